@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config"
+
+// Packages resolve each other's sources, so nothing has to be built before a unit test.
+export default defineConfig({
+  resolve: { conditions: ["@vitrine/source"] },
+  ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
+  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, pool: "forks" },
+})
