@@ -1,0 +1,105 @@
+import { VitrineError } from "../errors.ts"
+import { type Graph, graph, sorted } from "../graph/graph.ts"
+import { add, full, input } from "../tensor/ops.ts"
+import { sameShape, show } from "../tensor/shape.ts"
+import { apply, type Node, type Tensor } from "../tensor/tensor.ts"
+import { type Rule, rules } from "./rules.ts"
+
+/** Ops through which no gradient flows: leaves, comparisons, and what stops it. */
+const constantOps: ReadonlySet<string> = new Set([
+  "input",
+  "state",
+  "constant",
+  "full",
+  "greater",
+  "isFinite",
+  "dropoutMask",
+  "stopGradient",
+])
+
+/**
+ * The gradients of `outputs` to each of `wrt`, by reverse-mode differentiation, as symbolic tensors of the same
+ * shapes; zeros where an output does not depend on one. `seeds` are the gradients to the outputs, ones by default.
+ * @throws VitrineError (shape) for an op that has no rule.
+ */
+export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], seeds?: readonly Tensor[]): Tensor[] {
+  const order = sorted(outputs)
+  const wanted = new Set(wrt.map((t) => t.node))
+  const depends = new Set<Node>()
+  for (const node of order)
+    if (wanted.has(node) || (!constantOps.has(node.op) && node.inputs.some((t) => depends.has(t.node))))
+      depends.add(node)
+
+  const grads = new Map<Node, (Tensor | undefined)[]>()
+  const accumulate = (t: Tensor, grad: Tensor): void => {
+    const slots = grads.get(t.node) ?? []
+    const held = slots[t.index]
+    slots[t.index] = held === undefined ? grad : add(held, grad)
+    grads.set(t.node, slots)
+  }
+  outputs.forEach((t, i) => {
+    const seed = seeds?.[i] ?? full(t.shape, 1)
+    if (!sameShape(seed.shape, t.shape))
+      throw new VitrineError("shape", `gradients: seed ${i} is ${show(seed.shape)}, its output ${show(t.shape)}`)
+    accumulate(t, seed)
+  })
+
+  for (const node of order.reverse()) {
+    const given = grads.get(node)
+    if (given === undefined || !depends.has(node) || constantOps.has(node.op)) continue
+    const rule = rules[node.op] as Rule | undefined
+    if (rule === undefined) throw new VitrineError("shape", `gradients: ${node.op} cannot be differentiated again`)
+    const made = rule(given, { inputs: node.inputs, outputs: outputsOf(node), attributes: node.attributes })
+    node.inputs.forEach((t, i) => {
+      const make = made[i]
+      if (make && depends.has(t.node)) accumulate(t, make())
+    })
+  }
+  return wrt.map((t) => grads.get(t.node)?.[t.index] ?? full(t.shape, 0))
+}
+
+function outputsOf(node: Node): readonly Tensor[] {
+  return node.outputs.map((type, index) => ({ node, index, ...type }))
+}
+
+/**
+ * A computation cut into two graphs, so that the host can act between them (match boxes, reduce over machines): the
+ * forward graph gives `outputs` and what the backward graph will need, named `residual.N`; the backward graph takes
+ * those and `grad.NAME` for each output, and gives `grad.NAME` for each of `wrt`.
+ */
+export function cut(
+  outputs: Readonly<Record<string, Tensor>>,
+  wrt: Readonly<Record<string, Tensor>>,
+): { readonly forward: Graph; readonly backward: Graph } {
+  const names = Object.keys(outputs)
+  const ends = Object.values(outputs)
+  const forwardNodes = new Set(sorted(ends))
+  const seeds = ends.map((t, i) => input(`grad.${names[i]}`, t.shape, t.dtype))
+  const grads = gradients(ends, Object.values(wrt), seeds)
+
+  const residuals: Record<string, Tensor> = {}
+  const replaced = new Map<Node, readonly Tensor[]>()
+  const held = new Map<Node, Map<number, Tensor>>()
+  const residual = (t: Tensor): Tensor => {
+    const slots = held.get(t.node) ?? new Map<number, Tensor>()
+    held.set(t.node, slots)
+    const known = slots.get(t.index)
+    if (known !== undefined) return known
+    const name = `residual.${Object.keys(residuals).length}`
+    residuals[name] = t
+    const made = input(name, t.shape, t.dtype)
+    slots.set(t.index, made)
+    return made
+  }
+  const isLeaf = (node: Node): boolean => node.inputs.length === 0
+  const follow = (t: Tensor): Tensor => {
+    if (forwardNodes.has(t.node)) return isLeaf(t.node) ? t : residual(t)
+    return (replaced.get(t.node) as readonly Tensor[])[t.index] as Tensor
+  }
+  for (const node of sorted(grads))
+    if (!forwardNodes.has(node))
+      replaced.set(node, apply(node.op, node.inputs.map(follow), node.attributes, node.outputs))
+  const gradNames = Object.keys(wrt)
+  const backward = Object.fromEntries(grads.map((t, i) => [`grad.${gradNames[i]}`, follow(t)]))
+  return { forward: graph({ outputs: { ...outputs, ...residuals } }), backward: graph({ outputs: backward }) }
+}

@@ -1,0 +1,84 @@
+import { VitrineError } from "../errors.ts"
+import { dropoutMask, mul, state } from "../tensor/ops.ts"
+import { type Shape, sameShape, show } from "../tensor/shape.ts"
+import type { Tensor } from "../tensor/tensor.ts"
+
+/** What a parameter is, which decides how it is initialised and whether it decays. */
+export type Role =
+  /** The matrix of a linear layer, `[out, in]`. */
+  | "linear"
+  /** The projection of the patches, `[dim, channels, patchHeight, patchWidth]`. */
+  | "patch"
+  /** The matrix that gives the logits. */
+  | "head"
+  | "bias"
+  /** The gain of a LayerNorm. */
+  | "scale"
+  | "classToken"
+  /** A learned table of position embeddings. */
+  | "positions"
+  /** A table that is computed and never trained. */
+  | "fixedPositions"
+
+export interface Parameter {
+  /** The full name, timm's. */
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly role: Role
+}
+
+/** Where in the model a layer stands; all that it is given besides tensors. */
+export interface Scope {
+  /** The name so far, such as `blocks.0.attn`. */
+  readonly path: string
+  /** @throws VitrineError (shape), with the full name and shape, when the model has no such parameter. */
+  param(name: string, shape: readonly number[], role: Role): Tensor
+  at(name: string): Scope
+  /** Names an intermediate value, which costs nothing unless somebody asks for it. */
+  tap(name: string, t: Tensor): Tensor
+  /** Whether somebody asks for one of these, so that a fused op has to be taken apart. */
+  taps(...names: readonly string[]): boolean
+  /** Inverted dropout; the identity without a key. `maskShape` broadcasts to `t` and is its shape by default. */
+  dropout(name: string, t: Tensor, rate: number, maskShape?: Shape): Tensor
+}
+
+export interface ScopeOptions {
+  /** Gives a parameter by its specification: by default the state slot of that name. */
+  readonly param?: (parameter: Parameter) => Tensor
+  /** The random key of this step (int32 `[2]`), for training; without it dropout does nothing. */
+  readonly key?: Tensor
+  /** The taps that are wanted, by full name, or all; a name that ends in `.*` stands for all below it. */
+  readonly taps?: readonly string[] | "all"
+  /** Called with every wanted tap. */
+  readonly onTap?: (name: string, t: Tensor) => void
+}
+
+/** The scope of a whole model. */
+export function rootScope(options: ScopeOptions = {}): Scope {
+  const { param = ({ name, shape }) => state(name, shape), key, taps = [], onTap = () => {} } = options
+  const exact = new Set(taps === "all" ? [] : taps)
+  const prefixes = taps === "all" ? [""] : taps.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -1))
+  const wanted = (name: string): boolean => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+
+  const scope = (path: string): Scope => {
+    const full = (name: string): string => (path === "" ? name : `${path}.${name}`)
+    return {
+      path,
+      param: (name, shape, role) => {
+        const t = param({ name: full(name), shape, role })
+        if (!sameShape(t.shape, shape))
+          throw new VitrineError("shape", `parameter ${full(name)} must be ${show(shape)}, got ${show(t.shape)}`)
+        return t
+      },
+      at: (name) => scope(full(name)),
+      tap: (name, t) => {
+        if (wanted(full(name))) onTap(full(name), t)
+        return t
+      },
+      taps: (...names) => names.some((name) => wanted(full(name))),
+      dropout: (name, t, rate, maskShape = t.shape) =>
+        key === undefined || rate === 0 ? t : mul(t, dropoutMask(key, full(name), maskShape, rate)),
+    }
+  }
+  return scope("")
+}

@@ -1,0 +1,181 @@
+import { VitrineError } from "../errors.ts"
+import { type Shape, sameShape, show } from "./shape.ts"
+import { apply, applyOne, type Tensor } from "./tensor.ts"
+
+// Ops that a backend may run as one kernel. Where it does not name one, `lower` puts in the decomposition of
+// graph/decompose.ts, so none of them is ever required.
+
+function expect(op: string, what: string, t: Tensor, shape: Shape): void {
+  if (!sameShape(t.shape, shape))
+    throw new VitrineError("shape", `${op}: ${what} must be ${show(shape)}, got ${show(t.shape)}`)
+}
+
+/** `x weightᵀ + bias`: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const [outputs, inputs] = weight.shape
+  if (weight.shape.length !== 2 || x.shape.at(-1) !== inputs || outputs === undefined)
+    throw new VitrineError("shape", `linear: x ${show(x.shape)} does not fit weight ${show(weight.shape)} [out, in]`)
+  if (bias !== undefined) expect("linear", "bias", bias, [outputs])
+  return applyOne("linear", bias ? [x, weight, bias] : [x, weight], {}, x.shape.with(-1, outputs))
+}
+
+/** max(x, 0), with gradient 0 at 0. */
+export function relu(x: Tensor): Tensor {
+  return applyOne("relu", [x], {}, x.shape)
+}
+
+/**
+ * x Φ(x), by erf, or approximately by tanh (Hendrycks and Gimpel, 2016). The two differ by up to 4.73e-4.
+ */
+export function gelu(x: Tensor, { approximate = false }: { readonly approximate?: boolean } = {}): Tensor {
+  return applyOne("gelu", [x], { approximate }, x.shape)
+}
+
+export function geluGrad(
+  dy: Tensor,
+  x: Tensor,
+  { approximate = false }: { readonly approximate?: boolean } = {},
+): Tensor {
+  expect("geluGrad", "dy", dy, x.shape)
+  return applyOne("geluGrad", [dy, x], { approximate }, x.shape)
+}
+
+/** Softmax over the last axis. */
+export function softmax(x: Tensor): Tensor {
+  return applyOne("softmax", [x], {}, x.shape)
+}
+
+/** The gradient of softmax from its output `y`. */
+export function softmaxGrad(dy: Tensor, y: Tensor): Tensor {
+  expect("softmaxGrad", "dy", dy, y.shape)
+  return applyOne("softmaxGrad", [dy, y], {}, y.shape)
+}
+
+/**
+ * Cross-entropy of each row, `−Σ targets · log softmax(logits)`: logits and targets `[rows, classes]` → `[rows]`.
+ * Targets are distributions, so label smoothing, mixup and class weights need nothing here. No gradient to targets.
+ */
+export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  expect("softmaxCrossEntropy", "targets", targets, logits.shape)
+  if (logits.shape.length !== 2)
+    throw new VitrineError("shape", `softmaxCrossEntropy: logits must be [rows, classes], got ${show(logits.shape)}`)
+  return applyOne("softmaxCrossEntropy", [logits, targets], {}, logits.shape.slice(0, 1))
+}
+
+export interface Normalized {
+  readonly y: Tensor
+  /** `[…, 1]` */
+  readonly mean: Tensor
+  /** 1 / √(variance + ε), `[…, 1]` */
+  readonly rstd: Tensor
+}
+
+/** LayerNorm over the last axis, with the biased variance: x `[…, dim]`, weight and bias `[dim]`. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Normalized {
+  const dim = x.shape.slice(-1)
+  expect("layerNorm", "weight", weight, dim)
+  expect("layerNorm", "bias", bias, dim)
+  const rows = { shape: x.shape.with(-1, 1), dtype: x.dtype }
+  const outputs = [{ shape: x.shape, dtype: x.dtype }, rows, rows]
+  const [y, mean, rstd] = apply("layerNorm", [x, weight, bias], { epsilon }, outputs) as [Tensor, Tensor, Tensor]
+  return { y, mean, rstd }
+}
+
+/** Gradients of layerNorm to x, weight and bias. */
+export function layerNormGrad(
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  mean: Tensor,
+  rstd: Tensor,
+): readonly [dx: Tensor, dweight: Tensor, dbias: Tensor] {
+  expect("layerNormGrad", "dy", dy, x.shape)
+  const inputs = [dy, x, weight, mean, rstd]
+  return apply(
+    "layerNormGrad",
+    inputs,
+    {},
+    [x, weight, weight].map(({ shape, dtype }) => ({ shape, dtype })),
+  ) as [Tensor, Tensor, Tensor]
+}
+
+export interface Attended {
+  /** `[…, queries, headDim]` */
+  readonly context: Tensor
+  /** log Σ exp of each row of scores, `[…, queries, 1]`: all that a backward pass needs to know of the softmax. */
+  readonly logSumExp: Tensor
+}
+
+function checkAttention(op: string, q: Tensor, k: Tensor, v: Tensor): void {
+  const rank = q.shape.length
+  const lead = q.shape.slice(0, -2)
+  const fits =
+    rank >= 2 &&
+    k.shape.length === rank &&
+    v.shape.length === rank &&
+    sameShape(lead, k.shape.slice(0, -2)) &&
+    sameShape(lead, v.shape.slice(0, -2)) &&
+    q.shape[rank - 1] === k.shape[rank - 1] &&
+    k.shape[rank - 2] === v.shape[rank - 2]
+  if (!fits)
+    throw new VitrineError(
+      "shape",
+      `${op}: q ${show(q.shape)}, k ${show(k.shape)} and v ${show(v.shape)} do not fit together`,
+    )
+}
+
+/** `softmax(scale · q kᵀ) v` (Vaswani et al., 2017, eq. 1): q, k, v `[batch, heads, tokens, headDim]`. */
+export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Attended {
+  checkAttention("attention", q, k, v)
+  const outputs = [
+    { shape: q.shape.with(-1, v.shape.at(-1) as number), dtype: q.dtype },
+    { shape: q.shape.with(-1, 1), dtype: q.dtype },
+  ]
+  const [context, logSumExp] = apply("attention", [q, k, v], { scale }, outputs) as [Tensor, Tensor]
+  return { context, logSumExp }
+}
+
+/** Gradients of attention to q, k and v. */
+export function attentionGrad(
+  dcontext: Tensor,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { context, logSumExp }: Attended,
+  scale: number,
+): readonly [dq: Tensor, dk: Tensor, dv: Tensor] {
+  checkAttention("attentionGrad", q, k, v)
+  expect("attentionGrad", "dcontext", dcontext, context.shape)
+  const outputs = [q, k, v].map(({ shape, dtype }) => ({ shape, dtype }))
+  const inputs = [dcontext, q, k, v, context, logSumExp]
+  return apply("attentionGrad", inputs, { scale }, outputs) as [Tensor, Tensor, Tensor]
+}
+
+/** What changes in AdamW from step to step: scalars, so that one compiled program serves all steps. */
+export interface AdamWScalars {
+  /** Learning rate over 1 − β₁ᵗ. */
+  readonly stepSize: Tensor
+  /** 1 / √(1 − β₂ᵗ). */
+  readonly correction: Tensor
+  /** 1 − learning rate · weight decay, or 1. */
+  readonly decay: Tensor
+}
+
+/**
+ * One step of AdamW (Loshchilov and Hutter, 2019) in the order of PyTorch: decay, moments, update. With decay 1 it is
+ * Adam.
+ */
+export function adamW(
+  parameter: Tensor,
+  gradient: Tensor,
+  m: Tensor,
+  v: Tensor,
+  { stepSize, correction, decay }: AdamWScalars,
+  attributes: { readonly beta1: number; readonly beta2: number; readonly epsilon: number },
+): readonly [parameter: Tensor, m: Tensor, v: Tensor] {
+  for (const [what, t] of Object.entries({ gradient, m, v })) expect("adamW", what, t, parameter.shape)
+  for (const [what, t] of Object.entries({ stepSize, correction, decay })) expect("adamW", what, t, [])
+  const type = { shape: parameter.shape, dtype: parameter.dtype }
+  const inputs = [parameter, gradient, m, v, stepSize, correction, decay]
+  return apply("adamW", inputs, attributes, [type, type, type]) as [Tensor, Tensor, Tensor]
+}

@@ -1,0 +1,3 @@
+export * from "./convolution.ts"
+export * from "./fused.ts"
+export * from "./ops.ts"

@@ -1,0 +1,79 @@
+import { VitrineError } from "../errors.ts"
+
+/**
+ * A dimension: a number, or the batch size, which a graph leaves open until it is compiled. Reshaping may fold
+ * dimensions into the batch, so `"batch*197"` stands for 197 rows an example.
+ */
+export type Dim = number | "batch" | `batch*${number}`
+
+/** Dimensions, the slowest first. Only the first one may be named. */
+export type Shape = readonly Dim[]
+
+export interface BatchMultiple {
+  readonly batch: boolean
+  /** The number, or what multiplies the batch size. */
+  readonly times: number
+}
+
+export function parseDim(dim: Dim): BatchMultiple {
+  if (typeof dim === "number") return { batch: false, times: dim }
+  return { batch: true, times: dim === "batch" ? 1 : Number(dim.slice("batch*".length)) }
+}
+
+function toDim({ batch, times }: BatchMultiple): Dim {
+  if (!batch) return times
+  return times === 1 ? "batch" : `batch*${times}`
+}
+
+/** The product of dimensions. @throws VitrineError (shape) when the batch occurs twice. */
+export function product(dims: Shape): Dim {
+  let batch = false
+  let times = 1
+  for (const dim of dims) {
+    const parsed = parseDim(dim)
+    if (batch && parsed.batch) throw new VitrineError("shape", `${show(dims)} holds the batch dimension twice`)
+    batch ||= parsed.batch
+    times *= parsed.times
+  }
+  return toDim({ batch, times })
+}
+
+/** The number of elements of a shape without a named dimension, or with one whose size is given. */
+export function elementCount(shape: Shape, batch?: number): number {
+  let n = 1
+  for (const dim of shape) n *= bindDim(dim, batch)
+  return n
+}
+
+export function bindDim(dim: Dim, batch?: number): number {
+  if (typeof dim === "number") return dim
+  if (batch === undefined) throw new VitrineError("shape", `the size of dimension "${dim}" is not known yet`)
+  return parseDim(dim).times * batch
+}
+
+/** A dimension that must be a plain number, as every axis but the first is. */
+export function fixed(shape: Shape, axis: number): number {
+  const dim = shape[axis < 0 ? shape.length + axis : axis]
+  if (typeof dim !== "number") throw new VitrineError("shape", `axis ${axis} of ${show(shape)} has no fixed size`)
+  return dim
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((dim, i) => dim === b[i])
+}
+
+export function show(shape: Shape): string {
+  return `[${shape.join(", ")}]`
+}
+
+/** The shape that NumPy's broadcasting gives. @throws VitrineError (shape) when the two do not fit. */
+export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  return Array.from({ length: rank }, (_, i): Dim => {
+    const x = a[a.length - rank + i] ?? 1
+    const y = b[b.length - rank + i] ?? 1
+    if (x !== y && x !== 1 && y !== 1)
+      throw new VitrineError("shape", `${op}: shapes ${show(a)} and ${show(b)} do not broadcast (${x} against ${y})`)
+    return x === 1 ? y : x
+  })
+}

@@ -1,0 +1,109 @@
+import { type Parameter, rootScope } from "../nn/scope.ts"
+import { fold, type Key, type Stream, stream } from "../random.ts"
+import { input, state } from "../tensor/ops.ts"
+import { patchGrid, type ViTConfig } from "./config.ts"
+import { vit } from "./model.ts"
+
+/** Every parameter of a model, in the order in which the model asks for them. */
+export function vitParameters(config: ViTConfig): Parameter[] {
+  const found = new Map<string, Parameter>()
+  const param = (parameter: Parameter): ReturnType<typeof state> => {
+    found.set(parameter.name, parameter)
+    return state(parameter.name, parameter.shape)
+  }
+  vit(rootScope({ param }), input("images", ["batch", ...config.imageSize, config.channels]), config)
+  return [...found.values()]
+}
+
+/** How many numbers a model has to learn, fixed tables left out. */
+export function parameterCount(parameters: readonly Parameter[]): number {
+  return parameters
+    .filter(({ role }) => role !== "fixedPositions")
+    .reduce((total, { shape }) => total + shape.reduce((n, dim) => n * dim, 1), 0)
+}
+
+/**
+ * How parameters start.
+ * - `paper`: as google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0, 0.02²),
+ *   MLP biases N(0, 1e-6²), class token and head 0.
+ * - `timm`: matrices N(0, 0.02²), patches uniform in ±1/√fan-in, positions N(0, 0.02²), class token N(0, 1e-6²).
+ * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0: for small models
+ *   from scratch on small data, where it is worth some points.
+ *
+ * Normal distributions of `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
+ */
+export type InitScheme = "paper" | "timm" | "fan"
+
+/** The starting values of parameters by name. They depend on the scheme, the key and each parameter's name alone. */
+export function initialize(
+  parameters: readonly Parameter[],
+  config: ViTConfig,
+  scheme: InitScheme,
+  key: Key,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    parameters.map((parameter) => {
+      const values = new Float32Array(parameter.shape.reduce((n, dim) => n * dim, 1))
+      if (parameter.role === "fixedPositions") sincosPositions(config, values)
+      else {
+        const draw = distribution(parameter, scheme, stream(fold(key, parameter.name)))
+        for (let i = 0; i < values.length; i++) values[i] = draw()
+      }
+      return [parameter.name, values]
+    }),
+  )
+}
+
+function distribution({ name, shape, role }: Parameter, scheme: InitScheme, random: Stream): () => number {
+  const fanIn = shape.slice(1).reduce((n, dim) => n * dim, 1)
+  const fanOut = shape[0] as number
+  const normal = (std: number) => (): number => {
+    for (;;) {
+      const x = std * random.normal()
+      if (scheme === "paper" || Math.abs(x) <= 2) return x
+    }
+  }
+  const uniform = (bound: number) => (): number => bound * (2 * random.uniform() - 1)
+  const constant = (value: number) => (): number => value
+  switch (role) {
+    case "linear":
+      if (scheme === "timm") return normal(0.02)
+      // The three projections of qkv are three matrices, each with its own fan-out.
+      return scheme === "fan"
+        ? normal(1 / Math.sqrt(fanIn))
+        : uniform(Math.sqrt(6 / (fanIn + (name.endsWith("qkv.weight") ? fanOut / 3 : fanOut))))
+    case "patch":
+      return scheme === "timm" ? uniform(1 / Math.sqrt(fanIn)) : normal(1 / Math.sqrt(fanIn))
+    case "head":
+      return scheme === "timm" ? normal(0.02) : constant(0)
+    case "bias":
+      return scheme === "paper" && name.includes(".mlp.") ? normal(1e-6) : constant(0)
+    case "scale":
+      return constant(1)
+    case "classToken":
+      return scheme === "paper" ? constant(0) : normal(1e-6)
+    case "positions":
+      return normal(scheme === "fan" ? 0.5 : 0.02)
+    case "fixedPositions":
+      throw new Error("fixed positions are computed")
+  }
+}
+
+/**
+ * The 2-D sine-cosine table of MoCo v3 and big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
+ * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for a class token.
+ */
+function sincosPositions(config: ViTConfig, out: Float32Array): void {
+  const [rows, columns] = patchGrid(config)
+  const quarter = config.dim / 4
+  let at = config.classToken ? config.dim : 0
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++, at += config.dim)
+      for (let i = 0; i < quarter; i++) {
+        const frequency = quarter === 1 ? 1 : 10000 ** (-i / (quarter - 1))
+        out[at + i] = Math.sin(x * frequency)
+        out[at + quarter + i] = Math.cos(x * frequency)
+        out[at + 2 * quarter + i] = Math.sin(y * frequency)
+        out[at + 3 * quarter + i] = Math.cos(y * frequency)
+      }
+}
