@@ -1,1 +1,13 @@
-export {}
+export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export {
+  type FileFacts,
+  headerLength,
+  parseHeader,
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsHeader,
+  type TensorInfo,
+  writeSafetensors,
+} from "./safetensors.ts"
+export { type ValueStatistics, valueStatistics } from "./statistics.ts"
+export { checkTensors } from "./tensors.ts"

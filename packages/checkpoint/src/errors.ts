@@ -1,0 +1,24 @@
+import { VitrineError } from "@vitrine/core"
+
+/** Control characters and line separators: a hostile name must not break an error into lines or drive a terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+const escaped = (text: string): string =>
+  text.replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/** A VitrineError of one line: `file: fault`. */
+export function fileError(file: string, fault: string, cause?: unknown): VitrineError {
+  return new VitrineError("file", escaped(`${file}: ${fault}`), cause === undefined ? {} : { cause })
+}
+
+/** The same for a file that is sound but describes no possible model. */
+export function configError(file: string, fault: string, cause?: unknown): VitrineError {
+  return new VitrineError("config", escaped(`${file}: ${fault}`), cause === undefined ? {} : { cause })
+}
+
+/** A value from a file as it may stand in a message: quoted and not longer than a name has to be. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 100 ? `${text.slice(0, 96)}…${text.endsWith('"') ? '"' : ""}` : text
+}

@@ -1,0 +1,95 @@
+import { fileError } from "./errors.ts"
+
+export interface JsonLimits {
+  /** Most bytes that are looked at. */
+  readonly bytes: number
+  /** Deepest nesting: `{"a":[1]}` is 2 deep. */
+  readonly depth: number
+  /** Most values, objects and arrays among them: they cost far more memory than their text. */
+  readonly values: number
+}
+
+/** Limits of the small JSON files of a model or run folder. */
+export const jsonFile: JsonLimits = { bytes: 16 * 2 ** 20, depth: 64, values: 1_000_000 }
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+
+/**
+ * Parses JSON that may be hostile: its size, depth and number of values are checked before anything is built, and a
+ * key that occurs twice in an object, which `JSON.parse` swallows, is an error.
+ * @param file names the file in errors, and `what` the part of it that is parsed, as in "header".
+ * @throws VitrineError (file)
+ */
+export function parseJson(bytes: Uint8Array, file: string, what: string, limits: JsonLimits): unknown {
+  if (bytes.length > limits.bytes)
+    throw fileError(file, `its ${what} of ${bytes.length} bytes is over the limit of ${limits.bytes}`)
+  checkSize(bytes, file, what, limits)
+  let text: string
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw fileError(file, `its ${what} is not UTF-8`, cause)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw fileError(file, `its ${what} is not JSON: ${(cause as Error).message}`, cause)
+  }
+  const twice = duplicateKey(text)
+  if (twice !== undefined) throw fileError(file, `its ${what} has ${shownKey(twice)} twice`)
+  return value
+}
+
+const shownKey = (key: string): string => JSON.stringify(key.length > 100 ? `${key.slice(0, 97)}…` : key)
+
+/** Depth and number of values, from the punctuation outside of strings. */
+function checkSize(bytes: Uint8Array, file: string, what: string, limits: JsonLimits): void {
+  let depth = 0
+  let values = 1
+  let inString = false
+  for (let i = 0; i < bytes.length; i++) {
+    const c = bytes[i]
+    if (inString) {
+      if (c === backslash) i++
+      else if (c === quote) inString = false
+    } else if (c === quote) inString = true
+    else if (c === comma) values++
+    else if (c === 0x7b || c === 0x5b) {
+      values++
+      if (++depth > limits.depth) throw fileError(file, `its ${what} is nested more than ${limits.depth} deep`)
+    } else if (c === 0x7d || c === 0x5d) depth--
+    if (values > limits.values) throw fileError(file, `its ${what} holds more than ${limits.values} values`)
+  }
+}
+
+/** The first key that an object of `text`, which is valid JSON, holds twice. */
+function duplicateKey(text: string): string | undefined {
+  const open: (Set<string> | null)[] = []
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === 0x7b) open.push(new Set())
+    else if (c === 0x5b) open.push(null)
+    else if (c === 0x7d || c === 0x5d) open.pop()
+    else if (c === quote) {
+      const start = i++
+      let plain = true
+      for (; text.charCodeAt(i) !== quote; i++)
+        if (text.charCodeAt(i) === backslash) {
+          plain = false
+          i++
+        }
+      let next = i + 1
+      while (text.charCodeAt(next) <= 0x20) next++
+      const keys = open.at(-1)
+      if (!keys || text.charCodeAt(next) !== colon) continue
+      const key = plain ? text.slice(start + 1, i) : (JSON.parse(text.slice(start, i + 1)) as string)
+      if (keys.has(key)) return key
+      keys.add(key)
+    }
+  }
+  return undefined
+}

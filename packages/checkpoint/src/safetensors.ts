@@ -1,0 +1,196 @@
+/**
+ * The safetensors format: the length of the header as a little-endian u64, the header as JSON
+ * `{"__metadata__": {…}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}}`, then the bytes of the tensors,
+ * without holes. https://github.com/huggingface/safetensors#format
+ */
+import {
+  bytesPerElement,
+  isStorageDType,
+  type StorageDType,
+  type StoredTensor,
+  storageDTypes,
+  viewBytes,
+} from "./dtype.ts"
+import { fileError, shown } from "./errors.ts"
+import { type JsonLimits, parseJson } from "./json.ts"
+
+export interface TensorInfo {
+  readonly name: string
+  readonly dtype: StorageDType
+  readonly shape: readonly number[]
+  /** First byte in the file, counted from its start. */
+  readonly begin: number
+  /** The byte after the last. */
+  readonly end: number
+}
+
+export interface SafetensorsHeader {
+  readonly metadata: Readonly<Record<string, string>>
+  /** In the order in which their bytes lie in the file. */
+  readonly tensors: readonly TensorInfo[]
+}
+
+export interface Safetensors {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+}
+
+export interface FileFacts {
+  /** Bytes of the whole file. */
+  readonly fileSize: number
+  /** What errors call the file. */
+  readonly name: string
+}
+
+/** The format's own limit on the header, 100 MB, and what JSON of that schema can need. */
+const headerLimits: JsonLimits = { bytes: 100_000_000, depth: 3, values: 2_000_000 }
+const maxRank = 32
+
+/** Bytes before the header. */
+export const headerOffset = 8
+
+/**
+ * Length of the header from the first eight bytes of a file, checked against the file's size.
+ * @throws VitrineError (file)
+ */
+export function headerLength(bytes: Uint8Array, { fileSize, name }: FileFacts): number {
+  if (bytes.length < headerOffset || fileSize < headerOffset)
+    throw fileError(name, `not a safetensors file: ${Math.min(bytes.length, fileSize)} bytes are too few`)
+  const claimed = new DataView(bytes.buffer, bytes.byteOffset, headerOffset).getBigUint64(0, true)
+  if (claimed > BigInt(headerLimits.bytes))
+    throw fileError(
+      name,
+      `not a safetensors file, or a broken one: its header claims ${claimed} bytes, over the limit of ${headerLimits.bytes}`,
+    )
+  const length = Number(claimed)
+  if (headerOffset + length > fileSize)
+    throw fileError(name, `truncated: its header claims ${length} bytes, but the file has ${fileSize - headerOffset}`)
+  return length
+}
+
+/**
+ * Reads and checks the header of a safetensors file: every tensor has a known dtype, a size that follows from its
+ * shape, and bytes of its own that fill the file without hole or overlap.
+ * @param bytes the beginning of the file, at least up to the end of the header.
+ * @throws VitrineError (file) that names the file, the tensor and the fault.
+ */
+export function parseHeader(bytes: Uint8Array, facts: FileFacts): SafetensorsHeader {
+  const { fileSize, name: file } = facts
+  const length = headerLength(bytes, facts)
+  const dataStart = headerOffset + length
+  if (bytes.length < dataStart) throw fileError(file, `truncated: its header ends at byte ${dataStart}`)
+  if (bytes[headerOffset] !== 0x7b) throw fileError(file, `not a safetensors file: its header does not begin with "{"`)
+  const json = parseJson(bytes.subarray(headerOffset, dataStart), file, "header", headerLimits)
+  const { __metadata__: metadata = {}, ...entries } = json as Record<string, unknown>
+  if (!isRecord(metadata)) throw fileError(file, "__metadata__ must be an object of strings")
+  for (const [key, value] of Object.entries(metadata))
+    if (typeof value !== "string") throw fileError(file, `__metadata__ must hold strings, but ${shown(key)} is not one`)
+
+  const tensors: TensorInfo[] = []
+  for (const [name, entry] of Object.entries(entries)) tensors.push(tensorInfo(name, entry, dataStart, facts))
+  tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
+  let position = dataStart
+  let previous: TensorInfo | undefined
+  for (const tensor of tensors) {
+    if (tensor.begin < position)
+      throw fileError(file, `tensor ${shown(tensor.name)} overlaps ${shown((previous as TensorInfo).name)}`)
+    if (tensor.begin > position)
+      throw fileError(file, `${tensor.begin - position} bytes before tensor ${shown(tensor.name)} belong to no tensor`)
+    position = tensor.end
+    previous = tensor
+  }
+  if (position !== fileSize) throw fileError(file, `${fileSize - position} bytes at its end belong to no tensor`)
+  return { metadata: metadata as Record<string, string>, tensors }
+}
+
+function tensorInfo(name: string, entry: unknown, dataStart: number, { fileSize, name: file }: FileFacts): TensorInfo {
+  const fail = (fault: string): never => {
+    throw fileError(file, `tensor ${shown(name)} ${fault}`)
+  }
+  if (name === "__proto__") return fail("has a name that is not taken")
+  if (!isRecord(entry)) return fail("is not described by an object")
+  const { dtype, shape, data_offsets: offsets } = entry
+  if (!isStorageDType(dtype)) return fail(`has the dtype ${shown(dtype)}; known are ${storageDTypes.join(", ")}`)
+  if (!Array.isArray(shape) || shape.length > maxRank || !shape.every(isCount))
+    return fail(`has the shape ${shown(shape)}; expected at most ${maxRank} integers that are not negative`)
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+    return fail(`has the data_offsets ${shown(offsets)}; expected [begin, end]`)
+  const [begin, end] = offsets as [number, number]
+  if (end < begin) return fail(`ends at ${end}, before it begins at ${begin}`)
+  if (dataStart + end > fileSize)
+    return fail(`ends ${dataStart + end - fileSize} bytes after the end of the file, which is truncated or lies`)
+  const bytes = (shape as number[]).reduce((product, size) => product * size, bytesPerElement(dtype))
+  if (bytes !== end - begin)
+    return fail(`has ${end - begin} bytes, but ${dtype} of shape ${shown(shape)} needs ${bytes}`)
+  return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end }
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/**
+ * Reads a whole safetensors file. The tensors are views of `bytes`, copied only where their address is not aligned.
+ * @param name what errors call the file.
+ * @throws VitrineError (file)
+ */
+export function readSafetensors(bytes: Uint8Array, name: string): Safetensors {
+  const { metadata, tensors } = parseHeader(bytes, { fileSize: bytes.length, name })
+  return {
+    metadata,
+    tensors: new Map(
+      tensors.map(({ name: tensor, dtype, shape, begin, end }) => [
+        tensor,
+        { dtype, shape, data: viewBytes(dtype, bytes.subarray(begin, end)) },
+      ]),
+    ),
+  }
+}
+
+/**
+ * The file as chunks to be written one after the other: the header, then the tensors' own memory, not copied. The
+ * bytes are those of the official library: the widest dtype first, then by name, the header padded to eight bytes.
+ * @param tensors a Map, or `Object.entries` of a record.
+ * @throws VitrineError (file) for a name that occurs twice and for data that does not fit its shape.
+ */
+export function writeSafetensors(
+  tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
+  const sorted = [...tensors].sort(
+    ([a, { dtype: s }], [b, { dtype: t }]) =>
+      storageDTypes.indexOf(s) - storageDTypes.indexOf(t) || (a < b ? -1 : a > b ? 1 : 0),
+  )
+  const entries: string[] = []
+  const keys = Object.keys(metadata).sort()
+  if (keys.length > 0) {
+    const pairs = keys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(metadata[key])}`)
+    entries.push(`"__metadata__":{${pairs.join()}}`)
+  }
+  const chunks: Uint8Array[] = []
+  const seen = new Set(["__metadata__", "__proto__"])
+  let position = 0
+  for (const [name, { dtype, shape, data }] of sorted) {
+    if (seen.has(name)) throw fileError("safetensors", `the tensor name ${shown(name)} is taken`)
+    seen.add(name)
+    const bytes = shape.reduce((product, size) => product * size, bytesPerElement(dtype))
+    if (bytes !== data.byteLength)
+      throw fileError(
+        "safetensors",
+        `tensor ${shown(name)} has ${data.byteLength} bytes, but ${dtype} of shape ${shown(shape)} needs ${bytes}`,
+      )
+    const offsets = `[${position},${position + bytes}]`
+    entries.push(
+      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":${JSON.stringify(shape)},"data_offsets":${offsets}}`,
+    )
+    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    position += bytes
+  }
+  const header = new TextEncoder().encode(`{${entries.join()}}`)
+  const padded = Math.ceil(header.length / 8) * 8
+  const head = new Uint8Array(headerOffset + padded).fill(0x20)
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true)
+  head.set(header, headerOffset)
+  return [head, ...chunks]
+}

@@ -1,0 +1,37 @@
+import { numbers, type StoredTensor } from "./dtype.ts"
+
+/** What the finite values of a tensor are like; null where there are none. */
+export interface ValueStatistics {
+  readonly min: number | null
+  readonly max: number | null
+  readonly mean: number | null
+  /** Standard deviation of the population: divided by the count, not by one less. */
+  readonly std: number | null
+  /** Values that are NaN or infinite; they are left out of the others. */
+  readonly nonFinite: number
+}
+
+export function valueStatistics(tensor: StoredTensor): ValueStatistics {
+  const values = numbers(tensor)
+  let min = Infinity
+  let max = -Infinity
+  let sum = 0
+  let count = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number
+    if (!Number.isFinite(value)) continue
+    count++
+    sum += value
+    if (value < min) min = value
+    if (value > max) max = value
+  }
+  const nonFinite = values.length - count
+  if (count === 0) return { min: null, max: null, mean: null, std: null, nonFinite }
+  const mean = sum / count
+  let squares = 0
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number
+    if (Number.isFinite(value)) squares += (value - mean) ** 2
+  }
+  return { min, max, mean, std: Math.sqrt(squares / count), nonFinite }
+}

@@ -1,0 +1,39 @@
+import { fileError, shown } from "./errors.ts"
+import type { SafetensorsHeader } from "./safetensors.ts"
+
+/** Faults that are spelt out; the rest are counted. */
+const named = 3
+
+/**
+ * Checks that a file holds exactly the tensors that a model needs, by name and shape.
+ * @throws VitrineError (file): one line with the missing, misshapen and unexpected tensors.
+ */
+export function checkTensors(
+  header: Pick<SafetensorsHeader, "tensors">,
+  expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  file: string,
+): void {
+  const found = new Map(header.tensors.map((tensor) => [tensor.name, tensor]))
+  const missing: string[] = []
+  const misshapen: string[] = []
+  for (const { name, shape } of expected) {
+    const tensor = found.get(name)
+    found.delete(name)
+    if (tensor === undefined) missing.push(shown(name))
+    else if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis]))
+      misshapen.push(`${shown(name)} is [${tensor.shape.join(", ")}], not [${shape.join(", ")}]`)
+  }
+  const extra = [...found.keys()].map(shown)
+  const faults = [
+    ["missing", missing],
+    ["wrong shape", misshapen],
+    ["unexpected", extra],
+  ] as const
+  const lines = faults.filter(([, list]) => list.length > 0).map(([what, list]) => `${what}: ${summary(list)}`)
+  if (lines.length > 0) throw fileError(file, `does not hold the model's tensors; ${lines.join("; ")}`)
+}
+
+function summary(list: readonly string[]): string {
+  const rest = list.length - named
+  return list.slice(0, named).join(", ") + (rest > 0 ? ` and ${rest} more` : "")
+}
