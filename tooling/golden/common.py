@@ -1,0 +1,80 @@
+"""What every generator shares: where files go, how they are written, and how models are filled."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+FILES = Path(__file__).parent / "files"
+
+
+def write(name: str, document: dict, tensors: dict[str, torch.Tensor] | None = None) -> None:
+    """Writes `name.json` and, where there are tensors, `name.safetensors` beside it."""
+    path = FILES / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(path.name + ".json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    if tensors:
+        # Cloned, for safetensors refuses two names of one memory.
+        copies = {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+        save_file(copies, f"{path}.safetensors")
+        Path(f"{path}.safetensors").chmod(0o644)
+
+
+@torch.no_grad()
+def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
+    """Draws every parameter anew, so that none is 0 or 1 and each one matters for the outputs."""
+    for name, p in model.named_parameters():
+        noise = torch.randn(p.shape, generator=generator)
+        if "norm" in name and name.endswith("weight"):
+            p.copy_(1 + 0.2 * noise)
+        elif name.endswith("bias"):
+            p.copy_(0.1 * noise)
+        elif name in ("pos_embed", "cls_token"):
+            p.copy_(0.4 * noise)
+        else:
+            p.copy_(0.2 * noise)
+
+
+def nchw(images: torch.Tensor) -> torch.Tensor:
+    """Images as Vitrine has them, [batch, height, width, channels], to PyTorch's order."""
+    return images.permute(0, 3, 1, 2)
+
+
+def vitrine_config(model) -> dict:
+    """The fields of Vitrine's ViTConfig for a timm VisionTransformer."""
+    block = model.blocks[0]
+    average = model.global_pool == "avg"
+    activation = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "ReLU": "relu"}[type(block.mlp.act).__name__]
+    return {
+        "imageSize": list(model.patch_embed.img_size),
+        "patchSize": list(model.patch_embed.patch_size),
+        "channels": model.patch_embed.proj.in_channels,
+        "dim": model.embed_dim,
+        "depth": len(model.blocks),
+        "heads": block.attn.num_heads,
+        "mlpDim": block.mlp.fc1.out_features,
+        "classes": model.num_classes,
+        "classToken": model.cls_token is not None,
+        "pool": "average" if average else "token",
+        "normAfterPool": isinstance(model.fc_norm, torch.nn.LayerNorm),
+        "positions": "none" if model.pos_embed is None else "learned",
+        "activation": activation,
+        "preLogits": None,
+        "dropout": 0,
+        "attentionDropout": 0,
+        "stochasticDepth": 0,
+        "layerNormEpsilon": block.norm1.eps,
+    }
+
+
+def timm_config(model) -> dict:
+    """The document that timm publishes as a model's config.json."""
+    import tempfile
+
+    from timm.models._hub import save_config_for_hf
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.json"
+        save_config_for_hf(model, path)
+        return json.loads(path.read_text())
