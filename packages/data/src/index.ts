@@ -1,1 +1,42 @@
-export {}
+export type { Batch } from "./batch.ts"
+export {
+  type Dataset,
+  type DatasetSource,
+  type FilesSource,
+  type IdxSource,
+  openInMemory,
+  type PackedSource,
+  type PixelsSource,
+  pixels,
+  type ShapesSource,
+} from "./dataset.ts"
+export { type IdxHeader, idxHeader, parseIdx } from "./idx.ts"
+export { blank, checkImage, type Image } from "./image.ts"
+export { isImagePath, type Layout, layout, type Part } from "./layout.ts"
+export { createLoader, type Loader, type LoaderOptions } from "./loader.ts"
+export { checkMix, type Mix, mixBatch } from "./mix.ts"
+export type { Interpolation } from "./resize/coefficients.ts"
+export { cropImage, resizeImage, type Window } from "./resize/resize.ts"
+export { drawShape, shapeNames, shapes } from "./shapes.ts"
+export { meanStd } from "./stats.ts"
+export { applyTransforms, type Input } from "./transforms/apply.ts"
+export {
+  centerCrop,
+  checkTransforms,
+  evaluation,
+  flip,
+  grayscale,
+  normalize,
+  type Normalize,
+  padCrop,
+  type RandomErasing,
+  type RandomResizedCrop,
+  randAugment,
+  randomErasing,
+  randomResizedCrop,
+  type Resize,
+  resize,
+  type Size,
+  toRgb,
+  type Transform,
+} from "./transforms/transforms.ts"

@@ -1,1 +1,6 @@
-export {}
+export * from "./index.ts"
+export { decodeImage, decodeLimits } from "./node/decode.ts"
+export { readIdx } from "./node/idx.ts"
+export { createLoader, type NodeLoaderOptions } from "./node/loader.ts"
+export { openDataset } from "./node/open.ts"
+export { type ResolvedData, type ResolveOptions, resolveData } from "./node/resolve.ts"

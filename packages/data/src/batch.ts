@@ -1,0 +1,115 @@
+import { fold, type Key, keyFromSeed, stream, VitrineError } from "@vitrine/core"
+import type { Dataset } from "./dataset.ts"
+import type { Image } from "./image.ts"
+import { type Mix, mixBatch } from "./mix.ts"
+import { type Pipeline, pipeline } from "./transforms/apply.ts"
+import type { Transform } from "./transforms/transforms.ts"
+
+/** What one step of training needs. The arrays belong to whoever receives the batch. */
+export interface Batch {
+  /** [size, height, width, channels]. */
+  readonly images: Float32Array
+  /** The class of each row, [size]; 0 for padding. */
+  readonly labels: Int32Array
+  /** One-hot after label smoothing and mixing, [size, classes]; zeros for padding. */
+  readonly targets: Float32Array
+  /** 1, or 0 for the rows that pad a short last batch, [size]. */
+  readonly weights: Float32Array
+  /** Rows, padding included: always the batch size. */
+  readonly size: number
+  readonly epoch: number
+  /** Place in the epoch. */
+  readonly index: number
+}
+
+/** Everything that decides what batches look like: plain data. */
+export interface BatchPlan {
+  readonly transforms: readonly Transform[]
+  readonly batchSize: number
+  readonly seed: number
+  readonly smoothing: number
+  readonly mix: Mix | null
+  /** Of every image after the transforms: [height, width, channels]. */
+  readonly shape: readonly [number, number, number]
+}
+
+/** Which examples form a batch, and its place. */
+export interface BatchJob {
+  readonly epoch: number
+  readonly index: number
+  /** At most `batchSize`. */
+  readonly examples: Uint32Array
+}
+
+/** Enough to keep decoding threads busy while this one transforms. */
+const readAhead = 3
+
+/** A function that makes the batches of a plan; a batch depends on the plan and the job alone. */
+export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) => Promise<Batch> {
+  const steps = pipeline(plan.transforms)
+  const { batchSize, smoothing, mix, shape } = plan
+  const classes = dataset.classes.length
+  const size = shape[0] * shape[1] * shape[2]
+  return async ({ epoch, index, examples }) => {
+    const images = new Float32Array(batchSize * size)
+    const labels = new Int32Array(batchSize)
+    const targets = new Float32Array(batchSize * classes)
+    const weights = new Float32Array(batchSize)
+    const epochKey = augmentationKey(plan.seed, epoch)
+    const reads: Promise<Image>[] = []
+    for (let row = 0; row < examples.length; row++) {
+      while (reads.length < examples.length && reads.length <= row + readAhead) {
+        const read = dataset.read(examples[reads.length] as number)
+        read.catch(() => {}) // An error is reported when its row is reached.
+        reads.push(read)
+      }
+      const example = examples[row] as number
+      const key = fold(epochKey, index * batchSize + row)
+      const image = transformed(dataset, example, steps, await (reads[row] as Promise<Image>), key)
+      if (image.height !== shape[0] || image.width !== shape[1] || image.channels !== shape[2])
+        throw new VitrineError(
+          "shape",
+          `${dataset.describe(example)}: is ${image.height}×${image.width}×${image.channels} after the transforms, ` +
+            `the first image is ${shape.join("×")}; add resize and centerCrop`,
+        )
+      steps.numbers(image, key, images, row * size)
+      const label = dataset.labels[example] as number
+      labels[row] = label
+      weights[row] = 1
+      targets.fill(smoothing / classes, row * classes, (row + 1) * classes)
+      targets[row * classes + label] = 1 - smoothing + smoothing / classes
+    }
+    if (mix !== null) {
+      const n = examples.length
+      mixBatch(
+        images.subarray(0, n * size),
+        targets.subarray(0, n * classes),
+        [n, ...shape],
+        mix,
+        stream(fold(epochKey, "mix", index)),
+      )
+    }
+    return { images, labels, targets, weights, size: batchSize, epoch, index }
+  }
+}
+
+/** [height, width, channels] that an example has after the transforms. */
+export async function transformedShape(
+  dataset: Dataset,
+  transforms: readonly Transform[],
+  example: number,
+): Promise<readonly [number, number, number]> {
+  const image = transformed(dataset, example, pipeline(transforms), await dataset.read(example), [0, 0])
+  return [image.height, image.width, image.channels]
+}
+
+function transformed(dataset: Dataset, example: number, steps: Pipeline, image: Image, key: Key): Image {
+  try {
+    return steps.image(image, key)
+  } catch (error) {
+    if (!VitrineError.isInstance(error)) throw error
+    throw new VitrineError(error.kind, `${dataset.describe(example)}: ${error.message}`, { cause: error })
+  }
+}
+
+const augmentationKey = (seed: number, epoch: number): Key => fold(keyFromSeed(seed), "augment", epoch)

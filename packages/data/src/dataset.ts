@@ -1,0 +1,119 @@
+import { VitrineError } from "@vitrine/core"
+import type { Image } from "./image.ts"
+import { shapes } from "./shapes.ts"
+
+/** Labelled images, read one by one. */
+export interface Dataset {
+  readonly name: string
+  readonly classes: readonly string[]
+  /** Number of examples. */
+  readonly length: number
+  readonly channels: 1 | 3
+  /** The class of each example, [length]. */
+  readonly labels: Int32Array
+  /** How to open the same data in another thread; absent for a data set that only this thread can read. */
+  readonly source?: DatasetSource
+  /** What an error about example `index` should call it: a file's name where there is one. */
+  describe(index: number): string
+  read(index: number): Promise<Image>
+  close?(): Promise<void>
+}
+
+/** How to open a data set: plain data that can be cloned to a worker thread. */
+export type DatasetSource = ShapesSource | PixelsSource | IdxSource | FilesSource | PackedSource
+
+/** The built-in drawings (see `shapes`). */
+export interface ShapesSource {
+  readonly kind: "shapes"
+  readonly split: "train" | "val"
+  /** Number of examples. */
+  readonly size: number
+  readonly seed?: number
+}
+
+/** Images of one size, in memory. Backed by a SharedArrayBuffer, threads share it without a copy. */
+export interface PixelsSource {
+  readonly kind: "pixels"
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly height: number
+  readonly width: number
+  readonly channels: 1 | 3
+  /** [length, height, width, channels]. */
+  readonly pixels: Uint8Array
+  readonly labels: Int32Array
+}
+
+/** A pair of IDX files, as MNIST's, plain or gzipped. */
+export interface IdxSource {
+  readonly kind: "idx"
+  readonly images: string
+  readonly labels: string
+  /** Without it: "0", "1", … up to the greatest label. */
+  readonly classes?: readonly string[]
+}
+
+/** Image files on disk. */
+export interface FilesSource {
+  readonly kind: "files"
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly paths: readonly string[]
+  readonly labels: Int32Array
+  /** Files that were passed over: hidden, of another kind, or outside a class folder. */
+  readonly skipped: number
+}
+
+/** Image files that lie inside one archive, found by offset in it (`path`) or in a copy in memory (`bytes`). */
+export interface PackedSource {
+  readonly kind: "packed"
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly path: string
+  readonly bytes?: Uint8Array
+  readonly names: readonly string[]
+  readonly offsets: Float64Array
+  readonly sizes: Float64Array
+  readonly labels: Int32Array
+  readonly skipped: number
+}
+
+/**
+ * A data set of images in memory, all of one size.
+ * @throws VitrineError when counts or labels do not fit.
+ */
+export function pixels(source: Omit<PixelsSource, "kind">): Dataset {
+  const { name, classes, height, width, channels, pixels: data, labels } = source
+  const size = height * width * channels
+  if (data.length !== size * labels.length)
+    throw new VitrineError(
+      "file",
+      `${name}: ${data.length} bytes are not ${labels.length} images of ${height}×${width}×${channels}`,
+    )
+  checkLabels(name, labels, classes.length)
+  return {
+    name,
+    classes,
+    length: labels.length,
+    channels,
+    labels,
+    source: { kind: "pixels", ...source },
+    describe: (index) => `${name}, image ${index}`,
+    read: async (index) => ({ width, height, channels, data: data.subarray(index * size, (index + 1) * size) }),
+  }
+}
+
+/** Opens a source that needs no files; the entry `./node` has `openDataset` for all. */
+export function openInMemory(source: DatasetSource): Dataset | undefined {
+  if (source.kind === "shapes") return shapes(source)
+  if (source.kind === "pixels") return pixels(source)
+  return undefined
+}
+
+export function checkLabels(name: string, labels: ArrayLike<number>, classes: number): void {
+  for (let i = 0; i < labels.length; i++) {
+    const label = labels[i] as number
+    if (!(label >= 0 && label < classes))
+      throw new VitrineError("file", `${name}: example ${i} has class ${label}, but there are ${classes} classes`)
+  }
+}

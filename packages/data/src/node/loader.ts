@@ -1,0 +1,103 @@
+import { Worker } from "node:worker_threads"
+import { VitrineError } from "@vitrine/core"
+import type { Batch, BatchJob, BatchPlan } from "../batch.ts"
+import type { Dataset, DatasetSource } from "../dataset.ts"
+import { type Loader, type LoaderOptions, loaderOf, localMaker, type Maker, planOf } from "../loader.ts"
+import { openDataset } from "./open.ts"
+import type { Answer, Question, WorkerInput } from "./worker.ts"
+
+export interface NodeLoaderOptions extends LoaderOptions {
+  /** Which data to load: a source, or a data set that is open already (which stays open). */
+  readonly source?: DatasetSource
+  readonly dataset?: Dataset
+  /** Threads that make batches; 0: this thread. Default 1. Has no influence on what the batches hold. */
+  readonly workers?: number
+}
+
+/**
+ * Loads batches in worker threads. Where the package runs from its TypeScript sources, which a worker of Node 20 cannot
+ * load, this thread makes them.
+ * @throws VitrineError for options that make no sense, and for data that cannot be opened
+ */
+export async function createLoader(options: NodeLoaderOptions): Promise<Loader> {
+  const { workers = 1 } = options
+  if (!Number.isInteger(workers) || workers < 0 || workers > 256)
+    throw new VitrineError("config", `loader: workers must be a whole number up to 256, got ${workers}`)
+  const dataset = options.dataset ?? (options.source === undefined ? undefined : await openDataset(options.source))
+  if (dataset === undefined) throw new VitrineError("config", "loader: needs a source or a dataset")
+  const owned = options.dataset === undefined
+  const close = async (): Promise<void> => {
+    if (owned) await dataset.close?.()
+  }
+  try {
+    const plan = await planOf(dataset, options)
+    const local = workers === 0 || dataset.source === undefined || import.meta.url.endsWith(".ts")
+    const maker = local ? localMaker(dataset, plan, close) : workerPool(dataset.source, plan, workers, close)
+    return loaderOf(dataset, options, plan, maker)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Worker threads that make batches; each job goes to the one with the fewest. */
+function workerPool(source: DatasetSource, plan: BatchPlan, size: number, close: () => Promise<void>): Maker {
+  const threads = Array.from({ length: size }, () => thread(source, plan))
+  return {
+    make(job) {
+      let least = threads[0] as Thread
+      for (const candidate of threads) if (candidate.load() < least.load()) least = candidate
+      return least.make(job)
+    },
+    ahead: size + 1,
+    close: async () => {
+      await Promise.all(threads.map((each) => each.close()))
+      await close()
+    },
+  }
+}
+
+interface Thread {
+  make(job: BatchJob): Promise<Batch>
+  /** Jobs not answered yet. */
+  load(): number
+  close(): Promise<void>
+}
+
+function thread(source: DatasetSource, plan: BatchPlan): Thread {
+  const workerData: WorkerInput = { source, plan }
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData })
+  const waiting = new Map<number, { resolve(batch: Batch): void; reject(error: unknown): void }>()
+  let jobs = 0
+  let failure: VitrineError | undefined
+  const fail = (message: string, cause?: unknown): void => {
+    failure ??= new VitrineError("backend", `data worker: ${message}`, { cause })
+    for (const { reject } of waiting.values()) reject(failure)
+    waiting.clear()
+  }
+  // An idle thread does not keep the process alive, a busy one does.
+  worker.unref()
+  worker.on("message", (answer: Answer) => {
+    const call = waiting.get(answer.id)
+    waiting.delete(answer.id)
+    if (waiting.size === 0) worker.unref()
+    if ("batch" in answer) call?.resolve(answer.batch)
+    else call?.reject(new VitrineError(answer.error.kind, answer.error.message))
+  })
+  worker.on("error", (error) => fail(String((error as Error).message ?? error), error))
+  worker.on("exit", (code) => fail(`ended with code ${code}`))
+  return {
+    make: (job) =>
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) return reject(failure)
+        const id = jobs++
+        waiting.set(id, { resolve, reject })
+        worker.ref()
+        worker.postMessage({ id, job } satisfies Question)
+      }),
+    load: () => waiting.size,
+    close: async () => {
+      await worker.terminate()
+    },
+  }
+}

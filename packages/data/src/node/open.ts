@@ -1,0 +1,16 @@
+import { VitrineError } from "@vitrine/core"
+import { type Dataset, type DatasetSource, openInMemory } from "../dataset.ts"
+import { openFiles } from "./files.ts"
+import { openIdx } from "./idx.ts"
+
+/** Opens a data set from a source, such as `resolveData` finds. */
+export async function openDataset(source: DatasetSource): Promise<Dataset> {
+  const inMemory = openInMemory(source)
+  if (inMemory !== undefined) return inMemory
+  if (source.kind === "idx") return openIdx(source)
+  if (source.kind === "files") return openFiles(source)
+  throw new VitrineError(
+    "config",
+    `there is no data source of kind ${JSON.stringify((source as { kind: unknown }).kind)}`,
+  )
+}

@@ -1,0 +1,82 @@
+import { readFile, stat } from "node:fs/promises"
+import { basename, join, resolve } from "node:path"
+import { VitrineError } from "@vitrine/core"
+import type { DatasetSource, FilesSource, IdxSource } from "../dataset.ts"
+import { layout, type Part } from "../layout.ts"
+import { listFiles } from "./files.ts"
+import { defaultClasses, readIdx } from "./idx.ts"
+
+export interface ResolveOptions {
+  /** Share of each class to hold out where the data have no validation set of their own; default 0.1. */
+  readonly valFraction?: number
+  /** Decides which images those are, and the built-in drawings; default 0. */
+  readonly seed?: number
+}
+
+export interface ResolvedData {
+  readonly train: DatasetSource
+  readonly val: DatasetSource | null
+}
+
+/**
+ * Finds the training and the validation set in what a user names:
+ * - `shapes`: the built-in drawings, 50,000 and 2,000 of them,
+ * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one a line,
+ * - a folder of images, a folder for each class, with or without train and val | valid | validation | test around them,
+ * - a .tar, .tar.gz or .tgz of such a folder.
+ * @throws VitrineError naming the path and what was expected
+ */
+export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
+  const { seed = 0 } = options
+  const path = resolve(pathOrName)
+  const found = await stat(path).catch(() => undefined)
+  if (pathOrName === "shapes" && !found?.isDirectory())
+    return {
+      train: { kind: "shapes", split: "train", size: 50_000, seed },
+      val: { kind: "shapes", split: "val", size: 2_000, seed },
+    }
+  if (found === undefined)
+    throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
+  if (!found.isDirectory()) throw new VitrineError("file", `${pathOrName}: is not a folder`)
+  const files = await listFiles(path)
+  const idx = await findIdx(path, files)
+  if (idx !== undefined) return idx
+  const parts = layout(files, pathOrName, options)
+  const source = ({ items, labels }: Part, split: string): FilesSource => ({
+    kind: "files",
+    name: `${basename(path)} ${split}`,
+    classes: parts.classes,
+    paths: items.map((item) => join(path, files[item] as string)),
+    labels,
+    skipped: parts.skipped,
+  })
+  return { train: source(parts.train, "train"), val: parts.val === null ? null : source(parts.val, "val") }
+}
+
+/** MNIST's files, by the names that its descendants use too; undefined where there are none. */
+async function findIdx(folder: string, files: readonly string[]): Promise<ResolvedData | undefined> {
+  const find = (split: string, what: string): string | undefined => {
+    const pattern = new RegExp(`^(.*-)?(${split})-${what}[-.]idx\\d-ubyte(\\.gz)?$`)
+    const name = files.filter((file) => pattern.test(file)).sort((a, b) => a.length - b.length)[0]
+    return name === undefined ? undefined : join(folder, name)
+  }
+  const pair = (split: string): { images: string; labels: string } | undefined => {
+    const images = find(split, "images")
+    const labels = find(split, "labels")
+    if (images === undefined && labels === undefined) return undefined
+    if (images === undefined || labels === undefined)
+      throw new VitrineError(
+        "file",
+        `${folder}: has ${images ?? labels}, but no ${images ? "labels" : "images"} file for it`,
+      )
+    return { images, labels }
+  }
+  const train = pair("train")
+  if (train === undefined) return undefined
+  const val = pair("t10k|val|valid|validation|test")
+  const classes = files.includes("classes.txt")
+    ? (await readFile(join(folder, "classes.txt"), "utf8")).split(/\r?\n/).filter((line) => line.trim() !== "")
+    : defaultClasses((await readIdx(train.labels)).data, val ? (await readIdx(val.labels)).data : new Uint8Array())
+  const source = (files: { images: string; labels: string }): IdxSource => ({ kind: "idx", ...files, classes })
+  return { train: source(train), val: val === undefined ? null : source(val) }
+}

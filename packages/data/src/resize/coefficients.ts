@@ -1,0 +1,83 @@
+/** The filters of Pillow's `Image.resize`. All but `nearest` are antialiased: their support grows with the reduction. */
+export type Interpolation = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos"
+
+/** The fixed-point weights of one axis. */
+export interface Coefficients {
+  /** Source pixels that an output pixel may use. */
+  readonly taps: number
+  /** First source pixel and number of source pixels, for each output pixel: [size, 2]. */
+  readonly bounds: Int32Array
+  /** Weights times 2^22, [size, taps]; zero beyond the number of source pixels. */
+  readonly weights: Int32Array
+}
+
+/** Bits behind the point: 8 for the result, 2 for overshoot, the rest of 32 for the weights. */
+export const precisionBits: number = 32 - 8 - 2
+
+const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI))
+
+const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: number; weight(x: number): number }>> = {
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  hamming: {
+    support: 1,
+    weight: (x) => {
+      const a = Math.abs(x)
+      if (a === 0) return 1
+      if (a >= 1) return 0
+      return (Math.sin(a * Math.PI) / (a * Math.PI)) * (0.54 + 0.46 * Math.cos(a * Math.PI))
+    },
+  },
+  bicubic: {
+    support: 2,
+    weight: (x) => {
+      const a = -0.5
+      const t = Math.abs(x)
+      if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1
+      if (t < 2) return (((t - 5) * t + 8) * t - 4) * a
+      return 0
+    },
+  },
+  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+}
+
+/**
+ * The weights that bring `inSize` pixels to `outSize`, as Pillow computes them (`src/libImaging/Resample.c`), for the
+ * output pixels `first` … `first + count − 1` only.
+ */
+export function coefficients(
+  inSize: number,
+  outSize: number,
+  interpolation: Exclude<Interpolation, "nearest">,
+  first: number,
+  count: number,
+): Coefficients {
+  const { support: unit, weight } = filters[interpolation]
+  const scale = inSize / outSize
+  const stretch = Math.max(scale, 1)
+  const support = unit * stretch
+  const taps = Math.ceil(support) * 2 + 1
+  const inverse = 1 / stretch
+  const bounds = new Int32Array(count * 2)
+  const weights = new Int32Array(count * taps)
+  const row = new Float64Array(taps)
+  for (let i = 0; i < count; i++) {
+    const center = (first + i + 0.5) * scale
+    const from = Math.max(0, Math.trunc(center - support + 0.5))
+    const n = Math.min(inSize, Math.trunc(center + support + 0.5)) - from
+    let sum = 0
+    for (let x = 0; x < n; x++) {
+      const w = weight((x + from - center + 0.5) * inverse)
+      row[x] = w
+      sum += w
+    }
+    for (let x = 0; x < n; x++) {
+      let w = row[x] as number
+      if (sum !== 0) w /= sum
+      weights[i * taps + x] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * 2 ** precisionBits)
+    }
+    bounds[2 * i] = from
+    bounds[2 * i + 1] = n
+  }
+  return { taps, bounds, weights }
+}

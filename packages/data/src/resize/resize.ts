@@ -1,0 +1,131 @@
+import { VitrineError } from "@vitrine/core"
+import { checkImage, type Image } from "../image.ts"
+import { coefficients, type Interpolation } from "./coefficients.ts"
+import { type Passes, plainPasses } from "./plain.ts"
+
+/** A part of an image, in pixels. */
+export interface Window {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * An image at another size, with the bytes of Pillow's `Image.resize(size, filter)`: antialiased (but for `nearest`), in
+ * fixed-point arithmetic, columns before rows, RGBA weighted by alpha.
+ * @param window compute this part of the result alone: the same bytes as cropping afterwards, sooner
+ * @throws VitrineError when a size is not a positive integer
+ */
+export function resizeImage(
+  image: Image,
+  width: number,
+  height: number,
+  interpolation: Interpolation = "bicubic",
+  window: Window = { x: 0, y: 0, width, height },
+  passes: Passes = plainPasses,
+): Image {
+  checkImage(image)
+  for (const [name, n] of Object.entries({ width, height }))
+    if (!Number.isSafeInteger(n) || n < 1 || n > 65535)
+      throw new VitrineError("shape", `resize: ${name} must be an integer from 1 to 65535, got ${n}`)
+  if (window.x < 0 || window.y < 0 || window.x + window.width > width || window.y + window.height > height)
+    throw new VitrineError(
+      "shape",
+      `resize: the window ${JSON.stringify(window)} leaves the image of ${width}×${height}`,
+    )
+  if (width === image.width && height === image.height) return cropImage(image, window)
+  if (interpolation === "nearest") return nearest(image, width, height, window)
+  if (image.channels === 4)
+    return divideAlpha(filtered(multiplyAlpha(image), width, height, interpolation, window, passes))
+  return filtered(image, width, height, interpolation, window, passes)
+}
+
+/** The part of an image that `window` shows; what lies outside of the image is 0. */
+export function cropImage(image: Image, { x, y, width, height }: Window): Image {
+  const { channels, data } = image
+  if (x === 0 && y === 0 && width === image.width && height === image.height) return image
+  const out = new Uint8Array(width * height * channels)
+  const left = Math.max(0, x)
+  const right = Math.min(image.width, x + width)
+  if (left >= right) return { width, height, channels, data: out }
+  for (let row = Math.max(0, -y); row < Math.min(height, image.height - y); row++) {
+    const start = (y + row) * image.width
+    out.set(data.subarray((start + left) * channels, (start + right) * channels), (row * width + left - x) * channels)
+  }
+  return { width, height, channels, data: out }
+}
+
+function filtered(
+  image: Image,
+  width: number,
+  height: number,
+  interpolation: Exclude<Interpolation, "nearest">,
+  window: Window,
+  passes: Passes,
+): Image {
+  const { channels } = image
+  const rows = coefficients(image.height, height, interpolation, window.y, window.height)
+  const last = rows.bounds.length - 2
+  const firstRow = rows.bounds[0] as number
+  const endRow = (rows.bounds[last] as number) + (rows.bounds[last + 1] as number)
+  const resizesRows = height !== image.height
+  const needed = resizesRows ? { y: firstRow, height: endRow - firstRow } : { y: window.y, height: window.height }
+
+  let data: Uint8Array
+  if (width !== image.width) {
+    const columns = coefficients(image.width, width, interpolation, window.x, window.width)
+    const stride = image.width * channels
+    const part = image.data.subarray(needed.y * stride, (needed.y + needed.height) * stride)
+    data = passes.horizontal(part, needed.height, image.width, channels, columns)
+  } else data = cropImage(image, { ...needed, x: window.x, width: window.width }).data
+  if (resizesRows) data = passes.vertical(data, needed.y, window.width * channels, rows)
+  return { width: window.width, height: window.height, channels, data }
+}
+
+function nearest(image: Image, width: number, height: number, window: Window): Image {
+  const { channels, data } = image
+  const columns = nearestIndices(image.width, width, window.x, window.width)
+  const rows = nearestIndices(image.height, height, window.y, window.height)
+  const out = new Uint8Array(window.width * window.height * channels)
+  let o = 0
+  for (const row of rows)
+    for (const column of columns) {
+      const start = (row * image.width + column) * channels
+      for (let c = 0; c < channels; c++) out[o++] = data[start + c] as number
+    }
+  return { width: window.width, height: window.height, channels, data: out }
+}
+
+// The position is a running sum, not a product, because Pillow's rounding errors are to be met too.
+function nearestIndices(inSize: number, outSize: number, first: number, count: number): Int32Array {
+  const step = inSize / outSize
+  const out = new Int32Array(count)
+  let at = step * 0.5
+  for (let i = 0; i < first + count; i++, at += step)
+    if (i >= first) out[i - first] = Math.min(inSize - 1, Math.trunc(at))
+  return out
+}
+
+function multiplyAlpha(image: Image): Image {
+  const data = new Uint8Array(image.data.length)
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = image.data[i + 3] as number
+    for (let c = 0; c < 3; c++) {
+      const product = (image.data[i + c] as number) * alpha + 128
+      data[i + c] = ((product >> 8) + product) >> 8
+    }
+    data[i + 3] = alpha
+  }
+  return { ...image, data }
+}
+
+function divideAlpha(image: Image): Image {
+  const data = image.data
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = data[i + 3] as number
+    if (alpha === 255 || alpha === 0) continue
+    for (let c = 0; c < 3; c++) data[i + c] = Math.min(255, Math.trunc((255 * (data[i + c] as number)) / alpha))
+  }
+  return image
+}

@@ -1,0 +1,6 @@
+import type { Passes } from "./plain.ts"
+import { plainPasses } from "./plain.ts"
+
+export function wasmPasses(): Passes {
+  return plainPasses
+}

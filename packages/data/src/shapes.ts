@@ -1,0 +1,222 @@
+import { fold, type Key, keyFromSeed, threefry, VitrineError } from "@vitrine/core"
+import type { Dataset, ShapesSource } from "./dataset.ts"
+import type { Image } from "./image.ts"
+
+/** The ten shapes, by class. */
+export const shapeNames: readonly string[] = [
+  "arrow",
+  "circle",
+  "crescent",
+  "cross",
+  "half disc",
+  "heart",
+  "ring",
+  "square",
+  "star",
+  "triangle",
+]
+
+const side = 32
+
+/**
+ * Procedural drawings, [32, 32, 3]: one of ten shapes at a random place, size and angle, in random colours, before a
+ * random texture with lines across it, and with noise. Colour says nothing about the class. An example depends on seed, split and
+ * index alone, so the data are endless, need no files, and train and validation sets never meet.
+ */
+export function shapes({ split, size, seed = 0 }: Omit<ShapesSource, "kind">): Dataset {
+  if (!Number.isSafeInteger(size) || size < 1)
+    throw new VitrineError("config", `shapes: size must be a positive integer, got ${size}`)
+  const key = fold(keyFromSeed(seed), "shapes", split)
+  const labelOf = (index: number): number => threefry(key, 0, index)[0] % shapeNames.length
+  return {
+    name: "shapes",
+    classes: shapeNames,
+    length: size,
+    channels: 3,
+    labels: Int32Array.from({ length: size }, (_, index) => labelOf(index)),
+    source: { kind: "shapes", split, size, seed },
+    describe: (index) => `shapes ${split}, image ${index}`,
+    read: async (index) => drawShape(labelOf(index), threefry(key, 1, index)),
+  }
+}
+
+/** Draws one shape, [32, 32, 3]; `key` decides everything but the class. */
+export function drawShape(label: number, key: Key): Image {
+  const inside = distances[label]
+  if (inside === undefined)
+    throw new VitrineError("config", `shapes have classes 0 … ${distances.length - 1}, got ${label}`)
+  const random = bits(key)
+  const between = (low: number, high: number): number => low + (high - low) * (random() / 2 ** 32)
+
+  const radius = between(6, 11)
+  const cx = between(radius, side - radius)
+  const cy = between(radius, side - radius)
+  const turn = between(0, 2 * Math.PI)
+  const cos = Math.cos(turn) / radius
+  const sin = Math.sin(turn) / radius
+  const lean = between(-0.2, 0.2)
+
+  const back = colour(between)
+  let front = colour(between)
+  while (contrast(front, back) < 70) front = colour(between)
+  const second = nearby(back, between, 38)
+  const shade = nearby(front, between, 30)
+
+  // The background: a wave between two near colours, as a gradient, as stripes or as a checkered pattern.
+  const angle = between(0, 2 * Math.PI)
+  const frequency = between(0.1, 1.1)
+  const wx = Math.cos(angle) * frequency
+  const wy = Math.sin(angle) * frequency
+  const phase = between(0, 2 * Math.PI)
+  const checkered = random() & 1
+
+  // Two thin lines across everything behind the shape.
+  const lines = [0, 1].map(() => {
+    const direction = between(0, Math.PI)
+    return {
+      nx: Math.cos(direction),
+      ny: Math.sin(direction),
+      at: between(-12, 12),
+      half: between(0.4, 1),
+      ink: colour(between),
+    }
+  })
+  const noise = between(6, 22)
+
+  const data = new Uint8Array(side * side * 3)
+  for (let y = 0, o = 0; y < side; y++) {
+    const dy = y + 0.5 - cy
+    const py = y - side / 2
+    for (let x = 0; x < side; x++, o += 3) {
+      const dx = x + 0.5 - cx
+      const px = x - side / 2
+      const wave = Math.sin(wx * px + wy * py + phase) * (checkered ? Math.sin(wy * px - wx * py) : 1)
+      const t = 0.5 + 0.5 * wave
+      let r = back[0] + t * (second[0] - back[0])
+      let g = back[1] + t * (second[1] - back[1])
+      let b = back[2] + t * (second[2] - back[2])
+      for (const { nx, ny, at, half, ink } of lines) {
+        const cover = half + 0.5 - Math.abs(nx * px + ny * py - at)
+        if (cover <= 0) continue
+        const a = cover < 1 ? cover : 1
+        r += a * (ink[0] - r)
+        g += a * (ink[1] - g)
+        b += a * (ink[2] - b)
+      }
+      // The shape's own coordinates: its radius is 1, its distance is negative inside.
+      const u = cos * dx + sin * dy
+      const v = cos * dy - sin * dx + lean * u
+      const cover = 0.5 - inside(u, v) * radius
+      if (cover > 0) {
+        const a = cover < 1 ? cover : 1
+        const light = 0.5 + 0.5 * v
+        r += a * (front[0] + light * (shade[0] - front[0]) - r)
+        g += a * (front[1] + light * (shade[1] - front[1]) - g)
+        b += a * (front[2] + light * (shade[2] - front[2]) - b)
+      }
+      // Four bytes of one word make three nearly normal numbers.
+      const word = random()
+      const [n0, n1, n2, n3] = [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24]
+      const scale = noise / 128
+      data[o] = clamp(r + (n0 + n1 - 255) * scale)
+      data[o + 1] = clamp(g + (n1 + n2 - 255) * scale)
+      data[o + 2] = clamp(b + (n2 + n3 - 255) * scale)
+    }
+  }
+  return { width: side, height: side, channels: 3, data }
+}
+
+type Colour = readonly [number, number, number]
+
+const colour = (between: (low: number, high: number) => number): Colour => [
+  between(20, 235),
+  between(20, 235),
+  between(20, 235),
+]
+
+const nearby = (c: Colour, between: (low: number, high: number) => number, reach: number): Colour => [
+  c[0] + between(-reach, reach),
+  c[1] + between(-reach, reach),
+  c[2] + between(-reach, reach),
+]
+
+const contrast = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+
+const clamp = (x: number): number => (x < 0 ? 0 : x > 255 ? 255 : Math.round(x))
+
+/** Quick 32-bit numbers for the pixels' noise: xorshift128 (Marsaglia, 2003), started by the counter-based generator. */
+function bits(key: Key): () => number {
+  let [a, b] = threefry(key, 0, 0)
+  let [c, d] = threefry(key, 0, 1)
+  return () => {
+    let t = a ^ (a << 11)
+    t ^= t >>> 8
+    a = b
+    b = c
+    c = d
+    d = (d ^ (d >>> 19) ^ t) >>> 0
+    return d
+  }
+}
+
+const disc = (u: number, v: number, r: number): number => Math.sqrt(u * u + v * v) - r
+const box = (u: number, v: number, w: number, h: number): number => Math.max(Math.abs(u) - w, Math.abs(v) - h)
+
+/** Distance to the intersection of half-planes, each with its unit normal and its distance from the centre. */
+const polygon =
+  (planes: readonly (readonly [number, number, number])[]) =>
+  (u: number, v: number): number => {
+    let d = -9
+    for (const [nx, ny, at] of planes) d = Math.max(d, nx * u + ny * v - at)
+    return d
+  }
+const directions = (n: number, start: number, at: number): [number, number, number][] =>
+  Array.from({ length: n }, (_, i) => {
+    const angle = start + (2 * Math.PI * i) / n
+    return [Math.cos(angle), Math.sin(angle), at]
+  })
+
+const triangle = polygon(directions(3, Math.PI / 2, 0.5))
+const starPlanes = directions(5, Math.PI / 2, 0.31)
+const head = polygon([
+  [1, 0, 0.35],
+  [-Math.SQRT1_2, Math.SQRT1_2, 0.45],
+  [-Math.SQRT1_2, -Math.SQRT1_2, 0.45],
+])
+
+/** By class: the signed distance, in units of the radius, from a point to the outline; negative inside. */
+const distances: readonly ((u: number, v: number) => number)[] = [
+  // arrow: a head and a shaft
+  (u, v) => Math.min(head(u, v), box(u - 0.55, v, 0.45, 0.2)),
+  (u, v) => disc(u, v, 0.86),
+  // crescent: a disc without another
+  (u, v) => Math.max(disc(u, v, 0.95), -disc(u - 0.5, v, 0.75)),
+  // cross: two bars
+  (u, v) => Math.min(box(u, v, 0.95, 0.27), box(u, v, 0.27, 0.95)),
+  (u, v) => Math.max(disc(u, v + 0.4, 1), -(v + 0.4)),
+  // heart: two discs on a right angle, mirrored in u
+  (u, v) => {
+    const a = Math.abs(u)
+    return Math.min(
+      disc(a - 0.4, v + 0.3, 0.5),
+      Math.max((a + v) * Math.SQRT1_2 - 0.57, -v - 0.3 - 0.35 * a, -(v + 0.35)),
+    )
+  },
+  // ring: what lies near a circle
+  (u, v) => Math.abs(disc(u, v, 0.72)) - 0.2,
+  (u, v) => box(u, v, 0.72, 0.72),
+  // star: inside all of five lines but one
+  (u, v) => {
+    let first = -9
+    let next = -9
+    for (const [nx, ny, at] of starPlanes) {
+      const d = nx * u + ny * v - at
+      if (d > first) {
+        next = first
+        first = d
+      } else if (d > next) next = d
+    }
+    return next
+  },
+  (u, v) => triangle(u, v),
+]

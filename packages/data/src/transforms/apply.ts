@@ -1,0 +1,139 @@
+import { fold, type Key, type Stream, stream, VitrineError } from "@vitrine/core"
+import type { Image } from "../image.ts"
+import { cropImage, resizeImage, type Window } from "../resize/resize.ts"
+import { wasmPasses } from "../resize/wasm.ts"
+import { centerWindow, mirrored, randomWindow, resizedSize, shifted, toGray, toThree } from "./geometry.ts"
+import { augmented } from "./randaugment.ts"
+import { checkTransforms, type Normalize, type RandomErasing, type Size, type Transform } from "./transforms.ts"
+
+/** Transforms, checked and prepared for many images. */
+export interface Pipeline {
+  /** Bytes after the transforms before `normalize`. */
+  image(image: Image, key: Key): Image
+  /** The rest: from the bytes that `image` gave to numbers, [height, width, channels], at `offset` in `out`. */
+  numbers(image: Image, key: Key, out: Float32Array, offset: number): void
+}
+
+/** A model's input, [height, width, channels], and its shape. */
+export interface Input {
+  readonly data: Float32Array
+  readonly shape: readonly [number, number, number]
+}
+
+/**
+ * Applies transforms to one image. Without `normalize` the result is x / 255.
+ * @param key decides all that is random; the same key gives the same numbers
+ * @throws VitrineError for transforms that make no sense, or do not fit the image
+ */
+export function applyTransforms(image: Image, transforms: readonly Transform[], key: Key = [0, 0]): Input {
+  const steps = pipeline(transforms)
+  const bytes = steps.image(image, key)
+  const data = new Float32Array(bytes.data.length)
+  steps.numbers(bytes, key, data, 0)
+  return { data, shape: [bytes.height, bytes.width, bytes.channels] }
+}
+
+/** Checks transforms and prepares them for many images. */
+export function pipeline(transforms: readonly Transform[]): Pipeline {
+  checkTransforms(transforms)
+  const cut = transforms.findIndex(({ op }) => op === "normalize")
+  const byteSteps = cut < 0 ? transforms : transforms.slice(0, cut)
+  const erasing = transforms.flatMap((step, at) => (step.op === "randomErasing" ? [{ step, at }] : []))
+  const { mean, std } = (transforms[cut] as Normalize | undefined) ?? { mean: [0], std: [1] }
+  const tables = mean.map((m, c) => normalizeTable(m, std[c] as number))
+
+  const image = (input: Image, key: Key): Image => {
+    let current = input
+    for (let at = 0; at < byteSteps.length; at++) {
+      const step = byteSteps[at] as Transform
+      const next = byteSteps[at + 1]
+      if (step.op === "resize") {
+        const [height, width] = resizedSize(current.height, current.width, step.size)
+        // A crop that follows says which part of the result is wanted at all.
+        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size) : undefined
+        if (window !== undefined && contains(height, width, window)) {
+          current = resizeImage(current, width, height, step.interpolation, window, wasmPasses())
+          at++
+        } else current = resizeImage(current, width, height, step.interpolation, undefined, wasmPasses())
+      } else current = applyStep(current, step, key, at)
+    }
+    return current
+  }
+
+  return {
+    image,
+    numbers({ width, height, channels, data }, key, out, offset) {
+      if (channels === 4) throw new VitrineError("shape", "an image with alpha is no model's input; add toRgb()")
+      if (mean.length !== 1 && mean.length !== channels)
+        throw new VitrineError("shape", `normalize has ${mean.length} means, the image ${channels} channels`)
+      const end = offset + data.length
+      if (end > out.length)
+        throw new VitrineError("shape", `${height}×${width}×${channels} numbers do not fit in ${out.length - offset}`)
+      if (mean.length === 1) {
+        const table = tables[0] as Float32Array
+        for (let i = 0, o = offset; i < data.length; i++, o++) out[o] = table[data[i] as number] as number
+      } else {
+        const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array]
+        for (let i = 0, o = offset; o < end; i += 3, o += 3) {
+          out[o] = red[data[i] as number] as number
+          out[o + 1] = green[data[i + 1] as number] as number
+          out[o + 2] = blue[data[i + 2] as number] as number
+        }
+      }
+      for (const { step, at } of erasing)
+        erase(out.subarray(offset, end), [height, width], channels, step, randomOf(key, at))
+    },
+  }
+}
+
+const randomOf = (key: Key, at: number): Stream => stream(fold(key, at))
+
+function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
+  switch (step.op) {
+    case "centerCrop":
+      return cropImage(image, centerWindow(image.height, image.width, step.size))
+    case "randomResizedCrop": {
+      const window = randomWindow(image.height, image.width, step, randomOf(key, at))
+      const [height, width] = step.size
+      return resizeImage(cropImage(image, window), width, height, step.interpolation, undefined, wasmPasses())
+    }
+    case "padCrop":
+      return shifted(image, step.pad, randomOf(key, at))
+    case "flip":
+      return randomOf(key, at).uniform() < step.p ? mirrored(image) : image
+    case "randAugment":
+      return augmented(image, step.n, step.magnitude, randomOf(key, at))
+    case "grayscale":
+      return toGray(image)
+    case "toRgb":
+      return toThree(image)
+    default:
+      return image
+  }
+}
+
+const contains = (height: number, width: number, window: Window): boolean =>
+  window.x >= 0 && window.y >= 0 && window.x + window.width <= width && window.y + window.height <= height
+
+/** What each byte becomes: float32 operations in the order of torchvision's ToTensor and Normalize. */
+function normalizeTable(mean: number, std: number): Float32Array {
+  const { fround } = Math
+  return Float32Array.from({ length: 256 }, (_, x) => fround(fround(fround(x / 255) - fround(mean)) / fround(std)))
+}
+
+/** timm's RandomErasing in its constant mode: one rectangle, ten tries to fit it. */
+function erase(data: Float32Array, [height, width]: Size, channels: number, step: RandomErasing, random: Stream): void {
+  if (random.uniform() >= step.p) return
+  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = height * width * between(step.scale[0], step.scale[1])
+    const aspect = Math.exp(between(Math.log(step.ratio[0]), Math.log(step.ratio[1])))
+    const h = Math.round(Math.sqrt(area * aspect))
+    const w = Math.round(Math.sqrt(area / aspect))
+    if (h >= height || w >= width) continue
+    const top = random.integer(height - h + 1)
+    const left = random.integer(width - w + 1)
+    for (let y = top; y < top + h; y++) data.fill(0, (y * width + left) * channels, (y * width + left + w) * channels)
+    return
+  }
+}

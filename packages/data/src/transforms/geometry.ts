@@ -1,0 +1,88 @@
+import type { Stream } from "@vitrine/core"
+import type { Image } from "../image.ts"
+import { cropImage, type Window } from "../resize/resize.ts"
+import type { RandomResizedCrop, Resize, Size } from "./transforms.ts"
+
+/** Rounds halves to even, as Python's `round`. */
+export function roundHalfEven(x: number): number {
+  const floor = Math.floor(x)
+  const rest = x - floor
+  if (rest !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
+/** [height, width] after `resize`: torchvision's rounding. */
+export function resizedSize(height: number, width: number, size: Resize["size"]): Size {
+  if (typeof size !== "number") return size
+  if (width <= height) return [Math.max(1, Math.trunc((size * height) / width)), size]
+  return [size, Math.max(1, Math.trunc((size * width) / height))]
+}
+
+/** Where `centerCrop` cuts an image of this size; the window leaves the image where that is too small. */
+export function centerWindow(imageHeight: number, imageWidth: number, [height, width]: Size): Window {
+  const offset = (extent: number, crop: number): number =>
+    crop > extent ? -Math.floor((crop - extent) / 2) : roundHalfEven((extent - crop) / 2)
+  return { x: offset(imageWidth, width), y: offset(imageHeight, height), width, height }
+}
+
+/** Draws the part that `randomResizedCrop` takes: up to ten tries, then the largest centred part of an allowed aspect. */
+export function randomWindow(height: number, width: number, step: RandomResizedCrop, random: Stream): Window {
+  const { scale, ratio } = step
+  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = height * width * between(scale[0], scale[1])
+    const aspect = Math.exp(between(Math.log(ratio[0]), Math.log(ratio[1])))
+    const w = roundHalfEven(Math.sqrt(area * aspect))
+    const h = roundHalfEven(Math.sqrt(area / aspect))
+    if (w > 0 && w <= width && h > 0 && h <= height)
+      return { x: random.integer(width - w + 1), y: random.integer(height - h + 1), width: w, height: h }
+  }
+  const aspect = width / height
+  const w = aspect > ratio[1] ? Math.max(1, roundHalfEven(height * ratio[1])) : width
+  const h = aspect < ratio[0] ? Math.max(1, roundHalfEven(width / ratio[0])) : height
+  return { x: Math.floor((width - w) / 2), y: Math.floor((height - h) / 2), width: w, height: h }
+}
+
+/** The image moved by a random number of pixels each way. */
+export function shifted(image: Image, pad: number, random: Stream): Image {
+  const x = random.integer(2 * pad + 1) - pad
+  const y = random.integer(2 * pad + 1) - pad
+  return cropImage(image, { x, y, width: image.width, height: image.height })
+}
+
+/** Left and right exchanged. */
+export function mirrored(image: Image): Image {
+  const { width, height, channels, data } = image
+  const out = new Uint8Array(data.length)
+  for (let y = 0; y < height; y++)
+    for (let x = 0, o = y * width * channels; x < width; x++) {
+      const start = (y * width + width - 1 - x) * channels
+      for (let c = 0; c < channels; c++) out[o++] = data[start + c] as number
+    }
+  return { width, height, channels, data: out }
+}
+
+/** One channel by Pillow's `convert("L")`: (19595 R + 38470 G + 7471 B + 2^15) / 2^16. */
+export function toGray(image: Image): Image {
+  const { width, height, channels, data } = image
+  if (channels === 1) return image
+  const out = new Uint8Array(width * height)
+  for (let i = 0, s = 0; i < out.length; i++, s += channels)
+    out[i] =
+      ((data[s] as number) * 19595 + (data[s + 1] as number) * 38470 + (data[s + 2] as number) * 7471 + 0x8000) >>> 16
+  return { width, height, channels: 1, data: out }
+}
+
+/** Three channels: grey repeated, alpha dropped. */
+export function toThree(image: Image): Image {
+  const { width, height, channels, data } = image
+  if (channels === 3) return image
+  const out = new Uint8Array(width * height * 3)
+  const second = channels === 1 ? 0 : 1
+  for (let i = 0, s = 0; i < out.length; i += 3, s += channels) {
+    out[i] = data[s] as number
+    out[i + 1] = data[s + second] as number
+    out[i + 2] = data[s + 2 * second] as number
+  }
+  return { width, height, channels: 3, data: out }
+}
