@@ -1,1 +1,1 @@
-export {}
+export { referenceBackend } from "./backend.ts"

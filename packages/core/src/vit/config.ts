@@ -26,7 +26,7 @@ export interface ViTConfig {
   readonly pool: "token" | "average"
   /** Whether the final LayerNorm stands after the pooling (timm's `fc_norm`) or before it (`norm`, as in the paper). */
   readonly normAfterPool: boolean
-  /** Learned table, fixed 2-D sine-cosine table (MoCo v3, big_vision), or nothing. */
+  /** Learned table, fixed 2-D sine-cosine table (big_vision), or nothing. */
   readonly positions: "learned" | "sincos2d" | "none"
   readonly activation: Activation
   /** A hidden layer before the logits, `tanh` as in pre-training, `relu` as in small models; null for a linear head. */

@@ -90,7 +90,7 @@ function distribution({ name, shape, role }: Parameter, scheme: InitScheme, rand
 }
 
 /**
- * The 2-D sine-cosine table of MoCo v3 and big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
+ * The 2-D sine-cosine table of big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
  * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for a class token.
  */
 function sincosPositions(config: ViTConfig, out: Float32Array): void {

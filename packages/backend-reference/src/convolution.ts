@@ -1,0 +1,105 @@
+import type { Kernels, Ops, TensorType } from "@vitrine/core"
+
+type Dims = readonly [number, number, number, number]
+type Window = Ops["conv2d"]
+
+const dims = (type: TensorType | undefined): Dims => (type as TensorType).shape as unknown as Dims
+const empty = (type: TensorType | undefined): Float64Array =>
+  new Float64Array(((type as TensorType).shape as readonly number[]).reduce((n, dim) => n * dim, 1))
+
+/** Calls `visit` for every product of a convolution: flat positions in x, weight and y. */
+function eachProduct(
+  x: Dims,
+  weight: Dims,
+  y: Dims,
+  { strides, padding }: Window,
+  visit: (x: number, w: number, y: number) => void,
+): void {
+  const [batch, height, width, inputs] = x
+  const [outputs, , kernelHeight, kernelWidth] = weight
+  const [, rows, columns] = y
+  for (let n = 0; n < batch; n++)
+    for (let i = 0; i < rows; i++)
+      for (let j = 0; j < columns; j++)
+        for (let a = 0; a < kernelHeight; a++)
+          for (let b = 0; b < kernelWidth; b++) {
+            const row = i * strides[0] + a - padding[0]
+            const column = j * strides[1] + b - padding[2]
+            if (row < 0 || row >= height || column < 0 || column >= width) continue
+            for (let o = 0; o < outputs; o++)
+              for (let c = 0; c < inputs; c++)
+                visit(
+                  ((n * height + row) * width + column) * inputs + c,
+                  ((o * inputs + c) * kernelHeight + a) * kernelWidth + b,
+                  ((n * rows + i) * columns + j) * outputs + o,
+                )
+          }
+}
+
+const at = (data: Float64Array | undefined, i: number): number => (data as Float64Array)[i] as number
+
+export const convolutionKernels: Kernels<Float64Array> = {
+  conv2d: ([x, weight], { attributes }, [y], [xType, weightType]) => {
+    const out = empty(y)
+    eachProduct(dims(xType), dims(weightType), dims(y), attributes, (i, w, o) => {
+      out[o] = at(out, o) + at(x, i) * at(weight, w)
+    })
+    return out
+  },
+  conv2dInputGrad: ([dy, weight], { attributes }, [x], [yType, weightType]) => {
+    const out = empty(x)
+    eachProduct(dims(x), dims(weightType), dims(yType), attributes, (i, w, o) => {
+      out[i] = at(out, i) + at(dy, o) * at(weight, w)
+    })
+    return out
+  },
+  conv2dWeightGrad: ([dy, x], { attributes }, [weight], [yType, xType]) => {
+    const out = empty(weight)
+    eachProduct(dims(xType), dims(weight), dims(yType), attributes, (i, w, o) => {
+      out[w] = at(out, w) + at(dy, o) * at(x, i)
+    })
+    return out
+  },
+  maxPool2d: ([x], { attributes: { size, strides, padding } }, [values, indices], [xType]) => {
+    const [batch, height, width, channels] = dims(xType)
+    const [, rows, columns] = dims(values)
+    const best = empty(values).fill(Number.NEGATIVE_INFINITY)
+    const where = empty(indices)
+    for (let n = 0; n < batch; n++)
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++)
+          for (let a = 0; a < size[0]; a++)
+            for (let b = 0; b < size[1]; b++) {
+              const row = i * strides[0] + a - padding[0]
+              const column = j * strides[1] + b - padding[2]
+              if (row < 0 || row >= height || column < 0 || column >= width) continue
+              for (let c = 0; c < channels; c++) {
+                const o = ((n * rows + i) * columns + j) * channels + c
+                const value = at(x, ((n * height + row) * width + column) * channels + c)
+                if (value <= at(best, o)) continue
+                best[o] = value
+                where[o] = row * width + column
+              }
+            }
+    return [best, where]
+  },
+  gather: ([x, indices], _node, [out], [xType]) => {
+    const [, rows, channels] = dims(xType) as unknown as [number, number, number]
+    const [, chosen] = dims(out)
+    return empty(out).map((_, i) => {
+      const n = Math.floor(i / (chosen * channels))
+      return at(x, (n * rows + at(indices, i)) * channels + (i % channels))
+    })
+  },
+  scatterAdd: ([values, indices], _node, [out], [valuesType]) => {
+    const [, chosen, channels] = dims(valuesType) as unknown as [number, number, number]
+    const [, rows] = dims(out)
+    const result = empty(out)
+    ;(values as Float64Array).forEach((value, i) => {
+      const n = Math.floor(i / (chosen * channels))
+      const o = (n * rows + at(indices, i)) * channels + (i % channels)
+      result[o] = at(result, o) + value
+    })
+    return result
+  },
+}
