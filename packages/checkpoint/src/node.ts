@@ -1,1 +1,11 @@
-export {}
+export type { Checkpoint, CheckpointInfo, NewCheckpoint } from "./node/checkpoint.ts"
+export { type Content, writeFileAtomic } from "./node/files.ts"
+export { type MetricsEvent, readMetrics } from "./node/metrics.ts"
+export {
+  describeWeights,
+  openSafetensors,
+  type SafetensorsFile,
+  type TensorDescription,
+  type WeightsDescription,
+} from "./node/open.ts"
+export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"

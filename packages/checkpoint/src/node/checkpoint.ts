@@ -1,0 +1,117 @@
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
+import type { StoredTensor } from "../dtype.ts"
+import { fileError, shown } from "../errors.ts"
+import { jsonFile } from "../json.ts"
+import { writeSafetensors } from "../safetensors.ts"
+import { explaining, isSystemError, readJson, writeFolderAtomic, writeNewFile } from "./files.ts"
+import { openSafetensors } from "./open.ts"
+
+/** Names of the files in the folder of a checkpoint. */
+const files = { model: "model.safetensors", training: "training.safetensors", state: "state.json" } as const
+
+export interface CheckpointInfo {
+  readonly step: number
+  /** How good the model is, higher being better; null if nobody said. */
+  readonly score: number | null
+  readonly path: string
+}
+
+/** Everything that training needs to go on as if it had never stopped. */
+export interface Checkpoint extends CheckpointInfo {
+  /** The model's parameters, by timm's names. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** Slots of the optimizer, moving averages, accumulators. */
+  readonly trainingTensors: ReadonlyMap<string, StoredTensor>
+  /** State of the loop, as it was given. */
+  readonly state: unknown
+}
+
+export interface NewCheckpoint {
+  /** Steps that have been taken. */
+  readonly step: number
+  /** How good the model is, higher being better (give a loss with its sign changed); not finite counts as unknown. */
+  readonly score?: number | null | undefined
+  readonly tensors: Iterable<readonly [name: string, tensor: StoredTensor]>
+  readonly trainingTensors: Iterable<readonly [name: string, tensor: StoredTensor]>
+  /** State of the loop: plain JSON data. */
+  readonly state: unknown
+}
+
+const folderName = (step: number): string => `step-${String(step).padStart(8, "0")}`
+
+/** Path of the model in a checkpoint. */
+export const modelOf = ({ path }: CheckpointInfo): string => join(path, files.model)
+
+/** Writes a checkpoint into `folder`, whole or not at all; one of the same step is replaced. */
+export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo> {
+  const { step, tensors, trainingTensors, state } = checkpoint
+  if (!Number.isSafeInteger(step) || step < 0) throw fileError(folder, `no checkpoint can have the step ${shown(step)}`)
+  const score = Number.isFinite(checkpoint.score) ? (checkpoint.score as number) : null
+  const json = new TextEncoder().encode(JSON.stringify({ step, score, state: state ?? null }))
+  if (json.length > jsonFile.bytes)
+    throw fileError(folder, `the state has ${json.length} bytes, over the limit of ${jsonFile.bytes}`)
+  const path = join(folder, folderName(step))
+  // transformers and others ask for this entry before they read a file.
+  const model = writeSafetensors(tensors, { format: "pt" })
+  const training = writeSafetensors(trainingTensors)
+  await writeFolderAtomic(path, async (temp) => {
+    await writeNewFile(join(temp, files.model), model)
+    await writeNewFile(join(temp, files.training), training)
+    await writeNewFile(join(temp, files.state), [json])
+  })
+  return { step, score, path }
+}
+
+/** The checkpoints in `folder` by step, and what is wrong with those that are damaged. */
+export async function listCheckpoints(folder: string): Promise<{ sound: CheckpointInfo[]; damaged: Error[] }> {
+  const names = await explaining(folder, "read", () =>
+    readdir(folder).catch((error) => {
+      if (isSystemError(error, "ENOENT")) return []
+      throw error
+    }),
+  )
+  const sound: CheckpointInfo[] = []
+  const damaged: Error[] = []
+  for (const name of names) {
+    const step = Number(/^step-(\d{8,})$/.exec(name)?.[1] ?? Number.NaN)
+    if (folderName(step) !== name) continue
+    try {
+      sound.push((await inspect(join(folder, name), step)).info)
+    } catch (error) {
+      damaged.push(error as Error)
+    }
+  }
+  return { sound: sound.sort((a, b) => a.step - b.step), damaged }
+}
+
+/** Reads a checkpoint's state and checks that its files are whole. */
+async function inspect(path: string, step: number): Promise<{ info: CheckpointInfo; state: unknown }> {
+  const file = join(path, files.state)
+  const json = (await readJson(file)) as { step?: unknown; score?: unknown; state?: unknown } | null
+  if (json?.step !== step) throw fileError(file, `says step ${shown(json?.step)}, but its folder says ${step}`)
+  const { score = null, state = null } = json
+  if (score !== null && typeof score !== "number") throw fileError(file, `has the score ${shown(score)}`)
+  for (const name of [files.model, files.training]) await (await openSafetensors(join(path, name))).close()
+  return { info: { step, score, path }, state }
+}
+
+/** @throws VitrineError (file) */
+export async function readCheckpoint({ path, step }: CheckpointInfo): Promise<Checkpoint> {
+  const { info, state } = await inspect(path, step)
+  return {
+    ...info,
+    state,
+    tensors: await readTensors(join(path, files.model)),
+    trainingTensors: await readTensors(join(path, files.training)),
+  }
+}
+
+async function readTensors(path: string): Promise<Map<string, StoredTensor>> {
+  const file = await openSafetensors(path)
+  try {
+    return await file.readAll()
+  } finally {
+    await file.close()
+  }
+}

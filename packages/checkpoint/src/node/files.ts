@@ -1,0 +1,232 @@
+import { randomBytes } from "node:crypto"
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
+import { VitrineError } from "@vitrine/core"
+import { fileError } from "../errors.ts"
+import { jsonFile, parseJson } from "../json.ts"
+
+/** Names of files and folders that are not finished; whoever owns a folder may delete them. */
+export const temporary = ".vitrine-tmp-"
+/** Name of a folder that is about to be replaced by a new one of the rest of the name. */
+const replaced = ".vitrine-old-"
+
+const meanings: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder, not a file",
+  EEXIST: "it exists already",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "too many symbolic links",
+  EIO: "the disk gave an error",
+  EFBIG: "the file would be too large",
+}
+
+export function isSystemError(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return error instanceof Error && typeof code === "string" && (codes.length === 0 || codes.includes(code))
+}
+
+/** A failed system call as a one-line VitrineError; any other error as it is. */
+export function explained(path: string, doing: string, error: unknown): unknown {
+  if (VitrineError.isInstance(error) || !isSystemError(error)) return error
+  return fileError(path, `cannot ${doing}: ${meanings[error.code as string] ?? error.message}`, error)
+}
+
+/** Runs `action`, whose system errors become VitrineErrors. */
+export async function explaining<T>(path: string, doing: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw explained(path, doing, error)
+  }
+}
+
+/** Opens an existing file; a folder, a pipe or a device, which could block for ever, is refused. */
+export async function openForReading(path: string): Promise<{ handle: FileHandle; size: number }> {
+  return explaining(path, "read", async () => {
+    const facts = await stat(path)
+    if (facts.isDirectory()) throw fileError(path, "cannot read: it is a folder, not a file")
+    if (!facts.isFile()) throw fileError(path, "cannot read: it is not a regular file")
+    const handle = await open(path, "r")
+    try {
+      return { handle, size: (await handle.stat()).size }
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  })
+}
+
+/** Exactly `length` bytes from `position`, in memory of their own. */
+export async function readBytes(
+  handle: FileHandle,
+  path: string,
+  position: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 2 ** 30), position + done)
+    if (bytesRead === 0) throw fileError(path, `truncated: it ended at byte ${position + done} while it was read`)
+    done += bytesRead
+  }
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, length)
+}
+
+/**
+ * A JSON file of at most 16 MiB.
+ * @throws VitrineError (file)
+ */
+export async function readJson(path: string): Promise<unknown> {
+  const { handle, size } = await openForReading(path)
+  try {
+    if (size > jsonFile.bytes)
+      throw fileError(path, `has ${size} bytes, over the limit of ${jsonFile.bytes} for a JSON file`)
+    return parseJson(await explaining(path, "read", () => readBytes(handle, path, 0, size)), path, "text", jsonFile)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Makes a folder and those above it, if they are not there. Node's own recursive mkdir tries for ever where a parent
+ * exists but answers ENOENT, as /proc does (seen in Node 20.20).
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const make = async (): Promise<void> => {
+    await mkdir(path).catch(async (error) => {
+      if (!isSystemError(error, "EEXIST") || !(await stat(path)).isDirectory()) throw error
+    })
+  }
+  await make().catch(async (error) => {
+    if (!isSystemError(error, "ENOENT") || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
+  })
+}
+
+/** A name in `folder` for something that is not finished. */
+export function temporaryPath(folder: string): string {
+  return join(folder, `${temporary}${process.pid}-${randomBytes(6).toString("hex")}`)
+}
+
+export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(replaced)
+
+/** Makes the names in a folder survive a power failure. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r")
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Windows and some network file systems cannot sync folders.
+    if (!isSystemError(error, "EPERM", "EISDIR", "EINVAL", "ENOTSUP", "EACCES")) throw error
+  }
+}
+
+/** Writes a new file and waits until it lies on the disk. Fails if the file exists. */
+export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, "wx")
+  try {
+    for (const chunk of chunks)
+      for (let done = 0; done < chunk.byteLength; ) {
+        const { bytesWritten } = await handle.write(chunk, done, Math.min(chunk.byteLength - done, 2 ** 30))
+        done += bytesWritten
+      }
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What a caller wants written: text as UTF-8, or bytes in one or several chunks. */
+export type Content = string | Uint8Array | Iterable<Uint8Array>
+
+export const asChunks = (content: Content): Iterable<Uint8Array> =>
+  typeof content === "string"
+    ? [new TextEncoder().encode(content)]
+    : content instanceof Uint8Array
+      ? [content]
+      : content
+
+/**
+ * Writes a file so that at any moment, a power failure included, the path holds either what it held before or all of
+ * the new content. On failure nothing is left behind.
+ * @throws VitrineError (file), such as for a full disk or a folder that cannot be written.
+ */
+export async function writeFileAtomic(path: string, content: Content): Promise<void> {
+  await explaining(path, "write", async () => {
+    const folder = dirname(resolve(path))
+    const temp = temporaryPath(folder)
+    try {
+      await writeNewFile(temp, asChunks(content))
+      await rename(temp, path)
+    } catch (error) {
+      await rm(temp, { force: true }).catch(() => {})
+      throw error
+    }
+    await syncFolder(folder)
+  })
+}
+
+/**
+ * Writes a folder so that its path holds either nothing (or what it held before), or all that `fill` puts into the
+ * folder it is given. A replaced folder that a kill left aside is put back by `recoverFolder` of the parent.
+ * @throws VitrineError (file)
+ */
+export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  await explaining(path, "write", async () => {
+    const parent = dirname(resolve(path))
+    const temp = temporaryPath(parent)
+    const aside = join(parent, replaced + basename(path))
+    try {
+      await mkdir(temp)
+      await fill(temp)
+      await syncFolder(temp)
+      await rm(aside, { recursive: true, force: true })
+      await rename(path, aside).catch((error) => {
+        if (!isSystemError(error, "ENOENT")) throw error
+      })
+      await rename(temp, path)
+    } catch (error) {
+      await rm(temp, { recursive: true, force: true }).catch(() => {})
+      throw error
+    }
+    await syncFolder(parent)
+    await rm(aside, { recursive: true, force: true })
+  })
+}
+
+/** Deletes a folder so that it is either whole or gone. */
+export async function removeFolderAtomic(path: string): Promise<void> {
+  await explaining(path, "delete", async () => {
+    const temp = temporaryPath(dirname(resolve(path)))
+    await rename(path, temp)
+    await rm(temp, { recursive: true, force: true })
+  })
+}
+
+/** Clears away what a killed process left in `folder`. Only its owner may call this. */
+export async function recoverFolder(folder: string): Promise<void> {
+  await explaining(folder, "clean up", async () => {
+    for (const name of await readdir(folder)) {
+      if (name.startsWith(replaced)) {
+        // A non-empty target means that the new folder took its place: the old one goes.
+        await rename(join(folder, name), join(folder, name.slice(replaced.length))).catch((error) => {
+          if (!isSystemError(error, "ENOTEMPTY", "EEXIST", "EPERM")) throw error
+        })
+        await rm(join(folder, name), { recursive: true, force: true })
+      } else if (name.startsWith(temporary)) await rm(join(folder, name), { recursive: true, force: true })
+    }
+  })
+}

@@ -1,0 +1,98 @@
+import { resolve } from "node:path"
+import { type StoredTensor, viewBytes } from "../dtype.ts"
+import { fileError, shown } from "../errors.ts"
+import { headerLength, headerOffset, parseHeader, type SafetensorsHeader, type TensorInfo } from "../safetensors.ts"
+import { type ValueStatistics, valueStatistics } from "../statistics.ts"
+import { explaining, openForReading, readBytes } from "./files.ts"
+
+/** An open safetensors file of which only the header has been read. */
+export interface SafetensorsFile extends SafetensorsHeader {
+  /** Absolute: with a tensor's `begin` and `end` it says where the bytes lie. */
+  readonly path: string
+  /** Bytes of the file. */
+  readonly size: number
+  /** Reads one tensor into memory of its own. */
+  read(name: string): Promise<StoredTensor>
+  /** Reads all tensors, each into memory of its own, so that each can be transferred to a worker. */
+  readAll(): Promise<Map<string, StoredTensor>>
+  close(): Promise<void>
+}
+
+/**
+ * Opens a safetensors file and reads its header alone.
+ * @throws VitrineError (file) for a file that is missing, broken or not what it claims to be.
+ */
+export async function openSafetensors(path: string): Promise<SafetensorsFile> {
+  const { handle, size } = await openForReading(path)
+  try {
+    const facts = { fileSize: size, name: path }
+    const bytes = (from: number, to: number): Promise<Uint8Array> =>
+      explaining(path, "read", () => readBytes(handle, path, from, to - from))
+    const length = headerLength(await bytes(0, Math.min(size, headerOffset)), facts)
+    const { metadata, tensors } = parseHeader(await bytes(0, headerOffset + length), facts)
+    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
+    const load = async ({ dtype, shape, begin, end }: TensorInfo): Promise<StoredTensor> => ({
+      dtype,
+      shape,
+      data: viewBytes(dtype, await bytes(begin, end)),
+    })
+    return {
+      path: resolve(path),
+      size,
+      metadata,
+      tensors,
+      async read(name) {
+        const tensor = byName.get(name)
+        if (tensor === undefined) throw fileError(path, `has no tensor ${shown(name)}`)
+        return load(tensor)
+      },
+      async readAll() {
+        const all = new Map<string, StoredTensor>()
+        for (const tensor of tensors) all.set(tensor.name, await load(tensor))
+        return all
+      },
+      close: () => handle.close(),
+    }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+export interface TensorDescription extends ValueStatistics {
+  readonly name: string
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly bytes: number
+}
+
+export interface WeightsDescription {
+  readonly file: string
+  readonly format: "safetensors"
+  /** Bytes of the file. */
+  readonly size: number
+  readonly metadata: Readonly<Record<string, string>>
+  /** Numbers in all tensors together. */
+  readonly parameters: number
+  readonly tensors: readonly TensorDescription[]
+}
+
+/**
+ * What a weights file holds: names, dtypes, shapes, sizes and what the values are like. One tensor at a time is in
+ * memory.
+ * @throws VitrineError (file)
+ */
+export async function describeWeights(path: string): Promise<WeightsDescription> {
+  const file = await openSafetensors(path)
+  try {
+    const tensors: TensorDescription[] = []
+    let parameters = 0
+    for (const { name, dtype, shape, begin, end } of file.tensors) {
+      parameters += shape.reduce((product, size) => product * size, 1)
+      tensors.push({ name, dtype, shape, bytes: end - begin, ...valueStatistics(await file.read(name)) })
+    }
+    return { file: path, format: "safetensors", size: file.size, metadata: file.metadata, parameters, tensors }
+  } finally {
+    await file.close()
+  }
+}
