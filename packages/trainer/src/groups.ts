@@ -1,0 +1,63 @@
+import { type Parameter, VitrineError } from "@vitrine/core"
+
+/** Which parameters learn, how fast, and which decay. */
+export interface GroupOptions {
+  readonly weightDecay: number
+  /** Only matrices (linear layers, patches, head), as is usual for transformers, or everything, as PyTorch does by default. */
+  readonly decay: "matrices" | "all"
+  /** The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. */
+  readonly layerDecay: number
+  /** Parameters that stay as they are: names, or prefixes that end at a dot, such as `blocks.0` or `patch_embed`. */
+  readonly freeze: readonly string[]
+}
+
+/** Parameters that share a learning rate and a weight decay. */
+export interface Group {
+  readonly name: string
+  /** What the learning rate is multiplied by. */
+  readonly scale: number
+  readonly weightDecay: number
+  readonly parameters: readonly Parameter[]
+}
+
+/** Sorts the parameters that learn into groups. Computed tables are always frozen. */
+export function groups(parameters: readonly Parameter[], options: GroupOptions): Group[] {
+  const { weightDecay, decay, layerDecay, freeze } = options
+  if (!(layerDecay > 0 && layerDecay <= 1))
+    throw new VitrineError("config", `layerDecay must be in (0, 1], got ${layerDecay}`)
+  if (!(weightDecay >= 0 && weightDecay < Infinity))
+    throw new VitrineError("config", `weightDecay must be 0 or more, got ${weightDecay}`)
+  const matches = (name: string, pattern: string): boolean => name === pattern || name.startsWith(`${pattern}.`)
+  for (const pattern of freeze)
+    if (!parameters.some(({ name }) => matches(name, pattern)))
+      throw new VitrineError("config", `freeze: no parameter is named "${pattern}" or stands below it`)
+
+  const depth = 1 + Math.max(-1, ...parameters.map(({ name }) => blockOf(name) ?? -1))
+  const found = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
+  for (const parameter of parameters) {
+    const { name, role } = parameter
+    if (role === "fixedPositions" || freeze.some((pattern) => matches(name, pattern))) continue
+    const matrix = role === "linear" || role === "patch" || role === "head"
+    const decays = decay === "all" || matrix ? weightDecay : 0
+    const scale = layerDecay ** (depth + 1 - layerOf(name, depth))
+    const key = `${scale}/${decays}`
+    const group = found.get(key) ?? { scale, weightDecay: decays, parameters: [] }
+    group.parameters.push(parameter)
+    found.set(key, group)
+  }
+  if (found.size === 0) throw new VitrineError("config", "freeze: every parameter is frozen, nothing is left to train")
+  return [...found.values()].map((group, i) => ({ name: `group${i}`, ...group }))
+}
+
+function blockOf(name: string): number | undefined {
+  const [, index] = /^blocks\.(\d+)\./.exec(name) ?? []
+  return index === undefined ? undefined : Number(index)
+}
+
+/** 0 for the embeddings, 1 … depth for the blocks (the final norm goes with the last), depth + 1 for the head. */
+function layerOf(name: string, depth: number): number {
+  const block = blockOf(name)
+  if (block !== undefined) return block + 1
+  if (name.startsWith("norm.")) return depth
+  return /^(head|fc_norm|pre_logits)\./.test(name) ? depth + 1 : 0
+}

@@ -1,0 +1,177 @@
+import {
+  fold,
+  type Graph,
+  gradients,
+  graph,
+  type Key,
+  ops,
+  type Parameter,
+  rootScope,
+  type Tensor,
+  type TensorType,
+  type ViTConfig,
+  vit,
+} from "@vitrine/core"
+import type { Group } from "./groups.ts"
+import type { Optimizer } from "./optimizer.ts"
+
+export type Loss =
+  /** Softmax against distributions over the classes. */
+  | "cross-entropy"
+  /** A sigmoid for each class, for images that may show several; the mean over the classes. */
+  | "binary"
+
+export interface StepOptions {
+  readonly config: ViTConfig
+  readonly parameters: readonly Parameter[]
+  readonly groups: readonly Group[]
+  readonly optimizer: Optimizer
+  readonly loss: Loss
+  /** Largest norm of all gradients together; null for no clipping. */
+  readonly clip: number | null
+  /** Decay of the exponential moving average of the parameters; null for none. */
+  readonly ema: number | null
+}
+
+/** Names of the state slots that stand beside a parameter of this name. */
+export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
+const accumulator = (parameter: string): string => slotName("gradient", parameter)
+export const emaName = (parameter: string): string => slotName("ema", parameter)
+
+/** Every slot that training needs besides the parameters themselves; all start at 0 but the averages. */
+export function trainingSlots(options: StepOptions, accumulates: boolean): Record<string, TensorType> {
+  const slots: Record<string, TensorType> = {}
+  const put = (name: string, { shape }: Parameter): void => void (slots[name] = { shape, dtype: "float32" })
+  for (const { parameters } of options.groups)
+    for (const parameter of parameters) {
+      for (const slot of options.optimizer.slots) put(slotName(slot, parameter.name), parameter)
+      if (options.ema !== null) put(emaName(parameter.name), parameter)
+      if (accumulates) put(accumulator(parameter.name), parameter)
+    }
+  return slots
+}
+
+/** Parameters as leaves, one tensor a name. */
+function leaves(rename: (name: string) => string = (name) => name): (parameter: Parameter) => Tensor {
+  const made = new Map<string, Tensor>()
+  return ({ name, shape }) => {
+    const leaf = made.get(name) ?? ops.state(rename(name), shape)
+    made.set(name, leaf)
+    return leaf
+  }
+}
+
+/** images `[batch, height, width, channels]` and what is wanted of them. */
+function inputs(config: ViTConfig): { images: Tensor; targets: Tensor; weights: Tensor } {
+  return {
+    images: ops.input("images", ["batch", ...config.imageSize, config.channels]),
+    targets: ops.input("targets", ["batch", config.classes]),
+    weights: ops.input("weights", ["batch"]),
+  }
+}
+
+/** The loss of each row, `[batch]`. */
+export function rowLosses(logits: Tensor, targets: Tensor, loss: Loss): Tensor {
+  if (loss === "cross-entropy") return ops.softmaxCrossEntropy(logits, targets)
+  // log(1 + exp(z)) − t z, without overflow
+  const softplus = ops.add(ops.maximum(logits, 0), ops.log(ops.add(ops.exp(ops.neg(ops.abs(logits))), 1)))
+  return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
+}
+
+/**
+ * The loss and its gradients: Σ weights · loss / `total`. The host gives the total, so that the rows of several
+ * micro-batches, or of a padded batch, weigh what they would in one full batch.
+ */
+function backward({ config, groups, loss }: StepOptions): { loss: Tensor; grads: Map<string, Tensor> } {
+  const { images, targets, weights } = inputs(config)
+  const param = leaves()
+  const logits = vit(rootScope({ param, key: ops.input("key", [2], "int32") }), images, config)
+  const mean = ops.div(ops.sum(ops.mul(rowLosses(logits, targets, loss), weights)), ops.input("total", []))
+  const learning = groups.flatMap(({ parameters }) => parameters)
+  const grads = gradients([mean], learning.map(param))
+  return { loss: mean, grads: new Map(learning.map(({ name }, i) => [name, grads[i] as Tensor])) }
+}
+
+/** Clips, updates the parameters and their slots, and averages. */
+function update(
+  options: StepOptions,
+  grads: ReadonlyMap<string, Tensor>,
+): { norm: Tensor; updates: Record<string, Tensor> } {
+  const squares = [...grads.values()].map((grad) => ops.sum(ops.square(grad)))
+  const norm = ops.sqrt(squares.reduce((a, b) => ops.add(a, b)))
+  const { clip, ema } = options
+  // PyTorch's clip_grad_norm_: min(1, clip / (norm + 1e-6))
+  const factor = clip === null ? null : ops.neg(ops.maximum(ops.neg(ops.div(clip, ops.add(norm, 1e-6))), -1))
+  const updates: Record<string, Tensor> = {}
+  for (const group of options.groups) {
+    const scalars = Object.fromEntries(
+      Object.keys(options.optimizer.scalars(0, 0, 0)).map((name) => [name, ops.input(`${group.name}.${name}`, [])]),
+    )
+    for (const { name, shape } of group.parameters) {
+      const held = (slot: string): Tensor => ops.state(slotName(slot, name), shape)
+      const slots = Object.fromEntries(options.optimizer.slots.map((slot) => [slot, held(slot)]))
+      const grad = grads.get(name) as Tensor
+      const clipped = factor === null ? grad : ops.mul(grad, factor)
+      const next = options.optimizer.update(ops.state(name, shape), clipped, slots, scalars, group.weightDecay)
+      updates[name] = next.parameter
+      for (const [slot, value] of Object.entries(next.slots)) updates[slotName(slot, name)] = value
+      if (ema !== null) updates[emaName(name)] = ops.add(ops.mul(held("ema"), ema), ops.mul(next.parameter, 1 - ema))
+    }
+  }
+  return { norm, updates }
+}
+
+/** A whole step as one graph: forward, backward, update. */
+export function stepGraph(options: StepOptions): Graph {
+  const { loss, grads } = backward(options)
+  const { norm, updates } = update(options, grads)
+  return graph({ outputs: { loss, ...(options.clip === null ? {} : { gradientNorm: norm }) }, updates })
+}
+
+/** Adds the gradients of a micro-batch to the accumulators. */
+export function gradientsGraph(options: StepOptions): Graph {
+  const { loss, grads } = backward(options)
+  const updates = [...grads].map(([name, grad]): [string, Tensor] => {
+    const slot = accumulator(name)
+    return [slot, ops.add(ops.state(slot, grad.shape), grad)]
+  })
+  return graph({ outputs: { loss }, updates: Object.fromEntries(updates) })
+}
+
+/** Updates from the accumulators, and empties them. */
+export function updateGraph(options: StepOptions): Graph {
+  const parameters = options.groups.flatMap((group) => group.parameters)
+  const grads = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name), shape)]))
+  const { norm, updates } = update(options, grads)
+  for (const { name, shape } of parameters) updates[accumulator(name)] = ops.full(shape, 0)
+  return graph({ outputs: { gradientNorm: norm }, updates })
+}
+
+/** Logits and the loss of each row, from the parameters or, where they have one, from their averages. */
+export function evaluationGraph(options: StepOptions): Graph {
+  const { images, targets } = inputs(options.config)
+  const learning = new Set(options.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name)))
+  const averaged = (name: string): string => (options.ema !== null && learning.has(name) ? emaName(name) : name)
+  const logits = vit(rootScope({ param: leaves(averaged) }), images, options.config)
+  return graph({ outputs: { logits, losses: rowLosses(logits, targets, options.loss) } })
+}
+
+/** The numbers that a step's update takes as inputs. */
+export function updateInputs(
+  { groups, optimizer }: StepOptions,
+  step: number,
+  learningRate: number,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    groups.flatMap(({ name, scale, weightDecay }) =>
+      Object.entries(optimizer.scalars(step, learningRate * scale, weightDecay)).map(
+        ([scalar, value]): [string, Float32Array] => [`${name}.${scalar}`, Float32Array.of(value)],
+      ),
+    ),
+  )
+}
+
+/** The random key of a step, for dropout and stochastic depth. */
+export function stepKey(key: Key, step: number): Int32Array {
+  return Int32Array.from(fold(key, "step", step))
+}

@@ -1,0 +1,46 @@
+import { VitrineError } from "@vitrine/core"
+
+/** How the learning rate changes over a run. */
+export interface Schedule {
+  /** After warm-up: half a cosine to `final`, a line to `final`, the base rate throughout, or √(warm-up / step). */
+  readonly decay: "cosine" | "linear" | "constant" | "rsqrt"
+  /** Steps of linear warm-up; below 1 a fraction of all steps. */
+  readonly warmup: number
+  /** Where cosine and linear decay end, as a fraction of the base rate. */
+  readonly final: number
+}
+
+/** Warm-up in steps. */
+export function warmupSteps({ warmup }: Schedule, steps: number): number {
+  return warmup < 1 ? Math.floor(warmup * steps) : warmup
+}
+
+/**
+ * The learning rate of step `step`, counted from 0, in a run of `steps`: `base · (step + 1) / warmup` while warming up, then
+ * by the schedule from `base` on. Cosine is SGDR's without restarts (Loshchilov and Hutter, 2017); rsqrt is that of "Scaling
+ * Vision Transformers" (Zhai et al., 2022).
+ */
+export function learningRate(base: number, schedule: Schedule, step: number, steps: number): number {
+  const warm = warmupSteps(schedule, steps)
+  if (step < warm) return (base * (step + 1)) / warm
+  const progress = (step - warm) / Math.max(1, steps - warm)
+  const between = (share: number): number => base * (schedule.final + (1 - schedule.final) * share)
+  switch (schedule.decay) {
+    case "cosine":
+      return between(0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress))))
+    case "linear":
+      return between(1 - Math.min(1, progress))
+    case "constant":
+      return base
+    case "rsqrt":
+      return base * Math.sqrt(Math.max(1, warm) / Math.max(1, warm, step + 1))
+  }
+}
+
+export function checkSchedule({ decay, warmup, final }: Schedule): void {
+  if (!["cosine", "linear", "constant", "rsqrt"].includes(decay))
+    throw new VitrineError("config", `schedule: decay must be cosine, linear, constant or rsqrt, got ${String(decay)}`)
+  if (!(warmup >= 0 && (warmup < 1 || Number.isInteger(warmup))))
+    throw new VitrineError("config", `schedule: warmup must be a number of steps or a fraction below 1, got ${warmup}`)
+  if (!(final >= 0 && final <= 1)) throw new VitrineError("config", `schedule: final must be in [0, 1], got ${final}`)
+}

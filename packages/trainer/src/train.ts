@@ -1,0 +1,182 @@
+import {
+  type Backend,
+  fold,
+  type HostData,
+  initialize,
+  keyFromSeed,
+  parameterCount,
+  programs,
+  type State,
+  type ViTConfig,
+  VitrineError,
+  vitParameters,
+} from "@vitrine/core"
+import type { Batch } from "@vitrine/data"
+import { type RunStore, restore, type SavedRun, save } from "./checkpoint.ts"
+import { evaluate } from "./evaluate.ts"
+import type { StepEvent, TrainEvent } from "./events.ts"
+import { groups } from "./groups.ts"
+import { optimizer } from "./optimizer.ts"
+import type { TrainingOptions } from "./options.ts"
+import { pace } from "./pace.ts"
+import { emaName, evaluationGraph, trainingSlots } from "./programs.ts"
+import { learningRate } from "./schedule.ts"
+import { type StepperOptions, stepper } from "./stepper.ts"
+
+/** Batches without an end that can be entered anywhere, such as the loaders of `@vitrine/data`. */
+export interface BatchSource extends AsyncIterable<Batch> {
+  readonly batchesPerEpoch: number
+  /** Milliseconds that the consumer has waited for batches. */
+  readonly waitedMs: number
+  close(): Promise<void>
+}
+
+export interface TrainInputs {
+  readonly backend: Backend
+  readonly config: ViTConfig
+  readonly options: TrainingOptions
+  /** Opens the training data after so many batches; what follows must be what would have followed them. */
+  readonly batches: (consumed: number) => Promise<BatchSource>
+  /** Values of the parameters to start from; by default they are drawn by `fan` from the seed. */
+  readonly initial?: Readonly<Record<string, Float32Array>> | undefined
+  /** Opens one pass over the data to evaluate on. */
+  readonly evaluation?: (() => Promise<AsyncIterable<Batch>>) | undefined
+  /** Steps between evaluations; there is one at the end in any case. */
+  readonly evaluateEvery?: number | undefined
+  /** Where checkpoints and metrics go, such as a run folder. */
+  readonly store?: RunStore | undefined
+  /** Steps between checkpoints; there is one at the end in any case. */
+  readonly checkpointEvery?: number | undefined
+  /** The checkpoint to go on from. */
+  readonly resume?: SavedRun | undefined
+  /** Ends the run after the step that is under way, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Trains a model, step by step as the consumer asks for events: not to ask is to pause. The same inputs give the same
+ * numbers, whether the run was interrupted and resumed or not.
+ * @throws VitrineError (training) when the loss or a parameter is no longer finite; earlier checkpoints are untouched.
+ */
+export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, void, void> {
+  const { backend, config, options, store, signal, resume } = inputs
+  const { steps, accumulate } = options
+  const parameters = vitParameters(config)
+  const key = keyFromSeed(options.seed)
+  const stepOptions: StepperOptions = {
+    config,
+    parameters,
+    groups: groups(parameters, options),
+    optimizer: optimizer(options.optimizer),
+    loss: options.loss,
+    clip: options.clip,
+    ema: options.ema,
+    accumulate,
+    classWeights: options.classWeights,
+    key,
+  }
+  checkClasses(config, options)
+  const begun = performance.now()
+  let step = resume?.step ?? 0
+  const slots = {
+    ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
+    ...trainingSlots(stepOptions, accumulate > 1),
+  }
+  const initial = inputs.initial ?? initialize(parameters, config, "fan", fold(key, "init"))
+  const values = resume ? restore(resume, slots) : starting(initial, Object.keys(slots))
+
+  const source = await inputs.batches(step * accumulate)
+  const { batchesPerEpoch } = source
+  const stepping = stepper(backend, stepOptions)
+  const evaluator = programs(backend, evaluationGraph(stepOptions))
+  let state: State | undefined
+  try {
+    state = await backend.createState(slots, values)
+    yield {
+      type: "start",
+      step,
+      steps,
+      stepsPerEpoch: batchesPerEpoch / accumulate,
+      parameters: parameterCount(parameters),
+      backend: backend.name,
+      device: backend.device,
+    }
+    const batches = source[Symbol.asyncIterator]()
+    const speed = pace()
+    let ended = step >= steps
+    while (!ended) {
+      const taken = await take(batches, accumulate)
+      const rate = learningRate(options.learningRate, options.schedule, step, steps)
+      const result = await stepping.run(state, taken, step, rate)
+      step++
+      if (!Number.isFinite(result.loss)) throw notFinite(result.loss, step, rate)
+      speed.step()
+      const event: StepEvent = {
+        type: "step",
+        step,
+        epoch: (step * accumulate) / batchesPerEpoch,
+        ...result,
+        learningRate: rate,
+        imagesPerSecond: taken.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,
+        waiting: source.waitedMs / (performance.now() - begun),
+        eta: speed.secondsPerStep * (steps - step),
+      }
+      store?.appendMetrics({ ...event })
+      yield event
+
+      ended = step >= steps || signal?.aborted === true
+      const due = (every = steps): boolean => step >= steps || step % every === 0
+      let score: number | null = null
+      if (inputs.evaluation && due(inputs.evaluateEvery)) {
+        const pass = inputs.evaluation
+        const found = await speed.aside(async () => evaluate(evaluator, await pass(), config.classes, state))
+        const { confusion: _, ...figures } = found
+        store?.appendMetrics({ type: "evaluation", step, ...figures })
+        score = found.top1
+        yield { type: "evaluation", step, ...found }
+      }
+      if (store && (ended || due(inputs.checkpointEvery))) {
+        const held = state
+        const { path } = await speed.aside(() => save(store, held, parameters, { step, score }))
+        yield { type: "checkpoint", step, path }
+      }
+    }
+    yield { type: "end", step, finished: step >= steps, seconds: (performance.now() - begun) / 1000 }
+  } finally {
+    await source.close()
+    await stepping.dispose()
+    await evaluator.dispose()
+    await state?.dispose()
+  }
+}
+
+function checkClasses({ classes }: ViTConfig, { classWeights }: TrainingOptions): void {
+  if (classes === 0) throw new VitrineError("config", "a model without classes has no loss to train on")
+  if (classWeights !== null && classWeights.length !== classes)
+    throw new VitrineError("config", `classWeights has ${classWeights.length} numbers for ${classes} classes`)
+}
+
+/** Averages start where their parameters do. */
+function starting(initial: Readonly<Record<string, Float32Array>>, slots: readonly string[]): Record<string, HostData> {
+  const values: Record<string, HostData> = { ...initial }
+  for (const [name, data] of Object.entries(initial)) if (slots.includes(emaName(name))) values[emaName(name)] = data
+  return values
+}
+
+async function take(batches: AsyncIterator<Batch>, count: number): Promise<Batch[]> {
+  const taken: Batch[] = []
+  while (taken.length < count) {
+    const next = await batches.next()
+    if (next.done) throw new VitrineError("training", "the training data ended before the last step")
+    taken.push(next.value)
+  }
+  return taken
+}
+
+function notFinite(loss: number, step: number, rate: number): VitrineError {
+  return new VitrineError(
+    "training",
+    `step ${step}: the loss is ${loss} at a learning rate of ${rate.toPrecision(3)}; ` +
+      "lower the rate, warm up longer or clip gradients, and resume from the last checkpoint",
+  )
+}
