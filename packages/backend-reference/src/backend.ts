@@ -23,10 +23,12 @@ export function referenceBackend(): Backend {
 async function compile(source: Graph, { batch, constants = {} }: CompileOptions = {}): Promise<Program> {
   const program = lower(bindBatch(source, batch), supports)
   const fixed = new Map<string, Float64Array>()
-  for (const [name, data] of Object.entries(constants)) {
+  for (const [name, value] of Object.entries(program.states)) {
+    const data = constants[name]
+    if (data === undefined) continue
     if (!(data instanceof Float32Array))
       throw new VitrineError("backend", `reference: constant "${name}" must be given as values, not as a file`)
-    fixed.set(name, Float64Array.from(data))
+    fixed.set(name, checked(`constant "${name}"`, data, program.values[value] as TensorType))
   }
   return {
     run: async (inputs, state) => {
@@ -43,11 +45,10 @@ async function compile(source: Graph, { batch, constants = {} }: CompileOptions 
           checked(`state "${name}"`, fixed.get(name) ?? slots?.get(name), program.values[value] as TensorType),
         ]),
       )
-      const done = interpret(program, kernels, given, states, () => {})
-      for (const [name, data] of Object.entries(done.updates)) {
+      for (const name of Object.keys(program.updates))
         if (!slots?.has(name)) throw new VitrineError("backend", `reference: no state slot "${name}" to update`)
-        slots.set(name, data)
-      }
+      const done = interpret(program, kernels, given, states, () => {})
+      for (const [name, data] of Object.entries(done.updates)) slots?.set(name, data.slice())
       return Object.fromEntries(
         Object.entries(program.outputs).map(([name, value]): [string, HostTensor] => [
           name,

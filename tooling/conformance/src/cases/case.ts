@@ -1,0 +1,49 @@
+import type { Tensor } from "@vitrine/core"
+import fc from "fast-check"
+import type { Draw } from "../draw.ts"
+
+/** A small computation: it draws its inputs and gives what is to be compared with the reference. */
+export type Build = (draw: Draw) => Tensor | readonly Tensor[]
+
+/** Many computations, from drawn parameters, shrunk to the simplest that fails. */
+export interface Property {
+  readonly check: (verify: (build: Build) => Promise<void>) => Promise<void>
+}
+
+/** The variants of one case by what is special about each. */
+export type Case = Readonly<Record<string, Build | Property>>
+
+export function property<T>(
+  arbitrary: fc.Arbitrary<T>,
+  build: (draw: Draw, parameters: T) => ReturnType<Build>,
+): Property {
+  return {
+    check: (verify) =>
+      fc.assert(
+        fc.asyncProperty(arbitrary, (parameters) => verify((draw) => build(draw, parameters))),
+        { seed: 20, numRuns: 5 },
+      ),
+  }
+}
+
+export const size: fc.Arbitrary<number> = fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 7 }))
+
+/** Shapes of rank `least` to `most`. */
+export function shapes(least = 0, most = 4): fc.Arbitrary<number[]> {
+  return fc.array(size, { minLength: least, maxLength: most })
+}
+
+/** Shapes that broadcast together to the first one: some of the others' axes are 1 or missing. */
+export function broadcastable(count: number): fc.Arbitrary<number[][]> {
+  return shapes().chain((shape) =>
+    fc
+      .array(
+        fc.tuple(fc.nat(shape.length), fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length })),
+        { minLength: count - 1, maxLength: count - 1 },
+      )
+      .map((choices) => [
+        shape,
+        ...choices.map(([drop, ones]) => shape.map((dim, i) => (ones[i] ? 1 : dim)).slice(drop)),
+      ]),
+  )
+}

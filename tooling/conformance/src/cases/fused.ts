@@ -1,0 +1,127 @@
+import { ops, type Tensor } from "@vitrine/core"
+import fc from "fast-check"
+import type { Draw } from "../draw.ts"
+import { type Case, property, shapes, size } from "./case.ts"
+
+const { adamW, attention, gelu, geluGrad, layerNorm, linear, relu, softmax, softmaxCrossEntropy, softmaxGrad } = ops
+
+const rows = (draw: Draw, shape: readonly number[]): Tensor => softmax(draw.normal(shape))
+
+function activation(op: (x: Tensor) => Tensor): Case {
+  return {
+    "a scalar": (d) => op(d.normal([])),
+    hidden: (d) => op(d.normal([2, 5, 33], { scale: 2 })),
+    "far out": (d) => op(d.values([5], [-40, -6, 0.5, 6, 40])),
+    "any shape": property(shapes(), (d, shape) => op(d.normal(shape))),
+  }
+}
+
+function norm(draw: Draw, shape: readonly number[], epsilon = 1e-6, shift = 0): readonly Tensor[] {
+  const dim = shape.slice(-1)
+  const { y, mean, rstd } = layerNorm(draw.normal(shape, { shift }), draw.normal(dim), draw.normal(dim), epsilon)
+  // A backend's rule for y reads the other two, so they are checked as values; no gradient flows into them.
+  return [y, ops.stopGradient(mean), ops.stopGradient(rstd)]
+}
+
+function attend(
+  draw: Draw,
+  lead: readonly number[],
+  [queries, keys, dim, width]: readonly number[],
+): readonly Tensor[] {
+  const q = draw.normal([...lead, queries as number, dim as number])
+  const k = draw.normal([...lead, keys as number, dim as number])
+  const v = draw.normal([...lead, keys as number, width as number])
+  const { context, logSumExp } = attention(q, k, v, 1 / Math.sqrt(dim as number))
+  return [context, ops.stopGradient(logSumExp)]
+}
+
+const step = (d: Draw, shape: readonly number[], decay: number): readonly Tensor[] =>
+  adamW(
+    d.normal(shape),
+    d.normal(shape),
+    d.normal(shape, { scale: 0.1 }),
+    d.uniform(shape, 0, 0.1),
+    { stepSize: d.values([], [0.01]), correction: d.values([], [3]), decay: d.values([], [decay]) },
+    { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+  ).map(ops.stopGradient)
+
+export const fused: Readonly<Record<string, Case>> = {
+  linear: {
+    tokens: (d) => linear(d.normal([2, 5, 7]), d.normal([3, 7]), d.normal([3])),
+    rows: (d) => linear(d.normal([5, 7]), d.normal([3, 7]), d.normal([3])),
+    "without a bias": (d) => linear(d.normal([4, 6]), d.normal([2, 6])),
+    "a vector": (d) => linear(d.normal([6]), d.normal([2, 6]), d.normal([2])),
+    "one in, one out": (d) => linear(d.normal([3, 1]), d.normal([1, 1]), d.normal([1])),
+    "larger than a tile": (d) => linear(d.normal([3, 43, 96], { scale: 0.3 }), d.normal([130, 96]), d.normal([130])),
+    "any sizes": property(fc.tuple(shapes(1, 3), size, size), (d, [lead, inputs, outputs]) =>
+      linear(d.normal([...lead, inputs]), d.normal([outputs, inputs]), d.normal([outputs])),
+    ),
+  },
+  relu: {
+    ...activation(relu),
+    "at zero": (d) => relu(d.values([3], [0, -0, 1])),
+    NaN: (d) => ops.stopGradient(relu(d.values([2], [Number.NaN, 1]))),
+  },
+  gelu: activation(gelu),
+  "gelu by tanh": activation((x) => gelu(x, { approximate: true })),
+  geluGrad: {
+    erf: (d) => ops.stopGradient(geluGrad(d.normal([3, 7]), d.normal([3, 7], { scale: 2 }))),
+    tanh: (d) => ops.stopGradient(geluGrad(d.normal([3, 7]), d.normal([3, 7], { scale: 2 }), { approximate: true })),
+  },
+  softmax: {
+    scores: (d) => softmax(d.normal([2, 3, 5, 5], { scale: 3 })),
+    logits: (d) => softmax(d.normal([4, 10])),
+    "a vector": (d) => softmax(d.normal([9])),
+    "one class": (d) => softmax(d.normal([3, 1])),
+    "far out": (d) => softmax(d.values([2, 3], [1000, 999, -1000, -3e4, -3e4, -3e4])),
+    masked: (d) => ops.stopGradient(softmax(d.values([1, 3], [1, Number.NEGATIVE_INFINITY, 2]))),
+    "any shape": property(shapes(1, 4), (d, shape) => softmax(d.normal(shape))),
+  },
+  softmaxGrad: {
+    scores: (d) => ops.stopGradient(softmaxGrad(d.normal([2, 3, 5]), rows(d, [2, 3, 5]))),
+    "a vector": (d) => ops.stopGradient(softmaxGrad(d.normal([6]), rows(d, [6]))),
+  },
+  softmaxCrossEntropy: {
+    "soft targets": (d) => softmaxCrossEntropy(d.normal([5, 7]), ops.stopGradient(rows(d, [5, 7]))),
+    "hard targets": (d) =>
+      softmaxCrossEntropy(d.normal([2, 3]), ops.constant(Float32Array.of(0, 1, 0, 1, 0, 0), [2, 3])),
+    "targets that do not sum to 1": (d) =>
+      softmaxCrossEntropy(d.normal([3, 4]), ops.stopGradient(d.uniform([3, 4], 0, 2))),
+    "logits far out": (d) =>
+      softmaxCrossEntropy(d.values([2, 3], [800, 0, -800, -900, -901, -902]), ops.full([2, 3], 1 / 3)),
+    "one row": (d) => softmaxCrossEntropy(d.normal([1, 5]), ops.full([1, 5], 0.2)),
+  },
+  layerNorm: {
+    tokens: (d) => norm(d, [2, 5, 24]),
+    rows: (d) => norm(d, [3, 8]),
+    "a vector": (d) => norm(d, [16]),
+    "a large epsilon": (d) => norm(d, [4, 6], 0.1),
+    "far from zero": (d) => norm(d, [4, 16], 1e-6, 30),
+    "odd and wide": (d) => norm(d, [3, 197]),
+    "any shape": property(fc.tuple(shapes(0, 3), fc.integer({ min: 4, max: 9 })), (d, [lead, dim]) =>
+      norm(d, [...lead, dim], 1e-2),
+    ),
+  },
+  layerNormGrad: {
+    "weight alone": (d) => {
+      const weight = d.normal([6])
+      return layerNorm(ops.stopGradient(d.normal([4, 6])), weight, ops.full([6], 0), 1e-6).y
+    },
+    "x alone": (d) => layerNorm(d.normal([4, 6]), ops.full([6], 2), ops.full([6], 1), 1e-6).y,
+  },
+  attention: {
+    heads: (d) => attend(d, [2, 3], [5, 5, 4, 4]),
+    "one token": (d) => attend(d, [2, 2], [1, 1, 3, 3]),
+    "more keys than queries": (d) => attend(d, [1, 2], [3, 7, 4, 5]),
+    "without a batch": (d) => attend(d, [], [6, 6, 4, 4]),
+    "197 tokens": (d) => attend(d, [1, 1], [197, 197, 16, 16]),
+    "any sizes": property(fc.tuple(shapes(0, 2), fc.tuple(size, size, size, size)), (d, [lead, sizes]) =>
+      attend(d, lead, sizes),
+    ),
+  },
+  adamW: {
+    matrix: (d) => step(d, [3, 5], 0.99),
+    "a scalar": (d) => step(d, [], 1),
+    kernel: (d) => step(d, [4, 3, 2, 2], 0.9),
+  },
+}

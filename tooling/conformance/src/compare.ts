@@ -1,0 +1,46 @@
+import type { HostData, HostTensor } from "@vitrine/core"
+
+/** What two float32 computations of one thing may differ by: `max|Δ| ≤ max(absolute, relative · max|expected|)`. */
+export interface Tolerance {
+  readonly absolute: number
+  readonly relative: number
+}
+
+export const float32Tolerance: Tolerance = { absolute: 2e-5, relative: 1e-5 }
+
+/** How far `actual` is from `expected`, as a message; undefined where it is close enough. NaN and ±∞ must agree. */
+export function difference(actual: HostData, expected: HostData, tolerance: Tolerance): string | undefined {
+  if (actual.length !== expected.length) return `${actual.length} values instead of ${expected.length}`
+  let largest = 0
+  for (const value of expected) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value))
+  const allowed = Math.max(tolerance.absolute, tolerance.relative * largest)
+  let worst = -1
+  let worstDelta = allowed
+  for (let i = 0; i < expected.length; i++) {
+    const [a, e] = [actual[i] as number, expected[i] as number]
+    if (Object.is(a, e) || a === e) continue
+    const delta = Math.abs(a - e)
+    if (!Number.isFinite(delta)) return `${a} instead of ${e} at ${i}`
+    if (delta > worstDelta) [worst, worstDelta] = [i, delta]
+  }
+  if (worst < 0) return undefined
+  return `${actual[worst]} instead of ${expected[worst]} at ${worst}: ${worstDelta.toExponential(2)} apart, ${allowed.toExponential(2)} allowed`
+}
+
+/** @throws Error with one line for every tensor that is missing, of another shape, or not close enough. */
+export function expectClose(
+  actual: Readonly<Record<string, HostTensor>>,
+  expected: Readonly<Record<string, HostTensor>>,
+  tolerance: Tolerance = float32Tolerance,
+): void {
+  const faults = Object.entries(expected).flatMap(([name, { data, shape }]) => {
+    const found = actual[name]
+    if (found === undefined) return [`${name} is missing`]
+    if (found.shape.join() !== shape.join()) return [`${name} is [${found.shape}] instead of [${shape}]`]
+    const fault = difference(found.data, data, tolerance)
+    return fault === undefined ? [] : [`${name} [${shape}]: ${fault}`]
+  })
+  const unknown = Object.keys(actual).filter((name) => !Object.hasOwn(expected, name))
+  if (unknown.length > 0) faults.push(`unexpected ${unknown.join(", ")}`)
+  if (faults.length > 0) throw new Error(faults.join("\n"))
+}

@@ -1,0 +1,57 @@
+import { elementCount, type HostData, keyFromSeed, ops, type Shape, stream, type Tensor } from "@vitrine/core"
+
+/** Makes the inputs of a case: each call is a new input of the graph, and the values that it will be given. */
+export interface Draw {
+  /** Float32, standard normal times `scale` plus `shift`. */
+  normal(shape: Shape, options?: { readonly scale?: number; readonly shift?: number }): Tensor
+  /** Float32, uniform from `from` to `to`. */
+  uniform(shape: Shape, from: number, to: number): Tensor
+  /** Int32 from 0 to `below` − 1. */
+  integers(shape: Shape, below: number): Tensor
+  bools(shape: Shape): Tensor
+  /** These values: float32 unless they are an Int32Array. */
+  values(shape: Shape, values: readonly number[] | Int32Array): Tensor
+}
+
+export interface Drawn extends Draw {
+  /** Every input so far, by name. */
+  readonly tensors: Record<string, Tensor>
+  readonly data: Record<string, HostData>
+}
+
+/** The same numbers for the same seed. A named batch dimension is drawn at size `batch`. */
+export function drawFrom(seed: number, batch?: number): Drawn {
+  const random = stream(keyFromSeed(seed))
+  const tensors: Record<string, Tensor> = {}
+  const data: Record<string, HostData> = {}
+  const add = (shape: Shape, dtype: Tensor["dtype"], values: HostData): Tensor => {
+    const name = `x${Object.keys(tensors).length}`
+    data[name] = values
+    tensors[name] = ops.input(name, shape, dtype)
+    return tensors[name]
+  }
+  const floats = (shape: Shape, next: () => number): Tensor =>
+    add(shape, "float32", Float32Array.from({ length: elementCount(shape, batch) }, next))
+  return {
+    tensors,
+    data,
+    normal: (shape, { scale = 1, shift = 0 } = {}) => floats(shape, () => shift + scale * random.normal()),
+    uniform: (shape, from, to) => floats(shape, () => from + (to - from) * random.uniform()),
+    integers: (shape, below) =>
+      add(
+        shape,
+        "int32",
+        Int32Array.from({ length: elementCount(shape, batch) }, () => random.integer(below)),
+      ),
+    bools: (shape) =>
+      add(
+        shape,
+        "bool",
+        Uint8Array.from({ length: elementCount(shape, batch) }, () => random.integer(2)),
+      ),
+    values: (shape, values) =>
+      values instanceof Int32Array
+        ? add(shape, "int32", values)
+        : add(shape, "float32", Float32Array.from(values as readonly number[])),
+  }
+}
