@@ -1,1 +1,1 @@
-export {}
+export { type OnnxAvailability, onnxAvailability, onnxBackend, type OnnxBackendOptions } from "./node/backend.ts"

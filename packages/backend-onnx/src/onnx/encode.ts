@@ -1,0 +1,72 @@
+import type { FileSlice } from "@vitrine/core"
+import type { Attribute, Initializer, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
+import { Message } from "./protobuf.ts"
+
+// Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+
+/** ONNX operator set 20 is the first with Gelu; IR version 9 belongs to it. */
+export const opset = 20
+const irVersion = 9
+
+const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
+const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
+
+export function isFileSlice(data: Initializer["data"]): data is FileSlice {
+  return "path" in data
+}
+
+/**
+ * The bytes of an ONNX file. Values that lie in a file stay there: the model refers to them by the file's name alone,
+ * so they must stand in one folder, which is the model's or is given to the engine.
+ */
+export function encode(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  const graph = new Message()
+  model.nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
+  graph.add(2, "vitrine")
+  for (const initializer of model.initializers) graph.add(5, encodeInitializer(initializer))
+  for (const value of model.inputs) graph.add(11, encodeValue(value))
+  for (const value of model.outputs) graph.add(12, encodeValue(value))
+  const message = new Message().int(1, irVersion).add(2, "vitrine").add(7, graph)
+  message.add(8, new Message().add(1, "").int(2, opset))
+  if (model.nodes.some(({ domain }) => domain !== "")) message.add(8, new Message().add(1, "com.microsoft").int(2, 1))
+  return message.finish()
+}
+
+function encodeNode({ op, domain, inputs, outputs, attributes }: OnnxNode, index: number): Message {
+  const message = new Message()
+  for (const name of inputs) message.add(1, name)
+  for (const name of outputs) message.add(2, name)
+  message.add(3, `${op}.${index}`).add(4, op)
+  for (const [name, value] of Object.entries(attributes)) message.add(5, encodeAttribute(name, value))
+  return domain === "" ? message : message.add(7, domain)
+}
+
+function encodeAttribute(name: string, value: Attribute): Message {
+  const message = new Message().add(1, name)
+  if (typeof value === "number") return message.int(3, value).int(20, attributeType.int)
+  if (typeof value === "string") return message.add(4, value).int(20, attributeType.string)
+  if ("float" in value) return message.float(2, value.float).int(20, attributeType.float)
+  for (const item of value) message.int(8, item)
+  return message.int(20, attributeType.ints)
+}
+
+function encodeInitializer({ name, shape, dtype, data }: Initializer): Message {
+  const message = new Message()
+  for (const dim of shape) message.int(1, dim)
+  message.int(2, elementType[dtype]).add(8, name)
+  if (!isFileSlice(data)) return message.add(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  const entries = { location: fileName(data.path), offset: String(data.offset), length: String(data.length) }
+  for (const [key, value] of Object.entries(entries)) message.add(13, new Message().add(1, key).add(2, value))
+  return message.int(14, 1) // data_location: external
+}
+
+export function fileName(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)
+}
+
+function encodeValue({ name, shape, dtype }: OnnxValue): Message {
+  const dims = new Message()
+  for (const dim of shape) dims.add(1, new Message().int(1, dim))
+  const tensor = new Message().int(1, elementType[dtype]).add(2, dims)
+  return new Message().add(1, name).add(2, new Message().add(1, tensor))
+}

@@ -1,0 +1,55 @@
+import type { DType, FileSlice } from "@vitrine/core"
+
+/** An attribute of an ONNX node: an integer, a list of integers, a float or a string. */
+export type Attribute = number | readonly number[] | { readonly float: number } | string
+
+export interface OnnxNode {
+  readonly op: string
+  /** The standard operators, or those that ONNX Runtime adds. */
+  readonly domain: "" | "com.microsoft"
+  readonly inputs: readonly string[]
+  /** An empty name for an output that nobody reads. */
+  readonly outputs: readonly string[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+}
+
+export interface OnnxValue {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: DType
+}
+
+export interface Initializer {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: DType | "int64"
+  /** Little-endian values, or where they lie in a file. */
+  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array | FileSlice
+}
+
+/** A mask that the host must draw before every run: `dropoutMask(fold(key, path), rate, …)`. */
+export interface Mask {
+  /** The model's input that takes it. */
+  readonly name: string
+  /** The graph's input that holds the key. */
+  readonly key: string
+  readonly path: string
+  readonly rate: number
+  readonly shape: readonly number[]
+}
+
+/** An ONNX model as plain data, and how its names stand to those of the graph. */
+export interface OnnxModel {
+  readonly nodes: readonly OnnxNode[]
+  readonly initializers: readonly Initializer[]
+  readonly inputs: readonly OnnxValue[]
+  readonly outputs: readonly OnnxValue[]
+  readonly names: {
+    /** From the graph's names to the model's. */
+    readonly inputs: Readonly<Record<string, string>>
+    readonly states: Readonly<Record<string, string>>
+    readonly outputs: Readonly<Record<string, string>>
+    readonly updates: Readonly<Record<string, string>>
+  }
+  readonly masks: readonly Mask[]
+}

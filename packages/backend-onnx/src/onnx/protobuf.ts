@@ -1,0 +1,62 @@
+/** Writes protobuf messages: https://protobuf.dev/programming-guides/encoding/ */
+export class Message {
+  readonly #parts: Uint8Array[] = []
+  #length = 0
+
+  /** An integer field (varint); negative numbers are written as int64. */
+  int(field: number, value: number | bigint): this {
+    this.#varint(field << 3)
+    this.#varint(value)
+    return this
+  }
+
+  /** A float field (fixed 32 bits, little-endian). */
+  float(field: number, value: number): this {
+    this.#varint((field << 3) | 5)
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setFloat32(0, value, true)
+    this.#push(bytes)
+    return this
+  }
+
+  /** A bytes, string or message field. */
+  add(field: number, value: Uint8Array | string | Message): this {
+    this.#varint((field << 3) | 2)
+    if (value instanceof Message) {
+      this.#varint(value.#length)
+      for (const part of value.#parts) this.#parts.push(part)
+      this.#length += value.#length
+    } else {
+      const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value
+      this.#varint(bytes.length)
+      this.#push(bytes)
+    }
+    return this
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    const out = new Uint8Array(this.#length)
+    let at = 0
+    for (const part of this.#parts) {
+      out.set(part, at)
+      at += part.length
+    }
+    return out
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#parts.push(bytes)
+    this.#length += bytes.length
+  }
+
+  #varint(value: number | bigint): void {
+    let rest = BigInt.asUintN(64, BigInt(value))
+    const bytes: number[] = []
+    do {
+      const low = Number(rest & 127n)
+      rest >>= 7n
+      bytes.push(rest === 0n ? low : low | 128)
+    } while (rest !== 0n)
+    this.#push(Uint8Array.from(bytes))
+  }
+}

@@ -1,0 +1,177 @@
+import {
+  bindBatch,
+  type CompileOptions,
+  elementCount,
+  type Graph,
+  type GraphNode,
+  lower,
+  type OpName,
+  type Ops,
+  type TensorType,
+  type ValueId,
+  VitrineError,
+} from "@vitrine/core"
+import { Emitter, type Value } from "./emitter.ts"
+import { isFileSlice } from "./encode.ts"
+import { kernels, type OnnxKernel } from "./kernels.ts"
+import type { Mask, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
+
+export interface OnnxOptions extends CompileOptions {
+  /** Only standard operators, for other engines than ONNX Runtime. False by default. */
+  readonly portable?: boolean
+}
+
+const supported = (op: OpName): boolean => op in kernels
+
+/**
+ * A graph as an ONNX model at one batch size. States that are `constants` become part of the model, the others inputs;
+ * outputs and updates become outputs. float16 and bfloat16 stand as float32 in inputs and outputs.
+ * @throws VitrineError (backend) for a constant of the wrong size, or dropout whose key is no input;
+ * (shape) without the batch size that the graph needs.
+ */
+export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
+  const g = bindBatch(lower(source, supported), options.batch)
+  const e = new Emitter(options.portable !== true)
+  const values = new Map<ValueId, Value>()
+  const type = (value: ValueId): TensorType => g.values[value] as TensorType
+  const shape = (value: ValueId): number[] => type(value).shape as number[]
+  const set = (value: ValueId, of: string, scale = 1): void =>
+    void values.set(value, { shape: shape(value), dtype: type(value).dtype, of, scale })
+
+  const inputs: OnnxValue[] = []
+  /** A value that is given from outside, in the dtype in which the host holds it. */
+  const given = (value: ValueId, name: string): string => {
+    const { dtype } = type(value)
+    inputs.push({ name, shape: shape(value), dtype: onHost(dtype) })
+    set(value, cast(e, name, onHost(dtype), dtype))
+    return name
+  }
+  const named = (record: Readonly<Record<string, ValueId>>, name: (name: string, value: ValueId) => string) =>
+    Object.fromEntries(Object.entries(record).map(([key, value]) => [key, name(key, value)]))
+
+  const masks: Mask[] = []
+  const inputNames = named(g.inputs, (name, value) => given(value, e.name(name)))
+  const constants = options.constants ?? {}
+  const stateNames = named(
+    Object.fromEntries(Object.entries(g.states).filter(([name]) => !Object.hasOwn(constants, name))),
+    (name, value) => given(value, e.name(name)),
+  )
+  for (const [name, value] of Object.entries(g.states)) {
+    const data = constants[name]
+    if (data === undefined) continue
+    const { dtype } = type(value)
+    const bytes = isFileSlice(data) ? data.length : data.byteLength
+    if (dtype !== "float32" || bytes !== 4 * elementCount(shape(value)))
+      throw new VitrineError(
+        "backend",
+        `constant "${name}" has ${bytes} bytes, but ${dtype} [${shape(value).join(", ")}] was expected`,
+      )
+    set(value, e.constant(shape(value), "float32", data))
+  }
+
+  const used = new Set([
+    ...g.nodes.flatMap((node) => node.inputs),
+    ...Object.values(g.outputs),
+    ...Object.values(g.updates),
+  ])
+  for (const node of g.nodes) {
+    const [first] = node.outputs as readonly [ValueId]
+    switch (node.op) {
+      case "input":
+      case "state":
+        break
+      case "constant": {
+        const { data } = node.attributes as Ops["constant"]
+        set(first, e.constant(shape(first), data instanceof Int32Array ? "int32" : "float32", data))
+        break
+      }
+      case "full": {
+        const { value } = node.attributes as Ops["full"]
+        values.set(first, { shape: shape(first), dtype: "float32", of: "", scale: 1, fill: value })
+        break
+      }
+      case "dropoutMask": {
+        const { path, rate } = node.attributes as Ops["dropoutMask"]
+        const key = Object.entries(g.inputs).find(([, value]) => value === node.inputs[0])?.[0]
+        if (key === undefined)
+          throw new VitrineError("backend", `dropout "${path}": its key must be an input of the graph`)
+        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: shape(first) })
+        break
+      }
+      default:
+        emit(node)
+    }
+  }
+
+  function emit(node: GraphNode): void {
+    const kernel = kernels[node.op] as OnnxKernel<OpName> | undefined
+    if (kernel === undefined) throw new VitrineError("backend", `the ONNX backend has no kernel for ${node.op}`)
+    const outputs = node.outputs.map((value) => ({
+      shape: shape(value),
+      dtype: type(value).dtype,
+      used: used.has(value),
+    }))
+    const read = node.inputs.map((value) => values.get(value) as Value)
+    const made = kernel(e, read, node.attributes as never, outputs)
+    node.outputs.forEach((value, i) => {
+      const result = made[i] as (typeof made)[number]
+      if (typeof result === "string") set(value, result)
+      else set(value, result.of, result.scale)
+    })
+  }
+
+  const outputs: OnnxValue[] = []
+  const renamed = new Map<string, string>()
+  const produced = new Set(e.nodes.flatMap((node) => node.outputs))
+  const returned = (value: ValueId, wanted: string): string => {
+    const { dtype } = type(value)
+    const elements = cast(e, e.elements(values.get(value) as Value), dtype, onHost(dtype))
+    const name = e.name(wanted)
+    outputs.push({ name, shape: shape(value), dtype: onHost(dtype) })
+    for (const made of e.nodes.at(-1)?.outputs ?? []) produced.add(made)
+    if (produced.has(elements) && !renamed.has(elements)) renamed.set(elements, name)
+    else e.nodes.push({ op: "Identity", domain: "", inputs: [elements], outputs: [name], attributes: {} })
+    return name
+  }
+  const outputNames = named(g.outputs, (name, value) => returned(value, name))
+  const updateNames = named(g.updates, (name, value) => returned(value, `${name}'`))
+  const rename = (name: string): string => renamed.get(name) ?? name
+  const written = e.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }))
+  const nodes = withoutDead(
+    written,
+    outputs.map(({ name }) => name),
+  )
+  const read = new Set(nodes.flatMap((node) => node.inputs))
+  return {
+    nodes,
+    initializers: e.initializers.filter(({ name }) => read.has(name)),
+    inputs,
+    outputs,
+    names: { inputs: inputNames, states: stateNames, outputs: outputNames, updates: updateNames },
+    masks,
+  }
+}
+
+const onHost = (dtype: TensorType["dtype"]): TensorType["dtype"] =>
+  dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype
+
+function cast(e: Emitter, name: string, from: TensorType["dtype"], to: TensorType["dtype"]): string {
+  const types = { float32: 1, int32: 6, bool: 9, float16: 10, bfloat16: 16 }
+  return from === to ? name : e.one("Cast", [name], { attributes: { to: types[to] } })
+}
+
+/** Nodes that something reads, in the same order: kernels may have written more than was wanted. */
+function withoutDead(nodes: readonly OnnxNode[], wanted: readonly string[]): OnnxNode[] {
+  const read = new Set(wanted)
+  const kept: OnnxNode[] = []
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => read.has(name))) continue
+    for (const name of node.inputs) read.add(name)
+    kept.push(node)
+  }
+  return kept.reverse()
+}
