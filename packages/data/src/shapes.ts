@@ -46,7 +46,7 @@ export function drawShape(label: number, key: Key): Image {
   if (inside === undefined)
     throw new VitrineError("config", `shapes have classes 0 … ${distances.length - 1}, got ${label}`)
   const random = bits(key)
-  const between = (low: number, high: number): number => low + (high - low) * (random() / 2 ** 32)
+  const between = (low: number, high: number): number => low + ((high - low) * (random() >>> 0)) / 2 ** 32
 
   const radius = between(6, 11)
   const cx = between(radius, side - radius)
@@ -62,13 +62,11 @@ export function drawShape(label: number, key: Key): Image {
   const second = nearby(back, between, 38)
   const shade = nearby(front, between, 30)
 
-  // The background: a wave between two near colours, as a gradient, as stripes or as a checkered pattern.
+  // The background goes between two near colours in waves: a gradient, stripes, or stripes across stripes.
   const angle = between(0, 2 * Math.PI)
   const frequency = between(0.1, 1.1)
-  const wx = Math.cos(angle) * frequency
-  const wy = Math.sin(angle) * frequency
-  const phase = between(0, 2 * Math.PI)
-  const checkered = random() & 1
+  const along = waves(Math.cos(angle) * frequency, Math.sin(angle) * frequency, between(0, 2 * Math.PI))
+  const across = random() & 1 ? waves(-Math.sin(angle) * frequency, Math.cos(angle) * frequency, 0) : undefined
 
   // Two thin lines across everything behind the shape.
   const lines = [0, 1].map(() => {
@@ -81,16 +79,19 @@ export function drawShape(label: number, key: Key): Image {
       ink: colour(between),
     }
   })
-  const noise = between(6, 22)
+  const scale = between(6, 22) / 128
+  // Nothing of a shape lies farther out than this.
+  const reach = (1.3 * radius + 1) ** 2
 
   const data = new Uint8Array(side * side * 3)
+  const bytes = new Uint8ClampedArray(data.buffer)
   for (let y = 0, o = 0; y < side; y++) {
     const dy = y + 0.5 - cy
     const py = y - side / 2
     for (let x = 0; x < side; x++, o += 3) {
       const dx = x + 0.5 - cx
       const px = x - side / 2
-      const wave = Math.sin(wx * px + wy * py + phase) * (checkered ? Math.sin(wy * px - wx * py) : 1)
+      const wave = along(x, y) * (across === undefined ? 1 : across(x, y))
       const t = 0.5 + 0.5 * wave
       let r = back[0] + t * (second[0] - back[0])
       let g = back[1] + t * (second[1] - back[1])
@@ -103,24 +104,26 @@ export function drawShape(label: number, key: Key): Image {
         g += a * (ink[1] - g)
         b += a * (ink[2] - b)
       }
-      // The shape's own coordinates: its radius is 1, its distance is negative inside.
-      const u = cos * dx + sin * dy
-      const v = cos * dy - sin * dx + lean * u
-      const cover = 0.5 - inside(u, v) * radius
-      if (cover > 0) {
-        const a = cover < 1 ? cover : 1
-        const light = 0.5 + 0.5 * v
-        r += a * (front[0] + light * (shade[0] - front[0]) - r)
-        g += a * (front[1] + light * (shade[1] - front[1]) - g)
-        b += a * (front[2] + light * (shade[2] - front[2]) - b)
+      if (dx * dx + dy * dy < reach) {
+        // The shape's own coordinates: its radius is 1, its distance is negative inside.
+        const u = cos * dx + sin * dy
+        const v = cos * dy - sin * dx + lean * u
+        const cover = 0.5 - inside(u, v) * radius
+        if (cover > 0) {
+          const a = cover < 1 ? cover : 1
+          const light = 0.5 + 0.5 * v
+          r += a * (front[0] + light * (shade[0] - front[0]) - r)
+          g += a * (front[1] + light * (shade[1] - front[1]) - g)
+          b += a * (front[2] + light * (shade[2] - front[2]) - b)
+        }
       }
       // Four bytes of one word make three nearly normal numbers.
       const word = random()
-      const [n0, n1, n2, n3] = [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24]
-      const scale = noise / 128
-      data[o] = clamp(r + (n0 + n1 - 255) * scale)
-      data[o + 1] = clamp(g + (n1 + n2 - 255) * scale)
-      data[o + 2] = clamp(b + (n2 + n3 - 255) * scale)
+      const n1 = (word >>> 8) & 255
+      const n2 = (word >>> 16) & 255
+      bytes[o] = r + ((word & 255) + n1 - 255) * scale
+      bytes[o + 1] = g + (n1 + n2 - 255) * scale
+      bytes[o + 2] = b + (n2 + (word >>> 24) - 255) * scale
     }
   }
   return { width: side, height: side, channels: 3, data }
@@ -142,19 +145,33 @@ const nearby = (c: Colour, between: (low: number, high: number) => number, reach
 
 const contrast = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-const clamp = (x: number): number => (x < 0 ? 0 : x > 255 ? 255 : Math.round(x))
+/** sin(wx x + wy y + phase), with coordinates from the middle; takes apart what depends on x and on y. */
+function waves(wx: number, wy: number, phase: number): (x: number, y: number) => number {
+  const columns = Float64Array.from({ length: 2 * side }, (_, i) => {
+    const at = wx * ((i >> 1) - side / 2)
+    return i & 1 ? Math.cos(at) : Math.sin(at)
+  })
+  const rows = Float64Array.from({ length: 2 * side }, (_, i) => {
+    const at = wy * ((i >> 1) - side / 2) + phase
+    return i & 1 ? Math.cos(at) : Math.sin(at)
+  })
+  return (x, y) =>
+    (columns[2 * x] as number) * (rows[2 * y + 1] as number) + (columns[2 * x + 1] as number) * (rows[2 * y] as number)
+}
 
 /** Quick 32-bit numbers for the pixels' noise: xorshift128 (Marsaglia, 2003), started by the counter-based generator. */
 function bits(key: Key): () => number {
-  let [a, b] = threefry(key, 0, 0)
-  let [c, d] = threefry(key, 0, 1)
+  const [first, second] = threefry(key, 0, 0)
+  const [third, fourth] = threefry(key, 0, 1)
+  // Signed words are small integers to the engine, unsigned ones are not.
+  let [a, b, c, d] = [first | 0, second | 0, third | 0, fourth | 0]
   return () => {
     let t = a ^ (a << 11)
     t ^= t >>> 8
     a = b
     b = c
     c = d
-    d = (d ^ (d >>> 19) ^ t) >>> 0
+    d = d ^ (d >>> 19) ^ t
     return d
   }
 }
@@ -194,14 +211,9 @@ const distances: readonly ((u: number, v: number) => number)[] = [
   // cross: two bars
   (u, v) => Math.min(box(u, v, 0.95, 0.27), box(u, v, 0.27, 0.95)),
   (u, v) => Math.max(disc(u, v + 0.4, 1), -(v + 0.4)),
-  // heart: two discs on a right angle, mirrored in u
-  (u, v) => {
-    const a = Math.abs(u)
-    return Math.min(
-      disc(a - 0.4, v + 0.3, 0.5),
-      Math.max((a + v) * Math.SQRT1_2 - 0.57, -v - 0.3 - 0.35 * a, -(v + 0.35)),
-    )
-  },
+  // heart: a square on its corner, and a disc on each of its upper sides
+  (u, v) =>
+    Math.min((Math.abs(u) + Math.abs(v - 0.15) - 0.66) * Math.SQRT1_2, disc(Math.abs(u) - 0.33, v + 0.18, 0.467)),
   // ring: what lies near a circle
   (u, v) => Math.abs(disc(u, v, 0.72)) - 0.2,
   (u, v) => box(u, v, 0.72, 0.72),

@@ -2,9 +2,16 @@ import { type Coefficients, precisionBits } from "./coefficients.ts"
 
 /** The two passes of a resize on bytes. */
 export interface Passes {
-  /** [rows, inWidth, channels] → [rows, outWidth, channels]. */
-  horizontal(source: Uint8Array, rows: number, inWidth: number, channels: number, weights: Coefficients): Uint8Array
-  /** [inRows, width, channels] → [outRows, width, channels]; `firstRow` of the image is row 0 of `source`. */
+  /** [rows, inWidth, channels] → [rows, outWidth, channels]; column 0 of `source` is `firstColumn` of the image. */
+  horizontal(
+    source: Uint8Array,
+    rows: number,
+    firstColumn: number,
+    inWidth: number,
+    channels: number,
+    weights: Coefficients,
+  ): Uint8Array
+  /** [inRows, width, channels] → [outRows, width, channels]; row 0 of `source` is `firstRow` of the image. */
   vertical(source: Uint8Array, firstRow: number, rowBytes: number, weights: Coefficients): Uint8Array
 }
 
@@ -16,12 +23,12 @@ const clip = (sum: number): number => {
 
 /** The passes in plain TypeScript: the reference, and what runs where WebAssembly SIMD does not. */
 export const plainPasses: Passes = {
-  horizontal(source, rows, inWidth, channels, { taps, bounds, weights }) {
+  horizontal(source, rows, firstColumn, inWidth, channels, { taps, bounds, weights }) {
     const outWidth = bounds.length / 2
     const out = new Uint8Array(rows * outWidth * channels)
     for (let y = 0, o = 0; y < rows; y++)
       for (let x = 0; x < outWidth; x++) {
-        const start = (y * inWidth + (bounds[2 * x] as number)) * channels
+        const start = (y * inWidth + (bounds[2 * x] as number) - firstColumn) * channels
         const n = bounds[2 * x + 1] as number
         for (let c = 0; c < channels; c++, o++) {
           let sum = half

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { checkImage, type Image } from "../image.ts"
-import { coefficients, type Interpolation } from "./coefficients.ts"
+import { type Coefficients, coefficients, type Interpolation } from "./coefficients.ts"
 import { type Passes, plainPasses } from "./plain.ts"
 
 /** A part of an image, in pixels. */
@@ -13,7 +13,8 @@ export interface Window {
 
 /**
  * An image at another size, with the bytes of Pillow's `Image.resize(size, filter)`: antialiased (but for `nearest`), in
- * fixed-point arithmetic, columns before rows, RGBA weighted by alpha.
+ * fixed-point arithmetic, RGBA weighted by alpha. As in Pillow 13 columns come before rows, unless the height shrinks by
+ * more than twice as many pixels as the width; earlier versions of Pillow know no such exception.
  * @param window compute this part of the result alone: the same bytes as cropping afterwards, sooner
  * @throws VitrineError when a size is not a positive integer
  */
@@ -65,22 +66,37 @@ function filtered(
   passes: Passes,
 ): Image {
   const { channels } = image
-  const rows = coefficients(image.height, height, interpolation, window.y, window.height)
-  const last = rows.bounds.length - 2
-  const firstRow = rows.bounds[0] as number
-  const endRow = (rows.bounds[last] as number) + (rows.bounds[last + 1] as number)
-  const resizesRows = height !== image.height
-  const needed = resizesRows ? { y: firstRow, height: endRow - firstRow } : { y: window.y, height: window.height }
-
-  let data: Uint8Array
-  if (width !== image.width) {
-    const columns = coefficients(image.width, width, interpolation, window.x, window.width)
+  const columns =
+    width === image.width ? undefined : coefficients(image.width, width, interpolation, window.x, window.width)
+  const rows =
+    height === image.height ? undefined : coefficients(image.height, height, interpolation, window.y, window.height)
+  const [left, right] = columns === undefined ? [window.x, window.x + window.width] : used(columns)
+  const [top, bottom] = rows === undefined ? [window.y, window.y + window.height] : used(rows)
+  let { data } = image
+  if (rows !== undefined && height < image.height && image.height - height > 2 * (image.width - width)) {
+    data = cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
+    data = passes.vertical(data, top, (right - left) * channels, rows)
+    if (columns !== undefined) data = passes.horizontal(data, window.height, left, right - left, channels, columns)
+  } else {
     const stride = image.width * channels
-    const part = image.data.subarray(needed.y * stride, (needed.y + needed.height) * stride)
-    data = passes.horizontal(part, needed.height, image.width, channels, columns)
-  } else data = cropImage(image, { ...needed, x: window.x, width: window.width }).data
-  if (resizesRows) data = passes.vertical(data, needed.y, window.width * channels, rows)
+    if (columns !== undefined)
+      data = passes.horizontal(
+        data.subarray(top * stride, bottom * stride),
+        bottom - top,
+        0,
+        image.width,
+        channels,
+        columns,
+      )
+    else data = cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
+    if (rows !== undefined) data = passes.vertical(data, top, window.width * channels, rows)
+  }
   return { width: window.width, height: window.height, channels, data }
+}
+
+/** First and end of the source pixels that some weights reach. */
+function used({ bounds }: Coefficients): [number, number] {
+  return [bounds[0] as number, (bounds.at(-2) as number) + (bounds.at(-1) as number)]
 }
 
 function nearest(image: Image, width: number, height: number, window: Window): Image {

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs"
+import { mkdtemp, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, test } from "vitest"
+import { decodeImage } from "../src/node.ts"
+import { difference, equal, golden, goldenPath, imageOf, type Stored } from "./golden.ts"
+
+describe("decodes to Pillow's bytes", () => {
+  test.each(Object.entries(golden<Record<string, Stored>>("decode.json")))("%s", async (name, stored) => {
+    const expected = imageOf(stored)
+    const image = await decodeImage(goldenPath(name))
+    expect([image.height, image.width, image.channels]).toEqual([expected.height, expected.width, 3])
+    expect(difference(expected.data, image.data)).toEqual(equal(expected.data))
+  })
+})
+
+describe("refuses in one line that names the file", () => {
+  const jpeg = readFileSync(goldenPath("420.jpg"))
+  const png = readFileSync(goldenPath("rgb.png"))
+  const claimed = Buffer.from(png)
+  claimed.writeUInt32BE(200_000, 16)
+  claimed.writeUInt32BE(200_000, 20)
+  test.each([
+    ["empty.jpg", Buffer.alloc(0), /is empty/],
+    ["text.png", Buffer.from("not an image"), /is not a JPEG, PNG, WebP or GIF image/],
+    ["drawing.svg", Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"), /is not a JPEG/],
+    ["half.jpg", jpeg.subarray(0, jpeg.length >> 1), /broken JPEG image/],
+    ["start.jpg", jpeg.subarray(0, 4), /broken JPEG image/],
+    ["half.png", png.subarray(0, png.length >> 1), /broken PNG image/],
+    ["giant.png", claimed, /more than 100 million pixels|broken PNG/],
+    ["half.webp", readFileSync(goldenPath("lossless.webp")).subarray(0, 300), /broken WebP image/],
+    ["half.gif", readFileSync(goldenPath("still.gif")).subarray(0, 60), /broken GIF image/],
+  ])("%s", async (name, bytes, fault) => {
+    const path = join(await mkdtemp(join(tmpdir(), "vitrine-")), name)
+    await writeFile(path, bytes)
+    const error = await decodeImage(path).catch((thrown: Error) => thrown)
+    expect(error).toMatchObject({ name: "VitrineError", kind: "file" })
+    expect((error as Error).message).toMatch(fault)
+    expect((error as Error).message).toContain(name)
+    expect((error as Error).message).not.toContain("\n")
+  })
+
+  test("a file that is not there", async () => {
+    await expect(decodeImage("/nowhere/cat.jpg")).rejects.toThrow("/nowhere/cat.jpg: cannot be read")
+  })
+})

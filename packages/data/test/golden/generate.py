@@ -1,0 +1,173 @@
+"""Golden files for resizing and decoding, made by Pillow 13: python generate.py (needs pillow and numpy)."""
+
+import base64
+import io
+import json
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+
+FILES = pathlib.Path(__file__).parent / "files"
+FILES.mkdir(exist_ok=True)
+rng = np.random.default_rng(7)
+
+
+def text(data):
+    return base64.b64encode(bytes(data)).decode()
+
+
+def picture(height, width, channels, smooth=False):
+    """Noise, or a photograph's gradients with a few edges."""
+    if not smooth:
+        return rng.integers(0, 256, (height, width, channels), np.uint8)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    planes = [127 + 120 * np.sin(x / (5 + 3 * c) + c) * np.cos(y / (7 + 2 * c)) + 20 * ((x + c * y) % 23 < 8) for c in range(channels)]
+    return np.clip(np.stack(planes, -1), 0, 255).astype(np.uint8)
+
+
+def image(array):
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def array(im):
+    a = np.asarray(im)
+    return a[..., None] if a.ndim == 2 else a
+
+
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def resize_cases():
+    inputs, cases = [], []
+    sizes = {
+        (37, 29): [(16, 16), (61, 47), (37, 11), (9, 29), (1, 1), (30, 28), (20, 25), (30, 40), (36, 28)],
+        (5, 64): [(13, 21)],
+        (1, 1): [(3, 2)],
+    }
+    for (height, width), targets in sizes.items():
+        for channels in (1, 3, 4):
+            a = picture(height, width, channels)
+            if channels == 4:
+                a[: height // 2, :, 3] = 255
+                a[height // 2 :, : width // 3, 3] = 0
+            inputs.append({"height": height, "width": width, "channels": channels, "data": text(a.tobytes())})
+            for h, w in targets:
+                for name, value in FILTERS.items():
+                    out = array(image(a).resize((w, h), value))
+                    cases.append({"input": len(inputs) - 1, "height": h, "width": w, "filter": name, "data": text(out.tobytes())})
+    (FILES / "resize.json").write_text(json.dumps({"inputs": inputs, "cases": cases}))
+
+
+def decode_cases():
+    expected = {}
+
+    def keep(name, im, reference=None, exact=True, **options):
+        path = FILES / name
+        im.save(path, **options)
+        rgb = reference if reference is not None else array(Image.open(path).convert("RGB"))
+        expected[name] = {"height": rgb.shape[0], "width": rgb.shape[1], "exact": exact, "data": text(np.ascontiguousarray(rgb).tobytes())}
+
+    rgb = picture(21, 35, 3, smooth=True)
+    im = image(rgb)
+    for name, options in {
+        "444.jpg": {"quality": 92, "subsampling": 0},
+        "422.jpg": {"quality": 85, "subsampling": 1},
+        "420.jpg": {"quality": 75, "subsampling": 2},
+        "progressive.jpg": {"quality": 80, "progressive": True},
+        "optimized.jpg": {"quality": 60, "optimize": True},
+    }.items():
+        keep(name, im, **options)
+    keep("grey.jpg", im.convert("L"), quality=85)
+    keep("cmyk.jpg", im.convert("CMYK"), quality=90)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        buffer = io.BytesIO()
+        im.save(buffer, "JPEG", quality=90, exif=exif)
+        reference = array(ImageOps.exif_transpose(Image.open(buffer)).convert("RGB"))
+        keep(f"orientation-{orientation}.jpg", im, reference, quality=90, exif=exif)
+    from PIL import ImageCms
+
+    # Red and blue exchanged: whoever applies the profile shows it.
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace(b"rXYZ", b"????", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"????", b"bXYZ", 1)
+    keep("profile.jpg", im, quality=90, icc_profile=profile)
+
+    alpha = np.concatenate([rgb, (np.arange(21 * 35).reshape(21, 35, 1) % 256).astype(np.uint8)], -1)
+    keep("rgb.png", im)
+    keep("rgba.png", image(alpha))
+    keep("grey.png", im.convert("L"))
+    keep("grey-alpha.png", image(alpha).convert("LA"))
+    keep("bilevel.png", im.convert("1"))
+    palette = im.quantize(16)
+    keep("palette.png", palette)
+    keep("palette-transparent.png", palette, transparency=3)
+    keep("palette-2.png", im.quantize(4), bits=2)
+    deep = (rgb[..., 0].astype(np.uint16) * 256 + 199).astype(np.uint16)
+    keep("grey-16.png", Image.fromarray(deep), np.repeat(rgb[..., :1], 3, -1))
+    # Pillow writes no 16-bit RGB: made by hand.
+    import struct
+    import zlib
+
+    wide = (rgb.astype(np.uint16) * 256 + 77).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in wide)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    path = FILES / "rgb-16.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 35, 21, 16, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    expected["rgb-16.png"] = {"height": 21, "width": 35, "exact": True, "data": text(rgb.tobytes())}
+    assert np.array_equal(array(Image.open(path).convert("RGB")), rgb)
+
+    keep("lossless.webp", im, lossless=True)
+    keep("lossy.webp", im, quality=80)
+    keep("alpha.webp", image(alpha), lossless=True, exact=True)
+    keep("still.gif", palette)
+    second = image(picture(21, 35, 3)).quantize(16)
+    keep("animated.gif", palette, save_all=True, append_images=[second], duration=50)
+    keep("animated.webp", im, save_all=True, append_images=[image(picture(21, 35, 3))], duration=50, lossless=True)
+    (FILES / "decode.json").write_text(json.dumps(expected))
+
+
+def enhance_cases():
+    """Single operations of RandAugment."""
+    rgb = picture(19, 23, 3, smooth=True)
+    im = image(rgb)
+    cases = {
+        "autoContrast": ImageOps.autocontrast(im),
+        "equalize": ImageOps.equalize(im),
+        "invert": ImageOps.invert(im),
+        "posterize:3": ImageOps.posterize(im, 3),
+        "solarize:100": ImageOps.solarize(im, 100),
+        "solarizeAdd:60": im.point([min(255, i + 60) if i < 128 else i for i in range(256)] * 3),
+        "color:0.4": ImageEnhance.Color(im).enhance(0.4),
+        "color:1.6": ImageEnhance.Color(im).enhance(1.6),
+        "contrast:0.4": ImageEnhance.Contrast(im).enhance(0.4),
+        "contrast:1.7": ImageEnhance.Contrast(im).enhance(1.7),
+        "brightness:0.3": ImageEnhance.Brightness(im).enhance(0.3),
+        "brightness:1.8": ImageEnhance.Brightness(im).enhance(1.8),
+        "sharpness:0.2": ImageEnhance.Sharpness(im).enhance(0.2),
+        "sharpness:1.8": ImageEnhance.Sharpness(im).enhance(1.8),
+    }
+    (FILES / "enhance.json").write_text(
+        json.dumps({"height": 19, "width": 23, "data": text(rgb.tobytes()), "cases": {k: text(array(v).tobytes()) for k, v in cases.items()}})
+    )
+
+
+resize_cases()
+decode_cases()
+enhance_cases()
