@@ -1,6 +1,121 @@
-import type { Passes } from "./plain.ts"
-import { plainPasses } from "./plain.ts"
+import type { Coefficients } from "./coefficients.ts"
+import { type Passes, plainPasses } from "./plain.ts"
+import { wasmBinary } from "./wasm-binary.ts"
 
+type Columns = [
+  source: number,
+  target: number,
+  bounds: number,
+  weights: number,
+  rows: number,
+  inWidth: number,
+  outWidth: number,
+]
+
+interface Exports {
+  readonly memory: WebAssembly.Memory
+  horizontal(...args: [...Columns, channels: number, pairs: number]): void
+  horizontalGray(...args: [...Columns, groups: number]): void
+  vertical(
+    ...args: [
+      source: number,
+      target: number,
+      bounds: number,
+      weights: number,
+      rowBytes: number,
+      outRows: number,
+      pairs: number,
+    ]
+  ): void
+}
+
+let passes: Passes | undefined
+
+/** The passes in WebAssembly SIMD; in plain TypeScript where an engine lacks it. */
 export function wasmPasses(): Passes {
-  return plainPasses
+  passes ??= compile() ?? plainPasses
+  return passes
+}
+
+function compile(): Passes | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(wasmBinary), (letter) => letter.charCodeAt(0))
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes))
+    return fromExports(exports as unknown as Exports)
+  } catch {
+    return undefined
+  }
+}
+
+function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports): Passes {
+  // Regions start on multiples of 16, and have room for what vectors read and write past their ends.
+  const layout = (...sizes: readonly number[]): number[] => {
+    let at = 1024
+    const starts = sizes.map((size) => {
+      const start = at
+      at += (size + 63) & ~15
+      return start
+    })
+    const missing = at - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / 65536))
+    return starts
+  }
+  return {
+    horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
+      const outWidth = coefficients.bounds.length / 2
+      const group = channels === 1 ? 8 : 2
+      const weights = splitWeights(coefficients, group)
+      const size = rows * outWidth * channels
+      const [at0, at1, at2, at3] = layout(
+        source.length + coefficients.taps * channels + 16,
+        size,
+        outWidth * 4,
+        weights.byteLength,
+      ) as [number, number, number, number]
+      const bytes = new Uint8Array(memory.buffer)
+      bytes.set(source, at0)
+      new Int32Array(memory.buffer, at2, outWidth).set(starts(coefficients, firstColumn))
+      new Int16Array(memory.buffer, at3, weights.length).set(weights)
+      const groups = Math.ceil(coefficients.taps / group)
+      if (channels === 1) horizontalGray(at0, at1, at2, at3, rows, inWidth, outWidth, groups)
+      else horizontal(at0, at1, at2, at3, rows, inWidth, outWidth, channels, groups)
+      return bytes.slice(at1, at1 + size)
+    },
+    vertical(source, firstRow, rowBytes, coefficients) {
+      const outRows = coefficients.bounds.length / 2
+      const weights = splitWeights(coefficients, 2)
+      const size = outRows * rowBytes
+      const [at0, at1, at2, at3] = layout(
+        source.length + (coefficients.taps + 1) * rowBytes + 16,
+        size,
+        outRows * 4,
+        weights.byteLength,
+      ) as [number, number, number, number]
+      const bytes = new Uint8Array(memory.buffer)
+      bytes.set(source, at0)
+      new Int32Array(memory.buffer, at2, outRows).set(starts(coefficients, firstRow))
+      new Int16Array(memory.buffer, at3, weights.length).set(weights)
+      vertical(at0, at1, at2, at3, rowBytes, outRows, Math.ceil(coefficients.taps / 2))
+      return bytes.slice(at1, at1 + size)
+    },
+  }
+}
+
+function starts({ bounds }: Coefficients, first: number): Int32Array {
+  return Int32Array.from({ length: bounds.length / 2 }, (_, i) => (bounds[2 * i] as number) - first)
+}
+
+/** Weights as low and high parts of 16 bits, `group` low ones before the `group` high ones, filled up with zeros. */
+function splitWeights({ taps, weights, bounds }: Coefficients, group: number): Int16Array {
+  const groups = Math.ceil(taps / group)
+  const count = bounds.length / 2
+  const out = new Int16Array(count * groups * group * 2)
+  for (let i = 0; i < count; i++)
+    for (let k = 0; k < taps; k++) {
+      const weight = weights[i * taps + k] as number
+      const at = (i * groups + Math.trunc(k / group)) * group * 2 + (k % group)
+      out[at] = weight & 0x7fff
+      out[at + group] = weight >> 15
+    }
+  return out
 }
