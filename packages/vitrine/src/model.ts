@@ -1,0 +1,131 @@
+import type { Preprocessing } from "@vitrine/checkpoint"
+import {
+  type Backend,
+  type CompileOptions,
+  graph,
+  type HostTensor,
+  ops,
+  type Programs,
+  programs,
+  rootScope,
+  type Tensor,
+  type ViTConfig,
+  VitrineError,
+  vit,
+} from "@vitrine/core"
+import { applyTransforms, type Image } from "@vitrine/data"
+import { evaluationTransforms } from "./preprocessing.ts"
+
+export interface Prediction {
+  /** Of the class. */
+  readonly index: number
+  readonly label: string
+  readonly probability: number
+}
+
+/** A trained model, ready to be asked. `Input` is what the platform can make an image of. */
+export interface Model<Input> {
+  readonly config: ViTConfig
+  /** A name for each class. */
+  readonly labels: readonly string[]
+  readonly preprocessing: Preprocessing
+  readonly backend: Backend
+  /** The `top` most probable classes, the most probable first. */
+  predict(image: Input, options?: { readonly top?: number }): Promise<Prediction[]>
+  /** The logits of each image, `[classes]`, computed as one batch. */
+  logits(images: readonly Input[]): Promise<Float32Array[]>
+  /** The pooled features of an image, `[dim]`: what the head reads. */
+  embed(image: Input): Promise<Float32Array>
+  /**
+   * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`;
+   * each has a first dimension of 1.
+   * @throws VitrineError (config) for a name that the model does not have.
+   */
+  inspect(image: Input, taps: readonly string[]): Promise<Record<string, HostTensor>>
+  /** Releases the programs, and the backend if it was made for this model. */
+  close(): Promise<void>
+}
+
+export interface ModelParts<Input> {
+  readonly config: ViTConfig
+  readonly labels: readonly string[] | null
+  readonly preprocessing: Preprocessing
+  readonly constants: NonNullable<CompileOptions["constants"]>
+  readonly backend: Backend
+  readonly decode: (image: Input) => Promise<Image>
+  readonly close: () => Promise<void>
+}
+
+export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
+  const { config, preprocessing, constants, backend, decode } = parts
+  const labels = parts.labels ?? Array.from({ length: config.classes }, (_, i) => String(i))
+  if (labels.length !== config.classes)
+    throw new VitrineError("config", `the model has ${config.classes} classes, but ${labels.length} labels`)
+  const transforms = evaluationTransforms(preprocessing, config)
+  const size = config.imageSize[0] * config.imageSize[1] * config.channels
+  const compiled = new Map<string, Programs>()
+
+  const input = async (images: readonly Input[]): Promise<Float32Array> => {
+    const rows = await Promise.all(images.map(async (image) => applyTransforms(await decode(image), transforms)))
+    const batch = new Float32Array(images.length * size)
+    for (const [i, { data }] of rows.entries()) batch.set(data, i * size)
+    return batch
+  }
+  const run = async (images: readonly Input[], taps: readonly string[]): Promise<Record<string, HostTensor>> => {
+    const key = taps.join()
+    const program = compiled.get(key) ?? programs(backend, tapped(config, taps), { constants })
+    compiled.set(key, program)
+    return (await program.at(images.length)).run({ images: await input(images) })
+  }
+  const rows = ({ data, shape }: HostTensor): Float32Array[] => {
+    const [count = 0, width = 0] = shape
+    return Array.from({ length: count }, (_, i) => Float32Array.from(data.slice(i * width, (i + 1) * width)))
+  }
+  const logits = async (images: readonly Input[]): Promise<Float32Array[]> => {
+    if (config.classes === 0) throw new VitrineError("config", "the model has no classes to predict; use embed")
+    return rows((await run(images, ["logits"])).logits as HostTensor)
+  }
+  return {
+    config,
+    labels,
+    preprocessing,
+    backend,
+    logits,
+    predict: async (image, { top = 5 } = {}) => topPredictions((await logits([image]))[0] as Float32Array, labels, top),
+    embed: async (image) => rows((await run([image], ["pooled"])).pooled as HostTensor)[0] as Float32Array,
+    inspect: (image, taps) => run([image], taps),
+    close: async () => {
+      for (const program of compiled.values()) await program.dispose()
+      await parts.close()
+    },
+  }
+}
+
+/** The most probable classes by their logits. */
+export function topPredictions(logits: Float32Array, labels: readonly string[], top: number): Prediction[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+  const weights = Float64Array.from(logits, (z) => Math.exp(z - largest))
+  const total = weights.reduce((a, b) => a + b, 0)
+  return Array.from(weights, (weight, index) => ({
+    index,
+    label: labels[index] as string,
+    probability: weight / total,
+  }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, top)
+}
+
+/** The model as a graph that gives the taps that are wanted, and computes nothing else. */
+function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof graph> {
+  const found: Record<string, Tensor> = {}
+  const scope = rootScope({
+    taps,
+    onTap: (name, t) => {
+      found[name] = t
+    },
+  })
+  vit(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
+  const missing = taps.find((name) => !name.endsWith(".*") && !Object.hasOwn(found, name))
+  if (missing !== undefined) throw new VitrineError("config", `the model has no intermediate value named "${missing}"`)
+  return graph({ outputs: found })
+}

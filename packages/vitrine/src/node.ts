@@ -1,0 +1,21 @@
+export type { Preprocessing } from "@vitrine/checkpoint"
+export { type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+export {
+  centerCrop,
+  flip,
+  type Image,
+  type Mix,
+  padCrop,
+  randAugment,
+  randomErasing,
+  randomResizedCrop,
+  resize,
+  type Transform,
+} from "@vitrine/data"
+export type { TrainEvent } from "@vitrine/trainer"
+export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
+export { type BackendFactory, type BackendOptions, backends, createBackend } from "./node/backends.ts"
+export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
+export { type TrainOptions, train } from "./node/train.ts"
+export { evaluationTransforms } from "./preprocessing.ts"
+export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"

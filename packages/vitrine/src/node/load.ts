@@ -1,0 +1,53 @@
+import { checkTensors, toFloat32 } from "@vitrine/checkpoint"
+import { readModelFolder, type SafetensorsFile } from "@vitrine/checkpoint/node"
+import type { Backend, FileSlice } from "@vitrine/core"
+import { vitParameters } from "@vitrine/core"
+import type { Image } from "@vitrine/data"
+import { decodeImage } from "@vitrine/data/node"
+import { createModel, type Model } from "../model.ts"
+import { type BackendOptions, createBackend } from "./backends.ts"
+
+/** A path, the bytes of a file, or pixels. */
+export type ImageInput = string | Uint8Array | Image
+
+export interface LoadOptions extends BackendOptions {
+  /** A name, or a backend that is yours to close; `auto` by default. */
+  readonly backend?: string | Backend
+}
+
+/**
+ * Loads a model from a run folder or a folder as timm publishes it (`config.json` and `model.safetensors`).
+ *
+ *     const model = await load("runs/shapes")
+ *     console.log(await model.predict("photo.jpg"))
+ *
+ * @throws VitrineError (file, config or backend): one line that names the file and the fault.
+ */
+export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
+  const { backend: wanted = "auto", ...engine } = options
+  const { config, preprocessing, labels, weights } = await readModelFolder(path)
+  try {
+    checkTensors(weights, vitParameters(config), weights.path)
+    const constants = await constantsOf(weights)
+    const own = typeof wanted === "string"
+    const backend = own ? await createBackend(wanted, engine) : wanted
+    const close = async (): Promise<void> => (own ? backend.close() : undefined)
+    return createModel({ config, preprocessing, labels, constants, backend, decode, close })
+  } finally {
+    await weights.close()
+  }
+}
+
+async function decode(image: ImageInput): Promise<Image> {
+  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
+}
+
+/** Weights in float32 stay in their file for the backend to map; others are read and converted. */
+async function constantsOf(weights: SafetensorsFile): Promise<Record<string, FileSlice | Float32Array>> {
+  const { path } = weights
+  const constants: Record<string, FileSlice | Float32Array> = {}
+  for (const { name, dtype, begin, end } of weights.tensors)
+    constants[name] =
+      dtype === "F32" ? { path, offset: begin, length: end - begin } : toFloat32(await weights.read(name))
+  return constants
+}

@@ -1,0 +1,170 @@
+import type { Preprocessing } from "@vitrine/checkpoint"
+import { type InitScheme, type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
+import { type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+
+/** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
+export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
+  /** A variant such as `Ti/16`, the fields of a configuration, or both. What the data decide is filled in. */
+  readonly model?: string | ModelFields
+  /** How parameters start; `fan` by default, which suits small models on small data. */
+  readonly init?: InitScheme
+  /** Length of the run: updates, or passes over the data. */
+  readonly steps?: number
+  readonly epochs?: number
+  /** Examples a batch; an update sees `accumulate` times as many. */
+  readonly batchSize?: number
+  /** What happens to each training image between decoding and normalisation. */
+  readonly augment?: readonly Transform[]
+  /** What happens to it after normalisation, such as random erasing. */
+  readonly augmentNormalized?: readonly Transform[]
+  readonly labelSmoothing?: number
+  readonly mix?: Mix
+  /** Leave out the short last batch of an epoch; true by default. */
+  readonly dropLast?: boolean
+  readonly interpolation?: Preprocessing["interpolation"]
+  /** The share of the image that evaluation keeps; 1 by default. */
+  readonly cropPct?: number
+  /** Mean and standard deviation of the input; those of the first 10,000 training images by default. */
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+  /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
+  readonly evaluateEvery?: number
+}
+
+/** Fields of a ViTConfig, and the name of a variant that they change. */
+export type ModelFields = Partial<ViTConfig> & { readonly variant?: string }
+
+/** Gives a recipe its type; returns it as it is. */
+export function defineRecipe(recipe: Recipe): Recipe {
+  return recipe
+}
+
+const fields: ReadonlySet<string> = new Set([
+  "model",
+  "init",
+  "steps",
+  "epochs",
+  "batchSize",
+  "augment",
+  "augmentNormalized",
+  "labelSmoothing",
+  "mix",
+  "dropLast",
+  "interpolation",
+  "cropPct",
+  "mean",
+  "std",
+  "evaluateEvery",
+  ...Object.keys(trainingOptions({ steps: 1 })),
+])
+
+/** What the data say about a run. */
+export interface DataFacts {
+  readonly examples: number
+  readonly classes: number
+  readonly channels: number
+  /** Height and width of the first image. */
+  readonly imageSize: readonly [number, number]
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** A recipe with nothing left open. */
+export interface ResolvedRecipe {
+  readonly config: ViTConfig
+  readonly init: InitScheme
+  readonly batchSize: number
+  readonly augment: readonly Transform[]
+  readonly augmentNormalized: readonly Transform[]
+  readonly labelSmoothing: number
+  readonly mix: Mix | null
+  readonly dropLast: boolean
+  readonly interpolation: Preprocessing["interpolation"]
+  readonly cropPct: number
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+  readonly evaluateEvery: number
+  readonly training: TrainingOptions
+}
+
+/** Images up to this size are trained on as they are; larger ones at 224. */
+const smallSide = 96
+
+/**
+ * Fills in what a recipe leaves open, from the data and from defaults.
+ * @throws VitrineError (config) for a field that is unknown or makes no sense.
+ */
+export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
+  for (const field of Object.keys(recipe))
+    if (!fields.has(field)) throw new VitrineError("config", `recipe: there is no field "${field}"`)
+  const batchSize = recipe.batchSize ?? 64
+  const dropLast = recipe.dropLast ?? true
+  if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
+    throw new VitrineError("config", `recipe: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)
+  if (dropLast && data.examples < batchSize)
+    throw new VitrineError(
+      "config",
+      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower batchSize`,
+    )
+  const batches = dropLast ? Math.floor(data.examples / batchSize) : Math.ceil(data.examples / batchSize)
+  const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
+  if (recipe.steps !== undefined && recipe.epochs !== undefined)
+    throw new VitrineError("config", "recipe: give steps or epochs, not both")
+  const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
+  const { augment = [], augmentNormalized = [] } = recipe
+  checkTransforms([...augment])
+  const training = trainingOptions({ ...pick(recipe), steps, seed })
+  return {
+    config: modelConfig(recipe.model ?? {}, data),
+    init: oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
+    batchSize,
+    augment,
+    augmentNormalized,
+    labelSmoothing: recipe.labelSmoothing ?? 0,
+    mix: recipe.mix ?? null,
+    dropLast,
+    interpolation: recipe.interpolation ?? "bicubic",
+    cropPct: recipe.cropPct ?? 1,
+    mean: recipe.mean ?? data.mean,
+    std: recipe.std ?? data.std,
+    evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),
+    training,
+  }
+}
+
+function pick(recipe: Recipe): Partial<TrainingOptions> {
+  const names = Object.keys(trainingOptions({ steps: 1 })).filter((name) => name !== "steps")
+  return Object.fromEntries(
+    Object.entries(recipe).filter(([name, value]) => names.includes(name) && value !== undefined),
+  )
+}
+
+function oneOf<T extends string>(field: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value))
+    throw new VitrineError(
+      "config",
+      `recipe: ${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`,
+    )
+  return value
+}
+
+/** Small images get a small model: 6 layers of width 96 over patches of about an eighth of the side. */
+function modelConfig(model: string | ModelFields, data: DataFacts): ViTConfig {
+  const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
+  const [height, width] = data.imageSize
+  const small = Math.max(height, width) <= smallSide
+  const imageSize = given.imageSize ?? (small ? data.imageSize : ([224, 224] as const))
+  const known = { channels: data.channels, classes: data.classes, ...given, imageSize }
+  if (known.channels !== data.channels || known.classes !== data.classes)
+    throw new VitrineError(
+      "config",
+      `recipe: the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
+    )
+  if (name !== undefined) return variant(name, known)
+  if (!small) return variant("Ti/16", known)
+  const patch = imageSize[0] % 4 === 0 && imageSize[1] % 4 === 0 ? 4 : 1
+  const dim = given.dim ?? 96
+  const shape = { patchSize: [patch, patch] as const, dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim }
+  return vitConfig({ ...shape, ...known })
+}
