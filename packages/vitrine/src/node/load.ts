@@ -1,7 +1,6 @@
-import { checkTensors, toFloat32 } from "@vitrine/checkpoint"
+import { toFloat32 } from "@vitrine/checkpoint"
 import { readModelFolder, type SafetensorsFile } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice } from "@vitrine/core"
-import { vitParameters } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
@@ -27,7 +26,6 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
   const { backend: wanted = "auto", ...engine } = options
   const { config, preprocessing, labels, weights } = await readModelFolder(path)
   try {
-    checkTensors(weights, vitParameters(config), weights.path)
     const constants = await constantsOf(weights)
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
