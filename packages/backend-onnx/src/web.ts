@@ -1,1 +1,85 @@
-export {}
+import { type Backend, type FileSlice, VitrineError } from "@vitrine/core"
+import type * as Ort from "onnxruntime-common"
+import { engineBackend } from "./engine/backend.ts"
+import { encode, isFileSlice } from "./onnx/encode.ts"
+import type { Initializer, OnnxModel } from "./onnx/model.ts"
+
+export interface OnnxWebOptions {
+  /** Threads; as many as the machine has, up to four, by default. More than one needs a cross-origin isolated page. */
+  readonly threads?: number
+  /** Where onnxruntime-web's `.wasm` and `.mjs` files are served, if not beside its script. */
+  readonly wasmPaths?: string
+  /** In a page, run in a worker, so that the page stays responsive. True by default. */
+  readonly worker?: boolean
+}
+
+/**
+ * ONNX Runtime as WebAssembly, in pages and in Node.
+ * @throws VitrineError (backend) when onnxruntime-web cannot be loaded.
+ */
+export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend> {
+  const ort = await load()
+  const { wasm, versions } = ort.env
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
+  const isolated = typeof globalThis.crossOriginIsolated !== "boolean" || globalThis.crossOriginIsolated
+  const threads = options.threads ?? (isolated ? Math.min(4, cores) : 1)
+  wasm.numThreads = threads
+  if (options.wasmPaths !== undefined) wasm.wasmPaths = options.wasmPaths
+  wasm.proxy = (options.worker ?? true) && typeof globalThis.document !== "undefined"
+  return engineBackend({
+    name: "onnx-web",
+    device: `onnxruntime-web ${versions.web ?? versions.common} (wasm, ${threads} ${threads === 1 ? "thread" : "threads"})`,
+    Tensor: ort.Tensor,
+    writesInto: false,
+    load: async (model) =>
+      ort.InferenceSession.create(encode(await inMemory(model)), {
+        executionProviders: ["wasm"],
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+        // Core has merged equal expressions; what is still written twice stands behind a barrier.
+        extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
+      }),
+  })
+}
+
+async function load(): Promise<typeof Ort> {
+  try {
+    return await import("onnxruntime-web/wasm")
+  } catch (error) {
+    const why = (error as Error).message.split("\n")[0]
+    throw new VitrineError("backend", `onnxruntime-web cannot be loaded (${why}): npm install onnxruntime-web`, {
+      cause: error,
+    })
+  }
+}
+
+async function inMemory(model: OnnxModel): Promise<OnnxModel> {
+  const initializers = model.initializers.map(
+    async (each): Promise<Initializer> =>
+      isFileSlice(each.data) ? { ...each, data: await readSlice(each.data) } : each,
+  )
+  return { ...model, initializers: await Promise.all(initializers) }
+}
+
+/** Reads part of a file, in Node, or of a URL, in a page. */
+async function readSlice({ path, offset, length }: FileSlice): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length)
+  const fail = (found: number | string): never => {
+    throw new VitrineError("file", `${path}: expected ${length} bytes from ${offset} on, got ${found}`)
+  }
+  const fs = globalThis.process?.getBuiltinModule?.("node:fs/promises")
+  if (fs !== undefined) {
+    const file = await fs.open(path)
+    try {
+      const { bytesRead } = await file.read(bytes, 0, length, offset)
+      return bytesRead === length ? bytes : fail(bytesRead)
+    } finally {
+      await file.close()
+    }
+  }
+  const response = await fetch(path, { headers: { Range: `bytes=${offset}-${offset + length - 1}` } })
+  if (!response.ok) fail(`status ${response.status}`)
+  const body = new Uint8Array(await response.arrayBuffer())
+  const part = response.status === 206 ? body : body.subarray(offset, offset + length)
+  return part.length === length ? part : fail(part.length)
+}

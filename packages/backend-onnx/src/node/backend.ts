@@ -1,11 +1,18 @@
+import { existsSync } from "node:fs"
+import { Worker } from "node:worker_threads"
 import type { Backend } from "@vitrine/core"
 import { engineBackend } from "../engine/backend.ts"
+import { type Channel, remoteBackend } from "../remote/client.ts"
+import type { Reply } from "../remote/protocol.ts"
 import { type NativeOptions, nativeEngine } from "./engine.ts"
 
 export { type OnnxAvailability, onnxAvailability } from "./load.ts"
 
 export interface OnnxBackendOptions extends NativeOptions {
-  /** Run in a worker thread, so that this one stays free. True by default. */
+  /**
+   * Run in a worker thread, so that this one stays free; inputs are then copied. True by default. Where the compiled
+   * worker is missing, as in a bundle, everything runs in this thread.
+   */
   readonly worker?: boolean
 }
 
@@ -13,6 +20,26 @@ export interface OnnxBackendOptions extends NativeOptions {
  * ONNX Runtime's native library.
  * @throws VitrineError (backend) when onnxruntime-node cannot be loaded.
  */
-export async function onnxBackend({ worker: _ = true, ...options }: OnnxBackendOptions = {}): Promise<Backend> {
-  return engineBackend(await nativeEngine(options))
+export async function onnxBackend({ worker = true, ...options }: OnnxBackendOptions = {}): Promise<Backend> {
+  // Beside this file when compiled; TypeScript sources cannot run in a worker of Node 20.
+  const file = ["./worker.js", "../../dist/node/worker.js"]
+    .map((path) => new URL(path, import.meta.url))
+    .find((url) => existsSync(url))
+  if (!worker || file === undefined) return engineBackend(await nativeEngine(options))
+  return remoteBackend(workerChannel(file), options)
+}
+
+function workerChannel(file: URL): Channel {
+  // Without this process's flags: under a test runner they would lead compiled code to TypeScript sources.
+  const worker = new Worker(file, { execArgv: [] })
+  return {
+    send: (request, transfer) => worker.postMessage(request, transfer),
+    onReply: (listener) => void worker.on("message", (reply: Reply) => listener(reply)),
+    onEnd: (listener) => {
+      worker.on("error", (error) => listener(`the worker of the backend failed: ${error.message}`))
+      worker.on("exit", (code) => listener(`the worker of the backend ended with code ${code}`))
+    },
+    busy: (pending) => (pending ? worker.ref() : worker.unref()),
+    end: async () => void (await worker.terminate()),
+  }
 }

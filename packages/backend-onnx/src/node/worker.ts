@@ -1,0 +1,12 @@
+import { type MessagePort, parentPort } from "node:worker_threads"
+import { engineBackend } from "../engine/backend.ts"
+import type { Request } from "../remote/protocol.ts"
+import { serve } from "../remote/server.ts"
+import { type NativeOptions, nativeEngine } from "./engine.ts"
+
+const port = parentPort as MessagePort
+const answer = serve(
+  async (options) => engineBackend(await nativeEngine(options as NativeOptions)),
+  (reply, transfer) => port.postMessage(reply, transfer),
+)
+port.on("message", (request: Request) => void answer(request))
