@@ -1,1 +1,2 @@
-export {}
+export { tfjsBackend } from "./backend.ts"
+export type { TensorFlow } from "./host.ts"

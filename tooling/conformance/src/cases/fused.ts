@@ -60,7 +60,15 @@ export const fused: Readonly<Record<string, Case>> = {
   relu: {
     ...activation(relu),
     "at zero": (d) => relu(d.values([3], [0, -0, 1])),
-    NaN: (d) => ops.stopGradient(relu(d.values([2], [Number.NaN, 1]))),
+    NaN: (d) =>
+      ops.stopGradient(
+        relu(
+          d.values(
+            [17],
+            Array.from({ length: 17 }, (_, i) => (i % 5 ? i : Number.NaN)),
+          ),
+        ),
+      ),
   },
   gelu: activation(gelu),
   "gelu by tanh": activation((x) => gelu(x, { approximate: true })),

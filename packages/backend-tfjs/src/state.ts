@@ -1,0 +1,60 @@
+import { elementCount, type HostData, type State, type TensorType } from "@vitrine/core"
+import type { Tensor } from "@tensorflow/tfjs-core"
+import { checked, download, fail, type TensorFlow, upload } from "./host.ts"
+
+/** A state whose slots are tensors; `put` takes a tensor over and disposes of the one that it replaces. */
+export interface TfjsState extends State {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  put(name: string, t: Tensor): void
+}
+
+export function isTfjsState(state: State): state is TfjsState {
+  return "tensors" in state && "put" in state
+}
+
+export function makeState(
+  tf: TensorFlow,
+  slots: Readonly<Record<string, TensorType>>,
+  data: Readonly<Record<string, HostData>>,
+): TfjsState {
+  const typeOf = (name: string): TensorType =>
+    (Object.hasOwn(slots, name) ? slots[name] : undefined) ?? fail(`no state slot "${name}"`)
+  for (const [name, values] of Object.entries(data)) checked(`state "${name}"`, values, typeOf(name))
+
+  const tensors = new Map<string, Tensor>()
+  let disposed = false
+  const put = (name: string, t: Tensor): void => {
+    tensors.get(name)?.dispose()
+    tensors.set(name, tf.keep(t))
+  }
+  for (const [name, type] of Object.entries(slots))
+    put(name, upload(tf, data[name] ?? new Float32Array(elementCount(type.shape)), type))
+  const live = (name: string): void => {
+    typeOf(name)
+    if (disposed) fail("the state has been disposed of")
+  }
+  return {
+    slots,
+    tensors,
+    put,
+    read: async (name) => {
+      live(name)
+      // A view of its own, so that an update while the values travel does not take them away.
+      const view = tf.clone(tensors.get(name) as Tensor)
+      try {
+        return await download(view)
+      } finally {
+        view.dispose()
+      }
+    },
+    write: async (name, values) => {
+      live(name)
+      put(name, upload(tf, checked(`state "${name}"`, values, typeOf(name)), typeOf(name)))
+    },
+    dispose: async () => {
+      disposed = true
+      for (const t of tensors.values()) t.dispose()
+      tensors.clear()
+    },
+  }
+}
