@@ -11,3 +11,12 @@ export {
 } from "./safetensors.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { checkTensors } from "./tensors.ts"
+export {
+  beyondTimm,
+  fromTimmConfig,
+  type ModelDescription,
+  type Preprocessing,
+  type TimmConfig,
+  type TimmExtra,
+  toTimmConfig,
+} from "./timm.ts"

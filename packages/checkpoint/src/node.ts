@@ -9,3 +9,4 @@ export {
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
+export { type ModelFolder, readModelFolder } from "./node/model.ts"

@@ -1,0 +1,374 @@
+/**
+ * The `config.json` of a model folder as timm writes and reads it:
+ * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
+ */
+import { type Activation, type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
+import { architectures } from "./architectures.ts"
+import { configError, shown } from "./errors.ts"
+
+/** What stands between an image file and the model's input. */
+export interface Preprocessing {
+  /** Height and width that the model takes, in pixels. */
+  readonly size: readonly [height: number, width: number]
+  readonly interpolation: "nearest" | "box" | "bilinear" | "bicubic" | "lanczos"
+  /** Share of the resized image's side that the crop keeps: the image is resized to `size / cropPct` first. */
+  readonly cropPct: number
+  /**
+   * `center`: the shorter side is resized and the middle cut out; `squash`: both sides are resized, whatever their
+   * ratio; `border`: the longer side is resized and the rest padded.
+   */
+  readonly cropMode: "center" | "squash" | "border"
+  /** A value a channel, of pixels in [0, 1]. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/** A `config.json` that timm reads, with what only Vitrine knows under `vitrine`. */
+export interface TimmConfig {
+  readonly architecture: string
+  readonly num_classes: number
+  readonly num_features: number
+  readonly global_pool: "token" | "avg"
+  readonly model_args: Readonly<Record<string, unknown>>
+  readonly pretrained_cfg: Readonly<Record<string, unknown>>
+  readonly label_names?: readonly string[]
+  readonly vitrine: { readonly model: ViTConfig; readonly [key: string]: unknown }
+}
+
+export interface TimmExtra {
+  readonly preprocessing: Preprocessing
+  /** Names of the classes, in the order of the outputs. */
+  readonly labels?: readonly string[] | null | undefined
+  /** What else the file should remember, such as recipe, data and seed: plain JSON data. */
+  readonly vitrine?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a `config.json` says. */
+export interface ModelDescription {
+  readonly config: ViTConfig
+  readonly preprocessing: Preprocessing
+  readonly labels: readonly string[] | null
+}
+
+const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
+const cropModes = ["center", "squash", "border"] as const
+const activations: readonly Activation[] = ["gelu", "gelu_tanh", "relu"]
+const imageNetMean = [0.485, 0.456, 0.406]
+const imageNetStd = [0.229, 0.224, 0.225]
+
+/**
+ * The `config.json` of a model: `timm.create_model(architecture, num_classes=num_classes, **model_args)` builds the
+ * same model, but for what `beyondTimm` names, and `timm.create_model("local-dir:FOLDER")` does so by itself.
+ */
+export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine }: TimmExtra): TimmConfig {
+  const global_pool = config.pool === "average" ? "avg" : "token"
+  const model_args: Record<string, unknown> = {
+    img_size: [...config.imageSize],
+    patch_size: config.patchSize[0] === config.patchSize[1] ? config.patchSize[0] : [...config.patchSize],
+    in_chans: config.channels,
+    embed_dim: config.dim,
+    depth: config.depth,
+    num_heads: config.heads,
+    mlp_ratio: mlpRatio(config),
+    class_token: config.classToken,
+    global_pool,
+    fc_norm: config.normAfterPool,
+    // A fixed table lies in the weights like a learned one.
+    pos_embed: config.positions === "none" ? "none" : "learn",
+    act_layer: config.activation,
+    ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
+    ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
+    ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
+  }
+  return {
+    architecture: nearestArchitecture(config),
+    num_classes: config.classes,
+    num_features: config.dim,
+    global_pool,
+    ...(labels && { label_names: labels }),
+    model_args,
+    pretrained_cfg: {
+      custom_load: false,
+      input_size: [config.channels, ...config.imageSize],
+      fixed_input_size: true,
+      interpolation: preprocessing.interpolation,
+      crop_pct: preprocessing.cropPct,
+      crop_mode: preprocessing.cropMode,
+      mean: preprocessing.mean,
+      std: preprocessing.std,
+      num_classes: config.classes,
+      pool_size: null,
+      first_conv: "patch_embed.proj",
+      classifier: "head",
+    },
+    vitrine: { ...vitrine, model: config },
+  }
+}
+
+/** Properties of a model that timm's plain Vision Transformer cannot be given: it loads or computes it otherwise. */
+export function beyondTimm(config: ViTConfig): string[] {
+  const found: string[] = []
+  if (config.preLogits !== null) found.push(`a hidden layer of ${config.preLogits.dim} before the logits`)
+  if (config.layerNormEpsilon !== 1e-6) found.push(`layer norms with ε = ${config.layerNormEpsilon}`)
+  return found
+}
+
+/** timm takes the integer part of `dim · ratio`, which the rounding of the quotient must not push below. */
+function mlpRatio({ dim, mlpDim }: ViTConfig): number {
+  const ratio = mlpDim / dim
+  return Math.trunc(dim * ratio) === mlpDim ? ratio : (mlpDim + 0.5) / dim
+}
+
+/** The name with the most in common; all that differs is said in `model_args`. */
+function nearestArchitecture(config: ViTConfig): string {
+  for (const [name, args] of architectures)
+    if (
+      args.embed_dim === config.dim &&
+      args.depth === config.depth &&
+      args.num_heads === config.heads &&
+      args.patch_size === config.patchSize[0] &&
+      (args.global_pool ?? "token") === (config.pool === "average" ? "avg" : "token")
+    )
+      return name
+  return "vit_base_patch16_224"
+}
+
+/** Arguments of timm's constructor that Vitrine takes at the value that changes nothing, and what else they would be. */
+const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], feature: string]>> = {
+  qkv_bias: [[true], "projections to q, k and v without bias"],
+  qk_norm: [[false], "normalised queries and keys"],
+  scale_attn_norm: [[false], "a norm inside of the attention"],
+  scale_mlp_norm: [[false], "a norm inside of the MLP"],
+  proj_bias: [[true], "projections without bias"],
+  init_values: [[], "LayerScale"],
+  no_embed_class: [[false], "a class token without a position"],
+  reg_tokens: [[0], "register tokens"],
+  pre_norm: [[false], "a norm before the blocks"],
+  final_norm: [[true], "a model without a final norm"],
+  pool_include_prefix: [[false], "pooling over the class token too"],
+  dynamic_img_pad: [[false], "padding of images"],
+  use_naflex: [[false], "NaFlex"],
+  embed_layer: [[], "another patch embedding"],
+  embed_norm_layer: [[], "a norm after the patch embedding"],
+  norm_layer: [["layernorm"], "another norm"],
+  block_fn: [[], "another block"],
+  mlp_layer: [["mlp"], "another MLP"],
+  attn_layer: [["attn"], "another attention"],
+}
+
+/** Arguments that change the training alone and that a ViTConfig has no place for. */
+const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init", "dynamic_img_size"]
+
+type Json = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+/**
+ * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults; rates that matter in training
+ * alone and that a ViTConfig has no place for (`drop_rate`, `patch_drop_rate`) are left out. The models are taken at
+ * the image size of the file: `dynamic_img_size` has no effect.
+ * @param file names the file in errors.
+ * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
+ */
+export function fromTimmConfig(json: unknown, file: string): ModelDescription {
+  const read = fieldReader(file)
+  if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
+  if (json.architecture === undefined)
+    throw configError(file, `has no "architecture": it does not describe a timm model`)
+  const cfg = json.pretrained_cfg === undefined ? json : read.object("pretrained_cfg", json.pretrained_cfg)
+  const args = read.object("model_args", json.model_args ?? {})
+  const told = structure(json, cfg, args, file)
+  const config = ownModel(json.vitrine, told, file)
+  return { config, preprocessing: preprocessing(cfg, config, file), labels: labels(json, cfg, config, file) }
+}
+
+/** The model as timm's fields alone describe it. */
+function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTConfig {
+  const read = fieldReader(file)
+  const [name = ""] = read.string("architecture", json.architecture).split(".")
+  const known = architectures.get(name)
+  if (known === undefined)
+    throw configError(
+      file,
+      `architecture ${shown(json.architecture)} is not one of timm's plain Vision Transformers, such as "vit_base_patch16_224"`,
+    )
+  // timm drops arguments that are None.
+  const args: Record<string, unknown> = { ...known }
+  for (const [key, value] of Object.entries(modelArgs)) if (value !== null) args[key] = value
+  refuseFeatures(args, file)
+
+  const inputSize =
+    cfg.input_size === undefined ? undefined : read.counts("pretrained_cfg.input_size", cfg.input_size, 3)
+  const fixed = cfg.fixed_input_size === true && args.dynamic_img_size !== true
+  const number = (key: string, fallback: number): number => read.number(`model_args.${key}`, args[key] ?? fallback)
+  const pair = (key: string, fallback: unknown): readonly [number, number] =>
+    read.pair(`model_args.${key}`, args[key] ?? fallback)
+  const pool = read.oneOf("model_args.global_pool", args.global_pool ?? cfg.global_pool ?? "token", ["token", "avg"])
+  const dim = number("embed_dim", 768)
+  return checked(file, {
+    imageSize: pair("img_size", fixed && inputSize ? inputSize.slice(1) : 224),
+    patchSize: pair("patch_size", 16),
+    channels: number("in_chans", inputSize?.[0] ?? 3),
+    dim,
+    depth: number("depth", 12),
+    heads: number("num_heads", 12),
+    mlpDim: Math.trunc(dim * number("mlp_ratio", 4)),
+    classes: read.number("num_classes", args.num_classes ?? json.num_classes ?? cfg.num_classes ?? 1000),
+    classToken: read.boolean("model_args.class_token", args.class_token ?? true),
+    pool: pool === "avg" ? "average" : "token",
+    normAfterPool: read.boolean("model_args.fc_norm", args.fc_norm ?? pool === "avg"),
+    positions:
+      read.oneOf("model_args.pos_embed", args.pos_embed ?? "learn", ["learn", "none", ""]) === "learn"
+        ? "learned"
+        : "none",
+    activation: read.oneOf("model_args.act_layer", args.act_layer ?? "gelu", activations),
+    preLogits: null,
+    dropout: number("proj_drop_rate", 0),
+    attentionDropout: number("attn_drop_rate", 0),
+    stochasticDepth: number("drop_path_rate", 0),
+    layerNormEpsilon: 1e-6,
+  })
+}
+
+const readArgs: readonly string[] = [
+  "img_size",
+  "patch_size",
+  "in_chans",
+  "num_classes",
+  "global_pool",
+  "embed_dim",
+  "depth",
+  "num_heads",
+  "mlp_ratio",
+  "class_token",
+  "pos_embed",
+  "fc_norm",
+  "act_layer",
+  "pos_drop_rate",
+  "proj_drop_rate",
+  "attn_drop_rate",
+  "drop_path_rate",
+]
+
+function refuseFeatures(args: Readonly<Record<string, unknown>>, file: string): void {
+  for (const [key, value] of Object.entries(args)) {
+    if (readArgs.includes(key) || ignored.includes(key)) continue
+    if (!Object.hasOwn(neutral, key)) throw configError(file, `model_args.${key} is not known to Vitrine`)
+    const [accepted, feature] = neutral[key] as (typeof neutral)[string]
+    // Without a class token there is nothing that could stand without a position.
+    if (accepted.includes(value) || (key === "no_embed_class" && args.class_token === false)) continue
+    throw configError(file, `model_args.${key} is ${shown(value)}: Vitrine does not have ${feature}`)
+  }
+}
+
+/** `vitConfig` with the file in its errors, and no silent conversion of text into numbers. */
+function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
+  for (const field of ["dropout", "attentionDropout", "stochasticDepth", "layerNormEpsilon"] as const)
+    if (fields[field] !== undefined && typeof fields[field] !== "number")
+      throw configError(file, `${field} must be a number, got ${shown(fields[field])}`)
+  try {
+    return vitConfig(fields)
+  } catch (error) {
+    throw VitrineError.isInstance(error) ? configError(file, error.message, error) : error
+  }
+}
+
+/** The model of Vitrine's own part of the file, which must agree with timm's in all that timm can say. */
+function ownModel(vitrine: unknown, told: ViTConfig, file: string): ViTConfig {
+  if (!isObject(vitrine) || vitrine.model === undefined) return told
+  if (!isObject(vitrine.model)) throw configError(file, `vitrine.model must be an object, got ${shown(vitrine.model)}`)
+  const unknown = Object.keys(vitrine.model).find((field) => !Object.hasOwn(told, field))
+  if (unknown !== undefined) throw configError(file, `vitrine.model.${unknown} is not a field of a model`)
+  const model = checked(file, { ...told, ...(vitrine.model as Partial<ViTConfig>) })
+  for (const field of Object.keys(told) as (keyof ViTConfig)[]) {
+    if (field === "preLogits" || field === "layerNormEpsilon") continue
+    if (field === "positions" && model.positions === "sincos2d" && told.positions === "learned") continue
+    if (JSON.stringify(model[field]) !== JSON.stringify(told[field]))
+      throw configError(
+        file,
+        `vitrine.model.${field} is ${shown(model[field])}, but timm's fields say ${shown(told[field])}`,
+      )
+  }
+  return model
+}
+
+function preprocessing(cfg: Json, { imageSize, channels }: ViTConfig, file: string): Preprocessing {
+  const read = fieldReader(file)
+  if (cfg.input_size !== undefined && cfg.fixed_input_size !== true) {
+    const [, height, width] = read.counts("pretrained_cfg.input_size", cfg.input_size, 3)
+    if (height !== imageSize[0] || width !== imageSize[1])
+      throw configError(
+        file,
+        `pretrained_cfg.input_size is ${height}×${width}, but the model takes ${imageSize[0]}×${imageSize[1]}`,
+      )
+  }
+  const cropPct = read.number("pretrained_cfg.crop_pct", cfg.crop_pct ?? 0.875)
+  if (!(cropPct >= 0.1 && cropPct <= 1))
+    throw configError(file, `pretrained_cfg.crop_pct must be from 0.1 to 1, got ${cropPct}`)
+  const mean = read.perChannel("pretrained_cfg.mean", cfg.mean ?? imageNet(imageNetMean, channels), channels)
+  const std = read.perChannel("pretrained_cfg.std", cfg.std ?? imageNet(imageNetStd, channels), channels)
+  if (std.some((value) => value <= 0)) throw configError(file, `pretrained_cfg.std must be above 0, got ${shown(std)}`)
+  return {
+    size: imageSize,
+    interpolation: read.oneOf("pretrained_cfg.interpolation", cfg.interpolation ?? "bicubic", interpolations),
+    cropPct,
+    cropMode: read.oneOf("pretrained_cfg.crop_mode", cfg.crop_mode ?? "center", cropModes),
+    mean,
+    std,
+  }
+}
+
+/** For other than three channels timm takes the mean of the three. */
+const imageNet = (values: readonly number[], channels: number): readonly number[] =>
+  channels === 3 ? values : [values.reduce((sum, value) => sum + value) / 3]
+
+/** A list of names, or an object of names by index; classes that it leaves out are called by their index. */
+function labels(json: Json, cfg: Json, { classes }: ViTConfig, file: string): string[] | null {
+  const names = json.label_names ?? cfg.label_names ?? json.labels ?? cfg.labels
+  if (names === undefined || names === null || classes === 0) return null
+  if (Array.isArray(names) ? names.length !== classes : !isObject(names))
+    throw configError(file, `label_names must hold ${classes} names, got ${shown(names)}`)
+  const found = Array.from({ length: classes }, (_, index) => String(index))
+  for (const [key, name] of Object.entries(names as object)) {
+    const index = Number(key)
+    if (!Number.isInteger(index) || index < 0 || index >= classes)
+      throw configError(file, `label_names has ${shown(key)}, but the model has ${classes} classes`)
+    if (typeof name !== "string") throw configError(file, `label_names of class ${index} is ${shown(name)}, not text`)
+    found[index] = name
+  }
+  return found
+}
+
+/** Readers of fields that say which field is wrong, what it holds and what was expected. */
+function fieldReader(file: string) {
+  const fail = (field: string, expected: string, value: unknown): never => {
+    throw configError(file, `${field} must be ${expected}, got ${shown(value)}`)
+  }
+  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+  return {
+    object: (field: string, value: unknown): Json => (isObject(value) ? value : fail(field, "an object", value)),
+    string: (field: string, value: unknown): string => (typeof value === "string" ? value : fail(field, "text", value)),
+    boolean: (field: string, value: unknown): boolean =>
+      typeof value === "boolean" ? value : fail(field, "true or false", value),
+    number: (field: string, value: unknown): number =>
+      typeof value === "number" && Number.isFinite(value) ? value : fail(field, "a number", value),
+    pair: (field: string, value: unknown): readonly [number, number] => {
+      if (isCount(value)) return [value, value]
+      if (Array.isArray(value) && value.length === 2 && value.every(isCount))
+        return value as unknown as [number, number]
+      return fail(field, "a count of pixels or [height, width]", value)
+    },
+    counts: (field: string, value: unknown, length: number): readonly number[] =>
+      Array.isArray(value) && value.length === length && value.every(isCount)
+        ? value
+        : fail(field, `${length} counts`, value),
+    perChannel: (field: string, value: unknown, channels: number): readonly number[] => {
+      const list = Array.isArray(value) && value.length === 1 ? Array.from({ length: channels }, () => value[0]) : value
+      return Array.isArray(list) && list.length === channels && list.every(Number.isFinite)
+        ? (list as number[])
+        : fail(field, `${channels} numbers, one a channel`, value)
+    },
+    oneOf: <T extends string>(field: string, value: unknown, allowed: readonly T[]): T =>
+      allowed.includes(value as T) ? (value as T) : fail(field, `one of ${allowed.join(", ")}`, value),
+  }
+}

@@ -1,0 +1,354 @@
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { initialize, keyFromSeed, type ViTConfig, VitrineError, variant, vitConfig, vitParameters } from "@vitrine/core"
+import fc from "fast-check"
+import { afterAll, describe, expect, test } from "vitest"
+import { architectures } from "../src/architectures.ts"
+import { beyondTimm, fromTimmConfig, type Preprocessing, type StoredTensor, toTimmConfig } from "../src/index.ts"
+import { createRun, readModelFolder } from "../src/node.ts"
+
+const golden = (name: string): string => fileURLToPath(new URL(`golden/files/${name}`, import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), "vitrine-timm-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const built = JSON.parse(readFileSync(golden("architectures.json"), "utf8")) as {
+  cases: { json: { architecture: string; model_args: object }; expected: Partial<ViTConfig> }[]
+  refused: string[]
+}
+
+const preprocessing = (config: ViTConfig): Preprocessing => ({
+  size: config.imageSize,
+  interpolation: "bilinear",
+  cropPct: 0.9,
+  cropMode: "squash",
+  mean: Array.from({ length: config.channels }, () => 0.5),
+  std: Array.from({ length: config.channels }, () => 0.25),
+})
+
+function errorOf(action: () => unknown): string {
+  try {
+    action()
+  } catch (error) {
+    expect(VitrineError.isInstance(error), String(error)).toBe(true)
+    const { message } = error as VitrineError
+    expect(message).not.toContain("\n")
+    return message
+  }
+  throw new Error("nothing was thrown")
+}
+
+async function fault(action: Promise<unknown>): Promise<string> {
+  const error = await action.then(
+    () => new Error("nothing was thrown"),
+    (e: unknown) => e,
+  )
+  return errorOf(() => {
+    throw error
+  })
+}
+
+describe("the models that timm builds", () => {
+  test.each(built.cases.map(({ json, expected }) => [json.architecture, json.model_args, json, expected] as const))(
+    "%s %j",
+    (name, _, json, expected) => {
+      if (name === "vit_so400m_patch14_siglip_gap_384") {
+        // timm drops the pixels at the edges; Vitrine wants whole patches.
+        expect(errorOf(() => fromTimmConfig(json, "c.json"))).toMatch(
+          /patches of 14×14 do not divide images of 384×384/,
+        )
+      } else expect(fromTimmConfig(json, "c.json").config).toEqual({ ...expected, preLogits: null })
+    },
+  )
+
+  test("are all in the table, and no others", () => {
+    expect([...architectures.keys()].sort()).toEqual([...new Set(built.cases.map((c) => c.json.architecture))].sort())
+    for (const architecture of [...built.refused, "resnet50", "toString", ""])
+      expect(errorOf(() => fromTimmConfig({ architecture }, "c.json"))).toMatch(
+        /^c\.json: architecture ".*" is not one of timm's plain Vision Transformers/,
+      )
+  })
+
+  test("with a tag in the name, and in the older form without pretrained_cfg", () => {
+    const old = { architecture: "vit_small_patch16_384.augreg", input_size: [3, 384, 384], fixed_input_size: true }
+    const { config, preprocessing, labels } = fromTimmConfig({ ...old, num_classes: 2, labels: ["a", "b"] }, "c.json")
+    expect(config).toEqual(variant("S/16", { imageSize: [384, 384], classes: 2 }))
+    expect(labels).toEqual(["a", "b"])
+    expect(preprocessing).toEqual({
+      size: [384, 384],
+      interpolation: "bicubic",
+      cropPct: 0.875,
+      cropMode: "center",
+      mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225],
+    })
+  })
+})
+
+test("grey images without statistics get the mean of ImageNet's, as in timm", () => {
+  const { preprocessing } = fromTimmConfig(
+    { architecture: "vit_tiny_patch16_224", model_args: { in_chans: 1 } },
+    "c.json",
+  )
+  expect(preprocessing.mean[0]).toBeCloseTo(0.449, 12)
+  expect(preprocessing.std[0]).toBeCloseTo(0.226, 12)
+  expect(preprocessing.mean).toHaveLength(1)
+})
+
+describe("toTimmConfig", () => {
+  const sides = fc.constantFrom(1, 2, 4, 7)
+  const configs = fc
+    .record({
+      grid: fc.tuple(sides, sides),
+      patchSize: fc.tuple(sides, sides),
+      channels: fc.integer({ min: 1, max: 4 }),
+      heads: fc.integer({ min: 1, max: 16 }),
+      headDim: fc.integer({ min: 1, max: 100 }),
+      depth: fc.integer({ min: 1, max: 50 }),
+      mlpDim: fc.integer({ min: 1, max: 9000 }),
+      classes: fc.nat({ max: 2000 }),
+      classToken: fc.boolean(),
+      average: fc.boolean(),
+      normAfterPool: fc.boolean(),
+      positions: fc.constantFrom("learned" as const, "none" as const, "sincos2d" as const),
+      activation: fc.constantFrom("gelu" as const, "gelu_tanh" as const, "relu" as const),
+      preLogits: fc.constantFrom(null, { dim: 5, activation: "tanh" as const }),
+      dropout: fc.constantFrom(0, 0.1),
+      stochasticDepth: fc.constantFrom(0, 0.3),
+      layerNormEpsilon: fc.constantFrom(1e-6, 1e-5),
+    })
+    .map(({ grid, patchSize, headDim, average, ...fields }) =>
+      vitConfig({
+        ...fields,
+        patchSize,
+        imageSize: [grid[0] * patchSize[0], grid[1] * patchSize[1]],
+        dim: fields.positions === "sincos2d" ? fields.heads * headDim * 4 : fields.heads * headDim,
+        pool: average ? "average" : "token",
+        classToken: average ? fields.classToken : true,
+      }),
+    )
+
+  test("is read again as the same model", () => {
+    fc.assert(
+      fc.property(configs, (config) => {
+        const extra = { preprocessing: preprocessing(config), vitrine: { seed: 7 } }
+        const json = JSON.parse(JSON.stringify(toTimmConfig(config, extra)))
+        expect(fromTimmConfig(json, "c.json")).toEqual({ config, preprocessing: extra.preprocessing, labels: null })
+        expect(json.vitrine.seed).toBe(7)
+        // timm reads the same model, but for what is said to be beyond it.
+        const { vitrine, ...timm } = json
+        const told = fromTimmConfig(timm, "c.json").config
+        const fixed = config.positions === "sincos2d" ? { positions: "learned" as const } : {}
+        expect(told).toEqual({ ...config, ...fixed, preLogits: null, layerNormEpsilon: 1e-6 })
+        expect(beyondTimm(config)).toHaveLength(
+          Number(config.preLogits !== null) + Number(config.layerNormEpsilon > 1e-6),
+        )
+      }),
+    )
+  })
+
+  test("takes the name of the published model", () => {
+    const config = variant("Ti/16", { classes: 2 })
+    const json = toTimmConfig(config, { preprocessing: preprocessing(config), labels: ["no", "yes"] })
+    expect(json.architecture).toBe("vit_tiny_patch16_224")
+    expect(json.model_args).not.toHaveProperty("num_classes")
+    expect(fromTimmConfig(json, "c.json").labels).toEqual(["no", "yes"])
+  })
+})
+
+describe("impossible and unknown models", () => {
+  const config = variant("Ti/16", { imageSize: [32, 32], classes: 3 })
+  const sound = toTimmConfig(config, { preprocessing: preprocessing(config) })
+  const timm = (args: object, more: object = {}): object => ({
+    architecture: "vit_tiny_patch16_224",
+    model_args: args,
+    ...more,
+  })
+  const pretrained = (cfg: object): object => ({ ...sound, pretrained_cfg: { ...sound.pretrained_cfg, ...cfg } })
+  const own = (model: object): object => ({ ...sound, vitrine: { model: { ...config, ...model } } })
+  test.each<[unknown, RegExp]>([
+    [null, /must hold an object, got null/],
+    [[], /must hold an object, got \[\]/],
+    [{ model_type: "vit" }, /has no "architecture"/],
+    [{ architecture: 5 }, /architecture must be text, got 5/],
+    [timm([]), /model_args must be an object, got \[\]/],
+    [timm({ num_heads: 5 }), /heads must divide dim, but 5 heads do not divide a width of 192/],
+    [timm({ num_heads: 0 }), /heads must be an integer from 1/],
+    [timm({ depth: 1e9 }), /depth must be an integer from 1 to 1024, got 1000000000/],
+    [timm({ depth: "12" }), /model_args\.depth must be a number, got "12"/],
+    [timm({ embed_dim: 1e12 }), /dim must be an integer from 1 to/],
+    [timm({ mlp_ratio: -1 }), /mlpDim must be an integer from 1/],
+    [timm({ mlp_ratio: 1e300 }), /mlpDim must be an integer from 1/],
+    [timm({ patch_size: 0 }), /patchSize must be an integer from 1/],
+    [timm({ patch_size: [16, 16, 16] }), /model_args\.patch_size must be a count of pixels or \[height, width\]/],
+    [timm({ patch_size: 15 }), /patches of 15×15 do not divide images of 224×224/],
+    [timm({ img_size: 1.5 }), /model_args\.img_size must be a count/],
+    [timm({ class_token: false }), /pool "token" needs a class token/],
+    [timm({ class_token: "yes" }), /model_args\.class_token must be true or false, got "yes"/],
+    [timm({ global_pool: "map" }), /model_args\.global_pool must be one of token, avg, got "map"/],
+    [timm({ act_layer: "silu" }), /model_args\.act_layer must be one of gelu, gelu_tanh, relu, got "silu"/],
+    [timm({ init_values: 1e-5 }), /model_args\.init_values is 0\.00001: Vitrine does not have LayerScale/],
+    [timm({ reg_tokens: 4 }), /model_args\.reg_tokens is 4: Vitrine does not have register tokens/],
+    [timm({ qkv_bias: false }), /model_args\.qkv_bias is false/],
+    [timm({ qk_norm: true }), /does not have normalised queries and keys/],
+    [timm({ no_embed_class: true }), /does not have a class token without a position/],
+    [timm({ pre_norm: true }), /does not have a norm before the blocks/],
+    [timm({ norm_layer: "rmsnorm" }), /does not have another norm/],
+    [timm({ mlp_layer: "swiglu" }), /does not have another MLP/],
+    [timm({ toString: 1 }), /model_args\.toString is not known/],
+    [timm({ proj_drop_rate: 1 }), /dropout must be in \[0, 1\), got 1/],
+    [timm({}, { num_classes: -1 }), /classes must be an integer from 0/],
+    [timm({}, { num_classes: 1e9 }), /classes must be an integer from 0/],
+    [pretrained({ input_size: [3, 32] }), /pretrained_cfg\.input_size must be 3 counts/],
+    [
+      pretrained({ input_size: [3, 64, 64], fixed_input_size: false }),
+      /input_size is 64×64, but the model takes 32×32/,
+    ],
+    [pretrained({ mean: [0, 0] }), /pretrained_cfg\.mean must be 3 numbers, one a channel, got \[0,0\]/],
+    [pretrained({ std: [1, 0, 1] }), /pretrained_cfg\.std must be above 0/],
+    [pretrained({ crop_pct: 0 }), /pretrained_cfg\.crop_pct must be from 0\.1 to 1, got 0/],
+    [pretrained({ interpolation: "random" }), /pretrained_cfg\.interpolation must be one of/],
+    [pretrained({ crop_mode: "x" }), /pretrained_cfg\.crop_mode must be one of/],
+    [{ ...sound, pretrained_cfg: 1 }, /pretrained_cfg must be an object/],
+    [{ ...sound, label_names: ["a"] }, /label_names must hold 3 names, got \["a"\]/],
+    [{ ...sound, label_names: ["a", "b", 1] }, /label_names of class 2 is 1, not text/],
+    [{ ...sound, label_names: { 3: "a" } }, /label_names has "3", but the model has 3 classes/],
+    [{ ...sound, vitrine: { model: [] } }, /vitrine\.model must be an object/],
+    [own({ depht: 3 }), /vitrine\.model\.depht is not a field of a model/],
+    [own({ depth: 3 }), /vitrine\.model\.depth is 3, but timm's fields say 12/],
+    [own({ heads: 5 }), /heads must divide dim/],
+    [own({ dropout: "0.1" }), /dropout must be a number, got "0\.1"/],
+    [own({ layerNormEpsilon: null }), /layerNormEpsilon must be a number, got null/],
+    [own({ preLogits: "x" }), /preLogits\.dim must be an integer/],
+  ])("%j", (json, message) => {
+    const found = errorOf(() => fromTimmConfig(json, "c.json"))
+    expect(found).toMatch(message)
+    expect(found).toMatch(/^c\.json: /)
+  })
+
+  test("anything at all is read or refused", () => {
+    const value = fc.jsonValue() as fc.Arbitrary<unknown>
+    const keys = fc.constantFrom(...Object.keys(sound.model_args), ...Object.keys(sound.pretrained_cfg), "vitrine")
+    fc.assert(
+      fc.property(fc.dictionary(keys, value), fc.dictionary(keys, value), value, (args, cfg, own) => {
+        const json = { ...sound, model_args: args, pretrained_cfg: cfg, label_names: own, vitrine: { model: own } }
+        try {
+          fromTimmConfig(json, "c.json")
+        } catch (error) {
+          if (!VitrineError.isInstance(error)) throw error
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+describe("readModelFolder", () => {
+  test.each(["", "config.json", "model.safetensors"])("reads what timm saved, by %j", async (name) => {
+    const { config, preprocessing, labels, weights, path } = await readModelFolder(join(golden("timm-folder"), name))
+    expect(path).toBe(golden("timm-folder").replace(/\/$/, ""))
+    expect(labels).toEqual(["circle", "square", "star"])
+    expect(config).toMatchObject({ imageSize: [16, 16], patchSize: [8, 8], dim: 16, depth: 2, heads: 2, mlpDim: 64 })
+    expect(preprocessing).toMatchObject({
+      size: [16, 16],
+      interpolation: "bicubic",
+      cropPct: 0.9,
+      mean: [0.5, 0.5, 0.5],
+    })
+    expect((await weights.readAll()).size).toBe(vitParameters(config).length)
+    await weights.close()
+  })
+
+  const copy = (name: string): string => {
+    const path = join(folder, name)
+    cpSync(golden("timm-folder"), path, { recursive: true })
+    return path
+  }
+
+  test("says what is missing or does not fit", async () => {
+    const path = copy("broken")
+    const json = JSON.parse(readFileSync(join(path, "config.json"), "utf8"))
+    const configFile = join(path, "config.json")
+    writeFileSync(configFile, JSON.stringify({ ...json, model_args: { ...json.model_args, depth: 3, mlp_ratio: 3 } }))
+    expect(await fault(readModelFolder(path))).toMatch(
+      /broken\/model\.safetensors: does not hold the model's tensors; missing: "blocks\.2\.norm1\.weight", .* and 9 more; wrong shape: "blocks\.0\.mlp\.fc1\.weight" is \[64, 16\], not \[48, 16\], .* and 3 more$/,
+    )
+    writeFileSync(configFile, '{"architecture": NaN}')
+    expect(await fault(readModelFolder(path))).toMatch(/config\.json: its text is not JSON: /)
+    writeFileSync(configFile, "[".repeat(1e6))
+    expect(await fault(readModelFolder(path))).toMatch(/config\.json: its text is nested more than 64 deep/)
+    writeFileSync(configFile, '{"architecture":"vit_tiny_patch16_224","architecture":"a"}')
+    expect(await fault(readModelFolder(path))).toMatch(/config\.json: its text has "architecture" twice/)
+    writeFileSync(configFile, Buffer.alloc(16 * 2 ** 20 + 1, 32))
+    expect(await fault(readModelFolder(path))).toMatch(/has 16777217 bytes, over the limit of 16777216 for a JSON file/)
+    rmSync(configFile)
+    expect(await fault(readModelFolder(path))).toMatch(/broken: has no config\.json: it is no model folder$/)
+    writeFileSync(configFile, JSON.stringify(json))
+    rmSync(join(path, "model.safetensors"))
+    expect(await fault(readModelFolder(path))).toMatch(/broken: has no model\.safetensors: training has saved no check/)
+    mkdirSync(join(path, "model.safetensors"))
+    expect(await fault(readModelFolder(path))).toMatch(/model\.safetensors: cannot read: it is a folder, not a file$/)
+    expect(await fault(readModelFolder(join(path, "none")))).toMatch(/none: cannot read: no such file or folder$/)
+    writeFileSync(join(path, "x.png"), "")
+    expect(await fault(readModelFolder(join(path, "x.png")))).toMatch(/x\.png: is neither a model folder nor/)
+  })
+})
+
+const weightsOf = (config: ViTConfig): [string, StoredTensor][] => {
+  const parameters = vitParameters(config)
+  const values = initialize(parameters, config, "timm", keyFromSeed(1))
+  return parameters.map(({ name, shape }) => [name, { dtype: "F32", shape, data: values[name] as Float32Array }])
+}
+
+describe("a run folder is a model folder", () => {
+  const python = process.env.VITRINE_PYTHON
+  const configs: Record<string, ViTConfig> = {
+    tiny: variant("Ti/16", { imageSize: [32, 32], depth: 2, classes: 3 }),
+    average: variant("Ti/4", {
+      imageSize: [16, 8],
+      depth: 2,
+      classes: 5,
+      pool: "average",
+      positions: "sincos2d",
+      channels: 1,
+    }),
+    relu: vitConfig({
+      imageSize: [8, 8],
+      patchSize: [4, 2],
+      dim: 30,
+      depth: 1,
+      heads: 3,
+      mlpDim: 77,
+      activation: "relu",
+    }),
+    bare: vitConfig({
+      imageSize: [8, 8],
+      patchSize: [4, 4],
+      dim: 12,
+      depth: 3,
+      heads: 3,
+      classes: 0,
+      positions: "none",
+    }),
+  }
+
+  test.each(Object.entries(configs))("of %s", async (name, config) => {
+    const path = join(folder, name)
+    const run = await createRun(path, toTimmConfig(config, { preprocessing: preprocessing(config) }))
+    await run.saveCheckpoint({ step: 1, tensors: weightsOf(config), trainingTensors: [], state: null })
+    await run.close()
+    const model = await readModelFolder(path)
+    expect(model.config).toEqual(config)
+    expect(await model.weights.readAll()).toEqual(new Map(weightsOf(config)))
+    await model.weights.close()
+  })
+
+  test.skipIf(!python)("that timm loads (skipped without VITRINE_PYTHON, a python with timm)", () => {
+    for (const name of Object.keys(configs))
+      expect(execFileSync(python as string, [golden("../load.py"), join(folder, name)], { encoding: "utf8" })).toBe(
+        "same\n",
+      )
+  })
+})
