@@ -1,19 +1,11 @@
-import { type Preprocessing, toTimmConfig } from "@vitrine/checkpoint"
-import { createRun, type RunFolder, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, fold, initialize, keyFromSeed, VitrineError, vitConfig, vitParameters } from "@vitrine/core"
-import {
-  checkTransforms,
-  type Dataset,
-  type DatasetSource,
-  type Loader,
-  meanStd,
-  normalize,
-  type Transform,
-} from "@vitrine/data"
+import { toTimmConfig } from "@vitrine/checkpoint"
+import { createRun, resumeRun } from "@vitrine/checkpoint/node"
+import { type Backend, VitrineError, vitConfig } from "@vitrine/core"
+import { checkTransforms } from "@vitrine/data"
 import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
-import { type TrainEvent, trainingOptions, train as trainModel } from "@vitrine/trainer"
-import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
-import { type DataFacts, type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import { type TrainEvent, trainingOptions } from "@vitrine/trainer"
+import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import { factsOf, preprocessingOf, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
 
 export interface TrainOptions {
@@ -60,115 +52,50 @@ type RunRecord = {
  * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
-  const resumed = options.resume === undefined ? undefined : await resumeRun(options.resume, keep(options))
-  let run: RunFolder | undefined = resumed?.run
+  const { keepLast, workers = 1 } = options
+  const folder = keepLast === undefined ? {} : { keepLast }
+  const resumed = options.resume === undefined ? undefined : await resumeRun(options.resume, folder)
+  const closing: (() => Promise<void>)[] = []
+  const closeLater = (close: (() => Promise<void>) | undefined): void => void (close && closing.push(close))
+  let run = resumed?.run
   try {
     const record = resumed && recordOf(resumed.config, options.resume as string)
     const data = record?.data ?? options.data
     if (data === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-    const seed = record?.seed ?? options.seed ?? 0
-    const valFraction = record?.valFraction ?? options.valFraction ?? 0.1
+    const { seed = 0, valFraction = 0.1 } = record ?? options
     const { train: source, val } = await resolveData(data, { valFraction, seed })
     const dataset = await openDataset(source)
+    closeLater(dataset.close)
     const validation = val === null ? undefined : await openDataset(val)
-    try {
-      const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await facts(dataset), seed)
-      const preprocessing = preprocessingOf(recipe)
-      if (options.out !== undefined && run === undefined) {
-        const vitrine: RunRecord = { data, seed, valFraction, recipe }
-        const extra = { preprocessing, labels: dataset.classes, vitrine }
-        run = await createRun(options.out, toTimmConfig(recipe.config, extra), keep(options))
-      }
-      const own = typeof options.backend !== "object"
-      const engine = options.threads === undefined ? {} : { threads: options.threads }
-      const backend =
-        typeof options.backend === "object" ? options.backend : await createBackend(options.backend, engine)
-      try {
-        const { config, init, training, evaluateEvery } = recipe
-        const { checkpointEvery = evaluateEvery } = options
-        yield* trainModel({
-          backend,
-          config,
-          options: training,
-          initial: initialize(vitParameters(config), config, init, fold(keyFromSeed(seed), "init")),
-          batches: (consumed) => trainingLoader(dataset, source, recipe, consumed, options.workers),
-          evaluation: validation && (() => evaluationLoader(validation, recipe, preprocessing)),
-          evaluateEvery,
-          store: run,
-          checkpointEvery,
-          resume: resumed?.checkpoint ?? undefined,
-          signal: options.signal,
-        })
-      } finally {
-        if (own) await backend.close()
-      }
-    } finally {
-      await dataset.close?.()
-      await validation?.close?.()
+    closeLater(validation?.close)
+    const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await factsOf(dataset), seed)
+    if (options.out !== undefined && run === undefined) {
+      const vitrine: RunRecord = { data, seed, valFraction, recipe }
+      const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
+      run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }
+    const engine = options.threads === undefined ? {} : { threads: options.threads }
+    const own = typeof options.backend !== "object"
+    const backend = typeof options.backend === "object" ? options.backend : await createBackend(options.backend, engine)
+    if (own) closeLater(backend.close)
+    yield* trainOn({
+      dataset,
+      validation,
+      recipe,
+      backend,
+      openLoader: (data, plan) =>
+        data.source === undefined
+          ? createLoader({ ...plan, dataset: data })
+          : createLoader({ ...plan, source: data.source, workers }),
+      store: run,
+      checkpointEvery: options.checkpointEvery,
+      resume: resumed?.checkpoint ?? undefined,
+      signal: options.signal,
+    })
   } finally {
+    for (const close of closing.reverse()) await close()
     await run?.close()
   }
-}
-
-function keep({ keepLast }: TrainOptions): { keepLast?: number } {
-  return keepLast === undefined ? {} : { keepLast }
-}
-
-async function facts(dataset: Dataset): Promise<DataFacts> {
-  const { width, height } = await dataset.read(0)
-  const { mean, std } = await meanStd(dataset)
-  const { length: examples, channels, classes } = dataset
-  return { examples, channels, classes: classes.length, imageSize: [height, width], mean, std }
-}
-
-function preprocessingOf({ config, interpolation, cropPct, mean, std }: ResolvedRecipe): Preprocessing {
-  return { size: config.imageSize, interpolation, cropPct, cropMode: "center", mean, std }
-}
-
-function trainingTransforms(recipe: ResolvedRecipe): Transform[] {
-  const crops = recipe.augment.some(({ op }) => op === "randomResizedCrop")
-  const whole = { ...preprocessingOf(recipe), cropPct: 1 }
-  return [
-    channelsOf(recipe.config.channels),
-    ...(crops ? [] : fit(whole)),
-    ...recipe.augment,
-    normalize(recipe.mean, recipe.std),
-    ...recipe.augmentNormalized,
-  ]
-}
-
-async function trainingLoader(
-  dataset: Dataset,
-  source: DatasetSource,
-  recipe: ResolvedRecipe,
-  consumed: number,
-  workers = 1,
-): Promise<Loader> {
-  const { batchSize, dropLast, mix, labelSmoothing: smoothing, training } = recipe
-  const batches = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
-  return createLoader({
-    source: dataset.source ?? source,
-    transforms: trainingTransforms(recipe),
-    batchSize,
-    seed: training.seed,
-    shuffle: true,
-    dropLast,
-    smoothing,
-    ...(mix === null ? {} : { mix }),
-    start: { epoch: Math.floor(consumed / batches), batch: consumed % batches },
-    workers,
-  })
-}
-
-function evaluationLoader(dataset: Dataset, recipe: ResolvedRecipe, preprocessing: Preprocessing): Promise<Loader> {
-  return createLoader({
-    dataset,
-    transforms: evaluationTransforms(preprocessing, recipe.config),
-    batchSize: recipe.batchSize,
-    epochs: 1,
-    workers: 0,
-  })
 }
 
 function recordOf(config: unknown, path: string): RunRecord {

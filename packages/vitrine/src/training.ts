@@ -1,0 +1,85 @@
+import type { Preprocessing } from "@vitrine/checkpoint"
+import { type Backend, fold, initialize, keyFromSeed, vitParameters } from "@vitrine/core"
+import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
+import { type RunStore, type SavedRun, type TrainEvent, train } from "@vitrine/trainer"
+import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
+import type { DataFacts, ResolvedRecipe } from "./recipe.ts"
+
+/** What a recipe needs to know of the data. */
+export async function factsOf(dataset: Dataset): Promise<DataFacts> {
+  const { width, height } = await dataset.read(0)
+  const { mean, std } = await meanStd(dataset)
+  const { length: examples, channels, classes } = dataset
+  return { examples, channels, classes: classes.length, imageSize: [height, width], mean, std }
+}
+
+/** How images are prepared for a model that was trained by this recipe. */
+export function preprocessingOf({ config, interpolation, cropPct, mean, std }: ResolvedRecipe): Preprocessing {
+  return { size: config.imageSize, interpolation, cropPct, cropMode: "center", mean, std }
+}
+
+/** Opens a loader; a platform may do so with worker threads. */
+export type OpenLoader = (dataset: Dataset, options: LoaderOptions) => Promise<Loader>
+
+export interface TrainingRun {
+  readonly dataset: Dataset
+  readonly validation?: Dataset | undefined
+  readonly recipe: ResolvedRecipe
+  readonly backend: Backend
+  readonly openLoader: OpenLoader
+  readonly store?: RunStore | undefined
+  readonly checkpointEvery?: number | undefined
+  readonly resume?: SavedRun | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Trains by a recipe on data sets that are open. */
+export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
+  const { dataset, validation, recipe, openLoader } = run
+  const { config, init, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
+  const perEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
+  const batches = (consumed: number): Promise<Loader> =>
+    openLoader(dataset, {
+      transforms: trainingTransforms(recipe),
+      batchSize,
+      seed: training.seed,
+      shuffle: true,
+      dropLast,
+      smoothing,
+      ...(mix === null ? {} : { mix }),
+      start: { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch },
+    })
+  const evaluation =
+    validation &&
+    ((): Promise<Loader> =>
+      openLoader(validation, {
+        transforms: evaluationTransforms(preprocessingOf(recipe), config),
+        batchSize,
+        epochs: 1,
+      }))
+  return train({
+    backend: run.backend,
+    config,
+    options: training,
+    initial: initialize(vitParameters(config), config, init, fold(keyFromSeed(training.seed), "init")),
+    batches,
+    evaluation,
+    evaluateEvery,
+    store: run.store,
+    checkpointEvery: run.checkpointEvery ?? evaluateEvery,
+    resume: run.resume,
+    signal: run.signal,
+  })
+}
+
+function trainingTransforms(recipe: ResolvedRecipe): Transform[] {
+  const crops = recipe.augment.some(({ op }) => op === "randomResizedCrop")
+  const whole = { ...preprocessingOf(recipe), cropPct: 1 }
+  return [
+    channelsOf(recipe.config.channels),
+    ...(crops ? [] : fit(whole)),
+    ...recipe.augment,
+    normalize(recipe.mean, recipe.std),
+    ...recipe.augmentNormalized,
+  ]
+}
