@@ -72,7 +72,8 @@ export function bytesPerElement(dtype: StorageDType): number {
 /** The elements of little-endian `bytes`; a copy only where their address does not fit the type. */
 export function viewBytes(dtype: StorageDType, bytes: Uint8Array): StorageArray {
   const { bytes: size, view } = storageTypes[dtype]
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  // Not `slice`, which for a Buffer of Node is no copy.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return view(aligned.buffer, aligned.byteOffset, aligned.byteLength / size)
 }
 

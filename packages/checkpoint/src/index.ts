@@ -1,4 +1,5 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export { type JsonLimits, parseJson } from "./json.ts"
 export {
   type FileFacts,
   headerLength,

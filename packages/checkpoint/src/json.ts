@@ -21,9 +21,10 @@ const colon = 0x3a
  * Parses JSON that may be hostile: its size, depth and number of values are checked before anything is built, and a
  * key that occurs twice in an object, which `JSON.parse` swallows, is an error.
  * @param file names the file in errors, and `what` the part of it that is parsed, as in "header".
+ * @param limits those of a small file unless told: 16 MiB, 64 deep, a million values.
  * @throws VitrineError (file)
  */
-export function parseJson(bytes: Uint8Array, file: string, what: string, limits: JsonLimits): unknown {
+export function parseJson(bytes: Uint8Array, file: string, what = "text", limits: JsonLimits = jsonFile): unknown {
   if (bytes.length > limits.bytes)
     throw fileError(file, `its ${what} of ${bytes.length} bytes is over the limit of ${limits.bytes}`)
   checkSize(bytes, file, what, limits)
@@ -42,6 +43,26 @@ export function parseJson(bytes: Uint8Array, file: string, what: string, limits:
   const twice = duplicateKey(text)
   if (twice !== undefined) throw fileError(file, `its ${what} has ${shownKey(twice)} twice`)
   return value
+}
+
+/**
+ * Plain data as JSON that `parseJson` takes and that says the same: a number that is not finite, which JSON turns
+ * into null, is an error.
+ * @throws VitrineError (file)
+ */
+export function toJson(value: unknown, file: string, what: string, indent = 0): Uint8Array {
+  const text = JSON.stringify(
+    value,
+    (key, each: unknown) => {
+      if (typeof each === "number" && !Number.isFinite(each))
+        throw fileError(file, `its ${what} cannot hold ${each}, the value of ${shownKey(key)}`)
+      return each
+    },
+    indent,
+  )
+  const bytes = new TextEncoder().encode(`${text}\n`)
+  parseJson(bytes, file, what)
+  return bytes
 }
 
 const shownKey = (key: string): string => JSON.stringify(key.length > 100 ? `${key.slice(0, 97)}…` : key)

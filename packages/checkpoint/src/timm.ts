@@ -165,8 +165,8 @@ const isObject = (value: unknown): value is Json => typeof value === "object" &&
 
 /**
  * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults; rates that matter in training
- * alone and that a ViTConfig has no place for (`drop_rate`, `patch_drop_rate`) are left out. The models are taken at
- * the image size of the file: `dynamic_img_size` has no effect.
+ * alone and that a ViTConfig has no place for (`drop_rate`, `patch_drop_rate`, a `pos_drop_rate` other than
+ * `proj_drop_rate`) are left out. The models are taken at the image size of the file: `dynamic_img_size` has no effect.
  * @param file names the file in errors.
  * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
  */

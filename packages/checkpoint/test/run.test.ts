@@ -13,11 +13,12 @@ import {
 } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { VitrineError } from "@vitrine/core"
-import { build } from "vite"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readSafetensors, type StoredTensor } from "../src/index.ts"
 import { createRun, latestCheckpoint, type NewCheckpoint, type RunFolder, readMetrics, resumeRun } from "../src/node.ts"
+import { bundle } from "./bundle.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-run-"))
 const small = join(folder, "small")
@@ -124,6 +125,15 @@ describe("a run", () => {
       expect(steps(path)).toEqual(["step-00000006", "step-00000007"])
     })
     expect(await latestCheckpoint(path)).toMatchObject({ step: 7, score: 0.95 })
+  })
+
+  test("takes no state that would not be the same when it is read", async () => {
+    await withRun(fresh(), async (run) => {
+      const of = (state: unknown): Promise<string> => fault(run.saveCheckpoint({ ...checkpoint(1), state }))
+      expect(await of({ best: Infinity })).toMatch(/checkpoints: its state cannot hold Infinity, the value of "best"$/)
+      expect(await of(Array.from({ length: 1_000_001 }, () => 0))).toMatch(/its state holds more than 1000000 values$/)
+      expect(run.checkpoints).toEqual([])
+    })
   })
 
   test("replaces a checkpoint of the same step", async () => {
@@ -281,22 +291,9 @@ describe("a disk", () => {
 })
 
 describe("SIGKILL", () => {
-  const script = join(folder, "train-forever.mjs")
+  let script: string
   beforeAll(async () => {
-    await build({
-      configFile: false,
-      logLevel: "silent",
-      root: new URL("..", import.meta.url).pathname,
-      resolve: { conditions: ["@vitrine/source"] },
-      ssr: { noExternal: true, resolve: { conditions: ["@vitrine/source"] } },
-      build: {
-        ssr: new URL("train-forever.ts", import.meta.url).pathname,
-        outDir: folder,
-        emptyOutDir: false,
-        target: "node20",
-        rollupOptions: { output: { entryFileNames: "train-forever.mjs" } },
-      },
-    })
+    script = await bundle(fileURLToPath(new URL("train-forever.ts", import.meta.url)), folder)
   })
 
   test("at 24 random moments of training leaves a run that goes on without doubles or gaps", async () => {

@@ -84,6 +84,8 @@ describe("files of the official library", () => {
     shifted.set(official, 3)
     const { tensors } = readSafetensors(shifted.subarray(3), "official")
     expect(tensors.get("a")?.data).toEqual(BigInt64Array.of(1n, -2n, 2n ** 40n))
+    const buffer = Buffer.from(shifted.buffer, 3)
+    expect(readSafetensors(buffer, "official").tensors).toEqual(readSafetensors(official, "official").tensors)
   })
 })
 

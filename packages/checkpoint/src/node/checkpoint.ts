@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { StoredTensor } from "../dtype.ts"
 import { fileError, shown } from "../errors.ts"
-import { jsonFile } from "../json.ts"
+import { toJson } from "../json.ts"
 import { writeSafetensors } from "../safetensors.ts"
 import { explaining, isSystemError, readJson, writeFolderAtomic, writeNewFile } from "./files.ts"
 import { openSafetensors } from "./open.ts"
@@ -34,7 +34,7 @@ export interface NewCheckpoint {
   readonly score?: number | null | undefined
   readonly tensors: Iterable<readonly [name: string, tensor: StoredTensor]>
   readonly trainingTensors: Iterable<readonly [name: string, tensor: StoredTensor]>
-  /** State of the loop: plain JSON data. */
+  /** State of the loop: plain JSON data, at most a million values in 16 MiB, all of its numbers finite. */
   readonly state: unknown
 }
 
@@ -48,9 +48,7 @@ export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint)
   const { step, tensors, trainingTensors, state } = checkpoint
   if (!Number.isSafeInteger(step) || step < 0) throw fileError(folder, `no checkpoint can have the step ${shown(step)}`)
   const score = Number.isFinite(checkpoint.score) ? (checkpoint.score as number) : null
-  const json = new TextEncoder().encode(JSON.stringify({ step, score, state: state ?? null }))
-  if (json.length > jsonFile.bytes)
-    throw fileError(folder, `the state has ${json.length} bytes, over the limit of ${jsonFile.bytes}`)
+  const json = toJson({ step, score, state: state ?? null }, folder, "state")
   const path = join(folder, folderName(step))
   // transformers and others ask for this entry before they read a file.
   const model = writeSafetensors(tensors, { format: "pt" })

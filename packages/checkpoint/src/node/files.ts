@@ -89,7 +89,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     if (size > jsonFile.bytes)
       throw fileError(path, `has ${size} bytes, over the limit of ${jsonFile.bytes} for a JSON file`)
-    return parseJson(await explaining(path, "read", () => readBytes(handle, path, 0, size)), path, "text", jsonFile)
+    return parseJson(await explaining(path, "read", () => readBytes(handle, path, 0, size)), path)
   } finally {
     await handle.close()
   }

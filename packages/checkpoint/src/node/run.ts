@@ -10,6 +10,7 @@
 import { copyFile, link, readdir, rename, rm, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
+import { toJson } from "../json.ts"
 import {
   type Checkpoint,
   type CheckpointInfo,
@@ -60,7 +61,7 @@ export interface RunFolder {
   appendMetrics(event: MetricsEvent): void
   /**
    * Saves a checkpoint, whole or not at all, publishes the best (or else the last) model as `model.safetensors` and
-   * deletes the checkpoints that are neither best nor among the last.
+   * deletes the checkpoints that are neither best nor among the last. The tensors must not change until it is done.
    * @throws VitrineError (file), such as for a full disk; the earlier checkpoints are then as they were.
    */
   saveCheckpoint(checkpoint: NewCheckpoint): Promise<CheckpointInfo>
@@ -150,7 +151,10 @@ function openRun(
     get checkpoints() {
       return checkpoints
     },
-    writeConfig: (config) => writeFileAtomic(join(path, names.config), `${JSON.stringify(config, null, 2)}\n`),
+    async writeConfig(config) {
+      const file = join(path, names.config)
+      await writeFileAtomic(file, toJson(config, file, "text", 2))
+    },
     appendMetrics(event) {
       metrics ??= openMetrics(join(path, names.metrics))
       metrics.append(event)
