@@ -148,7 +148,7 @@ export function updateGraph(options: StepOptions): Graph {
 }
 
 /** Logits and the loss of each row, from the parameters or, where they have one, from their averages. */
-export function evaluationGraph(options: StepOptions): Graph {
+export function evaluationGraph(options: Pick<StepOptions, "config" | "groups" | "loss" | "ema">): Graph {
   const { images, targets } = inputs(options.config)
   const learning = new Set(options.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name)))
   const averaged = (name: string): string => (options.ema !== null && learning.has(name) ? emaName(name) : name)

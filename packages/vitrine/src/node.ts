@@ -14,8 +14,17 @@ export {
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
 export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
-export { type BackendFactory, type BackendOptions, backends, createBackend } from "./node/backends.ts"
+export {
+  type BackendFactory,
+  type BackendOptions,
+  backends,
+  type ChosenBackend,
+  chooseBackend,
+  createBackend,
+  preferred,
+} from "./node/backends.ts"
+export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
-export { type TrainOptions, train } from "./node/train.ts"
+export { type SetupEvent, type TrainOptions, train } from "./node/train.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"

@@ -18,30 +18,45 @@ export const backends: Readonly<Record<string, BackendFactory>> = {
 }
 
 /** The order in which `auto` tries them. */
-const preferred = ["onnx", "onnx-web"]
+export const preferred: readonly string[] = ["onnx", "onnx-web"]
+
+/** Whether a backend reads constants from their file itself; others are given the values. */
+export const readsFiles = ({ name }: Backend): boolean => name === "onnx" || name === "onnx-web"
+
+export interface ChosenBackend {
+  readonly backend: Backend
+  /** Those that `auto` would have preferred, and why they cannot be had. */
+  readonly passedOver: readonly { readonly name: string; readonly reason: string }[]
+}
 
 /**
  * Makes the backend of a name; `auto` takes the first that loads of onnx (native) and onnx-web (WebAssembly).
  * @throws VitrineError (backend), saying what was tried and why it failed.
  */
-export async function createBackend(
+export async function chooseBackend(
   name: string = "auto",
   options: BackendOptions = {},
   known: Readonly<Record<string, BackendFactory>> = backends,
-): Promise<Backend> {
+): Promise<ChosenBackend> {
   if (name !== "auto") {
     const factory = Object.hasOwn(known, name) ? known[name] : undefined
     if (factory === undefined)
       throw new VitrineError("backend", `no backend "${name}": choose auto, ${Object.keys(known).join(", ")}`)
-    return factory(options)
+    return { backend: await factory(options), passedOver: [] }
   }
-  const failures: string[] = []
+  const passedOver: { name: string; reason: string }[] = []
   for (const candidate of preferred)
     try {
-      return await (known[candidate] as BackendFactory)(options)
+      return { backend: await (known[candidate] as BackendFactory)(options), passedOver }
     } catch (error) {
       if (!VitrineError.isInstance(error)) throw error
-      failures.push(`${candidate}: ${error.message}`)
+      passedOver.push({ name: candidate, reason: error.message })
     }
-  throw new VitrineError("backend", `no backend could be loaded; ${failures.join("; ")}`)
+  const tried = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; ")
+  throw new VitrineError("backend", `no backend could be loaded; ${tried}`)
+}
+
+/** The backend that `chooseBackend` takes. */
+export async function createBackend(...choice: Parameters<typeof chooseBackend>): Promise<Backend> {
+  return (await chooseBackend(...choice)).backend
 }

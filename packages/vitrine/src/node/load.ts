@@ -4,7 +4,7 @@ import type { Backend, FileSlice } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
-import { type BackendOptions, createBackend } from "./backends.ts"
+import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
 
 /** A path, the bytes of a file, or pixels. */
 export type ImageInput = string | Uint8Array | Image
@@ -26,9 +26,9 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
   const { backend: wanted = "auto", ...engine } = options
   const { config, preprocessing, labels, weights } = await readModelFolder(path)
   try {
-    const constants = await constantsOf(weights)
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
+    const constants = await constantsOf(weights, backend)
     const close = async (): Promise<void> => (own ? backend.close() : undefined)
     return createModel({ config, preprocessing, labels, constants, backend, decode, close })
   } finally {
@@ -40,12 +40,17 @@ async function decode(image: ImageInput): Promise<Image> {
   return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
 }
 
-/** Weights in float32 stay in their file for the backend to map; others are read and converted. */
-async function constantsOf(weights: SafetensorsFile): Promise<Record<string, FileSlice | Float32Array>> {
+/** Weights in float32 stay in their file for a backend that maps it; others are read and converted. */
+export async function constantsOf(
+  weights: SafetensorsFile,
+  backend: Backend,
+): Promise<Record<string, FileSlice | Float32Array>> {
   const { path } = weights
   const constants: Record<string, FileSlice | Float32Array> = {}
   for (const { name, dtype, begin, end } of weights.tensors)
     constants[name] =
-      dtype === "F32" ? { path, offset: begin, length: end - begin } : toFloat32(await weights.read(name))
+      dtype === "F32" && readsFiles(backend)
+        ? { path, offset: begin, length: end - begin }
+        : toFloat32(await weights.read(name))
   return constants
 }

@@ -1,15 +1,16 @@
+import { resolve } from "node:path"
 import { toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, VitrineError, vitConfig } from "@vitrine/core"
-import { checkTransforms } from "@vitrine/data"
+import { type Backend, VitrineError } from "@vitrine/core"
 import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
-import { type TrainEvent, trainingOptions } from "@vitrine/trainer"
+import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { factsOf, preprocessingOf, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
+import { type RunRecord, recordOf } from "./record.ts"
 
 export interface TrainOptions {
-  /** A path or `shapes`, as `resolveData` takes it. Not needed to resume. */
+  /** A path or `shapes`, as `resolveData` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
   /** What it leaves open is filled in from the data. Not needed to resume. */
   readonly recipe?: Recipe | undefined
@@ -35,11 +36,20 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a run folder remembers in `config.json`, so that it can go on alone. */
-type RunRecord = {
+/** What is about to be trained; the first event. */
+export interface SetupEvent {
+  readonly type: "setup"
+  /** The run folder, if there is one. */
+  readonly run: string | null
+  /** The step from which a run is resumed; null for one that starts anew. */
+  readonly resumed: number | null
+  /** What is wrong with checkpoints that were passed over. */
+  readonly damaged: readonly string[]
   readonly data: string
-  readonly seed: number
-  readonly valFraction: number
+  readonly classes: readonly string[]
+  /** Images to train on, and to validate on. */
+  readonly examples: number
+  readonly validation: number
   readonly recipe: ResolvedRecipe
 }
 
@@ -51,7 +61,7 @@ type RunRecord = {
  *
  * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
  */
-export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
+export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
   const { keepLast, workers = 1 } = options
   const folder = keepLast === undefined ? {} : { keepLast }
   const resumed = options.resume === undefined ? undefined : await resumeRun(options.resume, folder)
@@ -59,8 +69,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   const closeLater = (close: (() => Promise<void>) | undefined): void => void (close && closing.push(close))
   let run = resumed?.run
   try {
-    const record = resumed && recordOf(resumed.config, options.resume as string)
-    const data = record?.data ?? options.data
+    const record = resumed && recordOf(resumed.config)
+    if (record === null)
+      throw new VitrineError(
+        "file",
+        `${options.resume}: its config.json does not say how it was trained, so it cannot be resumed`,
+      )
+    const data = options.data ?? record?.data
     if (data === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
     const { seed = 0, valFraction = 0.1 } = record ?? options
     const { train: source, val } = await resolveData(data, { valFraction, seed })
@@ -69,8 +84,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     const validation = val === null ? undefined : await openDataset(val)
     closeLater(validation?.close)
     const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await factsOf(dataset), seed)
+    const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     if (options.out !== undefined && run === undefined) {
-      const vitrine: RunRecord = { data, seed, valFraction, recipe }
+      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe }
       const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }
@@ -78,6 +94,17 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
     const own = typeof options.backend !== "object"
     const backend = typeof options.backend === "object" ? options.backend : await createBackend(options.backend, engine)
     if (own) closeLater(backend.close)
+    yield {
+      type: "setup",
+      run: run?.path ?? null,
+      resumed: resumed ? (resumed.checkpoint?.step ?? 0) : null,
+      damaged: resumed?.damaged.map(({ message }) => message) ?? [],
+      data,
+      classes: dataset.classes,
+      examples: dataset.length,
+      validation: validation?.length ?? 0,
+      recipe,
+    }
     yield* trainOn({
       dataset,
       validation,
@@ -88,7 +115,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
           ? createLoader({ ...plan, dataset: data })
           : createLoader({ ...plan, source: data.source, workers }),
       store: run,
-      checkpointEvery: options.checkpointEvery,
+      checkpointEvery,
       resume: resumed?.checkpoint ?? undefined,
       signal: options.signal,
     })
@@ -98,12 +125,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<TrainEvent, 
   }
 }
 
-function recordOf(config: unknown, path: string): RunRecord {
-  const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  if (typeof record?.data !== "string" || typeof record.seed !== "number" || typeof record.recipe !== "object")
-    throw new VitrineError("file", `${path}: its config.json does not say how it was trained, so it cannot be resumed`)
-  const { data, seed, valFraction = 0.1, recipe } = record as RunRecord
-  checkTransforms([...recipe.augment])
-  const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
-  return { data, seed, valFraction, recipe: checked }
+/** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */
+function placeOf(data: string): string {
+  return data === "shapes" ? data : resolve(data)
 }

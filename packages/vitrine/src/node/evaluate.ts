@@ -1,0 +1,83 @@
+import { readModelFolder } from "@vitrine/checkpoint/node"
+import { type Backend, programs, VitrineError } from "@vitrine/core"
+import type { Dataset } from "@vitrine/data"
+import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
+import { type Evaluation, evaluate as evaluateBatches, evaluationGraph } from "@vitrine/trainer"
+import { evaluationTransforms } from "../preprocessing.ts"
+import { type BackendOptions, createBackend } from "./backends.ts"
+import { constantsOf } from "./load.ts"
+import { recordOf } from "./record.ts"
+
+export interface EvaluateOptions extends BackendOptions {
+  /** A path or `shapes`; by default what the model was trained on. */
+  readonly data?: string | undefined
+  /** `val` by default. */
+  readonly split?: "train" | "val" | undefined
+  /** 64 by default; no influence on the result. */
+  readonly batchSize?: number | undefined
+  /** A name, or a backend that is yours to close; `auto` by default. */
+  readonly backend?: string | Backend | undefined
+}
+
+export interface ModelEvaluation extends Evaluation {
+  readonly data: string
+  readonly split: "train" | "val"
+  /** Names of the classes, in the order of the confusion matrix. */
+  readonly labels: readonly string[]
+}
+
+/**
+ * Measures a model on labelled images. Classes of the data are matched with the model's by name, and where the names
+ * differ throughout, by position.
+ * @throws VitrineError (file, config, backend)
+ */
+export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
+  const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...engine } = options
+  const folder = await readModelFolder(path)
+  const { config, preprocessing, weights } = folder
+  const closing: (() => Promise<void>)[] = [weights.close]
+  try {
+    if (config.classes === 0) throw new VitrineError("config", `${path}: the model has no classes to evaluate`)
+    const record = recordOf(folder.json)
+    const data = given ?? record?.data
+    if (data === undefined)
+      throw new VitrineError("config", `${path}: does not say what it was trained on; name the data`)
+    const { seed = 0, valFraction = 0.1 } = record ?? {}
+    const source = (await resolveData(data, { seed, valFraction }))[split]
+    if (source === null) throw new VitrineError("config", `${data}: has no validation set; evaluate on split "train"`)
+    const opened = await openDataset(source)
+    if (opened.close) closing.push(opened.close)
+    const labels = folder.labels ?? opened.classes
+    const dataset = withClasses(opened, labels, config.classes)
+    const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
+    if (typeof wanted === "string") closing.push(backend.close)
+    const constants = await constantsOf(weights, backend)
+    const graph = evaluationGraph({
+      config,
+      groups: [],
+      loss: record?.recipe.training.loss ?? "cross-entropy",
+      ema: null,
+    })
+    const compiled = programs(backend, graph, { constants })
+    closing.push(compiled.dispose)
+    const transforms = evaluationTransforms(preprocessing, config)
+    const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
+    return { data, split, labels, ...(await evaluateBatches(compiled, loader, config.classes)) }
+  } finally {
+    for (const close of closing.reverse()) await close()
+  }
+}
+
+/** The same data with their labels as the model numbers its classes. */
+function withClasses(dataset: Dataset, labels: readonly string[], classes: number): Dataset {
+  const places = dataset.classes.map((name) => labels.indexOf(name))
+  const known = places.filter((place) => place >= 0).length
+  if (known === places.length)
+    return { ...dataset, classes: labels, labels: dataset.labels.map((label) => places[label] as number) }
+  if (known === 0 && dataset.classes.length === classes) return { ...dataset, classes: labels }
+  const stranger = dataset.classes[places.indexOf(-1)]
+  throw new VitrineError(
+    "config",
+    `${dataset.name}: the model has ${classes} classes and none is called ${JSON.stringify(stranger)}; give the data it was trained for`,
+  )
+}

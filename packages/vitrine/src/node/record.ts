@@ -1,0 +1,29 @@
+import { vitConfig } from "@vitrine/core"
+import { checkTransforms } from "@vitrine/data"
+import { trainingOptions } from "@vitrine/trainer"
+import type { ResolvedRecipe } from "../recipe.ts"
+
+/** What a run folder remembers in `config.json`, so that it can go on alone. */
+export type RunRecord = {
+  /** `shapes`, or an absolute path. */
+  readonly data: string
+  readonly seed: number
+  readonly valFraction: number
+  readonly checkpointEvery: number
+  readonly recipe: ResolvedRecipe
+}
+
+/**
+ * The record in a `config.json`; null for a model that was not trained by Vitrine.
+ * @throws VitrineError (config) for a record that makes no sense.
+ */
+export function recordOf(config: unknown): RunRecord | null {
+  const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
+  const { data, seed, recipe, valFraction = 0.1 } = record ?? {}
+  if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
+  if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
+  checkTransforms(recipe.augment)
+  const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
+  const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
+  return { data, seed, valFraction, checkpointEvery, recipe: checked }
+}
