@@ -64,13 +64,13 @@ export interface FilesSource {
   readonly skipped: number
 }
 
-/** Image files that lie inside one archive, found by offset in it (`path`) or in a copy in memory (`bytes`). */
+/** Image files inside one archive, by offset in the file, or in `pages` of memory that follow each other. */
 export interface PackedSource {
   readonly kind: "packed"
   readonly name: string
   readonly classes: readonly string[]
   readonly path: string
-  readonly bytes?: Uint8Array
+  readonly pages?: readonly Uint8Array[]
   readonly names: readonly string[]
   readonly offsets: Float64Array
   readonly sizes: Float64Array

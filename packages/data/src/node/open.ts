@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { type Dataset, type DatasetSource, openInMemory } from "../dataset.ts"
+import { openPacked } from "./archive.ts"
 import { openFiles } from "./files.ts"
 import { openIdx } from "./idx.ts"
 
@@ -9,6 +10,7 @@ export async function openDataset(source: DatasetSource): Promise<Dataset> {
   if (inMemory !== undefined) return inMemory
   if (source.kind === "idx") return openIdx(source)
   if (source.kind === "files") return openFiles(source)
+  if (source.kind === "packed") return openPacked(source)
   throw new VitrineError(
     "config",
     `there is no data source of kind ${JSON.stringify((source as { kind: unknown }).kind)}`,

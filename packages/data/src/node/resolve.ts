@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { DatasetSource, FilesSource, IdxSource } from "../dataset.ts"
 import { layout, type Part } from "../layout.ts"
+import { isArchivePath, resolveArchive } from "./archive.ts"
 import { listFiles } from "./files.ts"
 import { defaultClasses, readIdx } from "./idx.ts"
 
@@ -37,7 +38,10 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     }
   if (found === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
-  if (!found.isDirectory()) throw new VitrineError("file", `${pathOrName}: is not a folder`)
+  if (!found.isDirectory()) {
+    if (isArchivePath(path)) return resolveArchive(path, options)
+    throw new VitrineError("file", `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
+  }
   const files = await listFiles(path)
   const idx = await findIdx(path, files)
   if (idx !== undefined) return idx

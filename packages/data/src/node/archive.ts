@@ -1,0 +1,234 @@
+import { createReadStream } from "node:fs"
+import { type FileHandle, open } from "node:fs/promises"
+import { basename } from "node:path"
+import { createGunzip } from "node:zlib"
+import { VitrineError } from "@vitrine/core"
+import type { Dataset, PackedSource } from "../dataset.ts"
+import { isImagePath, layout, type Part } from "../layout.ts"
+import { decodeImage, decodeLimits } from "./decode.ts"
+import { type ByteReader, readTar } from "./tar.ts"
+
+/** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
+export const mostPackedBytes: number = 2 ** 30
+/** Unpacking stops when an archive grows by more than this factor: images hardly compress. */
+const greatestGrowth = 100
+const page = 2 ** 24
+
+/** Whether a path is named like an archive that `resolveArchive` reads. */
+export function isArchivePath(path: string): boolean {
+  return /\.(tar|tar\.gz|tgz)$/i.test(path)
+}
+
+/**
+ * Finds classes and splits in a .tar, which is then read in place, or in a .tar.gz or .tgz, whose images are read into memory once.
+ * Both sets share that memory.
+ */
+export async function resolveArchive(
+  path: string,
+  options: { valFraction?: number; seed?: number },
+): Promise<{ train: PackedSource; val: PackedSource | null }> {
+  const zipped = !/\.tar$/i.test(path)
+  const names: string[] = []
+  const offsets: number[] = []
+  const sizes: number[] = []
+  const pages: Uint8Array[] = []
+  let links = 0
+  if (zipped) {
+    const memory = pagedMemory(pages)
+    const { reader, close } = await gunzipReader(path)
+    try {
+      links = await readTar(reader, path, async ({ name, size }) => {
+        names.push(name)
+        sizes.push(size)
+        offsets.push(memory.length())
+        if (!isImagePath(name) || size > decodeLimits.fileBytes) return false
+        if (memory.length() + size > mostPackedBytes)
+          throw new VitrineError(
+            "file",
+            `${path}: holds over ${mostPackedBytes} bytes of images; unpack it to a .tar or a folder`,
+          )
+        for (let left = size; left > 0; ) {
+          const bytes = await reader.read(Math.min(left, 2 ** 20))
+          if (bytes.length === 0) throw new VitrineError("file", `${path}: is truncated in ${name}`)
+          memory.append(bytes)
+          left -= bytes.length
+        }
+        return true
+      })
+    } finally {
+      close()
+    }
+  } else {
+    const file = await openFile(path)
+    try {
+      links = await readTar(fileReader(file, (await file.stat()).size), path, async ({ name, size, offset }) => {
+        names.push(name)
+        sizes.push(size)
+        offsets.push(offset)
+        return false
+      })
+    } finally {
+      await file.close()
+    }
+  }
+  const parts = layout(names, path, options)
+  const source = ({ items, labels }: Part, split: string): PackedSource => ({
+    kind: "packed",
+    name: `${basename(path)} ${split}`,
+    classes: parts.classes,
+    path,
+    ...(zipped ? { pages } : {}),
+    names: items.map((item) => names[item] as string),
+    offsets: Float64Array.from(items, (item) => offsets[item] as number),
+    sizes: Float64Array.from(items, (item) => sizes[item] as number),
+    labels,
+    skipped: parts.skipped + links,
+  })
+  return { train: source(parts.train, "train"), val: parts.val === null ? null : source(parts.val, "val") }
+}
+
+/** Opens images inside an archive as a data set; they are decoded when they are read. */
+export async function openPacked(source: PackedSource): Promise<Dataset> {
+  const { name, classes, path, pages, names, offsets, sizes, labels } = source
+  const file = pages === undefined ? await openFile(path) : undefined
+  const describe = (index: number): string => `${path}: ${names[index]}`
+  return {
+    name,
+    classes,
+    length: names.length,
+    channels: 3,
+    labels,
+    source,
+    describe,
+    async read(index) {
+      const offset = offsets[index] as number
+      const size = sizes[index] as number
+      if (size > decodeLimits.fileBytes)
+        throw new VitrineError(
+          "file",
+          `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
+        )
+      const bytes = Buffer.allocUnsafe(size)
+      if (pages !== undefined) copyFrom(pages, offset, bytes)
+      else if (file !== undefined) {
+        const { bytesRead } = await file.read(bytes, 0, size, offset)
+        if (bytesRead < size) throw new VitrineError("file", `${describe(index)}: the archive is truncated`)
+      }
+      return decodeImage(bytes, describe(index))
+    },
+    async close() {
+      await file?.close()
+    },
+  }
+}
+
+/** Appends to pages that threads can share; each is full but the last. */
+function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; length(): number } {
+  let length = 0
+  return {
+    append(bytes) {
+      for (let done = 0; done < bytes.length; ) {
+        const at = length % page
+        if (at === 0) pages.push(new Uint8Array(new SharedArrayBuffer(page)))
+        const part = bytes.subarray(done, done + page - at)
+        pages.at(-1)?.set(part, at)
+        done += part.length
+        length += part.length
+      }
+    },
+    length: () => length,
+  }
+}
+
+function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array): void {
+  for (let done = 0; done < out.length; ) {
+    const at = (offset + done) % page
+    const part = (pages[Math.floor((offset + done) / page)] as Uint8Array).subarray(at, at + out.length - done)
+    out.set(part, done)
+    done += part.length
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  return open(path).catch((error: Error) => {
+    throw new VitrineError("file", `${path}: cannot be read (${error.message})`)
+  })
+}
+
+function fileReader(file: FileHandle, size: number): ByteReader {
+  const buffer = Buffer.allocUnsafe(2 ** 20)
+  let start = 0 // Of what `buffer` holds, in the file.
+  let held = 0
+  let at = 0
+  return {
+    async read(n) {
+      if (at < start || at + n > start + held) {
+        start = at
+        held = (await file.read(buffer, 0, buffer.length, start)).bytesRead
+      }
+      const bytes = buffer.subarray(at - start, Math.min(at - start + n, held))
+      at += bytes.length
+      return bytes
+    },
+    async skip(n) {
+      at += n
+      return at <= size
+    },
+  }
+}
+
+async function gunzipReader(path: string): Promise<{ reader: ByteReader; close(): void }> {
+  const file = await openFile(path)
+  const packed = createReadStream("", { fd: file, highWaterMark: 2 ** 18 })
+  const unpacked = createGunzip({ chunkSize: 2 ** 18 })
+  packed.on("error", (error) => unpacked.destroy(error))
+  packed.pipe(unpacked)
+  const chunks = unpacked[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  let chunk: Buffer = Buffer.alloc(0)
+  let at = 0
+  let made = 0
+  const more = async (): Promise<boolean> => {
+    const next = await chunks.next().catch((error: Error) => {
+      throw new VitrineError("file", `${path}: broken gzip (${error.message})`, { cause: error })
+    })
+    if (next.done) return false
+    chunk = next.value
+    at = 0
+    made += chunk.length
+    if (made > 2 ** 26 + greatestGrowth * packed.bytesRead)
+      throw new VitrineError("file", `${path}: unpacks to more than ${greatestGrowth} times its size`)
+    return true
+  }
+  const reader: ByteReader = {
+    async read(n) {
+      if (chunk.length - at >= n) {
+        at += n
+        return chunk.subarray(at - n, at)
+      }
+      const parts: Buffer[] = []
+      let count = 0
+      while (count < n) {
+        if (at === chunk.length && !(await more())) break
+        const part = chunk.subarray(at, at + n - count)
+        parts.push(part)
+        count += part.length
+        at += part.length
+      }
+      return Buffer.concat(parts)
+    },
+    async skip(n) {
+      for (let left = n; left > 0; ) {
+        if (at === chunk.length && !(await more())) return false
+        const step = Math.min(left, chunk.length - at)
+        at += step
+        left -= step
+      }
+      return true
+    },
+  }
+  const close = (): void => {
+    packed.destroy()
+    unpacked.destroy()
+  }
+  return { reader, close }
+}

@@ -1,0 +1,129 @@
+import { VitrineError } from "@vitrine/core"
+
+/** A stream of bytes that a tar archive is read from. */
+export interface ByteReader {
+  /** The next `n` bytes, fewer at the end; valid until the next call. */
+  read(n: number): Promise<Uint8Array>
+  /** Passes over `n` bytes; whether they were there. */
+  skip(n: number): Promise<boolean>
+}
+
+export interface TarFile {
+  readonly name: string
+  readonly size: number
+  /** Where its bytes begin in the unpacked archive. */
+  readonly offset: number
+}
+
+const block = 512
+const mostFiles = 1e7
+const longestName = 2 ** 16
+
+/**
+ * Reads a tar archive (ustar, GNU and pax names). Calls `visit` for each regular file, which may read its `size` bytes and says
+ * whether it did. Links, devices and folders are passed over: nothing is ever followed or written.
+ * @returns how many entries were links or devices
+ * @throws VitrineError for what is no tar archive, is truncated, or has names that lead out of it
+ */
+export async function readTar(
+  reader: ByteReader,
+  archive: string,
+  visit: (file: TarFile) => Promise<boolean>,
+): Promise<number> {
+  const fail = (fault: string): never => {
+    throw new VitrineError("file", `${archive}: ${fault}`)
+  }
+  let offset = 0
+  let files = 0
+  let passed = 0
+  let longName: string | undefined
+  let longSize: number | undefined
+  for (;;) {
+    const header = await reader.read(block)
+    if (header.length === 0) return passed
+    if (header.length < block) fail(`ends inside the header of an entry, after ${offset} bytes`)
+    offset += block
+    if (header.every((byte) => byte === 0)) return passed
+    if (!checksumHolds(header))
+      fail(offset === block ? "is not a tar archive" : `has a broken header at byte ${offset - block}`)
+    const type = String.fromCharCode(header[156] as number)
+    const size =
+      (longSize !== undefined && type !== "x" && type !== "L" ? longSize : undefined) ?? number(header, 124, 12)
+    if (!Number.isSafeInteger(size) || size < 0) fail(`has an entry of impossible size at byte ${offset - block}`)
+    const padded = Math.ceil(size / block) * block
+    const truncated = (name: string): never => fail(`is truncated in ${name}`)
+
+    if (type === "L" || type === "x") {
+      if (size > longestName * 16) fail(`has a name of ${size} bytes`)
+      const data = (await reader.read(padded)).slice(0, size)
+      if (data.length < size) truncated("a name")
+      offset += padded
+      if (type === "L") longName = text(data)
+      else {
+        const records = paxRecords(data)
+        longName = records.get("path") ?? longName
+        const given = records.get("size")
+        if (given !== undefined) longSize = Number(given)
+      }
+      continue
+    }
+    const prefix = text(header.subarray(257, 262)) === "ustar" ? text(header.subarray(345, 500)) : ""
+    const short = text(header.subarray(0, 100))
+    const name = clean(longName ?? (prefix === "" ? short : `${prefix}/${short}`))
+    longName = undefined
+    longSize = undefined
+    if (name === undefined) fail(`has an entry with a name that leads out of it: ${JSON.stringify(short)}`)
+    const isFile = type === "0" || type === "\0" || type === "7"
+    if (isFile && ++files > mostFiles) fail("holds more than ten million files")
+    if (!isFile && type !== "5" && type !== "g") passed++
+    const taken = isFile && (await visit({ name: name as string, size, offset }))
+    if (!(await reader.skip(taken ? padded - size : padded))) truncated(name as string)
+    offset += padded
+  }
+}
+
+/** The path without "./"; undefined if it is absolute or climbs. */
+function clean(name: string): string | undefined {
+  if (name.startsWith("/") || /^[a-z]:/i.test(name) || name.length > longestName) return undefined
+  const parts = name.replaceAll("\\", "/").split("/")
+  if (parts.includes("..")) return undefined
+  return parts.filter((part) => part !== "" && part !== ".").join("/")
+}
+
+function checksumHolds(header: Uint8Array): boolean {
+  let sum = 0
+  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] as number)
+  return sum === number(header, 148, 8)
+}
+
+/** Octal digits, or big-endian bytes after 0x80. */
+function number(header: Uint8Array, at: number, length: number): number {
+  if (((header[at] as number) & 0x80) === 0) {
+    const digits = text(header.subarray(at, at + length)).trim()
+    return /^[0-7]*$/.test(digits) ? Number.parseInt(digits || "0", 8) : Number.NaN
+  }
+  let value = (header[at] as number) & 0x7f
+  for (let i = 1; i < length; i++) value = value * 256 + (header[at + i] as number)
+  return value
+}
+
+function text(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+}
+
+/** Records "length key=value\n" of a pax header. */
+function paxRecords(data: Uint8Array): Map<string, string> {
+  const records = new Map<string, string>()
+  const decoder = new TextDecoder()
+  for (let at = 0; at < data.length; ) {
+    const space = data.indexOf(32, at)
+    const length = Number(decoder.decode(data.subarray(at, Math.max(at, space))))
+    if (space < 0 || !Number.isInteger(length) || length < 1) break
+    const record = decoder.decode(data.subarray(space + 1, at + length - 1))
+    const equals = record.indexOf("=")
+    if (equals > 0) records.set(record.slice(0, equals), record.slice(equals + 1))
+    at += length
+  }
+  return records
+}
