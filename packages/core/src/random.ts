@@ -5,48 +5,46 @@
  */
 export type Key = readonly [number, number]
 
-const rotl = (x: number, r: number): number => (x << r) | (x >>> (32 - r))
+/** Writes the words of consecutive counters `(high, low)`, `(high, low + 1)`, … into `out`, two a counter. */
+function words([k0, k1]: Key, high: number, low: number, out: Uint32Array): void {
+  const k2 = k0 ^ k1 ^ 0x1bd11bda
+  for (let i = 0; i + 1 < out.length; i += 2) {
+    let x = (high + k0) | 0
+    let y = (low + (i >>> 1) + k1) | 0
+    // After each four rounds the next two words of the key are added: k1 k2, k2 k0, k0 k1, k1 k2, k2 k0.
+    for (let group = 0; ; group += 2) {
+      x = (x + y) | 0
+      y = ((y << 13) | (y >>> 19)) ^ x
+      x = (x + y) | 0
+      y = ((y << 15) | (y >>> 17)) ^ x
+      x = (x + y) | 0
+      y = ((y << 26) | (y >>> 6)) ^ x
+      x = (x + y) | 0
+      y = ((y << 6) | (y >>> 26)) ^ x
+      x = (x + (group === 2 ? k0 : group === 4 ? k2 : k1)) | 0
+      y = (y + (group === 2 ? k1 : group === 4 ? k0 : k2) + group + 1) | 0
+      if (group === 4) break
+      x = (x + y) | 0
+      y = ((y << 17) | (y >>> 15)) ^ x
+      x = (x + y) | 0
+      y = ((y << 29) | (y >>> 3)) ^ x
+      x = (x + y) | 0
+      y = ((y << 16) | (y >>> 16)) ^ x
+      x = (x + y) | 0
+      y = ((y << 24) | (y >>> 8)) ^ x
+      x = (x + (group === 0 ? k2 : k1)) | 0
+      y = (y + (group === 0 ? k0 : k2) + group + 2) | 0
+    }
+    out[i] = x
+    out[i + 1] = y
+  }
+}
 
 /** The two 32-bit words (unsigned) that `key` gives at the counter `(c0, c1)`. */
-export function threefry([k0, k1]: Key, c0: number, c1: number): Key {
-  const k2 = k0 ^ k1 ^ 0x1bd11bda
-  let x = (c0 + k0) | 0
-  let y = (c1 + k1) | 0
-  const even = (): void => {
-    x = (x + y) | 0
-    y = rotl(y, 13) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 15) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 26) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 6) ^ x
-  }
-  const odd = (): void => {
-    x = (x + y) | 0
-    y = rotl(y, 17) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 29) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 16) ^ x
-    x = (x + y) | 0
-    y = rotl(y, 24) ^ x
-  }
-  const inject = (a: number, b: number, round: number): void => {
-    x = (x + a) | 0
-    y = (y + b + round) | 0
-  }
-  even()
-  inject(k1, k2, 1)
-  odd()
-  inject(k2, k0, 2)
-  even()
-  inject(k0, k1, 3)
-  odd()
-  inject(k1, k2, 4)
-  even()
-  inject(k2, k0, 5)
-  return [x >>> 0, y >>> 0]
+export function threefry(key: Key, c0: number, c1: number): Key {
+  const out = new Uint32Array(2)
+  words(key, c0, c1, out)
+  return [out[0] as number, out[1] as number]
 }
 
 /** A key from an integer seed, up to 2^53, as `jax.random.key` splits it. */
@@ -80,20 +78,17 @@ export interface Stream {
 }
 
 export function stream(key: Key): Stream {
+  const block = new Uint32Array(32)
   let counter = 0
-  let spare: number | undefined
-  const next = (): number => {
-    if (spare !== undefined) {
-      const word = spare
-      spare = undefined
-      return word
+  let at = block.length
+  const uniform = (): number => {
+    if (at === block.length) {
+      words(key, Math.floor(counter / 2 ** 32), counter >>> 0, block)
+      counter += block.length / 2
+      at = 0
     }
-    const [a, b] = threefry(key, Math.floor(counter / 2 ** 32), counter >>> 0)
-    counter++
-    spare = b
-    return a
+    return (block[at++] as number) / 2 ** 32
   }
-  const uniform = (): number => next() / 2 ** 32
   return {
     uniform,
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
@@ -114,13 +109,20 @@ export function permutation(key: Key, n: number): Uint32Array {
   return order
 }
 
-/** The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). */
+/**
+ * The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). Each takes 16 random bits,
+ * of a word the lower ones first, so the probability is `rate` rounded to a multiple of 2⁻¹⁶.
+ */
 export function dropoutMask(key: Key, rate: number, out: Float32Array | Float64Array): void {
-  const threshold = rate * 2 ** 32
+  const threshold = Math.round(rate * 2 ** 16)
   const kept = 1 / (1 - rate)
-  for (let i = 0; i < out.length; i += 2) {
-    const [a, b] = threefry(key, 0, i >>> 1)
-    out[i] = a < threshold ? 0 : kept
-    if (i + 1 < out.length) out[i + 1] = b < threshold ? 0 : kept
+  const block = new Uint32Array(2048)
+  for (let start = 0; start < out.length; start += 2 * block.length) {
+    words(key, 0, start / 4, block)
+    const end = Math.min(2 * block.length, out.length - start)
+    for (let i = 0; i < end; i++) {
+      const word = block[i >>> 1] as number
+      out[start + i] = (i % 2 === 0 ? word & 0xffff : word >>> 16) < threshold ? 0 : kept
+    }
   }
 }
