@@ -4,5 +4,5 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   resolve: { conditions: ["@vitrine/source"] },
   ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
-  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, pool: "forks" },
+  test: { include: ["test/**/*.test.ts"], exclude: ["test/browser/**"], testTimeout: 60_000, pool: "forks" },
 })
