@@ -1,7 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
 /** Control characters and line separators: a hostile name must not break an error into lines or drive a terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
 const escaped = (text: string): string =>
@@ -19,6 +18,7 @@ export function configError(file: string, fault: string, cause?: unknown): Vitri
 
 /** A value from a file as it may stand in a message: quoted and not longer than a name has to be. */
 export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 99)}…` : value)
   const text = JSON.stringify(value) ?? String(value)
-  return text.length > 100 ? `${text.slice(0, 96)}…${text.endsWith('"') ? '"' : ""}` : text
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }

@@ -1,4 +1,4 @@
-import { fileError } from "./errors.ts"
+import { fileError, shown } from "./errors.ts"
 
 export interface JsonLimits {
   /** Most bytes that are looked at. */
@@ -41,7 +41,7 @@ export function parseJson(bytes: Uint8Array, file: string, what = "text", limits
     throw fileError(file, `its ${what} is not JSON: ${(cause as Error).message}`, cause)
   }
   const twice = duplicateKey(text)
-  if (twice !== undefined) throw fileError(file, `its ${what} has ${shownKey(twice)} twice`)
+  if (twice !== undefined) throw fileError(file, `its ${what} has ${shown(twice)} twice`)
   return value
 }
 
@@ -55,7 +55,7 @@ export function toJson(value: unknown, file: string, what: string, indent = 0): 
     value,
     (key, each: unknown) => {
       if (typeof each === "number" && !Number.isFinite(each))
-        throw fileError(file, `its ${what} cannot hold ${each}, the value of ${shownKey(key)}`)
+        throw fileError(file, `its ${what} cannot hold ${each}, the value of ${shown(key)}`)
       return each
     },
     indent,
@@ -64,8 +64,6 @@ export function toJson(value: unknown, file: string, what: string, indent = 0): 
   parseJson(bytes, file, what)
   return bytes
 }
-
-const shownKey = (key: string): string => JSON.stringify(key.length > 100 ? `${key.slice(0, 97)}…` : key)
 
 /** Depth and number of values, from the punctuation outside of strings. */
 function checkSize(bytes: Uint8Array, file: string, what: string, limits: JsonLimits): void {

@@ -43,8 +43,11 @@ export interface FileFacts {
 }
 
 /** The format's own limit on the header, 100 MB, and what JSON of that schema can need. */
-const headerLimits: JsonLimits = { bytes: 100_000_000, depth: 3, values: 2_000_000 }
+const headerLimits: JsonLimits = { bytes: 100_000_000, depth: 3, values: 1_000_000 }
 const maxRank = 32
+
+/** The entry of the header that is no tensor. */
+const metadataKey = "__metadata__"
 
 /** Bytes before the header. */
 export const headerOffset = 8
@@ -81,13 +84,15 @@ export function parseHeader(bytes: Uint8Array, facts: FileFacts): SafetensorsHea
   if (bytes.length < dataStart) throw fileError(file, `truncated: its header ends at byte ${dataStart}`)
   if (bytes[headerOffset] !== 0x7b) throw fileError(file, `not a safetensors file: its header does not begin with "{"`)
   const json = parseJson(bytes.subarray(headerOffset, dataStart), file, "header", headerLimits)
-  const { __metadata__: metadata = {}, ...entries } = json as Record<string, unknown>
+  const entries = json as Record<string, unknown>
+  const metadata = Object.hasOwn(entries, metadataKey) ? entries[metadataKey] : {}
   if (!isRecord(metadata)) throw fileError(file, "__metadata__ must be an object of strings")
   for (const [key, value] of Object.entries(metadata))
     if (typeof value !== "string") throw fileError(file, `__metadata__ must hold strings, but ${shown(key)} is not one`)
 
   const tensors: TensorInfo[] = []
-  for (const [name, entry] of Object.entries(entries)) tensors.push(tensorInfo(name, entry, dataStart, facts))
+  for (const [name, entry] of Object.entries(entries))
+    if (name !== metadataKey) tensors.push(tensorInfo(name, entry, dataStart, facts))
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let position = dataStart
   let previous: TensorInfo | undefined
@@ -169,7 +174,7 @@ export function writeSafetensors(
     entries.push(`"__metadata__":{${pairs.join()}}`)
   }
   const chunks: Uint8Array[] = []
-  const seen = new Set(["__metadata__", "__proto__"])
+  const seen = new Set([metadataKey, "__proto__"])
   let position = 0
   for (const [name, { dtype, shape, data }] of sorted) {
     if (seen.has(name)) throw fileError("safetensors", `the tensor name ${shown(name)} is taken`)

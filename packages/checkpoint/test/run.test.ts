@@ -302,7 +302,7 @@ describe("SIGKILL", () => {
     for (let kill = 0; kill < 24; kill++) {
       const child: ChildProcess = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] })
       const ended = once(child, "exit")
-      // The first ones die while they begin.
+      // The first ones die while they begin, the others some time after their first checkpoint.
       if (kill >= 4) await once(child.stdout as NodeJS.ReadableStream, "data")
       await new Promise((resolve) => setTimeout(resolve, Math.random() * (kill < 4 ? 120 : 60)))
       child.kill("SIGKILL")
@@ -331,6 +331,6 @@ describe("SIGKILL", () => {
       }
       await run.close()
     }
-    expect(last).toBeGreaterThan(30)
+    expect(last).toBeGreaterThanOrEqual(60)
   })
 })

@@ -189,7 +189,7 @@ describe("hostile headers", () => {
     "broken JSON": [file('{"a":}'), /header is not JSON/],
     NaN: [file('{"a":NaN}'), /header is not JSON/],
     "deep JSON": [file(`{"a":${"[".repeat(1_000_000)}`), /nested more than 3 deep/],
-    "too many values": [file(`{"a":[${"0,".repeat(2_000_001)}0]}`), /holds more than 2000000 values/],
+    "too many values": [file(`{"a":[${"0,".repeat(1_000_001)}0]}`), /holds more than 1000000 values/],
     "a tensor twice": [file(`{"a":${entry("[0,8]")},"\\u0061":${entry("[8,16]")}}`, 16), /has "a" twice/],
     "a field twice": [file(`{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8), /"dtype" twice/],
     "an overlap": [file(`{"a":${entry("[0,8]")},"b":${entry("[4,12]")}}`, 12), /tensor "b" overlaps "a"/],

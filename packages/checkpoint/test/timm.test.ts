@@ -138,8 +138,7 @@ describe("toTimmConfig", () => {
         expect(fromTimmConfig(json, "c.json")).toEqual({ config, preprocessing: extra.preprocessing, labels: null })
         expect(json.vitrine.seed).toBe(7)
         // timm reads the same model, but for what is said to be beyond it.
-        const { vitrine, ...timm } = json
-        const told = fromTimmConfig(timm, "c.json").config
+        const told = fromTimmConfig({ ...json, vitrine: undefined }, "c.json").config
         const fixed = config.positions === "sincos2d" ? { positions: "learned" as const } : {}
         expect(told).toEqual({ ...config, ...fixed, preLogits: null, layerNormEpsilon: 1e-6 })
         expect(beyondTimm(config)).toHaveLength(

@@ -15,7 +15,6 @@ const filled = (step: number, length: number): StoredTensor => ({
 const { run, checkpoint } = existsSync(join(path, "config.json"))
   ? await resumeRun(path)
   : { run: await createRun(path, { vitrine: {} }), checkpoint: null }
-process.stdout.write("ready\n")
 for (let step = (checkpoint?.step ?? 0) + 1; ; step++) {
   run.appendMetrics({ step, type: "step", loss: 1 / step })
   if (step % 3 !== 0) continue
@@ -27,4 +26,5 @@ for (let step = (checkpoint?.step ?? 0) + 1; ; step++) {
     trainingTensors: ["a", "b"].map((name) => [name, filled(step, 40_000)] as const),
     state: { step, seed: 1 },
   })
+  process.stdout.write("saved\n")
 }
