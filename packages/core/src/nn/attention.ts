@@ -32,7 +32,8 @@ export function selfAttention(scope: Scope, x: Tensor, { heads, weightDropout }:
 /** `softmax(q kᵀ / √headDim) v`, taken apart where somebody looks at the weights or drops some of them. */
 function attend(scope: Scope, q: Tensor, k: Tensor, v: Tensor, weightDropout: number): Tensor {
   const scale = 1 / Math.sqrt(fixed(q.shape, 3))
-  if (weightDropout === 0 && !scope.taps("scores", "weights")) return fused.attention(q, k, v, scale).context
+  const drops = scope.training && weightDropout > 0
+  if (!drops && !scope.taps("scores", "weights")) return fused.attention(q, k, v, scale).context
   const scores = scope.tap("scores", mul(matMul(q, k, { transposeB: true }), scale)) // [batch, heads, tokens, tokens]
   const weights = scope.tap("weights", fused.softmax(scores)) // [batch, heads, tokens, tokens], each row sums to 1
   return matMul(scope.dropout("weights", weights, weightDropout), v)

@@ -38,6 +38,8 @@ export interface Scope {
   tap(name: string, t: Tensor): Tensor
   /** Whether somebody asks for one of these, so that a fused op has to be taken apart. */
   taps(...names: readonly string[]): boolean
+  /** Whether dropout does anything. */
+  readonly training: boolean
   /** Inverted dropout; the identity without a key. `maskShape` broadcasts to `t` and is its shape by default. */
   dropout(name: string, t: Tensor, rate: number, maskShape?: Shape): Tensor
 }
@@ -75,6 +77,7 @@ export function rootScope(options: ScopeOptions = {}): Scope {
         if (wanted(full(name))) onTap(full(name), t)
         return t
       },
+      training: key !== undefined,
       taps: (...names) => names.some((name) => wanted(full(name))),
       dropout: (name, t, rate, maskShape = t.shape) =>
         key === undefined || rate === 0 ? t : mul(t, dropoutMask(key, full(name), maskShape, rate)),

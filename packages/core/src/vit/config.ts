@@ -108,13 +108,16 @@ const limits = {
 
 const maxTokens = 1 << 20
 
+/** A value as a message shows it: text in quotes, and NaN as NaN. */
+const told = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))
+
 function checkConfig(config: ViTConfig): void {
   const fail = (message: string): never => {
     throw new VitrineError("config", message)
   }
   const count = (field: string, value: unknown, least: number, most: number): void => {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
-      fail(`${field} must be an integer from ${least} to ${most}, got ${String(value)}`)
+      fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
   }
   for (const field of ["imageSize", "patchSize"] as const) {
     const pair = config[field]
@@ -147,9 +150,11 @@ function checkConfig(config: ViTConfig): void {
     oneOf("preLogits.activation", config.preLogits?.activation, ["tanh", "relu"])
   }
   for (const field of ["dropout", "attentionDropout", "stochasticDepth"] as const)
-    if (!(config[field] >= 0 && config[field] < 1)) fail(`${field} must be in [0, 1), got ${String(config[field])}`)
-  if (!(config.layerNormEpsilon > 0 && config.layerNormEpsilon < 1))
-    fail(`layerNormEpsilon must be in (0, 1), got ${String(config.layerNormEpsilon)}`)
+    if (!(typeof config[field] === "number" && config[field] >= 0 && config[field] < 1))
+      fail(`${field} must be a number in [0, 1), got ${told(config[field])}`)
+  const { layerNormEpsilon: epsilon } = config
+  if (!(typeof epsilon === "number" && epsilon > 0 && epsilon < 1))
+    fail(`layerNormEpsilon must be a number in (0, 1), got ${told(epsilon)}`)
 }
 
 /** Patches down and across: `[height / patchHeight, width / patchWidth]`. */

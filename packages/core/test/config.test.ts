@@ -1,0 +1,130 @@
+import { golden } from "@vitrine/golden"
+import { describe, expect, it } from "vitest"
+import {
+  parameterCount,
+  patchGrid,
+  tokenCount,
+  VitrineError,
+  type ViTConfig,
+  variant,
+  vitConfig,
+  vitParameters,
+} from "../src/index.ts"
+
+const count = (config: ViTConfig): number => parameterCount(vitParameters(config))
+
+describe("parameter counts are the published ones", () => {
+  for (const [name, thousand, many, preLogits] of [
+    ["Ti/16", 5717416, 9740115, 9777171],
+    ["S/16", 22050664, 30075219, 30223059],
+    ["B/16", 86567656, 102595923, 103186515],
+    ["B/32", 88224232, 104252499, 104843091],
+    ["L/16", 304326632, 325690707, 326740307],
+    ["L/32", 306535400, 0, 0],
+    ["H/14", 632045800, 658745683, 660385363],
+  ] as const)
+    it(name, () => {
+      expect(count(variant(name))).toBe(thousand)
+      if (many === 0) return
+      const config = variant(name, { classes: 21843 })
+      expect(count(config)).toBe(many)
+      expect(count({ ...config, preLogits: { dim: config.dim, activation: "tanh" } })).toBe(preLogits)
+    })
+
+  it("B/16 with global average pooling", () => {
+    expect(count(variant("B/16", { pool: "average" }))).toBe(86566120)
+  })
+  it("timm's test_vit", () => {
+    const fields = { imageSize: [160, 160], dim: 64, depth: 6, heads: 2, mlpDim: 192 } as const
+    expect(count(vitConfig(fields))).toBe(371240)
+  })
+  it("a fixed table is not learned, and neither is what is not there", () => {
+    const tiny = variant("Ti/16")
+    const table = tokenCount(tiny) * 192
+    expect(count(variant("Ti/16", { positions: "sincos2d" }))).toBe(count(tiny) - table)
+    expect(count(variant("Ti/16", { positions: "none" }))).toBe(count(tiny) - table)
+    expect(count(variant("Ti/16", { classes: 0 }))).toBe(count(tiny) - 193 * 1000)
+  })
+})
+
+describe("names and shapes are timm's", () => {
+  const models: readonly { name: string; variant: string; config: ViTConfig; parameters: number; shapes: object }[] =
+    golden("variants").json.variants
+  for (const { name, config, parameters, shapes, variant: known } of models)
+    it(`${name} (${config.pool})`, () => {
+      const ours = vitParameters(vitConfig(config))
+      const first = ours.filter((each) => !/^blocks\.([1-9]|\d\d)/.test(each.name))
+      expect(Object.fromEntries(first.map((each) => [each.name, each.shape]))).toEqual(shapes)
+      expect(parameterCount(ours)).toBe(parameters)
+      expect(variant(known, { pool: config.pool })).toEqual(config)
+    })
+})
+
+describe("variant", () => {
+  it("takes any patch size, and other fields", () => {
+    const config = variant("ViT-Ti/4", { imageSize: [32, 32], classes: 10 })
+    expect(patchGrid(config)).toEqual([8, 8])
+    expect(tokenCount(config)).toBe(65)
+    expect(config.dim).toBe(192)
+    expect(variant("B/16")).toEqual(vitConfig())
+  })
+  for (const name of ["", "B", "B16", "X/16", "B/0x10", "B/", "/16", "b/16", "B/16 ", "B/99999", "constructor/16"])
+    it(`does not know "${name}"`, () => {
+      expect(() => variant(name)).toThrow(
+        `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of Ti, S, B, L, H, g, G`,
+      )
+    })
+})
+
+describe("a configuration that describes no model", () => {
+  const broken: readonly (readonly [object, string])[] = [
+    [{ heads: 5 }, "heads must divide dim, but 5 heads do not divide a width of 768"],
+    [{ depth: 1e9 }, "depth must be an integer from 1 to 1024, got 1000000000"],
+    [{ depth: 0 }, "depth must be an integer from 1 to 1024, got 0"],
+    [{ dim: Number.NaN }, "dim must be an integer from 1 to 65536, got NaN"],
+    [{ dim: 1.5 }, "dim must be an integer from 1 to 65536, got 1.5"],
+    [{ dim: "768" }, 'dim must be an integer from 1 to 65536, got "768"'],
+    [{ mlpDim: Number.POSITIVE_INFINITY }, "mlpDim must be an integer from 1 to 1048576, got Infinity"],
+    [{ mlpDim: null }, "mlpDim must be an integer from 1 to 1048576, got null"],
+    [{ classes: -1 }, "classes must be an integer from 0 to 4194304, got -1"],
+    [{ channels: 0 }, "channels must be an integer from 1 to 1024, got 0"],
+    [{ imageSize: 224 }, "imageSize must be [height, width], got 224"],
+    [{ imageSize: [224] }, "imageSize must be [height, width], got [224]"],
+    [{ imageSize: null }, "imageSize must be [height, width], got null"],
+    [{ imageSize: [230, 224] }, "patches of 16×16 do not divide images of 230×224"],
+    [{ patchSize: [0, 16] }, "patchSize must be an integer from 1 to 16384, got 0"],
+    [
+      { imageSize: [16384, 16384], patchSize: [1, 1] },
+      "16384×16384 images in 1×1 patches make more than 1048576 tokens",
+    ],
+    [{ pool: "max" }, 'pool must be one of token, average, got "max"'],
+    [{ positions: "rope" }, 'positions must be one of learned, sincos2d, none, got "rope"'],
+    [{ activation: "swish" }, 'activation must be one of gelu, gelu_tanh, relu, got "swish"'],
+    [{ classToken: 1 }, "classToken must be one of true, false, got 1"],
+    [{ classToken: false }, 'pool "token" needs a class token, but classToken is false'],
+    [{ positions: "sincos2d", dim: 18, heads: 3 }, "sincos2d positions need a width divisible by 4, got 18"],
+    [{ preLogits: { dim: 0, activation: "tanh" } }, "preLogits.dim must be an integer from 1 to 65536, got 0"],
+    [{ preLogits: {} }, "preLogits.dim must be an integer from 1 to 65536, got undefined"],
+    [{ preLogits: undefined }, "preLogits.dim must be an integer from 1 to 65536, got undefined"],
+    [{ preLogits: { dim: 8, activation: "gelu" } }, 'preLogits.activation must be one of tanh, relu, got "gelu"'],
+    [{ dropout: 1 }, "dropout must be a number in [0, 1), got 1"],
+    [{ dropout: "0.1" }, 'dropout must be a number in [0, 1), got "0.1"'],
+    [{ attentionDropout: Number.NaN }, "attentionDropout must be a number in [0, 1), got NaN"],
+    [{ stochasticDepth: -0.1 }, "stochasticDepth must be a number in [0, 1), got -0.1"],
+    [{ layerNormEpsilon: 0 }, "layerNormEpsilon must be a number in (0, 1), got 0"],
+    [{ layerNormEpsilon: "1e-6" }, 'layerNormEpsilon must be a number in (0, 1), got "1e-6"'],
+  ]
+  for (const [fields, message] of broken)
+    it(message, () => {
+      const start = performance.now()
+      let error: unknown
+      try {
+        vitConfig(fields as Partial<ViTConfig>)
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(VitrineError.isInstance(error)).toBe(true)
+      expect(error).toMatchObject({ kind: "config", message })
+      expect(performance.now() - start).toBeLessThan(500)
+    })
+})
