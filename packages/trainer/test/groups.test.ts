@@ -1,0 +1,35 @@
+import { variant, vitParameters } from "@vitrine/core"
+import { groups } from "@vitrine/trainer"
+import { expect, test } from "vitest"
+
+const config = variant("Ti/16", { depth: 3 })
+const parameters = vitParameters(config)
+const plain = { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] } as const
+
+test("only matrices decay, unless all do", () => {
+  const found = groups(parameters, plain)
+  const decaying = found.filter(({ weightDecay }) => weightDecay > 0).flatMap((group) => group.parameters)
+  expect(decaying.every(({ name }) => name.endsWith("weight") && !name.includes("norm"))).toBe(true)
+  expect(decaying.map(({ name }) => name)).toContain("patch_embed.proj.weight")
+  expect(found.flatMap((group) => group.parameters)).toHaveLength(parameters.length)
+  expect(groups(parameters, { ...plain, decay: "all" })).toHaveLength(1)
+})
+
+test("what is frozen is in no group", () => {
+  const found = groups(parameters, { ...plain, freeze: ["blocks.0", "pos_embed"] }).flatMap((group) => group.parameters)
+  const names = found.map(({ name }) => name)
+  expect(names.some((name) => name.startsWith("blocks.0.") || name === "pos_embed")).toBe(false)
+  expect(names).toContain("blocks.1.attn.qkv.weight")
+})
+
+test("says what cannot be frozen", () => {
+  expect(() => groups(parameters, { ...plain, freeze: ["block.0"] })).toThrow('no parameter is named "block.0"')
+  const everything = [...new Set(parameters.map(({ name }) => name))]
+  expect(() => groups(parameters, { ...plain, freeze: everything })).toThrow("nothing is left to train")
+})
+
+test("computed position tables never learn", () => {
+  const fixed = vitParameters({ ...config, positions: "sincos2d" })
+  const names = groups(fixed, plain).flatMap((group) => group.parameters.map(({ name }) => name))
+  expect(names).not.toContain("pos_embed")
+})

@@ -1,0 +1,47 @@
+import { learningRate, type Schedule } from "@vitrine/trainer"
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+
+const cosine: Schedule = { decay: "cosine", warmup: 10, final: 0 }
+
+describe("learningRate", () => {
+  test("rises linearly to the base rate, then falls by a cosine", () => {
+    expect(learningRate(1, cosine, 0, 110)).toBeCloseTo(0.1)
+    expect(learningRate(1, cosine, 9, 110)).toBeCloseTo(1)
+    expect(learningRate(1, cosine, 60, 110)).toBeCloseTo(0.5)
+    expect(learningRate(1, cosine, 110, 110)).toBeCloseTo(0)
+  })
+
+  test("a fractional warm-up is a share of the run", () => {
+    expect(learningRate(1, { ...cosine, warmup: 0.1 }, 4, 100)).toBeCloseTo(0.5)
+  })
+
+  test("linear ends at its final share, constant stays, rsqrt falls with the root of the step", () => {
+    expect(learningRate(2, { decay: "linear", warmup: 0, final: 0.25 }, 100, 100)).toBeCloseTo(0.5)
+    expect(learningRate(2, { decay: "constant", warmup: 0, final: 0 }, 99, 100)).toBe(2)
+    expect(learningRate(1, { decay: "rsqrt", warmup: 100, final: 0 }, 399, 1000)).toBeCloseTo(0.5)
+  })
+
+  test("never leaves [0, base] and never rises after the warm-up", () => {
+    const schedules = fc.record({
+      decay: fc.constantFrom("cosine", "linear", "constant", "rsqrt"),
+      warmup: fc.integer({ min: 0, max: 50 }),
+      final: fc.double({ min: 0, max: 1, noNaN: true }),
+    })
+    fc.assert(
+      fc.property(schedules, fc.integer({ min: 51, max: 300 }), (schedule, steps) => {
+        let last = Number.POSITIVE_INFINITY
+        for (let step = 0; step < steps; step++) {
+          const rate = learningRate(0.1, schedule as Schedule, step, steps)
+          expect(rate).toBeGreaterThanOrEqual(0)
+          expect(rate).toBeLessThanOrEqual(0.1 + 1e-12)
+          if (step >= schedule.warmup) {
+            expect(rate).toBeLessThanOrEqual(last + 1e-12)
+            last = rate
+          }
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+})

@@ -1,0 +1,219 @@
+import { referenceBackend } from "@vitrine/backend-reference"
+import { type Backend, fold, keyFromSeed, stream, vitConfig } from "@vitrine/core"
+import type { Batch } from "@vitrine/data"
+import {
+  type RunStore,
+  type SavedRun,
+  type TrainEvent,
+  type TrainInputs,
+  train,
+  trainingOptions,
+} from "@vitrine/trainer"
+import { describe, expect, test } from "vitest"
+
+const config = vitConfig({
+  imageSize: [8, 8],
+  patchSize: [4, 4],
+  channels: 1,
+  dim: 8,
+  depth: 2,
+  heads: 2,
+  mlpDim: 16,
+  classes: 3,
+  dropout: 0.1,
+  stochasticDepth: 0.2,
+})
+
+function makeBatch(index: number, size = 4): Batch {
+  const random = stream(fold(keyFromSeed(7), index))
+  const labels = Int32Array.from({ length: size }, () => random.integer(3))
+  const targets = new Float32Array(size * 3)
+  labels.forEach((label, row) => {
+    targets[row * 3 + label] = 1
+  })
+  const images = Float32Array.from(
+    { length: size * 64 },
+    (_, i) => random.normal() + (labels[Math.floor(i / 64)] as number),
+  )
+  return { images, labels, targets, weights: new Float32Array(size).fill(1), size, epoch: 0, index }
+}
+
+function source(
+  consumed: number,
+  make: (index: number) => Batch = makeBatch,
+): Awaited<ReturnType<TrainInputs["batches"]>> {
+  async function* all(): AsyncGenerator<Batch> {
+    for (let i = consumed; ; i++) yield make(i)
+  }
+  return { batchesPerEpoch: 5, waitedMs: 0, close: async () => {}, [Symbol.asyncIterator]: all }
+}
+
+/** Keeps checkpoints in memory as they would be read back from a file. */
+function memory(): RunStore & { saved: Map<number, SavedRun>; metrics: { step: number }[] } {
+  const saved = new Map<number, SavedRun>()
+  const metrics: { step: number }[] = []
+  return {
+    saved,
+    metrics,
+    appendMetrics: (event) => void metrics.push(event),
+    saveCheckpoint: async ({ step, tensors, trainingTensors }) => {
+      saved.set(step, {
+        step,
+        path: `step-${step}`,
+        tensors: new Map(tensors),
+        trainingTensors: new Map(trainingTensors),
+      })
+      return { path: `step-${step}` }
+    },
+  }
+}
+
+const inputs = (fields: Partial<TrainInputs> = {}): TrainInputs => ({
+  backend: referenceBackend(),
+  config,
+  options: trainingOptions({ steps: 8, learningRate: 0.01, ema: 0.9 }),
+  batches: async (consumed) => source(consumed),
+  ...fields,
+})
+
+async function all(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const found: TrainEvent[] = []
+  for await (const event of events) found.push(event)
+  return found
+}
+
+const bytes = (run: SavedRun | undefined): unknown =>
+  [...(run?.tensors ?? []), ...(run?.trainingTensors ?? [])].map(([name, { data }]) => [name, data])
+
+describe("train", () => {
+  test("an interrupted run ends where an uninterrupted one does, to the bit", async () => {
+    const whole = memory()
+    await all(train(inputs({ store: whole, checkpointEvery: 3 })))
+    const parts = memory()
+    const stop = new AbortController()
+    for await (const event of train(inputs({ store: parts, signal: stop.signal })))
+      if (event.type === "step" && event.step === 5) stop.abort()
+    expect([...parts.saved.keys()]).toEqual([5])
+    await all(train(inputs({ store: parts, resume: parts.saved.get(5) })))
+    expect(bytes(parts.saved.get(8))).toEqual(bytes(whole.saved.get(8)))
+    expect(parts.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  test("tells what happens, in order", async () => {
+    const evaluation = async (): Promise<Batch[]> => [makeBatch(100), makeBatch(101)]
+    const withPass = {
+      evaluation: async function () {
+        const batches = await evaluation()
+        return {
+          async *[Symbol.asyncIterator]() {
+            yield* batches
+          },
+        }
+      },
+    }
+    const events = await all(train(inputs({ ...withPass, evaluateEvery: 4, store: memory(), checkpointEvery: 4 })))
+    const told = events.filter(({ type }) => type !== "step").map(({ type, step }) => `${type} ${step}`)
+    expect(told).toEqual(["start 0", "evaluation 4", "checkpoint 4", "evaluation 8", "checkpoint 8", "end 8"])
+    const last = events.at(-1)
+    expect(last).toMatchObject({ finished: true })
+    const found = events.find(({ type }) => type === "evaluation")
+    expect(found).toMatchObject({ examples: 8 })
+  })
+
+  test("micro-batches add up to the batch that they make", async () => {
+    const still = vitConfig({ ...config, dropout: 0, stochasticDepth: 0 })
+    const joined = (index: number): Batch => {
+      const [a, b] = [makeBatch(2 * index), makeBatch(2 * index + 1, 4)]
+      const cat = (x: Float32Array, y: Float32Array): Float32Array => Float32Array.from([...x, ...y])
+      return {
+        ...a,
+        images: cat(a.images, b.images),
+        targets: cat(a.targets, b.targets),
+        weights: cat(a.weights, b.weights),
+        labels: Int32Array.from([...a.labels, ...b.labels]),
+        size: 8,
+      }
+    }
+    const losses = async (fields: Partial<TrainInputs>): Promise<number[]> =>
+      (await all(train(inputs({ config: still, ...fields })))).flatMap((event) =>
+        event.type === "step" ? [event.loss] : [],
+      )
+    const micro = await losses({ options: trainingOptions({ steps: 4, accumulate: 2, learningRate: 0.01 }) })
+    const whole = await losses({
+      options: trainingOptions({ steps: 4, learningRate: 0.01 }),
+      batches: async (consumed) => source(consumed, joined),
+    })
+    micro.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(whole[i] as number, 6)
+    })
+  })
+
+  test("rows of weight 0 change nothing", async () => {
+    const still = vitConfig({ ...config, dropout: 0, stochasticDepth: 0 })
+    const padded = (index: number): Batch => {
+      const batch = makeBatch(index)
+      return { ...batch, weights: Float32Array.of(1, 1, 0, 0) }
+    }
+    const cut = (index: number): Batch => {
+      const { images, labels, targets, ...rest } = makeBatch(index)
+      const two = { images: images.slice(0, 128), labels: labels.slice(0, 2), targets: targets.slice(0, 6) }
+      return { ...rest, ...two, weights: Float32Array.of(1, 1), size: 2 }
+    }
+    const run = (make: (index: number) => Batch): Promise<TrainEvent[]> =>
+      all(train(inputs({ config: still, batches: async (consumed) => source(consumed, make) })))
+    const losses = (events: TrainEvent[]): number[] =>
+      events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
+    const [a, b] = [losses(await run(padded)), losses(await run(cut))]
+    a.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(b[i] as number, 6)
+    })
+  })
+
+  test("a loss that is not finite ends the run by name and leaves the last checkpoint", async () => {
+    const store = memory()
+    const poisoned = (index: number): Batch => {
+      const batch = makeBatch(index)
+      if (index === 5) batch.images.fill(Number.NaN)
+      return batch
+    }
+    const running = all(
+      train(inputs({ store, checkpointEvery: 2, batches: async (consumed) => source(consumed, poisoned) })),
+    )
+    await expect(running).rejects.toThrow(/^step 6: the loss is NaN/)
+    expect([...store.saved.keys()]).toEqual([2, 4])
+  })
+
+  test("a checkpoint of another recipe is refused with what is missing", async () => {
+    const store = memory()
+    await all(train(inputs({ store, options: trainingOptions({ steps: 2 }) })))
+    const resume = store.saved.get(2)
+    const other = trainingOptions({ steps: 4, ema: 0.5 })
+    await expect(all(train(inputs({ resume, options: other })))).rejects.toThrow('has no "ema:')
+  })
+
+  test("everything that was made on the backend is released, also when the consumer leaves early", async () => {
+    const real = referenceBackend()
+    let live = 0
+    const counting: Backend = {
+      ...real,
+      compile: async (...given) => {
+        const program = await real.compile(...given)
+        live++
+        return { ...program, dispose: async () => void live-- }
+      },
+      createState: async (...given) => {
+        const state = await real.createState(...given)
+        live++
+        const { dispose } = state
+        return Object.assign(state, {
+          dispose: async () => {
+            live--
+            await dispose()
+          },
+        })
+      },
+    }
+    for await (const event of train(inputs({ backend: counting }))) if (event.type === "step" && event.step === 2) break
+    expect(live).toBe(0)
+  })
+})
