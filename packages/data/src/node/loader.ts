@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads"
 import { VitrineError } from "@vitrine/core"
-import type { Batch, BatchJob, BatchPlan } from "../batch.ts"
+import type { Batch, BatchJob } from "../batch.ts"
 import type { Dataset, DatasetSource } from "../dataset.ts"
 import { type Loader, type LoaderOptions, loaderOf, localMaker, type Maker, planOf } from "../loader.ts"
+import { cached, pixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import type { Answer, Question, WorkerInput } from "./worker.ts"
 
@@ -31,8 +32,13 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
   }
   try {
     const plan = await planOf(dataset, options)
-    const local = workers === 0 || dataset.source === undefined || import.meta.url.endsWith(".ts")
-    const maker = local ? localMaker(dataset, plan, close) : workerPool(dataset.source, plan, workers, close)
+    const { source } = dataset
+    const decodes = source?.kind === "files" || source?.kind === "packed"
+    const cache = decodes ? pixelCache(dataset, await dataset.read(0)) : undefined
+    const maker =
+      workers === 0 || source === undefined || import.meta.url.endsWith(".ts")
+        ? localMaker(cache === undefined ? dataset : cached(dataset, cache), plan, close)
+        : workerPool({ source, plan, cache }, workers, close)
     return loaderOf(dataset, options, plan, maker)
   } catch (error) {
     await close()
@@ -41,8 +47,8 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
 }
 
 /** Worker threads that make batches; each job goes to the one with the fewest. */
-function workerPool(source: DatasetSource, plan: BatchPlan, size: number, close: () => Promise<void>): Maker {
-  const threads = Array.from({ length: size }, () => thread(source, plan))
+function workerPool(input: WorkerInput, size: number, close: () => Promise<void>): Maker {
+  const threads = Array.from({ length: size }, () => thread(input))
   return {
     make(job) {
       let least = threads[0] as Thread
@@ -64,9 +70,10 @@ interface Thread {
   close(): Promise<void>
 }
 
-function thread(source: DatasetSource, plan: BatchPlan): Thread {
-  const workerData: WorkerInput = { source, plan }
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData })
+function thread(workerData: WorkerInput): Thread {
+  // Node refuses this flag of `node --input-type=module -e …` for workers, though they inherit it.
+  const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"))
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, execArgv })
   const waiting = new Map<number, { resolve(batch: Batch): void; reject(error: unknown): void }>()
   let jobs = 0
   let failure: VitrineError | undefined

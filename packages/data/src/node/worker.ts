@@ -2,12 +2,14 @@ import { parentPort, workerData } from "node:worker_threads"
 import { type ErrorKind, VitrineError } from "@vitrine/core"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker } from "../batch.ts"
 import type { DatasetSource } from "../dataset.ts"
+import { cached, type PixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 
 /** What a worker is started with. */
 export interface WorkerInput {
   readonly source: DatasetSource
   readonly plan: BatchPlan
+  readonly cache: PixelCache | undefined
 }
 
 export interface Question {
@@ -19,8 +21,10 @@ export type Answer =
   | { readonly id: number; readonly batch: Batch }
   | { readonly id: number; readonly error: { readonly kind: ErrorKind; readonly message: string } }
 
-const { source, plan } = workerData as WorkerInput
-const maker = openDataset(source).then((dataset) => batchMaker(dataset, plan))
+const { source, plan, cache } = workerData as WorkerInput
+const maker = openDataset(source).then((dataset) =>
+  batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan),
+)
 maker.catch(() => {}) // Each question reports it.
 
 let last: Promise<void> = Promise.resolve()

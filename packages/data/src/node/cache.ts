@@ -1,0 +1,40 @@
+import type { Dataset } from "../dataset.ts"
+import type { Image } from "../image.ts"
+
+/** Decoded images that threads share: decoding a small file takes far longer than copying its pixels. */
+export interface PixelCache {
+  readonly height: number
+  readonly width: number
+  /** [length, height, width, 3]. */
+  readonly pixels: Uint8Array
+  /** 1 where an image is there, [length]. */
+  readonly filled: Uint8Array
+}
+
+const mostBytes = 2 ** 28
+
+/** An empty cache for the images of a data set that are as large as `first`; undefined if they take over 256 MiB. */
+export function pixelCache(dataset: Dataset, { height, width }: Image): PixelCache | undefined {
+  const bytes = dataset.length * height * width * 3
+  if (bytes > mostBytes) return undefined
+  const shared = (length: number): Uint8Array => new Uint8Array(new SharedArrayBuffer(length))
+  return { height, width, pixels: shared(bytes), filled: shared(dataset.length) }
+}
+
+/** The same data set; an image of the cache's size is decoded once. */
+export function cached(dataset: Dataset, { height, width, pixels, filled }: PixelCache): Dataset {
+  const size = height * width * 3
+  return {
+    ...dataset,
+    async read(index) {
+      const stored = pixels.subarray(index * size, (index + 1) * size)
+      if (Atomics.load(filled, index) === 1) return { height, width, channels: 3, data: stored }
+      const image = await dataset.read(index)
+      if (image.height === height && image.width === width && image.channels === 3) {
+        stored.set(image.data)
+        Atomics.store(filled, index, 1)
+      }
+      return image
+    },
+  }
+}

@@ -1,0 +1,194 @@
+import { execFile } from "node:child_process"
+import { createHash } from "node:crypto"
+import { promisify } from "node:util"
+import { beforeAll, describe, expect, test } from "vitest"
+import {
+  type Batch,
+  createLoader,
+  flip,
+  type LoaderOptions,
+  normalize,
+  padCrop,
+  pixels,
+  resize,
+  shapes,
+  type Transform,
+} from "../src/index.ts"
+
+const transforms: Transform[] = [padCrop(2), flip(), normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25])]
+const dataset = shapes({ split: "train", size: 50 })
+const base: LoaderOptions = {
+  transforms,
+  batchSize: 8,
+  seed: 3,
+  shuffle: true,
+  mix: { mixup: 0.4, cutmix: 1 },
+  smoothing: 0.1,
+}
+
+async function collect(options: LoaderOptions, most = Number.POSITIVE_INFINITY): Promise<Batch[]> {
+  const batches: Batch[] = []
+  for await (const batch of await createLoader({ dataset, ...options })) {
+    batches.push(batch)
+    if (batches.length >= most) break
+  }
+  return batches
+}
+
+test("every example once an epoch, in another order each epoch", async () => {
+  const numbered = pixels({
+    name: "numbers",
+    classes: ["any"],
+    height: 1,
+    width: 1,
+    channels: 1,
+    pixels: Uint8Array.from({ length: 50 }, (_, i) => i),
+    labels: new Int32Array(50),
+  })
+  const orders: number[][] = [[], []]
+  for await (const { images, weights, epoch } of await createLoader({
+    dataset: numbered,
+    batchSize: 8,
+    shuffle: true,
+    epochs: 2,
+  }))
+    images.forEach((x, i) => {
+      if (weights[i] === 1) orders[epoch]?.push(Math.round(x * 255))
+    })
+  const all = Array.from({ length: 50 }, (_, i) => i)
+  for (const order of orders) expect(order.toSorted((a, b) => a - b)).toEqual(all)
+  expect(orders[0]).not.toEqual(orders[1])
+  expect(orders[0]).not.toEqual(all)
+})
+
+test("a short last batch is padded with rows of weight 0, or dropped", async () => {
+  const padded = await collect({ batchSize: 8, epochs: 1 })
+  expect(padded.length).toBe(7)
+  const last = padded.at(-1) as Batch
+  expect([...last.weights]).toEqual([1, 1, 0, 0, 0, 0, 0, 0])
+  expect(last.size).toBe(8)
+  expect(last.images.subarray(2 * 3072).every((x) => x === 0)).toBe(true)
+  expect(last.targets.subarray(20).every((x) => x === 0)).toBe(true)
+  expect((await collect({ batchSize: 8, epochs: 1, dropLast: true })).length).toBe(6)
+})
+
+test("targets are one-hot after smoothing, and sum to 1 after mixing", async () => {
+  const [plain] = (await collect({ batchSize: 4, smoothing: 0.1 }, 1)) as [Batch]
+  const row = plain.targets.subarray(0, 10)
+  row.forEach((x, k) => {
+    expect(x).toBeCloseTo(k === plain.labels[0] ? 0.91 : 0.01, 6)
+  })
+  const [mixed] = (await collect(base, 1)) as [Batch]
+  for (let i = 0; i < 8; i++)
+    expect(mixed.targets.subarray(i * 10, i * 10 + 10).reduce((sum, x) => sum + x, 0)).toBeCloseTo(1, 5)
+})
+
+test("the seed decides everything", async () => {
+  expect(await collect(base, 10)).toEqual(await collect(base, 10))
+  expect(await collect({ ...base, seed: 4 }, 1)).not.toEqual(await collect(base, 1))
+})
+
+test("starting in the middle gives the batches that would have followed", async () => {
+  const whole = await collect({ ...base, epochs: 3 })
+  expect(whole.length).toBe(21)
+  for (const at of [0, 3, 7, 12, 20]) {
+    const start = { epoch: Math.floor(at / 7), batch: at % 7 }
+    expect(await collect({ ...base, epochs: 3, start })).toEqual(whole.slice(at))
+  }
+  expect(await collect({ ...base, epochs: 3, start: { epoch: 0, batch: 7 } })).toEqual(whole.slice(7))
+})
+
+test("shape, counts and the time waited", async () => {
+  const loader = await createLoader({ dataset, batchSize: 8, transforms: [resize(16)], epochs: 1 })
+  expect(loader).toMatchObject({ shape: [16, 16, 3], batchesPerEpoch: 7, examples: 50 })
+  for await (const _ of loader);
+  expect(loader.waitedMs).toBeGreaterThan(0)
+  await loader.close()
+})
+
+describe("refuses", () => {
+  test.each<[string, Partial<LoaderOptions>, RegExp]>([
+    ["batch sizes", { batchSize: 0 }, /batchSize must be a positive integer/],
+    ["no batch at all", { batchSize: 64, dropLast: true }, /50 examples, no batch of 64/],
+    ["starts outside", { batchSize: 8, start: { epoch: 0, batch: 8 } }, /start must be within 7 batches/],
+    ["mixing", { batchSize: 8, mix: { mixup: -1 } }, /mix.mixup must be in/],
+    ["smoothing", { batchSize: 8, smoothing: 2 }, /smoothing must be in/],
+    ["giant batches", { batchSize: 2 ** 20 }, /takes over 4 GiB/],
+  ])("%s", async (_, options, fault) => {
+    await expect(createLoader({ dataset, ...base, ...options })).rejects.toThrow(fault)
+  })
+  test("images of two sizes", async () => {
+    const read = dataset.read
+    const odd = {
+      ...dataset,
+      read: async (i: number) =>
+        i === 9 ? { width: 2, height: 2, channels: 3 as const, data: new Uint8Array(12) } : read(i),
+    }
+    const loader = await createLoader({ dataset: odd, batchSize: 8, epochs: 1 })
+    const iterate = async (): Promise<void> => {
+      for await (const _ of loader);
+    }
+    await expect(iterate()).rejects.toThrow(
+      /shapes train, image 9: is 2×2×3 after the transforms, the first image is 32×32×3/,
+    )
+  })
+})
+
+describe("worker threads, in the built package", () => {
+  const run = promisify(execFile)
+  const root = new URL("..", import.meta.url).pathname
+  const node = async (code: string): Promise<string> => {
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code], { cwd: root })
+    return stdout.trim()
+  }
+  beforeAll(async () => {
+    await run(`${root}/node_modules/.bin/tsc`, ["-b"], { cwd: root })
+  })
+
+  const hashing = (source: string, options: object): string => `
+    import { createHash } from "node:crypto"
+    import { createLoader } from "@vitrine/data/node"
+    const loader = await createLoader({ source: ${source}, ...${JSON.stringify(options)} })
+    const hash = createHash("sha256")
+    for await (const { images, labels, targets, weights } of loader)
+      for (const part of [images, labels, targets, weights]) hash.update(new Uint8Array(part.buffer))
+    console.log(hash.digest("hex"))`
+
+  test("the number of workers changes nothing", async () => {
+    const hash = createHash("sha256")
+    for (const { images, labels, targets, weights } of await collect({ ...base, epochs: 2 }))
+      for (const part of [images, labels, targets, weights]) hash.update(new Uint8Array(part.buffer))
+    const expected = hash.digest("hex")
+    const source = JSON.stringify(dataset.source)
+    for (const workers of [0, 1, 3])
+      expect(await node(hashing(source, { ...base, epochs: 2, workers })), `${workers} workers`).toBe(expected)
+  })
+
+  test("files are decoded the same, cached or not", async () => {
+    const source = `{ kind: "files", name: "golden", classes: ["a", "b"], skipped: 0, labels: Int32Array.of(0, 1, 0),
+      paths: ["420.jpg", "rgb.png", "profile.jpg"].map((name) => "test/golden/files/" + name) }`
+    const options = { ...base, batchSize: 2, epochs: 3 }
+    const hashes = await Promise.all([0, 1, 2].map((workers) => node(hashing(source, { ...options, workers }))))
+    expect(new Set(hashes).size).toBe(1)
+  })
+
+  test("an error in a worker reaches the consumer, and the process ends", async () => {
+    const code = `
+      import { createLoader } from "@vitrine/data/node"
+      const paths = ["test/golden/files/rgb.png", "test/golden/generate.py"]
+      const source = { kind: "files", name: "bad", classes: ["a"], paths, labels: new Int32Array(2), skipped: 0 }
+      const loader = await createLoader({ source, batchSize: 1, workers: 2 })
+      let count = 0
+      try { for await (const _ of loader) count++ } catch (error) { console.log(count, error.name, error.message) }`
+    expect(await node(code)).toBe("1 VitrineError test/golden/generate.py: is not a JPEG, PNG, WebP or GIF image")
+  })
+
+  test("an abandoned loader does not keep the process alive", async () => {
+    const code = `
+      import { createLoader } from "@vitrine/data/node"
+      const loader = await createLoader({ source: ${JSON.stringify(dataset.source)}, batchSize: 8, workers: 2 })
+      const first = await loader[Symbol.asyncIterator]().next()
+      console.log(first.value.size)`
+    expect(await node(code)).toBe("8")
+  })
+})

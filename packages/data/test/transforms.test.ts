@@ -1,0 +1,207 @@
+import { fold, keyFromSeed, stream, type Stream } from "@vitrine/core"
+import { describe, expect, test } from "vitest"
+import {
+  applyTransforms,
+  centerCrop,
+  checkTransforms,
+  evaluation,
+  flip,
+  grayscale,
+  type Image,
+  mixBatch,
+  normalize,
+  padCrop,
+  randAugment,
+  randomErasing,
+  randomResizedCrop,
+  resize,
+  toRgb,
+  type Transform,
+} from "../src/index.ts"
+import { centerWindow, randomWindow, resizedSize, roundHalfEven } from "../src/transforms/geometry.ts"
+
+const image = (width: number, height: number, channels: 1 | 3 | 4 = 3): Image => ({
+  width,
+  height,
+  channels,
+  data: Uint8Array.from({ length: width * height * channels }, (_, i) => (i * 37 + (i >> 4)) & 255),
+})
+const key = keyFromSeed(5)
+const nth = (i: number): ReturnType<typeof fold> => fold(key, i)
+
+describe("sizes and places", () => {
+  // As torchvision's Resize and CenterCrop compute them.
+  test.each([
+    [375, 500, 256, [256, 341]],
+    [500, 375, 256, [341, 256]],
+    [333, 500, 248, [248, 372]],
+    [7, 1000, 5, [5, 714]],
+    [64, 64, 64, [64, 64]],
+  ] as const)("%i×%i to shortest side %i", (height, width, size, expected) => {
+    expect(resizedSize(height, width, size)).toEqual(expected)
+  })
+  test.each([
+    [256, 341, 224, { y: 16, x: 58 }],
+    [227, 225, 224, { y: 2, x: 0 }],
+    [100, 229, 224, { y: -62, x: 2 }],
+    [101, 99, 224, { y: -61, x: -62 }],
+  ] as const)("%i×%i, centre %i", (height, width, size, expected) => {
+    expect(centerWindow(height, width, [size, size])).toMatchObject(expected)
+  })
+  test("halves are rounded to even", () => {
+    expect([0.5, 1.5, 2.5, -0.5, 2.4, 2.6].map(roundHalfEven)).toEqual([0, 2, 2, 0, 2, 3])
+  })
+  test("evaluation follows timm", () => {
+    expect(evaluation(224)[0]).toEqual(resize(248))
+    expect(evaluation(384, { cropPct: 1 })[0]).toEqual(resize(384))
+  })
+  test("random crops stay inside, and fall back to the centre", () => {
+    const step = randomResizedCrop(24) as Extract<Transform, { op: "randomResizedCrop" }>
+    const areas: number[] = []
+    for (let i = 0; i < 500; i++) {
+      const { x, y, width, height } = randomWindow(60, 90, step, stream(nth(i)))
+      expect(x >= 0 && y >= 0 && x + width <= 90 && y + height <= 60).toBe(true)
+      areas.push((width * height) / 5400)
+    }
+    expect(Math.min(...areas)).toBeGreaterThan(0.06)
+    expect(Math.max(...areas)).toBeGreaterThan(0.8)
+    expect(randomWindow(10, 1000, step, stream(key))).toEqual({ x: 493, y: 0, width: 13, height: 10 })
+  })
+})
+
+describe("transforms", () => {
+  test("normalize computes in float32, as torchvision", () => {
+    const { data, shape } = applyTransforms(image(2, 2), [normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
+    const { fround } = Math
+    expect(shape).toEqual([2, 2, 3])
+    expect(data[1]).toBe(fround(fround(fround(37 / 255) - fround(0.456)) / fround(0.224)))
+    expect(applyTransforms(image(2, 2), []).data[1]).toBe(fround(37 / 255))
+  })
+
+  test("resize and centerCrop together are what they are apart", () => {
+    const source = image(50, 37)
+    const together = applyTransforms(source, [resize(24), centerCrop(20)])
+    const first = applyTransforms(source, [resize(24)])
+    const bytes = { width: 32, height: 24, channels: 3 as const, data: first.data.map((x) => Math.round(x * 255)) }
+    expect(first.shape).toEqual([24, 32, 3])
+    const apart = applyTransforms({ ...bytes, data: Uint8Array.from(bytes.data) }, [centerCrop(20)])
+    expect(together).toEqual(apart)
+  })
+
+  test("flip mirrors half of the images", () => {
+    const source = image(5, 3)
+    const mirrored = applyTransforms(source, [flip(1)]).data
+    for (let y = 0; y < 3; y++)
+      for (let x = 0; x < 5; x++)
+        for (let c = 0; c < 3; c++)
+          expect(mirrored[(y * 5 + x) * 3 + c]).toBe(
+            Math.fround((source.data[(y * 5 + 4 - x) * 3 + c] as number) / 255),
+          )
+    const plain = applyTransforms(source, []).data
+    const count = Array.from({ length: 400 }, (_, i) => applyTransforms(source, [flip()], nth(i)).data).filter(
+      (data) => data[0] !== plain[0],
+    ).length
+    expect(count).toBeGreaterThan(150)
+    expect(count).toBeLessThan(250)
+  })
+
+  test("padCrop moves by each offset, zeros come in", () => {
+    const source: Image = { width: 3, height: 3, channels: 1, data: new Uint8Array(9).fill(255) }
+    const sums = new Set(
+      Array.from({ length: 300 }, (_, i) => applyTransforms(source, [padCrop(1)], nth(i)).data.join("")),
+    )
+    expect(sums.size).toBe(9)
+    expect(sums).toContain("000011011")
+  })
+
+  test("randomErasing sets one rectangle to 0 after normalize", () => {
+    const source: Image = { width: 40, height: 40, channels: 1, data: new Uint8Array(1600).fill(255) }
+    for (let i = 0; i < 50; i++) {
+      const { data } = applyTransforms(source, [normalize(0.5, 0.5), randomErasing(1)], nth(i))
+      const zeros = data.filter((x) => x === 0).length
+      expect(zeros).toBeGreaterThan(20)
+      expect(zeros).toBeLessThan(600)
+      expect(data.every((x) => x === 0 || x === 1)).toBe(true)
+    }
+    expect(applyTransforms(source, [normalize(0.5, 0.5), randomErasing(0)], key).data).not.toContain(0)
+  })
+
+  test("randAugment keeps the size, depends on the key alone, and changes most images", () => {
+    const source = image(20, 16)
+    const plain = applyTransforms(source, []).data
+    let changed = 0
+    for (let i = 0; i < 100; i++) {
+      const once = applyTransforms(source, [randAugment(2, 9)], nth(i))
+      expect(once.shape).toEqual([16, 20, 3])
+      expect(applyTransforms(source, [randAugment(2, 9)], nth(i))).toEqual(once)
+      if (once.data.some((x, at) => x !== plain[at])) changed++
+    }
+    expect(changed).toBeGreaterThan(55)
+    expect(changed).toBeLessThan(95)
+  })
+
+  test("channels", () => {
+    const white: Image = { width: 1, height: 1, channels: 3, data: Uint8Array.of(255, 255, 255) }
+    expect([...applyTransforms(white, [grayscale()]).data]).toEqual([1])
+    expect(applyTransforms(image(2, 2, 1), [toRgb()]).shape).toEqual([2, 2, 3])
+    expect(applyTransforms(image(2, 2, 4), [toRgb()]).shape).toEqual([2, 2, 3])
+    expect(() => applyTransforms(image(2, 2, 4), [])).toThrow(/add toRgb/)
+    expect(() => applyTransforms(image(2, 2, 1), [normalize([0, 0, 0], [1, 1, 1])])).toThrow(/3 means, the image 1/)
+  })
+
+  test.each<[string, unknown[], RegExp]>([
+    ["unknown", [{ op: "blur" }], /transform 0: there is no operation "blur"/],
+    ["size", [resize(0)], /transform 0 \(resize\): size/],
+    ["filter", [resize(8, { interpolation: "cubic" as never })], /interpolation must be one of/],
+    ["std", [normalize(0, 0)], /std must not be 0/],
+    ["means", [normalize([1, 2], [1, 2])], /1 or 3 numbers/],
+    ["order", [normalize(0, 1), flip()], /transform 1 \(flip\): must come before normalize/],
+    ["erasing", [randomErasing()], /must come after normalize/],
+    ["probability", [flip(2)], /p must be in/],
+    ["magnitude", [randAugment(2, Number.NaN)], /magnitude/],
+  ])("refuses %s", (_, transforms, fault) => {
+    expect(() => checkTransforms(transforms as Transform[])).toThrow(fault)
+  })
+})
+
+describe("mixing a batch", () => {
+  const rows = (n: number, size: number): Float32Array =>
+    Float32Array.from({ length: n * size }, (_, i) => Math.floor(i / size))
+  const oneHot = (n: number): Float32Array =>
+    Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
+  const from = (i: number): Stream => stream(nth(i))
+
+  test("mixup blends row i with row n − 1 − i", () => {
+    const images = rows(4, 6)
+    const targets = oneHot(4)
+    const lambda = mixBatch(images, targets, [4, 2, 3, 1], { mixup: 0.8 }, from(1))
+    expect(lambda).toBeGreaterThan(0)
+    expect(lambda).toBeLessThan(1)
+    expect(images[0]).toBeCloseTo(3 * (1 - lambda), 5)
+    expect(images[23]).toBeCloseTo(3 * lambda, 5)
+    expect([...targets.subarray(0, 4)]).toEqual([Math.fround(lambda), 0, 0, Math.fround(1 - lambda)])
+  })
+
+  test("CutMix pastes a rectangle, and λ is its true share", () => {
+    for (let i = 0; i < 30; i++) {
+      const images = rows(3, 64)
+      const targets = oneHot(3)
+      const lambda = mixBatch(images, targets, [3, 8, 8, 1], { cutmix: 1 }, from(i))
+      const pasted = images.subarray(0, 64).filter((x) => x === 2).length
+      expect(lambda).toBeCloseTo(1 - pasted / 64, 6)
+      expect(images.subarray(128).filter((x) => x === 0).length).toBe(pasted)
+      expect(images.subarray(64, 128).every((x) => x === 1)).toBe(true)
+      expect(targets[4]).toBe(1)
+    }
+  })
+
+  test("λ of mixup has the mean and variance of Beta(α, α)", () => {
+    const lambdas = Array.from({ length: 4000 }, (_, i) =>
+      mixBatch(rows(2, 1), oneHot(2), [2, 1, 1, 1], { mixup: 0.4 }, from(i)),
+    )
+    const mean = lambdas.reduce((sum, x) => sum + x, 0) / 4000
+    const variance = lambdas.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 4000
+    expect(mean).toBeCloseTo(0.5, 1)
+    expect(variance).toBeCloseTo(1 / (4 * (2 * 0.4 + 1)), 2)
+  })
+})
