@@ -56,16 +56,24 @@ export function conformance(
   })
 }
 
-async function verifyCase(backend: () => Backend, variants: Case, tolerance: Tolerance): Promise<void> {
+/** @throws Error with a line for every variant that differs from the reference. */
+export async function verifyCase(backend: () => Backend, variants: Case, tolerance: Tolerance): Promise<void> {
   const verify = (build: Build): Promise<void> => verifyBuild(backend(), build, tolerance)
   const faults: string[] = []
   for (const [what, variant] of Object.entries(variants))
     try {
       await (typeof variant === "function" ? verify(variant) : variant.check(verify))
     } catch (error) {
-      faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      faults.push(`${what}: ${tell(error)}`)
     }
   if (faults.length > 0) throw new Error(faults.join("\n"))
+}
+
+/** The message of an error; of a property's, the simplest case that fails, and how. */
+function tell(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const found = /^Counterexample: .*$/m.exec(error.message)
+  return found && error.cause ? `${found[0]}: ${tell(error.cause)}` : error.message
 }
 
 /** Compares a computation, and the gradients of a random-weighted sum of its outputs, with the reference. */

@@ -1,6 +1,6 @@
 import { VitrineError } from "../errors.ts"
 import { type Graph, graph, sorted } from "../graph/graph.ts"
-import { add, full, input } from "../tensor/ops.ts"
+import { add, cast, full, input } from "../tensor/ops.ts"
 import { sameShape, show } from "../tensor/shape.ts"
 import { apply, type Node, type Tensor } from "../tensor/tensor.ts"
 import { type Rule, rules } from "./rules.ts"
@@ -34,7 +34,7 @@ export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], se
   const accumulate = (t: Tensor, grad: Tensor): void => {
     const slots = grads.get(t.node) ?? []
     const held = slots[t.index]
-    slots[t.index] = held === undefined ? grad : add(held, grad)
+    slots[t.index] = held === undefined ? grad : sumOf(held, grad)
     grads.set(t.node, slots)
   }
   outputs.forEach((t, i) => {
@@ -56,6 +56,11 @@ export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], se
     })
   }
   return wrt.map((t) => grads.get(t.node)?.[t.index] ?? full(t.shape, 0))
+}
+
+/** Values in a storage dtype are added in float32. */
+function sumOf(a: Tensor, b: Tensor): Tensor {
+  return cast(add(cast(a, "float32"), cast(b, "float32")), a.dtype)
 }
 
 function outputsOf(node: Node): readonly Tensor[] {

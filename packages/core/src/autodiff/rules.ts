@@ -1,3 +1,4 @@
+import { VitrineError } from "../errors.ts"
 import { asRows } from "../graph/decompose.ts"
 import { conv2dInputGrad, conv2dWeightGrad, gather, scatterAdd } from "../tensor/convolution.ts"
 import { attentionGrad, geluGrad, layerNormGrad, softmax, softmaxGrad } from "../tensor/fused.ts"
@@ -155,14 +156,16 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
     },
     null,
   ],
-  layerNorm: ([dy], { inputs: [x, weight], outputs: [, mean, rstd] }) => {
-    const grads = memo(() => layerNormGrad(dy as Tensor, x as Tensor, weight as Tensor, mean as Tensor, rstd as Tensor))
+  layerNorm: (given, { inputs: [x, weight], outputs: [, mean, rstd] }) => {
+    const dy = only("layerNorm", given)
+    const grads = memo(() => layerNormGrad(dy, x as Tensor, weight as Tensor, mean as Tensor, rstd as Tensor))
     return [() => grads()[0], () => grads()[1], () => grads()[2]]
   },
-  attention: ([dy], { inputs, outputs, attributes: { scale } }) => {
+  attention: (given, { inputs, outputs, attributes: { scale } }) => {
+    const dy = only("attention", given)
     const [q, k, v] = inputs as [Tensor, Tensor, Tensor]
     const attended = { context: outputs[0] as Tensor, logSumExp: outputs[1] as Tensor }
-    const grads = memo(() => attentionGrad(dy as Tensor, q, k, v, attended, scale))
+    const grads = memo(() => attentionGrad(dy, q, k, v, attended, scale))
     return [() => grads()[0], () => grads()[1], () => grads()[2]]
   },
 
@@ -184,6 +187,13 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
     null,
   ],
   scatterAdd: ([dy], { inputs: [, indices] }) => [() => gather(dy as Tensor, indices as Tensor), null],
+}
+
+/** The gradient to the first output, where the others are there for the rule alone and have none. */
+function only(op: OpName, [dy, ...others]: readonly (Tensor | undefined)[]): Tensor {
+  if (dy === undefined || others.some((grad) => grad !== undefined))
+    throw new VitrineError("shape", `gradients: ${op} passes gradients on from its first output alone`)
+  return dy
 }
 
 function memo<T>(make: () => T): () => T {

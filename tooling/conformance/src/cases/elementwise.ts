@@ -122,6 +122,10 @@ export const elementwise: Readonly<Record<string, Case>> = {
   "storage dtypes": {
     float16: (d) => cast(cast(d.normal([64]), "float16"), "float32"),
     bfloat16: (d) => cast(cast(d.normal([64]), "bfloat16"), "float32"),
+    "read twice": (d) => {
+      const stored = cast(d.normal([16]), "bfloat16")
+      return mul(cast(stored, "float32"), cast(stored, "float32"))
+    },
     "ties go to even, too much is infinite": plain((d) => {
       const x = d.values([7], [0, -0.0001, 65504, -65519, 65520, 2049, 2051])
       return [cast(cast(x, "float16"), "float32"), cast(cast(d.values([3], [257, 259, 1e38]), "bfloat16"), "float32")]
