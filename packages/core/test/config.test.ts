@@ -107,12 +107,12 @@ describe("a configuration that describes no model", () => {
     [{ preLogits: {} }, "preLogits.dim must be an integer from 1 to 65536, got undefined"],
     [{ preLogits: undefined }, "preLogits.dim must be an integer from 1 to 65536, got undefined"],
     [{ preLogits: { dim: 8, activation: "gelu" } }, 'preLogits.activation must be one of tanh, relu, got "gelu"'],
-    [{ dropout: 1 }, "dropout must be a number in [0, 1), got 1"],
-    [{ dropout: "0.1" }, 'dropout must be a number in [0, 1), got "0.1"'],
-    [{ attentionDropout: Number.NaN }, "attentionDropout must be a number in [0, 1), got NaN"],
-    [{ stochasticDepth: -0.1 }, "stochasticDepth must be a number in [0, 1), got -0.1"],
-    [{ layerNormEpsilon: 0 }, "layerNormEpsilon must be a number in (0, 1), got 0"],
-    [{ layerNormEpsilon: "1e-6" }, 'layerNormEpsilon must be a number in (0, 1), got "1e-6"'],
+    [{ dropout: 1 }, "dropout must be in [0, 1), got 1"],
+    [{ dropout: "0.1" }, 'dropout must be in [0, 1), got "0.1"'],
+    [{ attentionDropout: Number.NaN }, "attentionDropout must be in [0, 1), got NaN"],
+    [{ stochasticDepth: -0.1 }, "stochasticDepth must be in [0, 1), got -0.1"],
+    [{ layerNormEpsilon: 0 }, "layerNormEpsilon must be in (0, 1), got 0"],
+    [{ layerNormEpsilon: "1e-6" }, 'layerNormEpsilon must be in (0, 1), got "1e-6"'],
   ]
   for (const [fields, message] of broken)
     it(message, () => {

@@ -151,10 +151,10 @@ function checkConfig(config: ViTConfig): void {
   }
   for (const field of ["dropout", "attentionDropout", "stochasticDepth"] as const)
     if (!(typeof config[field] === "number" && config[field] >= 0 && config[field] < 1))
-      fail(`${field} must be a number in [0, 1), got ${told(config[field])}`)
+      fail(`${field} must be in [0, 1), got ${told(config[field])}`)
   const { layerNormEpsilon: epsilon } = config
   if (!(typeof epsilon === "number" && epsilon > 0 && epsilon < 1))
-    fail(`layerNormEpsilon must be a number in (0, 1), got ${told(epsilon)}`)
+    fail(`layerNormEpsilon must be in (0, 1), got ${told(epsilon)}`)
 }
 
 /** Patches down and across: `[height / patchHeight, width / patchWidth]`. */
