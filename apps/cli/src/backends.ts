@@ -1,0 +1,48 @@
+import { createRequire } from "node:module"
+import { dirname } from "node:path"
+import { type Backend, VitrineError } from "@vitrine/core"
+import { type BackendFactory, type BackendOptions, backends, type ChosenBackend, chooseBackend } from "vitrine"
+
+/** The library's backends, and TensorFlow.js on the devices that it has in Node. */
+export const known: Readonly<Record<string, BackendFactory>> = {
+  ...backends,
+  tfjs: tensorflow("wasm"),
+  "tfjs-cpu": tensorflow("cpu"),
+}
+
+/** @throws VitrineError (backend) that says what was tried. */
+export function choose(name: string, options: BackendOptions): Promise<ChosenBackend> {
+  return chooseBackend(name, options, known)
+}
+
+export async function create(name: string, options: BackendOptions): Promise<Backend> {
+  return (await choose(name, options)).backend
+}
+
+function tensorflow(device: "wasm" | "cpu"): BackendFactory {
+  return async ({ threads }) => {
+    try {
+      const tf = await import("@tensorflow/tfjs-core")
+      // Without this it advertises another of its packages on the standard error.
+      tf.enableProdMode()
+      if (device === "cpu") await import("@tensorflow/tfjs-backend-cpu")
+      else {
+        const { setThreadsCount, setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm")
+        const main = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm")
+        setWasmPaths(`${dirname(main)}/`)
+        if (threads !== undefined) setThreadsCount(threads)
+      }
+      if (!(await tf.setBackend(device))) throw new Error(`the device ${device} did not start`)
+      const { tfjsBackend } = await import("@vitrine/backend-tfjs")
+      return tfjsBackend(tf)
+    } catch (error) {
+      if (VitrineError.isInstance(error)) throw error
+      const why = (error as Error).message.split("\n")[0]
+      throw new VitrineError(
+        "backend",
+        `tfjs cannot be loaded (${why}): npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-${device}`,
+        { cause: error },
+      )
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import {
+  graph,
+  initialize,
+  keyFromSeed,
+  ops,
+  parameterCount,
+  programs,
+  rootScope,
+  stream,
+  type ViTConfig,
+  variant,
+  vit,
+  vitParameters,
+} from "@vitrine/core"
+import type { Batch } from "@vitrine/data"
+import { train, trainingOptions } from "@vitrine/trainer"
+import { create } from "../backends.ts"
+import { colors, print } from "../output.ts"
+import { bytes, count, short } from "../show/text.ts"
+
+export interface BenchFlags {
+  readonly model: string
+  readonly imageSize: number
+  readonly batch: number
+  readonly train?: true
+  readonly infer?: true
+  readonly steps: number
+  readonly backend: string
+  readonly threads?: number
+  readonly json?: true
+}
+
+interface Measurement {
+  readonly what: "train" | "infer"
+  /** Milliseconds: the first step with compilation, and the median of the others. */
+  readonly firstMs: number
+  readonly medianMs: number
+  readonly imagesPerSecond: number
+  /** Of the whole process, so far. */
+  readonly peakBytes: number
+}
+
+/** Steps that are run before any is measured. */
+const warmup = 2
+
+/** Measures training steps and inference of a model on random data. */
+export async function bench(flags: BenchFlags): Promise<void> {
+  const config = variant(flags.model, { imageSize: [flags.imageSize, flags.imageSize] })
+  const both = !flags.train && !flags.infer
+  const backend = await create(flags.backend, flags.threads === undefined ? {} : { threads: flags.threads })
+  try {
+    const measured: Measurement[] = []
+    if (both || flags.infer) measured.push(await inferring(config, flags, backend))
+    if (both || flags.train) measured.push(await training(config, flags, backend))
+    const parameters = parameterCount(vitParameters(config))
+    const { name, device } = backend
+    const { model, imageSize, batch } = flags
+    if (flags.json)
+      return print(JSON.stringify({ model, imageSize, batch, parameters, backend: name, device, measured }))
+    const { bold, dim } = colors
+    print(bold(`ViT-${model} at ${imageSize}², batches of ${batch}`))
+    print(dim(`${count(parameters)} parameters · ${name} · ${device}`))
+    for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes } of measured)
+      print(
+        `${what.padEnd(6)} ${bold(`${short(medianMs)} ms`)} a step, ${bold(`${short(imagesPerSecond)} images/s`)} ` +
+          dim(`(first step ${short(firstMs)} ms, peak memory ${bytes(peakBytes)})`),
+      )
+  } finally {
+    await backend.close()
+  }
+}
+
+type Engine = Awaited<ReturnType<typeof create>>
+
+async function inferring(config: ViTConfig, { batch, steps }: BenchFlags, backend: Engine): Promise<Measurement> {
+  const constants = initialize(vitParameters(config), config, "timm", keyFromSeed(0))
+  const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
+  const compiled = programs(backend, graph({ outputs: { logits: vit(rootScope(), images, config) } }), { constants })
+  try {
+    const times: number[] = []
+    for (let i = 0; i <= steps + warmup; i++) {
+      const input = { images: randomBatch(config, batch).images }
+      const begun = performance.now()
+      await (await compiled.at(batch)).run(input)
+      times.push(performance.now() - begun)
+    }
+    return measurement("infer", times, batch)
+  } finally {
+    await compiled.dispose()
+  }
+}
+
+async function training(config: ViTConfig, { batch, steps }: BenchFlags, backend: Engine): Promise<Measurement> {
+  const options = trainingOptions({ steps: steps + warmup + 1 })
+  const batches = async () => ({
+    batchesPerEpoch: steps,
+    waitedMs: 0,
+    close: async () => {},
+    async *[Symbol.asyncIterator]() {
+      for (;;) yield randomBatch(config, batch)
+    },
+  })
+  const times: number[] = []
+  let begun = performance.now()
+  for await (const { type } of train({ backend, config, options, batches })) {
+    const now = performance.now()
+    if (type === "step") times.push(now - begun)
+    begun = performance.now()
+  }
+  return measurement("train", times, batch)
+}
+
+function measurement(what: Measurement["what"], times: readonly number[], batch: number): Measurement {
+  const sorted = times.slice(1 + warmup).sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const medianMs = ((sorted[middle] as number) + (sorted[(sorted.length - 1) >> 1] as number)) / 2
+  return {
+    what,
+    firstMs: times[0] as number,
+    medianMs,
+    imagesPerSecond: (1000 * batch) / medianMs,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  }
+}
+
+let pool: Float32Array | undefined
+
+/** Noise; drawn once, since drawing must not be what is measured. */
+function randomBatch({ imageSize: [height, width], channels, classes }: ViTConfig, size: number): Batch {
+  if (pool?.length !== size * height * width * channels) {
+    const random = stream(keyFromSeed(0))
+    pool = Float32Array.from({ length: size * height * width * channels }, () => random.normal())
+  }
+  const targets = new Float32Array(size * classes)
+  const labels = Int32Array.from({ length: size }, (_, row) => row % classes)
+  labels.forEach((label, row) => {
+    targets[row * classes + label] = 1
+  })
+  return { images: pool.slice(), labels, targets, weights: new Float32Array(size).fill(1), size, epoch: 0, index: 0 }
+}

@@ -1,0 +1,84 @@
+import { join } from "node:path"
+import type { Backend } from "@vitrine/core"
+import { openDataset, resolveData } from "@vitrine/data/node"
+import { evaluate, load } from "vitrine"
+import { create } from "../backends.ts"
+import { colors, isColorful, note, print } from "../output.ts"
+import { loadRecipe } from "../recipes.ts"
+import { type Shown, contactSheet } from "../show/contact-sheet.ts"
+import { picturesInText } from "../show/pictures.ts"
+import { reporter } from "../show/progress.ts"
+import { drawCurve, files } from "../show/result.ts"
+import { charts } from "../show/charts.ts"
+import { confusionTable, headline } from "./eval.ts"
+import { freeFolder, trainTo } from "./train.ts"
+
+export interface DemoFlags {
+  readonly out?: string
+  readonly steps?: number
+  readonly backend: string
+  readonly threads?: number
+  readonly seed: number
+}
+
+/** The main job from end to end, on data that are built in; gives the exit code. */
+export async function demo(flags: DemoFlags): Promise<number> {
+  const { bold, cyan, dim } = colors
+  const run = flags.out ?? freeFolder(join("runs", "demo"))
+  const { steps: _, ...recipe } = await loadRecipe("shapes")
+  const own = flags.steps === undefined ? await loadRecipe("shapes") : { ...recipe, steps: flags.steps }
+  note(
+    bold(
+      "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
+    ),
+  )
+  const finished = await trainTo({ data: "shapes", recipe: own, out: run, seed: flags.seed }, flags, reporter(run))
+  if (!finished) return 130
+  print(`\n${charts(await drawCurve(run))}`)
+
+  const backend = await create(flags.backend, flags.threads === undefined ? {} : { threads: flags.threads })
+  try {
+    const result = await evaluate(run, { backend })
+    print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)
+    const shown = await predictions(run, backend, flags.seed)
+    const sheet = join(run, "predictions.png")
+    await contactSheet(shown, sheet)
+    const wrong = shown.filter(({ label, predicted }) => label !== predicted).length
+    print(
+      `${bold("Predictions")} for ${shown.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,
+    )
+    print(picturesInText(shown, isColorful(process.stdout)))
+  } finally {
+    await backend.close()
+  }
+  print(files(run, [["predictions.png", "held-out images and what the model says they are"]]))
+  print(
+    [
+      "\nNext:",
+      `  ${cyan("vitrine train --data FOLDER")}            ${dim("your own images: FOLDER/<class>/*.jpg")}`,
+      `  ${cyan(`vitrine predict --model ${run} IMAGE`)}   ${dim("ask this model")}`,
+      `  ${cyan(`vitrine weights ${run}`)}                 ${dim("look into it")}`,
+      `  ${cyan("vitrine --help")}                         ${dim("all commands")}`,
+    ].join("\n"),
+  )
+  return 0
+}
+
+/** What a model says of the first held-out images. */
+async function predictions(run: string, backend: Backend, seed: number): Promise<Shown[]> {
+  const { val } = await resolveData("shapes", { seed })
+  const dataset = await openDataset(val as NonNullable<typeof val>)
+  const model = await load(run, { backend })
+  try {
+    const shown: Shown[] = []
+    for (let i = 0; i < 24; i++) {
+      const image = await dataset.read(i)
+      const [first] = await model.predict(image, { top: 1 })
+      const label = dataset.classes[dataset.labels[i] as number] as string
+      shown.push({ image, label, predicted: first?.label ?? "", probability: first?.probability ?? 0 })
+    }
+    return shown
+  } finally {
+    await model.close()
+  }
+}

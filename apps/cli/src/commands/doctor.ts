@@ -1,0 +1,81 @@
+import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
+import { graph, ops, VitrineError } from "@vitrine/core"
+import { preferred } from "vitrine"
+import { known } from "../backends.ts"
+import { colors, print } from "../output.ts"
+import { bytes } from "../show/text.ts"
+
+interface BackendReport {
+  readonly name: string
+  readonly works: boolean
+  /** What it runs on, or why it does not. */
+  readonly detail: string
+  /** Seconds from nothing to the first result. */
+  readonly seconds?: number
+}
+
+/** Says what this machine can run on, and what is missing. */
+export async function doctor({ json }: { readonly json?: true }): Promise<void> {
+  const backends: BackendReport[] = []
+  for (const name of Object.keys(known)) backends.push(await examine(name))
+  const auto = preferred.find((name) => backends.some((each) => each.name === name && each.works)) ?? null
+  const report = {
+    node: process.version,
+    system: `${type()} ${release()}, ${process.arch}`,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memory: { total: totalmem(), free: freemem() },
+    backends,
+    auto,
+    images: await sharpReport(),
+  }
+  if (json) return print(JSON.stringify(report))
+  const { bold, dim, green, red } = colors
+  const sign = (works: boolean): string => (works ? green("✓") : red("✗"))
+  const field = (name: string, text: string): void => print(`  ${dim(name.padEnd(9))} ${text}`)
+  print(bold("This machine"))
+  field("node", report.node)
+  field("system", report.system)
+  field("processor", `${report.cpu}, ${report.cores} cores to use`)
+  field("memory", `${bytes(report.memory.total)}, ${bytes(report.memory.free)} free`)
+  print(bold("\nBackends"))
+  for (const { name, works, detail, seconds } of backends) {
+    const time = seconds === undefined ? "" : dim(` (${seconds.toFixed(2)} s to start)`)
+    print(`  ${sign(works)} ${name.padEnd(9)} ${detail}${time}`)
+  }
+  print(auto === null ? red("  auto finds none") : `  auto takes ${bold(auto)}`)
+  for (const name of preferred.slice(0, auto === null ? undefined : preferred.indexOf(auto)))
+    print(dim(`    and passes over ${name}: ${backends.find((each) => each.name === name)?.detail}`))
+  print(bold("\nImages"))
+  print(`  ${sign(report.images.works)} sharp     ${report.images.detail}`)
+}
+
+/** Starts a backend and lets it add two numbers. */
+async function examine(name: string): Promise<BackendReport> {
+  const begun = performance.now()
+  try {
+    const backend = await (known[name] as (typeof known)[string])({ worker: false })
+    try {
+      const program = await backend.compile(graph({ outputs: { sum: ops.add(ops.input("a", [1]), 1) } }))
+      const { sum } = await program.run({ a: Float32Array.of(1) })
+      await program.dispose()
+      if (sum?.data[0] !== 2) return { name, works: false, detail: `computes 1 + 1 = ${sum?.data[0]}` }
+      return { name, works: true, detail: backend.device, seconds: (performance.now() - begun) / 1000 }
+    } finally {
+      await backend.close()
+    }
+  } catch (error) {
+    if (!VitrineError.isInstance(error) && !(error instanceof Error)) throw error
+    return { name, works: false, detail: error.message.split("\n")[0] as string }
+  }
+}
+
+async function sharpReport(): Promise<{ works: boolean; detail: string }> {
+  try {
+    const { default: sharp } = await import("sharp")
+    return { works: true, detail: `${sharp.versions.sharp}: JPEG, PNG, WebP and GIF` }
+  } catch (error) {
+    const why = (error as Error).message.trim().split("\n")[0]
+    return { works: false, detail: `cannot be loaded (${why}): npm install sharp` }
+  }
+}

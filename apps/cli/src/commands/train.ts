@@ -1,0 +1,91 @@
+import { existsSync } from "node:fs"
+import { basename, join, relative } from "node:path"
+import { type SetupEvent, type TrainEvent, type TrainOptions, train as trainModel, VitrineError } from "vitrine"
+import { choose } from "../backends.ts"
+import { UsageError } from "../errors.ts"
+import { interruption } from "../interruption.ts"
+import { print, whenReaderLeaves } from "../output.ts"
+import { loadRecipe, withFlags } from "../recipes.ts"
+import { type Reporter, reporter } from "../show/progress.ts"
+import { showResult } from "../show/result.ts"
+import { fixedByRun, type TrainFlags } from "../train-options.ts"
+
+/** Trains as the flags say; gives the exit code. */
+export async function train(flags: TrainFlags): Promise<number> {
+  const run = flags.resume ?? flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
+  const options = flags.resume === undefined ? await newRun(flags, run) : resumed(flags)
+  const report = flags.json ? jsonReporter(run) : reporter(run)
+  const finished = await trainTo(options, flags, report)
+  if (!finished) return 130
+  if (!flags.json) await showResult(run)
+  return 0
+}
+
+/**
+ * Trains, saves and reports, until the end or a signal.
+ * @returns whether all steps were taken.
+ */
+export async function trainTo(
+  options: TrainOptions,
+  { backend: name, threads }: Pick<TrainFlags, "backend" | "threads">,
+  report: Reporter,
+): Promise<boolean> {
+  const { backend, passedOver } = await choose(name, threads === undefined ? {} : { threads })
+  const interrupted = interruption(report.stopping)
+  whenReaderLeaves(interrupted.stop)
+  let finished = false
+  try {
+    for await (const event of trainModel({ ...options, backend, signal: interrupted.signal })) {
+      report.event(event, passedOver)
+      if (event.type === "end") finished = event.finished
+    }
+  } finally {
+    report.close()
+    interrupted.close()
+    await backend.close()
+  }
+  return finished
+}
+
+async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
+  if (flags.data === undefined) throw new UsageError("train needs --data PATH (or --data shapes), or --resume RUN")
+  if (flags.steps !== undefined && flags.epochs !== undefined)
+    throw new UsageError("give --steps or --epochs, not both")
+  const { data, seed, workers, valFraction, keepLast, checkpointEvery } = flags
+  const recipe = withFlags(flags.recipe === undefined ? {} : await loadRecipe(flags.recipe), flags)
+  return { data, recipe, out, seed, workers, valFraction, keepLast, checkpointEvery }
+}
+
+function resumed(flags: TrainFlags): TrainOptions {
+  const fixed = fixedByRun.find((flag) => flags[flag] !== undefined)
+  if (fixed !== undefined) {
+    const flag = fixed.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw new UsageError(`--${flag} cannot change a run that is resumed: it goes on by its own recipe`)
+  }
+  const { resume, data, workers, keepLast, checkpointEvery } = flags
+  return { resume, data, workers, keepLast, checkpointEvery }
+}
+
+/** What a run on these data is called. */
+function nameOf(data: string): string {
+  return basename(data).replace(/\.(tar|tar\.gz|tgz)$/, "") || "run"
+}
+
+/** The first of `path-1`, `path-2` … that does not exist. */
+export function freeFolder(path: string): string {
+  for (let n = 1; n < 1e6; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`
+  throw new VitrineError("file", `${path}-1000000: there are too many runs; name one with --out`)
+}
+
+/** Each event as a line of JSON. */
+function jsonReporter(run: string): Reporter {
+  const started = performance.now()
+  return {
+    event: (event: SetupEvent | TrainEvent) => print(JSON.stringify(event)),
+    stopping: () =>
+      process.stderr.write(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}\n`),
+    close: () => void started,
+  }
+}
+
+export const shownPath = (path: string): string => relative(process.cwd(), path) || "."

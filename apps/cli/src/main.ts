@@ -1,0 +1,16 @@
+import { exitCodeOf } from "./errors.ts"
+import { onBrokenPipe } from "./output.ts"
+import { program } from "./program.ts"
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  onBrokenPipe()
+})
+process.stderr.on("error", () => {})
+process.on("uncaughtException", (error) => process.exit(exitCodeOf(error)))
+
+try {
+  await program().parseAsync()
+} catch (error) {
+  process.exitCode = exitCodeOf(error)
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from "node:fs"
+import { Command, Option } from "commander"
+import { complain } from "./errors.ts"
+import { backend, examples, threads } from "./options.ts"
+import { addTrainOptions } from "./train-options.ts"
+import { integerValue } from "./values.ts"
+
+/** The command line. What a command does is loaded when it is called, so that each starts fast. */
+export function program(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string
+  }
+  const cli = new Command("vitrine")
+    .description("Vision Transformers: train, evaluate, predict, look inside.")
+    .version(version, "-V, --version")
+    .configureOutput({ outputError: (text) => complain(usage(text)) })
+    .configureHelp({ showGlobalOptions: false })
+    .exitOverride()
+    .helpCommand(true)
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine demo", "train on built-in drawings, evaluate, predict: two minutes"],
+        ["vitrine train --data flowers", "train on flowers/<class>/*.jpg"],
+        ["vitrine predict --model runs/flowers-1 tulip.jpg", "ask the model"],
+        ["vitrine doctor", "what this machine can run on"],
+      ) + exitCodes,
+    )
+  // Without a command there is nothing to do: say how it is used, and that this was no use.
+  cli.action(() => cli.help({ error: true }))
+
+  addTrainOptions(cli.command("train").description("Train a Vision Transformer on labelled images.")).action(
+    async (options) => {
+      process.exitCode = await (await import("./commands/train.ts")).train(options)
+    },
+  )
+
+  cli
+    .command("eval")
+    .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
+    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .option(
+      "--data <path>",
+      'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
+    )
+    .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
+    .option("--batch-size <n>", "images at a time", integerValue(1), 64)
+    .addOption(backend())
+    .addOption(threads())
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine eval --model runs/flowers-1", "on the run's own validation images"],
+        ["vitrine eval --model runs/flowers-1 --data other --json", ""],
+      ),
+    )
+    .action(async (options) => (await import("./commands/eval.ts")).evaluate(options))
+
+  cli
+    .command("predict")
+    .description("Say what images show.")
+    .argument("<image...>", "image files, or folders of them")
+    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .option("--top <k>", "classes to name for each image", integerValue(1), 5)
+    .option("--logits", "with --json, the logits of all classes too")
+    .option("--json", "one JSON document")
+    .addOption(backend())
+    .addOption(threads())
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine predict --model runs/flowers-1 tulip.jpg", ""],
+        ["vitrine predict --model vit_tiny photos --top 1 --json", "every image in photos/"],
+      ),
+    )
+    .action(async (images, options) => {
+      process.exitCode = await (await import("./commands/predict.ts")).predict(images, options)
+    })
+
+  cli
+    .command("embed")
+    .description("Compute the features of images: what the model's head reads.")
+    .argument("<image...>", "image files, or folders of them")
+    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
+    .addOption(backend())
+    .addOption(threads())
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine embed --model runs/flowers-1 photos --out features.npy", "[images, width], in float32"],
+        ["vitrine embed --model runs/flowers-1 tulip.jpg", '{"file":"tulip.jpg","features":[…]}'],
+      ),
+    )
+    .action(async (images, options) => {
+      process.exitCode = await (await import("./commands/embed.ts")).embed(images, options)
+    })
+
+  cli
+    .command("weights")
+    .description("List what a safetensors file holds.")
+    .argument("<file>", "a .safetensors file, or a folder with model.safetensors")
+    .option("--json", "one JSON document")
+    .addHelpText("after", examples(["vitrine weights runs/flowers-1/model.safetensors", ""]))
+    .action(async (file, options) => (await import("./commands/weights.ts")).weights(file, options))
+
+  cli
+    .command("doctor")
+    .description("Say what this machine can run on, and what is missing.")
+    .option("--json", "one JSON document")
+    .addHelpText("after", examples(["vitrine doctor", ""]))
+    .action(async (options) => (await import("./commands/doctor.ts")).doctor(options))
+
+  cli
+    .command("bench")
+    .description("Measure the speed of a model on random data.")
+    .option("--model <variant>", "SIZE/PATCH, such as Ti/16", "Ti/16")
+    .option("--image-size <n>", "side of the images", integerValue(1), 224)
+    .option("--batch <n>", "images at a time", integerValue(1), 8)
+    .option("--train", "measure training steps")
+    .option("--infer", "measure inference (the default is both)")
+    .option("--steps <n>", "steps to measure", integerValue(1), 10)
+    .addOption(backend())
+    .addOption(threads())
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine bench", "ViT-Ti/16, batches of 8"],
+        ["vitrine bench --model B/16 --batch 1 --infer --threads 1", ""],
+      ),
+    )
+    .action(async (options) => (await import("./commands/bench.ts")).bench(options))
+
+  cli
+    .command("demo")
+    .description("Train a small model on built-in drawings, evaluate it, and show what it predicts.")
+    .option("--out <folder>", "the run folder; default: runs/demo-<n>")
+    .option("--steps <n>", "a shorter or longer run", integerValue(1))
+    .addOption(backend())
+    .addOption(threads())
+    .option("--seed <n>", "decides everything random", integerValue(0), 0)
+    .addHelpText("after", examples(["vitrine demo", ""]))
+    .action(async (options) => {
+      process.exitCode = await (await import("./commands/demo.ts")).demo(options)
+    })
+  return cli
+}
+
+const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."
+
+/** Commander's message as one line. */
+function usage(text: string): string {
+  const message = text.trim().replace(/^error: /, "")
+  return `${message.replaceAll(/\s*\n\s*/g, " ")} (see vitrine --help)`
+}

@@ -1,0 +1,129 @@
+import { existsSync, readdirSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { basename, dirname, extname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as vitrine from "vitrine"
+import { type ModelFields, type Recipe, VitrineError } from "vitrine"
+import type { TrainFlags } from "./train-options.ts"
+
+/**
+ * A recipe from a file, or one of the built-in ones by name.
+ * @throws VitrineError (file) that names the file and the fault.
+ */
+export async function loadRecipe(nameOrFile: string): Promise<Recipe> {
+  const file = find(nameOrFile)
+  const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
+  if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe))
+    throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
+  return recipe as Recipe
+}
+
+/** The folder of the built-in recipes, which are modules like a user's. */
+const folder = dirname(fileURLToPath(import.meta.resolve("@vitrine/recipes/package.json")))
+
+/** Names of the built-in recipes. */
+export function recipeNames(): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => basename(file, ".ts"))
+}
+
+function find(nameOrFile: string): string {
+  const given = resolve(nameOrFile)
+  if (/\.(json|[cm]?[jt]s)$/.test(nameOrFile)) {
+    if (existsSync(given)) return given
+    throw new VitrineError("file", `${nameOrFile}: no such recipe file`)
+  }
+  if (recipeNames().includes(nameOrFile)) return join(folder, `${nameOrFile}.ts`)
+  throw new VitrineError(
+    "file",
+    `${nameOrFile}: no such recipe: name a .ts, .js or .json file, or one of ${recipeNames().join(", ")}`,
+  )
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"))
+  } catch (error) {
+    throw new VitrineError("file", `${file}: cannot be read as JSON (${(error as Error).message})`, { cause: error })
+  }
+}
+
+/** Runs a module, in which `import … from "vitrine"` gives this library wherever the file lies. */
+async function runModule(file: string): Promise<unknown> {
+  const { createJiti } = await import("jiti")
+  const jiti = createJiti(import.meta.url, { virtualModules: { vitrine }, fsCache: false, moduleCache: false })
+  try {
+    return await jiti.import(file, { default: true })
+  } catch (error) {
+    throw new VitrineError("file", `${file}: cannot be loaded (${(error as Error).message})`, { cause: error })
+  }
+}
+
+/** A recipe with what flags say in place of its own. */
+export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
+  const { model, ...own } = recipe
+  const { epochs, steps, ...kept } = own
+  const { lr, schedule, warmup, mixup, cutmix, evalEvery } = flags
+  const length = flags.steps ?? flags.epochs
+  return {
+    ...(length === undefined ? own : kept),
+    ...given({
+      model: modelWithFlags(model, flags),
+      init: flags.init,
+      steps: flags.steps,
+      epochs: flags.epochs,
+      batchSize: flags.batchSize,
+      accumulate: flags.accumulate,
+      learningRate: lr,
+      weightDecay: flags.weightDecay,
+      clip: flags.clip,
+      ema: flags.ema,
+      labelSmoothing: flags.labelSmoothing,
+      evaluateEvery: evalEvery,
+    }),
+    ...((schedule !== undefined || warmup !== undefined) && {
+      schedule: { ...defaultSchedule, ...recipe.schedule, ...given({ decay: schedule, warmup }) },
+    }),
+    ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
+    ...(flags.optimizer !== undefined && { optimizer: optimizers[flags.optimizer] }),
+  }
+}
+
+const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
+
+const optimizers = {
+  adamw: { name: "adamw" },
+  adam: { name: "adam" },
+  sgd: { name: "sgd" },
+  momentum: { name: "sgd", momentum: 0.9 },
+  nesterov: { name: "sgd", momentum: 0.9, nesterov: true },
+} as const
+
+function modelWithFlags(model: Recipe["model"], flags: TrainFlags): ModelFields | undefined {
+  const own = typeof model === "string" ? { variant: model } : (model ?? {})
+  const { imageSize, patchSize, dim, depth, heads, mlpDim, pool, positions, activation, dropout, stochasticDepth } =
+    flags
+  const fields = {
+    imageSize,
+    patchSize,
+    dim,
+    depth,
+    heads,
+    mlpDim,
+    pool,
+    positions,
+    activation,
+    dropout,
+    stochasticDepth,
+  }
+  // A variant named by a flag takes the place of the recipe's whole model.
+  const base = flags.model === undefined ? own : { variant: flags.model }
+  const all = { ...base, ...given(fields) }
+  return Object.keys(all).length === 0 ? undefined : all
+}
+
+/** The fields that are there. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}

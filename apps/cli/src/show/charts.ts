@@ -1,0 +1,32 @@
+import plot from "simple-ascii-chart"
+import { colors } from "../output.ts"
+import { type Curve, type Point, smoothed } from "./curve.ts"
+import { count, short } from "./text.ts"
+
+/** The curves as characters: loss, and accuracy where it was measured more than once. */
+export function charts({ steps, evaluations }: Curve): string {
+  const width = Math.max(30, Math.min(72, (process.stdout.columns ?? 80) - 14))
+  const loss = smoothed(
+    steps.map(({ step, loss }): Point => [step, loss]),
+    width,
+  )
+  const accuracy = evaluations.map(({ step, top1 }): Point => [step, 100 * top1])
+  const parts: string[] = []
+  if (loss.length > 1) parts.push(chart("Training loss", loss, width, "ansiBlue"))
+  if (accuracy.length > 1) parts.push(chart("Validation accuracy, %", accuracy, width, "ansiGreen"))
+  return parts.join("\n")
+}
+
+function chart(title: string, points: readonly Point[], width: number, color: "ansiBlue" | "ansiGreen"): string {
+  const drawn = plot(
+    points.map(([x, y]): [number, number] => [x, y]),
+    {
+      width,
+      height: 8,
+      formatter: (value, { axis }) => (axis === "x" ? count(value) : short(Number(value.toPrecision(3)))),
+      customXAxisTicks: [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0],
+      ...(colors.isColorSupported ? { color } : {}),
+    },
+  )
+  return `${colors.bold(title)}\n${drawn.replace(/^\s*\n/, "").trimEnd()}\n`
+}

@@ -1,0 +1,152 @@
+import { tokenCount } from "@vitrine/core"
+import type { StepEvent } from "@vitrine/trainer"
+import { vitParameters, parameterCount, type ViTConfig } from "@vitrine/core"
+import { warmupSteps } from "@vitrine/trainer"
+import type { ChosenBackend, ResolvedRecipe, SetupEvent, TrainEvent } from "vitrine"
+import { errorColors, note, statusLine } from "../output.ts"
+import { count, duration, percent, printable, short } from "./text.ts"
+
+/** What tells the user how a run goes. */
+export interface Reporter {
+  event(event: SetupEvent | TrainEvent, passedOver: ChosenBackend["passedOver"]): void
+  /** The user wants the run to end. */
+  stopping(): void
+  close(): void
+}
+
+const { bold, dim, green, yellow, cyan } = errorColors
+
+/** A header, one line that moves (or, where nothing can move, a line now and then), and a line an evaluation. */
+export function reporter(run: string): Reporter {
+  const line = statusLine()
+  let steps = 1
+  let smooth: number | undefined
+  let drawn = 0
+  let lines = 0
+  let stopping = false
+  let best = -1
+  const say = (text: string): void => {
+    line.clear()
+    note(text)
+  }
+  return {
+    event(event, passedOver) {
+      switch (event.type) {
+        case "setup":
+          say(header(run, event))
+          break
+        case "start":
+          steps = event.steps
+          say(field("backend", `${event.backend} · ${event.device}`))
+          for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${reason}`)))
+          say("")
+          break
+        case "step": {
+          smooth = smooth === undefined ? event.loss : 0.95 * smooth + 0.05 * event.loss
+          const now = performance.now()
+          if (process.stderr.isTTY) {
+            if (now - drawn < 100) break
+            drawn = now
+            line.update(`${progress(event, steps, smooth)}${stopping ? yellow("  saving …") : ""}`)
+          } else if (event.step >= (lines * steps) / 10) {
+            while (event.step >= (lines * steps) / 10) lines++
+            say(progress(event, steps, smooth))
+          }
+          break
+        }
+        case "evaluation": {
+          const better = event.top1 > best
+          best = Math.max(best, event.top1)
+          const accuracy = `${percent(event.top1, 2)} right`
+          say(
+            `  step ${count(event.step).padStart(count(steps).length)}  ${better ? green(accuracy) : accuracy}  ` +
+              dim(`loss ${short(event.loss)} on ${count(event.examples)} validation images`),
+          )
+          break
+        }
+        case "checkpoint":
+          break
+        case "end":
+          line.clear()
+          if (event.finished) note(dim(`  ${duration(event.seconds)} for ${count(event.step)} steps`))
+          else
+            note(
+              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(resumeCommand(run))}`,
+            )
+      }
+    },
+    stopping() {
+      stopping = true
+      say(yellow("Stopping after this step; once more to end at once."))
+    },
+    close: () => line.clear(),
+  }
+}
+
+export const resumeCommand = (run: string): string => `vitrine train --resume ${run}`
+
+const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
+
+function header(run: string, { recipe, data, examples, validation, classes, resumed, damaged }: SetupEvent): string {
+  const from = resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`
+  return [
+    `${bold(`${from} ${run}`)}`,
+    ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
+    field("model", describeModel(recipe.config)),
+    field(
+      "data",
+      `${printable(data)}: ${count(examples)} images to train on, ${count(validation)} to validate, ${classes.length} classes`,
+    ),
+    field("recipe", describeRecipe(recipe)),
+  ].join("\n")
+}
+
+export function describeModel(config: ViTConfig): string {
+  const by = (pair: readonly number[]): string => pair.join("×")
+  const { imageSize, patchSize, channels, depth, dim, heads } = config
+  return (
+    `ViT of ${depth} blocks, width ${dim}, ${heads} heads · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
+    `${tokenCount(config)} tokens · ${count(parameterCount(vitParameters(config)))} parameters`
+  )
+}
+
+function describeRecipe({
+  training,
+  batchSize,
+  augment,
+  augmentNormalized,
+  mix,
+  labelSmoothing,
+}: ResolvedRecipe): string {
+  const { steps, accumulate, optimizer, learningRate, schedule, ema } = training
+  const warmup = warmupSteps(schedule, steps)
+  const extras = [
+    ...[...augment, ...augmentNormalized].map(({ op }) => op),
+    ...(mix?.mixup ? ["mixup"] : []),
+    ...(mix?.cutmix ? ["CutMix"] : []),
+    ...(labelSmoothing > 0 ? [`smoothing ${labelSmoothing}`] : []),
+    ...(ema === null ? [] : [`EMA ${ema}`]),
+  ]
+  const parts = [
+    `${count(steps)} steps of ${accumulate === 1 ? "" : `${accumulate} × `}${batchSize} images`,
+    `${optimizer.name} at ${short(learningRate)}, ${schedule.decay}${warmup > 0 ? ` after ${count(warmup)} steps of warm-up` : ""}`,
+    ...(extras.length === 0 ? [] : [extras.join(", ")]),
+  ]
+  return parts.join(" · ")
+}
+
+const cells = 20
+
+function progress({ step, epoch, learningRate, imagesPerSecond, eta }: StepEvent, steps: number, loss: number): string {
+  const full = Math.round((cells * step) / steps)
+  const bar = green("━".repeat(full)) + dim("━".repeat(cells - full))
+  const figures = [
+    `${count(step)}/${count(steps)}`,
+    `epoch ${epoch.toFixed(1)}`,
+    `loss ${loss.toFixed(3)}`,
+    `lr ${learningRate.toExponential(1)}`,
+    `${count(imagesPerSecond)} images/s`,
+    `${duration(eta)} left`,
+  ]
+  return `${process.stderr.isTTY ? `  ${bar} ` : "  step "}${figures.join(dim(" · "))}`
+}

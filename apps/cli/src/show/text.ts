@@ -1,0 +1,47 @@
+/** Numbers as people read them. */
+export const count = (n: number): string => Math.round(n).toLocaleString("en-US")
+export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`
+
+/** Four significant digits, without a tail of zeros; powers of ten for what is tiny or huge. */
+export function short(n: number): string {
+  if (n === 0 || !Number.isFinite(n)) return String(n)
+  const size = Math.abs(n)
+  if (size < 1e-3 || size >= 1e5)
+    return n
+      .toExponential(2)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e")
+  return String(Number(n.toPrecision(4)))
+}
+
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60]
+  const two = (n: number): string => String(n).padStart(2, "0")
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`
+}
+
+export function bytes(n: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"]
+  const power = n < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(n) / 3))
+  return `${Number((n / 1000 ** power).toPrecision(3))} ${units[power]}`
+}
+
+/** Columns by their longest cell; numbers to the right. */
+export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const widths: number[] = []
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")
+}
+
+/** Text from files, with nothing that could drive a terminal. */
+export const printable = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "�")

@@ -1,0 +1,142 @@
+import { type Command, Option } from "commander"
+import { backend, examples, threads } from "./options.ts"
+import { fractionValue, integerValue, nonNegativeValue, positiveOrOff, positiveValue, sizeValue } from "./values.ts"
+
+export interface TrainFlags {
+  readonly data?: string
+  readonly out?: string
+  readonly resume?: string
+  readonly recipe?: string
+  readonly seed?: number
+  readonly valFraction?: number
+  readonly model?: string
+  readonly imageSize?: readonly [number, number]
+  readonly patchSize?: readonly [number, number]
+  readonly dim?: number
+  readonly depth?: number
+  readonly heads?: number
+  readonly mlpDim?: number
+  readonly pool?: "token" | "average"
+  readonly positions?: "learned" | "sincos2d" | "none"
+  readonly activation?: "gelu" | "gelu_tanh" | "relu"
+  readonly dropout?: number
+  readonly stochasticDepth?: number
+  readonly init?: "paper" | "timm" | "fan"
+  readonly epochs?: number
+  readonly steps?: number
+  readonly batchSize?: number
+  readonly accumulate?: number
+  readonly lr?: number
+  readonly schedule?: "cosine" | "linear" | "constant" | "rsqrt"
+  readonly warmup?: number
+  readonly optimizer?: "adamw" | "adam" | "sgd" | "momentum" | "nesterov"
+  readonly weightDecay?: number
+  readonly clip?: number | null
+  readonly ema?: number
+  readonly labelSmoothing?: number
+  readonly mixup?: number
+  readonly cutmix?: number
+  readonly backend: string
+  readonly threads?: number
+  readonly workers?: number
+  readonly evalEvery?: number
+  readonly checkpointEvery?: number
+  readonly keepLast?: number
+  readonly json?: true
+}
+
+/** Flags that a resumed run cannot be given, since its recipe is fixed. */
+export const fixedByRun: readonly (keyof TrainFlags)[] = [
+  ...(["out", "recipe", "seed", "valFraction", "model", "imageSize", "patchSize", "dim", "depth", "heads"] as const),
+  ...(["mlpDim", "pool", "positions", "activation", "dropout", "stochasticDepth", "init", "epochs", "steps"] as const),
+  ...(["batchSize", "accumulate", "lr", "schedule", "warmup", "optimizer", "weightDecay", "clip", "ema"] as const),
+  ...(["labelSmoothing", "mixup", "cutmix", "evalEvery"] as const),
+]
+
+const run = "Run:"
+const model = "Model (defaults suit the size of the images):"
+const training = "Training:"
+const machine = "Machine:"
+
+export function addTrainOptions(command: Command): Command {
+  const add = (
+    group: string,
+    flags: string,
+    description: string,
+    change = (option: Option): Option => option,
+  ): void => {
+    command.addOption(change(new Option(flags, description)).helpGroup(group))
+  }
+  const parsed =
+    (parser: (text: string) => unknown) =>
+    (option: Option): Option =>
+      option.argParser(parser)
+  const choices =
+    (...names: string[]) =>
+    (option: Option): Option =>
+      option.choices(names)
+
+  add(
+    run,
+    "--data <path>",
+    'a folder with a folder of images for each class, an archive of one, IDX files, or "shapes"',
+  )
+  add(run, "--recipe <name>", "a built-in recipe, or a .ts, .js or .json file; flags override it")
+  add(run, "--out <folder>", "the run folder; default: runs/<data>-<n>")
+  add(run, "--resume <run>", "go on with an interrupted run, by its own recipe and data")
+  add(run, "--seed <n>", "decides everything random; default: 0", parsed(integerValue(0)))
+  add(run, "--val-fraction <x>", "held out where the data have no validation set; default: 0.1", parsed(fractionValue))
+  add(run, "--eval-every <steps>", "default: an epoch, at least a tenth of the run", parsed(integerValue(1)))
+  add(run, "--checkpoint-every <steps>", "default: with each evaluation", parsed(integerValue(1)))
+  add(run, "--keep-last <k>", "checkpoints to keep beside the best; default: 2", parsed(integerValue(1)))
+  add(run, "--json", "stream every event as a line of JSON")
+
+  add(model, "--model <variant>", "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G")
+  add(model, "--image-size <n|HxW>", "default: that of the data, or 224 if they are large", parsed(sizeValue))
+  add(model, "--patch-size <n|HxW>", "pixels", parsed(sizeValue))
+  add(model, "--dim <n>", "width of the tokens", parsed(integerValue(1)))
+  add(model, "--depth <n>", "blocks", parsed(integerValue(1)))
+  add(model, "--heads <n>", "attention heads", parsed(integerValue(1)))
+  add(model, "--mlp-dim <n>", "hidden width of the MLPs", parsed(integerValue(1)))
+  add(model, "--pool <how>", "what the head reads", choices("token", "average"))
+  add(model, "--positions <how>", "position embedding", choices("learned", "sincos2d", "none"))
+  add(model, "--activation <name>", "in the MLPs", choices("gelu", "gelu_tanh", "relu"))
+  add(model, "--dropout <rate>", "default: 0", parsed(fractionValue))
+  add(model, "--stochastic-depth <rate>", "at the last block; default: 0", parsed(fractionValue))
+  add(model, "--init <scheme>", "how parameters start; default: fan", choices("fan", "timm", "paper"))
+
+  add(training, "--epochs <n>", "passes over the data; default: 10", parsed(positiveValue))
+  add(training, "--steps <n>", "updates, instead of epochs", parsed(integerValue(1)))
+  add(training, "--batch-size <n>", "default: 64", parsed(integerValue(1)))
+  add(training, "--accumulate <n>", "batches an update; default: 1", parsed(integerValue(1)))
+  add(training, "--lr <rate>", "base learning rate; default: 0.001", parsed(nonNegativeValue))
+  add(training, "--schedule <decay>", "default: cosine", choices("cosine", "linear", "constant", "rsqrt"))
+  add(training, "--warmup <n>", "steps, or a fraction of all; default: 0.1", parsed(nonNegativeValue))
+  add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
+  add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
+  add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
+  add(training, "--ema <decay>", "average the parameters; default: no", parsed(fractionValue))
+  add(training, "--label-smoothing <x>", "default: 0", parsed(fractionValue))
+  add(training, "--mixup <alpha>", "default: 0", parsed(nonNegativeValue))
+  add(training, "--cutmix <alpha>", "default: 0", parsed(nonNegativeValue))
+
+  command.addOption(backend().helpGroup(machine))
+  command.addOption(threads().helpGroup(machine))
+  add(
+    machine,
+    "--workers <n>",
+    "threads that prepare images; no influence on the result; default: 1",
+    parsed(integerValue(0)),
+  )
+
+  return command.addHelpText("after", () => {
+    const shown = examples(
+      ["vitrine train --data flowers", "flowers/<class>/*.jpg"],
+      ["vitrine train --data flowers --model Ti/16 --epochs 50 --mixup 0.2", ""],
+      ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
+      ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
+      ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
+    )
+    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
+  })
+}

@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from "commander"
+
+type Parser<T> = (text: string) => T
+
+/** A number of the command line that satisfies `holds`. */
+function numberValue(holds: (n: number) => boolean, what: string): Parser<number> {
+  return (text) => {
+    const n = text.trim() === "" ? Number.NaN : Number(text)
+    if (!holds(n)) throw new InvalidArgumentError(`Give ${what}.`)
+    return n
+  }
+}
+
+export const integerValue = (least: number): Parser<number> =>
+  numberValue((n) => Number.isSafeInteger(n) && n >= least, `a whole number of ${least} or more`)
+
+export const positiveValue: Parser<number> = numberValue((n) => n > 0 && n < Infinity, "a number above 0")
+
+export const nonNegativeValue: Parser<number> = numberValue((n) => n >= 0 && n < Infinity, "0 or a number above")
+
+/** In [0, 1). */
+export const fractionValue: Parser<number> = numberValue((n) => n >= 0 && n < 1, "a number from 0 to below 1")
+
+/** `48`, or height and width as in `48x40`. */
+export const sizeValue: Parser<readonly [number, number]> = (text) => {
+  const [, height, width = height] = /^([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?$/.exec(text) ?? []
+  if (height === undefined) throw new InvalidArgumentError("Give a side, or height and width as in 48x40.")
+  return [Number(height), Number(width)]
+}
+
+/** A positive number, or `off`. */
+export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))
