@@ -98,7 +98,8 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
   let closed = false
 
   const fill = (): void => {
-    while (!closed && pending.length < maker.ahead) {
+    if (closed) return
+    while (pending.length < maker.ahead) {
       const job = jobs.next()
       if (job.done) return
       const batch = maker.make(job.value)
@@ -113,24 +114,27 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
     await maker.close()
   }
   fill()
-  const iterator: AsyncIterator<Batch> = {
-    async next() {
-      const begun = performance.now()
-      const next = pending.shift()
-      if (next === undefined) {
-        await close()
-        return { done: true, value: undefined }
-      }
-      try {
-        const value = await next
-        fill()
-        return { done: false, value }
-      } catch (error) {
-        await close()
-        throw error
-      } finally {
-        waitedMs += performance.now() - begun
-      }
+  const next = async (): Promise<IteratorResult<Batch, undefined>> => {
+    const begun = performance.now()
+    try {
+      const value = await pending.shift()
+      if (value === undefined) await close()
+      else fill()
+      return value === undefined ? { done: true, value } : { done: false, value }
+    } catch (error) {
+      await close()
+      throw error
+    } finally {
+      waitedMs += performance.now() - begun
+    }
+  }
+  let last: Promise<unknown> = Promise.resolve()
+  const iterator: AsyncIterator<Batch, undefined> = {
+    // One after the other, also for a consumer that asks for several at once.
+    next() {
+      const result = last.then(next)
+      last = result.catch(() => {})
+      return result
     },
     async return() {
       await close()

@@ -98,6 +98,23 @@ test("starting in the middle gives the batches that would have followed", async 
   expect(await collect({ ...base, epochs: 3, start: { epoch: 0, batch: 7 } })).toEqual(whole.slice(7))
 })
 
+test("several batches may be asked for at once", async () => {
+  const loader = await createLoader({ dataset, ...base, epochs: 1 })
+  const batches = loader[Symbol.asyncIterator]()
+  const results = await Promise.all(Array.from({ length: 9 }, () => batches.next()))
+  expect(results.map(({ value }) => (value as Batch | undefined)?.index)).toEqual([
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    undefined,
+    undefined,
+  ])
+})
+
 test("shape, counts and the time waited", async () => {
   const loader = await createLoader({ dataset, batchSize: 8, transforms: [resize(16)], epochs: 1 })
   expect(loader).toMatchObject({ shape: [16, 16, 3], batchesPerEpoch: 7, examples: 50 })

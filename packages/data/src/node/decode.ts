@@ -1,5 +1,7 @@
 import { readFile, stat } from "node:fs/promises"
 import { VitrineError } from "@vitrine/core"
+import type sharpModule from "sharp"
+import type { Sharp } from "sharp"
 import type { Image } from "../image.ts"
 
 /** Larger files and images are refused before they are read or decoded. */
@@ -27,7 +29,7 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   try {
     const input = sharp(bytes, { limitInputPixels: decodeLimits.pixels, failOn: "error", ignoreIcc: true })
     if (format === "JPEG" && jpegComponents(bytes) === 4) return await decodeCmyk(input)
-    const { data, info } = await input.autoOrient().raw().toBuffer({ resolveWithObject: true })
+    const { data, info } = await input.autoOrient().removeAlpha().raw().toBuffer({ resolveWithObject: true })
     return toRgb(data, info)
   } catch (error) {
     const fault = String((error as Error).message).split("\n")[0]
@@ -92,7 +94,7 @@ function toRgb(data: Uint8Array, { width, height, channels }: Raw): Image {
   return { width, height, channels: 3, data: out }
 }
 
-async function decodeCmyk(input: import("sharp").Sharp): Promise<Image> {
+async function decodeCmyk(input: Sharp): Promise<Image> {
   const { data, info } = await input
     .autoOrient()
     .pipelineColourspace("cmyk")
@@ -111,9 +113,9 @@ async function decodeCmyk(input: import("sharp").Sharp): Promise<Image> {
   return { width, height, channels: 3, data: out }
 }
 
-let loading: Promise<typeof import("sharp").default> | undefined
+let loading: Promise<typeof sharpModule> | undefined
 
-function loadSharp(): Promise<typeof import("sharp").default> {
+function loadSharp(): Promise<typeof sharpModule> {
   loading ??= import("sharp").then(
     ({ default: sharp }) => {
       sharp.cache(false)

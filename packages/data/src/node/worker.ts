@@ -27,19 +27,21 @@ const maker = openDataset(source).then((dataset) =>
 )
 maker.catch(() => {}) // Each question reports it.
 
+async function answer({ id, job }: Question): Promise<void> {
+  try {
+    const batch = await (await maker)(job)
+    const { images, labels, targets, weights } = batch
+    const transfer = [images, labels, targets, weights].map(({ buffer }) => buffer as ArrayBuffer)
+    parentPort?.postMessage({ id, batch } satisfies Answer, transfer)
+  } catch (error) {
+    const kind = VitrineError.isInstance(error) ? error.kind : "file"
+    const message = String((error as Error).message ?? error)
+    parentPort?.postMessage({ id, error: { kind, message } } satisfies Answer)
+  }
+}
+
 let last: Promise<void> = Promise.resolve()
 
-parentPort?.on("message", ({ id, job }: Question) => {
-  last = last.then(async () => {
-    try {
-      const batch = await (await maker)(job)
-      const { images, labels, targets, weights } = batch
-      const transfer = [images, labels, targets, weights].map(({ buffer }) => buffer as ArrayBuffer)
-      parentPort?.postMessage({ id, batch } satisfies Answer, transfer)
-    } catch (error) {
-      const kind = VitrineError.isInstance(error) ? error.kind : "file"
-      const message = String((error as Error).message ?? error)
-      parentPort?.postMessage({ id, error: { kind, message } } satisfies Answer)
-    }
-  })
+parentPort?.on("message", (question: Question) => {
+  last = last.then(() => answer(question))
 })
