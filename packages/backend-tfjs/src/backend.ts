@@ -12,7 +12,6 @@ import {
   type Kernels,
   lower,
   type OpName,
-  type Ops,
   type Program,
   sameShape,
   type State,
@@ -151,7 +150,7 @@ function dropoutKernel(
   inputs: Readonly<Record<string, HostData>>,
 ): NonNullable<Kernels<Tensor>["dropoutMask"]> {
   return (_, node, [type]) => {
-    const { path, rate } = node.attributes as Ops["dropoutMask"]
+    const { path, rate } = node.attributes
     const words = inputs[keys.get(node.inputs[0] as number) as string] as HostData
     const { shape } = type as TensorType
     const mask = new Float32Array(elementCount(shape))

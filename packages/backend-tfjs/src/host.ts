@@ -1,8 +1,9 @@
 import { elementCount, type HostData, show, type TensorType, VitrineError } from "@vitrine/core"
+import type * as tfjs from "@tensorflow/tfjs-core"
 import type { Tensor } from "@tensorflow/tfjs-core"
 
 /** A TensorFlow.js instance: the `@tensorflow/tfjs-core` module, or one that holds it such as `@tensorflow/tfjs`. */
-export type TensorFlow = typeof import("@tensorflow/tfjs-core")
+export type TensorFlow = typeof tfjs
 
 /** The dimensions of a type, none of them named any more. */
 export const dims = (type: TensorType | undefined): number[] => (type as TensorType).shape as number[]

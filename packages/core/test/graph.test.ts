@@ -199,9 +199,7 @@ describe("unfold and lower", () => {
     ).toThrow("gelu: output 0 became [1] and was [batch, 4]")
   })
   const unfoldKeep = (op: OpName, inputs: readonly Tensor[], outputs: Graph["values"]): Tensor[] =>
-    outputs.map(
-      ({ shape, dtype }, index) => ({ shape, dtype, index, node: { op, inputs, outputs, attributes: {} } }) as Tensor,
-    )
+    outputs.map(({ shape, dtype }, index) => ({ shape, dtype, index, node: { op, inputs, outputs, attributes: {} } }))
 })
 
 describe("interpret", () => {

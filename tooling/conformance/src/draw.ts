@@ -50,8 +50,6 @@ export function drawFrom(seed: number, batch?: number): Drawn {
         Uint8Array.from({ length: elementCount(shape, batch) }, () => random.integer(2)),
       ),
     values: (shape, values) =>
-      values instanceof Int32Array
-        ? add(shape, "int32", values)
-        : add(shape, "float32", Float32Array.from(values as readonly number[])),
+      values instanceof Int32Array ? add(shape, "int32", values) : add(shape, "float32", Float32Array.from(values)),
   }
 }

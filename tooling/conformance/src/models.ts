@@ -1,4 +1,5 @@
 import {
+  type Dim,
   fold,
   gradients,
   type InitScheme,
@@ -8,7 +9,6 @@ import {
   type Parameter,
   rootScope,
   type Scope,
-  type Shape,
   stream,
   type Tensor,
   type TensorType,
@@ -65,8 +65,8 @@ export function randomParameters(
   return values
 }
 
-export const imagesOf = (config: ViTConfig, batch: Shape[0] = "batch"): Tensor =>
-  input("images", [batch as number, ...config.imageSize, config.channels])
+export const imagesOf = (config: ViTConfig, batch: Dim = "batch"): Tensor =>
+  input("images", [batch, ...config.imageSize, config.channels])
 
 export function randomImages(config: ViTConfig, batch: number, seed = 3): Float32Array {
   const random = stream(keyFromSeed(seed))

@@ -1,4 +1,4 @@
-import { type Backend, gradients, graph, type HostTensor, type Tensor } from "@vitrine/core"
+import { type Backend, gradients, graph, type Tensor } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import type { Build, Case } from "./cases/case.ts"
@@ -96,5 +96,5 @@ async function verifyBuild(backend: Backend, build: Build, tolerance: Tolerance)
     runOnce(backend, g, draw.data),
     runOnce(referenceBackend(), g, draw.data),
   ])
-  expectClose(actual as Record<string, HostTensor>, expected as Record<string, HostTensor>, tolerance)
+  expectClose(actual, expected, tolerance)
 }
