@@ -51,7 +51,10 @@ describe("keys", () => {
 describe("a stream", () => {
   const draws = <T>(n: number, draw: () => T): T[] => Array.from({ length: n }, draw)
   const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length
-  const variance = (values: number[]): number => mean(values.map((v) => (v - mean(values)) ** 2))
+  const variance = (values: number[]): number => {
+    const centre = mean(values)
+    return mean(values.map((v) => (v - centre) ** 2))
+  }
 
   it("is uniform in [0, 1)", () => {
     const values = draws(40_000, stream(keyFromSeed(7)).uniform)
@@ -80,6 +83,12 @@ describe("a stream", () => {
     for (let i = 0; i < 7000; i++) counts[integer(7)]!++
     expect(counts.length).toBe(7)
     expect(Math.min(...counts)).toBeGreaterThan(850)
+  })
+  it("is the words of threefry in order, over blocks of any size", () => {
+    const key: Key = [11, 12]
+    const { uniform } = stream(key)
+    for (let counter = 0; counter < 700; counter++)
+      for (const word of threefry(key, 0, counter)) expect(uniform()).toBe(word / 2 ** 32)
   })
   it("is the same for the same key and another for another", () => {
     const first = draws(5, stream(keyFromSeed(1)).uniform)
@@ -123,6 +132,15 @@ describe("a dropout mask", () => {
       expect(new Set(values)).toEqual(new Set([0, 1 / (1 - rate)]))
       expect(Math.abs(values.reduce((a, b) => a + b, 0) / values.length - 1)).toBeLessThan(0.05)
     }
+  })
+  it("takes 16 bits of threefry's words an entry, the lower ones first, over blocks of any size", () => {
+    const [key, rate]: [Key, number] = [[21, 22], 0.25]
+    const values = mask(key, rate, 20_003)
+    values.forEach((value, i) => {
+      const word = threefry(key, 0, i >>> 2)[(i >>> 1) % 2] as number
+      const half = i % 2 === 0 ? word & 0xffff : word >>> 16
+      if (value !== (half < 2 ** 14 ? 0 : 4 / 3)) throw new Error(`entry ${i}`)
+    })
   })
   it("is all ones at rate 0", () => {
     expect(new Set(mask([3, 4], 0, 1001))).toEqual(new Set([1]))
