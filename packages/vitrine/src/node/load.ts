@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises"
 import { toFloat32 } from "@vitrine/checkpoint"
 import { readModelFolder, type SafetensorsFile } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice } from "@vitrine/core"
@@ -45,7 +46,8 @@ export async function constantsOf(
   weights: SafetensorsFile,
   backend: Backend,
 ): Promise<Record<string, FileSlice | Float32Array>> {
-  const { path } = weights
+  // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
+  const path = await realpath(weights.path)
   const constants: Record<string, FileSlice | Float32Array> = {}
   for (const { name, dtype, begin, end } of weights.tensors)
     constants[name] =
