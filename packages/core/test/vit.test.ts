@@ -183,6 +183,7 @@ describe("initial values", () => {
       "head.weight": { std: 0 },
     },
     timm: {
+      "patch_embed.proj.bias": uniform(1 / Math.sqrt(192)),
       "patch_embed.proj.weight": uniform(1 / Math.sqrt(192)),
       "blocks.0.attn.qkv.weight": { std: 0.02 },
       "blocks.0.mlp.fc2.weight": { std: 0.02 },

@@ -26,7 +26,8 @@ export function parameterCount(parameters: readonly Parameter[]): number {
  * How parameters start.
  * - `paper`: as google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0, 0.02²),
  *   MLP biases N(0, 1e-6²), class token and head 0.
- * - `timm`: matrices N(0, 0.02²), patches uniform in ±1/√fan-in, positions N(0, 0.02²), class token N(0, 1e-6²).
+ * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token
+ *   N(0, 1e-6²).
  * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0: for small models
  *   from scratch on small data, where it is worth some points.
  *
@@ -46,7 +47,7 @@ export function initialize(
       const values = new Float32Array(parameter.shape.reduce((n, dim) => n * dim, 1))
       if (parameter.role === "fixedPositions") sincosPositions(config, values)
       else {
-        const draw = distribution(parameter, scheme, stream(fold(key, parameter.name)))
+        const draw = distribution(parameter, config, scheme, stream(fold(key, parameter.name)))
         for (let i = 0; i < values.length; i++) values[i] = draw()
       }
       return [parameter.name, values]
@@ -54,7 +55,12 @@ export function initialize(
   )
 }
 
-function distribution({ name, shape, role }: Parameter, scheme: InitScheme, random: Stream): () => number {
+function distribution(
+  { name, shape, role }: Parameter,
+  { patchSize, channels }: ViTConfig,
+  scheme: InitScheme,
+  random: Stream,
+): () => number {
   const fanIn = shape.slice(1).reduce((n, dim) => n * dim, 1)
   const fanOut = shape[0] as number
   const normal = (std: number) => (): number => {
@@ -77,6 +83,8 @@ function distribution({ name, shape, role }: Parameter, scheme: InitScheme, rand
     case "head":
       return scheme === "timm" ? normal(0.02) : constant(0)
     case "bias":
+      if (scheme === "timm" && name === "patch_embed.proj.bias")
+        return uniform(1 / Math.sqrt(channels * patchSize[0] * patchSize[1]))
       return scheme === "paper" && name.includes(".mlp.") ? normal(1e-6) : constant(0)
     case "scale":
       return constant(1)
