@@ -114,7 +114,7 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
     await maker.close()
   }
   fill()
-  const next = async (): Promise<IteratorResult<Batch, undefined>> => {
+  const advance = async (): Promise<IteratorResult<Batch, undefined>> => {
     const begun = performance.now()
     try {
       const value = await pending.shift()
@@ -132,7 +132,7 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
   const iterator: AsyncIterator<Batch, undefined> = {
     // One after the other, also for a consumer that asks for several at once.
     next() {
-      const result = last.then(next)
+      const result = last.then(advance)
       last = result.catch(() => {})
       return result
     },
