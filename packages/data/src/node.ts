@@ -1,5 +1,6 @@
 export * from "./index.ts"
-export { decodeImage, decodeLimits } from "./node/decode.ts"
+export { decodeLimits } from "./limits.ts"
+export { decodeImage } from "./node/decode.ts"
 export { readIdx } from "./node/idx.ts"
 export { createLoader, type NodeLoaderOptions } from "./node/loader.ts"
 export { openDataset } from "./node/open.ts"

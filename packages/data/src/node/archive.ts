@@ -5,7 +5,8 @@ import { createGunzip } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath, layout, type Part } from "../layout.ts"
-import { decodeImage, decodeLimits } from "./decode.ts"
+import { decodeLimits } from "../limits.ts"
+import { decodeImage } from "./decode.ts"
 import { type ByteReader, readTar } from "./tar.ts"
 
 /** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */

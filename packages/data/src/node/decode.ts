@@ -2,18 +2,15 @@ import { readFile, stat } from "node:fs/promises"
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
+import { imageHeader } from "../header.ts"
 import type { Image } from "../image.ts"
-
-/** Larger files and images are refused before they are read or decoded. */
-export const decodeLimits: { readonly fileBytes: number; readonly pixels: number } = {
-  fileBytes: 256 * 2 ** 20,
-  pixels: 100e6,
-}
+import { decodeLimits } from "../limits.ts"
 
 /**
  * Decodes a JPEG, PNG, WebP or GIF (its first frame) to RGB, [height, width, 3], with the bytes that Pillow's
  * `convert("RGB")` gives: grey is repeated, palettes are looked up, alpha is dropped, CMYK is multiplied out, colour
- * profiles are ignored. Of 16 bits the high byte is kept. An EXIF orientation is applied, as browsers do.
+ * profiles are ignored. Of 16 bits the high byte is kept. An EXIF orientation is applied, but not in a WebP, where
+ * browsers do not agree.
  * @param input a path, or the bytes of a file
  * @param name what errors call the image; default: the path
  * @throws VitrineError for what is missing, too large, broken, truncated or of another format
@@ -21,7 +18,7 @@ export const decodeLimits: { readonly fileBytes: number; readonly pixels: number
 export async function decodeImage(input: string | Uint8Array, name?: string): Promise<Image> {
   const label = name ?? (typeof input === "string" ? input : "image")
   const bytes = typeof input === "string" ? await readImageFile(input, label) : input
-  const format = sniff(bytes)
+  const format = imageHeader(bytes)?.format
   if (bytes.length === 0) throw new VitrineError("file", `${label}: is empty`)
   if (bytes.length > decodeLimits.fileBytes) throw tooLarge(label, bytes.length)
   if (format === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
@@ -29,7 +26,8 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   try {
     const input = sharp(bytes, { limitInputPixels: decodeLimits.pixels, failOn: "error", ignoreIcc: true })
     if (format === "JPEG" && jpegComponents(bytes) === 4) return await decodeCmyk(input)
-    const { data, info } = await input.autoOrient().removeAlpha().raw().toBuffer({ resolveWithObject: true })
+    const upright = format === "WebP" ? input : input.autoOrient()
+    const { data, info } = await upright.removeAlpha().raw().toBuffer({ resolveWithObject: true })
     return toRgb(data, info)
   } catch (error) {
     const fault = String((error as Error).message).split("\n")[0]
@@ -52,16 +50,6 @@ async function readImageFile(path: string, label: string): Promise<Uint8Array> {
 
 const tooLarge = (label: string, size: number): VitrineError =>
   new VitrineError("file", `${label}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`)
-
-/** The format that the first bytes announce, of those that we decode. */
-function sniff(bytes: Uint8Array): "JPEG" | "PNG" | "WebP" | "GIF" | undefined {
-  const text = String.fromCharCode(...bytes.subarray(0, 12))
-  if (text.startsWith("\xff\xd8\xff")) return "JPEG"
-  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "PNG"
-  if (text.startsWith("GIF87a") || text.startsWith("GIF89a")) return "GIF"
-  if (text.startsWith("RIFF") && text.slice(8) === "WEBP") return "WebP"
-  return undefined
-}
 
 /** Components that the frame header of a JPEG announces; 0 without one. */
 function jpegComponents(bytes: Uint8Array): number {

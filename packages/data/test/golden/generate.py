@@ -140,6 +140,11 @@ def decode_cases():
     second = image(picture(21, 35, 3)).quantize(16)
     keep("animated.gif", palette, save_all=True, append_images=[second], duration=50)
     keep("animated.webp", im, save_all=True, append_images=[image(picture(21, 35, 3))], duration=50, lossless=True)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    keep("orientation-6.png", im, np.rot90(rgb, -1), exif=turned)
+    # Not turned: browsers do not agree on WebP.
+    keep("orientation-6.webp", im, lossless=True, exif=turned)
     (FILES / "decode.json").write_text(json.dumps(expected))
 
 

@@ -1,0 +1,5 @@
+/** Larger files and images are refused before they are read or decoded. */
+export const decodeLimits: { readonly fileBytes: number; readonly pixels: number } = {
+  fileBytes: 256 * 2 ** 20,
+  pixels: 100e6,
+}

@@ -1,0 +1,81 @@
+import { VitrineError } from "@vitrine/core"
+import { imageHeader } from "../header.ts"
+import type { Image } from "../image.ts"
+import { decodeLimits } from "../limits.ts"
+import { readPixels } from "./pixels.ts"
+
+/** A file, its bytes, or what a page draws from: ImageData, a bitmap, an `<img>`, `<canvas>` or `<video>`. */
+export type ImageSource = ImageBitmapSource | ArrayBuffer | Uint8Array
+
+const options: ImageBitmapOptions = {
+  imageOrientation: "from-image",
+  colorSpaceConversion: "none",
+  premultiplyAlpha: "none",
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP or GIF (its first frame) with the browser to RGB, [height, width, 3], by the rules of the
+ * `decodeImage` for Node: grey is repeated, alpha is dropped and not blended, colour profiles are ignored, of 16 bits
+ * the high byte is kept, an EXIF orientation is applied (but not in a WebP). In Chromium the bytes are Node's.
+ * Elements, canvases and bitmaps have the pixels that the browser made of their file. Works in workers.
+ * @param name what errors call the image; default: a File's name
+ * @throws VitrineError (file) for what is too large, broken, truncated, of another format or not readable, and for
+ *   transparent pixels in a browser without WebGL 2, which has no other way to their colours
+ */
+export async function decodeImage(input: ImageSource, name?: string): Promise<Image> {
+  if (input instanceof ImageData) return dropAlpha(input)
+  const isBytes = input instanceof ArrayBuffer || input instanceof Uint8Array
+  if (!isBytes && !(input instanceof Blob))
+    return pixelsOf(input, name ?? "image", "broken image, or one of another site")
+  const label = name ?? (input instanceof File ? input.name : "image")
+  const size = input instanceof Blob ? input.size : input.byteLength
+  if (size === 0) throw new VitrineError("file", `${label}: is empty`)
+  if (size > decodeLimits.fileBytes)
+    throw new VitrineError("file", `${label}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`)
+  const bytes = await bytesOf(input, label)
+  const header = imageHeader(bytes)
+  if (header === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
+  if (header.width * header.height > decodeLimits.pixels) throw tooManyPixels(label)
+  if (header.format === "WebP") ignoreExif(bytes)
+  const blob = new Blob([bytes], { type: `image/${header.format.toLowerCase()}` })
+  return pixelsOf(blob, label, `broken ${header.format} image`)
+}
+
+/** In memory of our own. */
+async function bytesOf(input: Blob | ArrayBuffer | Uint8Array, label: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (!(input instanceof Blob)) return new Uint8Array(input instanceof ArrayBuffer ? input.slice(0) : input)
+  try {
+    return new Uint8Array(await input.arrayBuffer())
+  } catch (cause) {
+    throw new VitrineError("file", `${label}: cannot be read (${(cause as Error).message})`, { cause })
+  }
+}
+
+/** Clears the flag that announces EXIF data in a WebP, which some browsers heed and some do not. */
+function ignoreExif(bytes: Uint8Array): void {
+  const isExtended = bytes.length > 20 && String.fromCharCode(...bytes.subarray(12, 16)) === "VP8X"
+  if (isExtended) bytes[20] = (bytes[20] as number) & ~0x08
+}
+
+async function pixelsOf(source: ImageBitmapSource, label: string, fault: string): Promise<Image> {
+  let bitmap: ImageBitmap | undefined
+  try {
+    bitmap = await createImageBitmap(source, options)
+    if (bitmap.width * bitmap.height > decodeLimits.pixels) throw tooManyPixels(label)
+    return readPixels(bitmap, label)
+  } catch (error) {
+    if (VitrineError.isInstance(error)) throw error
+    throw new VitrineError("file", `${label}: ${fault} (${(error as Error).message})`, { cause: error })
+  } finally {
+    bitmap?.close()
+  }
+}
+
+function dropAlpha({ width, height, data }: ImageData): Image {
+  const rgb = new Uint8Array(width * height * 3)
+  for (let i = 0, s = 0; i < rgb.length; i += 3, s += 4) rgb.set(data.subarray(s, s + 3), i)
+  return { width, height, channels: 3, data: rgb }
+}
+
+const tooManyPixels = (label: string): VitrineError =>
+  new VitrineError("file", `${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
