@@ -12,7 +12,7 @@ export interface TensorType {
   readonly dtype: DType
 }
 
-type None = Readonly<Record<never, never>>
+type None = Readonly<Record<string, never>>
 type Window = {
   readonly strides: readonly [number, number]
   /** Rows and columns of padding: top, bottom, left, right. */
