@@ -23,7 +23,8 @@ const side = 32
  * 17°), in random colours, with noise. Hue says nothing about the class. An example depends on seed, split and index
  * alone, so the data are endless, need no files, and the training and the validation set never meet.
  *
- * Logistic regression on the pixels of 10,000 drawings gets 39 % of others right.
+ * Logistic regression on the pixels of 10,000 drawings gets 39 % of others right, a ViT of four blocks of width 64 on
+ * patches of 4×4 gets 98 % after 1,000 steps of 64 drawings, and 99 % after 2,000.
  * @throws VitrineError unless `size` is a positive integer
  */
 export function shapes({ split, size, seed = 0 }: Omit<ShapesSource, "kind">): Dataset {
