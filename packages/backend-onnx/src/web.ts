@@ -29,7 +29,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
   return engineBackend({
     name: "onnx-web",
     device: `onnxruntime-web ${versions.web ?? versions.common} (wasm, ${threads} ${threads === 1 ? "thread" : "threads"})`,
-    Tensor: ort.Tensor,
+    Tensor: wasm.proxy ? copyingTensor(ort) : ort.Tensor,
     writesInto: false,
     load: async (model) =>
       ort.InferenceSession.create(encode(await inMemory(model)), {
@@ -40,6 +40,16 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
         extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
       }),
   })
+}
+
+/** A worker takes the memory of the tensors that it is sent, which belongs to states and callers. */
+function copyingTensor(ort: typeof Ort): Ort.TensorConstructor {
+  const Tensor = ort.Tensor as new (type: "float32", data: Float32Array, dims: readonly number[]) => Ort.Tensor
+  return class extends Tensor {
+    constructor(type: "float32", data: Float32Array, dims: readonly number[]) {
+      super(type, data.slice(), dims)
+    }
+  } as Ort.TensorConstructor
 }
 
 async function load(): Promise<typeof Ort> {
