@@ -25,6 +25,7 @@ export {
 } from "./node/backends.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
-export { type SetupEvent, type TrainOptions, train } from "./node/train.ts"
+export { type TrainOptions, train } from "./node/train.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
+export type { SetupEvent } from "./training.ts"

@@ -18,6 +18,23 @@ export function preprocessingOf({ config, interpolation, cropPct, mean, std }: R
   return { size: config.imageSize, interpolation, cropPct, cropMode: "center", mean, std }
 }
 
+/** What is about to be trained; the first event. */
+export interface SetupEvent {
+  readonly type: "setup"
+  /** The run folder, if there is one. */
+  readonly run: string | null
+  /** The step from which a run is resumed; null for one that starts anew. */
+  readonly resumed: number | null
+  /** What is wrong with checkpoints that were passed over. */
+  readonly damaged: readonly string[]
+  readonly data: string
+  readonly classes: readonly string[]
+  /** Images to train on, and to validate on. */
+  readonly examples: number
+  readonly validation: number
+  readonly recipe: ResolvedRecipe
+}
+
 /** Opens a loader; a platform may do so with worker threads. */
 export type OpenLoader = (dataset: Dataset, options: LoaderOptions) => Promise<Loader>
 

@@ -6,7 +6,7 @@ import { type Evaluation, evaluate as evaluateBatches, evaluationGraph } from "@
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
 import { constantsOf } from "./load.ts"
-import { recordOf } from "./record.ts"
+import { recordOf } from "../record.ts"
 
 export interface EvaluateOptions extends BackendOptions {
   /** A path or `shapes`; by default what the model was trained on. */

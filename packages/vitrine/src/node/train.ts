@@ -4,10 +4,10 @@ import { createRun, resumeRun } from "@vitrine/checkpoint/node"
 import { type Backend, VitrineError } from "@vitrine/core"
 import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
-import { factsOf, preprocessingOf, trainOn } from "../training.ts"
+import { type Recipe, resolveRecipe } from "../recipe.ts"
+import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
-import { type RunRecord, recordOf } from "./record.ts"
+import { type RunRecord, recordOf } from "../record.ts"
 
 export interface TrainOptions {
   /** A path or `shapes`, as `resolveData` takes it. Not needed to resume, unless the data have moved. */
@@ -34,23 +34,6 @@ export interface TrainOptions {
   readonly checkpointEvery?: number | undefined
   /** Ends the run after the step that is under way, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
-}
-
-/** What is about to be trained; the first event. */
-export interface SetupEvent {
-  readonly type: "setup"
-  /** The run folder, if there is one. */
-  readonly run: string | null
-  /** The step from which a run is resumed; null for one that starts anew. */
-  readonly resumed: number | null
-  /** What is wrong with checkpoints that were passed over. */
-  readonly damaged: readonly string[]
-  readonly data: string
-  readonly classes: readonly string[]
-  /** Images to train on, and to validate on. */
-  readonly examples: number
-  readonly validation: number
-  readonly recipe: ResolvedRecipe
 }
 
 /**

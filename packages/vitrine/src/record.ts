@@ -1,7 +1,7 @@
 import { vitConfig } from "@vitrine/core"
 import { checkTransforms } from "@vitrine/data"
 import { trainingOptions } from "@vitrine/trainer"
-import type { ResolvedRecipe } from "../recipe.ts"
+import type { ResolvedRecipe } from "./recipe.ts"
 
 /** What a run folder remembers in `config.json`, so that it can go on alone. */
 export type RunRecord = {
