@@ -23,7 +23,7 @@ function chart(title: string, points: readonly Point[], width: number, color: "a
     {
       width,
       height: 8,
-      formatter: (value, { axis }) => (axis === "x" ? count(value) : short(Number(value.toPrecision(3)))),
+      formatter: (value, { axis }) => (axis === "x" ? count(value) : short(value)),
       customXAxisTicks: [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0],
       ...(colors.isColorSupported ? { color } : {}),
     },

@@ -10,9 +10,8 @@ interface Panel {
   readonly title: string
   readonly height: number
   readonly lines: readonly { readonly points: readonly Point[]; readonly style: string; readonly dots?: boolean }[]
-  readonly format: (y: number) => string
-  /** A point to name. */
-  readonly mark?: { readonly at: Point; readonly text: string } | undefined
+  /** Names a value of the axis whose grid lines stand `step` apart. */
+  readonly format: (y: number, step: number) => string
 }
 
 const blue = "#2563eb"
@@ -40,11 +39,11 @@ export function curveSvg({ steps, evaluations }: Curve, title: string): string {
       ? []
       : [
           {
-            title: "Validation accuracy",
+            title:
+              best === undefined ? "" : `Validation accuracy, best ${percent(best[1], 2)} at step ${count(best[0])}`,
             height: 150,
             lines: [{ points: accuracy, style: `stroke="${green}" stroke-width="2.2"`, dots: true }],
-            format: (y: number) => percent(y, 0),
-            mark: best && { at: best, text: percent(best[1], 2) },
+            format: (y: number, step: number) => percent(y, step < 0.01 ? (step < 0.001 ? 2 : 1) : 0),
           },
         ]),
     {
@@ -90,7 +89,7 @@ export function curveSvg({ steps, evaluations }: Curve, title: string): string {
   ].join("\n")
 }
 
-function drawPanel({ title, height, lines, format, mark }: Panel, top: number, last: number): string {
+function drawPanel({ title, height, lines, format }: Panel, top: number, last: number): string {
   const ys = lines.flatMap(({ points }) => points.map(([, y]) => y))
   const [low, high, step] = range(Math.min(...ys), Math.max(...ys), height < 100 ? 2 : 5)
   const place = ([x, y]: Point): string => {
@@ -98,20 +97,20 @@ function drawPanel({ title, height, lines, format, mark }: Panel, top: number, l
     const down = top + height - (height * (y - low)) / (high - low)
     return `${across.toFixed(1)} ${down.toFixed(1)}`
   }
-  const parts = [`<text x="${left}" y="${top - 10}" font-weight="600" fill="#374151">${title}</text>`]
+  const parts = [`<text x="${left}" y="${top - 10}" font-weight="600" fill="#374151">${escape(title)}</text>`]
   for (let y = low; y <= high + step / 2; y += step) {
     const [, down] = place([0, y]).split(" ") as [string, string]
     const shown = Number(y.toPrecision(6))
     parts.push(
       `<path d="M${left} ${down}h${inner}" stroke="#e5e7eb"/>`,
-      `<text x="${left - 8}" y="${Number(down) + 4}" text-anchor="end" fill="#6b7280">${format(shown)}</text>`,
+      `<text x="${left - 8}" y="${Number(down) + 4}" text-anchor="end" fill="#6b7280">${format(shown, step)}</text>`,
     )
   }
-  for (let i = 0; i <= 4; i++) {
-    const x = (last * i) / 4
-    const across = place([x, low]).split(" ")[0]
-    parts.push(`<text x="${across}" y="${top + height + 17}" text-anchor="middle" fill="#6b7280">${count(x)}</text>`)
-  }
+  const [, , across] = range(0, last, 6)
+  for (let x = 0; x <= last; x += across)
+    parts.push(
+      `<text x="${place([x, low]).split(" ")[0]}" y="${top + height + 17}" text-anchor="middle" fill="#6b7280">${count(x)}</text>`,
+    )
   for (const { points, style, dots } of lines) {
     if (points.length > 1)
       parts.push(`<path d="M${points.map(place).join("L")}" fill="none" stroke-linejoin="round" ${style}/>`)
@@ -121,13 +120,6 @@ function drawPanel({ title, height, lines, format, mark }: Panel, top: number, l
         const [x, y] = place(point).split(" ")
         parts.push(`<circle cx="${x}" cy="${y}" r="3" fill="${color}"/>`)
       }
-  }
-  if (mark !== undefined) {
-    const [x, y] = place(mark.at).split(" ").map(Number) as [number, number]
-    const end = x > left + inner - 60
-    parts.push(
-      `<text x="${end ? x - 8 : x + 8}" y="${y + 16}" text-anchor="${end ? "end" : "start"}" font-weight="600" fill="${green}">${mark.text}</text>`,
-    )
   }
   return parts.join("\n")
 }

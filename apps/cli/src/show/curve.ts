@@ -19,7 +19,7 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 
 export type Point = readonly [x: number, y: number]
 
-/** A moving average, weighted by a triangle that is narrower at the ends, at no more than `count` places. */
+/** A moving average, weighted by a triangle, at no more than `count` places. */
 export function smoothed(points: readonly Point[], count: number): Point[] {
   const reach = Math.max(1, Math.round(points.length / 40))
   const places = Math.min(count, points.length)
@@ -27,9 +27,8 @@ export function smoothed(points: readonly Point[], count: number): Point[] {
     const at = places === 1 ? 0 : Math.round((i * (points.length - 1)) / (places - 1))
     let sum = 0
     let total = 0
-    const near = Math.min(reach, at, points.length - 1 - at)
-    for (let k = at - near; k <= at + near; k++) {
-      const weight = near + 1 - Math.abs(k - at)
+    for (let k = Math.max(0, at - reach); k <= Math.min(points.length - 1, at + reach); k++) {
+      const weight = reach + 1 - Math.abs(k - at)
       sum += weight * (points[k] as Point)[1]
       total += weight
     }

@@ -105,7 +105,7 @@ export function describeModel(config: ViTConfig): string {
   const by = (pair: readonly number[]): string => pair.join("×")
   const { imageSize, patchSize, channels, depth, dim, heads } = config
   return (
-    `ViT of ${depth} blocks, width ${dim}, ${heads} heads · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
+    `ViT, depth ${depth}, width ${dim}, heads ${heads} · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
     `${tokenCount(config)} tokens · ${count(parameterCount(vitParameters(config)))} parameters`
   )
 }

@@ -1,0 +1,140 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { readSafetensors } from "@vitrine/checkpoint"
+import { describe, expect, test } from "vitest"
+import { golden, temporaryFolder, vitrine } from "./vitrine.ts"
+
+interface Expected {
+  readonly results: readonly {
+    readonly file: string
+    readonly top: readonly { readonly index: number; readonly label: string; readonly probability: number }[]
+    readonly logits: readonly number[]
+  }[]
+}
+
+const expected = JSON.parse(readFileSync(join(golden, "expected.json"), "utf8")) as Expected
+const files = expected.results.map(({ file }) => join(golden, file))
+
+describe("predict gives timm's answers", () => {
+  test.each(["onnx", "onnx-web", "reference", "tfjs", "tfjs-cpu"])("with %s", async (backend) => {
+    const args = ["predict", "--model", golden, "--backend", backend, "--json", "--logits", "--top", "5", ...files]
+    const { code, stdout, stderr } = await vitrine(args)
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+    const document = JSON.parse(stdout)
+    expect(Object.keys(document)).toEqual(["model", "backend", "results"])
+    expect(document.model).toBe(golden)
+    expect(document.backend).toBe(backend.replace("-cpu", ""))
+    for (const [i, { file, top, logits }] of document.results.entries()) {
+      const wanted = expected.results[i] as Expected["results"][number]
+      expect(file).toBe(files[i])
+      const tolerance = Math.max(2e-5, 1e-5 * Math.max(...wanted.logits.map(Math.abs)))
+      const worst = Math.max(...wanted.logits.map((z, k) => Math.abs(z - logits[k])))
+      expect(worst).toBeLessThanOrEqual(tolerance)
+      for (const [k, { index, label, probability }] of wanted.top.entries()) {
+        expect(top[k]).toMatchObject({ index, label })
+        expect(Math.abs(top[k].probability - probability)).toBeLessThan(1e-5)
+      }
+    }
+  })
+})
+
+describe("predict", () => {
+  const folder = temporaryFolder()
+
+  test("leaves logits out unless they are asked for, and names as many classes as it is told", async () => {
+    const { stdout } = await vitrine(["predict", "--model", golden, "--json", "--top", "2", files[0] as string])
+    const [result] = JSON.parse(stdout).results
+    expect(Object.keys(result)).toEqual(["file", "top"])
+    expect(result.top).toHaveLength(2)
+    expect(Object.keys(result.top[0])).toEqual(["index", "label", "probability"])
+  })
+
+  test("takes folders, in batches, and a batch gives what single images give", async () => {
+    const images = join(folder, "images", "below")
+    mkdirSync(images, { recursive: true })
+    for (let i = 0; i < 20; i++) copyFileSync(files[i % 3] as string, join(images, `${String(i).padStart(2, "0")}.png`))
+    writeFileSync(join(images, "notes.txt"), "no image")
+    const args = ["predict", "--model", golden, "--json", "--logits", join(folder, "images")]
+    const { code, stdout } = await vitrine(args)
+    expect(code).toBe(0)
+    const { results } = JSON.parse(stdout)
+    expect(results).toHaveLength(20)
+    for (const [i, { file, logits }] of results.entries()) {
+      expect(file).toBe(join(images, `${String(i).padStart(2, "0")}.png`))
+      for (const [k, z] of (expected.results[i % 3]?.logits ?? []).entries()) expect(logits[k]).toBeCloseTo(z, 4)
+    }
+  })
+
+  test("names every image that it cannot read, and answers for the others", async () => {
+    const broken = join(folder, "broken.png")
+    writeFileSync(broken, readFileSync(files[0] as string).subarray(0, 200))
+    const args = ["predict", "--model", golden, "--json", broken, files[1] as string, join(folder, "absent.jpg")]
+    const { code, stdout, stderr } = await vitrine(args)
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout).results.map(({ file }: { file: string }) => file)).toEqual([files[1]])
+    const lines = stderr.trimEnd().split("\n")
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(/^vitrine: .*broken\.png: /)
+    expect(lines[1]).toMatch(/^vitrine: .*absent\.jpg: /)
+  })
+
+  test("prints text for people", async () => {
+    const { stdout } = await vitrine(["predict", "--model", golden, "--top", "1", files[0] as string])
+    expect(stdout).toBe(`${files[0]}\n  28.1 %  n02123597\n`)
+  })
+
+  test("ends quietly when its reader leaves", async () => {
+    const { code, stderr } = await vitrine(["predict", "--model", golden, ...files, ...files], {
+      watch: (child) => void child.stdout?.destroy(),
+    })
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+  })
+})
+
+describe("embed", () => {
+  const folder = temporaryFolder()
+
+  test("gives the same features as JSON, safetensors and npy", async () => {
+    const run = (...more: string[]) => vitrine(["embed", "--model", golden, ...files, ...more])
+    const lines = (await run()).stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+    expect(lines.map(({ file }) => file)).toEqual(files)
+    const width = lines[0].features.length
+    expect(width).toBe(48)
+    const [safetensors, npy] = [join(folder, "f.safetensors"), join(folder, "f.npy")]
+    expect((await run("--out", safetensors)).code).toBe(0)
+    expect((await run("--out", npy)).code).toBe(0)
+    const { tensors, metadata } = readSafetensors(readFileSync(safetensors), safetensors)
+    expect(JSON.parse(metadata.files as string)).toEqual(files)
+    const stored = tensors.get("features")
+    expect(stored?.shape).toEqual([files.length, width])
+    expect([...(stored?.data as Float32Array)]).toEqual(lines.flatMap(({ features }) => features))
+    const bytes = readFileSync(npy)
+    expect(bytes.subarray(1, 6).toString()).toBe("NUMPY")
+    const start = 10 + bytes.readUInt16LE(8)
+    expect(start % 64).toBe(0)
+    expect(bytes.subarray(10, start).toString()).toContain(`'shape': (${files.length}, ${width})`)
+    const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length))
+    expect([...values]).toEqual([...(stored?.data as Float32Array)])
+  })
+})
+
+describe("weights", () => {
+  test("describes every tensor", async () => {
+    const { code, stdout } = await vitrine(["weights", join(golden, "model.safetensors"), "--json"])
+    expect(code).toBe(0)
+    const { tensors, parameters } = JSON.parse(stdout)
+    expect(parameters).toBe(
+      tensors.reduce((n: number, { shape }: { shape: number[] }) => n + shape.reduce((a, b) => a * b, 1), 0),
+    )
+    const patch = tensors.find(({ name }: { name: string }) => name === "patch_embed.proj.weight")
+    expect(patch).toMatchObject({ dtype: "F32", shape: [48, 3, 16, 16], bytes: 48 * 3 * 256 * 4, nonFinite: 0 })
+    const text = (await vitrine(["weights", golden])).stdout
+    expect(text.split("\n")[0]).toMatch(/^name\s+shape\s+dtype\s+size\s+min\s+max\s+mean\s+std\s+non-finite$/)
+    expect(text).toContain("patch_embed.proj.weight")
+  })
+})

@@ -1,0 +1,219 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { readSafetensors } from "@vitrine/checkpoint"
+import { readMetrics } from "@vitrine/checkpoint/node"
+import { beforeAll, describe, expect, test } from "vitest"
+import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
+
+const folder = temporaryFolder()
+const data = tinyData(join(folder, "tiny"))
+const at = (name: string): string => join(folder, name)
+const model = (run: string): Buffer => readFileSync(join(run, "model.safetensors"))
+
+async function losses(run: string): Promise<number[]> {
+  const events = await readMetrics(join(run, "metrics.jsonl"))
+  return events.filter(({ type }) => type === "step").map(({ loss }) => loss as number)
+}
+
+describe("train", () => {
+  const run = at("onnx")
+  const args = ["--data", data, "--steps", "40", "--eval-every", "20", ...tinyModel]
+  let stdout = ""
+  let stderr = ""
+
+  beforeAll(async () => {
+    const result = await vitrine(["train", ...args, "--out", run])
+    ;({ stdout, stderr } = result)
+    expect(`${result.code} ${stderr}`).toMatch(/^0 /)
+  })
+
+  test("shows what it trains, how it goes and what came out", () => {
+    expect(stderr).toMatch(/depth 1, width 16, heads 2 · 8×8×1 in patches of 4×4: 5 tokens · [\d,]+ parameters/)
+    expect(stderr).toMatch(/96 images to train on, 30 to validate, 3 classes/)
+    expect(stderr).toMatch(/backend\s+onnx · onnxruntime-node/)
+    expect(stderr).toMatch(/step 20\/40 · epoch 1\.7 · loss \d\.\d+ · lr .* images\/s · \d:\d\d left/)
+    expect(stderr).toMatch(/step 40 {2}\d+\.\d\d % right/)
+    expect(stderr).not.toContain("\x1b")
+    expect(stdout).toMatch(/Training loss[^]*Validation accuracy[^]*Accuracy on the validation images: .*at step/)
+    expect(stdout).toContain(`vitrine eval --model ${run}`)
+  })
+
+  test("learns", async () => {
+    const all = await losses(run)
+    expect(all).toHaveLength(40)
+    expect(all.at(-1)).toBeLessThan(0.5 * (all[0] as number))
+  })
+
+  test("draws the curve", () => {
+    const svg = readFileSync(join(run, "curve.svg"), "utf8")
+    expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/)
+    expect(svg).toContain("Validation accuracy, best")
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/)
+  })
+
+  test("same seed, same bytes, however many workers; another seed, others", async () => {
+    expect((await vitrine(["train", ...args, "--out", at("again"), "--workers", "2"])).code).toBe(0)
+    expect(model(at("again")).equals(model(run))).toBe(true)
+    expect((await vitrine(["train", ...args, "--out", at("other"), "--seed", "1"])).code).toBe(0)
+    expect(model(at("other")).equals(model(run))).toBe(false)
+  })
+
+  test("refuses a folder that holds a run", async () => {
+    expectFault(await vitrine(["train", ...args, "--out", run]), /onnx: holds a run already: resume it/)
+  })
+
+  test.each(["reference", "tfjs", "tfjs-cpu", "onnx-web"])("%s follows the same losses", async (backend) => {
+    const out = at(backend)
+    const { code, stderr } = await vitrine(["train", ...args, "--steps", "6", "--out", out, "--backend", backend])
+    expect(`${code} ${stderr}`).toMatch(/^0 /)
+    // Six steps have another schedule than forty: compare with the same on onnx.
+    const same = at(`onnx-like-${backend}`)
+    expect((await vitrine(["train", ...args, "--steps", "6", "--out", same])).code).toBe(0)
+    const [ours, theirs] = [await losses(same), await losses(out)]
+    expect(ours).toHaveLength(6)
+    for (const [i, loss] of ours.entries()) expect(Math.abs((theirs[i] as number) - loss)).toBeLessThan(1e-4)
+  })
+
+  test.each(["reference", "tfjs"])("a checkpoint begun on onnx goes on with %s", async (backend) => {
+    const whole = at("whole")
+    if (!existsSync(whole)) {
+      const steps = ["--steps", "16", "--checkpoint-every", "8"]
+      expect((await vitrine(["train", ...args, ...steps, "--out", whole])).code).toBe(0)
+    }
+    const continued = at(`continued-${backend}`)
+    cpSync(whole, continued, { recursive: true })
+    rmSync(join(continued, "checkpoints", "step-00000016"), { recursive: true })
+    const result = await vitrine(["train", "--resume", continued, "--backend", backend])
+    expect(`${result.code} ${result.stderr}`).toMatch(/^0 Resuming at step 8/)
+    const [wanted, got] = [await losses(whole), await losses(continued)]
+    expect(got).toHaveLength(16)
+    expect(got.slice(0, 8)).toEqual(wanted.slice(0, 8))
+    for (const [i, loss] of wanted.entries()) expect(Math.abs((got[i] as number) - loss)).toBeLessThan(1e-4)
+  })
+
+  test("streams events as JSON", async () => {
+    const out = at("json")
+    const { code, stdout, stderr } = await vitrine(["train", ...args, "--steps", "4", "--out", out, "--json"])
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+    const events = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+    const types = events.map(({ type }) => type)
+    expect(types).toEqual(["setup", "start", "step", "step", "step", "step", "evaluation", "checkpoint", "end"])
+    expect(events[0]).toMatchObject({ data, examples: 96, validation: 30, classes: ["0", "1", "2"], resumed: null })
+    expect(events.at(-1)).toMatchObject({ step: 4, finished: true })
+  })
+
+  test("saves and ends when the reader of its events leaves", async () => {
+    const out = at("left")
+    const { code } = await vitrine(["train", ...args, "--steps", "5000", "--out", out, "--json"], {
+      watch: (child, stdout) => void (stdout.includes('"type":"step"') && child.stdout?.destroy()),
+    })
+    expect(code).toBe(130)
+    expect(readdirSync(join(out, "checkpoints"))).toHaveLength(1)
+  })
+
+  test("names runs by their data", async () => {
+    for (const n of [1, 2]) {
+      const { code } = await vitrine(["train", ...args, "--steps", "1"], { cwd: folder })
+      expect(code).toBe(0)
+      expect(existsSync(at(`runs/tiny-${n}/model.safetensors`))).toBe(true)
+    }
+  })
+
+  test("is evaluated as training evaluated it, on its own data", async () => {
+    const { code, stdout } = await vitrine(["eval", "--model", run, "--json"], { cwd: "/" })
+    expect(code).toBe(0)
+    const result = JSON.parse(stdout)
+    const events = await readMetrics(join(run, "metrics.jsonl"))
+    const best = Math.max(...events.filter(({ type }) => type === "evaluation").map(({ top1 }) => top1 as number))
+    expect(result).toMatchObject({ data, split: "val", examples: 30, top1: best, top5: 1, labels: ["0", "1", "2"] })
+    const right = result.confusion.reduce((n: number, row: number[], i: number) => n + (row[i] as number), 0)
+    expect(right / 30).toBeCloseTo(best, 12)
+    for (const [i, { examples, accuracy }] of result.classes.entries()) {
+      expect(examples).toBe(10)
+      expect(accuracy).toBe(result.confusion[i][i] / 10)
+    }
+    const train = JSON.parse((await vitrine(["eval", "--model", run, "--json", "--split", "train"])).stdout)
+    expect(train.examples).toBe(96)
+    const text = (await vitrine(["eval", "--model", run])).stdout
+    expect(text).toMatch(/% right; loss .* on 30 validation images/)
+    expect(text).toMatch(/true class {4}1 {3}2 {3}3/)
+  })
+
+  test("is not evaluated on data of other classes", async () => {
+    expectFault(await vitrine(["eval", "--model", run, "--data", "shapes"]), /shapes: the model has 3 classes.*"arrow"/)
+  })
+})
+
+describe("recipes", () => {
+  const args = ["--data", data, "--steps", "2", "--patch-size", "4", "--json"]
+  const setup = async (...more: string[]) => {
+    const { code, stdout, stderr } = await vitrine(["train", ...args, ...more])
+    expect(`${code} ${stderr}`).toBe("0 ")
+    return JSON.parse(stdout.split("\n")[0] as string).recipe
+  }
+
+  test("are TypeScript modules that import vitrine from anywhere, overridden by flags", async () => {
+    mkdirSync(at("elsewhere"))
+    const file = at("elsewhere/mine.ts")
+    writeFileSync(
+      file,
+      `import { defineRecipe, flip, type Recipe } from "vitrine"
+       const width: number = 32
+       const recipe: Recipe = { model: { dim: width, depth: 2, heads: 2 }, epochs: 3, batchSize: 16, augment: [flip()], learningRate: 0.01 }
+       export default defineRecipe(recipe)`,
+    )
+    const recipe = await setup("--recipe", file, "--depth", "1", "--lr", "0.5", "--out", at("recipe-ts"))
+    expect(recipe).toMatchObject({ batchSize: 16, augment: [{ op: "flip", p: 0.5 }] })
+    expect(recipe.config).toMatchObject({ dim: 32, depth: 1, heads: 2 })
+    expect(recipe.training).toMatchObject({ steps: 2, learningRate: 0.5 })
+  })
+
+  test("are JSON", async () => {
+    writeFileSync(at("recipe.json"), JSON.stringify({ labelSmoothing: 0.2, batchSize: 4, optimizer: { name: "sgd" } }))
+    const recipe = await setup("--recipe", at("recipe.json"), "--out", at("recipe-json"), "--optimizer", "nesterov")
+    expect(recipe).toMatchObject({ labelSmoothing: 0.2, batchSize: 4 })
+    expect(recipe.training.optimizer).toEqual({ name: "sgd", momentum: 0.9, nesterov: true })
+  })
+
+  test.each(["shapes", "fashion-mnist-quick", "fashion-mnist-mid", "mnist", "cifar10"])(
+    "%s is built in",
+    async (name) => {
+      const recipe = await setup("--recipe", name, "--out", at(`recipe-${name}`), "--batch-size", "8")
+      expect(recipe.training).toMatchObject({
+        optimizer: { name: "adamw", betas: [0.9, 0.95] },
+        clip: 1,
+        weightDecay: 0.05,
+      })
+    },
+  )
+
+  test.each([
+    ["that cannot be parsed", "broken.ts", "export default {", /broken\.ts: cannot be loaded/],
+    ["with an unknown field", "field.json", '{"lerningRate":1}', /there is no field "lerningRate"/],
+    ["that is no object", "list.json", "[1]", /list\.json: holds no recipe/],
+    ["that is no JSON", "text.json", "lr = 1", /text\.json: cannot be read as JSON/],
+  ])("%s is refused", async (_, name, text, fault) => {
+    writeFileSync(at(name), text)
+    expectFault(await vitrine(["train", "--data", data, "--recipe", at(name), "--out", at("never")]), fault)
+    expect(existsSync(at("never"))).toBe(false)
+  })
+})
+
+test("the demo trains, evaluates, predicts and says what to do next", async () => {
+  const { code, stdout, stderr } = await vitrine(["demo", "--steps", "4", "--out", "demo"], { cwd: folder })
+  expect(`${code} ${stderr}`).toMatch(/^0 /)
+  expect(stdout).toMatch(/Evaluation: .*% right[^]*true class[^]*Predictions[^]*Next:/)
+  for (const file of ["model.safetensors", "curve.svg", "metrics.jsonl", "predictions.png"])
+    expect(existsSync(at(`demo/${file}`))).toBe(true)
+  const { default: sharp } = await import("sharp")
+  expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 880 })
+})
+
+test("weights are timm's, by name", () => {
+  const names = [...readSafetensors(model(at("onnx")), "model.safetensors").tensors.keys()]
+  expect(names).toEqual(expect.arrayContaining(["cls_token", "pos_embed", "blocks.0.attn.qkv.weight", "head.bias"]))
+})

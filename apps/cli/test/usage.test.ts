@@ -1,0 +1,96 @@
+import { describe, expect, test } from "vitest"
+import { expectFault, temporaryFolder, vitrine } from "./vitrine.ts"
+
+const commands = ["train", "eval", "predict", "embed", "weights", "doctor", "bench", "demo"]
+
+describe("help", () => {
+  test("names every command, and is no failure", async () => {
+    const { code, stdout, stderr } = await vitrine(["--help"])
+    expect(code).toBe(0)
+    expect(stderr).toBe("")
+    for (const command of commands) expect(stdout).toContain(`  ${command} `)
+    expect(stdout).toContain("Examples:")
+    expect(stdout).toContain("Exit codes:")
+  })
+
+  test.each(commands)("of %s has examples", async (command) => {
+    const { code, stdout } = await vitrine([command, "--help"])
+    expect(code).toBe(0)
+    expect(stdout).toContain("Examples:\n  vitrine ")
+    expect(stdout).not.toContain("\x1b")
+  })
+
+  test("without a command is wrong usage", async () => {
+    const { code, stdout, stderr } = await vitrine([])
+    expect(code).toBe(2)
+    expect(stdout).toBe("")
+    expect(stderr).toContain("Usage: vitrine")
+  })
+
+  test("the version is the package's", async () => {
+    expect((await vitrine(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+describe("wrong usage is one line and exit code 2", () => {
+  test.each([
+    ["an unknown command", ["fly"], /fly|too many arguments/],
+    ["an unknown option", ["train", "--wings"], /--wings/],
+    ["a missing option", ["eval"], /--model/],
+    ["a missing argument", ["weights"], /missing required argument 'file'/],
+    ["a number that is none", ["train", "--data", "shapes", "--lr", "fast"], /--lr.*'fast'/],
+    ["a number out of range", ["train", "--data", "shapes", "--dropout", "1"], /--dropout.*'1'/],
+    ["a choice that is none", ["predict", "--model", "m", "--backend", "abacus", "a.png"], /abacus.*onnx/],
+    ["two lengths", ["train", "--data", "shapes", "--steps", "3", "--epochs", "1"], /--steps or --epochs/],
+    ["no data", ["train"], /--data/],
+    ["another recipe for a resumed run", ["train", "--resume", "r", "--batch-size", "3"], /--batch-size/],
+    ["a file of no known kind", ["embed", "--model", "m", "--out", "f.xyz", "a.png"], /f\.xyz.*\.npy/],
+  ])("%s", async (_, args, fault) => {
+    expectFault(await vitrine(args), fault, 2)
+  })
+})
+
+describe("a failure is one line and exit code 1", () => {
+  const folder = temporaryFolder()
+  test.each([
+    ["data that do not exist", ["train", "--data", "nowhere"], /nowhere: no such file or folder/],
+    ["a model that does not exist", ["predict", "--model", "nowhere", "a.png"], /nowhere.*no such file/],
+    ["a recipe that does not exist", ["train", "--data", "shapes", "--recipe", "cake"], /cake.*fashion-mnist-quick/],
+    ["a run that does not exist", ["train", "--resume", "nowhere"], /nowhere/],
+    ["weights that do not exist", ["weights", "nowhere.safetensors"], /nowhere\.safetensors.*no such file/],
+    ["an impossible model", ["train", "--data", "shapes", "--dim", "30", "--heads", "4"], /4 heads do not divide/],
+    ["an unknown variant", ["bench", "--model", "XXL/16"], /XXL\/16/],
+  ])("%s", async (_, args, fault) => {
+    expectFault(await vitrine(args, { cwd: folder }), fault)
+  })
+})
+
+test("colours are for terminals, and NO_COLOR is heard", async () => {
+  const forced = await vitrine(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1" } })
+  expect(forced.stderr).toContain("\x1b[31m")
+  const refused = await vitrine(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1", NO_COLOR: "1" } })
+  expect(refused.stderr).not.toContain("\x1b")
+})
+
+test("doctor finds what runs here", async () => {
+  const { code, stdout } = await vitrine(["doctor", "--json"])
+  expect(code).toBe(0)
+  const report = JSON.parse(stdout)
+  expect(report).toMatchObject({ node: process.version, auto: "onnx", images: { works: true } })
+  const names = report.backends.map(({ name }: { name: string }) => name)
+  expect(names).toEqual(["onnx", "onnx-web", "reference", "tfjs", "tfjs-cpu"])
+  for (const { name, works, detail } of report.backends) expect(`${name} ${works} ${detail}`).toMatch(/ true /)
+})
+
+test("bench measures training and inference", async () => {
+  const args = ["bench", "--model", "Ti/16", "--image-size", "32", "--batch", "2", "--steps", "2", "--json"]
+  const { code, stdout } = await vitrine(args)
+  expect(code).toBe(0)
+  const { measured, parameters } = JSON.parse(stdout)
+  expect(parameters).toBeGreaterThan(5.5e6)
+  expect(measured.map(({ what }: { what: string }) => what)).toEqual(["infer", "train"])
+  for (const { medianMs, imagesPerSecond, peakBytes } of measured) {
+    expect(imagesPerSecond).toBeCloseTo(2000 / medianMs, 6)
+    expect(peakBytes).toBeGreaterThan(5e7)
+  }
+})

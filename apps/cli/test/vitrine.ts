@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
+import { afterAll, expect } from "vitest"
+
+const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
+export const golden: string = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny", import.meta.url))
+
+export interface Result {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Called with each piece of output, to act on the process. */
+  readonly watch?: (child: ChildProcess, stdout: string) => void
+}
+
+/** Runs the built command as a shell would. */
+export function vitrine(args: readonly string[], { cwd, env, watch }: RunOptions = {}): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    // What the test runner tells its own processes would change how the command behaves.
+    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, FORCE_COLOR: ____, ...own } = process.env
+    const child = spawn(process.execPath, [bin, ...args], {
+      cwd,
+      env: { ...own, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      watch?.(child, stdout)
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.on("error", reject)
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
+    watch?.(child, "")
+  })
+}
+
+/** One line, of ours, without a stack. */
+export function expectFault({ code, stdout, stderr }: Result, fault: RegExp, exit = 1): void {
+  expect(stderr).toMatch(fault)
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1)
+  expect(stderr).toMatch(/^vitrine: /)
+  expect(stderr).not.toMatch(/unexpected error|\n\s+at |\x1b/)
+  expect(code).toBe(exit)
+  expect(stdout).toBe("")
+}
+
+/** A folder that is deleted after the tests of a file. */
+export function temporaryFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), "vitrine-cli-"))
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** The bytes of an IDX file. */
+export function idx(shape: readonly number[], data: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(4 + 4 * shape.length)
+  header.set([0, 0, 8, shape.length])
+  shape.forEach((size, i) => header.writeUInt32BE(size, 4 + 4 * i))
+  return Buffer.concat([header, data])
+}
+
+/** 8×8 images of three classes, told apart by where they are bright, as MNIST's four files. */
+export function tinyData(folder: string, { train = 96, test = 30 } = {}): string {
+  mkdirSync(folder, { recursive: true })
+  for (const [split, count] of [
+    ["train", train],
+    ["t10k", test],
+  ] as const) {
+    const labels = Uint8Array.from({ length: count }, (_, i) => i % 3)
+    const images = Uint8Array.from({ length: count * 64 }, (_, at) => {
+      const [image, row] = [Math.floor(at / 64), Math.floor((at % 64) / 8)]
+      const noise = (at * 2654435761) % 97
+      return noise + (Math.floor(row / 3) === (labels[image] as number) ? 120 : 0)
+    })
+    writeFileSync(join(folder, `${split}-images-idx3-ubyte.gz`), gzipSync(idx([count, 8, 8], images)))
+    writeFileSync(join(folder, `${split}-labels-idx1-ubyte.gz`), gzipSync(idx([count], labels)))
+  }
+  return folder
+}
+
+/** A model and a recipe that train in no time. */
+export const tinyModel: readonly string[] = [
+  ..."--patch-size 4 --dim 16 --depth 1 --heads 2 --batch-size 8 --lr 0.01 --threads 1".split(" "),
+]
