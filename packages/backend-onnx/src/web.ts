@@ -5,7 +5,10 @@ import { encode, isFileSlice } from "./onnx/encode.ts"
 import type { Initializer, OnnxModel } from "./onnx/model.ts"
 
 export interface OnnxWebOptions {
-  /** Threads; as many as the machine has, up to four, by default. More than one needs a cross-origin isolated page. */
+  /**
+   * Threads; as many as the machine has, up to four, by default. There is one in Node, and in a page that is not
+   * cross-origin isolated.
+   */
   readonly threads?: number
   /** Where onnxruntime-web's `.wasm` and `.mjs` files are served, if not beside its script. */
   readonly wasmPaths?: string
@@ -21,8 +24,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
   const ort = await load()
   const { wasm, versions } = ort.env
   const cores = globalThis.navigator?.hardwareConcurrency ?? 4
-  const isolated = typeof globalThis.crossOriginIsolated !== "boolean" || globalThis.crossOriginIsolated
-  const threads = options.threads ?? (isolated ? Math.min(4, cores) : 1)
+  const threads = globalThis.crossOriginIsolated === true ? (options.threads ?? Math.min(4, cores)) : 1
   wasm.numThreads = threads
   if (options.wasmPaths !== undefined) wasm.wasmPaths = options.wasmPaths
   wasm.proxy = (options.worker ?? true) && typeof globalThis.document !== "undefined"
