@@ -210,7 +210,7 @@ test("the demo trains, evaluates, predicts and says what to do next", async () =
   for (const file of ["model.safetensors", "curve.svg", "metrics.jsonl", "predictions.png"])
     expect(existsSync(at(`demo/${file}`))).toBe(true)
   const { default: sharp } = await import("sharp")
-  expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 880 })
+  expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 1072 })
 })
 
 test("weights are timm's, by name", () => {

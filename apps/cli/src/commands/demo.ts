@@ -4,7 +4,7 @@ import { openDataset, resolveData } from "@vitrine/data/node"
 import { evaluate, load } from "vitrine"
 import { create } from "../backends.ts"
 import { colors, isColorful, note, print } from "../output.ts"
-import { loadRecipe } from "../recipes.ts"
+import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
 import { reporter } from "../show/progress.ts"
@@ -25,14 +25,13 @@ export interface DemoFlags {
 export async function demo(flags: DemoFlags): Promise<number> {
   const { bold, cyan, dim } = colors
   const run = flags.out ?? freeFolder(join("runs", "demo"))
-  const { steps: _, ...recipe } = await loadRecipe("shapes")
-  const own = flags.steps === undefined ? await loadRecipe("shapes") : { ...recipe, steps: flags.steps }
+  const recipe = withFlags(await loadRecipe("shapes"), flags)
   note(
     bold(
       "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
     ),
   )
-  const finished = await trainTo({ data: "shapes", recipe: own, out: run, seed: flags.seed }, flags, reporter(run))
+  const finished = await trainTo({ data: "shapes", recipe, out: run, seed: flags.seed }, flags, reporter(run))
   if (!finished) return 130
   print(`\n${charts(await drawCurve(run))}`)
 
@@ -52,15 +51,14 @@ export async function demo(flags: DemoFlags): Promise<number> {
     await backend.close()
   }
   print(files(run, [["predictions.png", "held-out images and what the model says they are"]]))
-  print(
-    [
-      "\nNext:",
-      `  ${cyan("vitrine train --data FOLDER")}            ${dim("your own images: FOLDER/<class>/*.jpg")}`,
-      `  ${cyan(`vitrine predict --model ${run} IMAGE`)}   ${dim("ask this model")}`,
-      `  ${cyan(`vitrine weights ${run}`)}                 ${dim("look into it")}`,
-      `  ${cyan("vitrine --help")}                         ${dim("all commands")}`,
-    ].join("\n"),
-  )
+  const next = [
+    ["vitrine train --data FOLDER", "on your own images: FOLDER/<class>/*.jpg"],
+    [`vitrine predict --model ${run} IMAGE`, "ask this model"],
+    [`vitrine weights ${run}`, "what it has learned, tensor by tensor"],
+    ["vitrine --help", "all commands"],
+  ] as const
+  const width = Math.max(...next.map(([command]) => command.length))
+  print(`\nNext:\n${next.map(([command, what]) => `  ${cyan(command.padEnd(width))}  ${dim(what)}`).join("\n")}`)
   return 0
 }
 

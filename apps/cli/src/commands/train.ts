@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { basename, join, relative } from "node:path"
+import { basename, join } from "node:path"
 import { type SetupEvent, type TrainEvent, type TrainOptions, train as trainModel, VitrineError } from "vitrine"
 import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
@@ -79,13 +79,10 @@ export function freeFolder(path: string): string {
 
 /** Each event as a line of JSON. */
 function jsonReporter(run: string): Reporter {
-  const started = performance.now()
   return {
     event: (event: SetupEvent | TrainEvent) => print(JSON.stringify(event)),
     stopping: () =>
       process.stderr.write(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}\n`),
-    close: () => void started,
+    close: () => {},
   }
 }
-
-export const shownPath = (path: string): string => relative(process.cwd(), path) || "."

@@ -1,7 +1,6 @@
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Image } from "vitrine"
 import { drawText, lineHeight, textWidth } from "./pixel-font.ts"
-import { percent } from "./text.ts"
 
 /** An image, what it shows, and what a model said. */
 export interface Shown {
@@ -12,7 +11,7 @@ export interface Shown {
 }
 
 const columns = 6
-const picture = 128
+const picture = 160
 const gap = 16
 const scale = 2
 const captions = 2 * scale * lineHeight + 8
@@ -39,14 +38,8 @@ export async function contactSheet(shown: readonly Shown[], path: string): Promi
     drawImage(canvas, image, left, top)
     const good = label === predicted
     const below = top + picture + 6
-    drawText(
-      canvas,
-      cut(`${predicted} ${percent(probability, 0).replace(" ", "")}`),
-      left,
-      below,
-      scale,
-      good ? right : wrong,
-    )
+    const said = `${predicted} ${Math.round(100 * probability)}%`
+    drawText(canvas, fits(said) ? said : cut(predicted), left, below, scale, good ? right : wrong)
     if (!good) drawText(canvas, cut(`is: ${label}`), left, below + scale * lineHeight + 2, scale, ink)
   }
   const { default: sharp } = await import("sharp")
@@ -58,9 +51,11 @@ export async function contactSheet(shown: readonly Shown[], path: string): Promi
   )
 }
 
+const fits = (text: string): boolean => textWidth(text) * scale <= picture
+
 function cut(text: string): string {
   let short = text
-  while (short.length > 1 && textWidth(short) * scale > picture) short = short.slice(0, -1)
+  while (short.length > 1 && !fits(short)) short = short.slice(0, -1)
   return short
 }
 
