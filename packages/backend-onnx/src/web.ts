@@ -33,6 +33,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
     device: `onnxruntime-web ${versions.web ?? versions.common} (wasm, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: wasm.proxy ? copyingTensor(ort) : ort.Tensor,
     writesInto: false,
+    sliceBytes: Number.POSITIVE_INFINITY,
     load: async (model) =>
       ort.InferenceSession.create(encode(await inMemory(model)), {
         executionProviders: ["wasm"],

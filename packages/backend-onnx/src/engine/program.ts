@@ -6,42 +6,63 @@ import {
   type Graph,
   type HostData,
   type HostTensor,
+  type Key,
   sameShape,
   type TensorType,
   VitrineError,
 } from "@vitrine/core"
-import type { InferenceSession, Tensor } from "onnxruntime-common"
-import type { OnnxModel, OnnxValue } from "../onnx/model.ts"
-import { toOnnx } from "../onnx/to-onnx.ts"
+import type { Mask } from "../onnx/model.ts"
+import { lowered } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
 import { checked, type Elements, zeros } from "./host.ts"
-import { inPlace } from "./in-place.ts"
-import type { HostState } from "./state.ts"
+import { Session, type Sources } from "./session.ts"
+import { slice, sliceSize } from "./slices.ts"
+import { HostState } from "./state.ts"
 
-/** A compiled graph: one ONNX Runtime session. */
+/** The sessions of a graph that is run slice by slice. */
+interface SlicedSessions {
+  readonly stages: readonly Session[]
+  readonly totals: HostState
+  readonly slices: number
+}
+
+/** A compiled graph. */
 export class OnnxProgram {
-  readonly #engine: Engine
+  /** The graph at its batch size. */
   readonly #graph: Graph
-  readonly #model: OnnxModel
-  readonly #session: InferenceSession
-  readonly #inPlace: ReadonlySet<string>
-  readonly #types: ReadonlyMap<string, OnnxValue>
-  readonly #masks: readonly Elements[]
+  /** The inputs that hold something for each example. */
+  readonly #perExample: ReadonlySet<string>
+  readonly #sliced: SlicedSessions | undefined
+  /** The whole graph, or what is left of it. */
+  readonly #rest: Session
+  readonly #masks = new Map<string, Float32Array<ArrayBuffer>>()
   #released = false
 
-  private constructor(engine: Engine, graph: Graph, model: OnnxModel, session: InferenceSession) {
-    this.#engine = engine
-    this.#graph = graph
-    this.#model = model
-    this.#session = session
-    this.#inPlace = inPlace(model)
-    this.#types = new Map([...model.inputs, ...model.outputs].map((value) => [value.name, value]))
-    this.#masks = model.masks.map(({ shape }) => zeros({ shape, dtype: "float32" }))
+  private constructor(source: Graph, batch: number | undefined, rest: Session, sliced?: SlicedSessions) {
+    this.#graph = bindBatch(source, batch)
+    this.#perExample = new Set(
+      Object.keys(source.inputs).filter((name) => {
+        const type = source.values[source.inputs[name] as number]
+        return typeof type?.shape[0] === "string"
+      }),
+    )
+    this.#rest = rest
+    this.#sliced = sliced
   }
 
   static async load(engine: Engine, graph: Graph, options: CompileOptions): Promise<OnnxProgram> {
-    const model = toOnnx(graph, options)
-    return new OnnxProgram(engine, bindBatch(graph, options.batch), model, await engine.load(model))
+    const { batch } = options
+    bindBatch(graph, batch)
+    const cut = batch === undefined ? undefined : slice(lowered(graph))
+    const size = cut === undefined ? batch : sliceSize(cut, batch as number, engine.sliceBytes)
+    if (cut === undefined || size === batch)
+      return new OnnxProgram(graph, batch, await Session.load(engine, graph, options))
+    const stages: Session[] = []
+    for (const stage of cut.stages)
+      stages.push(await Session.load(engine, stage, { ...options, batch: size as number }))
+    const slices = (batch as number) / (size as number)
+    const rest = await Session.load(engine, cut.rest, options)
+    return new OnnxProgram(graph, batch, rest, { stages, totals: new HostState(cut.totals), slices })
   }
 
   async run(
@@ -49,68 +70,81 @@ export class OnnxProgram {
     state: HostState | undefined,
   ): Promise<Record<string, HostTensor>> {
     if (this.#released) throw new VitrineError("backend", "the program has been disposed of")
-    const { names, masks } = this.#model
-    const feeds: Record<string, Tensor> = {}
-    const given: Record<string, Elements> = {}
-    for (const [name, value] of Object.entries(this.#graph.inputs)) {
-      const type = this.#graph.values[value] as TensorType
-      given[name] = checked(`input "${name}"`, type, inputs[name])
-      feeds[names.inputs[name] as string] = this.#tensor(names.inputs[name] as string, given[name])
+    const given = this.#check(inputs, state)
+    const made: Record<string, Elements> = {}
+    const whole: Sources = {
+      input: (name) => given[name] as Elements,
+      mask: (i) => this.#mask(this.#rest.model.masks[i] as Mask, 1, given),
+      state: () => state as HostState,
+      output: () => undefined,
     }
-    for (const [name, inner] of Object.entries(names.states)) {
-      this.#checkSlot(name, this.#graph.states[name] as number, state)
-      feeds[inner] = this.#tensor(inner, (state as HostState).current(name))
+    if (this.#sliced === undefined) Object.assign(made, await this.#rest.run(whole))
+    else {
+      const { stages, totals, slices } = this.#sliced
+      const holder = (slot: string): HostState => (Object.hasOwn(totals.slots, slot) ? totals : (state as HostState))
+      totals.clear()
+      for (const session of stages) {
+        const part = (all: Elements, i: number): Elements => {
+          const n = all.length / slices
+          return all.subarray(i * n, (i + 1) * n) as Elements
+        }
+        const masks = session.model.masks.map((mask) => this.#mask(mask, slices, given))
+        for (const name of Object.keys(session.model.names.outputs))
+          made[name] = zeros(this.#graph.values[this.#graph.outputs[name] as number] as TensorType)
+        for (let i = 0; i < slices; i++)
+          await session.run({
+            input: (name) =>
+              this.#perExample.has(name) ? part(given[name] as Elements, i) : (given[name] as Elements),
+            mask: (m) => (session.model.masks[m]?.perExample ? part(masks[m] as Elements, i) : (masks[m] as Elements)),
+            state: holder,
+            output: (name) => part(made[name] as Elements, i),
+          })
+      }
+      Object.assign(made, await this.#rest.run({ ...whole, state: holder }))
     }
-    for (const [name, value] of Object.entries(this.#graph.updates)) this.#checkSlot(name, value, state)
-
-    masks.forEach(({ name, key, path, rate }, i) => {
-      const [high, low] = given[key] as Int32Array
-      const values = this.#masks[i] as Float32Array<ArrayBuffer>
-      dropoutMask(fold([(high as number) >>> 0, (low as number) >>> 0], path), rate, values)
-      feeds[name] = this.#tensor(name, values)
-    })
-    const fetches: Record<string, Tensor | null> = {}
-    for (const name of Object.values(names.outputs)) fetches[name] = null
-    for (const [slot, inner] of Object.entries(names.updates))
-      fetches[inner] = this.#engine.writesInto ? this.#tensor(inner, this.#target(slot, state as HostState)) : null
-
-    const made = await this.#session.run(feeds, fetches)
-    for (const [slot, inner] of Object.entries(names.updates))
-      if (!this.#engine.writesInto) (state as HostState).replace(slot, (made[inner] as Tensor).data as Elements)
-      else if (!this.#overwrites(slot)) (state as HostState).swap(slot)
     return Object.fromEntries(
-      Object.entries(names.outputs).map(([name, inner]) => {
-        const { data, dims } = made[inner] as Tensor
-        return [name, { data: data as Elements, shape: dims }]
+      Object.entries(this.#graph.outputs).map(([name, value]) => {
+        const { shape } = this.#graph.values[value] as TensorType
+        return [name, { data: made[name] as Elements, shape: shape as readonly number[] }]
       }),
     )
   }
 
   async release(): Promise<void> {
     this.#released = true
-    await this.#session.release()
+    for (const session of [...(this.#sliced?.stages ?? []), this.#rest]) await session.release()
   }
 
-  #overwrites(slot: string): boolean {
-    return this.#inPlace.has(slot) || this.#model.names.states[slot] === undefined
+  /** All inputs, in the form that engines take. @throws VitrineError (backend) before anything has changed. */
+  #check(inputs: Readonly<Record<string, HostData>>, state: HostState | undefined): Record<string, Elements> {
+    const { values, states, updates } = this.#graph
+    const given: Record<string, Elements> = {}
+    for (const [name, value] of Object.entries(this.#graph.inputs))
+      given[name] = checked(`input "${name}"`, values[value] as TensorType, inputs[name])
+    const names = new Set([
+      ...[this.#rest, ...(this.#sliced?.stages ?? [])].flatMap(({ model }) => Object.keys(model.names.states)),
+      ...Object.keys(updates),
+    ])
+    for (const name of names) {
+      if (this.#sliced?.totals.slots[name] !== undefined) continue
+      const { shape, dtype } = values[(states[name] ?? updates[name]) as number] as TensorType
+      const slot = state !== undefined && Object.hasOwn(state.slots, name) ? state.slots[name] : undefined
+      const wanted = `${dtype} [${shape.join(", ")}]`
+      if (slot === undefined)
+        throw new VitrineError("backend", `the program needs state "${name}" (${wanted}), which was not given`)
+      if (!sameShape(slot.shape, shape) || slot.dtype !== dtype)
+        throw new VitrineError("backend", `state "${name}" is ${slot.dtype} [${slot.shape.join(", ")}], not ${wanted}`)
+    }
+    return given
   }
 
-  #target(slot: string, state: HostState): Elements {
-    return this.#overwrites(slot) ? state.current(slot) : state.spare(slot)
-  }
-
-  #tensor(name: string, data: Elements): Tensor {
-    const { shape, dtype } = this.#types.get(name) as OnnxValue
-    return new this.#engine.Tensor(dtype as "float32", data as Float32Array, shape)
-  }
-
-  #checkSlot(name: string, value: number, state: HostState | undefined): void {
-    const { shape, dtype } = this.#graph.values[value] as TensorType
-    const slot = state !== undefined && Object.hasOwn(state.slots, name) ? state.slots[name] : undefined
-    const wanted = `${dtype} [${shape.join(", ")}]`
-    if (slot === undefined)
-      throw new VitrineError("backend", `the program needs state "${name}" (${wanted}), which was not given`)
-    if (!sameShape(slot.shape, shape) || slot.dtype !== dtype)
-      throw new VitrineError("backend", `state "${name}" is ${slot.dtype} [${slot.shape.join(", ")}], not ${wanted}`)
+  #mask({ path, rate, key, shape, perExample }: Mask, slices: number, given: Record<string, Elements>): Elements {
+    const n = shape.reduce((count, dim) => count * dim, perExample ? slices : 1)
+    const name = `${key} ${path} ${rate} ${n}`
+    const mask = this.#masks.get(name) ?? new Float32Array(n)
+    this.#masks.set(name, mask)
+    const words = Array.from(given[key] as Int32Array, (word) => word >>> 0)
+    dropoutMask(fold(words as unknown as Key, path), rate, mask)
+    return mask
   }
 }

@@ -36,6 +36,11 @@ export class HostState implements State {
     this.#slot(name).current = data
   }
 
+  /** Zeros in all slots. */
+  clear(): void {
+    for (const { current } of this.#held.values()) current.fill(0)
+  }
+
   async read(name: string): Promise<HostData> {
     return this.current(name).slice()
   }

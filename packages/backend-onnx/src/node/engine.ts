@@ -14,6 +14,11 @@ export interface NativeOptions {
   readonly deterministic?: boolean
   /** ONNX Runtime's execution providers, `["cpu"]` by default. */
   readonly executionProviders?: readonly string[]
+  /**
+   * Batches are run in slices of as many examples as keep the largest value below this, so that it stays in the
+   * processor's caches. 1 MiB by default; Infinity for whole batches.
+   */
+  readonly sliceBytes?: number
   /** Where to write a profile of every run, as a prefix of the file's name. */
   readonly profile?: string
 }
@@ -36,6 +41,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     device: `onnxruntime-node ${installedVersion() ?? ""} (${sessionOptions.executionProviders?.join(", ")}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: ort.Tensor,
     writesInto: true,
+    sliceBytes: options.sliceBytes ?? 2 ** 20,
     load: (model) =>
       ort.InferenceSession.create(encode(model), {
         ...sessionOptions,

@@ -48,7 +48,9 @@ export const convolutionKernels: OnnxKernels = {
   maxPool2d: (e, [x], window, [, indices]) => {
     const { shape } = x as Value
     const attributes = { kernel_shape: window.size, strides: window.strides, pads: pads(window) }
-    const [values, at] = e.node("MaxPool", [toNchw(e, e.elements(x as Value))], indices?.used ? 2 : 1, { attributes })
+    const [values, at] = e.node("MaxPool", [toNchw(e, e.elements(x as Value))], indices?.readers.length ? 2 : 1, {
+      attributes,
+    })
     if (at === undefined) return [toNhwc(e, values as string), ""]
     const image = e.ints([(shape[1] as number) * (shape[2] as number)])
     const within = e.one("Cast", [e.one("Mod", [at, image])], { attributes: { to: 6 } })

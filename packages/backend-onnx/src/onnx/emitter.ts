@@ -1,4 +1,4 @@
-import type { DType } from "@vitrine/core"
+import type { DType, OpName } from "@vitrine/core"
 import type { Attribute, Initializer, OnnxNode } from "./model.ts"
 
 /**
@@ -14,6 +14,8 @@ export interface Value {
   readonly scale: number
   /** Every element is this number; `of` is then empty. */
   readonly fill?: number
+  /** The ops that read it; `output` where it leaves the graph. */
+  readonly readers: readonly (OpName | "output")[]
 }
 
 export interface NodeOptions {
@@ -28,6 +30,8 @@ export class Emitter {
   /** Whether ONNX Runtime's own operators may be used. */
   readonly contrib: boolean
   readonly #known = new Map<string, string>()
+  /** What a reshaped value was before. */
+  readonly #reshaped = new Map<string, { readonly of: string; readonly shape: string }>()
   readonly #names = new Set<string>()
   #count = 0
 
@@ -54,12 +58,12 @@ export class Emitter {
   }
 
   constant(shape: readonly number[], dtype: Initializer["dtype"], data: Initializer["data"], key?: string): string {
-    const known = key === undefined ? undefined : this.#known.get(key)
-    if (known !== undefined) return known
-    const name = this.name()
-    this.initializers.push({ name, shape, dtype, data })
-    if (key !== undefined) this.#known.set(key, name)
-    return name
+    const make = (): string => {
+      const name = this.name()
+      this.initializers.push({ name, shape, dtype, data })
+      return name
+    }
+    return key === undefined ? make() : this.once(key, make)
   }
 
   scalar(value: number): string {
@@ -70,6 +74,24 @@ export class Emitter {
     return this.constant([values.length], "int64", BigInt64Array.from(values, BigInt), `i${values}`)
   }
 
+  /** The name that `make` gives for a key, made once. */
+  once(key: string, make: () => string): string {
+    const name = this.#known.get(key) ?? make()
+    this.#known.set(key, name)
+    return name
+  }
+
+  /** `x`, which has the shape `from`, in another shape. */
+  reshape(x: string, from: readonly number[], to: readonly number[]): string {
+    const source = this.#reshaped.get(x) ?? { of: x, shape: `${from}` }
+    if (source.shape === `${to}`) return source.of
+    return this.once(`reshape ${source.of} ${to}`, () => {
+      const name = this.one("Reshape", [source.of, this.ints(to)])
+      this.#reshaped.set(name, source)
+      return name
+    })
+  }
+
   /** A float32 row or column of ones. */
   ones(shape: readonly number[]): string {
     const n = shape.reduce((count, dim) => count * dim, 1)
@@ -77,23 +99,16 @@ export class Emitter {
   }
 
   /** The name of a value's elements, in full. */
-  elements(value: Value): string {
-    if (value.fill !== undefined) {
-      const key = `fill${value.fill}:${value.shape}`
-      const known = this.#known.get(key)
-      if (known !== undefined) return known
-      if (value.shape.length === 0) return this.scalar(value.fill)
-      const name = this.one("Expand", [this.scalar(value.fill), this.ints(value.shape)])
-      this.#known.set(key, name)
-      return name
+  elements({ of, scale, fill, shape }: Value): string {
+    if (fill !== undefined) {
+      const number = this.scalar(fill)
+      return shape.length === 0
+        ? number
+        : this.once(`fill ${fill} ${shape}`, () => this.one("Expand", [number, this.ints(shape)]))
     }
-    if (value.scale === 1) return value.of
-    const key = `${value.scale}*${value.of}`
-    const known = this.#known.get(key)
-    if (known !== undefined) return known
-    const name =
-      value.scale === -1 ? this.one("Neg", [value.of]) : this.one("Mul", [value.of, this.scalar(value.scale)])
-    this.#known.set(key, name)
-    return name
+    if (scale === 1) return of
+    return this.once(`${scale} * ${of}`, () =>
+      scale === -1 ? this.one("Neg", [of]) : this.one("Mul", [of, this.scalar(scale)]),
+    )
   }
 }

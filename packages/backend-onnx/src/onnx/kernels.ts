@@ -5,8 +5,8 @@ import type { Emitter, Value } from "./emitter.ts"
 export interface Output {
   readonly shape: readonly number[]
   readonly dtype: DType
-  /** Whether anything reads it. */
-  readonly used: boolean
+  /** The ops that read it; `output` where it leaves the graph. */
+  readonly readers: readonly (OpName | "output")[]
 }
 
 /** One op as ONNX nodes: from the inputs to the outputs, each a name or a scaled value. */
@@ -134,7 +134,7 @@ export const kernels: OnnxKernels = {
     e.one("Cast", [e.elements(x as Value)], { attributes: { to: elementTypes[(output as Output).dtype] } }),
   ],
 
-  reshape: linearUnary((e, x, _, { shape }) => e.one("Reshape", [x, e.ints(shape)])),
+  reshape: linearUnary((e, x, _, { shape }, from) => e.reshape(x, from, shape)),
   transpose: linearUnary((e, x, { permutation }) => e.one("Transpose", [x], { attributes: { perm: permutation } })),
   broadcastTo: linearUnary((e, x, _, { shape }) => e.one("Expand", [x, e.ints(shape)])),
   concat: (e, inputs, { axis }) => [
@@ -162,10 +162,9 @@ export const kernels: OnnxKernels = {
   sum: linearUnary((e, x, { axes, keepDims }, output, shape) => {
     const leading = axes.every((axis, i) => axis === i) && axes.length < shape.length
     if (!leading) return e.one("ReduceSum", [x, e.ints(axes)], { attributes: { keepdims: Number(keepDims) } })
-    const rows = count(shape.slice(0, axes.length))
-    const columns = count(shape.slice(axes.length))
-    const matrix = e.one("Reshape", [x, e.ints([rows, columns])])
-    return e.one("Reshape", [e.one("MatMul", [e.ones([1, rows]), matrix]), e.ints(output.shape)])
+    const [rows, columns] = [count(shape.slice(0, axes.length)), count(shape.slice(axes.length))]
+    const sums = e.one("MatMul", [e.ones([1, rows]), e.reshape(x, shape, [rows, columns])])
+    return e.reshape(sums, [1, columns], output.shape)
   }),
   max: (e, [x], { axes, keepDims }) => [
     e.one("ReduceMax", [e.elements(x as Value), e.ints(axes)], { attributes: { keepdims: Number(keepDims) } }),
@@ -174,15 +173,34 @@ export const kernels: OnnxKernels = {
   barrier: unary("Identity"),
 
   linear: (e, [x, weight, bias], _, [output]) => {
-    const [input, w] = [x as Value, weight as Value]
+    const [input, w, out] = [x as Value, weight as Value, output as Output]
     const { of, scale } = plain(e, input)
-    const inputs = w.shape[1] as number
-    const rows = e.one("Reshape", [of, e.ints([count(input.shape) / inputs, inputs])])
-    const names = [rows, e.elements(w), ...(bias ? [e.elements(bias)] : [])]
-    const made = e.one("Gemm", names, { attributes: { transB: 1, alpha: { float: scale } } })
-    return [e.one("Reshape", [made, e.ints((output as Output).shape)])]
+    const [outputs, inputs] = w.shape as [number, number]
+    const rows = count(input.shape) / inputs
+    // Where only GELU reads it, it is made as x / √2, which is what the error function takes.
+    const factor = out.readers.every((op) => op === "gelu" || op === "geluGrad") ? Math.SQRT1_2 : 1
+    const names = [e.reshape(of, input.shape, [rows, inputs]), e.elements(w), ...(bias ? [e.elements(bias)] : [])]
+    const attributes = { transB: 1, alpha: { float: scale * factor }, beta: { float: factor } }
+    const made = e.one("Gemm", names, { attributes })
+    return [{ of: e.reshape(made, [rows, outputs], out.shape), scale: 1 / factor }]
   },
   relu: unary("Relu"),
+  gelu: (e, [x], { approximate }) => {
+    const value = x as Value
+    if (approximate) return [e.one("Gelu", [e.elements(value)], { attributes: { approximate: "tanh" } })]
+    if (!value.readers.includes("geluGrad")) return [e.one("Gelu", [e.elements(value)])]
+    const u = halfRoot(e, value)
+    return [{ of: e.one("Mul", [u, twiceCdf(e, u)]), scale: Math.SQRT1_2 }]
+  },
+  geluGrad: (e, [dy, x], { approximate }) => {
+    if (approximate) return [tanhGeluGrad(e, e.elements(dy as Value), e.elements(x as Value))]
+    // x Φ(x) is differentiated to Φ(x) + x φ(x) = ½ ((1 + erf u) + 2/√π · u exp(−u²)) with u = x/√2.
+    const u = halfRoot(e, x as Value)
+    const density = e.one("Div", [u, e.one("Exp", [e.one("Mul", [u, u])])])
+    const slope = e.one("Add", [twiceCdf(e, u), e.one("Mul", [density, e.scalar(2 / Math.sqrt(Math.PI))])])
+    const { of, scale } = plain(e, dy as Value)
+    return [{ of: e.one("Mul", [of, slope]), scale: scale / 2 }]
+  },
   softmax: (e, [x]) => [e.one("Softmax", [e.elements(x as Value)], { attributes: { axis: -1 } })],
   softmaxCrossEntropy: (e, [logits, targets]) => {
     const logProbabilities = e.one("LogSoftmax", [e.elements(logits as Value)], { attributes: { axis: -1 } })
@@ -191,10 +209,85 @@ export const kernels: OnnxKernels = {
   },
   layerNorm: (e, inputs, { epsilon }, outputs) => {
     const names = inputs.map((value) => e.elements(value))
-    const made = e.node("LayerNormalization", names, outputs.slice(1).some(({ used }) => used) ? 3 : 1, {
-      attributes: { axis: -1, epsilon: { float: epsilon } },
-    })
+    const made = e.node(
+      "LayerNormalization",
+      names,
+      outputs.slice(1).some(({ readers }) => readers.length > 0) ? 3 : 1,
+      {
+        attributes: { axis: -1, epsilon: { float: epsilon } },
+      },
+    )
     return outputs.map((_, i) => made[i] ?? "")
   },
+  layerNormGrad: (e, inputs, _, outputs) => {
+    const [dy, x, weight, mean, rstd] = inputs.map((value) => e.elements(value)) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const { shape } = inputs[0] as Value
+    const dim = shape.at(-1) as number
+    const rows = count(shape) / dim
+    const matrix = (name: string): string => e.reshape(name, shape, [rows, dim])
+    const column = (name: string): string => e.reshape(name, [...shape.slice(0, -1), 1], [rows, 1])
+    const [d, scale] = [matrix(dy), column(rstd)]
+    const centred = e.one("Sub", [matrix(x), column(mean)])
+    const along = e.one("Mul", [d, centred])
+    // Means over each row as products with weight / dim.
+    const w = e.one("Mul", [e.reshape(weight, [dim], [dim, 1]), e.scalar(1 / dim)])
+    const k = e.one("Mul", [e.one("MatMul", [along, w]), e.one("Mul", [scale, scale])])
+    const flat = e.one("Sub", [e.one("Mul", [d, weight]), e.one("MatMul", [d, w])])
+    const dx = e.one("Mul", [e.one("Sub", [flat, e.one("Mul", [centred, k])]), scale])
+    const dweight = e.one("MatMul", [e.reshape(scale, [rows, 1], [1, rows]), along])
+    const dbias = e.one("MatMul", [e.ones([1, rows]), d])
+    const made = [
+      e.reshape(dx, [rows, dim], shape),
+      e.reshape(dweight, [1, dim], [dim]),
+      e.reshape(dbias, [1, dim], [dim]),
+    ]
+    return outputs.map((_, i) => made[i] as string)
+  },
+  adamW: (e, inputs, { beta1, beta2, epsilon }) => {
+    const [p, g, m, v, step, correction, decay] = inputs.map((value) => e.elements(value)) as string[] as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const scaled = (x: string, by: number): string => e.one("Mul", [x, e.scalar(by)])
+    const m2 = e.one("Add", [scaled(m, beta1), scaled(g, 1 - beta1)])
+    const v2 = e.one("Add", [scaled(v, beta2), scaled(e.one("Mul", [g, g]), 1 - beta2)])
+    const denominator = e.one("Add", [e.one("Mul", [e.one("Sqrt", [v2]), correction]), e.scalar(epsilon)])
+    const change = e.one("Div", [e.one("Mul", [m2, step]), denominator])
+    return [e.one("Sub", [e.one("Mul", [p, decay]), change]), m2, v2]
+  },
   ...convolutionKernels,
+}
+
+/** The elements of x / √2. */
+function halfRoot(e: Emitter, x: Value): string {
+  const scale = x.scale * Math.SQRT1_2
+  return e.elements({ ...x, scale: Math.abs(scale - 1) < 1e-7 ? 1 : scale })
+}
+
+/** 1 + erf u = 2 Φ(√2 u). */
+function twiceCdf(e: Emitter, u: string): string {
+  return e.once(`1 + erf ${u}`, () => e.one("Add", [e.one("Erf", [u]), e.scalar(1)]))
+}
+
+/** With t = tanh(√(2/π) (x + 0.044715 x³)): dy · ½ ((1 + t) + x (1 − t²) √(2/π) (1 + 3 · 0.044715 x²)). */
+function tanhGeluGrad(e: Emitter, dy: string, x: string): string {
+  const [cubic, root] = [0.044715, Math.sqrt(2 / Math.PI)]
+  const affine = (y: string, by: number, plus: number): string =>
+    e.one("Add", [e.one("Mul", [y, e.scalar(by)]), e.scalar(plus)])
+  const square = e.one("Mul", [x, x])
+  const t = e.one("Tanh", [e.one("Mul", [x, affine(square, root * cubic, root)])])
+  const inner = e.one("Mul", [x, affine(square, 1.5 * root * cubic, 0.5 * root)])
+  const slope = e.one("Mul", [e.one("Sub", [e.scalar(1), e.one("Mul", [t, t])]), inner])
+  return e.one("Mul", [dy, e.one("Add", [affine(t, 0.5, 0.5), slope])])
 }

@@ -36,6 +36,8 @@ export interface Mask {
   readonly path: string
   readonly rate: number
   readonly shape: readonly number[]
+  /** Whether its first axis is the batch. */
+  readonly perExample: boolean
 }
 
 /** An ONNX model as plain data, and how its names stand to those of the graph. */

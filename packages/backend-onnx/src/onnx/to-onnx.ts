@@ -21,7 +21,8 @@ export interface OnnxOptions extends CompileOptions {
   readonly portable?: boolean
 }
 
-const supported = (op: OpName): boolean => op in kernels
+/** The graph in ops that have an ONNX form. */
+export const lowered = (g: Graph): Graph => lower(g, (op) => op in kernels)
 
 /**
  * A graph as an ONNX model at one batch size. States that are `constants` become part of the model, the others inputs;
@@ -30,13 +31,17 @@ const supported = (op: OpName): boolean => op in kernels
  * (shape) without the batch size that the graph needs.
  */
 export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
-  const g = bindBatch(lower(source, supported), options.batch)
+  const open = lowered(source)
+  const g = bindBatch(open, options.batch)
   const e = new Emitter(options.portable !== true)
   const values = new Map<ValueId, Value>()
+  const readers: (OpName | "output")[][] = g.values.map(() => [])
+  for (const { op, inputs: read } of g.nodes) for (const value of read) readers[value]?.push(op)
+  for (const value of [...Object.values(g.outputs), ...Object.values(g.updates)]) readers[value]?.push("output")
   const type = (value: ValueId): TensorType => g.values[value] as TensorType
   const shape = (value: ValueId): number[] => type(value).shape as number[]
   const set = (value: ValueId, of: string, scale = 1): void =>
-    void values.set(value, { shape: shape(value), dtype: type(value).dtype, of, scale })
+    void values.set(value, { shape: shape(value), dtype: type(value).dtype, of, scale, readers: readers[value] ?? [] })
 
   const inputs: OnnxValue[] = []
   /** A value that is given from outside, in the dtype in which the host holds it. */
@@ -69,11 +74,6 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
     set(value, e.constant(shape(value), "float32", data))
   }
 
-  const used = new Set([
-    ...g.nodes.flatMap((node) => node.inputs),
-    ...Object.values(g.outputs),
-    ...Object.values(g.updates),
-  ])
   for (const node of g.nodes) {
     const [first] = node.outputs as readonly [ValueId]
     switch (node.op) {
@@ -87,7 +87,14 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
       }
       case "full": {
         const { value } = node.attributes as Ops["full"]
-        values.set(first, { shape: shape(first), dtype: "float32", of: "", scale: 1, fill: value })
+        values.set(first, {
+          shape: shape(first),
+          dtype: "float32",
+          of: "",
+          scale: 1,
+          fill: value,
+          readers: readers[first] ?? [],
+        })
         break
       }
       case "dropoutMask": {
@@ -95,7 +102,8 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
         const key = Object.entries(g.inputs).find(([, value]) => value === node.inputs[0])?.[0]
         if (key === undefined)
           throw new VitrineError("backend", `dropout "${path}": its key must be an input of the graph`)
-        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: shape(first) })
+        const perExample = typeof open.values[first]?.shape[0] === "string"
+        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: shape(first), perExample })
         break
       }
       default:
@@ -109,7 +117,7 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
     const outputs = node.outputs.map((value) => ({
       shape: shape(value),
       dtype: type(value).dtype,
-      used: used.has(value),
+      readers: readers[value] ?? [],
     }))
     const read = node.inputs.map((value) => values.get(value) as Value)
     const made = kernel(e, read, node.attributes as never, outputs)
