@@ -1,1 +1,27 @@
-export {}
+export type { Preprocessing } from "@vitrine/checkpoint"
+export { type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+export {
+  centerCrop,
+  type Dataset,
+  flip,
+  type Image,
+  type Mix,
+  padCrop,
+  pixels,
+  randAugment,
+  randomErasing,
+  randomResizedCrop,
+  resize,
+  shapes,
+  type Transform,
+} from "@vitrine/data"
+export type { TrainEvent } from "@vitrine/trainer"
+export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
+export { evaluationTransforms } from "./preprocessing.ts"
+export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
+export type { SetupEvent } from "./training.ts"
+export type { BackendChoice } from "./web/backend.ts"
+export type { ModelSource } from "./web/files.ts"
+export { type ImageInput, type LoadOptions, load } from "./web/load.ts"
+export { type MemoryStore, memoryStore } from "./web/memory-store.ts"
+export { type TrainOptions, train } from "./web/train.ts"

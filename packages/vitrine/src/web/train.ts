@@ -1,0 +1,80 @@
+import { toTimmConfig } from "@vitrine/checkpoint"
+import { VitrineError } from "@vitrine/core"
+import { createLoader, type Dataset, shapes } from "@vitrine/data"
+import type { TrainEvent } from "@vitrine/trainer"
+import { type Recipe, resolveRecipe } from "../recipe.ts"
+import { type RunRecord, recordOf } from "../record.ts"
+import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
+import { type BackendChoice, openBackend } from "./backend.ts"
+import type { MemoryStore } from "./memory-store.ts"
+
+export interface TrainOptions extends BackendChoice {
+  /** `shapes`, the built-in drawings, or data sets, which stay open. */
+  readonly data: "shapes" | { readonly train: Dataset; readonly validation?: Dataset | undefined }
+  /** What it leaves open is filled in from the data. Not needed to resume. */
+  readonly recipe?: Recipe | undefined
+  /** Keeps the run; without one there is nothing to load afterwards. */
+  readonly store?: MemoryStore | undefined
+  /** Go on from the newest checkpoint in the store, by the recipe and the seed that it remembers. */
+  readonly resume?: boolean | undefined
+  /** Decides initialisation, order, augmentation and dropout; 0 by default. */
+  readonly seed?: number | undefined
+  /** Steps between checkpoints; with each evaluation by default. */
+  readonly checkpointEvery?: number | undefined
+  /** Ends the run after the step that is under way, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Trains a Vision Transformer in a page and yields what happens; data are prepared in this thread.
+ *
+ *     const store = memoryStore()
+ *     for await (const event of train({ data: "shapes", recipe: { steps: 200 }, store }))
+ *       if (event.type === "step") console.log(event.step, event.loss)
+ *     const model = await load(store.files())
+ *
+ * @throws VitrineError: one line that says what is wrong with the data, the recipe or the loss.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
+  const { data, store, resume: resuming = false, signal, recipe: wanted = {}, ...rest } = options
+  const record = resuming ? recordOf(store?.config) : undefined
+  if (record === null) throw new VitrineError("config", "there is no run in the store to resume")
+  const seed = record?.seed ?? options.seed ?? 0
+  const { train: dataset, validation } = data === "shapes" ? drawings(seed) : data
+  const recipe = record?.recipe ?? resolveRecipe(wanted, await factsOf(dataset), seed)
+  const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
+  const name = data === "shapes" ? data : dataset.name
+  if (record === undefined) {
+    const vitrine: RunRecord = { data: name, seed, valFraction: 0.1, checkpointEvery, recipe }
+    const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
+    store?.writeConfig(toTimmConfig(recipe.config, extra))
+  }
+  const resume = resuming ? (store?.resume() ?? undefined) : undefined
+  const { backend, close } = await openBackend(rest)
+  try {
+    yield {
+      type: "setup",
+      run: null,
+      resumed: resuming ? (resume?.step ?? 0) : null,
+      damaged: [],
+      data: name,
+      classes: dataset.classes,
+      examples: dataset.length,
+      validation: validation?.length ?? 0,
+      recipe,
+    }
+    const openLoader: Parameters<typeof trainOn>[0]["openLoader"] = (dataset, plan) =>
+      createLoader({ ...plan, dataset })
+    yield* trainOn({ dataset, validation, recipe, backend, openLoader, store, checkpointEvery, resume, signal })
+  } finally {
+    await close()
+  }
+}
+
+/** As many as in Node. */
+function drawings(seed: number): { train: Dataset; validation: Dataset } {
+  return {
+    train: shapes({ split: "train", size: 50_000, seed }),
+    validation: shapes({ split: "val", size: 2_000, seed }),
+  }
+}

@@ -1,0 +1,161 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { golden, goldenPath, readTensors } from "@vitrine/golden"
+import { afterAll, describe, expect, test } from "vitest"
+import { load, type Model } from "../src/node.ts"
+import { float32Error } from "./losses.ts"
+
+const folder = goldenPath("vit-folder-tiny")
+const { results } = golden("vit-folder-tiny/expected").json as {
+  results: { file: string; top: { index: number; label: string; probability: number }[]; logits: number[] }[]
+}
+const exact = readTensors(goldenPath("vit-folder-tiny/expected.safetensors"))
+const picture = join(folder, "wide-rgb.png")
+
+const open: Model<never>[] = []
+afterAll(async () => {
+  for (const model of open) await model.close()
+})
+async function loaded(...call: Parameters<typeof load>): ReturnType<typeof load> {
+  const model = await load(...call)
+  open.push(model as Model<never>)
+  return model
+}
+
+describe.each(["onnx", "onnx-web", "reference"])("timm's folder on %s", (backend) => {
+  test("gives timm's logits", async () => {
+    const model = await loaded(folder, { backend })
+    const logits = await model.logits(results.map(({ file }) => join(folder, file)))
+    for (const [i, { file, logits: expected }] of results.entries())
+      expect(float32Error(logits[i] as Float32Array, expected), file).toBeLessThan(1)
+    const all = Array.from(exact.logits?.data ?? [])
+    expect(
+      float32Error(
+        logits.flatMap((row) => [...row]),
+        all,
+      ),
+    ).toBeLessThan(1)
+  })
+
+  test("predicts timm's classes", async () => {
+    const model = await loaded(folder, { backend })
+    for (const { file, top } of results) {
+      const found = await model.predict(join(folder, file), { top: top.length })
+      expect(found.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
+      for (const [i, { probability }] of found.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
+    }
+  })
+})
+
+test("probabilities sum to one, the most probable first", async () => {
+  const model = await loaded(folder, { backend: "onnx" })
+  const all = await model.predict(picture, { top: 100 })
+  expect(all.length).toBe(model.config.classes)
+  expect(all.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12)
+  expect(all.map(({ probability }) => probability)).toEqual(
+    all.map(({ probability }) => probability).toSorted((a, b) => b - a),
+  )
+  expect(await model.predict(picture)).toEqual(all.slice(0, 5))
+})
+
+test("a path, bytes and pixels are the same image", async () => {
+  const model = await loaded(folder, { backend: "onnx" })
+  const { decodeImage } = await import("@vitrine/data/node")
+  const [expected] = await model.logits([picture])
+  expect(await model.logits([new Uint8Array(await readFile(picture))])).toEqual([expected])
+  expect(await model.logits([await decodeImage(picture)])).toEqual([expected])
+})
+
+test("embeddings are what the head reads", async () => {
+  const model = await loaded(folder, { backend: "reference" })
+  const features = await model.embed(picture)
+  expect(features.length).toBe(model.config.dim)
+  const parameters = readTensors(join(folder, "model.safetensors"))
+  const [weight, bias] = [parameters["head.weight"], parameters["head.bias"]]
+  const logits = Array.from(bias?.data ?? [], (b, row) =>
+    features.reduce((sum, x, i) => sum + x * (weight?.data[row * features.length + i] as number), b),
+  )
+  expect(float32Error((await model.logits([picture]))[0] as Float32Array, logits)).toBeLessThan(1)
+})
+
+test("inspects intermediate values by name", async () => {
+  const model = await loaded(folder, { backend: "onnx" })
+  const { imageSize, patchSize, heads, classToken } = model.config
+  const taps = ["patch_embed.patches", "blocks.0.attn.weights", "probabilities"]
+  const found = await model.inspect(picture, taps)
+  expect(Object.keys(found).sort()).toEqual([...taps].sort())
+  const patches = (imageSize[0] / patchSize[0]) * (imageSize[1] / patchSize[1])
+  const tokens = patches + (classToken ? 1 : 0)
+  const weights = found["blocks.0.attn.weights"]
+  expect(weights?.shape).toEqual([1, heads, tokens, tokens])
+  for (let row = 0; row < heads * tokens; row++) {
+    const sum = (weights?.data.slice(row * tokens, (row + 1) * tokens) as Float32Array).reduce((a, b) => a + b, 0)
+    expect(sum).toBeCloseTo(1, 5)
+  }
+  expect(found["patch_embed.patches"]?.shape.slice(0, 1)).toEqual([1])
+  await expect(model.inspect(picture, ["blocks.99.attn.weights"])).rejects.toThrow(
+    'the model has no intermediate value named "blocks.99.attn.weights"',
+  )
+})
+
+test("one model answers many questions at a time", async () => {
+  const model = await loaded(folder, { backend: "onnx" })
+  const files = results.map(({ file }) => join(folder, file))
+  const alone: unknown[] = []
+  for (const file of files) alone.push(await model.predict(file))
+  expect(await Promise.all(files.map((file) => model.predict(file)))).toEqual(alone)
+})
+
+describe("refuses in one line", () => {
+  const edited = async (change: (config: Record<string, unknown>) => void): Promise<string> => {
+    const copy = await mkdtemp(join(tmpdir(), "vitrine-"))
+    await cp(folder, copy, { recursive: true })
+    const config = JSON.parse(await readFile(join(copy, "config.json"), "utf8")) as Record<string, unknown>
+    change(config)
+    await writeFile(join(copy, "config.json"), JSON.stringify(config))
+    return copy
+  }
+  test.each<[string, () => Promise<string>, RegExp]>([
+    ["a folder that is not there", async () => "/nowhere/model", /\/nowhere\/model/],
+    ["a folder without a config", async () => mkdtemp(join(tmpdir(), "vitrine-")), /config\.json/],
+    [
+      "a folder without weights",
+      async () => {
+        const copy = await edited(() => {})
+        await rm(join(copy, "model.safetensors"))
+        return copy
+      },
+      /model\.safetensors/,
+    ],
+    [
+      "labels of other classes",
+      () => edited((config) => void (config.label_names = ["one", "two"])),
+      /label_names must hold 7 names/,
+    ],
+    [
+      "another number of classes",
+      () => edited((config) => void ((config.model_args as { num_classes: number }).num_classes = 9)),
+      /label_names must hold 9 names|head\.weight/,
+    ],
+    [
+      "another model's weights",
+      () => edited((config) => void (config.model_args = { embed_dim: 96 })),
+      /model\.safetensors: does not hold the model's tensors; missing: "blocks/,
+    ],
+  ])("%s", async (_, make, message) => {
+    const error = await load(await make(), { backend: "reference" }).catch((thrown: Error) => thrown)
+    expect(error).toMatchObject({ name: "VitrineError" })
+    expect((error as Error).message).toMatch(message)
+    expect((error as Error).message).not.toContain("\n")
+  })
+
+  test("a backend that does not exist", async () => {
+    await expect(load(folder, { backend: "abacus" })).rejects.toThrow('no backend "abacus": choose auto, onnx')
+  })
+
+  test("an image that is not there", async () => {
+    const model = await loaded(folder, { backend: "onnx" })
+    await expect(model.predict("/nowhere/cat.png")).rejects.toThrow("/nowhere/cat.png: cannot be read")
+  })
+})

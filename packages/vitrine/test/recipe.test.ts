@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest"
+import { defineRecipe, flip, type ModelFields, type Recipe, resolveRecipe } from "../src/node.ts"
+import type { DataFacts } from "../src/recipe.ts"
+
+const small: DataFacts = {
+  examples: 1000,
+  classes: 10,
+  channels: 3,
+  imageSize: [32, 32],
+  mean: [0.5, 0.4, 0.3],
+  std: [0.2, 0.2, 0.1],
+}
+const large: DataFacts = { ...small, imageSize: [480, 640] }
+
+describe("fills in what is left open", () => {
+  test("small images get a small model at their own size", () => {
+    const { config, training, ...rest } = resolveRecipe({}, small, 7)
+    expect(config).toMatchObject({
+      imageSize: [32, 32],
+      patchSize: [4, 4],
+      channels: 3,
+      classes: 10,
+      dim: 96,
+      depth: 6,
+      heads: 3,
+      mlpDim: 384,
+    })
+    // 15 batches of 64 an epoch, ten epochs.
+    expect(training).toMatchObject({ steps: 150, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
+    expect(rest).toEqual({
+      init: "fan",
+      batchSize: 64,
+      augment: [],
+      augmentNormalized: [],
+      labelSmoothing: 0,
+      mix: null,
+      dropLast: true,
+      interpolation: "bicubic",
+      cropPct: 1,
+      mean: small.mean,
+      std: small.std,
+      evaluateEvery: 15,
+    })
+  })
+
+  test("large images get ViT-Ti/16 at 224", () => {
+    const { config } = resolveRecipe({}, large, 0)
+    expect(config).toMatchObject({
+      imageSize: [224, 224],
+      patchSize: [16, 16],
+      dim: 192,
+      depth: 12,
+      heads: 3,
+      classes: 10,
+    })
+  })
+
+  test("a side that four does not divide has patches of one pixel", () => {
+    expect(resolveRecipe({}, { ...small, imageSize: [7, 9] }, 0).config.patchSize).toEqual([1, 1])
+  })
+
+  test.each<[string, string | ModelFields, object]>([
+    ["a variant", "S/16", { dim: 384, imageSize: [224, 224] }],
+    ["fields", { dim: 48, depth: 2 }, { dim: 48, depth: 2, heads: 3, imageSize: [224, 224] }],
+    [
+      "a variant, changed",
+      { variant: "Ti/16", depth: 3, imageSize: [64, 64] },
+      { dim: 192, depth: 3, imageSize: [64, 64] },
+    ],
+  ])("the model by %s", (_, model, fields) => {
+    expect(resolveRecipe({ model }, large, 0).config).toMatchObject(fields)
+  })
+
+  test("epochs count updates", () => {
+    const steps = (recipe: Recipe): number => resolveRecipe(recipe, small, 0).training.steps
+    expect(steps({ epochs: 2, batchSize: 100 })).toBe(20)
+    expect(steps({ epochs: 2, batchSize: 100, accumulate: 5 })).toBe(4)
+    expect(steps({ epochs: 2, batchSize: 300, dropLast: false })).toBe(8)
+    expect(steps({ epochs: 0.5, batchSize: 100 })).toBe(5)
+    expect(steps({ steps: 3 })).toBe(3)
+  })
+
+  test("long runs are evaluated ten times, short ones every epoch", () => {
+    expect(resolveRecipe({ steps: 1000 }, small, 0).evaluateEvery).toBe(100)
+    expect(resolveRecipe({ steps: 10 }, small, 0).evaluateEvery).toBe(15)
+    expect(resolveRecipe({ steps: 10, evaluateEvery: 3 }, small, 0).evaluateEvery).toBe(3)
+  })
+})
+
+test("what is written down says all: resolved twice, it is the same", () => {
+  const recipe = defineRecipe({
+    model: "Ti/16",
+    epochs: 1,
+    augment: [flip()],
+    ema: 0.99,
+    schedule: { decay: "linear", warmup: 5, final: 0 },
+  })
+  const first = resolveRecipe(recipe, large, 3)
+  expect(JSON.parse(JSON.stringify(first))).toEqual(first)
+})
+
+describe("refuses in one line that says what to change", () => {
+  test.each<[string, object, string]>([
+    ["an unknown field", { learningrate: 1 }, 'recipe: there is no field "learningrate"'],
+    ["steps and epochs", { steps: 1, epochs: 1 }, "recipe: give steps or epochs, not both"],
+    ["half a batch", { batchSize: 1.5 }, "recipe: batchSize must be a positive integer, got 1.5"],
+    [
+      "batches larger than the data",
+      { batchSize: 1001 },
+      "recipe: a batch of 1001 needs more than the 1000 training images",
+    ],
+    [
+      "other classes than the data's",
+      { model: { classes: 3 } },
+      "the model has 3 channels and 3 classes, the data 3 and 10",
+    ],
+    [
+      "other channels than the data's",
+      { model: { channels: 1 } },
+      "the model has 1 channels and 10 classes, the data 3 and 10",
+    ],
+    ["no such variant", { model: "Z/16" }, "Z/16"],
+    ["no such initialisation", { init: "zero" }, 'recipe: init must be one of paper, timm, fan, got "zero"'],
+    ["no steps", { steps: 0 }, "steps must be a positive integer, got 0"],
+    ["a learning rate that is no number", { learningRate: Number.NaN }, "learningRate must be 0 or more"],
+    ["heads that do not divide the width", { model: { dim: 100, heads: 3 } }, "heads"],
+    ["an unknown transform", { augment: [{ op: "melt" }] }, "melt"],
+  ])("%s", (_, recipe, message) => {
+    const resolve = (): unknown => resolveRecipe(recipe as Recipe, small, 0)
+    expect(resolve).toThrow(message)
+    expect(resolve).toThrow(
+      expect.objectContaining({ name: "VitrineError", message: expect.not.stringContaining("\n") }),
+    )
+  })
+})

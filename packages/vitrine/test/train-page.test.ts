@@ -1,0 +1,84 @@
+import { mkdtemp, mkdir, readFile, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { onnxBackend } from "@vitrine/backend-onnx/node"
+import { referenceBackend } from "@vitrine/backend-reference"
+import { expect, test } from "vitest"
+import { load as loadInNode, train as trainInNode } from "../src/node.ts"
+import { load, memoryStore, train } from "../src/web.ts"
+import { data, expectedLosses, float32Error, losses, recipe } from "./losses.ts"
+
+// The entry for pages, as far as it needs no page.
+
+test("losses in float64", async () => {
+  const backend = referenceBackend()
+  expect(float32Error(await losses(train({ data, recipe, seed: 4, backend })), expectedLosses)).toBeLessThan(1e-6)
+})
+
+test("a checkpoint of one backend goes on under another", async () => {
+  const store = memoryStore()
+  const aborting = new AbortController()
+  const begun: number[] = []
+  for await (const event of train({ data, recipe, seed: 4, store, signal: aborting.signal, backend: "reference" }))
+    if (event.type === "step") {
+      begun.push(event.loss)
+      if (event.step === 3) aborting.abort()
+    }
+  const backend = await onnxBackend({ worker: false })
+  const rest = await losses(train({ data, store, resume: true, backend }))
+  await backend.close()
+  expect(rest.length).toBe(2)
+  expect(float32Error([...begun, ...rest], expectedLosses)).toBeLessThan(1)
+  const steps = new TextDecoder().decode(store.files()["metrics.jsonl"]).trim().split("\n")
+  expect(steps.map((line) => JSON.parse(line)).flatMap((each) => (each.type === "step" ? [each.step] : []))).toEqual([
+    1, 2, 3, 4, 5,
+  ])
+})
+
+test("an interrupted run ends with the bytes of an uninterrupted one", async () => {
+  const whole = memoryStore()
+  await losses(train({ data, recipe, seed: 4, store: whole, backend: "reference" }))
+  const parts = memoryStore()
+  for await (const event of train({ data, recipe, seed: 4, store: parts, checkpointEvery: 2, backend: "reference" }))
+    if (event.type === "step" && event.step === 3) break
+  await losses(train({ data, store: parts, resume: true, backend: "reference" }))
+  const last = "checkpoints/step-00000005/model.safetensors"
+  expect(parts.files()[last]).toEqual(whole.files()[last])
+  expect(parts.resume()?.step).toBe(5)
+})
+
+test("a run in memory is a run folder when it is written down", async () => {
+  const backend = await onnxBackend({ worker: false })
+  const store = memoryStore()
+  const aborting = new AbortController()
+  for await (const event of train({
+    data: "shapes",
+    recipe,
+    seed: 4,
+    store,
+    signal: aborting.signal,
+    backend,
+  }))
+    if (event.type === "step" && event.step === 3) aborting.abort()
+  const folder = await mkdtemp(join(tmpdir(), "vitrine-"))
+  for (const [path, bytes] of Object.entries(store.files())) {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), bytes)
+  }
+  const rest = await losses(trainInNode({ resume: folder, backend, workers: 0 }))
+  const inMemory = await losses(train({ data: "shapes", store, resume: true, backend }))
+  expect(rest.length).toBe(2)
+  expect(rest).toEqual(inMemory)
+  const weights = await readFile(join(folder, "model.safetensors"))
+  expect(new Uint8Array(weights)).toEqual(store.files()["model.safetensors"])
+
+  const image = await data.validation.read(0)
+  const [page, node] = [await load(store.files(), { backend }), await loadInNode(folder, { backend })]
+  expect(await page.logits([image])).toEqual(await node.logits([image]))
+  await backend.close()
+  expect(page.labels).toEqual(data.train.classes)
+})
+
+test("resuming needs a run", async () => {
+  await expect(losses(train({ data, store: memoryStore(), resume: true }))).rejects.toThrow("no run in the store")
+})
