@@ -17,21 +17,17 @@ export interface OnnxWebOptions {
 }
 
 /**
- * ONNX Runtime as WebAssembly, in pages and in Node.
+ * ONNX Runtime as WebAssembly, in pages and in Node. The options of the first backend hold for all of a page.
  * @throws VitrineError (backend) when onnxruntime-web cannot be loaded.
  */
 export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend> {
   const ort = await load()
   const { wasm, versions } = ort.env
-  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
-  const threads = globalThis.crossOriginIsolated === true ? (options.threads ?? Math.min(4, cores)) : 1
-  wasm.numThreads = threads
-  if (options.wasmPaths !== undefined) wasm.wasmPaths = options.wasmPaths
-  wasm.proxy = (options.worker ?? true) && typeof globalThis.document !== "undefined"
+  const { threads, worker } = (settings ??= settle(wasm, options))
   return engineBackend({
     name: "onnx-web",
     device: `onnxruntime-web ${versions.web ?? versions.common} (wasm, ${threads} ${threads === 1 ? "thread" : "threads"})`,
-    Tensor: wasm.proxy ? copyingTensor(ort) : ort.Tensor,
+    Tensor: worker ? copyingTensor(ort) : ort.Tensor,
     writesInto: false,
     sliceBytes: Number.POSITIVE_INFINITY,
     load: async (model) =>
@@ -43,6 +39,24 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
         extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
       }),
   })
+}
+
+interface Settings {
+  readonly threads: number
+  readonly worker: boolean
+}
+
+/** Of this page or process: onnxruntime-web can be set up once. */
+let settings: Settings | undefined
+
+function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settings {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 4
+  const threads = globalThis.crossOriginIsolated === true ? (options.threads ?? Math.min(4, cores)) : 1
+  const worker = (options.worker ?? true) && typeof globalThis.document !== "undefined"
+  wasm.numThreads = threads
+  wasm.proxy = worker
+  if (options.wasmPaths !== undefined) wasm.wasmPaths = options.wasmPaths
+  return { threads, worker }
 }
 
 /** A worker takes the memory of the tensors that it is sent, which belongs to states and callers. */
