@@ -30,15 +30,29 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
     Tensor: worker ? copyingTensor(ort) : ort.Tensor,
     writesInto: false,
     sliceBytes: Number.POSITIVE_INFINITY,
-    load: async (model) =>
-      ort.InferenceSession.create(encode(await inMemory(model)), {
-        executionProviders: ["wasm"],
-        graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
-        // Core has merged equal expressions; what is still written twice stands behind a barrier.
-        extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
-      }),
+    load: async (model) => {
+      const bytes = encode(await inMemory(model))
+      try {
+        return await ort.InferenceSession.create(bytes, {
+          executionProviders: ["wasm"],
+          graphOptimizationLevel: "all",
+          logSeverityLevel: 3,
+          // Core has merged equal expressions; what is still written twice stands behind a barrier.
+          extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
+        })
+      } catch (error) {
+        throw explained(error as Error)
+      }
+    },
   })
+}
+
+function explained(error: Error): VitrineError {
+  const why = error.message.split("\n")[0] as string
+  const help = /no available backend|initiali[sz]e/i.test(why)
+    ? ": serve its .wasm and .mjs files, and say where by wasmPaths"
+    : ""
+  return new VitrineError("backend", `onnxruntime-web failed (${why})${help}`, { cause: error })
 }
 
 interface Settings {
