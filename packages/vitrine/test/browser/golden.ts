@@ -1,0 +1,26 @@
+/// <reference types="vite/client" />
+
+/** The folder that timm published, by file. */
+const urls = import.meta.glob("../../../../tooling/golden/files/vit-folder-tiny/*", {
+  query: "?url",
+  import: "default",
+  eager: true,
+}) as Record<string, string>
+
+const addresses = new Map(Object.entries(urls).map(([path, url]) => [path.split("/").at(-1) as string, url]))
+
+export const addressOf = (file: string): string => addresses.get(file) as string
+
+export async function fileOf(name: string): Promise<File> {
+  return new File([await (await fetch(addressOf(name))).blob()], name)
+}
+
+export interface Expected {
+  readonly results: readonly {
+    readonly file: string
+    readonly logits: readonly number[]
+    readonly top: readonly { readonly index: number; readonly label: string; readonly probability: number }[]
+  }[]
+}
+
+export const expected = JSON.parse(await (await fileOf("expected.json")).text()) as Expected

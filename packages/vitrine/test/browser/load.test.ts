@@ -1,0 +1,102 @@
+import { referenceBackend } from "@vitrine/backend-reference"
+import { afterAll, describe, expect, test } from "vitest"
+import { load, type Model, VitrineError } from "../../src/web.ts"
+import { float32Error } from "../losses.ts"
+import { addressOf, expected, fileOf } from "./golden.ts"
+
+const { results } = expected
+const open: Model<never>[] = []
+afterAll(async () => {
+  for (const model of open) await model.close()
+})
+async function loaded(...call: Parameters<typeof load>): ReturnType<typeof load> {
+  const model = await load(...call)
+  open.push(model as Model<never>)
+  return model
+}
+const files = async (): Promise<File[]> => [await fileOf("model.safetensors"), await fileOf("config.json")]
+
+describe.each<[string, () => ReturnType<typeof load>]>([
+  ["by address, on onnxruntime-web", () => loaded(addressOf("config.json"))],
+  ["from files, on onnxruntime-web", async () => loaded(await files(), { worker: false })],
+  ["from files, on the reference", async () => loaded(await files(), { backend: referenceBackend() })],
+])("timm's folder %s", (_, open) => {
+  test("gives timm's logits, by this page's decoding and resizing", async () => {
+    const model = await open()
+    const logits = await model.logits(await Promise.all(results.map(({ file }) => fileOf(file))))
+    for (const [i, { file, logits: row }] of results.entries())
+      expect(float32Error(logits[i] as Float32Array, row), file).toBeLessThan(1)
+    for (const { file, top } of results) {
+      const found = await model.predict(addressOf(file), { top: top.length })
+      expect(found.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
+      for (const [i, { probability }] of found.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
+    }
+  })
+})
+
+test("takes what a page has for an image", async () => {
+  const model = await loaded(await files())
+  const file = await fileOf("wide-rgb.png")
+  const element = new Image()
+  element.src = URL.createObjectURL(file)
+  await element.decode()
+  const canvas = document.createElement("canvas")
+  Object.assign(canvas, { width: element.naturalWidth, height: element.naturalHeight })
+  const context = canvas.getContext("2d") as CanvasRenderingContext2D
+  context.drawImage(element, 0, 0)
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height)
+  const inputs = [
+    file,
+    await file.arrayBuffer(),
+    new Uint8Array(await file.arrayBuffer()),
+    await createImageBitmap(file),
+    element,
+    canvas,
+    pixels,
+    addressOf("wide-rgb.png"),
+    new URL(addressOf("wide-rgb.png"), location.href),
+  ]
+  const [first, ...others] = await Promise.all(inputs.map((input) => model.predict(input)))
+  expect(first?.[0]?.label).toBe(results.find(({ file }) => file === "wide-rgb.png")?.top[0]?.label)
+  for (const other of others) expect(other).toEqual(first)
+})
+
+test("looks inside", async () => {
+  const model = await loaded(await files())
+  const file = await fileOf("wide-rgb.png")
+  expect((await model.embed(file)).length).toBe(model.config.dim)
+  const { "blocks.0.attn.weights": weights } = await model.inspect(file, ["blocks.0.attn.weights"])
+  expect(weights?.shape.slice(0, 2)).toEqual([1, model.config.heads])
+})
+
+describe("refuses in one line", () => {
+  test.each<[string, () => Promise<unknown>, RegExp]>([
+    ["an address without a model", () => load("/nowhere/"), /\/nowhere\/config\.json: /],
+    [
+      "files without a model",
+      async () => load([await fileOf("wide-rgb.png")]),
+      /none of the 1 files is a config\.json/,
+    ],
+    [
+      "broken weights",
+      async () => load({ "config.json": await fileOf("config.json"), "model.safetensors": await fileOf("grey.png") }),
+      /model\.safetensors: not a safetensors file/,
+    ],
+    ["an unknown backend", async () => load(await files(), { backend: "abacus" }), /no backend "abacus"/],
+    [
+      "a broken image",
+      async () => (await loaded(await files())).predict(new File(["no image"], "cat.png")),
+      /cat\.png: is not a JPEG, PNG, WebP or GIF image/,
+    ],
+    [
+      "an image that is not there",
+      async () => (await loaded(await files())).predict("http://localhost:9/cat.png"),
+      /http:\/\/localhost:9\/cat\.png: cannot be fetched/,
+    ],
+  ])("%s", async (_, run, message) => {
+    const error = await run().catch((thrown: Error) => thrown)
+    expect(VitrineError.isInstance(error)).toBe(true)
+    expect((error as Error).message).toMatch(message)
+    expect((error as Error).message).not.toContain("\n")
+  })
+})
