@@ -42,7 +42,7 @@ export interface StatusLine {
 
 export function statusLine(): StatusLine {
   const { stderr } = process
-  const live = stderr.isTTY === true && process.env.TERM !== "dumb"
+  const live = stderr.isTTY && process.env.TERM !== "dumb"
   let shown = false
   return {
     update(text) {

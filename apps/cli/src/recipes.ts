@@ -15,14 +15,14 @@ export async function loadRecipe(nameOrFile: string): Promise<Recipe> {
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
   if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
-  return recipe as Recipe
+  return recipe
 }
 
 /** The folder of the built-in recipes, which are modules like a user's. */
 const folder = dirname(fileURLToPath(import.meta.resolve("@vitrine/recipes/package.json")))
 
 /** Names of the built-in recipes. */
-export function recipeNames(): string[] {
+function recipeNames(): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith(".ts"))
     .map((file) => basename(file, ".ts"))
@@ -63,7 +63,7 @@ async function runModule(file: string): Promise<unknown> {
 /** A recipe with what flags say in place of its own. */
 export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
   const { model, ...own } = recipe
-  const { epochs, steps, ...kept } = own
+  const { epochs: _, steps: __, ...kept } = own
   const { lr, schedule, warmup, mixup, cutmix, evalEvery } = flags
   const length = flags.steps ?? flags.epochs
   return {
@@ -86,7 +86,9 @@ export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
       schedule: { ...defaultSchedule, ...recipe.schedule, ...given({ decay: schedule, warmup }) },
     }),
     ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
-    ...(flags.optimizer !== undefined && { optimizer: optimizers[flags.optimizer] }),
+    // A recipe's optimizer of the same name keeps its own settings.
+    ...(flags.optimizer !== undefined &&
+      flags.optimizer !== recipe.optimizer?.name && { optimizer: optimizers[flags.optimizer] }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { readSafetensors } from "@vitrine/checkpoint"
+import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
 import { golden, temporaryFolder, vitrine } from "./vitrine.ts"
 
@@ -110,16 +110,16 @@ describe("embed", () => {
     expect((await run("--out", npy)).code).toBe(0)
     const { tensors, metadata } = readSafetensors(readFileSync(safetensors), safetensors)
     expect(JSON.parse(metadata.files as string)).toEqual(files)
-    const stored = tensors.get("features")
-    expect(stored?.shape).toEqual([files.length, width])
-    expect([...(stored?.data as Float32Array)]).toEqual(lines.flatMap(({ features }) => features))
+    const stored = tensors.get("features") as StoredTensor
+    expect(stored.shape).toEqual([files.length, width])
+    expect([...(stored.data as Float32Array)]).toEqual(lines.flatMap(({ features }) => features))
     const bytes = readFileSync(npy)
     expect(bytes.subarray(1, 6).toString()).toBe("NUMPY")
     const start = 10 + bytes.readUInt16LE(8)
     expect(start % 64).toBe(0)
     expect(bytes.subarray(10, start).toString()).toContain(`'shape': (${files.length}, ${width})`)
     const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length))
-    expect([...values]).toEqual([...(stored?.data as Float32Array)])
+    expect([...values]).toEqual([...(stored.data as Float32Array)])
   })
 })
 

@@ -91,6 +91,5 @@ export function tinyData(folder: string, { train = 96, test = 30 } = {}): string
 }
 
 /** A model and a recipe that train in no time. */
-export const tinyModel: readonly string[] = [
-  ..."--patch-size 4 --dim 16 --depth 1 --heads 2 --batch-size 8 --lr 0.01 --threads 1".split(" "),
-]
+export const tinyModel: readonly string[] =
+  "--patch-size 4 --dim 16 --depth 1 --heads 2 --batch-size 8 --lr 0.01 --threads 1".split(" ")

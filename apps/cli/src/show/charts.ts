@@ -1,4 +1,4 @@
-import plot from "simple-ascii-chart"
+import { plot } from "simple-ascii-chart"
 import { colors } from "../output.ts"
 import { type Curve, type Point, smoothed } from "./curve.ts"
 import { count, short } from "./text.ts"

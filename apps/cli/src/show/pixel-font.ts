@@ -116,7 +116,7 @@ export function drawText(
   scale: number,
   color: readonly [number, number, number],
 ): void {
-  for (const [i, character] of [...text].entries()) {
+  for (const [i, character] of Array.from(text).entries()) {
     const at = ((character.codePointAt(0) as number) - first) * glyph
     const known = at >= 0 && at < columns.length ? at : ("?".charCodeAt(0) - first) * glyph
     for (let x = 0; x < 5; x++) {

@@ -83,14 +83,14 @@ export function reporter(run: string): Reporter {
   }
 }
 
-export const resumeCommand = (run: string): string => `vitrine train --resume ${run}`
+const resumeCommand = (run: string): string => `vitrine train --resume ${run}`
 
 const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
 function header(run: string, { recipe, data, examples, validation, classes, resumed, damaged }: SetupEvent): string {
   const from = resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`
   return [
-    `${bold(`${from} ${run}`)}`,
+    bold(`${from} ${run}`),
     ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
     field("model", describeModel(recipe.config)),
     field(
@@ -101,7 +101,7 @@ function header(run: string, { recipe, data, examples, validation, classes, resu
   ].join("\n")
 }
 
-export function describeModel(config: ViTConfig): string {
+function describeModel(config: ViTConfig): string {
   const by = (pair: readonly number[]): string => pair.join("×")
   const { imageSize, patchSize, channels, depth, dim, heads } = config
   return (

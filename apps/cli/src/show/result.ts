@@ -28,7 +28,7 @@ export async function drawCurve(run: string): Promise<Curve> {
   return curve
 }
 
-export function summary({ evaluations }: Curve): string {
+function summary({ evaluations }: Curve): string {
   const last = evaluations.at(-1)
   if (last === undefined) return "No validation images, so no accuracy."
   const best = evaluations.reduce((a, b) => (b.top1 > a.top1 ? b : a))
@@ -46,5 +46,5 @@ export function files(run: string, more: readonly (readonly [file: string, what:
     ["checkpoints/", "to resume from"],
     ...more,
   ]
-  return [`${bold(run)}`, ...rows.map(([file, what]) => `  ${file.padEnd(18)} ${dim(what)}`)].join("\n")
+  return [bold(run), ...rows.map(([file, what]) => `  ${file.padEnd(18)} ${dim(what)}`)].join("\n")
 }
