@@ -1,5 +1,5 @@
 /**
- * The error function to full double precision: its Maclaurin series below 2.5, the continued fraction of the
+ * The error function to fourteen digits: its Maclaurin series below 2.5, the continued fraction of the
  * complementary function (Abramowitz and Stegun 7.1.14) above.
  */
 export function erf(x: number): number {
