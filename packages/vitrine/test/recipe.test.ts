@@ -126,7 +126,7 @@ describe("refuses in one line that says what to change", () => {
     ["heads that do not divide the width", { model: { dim: 100, heads: 3 } }, "heads"],
     ["an unknown transform", { augment: [{ op: "melt" }] }, "melt"],
   ])("%s", (_, recipe, message) => {
-    const resolve = (): unknown => resolveRecipe(recipe as Recipe, small, 0)
+    const resolve = (): unknown => resolveRecipe(recipe, small, 0)
     expect(resolve).toThrow(message)
     expect(resolve).toThrow(
       expect.objectContaining({ name: "VitrineError", message: expect.not.stringContaining("\n") }),

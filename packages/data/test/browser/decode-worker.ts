@@ -1,3 +1,5 @@
 import { decodeImage } from "../../src/web.ts"
 
-addEventListener("message", async ({ data }: MessageEvent<Blob>) => postMessage(await decodeImage(data)))
+addEventListener("message", ({ data }: MessageEvent<Blob>) => {
+  void decodeImage(data).then((image) => postMessage(image))
+})

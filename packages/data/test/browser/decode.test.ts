@@ -56,8 +56,8 @@ describe("takes what a page has", () => {
 test("works in a worker", async () => {
   const worker = new Worker(new URL("./decode-worker.ts", import.meta.url), { type: "module" })
   const answer = new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => resolve(data)
-    worker.onerror = ({ message }) => reject(new Error(message))
+    worker.addEventListener("message", ({ data }) => resolve(data))
+    worker.addEventListener("error", ({ message }) => reject(new Error(message)))
   })
   worker.postMessage(await goldenFile("rgba.png"))
   const { height, width, data } = imageOf(expected["rgba.png"] as Stored)

@@ -1,7 +1,7 @@
 /// <reference types="vite/client" />
 import type { Image } from "../../src/index.ts"
 
-const urls = import.meta.glob("../golden/files/*", { query: "?url", import: "default", eager: true })
+const urls = import.meta.glob<string>("../golden/files/*", { query: "?url", import: "default", eager: true })
 
 export interface Stored {
   readonly height: number

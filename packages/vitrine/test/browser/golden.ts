@@ -1,11 +1,11 @@
 /// <reference types="vite/client" />
 
 /** The folder that timm published, by file. */
-const urls = import.meta.glob("../../../../tooling/golden/files/vit-folder-tiny/*", {
+const urls = import.meta.glob<string>("../../../../tooling/golden/files/vit-folder-tiny/*", {
   query: "?url",
   import: "default",
   eager: true,
-}) as Record<string, string>
+})
 
 const addresses = new Map(Object.entries(urls).map(([path, url]) => [path.split("/").at(-1) as string, url]))
 

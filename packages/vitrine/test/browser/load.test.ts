@@ -5,13 +5,13 @@ import { float32Error } from "../losses.ts"
 import { addressOf, expected, fileOf } from "./golden.ts"
 
 const { results } = expected
-const open: Model<never>[] = []
+const open: Pick<Model<never>, "close">[] = []
 afterAll(async () => {
   for (const model of open) await model.close()
 })
 async function loaded(...call: Parameters<typeof load>): ReturnType<typeof load> {
   const model = await load(...call)
-  open.push(model as Model<never>)
+  open.push(model)
   return model
 }
 const files = async (): Promise<File[]> => [await fileOf("model.safetensors"), await fileOf("config.json")]
