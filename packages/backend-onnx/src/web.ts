@@ -65,7 +65,7 @@ let settings: Settings | undefined
 
 function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settings {
   const cores = globalThis.navigator?.hardwareConcurrency ?? 4
-  const threads = globalThis.crossOriginIsolated === true ? (options.threads ?? Math.min(4, cores)) : 1
+  const threads = globalThis.crossOriginIsolated ? (options.threads ?? Math.min(4, cores)) : 1
   const worker = (options.worker ?? true) && typeof globalThis.document !== "undefined"
   wasm.numThreads = threads
   wasm.proxy = worker
