@@ -20,15 +20,12 @@ export function program(): Command {
     .addHelpText(
       "after",
       examples(
-        ["vitrine demo", "train on built-in drawings, evaluate, predict: two minutes"],
+        ["vitrine demo", "train on built-in drawings, evaluate, predict: a minute or two"],
         ["vitrine train --data flowers", "train on flowers/<class>/*.jpg"],
         ["vitrine predict --model runs/flowers-1 tulip.jpg", "ask the model"],
         ["vitrine doctor", "what this machine can run on"],
       ) + exitCodes,
     )
-  // Without a command there is nothing to do: say how it is used, and that this was no use.
-  cli.action(() => cli.help({ error: true }))
-
   addTrainOptions(cli.command("train").description("Train a Vision Transformer on labelled images.")).action(
     async (options) => {
       process.exitCode = await (await import("./commands/train.ts")).train(options)
