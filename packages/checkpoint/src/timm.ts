@@ -329,7 +329,7 @@ function labels(json: Json, cfg: Json, { classes }: ViTConfig, file: string): st
   if (Array.isArray(names) ? names.length !== classes : !isObject(names))
     throw configError(file, `label_names must hold ${classes} names, got ${shown(names)}`)
   const found = Array.from({ length: classes }, (_, index) => String(index))
-  for (const [key, name] of Object.entries(names as object)) {
+  for (const [key, name] of Object.entries(names)) {
     const index = Number(key)
     if (!Number.isInteger(index) || index < 0 || index >= classes)
       throw configError(file, `label_names has ${shown(key)}, but the model has ${classes} classes`)

@@ -2,6 +2,6 @@ import { expect, test } from "vitest"
 import { wasmBinary } from "../src/resize/wasm-binary.ts"
 
 test("the committed WebAssembly is what its source compiles to", async () => {
-  const { compile } = (await import("../scripts/build-wasm.mjs" as string)) as { compile(): Promise<string> }
+  const { compile } = (await import("../scripts/build-wasm.mjs")) as { compile(): Promise<string> }
   expect(await compile()).toBe(wasmBinary)
 })

@@ -32,7 +32,7 @@ describe("learningRate", () => {
       fc.property(schedules, fc.integer({ min: 51, max: 300 }), (schedule, steps) => {
         let last = Number.POSITIVE_INFINITY
         for (let step = 0; step < steps; step++) {
-          const rate = learningRate(0.1, schedule as Schedule, step, steps)
+          const rate = learningRate(0.1, schedule, step, steps)
           expect(rate).toBeGreaterThanOrEqual(0)
           expect(rate).toBeLessThanOrEqual(0.1 + 1e-12)
           if (step >= schedule.warmup) {

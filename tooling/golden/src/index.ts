@@ -12,6 +12,7 @@ export interface GoldenTensor {
 /** A golden file: the document, and the tensors of the safetensors file beside it, if there is one. */
 export interface Golden {
   // Tests read documents of many forms, which the README describes.
+  // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
   readonly tensors: Readonly<Record<string, GoldenTensor>>
 }
@@ -63,7 +64,7 @@ export function readTensors(file: string): Record<string, GoldenTensor> {
     if (read === undefined) throw new Error(`${file}: ${name} is ${dtype}, which golden files do not use`)
     const [start, end] = data_offsets
     // A copy, for views of 8-byte numbers must be aligned.
-    tensors[name] = { shape, data: read(bytes.slice(body + start, body + end).buffer as ArrayBuffer) }
+    tensors[name] = { shape, data: read(bytes.slice(body + start, body + end).buffer) }
   }
   return tensors
 }

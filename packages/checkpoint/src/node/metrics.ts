@@ -93,7 +93,7 @@ async function readLines(path: string): Promise<{ lines: readonly Line[]; torn: 
 function parsed(line: string): MetricsEvent | undefined {
   try {
     const event = JSON.parse(line) as MetricsEvent | null
-    return isStep(event?.step) ? (event as MetricsEvent) : undefined
+    return isStep(event?.step) ? event : undefined
   } catch {
     return undefined
   }

@@ -30,7 +30,7 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
     const { data, info } = await upright.removeAlpha().raw().toBuffer({ resolveWithObject: true })
     return toRgb(data, info)
   } catch (error) {
-    const fault = String((error as Error).message).split("\n")[0]
+    const fault = (error as Error).message.split("\n")[0]
     if (/pixel limit/i.test(fault ?? ""))
       throw new VitrineError("file", `${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
     throw new VitrineError("file", `${label}: broken ${format} image (${fault})`, { cause: error })

@@ -35,7 +35,7 @@ async function answer({ id, job }: Question): Promise<void> {
     parentPort?.postMessage({ id, batch } satisfies Answer, transfer)
   } catch (error) {
     const kind = VitrineError.isInstance(error) ? error.kind : "file"
-    const message = String((error as Error).message ?? error)
+    const message = error instanceof Error ? error.message : String(error)
     parentPort?.postMessage({ id, error: { kind, message } } satisfies Answer)
   }
 }
