@@ -39,7 +39,7 @@ export function learningRate(base: number, schedule: Schedule, step: number, ste
 
 export function checkSchedule({ decay, warmup, final }: Schedule): void {
   if (!["cosine", "linear", "constant", "rsqrt"].includes(decay))
-    throw new VitrineError("config", `schedule: decay must be cosine, linear, constant or rsqrt, got ${String(decay)}`)
+    throw new VitrineError("config", `schedule: decay must be cosine, linear, constant or rsqrt, got ${decay}`)
   if (!(warmup >= 0 && (warmup < 1 || Number.isInteger(warmup))))
     throw new VitrineError("config", `schedule: warmup must be a number of steps or a fraction below 1, got ${warmup}`)
   if (!(final >= 0 && final <= 1)) throw new VitrineError("config", `schedule: final must be in [0, 1], got ${final}`)

@@ -91,7 +91,7 @@ function thread(workerData: WorkerInput): Thread {
     if ("batch" in answer) call?.resolve(answer.batch)
     else call?.reject(new VitrineError(answer.error.kind, answer.error.message))
   })
-  worker.on("error", (error) => fail(String(error.message ?? error), error))
+  worker.on("error", (error: Error) => fail(error.message, error))
   worker.on("exit", (code) => fail(`ended with code ${code}`))
   return {
     make: (job) =>
