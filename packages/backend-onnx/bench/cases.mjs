@@ -1,5 +1,5 @@
 // The cases, and what every contender is given: the same weights, images sin(0.7 i) and labels 0, 1, 2, …
-import { readFileSync } from "node:fs"
+import { openSync, readSync } from "node:fs"
 import { gradients, graph, ops, rootScope, vit, vitConfig, vitParameters } from "@vitrine/core"
 
 const small = { mlpDim: 768, dim: 192, heads: 3 }
@@ -23,9 +23,14 @@ export const configOf = (model) => vitConfig(models[model])
 
 /** Where each tensor lies in a safetensors file. */
 export function weightsIn(path) {
-  const file = readFileSync(path)
-  const start = 8 + Number(file.readBigUInt64LE(0))
-  const header = JSON.parse(file.subarray(8, start).toString())
+  const file = openSync(path)
+  const read = (offset, length) => {
+    const bytes = Buffer.alloc(length)
+    readSync(file, bytes, 0, length, offset)
+    return bytes
+  }
+  const start = 8 + Number(read(0, 8).readBigUInt64LE())
+  const header = JSON.parse(read(8, start - 8).toString())
   delete header.__metadata__
   return Object.entries(header).map(
     ([
@@ -38,7 +43,7 @@ export function weightsIn(path) {
       path,
       offset: start + from,
       length: to - from,
-      read: () => new Float32Array(file.buffer.slice(file.byteOffset + start + from, file.byteOffset + start + to)),
+      read: () => new Float32Array(read(start + from, to - from).buffer),
     }),
   )
 }

@@ -29,7 +29,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
     device: `onnxruntime-web ${versions.web ?? versions.common} (wasm, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: worker ? copyingTensor(ort) : ort.Tensor,
     writesInto: false,
-    sliceBytes: Number.POSITIVE_INFINITY,
+    sliceRows: Number.POSITIVE_INFINITY,
     load: async (model) => {
       const bytes = encode(await inMemory(model))
       try {

@@ -1,4 +1,4 @@
 import { conformance } from "@vitrine/conformance"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 
-conformance("onnxruntime-node, one example at a time", () => onnxBackend({ worker: false, sliceBytes: 1 }))
+conformance("onnxruntime-node, one example at a time", () => onnxBackend({ worker: false, sliceRows: 1 }))

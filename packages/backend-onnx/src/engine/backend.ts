@@ -36,7 +36,7 @@ export function engineBackend(engine: Engine): Backend {
       const program = await inTurn(() => OnnxProgram.load(engine, graph, options))
       programs.add(program)
       return {
-        run: (inputs: Readonly<Record<string, HostData>>, state?: State): Promise<Record<string, HostTensor>> => {
+        run: async (inputs: Readonly<Record<string, HostData>>, state?: State): Promise<Record<string, HostTensor>> => {
           if (state !== undefined && !(state instanceof HostState))
             throw new VitrineError("backend", `the state was made by another backend than this ${engine.name}`)
           return inTurn(() => program.run(inputs, state))

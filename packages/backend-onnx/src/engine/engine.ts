@@ -9,6 +9,6 @@ export interface Engine {
   load(model: OnnxModel): Promise<InferenceSession>
   /** Whether outputs can be written into buffers that are given. */
   readonly writesInto: boolean
-  /** The most bytes of one value that a slice of a batch should have. */
-  readonly sliceBytes: number
+  /** The rows that matrix products in a slice of a batch should have. */
+  readonly sliceRows: number
 }

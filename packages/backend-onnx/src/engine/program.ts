@@ -54,7 +54,7 @@ export class OnnxProgram {
     const { batch } = options
     bindBatch(graph, batch)
     const cut = batch === undefined ? undefined : slice(lowered(graph))
-    const size = cut === undefined ? batch : sliceSize(cut, batch as number, engine.sliceBytes)
+    const size = cut === undefined ? batch : sliceSize(cut, batch as number, engine.sliceRows)
     if (cut === undefined || size === batch)
       return new OnnxProgram(graph, batch, await Session.load(engine, graph, options))
     const stages: Session[] = []

@@ -1,13 +1,4 @@
-import {
-  bytesOf,
-  cost,
-  type Graph,
-  type GraphNode,
-  type OpName,
-  type Ops,
-  type TensorType,
-  type ValueId,
-} from "@vitrine/core"
+import { cost, type Graph, type GraphNode, type OpName, type Ops, type TensorType, type ValueId } from "@vitrine/core"
 
 /**
  * A graph cut so that a large batch can be run a few examples at a time, whose values fit into the processor's caches.
@@ -159,22 +150,30 @@ function subgraph(
   }
 }
 
-/** How many examples of a batch to run at a time, so that no value is larger than `bytes` if that is possible. */
-export function sliceSize({ stages }: Sliced, batch: number, bytes: number): number {
-  const most = Math.max(1, Math.floor(bytes / widest(stages)))
-  for (let size = Math.min(batch, most); size > 1; size--) if (batch % size === 0) return size
-  return 1
+/**
+ * How many examples of a batch to run at a time: the fewest whose matrix products have `rows` rows, or an eighth of
+ * that where no totals have to be kept. With fewer, reading the weights and writing the totals takes a share of the
+ * time; with more, values are larger than they need to be.
+ */
+export function sliceSize({ stages, totals }: Sliced, batch: number, rows: number): number {
+  const least = Object.keys(totals).length === 0 ? rows / 8 : rows
+  const each = rowsPerExample(stages)
+  for (let size = 1; size < batch; size++) if (batch % size === 0 && size * each >= least) return size
+  return batch
 }
 
-/** Bytes of the largest value of one example. */
-function widest(stages: readonly Graph[]): number {
-  let most = 0
+/** The most rows that an example has in a matrix product with weights. */
+function rowsPerExample(stages: readonly Graph[]): number {
+  let most = 1
   for (const { nodes, values } of stages)
-    for (const value of nodes.flatMap((node) => node.outputs)) {
-      const { shape, dtype } = values[value] as TensorType
-      if (typeof shape[0] !== "string") continue
+    for (const { op, inputs } of nodes) {
+      const { shape } = values[inputs[0] ?? -1] ?? { shape: [] }
+      if (typeof shape[0] !== "string" || !(op === "linear" || (op === "matMul" && shape.length === 2))) continue
       const times = shape[0] === "batch" ? 1 : Number(shape[0].slice("batch*".length))
-      most = Math.max(most, shape.slice(1).reduce<number>((n, dim) => n * (dim as number), times) * bytesOf[dtype])
+      most = Math.max(
+        most,
+        shape.slice(1, -1).reduce<number>((n, dim) => n * (dim as number), times),
+      )
     }
   return most
 }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
@@ -15,10 +16,11 @@ export interface NativeOptions {
   /** ONNX Runtime's execution providers, `["cpu"]` by default. */
   readonly executionProviders?: readonly string[]
   /**
-   * Batches are run in slices of as many examples as keep the largest value below this, so that it stays in the
-   * processor's caches. 1 MiB by default; Infinity for whole batches.
+   * Batches are run in slices of a few examples, so that memory is needed for a slice and not for the batch, and values
+   * stay nearer to the caches: the fewest examples whose matrix products have this many rows (tokens), or an eighth of
+   * it where nothing is summed over the batch. 1024 by default; Infinity for whole batches.
    */
-  readonly sliceBytes?: number
+  readonly sliceRows?: number
   /** Where to write a profile of every run, as a prefix of the file's name. */
   readonly profile?: string
 }
@@ -33,7 +35,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   }
   return {
@@ -41,27 +43,37 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     device: `onnxruntime-node ${installedVersion() ?? ""} (${sessionOptions.executionProviders?.join(", ")}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: ort.Tensor,
     writesInto: true,
-    sliceBytes: options.sliceBytes ?? 2 ** 20,
-    load: (model) =>
-      ort.InferenceSession.create(encode(model), {
-        ...sessionOptions,
-        extra: {
-          // Core has merged equal expressions; what is still written twice stands behind a barrier.
-          optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
-          session: {
-            ...(options.deterministic === true ? { use_deterministic_compute: "1" } : {}),
-            ...externalFolder(model),
-          },
+    sliceRows: options.sliceRows ?? 1024,
+    load: async (model) => {
+      const extra = {
+        // Core has merged equal expressions; what is still written twice stands behind a barrier.
+        optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
+        session: {
+          ...(options.deterministic === true ? { use_deterministic_compute: "1" } : {}),
+          ...externalFolder(model),
         },
-      }),
+      }
+      try {
+        return await ort.InferenceSession.create(encode(model), { ...sessionOptions, extra })
+      } catch (error) {
+        const why = (error as Error).message.split("\n")[0]
+        throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${why}`, { cause: error })
+      }
+    },
   }
 }
 
-/** Where the files lie to which the model refers. */
+/** Where the files lie to which the model refers. @throws VitrineError (file) for one that ends too soon. */
 function externalFolder(model: OnnxModel): Record<string, string> {
-  const folders = new Set(
-    model.initializers.flatMap(({ data }) => (isFileSlice(data) ? [dirname(resolve(data.path))] : [])),
-  )
+  const slices = model.initializers.map(({ data }) => data).filter(isFileSlice)
+  const ends = new Map<string, number>()
+  for (const { path, offset, length } of slices) ends.set(path, Math.max(ends.get(path) ?? 0, offset + length))
+  for (const [path, end] of ends) {
+    const found = statSync(path, { throwIfNoEntry: false })?.size
+    if (found === undefined) throw new VitrineError("file", `${path}: there is no such file`)
+    if (found < end) throw new VitrineError("file", `${path}: has ${found} bytes, but its tensors need ${end}`)
+  }
+  const folders = new Set([...ends.keys()].map((path) => dirname(resolve(path))))
   if (folders.size > 1)
     throw new VitrineError("backend", `constants must lie in one folder, but stand in ${[...folders].join(" and ")}`)
   const [folder] = folders

@@ -1,0 +1,149 @@
+import { fileURLToPath } from "node:url"
+import { encode, type OnnxModel, toOnnx } from "@vitrine/backend-onnx"
+import { onnxAvailability, onnxBackend } from "@vitrine/backend-onnx/node"
+import { type FileSlice, graph, ops, rootScope, VitrineError, variant, vit } from "@vitrine/core"
+import { InferenceSession, Tensor } from "onnxruntime-node"
+import { describe, expect, it } from "vitest"
+
+const { add, barrier, exp, input, mul, state } = ops
+const opsOf = (model: OnnxModel): string[] => model.nodes.map(({ op }) => op)
+
+describe("toOnnx", () => {
+  it("keeps names apart that mean different things", async () => {
+    const g = graph({
+      outputs: { x: add(input("x", [1]), state("x", [1])), y: input("x", [1]), z: input("x", [1]) },
+      updates: { x: mul(state("x", [1]), 2) },
+    })
+    const model = toOnnx(g)
+    const names = [...model.inputs, ...model.outputs, ...model.initializers].map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(model.names.inputs["x"]).toBe("x")
+    const session = await InferenceSession.create(encode(model))
+    const give = (value: number): Tensor => new Tensor("float32", Float32Array.of(value), [1])
+    const made = await session.run({
+      [model.names.inputs["x"] as string]: give(3),
+      [model.names.states["x"] as string]: give(10),
+    })
+    const read = (name: string | undefined): unknown => made[name as string]?.data[0 as never]
+    expect(read(model.names.outputs["x"])).toBe(13)
+    expect(read(model.names.outputs["y"])).toBe(3)
+    expect(read(model.names.outputs["z"])).toBe(3)
+    expect(read(model.names.updates["x"])).toBe(20)
+    await session.release()
+  })
+
+  it("writes one file of standard operators for other engines", async () => {
+    const config = variant("Ti/4", { imageSize: [8, 8], depth: 1, classes: 3 })
+    const g = graph({ outputs: { logits: vit(rootScope(), input("images", ["batch", 8, 8, 3]), config) } })
+    const constants = Object.fromEntries(
+      Object.entries(g.states).map(([name, value]) => {
+        const count = (g.values[value]?.shape as number[]).reduce((n, dim) => n * dim, 1)
+        return [name, new Float32Array(count).fill(0.01)]
+      }),
+    )
+    const model = toOnnx(g, { batch: 2, constants, portable: true })
+    expect(model.nodes.every(({ domain }) => domain === "")).toBe(true)
+    expect(model.names.states).toEqual({})
+    const session = await InferenceSession.create(encode(model))
+    const images = new Tensor("float32", new Float32Array(2 * 8 * 8 * 3), [2, 8, 8, 3])
+    expect((await session.run({ images }))["logits"]?.dims).toEqual([2, 3])
+    await session.release()
+  })
+
+  it("moves factors into matrix products", () => {
+    const [a, b] = [input("a", [2, 3]), input("b", [3, 2])]
+    const model = toOnnx(graph({ outputs: { y: ops.matMul(mul(a, 0.5), mul(b, 4)) } }))
+    expect(opsOf(model)).toEqual(["Gemm"])
+    expect(model.nodes[0]?.attributes["alpha"]).toEqual({ float: 2 })
+  })
+
+  it("tells which constant does not fit", () => {
+    const g = graph({ outputs: { y: exp(state("gain", [2, 2])) } })
+    const give = (): OnnxModel => toOnnx(g, { constants: { gain: { path: "weights", offset: 0, length: 8 } } })
+    expect(give).toThrow(VitrineError)
+    expect(give).toThrow(/gain.*8 bytes/)
+  })
+})
+
+describe("the native backend", () => {
+  it("says that it is there", async () => {
+    expect(await onnxAvailability()).toMatchObject({ available: true, version: expect.stringMatching(/^\d+\.\d+/) })
+  })
+
+  it("computes again what stands behind a barrier", async () => {
+    const x = input("x", [4])
+    const g = graph({ outputs: { first: exp(x), second: exp(barrier(x, "again")) } })
+    expect(opsOf(toOnnx(g)).filter((op) => op === "Exp")).toHaveLength(2)
+    const backend = await onnxBackend({ worker: false })
+    const program = await backend.compile(g)
+    const { first, second } = await program.run({ x: Float32Array.of(0, 1, 2, 3) })
+    expect(Array.from(second?.data ?? [])).toEqual(Array.from(first?.data ?? []))
+    await backend.close()
+  })
+
+  it("keeps a state whose two slots are swapped through a view", async () => {
+    const [a, b] = [state("a", [2, 3]), state("b", [6])]
+    const g = graph({
+      updates: { a: add(a, 1), b: ops.reshape(mul(a, 2), [6]) },
+      outputs: { late: add(ops.reshape(a, [6]), b) },
+    })
+    const backend = await onnxBackend({ worker: false })
+    const program = await backend.compile(g)
+    const slots = { a: { shape: [2, 3], dtype: "float32" }, b: { shape: [6], dtype: "float32" } } as const
+    const held = await backend.createState(slots, { a: Float32Array.of(1, 2, 3, 4, 5, 6) })
+    const { late } = await program.run({}, held)
+    expect(Array.from(late?.data ?? [])).toEqual([1, 2, 3, 4, 5, 6])
+    expect(Array.from(await held.read("a"))).toEqual([2, 3, 4, 5, 6, 7])
+    expect(Array.from(await held.read("b"))).toEqual([2, 4, 6, 8, 10, 12])
+    const again = await program.run({}, held)
+    expect(Array.from(again["late"]?.data ?? [])).toEqual([4, 7, 10, 13, 16, 19])
+    await backend.close()
+  })
+
+  it("rejects what has been closed or made elsewhere", async () => {
+    const [one, two] = [await onnxBackend({ worker: false }), await onnxBackend()]
+    const g = graph({ updates: { x: add(state("x", [1]), 1) } })
+    const slots = { x: { shape: [1], dtype: "float32" } } as const
+    const foreign = await two.createState(slots)
+    const program = await one.compile(g)
+    await expect(program.run({}, foreign)).rejects.toThrow(/another backend/)
+    const remote = await two.compile(g)
+    await expect(remote.run({}, await one.createState(slots))).rejects.toThrow(/another backend/)
+    await one.close()
+    await expect(one.compile(g)).rejects.toThrow(/closed/)
+    await two.close()
+    await expect(remote.run({}, foreign)).rejects.toThrow(/closed/)
+  })
+
+  it("takes constants from one folder only", async () => {
+    const backend = await onnxBackend({ worker: false })
+    const g = graph({ outputs: { y: add(state("a", [1]), state("b", [1])) } })
+    const slice = (url: string): FileSlice => ({
+      path: fileURLToPath(new URL(url, import.meta.url)),
+      offset: 0,
+      length: 4,
+    })
+    const constants = { a: slice("onnx.test.ts"), b: slice("../package.json") }
+    await expect(backend.compile(g, { constants })).rejects.toThrow(/one folder/)
+    await backend.close()
+  })
+
+  it("does not read behind the end of a file", async () => {
+    const backend = await onnxBackend({ worker: false })
+    const g = graph({ outputs: { y: exp(state("a", [64])) } })
+    const constants = { a: { path: fileURLToPath(import.meta.url), offset: 1e6, length: 256 } }
+    await expect(backend.compile(g, { constants })).rejects.toThrow(/need 1000256/)
+    await backend.close()
+  })
+
+  it("makes a missing file of constants an error of one line", async () => {
+    const backend = await onnxBackend({ worker: false })
+    const g = graph({ outputs: { y: exp(state("a", [64])) } })
+    const constants = { a: { path: "/nowhere/weights.safetensors", offset: 0, length: 256 } }
+    const error: unknown = await backend.compile(g, { constants }).catch((reason: unknown) => reason)
+    expect(VitrineError.isInstance(error)).toBe(true)
+    expect((error as Error).message).toMatch(/weights\.safetensors/)
+    expect((error as Error).message).not.toContain("\n")
+    await backend.close()
+  })
+})
