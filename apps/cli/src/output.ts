@@ -13,6 +13,9 @@ export function isColorful({ isTTY = false }: { isTTY?: boolean }): boolean {
 export const colors: Colors = pc.createColors(isColorful(process.stdout))
 export const errorColors: Colors = pc.createColors(isColorful(process.stderr))
 
+/** How the user reaches this command again: through npx where npm ran it. */
+export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
+
 /** A result. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)

@@ -3,7 +3,7 @@ import type { Backend } from "@vitrine/core"
 import { openDataset, resolveData } from "@vitrine/data/node"
 import { evaluate, load } from "vitrine"
 import { create } from "../backends.ts"
-import { colors, isColorful, note, print } from "../output.ts"
+import { colors, isColorful, note, print, self } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
@@ -52,10 +52,10 @@ export async function demo(flags: DemoFlags): Promise<number> {
   }
   print(files(run, [["predictions.png", "held-out images and what the model says they are"]]))
   const next = [
-    ["vitrine train --data FOLDER", "on your own images: FOLDER/<class>/*.jpg"],
-    [`vitrine predict --model ${run} IMAGE`, "ask this model"],
-    [`vitrine weights ${run}`, "what it has learned, tensor by tensor"],
-    ["vitrine --help", "all commands"],
+    [`${self} train --data FOLDER`, "on your own images: FOLDER/<class>/*.jpg"],
+    [`${self} predict --model ${run} IMAGE`, "ask this model"],
+    [`${self} weights ${run}`, "what it has learned, tensor by tensor"],
+    [`${self} --help`, "all commands"],
   ] as const
   const width = Math.max(...next.map(([command]) => command.length))
   print(`\nNext:\n${next.map(([command, what]) => `  ${cyan(command.padEnd(width))}  ${dim(what)}`).join("\n")}`)

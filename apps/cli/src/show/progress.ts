@@ -3,7 +3,7 @@ import type { StepEvent } from "@vitrine/trainer"
 import { vitParameters, parameterCount, type ViTConfig } from "@vitrine/core"
 import { warmupSteps } from "@vitrine/trainer"
 import type { ChosenBackend, ResolvedRecipe, SetupEvent, TrainEvent } from "vitrine"
-import { errorColors, note, statusLine } from "../output.ts"
+import { errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, percent, printable, short } from "./text.ts"
 
 /** What tells the user how a run goes. */
@@ -83,7 +83,7 @@ export function reporter(run: string): Reporter {
   }
 }
 
-const resumeCommand = (run: string): string => `vitrine train --resume ${run}`
+const resumeCommand = (run: string): string => `${self} train --resume ${run}`
 
 const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 

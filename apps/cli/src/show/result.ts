@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
-import { colors, print } from "../output.ts"
+import { colors, print, self } from "../output.ts"
 import { curveOf, type Curve } from "./curve.ts"
 import { curveSvg } from "./curve-svg.ts"
 import { charts } from "./charts.ts"
@@ -15,7 +15,7 @@ export async function showResult(run: string): Promise<void> {
   print(`${summary(curve)}\n`)
   print(files(run))
   print(
-    ["\nNext:", `  ${cyan(`vitrine eval --model ${run}`)}`, `  ${cyan(`vitrine predict --model ${run} IMAGE …`)}`].join(
+    ["\nNext:", `  ${cyan(`${self} eval --model ${run}`)}`, `  ${cyan(`${self} predict --model ${run} IMAGE …`)}`].join(
       "\n",
     ),
   )
