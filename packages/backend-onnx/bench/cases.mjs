@@ -31,8 +31,8 @@ export function weightsIn(path) {
   }
   const start = 8 + Number(read(0, 8).readBigUInt64LE())
   const header = JSON.parse(read(8, start - 8).toString())
-  delete header.__metadata__
-  return Object.entries(header).map(
+  const tensors = Object.entries(header).filter(([, { data_offsets }]) => data_offsets !== undefined)
+  return tensors.map(
     ([
       name,
       {

@@ -13,4 +13,4 @@ const session = await ort.InferenceSession.create(`${folder}/${model}.onnx`, {
 const x = new Float32Array(batch * channels * imageSize[0] * imageSize[1]).map((_, i) => Math.sin(0.7 * i))
 const feeds = { [session.inputNames[0]]: new ort.Tensor("float32", x, [batch, channels, ...imageSize]) }
 const logits = (await session.run(feeds))[session.outputNames[0]].data
-await answer([...logits.slice(0, 3)], () => session.run(feeds))
+await answer(Array.from(logits.slice(0, 3)), () => session.run(feeds))

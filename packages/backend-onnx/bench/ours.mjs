@@ -3,8 +3,8 @@ import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { cases, configOf, dataOf, inferGraph, scalarsAt, trainGraph, trainSlots, weightsIn } from "./cases.mjs"
 import { answer } from "./contender.mjs"
 
-const [name, folder, options = "{}"] = process.argv.slice(2)
-const { train, model, batch } = cases[name]
+const [caseName, folder, options = "{}"] = process.argv.slice(2)
+const { train, model, batch } = cases[caseName]
 const config = configOf(model)
 const weights = weightsIn(`${folder}/${model}.safetensors`)
 const backend = await onnxBackend(JSON.parse(options))
@@ -21,8 +21,10 @@ if (train) {
   }
   await answer([await step(), await step(), await step()], step, () => backend.close())
 } else {
-  const constants = Object.fromEntries(weights.map(({ read, name, ...slice }) => [name, slice]))
+  const constants = Object.fromEntries(
+    weights.map(({ name, path, offset, length }) => [name, { path, offset, length }]),
+  )
   const program = await backend.compile(inferGraph(config), { batch, constants })
   const { logits } = await program.run({ images })
-  await answer([...logits.data.slice(0, 3)], () => program.run({ images }))
+  await answer(Array.from(logits.data.slice(0, 3)), () => program.run({ images }))
 }

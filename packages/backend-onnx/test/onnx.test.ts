@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { encode, type OnnxModel, toOnnx } from "@vitrine/backend-onnx"
 import { onnxAvailability, onnxBackend } from "@vitrine/backend-onnx/node"
-import { type FileSlice, graph, ops, rootScope, VitrineError, variant, vit } from "@vitrine/core"
+import { type FileSlice, graph, ops, rootScope, type TensorType, VitrineError, variant, vit } from "@vitrine/core"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
 
@@ -37,7 +37,8 @@ describe("toOnnx", () => {
     const g = graph({ outputs: { logits: vit(rootScope(), input("images", ["batch", 8, 8, 3]), config) } })
     const constants = Object.fromEntries(
       Object.entries(g.states).map(([name, value]) => {
-        const count = (g.values[value]?.shape as number[]).reduce((n, dim) => n * dim, 1)
+        const { shape } = g.values[value] as TensorType
+        const count = shape.reduce<number>((n, dim) => n * (dim as number), 1)
         return [name, new Float32Array(count).fill(0.01)]
       }),
     )

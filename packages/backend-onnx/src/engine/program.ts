@@ -86,7 +86,7 @@ export class OnnxProgram {
       for (const session of stages) {
         const part = (all: Elements, i: number): Elements => {
           const n = all.length / slices
-          return all.subarray(i * n, (i + 1) * n) as Elements
+          return all.subarray(i * n, (i + 1) * n)
         }
         const masks = session.model.masks.map((mask) => this.#mask(mask, slices, given))
         for (const name of Object.keys(session.model.names.outputs))

@@ -12,7 +12,7 @@ export class HostState implements State {
       if (!Object.hasOwn(slots, name)) throw new VitrineError("backend", `there is no state slot "${name}" to fill`)
     for (const [name, type] of Object.entries(slots)) {
       const given = data[name]
-      const current = given === undefined ? zeros(type) : (checked(`state "${name}"`, type, given).slice() as Elements)
+      const current = given === undefined ? zeros(type) : checked(`state "${name}"`, type, given).slice()
       this.#held.set(name, { current, spare: undefined })
     }
   }

@@ -18,7 +18,7 @@ export interface NativeOptions {
   /**
    * Batches are run in slices of a few examples, so that memory is needed for a slice and not for the batch, and values
    * stay nearer to the caches: the fewest examples whose matrix products have this many rows (tokens), or an eighth of
-   * it where nothing is summed over the batch. 1024 by default; Infinity for whole batches.
+   * it where nothing is summed over the batch. 2048 by default; Infinity for whole batches.
    */
   readonly sliceRows?: number
   /** Where to write a profile of every run, as a prefix of the file's name. */
@@ -43,7 +43,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     device: `onnxruntime-node ${installedVersion() ?? ""} (${sessionOptions.executionProviders?.join(", ")}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: ort.Tensor,
     writesInto: true,
-    sliceRows: options.sliceRows ?? 1024,
+    sliceRows: options.sliceRows ?? 2048,
     load: async (model) => {
       const extra = {
         // Core has merged equal expressions; what is still written twice stands behind a barrier.

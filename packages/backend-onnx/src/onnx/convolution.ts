@@ -1,6 +1,6 @@
 import type { Ops } from "@vitrine/core"
 import type { Emitter, Value } from "./emitter.ts"
-import type { OnnxKernels } from "./kernels.ts"
+import type { OnnxKernels, Output } from "./kernels.ts"
 
 // ONNX convolves NCHW, core NHWC.
 
@@ -40,7 +40,7 @@ export const convolutionKernels: OnnxKernels = {
       e.one("Transpose", [e.elements(value)], { attributes: { perm: [3, 0, 1, 2] } })
     const attributes = { dilations: window.strides, pads: pads(window) }
     const made = e.one("Conv", [swap(x as Value), swap(dy as Value)], { attributes }) // [in, out, ≥ kernel]
-    const [, , height, width] = output?.shape as readonly [number, number, number, number]
+    const [, , height, width] = (output as Output).shape as readonly [number, number, number, number]
     const cut = e.one("Slice", [made, e.ints([0, 0]), e.ints([height, width]), e.ints([2, 3])])
     return [e.one("Transpose", [cut], { attributes: { perm: [1, 0, 2, 3] } })]
   },

@@ -31,7 +31,7 @@ const same = (a: readonly number[], b: readonly number[]): boolean =>
 /** The name to use where broadcasting is allowed: a fill is one number if the others still give the output's shape. */
 function operand(e: Emitter, value: Value, others: readonly Value[], output: Output): string {
   const spare = value.fill !== undefined && others.some(({ shape }) => same(shape, output.shape))
-  return spare ? e.scalar(value.fill as number) : e.elements(value)
+  return spare ? e.scalar(value.fill) : e.elements(value)
 }
 
 function elementwise<K extends OpName>(op: string): OnnxKernel<K> {
@@ -179,9 +179,10 @@ export const kernels: OnnxKernels = {
     const rows = count(input.shape) / inputs
     // Where only GELU reads it, it is made as x / √2, which is what the error function takes.
     const factor = out.readers.every((op) => op === "gelu" || op === "geluGrad") ? Math.SQRT1_2 : 1
-    const names = [e.reshape(of, input.shape, [rows, inputs]), e.elements(w), ...(bias ? [e.elements(bias)] : [])]
-    const attributes = { transB: 1, alpha: { float: scale * factor }, beta: { float: factor } }
-    const made = e.one("Gemm", names, { attributes })
+    const attributes = { transB: 1, alpha: { float: scale * factor } }
+    const product = e.one("Gemm", [e.reshape(of, input.shape, [rows, inputs]), e.elements(w)], { attributes })
+    // Not as the third input of Gemm, which ONNX Runtime fills in on one thread.
+    const made = bias ? e.one("Add", [product, e.elements({ ...bias, scale: bias.scale * factor })]) : product
     return [{ of: e.reshape(made, [rows, outputs], out.shape), scale: 1 / factor }]
   },
   relu: unary("Relu"),
@@ -250,7 +251,7 @@ export const kernels: OnnxKernels = {
     return outputs.map((_, i) => made[i] as string)
   },
   adamW: (e, inputs, { beta1, beta2, epsilon }) => {
-    const [p, g, m, v, step, correction, decay] = inputs.map((value) => e.elements(value)) as string[] as [
+    const [p, g, m, v, step, correction, decay] = inputs.map((value) => e.elements(value)) as [
       string,
       string,
       string,

@@ -120,7 +120,7 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
       readers: readers[value] ?? [],
     }))
     const read = node.inputs.map((value) => values.get(value) as Value)
-    const made = kernel(e, read, node.attributes as never, outputs)
+    const made = kernel(e, read, node.attributes, outputs)
     node.outputs.forEach((value, i) => {
       const result = made[i] as (typeof made)[number]
       if (typeof result === "string") set(value, result)

@@ -37,9 +37,9 @@ export async function remoteBackend(channel: Channel, options: unknown): Promise
     new Promise((resolve, reject) => {
       if (ended !== undefined) throw new VitrineError("backend", ended)
       const id = ++count
-      pending.set(id, { resolve: resolve as (value: never) => void, reject })
+      pending.set(id, { resolve: resolve, reject })
       channel.busy(true)
-      channel.send({ id, call, values } as unknown as Request, transfer)
+      channel.send({ id, call, values }, transfer)
     })
 
   const states = new WeakMap<State, number>()
