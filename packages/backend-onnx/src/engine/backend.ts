@@ -13,8 +13,13 @@ import type { Engine } from "./engine.ts"
 import { OnnxProgram } from "./program.ts"
 import { HostState } from "./state.ts"
 
+export interface EngineBackendOptions {
+  /** Whether values given to `createState` belong to the state from then on, as in a worker to which they were sent. */
+  readonly adoptsData?: boolean
+}
+
 /** A backend on an ONNX Runtime in this thread, which `run` blocks. */
-export function engineBackend(engine: Engine): Backend {
+export function engineBackend(engine: Engine, { adoptsData = false }: EngineBackendOptions = {}): Backend {
   const programs = new Set<OnnxProgram>()
   let closed = false
   let last: Promise<unknown> = Promise.resolve()
@@ -50,7 +55,7 @@ export function engineBackend(engine: Engine): Backend {
 
     async createState(slots: Readonly<Record<string, TensorType>>, data?: Readonly<Record<string, HostData>>) {
       open()
-      return new HostState(slots, data)
+      return new HostState(slots, data, adoptsData)
     },
 
     close: () =>

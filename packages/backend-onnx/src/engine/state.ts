@@ -6,13 +6,23 @@ export class HostState implements State {
   readonly slots: Readonly<Record<string, TensorType>>
   readonly #held = new Map<string, { current: Elements; spare: Elements | undefined }>()
 
-  constructor(slots: Readonly<Record<string, TensorType>>, data: Readonly<Record<string, HostData>> = {}) {
+  /** `adopt`: the values may be kept, and written, where they are given. */
+  constructor(
+    slots: Readonly<Record<string, TensorType>>,
+    data: Readonly<Record<string, HostData>> = {},
+    adopt: boolean = false,
+  ) {
     this.slots = slots
+    const adopted = new Set<ArrayBuffer>()
     for (const name of Object.keys(data))
       if (!Object.hasOwn(slots, name)) throw new VitrineError("backend", `there is no state slot "${name}" to fill`)
     for (const [name, type] of Object.entries(slots)) {
-      const given = data[name]
-      const current = given === undefined ? zeros(type) : checked(`state "${name}"`, type, given).slice()
+      let current = zeros(type)
+      if (data[name] !== undefined) {
+        const given = checked(`state "${name}"`, type, data[name])
+        current = adopt && !adopted.has(given.buffer) ? given : given.slice()
+        adopted.add(given.buffer)
+      }
       this.#held.set(name, { current, spare: undefined })
     }
   }

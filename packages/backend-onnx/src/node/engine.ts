@@ -18,7 +18,7 @@ export interface NativeOptions {
   /**
    * Batches are run in slices of a few examples, so that memory is needed for a slice and not for the batch, and values
    * stay nearer to the caches: the fewest examples whose matrix products have this many rows (tokens), or an eighth of
-   * it where nothing is summed over the batch. 2048 by default; Infinity for whole batches.
+   * it where nothing is summed over the batch. 4096 by default; Infinity for whole batches.
    */
   readonly sliceRows?: number
   /** Where to write a profile of every run, as a prefix of the file's name. */
@@ -36,6 +36,8 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 4,
+    // Planning all of a run's memory as one block costs a third more of it, and is no faster.
+    enableMemPattern: false,
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   }
   return {
@@ -43,7 +45,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     device: `onnxruntime-node ${installedVersion() ?? ""} (${sessionOptions.executionProviders?.join(", ")}, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     Tensor: ort.Tensor,
     writesInto: true,
-    sliceRows: options.sliceRows ?? 2048,
+    sliceRows: options.sliceRows ?? 4096,
     load: async (model) => {
       const extra = {
         // Core has merged equal expressions; what is still written twice stands behind a barrier.

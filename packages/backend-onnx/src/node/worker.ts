@@ -6,7 +6,7 @@ import { type NativeOptions, nativeEngine } from "./engine.ts"
 
 const port = parentPort as MessagePort
 const answer = serve(
-  async (options) => engineBackend(await nativeEngine(options as NativeOptions)),
+  async (options) => engineBackend(await nativeEngine(options as NativeOptions), { adoptsData: true }),
   (reply, transfer) => port.postMessage(reply, transfer),
 )
 port.on("message", (request: Request) => void answer(request))
