@@ -1,5 +1,6 @@
+import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { type Backend, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
 import { type BatchSource, emaName, type TrainingOptions, train, trainingOptions } from "@vitrine/trainer"
@@ -99,9 +100,23 @@ function withoutKeyBias(name: string, data: ArrayLike<number>): number[] {
   return name.endsWith("qkv.bias") ? all.filter((_, i) => Math.floor((3 * i) / all.length) !== 1) : all
 }
 
-describe("20 steps as PyTorch takes them, in float64", () => {
+/** How far losses and parameters may be from PyTorch's float64, relative to the largest. */
+interface Engine {
+  readonly name: string
+  readonly make: () => Promise<Backend>
+  readonly losses: number
+  readonly parameters: number
+}
+
+const engines: readonly Engine[] = [
+  { name: "float64", make: async () => referenceBackend(), losses: 1e-7, parameters: 1e-6 },
+  { name: "float32 on ONNX Runtime", make: () => onnxBackend({ worker: false }), losses: 1e-5, parameters: 1e-4 },
+]
+
+describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
   for (const name of goldenNames("training-"))
     test(name, async () => {
+      const backend = await engine.make()
       const { json, tensors } = golden(name) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
       const config = vitConfig(json.config)
       const initial = Object.fromEntries(
@@ -112,7 +127,7 @@ describe("20 steps as PyTorch takes them, in float64", () => {
       const norms: number[] = []
       const saved = new Map<string, ArrayLike<number>>()
       const events = train({
-        backend: referenceBackend(),
+        backend,
         config,
         options: optionsOf(json),
         initial,
@@ -131,14 +146,17 @@ describe("20 steps as PyTorch takes them, in float64", () => {
           rates.push(event.learningRate)
           if (event.gradientNorm !== undefined) norms.push(event.gradientNorm)
         }
-      expect(worst(losses, json.losses)).toBeLessThan(1e-7)
+      expect(worst(losses, json.losses)).toBeLessThan(engine.losses)
       expect(worst(rates, json.lrs)).toBeLessThan(1e-12)
-      if (norms.length > 0) expect(worst(norms, json.grad_norms)).toBeLessThan(1e-6)
+      if (norms.length > 0) expect(worst(norms, json.grad_norms)).toBeLessThan(engine.parameters)
       for (const [key, { data }] of Object.entries(tensors)) {
         const [kind, parameter] = [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)]
         if (kind !== "final" && kind !== "ema") continue
         const ours = saved.get(kind === "ema" ? emaName(parameter) : parameter) as ArrayLike<number>
-        expect(worst(withoutKeyBias(parameter, ours), withoutKeyBias(parameter, data)), key).toBeLessThan(1e-6)
+        expect(worst(withoutKeyBias(parameter, ours), withoutKeyBias(parameter, data)), key).toBeLessThan(
+          engine.parameters,
+        )
       }
+      await backend.close()
     })
 })
