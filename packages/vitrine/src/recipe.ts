@@ -115,8 +115,15 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   const { augment = [], augmentNormalized = [] } = recipe
   checkTransforms([...augment])
   const training = trainingOptions({ ...pick(recipe), steps, seed })
+  const config = modelConfig(recipe.model ?? {}, data)
+  const [height, width] = config.imageSize
+  if (batchSize * height * width * config.channels > 2 ** 30)
+    throw new VitrineError(
+      "config",
+      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or imageSize`,
+    )
   return {
-    config: modelConfig(recipe.model ?? {}, data),
+    config,
     init: oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
     batchSize,
     augment,

@@ -1,10 +1,11 @@
+import { totalmem } from "node:os"
 import { resolve } from "node:path"
 import { toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, VitrineError } from "@vitrine/core"
+import { type Backend, parameterCount, VitrineError, vitParameters } from "@vitrine/core"
 import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, resolveRecipe } from "../recipe.ts"
+import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
 import { type RunRecord, recordOf } from "../record.ts"
@@ -67,6 +68,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     const validation = val === null ? undefined : await openDataset(val)
     closeLater(validation?.close)
     const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await factsOf(dataset), seed)
+    checkMemory(recipe)
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     if (options.out !== undefined && run === undefined) {
       const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe }
@@ -106,6 +108,18 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     for (const close of closing.reverse()) await close()
     await run?.close()
   }
+}
+
+/** Refuses a model whose parameters, gradients and two moments alone do not fit into this machine's memory. */
+function checkMemory({ config }: ResolvedRecipe): void {
+  const count = parameterCount(vitParameters(config))
+  const needed = 4 * count * Float32Array.BYTES_PER_ELEMENT
+  if (needed <= totalmem()) return
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(0)} GB`
+  throw new VitrineError(
+    "config",
+    `the model has ${count.toLocaleString("en")} parameters; training it takes over ${gigabytes(needed)} of memory, this machine has ${gigabytes(totalmem())}`,
+  )
 }
 
 /** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */
