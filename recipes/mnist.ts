@@ -3,7 +3,7 @@
 //     vitrine train --data mnist --recipe mnist
 //
 // mnist is a folder with the four IDX files, plain or gzipped.
-// Two cores: 3 minutes. Test accuracy: 99.2 % with one seed.
+// Two cores: 3 minutes. Test accuracy: 99.05 % with seed 0.
 import { defineRecipe, padCrop } from "vitrine"
 
 export default defineRecipe({

@@ -11,6 +11,8 @@ export type RunRecord = {
   readonly valFraction: number
   readonly checkpointEvery: number
   readonly recipe: ResolvedRecipe
+  /** What computed it, in turn: engine, version, threads, processor. Only the same ones promise the same bytes. */
+  readonly engines: readonly string[]
 }
 
 /**
@@ -25,5 +27,6 @@ export function recordOf(config: unknown): RunRecord | null {
   checkTransforms(recipe.augment)
   const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
-  return { data, seed, valFraction, checkpointEvery, recipe: checked }
+  const engines = Array.isArray(record?.engines) ? record.engines.map(String) : []
+  return { data, seed, valFraction, checkpointEvery, recipe: checked, engines }
 }

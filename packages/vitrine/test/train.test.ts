@@ -141,3 +141,15 @@ test("refuses in one line", async () => {
     expect((error as Error).message).not.toContain("\n")
   }
 })
+
+test("remembers which engines computed a run", async () => {
+  const out = join(place, "engines")
+  for await (const event of train({ ...options, data, out, checkpointEvery: 2 }))
+    if (event.type === "step" && event.step === 3) break
+  await collect(train({ resume: out, workers: 0, backend: "reference" }))
+  const { vitrine } = JSON.parse(await readFile(join(out, "config.json"), "utf8")) as { vitrine: { engines: string[] } }
+  expect(vitrine.engines).toHaveLength(2)
+  expect(vitrine.engines[0]).toMatch(/^onnxruntime-node .*threads?/)
+  expect(vitrine.engines[1]).toMatch(/^float64/)
+  expect((await load(out)).config.depth).toBeGreaterThan(0)
+})

@@ -1,4 +1,4 @@
-import { totalmem } from "node:os"
+import { cpus, totalmem } from "node:os"
 import { resolve } from "node:path"
 import { toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, resumeRun } from "@vitrine/checkpoint/node"
@@ -70,15 +70,22 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await factsOf(dataset), seed)
     checkMemory(recipe)
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
+    const threads = options.threads === undefined ? {} : { threads: options.threads }
+    const own = typeof options.backend !== "object"
+    const backend =
+      typeof options.backend === "object" ? options.backend : await createBackend(options.backend, threads)
+    if (own) closeLater(backend.close)
+    const engine = `${backend.device}, ${cpus()[0]?.model ?? process.arch}`
+    if (run !== undefined && record && record.engines.at(-1) !== engine) {
+      const vitrine: RunRecord = { ...record, engines: [...record.engines, engine] }
+      await run.writeConfig({ ...(resumed?.config as object), vitrine: { ...vitrine, model: recipe.config } })
+    }
     if (options.out !== undefined && run === undefined) {
-      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe }
+      const engines = [engine]
+      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe, engines }
       const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }
-    const engine = options.threads === undefined ? {} : { threads: options.threads }
-    const own = typeof options.backend !== "object"
-    const backend = typeof options.backend === "object" ? options.backend : await createBackend(options.backend, engine)
-    if (own) closeLater(backend.close)
     yield {
       type: "setup",
       run: run?.path ?? null,

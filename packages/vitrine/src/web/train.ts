@@ -44,14 +44,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   const recipe = record?.recipe ?? resolveRecipe(wanted, await factsOf(dataset), seed)
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
   const name = data === "shapes" ? data : dataset.name
-  if (record === undefined) {
-    const vitrine: RunRecord = { data: name, seed, valFraction: 0.1, checkpointEvery, recipe }
-    const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
-    store?.writeConfig(toTimmConfig(recipe.config, extra))
-  }
   const resume = resuming ? (store?.resume() ?? undefined) : undefined
   const { backend, close } = await openBackend(rest)
   try {
+    if (record === undefined) {
+      const engines = [backend.device]
+      const vitrine: RunRecord = { data: name, seed, valFraction: 0.1, checkpointEvery, recipe, engines }
+      const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
+      store?.writeConfig(toTimmConfig(recipe.config, extra))
+    }
     yield {
       type: "setup",
       run: null,
