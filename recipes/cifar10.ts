@@ -3,7 +3,7 @@
 //     vitrine train --data cifar10 --recipe cifar10
 //
 // cifar10 is a folder, or an archive of one, with train/<class>/ and test/<class>/.
-// Two cores: 10 minutes. Test accuracy: 58 % with one seed; 42, 52 and 57 % after 1,000, 2,000 and 3,000 steps.
+// Two cores: 10 minutes. Test accuracy on a JPEG copy: 58.49 % with seed 0; 42, 53 and 57 % after 781, 2,343 and 3,124 steps.
 import { defineRecipe, flip, padCrop } from "vitrine"
 
 export default defineRecipe({
