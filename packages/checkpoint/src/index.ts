@@ -1,5 +1,6 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
+export { type PositionMethod, type PositionResize, resizePositions } from "./positions.ts"
 export {
   type FileFacts,
   headerLength,
