@@ -3,8 +3,8 @@ import { configError, shown } from "./errors.ts"
 import { fieldReader } from "./fields.ts"
 import type { ModelDescription } from "./timm.ts"
 
-export const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
-export const cropModes = ["center", "squash", "border"] as const
+const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
+const cropModes = ["center", "squash", "border"] as const
 
 /** What stands between an image file and the model's input. */
 export interface Preprocessing {
