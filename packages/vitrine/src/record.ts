@@ -13,6 +13,8 @@ export type RunRecord = {
   readonly recipe: ResolvedRecipe
   /** What computed it, in turn: engine, version, threads, processor. Only the same ones promise the same bytes. */
   readonly engines: readonly string[]
+  /** Absolute path of the model that the run starts from. */
+  readonly from?: string
 }
 
 /**
@@ -21,12 +23,13 @@ export type RunRecord = {
  */
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  const { data, seed, recipe, valFraction = 0.1 } = record ?? {}
+  const { data, seed, recipe, valFraction = 0.1, from } = record ?? {}
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
   if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
   checkTransforms(recipe.augment)
   const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
   const engines = Array.isArray(record?.engines) ? record.engines.map(String) : []
-  return { data, seed, valFraction, checkpointEvery, recipe: checked, engines }
+  const start = typeof from === "string" ? { from } : {}
+  return { data, seed, valFraction, checkpointEvery, recipe: checked, engines, ...start }
 }

@@ -1,4 +1,14 @@
-import { checkTensors, fromTimmConfig, parseHeader, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
+import {
+  checkTensors,
+  fromTimmConfig,
+  type Overrides,
+  override,
+  parseHeader,
+  parseJson,
+  readSafetensors,
+  resizeWeights,
+  toFloat32,
+} from "@vitrine/checkpoint"
 import { vitParameters } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
@@ -9,7 +19,7 @@ import { fetchBytes, type ModelSource, openFolder } from "./files.ts"
 /** A file or its bytes, an element, a bitmap, pixels, or an address. */
 export type ImageInput = ImageSource | Image | string | URL
 
-export interface LoadOptions extends BackendChoice {}
+export interface LoadOptions extends BackendChoice, Overrides {}
 
 /** What a page can hold in one piece of memory. */
 const mostWeights = 2 ** 31
@@ -22,20 +32,28 @@ const mostConfig = 2 ** 24
  *     const model = await load("/models/shapes/")
  *     console.log(await model.predict(document.querySelector("img")))
  *
+ * With `imageSize` it takes images of another size; that, and how they are prepared, is otherwise as the folder says.
  * @throws VitrineError (file, config or backend): one line that names the file and the fault. Weights of more than
  *   2 GiB are refused.
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
+  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...choice } = options
+  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
   const folder = openFolder(source)
   const configName = folder.nameOf("config.json")
   const json = parseJson(await folder.read("config.json", mostConfig), configName)
-  const { config, preprocessing, labels } = fromTimmConfig(json, configName)
+  const description = fromTimmConfig(json, configName)
+  const { config, preprocessing, labels } = override(description, overrides, configName)
   const name = folder.nameOf("model.safetensors")
   const bytes = await folder.read("model.safetensors", mostWeights)
-  checkTensors(parseHeader(bytes, { fileSize: bytes.length, name }), vitParameters(config), name)
+  checkTensors(parseHeader(bytes, { fileSize: bytes.length, name }), vitParameters(description.config), name)
   const constants: Record<string, Float32Array> = {}
   for (const [tensor, stored] of readSafetensors(bytes, name).tensors) constants[tensor] = toFloat32(stored)
-  const { backend, close } = await openBackend(options)
+  Object.assign(
+    constants,
+    await resizeWeights(description.config, config, (tensor) => constants[tensor] as Float32Array),
+  )
+  const { backend, close } = await openBackend(choice)
   return createModel({ config, preprocessing, labels, constants, backend, decode, close })
 }
 
