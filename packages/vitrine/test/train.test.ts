@@ -154,6 +154,7 @@ test("remembers which engines computed a run", async () => {
   expect(vitrine.engines[0]).toMatch(/^onnxruntime-node .*threads?/)
   expect(vitrine.engines[1]).toMatch(/^float64/)
   expect((await load(out)).config.depth).toBeGreaterThan(0)
+})
 
 /** Another set of drawings: two classes. */
 async function twoClasses(): Promise<string> {
