@@ -18,6 +18,12 @@ export interface Preprocessing {
    * ratio; `border`: the longer side is resized and the rest padded.
    */
   readonly cropMode: "center" | "squash" | "border"
+  /**
+   * Hugging Face's own geometry, which then stands for `cropPct` and `cropMode`: the image is resized so that its
+   * shorter side has a length, or to exactly [height, width], or not at all (null); the middle is cut out, and where
+   * that lies between two pixels the upper and left one begins it. timm's takes the even one.
+   */
+  readonly resize?: number | readonly [height: number, width: number] | null
   /** A value a channel, of pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
@@ -159,9 +165,10 @@ const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], f
 /** Arguments that change the training alone and that a ViTConfig has no place for. */
 const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init", "dynamic_img_size"]
 
-type Json = Readonly<Record<string, unknown>>
+export type Json = Readonly<Record<string, unknown>>
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults; rates that matter in training
@@ -262,7 +269,7 @@ function refuseFeatures(args: Readonly<Record<string, unknown>>, file: string): 
 }
 
 /** `vitConfig` with the file in its errors, and no silent conversion of text into numbers. */
-function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
+export function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
   for (const field of ["dropout", "attentionDropout", "stochasticDepth", "layerNormEpsilon"] as const)
     if (fields[field] !== undefined && typeof fields[field] !== "number")
       throw configError(file, `${field} must be a number, got ${shown(fields[field])}`)
@@ -322,25 +329,42 @@ function preprocessing(cfg: Json, { imageSize, channels }: ViTConfig, file: stri
 const imageNet = (values: readonly number[], channels: number): readonly number[] =>
   channels === 3 ? values : [values.reduce((sum, value) => sum + value) / 3]
 
-/** A list of names, or an object of names by index; classes that it leaves out are called by their index. */
 function labels(json: Json, cfg: Json, { classes }: ViTConfig, file: string): string[] | null {
   const names = json.label_names ?? cfg.label_names ?? json.labels ?? cfg.labels
-  if (names === undefined || names === null || classes === 0) return null
-  if (Array.isArray(names) ? names.length !== classes : !isObject(names))
-    throw configError(file, `label_names must hold ${classes} names, got ${shown(names)}`)
+  return names === undefined || names === null || classes === 0 ? null : classNames("label_names", names, classes, file)
+}
+
+/** A list of names, or an object of names by index; classes that it leaves out are called by their index. */
+export function classNames(field: string, names: unknown, classes: number, file: string): string[] {
+  if (!(Array.isArray(names) ? names.length === classes : isObject(names)))
+    throw configError(file, `${field} must hold ${classes} names, got ${shown(names)}`)
   const found = Array.from({ length: classes }, (_, index) => String(index))
-  for (const [key, name] of Object.entries(names)) {
+  for (const [key, name] of Object.entries(names as Json)) {
     const index = Number(key)
     if (!Number.isInteger(index) || index < 0 || index >= classes)
-      throw configError(file, `label_names has ${shown(key)}, but the model has ${classes} classes`)
-    if (typeof name !== "string") throw configError(file, `label_names of class ${index} is ${shown(name)}, not text`)
+      throw configError(file, `${field} has ${shown(key)}, but the model has ${classes} classes`)
+    if (typeof name !== "string") throw configError(file, `${field} of class ${index} is ${shown(name)}, not text`)
     found[index] = name
   }
   return found
 }
 
 /** Readers of fields that say which field is wrong, what it holds and what was expected. */
-function fieldReader(file: string) {
+export interface FieldReader {
+  object(field: string, value: unknown): Json
+  string(field: string, value: unknown): string
+  boolean(field: string, value: unknown): boolean
+  number(field: string, value: unknown): number
+  /** A count for both, or [height, width]. */
+  pair(field: string, value: unknown): readonly [number, number]
+  counts(field: string, value: unknown, length: number): readonly number[]
+  /** One number for all channels, or one a channel. */
+  perChannel(field: string, value: unknown, channels: number): readonly number[]
+  oneOf<T extends string>(field: string, value: unknown, allowed: readonly T[]): T
+}
+
+/** The readers of one file. */
+export function fieldReader(file: string): FieldReader {
   const fail = (field: string, expected: string, value: unknown): never => {
     throw configError(file, `${field} must be ${expected}, got ${shown(value)}`)
   }

@@ -50,7 +50,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
       if (step.op === "resize") {
         const [height, width] = resizedSize(current.height, current.width, step.size)
         // A crop that follows says which part of the result is wanted at all.
-        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size) : undefined
+        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size, next.rounding) : undefined
         if (window !== undefined && contains(height, width, window)) {
           current = resizeImage(current, width, height, step.interpolation, window, wasmPasses())
           at++
@@ -91,7 +91,7 @@ const randomOf = (key: Key, at: number): Stream => stream(fold(key, at))
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
   switch (step.op) {
     case "centerCrop":
-      return cropImage(image, centerWindow(image.height, image.width, step.size))
+      return cropImage(image, centerWindow(image.height, image.width, step.size, step.rounding))
     case "randomResizedCrop": {
       const window = randomWindow(image.height, image.width, step, randomOf(key, at))
       const [height, width] = step.size

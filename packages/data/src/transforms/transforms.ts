@@ -7,7 +7,7 @@ import type { Interpolation } from "../resize/coefficients.ts"
  */
 export type Transform =
   | Resize
-  | { readonly op: "centerCrop"; readonly size: Size }
+  | { readonly op: "centerCrop"; readonly size: Size; readonly rounding?: "down" }
   | RandomResizedCrop
   | { readonly op: "padCrop"; readonly pad: number }
   | { readonly op: "flip"; readonly p: number }
@@ -55,9 +55,12 @@ export function resize(size: number | Size, options: { interpolation?: Interpola
   return { op: "resize", size, interpolation: options.interpolation ?? "bicubic" }
 }
 
-/** The middle of the image; what is missing is 0. Rounds as torchvision's CenterCrop. */
-export function centerCrop(size: number | Size): Transform {
-  return { op: "centerCrop", size: square(size) }
+/**
+ * The middle of the image; what is missing is 0. A middle between two pixels is rounded to the even offset, as
+ * torchvision's CenterCrop does, or with `rounding: "down"` to the upper and left, as Hugging Face's processors do.
+ */
+export function centerCrop(size: number | Size, options: { rounding?: "even" | "down" } = {}): Transform {
+  return { op: "centerCrop", size: square(size), ...(options.rounding === "down" && { rounding: "down" }) }
 }
 
 /**

@@ -51,7 +51,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const dataset = withClasses(opened, labels, config.classes)
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
-    const constants = await constantsOf(weights, backend)
+    const constants = await constantsOf(folder, backend)
     const graph = evaluationGraph({
       config,
       groups: [],

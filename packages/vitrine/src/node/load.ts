@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises"
-import { toFloat32 } from "@vitrine/checkpoint"
-import { readModelFolder, type SafetensorsFile } from "@vitrine/checkpoint/node"
+import { joinFloat32 } from "@vitrine/checkpoint"
+import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
@@ -16,7 +16,8 @@ export interface LoadOptions extends BackendOptions {
 }
 
 /**
- * Loads a model from a run folder or a folder as timm publishes it (`config.json` and `model.safetensors`).
+ * Loads a model from a run folder or a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
+ * and, of Hugging Face's, `preprocessor_config.json`).
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -25,11 +26,12 @@ export interface LoadOptions extends BackendOptions {
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const { backend: wanted = "auto", ...engine } = options
-  const { config, preprocessing, labels, weights } = await readModelFolder(path)
+  const folder = await readModelFolder(path)
+  const { config, preprocessing, labels, weights } = folder
   try {
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
-    const constants = await constantsOf(weights, backend)
+    const constants = await constantsOf(folder, backend)
     const close = async (): Promise<void> => (own ? backend.close() : undefined)
     return createModel({ config, preprocessing, labels, constants, backend, decode, close })
   } finally {
@@ -41,18 +43,21 @@ async function decode(image: ImageInput): Promise<Image> {
   return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
 }
 
-/** Weights in float32 stay in their file for a backend that maps it; others are read and converted. */
+/** Weights in float32 stay in their file for a backend that maps it; others are read and converted, or joined. */
 export async function constantsOf(
-  weights: SafetensorsFile,
+  { weights, sources }: Pick<ModelFolder, "weights" | "sources">,
   backend: Backend,
 ): Promise<Record<string, FileSlice | Float32Array>> {
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
   const path = await realpath(weights.path)
   const constants: Record<string, FileSlice | Float32Array> = {}
-  for (const { name, dtype, begin, end } of weights.tensors)
+  const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
+  for (const [name, from] of sources) {
+    const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
     constants[name] =
-      dtype === "F32" && readsFiles(backend)
-        ? { path, offset: begin, length: end - begin }
-        : toFloat32(await weights.read(name))
+      alone?.dtype === "F32" && readsFiles(backend)
+        ? { path, offset: alone.begin, length: alone.end - alone.begin }
+        : joinFloat32(await Promise.all(from.map((source) => weights.read(source))))
+  }
   return constants
 }

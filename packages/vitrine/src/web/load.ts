@@ -1,5 +1,15 @@
-import { checkTensors, fromTimmConfig, parseHeader, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
-import { vitParameters } from "@vitrine/core"
+import {
+  findHuggingFace,
+  findTimm,
+  fromHuggingFace,
+  fromTimmConfig,
+  isHuggingFace,
+  joinFloat32,
+  parseHeader,
+  parseJson,
+  readSafetensors,
+  type StoredTensor,
+} from "@vitrine/checkpoint"
 import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
 import { createModel, type Model } from "../model.ts"
@@ -16,8 +26,9 @@ const mostWeights = 2 ** 31
 const mostConfig = 2 ** 24
 
 /**
- * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, from an
- * address (of this site, or one that allows it by CORS) or from files.
+ * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or
+ * Hugging Face's with `preprocessor_config.json`, from an address (of this site, or one that allows it by CORS) or from
+ * files.
  *
  *     const model = await load("/models/shapes/")
  *     console.log(await model.predict(document.querySelector("img")))
@@ -28,13 +39,24 @@ const mostConfig = 2 ** 24
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const folder = openFolder(source)
   const configName = folder.nameOf("config.json")
-  const json = parseJson(await folder.read("config.json", mostConfig), configName)
-  const { config, preprocessing, labels } = fromTimmConfig(json, configName)
+  const readJson = async (file: string): Promise<unknown> =>
+    parseJson(await folder.read(file, mostConfig), folder.nameOf(file))
+  const json = await readJson("config.json")
+  const foreign = isHuggingFace(json)
+  const { config, preprocessing, labels } = foreign
+    ? fromHuggingFace(json, await readJson("preprocessor_config.json"), configName)
+    : fromTimmConfig(json, configName)
   const name = folder.nameOf("model.safetensors")
   const bytes = await folder.read("model.safetensors", mostWeights)
-  checkTensors(parseHeader(bytes, { fileSize: bytes.length, name }), vitParameters(config), name)
+  const sources = (foreign ? findHuggingFace : findTimm)(
+    parseHeader(bytes, { fileSize: bytes.length, name }),
+    config,
+    name,
+  )
+  const { tensors } = readSafetensors(bytes, name)
   const constants: Record<string, Float32Array> = {}
-  for (const [tensor, stored] of readSafetensors(bytes, name).tensors) constants[tensor] = toFloat32(stored)
+  for (const [parameter, from] of sources)
+    constants[parameter] = joinFloat32(from.map((tensor) => tensors.get(tensor) as StoredTensor))
   const { backend, close } = await openBackend(options)
   return createModel({ config, preprocessing, labels, constants, backend, decode, close })
 }
