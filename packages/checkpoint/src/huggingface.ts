@@ -81,8 +81,8 @@ function classCount(json: Json, file: string): number {
     throw configError(file, `model_type is ${shown(json.model_type)}: of Hugging Face's models Vitrine reads "vit"`)
   const [architecture = "ViTForImageClassification"] = Array.isArray(json.architectures) ? json.architectures : []
   if (read.oneOf("architectures[0]", architecture, ["ViTForImageClassification", "ViTModel"]) === "ViTModel") return 0
-  const named = json.id2label === undefined ? undefined : Object.keys(read.object("id2label", json.id2label)).length
-  const counted = json.num_labels === undefined ? undefined : read.number("num_labels", json.num_labels)
+  const named = json.id2label == null ? undefined : Object.keys(read.object("id2label", json.id2label)).length
+  const counted = json.num_labels == null ? undefined : read.number("num_labels", json.num_labels)
   if (named !== undefined && counted !== undefined && named !== counted)
     throw configError(file, `num_labels is ${counted}, but id2label has ${named} names`)
   return named ?? counted ?? 2
