@@ -1,7 +1,10 @@
 import { join } from "node:path"
+import { openSafetensors, readModelFolder } from "@vitrine/checkpoint/node"
+import type { Backend } from "@vitrine/core"
 import { golden, goldenPath, readTensors } from "@vitrine/golden"
 import { afterAll, describe, expect, test } from "vitest"
-import { load, type Model } from "../src/node.ts"
+import { createBackend, load, type Model } from "../src/node.ts"
+import { constantsOf } from "../src/node/load.ts"
 import { float32Error } from "./losses.ts"
 
 const models = ["huggingface-vit", "huggingface-deit", "huggingface-rectangle", "huggingface-features"]
@@ -25,4 +28,16 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
     const all = found.flatMap((row) => [...row])
     expect(float32Error(all, Array.from(exact?.data ?? []))).toBeLessThan(1)
   })
+})
+
+test("float32 tensors stay in their file, but for q, k and v", async () => {
+  const folder = await readModelFolder(goldenPath("huggingface-vit"))
+  const backend: Backend = await createBackend("onnx")
+  const constants = await constantsOf(folder, backend)
+  const joined = Object.keys(constants).filter((name) => constants[name] instanceof Float32Array)
+  expect(joined.toSorted()).toEqual([0, 1].flatMap((i) => [`blocks.${i}.attn.qkv.bias`, `blocks.${i}.attn.qkv.weight`]))
+  const file = await openSafetensors(goldenPath("huggingface-vit/model.safetensors"))
+  const norm = file.tensors.find(({ name }) => name === "vit.layernorm.weight")
+  expect(constants["norm.weight"]).toMatchObject({ offset: norm?.begin, length: 48 * 4 })
+  for (const { close } of [file, folder.weights, backend]) await close()
 })

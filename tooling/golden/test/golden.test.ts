@@ -237,6 +237,19 @@ test("threefry has the published known answers", () => {
   expect(threefry[2].words).toEqual([0xc4923a9c, 0x483df7a0])
 })
 
+test.each(["vit", "deit", "rectangle", "features"])("huggingface-%s holds its weights, images and logits", (kind) => {
+  const name = `huggingface-${kind}`
+  const { json, tensors } = golden(`${name}/expected`)
+  expect(golden(`${name}/config`).json.model_type).toBe("vit")
+  expect(existsSync(goldenPath(`${name}/preprocessor_config.json`))).toBe(true)
+  expect(existsSync(goldenPath(`${name}/model.safetensors`))).toBe(true)
+  expect(tensor(tensors, "images").shape[0]).toBe(json.results.length)
+  for (const [i, { file, logits }] of json.results.entries()) {
+    expect(existsSync(goldenPath(`${name}/${file}`)), file).toBe(true)
+    expectClose(logits, rows(tensor(tensors, "logits"))[i] as number[], 2e-5)
+  }
+})
+
 test("the folder holds its weights, its images and their logits", () => {
   const { json, tensors } = golden("vit-folder-tiny/expected")
   const config = golden("vit-folder-tiny/config").json

@@ -143,6 +143,7 @@ export function checkTransforms(transforms: readonly Transform[]): void {
         break
       case "centerCrop":
         expect(sizes(step.size), "size must be [height, width]")
+        expect(step.rounding === undefined || step.rounding === "down", 'rounding must be "down" or left out')
         break
       case "randomResizedCrop":
         expect(sizes(step.size), "size must be [height, width]")
