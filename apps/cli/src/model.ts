@@ -1,21 +1,21 @@
+import type { Overrides } from "@vitrine/checkpoint"
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
+import { overridesOf } from "./options.ts"
 
-export interface ModelFlags {
+export interface ModelFlags extends Overrides {
   readonly model: string
   readonly backend: string
   readonly threads?: number
 }
 
 /** Loads a model, uses it and lets go of it. */
-export async function withModel<T>(
-  { model: path, backend: name, threads }: ModelFlags,
-  use: (model: Model<ImageInput>) => Promise<T>,
-): Promise<T> {
+export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageInput>) => Promise<T>): Promise<T> {
+  const { model: path, backend: name, threads } = flags
   // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
   const backend = await create(name, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {
-    const model = await load(path, { backend })
+    const model = await load(path, { backend, ...overridesOf(flags) })
     try {
       return await use(model)
     } finally {

@@ -1,5 +1,6 @@
-import { Option } from "commander"
-import { integerValue } from "./values.ts"
+import type { Overrides, Preprocessing } from "@vitrine/checkpoint"
+import { type Command, Option } from "commander"
+import { cropValue, integerValue, numbersValue, positivesValue, sizeValue } from "./values.ts"
 
 export function backend(): Option {
   return new Option("--backend <name>", "what computes; auto takes the fastest that loads")
@@ -9,6 +10,31 @@ export function backend(): Option {
 
 export function threads(): Option {
   return new Option("--threads <n>", "threads of the backend; default: all cores").argParser(integerValue(1))
+}
+
+const interpolations: readonly Preprocessing["interpolation"][] = ["nearest", "box", "bilinear", "bicubic", "lanczos"]
+const cropModes: readonly Preprocessing["cropMode"][] = ["center", "squash", "border"]
+
+/** Flags for what a model's folder says of its images; their names are timm's. */
+export function addOverrides(command: Command): Command {
+  const options = [
+    new Option("--image-size <n|HxW>", "resizes the model's positions too; default: the model's").argParser(sizeValue),
+    new Option("--interpolation <filter>", "default: the model's").choices(interpolations),
+    new Option("--crop-pct <x>", "share of the image that is kept, 0.1 to 1; default: the model's").argParser(
+      cropValue,
+    ),
+    new Option("--crop-mode <how>", "default: the model's").choices(cropModes),
+    new Option("--mean <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(numbersValue),
+    new Option("--std <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(positivesValue),
+  ]
+  for (const option of options) command.addOption(option.helpGroup("Images:"))
+  return command
+}
+
+/** What the flags of a command say of images. */
+export const overridesOf = (flags: Overrides): Overrides => {
+  const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
+  return { imageSize, interpolation, cropPct, cropMode, mean, std }
 }
 
 /** Commands and what they do, as a block of help. */

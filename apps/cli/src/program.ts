@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
-import { backend, examples, threads } from "./options.ts"
+import { addOverrides, backend, examples, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
 import { integerValue } from "./values.ts"
 
@@ -32,19 +32,21 @@ export function program(): Command {
     },
   )
 
-  cli
-    .command("eval")
-    .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
-    .option(
-      "--data <path>",
-      'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
-    )
-    .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
-    .option("--batch-size <n>", "images at a time", integerValue(1), 64)
-    .addOption(backend())
-    .addOption(threads())
-    .option("--json", "one JSON document")
+  addOverrides(
+    cli
+      .command("eval")
+      .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
+      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .option(
+        "--data <path>",
+        'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
+      )
+      .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
+      .option("--batch-size <n>", "images at a time", integerValue(1), 64)
+      .addOption(backend())
+      .addOption(threads())
+      .option("--json", "one JSON document"),
+  )
     .addHelpText(
       "after",
       examples(
@@ -54,35 +56,40 @@ export function program(): Command {
     )
     .action(async (options) => (await import("./commands/eval.ts")).evaluate(options))
 
-  cli
-    .command("predict")
-    .description("Say what images show.")
-    .argument("<image...>", "image files, or folders of them")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
-    .option("--top <k>", "classes to name for each image", integerValue(1), 5)
-    .option("--logits", "with --json, the logits of all classes too")
-    .option("--json", "one JSON document")
-    .addOption(backend())
-    .addOption(threads())
+  addOverrides(
+    cli
+      .command("predict")
+      .description("Say what images show.")
+      .argument("<image...>", "image files, or folders of them")
+      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .option("--top <k>", "classes to name for each image", integerValue(1), 5)
+      .option("--logits", "with --json, the logits of all classes too")
+      .option("--json", "one JSON document")
+      .addOption(backend())
+      .addOption(threads()),
+  )
     .addHelpText(
       "after",
       examples(
         ["vitrine predict --model runs/flowers-1 tulip.jpg", ""],
         ["vitrine predict --model vit_tiny photos --top 1 --json", "every image in photos/"],
+        ["vitrine predict --model vit_tiny photo.jpg --image-size 384 --crop-pct 1", "at a higher resolution"],
       ),
     )
     .action(async (images, options) => {
       process.exitCode = await (await import("./commands/predict.ts")).predict(images, options)
     })
 
-  cli
-    .command("embed")
-    .description("Compute the features of images: what the model's head reads.")
-    .argument("<image...>", "image files, or folders of them")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
-    .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
-    .addOption(backend())
-    .addOption(threads())
+  addOverrides(
+    cli
+      .command("embed")
+      .description("Compute the features of images: what the model's head reads.")
+      .argument("<image...>", "image files, or folders of them")
+      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
+      .addOption(backend())
+      .addOption(threads()),
+  )
     .addHelpText(
       "after",
       examples(

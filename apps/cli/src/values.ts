@@ -28,5 +28,17 @@ export const sizeValue: Parser<readonly [number, number]> = (text) => {
   return [Number(height), Number(width)]
 }
 
+/** In [0.1, 1]. */
+export const cropValue: Parser<number> = numberValue((n) => n >= 0.1 && n <= 1, "a number from 0.1 to 1")
+
+const perChannel =
+  (holds: (n: number) => boolean, what: string): Parser<readonly number[]> =>
+  (text) =>
+    text.split(",").map(numberValue(holds, `${what} for each channel, as in 0.5,0.5,0.5, or one for all`))
+
+export const numbersValue: Parser<readonly number[]> = perChannel(Number.isFinite, "a number")
+
+export const positivesValue: Parser<readonly number[]> = perChannel((n) => n > 0 && n < Infinity, "a number above 0")
+
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))

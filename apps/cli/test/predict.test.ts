@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
-import { golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
 
 interface Expected {
   readonly results: readonly {
@@ -13,6 +13,7 @@ interface Expected {
 }
 
 const expected = JSON.parse(readFileSync(join(golden, "expected.json"), "utf8")) as Expected
+const resolution = (kind: string): string => join(golden, "..", `resolution.${kind}`)
 const files = expected.results.map(({ file }) => join(golden, file))
 
 describe("predict gives timm's answers", () => {
@@ -36,6 +37,32 @@ describe("predict gives timm's answers", () => {
         expect(Math.abs(top[k].probability - probability)).toBeLessThan(1e-5)
       }
     }
+  })
+})
+
+describe("at another size, and prepared otherwise, predict gives timm's answers", () => {
+  const { files: names, cases } = JSON.parse(readFileSync(resolution("json"), "utf8")) as {
+    files: string[]
+    cases: { name: string; imageSize: [number, number]; args: Record<string, number | string | number[]> }[]
+  }
+  const { tensors } = readSafetensors(readFileSync(resolution("safetensors")), "resolution")
+  test.each(cases.map((one) => [one.name, one] as const))("%s", async (name, { imageSize, args }) => {
+    const flags = Object.entries(args).flatMap(([flag, value]) => [`--${flag.replace("_", "-")}`, String(value)])
+    const images = names.map((file) => join(golden, file))
+    const model = ["--model", golden, "--image-size", imageSize.join("x"), ...flags]
+    const { code, stdout, stderr } = await vitrine(["predict", ...model, "--json", "--logits", ...images])
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+    const found = JSON.parse(stdout).results.flatMap(({ logits }: { logits: number[] }) => logits)
+    const wanted = Array.from(tensors.get(`${name}.logits`)?.data ?? [], Number)
+    const tolerance = Math.max(2e-5, 1e-5 * Math.max(...wanted.map(Math.abs)))
+    expect(Math.max(...wanted.map((z, i) => Math.abs(z - found[i])))).toBeLessThanOrEqual(tolerance)
+  })
+
+  test("a size that patches do not divide is one line", async () => {
+    const args = ["--model", golden, "--image-size", "50x48", files[0] as string]
+    expectFault(await vitrine(["predict", ...args]), /patches of 16×16 do not divide images of 50×48/)
+    expectFault(await vitrine(["embed", ...args]), /patches of 16×16 do not divide images of 50×48/)
   })
 })
 

@@ -6,7 +6,8 @@
 import type { Activation } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
 import { fromPreprocessor } from "./preprocessor.ts"
-import { checked, classNames, fieldReader, isObject, type Json, type ModelDescription } from "./timm.ts"
+import { fieldReader, isObject, type Json } from "./fields.ts"
+import { checked, classNames, type ModelDescription } from "./timm.ts"
 
 /** Whether a `config.json` describes a model of transformers rather than one of timm's. */
 export function isHuggingFace(json: unknown): boolean {

@@ -1,5 +1,7 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
+export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
+export { type Overrides, override, type Preprocessing } from "./preprocessing.ts"
 export {
   type FileFacts,
   headerLength,
@@ -18,7 +20,6 @@ export {
   beyondTimm,
   fromTimmConfig,
   type ModelDescription,
-  type Preprocessing,
   type TimmConfig,
   type TimmExtra,
   toTimmConfig,

@@ -4,7 +4,8 @@
  */
 import type { ViTConfig } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
-import { type FieldReader, fieldReader, isObject, type Json, type Preprocessing } from "./timm.ts"
+import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
+import type { Preprocessing } from "./preprocessing.ts"
 
 type Pair = readonly [height: number, width: number]
 
@@ -95,7 +96,7 @@ function geometry(
   const target = resizeTarget(read, given("size") ?? [...imageSize], squares)
   if (crops) {
     const [height, width] = typeof target === "number" ? [target, target] : target
-    const cropPct = Math.min(1, imageSize[0] / height, imageSize[1] / width)
+    const cropPct = Math.min(1, Math.max(0.1, Math.min(imageSize[0] / height, imageSize[1] / width)))
     return { cropPct, cropMode: typeof target === "number" ? "center" : "squash", resize: target }
   }
   if (typeof target === "number")

@@ -5,29 +5,8 @@
 import { type Activation, type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
 import { architectures } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
-
-/** What stands between an image file and the model's input. */
-export interface Preprocessing {
-  /** Height and width that the model takes, in pixels. */
-  readonly size: readonly [height: number, width: number]
-  readonly interpolation: "nearest" | "box" | "bilinear" | "bicubic" | "lanczos"
-  /** Share of the resized image's side that the crop keeps: the image is resized to `size / cropPct` first. */
-  readonly cropPct: number
-  /**
-   * `center`: the shorter side is resized and the middle cut out; `squash`: both sides are resized, whatever their
-   * ratio; `border`: the longer side is resized and the rest padded.
-   */
-  readonly cropMode: "center" | "squash" | "border"
-  /**
-   * Hugging Face's own geometry, which then stands for `cropPct` and `cropMode`: the image is resized so that its
-   * shorter side has a length, or to exactly [height, width], or not at all (null); the middle is cut out, and where
-   * that lies between two pixels the upper and left one begins it. timm's takes the even one.
-   */
-  readonly resize?: number | readonly [height: number, width: number] | null
-  /** A value a channel, of pixels in [0, 1]. */
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-}
+import { fieldReader, isObject, type Json } from "./fields.ts"
+import { checkPreprocessing, type Preprocessing } from "./preprocessing.ts"
 
 /** A `config.json` that timm reads, with what only Vitrine knows under `vitrine`. */
 export interface TimmConfig {
@@ -56,8 +35,6 @@ export interface ModelDescription {
   readonly labels: readonly string[] | null
 }
 
-const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
-const cropModes = ["center", "squash", "border"] as const
 const activations: readonly Activation[] = ["gelu", "gelu_tanh", "relu"]
 const imageNetMean = [0.485, 0.456, 0.406]
 const imageNetStd = [0.229, 0.224, 0.225]
@@ -164,11 +141,6 @@ const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], f
 
 /** Arguments that change the training alone and that a ViTConfig has no place for. */
 const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init", "dynamic_img_size"]
-
-export type Json = Readonly<Record<string, unknown>>
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults; rates that matter in training
@@ -299,7 +271,16 @@ function ownModel(vitrine: unknown, told: ViTConfig, file: string): ViTConfig {
   return model
 }
 
-function preprocessing(cfg: Json, { imageSize, channels }: ViTConfig, file: string): Preprocessing {
+const timmNames = {
+  interpolation: "pretrained_cfg.interpolation",
+  cropPct: "pretrained_cfg.crop_pct",
+  cropMode: "pretrained_cfg.crop_mode",
+  mean: "pretrained_cfg.mean",
+  std: "pretrained_cfg.std",
+}
+
+function preprocessing(cfg: Json, config: ViTConfig, file: string): Preprocessing {
+  const { imageSize, channels } = config
   const read = fieldReader(file)
   if (cfg.input_size !== undefined && cfg.fixed_input_size !== true) {
     const [, height, width] = read.counts("pretrained_cfg.input_size", cfg.input_size, 3)
@@ -309,20 +290,14 @@ function preprocessing(cfg: Json, { imageSize, channels }: ViTConfig, file: stri
         `pretrained_cfg.input_size is ${height}×${width}, but the model takes ${imageSize[0]}×${imageSize[1]}`,
       )
   }
-  const cropPct = read.number("pretrained_cfg.crop_pct", cfg.crop_pct ?? 0.875)
-  if (!(cropPct >= 0.1 && cropPct <= 1))
-    throw configError(file, `pretrained_cfg.crop_pct must be from 0.1 to 1, got ${cropPct}`)
-  const mean = read.perChannel("pretrained_cfg.mean", cfg.mean ?? imageNet(imageNetMean, channels), channels)
-  const std = read.perChannel("pretrained_cfg.std", cfg.std ?? imageNet(imageNetStd, channels), channels)
-  if (std.some((value) => value <= 0)) throw configError(file, `pretrained_cfg.std must be above 0, got ${shown(std)}`)
-  return {
-    size: imageSize,
-    interpolation: read.oneOf("pretrained_cfg.interpolation", cfg.interpolation ?? "bicubic", interpolations),
-    cropPct,
-    cropMode: read.oneOf("pretrained_cfg.crop_mode", cfg.crop_mode ?? "center", cropModes),
-    mean,
-    std,
+  const fields = {
+    interpolation: cfg.interpolation ?? "bicubic",
+    cropPct: cfg.crop_pct ?? 0.875,
+    cropMode: cfg.crop_mode ?? "center",
+    mean: cfg.mean ?? imageNet(imageNetMean, channels),
+    std: cfg.std ?? imageNet(imageNetStd, channels),
   }
+  return checkPreprocessing(fields, config, file, timmNames)
 }
 
 /** For other than three channels timm takes the mean of the three. */
@@ -347,52 +322,4 @@ export function classNames(field: string, names: unknown, classes: number, file:
     found[index] = name
   }
   return found
-}
-
-/** Readers of fields that say which field is wrong, what it holds and what was expected. */
-export interface FieldReader {
-  object(field: string, value: unknown): Json
-  string(field: string, value: unknown): string
-  boolean(field: string, value: unknown): boolean
-  number(field: string, value: unknown): number
-  /** A count for both, or [height, width]. */
-  pair(field: string, value: unknown): readonly [number, number]
-  counts(field: string, value: unknown, length: number): readonly number[]
-  /** One number for all channels, or one a channel. */
-  perChannel(field: string, value: unknown, channels: number): readonly number[]
-  oneOf<T extends string>(field: string, value: unknown, allowed: readonly T[]): T
-}
-
-/** The readers of one file. */
-export function fieldReader(file: string): FieldReader {
-  const fail = (field: string, expected: string, value: unknown): never => {
-    throw configError(file, `${field} must be ${expected}, got ${shown(value)}`)
-  }
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-  return {
-    object: (field: string, value: unknown): Json => (isObject(value) ? value : fail(field, "an object", value)),
-    string: (field: string, value: unknown): string => (typeof value === "string" ? value : fail(field, "text", value)),
-    boolean: (field: string, value: unknown): boolean =>
-      typeof value === "boolean" ? value : fail(field, "true or false", value),
-    number: (field: string, value: unknown): number =>
-      typeof value === "number" && Number.isFinite(value) ? value : fail(field, "a number", value),
-    pair: (field: string, value: unknown): readonly [number, number] => {
-      if (isCount(value)) return [value, value]
-      if (Array.isArray(value) && value.length === 2 && value.every(isCount))
-        return value as unknown as [number, number]
-      return fail(field, "a count of pixels or [height, width]", value)
-    },
-    counts: (field: string, value: unknown, length: number): readonly number[] =>
-      Array.isArray(value) && value.length === length && value.every(isCount)
-        ? value
-        : fail(field, `${length} counts`, value),
-    perChannel: (field: string, value: unknown, channels: number): readonly number[] => {
-      const list = Array.isArray(value) && value.length === 1 ? Array.from({ length: channels }, () => value[0]) : value
-      return Array.isArray(list) && list.length === channels && list.every(Number.isFinite)
-        ? (list as number[])
-        : fail(field, `${channels} numbers, one a channel`, value)
-    },
-    oneOf: <T extends string>(field: string, value: unknown, allowed: readonly T[]): T =>
-      allowed.includes(value as T) ? (value as T) : fail(field, `one of ${allowed.join(", ")}`, value),
-  }
 }

@@ -20,6 +20,7 @@ export { cropImage, resizeImage, type Window } from "./resize/resize.ts"
 export { drawShape, shapeNames, shapes } from "./shapes.ts"
 export { meanStd } from "./stats.ts"
 export { applyTransforms, type Input } from "./transforms/apply.ts"
+export { roundHalfEven } from "./transforms/geometry.ts"
 export {
   centerCrop,
   checkTransforms,

@@ -38,7 +38,24 @@ describe("sizes and places", () => {
     [7, 1000, 5, [5, 714]],
     [64, 64, 64, [64, 64]],
   ] as const)("%i×%i to shortest side %i", (height, width, size, expected) => {
-    expect(resizedSize(height, width, size)).toEqual(expected)
+    expect(resizedSize(height, width, { size })).toEqual(expected)
+  })
+  // As timm's ResizeKeepRatio computes them, with longest 0 and 1.
+  test.each([
+    [75, 100, [71, 53], [71, 95], [40, 53]],
+    [97, 41, [71, 53], [125, 53], [71, 30]],
+    [53, 70, [53, 71], [54, 71], [53, 70]],
+    [10, 20, [5, 15], [8, 15], [5, 10]],
+    [1, 900, [4, 4], [4, 3600], [1, 4]],
+  ] as const)("%i×%i covers and is contained in %j", (height, width, size, cover, contain) => {
+    expect(resizedSize(height, width, { size, fit: "cover" })).toEqual(cover)
+    expect(resizedSize(height, width, { size, fit: "contain" })).toEqual(contain)
+  })
+  test("a crop fills what is missing", () => {
+    const step = centerCrop([3, 2], { fill: [7, 8, 9] })
+    const { data } = applyTransforms({ width: 2, height: 1, channels: 3, data: new Uint8Array(6).fill(50) }, [step])
+    const row = [7, 8, 9, 7, 8, 9]
+    expect([...data].map((x) => Math.round(x * 255))).toEqual([...row, 50, 50, 50, 50, 50, 50, ...row])
   })
   test.each([
     [256, 341, 224, { y: 16, x: 58 }],
@@ -168,6 +185,9 @@ describe("transforms", () => {
   test.each<[string, unknown[], RegExp]>([
     ["unknown", [{ op: "blur" }], /transform 0: there is no operation "blur"/],
     ["size", [resize(0)], /transform 0 \(resize\): size/],
+    ["fit", [resize([8, 8], { fit: "fill" as never })], /fit must be cover or contain/],
+    ["fit of a side", [resize(8, { fit: "cover" })], /fit needs a size of \[height, width\]/],
+    ["fill", [centerCrop(8, { fill: [1, 256, 0] })], /transform 0 \(centerCrop\): fill must be bytes/],
     ["filter", [resize(8, { interpolation: "cubic" as never })], /interpolation must be one of/],
     ["std", [normalize(0, 0)], /std must not be 0/],
     ["means", [normalize([1, 2], [1, 2])], /1 or 3 numbers/],

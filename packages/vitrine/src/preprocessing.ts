@@ -1,6 +1,6 @@
 import type { Preprocessing } from "@vitrine/checkpoint"
 import type { ViTConfig } from "@vitrine/core"
-import { centerCrop, grayscale, normalize, resize, type Transform, toRgb } from "@vitrine/data"
+import { centerCrop, grayscale, normalize, resize, roundHalfEven, type Transform, toRgb } from "@vitrine/data"
 
 /** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
 export function evaluationTransforms(preprocessing: Preprocessing, { channels }: ViTConfig): Transform[] {
@@ -13,13 +13,24 @@ export function channelsOf(channels: number): Transform {
   return channels === 1 ? grayscale() : toRgb()
 }
 
-/** To the model's size; nothing changes in an image that has it already. */
-export function fit({ size, interpolation, cropPct, cropMode, resize: target }: Preprocessing): Transform[] {
+/** To the model's size, as timm's `crop_mode` or Hugging Face's processor says; an image of that size may stay as it is. */
+export function fit({ size, interpolation, cropPct, cropMode, mean, resize: target }: Preprocessing): Transform[] {
   if (target !== undefined) {
     const crop = centerCrop(size, { rounding: "down" })
     return target === null ? [crop] : [resize(target, { interpolation }), crop]
   }
   const [height, width] = size.map((side) => Math.floor(side / cropPct)) as [number, number]
-  const scaled = cropMode === "squash" || height !== width ? ([height, width] as const) : height
-  return [resize(scaled, { interpolation }), centerCrop(size)]
+  switch (cropMode) {
+    case "squash":
+      return [resize([height, width], { interpolation }), centerCrop(size)]
+    case "border": {
+      const fill = mean.map((value) => Math.min(Math.max(roundHalfEven(255 * value), 0), 255))
+      return [resize([height, width], { interpolation, fit: "contain" }), centerCrop(size, { fill })]
+    }
+    case "center":
+      return [
+        height === width ? resize(height, { interpolation }) : resize([height, width], { interpolation, fit: "cover" }),
+        centerCrop(size),
+      ]
+  }
 }

@@ -33,7 +33,7 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
 test("float32 tensors stay in their file, but for q, k and v", async () => {
   const folder = await readModelFolder(goldenPath("huggingface-vit"))
   const backend: Backend = await createBackend("onnx")
-  const constants = await constantsOf(folder, backend)
+  const constants = await constantsOf(folder, backend, folder.config)
   const joined = Object.keys(constants).filter((name) => constants[name] instanceof Float32Array)
   expect(joined.toSorted()).toEqual([0, 1].flatMap((i) => [`blocks.${i}.attn.qkv.bias`, `blocks.${i}.attn.qkv.weight`]))
   const file = await openSafetensors(goldenPath("huggingface-vit/model.safetensors"))

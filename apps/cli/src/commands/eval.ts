@@ -1,9 +1,11 @@
+import type { Overrides } from "@vitrine/checkpoint"
 import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
+import { overridesOf } from "../options.ts"
 import { colors, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
 
-export interface EvalFlags {
+export interface EvalFlags extends Overrides {
   readonly model: string
   readonly data?: string
   readonly split: "val" | "train"
@@ -18,7 +20,7 @@ export async function evaluate(flags: EvalFlags): Promise<void> {
   const { model, data, split, batchSize, threads } = flags
   const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {
-    const result = await evaluateModel(model, { data, split, batchSize, backend })
+    const result = await evaluateModel(model, { data, split, batchSize, backend, ...overridesOf(flags) })
     const classes = perClass(result)
     if (flags.json) print(JSON.stringify({ model, backend: backend.name, ...result, classes }))
     else {

@@ -42,11 +42,12 @@ export function resizeImage(
   return filtered(image, width, height, interpolation, window, passes)
 }
 
-/** The part of an image that `window` shows; what lies outside of the image is 0. */
-export function cropImage(image: Image, { x, y, width, height }: Window): Image {
+/** The part of an image that `window` shows; what lies outside of the image is `fill`, a byte a channel, or 0. */
+export function cropImage(image: Image, { x, y, width, height }: Window, fill?: readonly number[]): Image {
   const { channels, data } = image
   if (x === 0 && y === 0 && width === image.width && height === image.height) return image
   const out = new Uint8Array(width * height * channels)
+  if (fill !== undefined) for (let i = 0; i < out.length; i++) out[i] = fill[i % channels] as number
   const left = Math.max(0, x)
   const right = Math.min(image.width, x + width)
   if (left >= right) return { width, height, channels, data: out }

@@ -48,7 +48,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
       const step = byteSteps[at] as Transform
       const next = byteSteps[at + 1]
       if (step.op === "resize") {
-        const [height, width] = resizedSize(current.height, current.width, step.size)
+        const [height, width] = resizedSize(current.height, current.width, step)
         // A crop that follows says which part of the result is wanted at all.
         const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size, next.rounding) : undefined
         if (window !== undefined && contains(height, width, window)) {
@@ -90,8 +90,12 @@ const randomOf = (key: Key, at: number): Stream => stream(fold(key, at))
 
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
   switch (step.op) {
-    case "centerCrop":
-      return cropImage(image, centerWindow(image.height, image.width, step.size, step.rounding))
+    case "centerCrop": {
+      const { channels } = image
+      if (step.fill !== undefined && step.fill.length !== channels)
+        throw new VitrineError("shape", `centerCrop fills ${step.fill.length} channels, the image has ${channels}`)
+      return cropImage(image, centerWindow(image.height, image.width, step.size, step.rounding), step.fill)
+    }
     case "randomResizedCrop": {
       const window = randomWindow(image.height, image.width, step, randomOf(key, at))
       const [height, width] = step.size

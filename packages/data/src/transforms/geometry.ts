@@ -11,9 +11,13 @@ export function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
-/** [height, width] after `resize`: torchvision's rounding. */
-export function resizedSize(height: number, width: number, size: Resize["size"]): Size {
-  if (typeof size !== "number") return size
+/** [height, width] after `resize`: the rounding of torchvision, and by `fit` of timm. */
+export function resizedSize(height: number, width: number, { size, fit }: Pick<Resize, "size" | "fit">): Size {
+  if (typeof size !== "number") {
+    if (fit === undefined) return size
+    const ratio = Math[fit === "cover" ? "min" : "max"](height / size[0], width / size[1])
+    return [Math.max(1, roundHalfEven(height / ratio)), Math.max(1, roundHalfEven(width / ratio))]
+  }
   if (width <= height) return [Math.max(1, Math.trunc((size * height) / width)), size]
   return [size, Math.max(1, Math.trunc((size * width) / height))]
 }

@@ -7,7 +7,7 @@ import type { Interpolation } from "../resize/coefficients.ts"
  */
 export type Transform =
   | Resize
-  | { readonly op: "centerCrop"; readonly size: Size; readonly rounding?: "down" }
+  | CenterCrop
   | RandomResizedCrop
   | { readonly op: "padCrop"; readonly pad: number }
   | { readonly op: "flip"; readonly p: number }
@@ -24,7 +24,21 @@ export interface Resize {
   readonly op: "resize"
   /** A number: the shortest side, the other in proportion and rounded down. A pair: exactly this. */
   readonly size: number | Size
+  /**
+   * What a pair means in place of exactly this: the smallest size in proportion that covers it, or the largest that it
+   * contains, rounded as timm's ResizeKeepRatio.
+   */
+  readonly fit?: "cover" | "contain"
   readonly interpolation: Interpolation
+}
+
+export interface CenterCrop {
+  readonly op: "centerCrop"
+  readonly size: Size
+  /** A byte a channel for what is missing; 0 by default. */
+  readonly fill?: readonly number[]
+  /** Where an offset of half a pixel goes; by default to the even one. */
+  readonly rounding?: "down"
 }
 
 export interface RandomResizedCrop {
@@ -50,17 +64,26 @@ export interface RandomErasing {
 
 const square = (size: number | Size): Size => (typeof size === "number" ? [size, size] : size)
 
-/** Resizes to a shortest side, or to exactly [height, width], with the bytes of Pillow's `Image.resize`. */
-export function resize(size: number | Size, options: { interpolation?: Interpolation } = {}): Transform {
-  return { op: "resize", size, interpolation: options.interpolation ?? "bicubic" }
+/**
+ * Resizes to a shortest side, or to [height, width]: exactly, or by `fit` in proportion; with the bytes of Pillow's
+ * `Image.resize`.
+ */
+export function resize(
+  size: number | Size,
+  options: { interpolation?: Interpolation; fit?: "cover" | "contain" } = {},
+): Transform {
+  return { op: "resize", size, ...options, interpolation: options.interpolation ?? "bicubic" }
 }
 
 /**
- * The middle of the image; what is missing is 0. A middle between two pixels is rounded to the even offset, as
- * torchvision's CenterCrop does, or with `rounding: "down"` to the upper and left, as Hugging Face's processors do.
+ * The middle of the image; what is missing is `fill`, by default 0. A middle between two pixels is rounded to the even
+ * offset, as torchvision's CenterCrop does, or by `rounding` to the upper and left, as Hugging Face's processors do.
  */
-export function centerCrop(size: number | Size, options: { rounding?: "even" | "down" } = {}): Transform {
-  return { op: "centerCrop", size: square(size), ...(options.rounding === "down" && { rounding: "down" }) }
+export function centerCrop(
+  size: number | Size,
+  options: { fill?: readonly number[]; rounding?: "down" } = {},
+): Transform {
+  return { op: "centerCrop", size: square(size), ...options }
 }
 
 /**
@@ -133,6 +156,8 @@ export function checkTransforms(transforms: readonly Transform[]): void {
     }
     const extent = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= 16384
     const sizes = (size: Size): boolean => Array.isArray(size) && size.length === 2 && size.every(extent)
+    const bytes = (fill: readonly number[]): boolean =>
+      Array.isArray(fill) && fill.every((n) => Number.isInteger(n) && n >= 0 && n <= 255)
     const probability = (p: number): boolean => p >= 0 && p <= 1
     const range = ([low, high]: readonly [number, number]): boolean => low > 0 && high >= low && high < 1e6
     const filters = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -140,9 +165,14 @@ export function checkTransforms(transforms: readonly Transform[]): void {
       case "resize":
         expect(extent(step.size) || sizes(step.size as Size), "size must be a whole number or [height, width]")
         expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
+        if (step.fit !== undefined) {
+          expect(["cover", "contain"].includes(step.fit), "fit must be cover or contain")
+          expect(typeof step.size !== "number", "fit needs a size of [height, width]")
+        }
         break
       case "centerCrop":
         expect(sizes(step.size), "size must be [height, width]")
+        if (step.fill !== undefined) expect(bytes(step.fill), "fill must be bytes, one a channel")
         expect(step.rounding === undefined || step.rounding === "down", 'rounding must be "down" or left out')
         break
       case "randomResizedCrop":

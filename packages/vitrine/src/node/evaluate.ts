@@ -1,3 +1,4 @@
+import { type Overrides, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
@@ -8,7 +9,7 @@ import { type BackendOptions, createBackend } from "./backends.ts"
 import { constantsOf } from "./load.ts"
 import { recordOf } from "../record.ts"
 
-export interface EvaluateOptions extends BackendOptions {
+export interface EvaluateOptions extends BackendOptions, Overrides {
   /** A path or `shapes`; by default what the model was trained on. */
   readonly data?: string | undefined
   /** `val` by default. */
@@ -32,11 +33,13 @@ export interface ModelEvaluation extends Evaluation {
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
-  const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...engine } = options
+  const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...rest } = options
+  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = rest
+  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
   const folder = await readModelFolder(path)
-  const { config, preprocessing, weights } = folder
-  const closing: (() => Promise<void>)[] = [weights.close]
+  const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
+    const { config, preprocessing } = override(folder, overrides, path)
     if (config.classes === 0) throw new VitrineError("config", `${path}: the model has no classes to evaluate`)
     const record = recordOf(folder.json)
     const data = given ?? record?.data
@@ -51,7 +54,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const dataset = withClasses(opened, labels, config.classes)
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
-    const constants = await constantsOf(folder, backend)
+    const constants = await constantsOf(folder, backend, config)
     const graph = evaluationGraph({
       config,
       groups: [],

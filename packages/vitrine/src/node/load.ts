@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises"
-import { joinFloat32 } from "@vitrine/checkpoint"
+import { isHuggingFace, joinFloat32, type Overrides, override, resizeWeights } from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
-import type { Backend, FileSlice } from "@vitrine/core"
+import type { Backend, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
@@ -10,7 +10,7 @@ import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
 /** A path, the bytes of a file, or pixels. */
 export type ImageInput = string | Uint8Array | Image
 
-export interface LoadOptions extends BackendOptions {
+export interface LoadOptions extends BackendOptions, Overrides {
   /** A name, or a backend that is yours to close; `auto` by default. */
   readonly backend?: string | Backend
 }
@@ -22,20 +22,22 @@ export interface LoadOptions extends BackendOptions {
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
  *
+ * With `imageSize` it takes images of another size; that, and how they are prepared, is otherwise as the folder says.
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { backend: wanted = "auto", ...engine } = options
+  const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = options
+  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
   const folder = await readModelFolder(path)
-  const { config, preprocessing, labels, weights } = folder
   try {
+    const { config, preprocessing, labels } = override(folder, overrides, path)
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
-    const constants = await constantsOf(folder, backend)
+    const constants = await constantsOf(folder, backend, config)
     const close = async (): Promise<void> => (own ? backend.close() : undefined)
     return createModel({ config, preprocessing, labels, constants, backend, decode, close })
   } finally {
-    await weights.close()
+    await folder.weights.close()
   }
 }
 
@@ -43,21 +45,28 @@ async function decode(image: ImageInput): Promise<Image> {
   return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
 }
 
-/** Weights in float32 stay in their file for a backend that maps it; others are read and converted, or joined. */
+/**
+ * The weights of a folder's model at the image size of `config`. Those in float32 stay in their file for a backend that
+ * maps it; others are read and converted, or joined.
+ */
 export async function constantsOf(
-  { weights, sources }: Pick<ModelFolder, "weights" | "sources">,
+  { config: stored, weights, sources, json }: Pick<ModelFolder, "config" | "weights" | "sources" | "json">,
   backend: Backend,
+  config: ViTConfig,
 ): Promise<Record<string, FileSlice | Float32Array>> {
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
   const path = await realpath(weights.path)
   const constants: Record<string, FileSlice | Float32Array> = {}
+  const read = async (name: string): Promise<Float32Array> =>
+    joinFloat32(await Promise.all((sources.get(name) ?? []).map((source) => weights.read(source))))
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
   for (const [name, from] of sources) {
     const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
     constants[name] =
       alone?.dtype === "F32" && readsFiles(backend)
         ? { path, offset: alone.begin, length: alone.end - alone.begin }
-        : joinFloat32(await Promise.all(from.map((source) => weights.read(source))))
+        : await read(name)
   }
-  return constants
+  const resized = await resizeWeights(stored, config, read, isHuggingFace(json) ? "huggingface" : "timm")
+  return { ...constants, ...resized }
 }

@@ -1,0 +1,100 @@
+import { type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
+import { configError, shown } from "./errors.ts"
+import { fieldReader } from "./fields.ts"
+import type { ModelDescription } from "./timm.ts"
+
+const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
+const cropModes = ["center", "squash", "border"] as const
+
+/** What stands between an image file and the model's input. */
+export interface Preprocessing {
+  /** Height and width that the model takes, in pixels. */
+  readonly size: readonly [height: number, width: number]
+  readonly interpolation: (typeof interpolations)[number]
+  /** Share of the resized image's side that the crop keeps: the image is resized to `size / cropPct` first. */
+  readonly cropPct: number
+  /**
+   * `center`: the shorter side is resized and the middle cut out; `squash`: both sides are resized, whatever their
+   * ratio; `border`: the longer side is resized and the rest padded.
+   */
+  readonly cropMode: (typeof cropModes)[number]
+  /**
+   * Hugging Face's own geometry, which then stands for `cropPct` and `cropMode`: the image is resized so that its
+   * shorter side has a length, or to exactly [height, width], or not at all (null); the middle is cut out, and where
+   * that lies between two pixels the upper and left one begins it. timm's takes the even one.
+   */
+  readonly resize?: number | readonly [height: number, width: number] | null
+  /** A value a channel, of pixels in [0, 1]. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+type Field = Exclude<keyof Preprocessing, "size" | "resize">
+
+/** Fields from outside, for a model; `names` are theirs in errors. */
+export function checkPreprocessing(
+  fields: Readonly<Record<Field, unknown>>,
+  { imageSize, channels }: ViTConfig,
+  file: string,
+  names: Readonly<Record<Field, string>>,
+): Preprocessing {
+  const read = fieldReader(file)
+  const cropPct = read.number(names.cropPct, fields.cropPct)
+  if (!(cropPct >= 0.1 && cropPct <= 1))
+    throw configError(file, `${names.cropPct} must be from 0.1 to 1, got ${cropPct}`)
+  const mean = read.perChannel(names.mean, fields.mean, channels)
+  const std = read.perChannel(names.std, fields.std, channels)
+  if (std.some((value) => value <= 0)) throw configError(file, `${names.std} must be above 0, got ${shown(std)}`)
+  return {
+    size: imageSize,
+    interpolation: read.oneOf(names.interpolation, fields.interpolation, interpolations),
+    cropPct,
+    cropMode: read.oneOf(names.cropMode, fields.cropMode, cropModes),
+    mean,
+    std,
+  }
+}
+
+/** What may be other than a model's folder says. */
+export interface Overrides {
+  /** Height and width of the model's input, or both in one: its position embeddings are resized as its origin does. */
+  readonly imageSize?: number | readonly [height: number, width: number] | undefined
+  readonly interpolation?: Preprocessing["interpolation"] | undefined
+  readonly cropPct?: number | undefined
+  readonly cropMode?: Preprocessing["cropMode"] | undefined
+  /** A value a channel, or one for all. */
+  readonly mean?: readonly number[] | undefined
+  readonly std?: readonly number[] | undefined
+}
+
+const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode: "cropMode", mean: "mean", std: "std" }
+
+/**
+ * The model with other settings in place of its own. `resizeWeights` makes the weights that belong to it.
+ * @param file names the model in errors.
+ * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
+ */
+export function override(
+  { config: own, preprocessing, labels }: ModelDescription,
+  overrides: Overrides,
+  file: string,
+): ModelDescription {
+  const { imageSize = own.imageSize, ...given } = overrides
+  const config = atSize(own, fieldReader(file).pair("imageSize", imageSize), file)
+  const changes = Object.entries(given).filter(([, value]) => value !== undefined)
+  const fields = { ...preprocessing, ...Object.fromEntries(changes) }
+  const changed = checkPreprocessing(fields, config, file, ownNames)
+  const { resize } = preprocessing
+  // Hugging Face's geometry is for the model's own size; with another, `cropPct` and `cropMode` say what is nearest to it.
+  const keeps = resize !== undefined && config.imageSize.join() === own.imageSize.join()
+  const replaced = given.cropPct !== undefined || given.cropMode !== undefined
+  return { config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed, labels }
+}
+
+function atSize(config: ViTConfig, imageSize: readonly [number, number], file: string): ViTConfig {
+  try {
+    return vitConfig({ ...config, imageSize })
+  } catch (error) {
+    throw VitrineError.isInstance(error) ? configError(file, error.message, error) : error
+  }
+}
