@@ -19,6 +19,9 @@ SIZE = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermed
 # Width and height of each image: odd, so that crops of them are off the middle.
 IMAGES = {"wide.png": (101, 75), "tall.png": (41, 97), "small.png": (31, 21)}
 
+# Height and width of images for which position embeddings are resized.
+RESIZED = {"vit": (64, 80), "features": (80, 32)}
+
 
 def names(labels: list[str]) -> dict:
     return dict(id2label=dict(enumerate(labels)), label2id={name: i for i, name in enumerate(labels)})
@@ -64,9 +67,9 @@ def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
         p.copy_((1 if "norm" in name and name.endswith("weight") else 0) + scale * noise)
 
 
-def outputs(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+def outputs(model: torch.nn.Module, batch: torch.Tensor, resized: bool = False) -> torch.Tensor:
     """Logits, or of a model without a head the class token after the last norm."""
-    out = model(pixel_values=batch)
+    out = model(pixel_values=batch, interpolate_pos_encoding=resized)
     return out.last_hidden_state[:, 0] if isinstance(model, ViTModel) else out.logits
 
 
@@ -88,13 +91,18 @@ def generate() -> None:
         model = architecture.from_pretrained(folder, attn_implementation="eager").eval()
         processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
         rng = np.random.default_rng(seed)
-        inputs = []
+        inputs, larger = [], []
         for file, (width, height) in IMAGES.items():
             Image.fromarray(picture(width, height, 3, rng)).save(folder / file)
             with Image.open(folder / file) as image:
                 inputs.append(processor(image, return_tensors="pt")["pixel_values"][0])
+                if name in RESIZED:
+                    size = dict(zip(("height", "width"), RESIZED[name]))
+                    larger.append(processor(image, size=size, return_tensors="pt")["pixel_values"][0])
         batch = torch.stack(inputs)
         logits = outputs(model, batch)
         results = [dict(file=file, logits=row.tolist()) for file, row in zip(IMAGES, logits)]
         tensors = {"images": batch.permute(0, 2, 3, 1), "logits": outputs(model.double(), batch.double())}
+        if larger:
+            tensors["resized_logits"] = outputs(model, torch.stack(larger).double(), resized=True)
         write(f"huggingface-{name}/expected", {"seed": seed, "processor": type(processor).__name__, "results": results}, tensors)

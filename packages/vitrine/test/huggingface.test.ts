@@ -30,6 +30,36 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
   })
 })
 
+test.each<[string, [number, number]]>([
+  ["huggingface-vit", [64, 80]],
+  ["huggingface-features", [80, 32]],
+])("%s at %j has positions as transformers resizes them", async (name, imageSize) => {
+  const { results } = golden(`${name}/expected`).json as { results: { file: string }[] }
+  const exact = readTensors(goldenPath(`${name}/expected.safetensors`)).resized_logits
+  const model = await load(goldenPath(name), { backend: "onnx", imageSize })
+  open.push(model)
+  const images = results.map(({ file }) => join(goldenPath(name), file))
+  const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
+  expect(
+    float32Error(
+      found.flatMap((row) => [...row]),
+      Array.from(exact?.data ?? []),
+    ),
+  ).toBeLessThan(1)
+})
+
+test("a folder's own crop stays until its size or its crop is changed", async () => {
+  const folder = goldenPath("huggingface-deit")
+  const geometry = async (options: Parameters<typeof load>[1]): Promise<unknown> => {
+    const model = await load(folder, { backend: "reference", ...options })
+    open.push(model)
+    return model.preprocessing.resize
+  }
+  expect(await geometry({ mean: [0.5] })).toEqual([55, 57])
+  expect(await geometry({ cropPct: 0.9 })).toBeUndefined()
+  expect(await geometry({ imageSize: 64 })).toBeUndefined()
+})
+
 test("float32 tensors stay in their file, but for q, k and v", async () => {
   const folder = await readModelFolder(goldenPath("huggingface-vit"))
   const backend: Backend = await createBackend("onnx")
