@@ -4,6 +4,7 @@ import { fractionValue, integerValue, nonNegativeValue, positiveOrOff, positiveV
 
 export interface TrainFlags {
   readonly data?: string
+  readonly from?: string
   readonly out?: string
   readonly resume?: string
   readonly recipe?: string
@@ -47,8 +48,19 @@ export interface TrainFlags {
 
 /** Flags that a resumed run cannot be given, since its recipe is fixed. */
 export const fixedByRun: readonly (keyof TrainFlags)[] = [
-  ...(["out", "recipe", "seed", "valFraction", "model", "imageSize", "patchSize", "dim", "depth", "heads"] as const),
-  ...(["mlpDim", "pool", "positions", "activation", "dropout", "stochasticDepth", "init", "epochs", "steps"] as const),
+  ...(["from", "out", "recipe", "seed", "valFraction", "model", "imageSize", "patchSize", "dim", "depth"] as const),
+  ...([
+    "heads",
+    "mlpDim",
+    "pool",
+    "positions",
+    "activation",
+    "dropout",
+    "stochasticDepth",
+    "init",
+    "epochs",
+    "steps",
+  ] as const),
   ...(["batchSize", "accumulate", "lr", "schedule", "warmup", "optimizer", "weightDecay", "clip", "ema"] as const),
   ...(["labelSmoothing", "mixup", "cutmix", "evalEvery"] as const),
 ]
@@ -82,6 +94,7 @@ export function addTrainOptions(command: Command): Command {
     'a folder with a folder of images for each class, an archive of one, IDX files, or "shapes"',
   )
   add(run, "--recipe <name>", "a built-in recipe, or a .ts, .js or .json file; flags override it")
+  add(run, "--from <folder>", "start from the weights of a run, or of a folder as timm publishes it")
   add(run, "--out <folder>", "the run folder; default: runs/<data>-<n>")
   add(run, "--resume <run>", "go on with an interrupted run, by its own recipe and data")
   add(run, "--seed <n>", "decides everything random; default: 0", parsed(integerValue(0)))
@@ -92,7 +105,12 @@ export function addTrainOptions(command: Command): Command {
   add(run, "--json", "stream every event as a line of JSON")
 
   add(model, "--model <variant>", "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G")
-  add(model, "--image-size <n|HxW>", "default: that of the data, or 224 if they are large", parsed(sizeValue))
+  add(
+    model,
+    "--image-size <n|HxW>",
+    "default: --from's; or that of the data, and 224 if they are large",
+    parsed(sizeValue),
+  )
   add(model, "--patch-size <n|HxW>", "pixels", parsed(sizeValue))
   add(model, "--dim <n>", "width of the tokens", parsed(integerValue(1)))
   add(model, "--depth <n>", "blocks", parsed(integerValue(1)))
@@ -135,6 +153,7 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --data flowers --model Ti/16 --epochs 50 --mixup 0.2", ""],
       ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
       ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
+      ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
     return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`

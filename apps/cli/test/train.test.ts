@@ -58,6 +58,22 @@ describe("train", () => {
     expect(model(at("other")).equals(model(run))).toBe(false)
   })
 
+  test("goes on from it at another size, where it is as good as it was measured to be", async () => {
+    const size = ["--image-size", "12x16"]
+    const still = ["--lr", "0", "--steps", "1", "--batch-size", "16", "--seed", "0"]
+    const result = await vitrine(["train", "--data", data, "--from", run, ...size, ...still, "--out", at("larger")])
+    expect(`${result.code} ${result.stderr}`).toMatch(/^0 /)
+    expect(result.stderr).toContain("12×16×1 in patches of 4×4: 13 tokens")
+    expect(result.stderr).toContain(`from     ${run}\n`)
+    const measured = async (...args: string[]): Promise<unknown> => {
+      const { loss, confusion } = JSON.parse((await vitrine(["eval", "--json", ...args])).stdout)
+      expect(loss).toBeGreaterThan(0)
+      return { loss, confusion }
+    }
+    expect(await measured("--model", at("larger"))).toEqual(await measured("--model", run, ...size))
+    expect(await measured("--model", at("larger"))).not.toEqual(await measured("--model", run))
+  })
+
   test("refuses a folder that holds a run", async () => {
     expectFault(await vitrine(["train", ...args, "--out", run]), /onnx: holds a run already: resume it/)
   })

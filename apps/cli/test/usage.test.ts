@@ -50,6 +50,7 @@ describe("wrong usage is one line and exit code 2", () => {
     ["two lengths", ["train", "--data", "shapes", "--steps", "3", "--epochs", "1"], /--steps or --epochs/],
     ["no data", ["train"], /--data/],
     ["another recipe for a resumed run", ["train", "--resume", "r", "--batch-size", "3"], /--batch-size/],
+    ["another start for a resumed run", ["train", "--resume", "r", "--from", "q"], /--from/],
     ["a file of no known kind", ["embed", "--model", "m", "--out", "f.xyz", "a.png"], /f\.xyz.*\.npy/],
   ])("%s", async (_, args, fault) => {
     expectFault(await vitrine(args), fault, 2)
@@ -63,6 +64,7 @@ describe("a failure is one line and exit code 1", () => {
     ["a model that does not exist", ["predict", "--model", "nowhere", "a.png"], /nowhere.*no such file/],
     ["a recipe that does not exist", ["train", "--data", "shapes", "--recipe", "cake"], /cake.*fashion-mnist-quick/],
     ["a run that does not exist", ["train", "--resume", "nowhere"], /nowhere/],
+    ["a start that does not exist", ["train", "--data", "shapes", "--from", "nowhere"], /nowhere.*no such file/],
     ["weights that do not exist", ["weights", "nowhere.safetensors"], /nowhere\.safetensors.*no such file/],
     ["an impossible model", ["train", "--data", "shapes", "--dim", "30", "--heads", "4"], /4 heads do not divide/],
     ["an unknown variant", ["bench", "--model", "XXL/16"], /XXL\/16/],

@@ -11,6 +11,8 @@ export type RunRecord = {
   readonly valFraction: number
   readonly checkpointEvery: number
   readonly recipe: ResolvedRecipe
+  /** Absolute path of the model that the run starts from. */
+  readonly from?: string
 }
 
 /**
@@ -19,11 +21,12 @@ export type RunRecord = {
  */
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  const { data, seed, recipe, valFraction = 0.1 } = record ?? {}
+  const { data, seed, recipe, valFraction = 0.1, from } = record ?? {}
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
   if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
   checkTransforms(recipe.augment)
   const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
-  return { data, seed, valFraction, checkpointEvery, recipe: checked }
+  const start = typeof from === "string" ? { from } : {}
+  return { data, seed, valFraction, checkpointEvery, recipe: checked, ...start }
 }

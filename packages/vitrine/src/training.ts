@@ -33,6 +33,8 @@ export interface SetupEvent {
   readonly examples: number
   readonly validation: number
   readonly recipe: ResolvedRecipe
+  /** The model that a run starts from, and whether its head had other classes and is new; null for one drawn at random. */
+  readonly from: { readonly model: string; readonly newHead: boolean } | null
 }
 
 /** Opens a loader; a platform may do so with worker threads. */
@@ -44,6 +46,8 @@ export interface TrainingRun {
   readonly recipe: ResolvedRecipe
   readonly backend: Backend
   readonly openLoader: OpenLoader
+  /** Values that parameters start with; the others are drawn as the recipe says. */
+  readonly initial?: Readonly<Record<string, Float32Array>> | undefined
   readonly store?: RunStore | undefined
   readonly checkpointEvery?: number | undefined
   readonly resume?: SavedRun | undefined
@@ -74,11 +78,13 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
         batchSize,
         epochs: 1,
       }))
+  const unset = vitParameters(config).filter(({ name }) => run.initial?.[name] === undefined)
+  const drawn = initialize(unset, config, init, fold(keyFromSeed(training.seed), "init"))
   return train({
     backend: run.backend,
     config,
     options: training,
-    initial: initialize(vitParameters(config), config, init, fold(keyFromSeed(training.seed), "init")),
+    initial: { ...drawn, ...run.initial },
     batches,
     evaluation,
     evaluateEvery,

@@ -1,9 +1,11 @@
-import { cp, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises"
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseHeader } from "@vitrine/checkpoint"
+import { parseHeader, toFloat32 } from "@vitrine/checkpoint"
+import { readModelFolder } from "@vitrine/checkpoint/node"
 import { vitParameters } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
+import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
 import { evaluate, load, type Recipe, type SetupEvent, type TrainEvent, train } from "../src/node.ts"
@@ -140,4 +142,100 @@ test("refuses in one line", async () => {
     expect(error).toMatchObject({ name: "VitrineError", message: expect.stringContaining(message) })
     expect((error as Error).message).not.toContain("\n")
   }
+})
+
+/** Another set of drawings: two classes. */
+async function twoClasses(): Promise<string> {
+  const folder = join(place, "two-classes")
+  for (const name of classes.slice(0, 2)) await cp(join(data, name), join(folder, name), { recursive: true })
+  return folder
+}
+
+const weightsOf = async (run: string): Promise<Map<string, Float32Array>> => {
+  const { weights } = await readModelFolder(run)
+  const all = await weights.readAll()
+  await weights.close()
+  return new Map([...all].map(([name, tensor]) => [name, toFloat32(tensor)]))
+}
+
+test("starts from another model at a larger size, and with other classes", async () => {
+  const source = join(place, "source")
+  await collect(train({ ...options, data, out: source }))
+  const stored = await weightsOf(source)
+
+  // A learning rate of 0 shows what a run starts from.
+  const still = { batchSize: 16, steps: 1, learningRate: 0, weightDecay: 0 }
+  const larger = join(place, "larger")
+  const events = await collect(
+    train({ ...options, from: source, data, out: larger, recipe: { ...still, model: { imageSize: [48, 40] } } }),
+  )
+  expect(events[0]).toMatchObject({ from: { model: source, newHead: false } })
+  const { config, preprocessing, weights, json } = await readModelFolder(larger)
+  await weights.close()
+  expect(config).toMatchObject({ imageSize: [48, 40], patchSize: [8, 8], dim: 32, depth: 1, classes: 3 })
+  expect(json).toMatchObject({ vitrine: { from: source } })
+  const resized = await load(source, { backend: "onnx", imageSize: [48, 40] })
+  expect(preprocessing).toEqual(resized.preprocessing)
+  const same = await load(larger, { backend: "onnx" })
+  const picture = join(data, "circle", "0.png")
+  expect(await same.logits([picture])).toEqual(await resized.logits([picture]))
+  await same.close()
+  await resized.close()
+
+  const other = join(place, "other")
+  const [setup, ...rest] = await collect(
+    train({ ...options, from: source, data: await twoClasses(), out: other, recipe: still }),
+  )
+  expect(setup).toMatchObject({ classes: classes.slice(0, 2), from: { newHead: true } })
+  expect(rest.at(-1)).toMatchObject({ type: "end", finished: true })
+  const found = await weightsOf(other)
+  expect(found.get("head.weight")).toEqual(new Float32Array(2 * 32))
+  for (const [name, values] of stored) if (!name.startsWith("head.")) expect(found.get(name), name).toEqual(values)
+})
+
+test("a run from another model learns, and is resumed without it, or before the first checkpoint with it", async () => {
+  const source = join(place, "origin")
+  await collect(train({ ...options, data, out: source }))
+  const run = { ...options, data, from: source, recipe: { batchSize: 16, steps: 4, evaluateEvery: 2 } }
+  const whole = stepsOf(await collect(train({ ...run, out: join(place, "from-whole") })))
+  expect(whole).toHaveLength(4)
+  expect(whole).not.toEqual(stepsOf(await collect(train({ ...run, from: undefined, recipe: { ...recipe, steps: 4 } }))))
+
+  const early = join(place, "from-early")
+  for await (const event of train({ ...run, out: early })) if (event.type === "step" && event.step === 1) break
+  const again = await collect(train({ resume: early, workers: 0, backend: "onnx" }))
+  expect(again[0]).toMatchObject({ resumed: 0, from: { model: source } })
+  expect(stepsOf(again)).toEqual(whole)
+
+  const late = join(place, "from-late")
+  for await (const event of train({ ...run, out: late })) if (event.type === "step" && event.step === 3) break
+  await rename(source, `${source}-moved`)
+  const rest = await collect(train({ resume: late, workers: 0, backend: "onnx" }))
+  expect(rest[0]).toMatchObject({ resumed: 2, from: null })
+  expect(stepsOf(rest)).toEqual(whole.slice(2))
+})
+
+test("takes timm's folder in colour for grey images, and refuses another model", async () => {
+  const from = goldenPath("vit-folder-tiny")
+  const short = { batchSize: 16, steps: 1 }
+  const grey = join(place, "grey")
+  for (const name of classes) {
+    await mkdir(join(grey, name), { recursive: true })
+    for (const file of await readdir(join(data, name)))
+      await sharp(join(data, name, file))
+        .grayscale()
+        .toColourspace("b-w")
+        .png()
+        .toFile(join(grey, name, file))
+  }
+  const [setup] = await collect(train({ ...options, from, data: grey, recipe: short }))
+  expect(setup).toMatchObject({
+    recipe: { config: { channels: 3, classes: 3, imageSize: [48, 48], dim: 48 }, cropPct: 0.9 },
+  })
+  for (const [model, message] of [
+    [{ dim: 96 }, `the run's model has dim 96, but that of ${from} has 48`],
+    ["Ti/16", `the run's model has dim 192, but that of ${from} has 48`],
+    [{ imageSize: [40, 48] }, "patches of 16×16 do not divide images of 40×48"],
+  ] as const)
+    await expect(collect(train({ ...options, from, data, recipe: { ...short, model } }))).rejects.toThrow(message)
 })

@@ -87,12 +87,14 @@ const resumeCommand = (run: string): string => `${self} train --resume ${run}`
 
 const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
-function header(run: string, { recipe, data, examples, validation, classes, resumed, damaged }: SetupEvent): string {
+function header(run: string, event: SetupEvent): string {
+  const { recipe, data, examples, validation, classes, resumed, damaged, from: origin } = event
   const from = resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`
   return [
     bold(`${from} ${run}`),
     ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
     field("model", describeModel(recipe.config)),
+    ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
     field(
       "data",
       `${printable(data)}: ${count(examples)} images to train on, ${count(validation)} to validate, ${classes.length} classes`,

@@ -1,13 +1,14 @@
 import { totalmem } from "node:os"
 import { resolve } from "node:path"
 import { toTimmConfig } from "@vitrine/checkpoint"
-import { createRun, resumeRun } from "@vitrine/checkpoint/node"
+import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
 import { type Backend, parameterCount, VitrineError, vitParameters } from "@vitrine/core"
 import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
+import { factsFor, recipeFrom, startFrom } from "./from.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
 export interface TrainOptions {
@@ -15,6 +16,12 @@ export interface TrainOptions {
   readonly data?: string | undefined
   /** What it leaves open is filled in from the data. Not needed to resume. */
   readonly recipe?: Recipe | undefined
+  /**
+   * The model whose weights the run starts from: a run folder, or a folder as timm publishes it. What the recipe leaves
+   * open of the model and its input is as there; positions are resized to another `imageSize` as timm does, and a head of
+   * another number of classes is drawn anew.
+   */
+  readonly from?: string | undefined
   /** The run folder to make; without one nothing is written. */
   readonly out?: string | undefined
   /** The run folder to go on with, by the data and the recipe that are written there. */
@@ -67,11 +74,23 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     closeLater(dataset.close)
     const validation = val === null ? undefined : await openDataset(val)
     closeLater(validation?.close)
-    const recipe = record?.recipe ?? resolveRecipe(options.recipe ?? {}, await factsOf(dataset), seed)
+    // Once there is a checkpoint, it holds everything.
+    const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
+    const model = from === undefined ? undefined : await readModelFolder(from)
+    closeLater(model?.weights.close)
+    const resolved = async (): Promise<ResolvedRecipe> => {
+      const { recipe = {} } = options
+      const facts = await factsOf(dataset)
+      if (from === undefined || model === undefined) return resolveRecipe(recipe, facts, seed)
+      return resolveRecipe(recipeFrom(recipe, model, from), factsFor(facts, model.config), seed)
+    }
+    const recipe = record?.recipe ?? (await resolved())
     checkMemory(recipe)
+    const start = model && (await startFrom(model, recipe.config))
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     if (options.out !== undefined && run === undefined) {
-      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe }
+      const origin = from === undefined ? {} : { from: resolve(from) }
+      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe, ...origin }
       const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }
@@ -89,12 +108,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
+      from: from !== undefined && start ? { model: from, newHead: start.newHead } : null,
     }
     yield* trainOn({
       dataset,
       validation,
       recipe,
       backend,
+      initial: start?.initial,
       openLoader: (data, plan) =>
         data.source === undefined
           ? createLoader({ ...plan, dataset: data })

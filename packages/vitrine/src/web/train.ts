@@ -62,6 +62,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
+      from: null,
     }
     const openLoader: Parameters<typeof trainOn>[0]["openLoader"] = (dataset, plan) =>
       createLoader({ ...plan, dataset })

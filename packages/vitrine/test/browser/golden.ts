@@ -1,4 +1,6 @@
 /// <reference types="vite/client" />
+import { readSafetensors } from "@vitrine/checkpoint"
+import resolutions from "../../../../tooling/golden/files/resolution.safetensors?url"
 
 /** The folder that timm published, by file. */
 const urls = import.meta.glob<string>("../../../../tooling/golden/files/vit-folder-tiny/*", {
@@ -24,3 +26,9 @@ export interface Expected {
 }
 
 export const expected = JSON.parse(await (await fileOf("expected.json")).text()) as Expected
+
+/** timm's logits for the same images, in the order of `expected`, at another size. */
+export async function logitsAt(name: string): Promise<number[]> {
+  const bytes = new Uint8Array(await (await fetch(resolutions)).arrayBuffer())
+  return Array.from(readSafetensors(bytes, resolutions).tensors.get(`${name}.logits`)?.data ?? [], Number)
+}

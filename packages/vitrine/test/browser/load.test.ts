@@ -2,7 +2,7 @@ import { referenceBackend } from "@vitrine/backend-reference"
 import { afterAll, describe, expect, test } from "vitest"
 import { load, type Model, VitrineError } from "../../src/web.ts"
 import { float32Error } from "../losses.ts"
-import { addressOf, expected, fileOf } from "./golden.ts"
+import { addressOf, expected, fileOf, logitsAt } from "./golden.ts"
 
 const { results } = expected
 const open: Pick<Model<never>, "close">[] = []
@@ -32,6 +32,18 @@ describe.each<[string, () => ReturnType<typeof load>]>([
       for (const [i, { probability }] of found.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
     }
   })
+})
+
+test.each([
+  ["tall", { imageSize: [64, 48] as const }],
+  ["wide-border", { imageSize: [32, 80] as const, cropMode: "border" as const, cropPct: 0.8, mean: [0.1, 0.3, 0.7] }],
+])("at another size gives timm's logits: %s", async (name, overrides) => {
+  const model = await loaded(await files(), overrides)
+  const logits = await model.logits(await Promise.all(results.map(({ file }) => fileOf(file))))
+  const wanted = await logitsAt(name)
+  expect(wanted).toHaveLength(results.length * model.config.classes)
+  const found = logits.flatMap((row) => [...row])
+  expect(float32Error(found, wanted)).toBeLessThan(1)
 })
 
 test("takes what a page has for an image", async () => {
