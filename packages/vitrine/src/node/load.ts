@@ -1,5 +1,12 @@
 import { realpath } from "node:fs/promises"
-import { isHuggingFace, joinFloat32, type Overrides, override, resizeWeights } from "@vitrine/checkpoint"
+import {
+  isHuggingFace,
+  joinFloat32,
+  type Overrides,
+  override,
+  type PositionMethod,
+  resizeWeights,
+} from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
@@ -50,15 +57,15 @@ async function decode(image: ImageInput): Promise<Image> {
  * maps it; others are read and converted, or joined.
  */
 export async function constantsOf(
-  { config: stored, weights, sources, json }: Pick<ModelFolder, "config" | "weights" | "sources" | "json">,
+  folder: Pick<ModelFolder, "config" | "weights" | "sources" | "json">,
   backend: Backend,
   config: ViTConfig,
 ): Promise<Record<string, FileSlice | Float32Array>> {
+  const { config: stored, weights, sources, json } = folder
+  const read = parameterReader(folder)
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
   const path = await realpath(weights.path)
   const constants: Record<string, FileSlice | Float32Array> = {}
-  const read = async (name: string): Promise<Float32Array> =>
-    joinFloat32(await Promise.all((sources.get(name) ?? []).map((source) => weights.read(source))))
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
   for (const [name, from] of sources) {
     const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
@@ -67,6 +74,17 @@ export async function constantsOf(
         ? { path, offset: alone.begin, length: alone.end - alone.begin }
         : await read(name)
   }
-  const resized = await resizeWeights(stored, config, read, isHuggingFace(json) ? "huggingface" : "timm")
+  const resized = await resizeWeights(stored, config, read, positionMethod(json))
   return { ...constants, ...resized }
 }
+
+/** Reads the parameters of a folder's model by their names. */
+export function parameterReader({
+  weights,
+  sources,
+}: Pick<ModelFolder, "weights" | "sources">): (name: string) => Promise<Float32Array> {
+  return async (name) => joinFloat32(await Promise.all((sources.get(name) ?? []).map((from) => weights.read(from))))
+}
+
+/** How those who wrote a `config.json` resize position embeddings. */
+export const positionMethod = (json: unknown): PositionMethod => (isHuggingFace(json) ? "huggingface" : "timm")
