@@ -1,10 +1,13 @@
-"""Writes the golden files: python generate.py [vit|training|losses|folder|resolution|variants|threefry ...]. No name means all."""
+"""Writes the golden files: python generate.py [vit|training|losses|folder|resolution|huggingface|variants|threefry ...].
+
+No name means all.
+"""
 
 import importlib
 import logging
 import sys
 
-GENERATORS = ("vit", "training", "losses", "folder", "resolution", "variants", "threefry")
+GENERATORS = ("vit", "training", "losses", "folder", "resolution", "huggingface", "variants", "threefry")
 
 
 def main(names: list[str]) -> None:

@@ -13,6 +13,8 @@ export {
   writeSafetensors,
 } from "./safetensors.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
+export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
+export { findHuggingFace, findTimm, joinFloat32, type WeightSources } from "./names.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,

@@ -18,12 +18,18 @@ export interface Preprocessing {
    * ratio; `border`: the longer side is resized and the rest padded.
    */
   readonly cropMode: (typeof cropModes)[number]
+  /**
+   * Hugging Face's own geometry, which then stands for `cropPct` and `cropMode`: the image is resized so that its
+   * shorter side has a length, or to exactly [height, width], or not at all (null); the middle is cut out, and where
+   * that lies between two pixels the upper and left one begins it. timm's takes the even one.
+   */
+  readonly resize?: number | readonly [height: number, width: number] | null
   /** A value a channel, of pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-type Field = Exclude<keyof Preprocessing, "size">
+type Field = Exclude<keyof Preprocessing, "size" | "resize">
 
 /** Fields from outside, for a model; `names` are theirs in errors. */
 export function checkPreprocessing(
@@ -51,7 +57,7 @@ export function checkPreprocessing(
 
 /** What may be other than a model's folder says. */
 export interface Overrides {
-  /** Height and width of the model's input, or both in one: its position embeddings are resized as timm does. */
+  /** Height and width of the model's input, or both in one: its position embeddings are resized as its origin does. */
   readonly imageSize?: number | readonly [height: number, width: number] | undefined
   readonly interpolation?: Preprocessing["interpolation"] | undefined
   readonly cropPct?: number | undefined
@@ -77,7 +83,12 @@ export function override(
   const config = atSize(own, fieldReader(file).pair("imageSize", imageSize), file)
   const changes = Object.entries(given).filter(([, value]) => value !== undefined)
   const fields = { ...preprocessing, ...Object.fromEntries(changes) }
-  return { config, preprocessing: checkPreprocessing(fields, config, file, ownNames), labels }
+  const changed = checkPreprocessing(fields, config, file, ownNames)
+  const { resize } = preprocessing
+  // Hugging Face's geometry is for the model's own size; with another, `cropPct` and `cropMode` say what is nearest to it.
+  const keeps = resize !== undefined && config.imageSize.join() === own.imageSize.join()
+  const replaced = given.cropPct !== undefined || given.cropMode !== undefined
+  return { config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed, labels }
 }
 
 function atSize(config: ViTConfig, imageSize: readonly [number, number], file: string): ViTConfig {

@@ -241,7 +241,7 @@ function refuseFeatures(args: Readonly<Record<string, unknown>>, file: string): 
 }
 
 /** `vitConfig` with the file in its errors, and no silent conversion of text into numbers. */
-function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
+export function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
   for (const field of ["dropout", "attentionDropout", "stochasticDepth", "layerNormEpsilon"] as const)
     if (fields[field] !== undefined && typeof fields[field] !== "number")
       throw configError(file, `${field} must be a number, got ${shown(fields[field])}`)
@@ -304,18 +304,21 @@ function preprocessing(cfg: Json, config: ViTConfig, file: string): Preprocessin
 const imageNet = (values: readonly number[], channels: number): readonly number[] =>
   channels === 3 ? values : [values.reduce((sum, value) => sum + value) / 3]
 
-/** A list of names, or an object of names by index; classes that it leaves out are called by their index. */
 function labels(json: Json, cfg: Json, { classes }: ViTConfig, file: string): string[] | null {
   const names = json.label_names ?? cfg.label_names ?? json.labels ?? cfg.labels
-  if (names === undefined || names === null || classes === 0) return null
-  if (Array.isArray(names) ? names.length !== classes : !isObject(names))
-    throw configError(file, `label_names must hold ${classes} names, got ${shown(names)}`)
+  return names === undefined || names === null || classes === 0 ? null : classNames("label_names", names, classes, file)
+}
+
+/** A list of names, or an object of names by index; classes that it leaves out are called by their index. */
+export function classNames(field: string, names: unknown, classes: number, file: string): string[] {
+  if (!(Array.isArray(names) ? names.length === classes : isObject(names)))
+    throw configError(file, `${field} must hold ${classes} names, got ${shown(names)}`)
   const found = Array.from({ length: classes }, (_, index) => String(index))
-  for (const [key, name] of Object.entries(names)) {
+  for (const [key, name] of Object.entries(names as Json)) {
     const index = Number(key)
     if (!Number.isInteger(index) || index < 0 || index >= classes)
-      throw configError(file, `label_names has ${shown(key)}, but the model has ${classes} classes`)
-    if (typeof name !== "string") throw configError(file, `label_names of class ${index} is ${shown(name)}, not text`)
+      throw configError(file, `${field} has ${shown(key)}, but the model has ${classes} classes`)
+    if (typeof name !== "string") throw configError(file, `${field} of class ${index} is ${shown(name)}, not text`)
     found[index] = name
   }
   return found

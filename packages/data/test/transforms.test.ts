@@ -105,6 +105,22 @@ describe("transforms", () => {
     expect(together).toEqual(apart)
   })
 
+  test("centerCrop rounds an odd rest to the even offset, or down", () => {
+    const columns = {
+      width: 7,
+      height: 7,
+      channels: 1 as const,
+      data: Uint8Array.from({ length: 49 }, (_, i) => i % 7),
+    }
+    const first = (size: number, rounding?: "down"): number =>
+      Math.round(255 * (applyTransforms(columns, [centerCrop(size, rounding && { rounding })]).data[0] as number))
+    expect([6, 4, 2].map((size) => first(size))).toEqual([0, 2, 2])
+    expect([6, 4, 2].map((size) => first(size, "down"))).toEqual([0, 1, 2])
+    // Of an odd number of missing columns the larger half stands before the image, as transformers' Pillow backend pads.
+    const padded = applyTransforms(columns, [centerCrop([7, 10], { rounding: "down" })]).data
+    expect(Array.from(padded.subarray(0, 10), (x) => Math.round(255 * x))).toEqual([0, 0, 0, 1, 2, 3, 4, 5, 6, 0])
+  })
+
   test("flip mirrors half of the images", () => {
     const source = image(5, 3)
     const mirrored = applyTransforms(source, [flip(1)]).data

@@ -2,7 +2,7 @@ import type { Preprocessing } from "@vitrine/checkpoint"
 import type { ViTConfig } from "@vitrine/core"
 import { centerCrop, grayscale, normalize, resize, roundHalfEven, type Transform, toRgb } from "@vitrine/data"
 
-/** The steps that make an input of any image, as timm's evaluation transforms do. */
+/** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
 export function evaluationTransforms(preprocessing: Preprocessing, { channels }: ViTConfig): Transform[] {
   const { mean, std } = preprocessing
   return [channelsOf(channels), ...fit(preprocessing), normalize(mean, std)]
@@ -13,8 +13,12 @@ export function channelsOf(channels: number): Transform {
   return channels === 1 ? grayscale() : toRgb()
 }
 
-/** To the model's size, as timm's `crop_mode` says; nothing changes in an image that has it already. */
-export function fit({ size, interpolation, cropPct, cropMode, mean }: Preprocessing): Transform[] {
+/** To the model's size, as timm's `crop_mode` or Hugging Face's processor says; an image of that size may stay as it is. */
+export function fit({ size, interpolation, cropPct, cropMode, mean, resize: target }: Preprocessing): Transform[] {
+  if (target !== undefined) {
+    const crop = centerCrop(size, { rounding: "down" })
+    return target === null ? [crop] : [resize(target, { interpolation }), crop]
+  }
   const [height, width] = size.map((side) => Math.floor(side / cropPct)) as [number, number]
   switch (cropMode) {
     case "squash":

@@ -3,12 +3,16 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { goldenPath } from "@vitrine/golden"
 import { afterEach, describe, expect, test } from "vitest"
+import { load as loadInNode } from "../src/node.ts"
 import { load } from "../src/web.ts"
 import { fetchBytes } from "../src/web/files.ts"
 
 const config = new Uint8Array(await readFile(goldenPath("vit-folder-tiny/config.json")))
 const weights = new Uint8Array(await readFile(goldenPath("vit-folder-tiny/model.safetensors")))
 const backend = "reference"
+
+const hugging = async (file: string): Promise<Uint8Array> =>
+  new Uint8Array(await readFile(goldenPath(`huggingface-vit/${file}`)))
 
 const closing: (() => void)[] = []
 afterEach(() => {
@@ -54,6 +58,32 @@ describe("a model from files", () => {
     expect(error).toMatchObject({ name: "VitrineError" })
     expect((error as Error).message).toContain(message)
     expect((error as Error).message).not.toContain("\n")
+  })
+})
+
+describe("a model of Hugging Face's from files", () => {
+  const files = ["config.json", "preprocessor_config.json", "model.safetensors"]
+
+  test("has its labels, its preprocessing and its values", async () => {
+    const source = Object.fromEntries(
+      await Promise.all(files.map(async (file) => [file, await hugging(file)] as const)),
+    )
+    const model = await load(source, { backend })
+    expect(model.labels).toEqual(["tench", "goldfish", "great white shark", "tiger shark", "hammerhead"])
+    expect(model.preprocessing).toMatchObject({ interpolation: "bilinear", cropMode: "squash", cropPct: 1 })
+    const pixels = { width: 48, height: 48, channels: 3, data: new Uint8Array(48 * 48 * 3).fill(200) } as const
+    const inNode = await loadInNode(goldenPath("huggingface-vit"), { backend })
+    expect(await model.logits([pixels])).toEqual(await inNode.logits([pixels]))
+    await model.close()
+    await inNode.close()
+  })
+
+  test("needs its preprocessor", async () => {
+    const source = {
+      "config.json": await hugging("config.json"),
+      "model.safetensors": await hugging("model.safetensors"),
+    }
+    await expect(load(source, { backend })).rejects.toThrow("preprocessor_config.json: is not among the files")
   })
 })
 

@@ -251,3 +251,18 @@ test("takes timm's folder in colour for grey images, and refuses another model",
   ] as const)
     await expect(collect(train({ ...options, from, data, recipe: { ...short, model } }))).rejects.toThrow(message)
 })
+
+test("goes on from Hugging Face's weights: a run without a step of its own embeds as they do", async () => {
+  const from = goldenPath("huggingface-vit")
+  const out = join(place, "from-huggingface")
+  const still = { batchSize: 16, steps: 1, learningRate: 0, weightDecay: 0 }
+  const [setup] = await collect(train({ ...options, from, data, out, recipe: still }))
+  expect(setup).toMatchObject({ recipe: { config: { layerNormEpsilon: 1e-12, classes: 3 } }, from: { newHead: true } })
+  const [own, run] = [await load(from, { backend: "onnx" }), await load(out, { backend: "onnx" })]
+  // Of the size of the input, so that neither resizes it.
+  const pixels = Uint8Array.from({ length: 48 * 48 * 3 }, (_, i) => (i * 37) % 251)
+  const picture = { width: 48, height: 48, channels: 3, data: pixels } as const
+  expect(await run.embed(picture)).toEqual(await own.embed(picture))
+  await own.close()
+  await run.close()
+})

@@ -61,7 +61,7 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 }
 
 test("the golden files are those that the README lists", () => {
-  expect(goldenNames()).toEqual(["losses", "threefry", ...trainings, "variants", ...vits])
+  expect(goldenNames()).toEqual(["losses", "resolution", "threefry", ...trainings, "variants", ...vits])
   expect(goldenNames("vit-")).toEqual(vits)
 })
 
@@ -235,6 +235,19 @@ test("threefry has the published known answers", () => {
   const { threefry } = golden("threefry").json
   expect(threefry[0]).toEqual({ key: [0, 0], counter: [0, 0], words: [0x6b200159, 0x99ba4efe] })
   expect(threefry[2].words).toEqual([0xc4923a9c, 0x483df7a0])
+})
+
+test.each(["vit", "deit", "rectangle", "features"])("huggingface-%s holds its weights, images and logits", (kind) => {
+  const name = `huggingface-${kind}`
+  const { json, tensors } = golden(`${name}/expected`)
+  expect(golden(`${name}/config`).json.model_type).toBe("vit")
+  expect(existsSync(goldenPath(`${name}/preprocessor_config.json`))).toBe(true)
+  expect(existsSync(goldenPath(`${name}/model.safetensors`))).toBe(true)
+  expect(tensor(tensors, "images").shape[0]).toBe(json.results.length)
+  for (const [i, { file, logits }] of json.results.entries()) {
+    expect(existsSync(goldenPath(`${name}/${file}`)), file).toBe(true)
+    expectClose(logits, rows(tensor(tensors, "logits"))[i] as number[], 2e-5)
+  }
 })
 
 test("the folder holds its weights, its images and their logits", () => {

@@ -50,7 +50,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
       if (step.op === "resize") {
         const [height, width] = resizedSize(current.height, current.width, step)
         // A crop that follows says which part of the result is wanted at all.
-        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size) : undefined
+        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size, next.rounding) : undefined
         if (window !== undefined && contains(height, width, window)) {
           current = resizeImage(current, width, height, step.interpolation, window, wasmPasses())
           at++
@@ -94,7 +94,7 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
       const { channels } = image
       if (step.fill !== undefined && step.fill.length !== channels)
         throw new VitrineError("shape", `centerCrop fills ${step.fill.length} channels, the image has ${channels}`)
-      return cropImage(image, centerWindow(image.height, image.width, step.size), step.fill)
+      return cropImage(image, centerWindow(image.height, image.width, step.size, step.rounding), step.fill)
     }
     case "randomResizedCrop": {
       const window = randomWindow(image.height, image.width, step, randomOf(key, at))

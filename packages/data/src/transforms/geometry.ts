@@ -23,9 +23,16 @@ export function resizedSize(height: number, width: number, { size, fit }: Pick<R
 }
 
 /** Where `centerCrop` cuts an image of this size; the window leaves the image where that is too small. */
-export function centerWindow(imageHeight: number, imageWidth: number, [height, width]: Size): Window {
-  const offset = (extent: number, crop: number): number =>
-    crop > extent ? -Math.floor((crop - extent) / 2) : roundHalfEven((extent - crop) / 2)
+export function centerWindow(
+  imageHeight: number,
+  imageWidth: number,
+  [height, width]: Size,
+  rounding: "even" | "down" = "even",
+): Window {
+  const offset = (extent: number, crop: number): number => {
+    if (rounding === "down") return Math.floor((extent - crop) / 2)
+    return crop > extent ? -Math.floor((crop - extent) / 2) : roundHalfEven((extent - crop) / 2)
+  }
   return { x: offset(imageWidth, width), y: offset(imageHeight, height), width, height }
 }
 

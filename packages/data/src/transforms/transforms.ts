@@ -37,6 +37,8 @@ export interface CenterCrop {
   readonly size: Size
   /** A byte a channel for what is missing; 0 by default. */
   readonly fill?: readonly number[]
+  /** Where an offset of half a pixel goes; by default to the even one. */
+  readonly rounding?: "down"
 }
 
 export interface RandomResizedCrop {
@@ -73,8 +75,14 @@ export function resize(
   return { op: "resize", size, ...options, interpolation: options.interpolation ?? "bicubic" }
 }
 
-/** The middle of the image; what is missing is `fill`, by default 0. Rounds as torchvision's CenterCrop. */
-export function centerCrop(size: number | Size, options: { fill?: readonly number[] } = {}): Transform {
+/**
+ * The middle of the image; what is missing is `fill`, by default 0. A middle between two pixels is rounded to the even
+ * offset, as torchvision's CenterCrop does, or by `rounding` to the upper and left, as Hugging Face's processors do.
+ */
+export function centerCrop(
+  size: number | Size,
+  options: { fill?: readonly number[]; rounding?: "down" } = {},
+): Transform {
   return { op: "centerCrop", size: square(size), ...options }
 }
 
@@ -165,6 +173,7 @@ export function checkTransforms(transforms: readonly Transform[]): void {
       case "centerCrop":
         expect(sizes(step.size), "size must be [height, width]")
         if (step.fill !== undefined) expect(bytes(step.fill), "fill must be bytes, one a channel")
+        expect(step.rounding === undefined || step.rounding === "down", 'rounding must be "down" or left out')
         break
       case "randomResizedCrop":
         expect(sizes(step.size), "size must be [height, width]")

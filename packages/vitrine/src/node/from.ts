@@ -1,7 +1,8 @@
-import { type ModelDescription, resizeWeights, toFloat32 } from "@vitrine/checkpoint"
+import { type ModelDescription, resizeWeights } from "@vitrine/checkpoint"
 import type { ModelFolder } from "@vitrine/checkpoint/node"
 import { type ViTConfig, VitrineError, variant } from "@vitrine/core"
 import type { DataFacts, Recipe } from "../recipe.ts"
+import { parameterReader, positionMethod } from "./load.ts"
 
 /** Fields of a model that can change between two runs. */
 const free: readonly string[] = ["imageSize", "classes", "dropout", "attentionDropout", "stochasticDepth"]
@@ -54,11 +55,12 @@ export interface Start {
  * number of classes.
  * @throws VitrineError (config) for a folder of another model.
  */
-export async function startFrom({ config: from, weights, path }: ModelFolder, config: ViTConfig): Promise<Start> {
+export async function startFrom(folder: ModelFolder, config: ViTConfig): Promise<Start> {
+  const { config: from, sources, json, path } = folder
   checkSame(config, from, path)
   const newHead = from.classes !== config.classes
-  const read = async (name: string): Promise<Float32Array> => toFloat32(await weights.read(name))
+  const read = parameterReader(folder)
   const initial: Record<string, Float32Array> = {}
-  for (const { name } of weights.tensors) if (!(newHead && name.startsWith("head."))) initial[name] = await read(name)
-  return { initial: { ...initial, ...(await resizeWeights(from, config, read)) }, newHead }
+  for (const name of sources.keys()) if (!(newHead && name.startsWith("head."))) initial[name] = await read(name)
+  return { initial: { ...initial, ...(await resizeWeights(from, config, read, positionMethod(json))) }, newHead }
 }

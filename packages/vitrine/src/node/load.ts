@@ -1,5 +1,12 @@
 import { realpath } from "node:fs/promises"
-import { type Overrides, override, resizeWeights, toFloat32 } from "@vitrine/checkpoint"
+import {
+  isHuggingFace,
+  joinFloat32,
+  type Overrides,
+  override,
+  type PositionMethod,
+  resizeWeights,
+} from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
@@ -16,7 +23,8 @@ export interface LoadOptions extends BackendOptions, Overrides {
 }
 
 /**
- * Loads a model from a run folder or a folder as timm publishes it (`config.json` and `model.safetensors`).
+ * Loads a model from a run folder or a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
+ * and, of Hugging Face's, `preprocessor_config.json`).
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -46,21 +54,37 @@ async function decode(image: ImageInput): Promise<Image> {
 
 /**
  * The weights of a folder's model at the image size of `config`. Those in float32 stay in their file for a backend that
- * maps it; others are read and converted.
+ * maps it; others are read and converted, or joined.
  */
 export async function constantsOf(
-  { config: stored, weights }: Pick<ModelFolder, "config" | "weights">,
+  folder: Pick<ModelFolder, "config" | "weights" | "sources" | "json">,
   backend: Backend,
   config: ViTConfig,
 ): Promise<Record<string, FileSlice | Float32Array>> {
+  const { config: stored, weights, sources, json } = folder
+  const read = parameterReader(folder)
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
   const path = await realpath(weights.path)
   const constants: Record<string, FileSlice | Float32Array> = {}
-  for (const { name, dtype, begin, end } of weights.tensors)
+  const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
+  for (const [name, from] of sources) {
+    const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
     constants[name] =
-      dtype === "F32" && readsFiles(backend)
-        ? { path, offset: begin, length: end - begin }
-        : toFloat32(await weights.read(name))
-  const resized = await resizeWeights(stored, config, async (name) => toFloat32(await weights.read(name)))
+      alone?.dtype === "F32" && readsFiles(backend)
+        ? { path, offset: alone.begin, length: alone.end - alone.begin }
+        : await read(name)
+  }
+  const resized = await resizeWeights(stored, config, read, positionMethod(json))
   return { ...constants, ...resized }
 }
+
+/** Reads the parameters of a folder's model by their names. */
+export function parameterReader({
+  weights,
+  sources,
+}: Pick<ModelFolder, "weights" | "sources">): (name: string) => Promise<Float32Array> {
+  return async (name) => joinFloat32(await Promise.all((sources.get(name) ?? []).map((from) => weights.read(from))))
+}
+
+/** How those who wrote a `config.json` resize position embeddings. */
+export const positionMethod = (json: unknown): PositionMethod => (isHuggingFace(json) ? "huggingface" : "timm")

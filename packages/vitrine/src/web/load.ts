@@ -1,15 +1,18 @@
 import {
-  checkTensors,
+  findHuggingFace,
+  findTimm,
+  fromHuggingFace,
   fromTimmConfig,
+  isHuggingFace,
+  joinFloat32,
   type Overrides,
   override,
   parseHeader,
   parseJson,
   readSafetensors,
   resizeWeights,
-  toFloat32,
+  type StoredTensor,
 } from "@vitrine/checkpoint"
-import { vitParameters } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
 import { createModel, type Model } from "../model.ts"
@@ -26,8 +29,9 @@ const mostWeights = 2 ** 31
 const mostConfig = 2 ** 24
 
 /**
- * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, from an
- * address (of this site, or one that allows it by CORS) or from files.
+ * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or
+ * Hugging Face's with `preprocessor_config.json`, from an address (of this site, or one that allows it by CORS) or from
+ * files.
  *
  *     const model = await load("/models/shapes/")
  *     console.log(await model.predict(document.querySelector("img")))
@@ -41,18 +45,28 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
   const folder = openFolder(source)
   const configName = folder.nameOf("config.json")
-  const json = parseJson(await folder.read("config.json", mostConfig), configName)
-  const description = fromTimmConfig(json, configName)
+  const readJson = async (file: string): Promise<unknown> =>
+    parseJson(await folder.read(file, mostConfig), folder.nameOf(file))
+  const json = await readJson("config.json")
+  const foreign = isHuggingFace(json)
+  const description = foreign
+    ? fromHuggingFace(json, await readJson("preprocessor_config.json"), configName)
+    : fromTimmConfig(json, configName)
   const { config, preprocessing, labels } = override(description, overrides, configName)
   const name = folder.nameOf("model.safetensors")
   const bytes = await folder.read("model.safetensors", mostWeights)
-  checkTensors(parseHeader(bytes, { fileSize: bytes.length, name }), vitParameters(description.config), name)
-  const constants: Record<string, Float32Array> = {}
-  for (const [tensor, stored] of readSafetensors(bytes, name).tensors) constants[tensor] = toFloat32(stored)
-  Object.assign(
-    constants,
-    await resizeWeights(description.config, config, (tensor) => constants[tensor] as Float32Array),
+  const sources = (foreign ? findHuggingFace : findTimm)(
+    parseHeader(bytes, { fileSize: bytes.length, name }),
+    description.config,
+    name,
   )
+  const { tensors } = readSafetensors(bytes, name)
+  const constants: Record<string, Float32Array> = {}
+  for (const [parameter, from] of sources)
+    constants[parameter] = joinFloat32(from.map((tensor) => tensors.get(tensor) as StoredTensor))
+  const read = (parameter: string): Float32Array => constants[parameter] as Float32Array
+  const method = foreign ? "huggingface" : "timm"
+  Object.assign(constants, await resizeWeights(description.config, config, read, method))
   const { backend, close } = await openBackend(choice)
   return createModel({ config, preprocessing, labels, constants, backend, decode, close })
 }

@@ -1,0 +1,325 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { VitrineError, vitConfig, vitParameters } from "@vitrine/core"
+import fc from "fast-check"
+import { afterAll, describe, expect, test } from "vitest"
+import {
+  findHuggingFace,
+  fromHuggingFace,
+  isHuggingFace,
+  joinFloat32,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../src/index.ts"
+import { readModelFolder } from "../src/node.ts"
+
+const scratch = mkdtempSync(join(tmpdir(), "vitrine-huggingface-"))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+/** As transformers 5.23 writes it. */
+const config = {
+  architectures: ["ViTForImageClassification"],
+  attention_probs_dropout_prob: 0.1,
+  dtype: "float32",
+  encoder_stride: 16,
+  hidden_act: "gelu",
+  hidden_dropout_prob: 0.2,
+  hidden_size: 12,
+  id2label: { "0": "tench", "1": "goldfish", "2": "shark" },
+  image_size: 48,
+  initializer_range: 0.02,
+  intermediate_size: 24,
+  label2id: { tench: 0, goldfish: 1, shark: 2 },
+  layer_norm_eps: 1e-12,
+  model_type: "vit",
+  num_attention_heads: 3,
+  num_channels: 3,
+  num_hidden_layers: 2,
+  patch_size: 16,
+  pooler_act: "tanh",
+  pooler_output_size: 12,
+  qkv_bias: true,
+  transformers_version: "5.23.0",
+}
+
+const described = (changes: object, preprocessor: unknown = null): ReturnType<typeof fromHuggingFace> =>
+  fromHuggingFace({ ...config, ...changes }, preprocessor, "m/config.json")
+
+function errorOf(action: () => unknown): string {
+  try {
+    action()
+  } catch (error) {
+    expect(VitrineError.isInstance(error), String(error)).toBe(true)
+    expect((error as Error).message).not.toContain("\n")
+    return (error as Error).message
+  }
+  throw new Error("nothing was thrown")
+}
+
+describe("config.json", () => {
+  test("becomes a ViTConfig", () => {
+    const { config: found, labels } = described({})
+    expect(labels).toEqual(["tench", "goldfish", "shark"])
+    expect(found).toEqual(
+      vitConfig({
+        imageSize: [48, 48],
+        patchSize: [16, 16],
+        dim: 12,
+        depth: 2,
+        heads: 3,
+        mlpDim: 24,
+        classes: 3,
+        dropout: 0.2,
+        attentionDropout: 0.1,
+        layerNormEpsilon: 1e-12,
+      }),
+    )
+  })
+
+  test("has the defaults of transformers", () => {
+    const found = fromHuggingFace({ model_type: "vit" }, null, "config.json")
+    expect(found.config).toEqual(vitConfig({ classes: 2, layerNormEpsilon: 1e-12 }))
+    expect(found.labels).toBeNull()
+  })
+
+  test("sizes may be pairs, and a bare model has no classes", () => {
+    const found = described({ image_size: [48, 32], patch_size: [16, 8], architectures: ["ViTModel"] })
+    expect(found.config).toMatchObject({ imageSize: [48, 32], patchSize: [16, 8], classes: 0 })
+    expect(found.labels).toBeNull()
+  })
+
+  test.each([
+    ["gelu", "gelu"],
+    ["gelu_new", "gelu_tanh"],
+    ["gelu_pytorch_tanh", "gelu_tanh"],
+    ["relu", "relu"],
+  ])("%s is %s", (hidden_act, activation) => {
+    expect(described({ hidden_act }).config.activation).toBe(activation)
+  })
+
+  test.each<[object, RegExp]>([
+    [{ model_type: "deit" }, /model_type is "deit": Vitrine does not have its distillation token/],
+    [{ model_type: "swin" }, /model_type is "swin": of Hugging Face's models Vitrine reads "vit"/],
+    [{ architectures: ["ViTForMaskedImageModeling"] }, /architectures\[0\] must be one of .*, got "ViTForMasked/],
+    [{ hidden_act: "quick_gelu" }, /hidden_act must be one of gelu, .*, got "quick_gelu"/],
+    [{ qkv_bias: false }, /qkv_bias is false: Vitrine does not have projections to q, k and v without bias/],
+    [{ head_dim: 8 }, /head_dim is 8: Vitrine has heads of hidden_size \/ num_attention_heads/],
+    [{ num_labels: 4 }, /num_labels is 4, but id2label has 3 names/],
+    [{ id2label: { "0": "a", "7": "b" } }, /id2label has "7", but the model has 2 classes/],
+    [{ id2label: { "0": 5 } }, /id2label of class 0 is 5, not text/],
+    [{ image_size: "48" }, /image_size must be a count of pixels or \[height, width\], got "48"/],
+    [{ patch_size: 20 }, /patches of 20×20 do not divide images of 48×48/],
+    [{ hidden_size: 13 }, /3 heads do not divide a width of 13/],
+    [{ layer_norm_eps: "1e-12" }, /layer_norm_eps must be a number, got "1e-12"/],
+  ])("%j is refused", (changes, message) => {
+    const found = errorOf(() => described(changes))
+    expect(found).toMatch(message)
+    expect(found).toMatch(/^m\/config\.json: /)
+  })
+
+  test("is told from timm's by model_type", () => {
+    expect(isHuggingFace(config)).toBe(true)
+    expect(isHuggingFace({ architecture: "vit_base_patch16_224", model_type: "vit" })).toBe(false)
+    for (const other of [null, [], "vit", {}]) expect(isHuggingFace(other)).toBe(false)
+  })
+})
+
+describe("preprocessor_config.json", () => {
+  const half = [0.5, 0.5, 0.5]
+  const plain = { size: [48, 48], interpolation: "bilinear", cropPct: 1, cropMode: "squash", mean: half, std: half }
+  const mean = [0.485, 0.456, 0.406]
+  const std = [0.229, 0.224, 0.225]
+  const square = { height: 48, width: 48 }
+
+  test.each<[string, unknown, object]>([
+    ["none", null, plain],
+    [
+      "of 2021",
+      { do_normalize: true, do_resize: true, image_mean: half, image_std: half, resample: 2, size: 48 },
+      plain,
+    ],
+    ["of 2022", { feature_extractor_type: "ViTFeatureExtractor", size: 48, resample: 3 }, { interpolation: "bicubic" }],
+    [
+      "of 2023",
+      {
+        image_processor_type: "ViTFeatureExtractor",
+        do_rescale: true,
+        rescale_factor: 0.00392156862745098,
+        size: square,
+      },
+      plain,
+    ],
+    ["of 2025", { image_processor_type: "ViTImageProcessorFast", crop_size: null, size: square }, plain],
+    ["a pair", { size: [48, 48] }, plain],
+    [
+      "DeiT's",
+      { feature_extractor_type: "DeiTFeatureExtractor", size: 55, crop_size: 48, image_mean: mean, image_std: std },
+      { interpolation: "bicubic", resize: [55, 55], cropMode: "squash", mean, std },
+    ],
+    [
+      "a shortest edge",
+      { do_center_crop: true, size: { shortest_edge: 60 }, crop_size: square, resample: 1 },
+      { interpolation: "lanczos", resize: 60, cropPct: 0.8, cropMode: "center" },
+    ],
+    ["CLIP's count", { image_processor_type: "CLIPImageProcessor", size: 60, crop_size: 48 }, { resize: 60 }],
+    ["no resize", { do_resize: false }, plain],
+    ["a crop alone", { do_resize: false, do_center_crop: true, crop_size: 48 }, { resize: null }],
+    ["no normalisation", { do_normalize: false, size: 48 }, { mean: [0, 0, 0], std: [1, 1, 1] }],
+    ["bytes to [0, 2]", { size: 48, rescale_factor: 2 / 255 }, { mean: [0.25, 0.25, 0.25], std: [0.25, 0.25, 0.25] }],
+    [
+      "one value for all",
+      { size: 48, image_mean: 0.4, image_std: [0.3] },
+      { mean: [0.4, 0.4, 0.4], std: [0.3, 0.3, 0.3] },
+    ],
+  ])("%s", (_, json, expected) => {
+    expect(described({}, json).preprocessing).toMatchObject(expected)
+  })
+
+  test.each<[object, RegExp]>([
+    [{ size: 224 }, /size is 224×224, but the model takes 48×48/],
+    [{ size: { shortest_edge: 48 } }, /size\.shortest_edge without do_center_crop gives images of any shape/],
+    [
+      { size: { shortest_edge: 48, longest_edge: 99 }, do_center_crop: true },
+      /size must be one of \{ height, width \}/,
+    ],
+    [{ size: { height: 48 } }, /size must be a count of pixels or \[height, width\]/],
+    [{ size: 0 }, /size must be one of 1 to 16384 pixels, got 0/],
+    [{ size: 60, do_center_crop: true, crop_size: 50 }, /crop_size is 50×50, but the model takes 48×48/],
+    [{ resample: 5, size: 48 }, /resample must be 0 \(nearest\), .* 4 \(box\), got 5/],
+    [{ do_resize: "yes" }, /do_resize must be true or false, got "yes"/],
+    [{ size: 48, image_std: [1, 1, 0] }, /image_std must be above 0, got \[1,1,0\]/],
+    [{ size: 48, image_mean: [1, 1] }, /image_mean must be 3 numbers, one a channel, got \[1,1\]/],
+    [{ size: 48, rescale_factor: 0 }, /rescale_factor must be above 0, got 0/],
+    [{ size: 48, do_pad: true }, /do_pad is true: Vitrine does not pad images/],
+    [{ image_processor_type: "DetrImageProcessor" }, /image_processor_type is "DetrImageProcessor": Vitrine has/],
+  ])("%j is refused", (json, message) => {
+    const found = errorOf(() => described({}, json))
+    expect(found).toMatch(message)
+    expect(found).toMatch(/^m\/preprocessor_config\.json: /)
+  })
+})
+
+test("whatever stands in the files, there is a model or one line", () => {
+  const fields = Object.keys(config).filter((field) => field !== "model_type")
+  const steps = ["size", "crop_size", "do_resize", "do_center_crop", "do_rescale", "rescale_factor", "resample"]
+  const kinds = ["do_normalize", "image_mean", "image_std", "image_processor_type", "feature_extractor_type"]
+  const some = (names: string[]): fc.Arbitrary<object> =>
+    fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.jsonValue(), fc.integer({ min: -1, max: 64 }), fc.boolean()))
+  fc.assert(
+    fc.property(some(fields), some([...steps, ...kinds]), (changes, preprocessor) => {
+      try {
+        described(changes, preprocessor)
+      } catch (error) {
+        expect(VitrineError.isInstance(error), String(error)).toBe(true)
+        expect((error as Error).message).toMatch(/^m\/[^\n]*$/)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+/** The tensors of the model above as transformers names them; each counts on from a number of its own. */
+function tensorsOf(prefix: string): Map<string, StoredTensor> {
+  const shapes: Record<string, readonly number[]> = {
+    [`${prefix}embeddings.cls_token`]: [1, 1, 12],
+    [`${prefix}embeddings.position_embeddings`]: [1, 10, 12],
+    [`${prefix}embeddings.patch_embeddings.projection.weight`]: [12, 3, 16, 16],
+    [`${prefix}embeddings.patch_embeddings.projection.bias`]: [12],
+    [`${prefix}layernorm.weight`]: [12],
+    [`${prefix}layernorm.bias`]: [12],
+  }
+  for (const i of [0, 1])
+    for (const [name, rows, columns] of [
+      ["attention.attention.query", 12, 12],
+      ["attention.attention.key", 12, 12],
+      ["attention.attention.value", 12, 12],
+      ["attention.output.dense", 12, 12],
+      ["intermediate.dense", 24, 12],
+      ["output.dense", 12, 24],
+      ["layernorm_before", 12, 0],
+      ["layernorm_after", 12, 0],
+    ] as const) {
+      shapes[`${prefix}encoder.layer.${i}.${name}.weight`] = columns === 0 ? [rows] : [rows, columns]
+      shapes[`${prefix}encoder.layer.${i}.${name}.bias`] = [rows]
+    }
+  if (prefix === "vit.") Object.assign(shapes, { "classifier.weight": [3, 12], "classifier.bias": [3] })
+  return new Map(Object.entries(shapes).map(([name, shape], i) => [name, tensor(shape, i * 1000)]))
+}
+
+function tensor(shape: readonly number[], from: number): StoredTensor {
+  const length = shape.reduce((product, size) => product * size, 1)
+  return { dtype: "F32", shape, data: Float32Array.from({ length }, (_, i) => from + i) }
+}
+
+const bytesOf = (tensors: Map<string, StoredTensor>): Uint8Array => Buffer.concat([...writeSafetensors([...tensors])])
+const headerOf = (tensors: Map<string, StoredTensor>): Parameters<typeof findHuggingFace>[0] => ({
+  tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape, begin: 0, end: 0 })),
+})
+
+describe("tensors", () => {
+  const model = described({}).config
+  const features = described({ architectures: ["ViTModel"] }).config
+
+  test("every parameter has its tensors, and only q, k and v are joined", () => {
+    const tensors = tensorsOf("vit.")
+    const sources = findHuggingFace(headerOf(tensors), model, "m.safetensors")
+    expect([...sources.keys()]).toEqual(vitParameters(model).map(({ name }) => name))
+    expect([...sources.values()].flat().toSorted()).toEqual([...tensors.keys()].toSorted())
+    for (const [name, from] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
+    expect(sources.get("blocks.1.attn.qkv.bias")).toEqual(
+      ["query", "key", "value"].map((name) => `vit.encoder.layer.1.attention.attention.${name}.bias`),
+    )
+    for (const { name, shape } of vitParameters(model)) {
+      const parts = (sources.get(name) ?? []).map((source) => tensors.get(source) as StoredTensor)
+      expect(joinFloat32(parts), name).toEqual(Float32Array.from(parts.flatMap(({ data }) => Array.from(data, Number))))
+      expect(joinFloat32(parts).length, name).toBe(shape.reduce((product, size) => product * size, 1))
+    }
+  })
+
+  test("a bare model may have the prefix, a pooler and a mask token", () => {
+    const bare = tensorsOf("")
+    bare.set("pooler.dense.weight", tensor([12, 12], 0)).set("pooler.dense.bias", tensor([12], 0))
+    expect(findHuggingFace(headerOf(bare), features, "m").get("norm.bias")).toEqual(["layernorm.bias"])
+    const prefixed = tensorsOf("vit.").set("vit.embeddings.mask_token", tensor([1, 1, 12], 0))
+    prefixed.delete("classifier.weight")
+    prefixed.delete("classifier.bias")
+    expect(findHuggingFace(headerOf(prefixed), features, "m").get("norm.bias")).toEqual(["vit.layernorm.bias"])
+  })
+
+  test("faults have the names of the file", () => {
+    const tensors = tensorsOf("vit.")
+    tensors.delete("vit.encoder.layer.0.attention.attention.key.weight")
+    tensors.set("vit.encoder.layer.1.attention.attention.query.bias", tensor([36], 0))
+    tensors.set("vit.embeddings.distillation_token", tensor([1, 1, 12], 0))
+    expect(errorOf(() => findHuggingFace(headerOf(tensors), model, "m.safetensors"))).toBe(
+      "m.safetensors: does not hold the model's tensors; " +
+        'missing: "vit.encoder.layer.0.attention.attention.key.weight"; ' +
+        'wrong shape: "vit.encoder.layer.1.attention.attention.query.bias" is [36], not [12]; ' +
+        'unexpected: "vit.embeddings.distillation_token"',
+    )
+  })
+})
+
+test("a folder is known by its config.json", async () => {
+  const files: Record<string, string | Uint8Array> = {
+    "config.json": JSON.stringify(config),
+    "preprocessor_config.json": JSON.stringify({ size: 48, resample: 3 }),
+    "model.safetensors": bytesOf(tensorsOf("vit.")),
+  }
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(scratch, name), content)
+  const folder = await readModelFolder(scratch)
+  expect(folder).toMatchObject({ labels: ["tench", "goldfish", "shark"], preprocessing: { interpolation: "bicubic" } })
+  expect(folder.sources.get("head.bias")).toEqual(["classifier.bias"])
+  const { tensors } = readSafetensors(readFileSync(join(scratch, "model.safetensors")), "m")
+  expect(await folder.weights.read("classifier.bias")).toEqual(tensors.get("classifier.bias"))
+  await folder.weights.close()
+
+  const bare = join(scratch, "bare")
+  cpSync(join(scratch, "config.json"), join(bare, "config.json"))
+  cpSync(join(scratch, "model.safetensors"), join(bare, "model.safetensors"))
+  const without = await readModelFolder(bare)
+  expect(without.preprocessing).toMatchObject({ interpolation: "bilinear", cropMode: "squash" })
+  await without.weights.close()
+})
