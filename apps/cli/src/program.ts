@@ -96,8 +96,8 @@ export function program(): Command {
 
   cli
     .command("weights")
-    .description("List what a safetensors file holds.")
-    .argument("<file>", "a .safetensors file, or a folder with model.safetensors")
+    .description("List what a safetensors, .npz or .npy file holds.")
+    .argument("<file>", "a .safetensors, .npz or .npy file, or a folder with model.safetensors")
     .option("--json", "one JSON document")
     .addHelpText("after", examples(["vitrine weights runs/flowers-1/model.safetensors", ""]))
     .action(async (file, options) => (await import("./commands/weights.ts")).weights(file, options))

@@ -1,8 +1,9 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
-import { golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
 
 interface Expected {
   readonly results: readonly {
@@ -136,5 +137,18 @@ describe("weights", () => {
     const text = (await vitrine(["weights", golden])).stdout
     expect(text.split("\n")[0]).toMatch(/^name\s+shape\s+dtype\s+size\s+min\s+max\s+mean\s+std\s+non-finite$/)
     expect(text).toContain("patch_embed.proj.weight")
+  })
+
+  test("lists .npz and .npy, by what they hold", async () => {
+    const arrays = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/npz/", import.meta.url))
+    const { stdout } = await vitrine(["weights", `${arrays}deflated.npz`, "--json"])
+    const { format, tensors } = JSON.parse(stdout)
+    expect(format).toBe("npz")
+    expect(tensors[0]).toMatchObject({ name: "f4", dtype: "F32", shape: [2, 3], bytes: 24, mean: 1.25 })
+    expect((await vitrine(["weights", `${arrays}v1.npy`])).stdout).toMatch(/^v1 +\[2, 3\] +F32/m)
+    expectFault(
+      await vitrine(["weights", `${arrays}pickled.npz`]),
+      /pickled\.npz: .*is pickled, which is never executed/,
+    )
   })
 })

@@ -1,5 +1,7 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
+export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
+export { type ArrayInfo, type NpzArchive, readNpz } from "./npz.ts"
 export {
   type FileFacts,
   headerLength,

@@ -3,6 +3,8 @@ export { type Content, writeFileAtomic } from "./node/files.ts"
 export { type MetricsEvent, readMetrics } from "./node/metrics.ts"
 export {
   describeWeights,
+  type NpzFile,
+  openNpz,
   openSafetensors,
   type SafetensorsFile,
   type TensorDescription,
