@@ -35,7 +35,7 @@ export function program(): Command {
   cli
     .command("eval")
     .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .requiredOption("--model <folder>", "a run folder, a folder as timm publishes it, or an .npz file of Google's")
     .option(
       "--data <path>",
       'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
@@ -58,7 +58,7 @@ export function program(): Command {
     .command("predict")
     .description("Say what images show.")
     .argument("<image...>", "image files, or folders of them")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .requiredOption("--model <folder>", "a run folder, a folder as timm publishes it, or an .npz file of Google's")
     .option("--top <k>", "classes to name for each image", integerValue(1), 5)
     .option("--logits", "with --json, the logits of all classes too")
     .option("--json", "one JSON document")
@@ -79,7 +79,7 @@ export function program(): Command {
     .command("embed")
     .description("Compute the features of images: what the model's head reads.")
     .argument("<image...>", "image files, or folders of them")
-    .requiredOption("--model <folder>", "a run folder, or a folder as timm publishes it")
+    .requiredOption("--model <folder>", "a run folder, a folder as timm publishes it, or an .npz file of Google's")
     .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
     .addOption(backend())
     .addOption(threads())

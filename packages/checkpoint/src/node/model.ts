@@ -1,30 +1,49 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { vitParameters } from "@vitrine/core"
+import type { StoredTensor } from "../dtype.ts"
 import { fileError } from "../errors.ts"
+import { googleModel } from "../google.ts"
+import type { TensorInfo } from "../safetensors.ts"
 import { checkTensors } from "../tensors.ts"
 import { fromTimmConfig, type ModelDescription } from "../timm.ts"
 import { explaining, readJson } from "./files.ts"
-import { openSafetensors, type SafetensorsFile } from "./open.ts"
+import { openNpz, openSafetensors, weightsFormat } from "./open.ts"
 
-/** A model as it lies in a folder: a run of Vitrine's, or what timm publishes. */
+/** The open weights of a model by timm's names. */
+export interface ModelWeights {
+  /** Absolute. */
+  readonly path: string
+  readonly tensors: readonly (Pick<TensorInfo, "name" | "dtype" | "shape"> & {
+    /** First byte in the file and the byte after the last, for a tensor that lies there as the model needs it. */
+    readonly begin?: number
+    readonly end?: number
+  })[]
+  /** Reads one tensor into memory of its own. */
+  read(name: string): Promise<StoredTensor>
+  /** Reads all tensors, each into memory of its own. */
+  readAll(): Promise<Map<string, StoredTensor>>
+  close(): Promise<void>
+}
+
+/** A model as it lies in a folder, a run of Vitrine's or what timm publishes, or in an .npz file of Google's. */
 export interface ModelFolder extends ModelDescription {
   readonly path: string
   /** Open: close it when the weights have been read. All tensors of the model are in it, by name and shape. */
-  readonly weights: SafetensorsFile
-  /** `config.json` as it stands. */
+  readonly weights: ModelWeights
+  /** `config.json` as it stands; null where there is none. */
   readonly json: unknown
 }
 
 /**
- * Opens the model of a folder with `config.json` and `model.safetensors`, or of one of these two files' folder.
+ * Opens the model of a folder with `config.json` and `model.safetensors`, or of one of these two files' folder, or a
+ * Vision Transformer in an .npz file of Google's.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
  */
 export async function readModelFolder(path: string): Promise<ModelFolder> {
   const isFolder = await explaining(path, "read", async () => (await stat(path)).isDirectory())
-  if (!isFolder && basename(path) !== "config.json" && !path.endsWith(".safetensors"))
-    throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one")
+  if (!isFolder && basename(path) !== "config.json" && !path.endsWith(".safetensors")) return readNpzModel(path)
   const folder = isFolder ? path : dirname(path)
   const configFile = join(folder, "config.json")
   const weightsFile = path.endsWith(".safetensors") && !isFolder ? path : join(folder, "model.safetensors")
@@ -40,6 +59,26 @@ export async function readModelFolder(path: string): Promise<ModelFolder> {
     throw error
   }
   return { path: resolve(folder), ...description, weights, json }
+}
+
+/** @throws VitrineError (file, config) */
+async function readNpzModel(path: string): Promise<ModelFolder> {
+  if ((await weightsFormat(path)) !== "npz")
+    throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one, nor an .npz file")
+  const file = await openNpz(path)
+  try {
+    const { config, preprocessing, labels, tensors, read } = googleModel(file, path)
+    const readAll = async (): Promise<Map<string, StoredTensor>> => {
+      const all = new Map<string, StoredTensor>()
+      for (const { name } of tensors) all.set(name, await read(name))
+      return all
+    }
+    const weights = { path: file.path, tensors, read, readAll, close: file.close }
+    return { path: file.path, config, preprocessing, labels, weights, json: null }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
 async function requireFile(file: string, folder: string, otherwise: string): Promise<void> {

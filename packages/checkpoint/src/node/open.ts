@@ -101,7 +101,7 @@ async function openSource(path: string, parse: (source: ByteSource) => Promise<N
 /** Kinds of weights files, told apart by their first bytes. */
 export type WeightsFormat = "safetensors" | "npz" | "npy"
 
-async function weightsFormat(path: string): Promise<WeightsFormat> {
+export async function weightsFormat(path: string): Promise<WeightsFormat> {
   const { handle, size } = await openForReading(path)
   try {
     const first = await explaining(path, "read", () => readBytes(handle, path, 0, Math.min(size, 8)))

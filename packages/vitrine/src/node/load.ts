@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises"
 import { toFloat32 } from "@vitrine/checkpoint"
-import { readModelFolder, type SafetensorsFile } from "@vitrine/checkpoint/node"
+import { type ModelWeights, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
@@ -16,7 +16,8 @@ export interface LoadOptions extends BackendOptions {
 }
 
 /**
- * Loads a model from a run folder or a folder as timm publishes it (`config.json` and `model.safetensors`).
+ * Loads a model from a run folder, a folder as timm publishes it (`config.json` and `model.safetensors`) or an .npz
+ * file of google-research/vision_transformer.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -43,7 +44,7 @@ async function decode(image: ImageInput): Promise<Image> {
 
 /** Weights in float32 stay in their file for a backend that maps it; others are read and converted. */
 export async function constantsOf(
-  weights: SafetensorsFile,
+  weights: ModelWeights,
   backend: Backend,
 ): Promise<Record<string, FileSlice | Float32Array>> {
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
@@ -51,7 +52,7 @@ export async function constantsOf(
   const constants: Record<string, FileSlice | Float32Array> = {}
   for (const { name, dtype, begin, end } of weights.tensors)
     constants[name] =
-      dtype === "F32" && readsFiles(backend)
+      dtype === "F32" && begin !== undefined && end !== undefined && readsFiles(backend)
         ? { path, offset: begin, length: end - begin }
         : toFloat32(await weights.read(name))
   return constants
