@@ -152,3 +152,13 @@ describe("weights", () => {
     )
   })
 })
+
+test("predicts by an .npz file of Google's", async () => {
+  const models = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/", import.meta.url))
+  const image = join(golden, "grey.png")
+  const { code, stdout } = await vitrine(["predict", "--model", `${models}google/token.npz`, image, "--json"])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).results[0].top).toHaveLength(5)
+  expectFault(await vitrine(["predict", "--model", `${models}npz/pickled.npz`, image]), /is pickled, which is never/)
+  expectFault(await vitrine(["predict", "--model", `${models}npz/v1.npy`, image]), /v1\.npy: is neither a model folder/)
+})

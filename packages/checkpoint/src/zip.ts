@@ -290,7 +290,7 @@ const step = 1 << 13
 
 /** @param head whether the rest, if there is more than `size`, is not wanted. */
 function inflate(raw: Uint8Array, size: number, fail: (fault: string) => never, head = false): Uint8Array {
-  const out = new Uint8Array(size)
+  const out = allocate(size, fail)
   let done = 0
   let over = false
   const stream = new Inflate((chunk) => {
@@ -310,6 +310,14 @@ function inflate(raw: Uint8Array, size: number, fail: (fault: string) => never, 
   if (over && !head) fail(`inflates to more than the ${size} bytes that it claims`)
   if (done < size) fail(`inflates to ${done} bytes, but claims ${size}`)
   return out
+}
+
+function allocate(size: number, fail: (fault: string) => never): Uint8Array {
+  try {
+    return new Uint8Array(size)
+  } catch {
+    return fail(`claims ${size} bytes, more than this machine's memory takes at a time`)
+  }
 }
 
 const crcTable: Int32Array = Int32Array.from({ length: 256 }, (_, byte) => {
