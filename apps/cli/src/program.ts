@@ -36,7 +36,7 @@ export function program(): Command {
     cli
       .command("eval")
       .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
-      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
       .option(
         "--data <path>",
         'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
@@ -61,7 +61,7 @@ export function program(): Command {
       .command("predict")
       .description("Say what images show.")
       .argument("<image...>", "image files, or folders of them")
-      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
       .option("--top <k>", "classes to name for each image", integerValue(1), 5)
       .option("--logits", "with --json, the logits of all classes too")
       .option("--json", "one JSON document")
@@ -85,7 +85,7 @@ export function program(): Command {
       .command("embed")
       .description("Compute the features of images: what the model's head reads.")
       .argument("<image...>", "image files, or folders of them")
-      .requiredOption("--model <folder>", "a run folder, or a folder as timm or Hugging Face publishes it")
+      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
       .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
       .addOption(backend())
       .addOption(threads()),
@@ -103,8 +103,8 @@ export function program(): Command {
 
   cli
     .command("weights")
-    .description("List what a safetensors file holds.")
-    .argument("<file>", "a .safetensors file, or a folder with model.safetensors")
+    .description("List what a safetensors, .npz or .npy file holds.")
+    .argument("<file>", "a .safetensors, .npz or .npy file, or a folder with model.safetensors")
     .option("--json", "one JSON document")
     .addHelpText("after", examples(["vitrine weights runs/flowers-1/model.safetensors", ""]))
     .action(async (file, options) => (await import("./commands/weights.ts")).weights(file, options))

@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
 import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
@@ -164,4 +165,27 @@ describe("weights", () => {
     expect(text.split("\n")[0]).toMatch(/^name\s+shape\s+dtype\s+size\s+min\s+max\s+mean\s+std\s+non-finite$/)
     expect(text).toContain("patch_embed.proj.weight")
   })
+
+  test("lists .npz and .npy, by what they hold", async () => {
+    const arrays = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/npz/", import.meta.url))
+    const { stdout } = await vitrine(["weights", `${arrays}deflated.npz`, "--json"])
+    const { format, tensors } = JSON.parse(stdout)
+    expect(format).toBe("npz")
+    expect(tensors[0]).toMatchObject({ name: "f4", dtype: "F32", shape: [2, 3], bytes: 24, mean: 1.25 })
+    expect((await vitrine(["weights", `${arrays}v1.npy`])).stdout).toMatch(/^v1 +\[2, 3\] +F32/m)
+    expectFault(
+      await vitrine(["weights", `${arrays}pickled.npz`]),
+      /pickled\.npz: .*is pickled, which is never executed/,
+    )
+  })
+})
+
+test("predicts by an .npz file of Google's", async () => {
+  const models = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/", import.meta.url))
+  const image = join(golden, "grey.png")
+  const { code, stdout } = await vitrine(["predict", "--model", `${models}google/token.npz`, image, "--json"])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout).results[0].top).toHaveLength(5)
+  expectFault(await vitrine(["predict", "--model", `${models}npz/pickled.npz`, image]), /is pickled, which is never/)
+  expectFault(await vitrine(["predict", "--model", `${models}npz/v1.npy`, image]), /v1\.npy: is neither a model folder/)
 })

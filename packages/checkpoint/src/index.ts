@@ -1,7 +1,10 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
 export { type Overrides, override, type Preprocessing } from "./preprocessing.ts"
+export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
+export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
 export {
   type FileFacts,
   headerLength,
@@ -12,6 +15,7 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from "./safetensors.ts"
+export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
 export { findHuggingFace, findTimm, joinFloat32, type WeightSources } from "./names.ts"

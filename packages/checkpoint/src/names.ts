@@ -1,10 +1,14 @@
 import { type Parameter, type ViTConfig, vitParameters } from "@vitrine/core"
 import { type StoredTensor, toFloat32 } from "./dtype.ts"
-import type { SafetensorsHeader } from "./safetensors.ts"
 import { checkTensors } from "./tensors.ts"
 
 /** Where each parameter of a model lies: the tensors of the file, by name, that are joined along their first axis. */
 export type WeightSources = ReadonlyMap<string, readonly string[]>
+
+/** The part of a file's header that names its tensors. */
+interface TensorNames {
+  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
+}
 
 /** Hugging Face's names, but for the prefix of the model and the number of the block. */
 const outside: Readonly<Record<string, string>> = {
@@ -41,11 +45,7 @@ const unused = /^(vit\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token)$/
  * Finds a model's parameters in a file of Hugging Face's and checks that it holds nothing else.
  * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
  */
-export function findHuggingFace(
-  header: Pick<SafetensorsHeader, "tensors">,
-  config: ViTConfig,
-  file: string,
-): WeightSources {
+export function findHuggingFace(header: TensorNames, config: ViTConfig, file: string): WeightSources {
   const prefix = config.classes > 0 || header.tensors.some(({ name }) => name.startsWith("vit.")) ? "vit." : ""
   const parameters = vitParameters(config)
   const sources = new Map(parameters.map(({ name }) => [name, huggingFaceSources(name, prefix)]))
@@ -62,7 +62,7 @@ export function findHuggingFace(
  * The same for a file with the names of Vitrine and timm: every parameter is one tensor.
  * @throws VitrineError (file)
  */
-export function findTimm(header: Pick<SafetensorsHeader, "tensors">, config: ViTConfig, file: string): WeightSources {
+export function findTimm(header: TensorNames, config: ViTConfig, file: string): WeightSources {
   const parameters: readonly Parameter[] = vitParameters(config)
   checkTensors(header, parameters, file)
   return new Map(parameters.map(({ name }) => [name, [name]]))

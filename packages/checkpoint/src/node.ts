@@ -3,10 +3,12 @@ export { type Content, writeFileAtomic } from "./node/files.ts"
 export { type MetricsEvent, readMetrics } from "./node/metrics.ts"
 export {
   describeWeights,
+  type NpzFile,
+  openNpz,
   openSafetensors,
   type SafetensorsFile,
   type TensorDescription,
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
-export { type ModelFolder, readModelFolder } from "./node/model.ts"
+export { type ModelFolder, type ModelWeights, readModelFolder } from "./node/model.ts"

@@ -1,5 +1,5 @@
 import { fileError, shown } from "./errors.ts"
-import type { SafetensorsHeader } from "./safetensors.ts"
+import type { TensorInfo } from "./safetensors.ts"
 
 /** Faults that are spelt out; the rest are counted. */
 const named = 3
@@ -9,7 +9,7 @@ const named = 3
  * @throws VitrineError (file): one line with the missing, misshapen and unexpected tensors.
  */
 export function checkTensors(
-  header: Pick<SafetensorsHeader, "tensors">,
+  header: { readonly tensors: readonly Pick<TensorInfo, "name" | "shape">[] },
   expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
   file: string,
 ): void {

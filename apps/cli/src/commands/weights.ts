@@ -4,7 +4,7 @@ import { describeWeights } from "@vitrine/checkpoint/node"
 import { colors, print } from "../output.ts"
 import { bytes, count, printable, short, table } from "../show/text.ts"
 
-/** Lists the tensors of a safetensors file, or of the one in a folder. */
+/** Lists the tensors of a safetensors, .npz or .npy file, or of the safetensors file in a folder. */
 export async function weights(path: string, { json }: { readonly json?: true }): Promise<void> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
   const description = await describeWeights(isFolder ? join(path, "model.safetensors") : path)

@@ -23,8 +23,8 @@ export interface LoadOptions extends BackendOptions, Overrides {
 }
 
 /**
- * Loads a model from a run folder or a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
- * and, of Hugging Face's, `preprocessor_config.json`).
+ * Loads a model from a run folder, a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
+ * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of google-research/vision_transformer.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -70,7 +70,7 @@ export async function constantsOf(
   for (const [name, from] of sources) {
     const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
     constants[name] =
-      alone?.dtype === "F32" && readsFiles(backend)
+      alone?.dtype === "F32" && alone.begin !== undefined && alone.end !== undefined && readsFiles(backend)
         ? { path, offset: alone.begin, length: alone.end - alone.begin }
         : await read(name)
   }
@@ -86,5 +86,6 @@ export function parameterReader({
   return async (name) => joinFloat32(await Promise.all((sources.get(name) ?? []).map((from) => weights.read(from))))
 }
 
-/** How those who wrote a `config.json` resize position embeddings. */
-export const positionMethod = (json: unknown): PositionMethod => (isHuggingFace(json) ? "huggingface" : "timm")
+/** How those who wrote a `config.json`, or an .npz without one, resize position embeddings. */
+export const positionMethod = (json: unknown): PositionMethod =>
+  json === null ? "google" : isHuggingFace(json) ? "huggingface" : "timm"

@@ -1,0 +1,195 @@
+/**
+ * The .npy format of NumPy: `\x93NUMPY`, two bytes of version, the length of the header, the header as the text of a
+ * Python dict, then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+import { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, viewBytes } from "./dtype.ts"
+import { fileError, shown } from "./errors.ts"
+import type { FileFacts } from "./safetensors.ts"
+
+export interface NpyHeader {
+  readonly dtype: StorageDType
+  readonly shape: readonly number[]
+  /** The first index runs fastest. */
+  readonly fortranOrder: boolean
+  readonly bigEndian: boolean
+  /** Where the elements begin; they end with the file. */
+  readonly begin: number
+}
+
+const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
+/** NumPy's own limit on the header that it reads. */
+const maxHeader = 10_000
+const maxRank = 32
+
+/** Bytes from the beginning of a file in which its header ends, if it is one that is read. */
+export const npyHeadBytes: number = 12 + maxHeader
+
+/** Kind and bytes of an element, as NumPy writes them after the byte order. JAX writes bfloat16 as two opaque bytes. */
+const dtypes: ReadonlyMap<string, StorageDType> = new Map([
+  ["f8", "F64"],
+  ["f4", "F32"],
+  ["f2", "F16"],
+  ["V2", "BF16"],
+  ["i8", "I64"],
+  ["i4", "I32"],
+  ["i2", "I16"],
+  ["i1", "I8"],
+  ["u8", "U64"],
+  ["u4", "U32"],
+  ["u2", "U16"],
+  ["u1", "U8"],
+  ["b1", "BOOL"],
+])
+
+/** Whether a file begins as .npy files do. */
+export function isNpy(bytes: Uint8Array): boolean {
+  return magic.every((byte, i) => bytes[i] === byte)
+}
+
+/**
+ * Reads and checks the header of a .npy file: an array of numbers whose size is that of the bytes that follow.
+ * @param bytes the beginning of the file, at least `npyHeadBytes` or all of it.
+ * @throws VitrineError (file)
+ */
+export function parseNpyHeader(bytes: Uint8Array, { fileSize, name: file }: FileFacts): NpyHeader {
+  if (!isNpy(bytes)) throw fileError(file, "not a .npy file: it does not begin with \\x93NUMPY")
+  const version = bytes[6] ?? 0
+  if (bytes.length < 12) throw fileError(file, `truncated: ${bytes.length} bytes are too few for a .npy file`)
+  if (version < 1 || version > 3 || bytes[7] !== 0)
+    throw fileError(file, `has version ${version}.${bytes[7]} of .npy; known are 1.0, 2.0 and 3.0`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true)
+  const start = version === 1 ? 10 : 12
+  const begin = start + length
+  if (length > maxHeader)
+    throw fileError(file, `its .npy header claims ${length} bytes, over the limit of ${maxHeader}`)
+  if (begin > fileSize || begin > bytes.length)
+    throw fileError(file, `truncated: its .npy header ends at byte ${begin}, but the file at ${fileSize}`)
+  const fields = parseDict(String.fromCharCode(...bytes.subarray(start, begin)), file)
+  const { shape, fortranOrder } = fields
+  const { dtype, bigEndian } = elementType(fields.descr, file)
+  const needed = shape.reduce((product, size) => product * size, bytesPerElement(dtype))
+  if (needed !== fileSize - begin)
+    throw fileError(
+      file,
+      `has ${fileSize - begin} bytes of elements, but ${dtype} of shape [${shape.join(", ")}] needs ${needed}`,
+    )
+  return { dtype, shape, fortranOrder, bigEndian, begin }
+}
+
+function elementType(descr: string, file: string): { dtype: StorageDType; bigEndian: boolean } {
+  const [, order, kind = ""] = /^([<>|])([a-zA-Z]\d*)/.exec(descr) ?? []
+  if (kind.startsWith("O")) throw fileError(file, "is pickled, which is never executed: it holds Python objects")
+  const dtype = dtypes.get(kind)
+  if (dtype === undefined || descr.length !== 1 + kind.length)
+    throw fileError(file, `has the dtype ${shown(descr)}; known are ${[...dtypes.keys()].join(", ")} after <, > or |`)
+  const single = bytesPerElement(dtype) === 1
+  // bfloat16 is `|V2` or, by some versions of ml_dtypes, `<V2`.
+  if (order === "|" ? !single && dtype !== "BF16" : order === ">" && dtype === "BF16")
+    throw fileError(file, `has the dtype ${shown(descr)}, whose byte order is not known`)
+  return { dtype, bigEndian: order === ">" && !single }
+}
+
+interface Fields {
+  readonly descr: string
+  readonly fortranOrder: boolean
+  readonly shape: readonly number[]
+}
+
+/** The one kind of Python dict that NumPy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`. */
+function parseDict(text: string, file: string): Fields {
+  let rest = text.trimEnd()
+  const fail = (expected: string): never => {
+    throw fileError(file, `has a broken .npy header: expected ${expected} at ${shown(rest.slice(0, 40))}`)
+  }
+  const take = (pattern: RegExp): string | undefined => {
+    const found = pattern.exec(rest)?.[0]
+    if (found !== undefined) rest = rest.slice(found.length)
+    return found
+  }
+  const quoted = (what: string): string => (take(/^('[^'"\\]*'|"[^'"\\]*") */) ?? fail(what)).trimEnd().slice(1, -1)
+  const fields: { descr?: string; fortranOrder?: boolean; shape?: number[] } = {}
+  const once = (field: keyof Fields): void => {
+    if (fields[field] !== undefined) throw fileError(file, `has a broken .npy header: ${field} stands in it twice`)
+  }
+  if (take(/^\{ */) === undefined) fail('"{"')
+  while (take(/^\} *$/) === undefined) {
+    const key = quoted("a key")
+    if (take(/^: */) === undefined) fail('":"')
+    if (key === "descr") {
+      once("descr")
+      if (rest.startsWith("["))
+        throw fileError(file, "is a structured array, of records; only arrays of numbers are read")
+      fields.descr = quoted("a dtype")
+    } else if (key === "fortran_order") {
+      once("fortranOrder")
+      fields.fortranOrder = (take(/^(True|False)\b */) ?? fail("True or False")).startsWith("True")
+    } else if (key === "shape") {
+      once("shape")
+      // The L is Python 2's.
+      const tuple = take(/^\((\d+L?, *)*(\d+L?)? *\) */) ?? fail("a tuple of sizes")
+      fields.shape = (tuple.match(/\d+/g) ?? []).map(Number)
+      if (fields.shape.length > maxRank || !fields.shape.every(Number.isSafeInteger))
+        throw fileError(file, `has the shape ${shown(tuple.trimEnd())}; expected at most ${maxRank} sizes`)
+    } else throw fileError(file, `has a broken .npy header: the key ${shown(key)} is not known`)
+    if (take(/^, */) === undefined && !rest.startsWith("}")) fail('"," or "}"')
+  }
+  const { descr, fortranOrder, shape } = fields
+  if (descr === undefined || fortranOrder === undefined || shape === undefined)
+    throw fileError(file, "has a broken .npy header: descr, fortran_order and shape must stand in it")
+  return { descr, fortranOrder, shape }
+}
+
+/**
+ * The elements in row-major order and in this machine's types.
+ * @param bytes from `header.begin` to the end of the file. They may be changed, and be the result's memory.
+ */
+export function decodeNpy({ dtype, shape, fortranOrder, bigEndian }: NpyHeader, bytes: Uint8Array): StoredTensor {
+  const elements = bigEndian ? swapped(bytes, bytesPerElement(dtype)) : bytes
+  const data = viewBytes(dtype, elements)
+  return { dtype, shape, data: fortranOrder && shape.length > 1 ? rowMajor(data, shape) : data }
+}
+
+function swapped(bytes: Uint8Array, size: number): Uint8Array {
+  const out = new Uint8Array(bytes.length)
+  for (let at = 0; at < bytes.length; at += size)
+    for (let i = 0; i < size; i++) out[at + i] = bytes[at + size - 1 - i] as number
+  return out
+}
+
+function rowMajor(data: StorageArray, shape: readonly number[]): StorageArray {
+  const strides: number[] = []
+  shape.reduce((stride, size) => {
+    strides.push(stride)
+    return stride * size
+  }, 1)
+  const from = data as Float32Array
+  const out = from.slice()
+  const index = shape.map(() => 0)
+  let at = 0
+  for (let i = 0; i < out.length; i++) {
+    out[i] = from[at] as number
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const stride = strides[axis] as number
+      const next = (index[axis] as number) + 1
+      at += stride
+      if (next < (shape[axis] as number)) {
+        index[axis] = next
+        break
+      }
+      index[axis] = 0
+      at -= stride * next
+    }
+  }
+  return out
+}
+
+/**
+ * Reads a whole .npy file. The elements are a view of `bytes` where their order and address allow it.
+ * @param name what errors call the file.
+ * @throws VitrineError (file) for what is no array of numbers; pickled objects are never executed.
+ */
+export function readNpy(bytes: Uint8Array, name: string): StoredTensor {
+  const header = parseNpyHeader(bytes, { fileSize: bytes.length, name })
+  return decodeNpy(header, bytes.subarray(header.begin))
+}

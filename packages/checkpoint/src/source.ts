@@ -1,0 +1,13 @@
+/** Bytes of which only those asked for have to be in memory: a file, or what has been read already. */
+export interface ByteSource {
+  /** What errors call it. */
+  readonly name: string
+  /** Bytes in all. */
+  readonly size: number
+  /** The bytes from `begin` up to `end`, both within the size. */
+  read(begin: number, end: number): Promise<Uint8Array>
+}
+
+export function memorySource(bytes: Uint8Array, name: string): ByteSource {
+  return { name, size: bytes.length, read: async (begin, end) => bytes.subarray(begin, end) }
+}

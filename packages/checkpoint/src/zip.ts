@@ -1,0 +1,333 @@
+/**
+ * Zip archives read as hostile: PKWARE's APPNOTE 6.3, stored and deflated entries, zip64. Every byte of the file
+ * belongs to one entry or to the directory. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+ */
+import { Inflate } from "fflate"
+import { fileError, shown } from "./errors.ts"
+import type { ByteSource } from "./source.ts"
+
+export interface ZipEntry {
+  readonly name: string
+  readonly deflated: boolean
+  readonly crc: number
+  readonly compressedSize: number
+  /** Bytes of the content. */
+  readonly size: number
+  /** Where the content begins in the file, compressed if it is. */
+  readonly begin: number
+}
+
+const signatures = { local: 0x04034b50, descriptor: 0x08074b50, central: 0x02014b50, end: 0x06054b50 }
+const signatures64 = { end: 0x06064b50, locator: 0x07064b50 }
+/** Fields of 32 and of 16 bits that say that zip64's field holds the number. */
+const in64 = 0xffffffff
+const in64Short = 0xffff
+const flagBits = { encrypted: 0x2041, level: 0x6, descriptor: 0x8, utf8: 0x800 }
+const limits = { entries: 10_000, directory: 1 << 24 }
+/** Deflate cannot do better: 258 bytes for two bits. */
+const maxRatio = 1032
+/** What all deflated entries together may become: real weights compress by a tenth, bombs a thousandfold. */
+const inflatedLimit = (fileSize: number): number => 2 ** 26 + 100 * fileSize
+
+/** Whether a file begins as zip archives do, empty ones too. */
+export function isZip(bytes: Uint8Array): boolean {
+  if (bytes.length < 4) return false
+  const signature = viewOf(bytes).getUint32(0, true)
+  return signature === signatures.local || signature === signatures.end
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** An entry as the directory has it. */
+interface Listed extends ZipEntry {
+  readonly rawName: Uint8Array
+  readonly flags: number
+  readonly method: number
+}
+
+/**
+ * Lists an archive, with the directory checked against the headers of the entries.
+ * @throws VitrineError (file) for archives that are broken, encrypted, contradict themselves or would inflate to
+ *   far more than they are, and for names that are no plain relative paths or occur twice.
+ */
+export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> {
+  const { name: file } = source
+  const directory = await findDirectory(source)
+  const listed = parseDirectory(await source.read(directory.begin, directory.end), directory.entries, file)
+  const inflated = listed.reduce((total, { deflated, size }) => total + (deflated ? size : 0), 0)
+  if (inflated > inflatedLimit(source.size))
+    throw fileError(file, `would inflate from ${source.size} bytes to ${inflated}, which is taken for an attack`)
+
+  const inOrder = [...listed].sort((a, b) => a.begin - b.begin)
+  const located = new Map<Listed, ZipEntry>()
+  let position = 0
+  for (const [i, entry] of inOrder.entries()) {
+    const what = `entry ${shown(entry.name)}`
+    if (entry.begin > position)
+      throw fileError(file, `${entry.begin - position} bytes before ${what} belong to no entry`)
+    const next = inOrder[i + 1]?.begin ?? directory.begin
+    const begin = await checkLocalHeader(source, entry, next)
+    position = begin + entry.compressedSize
+    if (entry.flags & flagBits.descriptor) {
+      checkDescriptor(await source.read(position, Math.min(next, position + 24)), next - position, entry, file)
+      position = next
+    }
+    located.set(entry, { ...entry, begin })
+  }
+  if (position !== directory.begin)
+    throw fileError(file, `${directory.begin - position} bytes before its zip directory belong to no entry`)
+  return listed.map((entry) => located.get(entry) as ZipEntry)
+}
+
+interface Directory {
+  readonly begin: number
+  readonly end: number
+  readonly entries: number
+}
+
+async function findDirectory({ name: file, size, read }: ByteSource): Promise<Directory> {
+  const lost = (): never => {
+    throw fileError(file, "its zip directory does not end the file: truncated, or bytes were added")
+  }
+  if (size < 22) lost()
+  const tailBegin = Math.max(0, size - 98)
+  const tail = viewOf(await read(tailBegin, size))
+  const at = tail.byteLength - 22
+  if (tail.getUint32(at, true) !== signatures.end || tail.getUint16(at + 20, true) !== 0) lost()
+  let end = size - 22
+  let entries = tail.getUint16(at + 10, true)
+  let length = tail.getUint32(at + 12, true)
+  let begin = tail.getUint32(at + 16, true)
+  let sound = tail.getUint32(at + 4, true) === 0 && tail.getUint16(at + 8, true) === entries
+  if (at >= 20 && tail.getUint32(at - 20, true) === signatures64.locator) {
+    const record = at - 76
+    if (record < 0 || tail.getUint32(record, true) !== signatures64.end) lost()
+    const long = (offset: number): number => toNumber(tail, record + offset, file)
+    end -= 76
+    entries = long(32)
+    length = long(40)
+    begin = long(48)
+    sound =
+      long(4) === 44 &&
+      long(24) === entries &&
+      tail.getUint32(record + 16, true) === 0 &&
+      tail.getUint32(record + 20, true) === 0 &&
+      toNumber(tail, at - 12, file) === end
+  }
+  if (!sound) throw fileError(file, "is one of several parts of a zip archive, or its end contradicts itself")
+  if (begin + length !== end)
+    throw fileError(file, `its zip directory ends at byte ${begin + length}, but should at ${end}`)
+  if (entries > limits.entries || length > limits.directory)
+    throw fileError(file, `its zip directory claims ${entries} entries in ${length} bytes, over the limit`)
+  return { begin, end, entries }
+}
+
+function toNumber(view: DataView, at: number, file: string): number {
+  const value = view.getBigUint64(at, true)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fileError(file, `its zip directory claims ${value} bytes`)
+  return Number(value)
+}
+
+function parseDirectory(bytes: Uint8Array, entries: number, file: string): Listed[] {
+  const broken = (): never => {
+    throw fileError(file, "has a broken zip directory")
+  }
+  const view = viewOf(bytes)
+  const listed: Listed[] = []
+  const names = new Set<string>()
+  let at = 0
+  while (at < bytes.length) {
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== signatures.central) broken()
+    const nameEnd = at + 46 + view.getUint16(at + 28, true)
+    const extraEnd = nameEnd + view.getUint16(at + 30, true)
+    const next = extraEnd + view.getUint16(at + 32, true)
+    if (next > bytes.length) broken()
+    const rawName = bytes.subarray(at + 46, nameEnd)
+    const flags = view.getUint16(at + 8, true)
+    const name = entryName(rawName, flags, file)
+    const fail = (fault: string): never => {
+      throw fileError(file, `entry ${shown(name)} ${fault}`)
+    }
+    if (names.has(name)) fail("stands twice in the archive")
+    names.add(name)
+    if (flags & flagBits.encrypted) fail("is encrypted")
+    if (flags & ~(flagBits.level | flagBits.descriptor | flagBits.utf8)) fail(`has unknown flags ${flags}`)
+    const method = view.getUint16(at + 10, true)
+    if (method !== 0 && method !== 8) fail(`is compressed by method ${method}; known are 0 (stored) and 8 (deflated)`)
+    const long = zip64Field(bytes.subarray(nameEnd, extraEnd), () => fail("has a broken zip64 field"))
+    const field = (value: number): number => (value === in64 ? long() : value)
+    const size = field(view.getUint32(at + 24, true))
+    const compressedSize = field(view.getUint32(at + 20, true))
+    const begin = field(view.getUint32(at + 42, true))
+    const disk = view.getUint16(at + 34, true)
+    if (disk !== 0 && disk !== in64Short) fail("lies in another part of the archive")
+    if (method === 0 && size !== compressedSize) fail(`is stored in ${compressedSize} bytes, but claims ${size}`)
+    if (method === 8 && size > maxRatio * compressedSize)
+      fail(`claims to inflate from ${compressedSize} bytes to ${size}, which deflate cannot do`)
+    const crc = view.getUint32(at + 16, true)
+    listed.push({ name, rawName, flags, method, deflated: method === 8, crc, compressedSize, size, begin })
+    at = next
+  }
+  if (listed.length !== entries)
+    throw fileError(file, `its zip directory claims ${entries} entries, but has ${listed.length}`)
+  return listed
+}
+
+function entryName(raw: Uint8Array, flags: number, file: string): string {
+  let name: string
+  try {
+    name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw)
+  } catch {
+    throw fileError(file, "has an entry whose name is not UTF-8")
+  }
+  if (!(flags & flagBits.utf8) && raw.some((byte) => byte > 0x7f))
+    throw fileError(file, `entry ${shown(name)} has a name that is neither ASCII nor marked as UTF-8`)
+  const parts = name.split("/")
+  if (/[\u0000-\u001f\\]|^[a-zA-Z]:/.test(name) || parts.some((part) => part === "" || part === "." || part === ".."))
+    throw fileError(file, `entry ${shown(name)} has a name that is no plain relative path`)
+  return name
+}
+
+/** Gives the numbers of the zip64 field one after the other. */
+function zip64Field(extra: Uint8Array, broken: () => never): () => number {
+  const view = viewOf(extra)
+  let at = 0
+  let end = 0
+  for (let from = 0; from + 4 <= extra.length; ) {
+    const next = from + 4 + view.getUint16(from + 2, true)
+    if (next > extra.length) break
+    if (view.getUint16(from, true) === 1) {
+      at = from + 4
+      end = next
+      break
+    }
+    from = next
+  }
+  return () => {
+    if (at + 8 > end) return broken()
+    const value = Number(view.getBigUint64(at, true))
+    at += 8
+    return Number.isSafeInteger(value) ? value : broken()
+  }
+}
+
+/** Checks the header before the content and says where the content begins; all of it must lie before `next`. */
+async function checkLocalHeader(source: ByteSource, entry: Listed, next: number): Promise<number> {
+  const fail = (fault: string): never => {
+    throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
+  }
+  if (entry.begin + 30 > next) fail("overlaps what comes after it")
+  const head = viewOf(await source.read(entry.begin, entry.begin + 30))
+  if (head.getUint32(0, true) !== signatures.local) fail("has no header where the directory says")
+  const nameEnd = entry.begin + 30 + head.getUint16(26, true)
+  const begin = nameEnd + head.getUint16(28, true)
+  if (begin + entry.compressedSize > next) fail("overlaps what comes after it: truncated, or its size lies")
+  const variable = await source.read(entry.begin + 30, begin)
+  const rawName = variable.subarray(0, nameEnd - entry.begin - 30)
+  const same = rawName.length === entry.rawName.length && rawName.every((byte, i) => byte === entry.rawName[i])
+  if (!same || head.getUint16(6, true) !== entry.flags || head.getUint16(8, true) !== entry.method)
+    fail("is another one in its own header than in the directory")
+  const long = zip64Field(variable.subarray(rawName.length), () => fail("has a broken zip64 field"))
+  const field = (value: number): number => (value === in64 ? long() : value)
+  const size = field(head.getUint32(22, true))
+  const compressedSize = field(head.getUint32(18, true))
+  const crc = head.getUint32(14, true)
+  // An archive that was written as a stream has zeros here and the numbers after the content.
+  const later = (entry.flags & flagBits.descriptor) !== 0
+  const agrees = (own: number, listed: number): boolean => own === listed || (later && own === 0)
+  if (!agrees(size, entry.size) || !agrees(compressedSize, entry.compressedSize) || !agrees(crc, entry.crc))
+    fail("has another size or checksum in its own header than in the directory")
+  return begin
+}
+
+/** The CRC and the sizes after a content whose header does not have them: with or without signature, 32 or 64 bits. */
+function checkDescriptor(bytes: Uint8Array, room: number, entry: Listed, file: string): void {
+  const view = viewOf(bytes)
+  const signed = room === 16 || room === 24
+  const at = signed ? 4 : 0
+  const agrees =
+    (signed ? view.getUint32(0, true) === signatures.descriptor : room === 12 || room === 20) &&
+    view.getUint32(at, true) === entry.crc &&
+    (room >= 20
+      ? view.getBigUint64(at + 4, true) === BigInt(entry.compressedSize) &&
+        view.getBigUint64(at + 12, true) === BigInt(entry.size)
+      : view.getUint32(at + 4, true) === entry.compressedSize && view.getUint32(at + 8, true) === entry.size)
+  if (!agrees) throw fileError(file, `entry ${shown(entry.name)} has another size or checksum after its content`)
+}
+
+/**
+ * The content of an entry in memory of its own or of the source's, checked by its CRC-32.
+ * @throws VitrineError (file)
+ */
+export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Array> {
+  const fail = (fault: string): never => {
+    throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
+  }
+  const raw = await source.read(entry.begin, entry.begin + entry.compressedSize)
+  const bytes = entry.deflated ? inflate(raw, entry.size, fail) : raw
+  if (crc32(bytes) !== entry.crc) fail("is damaged: its checksum is another one")
+  return bytes
+}
+
+/** At most `length` bytes from the beginning of an entry, not checked by the CRC. */
+export async function readZipEntryHead(source: ByteSource, entry: ZipEntry, length: number): Promise<Uint8Array> {
+  const wanted = Math.min(length, entry.size)
+  if (!entry.deflated) return source.read(entry.begin, entry.begin + wanted)
+  // A stored block of deflate, of up to 64 KiB, is inflated only when all of it is there.
+  const raw = await source.read(entry.begin, entry.begin + Math.min(entry.compressedSize, 2 * wanted + (1 << 17)))
+  return inflate(
+    raw,
+    wanted,
+    (fault) => {
+      throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
+    },
+    true,
+  )
+}
+
+/** Bytes that are inflated at a time: what stands between a bomb and the limit is a thousand times as much. */
+const step = 1 << 13
+
+/** @param head whether the rest, if there is more than `size`, is not wanted. */
+function inflate(raw: Uint8Array, size: number, fail: (fault: string) => never, head = false): Uint8Array {
+  const out = allocate(size, fail)
+  let done = 0
+  let over = false
+  const stream = new Inflate((chunk) => {
+    over ||= done + chunk.length > size
+    const taken = chunk.subarray(0, size - done)
+    out.set(taken, done)
+    done += taken.length
+  })
+  try {
+    for (let at = 0; at < raw.length; at += step) {
+      stream.push(raw.subarray(at, at + step), !head && at + step >= raw.length)
+      if (over || (head && done === size)) break
+    }
+  } catch (error) {
+    fail(`cannot be inflated: ${(error as Error).message}`)
+  }
+  if (over && !head) fail(`inflates to more than the ${size} bytes that it claims`)
+  if (done < size) fail(`inflates to ${done} bytes, but claims ${size}`)
+  return out
+}
+
+function allocate(size: number, fail: (fault: string) => never): Uint8Array {
+  try {
+    return new Uint8Array(size)
+  } catch {
+    return fail(`claims ${size} bytes, more than this machine's memory takes at a time`)
+  }
+}
+
+const crcTable: Int32Array = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+  return crc
+})
+
+function crc32(bytes: Uint8Array): number {
+  let crc = -1
+  for (let i = 0; i < bytes.length; i++) crc = (crcTable[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
+  return ~crc >>> 0
+}
