@@ -2,7 +2,7 @@
 //
 //     vitrine train --data shapes --recipe shapes
 //
-// Two cores: a minute. Accuracy on held-out drawings: 99.75 %.
+// Two cores: a minute. Accuracy on held-out drawings: 99.65 %.
 import { defineRecipe } from "vitrine"
 
 export default defineRecipe({
