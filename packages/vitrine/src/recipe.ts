@@ -25,6 +25,8 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly interpolation?: Preprocessing["interpolation"]
   /** The share of the image that evaluation keeps; 1 by default. */
   readonly cropPct?: number
+  /** How images of another shape become the model's; `center` by default. */
+  readonly cropMode?: Preprocessing["cropMode"]
   /** Mean and standard deviation of the input; those of the first 10,000 training images by default. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
@@ -53,6 +55,7 @@ const fields: ReadonlySet<string> = new Set([
   "dropLast",
   "interpolation",
   "cropPct",
+  "cropMode",
   "mean",
   "std",
   "evaluateEvery",
@@ -82,6 +85,7 @@ export interface ResolvedRecipe {
   readonly dropLast: boolean
   readonly interpolation: Preprocessing["interpolation"]
   readonly cropPct: number
+  readonly cropMode: Preprocessing["cropMode"]
   readonly mean: readonly number[]
   readonly std: readonly number[]
   readonly evaluateEvery: number
@@ -133,6 +137,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     dropLast,
     interpolation: recipe.interpolation ?? "bicubic",
     cropPct: recipe.cropPct ?? 1,
+    cropMode: oneOf("cropMode", recipe.cropMode ?? "center", ["center", "squash", "border"]),
     mean: recipe.mean ?? data.mean,
     std: recipe.std ?? data.std,
     evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),

@@ -27,7 +27,12 @@ export function recordOf(config: unknown): RunRecord | null {
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
   if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
   checkTransforms(recipe.augment)
-  const checked = { ...recipe, config: vitConfig(recipe.config), training: trainingOptions(recipe.training) }
+  const checked = {
+    ...recipe,
+    cropMode: recipe.cropMode ?? "center",
+    config: vitConfig(recipe.config),
+    training: trainingOptions(recipe.training),
+  }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
   const engines = Array.isArray(record?.engines) ? record.engines.map(String) : []
   const start = typeof from === "string" ? { from } : {}

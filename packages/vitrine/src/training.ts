@@ -14,8 +14,15 @@ export async function factsOf(dataset: Dataset): Promise<DataFacts> {
 }
 
 /** How images are prepared for a model that was trained by this recipe. */
-export function preprocessingOf({ config, interpolation, cropPct, mean, std }: ResolvedRecipe): Preprocessing {
-  return { size: config.imageSize, interpolation, cropPct, cropMode: "center", mean, std }
+export function preprocessingOf({
+  config,
+  interpolation,
+  cropPct,
+  cropMode,
+  mean,
+  std,
+}: ResolvedRecipe): Preprocessing {
+  return { size: config.imageSize, interpolation, cropPct, cropMode, mean, std }
 }
 
 /** What is about to be trained; the first event. */

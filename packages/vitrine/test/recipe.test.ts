@@ -37,6 +37,7 @@ describe("fills in what is left open", () => {
       dropLast: true,
       interpolation: "bicubic",
       cropPct: 1,
+      cropMode: "center",
       mean: small.mean,
       std: small.std,
       evaluateEvery: 15,

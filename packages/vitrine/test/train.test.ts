@@ -266,3 +266,11 @@ test("goes on from Hugging Face's weights: a run without a step of its own embed
   await own.close()
   await run.close()
 })
+
+test("a run keeps how the model that it starts from sees images", async () => {
+  const out = join(place, "squash")
+  const from = goldenPath("huggingface-vit")
+  await collect(train({ ...options, from, data, recipe: { steps: 1, batchSize: 4 }, out }))
+  const { preprocessing } = await load(out, { backend: "reference" })
+  expect(preprocessing).toMatchObject({ cropMode: "squash", cropPct: 1, interpolation: "bilinear" })
+})

@@ -18,8 +18,8 @@ export function recipeFrom(recipe: Recipe, { config, preprocessing }: ModelDescr
   const asked = { ...(name === undefined ? {} : shapeOf(name, given.imageSize ?? config.imageSize)), ...given }
   checkSame(asked, config, path)
   const { classes: _, ...kept } = config
-  const { interpolation, cropPct, mean, std } = preprocessing
-  return { interpolation, cropPct, mean, std, ...recipe, model: { ...kept, ...asked } }
+  const { interpolation, cropPct, cropMode, mean, std } = preprocessing
+  return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
 }
 
 function checkSame(asked: Partial<ViTConfig>, found: ViTConfig, path: string): void {
