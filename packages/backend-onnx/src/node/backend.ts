@@ -32,6 +32,7 @@ export async function onnxBackend({ worker = true, ...options }: OnnxBackendOpti
 function workerChannel(file: URL): Channel {
   // Without this process's flags: under a test runner they would lead compiled code to TypeScript sources.
   const worker = new Worker(file, { execArgv: [] })
+  let ending = false
   return {
     send: (request, transfer) => worker.postMessage(request, transfer),
     onReply: (listener) => void worker.on("message", (reply: Reply) => listener(reply)),
@@ -39,7 +40,11 @@ function workerChannel(file: URL): Channel {
       worker.on("error", (error) => listener(`the worker of the backend failed: ${error.message}`))
       worker.on("exit", (code) => listener(`the worker of the backend ended with code ${code}`))
     },
-    busy: (pending) => (pending ? worker.ref() : worker.unref()),
-    end: async () => void (await worker.terminate()),
+    // A worker that is being ended holds the process until it has ended.
+    busy: (pending) => (pending || ending ? worker.ref() : worker.unref()),
+    end: async () => {
+      ending = true
+      await worker.terminate()
+    },
   }
 }

@@ -77,6 +77,7 @@ function thread(workerData: WorkerInput): Thread {
   const waiting = new Map<number, { resolve(batch: Batch): void; reject(error: unknown): void }>()
   let jobs = 0
   let failure: VitrineError | undefined
+  let closing = false
   const fail = (message: string, cause?: unknown): void => {
     failure ??= new VitrineError("backend", `data worker: ${message}`, { cause })
     for (const { reject } of waiting.values()) reject(failure)
@@ -87,7 +88,8 @@ function thread(workerData: WorkerInput): Thread {
   worker.on("message", (answer: Answer) => {
     const call = waiting.get(answer.id)
     waiting.delete(answer.id)
-    if (waiting.size === 0) worker.unref()
+    // A thread that is being ended holds the process until it has ended.
+    if (waiting.size === 0 && !closing) worker.unref()
     if ("batch" in answer) call?.resolve(answer.batch)
     else call?.reject(new VitrineError(answer.error.kind, answer.error.message))
   })
@@ -104,6 +106,7 @@ function thread(workerData: WorkerInput): Thread {
       }),
     load: () => waiting.size,
     close: async () => {
+      closing = true
       await worker.terminate()
     },
   }
