@@ -11,11 +11,11 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { VitrineError } from "@vitrine/core"
 import { afterAll, describe, expect, test } from "vitest"
 import { type StoredTensor, writeSafetensors } from "../src/index.ts"
 import { recoverFolder, writeFolderAtomic } from "../src/node/files.ts"
 import { describeWeights, openSafetensors, writeFileAtomic } from "../src/node.ts"
+import { fault, mountSmall } from "./support.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-files-"))
 const small = join(folder, "small")
@@ -24,27 +24,6 @@ afterAll(() => {
   if (mounted) execFileSync("umount", [small])
   rmSync(folder, { recursive: true, force: true })
 })
-
-/** A disk of 1 MiB, where this process may mount one. */
-function mountSmall(path: string): boolean {
-  mkdirSync(path)
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" })
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function fault(action: Promise<unknown>): Promise<string> {
-  const error = await action.then(
-    () => new Error("nothing was thrown"),
-    (e: unknown) => e,
-  )
-  expect(VitrineError.isInstance(error), String(error)).toBe(true)
-  expect((error as Error).message).not.toContain("\n")
-  return (error as Error).message
-}
 
 const tensors: [string, StoredTensor][] = [
   ["w", { dtype: "F32", shape: [2, 2], data: Float32Array.of(1, 2, 3, -6) }],

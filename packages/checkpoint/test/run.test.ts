@@ -14,11 +14,11 @@ import {
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { VitrineError } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readSafetensors, type StoredTensor } from "../src/index.ts"
 import { createRun, latestCheckpoint, type NewCheckpoint, type RunFolder, readMetrics, resumeRun } from "../src/node.ts"
 import { bundle } from "./bundle.ts"
+import { fault, mountSmall } from "./support.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-run-"))
 const small = join(folder, "small")
@@ -27,27 +27,6 @@ afterAll(() => {
   if (mounted) execFileSync("umount", [small])
   rmSync(folder, { recursive: true, force: true })
 })
-
-/** A disk of 1 MiB, where this process may mount one. */
-function mountSmall(path: string): boolean {
-  mkdirSync(path)
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "ignore" })
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function fault(action: Promise<unknown>): Promise<string> {
-  const error = await action.then(
-    () => new Error("nothing was thrown"),
-    (e: unknown) => e,
-  )
-  expect(VitrineError.isInstance(error), String(error)).toBe(true)
-  expect((error as Error).message).not.toContain("\n")
-  return (error as Error).message
-}
 
 const tensor = (value: number, length = 4): StoredTensor => ({
   dtype: "F32",
