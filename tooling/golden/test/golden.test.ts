@@ -61,7 +61,7 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 }
 
 test("the golden files are those that the README lists", () => {
-  expect(goldenNames()).toEqual(["losses", "resolution", "threefry", ...trainings, "variants", ...vits])
+  expect(goldenNames()).toEqual(["interpret", "losses", "resolution", "threefry", ...trainings, "variants", ...vits])
   expect(goldenNames("vit-")).toEqual(vits)
 })
 

@@ -1,0 +1,39 @@
+import type { HostTensor } from "@vitrine/core"
+import { principalComponents } from "./pca.ts"
+import { shapeOf } from "./tensors.ts"
+
+export interface FilterComponents {
+  readonly count: number
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+  /** `[count, height, width, channels]`, each of length 1. */
+  readonly components: Float32Array
+  /** The share of the filters' variance that each explains, `[count]`. */
+  readonly explained: Float64Array
+}
+
+/**
+ * The principal components of the patch embedding's filters: ViT paper (Dosovitskiy et al., 2021), figure 7 left, where
+ * there are 28.
+ * @param weight `patch_embed.proj.weight`, `[dim, channels, height, width]`
+ * @throws VitrineError (shape)
+ */
+export function filterComponents(weight: HostTensor, count = 28): FilterComponents {
+  const dims = ["dim", "channels", "height", "width"]
+  const [dim, channels, height, width] = shapeOf(weight, dims, "patch_embed.proj.weight") as [
+    number,
+    number,
+    number,
+    number,
+  ]
+  const { components: rows, explained } = principalComponents(weight.data, dim, count)
+  const area = height * width
+  const components = new Float32Array(rows.length)
+  for (let at = 0; at < rows.length; at++) {
+    const inside = at % (channels * area)
+    const channel = Math.floor(inside / area)
+    components[at - inside + (inside % area) * channels + channel] = rows[at] as number
+  }
+  return { count: explained.length, height, width, channels, components, explained }
+}
