@@ -1,6 +1,7 @@
 import type { Overrides } from "@vitrine/checkpoint"
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
+import { localModel } from "./hub.ts"
 import { overridesOf } from "./options.ts"
 
 export interface ModelFlags extends Overrides {
@@ -11,7 +12,8 @@ export interface ModelFlags extends Overrides {
 
 /** Loads a model, uses it and lets go of it. */
 export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageInput>) => Promise<T>): Promise<T> {
-  const { model: path, backend: name, threads } = flags
+  const { backend: name, threads } = flags
+  const { path } = await localModel(flags.model)
   // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
   const backend = await create(name, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {

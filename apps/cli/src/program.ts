@@ -5,6 +5,8 @@ import { addOverrides, backend, examples, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
 import { integerValue } from "./values.ts"
 
+const modelHelp = "a run folder, one of timm's or Hugging Face's, an .npz of Google's, or hf:owner/name[@revision]"
+
 /** The command line. What a command does is loaded when it is called, so that each starts fast. */
 export function program(): Command {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
@@ -36,7 +38,7 @@ export function program(): Command {
     cli
       .command("eval")
       .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
-      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
+      .requiredOption("--model <model>", modelHelp)
       .option(
         "--data <path>",
         'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
@@ -61,7 +63,7 @@ export function program(): Command {
       .command("predict")
       .description("Say what images show.")
       .argument("<image...>", "image files, or folders of them")
-      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
+      .requiredOption("--model <model>", modelHelp)
       .option("--top <k>", "classes to name for each image", integerValue(1), 5)
       .option("--logits", "with --json, the logits of all classes too")
       .option("--json", "one JSON document")
@@ -74,6 +76,7 @@ export function program(): Command {
         ["vitrine predict --model runs/flowers-1 tulip.jpg", ""],
         ["vitrine predict --model vit_tiny photos --top 1 --json", "every image in photos/"],
         ["vitrine predict --model vit_tiny photo.jpg --image-size 384 --crop-pct 1", "at a higher resolution"],
+        ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "fetched from the Hugging Face hub"],
       ),
     )
     .action(async (images, options) => {
@@ -85,7 +88,7 @@ export function program(): Command {
       .command("embed")
       .description("Compute the features of images: what the model's head reads.")
       .argument("<image...>", "image files, or folders of them")
-      .requiredOption("--model <folder>", "a run folder, one of timm's or Hugging Face's, or an .npz of Google's")
+      .requiredOption("--model <model>", modelHelp)
       .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
       .addOption(backend())
       .addOption(threads()),
@@ -104,10 +107,24 @@ export function program(): Command {
   cli
     .command("weights")
     .description("List what a safetensors, .npz or .npy file holds.")
-    .argument("<file>", "a .safetensors, .npz or .npy file, or a folder with model.safetensors")
+    .argument("<file>", "a .safetensors, .npz or .npy file, a folder with model.safetensors, or hf:owner/name")
     .option("--json", "one JSON document")
     .addHelpText("after", examples(["vitrine weights runs/flowers-1/model.safetensors", ""]))
     .action(async (file, options) => (await import("./commands/weights.ts")).weights(file, options))
+
+  cli
+    .command("pull")
+    .description("Fetch a model of the Hugging Face hub and print its folder.")
+    .argument("<name>", "hf:owner/name, or with @revision (a branch, tag or commit) or /file.npz behind it")
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine pull hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", ""],
+        ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "other commands fetch what they need too"],
+      ) + hubVariables,
+    )
+    .action(async (name, options) => (await import("./commands/pull.ts")).pull(name, options))
 
   cli
     .command("doctor")
@@ -151,6 +168,14 @@ export function program(): Command {
     })
   return cli
 }
+
+const hubVariables = `
+Models lie in the cache that Python shares. A download that was interrupted goes on where it ended.
+  HF_ENDPOINT            another hub; default: https://huggingface.co
+  HF_TOKEN               for private and gated models; default: that of "hf auth login"
+  HF_HUB_OFFLINE=1       the cache is all there is
+  HF_HUB_CACHE, HF_HOME  where the cache is; default: ~/.cache/huggingface
+`
 
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."
 

@@ -94,7 +94,7 @@ export function addTrainOptions(command: Command): Command {
     'a folder with a folder of images for each class, an archive of one, IDX files, or "shapes"',
   )
   add(run, "--recipe <name>", "a built-in recipe, or a .ts, .js or .json file; flags override it")
-  add(run, "--from <folder>", "start from the weights of a run, or of a folder as timm publishes it")
+  add(run, "--from <model>", "start from the weights of a run, a published model, or hf:owner/name")
   add(run, "--out <folder>", "the run folder; default: runs/<data>-<n>")
   add(run, "--resume <run>", "go on with an interrupted run, by its own recipe and data")
   add(run, "--seed <n>", "decides everything random; default: 0", parsed(integerValue(0)))

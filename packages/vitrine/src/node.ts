@@ -12,6 +12,7 @@ export {
   resize,
   type Transform,
 } from "@vitrine/data"
+export { type PullOptions, type PullProgress, type Pulled, pull } from "@vitrine/hub/node"
 export type { TrainEvent } from "@vitrine/trainer"
 export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
 export {

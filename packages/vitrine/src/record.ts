@@ -13,7 +13,7 @@ export type RunRecord = {
   readonly recipe: ResolvedRecipe
   /** What computed it, in turn: engine, version, threads, processor. Only the same ones promise the same bytes. */
   readonly engines: readonly string[]
-  /** Absolute path of the model that the run starts from. */
+  /** Absolute path of the model that the run starts from, or `hf:owner/name@commit`. */
   readonly from?: string
 }
 

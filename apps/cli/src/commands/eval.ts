@@ -1,6 +1,7 @@
 import type { Overrides } from "@vitrine/checkpoint"
 import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
+import { localModel } from "../hub.ts"
 import { overridesOf } from "../options.ts"
 import { colors, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
@@ -18,9 +19,10 @@ export interface EvalFlags extends Overrides {
 /** Measures a model on labelled images. */
 export async function evaluate(flags: EvalFlags): Promise<void> {
   const { model, data, split, batchSize, threads } = flags
+  const { path } = await localModel(model)
   const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {
-    const result = await evaluateModel(model, { data, split, batchSize, backend, ...overridesOf(flags) })
+    const result = await evaluateModel(path, { data, split, batchSize, backend, ...overridesOf(flags) })
     const classes = perClass(result)
     if (flags.json) print(JSON.stringify({ model, backend: backend.name, ...result, classes }))
     else {

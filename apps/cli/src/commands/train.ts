@@ -3,6 +3,7 @@ import { basename, join } from "node:path"
 import { type SetupEvent, type TrainEvent, type TrainOptions, train as trainModel, VitrineError } from "vitrine"
 import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
+import { localModel } from "../hub.ts"
 import { interruption } from "../interruption.ts"
 import { print, whenReaderLeaves } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
@@ -51,8 +52,9 @@ async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
   if (flags.data === undefined) throw new UsageError("train needs --data PATH (or --data shapes), or --resume RUN")
   if (flags.steps !== undefined && flags.epochs !== undefined)
     throw new UsageError("give --steps or --epochs, not both")
-  const { data, from, seed, workers, valFraction, keepLast, checkpointEvery } = flags
+  const { data, seed, workers, valFraction, keepLast, checkpointEvery } = flags
   const recipe = withFlags(flags.recipe === undefined ? {} : await loadRecipe(flags.recipe), flags)
+  const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
   return { data, from, recipe, out, seed, workers, valFraction, keepLast, checkpointEvery }
 }
 

@@ -1,11 +1,13 @@
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { describeWeights } from "@vitrine/checkpoint/node"
+import { localModel } from "../hub.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, printable, short, table } from "../show/text.ts"
 
 /** Lists the tensors of a safetensors, .npz or .npy file, or of the safetensors file in a folder. */
-export async function weights(path: string, { json }: { readonly json?: true }): Promise<void> {
+export async function weights(model: string, { json }: { readonly json?: true }): Promise<void> {
+  const { path } = await localModel(model)
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
   const description = await describeWeights(isFolder ? join(path, "model.safetensors") : path)
   if (json) return print(JSON.stringify(description))

@@ -13,6 +13,7 @@ import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
 import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
+import { locate } from "./hub.ts"
 
 /** A path, the bytes of a file, or pixels. */
 export type ImageInput = string | Uint8Array | Image
@@ -24,7 +25,8 @@ export interface LoadOptions extends BackendOptions, Overrides {
 
 /**
  * Loads a model from a run folder, a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
- * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of google-research/vision_transformer.
+ * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of google-research/vision_transformer; or from the
+ * Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -35,7 +37,7 @@ export interface LoadOptions extends BackendOptions, Overrides {
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = options
   const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder(path)
+  const folder = await readModelFolder((await locate(path)).path)
   try {
     const { config, preprocessing, labels } = override(folder, overrides, path)
     const own = typeof wanted === "string"

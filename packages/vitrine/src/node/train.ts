@@ -9,6 +9,7 @@ import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
 import { factsFor, recipeFrom, startFrom } from "./from.ts"
+import { locate } from "./hub.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
 export interface TrainOptions {
@@ -17,8 +18,8 @@ export interface TrainOptions {
   /** What it leaves open is filled in from the data. Not needed to resume. */
   readonly recipe?: Recipe | undefined
   /**
-   * The model whose weights the run starts from: a run folder, or a folder as timm publishes it. What the recipe leaves
-   * open of the model and its input is as there; positions are resized to another `imageSize` as timm does, and a head of
+   * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
+   * input is as there; positions are resized to another `imageSize` as timm does, and a head of
    * another number of classes is drawn anew.
    */
   readonly from?: string | undefined
@@ -76,7 +77,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     closeLater(validation?.close)
     // Once there is a checkpoint, it holds everything.
     const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
-    const model = from === undefined ? undefined : await readModelFolder(from)
+    const place = from === undefined ? undefined : await locate(from)
+    const model = place && (await readModelFolder(place.path))
     closeLater(model?.weights.close)
     const resolved = async (): Promise<ResolvedRecipe> => {
       const { recipe = {} } = options
@@ -100,7 +102,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     }
     if (options.out !== undefined && run === undefined) {
       const engines = [engine]
-      const origin = from === undefined ? {} : { from: resolve(from) }
+      const origin = place === undefined ? {} : { from: place.name }
       const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe, engines, ...origin }
       const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)

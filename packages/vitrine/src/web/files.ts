@@ -1,6 +1,7 @@
 import { VitrineError } from "@vitrine/core"
+import { hubAddress, isHubName, parseHubName } from "@vitrine/hub"
 
-/** The address of a model folder; files, such as those of a dropped folder; or files by their path. */
+/** The address of a model folder, or `hf:owner/name` for one of the Hugging Face hub's; files, such as those of a dropped folder; or files by their path. */
 export type ModelSource = string | URL | Iterable<File> | Readonly<Record<string, Blob | Uint8Array>>
 
 /** The files of one folder. */
@@ -16,6 +17,7 @@ export interface Folder {
  * @throws VitrineError (file) for files without a `config.json`.
  */
 export function openFolder(source: ModelSource): Folder {
+  if (typeof source === "string" && isHubName(source)) return remoteFolder(hubAddress(parseHubName(source)))
   if (typeof source === "string" || source instanceof URL) return remoteFolder(source)
   const isList = Symbol.iterator in source
   const files = new Map<string, Blob | Uint8Array>(

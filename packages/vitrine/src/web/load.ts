@@ -30,8 +30,8 @@ const mostConfig = 2 ** 24
 
 /**
  * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or
- * Hugging Face's with `preprocessor_config.json`, from an address (of this site, or one that allows it by CORS) or from
- * files.
+ * Hugging Face's with `preprocessor_config.json`, from an address (of this site, or one that allows it by CORS), from
+ * the Hugging Face hub by name (`hf:owner/name`), or from files.
  *
  *     const model = await load("/models/shapes/")
  *     console.log(await model.predict(document.querySelector("img")))

@@ -1,0 +1,1 @@
+export { type HubName, hubAddress, isHubName, parseHubName } from "./name.ts"

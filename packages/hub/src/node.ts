@@ -1,0 +1,1 @@
+export { type PullOptions, type PullProgress, type Pulled, pull } from "./node/pull.ts"

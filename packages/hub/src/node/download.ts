@@ -1,0 +1,127 @@
+import { createHash, type Hash } from "node:crypto"
+import { constants } from "node:fs"
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises"
+import { setTimeout as sleep } from "node:timers/promises"
+import { explaining } from "@vitrine/checkpoint/node"
+import { VitrineError } from "@vitrine/core"
+import type { RemoteFile } from "./listing.ts"
+import { type Answer, Passing, type Requests } from "./requests.ts"
+
+/** Milliseconds before another try; each that brings bytes starts the row again. */
+const waits = [250, 1000, 4000, 16_000]
+
+export interface Download {
+  readonly file: RemoteFile
+  readonly url: string
+  /** Where it is put when all of it is there and right; until then it lies beside, as `.incomplete`. */
+  readonly to: string
+  readonly requests: Requests
+  /** Called with the bytes of the file that are there. */
+  readonly onBytes: (have: number) => void
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Downloads a file, goes on where an earlier try ended, and checks what came against the hub's checksum.
+ * `downloadFileToCacheDir` of @huggingface/hub (2.17) begins anew after each interruption, checks nothing, tells no
+ * progress and writes to the standard output, hence this.
+ *
+ * Two processes may be at it at once: they write the same bytes to the same places of one partial file, and each checks
+ * what it has written.
+ * @throws VitrineError (file)
+ */
+export async function download(job: Download): Promise<void> {
+  const { file, to, signal } = job
+  const partial = `${to}.incomplete`
+  for (let tries = 0; ; ) {
+    const before = await sizeOf(partial)
+    try {
+      await attempt(job, partial)
+      break
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof Passing)) throw error
+      if ((await sizeOf(partial)) > before) tries = 0
+      const wait = waits[tries++]
+      if (wait === undefined) throw error
+      await sleep(wait, undefined, signal ? { signal } : {})
+    }
+  }
+  await explaining(to, "write", () =>
+    rename(partial, to).catch(async (error: NodeJS.ErrnoException) => {
+      // Another process was faster.
+      if (error.code !== "ENOENT" || (await sizeOf(to)) !== file.size) throw error
+    }),
+  )
+}
+
+/** Puts what is missing behind what is there. */
+async function attempt({ file, url, requests, onBytes }: Download, partial: string): Promise<void> {
+  const { size, path } = file
+  const handle = await explaining(partial, "write", () => open(partial, constants.O_RDWR | constants.O_CREAT))
+  try {
+    let hash = startHash(file)
+    let have = await explaining(partial, "read", () => hashFile(handle, hash, size))
+    onBytes(have)
+    if (have < size) {
+      const headers = { "Accept-Encoding": "identity", ...(have > 0 ? { Range: `bytes=${have}-` } : {}) }
+      const response = await requests.file(url, headers)
+      // A server that knows no ranges sends all of it.
+      if (have > 0 && !continues(response, have)) {
+        hash = startHash(file)
+        have = 0
+      }
+      for await (const chunk of response.body) {
+        if (have + chunk.length > size)
+          throw new VitrineError("file", `${path}: the server sends more than the ${size} bytes that the hub lists`)
+        await explaining(partial, "write", () => writeAll(handle, chunk, have))
+        hash.update(chunk)
+        have += chunk.length
+        onBytes(have)
+      }
+      if (have < size) throw new Passing("file", `${url}: the download broke off at byte ${have} of ${size}`)
+    }
+    await explaining(partial, "write", async () => {
+      await handle.truncate(size)
+      await handle.sync()
+    })
+    const came = hash.digest("hex")
+    if (came === file.hash.hex) return
+    await rm(partial, { force: true })
+    throw new VitrineError(
+      "file",
+      `${path}: was damaged on its way: its checksum is ${came}, expected ${file.hash.hex}; what came was deleted, try again`,
+    )
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Whether an answer begins at a byte, as it was asked to. */
+const continues = ({ status, headers }: Answer, from: number): boolean =>
+  status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${from}-`)
+
+/** Git's name of a file is the hash of its content after a header (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
+function startHash({ hash, size }: RemoteFile): Hash {
+  return hash.algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`)
+}
+
+/** Reads what is there into a hash, up to `most` bytes, and says how much it is. */
+async function hashFile(handle: FileHandle, hash: Hash, most: number): Promise<number> {
+  const buffer = Buffer.allocUnsafe(2 ** 20)
+  let have = 0
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, most - have), have)
+    if (bytesRead === 0) return have
+    hash.update(buffer.subarray(0, bytesRead))
+    have += bytesRead
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+}
+
+/** 0 for what is not there. */
+export const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0

@@ -1,0 +1,89 @@
+import { VitrineError } from "@vitrine/core"
+import { type HubName, plainFile } from "../name.ts"
+
+/** A file of a repository as the hub lists it. */
+export interface RemoteFile {
+  readonly path: string
+  readonly size: number
+  /** How its content can be checked, and what it is called in the cache. */
+  readonly hash: { readonly algorithm: "sha256" | "git"; readonly hex: string }
+}
+
+/** What the hub says of a file in a listing. */
+export interface ListedFile {
+  readonly type?: unknown
+  readonly path?: unknown
+  readonly size?: unknown
+  readonly oid?: unknown
+  readonly lfs?: { readonly oid?: unknown; readonly size?: unknown } | undefined
+}
+
+/**
+ * A file of the repository's root, or null for what has no plain name there and is of no use to a model.
+ * @throws VitrineError (file) for a size or a hash that is none: the latter becomes a file's name.
+ */
+export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint: string): RemoteFile | null {
+  if (type !== "file" || typeof path !== "string" || !plainFile.test(path)) return null
+  const bytes = lfs?.size ?? size
+  const hex = lfs?.oid ?? oid
+  const digits = lfs ? 64 : 40
+  if (!Number.isSafeInteger(bytes) || (bytes as number) < 0)
+    throw new VitrineError("file", `${endpoint}: lists ${path} with a size of ${JSON.stringify(bytes)}`)
+  if (typeof hex !== "string" || hex.length !== digits || !/^[0-9a-f]+$/.test(hex))
+    throw new VitrineError("file", `${endpoint}: lists ${path} with a checksum that is no ${digits} hexadecimal digits`)
+  return { path, size: bytes as number, hash: { algorithm: lfs ? "sha256" : "git", hex } }
+}
+
+/** The files of a repository that make a model, the weights last. */
+export interface ModelFiles {
+  readonly configs: readonly string[]
+  readonly weights: readonly string[]
+  /** Whether the model is one file that needs no folder. */
+  readonly alone: boolean
+}
+
+const shard = /^model-(\d{5})-of-(\d{5})\.safetensors$/
+const index = "model.safetensors.index.json"
+
+/**
+ * What of a repository is needed: the configuration and one set of weights. Pickles, which could run code, and other
+ * engines' files are left where they are.
+ * @param place names the repository in errors.
+ * @throws VitrineError (file) for a repository without weights that Vitrine reads.
+ */
+export function modelFiles(paths: readonly string[], { repo, file }: HubName, place = `hf:${repo}`): ModelFiles {
+  const configs = ["config.json", "preprocessor_config.json"].filter((path) => paths.includes(path))
+  const archives = paths.filter((path) => path.endsWith(".npz"))
+  const weights = file === null ? weightsOf(paths, archives, place) : paths.filter((path) => path === file)
+  if (weights.length === 0 && file !== null) throw new VitrineError("file", `${place}: holds no ${file}`)
+  if (weights.length === 0) {
+    const pickles = paths.filter((path) => /\.(bin|pt|pth|ckpt|pkl)$/.test(path))
+    throw new VitrineError(
+      "file",
+      pickles.length > 0
+        ? `${place}: holds its weights only as pickles (${pickles[0]}), which could run code and are not read; expected model.safetensors`
+        : `${place}: holds no model.safetensors and no .npz file`,
+    )
+  }
+  const alone = weights.every((path) => path.endsWith(".npz"))
+  if (!alone && !configs.includes("config.json"))
+    throw new VitrineError("file", `${place}: holds no config.json, so it is no model folder`)
+  return { configs: alone ? [] : configs, weights, alone }
+}
+
+function weightsOf(paths: readonly string[], archives: readonly string[], place: string): readonly string[] {
+  if (paths.includes("model.safetensors")) return ["model.safetensors"]
+  const shards = paths.filter((path) => shard.test(path))
+  if (paths.includes(index) && shards.length > 0) {
+    const total = Number(shard.exec(shards[0] as string)?.[2])
+    if (shards.length !== total)
+      throw new VitrineError("file", `${place}: holds ${shards.length} of the ${total} files that its weights are in`)
+    return [...shards, index]
+  }
+  if (archives.length > 1)
+    throw new VitrineError(
+      "file",
+      `${place}: holds ${archives.length} .npz files; name one, as in ${place}/${archives[0]}`,
+    )
+  return archives
+}

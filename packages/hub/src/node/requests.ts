@@ -1,0 +1,126 @@
+import { VitrineError } from "@vitrine/core"
+import type { HubName } from "../name.ts"
+import type { HubSettings } from "./settings.ts"
+
+/** Milliseconds without an answer, or without another byte of it, after which a server counts as gone. */
+const patience = (Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT) || 30) * 1000
+
+/** A failure that another try might not have. */
+export class Passing extends VitrineError {}
+
+export interface Requests {
+  /** For answers in JSON: all of them, of at most 16 MiB each and 200 in number. */
+  readonly api: typeof fetch
+  /** For files: an answer whose body fails when nothing comes any more. */
+  readonly file: (url: string, headers: Record<string, string>) => Promise<Answer>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+const mostBytes = 2 ** 24
+const mostAnswers = 200
+
+/**
+ * Requests to one hub about one model, whose failures are VitrineErrors. The token goes to the hub itself and never to
+ * where an answer may lead.
+ */
+export function requests(name: HubName, { endpoint, token }: HubSettings, signal: AbortSignal | undefined): Requests {
+  const origin = new URL(endpoint).origin
+  let answers = 0
+
+  const ask = async (url: string, init: RequestInit): Promise<Response> => {
+    const headers = new Headers(init.headers)
+    if (token !== undefined && new URL(url).origin === origin) headers.set("Authorization", `Bearer ${token}`)
+    const response = await fetch(url, { ...init, headers }).catch((error: unknown) => {
+      signal?.throwIfAborted()
+      throw unreachable(endpoint, error)
+    })
+    if (response.ok) return response
+    await response.body?.cancel().catch(() => {})
+    throw refusal(name, endpoint, token !== undefined, response)
+  }
+
+  return {
+    api: async (input, init = {}) => {
+      if (++answers > mostAnswers)
+        throw new VitrineError("file", `${endpoint}: gives over ${mostAnswers} pages of files`)
+      const limit = AbortSignal.timeout(patience)
+      const response = await ask(String(input), { ...init, signal: signal ? AbortSignal.any([limit, signal]) : limit })
+      const chunks: Uint8Array[] = []
+      let length = 0
+      try {
+        for await (const chunk of response.body ?? []) {
+          length += chunk.length
+          if (length > mostBytes) break
+          chunks.push(chunk)
+        }
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw unreachable(endpoint, error)
+      }
+      if (length > mostBytes)
+        throw new VitrineError("file", `${endpoint}: answers with over ${mostBytes} bytes of JSON`)
+      const { status, headers } = response
+      return new Response(Buffer.concat(chunks), { status, headers: { link: headers.get("link") ?? "" } })
+    },
+
+    file: async (url, headers) => {
+      const stalled = new AbortController()
+      const watch = setTimeout(() => stalled.abort(new DOMException("stalled", "TimeoutError")), patience).unref()
+      const signals = signal ? AbortSignal.any([stalled.signal, signal]) : stalled.signal
+      const response = await ask(url, { headers, signal: signals })
+      async function* body(): AsyncGenerator<Uint8Array> {
+        try {
+          for await (const chunk of response.body ?? []) {
+            watch.refresh()
+            yield chunk
+          }
+        } catch (error) {
+          signal?.throwIfAborted()
+          throw unreachable(endpoint, error)
+        } finally {
+          clearTimeout(watch)
+        }
+      }
+      return { status: response.status, headers: response.headers, body: body() }
+    },
+  }
+}
+
+/** A connection that failed, in one line. */
+function unreachable(endpoint: string, error: unknown): VitrineError {
+  if (VitrineError.isInstance(error)) return error
+  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } }
+  const why = name === "TimeoutError" ? `no answer in ${patience / 1000} s` : (cause?.code ?? cause?.message ?? message)
+  return new Passing(
+    "file",
+    `${endpoint}: cannot be reached (${why}); with HF_HUB_OFFLINE=1 the cache alone is asked`,
+    {
+      cause: error,
+    },
+  )
+}
+
+/** What the hub means by an answer that is none. */
+function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolean, response: Response): VitrineError {
+  const { status, headers } = response
+  const code = headers.get("X-Error-Code")
+  const model = `hf:${repo}`
+  const login = hasToken ? "the token that was sent does not open it" : "set HF_TOKEN to a token that may read it"
+  if (code === "GatedRepo")
+    return new VitrineError("file", `${model}: is gated: accept its terms at ${endpoint}/${repo}; ${login}`)
+  if (code === "RevisionNotFound") return new VitrineError("file", `${model}: has no revision "${revision}"`)
+  // The hub tells those who may not see a private model that there is none.
+  if (status === 404 || code === "RepoNotFound")
+    return new VitrineError("file", `${model}: ${endpoint} has no such model, or it is private: ${login}`)
+  if (status === 401 || status === 403)
+    return new VitrineError("file", `${model}: ${endpoint} does not give it (status ${status}): ${login}`)
+  if (status === 429)
+    return new Passing("file", `${endpoint}: takes no more requests for now (status 429); try again later`)
+  const kind = status >= 500 ? Passing : VitrineError
+  return new kind("file", `${model}: ${endpoint} answers with status ${status}`)
+}
