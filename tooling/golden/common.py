@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from timm.layers import GluMlp, LayerScale
 from safetensors.torch import save_file
 
 FILES = Path(__file__).parent / "files"
@@ -30,7 +31,7 @@ def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
             p.copy_(1 + 0.2 * noise)
         elif name.endswith("bias"):
             p.copy_(0.1 * noise)
-        elif name in ("pos_embed", "cls_token"):
+        elif name in ("pos_embed", "cls_token", "dist_token", "reg_token"):
             p.copy_(0.4 * noise)
         else:
             p.copy_(0.2 * noise)
@@ -41,11 +42,14 @@ def nchw(images: torch.Tensor) -> torch.Tensor:
     return images.permute(0, 3, 1, 2)
 
 
+POOLS = {"token": "token", "avg": "average", "map": "map", "token+average": "token+average"}
+ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu", "ReLU": "relu", "SiLU": "silu"}
+
+
 def vitrine_config(model) -> dict:
     """The fields of Vitrine's ViTConfig for a timm VisionTransformer."""
     block = model.blocks[0]
-    average = model.global_pool == "avg"
-    activation = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "ReLU": "relu"}[type(block.mlp.act).__name__]
+    is_norm = lambda module: isinstance(module, torch.nn.LayerNorm)
     return {
         "imageSize": list(model.patch_embed.img_size),
         "patchSize": list(model.patch_embed.patch_size),
@@ -53,13 +57,24 @@ def vitrine_config(model) -> dict:
         "dim": model.embed_dim,
         "depth": len(model.blocks),
         "heads": block.attn.num_heads,
-        "mlpDim": block.mlp.fc1.out_features,
+        "mlpDim": block.mlp.fc2.in_features,
+        "gatedMlp": isinstance(block.mlp, GluMlp),
         "classes": model.num_classes,
         "classToken": model.cls_token is not None,
-        "pool": "average" if average else "token",
-        "normAfterPool": isinstance(model.fc_norm, torch.nn.LayerNorm),
+        "distillationToken": hasattr(model, "dist_token"),
+        "registers": model.num_reg_tokens,
+        "pool": POOLS[model.global_pool],
+        "poolPrefix": model.pool_include_prefix,
+        "finalNorm": is_norm(model.norm) or is_norm(model.fc_norm),
+        "normAfterPool": is_norm(model.fc_norm),
         "positions": "none" if model.pos_embed is None else "learned",
-        "activation": activation,
+        "prefixPositions": not model.no_embed_class,
+        "embeddingNorm": is_norm(model.norm_pre),
+        "qkvBias": block.attn.qkv.bias is not None,
+        "projBias": block.attn.proj.bias is not None,
+        "qkNorm": is_norm(block.attn.q_norm),
+        "layerScale": block.ls1.init_values if isinstance(block.ls1, LayerScale) else None,
+        "activation": ACTIVATIONS[type(block.mlp.act).__name__],
         "preLogits": None,
         "dropout": 0,
         "attentionDropout": 0,

@@ -4,12 +4,14 @@ import timm
 import torch
 import torch.nn.functional as F
 
+from timm.models.vision_transformer import VisionTransformer
+
 from common import nchw, redraw, timm_config, vitrine_config, write
 
 BATCH = 3
 SMOOTHING = 0.1
 
-# Each is timm's vit_tiny_patch16_224 with these arguments.
+# Each is timm's vit_tiny_patch16_224, or another architecture, with these arguments.
 CASES = {
     "token": dict(img_size=16, patch_size=4, embed_dim=18, depth=3, num_classes=5),
     "average": dict(img_size=12, patch_size=4, embed_dim=16, depth=2, num_heads=4, num_classes=7, global_pool="avg", class_token=False),
@@ -22,7 +24,39 @@ CASES = {
     "features": dict(img_size=(8, 16), patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=0),
     "features-average": dict(img_size=8, patch_size=2, embed_dim=12, depth=2, num_heads=2, num_classes=0, global_pool="avg", class_token=False),
     "one-patch": dict(img_size=6, patch_size=6, embed_dim=16, depth=2, num_heads=2, num_classes=3, global_pool="avg", class_token=False),
+    "map": dict(img_size=(12, 16), patch_size=4, embed_dim=16, depth=2, num_heads=2, mlp_ratio=2.7, num_classes=5, global_pool="map", class_token=False, act_layer="gelu_tanh"),
+    "map-prefix": dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, mlp_ratio=2, num_classes=4, global_pool="map", reg_tokens=1, pool_include_prefix=True, init_values=1e-5, fc_norm=True),
+    "registers": dict(img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3, reg_tokens=2, no_embed_class=True, init_values=1e-5),
+    "registers-positions": dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=4, class_token=False, reg_tokens=3, global_pool="avg", init_values=0.1),
+    "deit3": dict(img_size=12, patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=4, no_embed_class=True, init_values=1e-6, in_chans=1),
+    "qk-norm": dict(img_size=8, patch_size=4, embed_dim=16, depth=2, num_heads=2, mlp_ratio=3, num_classes=5, qk_norm=True, qkv_bias=False, proj_bias=False, act_layer="relu"),
+    "qk-norm-prefix": dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3, qk_norm=True, reg_tokens=1, global_pool="avg", pool_include_prefix=True, final_norm=False, act_layer="silu"),
+    "clip": dict(architecture="vit_base_patch16_clip_quickgelu_224", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=6),
+    "clip-qkv": dict(architecture="vit_base_patch16_clip_224", img_size=(8, 4), patch_size=4, embed_dim=12, depth=2, num_heads=1, num_classes=4, qkv_bias=False, global_pool="avg", fc_norm=False),
+    "swiglu": dict(architecture="vit_giant_patch14_dinov2", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=2, mlp_ratio=4, num_classes=0, reg_tokens=2),
+    "swiglu-map": dict(architecture="vit_giant_patch14_dinov2", img_size=8, patch_size=4, embed_dim=12, depth=1, num_heads=2, mlp_ratio=3, num_classes=4, global_pool="map"),
+    "distilled": dict(architecture="deit_tiny_distilled_patch16_224", img_size=8, patch_size=4, embed_dim=18, depth=2, num_classes=5),
+    "distilled-features": dict(architecture="deit_tiny_distilled_patch16_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_classes=0),
+    "token-average": dict(architecture="token_average", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=5, reg_tokens=2, init_values=0.1),
+    "token-average-features": dict(architecture="token_average", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=0),
 }
+
+
+class TokenAverage(VisionTransformer):
+    """What transformers' DINOv2 gives its classifier: the class token and the mean of the patches, side by side."""
+
+    def __init__(self, **args) -> None:
+        super().__init__(**args)
+        self.global_pool = "token+average"
+        if self.num_classes:
+            self.head = torch.nn.Linear(2 * self.embed_dim, self.num_classes)
+
+    def pool(self, x, pool_type=None):
+        return torch.cat([x[:, 0], x[:, self.num_prefix_tokens :].mean(1)], 1)
+
+
+def build(architecture: str = "vit_tiny_patch16_224", **args):
+    return TokenAverage(**args) if architecture == "token_average" else timm.create_model(architecture, **args)
 
 
 def soft_targets(classes: int, generator: torch.Generator) -> torch.Tensor:
@@ -63,12 +97,13 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         batch, tokens, dim = x.shape
         heads = block.attn.num_heads
         qkv = seen[f"{at}.attn.qkv"].reshape(batch, tokens, 3, heads, dim // heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        v = qkv.permute(2, 0, 3, 1, 4)[2]
+        q, k = seen[f"{at}.attn.q_norm"], seen[f"{at}.attn.k_norm"]
         scores = q @ k.transpose(-2, -1) / (dim // heads) ** 0.5
         attention = scores.softmax(-1)
         context = attention @ v
         torch.testing.assert_close(context.transpose(1, 2).flatten(2), seen[f"{at}.attn.proj<"], rtol=1e-12, atol=1e-12)
-        mid = x + seen[f"{at}.attn"]
+        mid = x + seen[f"{at}.ls1"]
         torch.testing.assert_close(mid, seen[f"{at}.norm2<"], rtol=0, atol=0)
         taps |= {
             f"{at}.norm1": seen[f"{at}.norm1"],
@@ -81,25 +116,27 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             f"{at}.proj": seen[f"{at}.attn"],
             f"{at}.mid": mid,
             f"{at}.norm2": seen[f"{at}.norm2"],
-            f"{at}.mlp_hidden": seen[f"{at}.mlp.act"],
+            f"{at}.mlp_hidden": seen[f"{at}.mlp.drop1"],
             f"{at}.mlp": seen[f"{at}.mlp"],
             at: seen[at],
         }
     if isinstance(model.norm, torch.nn.LayerNorm):
         taps["norm"] = seen["norm"]
-    taps["pooled"] = seen["fc_norm<"]
-    taps["features"] = seen["fc_norm"]
+    if hasattr(model, "dist_token"):
+        taps["pooled"] = taps["features"] = seen["norm"][:, :2].mean(1)
+    else:
+        taps["pooled"], taps["features"] = seen["fc_norm<"], seen["fc_norm"]
     return {f"tap.{name}": tap.double() for name, tap in taps.items()}
 
 
 def make(name: str, args: dict, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    model = timm.create_model("vit_tiny_patch16_224", **args).eval()
+    model = build(**args).eval()
     redraw(model, generator)
     config = vitrine_config(model)
     height, width = config["imageSize"]
     images = torch.randn(BATCH, height, width, config["channels"], generator=generator)
-    outputs = config["classes"] or config["dim"]
+    outputs = config["classes"] or config["dim"] * (2 if config["pool"] == "token+average" else 1)
     targets = soft_targets(outputs, generator)
     weights = 0.5 + torch.rand(BATCH, generator=generator)
     tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
@@ -114,7 +151,8 @@ def make(name: str, args: dict, seed: int) -> None:
     tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
     tensors["logits"] = logits.detach()
     tensors |= taps_of(model, seen)
-    document = {"timm": timm_config(model), "config": config, "seed": seed, "label_smoothing": SMOOTHING, "loss": loss.item()}
+    timm_document = {} if isinstance(model, TokenAverage) else {"timm": timm_config(model)}
+    document = {**timm_document, "config": config, "seed": seed, "label_smoothing": SMOOTHING, "loss": loss.item()}
     write(f"vit-{name}", document, tensors)
 
 

@@ -1,4 +1,12 @@
-import { initialize, keyFromSeed, patchGrid, type ViTConfig, VitrineError, vitParameters } from "@vitrine/core"
+import {
+  initialize,
+  keyFromSeed,
+  patchGrid,
+  prefixPositionCount,
+  type ViTConfig,
+  VitrineError,
+  vitParameters,
+} from "@vitrine/core"
 
 /**
  * How position embeddings go to another grid, by whose models they are:
@@ -61,7 +69,7 @@ export async function resizeWeights(
     return initialize(fixed, to, "timm", keyFromSeed(0))
   }
   const table = await read("pos_embed")
-  const prefixTokens = to.classToken ? 1 : 0
+  const prefixTokens = prefixPositionCount(to)
   return { pos_embed: resizePositions(table, { prefixTokens, dim: to.dim, from: before, to: after, method }) }
 }
 

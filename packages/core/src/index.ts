@@ -23,14 +23,23 @@ export {
 } from "./graph/graph.ts"
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
 export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
-export { type AttentionOptions, selfAttention } from "./nn/attention.ts"
-export { type ActivationName, activate, layerNorm, linear } from "./nn/layers.ts"
+export { type AttentionOptions, latentAttention, selfAttention } from "./nn/attention.ts"
+export { type ActivationName, activate, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"
 export { dropoutMask, fold, type Key, keyFromSeed, permutation, type Stream, stream, threefry } from "./random.ts"
 export * as ops from "./tensor/index.ts"
 export { type Dim, elementCount, type Shape, sameShape, show } from "./tensor/shape.ts"
 export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
-export { type Activation, patchGrid, tokenCount, type ViTConfig, variant, vitConfig } from "./vit/config.ts"
-export { patchEmbedding, vit } from "./vit/model.ts"
+export {
+  type Activation,
+  patchGrid,
+  prefixPositionCount,
+  prefixTokens,
+  tokenCount,
+  type ViTConfig,
+  variant,
+  vitConfig,
+} from "./vit/config.ts"
+export { type Heads, patchEmbedding, vit, vitHeads } from "./vit/model.ts"
 export { type InitScheme, initialize, parameterCount, vitParameters } from "./vit/parameters.ts"

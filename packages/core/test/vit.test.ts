@@ -11,10 +11,13 @@ import {
   type Scope,
   type ScopeOptions,
   type Tensor,
+  prefixPositionCount,
+  prefixTokens,
   tokenCount,
   type ViTConfig,
   vit,
   vitConfig,
+  vitHeads,
   vitParameters,
 } from "../src/index.ts"
 
@@ -109,6 +112,25 @@ describe("the model", () => {
     const { logits, taps } = trace(vitConfig({ ...config, classes: 0 }), { taps: ["pooled"] })
     expect(logits.shape).toEqual(["batch", 16])
     expect(taps["pooled"]).toBe(logits)
+  })
+  it("gives each head by itself where there are two, and their mean as its logits", () => {
+    const two = vitConfig({ ...config, distillationToken: true })
+    const { logits, distilled } = vitHeads(rootScope(), images, two)
+    expect([logits.shape, distilled?.shape]).toEqual([
+      ["batch", 5],
+      ["batch", 5],
+    ])
+    expect(listing(ops.mul(ops.add(logits, distilled as Tensor), 0.5))).toBe(listing(trace(two).logits))
+    expect(vitHeads(rootScope(), images, config).distilled).toBe(null)
+  })
+  it("counts every token that stands before the patches", () => {
+    const many = vitConfig({ ...config, distillationToken: true, registers: 3 })
+    const rows = (model: ViTConfig): number | undefined =>
+      vitParameters(model).find(({ name }) => name === "pos_embed")?.shape[1]
+    expect([prefixTokens(many), tokenCount(many), prefixPositionCount(many), rows(many)]).toEqual([5, 11, 5, 11])
+    const bare = { ...many, prefixPositions: false }
+    expect([prefixTokens(bare), tokenCount(bare), prefixPositionCount(bare), rows(bare)]).toEqual([5, 11, 0, 6])
+    expect(trace(bare, { taps: ["tokens"] }).taps["tokens"]?.shape).toEqual(["batch", 11, 16])
   })
   it("asks for parameters of the right shape, by their full names", () => {
     const param: Scope["param"] = () => ops.state("x", [1])
@@ -220,6 +242,27 @@ describe("initial values", () => {
           expect(new Set(values[name])).toEqual(new Set([0]))
       }
     })
+  it("of later parts are those of their papers", () => {
+    const later = vitConfig({ ...wide, pool: "map", preLogits: null, registers: 2, gatedMlp: true, layerScale: 1e-5 })
+    const distilled = vitConfig({ ...wide, preLogits: null, distillationToken: true })
+    const values = {
+      ...initialize(vitParameters(distilled), distilled, "paper", keyFromSeed(1)),
+      ...initialize(vitParameters(later), later, "paper", keyFromSeed(1)),
+    }
+    for (const [name, std, largest] of [
+      ["attn_pool.latent", 1 / Math.sqrt(128)],
+      ["dist_token", 0.02],
+      ["reg_token", 0],
+      ["head_dist.weight", 0],
+      ["attn_pool.kv.weight", Math.sqrt(2 / 256), Math.sqrt(6 / 256)],
+      ["blocks.0.mlp.fc1.weight", Math.sqrt(2 / 384), Math.sqrt(6 / 384)],
+    ] as const) {
+      const found = moments(values[name])
+      expect(Math.abs(found.std - std), name).toBeLessThanOrEqual((3 * std) / Math.sqrt(values[name]?.length ?? 1))
+      if (largest !== undefined) expect(found.largest, name).toBeLessThanOrEqual(largest * (1 + 1e-6))
+    }
+    expect(new Set(values["blocks.0.ls1.gamma"])).toEqual(new Set([Math.fround(1e-5)]))
+  })
   it("depend on the key and on each name alone", () => {
     expect(start("fan", 1)).toEqual(start("fan", 1))
     const [a, b] = [start("fan", 1), start("fan", 2)]

@@ -59,5 +59,5 @@ function layerOf(name: string, depth: number): number {
   const block = blockOf(name)
   if (block !== undefined) return block + 1
   if (name.startsWith("norm.")) return depth
-  return /^(head|fc_norm|pre_logits)\./.test(name) ? depth + 1 : 0
+  return /^(head|head_dist|fc_norm|attn_pool|pre_logits)\./.test(name) ? depth + 1 : 0
 }

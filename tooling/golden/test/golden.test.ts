@@ -6,13 +6,28 @@ const vits = [
   "average",
   "average-class-token",
   "average-norm-first",
+  "clip",
+  "clip-qkv",
+  "deit3",
+  "distilled",
+  "distilled-features",
   "features",
   "features-average",
+  "map",
+  "map-prefix",
   "no-positions",
   "no-positions-average",
   "one-patch",
+  "qk-norm",
+  "qk-norm-prefix",
   "rectangle",
+  "registers",
+  "registers-positions",
+  "swiglu",
+  "swiglu-map",
   "token",
+  "token-average",
+  "token-average-features",
   "token-fc-norm",
 ].map((name) => `vit-${name}`)
 
@@ -80,13 +95,14 @@ describe.each(vits)("%s", (name) => {
   const batch = 3
   const weights = Array.from(tensor(tensors, "weights").data)
   const total = sum(weights)
+  const features = config.pool === "token+average" ? 2 * config.dim : config.dim
   const logits = rows(tensor(tensors, "logits"))
   const targets = rows(tensor(tensors, "targets"))
 
   test("images and logits have the shapes of the configuration", () => {
     expect(tensor(tensors, "images").shape).toEqual([batch, ...config.imageSize, config.channels])
-    expect(tensor(tensors, "logits").shape).toEqual([batch, config.classes || config.dim])
-    expect(tensor(tensors, "tap.features").shape).toEqual([batch, config.dim])
+    expect(tensor(tensors, "logits").shape).toEqual([batch, config.classes || features])
+    expect(tensor(tensors, "tap.features").shape).toEqual([batch, features])
   })
 
   test("the loss is the weighted mean of the cross-entropies of the logits", () => {
@@ -107,17 +123,22 @@ describe.each(vits)("%s", (name) => {
     for (const key of parameters) {
       const gradient = tensor(tensors, key.replace("param.", "grad."))
       expect(gradient.shape, key).toEqual(tensor(tensors, key).shape)
-      expect(largest(gradient.data), key).toBeGreaterThan(1e-6)
+      // Softmax does not see a shift of all scores.
+      if (key.endsWith(".k_norm.bias")) expect(largest(gradient.data), key).toBeLessThan(1e-14)
+      else expect(largest(gradient.data), key).toBeGreaterThan(1e-6)
     }
   })
 
-  test("the gradient of the keys' bias is 0: softmax does not see a shift of all scores", () => {
-    for (let block = 0; block < config.depth; block++) {
-      const gradient = tensor(tensors, `grad.blocks.${block}.attn.qkv.bias`).data
-      expect(largest(gradient.subarray(config.dim, 2 * config.dim))).toBeLessThan(1e-14)
-      expect(largest(gradient.subarray(2 * config.dim))).toBeGreaterThan(1e-4)
-    }
-  })
+  test.runIf(config.qkvBias && !config.qkNorm)(
+    "the gradient of the keys' bias is 0: softmax does not see a shift",
+    () => {
+      for (let block = 0; block < config.depth; block++) {
+        const gradient = tensor(tensors, `grad.blocks.${block}.attn.qkv.bias`).data
+        expect(largest(gradient.subarray(config.dim, 2 * config.dim))).toBeLessThan(1e-14)
+        expect(largest(gradient.subarray(2 * config.dim))).toBeGreaterThan(1e-4)
+      }
+    },
+  )
 
   test("the gradient of the head's bias is the weighted mean of probabilities less targets", () => {
     if (config.classes === 0) return expect(tensors["param.head.bias"]).toBeUndefined()
@@ -127,7 +148,14 @@ describe.each(vits)("%s", (name) => {
       for (const [c, p] of softmax(row).entries())
         expected[c] = (expected[c] as number) + ((weights[b] as number) / total) * (p * sum(t) - (t[c] as number))
     }
-    expectClose(tensor(tensors, "grad.head.bias").data, expected, 1e-14)
+    // The two heads of a distilled model share the gradient of their mean.
+    const share = config.distillationToken ? 0.5 : 1
+    for (const head of config.distillationToken ? ["head", "head_dist"] : ["head"])
+      expectClose(
+        tensor(tensors, `grad.${head}.bias`).data,
+        expected.map((x) => share * x),
+        1e-14,
+      )
   })
 
   test("attention is the softmax of the scores, and the stream is the sum of what the blocks add", () => {
@@ -135,22 +163,36 @@ describe.each(vits)("%s", (name) => {
       const tap = (key: string): GoldenTensor => tensor(tensors, `tap.blocks.${block}${key}`)
       expectClose(rows(tap(".attn")).flat(), rows(tap(".scores")).flatMap(softmax), 1e-14)
       const before = block === 0 ? tensor(tensors, "tap.tokens") : tensor(tensors, `tap.blocks.${block - 1}`)
-      const after = before.data.map((x, i) => x + (tap(".proj").data[i] as number) + (tap(".mlp").data[i] as number))
+      const scaled = (name: string, scale: string): Float64Array => {
+        const gamma = tensors[`param.blocks.${block}.${scale}.gamma`]?.data
+        return Float64Array.from(tap(name).data, (x, i) => x * (gamma?.[i % config.dim] ?? 1))
+      }
+      const [attended, added] = [scaled(".proj", "ls1"), scaled(".mlp", "ls2")]
+      const after = before.data.map((x, i) => x + (attended[i] as number) + (added[i] as number))
       expectClose(tap("").data, after, 1e-13)
     }
   })
 
-  test("pooling reads the class token or the mean of the patches", () => {
+  test.runIf(config.pool !== "map")("pooling reads tokens, or the mean of the patches, or both", () => {
     const { data, shape } = tensors["tap.norm"] ?? tensor(tensors, `tap.blocks.${config.depth - 1}`)
     const [, tokens, dim] = shape as [number, number, number]
-    const first = config.pool === "average" && config.classToken ? 1 : 0
-    const count = config.pool === "average" ? tokens - first : 1
-    const pooled = Array.from({ length: batch * dim }, (_, i) => {
-      const start = (Math.floor(i / dim) * tokens + first) * dim + (i % dim)
-      return sum(Array.from({ length: count }, (_, t) => data[start + t * dim] as number)) / count
+    const prefix = Number(config.classToken) + Number(config.distillationToken) + config.registers
+    /** The mean of some tokens of an image. */
+    const average = (image: number, first: number, end: number): number[] =>
+      Array.from({ length: dim }, (_, i) => {
+        const all = Array.from(
+          { length: end - first },
+          (_, t) => data[(image * tokens + first + t) * dim + i] as number,
+        )
+        return sum(all) / all.length
+      })
+    const pooled = Array.from({ length: batch }, (_, image) => {
+      const token = average(image, 0, config.distillationToken ? 2 : 1)
+      const patches = average(image, config.poolPrefix ? 0 : prefix, tokens)
+      return { token, average: patches, "token+average": [...token, ...patches] }[config.pool as "token"]
     })
-    expectClose(tensor(tensors, "tap.pooled").data, pooled, 1e-14)
-    expect(tensors["tap.norm"] === undefined).toBe(config.normAfterPool)
+    expectClose(tensor(tensors, "tap.pooled").data, pooled.flat(), 1e-14)
+    expect(tensors["tap.norm"] === undefined).toBe(config.normAfterPool || !config.finalNorm)
   })
 })
 

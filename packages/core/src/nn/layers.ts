@@ -1,15 +1,27 @@
 import * as fused from "../tensor/fused.ts"
-import { tanh } from "../tensor/ops.ts"
+import { mul, sigmoid, tanh } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
 
-export type ActivationName = "gelu" | "gelu_tanh" | "relu" | "tanh"
+export type ActivationName = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu" | "tanh"
+
+export interface LinearOptions {
+  /** What the matrix is; "linear" unless told. */
+  readonly role?: Role
+  /** Whether there is a bias, as there is unless told. */
+  readonly bias?: boolean
+}
 
 /** `x weightᵀ + bias`: x `[…, in]` → `[…, outputs]`. */
-export function linear(scope: Scope, x: Tensor, outputs: number, role: Role = "linear"): Tensor {
+export function linear(
+  scope: Scope,
+  x: Tensor,
+  outputs: number,
+  { role = "linear", bias = true }: LinearOptions = {},
+): Tensor {
   const weight = scope.param("weight", [outputs, fixed(x.shape, -1)], role)
-  return fused.linear(x, weight, scope.param("bias", [outputs], "bias"))
+  return fused.linear(x, weight, bias ? scope.param("bias", [outputs], "bias") : undefined)
 }
 
 /** LayerNorm over the last axis. */
@@ -24,8 +36,12 @@ export function activate(x: Tensor, name: ActivationName): Tensor {
       return fused.gelu(x)
     case "gelu_tanh":
       return fused.gelu(x, { approximate: true })
+    case "quick_gelu":
+      return mul(x, sigmoid(mul(x, 1.702)))
     case "relu":
       return fused.relu(x)
+    case "silu":
+      return mul(x, sigmoid(x))
     case "tanh":
       return tanh(x)
   }

@@ -14,7 +14,13 @@ export type Role =
   | "bias"
   /** The gain of a LayerNorm. */
   | "scale"
+  /** The factors of a LayerScale. */
+  | "layerScale"
+  /** The class token, or registers. */
   | "classToken"
+  | "distillationToken"
+  /** A query that is learned, not projected from the image. */
+  | "latent"
   /** A learned table of position embeddings. */
   | "positions"
   /** A table that is computed and never trained. */

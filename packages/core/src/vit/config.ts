@@ -1,8 +1,12 @@
 import { VitrineError } from "../errors.ts"
 
-export type Activation = "gelu" | "gelu_tanh" | "relu"
+/** By timm's names: GELU by erf, by tanh, as x σ(1.702 x) (OpenAI's CLIP); ReLU; SiLU, x σ(x). */
+export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
 
-/** All that a Vision Transformer is made from. Fields are the paper's (Dosovitskiy et al., 2021, table 1). */
+/**
+ * All that a Vision Transformer is made from. Fields are the paper's (Dosovitskiy et al., 2021, table 1) and those of the
+ * models that came after it, as timm's `VisionTransformer` builds them.
+ */
 export interface ViTConfig {
   /** Height and width of the input in pixels. */
   readonly imageSize: readonly [height: number, width: number]
@@ -16,18 +20,47 @@ export interface ViTConfig {
   readonly depth: number
   /** Heads of the self-attention; they divide `dim`. */
   readonly heads: number
-  /** Width of the hidden layer of each MLP. */
+  /** Width of the hidden layer of each MLP: what its second matrix reads. */
   readonly mlpDim: number
+  /**
+   * Whether each MLP's hidden layer is the product of two, one of them through the activation (Shazeer, 2020): with "silu"
+   * the SwiGLU of DINOv2's giant. `fc1` holds both, the activated one first.
+   */
+  readonly gatedMlp: boolean
   /** Outputs of the head; 0 for no head: the model then gives the pooled features. */
   readonly classes: number
   /** Whether a learned class token stands before the patches. */
   readonly classToken: boolean
-  /** What the head reads: the class token, or the average over the patches. */
-  readonly pool: "token" | "average"
+  /** Whether a second token with a head of its own, for a teacher's labels, follows the class token (DeiT, Touvron et al., 2021). */
+  readonly distillationToken: boolean
+  /** Learned tokens between those and the patches that nothing reads ("Vision Transformers Need Registers", Darcet et al., 2024). */
+  readonly registers: number
+  /**
+   * What the head reads: the class token; the average over the patches; what one learned query finds in the patches by
+   * attention (the "map" head of "Scaling Vision Transformers", Zhai et al., 2022, and of SigLIP); or the class token and
+   * the average side by side (DINOv2's linear head in transformers).
+   */
+  readonly pool: "token" | "average" | "map" | "token+average"
+  /** Whether averages and learned queries see the tokens before the patches too. */
+  readonly poolPrefix: boolean
+  /** Whether there is a LayerNorm after the blocks. */
+  readonly finalNorm: boolean
   /** Whether the final LayerNorm stands after the pooling (timm's `fc_norm`) or before it (`norm`, as in the paper). */
   readonly normAfterPool: boolean
   /** Learned table, fixed 2-D sine-cosine table (big_vision), or nothing. */
   readonly positions: "learned" | "sincos2d" | "none"
+  /** Whether the tokens before the patches have positions too, as in the paper, or are prepended after these are added (DeiT III). */
+  readonly prefixPositions: boolean
+  /** Whether a LayerNorm stands before the blocks, in place of the patches' bias (CLIP, Radford et al., 2021). */
+  readonly embeddingNorm: boolean
+  /** Whether the projections to queries, keys and values have biases. */
+  readonly qkvBias: boolean
+  /** Whether the projection out of the attention and the layers of the MLPs have biases. */
+  readonly projBias: boolean
+  /** Whether queries and keys are normed, head by head ("Scaling Vision Transformers to 22 Billion Parameters", Dehghani et al., 2023). */
+  readonly qkNorm: boolean
+  /** What the factors start from by which each branch is scaled, channel by channel (LayerScale, Touvron et al., 2021); null for none. */
+  readonly layerScale: number | null
   readonly activation: Activation
   /** A hidden layer before the logits, `tanh` as in pre-training, `relu` as in small models; null for a linear head. */
   readonly preLogits: { readonly dim: number; readonly activation: "tanh" | "relu" } | null
@@ -56,11 +89,22 @@ const defaults: ViTConfig = {
   patchSize: [16, 16],
   channels: 3,
   ...sizes.B,
+  gatedMlp: false,
   classes: 1000,
   classToken: true,
+  distillationToken: false,
+  registers: 0,
   pool: "token",
+  poolPrefix: false,
+  finalNorm: true,
   normAfterPool: false,
   positions: "learned",
+  prefixPositions: true,
+  embeddingNorm: false,
+  qkvBias: true,
+  projBias: true,
+  qkNorm: false,
+  layerScale: null,
   activation: "gelu",
   preLogits: null,
   dropout: 0,
@@ -70,13 +114,14 @@ const defaults: ViTConfig = {
 }
 
 /**
- * A checked configuration: what is left out is ViT-B/16's at 224², and pooling by average drops the class token
- * and norms after the pool, as timm does, unless told otherwise.
+ * A checked configuration: what is left out is ViT-B/16's at 224². Unless told otherwise, pooling by average or by a
+ * learned query drops the class token, and pooling by average norms after the pool, as timm does.
  * @throws VitrineError (config) for a model that cannot exist.
  */
 export function vitConfig(fields: Partial<ViTConfig> = {}): ViTConfig {
-  const average = fields.pool === "average"
-  const config = { ...defaults, classToken: !average, normAfterPool: average, ...fields }
+  const { pool = defaults.pool } = fields
+  const classToken = pool === "token" || pool === "token+average"
+  const config = { ...defaults, classToken, normAfterPool: pool === "average", ...fields }
   checkConfig(config)
   return config
 }
@@ -103,10 +148,25 @@ const limits = {
   depth: 1024,
   heads: 1024,
   mlpDim: 1 << 20,
+  registers: 1024,
   classes: 1 << 22,
 }
 
 const maxTokens = 1 << 20
+
+const flags = [
+  "gatedMlp",
+  "classToken",
+  "distillationToken",
+  "poolPrefix",
+  "finalNorm",
+  "normAfterPool",
+  "prefixPositions",
+  "embeddingNorm",
+  "qkvBias",
+  "projBias",
+  "qkNorm",
+] as const
 
 /** A value as a message shows it: text in quotes, and NaN as NaN. */
 const told = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))
@@ -126,7 +186,7 @@ function checkConfig(config: ViTConfig): void {
   }
   for (const field of ["channels", "dim", "depth", "heads", "mlpDim"] as const)
     count(field, config[field], 1, limits[field])
-  count("classes", config.classes, 0, limits.classes)
+  for (const field of ["classes", "registers"] as const) count(field, config[field], 0, limits[field])
   if (config.dim % config.heads !== 0)
     fail(`heads must divide dim, but ${config.heads} heads do not divide a width of ${config.dim}`)
   const [height, width] = config.imageSize
@@ -138,11 +198,17 @@ function checkConfig(config: ViTConfig): void {
   const oneOf = (field: string, value: unknown, allowed: readonly unknown[]): void => {
     if (!allowed.includes(value)) fail(`${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`)
   }
-  oneOf("pool", config.pool, ["token", "average"])
+  oneOf("pool", config.pool, ["token", "average", "map", "token+average"])
   oneOf("positions", config.positions, ["learned", "sincos2d", "none"])
-  oneOf("activation", config.activation, ["gelu", "gelu_tanh", "relu"])
-  for (const field of ["classToken", "normAfterPool"] as const) oneOf(field, config[field], [true, false])
-  if (config.pool === "token" && !config.classToken) fail(`pool "token" needs a class token, but classToken is false`)
+  oneOf("activation", config.activation, ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"])
+  for (const field of flags) oneOf(field, config[field], [true, false])
+  if (config.pool.startsWith("token") && !config.classToken)
+    fail(`pool "${config.pool}" needs a class token, but classToken is false`)
+  if (config.distillationToken && (config.pool !== "token" || config.normAfterPool || config.preLogits !== null))
+    fail(`a distillation token needs pool "token", the final norm before it and linear heads`)
+  const { layerScale } = config
+  if (!(layerScale === null || (typeof layerScale === "number" && Number.isFinite(layerScale))))
+    fail(`layerScale must be a number or null, got ${told(layerScale)}`)
   if (config.positions === "sincos2d" && config.dim % 4 !== 0)
     fail(`sincos2d positions need a width divisible by 4, got ${config.dim}`)
   if (config.preLogits !== null) {
@@ -162,8 +228,18 @@ export function patchGrid(config: ViTConfig): readonly [rows: number, columns: n
   return [config.imageSize[0] / config.patchSize[0], config.imageSize[1] / config.patchSize[1]]
 }
 
-/** Length of the sequence that the blocks see: the patches, and the class token if there is one. */
+/** Tokens before the patches: class token, distillation token and registers, in this order. */
+export function prefixTokens({ classToken, distillationToken, registers }: ViTConfig): number {
+  return Number(classToken) + Number(distillationToken) + registers
+}
+
+/** Length of the sequence that the blocks see: the patches and the tokens before them. */
 export function tokenCount(config: ViTConfig): number {
   const [rows, columns] = patchGrid(config)
-  return rows * columns + (config.classToken ? 1 : 0)
+  return prefixTokens(config) + rows * columns
+}
+
+/** Rows of the table of positions before those of the patches. */
+export function prefixPositionCount(config: ViTConfig): number {
+  return config.prefixPositions ? prefixTokens(config) : 0
 }

@@ -1,25 +1,51 @@
 // Letters of the paper: H, W, C height, width and channels of an image; P size of a patch; N patches; D width of the
 // tokens; L blocks. Names of parameters are timm's, so that weights need no map.
-import { selfAttention } from "../nn/attention.ts"
+import { latentAttention, selfAttention } from "../nn/attention.ts"
 import { activate, layerNorm, linear } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
-import { add, broadcastTo, concat, mean, reshape, slice, transpose } from "../tensor/ops.ts"
+import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { patchGrid, tokenCount, type ViTConfig } from "./config.ts"
+import { type Activation, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
 
 /** The Vision Transformer: images `[batch, height, width, channels]` → logits `[batch, classes]`. */
 export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
-  let x = patchEmbedding(scope.at("patch_embed"), images, config) // eq. 1, [batch, N, D]
-  x = addPositions(scope, prependClassToken(scope, x, config), config) // [batch, tokens, D]
-  x = scope.tap("tokens", scope.dropout("pos_drop", x, config.dropout))
-  for (let i = 0; i < config.depth; i++) x = block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i)) // eq. 2, 3
-  const y = preLogits(scope.at("pre_logits"), pool(scope, x, config), config) // eq. 4, [batch, D]
+  const { logits: own, distilled } = vitHeads(scope, images, config)
+  const y = distilled === null ? own : between(own, distilled)
   if (config.classes === 0) return y
-  const logits = scope.tap("logits", linear(scope.at("head"), y, config.classes, "head")) // [batch, classes]
+  const logits = scope.tap("logits", y)
   if (scope.taps("probabilities")) scope.tap("probabilities", softmax(logits))
   return logits
+}
+
+const between = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
+
+/** What the heads of a Vision Transformer give; features in place of logits in a model without classes. */
+export interface Heads {
+  /** `[batch, classes]` */
+  readonly logits: Tensor
+  /** The logits of the distillation token, `[batch, classes]`; null in a model that has none. */
+  readonly distilled: Tensor | null
+}
+
+/**
+ * The Vision Transformer with each head by itself, as DeiT trains them: the class token's on the labels, the distillation
+ * token's on the teacher's. `vit` gives the mean of the two, as DeiT evaluates.
+ */
+export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): Heads {
+  let x = patchEmbedding(scope.at("patch_embed"), images, config) // eq. 1, [batch, N, D]
+  x = scope.dropout("pos_drop", embedTokens(scope, x, config), config.dropout) // [batch, tokens, D]
+  if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
+  x = scope.tap("tokens", x)
+  for (let i = 0; i < config.depth; i++) x = block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i)) // eq. 2, 3
+  const [y, distilled] = pool(scope, x, config) // eq. 4, [batch, D]
+  const head = (name: string, features: Tensor): Tensor =>
+    config.classes === 0 ? features : linear(scope.at(name), features, config.classes, { role: "head" })
+  return {
+    logits: head("head", preLogits(scope.at("pre_logits"), y, config)), // [batch, classes]
+    distilled: distilled === null ? null : head("head_dist", distilled),
+  }
 }
 
 /** Cuts images into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */
@@ -33,55 +59,108 @@ export function patchEmbedding(scope: Scope, images: Tensor, config: ViTConfig):
   const flat = scope.tap("flattened", reshape(patches, [batch, rows * columns, height * width * channels])) // [batch, N, P²C]
   const kernel = scope.at("proj").param("weight", [dim, channels, height, width], "patch")
   const weight = reshape(transpose(kernel, [0, 2, 3, 1]), [dim, height * width * channels]) // [D, P²C]
-  return scope.tap("embeddings", project(flat, weight, scope.at("proj").param("bias", [dim], "bias")))
+  const bias = config.embeddingNorm ? undefined : scope.at("proj").param("bias", [dim], "bias")
+  return scope.tap("embeddings", project(flat, weight, bias))
 }
 
-/** `[batch, N, D]` → `[batch, 1 + N, D]`, or as it was in a model without a class token. */
-function prependClassToken(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  if (!config.classToken) return x
-  const token = scope.tap("class_token", scope.param("cls_token", [1, 1, config.dim], "classToken"))
-  return concat([broadcastTo(token, x.shape.with(1, 1)), x], 1)
+/** Adds positions and puts the tokens that are not of the image before the patches: `[batch, N, D]` → `[batch, tokens, D]`. */
+function embedTokens(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
+  const { dim, registers } = config
+  const prefix: Tensor[] = []
+  if (config.classToken) prefix.push(scope.tap("class_token", scope.param("cls_token", [1, 1, dim], "classToken")))
+  if (config.distillationToken)
+    prefix.push(scope.tap("distillation_token", scope.param("dist_token", [1, 1, dim], "distillationToken")))
+  if (registers > 0) prefix.push(scope.tap("registers", scope.param("reg_token", [1, registers, dim], "classToken")))
+  const prepend = (x: Tensor): Tensor =>
+    concat([...prefix.map((t) => broadcastTo(t, t.shape.with(0, x.shape[0] as number))), x], 1)
+  return config.prefixPositions
+    ? addPositions(scope, prepend(patches), config)
+    : prepend(addPositions(scope, patches, config))
 }
 
 function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   if (config.positions === "none") return x
   const role = config.positions === "learned" ? "positions" : "fixedPositions"
-  return add(x, scope.tap("positions", scope.param("pos_embed", [1, tokenCount(config), config.dim], role)))
+  return add(x, scope.tap("positions", scope.param("pos_embed", [1, fixed(x.shape, 1), config.dim], role)))
 }
 
 /** One pre-norm block: `[batch, tokens, D]` → the same shape. */
 function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number): Tensor {
-  const { heads, dropout, attentionDropout, layerNormEpsilon } = config
-  const residual = (name: string, branch: Tensor): Tensor => {
-    const kept = scope.dropout(`${name}.drop`, branch, dropout)
+  const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, projBias } = config
+  const residual = (name: string, scale: string, branch: Tensor): Tensor => {
+    const kept = layerScale(scope.at(scale), scope.dropout(`${name}.drop`, branch, dropout), config)
     return scope.dropout(`${name}.drop_path`, kept, dropPath, [x.shape[0] as number, 1, 1])
   }
+  const attention = {
+    heads,
+    weightDropout: attentionDropout,
+    qkvBias,
+    projBias,
+    qkNormEpsilon: config.qkNorm ? layerNormEpsilon : undefined,
+  }
   const a = scope.tap("norm1", layerNorm(scope.at("norm1"), x, layerNormEpsilon))
-  const attended = selfAttention(scope.at("attn"), a, { heads, weightDropout: attentionDropout })
-  const y = scope.tap("residual1", add(x, residual("attn", attended))) // eq. 2
+  const y = scope.tap("residual1", add(x, residual("attn", "ls1", selfAttention(scope.at("attn"), a, attention)))) // eq. 2
   const b = scope.tap("norm2", layerNorm(scope.at("norm2"), y, layerNormEpsilon))
-  return scope.tap("residual2", add(y, residual("mlp", mlp(scope.at("mlp"), b, config)))) // eq. 3
+  return scope.tap("residual2", add(y, residual("mlp", "ls2", mlp(scope.at("mlp"), b, config)))) // eq. 3
 }
 
-/** Two linear layers with a nonlinearity between: `[batch, tokens, D]` → the same shape. */
+/** Scales each channel by a factor of its own (LayerScale). */
+function layerScale(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
+  return config.layerScale === null ? x : mul(x, scope.param("gamma", [config.dim], "layerScale"))
+}
+
+/** Two linear layers with a nonlinearity between: `[…, D]` → the same shape. */
 function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const hidden = scope.tap("hidden", activate(linear(scope.at("fc1"), x, config.mlpDim), config.activation))
-  return scope.tap("output", linear(scope.at("fc2"), scope.dropout("drop1", hidden, config.dropout), config.dim))
+  const { activation, dropout, gatedMlp, mlpDim, projBias: bias } = config
+  const inner = linear(scope.at("fc1"), x, gatedMlp ? 2 * mlpDim : mlpDim, { bias })
+  const hidden = scope.tap("hidden", gatedMlp ? gated(inner, activation) : activate(inner, activation)) // […, mlpDim]
+  return scope.tap("output", linear(scope.at("fc2"), scope.dropout("drop1", hidden, dropout), config.dim, { bias }))
 }
 
-/** One vector an image, normed: `[batch, tokens, D]` → `[batch, D]`. */
-function pool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const { classToken, dim, layerNormEpsilon } = config
-  const tokens = fixed(x.shape, 1)
-  const pick = (t: Tensor): Tensor =>
-    config.pool === "average"
-      ? mean(slice(t, 1, classToken ? 1 : 0, tokens), [1])
-      : reshape(slice(t, 1, 0, 1), [t.shape[0] as number, dim])
-  if (config.normAfterPool) return scope.tap("pooled", layerNorm(scope.at("fc_norm"), pick(x), layerNormEpsilon))
-  // LayerNorm is taken token by token: where one token is read and nobody looks at the others, only that one is normed.
-  if (config.pool === "token" && !scope.taps("norm"))
-    return scope.tap("pooled", layerNorm(scope.at("norm"), pick(x), layerNormEpsilon))
-  return scope.tap("pooled", pick(scope.tap("norm", layerNorm(scope.at("norm"), x, layerNormEpsilon))))
+/** The first half through the activation, times the second: `[…, 2 mlpDim]` → `[…, mlpDim]`. */
+function gated(x: Tensor, activation: Activation): Tensor {
+  const [gate, value] = split(x, -1, 2) as [Tensor, Tensor]
+  return mul(activate(gate, activation), value)
+}
+
+/**
+ * What the head reads, normed, and what the distillation token's reads: `[batch, tokens, D]` → `[batch, D]` each. The tap
+ * of a model with both is their mean, timm's features.
+ */
+function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Tensor | null] {
+  const { dim, distillationToken, finalNorm, layerNormEpsilon, normAfterPool, poolPrefix } = config
+  const token = (t: Tensor, index: number): Tensor =>
+    reshape(slice(t, 1, index, index + 1), [t.shape[0] as number, dim])
+  const image = (t: Tensor): Tensor => slice(t, 1, poolPrefix ? 0 : prefixTokens(config), fixed(t.shape, 1))
+  const norm = (name: string, t: Tensor): Tensor => (finalNorm ? layerNorm(scope.at(name), t, layerNormEpsilon) : t)
+  const pick = (t: Tensor): Tensor => {
+    switch (config.pool) {
+      case "token":
+        return token(t, 0)
+      case "average":
+        return mean(image(t), [1])
+      case "map":
+        return attentionPool(scope.at("attn_pool"), image(t), config)
+      case "token+average":
+        return concat([token(t, 0), mean(image(t), [1])], 1) // [batch, 2 D]
+    }
+  }
+  if (normAfterPool) return [scope.tap("pooled", norm("fc_norm", pick(x))), null]
+  // LayerNorm is taken token by token: where few tokens are read and nobody looks at the others, only those are normed.
+  const few = config.pool === "token" && !scope.taps("norm")
+  const y = scope.tap("norm", norm("norm", few ? slice(x, 1, 0, distillationToken ? 2 : 1) : x))
+  if (!distillationToken) return [scope.tap("pooled", pick(y)), null]
+  const [own, distilled] = [token(y, 0), token(y, 1)]
+  if (scope.taps("pooled")) scope.tap("pooled", between(own, distilled))
+  return [own, distilled]
+}
+
+/** timm's `AttentionPoolLatent`: attention by a learned query, then an MLP around which it goes too: `[batch, tokens, D]` → `[batch, D]`. */
+function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
+  const y = latentAttention(scope, x, config.heads)
+  const hidden = config.gatedMlp ? 2 * config.mlpDim : config.mlpDim
+  const plain = { ...config, gatedMlp: false, mlpDim: hidden, projBias: true, dropout: 0 }
+  return add(y, mlp(scope.at("mlp"), layerNorm(scope.at("norm"), y, config.layerNormEpsilon), plain))
 }
 
 function preLogits(scope: Scope, x: Tensor, { preLogits }: ViTConfig): Tensor {

@@ -1,7 +1,7 @@
 import { type Parameter, rootScope } from "../nn/scope.ts"
 import { fold, type Key, type Stream, stream } from "../random.ts"
 import { input, state } from "../tensor/ops.ts"
-import { patchGrid, type ViTConfig } from "./config.ts"
+import { patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
 import { vit } from "./model.ts"
 
 /** Every parameter of a model, in the order in which the model asks for them. */
@@ -26,12 +26,12 @@ export function parameterCount(parameters: readonly Parameter[]): number {
  * How parameters start.
  * - `paper`: as google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0, 0.02²),
  *   MLP biases N(0, 1e-6²), class token and head 0.
- * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token
- *   N(0, 1e-6²).
+ * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token and
+ *   registers N(0, 1e-6²).
  * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0: for small models
  *   from scratch on small data, where it is worth some points.
  *
- * Normal distributions of `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
+ * In all of them distillation tokens start from N(0, 0.02²), learned queries from N(0, 1/dim). Normal distributions of `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
  */
 export type InitScheme = "paper" | "timm" | "fan"
 
@@ -57,10 +57,11 @@ export function initialize(
 
 function distribution(
   { name, shape, role }: Parameter,
-  { patchSize, channels }: ViTConfig,
+  config: ViTConfig,
   scheme: InitScheme,
   random: Stream,
 ): () => number {
+  const { patchSize, channels, layerScale, dim } = config
   const fanIn = shape.slice(1).reduce((n, dim) => n * dim, 1)
   const fanOut = shape[0] as number
   const normal = (std: number) => (): number => {
@@ -74,10 +75,9 @@ function distribution(
   switch (role) {
     case "linear":
       if (scheme === "timm") return normal(0.02)
-      // The three projections of qkv are three matrices, each with its own fan-out.
       return scheme === "fan"
         ? normal(1 / Math.sqrt(fanIn))
-        : uniform(Math.sqrt(6 / (fanIn + (name.endsWith("qkv.weight") ? fanOut / 3 : fanOut))))
+        : uniform(Math.sqrt(6 / (fanIn + fanOut / matricesIn(name, config))))
     case "patch":
       return scheme === "timm" ? uniform(1 / Math.sqrt(fanIn)) : normal(1 / Math.sqrt(fanIn))
     case "head":
@@ -88,8 +88,14 @@ function distribution(
       return scheme === "paper" && name.includes(".mlp.") ? normal(1e-6) : constant(0)
     case "scale":
       return constant(1)
+    case "layerScale":
+      return constant(layerScale as number)
     case "classToken":
       return scheme === "paper" ? constant(0) : normal(1e-6)
+    case "distillationToken":
+      return normal(0.02)
+    case "latent":
+      return normal(1 / Math.sqrt(dim))
     case "positions":
       return normal(scheme === "fan" ? 0.5 : 0.02)
     case "fixedPositions":
@@ -97,14 +103,20 @@ function distribution(
   }
 }
 
+/** How many matrices, each with a fan-out of its own, lie in one parameter. */
+function matricesIn(name: string, { gatedMlp }: ViTConfig): number {
+  if (name.endsWith("qkv.weight")) return 3
+  return name.endsWith(".kv.weight") || (gatedMlp && /^blocks\..*\.fc1\.weight$/.test(name)) ? 2 : 1
+}
+
 /**
  * The 2-D sine-cosine table of big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
- * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for a class token.
+ * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for the tokens before the patches.
  */
 function sincosPositions(config: ViTConfig, out: Float32Array): void {
   const [rows, columns] = patchGrid(config)
   const quarter = config.dim / 4
-  let at = config.classToken ? config.dim : 0
+  let at = prefixPositionCount(config) * config.dim
   for (let y = 0; y < rows; y++)
     for (let x = 0; x < columns; x++, at += config.dim)
       for (let i = 0; i < quarter; i++) {
