@@ -3,7 +3,7 @@ import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
 import { addOverrides, backend, examples, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
-import { integerValue } from "./values.ts"
+import { integerValue, namesValue } from "./values.ts"
 
 const modelHelp = "a run folder, one of timm's or Hugging Face's, an .npz of Google's, or hf:owner/name[@revision]"
 
@@ -43,6 +43,7 @@ export function program(): Command {
         "--data <path>",
         'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
       )
+      .addOption(new Option("--classes <a,b,…>", "measure on some of the data's classes").argParser(namesValue))
       .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
       .option("--batch-size <n>", "images at a time", integerValue(1), 64)
       .addOption(backend())

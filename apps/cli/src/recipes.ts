@@ -79,6 +79,8 @@ export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
       weightDecay: flags.weightDecay,
       clip: flags.clip,
       ema: flags.ema,
+      freeze: flags.freeze,
+      layerDecay: flags.layerDecay,
       labelSmoothing: flags.labelSmoothing,
       evaluateEvery: evalEvery,
     }),

@@ -1,6 +1,15 @@
 import { type Command, Option } from "commander"
 import { backend, examples, threads } from "./options.ts"
-import { fractionValue, integerValue, nonNegativeValue, positiveOrOff, positiveValue, sizeValue } from "./values.ts"
+import {
+  fractionValue,
+  integerValue,
+  namesValue,
+  nonNegativeValue,
+  positiveOrOff,
+  positiveValue,
+  shareValue,
+  sizeValue,
+} from "./values.ts"
 
 export interface TrainFlags {
   readonly data?: string
@@ -10,6 +19,8 @@ export interface TrainFlags {
   readonly recipe?: string
   readonly seed?: number
   readonly valFraction?: number
+  readonly classes?: readonly string[]
+  readonly perClass?: number
   readonly model?: string
   readonly imageSize?: readonly [number, number]
   readonly patchSize?: readonly [number, number]
@@ -33,6 +44,8 @@ export interface TrainFlags {
   readonly optimizer?: "adamw" | "adam" | "sgd" | "momentum" | "nesterov"
   readonly weightDecay?: number
   readonly clip?: number | null
+  readonly freeze?: readonly string[]
+  readonly layerDecay?: number
   readonly ema?: number
   readonly labelSmoothing?: number
   readonly mixup?: number
@@ -48,7 +61,20 @@ export interface TrainFlags {
 
 /** Flags that a resumed run cannot be given, since its recipe is fixed. */
 export const fixedByRun: readonly (keyof TrainFlags)[] = [
-  ...(["from", "out", "recipe", "seed", "valFraction", "model", "imageSize", "patchSize", "dim", "depth"] as const),
+  ...([
+    "from",
+    "out",
+    "recipe",
+    "seed",
+    "valFraction",
+    "classes",
+    "perClass",
+    "model",
+    "imageSize",
+    "patchSize",
+    "dim",
+    "depth",
+  ] as const),
   ...([
     "heads",
     "mlpDim",
@@ -61,7 +87,19 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "epochs",
     "steps",
   ] as const),
-  ...(["batchSize", "accumulate", "lr", "schedule", "warmup", "optimizer", "weightDecay", "clip", "ema"] as const),
+  ...([
+    "batchSize",
+    "accumulate",
+    "lr",
+    "schedule",
+    "warmup",
+    "optimizer",
+    "weightDecay",
+    "clip",
+    "ema",
+    "freeze",
+    "layerDecay",
+  ] as const),
   ...(["labelSmoothing", "mixup", "cutmix", "evalEvery"] as const),
 ]
 
@@ -99,6 +137,8 @@ export function addTrainOptions(command: Command): Command {
   add(run, "--resume <run>", "go on with an interrupted run, by its own recipe and data")
   add(run, "--seed <n>", "decides everything random; default: 0", parsed(integerValue(0)))
   add(run, "--val-fraction <x>", "held out where the data have no validation set; default: 0.1", parsed(fractionValue))
+  add(run, "--classes <a,b,…>", "train on some of the data's classes; default: all", parsed(namesValue))
+  add(run, "--per-class <n>", "training images of each class, drawn by the seed; default: all", parsed(integerValue(1)))
   add(run, "--eval-every <steps>", "default: an epoch, at least a tenth of the run", parsed(integerValue(1)))
   add(run, "--checkpoint-every <steps>", "default: with each evaluation", parsed(integerValue(1)))
   add(run, "--keep-last <k>", "checkpoints to keep beside the best; default: 2", parsed(integerValue(1)))
@@ -133,6 +173,13 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
   add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
+  add(
+    training,
+    "--freeze <names>",
+    'leave parameters as they are: "backbone" (all but the head), or names and prefixes such as patch_embed,blocks.0',
+    parsed(namesValue),
+  )
+  add(training, "--layer-decay <x>", "each layer's rate is that of the next times this; default: 1", parsed(shareValue))
   add(training, "--ema <decay>", "average the parameters; default: no", parsed(fractionValue))
   add(training, "--label-smoothing <x>", "default: 0", parsed(fractionValue))
   add(training, "--mixup <alpha>", "default: 0", parsed(nonNegativeValue))
@@ -156,6 +203,6 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
-    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
+    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper,\npretrain-paper, labml-cifar10.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
   })
 }

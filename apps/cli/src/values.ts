@@ -21,6 +21,9 @@ export const nonNegativeValue: Parser<number> = numberValue((n) => n >= 0 && n <
 /** In [0, 1). */
 export const fractionValue: Parser<number> = numberValue((n) => n >= 0 && n < 1, "a number from 0 to below 1")
 
+/** In (0, 1]. */
+export const shareValue: Parser<number> = numberValue((n) => n > 0 && n <= 1, "a number above 0, up to 1")
+
 /** `48`, or height and width as in `48x40`. */
 export const sizeValue: Parser<readonly [number, number]> = (text) => {
   const [, height, width = height] = /^([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?$/.exec(text) ?? []
@@ -39,6 +42,13 @@ const perChannel =
 export const numbersValue: Parser<readonly number[]> = perChannel(Number.isFinite, "a number")
 
 export const positivesValue: Parser<readonly number[]> = perChannel((n) => n > 0 && n < Infinity, "a number above 0")
+
+/** Names between commas. */
+export const namesValue: Parser<readonly string[]> = (text) => {
+  const names = text.split(",").map((name) => name.trim())
+  if (names.includes("")) throw new InvalidArgumentError("Give names with commas between them.")
+  return names
+}
 
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))

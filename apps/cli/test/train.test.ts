@@ -208,6 +208,25 @@ describe("recipes", () => {
   )
 
   test.each([
+    ["few-shot", { dropLast: false, augment: [{ op: "padCrop", pad: 2 }] }],
+    ["fine-tune", { training: { layerDecay: 0.75 } }],
+    [
+      "fine-tune-paper",
+      { augment: [{ op: "randomResizedCrop", size: [8, 8] }, {}], training: { accumulate: 8, clip: 1 } },
+    ],
+    ["pretrain-paper", { config: { dropout: 0.1 }, training: { accumulate: 64, schedule: { warmup: 10_000 } } }],
+    ["labml-cifar10", { config: { preLogits: { dim: 2048, activation: "relu" } }, training: { learningRate: 2.5e-4 } }],
+  ])("%s is built in, for any image size", async (name, fields) => {
+    const small = ["--batch-size", "8", "--image-size", "8", "--steps", "1", "--accumulate", "1"]
+    const shape = ["pretrain-paper", "labml-cifar10"].includes(name)
+      ? ["--dim", "16", "--depth", "1", "--heads", "2"]
+      : []
+    const recipe = await setup("--recipe", name, "--out", at(`recipe-${name}`), ...small, ...shape)
+    const { accumulate: _, ...training } = { ...(fields as { training?: { accumulate?: number } }).training }
+    expect(recipe).toMatchObject({ ...fields, training })
+  })
+
+  test.each([
     ["that cannot be parsed", "broken.ts", "export default {", /broken\.ts: cannot be loaded/],
     ["with an unknown field", "field.json", '{"lerningRate":1}', /there is no field "lerningRate"/],
     ["that is no object", "list.json", "[1]", /list\.json: holds no recipe/],

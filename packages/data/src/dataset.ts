@@ -20,7 +20,7 @@ export interface Dataset {
 }
 
 /** How to open a data set: plain data that can be cloned to a worker thread. */
-export type DatasetSource = ShapesSource | PixelsSource | IdxSource | FilesSource | PackedSource
+export type DatasetSource = ShapesSource | PixelsSource | IdxSource | FilesSource | PackedSource | SubsetSource
 
 /** The built-in drawings (see `shapes`). */
 export interface ShapesSource {
@@ -76,6 +76,15 @@ export interface PackedSource {
   readonly sizes: Float64Array
   readonly labels: Int32Array
   readonly skipped: number
+}
+
+/** Some examples of another source, by their places there. */
+export interface SubsetSource {
+  readonly kind: "subset"
+  readonly of: DatasetSource
+  readonly examples: Uint32Array
+  /** Names of the classes that are left. */
+  readonly classes: readonly string[]
 }
 
 /**

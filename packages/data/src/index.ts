@@ -9,6 +9,7 @@ export {
   type PixelsSource,
   pixels,
   type ShapesSource,
+  type SubsetSource,
 } from "./dataset.ts"
 export { type IdxHeader, idxHeader, parseIdx } from "./idx.ts"
 export { blank, checkImage, type Image } from "./image.ts"
@@ -19,6 +20,7 @@ export type { Interpolation } from "./resize/coefficients.ts"
 export { cropImage, resizeImage, type Window } from "./resize/resize.ts"
 export { drawShape, shapeNames, shapes } from "./shapes.ts"
 export { meanStd } from "./stats.ts"
+export { type Selection, subset } from "./subset.ts"
 export { applyTransforms, type Input } from "./transforms/apply.ts"
 export { roundHalfEven } from "./transforms/geometry.ts"
 export {

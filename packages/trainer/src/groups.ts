@@ -7,7 +7,10 @@ export interface GroupOptions {
   readonly decay: "matrices" | "all"
   /** The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. */
   readonly layerDecay: number
-  /** Parameters that stay as they are: names, or prefixes that end at a dot, such as `blocks.0` or `patch_embed`. */
+  /**
+   * Parameters that stay as they are: names, or prefixes that end at a dot, such as `blocks.0` or `patch_embed`, or
+   * `backbone` for all but the head.
+   */
   readonly freeze: readonly string[]
 }
 
@@ -27,7 +30,8 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
     throw new VitrineError("config", `layerDecay must be in (0, 1], got ${layerDecay}`)
   if (!(weightDecay >= 0 && weightDecay < Infinity))
     throw new VitrineError("config", `weightDecay must be 0 or more, got ${weightDecay}`)
-  const matches = (name: string, pattern: string): boolean => name === pattern || name.startsWith(`${pattern}.`)
+  const matches = (name: string, pattern: string): boolean =>
+    pattern === "backbone" ? !isHead(name) : name === pattern || name.startsWith(`${pattern}.`)
   for (const pattern of freeze)
     if (!parameters.some(({ name }) => matches(name, pattern)))
       throw new VitrineError("config", `freeze: no parameter is named "${pattern}" or stands below it`)
@@ -49,6 +53,11 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
   return [...found.values()].map((group, i) => ({ name: `group${i}`, ...group }))
 }
 
+/** Whether a parameter belongs to what turns features into logits. */
+export function isHead(name: string): boolean {
+  return /^(head|head_dist|pre_logits)\./.test(name)
+}
+
 function blockOf(name: string): number | undefined {
   const [, index] = /^blocks\.(\d+)\./.exec(name) ?? []
   return index === undefined ? undefined : Number(index)
@@ -59,5 +68,5 @@ function layerOf(name: string, depth: number): number {
   const block = blockOf(name)
   if (block !== undefined) return block + 1
   if (name.startsWith("norm.")) return depth
-  return /^(head|head_dist|fc_norm|attn_pool|pre_logits)\./.test(name) ? depth + 1 : 0
+  return isHead(name) || /^(fc_norm|attn_pool)\./.test(name) ? depth + 1 : 0
 }

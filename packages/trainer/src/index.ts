@@ -1,7 +1,7 @@
 export { type RunStore, restore, type SavedRun, type SavedTensor } from "./checkpoint.ts"
 export { evaluate } from "./evaluate.ts"
 export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
-export { type Group, type GroupOptions, groups } from "./groups.ts"
+export { type Group, type GroupOptions, groups, isHead } from "./groups.ts"
 export { type Evaluation, type Tally, tally } from "./metrics.ts"
 export { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
 export { type TrainingOptions, trainingOptions } from "./options.ts"

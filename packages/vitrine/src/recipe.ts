@@ -27,7 +27,10 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly cropPct?: number
   /** How images of another shape become the model's; `center` by default. */
   readonly cropMode?: Preprocessing["cropMode"]
-  /** Mean and standard deviation of the input; those of the first 10,000 training images by default. */
+  /**
+   * Mean and standard deviation of each channel of the input, or one number for all; those of the first 10,000 training
+   * images by default.
+   */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
   /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
@@ -116,16 +119,22 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   if (recipe.steps !== undefined && recipe.epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
-  const { augment = [], augmentNormalized = [] } = recipe
-  checkTransforms([...augment])
   const training = trainingOptions({ ...pick(recipe), steps, seed })
   const config = modelConfig(recipe.model ?? {}, data)
+  // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
+  const augment = (recipe.augment ?? []).map((step) =>
+    step.op === "randomResizedCrop" ? { ...step, size: config.imageSize } : step,
+  )
+  const { augmentNormalized = [] } = recipe
+  checkTransforms(augment)
   const [height, width] = config.imageSize
   if (batchSize * height * width * config.channels > 2 ** 30)
     throw new VitrineError(
       "config",
       `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or imageSize`,
     )
+  const eachChannel = (numbers: readonly number[]): readonly number[] =>
+    numbers.length === 1 ? Array.from({ length: config.channels }, () => numbers[0] as number) : numbers
   return {
     config,
     init: oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
@@ -138,8 +147,8 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     interpolation: recipe.interpolation ?? "bicubic",
     cropPct: recipe.cropPct ?? 1,
     cropMode: oneOf("cropMode", recipe.cropMode ?? "center", ["center", "squash", "border"]),
-    mean: recipe.mean ?? data.mean,
-    std: recipe.std ?? data.std,
+    mean: eachChannel(recipe.mean ?? data.mean),
+    std: eachChannel(recipe.std ?? data.std),
     evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),
     training,
   }

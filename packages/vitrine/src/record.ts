@@ -15,6 +15,10 @@ export type RunRecord = {
   readonly engines: readonly string[]
   /** Absolute path of the model that the run starts from, or `hf:owner/name@commit`. */
   readonly from?: string
+  /** The classes that it is trained on, where they are not all of the data's. */
+  readonly classes?: readonly string[]
+  /** How many images of each class, where they are not all. */
+  readonly perClass?: number
 }
 
 /**
@@ -23,7 +27,7 @@ export type RunRecord = {
  */
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  const { data, seed, recipe, valFraction = 0.1, from } = record ?? {}
+  const { data, seed, recipe, valFraction = 0.1, from, classes, perClass } = record ?? {}
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
   if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
   checkTransforms(recipe.augment)
@@ -35,6 +39,15 @@ export function recordOf(config: unknown): RunRecord | null {
   }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
   const engines = Array.isArray(record?.engines) ? record.engines.map(String) : []
-  const start = typeof from === "string" ? { from } : {}
-  return { data, seed, valFraction, checkpointEvery, recipe: checked, engines, ...start }
+  return {
+    data,
+    seed,
+    valFraction,
+    checkpointEvery,
+    recipe: checked,
+    engines,
+    ...(typeof from === "string" && { from }),
+    ...(Array.isArray(classes) && { classes: classes.map(String) }),
+    ...(typeof perClass === "number" && { perClass }),
+  }
 }

@@ -274,3 +274,52 @@ test("a run keeps how the model that it starts from sees images", async () => {
   const { preprocessing } = await load(out, { backend: "reference" })
   expect(preprocessing).toMatchObject({ cropMode: "squash", cropPct: 1, interpolation: "bilinear" })
 })
+
+test("trains on some classes, and a few images of each, and is resumed and evaluated on the same", async () => {
+  const out = join(place, "few")
+  const few = { ...options, data, recipe: { ...recipe, batchSize: 4 }, classes: ["square", "circle"], perClass: 5 }
+  const all = await collect(train({ ...few, out }))
+  expect(all[0]).toMatchObject({ classes: ["circle", "square"], examples: 10, validation: 4 })
+  const early = join(place, "few-early")
+  for await (const event of train({ ...few, out: early, checkpointEvery: 2 }))
+    if (event.type === "step" && event.step === 3) break
+  const rest = await collect(train({ resume: early, workers: 0, backend: "onnx" }))
+  expect(stepsOf(rest)).toEqual(stepsOf(all).slice(2))
+  const measured = await evaluate(out, { backend: "onnx" })
+  expect(measured).toMatchObject({ examples: 4, labels: ["circle", "square"] })
+  expect(await evaluate(out, { backend: "onnx", data, classes: ["circle", "square"] })).toEqual(measured)
+  await expect(evaluate(out, { backend: "onnx", data })).rejects.toThrow('"cross"; give the data it was trained for')
+})
+
+test("a new head starts at 0 as a single layer, and learns alone where the backbone is frozen", async () => {
+  const source = join(place, "hidden")
+  const hidden = {
+    ...recipe,
+    model: { ...(recipe.model as object), preLogits: { dim: 8, activation: "tanh" } },
+  } as const
+  await collect(train({ ...options, data, out: source, recipe: hidden }))
+  const stored = await weightsOf(source)
+  const out = join(place, "frozen")
+  const probe: Recipe = { batchSize: 16, steps: 3, optimizer: { name: "sgd", momentum: 0.9 }, freeze: ["backbone"] }
+  const run = { ...options, data: await twoClasses(), from: source, out }
+  const [setup] = await collect(train({ ...run, recipe: { ...probe, init: "timm" } }))
+  expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { classes: 2, preLogits: null } } })
+  const found = await weightsOf(out)
+  expect(found.get("head.weight")?.some((value) => value !== 0)).toBe(true)
+  expect([...found.keys()].filter((name) => name.startsWith("pre_logits."))).toEqual([])
+  for (const [name, values] of stored) if (!/^(head|pre_logits)\./.test(name)) expect(found.get(name)).toEqual(values)
+  const still = { ...probe, steps: 1, learningRate: 0 }
+  await collect(train({ ...run, out: join(place, "zero"), recipe: { ...still, init: "timm" } }))
+  expect((await weightsOf(join(place, "zero"))).get("head.weight")).toEqual(new Float32Array(2 * 32))
+})
+
+test("classes of other names get a new head, though they are as many", async () => {
+  const source = join(place, "named")
+  await collect(train({ ...options, data, out: source }))
+  const renamed = join(place, "renamed")
+  for (const name of classes) await cp(join(data, name), join(renamed, `my-${name}`), { recursive: true })
+  const short = { batchSize: 16, steps: 1 }
+  const [same] = await collect(train({ ...options, data, from: source, recipe: short }))
+  const [other] = await collect(train({ ...options, data: renamed, from: source, recipe: short }))
+  expect([same, other]).toMatchObject([{ from: { newHead: false } }, { from: { newHead: true } }])
+})

@@ -9,6 +9,7 @@ import { count, percent, printable, short, table } from "../show/text.ts"
 export interface EvalFlags extends Overrides {
   readonly model: string
   readonly data?: string
+  readonly classes?: readonly string[]
   readonly split: "val" | "train"
   readonly batchSize: number
   readonly backend: string
@@ -18,11 +19,18 @@ export interface EvalFlags extends Overrides {
 
 /** Measures a model on labelled images. */
 export async function evaluate(flags: EvalFlags): Promise<void> {
-  const { model, data, split, batchSize, threads } = flags
+  const { model, data, classes: names, split, batchSize, threads } = flags
   const { path } = await localModel(model)
   const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {
-    const result = await evaluateModel(path, { data, split, batchSize, backend, ...overridesOf(flags) })
+    const result = await evaluateModel(path, {
+      data,
+      classes: names,
+      split,
+      batchSize,
+      backend,
+      ...overridesOf(flags),
+    })
     const classes = perClass(result)
     if (flags.json) print(JSON.stringify({ model, backend: backend.name, ...result, classes }))
     else {

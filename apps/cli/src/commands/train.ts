@@ -52,10 +52,10 @@ async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
   if (flags.data === undefined) throw new UsageError("train needs --data PATH (or --data shapes), or --resume RUN")
   if (flags.steps !== undefined && flags.epochs !== undefined)
     throw new UsageError("give --steps or --epochs, not both")
-  const { data, seed, workers, valFraction, keepLast, checkpointEvery } = flags
+  const { data, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery } = flags
   const recipe = withFlags(flags.recipe === undefined ? {} : await loadRecipe(flags.recipe), flags)
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
-  return { data, from, recipe, out, seed, workers, valFraction, keepLast, checkpointEvery }
+  return { data, from, recipe, out, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery }
 }
 
 function resumed(flags: TrainFlags): TrainOptions {

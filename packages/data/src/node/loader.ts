@@ -33,7 +33,7 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
   try {
     const plan = await planOf(dataset, options)
     const { source } = dataset
-    const decodes = source?.kind === "files" || source?.kind === "packed"
+    const decodes = readsFiles(source)
     const cache = decodes ? pixelCache(dataset, await dataset.read(0)) : undefined
     const maker =
       workers === 0 || source === undefined || import.meta.url.endsWith(".ts")
@@ -45,6 +45,9 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
     throw error
   }
 }
+
+const readsFiles = (source: DatasetSource | undefined): boolean =>
+  source?.kind === "subset" ? readsFiles(source.of) : source?.kind === "files" || source?.kind === "packed"
 
 /** Worker threads that make batches; each job goes to the one with the fewest. */
 function workerPool(input: WorkerInput, size: number, close: () => Promise<void>): Maker {

@@ -2,7 +2,7 @@ import { type Overrides, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
-import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
+import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import { type Evaluation, evaluate as evaluateBatches, evaluationGraph } from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
@@ -15,6 +15,8 @@ export interface EvaluateOptions extends BackendOptions, Overrides {
   readonly data?: string | undefined
   /** `val` by default. */
   readonly split?: "train" | "val" | undefined
+  /** Names of the classes to measure on; by default all, and on a run's own data those that it was trained on. */
+  readonly classes?: readonly string[] | undefined
   /** 64 by default; no influence on the result. */
   readonly batchSize?: number | undefined
   /** A name, or a backend that is yours to close; `auto` by default. */
@@ -49,8 +51,9 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const { seed = 0, valFraction = 0.1 } = record ?? {}
     const source = (await resolveData(data, { seed, valFraction }))[split]
     if (source === null) throw new VitrineError("config", `${data}: has no validation set; evaluate on split "train"`)
-    const opened = await openDataset(source)
-    if (opened.close) closing.push(opened.close)
+    const whole = await openDataset(source)
+    if (whole.close) closing.push(whole.close)
+    const opened = subset(whole, { classes: options.classes ?? (given === undefined ? record?.classes : undefined) })
     const labels = folder.labels ?? opened.classes
     const dataset = withClasses(opened, labels, config.classes)
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
@@ -82,6 +85,6 @@ function withClasses(dataset: Dataset, labels: readonly string[], classes: numbe
   const stranger = dataset.classes[places.indexOf(-1)]
   throw new VitrineError(
     "config",
-    `${dataset.name}: the model has ${classes} classes and none is called ${JSON.stringify(stranger)}; give the data it was trained for`,
+    `${dataset.name}: the model has ${classes} classes and none is called ${JSON.stringify(stranger)}; give the data it was trained for, or choose among their classes`,
   )
 }

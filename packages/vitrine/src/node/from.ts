@@ -1,23 +1,32 @@
 import { type ModelDescription, resizeWeights } from "@vitrine/checkpoint"
 import type { ModelFolder } from "@vitrine/checkpoint/node"
-import { type ViTConfig, VitrineError, variant } from "@vitrine/core"
+import { type ViTConfig, VitrineError, variant, vitParameters } from "@vitrine/core"
+import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "../recipe.ts"
 import { parameterReader, positionMethod } from "./load.ts"
 
 /** Fields of a model that can change between two runs. */
-const free: readonly string[] = ["imageSize", "classes", "dropout", "attentionDropout", "stochasticDepth"]
+const free: readonly string[] = ["imageSize", "classes", "preLogits", "dropout", "attentionDropout", "stochasticDepth"]
+
+/** Whether a model tells these classes apart, as far as can be known: one without labels may. */
+function tells({ config, labels }: ModelDescription, classes: readonly string[]): boolean {
+  return config.classes === classes.length && (labels === null || labels.join("\n") === classes.join("\n"))
+}
 
 /**
- * A recipe that goes on from a model: what it leaves open of the model and of its input is as the model has it.
+ * A recipe that goes on from a model: what it leaves open of the model and of its input is as the model has it. For other
+ * classes the head becomes a single linear layer, as in the paper (section 3.2).
  * @param path names the model in errors.
  * @throws VitrineError (config) for a recipe of another model.
  */
-export function recipeFrom(recipe: Recipe, { config, preprocessing }: ModelDescription, path: string): Recipe {
+export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: readonly string[], path: string): Recipe {
+  const { config, preprocessing } = from
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
   const asked = { ...(name === undefined ? {} : shapeOf(name, given.imageSize ?? config.imageSize)), ...given }
   checkSame(asked, config, path)
-  const { classes: _, ...kept } = config
+  const { classes: _, ...same } = config
+  const kept = tells(from, classes) ? same : { ...same, preLogits: null }
   const { interpolation, cropPct, cropMode, mean, std } = preprocessing
   return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
 }
@@ -46,21 +55,24 @@ export function factsFor(facts: DataFacts, { channels }: ViTConfig): DataFacts {
 export interface Start {
   /** Values for a model's parameters, by name. */
   readonly initial: Record<string, Float32Array>
-  /** The head is not among them, for it has other classes. */
+  /** Whether the head starts at 0, for it has other classes. */
   readonly newHead: boolean
 }
 
 /**
- * What a model of `config` starts from: the weights of a folder, their positions resized, without a head of another
- * number of classes.
+ * What a model of `config` for these classes starts from: the weights of a folder, their positions resized, and for other
+ * classes a head of zeros.
  * @throws VitrineError (config) for a folder of another model.
  */
-export async function startFrom(folder: ModelFolder, config: ViTConfig): Promise<Start> {
+export async function startFrom(folder: ModelFolder, config: ViTConfig, classes: readonly string[]): Promise<Start> {
   const { config: from, sources, json, path } = folder
   checkSame(config, from, path)
-  const newHead = from.classes !== config.classes
+  const newHead = !tells(folder, classes) || JSON.stringify(from.preLogits) !== JSON.stringify(config.preLogits)
   const read = parameterReader(folder)
   const initial: Record<string, Float32Array> = {}
-  for (const name of sources.keys()) if (!(newHead && name.startsWith("head."))) initial[name] = await read(name)
+  for (const { name, shape } of vitParameters(config))
+    if (newHead && isHead(name)) {
+      if (!name.startsWith("pre_logits.")) initial[name] = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
+    } else if (sources.has(name)) initial[name] = await read(name)
   return { initial: { ...initial, ...(await resizeWeights(from, config, read, positionMethod(json))) }, newHead }
 }

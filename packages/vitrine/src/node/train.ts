@@ -3,7 +3,8 @@ import { resolve } from "node:path"
 import { toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
 import { type Backend, parameterCount, VitrineError, vitParameters } from "@vitrine/core"
-import { createLoader, openDataset, resolveData } from "@vitrine/data/node"
+import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
+import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
@@ -19,8 +20,8 @@ export interface TrainOptions {
   readonly recipe?: Recipe | undefined
   /**
    * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
-   * input is as there; positions are resized to another `imageSize` as timm does, and a head of
-   * another number of classes is drawn anew.
+   * input is as there; positions are resized to another `imageSize` as timm does, and a head for other classes is a
+   * single linear layer that starts at 0.
    */
   readonly from?: string | undefined
   /** The run folder to make; without one nothing is written. */
@@ -37,6 +38,10 @@ export interface TrainOptions {
   readonly threads?: number | undefined
   /** Share of each class that is held out where the data have no validation set; 0.1 by default. */
   readonly valFraction?: number | undefined
+  /** Names of the classes to train and validate on; all of the data's by default. */
+  readonly classes?: readonly string[] | undefined
+  /** Training images of each class, drawn by the seed; all by default. */
+  readonly perClass?: number | undefined
   /** Newest checkpoints that are kept beside the best one. */
   readonly keepLast?: number | undefined
   /** Steps between checkpoints; with each evaluation by default. */
@@ -69,12 +74,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       )
     const data = options.data ?? record?.data
     if (data === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-    const { seed = 0, valFraction = 0.1 } = record ?? options
+    const { seed = 0, valFraction = 0.1, classes, perClass } = record ?? options
     const { train: source, val } = await resolveData(data, { valFraction, seed })
-    const dataset = await openDataset(source)
-    closeLater(dataset.close)
-    const validation = val === null ? undefined : await openDataset(val)
-    closeLater(validation?.close)
+    const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
+      const dataset = await openDataset(source)
+      closeLater(dataset.close)
+      return subset(dataset, selection)
+    }
+    const dataset = await open(source, { classes, perClass, seed })
+    const validation = val === null ? undefined : await open(val, { classes })
     // Once there is a checkpoint, it holds everything.
     const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
     const place = from === undefined ? undefined : await locate(from)
@@ -84,11 +92,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       const { recipe = {} } = options
       const facts = await factsOf(dataset)
       if (from === undefined || model === undefined) return resolveRecipe(recipe, facts, seed)
-      return resolveRecipe(recipeFrom(recipe, model, from), factsFor(facts, model.config), seed)
+      return resolveRecipe(recipeFrom(recipe, model, dataset.classes, from), factsFor(facts, model.config), seed)
     }
     const recipe = record?.recipe ?? (await resolved())
     checkMemory(recipe)
-    const start = model && (await startFrom(model, recipe.config))
+    const start = model && (await startFrom(model, recipe.config, dataset.classes))
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     const threads = options.threads === undefined ? {} : { threads: options.threads }
     const own = typeof options.backend !== "object"
@@ -102,8 +110,17 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     }
     if (options.out !== undefined && run === undefined) {
       const engines = [engine]
-      const origin = place === undefined ? {} : { from: place.name }
-      const vitrine: RunRecord = { data: placeOf(data), seed, valFraction, checkpointEvery, recipe, engines, ...origin }
+      const vitrine: RunRecord = {
+        data: placeOf(data),
+        seed,
+        valFraction,
+        checkpointEvery,
+        recipe,
+        engines,
+        ...(place !== undefined && { from: place.name }),
+        ...(classes !== undefined && { classes }),
+        ...(perClass !== undefined && { perClass }),
+      }
       const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }

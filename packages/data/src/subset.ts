@@ -1,0 +1,65 @@
+import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import type { Dataset } from "./dataset.ts"
+
+/** Some of the examples of a data set. */
+export interface Selection {
+  /** Names of the classes to keep, in any order; all by default. They keep the order that they have in the data. */
+  readonly classes?: readonly string[] | undefined
+  /** Examples to keep of each class, drawn at random; all by default. */
+  readonly perClass?: number | undefined
+  /** Which ones; 0 by default. */
+  readonly seed?: number | undefined
+}
+
+/**
+ * The examples of some classes, or a few of each class, as a data set of its own with labels from 0 on. Which examples
+ * are drawn, the seed and the class's name alone decide; they stay in the order of the data.
+ * @throws VitrineError (config) for a class that the data do not have, or that has fewer than `perClass` examples.
+ */
+export function subset(dataset: Dataset, { classes, perClass, seed = 0 }: Selection): Dataset {
+  const names = classes === undefined ? dataset.classes : keptClasses(dataset, classes)
+  if (perClass !== undefined && !(Number.isSafeInteger(perClass) && perClass >= 1))
+    throw new VitrineError("config", `perClass must be a positive integer, got ${perClass}`)
+  if (names === dataset.classes && perClass === undefined) return dataset
+  const places = dataset.classes.map((name) => names.indexOf(name))
+  const members = names.map((): number[] => [])
+  dataset.labels.forEach((label, example) => members[places[label] as number]?.push(example))
+  const drawn = perClass === undefined ? members : members.map((all, i) => some(dataset, all, names[i], perClass, seed))
+  return pick(dataset, Uint32Array.from(drawn.flat()).sort(), names)
+}
+
+function keptClasses({ name, classes }: Dataset, wanted: readonly string[]): readonly string[] {
+  const stranger = wanted.find((label) => !classes.includes(label))
+  if (stranger !== undefined || wanted.length === 0)
+    throw new VitrineError(
+      "config",
+      `${name}: has no class ${JSON.stringify(stranger ?? "")}; its classes are ${classes.slice(0, 20).join(", ")}${classes.length > 20 ? " …" : ""}`,
+    )
+  return classes.filter((label) => wanted.includes(label))
+}
+
+function some(dataset: Dataset, all: readonly number[], name = "", count: number, seed: number): number[] {
+  if (all.length < count)
+    throw new VitrineError(
+      "config",
+      `${dataset.name}: has ${all.length} images of class ${JSON.stringify(name)}, not ${count}`,
+    )
+  const order = permutation(fold(keyFromSeed(seed), "subset", name), all.length)
+  return Array.from(order.subarray(0, count), (place) => all[place] as number)
+}
+
+/** The examples at some places, of some classes. */
+export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly string[]): Dataset {
+  const places = dataset.classes.map((name) => classes.indexOf(name))
+  const at = (index: number): number => examples[index] as number
+  const { source: of } = dataset
+  return {
+    ...dataset,
+    classes,
+    length: examples.length,
+    labels: Int32Array.from(examples, (example) => places[dataset.labels[example] as number] as number),
+    ...(of === undefined ? {} : { source: { kind: "subset", of, examples, classes } }),
+    describe: (index) => dataset.describe(at(index)),
+    read: (index) => dataset.read(at(index)),
+  }
+}

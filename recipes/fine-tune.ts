@@ -1,0 +1,18 @@
+// Fine-tuning as most do it: AdamW, layer-wise decay of the rate, smoothing, mirrored images.
+//
+//     vitrine train --data flowers --from vit_tiny --recipe fine-tune
+import { defineRecipe, flip } from "vitrine"
+
+export default defineRecipe({
+  epochs: 20,
+  batchSize: 64,
+  augment: [flip()],
+  labelSmoothing: 0.1,
+  optimizer: { name: "adamw", betas: [0.9, 0.999] },
+  learningRate: 5e-4,
+  schedule: { decay: "cosine", warmup: 0.1, final: 0 },
+  weightDecay: 0.05,
+  decay: "matrices",
+  layerDecay: 0.75,
+  clip: 1,
+})
