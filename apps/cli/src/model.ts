@@ -3,6 +3,8 @@ import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
 import { localModel } from "./hub.ts"
 import { overridesOf } from "./options.ts"
+import { errorColors, note } from "./output.ts"
+import { printable } from "./show/text.ts"
 
 export interface ModelFlags extends Overrides {
   readonly model: string
@@ -19,6 +21,7 @@ export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageIn
   try {
     const model = await load(path, { backend, ...overridesOf(flags) })
     try {
+      for (const line of model.notes) note(errorColors.dim(`${printable(flags.model)}: ${printable(line)}`))
       return await use(model)
     } finally {
       await model.close()

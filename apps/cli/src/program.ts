@@ -108,7 +108,7 @@ export function program(): Command {
   cli
     .command("weights")
     .description("List what a safetensors, .npz or .npy file holds.")
-    .argument("<file>", "a .safetensors, .npz or .npy file, a folder with model.safetensors, or hf:owner/name")
+    .argument("<file>", "a .safetensors, .npz or .npy file, a folder with safetensors, or hf:owner/name")
     .option("--json", "one JSON document")
     .addHelpText("after", examples(["vitrine weights runs/flowers-1/model.safetensors", ""]))
     .action(async (file, options) => (await import("./commands/weights.ts")).weights(file, options))

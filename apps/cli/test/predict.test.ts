@@ -180,12 +180,78 @@ describe("weights", () => {
   })
 })
 
-test("predicts by an .npz file of Google's", async () => {
-  const models = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/", import.meta.url))
+describe("models of other origins", () => {
+  const models = join(golden, "..")
+  const arrays = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/files/npz/", import.meta.url))
   const image = join(golden, "grey.png")
-  const { code, stdout } = await vitrine(["predict", "--model", `${models}google/token.npz`, image, "--json"])
-  expect(code).toBe(0)
-  expect(JSON.parse(stdout).results[0].top).toHaveLength(5)
-  expectFault(await vitrine(["predict", "--model", `${models}npz/pickled.npz`, image]), /is pickled, which is never/)
-  expectFault(await vitrine(["predict", "--model", `${models}npz/v1.npy`, image]), /v1\.npy: is neither a model folder/)
+
+  test.each([
+    ["google-token.npz", [], /^$/],
+    ["big-vision-map.npz", ["--image-size", "12x16"], /^$/],
+    [
+      "big-vision-sincos.npz",
+      ["--image-size", "12x16"],
+      /sincos\.npz: holds no positions: they are taken .* at 12×16\n$/,
+    ],
+    ["huggingface-deit-teacher", [], /^$/],
+    ["huggingface-dinov2-registers", ["--image-size", "42x84"], /^$/],
+  ])("predicts by %s", async (name, flags, told) => {
+    const { code, stdout, stderr } = await vitrine([
+      "predict",
+      "--model",
+      join(models, name),
+      ...flags,
+      image,
+      "--json",
+    ])
+    expect(stderr).toMatch(told)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout).results[0].top).toHaveLength(5)
+  })
+
+  test("one without a head has features, and no predictions", async () => {
+    for (const name of ["huggingface-dinov2-swiglu", "big-vision-siglip.npz"]) {
+      const model = ["--model", join(models, name), image]
+      const { stdout } = await vitrine(["embed", ...model])
+      expect(JSON.parse(stdout).features.length).toBe(name.startsWith("big") ? 12 : 48)
+      const { code, stderr } = await vitrine(["predict", ...model])
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/the model has no classes to predict; use embed\n$/)
+    }
+  })
+
+  test("weights in several files are listed as one", async () => {
+    const folder = join(models, "huggingface-dinov2-registers")
+    const { parameters, tensors } = JSON.parse((await vitrine(["weights", folder, "--json"])).stdout)
+    expect(parameters).toBe(68453)
+    expect(tensors).toHaveLength(46)
+  })
+
+  test("training goes on from an .npz file", async () => {
+    const out = join(temporaryFolder(), "run")
+    const args = ["train", "--data", "shapes", "--from", join(models, "big-vision-map.npz"), "--image-size", "12x16"]
+    const { code } = await vitrine([
+      ...args,
+      "--steps",
+      "1",
+      "--batch-size",
+      "2",
+      "--val-fraction",
+      "0.01",
+      "--out",
+      out,
+    ])
+    expect(code).toBe(0)
+    const { vitrine: own } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
+    expect(own.model).toMatchObject({ pool: "map", imageSize: [12, 16], dim: 12, classes: 10 })
+  })
+
+  test("other archives and arrays are no models", async () => {
+    expectFault(await vitrine(["predict", "--model", `${arrays}pickled.npz`, image]), /is pickled, which is never/)
+    expectFault(await vitrine(["predict", "--model", `${arrays}v1.npy`, image]), /v1\.npy: is neither a model folder/)
+    expectFault(
+      await vitrine(["predict", "--model", join(models, "big-vision-map.npz"), image]),
+      /big-vision-map\.npz: has positions for 12 patches, which make no square: say its image size/,
+    )
+  })
 })

@@ -1,27 +1,33 @@
 /**
- * The .npz files of google-research/vision_transformer as models under timm's names: their kernels are transposed, and
- * query, key and value stand apart, `[D, heads, D / heads]` each.
- * https://github.com/google-research/vision_transformer
+ * Vision Transformers in the .npz files of google-research/vision_transformer and of google-research/big_vision: their
+ * kernels are transposed, query, key and value stand apart, `[D, heads, D / heads]` each, and blocks may be stacked.
+ * https://github.com/google-research/vision_transformer, https://github.com/google-research/big_vision
  */
-import { VitrineError, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
-import { type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+import { initialize, keyFromSeed, type Parameter, type ViTConfig, vitParameters } from "@vitrine/core"
+import type { StorageDType } from "./dtype.ts"
 import { configError, fileError, shown } from "./errors.ts"
-import type { ArrayInfo, NpzArchive } from "./npz.ts"
+import { type ShapedSource, wanted } from "./names.ts"
 import { checkTensors } from "./tensors.ts"
-import type { ModelDescription } from "./timm.ts"
+import { checked, type ModelDescription } from "./timm.ts"
+import type { Weights, WeightSources, WeightTensor } from "./weights.ts"
 
-/** A model of Google's: its weights by timm's names, in float32. */
-export interface GoogleModel extends ModelDescription, NpzArchive {}
+export interface GoogleModel extends ModelDescription {
+  readonly sources: WeightSources
+}
 
 export interface GoogleOptions {
-  /** Height and width in pixels, where the patches do not lie in a square. */
+  /** Height and width in pixels, where the file does not tell: of patches that do not lie in a square, or without positions. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
 }
 
-/** What stands before all names where a training's whole state was saved; the optimizer's lies under `opt/state/`. */
-const targetPrefix = "opt/target/"
-const statePrefix = "opt/state/"
-const positionTable = "Transformer/posembed_input/pos_embedding"
+/** What stands before all names: of a whole training's state, and then of the image tower among two. */
+const states = ["", "params/", "opt/target/"]
+const tower = "img/"
+/** What stands beside an image tower: the other one, a temperature and a bias. */
+const beside = /^(txt\/.*|t|b)$/
+
+/** Where positions have been: before Linen, in big_vision until 2022, and since. */
+const tables = ["Transformer/posembed_input/pos_embedding", "Transformer/pos_embedding", "pos_embedding"] as const
 
 /** Names of a block's modules: as released, and as Linen numbers them. */
 const released = { attention: "MultiHeadDotProductAttention_1", norm2: "LayerNorm_2", mlp: "MlpBlock_3" }
@@ -29,28 +35,40 @@ const linen: typeof released = { attention: "MultiHeadDotProductAttention_0", no
 
 const floats: readonly StorageDType[] = ["F64", "F32", "BF16", "F16"]
 
+/** How a file is laid out. Names are those after the prefix. */
+interface Layout {
+  readonly prefix: string
+  readonly modules: typeof released
+  /** All blocks in one, stacked along a first axis, as `scan` has them. */
+  readonly stacked: boolean
+  readonly table: (typeof tables)[number] | undefined
+  /** What stands before the names of a head that pools by attention. */
+  readonly map: "MAPHead_0/" | "" | undefined
+}
+
 /**
  * Takes an archive for a Vision Transformer of Google's. The configuration follows from names and shapes: pooling by
- * average where there is no class token, a square grid unless told otherwise, GELU in its tanh approximation as Flax
- * has it, ε = 10⁻⁶.
+ * attention where there is a probe, by average where there is no class token; a square grid wherever there can be one;
+ * GELU in its tanh approximation as Flax has it, ε = 10⁻⁶. A text tower is left out. Of a file without positions those are
+ * taken to be the sine-cosine ones of big_vision, at 224² unless told; `notes` says so.
  * @throws VitrineError (file, config) for an archive that holds another model, or tensors that do not fit each other.
  */
-export function googleModel(archive: NpzArchive, file: string, { imageSize }: GoogleOptions = {}): GoogleModel {
-  const prefix = archive.tensors.some(({ name }) => name.startsWith(targetPrefix)) ? targetPrefix : ""
-  const sources = archive.tensors
-    .filter(({ name }) => !(prefix && name.startsWith(statePrefix)))
-    .map((info) => (info.name.startsWith(prefix) ? { ...info, name: info.name.slice(prefix.length) } : info))
-  const shapes = new Map(sources.map(({ name, shape }) => [name, shape]))
-  refuseOthers(sources, shapes, file)
-  const names = shapes.has(`Transformer/encoderblock_0/${linen.attention}/query/kernel`) ? linen : released
-  const config = configOf(shapes, names, imageSize, file)
-  const plan = new Map(
-    vitParameters(config).map(({ name, shape }) => [name, { shape, ...origin(name, shape, config, names) }]),
-  )
-  const wanted = [...plan.values()].flatMap(({ from, sourceShape }) =>
-    from.map((name) => ({ name, shape: sourceShape })),
-  )
-  checkTensors({ tensors: sources }, wanted, file)
+export function googleModel(
+  { tensors }: Pick<Weights, "tensors">,
+  file: string,
+  { imageSize }: GoogleOptions = {},
+): GoogleModel {
+  const { prefix, own, others } = ownTensors(tensors, file)
+  const shapes = new Map(own.map(({ name, shape }) => [name.slice(prefix.length), shape]))
+  const layout = layoutOf(prefix, shapes)
+  const config = configOf(shapes, layout, imageSize, file)
+  const entries = vitParameters(config).map((parameter) => [parameter.name, origin(parameter, config, layout)] as const)
+  if (layout.stacked) entries.sort(([, a], [, b]) => compare(a.from.join(), b.from.join()))
+  checkTensors({ tensors: own }, wanted(entries), file)
+  const notes: string[] = []
+  if (others > 0) notes.push(`${others} tensors beside the image tower, such as a text tower's, are left out`)
+  if (config.positions === "sincos2d")
+    notes.push(`holds no positions: they are taken to be sines and cosines, at ${config.imageSize.join("×")}`)
   return {
     config,
     preprocessing: {
@@ -62,144 +80,210 @@ export function googleModel(archive: NpzArchive, file: string, { imageSize }: Go
       std: Array.from({ length: config.channels }, () => 0.5),
     },
     labels: null,
-    tensors: [...plan].map(([name, { shape }]) => ({
-      name,
-      dtype: "F32",
-      shape,
-      bytes: 4 * shape.reduce((product, size) => product * size, 1),
-    })),
-    async read(name): Promise<StoredTensor> {
-      const entry = plan.get(name)
-      if (entry === undefined) throw fileError(file, `has no tensor ${shown(name)}`)
-      const { shape, from, columns, channels = 1 } = entry
-      const out = new Float32Array(shape.reduce((product, size) => product * size, 1))
-      let at = 0
-      for (const source of from) {
-        const values = toFloat32(await archive.read(prefix + source))
-        transposeMatrix(values, columns, out.subarray(at, at + values.length))
-        at += values.length
-      }
-      if (channels > 1)
-        for (const [begin, row] of rowsOf(out, out.length / columns))
-          transposeMatrix(row, channels, out.subarray(begin))
-      return { dtype: "F32", shape, data: out }
-    },
+    positionMethod: "google",
+    notes,
+    sources: new Map(entries),
   }
 }
 
-function refuseOthers(sources: readonly ArrayInfo[], shapes: ReadonlyMap<string, unknown>, file: string): void {
-  if (shapes.has("conv_root/kernel"))
-    throw configError(file, "is a hybrid with a ResNet before the transformer, which Vitrine does not have")
-  if (sources.some(({ name }) => name.startsWith("params/") || name === "pos_embedding"))
-    throw configError(file, "is named as big_vision names its models, which Vitrine does not read")
-  if (!shapes.has("embedding/kernel"))
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The tensors of the image model among those of a file, and how many stand beside it. */
+function ownTensors(
+  tensors: readonly WeightTensor[],
+  file: string,
+): { prefix: string; own: WeightTensor[]; others: number } {
+  const names = new Set(tensors.map(({ name }) => name))
+  const prefixes = states.flatMap((state) => [state, state + tower])
+  const prefix = prefixes.find((each) => names.has(`${each}embedding/kernel`))
+  if (prefix === undefined)
     throw fileError(file, `holds no Vision Transformer of Google's: "embedding/kernel" is missing`)
-  const other = sources.find(({ dtype }) => !floats.includes(dtype))
+  if (names.has(`${prefix}conv_root/kernel`))
+    throw configError(file, "is a hybrid with a ResNet before the transformer, which Vitrine does not have")
+  const state = prefix.endsWith(tower) ? prefix.slice(0, -tower.length) : prefix
+  const isBeside = ({ name }: WeightTensor): boolean =>
+    state !== prefix && name.startsWith(state) && beside.test(name.slice(state.length))
+  // What is not under the state is the optimizer's.
+  const own = tensors.filter((tensor) => tensor.name.startsWith(state) && !isBeside(tensor))
+  const other = own.find(({ dtype }) => !floats.includes(dtype))
   if (other) throw fileError(file, `tensor ${shown(other.name)} is ${other.dtype}; weights are ${floats.join(", ")}`)
+  return { prefix, own, others: tensors.filter(isBeside).length }
 }
 
 type Shapes = ReadonlyMap<string, readonly number[]>
 
+function layoutOf(prefix: string, shapes: Shapes): Layout {
+  const stacked = shapes.has("Transformer/encoderblock/LayerNorm_0/scale")
+  return {
+    prefix,
+    stacked,
+    modules: shapes.has(`${blockOf(0, stacked)}${released.attention}/query/kernel`) ? released : linen,
+    table: tables.find((name) => shapes.has(name)),
+    map: shapes.has("MAPHead_0/probe") ? "MAPHead_0/" : shapes.has("probe") ? "" : undefined,
+  }
+}
+
+const blockOf = (index: number | string, stacked: boolean): string =>
+  stacked ? "Transformer/encoderblock/" : `Transformer/encoderblock_${index}/`
+
 function configOf(
   shapes: Shapes,
-  names: typeof released,
-  imageSize: GoogleOptions["imageSize"],
+  { prefix, modules, stacked, table, map }: Layout,
+  imageSize: readonly [number, number] | undefined,
   file: string,
 ): ViTConfig {
   /** A size along an axis of a tensor that must be there. */
   const size = (name: string, rank: number, axis: number): number => {
     const shape = shapes.get(name)
-    if (shape === undefined) throw fileError(file, `holds no Vision Transformer of Google's: ${shown(name)} is missing`)
+    if (shape === undefined)
+      throw fileError(file, `holds no Vision Transformer of Google's: ${shown(prefix + name)} is missing`)
     if (shape.length !== rank)
-      throw fileError(file, `tensor ${shown(name)} has the shape [${shape.join(", ")}]; expected ${rank} sizes`)
+      throw fileError(
+        file,
+        `tensor ${shown(prefix + name)} has the shape [${shape.join(", ")}]; expected ${rank} sizes`,
+      )
     return shape[axis] as number
   }
-  const patch = (axis: number): number => size("embedding/kernel", 4, axis)
-  const block = "Transformer/encoderblock_0"
+  const inBlock = (name: string, rank: number, axis: number): number =>
+    size(blockOf(0, stacked) + name, rank + Number(stacked), axis + Number(stacked))
+  const patch = [size("embedding/kernel", 4, 0), size("embedding/kernel", 4, 1)] as const
   const classToken = shapes.has("cls")
-  const patches = size(positionTable, 3, 1) - (classToken ? 1 : 0)
+  // The released files, in whose names there is always a table.
+  if (table === undefined && modules === released) size(tables[0], 3, 1)
+  const rows = table === undefined ? 0 : size(table, 3, 1)
+  // big_vision adds positions to the patches alone, but for files of older versions, which it tells by the squares too.
+  const prefixPositions =
+    classToken && table !== undefined && (table !== "pos_embedding" || (!isSquare(rows) && isSquare(rows - 1)))
+  return checked(file, {
+    imageSize:
+      table === undefined
+        ? (imageSize ?? [224, 224])
+        : gridSize(rows - Number(prefixPositions), patch, imageSize, file),
+    patchSize: patch,
+    channels: size("embedding/kernel", 4, 2),
+    dim: size("embedding/kernel", 4, 3),
+    depth: stacked
+      ? size("Transformer/encoderblock/LayerNorm_0/scale", 2, 0)
+      : [...shapes.keys()].filter((name) => /^Transformer\/encoderblock_\d+\/LayerNorm_0\/scale$/.test(name)).length,
+    heads: inBlock(`${modules.attention}/query/kernel`, 3, 1),
+    mlpDim: inBlock(`${modules.mlp}/Dense_0/kernel`, 2, 1),
+    classes: shapes.has("head/kernel") ? size("head/kernel", 2, 1) : 0,
+    classToken,
+    pool: map !== undefined ? "map" : classToken ? "token" : "average",
+    normAfterPool: false,
+    positions: table === undefined ? "sincos2d" : "learned",
+    prefixPositions,
+    activation: "gelu_tanh",
+    preLogits: shapes.has("pre_logits/kernel") ? { dim: size("pre_logits/kernel", 2, 1), activation: "tanh" } : null,
+    layerNormEpsilon: 1e-6,
+  })
+}
+
+const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))
+
+/** Height and width of images with so many patches: a square, as Google's code takes it to be, wherever it can be one. */
+function gridSize(
+  patches: number,
+  patch: readonly [number, number],
+  told: readonly [number, number] | undefined,
+  file: string,
+): readonly [number, number] {
   const side = Math.sqrt(patches)
-  if (imageSize === undefined && !Number.isInteger(side))
-    throw configError(file, `has positions for ${patches} patches, which make no square: its image size is not known`)
-  try {
-    return vitConfig({
-      imageSize: imageSize ?? [side * patch(0), side * patch(1)],
-      patchSize: [patch(0), patch(1)],
-      channels: patch(2),
-      dim: patch(3),
-      depth: [...shapes.keys()].filter((name) => /^Transformer\/encoderblock_\d+\/LayerNorm_0\/scale$/.test(name))
-        .length,
-      heads: size(`${block}/${names.attention}/query/kernel`, 3, 1),
-      mlpDim: size(`${block}/${names.mlp}/Dense_0/kernel`, 2, 1),
-      classes: shapes.has("head/kernel") ? size("head/kernel", 2, 1) : 0,
-      classToken,
-      pool: classToken ? "token" : "average",
-      normAfterPool: false,
-      activation: "gelu_tanh",
-      preLogits: shapes.has("pre_logits/kernel") ? { dim: size("pre_logits/kernel", 2, 1), activation: "tanh" } : null,
-      layerNormEpsilon: 1e-6,
-    })
-  } catch (error) {
-    throw VitrineError.isInstance(error) && error.kind === "config" ? configError(file, error.message, error) : error
-  }
+  if (isSquare(patches)) return [side * patch[0], side * patch[1]]
+  if (told !== undefined && (told[0] / patch[0]) * (told[1] / patch[1]) === patches) return told
+  throw configError(
+    file,
+    told === undefined
+      ? `has positions for ${patches} patches, which make no square: say its image size (imageSize, --image-size)`
+      : `has positions for ${patches} patches of ${patch.join("×")} pixels, which do not make images of ${told.join("×")}`,
+  )
 }
 
-interface Origin {
-  /** Google's tensors that make the parameter, one after the other. */
-  readonly from: readonly string[]
-  readonly sourceShape: readonly number[]
-  /** Each is a matrix of so many columns, to be transposed; 1 for what stays as it is. */
-  readonly columns: number
-  /** Then each row is a matrix of so many columns, to be transposed too: [P, P, C, D] → [D, P, P, C] → [D, C, P, P]. */
-  readonly channels?: number
-}
-
-function origin(name: string, shape: readonly number[], config: ViTConfig, names: typeof released): Origin {
+/** The tensors of Google's that make a parameter. */
+function origin(
+  parameter: Parameter,
+  config: ViTConfig,
+  { prefix, modules, stacked, table, map = "" }: Layout,
+): ShapedSource {
+  const { name, shape, role } = parameter
   const { dim, heads } = config
   const [, index, inner] = /^blocks\.(\d+)\.(.*)$/.exec(name) ?? []
-  const path = index === undefined ? name : (inner as string)
-  const block = index === undefined ? "" : `Transformer/encoderblock_${index}/`
+  const path = inner ?? name
+  const block = index === undefined ? "" : blockOf(index, stacked)
   const layer = path.replace(/\.(weight|bias)$/, "")
   const matrix = path.endsWith(".weight") && shape.length === 2
   const [rows = 0, inputs = 0] = shape
-  const same = (from: string): Origin => ({ from: [from], sourceShape: shape, columns: 1 })
-  const norm = (module: string): Origin => same(`${module}/${path.endsWith(".weight") ? "scale" : "bias"}`)
-  const dense = (module: string, sourceShape: readonly number[] = [inputs, rows]): Origin =>
-    matrix ? { from: [`${module}/kernel`], sourceShape, columns: rows } : same(`${module}/bias`)
+  const heading = [heads, dim / heads]
+
+  /** Tensors of one shape, each a matrix of so many columns that is transposed; 1 for what stays as it is. */
+  const from = (names: readonly string[], sourceShape: readonly number[], columns = 1, channels = 1): ShapedSource => {
+    const [sources, at] = [
+      names.map((each) => prefix + block + each),
+      stacked && index !== undefined ? Number(index) : undefined,
+    ]
+    const shapes = sources.map(() => (at === undefined ? sourceShape : [config.depth, ...sourceShape]))
+    if (columns === 1 && at === undefined) return { from: sources, shapes }
+    return { from: sources, shapes, make: (parts) => transposed(parts, { at, depth: config.depth, columns, channels }) }
+  }
+  const norm = (module: string): ShapedSource =>
+    from([`${module}/${path.endsWith(".weight") ? "scale" : "bias"}`], shape)
+  const dense = (module: string, sourceShape: readonly number[] = [inputs, rows]): ShapedSource =>
+    matrix ? from([`${module}/kernel`], sourceShape, rows) : from([`${module}/bias`], shape)
+  const projections = (module: string, parts: readonly string[]): ShapedSource =>
+    matrix
+      ? from(
+          parts.map((part) => `${module}/${part}/kernel`),
+          [dim, ...heading],
+          dim,
+        )
+      : from(
+          parts.map((part) => `${module}/${part}/bias`),
+          heading,
+        )
+
+  if (role === "fixedPositions") {
+    const make = (): Float32Array => initialize([parameter], config, "timm", keyFromSeed(0))[name] as Float32Array
+    return { from: [], shapes: [], make }
+  }
+  const pooling = `${map}${linen.attention}`
   switch (layer) {
     case "cls_token":
-      return same("cls")
+      return from(["cls"], shape)
     case "pos_embed":
-      return same(positionTable)
+      return from([table as string], shape)
     case "patch_embed.proj": {
-      const [height, width] = config.patchSize
-      const sourceShape = [height, width, config.channels, dim]
-      return path.endsWith(".weight")
-        ? { from: ["embedding/kernel"], sourceShape, columns: dim, channels: config.channels }
-        : same("embedding/bias")
+      const { channels, patchSize } = config
+      if (!path.endsWith(".weight")) return from(["embedding/bias"], shape)
+      return from(["embedding/kernel"], [...patchSize, channels, dim], dim, channels)
     }
     case "norm1":
-      return norm(`${block}LayerNorm_0`)
+      return norm("LayerNorm_0")
     case "norm2":
-      return norm(`${block}${names.norm2}`)
+      return norm(modules.norm2)
     case "norm":
       return norm("Transformer/encoder_norm")
-    case "attn.qkv": {
-      const perHead = dim / heads
-      return {
-        from: ["query", "key", "value"].map(
-          (part) => `${block}${names.attention}/${part}/${matrix ? "kernel" : "bias"}`,
-        ),
-        sourceShape: matrix ? [dim, heads, perHead] : [heads, perHead],
-        columns: matrix ? dim : 1,
-      }
-    }
+    case "attn.qkv":
+      return projections(modules.attention, ["query", "key", "value"])
     case "attn.proj":
-      return dense(`${block}${names.attention}/out`, [heads, dim / heads, dim])
+      return dense(`${modules.attention}/out`, [...heading, dim])
     case "mlp.fc1":
-      return dense(`${block}${names.mlp}/Dense_0`)
+      return dense(`${modules.mlp}/Dense_0`)
     case "mlp.fc2":
-      return dense(`${block}${names.mlp}/Dense_1`)
+      return dense(`${modules.mlp}/Dense_1`)
+    case "attn_pool.latent":
+      return from([`${map}probe`], shape)
+    case "attn_pool.q":
+      return projections(pooling, ["query"])
+    case "attn_pool.kv":
+      return projections(pooling, ["key", "value"])
+    case "attn_pool.proj":
+      return dense(`${pooling}/out`, [...heading, dim])
+    case "attn_pool.norm":
+      return norm(`${map}LayerNorm_0`)
+    case "attn_pool.mlp.fc1":
+      return dense(`${map}MlpBlock_0/Dense_0`)
+    case "attn_pool.mlp.fc2":
+      return dense(`${map}MlpBlock_0/Dense_1`)
     case "pre_logits.fc":
       return dense("pre_logits")
     case "head":
@@ -209,14 +293,35 @@ function origin(name: string, shape: readonly number[], config: ViTConfig, names
   }
 }
 
+interface Transposition {
+  /** Which of so many stacked ones is meant. */
+  readonly at: number | undefined
+  readonly depth: number
+  readonly columns: number
+  /** Each row of the result is a matrix of so many columns, to be transposed too: [P, P, C, D] → [D, P, P, C] → [D, C, P, P]. */
+  readonly channels: number
+}
+
+/** Matrices, each transposed, one after the other. */
+function transposed(parts: readonly Float32Array[], { at, depth, columns, channels }: Transposition): Float32Array {
+  const own = parts.map((part) =>
+    at === undefined ? part : part.subarray((at * part.length) / depth, ((at + 1) * part.length) / depth),
+  )
+  const out = new Float32Array(own.reduce((total, { length }) => total + length, 0))
+  let begin = 0
+  for (const values of own) {
+    transposeMatrix(values, columns, out.subarray(begin, begin + values.length))
+    begin += values.length
+  }
+  if (channels > 1)
+    for (let row = 0; row < out.length; row += out.length / columns)
+      transposeMatrix(out.slice(row, row + out.length / columns), channels, out.subarray(row))
+  return out
+}
+
 /** Writes a row-major matrix of so many columns to `out`, transposed. */
 function transposeMatrix(values: Float32Array, columns: number, out: Float32Array): void {
   const rows = values.length / columns
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column] as number
-}
-
-/** Copies of the rows of so many values each, with where they begin. */
-function* rowsOf(values: Float32Array, length: number): Generator<[begin: number, row: Float32Array]> {
-  for (let begin = 0; begin < values.length; begin += length) yield [begin, values.slice(begin, begin + length)]
 }

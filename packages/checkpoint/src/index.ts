@@ -18,7 +18,15 @@ export {
 export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
-export { findHuggingFace, findTimm, joinFloat32, type WeightSources } from "./names.ts"
+export { findHuggingFace, findTimm } from "./names.ts"
+export { type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export {
+  type ParameterSource,
+  parameterReader,
+  type Weights,
+  type WeightSources,
+  type WeightTensor,
+} from "./weights.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,

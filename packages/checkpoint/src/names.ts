@@ -1,61 +1,156 @@
-import { type Parameter, type ViTConfig, vitParameters } from "@vitrine/core"
-import { type StoredTensor, toFloat32 } from "./dtype.ts"
+import { patchGrid, type ViTConfig, vitParameters } from "@vitrine/core"
 import { checkTensors } from "./tensors.ts"
-
-/** Where each parameter of a model lies: the tensors of the file, by name, that are joined along their first axis. */
-export type WeightSources = ReadonlyMap<string, readonly string[]>
+import type { ParameterSource, WeightSources } from "./weights.ts"
 
 /** The part of a file's header that names its tensors. */
 interface TensorNames {
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
 }
 
-/** Hugging Face's names, but for the prefix of the model and the number of the block. */
+/** A source with the shapes that its tensors must have. */
+export interface ShapedSource extends ParameterSource {
+  readonly shapes: readonly (readonly number[])[]
+}
+
+/** Hugging Face's names of what stands outside of the blocks, but for the prefix of the model. */
 const outside: Readonly<Record<string, string>> = {
   cls_token: "embeddings.cls_token",
+  dist_token: "embeddings.distillation_token",
   pos_embed: "embeddings.position_embeddings",
   "patch_embed.proj": "embeddings.patch_embeddings.projection",
   norm: "layernorm",
 }
-const inBlock: Readonly<Record<string, readonly string[]>> = {
+
+type BlockNames = Readonly<Record<string, readonly string[]>>
+
+const queryKeyValue = ["attention.attention.query", "attention.attention.key", "attention.attention.value"]
+const vitBlock: BlockNames = {
   norm1: ["layernorm_before"],
-  "attn.qkv": ["attention.attention.query", "attention.attention.key", "attention.attention.value"],
+  "attn.qkv": queryKeyValue,
   "attn.proj": ["attention.output.dense"],
   norm2: ["layernorm_after"],
   "mlp.fc1": ["intermediate.dense"],
   "mlp.fc2": ["output.dense"],
 }
+const dinoBlock: BlockNames = {
+  norm1: ["norm1"],
+  "attn.qkv": queryKeyValue,
+  "attn.proj": ["attention.output.dense"],
+  "ls1.gamma": ["layer_scale1.lambda1"],
+  norm2: ["norm2"],
+  "mlp.fc1": ["mlp.fc1"],
+  "mlp.fc2": ["mlp.fc2"],
+  "ls2.gamma": ["layer_scale2.lambda1"],
+}
+const swigluBlock: BlockNames = { ...dinoBlock, "mlp.fc1": ["mlp.weights_in"], "mlp.fc2": ["mlp.weights_out"] }
 
-/** The tensors of Hugging Face's ViT that make a parameter; `prefix` is "vit." or nothing. */
-export function huggingFaceSources(parameter: string, prefix: string): readonly string[] {
+/** What transformers 5 calls these while a model runs, as in the file of a bare `state_dict`. */
+const inMemory = {
+  "attn.qkv": ["attention.q_proj", "attention.k_proj", "attention.v_proj"],
+  "attn.proj": ["attention.o_proj"],
+}
+const running = {
+  vit: { ...vitBlock, ...inMemory, "mlp.fc1": ["mlp.fc1"], "mlp.fc2": ["mlp.fc2"] },
+  dino: { ...dinoBlock, ...inMemory },
+  swiglu: { ...dinoBlock, ...inMemory, "mlp.fc1": ["mlp.gate_proj", "mlp.up_proj"], "mlp.fc2": ["mlp.down_proj"] },
+} satisfies Record<string, BlockNames>
+
+interface Naming {
+  /** Of the model: "vit.", or nothing for a bare model. */
+  readonly prefix: string
+  /** Of a block, before its number. */
+  readonly blocks: string
+  readonly block: BlockNames
+}
+
+function namingOf({ tensors }: TensorNames, { layerScale, gatedMlp }: ViTConfig, modelType: string): Naming {
+  const prefix = tensors.some(({ name }) => name.startsWith("embeddings.")) ? "" : `${modelType}.`
+  const asRunning = tensors.some(({ name }) => name.includes(".attention.q_proj."))
+  if (layerScale === null)
+    return {
+      prefix,
+      ...(asRunning ? { blocks: "layers", block: running.vit } : { blocks: "encoder.layer", block: vitBlock }),
+    }
+  const [written, run] = gatedMlp ? [swigluBlock, running.swiglu] : [dinoBlock, running.dino]
+  return { prefix, blocks: "encoder.layer", block: asRunning ? run : written }
+}
+
+/** The tensors of Hugging Face's that make a parameter. */
+function huggingFaceSource(
+  parameter: string,
+  shape: readonly number[],
+  config: ViTConfig,
+  { prefix, blocks, block }: Naming,
+): ShapedSource {
+  const { dim, distillationToken, prefixPositions } = config
+  const positions = `${prefix}${outside.pos_embed}`
+  if (!prefixPositions && parameter === "cls_token")
+    return {
+      from: [`${prefix}${outside.cls_token}`, positions],
+      shapes: [shape, positionShape(config)],
+      make: ([token, table]) =>
+        (token as Float32Array).map((value, i) => value + ((table as Float32Array)[i] as number)),
+    }
+  if (!prefixPositions && parameter === "pos_embed")
+    return {
+      from: [positions],
+      shapes: [positionShape(config)],
+      make: ([table]) => (table as Float32Array).subarray(dim),
+    }
+  // DeiT's second token is a register where no head reads it.
+  if (parameter === "reg_token")
+    return {
+      from: [`${prefix}embeddings.${prefixPositions ? "distillation_token" : "register_tokens"}`],
+      shapes: [shape],
+    }
   const [, path = parameter, field = ""] = /^(.*)(\.(?:weight|bias))$/.exec(parameter) ?? []
-  if (path === "head") return [`classifier${field}`]
-  const [, block, part = ""] = /^blocks\.(\d+)\.(.*)$/.exec(path) ?? []
-  const names = block === undefined ? [outside[path]] : (inBlock[part] ?? [undefined])
-  return names.map((name) => {
-    if (name === undefined) throw new Error(`Hugging Face's ViT has no ${parameter}`)
-    return block === undefined ? `${prefix}${name}${field}` : `${prefix}encoder.layer.${block}.${name}${field}`
+  if (path === "head") return { from: [`${distillationToken ? "cls_" : ""}classifier${field}`], shapes: [shape] }
+  if (path === "head_dist") return { from: [`distillation_classifier${field}`], shapes: [shape] }
+  const [, index, part = ""] = /^blocks\.(\d+)\.(.*)$/.exec(path) ?? []
+  const names = index === undefined ? [outside[path]] : (block[part] ?? [undefined])
+  const from = names.map((name) => {
+    if (name === undefined) throw new Error(`Hugging Face's models have no ${parameter}`)
+    return index === undefined ? `${prefix}${name}${field}` : `${prefix}${blocks}.${index}.${name}${field}`
   })
+  return { from, shapes: from.map(() => shape.with(0, (shape[0] as number) / from.length)) }
+}
+
+/** DINOv2's table has a row for the class token, whatever else stands before the patches. */
+const positionShape = (config: ViTConfig): readonly number[] => {
+  const [rows, columns] = patchGrid(config)
+  return [1, 1 + rows * columns, config.dim]
 }
 
 /** What a file may hold besides: they play no part in features and logits. */
-const unused = /^(vit\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token)$/
+const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
 
 /**
  * Finds a model's parameters in a file of Hugging Face's and checks that it holds nothing else.
+ * @param modelType that of `config.json`; models without a head may have their names with and without it.
  * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
  */
-export function findHuggingFace(header: TensorNames, config: ViTConfig, file: string): WeightSources {
-  const prefix = config.classes > 0 || header.tensors.some(({ name }) => name.startsWith("vit.")) ? "vit." : ""
-  const parameters = vitParameters(config)
-  const sources = new Map(parameters.map(({ name }) => [name, huggingFaceSources(name, prefix)]))
-  const expected = parameters.flatMap(({ name, shape }) => {
-    const from = sources.get(name) as readonly string[]
-    return from.map((source) => ({ name: source, shape: shape.with(0, (shape[0] as number) / from.length) }))
-  })
-  const tensors = header.tensors.filter(({ name }) => !unused.test(name))
-  checkTensors({ tensors }, expected, file)
+export function findHuggingFace(
+  header: TensorNames,
+  config: ViTConfig,
+  modelType: string,
+  file: string,
+): WeightSources {
+  const naming = namingOf(header, config, modelType)
+  const sources = new Map(
+    vitParameters(config).map(({ name, shape }) => [name, huggingFaceSource(name, shape, config, naming)]),
+  )
+  checkTensors({ tensors: header.tensors.filter(({ name }) => !unused.test(name)) }, wanted(sources), file)
   return sources
+}
+
+/** The tensors that sources are made of, each once. */
+export function wanted(
+  sources: Iterable<readonly [string, ShapedSource]>,
+): { name: string; shape: readonly number[] }[] {
+  const tensors = new Map<string, readonly number[]>()
+  for (const [, { from, shapes }] of sources)
+    for (const [i, name] of from.entries()) tensors.set(name, shapes[i] as readonly number[])
+  return Array.from(tensors, ([name, shape]) => ({ name, shape }))
 }
 
 /**
@@ -63,20 +158,7 @@ export function findHuggingFace(header: TensorNames, config: ViTConfig, file: st
  * @throws VitrineError (file)
  */
 export function findTimm(header: TensorNames, config: ViTConfig, file: string): WeightSources {
-  const parameters: readonly Parameter[] = vitParameters(config)
+  const parameters = vitParameters(config)
   checkTensors(header, parameters, file)
-  return new Map(parameters.map(({ name }) => [name, [name]]))
-}
-
-/** The values of tensors one after the other, which joins them along their first axis; one alone may be a view. */
-export function joinFloat32(parts: readonly StoredTensor[]): Float32Array {
-  const values = parts.map(toFloat32)
-  if (values.length === 1) return values[0] as Float32Array
-  const all = new Float32Array(values.reduce((total, { length }) => total + length, 0))
-  let at = 0
-  for (const part of values) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
+  return new Map(parameters.map(({ name }) => [name, { from: [name] }]))
 }

@@ -11,4 +11,4 @@ export {
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
-export { type ModelFolder, type ModelWeights, readModelFolder } from "./node/model.ts"
+export { type ModelFolder, readModelFolder } from "./node/model.ts"

@@ -8,7 +8,7 @@ const cropModes = ["center", "squash", "border"] as const
 
 /** What stands between an image file and the model's input. */
 export interface Preprocessing {
-  /** Height and width that the model takes, in pixels. */
+  /** Height and width of the images that the model is given, in pixels. */
   readonly size: readonly [height: number, width: number]
   readonly interpolation: (typeof interpolations)[number]
   /** Share of the resized image's side that the crop keeps: the image is resized to `size / cropPct` first. */
@@ -70,25 +70,23 @@ export interface Overrides {
 const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode: "cropMode", mean: "mean", std: "std" }
 
 /**
- * The model with other settings in place of its own. `resizeWeights` makes the weights that belong to it.
+ * The model at the size of its images, with other settings in place of its own. `resizeWeights` makes the weights that
+ * belong to it.
  * @param file names the model in errors.
  * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
  */
-export function override(
-  { config: own, preprocessing, labels }: ModelDescription,
-  overrides: Overrides,
-  file: string,
-): ModelDescription {
-  const { imageSize = own.imageSize, ...given } = overrides
+export function override(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
+  const { config: own, preprocessing } = description
+  const { imageSize = preprocessing.size, ...given } = overrides
   const config = atSize(own, fieldReader(file).pair("imageSize", imageSize), file)
   const changes = Object.entries(given).filter(([, value]) => value !== undefined)
   const fields = { ...preprocessing, ...Object.fromEntries(changes) }
   const changed = checkPreprocessing(fields, config, file, ownNames)
   const { resize } = preprocessing
-  // Hugging Face's geometry is for the model's own size; with another, `cropPct` and `cropMode` say what is nearest to it.
-  const keeps = resize !== undefined && config.imageSize.join() === own.imageSize.join()
+  // Hugging Face's geometry is for one size; with another, `cropPct` and `cropMode` say what is nearest to it.
+  const keeps = resize !== undefined && config.imageSize.join() === preprocessing.size.join()
   const replaced = given.cropPct !== undefined || given.cropMode !== undefined
-  return { config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed, labels }
+  return { ...description, config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed }
 }
 
 function atSize(config: ViTConfig, imageSize: readonly [number, number], file: string): ViTConfig {

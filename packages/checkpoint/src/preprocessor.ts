@@ -48,9 +48,10 @@ interface Fields {
 /**
  * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize and of the processors'
  * centre crop.
+ * @param anySize whether the model takes images of other sizes than its own, as transformers runs DINOv2.
  * @throws VitrineError (config) for one that does not make images of the model's size, or that Vitrine cannot follow.
  */
-export function fromPreprocessor(json: unknown, config: ViTConfig, file: string): Preprocessing {
+export function fromPreprocessor(json: unknown, config: ViTConfig, file: string, anySize = false): Preprocessing {
   if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
   const fields = fieldsOf(json, file)
   if (fields.flag("do_pad", false)) throw configError(file, "do_pad is true: Vitrine does not pad images")
@@ -61,7 +62,7 @@ export function fromPreprocessor(json: unknown, config: ViTConfig, file: string)
       file,
       `resample must be ${filters.map((name, i) => `${i} (${name})`).join(", ")}, got ${shown(resample)}`,
     )
-  return { size: config.imageSize, interpolation, ...geometry(fields, config), ...normalization(fields, config) }
+  return { interpolation, ...geometry(fields, config.imageSize, anySize), ...normalization(fields, config) }
 }
 
 function fieldsOf(json: Json, file: string): Fields {
@@ -83,26 +84,30 @@ const squash = { cropPct: 1, cropMode: "squash" } as const
 
 function geometry(
   { file, read, squares, given, flag }: Fields,
-  { imageSize }: ViTConfig,
-): Pick<Preprocessing, "cropPct" | "cropMode" | "resize"> {
-  const modelSize = `the model takes ${imageSize.join("×")}`
-  const expectModelSize = (field: string, found: Pair): void => {
-    if (found.join() !== imageSize.join()) throw configError(file, `${field} is ${found.join("×")}, but ${modelSize}`)
+  modelSize: Pair,
+  anySize: boolean,
+): Pick<Preprocessing, "size" | "cropPct" | "cropMode" | "resize"> {
+  const takes = `the model takes ${modelSize.join("×")}`
+  /** A size of images that the model is given. */
+  const taken = (field: string, found: Pair): Pair => {
+    if (!anySize && found.join() !== modelSize.join())
+      throw configError(file, `${field} is ${found.join("×")}, but ${takes}`)
+    return found
   }
   const crops = flag("do_center_crop", false)
-  if (crops) expectModelSize("crop_size", sides(read, "crop_size", given("crop_size") ?? [...imageSize]))
+  const cropped = crops ? taken("crop_size", sides(read, "crop_size", given("crop_size") ?? [...modelSize])) : modelSize
   // Neither resized nor cropped, images must have the model's size already.
-  if (!flag("do_resize", true)) return crops ? { cropPct: 1, cropMode: "center", resize: null } : squash
-  const target = resizeTarget(read, given("size") ?? [...imageSize], squares)
+  if (!flag("do_resize", true))
+    return crops ? { size: cropped, cropPct: 1, cropMode: "center", resize: null } : { size: modelSize, ...squash }
+  const target = resizeTarget(read, given("size") ?? [...modelSize], squares)
   if (crops) {
     const [height, width] = typeof target === "number" ? [target, target] : target
-    const cropPct = Math.min(1, Math.max(0.1, Math.min(imageSize[0] / height, imageSize[1] / width)))
-    return { cropPct, cropMode: typeof target === "number" ? "center" : "squash", resize: target }
+    const cropPct = Math.min(1, Math.max(0.1, Math.min(cropped[0] / height, cropped[1] / width)))
+    return { size: cropped, cropPct, cropMode: typeof target === "number" ? "center" : "squash", resize: target }
   }
   if (typeof target === "number")
-    throw configError(file, `size.shortest_edge without do_center_crop gives images of any shape, but ${modelSize}`)
-  expectModelSize("size", target)
-  return squash
+    throw configError(file, `size.shortest_edge without do_center_crop gives images of any shape, but ${takes}`)
+  return { size: taken("size", target), ...squash }
 }
 
 /** A shortest side, or exactly [height, width]. */

@@ -1,6 +1,6 @@
 /** Bytes of which only those asked for have to be in memory: a file, or what has been read already. */
 export interface ByteSource {
-  /** What errors call it. */
+  /** What errors call it; of a file in Node, its path. */
   readonly name: string
   /** Bytes in all. */
   readonly size: number

@@ -23,17 +23,17 @@ export function checkTensors(
     else if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis]))
       misshapen.push(`${shown(name)} is [${tensor.shape.join(", ")}], not [${shape.join(", ")}]`)
   }
-  const extra = [...found.keys()].map(shown)
-  const faults = [
-    ["missing", missing],
-    ["wrong shape", misshapen],
-    ["unexpected", extra],
-  ] as const
-  const lines = faults.filter(([, list]) => list.length > 0).map(([what, list]) => `${what}: ${summary(list)}`)
-  if (lines.length > 0) throw fileError(file, `does not hold the model's tensors; ${lines.join("; ")}`)
+  const faults = faultsOf({ missing, "wrong shape": misshapen, unexpected: [...found.keys()].map(shown) })
+  if (faults !== "") throw fileError(file, `does not hold the model's tensors; ${faults}`)
 }
 
-function summary(list: readonly string[]): string {
-  const rest = list.length - named
-  return list.slice(0, named).join(", ") + (rest > 0 ? ` and ${rest} more` : "")
+/** Lists of tensors, as they are shown, by what is wrong with them: in words, empty if nothing is. */
+export function faultsOf(faults: Readonly<Record<string, readonly string[]>>): string {
+  return Object.entries(faults)
+    .filter(([, list]) => list.length > 0)
+    .map(([what, list]) => {
+      const rest = list.length - named
+      return `${what}: ${list.slice(0, named).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`
+    })
+    .join("; ")
 }

@@ -6,6 +6,7 @@ import { type Activation, type ViTConfig, VitrineError, vitConfig } from "@vitri
 import { architectures } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
 import { fieldReader, isObject, type Json } from "./fields.ts"
+import type { PositionMethod } from "./positions.ts"
 import { checkPreprocessing, type Preprocessing } from "./preprocessing.ts"
 
 /** A `config.json` that timm reads, with what only Vitrine knows under `vitrine`. */
@@ -33,6 +34,10 @@ export interface ModelDescription {
   readonly config: ViTConfig
   readonly preprocessing: Preprocessing
   readonly labels: readonly string[] | null
+  /** How the model's origin resizes its position embeddings. */
+  readonly positionMethod: PositionMethod
+  /** What a user of the model should know: what was left out or assumed, a line each. */
+  readonly notes?: readonly string[]
 }
 
 const activations: readonly Activation[] = ["gelu", "gelu_tanh", "relu"]
@@ -158,7 +163,12 @@ export function fromTimmConfig(json: unknown, file: string): ModelDescription {
   const args = read.object("model_args", json.model_args ?? {})
   const told = structure(json, cfg, args, file)
   const config = ownModel(json.vitrine, told, file)
-  return { config, preprocessing: preprocessing(cfg, config, file), labels: labels(json, cfg, config, file) }
+  return {
+    config,
+    preprocessing: preprocessing(cfg, config, file),
+    labels: labels(json, cfg, config, file),
+    positionMethod: "timm",
+  }
 }
 
 /** The model as timm's fields alone describe it. */

@@ -1,19 +1,28 @@
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { VitrineError, vitParameters } from "@vitrine/core"
+import { goldenPath } from "@vitrine/golden"
 import { describe, expect, test } from "vitest"
-import { type ArrayInfo, googleModel, memorySource, type NpzArchive, openNpzArchive } from "../src/index.ts"
+import {
+  googleModel,
+  memorySource,
+  type NpzArchive,
+  openGoogleModel,
+  openNpzArchive,
+  parameterReader,
+  type WeightTensor,
+} from "../src/index.ts"
 import { readModelFolder } from "../src/node.ts"
 
-const golden = fileURLToPath(new URL("golden/files/google", import.meta.url))
 const open = (name: string): Promise<NpzArchive> =>
-  openNpzArchive(memorySource(new Uint8Array(readFileSync(join(golden, `${name}.npz`))), name))
+  openNpzArchive(memorySource(new Uint8Array(readFileSync(goldenPath(`${name}.npz`))), name))
 
-/** The archive with other tensors; what `change` returns undefined for is gone. */
-const altered = (archive: NpzArchive, change: (info: ArrayInfo) => Partial<ArrayInfo> | undefined): NpzArchive => ({
-  ...archive,
-  tensors: archive.tensors.flatMap((info) => {
+/** The tensors with others in their place; what `change` returns undefined for is gone. */
+const altered = (
+  { tensors }: NpzArchive,
+  change: (info: WeightTensor) => Partial<WeightTensor> | undefined,
+): { tensors: WeightTensor[] } => ({
+  tensors: tensors.flatMap((info) => {
     const fields = change(info)
     return fields === undefined ? [] : [{ ...info, ...fields }]
   }),
@@ -31,45 +40,81 @@ function fault(action: () => unknown): string {
 }
 
 describe("googleModel", () => {
+  const square = { imageSize: [12, 12], patchSize: [4, 4] }
+  const tanh = (dim: number): object => ({ dim, activation: "tanh" })
+
   test.each([
-    ["token", { classToken: true, pool: "token", preLogits: null }],
-    ["gap", { classToken: false, pool: "average", normAfterPool: false, preLogits: null }],
-    ["pre-logits", { classToken: true, preLogits: { dim: 7, activation: "tanh" } }],
+    ["google-token", { ...square, classToken: true, pool: "token", preLogits: null, prefixPositions: true }],
+    ["google-released", { ...square, classToken: true, preLogits: tanh(7) }],
+    ["google-gap", { patchSize: [4, 2], classToken: false, pool: "average", normAfterPool: false }],
+    ["big-vision-gap", { ...square, pool: "average", normAfterPool: false, classToken: false }],
+    ["big-vision-map", { patchSize: [4, 4], pool: "map", classToken: false, preLogits: tanh(12) }],
+    ["big-vision-tok", { ...square, pool: "token", prefixPositions: false, preLogits: tanh(9) }],
+    ["big-vision-sincos", { positions: "sincos2d", pool: "average" }],
+    ["big-vision-siglip", { ...square, pool: "map", classes: 0 }],
+    ["big-vision-old", { ...square, pool: "map", classToken: false }],
   ] as const)("%s has the configuration of its shapes", async (name, fields) => {
-    const model = googleModel(await open(name), name)
-    expect(model.config).toMatchObject({
-      imageSize: [12, 12],
-      patchSize: [4, 4],
-      channels: 3,
-      dim: 12,
-      depth: 2,
-      heads: 3,
-      mlpDim: 20,
-      classes: 5,
-      activation: "gelu_tanh",
-      layerNormEpsilon: 1e-6,
-      ...fields,
-    })
-    expect(model.preprocessing).toMatchObject({ size: [12, 12], cropMode: "squash", interpolation: "bilinear" })
-    expect(model.tensors.map(({ name: tensor, shape }) => ({ name: tensor, shape }))).toEqual(
-      vitParameters(model.config).map(({ name: tensor, shape }) => ({ name: tensor, shape })),
+    const { imageSize } = JSON.parse(readFileSync(goldenPath(`${name}.json`), "utf8")) as {
+      imageSize: [number, number]
+    }
+    const archive = await open(name)
+    const model = googleModel(archive, name, { imageSize })
+    const common = { imageSize, channels: 3, dim: 12, depth: 2, heads: 3, mlpDim: 20, classes: 5 }
+    expect(model.config).toMatchObject({ ...common, activation: "gelu_tanh", layerNormEpsilon: 1e-6, ...fields })
+    expect(model.preprocessing).toMatchObject({ size: imageSize, cropMode: "squash", interpolation: "bilinear" })
+    expect([...model.sources.keys()].toSorted()).toEqual(
+      vitParameters(model.config)
+        .map(({ name: each }) => each)
+        .toSorted(),
     )
-    for (const { name: tensor, bytes } of model.tensors) expect((await model.read(tensor)).data.byteLength).toBe(bytes)
+    const read = parameterReader(archive, model.sources)
+    for (const { name: parameter, shape } of vitParameters(model.config))
+      expect((await read(parameter)).length, parameter).toBe(shape.reduce((product, size) => product * size, 1))
   })
 
-  test("takes another grid than a square one, when told", async () => {
-    const archive = await open("token")
-    expect(googleModel(archive, "f", { imageSize: [4, 36] }).config.imageSize).toEqual([4, 36])
-    expect(fault(() => googleModel(archive, "f", { imageSize: [8, 8] }))).toMatch(
-      /wrong shape: "Transformer\/posembed_input\/pos_embedding" is \[1, 10, 12\], not \[1, 5, 12\]/,
-    )
-    const wide = altered(archive, (info) => (info.name.endsWith("pos_embedding") ? { shape: [1, 9, 12] } : {}))
-    expect(fault(() => googleModel(wide, "f"))).toMatch(/positions for 8 patches, which make no square/)
+  test("a stacked tensor is read once", async () => {
+    const archive = await open("big-vision-map")
+    const { sources } = googleModel(archive, "f", { imageSize: [12, 16] })
+    const reads: string[] = []
+    const counting = { read: (name: string) => (reads.push(name), archive.read(name)) }
+    const read = parameterReader(counting, sources)
+    for (const name of sources.keys()) await read(name)
+    expect(reads.toSorted()).toEqual([...new Set(reads)].toSorted())
+    expect(reads.toSorted()).toEqual(archive.tensors.map(({ name }) => name).toSorted())
   })
 
-  test.each<[string, (info: ArrayInfo) => Partial<ArrayInfo> | undefined, RegExp]>([
+  test("a grid is square wherever it can be one, and else has to be told", async () => {
+    expect(googleModel(await open("google-token"), "f", { imageSize: [4, 36] }).config.imageSize).toEqual([12, 12])
+    const gap = await open("google-gap")
+    expect(fault(() => googleModel(gap, "f"))).toMatch(/positions for 12 patches, which make no square: say its image/)
+    expect(fault(() => googleModel(gap, "f", { imageSize: [8, 8] }))).toMatch(
+      /positions for 12 patches of 4×2 pixels, which do not make images of 8×8/,
+    )
+  })
+
+  test("without positions and without a size, images are of 224×224", async () => {
+    const { config, notes } = googleModel(await open("big-vision-sincos"), "f")
+    expect(config.imageSize).toEqual([224, 224])
+    expect(notes).toEqual(["holds no positions: they are taken to be sines and cosines, at 224×224"])
+  })
+
+  test("the image tower is found under any state", async () => {
+    const archive = await open("big-vision-siglip")
+    for (const prefix of ["", "opt/target/", "params/"]) {
+      const moved = altered(archive, ({ name }) => ({ name: name.replace("params/", prefix) }))
+      expect(googleModel(moved, "f").config, prefix).toEqual(googleModel(archive, "f").config)
+    }
+    const odd = altered(archive, ({ name }) => ({ name: name.replace(/^params\/t$/, "params/img2/x") }))
+    expect(fault(() => googleModel(odd, "f"))).toMatch(/unexpected: "params\/img2\/x"/)
+  })
+
+  test.each<[string, (info: WeightTensor) => Partial<WeightTensor> | undefined, RegExp]>([
     ["no patches", ({ name }) => (name === "embedding/kernel" ? undefined : {}), /"embedding\/kernel" is missing/],
-    ["no positions", ({ name }) => (name.endsWith("pos_embedding") ? undefined : {}), /pos_embedding" is missing/],
+    [
+      "no positions",
+      ({ name }) => (name.endsWith("pos_embedding") ? undefined : { name: name.replace("Attention_0", "Attention_1") }),
+      /"Transformer\/posembed_input\/pos_embedding" is missing/,
+    ],
     ["a bias missing", ({ name }) => (name === "head/bias" ? undefined : {}), /missing: "head\/bias"/],
     [
       "no class token",
@@ -87,19 +132,48 @@ describe("googleModel", () => {
     ],
     ["a huge width", ({ name }) => (name === "embedding/kernel" ? { shape: [4, 4, 3, 2 ** 40] } : {}), /dim must be/],
     ["a hybrid", ({ name }) => (name === "cls" ? { name: "conv_root/kernel" } : {}), /is a hybrid with a ResNet/],
-    ["big_vision", ({ name }) => ({ name: `params/${name}` }), /as big_vision names its models/],
+    [
+      "a wrong shape in a training's state",
+      ({ name }) => ({ name: `params/${name}`, ...(name === "head/bias" && { shape: [6] }) }),
+      /"params\/head\/bias" is \[6\], not \[5\]/,
+    ],
   ])("%s is an error of one line", async (_, change, message) => {
-    const archive = altered(await open("token"), change)
+    const archive = altered(await open("google-token"), change)
+    expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
+  })
+
+  test.each<[string, (shape: readonly number[]) => readonly number[], RegExp]>([
+    [
+      "another depth",
+      (shape) => shape.with(0, 3),
+      /encoderblock\/MlpBlock_0\/Dense_1\/bias" is \[3, 12\], not \[2, 12\]/,
+    ],
+    ["no stack", (shape) => shape.slice(1), /encoderblock\/MlpBlock_0\/Dense_1\/bias" is \[12\], not \[2, 12\]/],
+  ])("a stacked tensor with %s is an error", async (_, change, message) => {
+    const archive = altered(await open("big-vision-siglip"), ({ name, shape }) =>
+      name.endsWith("img/Transformer/encoderblock/MlpBlock_0/Dense_1/bias") ? { shape: change(shape) } : {},
+    )
     expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
   })
 })
 
-test("readModelFolder opens an .npz file", async () => {
-  const { weights, config, json, path } = await readModelFolder(join(golden, "token.npz"))
-  expect([config.dim, json, path]).toEqual([12, null, join(golden, "token.npz")])
-  const all = await weights.readAll()
+test("readModelFolder opens an .npz file, whatever its name", async () => {
+  const path = goldenPath("google-token.npz")
+  const { weights, config, json, path: found } = await readModelFolder(path)
+  expect([config.dim, json, found]).toEqual([12, null, path])
+  expect((await weights.read("cls")).shape).toEqual([1, 1, 12])
   await weights.close()
-  expect([...all.keys()]).toEqual(vitParameters(config).map(({ name }) => name))
-  const error = await readModelFolder(join(golden, "../npz/stored.npz")).catch((thrown: Error) => thrown)
+  const stored = fileURLToPath(new URL("golden/files/npz/stored.npz", import.meta.url))
+  const error = await readModelFolder(stored).catch((thrown: Error) => thrown)
   expect((error as Error).message).toMatch(/stored\.npz: .*"embedding\/kernel" is missing/)
+})
+
+test("openGoogleModel takes bytes", async () => {
+  const bytes = new Uint8Array(readFileSync(goldenPath("big-vision-gap.npz")))
+  const model = await openGoogleModel(memorySource(bytes, "bytes"))
+  const read = parameterReader(model.weights, model.sources)
+  const kernel = (await model.weights.read("params/head/kernel")).data as Float32Array
+  expect(Array.from((await read("head.weight")).subarray(0, 12))).toEqual(
+    Array.from({ length: 12 }, (_, i) => kernel[5 * i]),
+  )
 })

@@ -2,13 +2,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { VitrineError, vitConfig, vitParameters } from "@vitrine/core"
+import { goldenPath } from "@vitrine/golden"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import {
   findHuggingFace,
   fromHuggingFace,
   isHuggingFace,
-  joinFloat32,
+  override,
+  parameterReader,
   readSafetensors,
   type StoredTensor,
   writeSafetensors,
@@ -94,17 +96,28 @@ describe("config.json", () => {
     ["gelu", "gelu"],
     ["gelu_new", "gelu_tanh"],
     ["gelu_pytorch_tanh", "gelu_tanh"],
+    ["quick_gelu", "quick_gelu"],
     ["relu", "relu"],
+    ["swish", "silu"],
   ])("%s is %s", (hidden_act, activation) => {
     expect(described({ hidden_act }).config.activation).toBe(activation)
   })
 
   test.each<[object, RegExp]>([
-    [{ model_type: "deit" }, /model_type is "deit": Vitrine does not have its distillation token/],
-    [{ model_type: "swin" }, /model_type is "swin": of Hugging Face's models Vitrine reads "vit"/],
-    [{ architectures: ["ViTForMaskedImageModeling"] }, /architectures\[0\] must be one of .*, got "ViTForMasked/],
-    [{ hidden_act: "quick_gelu" }, /hidden_act must be one of gelu, .*, got "quick_gelu"/],
-    [{ qkv_bias: false }, /qkv_bias is false: Vitrine does not have projections to q, k and v without bias/],
+    [
+      { model_type: "swin" },
+      /model_type is "swin": of Hugging Face's models Vitrine reads "vit", "deit", "dinov2", "d/,
+    ],
+    [{ model_type: "__proto__" }, /model_type is "__proto__": of Hugging Face's models Vitrine reads "vit"/],
+    [{ architectures: ["ViTMAEModel"] }, /architectures\[0\] must be one of ViTForImage.*, got "ViTMAEModel"/],
+    [{ model_type: "deit" }, /architectures\[0\] must be one of DeiTForImage.*, got "ViTForImageClassification"/],
+    [{ model_type: "dinov2" }, /architectures\[0\] must be one of Dinov2ForImage.*, got "ViTForImageClassification"/],
+    [
+      { model_type: "dinov2", architectures: null, image_size: [48, 32] },
+      /image_size is 48×32: transformers runs DINOv2/,
+    ],
+    [{ hidden_act: "gelu_10" }, /hidden_act must be one of gelu, .*, got "gelu_10"/],
+    [{ qkv_bias: "no" }, /qkv_bias must be true or false, got "no"/],
     [{ head_dim: 8 }, /head_dim is 8: Vitrine has heads of hidden_size \/ num_attention_heads/],
     [{ num_labels: 4 }, /num_labels is 4, but id2label has 3 names/],
     [{ id2label: { "0": "a", "7": "b" } }, /id2label has "7", but the model has 2 classes/],
@@ -119,10 +132,80 @@ describe("config.json", () => {
     expect(found).toMatch(/^m\/config\.json: /)
   })
 
+  test.each<[object, object]>([
+    [{ qkv_bias: false }, { qkvBias: false, classes: 3 }],
+    [{ architectures: ["ViTForMaskedImageModeling"] }, { classes: 0 }],
+    [
+      { model_type: "deit", architectures: ["DeiTForImageClassificationWithTeacher"] },
+      { distillationToken: true, registers: 0, classes: 3 },
+    ],
+    [
+      { model_type: "deit", architectures: ["DeiTForImageClassification"] },
+      { distillationToken: false, registers: 1, prefixPositions: true, classes: 3 },
+    ],
+    [
+      { model_type: "deit", architectures: ["DeiTModel"] },
+      { distillationToken: false, registers: 1, classes: 0 },
+    ],
+    [
+      { model_type: "dinov2", architectures: ["Dinov2ForImageClassification"], mlp_ratio: 2.5, layerscale_value: 0.1 },
+      { pool: "token+average", mlpDim: 30, layerScale: 0.1, gatedMlp: false, prefixPositions: true },
+    ],
+    [
+      { model_type: "dinov2", architectures: ["Dinov2Backbone"], use_swiglu_ffn: true, mlp_ratio: 4 },
+      { pool: "token", mlpDim: 32, gatedMlp: true, activation: "silu", classes: 0 },
+    ],
+    [
+      { model_type: "dinov2_with_registers", architectures: ["Dinov2WithRegistersModel"] },
+      { registers: 4, prefixPositions: false, classToken: true },
+    ],
+  ])("%j is %j", (changes, expected) => {
+    expect(described(changes).config).toMatchObject(expected)
+  })
+
+  test("has the defaults of transformers for every model_type", () => {
+    const defaults = (model_type: string): unknown => fromHuggingFace({ model_type }, null, "config.json").config
+    expect(defaults("deit")).toMatchObject({ patchSize: [16, 16], mlpDim: 3072, layerNormEpsilon: 1e-12, registers: 1 })
+    expect(defaults("dinov2")).toMatchObject({
+      patchSize: [14, 14],
+      mlpDim: 3072,
+      layerNormEpsilon: 1e-6,
+      layerScale: 1,
+    })
+    expect(defaults("dinov2_with_registers")).toMatchObject({
+      patchSize: [16, 16],
+      registers: 4,
+      layerNormEpsilon: 1e-6,
+    })
+  })
+
   test("is told from timm's by model_type", () => {
     expect(isHuggingFace(config)).toBe(true)
     expect(isHuggingFace({ architecture: "vit_base_patch16_224", model_type: "vit" })).toBe(false)
     for (const other of [null, [], "vit", {}]) expect(isHuggingFace(other)).toBe(false)
+  })
+})
+
+describe("DINOv2 takes images of the size that its preprocessor makes", () => {
+  const changes = { model_type: "dinov2", architectures: ["Dinov2Model"], image_size: 64 }
+  const bit = { image_processor_type: "BitImageProcessor", crop_size: 48, size: { shortest_edge: 55 } }
+
+  test.each<[string, unknown, object]>([
+    ["a crop", bit, { size: [48, 48], resize: 55, cropPct: 48 / 55, cropMode: "center", interpolation: "bicubic" }],
+    ["an oblong crop", { ...bit, crop_size: { height: 48, width: 32 } }, { size: [48, 32], resize: 55 }],
+    ["exact sides", { size: { height: 80, width: 32 } }, { size: [80, 32], cropMode: "squash" }],
+    ["no crop to a size", { do_resize: false }, { size: [64, 64], cropMode: "squash" }],
+    ["no file", null, { size: [64, 64], resize: 73, cropMode: "center", mean: [0.485, 0.456, 0.406] }],
+  ])("%s", (_, json, expected) => {
+    const found = described(changes, json)
+    expect(found.config.imageSize).toEqual([64, 64])
+    expect(found.preprocessing).toMatchObject(expected)
+    expect(override(found, {}, "m").config.imageSize).toEqual(found.preprocessing.size)
+  })
+
+  test("which its patches must divide", () => {
+    const found = described(changes, { ...bit, crop_size: 50 })
+    expect(errorOf(() => override(found, {}, "m"))).toMatch(/patches of 16×16 do not divide images of 50×50/)
   })
 })
 
@@ -202,15 +285,16 @@ describe("preprocessor_config.json", () => {
 })
 
 test("whatever stands in the files, there is a model or one line", () => {
-  const fields = Object.keys(config).filter((field) => field !== "model_type")
+  const fields = [...Object.keys(config), "mlp_ratio", "use_swiglu_ffn", "layerscale_value", "num_register_tokens"]
   const steps = ["size", "crop_size", "do_resize", "do_center_crop", "do_rescale", "rescale_factor", "resample"]
   const kinds = ["do_normalize", "image_mean", "image_std", "image_processor_type", "feature_extractor_type"]
+  const types = ["vit", "deit", "dinov2", "dinov2_with_registers"]
   const some = (names: string[]): fc.Arbitrary<object> =>
     fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.jsonValue(), fc.integer({ min: -1, max: 64 }), fc.boolean()))
   fc.assert(
-    fc.property(some(fields), some([...steps, ...kinds]), (changes, preprocessor) => {
+    fc.property(fc.constantFrom(...types), some(fields), some([...steps, ...kinds]), (type, changes, preprocessor) => {
       try {
-        described(changes, preprocessor)
+        described({ model_type: type, architectures: undefined, ...changes }, preprocessor)
       } catch (error) {
         expect(VitrineError.isInstance(error), String(error)).toBe(true)
         expect((error as Error).message).toMatch(/^m\/[^\n]*$/)
@@ -262,30 +346,34 @@ describe("tensors", () => {
   const model = described({}).config
   const features = described({ architectures: ["ViTModel"] }).config
 
-  test("every parameter has its tensors, and only q, k and v are joined", () => {
+  test("every parameter has its tensors, and only q, k and v are joined", async () => {
     const tensors = tensorsOf("vit.")
-    const sources = findHuggingFace(headerOf(tensors), model, "m.safetensors")
+    const sources = findHuggingFace(headerOf(tensors), model, "vit", "m.safetensors")
     expect([...sources.keys()]).toEqual(vitParameters(model).map(({ name }) => name))
-    expect([...sources.values()].flat().toSorted()).toEqual([...tensors.keys()].toSorted())
-    for (const [name, from] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
-    expect(sources.get("blocks.1.attn.qkv.bias")).toEqual(
+    expect([...sources.values()].flatMap(({ from }) => from).toSorted()).toEqual([...tensors.keys()].toSorted())
+    for (const [name, { from }] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
+    expect(sources.get("blocks.1.attn.qkv.bias")?.from).toEqual(
       ["query", "key", "value"].map((name) => `vit.encoder.layer.1.attention.attention.${name}.bias`),
     )
+    const read = parameterReader({ read: async (name) => tensors.get(name) as StoredTensor }, sources)
     for (const { name, shape } of vitParameters(model)) {
-      const parts = (sources.get(name) ?? []).map((source) => tensors.get(source) as StoredTensor)
-      expect(joinFloat32(parts), name).toEqual(Float32Array.from(parts.flatMap(({ data }) => Array.from(data, Number))))
-      expect(joinFloat32(parts).length, name).toBe(shape.reduce((product, size) => product * size, 1))
+      const parts = (sources.get(name)?.from ?? []).map((source) => tensors.get(source) as StoredTensor)
+      const values = await read(name)
+      expect(values, name).toEqual(Float32Array.from(parts.flatMap(({ data }) => Array.from(data, Number))))
+      expect(values.length, name).toBe(shape.reduce((product, size) => product * size, 1))
     }
   })
 
   test("a bare model may have the prefix, a pooler and a mask token", () => {
     const bare = tensorsOf("")
     bare.set("pooler.dense.weight", tensor([12, 12], 0)).set("pooler.dense.bias", tensor([12], 0))
-    expect(findHuggingFace(headerOf(bare), features, "m").get("norm.bias")).toEqual(["layernorm.bias"])
+    expect(findHuggingFace(headerOf(bare), features, "vit", "m").get("norm.bias")?.from).toEqual(["layernorm.bias"])
     const prefixed = tensorsOf("vit.").set("vit.embeddings.mask_token", tensor([1, 1, 12], 0))
     prefixed.delete("classifier.weight")
     prefixed.delete("classifier.bias")
-    expect(findHuggingFace(headerOf(prefixed), features, "m").get("norm.bias")).toEqual(["vit.layernorm.bias"])
+    expect(findHuggingFace(headerOf(prefixed), features, "vit", "m").get("norm.bias")?.from).toEqual([
+      "vit.layernorm.bias",
+    ])
   })
 
   test("faults have the names of the file", () => {
@@ -293,13 +381,52 @@ describe("tensors", () => {
     tensors.delete("vit.encoder.layer.0.attention.attention.key.weight")
     tensors.set("vit.encoder.layer.1.attention.attention.query.bias", tensor([36], 0))
     tensors.set("vit.embeddings.distillation_token", tensor([1, 1, 12], 0))
-    expect(errorOf(() => findHuggingFace(headerOf(tensors), model, "m.safetensors"))).toBe(
+    expect(errorOf(() => findHuggingFace(headerOf(tensors), model, "vit", "m.safetensors"))).toBe(
       "m.safetensors: does not hold the model's tensors; " +
         'missing: "vit.encoder.layer.0.attention.attention.key.weight"; ' +
         'wrong shape: "vit.encoder.layer.1.attention.attention.query.bias" is [36], not [12]; ' +
         'unexpected: "vit.embeddings.distillation_token"',
     )
   })
+})
+
+/** What transformers calls its parameters while a model runs, by how files call them. */
+const inMemory: readonly (readonly [RegExp, string])[] = [
+  [/attention\.attention\.(.).*\.(?=\w+$)/, "attention.$1_proj."],
+  [/attention\.output\.dense/, "attention.o_proj"],
+  [/intermediate\.dense/, "mlp.fc1"],
+  [/(?<=\d)\.output\.dense/, ".mlp.fc2"],
+  [/mlp\.weights_out/, "mlp.down_proj"],
+]
+
+test.each([
+  ["huggingface-vit", (name: string) => name.replace("encoder.layer.", "layers.")],
+  ["huggingface-deit-teacher", (name: string) => name.replace("encoder.layer.", "layers.")],
+  ["huggingface-dinov2", (name: string) => name],
+  ["huggingface-dinov2-swiglu", (name: string) => name],
+])("%s in the names of a running model is the same", async (golden, move) => {
+  const folder = await readModelFolder(goldenPath(golden))
+  const { model_type } = folder.json as { model_type: string }
+  const renamed = new Map<string, StoredTensor>()
+  for (const { name } of folder.weights.tensors) {
+    const stored = await folder.weights.read(name)
+    const [rows = 0, ...rest] = stored.shape
+    const halves = /^(.*)\.weights_in\.(\w+)$/.exec(name)
+    const own = inMemory.reduce((text, [from, to]) => text.replace(from, to), move(name))
+    if (halves === null) renamed.set(own, stored)
+    else
+      for (const [i, part] of ["gate_proj", "up_proj"].entries())
+        renamed.set(`${move(halves[1] as string)}.${part}.${halves[2]}`, {
+          ...stored,
+          shape: [rows / 2, ...rest],
+          data: stored.data.slice((i * stored.data.length) / 2, ((i + 1) * stored.data.length) / 2),
+        })
+  }
+  const read = parameterReader(folder.weights, folder.sources)
+  const sources = findHuggingFace(headerOf(renamed), folder.config, model_type, "m")
+  const readRenamed = parameterReader({ read: async (name) => renamed.get(name) as StoredTensor }, sources)
+  for (const { name } of vitParameters(folder.config)) expect(await readRenamed(name), name).toEqual(await read(name))
+  await folder.weights.close()
 })
 
 test("a folder is known by its config.json", async () => {
@@ -311,7 +438,7 @@ test("a folder is known by its config.json", async () => {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(scratch, name), content)
   const folder = await readModelFolder(scratch)
   expect(folder).toMatchObject({ labels: ["tench", "goldfish", "shark"], preprocessing: { interpolation: "bicubic" } })
-  expect(folder.sources.get("head.bias")).toEqual(["classifier.bias"])
+  expect(folder.sources.get("head.bias")).toMatchObject({ from: ["classifier.bias"] })
   const { tensors } = readSafetensors(readFileSync(join(scratch, "model.safetensors")), "m")
   expect(await folder.weights.read("classifier.bias")).toEqual(tensors.get("classifier.bias"))
   await folder.weights.close()

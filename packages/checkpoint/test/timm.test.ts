@@ -135,7 +135,9 @@ describe("toTimmConfig", () => {
       fc.property(configs, (config) => {
         const extra = { preprocessing: preprocessing(config), vitrine: { seed: 7 } }
         const json = JSON.parse(JSON.stringify(toTimmConfig(config, extra)))
-        expect(fromTimmConfig(json, "c.json")).toEqual({ config, preprocessing: extra.preprocessing, labels: null })
+        const { preprocessing: images } = extra
+        const expected = { config, preprocessing: images, labels: null, positionMethod: "timm" }
+        expect(fromTimmConfig(json, "c.json")).toEqual(expected)
         expect(json.vitrine.seed).toBe(7)
         // timm reads the same model, but for what is said to be beyond it.
         const told = fromTimmConfig({ ...json, vitrine: undefined }, "c.json").config
@@ -256,7 +258,8 @@ describe("readModelFolder", () => {
       cropPct: 0.9,
       mean: [0.5, 0.5, 0.5],
     })
-    expect((await weights.readAll()).size).toBe(vitParameters(config).length)
+    for (const { name: tensor, shape } of vitParameters(config))
+      expect((await weights.read(tensor)).shape).toEqual(shape)
     await weights.close()
   })
 
@@ -343,9 +346,8 @@ describe("a run folder is a model folder", () => {
     await run.close()
     const model = await readModelFolder(path)
     expect(model.config).toEqual(config)
-    const read = await model.weights.readAll()
     for (const [tensor, { data }] of weightsOf(config))
-      expect(bytesOf(read.get(tensor)).equals(bytesOf({ data })), tensor).toBe(true)
+      expect(bytesOf(await model.weights.read(tensor)).equals(bytesOf({ data })), tensor).toBe(true)
     await model.weights.close()
   })
 

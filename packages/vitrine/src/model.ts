@@ -29,6 +29,8 @@ export interface Model<Input> {
   /** A name for each class. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
+  /** What was left out of the files or assumed about them, a line each. */
+  readonly notes: readonly string[]
   readonly backend: Backend
   /** The `top` most probable classes, the most probable first. */
   predict(image: Input, options?: { readonly top?: number }): Promise<Prediction[]>
@@ -50,6 +52,7 @@ export interface ModelParts<Input> {
   readonly config: ViTConfig
   readonly labels: readonly string[] | null
   readonly preprocessing: Preprocessing
+  readonly notes?: readonly string[] | undefined
   readonly constants: NonNullable<CompileOptions["constants"]>
   readonly backend: Backend
   readonly decode: (image: Input) => Promise<Image>
@@ -89,6 +92,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     config,
     labels,
     preprocessing,
+    notes: parts.notes ?? [],
     backend,
     logits,
     predict: async (image, { top = 5 } = {}) => topPredictions((await logits([image]))[0] as Float32Array, labels, top),
@@ -128,4 +132,11 @@ function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof g
   const missing = taps.find((name) => !name.endsWith(".*") && !Object.hasOwn(found, name))
   if (missing !== undefined) throw new VitrineError("config", `the model has no intermediate value named "${missing}"`)
   return graph({ outputs: found })
+}
+
+/** What tells the image size of a model whose file cannot. */
+export function imageSizeOf(size: number | readonly [number, number] | undefined): {
+  readonly imageSize?: readonly [number, number]
+} {
+  return size === undefined ? {} : { imageSize: typeof size === "number" ? [size, size] : size }
 }

@@ -40,8 +40,11 @@ export interface SetupEvent {
   readonly examples: number
   readonly validation: number
   readonly recipe: ResolvedRecipe
-  /** The model that a run starts from, and whether its head had other classes and is new; null for one drawn at random. */
-  readonly from: { readonly model: string; readonly newHead: boolean } | null
+  /**
+   * The model that a run starts from, whether its head had other classes and is new, and what was left out of its files or
+   * assumed about them; null for one drawn at random.
+   */
+  readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
 }
 
 /** Opens a loader; a platform may do so with worker threads. */

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { goldenPath } from "@vitrine/golden"
@@ -48,9 +48,9 @@ describe("a model from files", () => {
   })
 
   test.each<[string, Parameters<typeof load>[0], string]>([
-    ["none", [], "none of the 0 files is a config.json"],
+    ["none", [], "none of the 0 files is a config.json, and 0 are .npz files"],
     ["no config", { "model.safetensors": weights }, "none of the 1 files is a config.json"],
-    ["no weights", { "run/config.json": config }, "run/model.safetensors: is not among the files"],
+    ["no weights", { "run/config.json": config }, "run: has no model.safetensors: "],
     ["no JSON", { "config.json": weights, "model.safetensors": weights }, "config.json: "],
     ["cut short", { "config.json": config, "model.safetensors": weights.subarray(0, 5000) }, "model.safetensors: "],
   ])("%s is an error", async (_, source, message) => {
@@ -78,12 +78,32 @@ describe("a model of Hugging Face's from files", () => {
     await inNode.close()
   })
 
-  test("needs its preprocessor", async () => {
+  test("says when it has no preprocessor", async () => {
     const source = {
       "config.json": await hugging("config.json"),
       "model.safetensors": await hugging("model.safetensors"),
     }
-    await expect(load(source, { backend })).rejects.toThrow("preprocessor_config.json: is not among the files")
+    const { notes, close } = await load(source, { backend })
+    expect(notes).toEqual([expect.stringMatching(/^has no preprocessor_config\.json: /)])
+    await close()
+  })
+
+  test("may have its weights in several files", async () => {
+    const folder = goldenPath("huggingface-dinov2-registers")
+    const names = (await readdir(folder)).filter((name) => /json$|safetensors$/.test(name))
+    const read = async (name: string): Promise<Blob> => new Blob([new Uint8Array(await readFile(`${folder}/${name}`))])
+    const source = Object.fromEntries(
+      await Promise.all(names.map(async (name) => [`m/${name}`, await read(name)] as const)),
+    )
+    const model = await load(source, { backend })
+    const inNode = await loadInNode(folder, { backend })
+    const pixels = { width: 56, height: 56, channels: 3, data: new Uint8Array(56 * 56 * 3).fill(200) } as const
+    expect(await model.logits([pixels])).toEqual(await inNode.logits([pixels]))
+    for (const { close } of [model, inNode]) await close()
+    const { "m/model-00002-of-00003.safetensors": _, ...rest } = source
+    await expect(load(rest, { backend })).rejects.toThrow(
+      "m: has no model-00002-of-00003.safetensors, which model.safetensors.index.json names",
+    )
   })
 })
 
@@ -102,7 +122,7 @@ describe("a model from an address", () => {
 
   test("that answers with an error", async () => {
     const origin = await serve((_, response) => response.writeHead(404).end())
-    await expect(load(origin, { backend })).rejects.toThrow(`${origin}/config.json: cannot be fetched (status 404)`)
+    await expect(load(origin, { backend })).rejects.toThrow(`${origin}/: has no config.json: it is no model folder`)
   })
 
   test("that does not answer", async () => {

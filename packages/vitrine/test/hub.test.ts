@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { type HubServer, hubServer } from "../../hub/test/server.ts"
 import { evaluate, load, train } from "../src/node.ts"
-import { openFolder } from "../src/web/files.ts"
+import { findFiles } from "../src/web/files.ts"
 
 const golden = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny/", import.meta.url))
 const image = join(golden, "grey.png")
@@ -40,7 +40,7 @@ test("evaluate and train take one; a run says which commit it began with, and is
   const controller = new AbortController()
   for await (const event of train({ data: "shapes", from: "hf:owner/tiny", recipe, out, signal: controller.signal }))
     if (event.type === "setup") {
-      expect(event.from).toEqual({ model: "hf:owner/tiny", newHead: true })
+      expect(event.from).toEqual({ model: "hf:owner/tiny", newHead: true, notes: [] })
       break
     }
   const { vitrine } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
@@ -53,6 +53,8 @@ test("evaluate and train take one; a run says which commit it began with, and is
 })
 
 test("a page fetches the files of a name itself", () => {
-  const { nameOf } = openFolder("hf:owner/tiny@v1")
-  expect(nameOf("config.json")).toBe("https://huggingface.co/owner/tiny/resolve/v1/config.json")
+  const found = findFiles("hf:owner/tiny@v1")
+  expect("folder" in found && found.folder.nameOf("config.json")).toBe(
+    "https://huggingface.co/owner/tiny/resolve/v1/config.json",
+  )
 })

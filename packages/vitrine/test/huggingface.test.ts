@@ -7,7 +7,17 @@ import { createBackend, load, type Model } from "../src/node.ts"
 import { constantsOf } from "../src/node/load.ts"
 import { float32Error } from "./losses.ts"
 
-const models = ["huggingface-vit", "huggingface-deit", "huggingface-rectangle", "huggingface-features"]
+const models = [
+  "huggingface-vit",
+  "huggingface-deit",
+  "huggingface-rectangle",
+  "huggingface-features",
+  "huggingface-deit-teacher",
+  "huggingface-deit-token",
+  "huggingface-dinov2",
+  "huggingface-dinov2-registers",
+  "huggingface-dinov2-swiglu",
+]
 
 const open: Pick<Model<never>, "close">[] = []
 afterAll(async () => {
@@ -28,24 +38,49 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
     const all = found.flatMap((row) => [...row])
     expect(float32Error(all, Array.from(exact?.data ?? []))).toBeLessThan(1)
   })
+
+  test.each(models)("%s gives what transformers' blocks give", async (name) => {
+    const { results } = golden(`${name}/expected`).json as { results: { file: string }[] }
+    const exact = readTensors(goldenPath(`${name}/expected.safetensors`))
+    const model = await load(goldenPath(name), { backend })
+    open.push(model)
+    for (const tap of [0, 1].map((block) => `blocks.${block}.residual2`)) {
+      const found = await Promise.all(results.map(({ file }) => model.inspect(join(goldenPath(name), file), [tap])))
+      const tokens = found.flatMap((each) => Array.from(each[tap]?.data ?? []))
+      expect(float32Error(tokens, Array.from(exact[tap.slice(0, 8)]?.data ?? [])), tap).toBeLessThan(1)
+    }
+  })
 })
 
-test.each<[string, [number, number]]>([
-  ["huggingface-vit", [64, 80]],
-  ["huggingface-features", [80, 32]],
-])("%s at %j has positions as transformers resizes them", async (name, imageSize) => {
-  const { results } = golden(`${name}/expected`).json as { results: { file: string }[] }
-  const exact = readTensors(goldenPath(`${name}/expected.safetensors`)).resized_logits
-  const model = await load(goldenPath(name), { backend: "onnx", imageSize })
+const resized = models.filter((name) => readTensors(goldenPath(`${name}/expected.safetensors`)).resized_images)
+
+test.each(resized)("%s at another size has positions as transformers resizes them", async (name) => {
+  const { resized_images, resized_logits } = readTensors(goldenPath(`${name}/expected.safetensors`))
+  const [count = 0, height = 0, width = 0] = resized_images?.shape ?? []
+  const bytes = Uint8Array.from(resized_images?.data ?? [])
+  const size = bytes.length / count
+  const images = Array.from({ length: count }, (_, i) => {
+    return { width, height, channels: 3, data: bytes.subarray(i * size, (i + 1) * size) } as const
+  })
+  const options = { imageSize: [height, width], cropMode: "squash", cropPct: 1 } as const
+  const model = await load(goldenPath(name), { backend: "onnx", ...options })
   open.push(model)
-  const images = results.map(({ file }) => join(goldenPath(name), file))
   const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
-  expect(
-    float32Error(
-      found.flatMap((row) => [...row]),
-      Array.from(exact?.data ?? []),
-    ),
-  ).toBeLessThan(1)
+  const all = found.flatMap((row) => [...row])
+  expect(float32Error(all, Array.from(resized_logits?.data ?? []))).toBeLessThan(1)
+})
+
+test("DINOv2 runs at the size of its preprocessor, or at any other", async () => {
+  const size = async (imageSize?: number): Promise<unknown> => {
+    const model = await load(goldenPath("huggingface-dinov2"), { backend: "reference", imageSize })
+    open.push(model)
+    const { resize, cropPct, size: side } = model.preprocessing
+    return [model.config.imageSize, side, resize, cropPct]
+  }
+  expect(await size()).toEqual([[56, 56], [56, 56], 64, 0.875])
+  expect(await size(56)).toEqual(await size())
+  expect(await size(70)).toEqual([[70, 70], [70, 70], undefined, 0.875])
+  await expect(size(60)).rejects.toThrow(/patches of 14×14 do not divide images of 60×60/)
 })
 
 test("a folder's own crop stays until its size or its crop is changed", async () => {

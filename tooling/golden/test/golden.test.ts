@@ -44,6 +44,9 @@ const trainings = [
   "sgd-nesterov",
 ].map((name) => `training-${name}`)
 
+const googles = ["gap", "released", "token"].map((name) => `google-${name}`)
+const bigVisions = ["gap", "map", "old", "siglip", "sincos", "tok"].map((name) => `big-vision-${name}`)
+
 type Tensors = Readonly<Record<string, GoldenTensor>>
 
 function tensor(tensors: Tensors, name: string): GoldenTensor {
@@ -76,7 +79,8 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 }
 
 test("the golden files are those that the README lists", () => {
-  expect(goldenNames()).toEqual(["interpret", "losses", "resolution", "threefry", ...trainings, "variants", ...vits])
+  const others = ["interpret", "losses", "resolution", "threefry"]
+  expect(goldenNames()).toEqual([...bigVisions, ...googles, ...others, ...trainings, "variants", ...vits])
   expect(goldenNames("vit-")).toEqual(vits)
 })
 

@@ -1,15 +1,12 @@
-import { stat } from "node:fs/promises"
-import { join } from "node:path"
 import { describeWeights } from "@vitrine/checkpoint/node"
 import { localModel } from "../hub.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, printable, short, table } from "../show/text.ts"
 
-/** Lists the tensors of a safetensors, .npz or .npy file, or of the safetensors file in a folder. */
+/** Lists the tensors of a safetensors, .npz or .npy file, or of the safetensors files in a folder. */
 export async function weights(model: string, { json }: { readonly json?: true }): Promise<void> {
   const { path } = await localModel(model)
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
-  const description = await describeWeights(isFolder ? join(path, "model.safetensors") : path)
+  const description = await describeWeights(path)
   if (json) return print(JSON.stringify(description))
   const { bold, dim, red } = colors
   const value = (n: number | null): string => (n === null ? "–" : short(n))

@@ -95,6 +95,7 @@ function header(run: string, event: SetupEvent): string {
     ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
     field("model", describeModel(recipe.config)),
     ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
+    ...(origin?.notes ?? []).map((line) => field("", printable(line))),
     field(
       "data",
       `${printable(data)}: ${count(examples)} images to train on, ${count(validation)} to validate, ${classes.length} classes`,

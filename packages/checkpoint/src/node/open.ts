@@ -1,16 +1,17 @@
-import { basename, resolve } from "node:path"
-import { type StoredTensor, viewBytes } from "../dtype.ts"
-import { fileError, shown } from "../errors.ts"
-import { headerLength, headerOffset, parseHeader, type SafetensorsHeader, type TensorInfo } from "../safetensors.ts"
+import { stat } from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
+import { bytesPerElement, type StoredTensor } from "../dtype.ts"
 import { isNpy } from "../npy.ts"
 import { type NpzArchive, openNpyArray, openNpzArchive } from "../npz.ts"
 import type { ByteSource } from "../source.ts"
 import { type ValueStatistics, valueStatistics } from "../statistics.ts"
+import { openShards, parseShardIndex, shardIndex } from "../shards.ts"
+import { openSafetensorsSource, type SafetensorsWeights, type Weights } from "../weights.ts"
 import { isZip } from "../zip.ts"
-import { explaining, openForReading, readBytes } from "./files.ts"
+import { explaining, openForReading, readBytes, readJson } from "./files.ts"
 
 /** An open safetensors file of which only the header has been read. */
-export interface SafetensorsFile extends SafetensorsHeader {
+export interface SafetensorsFile extends SafetensorsWeights {
   /** Absolute: with a tensor's `begin` and `end` it says where the bytes lie. */
   readonly path: string
   /** Bytes of the file. */
@@ -27,40 +28,13 @@ export interface SafetensorsFile extends SafetensorsHeader {
  * @throws VitrineError (file) for a file that is missing, broken or not what it claims to be.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  const { handle, size } = await openForReading(path)
-  try {
-    const facts = { fileSize: size, name: path }
-    const bytes = (from: number, to: number): Promise<Uint8Array> =>
-      explaining(path, "read", () => readBytes(handle, path, from, to - from))
-    const length = headerLength(await bytes(0, Math.min(size, headerOffset)), facts)
-    const { metadata, tensors } = parseHeader(await bytes(0, headerOffset + length), facts)
-    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-    const load = async ({ dtype, shape, begin, end }: TensorInfo): Promise<StoredTensor> => ({
-      dtype,
-      shape,
-      data: viewBytes(dtype, await bytes(begin, end)),
-    })
-    return {
-      path: resolve(path),
-      size,
-      metadata,
-      tensors,
-      async read(name) {
-        const tensor = byName.get(name)
-        if (tensor === undefined) throw fileError(path, `has no tensor ${shown(name)}`)
-        return load(tensor)
-      },
-      async readAll() {
-        const all = new Map<string, StoredTensor>()
-        for (const tensor of tensors) all.set(tensor.name, await load(tensor))
-        return all
-      },
-      close: () => handle.close(),
-    }
-  } catch (error) {
-    await handle.close()
-    throw error
+  const { weights, ...file } = await openWith(path, openSafetensorsSource)
+  const readAll = async (): Promise<Map<string, StoredTensor>> => {
+    const all = new Map<string, StoredTensor>()
+    for (const { name } of weights.tensors) all.set(name, await weights.read(name))
+    return all
   }
+  return { ...weights, ...file, readAll }
 }
 
 /** An open .npz or .npy file of which only headers have been read. */
@@ -77,25 +51,36 @@ export interface NpzFile extends NpzArchive {
  * @throws VitrineError (file) for a file that is missing, broken or hostile, and for pickled arrays.
  */
 export async function openNpz(path: string): Promise<NpzFile> {
-  return openSource(path, openNpzArchive)
+  const { weights, ...file } = await openWith(path, openNpzArchive)
+  return { ...weights, ...file }
 }
 
 /** Opens an .npy file as an archive of one tensor of the file's name. */
 async function openNpy(path: string): Promise<NpzFile> {
-  return openSource(path, (source) => openNpyArray(source, basename(path, ".npy")))
+  const { weights, ...file } = await openWith(path, (source) => openNpyArray(source, basename(path, ".npy")))
+  return { ...weights, ...file }
 }
 
-async function openSource(path: string, parse: (source: ByteSource) => Promise<NpzArchive>): Promise<NpzFile> {
-  const { handle, size } = await openForReading(path)
+/** Opens a file and takes its weights from it. */
+async function openWith<W>(
+  path: string,
+  parse: (source: ByteSource) => Promise<W>,
+): Promise<{ weights: W; path: string; size: number; close(): Promise<void> }> {
+  const file = await openFile(path)
   try {
-    const read = (begin: number, end: number): Promise<Uint8Array> =>
-      explaining(path, "read", () => readBytes(handle, path, begin, end - begin))
-    const archive = await parse({ name: path, size, read })
-    return { ...archive, path: resolve(path), size, close: () => handle.close() }
+    return { weights: await parse(file), path: resolve(path), size: file.size, close: file.close }
   } catch (error) {
-    await handle.close()
+    await file.close()
     throw error
   }
+}
+
+/** A file of which each part is read into memory of its own. */
+export async function openFile(path: string): Promise<ByteSource & { close(): Promise<void> }> {
+  const { handle, size } = await openForReading(path)
+  const read = (begin: number, end: number): Promise<Uint8Array> =>
+    explaining(path, "read", () => readBytes(handle, path, begin, end - begin))
+  return { name: path, size, read, close: () => handle.close() }
 }
 
 /** Kinds of weights files, told apart by their first bytes. */
@@ -130,27 +115,75 @@ export interface WeightsDescription {
 }
 
 /**
- * What a file of safetensors, .npz or .npy holds, whatever its name: names, dtypes, shapes, sizes and what the values
- * are like. One tensor at a time is in memory.
+ * What a file of safetensors, .npz or .npy holds, whatever its name, or all files of a folder's weights together: names,
+ * dtypes, shapes, sizes and what the values are like. One tensor at a time is in memory.
+ * @param path of the file, of a folder, or of its `model.safetensors.index.json`.
  * @throws VitrineError (file)
  */
 export async function describeWeights(path: string): Promise<WeightsDescription> {
-  const format = await weightsFormat(path)
-  const file = format === "safetensors" ? await openSafetensors(path) : await openers[format](path)
+  const file = await weightsOf(path)
+  const format = file.endsWith(shardIndex) ? "safetensors" : await weightsFormat(file)
+  const { weights, size, metadata, close } = await openAs(format, file)
   try {
     const tensors: TensorDescription[] = []
     let parameters = 0
-    for (const info of file.tensors) {
-      const { name, dtype, shape } = info
-      const bytes = "bytes" in info ? info.bytes : info.end - info.begin
-      parameters += shape.reduce((product, size) => product * size, 1)
-      tensors.push({ name, dtype, shape, bytes, ...valueStatistics(await file.read(name)) })
+    for (const { name, dtype, shape } of weights.tensors) {
+      const count = shape.reduce((product, length) => product * length, 1)
+      parameters += count
+      const bytes = count * bytesPerElement(dtype)
+      tensors.push({ name, dtype, shape, bytes, ...valueStatistics(await weights.read(name)) })
     }
-    const metadata = "metadata" in file ? file.metadata : {}
-    return { file: path, format, size: file.size, metadata, parameters, tensors }
+    return { file, format, size, metadata, parameters, tensors }
   } finally {
-    await file.close()
+    await close()
   }
 }
 
-const openers = { npz: openNpz, npy: openNpy } as const
+/** The file of weights in a folder, or the index of several; any other path as it is. */
+async function weightsOf(path: string): Promise<string> {
+  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return path
+  const index = join(path, shardIndex)
+  return (await isThere(index)) && !(await isThere(join(path, "model.safetensors")))
+    ? index
+    : join(path, "model.safetensors")
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+interface AnyWeights {
+  readonly weights: Weights
+  readonly size: number
+  readonly metadata: Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+async function openAs(format: WeightsFormat, path: string): Promise<AnyWeights> {
+  if (format === "npz" || format === "npy") {
+    const weights = await (format === "npz" ? openNpz(path) : openNpy(path))
+    return { weights, size: weights.size, metadata: {}, close: weights.close }
+  }
+  if (!path.endsWith(shardIndex)) {
+    const weights = await openSafetensors(path)
+    return { weights, size: weights.size, metadata: weights.metadata, close: weights.close }
+  }
+  const open: SafetensorsFile[] = []
+  const close = async (): Promise<void> => {
+    for (const file of open) await file.close()
+  }
+  try {
+    const weights = await openShards(parseShardIndex(await readJson(path), path), async (shard) => {
+      const file = await openSafetensors(join(dirname(path), shard))
+      open.push(file)
+      return { weights: file, name: file.path }
+    })
+    const size = open.reduce((total, file) => total + file.size, 0)
+    return { weights, size, metadata: Object.assign({}, ...open.map(({ metadata }) => metadata)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

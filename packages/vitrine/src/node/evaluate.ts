@@ -6,6 +6,7 @@ import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/no
 import { type Evaluation, evaluate as evaluateBatches, evaluationGraph } from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
+import { imageSizeOf } from "../model.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
 import { recordOf } from "../record.ts"
@@ -39,7 +40,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...rest } = options
   const { imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = rest
   const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path)
+  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
     const { config, preprocessing } = override(folder, overrides, path)

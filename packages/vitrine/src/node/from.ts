@@ -1,9 +1,8 @@
-import { type ModelDescription, resizeWeights } from "@vitrine/checkpoint"
+import { type ModelDescription, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import type { ModelFolder } from "@vitrine/checkpoint/node"
 import { type ViTConfig, VitrineError, variant, vitParameters } from "@vitrine/core"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "../recipe.ts"
-import { parameterReader, positionMethod } from "./load.ts"
 
 /** Fields of a model that can change between two runs. */
 const free: readonly string[] = ["imageSize", "classes", "preLogits", "dropout", "attentionDropout", "stochasticDepth"]
@@ -20,7 +19,7 @@ function tells({ config, labels }: ModelDescription, classes: readonly string[])
  * @throws VitrineError (config) for a recipe of another model.
  */
 export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: readonly string[], path: string): Recipe {
-  const { config, preprocessing } = from
+  const { config, preprocessing } = override(from, {}, path)
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
   const asked = { ...(name === undefined ? {} : shapeOf(name, given.imageSize ?? config.imageSize)), ...given }
@@ -65,14 +64,15 @@ export interface Start {
  * @throws VitrineError (config) for a folder of another model.
  */
 export async function startFrom(folder: ModelFolder, config: ViTConfig, classes: readonly string[]): Promise<Start> {
-  const { config: from, sources, json, path } = folder
+  const { config: from, positionMethod, weights, sources, path } = folder
   checkSame(config, from, path)
   const newHead = !tells(folder, classes) || JSON.stringify(from.preLogits) !== JSON.stringify(config.preLogits)
-  const read = parameterReader(folder)
+  const read = parameterReader(weights, sources)
   const initial: Record<string, Float32Array> = {}
-  for (const { name, shape } of vitParameters(config))
-    if (newHead && isHead(name)) {
-      if (!name.startsWith("pre_logits.")) initial[name] = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
-    } else if (sources.has(name)) initial[name] = await read(name)
-  return { initial: { ...initial, ...(await resizeWeights(from, config, read, positionMethod(json))) }, newHead }
+  for (const name of sources.keys()) if (!(newHead && isHead(name))) initial[name] = await read(name)
+  if (newHead)
+    for (const { name, shape } of vitParameters(config))
+      if (isHead(name) && !name.startsWith("pre_logits."))
+        initial[name] = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
+  return { initial: { ...initial, ...(await resizeWeights(from, config, read, positionMethod)) }, newHead }
 }

@@ -1,17 +1,10 @@
 import { realpath } from "node:fs/promises"
-import {
-  isHuggingFace,
-  joinFloat32,
-  type Overrides,
-  override,
-  type PositionMethod,
-  resizeWeights,
-} from "@vitrine/checkpoint"
+import { type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
-import { createModel, type Model } from "../model.ts"
+import { createModel, imageSizeOf, type Model } from "../model.ts"
 import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
 import { locate } from "./hub.ts"
 
@@ -25,8 +18,8 @@ export interface LoadOptions extends BackendOptions, Overrides {
 
 /**
  * Loads a model from a run folder, a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
- * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of google-research/vision_transformer; or from the
- * Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
+ * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of Google's vision_transformer or big_vision; or from
+ * the Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
@@ -37,14 +30,14 @@ export interface LoadOptions extends BackendOptions, Overrides {
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = options
   const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path)
+  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
   try {
-    const { config, preprocessing, labels } = override(folder, overrides, path)
+    const { config, preprocessing, labels, notes } = override(folder, overrides, path)
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
     const constants = await constantsOf(folder, backend, config)
     const close = async (): Promise<void> => (own ? backend.close() : undefined)
-    return createModel({ config, preprocessing, labels, constants, backend, decode, close })
+    return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
   } finally {
     await folder.weights.close()
   }
@@ -59,35 +52,24 @@ async function decode(image: ImageInput): Promise<Image> {
  * maps it; others are read and converted, or joined.
  */
 export async function constantsOf(
-  folder: Pick<ModelFolder, "config" | "weights" | "sources" | "json">,
+  { config: stored, positionMethod, weights, sources }: ModelFolder,
   backend: Backend,
   config: ViTConfig,
 ): Promise<Record<string, FileSlice | Float32Array>> {
-  const { config: stored, weights, sources, json } = folder
-  const read = parameterReader(folder)
-  // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
-  const path = await realpath(weights.path)
+  const read = parameterReader(weights, sources)
   const constants: Record<string, FileSlice | Float32Array> = {}
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
-  for (const [name, from] of sources) {
-    const alone = from.length === 1 ? tensors.get(from[0] as string) : undefined
-    constants[name] =
-      alone?.dtype === "F32" && alone.begin !== undefined && alone.end !== undefined && readsFiles(backend)
-        ? { path, offset: alone.begin, length: alone.end - alone.begin }
-        : await read(name)
+  // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
+  const paths = new Map<string, Promise<string>>()
+  for (const [name, { from, make }] of sources) {
+    const alone = from.length === 1 && make === undefined ? tensors.get(from[0] as string) : undefined
+    if (alone?.dtype === "F32" && alone.place !== undefined && readsFiles(backend)) {
+      const { file, begin, end } = alone.place
+      const path = paths.get(file) ?? realpath(file)
+      paths.set(file, path)
+      constants[name] = { path: await path, offset: begin, length: end - begin }
+    } else constants[name] = await read(name)
   }
-  const resized = await resizeWeights(stored, config, read, positionMethod(json))
+  const resized = await resizeWeights(stored, config, read, positionMethod)
   return { ...constants, ...resized }
 }
-
-/** Reads the parameters of a folder's model by their names. */
-export function parameterReader({
-  weights,
-  sources,
-}: Pick<ModelFolder, "weights" | "sources">): (name: string) => Promise<Float32Array> {
-  return async (name) => joinFloat32(await Promise.all((sources.get(name) ?? []).map((from) => weights.read(from))))
-}
-
-/** How those who wrote a `config.json`, or an .npz without one, resize position embeddings. */
-export const positionMethod = (json: unknown): PositionMethod =>
-  json === null ? "google" : isHuggingFace(json) ? "huggingface" : "timm"

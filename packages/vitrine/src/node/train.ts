@@ -7,6 +7,7 @@ import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import { imageSizeOf } from "../model.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { createBackend } from "./backends.ts"
 import { factsFor, recipeFrom, startFrom } from "./from.ts"
@@ -20,8 +21,8 @@ export interface TrainOptions {
   readonly recipe?: Recipe | undefined
   /**
    * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
-   * input is as there; positions are resized to another `imageSize` as timm does, and a head for other classes is a
-   * single linear layer that starts at 0.
+   * input is as there; positions are resized to another `imageSize` as the model's origin does, and a head for other
+   * classes is a single linear layer that starts at 0.
    */
   readonly from?: string | undefined
   /** The run folder to make; without one nothing is written. */
@@ -86,7 +87,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     // Once there is a checkpoint, it holds everything.
     const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
     const place = from === undefined ? undefined : await locate(from)
-    const model = place && (await readModelFolder(place.path))
+    const model = place && (await readModelFolder(place.path, imageSizeOf(sizeOf(options.recipe))))
     closeLater(model?.weights.close)
     const resolved = async (): Promise<ResolvedRecipe> => {
       const { recipe = {} } = options
@@ -134,7 +135,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
-      from: from !== undefined && start ? { model: from, newHead: start.newHead } : null,
+      from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
     }
     yield* trainOn({
       dataset,
@@ -167,6 +168,11 @@ function checkMemory({ config }: ResolvedRecipe): void {
     "config",
     `the model has ${count.toLocaleString("en")} parameters; training it takes over ${gigabytes(needed)} of memory, this machine has ${gigabytes(totalmem())}`,
   )
+}
+
+/** The image size that a recipe asks for. */
+function sizeOf({ model }: Recipe = {}): readonly [number, number] | undefined {
+  return typeof model === "object" ? model.imageSize : undefined
 }
 
 /** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */

@@ -1,24 +1,38 @@
+import { memorySource, type ByteSource, type ModelFiles, parseJson } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { hubAddress, isHubName, parseHubName } from "@vitrine/hub"
 
-/** The address of a model folder, or `hf:owner/name` for one of the Hugging Face hub's; files, such as those of a dropped folder; or files by their path. */
-export type ModelSource = string | URL | Iterable<File> | Readonly<Record<string, Blob | Uint8Array>>
+/**
+ * The address of a model folder or of an .npz file, or `hf:owner/name` for a folder of the Hugging Face hub's; files, such
+ * as those of a dropped folder; files by their path; or an .npz file or its bytes.
+ */
+export type ModelSource =
+  | string
+  | URL
+  | Iterable<File>
+  | Readonly<Record<string, Blob | Uint8Array>>
+  | Blob
+  | Uint8Array
 
-/** The files of one folder. */
-export interface Folder {
-  /** What errors call a file. */
-  nameOf(file: string): string
-  /** @throws VitrineError (file) if there is none, or more than `most` bytes. */
-  read(file: string, most: number): Promise<Uint8Array>
-}
+/** What a page can hold in one piece of memory. */
+const mostWeights = 2 ** 31
+const mostConfig = 2 ** 24
+
+/** A model folder, or an .npz file of Google's. */
+export type Found = { readonly folder: ModelFiles } | { readonly npz: () => Promise<ByteSource> }
 
 /**
- * The model folder of a source. Among files it is the one with the `config.json` that is nested least.
- * @throws VitrineError (file) for files without a `config.json`.
+ * The model files of a source. Among files it is the folder with the `config.json` that is nested least, or else the one
+ * .npz file.
+ * @throws VitrineError (file) for files without a model.
  */
-export function openFolder(source: ModelSource): Folder {
-  if (typeof source === "string" && isHubName(source)) return remoteFolder(hubAddress(parseHubName(source)))
-  if (typeof source === "string" || source instanceof URL) return remoteFolder(source)
+export function findFiles(source: ModelSource): Found {
+  if (typeof source === "string" && isHubName(source)) return remote(hubAddress(parseHubName(source)))
+  if (typeof source === "string" || source instanceof URL) return remote(source)
+  if (source instanceof Blob || source instanceof Uint8Array) {
+    const name = source instanceof File && source.name !== "" ? source.name : "the .npz file"
+    return { npz: async () => sourceOf(source, name) }
+  }
   const isList = Symbol.iterator in source
   const files = new Map<string, Blob | Uint8Array>(
     isList
@@ -27,20 +41,42 @@ export function openFolder(source: ModelSource): Folder {
   )
   const configs = [...files.keys()].filter((path) => /(^|\/)config\.json$/.test(path))
   const [config] = configs.sort((a, b) => a.split("/").length - b.split("/").length)
-  if (config === undefined)
-    throw new VitrineError("file", `none of the ${files.size} files is a config.json: they are no model folder`)
-  const folder = config.slice(0, -"config.json".length)
+  if (config !== undefined) return { folder: folderOf(files, config.slice(0, -"config.json".length)) }
+  const archives = [...files].filter(([path]) => path.endsWith(".npz"))
+  const [archive] = archives
+  if (archive === undefined || archives.length > 1)
+    throw new VitrineError(
+      "file",
+      `none of the ${files.size} files is a config.json, and ${archives.length} are .npz files: they are no model`,
+    )
+  return { npz: async () => sourceOf(archive[1], archive[0]) }
+}
+
+function folderOf(files: ReadonlyMap<string, Blob | Uint8Array>, folder: string): ModelFiles {
+  const nameOf = (file: string): string => `${folder}${file}`
   return {
-    nameOf: (file) => `${folder}${file}`,
-    read: async (file, most) => {
-      const path = `${folder}${file}`
-      const found = files.get(path)
-      if (found === undefined) throw new VitrineError("file", `${path}: is not among the files`)
-      const size = found instanceof Blob ? found.size : found.byteLength
-      if (size > most) throw tooLarge(path, size, most)
-      return found instanceof Blob ? readBlob(found, path) : found
+    name: folder === "" ? "the folder" : folder.slice(0, -1),
+    nameOf,
+    json: async (file) => {
+      const found = files.get(nameOf(file))
+      if (found === undefined) return undefined
+      const { name, size, read } = sourceOf(found, nameOf(file), mostConfig)
+      return parseJson(await read(0, size), name)
+    },
+    open: async (file) => {
+      const found = files.get(nameOf(file))
+      return found && sourceOf(found, nameOf(file))
     },
   }
+}
+
+/** Only parts of a blob are read, so that a file need not be in memory as a whole. */
+function sourceOf(file: Blob | Uint8Array, name: string, most: number = Number.POSITIVE_INFINITY): ByteSource {
+  const size = file instanceof Blob ? file.size : file.byteLength
+  if (size > most) throw tooLarge(name, size, most)
+  return file instanceof Blob
+    ? { name, size, read: (begin, end) => readBlob(file.slice(begin, end), name) }
+    : memorySource(file, name)
 }
 
 async function readBlob(blob: Blob, path: string): Promise<Uint8Array> {
@@ -51,9 +87,11 @@ async function readBlob(blob: Blob, path: string): Promise<Uint8Array> {
   }
 }
 
-/** Takes the address of the folder, or of a file in it. */
-function remoteFolder(source: string | URL): Folder {
+/** Takes the address of the folder, of a file in it, or of an .npz file. */
+function remote(source: string | URL): Found {
   const base = parsed(source)
+  if (base.pathname.endsWith(".npz"))
+    return { npz: async () => memorySource(await fetchBytes(base, mostWeights), shortened(base.href)) }
   if (/\.(json|safetensors)$/.test(base.pathname)) base.pathname = base.pathname.replace(/[^/]*$/, "")
   else if (!base.pathname.endsWith("/")) base.pathname += "/"
   const addressOf = (file: string): URL => {
@@ -61,10 +99,21 @@ function remoteFolder(source: string | URL): Folder {
     url.pathname += file
     return url
   }
-  return {
-    nameOf: (file) => addressOf(file).href,
-    read: (file, most) => fetchBytes(addressOf(file), most),
+  const nameOf = (file: string): string => addressOf(file).href
+  const bytes = (file: string, most: number): Promise<Uint8Array | undefined> => fetchIfThere(addressOf(file), most)
+  const folder: ModelFiles = {
+    name: shortened(base.href),
+    nameOf,
+    json: async (file) => {
+      const found = await bytes(file, mostConfig)
+      return found && parseJson(found, nameOf(file))
+    },
+    open: async (file) => {
+      const found = await bytes(file, mostWeights)
+      return found && memorySource(found, nameOf(file))
+    },
   }
+  return { folder }
 }
 
 function parsed(source: string | URL): URL {
@@ -80,6 +129,14 @@ function parsed(source: string | URL): URL {
  * @throws VitrineError (file) for what cannot be had, or has more than `most` bytes.
  */
 export async function fetchBytes(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await fetchIfThere(address, most)
+  if (bytes === undefined)
+    throw new VitrineError("file", `${shortened(String(address))}: cannot be fetched (status 404)`)
+  return bytes
+}
+
+/** The same, or undefined where there is no such file. */
+async function fetchIfThere(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const name = shortened(String(address))
   let response: Response
   try {
@@ -88,6 +145,10 @@ export async function fetchBytes(address: string | URL, most: number): Promise<U
     throw new VitrineError("file", `${name}: cannot be fetched (${(cause as Error).message})`, { cause })
   }
   const { body, headers, ok, status } = response
+  if (status === 404) {
+    await body?.cancel()
+    return undefined
+  }
   if (!ok || body === null) throw new VitrineError("file", `${name}: cannot be fetched (status ${status})`)
   const claimed = Number(headers.get("content-length") ?? 0)
   if (claimed > most) {

@@ -1,0 +1,80 @@
+/** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
+import { fileError } from "./errors.ts"
+import { type GoogleOptions, googleModel } from "./google.ts"
+import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
+import { findHuggingFace, findTimm } from "./names.ts"
+import { openNpzArchive } from "./npz.ts"
+import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
+import type { ByteSource } from "./source.ts"
+import { fromTimmConfig, type ModelDescription } from "./timm.ts"
+import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
+
+/** The files of a model folder. */
+export interface ModelFiles {
+  /** What errors call the folder. */
+  readonly name: string
+  /** What errors call a file. */
+  nameOf(file: string): string
+  /** A small JSON file; undefined if there is none. */
+  json(file: string): Promise<unknown>
+  /** A file of weights, which stays open as long as the model; undefined if there is none. */
+  open(file: string): Promise<ByteSource | undefined>
+}
+
+/** A model of which only headers have been read: `parameterReader(weights, sources)` gives its parameters. */
+export interface OpenModel extends ModelDescription {
+  readonly weights: Weights
+  /** Of which tensors of `weights` each parameter is made. */
+  readonly sources: WeightSources
+  /** `config.json` as it stands; null where there is none. */
+  readonly json: unknown
+}
+
+/**
+ * Opens the model of a folder with `config.json` and `model.safetensors`, or the files that
+ * `model.safetensors.index.json` names. A `config.json` with a `model_type` is read as Hugging Face's, with
+ * `preprocessor_config.json` if there is one. All tensors of the model are in the weights, with the right shapes.
+ * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
+ *   does not have, and weights of another model.
+ */
+export async function openModel(files: ModelFiles, weightsFile = "model.safetensors"): Promise<OpenModel> {
+  const configFile = files.nameOf("config.json")
+  const json = await files.json("config.json")
+  if (json === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
+  const foreign = isHuggingFace(json)
+  const description = foreign
+    ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
+    : fromTimmConfig(json, configFile)
+  const { weights, name } = await openWeights(files, weightsFile)
+  const sources = foreign
+    ? findHuggingFace(weights, description.config, (json as { model_type: string }).model_type, name)
+    : findTimm(weights, description.config, name)
+  return { ...description, weights, sources, json }
+}
+
+async function openWeights(files: ModelFiles, file: string): Promise<{ weights: Weights; name: string }> {
+  const source = file === shardIndex ? undefined : await files.open(file)
+  if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
+  const index = await files.json(shardIndex)
+  if (index === undefined)
+    throw fileError(
+      files.name,
+      `has no ${file}: training has saved no checkpoint yet, or the weights are in another format`,
+    )
+  const shards = parseShardIndex(index, files.nameOf(shardIndex))
+  const weights = await openShards(shards, async (shard) => {
+    const opened = await files.open(shard)
+    if (opened === undefined) throw fileError(files.name, `has no ${shard}, which ${shardIndex} names`)
+    return { weights: await openSafetensorsSource(opened), name: files.nameOf(shard) }
+  })
+  return { weights, name: files.nameOf(shardIndex) }
+}
+
+/**
+ * Opens a Vision Transformer of Google's, the bytes of an .npz file.
+ * @throws VitrineError (file, config)
+ */
+export async function openGoogleModel(source: ByteSource, options: GoogleOptions = {}): Promise<OpenModel> {
+  const weights = await openNpzArchive(source)
+  return { ...googleModel(weights, source.name, options), weights, json: null }
+}
