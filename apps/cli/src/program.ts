@@ -3,7 +3,7 @@ import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
 import { addOverrides, backend, examples, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
-import { integerValue, namesValue } from "./values.ts"
+import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
 
 const modelHelp = "a run folder, one of timm's or Hugging Face's, an .npz of Google's, or hf:owner/name[@revision]"
 
@@ -40,8 +40,12 @@ export function program(): Command {
       .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
       .requiredOption("--model <model>", modelHelp)
       .option(
-        "--data <path>",
+        "--data <path...>",
         'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
+      )
+      .option(
+        "--real-labels <file>",
+        "score by ImageNet's reassessed labels too: real.json, a list of classes an image",
       )
       .addOption(new Option("--classes <a,b,…>", "measure on some of the data's classes").argParser(namesValue))
       .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
@@ -55,6 +59,8 @@ export function program(): Command {
       examples(
         ["vitrine eval --model runs/flowers-1", "on the run's own validation images"],
         ["vitrine eval --model runs/flowers-1 --data other --json", ""],
+        ["vitrine eval --model runs/flowers-1 --data other third", "a table over data sets, and their mean"],
+        ["vitrine eval --model vit_tiny --data imagenet --real-labels real.json", ""],
       ),
     )
     .action(async (options) => (await import("./commands/eval.ts")).evaluate(options))
@@ -104,6 +110,44 @@ export function program(): Command {
     .action(async (images, options) => {
       process.exitCode = await (await import("./commands/embed.ts")).embed(images, options)
     })
+
+  addOverrides(
+    cli
+      .command("probe")
+      .description(
+        "Measure how well a model's frozen features tell classes, by classifiers that learn without training it.",
+      )
+      .requiredOption("--model <model>", modelHelp)
+      .option("--data <path...>", "images to learn from and to measure on, as train takes them; default: the run's own")
+      .option("--test <path>", "other images to measure on")
+      .addOption(new Option("--classes <a,b,…>", "some of the data's classes").argParser(namesValue))
+      .addOption(
+        new Option(
+          "--shots <n,m,…>",
+          "training images of each class, drawn anew for each seed; default: all",
+        ).argParser(countsValue),
+      )
+      .option("--seeds <n>", "how often they are drawn", integerValue(1), 3)
+      .addOption(
+        new Option("--methods <a,b,…>", "default: least-squares,logistic,knn,nearest,pixels").argParser(namesValue),
+      )
+      .option("--k <n>", "neighbours that vote", integerValue(1), 20)
+      .option("--temperature <x>", "of their votes", positiveValue, 0.07)
+      .option("--batch-size <n>", "images at a time", integerValue(1), 64)
+      .option("--workers <n>", "threads that prepare images; default: 1", integerValue(0))
+      .addOption(backend())
+      .addOption(threads())
+      .option("--json", "one JSON document"),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine probe --model vit_tiny --data flowers --shots 5,10", "as the paper's few-shot figures"],
+        ["vitrine probe --model vit_tiny --data flowers pets cifar10", "a table over data sets, and their mean"],
+        ["vitrine probe --model runs/a-1 --data b --methods knn --k 10", "all training images"],
+      ) + probeMethods,
+    )
+    .action(async (options) => (await import("./commands/probe.ts")).probe(options))
 
   cli
     .command("weights")
@@ -176,6 +220,15 @@ Models lie in the cache that Python shares. A download that was interrupted goes
   HF_TOKEN               for private and gated models; default: that of "hf auth login"
   HF_HUB_OFFLINE=1       the cache is all there is
   HF_HUB_CACHE, HF_HOME  where the cache is; default: ~/.cache/huggingface
+`
+
+const probeMethods = `
+Methods:
+  least-squares  onto −1 and 1 with an L2 penalty that is chosen on held-out parts: the paper's few-shot classifier
+  logistic       logistic regression, its penalty chosen likewise
+  knn            the weighted vote of the k nearest by cosine: DINO's
+  nearest        the nearest by cosine
+  pixels         the nearest by cosine of the pixels: what a model has to beat
 `
 
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."

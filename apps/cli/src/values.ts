@@ -43,6 +43,9 @@ export const numbersValue: Parser<readonly number[]> = perChannel(Number.isFinit
 
 export const positivesValue: Parser<readonly number[]> = perChannel((n) => n > 0 && n < Infinity, "a number above 0")
 
+/** Whole numbers of 1 or more between commas. */
+export const countsValue: Parser<readonly number[]> = (text) => text.split(",").map(integerValue(1))
+
 /** Names between commas. */
 export const namesValue: Parser<readonly string[]> = (text) => {
   const names = text.split(",").map((name) => name.trim())

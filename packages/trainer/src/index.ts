@@ -2,7 +2,7 @@ export { type RunStore, restore, type SavedRun, type SavedTensor } from "./check
 export { evaluate } from "./evaluate.ts"
 export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
 export { type Group, type GroupOptions, groups, isHead } from "./groups.ts"
-export { type Evaluation, type Tally, tally } from "./metrics.ts"
+export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
 export { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
 export { type TrainingOptions, trainingOptions } from "./options.ts"
 export {
@@ -15,5 +15,10 @@ export {
   stepGraph,
   updateGraph,
 } from "./programs.ts"
+export { accuracy as probeAccuracy, embed, type Features, pixelFeatures } from "./probe/features.ts"
+export { leastSquares, leastSquaresPenalties } from "./probe/least-squares.ts"
+export { type ChosenFit, type Fit, fitByValidation, type LinearClassifier, linearScores } from "./probe/linear.ts"
+export { logistic, logisticPenalties } from "./probe/logistic.ts"
+export { type NeighbourOptions, neighbourVotes } from "./probe/neighbours.ts"
 export { learningRate, type Schedule, warmupSteps } from "./schedule.ts"
 export { type BatchSource, type TrainInputs, train } from "./train.ts"

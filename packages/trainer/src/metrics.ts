@@ -7,6 +7,8 @@ export interface Evaluation {
   readonly top1: number
   /** Share of examples whose class is among the five largest logits. */
   readonly top5: number
+  /** Mean over the classes that have examples of the share that is right. */
+  readonly meanPerClass: number
   /** Counts by true class (rows) and predicted class. */
   readonly confusion: readonly (readonly number[])[]
 }
@@ -47,6 +49,37 @@ export function tally(classes: number): Tally {
         counts[best] = (counts[best] as number) + 1
       }
     },
-    result: () => ({ examples, loss: loss / examples, top1: top1 / examples, top5: top5 / examples, confusion }),
+    result: () => {
+      const rates = confusion.flatMap((row, label) => {
+        const count = row.reduce((a, b) => a + b, 0)
+        return count === 0 ? [] : [(row[label] as number) / count]
+      })
+      const meanPerClass = rates.reduce((a, b) => a + b, 0) / rates.length
+      return { examples, loss: loss / examples, top1: top1 / examples, top5: top5 / examples, meanPerClass, confusion }
+    },
   }
+}
+
+export interface RealAccuracy {
+  /** Images with at least one label. */
+  readonly examples: number
+  /** Share of them whose predicted class is among their labels. */
+  readonly top1: number
+}
+
+/**
+ * ImageNet's reassessed labels (Beyer et al., "Are we done with ImageNet?", 2020): an image may have several, and one that
+ * has none does not count.
+ * @param predicted the class of each image
+ * @param labels the classes of each image
+ */
+export function realAccuracy(predicted: Int32Array, labels: readonly (readonly number[])[]): RealAccuracy {
+  let examples = 0
+  let right = 0
+  labels.forEach((own, image) => {
+    if (own.length === 0) return
+    examples++
+    if (own.includes(predicted[image] as number)) right++
+  })
+  return { examples, top1: right / examples }
 }

@@ -1,4 +1,4 @@
-import { tally } from "@vitrine/trainer"
+import { realAccuracy, tally } from "@vitrine/trainer"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 
@@ -29,6 +29,11 @@ test("counts as sorting would", () => {
       expect(found.confusion.flat().reduce((a, b) => a + b, 0)).toBe(examples.length)
       const right = found.confusion.reduce((sum, row, i) => sum + (row[i] as number), 0)
       expect(right / examples.length).toBeCloseTo(found.top1, 12)
+      const rates = [...new Set(examples.map(({ label }) => label))].map((label) => {
+        const own = examples.filter((example) => example.label === label)
+        return own.filter(({ logits }) => order(logits)[0] === label).length / own.length
+      })
+      expect(found.meanPerClass).toBeCloseTo(rates.reduce((a, b) => a + b) / rates.length, 12)
     }),
   )
 })
@@ -37,4 +42,8 @@ test("rows of weight 0 do not count", () => {
   const total = tally(2)
   total.add([1, 0, 0, 1], [0.5, 100], [0, 0], [1, 0])
   expect(total.result()).toMatchObject({ examples: 1, loss: 0.5, top1: 1 })
+})
+
+test("reassessed labels: any of an image's is right, and images without one do not count", () => {
+  expect(realAccuracy(Int32Array.of(1, 2, 0, 3), [[0, 1], [1], [], [3]])).toEqual({ examples: 3, top1: 2 / 3 })
 })

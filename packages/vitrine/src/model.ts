@@ -38,6 +38,8 @@ export interface Model<Input> {
   logits(images: readonly Input[]): Promise<Float32Array[]>
   /** The pooled features of an image, `[dim]`: what the head reads. */
   embed(image: Input): Promise<Float32Array>
+  /** The pooled features of each image, computed as one batch. */
+  features(images: readonly Input[]): Promise<Float32Array[]>
   /**
    * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`;
    * each has a first dimension of 1.
@@ -88,6 +90,8 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     if (config.classes === 0) throw new VitrineError("config", "the model has no classes to predict; use embed")
     return rows((await run(images, ["logits"])).logits as HostTensor)
   }
+  const features = async (images: readonly Input[]): Promise<Float32Array[]> =>
+    rows((await run(images, ["pooled"])).pooled as HostTensor)
   return {
     config,
     labels,
@@ -96,7 +100,8 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     backend,
     logits,
     predict: async (image, { top = 5 } = {}) => topPredictions((await logits([image]))[0] as Float32Array, labels, top),
-    embed: async (image) => rows((await run([image], ["pooled"])).pooled as HostTensor)[0] as Float32Array,
+    features,
+    embed: async (image) => (await features([image]))[0] as Float32Array,
     inspect: (image, taps) => run([image], taps),
     close: async () => {
       for (const program of compiled.values()) await program.dispose()

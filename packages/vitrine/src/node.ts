@@ -26,6 +26,7 @@ export {
 } from "./node/backends.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
+export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
 export { type TrainOptions, train } from "./node/train.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"

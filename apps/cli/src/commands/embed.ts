@@ -25,13 +25,15 @@ export async function embed(images: readonly string[], flags: EmbedFlags): Promi
   const files = await imageFiles(images)
   const features: Features = { files: [], rows: [] }
   await withModel(flags, async (model) => {
-    for await (const batch of decodeBatches(files))
+    for await (const batch of decodeBatches(files)) {
+      const rows = await model.features(batch.images)
       for (const [i, file] of batch.files.entries()) {
-        const row = await model.embed(batch.images[i] as (typeof batch.images)[number])
+        const row = rows[i] as Float32Array
         features.files.push(file)
         if (encode === undefined) print(jsonLine(file, row))
         else features.rows.push(row)
       }
+    }
   })
   if (encode !== undefined && features.rows.length > 0) {
     await writeFileAtomic(out as string, encode(features))

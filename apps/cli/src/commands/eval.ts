@@ -8,39 +8,69 @@ import { count, percent, printable, short, table } from "../show/text.ts"
 
 export interface EvalFlags extends Overrides {
   readonly model: string
-  readonly data?: string
+  readonly data?: readonly string[]
   readonly classes?: readonly string[]
   readonly split: "val" | "train"
+  readonly realLabels?: string
   readonly batchSize: number
   readonly backend: string
   readonly threads?: number
   readonly json?: true
 }
 
-/** Measures a model on labelled images. */
+/** Measures a model on labelled images, of one data set or of several. */
 export async function evaluate(flags: EvalFlags): Promise<void> {
-  const { model, data, classes: names, split, batchSize, threads } = flags
+  const { model, data = [undefined], classes: names, split, realLabels, batchSize, threads } = flags
   const { path } = await localModel(model)
   const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
   try {
-    const result = await evaluateModel(path, {
-      data,
-      classes: names,
-      split,
-      batchSize,
-      backend,
-      ...overridesOf(flags),
-    })
-    const classes = perClass(result)
-    if (flags.json) print(JSON.stringify({ model, backend: backend.name, ...result, classes }))
-    else {
-      print(headline(result))
-      print(`\n${classTable(classes)}`)
-      if (result.labels.length <= 20) print(`\n${confusionTable(result)}`)
-    }
+    const options = { classes: names, split, realLabels, batchSize, backend, ...overridesOf(flags) }
+    const results: ModelEvaluation[] = []
+    for (const each of data) results.push(await evaluateModel(path, { ...options, data: each }))
+    const [only] = results
+    if (only !== undefined && results.length === 1) showOne(only, flags, backend.name)
+    else if (flags.json) print(JSON.stringify({ model, backend: backend.name, results, mean: means(results) }))
+    else print(report(results))
   } finally {
     await backend.close()
   }
+}
+
+function showOne(result: ModelEvaluation, { model, json }: EvalFlags, backend: string): void {
+  const classes = perClass(result)
+  if (json) return print(JSON.stringify({ model, backend, ...result, classes }))
+  print(headline(result))
+  if (result.real)
+    print(`${percent(result.real.top1, 2)} right by the reassessed labels of ${count(result.real.examples)} images`)
+  print(`\n${classTable(classes)}`)
+  if (result.labels.length <= 20) print(`\n${confusionTable(result)}`)
+}
+
+const figures = ["top1", "top5", "meanPerClass"] as const
+
+/** Over data sets, each counting the same. */
+function means(results: readonly ModelEvaluation[]): Record<(typeof figures)[number], number> {
+  const mean = (figure: (typeof figures)[number]): number =>
+    results.reduce((sum, result) => sum + result[figure], 0) / results.length
+  return { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") }
+}
+
+/** A row for each data set, and their mean. */
+function report(results: readonly ModelEvaluation[]): string {
+  const shares = (result: Record<(typeof figures)[number], number>): string[] =>
+    figures.map((figure) => percent(result[figure], 2))
+  const rows = results.map((result) => [
+    printable(result.data),
+    count(result.examples),
+    ...shares(result),
+    short(result.loss),
+  ])
+  const titles = ["data", "images", "top 1", "top 5", "mean per class", "loss"]
+  const [head = "", ...lines] = table(
+    [titles, ...rows, ["mean", "", ...shares(means(results)), ""]],
+    [1, 2, 3, 4, 5],
+  ).split("\n")
+  return [colors.bold(head), ...lines].join("\n")
 }
 
 interface ClassResult {
@@ -58,11 +88,12 @@ function perClass({ labels, confusion }: ModelEvaluation): ClassResult[] {
   })
 }
 
-export function headline({ examples, top1, top5, loss, data, split, labels }: ModelEvaluation): string {
+export function headline(result: ModelEvaluation): string {
+  const { examples, top1, top5, meanPerClass, loss, data, split, labels } = result
   const { bold } = colors
   const five = labels.length > 5 ? `, ${percent(top5, 2)} among the first five` : ""
   const images = `${count(examples)} ${split === "val" ? "validation" : "training"} images of ${printable(data)}`
-  return `${bold(percent(top1, 2))} right${five}; loss ${short(loss)} on ${images}`
+  return `${bold(percent(top1, 2))} right${five}, ${percent(meanPerClass, 2)} mean per class; loss ${short(loss)} on ${images}`
 }
 
 function classTable(classes: readonly ClassResult[]): string {

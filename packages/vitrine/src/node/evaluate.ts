@@ -3,12 +3,19 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
-import { type Evaluation, evaluate as evaluateBatches, evaluationGraph } from "@vitrine/trainer"
+import {
+  type Evaluation,
+  evaluate as evaluateBatches,
+  evaluationGraph,
+  type RealAccuracy,
+  realAccuracy,
+} from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
 import { imageSizeOf } from "../model.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
+import { readRealLabels } from "./real.ts"
 import { recordOf } from "../record.ts"
 
 export interface EvaluateOptions extends BackendOptions, Overrides {
@@ -18,6 +25,11 @@ export interface EvaluateOptions extends BackendOptions, Overrides {
   readonly split?: "train" | "val" | undefined
   /** Names of the classes to measure on; by default all, and on a run's own data those that it was trained on. */
   readonly classes?: readonly string[] | undefined
+  /**
+   * A file with ImageNet's reassessed labels, `real.json`: a list of the classes of each image, in the order of the names of
+   * their files.
+   */
+  readonly realLabels?: string | undefined
   /** 64 by default; no influence on the result. */
   readonly batchSize?: number | undefined
   /** A name, or a backend that is yours to close; `auto` by default. */
@@ -29,6 +41,8 @@ export interface ModelEvaluation extends Evaluation {
   readonly split: "train" | "val"
   /** Names of the classes, in the order of the confusion matrix. */
   readonly labels: readonly string[]
+  /** Accuracy by the reassessed labels; null without them. */
+  readonly real: RealAccuracy | null
 }
 
 /**
@@ -69,11 +83,26 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const compiled = programs(backend, graph, { constants })
     closing.push(compiled.dispose)
     const transforms = evaluationTransforms(preprocessing, config)
+    const real =
+      options.realLabels === undefined ? null : await readRealLabels(options.realLabels, dataset, config.classes)
     const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
-    return { data, split, labels, ...(await evaluateBatches(compiled, loader, config.classes)) }
+    const predicted: number[] = []
+    const found = await evaluateBatches(compiled, loader, config.classes, undefined, (logits, { weights }) => {
+      weights.forEach((weight, row) => {
+        if (weight > 0) predicted.push(largest(logits, row * config.classes, config.classes))
+      })
+    })
+    return { data, split, labels, ...found, real: real && realAccuracy(Int32Array.from(predicted), real) }
   } finally {
     for (const close of closing.reverse()) await close()
   }
+}
+
+/** Of numbers from a place on, the place of the largest; of equal ones the first. */
+function largest(numbers: ArrayLike<number>, from: number, count: number): number {
+  let best = 0
+  for (let i = 1; i < count; i++) if ((numbers[from + i] as number) > (numbers[from + best] as number)) best = i
+  return best
 }
 
 /** The same data with their labels as the model numbers its classes. */
