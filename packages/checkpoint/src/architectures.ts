@@ -4,11 +4,25 @@ export interface TimmArgs {
   readonly embed_dim: number
   readonly depth: number
   readonly num_heads: number
-  readonly mlp_ratio: number
-  readonly class_token?: boolean
-  readonly global_pool?: "token" | "avg"
-  readonly fc_norm?: boolean
+  readonly mlp_ratio?: number
+  readonly img_size?: number
+  readonly class_token?: false
+  readonly reg_tokens?: number
+  readonly no_embed_class?: true
+  readonly pre_norm?: true
+  readonly qkv_bias?: false
+  readonly init_values?: number
+  readonly global_pool?: "avg" | "map"
+  readonly pool_include_prefix?: true
+  readonly final_norm?: false
+  readonly fc_norm?: false
   readonly act_layer?: string
+  /** timm is told a class here, which no JSON file can: the packed SwiGLU. */
+  readonly mlp_layer?: "swiglu"
+  /** Of the LayerNorm that timm is told as a function; 1e-6 unless told. */
+  readonly norm_epsilon?: number
+  /** Whether it is a `VisionTransformerDistilled`. */
+  readonly distilled?: true
 }
 
 type Size = Omit<TimmArgs, "patch_size">
@@ -21,19 +35,50 @@ const size = (embed_dim: number, depth: number, num_heads: number, mlp_ratio = 4
 })
 
 const test = size(64, 6, 2, 3)
+const wee = size(256, 14, 4, 5)
+const little = size(320, 14, 5, 5.6)
 const tiny = size(192, 12, 3)
 const small = size(384, 12, 6)
+const medium = size(512, 12, 8)
+const betwixt = size(640, 12, 10)
 const base = size(768, 12, 12)
+const plus = size(896, 12, 14)
+const so150m = size(896, 18, 14, 2.572)
+const so150m2 = size(832, 21, 13, 34 / 13)
 const large = size(1024, 24, 16)
 const so400m = size(1152, 27, 16, 3.7362)
+const so400mExact = size(1152, 27, 16, 4304 / 1152)
 const huge = size(1280, 32, 16)
 const giant = size(1408, 40, 16, 48 / 11)
 const giantOpt = size(1536, 40, 16)
+const giantDino = size(1536, 40, 24)
 const gigantic = size(1664, 48, 16, 64 / 13)
 
 /** Global average pooling after the last norm, without a class token. */
 const gap = { class_token: false, global_pool: "avg", fc_norm: false } as const
-const gapTanh = { ...gap, act_layer: "gelu_tanh" } as const
+const map = { class_token: false, global_pool: "map" } as const
+const tanh = { act_layer: "gelu_tanh" } as const
+const clip = { pre_norm: true, norm_epsilon: 1e-5 } as const
+const quick = { ...clip, act_layer: "quick_gelu" } as const
+/** Registers, LayerScale and the norm after the pool: Ross Wightman's own recipes. */
+const reg = (reg_tokens: number) =>
+  ({ class_token: false, no_embed_class: true, reg_tokens, global_pool: "avg", init_values: 1e-5 }) as const
+const deit3 = { no_embed_class: true, init_values: 1e-6 } as const
+const dino = { init_values: 1e-5 } as const
+const dinoReg = { ...dino, reg_tokens: 4, no_embed_class: true } as const
+const swiglu = { mlp_ratio: 2.66667 * 2, mlp_layer: "swiglu", act_layer: "silu" } as const
+const tips = { init_values: 1, reg_tokens: 1, no_embed_class: true } as const
+const radio = (reg_tokens: number) => ({ img_size: 512, reg_tokens, no_embed_class: true, final_norm: false }) as const
+const flexi = { no_embed_class: true } as const
+const medGap = { ...gap, qkv_bias: false, init_values: 1e-6 } as const
+const so150m2Reg = {
+  qkv_bias: false,
+  class_token: false,
+  reg_tokens: 1,
+  global_pool: "avg",
+  init_values: 1e-5,
+} as const
+const distilled = { distilled: true } as const
 
 /** Names that share everything but the patch size, which stands in the name. */
 const families: readonly (readonly [Size, names: string])[] = [
@@ -48,24 +93,106 @@ const families: readonly (readonly [Size, names: string])[] = [
   [huge, "vit_huge_patch14_224"],
   [giant, "vit_giant_patch14_224"],
   [gigantic, "vit_gigantic_patch14_224"],
+  [{ ...base, qkv_bias: false }, "vit_base_patch16_224_miil"],
+  [{ ...small, depth: 36, ...dino }, "vit_small_patch16_36x1_224"],
+  [{ ...plus, ...dino }, "vit_base_patch32_plus_256 vit_base_patch16_plus_240"],
+  [{ ...tiny, ...distilled }, "deit_tiny_distilled_patch16_224"],
+  [{ ...small, ...distilled }, "deit_small_distilled_patch16_224"],
+  [{ ...base, ...distilled }, "deit_base_distilled_patch16_224 deit_base_distilled_patch16_384"],
+  [{ ...small, ...deit3 }, "deit3_small_patch16_224 deit3_small_patch16_384"],
+  [{ ...medium, ...deit3 }, "deit3_medium_patch16_224"],
+  [{ ...base, ...deit3 }, "deit3_base_patch16_224 deit3_base_patch16_384"],
+  [{ ...large, ...deit3 }, "deit3_large_patch16_224 deit3_large_patch16_384"],
+  [{ ...huge, ...deit3 }, "deit3_huge_patch14_224"],
+  [{ ...small, ...flexi }, "flexivit_small"],
+  [{ ...base, ...flexi }, "flexivit_base"],
+  [{ ...large, ...flexi }, "flexivit_large"],
   [{ ...large, global_pool: "avg" }, "eva_large_patch14_196 eva_large_patch14_336"],
+
+  [{ ...medium, ...medGap }, "vit_medium_patch16_gap_240 vit_medium_patch16_gap_256 vit_medium_patch16_gap_384"],
+  [{ ...betwixt, ...medGap }, "vit_betwixt_patch16_gap_256"],
   [{ ...base, ...gap, num_heads: 16 }, "vit_base_patch16_gap_224"],
   [{ ...huge, ...gap }, "vit_huge_patch14_gap_224 vit_huge_patch16_gap_448"],
   [{ ...giant, ...gap }, "vit_giant_patch16_gap_224"],
+
+  [{ ...size(256, 10, 4), ...clip }, "vit_xsmall_patch16_clip_224"],
+  [{ ...medium, ...clip }, "vit_medium_patch32_clip_224 vit_medium_patch16_clip_224"],
+  [{ ...betwixt, ...clip }, "vit_betwixt_patch32_clip_224"],
+  [{ ...base, ...clip }, "vit_base_patch32_clip_224 vit_base_patch32_clip_256 vit_base_patch32_clip_384"],
+  [{ ...base, ...clip }, "vit_base_patch32_clip_448 vit_base_patch16_clip_224 vit_base_patch16_clip_384"],
+  [{ ...plus, ...clip }, "vit_base_patch16_plus_clip_240"],
+  [{ ...large, ...clip }, "vit_large_patch14_clip_224 vit_large_patch14_clip_336"],
+  [{ ...huge, ...clip }, "vit_huge_patch14_clip_224 vit_huge_patch14_clip_336 vit_huge_patch14_clip_378"],
+  [{ ...giant, ...clip }, "vit_giant_patch14_clip_224"],
+  [{ ...gigantic, ...clip }, "vit_gigantic_patch14_clip_224 vit_gigantic_patch14_clip_378"],
+  [{ ...base, ...quick }, "vit_base_patch32_clip_quickgelu_224 vit_base_patch16_clip_quickgelu_224"],
+  [{ ...large, ...quick }, "vit_large_patch14_clip_quickgelu_224 vit_large_patch14_clip_quickgelu_336"],
+  [{ ...huge, ...quick }, "vit_huge_patch14_clip_quickgelu_224 vit_huge_patch14_clip_quickgelu_378"],
+  [{ ...gigantic, ...quick }, "vit_gigantic_patch14_clip_quickgelu_224"],
+
+  [{ ...small, ...dino }, "vit_small_patch14_dinov2"],
+  [{ ...base, ...dino }, "vit_base_patch14_dinov2"],
+  [{ ...large, ...dino }, "vit_large_patch14_dinov2"],
+  [{ ...giantDino, ...dino, ...swiglu }, "vit_giant_patch14_dinov2"],
+  [{ ...small, ...dinoReg }, "vit_small_patch14_reg4_dinov2"],
+  [{ ...base, ...dinoReg }, "vit_base_patch14_reg4_dinov2"],
+  [{ ...large, ...dinoReg }, "vit_large_patch14_reg4_dinov2"],
+  [{ ...giantDino, ...dinoReg, ...swiglu }, "vit_giant_patch14_reg4_dinov2"],
+  [{ ...base, ...tips }, "vit_base_patch14_reg1_tipsv2"],
+  [{ ...large, ...tips }, "vit_large_patch14_reg1_tipsv2"],
+  [{ ...so400mExact, ...tips }, "vit_so400m_patch14_reg1_tipsv2"],
+  [{ ...giantDino, ...tips, ...swiglu }, "vit_giant_patch14_reg1_tipsv2"],
+  [{ ...large, init_values: 0.1, final_norm: false }, "vit_intern300m_patch14_448"],
+  [{ ...base, ...dino, ...radio(7) }, "vit_base_patch16_radio_v3"],
+  [{ ...large, ...dino, ...radio(7) }, "vit_large_patch16_radio_v3"],
+  [{ ...huge, ...radio(7) }, "vit_huge_patch16_radio_v3"],
+  [{ ...giantDino, ...radio(7) }, "vit_giant_patch16_radio_v3"],
+  [{ ...so400mExact, ...radio(9) }, "vit_so400m_patch16_radio_v4"],
+  [{ ...huge, ...radio(9) }, "vit_huge_patch16_radio_v4"],
+
+  [{ ...base, ...map }, "vit_base_patch16_siglip_224 vit_base_patch16_siglip_256"],
+  [{ ...base, ...map }, "vit_base_patch16_siglip_384 vit_base_patch16_siglip_512"],
+  [{ ...base, ...map, ...tanh }, "vit_base_patch32_siglip_256"],
+  [{ ...large, ...map }, "vit_large_patch16_siglip_256 vit_large_patch16_siglip_384"],
+  [{ ...large, ...map, ...tanh }, "vit_large_patch16_siglip_512"],
+  [{ ...so400m, ...map }, "vit_so400m_patch14_siglip_224 vit_so400m_patch14_siglip_378"],
+  [{ ...so400m, ...map }, "vit_so400m_patch14_siglip_384"],
+  [{ ...so400m, ...map, ...tanh }, "vit_so400m_patch16_siglip_256 vit_so400m_patch16_siglip_384"],
+  [{ ...so400m, ...map, ...tanh }, "vit_so400m_patch16_siglip_512"],
+  [{ ...giantOpt, ...map, ...tanh }, "vit_giantopt_patch16_siglip_256 vit_giantopt_patch16_siglip_384"],
   [{ ...base, ...gap }, "vit_base_patch16_siglip_gap_224 vit_base_patch16_siglip_gap_256"],
   [{ ...base, ...gap }, "vit_base_patch16_siglip_gap_384 vit_base_patch16_siglip_gap_512"],
-  [{ ...base, ...gapTanh }, "vit_base_patch32_siglip_gap_256"],
+  [{ ...base, ...gap, ...tanh }, "vit_base_patch32_siglip_gap_256"],
   [{ ...large, ...gap }, "vit_large_patch16_siglip_gap_256 vit_large_patch16_siglip_gap_384"],
-  [{ ...large, ...gapTanh }, "vit_large_patch16_siglip_gap_512"],
+  [{ ...large, ...gap, ...tanh }, "vit_large_patch16_siglip_gap_512"],
   [{ ...so400m, ...gap }, "vit_so400m_patch14_siglip_gap_224 vit_so400m_patch14_siglip_gap_378"],
   [{ ...so400m, ...gap }, "vit_so400m_patch14_siglip_gap_384 vit_so400m_patch14_siglip_gap_448"],
   [{ ...so400m, ...gap }, "vit_so400m_patch14_siglip_gap_896"],
-  [{ ...so400m, ...gapTanh }, "vit_so400m_patch16_siglip_gap_256 vit_so400m_patch16_siglip_gap_384"],
-  [{ ...so400m, ...gapTanh }, "vit_so400m_patch16_siglip_gap_512"],
-  [{ ...giantOpt, ...gapTanh }, "vit_giantopt_patch16_siglip_gap_256 vit_giantopt_patch16_siglip_gap_384"],
+  [{ ...so400m, ...gap, ...tanh }, "vit_so400m_patch16_siglip_gap_256 vit_so400m_patch16_siglip_gap_384"],
+  [{ ...so400m, ...gap, ...tanh }, "vit_so400m_patch16_siglip_gap_512"],
+  [{ ...giantOpt, ...gap, ...tanh }, "vit_giantopt_patch16_siglip_gap_256 vit_giantopt_patch16_siglip_gap_384"],
+
+  [{ ...wee, ...reg(1) }, "vit_wee_patch16_reg1_gap_256"],
+  [{ ...little, ...reg(1) }, "vit_little_patch16_reg1_gap_256"],
+  [{ ...little, ...reg(4) }, "vit_little_patch16_reg4_gap_256"],
+  [{ ...medium, ...reg(1) }, "vit_medium_patch16_reg1_gap_256"],
+  [{ ...medium, ...reg(4) }, "vit_medium_patch16_reg4_gap_256"],
+  [{ ...medium, depth: 20, ...reg(4) }, "vit_mediumd_patch16_reg4_gap_256 vit_mediumd_patch16_reg4_gap_384"],
+  [{ ...betwixt, ...reg(1) }, "vit_betwixt_patch16_reg1_gap_256"],
+  [{ ...betwixt, ...reg(4) }, "vit_betwixt_patch16_reg4_gap_256 vit_betwixt_patch16_reg4_gap_384"],
+  [
+    { ...base, class_token: false, no_embed_class: true, reg_tokens: 4, global_pool: "avg" },
+    "vit_base_patch16_reg4_gap_256",
+  ],
+  [{ ...so150m, ...gap, reg_tokens: 4 }, "vit_so150m_patch16_reg4_gap_256 vit_so150m_patch16_reg4_gap_384"],
+  [{ ...so150m, ...map, reg_tokens: 4 }, "vit_so150m_patch16_reg4_map_256"],
+  [{ ...so150m2, ...so150m2Reg }, "vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384"],
+  [{ ...so150m2, ...so150m2Reg }, "vit_so150m2_patch16_reg1_gap_448"],
+  [{ ...test, depth: 8, class_token: false, reg_tokens: 1, global_pool: "avg", ...dino }, "test_vit2"],
+  [{ ...size(96, 9, 3, 2), ...map, reg_tokens: 1, pool_include_prefix: true, ...dino }, "test_vit3"],
 ]
 
-/** timm's models whose structure is the plain pre-norm Vision Transformer, as of timm 1.0.31. */
+/** timm's models whose structure is that of a plain pre-norm Vision Transformer, as of timm 1.0.31. */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
   families.flatMap(([args, names]) =>
     names.split(" ").map((name) => {

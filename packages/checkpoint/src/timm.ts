@@ -3,7 +3,7 @@
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
  */
 import { type Activation, type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
-import { architectures } from "./architectures.ts"
+import { architectures, type TimmArgs } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
 import { fieldReader, isObject, type Json } from "./fields.ts"
 import type { PositionMethod } from "./positions.ts"
@@ -14,7 +14,7 @@ export interface TimmConfig {
   readonly architecture: string
   readonly num_classes: number
   readonly num_features: number
-  readonly global_pool: "token" | "avg"
+  readonly global_pool: "token" | "avg" | "map"
   readonly model_args: Readonly<Record<string, unknown>>
   readonly pretrained_cfg: Readonly<Record<string, unknown>>
   readonly label_names?: readonly string[]
@@ -40,7 +40,15 @@ export interface ModelDescription {
   readonly notes?: readonly string[]
 }
 
-const activations: readonly Activation[] = ["gelu", "gelu_tanh", "relu"]
+const pools = { token: "token", average: "avg", map: "map", "token+average": "token" } as const
+const activations: Readonly<Record<string, Activation>> = {
+  gelu: "gelu",
+  gelu_tanh: "gelu_tanh",
+  quick_gelu: "quick_gelu",
+  relu: "relu",
+  silu: "silu",
+  swish: "silu",
+}
 const imageNetMean = [0.485, 0.456, 0.406]
 const imageNetStd = [0.229, 0.224, 0.225]
 
@@ -49,30 +57,12 @@ const imageNetStd = [0.229, 0.224, 0.225]
  * same model, but for what `beyondTimm` names, and `timm.create_model("local-dir:FOLDER")` does so by itself.
  */
 export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine }: TimmExtra): TimmConfig {
-  const global_pool = config.pool === "average" ? "avg" : "token"
-  const model_args: Record<string, unknown> = {
-    img_size: [...config.imageSize],
-    patch_size: config.patchSize[0] === config.patchSize[1] ? config.patchSize[0] : [...config.patchSize],
-    in_chans: config.channels,
-    embed_dim: config.dim,
-    depth: config.depth,
-    num_heads: config.heads,
-    mlp_ratio: mlpRatio(config),
-    class_token: config.classToken,
-    global_pool,
-    fc_norm: config.normAfterPool,
-    // A fixed table lies in the weights like a learned one.
-    pos_embed: config.positions === "none" ? "none" : "learn",
-    act_layer: config.activation,
-    ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
-    ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
-    ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
-  }
+  const { architecture, model_args } = described(config)
   return {
-    architecture: nearestArchitecture(config),
+    architecture,
     num_classes: config.classes,
     num_features: config.dim,
-    global_pool,
+    global_pool: pools[config.pool],
     ...(labels && { label_names: labels }),
     model_args,
     pretrained_cfg: {
@@ -87,53 +77,101 @@ export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine
       num_classes: config.classes,
       pool_size: null,
       first_conv: "patch_embed.proj",
-      classifier: "head",
+      classifier: config.distillationToken ? ["head", "head_dist"] : "head",
     },
     vitrine: { ...vitrine, model: config },
   }
 }
 
+/** What timm is told of a model besides the number of its classes. */
+function described(config: ViTConfig): Pick<TimmConfig, "architecture" | "model_args"> {
+  const [architecture, args] = nearestArchitecture(config)
+  const known: Json = { ...args }
+  const rest: readonly (readonly [keyof TimmArgs | "proj_bias" | "qk_norm", value: unknown, otherwise: unknown])[] = [
+    ["reg_tokens", config.registers, 0],
+    ["no_embed_class", !config.prefixPositions, false],
+    ["pre_norm", config.embeddingNorm, false],
+    ["qkv_bias", config.qkvBias, true],
+    ["proj_bias", config.projBias, true],
+    ["qk_norm", config.qkNorm, false],
+    // To timm, 0 is no LayerScale; what the factors start from plays no part once they are trained.
+    ["init_values", config.layerScale === null ? 0 : config.layerScale || 1e-5, 0],
+    ["pool_include_prefix", config.poolPrefix, false],
+    ["final_norm", config.finalNorm, true],
+  ]
+  const model_args: Record<string, unknown> = {
+    img_size: [...config.imageSize],
+    patch_size: config.patchSize[0] === config.patchSize[1] ? config.patchSize[0] : [...config.patchSize],
+    in_chans: config.channels,
+    embed_dim: config.dim,
+    depth: config.depth,
+    num_heads: config.heads,
+    mlp_ratio: mlpRatio(config),
+    class_token: config.classToken,
+    global_pool: pools[config.pool],
+    fc_norm: config.normAfterPool,
+    // A fixed table lies in the weights like a learned one.
+    pos_embed: config.positions === "none" ? "none" : "learn",
+    act_layer: config.activation,
+    ...Object.fromEntries(
+      rest.flatMap(([key, value, otherwise]) => (value === (known[key] ?? otherwise) ? [] : [[key, value] as const])),
+    ),
+    ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
+    ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
+    ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
+  }
+  return { architecture, model_args }
+}
+
 /** Properties of a model that timm's plain Vision Transformer cannot be given: it loads or computes it otherwise. */
 export function beyondTimm(config: ViTConfig): string[] {
+  const { preLogits, layerNormEpsilon: epsilon, gatedMlp, distillationToken, registers, positions } = config
   const found: string[] = []
-  if (config.preLogits !== null) found.push(`a hidden layer of ${config.preLogits.dim} before the logits`)
-  if (config.layerNormEpsilon !== 1e-6) found.push(`layer norms with ε = ${config.layerNormEpsilon}`)
+  if (preLogits !== null) found.push(`a hidden layer of ${preLogits.dim} before the logits`)
+  if (config.pool === "token+average") found.push("a head that reads the class token beside the average")
+  if (distillationToken && gatedMlp) found.push("gated MLPs beside a distillation token")
+  if (distillationToken && (registers > 0 || !config.prefixPositions || positions === "none"))
+    found.push("a distillation token beside registers, or without a position")
+  if (epsilon !== 1e-6 && (epsilon !== 1e-5 || gatedMlp || distillationToken))
+    found.push(`layer norms with ε = ${epsilon}`)
   return found
 }
 
 /** timm takes the integer part of `dim · ratio`, which the rounding of the quotient must not push below. */
-function mlpRatio({ dim, mlpDim }: ViTConfig): number {
-  const ratio = mlpDim / dim
-  return Math.trunc(dim * ratio) === mlpDim ? ratio : (mlpDim + 0.5) / dim
+function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number {
+  const hidden = gatedMlp ? 2 * mlpDim : mlpDim
+  const ratio = hidden / dim
+  return Math.trunc(dim * ratio) === hidden ? ratio : (hidden + 0.5) / dim
 }
 
-/** The name with the most in common; all that differs is said in `model_args`. */
-function nearestArchitecture(config: ViTConfig): string {
-  for (const [name, args] of architectures)
-    if (
+/**
+ * The name with the most in common; all that differs is said in `model_args`, but for what only a name can tell timm:
+ * these must agree if they can.
+ */
+function nearestArchitecture(config: ViTConfig): readonly [name: string, args: TimmArgs] {
+  const all = [...architectures]
+  const able = all.filter(
+    ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6 }]) =>
+      distilled === config.distillationToken &&
+      (distilled || (mlp_layer === "swiglu") === config.gatedMlp) &&
+      (distilled || config.gatedMlp || norm_epsilon === (config.layerNormEpsilon === 1e-5 ? 1e-5 : 1e-6)),
+  )
+  const alike = able.find(
+    ([, args]) =>
       args.embed_dim === config.dim &&
       args.depth === config.depth &&
       args.num_heads === config.heads &&
       args.patch_size === config.patchSize[0] &&
-      (args.global_pool ?? "token") === (config.pool === "average" ? "avg" : "token")
-    )
-      return name
-  return "vit_base_patch16_224"
+      (args.global_pool ?? "token") === pools[config.pool],
+  )
+  const base = able.find(([name]) => name.includes("_base_patch16_"))
+  return alike ?? base ?? (able[0] as (typeof able)[0])
 }
 
 /** Arguments of timm's constructor that Vitrine takes at the value that changes nothing, and what else they would be. */
 const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], feature: string]>> = {
-  qkv_bias: [[true], "projections to q, k and v without bias"],
-  qk_norm: [[false], "normalised queries and keys"],
   scale_attn_norm: [[false], "a norm inside of the attention"],
   scale_mlp_norm: [[false], "a norm inside of the MLP"],
-  proj_bias: [[true], "projections without bias"],
-  init_values: [[], "LayerScale"],
-  no_embed_class: [[false], "a class token without a position"],
-  reg_tokens: [[0], "register tokens"],
-  pre_norm: [[false], "a norm before the blocks"],
-  final_norm: [[true], "a model without a final norm"],
-  pool_include_prefix: [[false], "pooling over the class token too"],
   dynamic_img_pad: [[false], "padding of images"],
   use_naflex: [[false], "NaFlex"],
   embed_layer: [[], "another patch embedding"],
@@ -141,7 +179,7 @@ const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], f
   norm_layer: [["layernorm"], "another norm"],
   block_fn: [[], "another block"],
   mlp_layer: [["mlp"], "another MLP"],
-  attn_layer: [["attn"], "another attention"],
+  attn_layer: [["attn", ""], "another attention"],
 }
 
 /** Arguments that change the training alone and that a ViTConfig has no place for. */
@@ -184,7 +222,7 @@ function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTCon
   // timm drops arguments that are None.
   const args: Record<string, unknown> = { ...known }
   for (const [key, value] of Object.entries(modelArgs)) if (value !== null) args[key] = value
-  refuseFeatures(args, file)
+  refuseFeatures(modelArgs, file)
 
   const inputSize =
     cfg.input_size === undefined ? undefined : read.counts("pretrained_cfg.input_size", cfg.input_size, 3)
@@ -192,8 +230,20 @@ function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTCon
   const number = (key: string, fallback: number): number => read.number(`model_args.${key}`, args[key] ?? fallback)
   const pair = (key: string, fallback: unknown): readonly [number, number] =>
     read.pair(`model_args.${key}`, args[key] ?? fallback)
-  const pool = read.oneOf("model_args.global_pool", args.global_pool ?? cfg.global_pool ?? "token", ["token", "avg"])
+  const flag = (key: string, fallback: boolean): boolean => read.boolean(`model_args.${key}`, args[key] ?? fallback)
+  const pool = read.oneOf("model_args.global_pool", args.global_pool ?? cfg.global_pool ?? "token", [
+    "token",
+    "avg",
+    "map",
+  ])
   const dim = number("embed_dim", 768)
+  const gatedMlp = args.mlp_layer === "swiglu"
+  const hidden = Math.trunc(dim * number("mlp_ratio", 4))
+  if (gatedMlp && hidden % 2 !== 0)
+    throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
+  const distillationToken = known.distilled === true
+  const finalNorm = flag("final_norm", true)
+  const positions = read.oneOf("model_args.pos_embed", args.pos_embed ?? "learn", ["learn", "none", ""])
   return checked(file, {
     imageSize: pair("img_size", fixed && inputSize ? inputSize.slice(1) : 224),
     patchSize: pair("patch_size", 16),
@@ -201,21 +251,31 @@ function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTCon
     dim,
     depth: number("depth", 12),
     heads: number("num_heads", 12),
-    mlpDim: Math.trunc(dim * number("mlp_ratio", 4)),
+    mlpDim: gatedMlp ? hidden / 2 : hidden,
+    gatedMlp,
     classes: read.number("num_classes", args.num_classes ?? json.num_classes ?? cfg.num_classes ?? 1000),
-    classToken: read.boolean("model_args.class_token", args.class_token ?? true),
-    pool: pool === "avg" ? "average" : "token",
-    normAfterPool: read.boolean("model_args.fc_norm", args.fc_norm ?? pool === "avg"),
-    positions:
-      read.oneOf("model_args.pos_embed", args.pos_embed ?? "learn", ["learn", "none", ""]) === "learn"
-        ? "learned"
-        : "none",
-    activation: read.oneOf("model_args.act_layer", args.act_layer ?? "gelu", activations),
+    classToken: flag("class_token", true),
+    distillationToken,
+    registers: number("reg_tokens", 0),
+    pool: pool === "avg" ? "average" : pool,
+    poolPrefix: flag("pool_include_prefix", false),
+    finalNorm,
+    normAfterPool: finalNorm && flag("fc_norm", pool === "avg"),
+    positions: positions === "learn" || distillationToken ? "learned" : "none",
+    prefixPositions: !flag("no_embed_class", false),
+    embeddingNorm: flag("pre_norm", false),
+    qkvBias: flag("qkv_bias", true),
+    projBias: flag("proj_bias", true),
+    qkNorm: flag("qk_norm", false),
+    layerScale: number("init_values", 0) || null,
+    activation: activations[
+      read.oneOf("model_args.act_layer", args.act_layer ?? "gelu", Object.keys(activations))
+    ] as Activation,
     preLogits: null,
     dropout: number("proj_drop_rate", 0),
     attentionDropout: number("attn_drop_rate", 0),
     stochasticDepth: number("drop_path_rate", 0),
-    layerNormEpsilon: 1e-6,
+    layerNormEpsilon: modelArgs.norm_layer == null ? (known.norm_epsilon ?? 1e-6) : 1e-6,
   })
 }
 
@@ -229,9 +289,18 @@ const readArgs: readonly string[] = [
   "depth",
   "num_heads",
   "mlp_ratio",
+  "qkv_bias",
+  "qk_norm",
+  "proj_bias",
+  "init_values",
   "class_token",
   "pos_embed",
+  "no_embed_class",
+  "reg_tokens",
+  "pre_norm",
+  "final_norm",
   "fc_norm",
+  "pool_include_prefix",
   "act_layer",
   "pos_drop_rate",
   "proj_drop_rate",
@@ -241,11 +310,10 @@ const readArgs: readonly string[] = [
 
 function refuseFeatures(args: Readonly<Record<string, unknown>>, file: string): void {
   for (const [key, value] of Object.entries(args)) {
-    if (readArgs.includes(key) || ignored.includes(key)) continue
+    if (value === null || readArgs.includes(key) || ignored.includes(key)) continue
     if (!Object.hasOwn(neutral, key)) throw configError(file, `model_args.${key} is not known to Vitrine`)
     const [accepted, feature] = neutral[key] as (typeof neutral)[string]
-    // Without a class token there is nothing that could stand without a position.
-    if (accepted.includes(value) || (key === "no_embed_class" && args.class_token === false)) continue
+    if (accepted.includes(value)) continue
     throw configError(file, `model_args.${key} is ${shown(value)}: Vitrine does not have ${feature}`)
   }
 }
@@ -269,10 +337,11 @@ function ownModel(vitrine: unknown, told: ViTConfig, file: string): ViTConfig {
   const unknown = Object.keys(vitrine.model).find((field) => !Object.hasOwn(told, field))
   if (unknown !== undefined) throw configError(file, `vitrine.model.${unknown} is not a field of a model`)
   const model = checked(file, { ...told, ...(vitrine.model as Partial<ViTConfig>) })
+  const { architecture, model_args } = described(model)
+  const expected = structure({ architecture, num_classes: model.classes }, {}, model_args, file)
   for (const field of Object.keys(told) as (keyof ViTConfig)[]) {
-    if (field === "preLogits" || field === "layerNormEpsilon") continue
-    if (field === "positions" && model.positions === "sincos2d" && told.positions === "learned") continue
-    if (JSON.stringify(model[field]) !== JSON.stringify(told[field]))
+    if (field === "layerNormEpsilon") continue
+    if (JSON.stringify(expected[field]) !== JSON.stringify(told[field]))
       throw configError(
         file,
         `vitrine.model.${field} is ${shown(model[field])}, but timm's fields say ${shown(told[field])}`,

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -15,8 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), "vitrine-timm-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const built = JSON.parse(readFileSync(golden("architectures.json"), "utf8")) as {
-  cases: { json: { architecture: string; model_args: object }; expected: Partial<ViTConfig> }[]
-  refused: string[]
+  cases: {
+    json: { architecture: string; model_args: object }
+    expected: Partial<ViTConfig>
+    /** Of names and shapes. */
+    parameters: string
+  }[]
+  /** By name, what it has that Vitrine does not. */
+  refused: Record<string, string>
 }
 
 const preprocessing = (config: ViTConfig): Preprocessing => ({
@@ -51,21 +58,30 @@ async function fault(action: Promise<unknown>): Promise<string> {
 }
 
 describe("the models that timm builds", () => {
-  test.each(built.cases.map(({ json, expected }) => [json.architecture, json.model_args, json, expected] as const))(
+  test.each(built.cases.map((each) => [each.json.architecture, each.json.model_args, each] as const))(
     "%s %j",
-    (name, _, json, expected) => {
-      if (name === "vit_so400m_patch14_siglip_gap_384") {
+    (name, _, { json, expected, parameters }) => {
+      if (/^vit_so400m_patch14_siglip_(gap_)?384$/.test(name)) {
         // timm drops the pixels at the edges; Vitrine wants whole patches.
         expect(errorOf(() => fromTimmConfig(json, "c.json"))).toMatch(
           /patches of 14×14 do not divide images of 384×384/,
         )
-      } else expect(fromTimmConfig(json, "c.json").config).toEqual(vitConfig(expected))
+        return
+      }
+      const { config } = fromTimmConfig(json, "c.json")
+      expect(config).toEqual(vitConfig(expected))
+      const lines = vitParameters(config).map((each) => `${each.name} ${each.shape.join("x")}`)
+      expect(createHash("sha256").update(lines.sort().join("\n")).digest("hex")).toBe(parameters)
+      // What a name alone says is said in other words, if need be.
+      const again = toTimmConfig(config, { preprocessing: preprocessing(config) })
+      expect(fromTimmConfig({ ...again, vitrine: undefined }, "c.json").config).toEqual(config)
+      expect(beyondTimm(config)).toEqual([])
     },
   )
 
   test("are all in the table, and no others", () => {
     expect([...architectures.keys()].sort()).toEqual([...new Set(built.cases.map((c) => c.json.architecture))].sort())
-    for (const architecture of [...built.refused, "resnet50", "toString", ""])
+    for (const architecture of [...Object.keys(built.refused), "resnet50", "toString", ""])
       expect(errorOf(() => fromTimmConfig({ architecture }, "c.json"))).toMatch(
         /^c\.json: architecture ".*" is not one of timm's plain Vision Transformers/,
       )
@@ -110,25 +126,39 @@ describe("toTimmConfig", () => {
       mlpDim: fc.integer({ min: 1, max: 9000 }),
       classes: fc.nat({ max: 2000 }),
       classToken: fc.boolean(),
-      average: fc.boolean(),
+      distillationToken: fc.boolean(),
+      registers: fc.nat({ max: 4 }),
+      prefixPositions: fc.boolean(),
+      pool: fc.constantFrom("token" as const, "average" as const, "map" as const, "token+average" as const),
+      poolPrefix: fc.boolean(),
+      finalNorm: fc.boolean(),
       normAfterPool: fc.boolean(),
+      embeddingNorm: fc.boolean(),
+      qkvBias: fc.boolean(),
+      projBias: fc.boolean(),
+      qkNorm: fc.boolean(),
+      layerScale: fc.constantFrom(null, 1e-5, 1),
+      gatedMlp: fc.boolean(),
       positions: fc.constantFrom("learned" as const, "none" as const, "sincos2d" as const),
-      activation: fc.constantFrom("gelu" as const, "gelu_tanh" as const, "relu" as const),
+      activation: fc.constantFrom("gelu" as const, "gelu_tanh" as const, "quick_gelu" as const, "silu" as const),
       preLogits: fc.constantFrom(null, { dim: 5, activation: "tanh" as const }),
       dropout: fc.constantFrom(0, 0.1),
       stochasticDepth: fc.constantFrom(0, 0.3),
-      layerNormEpsilon: fc.constantFrom(1e-6, 1e-5),
+      layerNormEpsilon: fc.constantFrom(1e-6, 1e-5, 1e-12),
     })
-    .map(({ grid, patchSize, headDim, average, ...fields }) =>
-      vitConfig({
+    .map(({ grid, patchSize, headDim, ...fields }) => {
+      const distillationToken =
+        fields.distillationToken && fields.pool === "token" && !fields.normAfterPool && fields.preLogits === null
+      return vitConfig({
         ...fields,
+        distillationToken,
+        normAfterPool: fields.normAfterPool && fields.finalNorm,
         patchSize,
         imageSize: [grid[0] * patchSize[0], grid[1] * patchSize[1]],
         dim: fields.positions === "sincos2d" ? fields.heads * headDim * 4 : fields.heads * headDim,
-        pool: average ? "average" : "token",
-        classToken: average ? fields.classToken : true,
-      }),
-    )
+        classToken: fields.pool.startsWith("token") || fields.classToken,
+      })
+    })
 
   test("is read again as the same model", () => {
     fc.assert(
@@ -140,14 +170,25 @@ describe("toTimmConfig", () => {
         expect(fromTimmConfig(json, "c.json")).toEqual(expected)
         expect(json.vitrine.seed).toBe(7)
         // timm reads the same model, but for what is said to be beyond it.
+        if (beyondTimm(config).length > 0) return
         const told = fromTimmConfig({ ...json, vitrine: undefined }, "c.json").config
-        const fixed = config.positions === "sincos2d" ? { positions: "learned" as const } : {}
-        expect(told).toEqual({ ...config, ...fixed, preLogits: null, layerNormEpsilon: 1e-6 })
-        expect(beyondTimm(config)).toHaveLength(
-          Number(config.preLogits !== null) + Number(config.layerNormEpsilon > 1e-6),
-        )
+        expect(told).toEqual(config.positions === "sincos2d" ? { ...config, positions: "learned" } : config)
       }),
     )
+  })
+
+  test.each<[Partial<ViTConfig>, string[]]>([
+    [{}, []],
+    [{ distillationToken: true }, []],
+    [{ preLogits: { dim: 5, activation: "tanh" } }, ["a hidden layer of 5 before the logits"]],
+    [{ pool: "token+average" }, ["a head that reads the class token beside the average"]],
+    [{ distillationToken: true, gatedMlp: true }, ["gated MLPs beside a distillation token"]],
+    [{ distillationToken: true, registers: 1 }, ["a distillation token beside registers, or without a position"]],
+    [{ layerNormEpsilon: 1e-5 }, []],
+    [{ layerNormEpsilon: 1e-5, gatedMlp: true }, ["layer norms with ε = 0.00001"]],
+    [{ layerNormEpsilon: 1e-12 }, ["layer norms with ε = 1e-12"]],
+  ])("of %j leaves out %j", (fields, expected) => {
+    expect(beyondTimm(vitConfig(fields))).toEqual(expected)
   })
 
   test("takes the name of the published model", () => {
@@ -188,14 +229,22 @@ describe("impossible and unknown models", () => {
     [timm({ img_size: 1.5 }), /model_args\.img_size must be a count/],
     [timm({ class_token: false }), /pool "token" needs a class token/],
     [timm({ class_token: "yes" }), /model_args\.class_token must be true or false, got "yes"/],
-    [timm({ global_pool: "map" }), /model_args\.global_pool must be one of token, avg, got "map"/],
-    [timm({ act_layer: "silu" }), /model_args\.act_layer must be one of gelu, gelu_tanh, relu, got "silu"/],
-    [timm({ init_values: 1e-5 }), /model_args\.init_values is 0\.00001: Vitrine does not have LayerScale/],
-    [timm({ reg_tokens: 4 }), /model_args\.reg_tokens is 4: Vitrine does not have register tokens/],
-    [timm({ qkv_bias: false }), /model_args\.qkv_bias is false/],
-    [timm({ qk_norm: true }), /does not have normalised queries and keys/],
-    [timm({ no_embed_class: true }), /does not have a class token without a position/],
-    [timm({ pre_norm: true }), /does not have a norm before the blocks/],
+    [timm({ global_pool: "max" }), /model_args\.global_pool must be one of token, avg, map, got "max"/],
+    [timm({ act_layer: "mish" }), /model_args\.act_layer must be one of gelu, gelu_tanh, quick_gelu, .*, got "mish"/],
+    [timm({ init_values: "1" }), /model_args\.init_values must be a number, got "1"/],
+    [timm({ reg_tokens: -1 }), /registers must be an integer from 0 to 1024, got -1/],
+    [timm({ qkv_bias: 0 }), /model_args\.qkv_bias must be true or false, got 0/],
+    [timm({ scale_attn_norm: true }), /does not have a norm inside of the attention/],
+    [timm({ norm_epsilon: 1e-5 }), /model_args\.norm_epsilon is not known/],
+    [timm({ distilled: true }), /model_args\.distilled is not known/],
+    [
+      timm({ mlp_ratio: 1.0008 }, { architecture: "vit_giant_patch14_dinov2" }),
+      /mlp_ratio makes 1537 of 1536, but a gated MLP needs an even number/,
+    ],
+    [
+      timm({ global_pool: "avg" }, { architecture: "deit_tiny_distilled_patch16_224" }),
+      /a distillation token needs pool "token", the final norm before it and linear heads/,
+    ],
     [timm({ norm_layer: "rmsnorm" }), /does not have another norm/],
     [timm({ mlp_layer: "swiglu" }), /does not have another MLP/],
     [timm({ toString: 1 }), /model_args\.toString is not known/],
@@ -309,6 +358,7 @@ const bytesOf = (tensor: Pick<StoredTensor, "data"> | undefined): Buffer =>
 
 describe("a run folder is a model folder", () => {
   const python = process.env.VITRINE_PYTHON
+  const small = { imageSize: [8, 12], patchSize: [4, 4], dim: 16, depth: 2, heads: 2, mlpDim: 40, classes: 3 } as const
   const configs: Record<string, ViTConfig> = {
     tiny: variant("Ti/16", { imageSize: [32, 32], depth: 2, classes: 3 }),
     average: variant("Ti/4", {
@@ -327,6 +377,23 @@ describe("a run folder is a model folder", () => {
       heads: 3,
       mlpDim: 77,
       activation: "relu",
+    }),
+    siglip: vitConfig({ ...small, pool: "map", activation: "gelu_tanh", mlpDim: 43 }),
+    dino: vitConfig({ ...small, registers: 4, prefixPositions: false, layerScale: 1e-5 }),
+    swiglu: vitConfig({ ...small, gatedMlp: true, activation: "silu", pool: "map", registers: 1 }),
+    distilled: vitConfig({ ...small, distillationToken: true, qkvBias: false }),
+    clip: vitConfig({ ...small, embeddingNorm: true, activation: "quick_gelu", layerNormEpsilon: 1e-5 }),
+    everything: vitConfig({
+      ...small,
+      pool: "average",
+      classToken: true,
+      poolPrefix: true,
+      registers: 2,
+      qkNorm: true,
+      qkvBias: false,
+      projBias: false,
+      finalNorm: false,
+      layerScale: 0.1,
     }),
     bare: vitConfig({
       imageSize: [8, 8],
@@ -351,10 +418,14 @@ describe("a run folder is a model folder", () => {
     await model.weights.close()
   })
 
-  test.skipIf(!python)("that timm loads (skipped without VITRINE_PYTHON, a python with timm)", () => {
-    for (const name of Object.keys(configs))
-      expect(execFileSync(python as string, [golden("../load.py"), join(folder, name)], { encoding: "utf8" })).toBe(
-        "same\n",
-      )
-  })
+  test.skipIf(!python)(
+    "that timm loads (skipped without VITRINE_PYTHON, a python with timm)",
+    () => {
+      for (const name of Object.keys(configs))
+        expect(execFileSync(python as string, [golden("../load.py"), join(folder, name)], { encoding: "utf8" })).toBe(
+          "same\n",
+        )
+    },
+    600_000,
+  )
 })

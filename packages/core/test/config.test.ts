@@ -103,6 +103,7 @@ describe("a configuration that describes no model", () => {
     [{ classToken: 1 }, "classToken must be one of true, false, got 1"],
     [{ classToken: false }, 'pool "token" needs a class token, but classToken is false'],
     [{ pool: "token+average", classToken: false }, 'pool "token+average" needs a class token, but classToken is false'],
+    [{ finalNorm: false, normAfterPool: true }, "normAfterPool is true, but finalNorm is false"],
     [{ registers: -1 }, "registers must be an integer from 0 to 1024, got -1"],
     [{ gatedMlp: 0 }, "gatedMlp must be one of true, false, got 0"],
     [{ layerScale: "1e-5" }, 'layerScale must be a number or null, got "1e-5"'],

@@ -4,70 +4,50 @@ files/architectures.json   the structure of every plain Vision Transformer, and 
 files/timm-folder/         a small model, saved as timm publishes models
 """
 
+import hashlib
 import json
+import sys
 import warnings
 from pathlib import Path
 
 import timm
 import torch
-from timm.layers import LayerNorm, Mlp
+from timm.layers import GluMlp, LayerNorm, Mlp
 from timm.models._hub import save_for_hf
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
+
+sys.path.insert(0, str(Path(__file__).parents[4] / "tooling" / "golden"))
+from common import ACTIVATIONS, vitrine_config
 
 warnings.filterwarnings("ignore")
 files = Path(__file__).parent / "files"
 
-ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "ReLU": "relu"}
+
+def beyond(model):
+    """Why a model is not a plain Vision Transformer as Vitrine builds them; None if it is one."""
+    block = model.blocks[0]
+    parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, Block)]
+    if type(block) is Block:
+        parts += [(block.attn, Attention), (block.mlp, (Mlp, GluMlp)), (block.norm1, LayerNorm)]
+        parts += [(norm, torch.nn.Identity) for norm in (block.attn.norm, block.mlp.norm, model.patch_embed.norm)]
+    for part, kinds in parts:
+        if type(part) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
+            return type(part).__name__
+    if model.global_pool not in ("token", "avg", "map"):
+        return f"global_pool {model.global_pool}"
+    return None if type(block.mlp.act).__name__ in ACTIVATIONS else type(block.mlp.act).__name__
 
 
 def structure(model):
     """The fields of a ViTConfig, read off the built model; None if it is not a plain Vision Transformer."""
-    if type(model) is not VisionTransformer or model.global_pool not in ("token", "avg"):
+    if beyond(model):
         return None
     block = model.blocks[0]
-    if type(block) is not Block:
-        return None
-    norm = block.norm1
-    plain = (
-        type(block.attn) is Attention
-        and type(block.mlp) is Mlp
-        and type(norm) is LayerNorm
-        and norm.eps == 1e-6
-        and block.attn.qkv.bias is not None
-        and block.attn.proj.bias is not None
-        and type(block.ls1) is torch.nn.Identity
-        and type(block.attn.q_norm) is torch.nn.Identity
-        and type(block.attn.norm) is torch.nn.Identity
-        and type(block.mlp.norm) is torch.nn.Identity
-        and type(model.norm_pre) is torch.nn.Identity
-        and type(model.patch_embed.norm) is torch.nn.Identity
-        and model.patch_embed.proj.bias is not None
-        and not model.num_reg_tokens
-        and not (model.no_embed_class and model.has_class_token)
-        and not model.pool_include_prefix
-        and type(block.mlp.act).__name__ in ACTIVATIONS
-        and (type(model.norm) is LayerNorm) != (type(model.fc_norm) is LayerNorm)
-    )
-    if not plain:
-        return None
-    return {
-        "imageSize": list(model.patch_embed.img_size),
-        "patchSize": list(model.patch_embed.patch_size),
-        "channels": model.in_chans,
-        "dim": model.embed_dim,
-        "depth": len(model.blocks),
-        "heads": block.attn.num_heads,
-        "mlpDim": block.mlp.fc1.out_features,
-        "classes": model.num_classes,
-        "classToken": model.has_class_token,
-        "pool": {"token": "token", "avg": "average"}[model.global_pool],
-        "normAfterPool": type(model.fc_norm) is LayerNorm,
-        "positions": "none" if model.pos_embed is None else "learned",
-        "activation": ACTIVATIONS[type(block.mlp.act).__name__],
+    return vitrine_config(model) | {
         "dropout": block.mlp.drop1.p,
         "attentionDropout": block.attn.attn_drop.p,
         "stochasticDepth": round(getattr(model.blocks[-1].drop_path1, "drop_prob", 0.0), 6),
-        "layerNormEpsilon": norm.eps,
     }
 
 
@@ -87,17 +67,23 @@ def config_of(architecture, model, model_args):
     }
 
 
+def parameters(model):
+    """A digest of the names and shapes of all parameters."""
+    lines = sorted(f"{name} {'x'.join(map(str, p.shape))}" for name, p in model.named_parameters())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 cases = []
-refused = []
+refused = {}
 names = timm.list_models(module="vision_transformer") + timm.list_models(module="deit")
 for name in names:
     # No memory is taken for the parameters.
     model = timm.create_model(name, device="meta")
     expected = structure(model)
     if expected is None:
-        refused.append(name)
+        refused[name] = beyond(model)
     else:
-        cases.append({"json": config_of(name, model, {}), "expected": expected})
+        cases.append({"json": config_of(name, model, {}), "expected": expected, "parameters": parameters(model)})
 
 changes = [
     {"img_size": 32, "patch_size": 4, "embed_dim": 48, "depth": 3, "num_heads": 4, "mlp_ratio": 2.6},
@@ -108,13 +94,19 @@ changes = [
     {"pos_drop_rate": 0.1, "proj_drop_rate": 0.1, "attn_drop_rate": 0.2, "drop_path_rate": 0.3, "drop_rate": 0.4},
     {"num_classes": 0, "no_embed_class": True, "class_token": False, "global_pool": "avg"},
     {"reg_tokens": 0, "init_values": None, "qk_norm": False, "pre_norm": False, "final_norm": True},
+    {"reg_tokens": 3, "init_values": 0.1, "qk_norm": True, "pre_norm": True, "qkv_bias": False, "act_layer": "silu"},
+    {"proj_bias": False, "global_pool": "map", "pool_include_prefix": True, "fc_norm": True, "act_layer": "swish"},
+    {"final_norm": False, "no_embed_class": True, "init_values": 0, "global_pool": "avg", "act_layer": "quick_gelu"},
 ]
 for model_args in changes:
     model = timm.create_model("vit_tiny_patch16_384", device="meta", **model_args)
-    cases.append({"json": config_of("vit_tiny_patch16_384", model, model_args), "expected": structure(model)})
-    assert cases[-1]["expected"] is not None, model_args
+    assert not beyond(model), model_args
+    json_config = config_of("vit_tiny_patch16_384", model, model_args)
+    cases.append({"json": json_config, "expected": structure(model), "parameters": parameters(model)})
 
 # Plain models whose image size their patches do not divide are built by timm, which drops the rest of the image.
+for name, reason in refused.items():
+    print(f"{name}: {reason}")
 text = json.dumps({"cases": cases, "refused": refused})
 (files / "architectures.json").write_text(text.replace('{"json"', '\n{"json"').replace(', "refused"', ',\n"refused"') + "\n")
 

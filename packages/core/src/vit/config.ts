@@ -119,9 +119,9 @@ const defaults: ViTConfig = {
  * @throws VitrineError (config) for a model that cannot exist.
  */
 export function vitConfig(fields: Partial<ViTConfig> = {}): ViTConfig {
-  const { pool = defaults.pool } = fields
+  const { pool = defaults.pool, finalNorm } = fields
   const classToken = pool === "token" || pool === "token+average"
-  const config = { ...defaults, classToken, normAfterPool: pool === "average", ...fields }
+  const config = { ...defaults, classToken, normAfterPool: pool === "average" && finalNorm !== false, ...fields }
   checkConfig(config)
   return config
 }
@@ -204,6 +204,7 @@ function checkConfig(config: ViTConfig): void {
   for (const field of flags) oneOf(field, config[field], [true, false])
   if (config.pool.startsWith("token") && !config.classToken)
     fail(`pool "${config.pool}" needs a class token, but classToken is false`)
+  if (config.normAfterPool && !config.finalNorm) fail("normAfterPool is true, but finalNorm is false")
   if (config.distillationToken && (config.pool !== "token" || config.normAfterPool || config.preLogits !== null))
     fail(`a distillation token needs pool "token", the final norm before it and linear heads`)
   const { layerScale } = config
