@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
+import { addExport } from "./export-options.ts"
 import { addOverrides, backend, examples, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
 import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
@@ -25,6 +26,7 @@ export function program(): Command {
         ["vitrine demo", "train on built-in drawings, evaluate, predict: a minute or two"],
         ["vitrine train --data flowers", "train on flowers/<class>/*.jpg"],
         ["vitrine predict --model runs/flowers-1 tulip.jpg", "ask the model"],
+        ["vitrine export runs/flowers-1 --to onnx", "for onnxruntime and transformers.js"],
         ["vitrine doctor", "what this machine can run on"],
       ) + exitCodes,
     )
@@ -148,6 +150,8 @@ export function program(): Command {
       ) + probeMethods,
     )
     .action(async (options) => (await import("./commands/probe.ts")).probe(options))
+
+  addExport(cli, modelHelp)
 
   cli
     .command("weights")

@@ -53,5 +53,12 @@ export const namesValue: Parser<readonly string[]> = (text) => {
   return names
 }
 
+/** Precisions with commas between them. */
+export const precisionsValue: Parser<readonly ("float32" | "float16")[]> = (text) =>
+  text.split(",").map((name) => {
+    if (name !== "float32" && name !== "float16") throw new InvalidArgumentError("Give float32, float16, or both.")
+    return name
+  })
+
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))

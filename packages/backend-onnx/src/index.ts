@@ -1,3 +1,6 @@
-export { encode } from "./onnx/encode.ts"
+export { encode, encodeChunks, type EncodeOptions } from "./onnx/encode.ts"
+export { mostInline, valueBytes, withExternalData } from "./onnx/external.ts"
+export { toFloat16 } from "./onnx/float16.ts"
 export type { Attribute, Initializer, Mask, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
+export { quantizeLinear } from "./onnx/quantize.ts"
 export { type OnnxOptions, toOnnx } from "./onnx/to-onnx.ts"

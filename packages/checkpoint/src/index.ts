@@ -27,6 +27,8 @@ export {
   type WeightSources,
   type WeightTensor,
 } from "./weights.ts"
+export { beyondHuggingFace, type HuggingFaceFiles, huggingFaceTensors, toHuggingFace } from "./export-huggingface.ts"
+export { toTimm } from "./export-timm.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,

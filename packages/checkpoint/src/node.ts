@@ -12,3 +12,4 @@ export {
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
 export { type ModelFolder, readModelFolder } from "./node/model.ts"
+export { writeModelFolder } from "./node/write-model.ts"

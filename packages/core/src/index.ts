@@ -9,6 +9,7 @@ export type {
   State,
 } from "./backend.ts"
 export { type ErrorKind, VitrineError } from "./errors.ts"
+export { float16Bits } from "./float16.ts"
 export { bytesOf, type Cost, cost } from "./graph/cost.ts"
 export {
   bindBatch,
@@ -29,7 +30,7 @@ export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } f
 export { type Programs, programs } from "./programs.ts"
 export { dropoutMask, fold, type Key, keyFromSeed, permutation, type Stream, stream, threefry } from "./random.ts"
 export * as ops from "./tensor/index.ts"
-export { type Dim, elementCount, type Shape, sameShape, show } from "./tensor/shape.ts"
+export { type Dim, elementCount, parseDim, product, type Shape, sameShape, show } from "./tensor/shape.ts"
 export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   type Activation,

@@ -25,6 +25,16 @@ export {
   preferred,
 } from "./node/backends.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
+export {
+  type ExportedFiles,
+  type ExportFormat,
+  exportFiles,
+  type ExportPrecision,
+  type ExportTarget,
+  onnxFile,
+  type WholeModel,
+} from "./export.ts"
+export { type Exported, exportModel, type ExportOptions } from "./node/export.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
 export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
 export { type TrainOptions, train } from "./node/train.ts"

@@ -82,6 +82,6 @@ export class Session {
 
   #tensor(name: string, data: Elements): Tensor {
     const { shape, dtype } = this.#types.get(name) as OnnxValue
-    return new this.#engine.Tensor(dtype as "float32", data as Float32Array, shape)
+    return new this.#engine.Tensor(dtype as "float32", data as Float32Array, shape as readonly number[])
   }
 }

@@ -62,7 +62,7 @@ export const convolutionKernels: OnnxKernels = {
   ],
 
   scatterAdd: (e, [values, indices], _, [output]) => {
-    const zeros = e.one("Expand", [e.scalar(0), e.ints(output?.shape as readonly number[])])
+    const zeros = e.one("Expand", [e.scalar(0), e.dims((output as Output).shape)])
     const names = [zeros, e.elements(indices as Value), e.elements(values as Value)]
     return [e.one("ScatterElements", names, { attributes: { axis: 1, reduction: "add" } })]
   },

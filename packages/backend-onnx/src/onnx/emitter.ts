@@ -1,4 +1,4 @@
-import type { DType, OpName } from "@vitrine/core"
+import { type DType, type OpName, parseDim, product, type Shape, VitrineError } from "@vitrine/core"
 import type { Attribute, Initializer, OnnxNode } from "./model.ts"
 
 /**
@@ -6,7 +6,7 @@ import type { Attribute, Initializer, OnnxNode } from "./model.ts"
  * that a matrix product can take a factor as its alpha and an element-wise op a fill as a scalar.
  */
 export interface Value {
-  readonly shape: readonly number[]
+  readonly shape: Shape
   readonly dtype: DType
   /** The name of the elements, before scaling. */
   readonly of: string
@@ -27,16 +27,18 @@ export interface NodeOptions {
 export class Emitter {
   readonly nodes: OnnxNode[] = []
   readonly initializers: Initializer[] = []
-  /** Whether ONNX Runtime's own operators may be used. */
-  readonly contrib: boolean
+  /** Whether the model must do with standard operators of the portable operator set. */
+  readonly portable: boolean
+  /** An input whose first dimension is the batch, where that is left open. */
+  batchInput: string | undefined
   readonly #known = new Map<string, string>()
   /** What a reshaped value was before. */
   readonly #reshaped = new Map<string, { readonly of: string; readonly shape: string }>()
   readonly #names = new Set<string>()
   #count = 0
 
-  constructor(contrib: boolean) {
-    this.contrib = contrib
+  constructor(portable: boolean) {
+    this.portable = portable
   }
 
   /** `wanted`, or a variation of it that is still free. */
@@ -74,6 +76,23 @@ export class Emitter {
     return this.constant([values.length], "int64", BigInt64Array.from(values, BigInt), `i${values}`)
   }
 
+  /** The name of a shape, which depends on the batch where that is left open. */
+  dims(shape: Shape): string {
+    const [first, ...rest] = shape
+    if (first === undefined || typeof first === "number") return this.ints(shape as readonly number[])
+    const { times } = parseDim(first)
+    return this.once(`dims ${shape}`, () => {
+      if (this.batchInput === undefined)
+        throw new VitrineError("shape", "no input of the graph has the batch as its first dimension: give its size")
+      const attributes = { start: 0, end: 1 }
+      const batch = this.once("batch", () => this.one("Shape", [this.batchInput as string], { attributes }))
+      const rows = times === 1 ? batch : this.one("Mul", [batch, this.ints([times])])
+      return rest.length === 0
+        ? rows
+        : this.one("Concat", [rows, this.ints(rest as readonly number[])], { attributes: { axis: 0 } })
+    })
+  }
+
   /** The name that `make` gives for a key, made once. */
   once(key: string, make: () => string): string {
     const name = this.#known.get(key) ?? make()
@@ -82,20 +101,21 @@ export class Emitter {
   }
 
   /** `x`, which has the shape `from`, in another shape. */
-  reshape(x: string, from: readonly number[], to: readonly number[]): string {
+  reshape(x: string, from: Shape, to: Shape): string {
     const source = this.#reshaped.get(x) ?? { of: x, shape: `${from}` }
     if (source.shape === `${to}`) return source.of
     return this.once(`reshape ${source.of} ${to}`, () => {
-      const name = this.one("Reshape", [source.of, this.ints(to)])
+      const name = this.one("Reshape", [source.of, this.ints(to.map((dim) => (typeof dim === "number" ? dim : -1)))])
       this.#reshaped.set(name, source)
       return name
     })
   }
 
   /** A float32 row or column of ones. */
-  ones(shape: readonly number[]): string {
-    const n = shape.reduce((count, dim) => count * dim, 1)
-    return this.constant(shape, "float32", new Float32Array(n).fill(1), `ones${shape}`)
+  ones(shape: Shape): string {
+    const n = product(shape)
+    if (typeof n !== "number") throw new VitrineError("shape", "a sum over the batch needs the size of the batch")
+    return this.constant(shape as readonly number[], "float32", new Float32Array(n).fill(1), `ones${shape}`)
   }
 
   /** The name of a value's elements, in full. */
@@ -104,7 +124,7 @@ export class Emitter {
       const number = this.scalar(fill)
       return shape.length === 0
         ? number
-        : this.once(`fill ${fill} ${shape}`, () => this.one("Expand", [number, this.ints(shape)]))
+        : this.once(`fill ${fill} ${shape}`, () => this.one("Expand", [number, this.dims(shape)]))
     }
     if (scale === 1) return of
     return this.once(`${scale} * ${of}`, () =>

@@ -4,32 +4,51 @@ import { Message } from "./protobuf.ts"
 
 // Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
-/** ONNX operator set 20 is the first with Gelu; IR version 9 belongs to it. */
-export const opset = 20
-const irVersion = 9
+/** The version of the file format that came with an operator set. */
+const irVersion = (opset: number): number => (opset >= 20 ? 9 : 8)
 
-const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
+const elementType = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
 const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
+
+const byteLength = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
 
 export function isFileSlice(data: Initializer["data"]): data is FileSlice {
   return "path" in data
+}
+
+export interface EncodeOptions {
+  /** Entries of the file's `metadata_props`. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /**
  * The bytes of an ONNX file. Values that lie in a file stay there: the model refers to them by the file's name alone,
  * so they must stand in one folder, which is the model's or is given to the engine.
  */
-export function encode(model: OnnxModel): Uint8Array<ArrayBuffer> {
+export function encode(model: OnnxModel, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
+  const chunks = encodeChunks(model, options)
+  const out = new Uint8Array(byteLength(chunks))
+  let at = 0
+  for (const chunk of chunks) {
+    out.set(chunk, at)
+    at += chunk.length
+  }
+  return out
+}
+
+/** The same in pieces to be written one after the other: the values' own memory is among them, not copied. */
+export function encodeChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
   const graph = new Message()
   model.nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
   graph.add(2, "vitrine")
   for (const initializer of model.initializers) graph.add(5, encodeInitializer(initializer))
   for (const value of model.inputs) graph.add(11, encodeValue(value))
   for (const value of model.outputs) graph.add(12, encodeValue(value))
-  const message = new Message().int(1, irVersion).add(2, "vitrine").add(7, graph)
-  message.add(8, new Message().add(1, "").int(2, opset))
+  const message = new Message().int(1, irVersion(model.opset)).add(2, "vitrine").add(7, graph)
+  message.add(8, new Message().add(1, "").int(2, model.opset))
   if (model.nodes.some(({ domain }) => domain !== "")) message.add(8, new Message().add(1, "com.microsoft").int(2, 1))
-  return message.finish()
+  for (const [key, value] of Object.entries(metadata)) message.add(14, new Message().add(1, key).add(2, value))
+  return message.chunks
 }
 
 function encodeNode({ op, domain, inputs, outputs, attributes }: OnnxNode, index: number): Message {
@@ -66,7 +85,7 @@ export function fileName(path: string): string {
 
 function encodeValue({ name, shape, dtype }: OnnxValue): Message {
   const dims = new Message()
-  for (const dim of shape) dims.add(1, new Message().int(1, dim))
+  for (const dim of shape) dims.add(1, typeof dim === "number" ? new Message().int(1, dim) : new Message().add(2, dim))
   const tensor = new Message().int(1, elementType[dtype]).add(2, dims)
   return new Message().add(1, name).add(2, new Message().add(1, tensor))
 }

@@ -1,9 +1,9 @@
-import type { DType, OpName, Ops } from "@vitrine/core"
+import { type DType, type OpName, type Ops, product, sameShape, type Shape } from "@vitrine/core"
 import { convolutionKernels } from "./convolution.ts"
 import type { Emitter, Value } from "./emitter.ts"
 
 export interface Output {
-  readonly shape: readonly number[]
+  readonly shape: Shape
   readonly dtype: DType
   /** The ops that read it; `output` where it leaves the graph. */
   readonly readers: readonly (OpName | "output")[]
@@ -24,13 +24,9 @@ interface Scaled {
 
 export type OnnxKernels = { readonly [K in OpName]?: OnnxKernel<K> }
 
-const count = (shape: readonly number[]): number => shape.reduce((n, dim) => n * dim, 1)
-const same = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((dim, i) => dim === b[i])
-
 /** The name to use where broadcasting is allowed: a fill is one number if the others still give the output's shape. */
 function operand(e: Emitter, value: Value, others: readonly Value[], output: Output): string {
-  const spare = value.fill !== undefined && others.some(({ shape }) => same(shape, output.shape))
+  const spare = value.fill !== undefined && others.some(({ shape }) => sameShape(shape, output.shape))
   return spare ? e.scalar(value.fill) : e.elements(value)
 }
 
@@ -56,7 +52,7 @@ function unary<K extends OpName>(op: string): OnnxKernel<K> {
 
 /** An op that commutes with scaling. */
 function linearUnary<K extends OpName>(
-  apply: (e: Emitter, x: string, attributes: Ops[K], output: Output, shape: readonly number[]) => string,
+  apply: (e: Emitter, x: string, attributes: Ops[K], output: Output, shape: Shape) => string,
 ): OnnxKernel<K> {
   return (e, [x], attributes, [output]) => {
     const value = x as Value
@@ -75,7 +71,7 @@ function plain(e: Emitter, value: Value): Scaled {
   return value.fill === undefined ? value : { of: e.elements(value), scale: 1 }
 }
 
-function product(e: Emitter, a: Value, b: Value, { transposeA, transposeB }: Ops["matMul"]): string {
+function matrixProduct(e: Emitter, a: Value, b: Value, { transposeA, transposeB }: Ops["matMul"]): string {
   const [x, y] = [plain(e, a), plain(e, b)]
   const absorbs = movable(x.scale * y.scale)
   const names = absorbs ? [x.of, y.of] : [e.elements(a), e.elements(b)]
@@ -83,7 +79,7 @@ function product(e: Emitter, a: Value, b: Value, { transposeA, transposeB }: Ops
   const attributes = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } }
   if (a.shape.length === 2) return e.one("Gemm", names, { attributes })
   if (!transposeA && !transposeB && alpha === 1) return e.one("MatMul", names)
-  if (e.contrib) return e.one("FusedMatMul", names, { attributes, domain: "com.microsoft" })
+  if (!e.portable) return e.one("FusedMatMul", names, { attributes, domain: "com.microsoft" })
   const perm = a.shape.map((_, i) => i)
   perm.push(...perm.splice(-2).reverse())
   const factors = names.map((name, i) =>
@@ -105,12 +101,12 @@ export const kernels: OnnxKernels = {
       if (
         factor.fill !== undefined &&
         value.fill === undefined &&
-        same(value.shape, out.shape) &&
+        sameShape(value.shape, out.shape) &&
         movable(factor.fill * value.scale)
       )
         return [{ of: value.of, scale: value.scale * factor.fill }]
     // A factor that is not broadcast may wait: it may meet a matrix product, or another factor.
-    const waits = (value: Value): boolean => value.fill === undefined && same(value.shape, out.shape)
+    const waits = (value: Value): boolean => value.fill === undefined && sameShape(value.shape, out.shape)
     const scale = (waits(x) ? x.scale : 1) * (waits(y) ? y.scale : 1)
     if (!movable(scale)) return [e.one("Mul", [operand(e, x, [y], out), operand(e, y, [x], out)])]
     const name = (value: Value, other: Value): string => (waits(value) ? value.of : operand(e, value, [other], out))
@@ -136,7 +132,7 @@ export const kernels: OnnxKernels = {
 
   reshape: linearUnary((e, x, _, { shape }, from) => e.reshape(x, from, shape)),
   transpose: linearUnary((e, x, { permutation }) => e.one("Transpose", [x], { attributes: { perm: permutation } })),
-  broadcastTo: linearUnary((e, x, _, { shape }) => e.one("Expand", [x, e.ints(shape)])),
+  broadcastTo: linearUnary((e, x, _, { shape }) => e.one("Expand", [x, e.dims(shape)])),
   concat: (e, inputs, { axis }) => [
     e.one(
       "Concat",
@@ -146,7 +142,8 @@ export const kernels: OnnxKernels = {
   ],
   split: (e, [x], { axis, parts }) => {
     const { of, scale } = plain(e, x as Value)
-    const names = e.node("Split", [of], parts, { attributes: { axis, num_outputs: parts } })
+    const attributes = e.portable ? { axis } : { axis, num_outputs: parts }
+    const names = e.node("Split", [of], parts, { attributes })
     return names.map((name) => ({ of: name, scale }))
   },
   slice: linearUnary((e, x, { axis, start, end }) =>
@@ -161,33 +158,40 @@ export const kernels: OnnxKernels = {
 
   sum: linearUnary((e, x, { axes, keepDims }, output, shape) => {
     const leading = axes.every((axis, i) => axis === i) && axes.length < shape.length
-    if (!leading) return e.one("ReduceSum", [x, e.ints(axes)], { attributes: { keepdims: Number(keepDims) } })
-    const [rows, columns] = [count(shape.slice(0, axes.length)), count(shape.slice(axes.length))]
+    // The number of rows must be known to sum them up by a product.
+    const open = axes.includes(0) && typeof shape[0] === "string"
+    if (!leading || open) return e.one("ReduceSum", [x, e.ints(axes)], { attributes: { keepdims: Number(keepDims) } })
+    const [rows, columns] = [product(shape.slice(0, axes.length)), product(shape.slice(axes.length))]
     const sums = e.one("MatMul", [e.ones([1, rows]), e.reshape(x, shape, [rows, columns])])
     return e.reshape(sums, [1, columns], output.shape)
   }),
-  max: (e, [x], { axes, keepDims }) => [
-    e.one("ReduceMax", [e.elements(x as Value), e.ints(axes)], { attributes: { keepdims: Number(keepDims) } }),
-  ],
-  matMul: (e, [a, b], attributes) => [product(e, a as Value, b as Value, attributes)],
+  max: (e, [x], { axes, keepDims }) => {
+    const [names, keepdims] = [[e.elements(x as Value)], Number(keepDims)]
+    return e.portable
+      ? [e.one("ReduceMax", names, { attributes: { axes, keepdims } })]
+      : [e.one("ReduceMax", [...names, e.ints(axes)], { attributes: { keepdims } })]
+  },
+  matMul: (e, [a, b], attributes) => [matrixProduct(e, a as Value, b as Value, attributes)],
   barrier: unary("Identity"),
 
   linear: (e, [x, weight, bias], _, [output]) => {
     const [input, w, out] = [x as Value, weight as Value, output as Output]
     const { of, scale } = plain(e, input)
     const [outputs, inputs] = w.shape as [number, number]
-    const rows = count(input.shape) / inputs
-    // Where only GELU reads it, it is made as x / √2, which is what the error function takes.
-    const factor = out.readers.every((op) => op === "gelu" || op === "geluGrad") ? Math.SQRT1_2 : 1
+    const rows = product(input.shape.slice(0, -1))
+    // Where only GELU and its gradient read it, it is made as x / √2, which is what the error function takes.
+    const halves = out.readers.includes("geluGrad") && out.readers.every((op) => op === "gelu" || op === "geluGrad")
+    const factor = halves ? Math.SQRT1_2 : 1
     const attributes = { transB: 1, alpha: { float: scale * factor } }
-    const product = e.one("Gemm", [e.reshape(of, input.shape, [rows, inputs]), e.elements(w)], { attributes })
+    const made = e.one("Gemm", [e.reshape(of, input.shape, [rows, inputs]), e.elements(w)], { attributes })
     // Not as the third input of Gemm, which ONNX Runtime fills in on one thread.
-    const made = bias ? e.one("Add", [product, e.elements({ ...bias, scale: bias.scale * factor })]) : product
-    return [{ of: e.reshape(made, [rows, outputs], out.shape), scale: 1 / factor }]
+    const sum = bias ? e.one("Add", [made, e.elements({ ...bias, scale: bias.scale * factor })]) : made
+    return [{ of: e.reshape(sum, [rows, outputs], out.shape), scale: 1 / factor }]
   },
   relu: unary("Relu"),
   gelu: (e, [x], { approximate }) => {
     const value = x as Value
+    if (e.portable) return [approximate ? portableTanhGelu(e, e.elements(value)) : portableGelu(e, e.elements(value))]
     if (approximate) return [e.one("Gelu", [e.elements(value)], { attributes: { approximate: "tanh" } })]
     if (!value.readers.includes("geluGrad")) return [e.one("Gelu", [e.elements(value)])]
     const u = halfRoot(e, value)
@@ -230,7 +234,7 @@ export const kernels: OnnxKernels = {
     ]
     const { shape } = inputs[0] as Value
     const dim = shape.at(-1) as number
-    const rows = count(shape) / dim
+    const rows = product(shape.slice(0, -1))
     const matrix = (name: string): string => e.reshape(name, shape, [rows, dim])
     const column = (name: string): string => e.reshape(name, [...shape.slice(0, -1), 1], [rows, 1])
     const [d, scale] = [matrix(dy), column(rstd)]
@@ -268,6 +272,22 @@ export const kernels: OnnxKernels = {
     return [e.one("Sub", [e.one("Mul", [p, decay]), change]), m2, v2]
   },
   ...convolutionKernels,
+}
+
+// The next two are written in the order of operations in which ONNX Runtime knows them and fuses them into one.
+
+/** x Φ(x) without the operator Gelu, which is younger than the portable operator set. */
+function portableGelu(e: Emitter, x: string): string {
+  const cdf = e.one("Add", [e.one("Erf", [e.one("Div", [x, e.scalar(Math.SQRT2)])]), e.scalar(1)])
+  return e.one("Mul", [e.one("Mul", [x, cdf]), e.scalar(0.5)])
+}
+
+/** ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))). */
+function portableTanhGelu(e: Emitter, x: string): string {
+  const cube = e.one("Mul", [e.one("Pow", [x, e.scalar(3)]), e.scalar(0.044715)])
+  const inner = e.one("Mul", [e.one("Add", [x, cube]), e.scalar(Math.sqrt(2 / Math.PI))])
+  const cdf = e.one("Add", [e.one("Tanh", [inner]), e.scalar(1)])
+  return e.one("Mul", [e.one("Mul", [x, e.scalar(0.5)]), cdf])
 }
 
 /** The elements of x / √2. */

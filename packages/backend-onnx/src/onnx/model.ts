@@ -1,4 +1,4 @@
-import type { DType, FileSlice } from "@vitrine/core"
+import type { DType, FileSlice, Shape } from "@vitrine/core"
 
 /** An attribute of an ONNX node: an integer, a list of integers, a float or a string. */
 export type Attribute = number | readonly number[] | { readonly float: number } | string
@@ -15,16 +15,17 @@ export interface OnnxNode {
 
 export interface OnnxValue {
   readonly name: string
-  readonly shape: readonly number[]
+  /** The first dimension may be the batch, left open. */
+  readonly shape: Shape
   readonly dtype: DType
 }
 
 export interface Initializer {
   readonly name: string
   readonly shape: readonly number[]
-  readonly dtype: DType | "int64"
-  /** Little-endian values, or where they lie in a file. */
-  readonly data: Float32Array | Int32Array | BigInt64Array | Uint8Array | FileSlice
+  readonly dtype: DType | "int64" | "int8"
+  /** Little-endian values, float16 as its bits, or where they lie in a file. */
+  readonly data: Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | FileSlice
 }
 
 /** A mask that the host must draw before every run: `dropoutMask(fold(key, path), rate, …)`. */
@@ -42,6 +43,8 @@ export interface Mask {
 
 /** An ONNX model as plain data, and how its names stand to those of the graph. */
 export interface OnnxModel {
+  /** The version of the standard operators. */
+  readonly opset: number
   readonly nodes: readonly OnnxNode[]
   readonly initializers: readonly Initializer[]
   readonly inputs: readonly OnnxValue[]

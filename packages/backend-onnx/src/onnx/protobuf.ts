@@ -34,14 +34,9 @@ export class Message {
     return this
   }
 
-  finish(): Uint8Array<ArrayBuffer> {
-    const out = new Uint8Array(this.#length)
-    let at = 0
-    for (const part of this.#parts) {
-      out.set(part, at)
-      at += part.length
-    }
-    return out
+  /** The message's bytes, in pieces. */
+  get chunks(): readonly Uint8Array[] {
+    return this.#parts
   }
 
   #push(bytes: Uint8Array): void {

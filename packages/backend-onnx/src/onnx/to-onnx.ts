@@ -7,6 +7,7 @@ import {
   lower,
   type OpName,
   type Ops,
+  type Shape,
   type TensorType,
   type ValueId,
   VitrineError,
@@ -17,7 +18,7 @@ import { kernels, type OnnxKernel } from "./kernels.ts"
 import type { Mask, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
 
 export interface OnnxOptions extends CompileOptions {
-  /** Only standard operators, for other engines than ONNX Runtime. False by default. */
+  /** Only operators of the standard's version 17, for any engine and for files. False by default. */
   readonly portable?: boolean
 }
 
@@ -25,21 +26,23 @@ export interface OnnxOptions extends CompileOptions {
 export const lowered = (g: Graph): Graph => lower(g, (op) => op in kernels)
 
 /**
- * A graph as an ONNX model at one batch size. States that are `constants` become part of the model, the others inputs;
- * outputs and updates become outputs. float16 and bfloat16 stand as float32 in inputs and outputs.
+ * A graph as an ONNX model; without a `batch` that dimension is left open, as `batch` in the model's inputs and outputs.
+ * States that are `constants` become part of the model, the others inputs; outputs and updates become outputs. float16
+ * and bfloat16 stand as float32 in inputs and outputs.
  * @throws VitrineError (backend) for a constant of the wrong size, or dropout whose key is no input;
- * (shape) without the batch size that the graph needs.
+ * (shape) for an open batch in a graph that draws dropout or sums gradients over the batch.
  */
 export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   const open = lowered(source)
-  const g = bindBatch(open, options.batch)
-  const e = new Emitter(options.portable !== true)
+  const g = options.batch === undefined ? open : bindBatch(open, options.batch)
+  const portable = options.portable === true
+  const e = new Emitter(portable)
   const values = new Map<ValueId, Value>()
   const readers: (OpName | "output")[][] = g.values.map(() => [])
   for (const { op, inputs: read } of g.nodes) for (const value of read) readers[value]?.push(op)
   for (const value of [...Object.values(g.outputs), ...Object.values(g.updates)]) readers[value]?.push("output")
   const type = (value: ValueId): TensorType => g.values[value] as TensorType
-  const shape = (value: ValueId): number[] => type(value).shape as number[]
+  const shape = (value: ValueId): Shape => type(value).shape
   const set = (value: ValueId, of: string, scale = 1): void =>
     void values.set(value, { shape: shape(value), dtype: type(value).dtype, of, scale, readers: readers[value] ?? [] })
 
@@ -47,6 +50,7 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   /** A value that is given from outside, in the dtype in which the host holds it. */
   const given = (value: ValueId, name: string): string => {
     const { dtype } = type(value)
+    if (shape(value)[0] === "batch") e.batchInput ??= name
     inputs.push({ name, shape: shape(value), dtype: onHost(dtype) })
     set(value, cast(e, name, onHost(dtype), dtype))
     return name
@@ -71,7 +75,9 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
         "backend",
         `constant "${name}" has ${bytes} bytes, but ${dtype} [${shape(value).join(", ")}] was expected`,
       )
-    set(value, e.constant(shape(value), "float32", data))
+    const own = e.name(name)
+    e.initializers.push({ name: own, shape: shape(value) as readonly number[], dtype, data })
+    set(value, own)
   }
 
   for (const node of g.nodes) {
@@ -82,7 +88,10 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
         break
       case "constant": {
         const { data } = node.attributes as Ops["constant"]
-        set(first, e.constant(shape(first), data instanceof Int32Array ? "int32" : "float32", data))
+        set(
+          first,
+          e.constant(shape(first) as readonly number[], data instanceof Int32Array ? "int32" : "float32", data),
+        )
         break
       }
       case "full": {
@@ -103,7 +112,10 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
         if (key === undefined)
           throw new VitrineError("backend", `dropout "${path}": its key must be an input of the graph`)
         const perExample = typeof open.values[first]?.shape[0] === "string"
-        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: shape(first), perExample })
+        if (typeof shape(first)[0] === "string")
+          throw new VitrineError("shape", `dropout "${path}" needs the size of the batch`)
+        const drawn = shape(first) as readonly number[]
+        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: drawn, perExample })
         break
       }
       default:
@@ -155,6 +167,7 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   )
   const read = new Set(nodes.flatMap((node) => node.inputs))
   return {
+    opset: portable ? 17 : 20,
     nodes,
     initializers: e.initializers.filter(({ name }) => read.has(name)),
     inputs,

@@ -162,9 +162,15 @@ export const asChunks = (content: Content): Iterable<Uint8Array> =>
 /**
  * Writes a file so that at any moment, a power failure included, the path holds either what it held before or all of
  * the new content. On failure nothing is left behind.
- * @throws VitrineError (file), such as for a full disk or a folder that cannot be written.
+ * @throws VitrineError (file), such as for a full disk, a folder that cannot be written, or a file that exists if
+ *   `replace` is false.
  */
-export async function writeFileAtomic(path: string, content: Content): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: Content,
+  { replace = true }: { readonly replace?: boolean } = {},
+): Promise<void> {
+  if (!replace) await refuseExisting(path)
   await explaining(path, "write", async () => {
     const folder = dirname(resolve(path))
     const temp = temporaryPath(folder)
@@ -205,6 +211,16 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
     await syncFolder(parent)
     await rm(aside, { recursive: true, force: true })
   })
+}
+
+/** @throws VitrineError (file) for a path that something stands at. */
+async function refuseExisting(path: string): Promise<void> {
+  const found = await explaining(path, "write", () =>
+    stat(path).catch((error) => {
+      if (!isSystemError(error, "ENOENT")) throw error
+    }),
+  )
+  if (found !== undefined) throw fileError(path, "exists already: choose another name, or replace it (--force)")
 }
 
 /** Deletes a folder so that it is either whole or gone. */

@@ -1,0 +1,37 @@
+import { isFileSlice } from "./encode.ts"
+import type { OnnxModel } from "./model.ts"
+
+/** A protobuf file holds less than 2 GiB; the rest is room for nodes and names. */
+export const mostInline: number = 2 ** 31 - 2 ** 26
+
+/** Where values begin: engines map pages. */
+const alignment = 4096
+/** Shorter values stay in the model. */
+const least = 1024
+
+/** Bytes of a model's values that are in memory. */
+export function valueBytes({ initializers }: OnnxModel): number {
+  return initializers.reduce((total, { data }) => total + (isFileSlice(data) ? 0 : data.byteLength), 0)
+}
+
+/**
+ * A model whose values stand in another file, and the content of that file in pieces.
+ * @param file the file's name; it must lie beside the model.
+ */
+export function withExternalData(
+  model: OnnxModel,
+  file: string,
+): { readonly model: OnnxModel; readonly chunks: readonly Uint8Array[] } {
+  const chunks: Uint8Array[] = []
+  let end = 0
+  const initializers = model.initializers.map((each) => {
+    const { data } = each
+    if (isFileSlice(data) || data.byteLength < least) return each
+    const offset = Math.ceil(end / alignment) * alignment
+    if (offset > end) chunks.push(new Uint8Array(offset - end))
+    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    end = offset + data.byteLength
+    return { ...each, data: { path: file, offset, length: data.byteLength } }
+  })
+  return { model: { ...model, initializers }, chunks }
+}

@@ -1,0 +1,76 @@
+import { isFileSlice } from "./encode.ts"
+import type { Initializer, OnnxModel, OnnxNode } from "./model.ts"
+
+/**
+ * The largest magnitude of a weight. Seven bits and not eight: processors without VNNI add two products of a byte of the
+ * input and one of the weights in 16 bits, which eight bits overflow, and then answer otherwise than those with it.
+ */
+const largest = 63
+
+/**
+ * A model whose linear layers (Gemm with constant weights) multiply integers: weights are int8 with a scale for each
+ * output, inputs become uint8 by their range, anew at each run (dynamic quantization; the range is the batch's).
+ * Everything between stays in float32.
+ * @param keep names constants that stay as they are.
+ */
+export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean = () => false): OnnxModel {
+  const constants = new Map(model.initializers.map((each) => [each.name, each]))
+  const added: Initializer[] = []
+  const quantizedInputs = new Map<string, readonly [values: string, scale: string, zero: string]>()
+  const nodes = model.nodes.flatMap((node): readonly OnnxNode[] => {
+    const [x = "", weight = "", bias] = node.inputs
+    const matrix = constants.get(weight)
+    if (node.op !== "Gemm" || matrix === undefined || bias !== undefined || keep(weight)) return [node]
+    const { transA = 0, transB = 0, alpha = { float: 1 } } = node.attributes
+    if (transA !== 0 || transB !== 1 || isFileSlice(matrix.data) || !(matrix.data instanceof Float32Array))
+      return [node]
+    const [outputs = 0, inputs = 0] = matrix.shape
+    const { values, scales } = quantizeRows(matrix.data, outputs, inputs, (alpha as { readonly float: number }).float)
+    const [weights, scale] = [`${weight} int8`, `${weight} scale`]
+    added.push({ name: weights, shape: [inputs, outputs], dtype: "int8", data: values })
+    added.push({ name: scale, shape: [outputs], dtype: "float32", data: scales })
+    const known = quantizedInputs.get(x)
+    const quantized = known ?? ([`${x} uint8`, `${x} scale`, `${x} zero`] as const)
+    quantizedInputs.set(x, quantized)
+    const [y = ""] = node.outputs
+    const [product, number, factor] = [`${y} int32`, `${y} unscaled`, `${y} scale`]
+    const make = (op: string, from: readonly string[], to: readonly string[], attributes = {}): OnnxNode => ({
+      op,
+      domain: "",
+      inputs: from,
+      outputs: to,
+      attributes,
+    })
+    return [
+      ...(known === undefined ? [make("DynamicQuantizeLinear", [x], quantized)] : []),
+      make("MatMulInteger", [quantized[0], weights, quantized[2]], [product]),
+      make("Cast", [product], [number], { to: 1 }),
+      make("Mul", [quantized[1], scale], [factor]),
+      make("Mul", [number, factor], [y]),
+    ]
+  })
+  const read = new Set(nodes.flatMap(({ inputs }) => inputs))
+  const initializers = [...model.initializers, ...added].filter(({ name }) => read.has(name))
+  return { ...model, nodes, initializers }
+}
+
+/** A matrix `[outputs, inputs]` as int8 `[inputs, outputs]`, and the factor of each output. */
+function quantizeRows(
+  matrix: Float32Array,
+  outputs: number,
+  inputs: number,
+  alpha: number,
+): { readonly values: Int8Array; readonly scales: Float32Array } {
+  const values = new Int8Array(matrix.length)
+  const scales = new Float32Array(outputs)
+  for (let row = 0; row < outputs; row++) {
+    const weights = matrix.subarray(row * inputs, (row + 1) * inputs)
+    let top = 0
+    for (const weight of weights) top = Math.max(top, Math.abs(weight))
+    const step = top / largest || 1
+    for (let column = 0; column < inputs; column++)
+      values[column * outputs + row] = Math.round((weights[column] as number) / step)
+    scales[row] = step * alpha
+  }
+  return { values, scales }
+}

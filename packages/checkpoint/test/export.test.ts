@@ -1,0 +1,226 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import {
+  findHuggingFace,
+  fromHuggingFace,
+  fromTimmConfig,
+  huggingFaceTensors,
+  joinFloat32,
+  type ModelDescription,
+  type Preprocessing,
+  readSafetensors,
+  type StoredTensor,
+  toHuggingFace,
+  toTimm,
+} from "@vitrine/checkpoint"
+import { readModelFolder, writeModelFolder } from "@vitrine/checkpoint/node"
+import { initialize, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { afterAll, describe, expect, it } from "vitest"
+import { fault } from "./support.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "vitrine-export-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const tiny = { imageSize: [8, 8], patchSize: [4, 4], dim: 8, depth: 2, heads: 2, mlpDim: 12, classes: 3 } as const
+const squash: Preprocessing = {
+  size: [8, 8],
+  interpolation: "bilinear",
+  cropPct: 1,
+  cropMode: "squash",
+  mean: [0.5, 0.4, 0.3],
+  std: [0.2, 0.3, 0.4],
+}
+
+function model(fields: Partial<ViTConfig> = {}, preprocessing: Partial<Preprocessing> = {}): ModelDescription {
+  const config = vitConfig({ ...tiny, ...fields })
+  return { config, preprocessing: { ...squash, size: config.imageSize, ...preprocessing }, labels: null }
+}
+
+const weightsOf = (config: ViTConfig): Record<string, Float32Array> =>
+  initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+
+describe("Hugging Face's form", () => {
+  it.each(["vit", "deit", "rectangle"])("is that of transformers itself: huggingface-%s", async (name) => {
+    const path = fileURLToPath(new URL(`../../../tooling/golden/files/huggingface-${name}`, import.meta.url))
+    const { config, preprocessing, labels, weights, sources } = await readModelFolder(path)
+    const read: Record<string, Float32Array> = {}
+    for (const [parameter, from] of sources)
+      read[parameter] = joinFloat32(await Promise.all(from.map((tensor) => weights.read(tensor))))
+    await weights.close()
+    const { tensors } = readSafetensors(readFileSync(join(path, "model.safetensors")), path)
+    const made = huggingFaceTensors(config, read)
+    expect(made.map((each) => each.name).sort()).toEqual([...tensors.keys()].sort())
+    for (const { name: tensor, shape, data } of made) {
+      const stored = tensors.get(tensor) as StoredTensor
+      expect(shape, tensor).toEqual(stored.shape)
+      expect(data, tensor).toEqual(stored.data)
+    }
+    const written = toHuggingFace({ config, preprocessing, labels })
+    expect(fromHuggingFace(written.config, written.preprocessor, "config.json")).toEqual({
+      config,
+      preprocessing,
+      labels: labels ?? ["LABEL_0", "LABEL_1", "LABEL_2"],
+    })
+    const theirs = JSON.parse(readFileSync(join(path, "config.json"), "utf8"))
+    for (const field of ["architectures", "model_type", "image_size", "patch_size", "id2label", "label2id"])
+      if (theirs[field] !== undefined && name !== "rectangle")
+        expect(written.config[field], field).toEqual(theirs[field])
+  })
+
+  it.each<[string, Partial<ViTConfig>]>([
+    ["the class token normed after it was picked", { normAfterPool: true }],
+    ["no positions", { positions: "none" }],
+    ["fixed positions", { positions: "sincos2d" }],
+    ["GELU by tanh", { activation: "gelu_tanh" }],
+    [
+      "ReLU, another ε and patches that are not square",
+      { activation: "relu", layerNormEpsilon: 1e-3, patchSize: [4, 2] },
+    ],
+    ["no classes", { classes: 0 }],
+  ])("holds a model with %s", (_, fields) => {
+    const description = model(fields)
+    const tensors = huggingFaceTensors(description.config, weightsOf(description.config))
+    const { config } = fromHuggingFace(toHuggingFace(description).config, null, "config.json")
+    findHuggingFace({ tensors }, config, "model.safetensors")
+    expect(config).toMatchObject({ activation: description.config.activation, positions: "learned", pool: "token" })
+    const positions = tensors.find(({ name }) => name.endsWith("position_embeddings"))?.data as Float32Array
+    expect(positions.every((x) => x === 0)).toBe(description.config.positions === "none")
+  })
+
+  it.each<[Partial<ViTConfig>, RegExp]>([
+    [{ pool: "average" }, /^no class of transformers is this model, which has pooling "average".*timm or onnx$/],
+    [{ preLogits: { dim: 4, activation: "tanh" } }, /a hidden layer of 4 before the logits/],
+  ])("is refused for %o", async (fields, message) => {
+    const { config } = model(fields)
+    expect(await fault((async () => huggingFaceTensors(config, weightsOf(config)))())).toMatch(message)
+  })
+
+  it.each<[string, Partial<Preprocessing>, object, number]>([
+    [
+      "squashed",
+      {},
+      { image_processor_type: "ViTImageProcessor", size: { height: 8, width: 8 }, do_center_crop: false },
+      0,
+    ],
+    [
+      "squashed and cropped",
+      { cropPct: 0.8 },
+      { image_processor_type: "DeiTImageProcessor", size: { height: 10, width: 10 } },
+      0,
+    ],
+    ["squashed and cropped between pixels", { cropPct: 0.7 }, { size: { height: 11, width: 11 } }, 1],
+    [
+      "cut",
+      { cropMode: "center", cropPct: 0.8 },
+      { image_processor_type: "BitImageProcessor", size: { shortest_edge: 10 } },
+      1,
+    ],
+    ["Hugging Face's", { resize: 9 }, { size: { shortest_edge: 9 }, crop_size: { height: 8, width: 8 } }, 0],
+    ["Hugging Face's squashed", { resize: [9, 12] }, { size: { height: 9, width: 12 } }, 0],
+    ["not resized", { resize: null }, { do_resize: false, do_center_crop: true }, 0],
+    [
+      "filtered",
+      { interpolation: "lanczos" },
+      { resample: 1, image_mean: [0.5, 0.4, 0.3], image_std: [0.2, 0.3, 0.4] },
+      0,
+    ],
+  ])("prepares images that are %s", (_, fields, expected, notes) => {
+    const description = model({}, fields)
+    const made = toHuggingFace(description)
+    expect(made.preprocessor).toMatchObject(expected)
+    expect(made.notes).toHaveLength(notes)
+    const { preprocessing } = fromHuggingFace(made.config, made.preprocessor, "config.json")
+    expect(preprocessing).toMatchObject({ mean: squash.mean, std: squash.std, size: [8, 8] })
+    if (fields.resize !== undefined) expect(preprocessing.resize).toEqual(fields.resize)
+  })
+
+  it("is refused for preprocessing that no processor does", async () => {
+    const refused = async (fields: Partial<ViTConfig>, how: Partial<Preprocessing>): Promise<string> =>
+      fault((async () => toHuggingFace(model(fields, how)))())
+    expect(await refused({}, { cropMode: "border" })).toMatch(/pads images.*--crop-mode squash/)
+    expect(await refused({ imageSize: [8, 12] }, { cropMode: "center" })).toMatch(/not square.*--crop-mode squash/)
+  })
+
+  it("keeps names that occur twice, and those of objects", () => {
+    const { config } = toHuggingFace({ ...model(), labels: ["crane", "crane", "__proto__"] })
+    expect(fromHuggingFace(JSON.parse(JSON.stringify(config)), null, "config.json").labels).toEqual([
+      "crane",
+      "crane",
+      "__proto__",
+    ])
+  })
+})
+
+describe("timm's form", () => {
+  it("says what timm cannot be told", () => {
+    expect(toTimm(model()).notes).toEqual([])
+    expect(toTimm(model({ layerNormEpsilon: 1e-12 })).notes).toMatchObject([/ε = 0\.000001, this model with 1e-12/])
+    expect(toTimm(model({}, { resize: null })).notes).toMatchObject([/only crops/])
+    expect(toTimm(model({}, { resize: [9, 12] })).notes).toMatchObject([
+      /timm resizes images to .*, this model to 9×12/,
+    ])
+  })
+
+  it("finds the share of the crop for Hugging Face's sizes", () => {
+    for (let side = 8; side < 60; side++) {
+      const { config } = toTimm(model({}, { cropMode: "center", cropPct: Math.max(0.1, 8 / side), resize: side }))
+      const { preprocessing } = fromTimmConfig(config, "config.json")
+      expect(Math.floor(8 / preprocessing.cropPct)).toBe(side)
+      expect(preprocessing).toMatchObject({ cropMode: "center", mean: squash.mean, std: squash.std })
+    }
+  })
+
+  it("is refused for a model with a hidden layer before the logits", async () => {
+    const preLogits = { dim: 4, activation: "tanh" } as const
+    expect(await fault((async () => toTimm(model({ preLogits })))())).toMatch(/hidden layer of 4.*export it to onnx$/)
+  })
+})
+
+describe("writeModelFolder", () => {
+  const files = (text: string): Map<string, Uint8Array[]> =>
+    new Map([
+      ["config.json", [new TextEncoder().encode(text)]],
+      ["onnx/model.onnx", [Uint8Array.of(1, 2), Uint8Array.of(3)]],
+    ])
+
+  it("makes the folder, and replaces it only if it may", async () => {
+    const path = join(folder, "above", "new")
+    await writeModelFolder(path, files("one"))
+    expect([...readFileSync(join(path, "onnx", "model.onnx"))]).toEqual([1, 2, 3])
+    expect(await fault(writeModelFolder(path, files("two")))).toMatch(/holds a model already.*--force/)
+    expect(readFileSync(join(path, "config.json"), "utf8")).toBe("one")
+    await writeModelFolder(path, files("two"), { replace: true })
+    expect(readFileSync(join(path, "config.json"), "utf8")).toBe("two")
+    expect(readdirSync(join(folder, "above"))).toEqual(["new"])
+  })
+
+  it("never replaces a folder with anything else in it", async () => {
+    const path = join(folder, "run")
+    mkdirSync(join(path, "checkpoints"), { recursive: true })
+    writeFileSync(join(path, "config.json"), "{}")
+    const found = await fault(writeModelFolder(path, files("two"), { replace: true }))
+    expect(found).toMatch(/holds "checkpoints", which is no part of an exported model/)
+    expect(readFileSync(join(path, "config.json"), "utf8")).toBe("{}")
+  })
+
+  it("leaves nothing behind when it fails", async () => {
+    const path = join(folder, "failed")
+    const broken = new Map([
+      [
+        "config.json",
+        (function* (): Generator<Uint8Array> {
+          yield Uint8Array.of(1)
+          throw new Error("lost")
+        })(),
+      ],
+    ])
+    await expect(writeModelFolder(path, broken)).rejects.toThrow("lost")
+    expect(existsSync(path)).toBe(false)
+    expect(readdirSync(folder).filter((name) => name.startsWith("."))).toEqual([])
+    const file = join(folder, "file")
+    writeFileSync(file, "")
+    expect(await fault(writeModelFolder(file, files("two")))).toMatch(/file: cannot write/)
+  })
+})

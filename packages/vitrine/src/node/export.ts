@@ -1,0 +1,72 @@
+import { basename, resolve } from "node:path"
+import { type Overrides, override, resizeWeights } from "@vitrine/checkpoint"
+import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
+import { VitrineError } from "@vitrine/core"
+import { type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
+import { locate } from "./hub.ts"
+import { parameterReader, positionMethod } from "./load.ts"
+
+export interface ExportOptions extends ExportFormat, Overrides {
+  /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory unless told. */
+  readonly out?: string | undefined
+  /** Whether a file, or a folder with an export, may be replaced. */
+  readonly force?: boolean | undefined
+}
+
+export interface Exported {
+  /** What was written, absolute: a folder, or an `.onnx` file. */
+  readonly path: string
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  /** What the other world cannot be told, or does otherwise: lines for people. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Writes a model, of anything that `load` takes, in the form in which timm, Hugging Face's transformers, or onnxruntime and transformers.js
+ * load it, whole or not at all. See `exportFiles` for what is written.
+ *
+ *     await exportModel("runs/flowers", { to: "onnx", precision: ["float32", "int8"], out: "public/flowers" })
+ *
+ * @throws VitrineError (file, config): for what cannot be read or written, what stands there already, and a model that
+ *   the other world does not have.
+ */
+export async function exportModel(path: string, options: ExportOptions): Promise<Exported> {
+  const { to, precision = ["float32"], force = false, ...overrides } = options
+  const out = resolve(options.out ?? `${nameOf(path)}-${to}`)
+  const model = await wholeModel(path, overrides)
+  const size = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
+  if (to === "onnx" && out.endsWith(".onnx")) {
+    const [only = "float32", ...others] = precision
+    if (others.length > 0)
+      throw new VitrineError(
+        "config",
+        `${out}: one file holds one precision, not ${precision.join(", ")}; name a folder`,
+      )
+    const chunks = onnxFile(model, only)
+    await writeFileAtomic(out, chunks, { replace: force })
+    return { path: out, files: [{ path: basename(out), bytes: size(chunks) }], notes: [] }
+  }
+  const { files, notes } = exportFiles(model, { to, precision })
+  await writeModelFolder(out, files, { replace: force })
+  return { path: out, files: Array.from(files, ([file, chunks]) => ({ path: file, bytes: size(chunks) })), notes }
+}
+
+/** The last part of a path without its ending, or of the hub's name without its revision. */
+const nameOf = (model: string): string =>
+  basename(model.startsWith("hf:") ? model.replace(/@[^@]*$/, "") : resolve(model)).replace(/\.(npz|safetensors)$/, "")
+
+/** A model with its weights in memory. */
+async function wholeModel(path: string, overrides: Overrides): Promise<WholeModel> {
+  const { imageSize, interpolation, cropPct, cropMode, mean, std } = overrides
+  const folder = await readModelFolder((await locate(path)).path)
+  try {
+    const description = override(folder, { imageSize, interpolation, cropPct, cropMode, mean, std }, path)
+    const read = parameterReader(folder)
+    const weights: Record<string, Float32Array> = {}
+    for (const name of folder.sources.keys()) weights[name] = await read(name)
+    Object.assign(weights, await resizeWeights(folder.config, description.config, read, positionMethod(folder.json)))
+    return { ...description, weights }
+  } finally {
+    await folder.weights.close()
+  }
+}
