@@ -4,7 +4,7 @@
  * https://github.com/huggingface/transformers/blob/main/src/transformers/models/vit/modeling_vit.py
  */
 import { type Activation, patchGrid, type ViTConfig, VitrineError, vitParameters } from "@vitrine/core"
-import { huggingFaceSources } from "./names.ts"
+import { huggingFaceTargets } from "./names.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import type { ModelDescription } from "./timm.ts"
 
@@ -98,20 +98,16 @@ export function huggingFaceTensors(
   const prefix = config.classes > 0 ? "vit." : ""
   const tensors = vitParameters(config).flatMap(({ name, shape }) => {
     // LayerNorm is taken token by token: of the class token it is the same before the pooling and after.
-    const targets = huggingFaceSources(name.replace(/^fc_norm\./, "norm."), prefix)
+    const targets = huggingFaceTargets(name.replace(/^fc_norm\./, "norm."), shape, config, prefix)
     const values = weights[name] as Float32Array
     const length = values.length / targets.length
-    return targets.map((target, i) => ({
-      name: target,
-      shape: shape.with(0, (shape[0] as number) / targets.length),
-      data: values.subarray(i * length, (i + 1) * length),
-    }))
+    return targets.map((target, i) => ({ ...target, data: values.subarray(i * length, (i + 1) * length) }))
   })
   if (config.positions !== "none") return tensors
   const [rows, columns] = patchGrid(config)
   const shape = [1, 1 + rows * columns, config.dim]
   const data = new Float32Array((1 + rows * columns) * config.dim)
-  return [...tensors, ...huggingFaceSources("pos_embed", prefix).map((name) => ({ name, shape, data }))]
+  return [...tensors, ...huggingFaceTargets("pos_embed", shape, config, prefix).map((target) => ({ ...target, data }))]
 }
 
 /** Pillow's numbers. */

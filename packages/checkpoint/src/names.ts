@@ -63,16 +63,31 @@ interface Naming {
   readonly block: BlockNames
 }
 
-function namingOf({ tensors }: TensorNames, { layerScale, gatedMlp }: ViTConfig, modelType: string): Naming {
+/** The names under which transformers publishes a model. */
+const published = ({ layerScale, gatedMlp }: ViTConfig, prefix: string): Naming => ({
+  prefix,
+  blocks: "encoder.layer",
+  block: layerScale === null ? vitBlock : gatedMlp ? swigluBlock : dinoBlock,
+})
+
+/** The tensors that a parameter becomes in Hugging Face's files: equal parts of it, along the first axis. */
+export function huggingFaceTargets(
+  parameter: string,
+  shape: readonly number[],
+  config: ViTConfig,
+  prefix: string,
+): { readonly name: string; readonly shape: readonly number[] }[] {
+  const { from, shapes } = huggingFaceSource(parameter, shape, config, published(config, prefix))
+  return from.map((name, i) => ({ name, shape: shapes[i] as readonly number[] }))
+}
+
+function namingOf({ tensors }: TensorNames, config: ViTConfig, modelType: string): Naming {
+  const { layerScale, gatedMlp } = config
   const prefix = tensors.some(({ name }) => name.startsWith("embeddings.")) ? "" : `${modelType}.`
-  const asRunning = tensors.some(({ name }) => name.includes(".attention.q_proj."))
-  if (layerScale === null)
-    return {
-      prefix,
-      ...(asRunning ? { blocks: "layers", block: running.vit } : { blocks: "encoder.layer", block: vitBlock }),
-    }
-  const [written, run] = gatedMlp ? [swigluBlock, running.swiglu] : [dinoBlock, running.dino]
-  return { prefix, blocks: "encoder.layer", block: asRunning ? run : written }
+  const naming = published(config, prefix)
+  if (!tensors.some(({ name }) => name.includes(".attention.q_proj."))) return naming
+  if (layerScale === null) return { prefix, blocks: "layers", block: running.vit }
+  return { ...naming, block: gatedMlp ? running.swiglu : running.dino }
 }
 
 /** The tensors of Hugging Face's that make a parameter. */

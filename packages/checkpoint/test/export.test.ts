@@ -7,7 +7,7 @@ import {
   fromHuggingFace,
   fromTimmConfig,
   huggingFaceTensors,
-  joinFloat32,
+  parameterReader,
   type ModelDescription,
   type Preprocessing,
   readSafetensors,
@@ -35,7 +35,12 @@ const squash: Preprocessing = {
 
 function model(fields: Partial<ViTConfig> = {}, preprocessing: Partial<Preprocessing> = {}): ModelDescription {
   const config = vitConfig({ ...tiny, ...fields })
-  return { config, preprocessing: { ...squash, size: config.imageSize, ...preprocessing }, labels: null }
+  return {
+    config,
+    preprocessing: { ...squash, size: config.imageSize, ...preprocessing },
+    labels: null,
+    positionMethod: "timm",
+  }
 }
 
 const weightsOf = (config: ViTConfig): Record<string, Float32Array> =>
@@ -44,10 +49,10 @@ const weightsOf = (config: ViTConfig): Record<string, Float32Array> =>
 describe("Hugging Face's form", () => {
   it.each(["vit", "deit", "rectangle"])("is that of transformers itself: huggingface-%s", async (name) => {
     const path = fileURLToPath(new URL(`../../../tooling/golden/files/huggingface-${name}`, import.meta.url))
-    const { config, preprocessing, labels, weights, sources } = await readModelFolder(path)
+    const { config, preprocessing, labels, positionMethod, weights, sources } = await readModelFolder(path)
     const read: Record<string, Float32Array> = {}
-    for (const [parameter, from] of sources)
-      read[parameter] = joinFloat32(await Promise.all(from.map((tensor) => weights.read(tensor))))
+    const parameter = parameterReader(weights, sources)
+    for (const each of sources.keys()) read[each] = await parameter(each)
     await weights.close()
     const { tensors } = readSafetensors(readFileSync(join(path, "model.safetensors")), path)
     const made = huggingFaceTensors(config, read)
@@ -57,10 +62,12 @@ describe("Hugging Face's form", () => {
       expect(shape, tensor).toEqual(stored.shape)
       expect(data, tensor).toEqual(stored.data)
     }
-    const written = toHuggingFace({ config, preprocessing, labels })
+    const written = toHuggingFace({ config, preprocessing, labels, positionMethod })
     expect(fromHuggingFace(written.config, written.preprocessor, "config.json")).toEqual({
       config,
       preprocessing,
+      positionMethod,
+      notes: [],
       labels: labels ?? ["LABEL_0", "LABEL_1", "LABEL_2"],
     })
     const theirs = JSON.parse(readFileSync(join(path, "config.json"), "utf8"))
@@ -83,7 +90,7 @@ describe("Hugging Face's form", () => {
     const description = model(fields)
     const tensors = huggingFaceTensors(description.config, weightsOf(description.config))
     const { config } = fromHuggingFace(toHuggingFace(description).config, null, "config.json")
-    findHuggingFace({ tensors }, config, "model.safetensors")
+    findHuggingFace({ tensors }, config, "vit", "model.safetensors")
     expect(config).toMatchObject({ activation: description.config.activation, positions: "learned", pool: "token" })
     const positions = tensors.find(({ name }) => name.endsWith("position_embeddings"))?.data as Float32Array
     expect(positions.every((x) => x === 0)).toBe(description.config.positions === "none")

@@ -13,7 +13,7 @@ import { decodeImage } from "@vitrine/data/node"
 const folder = mkdtempSync(join(tmpdir(), "vitrine-export-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const google = new URL("../../checkpoint/test/golden/files/google/token.npz", import.meta.url).pathname
+const google = goldenPath("google-token.npz")
 /** Odd in size, and resized so that no crop of it begins between two pixels. */
 const photo = goldenPath("vit-folder-tiny/wide-rgb.png")
 
@@ -213,7 +213,7 @@ describe("exportModel", () => {
     expect(await refused(run, { to: "onnx", out: `${out}.onnx`, precision: ["float32", "int8"] })).toMatch(
       /one precision/,
     )
-    expect(await refused(google.replace("token", "gap"), { to: "hf", out })).toMatch(
+    expect(await refused(goldenPath("big-vision-gap.npz"), { to: "hf", out })).toMatch(
       /no class of transformers.*timm or onnx/,
     )
     expect(await refused(run, { to: "timm", out: run, force: true })).toMatch(/holds ".*", which is no part/)
