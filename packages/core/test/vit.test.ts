@@ -53,6 +53,7 @@ describe("taps", () => {
     "attn.proj": ["batch", tokens, 16],
     residual1: ["batch", tokens, 16],
     norm2: ["batch", tokens, 16],
+    "mlp.fc1": ["batch", tokens, 40],
     "mlp.hidden": ["batch", tokens, 40],
     "mlp.output": ["batch", tokens, 16],
     residual2: ["batch", tokens, 16],

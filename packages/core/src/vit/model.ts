@@ -112,7 +112,7 @@ function layerScale(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 /** Two linear layers with a nonlinearity between: `[…, D]` → the same shape. */
 function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const { activation, dropout, gatedMlp, mlpDim, projBias: bias } = config
-  const inner = linear(scope.at("fc1"), x, gatedMlp ? 2 * mlpDim : mlpDim, { bias })
+  const inner = scope.tap("fc1", linear(scope.at("fc1"), x, gatedMlp ? 2 * mlpDim : mlpDim, { bias }))
   const hidden = scope.tap("hidden", gatedMlp ? gated(inner, activation) : activate(inner, activation)) // […, mlpDim]
   return scope.tap("output", linear(scope.at("fc2"), scope.dropout("drop1", hidden, dropout), config.dim, { bias }))
 }

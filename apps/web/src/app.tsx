@@ -1,0 +1,83 @@
+import type { JSX } from "preact"
+import { useEffect } from "preact/hooks"
+import { chosenTheme, type Theme } from "./figures/theme.ts"
+import { Zoom } from "./figures/zoom.tsx"
+import { Guide } from "./guide/guide.tsx"
+import { addressOf, go, type Room, room } from "./router.ts"
+import { chooseLanguage, type Language, language, languages, strings } from "./strings/index.ts"
+
+export function App(): JSX.Element {
+  const t = strings.value
+  const here = room.value
+  useEffect(() => {
+    document.title = `${t.rooms[here]} · Vitrine`
+  }, [here, t])
+  return (
+    <>
+      <a class="skip" href="#content">
+        {t.skip}
+      </a>
+      <header class="top">
+        <a class="brand" href={addressOf("guide")} onClick={visit("guide")}>
+          <span class="brand-mark" aria-hidden="true">
+            <i />
+            <i />
+            <i />
+            <i />
+          </span>
+          Vitrine
+        </a>
+        <nav aria-label={t.tagline}>
+          {(["guide", "train", "inspect"] as const).map((each) => (
+            <a
+              key={each}
+              href={addressOf(each)}
+              onClick={visit(each)}
+              {...(each === here ? { "aria-current": "page" as const } : {})}
+            >
+              {t.rooms[each]}
+            </a>
+          ))}
+        </nav>
+        <div class="settings">
+          <select
+            aria-label={t.language}
+            value={language.value}
+            onChange={(event) => chooseLanguage(event.currentTarget.value as Language)}
+          >
+            {Object.entries(languages).map(([code, name]) => (
+              <option key={code} value={code} lang={code}>
+                {name}
+              </option>
+            ))}
+          </select>
+          <select
+            aria-label={t.theme.label}
+            value={chosenTheme.value ?? "system"}
+            onChange={(event) => {
+              const { value } = event.currentTarget
+              chosenTheme.value = value === "system" ? null : (value as Theme)
+            }}
+          >
+            {(["system", "light", "dark"] as const).map((each) => (
+              <option key={each} value={each}>
+                {t.theme[each]}
+              </option>
+            ))}
+          </select>
+        </div>
+      </header>
+      {here === "guide" ? <Guide /> : null}
+      <Zoom />
+    </>
+  )
+}
+
+/** Follows a link inside the page, unless the reader wants it in another tab. */
+function visit(to: Room): (event: MouseEvent) => void {
+  return (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
+    event.preventDefault()
+    go(to)
+  }
+}

@@ -1,0 +1,31 @@
+import { cost, graph, ops, parameterCount, rootScope, tokenCount, variant, vit, vitParameters } from "@vitrine/core"
+
+export interface Member {
+  readonly name: string
+  readonly dim: number
+  readonly depth: number
+  readonly heads: number
+  readonly tokens: number
+  readonly parameters: number
+  /** Of one image: 2 for each multiply-accumulate. */
+  readonly flops: number
+}
+
+/** The paper's variants and DeiT's smaller ones at 224 × 224, counted from the models themselves. */
+export function family(): Member[] {
+  return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14"].map((name) => {
+    const config = variant(name)
+    const logits = vit(rootScope(), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
+    const { flops } = cost(graph({ outputs: { logits } }), 1)
+    const { dim, depth, heads } = config
+    return {
+      name,
+      dim,
+      depth,
+      heads,
+      tokens: tokenCount(config),
+      parameters: parameterCount(vitParameters(config)),
+      flops,
+    }
+  })
+}

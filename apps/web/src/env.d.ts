@@ -1,0 +1,4 @@
+declare module "*.tex" {
+  const formulas: Readonly<Record<string, string>>
+  export default formulas
+}

@@ -1,0 +1,40 @@
+import type { JSX } from "preact"
+import { brief } from "./format.ts"
+
+export interface BarsProps {
+  readonly labels: readonly string[]
+  readonly values: ArrayLike<number>
+  readonly show?: (value: number) => string
+  readonly label: string
+  /** The bar that stands out. */
+  readonly best?: number | null
+  /** The bar that ought to stand out. */
+  readonly target?: number | null
+  readonly most?: number
+  readonly tap?: string
+}
+
+/** Labelled numbers as bars, from a middle line where some are negative. A table for those who do not see it. */
+export function Bars({ labels, values, show = brief, label, best, target, most, tap }: BarsProps): JSX.Element {
+  const all = Array.from(values)
+  const largest = most ?? Math.max(...all.map(Math.abs), 1e-12)
+  const signed = all.some((value) => value < 0)
+  return (
+    <table class={`bars ${signed ? "signed" : ""}`} aria-label={label} data-tap={tap}>
+      <tbody>
+        {all.map((value, i) => (
+          <tr key={labels[i]} class={`${i === best ? "best" : ""} ${i === target ? "target" : ""}`}>
+            <th scope="row">{labels[i]}</th>
+            <td class="track" aria-hidden="true">
+              <span
+                class={value < 0 ? "bar negative" : "bar"}
+                style={{ "--share": Math.min(1, Math.abs(value) / largest) }}
+              />
+            </td>
+            <td class="number">{show(value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

@@ -1,0 +1,72 @@
+import { type Signal, useSignal } from "@preact/signals"
+import type { HTMLAttributes, TargetedPointerEvent } from "preact"
+
+export interface Cell {
+  readonly row: number
+  readonly col: number
+}
+
+export interface Cursor {
+  readonly cell: Signal<Cell | null>
+  /** Listeners for the element whose box the cells fill. */
+  readonly on: Pick<
+    HTMLAttributes<HTMLElement>,
+    "onPointerMove" | "onPointerDown" | "onPointerLeave" | "onKeyDown" | "onBlur" | "onFocus"
+  >
+}
+
+/**
+ * A cursor over a grid of cells, for pointer, touch and keyboard: arrows move it, Home and End go along a row, Page Up
+ * and Page Down along a column, Escape takes it away.
+ * @param moved is told of each move, and of the choice that a click, a tap, Enter or Space makes.
+ */
+export function useCursor(rows: number, cols: number, moved: (cell: Cell | null, chosen: boolean) => void): Cursor {
+  const cell = useSignal<Cell | null>(null)
+  const go = (next: Cell | null, chosen = false): void => {
+    if (!chosen && next?.row === cell.value?.row && next?.col === cell.value?.col) return
+    cell.value = next
+    moved(next, chosen)
+  }
+  const under = (event: TargetedPointerEvent<HTMLElement>): Cell => {
+    const box = event.currentTarget.getBoundingClientRect()
+    const at = (share: number, n: number): number => Math.min(n - 1, Math.max(0, Math.floor(share * n)))
+    return {
+      row: at((event.clientY - box.top) / box.height, rows),
+      col: at((event.clientX - box.left) / box.width, cols),
+    }
+  }
+  return {
+    cell,
+    on: {
+      onPointerMove: (event) => go(under(event)),
+      onPointerDown: (event) => go(under(event), true),
+      onPointerLeave: (event) => {
+        if (document.activeElement !== event.currentTarget) go(null)
+      },
+      onFocus: (event) => {
+        if (cell.value === null && event.currentTarget.matches(":focus-visible")) go({ row: 0, col: 0 })
+      },
+      onBlur: () => go(null),
+      onKeyDown: (event) => {
+        const { row, col } = cell.value ?? { row: 0, col: 0 }
+        const next: Record<string, Cell> = {
+          ArrowUp: { row: Math.max(0, row - 1), col },
+          ArrowDown: { row: Math.min(rows - 1, row + 1), col },
+          ArrowLeft: { row, col: Math.max(0, col - 1) },
+          ArrowRight: { row, col: Math.min(cols - 1, col + 1) },
+          Home: { row, col: 0 },
+          End: { row, col: cols - 1 },
+          PageUp: { row: 0, col },
+          PageDown: { row: rows - 1, col },
+          Enter: { row, col },
+          " ": { row, col },
+        }
+        if (event.key === "Escape" && cell.value !== null) go(null)
+        else if (next[event.key] !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey)
+          go(next[event.key] as Cell, event.key === "Enter" || event.key === " ")
+        else return
+        event.preventDefault()
+      },
+    },
+  }
+}

@@ -1,0 +1,167 @@
+import type { Signal } from "@preact/signals"
+import type { JSX } from "preact"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
+import { strings } from "../strings/index.ts"
+import { colorTable, type Domain, domainOf, type Scale, shade } from "./colors.ts"
+import { type Cell, useCursor } from "./cursor.ts"
+import { brief, format } from "./format.ts"
+import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
+import { theme } from "./theme.ts"
+import { type View, valueAt } from "./view.ts"
+import type { MatrixProps } from "./matrix-props.ts"
+import { Symbol } from "./symbol.tsx"
+import { zoomed } from "./zoom.tsx"
+
+/** A matrix as a heat map that can be read cell by cell, and zoomed. */
+export function Matrix(props: MatrixProps): JSX.Element {
+  const { view, label, rows, cols, symbol, tone, scale = "signed", cell = 22, tap } = props
+  const domain = props.domain ?? domainOf(view.data, scale)
+  const cursor = useCursor(view.rows, view.cols, (at, chosen) => {
+    const row = at && rows.firstToken !== undefined ? at.row + rows.firstToken : null
+    const col = at && cols.firstToken !== undefined ? at.col + cols.firstToken : null
+    hoveredToken.value = row ?? col
+    otherToken.value = row === null ? null : col
+    if (chosen && (row ?? col) !== null) chosenToken.value = (row ?? col) as number
+    props.onCell?.(at)
+  })
+  const box = useRef<HTMLDivElement>(null)
+  // So that scripts and tests can read what is drawn.
+  useEffect(() => void Object.assign(box.current as object, { view }))
+  const t = strings.value.figure
+  // Wide matrices get cells that are taller than wide, so that their rows can be told apart.
+  const height = props.height ?? (view.cols > 2 * view.rows ? 9 * view.rows : 0)
+  return (
+    <div
+      class={`matrix ${tone ?? ""}`}
+      style={{ "--width": `${view.cols * cell}px`, "--cols": view.cols, "--rows": view.rows }}
+    >
+      <div class="matrix-head">
+        <Symbol name={symbol} />
+        <span class="matrix-label">{label}</span>
+        <span class="size">
+          {view.rows} × {view.cols}
+        </span>
+        <button
+          type="button"
+          class="quiet zoom"
+          aria-label={`${t.zoom}: ${label}`}
+          title={t.zoom}
+          onClick={() => {
+            zoomed.value = { ...props, domain }
+          }}
+        >
+          ⤢
+        </button>
+      </div>
+      <div
+        ref={box}
+        class={`cells ${view.rows * view.cols <= 1200 ? "spaced" : ""}`}
+        style={{ "--least": `${height}px` }}
+        role="application"
+        aria-roledescription={t.heatMap}
+        aria-label={`${symbol ?? ""} ${label}, ${view.rows} × ${view.cols}: ${rows.name} × ${cols.name}. ${t.keys}`}
+        tabIndex={0}
+        data-tap={tap}
+        {...cursor.on}
+      >
+        <Heat view={view} scale={scale} domain={domain} />
+        <Marks {...props} />
+        <Cross cell={cursor.cell} view={view} />
+      </div>
+      <Readout cell={cursor.cell} props={props} scale={scale} domain={domain} />
+    </div>
+  )
+}
+
+/** The values as pixels, one a cell. */
+export function Heat({ view, scale, domain }: { view: View; scale: Scale; domain: Domain }): JSX.Element {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const shown = theme.value
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext("2d")
+    if (!context) return
+    const image = new ImageData(view.cols, view.rows)
+    const table = colorTable(scale, shown)
+    for (let i = 0; i < view.rows * view.cols; i++) {
+      const at = 3 * shade(view.data[i] as number, domain)
+      image.data[4 * i] = table[at] as number
+      image.data[4 * i + 1] = table[at + 1] as number
+      image.data[4 * i + 2] = table[at + 2] as number
+      image.data[4 * i + 3] = 255
+    }
+    context.putImageData(image, 0, 0)
+  }, [view.data, view.rows, view.cols, scale, shown, domain[0], domain[1]])
+  return <canvas ref={canvas} width={view.cols} height={view.rows} aria-hidden="true" />
+}
+
+/** The row, and where columns are tokens the column, of the token that all figures mark. */
+function Marks({ view, rows, cols }: MatrixProps): JSX.Element | null {
+  const { firstToken } = rows
+  const row = firstToken === undefined ? null : markedToken.value - firstToken
+  const first = cols.firstToken
+  const token = firstToken === undefined ? markedToken.value : otherToken.value
+  const col = first === undefined || token === null ? null : token - first
+  return (
+    <>
+      {row === null || row < 0 || row >= view.rows ? null : (
+        <span class="mark" style={{ top: `${(100 * row) / view.rows}%`, height: `${100 / view.rows}%` }} />
+      )}
+      {col === null || col < 0 || col >= view.cols ? null : (
+        <span class="mark upright" style={{ left: `${(100 * col) / view.cols}%`, width: `${100 / view.cols}%` }} />
+      )}
+    </>
+  )
+}
+
+function Cross({ cell, view }: { cell: Signal<Cell | null>; view: View }): JSX.Element | null {
+  const at = cell.value
+  if (at === null) return null
+  const [w, h] = [100 / view.cols, 100 / view.rows]
+  return (
+    <span class="cell" style={{ left: `${at.col * w}%`, top: `${at.row * h}%`, width: `${w}%`, height: `${h}%` }} />
+  )
+}
+
+function Readout({
+  cell,
+  props,
+  scale,
+  domain,
+}: {
+  cell: Signal<Cell | null>
+  props: MatrixProps
+  scale: Scale
+  domain: Domain
+}): JSX.Element {
+  const at = cell.value
+  return (
+    <output class="readout" aria-live="polite">
+      {at === null ? <Legend scale={scale} domain={domain} /> : describe(at, props)}
+    </output>
+  )
+}
+
+function describe(at: Cell, { view, rows, cols, explain }: MatrixProps): JSX.Element {
+  const where = [view.rows > 1 ? rows.describe(at.row) : "", cols.describe(at.col)].filter(Boolean).join(" · ")
+  return (
+    <>
+      <span>{where}</span> <b>{format(valueAt(view, at.row, at.col))}</b>
+      {explain === undefined ? null : <span class="explain">{explain(at)}</span>}
+    </>
+  )
+}
+
+const ramp = { data: Float32Array.from({ length: 64 }, (_, i) => i / 63), rows: 1, cols: 64 }
+
+/** What the colours mean. */
+function Legend({ scale, domain }: { scale: Scale; domain: Domain }): JSX.Element {
+  return (
+    <span class="legend">
+      {brief(domain[0])}
+      <span class="ramp">
+        <Heat view={ramp} scale={scale} domain={[0, 1]} />
+      </span>
+      {brief(domain[1])}
+    </span>
+  )
+}

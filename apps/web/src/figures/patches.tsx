@@ -1,0 +1,72 @@
+import type { JSX } from "preact"
+import { strings } from "../strings/index.ts"
+import { useCursor } from "./cursor.ts"
+import { format } from "./format.ts"
+import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
+import { Picture } from "./picture.tsx"
+
+export interface PatchesProps {
+  readonly pixels: Uint8Array
+  readonly side: number
+  /** Patches down and across. */
+  readonly grid: number
+  readonly label: string
+  /** A number for each patch, shown as light: dark is 0. */
+  readonly weights?: ArrayLike<number>
+  /** What the weights are called. */
+  readonly weightName?: string
+  /** Gaps between the patches. */
+  readonly apart?: boolean
+}
+
+/** The image with its patches: each can be pointed at and chosen, and is marked where a figure speaks of its token. */
+export function Patches(props: PatchesProps): JSX.Element {
+  const { pixels, side, grid, label, weights, apart = false } = props
+  const t = strings.value.figure
+  const cursor = useCursor(grid, grid, (at, chosen) => {
+    const token = at === null ? null : at.row * grid + at.col + 1
+    hoveredToken.value = token
+    otherToken.value = null
+    if (chosen && token !== null) chosenToken.value = token
+  })
+  const most = weights === undefined ? 1 : Math.max(...Array.from(weights), 1e-9)
+  const at = cursor.cell.value
+  const patch = at === null ? null : at.row * grid + at.col
+  return (
+    <div class={`patches ${apart ? "apart" : ""}`} style={{ "--grid": grid }}>
+      <div
+        class="patch-field"
+        role="application"
+        aria-roledescription={t.patchGrid}
+        aria-label={`${label}. ${t.keys}`}
+        tabIndex={0}
+        {...cursor.on}
+      >
+        <Picture pixels={pixels} width={side} height={side} />
+        {Array.from({ length: grid * grid }, (_, i) => (
+          <span
+            key={i}
+            class={`patch ${mark(i + 1)}`}
+            style={weights === undefined ? {} : { "--veil": 1 - (weights[i] as number) / most }}
+          />
+        ))}
+      </div>
+      <output class="readout" aria-live="polite">
+        {patch === null ? null : (
+          <>
+            {t.patch(patch + 1, grid)}
+            {weights === undefined ? null : (
+              <>
+                {" "}
+                {props.weightName} <b>{format(weights[patch] as number)}</b>
+              </>
+            )}
+          </>
+        )}
+      </output>
+    </div>
+  )
+}
+
+const mark = (token: number): string =>
+  token === markedToken.value ? "marked" : token === otherToken.value ? "other" : ""

@@ -1,0 +1,201 @@
+import { useSignal } from "@preact/signals"
+import type { JSX, RefObject, TargetedPointerEvent } from "preact"
+import { useLayoutEffect, useRef } from "preact/hooks"
+import { brief } from "./format.ts"
+
+export interface Series {
+  readonly name: string
+  readonly points: readonly (readonly [x: number, y: number])[]
+  /** One of the colours of the design, 1 … 5. */
+  readonly color: number
+  /** Dots without a line. */
+  readonly dots?: boolean
+  readonly labels?: readonly string[]
+}
+
+export interface PlotProps {
+  readonly series: readonly Series[]
+  readonly label: string
+  readonly x: string
+  readonly y: string
+  readonly logX?: boolean
+  readonly logY?: boolean
+  readonly yRange?: readonly [number, number]
+  readonly xRange?: readonly [number, number]
+  readonly height?: number
+  readonly xTicks?: readonly { readonly at: number; readonly name: string }[]
+  readonly show?: (value: number) => string
+  readonly showX?: (value: number) => string
+}
+
+const margin = { left: 76, right: 16, top: 14, bottom: 46 }
+
+/** Lines and dots on two axes; every point can be read by pointing at it or by keyboard. */
+export function Plot(props: PlotProps): JSX.Element {
+  const { series, label, logX = false, logY = false, height = 320, show = brief, showX = brief } = props
+  const box = useRef<HTMLDivElement>(null)
+  const width = useWidth(box)
+  const all = series.flatMap(({ points }) => points)
+  const xs = range(
+    all.map(([x]) => x),
+    props.xRange,
+    logX,
+  )
+  const ys = range(
+    all.map(([, y]) => y),
+    props.yRange,
+    logY,
+  )
+  const place = (value: number, [low, high]: readonly [number, number], log: boolean): number =>
+    log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
+  const px = (x: number): number => margin.left + place(x, xs, logX) * (width - margin.left - margin.right)
+  const py = (y: number): number => height - margin.bottom - place(y, ys, logY) * (height - margin.top - margin.bottom)
+  const focus = useSignal<readonly [series: number, point: number] | null>(null)
+  const points = series.flatMap((each, s) => each.points.map((_, p) => [s, p] as const))
+  const nearest = (event: TargetedPointerEvent<SVGSVGElement>): void => {
+    const box = event.currentTarget.getBoundingClientRect()
+    const x = ((event.clientX - box.left) * width) / box.width
+    const y = ((event.clientY - box.top) * height) / box.height
+    let best = Number.POSITIVE_INFINITY
+    for (const [s, p] of points) {
+      const [vx, vy] = (series[s] as Series).points[p] as readonly [number, number]
+      const distance = Math.hypot(px(vx) - x, py(vy) - y)
+      if (distance < best) {
+        best = distance
+        focus.value = [s, p]
+      }
+    }
+  }
+  const move = (by: number): void => {
+    const at = focus.value === null ? -1 : points.findIndex(([s, p]) => s === focus.value?.[0] && p === focus.value[1])
+    focus.value = points[Math.min(points.length - 1, Math.max(0, at + by))] ?? null
+  }
+  const named = focus.value === null ? undefined : series[focus.value[0]]
+  const point = focus.value === null ? undefined : named?.points[focus.value[1]]
+  return (
+    <div class="plot" ref={box}>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        role="application"
+        aria-label={label}
+        tabIndex={0}
+        onPointerMove={nearest}
+        onPointerDown={nearest}
+        onPointerLeave={() => {
+          focus.value = null
+        }}
+        onKeyDown={(event) => {
+          const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
+          if (by === undefined) return
+          event.preventDefault()
+          move(by)
+        }}
+      >
+        {ticks(ys, logY).map((y) => (
+          <g key={y}>
+            <line class="grid" x1={margin.left} x2={width - margin.right} y1={py(y)} y2={py(y)} />
+            <text x={margin.left - 8} y={py(y) + 4} text-anchor="end">
+              {show(y)}
+            </text>
+          </g>
+        ))}
+        {(props.xTicks ?? ticks(xs, logX, width < 450 ? 3 : 5).map((at) => ({ at, name: showX(at) }))).map(
+          ({ at, name }) => (
+            <text key={at} x={px(at)} y={height - margin.bottom + 20} text-anchor="middle">
+              {name}
+            </text>
+          ),
+        )}
+        <line
+          class="axis"
+          x1={margin.left}
+          x2={width - margin.right}
+          y1={height - margin.bottom}
+          y2={height - margin.bottom}
+        />
+        <text class="axis-name" x={(margin.left + width - margin.right) / 2} y={height - 6} text-anchor="middle">
+          {props.x}
+        </text>
+        <text
+          class="axis-name"
+          transform={`translate(14 ${(height - margin.bottom) / 2}) rotate(-90)`}
+          text-anchor="middle"
+        >
+          {props.y}
+        </text>
+        {series.map((each) => (
+          <g key={each.name} class={`series c${each.color}`}>
+            {each.dots ? null : <polyline points={each.points.map(([x, y]) => `${px(x)},${py(y)}`).join(" ")} />}
+            {each.dots || each.points.length < 40
+              ? each.points.map(([x, y], i) => <circle key={i} cx={px(x)} cy={py(y)} r={each.dots ? 5 : 3} />)
+              : null}
+          </g>
+        ))}
+        {point === undefined ? null : (
+          <circle class={`focus c${named?.color}`} cx={px(point[0])} cy={py(point[1])} r={8} />
+        )}
+      </svg>
+      <output class="readout" aria-live="polite">
+        {named === undefined || point === undefined ? (
+          <span class="keys">
+            {series.map(({ name, color }) => (
+              <span key={name} class={`key c${color}`}>
+                {name}
+              </span>
+            ))}
+          </span>
+        ) : (
+          <>
+            {named.labels?.[focus.value?.[1] ?? 0] ?? named.name} · {props.x} {showX(point[0])} · {props.y}{" "}
+            <b>{show(point[1])}</b>
+          </>
+        )}
+      </output>
+    </div>
+  )
+}
+
+/** The width that an element has, so that letters keep their size. */
+function useWidth(box: RefObject<HTMLElement | null>): number {
+  const width = useSignal(640)
+  useLayoutEffect(() => {
+    const element = box.current
+    if (element === null) return undefined
+    const watcher = new ResizeObserver(() => {
+      width.value = Math.max(240, element.clientWidth)
+    })
+    watcher.observe(element)
+    return () => watcher.disconnect()
+  }, [])
+  return width.value
+}
+
+function range(
+  values: readonly number[],
+  given: readonly [number, number] | undefined,
+  log: boolean,
+): readonly [number, number] {
+  if (given !== undefined) return given
+  const found = values.filter(Number.isFinite)
+  const [low, high] = [Math.min(...found), Math.max(...found)]
+  if (found.length === 0) return log ? [1, 10] : [0, 1]
+  if (log) return [low / 1.2, high * 1.2]
+  const room = (high - low || Math.abs(high) || 1) * 0.06
+  return [low >= 0 && low < room * 4 ? 0 : low - room, high + room]
+}
+
+/** Round numbers, about five. */
+function ticks([low, high]: readonly [number, number], log: boolean, most = 5): number[] {
+  if (log) {
+    const found: number[] = []
+    for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++)
+      if (10 ** e >= low && 10 ** e <= high) found.push(10 ** e)
+    return found
+  }
+  const rough = (high - low) / most
+  const unit = 10 ** Math.floor(Math.log10(rough))
+  const step = ([1, 2, 5, 10].find((n) => n * unit >= rough) ?? 10) * unit
+  const found: number[] = []
+  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) found.push(Number(at.toPrecision(12)))
+  return found
+}

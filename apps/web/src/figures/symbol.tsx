@@ -1,0 +1,13 @@
+import type { JSX } from "preact"
+
+/** A symbol with an index, written `E_pos`. */
+export function Symbol({ name }: { readonly name: string | undefined }): JSX.Element | null {
+  if (name === undefined) return null
+  const [base, index] = name.split("_")
+  return (
+    <i class="symbol">
+      {base}
+      {index === undefined ? null : <sub>{index}</sub>}
+    </i>
+  )
+}

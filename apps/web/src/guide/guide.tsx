@@ -1,0 +1,179 @@
+import { useSignal } from "@preact/signals"
+import type { JSX } from "preact"
+import { useEffect } from "preact/hooks"
+import { markedToken } from "../figures/link.ts"
+import { Patches } from "../figures/patches.tsx"
+import { strings } from "../strings/index.ts"
+import type { PartId, StepId } from "../strings/types.ts"
+import * as attention from "./attention-steps.tsx"
+import { tokenName } from "./axes.ts"
+import * as block from "./block-steps.tsx"
+import * as further from "./further-steps.tsx"
+import * as input from "./input-steps.tsx"
+import * as output from "./output-steps.tsx"
+import { model, type Shown, shown, start, status, trace } from "./state.ts"
+import { Step, type StepProps } from "./step.tsx"
+
+type Draw = StepProps["draw"]
+
+const parts: readonly (readonly [PartId, readonly (readonly [StepId, Draw])[]])[] = [
+  [
+    "input",
+    [
+      ["data", input.drawData],
+      ["image", input.drawImage],
+      ["label", (g) => <input.LabelFigure g={g} />],
+      ["patches", input.drawPatches],
+      ["flatten", input.drawFlatten],
+      ["embed", (g) => <input.EmbedFigure g={g} />],
+      ["embedAll", input.drawEmbedAll],
+      ["classToken", input.drawClassToken],
+      ["positions", input.drawPositions],
+      ["input", input.drawInput],
+    ],
+  ],
+  [
+    "attention",
+    [
+      ["qkv", attention.drawQkv],
+      ["scores", attention.drawScores],
+      ["softmax", attention.drawSoftmax],
+      ["row", attention.drawRow],
+      ["rows", attention.drawRows],
+      ["heads", attention.drawHeads],
+      ["project", attention.drawProject],
+    ],
+  ],
+  [
+    "block",
+    [
+      ["residual", block.drawResidual],
+      ["norm", block.drawNorm],
+      ["mlp", (g) => <block.MlpFigure g={g} />],
+      ["residual2", block.drawResidual2],
+      ["repeat", block.drawRepeat],
+    ],
+  ],
+  [
+    "output",
+    [
+      ["readout", output.drawReadout],
+      ["predict", output.drawPredict],
+      ["loss", (g) => <output.LossFigure g={g} />],
+    ],
+  ],
+  [
+    "further",
+    [
+      ["scale", (g) => <further.ScaleFigure g={g} />],
+      ["normOrder", (g) => <further.NormOrderFigure g={g} />],
+      ["convolution", (g) => <further.ConvolutionFigure g={g} />],
+      ["resolution", (g) => <further.ResolutionFigure g={g} />],
+      ["family", () => <further.FamilyFigure />],
+      ["pretraining", () => <further.PretrainingFigure />],
+      ["compute", () => <further.ComputeFigure />],
+    ],
+  ],
+]
+
+export function Guide(): JSX.Element {
+  const { guide } = strings.value
+  const at = useSignal<StepId>("data")
+  useEffect(() => {
+    if (trace.peek() === null) void start()
+    const watcher = new IntersectionObserver(
+      (entries) => {
+        for (const { isIntersecting, target } of entries) if (isIntersecting) at.value = target.id as StepId
+      },
+      { rootMargin: "-45% 0px -50% 0px" },
+    )
+    for (const section of document.querySelectorAll("section.step")) watcher.observe(section)
+    return () => watcher.disconnect()
+  }, [])
+  let number = 0
+  return (
+    <div class="guide">
+      <Rail at={at.value} />
+      <main id="content" tabIndex={-1}>
+        <header class="opening">
+          <h1>{guide.title}</h1>
+          <p class="lead">{guide.lead}</p>
+          <StatusLine />
+        </header>
+        {parts.map(([part, steps]) => (
+          <section key={part} class="part" aria-label={guide.parts[part]}>
+            <h2>{guide.parts[part]}</h2>
+            {steps.map(([id, draw]) => (
+              <Step key={id} id={id} number={++number} draw={draw} />
+            ))}
+          </section>
+        ))}
+      </main>
+    </div>
+  )
+}
+
+function StatusLine(): JSX.Element {
+  const texts = strings.value.status
+  const now = status.value
+  if (now.kind === "failed")
+    return (
+      <p class="status failed" role="alert">
+        {model.value === null ? texts.noEngine(now.why) : texts.failed(now.why)}{" "}
+        {model.value === null ? (
+          <button type="button" onClick={() => void start()}>
+            {texts.retry}
+          </button>
+        ) : null}
+      </p>
+    )
+  return (
+    <p class="status" role="status" data-state={now.kind}>
+      {now.kind === "starting" ? texts.starting : texts.ready(model.value?.device ?? "")}
+    </p>
+  )
+}
+
+/** Contents beside the text, and the picture with the marked patch, which stay in sight. */
+function Rail({ at }: { readonly at: StepId }): JSX.Element {
+  const { guide } = strings.value
+  const g = shown()
+  return (
+    <aside class="rail">
+      {g === null ? null : <Specimen g={g} />}
+      <nav aria-label={guide.contents}>
+        <ol>
+          {parts.map(([part, steps]) => (
+            <li key={part}>
+              <span class="rail-part">{guide.parts[part]}</span>
+              <ol>
+                {steps.map(([id]) => (
+                  <li key={id}>
+                    <RailLink id={id} at={at} />
+                  </li>
+                ))}
+              </ol>
+            </li>
+          ))}
+        </ol>
+      </nav>
+    </aside>
+  )
+}
+
+function RailLink({ id, at }: { readonly id: StepId; readonly at: StepId }): JSX.Element {
+  return (
+    <a href={`#${id}`} {...(id === at ? { "aria-current": "step" as const } : {})}>
+      {strings.value.guide.steps[id].title}
+    </a>
+  )
+}
+
+function Specimen({ g }: { readonly g: Shown }): JSX.Element {
+  return (
+    <div class="specimen">
+      <Patches pixels={g.trace.pixels} side={g.side} grid={g.grid} label={strings.value.guide.labels.image} />
+      <small>{tokenName(markedToken.value, g.grid)}</small>
+    </div>
+  )
+}

@@ -1,0 +1,356 @@
+import { useSignal } from "@preact/signals"
+import type { JSX } from "preact"
+import { colorTable, shade } from "../figures/colors.ts"
+import { format } from "../figures/format.ts"
+import { chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
+import { Matrix } from "../figures/matrix.tsx"
+import { Patches } from "../figures/patches.tsx"
+import { Picture } from "../figures/picture.tsx"
+import { theme } from "../figures/theme.ts"
+import { matrix, similarity, type View, valueAt, view } from "../figures/view.ts"
+import { strings } from "../strings/index.ts"
+import { dimensions, lines, named, patchPixels, tokenName, tokens } from "./axes.ts"
+import { Picker } from "./picker.tsx"
+import { picked, type Shown } from "./state.ts"
+
+const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+
+export const drawData = (): JSX.Element => <Picker />
+
+export function drawImage({ trace, side }: Shown): JSX.Element {
+  const { channel } = strings.value.figure
+  const planes = (["red", "green", "blue"] as const).map((scale, c) => ({
+    scale,
+    values: Float32Array.from({ length: side * side }, (_, i) => trace.pixels[3 * i + c] as number),
+  }))
+  return (
+    <div class="image-figure">
+      <figure class="whole">
+        <Picture
+          pixels={trace.pixels}
+          width={side}
+          height={side}
+          label={picked.value === null ? label().yourImage : label().image}
+        />
+      </figure>
+      <div class="planes">
+        {planes.map(({ scale, values }, c) => (
+          <Matrix
+            key={scale}
+            view={matrix(values, side, side)}
+            label={channel[c] ?? scale}
+            rows={lines("row")}
+            cols={lines("column")}
+            scale={scale}
+            cell={12}
+          />
+        ))}
+      </div>
+    </div>
+  )
+}
+
+/** What the picture shows, when somebody knows. */
+export const className = (index: number): string => strings.value.guide.classes[index] ?? String(index)
+
+export function LabelFigure({ g }: { readonly g: Shown }): JSX.Element {
+  const open = useSignal(true)
+  const t = label()
+  const known = g.trace.label
+  const oneHot = Float32Array.from(g.model.labels, (_, i) => (i === known ? 1 : 0))
+  return (
+    <div class={`label-figure ${open.value ? "open" : ""}`}>
+      <div class="envelope">
+        <Picture pixels={g.trace.pixels} width={g.side} height={g.side} />
+        <span class="slip">{known === null ? t.unknown : open.value ? className(known) : "?"}</span>
+        <button
+          type="button"
+          onClick={() => {
+            open.value = !open.value
+          }}
+        >
+          {open.value ? t.hideLabel : t.showLabel}
+        </button>
+      </div>
+      {known === null || !open.value ? null : (
+        <Matrix
+          view={matrix(oneHot, 1, oneHot.length)}
+          symbol="y"
+          label={t.oneHot}
+          rows={named("y")}
+          cols={{ name: t.isA, describe: className }}
+          scale="share"
+          cell={44}
+          height={34}
+        />
+      )}
+    </div>
+  )
+}
+
+export function drawPatches({ trace, side, grid }: Shown): JSX.Element {
+  return <Patches pixels={trace.pixels} side={side} grid={grid} label={label().image} apart />
+}
+
+/** The marked patch, or the first while the class token is marked. */
+const patchIndex = (): number => Math.max(0, markedToken.value - 1)
+
+export function drawFlatten({ trace, side, grid, tap, model }: Shown): JSX.Element {
+  const flat = view(tap("patch_embed.flattened"))
+  const p = model.config.patchSize[0]
+  const { channel } = strings.value.figure
+  const index = patchIndex()
+  const axis = patchPixels(p, channel)
+  return (
+    <>
+      <div class="pair">
+        <Patches pixels={trace.pixels} side={side} grid={grid} label={label().image} />
+        <figure class="one-patch">
+          <Picture pixels={cutPatch(trace.pixels, side, p, index)} width={p} height={p} />
+          <figcaption>{strings.value.figure.patch(index + 1, grid)}</figcaption>
+        </figure>
+      </div>
+      <Matrix
+        view={matrix(rowData(flat, index), 1, flat.cols)}
+        symbol="xₚⁱ"
+        label={label().flattened}
+        rows={named("")}
+        cols={axis}
+        height={30}
+        domain={[-1, 1]}
+      />
+      <Matrix
+        view={flat}
+        symbol="xₚ"
+        label={label().allFlattened}
+        rows={tokens(grid, 1)}
+        cols={axis}
+        domain={[-1, 1]}
+        tap="patch_embed.flattened"
+      />
+    </>
+  )
+}
+
+export const rowData = (m: View, row: number): Float32Array =>
+  Float32Array.from({ length: m.cols }, (_, i) => valueAt(m, row, i))
+
+export function cutPatch(pixels: Uint8Array, side: number, p: number, index: number): Uint8Array {
+  const grid = side / p
+  const [top, left] = [Math.floor(index / grid) * p, (index % grid) * p]
+  const out = new Uint8Array(p * p * 3)
+  for (let y = 0; y < p; y++) {
+    const from = ((top + y) * side + left) * 3
+    out.set(pixels.subarray(from, from + p * 3), y * p * 3)
+  }
+  return out
+}
+
+export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
+  const chosen = useSignal(0)
+  const t = label()
+  const { tap, model, parameter, grid } = g
+  const { dim, patchSize } = model.config
+  const p = patchSize[0]
+  const flat = view(tap("patch_embed.flattened"))
+  const embedded = view(tap("patch_embed.embeddings"))
+  const kernel = parameter("patch_embed.proj.weight").data
+  const bias = parameter("patch_embed.proj.bias").data
+  const index = patchIndex()
+  const axis = patchPixels(p, strings.value.figure.channel)
+  const filter = flattenFilter(kernel, chosen.value, p)
+  const x = rowData(flat, index)
+  const products = x.map((value, i) => value * (filter[i] as number))
+  const sum = products.reduce((a, b) => a + b, 0)
+  return (
+    <>
+      <div class="filters" role="radiogroup" aria-label={t.filters}>
+        {Array.from({ length: dim }, (_, k) => (
+          <button
+            key={k}
+            type="button"
+            role="radio"
+            aria-checked={k === chosen.value}
+            aria-label={`${t.filter} ${k + 1}`}
+            tabIndex={k === chosen.value ? 0 : -1}
+            onClick={() => {
+              chosen.value = k
+            }}
+            onKeyDown={(event) => {
+              const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 12, ArrowUp: -12 }[event.key]
+              if (by === undefined) return
+              event.preventDefault()
+              chosen.value = (chosen.value + by + dim) % dim
+              const next = event.currentTarget.parentElement?.children[chosen.value]
+              if (next instanceof HTMLElement) next.focus()
+            }}
+          >
+            <Picture pixels={filterPixels(kernel, k, p)} width={p} height={p} />
+          </button>
+        ))}
+      </div>
+      <Matrix
+        view={matrix(x, 1, x.length)}
+        symbol="xₚⁱ"
+        label={t.chosenPatch}
+        rows={named("")}
+        cols={axis}
+        height={22}
+        domain={[-1, 1]}
+      />
+      <Matrix
+        view={matrix(filter, 1, filter.length)}
+        symbol="E"
+        label={`${t.filter} ${chosen.value + 1}`}
+        rows={named("")}
+        cols={axis}
+        height={22}
+      />
+      <p class="sum">
+        Σ x · E = <b>{format(sum, 4)}</b> + {t.bias} <b>{format(bias[chosen.value] as number, 4)}</b> ={" "}
+        <b>{format(valueAt(embedded, index, chosen.value), 4)}</b>
+      </p>
+      <Matrix
+        view={matrix(rowData(embedded, index), 1, dim)}
+        symbol="eᵢ"
+        label={`${t.embedding}: ${tokenName(index + 1, grid)}`}
+        rows={named("")}
+        cols={dimensions()}
+        height={30}
+        onCell={(cell) => {
+          if (cell !== null) chosen.value = cell.col
+        }}
+      />
+    </>
+  )
+}
+
+/** Column `k` of E in the order of a flattened patch; the kernel is `[dim, channels, p, p]`. */
+function flattenFilter(kernel: Float32Array, k: number, p: number): Float32Array {
+  const area = p * p
+  return Float32Array.from(
+    { length: 3 * area },
+    (_, i) => kernel[(k * 3 + (i % 3)) * area + Math.floor(i / 3)] as number,
+  )
+}
+
+/** A filter as colours: grey is 0. */
+function filterPixels(kernel: Float32Array, k: number, p: number): Uint8Array {
+  const filter = flattenFilter(kernel, k, p)
+  const most = filter.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9)
+  return Uint8Array.from(filter, (value) => Math.round(127.5 + (127.5 * value) / most))
+}
+
+export function drawEmbedAll({ tap, grid }: Shown): JSX.Element {
+  return (
+    <Matrix
+      view={view(tap("patch_embed.embeddings"))}
+      symbol="xₚE"
+      label={label().embeddings}
+      rows={tokens(grid, 1)}
+      cols={dimensions()}
+      tap="patch_embed.embeddings"
+    />
+  )
+}
+
+export function drawClassToken({ tap, grid }: Shown): JSX.Element {
+  const token = view(tap("class_token"))
+  const embedded = view(tap("patch_embed.embeddings"))
+  const all = new Float32Array((embedded.rows + 1) * embedded.cols)
+  all.set(Array.from(token.data))
+  all.set(Array.from(embedded.data), embedded.cols)
+  return (
+    <Matrix
+      view={matrix(all, embedded.rows + 1, embedded.cols)}
+      label={label().tokensBefore}
+      rows={tokens(grid)}
+      cols={dimensions()}
+    />
+  )
+}
+
+export function drawPositions({ tap, grid }: Shown): JSX.Element {
+  const positions = view(tap("positions"))
+  return (
+    <>
+      <Matrix
+        view={positions}
+        symbol="E_pos"
+        label={label().positions}
+        rows={tokens(grid)}
+        cols={dimensions()}
+        tap="positions"
+      />
+      <SimilarityMaps positions={positions} grid={grid} />
+    </>
+  )
+}
+
+/** For each place, how alike its position embedding is to every other's. */
+export function SimilarityMaps({ positions, grid }: { readonly positions: View; readonly grid: number }): JSX.Element {
+  const { figure } = strings.value
+  const token = Math.max(1, markedToken.value)
+  const maps = Array.from({ length: grid * grid }, (_, i) => similarity(positions, i + 1, 1))
+  return (
+    <div class="similarity">
+      <div class="maps" style={{ "--grid": grid }} role="group" aria-label={label().similarity}>
+        {maps.map((map, i) => (
+          <button
+            key={i}
+            type="button"
+            class={i + 1 === markedToken.value ? "map marked" : "map"}
+            aria-label={`${label().similarityTo} ${figure.patch(i + 1, grid)}`}
+            aria-pressed={i + 1 === chosenToken.value}
+            onPointerEnter={() => {
+              hoveredToken.value = i + 1
+            }}
+            onPointerLeave={() => {
+              hoveredToken.value = null
+            }}
+            onClick={() => {
+              chosenToken.value = i + 1
+            }}
+          >
+            <Picture pixels={mapPixels(map)} width={grid} height={grid} />
+          </button>
+        ))}
+      </div>
+      <Matrix
+        view={matrix(maps[token - 1] as Float32Array, grid, grid)}
+        label={`${label().similarityTo} ${figure.patch(token, grid)}`}
+        rows={lines("row")}
+        cols={lines("column")}
+        cell={44}
+        domain={[-1, 1]}
+      />
+    </div>
+  )
+}
+
+function mapPixels(map: Float32Array): Uint8Array {
+  const out = new Uint8Array(map.length * 3)
+  const table = colorTable("signed", theme.value)
+  for (const [i, value] of map.entries())
+    out.set(table.subarray(3 * shade(value, [-1, 1]), 3 * shade(value, [-1, 1]) + 3), 3 * i)
+  return out
+}
+
+export function drawInput({ tap, grid }: Shown): JSX.Element {
+  const input = view(tap("tokens"))
+  const positions = view(tap("positions"))
+  return (
+    <Matrix
+      view={input}
+      symbol="z₀"
+      label={label().inputTokens}
+      rows={tokens(grid)}
+      cols={dimensions()}
+      tap="tokens"
+      explain={({ row, col }) => {
+        const position = valueAt(positions, row, col)
+        return `= ${format(valueAt(input, row, col) - position, 4)} + ${format(position, 4)}`
+      }}
+    />
+  )
+}

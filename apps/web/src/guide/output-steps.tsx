@@ -1,0 +1,219 @@
+import { useSignal } from "@preact/signals"
+import type { JSX } from "preact"
+import { Bars } from "../figures/bars.tsx"
+import { format, percent } from "../figures/format.ts"
+import { Matrix } from "../figures/matrix.tsx"
+import { Picture } from "../figures/picture.tsx"
+import { Plot } from "../figures/plot.tsx"
+import { matrix, view } from "../figures/view.ts"
+import { strings } from "../strings/index.ts"
+import { dimensions, lines, named, tokens } from "./axes.ts"
+import { className } from "./input-steps.tsx"
+import { lastStep, losses, reset, type Shown, status, takeSteps } from "./state.ts"
+
+const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+
+export function drawReadout(g: Shown): JSX.Element {
+  const pooled = g.tap("pooled").data
+  return (
+    <>
+      <Matrix
+        view={view(g.tap("norm"))}
+        symbol="LN(z₄)"
+        label={label().normed}
+        rows={tokens(g.grid)}
+        cols={dimensions()}
+        tap="norm"
+      />
+      <Matrix
+        view={matrix(pooled, 1, pooled.length)}
+        symbol="y"
+        label={label().finalToken}
+        rows={named("")}
+        cols={dimensions()}
+        height={34}
+        tap="pooled"
+      />
+    </>
+  )
+}
+
+const best = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((top, value, i, all) => (value > (all[top] as number) ? i : top), 0)
+
+export function drawPredict(g: Shown): JSX.Element {
+  const t = label()
+  const logits = g.tap("logits").data
+  const probabilities = g.tap("probabilities").data
+  const classes = g.model.labels.map((_, i) => className(i))
+  const answer = best(probabilities)
+  return (
+    <>
+      <Matrix
+        view={view(g.parameter("head.weight"))}
+        symbol="W"
+        label={t.headWeights}
+        rows={{ name: t.isA, describe: className }}
+        cols={dimensions()}
+        height={120}
+        tap="head.weight"
+      />
+      <div class="pair">
+        <div class="stack">
+          <h4>{t.logits}</h4>
+          <Bars labels={classes} values={logits} label={t.logits} best={answer} tap="logits" />
+        </div>
+        <div class="stack">
+          <h4>{t.probabilities}</h4>
+          <Bars
+            labels={classes}
+            values={probabilities}
+            show={percent}
+            most={1}
+            label={t.probabilities}
+            best={answer}
+            tap="probabilities"
+          />
+        </div>
+      </div>
+      <div class="answer">
+        <Picture pixels={g.trace.pixels} width={g.side} height={g.side} />
+        <p>
+          {t.prediction} <strong>{className(answer)}</strong>, {percent(probabilities[answer] as number)}
+        </p>
+      </div>
+    </>
+  )
+}
+
+/** The gradients of a layer's parameters, together. */
+function byLayer(norms: readonly { readonly name: string; readonly norm: number }[]): [string, number][] {
+  const squares = new Map<string, number>()
+  for (const { name, norm } of norms) {
+    const layer = name
+      .replace(/\.(weight|bias)$/, "")
+      .replace(/^blocks\.(\d+)\.(norm\d|attn|mlp).*/, (_, i, part) => `${Number(i) + 1} ${part}`)
+    squares.set(layer, (squares.get(layer) ?? 0) + norm ** 2)
+  }
+  return [...squares].map(([layer, sum]) => [layer, Math.sqrt(sum)])
+}
+
+export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
+  const t = label()
+  const probabilities = g.tap("probabilities").data
+  const chosen = useSignal<number | null>(null)
+  const exponent = useSignal(-1.5)
+  const target = chosen.value ?? g.trace.label ?? best(probabilities)
+  const loss = -Math.log(probabilities[target] as number)
+  const rate = 10 ** exponent.value
+  const busy = status.value.kind === "computing"
+  const taken = lastStep.value
+  const classes = g.model.labels.map((_, i) => className(i))
+  const norms = taken === null ? [] : byLayer(taken.norms)
+  return (
+    <div class="learn">
+      <div class="pair">
+        <div class="stack">
+          <p class="loss-line">
+            −log <b>{format(probabilities[target] as number, 4)}</b> ={" "}
+            <strong data-tap="loss">{format(loss, 5)}</strong>
+          </p>
+          <label class="field">
+            {t.chooseTruth}
+            <select
+              value={target}
+              onChange={(event) => {
+                chosen.value = Number(event.currentTarget.value)
+                losses.value = []
+              }}
+            >
+              {classes.map((name, i) => (
+                <option key={name} value={i}>
+                  {name}
+                  {i === g.trace.label ? " ✓" : ""}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="field">
+            {t.rate} η = {format(rate, 2)}
+            <input
+              type="range"
+              min={-3}
+              max={0}
+              step={0.25}
+              value={exponent.value}
+              onInput={(event) => {
+                exponent.value = Number(event.currentTarget.value)
+              }}
+            />
+          </label>
+          <div class="actions">
+            <button type="button" class="primary" disabled={busy} onClick={() => void takeSteps(1, target, rate)}>
+              {t.takeStep}
+            </button>
+            <button type="button" disabled={busy} onClick={() => void takeSteps(10, target, rate)}>
+              {t.takeTen}
+            </button>
+          </div>
+          <div class="actions">
+            <button type="button" class="text" disabled={busy} onClick={() => void reset("random")}>
+              {t.forget}
+            </button>
+            <button type="button" class="text" disabled={busy} onClick={() => void reset("trained")}>
+              {t.restore}
+            </button>
+          </div>
+        </div>
+        <Bars
+          labels={classes}
+          values={probabilities}
+          show={percent}
+          most={1}
+          label={t.probabilities}
+          best={best(probabilities)}
+          target={target}
+        />
+      </div>
+      {taken === null ? null : (
+        <>
+          <p class="sum" role="status" data-fell={`${taken.before} ${taken.after}`}>
+            {t.fell}: <b>{format(taken.before, 5)}</b> → <b>{format(taken.after, 5)}</b>
+          </p>
+          <Plot
+            label={t.loss}
+            x={t.stepsTaken}
+            y={t.loss}
+            height={220}
+            series={[{ name: t.loss, points: losses.value.map((value, i) => [i, value]), color: 1 }]}
+          />
+          <div class="pair">
+            <div class="stack">
+              <h4>{t.gradientNorms}</h4>
+              <Bars
+                labels={norms.map(([name]) => name)}
+                values={norms.map(([, norm]) => norm)}
+                label={t.gradientNorms}
+              />
+            </div>
+            <Matrix
+              view={matrix(perPixel(taken.pixels), g.side, g.side)}
+              label={t.gradientPixels}
+              rows={lines("row")}
+              cols={lines("column")}
+              scale="share"
+              cell={12}
+            />
+          </div>
+        </>
+      )}
+    </div>
+  )
+}
+
+/** Length of the gradient over the channels. */
+function perPixel(gradient: Float32Array): Float32Array {
+  return Float32Array.from({ length: gradient.length / 3 }, (_, i) =>
+    Math.hypot(...gradient.subarray(3 * i, 3 * i + 3)),
+  )
+}

@@ -1,0 +1,27 @@
+import { type Signal, signal } from "@preact/signals"
+
+export type Room = "guide" | "train" | "inspect"
+
+const base = import.meta.env.BASE_URL
+
+/** Where a room is. */
+export const addressOf = (room: Room): string => (room === "guide" ? base : `${base}${room}/`)
+
+function roomOf(path: string): Room {
+  const name = path.slice(base.length).split("/")[0]
+  return name === "train" || name === "inspect" ? name : "guide"
+}
+
+export const room: Signal<Room> = signal(roomOf(location.pathname))
+
+addEventListener("popstate", () => {
+  room.value = roomOf(location.pathname)
+})
+
+/** Goes to a room without loading the page anew, so that what the worker holds stays. */
+export function go(to: Room): void {
+  if (to === room.value) return
+  history.pushState(null, "", addressOf(to))
+  room.value = to
+  scrollTo(0, 0)
+}

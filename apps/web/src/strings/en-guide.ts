@@ -1,0 +1,330 @@
+import type { GuideTexts } from "./types.ts"
+
+export const guide: GuideTexts = {
+  title: "How a Vision Transformer sees",
+  lead: "Choose a picture. A small Vision Transformer computes it here, in this page, and every figure below draws the numbers it found. Point at any of them.",
+  contents: "Contents",
+  parts: {
+    input: "From pixels to tokens",
+    attention: "Attention",
+    block: "The block",
+    output: "From tokens to an answer",
+    further: "Further",
+  },
+  classes: ["arrow", "circle", "crescent", "cross", "half disc", "heart", "ring", "square", "star", "triangle"],
+  steps: {
+    data: {
+      title: "Pictures and labels",
+      text: [
+        "A classifier learns from *examples*: pictures that somebody has named. These are drawn by the project itself, ten shapes in any colour, size and place, so there are as many as one likes and they belong to everyone.",
+        "The model on this page has seen 192,000 such drawings. It has not seen these. Take one, or drop a photo of your own; the model knows only shapes, and it is instructive to see what it makes of a cat.",
+      ],
+    },
+    image: {
+      title: "One picture",
+      text: [
+        "To the model a picture is a box of numbers: 32 rows, 32 columns, and for each pixel how much red, green and blue it has, from 0 to 255.",
+        "Nothing says which pixels belong together, or that there is a thing at all. That has to be found.",
+      ],
+    },
+    label: {
+      title: "The label, put aside",
+      text: [
+        "The label is a number too: one of ten classes, written as ten numbers of which a single one is 1. The model must not see it, so we put it into an envelope.",
+        "We open it at the very end, when there is an answer to compare it with.",
+      ],
+    },
+    patches: {
+      title: "Cut into patches",
+      text: [
+        "A Transformer reads a sequence, as of words. The paper’s idea is to make words of an image by cutting it into squares, *patches*, here 8 × 8 pixels each: four down and four across, n = 16.",
+        "Point at a patch: its mark goes with you through the whole guide. A click keeps it.",
+      ],
+    },
+    flatten: {
+      title: "A patch becomes a row",
+      text: [
+        "Each patch is read out pixel by pixel, row after row, red, green and blue together: p² · c = 8² · 3 = 192 numbers, scaled to lie between −1 and 1.",
+        "All sixteen patches in this way make a matrix of 16 rows. The picture is still whole; it has only been rearranged.",
+      ],
+    },
+    embed: {
+      title: "Linear embedding",
+      text: [
+        "A learned matrix E maps the 192 numbers of a patch to d = 48 others. Each of the 48 is the patch multiplied with one *filter* and summed up: large where the patch looks like the filter.",
+        "The 48 filters are drawn as the small pictures they are. They were noise before training.",
+      ],
+    },
+    embedAll: {
+      title: "All patches, n × d",
+      text: [
+        "The same matrix E embeds every patch. Sixteen patches have become sixteen *tokens* of width 48, and the number of pixels no longer matters: from here on everything is n × d.",
+      ],
+    },
+    classToken: {
+      title: "The class token",
+      text: [
+        "One more token is put in front, which belongs to no patch. It is learned and the same for every picture, an empty page on which the model will collect what it finds.",
+        "In the end the answer is read from this row alone.",
+      ],
+    },
+    positions: {
+      title: "Where a patch was",
+      text: [
+        "Attention does not know order: shuffle the tokens and it gives the same, shuffled. So each place has a learned vector of its own, its *position embedding*.",
+        "Nobody told the model that the places form a grid. The small maps show how alike the vectors are (by cosine): each place resembles its neighbours, and often its row and its column.",
+      ],
+    },
+    input: {
+      title: "The input of the encoder",
+      text: [
+        "Positions are simply added. The result z₀ has n + 1 = 17 rows of width d = 48, each saying at once what is there and where.",
+        "Point at a cell to see its sum.",
+      ],
+    },
+    qkv: {
+      title: "Query, key and value",
+      text: [
+        "Each token is normalised (LayerNorm, opened below) and then projected three times by learned matrices: to a *query*, what it looks for; a *key*, what it can be found by; and a *value*, what it has to tell.",
+        "This happens in each head separately, in 48 / 3 = 16 dimensions.",
+      ],
+    },
+    scores: {
+      title: "Who matches whom",
+      text: [
+        "Every query meets every key. Their dot product is a *score*: large where what one token looks for is what the other offers. It is divided by √dₖ = 4, so that it does not grow with the width of the head.",
+        "A row belongs to the token that asks, a column to the one that is asked.",
+      ],
+    },
+    softmax: {
+      title: "Softmax: each row sums to one",
+      text: [
+        "Scores become weights: each is exponentiated and divided by the sum of its row. They are positive then and add up to one, and the larger ones stand out.",
+        "The column on the right is the sum of each row, as computed.",
+      ],
+    },
+    row: {
+      title: "One row, looked at closely",
+      text: [
+        "Take the row of one token. Its weights say how much it takes from each other token; laid over the picture they show what it *looks at*.",
+        "Multiplied with the values and summed up they give one new vector: an average of what all tokens had to tell, weighted by attention.",
+      ],
+    },
+    rows: {
+      title: "All rows at once",
+      text: [
+        "All tokens do so at the same time, which is one product of matrices. Below, for each of the sixteen patches, the picture as that patch attends to it: clear where it looks, faded where it does not.",
+      ],
+    },
+    heads: {
+      title: "Several heads",
+      text: [
+        "One attention can follow one kind of relation. So there are several, each with queries, keys and values of its own: one may find edges that continue, another the ground behind the shape.",
+        "Here are all three for the token you chose.",
+      ],
+    },
+    project: {
+      title: "Joined, and projected",
+      text: [
+        "What the heads found is written side by side: 3 · 16 = 48, the width of the token again. A last matrix mixes the heads with each other.",
+      ],
+    },
+    residual: {
+      title: "Added to what was there",
+      text: [
+        "The result does not replace the tokens; it is added to them. This *residual connection* means that a block only has to say what should change, and that gradients find an open road through all blocks.",
+        "Point at a cell to see before, change and after.",
+      ],
+    },
+    norm: {
+      title: "LayerNorm",
+      text: [
+        "Before each half of a block every token is brought to a common measure: its mean is taken away, and it is divided by its standard deviation. Two learned vectors, γ and β, then stretch and shift each dimension.",
+        "It is computed for each token alone, never across the batch. Here is the token you chose, before the MLP.",
+      ],
+    },
+    mlp: {
+      title: "The MLP, with GELU",
+      text: [
+        "Attention moves information between tokens; the MLP then works on each token by itself. It widens 48 to 192 numbers, bends each by the GELU, and returns to 48.",
+        "GELU lets positive numbers through and nearly closes for negative ones. In training, *dropout* sets some at random to zero so that none is relied upon; when the model is used, nothing is dropped.",
+      ],
+    },
+    residual2: {
+      title: "Added once more",
+      text: ["The MLP’s answer is added as well. That is one block: attention, MLP, and each time the way around it."],
+    },
+    repeat: {
+      title: "L times",
+      text: [
+        "The same again, with other weights: this model has L = 4 blocks, ViT-B has 12, ViT-H 32. The tokens keep their shape all the way, so one can watch them change.",
+        "Below, what the class token attends to, in each head of each block. Choose one: the figures of the attention above show it.",
+      ],
+    },
+    readout: {
+      title: "The class token, taken out",
+      text: [
+        "After the last block comes one more LayerNorm, and of the seventeen rows only the first is kept. The other sixteen have done their work: what they knew is in it.",
+      ],
+    },
+    predict: {
+      title: "Ten numbers, one answer",
+      text: [
+        "A last linear layer, the *head*, gives one number for each class, the logits. Softmax turns them into probabilities.",
+      ],
+    },
+    loss: {
+      title: "The label, back again",
+      text: [
+        "Now the envelope. The *cross-entropy* is −log of the probability that the model gave to the truth: 0 if it was certain and right, large if it was certain and wrong.",
+        "*Backpropagation* follows every number back through everything above and finds how the loss would change with each of 123,802 weights. A step against that gradient makes it smaller. Take one: all figures on this page are then drawn from the new weights. Teach it a wrong label, or let it forget everything and start over.",
+      ],
+    },
+    scale: {
+      title: "Why divide by √dₖ?",
+      text: [
+        "A dot product of dₖ independent numbers of variance 1 has variance dₖ. Without the division, wide heads would give huge scores, softmax would choose a single token, and its gradient would vanish.",
+        "Move the divisor, and watch the same row go from all tokens alike to a single one.",
+      ],
+    },
+    normOrder: {
+      title: "Norm before or after?",
+      text: [
+        "The first Transformer normed *after* each addition; ViT norms *before*, inside the branch, and leaves the road itself free. Below is the gradient that reaches each depth in twelve untrained blocks of either kind, computed on your picture.",
+        "After: it changes by a factor at each block, which is why such models need a careful warm-up. Before: it arrives almost as it left.",
+      ],
+    },
+    convolution: {
+      title: "A convolution in disguise",
+      text: [
+        "To cut, flatten and multiply is the same as a convolution whose kernel is as large as its stride. Most implementations do just that. Here the engine computed both, on the same picture and weights.",
+      ],
+    },
+    resolution: {
+      title: "Larger pictures",
+      text: [
+        "A model can be given more patches than it was trained on; only the position embeddings do not fit. As they form a grid, they are resized like a picture, and training goes on from there.",
+        "Similarity of the middle position to all others, at other grids.",
+      ],
+    },
+    family: {
+      title: "The family",
+      text: [
+        "Base, Large and Huge differ in width, depth and heads; the number after the slash is the size of the patch, and a smaller patch means more tokens. The numbers are counted here from the models themselves, at 224 × 224, a multiplication with its addition as two FLOPs.",
+        "A *hybrid* cuts no patches from the image but from the feature map of a ResNet, so that the first tokens know something of shapes already.",
+      ],
+    },
+    pretraining: {
+      title: "What data bought",
+      text: [
+        "Nothing in a Transformer says that neighbours belong together. It must learn that from data, and on ImageNet alone, larger models came out *worse*. With a hundred times the pictures the order turns round.",
+        "Accuracy on ImageNet after fine-tuning, by the data of the pre-training.",
+      ],
+    },
+    compute: {
+      title: "What compute bought",
+      text: [
+        "At equal compute Vision Transformers came out ahead of ResNets in the paper’s comparison, and hybrids ahead of both where compute was small. Pre-trained on JFT-300M; total training compute in exaFLOPs.",
+      ],
+    },
+  },
+  labels: {
+    pick: "Choose a drawing",
+    drop: "Use your own picture",
+    another: "Other drawings",
+    image: "the picture",
+    yourImage: "your picture",
+    unknown: "no label",
+    isA: "label",
+    hideLabel: "Put it away",
+    showLabel: "Open the envelope",
+    oneHot: "label as ten numbers",
+    chosenPatch: "the chosen patch",
+    flattened: "the patch as a row",
+    allFlattened: "all patches as rows",
+    filters: "filters: the columns of E",
+    filter: "filter",
+    embedding: "the patch, embedded",
+    embeddings: "embedded patches",
+    bias: "bias",
+    tokensBefore: "class token and patches",
+    positions: "position embeddings",
+    similarity: "how alike the positions are",
+    similarityTo: "similarity to",
+    inputTokens: "input of the encoder",
+    normed: "normalised tokens",
+    query: "queries",
+    key: "keys",
+    value: "values",
+    scores: "scores",
+    weights: "attention weights",
+    oneRow: "weights of one token",
+    rowSum: "sums of the rows",
+    weighted: "values times weights",
+    context: "weighted values",
+    attendedBy: "attended by",
+    weight: "weight",
+    joined: "heads side by side",
+    projected: "what attention adds",
+    before: "before",
+    after: "after",
+    added: "added",
+    block: "Block",
+    head: "Head",
+    mean: "mean",
+    variance: "variance",
+    standardized: "standardised",
+    gamma: "scale γ",
+    beta: "shift β",
+    hiddenBefore: "before GELU",
+    hidden: "after GELU",
+    mlpOutput: "what the MLP adds",
+    geluCurve: "GELU",
+    units: "hidden units of the token",
+    training: "Training",
+    inference: "In use",
+    newMask: "Another mask",
+    dropped: "dropped",
+    afterBlock: "after block",
+    finalToken: "the class token, normed",
+    headWeights: "weights of the head",
+    logits: "logits",
+    probabilities: "probabilities",
+    prediction: "The model says",
+    chooseTruth: "Label to learn",
+    loss: "loss",
+    rate: "learning rate",
+    takeStep: "Take one step",
+    takeTen: "Take ten",
+    forget: "Forget everything",
+    restore: "Trained weights",
+    stepsTaken: "step",
+    fell: "loss before and after",
+    gradientNorms: "gradient by layer",
+    gradientPixels: "gradient of the loss to each pixel",
+    gradientNorm: "norm of the gradient",
+    divisor: "divisor",
+    entropy: "tokens attended to, effectively",
+    depth: "depth",
+    pre: "norm before (ViT)",
+    post: "norm after",
+    convolved: "by convolution",
+    grid: "grid",
+    parameters: "parameters",
+    flops: "FLOPs",
+    width: "width d",
+    layers: "blocks L",
+    headsCount: "heads",
+    tokensCount: "tokens",
+    model: "model",
+    hybrid: "hybrid",
+    dataset: "pre-training data",
+    accuracy: "ImageNet top-1, %",
+    exaflops: "pre-training exaFLOPs",
+    source: "Dosovitskiy et al., “An Image is Worth 16×16 Words”, ICLR 2021",
+  },
+  dropout: (rate) => `Dropout, rate ${rate}`,
+  greatest: (difference) => `The greatest difference between the two is ${difference}.`,
+  own: "Your picture stays on this device.",
+  license: "Drawings by the project, Apache-2.0.",
+}

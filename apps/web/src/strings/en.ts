@@ -1,0 +1,45 @@
+import { guide } from "./en-guide.ts"
+
+export const en = {
+  tagline: "Vision Transformers, seen at work",
+  rooms: { guide: "Guide", train: "Train", inspect: "Inspect" },
+  skip: "Skip to the content",
+  theme: { label: "Appearance", light: "Light", dark: "Dark", system: "System" },
+  language: "Language",
+  figure: {
+    zoom: "Enlarge",
+    close: "Close",
+    heatMap: "heat map",
+    patchGrid: "patch grid",
+    keys: "Arrow keys move from cell to cell, Enter chooses, Escape leaves.",
+    cellSize: "Size of a cell",
+    patch: (n: number, grid: number): string =>
+      `patch ${n} (row ${Math.floor((n - 1) / grid) + 1}, column ${((n - 1) % grid) + 1})`,
+    classToken: "class token",
+    dimension: (n: number): string => `dimension ${n}`,
+    head: (n: number): string => `head ${n}`,
+    block: (n: number): string => `block ${n}`,
+    row: (n: number): string => `row ${n}`,
+    column: (n: number): string => `column ${n}`,
+    tokens: "tokens",
+    patches: "patches",
+    dimensions: "dimensions",
+    queries: "queries",
+    keysAxis: "keys",
+    query: (token: string): string => `query: ${token}`,
+    key: (token: string): string => `key: ${token}`,
+    channel: ["red", "green", "blue"] as readonly string[],
+    sum: "sum of the row",
+  },
+  guide,
+  status: {
+    starting: "Loading the engine and the model …",
+    computing: "Computing …",
+    ready: (device: string): string => `Computed in this page by ${device}`,
+    offline: "Works offline from now on.",
+    failed: (why: string): string => `That did not work: ${why}`,
+    noEngine: (why: string): string =>
+      `The engine could not be started (${why}). Your browser may lack WebAssembly, or memory; close other tabs and try again.`,
+    retry: "Try again",
+  },
+}

@@ -1,0 +1,45 @@
+import type { Strings } from "./index.ts"
+import { guide } from "./ja-guide.ts"
+
+export const ja: Strings = {
+  tagline: "働く Vision Transformer を見る",
+  rooms: { guide: "ガイド", train: "学習", inspect: "観察" },
+  skip: "本文へ",
+  theme: { label: "外観", light: "明るい", dark: "暗い", system: "システム" },
+  language: "言語",
+  figure: {
+    zoom: "拡大",
+    close: "閉じる",
+    heatMap: "ヒートマップ",
+    patchGrid: "パッチの格子",
+    keys: "矢印キーでセルを移動、Enter で選択、Escape で離れます。",
+    cellSize: "セルの大きさ",
+    patch: (n, grid) => `パッチ ${n}（${Math.floor((n - 1) / grid) + 1} 行 ${((n - 1) % grid) + 1} 列）`,
+    classToken: "クラストークン",
+    dimension: (n) => `次元 ${n}`,
+    head: (n) => `ヘッド ${n}`,
+    block: (n) => `ブロック ${n}`,
+    row: (n) => `${n} 行`,
+    column: (n) => `${n} 列`,
+    tokens: "トークン",
+    patches: "パッチ",
+    dimensions: "次元",
+    queries: "クエリ",
+    keysAxis: "キー",
+    query: (token) => `クエリ：${token}`,
+    key: (token) => `キー：${token}`,
+    channel: ["赤", "緑", "青"],
+    sum: "行の和",
+  },
+  guide,
+  status: {
+    starting: "エンジンとモデルを読み込んでいます …",
+    computing: "計算中 …",
+    ready: (device) => `このページの中で計算：${device}`,
+    offline: "これからはオフラインでも動きます。",
+    failed: (why) => `うまくいきませんでした：${why}`,
+    noEngine: (why) =>
+      `エンジンを起動できませんでした（${why}）。ブラウザに WebAssembly がないか、メモリが足りません。ほかのタブを閉じて、もう一度試してください。`,
+    retry: "もう一度",
+  },
+}

@@ -1,0 +1,45 @@
+import type { Strings } from "./index.ts"
+import { guide } from "./ko-guide.ts"
+
+export const ko: Strings = {
+  tagline: "일하는 Vision Transformer를 보다",
+  rooms: { guide: "가이드", train: "학습", inspect: "관찰" },
+  skip: "본문으로",
+  theme: { label: "모양", light: "밝게", dark: "어둡게", system: "시스템" },
+  language: "언어",
+  figure: {
+    zoom: "확대",
+    close: "닫기",
+    heatMap: "히트맵",
+    patchGrid: "패치 격자",
+    keys: "화살표 키로 칸을 옮기고, Enter로 고르고, Escape로 나갑니다.",
+    cellSize: "칸의 크기",
+    patch: (n, grid) => `패치 ${n}(${Math.floor((n - 1) / grid) + 1}행 ${((n - 1) % grid) + 1}열)`,
+    classToken: "클래스 토큰",
+    dimension: (n) => `차원 ${n}`,
+    head: (n) => `헤드 ${n}`,
+    block: (n) => `블록 ${n}`,
+    row: (n) => `${n}행`,
+    column: (n) => `${n}열`,
+    tokens: "토큰",
+    patches: "패치",
+    dimensions: "차원",
+    queries: "쿼리",
+    keysAxis: "키",
+    query: (token) => `쿼리: ${token}`,
+    key: (token) => `키: ${token}`,
+    channel: ["빨강", "초록", "파랑"],
+    sum: "행의 합",
+  },
+  guide,
+  status: {
+    starting: "엔진과 모델을 불러오는 중 …",
+    computing: "계산 중 …",
+    ready: (device) => `이 페이지 안에서 계산: ${device}`,
+    offline: "이제부터 오프라인에서도 작동합니다.",
+    failed: (why) => `잘 되지 않았습니다: ${why}`,
+    noEngine: (why) =>
+      `엔진을 시작하지 못했습니다(${why}). 브라우저에 WebAssembly가 없거나 메모리가 부족할 수 있습니다. 다른 탭을 닫고 다시 해 보세요.`,
+    retry: "다시 시도",
+  },
+}

@@ -1,0 +1,188 @@
+import { gzipSync } from "node:zlib"
+import { readFile } from "node:fs/promises"
+import axe from "axe-core"
+import type { Page } from "playwright"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { openReference, type Reference } from "./reference.ts"
+import { openSite, type Site } from "./site.ts"
+
+let site: Site
+let reference: Reference
+
+beforeAll(async () => {
+  site = await openSite()
+  reference = await openReference()
+})
+
+afterAll(() => site?.close())
+
+const steps = (page: Page): Promise<string[]> =>
+  page.locator("section.step").evaluateAll((all) => all.map(({ id }) => id))
+
+/** Scrolls to a step and waits until its figure stands. */
+async function visit(page: Page, id: string): Promise<void> {
+  await page.locator(`#${id}`).scrollIntoViewIfNeeded()
+  await page.locator(`#${id} .figure > *`).first().waitFor()
+  await page.locator(`#${id} .waiting`).waitFor({ state: "detached", timeout: 30_000 })
+}
+
+interface Drawn {
+  readonly tap: string
+  readonly data: number[]
+}
+
+/** What the figures of a step draw, by the names of the values. */
+const drawn = (page: Page, id: string): Promise<Drawn[]> =>
+  page.locator(`#${id} [data-tap][role=application]`).evaluateAll((all) =>
+    all.map((element) => ({
+      tap: element.getAttribute("data-tap") as string,
+      data: Array.from((element as unknown as { view: { data: ArrayLike<number> } }).view.data),
+    })),
+  )
+
+/** The pixels that the model was given, from the three channels that are drawn. */
+async function pixelsOf(page: Page): Promise<number[]> {
+  await visit(page, "image")
+  const planes = await page
+    .locator("#image .cells")
+    .evaluateAll((all) =>
+      all.map((each) => Array.from((each as unknown as { view: { data: Float32Array } }).view.data)),
+    )
+  expect(planes.length).toBe(3)
+  return (planes[0] as number[]).flatMap((red, i) => [red, planes[1]?.[i] as number, planes[2]?.[i] as number])
+}
+
+/** Compares all that is drawn in all steps with the float64 model, for block and head 1. */
+async function compare(page: Page): Promise<number> {
+  const taps = await reference.trace(await pixelsOf(page))
+  const { heads } = reference.config
+  let compared = 0
+  for (const id of await steps(page)) {
+    await visit(page, id)
+    for (const { tap, data } of await drawn(page, id)) {
+      const name = [tap, `blocks.0.${tap}`].find((each) => taps[each] !== undefined)
+      if (tap === "row-sums") for (const sum of data) expect(Math.abs(sum - 1)).toBeLessThan(1e-5)
+      const expected = tap === "convolved" ? taps["patch_embed.embeddings"] : taps[name ?? ""]
+      if (expected === undefined) {
+        expect(["row-sums", "joined", "head.weight"]).toContain(tap)
+        continue
+      }
+      const isPerHead = /attn\.(q|k|v|scores|weights|context)$/.test(name ?? "")
+      const wanted = Array.from(expected.data).slice(0, expected.data.length / (isPerHead ? heads : 1))
+      expect(data.length, `${id} ${tap}`).toBe(wanted.length)
+      const most = wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
+      const error = data.reduce((a, value, i) => Math.max(a, Math.abs(value - (wanted[i] as number))), 0)
+      expect(error, `${id} ${tap}`).toBeLessThanOrEqual(Math.max(2e-5, 2e-5 * most))
+      compared++
+    }
+  }
+  return compared
+}
+
+describe("the guide", () => {
+  test("draws what the model computes, for a drawing and for a photo", async () => {
+    const { page, faults, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    expect(await compare(page)).toBeGreaterThanOrEqual(20)
+
+    const photo = await page.screenshot({ type: "jpeg" })
+    const before = await pixelsOf(page)
+    await page
+      .locator("#data input[type=file]")
+      .setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer: photo })
+    await expect.poll(async () => (await pixelsOf(page)).join() === before.join()).toBe(false)
+    expect(await compare(page)).toBeGreaterThanOrEqual(20)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test("tells what is wrong with a file, and goes on", async () => {
+    const { page, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    const input = page.locator("#data input[type=file]")
+    await input.setInputFiles({ name: "cat.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a picture") })
+    expect(await page.getByRole("alert").textContent()).toContain("cat.jpg: is not a JPEG, PNG, WebP or GIF image")
+    await page.getByRole("button", { name: "Other drawings" }).click()
+    await page.locator('[data-state="ready"]').waitFor()
+    await close()
+  })
+
+  test("takes a gradient step that lowers the loss, and restores the weights", async () => {
+    const { page, faults, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    await visit(page, "loss")
+    const loss = page.locator('#loss [data-tap="loss"]')
+    const first = await loss.textContent()
+    await page.getByRole("button", { name: "Take one step" }).click()
+    const [before, after] = ((await page.locator("[data-fell]").getAttribute("data-fell")) ?? "").split(" ").map(Number)
+    expect(before).toBeCloseTo(Number(first), 4)
+    expect(after).toBeLessThan(before as number)
+    await expect.poll(async () => Number(await loss.textContent())).toBeCloseTo(after as number, 4)
+    await page.getByRole("button", { name: "Trained weights" }).click()
+    await expect.poll(() => loss.textContent()).toBe(first)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  test("can be read by keyboard: a cursor in a matrix says value and meaning", async () => {
+    const { page, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    await visit(page, "softmax")
+    const cells = page.locator("#softmax .cells").first()
+    await cells.focus()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowRight")
+    const readout = page.locator("#softmax .matrix").first().locator("output")
+    const text = (await readout.textContent()) ?? ""
+    expect(text).toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
+    const weights = (await reference.trace(await pixelsOf(page)))["blocks.0.attn.weights"]
+    expect(Number(text.split(" ").at(-1))).toBeCloseTo(Number(weights?.data[17 + 1]), 5)
+    await cells.focus()
+    await page.keyboard.press("Escape")
+    await page.getByRole("button", { name: "Enlarge: attention weights" }).first().click()
+    await page.getByRole("dialog").waitFor()
+    await page.keyboard.press("Escape")
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+    await close()
+  })
+
+  test("weighs little before a model or an engine is asked for", async () => {
+    const { page, requests, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    const first = requests.filter((url) => !/worker|ort|\.wasm|\/model\//.test(url))
+    let bytes = 0
+    for (const url of first) {
+      const path = new URL(url).pathname
+      const file = path.endsWith("/") ? `${path}index.html` : path
+      bytes += gzipSync(await readFile(new URL(`../../dist${file}`, import.meta.url))).length
+    }
+    expect(first.length).toBeGreaterThan(2)
+    expect(bytes).toBeLessThan(200_000)
+    await close()
+  })
+})
+
+describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
+  test("axe finds nothing, and nothing overflows at 360 px", async () => {
+    const { page, close } = await site.open("/", { colorScheme, viewport: { width: 360, height: 740 } })
+    await page.locator('[data-state="ready"]').waitFor()
+    for (const id of await steps(page)) await visit(page, id)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+    expect(await violations(page)).toEqual([])
+    await close()
+  })
+})
+
+async function violations(page: Page): Promise<string[]> {
+  // The page's policy forbids scripts that are put into it; the debugger may.
+  await page.evaluate(axe.source)
+  const found = await page.evaluate(async () => {
+    const { axe: tool } = window as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
+    }
+    return (await tool.run()).violations
+  })
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary?.slice(0, 200)}`),
+  )
+}

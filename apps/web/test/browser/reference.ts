@@ -1,0 +1,48 @@
+import { readFile } from "node:fs/promises"
+import {
+  findTimm,
+  fromTimmConfig,
+  joinFloat32,
+  parseHeader,
+  parseJson,
+  readSafetensors,
+  type StoredTensor,
+} from "@vitrine/checkpoint"
+import { graph, ops, rootScope, type Tensor, type ViTConfig, vit } from "@vitrine/core"
+import { referenceBackend } from "@vitrine/backend-reference"
+
+export interface Reference {
+  readonly config: ViTConfig
+  /** All taps of one image, `[height, width, 3]` bytes, in float64. */
+  trace(pixels: ArrayLike<number>): Promise<Record<string, { data: ArrayLike<number>; shape: readonly number[] }>>
+}
+
+/** The model of the guide on the reference backend. */
+export async function openReference(): Promise<Reference> {
+  const folder = new URL("../../public/model/", import.meta.url)
+  const [json, bytes] = await Promise.all([
+    readFile(new URL("config.json", folder)),
+    readFile(new URL("model.safetensors", folder)),
+  ])
+  const { config, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const { tensors } = readSafetensors(bytes, "model.safetensors")
+  const header = parseHeader(bytes, { fileSize: bytes.length, name: "model.safetensors" })
+  const constants: Record<string, Float32Array> = {}
+  for (const [name, sources] of findTimm(header, config, "model.safetensors"))
+    constants[name] = joinFloat32(sources.map((source) => tensors.get(source) as StoredTensor))
+  const outputs: Record<string, Tensor> = {}
+  const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
+  vit(rootScope({ taps: "all", onTap: (name, t) => void (outputs[name] = t) }), images, config)
+  const program = await referenceBackend().compile(graph({ outputs }), { batch: 1, constants })
+  const { mean, std } = preprocessing
+  return {
+    config,
+    trace: (pixels) =>
+      program.run({
+        images: Float32Array.from(
+          pixels,
+          (value, i) => (value / 255 - (mean[i % 3] as number)) / (std[i % 3] as number),
+        ),
+      }),
+  }
+}

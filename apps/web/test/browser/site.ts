@@ -1,0 +1,58 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright"
+import { preview } from "vite"
+import { findChromium } from "../../../../tooling/browser/chromium.mjs"
+
+/** The production build on a server of its own, and a browser. */
+export interface Site {
+  readonly address: string
+  /** A page in a context of its own; what goes wrong in it is kept in `faults`. */
+  open(path: string, options?: BrowserContextOptions): Promise<Visit>
+  close(): Promise<void>
+}
+
+export interface Visit {
+  readonly page: Page
+  /** Errors of the page, and requests that left its origin or failed. */
+  readonly faults: readonly string[]
+  /** Addresses that were asked for. */
+  readonly requests: readonly string[]
+  close(): Promise<void>
+}
+
+export async function openSite(): Promise<Site> {
+  const server = await preview({
+    root: new URL("../..", import.meta.url).pathname,
+    preview: { port: 0, strictPort: false },
+    logLevel: "error",
+  })
+  const address = (server.resolvedUrls?.local[0] ?? "").replace(/\/$/, "")
+  const executablePath = findChromium()
+  const browser: Browser = await chromium.launch({
+    ...(executablePath === undefined ? {} : { executablePath }),
+    args: ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
+  })
+  return {
+    address,
+    async open(path, options = {}) {
+      const context = await browser.newContext({ locale: "en", ...options })
+      const page = await context.newPage()
+      const faults: string[] = []
+      const requests: string[] = []
+      page.on("pageerror", (error) => faults.push(error.message))
+      page.on("console", (message) => {
+        if (message.type() === "error") faults.push(message.text())
+      })
+      context.on("request", (request) => {
+        requests.push(request.url())
+        if (!request.url().startsWith(address) && !/^(blob|data):/.test(request.url()))
+          faults.push(`left the origin: ${request.url()}`)
+      })
+      await page.goto(address + path)
+      return { page, faults, requests, close: () => context.close() }
+    },
+    async close() {
+      await browser.close()
+      await server.close()
+    },
+  }
+}

@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config"
+
+/** Walks through the production build in a real browser. */
+export default defineConfig({
+  resolve: { conditions: ["@vitrine/source"] },
+  ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
+  test: { include: ["test/browser/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+})
