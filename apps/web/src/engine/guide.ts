@@ -1,4 +1,4 @@
-import { findTimm, fromTimmConfig, joinFloat32, parseHeader, parseJson, readSafetensors } from "@vitrine/checkpoint"
+import { fromTimmConfig, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
 import {
   type Backend,
   fold,
@@ -228,16 +228,11 @@ async function openModel(folder: string): Promise<Opened> {
   }
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
   const description = fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  // Dropout belongs to training, and its rates to the recipe.
   const config = description.config
   const { tensors } = readSafetensors(bytes, "model.safetensors")
-  const header = parseHeader(bytes, { fileSize: bytes.length, name: "model.safetensors" })
-  const initial: Record<string, Float32Array> = {}
-  for (const [name, sources] of findTimm(header, config, "model.safetensors"))
-    initial[name] = joinFloat32(
-      sources.map((source) => tensors.get(source) as NonNullable<ReturnType<typeof tensors.get>>),
-    )
   const parameters = vitParameters(config)
+  const initial: Record<string, Float32Array> = {}
+  for (const { name } of parameters) initial[name] = toFloat32(tensors.get(name) as StoredTensor)
   const slots = Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }]))
   const state = await backend.createState(slots, initial)
   const trace = await backend.compile(traceGraph(config), { batch: 1 })

@@ -1,14 +1,6 @@
 import { readFile } from "node:fs/promises"
-import {
-  findTimm,
-  fromTimmConfig,
-  joinFloat32,
-  parseHeader,
-  parseJson,
-  readSafetensors,
-  type StoredTensor,
-} from "@vitrine/checkpoint"
-import { graph, ops, rootScope, type Tensor, type ViTConfig, vit } from "@vitrine/core"
+import { fromTimmConfig, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
+import { graph, ops, rootScope, type Tensor, type ViTConfig, vit, vitParameters } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
 
 export interface Reference {
@@ -26,10 +18,8 @@ export async function openReference(): Promise<Reference> {
   ])
   const { config, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
-  const header = parseHeader(bytes, { fileSize: bytes.length, name: "model.safetensors" })
   const constants: Record<string, Float32Array> = {}
-  for (const [name, sources] of findTimm(header, config, "model.safetensors"))
-    constants[name] = joinFloat32(sources.map((source) => tensors.get(source) as StoredTensor))
+  for (const { name } of vitParameters(config)) constants[name] = toFloat32(tensors.get(name) as StoredTensor)
   const outputs: Record<string, Tensor> = {}
   const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
   vit(rootScope({ taps: "all", onTap: (name, t) => void (outputs[name] = t) }), images, config)
