@@ -1,9 +1,17 @@
 /**
  * Models as Hugging Face's transformers loads them, strictly: `config.json`, `preprocessor_config.json` and the tensors of
  * `model.safetensors`, under the names in which they are published.
- * https://github.com/huggingface/transformers/blob/main/src/transformers/models/vit/modeling_vit.py
+ * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2, dinov2_with_registers
  */
-import { type Activation, patchGrid, type ViTConfig, VitrineError, vitParameters } from "@vitrine/core"
+import {
+  type Activation,
+  prefixTokens,
+  tokenCount,
+  type ViTConfig,
+  VitrineError,
+  vitConfig,
+  vitParameters,
+} from "@vitrine/core"
 import { huggingFaceTargets } from "./names.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import type { ModelDescription } from "./timm.ts"
@@ -15,6 +23,16 @@ export interface HuggingFaceFiles {
   readonly notes: readonly string[]
 }
 
+type ModelType = "vit" | "deit" | "dinov2" | "dinov2_with_registers"
+
+/** What the names of their classes begin with. */
+const families: Readonly<Record<ModelType, string>> = {
+  vit: "ViT",
+  deit: "DeiT",
+  dinov2: "Dinov2",
+  dinov2_with_registers: "Dinov2WithRegisters",
+}
+
 const activations: Readonly<Record<Activation, string>> = {
   gelu: "gelu",
   gelu_tanh: "gelu_pytorch_tanh",
@@ -22,6 +40,17 @@ const activations: Readonly<Record<Activation, string>> = {
   relu: "relu",
   silu: "silu",
 }
+
+/** The kind of model that has most of what this one has. */
+function modelType({ classes, distillationToken, gatedMlp, layerScale, pool, registers }: ViTConfig): ModelType {
+  if (distillationToken) return "deit"
+  const dino = gatedMlp || pool === "token+average" || (layerScale !== null && classes === 0)
+  // DeiT's second token is a register where no head reads it.
+  if (registers > 0) return dino || registers > 1 ? "dinov2_with_registers" : "deit"
+  return dino ? "dinov2" : "vit"
+}
+
+const isDino = (type: ModelType): boolean => type.startsWith("dinov2")
 
 /**
  * The files that stand beside the weights, for `transformers` and for transformers.js.
@@ -33,20 +62,32 @@ export function toHuggingFace({ config, preprocessing, labels }: ModelDescriptio
   const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
     height === width ? height : [height, width]
   const classified = config.classes > 0
+  const type = modelType(config)
+  const architecture = `${families[type]}${classified ? "ForImageClassification" : "Model"}`
+  const pooler = !classified && !isDino(type)
   return {
     config: {
-      architectures: [classified ? "ViTForImageClassification" : "ViTModel"],
-      model_type: "vit",
+      architectures: [config.distillationToken ? `${architecture}WithTeacher` : architecture],
+      model_type: type,
       image_size: same(config.imageSize),
       patch_size: same(config.patchSize),
       num_channels: config.channels,
       hidden_size: config.dim,
       num_hidden_layers: config.depth,
       num_attention_heads: config.heads,
-      intermediate_size: config.mlpDim,
+      ...(isDino(type)
+        ? {
+            mlp_ratio: mlpRatio(config) ?? config.mlpDim / config.dim,
+            use_swiglu_ffn: config.gatedMlp,
+            // transformers refuses integers here, and 1 is the default.
+            ...(Number.isInteger(config.layerScale ?? 1) ? {} : { layerscale_value: config.layerScale }),
+            drop_path_rate: config.stochasticDepth,
+            ...(config.registers > 0 && { num_register_tokens: config.registers }),
+          }
+        : { intermediate_size: config.mlpDim }),
       hidden_act: activations[config.activation],
       layer_norm_eps: config.layerNormEpsilon,
-      qkv_bias: true,
+      qkv_bias: config.qkvBias,
       hidden_dropout_prob: config.dropout,
       attention_probs_dropout_prob: config.attentionDropout,
       ...(classified && {
@@ -55,59 +96,154 @@ export function toHuggingFace({ config, preprocessing, labels }: ModelDescriptio
       }),
     },
     preprocessor,
-    notes: classified
-      ? notes
-      : [...notes, "the model has no classes: load it with ViTModel.from_pretrained(folder, add_pooling_layer=False)"],
+    notes: pooler
+      ? [
+          ...notes,
+          `the model has no classes: load it with ${architecture}.from_pretrained(folder, add_pooling_layer=False)`,
+        ]
+      : notes,
   }
 }
 
-/** Properties of a model that transformers' ViT cannot be given. */
+/** DINOv2's whole number of times that its MLPs are wider than its tokens; undefined where there is none. */
+function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number | undefined {
+  // Of gated MLPs, two thirds of that width, up to a multiple of 8.
+  const width = (ratio: number): number =>
+    gatedMlp ? 8 * Math.ceil(Math.trunc((dim * ratio * 2) / 3) / 8) : dim * ratio
+  const near = Math.floor(((gatedMlp ? 1.5 : 1) * mlpDim) / dim)
+  return [near, near - 1, near + 1].find((ratio) => ratio > 0 && width(ratio) === mlpDim)
+}
+
+/** Properties of a model that no class of transformers has, or none together with its others. */
 export function beyondHuggingFace(config: ViTConfig): string[] {
+  const type = modelType(config)
+  const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
+    config
   const features: Readonly<Record<string, boolean>> = {
-    [`pooling "${config.pool}"`]: config.pool !== "token",
-    [`a hidden layer of ${config.preLogits?.dim} before the logits`]: config.preLogits !== null,
-    "gated MLPs": config.gatedMlp,
-    "a distillation token": config.distillationToken,
-    registers: config.registers > 0,
-    "no final norm": !config.finalNorm,
-    "tokens without positions": !config.prefixPositions,
+    [`pooling "${pool}"`]: pool !== "token" && pool !== "token+average",
+    "averages over the tokens before the patches": pool === "token+average" && config.poolPrefix,
+    "features of both the class token and the average": pool === "token+average" && classes === 0,
+    [`a hidden layer of ${preLogits?.dim} before the logits`]: preLogits !== null,
     "a norm before the blocks": config.embeddingNorm,
-    "projections without bias": !config.qkvBias || !config.projBias,
     "normed queries and keys": config.qkNorm,
-    LayerScale: config.layerScale !== null,
+    "no final norm": !config.finalNorm,
+    "a norm after the pooling": config.normAfterPool && pool !== "token",
+    "a distillation token without classes": distillationToken && classes === 0,
+    "a distillation token and registers": distillationToken && registers > 0,
+    "a distillation token and gated MLPs": distillationToken && gatedMlp,
+    [`MLPs gated by ${activation}`]: gatedMlp && activation !== "silu",
+    [`MLPs of ${mlpDim}, which DINOv2's are not for a width of ${dim}`]: isDino(type) && mlpRatio(config) === undefined,
+    [`images of ${imageSize.join("×")}, where DINOv2's are square`]: isDino(type) && imageSize[0] !== imageSize[1],
   }
   return Object.keys(features).filter((name) => features[name])
 }
 
+type Weights = Readonly<Record<string, Float32Array>>
+
+interface Tensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
 /**
- * A model's parameters under transformers' names; views of the given values, but for positions that the model does not
- * have, which are zeros there.
+ * A model's parameters under transformers' names, some of them views of the given values. What a class of transformers has
+ * and the model has not, stands there at the value that changes nothing: positions and biases of 0, factors of 1. What the
+ * model has and ViT has not goes into other parameters: LayerScale into the matrix before it, the positions of registers into them.
  * @param weights by timm's names.
- * @throws VitrineError (config) for a model that transformers' ViT is not.
+ * @throws VitrineError (config) for a model that no class of transformers is.
  */
-export function huggingFaceTensors(
-  config: ViTConfig,
-  weights: Readonly<Record<string, Float32Array>>,
-): { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[] {
+export function huggingFaceTensors(config: ViTConfig, weights: Weights): readonly Tensor[] {
   const reasons = beyondHuggingFace(config)
   if (reasons.length > 0)
     throw new VitrineError(
       "config",
       `no class of transformers is this model, which has ${reasons.join(" and ")}: export it to timm or onnx`,
     )
-  const prefix = config.classes > 0 ? "vit." : ""
-  const tensors = vitParameters(config).flatMap(({ name, shape }) => {
-    // LayerNorm is taken token by token: of the class token it is the same before the pooling and after.
-    const targets = huggingFaceTargets(name.replace(/^fc_norm\./, "norm."), shape, config, prefix)
-    const values = weights[name] as Float32Array
-    const length = values.length / targets.length
-    return targets.map((target, i) => ({ ...target, data: values.subarray(i * length, (i + 1) * length) }))
+  const type = modelType(config)
+  const target = targetOf(config, type)
+  const changed = {
+    ...embeddings(config, type, weights),
+    ...scaled(config, target, weights),
+    ...head(config, target, weights),
+  }
+  const prefix = config.classes > 0 ? `${type}.` : ""
+  const { dim, normAfterPool } = config
+  const tensors = vitParameters(target).flatMap(({ name, shape, role }) => {
+    const own = normAfterPool ? name.replace(/^norm\./, "fc_norm.") : name
+    const neutral = (): Float32Array =>
+      new Float32Array(shape.reduce((n, size) => n * size, 1)).fill(role === "layerScale" ? 1 : 0)
+    const values = changed[name] ?? weights[own] ?? neutral()
+    // DINOv2's registers have no positions, DeiT's second token has one.
+    const named = name === "reg_token" && isDino(type) ? { ...target, prefixPositions: false } : target
+    const parts = huggingFaceTargets(name, shape, named, prefix)
+    const length = values.length / parts.length
+    return parts.map((part, i) => ({
+      name: part.name,
+      shape: name === "pos_embed" ? [1, values.length / dim, dim] : part.shape,
+      data: values.subarray(i * length, (i + 1) * length),
+    }))
   })
-  if (config.positions !== "none") return tensors
-  const [rows, columns] = patchGrid(config)
-  const shape = [1, 1 + rows * columns, config.dim]
-  const data = new Float32Array((1 + rows * columns) * config.dim)
-  return [...tensors, ...huggingFaceTargets("pos_embed", shape, config, prefix).map((target) => ({ ...target, data }))]
+  const mask = { name: `${prefix}embeddings.mask_token`, shape: [1, dim], data: new Float32Array(dim) }
+  return isDino(type) ? [...tensors, mask] : tensors
+}
+
+/** The model as its class in transformers has it. */
+function targetOf(config: ViTConfig, type: ModelType): ViTConfig {
+  const { layerScale, pool, classes } = config
+  return vitConfig({
+    ...config,
+    positions: "learned",
+    prefixPositions: true,
+    // LayerNorm is taken token by token: of the class token it is the same before the pooling and after.
+    normAfterPool: false,
+    projBias: true,
+    layerScale: isDino(type) ? (layerScale ?? 1) : null,
+    pool: isDino(type) && classes > 0 ? "token+average" : pool,
+  })
+}
+
+/** Tokens and positions: one of each token for ViT and DeiT, of the class token and the patches for DINOv2. */
+function embeddings(config: ViTConfig, type: ModelType, weights: Weights): Weights {
+  const { dim, positions, registers } = config
+  const prefix = prefixTokens(config)
+  const table = new Float32Array(tokenCount(config) * dim)
+  if (positions !== "none") table.set(weights["pos_embed"] as Float32Array, config.prefixPositions ? 0 : prefix * dim)
+  if (registers === 0 || !isDino(type)) return { pos_embed: table }
+  const patches = new Float32Array(table.length - registers * dim)
+  patches.set(table.subarray(0, dim))
+  patches.set(table.subarray(prefix * dim), dim)
+  const tokens = (weights["reg_token"] as Float32Array).map((value, i) => value + (table[dim + i] as number))
+  return { pos_embed: patches, reg_token: tokens }
+}
+
+/** LayerScale where the class has none: in the layers before it. */
+function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
+  if (config.layerScale === null || target.layerScale !== null) return {}
+  const made: Record<string, Float32Array> = {}
+  for (let i = 0; i < config.depth; i++)
+    for (const [layer, scale] of [
+      ["attn.proj", "ls1"],
+      ["mlp.fc2", "ls2"],
+    ] as const) {
+      const factors = weights[`blocks.${i}.${scale}.gamma`] as Float32Array
+      for (const name of [`blocks.${i}.${layer}.weight`, `blocks.${i}.${layer}.bias`]) {
+        const values = weights[name]
+        const row = (values?.length ?? 0) / factors.length
+        if (values) made[name] = values.map((value, at) => value * (factors[Math.floor(at / row)] as number))
+      }
+    }
+  return made
+}
+
+/** DINOv2's head reads the average over the patches too: here with factors of 0. */
+function head(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
+  if (config.pool === target.pool) return {}
+  const { classes, dim } = config
+  const narrow = weights["head.weight"] as Float32Array
+  const wide = new Float32Array(2 * classes * dim)
+  for (let row = 0; row < classes; row++) wide.set(narrow.subarray(row * dim, (row + 1) * dim), 2 * row * dim)
+  return { "head.weight": wide }
 }
 
 /** Pillow's numbers. */

@@ -16,11 +16,21 @@ export {
   type Transform,
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
+export {
+  type ExportedFiles,
+  type ExportFormat,
+  exportFiles,
+  type ExportPrecision,
+  type ExportTarget,
+  onnxFile,
+  type WholeModel,
+} from "./export.ts"
 export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"
 export type { BackendChoice } from "./web/backend.ts"
+export { type Exported, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./web/load.ts"
 export { type MemoryStore, memoryStore } from "./web/memory-store.ts"

@@ -2,11 +2,24 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env, pipeline, RawImage } from "@huggingface/transformers"
-import { goldenPath } from "@vitrine/golden"
+import { parameterReader } from "@vitrine/checkpoint"
+import { readModelFolder, writeModelFolder } from "@vitrine/checkpoint/node"
+import { graph, ops, rootScope, vit, type ViTConfig } from "@vitrine/core"
+import { golden, goldenNames, goldenPath } from "@vitrine/golden"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { evaluationTransforms, exportModel, load, type Model, type ImageInput, train, VitrineError } from "vitrine"
+import {
+  evaluationTransforms,
+  createBackend,
+  exportFiles,
+  exportModel,
+  load,
+  type Model,
+  type ImageInput,
+  train,
+  VitrineError,
+} from "vitrine"
 import { applyTransforms } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 
@@ -111,6 +124,56 @@ describe("what is exported is the same model", () => {
       const { bytes = 0 } = files.find(({ path }) => path === "model.safetensors") ?? {}
       expect(bytes).toBeLessThan(0.6 * readFileSync(join(run, "model.safetensors")).length)
       expect(apart(await logitsOf(out), exact)).toBeLessThan(0.01)
+    }
+  })
+})
+
+describe("every feature of the family is exported", () => {
+  const names = goldenNames("vit-").filter((name) => "logits" in golden(name).tensors)
+  const refused = /average|map|clip|qk-norm|distilled-features|one-patch|vit-registers/
+
+  /** The largest difference to the golden file's logits, and how much may be. */
+  async function differences(name: string, path: string): Promise<[found: number, allowed: number]> {
+    const { images, logits } = golden(name).tensors
+    const backend = await createBackend("onnx", { worker: false })
+    const { config, weights, sources } = await readModelFolder(path)
+    const read = parameterReader(weights, sources)
+    const constants: Record<string, Float32Array> = {}
+    for (const each of sources.keys()) constants[each] = await read(each)
+    await weights.close()
+    const input = ops.input("images", ["batch", ...config.imageSize, config.channels])
+    const program = await backend.compile(graph({ outputs: { logits: vit(rootScope(), input, config) } }), {
+      batch: 3,
+      constants,
+    })
+    const made = await program.run({ images: images?.data as Float32Array })
+    await backend.close()
+    const expected = Float32Array.from(logits?.data ?? [])
+    return [apart(made["logits"]?.data as Float32Array, expected), tolerance(expected)]
+  }
+
+  test.each(names)("%s", async (name) => {
+    const { json, tensors } = golden(name)
+    const config = json.config as ViTConfig
+    const ones = Array.from({ length: config.channels }, () => 1)
+    const preprocessing = { size: config.imageSize, interpolation: "bilinear", cropPct: 1, cropMode: "squash" } as const
+    const weights = Object.fromEntries(
+      Object.entries(tensors).flatMap(([each, { data }]) =>
+        each.startsWith("param.") ? [[each.slice("param.".length), data as Float32Array]] : [],
+      ),
+    )
+    const description = { config, labels: null, positionMethod: "timm" } as const
+    const model = { ...description, preprocessing: { ...preprocessing, mean: ones, std: ones }, weights }
+    for (const to of ["timm", "hf"] as const) {
+      const out = join(folder, `${name}-${to}`)
+      const write = async (): Promise<void> => writeModelFolder(out, exportFiles(model, { to }).files)
+      if (to === "hf" ? refused.test(name) : config.pool === "token+average") {
+        await expect(write()).rejects.toThrow(/no class of transformers|timm does not have/)
+        continue
+      }
+      await write()
+      const [found, allowed] = await differences(name, out)
+      expect(found, to).toBeLessThanOrEqual(allowed)
     }
   })
 })

@@ -9,6 +9,7 @@ import {
 import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
 import { type BackendChoice, openBackend } from "./backend.ts"
+import type { WholeModel } from "../export.ts"
 import { createModel, imageSizeOf, type Model } from "../model.ts"
 import { fetchBytes, findFiles, type ModelSource } from "./files.ts"
 
@@ -32,29 +33,28 @@ export interface LoadOptions extends BackendChoice, Overrides {}
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const { imageSize, interpolation, cropPct, cropMode, mean, std, ...choice } = options
-  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const model = await readModel(source, { imageSize, interpolation, cropPct, cropMode, mean, std })
+  const { config, preprocessing, labels, notes, weights: constants } = model
+  const { backend, close } = await openBackend(choice)
+  return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
+}
+
+/** A model with its weights in memory, with other settings in place of its own. */
+export async function readModel(source: ModelSource, overrides: Overrides): Promise<WholeModel> {
   const found = findFiles(source)
   const [model, name] =
     "folder" in found
       ? [await openModel(found.folder), found.folder.nameOf("config.json")]
       : await found
           .npz()
-          .then(async (file) => [await openGoogleModel(file, imageSizeOf(imageSize)), file.name] as const)
-  const { config, preprocessing, labels, notes } = override(model, overrides, name)
+          .then(async (file) => [await openGoogleModel(file, imageSizeOf(overrides.imageSize)), file.name] as const)
+  const description = override(model, overrides, name)
   const read = parameterReader(model.weights, model.sources)
-  const constants: Record<string, Float32Array> = {}
-  for (const parameter of model.sources.keys()) constants[parameter] = await read(parameter)
-  Object.assign(
-    constants,
-    await resizeWeights(
-      model.config,
-      config,
-      (parameter) => constants[parameter] as Float32Array,
-      model.positionMethod,
-    ),
-  )
-  const { backend, close } = await openBackend(choice)
-  return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
+  const weights: Record<string, Float32Array> = {}
+  for (const parameter of model.sources.keys()) weights[parameter] = await read(parameter)
+  const own = (parameter: string): Float32Array => weights[parameter] as Float32Array
+  Object.assign(weights, await resizeWeights(model.config, description.config, own, model.positionMethod))
+  return { ...description, weights }
 }
 
 async function decode(image: ImageInput): Promise<Image> {

@@ -83,7 +83,7 @@ test("looks inside", async () => {
 
 describe("refuses in one line", () => {
   test.each<[string, () => Promise<unknown>, RegExp]>([
-    ["an address without a model", () => load("/nowhere/"), /\/nowhere\/config\.json: /],
+    ["an address without a model", () => load("/nowhere/"), /\/nowhere\/: has no config\.json/],
     [
       "files without a model",
       async () => load([await fileOf("wide-rgb.png")]),
