@@ -23,9 +23,6 @@ export interface GoogleOptions {
 /** What stands before all names: of a whole training's state, and then of the image tower among two. */
 const states = ["", "params/", "opt/target/"]
 const tower = "img/"
-/** What stands beside an image tower: the other one, a temperature and a bias. */
-const beside = /^(txt\/.*|t|b)$/
-
 /** Where positions have been: before Linen, in big_vision until 2022, and since. */
 const tables = ["Transformer/posembed_input/pos_embedding", "Transformer/pos_embedding", "pos_embedding"] as const
 
@@ -101,13 +98,12 @@ function ownTensors(
   if (names.has(`${prefix}conv_root/kernel`))
     throw configError(file, "is a hybrid with a ResNet before the transformer, which Vitrine does not have")
   const state = prefix.endsWith(tower) ? prefix.slice(0, -tower.length) : prefix
-  const isBeside = ({ name }: WeightTensor): boolean =>
-    state !== prefix && name.startsWith(state) && beside.test(name.slice(state.length))
   // What is not under the state is the optimizer's.
-  const own = tensors.filter((tensor) => tensor.name.startsWith(state) && !isBeside(tensor))
+  const own = tensors.filter(({ name }) => name.startsWith(prefix))
+  const others = tensors.filter(({ name }) => name.startsWith(state)).length - own.length
   const other = own.find(({ dtype }) => !floats.includes(dtype))
   if (other) throw fileError(file, `tensor ${shown(other.name)} is ${other.dtype}; weights are ${floats.join(", ")}`)
-  return { prefix, own, others: tensors.filter(isBeside).length }
+  return { prefix, own, others }
 }
 
 type Shapes = ReadonlyMap<string, readonly number[]>
@@ -319,9 +315,12 @@ function transposed(parts: readonly Float32Array[], { at, depth, columns, channe
   return out
 }
 
-/** Writes a row-major matrix of so many columns to `out`, transposed. */
+/** Writes a row-major matrix of so many columns to `out`, transposed; a few rows at a time, so that both stay in cache. */
 function transposeMatrix(values: Float32Array, columns: number, out: Float32Array): void {
   const rows = values.length / columns
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) out[column * rows + row] = values[row * columns + column] as number
+  for (let first = 0; first < rows; first += 16) {
+    const end = Math.min(first + 16, rows)
+    for (let column = 0; column < columns; column++)
+      for (let row = first; row < end; row++) out[column * rows + row] = values[row * columns + column] as number
+  }
 }

@@ -320,14 +320,27 @@ function allocate(size: number, fail: (fault: string) => never): Uint8Array {
   }
 }
 
-const crcTable: Int32Array = Int32Array.from({ length: 256 }, (_, byte) => {
+/** For each byte its CRC, and then that with one to seven zero bytes behind it. */
+const crcTables: Int32Array = new Int32Array(8 * 256)
+for (let byte = 0; byte < 256; byte++) {
   let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
-  return crc
-})
+  for (let at = byte; at < crcTables.length; at += 256) {
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+    crcTables[at] = crc
+  }
+}
 
+/** Eight bytes at a time ("slicing-by-8"), which takes half the time of one by one. */
 function crc32(bytes: Uint8Array): number {
+  const entry = (zeros: number, byte: number): number => crcTables[256 * zeros + (byte & 0xff)] as number
+  const byte = (at: number): number => bytes[at] as number
   let crc = -1
-  for (let i = 0; i < bytes.length; i++) crc = (crcTable[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8)
+  let i = 0
+  for (; i + 8 <= bytes.length; i += 8) {
+    crc ^= byte(i) | (byte(i + 1) << 8) | (byte(i + 2) << 16) | (byte(i + 3) << 24)
+    const first = entry(7, crc) ^ entry(6, crc >>> 8) ^ entry(5, crc >>> 16) ^ entry(4, crc >>> 24)
+    crc = first ^ entry(3, byte(i + 4)) ^ entry(2, byte(i + 5)) ^ entry(1, byte(i + 6)) ^ entry(0, byte(i + 7))
+  }
+  for (; i < bytes.length; i++) crc = entry(0, crc ^ byte(i)) ^ (crc >>> 8)
   return ~crc >>> 0
 }

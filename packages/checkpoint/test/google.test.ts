@@ -104,8 +104,10 @@ describe("googleModel", () => {
       const moved = altered(archive, ({ name }) => ({ name: name.replace("params/", prefix) }))
       expect(googleModel(moved, "f").config, prefix).toEqual(googleModel(archive, "f").config)
     }
-    const odd = altered(archive, ({ name }) => ({ name: name.replace(/^params\/t$/, "params/img2/x") }))
-    expect(fault(() => googleModel(odd, "f"))).toMatch(/unexpected: "params\/img2\/x"/)
+    const strange = altered(archive, ({ name }) => ({ name: name.replace("img/embedding/b", "img/x/b") }))
+    expect(fault(() => googleModel(strange, "f"))).toMatch(
+      /missing: "params\/img\/embedding\/bias"; unexpected: "params\/img\/x\/bias"/,
+    )
   })
 
   test.each<[string, (info: WeightTensor) => Partial<WeightTensor> | undefined, RegExp]>([
