@@ -1,22 +1,40 @@
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { type Backend, VitrineError } from "@vitrine/core"
+import { note } from "./output.ts"
 import { type BackendFactory, type BackendOptions, backends, type ChosenBackend, chooseBackend } from "vitrine"
 
 /** The library's backends, and TensorFlow.js on the devices that it has in Node. */
 export const known: Readonly<Record<string, BackendFactory>> = {
   ...backends,
+  "onnx-cuda": async (options) => {
+    const { cudaProvider, onnxBackend } = await import("@vitrine/backend-onnx/node")
+    const missing = cudaProvider()
+    if (missing !== undefined) throw new VitrineError("backend", missing)
+    return onnxBackend({ ...options, executionProviders: ["cuda", "cpu"], sliceRows: Number.POSITIVE_INFINITY })
+  },
+  "node-gpu": nodeGpu("node-gpu"),
+  "node-cpu": nodeGpu("node-cpu"),
   tfjs: tensorflow("wasm"),
   "tfjs-cpu": tensorflow("cpu"),
 }
 
 /** @throws VitrineError (backend) that says what was tried. */
-export function choose(name: string, options: BackendOptions): Promise<ChosenBackend> {
+export async function choose(name: string, options: BackendOptions): Promise<ChosenBackend> {
+  if (options.precision === "bfloat16" && !name.startsWith("node-"))
+    throw new VitrineError("backend", `--precision bfloat16 needs --backend node-cpu or node-gpu, not ${name}`)
   return chooseBackend(name, options, known)
 }
 
 export async function create(name: string, options: BackendOptions): Promise<Backend> {
   return (await choose(name, options)).backend
+}
+
+function nodeGpu(name: "node-gpu" | "node-cpu"): BackendFactory {
+  return async ({ threads, precision }) => {
+    const { nodeGpuBackend } = await import("@vitrine/backend-node-gpu")
+    return nodeGpuBackend(name, { threads, precision, onFallback: note })
+  }
 }
 
 function tensorflow(device: "wasm" | "cpu"): BackendFactory {

@@ -2,22 +2,21 @@ import type { Overrides } from "@vitrine/checkpoint"
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
 import { localModel } from "./hub.ts"
-import { overridesOf } from "./options.ts"
+import { type EngineFlags, engineOptions, overridesOf } from "./options.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
-export interface ModelFlags extends Overrides {
+export interface ModelFlags extends Overrides, EngineFlags {
   readonly model: string
   readonly backend: string
-  readonly threads?: number
 }
 
 /** Loads a model, uses it and lets go of it. */
 export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageInput>) => Promise<T>): Promise<T> {
-  const { backend: name, threads } = flags
+  const { backend: name } = flags
   const { path } = await localModel(flags.model)
   // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
-  const backend = await create(name, { worker: false, ...(threads === undefined ? {} : { threads }) })
+  const backend = await create(name, { worker: false, ...engineOptions(flags) })
   try {
     const model = await load(path, { backend, ...overridesOf(flags) })
     try {

@@ -4,9 +4,26 @@ import { cropValue, integerValue, numbersValue, positivesValue, sizeValue } from
 
 export function backend(): Option {
   return new Option("--backend <name>", "what computes; auto takes the fastest that loads")
-    .choices(["auto", "onnx", "onnx-web", "tfjs", "tfjs-cpu", "reference"])
+    .choices(["auto", "onnx", "onnx-cuda", "onnx-web", "node-gpu", "node-cpu", "tfjs", "tfjs-cpu", "reference"])
     .default("auto")
 }
+
+export function precision(): Option {
+  return new Option("--precision <dtype>", "what node-gpu and node-cpu multiply in; sums stay in float32")
+    .choices(["float32", "bfloat16"])
+    .default("float32")
+}
+
+/** What the flags of a command say of the engine. */
+export interface EngineFlags {
+  readonly threads?: number
+  readonly precision?: "float32" | "bfloat16"
+}
+
+export const engineOptions = ({ threads, precision }: EngineFlags): EngineFlags => ({
+  ...(threads === undefined ? {} : { threads }),
+  ...(precision === undefined ? {} : { precision }),
+})
 
 export function threads(): Option {
   return new Option("--threads <n>", "threads of the backend; default: all cores").argParser(integerValue(1))

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
 import { addExport } from "./export-options.ts"
-import { addOverrides, backend, examples, threads } from "./options.ts"
+import { addOverrides, backend, examples, precision, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
 import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
 
@@ -54,6 +54,7 @@ export function program(): Command {
       .option("--batch-size <n>", "images at a time", integerValue(1), 64)
       .addOption(backend())
       .addOption(threads())
+      .addOption(precision())
       .option("--json", "one JSON document"),
   )
     .addHelpText(
@@ -77,7 +78,8 @@ export function program(): Command {
       .option("--logits", "with --json, the logits of all classes too")
       .option("--json", "one JSON document")
       .addOption(backend())
-      .addOption(threads()),
+      .addOption(threads())
+      .addOption(precision()),
   )
     .addHelpText(
       "after",
@@ -100,7 +102,8 @@ export function program(): Command {
       .requiredOption("--model <model>", modelHelp)
       .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
       .addOption(backend())
-      .addOption(threads()),
+      .addOption(threads())
+      .addOption(precision()),
   )
     .addHelpText(
       "after",
@@ -139,6 +142,7 @@ export function program(): Command {
       .option("--workers <n>", "threads that prepare images; default: 1", integerValue(0))
       .addOption(backend())
       .addOption(threads())
+      .addOption(precision())
       .option("--json", "one JSON document"),
   )
     .addHelpText(
@@ -183,6 +187,24 @@ export function program(): Command {
     .action(async (options) => (await import("./commands/doctor.ts")).doctor(options))
 
   cli
+    .command("setup")
+    .description("Build what a backend needs: TensorFlow's native library for Node.")
+    .argument("<what>", "node-cpu, or node-gpu for CUDA")
+    .option("--dry-run", "only say what would be fetched, and how large it is")
+    .option("--force", "build again, though it is there")
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine setup node-cpu", "0.3 GB to fetch; then --backend node-cpu works"],
+        ["vitrine setup node-gpu --dry-run", ""],
+      ),
+    )
+    .action(async (what, options) => {
+      process.exitCode = await (await import("./commands/setup.ts")).setup(what, options)
+    })
+
+  cli
     .command("bench")
     .description("Measure the speed of a model on random data.")
     .option("--model <variant>", "SIZE/PATCH, such as Ti/16", "Ti/16")
@@ -193,6 +215,7 @@ export function program(): Command {
     .option("--steps <n>", "steps to measure", integerValue(1), 10)
     .addOption(backend())
     .addOption(threads())
+    .addOption(precision())
     .option("--json", "one JSON document")
     .addHelpText(
       "after",
@@ -210,6 +233,7 @@ export function program(): Command {
     .option("--steps <n>", "a shorter or longer run", integerValue(1))
     .addOption(backend())
     .addOption(threads())
+    .addOption(precision())
     .option("--seed <n>", "decides everything random", integerValue(0), 0)
     .addHelpText("after", examples(["vitrine demo", ""]))
     .action(async (options) => {

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander"
-import { backend, examples, threads } from "./options.ts"
+import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
 import {
   fractionValue,
   integerValue,
@@ -11,7 +11,7 @@ import {
   sizeValue,
 } from "./values.ts"
 
-export interface TrainFlags {
+export interface TrainFlags extends EngineFlags {
   readonly data?: string
   readonly from?: string
   readonly out?: string
@@ -51,7 +51,6 @@ export interface TrainFlags {
   readonly mixup?: number
   readonly cutmix?: number
   readonly backend: string
-  readonly threads?: number
   readonly workers?: number
   readonly evalEvery?: number
   readonly checkpointEvery?: number
@@ -187,6 +186,7 @@ export function addTrainOptions(command: Command): Command {
 
   command.addOption(backend().helpGroup(machine))
   command.addOption(threads().helpGroup(machine))
+  command.addOption(precision().helpGroup(machine))
   add(
     machine,
     "--workers <n>",

@@ -1,1 +1,7 @@
-export { type OnnxAvailability, onnxAvailability, onnxBackend, type OnnxBackendOptions } from "./node/backend.ts"
+export {
+  cudaProvider,
+  type OnnxAvailability,
+  onnxAvailability,
+  onnxBackend,
+  type OnnxBackendOptions,
+} from "./node/backend.ts"

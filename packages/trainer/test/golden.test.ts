@@ -1,4 +1,5 @@
 import { onnxBackend } from "@vitrine/backend-onnx/node"
+import { findAddon, nodeGpuBackend } from "@vitrine/backend-node-gpu"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
@@ -111,11 +112,14 @@ interface Engine {
 const engines: readonly Engine[] = [
   { name: "float64", make: async () => referenceBackend(), losses: 1e-7, parameters: 1e-6 },
   { name: "float32 on ONNX Runtime", make: () => onnxBackend({ worker: false }), losses: 1e-5, parameters: 1e-4 },
+  { name: "float32 on TensorFlow", make: () => nodeGpuBackend("node-cpu"), losses: 1e-5, parameters: 1e-4 },
 ]
+const tensorFlow = findAddon("node-cpu")
 
 describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
   for (const name of goldenNames("training-"))
-    test(name, async () => {
+    test(name, async ({ skip }) => {
+      if (engine.name.endsWith("TensorFlow") && typeof tensorFlow === "string") skip(tensorFlow)
       const backend = await engine.make()
       const { json, tensors } = golden(name) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
       const config = vitConfig(json.config)

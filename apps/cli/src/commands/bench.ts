@@ -15,10 +15,11 @@ import {
 import type { Batch } from "@vitrine/data"
 import { train, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
+import { type EngineFlags, engineOptions } from "../options.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, short } from "../show/text.ts"
 
-export interface BenchFlags {
+export interface BenchFlags extends EngineFlags {
   readonly model: string
   readonly imageSize: number
   readonly batch: number
@@ -26,7 +27,6 @@ export interface BenchFlags {
   readonly infer?: true
   readonly steps: number
   readonly backend: string
-  readonly threads?: number
   readonly json?: true
 }
 
@@ -47,7 +47,7 @@ const warmup = 2
 export async function bench(flags: BenchFlags): Promise<void> {
   const config = variant(flags.model, { imageSize: [flags.imageSize, flags.imageSize] })
   const both = !flags.train && !flags.infer
-  const backend = await create(flags.backend, flags.threads === undefined ? {} : { threads: flags.threads })
+  const backend = await create(flags.backend, engineOptions(flags))
   try {
     const measured: Measurement[] = []
     if (both || flags.infer) measured.push(await inferring(config, flags, backend))

@@ -9,15 +9,15 @@ import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
 import { reporter } from "../show/progress.ts"
 import { drawCurve, files } from "../show/result.ts"
+import { type EngineFlags, engineOptions } from "../options.ts"
 import { charts } from "../show/charts.ts"
 import { confusionTable, headline } from "./eval.ts"
 import { freeFolder, trainTo } from "./train.ts"
 
-export interface DemoFlags {
+export interface DemoFlags extends EngineFlags {
   readonly out?: string
   readonly steps?: number
   readonly backend: string
-  readonly threads?: number
   readonly seed: number
 }
 
@@ -35,7 +35,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
   if (!finished) return 130
   print(`\n${charts(await drawCurve(run))}`)
 
-  const backend = await create(flags.backend, flags.threads === undefined ? {} : { threads: flags.threads })
+  const backend = await create(flags.backend, engineOptions(flags))
   try {
     const result = await evaluate(run, { backend })
     print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)

@@ -2,11 +2,11 @@ import type { Overrides } from "@vitrine/checkpoint"
 import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
 import { localModel } from "../hub.ts"
-import { overridesOf } from "../options.ts"
+import { type EngineFlags, engineOptions, overridesOf } from "../options.ts"
 import { colors, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
 
-export interface EvalFlags extends Overrides {
+export interface EvalFlags extends Overrides, EngineFlags {
   readonly model: string
   readonly data?: readonly string[]
   readonly classes?: readonly string[]
@@ -14,15 +14,14 @@ export interface EvalFlags extends Overrides {
   readonly realLabels?: string
   readonly batchSize: number
   readonly backend: string
-  readonly threads?: number
   readonly json?: true
 }
 
 /** Measures a model on labelled images, of one data set or of several. */
 export async function evaluate(flags: EvalFlags): Promise<void> {
-  const { model, data = [undefined], classes: names, split, realLabels, batchSize, threads } = flags
+  const { model, data = [undefined], classes: names, split, realLabels, batchSize } = flags
   const { path } = await localModel(model)
-  const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
+  const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const options = { classes: names, split, realLabels, batchSize, backend, ...overridesOf(flags) }
     const results: ModelEvaluation[] = []

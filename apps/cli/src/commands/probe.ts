@@ -2,7 +2,7 @@ import { type Probe, type ProbeMethod, probe as probeModel } from "vitrine"
 import { create } from "../backends.ts"
 import { localModel } from "../hub.ts"
 import type { ModelFlags } from "../model.ts"
-import { overridesOf } from "../options.ts"
+import { engineOptions, overridesOf } from "../options.ts"
 import { colors, note, print } from "../output.ts"
 import { count, percent, printable, table } from "../show/text.ts"
 
@@ -22,9 +22,9 @@ export interface ProbeFlags extends ModelFlags {
 
 /** Measures a model's frozen features on one or several data sets. */
 export async function probe(flags: ProbeFlags): Promise<void> {
-  const { data = [undefined], model, threads, ...rest } = flags
+  const { data = [undefined], model, ...rest } = flags
   const { path } = await localModel(model)
-  const backend = await create(flags.backend, { worker: false, ...(threads === undefined ? {} : { threads }) })
+  const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const found: Probe[] = []
     for (const each of data) {

@@ -5,6 +5,7 @@ import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { interruption } from "../interruption.ts"
+import { type EngineFlags, engineOptions } from "../options.ts"
 import { print, whenReaderLeaves } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Reporter, reporter } from "../show/progress.ts"
@@ -28,10 +29,10 @@ export async function train(flags: TrainFlags): Promise<number> {
  */
 export async function trainTo(
   options: TrainOptions,
-  { backend: name, threads }: Pick<TrainFlags, "backend" | "threads">,
+  flags: EngineFlags & Pick<TrainFlags, "backend">,
   report: Reporter,
 ): Promise<boolean> {
-  const { backend, passedOver } = await choose(name, threads === undefined ? {} : { threads })
+  const { backend, passedOver } = await choose(flags.backend, engineOptions(flags))
   const interrupted = interruption(report.stopping)
   whenReaderLeaves(interrupted.stop)
   let finished = false

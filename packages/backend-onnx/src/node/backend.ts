@@ -6,7 +6,7 @@ import { type Channel, remoteBackend } from "../remote/client.ts"
 import type { Reply } from "../remote/protocol.ts"
 import { type NativeOptions, nativeEngine } from "./engine.ts"
 
-export { type OnnxAvailability, onnxAvailability } from "./load.ts"
+export { cudaProvider, type OnnxAvailability, onnxAvailability } from "./load.ts"
 
 export interface OnnxBackendOptions extends NativeOptions {
   /**

@@ -1,4 +1,6 @@
+import { existsSync, readdirSync } from "node:fs"
 import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type * as Ort from "onnxruntime-common"
 
@@ -33,6 +35,21 @@ export async function onnxAvailability(): Promise<OnnxAvailability> {
   } catch (error) {
     return { available: false, ...(version === undefined ? {} : { version }), reason: (error as Error).message }
   }
+}
+
+/** Why ONNX Runtime cannot use CUDA here, or undefined where its library for it is installed. */
+export function cudaProvider(): string | undefined {
+  let folder: string
+  try {
+    folder = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"))
+  } catch {
+    return "onnxruntime-node is not installed: npm install onnxruntime-node"
+  }
+  const file = `libonnxruntime_providers_cuda.${process.platform === "win32" ? "dll" : "so"}`
+  const platform = join(process.platform, process.arch)
+  const versions = readdirSync(join(folder, "bin"))
+  if (versions.some((version) => existsSync(join(folder, "bin", version, platform, file)))) return undefined
+  return `onnxruntime-node ${installedVersion()} has no CUDA libraries for ${process.platform}-${process.arch}: on Linux x64 with CUDA 12, ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node fetches them`
 }
 
 export function installedVersion(): string | undefined {

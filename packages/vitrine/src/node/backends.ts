@@ -5,6 +5,8 @@ export interface BackendOptions {
   readonly threads?: number
   /** Whether the engine runs in a worker, so that this thread answers while it computes; true by default. */
   readonly worker?: boolean
+  /** What matrix products take their factors in, where a backend offers the choice; float32 by default. */
+  readonly precision?: "float32" | "bfloat16"
 }
 
 /** Makes a backend, or fails with a VitrineError (backend) that says why it cannot be had. */

@@ -1,0 +1,85 @@
+import {
+  type AddonName,
+  findAddon,
+  planSetup,
+  setup as build,
+  setupFolder,
+  type SetupProgress,
+} from "@vitrine/backend-node-gpu"
+import { UsageError } from "../errors.ts"
+import { colors, note, print, self, statusLine } from "../output.ts"
+import { bytes, duration, table } from "../show/text.ts"
+
+interface SetupFlags {
+  readonly dryRun?: true
+  readonly force?: true
+  readonly json?: true
+}
+
+const { bold, dim } = colors
+
+/** Builds what a backend needs; gives the exit code. */
+export async function setup(what: string, flags: SetupFlags): Promise<number> {
+  if (what !== "node-cpu" && what !== "node-gpu")
+    throw new UsageError(`there is nothing to set up for "${what}": choose node-cpu or node-gpu`)
+  await (flags.dryRun ? plan(what, flags) : run(what, flags))
+  return 0
+}
+
+async function plan(name: AddonName, { json }: SetupFlags): Promise<void> {
+  const { downloads, peakBytes } = await planSetup(name)
+  const folder = setupFolder(name)
+  const total = downloads.reduce((sum, { size }) => sum + size, 0)
+  if (json) return print(JSON.stringify({ name, folder, downloads, totalBytes: total, peakBytes }))
+  const rows = downloads.map((file) => [file.name, bytes(file.size)])
+  print(table([...rows, [bold("to fetch"), bold(bytes(total))], ["room needed at the most", bytes(peakBytes)]], [1]))
+  print(dim(`\ninto ${folder}`))
+  const known = findAddon(name)
+  if (typeof known !== "string") print(dim(`There is one already: ${known.path}`))
+}
+
+const steps: Readonly<Record<Extract<SetupProgress, { type: "step" }>["step"], string>> = {
+  check: "asking the Python index",
+  sources: "fetching the addon's sources",
+  unpack: "unpacking",
+  compile: "compiling",
+  test: "trying it",
+}
+
+async function run(name: AddonName, { force, json }: SetupFlags): Promise<void> {
+  const line = statusLine()
+  const interrupted = new AbortController()
+  const stop = (): void => interrupted.abort()
+  process.once("SIGINT", stop)
+  let started: { readonly at: number; readonly done: number } | undefined
+  let tenths = 0
+  const onProgress = (progress: SetupProgress): void => {
+    if (progress.type === "step") {
+      line.clear()
+      return note(`  ${steps[progress.step]} …`)
+    }
+    const { done, total } = progress
+    const now = performance.now()
+    started ??= { at: now, done }
+    const rate = (done - started.done) / Math.max(1, now - started.at)
+    const left = rate > 0 ? ` · ${duration((total - done) / rate / 1000)} left` : ""
+    const text = `  fetching ${bytes(done)} of ${bytes(total)} · ${bytes(rate * 1000)}/s${left}`
+    line.update(text)
+    if (!process.stderr.isTTY && done >= (tenths * total) / 10) {
+      while (done >= (tenths * total) / 10) tenths++
+      note(text)
+    }
+  }
+  try {
+    const addon = await build(name, { force: force === true, onProgress, signal: interrupted.signal })
+    line.clear()
+    if (json) print(JSON.stringify(addon))
+    else print(`${name} is ready: ${self} train --backend ${name} …\n${dim(addon.path)}`)
+  } catch (error) {
+    if (interrupted.signal.aborted) throw new UsageError(`stopped; ${self} setup ${name} goes on where this ended`)
+    throw error
+  } finally {
+    line.clear()
+    process.removeListener("SIGINT", stop)
+  }
+}

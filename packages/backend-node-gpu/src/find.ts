@@ -1,0 +1,60 @@
+import { existsSync, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
+import envPaths from "env-paths"
+
+export type AddonName = "node-gpu" | "node-cpu"
+
+/** The npm package that each device's addon comes from. */
+export const packages: Readonly<Record<AddonName, string>> = {
+  "node-gpu": "@tensorflow/tfjs-node-gpu",
+  "node-cpu": "@tensorflow/tfjs-node",
+}
+
+/** An addon on disk. */
+export interface Addon {
+  readonly name: AddonName
+  readonly version: string
+  /** The folder of the npm package that it is part of. */
+  readonly folder: string
+  readonly path: string
+}
+
+/** Where `vitrine setup` puts an addon: `VITRINE_CACHE`, else the user's cache folder. */
+export function setupFolder(name: AddonName): string {
+  const cache = process.env.VITRINE_CACHE ?? envPaths("vitrine", { suffix: "" }).cache
+  return join(cache, `${name}-${process.platform}-${process.arch}`)
+}
+
+/**
+ * The addon of a package: one that `vitrine setup` has built, else one that the running program's project has.
+ * Gives a reason, as one line, where there is none.
+ */
+export function findAddon(name: AddonName): Addon | string {
+  const reasons: string[] = []
+  for (const from of [setupFolder(name), process.cwd()]) {
+    const found = addonIn(name, from)
+    if (typeof found !== "string") return found
+    reasons.push(found)
+  }
+  return `${reasons.at(-1)}; run \`vitrine setup ${name}\``
+}
+
+function addonIn(name: AddonName, from: string): Addon | string {
+  let manifest: string
+  try {
+    manifest = createRequire(pathToFileURL(join(from, "package.json"))).resolve(`${packages[name]}/package.json`)
+  } catch {
+    return `${packages[name]} is not installed`
+  }
+  const folder = dirname(manifest)
+  const { version, binary } = JSON.parse(readFileSync(manifest, "utf8")) as {
+    version: string
+    binary: { napi_versions: number[] }
+  }
+  const path = join(folder, "lib", `napi-v${Math.max(...binary.napi_versions)}`, "tfjs_binding.node")
+  return existsSync(path)
+    ? { name, version, folder, path }
+    : `${packages[name]} ${version} is installed without its native addon (its download or build has failed)`
+}

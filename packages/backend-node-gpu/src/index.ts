@@ -1,0 +1,7 @@
+export { type NodeGpuOptions, type TensorFlowBackend, tensorFlowBackend } from "./backend.ts"
+export type { Binding } from "./binding.ts"
+export { type Addon, type AddonName, findAddon, setupFolder } from "./find.ts"
+export type { NodeBackend, NodeTensor, TensorFlowProgram } from "./program.ts"
+export { loadBinding, nodeGpuBackend, polyfillUtil } from "./load.ts"
+export { planSetup, type SetupPlan } from "./setup/plan.ts"
+export { setup, type SetupOptions, type SetupProgress } from "./setup/setup.ts"

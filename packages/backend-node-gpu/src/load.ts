@@ -1,0 +1,69 @@
+import { createRequire } from "node:module"
+import util from "node:util"
+import { VitrineError } from "@vitrine/core"
+import { type NodeGpuOptions, type TensorFlowBackend, tensorFlowBackend } from "./backend.ts"
+import type { Binding } from "./binding.ts"
+import { type Addon, type AddonName, findAddon, packages } from "./find.ts"
+
+/** Functions that Node 23 has taken away and that tfjs-node still calls: https://github.com/tensorflow/tfjs/issues/8609 */
+export function polyfillUtil(): void {
+  const removed = util as unknown as Record<string, unknown>
+  removed.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  removed.isArray ??= Array.isArray
+}
+
+/** The oldest release of TensorFlow that the graphs of this package have been run on. */
+const oldestTensorFlow = [2, 15] as const
+
+/**
+ * Loads an addon into this process.
+ * @throws VitrineError (backend), in one line: what was found, or why not, and what to run.
+ */
+export function loadBinding(addon: Addon): Binding {
+  // TensorFlow's own log on standard error, from which errors come as exceptions anyway.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"
+  let binding: Binding
+  try {
+    binding = createRequire(import.meta.url)(addon.path) as Binding
+  } catch (error) {
+    const [why] = (error as Error).message.split("\n")
+    throw new VitrineError(
+      "backend",
+      `${packages[addon.name]} ${addon.version} cannot be loaded (${why}): run \`vitrine setup ${addon.name} --force\``,
+      { cause: error },
+    )
+  }
+  const [major = 0, minor = 0] = binding.TF_Version.split(".").map(Number)
+  if (major < oldestTensorFlow[0] || (major === oldestTensorFlow[0] && minor < oldestTensorFlow[1]))
+    throw new VitrineError(
+      "backend",
+      `${packages[addon.name]} in ${addon.folder} holds TensorFlow ${binding.TF_Version}, but ${oldestTensorFlow.join(".")} or newer is needed: run \`vitrine setup ${addon.name}\``,
+    )
+  return binding
+}
+
+export interface LoadOptions extends NodeGpuOptions {
+  /** Threads of one op, as many as there are cores by default. It holds for the process: the first to load decides. */
+  readonly threads?: number | undefined
+  /** Told, in one line, when `node-gpu` has to compute on the processor. */
+  readonly onFallback?: (message: string) => void
+}
+
+/**
+ * The backend on TensorFlow's native library: CUDA with `node-gpu`, the processor with `node-cpu`; by default the first
+ * of the two whose addon is there.
+ * @throws VitrineError (backend) where there is no addon, or it cannot be loaded; the message says what to run.
+ */
+export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}): Promise<TensorFlowBackend> {
+  const wanted: readonly AddonName[] = name === undefined ? ["node-gpu", "node-cpu"] : [name]
+  const found = wanted.map(findAddon)
+  const addon = found.find((each) => typeof each !== "string")
+  if (addon === undefined) throw new VitrineError("backend", found.at(-1) as string)
+  if (options.threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(options.threads)
+  const binding = loadBinding(addon)
+  if (addon.name === "node-gpu" && !binding.isUsingGpuDevice())
+    options.onFallback?.(
+      `TensorFlow ${binding.TF_Version} finds no CUDA device (is there an NVIDIA driver? see nvidia-smi): it computes on the processor`,
+    )
+  return tensorFlowBackend(binding, options)
+}

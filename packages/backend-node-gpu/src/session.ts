@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { VitrineError } from "@vitrine/core"
+import type { Binding, TensorInfo } from "./binding.ts"
+import { type NodeDef, savedModel, tag } from "./graph-def.ts"
+
+/** A graph that TensorFlow has optimized and placed, with the memory of its variables. */
+export interface Session {
+  /** Gives tensors, by their numbers, to some nodes and asks for the outputs of others; the caller frees what comes. */
+  run(given: readonly (readonly [node: string, id: number])[], wanted: readonly string[]): TensorInfo[]
+  close(): void
+}
+
+/**
+ * Hands a graph to TensorFlow. The addon reads graphs only as a SavedModel on disk: the file is gone when this returns.
+ * @throws VitrineError (backend) if TensorFlow does not take the graph.
+ */
+export function openSession(binding: Binding, nodes: readonly NodeDef[]): Session {
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-graph-"))
+  let id: number
+  try {
+    writeFileSync(join(folder, "saved_model.pb"), savedModel(nodes))
+    id = binding.loadSavedModel(folder, tag)
+  } catch (error) {
+    throw tensorFlowError(error)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return {
+    run: (given, wanted) => {
+      try {
+        return binding.runSavedModel(
+          id,
+          given.map(([, tensor]) => tensor),
+          given.map(([node]) => node).join(","),
+          wanted.join(","),
+        )
+      } catch (error) {
+        throw tensorFlowError(error)
+      }
+    },
+    close: () => binding.deleteSavedModel(id),
+  }
+}
+
+function tensorFlowError(error: unknown): VitrineError {
+  const [line] = (error instanceof Error ? error.message : String(error)).split("\n")
+  return new VitrineError("backend", `TensorFlow: ${line}`)
+}

@@ -1,0 +1,185 @@
+import { execFile } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { access, mkdir, readdir, rename, rm, statfs, symlink, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { basename, dirname, join } from "node:path"
+import { promisify } from "node:util"
+import { VitrineError } from "@vitrine/core"
+import { type Addon, type AddonName, findAddon, packages, setupFolder } from "../find.ts"
+import { download } from "./download.ts"
+import { planSetup, releases, type SetupPlan } from "./plan.ts"
+import { unpack } from "./unpack.ts"
+
+const run = promisify(execFile)
+const require = createRequire(import.meta.url)
+
+export type SetupProgress =
+  | { readonly type: "download"; readonly file: string; readonly done: number; readonly total: number }
+  | { readonly type: "step"; readonly step: "check" | "unpack" | "sources" | "compile" | "test" }
+
+export interface SetupOptions {
+  /** Builds even where an addon is already in place. */
+  readonly force?: boolean
+  readonly onProgress?: (progress: SetupProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Builds tfjs-node's addon against the libtensorflow of TensorFlow's wheel, into the folder that `findAddon` looks in.
+ * Downloads that were broken off go on where they stopped, and nothing is put in place before it has worked.
+ * @throws VitrineError (backend) for a platform without a recipe, no compiler or a build that fails; (file) for no
+ * network, a checksum that does not fit, or too little room: the message says how much is needed.
+ */
+export async function setup(name: AddonName, options: SetupOptions = {}): Promise<Addon> {
+  const { onProgress = () => {}, signal } = options
+  const folder = setupFolder(name)
+  const known = findAddon(name)
+  if (typeof known !== "string" && known.folder.startsWith(folder) && !options.force) return known
+
+  onProgress({ type: "step", step: "check" })
+  const compiler = await findCompiler()
+  const plan = await planSetup(name, signal)
+  const cache = join(dirname(folder), "downloads")
+  await mkdir(cache, { recursive: true })
+  await checkRoom(plan, cache)
+
+  const total = plan.downloads.reduce((sum, { size }) => sum + size, 0)
+  let before = 0
+  for (const file of plan.downloads) {
+    const report = (done: number): void => onProgress({ type: "download", file: file.name, done: before + done, total })
+    await download(file, join(cache, file.name), report, signal)
+    before += file.size
+  }
+
+  const staging = `${folder}.${randomUUID()}`
+  try {
+    const target = join(staging, "node_modules", packages[name])
+    onProgress({ type: "step", step: "sources" })
+    await unpackSources(name, staging, target)
+    onProgress({ type: "step", step: "unpack" })
+    for (const file of plan.downloads) await unpack(join(cache, file.name), target, placeInPackage)
+    await linkLibraries(join(target, "deps", "lib"))
+    onProgress({ type: "step", step: "compile" })
+    await compile(compiler, target)
+    onProgress({ type: "step", step: "test" })
+    await tryOut(addonPath(target))
+    await writeFile(join(staging, "package.json"), `${JSON.stringify({ private: true, ...releases }, null, 2)}\n`)
+    await rm(folder, { recursive: true, force: true })
+    await rename(staging, folder)
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+  for (const file of plan.downloads) await rm(join(cache, file.name), { force: true })
+  const built = findAddon(name)
+  if (typeof built === "string") throw new VitrineError("backend", built)
+  return built
+}
+
+async function findCompiler(): Promise<string> {
+  for (const candidate of [process.env.CXX, "c++", "g++", "clang++"])
+    if (candidate !== undefined && (await works(candidate, "--version"))) return candidate
+  const how = process.platform === "darwin" ? "xcode-select --install" : "apt-get install g++"
+  throw new VitrineError("backend", `no C++ compiler: install one (${how}), or name it in CXX`)
+}
+
+const works = (command: string, ...args: string[]): Promise<boolean> =>
+  run(command, args).then(
+    () => true,
+    () => false,
+  )
+
+async function checkRoom({ peakBytes }: SetupPlan, folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+  if (free < peakBytes)
+    throw new VitrineError(
+      "file",
+      `not enough room in ${folder}: ${gigabytes(peakBytes)} are needed, ${gigabytes(free)} are free; VITRINE_CACHE names another folder`,
+    )
+}
+
+/** The package as npm has it, without its install script. */
+async function unpackSources(name: AddonName, staging: string, target: string): Promise<void> {
+  await mkdir(target, { recursive: true })
+  const spec = `${packages[name]}@${releases.tfjsNode}`
+  try {
+    await run("npm", ["pack", spec, "--pack-destination", staging, "--silent"], { cwd: staging })
+    const [archive] = (await readdir(staging)).filter((file) => file.endsWith(".tgz"))
+    await run("tar", ["-xzf", join(staging, archive as string), "-C", target, "--strip-components=1"])
+    await rm(join(staging, archive as string))
+  } catch (error) {
+    throw new VitrineError("file", `npm cannot fetch ${spec} (${lastLine(error)})`, { cause: error })
+  }
+}
+
+/** Headers and libraries of a wheel, as the addon's build expects them; CUDA's stay where TensorFlow looks for them. */
+function placeInPackage(name: string): string | undefined {
+  if (/^tensorflow\/libtensorflow_(cc|framework)\.[\w.]+$/.test(name)) return join("deps", "lib", basename(name))
+  const header = /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl\/c)\/.*\.h)$/.exec(
+    name,
+  )
+  if (header) return join("deps", "include", header[1] as string)
+  return /^nvidia\/[\w]+\/(lib|bin|nvvm)\//.test(name) ? join("deps", name) : undefined
+}
+
+/** The names without a version, which the linker looks for: `libtensorflow` is `libtensorflow_cc`. */
+async function linkLibraries(folder: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    const plain = file
+      .replace(/^libtensorflow_cc/, "libtensorflow")
+      .replace(/(?:\.\d+)*(\.so|\.dylib)(?:\.\d+)*$/, "$1")
+    if (plain !== file) await symlink(file, join(folder, plain))
+  }
+}
+
+const addonPath = (target: string): string => join(target, "lib", "napi-v8", "tfjs_binding.node")
+
+async function compile(compiler: string, target: string): Promise<void> {
+  const [output, libraries] = [addonPath(target), join(target, "deps", "lib")]
+  await mkdir(dirname(output), { recursive: true })
+  const headers = require("node-api-headers") as { include_dir: string }
+  const mac = process.platform === "darwin"
+  const args = [
+    "-shared",
+    "-fPIC",
+    "-O2",
+    "-std=c++17",
+    "-w",
+    ...(mac ? ["-undefined", "dynamic_lookup"] : []),
+    "-DNAPI_VERSION=8",
+    `-I${headers.include_dir}`,
+    `-I${join(target, "deps", "include")}`,
+    join("binding", "tfjs_backend.cc"),
+    join("binding", "tfjs_binding.cc"),
+    `-L${libraries}`,
+    "-ltensorflow",
+    "-ltensorflow_framework",
+    `-Wl,-rpath,${mac ? "@loader_path" : "$ORIGIN"}/../../deps/lib`,
+    "-o",
+    output,
+  ]
+  try {
+    await run(compiler, args, { cwd: target, maxBuffer: 1 << 24 })
+    await access(output)
+  } catch (error) {
+    throw new VitrineError("backend", `${compiler} could not build the addon (${lastLine(error)})`, { cause: error })
+  }
+}
+
+/** Loads the addon in a process of its own, which may die of it. */
+async function tryOut(path: string): Promise<void> {
+  const script = `const b = require(${JSON.stringify(path)}); const id = b.createTensor([2], 1, new Float32Array([1, 2])); if (b.tensorDataSync(id)[1] !== 2) process.exit(1)`
+  try {
+    await run(process.execPath, ["-e", script], { env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3" } })
+  } catch (error) {
+    throw new VitrineError("backend", `the addon was built, but does not load (${lastLine(error)})`, { cause: error })
+  }
+}
+
+/** The line of a program's complaints that says most. */
+function lastLine(error: unknown): string {
+  const { stderr, message } = error as { stderr?: string; message: string }
+  const lines = (stderr || message).trim().split("\n")
+  return (lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? "").trim().slice(0, 300)
+}

@@ -1,0 +1,122 @@
+import { elementCount, type HostData, type State, type TensorType } from "@vitrine/core"
+import type { Binding } from "./binding.ts"
+import { checked, download, fail, upload } from "./host.ts"
+
+/** A session whose variables hold values of slots. */
+export interface Holder {
+  /** The number of a new tensor with a variable's value; the caller frees it. */
+  fetch(name: string): number
+}
+
+/**
+ * A slot of a state. Every session keeps variables of its own, so a slot counts its versions: a program that holds an
+ * older one is given the newest before it runs, and a program that writes becomes the holder of the newest.
+ */
+export class Slot {
+  readonly type: TensorType
+  version = 0
+  readonly #binding: Binding
+  readonly #name: string
+  /** The newest value as a tensor of its own, while no session is known to hold it. */
+  #tensor: number | undefined
+  #holder: Holder | undefined
+
+  constructor(binding: Binding, name: string, type: TensorType, data: HostData) {
+    this.#binding = binding
+    this.#name = name
+    this.type = type
+    this.#tensor = upload(binding, data, type)
+  }
+
+  /** The number of a tensor with the newest value; it stays the slot's. */
+  tensor(): number {
+    this.#tensor ??= (this.#holder ?? fail("the state has been disposed of")).fetch(this.#name)
+    return this.#tensor
+  }
+
+  read(): HostData {
+    const kept = this.#tensor !== undefined
+    const data = download(this.#binding, this.tensor(), this.type)
+    if (!kept) this.#free()
+    return data
+  }
+
+  replace(data: HostData): void {
+    this.#free()
+    this.#tensor = upload(this.#binding, data, this.type)
+    this.#holder = undefined
+    this.version++
+  }
+
+  /** A session now holds the newest value too. */
+  shared(holder: Holder): void {
+    this.#holder ??= holder
+    this.#free()
+  }
+
+  /** A session has made the newest value. */
+  written(holder: Holder): void {
+    this.#free()
+    this.#holder = holder
+    this.version++
+  }
+
+  /** A session is about to lose its variables. */
+  leave(holder: Holder): void {
+    if (this.#holder !== holder) return
+    this.tensor()
+    this.#holder = undefined
+  }
+
+  dispose(): void {
+    this.#free()
+    this.#holder = undefined
+  }
+
+  #free(): void {
+    if (this.#tensor !== undefined) this.#binding.deleteTensor(this.#tensor)
+    this.#tensor = undefined
+  }
+}
+
+/** A state of this backend. */
+export interface Slots extends State {
+  slot(name: string): Slot
+}
+
+export const isSlots = (state: State): state is Slots => "slot" in state
+
+export function createSlots(
+  binding: Binding,
+  types: Readonly<Record<string, TensorType>>,
+  data: Readonly<Record<string, HostData>>,
+): Slots {
+  for (const [name, values] of Object.entries(data))
+    checked(`state "${name}"`, values, (Object.hasOwn(types, name) && types[name]) || fail(`no state slot "${name}"`))
+  const made = new Map(
+    Object.entries(types).map(([name, type]) => [
+      name,
+      // A copy: TensorFlow reads the values where they lie.
+      new Slot(binding, name, type, data[name]?.slice() ?? new Float32Array(elementCount(type.shape))),
+    ]),
+  )
+  let disposed = false
+  const slot = (name: string): Slot => {
+    if (disposed) return fail("the state has been disposed of")
+    return made.get(name) ?? fail(`no state slot "${name}"`)
+  }
+  return {
+    slots: types,
+    slot,
+    read: async (name) => slot(name).read(),
+    write: async (name, values) => {
+      const { type } = slot(name)
+      slot(name).replace(checked(`state "${name}"`, values, type).slice())
+    },
+    dispose: async () => {
+      disposed = true
+      for (const each of made.values()) each.dispose()
+      made.clear()
+    },
+  }
+}
