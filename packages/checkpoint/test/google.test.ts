@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { VitrineError, vitParameters } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
+import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
   googleModel,
@@ -157,6 +158,43 @@ describe("googleModel", () => {
     )
     expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
   })
+})
+
+test("whatever names, shapes and dtypes an archive claims, there is a model or one line", async () => {
+  const archives = await Promise.all(["google-released", "big-vision-map", "big-vision-siglip"].map(open))
+  const size = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constantFrom(2 ** 20, 2 ** 31, 2 ** 53 - 1))
+  const change = fc.record(
+    {
+      name: fc.constantFrom("cls", "params/probe", "params/img/pos_embedding", "pre_logits/kernel", "x"),
+      shape: fc.array(size, { maxLength: 5 }),
+      dtype: fc.constantFrom("F32", "BF16", "I32", "BOOL"),
+    },
+    { requiredKeys: [] },
+  )
+  const told = fc.option(fc.tuple(fc.integer({ min: -1, max: 64 }), fc.integer({ min: -1, max: 64 })), {
+    nil: undefined,
+  })
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...archives),
+      fc.dictionary(fc.nat(40).map(String), fc.option(change, { nil: undefined }), { maxKeys: 4 }),
+      told,
+      (archive, changes, imageSize) => {
+        let at = 0
+        const claimed = altered(archive, () => {
+          const key = String(at++)
+          return Object.hasOwn(changes, key) ? changes[key] : {}
+        })
+        try {
+          googleModel(claimed, "f.npz", { imageSize })
+        } catch (error) {
+          expect(VitrineError.isInstance(error), String(error)).toBe(true)
+          expect((error as Error).message).toMatch(/^f\.npz: [^\n]*$/)
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  )
 })
 
 test("readModelFolder opens an .npz file, whatever its name", async () => {
