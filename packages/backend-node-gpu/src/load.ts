@@ -8,8 +8,8 @@ import { type Addon, type AddonName, findAddon, packages } from "./find.ts"
 /** Functions that Node 23 has taken away and that tfjs-node still calls: https://github.com/tensorflow/tfjs/issues/8609 */
 export function polyfillUtil(): void {
   const removed = util as unknown as Record<string, unknown>
-  removed.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
-  removed.isArray ??= Array.isArray
+  removed.isNullOrUndefined = (value: unknown) => value === null || value === undefined
+  removed.isArray = Array.isArray
 }
 
 /** The oldest release of TensorFlow that the graphs of this package have been run on. */
