@@ -82,16 +82,23 @@ export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
       freeze: flags.freeze,
       layerDecay: flags.layerDecay,
       labelSmoothing: flags.labelSmoothing,
+      task: flags.task,
       evaluateEvery: evalEvery,
     }),
     ...((schedule !== undefined || warmup !== undefined) && {
       schedule: { ...defaultSchedule, ...recipe.schedule, ...given({ decay: schedule, warmup }) },
     }),
     ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
+    ...distillationWithFlags(recipe, flags),
     // A recipe's optimizer of the same name keeps its own settings.
     ...(flags.optimizer !== undefined &&
       flags.optimizer !== recipe.optimizer?.name && { optimizer: optimizers[flags.optimizer] }),
   }
+}
+
+function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, "distillation"> {
+  const fields = given({ kind: flags.distillation, alpha: flags.distillationAlpha, tau: flags.distillationTau })
+  return Object.keys(fields).length === 0 ? {} : { distillation: { ...recipe.distillation, ...fields } }
 }
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const

@@ -9,6 +9,7 @@ import {
   positiveValue,
   shareValue,
   sizeValue,
+  unitValue,
 } from "./values.ts"
 
 export interface TrainFlags extends EngineFlags {
@@ -47,6 +48,11 @@ export interface TrainFlags extends EngineFlags {
   readonly freeze?: readonly string[]
   readonly layerDecay?: number
   readonly ema?: number
+  readonly task?: "classify" | "masked-patch"
+  readonly distillFrom?: string
+  readonly distillation?: "hard" | "soft"
+  readonly distillationAlpha?: number
+  readonly distillationTau?: number
   readonly labelSmoothing?: number
   readonly mixup?: number
   readonly cutmix?: number
@@ -99,7 +105,17 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "freeze",
     "layerDecay",
   ] as const),
-  ...(["labelSmoothing", "mixup", "cutmix", "evalEvery"] as const),
+  ...([
+    "labelSmoothing",
+    "mixup",
+    "cutmix",
+    "evalEvery",
+    "task",
+    "distillFrom",
+    "distillation",
+    "distillationAlpha",
+    "distillationTau",
+  ] as const),
 ]
 
 const run = "Run:"
@@ -180,6 +196,21 @@ export function addTrainOptions(command: Command): Command {
   )
   add(training, "--layer-decay <x>", "each layer's rate is that of the next times this; default: 1", parsed(shareValue))
   add(training, "--ema <decay>", "average the parameters; default: no", parsed(fractionValue))
+  add(
+    training,
+    "--task <name>",
+    "default: classify; or colours of masked patches, without labels",
+    choices("classify", "masked-patch"),
+  )
+  add(training, "--distill-from <model>", "learn from a teacher too: DeiT's distillation; as --from")
+  add(
+    training,
+    "--distillation <kind>",
+    "the teacher's decision, or its distribution; default: hard",
+    choices("hard", "soft"),
+  )
+  add(training, "--distillation-alpha <x>", "what the teacher counts, 0 to 1; default: 0.5", parsed(unitValue))
+  add(training, "--distillation-tau <x>", "temperature of soft distillation; default: 1", parsed(positiveValue))
   add(training, "--label-smoothing <x>", "default: 0", parsed(fractionValue))
   add(training, "--mixup <alpha>", "default: 0", parsed(nonNegativeValue))
   add(training, "--cutmix <alpha>", "default: 0", parsed(nonNegativeValue))
@@ -201,6 +232,10 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
       ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
       ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],
+      ["vitrine train --data flowers --from vit_base --recipe fine-tune", "AdamW, rates by layer"],
+      ["vitrine train --data flowers --from vit_base --freeze backbone --optimizer momentum", "the head alone"],
+      ["vitrine train --data flowers --model Ti/16 --distill-from runs/flowers-large", "from a teacher"],
+      ["vitrine train --data photos --task masked-patch", "without labels; then --from its run"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
     return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper,\npretrain-paper, labml-cifar10.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`

@@ -21,6 +21,9 @@ export const nonNegativeValue: Parser<number> = numberValue((n) => n >= 0 && n <
 /** In [0, 1). */
 export const fractionValue: Parser<number> = numberValue((n) => n >= 0 && n < 1, "a number from 0 to below 1")
 
+/** In [0, 1]. */
+export const unitValue: Parser<number> = numberValue((n) => n >= 0 && n <= 1, "a number from 0 to 1")
+
 /** In (0, 1]. */
 export const shareValue: Parser<number> = numberValue((n) => n > 0 && n <= 1, "a number above 0, up to 1")
 

@@ -42,5 +42,5 @@ export {
   variant,
   vitConfig,
 } from "./vit/config.ts"
-export { type Heads, patchEmbedding, vit, vitHeads } from "./vit/model.ts"
+export { encode, type Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
 export { type InitScheme, initialize, parameterCount, vitParameters } from "./vit/parameters.ts"

@@ -1,6 +1,7 @@
-import type { Programs, State } from "@vitrine/core"
+import { fold, keyFromSeed, type Programs, type State } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { type Evaluation, tally } from "./metrics.ts"
+import type { Objective } from "./objectives/objective.ts"
 
 /**
  * Runs the programs of an `evaluationGraph` over batches, one pass. `state` holds the parameters, unless they are
@@ -9,14 +10,15 @@ import { type Evaluation, tally } from "./metrics.ts"
 export async function evaluate(
   programs: Programs,
   batches: AsyncIterable<Batch>,
-  classes: number,
+  objective: Objective,
   state?: State,
   onLogits: (logits: ArrayLike<number>, batch: Batch) => void = () => {},
 ): Promise<Evaluation> {
-  const total = tally(classes)
+  const total = tally(objective.classes)
   for await (const batch of batches) {
-    const { images, targets, labels, weights, size } = batch
-    const { logits, losses } = await (await programs.at(size)).run({ images, targets }, state)
+    const key = fold(keyFromSeed(0), "evaluation", batch.index)
+    const { inputs, labels, weights } = await objective.prepare(batch, key)
+    const { logits, losses } = await (await programs.at(batch.size)).run(inputs, state)
     onLogits(logits?.data ?? [], batch)
     total.add(logits?.data ?? [], losses?.data ?? [], labels, weights)
   }

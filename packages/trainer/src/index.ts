@@ -3,14 +3,16 @@ export { evaluate } from "./evaluate.ts"
 export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
 export { type Group, type GroupOptions, groups, isHead } from "./groups.ts"
 export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
+export { classification, type Loss, rowLosses } from "./objectives/classification.ts"
+export { checkDistillation, type Distillation, distilling, type Teacher } from "./objectives/distillation.ts"
+export { colours, maskedPatch, type Normalization } from "./objectives/masked-patch.ts"
+export type { Objective, Prepared, Rows } from "./objectives/objective.ts"
 export { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
 export { type TrainingOptions, trainingOptions } from "./options.ts"
 export {
   emaName,
   evaluationGraph,
   gradientsGraph,
-  type Loss,
-  rowLosses,
   type StepOptions,
   stepGraph,
   updateGraph,

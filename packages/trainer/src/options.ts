@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import type { GroupOptions } from "./groups.ts"
 import { type OptimizerOptions, optimizer } from "./optimizer.ts"
-import type { Loss } from "./programs.ts"
+import type { Loss } from "./objectives/classification.ts"
 import { checkSchedule, type Schedule } from "./schedule.ts"
 
 /** How a model is trained: plain data, written down with a run. */

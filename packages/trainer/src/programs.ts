@@ -9,24 +9,15 @@ import {
   rootScope,
   type Tensor,
   type TensorType,
-  type ViTConfig,
-  vit,
 } from "@vitrine/core"
 import type { Group } from "./groups.ts"
+import type { Objective } from "./objectives/objective.ts"
 import type { Optimizer } from "./optimizer.ts"
 
-export type Loss =
-  /** Softmax against distributions over the classes. */
-  | "cross-entropy"
-  /** A sigmoid for each class, for images that may show several; the mean over the classes. */
-  | "binary"
-
 export interface StepOptions {
-  readonly config: ViTConfig
-  readonly parameters: readonly Parameter[]
+  readonly objective: Objective
   readonly groups: readonly Group[]
   readonly optimizer: Optimizer
-  readonly loss: Loss
   /** Largest norm of all gradients together; null for no clipping. */
   readonly clip: number | null
   /** Decay of the exponential moving average of the parameters; null for none. */
@@ -61,32 +52,26 @@ function leaves(rename: (name: string) => string = (name) => name): (parameter: 
   }
 }
 
-/** images `[batch, height, width, channels]` and what is wanted of them. */
-function inputs(config: ViTConfig): { images: Tensor; targets: Tensor; weights: Tensor } {
-  return {
-    images: ops.input("images", ["batch", ...config.imageSize, config.channels]),
-    targets: ops.input("targets", ["batch", config.classes]),
-    weights: ops.input("weights", ["batch"]),
+/** Every parameter that an objective computes with, in the order in which it asks for them. */
+export function objectiveParameters(objective: Objective): Parameter[] {
+  const found = new Map<string, Parameter>()
+  const leaf = leaves()
+  const param = (parameter: Parameter): Tensor => {
+    found.set(parameter.name, parameter)
+    return leaf(parameter)
   }
-}
-
-/** The loss of each row, `[batch]`. */
-export function rowLosses(logits: Tensor, targets: Tensor, loss: Loss): Tensor {
-  if (loss === "cross-entropy") return ops.softmaxCrossEntropy(logits, targets)
-  // log(1 + exp(z)) − t z, without overflow
-  const softplus = ops.add(ops.maximum(logits, 0), ops.log(ops.add(ops.exp(ops.neg(ops.abs(logits))), 1)))
-  return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
+  objective.rows(rootScope({ param }))
+  return [...found.values()]
 }
 
 /**
  * The loss and its gradients: Σ weights · loss / `total`. The host gives the total, so that the rows of several
  * micro-batches, or of a padded batch, weigh what they would in one full batch.
  */
-function backward({ config, groups, loss }: StepOptions): { loss: Tensor; grads: Map<string, Tensor> } {
-  const { images, targets, weights } = inputs(config)
+function backward({ objective, groups }: StepOptions): { loss: Tensor; grads: Map<string, Tensor> } {
   const param = leaves()
-  const logits = vit(rootScope({ param, key: ops.input("key", [2], "int32") }), images, config)
-  const mean = ops.div(ops.sum(ops.mul(rowLosses(logits, targets, loss), weights)), ops.input("total", []))
+  const { losses, weights } = objective.rows(rootScope({ param, key: ops.input("key", [2], "int32") }))
+  const mean = ops.div(ops.sum(ops.mul(losses, weights)), ops.input("total", []))
   const learning = groups.flatMap(({ parameters }) => parameters)
   const grads = gradients([mean], learning.map(param))
   return { loss: mean, grads: new Map(learning.map(({ name }, i) => [name, grads[i] as Tensor])) }
@@ -148,12 +133,11 @@ export function updateGraph(options: StepOptions): Graph {
 }
 
 /** Logits and the loss of each row, from the parameters or, where they have one, from their averages. */
-export function evaluationGraph(options: Pick<StepOptions, "config" | "groups" | "loss" | "ema">): Graph {
-  const { images, targets } = inputs(options.config)
+export function evaluationGraph(options: Pick<StepOptions, "objective" | "groups" | "ema">): Graph {
   const learning = new Set(options.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name)))
   const averaged = (name: string): string => (options.ema !== null && learning.has(name) ? emaName(name) : name)
-  const logits = vit(rootScope({ param: leaves(averaged) }), images, options.config)
-  return graph({ outputs: { logits, losses: rowLosses(logits, targets, options.loss) } })
+  const { logits, losses } = options.objective.rows(rootScope({ param: leaves(averaged) }))
+  return graph({ outputs: { logits, losses } })
 }
 
 /** The numbers that a step's update takes as inputs. */
@@ -172,6 +156,6 @@ export function updateInputs(
 }
 
 /** The random key of a step, for dropout and stochastic depth. */
-export function stepKey(key: Key, step: number): Int32Array {
-  return Int32Array.from(fold(key, "step", step))
+export function stepKey(key: Key, step: number): Key {
+  return fold(key, "step", step)
 }

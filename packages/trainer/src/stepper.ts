@@ -1,5 +1,6 @@
 import { type Backend, type Key, type Program, programs, type State } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
+import type { Prepared } from "./objectives/objective.ts"
 import { gradientsGraph, type StepOptions, stepGraph, stepKey, updateGraph, updateInputs } from "./programs.ts"
 
 export interface StepResult {
@@ -16,7 +17,6 @@ export interface Stepper {
 
 export interface StepperOptions extends StepOptions {
   readonly accumulate: number
-  readonly classWeights: readonly number[] | null
   readonly key: Key
 }
 
@@ -25,19 +25,20 @@ export interface StepperOptions extends StepOptions {
  * They are compiled at the first step.
  */
 export function stepper(backend: Backend, options: StepperOptions): Stepper {
-  const { accumulate, key } = options
+  const { accumulate, key, objective } = options
   const backward = programs(backend, accumulate === 1 ? stepGraph(options) : gradientsGraph(options))
   let update: Promise<Program> | undefined
   const number = (data: ArrayLike<number> | undefined): number => data?.[0] ?? Number.NaN
   return {
     async run(state, batches, step, learningRate) {
-      const weighted = batches.map((batch) => weigh(batch, options.classWeights))
-      const total = Float32Array.of(weighted.reduce((sum, { total }) => sum + total, 0))
+      const keys = batches.map((_, i) => stepKey(key, step * accumulate + i))
+      const prepared: Prepared[] = []
+      for (const [i, batch] of batches.entries()) prepared.push(await objective.prepare(batch, keys[i] as Key))
+      const total = Float32Array.of(prepared.reduce((sum, { total }) => sum + total, 0))
       const scalars = updateInputs(options, step, learningRate)
       let loss = 0
-      for (const [i, { images, weights, size }] of batches.entries()) {
-        const { targets } = weighted[i] as Weighted
-        const inputs = { images, targets, weights, total, key: stepKey(key, step * accumulate + i) }
+      for (const [i, { size }] of batches.entries()) {
+        const inputs = { ...prepared[i]?.inputs, total, key: Int32Array.from(keys[i] as Key) }
         const program = await backward.at(size)
         const result = await program.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state)
         loss += number(result.loss?.data)
@@ -56,26 +57,4 @@ export function stepper(backend: Backend, options: StepperOptions): Stepper {
 
 function normed(loss: number, norm: ArrayLike<number> | undefined): StepResult {
   return norm === undefined ? { loss } : { loss, gradientNorm: norm[0] as number }
-}
-
-interface Weighted {
-  readonly targets: Float32Array
-  /** What the rows weigh together. */
-  readonly total: number
-}
-
-/**
- * Targets scaled by the weights of the classes, and what the batch weighs: as PyTorch's `CrossEntropyLoss(weight)`, an
- * example counts by the weight of its label.
- */
-function weigh({ targets, labels, weights }: Batch, classWeights: readonly number[] | null): Weighted {
-  let total = 0
-  if (classWeights === null) {
-    for (const weight of weights) total += weight
-    return { targets, total }
-  }
-  labels.forEach((label, row) => {
-    total += (weights[row] as number) * (classWeights[label] as number)
-  })
-  return { targets: targets.map((t, i) => t * (classWeights[i % classWeights.length] as number)), total }
 }

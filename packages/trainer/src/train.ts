@@ -16,10 +16,12 @@ import { type RunStore, restore, type SavedRun, save } from "./checkpoint.ts"
 import { evaluate } from "./evaluate.ts"
 import type { StepEvent, TrainEvent } from "./events.ts"
 import { groups } from "./groups.ts"
+import { classification } from "./objectives/classification.ts"
+import type { Objective } from "./objectives/objective.ts"
 import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
-import { emaName, evaluationGraph, trainingSlots } from "./programs.ts"
+import { emaName, evaluationGraph, objectiveParameters, trainingSlots } from "./programs.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
@@ -37,7 +39,12 @@ export interface TrainInputs {
   readonly options: TrainingOptions
   /** Opens the training data after so many batches; what follows must be what would have followed them. */
   readonly batches: (consumed: number) => Promise<BatchSource>
-  /** Values of the parameters to start from; by default they are drawn by `fan` from the seed. */
+  /** What is learned; by default the classes of images, by the loss of the options. */
+  readonly objective?: Objective | undefined
+  /**
+   * Values of the parameters to start from; by default they are drawn by `fan` from the seed. Parameters of the objective
+   * that the model does not have start at 0.
+   */
   readonly initial?: Readonly<Record<string, Float32Array>> | undefined
   /** Opens one pass over the data to evaluate on. */
   readonly evaluation?: (() => Promise<AsyncIterable<Batch>>) | undefined
@@ -61,34 +68,34 @@ export interface TrainInputs {
 export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, void, void> {
   const { backend, config, options, store, signal, resume } = inputs
   const { steps, accumulate } = options
-  const parameters = vitParameters(config)
+  const objective = inputs.objective ?? classification(config, options.loss, options.classWeights)
+  const own = vitParameters(config)
+  const names = new Set(own.map(({ name }) => name))
+  const parameters = [...own, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
   const key = keyFromSeed(options.seed)
   const stepOptions: StepperOptions = {
-    config,
-    parameters,
+    objective,
     groups: groups(parameters, options),
     optimizer: optimizer(options.optimizer),
-    loss: options.loss,
     clip: options.clip,
     ema: options.ema,
     accumulate,
-    classWeights: options.classWeights,
     key,
   }
-  checkClasses(config, options)
+  const measured = objective.measured ?? objective
   const begun = performance.now()
   let step = resume?.step ?? 0
   const slots = {
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
     ...trainingSlots(stepOptions, accumulate > 1),
   }
-  const initial = inputs.initial ?? initialize(parameters, config, "fan", fold(key, "init"))
+  const initial = inputs.initial ?? initialize(own, config, "fan", fold(key, "init"))
   const values = resume ? restore(resume, slots) : starting(initial, Object.keys(slots))
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
   const stepping = stepper(backend, stepOptions)
-  const evaluator = programs(backend, evaluationGraph(stepOptions))
+  const evaluator = programs(backend, evaluationGraph({ ...stepOptions, objective: measured }))
   let state: State | undefined
   try {
     state = await backend.createState(slots, values)
@@ -129,7 +136,7 @@ export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, vo
       let score: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
-        const found = await speed.aside(async () => evaluate(evaluator, await pass(), config.classes, state))
+        const found = await speed.aside(async () => evaluate(evaluator, await pass(), measured, state))
         const { confusion: _, ...figures } = found
         store?.appendMetrics({ type: "evaluation", step, ...figures })
         score = found.top1
@@ -137,7 +144,7 @@ export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, vo
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
         const held = state
-        const { path } = await speed.aside(() => save(store, held, parameters, { step, score }))
+        const { path } = await speed.aside(() => save(store, held, own, { step, score }))
         yield { type: "checkpoint", step, path }
       }
     }
@@ -148,12 +155,6 @@ export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, vo
     await evaluator.dispose()
     await state?.dispose()
   }
-}
-
-function checkClasses({ classes }: ViTConfig, { classWeights }: TrainingOptions): void {
-  if (classes === 0) throw new VitrineError("config", "a model without classes has no loss to train on")
-  if (classWeights !== null && classWeights.length !== classes)
-    throw new VitrineError("config", `classWeights has ${classWeights.length} numbers for ${classes} classes`)
 }
 
 /** Averages start where their parameters do. */

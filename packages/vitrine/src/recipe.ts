@@ -1,7 +1,7 @@
 import type { Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme, type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
-import { type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 
 /** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
@@ -18,6 +18,10 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly augment?: readonly Transform[]
   /** What happens to it after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
+  /** What is learned: the classes of images, or without labels the colours of patches that were masked. */
+  readonly task?: Task
+  /** How the model learns from a teacher, which `train` is given. */
+  readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
   readonly mix?: Mix
   /** Leave out the short last batch of an epoch; true by default. */
@@ -37,6 +41,8 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly evaluateEvery?: number
 }
 
+export type Task = "classify" | "masked-patch"
+
 /** Fields of a ViTConfig, and the name of a variant that they change. */
 export type ModelFields = Partial<ViTConfig> & { readonly variant?: string }
 
@@ -53,6 +59,8 @@ const fields: ReadonlySet<string> = new Set([
   "batchSize",
   "augment",
   "augmentNormalized",
+  "task",
+  "distillation",
   "labelSmoothing",
   "mix",
   "dropLast",
@@ -83,6 +91,8 @@ export interface ResolvedRecipe {
   readonly batchSize: number
   readonly augment: readonly Transform[]
   readonly augmentNormalized: readonly Transform[]
+  readonly task: Task
+  readonly distillation: Distillation | null
   readonly labelSmoothing: number
   readonly mix: Mix | null
   readonly dropLast: boolean
@@ -120,7 +130,14 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
   const training = trainingOptions({ ...pick(recipe), steps, seed })
-  const config = modelConfig(recipe.model ?? {}, data)
+  const task = oneOf("task", recipe.task ?? "classify", ["classify", "masked-patch"])
+  const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }
+  if (distillation !== null) {
+    checkDistillation(distillation)
+    if (task !== "classify")
+      throw new VitrineError("config", `recipe: a model cannot be taught ${task} by distillation`)
+  }
+  const config = modelConfig(modelFor(recipe), task === "classify" ? data : { ...data, classes: 0 })
   // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" ? { ...step, size: config.imageSize } : step,
@@ -141,6 +158,8 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     batchSize,
     augment,
     augmentNormalized,
+    task,
+    distillation,
     labelSmoothing: recipe.labelSmoothing ?? 0,
     mix: recipe.mix ?? null,
     dropLast,
@@ -168,6 +187,15 @@ function oneOf<T extends string>(field: string, value: T, allowed: readonly T[])
       `recipe: ${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`,
     )
   return value
+}
+
+/** DeiT's defaults. */
+const deit: Distillation = { kind: "hard", alpha: 0.5, tau: 1 }
+
+/** A model that is taught has a distillation token. */
+function modelFor({ model = {}, distillation }: Recipe): string | ModelFields {
+  if (distillation === undefined) return model
+  return { distillationToken: true, ...(typeof model === "string" ? { variant: model } : model) }
 }
 
 /** Small images get a small model: 6 layers of width 96 over patches of about an eighth of the side. */

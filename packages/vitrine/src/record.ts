@@ -15,6 +15,8 @@ export type RunRecord = {
   readonly engines: readonly string[]
   /** Absolute path of the model that the run starts from, or `hf:owner/name@commit`. */
   readonly from?: string
+  /** The model that it is taught by, as `from`. */
+  readonly teacher?: string
   /** The classes that it is trained on, where they are not all of the data's. */
   readonly classes?: readonly string[]
   /** How many images of each class, where they are not all. */
@@ -27,13 +29,15 @@ export type RunRecord = {
  */
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  const { data, seed, recipe, valFraction = 0.1, from, classes, perClass } = record ?? {}
+  const { data, seed, recipe, valFraction = 0.1, from, teacher, classes, perClass } = record ?? {}
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
   if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
   checkTransforms(recipe.augment)
   const checked = {
     ...recipe,
     cropMode: recipe.cropMode ?? "center",
+    task: recipe.task ?? "classify",
+    distillation: recipe.distillation ?? null,
     config: vitConfig(recipe.config),
     training: trainingOptions(recipe.training),
   }
@@ -47,6 +51,7 @@ export function recordOf(config: unknown): RunRecord | null {
     recipe: checked,
     engines,
     ...(typeof from === "string" && { from }),
+    ...(typeof teacher === "string" && { teacher }),
     ...(Array.isArray(classes) && { classes: classes.map(String) }),
     ...(typeof perClass === "number" && { perClass }),
   }

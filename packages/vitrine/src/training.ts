@@ -1,9 +1,18 @@
 import type { Preprocessing } from "@vitrine/checkpoint"
-import { type Backend, fold, initialize, keyFromSeed, vitParameters } from "@vitrine/core"
+import { type Backend, fold, initialize, keyFromSeed, VitrineError, vitParameters } from "@vitrine/core"
 import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
-import { type RunStore, type SavedRun, type TrainEvent, train } from "@vitrine/trainer"
+import {
+  distilling,
+  maskedPatch,
+  type Objective,
+  type RunStore,
+  type SavedRun,
+  type Teacher,
+  type TrainEvent,
+  train,
+} from "@vitrine/trainer"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
-import type { DataFacts, ResolvedRecipe } from "./recipe.ts"
+import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
 
 /** What a recipe needs to know of the data. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
@@ -40,11 +49,18 @@ export interface SetupEvent {
   readonly examples: number
   readonly validation: number
   readonly recipe: ResolvedRecipe
+<<<<<<< HEAD
   /**
    * The model that a run starts from, whether its head had other classes and is new, and what was left out of its files or
    * assumed about them; null for one drawn at random.
    */
   readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
+=======
+  /** The model that a run starts from, and whether its head had other classes and is new; null for one drawn at random. */
+  readonly from: { readonly model: string; readonly newHead: boolean } | null
+  /** The model that it learns from by distillation. */
+  readonly teacher: string | null
+>>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
 }
 
 /** Opens a loader; a platform may do so with worker threads. */
@@ -58,6 +74,8 @@ export interface TrainingRun {
   readonly openLoader: OpenLoader
   /** Values that parameters start with; the others are drawn as the recipe says. */
   readonly initial?: Readonly<Record<string, Float32Array>> | undefined
+  /** Whom the model learns from, where the recipe says so. */
+  readonly teacher?: Teacher | undefined
   readonly store?: RunStore | undefined
   readonly checkpointEvery?: number | undefined
   readonly resume?: SavedRun | undefined
@@ -94,6 +112,7 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
     backend: run.backend,
     config,
     options: training,
+    objective: objectiveOf(recipe, run.teacher),
     initial: { ...drawn, ...run.initial },
     batches,
     evaluation,
@@ -103,6 +122,20 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
     resume: run.resume,
     signal: run.signal,
   })
+}
+
+/** Undefined for the classes of images. */
+function objectiveOf(recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective | undefined {
+  const { config, task, distillation, training } = recipe
+  if (task === "masked-patch") return maskedPatch(config, recipe)
+  if (distillation === null) return undefined
+  if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
+  return distilling(config, training.loss, training.classWeights, distillation, teacher)
+}
+
+/** The classes of a model that is trained by a recipe on these data: none where it learns no classes. */
+export function classesOf({ task = "classify" }: Pick<Recipe, "task">, { classes }: Dataset): readonly string[] {
+  return task === "classify" ? classes : []
 }
 
 function trainingTransforms(recipe: ResolvedRecipe): Transform[] {

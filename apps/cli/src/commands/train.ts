@@ -56,7 +56,21 @@ async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
   const { data, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery } = flags
   const recipe = withFlags(flags.recipe === undefined ? {} : await loadRecipe(flags.recipe), flags)
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
-  return { data, from, recipe, out, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery }
+  const distillFrom = flags.distillFrom === undefined ? undefined : (await localModel(flags.distillFrom)).name
+  return {
+    data,
+    from,
+    distillFrom,
+    recipe,
+    out,
+    seed,
+    workers,
+    valFraction,
+    classes,
+    perClass,
+    keepLast,
+    checkpointEvery,
+  }
 }
 
 function resumed(flags: TrainFlags): TrainOptions {

@@ -88,7 +88,7 @@ const resumeCommand = (run: string): string => `${self} train --resume ${run}`
 const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
 function header(run: string, event: SetupEvent): string {
-  const { recipe, data, examples, validation, classes, resumed, damaged, from: origin } = event
+  const { recipe, data, examples, validation, classes, resumed, damaged, from: origin, teacher } = event
   const from = resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`
   return [
     bold(`${from} ${run}`),
@@ -96,6 +96,7 @@ function header(run: string, event: SetupEvent): string {
     field("model", describeModel(recipe.config)),
     ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
     ...(origin?.notes ?? []).map((line) => field("", printable(line))),
+    ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     field(
       "data",
       `${printable(data)}: ${count(examples)} images to train on, ${count(validation)} to validate, ${classes.length} classes`,
@@ -120,6 +121,8 @@ function describeRecipe({
   augmentNormalized,
   mix,
   labelSmoothing,
+  task,
+  distillation,
 }: ResolvedRecipe): string {
   const { steps, accumulate, optimizer, learningRate, schedule, ema } = training
   const warmup = warmupSteps(schedule, steps)
@@ -127,6 +130,8 @@ function describeRecipe({
     ...[...augment, ...augmentNormalized].map(({ op }) => op),
     ...(mix?.mixup ? ["mixup"] : []),
     ...(mix?.cutmix ? ["CutMix"] : []),
+    ...(task === "classify" ? [] : [task]),
+    ...(distillation === null ? [] : [`${distillation.kind} distillation, alpha ${distillation.alpha}`]),
     ...(labelSmoothing > 0 ? [`smoothing ${labelSmoothing}`] : []),
     ...(ema === null ? [] : [`EMA ${ema}`]),
   ]

@@ -34,11 +34,7 @@ export interface Heads {
  * token's on the teacher's. `vit` gives the mean of the two, as DeiT evaluates.
  */
 export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): Heads {
-  let x = patchEmbedding(scope.at("patch_embed"), images, config) // eq. 1, [batch, N, D]
-  x = scope.dropout("pos_drop", embedTokens(scope, x, config), config.dropout) // [batch, tokens, D]
-  if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
-  x = scope.tap("tokens", x)
-  for (let i = 0; i < config.depth; i++) x = block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i)) // eq. 2, 3
+  const x = encode(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
   const [y, distilled] = pool(scope, x, config) // eq. 4, [batch, D]
   const head = (name: string, features: Tensor): Tensor =>
     config.classes === 0 ? features : linear(scope.at(name), features, config.classes, { role: "head" })
@@ -46,6 +42,22 @@ export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): Heads
     logits: head("head", preLogits(scope.at("pre_logits"), y, config)), // [batch, classes]
     distilled: distilled === null ? null : head("head_dist", distilled),
   }
+}
+
+/** The encoder: embedded patches `[batch, N, D]` (eq. 1) → what the blocks make of all tokens, `[batch, tokens, D]`. */
+export function encode(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
+  let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
+  if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
+  x = scope.tap("tokens", x)
+  for (let i = 0; i < config.depth; i++) x = block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i)) // eq. 2, 3
+  return x
+}
+
+/** The patches' own tokens after the encoder, normed: `[batch, tokens, D]` → `[batch, N, D]`. */
+export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
+  const patches = slice(x, 1, prefixTokens(config), fixed(x.shape, 1))
+  if (!config.finalNorm) return patches
+  return layerNorm(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config.layerNormEpsilon)
 }
 
 /** Cuts images into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */

@@ -4,6 +4,7 @@ import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
+  classification,
   type Evaluation,
   evaluate as evaluateBatches,
   evaluationGraph,
@@ -74,12 +75,8 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
     const constants = await constantsOf(folder, backend, config)
-    const graph = evaluationGraph({
-      config,
-      groups: [],
-      loss: record?.recipe.training.loss ?? "cross-entropy",
-      ema: null,
-    })
+    const objective = classification(config, record?.recipe.training.loss ?? "cross-entropy")
+    const graph = evaluationGraph({ objective, groups: [], ema: null })
     const compiled = programs(backend, graph, { constants })
     closing.push(compiled.dispose)
     const transforms = evaluationTransforms(preprocessing, config)
@@ -87,7 +84,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
       options.realLabels === undefined ? null : await readRealLabels(options.realLabels, dataset, config.classes)
     const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
     const predicted: number[] = []
-    const found = await evaluateBatches(compiled, loader, config.classes, undefined, (logits, { weights }) => {
+    const found = await evaluateBatches(compiled, loader, objective, undefined, (logits, { weights }) => {
       weights.forEach((weight, row) => {
         if (weight > 0) predicted.push(largest(logits, row * config.classes, config.classes))
       })

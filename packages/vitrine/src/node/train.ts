@@ -7,8 +7,13 @@ import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+<<<<<<< HEAD
 import { imageSizeOf } from "../model.ts"
 import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
+=======
+import { openTeacher } from "./teacher.ts"
+import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
+>>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
 import { createBackend } from "./backends.ts"
 import { factsFor, recipeFrom, startFrom } from "./from.ts"
 import { locate } from "./hub.ts"
@@ -25,6 +30,11 @@ export interface TrainOptions {
    * classes is a single linear layer that starts at 0.
    */
   readonly from?: string | undefined
+  /**
+   * The model that teaches this one by distillation, as `load` takes it: of the same classes, and of patches that fit the
+   * student's images, which it is given as they are.
+   */
+  readonly distillFrom?: string | undefined
   /** The run folder to make; without one nothing is written. */
   readonly out?: string | undefined
   /** The run folder to go on with, by the data and the recipe that are written there. */
@@ -89,21 +99,31 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     const place = from === undefined ? undefined : await locate(from)
     const model = place && (await readModelFolder(place.path, imageSizeOf(sizeOf(options.recipe))))
     closeLater(model?.weights.close)
-    const resolved = async (): Promise<ResolvedRecipe> => {
-      const { recipe = {} } = options
+    const resolved = async ({ recipe: given = {}, distillFrom }: TrainOptions): Promise<ResolvedRecipe> => {
       const facts = await factsOf(dataset)
+      const recipe = distillFrom === undefined ? given : { distillation: {}, ...given }
       if (from === undefined || model === undefined) return resolveRecipe(recipe, facts, seed)
-      return resolveRecipe(recipeFrom(recipe, model, dataset.classes, from), factsFor(facts, model.config), seed)
+      return resolveRecipe(
+        recipeFrom(recipe, model, classesOf(recipe, dataset), from),
+        factsFor(facts, model.config),
+        seed,
+      )
     }
-    const recipe = record?.recipe ?? (await resolved())
+    const recipe = record?.recipe ?? (await resolved(options))
+    const known = classesOf(recipe, dataset)
     checkMemory(recipe)
-    const start = model && (await startFrom(model, recipe.config, dataset.classes))
+    const start = model && (await startFrom(model, recipe.config, known))
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     const threads = options.threads === undefined ? {} : { threads: options.threads }
     const own = typeof options.backend !== "object"
     const backend =
       typeof options.backend === "object" ? options.backend : await createBackend(options.backend, threads)
     if (own) closeLater(backend.close)
+    const teacherName = record ? record.teacher : options.distillFrom
+    if (recipe.distillation !== null && teacherName === undefined)
+      throw new VitrineError("config", "the recipe distils: name the teacher (distillFrom)")
+    const teacher = teacherName === undefined ? undefined : await openTeacher(teacherName, recipe, known, backend)
+    closeLater(teacher?.close)
     const engine = `${backend.device}, ${cpus()[0]?.model ?? process.arch}`
     if (run !== undefined && record && record.engines.at(-1) !== engine) {
       const vitrine: RunRecord = { ...record, engines: [...record.engines, engine] }
@@ -119,10 +139,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
         recipe,
         engines,
         ...(place !== undefined && { from: place.name }),
+        ...(teacher !== undefined && { teacher: teacher.name }),
         ...(classes !== undefined && { classes }),
         ...(perClass !== undefined && { perClass }),
       }
-      const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
+      const extra = { preprocessing: preprocessingOf(recipe), labels: known.length > 0 ? known : null, vitrine }
       run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
     }
     yield {
@@ -135,7 +156,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
+<<<<<<< HEAD
       from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
+=======
+      from: from !== undefined && start ? { model: from, newHead: start.newHead } : null,
+      teacher: teacherName ?? null,
+>>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
     }
     yield* trainOn({
       dataset,
@@ -143,6 +169,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       recipe,
       backend,
       initial: start?.initial,
+      teacher: teacher?.teach,
       openLoader: (data, plan) =>
         data.source === undefined
           ? createLoader({ ...plan, dataset: data })

@@ -4,7 +4,7 @@ import { createLoader, type Dataset, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, resolveRecipe } from "../recipe.ts"
 import { type RunRecord, recordOf } from "../record.ts"
-import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
+import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { type BackendChoice, openBackend } from "./backend.ts"
 import type { MemoryStore } from "./memory-store.ts"
 
@@ -49,8 +49,9 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   try {
     if (record === undefined) {
       const engines = [backend.device]
+      const known = classesOf(recipe, dataset)
       const vitrine: RunRecord = { data: name, seed, valFraction: 0.1, checkpointEvery, recipe, engines }
-      const extra = { preprocessing: preprocessingOf(recipe), labels: dataset.classes, vitrine }
+      const extra = { preprocessing: preprocessingOf(recipe), labels: known.length > 0 ? known : null, vitrine }
       store?.writeConfig(toTimmConfig(recipe.config, extra))
     }
     yield {
@@ -64,6 +65,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       validation: validation?.length ?? 0,
       recipe,
       from: null,
+      teacher: null,
     }
     const openLoader: Parameters<typeof trainOn>[0]["openLoader"] = (dataset, plan) =>
       createLoader({ ...plan, dataset })

@@ -1,0 +1,68 @@
+import { ops, type Tensor, type ViTConfig, VitrineError, vit } from "@vitrine/core"
+import type { Batch } from "@vitrine/data"
+import type { Objective, Prepared } from "./objective.ts"
+
+export type Loss =
+  /** Softmax against distributions over the classes. */
+  | "cross-entropy"
+  /** A sigmoid for each class, for images that may show several; the mean over the classes. */
+  | "binary"
+
+/**
+ * Images and the classes that they show.
+ * @throws VitrineError (config) for a model without classes, or weights that are not one a class.
+ */
+export function classification(
+  config: ViTConfig,
+  loss: Loss,
+  classWeights: readonly number[] | null = null,
+): Objective {
+  if (config.classes === 0) throw new VitrineError("config", "a model without classes has no loss to train on")
+  if (classWeights !== null && classWeights.length !== config.classes)
+    throw new VitrineError("config", `classWeights has ${classWeights.length} numbers for ${config.classes} classes`)
+  return {
+    ...(classWeights !== null && { measured: classification(config, loss) }),
+    classes: config.classes,
+    rows: (scope) => {
+      const { images, targets, weights } = labelledInputs(config)
+      const logits = vit(scope, images, config)
+      return { logits, losses: rowLosses(logits, targets, loss), weights }
+    },
+    prepare: (batch) => weighted(batch, classWeights),
+  }
+}
+
+/** images `[batch, height, width, channels]` and what is wanted of them. */
+export function labelledInputs(config: ViTConfig): { images: Tensor; targets: Tensor; weights: Tensor } {
+  return {
+    images: ops.input("images", ["batch", ...config.imageSize, config.channels]),
+    targets: ops.input("targets", ["batch", config.classes]),
+    weights: ops.input("weights", ["batch"]),
+  }
+}
+
+/** The loss of each row, `[batch]`. */
+export function rowLosses(logits: Tensor, targets: Tensor, loss: Loss): Tensor {
+  if (loss === "cross-entropy") return ops.softmaxCrossEntropy(logits, targets)
+  // log(1 + exp(z)) − t z, without overflow
+  const softplus = ops.add(ops.maximum(logits, 0), ops.log(ops.add(ops.exp(ops.neg(ops.abs(logits))), 1)))
+  return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
+}
+
+/**
+ * Targets scaled by the weights of the classes, and what the batch weighs: as PyTorch's `CrossEntropyLoss(weight)`, an
+ * example counts by the weight of its label.
+ */
+export function weighted(batch: Batch, classWeights: readonly number[] | null): Prepared {
+  const { images, targets, labels, weights } = batch
+  let total = 0
+  if (classWeights === null) {
+    for (const weight of weights) total += weight
+    return { inputs: { images, targets, weights }, labels, weights, total }
+  }
+  labels.forEach((label, row) => {
+    total += (weights[row] as number) * (classWeights[label] as number)
+  })
+  const scaled = targets.map((t, i) => t * (classWeights[i % classWeights.length] as number))
+  return { inputs: { images, targets: scaled, weights }, labels, weights, total }
+}

@@ -1,0 +1,137 @@
+import {
+  encode,
+  fold,
+  type Key,
+  linear,
+  ops,
+  patchEmbedding,
+  patchFeatures,
+  patchGrid,
+  permutation,
+  stream,
+  type ViTConfig,
+  VitrineError,
+} from "@vitrine/core"
+import type { Batch } from "@vitrine/data"
+import type { Objective, Prepared } from "./objective.ts"
+
+/** Levels of a channel in the colours that are predicted: 3 bits. */
+const levels = 8
+/** Share of the patches that are corrupted; what becomes of those, in turn: masked, another patch's, left. */
+const corrupted = 0.5
+const masked = 0.8
+const swapped = 0.1
+
+/** Mean and standard deviation by which images were normalised, a number a channel. */
+export interface Normalization {
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+/**
+ * The paper's self-supervision (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2): half of the patches are
+ * corrupted, and the mean colour of each, in 3 bits a channel, is predicted from what the model makes of it. Of the
+ * corrupted patches 80 % become a learned mask, 10 % another patch of the image, and 10 % stay. The mask (`mask_token`) and
+ * the head (`mask_head`) are parameters of the training, not of the model.
+ */
+export function maskedPatch(config: ViTConfig, normalization: Normalization): Objective {
+  const { channels, dim } = config
+  if (channels > 3) throw new VitrineError("config", `masked-patch: takes images of 1 to 3 channels, got ${channels}`)
+  const [rows, columns] = patchGrid(config)
+  const patches = rows * columns
+  const classes = levels ** channels
+  return {
+    classes,
+    rows: (scope) => {
+      const images = ops.input("images", ["batch", ...config.imageSize, channels])
+      const mask = ops.reshape(ops.input("mask", ["batch", patches]), ["batch", patches, 1])
+      const targets = ops.reshape(ops.input("targets", ["batch", patches, classes]), [`batch*${patches}`, classes])
+      const weights = ops.reshape(ops.input("weights", ["batch", patches]), [`batch*${patches}`])
+      const embedded = patchEmbedding(scope.at("patch_embed"), images, config) // [batch, N, D]
+      const token = scope.param("mask_token", [1, 1, dim], "classToken")
+      const visible = ops.mul(embedded, ops.sub(1, mask))
+      const features = patchFeatures(scope, encode(scope, ops.add(visible, ops.mul(mask, token)), config), config)
+      const flat = ops.reshape(features, [`batch*${patches}`, dim])
+      const logits = linear(scope.at("mask_head"), flat, classes, { role: "head" })
+      return { logits, losses: ops.softmaxCrossEntropy(logits, targets), weights }
+    },
+    prepare: (batch, key) => corrupt(batch, key, config, normalization, classes),
+  }
+}
+
+function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Normalization, classes: number): Prepared {
+  const { size } = batch
+  const [rows, columns] = patchGrid(config)
+  const patches = rows * columns
+  const images = batch.images.slice()
+  const mask = new Float32Array(size * patches)
+  const weights = new Float32Array(size * patches)
+  const labels = colours(batch.images, size, config, normalization)
+  const targets = new Float32Array(size * patches * classes)
+  labels.forEach((label, at) => {
+    targets[at * classes + label] = 1
+  })
+  let total = 0
+  for (let row = 0; row < size; row++) {
+    if (batch.weights[row] === 0) continue
+    const own = fold(key, "corrupt", row)
+    const random = stream(own)
+    const order = permutation(fold(own, "order"), patches)
+    for (const patch of order.subarray(0, Math.max(1, Math.round(corrupted * patches)))) {
+      weights[row * patches + patch] = 1
+      total++
+      const chance = random.uniform()
+      const other = random.integer(patches)
+      if (chance < masked) mask[row * patches + patch] = 1
+      else if (chance < masked + swapped) copyPatch(batch.images, images, row, other, patch, config)
+    }
+  }
+  return { inputs: { images, mask, targets, weights }, labels, weights, total }
+}
+
+function copyPatch(
+  from: Float32Array,
+  to: Float32Array,
+  row: number,
+  source: number,
+  target: number,
+  { imageSize: [height, width], patchSize: [patchHeight, patchWidth], channels }: ViTConfig,
+): void {
+  const columns = width / patchWidth
+  const start = (patch: number, y: number): number =>
+    ((row * height + Math.floor(patch / columns) * patchHeight + y) * width + (patch % columns) * patchWidth) * channels
+  for (let y = 0; y < patchHeight; y++)
+    to.set(from.subarray(start(source, y), start(source, y) + patchWidth * channels), start(target, y))
+}
+
+/** The mean colour of each patch, in 3 bits a channel, the first channel's the highest: `[size · patches]`. */
+export function colours(
+  images: Float32Array,
+  size: number,
+  config: ViTConfig,
+  { mean, std }: Normalization,
+): Int32Array {
+  const { channels } = config
+  const [height, width] = config.imageSize
+  const [patchHeight, patchWidth] = config.patchSize
+  const [rows, columns] = patchGrid(config)
+  const sums = new Float64Array(size * rows * columns * channels)
+  for (let at = 0; at < images.length; at++) {
+    const pixel = Math.floor(at / channels)
+    const x = pixel % width
+    const y = Math.floor(pixel / width) % height
+    const image = Math.floor(pixel / (width * height))
+    const patch = (image * rows + Math.floor(y / patchHeight)) * columns + Math.floor(x / patchWidth)
+    const place = patch * channels + (at % channels)
+    sums[place] = (sums[place] as number) + (images[at] as number)
+  }
+  return Int32Array.from({ length: size * rows * columns }, (_, patch) => {
+    let colour = 0
+    for (let c = 0; c < channels; c++) {
+      const average = (sums[patch * channels + c] as number) / (patchHeight * patchWidth)
+      const value = average * (std[c] as number) + (mean[c] as number)
+      colour = levels * colour + Math.min(levels - 1, Math.max(0, Math.floor(levels * value)))
+    }
+    return colour
+  })
+}
