@@ -49,18 +49,13 @@ export interface SetupEvent {
   readonly examples: number
   readonly validation: number
   readonly recipe: ResolvedRecipe
-<<<<<<< HEAD
   /**
    * The model that a run starts from, whether its head had other classes and is new, and what was left out of its files or
    * assumed about them; null for one drawn at random.
    */
   readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
-=======
-  /** The model that a run starts from, and whether its head had other classes and is new; null for one drawn at random. */
-  readonly from: { readonly model: string; readonly newHead: boolean } | null
   /** The model that it learns from by distillation. */
   readonly teacher: string | null
->>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
 }
 
 /** Opens a loader; a platform may do so with worker threads. */

@@ -26,6 +26,7 @@ import {
   pixelFeatures,
   probeAccuracy,
 } from "@vitrine/trainer"
+import { imageSizeOf } from "../model.ts"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
@@ -108,7 +109,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
   const { batchSize = 64, backend: wanted = "auto", classes, shots, seeds = 3, methods = probeMethods } = options
   checkCounts(options)
   const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path)
+  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
     const { config, preprocessing } = override(folder, overrides, path)

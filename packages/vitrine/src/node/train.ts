@@ -7,13 +7,9 @@ import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
-<<<<<<< HEAD
 import { imageSizeOf } from "../model.ts"
-import { factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
-=======
-import { openTeacher } from "./teacher.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
->>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
+import { openTeacher } from "./teacher.ts"
 import { createBackend } from "./backends.ts"
 import { factsFor, recipeFrom, startFrom } from "./from.ts"
 import { locate } from "./hub.ts"
@@ -156,12 +152,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
-<<<<<<< HEAD
       from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
-=======
-      from: from !== undefined && start ? { model: from, newHead: start.newHead } : null,
       teacher: teacherName ?? null,
->>>>>>> ff36a2d (trainer: what is learned is an objective: classes, DeiT's distillation, masked patches)
     }
     yield* trainOn({
       dataset,
