@@ -36,14 +36,22 @@ export interface DecodedBatch {
 const batchSize = 16
 /** Large images make smaller batches. */
 const batchPixels = 48e6
+/** Files that are decoded beside the one that is waited for. */
+const ahead = 3
 
 /** Decodes files in batches for a model. A file that cannot be read is complained about and left out. */
 export async function* decodeBatches(files: readonly string[]): AsyncGenerator<DecodedBatch> {
   let batch: { files: string[]; images: Image[] } = { files: [], images: [] }
   let pixels = 0
-  for (const file of files) {
+  const started: Promise<Image>[] = []
+  for (const [i, file] of files.entries()) {
+    for (const next of files.slice(i + started.length, i + 1 + ahead)) {
+      const image = decodeImage(next)
+      image.catch(() => {}) // An error is told when its turn comes.
+      started.push(image)
+    }
     try {
-      const image = await decodeImage(file)
+      const image = (await started.shift()) as Image
       batch.files.push(file)
       batch.images.push(image)
       pixels += image.width * image.height

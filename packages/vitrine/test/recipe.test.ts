@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { defineRecipe, flip, type ModelFields, type Recipe, resolveRecipe } from "../src/node.ts"
+import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
 import type { DataFacts } from "../src/recipe.ts"
 
 const small: DataFacts = {
@@ -28,6 +28,8 @@ describe("fills in what is left open", () => {
     // 15 batches of 64 an epoch, ten epochs.
     expect(training).toMatchObject({ steps: 150, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
     expect(rest).toEqual({
+      task: "classify",
+      distillation: null,
       init: "fan",
       batchSize: 64,
       augment: [],
@@ -42,6 +44,23 @@ describe("fills in what is left open", () => {
       std: small.std,
       evaluateEvery: 15,
     })
+  })
+
+  test("one mean stands for all channels, and crops are of the model's size", () => {
+    const augment = [randomResizedCrop(224)]
+    const { mean, std, ...rest } = resolveRecipe({ mean: [0.5], std: [0.25], augment }, small, 0)
+    expect([mean, std]).toEqual([
+      [0.5, 0.5, 0.5],
+      [0.25, 0.25, 0.25],
+    ])
+    expect(rest.augment).toMatchObject([{ op: "randomResizedCrop", size: [32, 32] }])
+  })
+
+  test("a model that is taught has a distillation token; one that learns without labels no classes", () => {
+    const taught = resolveRecipe({ distillation: { kind: "soft" }, model: "Ti/16" }, large, 0)
+    expect(taught).toMatchObject({ distillation: { kind: "soft", alpha: 0.5, tau: 1 }, config: { classes: 10 } })
+    expect(taught.config.distillationToken).toBe(true)
+    expect(resolveRecipe({ task: "masked-patch" }, small, 0).config.classes).toBe(0)
   })
 
   test("large images get ViT-Ti/16 at 224", () => {
