@@ -155,7 +155,7 @@ describe("train", () => {
     const train = JSON.parse((await vitrine(["eval", "--model", run, "--json", "--split", "train"])).stdout)
     expect(train.examples).toBe(96)
     const text = (await vitrine(["eval", "--model", run])).stdout
-    expect(text).toMatch(/% right; loss .* on 30 validation images/)
+    expect(text).toMatch(/% right, .* % mean per class; loss .* on 30 validation images/)
     expect(text).toMatch(/true class {4}1 {3}2 {3}3/)
   })
 
