@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
 import { chosenTheme, type Theme } from "./figures/theme.ts"
@@ -68,9 +69,25 @@ export function App(): JSX.Element {
         </div>
       </header>
       {here === "guide" ? <Guide /> : null}
+      {here === "train" ? <Room load={train} /> : null}
       <Zoom />
     </>
   )
+}
+
+const train = async (): Promise<() => JSX.Element> => (await import("./train/train.tsx")).Train
+
+/** A room whose code is loaded when it is entered. */
+function Room({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {
+  const loaded = useSignal<(() => JSX.Element) | null>(null)
+  useEffect(() => {
+    void load().then((Component) => {
+      loaded.value = Component
+      return Component
+    })
+  }, [load])
+  const Component = loaded.value
+  return Component === null ? <main id="content" class="room" /> : <Component />
 }
 
 /** Follows a link inside the page, unless the reader wants it in another tab. */

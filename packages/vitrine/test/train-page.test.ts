@@ -82,3 +82,37 @@ test("a run in memory is a run folder when it is written down", async () => {
 test("resuming needs a run", async () => {
   await expect(losses(train({ data, store: memoryStore(), resume: true }))).rejects.toThrow("no run in the store")
 })
+
+test("a run that was put away goes on from its files", async () => {
+  const whole = memoryStore()
+  await losses(train({ data, recipe, seed: 4, store: whole, backend: "reference" }))
+  const begun = memoryStore()
+  for await (const event of train({ data, recipe, seed: 4, store: begun, checkpointEvery: 2, backend: "reference" }))
+    if (event.type === "step" && event.step === 3) break
+  const files = begun.files()
+  // As a page that is closed while it writes leaves it.
+  files["checkpoints/step-00000004/model.safetensors"] = new Uint8Array(8)
+  const opened = memoryStore({ ...files, "metrics.jsonl": files["metrics.jsonl"]?.slice(0, -9) ?? new Uint8Array() })
+  expect(opened.resume()?.step).toBe(2)
+  await losses(train({ data, store: opened, resume: true, backend: "reference" }))
+  const last = "checkpoints/step-00000005/training.safetensors"
+  expect(opened.files()[last]).toEqual(whole.files()[last])
+  expect(opened.files()["metrics.jsonl"]?.length).toBeGreaterThan(0)
+  expect(() => memoryStore({ "model.safetensors": new Uint8Array(8) })).toThrow("has no config.json")
+  expect(() => memoryStore({ "config.json": new TextEncoder().encode("{") })).toThrow("config.json")
+})
+
+test("a run starts from the weights of another, whose head stays for the same classes", async () => {
+  const first = memoryStore()
+  await losses(train({ data, recipe, seed: 4, store: first, backend: "reference" }))
+  const { ["model.safetensors"]: weights, ["config.json"]: config } = first.files()
+  const from = { "config.json": config as Uint8Array, "model.safetensors": weights as Uint8Array }
+  const second = memoryStore()
+  const still = { steps: 1, batchSize: 16, learningRate: 0 }
+  for await (const event of train({ data, from, recipe: still, store: second, backend: "reference" }))
+    if (event.type === "setup") expect(event.from).toMatchObject({ newHead: false })
+  expect(second.files()["model.safetensors"]).toEqual(weights)
+  const other = { ...data.train, classes: data.train.classes.map((name) => `${name}s`) }
+  for await (const event of train({ data: { train: other }, from, recipe: still, backend: "reference" }))
+    if (event.type === "setup") expect(event.from).toMatchObject({ newHead: true })
+})

@@ -1,4 +1,5 @@
 import { guide } from "./en-guide.ts"
+import { train } from "./en-train.ts"
 
 export const en = {
   tagline: "Vision Transformers, seen at work",
@@ -32,6 +33,7 @@ export const en = {
     sum: "sum of the row",
   },
   guide,
+  train,
   status: {
     starting: "Loading the engine and the model …",
     computing: "Computing …",

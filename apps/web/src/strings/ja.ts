@@ -1,4 +1,5 @@
 import type { Strings } from "./index.ts"
+import { train } from "./en-train.ts"
 import { guide } from "./ja-guide.ts"
 
 export const ja: Strings = {
@@ -32,6 +33,7 @@ export const ja: Strings = {
     sum: "行の和",
   },
   guide,
+  train,
   status: {
     starting: "エンジンとモデルを読み込んでいます …",
     computing: "計算中 …",

@@ -1,4 +1,5 @@
 import type { Strings } from "./index.ts"
+import { train } from "./en-train.ts"
 import { guide } from "./ko-guide.ts"
 
 export const ko: Strings = {
@@ -32,6 +33,7 @@ export const ko: Strings = {
     sum: "행의 합",
   },
   guide,
+  train,
   status: {
     starting: "엔진과 모델을 불러오는 중 …",
     computing: "계산 중 …",

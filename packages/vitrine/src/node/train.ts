@@ -11,7 +11,7 @@ import { imageSizeOf } from "../model.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
 import { createBackend } from "./backends.ts"
-import { factsFor, recipeFrom, startFrom } from "./from.ts"
+import { factsFor, recipeFrom, startFrom } from "../from.ts"
 import { locate } from "./hub.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
@@ -108,7 +108,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     const recipe = record?.recipe ?? (await resolved(options))
     const known = classesOf(recipe, dataset)
     checkMemory(recipe)
-    const start = model && (await startFrom(model, recipe.config, known))
+    const start = model && (await startFrom(model, recipe.config, known, model.path))
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     const threads = options.threads === undefined ? {} : { threads: options.threads }
     const own = typeof options.backend !== "object"

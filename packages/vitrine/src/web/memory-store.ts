@@ -1,4 +1,5 @@
-import { readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
+import { parseJson, readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
+import { VitrineError } from "@vitrine/core"
 import type { RunStore, SavedRun } from "@vitrine/trainer"
 
 /** A run folder in memory: the newest checkpoint, and the best. */
@@ -24,12 +25,18 @@ interface Saved {
   readonly training: Uint8Array<ArrayBuffer>
 }
 
-/** Keeps a training run in memory, in a page or for a test. */
-export function memoryStore(): MemoryStore {
-  let config: object | null = null
-  let newest: Saved | undefined
-  let best: Saved | undefined
-  let metrics: { readonly step: number; readonly line: string }[] = []
+/**
+ * Keeps a training run in memory, in a page or for a test.
+ * @param files a run to go on with: the files of a run folder by their path in it, as `files` gives them or as they lie
+ *   on a disk.
+ * @throws VitrineError (file) for a folder that holds no run, or whose files are broken.
+ */
+export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): MemoryStore {
+  const opened = files === undefined ? undefined : openRun(files)
+  let config: object | null = opened?.config ?? null
+  let newest = opened?.checkpoints.at(-1)
+  let best = opened && bestOf(opened.checkpoints)
+  let metrics = opened?.metrics ?? []
   return {
     get config() {
       return config
@@ -72,6 +79,60 @@ export function memoryStore(): MemoryStore {
       return files
     },
   }
+}
+
+interface OpenedRun {
+  readonly config: object
+  /** By step. */
+  readonly checkpoints: readonly Saved[]
+  readonly metrics: { readonly step: number; readonly line: string }[]
+}
+
+function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
+  const configFile = files["config.json"]
+  if (configFile === undefined) throw new VitrineError("file", "the folder has no config.json: it holds no run")
+  const config = parseJson(configFile, "config.json")
+  if (typeof config !== "object" || config === null) throw new VitrineError("file", "config.json: is no object")
+  const checkpoints = Object.keys(files).flatMap((file): Saved[] => {
+    const [, path] = /^(checkpoints\/step-\d+)\/state\.json$/.exec(file) ?? []
+    const [model, training] = [files[`${path}/model.safetensors`], files[`${path}/training.safetensors`]]
+    // Without all three it was being written, or deleted.
+    if (path === undefined || model === undefined || training === undefined) return []
+    const state = parseJson(files[file] as Uint8Array, file) as { step?: unknown; score?: unknown } | null
+    const { step, score } = state ?? {}
+    if (typeof step !== "number") throw new VitrineError("file", `${file}: has no step`)
+    const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)
+    return [
+      { step, score: typeof score === "number" ? score : null, path, model: copy(model), training: copy(training) },
+    ]
+  })
+  return {
+    config,
+    checkpoints: checkpoints.sort((a, b) => a.step - b.step),
+    metrics: metricsOf(files["metrics.jsonl"]),
+  }
+}
+
+/** Lines that a kill has cut short are left out. */
+function metricsOf(file: Uint8Array | undefined): { step: number; line: string }[] {
+  const lines = file === undefined ? [] : new TextDecoder().decode(file).split("\n")
+  return lines.flatMap((line) => {
+    try {
+      const { step } = JSON.parse(line) as { step: unknown }
+      return typeof step === "number" ? [{ step, line: `${line}\n` }] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+/** The first of those with the highest score. */
+function bestOf(checkpoints: readonly Saved[]): Saved | undefined {
+  const scored = checkpoints.filter(({ score }) => score !== null)
+  return scored.reduce<Saved | undefined>(
+    (best, each) => (best === undefined || (each.score as number) > (best.score as number) ? each : best),
+    undefined,
+  )
 }
 
 const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content)

@@ -1,11 +1,13 @@
-import { toTimmConfig } from "@vitrine/checkpoint"
+import { type OpenModel, openGoogleModel, openModel, toTimmConfig } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { createLoader, type Dataset, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, resolveRecipe } from "../recipe.ts"
+import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
+import { factsFor, recipeFrom, startFrom } from "../from.ts"
 import { type BackendChoice, openBackend } from "./backend.ts"
+import { findFiles, type ModelSource } from "./files.ts"
 import type { MemoryStore } from "./memory-store.ts"
 
 export interface TrainOptions extends BackendChoice {
@@ -13,6 +15,11 @@ export interface TrainOptions extends BackendChoice {
   readonly data: "shapes" | { readonly train: Dataset; readonly validation?: Dataset | undefined }
   /** What it leaves open is filled in from the data. Not needed to resume. */
   readonly recipe?: Recipe | undefined
+  /**
+   * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
+   * input is as there; a head for other classes is a single linear layer that starts at 0. Not needed to resume.
+   */
+  readonly from?: ModelSource | undefined
   /** Keeps the run; without one there is nothing to load afterwards. */
   readonly store?: MemoryStore | undefined
   /** Go on from the newest checkpoint in the store, by the recipe and the seed that it remembers. */
@@ -36,12 +43,21 @@ export interface TrainOptions extends BackendChoice {
  * @throws VitrineError: one line that says what is wrong with the data, the recipe or the loss.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
-  const { data, store, resume: resuming = false, signal, recipe: wanted = {}, ...rest } = options
+  const { data, store, resume: resuming = false, signal, recipe: wanted = {}, from: _, ...rest } = options
   const record = resuming ? recordOf(store?.config) : undefined
   if (record === null) throw new VitrineError("config", "there is no run in the store to resume")
   const seed = record?.seed ?? options.seed ?? 0
   const { train: dataset, validation } = data === "shapes" ? drawings(seed) : data
-  const recipe = record?.recipe ?? resolveRecipe(wanted, await factsOf(dataset), seed)
+  const start = record === undefined && options.from !== undefined ? await openStart(options.from) : undefined
+  const resolved = async (): Promise<ResolvedRecipe> => {
+    const facts = await factsOf(dataset)
+    if (start === undefined) return resolveRecipe(wanted, facts, seed)
+    const { model, name } = start
+    return resolveRecipe(recipeFrom(wanted, model, classesOf(wanted, dataset), name), factsFor(facts, model.config), seed)
+  }
+  const recipe = record?.recipe ?? (await resolved())
+  const known = classesOf(recipe, dataset)
+  const begun = start && (await startFrom(start.model, recipe.config, known, start.name))
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
   const name = data === "shapes" ? data : dataset.name
   const resume = resuming ? (store?.resume() ?? undefined) : undefined
@@ -49,7 +65,6 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   try {
     if (record === undefined) {
       const engines = [backend.device]
-      const known = classesOf(recipe, dataset)
       const vitrine: RunRecord = { data: name, seed, valFraction: 0.1, checkpointEvery, recipe, engines }
       const extra = { preprocessing: preprocessingOf(recipe), labels: known.length > 0 ? known : null, vitrine }
       store?.writeConfig(toTimmConfig(recipe.config, extra))
@@ -64,15 +79,34 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
-      from: null,
+      from: start && begun ? { model: start.name, newHead: begun.newHead, notes: start.model.notes ?? [] } : null,
       teacher: null,
     }
     const openLoader: Parameters<typeof trainOn>[0]["openLoader"] = (dataset, plan) =>
       createLoader({ ...plan, dataset })
-    yield* trainOn({ dataset, validation, recipe, backend, openLoader, store, checkpointEvery, resume, signal })
+    const initial = begun?.initial
+    yield* trainOn({
+      dataset,
+      validation,
+      recipe,
+      backend,
+      openLoader,
+      initial,
+      store,
+      checkpointEvery,
+      resume,
+      signal,
+    })
   } finally {
     await close()
   }
+}
+
+async function openStart(source: ModelSource): Promise<{ readonly model: OpenModel; readonly name: string }> {
+  const found = findFiles(source)
+  if ("folder" in found) return { model: await openModel(found.folder), name: found.folder.name }
+  const file = await found.npz()
+  return { model: await openGoogleModel(file), name: file.name }
 }
 
 /** As many as in Node. */

@@ -1,8 +1,7 @@
-import { type ModelDescription, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
-import type { ModelFolder } from "@vitrine/checkpoint/node"
+import { type ModelDescription, type OpenModel, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import { type ViTConfig, VitrineError, variant, vitParameters } from "@vitrine/core"
 import { isHead } from "@vitrine/trainer"
-import type { DataFacts, Recipe } from "../recipe.ts"
+import type { DataFacts, Recipe } from "./recipe.ts"
 
 /** Fields of a model that can change between two runs. */
 const free: readonly string[] = ["imageSize", "classes", "preLogits", "dropout", "attentionDropout", "stochasticDepth"]
@@ -59,14 +58,20 @@ export interface Start {
 }
 
 /**
- * What a model of `config` for these classes starts from: the weights of a folder, their positions resized, and for other
+ * What a model of `config` for these classes starts from: the weights of another, their positions resized, and for other
  * classes a head of zeros.
- * @throws VitrineError (config) for a folder of another model.
+ * @param path names the other model in errors.
+ * @throws VitrineError (config) for another kind of model.
  */
-export async function startFrom(folder: ModelFolder, config: ViTConfig, classes: readonly string[]): Promise<Start> {
-  const { config: from, positionMethod, weights, sources, path } = folder
+export async function startFrom(
+  model: OpenModel,
+  config: ViTConfig,
+  classes: readonly string[],
+  path: string,
+): Promise<Start> {
+  const { config: from, positionMethod, weights, sources } = model
   checkSame(config, from, path)
-  const newHead = !tells(folder, classes) || JSON.stringify(from.preLogits) !== JSON.stringify(config.preLogits)
+  const newHead = !tells(model, classes) || JSON.stringify(from.preLogits) !== JSON.stringify(config.preLogits)
   const read = parameterReader(weights, sources)
   const initial: Record<string, Float32Array> = {}
   for (const name of sources.keys()) if (!(newHead && isHead(name))) initial[name] = await read(name)
