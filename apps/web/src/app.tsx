@@ -69,13 +69,16 @@ export function App(): JSX.Element {
         </div>
       </header>
       {here === "guide" ? <Guide /> : null}
-      {here === "train" ? <Room load={train} /> : null}
+      {here === "train" ? <Room key="train" load={train} /> : null}
+      {here === "inspect" ? <Room key="inspect" load={inspect} /> : null}
       <Zoom />
     </>
   )
 }
 
 const train = async (): Promise<() => JSX.Element> => (await import("./train/train.tsx")).Train
+
+const inspect = async (): Promise<() => JSX.Element> => (await import("./inspect/inspect.tsx")).Inspect
 
 /** A room whose code is loaded when it is entered. */
 function Room({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {

@@ -10,13 +10,9 @@ export interface DiskFolder {
   remove(path: string): Promise<void>
 }
 
-type Folder = FileSystemDirectoryHandle & {
-  entries(): AsyncIterable<[string, FileSystemDirectoryHandle | FileSystemFileHandle]>
-}
-
-async function root(): Promise<Folder> {
+async function root(): Promise<FileSystemDirectoryHandle> {
   const disk = await navigator.storage.getDirectory()
-  return (await disk.getDirectoryHandle("runs", { create: true })) as Folder
+  return disk.getDirectoryHandle("runs", { create: true })
 }
 
 /** The names of all folders. */
@@ -27,12 +23,12 @@ export async function listFolders(): Promise<string[]> {
 }
 
 export async function openFolder(name: string): Promise<DiskFolder> {
-  const folder = (await (await root()).getDirectoryHandle(name, { create: true })) as Folder
-  const within = async (path: string): Promise<readonly [Folder, string]> => {
+  const folder = await (await root()).getDirectoryHandle(name, { create: true })
+  const within = async (path: string): Promise<readonly [FileSystemDirectoryHandle, string]> => {
     const parts = path.split("/")
     const file = parts.pop() as string
     let at = folder
-    for (const part of parts) at = (await at.getDirectoryHandle(part, { create: true })) as Folder
+    for (const part of parts) at = await at.getDirectoryHandle(part, { create: true })
     return [at, file]
   }
   return {
@@ -49,9 +45,9 @@ export async function openFolder(name: string): Promise<DiskFolder> {
     },
     async read() {
       const files: Record<string, Uint8Array> = {}
-      const visit = async (at: Folder, prefix: string): Promise<void> => {
+      const visit = async (at: FileSystemDirectoryHandle, prefix: string): Promise<void> => {
         for await (const [entry, handle] of at.entries())
-          if (handle.kind === "directory") await visit(handle as Folder, `${prefix}${entry}/`)
+          if (handle.kind === "directory") await visit(handle, `${prefix}${entry}/`)
           else files[`${prefix}${entry}`] = new Uint8Array(await (await handle.getFile()).arrayBuffer())
       }
       await visit(folder, "")

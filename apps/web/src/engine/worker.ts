@@ -1,13 +1,17 @@
 import { expose, proxy } from "comlink"
 import { family } from "./family.ts"
 import { createGuide } from "./guide.ts"
+import { createInspection } from "./inspection.ts"
 import { createTraining } from "./training.ts"
+
+const model = `${import.meta.env.BASE_URL}model/`
 
 /** What the page can ask of the worker; all computing is there. */
 const engine = {
-  guide: proxy(createGuide(`${import.meta.env.BASE_URL}model/`)),
+  guide: proxy(createGuide(model)),
   family,
   training: proxy(createTraining()),
+  inspection: proxy(createInspection(model)),
 }
 
 export type Engine = typeof engine

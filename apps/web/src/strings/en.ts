@@ -1,4 +1,5 @@
 import { guide } from "./en-guide.ts"
+import { inspect } from "./en-inspect.ts"
 import { train } from "./en-train.ts"
 
 export const en = {
@@ -34,6 +35,7 @@ export const en = {
   },
   guide,
   train,
+  inspect,
   status: {
     starting: "Loading the engine and the model …",
     computing: "Computing …",

@@ -1,4 +1,5 @@
 import type { Strings } from "./index.ts"
+import { inspect } from "./en-inspect.ts"
 import { train } from "./en-train.ts"
 import { guide } from "./ja-guide.ts"
 
@@ -34,6 +35,7 @@ export const ja: Strings = {
   },
   guide,
   train,
+  inspect,
   status: {
     starting: "エンジンとモデルを読み込んでいます …",
     computing: "計算中 …",

@@ -1,4 +1,5 @@
 import type { Strings } from "./index.ts"
+import { inspect } from "./en-inspect.ts"
 import { train } from "./en-train.ts"
 import { guide } from "./ko-guide.ts"
 
@@ -34,6 +35,7 @@ export const ko: Strings = {
   },
   guide,
   train,
+  inspect,
   status: {
     starting: "엔진과 모델을 불러오는 중 …",
     computing: "계산 중 …",

@@ -1,6 +1,7 @@
 import { type Signal, signal } from "@preact/signals"
 import { proxy } from "comlink"
 import { engine, messageOf } from "../engine/client.ts"
+import { save } from "../figures/save.ts"
 import type { Entry } from "../engine/archive.ts"
 import type { Example } from "../engine/images.ts"
 import type { Sample } from "../engine/samples.ts"
@@ -160,13 +161,4 @@ export function download(name: string): Promise<void> {
     const zip = await training().archive(name)
     save(new Blob([zip as Uint8Array<ArrayBuffer>], { type: "application/zip" }), `${name}.zip`)
   })
-}
-
-/** Gives a file to the reader. */
-export function save(blob: Blob, name: string): void {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(blob)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

@@ -1,10 +1,10 @@
 import { gzipSync } from "node:zlib"
 import { readFile } from "node:fs/promises"
-import axe from "axe-core"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { openReference, type Reference } from "./reference.ts"
 import { openSite, type Site } from "./site.ts"
+import { violations } from "./violations.ts"
 
 let site: Site
 let reference: Reference
@@ -172,17 +172,3 @@ describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
     await close()
   })
 })
-
-async function violations(page: Page): Promise<string[]> {
-  // The page's policy forbids scripts that are put into it; the debugger may.
-  await page.evaluate(axe.source)
-  const found = await page.evaluate(async () => {
-    const { axe: tool } = window as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] }> }
-    }
-    return (await tool.run()).violations
-  })
-  return found.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary?.slice(0, 200)}`),
-  )
-}

@@ -1,0 +1,236 @@
+import { type HostTensor, patchGrid, VitrineError, vitParameters, parameterCount } from "@vitrine/core"
+import { applyTransforms, drawShape, type Image } from "@vitrine/data"
+import { decodeImage } from "@vitrine/data/web"
+import {
+  attentionDistance,
+  attentionMap,
+  attentionRollout,
+  featureColors,
+  filterComponents,
+  positionSimilarity,
+  type Query,
+} from "@vitrine/interpret"
+import { evaluationTransforms, type ImageInput, load, type Model, type Prediction, topPredictions } from "vitrine/web"
+import { type Entry, unpack } from "./archive.ts"
+import { sharedBackend } from "./backend.ts"
+import { openFolder } from "./disk.ts"
+import { findModel, type ModelBlobs, patchFilters } from "./model-files.ts"
+
+/** Where a model comes from: the guide's, a run of this device, or dropped files. */
+export type Source =
+  | { readonly kind: "guide" }
+  | { readonly kind: "run"; readonly name: string }
+  | { readonly kind: "files"; readonly entries: readonly Entry[] }
+
+export interface Inspected {
+  readonly name: string
+  readonly notes: readonly string[]
+  readonly classes: number
+  readonly parameters: number
+  readonly imageSize: readonly [number, number]
+  readonly patchSize: readonly [number, number]
+  readonly grid: readonly [rows: number, columns: number]
+  readonly dim: number
+  readonly depth: number
+  readonly heads: number
+  readonly hasPositions: boolean
+  readonly hasClassToken: boolean
+}
+
+/** One picture in a model. */
+export interface Seen {
+  /** The picture as the model is given it, RGB bytes. */
+  readonly pixels: Uint8Array
+  readonly predictions: readonly Prediction[]
+  /** Mean distance that each head looks, in pixels: `[depth][heads]`. */
+  readonly distance: readonly (readonly number[])[]
+}
+
+/** Attention as a number for each patch. */
+export interface Looks {
+  /** `[depth][heads]` */
+  readonly heads: readonly (readonly Float32Array[])[]
+  readonly rollout: Float32Array
+}
+
+export interface Filters {
+  /** RGB bytes of each component, `[height, width, 3]`; grey is 0. */
+  readonly pictures: readonly Uint8Array[]
+  readonly side: readonly [height: number, width: number]
+  readonly explained: readonly number[]
+}
+
+export type Slot = "a" | "b"
+
+export interface Inspection {
+  open(slot: Slot, source: Source): Promise<Inspected>
+  see(slot: Slot, picture: Blob | ImageData): Promise<Seen>
+  /** Of the picture seen last. */
+  looks(slot: Slot, query: Query | null): Promise<Looks>
+  filters(slot: Slot): Promise<Filters>
+  /** Cosine of each position with each, `[patches, patches]`. */
+  positions(slot: Slot): Promise<Float32Array>
+  /** Colours of the patches of some pictures by their features, RGB bytes `[rows, columns, 3]` each. */
+  features(slot: Slot, pictures: readonly (Blob | ImageData)[]): Promise<Uint8Array[]>
+  /** A built-in drawing. */
+  drawing(label: number, seed: number): Promise<ImageData>
+  close(slot: Slot): Promise<void>
+}
+
+interface Held {
+  readonly blobs: ModelBlobs
+  readonly model: Model<ImageInput>
+  weights?: readonly HostTensor[]
+}
+
+/** More numbers of attention than this are not kept for all blocks and heads at once. */
+const mostWeights = 2 ** 27
+
+export function createInspection(guideFolder: string): Inspection {
+  const slots = new Map<Slot, Held>()
+  const held = (slot: Slot): Held => {
+    const found = slots.get(slot)
+    if (found === undefined) throw new VitrineError("config", "no model is open")
+    return found
+  }
+  const gridOf = ({ model }: Held): { rows: number; columns: number } => {
+    const [rows, columns] = patchGrid(model.config)
+    return { rows, columns }
+  }
+  const close = async (slot: Slot): Promise<void> => {
+    await slots.get(slot)?.model.close()
+    slots.delete(slot)
+  }
+  return {
+    async open(slot, source) {
+      const blobs = await filesOf(source, guideFolder)
+      const backend = await sharedBackend()
+      const [first] = blobs.files.keys()
+      const isArchive = first?.endsWith(".npz") === true
+      const from = isArchive ? new File([blobs.files.get(first) as Blob], first) : Object.fromEntries(blobs.files)
+      const model = await load(from, { backend })
+      await close(slot)
+      slots.set(slot, { blobs, model })
+      const { config } = model
+      return {
+        name: blobs.name,
+        notes: model.notes,
+        classes: config.classes,
+        parameters: parameterCount(vitParameters(config)),
+        imageSize: config.imageSize,
+        patchSize: config.patchSize,
+        grid: patchGrid(config),
+        dim: config.dim,
+        depth: config.depth,
+        heads: config.heads,
+        hasPositions: config.positions !== "none",
+        hasClassToken: config.classToken,
+      }
+    },
+    async see(slot, picture) {
+      const own = held(slot)
+      const { model } = own
+      const { config, labels } = model
+      const grid = gridOf(own)
+      if (config.depth * config.heads * (grid.rows * grid.columns + 1) ** 2 > mostWeights)
+        throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
+      const image = await decodeImage(picture)
+      const names = Array.from({ length: config.depth }, (_, i) => `blocks.${i}.attn.weights`)
+      const found = await model.inspect(image, [...(config.classes > 0 ? ["logits"] : []), ...names])
+      const weights = names.map((name) => found[name] as HostTensor)
+      own.weights = weights
+      const logits = found.logits?.data as Float32Array | undefined
+      return {
+        pixels: pixelsOf(model, image),
+        predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
+        distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: config.patchSize })]),
+      }
+    },
+    async looks(slot, query) {
+      const own = held(slot)
+      const { weights, model } = own
+      if (weights === undefined) throw new VitrineError("config", "no picture has been seen")
+      const grid = gridOf(own)
+      const asked = query === null ? {} : { query }
+      return {
+        heads: weights.map((block) =>
+          Array.from({ length: model.config.heads }, (_, head) => attentionMap(block, { grid, head, ...asked }).values),
+        ),
+        rollout: attentionRollout(weights, { grid, ...asked }).values,
+      }
+    },
+    async filters(slot) {
+      const { blobs, model } = held(slot)
+      const { dim, channels, patchSize } = model.config
+      const data = await patchFilters(blobs, model.config)
+      const found = filterComponents({ data, shape: [dim, channels, ...patchSize] }, Math.min(28, dim))
+      const { count, height, width, components, explained } = found
+      const each = height * width * found.channels
+      const pictures = Array.from({ length: count }, (_, i) => {
+        const own = components.subarray(i * each, (i + 1) * each)
+        const most = own.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12)
+        return Uint8Array.from({ length: height * width * 3 }, (_, at) => {
+          const from = found.channels === 3 ? at : Math.floor(at / 3)
+          return Math.round(127.5 + (127.5 * (own[from] as number)) / most)
+        })
+      })
+      return { pictures, side: [height, width], explained: [...explained] }
+    },
+    async positions(slot) {
+      const own = held(slot)
+      const blank: Image = { width: 1, height: 1, channels: 3, data: new Uint8Array(3) }
+      const { positions } = await own.model.inspect(blank, ["positions"])
+      return positionSimilarity(positions as HostTensor, gridOf(own)).values
+    },
+    async features(slot, pictures) {
+      const own = held(slot)
+      const grid = gridOf(own)
+      const tap = `blocks.${own.model.config.depth - 1}.residual2`
+      const all: HostTensor[] = []
+      for (const picture of pictures)
+        all.push((await own.model.inspect(await decodeImage(picture), [tap]))[tap] as HostTensor)
+      const { colors, images } = featureColors(all, grid)
+      const each = colors.length / images
+      return Array.from({ length: images }, (_, i) =>
+        Uint8Array.from(colors.subarray(i * each, (i + 1) * each), (share) => Math.round(255 * share)),
+      )
+    },
+    async drawing(label, seed) {
+      const { data, width, height } = drawShape(label, [0x6775, seed])
+      const rgba = new Uint8ClampedArray(width * height * 4).fill(255)
+      for (let i = 0; i < width * height; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i)
+      return new ImageData(rgba, width, height)
+    },
+    close,
+  }
+}
+
+async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs> {
+  if (source.kind === "files") return findModel(await unpack(source.entries))
+  if (source.kind === "run") {
+    const files = await (await openFolder(source.name)).read()
+    const model = new Map<string, Blob>()
+    for (const file of ["config.json", "model.safetensors"])
+      if (files[file] !== undefined) model.set(file, new Blob([files[file] as Uint8Array<ArrayBuffer>]))
+    return { name: source.name, files: model }
+  }
+  const files = new Map<string, Blob>()
+  for (const file of ["config.json", "model.safetensors"]) {
+    const response = await fetch(`${guideFolder}${file}`)
+    if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
+    files.set(file, await response.blob())
+  }
+  return { name: "guide", files }
+}
+
+/** A picture as the model is given it, before normalisation, in colour. */
+function pixelsOf({ config, preprocessing }: Model<ImageInput>, image: Image): Uint8Array {
+  const { mean, std } = preprocessing
+  const { data } = applyTransforms(image, evaluationTransforms(preprocessing, config))
+  const { channels } = config
+  return Uint8Array.from({ length: (data.length / channels) * 3 }, (_, i) => {
+    const channel = channels === 1 ? 0 : i % 3
+    const value = data[Math.floor(i / 3) * channels + channel] as number
+    return Math.round(255 * (value * (std[channel] as number) + (mean[channel] as number)))
+  })
+}
