@@ -19,8 +19,8 @@ afterAll(() => site?.close())
 const phase = (page: Page, wanted: string, timeout = 30_000): Promise<void> =>
   page.locator(`[data-phase="${wanted}"]`).waitFor({ timeout })
 
-const stepOf = async (page: Page): Promise<number> =>
-  Number(await page.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value))
+const stepOf = (page: Page): Promise<number> =>
+  page.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value)
 
 async function set(page: Page, fields: Readonly<Record<string, number>>): Promise<void> {
   for (const [name, value] of Object.entries(fields)) {

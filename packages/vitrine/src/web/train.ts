@@ -53,7 +53,11 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     const facts = await factsOf(dataset)
     if (start === undefined) return resolveRecipe(wanted, facts, seed)
     const { model, name } = start
-    return resolveRecipe(recipeFrom(wanted, model, classesOf(wanted, dataset), name), factsFor(facts, model.config), seed)
+    return resolveRecipe(
+      recipeFrom(wanted, model, classesOf(wanted, dataset), name),
+      factsFor(facts, model.config),
+      seed,
+    )
   }
   const recipe = record?.recipe ?? (await resolved())
   const known = classesOf(recipe, dataset)
