@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
 import { complain } from "./errors.ts"
 import { addExport } from "./export-options.ts"
+import { addInspect } from "./inspect-options.ts"
 import { addOverrides, backend, examples, precision, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
 import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
@@ -26,6 +27,7 @@ export function program(): Command {
         ["vitrine demo", "train on built-in drawings, evaluate, predict: a minute or two"],
         ["vitrine train --data flowers", "train on flowers/<class>/*.jpg"],
         ["vitrine predict --model runs/flowers-1 tulip.jpg", "ask the model"],
+        ["vitrine inspect runs/flowers-1 tulip.jpg", "draw where it looks, and what it has learned"],
         ["vitrine export runs/flowers-1 --to onnx", "for onnxruntime and transformers.js"],
         ["vitrine doctor", "what this machine can run on"],
       ) + exitCodes,
@@ -155,6 +157,7 @@ export function program(): Command {
     )
     .action(async (options) => (await import("./commands/probe.ts")).probe(options))
 
+  addInspect(cli, modelHelp)
   addExport(cli, modelHelp)
 
   cli

@@ -65,3 +65,24 @@ export const precisionsValue: Parser<readonly ("float32" | "float16")[]> = (text
 
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))
+
+/** Names with commas between, of those that are known; given again, more of them. */
+export function listValue<T extends string>(
+  known?: readonly T[],
+): (text: string, before?: readonly T[]) => readonly T[] {
+  return (text, before = []) => {
+    const names = text.split(",").map((name) => name.trim())
+    const stranger = names.find((name) => name === "" || (known !== undefined && !known.includes(name as T)))
+    if (stranger !== undefined)
+      throw new InvalidArgumentError(known === undefined ? "Give names." : `Give some of ${known.join(", ")}.`)
+    return [...before, ...(names as T[])]
+  }
+}
+
+/** `class`, `mean`, or a patch by row and column as in `3,5`. */
+export const queryValue: Parser<"class" | "mean" | { readonly row: number; readonly column: number }> = (text) => {
+  if (text === "class" || text === "mean") return text
+  const [, row, column] = /^(\d{1,4}),(\d{1,4})$/.exec(text) ?? []
+  if (row === undefined) throw new InvalidArgumentError("Give class, mean, or row and column of a patch as in 3,5.")
+  return { row: Number(row), column: Number(column) }
+}

@@ -47,7 +47,7 @@ describe("train", () => {
   test("draws the curve", () => {
     const svg = readFileSync(join(run, "curve.svg"), "utf8")
     expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/)
-    expect(svg).toContain("Validation accuracy, best")
+    expect(svg).toContain("Best validation accuracy")
     expect(svg).not.toMatch(/NaN|undefined|Infinity/)
   })
 
@@ -242,7 +242,7 @@ test("the demo trains, evaluates, predicts and says what to do next", async () =
   const { code, stdout, stderr } = await vitrine(["demo", "--steps", "4", "--out", "demo"], { cwd: folder })
   expect(`${code} ${stderr}`).toMatch(/^0 /)
   expect(stdout).toMatch(/Evaluation: .*% right[^]*true class[^]*Predictions[^]*Next:/)
-  for (const file of ["model.safetensors", "curve.svg", "metrics.jsonl", "predictions.png"])
+  for (const file of ["model.safetensors", "curve.svg", "metrics.jsonl", "predictions.png", "images"])
     expect(existsSync(at(`demo/${file}`))).toBe(true)
   const { default: sharp } = await import("sharp")
   expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 1072 })

@@ -1,7 +1,20 @@
 import { describe, expect, test } from "vitest"
 import { expectFault, temporaryFolder, vitrine } from "./vitrine.ts"
 
-const commands = ["train", "eval", "predict", "embed", "probe", "export", "weights", "pull", "doctor", "bench", "demo"]
+const commands = [
+  "train",
+  "eval",
+  "predict",
+  "embed",
+  "probe",
+  "inspect",
+  "export",
+  "weights",
+  "pull",
+  "doctor",
+  "bench",
+  "demo",
+]
 
 describe("help", () => {
   test("names every command, and is no failure", async () => {

@@ -66,7 +66,10 @@ describe("taps", () => {
     positions: [1, 7, 16],
     tokens: ["batch", 7, 16],
     ...Object.fromEntries(
-      [0, 1].flatMap((i) => Object.entries(block).map(([name, shape]) => [`blocks.${i}.${name}`, shape])),
+      [0, 1].flatMap((i) => [
+        ...Object.entries(block).map(([name, shape]) => [`blocks.${i}.${name}`, shape]),
+        [`blocks.${i}`, block.residual2],
+      ]),
     ),
     norm: ["batch", 7, 16],
     pooled: ["batch", 16],

@@ -2,6 +2,7 @@ import type { Preprocessing } from "@vitrine/checkpoint"
 import {
   type Backend,
   type CompileOptions,
+  type Dim,
   graph,
   type HostTensor,
   ops,
@@ -12,6 +13,7 @@ import {
   type ViTConfig,
   VitrineError,
   vit,
+  vitParameters,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
 import { evaluationTransforms } from "./preprocessing.ts"
@@ -46,6 +48,15 @@ export interface Model<Input> {
    * @throws VitrineError (config) for a name that the model does not have.
    */
   inspect(image: Input, taps: readonly string[]): Promise<Record<string, HostTensor>>
+  /** The names that `inspect` takes, in the order of the computation, with the shapes that it gives. */
+  taps(): { readonly name: string; readonly shape: readonly number[] }[]
+  /**
+   * Weights by their names, timm's, such as `patch_embed.proj.weight` or `pos_embed`.
+   * @throws VitrineError (config) for a name that the model does not have.
+   */
+  parameters(names: readonly string[]): Promise<Record<string, HostTensor>>
+  /** An image as the model sees it, resized and cropped, before its values are normalised. */
+  view(image: Input): Promise<Image>
   /** Releases the programs, and the backend if it was made for this model. */
   close(): Promise<void>
 }
@@ -103,6 +114,16 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     features,
     embed: async (image) => (await features([image]))[0] as Float32Array,
     inspect: (image, taps) => run([image], taps),
+    taps: () => {
+      const one = (dim: Dim): number => (typeof dim === "number" ? dim : Number(dim.split("*")[1] ?? 1))
+      return Array.from(tapsOf(config, "all"), ([name, { shape }]) => ({ name, shape: shape.map(one) }))
+    },
+    parameters: (names) => readParameters(names, parts),
+    async view(image) {
+      const { data, shape } = applyTransforms(await decode(image), transforms.slice(0, -1))
+      const [height, width, channels] = shape
+      return { width, height, channels: channels as 1 | 3, data: Uint8Array.from(data, (x) => Math.round(255 * x)) }
+    },
     close: async () => {
       for (const program of compiled.values()) await program.dispose()
       await parts.close()
@@ -126,17 +147,37 @@ export function topPredictions(logits: Float32Array, labels: readonly string[], 
 
 /** The model as a graph that gives the taps that are wanted, and computes nothing else. */
 function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof graph> {
-  const found: Record<string, Tensor> = {}
-  const scope = rootScope({
-    taps,
-    onTap: (name, t) => {
-      found[name] = t
-    },
-  })
-  vit(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
-  const missing = taps.find((name) => !name.endsWith(".*") && !Object.hasOwn(found, name))
+  const found = tapsOf(config, taps)
+  const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
   if (missing !== undefined) throw new VitrineError("config", `the model has no intermediate value named "${missing}"`)
-  return graph({ outputs: found })
+  return graph({ outputs: Object.fromEntries(found) })
+}
+
+/** The taps that are wanted, by name, in the order of the computation. */
+function tapsOf(config: ViTConfig, taps: readonly string[] | "all"): Map<string, Tensor> {
+  const found = new Map<string, Tensor>()
+  const scope = rootScope({ taps, onTap: (name, t) => found.set(name, t) })
+  vit(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
+  return found
+}
+
+/** Weights, read back from the backend that holds them. */
+async function readParameters(
+  names: readonly string[],
+  { config, backend, constants }: Pick<ModelParts<never>, "config" | "backend" | "constants">,
+): Promise<Record<string, HostTensor>> {
+  const shapes = new Map(vitParameters(config).map(({ name, shape }) => [name, shape]))
+  const outputs = names.map((name) => {
+    const shape = shapes.get(name)
+    if (shape === undefined) throw new VitrineError("config", `the model has no parameter named "${name}"`)
+    return [name, ops.state(name, shape)] as const
+  })
+  const program = await backend.compile(graph({ outputs: Object.fromEntries(outputs) }), { constants })
+  try {
+    return await program.run({})
+  } finally {
+    await program.dispose()
+  }
 }
 
 /** What tells the image size of a model whose file cannot. */

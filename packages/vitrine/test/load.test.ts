@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { golden, goldenPath, readTensors } from "@vitrine/golden"
+import { type GoldenTensor, golden, goldenPath, readTensors } from "@vitrine/golden"
 import { afterAll, describe, expect, test } from "vitest"
 import { load, type Model } from "../src/node.ts"
 import { float32Error } from "./losses.ts"
@@ -77,6 +77,52 @@ test("embeddings are what the head reads", async () => {
     features.reduce((sum, x, i) => sum + x * (weight?.data[row * features.length + i] as number), b),
   )
   expect(float32Error((await model.logits([picture]))[0] as Float32Array, logits)).toBeLessThan(1)
+})
+
+test("what each block gives is timm's, by the block's name", async () => {
+  const { json, tensors } = golden("interpret")
+  const model = await loaded(folder, { backend: "onnx" })
+  const names = ["blocks.0", "blocks.1"]
+  const found = await model.inspect(join(folder, json.image), names)
+  for (const name of names) {
+    const { data, shape } = tensors[`folder.${name}`] as GoldenTensor
+    expect(found[name]?.shape).toEqual(shape)
+    expect(Math.max(...data.map((x, i) => Math.abs(x - (found[name]?.data[i] as number))))).toBeLessThan(5e-5)
+  }
+})
+
+test("the taps are those that inspect takes, with the shapes that it gives", async () => {
+  const model = await loaded(folder, { backend: "onnx" })
+  const taps = model.taps()
+  expect(taps.map(({ name }) => name)).toContain("blocks.1.attn.weights")
+  const found = await model.inspect(
+    picture,
+    taps.map(({ name }) => name),
+  )
+  expect(Object.keys(found).sort()).toEqual(taps.map(({ name }) => name).sort())
+  for (const { name, shape } of taps) expect(found[name]?.shape, name).toEqual(shape)
+})
+
+test.each(["onnx", "onnx-web", "reference"])("gives weights by name on %s", async (backend) => {
+  const model = await loaded(folder, { backend })
+  const stored = readTensors(join(folder, "model.safetensors"))
+  const names = ["pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.bias"]
+  const found = await model.parameters(names)
+  for (const name of names) {
+    expect(found[name]?.shape).toEqual(stored[name]?.shape)
+    expect(Float32Array.from(found[name]?.data ?? [])).toEqual(stored[name]?.data)
+  }
+  await expect(model.parameters(["pos_embed", "no.such"])).rejects.toThrow('the model has no parameter named "no.such"')
+})
+
+test("shows an image as the model sees it", async () => {
+  const model = await loaded(folder, { backend: "reference" })
+  const { mean, std } = model.preprocessing
+  const { width, height, channels, data } = await model.view(picture)
+  expect([width, height, channels]).toEqual([48, 48, 3])
+  const seen = exact.images?.data.slice(0, data.length) ?? []
+  const again = Array.from(data, (x, i) => (x / 255 - (mean[i % 3] as number)) / (std[i % 3] as number))
+  expect(Math.max(...again.map((x, i) => Math.abs(x - (seen[i] as number))))).toBeLessThan(1e-5)
 })
 
 test("inspects intermediate values by name", async () => {

@@ -1,6 +1,9 @@
+import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
 import { openDataset, resolveData } from "@vitrine/data/node"
+import { encodePng } from "@vitrine/interpret"
 import { evaluate, load } from "vitrine"
 import { create } from "../backends.ts"
 import { colors, isColorful, note, print, self } from "../output.ts"
@@ -25,6 +28,7 @@ export interface DemoFlags extends EngineFlags {
 export async function demo(flags: DemoFlags): Promise<number> {
   const { bold, cyan, dim } = colors
   const run = flags.out ?? freeFolder(join("runs", "demo"))
+  const pictures = join(run, "images")
   const recipe = withFlags(await loadRecipe("shapes"), flags)
   note(
     bold(
@@ -42,6 +46,9 @@ export async function demo(flags: DemoFlags): Promise<number> {
     const shown = await predictions(run, backend, flags.seed)
     const sheet = join(run, "predictions.png")
     await contactSheet(shown, sheet)
+    await mkdir(pictures, { recursive: true })
+    for (const [i, { image, label }] of shown.slice(0, 8).entries())
+      await writeFileAtomic(join(pictures, `${i + 1}-${label}.png`), [encodePng(image)])
     const wrong = shown.filter(({ label, predicted }) => label !== predicted).length
     print(
       `${bold("Predictions")} for ${shown.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,
@@ -50,11 +57,16 @@ export async function demo(flags: DemoFlags): Promise<number> {
   } finally {
     await backend.close()
   }
-  print(files(run, [["predictions.png", "held-out images and what the model says they are"]]))
+  print(
+    files(run, [
+      ["predictions.png", "held-out images and what the model says they are"],
+      ["images/", "some of them, as files"],
+    ]),
+  )
   const next = [
     [`${self} train --data FOLDER`, "on your own images: FOLDER/<class>/*.jpg"],
     [`${self} predict --model ${run} IMAGE`, "ask this model"],
-    [`${self} weights ${run}`, "what it has learned, tensor by tensor"],
+    [`${self} inspect ${run} ${pictures}`, "draw where it looks, and what it has learned"],
     [`${self} --help`, "all commands"],
   ] as const
   const width = Math.max(...next.map(([command]) => command.length))

@@ -1,6 +1,6 @@
+import { type Curve, type Point, smoothed } from "@vitrine/interpret"
 import { plot } from "simple-ascii-chart"
 import { colors } from "../output.ts"
-import { type Curve, type Point, smoothed } from "./curve.ts"
 import { count, short } from "./text.ts"
 
 /** The curves as characters: loss, and accuracy where it was measured more than once. */

@@ -1,8 +1,7 @@
 import { join } from "node:path"
 import { readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
+import { type Curve, curveFigure, learningCurve } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
-import { curveOf, type Curve } from "./curve.ts"
-import { curveSvg } from "./curve-svg.ts"
 import { charts } from "./charts.ts"
 import { count, percent } from "./text.ts"
 
@@ -23,8 +22,8 @@ export async function showResult(run: string): Promise<void> {
 
 /** Writes `curve.svg` into the run's folder. */
 export async function drawCurve(run: string): Promise<Curve> {
-  const curve = curveOf(await readMetrics(join(run, "metrics.jsonl")))
-  await writeFileAtomic(join(run, "curve.svg"), curveSvg(curve, run))
+  const curve = learningCurve(await readMetrics(join(run, "metrics.jsonl")))
+  await writeFileAtomic(join(run, "curve.svg"), `${curveFigure(curve, { title: run })}\n`)
   return curve
 }
 

@@ -49,7 +49,8 @@ export function encode(scope: Scope, patches: Tensor, config: ViTConfig): Tensor
   let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
   if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
   x = scope.tap("tokens", x)
-  for (let i = 0; i < config.depth; i++) x = block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i)) // eq. 2, 3
+  for (let i = 0; i < config.depth; i++)
+    x = scope.tap(`blocks.${i}`, block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i))) // eq. 2, 3
   return x
 }
 

@@ -1,17 +1,22 @@
-import type { MetricsEvent } from "@vitrine/checkpoint/node"
-
 /** What a run has measured, by step. */
 export interface Curve {
   readonly steps: readonly { readonly step: number; readonly loss: number; readonly learningRate: number }[]
   readonly evaluations: readonly { readonly step: number; readonly loss: number; readonly top1: number }[]
 }
 
-export function curveOf(metrics: readonly MetricsEvent[]): Curve {
+/**
+ * The curves of a run: loss and learning rate of each step, loss and accuracy of each evaluation.
+ * @param metrics the lines of `metrics.jsonl`, or events of `train`; those of other types are passed over
+ */
+export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
   const evaluations: { step: number; loss: number; top1: number }[] = []
-  for (const { type, step, loss, learningRate, top1 } of metrics)
-    if (type === "step" && isNumber(loss) && isNumber(learningRate)) steps.push({ step, loss, learningRate })
-    else if (type === "evaluation" && isNumber(loss) && isNumber(top1)) evaluations.push({ step, loss, top1 })
+  for (const event of metrics) {
+    const { type, step, loss, learningRate, top1 } = event as Readonly<Record<string, unknown>>
+    if (!isNumber(step) || !isNumber(loss)) continue
+    if (type === "step" && isNumber(learningRate)) steps.push({ step, loss, learningRate })
+    else if (type === "evaluation" && isNumber(top1)) evaluations.push({ step, loss, top1 })
+  }
   return { steps, evaluations }
 }
 

@@ -1,0 +1,114 @@
+import { type Theme, themes } from "./theme.ts"
+
+type Attributes = Readonly<Record<string, string | number | undefined>>
+
+/** An element of SVG; numbers are rounded to hundredths, attributes that are undefined left out. */
+export function element(name: string, attributes: Attributes, ...children: readonly string[]): string {
+  const written = Object.entries(attributes).flatMap(([key, value]) =>
+    value === undefined ? [] : [` ${key}="${typeof value === "number" ? Number(value.toFixed(2)) : escape(value)}"`],
+  )
+  const start = `<${name}${written.join("")}`
+  return children.length === 0 ? `${start}/>` : `${start}>${children.join("")}</${name}>`
+}
+
+/** A line of text; `size` 12 and the ink of `fill`. */
+export function text(
+  x: number,
+  y: number,
+  content: string,
+  { size = 12, fill, anchor, bold, transform }: TextStyle,
+): string {
+  return element(
+    "text",
+    { x, y, "font-size": size, fill, "text-anchor": anchor, "font-weight": bold ? 600 : undefined, transform },
+    escape(content),
+  )
+}
+
+interface TextStyle {
+  readonly size?: number
+  readonly fill: string
+  readonly anchor?: "middle" | "end" | undefined
+  readonly bold?: boolean | undefined
+  readonly transform?: string | undefined
+}
+
+/** About how wide a text is: letters of a sans-serif are somewhat over half as wide as they are high. */
+export const textWidth = (content: string, size = 12): number => 0.57 * size * Array.from(content).length
+
+/** A text that fits in a width, cut where it does not. */
+export function fitted(content: string, width: number, size = 12): string {
+  const letters = Array.from(content)
+  const room = Math.max(1, Math.floor(width / textWidth("x", size)))
+  return letters.length <= room ? content : `${letters.slice(0, room - 1).join("")}…`
+}
+
+/** How figures look. */
+export interface FigureStyle {
+  /** `light` by default. */
+  readonly theme?: "light" | "dark" | undefined
+}
+
+export const themeOf = ({ theme = "light" }: FigureStyle): Theme => themes[theme]
+
+export interface Drawing {
+  readonly title: string
+  /** What is shown, under the title. */
+  readonly subtitle: string
+  readonly theme: Theme
+  /** Of the content, in the units of its coordinates. */
+  readonly width: number
+  readonly height: number
+  /** Elements whose origin is the content's top left. */
+  readonly content: readonly string[]
+}
+
+const margin = 28
+const head = 62
+
+/** A whole figure: a title, what it shows, and the content. */
+export function figure({ title, subtitle, theme, width, height, content }: Drawing): string {
+  const lines = wrapped(subtitle, Math.max(width, 240))
+  const full = {
+    width: Math.ceil(Math.max(width, textWidth(title, 17) * 1.02, 240) + 2 * margin),
+    height: Math.ceil(head + 16 * (lines.length - 1) + 14 + height + margin),
+  }
+  return element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      viewBox: `0 0 ${full.width} ${full.height}`,
+      ...full,
+      role: "img",
+      "font-family": "Inter, system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif",
+    },
+    element("title", {}, escape(title)),
+    element("rect", { ...full, fill: theme.background }),
+    text(margin, 38, title, { size: 17, fill: theme.ink, bold: true }),
+    ...lines.map((line, i) => text(margin, 58 + 16 * i, line, { size: 12, fill: theme.muted })),
+    element("g", { transform: `translate(${margin} ${head + 16 * (lines.length - 1) + 14})` }, ...content),
+  )
+}
+
+/** Lines of words that fit in a width. */
+function wrapped(content: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of content.split(" ")) {
+    const longer = `${lines.at(-1) ?? ""} ${word}`.trim()
+    if (lines.length > 0 && textWidth(longer) * 0.96 <= width) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+const named: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" }
+
+/** Text as XML holds it; what it cannot hold becomes �. */
+function escape(content: string): string {
+  return (
+    content
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      .replaceAll(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff\p{Surrogate}]/gu, "�")
+      .replaceAll(/[&<>"']/g, (c) => named[c] as string)
+  )
+}

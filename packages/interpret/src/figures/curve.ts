@@ -1,0 +1,121 @@
+import { format } from "d3-format"
+import { type Curve, type Point, smoothed, thinned } from "../data/curve.ts"
+import { type Axis, axes, exactAxis, niceAxis, scaled } from "../draw/axes.ts"
+import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
+
+const width = 640
+
+interface Line {
+  readonly points: readonly Point[]
+  readonly color: string
+  readonly opacity?: number
+  readonly thick?: number
+  readonly dots?: boolean
+}
+
+interface Panel {
+  readonly title: string
+  readonly height: number
+  readonly lines: readonly Line[]
+  readonly unit?: string
+}
+
+/** The curves of a run: training and validation loss, accuracy, and learning rate over the steps. */
+export function curveFigure(
+  { steps, evaluations }: Curve,
+  { title = "Learning curve", ...style }: FigureStyle & { readonly title?: string } = {},
+): string {
+  const theme = themeOf(style)
+  const losses = steps.map(({ step, loss }): Point => [step, loss])
+  const validation = evaluations.map(({ step, loss }): Point => [step, loss])
+  const accuracy = evaluations.map(({ step, top1 }): Point => [step, top1])
+  const rates = steps.map(({ step, learningRate }): Point => [step, learningRate])
+  const best = evaluations.reduce<(typeof evaluations)[number] | undefined>(
+    (a, b) => (a === undefined || b.top1 > a.top1 ? b : a),
+    undefined,
+  )
+  const panels: Panel[] = [
+    {
+      title: "Loss",
+      height: 210,
+      lines: [
+        { points: thinned(losses, 1500), color: theme.blue, opacity: 0.22, thick: 1 },
+        { points: smoothed(losses, 300), color: theme.blue },
+        { points: validation, color: theme.orange, dots: true },
+      ],
+    },
+    {
+      title: "Validation accuracy",
+      height: 150,
+      lines: [{ points: accuracy, color: theme.green, dots: true }],
+      unit: "%",
+    },
+    { title: "Learning rate", height: 70, lines: [{ points: thinned(rates, 400), color: theme.muted, thick: 1.8 }] },
+  ].filter(({ lines }) => lines.some(({ points }) => points.length > 0))
+  const x = exactAxis(0, Math.max(1, steps.at(-1)?.step ?? 1, evaluations.at(-1)?.step ?? 1), 6)
+  const content: string[] = []
+  let top = 16
+  for (const panel of panels) {
+    const { height, lines, unit } = panel
+    const y = niceAxis(
+      lines.flatMap(({ points }) => points.map(([, value]) => value)),
+      height < 100 ? 2 : 5,
+    )
+    const last = panel === panels.at(-1)
+    content.push(
+      element(
+        "g",
+        { transform: `translate(60 ${top})` },
+        text(0, -10, panel.title, { size: 12, fill: theme.ink, bold: true }),
+        ...axes({
+          width,
+          height,
+          x,
+          y,
+          theme,
+          ...(unit === undefined ? {} : { unit }),
+          ...(last ? { xLabel: "Steps" } : {}),
+        }),
+        ...lines.flatMap((line) => drawLine(line, x, y, height)),
+      ),
+    )
+    top += height + 54
+  }
+  const keys: [string, string][] = [[theme.blue, "training, smoothed"]]
+  if (validation.length > 0) keys.push([theme.orange, "validation"])
+  const legend = keys.map(([color, name], i) =>
+    element(
+      "g",
+      { transform: `translate(${60 + width - 140 * (keys.length - i)} 6)` },
+      element("path", { d: "M0 -4h20", stroke: color, "stroke-width": 2.4 }),
+      text(26, 0, name, { size: 11, fill: theme.muted }),
+    ),
+  )
+  const said =
+    best === undefined
+      ? "Without validation images"
+      : `Best validation accuracy ${format(".2%")(best.top1)} at step ${format(",")(best.step)}`
+  return figure({
+    title,
+    subtitle: said,
+    theme,
+    width: 60 + width + 10,
+    height: top - 12,
+    content: [...content, ...legend],
+  })
+}
+
+function drawLine({ points, color, opacity, thick = 2.2, dots }: Line, x: Axis, y: Axis, height: number): string[] {
+  const at = points.map(([step, value]) => [scaled(x, step, 0, width), scaled(y, value, height, 0)])
+  const path = element("path", {
+    d: `M${at.map(([across, down]) => `${(across as number).toFixed(1)} ${(down as number).toFixed(1)}`).join("L")}`,
+    fill: "none",
+    stroke: color,
+    "stroke-width": thick,
+    "stroke-opacity": opacity,
+    "stroke-linejoin": "round",
+  })
+  const drawn = points.length > 1 ? [path] : []
+  if (!dots || points.length > 60) return drawn
+  return [...drawn, ...at.map(([cx = 0, cy = 0]) => element("circle", { cx, cy, r: 3, fill: color }))]
+}

@@ -1,0 +1,120 @@
+import { decode } from "fast-png"
+import { XMLParser, XMLValidator } from "fast-xml-parser"
+import { describe, expect, test } from "vitest"
+import {
+  confusionFigure,
+  confusionMatrix,
+  curveFigure,
+  headsFigure,
+  learningCurve,
+  positionsFigure,
+} from "../src/index.ts"
+import { toPng } from "../src/png/node.ts"
+import { sampleFigures, values } from "./samples.ts"
+
+const models = {
+  "a square grid with a class token": { rows: 4, columns: 4, prefix: 1, channels: 3, name: "cat", theme: "light" },
+  "a wide grid without one, in grey and dark": {
+    rows: 2,
+    columns: 5,
+    prefix: 0,
+    channels: 1,
+    name: "ß · 犬",
+    theme: "dark",
+  },
+  "a single row after four registers": {
+    rows: 1,
+    columns: 3,
+    prefix: 5,
+    channels: 3,
+    name: "a".repeat(200),
+    theme: "light",
+  },
+  "names that are hostile": {
+    rows: 3,
+    columns: 2,
+    prefix: 1,
+    channels: 3,
+    name: `<script>&"'\u0000\ud800]]>`,
+    theme: "light",
+  },
+} as const
+
+interface Element {
+  readonly [name: string]: unknown
+}
+
+/** All elements of a name, wherever they are. */
+function all(node: unknown, name: string): Element[] {
+  if (Array.isArray(node)) return node.flatMap((each) => all(each, name))
+  if (typeof node !== "object" || node === null) return []
+  return Object.entries(node).flatMap(([key, value]) => [
+    ...(key === name ? ([value].flat() as Element[]) : []),
+    ...all(value, name),
+  ])
+}
+
+const parsed = (svg: string): unknown => new XMLParser({ ignoreAttributes: false, attributeNamePrefix: "" }).parse(svg)
+
+describe.each(Object.entries(models))("%s", (_, model) => {
+  for (const [name, svg] of Object.entries(sampleFigures(model)))
+    test(`${name} is a picture`, async () => {
+      expect(XMLValidator.validate(svg)).toBe(true)
+      expect(/NaN|Infinity|undefined|<script/.exec(svg.replaceAll(/base64,[^"]*/g, ""))).toBeNull()
+      const document = parsed(svg)
+      const [root] = all(document, "svg") as [{ width: string; height: string; viewBox: string }]
+      expect(root.viewBox).toBe(`0 0 ${root.width} ${root.height}`)
+      for (const { href, width, height } of all(document, "image") as Record<string, string>[]) {
+        const image = decode(Buffer.from((href ?? "").replace(/^data:image\/png;base64,/, ""), "base64"))
+        // What is stretched is stretched evenly, but for colour bars.
+        const ratio = image.width / image.height / (Number(width) / Number(height))
+        expect(Math.abs(Math.log(ratio))).toBeLessThan(0.05)
+      }
+      const png = decode(await toPng(svg))
+      expect([png.width, png.height]).toEqual([2 * Number(root.width), 2 * Number(root.height)])
+      expect(inked(png, 56, 44, 600, 40), "the title").toBeGreaterThan(30)
+    })
+})
+
+/** How many pixels of a rectangle differ from the picture's first. */
+function inked(
+  { width, channels, data }: { width: number; channels: number; data: ArrayLike<number> },
+  left: number,
+  top: number,
+  across: number,
+  down: number,
+): number {
+  let count = 0
+  for (let y = top; y < top + down; y++)
+    for (let x = left; x < Math.min(left + across, width); x++)
+      if (Math.abs((data[(y * width + x) * channels] as number) - (data[0] as number)) > 60) count++
+  return count
+}
+
+test("the same figure gives the same bytes, and a scale its pixels", async () => {
+  const { curve = "" } = sampleFigures(models["a square grid with a class token"])
+  expect(await toPng(curve)).toEqual(await toPng(curve))
+  const [one, three] = [decode(await toPng(curve, { scale: 1 })), decode(await toPng(curve, { scale: 3 }))]
+  expect(three.width).toBe(3 * one.width)
+})
+
+test("a large grid of positions leaves maps out, and a thousand classes their names", () => {
+  const side = 20
+  const cosines = values([side * side, side * side]).data as Float32Array
+  const maps = all(parsed(positionsFigure({ grid: { rows: side, columns: side }, values: cosines })), "image")
+  expect(maps).toHaveLength(10 * 10 + 1)
+  const counts = Array.from({ length: 1000 }, (_, i) => Array.from({ length: 1000 }, (_, k) => (i === k ? 5 : 0)))
+  const labels = counts.map((_, i) => `class ${i}`)
+  const svg = confusionFigure(confusionMatrix(counts, labels))
+  expect(svg.length).toBeLessThan(200_000)
+  expect(svg).not.toContain("class 7")
+})
+
+test("what cannot be drawn is an error of one line", async () => {
+  await expect(toPng("<p>")).rejects.toThrow("this is no SVG of a figure")
+  const { curve = "" } = sampleFigures(models["a square grid with a class token"])
+  await expect(toPng(curve, { scale: 1000 })).rejects.toThrow(/pixels cannot be made \(at most 16384 a side\)/)
+  const image = { width: 1, height: 1, channels: 1 as const, data: new Uint8Array(1) }
+  expect(() => headsFigure({ image }, [], { from: "x" })).toThrow("no attention maps")
+  expect(XMLValidator.validate(curveFigure(learningCurve([])))).toBe(true)
+})
