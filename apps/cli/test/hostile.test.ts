@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { crc32, gzipSync } from "node:zlib"
-import { describe, expect, test } from "vitest"
-import { expectFault, golden, idx, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
+import { describe, test } from "vitest"
+import { golden, idx, refused, temporaryFolder, tinyData } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const image = join(golden, "grey.png")
@@ -169,10 +169,3 @@ describe("IDX files", () => {
     await refused(["train", "--data", data, "--batch-size", "8", "--out", join(folder, "never")], fault)
   })
 })
-
-/** One line about the file, soon, and nothing else. */
-async function refused(command: readonly string[], fault: RegExp): Promise<void> {
-  const begun = performance.now()
-  expectFault(await vitrine([...command, ...(command[0] === "train" ? ["--json"] : [])]), fault)
-  expect(performance.now() - begun).toBeLessThan(5000)
-}

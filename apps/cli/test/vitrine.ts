@@ -9,11 +9,24 @@ import { afterAll, expect } from "vitest"
 const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
 export const golden: string = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny", import.meta.url))
 
+/**
+ * Run before the command: at its end it tells the most memory that its process had, in KiB. Not what getrusage says,
+ * which begins with that of the process that started it.
+ */
+const tellPeak = `
+import { readFileSync, writeSync } from "node:fs"
+import { isMainThread } from "node:worker_threads"
+if (isMainThread && process.platform === "linux")
+  process.on("exit", () => writeSync(3, /VmHWM:\\s*(\\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]))
+`
+
 export interface Result {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
+  /** The most memory that it had, in MiB; 0 if it was killed, or where that cannot be known. */
+  readonly peak: number
 }
 
 export interface RunOptions {
@@ -30,18 +43,20 @@ export function vitrine(args: readonly string[], { cwd, env, watch }: RunOptions
     const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, FORCE_COLOR: ____, ...own } = process.env
     const child = spawn(process.execPath, [bin, ...args], {
       cwd,
-      env: { ...own, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...own, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tellPeak)}`, ...env },
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
     })
+    let peak = ""
+    child.stdio[3]?.on("data", (text) => (peak += text))
     let stdout = ""
     let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       stdout += text
       watch?.(child, stdout)
     })
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
     child.on("error", reject)
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr, peak: Number(peak) / 1024 }))
     watch?.(child, "")
   })
 }
@@ -54,6 +69,15 @@ export function expectFault({ code, stdout, stderr }: Result, fault: RegExp, exi
   expect(stderr).not.toMatch(/unexpected error|\n\s+at |\x1b/)
   expect(code).toBe(exit)
   expect(stdout).toBe("")
+}
+
+/** One line about the file, soon, with little memory, and nothing else. */
+export async function refused(command: readonly string[], fault: RegExp): Promise<void> {
+  const begun = performance.now()
+  const result = await vitrine([...command, ...(command[0] === "train" ? ["--json"] : [])])
+  expectFault(result, fault)
+  expect(performance.now() - begun).toBeLessThan(5000)
+  expect(result.peak).toBeLessThan(300)
 }
 
 /** A folder that is deleted after the tests of a file. */

@@ -19,6 +19,7 @@ export function configError(file: string, fault: string, cause?: unknown): Vitri
 /** A value from a file as it may stand in a message: quoted and not longer than a name has to be. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 99)}…` : value)
-  const text = JSON.stringify(value) ?? String(value)
+  // JSON has no word for 1e999.
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value))
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }

@@ -2,12 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { crc32, deflateRawSync } from "node:zlib"
+import { crc32 } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import { readNpy, readNpz, type StoredTensor, toFloat32 } from "../src/index.ts"
 import { describeWeights, openNpz } from "../src/node.ts"
+import { dict, type Entry, npy, zip } from "./archives.ts"
 
 const golden = fileURLToPath(new URL("golden/files/npz", import.meta.url))
 const load = (name: string): Uint8Array => new Uint8Array(readFileSync(join(golden, name)))
@@ -118,19 +119,6 @@ describe("files of NumPy", () => {
   })
 })
 
-/** A .npy file of the given header text, whatever it says. */
-function npy(header: string, data: Uint8Array | number = 0, version: readonly [number, number] = [1, 0]): Uint8Array {
-  const length = Buffer.alloc(version[0] === 1 ? 2 : 4)
-  if (version[0] === 1) length.writeUInt16LE(header.length)
-  else length.writeUInt32LE(header.length)
-  const elements = typeof data === "number" ? new Uint8Array(data) : data
-  const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, ...version])
-  return new Uint8Array(Buffer.concat([start, length, Buffer.from(header, "latin1"), elements]))
-}
-
-const dict = (descr = "'<f4'", shape = "(2,)", order = "False"): string =>
-  `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }\n`
-
 describe("hostile .npy", () => {
   const longHeader = npy(dict(), 8, [2, 0])
   new DataView(longHeader.buffer).setUint32(8, 0xffffffff, true)
@@ -172,102 +160,6 @@ describe("hostile .npy", () => {
   })
 })
 
-/** An entry of a zip archive; what is not given is what it should be. */
-interface Entry {
-  name: string
-  content: Uint8Array
-  method?: number
-  flags?: number
-  crc?: number
-  size?: number
-  compressedSize?: number
-  offset?: number
-  localName?: string
-  localSize?: number
-  localCrc?: number
-}
-
-interface Archive {
-  before?: Uint8Array
-  between?: Uint8Array
-  after?: Uint8Array
-  count?: number
-  directoryOffset?: number
-  zip64?: boolean
-}
-
-function zip(entries: readonly Entry[], archive: Archive = {}): Uint8Array {
-  const parts: Uint8Array[] = [archive.before ?? new Uint8Array()]
-  const central: Uint8Array[] = []
-  let at = parts[0]?.length ?? 0
-  for (const entry of entries) {
-    const { name, content, method = 0, flags = 0 } = entry
-    const body = method === 8 ? deflateRawSync(content) : content
-    const crc = entry.crc ?? crc32(content)
-    const size = entry.size ?? content.length
-    const compressedSize = entry.compressedSize ?? body.length
-    const rawName = Buffer.from(name)
-    const localName = Buffer.from(entry.localName ?? name)
-    const local = Buffer.alloc(30)
-    local.writeUInt32LE(0x04034b50)
-    local.writeUInt16LE(flags, 6)
-    local.writeUInt16LE(method, 8)
-    local.writeUInt32LE(entry.localCrc ?? crc, 14)
-    local.writeUInt32LE(compressedSize, 18)
-    local.writeUInt32LE(entry.localSize ?? size, 22)
-    local.writeUInt16LE(localName.length, 26)
-    const head = Buffer.alloc(46)
-    head.writeUInt32LE(0x02014b50)
-    head.writeUInt16LE(flags, 8)
-    head.writeUInt16LE(method, 10)
-    head.writeUInt32LE(crc, 16)
-    head.writeUInt32LE(archive.zip64 ? 0xffffffff : compressedSize, 20)
-    head.writeUInt32LE(archive.zip64 ? 0xffffffff : size, 24)
-    head.writeUInt16LE(rawName.length, 28)
-    head.writeUInt32LE(archive.zip64 ? 0xffffffff : (entry.offset ?? at), 42)
-    const extra = Buffer.alloc(archive.zip64 ? 28 : 0)
-    if (archive.zip64) {
-      extra.writeUInt16LE(1, 0)
-      extra.writeUInt16LE(24, 2)
-      extra.writeBigUInt64LE(BigInt(size), 4)
-      extra.writeBigUInt64LE(BigInt(compressedSize), 12)
-      extra.writeBigUInt64LE(BigInt(entry.offset ?? at), 20)
-      head.writeUInt16LE(28, 30)
-    }
-    central.push(head, rawName, extra)
-    parts.push(local, localName, body)
-    at += 30 + localName.length + body.length
-  }
-  if (archive.between) parts.push(archive.between)
-  at += archive.between?.length ?? 0
-  const directory = Buffer.concat(central)
-  const count = archive.count ?? entries.length
-  const end = Buffer.alloc(22)
-  end.writeUInt32LE(0x06054b50)
-  if (archive.zip64) {
-    const long = Buffer.alloc(76)
-    long.writeUInt32LE(0x06064b50)
-    long.writeBigUInt64LE(44n, 4)
-    long.writeBigUInt64LE(BigInt(count), 24)
-    long.writeBigUInt64LE(BigInt(count), 32)
-    long.writeBigUInt64LE(BigInt(directory.length), 40)
-    long.writeBigUInt64LE(BigInt(archive.directoryOffset ?? at), 48)
-    long.writeUInt32LE(0x07064b50, 56)
-    long.writeBigUInt64LE(BigInt(at + directory.length), 64)
-    long.writeUInt32LE(1, 72)
-    end.fill(0xff, 8, 20)
-    parts.push(directory, long, end)
-  } else {
-    end.writeUInt16LE(count, 8)
-    end.writeUInt16LE(count, 10)
-    end.writeUInt32LE(directory.length, 12)
-    end.writeUInt32LE(archive.directoryOffset ?? at, 16)
-    parts.push(directory, end)
-  }
-  if (archive.after) parts.push(archive.after)
-  return new Uint8Array(Buffer.concat(parts))
-}
-
 const one = npy(dict(), new Uint8Array(Float32Array.of(1, 2).buffer))
 const entry = (fields: Partial<Entry> = {}): Entry => ({ name: "a.npy", content: one, ...fields })
 /** A sound .npy file of that many zeros. */
@@ -302,6 +194,22 @@ describe("hostile archives", () => {
     "fewer entries than claimed": [zip([entry()], { count: 2 }), /claims 2 entries, but has 1/],
     "60000 entries": [zip([entry()], { count: 60_000 }), /claims 60000 entries in \d+ bytes, over the limit/],
     "2^50 entries": [zip([entry()], { count: 2 ** 50, zip64: true }), /claims 1125899906842624 entries/],
+    "a zip64 size that lies": [
+      zip([entry({ size: 2 ** 40 })], { zip64: true }),
+      /stored in \d+ bytes, but claims 1099/,
+    ],
+    "a zip64 size that deflate cannot reach": [
+      zip([entry({ size: 2 ** 40, localSize: 1, method: 8 })], { zip64: true }),
+      /to 1099511627776, which deflate cannot do/,
+    ],
+    "a zip64 size beyond integers": [
+      zip([entry({ size: 2 ** 60, localSize: 1 })], { zip64: true }),
+      /entry "a\.npy" has a broken zip64 field/,
+    ],
+    "a zip64 offset past the end": [
+      zip([entry({ offset: 2 ** 50 })], { zip64: true }),
+      /bytes before entry "a\.npy" belong to no entry/,
+    ],
     "an encrypted entry": [zip([entry({ flags: 1 })]), /entry "a\.npy" is encrypted/],
     "strong encryption": [zip([entry({ flags: 0x2040 })]), /entry "a\.npy" is encrypted/],
     "patched data": [zip([entry({ flags: 0x20 })]), /has unknown flags 32/],

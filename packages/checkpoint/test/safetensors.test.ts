@@ -294,4 +294,12 @@ describe("checkTensors", () => {
         'wrong shape: "b.weight" is [2, 3], not [3, 2]; unexpected: "ok"',
     )
   })
+
+  test("refuses what is no number with a fraction", () => {
+    const of = (dtype: "I32" | "BF16") => ({ tensors: [{ name: "w", shape: [2], dtype }] })
+    expect(() => checkTensors(of("BF16"), [{ name: "w", shape: [2] }], "w.st")).not.toThrow()
+    expect(fault(() => checkTensors(of("I32"), [{ name: "w", shape: [2] }], "w.st"))).toMatch(
+      /wrong dtype: "w" is I32, not one of F32, F16, BF16, F64$/,
+    )
+  })
 })

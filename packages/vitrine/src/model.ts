@@ -91,10 +91,14 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     const key = taps.join()
     const program = compiled.get(key) ?? programs(backend, tapped(config, taps), { constants })
     compiled.set(key, program)
-    return (await program.at(images.length)).run({ images: await input(images) })
+    // Images are decoded while the program is compiled.
+    const [data, ready] = await Promise.all([input(images), program.at(images.length)])
+    return ready.run({ images: data })
   }
   const rows = ({ data, shape }: HostTensor): Float32Array[] => {
     const [count = 0, width = 0] = shape
+    if (!data.every(Number.isFinite))
+      throw new VitrineError("config", "the model answers with numbers that are not finite: its weights are damaged")
     return Array.from({ length: count }, (_, i) => Float32Array.from(data.slice(i * width, (i + 1) * width)))
   }
   const logits = async (images: readonly Input[]): Promise<Float32Array[]> => {
