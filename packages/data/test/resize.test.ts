@@ -4,11 +4,13 @@ import { cropImage, type Image, type Interpolation, resizeImage } from "../src/i
 import { plainPasses } from "../src/resize/plain.ts"
 import { wasmPasses } from "../src/resize/wasm.ts"
 import { difference, equal, golden, imageOf, type Stored } from "./golden.ts"
+import { type LargeCase, largeImage, sha256Of } from "./large.ts"
 
 const filters: Interpolation[] = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 const { inputs, cases } = golden<{ inputs: Stored[]; cases: (Stored & { input: number; filter: Interpolation })[] }>(
   "resize.json",
 )
+const large = golden<LargeCase[]>("resize-large.json")
 
 describe.each([
   ["plain", plainPasses],
@@ -24,6 +26,15 @@ describe.each([
       expect(difference(expected.data, got.data), `${source.width}×${source.height} to ${width}×${height}`).toEqual(
         equal(expected.data),
       )
+    }
+  })
+
+  test.each(filters)("%s gives Pillow's bytes for grey, RGB and RGBA of a photograph's size", async (filter) => {
+    const chosen = large.filter((entry) => entry.filter === filter)
+    expect(new Set(chosen.map(({ from }) => from[2]))).toEqual(new Set([1, 3, 4]))
+    for (const { from, to, sha256 } of chosen) {
+      const got = resizeImage(largeImage(from), to[1], to[0], filter, undefined, passes)
+      expect(await sha256Of(got.data), `${from} to ${to}`).toBe(sha256)
     }
   })
 })

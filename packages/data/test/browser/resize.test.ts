@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import { type Interpolation, resizeImage } from "../../src/index.ts"
 import { plainPasses } from "../../src/resize/plain.ts"
 import { wasmPasses } from "../../src/resize/wasm.ts"
+import { type LargeCase, largeImage, sha256Of } from "../large.ts"
 import { difference, golden, imageOf, type Stored } from "./golden.ts"
 
 const filters: Interpolation[] = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -9,6 +10,7 @@ const { inputs, cases } = await golden<{
   inputs: Stored[]
   cases: (Stored & { input: number; filter: Interpolation })[]
 }>("resize.json")
+const large = await golden<LargeCase[]>("resize-large.json")
 
 test("WebAssembly SIMD is there", () => {
   expect(wasmPasses()).not.toBe(plainPasses)
@@ -30,6 +32,15 @@ describe.each([
         count: 0,
         most: 0,
       })
+    }
+  })
+
+  test.each(filters)("%s gives Pillow's bytes for grey, RGB and RGBA of a photograph's size", async (filter) => {
+    const chosen = large.filter((entry) => entry.filter === filter)
+    expect(new Set(chosen.map(({ from }) => from[2]))).toEqual(new Set([1, 3, 4]))
+    for (const { from, to, sha256 } of chosen) {
+      const got = resizeImage(largeImage(from), to[1], to[0], filter, undefined, passes)
+      expect(await sha256Of(got.data), `${from} to ${to}`).toBe(sha256)
     }
   })
 })

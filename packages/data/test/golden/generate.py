@@ -1,6 +1,7 @@
 """Golden files for resizing and decoding, made by Pillow 13: python generate.py (needs pillow and numpy)."""
 
 import base64
+import hashlib
 import io
 import json
 import pathlib
@@ -64,6 +65,20 @@ def resize_cases():
                     out = array(image(a).resize((w, h), value))
                     cases.append({"input": len(inputs) - 1, "height": h, "width": w, "filter": name, "data": text(out.tobytes())})
     (FILES / "resize.json").write_text(json.dumps({"inputs": inputs, "cases": cases}))
+
+
+def large_resize_cases():
+    """Images of a photograph's size, whose bytes follow from their places, and the SHA-256 of what becomes of them."""
+    cases = []
+    for (height, width), (h, w) in {(375, 500): (224, 298), (500, 333): (17, 61), (53, 41): (301, 400), (301, 7): (301, 97)}.items():
+        for channels in (1, 3, 4):
+            places = np.arange(height * width * channels, dtype=np.uint64)
+            a = ((places * 2654435761 % 2**32) >> 24).astype(np.uint8).reshape(height, width, channels)
+            for name, value in FILTERS.items():
+                out = array(image(a).resize((w, h), value))
+                digest = hashlib.sha256(np.ascontiguousarray(out).tobytes()).hexdigest()
+                cases.append({"from": [height, width, channels], "to": [h, w], "filter": name, "sha256": digest})
+    (FILES / "resize-large.json").write_text(json.dumps(cases))
 
 
 def decode_cases():
@@ -174,5 +189,6 @@ def enhance_cases():
 
 
 resize_cases()
+large_resize_cases()
 decode_cases()
 enhance_cases()
