@@ -14,6 +14,9 @@ export interface Coefficients {
 /** Bits behind the point: 8 for the result, 2 for overshoot, the rest of 32 for the weights. */
 export const precisionBits: number = 32 - 8 - 2
 
+/** Pillow's two constants are of single precision. */
+const hamming = [Math.fround(0.54), Math.fround(0.46)] as const
+
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI))
 
 const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: number; weight(x: number): number }>> = {
@@ -25,7 +28,7 @@ const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: num
       const a = Math.abs(x)
       if (a === 0) return 1
       if (a >= 1) return 0
-      return (Math.sin(a * Math.PI) / (a * Math.PI)) * (0.54 + 0.46 * Math.cos(a * Math.PI))
+      return (Math.sin(a * Math.PI) / (a * Math.PI)) * (hamming[0] + hamming[1] * Math.cos(a * Math.PI))
     },
   },
   bicubic: {
