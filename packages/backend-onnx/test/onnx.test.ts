@@ -116,6 +116,17 @@ describe("the native backend", () => {
     await expect(remote.run({}, foreign)).rejects.toThrow(/closed/)
   })
 
+  it("keeps the values of large constants, whatever becomes of the memory that they were given in", async () => {
+    const backend = await onnxBackend({ worker: false })
+    const g = graph({ outputs: { y: add(input("x", [65_536]), state("a", [65_536])) } })
+    const a = new Float32Array(65_536).fill(2)
+    const program = await backend.compile(g, { constants: { a } })
+    a.fill(7)
+    const { y } = await program.run({ x: new Float32Array(65_536).fill(1) })
+    expect(new Set(y?.data)).toEqual(new Set([3]))
+    await backend.close()
+  })
+
   it("takes constants from one folder only", async () => {
     const backend = await onnxBackend({ worker: false })
     const g = graph({ outputs: { y: add(state("a", [1]), state("b", [1])) } })

@@ -69,8 +69,7 @@ function compile(
   for (const [name, value] of Object.entries(g.states)) {
     const data = constants[name]
     if (data === undefined) continue
-    if (!(data instanceof Float32Array))
-      return fail(`constant "${name}" must be given as values: read ${data.path} first`)
+    if (!(data instanceof Float32Array)) return fail(`constant "${name}" must be given as values, not as a file`)
     if (Object.hasOwn(g.updates, name)) fail(`constant "${name}" is updated by the graph: make it a state`)
     baked[name] = tf.keep(upload(tf, checked(`constant "${name}"`, data, typeOf(value)), typeOf(value)))
   }

@@ -90,7 +90,7 @@ describe("what tfjs cannot do is told", () => {
     const g = graph({ outputs: { y: relu(state("w", [2])) } })
     const w = { path: "model.safetensors", offset: 8, length: 8 }
     await expect(backend.compile(g, { constants: { w } })).rejects.toThrow(
-      'tfjs: constant "w" must be given as values: read model.safetensors first',
+      'tfjs: constant "w" must be given as values, not as a file',
     )
   })
   it("dropout by a computed key", async () => {

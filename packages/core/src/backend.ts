@@ -20,8 +20,11 @@ export interface FileSlice {
 export interface CompileOptions {
   /** The size of the batch dimension, if the graph has one. */
   readonly batch?: number
-  /** States whose values never change in this program: they may be packed, folded or mapped from a file. */
-  readonly constants?: Readonly<Record<string, Float32Array | FileSlice>>
+  /**
+   * States whose values never change in this program: they may be packed, folded or mapped from a file. Several slices
+   * are parts that follow each other along the first axis.
+   */
+  readonly constants?: Readonly<Record<string, Float32Array | FileSlice | readonly FileSlice[]>>
 }
 
 /** Anything that can run a graph. */

@@ -378,6 +378,11 @@ const constants: Readonly<Record<string, Test>> = {
     const { y: result } = await program.run({ x: floats(1, 10, 100) })
     expect(Array.from((result as HostTensor).data)).toEqual([321, 654])
     await program.dispose()
+    const parts = [20, 8].map((offset) => ({ path, offset, length: 12 }))
+    const joined = await backend.compile(graph({ outputs: { y } }), { constants: { weight: parts } })
+    const { y: exchanged } = await joined.run({ x: floats(1, 10, 100) })
+    expect(Array.from((exchanged as HostTensor).data)).toEqual([654, 321])
+    await joined.dispose()
     await rm(folder, { recursive: true })
   },
 }

@@ -1,11 +1,11 @@
 import { statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, resolve } from "node:path"
-import { VitrineError } from "@vitrine/core"
+import { type FileSlice, VitrineError } from "@vitrine/core"
 import type { InferenceSession } from "onnxruntime-common"
 import type { Engine } from "../engine/engine.ts"
 import { encode, isFileSlice } from "../onnx/encode.ts"
-import type { OnnxModel } from "../onnx/model.ts"
+import type { Initializer, OnnxModel } from "../onnx/model.ts"
 import { installedVersion, loadOrt } from "./load.ts"
 
 export interface NativeOptions {
@@ -56,13 +56,37 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
         },
       }
       try {
-        return await ort.InferenceSession.create(encode(model), { ...sessionOptions, extra })
+        const { written, externalData } = apart(model)
+        return await ort.InferenceSession.create(encode(written), { ...sessionOptions, externalData, extra })
       } catch (error) {
         const why = (error as Error).message.split("\n")[0]
         throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${why}`, { cause: error })
       }
     },
   }
+}
+
+/** What is given to the engine where it lies: in the model's bytes it would be copied once more. */
+const largeBytes = 2 ** 16
+
+/**
+ * A model whose large values are files in name alone, and those files. Not where there are real ones too: ONNX Runtime
+ * takes the one or the other.
+ */
+function apart(model: OnnxModel): {
+  readonly written: OnnxModel
+  readonly externalData: { readonly path: string; readonly data: Uint8Array }[]
+} {
+  const externalData: { readonly path: string; readonly data: Uint8Array }[] = []
+  if (model.initializers.some(({ data }) => isFileSlice(data))) return { written: model, externalData }
+  const initializers = model.initializers.map((each): Initializer => {
+    const { buffer, byteOffset, byteLength } = each.data as Exclude<Initializer["data"], FileSlice>
+    if (byteLength < largeBytes) return each
+    const path = `values ${externalData.length}`
+    externalData.push({ path, data: new Uint8Array(buffer, byteOffset, byteLength) })
+    return { ...each, data: { path, offset: 0, length: byteLength } }
+  })
+  return { written: { ...model, initializers }, externalData }
 }
 
 /** Where the files lie to which the model refers. @throws VitrineError (file) for one that ends too soon. */

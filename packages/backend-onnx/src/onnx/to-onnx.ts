@@ -2,6 +2,7 @@ import {
   bindBatch,
   type CompileOptions,
   elementCount,
+  type FileSlice,
   type Graph,
   type GraphNode,
   lower,
@@ -69,15 +70,22 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
     const data = constants[name]
     if (data === undefined) continue
     const { dtype } = type(value)
-    const bytes = isFileSlice(data) ? data.length : data.byteLength
+    const parts = Array.isArray(data) ? (data as readonly FileSlice[]) : [data as Float32Array | FileSlice]
+    const sizes = parts.map((part) => (isFileSlice(part) ? part.length : part.byteLength))
+    const bytes = sizes.reduce((total, size) => total + size)
     if (dtype !== "float32" || bytes !== 4 * elementCount(shape(value)))
       throw new VitrineError(
         "backend",
         `constant "${name}" has ${bytes} bytes, but ${dtype} [${shape(value).join(", ")}] was expected`,
       )
-    const own = e.name(name)
-    e.initializers.push({ name: own, shape: shape(value) as readonly number[], dtype, data })
-    set(value, own)
+    const whole = shape(value) as readonly number[]
+    const names = parts.map((part, i) => {
+      const rows = ((whole[0] ?? 1) * (sizes[i] as number)) / bytes
+      const own = e.name(parts.length === 1 ? name : `${name}.${i}`)
+      e.initializers.push({ name: own, shape: parts.length === 1 ? whole : whole.with(0, rows), dtype, data: part })
+      return own
+    })
+    set(value, names.length === 1 ? (names[0] as string) : e.one("Concat", names, { attributes: { axis: 0 } }))
   }
 
   for (const node of g.nodes) {

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises"
 import { type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
-import type { Backend, FileSlice, ViTConfig } from "@vitrine/core"
+import type { Backend, CompileOptions, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, imageSizeOf, type Model } from "../model.ts"
@@ -49,26 +49,27 @@ async function decode(image: ImageInput): Promise<Image> {
 
 /**
  * The weights of a folder's model at the image size of `config`. Those in float32 stay in their file for a backend that
- * maps it; others are read and converted, or joined.
+ * maps it, in parts where several tensors make one; others are read and converted.
  */
 export async function constantsOf(
   { config: stored, positionMethod, weights, sources }: ModelFolder,
   backend: Backend,
   config: ViTConfig,
-): Promise<Record<string, FileSlice | Float32Array>> {
+): Promise<NonNullable<CompileOptions["constants"]>> {
   const read = parameterReader(weights, sources)
-  const constants: Record<string, FileSlice | Float32Array> = {}
+  const constants: Record<string, FileSlice[] | Float32Array> = {}
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
   // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
   const paths = new Map<string, Promise<string>>()
   for (const [name, { from, make }] of sources) {
-    const alone = from.length === 1 && make === undefined ? tensors.get(from[0] as string) : undefined
-    if (alone?.dtype === "F32" && alone.place !== undefined && readsFiles(backend)) {
-      const { file, begin, end } = alone.place
-      const path = paths.get(file) ?? realpath(file)
-      paths.set(file, path)
-      constants[name] = { path: await path, offset: begin, length: end - begin }
-    } else constants[name] = await read(name)
+    const slices: FileSlice[] = []
+    for (const { dtype, place } of from.map((one) => tensors.get(one) as (typeof weights.tensors)[number])) {
+      if (dtype !== "F32" || place === undefined || make !== undefined || !readsFiles(backend)) break
+      const path = paths.get(place.file) ?? realpath(place.file)
+      paths.set(place.file, path)
+      slices.push({ path: await path, offset: place.begin, length: place.end - place.begin })
+    }
+    constants[name] = slices.length === from.length ? slices : await read(name)
   }
   const resized = await resizeWeights(stored, config, read, positionMethod)
   return { ...constants, ...resized }
