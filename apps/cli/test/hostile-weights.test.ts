@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { crc32 } from "node:zlib"
@@ -75,6 +75,40 @@ describe("tensors that do not fit: one line with the name, what was expected and
       expectFault(await vitrine([...command, "--model", path, image]), /answers with numbers that are not finite/)
     const listed = JSON.parse((await vitrine(["weights", path, "--json"])).stdout)
     expect(listed.tensors.find(({ name }: { name: string }) => name === "head.bias").nonFinite).toBe(7)
+  })
+})
+
+describe("an index of weights in several files", () => {
+  const shard = "model-00001-of-00001.safetensors"
+  test.each<[string, (index: { weight_map: Record<string, unknown> }) => unknown, RegExp]>([
+    [
+      "a path upwards",
+      (index) => (index.weight_map["norm.bias"] = "../x.safetensors"),
+      /"norm\.bias" lies in "\.\.\/x/,
+    ],
+    [
+      "an absolute path",
+      (index) => (index.weight_map["norm.bias"] = "/etc/passwd"),
+      /which is no file beside the index/,
+    ],
+    ["a number", (index) => (index.weight_map["norm.bias"] = 7), /"norm\.bias" lies in 7, which is no file/],
+    [
+      "a file that is not there",
+      (index) => (index.weight_map["another"] = "y.safetensors"),
+      /has no y\.safetensors, which model\.safetensors\.index/,
+    ],
+    ["a tensor that is nowhere", (index) => (index.weight_map["evil\n"] = shard), /missing: "evil\\n"/],
+    ["a tensor too few", (index) => delete index.weight_map["norm.bias"], /unexpected: "norm\.bias"/],
+    ["no map", (index) => (index.weight_map = [] as never), /weight_map must be an object, got \[\]/],
+  ])("with %s", async (_, change, fault) => {
+    const path = join(folder, `model-${made++}`)
+    cpSync(golden, path, { recursive: true })
+    renameSync(join(path, "model.safetensors"), join(path, shard))
+    const names = [...readSafetensors(readFileSync(join(path, shard)), shard).tensors.keys()]
+    const index = { weight_map: Object.fromEntries(names.map((name): [string, unknown] => [name, shard])) }
+    change(index)
+    writeFileSync(join(path, "model.safetensors.index.json"), JSON.stringify(index))
+    await refused(["predict", "--model", path, image], fault)
   })
 })
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { type HubServer, hubServer } from "../../hub/test/server.ts"
 import { evaluate, load, train } from "../src/node.ts"
@@ -50,6 +51,25 @@ test("evaluate and train take one; a run says which commit it began with, and is
   for await (const event of train({ resume: out })) types.push(event.type)
   expect(types).toContain("end")
   expect(server.seen).toEqual([])
+})
+
+test("weights in several files are fetched and loaded as one", async () => {
+  const { tensors } = readSafetensors(readFileSync(join(golden, "model.safetensors")), "golden")
+  const names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] as const
+  const halves = names.map((_, half) => [...tensors].filter((_, i) => i % 2 === half))
+  const weight_map = Object.fromEntries(halves.flatMap((half, i) => half.map(([tensor]) => [tensor, names[i]])))
+  const shards = Object.fromEntries(names.map((name, i) => [name, Buffer.concat(writeSafetensors(halves[i] ?? []))]))
+  const files = {
+    "config.json": readFileSync(join(golden, "config.json")),
+    "model.safetensors.index.json": Buffer.from(JSON.stringify({ weight_map })),
+    ...shards,
+  }
+  const other = await hubServer({ name: "owner/sharded", files, large: names })
+  vi.stubEnv("HF_ENDPOINT", other.endpoint)
+  const [remote, local] = [await load("hf:owner/sharded"), await load(golden)]
+  expect(await remote.predict(image)).toEqual(await local.predict(image))
+  await Promise.all([remote.close(), local.close(), other.close()])
+  vi.stubEnv("HF_ENDPOINT", server.endpoint)
 })
 
 test("a page fetches the files of a name itself", () => {
