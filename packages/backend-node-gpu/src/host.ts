@@ -41,8 +41,21 @@ export function download(binding: Binding, id: number, { dtype }: TensorType): H
   return data instanceof carriers[dtype] ? data : new carriers[dtype](data)
 }
 
+/** The float32 values of one or several parts of files, one after the other. @throws VitrineError (file) */
+export function readSlices(slices: FileSlice | readonly FileSlice[]): Float32Array {
+  if ("path" in slices) return readSlice(slices)
+  const parts = slices.map(readSlice)
+  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
 /** The values of a float32 tensor in a file. */
-export function readSlice({ path, offset, length }: FileSlice): Float32Array {
+function readSlice({ path, offset, length }: FileSlice): Float32Array {
   const bytes = Buffer.from(new ArrayBuffer(length))
   const file = openSync(path, "r")
   try {

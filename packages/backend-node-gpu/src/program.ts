@@ -13,7 +13,7 @@ import {
   type TensorType,
 } from "@vitrine/core"
 import type { Binding, TensorInfo } from "./binding.ts"
-import { checked, download, fail, readSlice, upload } from "./host.ts"
+import { checked, download, fail, readSlices, upload } from "./host.ts"
 import type { MatMulPrecision } from "./kernels.ts"
 import { openSession } from "./session.ts"
 import { type Holder, isSlots, type Slot } from "./state.ts"
@@ -67,7 +67,7 @@ export function compile(
   for (const [name, data] of Object.entries(constants)) {
     const slot = g.variables[name]
     if (slot === undefined) continue
-    const values = data instanceof Float32Array ? data : readSlice(data)
+    const values = data instanceof Float32Array ? data : readSlices(data)
     try {
       const id = upload(binding, checked(`constant "${name}"`, values, slot.type), slot.type)
       free(session.run([[slot.value, id]], [slot.written]))

@@ -95,14 +95,19 @@ test("a folder's own crop stays until its size or its crop is changed", async ()
   expect(await geometry({ imageSize: 64 })).toBeUndefined()
 })
 
-test("float32 tensors stay in their file, but for q, k and v", async () => {
+test("float32 tensors stay in their file, q, k and v as parts of one", async () => {
   const folder = await readModelFolder(goldenPath("huggingface-vit"))
   const backend: Backend = await createBackend("onnx")
   const constants = await constantsOf(folder, backend, folder.config)
-  const joined = Object.keys(constants).filter((name) => constants[name] instanceof Float32Array)
-  expect(joined.toSorted()).toEqual([0, 1].flatMap((i) => [`blocks.${i}.attn.qkv.bias`, `blocks.${i}.attn.qkv.weight`]))
   const file = await openSafetensors(goldenPath("huggingface-vit/model.safetensors"))
-  const norm = file.tensors.find(({ name }) => name === "vit.layernorm.weight")
-  expect(constants["norm.weight"]).toMatchObject({ offset: norm?.begin, length: 48 * 4 })
+  const slicesOf = (...names: string[]): object[] =>
+    names.map((wanted) => {
+      const { begin, end } = file.tensors.find(({ name }) => name === wanted) as (typeof file.tensors)[number]
+      return { path: file.path, offset: begin, length: end - begin }
+    })
+  expect(constants["norm.weight"]).toEqual(slicesOf("vit.layernorm.weight"))
+  const attention = "vit.encoder.layer.1.attention.attention"
+  const parts = ["query", "key", "value"].map((part) => `${attention}.${part}.weight`)
+  expect(constants["blocks.1.attn.qkv.weight"]).toEqual(slicesOf(...parts))
   for (const { close } of [file, folder.weights, backend]) await close()
 })

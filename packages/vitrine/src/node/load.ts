@@ -69,7 +69,7 @@ export async function constantsOf(
       paths.set(place.file, path)
       slices.push({ path: await path, offset: place.begin, length: place.end - place.begin })
     }
-    constants[name] = slices.length === from.length ? slices : await read(name)
+    constants[name] = from.length > 0 && slices.length === from.length ? slices : await read(name)
   }
   const resized = await resizeWeights(stored, config, read, positionMethod)
   return { ...constants, ...resized }
