@@ -1,12 +1,11 @@
-import type { Overrides } from "@vitrine/checkpoint"
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
 import { localModel } from "./hub.ts"
-import { type EngineFlags, engineOptions, overridesOf } from "./options.ts"
+import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "./options.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
-export interface ModelFlags extends Overrides, EngineFlags {
+export interface ModelFlags extends OverrideFlags, EngineFlags {
   readonly model: string
   readonly backend: string
 }

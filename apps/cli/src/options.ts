@@ -1,6 +1,7 @@
 import type { Overrides, Preprocessing } from "@vitrine/checkpoint"
+import type { Activation } from "@vitrine/core"
 import { type Command, Option } from "commander"
-import { cropValue, integerValue, numbersValue, positivesValue, sizeValue } from "./values.ts"
+import { cropValue, integerValue, numbersValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
 
 export function backend(): Option {
   return new Option("--backend <name>", "what computes; auto takes the fastest that loads")
@@ -32,7 +33,20 @@ export function threads(): Option {
 const interpolations: readonly Preprocessing["interpolation"][] = ["nearest", "box", "bilinear", "bicubic", "lanczos"]
 const cropModes: readonly Preprocessing["cropMode"][] = ["center", "squash", "border"]
 
-/** Flags for what a model's folder says of its images; their names are timm's. */
+const activations: readonly Activation[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
+const pools = { token: "token", avg: "average" } as const
+
+/** What the flags of `addOverrides` give. */
+export interface OverrideFlags extends Pick<Overrides, (typeof ofImages)[number]> {
+  readonly numHeads?: number
+  readonly actLayer?: Activation
+  readonly normEps?: number
+  readonly globalPool?: keyof typeof pools
+}
+
+const ofImages = ["imageSize", "interpolation", "cropPct", "cropMode", "mean", "std"] as const
+
+/** Flags for what a model's folder says of its images, or does not say of itself; their names are timm's. */
 export function addOverrides(command: Command): Command {
   const options = [
     new Option("--image-size <n|HxW>", "resizes the model's positions too; default: the model's").argParser(sizeValue),
@@ -44,14 +58,23 @@ export function addOverrides(command: Command): Command {
     new Option("--mean <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(numbersValue),
     new Option("--std <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(positivesValue),
   ]
+  const hints = [
+    new Option("--num-heads <n>", "attention heads").argParser(integerValue(1)),
+    new Option("--act-layer <name>", "activation of the MLPs").choices(activations),
+    new Option("--norm-eps <x>", "ε of the layer norms").argParser(positiveValue),
+    new Option("--global-pool <how>", "what the head reads").choices(Object.keys(pools)),
+  ]
   for (const option of options) command.addOption(option.helpGroup("Images:"))
+  for (const option of hints) command.addOption(option.helpGroup("What weights without a config.json do not tell:"))
   return command
 }
 
-/** What the flags of a command say of images. */
-export const overridesOf = (flags: Overrides): Overrides => {
+/** What the flags of a command say of a model and its images. */
+export function overridesOf(flags: OverrideFlags): Overrides {
   const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
-  return { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const { numHeads: heads, actLayer: activation, normEps: layerNormEpsilon, globalPool } = flags
+  const pool = globalPool && pools[globalPool]
+  return { imageSize, interpolation, cropPct, cropMode, mean, std, heads, activation, layerNormEpsilon, pool }
 }
 
 /** Commands and what they do, as a block of help. */

@@ -29,9 +29,9 @@ export interface TrainFlags extends EngineFlags {
   readonly depth?: number
   readonly heads?: number
   readonly mlpDim?: number
-  readonly pool?: "token" | "average"
+  readonly pool?: "token" | "average" | "map"
   readonly positions?: "learned" | "sincos2d" | "none"
-  readonly activation?: "gelu" | "gelu_tanh" | "relu"
+  readonly activation?: "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
   readonly dropout?: number
   readonly stochasticDepth?: number
   readonly init?: "paper" | "timm" | "fan"
@@ -169,11 +169,16 @@ export function addTrainOptions(command: Command): Command {
   add(model, "--patch-size <n|HxW>", "pixels", parsed(sizeValue))
   add(model, "--dim <n>", "width of the tokens", parsed(integerValue(1)))
   add(model, "--depth <n>", "blocks", parsed(integerValue(1)))
-  add(model, "--heads <n>", "attention heads", parsed(integerValue(1)))
+  add(model, "--num-heads, --heads <n>", "attention heads", parsed(integerValue(1)))
   add(model, "--mlp-dim <n>", "hidden width of the MLPs", parsed(integerValue(1)))
-  add(model, "--pool <how>", "what the head reads", choices("token", "average"))
+  add(model, "--pool <how>", "what the head reads", choices("token", "average", "map"))
   add(model, "--positions <how>", "position embedding", choices("learned", "sincos2d", "none"))
-  add(model, "--activation <name>", "in the MLPs", choices("gelu", "gelu_tanh", "relu"))
+  add(
+    model,
+    "--act-layer, --activation <name>",
+    "in the MLPs",
+    choices("gelu", "gelu_tanh", "quick_gelu", "relu", "silu"),
+  )
   add(model, "--dropout <rate>", "default: 0", parsed(fractionValue))
   add(model, "--stochastic-depth <rate>", "at the last block; default: 0", parsed(fractionValue))
   add(model, "--init <scheme>", "how parameters start; default: fan", choices("fan", "timm", "paper"))

@@ -2,7 +2,7 @@ export { bytesPerElement, type StorageArray, type StorageDType, type StoredTenso
 export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
-export { type Overrides, override, type Preprocessing } from "./preprocessing.ts"
+export { hintsOf, type Overrides, override, type Preprocessing } from "./preprocessing.ts"
 export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
 export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
 export {
@@ -29,6 +29,7 @@ export {
 } from "./weights.ts"
 export { beyondHuggingFace, type HuggingFaceFiles, huggingFaceTensors, toHuggingFace } from "./export-huggingface.ts"
 export { toTimm } from "./export-timm.ts"
+export { type ModelHints, readStateDict, type StateDict } from "./statedict.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,

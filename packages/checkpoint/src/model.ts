@@ -6,6 +6,7 @@ import { findHuggingFace, findTimm } from "./names.ts"
 import { openNpzArchive } from "./npz.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
+import { type ModelHints, readStateDict } from "./statedict.ts"
 import { fromTimmConfig, type ModelDescription } from "./timm.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
 
@@ -33,14 +34,20 @@ export interface OpenModel extends ModelDescription {
 /**
  * Opens the model of a folder with `config.json` and `model.safetensors`, or the files that
  * `model.safetensors.index.json` names. A `config.json` with a `model_type` is read as Hugging Face's, with
- * `preprocessor_config.json` if there is one. All tensors of the model are in the weights, with the right shapes.
+ * `preprocessor_config.json` if there is one; without any, weights under timm's names are read by `readStateDict`. All
+ * tensors of the model are in the weights, with the right shapes.
+ * @param hints what weights without a `config.json` do not tell; they are for these alone.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
  */
-export async function openModel(files: ModelFiles, weightsFile = "model.safetensors"): Promise<OpenModel> {
+export async function openModel(
+  files: ModelFiles,
+  weightsFile = "model.safetensors",
+  hints: ModelHints = {},
+): Promise<OpenModel> {
   const configFile = files.nameOf("config.json")
   const json = await files.json("config.json")
-  if (json === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
+  if (json === undefined) return openStateDict(files, weightsFile, hints)
   const foreign = isHuggingFace(json)
   const description = foreign
     ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
@@ -50,6 +57,13 @@ export async function openModel(files: ModelFiles, weightsFile = "model.safetens
     ? findHuggingFace(weights, description.config, (json as { model_type: string }).model_type, name)
     : findTimm(weights, description.config, name)
   return { ...description, weights, sources, json }
+}
+
+async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
+  const source = await files.open(weightsFile)
+  if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
+  const weights = await openSafetensorsSource(source)
+  return { ...readStateDict(weights, files.nameOf(weightsFile), hints), weights, json: null }
 }
 
 async function openWeights(files: ModelFiles, file: string): Promise<{ weights: Weights; name: string }> {

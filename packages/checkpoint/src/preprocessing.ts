@@ -1,6 +1,7 @@
 import { type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
 import { fieldReader } from "./fields.ts"
+import type { ModelHints } from "./statedict.ts"
 import type { ModelDescription } from "./timm.ts"
 
 const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
@@ -55,8 +56,8 @@ export function checkPreprocessing(
   }
 }
 
-/** What may be other than a model's folder says. */
-export interface Overrides {
+/** What may be other than a model's folder says, and what it may not say: `ModelHints`, which must agree with what it says. */
+export interface Overrides extends Omit<ModelHints, "imageSize"> {
   /** Height and width of the model's input, or both in one: its position embeddings are resized as its origin does. */
   readonly imageSize?: number | readonly [height: number, width: number] | undefined
   readonly interpolation?: Preprocessing["interpolation"] | undefined
@@ -65,6 +66,12 @@ export interface Overrides {
   /** A value a channel, or one for all. */
   readonly mean?: readonly number[] | undefined
   readonly std?: readonly number[] | undefined
+}
+
+/** What is told of a model besides how it is fed. */
+export function hintsOf({ imageSize, heads, activation, layerNormEpsilon, pool }: Overrides): ModelHints {
+  const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
+  return { imageSize: size, heads, activation, layerNormEpsilon, pool }
 }
 
 const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode: "cropMode", mean: "mean", std: "std" }
@@ -77,7 +84,10 @@ const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode:
  */
 export function override(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
   const { config: own, preprocessing } = description
-  const { imageSize = preprocessing.size, ...given } = overrides
+  const { imageSize = preprocessing.size, heads, activation, layerNormEpsilon, pool, ...given } = overrides
+  for (const [field, value] of Object.entries({ heads, activation, layerNormEpsilon, pool }))
+    if (value !== undefined && value !== own[field as keyof ViTConfig])
+      throw configError(file, `the model has ${field} ${shown(own[field as keyof ViTConfig])}, not ${shown(value)}`)
   const config = atSize(own, fieldReader(file).pair("imageSize", imageSize), file)
   const changes = Object.entries(given).filter(([, value]) => value !== undefined)
   const fields = { ...preprocessing, ...Object.fromEntries(changes) }

@@ -49,8 +49,8 @@ const activations: Readonly<Record<string, Activation>> = {
   silu: "silu",
   swish: "silu",
 }
-const imageNetMean = [0.485, 0.456, 0.406]
-const imageNetStd = [0.229, 0.224, 0.225]
+export const imageNetMean: readonly number[] = [0.485, 0.456, 0.406]
+export const imageNetStd: readonly number[] = [0.229, 0.224, 0.225]
 
 /**
  * The `config.json` of a model: `timm.create_model(architecture, num_classes=num_classes, **model_args)` builds the

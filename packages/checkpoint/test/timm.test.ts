@@ -335,9 +335,12 @@ describe("readModelFolder", () => {
     writeFileSync(configFile, Buffer.alloc(16 * 2 ** 20 + 1, 32))
     expect(await fault(readModelFolder(path))).toMatch(/has 16777217 bytes, over the limit of 16777216 for a JSON file/)
     rmSync(configFile)
+    expect(await fault(readModelFolder(path))).toMatch(
+      /model\.safetensors: the weights do not tell the number of heads/,
+    )
+    rmSync(join(path, "model.safetensors"))
     expect(await fault(readModelFolder(path))).toMatch(/broken: has no config\.json: it is no model folder$/)
     writeFileSync(configFile, JSON.stringify(json))
-    rmSync(join(path, "model.safetensors"))
     expect(await fault(readModelFolder(path))).toMatch(/broken: has no model\.safetensors: training has saved no check/)
     mkdirSync(join(path, "model.safetensors"))
     expect(await fault(readModelFolder(path))).toMatch(/model\.safetensors: cannot read: it is a folder, not a file$/)

@@ -183,10 +183,3 @@ async function readParameters(
     await program.dispose()
   }
 }
-
-/** What tells the image size of a model whose file cannot. */
-export function imageSizeOf(size: number | readonly [number, number] | undefined): {
-  readonly imageSize?: readonly [number, number]
-} {
-  return size === undefined ? {} : { imageSize: typeof size === "number" ? [size, size] : size }
-}

@@ -1,12 +1,11 @@
-import type { Overrides } from "@vitrine/checkpoint"
 import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
 import { localModel } from "../hub.ts"
-import { type EngineFlags, engineOptions, overridesOf } from "../options.ts"
+import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "../options.ts"
 import { colors, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
 
-export interface EvalFlags extends Overrides, EngineFlags {
+export interface EvalFlags extends OverrideFlags, EngineFlags {
   readonly model: string
   readonly data?: readonly string[]
   readonly classes?: readonly string[]

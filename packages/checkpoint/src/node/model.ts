@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { fileError } from "../errors.ts"
-import type { GoogleOptions } from "../google.ts"
 import { type ModelFiles, openGoogleModel, openModel, type OpenModel } from "../model.ts"
 import type { ByteSource } from "../source.ts"
+import type { ModelHints } from "../statedict.ts"
 import type { Weights } from "../weights.ts"
 import { explaining, readJson } from "./files.ts"
 import { openFile, weightsFormat } from "./open.ts"
@@ -17,12 +17,13 @@ export interface ModelFolder extends OpenModel {
 }
 
 /**
- * Opens the model of a folder, or of its `config.json` or a safetensors file in it, as `openModel` does. Any other file
- * must be a Vision Transformer of Google's in .npz.
+ * Opens the model of a folder, or of its `config.json` or a safetensors file in it or anywhere, as `openModel` does. Any
+ * other file must be a Vision Transformer of Google's in .npz.
+ * @param hints what the files may not tell; what they tell stands.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
  */
-export async function readModelFolder(path: string, options: GoogleOptions = {}): Promise<ModelFolder> {
+export async function readModelFolder(path: string, hints: ModelHints = {}): Promise<ModelFolder> {
   const isFolder = await explaining(path, "read", async () => (await stat(path)).isDirectory())
   const handles: Pick<OpenFile, "close">[] = []
   const close = async (): Promise<void> => {
@@ -37,7 +38,9 @@ export async function readModelFolder(path: string, options: GoogleOptions = {})
   const inFolder = isFolder || weightsFile !== undefined || basename(path) === "config.json"
   const folder = isFolder ? path : dirname(path)
   try {
-    const model = inFolder ? await openModel(filesOf(folder, open), weightsFile) : await openNpz(path, open, options)
+    const model = inFolder
+      ? await openModel(filesOf(folder, open), weightsFile, hints)
+      : await openNpz(path, open, hints)
     return { ...model, path: resolve(inFolder ? folder : path), weights: { ...model.weights, close } }
   } catch (error) {
     await close()
@@ -50,11 +53,11 @@ type OpenFile = Awaited<ReturnType<typeof openFile>>
 async function openNpz(
   path: string,
   open: (file: string) => Promise<ByteSource>,
-  options: GoogleOptions,
+  hints: ModelHints,
 ): Promise<OpenModel> {
   if ((await weightsFormat(path)) !== "npz")
     throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one, nor an .npz file")
-  return openGoogleModel(await open(path), options)
+  return openGoogleModel(await open(path), hints)
 }
 
 function filesOf(folder: string, open: (file: string) => Promise<ByteSource>): ModelFiles {

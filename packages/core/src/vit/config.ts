@@ -230,7 +230,11 @@ export function patchGrid(config: ViTConfig): readonly [rows: number, columns: n
 }
 
 /** Tokens before the patches: class token, distillation token and registers, in this order. */
-export function prefixTokens({ classToken, distillationToken, registers }: ViTConfig): number {
+export function prefixTokens({
+  classToken,
+  distillationToken,
+  registers,
+}: Pick<ViTConfig, "classToken" | "distillationToken" | "registers">): number {
   return Number(classToken) + Number(distillationToken) + registers
 }
 

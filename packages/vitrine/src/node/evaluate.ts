@@ -1,4 +1,4 @@
-import { type Overrides, override } from "@vitrine/checkpoint"
+import { hintsOf, type Overrides, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
@@ -13,7 +13,6 @@ import {
 } from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
-import { imageSizeOf } from "../model.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
@@ -53,9 +52,11 @@ export interface ModelEvaluation extends Evaluation {
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
   const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...rest } = options
-  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = rest
-  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
+  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = rest
+  const { heads, activation, layerNormEpsilon, pool, ...engine } = others
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
     const { config, preprocessing } = override(folder, overrides, path)

@@ -1,10 +1,10 @@
 import { realpath } from "node:fs/promises"
-import { type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
+import { hintsOf, type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, CompileOptions, FileSlice, ViTConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
-import { createModel, imageSizeOf, type Model } from "../model.ts"
+import { createModel, type Model } from "../model.ts"
 import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
 import { locate } from "./hub.ts"
 
@@ -28,9 +28,11 @@ export interface LoadOptions extends BackendOptions, Overrides {
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...engine } = options
-  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
+  const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = options
+  const { heads, activation, layerNormEpsilon, pool, ...engine } = others
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
     const { config, preprocessing, labels, notes } = override(folder, overrides, path)
     const own = typeof wanted === "string"

@@ -1,4 +1,4 @@
-import { type Overrides, override, type Preprocessing } from "@vitrine/checkpoint"
+import { hintsOf, type Overrides, override, type Preprocessing } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import {
   type Backend,
@@ -26,7 +26,6 @@ import {
   pixelFeatures,
   probeAccuracy,
 } from "@vitrine/trainer"
-import { imageSizeOf } from "../model.ts"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
@@ -106,10 +105,12 @@ export interface Probe {
  */
 export async function probe(path: string, options: ProbeOptions = {}): Promise<Probe> {
   const { imageSize, interpolation, cropPct, cropMode, mean, std, threads, worker, workers = 1 } = options
+  const { heads, activation, layerNormEpsilon, pool } = options
   const { batchSize = 64, backend: wanted = "auto", classes, shots, seeds = 3, methods = probeMethods } = options
   checkCounts(options)
-  const overrides = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
     const { config, preprocessing } = override(folder, overrides, path)

@@ -3,7 +3,6 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError, vit } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
 import type { ResolvedRecipe } from "../recipe.ts"
-import { imageSizeOf } from "../model.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
 
@@ -27,7 +26,7 @@ export async function openTeacher(
   backend: Backend,
 ): Promise<OpenTeacher> {
   const { path, name } = await locate(model)
-  const folder = await readModelFolder(path, imageSizeOf(student.imageSize))
+  const folder = await readModelFolder(path, { imageSize: student.imageSize })
   try {
     const { config, preprocessing } = override(folder, { imageSize: student.imageSize }, path)
     if (config.channels !== student.channels)

@@ -1,13 +1,12 @@
 import { cpus, totalmem } from "node:os"
 import { resolve } from "node:path"
-import { toTimmConfig } from "@vitrine/checkpoint"
+import { type ModelHints, toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
 import { type Backend, parameterCount, VitrineError, vitParameters } from "@vitrine/core"
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
-import { imageSizeOf } from "../model.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
 import { createBackend } from "./backends.ts"
@@ -93,7 +92,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     // Once there is a checkpoint, it holds everything.
     const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
     const place = from === undefined ? undefined : await locate(from)
-    const model = place && (await readModelFolder(place.path, imageSizeOf(sizeOf(options.recipe))))
+    const model =
+      place && (await readModelFolder(place.path, hintsFrom(record?.recipe.config ?? options.recipe?.model)))
     closeLater(model?.weights.close)
     const resolved = async ({ recipe: given = {}, distillFrom }: TrainOptions): Promise<ResolvedRecipe> => {
       const facts = await factsOf(dataset)
@@ -189,9 +189,11 @@ function checkMemory({ config }: ResolvedRecipe): void {
   )
 }
 
-/** The image size that a recipe asks for. */
-function sizeOf({ model }: Recipe = {}): readonly [number, number] | undefined {
-  return typeof model === "object" ? model.imageSize : undefined
+/** What a recipe says of the model that weights without a `config.json` may not tell. */
+function hintsFrom(model: Recipe["model"]): ModelHints {
+  if (typeof model !== "object") return {}
+  const { imageSize, heads, activation, layerNormEpsilon, pool } = model
+  return { imageSize, heads, activation, layerNormEpsilon, ...((pool === "token" || pool === "average") && { pool }) }
 }
 
 /** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */

@@ -1,6 +1,7 @@
 import {
   openGoogleModel,
   openModel,
+  hintsOf,
   type Overrides,
   override,
   parameterReader,
@@ -10,7 +11,7 @@ import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
 import { type BackendChoice, openBackend } from "./backend.ts"
 import type { WholeModel } from "../export.ts"
-import { createModel, imageSizeOf, type Model } from "../model.ts"
+import { createModel, type Model } from "../model.ts"
 import { fetchBytes, findFiles, type ModelSource } from "./files.ts"
 
 /** A file or its bytes, an element, a bitmap, pixels, or an address. */
@@ -32,8 +33,10 @@ export interface LoadOptions extends BackendChoice, Overrides {}
  *   are not downloaded.
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...choice } = options
-  const model = await readModel(source, { imageSize, interpolation, cropPct, cropMode, mean, std })
+  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = options
+  const { heads, activation, layerNormEpsilon, pool, ...choice } = others
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const model = await readModel(source, { ...images, heads, activation, layerNormEpsilon, pool })
   const { config, preprocessing, labels, notes, weights: constants } = model
   const { backend, close } = await openBackend(choice)
   return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
@@ -44,10 +47,10 @@ export async function readModel(source: ModelSource, overrides: Overrides): Prom
   const found = findFiles(source)
   const [model, name] =
     "folder" in found
-      ? [await openModel(found.folder), found.folder.nameOf("config.json")]
+      ? [await openModel(found.folder, undefined, hintsOf(overrides)), found.folder.nameOf("config.json")]
       : await found
           .npz()
-          .then(async (file) => [await openGoogleModel(file, imageSizeOf(overrides.imageSize)), file.name] as const)
+          .then(async (file) => [await openGoogleModel(file, hintsOf(overrides)), file.name] as const)
   const description = override(model, overrides, name)
   const read = parameterReader(model.weights, model.sources)
   const weights: Record<string, Float32Array> = {}

@@ -1,0 +1,160 @@
+import { type ViTConfig, VitrineError, vitConfig, vitParameters } from "@vitrine/core"
+import { golden, goldenNames } from "@vitrine/golden"
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { architectures } from "../src/architectures.ts"
+import { fromTimmConfig, type ModelHints, readStateDict, type WeightTensor } from "../src/index.ts"
+
+const header = (parameters: readonly { name: string; shape: readonly number[] }[]): { tensors: WeightTensor[] } => ({
+  tensors: parameters.map(({ name, shape }) => ({ name, shape, dtype: "F32" })),
+})
+const read = (config: ViTConfig, hints: ModelHints = {}): ReturnType<typeof readStateDict> =>
+  readStateDict(header(vitParameters(config)), "w.safetensors", hints)
+const errorOf = (run: () => unknown): string => {
+  try {
+    run()
+  } catch (error) {
+    expect(VitrineError.isInstance(error)).toBe(true)
+    return (error as Error).message
+  }
+  throw new Error("nothing was thrown")
+}
+
+describe("every kind of model is known by its shapes", () => {
+  test.each(goldenNames("vit-"))("%s", (name) => {
+    const config = vitConfig(golden(name).json.config)
+    const { heads, activation, layerNormEpsilon, imageSize, pool } = config
+    const hint = pool === "average" || pool === "token" ? { pool } : {}
+    const found = read(config, { heads, activation, layerNormEpsilon, imageSize, ...hint }).config
+    // Neither what LayerScale starts from nor which tokens are averaged is in the weights, nor the width of no head.
+    const { layerScale, poolPrefix } = found
+    const untold = name === "vit-token-average-features" ? { pool: "token" as const } : {}
+    expect(found).toEqual({ ...config, layerScale, poolPrefix, ...untold })
+    expect(layerScale === null).toBe(config.layerScale === null)
+  })
+})
+
+describe("published models are known by their shapes, or ask", () => {
+  test.each([...architectures.keys()])("%s", (name) => {
+    const { config } = fromTimmConfig({ architecture: name }, name)
+    const parameters = header(vitParameters(config))
+    try {
+      const found = readStateDict(parameters, "w.safetensors", {}).config
+      const { heads, activation, layerNormEpsilon, poolPrefix } = config
+      expect(found).toMatchObject({ heads, activation, layerNormEpsilon, poolPrefix })
+    } catch (error) {
+      expect((error as Error).message).toMatch(
+        /^w\.safetensors: the weights do not tell the (number of heads|activation) \(.* in .*, .* in .*\): say it \(--/,
+      )
+    }
+  })
+
+  test("such as these", () => {
+    const taken = (name: string): readonly string[] | undefined =>
+      read(fromTimmConfig({ architecture: name }, name).config).notes
+    const rest = "at 224×224, its images for timm's usual ones"
+    expect(taken("vit_base_patch16_384")).toEqual([
+      `has no config.json: taken for vit_base_patch16_224 with 12 heads, gelu and ε = 0.000001, ${rest}`,
+    ])
+    expect(taken("vit_giant_patch14_reg4_dinov2")).toEqual([
+      `has no config.json: taken for vit_giant_patch14_reg4_dinov2 with 24 heads, silu and ε = 0.000001, ${rest}`,
+    ])
+    expect(errorOf(() => taken("vit_base_patch16_siglip_gap_224"))).toBe(
+      "w.safetensors: the weights do not tell the number of heads (16 in vit_base_patch16_gap_224, 12 in vit_base_patch16_siglip_gap_512): say it (--num-heads)",
+    )
+    expect(errorOf(() => taken("vit_large_patch14_clip_224"))).toMatch(
+      /do not tell the activation \(gelu in .*, quick_/,
+    )
+  })
+})
+
+describe("names", () => {
+  const config = vitConfig({
+    imageSize: [8, 8],
+    patchSize: [4, 4],
+    dim: 8,
+    depth: 2,
+    heads: 2,
+    mlpDim: 16,
+    layerScale: 1,
+  })
+  const renamed = (rename: (name: string) => string): ReturnType<typeof readStateDict> =>
+    readStateDict(
+      header(vitParameters(config).map(({ name, shape }) => ({ name: rename(name), shape }))),
+      "w.safetensors",
+      { heads: 2 },
+    )
+  test.each<[string, (name: string) => string]>([
+    ["a prefix", (name) => `module.${name}`],
+    ["DeiT III's factors", (name) => name.replace(/ls(\d)\.gamma/, "gamma_$1")],
+  ])("with %s are understood", (_, rename) => {
+    const found = renamed(rename)
+    expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
+    for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
+  })
+  test("that are missing, misshapen or too many are told", () => {
+    expect(errorOf(() => readStateDict(header([]), "w", {}))).toBe(
+      `w: holds no Vision Transformer under timm's names: "patch_embed.proj.weight" is missing`,
+    )
+    expect(errorOf(() => renamed((name) => (name === "norm.bias" ? "other" : name)))).toMatch(
+      /missing: "norm\.bias"; unexpected: "other"$/,
+    )
+    const flat = header([{ name: "patch_embed.proj.weight", shape: [8, 48] }])
+    expect(errorOf(() => readStateDict(flat, "w", {}))).toBe(
+      'w: tensor "patch_embed.proj.weight" is [8, 48]; expected 4 sizes',
+    )
+  })
+})
+
+describe("the grid", () => {
+  const model = { patchSize: [4, 4], dim: 8, depth: 1, heads: 2, mlpDim: 16 } as const
+  test.each<[Partial<ViTConfig>, ModelHints["imageSize"], Partial<ViTConfig> | RegExp]>([
+    [{ imageSize: [16, 16] }, undefined, { imageSize: [16, 16], prefixPositions: true }],
+    [{ imageSize: [16, 16], prefixPositions: false }, undefined, { imageSize: [16, 16], prefixPositions: false }],
+    // Positions of another size are for resizing.
+    [{ imageSize: [16, 16] }, [8, 32], { imageSize: [16, 16], prefixPositions: true }],
+    [{ imageSize: [8, 24] }, [8, 24], { imageSize: [8, 24], prefixPositions: true }],
+    [{ imageSize: [8, 24], prefixPositions: false }, [8, 24], { imageSize: [8, 24], prefixPositions: false }],
+    [{ imageSize: [12, 20] }, [12, 20], { imageSize: [12, 20], prefixPositions: true }],
+    [{ imageSize: [8, 24] }, [8, 8], /has 13 positions, which are no square of patches: say for which image size/],
+    [{ imageSize: [8, 24] }, undefined, /has 13 positions, which are no square of patches: .* \(--image-size HxW\)$/],
+    [{ imageSize: [12, 12], registers: 4, prefixPositions: false }, undefined, /in two ways: say for which image size/],
+    [
+      { imageSize: [12, 12], registers: 4, prefixPositions: false },
+      [12, 12],
+      { imageSize: [12, 12], prefixPositions: false },
+    ],
+    [{ imageSize: [8, 8], registers: 4 }, [8, 8], { imageSize: [8, 8], prefixPositions: true }],
+    [{ imageSize: [8, 8], positions: "none" }, undefined, { imageSize: [224, 224], positions: "none" }],
+    [{ imageSize: [8, 8], positions: "none" }, [8, 12], { imageSize: [8, 12], positions: "none" }],
+  ])("%j and %j give %j", (fields, imageSize, expected) => {
+    const config = vitConfig({ ...model, ...fields })
+    const found = (): ViTConfig => read(config, { heads: 2, imageSize }).config
+    if (expected instanceof RegExp) expect(errorOf(found)).toMatch(expected)
+    else expect(found()).toMatchObject(expected)
+  })
+})
+
+test("any shapes at all are read or refused", () => {
+  const sound = vitParameters(
+    vitConfig({ imageSize: [8, 8], patchSize: [4, 4], dim: 8, depth: 1, heads: 2, mlpDim: 16, qkNorm: true }),
+  )
+  const size = fc.oneof(fc.nat({ max: 20 }), fc.constantFrom(2 ** 31, 2 ** 53 - 1))
+  const shapes = fc.dictionary(
+    fc.constantFrom(...sound.map(({ name }) => name), "reg_token", "attn_pool.latent", "dist_token"),
+    fc.array(size, { maxLength: 5 }),
+    { maxKeys: 4 },
+  )
+  fc.assert(
+    fc.property(shapes, fc.option(fc.integer({ min: -1, max: 9 }), { nil: undefined }), (changed, heads) => {
+      const all = new Map([...sound.map(({ name, shape }) => [name, shape] as const), ...Object.entries(changed)])
+      const tensors = Array.from(all, ([name, shape]) => ({ name, shape }))
+      try {
+        readStateDict(header(tensors), "w", { heads })
+      } catch (error) {
+        if (!VitrineError.isInstance(error)) throw error
+      }
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,52 @@
+"""family: small models of the later kinds as timm publishes them, at their own and at other image sizes."""
+
+import timm
+import torch
+from PIL import Image
+from timm.data import create_transform, resolve_data_config
+from timm.models._hub import save_for_hf
+
+from common import FILES, redraw, write
+from folder import IMAGES, NAME
+
+SMALL = dict(embed_dim=24, depth=2, num_heads=3, num_classes=4)
+# What shapes do not tell of a model stands in Vitrine's names beside it.
+MODELS = {
+    "siglip": ("vit_base_patch16_siglip_224", dict(img_size=32, patch_size=8, act_layer="gelu_tanh", **SMALL), dict(activation="gelu_tanh")),
+    "dinov2": ("vit_small_patch14_reg4_dinov2", dict(img_size=(42, 56), **SMALL), dict(imageSize=[42, 56])),
+    "giant": ("vit_giant_patch14_dinov2", dict(img_size=42, mlp_ratio=4, **SMALL), {}),
+    "deit": ("deit_tiny_distilled_patch16_224", dict(img_size=32, patch_size=8, **SMALL), {}),
+    "deit3": ("deit3_small_patch16_224", dict(img_size=48, **SMALL), {}),
+    "clip": ("vit_base_patch16_clip_quickgelu_224", dict(img_size=32, patch_size=8, **SMALL), dict(activation="quick_gelu", layerNormEpsilon=1e-5)),
+    "reg-gap": ("vit_medium_patch16_reg4_gap_256", dict(img_size=32, patch_size=8, no_embed_class=False, **SMALL), {}),
+}
+GRIDS = {"own": None, "square": (6, 6), "wide": (2, 5)}
+
+
+@torch.no_grad()
+def generate() -> None:
+    models, tensors = [], {}
+    for seed, (name, (architecture, args, untold)) in enumerate(MODELS.items(), start=700):
+        model = timm.create_model(architecture, **args).eval()
+        redraw(model, torch.Generator().manual_seed(seed))
+        folder = FILES / f"family-{name}"
+        save_for_hf(model, folder, safe_serialization=True)
+        (folder / "model.safetensors").chmod(0o644)
+        patch = model.patch_embed.patch_size
+        cases = []
+        for grid, sides in GRIDS.items():
+            # The table of positions is resized by timm as the images come.
+            dynamic = timm.create_model(f"local-dir:{folder}", pretrained=True, dynamic_img_size=True).eval()
+            size = dynamic.patch_embed.img_size if sides is None else tuple(n * p for n, p in zip(sides, patch))
+            data = resolve_data_config({"img_size": None, "input_size": (3, *size)}, model=dynamic)
+            transform = create_transform(**data)
+            inputs = []
+            for file in IMAGES:
+                with Image.open(FILES / NAME / file) as image:
+                    inputs.append(transform(image.convert("RGB")))
+            tensors[f"{name}.{grid}.logits"] = dynamic.double()(torch.stack(inputs).double())
+            still = timm.create_model(f"local-dir:{folder}", pretrained=True, img_size=size)
+            tensors[f"{name}.{grid}.pos_embed"] = still.pos_embed
+            cases.append({"name": grid, "imageSize": size})
+        models.append({"name": name, "untold": {"heads": 3, **untold}, "cases": cases})
+    write("family", {"images": f"{NAME}/", "files": list(IMAGES), "models": models}, tensors)
