@@ -79,7 +79,7 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 }
 
 test("the golden files are those that the README lists", () => {
-  const others = ["interpret", "losses", "resolution", "threefry"]
+  const others = ["interpret", "losses", "probe", "resolution", "threefry"]
   expect(goldenNames()).toEqual([...bigVisions, "family", ...googles, ...others, ...trainings, "variants", ...vits])
   expect(goldenNames("vit-")).toEqual(vits)
 })
