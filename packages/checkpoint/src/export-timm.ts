@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import type { Preprocessing } from "./preprocessing.ts"
 import { beyondTimm, type ModelDescription, type TimmConfig, toTimmConfig } from "./timm.ts"
 
-/** timm's own, which a `config.json` cannot change. */
+/** timm's own, which a `config.json` can hardly change. */
 const timmEpsilon = 1e-6
 
 /**
@@ -18,7 +18,7 @@ export function toTimm({ config, preprocessing, labels }: ModelDescription): {
     throw new VitrineError("config", `timm does not have this model, with ${reasons.join(" and ")}: export it to onnx`)
   const fitted = fitTimm(preprocessing)
   const notes = [...fitted.notes]
-  if (config.layerNormEpsilon !== timmEpsilon)
+  if (beyondTimm(config).length > 0)
     notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${config.layerNormEpsilon}: logits differ a little`)
   return { config: toTimmConfig(config, { preprocessing: fitted.preprocessing, labels }), notes }
 }

@@ -1,12 +1,11 @@
-import type { Overrides } from "@vitrine/checkpoint"
 import { type ExportPrecision, type ExportTarget, exportModel } from "vitrine"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
-import { overridesOf } from "../options.ts"
+import { type OverrideFlags, overridesOf } from "../options.ts"
 import { colors, note, print } from "../output.ts"
 import { bytes, printable } from "../show/text.ts"
 
-export interface ExportFlags extends Overrides {
+export interface ExportFlags extends OverrideFlags {
   readonly to: ExportTarget
   readonly out?: string
   readonly dtype?: readonly ExportPrecision[]

@@ -1,10 +1,9 @@
 import { basename, resolve } from "node:path"
-import { type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
+import { hintsOf, type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
 import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
 import { locate } from "./hub.ts"
-import { imageSizeOf } from "../model.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
   /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory unless told. */
@@ -58,9 +57,11 @@ const nameOf = (model: string): string =>
 /** A model with its weights in memory. */
 async function wholeModel(path: string, overrides: Overrides): Promise<WholeModel> {
   const { imageSize, interpolation, cropPct, cropMode, mean, std } = overrides
-  const folder = await readModelFolder((await locate(path)).path, imageSizeOf(imageSize))
+  const { heads, activation, layerNormEpsilon, pool } = overrides
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
-    const description = override(folder, { imageSize, interpolation, cropPct, cropMode, mean, std }, path)
+    const description = override(folder, { ...images, heads, activation, layerNormEpsilon, pool }, path)
     const read = parameterReader(folder.weights, folder.sources)
     const weights: Record<string, Float32Array> = {}
     for (const name of folder.sources.keys()) weights[name] = await read(name)
