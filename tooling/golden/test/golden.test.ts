@@ -79,7 +79,8 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 }
 
 test("the golden files are those that the README lists", () => {
-  const others = ["interpret", "losses", "probe", "resolution", "threefry"]
+  const objectives = ["distill-hard", "distill-soft", "masked-patch"].map((name) => `objective-${name}`)
+  const others = ["interpret", "losses", ...objectives, "probe", "resolution", "threefry"]
   expect(goldenNames()).toEqual([...bigVisions, "family", ...googles, ...others, ...trainings, "variants", ...vits])
   expect(goldenNames("vit-")).toEqual(vits)
 })

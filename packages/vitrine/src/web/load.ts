@@ -48,9 +48,7 @@ export async function readModel(source: ModelSource, overrides: Overrides): Prom
   const [model, name] =
     "folder" in found
       ? [await openModel(found.folder, undefined, hintsOf(overrides)), found.folder.nameOf("config.json")]
-      : await found
-          .npz()
-          .then(async (file) => [await openGoogleModel(file, hintsOf(overrides)), file.name] as const)
+      : await found.npz().then(async (file) => [await openGoogleModel(file, hintsOf(overrides)), file.name] as const)
   const description = override(model, overrides, name)
   const read = parameterReader(model.weights, model.sources)
   const weights: Record<string, Float32Array> = {}
