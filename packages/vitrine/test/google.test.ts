@@ -90,7 +90,7 @@ test("files in a page that are no model are an error of one line", async () => {
   const bytes = new Uint8Array(await readFile(goldenPath("google-token.npz")))
   const options = { backend: "reference" } as const
   await expect(loadInPage({ "a.npz": bytes, "b.npz": bytes }, options)).rejects.toThrow(
-    "2 are .npz files: they are no model",
+    "2 are .npz or .safetensors files: they are no model",
   )
   await expect(loadInPage(bytes.subarray(0, 100), options)).rejects.toThrow(/^the \.npz file: /)
 })

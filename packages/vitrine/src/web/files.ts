@@ -4,7 +4,7 @@ import { hubAddress, isHubName, parseHubName } from "@vitrine/hub"
 
 /**
  * The address of a model folder or of an .npz file, or `hf:owner/name` for a folder of the Hugging Face hub's; files, such
- * as those of a dropped folder; files by their path; or an .npz file or its bytes.
+ * as those of a dropped folder; files by their path; or one .npz or .safetensors file, or its bytes.
  */
 export type ModelSource =
   | string
@@ -18,20 +18,24 @@ export type ModelSource =
 const mostWeights = 2 ** 31
 const mostConfig = 2 ** 24
 
-/** A model folder, or an .npz file of Google's. */
-export type Found = { readonly folder: ModelFiles } | { readonly npz: () => Promise<ByteSource> }
+/** A model folder, whose weights may be all that there is, or an .npz file of Google's. */
+export type Found =
+  | { readonly folder: ModelFiles; readonly weightsFile?: string }
+  | { readonly npz: () => Promise<ByteSource> }
 
 /**
  * The model files of a source. Among files it is the folder with the `config.json` that is nested least, or else the one
- * .npz file.
+ * .npz or .safetensors file.
  * @throws VitrineError (file) for files without a model.
  */
-export function findFiles(source: ModelSource): Found {
+export async function findFiles(source: ModelSource): Promise<Found> {
   if (typeof source === "string" && isHubName(source)) return remote(hubAddress(parseHubName(source)))
   if (typeof source === "string" || source instanceof URL) return remote(source)
   if (source instanceof Blob || source instanceof Uint8Array) {
-    const name = source instanceof File && source.name !== "" ? source.name : "the .npz file"
-    return { npz: async () => sourceOf(source, name) }
+    const zip = await isZip(source)
+    const name =
+      source instanceof File && source.name !== "" ? source.name : `the ${zip ? ".npz" : ".safetensors"} file`
+    return zip ? { npz: async () => sourceOf(source, name) } : bare(new Map([[name, source]]), name)
   }
   const isList = Symbol.iterator in source
   const files = new Map<string, Blob | Uint8Array>(
@@ -42,14 +46,27 @@ export function findFiles(source: ModelSource): Found {
   const configs = [...files.keys()].filter((path) => /(^|\/)config\.json$/.test(path))
   const [config] = configs.sort((a, b) => a.split("/").length - b.split("/").length)
   if (config !== undefined) return { folder: folderOf(files, config.slice(0, -"config.json".length)) }
-  const archives = [...files].filter(([path]) => path.endsWith(".npz"))
-  const [archive] = archives
-  if (archive === undefined || archives.length > 1)
+  const weights = [...files].filter(([path]) => /\.(npz|safetensors)$/.test(path))
+  const [only] = weights
+  if (only === undefined || weights.length > 1)
     throw new VitrineError(
       "file",
-      `none of the ${files.size} files is a config.json, and ${archives.length} are .npz files: they are no model`,
+      `none of the ${files.size} files is a config.json, and ${weights.length} are .npz or .safetensors files: they are no model`,
     )
-  return { npz: async () => sourceOf(archive[1], archive[0]) }
+  const [path, file] = only
+  return path.endsWith(".npz") ? { npz: async () => sourceOf(file, path) } : bare(files, path)
+}
+
+/** Weights without a `config.json`. */
+const bare = (files: ReadonlyMap<string, Blob | Uint8Array>, path: string): Found => {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1)
+  return { folder: folderOf(files, folder), weightsFile: path.slice(folder.length) }
+}
+
+/** Whether a file begins as archives do, and with them .npz files. */
+async function isZip(file: Blob | Uint8Array): Promise<boolean> {
+  const start = file instanceof Blob ? new Uint8Array(await file.slice(0, 2).arrayBuffer()) : file
+  return start[0] === 0x50 && start[1] === 0x4b
 }
 
 function folderOf(files: ReadonlyMap<string, Blob | Uint8Array>, folder: string): ModelFiles {

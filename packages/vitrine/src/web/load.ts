@@ -21,7 +21,8 @@ export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**
  * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or
- * Hugging Face's with `preprocessor_config.json`, or an .npz file of Google's vision_transformer or big_vision, from an
+ * Hugging Face's with `preprocessor_config.json`, or weights alone: an .npz file of Google's vision_transformer or
+ * big_vision, or a .safetensors file in timm's names (which may need `heads` to be told), from an
  * address (of this site, or one that allows it by CORS), from the Hugging Face hub by name (`hf:owner/name`), or from
  * files.
  *
@@ -44,10 +45,10 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
 
 /** A model with its weights in memory, with other settings in place of its own. */
 export async function readModel(source: ModelSource, overrides: Overrides): Promise<WholeModel> {
-  const found = findFiles(source)
+  const found = await findFiles(source)
   const [model, name] =
     "folder" in found
-      ? [await openModel(found.folder, undefined, hintsOf(overrides)), found.folder.nameOf("config.json")]
+      ? [await openModel(found.folder, found.weightsFile, hintsOf(overrides)), found.folder.nameOf("config.json")]
       : await found.npz().then(async (file) => [await openGoogleModel(file, hintsOf(overrides)), file.name] as const)
   const description = override(model, overrides, name)
   const read = parameterReader(model.weights, model.sources)

@@ -107,8 +107,8 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
 }
 
 async function openStart(source: ModelSource): Promise<{ readonly model: OpenModel; readonly name: string }> {
-  const found = findFiles(source)
-  if ("folder" in found) return { model: await openModel(found.folder), name: found.folder.name }
+  const found = await findFiles(source)
+  if ("folder" in found) return { model: await openModel(found.folder, found.weightsFile), name: found.folder.name }
   const file = await found.npz()
   return { model: await openGoogleModel(file), name: file.name }
 }

@@ -46,6 +46,22 @@ test.each([
   expect(float32Error(found, wanted)).toBeLessThan(1)
 })
 
+test.each<[string, (weights: File) => Parameters<typeof load>[0]]>([
+  ["a file", (weights) => weights],
+  ["one of several files", (weights) => [new File(["notes"], "notes.txt"), weights]],
+  ["bytes by path", (weights) => ({ "tiny/model.safetensors": weights })],
+])("weights without a config.json, as %s, give timm's logits", async (_, source) => {
+  const whole = await loaded(await files())
+  const { heads } = whole.config
+  const bare = await loaded(source(await fileOf("model.safetensors")), { heads })
+  expect(bare.notes.length).toBeGreaterThan(0)
+  const image = await fileOf("exact-rgb.png")
+  const { mean, std, cropPct, interpolation } = whole.preprocessing
+  const told = await loaded(source(await fileOf("model.safetensors")), { heads, mean, std, cropPct, interpolation })
+  const [logits] = await told.logits([image])
+  expect(float32Error(logits as Float32Array, [...((await whole.logits([image]))[0] as Float32Array)])).toBeLessThan(1)
+})
+
 test("takes what a page has for an image", async () => {
   const model = await loaded(await files())
   const file = await fileOf("wide-rgb.png")
