@@ -72,8 +72,8 @@ test("weights in several files are fetched and loaded as one", async () => {
   vi.stubEnv("HF_ENDPOINT", server.endpoint)
 })
 
-test("a page fetches the files of a name itself", () => {
-  const found = findFiles("hf:owner/tiny@v1")
+test("a page fetches the files of a name itself", async () => {
+  const found = await findFiles("hf:owner/tiny@v1")
   expect("folder" in found && found.folder.nameOf("config.json")).toBe(
     "https://huggingface.co/owner/tiny/resolve/v1/config.json",
   )
