@@ -25,7 +25,7 @@ self.addEventListener("fetch", (event) => {
 })
 
 async function kept(request) {
-  const response = await caches.match(request, { ignoreSearch: true })
+  const response = await caches.match(request, { ignoreSearch: true, ignoreVary: true })
   if (response === undefined) throw new TypeError(`${request.url} is not kept`)
   return response
 }

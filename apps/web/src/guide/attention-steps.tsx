@@ -147,7 +147,7 @@ export function drawSoftmax(g: Shown): JSX.Element {
 
 export function drawRow(g: Shown): JSX.Element {
   const t = label()
-  const token = markedToken.value
+  const { token } = g
   const weights = rowData(g.inHead("attn.weights"), token)
   const values = g.inHead("attn.v")
   const context = g.inHead("attn.context")
@@ -268,7 +268,7 @@ export function Glance({
 export function drawHeads(g: Shown): JSX.Element {
   const t = label()
   const weights = g.inBlock("attn.weights")
-  const token = markedToken.value
+  const { token } = g
   return (
     <>
       <HeadPicker g={g} heads={false} />

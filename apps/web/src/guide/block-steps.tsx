@@ -2,7 +2,7 @@ import { dropoutMask, fold, keyFromSeed } from "@vitrine/core"
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { format } from "../figures/format.ts"
-import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
+import { chosenBlock, chosenHead } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Plot } from "../figures/plot.tsx"
 import { matrix, rowOf, type View, valueAt, view } from "../figures/view.ts"
@@ -15,8 +15,7 @@ import type { Shown } from "./state.ts"
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 /** What a block was given. */
-const blockInput = (g: Shown): View =>
-  view(g.tap(chosenBlock.value === 0 ? "tokens" : `blocks.${chosenBlock.value - 1}.residual2`))
+const blockInput = (g: Shown): View => view(g.tap(g.block === 0 ? "tokens" : `blocks.${g.block - 1}.residual2`))
 
 function Addition(props: {
   readonly g: Shown
@@ -108,7 +107,7 @@ export function drawResidual2(g: Shown): JSX.Element {
 
 export function drawNorm(g: Shown): JSX.Element {
   const t = label()
-  const token = markedToken.value
+  const { token } = g
   const name = tokenName(token, g.grid)
   const x = rowOf(view(g.inBlock("residual1")), token)
   const mean = x.reduce((a, b) => a + b, 0) / x.length
@@ -126,7 +125,7 @@ export function drawNorm(g: Shown): JSX.Element {
       {...(tap === undefined ? {} : { tap })}
     />
   )
-  const block = `blocks.${chosenBlock.value}`
+  const block = `blocks.${g.block}`
   return (
     <>
       <HeadPicker g={g} heads={false} />
@@ -177,7 +176,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
   const t = label()
   const training = useSignal(false)
   const draw = useSignal(0)
-  const token = markedToken.value
+  const { token } = g
   const before = view(g.inBlock("mlp.fc1"))
   const hidden = view(g.inBlock("mlp.hidden"))
   const dots = Array.from({ length: before.cols }, (_, i): [number, number] => [
@@ -186,7 +185,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
   ])
   const rate = g.model.config.dropout
   const mask = new Float32Array(hidden.data.length)
-  if (training.value) dropoutMask(fold(keyFromSeed(draw.value), `blocks.${chosenBlock.value}.mlp.drop1`), rate, mask)
+  if (training.value) dropoutMask(fold(keyFromSeed(draw.value), `blocks.${g.block}.mlp.drop1`), rate, mask)
   const shown = training.value
     ? matrix(
         mask.map((factor, i) => factor * (hidden.data[i] as number)),
@@ -287,7 +286,7 @@ export function drawRepeat(g: Shown): JSX.Element {
           const weights = rowData(view(g.tap(`blocks.${block}.attn.weights`), head), 0).subarray(1)
           const name = `${figure.classToken}: ${figure.block(block + 1)}, ${figure.head(head + 1)}`
           return (
-            <div key={i} class={block === chosenBlock.value && head === chosenHead.value ? "chosen" : ""}>
+            <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>
               <Glance
                 g={g}
                 token={0}

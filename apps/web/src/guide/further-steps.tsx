@@ -3,7 +3,6 @@ import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
 import { engine, messageOf } from "../engine/client.ts"
 import { brief, count, format } from "../figures/format.ts"
-import { markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Plot, type Series } from "../figures/plot.tsx"
@@ -16,21 +15,21 @@ import type { Shown } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-/** What the engine gives when it is asked; asked again when `key` changes. Null until then. */
+/** What the engine gives when it is asked for `key`; null until then. */
 function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | { readonly failed: string } {
-  const answer = useSignal<T | null | { readonly failed: string }>(null)
+  const answer = useSignal<{ readonly key: unknown; readonly found: T | { readonly failed: string } } | null>(null)
   useEffect(() => {
     let current = true
     const settle = async (): Promise<void> => {
       const found = await ask().catch((error: unknown) => ({ failed: messageOf(error) }))
-      if (current) answer.value = found
+      if (current) answer.value = { key, found }
     }
     void settle()
     return () => {
       current = false
     }
   }, [key])
-  return answer.value
+  return answer.value?.key === key ? answer.value.found : null
 }
 
 const failed = (answer: unknown): answer is { readonly failed: string } =>
@@ -42,7 +41,7 @@ function Waiting({ answer }: { readonly answer: unknown }): JSX.Element {
 
 export function ScaleFigure({ g }: { readonly g: Shown }): JSX.Element {
   const t = label()
-  const token = markedToken.value
+  const { token } = g
   const scores = rowOf(g.inHead("attn.scores"), token)
   const width = g.inHead("attn.q").cols
   const own = Math.sqrt(width)

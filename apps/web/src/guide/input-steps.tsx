@@ -93,13 +93,13 @@ export function drawPatches({ trace, side, grid }: Shown): JSX.Element {
 }
 
 /** The marked patch, or the first while the class token is marked. */
-const patchIndex = (): number => Math.max(0, markedToken.value - 1)
+const patchOf = (token: number): number => Math.max(0, token - 1)
 
-export function drawFlatten({ trace, side, grid, tap, model }: Shown): JSX.Element {
+export function drawFlatten({ trace, side, grid, tap, model, token }: Shown): JSX.Element {
   const flat = view(tap("patch_embed.flattened"))
   const p = model.config.patchSize[0]
   const { channel } = strings.value.figure
-  const index = patchIndex()
+  const index = patchOf(token)
   const axis = patchPixels(p, channel)
   return (
     <>
@@ -156,7 +156,7 @@ export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
   const embedded = view(tap("patch_embed.embeddings"))
   const kernel = parameter("patch_embed.proj.weight").data
   const bias = parameter("patch_embed.proj.bias").data
-  const index = patchIndex()
+  const index = patchOf(g.token)
   const axis = patchPixels(p, strings.value.figure.channel)
   const filter = flattenFilter(kernel, chosen.value, p)
   const x = rowData(flat, index)

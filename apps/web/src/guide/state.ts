@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals"
 import { engine, messageOf } from "../engine/client.ts"
 import type { Drawing, GuideModel, StepTaken, Trace, Values } from "../engine/guide.ts"
-import { chosenBlock, chosenHead } from "../figures/link.ts"
+import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
 import { type View, view } from "../figures/view.ts"
 
 export type Status =
@@ -25,6 +25,10 @@ export interface Shown {
   /** Patches down and across, and pixels of a side. */
   readonly grid: number
   readonly side: number
+  /** The token that is marked, and the block and the head that are chosen. */
+  readonly token: number
+  readonly block: number
+  readonly head: number
   readonly tap: (name: string) => Values
   /** A tap of the chosen block. */
   readonly inBlock: (name: string) => Values
@@ -42,15 +46,19 @@ export function shown(): Shown | null {
     if (value === undefined) throw new Error(`no tap ${name}`)
     return value
   }
-  const inBlock = (name: string): Values => tap(`blocks.${chosenBlock.value}.${name}`)
+  const [token, block, head] = [markedToken.value, chosenBlock.value, chosenHead.value]
+  const inBlock = (name: string): Values => tap(`blocks.${block}.${name}`)
   return {
     model: found,
     trace: values,
     grid: imageSize[0] / patchSize[0],
     side: imageSize[0],
+    token,
+    block,
+    head,
     tap,
     inBlock,
-    inHead: (name) => view(inBlock(name), chosenHead.value),
+    inHead: (name) => view(inBlock(name), head),
     parameter: (name) => values.parameters[name] as Values,
   }
 }

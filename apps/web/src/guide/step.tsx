@@ -1,10 +1,10 @@
-import { useSignal } from "@preact/signals"
+import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import type { StepId } from "../strings/types.ts"
 import formulas from "./formulas.tex"
-import { type Shown, shown } from "./state.ts"
+import { type Shown, shown, trace } from "./state.ts"
 
 /** Text with `*emphasis*`. */
 export function Prose({ text }: { readonly text: string }): JSX.Element {
@@ -27,9 +27,7 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
   useEffect(() => {
     const watcher = new IntersectionObserver(
       (entries) => {
-        if (!entries.some(({ isIntersecting }) => isIntersecting)) return
-        near.value = true
-        watcher.disconnect()
+        near.value = entries.at(-1)?.isIntersecting === true
       },
       { rootMargin: "600px" },
     )
@@ -49,12 +47,43 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
         {/* MathML of our own, made when the site was built. */}
         {formula === undefined ? null : <div class="formula" dangerouslySetInnerHTML={{ __html: formula }} />}
       </div>
-      <div class="figure">{near.value ? <Figure draw={draw} /> : null}</div>
+      <Figure draw={draw} near={near} />
     </section>
   )
 }
 
-function Figure({ draw }: { readonly draw: StepProps["draw"] }): JSX.Element {
-  const g = shown()
-  return g === null ? <div class="waiting" /> : <>{draw(g)}</>
+/**
+ * A figure follows what it shows while it is near, and each in a task of its own, so that neither scrolling nor pointing
+ * ever waits for all of them.
+ */
+function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly near: Signal<boolean> }): JSX.Element {
+  const g = useSignal<Shown | null>(null)
+  useSignalEffect(() => {
+    const next = shown()
+    if (near.value && next !== null)
+      inTurn(near, () => {
+        g.value = next
+      })
+  })
+  return (
+    <div class="figure" data-stale={g.value?.trace !== trace.value}>
+      {g.value === null ? <div class="waiting" /> : draw(g.value)}
+    </div>
+  )
+}
+
+const waiting = new Map<object, () => void>()
+
+/** Runs work in a task of its own; newer work of the same owner takes the place of older. */
+function inTurn(owner: object, work: () => void): void {
+  if (waiting.size === 0) setTimeout(next)
+  waiting.set(owner, work)
+}
+
+function next(): void {
+  const [first] = waiting
+  if (first === undefined) return
+  waiting.delete(first[0])
+  if (waiting.size > 0) setTimeout(next)
+  first[1]()
 }

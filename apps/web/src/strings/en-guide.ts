@@ -72,7 +72,7 @@ export const guide: GuideTexts = {
       title: "Where a patch was",
       text: [
         "Attention does not know order: shuffle the tokens and it gives the same, shuffled. So each place has a learned vector of its own, its *position embedding*.",
-        "Nobody told the model that the places form a grid. The small maps show how alike the vectors are (by cosine): each place resembles its neighbours, and often its row and its column.",
+        "Nobody told the model that the places form a grid. The small maps show how alike the vectors are (by cosine). With sixteen places the model has learned to tell the rim from the middle, and near from far; larger models come to know rows and columns.",
       ],
     },
     input: {

@@ -2,13 +2,12 @@ export const inspect = {
   title: "Look inside your own",
   lead: "Drop a model and some pictures. Every head of every block, what the first layer looks for, what the model knows of places: computed here, and nothing leaves this device.",
   models: "Model",
-  sources: { guide: "The guide’s model", run: (name: string): string => `Run: ${name}`, files: "Files" },
+  sources: { guide: "The guide’s model", run: (name: string): string => `Run: ${name}` },
   dropModel: "Drop a run folder, a folder of timm’s or Hugging Face’s, a .safetensors or an .npz here, or",
   chooseFolder: "choose a folder",
   chooseFile: "choose files",
   second: "Compare with a second model",
   noSecond: "Without the second",
-  opening: "Opening the model …",
   about: (m: {
     depth: number
     dim: number
@@ -29,7 +28,7 @@ export const inspect = {
   attentionHint:
     "A row for each block, a column for each head. Choose one to see it in large; choose a patch of the large picture to see what that patch attends to.",
   asks: "Who looks",
-  askers: { class: "class token", mean: "all patches", patch: (n: string): string => n },
+  askers: { class: "class token", mean: "all patches" },
   headOf: (block: number, head: number): string => `block ${block}, head ${head}`,
   rollout: "Rollout",
   rolloutHint:

@@ -75,7 +75,6 @@ export const train = {
   compare: "Compare",
   download: "Download",
   openRun: "Open a run folder or its zip",
-  opened: (name: string, step: number): string => `${name} is here, at step ${step}.`,
   noData: "Its pictures are not here: read them above, then go on.",
   inNode: "A downloaded run goes on in Node with vitrine train --resume, and one from there goes on here.",
 }

@@ -1,6 +1,6 @@
 import type { Strings } from "./index.ts"
-import { inspect } from "./en-inspect.ts"
-import { train } from "./en-train.ts"
+import { inspect } from "./ja-inspect.ts"
+import { train } from "./ja-train.ts"
 import { guide } from "./ja-guide.ts"
 
 export const ja: Strings = {

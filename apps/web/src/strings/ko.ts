@@ -1,6 +1,6 @@
 import type { Strings } from "./index.ts"
-import { inspect } from "./en-inspect.ts"
-import { train } from "./en-train.ts"
+import { inspect } from "./ko-inspect.ts"
+import { train } from "./ko-train.ts"
 import { guide } from "./ko-guide.ts"
 
 export const ko: Strings = {

@@ -23,6 +23,7 @@ const steps = (page: Page): Promise<string[]> =>
 async function visit(page: Page, id: string): Promise<void> {
   await page.locator(`#${id}`).scrollIntoViewIfNeeded()
   await page.locator(`#${id} .figure > *`).first().waitFor()
+  await page.locator(`#${id} [data-stale=false]`).waitFor()
   await page.locator(`#${id} .waiting`).waitFor({ state: "detached", timeout: 30_000 })
 }
 
@@ -143,6 +144,28 @@ describe("the guide", () => {
     await page.getByRole("dialog").waitFor()
     await page.keyboard.press("Escape")
     await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+    await close()
+  })
+
+  test("works offline once it was there, in all languages", async () => {
+    const { page, faults, close } = await site.open("/")
+    await page.locator('[data-state="ready"]').waitFor()
+    await page.evaluate(() => navigator.serviceWorker.ready)
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 })
+    await page.context().setOffline(true)
+    await page.reload()
+    await page.locator('[data-state="ready"]').waitFor({ timeout: 60_000 })
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
+    for (const [language, title] of [
+      ["ja", "Vision Transformer は、どう見ているか"],
+      ["ko", "Vision Transformer는 어떻게 보는가"],
+      ["en", "How a Vision Transformer sees"],
+    ] as const) {
+      await page.locator(".settings select").first().selectOption(language)
+      await page.getByRole("heading", { level: 1, name: title }).waitFor()
+      expect(await page.evaluate(() => document.documentElement.lang)).toBe(language)
+    }
+    expect(faults).toEqual([])
     await close()
   })
 
