@@ -1,5 +1,5 @@
 import { type HostTensor, patchGrid, VitrineError, vitParameters, parameterCount } from "@vitrine/core"
-import { applyTransforms, drawShape, type Image } from "@vitrine/data"
+import { drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import {
   attentionDistance,
@@ -10,11 +10,10 @@ import {
   positionSimilarity,
   type Query,
 } from "@vitrine/interpret"
-import { evaluationTransforms, type ImageInput, load, type Model, type Prediction, topPredictions } from "vitrine/web"
+import { type ImageInput, load, type Model, type Prediction, topPredictions } from "vitrine/web"
 import { type Entry, unpack } from "./archive.ts"
 import { sharedBackend } from "./backend.ts"
 import { openFolder } from "./disk.ts"
-import { findModel, type ModelBlobs, patchFilters } from "./model-files.ts"
 
 /** Where a model comes from: the guide's, a run of this device, or dropped files. */
 export type Source =
@@ -77,8 +76,13 @@ export interface Inspection {
   close(slot: Slot): Promise<void>
 }
 
+/** A model's files, and what to call it. */
+interface ModelBlobs {
+  readonly name: string
+  readonly files: ReadonlyMap<string, Blob>
+}
+
 interface Held {
-  readonly blobs: ModelBlobs
   readonly model: Model<ImageInput>
   weights?: readonly HostTensor[]
 }
@@ -105,12 +109,9 @@ export function createInspection(guideFolder: string): Inspection {
     async open(slot, source) {
       const blobs = await filesOf(source, guideFolder)
       const backend = await sharedBackend()
-      const [first] = blobs.files.keys()
-      const isArchive = first?.endsWith(".npz") === true
-      const from = isArchive ? new File([blobs.files.get(first) as Blob], first) : Object.fromEntries(blobs.files)
-      const model = await load(from, { backend })
+      const model = await load(Object.fromEntries(blobs.files), { backend })
       await close(slot)
-      slots.set(slot, { blobs, model })
+      slots.set(slot, { model })
       const { config } = model
       return {
         name: blobs.name,
@@ -141,7 +142,7 @@ export function createInspection(guideFolder: string): Inspection {
       own.weights = weights
       const logits = found.logits?.data as Float32Array | undefined
       return {
-        pixels: pixelsOf(model, image),
+        pixels: colored(await model.view(image)),
         predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
         distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: config.patchSize })]),
       }
@@ -160,10 +161,10 @@ export function createInspection(guideFolder: string): Inspection {
       }
     },
     async filters(slot) {
-      const { blobs, model } = held(slot)
-      const { dim, channels, patchSize } = model.config
-      const data = await patchFilters(blobs, model.config)
-      const found = filterComponents({ data, shape: [dim, channels, ...patchSize] }, Math.min(28, dim))
+      const { model } = held(slot)
+      const name = "patch_embed.proj.weight"
+      const weight = (await model.parameters([name]))[name] as HostTensor
+      const found = filterComponents(weight, Math.min(28, model.config.dim))
       const { count, height, width, components, explained } = found
       const each = height * width * found.channels
       const pictures = Array.from({ length: count }, (_, i) => {
@@ -178,9 +179,8 @@ export function createInspection(guideFolder: string): Inspection {
     },
     async positions(slot) {
       const own = held(slot)
-      const blank: Image = { width: 1, height: 1, channels: 3, data: new Uint8Array(3) }
-      const { positions } = await own.model.inspect(blank, ["positions"])
-      return positionSimilarity(positions as HostTensor, gridOf(own)).values
+      const { pos_embed } = await own.model.parameters(["pos_embed"])
+      return positionSimilarity(pos_embed as HostTensor, gridOf(own)).values
     },
     async features(slot, pictures) {
       const own = held(slot)
@@ -206,7 +206,12 @@ export function createInspection(guideFolder: string): Inspection {
 }
 
 async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs> {
-  if (source.kind === "files") return findModel(await unpack(source.entries))
+  if (source.kind === "files") {
+    const files = await unpack(source.entries)
+    const [path = "model"] = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
+    const own = path.includes("/") ? path.split("/")[0] : (source.entries[0]?.[0] ?? path)
+    return { name: own ?? path, files }
+  }
   if (source.kind === "run") {
     const files = await (await openFolder(source.name)).read()
     const model = new Map<string, Blob>()
@@ -223,14 +228,8 @@ async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs>
   return { name: "guide", files }
 }
 
-/** A picture as the model is given it, before normalisation, in colour. */
-function pixelsOf({ config, preprocessing }: Model<ImageInput>, image: Image): Uint8Array {
-  const { mean, std } = preprocessing
-  const { data } = applyTransforms(image, evaluationTransforms(preprocessing, config))
-  const { channels } = config
-  return Uint8Array.from({ length: (data.length / channels) * 3 }, (_, i) => {
-    const channel = channels === 1 ? 0 : i % 3
-    const value = data[Math.floor(i / 3) * channels + channel] as number
-    return Math.round(255 * (value * (std[channel] as number) + (mean[channel] as number)))
-  })
+/** RGB bytes. */
+function colored({ data, channels }: Image): Uint8Array {
+  if (channels === 3) return data
+  return Uint8Array.from({ length: 3 * data.length }, (_, i) => data[Math.floor(i / 3)] as number)
 }

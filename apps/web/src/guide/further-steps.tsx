@@ -29,7 +29,8 @@ function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | { readonl
       current = false
     }
   }, [key])
-  return answer.value?.key === key ? answer.value.found : null
+  const held = answer.value
+  return held !== null && held.key === key ? held.found : null
 }
 
 const failed = (answer: unknown): answer is { readonly failed: string } =>
