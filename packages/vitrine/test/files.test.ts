@@ -48,8 +48,8 @@ describe("a model from files", () => {
   })
 
   test.each<[string, Parameters<typeof load>[0], string]>([
-    ["none", [], "none of the 0 files is a config.json, and 0 are .npz files"],
-    ["no config", { "model.safetensors": weights }, "none of the 1 files is a config.json"],
+    ["none", [], "none of the 0 files is a config.json, and 0 are .npz or .safetensors files"],
+    ["no config, and weights that do not tell it", { "lone.safetensors": weights }, "lone.safetensors: "],
     ["no weights", { "run/config.json": config }, "run: has no model.safetensors: "],
     ["no JSON", { "config.json": weights, "model.safetensors": weights }, "config.json: "],
     ["cut short", { "config.json": config, "model.safetensors": weights.subarray(0, 5000) }, "model.safetensors: "],
