@@ -1,3 +1,4 @@
+import { type Backend, graph, type HostData, ops } from "@vitrine/core"
 import type { Features } from "./features.ts"
 
 export interface NeighbourOptions {
@@ -19,59 +20,70 @@ function normalized({ values, width, labels }: Features): Float32Array {
   return out
 }
 
+/** Rows that are compared with all examples at a time. */
+const blockRows = 256
+
 /**
  * The votes of each row's nearest training examples by cosine similarity, `[rows, classes]`: the weighted k-nearest-neighbour
- * classifier of DINO (Caron et al., 2021; `eval_knn.py`).
+ * classifier of DINO (Caron et al., 2021; `eval_knn.py`). Similarities are matrix products on the backend.
  */
-export function neighbourVotes(
+export async function neighbourVotes(
+  backend: Backend,
   train: Features,
   query: Features,
   classes: number,
   { k = 20, temperature = 0.07 }: NeighbourOptions = {},
-): Float64Array {
+): Promise<Float64Array> {
   const { width } = train
-  const known = normalized(train)
+  const examples = train.labels.length
   const asked = normalized(query)
   const rows = query.labels.length
-  const count = Math.min(k, train.labels.length)
   const votes = new Float64Array(rows * classes)
-  // The nearest so far, the nearest first.
-  const nearest = new Float64Array(count)
-  const labels = new Int32Array(count)
-  for (let row = 0; row < rows; row++) {
-    nearest.fill(Number.NEGATIVE_INFINITY)
-    for (let other = 0; other < train.labels.length; other++) {
-      const similarity = dot(asked, row * width, known, other * width, width)
-      if (similarity <= (nearest[count - 1] as number)) continue
-      let at = count - 1
-      for (; at > 0 && (nearest[at - 1] as number) < similarity; at--) {
-        nearest[at] = nearest[at - 1] as number
-        labels[at] = labels[at - 1] as number
-      }
-      nearest[at] = similarity
-      labels[at] = train.labels[other] as number
+  const known = ops.state("known", [examples, width])
+  const similarities = ops.matMul(ops.input("asked", ["batch", width]), known, { transposeB: true })
+  const block = Math.min(blockRows, rows)
+  const program = await backend.compile(graph({ outputs: { similarities } }), {
+    batch: block,
+    constants: { known: normalized(train) },
+  })
+  try {
+    const vote = voter(train.labels, Math.min(k, examples))
+    for (let begin = 0; begin < rows; begin += block) {
+      const count = Math.min(block, rows - begin)
+      const part = new Float32Array(block * width)
+      part.set(asked.subarray(begin * width, (begin + count) * width))
+      const { similarities: found } = await program.run({ asked: part })
+      const values = found?.data as HostData
+      for (let row = 0; row < count; row++)
+        vote(values.subarray(row * examples, (row + 1) * examples), (label, similarity) => {
+          const place = (begin + row) * classes + label
+          votes[place] = (votes[place] as number) + Math.exp(similarity / temperature)
+        })
     }
-    for (let i = 0; i < count; i++) {
-      const place = row * classes + (labels[i] as number)
-      votes[place] = (votes[place] as number) + Math.exp((nearest[i] as number) / temperature)
-    }
+  } finally {
+    await program.dispose()
   }
   return votes
 }
 
-/** Four sums side by side, which a processor adds up faster than one. */
-function dot(a: Float32Array, at: number, b: Float32Array, bt: number, length: number): number {
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let i = 0
-  for (; i + 3 < length; i += 4) {
-    s0 += (a[at + i] as number) * (b[bt + i] as number)
-    s1 += (a[at + i + 1] as number) * (b[bt + i + 1] as number)
-    s2 += (a[at + i + 2] as number) * (b[bt + i + 2] as number)
-    s3 += (a[at + i + 3] as number) * (b[bt + i + 3] as number)
+/** Lets the most similar examples of a row speak. */
+function voter(labels: ArrayLike<number>, count: number) {
+  // The nearest so far, the nearest first.
+  const nearest = new Float64Array(count)
+  const theirs = new Int32Array(count)
+  return (similarities: HostData, speak: (label: number, similarity: number) => void): void => {
+    nearest.fill(Number.NEGATIVE_INFINITY)
+    for (let other = 0; other < similarities.length; other++) {
+      const similarity = similarities[other] as number
+      if (similarity <= (nearest[count - 1] as number)) continue
+      let at = count - 1
+      for (; at > 0 && (nearest[at - 1] as number) < similarity; at--) {
+        nearest[at] = nearest[at - 1] as number
+        theirs[at] = theirs[at - 1] as number
+      }
+      nearest[at] = similarity
+      theirs[at] = labels[other] as number
+    }
+    for (let i = 0; i < count; i++) speak(theirs[i] as number, nearest[i] as number)
   }
-  for (; i < length; i++) s0 += (a[at + i] as number) * (b[bt + i] as number)
-  return s0 + s1 + s2 + s3
 }

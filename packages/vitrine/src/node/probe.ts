@@ -159,14 +159,13 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
         const known = subset(train, { perClass, seed })
         const own = onFeatures ? await seen(known) : undefined
         const pixels = onPixels ? await raw(known) : undefined
-        runs.push(
-          new Map(
-            methods.map((method) => {
-              const [from, to] = method === "pixels" ? [pixels, testPixels] : [own, testFeatures]
-              return [method, measure(method, from as Features, to as Features, train.classes.length, options)]
-            }),
-          ),
-        )
+        const outcomes = new Map<ProbeMethod, Outcome>()
+        for (const method of methods) {
+          const [from, to] = method === "pixels" ? [pixels, testPixels] : [own, testFeatures]
+          const counted = { ...options, classes: train.classes.length }
+          outcomes.set(method, await measure(backend, method, from as Features, to as Features, counted))
+        }
+        runs.push(outcomes)
       }
       for (const method of methods) {
         const outcomes = runs.map((run) => run.get(method) as Outcome)
@@ -188,13 +187,13 @@ interface Outcome {
   readonly l2?: number
 }
 
-function measure(
+async function measure(
+  backend: Backend,
   method: ProbeMethod,
   train: Features,
   test: Features,
-  classes: number,
-  { k, temperature }: Pick<ProbeOptions, "k" | "temperature">,
-): Outcome {
+  { classes, k, temperature }: Pick<ProbeOptions, "k" | "temperature"> & { readonly classes: number },
+): Promise<Outcome> {
   const right = (scores: ArrayLike<number>): number => probeAccuracy(scores, test.labels)
   switch (method) {
     case "least-squares":
@@ -205,10 +204,10 @@ function measure(
       return { accuracy: right(linearScores(classifier, test)), l2 }
     }
     case "knn":
-      return { accuracy: right(neighbourVotes(train, test, classes, { k, temperature })) }
+      return { accuracy: right(await neighbourVotes(backend, train, test, classes, { k, temperature })) }
     case "nearest":
     case "pixels":
-      return { accuracy: right(neighbourVotes(train, test, classes, { k: 1 })) }
+      return { accuracy: right(await neighbourVotes(backend, train, test, classes, { k: 1 })) }
   }
 }
 
