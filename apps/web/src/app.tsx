@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
+import { engineFault } from "./engine/client.ts"
 import { chosenTheme, type Theme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
 import { Guide } from "./guide/guide.tsx"
@@ -68,6 +69,11 @@ export function App(): JSX.Element {
           </select>
         </div>
       </header>
+      {engineFault.value === null ? null : (
+        <p class="status failed banner" role="alert">
+          {t.status.noEngine(engineFault.value)}
+        </p>
+      )}
       {here === "guide" ? <Guide /> : null}
       {here === "train" ? <Room key="train" load={train} /> : null}
       {here === "inspect" ? <Room key="inspect" load={inspect} /> : null}

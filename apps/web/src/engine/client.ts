@@ -1,13 +1,28 @@
+import { type Signal, signal } from "@preact/signals"
 import { type Remote, wrap } from "comlink"
+import { strings } from "../strings/index.ts"
 import type { Engine } from "./worker.ts"
 
 let started: Remote<Engine> | undefined
 
+/** Why the worker cannot run at all; null while it does. */
+export const engineFault: Signal<string | null> = signal(null)
+
 /** The worker that all rooms share, started when it is first asked for. */
 export function engine(): Remote<Engine> {
-  started ??= wrap<Engine>(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "engine" }))
+  if (started === undefined) {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "engine" })
+    worker.addEventListener("error", (event) => {
+      engineFault.value = event.message || "worker"
+    })
+    started = wrap<Engine>(worker)
+  }
   return started
 }
 
 /** An error in words, whichever side of the worker it comes from. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const { status } = strings.peek()
+  return /out of memory|allocation failed|bad_alloc|array buffer alloc/i.test(message) ? status.noMemory : message
+}

@@ -30,7 +30,7 @@ const depth = 12
 /**
  * Where the norm stands decides how much of the gradient reaches the first blocks (Xiong et al., "On Layer
  * Normalization in the Transformer Architecture", 2020): both orders with the same random weights, twelve blocks of the
- * model's width, the reader's tokens and the loss of one class.
+ * model's width, the reader's tokens, brought to variance 1, and the loss of one class.
  */
 export async function normOrders(backend: Backend, config: ViTConfig, tokens: Float32Array): Promise<NormOrders> {
   const norms = { pre: [] as number[], post: [] as number[] }
@@ -43,11 +43,23 @@ export async function normOrders(backend: Backend, config: ViTConfig, tokens: Fl
     )
     const values = initialize([...recorded.values()], config, "paper", fold(keyFromSeed(0), "norm-order"))
     const program = await backend.compile(graph({ outputs }), { batch: 1, constants: values })
-    const found = await program.run({ tokens })
+    const found = await program.run({ tokens: standardized(tokens, config.dim) })
     await program.dispose()
     norms[order] = Array.from({ length: depth + 1 }, (_, i) => Number(found[`norm${i}`]?.data[0]))
   }
   return norms
+}
+
+/** Each token with mean 0 and variance 1: the scale at which weights are drawn. */
+function standardized(tokens: Float32Array, dim: number): Float32Array {
+  const out = new Float32Array(tokens.length)
+  for (let at = 0; at < tokens.length; at += dim) {
+    const own = tokens.subarray(at, at + dim)
+    const mean = own.reduce((a, b) => a + b, 0) / dim
+    const variance = own.reduce((a, b) => a + (b - mean) ** 2, 0) / dim
+    for (let i = 0; i < dim; i++) out[at + i] = ((own[i] as number) - mean) / Math.sqrt(variance + 1e-12)
+  }
+  return out
 }
 
 function traced(order: Order, config: ViTConfig, scope: Scope): { outputs: Record<string, Tensor> } {

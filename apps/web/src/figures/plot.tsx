@@ -188,8 +188,9 @@ function range(
 function ticks([low, high]: readonly [number, number], log: boolean, most = 5): number[] {
   if (log) {
     const found: number[] = []
+    const steps = Math.log10(high / low) < 2 ? [1, 2, 5] : [1]
     for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++)
-      if (10 ** e >= low && 10 ** e <= high) found.push(10 ** e)
+      for (const step of steps) if (step * 10 ** e >= low && step * 10 ** e <= high) found.push(step * 10 ** e)
     return found
   }
   const rough = (high - low) / most

@@ -40,10 +40,11 @@ export const en = {
     starting: "Loading the engine and the model …",
     computing: "Computing …",
     ready: (device: string): string => `Computed in this page by ${device}`,
-    offline: "Works offline from now on.",
     failed: (why: string): string => `That did not work: ${why}`,
     noEngine: (why: string): string =>
       `The engine could not be started (${why}). Your browser may lack WebAssembly, or memory; close other tabs and try again.`,
+    noMemory:
+      "the browser gave no more memory. Choose a smaller model, resolution or number of pictures a step, or close other tabs.",
     retry: "Try again",
   },
 }

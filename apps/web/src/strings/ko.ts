@@ -40,10 +40,11 @@ export const ko: Strings = {
     starting: "엔진과 모델을 불러오는 중 …",
     computing: "계산 중 …",
     ready: (device) => `이 페이지 안에서 계산: ${device}`,
-    offline: "이제부터 오프라인에서도 작동합니다.",
     failed: (why) => `잘 되지 않았습니다: ${why}`,
     noEngine: (why) =>
       `엔진을 시작하지 못했습니다(${why}). 브라우저에 WebAssembly가 없거나 메모리가 부족할 수 있습니다. 다른 탭을 닫고 다시 해 보세요.`,
+    noMemory:
+      "브라우저가 메모리를 더 내주지 않았습니다. 모델이나 해상도, 한 걸음의 그림 수를 줄이거나 다른 탭을 닫으세요.",
     retry: "다시 시도",
   },
 }

@@ -129,6 +129,20 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   await phase(page, "done", 60_000)
   expect(await page.locator(".sample").count()).toBe(2)
 
+  await page.getByText("Start from a model of your own").click()
+  const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
+  const config = await readFile(new URL("../../public/model/config.json", import.meta.url))
+  await page.locator('.setup details input[accept*=".safetensors"]').setInputFiles([
+    { name: "config.json", mimeType: "application/json", buffer: config },
+    { name: "model.safetensors", mimeType: "application/octet-stream", buffer: weights },
+  ])
+  await page.getByText("Starts from").waitFor()
+  await set(page, { Steps: 5 })
+  await begin(page)
+  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBe(5)
+  await phase(page, "done", 60_000)
+  await page.getByRole("button", { name: "Start from nothing" }).click()
+
   await page.getByLabel("Draw or photograph").check()
   const pad = page.getByLabel(/Drawing pad/)
   for (const name of ["A", "B"]) {
