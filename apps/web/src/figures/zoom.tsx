@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import { colorTable, domainOf, shade } from "./colors.ts"
 import { useCursor } from "./cursor.ts"
-import { brief, format } from "./format.ts"
+import { format } from "./format.ts"
 import type { MatrixProps } from "./matrix-props.ts"
 import { Symbol } from "./symbol.tsx"
 import { theme } from "./theme.ts"
@@ -75,7 +75,7 @@ function Enlarged(props: MatrixProps): JSX.Element {
         context.fillRect(c * size - left, r * size - top, size - gap, size - gap)
         if (size < 36) continue
         context.fillStyle = 0.3 * red + 0.59 * green + 0.11 * blue > 140 ? "#1a1820" : "#f6f3ee"
-        context.fillText(brief(value), (c + 0.5) * size - left, (r + 0.5) * size - top)
+        context.fillText(format(value, size < 56 ? 2 : 3), (c + 0.5) * size - left, (r + 0.5) * size - top)
       }
   }
   useEffect(draw)

@@ -191,7 +191,7 @@ export const guide: GuideTexts = {
       title: "Norm before or after?",
       text: [
         "The first Transformer normed *after* each addition; ViT norms *before*, inside the branch, and leaves the road itself free. Below is the gradient that reaches each depth in twelve untrained blocks of either kind, computed on your picture.",
-        "After: it changes by a factor at each block, which is why such models need a careful warm-up. Before: it arrives almost as it left.",
+        "After: it is largest at the last block and on its way back first shrinks from block to block, so that no one learning rate suits both ends; such models need a careful warm-up. Before: it changes slowly all the way.",
       ],
     },
     convolution: {
