@@ -11,6 +11,8 @@ const args = [
   "--disable-component-update",
   "--disable-sync",
   "--enable-unsafe-webgpu",
+  // SwiftShader takes seconds to compile what writes zeros to workgroups' memory.
+  "--enable-dawn-features=disable_workgroup_init",
 ]
 
 /** Tests in a real browser: `test/browser/*.test.ts` of each package, on the sources. */

@@ -13,6 +13,8 @@ export type ErrorKind =
   | "file"
   /** A backend that cannot be loaded, or cannot run what it was given. */
   | "backend"
+  /** A device that was lost while in use: make the backend anew and go on from the last checkpoint. */
+  | "device"
   /** Training that cannot go on, such as a loss that is not finite. */
   | "training"
 

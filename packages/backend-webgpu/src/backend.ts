@@ -1,0 +1,106 @@
+/// <reference types="@webgpu/types" />
+import type { Backend } from "@vitrine/core"
+import type { PlanLimits } from "./plan/plan.ts"
+import { fail, Gpu } from "./run/gpu.ts"
+import { GpuProgram } from "./run/program.ts"
+import { GpuState } from "./run/state.ts"
+
+export interface DeviceOptions {
+  /** A device to share, such as that of another library; it stays the caller's. */
+  readonly device?: GPUDevice
+  /** Which adapter is wanted where there are several. */
+  readonly powerPreference?: GPUPowerPreference
+  /** Whether an adapter that computes on the CPU will do. False by default. */
+  readonly software?: boolean
+}
+
+/** Asks for an adapter and a device with all that kernels can use of it. */
+export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): Promise<GPUDevice> {
+  if (gpu === undefined) return fail("there is no WebGPU here: a browser that has it, or a secure page, is needed")
+  const { powerPreference } = options
+  const adapter = await gpu.requestAdapter(powerPreference === undefined ? {} : { powerPreference })
+  if (adapter === null) return fail("no adapter: this machine has no GPU with a driver that WebGPU knows")
+  if (isSoftware(adapter.info) && !options.software)
+    return fail(`the only adapter, ${describe(adapter.info)}, computes on the CPU; ask for it by software: true`)
+  const wanted: GPUFeatureName[] = ["timestamp-query", "subgroups", "shader-f16"]
+  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature))
+  const limits = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+  ] as const
+  const requiredLimits = Object.fromEntries(limits.map((name) => [name, adapter.limits[name]]))
+  try {
+    return await adapter.requestDevice({ label: "vitrine", requiredFeatures, requiredLimits })
+  } catch (error) {
+    return fail(`${describe(adapter.info)} gives no device: ${(error as Error).message}`, error)
+  }
+}
+
+/** Adapters that run on the CPU are told by their names, where browsers do not say so. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(describe(info))
+}
+
+/** An adapter's names, for people. */
+export function describe({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  const names = [vendor, architecture, device, description].filter((each) => each !== "")
+  return [...new Set(names)].join(" ") || "an unnamed adapter"
+}
+
+/** What a device can do, as far as kernels care. */
+export interface DeviceReport {
+  readonly adapter: string
+  /** Whether it computes on the CPU. */
+  readonly software: boolean
+  readonly features: readonly string[]
+  /** Largest buffer and largest binding in bytes, buffers of a kernel, bytes and threads of a workgroup. */
+  readonly limits: Readonly<
+    Record<"buffer" | "binding" | "buffersPerKernel" | "workgroupMemory" | "workgroupThreads", number>
+  >
+}
+
+export interface WebGpuBackend extends Backend {
+  readonly report: DeviceReport
+  /** The device itself, for other libraries to share. */
+  readonly gpu: GPUDevice
+}
+
+function reportOf({ adapterInfo, features, limits }: GPUDevice): DeviceReport {
+  return {
+    adapter: describe(adapterInfo),
+    software: isSoftware(adapterInfo),
+    features: [...features].filter((name) => /f16|subgroups|timestamp/.test(name)).sort(),
+    limits: {
+      buffer: limits.maxBufferSize,
+      binding: limits.maxStorageBufferBindingSize,
+      buffersPerKernel: limits.maxStorageBuffersPerShaderStage,
+      workgroupMemory: limits.maxComputeWorkgroupStorageSize,
+      workgroupThreads: limits.maxComputeInvocationsPerWorkgroup,
+    },
+  }
+}
+
+/** A backend on a device, which `close` leaves as it is if it is the caller's. */
+export function deviceBackend(device: GPUDevice, owned: boolean): WebGpuBackend {
+  const gpu = new Gpu(device)
+  const { limits } = device
+  const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)
+  const planLimits: PlanLimits = {
+    bindings: limits.maxStorageBuffersPerShaderStage,
+    largest: largest - (largest % 256),
+    workgroupMemory: limits.maxComputeWorkgroupStorageSize,
+  }
+  return {
+    name: "webgpu",
+    device: describe(device.adapterInfo),
+    report: reportOf(device),
+    gpu: device,
+    compile: (graph, options = {}) => GpuProgram.compile(gpu, graph, options, planLimits),
+    createState: (slots, data = {}) => GpuState.create(gpu, slots, data, planLimits.largest),
+    close: async () => gpu.close(owned),
+  }
+}

@@ -1,0 +1,16 @@
+/// <reference types="@webgpu/types" />
+import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
+
+export type { DeviceOptions, DeviceReport, WebGpuBackend } from "./backend.ts"
+
+export type WebGpuOptions = DeviceOptions
+
+/**
+ * Runs graphs as WebGPU kernels, in a page or a worker. A device that is given stays the caller's.
+ * @throws VitrineError (backend) where there is no WebGPU, or only an adapter that computes on the CPU and
+ * `software` is not set.
+ */
+export async function webgpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  const device = options.device ?? (await openDevice(globalThis.navigator?.gpu, options))
+  return deviceBackend(device, options.device === undefined)
+}

@@ -1,0 +1,272 @@
+import type { Step } from "../plan/step.ts"
+import type { Tensor } from "../plan/tensor.ts"
+import { sizeOf, type View } from "../plan/view.ts"
+import { lowest } from "./reduce.ts"
+import { elementIndex, f, fold, type Kernel, Shader, u } from "./shader.ts"
+
+// Attention without the matrix of scores (Dao et al., "FlashAttention", 2022): a workgroup of 64 threads holds one row
+// of queries (or keys) a thread in registers, or a share of it, and goes over tiles of the others in its memory. The
+// backward pass computes the weights again from logSumExp.
+
+type Tensors = readonly Tensor[]
+
+const threads = 64
+
+interface Layout {
+  readonly shader: Shader
+  readonly lead: readonly number[]
+  /** Threads that share a row, each holding a part of its features. */
+  readonly lanes: number
+  /** Rows of the other side in a tile. */
+  readonly tile: number
+  /** `T` of a row that one thread holds, of the width of queries and keys, and of values. */
+  readonly own: readonly [features: number, values: number]
+  readonly width: readonly [features: number, values: number]
+}
+
+/** Floats that a thread may hold in registers. */
+const registers = 160
+
+function layoutOf(
+  views: readonly View[],
+  [d, dv]: readonly [number, number],
+  held: number,
+  exchanged: number,
+  memory: number,
+): Layout {
+  const aligned = ({ strides, offset, shape }: View): boolean =>
+    offset % 4 === 0 && strides.slice(0, -1).every((step, i) => step % 4 === 0 || shape[i] === 1)
+  const vector = d % 4 === 0 && dv % 4 === 0 && views.every(aligned)
+  const shader = new Shader(vector)
+  const [w, wv] = vector ? [d / 4, dv / 4] : [d, dv]
+  let lanes = 1
+  while (held / lanes > registers && lanes < 8 && w % (2 * lanes) === 0 && wv % (2 * lanes) === 0) lanes *= 2
+  const bytes = (tile: number): number => 4 * tile * (d + dv + 2 + (lanes > 1 ? threads * exchanged : 0))
+  let tile = 16
+  while (tile > 1 && bytes(tile) > memory) tile /= 2
+  const lead = (views[0] as View).shape.slice(0, -2)
+  return { shader, lead, lanes, tile, own: [w / lanes, wv / lanes], width: [w, wv] }
+}
+
+/** Where row `row` of matrix `head` of a view begins, in elements. */
+function rowStart(view: View, row: string): string {
+  const lead = { shape: view.shape.slice(0, -2), strides: view.strides.slice(0, -2), offset: view.offset }
+  const step = view.strides.at(-2) as number
+  return `${elementIndex(lead, "head")} + ${row} * ${u(step)}`
+}
+
+function at(shader: Shader, view: View, row: string, c: string): string {
+  const begin = rowStart(view, row)
+  return shader.vector
+    ? shader.four(view.tensor, "float32", `(${begin}) / 4u + ${c}`)
+    : shader.element(view.tensor, "float32", `${begin} + ${c}`)
+}
+
+function put(shader: Shader, view: View, row: string, c: string, value: string): string {
+  const name = shader.output(view.tensor, "float32", shader.vector)
+  const begin = rowStart(view, row)
+  return `${name}[${shader.vector ? `(${begin}) / 4u` : begin} + ${c}] = ${value};`
+}
+
+/** Fills a tile: rows `begin + j` of a view, zeros beyond the last. */
+function fill({ shader, tile }: Layout, name: string, view: View, width: number): string {
+  const rows = view.shape.at(-2) as number
+  shader.global(`var<workgroup> ${name}: array<T, ${tile * width}>;`)
+  return `for (var t = local; t < ${u(tile * width)}; t += ${u(threads)}) {
+    let r = begin + t / ${u(width)};
+    var x = T(0);
+    if (r < ${u(rows)}) { x = ${at(shader, view, "r", `t % ${u(width)}`)}; }
+    ${name}[t] = x;
+  }`
+}
+
+/** Σ over the threads that share a row of what each has in `name`, for all rows of the tile. */
+function exchange({ shader, lanes, tile }: Layout, names: readonly string[]): string {
+  if (lanes === 1) return ""
+  for (const name of names) shader.global(`var<workgroup> ${name}Parts: array<f32, ${tile * threads}>;`)
+  const sums = (name: string): string =>
+    Array.from({ length: lanes }, (_, i) => `${name}Parts[j * ${u(threads)} + slot * ${u(lanes)} + ${u(i)}]`).join(
+      " + ",
+    )
+  return `for (var j = 0u; j < ${u(tile)}; j++) { ${names.map((name) => `${name}Parts[j * ${u(threads)} + local] = ${name}[j];`).join(" ")} }
+  workgroupBarrier();
+  for (var j = 0u; j < ${u(tile)}; j++) { ${names.map((name) => `${name}[j] = ${sums(name)};`).join(" ")} }`
+}
+
+function summed(shader: Shader): string {
+  return shader.function(
+    "total",
+    `fn total(x: T) -> f32 { return ${shader.vector ? "(x.x + x.y) + (x.z + x.w)" : "x"}; }`,
+  )
+}
+
+function kernel(label: string, { shader, lead, lanes }: Layout, rows: number, body: string): Kernel {
+  const perGroup = threads / lanes
+  const [y, z] = fold(sizeOf(lead))
+  const code = shader.text(
+    threads,
+    `let head = min(group.z * groups.y + group.y, ${u(sizeOf(lead) - 1)});
+let slot = local / ${u(lanes)};
+let lane = local % ${u(lanes)};
+let wanted = group.x * ${u(perGroup)} + slot;
+let inside = wanted < ${u(rows)};
+let row = min(wanted, ${u(rows - 1)});
+${body}`,
+  )
+  return { label, code, bindings: shader.bindings, grid: [Math.ceil(rows / perGroup), y, z] }
+}
+
+const repeat = (count: number, body: string, name: string = "i"): string =>
+  `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
+
+/** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
+export function attentionKernel(_: Tensors, step: Step<"attention">, memory: number): Kernel {
+  const [q, k, v] = step.inputs as [View, View, View]
+  const [context, logSumExp] = step.outputs as [View | null, View | null]
+  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
+  const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
+  const layout = layoutOf(context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, memory)
+  const { shader, tile, own, width } = layout
+  const total = summed(shader)
+  const writes = context ? repeat(own[1], put(shader, context, "row", `lane * ${u(own[1])} + i`, "acc[i] * scale")) : ""
+  const body = `var q: array<T, ${own[0]}>;
+var acc: array<T, ${own[1]}>;
+${repeat(own[0], `q[i] = ${at(shader, q, "row", `lane * ${u(own[0])} + i`)} * ${f(step.attributes.scale)};`)}
+${repeat(own[1], "acc[i] = T(0);")}
+var top = ${lowest};
+var sum = 0.0f;
+for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
+  ${fill(layout, "kTile", k, width[0])}
+  ${fill(layout, "vTile", v, width[1])}
+  workgroupBarrier();
+  var s: array<f32, ${tile}>;
+  ${repeat(tile, `var dot = T(0); ${repeat(own[0], `dot = fma(q[i], kTile[j * ${u(width[0])} + lane * ${u(own[0])} + i], dot);`)} s[j] = ${total}(dot);`, "j")}
+  ${exchange(layout, ["s"])}
+  var next = top;
+  ${repeat(tile, `if (begin + j < ${u(keys)}) { next = max(next, s[j]); }`, "j")}
+  let shrink = exp(top - next);
+  top = next;
+  sum *= shrink;
+  ${repeat(own[1], "acc[i] *= shrink;")}
+  ${repeat(tile, `if (begin + j < ${u(keys)}) { let p = exp(s[j] - top); sum += p; ${repeat(own[1], `acc[i] = fma(T(p), vTile[j * ${u(width[1])} + lane * ${u(own[1])} + i], acc[i]);`)} }`, "j")}
+  workgroupBarrier();
+}
+if (inside) {
+  let scale = 1.0 / sum;
+  ${writes}
+  ${logSumExp ? `if (lane == 0u) { ${shader.output(logSumExp.tensor, "float32", false)}[head * ${u(queries)} + row] = top + log(sum); }` : ""}
+}`
+  return kernel(`attention [${q.shape}] over ${keys} keys`, layout, queries, body)
+}
+
+/** dq = scale · (p (dcontext vᵀ − δ)) k, and δ = Σ dcontext · context of each query. */
+export function attentionGradQueryKernel(_: Tensors, step: Step<"attentionGradQuery">, memory: number): Kernel {
+  const [dc, q, k, v, context, logSumExp] = step.inputs as [View, View, View, View, View, View]
+  const [dq, delta] = step.outputs as [View | null, View | null]
+  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
+  const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
+  const views = [q, k, v, dc, context, ...(dq ? [dq] : [])]
+  const layout = layoutOf(views, [d, dv], 2 * d + dv, 2, memory)
+  const { shader, tile, own, width, lanes } = layout
+  const total = summed(shader)
+  const scale = f(step.attributes.scale)
+  const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
+  if (lanes > 1) shader.global(`var<workgroup> deltas: array<f32, ${threads}>;`)
+  const together =
+    lanes === 1
+      ? `let delta = ${total}(product);`
+      : `deltas[local] = ${total}(product); workgroupBarrier(); let delta = ${Array.from({ length: lanes }, (_, i) => `deltas[slot * ${u(lanes)} + ${u(i)}]`).join(" + ")};`
+  const body = `var q: array<T, ${own[0]}>;
+var g: array<T, ${own[1]}>;
+var acc: array<T, ${own[0]}>;
+var product = T(0);
+${repeat(own[0], `q[i] = ${at(shader, q, "row", share(0))} * ${scale}; acc[i] = T(0);`)}
+${repeat(own[1], `g[i] = ${at(shader, dc, "row", share(1))}; product = fma(g[i], ${at(shader, context, "row", share(1))}, product);`)}
+${together}
+let normalizer = ${shader.element(logSumExp.tensor, "float32", rowStart(logSumExp, "row"))};
+for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
+  ${fill(layout, "kTile", k, width[0])}
+  ${fill(layout, "vTile", v, width[1])}
+  workgroupBarrier();
+  var s: array<f32, ${tile}>;
+  var e: array<f32, ${tile}>;
+  ${repeat(
+    tile,
+    `var x = T(0); var y = T(0);
+    ${repeat(own[0], `x = fma(q[i], kTile[j * ${u(width[0])} + ${share(0)}], x);`)}
+    ${repeat(own[1], `y = fma(g[i], vTile[j * ${u(width[1])} + ${share(1)}], y);`)}
+    s[j] = ${total}(x); e[j] = ${total}(y);`,
+    "j",
+  )}
+  ${exchange(layout, ["s", "e"])}
+  ${repeat(
+    tile,
+    `if (begin + j < ${u(keys)}) {
+      let ds = exp(s[j] - normalizer) * (e[j] - delta);
+      ${repeat(own[0], `acc[i] = fma(T(ds), kTile[j * ${u(width[0])} + ${share(0)}], acc[i]);`)}
+    }`,
+    "j",
+  )}
+  workgroupBarrier();
+}
+if (inside) {
+  ${dq ? repeat(own[0], put(shader, dq, "row", share(0), `acc[i] * ${scale}`)) : ""}
+  ${delta ? `if (lane == 0u) { ${shader.output(delta.tensor, "float32", false)}[head * ${u(queries)} + row] = delta; }` : ""}
+}`
+  return kernel(`attentionGrad of queries [${q.shape}] over ${keys} keys`, layout, queries, body)
+}
+
+/** dk = scale · (p (dcontext vᵀ − δ))ᵀ q and dv = pᵀ dcontext. */
+export function attentionGradKeyKernel(_: Tensors, step: Step<"attentionGradKey">, memory: number): Kernel {
+  const [dc, q, k, v, logSumExp, delta] = step.inputs as [View, View, View, View, View, View]
+  const [dk, dv] = step.outputs as [View | null, View | null]
+  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
+  const [d, w] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
+  const views = [q, k, v, dc, ...(dk ? [dk] : []), ...(dv ? [dv] : [])]
+  const layout = layoutOf(views, [d, w], 2 * d + 2 * w, 2, memory)
+  const { shader, tile, own, width } = layout
+  const total = summed(shader)
+  const scale = f(step.attributes.scale)
+  const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
+  shader.global(`var<workgroup> known: array<vec2<f32>, ${tile}>;`)
+  const element = (view: View): string => shader.element(view.tensor, "float32", rowStart(view, "(begin + local)"))
+  const body = `var k: array<T, ${own[0]}>;
+var v: array<T, ${own[1]}>;
+var dk: array<T, ${own[0]}>;
+var dv: array<T, ${own[1]}>;
+${repeat(own[0], `k[i] = ${at(shader, k, "row", share(0))} * ${scale}; dk[i] = T(0);`)}
+${repeat(own[1], `v[i] = ${at(shader, v, "row", share(1))}; dv[i] = T(0);`)}
+for (var begin = 0u; begin < ${u(queries)}; begin += ${u(tile)}) {
+  ${fill(layout, "qTile", q, width[0])}
+  ${fill(layout, "gTile", dc, width[1])}
+  if (local < ${u(tile)} && begin + local < ${u(queries)}) { known[local] = vec2<f32>(${element(logSumExp)}, ${element(delta)}); }
+  workgroupBarrier();
+  var s: array<f32, ${tile}>;
+  var e: array<f32, ${tile}>;
+  ${repeat(
+    tile,
+    `var x = T(0); var y = T(0);
+    ${repeat(own[0], `x = fma(k[i], qTile[j * ${u(width[0])} + ${share(0)}], x);`)}
+    ${repeat(own[1], `y = fma(v[i], gTile[j * ${u(width[1])} + ${share(1)}], y);`)}
+    s[j] = ${total}(x); e[j] = ${total}(y);`,
+    "j",
+  )}
+  ${exchange(layout, ["s", "e"])}
+  ${repeat(
+    tile,
+    `if (begin + j < ${u(queries)}) {
+      let p = exp(s[j] - known[j].x);
+      let ds = p * (e[j] - known[j].y);
+      ${repeat(own[0], `dk[i] = fma(T(ds), qTile[j * ${u(width[0])} + ${share(0)}], dk[i]);`)}
+      ${repeat(own[1], `dv[i] = fma(T(p), gTile[j * ${u(width[1])} + ${share(1)}], dv[i]);`)}
+    }`,
+    "j",
+  )}
+  workgroupBarrier();
+}
+if (inside) {
+  ${dk ? repeat(own[0], put(shader, dk, "row", share(0), `dk[i] * ${scale}`)) : ""}
+  ${dv ? repeat(own[1], put(shader, dv, "row", share(1), "dv[i]")) : ""}
+}`
+  return kernel(`attentionGrad of keys [${k.shape}] over ${queries} queries`, layout, keys, body)
+}

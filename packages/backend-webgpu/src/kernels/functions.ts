@@ -1,0 +1,133 @@
+import type { Shader } from "./shader.ts"
+
+// Functions of WGSL on `T`, f32 or vec4<f32>. NaN and infinity are told from their bits, since a compiler may assume
+// that there are none.
+
+const polynomial = (x: string, coefficients: readonly number[]): string =>
+  coefficients.reduceRight((text, c) => (text === "" ? `T(${c})` : `fma(T(${x}), ${text}, T(${c}))`), "")
+
+/** erf(x) / x in powers of x², for |x| ≤ 1: a minimax fit, to 1.2e-9. */
+const inner = [
+  1.1283791065216064, -0.3761262595653534, 0.11283600330352783, -0.026854444295167923, 0.005189535208046436,
+  -0.0008020841050893068, 0.00007889119297033176,
+]
+/** exp(x²) · (1 − erf(x)) in powers of 1 / (1 + x / 2), for 1 ≤ x ≤ 4.2: a minimax fit, to 8.3e-9. */
+const outer = [
+  0.0005403915420174599, 0.27443450689315796, 0.32668179273605347, 0.11244431883096695, 0.38712430000305176,
+  -0.04414414241909981, -0.057837970554828644,
+]
+
+export type FunctionName =
+  | "isNan"
+  | "finite"
+  | "larger"
+  | "logOf"
+  | "tanhOf"
+  | "erf"
+  | "gelu"
+  | "geluSlope"
+  | "geluTanh"
+  | "geluTanhSlope"
+  | "toFloat16"
+  | "toBfloat16"
+  | "threefry"
+
+interface Definition {
+  readonly text: string
+  readonly calls?: readonly FunctionName[]
+}
+
+const definitions: Readonly<Record<FunctionName, Definition>> = {
+  isNan: { text: "fn isNan(x: T) -> B { return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }" },
+  finite: { text: "fn finite(x: T) -> B { return (bitcast<U>(x) & U(0x7f800000u)) != U(0x7f800000u); }" },
+  /** The larger one; NaN where either is. */
+  larger: {
+    text: "fn larger(a: T, b: T) -> T { return select(max(a, b), a + b, isNan(a) | isNan(b)); }",
+    calls: ["isNan"],
+  },
+  /** log, of which some devices know nothing at zero and below. */
+  logOf: {
+    text: `fn logOf(x: T) -> T {
+  let special = select(U(0x7fc00000u), U(0xff800000u), x == T(0)) | bitcast<U>(x);
+  return select(log(x), bitcast<T>(special), x <= T(0));
+}`,
+  },
+  /** tanh, which some devices overflow far from zero. */
+  tanhOf: { text: "fn tanhOf(x: T) -> T { return select(tanh(x), sign(x), abs(x) >= T(15)); }" },
+  erf: {
+    text: `fn erf(x: T) -> T {
+  let a = abs(x);
+  let s = x * x;
+  let t = T(1) / fma(T(0.5), a, T(1));
+  let near = x * (${polynomial("s", inner)});
+  let far = sign(x) * (T(1) - exp(-s) * (${polynomial("t", outer)}));
+  return select(near, far, a > T(1));
+}`,
+  },
+  gelu: { text: "fn gelu(x: T) -> T { return 0.5 * x * (T(1) + erf(x * 0.70710678118654752)); }", calls: ["erf"] },
+  geluSlope: {
+    text: `fn geluSlope(x: T) -> T {
+  return fma(x * 0.39894228040143268, exp(-0.5 * x * x), 0.5 * (T(1) + erf(x * 0.70710678118654752)));
+}`,
+    calls: ["erf"],
+  },
+  geluTanh: {
+    text: "fn geluTanh(x: T) -> T { return 0.5 * x * (T(1) + tanhOf(0.79788456080286536 * (x + 0.044715 * x * x * x))); }",
+    calls: ["tanhOf"],
+  },
+  geluTanhSlope: {
+    text: `fn geluTanhSlope(x: T) -> T {
+  let t = tanhOf(0.79788456080286536 * (x + 0.044715 * x * x * x));
+  return 0.5 * (T(1) + t) + 0.5 * x * (T(1) - t * t) * 0.79788456080286536 * (T(1) + 0.134145 * x * x);
+}`,
+    calls: ["tanhOf"],
+  },
+  /** Rounded to float16, ties to even, as float32. */
+  toFloat16: {
+    text: `fn toFloat16(x: T) -> T {
+  let bits = bitcast<U>(x);
+  let size = bits & U(0x7fffffffu);
+  let small = abs(x) < T(0.00006103515625);
+  // Below the smallest normal number the spacing is 2^-24: adding 0.5 rounds to it.
+  let denormal = bitcast<U>((abs(x) + T(0.5)) - T(0.5));
+  let normal = (size + U(0xfffu) + ((size >> U(13u)) & U(1u))) & U(0xffffe000u);
+  let large = select(normal, U(0x7f800000u), normal > U(0x477fe000u));
+  let rounded = select(select(large, denormal, small), size, size > U(0x7f800000u));
+  return bitcast<T>(rounded | (bits & U(0x80000000u)));
+}`,
+  },
+  /** Rounded to bfloat16, ties to even, as float32. */
+  toBfloat16: {
+    text: `fn toBfloat16(x: T) -> T {
+  let bits = bitcast<U>(x);
+  let rounded = (bits + U(0x7fffu) + ((bits >> U(16u)) & U(1u))) & U(0xffff0000u);
+  return bitcast<T>(select(rounded, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
+}`,
+  },
+  /** The two words that a key gives at a counter: Threefry-2x32 with 20 rounds, as in @vitrine/core. */
+  threefry: {
+    text: `fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
+  let keys = array<u32, 3>(key.x, key.y, key.x ^ key.y ^ 0x1bd11bdau);
+  let turns = array<vec4<u32>, 2>(vec4<u32>(13u, 15u, 26u, 6u), vec4<u32>(17u, 29u, 16u, 24u));
+  var x = counter.x + key.x;
+  var y = counter.y + key.y;
+  for (var round = 0u; round < 5u; round++) {
+    for (var i = 0u; i < 4u; i++) {
+      let turn = turns[round % 2u][i];
+      x += y;
+      y = ((y << turn) | (y >> (32u - turn))) ^ x;
+    }
+    x += keys[(round + 1u) % 3u];
+    y += keys[(round + 2u) % 3u] + round + 1u;
+  }
+  return vec2<u32>(x, y);
+}`,
+  },
+}
+
+/** Puts a function, and those that it calls, into a shader. */
+export function use(shader: Shader, name: FunctionName): string {
+  const { text, calls } = definitions[name]
+  for (const each of calls ?? []) use(shader, each)
+  return shader.function(name, text)
+}

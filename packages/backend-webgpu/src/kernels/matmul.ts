@@ -1,0 +1,205 @@
+import type { Step } from "../plan/step.ts"
+import type { Tensor } from "../plan/tensor.ts"
+import { sizeOf, type View } from "../plan/view.ts"
+import { type Pointwise, storing } from "./pointwise.ts"
+import { elementIndex, type Kernel, Shader, u } from "./shader.ts"
+
+/** How a product is cut: each workgroup makes rows × columns, each of its threads a block of them, `depth` at a time. */
+export interface Tiling {
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+  readonly threadRows: number
+  readonly threadColumns: number
+  /** Parts of the inner axis that are computed by workgroups of their own and added up by another kernel. */
+  readonly splits: number
+}
+
+interface Sizes {
+  readonly batch: readonly number[]
+  readonly m: number
+  readonly n: number
+  readonly k: number
+}
+
+export function matMulSizes({ inputs }: Pick<Step<"matMul">, "inputs">): Sizes {
+  const [a, b] = inputs as [View, View]
+  const [m, k] = a.shape.slice(-2) as [number, number]
+  return { batch: a.shape.slice(0, -2), m, k, n: b.shape.at(-1) as number }
+}
+
+/** Workgroups that keep a large device busy. */
+const enough = 96
+
+/** A tiling by the sizes alone: large tiles where there are enough of them, and the inner axis split where not. */
+export function chooseTiling({ batch, m, n, k }: Sizes): Tiling {
+  const count = (rows: number, columns: number): number => sizeOf(batch) * Math.ceil(m / rows) * Math.ceil(n / columns)
+  const side = m > 32 && n > 32 && (count(64, 64) >= enough / 2 || k > 512) ? 64 : 32
+  const rows = m <= 16 ? 16 : side
+  const columns = m <= 16 ? 64 : side
+  const [threadRows, threadColumns] = side === 64 && rows === 64 ? [8, 8] : [4, 4]
+  const splits = Math.max(1, Math.min(8, Math.floor(enough / count(rows, columns)), Math.floor(k / 512)))
+  return { rows, columns, depth: 16, threadRows, threadColumns, splits }
+}
+
+/**
+ * `[…, m, k] × […, k, n]` with what follows point by point, in tiles that workgroups hold in their memory. A second
+ * output takes the sums over k of the first factor. With splits, the parts go to `[splits, …, m, n]` as they are.
+ */
+export function matMulKernel(
+  tensors: readonly Tensor[],
+  step: Step<"matMul">,
+  after: Pointwise,
+  tiling: Tiling,
+  parts?: View,
+): Kernel {
+  const { batch, m, n, k } = matMulSizes(step)
+  const { rows, columns, depth, threadRows, threadColumns, splits } = tiling
+  const [result, sums] = step.outputs as [View, View | null | undefined]
+  const vector = n % 4 === 0
+  const shader = new Shader(vector)
+  const [a, b] = step.inputs as [View, View]
+  const batches = sizeOf(batch)
+  const threads = (rows / threadRows) * (columns / threadColumns)
+  const perRow = columns / threadColumns
+  const [mVectors, nVectors] = [threadRows / 4, threadColumns / 4]
+
+  const left = operand(shader, "a", a, { outer: -2, inner: -1 }, { size: m, depth: k }, rows, depth, threads)
+  const right = operand(shader, "b", b, { outer: -1, inner: -2 }, { size: n, depth: k }, columns, depth, threads)
+  const store =
+    parts === undefined
+      ? storing(shader, tensors, result, after)
+      : storing(shader, tensors, parts, { steps: [], writes: new Set([parts.tensor]) })
+
+  const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
+  const accumulators = each(threadRows, (i) => each(nVectors, (j) => `c${i}_${j}`)).flat()
+  const multiply = each(threadRows, (i) =>
+    each(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
+  ).flat()
+
+  const stepK = Math.ceil(k / splits / depth) * depth
+  const split = splits > 1
+  const number = split ? `(part * ${u(batches)} + batch)` : "batch"
+  const lines = vector ? 1 : 4
+  const column = vector ? "column + 4u * j" : "column + j"
+  const at = `(${number} * ${u(m)} + row + i) * ${u(n)} + ${column}`
+  const value = vector ? `made[i * ${u(nVectors)} + j]` : `made[i * ${u(nVectors)} + j / 4u][j % 4u]`
+  // The threads that hold the first columns add up what they have in memory anyway.
+  const summing = sums ? each(Math.ceil(rows / threads), (i) => sumRows(i, threads, rows, depth)) : []
+  const sumTo = sums ? shader.output(sums.tensor, "float32", false) : ""
+  const writeSums = each(Math.ceil(rows / threads), (i) => {
+    const row = `m0 + local + ${u(i * threads)}`
+    const inside = rows % threads === 0 ? "" : `local + ${u(i * threads)} < ${u(rows)} && `
+    return `if (${inside}${row} < ${u(m)}) { ${sumTo}[${number} * ${u(m)} + ${row}] = s${i}; }`
+  })
+
+  const body = `let batch = group.z % ${u(batches)};
+let part = group.z / ${u(batches)};
+let offsetA = ${batchOffset(a, batch)};
+let offsetB = ${batchOffset(b, batch)};
+let m0 = group.y * ${u(rows)};
+let n0 = group.x * ${u(columns)};
+let ty = local / ${u(perRow)};
+let tx = local % ${u(perRow)};
+${accumulators.map((name) => `var ${name} = vec4<f32>(0);`).join(" ")}
+${sums ? each(Math.ceil(rows / threads), (i) => `var s${i} = 0.0f;`).join(" ") : ""}
+let begin = part * ${u(stepK)};
+let to = min(begin + ${u(stepK)}, ${u(k)});
+for (var k0 = begin; k0 < to; k0 += ${u(depth)}) {
+  ${left}
+  ${right}
+  workgroupBarrier();
+  for (var k = 0u; k < ${u(depth)}; k++) {
+    ${each(mVectors, (i) => `let a${i} = tileA[k * ${u(rows / 4)} + ty * ${u(mVectors)} + ${u(i)}];`).join(" ")}
+    ${each(nVectors, (j) => `let b${j} = tileB[k * ${u(columns / 4)} + tx * ${u(nVectors)} + ${u(j)}];`).join(" ")}
+    ${multiply.join("\n    ")}
+  }
+  ${sums ? `if (group.x == 0u) { ${summing.join(" ")} }` : ""}
+  workgroupBarrier();
+}
+let row = m0 + ty * ${u(threadRows)};
+let column = n0 + tx * ${u(threadColumns)};
+var made = array<vec4<f32>, ${accumulators.length}>(${accumulators.join(", ")});
+for (var i = 0u; i < ${u(threadRows)} && row + i < ${u(m)}; i++) {
+  for (var j = 0u; j < ${u(nVectors * lines)} && ${column} < ${u(n)}; j++) { ${store}(${vector ? `(${at}) / 4u` : at}, ${value}); }
+}
+${sums ? `if (group.x == 0u) { ${writeSums.join(" ")} }` : ""}`
+  shader.global(`var<workgroup> tileA: array<vec4<f32>, ${(rows * depth) / 4}>;`)
+  shader.global(`var<workgroup> tileB: array<vec4<f32>, ${(columns * depth) / 4}>;`)
+  const then = after.steps.map(({ op }) => ` ${op}`).join("")
+  return {
+    label: `matMul [${[...batch, m, k]}] × [${[...batch, k, n]}]${split ? ` in ${splits} parts` : then}`,
+    code: shader.text(threads, body),
+    bindings: shader.bindings,
+    grid: [Math.ceil(n / columns), Math.ceil(m / rows), batches * splits],
+  }
+}
+
+function sumRows(i: number, threads: number, rows: number, depth: number): string {
+  const inside = rows % threads === 0 ? "" : `if (local + ${u(i * threads)} < ${u(rows)}) `
+  return `${inside}{ let r = local + ${u(i * threads)}; for (var k = 0u; k < ${u(depth)}; k++) { s${i} += tileA[k * ${u(rows / 4)} + r / 4u][r % 4u]; } }`
+}
+
+/** Where the matrices of a batch begin. */
+function batchOffset(view: View, batch: readonly number[]): string {
+  return elementIndex({ shape: batch, strides: view.strides.slice(0, -2), offset: view.offset }, "batch")
+}
+
+/**
+ * Loads `depth × width` of a factor into a workgroup's tile, the inner axis slowest, and zeros where it ends. Where
+ * memory runs along the inner axis, each thread turns blocks of 4 × 4 round in its registers.
+ */
+function operand(
+  shader: Shader,
+  name: "a" | "b",
+  view: View,
+  axes: { readonly outer: number; readonly inner: number },
+  { size, depth: all }: { readonly size: number; readonly depth: number },
+  width: number,
+  depth: number,
+  threads: number,
+): string {
+  const outerStep = view.strides.at(axes.outer) as number
+  const innerStep = view.strides.at(axes.inner) as number
+  const along = innerStep === 1 && !(outerStep === 1 && all === 1) ? "inner" : "outer"
+  const across = along === "inner" ? outerStep : innerStep
+  const run = along === "inner" ? all : size
+  const offset = name === "a" ? "offsetA" : "offsetB"
+  const start = name === "a" ? "m0" : "n0"
+  const tile = name === "a" ? "tileA" : "tileB"
+  const aligned =
+    run % 4 === 0 &&
+    across % 4 === 0 &&
+    view.offset % 4 === 0 &&
+    view.strides.slice(0, -2).every((step) => step % 4 === 0)
+  // Four elements along memory: number `i` of the other axis, from `j` on.
+  const end = along === "inner" ? "to" : u(size)
+  const at = `${offset} + i * ${u(across)} + j`
+  const load = aligned
+    ? shader.four(view.tensor, "float32", `(${at}) / 4u`)
+    : `vec4<f32>(${[0, 1, 2, 3].map((l) => `select(0.0f, ${shader.element(view.tensor, "float32", `${at} + ${u(l)}`)}, j + ${u(l)} < limit)`).join(", ")})`
+  const otherEnd = along === "inner" ? u(size) : "limitOther"
+  const fn = `load_${name}`
+  const parameters = "i: u32, j: u32, limit: u32, limitOther: u32"
+  shader.function(
+    fn,
+    `fn ${fn}(${offset}: u32, ${parameters}) -> vec4<f32> {
+  if (i >= ${otherEnd} || j >= limit) { return vec4<f32>(0); }
+  return ${load};
+}`,
+  )
+  if (along === "outer") {
+    const vectors = width / 4
+    return `for (var t = local; t < ${u(vectors * depth)}; t += ${u(threads)}) {
+    ${tile}[t] = ${fn}(${offset}, k0 + t / ${u(vectors)}, ${start} + (t % ${u(vectors)}) * 4u, ${end}, to);
+  }`
+  }
+  const blocks = width / 4
+  return `for (var t = local; t < ${u((blocks * depth) / 4)}; t += ${u(threads)}) {
+    let i = ${start} + (t % ${u(blocks)}) * 4u;
+    let kk = (t / ${u(blocks)}) * 4u;
+    var r: array<vec4<f32>, 4>;
+    for (var j = 0u; j < 4u; j++) { r[j] = ${fn}(${offset}, i + j, k0 + kk, to, 0u); }
+    for (var j = 0u; j < 4u; j++) { ${tile}[(kk + j) * ${u(blocks)} + t % ${u(blocks)}] = vec4<f32>(r[0][j], r[1][j], r[2][j], r[3][j]); }
+  }`
+}

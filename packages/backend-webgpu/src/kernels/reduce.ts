@@ -1,0 +1,158 @@
+import type { Step } from "../plan/step.ts"
+import type { Tensor } from "../plan/tensor.ts"
+import { rowMajor, sizeOf, type View } from "../plan/view.ts"
+import { use } from "./functions.ts"
+import { evaluate, isSame, type Pointwise, read, storing } from "./pointwise.ts"
+import { elementIndex, flat, fold, type Kernel, Shader, u } from "./shader.ts"
+
+type Reduction = Step<"sum"> | Step<"max">
+
+/** −∞ comes from bits that are not known when the shader is compiled, which would be refused. */
+export const lowest = "bitcast<f32>(0xff800000u | (local >> 31u))"
+const start = { sum: "0.0f", max: lowest } as const
+const join = {
+  sum: (a: string, b: string) => `${a} + ${b}`,
+  max: (a: string, b: string) => `larger(${a}, ${b})`,
+} as const
+
+interface Extent {
+  readonly outputs: number
+  readonly depth: number
+}
+
+export function extent({ attributes, inputs }: Reduction): Extent {
+  const { shape } = inputs[0] as View
+  const depth = attributes.axes.reduce((n, axis) => n * (shape[axis] as number), 1)
+  return { outputs: sizeOf(shape) / depth, depth }
+}
+
+/** Into how many parts a reduction falls, so that enough threads take part in it. */
+export function reduceParts({ outputs, depth }: Extent): number {
+  const lanes = outputs * Math.min(depth, 64)
+  return Math.max(1, Math.min(64, Math.floor(16384 / lanes), Math.floor(depth / 256)))
+}
+
+/**
+ * Sums or maxima over some axes, of what is computed point by point before, and with what follows. Where memory runs
+ * along a reduced axis, 64 threads share an output (or fewer, if there is less to do); otherwise 64 threads take
+ * neighbouring outputs of 4 parts of the reduced axes. With `parts`, `[parts, outputs]` is written as it is.
+ */
+export function reduceKernel(
+  tensors: readonly Tensor[],
+  step: Reduction,
+  before: Pointwise,
+  after: Pointwise,
+  parts: { readonly count: number; readonly view: View } | undefined,
+): Kernel {
+  const input = step.inputs[0] as View
+  const result = step.outputs[0] as View
+  const { axes } = step.attributes
+  const { outputs, depth } = extent(step)
+  const shader = new Shader(false)
+  const order = rowMajor(input.shape)
+  const part = (reduced: boolean): { shape: number[]; strides: number[]; offset: number } => {
+    const chosen = input.shape.flatMap((_, i) => (axes.includes(i) === reduced ? [i] : []))
+    return {
+      shape: chosen.map((i) => input.shape[i] as number),
+      strides: chosen.map((i) => order[i] as number),
+      offset: 0,
+    }
+  }
+  const [kept, reduced] = [part(false), part(true)]
+  const values = new Map<number, string>()
+  const lines = evaluate(shader, tensors, before, "e", values)
+  const known = values.get(input.tensor)
+  const value = known !== undefined && isSame(input, input) ? known : read(shader, tensors, input, "e")
+  shader.function("value", `fn value(e: u32) -> f32 {\n${lines.join("\n")}\nreturn ${value};\n}`)
+  const store =
+    parts === undefined
+      ? storing(shader, tensors, result, after)
+      : storing(shader, tensors, parts.view, { steps: [], writes: new Set([parts.view.tensor]) })
+
+  const along = reduced.strides.at(-1) === 1 || outputs === 1
+  const lanes = along ? Math.min(64, 2 ** Math.ceil(Math.log2(Math.max(1, depth / 2)))) : 4
+  const perGroup = along ? Math.max(1, 64 / lanes) : 64
+  const threads = lanes * perGroup
+  const count = parts?.count ?? 1
+  const chunk = Math.ceil(depth / count)
+  const [lane, slot] = along
+    ? [`local % ${u(lanes)}`, `local / ${u(lanes)}`]
+    : [`local / ${u(perGroup)}`, `local % ${u(perGroup)}`]
+  const stride = along ? 1 : perGroup
+  const combine = join[step.op]
+  if (step.op === "max") use(shader, "larger")
+  shader.global(`var<workgroup> pool: array<f32, ${threads}>;`)
+  const tree: string[] = []
+  for (let half = lanes / 2; half >= 1; half /= 2)
+    tree.push(
+      `workgroupBarrier(); if (lane < ${u(half)}) { pool[local] = ${combine("pool[local]", `pool[local + ${u(half * stride)}]`)}; }`,
+    )
+  const code = shader.text(
+    threads,
+    `let lane = ${lane};
+let wanted = ${flat} * ${u(perGroup)} + ${slot};
+let number = min(wanted, ${u(outputs * count - 1)});
+let o = number % ${u(outputs)};
+let begin = (number / ${u(outputs)}) * ${u(chunk)};
+let to = min(begin + ${u(chunk)}, ${u(depth)});
+let base = ${elementIndex(kept, "o")};
+var total = ${start[step.op]};
+for (var r = begin + lane; r < to; r += ${u(lanes)}) { let x = value(base + ${elementIndex(reduced, "r")}); total = ${combine("total", "x")}; }
+pool[local] = total;
+${tree.join("\n")}
+if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, pool[local]); }`,
+  )
+  const then = parts === undefined ? after.steps.map(({ op }) => ` ${op}`).join("") : ` in ${count} parts`
+  return {
+    label: `${before.steps.map(({ op }) => `${op} `).join("")}${step.op} [${input.shape}] over [${axes}]${then}`,
+    code,
+    bindings: shader.bindings,
+    grid: fold(Math.ceil((outputs * count) / perGroup)),
+  }
+}
+
+/** Parts `[count, size]` that are to be added up, and what becomes of the sums. */
+export interface Parts {
+  readonly view: View
+  readonly result: View
+  readonly after: Pointwise
+}
+
+/** Adds up the parts that other kernels left, or takes the largest: one thread a result, or four. */
+export function combineKernel(
+  tensors: readonly Tensor[],
+  all: readonly Parts[],
+  count: number,
+  op: "sum" | "max" = "sum",
+): Kernel {
+  const sizes = all.map(({ result }) => sizeOf(result.shape))
+  const vector = op === "sum" && sizes.every((size) => size % 4 === 0)
+  const shader = new Shader(vector)
+  const width = vector ? 4 : 1
+  if (op === "max") use(shader, "larger")
+  let end = 0
+  const cases = all.map(({ view, result, after }, i) => {
+    const size = (sizes[i] as number) / width
+    const begin = end
+    end += size
+    const store = storing(shader, tensors, result, after, `store${i}`)
+    const at = `p * ${u(size)} + n`
+    const value = vector ? shader.four(view.tensor, "float32", at) : shader.element(view.tensor, "float32", at)
+    const first = op === "sum" ? "T(0)" : `T(${lowest})`
+    return `if (i >= ${u(begin)} && i < ${u(end)}) {
+  let n = i - ${u(begin)};
+  var total = ${first};
+  for (var p = 0u; p < ${u(count)}; p++) { total = ${op === "sum" ? "total +" : "larger(total,"} ${value}${op === "sum" ? "" : ")"}; }
+  ${store}(n, total);
+}`
+  })
+  const threads = end > 4096 ? 256 : 64
+  const code = shader.text(threads, `let i = ${flat} * ${u(threads)} + local;\n${cases.join("\n")}`)
+  const then = all.flatMap(({ after }) => after.steps.map(({ op: each }) => ` ${each}`)).join("")
+  return {
+    label: `${op} of ${count} parts [${sizes}]${then}`,
+    code,
+    bindings: shader.bindings,
+    grid: fold(Math.ceil(end / threads)),
+  }
+}

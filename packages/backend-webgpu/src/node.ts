@@ -1,0 +1,61 @@
+import { VitrineError } from "@vitrine/core"
+import type * as dawn from "webgpu"
+import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
+
+export type { DeviceReport, WebGpuBackend } from "./backend.ts"
+
+export interface WebGpuNodeOptions extends DeviceOptions {
+  /** Options of Dawn, such as `backend=vulkan` or `backend=null`. */
+  readonly dawn?: readonly string[]
+}
+
+/**
+ * Runs graphs as WebGPU kernels in Node, by the npm package `webgpu` (Dawn). On Linux it finds GPUs through Vulkan's
+ * loader, `libvulkan.so.1`.
+ * @throws VitrineError (backend) where the package is missing, or no adapter but one that computes on the CPU is there
+ * and `software` is not set.
+ */
+export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<WebGpuBackend> {
+  return deviceBackend(options.device ?? (await nodeDevice(options)), options.device === undefined)
+}
+
+/** Dawn's entry points by their options; devices need theirs to stay alive. */
+const entries = new Map<string, GPU>()
+
+/** A device for `webgpuBackend` and for other libraries; it is the caller's to destroy. */
+export async function nodeDevice(options: Omit<WebGpuNodeOptions, "device"> = {}): Promise<GPUDevice> {
+  if (!(options.dawn ?? []).some((option) => option.startsWith("backend="))) needVulkan()
+  const { create, globals } = await load()
+  for (const [name, value] of Object.entries(globals))
+    if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+  const flags = [...(options.dawn ?? [])]
+  const gpu = entries.get(flags.join()) ?? create(flags)
+  entries.set(flags.join(), gpu)
+  return openDevice(gpu, options)
+}
+
+async function load(): Promise<typeof dawn> {
+  try {
+    return await import("webgpu")
+  } catch (error) {
+    const why = (error as Error).message.split("\n")[0]
+    throw new VitrineError("backend", `the package webgpu cannot be loaded (${why}): npm install webgpu`, {
+      cause: error,
+    })
+  }
+}
+
+/** On Linux GPUs are found through Vulkan's loader, whose absence Dawn would report past us on the standard error. */
+function needVulkan(): void {
+  if (process.platform !== "linux") return
+  try {
+    process.dlopen({ exports: {} }, "libvulkan.so.1")
+  } catch (error) {
+    // Found or not, it is no addon of Node's.
+    if (/cannot open shared object file/.test((error as Error).message))
+      throw new VitrineError(
+        "backend",
+        "webgpu: no Vulkan here (libvulkan.so.1): apt install libvulkan1 and a GPU's driver",
+      )
+  }
+}

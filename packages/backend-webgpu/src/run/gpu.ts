@@ -1,0 +1,172 @@
+import { VitrineError } from "@vitrine/core"
+
+export function fail(message: string, cause?: unknown): never {
+  throw new VitrineError("backend", `webgpu: ${message}`, cause === undefined ? undefined : { cause })
+}
+
+/** Lines as one, since a message is one line. */
+export const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").trim()
+
+export const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`
+
+interface Made {
+  readonly pipelines: Map<string, Promise<GPUComputePipeline>>
+  readonly layouts: Map<string, GPUBindGroupLayout>
+}
+
+/** What backends on one device share. */
+const madeOn = new WeakMap<GPUDevice, Made>()
+
+/** A device, what was made on it once, and what went wrong on it. */
+export class Gpu {
+  readonly device: GPUDevice
+  readonly limits: GPUSupportedLimits
+  readonly #pipelines: Map<string, Promise<GPUComputePipeline>>
+  readonly #layouts: Map<string, GPUBindGroupLayout>
+  readonly #freeReadbacks: GPUBuffer[] = []
+  readonly #onError: (event: GPUUncapturedErrorEvent) => void
+  #failure: VitrineError | undefined
+  #closed = false
+
+  constructor(device: GPUDevice) {
+    this.device = device
+    this.limits = device.limits
+    const made = madeOn.get(device) ?? { pipelines: new Map(), layouts: new Map() }
+    madeOn.set(device, made)
+    this.#pipelines = made.pipelines
+    this.#layouts = made.layouts
+    this.#onError = (event) => {
+      event.preventDefault()
+      this.#failure ??= new VitrineError("backend", `webgpu: ${oneLine(event.error.message)}`)
+    }
+    device.addEventListener("uncapturederror", this.#onError)
+    void this.#watch()
+  }
+
+  async #watch(): Promise<void> {
+    const { reason, message } = await this.device.lost
+    if (this.#closed) return
+    const why = [reason, oneLine(message)].filter((each) => each !== "" && each !== "unknown").join(": ")
+    this.#failure = new VitrineError(
+      "device",
+      `webgpu: the device was lost${why && ` (${why})`}; make a new backend and go on from the last checkpoint`,
+    )
+  }
+
+  /** @throws VitrineError: what went wrong on the device, whose values cannot be trusted any more. */
+  check(): void {
+    if (this.#closed) fail("the backend has been closed")
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Waits for the device; where that fails, says why. */
+  async settled<T>(work: Promise<T>): Promise<T> {
+    try {
+      const result = await work
+      this.check()
+      return result
+    } catch (error) {
+      if (VitrineError.isInstance(error)) throw error
+      // The promise of the loss may come after those that fail by it.
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      this.check()
+      return fail(oneLine((error as Error).message), error)
+    }
+  }
+
+  /** Does something whose errors belong to it, and throws the first. */
+  async guarded<T>(what: string, work: () => T | Promise<T>, help: string = ""): Promise<T> {
+    const { device } = this
+    this.check()
+    const filters = ["validation", "out-of-memory", "internal"] as const
+    for (const filter of filters) device.pushErrorScope(filter)
+    let result: T | Promise<T>
+    const scopes = (): Promise<GPUError | null>[] => filters.map(() => device.popErrorScope())
+    try {
+      result = work()
+    } catch (error) {
+      await Promise.allSettled(scopes())
+      if (VitrineError.isInstance(error)) throw error
+      return fail(`${what}: ${oneLine((error as Error).message)}`, error)
+    }
+    const errors = scopes()
+    const settled = await this.settled(Promise.all(errors))
+    const found = settled.find((error) => error !== null)
+    if (found) {
+      if (result instanceof Promise) await result.catch(() => {})
+      fail(`${what}: ${oneLine(found.message)}${help}`)
+    }
+    return await result
+  }
+
+  layout(access: string): GPUBindGroupLayout {
+    const known = this.#layouts.get(access)
+    if (known) return known
+    const made = this.device.createBindGroupLayout({
+      label: access,
+      entries: access.split("").map((each, binding) => ({
+        binding,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: each === "r" ? "read-only-storage" : "storage" },
+      })),
+    })
+    this.#layouts.set(access, made)
+    return made
+  }
+
+  /** The pipeline of a text, compiled once; `access` has an r or w for each binding. */
+  async pipeline(label: string, code: string, access: string): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(code)
+    if (known) return known
+    const made = this.#compile(label, code, access)
+    this.#pipelines.set(code, made)
+    made.catch(() => this.#pipelines.delete(code))
+    return made
+  }
+
+  async #compile(label: string, code: string, access: string): Promise<GPUComputePipeline> {
+    const { device } = this
+    let module: GPUShaderModule | undefined
+    try {
+      return await this.guarded(`the kernel ${label} was refused`, () => {
+        module = device.createShaderModule({ label, code })
+        const layout = device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(access)] })
+        const compiling = device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } })
+        // Where the module is invalid, the scope tells more.
+        compiling.catch(() => {})
+        return compiling
+      })
+    } catch (error) {
+      this.check()
+      if (VitrineError.isInstance(error)) throw error
+      return fail(`the kernel ${label} was refused: ${oneLine((error as Error).message)}`, error)
+    }
+  }
+
+  buffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    return this.device.createBuffer({ label, size: Math.max(16, size), usage })
+  }
+
+  /** A buffer that the host can read, of at least `bytes`; it is given back for others to use. */
+  takeReadback(bytes: number): GPUBuffer {
+    const fitting = this.#freeReadbacks.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0]
+    if (fitting === undefined || fitting.size > 4 * Math.max(bytes, 65536))
+      return this.buffer("readback", bytes, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
+    this.#freeReadbacks.splice(this.#freeReadbacks.indexOf(fitting), 1)
+    return fitting
+  }
+
+  giveReadback(buffer: GPUBuffer): void {
+    this.#freeReadbacks.push(buffer)
+    // Few are needed at once; a large one is not kept for ever.
+    if (this.#freeReadbacks.length > 4) this.#freeReadbacks.shift()?.destroy()
+  }
+
+  close(destroyDevice: boolean): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.device.removeEventListener("uncapturederror", this.#onError as unknown as EventListener)
+    for (const buffer of this.#freeReadbacks) buffer.destroy()
+    if (destroyDevice) this.device.destroy()
+  }
+}

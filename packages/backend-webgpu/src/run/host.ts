@@ -1,0 +1,36 @@
+import { type HostData, show, type TensorType } from "@vitrine/core"
+import type { Stored } from "../plan/tensor.ts"
+import { sizeOf } from "../plan/view.ts"
+import { fail } from "./gpu.ts"
+
+/** The values, if they are there, of the right kind, and fill the shape. */
+export function checked(
+  what: string,
+  data: HostData | undefined,
+  type: Pick<TensorType, "shape"> & { dtype: string },
+): HostData {
+  const count = sizeOf(type.shape as readonly number[])
+  const [kind, fits] =
+    type.dtype === "int32"
+      ? ["Int32Array", data instanceof Int32Array]
+      : type.dtype === "bool"
+        ? ["Uint8Array", data instanceof Uint8Array]
+        : ["Float32Array", data instanceof Float32Array || data instanceof Float64Array]
+  if (data !== undefined && fits && data.length === count) return data
+  const found = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
+  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${show(type.shape)}), got ${found}`)
+}
+
+/** Puts values into memory as the device holds them. */
+export function pack(data: HostData, into: ArrayBuffer, offset: number): void {
+  if (data instanceof Int32Array) new Int32Array(into, offset, data.length).set(data)
+  else if (data instanceof Uint8Array) new Uint32Array(into, offset, data.length).set(data)
+  else new Float32Array(into, offset, data.length).set(data)
+}
+
+/** A copy of values as the device holds them. */
+export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: Stored): HostData {
+  if (dtype === "int32") return new Int32Array(from, offset, count).slice()
+  if (dtype === "bool") return Uint8Array.from(new Uint32Array(from, offset, count))
+  return new Float32Array(from, offset, count).slice()
+}

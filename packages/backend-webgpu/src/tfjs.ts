@@ -1,0 +1,104 @@
+/// <reference types="@webgpu/types" />
+import type * as tfjs from "@tensorflow/tfjs-core"
+import type * as tfjsWebGpu from "@tensorflow/tfjs-backend-webgpu"
+import type { Tensor } from "@tensorflow/tfjs-core"
+import { type Backend, type HostData, type Program, type State, VitrineError } from "@vitrine/core"
+import { tfjsBackend } from "@vitrine/backend-tfjs"
+import type { WebGpuBackend } from "./backend.ts"
+import type { Stored } from "./plan/tensor.ts"
+import { fail } from "./run/gpu.ts"
+import { GpuProgram } from "./run/program.ts"
+
+type TensorFlow = typeof tfjs
+
+/**
+ * Graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a backend of ours: `tf` is set to it, so that
+ * its tensors and ours can meet (`runTensors`). Whatever `tf` had as its WebGPU device before goes.
+ * @throws VitrineError (backend) where @tensorflow/tfjs-backend-webgpu is missing.
+ */
+export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Promise<Backend> {
+  const { WebGPUBackend } = await load()
+  if (deviceOf(tf) !== gpu) {
+    // Importing it registers a device of its own where the page has WebGPU.
+    if (tf.findBackendFactory("webgpu") !== null) tf.removeBackend("webgpu")
+    tf.registerBackend("webgpu", () => asIfInPage(() => new WebGPUBackend(gpu, gpu.adapterInfo)), 3)
+  }
+  if (!(await tf.setBackend("webgpu"))) fail("tfjs does not start on this device")
+  const plain = tfjsBackend(tf)
+  return { ...plain, name: "webgpu-tfjs", device: "tfjs on WebGPU" }
+}
+
+/** tfjs makes its backend only where `navigator.gpu` is, though it does not look at it, and Node has none. */
+function asIfInPage<T>(make: () => T): T {
+  const { navigator } = globalThis
+  if (navigator?.gpu !== undefined) return make()
+  Object.defineProperty(globalThis, "navigator", { value: { gpu: {} }, configurable: true, writable: true })
+  try {
+    return make()
+  } finally {
+    Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true })
+  }
+}
+
+async function load(): Promise<typeof tfjsWebGpu> {
+  try {
+    return await import("@tensorflow/tfjs-backend-webgpu")
+  } catch (error) {
+    const why = (error as Error).message.split("\n")[0]
+    const help = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-webgpu"
+    throw new VitrineError("backend", `tfjs-backend-webgpu cannot be loaded (${why}): ${help}`, { cause: error })
+  }
+}
+
+function deviceOf(tf: TensorFlow): GPUDevice | undefined {
+  return (tf.findBackend("webgpu") as tfjsWebGpu.WebGPUBackend | null)?.device
+}
+
+/**
+ * Runs a compiled program on tensors of tfjs and gives tensors, without a way over the host: tfjs copies what it hands
+ * out, and takes our results as they are. The given tensors stay the caller's, and so do the results.
+ * @throws VitrineError (backend) where `tf` is not on the program's device.
+ */
+export async function runTensors(
+  tf: TensorFlow,
+  program: Program,
+  inputs: Readonly<Record<string, Tensor>>,
+  state?: State,
+): Promise<Readonly<Record<string, Tensor>>> {
+  if (!(program instanceof GpuProgram)) return fail("runTensors takes a program that webgpuBackend compiled")
+  if (tf.getBackend() !== "webgpu" || deviceOf(tf) !== program.device)
+    return fail("tfjs is on another device: set it up by plainBackend(tf, backend)")
+  const given: Record<string, GPUBuffer | HostData> = {}
+  const handed: Tensor[] = []
+  try {
+    for (const [name, t] of Object.entries(inputs)) {
+      const data = onDevice(t)
+      if (data) handed.push(data.tensorRef)
+      given[name] = (data?.buffer as GPUBuffer | undefined) ?? (await t.data<"float32" | "int32" | "bool">())
+    }
+    const results = await program.runOnDevice(given, state)
+    return Object.fromEntries(
+      Object.entries(results).map(([name, { buffer, shape, dtype }]) => [name, taken(tf, buffer, [...shape], dtype)]),
+    )
+  } finally {
+    tf.dispose(handed)
+  }
+}
+
+/** A tensor on a buffer, which it owns; tfjs takes no bools, but their bits are those of 0 and 1. */
+function taken(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: Stored): Tensor {
+  if (dtype !== "bool") return tf.tensor({ buffer, zeroCopy: true }, shape, dtype)
+  return tf.tidy(() => tf.cast(tf.tensor({ buffer, zeroCopy: true }, shape, "int32"), "bool"))
+}
+
+/**
+ * A copy of a tensor's buffer, on its way with all that tfjs has recorded before; it keeps small tensors on the host,
+ * and tells by throwing.
+ */
+function onDevice(t: Tensor): { readonly tensorRef: Tensor; readonly buffer?: unknown } | undefined {
+  try {
+    return t.dataToGPU()
+  } catch {
+    return undefined
+  }
+}

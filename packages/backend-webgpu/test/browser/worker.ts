@@ -1,0 +1,4 @@
+import { serve } from "./remote.ts"
+import { webgpuBackend } from "../../src/index.ts"
+
+serve(() => webgpuBackend({ software: true }))
