@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core"
-import { conformance, trainingParity } from "@vitrine/conformance"
+import { conformance } from "@vitrine/conformance"
 import {
   type Backend,
   graph,
@@ -11,6 +11,7 @@ import {
   vitParameters,
 } from "@vitrine/core"
 import { golden } from "@vitrine/golden"
+import { trainingParity } from "@vitrine/parity"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type WebGpuBackend, webgpuBackend } from "../src/node.ts"
 import { plainBackend, runTensors } from "../src/tfjs.ts"

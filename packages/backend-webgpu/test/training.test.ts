@@ -1,5 +1,5 @@
-import { trainingParity } from "@vitrine/conformance"
 import { golden, goldenNames } from "@vitrine/golden"
+import { trainingParity } from "@vitrine/parity"
 import { describe } from "vitest"
 import { hasSwiftShader, noSwiftShader, swiftShader } from "./swiftshader.ts"
 

@@ -19,12 +19,13 @@ const documents = [{ name: "the root", folder: root, home: join(root, "packages/
   published.map(({ name, folder }) => ({ name, folder, home: folder })),
 )
 
-<<<<<<< HEAD
 const tensorFlow = findAddon("node-cpu")
+const driver = swiftShaderEnvironment()
 
 for (const { name, folder, home } of documents)
   test(`the example of ${name} compiles and runs`, { timeout: 120_000 }, async ({ skip }) => {
     if (name === "backend-node-gpu" && typeof tensorFlow === "string") skip(tensorFlow)
+    if (name === "backend-webgpu" && driver === undefined) skip("no SwiftShader: install Chromium, which brings it")
     const source = /```ts\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"))?.[1] ?? ""
     expect(source.trim().split("\n").length).toBeGreaterThan(3)
     // Below the package, so that imports resolve as its users' do, from what was built.
@@ -43,44 +44,16 @@ for (const { name, folder, home } of documents)
         customConditions: [],
         types: ["node"],
         typeRoots: [join(root, "node_modules/@types")],
-=======
-const driver = swiftShaderEnvironment()
-// What an example would fetch, it is told that it cannot.
-const env = { ...process.env, ...driver, HF_HUB_OFFLINE: "1" }
-for (const { name, folder, home } of documents)
-  test.skipIf(name === "backend-webgpu" && driver === undefined)(
-    `the example of ${name} compiles and runs`,
-    { timeout: 120_000 },
-    async () => {
-      const source = /```ts\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"))?.[1] ?? ""
-      expect(source.trim().split("\n").length).toBeGreaterThan(3)
-      // Below the package, so that imports resolve as its users' do, from what was built.
-      const place = join(home, "dist/.readme")
-      mkdirSync(place, { recursive: true })
-      try {
-        const file = join(place, "example.mts")
-        writeFileSync(file, source)
-        const settings = { extends: join(root, "tsconfig.base.json"), include: ["example.mts"] }
-        const compilerOptions = {
-          composite: false,
-          isolatedDeclarations: false,
-          declaration: false,
-          declarationMap: false,
-          noEmit: true,
-          customConditions: [],
-          types: ["node"],
-          typeRoots: [join(root, "node_modules/@types")],
-        }
-        writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ ...settings, compilerOptions }))
-        execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" })
-        const { code } = await transformWithOxc(source, file)
-        writeFileSync(join(place, "example.mjs"), code)
-        expect(execFileSync(process.execPath, [join(place, "example.mjs")], { cwd, env, encoding: "utf8" })).not.toBe(
-          "",
-        )
-      } finally {
-        rmSync(place, { recursive: true, force: true })
->>>>>>> cff8e4a (backend-webgpu: graphs become static plans of fused WGSL kernels, in pages, workers and Node, and meet tfjs on one device)
       }
-    },
-  )
+      writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ ...settings, compilerOptions }))
+      execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" })
+      const { code } = await transformWithOxc(source, file)
+      writeFileSync(join(place, "example.mjs"), code)
+      // What an example would fetch, it is told that it cannot.
+      const env = { ...process.env, ...driver, HF_HUB_OFFLINE: "1" }
+      const options = { cwd, env, encoding: "utf8" } as const
+      expect(execFileSync(process.execPath, [join(place, "example.mjs")], options)).not.toBe("")
+    } finally {
+      rmSync(place, { recursive: true, force: true })
+    }
+  })

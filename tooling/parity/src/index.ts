@@ -1,9 +1,6 @@
-import { onnxBackend } from "@vitrine/backend-onnx/node"
-import { findAddon, nodeGpuBackend } from "@vitrine/backend-node-gpu"
-import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
+import type { Golden, GoldenTensor } from "@vitrine/golden"
 import { type BatchSource, emaName, type TrainingOptions, train, trainingOptions } from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
 
@@ -102,65 +99,67 @@ function withoutKeyBias(name: string, data: ArrayLike<number>): number[] {
 }
 
 /** How far losses and parameters may be from PyTorch's float64, relative to the largest. */
-interface Engine {
-  readonly name: string
-  readonly make: () => Promise<Backend>
+export interface ParityTolerance {
   readonly losses: number
   readonly parameters: number
 }
 
-const engines: readonly Engine[] = [
-  { name: "float64", make: async () => referenceBackend(), losses: 1e-7, parameters: 1e-6 },
-  { name: "float32 on ONNX Runtime", make: () => onnxBackend({ worker: false }), losses: 1e-5, parameters: 1e-4 },
-  { name: "float32 on TensorFlow", make: () => nodeGpuBackend("node-cpu"), losses: 1e-5, parameters: 1e-4 },
-]
-const tensorFlow = findAddon("node-cpu")
+/**
+ * Registers a test for each golden run (`training-*` of @vitrine/golden, by name): its steps as PyTorch takes them,
+ * by losses, norms, averages and final parameters.
+ */
+export function trainingParity(
+  engine: string,
+  makeBackend: () => Promise<Backend>,
+  runs: Readonly<Record<string, () => Promise<Golden>>>,
+  { losses: lossTolerance, parameters: parameterTolerance }: ParityTolerance = { losses: 1e-5, parameters: 1e-4 },
+): void {
+  describe(`20 steps as PyTorch takes them, in ${engine}`, () => {
+    for (const [name, read] of Object.entries(runs)) test(name, () => follow(read))
+  })
 
-describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
-  for (const name of goldenNames("training-"))
-    test(name, async ({ skip }) => {
-      if (engine.name.endsWith("TensorFlow") && typeof tensorFlow === "string") skip(tensorFlow)
-      const backend = await engine.make()
-      const { json, tensors } = golden(name) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
-      const config = vitConfig(json.config)
-      const initial = Object.fromEntries(
-        vitParameters(config).map(({ name }) => [name, (tensors[`init.${name}`] as GoldenTensor).data as Float32Array]),
-      )
-      const losses: number[] = []
-      const rates: number[] = []
-      const norms: number[] = []
-      const saved = new Map<string, ArrayLike<number>>()
-      const events = train({
-        backend,
-        config,
-        options: optionsOf(json),
-        initial,
-        batches: async (consumed) => source(json, tensors, consumed),
-        store: {
-          appendMetrics: () => {},
-          saveCheckpoint: async ({ tensors, trainingTensors }) => {
-            for (const [key, { data }] of [...tensors, ...trainingTensors]) saved.set(key, data)
-            return { path: "" }
-          },
+  async function follow(read: () => Promise<Golden>): Promise<void> {
+    const backend = await makeBackend()
+    const { json, tensors } = (await read()) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
+    const config = vitConfig(json.config)
+    const initial = Object.fromEntries(
+      vitParameters(config).map(({ name }) => [name, (tensors[`init.${name}`] as GoldenTensor).data as Float32Array]),
+    )
+    const losses: number[] = []
+    const rates: number[] = []
+    const norms: number[] = []
+    const saved = new Map<string, ArrayLike<number>>()
+    const events = train({
+      backend,
+      config,
+      options: optionsOf(json),
+      initial,
+      batches: async (consumed) => source(json, tensors, consumed),
+      store: {
+        appendMetrics: () => {},
+        saveCheckpoint: async ({ tensors, trainingTensors }) => {
+          for (const [key, { data }] of [...tensors, ...trainingTensors]) saved.set(key, data)
+          return { path: "" }
         },
-      })
-      for await (const event of events)
-        if (event.type === "step") {
-          losses.push(event.loss)
-          rates.push(event.learningRate)
-          if (event.gradientNorm !== undefined) norms.push(event.gradientNorm)
-        }
-      expect(worst(losses, json.losses)).toBeLessThan(engine.losses)
-      expect(worst(rates, json.lrs)).toBeLessThan(1e-12)
-      if (norms.length > 0) expect(worst(norms, json.grad_norms)).toBeLessThan(engine.parameters)
-      for (const [key, { data }] of Object.entries(tensors)) {
-        const [kind, parameter] = [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)]
-        if (kind !== "final" && kind !== "ema") continue
-        const ours = saved.get(kind === "ema" ? emaName(parameter) : parameter) as ArrayLike<number>
-        expect(worst(withoutKeyBias(parameter, ours), withoutKeyBias(parameter, data)), key).toBeLessThan(
-          engine.parameters,
-        )
-      }
-      await backend.close()
+      },
     })
-})
+    for await (const event of events)
+      if (event.type === "step") {
+        losses.push(event.loss)
+        rates.push(event.learningRate)
+        if (event.gradientNorm !== undefined) norms.push(event.gradientNorm)
+      }
+    expect(worst(losses, json.losses)).toBeLessThan(lossTolerance)
+    expect(worst(rates, json.lrs)).toBeLessThan(1e-12)
+    if (norms.length > 0) expect(worst(norms, json.grad_norms)).toBeLessThan(parameterTolerance)
+    for (const [key, { data }] of Object.entries(tensors)) {
+      const [kind, parameter] = [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)]
+      if (kind !== "final" && kind !== "ema") continue
+      const ours = saved.get(kind === "ema" ? emaName(parameter) : parameter) as ArrayLike<number>
+      expect(worst(withoutKeyBias(parameter, ours), withoutKeyBias(parameter, data)), key).toBeLessThan(
+        parameterTolerance,
+      )
+    }
+    await backend.close()
+  }
+}

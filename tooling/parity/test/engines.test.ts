@@ -1,0 +1,15 @@
+import { findAddon, nodeGpuBackend } from "@vitrine/backend-node-gpu"
+import { onnxBackend } from "@vitrine/backend-onnx/node"
+import { referenceBackend } from "@vitrine/backend-reference"
+import { golden, goldenNames } from "@vitrine/golden"
+import { describe } from "vitest"
+import { trainingParity } from "../src/index.ts"
+
+const runs = Object.fromEntries(goldenNames("training-").map((name) => [name, async () => golden(name)]))
+
+trainingParity("float64", async () => referenceBackend(), runs, { losses: 1e-7, parameters: 1e-6 })
+trainingParity("float32 on ONNX Runtime", () => onnxBackend({ worker: false }), runs)
+
+const tensorFlow = findAddon("node-cpu")
+if (typeof tensorFlow === "string") describe.skip(`TensorFlow (${tensorFlow})`, () => {})
+else trainingParity("float32 on TensorFlow", () => nodeGpuBackend("node-cpu"), runs)
