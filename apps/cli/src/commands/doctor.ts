@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
 import { graph, ops, VitrineError } from "@vitrine/core"
-import { preferred } from "vitrine"
-import { known } from "../backends.ts"
+import type { ChosenBackend } from "vitrine"
+import { choose, known } from "../backends.ts"
 import { colors, print } from "../output.ts"
 import { bytes } from "../show/text.ts"
 
@@ -12,13 +12,15 @@ interface BackendReport {
   readonly detail: string
   /** Seconds from nothing to the first result. */
   readonly seconds?: number
+  /** What its device can do, where it tells. */
+  readonly device?: Readonly<Record<string, unknown>>
 }
 
 /** Says what this machine can run on, and what is missing. */
 export async function doctor({ json }: { readonly json?: true }): Promise<void> {
   const backends: BackendReport[] = []
   for (const name of Object.keys(known)) backends.push(await examine(name))
-  const auto = preferred.find((name) => backends.some((each) => each.name === name && each.works)) ?? null
+  const { auto, passedOver } = await automatic()
   const report = {
     node: process.version,
     system: `${type()} ${release()}, ${process.arch}`,
@@ -39,13 +41,13 @@ export async function doctor({ json }: { readonly json?: true }): Promise<void> 
   field("processor", `${report.cpu}, ${report.cores} cores to use`)
   field("memory", `${bytes(report.memory.total)}, ${bytes(report.memory.free)} free`)
   print(bold("\nBackends"))
-  for (const { name, works, detail, seconds } of backends) {
+  for (const { name, works, detail, seconds, device } of backends) {
     const time = seconds === undefined ? "" : dim(` (${seconds.toFixed(2)} s to start)`)
     print(`  ${sign(works)} ${name.padEnd(9)} ${detail}${time}`)
+    for (const line of told(device)) print(dim(`              ${line}`))
   }
   print(auto === null ? red("  auto finds none") : `  auto takes ${bold(auto)}`)
-  for (const name of preferred.slice(0, auto === null ? undefined : preferred.indexOf(auto)))
-    print(dim(`    and passes over ${name}: ${backends.find((each) => each.name === name)?.detail}`))
+  for (const { name, reason } of passedOver) print(dim(`    and passes over ${name}: ${reason}`))
   print(bold("\nImages"))
   print(`  ${sign(report.images.works)} sharp     ${report.images.detail}`)
 }
@@ -60,7 +62,9 @@ async function examine(name: string): Promise<BackendReport> {
       const { sum } = await program.run({ a: Float32Array.of(1) })
       await program.dispose()
       if (sum?.data[0] !== 2) return { name, works: false, detail: `computes 1 + 1 = ${sum?.data[0]}` }
-      return { name, works: true, detail: backend.device, seconds: (performance.now() - begun) / 1000 }
+      const seconds = (performance.now() - begun) / 1000
+      const device = "report" in backend ? { device: backend.report as Record<string, unknown> } : {}
+      return { name, works: true, detail: backend.device, seconds, ...device }
     } finally {
       await backend.close()
     }
@@ -68,6 +72,27 @@ async function examine(name: string): Promise<BackendReport> {
     if (!VitrineError.isInstance(error) && !(error instanceof Error)) throw error
     return { name, works: false, detail: error.message.split("\n")[0] as string }
   }
+}
+
+/** What `auto` takes, and what it passes over. */
+async function automatic(): Promise<{ auto: string | null; passedOver: ChosenBackend["passedOver"] }> {
+  try {
+    const { backend, passedOver } = await choose("auto", { worker: false })
+    await backend.close()
+    return { auto: backend.name, passedOver }
+  } catch (error) {
+    if (!VitrineError.isInstance(error)) throw error
+    return { auto: null, passedOver: [{ name: "all", reason: error.message }] }
+  }
+}
+
+/** A device's report, one line a property. */
+function told(device: BackendReport["device"]): string[] {
+  return Object.entries(device ?? {}).map(([name, value]) => {
+    if (typeof value !== "object" || value === null) return `${name}: ${String(value)}`
+    const parts = Array.isArray(value) ? value.map(String) : Object.entries(value).map(([k, v]) => `${k} ${String(v)}`)
+    return `${name}: ${parts.join(", ") || "none"}`
+  })
 }
 
 async function sharpReport(): Promise<{ works: boolean; detail: string }> {

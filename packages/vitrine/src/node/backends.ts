@@ -7,6 +7,8 @@ export interface BackendOptions {
   readonly worker?: boolean
   /** What matrix products take their factors in, where a backend offers the choice; float32 by default. */
   readonly precision?: "float32" | "bfloat16"
+  /** Whether a GPU that the CPU emulates will do: where a backend is asked for by name, and not for `auto`. */
+  readonly software?: boolean
 }
 
 /** Makes a backend, or fails with a VitrineError (backend) that says why it cannot be had. */
@@ -16,11 +18,12 @@ export type BackendFactory = (options: BackendOptions) => Promise<Backend>
 export const backends: Readonly<Record<string, BackendFactory>> = {
   onnx: async (options) => (await import("@vitrine/backend-onnx/node")).onnxBackend(options),
   "onnx-web": async (options) => (await import("@vitrine/backend-onnx/web")).onnxBackend(options),
+  webgpu: async ({ software = true }) => (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software }),
   reference: async () => (await import("@vitrine/backend-reference")).referenceBackend(),
 }
 
 /** The order in which `auto` tries them. */
-export const preferred: readonly string[] = ["onnx", "onnx-web"]
+export const preferred: readonly string[] = ["webgpu", "onnx", "onnx-web"]
 
 /** Whether a backend reads constants from their file itself; others are given the values. */
 export const readsFiles = ({ name }: Backend): boolean => name === "onnx" || name === "onnx-web"
@@ -32,7 +35,8 @@ export interface ChosenBackend {
 }
 
 /**
- * Makes the backend of a name; `auto` takes the first that loads of onnx (native) and onnx-web (WebAssembly).
+ * Makes the backend of a name; `auto` takes the first that can be had of webgpu (where there is a GPU), onnx (native)
+ * and onnx-web (WebAssembly).
  * @throws VitrineError (backend), saying what was tried and why it failed.
  */
 export async function chooseBackend(
@@ -49,7 +53,7 @@ export async function chooseBackend(
   const passedOver: { name: string; reason: string }[] = []
   for (const candidate of preferred)
     try {
-      return { backend: await (known[candidate] as BackendFactory)(options), passedOver }
+      return { backend: await (known[candidate] as BackendFactory)({ software: false, ...options }), passedOver }
     } catch (error) {
       if (!VitrineError.isInstance(error)) throw error
       passedOver.push({ name: candidate, reason: error.message })

@@ -1,11 +1,31 @@
-import { type OnnxWebOptions, onnxBackend } from "@vitrine/backend-onnx/web"
-import { referenceBackend } from "@vitrine/backend-reference"
+import type { OnnxWebOptions } from "@vitrine/backend-onnx/web"
 import { type Backend, VitrineError } from "@vitrine/core"
 
 /** Where to compute, and the options of `onnx-web`. */
 export interface BackendChoice extends OnnxWebOptions {
-  /** `onnx-web` (WebAssembly, the default), `reference` (float64, slow), or a backend that is yours to close. */
+  /**
+   * `webgpu`, `onnx-web` (WebAssembly), `reference` (float64, slow), or a backend that is yours to close. `auto`, the
+   * default, is webgpu where the page has a GPU for it, and onnx-web elsewhere.
+   */
   readonly backend?: string | Backend | undefined
+}
+
+/** Each is fetched when it is asked for. */
+const factories: Readonly<Record<string, (options: OnnxWebOptions) => Promise<Backend>>> = {
+  auto: async (options) => {
+    const { webgpuBackend } = await import("@vitrine/backend-webgpu")
+    return webgpuBackend().catch((error: unknown) => {
+      if (!VitrineError.isInstance(error)) throw error
+      return onnxWeb(options)
+    })
+  },
+  webgpu: async () => (await import("@vitrine/backend-webgpu")).webgpuBackend({ software: true }),
+  "onnx-web": onnxWeb,
+  reference: async () => (await import("@vitrine/backend-reference")).referenceBackend(),
+}
+
+async function onnxWeb(options: OnnxWebOptions): Promise<Backend> {
+  return (await import("@vitrine/backend-onnx/web")).onnxBackend(options)
 }
 
 /**
@@ -13,10 +33,11 @@ export interface BackendChoice extends OnnxWebOptions {
  * @throws VitrineError (backend)
  */
 export async function openBackend(choice: BackendChoice): Promise<{ backend: Backend; close: () => Promise<void> }> {
-  const { backend: wanted = "onnx-web", ...options } = choice
+  const { backend: wanted = "auto", ...options } = choice
   if (typeof wanted === "object") return { backend: wanted, close: async () => {} }
-  if (wanted !== "onnx-web" && wanted !== "auto" && wanted !== "reference")
-    throw new VitrineError("backend", `no backend "${wanted}": choose auto, onnx-web or reference`)
-  const backend = wanted === "reference" ? referenceBackend() : await onnxBackend(options)
+  const factory = Object.hasOwn(factories, wanted) ? factories[wanted] : undefined
+  if (factory === undefined)
+    throw new VitrineError("backend", `no backend "${wanted}": choose ${Object.keys(factories).join(", ")}`)
+  const backend = await factory(options)
   return { backend, close: backend.close }
 }
