@@ -5,7 +5,18 @@ import { cropValue, integerValue, numbersValue, positivesValue, positiveValue, s
 
 export function backend(): Option {
   return new Option("--backend <name>", "what computes; auto takes the fastest that loads")
-    .choices(["auto", "webgpu", "onnx", "onnx-cuda", "onnx-web", "node-gpu", "node-cpu", "tfjs", "tfjs-cpu", "reference"])
+    .choices([
+      "auto",
+      "webgpu",
+      "onnx",
+      "onnx-cuda",
+      "onnx-web",
+      "node-gpu",
+      "node-cpu",
+      "tfjs",
+      "tfjs-cpu",
+      "reference",
+    ])
     .default("auto")
 }
 

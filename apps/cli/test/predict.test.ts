@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
-import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { emulated, expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
 
 interface Expected {
   readonly results: readonly {
@@ -18,9 +18,10 @@ const resolution = (kind: string): string => join(golden, "..", `resolution.${ki
 const files = expected.results.map(({ file }) => join(golden, file))
 
 describe("predict gives timm's answers", () => {
-  test.each(["onnx", "onnx-web", "reference", "tfjs", "tfjs-cpu"])("with %s", async (backend) => {
+  test.for(["onnx", "onnx-web", "reference", "tfjs", "tfjs-cpu", "webgpu"])("with %s", async (backend, { skip }) => {
+    if (backend === "webgpu" && emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
     const args = ["predict", "--model", golden, "--backend", backend, "--json", "--logits", "--top", "5", ...files]
-    const { code, stdout, stderr } = await vitrine(args)
+    const { code, stdout, stderr } = await vitrine(args, backend === "webgpu" && emulated ? { env: emulated } : {})
     expect(stderr).toBe("")
     expect(code).toBe(0)
     const document = JSON.parse(stdout)

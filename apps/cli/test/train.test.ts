@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { readSafetensors } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { beforeAll, describe, expect, test } from "vitest"
-import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
+import { emulated, expectFault, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = tinyData(join(folder, "tiny"))
@@ -90,7 +90,8 @@ describe("train", () => {
     for (const [i, loss] of ours.entries()) expect(Math.abs((theirs[i] as number) - loss)).toBeLessThan(1e-4)
   })
 
-  test.each(["reference", "tfjs"])("a checkpoint begun on onnx goes on with %s", async (backend) => {
+  test.for(["reference", "tfjs", "webgpu"])("a checkpoint begun on onnx goes on with %s", async (backend, { skip }) => {
+    if (backend === "webgpu" && emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
     const whole = at("whole")
     if (!existsSync(whole)) {
       const steps = ["--steps", "16", "--checkpoint-every", "8"]
@@ -99,7 +100,8 @@ describe("train", () => {
     const continued = at(`continued-${backend}`)
     cpSync(whole, continued, { recursive: true })
     rmSync(join(continued, "checkpoints", "step-00000016"), { recursive: true })
-    const result = await vitrine(["train", "--resume", continued, "--backend", backend])
+    const env = backend === "webgpu" && emulated ? { env: emulated } : {}
+    const result = await vitrine(["train", "--resume", continued, "--backend", backend], env)
     expect(`${result.code} ${result.stderr}`).toMatch(/^0 Resuming at step 8/)
     const [wanted, got] = [await losses(whole), await losses(continued)]
     expect(got).toHaveLength(16)

@@ -5,6 +5,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import { afterAll, expect } from "vitest"
+import { swiftShaderEnvironment } from "../../../tooling/browser/swiftshader.mjs"
+
+/** What a command needs to find a GPU that the CPU emulates, or undefined where there is none. */
+export const emulated: Readonly<Record<string, string>> | undefined = swiftShaderEnvironment()
 
 const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
 export const golden: string = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny", import.meta.url))

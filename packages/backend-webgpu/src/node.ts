@@ -5,7 +5,10 @@ import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } fro
 export type { DeviceReport, WebGpuBackend } from "./backend.ts"
 
 export interface WebGpuNodeOptions extends DeviceOptions {
-  /** Options of Dawn, such as `backend=vulkan` or `backend=null`. */
+  /**
+   * Options of Dawn, such as `backend=vulkan` or `backend=null`. By default workgroups' memory is not filled with zeros
+   * before each kernel, on which ours do not rely.
+   */
   readonly dawn?: readonly string[]
 }
 
@@ -24,11 +27,11 @@ const entries = new Map<string, GPU>()
 
 /** A device for `webgpuBackend` and for other libraries; it is the caller's to destroy. */
 export async function nodeDevice(options: Omit<WebGpuNodeOptions, "device"> = {}): Promise<GPUDevice> {
-  if (!(options.dawn ?? []).some((option) => option.startsWith("backend="))) needVulkan()
+  const flags = [...(options.dawn ?? ["enable-dawn-features=disable_workgroup_init"])]
+  if (!flags.some((flag) => flag.startsWith("backend="))) needVulkan()
   const { create, globals } = await load()
   for (const [name, value] of Object.entries(globals))
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
-  const flags = [...(options.dawn ?? [])]
   const gpu = entries.get(flags.join()) ?? create(flags)
   entries.set(flags.join(), gpu)
   return openDevice(gpu, options)

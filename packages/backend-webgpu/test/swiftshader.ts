@@ -7,12 +7,9 @@ export const hasSwiftShader: boolean = useSwiftShader()
 
 export const noSwiftShader = "no SwiftShader: install Chromium, which brings it"
 
-/**
- * A device of SwiftShader, a Vulkan driver that computes on the CPU. It writes zeros to workgroups' memory element
- * by element, which takes it seconds to compile; the kernels do not rely on them.
- */
+/** A device of SwiftShader, a Vulkan driver that computes on the CPU. */
 export function swiftShaderDevice(): Promise<GPUDevice> {
-  return nodeDevice({ software: true, dawn: ["enable-dawn-features=disable_workgroup_init"] })
+  return nodeDevice({ software: true })
 }
 
 let shared: Promise<GPUDevice> | undefined

@@ -123,7 +123,7 @@ export class GpuProgram implements Program {
       const data = Object.hasOwn(constants, name) ? constants[name] : undefined
       if (data === undefined) continue
       if (!(data instanceof Float32Array))
-        return fail(`constant "${name}" must be given as values: read ${data.path} first`)
+        return fail(`constant "${name}" must be given as values: read ${[data].flat()[0]?.path} first`)
       if (Object.hasOwn(graph.updates, name)) fail(`constant "${name}" is updated by the graph: make it a state`)
       values[name] = checked(`constant "${name}"`, data, graph.values[value] as TensorType) as Float32Array
     }
