@@ -21,6 +21,14 @@ export type Source =
   | { readonly kind: "run"; readonly name: string }
   | { readonly kind: "files"; readonly entries: readonly Entry[] }
 
+/** What a reader may know better than the files. */
+export interface OpenOptions {
+  /** Attention heads, which weights alone do not tell. */
+  readonly heads?: number
+  /** Side of the pictures in pixels; positions are resized. */
+  readonly side?: number
+}
+
 export interface Inspected {
   readonly name: string
   readonly notes: readonly string[]
@@ -62,7 +70,7 @@ export interface Filters {
 export type Slot = "a" | "b"
 
 export interface Inspection {
-  open(slot: Slot, source: Source): Promise<Inspected>
+  open(slot: Slot, source: Source, options?: OpenOptions): Promise<Inspected>
   see(slot: Slot, picture: Blob | ImageData): Promise<Seen>
   /** Of the picture seen last. */
   looks(slot: Slot, query: Query | null): Promise<Looks>
@@ -106,10 +114,14 @@ export function createInspection(guideFolder: string): Inspection {
     slots.delete(slot)
   }
   return {
-    async open(slot, source) {
+    async open(slot, source, { heads, side } = {}) {
       const blobs = await filesOf(source, guideFolder)
       const backend = await sharedBackend()
-      const model = await load(Object.fromEntries(blobs.files), { backend })
+      const model = await load(Object.fromEntries(blobs.files), {
+        backend,
+        ...(heads === undefined ? {} : { heads }),
+        ...(side === undefined ? {} : { imageSize: side }),
+      })
       await close(slot)
       slots.set(slot, { model })
       const { config } = model

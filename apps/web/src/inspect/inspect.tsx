@@ -117,6 +117,7 @@ function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
       >
         <p class="hint">{t.dropModel}</p>
       </DropZone>
+      <Options slot={slot} />
       {pane === null ? null : (
         <p class="hint" data-model={slot}>
           <b>{pane.source.kind === "guide" ? t.sources.guide : pane.about.name}</b>
@@ -133,6 +134,47 @@ function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
         </p>
       )}
     </section>
+  )
+}
+
+/** What the reader may know better than the files. */
+function Options({ slot }: { readonly slot: Slot }): JSX.Element {
+  const t = strings.value.inspect
+  const side = useSignal("")
+  const heads = useSignal("")
+  const field = (name: string, value: typeof side, most: number): JSX.Element => (
+    <label class="field">
+      {name}
+      <input
+        type="number"
+        min={1}
+        max={most}
+        value={value.value}
+        onChange={(event) => {
+          value.value = event.currentTarget.value
+        }}
+      />
+    </label>
+  )
+  return (
+    <details>
+      <summary>{t.options}</summary>
+      <div class="fields">
+        {field(t.side, side, 2048)}
+        {field(t.headCount, heads, 64)}
+      </div>
+      <button
+        type="button"
+        onClick={() =>
+          void state.openModel(slot, state.tried.value[slot], {
+            ...(side.value === "" ? {} : { side: Number(side.value) }),
+            ...(heads.value === "" ? {} : { heads: Number(heads.value) }),
+          })
+        }
+      >
+        {t.reopen}
+      </button>
+    </details>
   )
 }
 

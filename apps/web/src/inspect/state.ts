@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals"
 import { engine, messageOf } from "../engine/client.ts"
 import type { Entry } from "../engine/archive.ts"
-import type { Filters, Inspected, Looks, Seen, Slot, Source } from "../engine/inspection.ts"
+import type { Filters, Inspected, Looks, OpenOptions, Seen, Slot, Source } from "../engine/inspection.ts"
 
 export type Asker = "class" | "mean" | number
 
@@ -30,6 +30,8 @@ export const head: Signal<readonly [block: number, head: number]> = signal([0, 0
 export const place: Signal<number> = signal(0)
 export const busy: Signal<number> = signal(0)
 export const fault: Signal<string | null> = signal(null)
+/** What was tried last, so that it can be tried again with options. */
+export const tried: Signal<Readonly<Record<Slot, Source>>> = signal({ a: { kind: "guide" }, b: { kind: "guide" } })
 
 const inspection = (): ReturnType<typeof engine>["inspection"] => engine().inspection
 
@@ -50,9 +52,10 @@ const change = (slot: Slot, part: Partial<Pane>): void => {
   if (pane !== null) panes.value = { ...panes.value, [slot]: { ...pane, ...part } }
 }
 
-export function openModel(slot: Slot, source: Source): Promise<void> {
+export function openModel(slot: Slot, source: Source, options: OpenOptions = {}): Promise<void> {
+  tried.value = { ...tried.value, [slot]: source }
   return attempt(async () => {
-    const about = await inspection().open(slot, source)
+    const about = await inspection().open(slot, source, options)
     panes.value = {
       ...panes.value,
       [slot]: { source, about, filters: null, positions: null, seen: null, looks: null, features: [] },

@@ -6,6 +6,10 @@ export const inspect = {
   dropModel: "Drop a run folder, a folder of timm’s or Hugging Face’s, a .safetensors or an .npz here, or",
   chooseFolder: "choose a folder",
   chooseFile: "choose files",
+  options: "Another resolution, or heads",
+  side: "Side of the pictures in pixels",
+  headCount: "Heads, where the files do not say",
+  reopen: "Open again",
   second: "Compare with a second model",
   noSecond: "Without the second",
   about: (m: {

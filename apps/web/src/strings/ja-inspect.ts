@@ -8,6 +8,10 @@ export const inspect: Strings["inspect"] = {
   dropModel: "記録のフォルダ、timm や Hugging Face のフォルダ、.safetensors、.npz をここに落とすか、",
   chooseFolder: "フォルダを選ぶ",
   chooseFile: "ファイルを選ぶ",
+  options: "別の解像度、ヘッドの数",
+  side: "絵の一辺（ピクセル）",
+  headCount: "ヘッドの数（ファイルにないとき）",
+  reopen: "開き直す",
   second: "もうひとつのモデルと比べる",
   noSecond: "比べるのをやめる",
   about: (m) =>

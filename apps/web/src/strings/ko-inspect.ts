@@ -8,6 +8,10 @@ export const inspect: Strings["inspect"] = {
   dropModel: "기록 폴더, timm이나 Hugging Face 폴더, .safetensors, .npz를 여기에 놓거나",
   chooseFolder: "폴더 고르기",
   chooseFile: "파일 고르기",
+  options: "다른 해상도, 헤드 수",
+  side: "그림 한 변(픽셀)",
+  headCount: "헤드 수(파일에 없을 때)",
+  reopen: "다시 열기",
   second: "다른 모델과 비교하기",
   noSecond: "비교 그만하기",
   about: (m) =>
