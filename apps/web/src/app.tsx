@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
-import { engineFault } from "./engine/client.ts"
+import type { BackendName } from "./engine/backend.ts"
+import { choose, chosenBackend, engineFault } from "./engine/client.ts"
 import { chosenTheme, type Theme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
 import { Guide } from "./guide/guide.tsx"
@@ -42,6 +43,17 @@ export function App(): JSX.Element {
           ))}
         </nav>
         <div class="settings">
+          <select
+            aria-label={t.compute.label}
+            value={chosenBackend.value}
+            onChange={(event) => choose(event.currentTarget.value as BackendName)}
+          >
+            {(["auto", "webgpu", "onnx-web"] as const).map((each) => (
+              <option key={each} value={each}>
+                {t.compute[each]}
+              </option>
+            ))}
+          </select>
           <select
             aria-label={t.language}
             value={language.value}

@@ -29,7 +29,7 @@ export { createModel, type Model, type Prediction, topPredictions } from "./mode
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"
-export type { BackendChoice } from "./web/backend.ts"
+export { type BackendChoice, createBackend } from "./web/backend.ts"
 export { type Exported, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./web/load.ts"

@@ -1,9 +1,24 @@
 import { type Signal, signal } from "@preact/signals"
 import { type Remote, wrap } from "comlink"
 import { strings } from "../strings/index.ts"
+import type { BackendName } from "./backend.ts"
 import type { Engine } from "./worker.ts"
 
 let started: Remote<Engine> | undefined
+
+/** What the reader wants to have computed on. */
+export const chosenBackend: Signal<BackendName> = signal(stored())
+
+function stored(): BackendName {
+  const value = localStorage.getItem("backend")
+  return value === "webgpu" || value === "onnx-web" ? value : "auto"
+}
+
+/** Takes effect with a new page, for models and runs live on the backend that they were begun on. */
+export function choose(backend: BackendName): void {
+  localStorage.setItem("backend", backend)
+  location.reload()
+}
 
 /** Why the worker cannot run at all; null while it does. */
 export const engineFault: Signal<string | null> = signal(null)
@@ -16,6 +31,7 @@ export function engine(): Remote<Engine> {
       engineFault.value = event.message || "worker"
     })
     started = wrap<Engine>(worker)
+    void started.chooseBackend(chosenBackend.peek())
   }
   return started
 }

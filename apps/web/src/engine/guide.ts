@@ -20,7 +20,7 @@ import {
 import { applyTransforms, drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import { evaluationTransforms } from "vitrine/web"
-import { sharedBackend } from "./backend.ts"
+import { lost, sharedBackend } from "./backend.ts"
 import { convolutionGraph, differenceOf } from "./convolution.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
@@ -119,6 +119,19 @@ export function createGuide(folder: string): Guide {
     })
     return opening
   }
+  // A lost device takes the reader's weights with it: what comes next begins with the trained ones again.
+  const watched = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      if (lost(error)) {
+        opening = undefined
+        stepping = undefined
+        steps = 0
+      }
+      throw error
+    }
+  }
   const parametersOf = async ({ state, parameters }: Opened): Promise<Record<string, Values>> => {
     const values: Record<string, Values> = {}
     for (const { name, shape } of parameters)
@@ -129,7 +142,7 @@ export function createGuide(folder: string): Guide {
     const model = await open()
     if (current === undefined) throw new Error("no image has been traced")
     const { input, pixels, label } = current
-    const outputs = await model.trace.run({ images: input }, model.state)
+    const outputs = await watched(model.trace.run({ images: input }, model.state))
     return {
       pixels,
       label,
@@ -146,7 +159,8 @@ export function createGuide(folder: string): Guide {
       const { config, description, backend } = model
       const { mean, std } = description.preprocessing
       const labels = description.labels ?? []
-      return { config, labels, mean, std, device: backend.device, parameters: await parametersOf(model) }
+      const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
+      return { config, labels, mean, std, device, parameters: await parametersOf(model) }
     },
     async drawings(seed, count) {
       return Array.from({ length: count }, (_, i) => {
@@ -178,7 +192,7 @@ export function createGuide(folder: string): Guide {
       targets[label] = 1
       const inputs = { images: current.input, targets }
       const program = await stepping
-      const taken = await program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state)
+      const taken = await watched(program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state))
       const after = await program.run({ ...inputs, rate: Float32Array.of(0) }, model.state)
       steps++
       const norms = model.parameters.map(({ name }) => ({ name, norm: Number(taken[`norm:${name}`]?.data[0]) }))

@@ -12,7 +12,7 @@ import {
 } from "@vitrine/interpret"
 import { type ImageInput, load, type Model, type Prediction, topPredictions } from "vitrine/web"
 import { type Entry, unpack } from "./archive.ts"
-import { sharedBackend } from "./backend.ts"
+import { lost, sharedBackend } from "./backend.ts"
 import { openFolder } from "./disk.ts"
 
 /** Where a model comes from: the guide's, a run of this device, or dropped files. */
@@ -149,7 +149,11 @@ export function createInspection(guideFolder: string): Inspection {
         throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
       const image = await decodeImage(picture)
       const names = Array.from({ length: config.depth }, (_, i) => `blocks.${i}.attn.weights`)
-      const found = await model.inspect(image, [...(config.classes > 0 ? ["logits"] : []), ...names])
+      const taps = [...(config.classes > 0 ? ["logits"] : []), ...names]
+      const found = await model.inspect(image, taps).catch((error: unknown) => {
+        lost(error)
+        throw error
+      })
       const weights = names.map((name) => found[name] as HostTensor)
       own.weights = weights
       const logits = found.logits?.data as Float32Array | undefined

@@ -3,7 +3,7 @@ import { VitrineError } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
 import { type MemoryStore, memoryStore, type Recipe, type SetupEvent, type TrainEvent, train } from "vitrine/web"
 import { type Entry, packed, unpack } from "./archive.ts"
-import { sharedBackend } from "./backend.ts"
+import { lost, sharedBackend } from "./backend.ts"
 import { type DiskFolder, listFolders, openFolder, removeFolder } from "./disk.ts"
 import { dataFrom, datasetsOf, type Example, filesOf, type OwnData, readExamples, readImages } from "./images.ts"
 import { createSampler, type Sample, type Sampler } from "./samples.ts"
@@ -110,10 +110,14 @@ export function createTraining(): Training {
         }
         await breath()
       }
+    } catch (error) {
+      // The run is on disk up to its last checkpoint; going on opens another device.
+      lost(error)
+      throw error
     } finally {
       running = undefined
       flush()
-      await sampler?.close()
+      await sampler?.close().catch(() => {})
     }
   }
   return {

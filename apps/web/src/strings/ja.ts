@@ -8,6 +8,7 @@ export const ja: Strings = {
   rooms: { guide: "ガイド", train: "学習", inspect: "観察" },
   skip: "本文へ",
   theme: { label: "外観", light: "明るい", dark: "暗い", system: "システム" },
+  compute: { label: "計算するところ", auto: "自動", webgpu: "GPU", "onnx-web": "CPU" },
   language: "言語",
   figure: {
     zoom: "拡大",

@@ -8,6 +8,7 @@ export const ko: Strings = {
   rooms: { guide: "가이드", train: "학습", inspect: "관찰" },
   skip: "본문으로",
   theme: { label: "모양", light: "밝게", dark: "어둡게", system: "시스템" },
+  compute: { label: "계산하는 곳", auto: "자동", webgpu: "GPU", "onnx-web": "CPU" },
   language: "언어",
   figure: {
     zoom: "확대",

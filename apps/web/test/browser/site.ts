@@ -5,8 +5,8 @@ import { findChromium } from "../../../../tooling/browser/chromium.mjs"
 /** The production build on a server of its own, and a browser. */
 export interface Site {
   readonly address: string
-  /** A page in a context of its own; what goes wrong in it is kept in `faults`. */
-  open(path: string, options?: BrowserContextOptions): Promise<Visit>
+  /** A page in a context of its own, with these values in its local storage; what goes wrong in it is kept in `faults`. */
+  open(path: string, options?: BrowserContextOptions, stored?: Readonly<Record<string, string>>): Promise<Visit>
   close(): Promise<void>
 }
 
@@ -19,7 +19,8 @@ export interface Visit {
   close(): Promise<void>
 }
 
-export async function openSite(): Promise<Site> {
+/** @param gpu lets pages have a GPU, in software where there is none. */
+export async function openSite({ gpu = false }: { readonly gpu?: boolean } = {}): Promise<Site> {
   const server = await preview({
     root: new URL("../..", import.meta.url).pathname,
     preview: { port: 0, strictPort: false },
@@ -29,13 +30,25 @@ export async function openSite(): Promise<Site> {
   const executablePath = findChromium()
   const browser: Browser = await chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath }),
-    args: ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"],
+    args: [
+      "--no-sandbox",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      // SwiftShader takes seconds to compile what writes zeros to workgroups' memory.
+      ...(gpu
+        ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"]
+        : ["--disable-features=WebGPU"]),
+    ],
   })
   return {
     address,
-    async open(path, options = {}) {
+    async open(path, options = {}, stored = {}) {
       const context = await browser.newContext({ locale: "en", ...options })
       const page = await context.newPage()
+      await page.addInitScript((values) => {
+        for (const [name, value] of Object.entries(values)) localStorage.setItem(name, value)
+      }, stored)
       const faults: string[] = []
       const requests: string[] = []
       page.on("pageerror", (error) => faults.push(error.message))

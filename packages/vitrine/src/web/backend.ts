@@ -29,15 +29,23 @@ async function onnxWeb(options: OnnxWebOptions): Promise<Backend> {
 }
 
 /**
+ * Opens a backend by its name, for several models or runs to share.
+ * @throws VitrineError (backend) for a name that there is not, and for what this browser cannot do.
+ */
+export async function createBackend(name = "auto", options: OnnxWebOptions = {}): Promise<Backend> {
+  const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
+  if (factory === undefined)
+    throw new VitrineError("backend", `no backend "${name}": choose ${Object.keys(factories).join(", ")}`)
+  return factory(options)
+}
+
+/**
  * The backend that is asked for, and what releases it if it was made here.
  * @throws VitrineError (backend)
  */
 export async function openBackend(choice: BackendChoice): Promise<{ backend: Backend; close: () => Promise<void> }> {
-  const { backend: wanted = "auto", ...options } = choice
+  const { backend: wanted, ...options } = choice
   if (typeof wanted === "object") return { backend: wanted, close: async () => {} }
-  const factory = Object.hasOwn(factories, wanted) ? factories[wanted] : undefined
-  if (factory === undefined)
-    throw new VitrineError("backend", `no backend "${wanted}": choose ${Object.keys(factories).join(", ")}`)
-  const backend = await factory(options)
+  const backend = await createBackend(wanted, options)
   return { backend, close: backend.close }
 }
