@@ -7,7 +7,8 @@ import { addOverrides, backend, examples, precision, threads } from "./options.t
 import { addTrainOptions } from "./train-options.ts"
 import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
 
-const modelHelp = "a run folder, one of timm's or Hugging Face's, an .npz of Google's, or hf:owner/name[@revision]"
+const modelHelp =
+  "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
 
 /** The command line. What a command does is loaded when it is called, so that each starts fast. */
 export function program(): Command {
@@ -102,7 +103,10 @@ export function program(): Command {
       .description("Compute the features of images: what the model's head reads.")
       .argument("<image...>", "image files, or folders of them")
       .requiredOption("--model <model>", modelHelp)
-      .option("--out <file>", "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output")
+      .option(
+        "-o, --out <file>",
+        "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output",
+      )
       .addOption(backend())
       .addOption(threads())
       .addOption(precision()),
@@ -212,7 +216,7 @@ export function program(): Command {
     .description("Measure the speed of a model on random data.")
     .option("--model <variant>", "SIZE/PATCH, such as Ti/16", "Ti/16")
     .option("--image-size <n>", "side of the images", integerValue(1), 224)
-    .option("--batch <n>", "images at a time", integerValue(1), 8)
+    .option("--batch-size <n>", "images at a time", integerValue(1), 8)
     .option("--train", "measure training steps")
     .option("--infer", "measure inference (the default is both)")
     .option("--steps <n>", "steps to measure", integerValue(1), 10)
@@ -224,7 +228,7 @@ export function program(): Command {
       "after",
       examples(
         ["vitrine bench", "ViT-Ti/16, batches of 8"],
-        ["vitrine bench --model B/16 --batch 1 --infer --threads 1", ""],
+        ["vitrine bench --model B/16 --batch-size 1 --infer --threads 1", ""],
       ),
     )
     .action(async (options) => (await import("./commands/bench.ts")).bench(options))
@@ -232,7 +236,7 @@ export function program(): Command {
   cli
     .command("demo")
     .description("Train a small model on built-in drawings, evaluate it, and show what it predicts.")
-    .option("--out <folder>", "the run folder; default: runs/demo-<n>")
+    .option("-o, --out <folder>", "the run folder; default: runs/demo-<n>")
     .option("--steps <n>", "a shorter or longer run", integerValue(1))
     .addOption(backend())
     .addOption(threads())

@@ -148,7 +148,7 @@ export function addTrainOptions(command: Command): Command {
   )
   add(run, "--recipe <name>", "a built-in recipe, or a .ts, .js or .json file; flags override it")
   add(run, "--from <model>", "start from the weights of a run, a published model, or hf:owner/name")
-  add(run, "--out <folder>", "the run folder; default: runs/<data>-<n>")
+  add(run, "-o, --out <folder>", "the run folder; default: runs/<data>-<n>")
   add(run, "--resume <run>", "go on with an interrupted run, by its own recipe and data")
   add(run, "--seed <n>", "decides everything random; default: 0", parsed(integerValue(0)))
   add(run, "--val-fraction <x>", "held out where the data have no validation set; default: 0.1", parsed(fractionValue))

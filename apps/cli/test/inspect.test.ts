@@ -143,6 +143,7 @@ describe("inspect refuses in one line", () => {
     ["a head that is not", [first, "--head", "3"], /no head 3: there are 3, from 0/, 1],
     ["a patch that is not", [first, "--figure", "rollout", "--query", "3,0"], /no patch 3,0: there are 3 rows/, 1],
     ["a query that is none", [first, "--query", "left"], /Give class, mean, or row and column/, 2],
+    ["the curve of no run", ["--figure", "curve"], /is no run folder/, 1],
     ["the confusion of no data", ["--figure", "confusion"], /does not say what it was trained on/, 1],
   ])("%s", async (_, args, fault, code) => {
     expectFault(await vitrine(["inspect", golden, ...args]), fault, code)

@@ -47,9 +47,18 @@ test("a teacher is named by a flag, and how it teaches by others", async () => {
 
 test("learns masked patches without labels, and goes on from them", async () => {
   const masked = ["--task", "masked-patch", "--steps", "20"]
-  const { code, stderr } = await vitrine(["train", "--data", data, "--out", at("masked"), ...tinyModel, ...masked])
+  const { code, stdout, stderr } = await vitrine([
+    "train",
+    "--data",
+    data,
+    "--out",
+    at("masked"),
+    ...tinyModel,
+    ...masked,
+  ])
   expect(code).toBe(0)
   expect(stderr).toMatch(/masked-patch[^]*% right/)
+  expect(stdout).toMatch(/Next:\n +vitrine train --from /)
   const { setup } = await train("tuned", "--from", at("masked"), "--steps", "2", "--batch-size", "8")
   expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { classes: 3 } } })
   expectFault(await vitrine(["eval", "--model", at("masked")]), /the model has no classes to evaluate/)

@@ -106,7 +106,7 @@ test("doctor finds what runs here", async () => {
 })
 
 test("bench measures training and inference", async () => {
-  const args = ["bench", "--model", "Ti/16", "--image-size", "32", "--batch", "2", "--steps", "2", "--json"]
+  const args = ["bench", "--model", "Ti/16", "--image-size", "32", "--batch-size", "2", "--steps", "2", "--json"]
   const { code, stdout } = await vitrine(args)
   expect(code).toBe(0)
   const { measured, parameters } = JSON.parse(stdout)

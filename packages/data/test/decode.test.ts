@@ -42,6 +42,8 @@ describe("refuses in one line that names the file", () => {
   })
 
   test("a file that is not there", async () => {
-    await expect(decodeImage("/nowhere/cat.jpg")).rejects.toThrow("/nowhere/cat.jpg: cannot be read")
+    await expect(decodeImage("/nowhere/cat.jpg")).rejects.toThrow(
+      "/nowhere/cat.jpg: cannot be read (no such file or directory)",
+    )
   })
 })

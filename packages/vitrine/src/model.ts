@@ -153,7 +153,11 @@ export function topPredictions(logits: Float32Array, labels: readonly string[], 
 function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof graph> {
   const found = tapsOf(config, taps)
   const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
-  if (missing !== undefined) throw new VitrineError("config", `the model has no intermediate value named "${missing}"`)
+  if (missing !== undefined)
+    throw new VitrineError(
+      "config",
+      `the model has no intermediate value named "${missing}"; taps() (--list-taps) names all`,
+    )
   return graph({ outputs: Object.fromEntries(found) })
 }
 

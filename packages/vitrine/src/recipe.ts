@@ -122,7 +122,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   if (dropLast && data.examples < batchSize)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower batchSize`,
+      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower the batch size (batchSize, --batch-size)`,
     )
   const batches = dropLast ? Math.floor(data.examples / batchSize) : Math.ceil(data.examples / batchSize)
   const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
@@ -148,7 +148,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   if (batchSize * height * width * config.channels > 2 ** 30)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or imageSize`,
+      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower one of them (--batch-size, --image-size)`,
     )
   const eachChannel = (numbers: readonly number[]): readonly number[] =>
     numbers.length === 1 ? Array.from({ length: config.channels }, () => numbers[0] as number) : numbers

@@ -134,7 +134,7 @@ test("refuses in one line", async () => {
     [{ data, recipe, out }, `${out}: is not empty`],
     [{ resume: place }, "holds no run"],
     [{ resume: foreign }, "does not say how it was trained"],
-    [{ data, recipe: { batchSize: 100 } }, "lower batchSize"],
+    [{ data, recipe: { batchSize: 100 } }, "lower the batch size"],
     [{ data, recipe: { ...recipe, learningRate: 1e30, clip: null } }, "the loss is"],
     [{ data, recipe, backend: "abacus" }, 'no backend "abacus"'],
   ] as const) {

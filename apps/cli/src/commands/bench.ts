@@ -22,7 +22,7 @@ import { bytes, count, short } from "../show/text.ts"
 export interface BenchFlags extends EngineFlags {
   readonly model: string
   readonly imageSize: number
-  readonly batch: number
+  readonly batchSize: number
   readonly train?: true
   readonly infer?: true
   readonly steps: number
@@ -54,7 +54,7 @@ export async function bench(flags: BenchFlags): Promise<void> {
     if (both || flags.train) measured.push(await training(config, flags, backend))
     const parameters = parameterCount(vitParameters(config))
     const { name, device } = backend
-    const { model, imageSize, batch } = flags
+    const { model, imageSize, batchSize: batch } = flags
     if (flags.json)
       return print(JSON.stringify({ model, imageSize, batch, parameters, backend: name, device, measured }))
     const { bold, dim } = colors
@@ -72,7 +72,11 @@ export async function bench(flags: BenchFlags): Promise<void> {
 
 type Engine = Awaited<ReturnType<typeof create>>
 
-async function inferring(config: ViTConfig, { batch, steps }: BenchFlags, backend: Engine): Promise<Measurement> {
+async function inferring(
+  config: ViTConfig,
+  { batchSize: batch, steps }: BenchFlags,
+  backend: Engine,
+): Promise<Measurement> {
   const constants = initialize(vitParameters(config), config, "timm", keyFromSeed(0))
   const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
   const compiled = programs(backend, graph({ outputs: { logits: vit(rootScope(), images, config) } }), { constants })
@@ -90,7 +94,11 @@ async function inferring(config: ViTConfig, { batch, steps }: BenchFlags, backen
   }
 }
 
-async function training(config: ViTConfig, { batch, steps }: BenchFlags, backend: Engine): Promise<Measurement> {
+async function training(
+  config: ViTConfig,
+  { batchSize: batch, steps }: BenchFlags,
+  backend: Engine,
+): Promise<Measurement> {
   const options = trainingOptions({ steps: steps + warmup + 1 })
   const batches = async () => ({
     batchesPerEpoch: steps,

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { type Curve, curveFigure, learningCurve } from "@vitrine/interpret"
@@ -13,11 +14,16 @@ export async function showResult(run: string): Promise<void> {
   print(`\n${charts(curve)}`)
   print(`${summary(curve)}\n`)
   print(files(run))
-  print(
-    ["\nNext:", `  ${cyan(`${self} eval --model ${run}`)}`, `  ${cyan(`${self} predict --model ${run} IMAGE …`)}`].join(
-      "\n",
-    ),
-  )
+  const next = (await hasClasses(run))
+    ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
+    : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
+  print(["\nNext:", ...next.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
+}
+
+/** Not what learned from masked patches. */
+async function hasClasses(run: string): Promise<boolean> {
+  const { num_classes } = JSON.parse(await readFile(join(run, "config.json"), "utf8")) as { num_classes?: number }
+  return num_classes !== 0
 }
 
 /** Writes `curve.svg` into the run's folder. */

@@ -50,7 +50,7 @@ export function openMetrics(path: string): MetricsLog {
 const isStep = (step: unknown): step is number => Number.isSafeInteger(step) && (step as number) >= 0
 
 /**
- * The events of a `metrics.jsonl`, oldest first; none if there is no such file. A last line without its end, which a
+ * The events of a `metrics.jsonl`, oldest first; none if there is no such file or folder. A last line without its end, which a
  * kill leaves, is not counted.
  * @throws VitrineError (file)
  */
@@ -101,7 +101,7 @@ function parsed(line: string): MetricsEvent | undefined {
 
 async function readText(path: string): Promise<string> {
   const opened = await openForReading(path).catch((error) => {
-    if (isSystemError((error as Error).cause, "ENOENT")) return undefined
+    if (isSystemError((error as Error).cause, "ENOENT", "ENOTDIR")) return undefined
     throw error
   })
   if (opened === undefined) return ""

@@ -8,6 +8,7 @@ import { isImagePath, layout, type Part } from "../layout.ts"
 import { decodeLimits } from "../limits.ts"
 import { decodeImage } from "./decode.ts"
 import { type ByteReader, readTar } from "./tar.ts"
+import { unreadable } from "./unreadable.ts"
 
 /** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
 export const mostPackedBytes: number = 2 ** 30
@@ -152,7 +153,7 @@ function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array)
 
 async function openFile(path: string): Promise<FileHandle> {
   return open(path).catch((error: Error) => {
-    throw new VitrineError("file", `${path}: cannot be read (${error.message})`)
+    throw unreadable(path, error)
   })
 }
 

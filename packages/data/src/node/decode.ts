@@ -5,6 +5,7 @@ import type { Sharp } from "sharp"
 import { imageHeader } from "../header.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
+import { unreadable } from "./unreadable.ts"
 
 /**
  * Decodes a JPEG, PNG, WebP or GIF (its first frame) to RGB, [height, width, 3], with the bytes that Pillow's
@@ -44,7 +45,7 @@ async function readImageFile(path: string, label: string): Promise<Uint8Array> {
     return await readFile(path)
   } catch (error) {
     if (VitrineError.isInstance(error)) throw error
-    throw new VitrineError("file", `${label}: cannot be read (${(error as Error).message})`, { cause: error })
+    throw unreadable(label, error)
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, FilesSource } from "../dataset.ts"
 import { decodeImage } from "./decode.ts"
+import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set; they are decoded when they are read. */
 export function openFiles(source: FilesSource): Dataset {
@@ -29,7 +30,7 @@ export async function listFiles(folder: string): Promise<string[]> {
   const linked = new Set<string>()
   const walk = async (path: string, relative: string): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
-      throw new VitrineError("file", `${path}: cannot be read (${error.message})`)
+      throw unreadable(path, error)
     })
     for (const entry of entries) {
       const inner = join(path, entry.name)

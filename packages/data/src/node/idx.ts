@@ -5,6 +5,7 @@ import { constants, gunzip, gunzipSync } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import { checkLabels, type Dataset, type IdxSource, pixels } from "../dataset.ts"
 import { type IdxHeader, idxHeader, parseIdx } from "../idx.ts"
+import { unreadable } from "./unreadable.ts"
 
 /** The largest IDX file that is read into memory, unpacked. */
 const maxBytes = 2 ** 31
@@ -18,7 +19,7 @@ const gunzipAsync = promisify(gunzip)
  */
 export async function readIdx(path: string): Promise<{ dims: readonly number[]; data: Uint8Array }> {
   const file = await open(path).catch((error: Error) => {
-    throw new VitrineError("file", `${path}: cannot be read (${error.message})`)
+    throw unreadable(path, error)
   })
   try {
     const zipped = path.endsWith(".gz")

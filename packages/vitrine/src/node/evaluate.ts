@@ -64,7 +64,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const record = recordOf(folder.json)
     const data = given ?? record?.data
     if (data === undefined)
-      throw new VitrineError("config", `${path}: does not say what it was trained on; name the data`)
+      throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
     const { seed = 0, valFraction = 0.1 } = record ?? {}
     const source = (await resolveData(data, { seed, valFraction }))[split]
     if (source === null) throw new VitrineError("config", `${data}: has no validation set; evaluate on split "train"`)

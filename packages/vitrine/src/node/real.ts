@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises"
 import { basename } from "node:path"
+import { explaining } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 
@@ -20,9 +21,9 @@ export async function readRealLabels(
   const fail = (fault: string, cause?: unknown): never => {
     throw new VitrineError("file", `${path}: ${fault}`, { cause })
   }
-  const { size } = await stat(path).catch((error: Error) => fail(`cannot be read (${error.message})`, error))
+  const { size } = await explaining(path, "read", () => stat(path))
   if (size > largestFile) return fail(`has ${size} bytes; up to ${largestFile} are read`)
-  const text = await readFile(path, "utf8").catch((error: Error) => fail(`cannot be read (${error.message})`, error))
+  const text = await explaining(path, "read", () => readFile(path, "utf8"))
   const lists = parse(text, fail)
   if (!Array.isArray(lists) || lists.length !== dataset.length)
     return fail(`must be a list of ${dataset.length} lists, one for each image of ${dataset.name}`)

@@ -117,7 +117,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     if (own) closeLater(backend.close)
     const teacherName = record ? record.teacher : options.distillFrom
     if (recipe.distillation !== null && teacherName === undefined)
-      throw new VitrineError("config", "the recipe distils: name the teacher (distillFrom)")
+      throw new VitrineError("config", "the recipe distils: name the teacher (distillFrom, --distill-from)")
     const teacher = teacherName === undefined ? undefined : await openTeacher(teacherName, recipe, known, backend)
     closeLater(teacher?.close)
     const engine = `${backend.device}, ${cpus()[0]?.model ?? process.arch}`
