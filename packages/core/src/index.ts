@@ -25,7 +25,7 @@ export {
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
 export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
 export { type AttentionOptions, latentAttention, selfAttention } from "./nn/attention.ts"
-export { type ActivationName, activate, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
+export { type ActivationName, activate, groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"
 export { dropoutMask, fold, type Key, keyFromSeed, permutation, type Stream, stream, threefry } from "./random.ts"

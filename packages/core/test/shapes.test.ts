@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { gradients, graph, ops, type Tensor, VitrineError } from "../src/index.ts"
+import { gradients, graph, groupNorm, ops, rootScope, type Tensor, VitrineError } from "../src/index.ts"
 
 const { input, scalar } = ops
 const x = (...shape: (number | "batch")[]): Tensor => input("x", shape)
@@ -163,4 +163,10 @@ describe("VitrineError", () => {
       cause: "b",
     })
   })
+})
+
+it("group norm keeps the shape, and wants groups that divide the channels", () => {
+  const x = ops.input("x", ["batch", 3, 5, 12])
+  expect(groupNorm(rootScope().at("norm1"), x, 4, 1e-5).shape).toEqual(x.shape)
+  expect(() => groupNorm(rootScope().at("norm1"), x, 5, 1e-5)).toThrow(/^norm1: 5 groups do not divide 12 channels$/)
 })

@@ -41,7 +41,7 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
   for (const parameter of parameters) {
     const { name, role } = parameter
     if (role === "fixedPositions" || freeze.some((pattern) => matches(name, pattern))) continue
-    const matrix = role === "linear" || role === "patch" || role === "head"
+    const matrix = role === "linear" || role === "patch" || role === "convolution" || role === "head"
     const decays = decay === "all" || matrix ? weightDecay : 0
     const scale = layerDecay ** (depth + 1 - layerOf(name, depth))
     const key = `${scale}/${decays}`

@@ -46,6 +46,7 @@ const trainings = [
 
 const googles = ["gap", "released", "token"].map((name) => `google-${name}`)
 const bigVisions = ["gap", "map", "old", "siglip", "sincos", "tok"].map((name) => `big-vision-${name}`)
+const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
 
 type Tensors = Readonly<Record<string, GoldenTensor>>
 
@@ -81,7 +82,16 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 test("the golden files are those that the README lists", () => {
   const objectives = ["distill-hard", "distill-soft", "masked-patch"].map((name) => `objective-${name}`)
   const others = ["interpret", "losses", ...objectives, "probe", "resolution", "threefry"]
-  expect(goldenNames()).toEqual([...bigVisions, "family", ...googles, ...others, ...trainings, "variants", ...vits])
+  expect(goldenNames()).toEqual([
+    ...bigVisions,
+    ...bits,
+    "family",
+    ...googles,
+    ...others,
+    ...trainings,
+    "variants",
+    ...vits,
+  ])
   expect(goldenNames("vit-")).toEqual(vits)
 })
 

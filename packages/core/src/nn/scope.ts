@@ -9,10 +9,12 @@ export type Role =
   | "linear"
   /** The projection of the patches, `[dim, channels, patchHeight, patchWidth]`. */
   | "patch"
+  /** The kernels of a convolution, `[out, in, height, width]`. */
+  | "convolution"
   /** The matrix that gives the logits. */
   | "head"
   | "bias"
-  /** The gain of a LayerNorm. */
+  /** The gain of a LayerNorm or group norm. */
   | "scale"
   /** The factors of a LayerScale. */
   | "layerScale"

@@ -79,6 +79,7 @@ function distribution(
         ? normal(1 / Math.sqrt(fanIn))
         : uniform(Math.sqrt(6 / (fanIn + fanOut / matricesIn(name, config))))
     case "patch":
+    case "convolution":
       return scheme === "timm" ? uniform(1 / Math.sqrt(fanIn)) : normal(1 / Math.sqrt(fanIn))
     case "head":
       return scheme === "timm" ? normal(0.02) : constant(0)

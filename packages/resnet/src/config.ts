@@ -1,0 +1,103 @@
+import { VitrineError } from "@vitrine/core"
+
+/** A ResNet-v2 of "Big Transfer (BiT): General Visual Representation Learning" (Kolesnikov et al., 2020). */
+export interface BiTConfig {
+  /** Height and width of the images, of any parity. */
+  readonly imageSize: readonly [height: number, width: number]
+  /** Channels of the images. */
+  readonly channels: number
+  /** Logits; 0 for a model that gives the pooled features. */
+  readonly classes: number
+  /** Channels after the root convolution. */
+  readonly stemWidth: number
+  /** Channels that each stage gives; a quarter of them in the middle of its blocks. */
+  readonly widths: readonly number[]
+  /** Blocks of each stage. */
+  readonly depths: readonly number[]
+  /** Groups of every group norm. */
+  readonly groups: number
+  readonly groupNormEpsilon: number
+  /** ε of weight standardisation, `(w − mean) / √(variance + ε)`: Google's 1e-10; timm has 1e-8. */
+  readonly weightEpsilon: number
+}
+
+/** Blocks of each stage by the number of layers. */
+const depths = { 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3] } as const
+
+/**
+ * A checked configuration: what is left out is R50x1's at 224².
+ * @throws VitrineError (config) for a model that cannot exist.
+ */
+export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
+  const config = {
+    imageSize: [224, 224],
+    channels: 3,
+    classes: 1000,
+    stemWidth: 64,
+    widths: [256, 512, 1024, 2048],
+    depths: depths[50],
+    groups: 32,
+    groupNormEpsilon: 1e-5,
+    weightEpsilon: 1e-10,
+    ...fields,
+  } satisfies BiTConfig
+  checkConfig(config)
+  return config
+}
+
+/**
+ * A variant by its usual name, such as `bitVariant("R50x1")` or `bitVariant("R101x3", { classes: 21843 })`: the number of
+ * layers, 50, 101 or 152, and the factor of the widths.
+ * @throws VitrineError (config) for a name that is not one.
+ */
+export function bitVariant(name: string, fields: Partial<BiTConfig> = {}): BiTConfig {
+  const [, layers, factor] = /^(?:BiT-)?R(50|101|152)x(\d{1,2})$/.exec(name) ?? []
+  if (layers === undefined || Number(factor) === 0)
+    throw new VitrineError("config", `no variant "${name}": write R50, R101 or R152 and a width, as in "R50x1"`)
+  const k = Number(factor)
+  return bitConfig({
+    stemWidth: 64 * k,
+    widths: [256, 512, 1024, 2048].map((width) => width * k),
+    depths: depths[Number(layers) as keyof typeof depths],
+    ...fields,
+  })
+}
+
+/** Largest counts that are taken for a model and not for a mistake or an attack. */
+const limits = { imageSize: 16384, channels: 1024, width: 1 << 17, stages: 16, depth: 1024, classes: 1 << 22 }
+
+function checkConfig(config: BiTConfig): void {
+  const fail = (message: string): never => {
+    throw new VitrineError("config", message)
+  }
+  const count = (field: string, value: unknown, least: number, most: number): void => {
+    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
+      fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
+  }
+  const { imageSize, widths, depths, stemWidth, groups } = config
+  if (!Array.isArray(imageSize) || imageSize.length !== 2)
+    fail(`imageSize must be [height, width], got ${told(imageSize)}`)
+  for (const side of imageSize) count("imageSize", side, 1, limits.imageSize)
+  count("channels", config.channels, 1, limits.channels)
+  count("classes", config.classes, 0, limits.classes)
+  for (const [field, list] of Object.entries({ widths, depths }))
+    if (!Array.isArray(list) || list.length < 1 || list.length > limits.stages)
+      fail(`${field} must have a number for each of 1 to ${limits.stages} stages, got ${told(list)}`)
+  if (widths.length !== depths.length)
+    fail(`widths tells of ${widths.length} stages, but depths of ${depths.length}: there must be one of each a stage`)
+  for (const depth of depths) count("depths", depth, 1, limits.depth)
+  count("groups", groups, 1, limits.width)
+  count("stemWidth", stemWidth, 1, limits.width)
+  if (stemWidth % groups !== 0) fail(`groups must divide stemWidth, but ${groups} do not divide ${stemWidth}`)
+  for (const width of widths) {
+    count("widths", width, 1, limits.width)
+    if (width % (4 * groups) !== 0)
+      fail(`groups must divide a quarter of each of widths, but ${groups} do not divide ${width} / 4`)
+  }
+  for (const field of ["groupNormEpsilon", "weightEpsilon"] as const)
+    if (!(typeof config[field] === "number" && config[field] > 0 && config[field] < 1))
+      fail(`${field} must be in (0, 1), got ${told(config[field])}`)
+}
+
+/** A value as a message shows it: text in quotes, and NaN as NaN. */
+const told = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))

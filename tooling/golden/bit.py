@@ -1,0 +1,83 @@
+"""bit-*: outputs, gradients and inner values of narrow ResNets of BiT's kind, and the sizes of the published ones."""
+
+from functools import partial
+
+import timm
+import torch
+from timm.layers import GroupNormAct, StdConv2d
+from timm.models.resnetv2 import ResNetV2
+
+from common import nchw, write
+from vit import BATCH, hooked, loss_of, soft_targets
+
+# timm's own for BiT; Google's is 1e-10.
+WEIGHT_EPSILON = 1e-8
+
+CASES = {
+    "square": dict(image=(32, 32), layers=[1, 2], channels=(32, 64), stem_chs=16, groups=4, num_classes=5),
+    "odd": dict(image=(37, 30), layers=[2, 1, 1], channels=(32, 32, 96), stem_chs=8, groups=8, num_classes=3),
+    "wide": dict(image=(19, 44), layers=[1, 1], channels=(32, 48), stem_chs=8, width_factor=2, groups=2, in_chans=1, num_classes=4),
+    "features": dict(image=(16, 23), layers=[1], channels=(64,), stem_chs=16, groups=16, in_chans=4, num_classes=0),
+}
+VARIANTS = {"R50x1": "50x1", "R50x3": "50x3", "R101x1": "101x1", "R101x3": "101x3", "R152x2": "152x2", "R152x4": "152x4"}
+
+
+def build(groups: int, **args) -> ResNetV2:
+    """As timm builds resnetv2_*_bit, but for the groups."""
+    norm = partial(GroupNormAct, num_groups=groups)
+    return ResNetV2(stem_type="fixed", conv_layer=partial(StdConv2d, eps=WEIGHT_EPSILON), norm_layer=norm, **args)
+
+
+@torch.no_grad()
+def redraw(model: ResNetV2, generator: torch.Generator) -> None:
+    for name, p in model.named_parameters():
+        noise = torch.randn(p.shape, generator=generator)
+        p.copy_(1 + 0.2 * noise if "norm" in name and name.endswith("weight") else 0.2 * noise)
+
+
+def make(name: str, args: dict, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    args = dict(args)
+    height, width = args.pop("image")
+    model = build(**args).eval()
+    redraw(model, generator)
+    blocks = [stage.blocks for stage in model.stages]
+    config = {
+        "imageSize": [height, width],
+        "channels": model.in_chans,
+        "classes": model.num_classes,
+        "stemWidth": model.stem.conv.out_channels,
+        "widths": [stage[0].conv3.out_channels for stage in blocks],
+        "depths": [len(stage) for stage in blocks],
+        "groups": model.norm.num_groups,
+        "groupNormEpsilon": model.norm.eps,
+        "weightEpsilon": model.stem.conv.eps,
+    }
+    images = torch.randn(BATCH, height, width, model.in_chans, generator=generator)
+    targets = soft_targets(model.num_classes or model.num_features, generator)
+    weights = 0.5 + torch.rand(BATCH, generator=generator)
+    tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
+    tensors |= {"images": images, "targets": targets, "weights": weights}
+
+    model.double()
+    logits, seen = hooked(model, nchw(images.double()))
+    loss = loss_of(logits, targets.double(), weights.double())
+    loss.backward()
+    tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
+    tensors["logits"] = logits.detach()
+    taps = ["stem.conv", "stem", "norm", *(n for n, m in model.named_modules() if n.startswith("stages.") and n.count(".") == 3)]
+    tensors |= {f"tap.{tap}": seen[tap].permute(0, 2, 3, 1) for tap in taps}
+    tensors["tap.pooled"] = seen["head.global_pool"].flatten(1)
+    write(f"bit-{name}", {"config": config, "seed": seed, "loss": loss.item()}, tensors)
+
+
+def generate() -> None:
+    for seed, (name, args) in enumerate(CASES.items(), start=900):
+        make(name, args, seed)
+    variants = []
+    for name, size in VARIANTS.items():
+        model = timm.create_model(f"resnetv2_{size}_bit", num_classes=21843, device="meta")
+        shapes = {k: list(v.shape) for k, v in model.named_parameters()}
+        count = sum(v.numel() for v in model.parameters())
+        variants.append({"variant": name, "parameters": count} | ({"shapes": shapes} if name == "R50x1" else {}))
+    write("bit-variants", {"classes": 21843, "variants": variants})
