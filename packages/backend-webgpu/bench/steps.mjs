@@ -1,6 +1,6 @@
 // The models and steps that are measured.
 import { graph, initialize, keyFromSeed, ops, rootScope, variant, vit, vitConfig, vitParameters } from "@vitrine/core"
-import { groups, optimizer, stepGraph } from "@vitrine/trainer"
+import { classification, groups, optimizer, stepGraph } from "@vitrine/trainer"
 
 const s32 = vitConfig({
   imageSize: [32, 32],
@@ -25,17 +25,9 @@ const adamw = optimizer({ name: "adamw" })
 
 /** The trainer's whole step: forward, cross-entropy, backward, AdamW. */
 export function training(config) {
-  const parameters = vitParameters(config)
-  const options = {
-    config,
-    parameters,
-    groups: groups(parameters, { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] }),
-    optimizer: adamw,
-    loss: "cross-entropy",
-    clip: null,
-    ema: null,
-  }
-  return stepGraph(options)
+  const learning = groups(vitParameters(config), { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] })
+  const objective = classification(config, "cross-entropy")
+  return stepGraph({ objective, groups: learning, optimizer: adamw, clip: null, ema: null })
 }
 
 /** Slots of a graph, with random parameters. */

@@ -1,13 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { endianness } from "node:os"
 import { fileURLToPath } from "node:url"
+import { type GoldenTensor, parseTensors } from "./tensors.ts"
 
-/** One array of a golden file; `shape` is row-major. */
-export interface GoldenTensor {
-  readonly shape: readonly number[]
-  /** F32, F64 and I32 as they are; I64 as float64, which holds what the generators write. */
-  readonly data: Float32Array | Float64Array | Int32Array
-}
+export type { GoldenTensor } from "./tensors.ts"
 
 /** A golden file: the document, and the tensors of the safetensors file beside it, if there is one. */
 export interface Golden {
@@ -37,34 +32,7 @@ export function golden(name: string): Golden {
   }
 }
 
-const readers: Record<string, (bytes: ArrayBuffer) => GoldenTensor["data"]> = {
-  F32: (bytes) => new Float32Array(bytes),
-  F64: (bytes) => new Float64Array(bytes),
-  I32: (bytes) => new Int32Array(bytes),
-  I64: (bytes) => Float64Array.from(new BigInt64Array(bytes), Number),
-}
-
-interface Entry {
-  readonly dtype: string
-  readonly shape: number[]
-  readonly data_offsets: [start: number, end: number]
-}
-
-/** The tensors of a trusted safetensors file of F32, F64, I32 and I64, by name. */
+/** The tensors of a trusted safetensors file, by name. */
 export function readTensors(file: string): Record<string, GoldenTensor> {
-  if (endianness() !== "LE") throw new Error("golden files are little-endian, and this machine is not")
-  const { buffer, byteOffset, byteLength } = readFileSync(file)
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
-  const body = 8 + Number(new DataView(buffer, byteOffset).getBigUint64(0, true))
-  const header: Record<string, Entry> = JSON.parse(new TextDecoder().decode(bytes.subarray(8, body)))
-  const tensors: Record<string, GoldenTensor> = {}
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
-    if (name === "__metadata__") continue
-    const read = readers[dtype]
-    if (read === undefined) throw new Error(`${file}: ${name} is ${dtype}, which golden files do not use`)
-    const [start, end] = data_offsets
-    // A copy, for views of 8-byte numbers must be aligned.
-    tensors[name] = { shape, data: read(bytes.slice(body + start, body + end).buffer) }
-  }
-  return tensors
+  return parseTensors(readFileSync(file), file)
 }
