@@ -220,6 +220,7 @@ export function program(): Command {
     .option("--train", "measure training steps")
     .option("--infer", "measure inference (the default is both)")
     .option("--steps <n>", "steps to measure", integerValue(1), 10)
+    .option("--profile", "what each kernel takes, with --backend webgpu")
     .addOption(backend())
     .addOption(threads())
     .addOption(precision())

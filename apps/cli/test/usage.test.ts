@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { expectFault, temporaryFolder, vitrine } from "./vitrine.ts"
+import { emulated, expectFault, temporaryFolder, vitrine } from "./vitrine.ts"
 
 const commands = [
   "train",
@@ -91,6 +91,17 @@ test("colours are for terminals, and NO_COLOR is heard", async () => {
   expect(forced.stderr).toContain("\x1b[31m")
   const refused = await vitrine(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1", NO_COLOR: "1" } })
   expect(refused.stderr).not.toContain("\x1b")
+})
+
+test("bench tells what each kernel takes", async ({ skip }) => {
+  if (emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
+  const size = ["--image-size", "32", "--batch", "1", "--steps", "1", "--infer"]
+  const args = ["bench", "--model", "Ti/16", ...size, "--profile", "--json"]
+  const { code, stdout } = await vitrine([...args, "--backend", "webgpu"], { env: emulated ?? {} })
+  expect(code).toBe(0)
+  const [{ kernels }] = JSON.parse(stdout).measured
+  expect(kernels).toContainEqual(expect.objectContaining({ kernel: expect.stringMatching(/^attention/), runs: 12 }))
+  expectFault(await vitrine([...args, "--backend", "onnx"]), /--profile needs --backend webgpu, not onnx/)
 })
 
 test("doctor finds what runs here", async () => {

@@ -1,7 +1,7 @@
 /// <reference types="@webgpu/types" />
 import type { Backend } from "@vitrine/core"
 import type { PlanLimits } from "./plan/plan.ts"
-import { fail, Gpu } from "./run/gpu.ts"
+import { fail, Gpu, type Profiler } from "./run/gpu.ts"
 import { GpuProgram } from "./run/program.ts"
 import { GpuState } from "./run/state.ts"
 
@@ -12,6 +12,11 @@ export interface DeviceOptions {
   readonly powerPreference?: GPUPowerPreference
   /** Whether an adapter that computes on the CPU will do. False by default. */
   readonly software?: boolean
+  /**
+   * Called after every run with the time that each kernel took, in order; runs are slower for it. It takes a device
+   * with `timestamp-query`.
+   */
+  readonly profile?: Profiler
 }
 
 /** Asks for an adapter and a device with all that kernels can use of it. */
@@ -85,8 +90,10 @@ function reportOf({ adapterInfo, features, limits }: GPUDevice): DeviceReport {
 }
 
 /** A backend on a device, which `close` leaves as it is if it is the caller's. */
-export function deviceBackend(device: GPUDevice, owned: boolean): WebGpuBackend {
-  const gpu = new Gpu(device)
+export function deviceBackend(device: GPUDevice, owned: boolean, profiler?: Profiler): WebGpuBackend {
+  if (profiler && !device.features.has("timestamp-query"))
+    fail(`${describe(device.adapterInfo)} has no timestamp-query, by which kernels are timed`)
+  const gpu = new Gpu(device, profiler)
   const { limits } = device
   const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)
   const planLimits: PlanLimits = {

@@ -2,6 +2,7 @@
 import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
 
 export type { DeviceOptions, DeviceReport, WebGpuBackend } from "./backend.ts"
+export type { KernelTime, Profiler } from "./run/gpu.ts"
 
 export type WebGpuOptions = DeviceOptions
 
@@ -12,5 +13,5 @@ export type WebGpuOptions = DeviceOptions
  */
 export async function webgpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await openDevice(globalThis.navigator?.gpu, options))
-  return deviceBackend(device, options.device === undefined)
+  return deviceBackend(device, options.device === undefined, options.profile)
 }

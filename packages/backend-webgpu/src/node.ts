@@ -3,6 +3,7 @@ import type * as dawn from "webgpu"
 import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
 
 export type { DeviceReport, WebGpuBackend } from "./backend.ts"
+export type { KernelTime, Profiler } from "./run/gpu.ts"
 
 export interface WebGpuNodeOptions extends DeviceOptions {
   /**
@@ -19,7 +20,8 @@ export interface WebGpuNodeOptions extends DeviceOptions {
  * and `software` is not set.
  */
 export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<WebGpuBackend> {
-  return deviceBackend(options.device ?? (await nodeDevice(options)), options.device === undefined)
+  const device = options.device ?? (await nodeDevice(options))
+  return deviceBackend(device, options.device === undefined, options.profile)
 }
 
 /** Dawn's entry points by their options; devices need theirs to stay alive. */

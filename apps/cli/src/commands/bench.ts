@@ -10,8 +10,10 @@ import {
   type ViTConfig,
   variant,
   vit,
+  VitrineError,
   vitParameters,
 } from "@vitrine/core"
+import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
 import { train, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
@@ -27,6 +29,7 @@ export interface BenchFlags extends EngineFlags {
   readonly infer?: true
   readonly steps: number
   readonly backend: string
+  readonly profile?: true
   readonly json?: true
 }
 
@@ -38,6 +41,15 @@ interface Measurement {
   readonly imagesPerSecond: number
   /** Of the whole process, so far. */
   readonly peakBytes: number
+  /** What the device spent the last step on, the longest first. */
+  readonly kernels?: readonly Spent[]
+}
+
+/** The runs of one kernel in a step. */
+interface Spent {
+  readonly kernel: string
+  readonly runs: number
+  readonly milliseconds: number
 }
 
 /** Steps that are run before any is measured. */
@@ -47,11 +59,16 @@ const warmup = 2
 export async function bench(flags: BenchFlags): Promise<void> {
   const config = variant(flags.model, { imageSize: [flags.imageSize, flags.imageSize] })
   const both = !flags.train && !flags.infer
-  const backend = await create(flags.backend, engineOptions(flags))
+  let last: readonly KernelTime[] | undefined
+  const backend = flags.profile
+    ? await profiled(flags.backend, (times) => (last = times))
+    : await create(flags.backend, engineOptions(flags))
+  const told = (measurement: Measurement): Measurement =>
+    last === undefined ? measurement : { ...measurement, kernels: spent(last) }
   try {
     const measured: Measurement[] = []
-    if (both || flags.infer) measured.push(await inferring(config, flags, backend))
-    if (both || flags.train) measured.push(await training(config, flags, backend))
+    if (both || flags.infer) measured.push(told(await inferring(config, flags, backend)))
+    if (both || flags.train) measured.push(told(await training(config, flags, backend)))
     const parameters = parameterCount(vitParameters(config))
     const { name, device } = backend
     const { model, imageSize, batchSize: batch } = flags
@@ -60,14 +77,34 @@ export async function bench(flags: BenchFlags): Promise<void> {
     const { bold, dim } = colors
     print(bold(`ViT-${model} at ${imageSize}², batches of ${batch}`))
     print(dim(`${count(parameters)} parameters · ${name} · ${device}`))
-    for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes } of measured)
+    for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes, kernels = [] } of measured) {
       print(
         `${what.padEnd(6)} ${bold(`${short(medianMs)} ms`)} a step, ${bold(`${short(imagesPerSecond)} images/s`)} ` +
           dim(`(first step ${short(firstMs)} ms, peak memory ${bytes(peakBytes)})`),
       )
+      for (const { kernel, runs, milliseconds } of kernels.slice(0, 15))
+        print(dim(`${`${short(milliseconds)} ms`.padStart(12)} ${`${runs} ×`.padStart(5)} ${kernel}`))
+    }
   } finally {
     await backend.close()
   }
+}
+
+/** WebGPU, whose kernels are timed on the device. */
+async function profiled(name: string, profile: Profiler): Promise<Engine> {
+  if (name !== "webgpu") throw new VitrineError("config", `--profile needs --backend webgpu, not ${name}`)
+  return (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software: true, profile })
+}
+
+function spent(times: readonly KernelTime[]): Spent[] {
+  const found = new Map<string, { kernel: string; runs: number; milliseconds: number }>()
+  for (const { kernel, milliseconds } of times) {
+    const each = found.get(kernel) ?? { kernel, runs: 0, milliseconds: 0 }
+    each.runs++
+    each.milliseconds += milliseconds
+    found.set(kernel, each)
+  }
+  return [...found.values()].sort((a, b) => b.milliseconds - a.milliseconds)
 }
 
 type Engine = Awaited<ReturnType<typeof create>>

@@ -17,10 +17,20 @@ interface Made {
 /** What backends on one device share. */
 const madeOn = new WeakMap<GPUDevice, Made>()
 
+/** How long a kernel took on the device. */
+export interface KernelTime {
+  readonly kernel: string
+  readonly milliseconds: number
+}
+
+/** Takes the times of all kernels of a run. */
+export type Profiler = (times: readonly KernelTime[]) => void
+
 /** A device, what was made on it once, and what went wrong on it. */
 export class Gpu {
   readonly device: GPUDevice
   readonly limits: GPUSupportedLimits
+  readonly profiler: Profiler | undefined
   readonly #pipelines: Map<string, Promise<GPUComputePipeline>>
   readonly #layouts: Map<string, GPUBindGroupLayout>
   readonly #freeReadbacks: GPUBuffer[] = []
@@ -28,8 +38,9 @@ export class Gpu {
   #failure: VitrineError | undefined
   #closed = false
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, profiler?: Profiler) {
     this.device = device
+    this.profiler = profiler
     this.limits = device.limits
     const made = madeOn.get(device) ?? { pipelines: new Map(), layouts: new Map() }
     madeOn.set(device, made)

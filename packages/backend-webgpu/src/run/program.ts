@@ -16,6 +16,7 @@ import { sizeOf, type View } from "../plan/view.ts"
 import { type Locator, type Place, type Ready, ready } from "./bind.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"
 import { checked, pack, unpack } from "./host.ts"
+import { Timing } from "./timing.ts"
 import { GpuState } from "./state.ts"
 
 interface Copy {
@@ -217,13 +218,15 @@ export class GpuProgram implements Program {
     packed: ArrayBuffer,
     given: readonly Copy[],
     targets: readonly GPUBuffer[],
+    timing: Timing | undefined,
   ): void {
     const { device } = this.#gpu
     if (packed.byteLength > 0) device.queue.writeBuffer(this.#inputs.buffer, 0, packed)
     const encoder = device.createCommandEncoder()
     for (const { from, to, bytes } of given)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes)
-    if (dispatches.length > 0) {
+    if (timing) timing.encode(encoder, dispatches)
+    else if (dispatches.length > 0) {
       const pass = encoder.beginComputePass()
       for (const { pipeline, group, grid } of dispatches) {
         pass.setPipeline(pipeline)
@@ -273,6 +276,7 @@ export class GpuProgram implements Program {
     const gpu = this.#gpu
     const slots = this.#check(inputs, state)
     const known = this.#bound.get(slots ?? this)
+    const timing = gpu.profiler && new Timing(gpu)
     const given = [...this.#inputs.at].flatMap(([tensor, offset]): Copy[] => {
       const { name, ...type } = this.#plan.tensors[tensor] as Tensor
       const data = inputs[name as string]
@@ -282,13 +286,15 @@ export class GpuProgram implements Program {
     })
     if (known) {
       // Nothing is waited for between the values' way into the staging memory and their way to the device.
-      this.#submit(known, this.#pack(inputs, this.#inputs.staging), given, targets)
+      this.#submit(known, this.#pack(inputs, this.#inputs.staging), given, targets, timing)
+      await timing?.report()
       return
     }
     // The arrays are the caller's again as soon as anything is waited for.
     const packed = this.#pack(inputs, this.#inputs.staging.slice())
     const bound = await this.#bindOnce(slots ?? this, slots)
-    await gpu.guarded("the first run failed", () => this.#submit(bound, packed, given, targets))
+    await gpu.guarded("the first run failed", () => this.#submit(bound, packed, given, targets, timing))
+    await timing?.report()
   }
 
   async run(inputs: Readonly<Record<string, HostData>>, state?: State): Promise<Readonly<Record<string, HostTensor>>> {
