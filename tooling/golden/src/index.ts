@@ -34,5 +34,6 @@ export function golden(name: string): Golden {
 
 /** The tensors of a trusted safetensors file, by name. */
 export function readTensors(file: string): Record<string, GoldenTensor> {
-  return parseTensors(readFileSync(file), file)
+  const { buffer, byteOffset, byteLength } = readFileSync(file)
+  return parseTensors(new Uint8Array(buffer, byteOffset, byteLength), file)
 }
