@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { commit, type HubServer, hubServer, sha256 } from "../../../packages/hub/test/server.ts"
-import { expectFault, golden, type Result, type RunOptions, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, type Result, type RunOptions, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const image = join(golden, "grey.png")
@@ -48,7 +48,8 @@ test("every command that takes a model takes a name", async () => {
   expect(JSON.parse((await run(["embed", "--model", name, image], offline)).stdout).features.length).toBeGreaterThan(8)
   const shapes = ["--data", "shapes", "--json"]
   expectFault(await run(["eval", "--model", `${name}@v2`, ...shapes], offline), /@v2: is not in the cache/)
-  const train = ["train", "--from", name, ...shapes, "--steps", "1", "--batch-size", "2", "--out", join(folder, "run")]
+  const data = ["--data", tinyData(join(folder, "data")), "--json"]
+  const train = ["train", "--from", name, ...data, "--steps", "1", "--batch-size", "2", "--out", join(folder, "run")]
   expect((await run([...train, "--threads", "1"], offline)).code).toBe(0)
   expect(JSON.parse(readFileSync(join(folder, "run", "config.json"), "utf8")).vitrine.from).toBe(`${name}@${commit}`)
 })

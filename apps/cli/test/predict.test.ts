@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
-import { emulated, expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { emulated, expectFault, golden, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
 
 interface Expected {
   readonly results: readonly {
@@ -230,12 +230,21 @@ describe("models of other origins", () => {
     expect(own.stderr).toMatch(/bare\.safetensors: has no config\.json: taken for a model with 3 heads, quick_gelu and/)
     expect(JSON.parse(own.stdout).results[0].logits).toEqual(results[0].logits)
     const out = join(folder, "run")
-    const few = ["--steps", "1", "--batch-size", "2", "--val-fraction", "0.01", "--out", out]
-    const from = ["--data", "shapes", "--from", file, "--num-heads", "3", "--act-layer", "quick_gelu"]
+    const few = ["--steps", "1", "--batch-size", "2", "--out", out]
+    const from = [
+      "--data",
+      tinyData(join(folder, "data")),
+      "--from",
+      file,
+      "--num-heads",
+      "3",
+      "--act-layer",
+      "quick_gelu",
+    ]
     const { code } = await vitrine(["train", ...from, ...few])
     expect(code).toBe(0)
     const { vitrine: run } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
-    expect(run.model).toMatchObject({ embeddingNorm: true, heads: 3, activation: "quick_gelu", classes: 10 })
+    expect(run.model).toMatchObject({ embeddingNorm: true, heads: 3, activation: "quick_gelu", classes: 3 })
   })
 
   test("one without a head has features, and no predictions", async () => {
@@ -257,22 +266,14 @@ describe("models of other origins", () => {
   })
 
   test("training goes on from an .npz file", async () => {
-    const out = join(temporaryFolder(), "run")
-    const args = ["train", "--data", "shapes", "--from", join(models, "big-vision-map.npz"), "--image-size", "12x16"]
-    const { code } = await vitrine([
-      ...args,
-      "--steps",
-      "1",
-      "--batch-size",
-      "2",
-      "--val-fraction",
-      "0.01",
-      "--out",
-      out,
-    ])
+    const folder = temporaryFolder()
+    const out = join(folder, "run")
+    const from = ["--from", join(models, "big-vision-map.npz"), "--image-size", "12x16"]
+    const few = ["--steps", "1", "--batch-size", "2", "--out", out]
+    const { code } = await vitrine(["train", "--data", tinyData(join(folder, "data")), ...from, ...few])
     expect(code).toBe(0)
     const { vitrine: own } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
-    expect(own.model).toMatchObject({ pool: "map", imageSize: [12, 16], dim: 12, classes: 10 })
+    expect(own.model).toMatchObject({ pool: "map", imageSize: [12, 16], dim: 12, classes: 3 })
   })
 
   test("other archives and arrays are no models", async () => {
