@@ -7,7 +7,7 @@ export const en = {
   rooms: { guide: "Guide", train: "Train", inspect: "Inspect" },
   skip: "Skip to the content",
   theme: { label: "Appearance", light: "Light", dark: "Dark", system: "System" },
-  compute: { label: "Compute on", auto: "Best", webgpu: "GPU", "onnx-web": "CPU" },
+  compute: { label: "Compute on", auto: "Auto", webgpu: "GPU", "onnx-web": "CPU" },
   language: "Language",
   figure: {
     zoom: "Enlarge",
