@@ -33,6 +33,7 @@ const begin = (page: Page): Promise<void> => page.getByRole("button", { name: "T
 
 test("learns the drawings to 90 % and more, across a reload", { timeout: 500_000 }, async () => {
   const { page, faults, close } = await site.open("/train/")
+  await set(page, { Steps: 500 })
   await begin(page)
   await expect.poll(() => stepOf(page), { timeout: 120_000 }).toBeGreaterThan(55)
   await page.reload()
