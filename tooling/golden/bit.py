@@ -2,12 +2,13 @@
 
 from functools import partial
 
+import numpy as np
 import timm
 import torch
 from timm.layers import GroupNormAct, StdConv2d
 from timm.models.resnetv2 import ResNetV2
 
-from common import nchw, write
+from common import FILES, nchw, write
 from vit import BATCH, hooked, loss_of, soft_targets
 
 # timm's own for BiT; Google's is 1e-10.
@@ -33,6 +34,31 @@ def redraw(model: ResNetV2, generator: torch.Generator) -> None:
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         p.copy_(1 + 0.2 * noise if "norm" in name and name.endswith("weight") else 0.2 * noise)
+
+
+@torch.no_grad()
+def write_google(name: str, model: ResNetV2, args: dict) -> None:
+    """The same weights as google-research/big_transfer names them, which timm's own loader reads back."""
+    hwio = lambda conv: conv.weight.permute(2, 3, 1, 0).contiguous().numpy()
+    arrays = {"root_block/standardized_conv2d/kernel": hwio(model.stem.conv)}
+    for i, stage in enumerate(model.stages, start=1):
+        for j, block in enumerate(stage.blocks, start=1):
+            for k, letter in enumerate("abc", start=1):
+                at, norm = f"block{i}/unit{j:02d}/{letter}", getattr(block, f"norm{k}")
+                arrays[f"{at}/standardized_conv2d/kernel"] = hwio(getattr(block, f"conv{k}"))
+                arrays |= {f"{at}/group_norm/gamma": norm.weight.numpy(), f"{at}/group_norm/beta": norm.bias.numpy()}
+            if block.downsample is not None:
+                arrays[f"block{i}/unit{j:02d}/a/proj/standardized_conv2d/kernel"] = hwio(block.downsample.conv)
+    arrays |= {"group_norm/gamma": model.norm.weight.numpy(), "group_norm/beta": model.norm.bias.numpy()}
+    if model.num_classes:
+        arrays |= {"head/conv2d/kernel": hwio(model.head.fc), "head/conv2d/bias": model.head.fc.bias.numpy()}
+    path = FILES / f"{name}.npz"
+    np.savez(path, **{f"resnet/{key}": value for key, value in arrays.items()})
+    path.chmod(0o644)
+    again = build(**args)
+    again.load_pretrained(str(path))
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], value, rtol=0, atol=0)
 
 
 def make(name: str, args: dict, seed: int) -> None:
@@ -69,6 +95,9 @@ def make(name: str, args: dict, seed: int) -> None:
     tensors |= {f"tap.{tap}": seen[tap].permute(0, 2, 3, 1) for tap in taps}
     tensors["tap.pooled"] = seen["head.global_pool"].flatten(1)
     write(f"bit-{name}", {"config": config, "seed": seed, "loss": loss.item()}, tensors)
+    # timm's loader takes colours alone.
+    if model.in_chans == 3:
+        write_google(f"bit-{name}", model.float(), args)
 
 
 def generate() -> None:

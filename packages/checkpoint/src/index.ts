@@ -1,4 +1,5 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export { type BiTModel, type BiTOptions, bitModel } from "./bit.ts"
 export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs"
+import { VitrineError } from "@vitrine/core"
+import { golden, goldenPath } from "@vitrine/golden"
+import { describe, expect, it } from "vitest"
+import { bitModel, openNpzArchive, memorySource, parameterReader, toFloat32, type Weights } from "../src/index.ts"
+
+const names = ["bit-odd", "bit-square"]
+const open = (name: string): Promise<Weights> =>
+  openNpzArchive(memorySource(readFileSync(goldenPath(`${name}.npz`)), `${name}.npz`))
+
+/** timm's own weights of a golden file. */
+function timmWeights(name: string): Weights {
+  const tensors = Object.entries(golden(name).tensors).filter(([key]) => key.startsWith("param."))
+  const all = new Map(tensors.map(([key, { shape, data }]) => [key.slice(6), { dtype: "F32" as const, shape, data }]))
+  return {
+    tensors: [...all].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    read: async (name) => all.get(name) as Awaited<ReturnType<Weights["read"]>>,
+  }
+}
+
+describe.each(names)("%s", (name) => {
+  const { config } = golden(name).json
+  const options = { imageSize: config.imageSize, groups: config.groups }
+
+  it.each([
+    ["Google's", open, 1e-10],
+    ["timm's", async (each: string) => timmWeights(each), 1e-8],
+  ] as const)("is read from %s names, with its widths, blocks and classes", async (_, weightsOf, weightEpsilon) => {
+    const weights = await weightsOf(name)
+    const model = bitModel(weights, name, options)
+    expect(model.config).toEqual({ ...config, weightEpsilon })
+    const [read, own] = [parameterReader(weights, model.sources), timmWeights(name)]
+    expect([...model.sources.keys()].toSorted()).toEqual(own.tensors.map((tensor) => tensor.name).toSorted())
+    for (const parameter of model.sources.keys())
+      expect(await read(parameter), parameter).toEqual(toFloat32(await own.read(parameter)))
+  })
+})
+
+it("weights without a head are a model without classes", () => {
+  const { config } = golden("bit-features").json
+  const model = bitModel(timmWeights("bit-features"), "x", { imageSize: config.imageSize, groups: config.groups })
+  expect(model.config).toEqual(config)
+})
+
+describe("weights that are none of BiT's", () => {
+  const { tensors } = timmWeights("bit-square")
+  const { groups } = golden("bit-square").json.config
+  const altered = (
+    change: (name: string, shape: readonly number[]) => readonly number[] | null,
+  ): Pick<Weights, "tensors"> => ({
+    tensors: tensors.flatMap((tensor) => {
+      const shape = change(tensor.name, tensor.shape)
+      return shape === null ? [] : [{ ...tensor, shape }]
+    }),
+  })
+  it.each<[string, Pick<Weights, "tensors">, RegExp]>([
+    ["another model", { tensors: [] }, /holds no ResNet of BiT's/],
+    ["a hole", altered((name, shape) => (name === "norm.bias" ? null : shape)), /missing: "norm.bias"/],
+    [
+      "a matrix",
+      altered((name, shape) => (name === "stem.conv.weight" ? [16, 147] : shape)),
+      /is \[16, 147\], no convolution/,
+    ],
+    [
+      "another middle",
+      altered((name, shape) => (name.endsWith("0.blocks.0.conv2.weight") ? [9, 9, 3, 3] : shape)),
+      /wrong shape/,
+    ],
+    ["no stages", altered((name, shape) => (name.startsWith("stages.") ? null : shape)), /widths must have a number/],
+  ])("%s is refused", (_, weights, message) => {
+    expect(() => bitModel(weights, "x.npz", { groups })).toThrow(VitrineError)
+    expect(() => bitModel(weights, "x.npz", { groups })).toThrow(message)
+  })
+})
