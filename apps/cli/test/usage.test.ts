@@ -95,7 +95,7 @@ test("colours are for terminals, and NO_COLOR is heard", async () => {
 
 test("bench tells what each kernel takes", async ({ skip }) => {
   if (emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
-  const size = ["--image-size", "32", "--batch", "1", "--steps", "1", "--infer"]
+  const size = ["--image-size", "32", "--batch-size", "1", "--steps", "1", "--infer"]
   const args = ["bench", "--model", "Ti/16", ...size, "--profile", "--json"]
   const { code, stdout } = await vitrine([...args, "--backend", "webgpu"], { env: emulated ?? {} })
   expect(code).toBe(0)
