@@ -6,7 +6,6 @@ import { dataTypes } from "./binding.ts"
 export type Attribute =
   | { readonly type: DType }
   | { readonly int: number }
-  | { readonly float: number }
   | { readonly bool: boolean }
   | { readonly string: string }
   | { readonly shape: readonly number[] }
@@ -42,7 +41,6 @@ function shapeProto(writer: BinaryWriter, shape: readonly number[]): void {
 function attributeProto(writer: BinaryWriter, value: Attribute): void {
   if ("type" in value) int(writer, 6, dataTypes[value.type])
   else if ("int" in value) int(writer, 3, value.int)
-  else if ("float" in value) writer.tag(4, WireType.Bit32).float(value.float)
   else if ("bool" in value) writer.tag(5, WireType.Varint).bool(value.bool)
   else if ("string" in value) text(writer, 2, value.string)
   else if ("shape" in value) message(writer, 7, (shape) => shapeProto(shape, value.shape))

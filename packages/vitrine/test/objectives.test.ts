@@ -1,12 +1,11 @@
-import { cp, mkdir, mkdtemp, readdir, readFile } from "node:fs/promises"
+import { cp, mkdtemp, readdir, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseHeader } from "@vitrine/checkpoint"
-import { shapes } from "@vitrine/data"
 import { goldenPath } from "@vitrine/golden"
-import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { load, type Recipe, type SetupEvent, type TrainEvent, train } from "../src/node.ts"
+import { load, type Recipe, train } from "../src/node.ts"
+import { classes, collect, type Event, writePictures } from "./pictures.ts"
 
 const recipe: Recipe = {
   batchSize: 16,
@@ -16,7 +15,6 @@ const recipe: Recipe = {
   model: { patchSize: [8, 8], dim: 32, depth: 1, heads: 2, mlpDim: 64 },
 }
 const options = { seed: 4, workers: 0, backend: "onnx" }
-const classes = ["circle", "cross", "square"]
 let data: string
 let place: string
 let teacher: string
@@ -24,27 +22,13 @@ let teacher: string
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), "vitrine-"))
   data = join(place, "pictures")
-  const drawings = shapes({ split: "train", size: 60 })
-  for (let i = 0; i < drawings.length; i++) {
-    const folder = join(data, classes[i % 3] as string)
-    await mkdir(folder, { recursive: true })
-    const { data: pixels, ...raw } = await drawings.read(i)
-    await sharp(pixels, { raw })
-      .png()
-      .toFile(join(folder, `${i}.png`))
-  }
+  await writePictures(data)
   teacher = join(place, "teacher")
   // Another normalisation and patch size than the student's.
   const model = { ...(recipe.model as object), patchSize: [4, 4] } as const
   await collect(train({ ...options, data, out: teacher, recipe: { ...recipe, model, mean: [0.5], std: [0.5] } }))
 })
 
-type Event = SetupEvent | TrainEvent
-async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
-  const found: Event[] = []
-  for await (const event of events) found.push(event)
-  return found
-}
 const lossesOf = (events: readonly Event[]): number[] =>
   events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
 

@@ -4,12 +4,12 @@ import { join } from "node:path"
 import { parseHeader, toFloat32 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { vitParameters } from "@vitrine/core"
-import { shapes } from "@vitrine/data"
 import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { evaluate, load, type Recipe, type SetupEvent, type TrainEvent, train } from "../src/node.ts"
+import { evaluate, load, type Recipe, train } from "../src/node.ts"
 import { recipe as short } from "./losses.ts"
+import { classes, collect, type Event, writePictures } from "./pictures.ts"
 
 const recipe: Recipe = {
   ...short,
@@ -18,30 +18,15 @@ const recipe: Recipe = {
   model: { patchSize: [8, 8], dim: 32, depth: 1, heads: 2, mlpDim: 64 },
 }
 const options = { recipe, seed: 4, workers: 0, backend: "onnx" }
-const classes = ["circle", "cross", "square"]
 let data: string
 let place: string
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), "vitrine-"))
   data = join(place, "pictures")
-  const drawings = shapes({ split: "train", size: 60 })
-  for (let i = 0; i < drawings.length; i++) {
-    const folder = join(data, classes[i % 3] as string)
-    await mkdir(folder, { recursive: true })
-    const { data: pixels, ...raw } = await drawings.read(i)
-    await sharp(pixels, { raw })
-      .png()
-      .toFile(join(folder, `${i}.png`))
-  }
+  await writePictures(data)
 })
 
-type Event = SetupEvent | TrainEvent
-async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
-  const found: Event[] = []
-  for await (const event of events) found.push(event)
-  return found
-}
 const stepsOf = (events: readonly Event[]): (readonly [number, number])[] =>
   events.flatMap((event) => (event.type === "step" ? [[event.step, event.loss] as const] : []))
 

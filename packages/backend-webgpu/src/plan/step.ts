@@ -1,4 +1,4 @@
-import type { DType } from "@vitrine/core"
+import type { DType, Ops } from "@vitrine/core"
 import type { View } from "./view.ts"
 
 /** A stretch of an axis that is filled from one input, or with zeros where `from` is null. */
@@ -56,16 +56,13 @@ export interface Steps {
   conv2d: Window
   conv2dInputGrad: Window
   conv2dWeightGrad: Window
-  maxPool2d: Window & { readonly size: readonly [number, number] }
+  maxPool2d: Ops["maxPool2d"]
   gather: None
   scatterAdd: None
 }
 
 type None = Readonly<Record<string, never>>
-export interface Window {
-  readonly strides: readonly [number, number]
-  readonly padding: readonly [number, number, number, number]
-}
+export type Window = Ops["conv2d"]
 
 export type StepName = keyof Steps
 
