@@ -1,4 +1,4 @@
-"""Writes the golden files: python generate.py [vit|bit|training|losses|folder|resolution|family|huggingface|interpret|probe|objectives|variants|threefry ...].
+"""Writes the golden files: python generate.py [vit|bit|training|losses|folder|resolution|family|huggingface|interpret|probe|objectives|variants|matching|threefry ...].
 
 No name means all.
 """
@@ -7,7 +7,7 @@ import importlib
 import logging
 import sys
 
-GENERATORS = ("vit", "bit", "training", "losses", "folder", "resolution", "family", "huggingface", "interpret", "probe", "objectives", "variants", "threefry")
+GENERATORS = ("vit", "bit", "training", "losses", "folder", "resolution", "family", "huggingface", "interpret", "probe", "objectives", "variants", "matching", "threefry")
 
 
 def main(names: list[str]) -> None:
