@@ -1,4 +1,4 @@
-"""Writes the golden files: python generate.py [vit|bit|training|losses|folder|resolution|family|huggingface|interpret|probe|objectives|variants|matching|threefry ...].
+"""Writes the golden files: python generate.py [NAME ...], of the names below.
 
 No name means all.
 """
@@ -7,7 +7,23 @@ import importlib
 import logging
 import sys
 
-GENERATORS = ("vit", "bit", "training", "losses", "folder", "resolution", "family", "huggingface", "interpret", "probe", "objectives", "variants", "matching", "threefry")
+GENERATORS = (
+    "vit",
+    "attention",
+    "bit",
+    "training",
+    "losses",
+    "folder",
+    "resolution",
+    "family",
+    "huggingface",
+    "interpret",
+    "probe",
+    "objectives",
+    "variants",
+    "matching",
+    "threefry",
+)
 
 
 def main(names: list[str]) -> None:

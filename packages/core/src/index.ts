@@ -24,7 +24,16 @@ export {
 } from "./graph/graph.ts"
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
 export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
-export { type AttentionOptions, latentAttention, selfAttention } from "./nn/attention.ts"
+export {
+  type AttentionMasks,
+  type AttentionOptions,
+  attendHeads,
+  latentAttention,
+  multiHeadAttention,
+  type MultiHeadOptions,
+  projectHeads,
+  selfAttention,
+} from "./nn/attention.ts"
 export { type ActivationName, activate, groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"

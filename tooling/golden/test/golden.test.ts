@@ -46,6 +46,7 @@ const trainings = [
 
 const googles = ["gap", "released", "token"].map((name) => `google-${name}`)
 const bigVisions = ["gap", "map", "old", "siglip", "sincos", "tok"].map((name) => `big-vision-${name}`)
+const attentions = ["added", "blind", "both", "causal", "cross", "padding"].map((name) => `attention-${name}`)
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
 
 type Tensors = Readonly<Record<string, GoldenTensor>>
@@ -83,6 +84,7 @@ test("the golden files are those that the README lists", () => {
   const objectives = ["distill-hard", "distill-soft", "masked-patch"].map((name) => `objective-${name}`)
   const others = ["interpret", "losses", ...objectives, "probe", "resolution", "threefry"]
   expect(goldenNames()).toEqual([
+    ...attentions,
     ...bigVisions,
     ...bits,
     "family",

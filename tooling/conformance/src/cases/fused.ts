@@ -1,4 +1,4 @@
-import { ops, type Tensor } from "@vitrine/core"
+import { type AttentionMasks, multiHeadAttention, ops, rootScope, type Tensor } from "@vitrine/core"
 import fc from "fast-check"
 import type { Draw } from "../draw.ts"
 import { type Case, property, shapes, size } from "./case.ts"
@@ -33,6 +33,20 @@ function attend(
   const v = draw.normal([...lead, keys as number, width as number])
   const { context, logSumExp } = attention(q, k, v, 1 / Math.sqrt(dim as number))
   return [context, ops.stopGradient(logSumExp)]
+}
+
+/** 1 above the diagonal: what a causal mask hides. */
+const upper = (n: number): Tensor =>
+  ops.constant(
+    Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? 1 : 0)),
+    [n, n],
+  )
+
+/** Cross attention of torch's names, its parameters drawn. */
+function masked(draw: Draw, [queries, keys]: readonly [number, number], masks: AttentionMasks): Tensor {
+  const scope = rootScope({ param: ({ shape }) => draw.normal(shape, { scale: 0.4 }) })
+  const [query, other] = [draw.normal([2, queries, 6]), draw.normal([2, keys, 6])]
+  return multiHeadAttention(scope, query, ops.add(other, draw.normal([keys, 6])), other, { heads: 3, ...masks })
 }
 
 const step = (d: Draw, shape: readonly number[], decay: number): readonly Tensor[] =>
@@ -126,6 +140,19 @@ export const fused: Readonly<Record<string, Case>> = {
     "any sizes": property(fc.tuple(shapes(0, 2), fc.tuple(size, size, size, size)), (d, [lead, sizes]) =>
       attend(d, lead, sizes),
     ),
+  },
+  "masked attention": {
+    unmasked: (d) => masked(d, [3, 4], {}),
+    "causal, bool": (d) => masked(d, [4, 4], { attentionMask: ops.greater(upper(4), 0.5) }),
+    "causal, −∞": (d) =>
+      masked(d, [4, 4], { attentionMask: ops.where(ops.greater(upper(4), 0.5), Number.NEGATIVE_INFINITY, 0) }),
+    "padded keys": (d) => masked(d, [3, 5], { keyPaddingMask: d.bools([2, 5]) }),
+    "padded keys, −∞": (d) =>
+      masked(d, [2, 3], { keyPaddingMask: d.values([2, 3], [0, 1.5, Number.NEGATIVE_INFINITY, -2, 0, 0]) }),
+    "one that sees nothing": (d) =>
+      masked(d, [2, 3], { keyPaddingMask: ops.greater(ops.constant(Float32Array.of(1, 1, 1, 0, 1, 0), [2, 3]), 0.5) }),
+    "both, a mask for each head": (d) =>
+      masked(d, [3, 4], { keyPaddingMask: d.bools([2, 4]), attentionMask: d.normal([2, 3, 3, 4]) }),
   },
   adamW: {
     matrix: (d) => step(d, [3, 5], 0.99),
