@@ -11,6 +11,7 @@ GENERATORS = (
     "vit",
     "attention",
     "bit",
+    "resnet",
     "training",
     "losses",
     "folder",

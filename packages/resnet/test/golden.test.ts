@@ -1,28 +1,10 @@
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
-import {
-  type Backend,
-  gradients,
-  graph,
-  type HostData,
-  ops,
-  rootScope,
-  type Tensor,
-  type TensorType,
-} from "@vitrine/core"
+import { type Backend, gradients, graph, ops, rootScope, type Tensor, type TensorType } from "@vitrine/core"
 import { type Golden, type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type BiTConfig, bitConfig, resnetParameters, resnetV2 } from "../src/index.ts"
-
-/** The largest difference, as a share of the largest expected value, or of 0.01 where all are smaller. */
-function apart(actual: HostData, { data }: GoldenTensor): number {
-  let [delta, largest] = [0, 0]
-  data.forEach((value, i) => {
-    delta = Math.max(delta, Math.abs(value - (actual[i] as number)))
-    largest = Math.max(largest, Math.abs(value))
-  })
-  return delta / Math.max(largest, 0.01)
-}
+import { apart } from "./apart.ts"
 
 const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 

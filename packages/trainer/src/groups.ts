@@ -23,7 +23,7 @@ export interface Group {
   readonly parameters: readonly Parameter[]
 }
 
-/** Sorts the parameters that learn into groups. Computed tables are always frozen. */
+/** Sorts the parameters that learn into groups. Computed tables and frozen norms never learn. */
 export function groups(parameters: readonly Parameter[], options: GroupOptions): Group[] {
   const { weightDecay, decay, layerDecay, freeze } = options
   if (!(layerDecay > 0 && layerDecay <= 1))
@@ -40,7 +40,7 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
   const found = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
   for (const parameter of parameters) {
     const { name, role } = parameter
-    if (role === "fixedPositions" || freeze.some((pattern) => matches(name, pattern))) continue
+    if (role === "fixedPositions" || role === "frozen" || freeze.some((pattern) => matches(name, pattern))) continue
     const matrix = role === "linear" || role === "patch" || role === "convolution" || role === "head"
     const decays = decay === "all" || matrix ? weightDecay : 0
     const scale = layerDecay ** (depth + 1 - layerOf(name, depth))

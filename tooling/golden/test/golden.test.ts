@@ -82,7 +82,8 @@ function expectClose(actual: Iterable<number>, expected: Iterable<number>, toler
 
 test("the golden files are those that the README lists", () => {
   const objectives = ["distill-hard", "distill-soft", "masked-patch"].map((name) => `objective-${name}`)
-  const others = ["interpret", "losses", ...objectives, "probe", "resolution", "threefry"]
+  const resnets = ["basic", "bottleneck", "dilated"].map((name) => `resnet-${name}`)
+  const others = ["interpret", "losses", ...objectives, "probe", ...resnets, "resolution", "threefry"]
   expect(goldenNames()).toEqual([
     ...attentions,
     ...bigVisions,

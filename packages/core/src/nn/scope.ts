@@ -27,6 +27,8 @@ export type Role =
   | "positions"
   /** A table that is computed and never trained. */
   | "fixedPositions"
+  /** A statistic or factor of a frozen batch norm, which is never trained. */
+  | "frozen"
 
 export interface Parameter {
   /** The full name, timm's. */

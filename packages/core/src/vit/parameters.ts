@@ -15,10 +15,10 @@ export function vitParameters(config: ViTConfig): Parameter[] {
   return [...found.values()]
 }
 
-/** How many numbers a model has to learn, fixed tables left out. */
+/** How many numbers a model has to learn: fixed tables and frozen values are left out. */
 export function parameterCount(parameters: readonly Parameter[]): number {
   return parameters
-    .filter(({ role }) => role !== "fixedPositions")
+    .filter(({ role }) => role !== "fixedPositions" && role !== "frozen")
     .reduce((total, { shape }) => total + shape.reduce((n, dim) => n * dim, 1), 0)
 }
 
@@ -100,7 +100,8 @@ function distribution(
     case "positions":
       return normal(scheme === "fan" ? 0.5 : 0.02)
     case "fixedPositions":
-      throw new Error("fixed positions are computed")
+    case "frozen":
+      throw new Error(`${name} is not drawn`)
   }
 }
 

@@ -1,0 +1,174 @@
+// Names of parameters are torchvision's, so that weights need no map. Images and features are [batch, height, width, channels].
+import {
+  fold,
+  groupNorm,
+  type Key,
+  ops,
+  type Parameter,
+  type Scope,
+  stream,
+  type Tensor,
+  VitrineError,
+} from "@vitrine/core"
+
+/** A ResNet of "Deep Residual Learning for Image Recognition" (He et al., 2016) up to its last features, as torchvision builds it. */
+export interface ResNetConfig {
+  /** Channels of the images. */
+  readonly channels: number
+  /** Channels after the root convolution. */
+  readonly stemWidth: number
+  /** Two 3×3 convolutions, or 1×1, 3×3 and 1×1 with a quarter of the channels in the middle. */
+  readonly block: "basic" | "bottleneck"
+  /** Channels that each stage gives. */
+  readonly widths: readonly number[]
+  /** Blocks of each stage. */
+  readonly depths: readonly number[]
+  /**
+   * What norms are: batch norm whose statistics and factors are never trained (`running_mean`, `running_var`), or, for models
+   * that start from nothing, group norm with groups of 8 channels, or one group of all where 8 do not divide them.
+   */
+  readonly norm: "frozen" | "group"
+  /** Whether the last stage keeps the resolution and looks twice as wide instead: DETR's DC5. */
+  readonly dilated: boolean
+}
+
+/** ε of every norm. */
+const epsilon = 1e-5
+
+const variants = {
+  resnet18: { block: "basic", depths: [2, 2, 2, 2], widths: [64, 128, 256, 512] },
+  resnet34: { block: "basic", depths: [3, 4, 6, 3], widths: [64, 128, 256, 512] },
+  resnet50: { block: "bottleneck", depths: [3, 4, 6, 3], widths: [256, 512, 1024, 2048] },
+  resnet101: { block: "bottleneck", depths: [3, 4, 23, 3], widths: [256, 512, 1024, 2048] },
+} as const
+
+/**
+ * A checked configuration: what is left out is ResNet-50's.
+ * @throws VitrineError (config) for a model that cannot exist.
+ */
+export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
+  const base = { channels: 3, stemWidth: 64, norm: "frozen", dilated: false } as const
+  const config: ResNetConfig = { ...base, ...variants.resnet50, ...fields }
+  const { channels, stemWidth, block, widths, depths, norm, dilated } = config
+  const fail = (message: string): never => {
+    throw new VitrineError("config", message)
+  }
+  const count = (field: string, value: unknown, most: number): void => {
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most)
+      fail(`${field} must be an integer from 1 to ${most}, got ${JSON.stringify(value)}`)
+  }
+  for (const [field, list] of Object.entries({ widths, depths }))
+    if (!Array.isArray(list) || list.length < 1 || list.length > 16)
+      fail(`${field} must have a number for each of 1 to 16 stages, got ${JSON.stringify(list)}`)
+  if (widths.length !== depths.length)
+    fail(`widths tells of ${widths.length} stages, but depths of ${depths.length}: there must be one of each a stage`)
+  if (block !== "basic" && block !== "bottleneck")
+    fail(`block must be basic or bottleneck, got ${JSON.stringify(block)}`)
+  if (norm !== "frozen" && norm !== "group") fail(`norm must be frozen or group, got ${JSON.stringify(norm)}`)
+  if (dilated && block === "basic") fail("dilated is for bottleneck blocks, as in torchvision")
+  count("channels", channels, 1024)
+  count("stemWidth", stemWidth, 1 << 17)
+  for (const depth of depths) count("depths", depth, 1024)
+  for (const width of widths) {
+    count("widths", width, 1 << 17)
+    if (block === "bottleneck" && width % 4 !== 0) fail(`4 must divide the widths of bottleneck blocks, got ${width}`)
+  }
+  return config
+}
+
+/**
+ * A variant by torchvision's name: `resnet18`, `resnet34`, `resnet50` or `resnet101`.
+ * @throws VitrineError (config) for a name that is not one.
+ */
+export function resnetVariant(name: string, fields: Partial<ResNetConfig> = {}): ResNetConfig {
+  if (!Object.hasOwn(variants, name))
+    throw new VitrineError("config", `no variant "${name}": there are ${Object.keys(variants).join(", ")}`)
+  return resnetConfig({ ...variants[name as keyof typeof variants], ...fields })
+}
+
+/** Pixels from one place of the features to the next. */
+export function resnetStride({ widths, dilated }: ResNetConfig): number {
+  return 2 ** (widths.length + 1 - (dilated ? 1 : 0))
+}
+
+/** Images `[batch, height, width, channels]` → what the stages make of them, `[batch, height / stride, width / stride, last width]`, rounded up. */
+export function resnetFeatures(scope: Scope, images: Tensor, config: ResNetConfig): Tensor {
+  const root = conv(scope.at("conv1"), images, config.stemWidth, 7, 2)
+  const stem = ops.relu(norm(scope.at("bn1"), root, config))
+  let x = scope.tap("stem", ops.maxPool2d(stem, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })[0])
+  for (const [stage, width] of config.widths.entries()) {
+    const dilates = config.dilated && stage > 0 && stage === config.widths.length - 1
+    for (let i = 0; i < (config.depths[stage] as number); i++) {
+      const stride = stage > 0 && i === 0 && !dilates ? 2 : 1
+      const at = `layer${stage + 1}.${i}`
+      x = scope.tap(at, residual(scope.at(at), x, width, stride, dilates && i > 0 ? 2 : 1, config))
+    }
+  }
+  return x
+}
+
+function residual(
+  scope: Scope,
+  x: Tensor,
+  width: number,
+  stride: number,
+  dilation: number,
+  config: ResNetConfig,
+): Tensor {
+  const layer = (index: number, t: Tensor, outputs: number, size: number, step = 1, apart = 1): Tensor =>
+    norm(scope.at(`bn${index}`), conv(scope.at(`conv${index}`), t, outputs, size, step, apart), config)
+  const narrow = width / 4
+  const branch =
+    config.block === "basic"
+      ? layer(2, ops.relu(layer(1, x, width, 3, stride, dilation)), width, 3, 1, dilation)
+      : layer(3, ops.relu(layer(2, ops.relu(layer(1, x, narrow, 1)), narrow, 3, stride, dilation)), width, 1)
+  const changes = stride !== 1 || x.shape[3] !== width
+  const shortcut = changes
+    ? norm(scope.at("downsample.1"), conv(scope.at("downsample.0"), x, width, 1, stride), config)
+    : x
+  return ops.relu(ops.add(branch, shortcut))
+}
+
+/** Padded so that a stride of 1 keeps the size. */
+function conv(scope: Scope, x: Tensor, outputs: number, size: number, stride: number, dilation = 1): Tensor {
+  const weight = scope.param("weight", [outputs, x.shape[3] as number, size, size], "convolution")
+  const border = ((size - 1) / 2) * dilation
+  return ops.conv2d(x, dilation === 1 ? weight : spread(weight, dilation), {
+    strides: [stride, stride],
+    padding: [border, border, border, border],
+  })
+}
+
+/** The kernels of a dilated convolution as those of a plain one: zeros between the values. */
+function spread(weight: Tensor, dilation: number): Tensor {
+  const [outputs, inputs, size] = weight.shape as readonly [number, number, number, number]
+  const apart = (t: Tensor, axis: number): Tensor => ops.pad(t, axis, 0, dilation - 1)
+  const cells = apart(apart(ops.reshape(weight, [outputs, inputs, size, 1, size, 1]), 3), 5)
+  const wide = ops.reshape(cells, [outputs, inputs, size * dilation, size * dilation])
+  const end = (size - 1) * dilation + 1
+  return ops.slice(ops.slice(wide, 2, 0, end), 3, 0, end)
+}
+
+function norm(scope: Scope, x: Tensor, config: ResNetConfig): Tensor {
+  const channels = x.shape[3] as number
+  if (config.norm === "group") return groupNorm(scope, x, channels % 8 === 0 ? channels / 8 : 1, epsilon)
+  const frozen = (name: string): Tensor => scope.param(name, [channels], "frozen")
+  const factor = ops.div(frozen("weight"), ops.sqrt(ops.add(frozen("running_var"), epsilon)))
+  return ops.add(ops.mul(x, factor), ops.sub(frozen("bias"), ops.mul(frozen("running_mean"), factor)))
+}
+
+/**
+ * Starting values of a ResNet's parameters by name, as torchvision's: convolutions N(0, 2/fan-out), factors and variances 1,
+ * biases and means 0. They depend on the key and each parameter's name alone.
+ */
+export function initializeResnetFeatures(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
+  return Object.fromEntries(
+    parameters.map(({ name, shape, role }) => {
+      const values = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
+      if (role !== "convolution") return [name, values.fill(/\.(weight|running_var)$/.test(name) ? 1 : 0)]
+      const std = Math.sqrt((2 * (shape[1] as number)) / values.length)
+      const random = stream(fold(key, name))
+      return [name, values.map(() => std * random.normal())]
+    }),
+  )
+}
