@@ -23,6 +23,7 @@ GENERATORS = (
     "objectives",
     "variants",
     "matching",
+    "average_precision",
     "threefry",
 )
 
