@@ -1,4 +1,4 @@
-export type { Batch } from "./batch.ts"
+export type { Batch, BatchJob } from "./batch.ts"
 export {
   type Dataset,
   type DatasetSource,
@@ -14,15 +14,26 @@ export {
 export { type IdxHeader, idxHeader, parseIdx } from "./idx.ts"
 export { blank, checkImage, type Image } from "./image.ts"
 export { isImagePath, type Layout, layout, type Part } from "./layout.ts"
-export { createLoader, type Loader, type LoaderOptions } from "./loader.ts"
+export {
+  checkBatch,
+  checkOrder,
+  createLoader,
+  type Loader,
+  type LoaderOptions,
+  loaderOf,
+  localMaker,
+  type Maker,
+  type OrderOptions,
+} from "./loader.ts"
 export { checkMix, type Mix, mixBatch } from "./mix.ts"
 export type { Interpolation } from "./resize/coefficients.ts"
+export { wasmPasses } from "./resize/wasm.ts"
 export { cropImage, resizeImage, type Window } from "./resize/resize.ts"
 export { drawShape, shapeNames, shapes } from "./shapes.ts"
 export { meanStd } from "./stats.ts"
 export { type Selection, subset } from "./subset.ts"
 export { applyTransforms, type Input } from "./transforms/apply.ts"
-export { roundHalfEven } from "./transforms/geometry.ts"
+export { mirrored, roundHalfEven } from "./transforms/geometry.ts"
 export {
   centerCrop,
   checkTransforms,

@@ -4,9 +4,8 @@ import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
 import { checkTransforms, type Transform } from "./transforms/transforms.ts"
 
-export interface LoaderOptions {
-  /** Default: none, so that numbers are bytes / 255. */
-  readonly transforms?: readonly Transform[]
+/** Which examples come when. */
+export interface OrderOptions {
   readonly batchSize: number
   /** Decides order, augmentation and mixing; default 0. */
   readonly seed?: number
@@ -14,20 +13,25 @@ export interface LoaderOptions {
   readonly shuffle?: boolean
   /** Leaves out a short last batch, instead of padding it with rows of weight 0; default false. */
   readonly dropLast?: boolean
-  /** Label smoothing; default 0. */
-  readonly smoothing?: number
-  readonly mix?: Mix
   /** Where to begin; default epoch 0, batch 0. */
   readonly start?: { readonly epoch: number; readonly batch: number }
   /** The epoch to end before; default: never. */
   readonly epochs?: number
 }
 
+export interface LoaderOptions extends OrderOptions {
+  /** Default: none, so that numbers are bytes / 255. */
+  readonly transforms?: readonly Transform[]
+  /** Label smoothing; default 0. */
+  readonly smoothing?: number
+  readonly mix?: Mix
+}
+
 /**
  * Batches, made ahead of their use. Iterate once; `close` when it was not to the end. Two loaders with the same options
  * give the same bytes, however many threads they use and wherever they start.
  */
-export interface Loader extends AsyncIterable<Batch> {
+export interface Loader<B extends object = Batch> extends AsyncIterable<B> {
   /** [height, width, channels] of every image. */
   readonly shape: readonly [number, number, number]
   readonly classes: readonly string[]
@@ -46,33 +50,41 @@ export async function createLoader(options: LoaderOptions & { readonly dataset: 
   return loaderOf(
     dataset,
     options,
-    plan,
-    localMaker(dataset, plan, async () => {}),
+    plan.shape,
+    localMaker(batchMaker(dataset, plan), async () => {}),
   )
 }
 
 /** Makes batches in this thread, one ahead, while it would have to wait otherwise. */
-export function localMaker(dataset: Dataset, plan: BatchPlan, close: () => Promise<void>): Maker {
-  return { make: idle(batchMaker(dataset, plan)), ahead: 1, close }
+export function localMaker<B>(make: (job: BatchJob) => Promise<B>, close: () => Promise<void>): Maker<B> {
+  return { make: idle(make), ahead: 1, close }
 }
 
 /** What makes batches, and how many it may hold at a time. */
-export interface Maker {
-  make(job: BatchJob): Promise<Batch>
+export interface Maker<B = Batch> {
+  make(job: BatchJob): Promise<B>
   readonly ahead: number
   close(): Promise<void>
 }
 
 /** Checks the options, and reads one image to learn the shape. */
 export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<BatchPlan> {
-  const { transforms = [], batchSize, seed = 0, smoothing = 0, mix, start, epochs = Infinity } = options
+  const { transforms = [], batchSize, seed = 0, smoothing = 0, mix } = options
+  checkOrder(dataset, options)
+  expect(smoothing >= 0 && smoothing <= 1, `smoothing must be in [0, 1], got ${smoothing}`)
+  if (mix !== undefined) checkMix(mix)
+  checkTransforms(transforms)
+  const shape = await transformedShape(dataset, transforms, 0)
+  checkBatch(batchSize, shape)
+  return { transforms, batchSize, seed, smoothing, mix: mix ?? null, shape }
+}
+
+/** Throws a VitrineError for an order that makes no sense, or leaves no batch. */
+export function checkOrder(dataset: Examples, options: OrderOptions): void {
+  const { batchSize, seed = 0, start, epochs = Infinity } = options
   const whole = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
-  const expect = (holds: boolean, message: string): void => {
-    if (!holds) throw new VitrineError("config", `loader: ${message}`)
-  }
   expect(whole(batchSize, 1), `batchSize must be a positive integer, got ${batchSize}`)
   expect(whole(seed, 0), `seed must be a whole number, got ${seed}`)
-  expect(smoothing >= 0 && smoothing <= 1, `smoothing must be in [0, 1], got ${smoothing}`)
   expect(epochs === Infinity || whole(epochs, 0), `epochs must be a whole number, got ${epochs}`)
   const batches = batchCount(dataset, options)
   expect(batches > 0, `${dataset.name} has ${dataset.length} examples, no batch of ${batchSize}`)
@@ -81,19 +93,31 @@ export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<
       whole(start.epoch, 0) && whole(start.batch, 0) && start.batch <= batches,
       `start must be within ${batches} batches an epoch, got ${JSON.stringify(start)}`,
     )
-  if (mix !== undefined) checkMix(mix)
-  checkTransforms(transforms)
-  const shape = await transformedShape(dataset, transforms, 0)
-  const numbers = batchSize * shape[0] * shape[1] * shape[2]
-  expect(numbers <= 2 ** 30, `a batch of ${batchSize} images of ${shape.join("×")} takes over 4 GiB`)
-  return { transforms, batchSize, seed, smoothing, mix: mix ?? null, shape }
 }
 
+/** Throws a VitrineError for a batch that takes over 4 GiB. */
+export function checkBatch(batchSize: number, shape: readonly [number, number, number]): void {
+  const numbers = batchSize * shape[0] * shape[1] * shape[2]
+  expect(numbers <= 2 ** 30, `a batch of ${batchSize} images of ${shape.join("×")} takes over 4 GiB`)
+}
+
+function expect(holds: boolean, message: string): void {
+  if (!holds) throw new VitrineError("config", `loader: ${message}`)
+}
+
+/** What an order is made of. */
+export type Examples = Pick<Dataset, "name" | "classes" | "length">
+
 /** A loader over `maker`, which it closes. */
-export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPlan, maker: Maker): Loader {
+export function loaderOf<B extends object>(
+  dataset: Examples,
+  options: OrderOptions,
+  shape: readonly [number, number, number],
+  maker: Maker<B>,
+): Loader<B> {
   const batchesPerEpoch = batchCount(dataset, options)
   const jobs = jobsOf(dataset.length, batchesPerEpoch, options)
-  const pending: Promise<Batch>[] = []
+  const pending: Promise<B>[] = []
   let waitedMs = 0
   let closed = false
 
@@ -114,7 +138,7 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
     await maker.close()
   }
   fill()
-  const advance = async (): Promise<IteratorResult<Batch, undefined>> => {
+  const advance = async (): Promise<IteratorResult<B, undefined>> => {
     const begun = performance.now()
     try {
       const value = await pending.shift()
@@ -129,7 +153,7 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
     }
   }
   let last: Promise<unknown> = Promise.resolve()
-  const iterator: AsyncIterator<Batch, undefined> = {
+  const iterator: AsyncIterator<B, undefined> = {
     // One after the other, also for a consumer that asks for several at once.
     next() {
       const result = last.then(advance)
@@ -142,7 +166,7 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
     },
   }
   return {
-    shape: plan.shape,
+    shape,
     classes: dataset.classes,
     examples: dataset.length,
     batchesPerEpoch,
@@ -154,11 +178,11 @@ export function loaderOf(dataset: Dataset, options: LoaderOptions, plan: BatchPl
   }
 }
 
-function batchCount(dataset: Dataset, { batchSize, dropLast = false }: LoaderOptions): number {
+function batchCount(dataset: Examples, { batchSize, dropLast = false }: OrderOptions): number {
   return dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
 }
 
-function* jobsOf(length: number, batches: number, options: LoaderOptions): Generator<BatchJob, undefined> {
+function* jobsOf(length: number, batches: number, options: OrderOptions): Generator<BatchJob, undefined> {
   const { batchSize, seed = 0, shuffle = false, start = { epoch: 0, batch: 0 }, epochs = Infinity } = options
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
     const order = shuffle ? permutation(fold(keyFromSeed(seed), "order", epoch), length) : undefined

@@ -21,78 +21,106 @@ export function isArchivePath(path: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/i.test(path)
 }
 
+/** The files of an archive: in the archive itself, or packed in pages of memory. */
+export interface Packed {
+  readonly path: string
+  readonly names: readonly string[]
+  readonly offsets: readonly number[]
+  readonly sizes: readonly number[]
+  readonly pages?: readonly Uint8Array[]
+  /** Links and devices, which were passed over. */
+  readonly links: number
+}
+
 /**
- * Finds classes and splits in a .tar, which is then read in place, or in a .tar.gz or .tgz, whose images are read into memory once.
- * Both sets share that memory.
+ * Lists a .tar, which is then read in place, or a .tar.gz or .tgz, of which images and what else `keeps` names are read into
+ * memory once.
  */
-export async function resolveArchive(
-  path: string,
-  options: { valFraction?: number; seed?: number },
-): Promise<{ train: PackedSource; val: PackedSource | null }> {
+export async function readArchive(path: string, keeps: (name: string) => boolean = () => false): Promise<Packed> {
   const zipped = !/\.tar$/i.test(path)
   const names: string[] = []
   const offsets: number[] = []
   const sizes: number[] = []
-  const pages: Uint8Array[] = []
-  let links = 0
-  if (zipped) {
-    const memory = pagedMemory(pages)
-    const { reader, close } = await gunzipReader(path)
-    try {
-      links = await readTar(reader, path, async ({ name, size }) => {
-        names.push(name)
-        sizes.push(size)
-        offsets.push(memory.length())
-        if (!isImagePath(name) || size > decodeLimits.fileBytes) return false
-        if (memory.length() + size > mostPackedBytes)
-          throw new VitrineError(
-            "file",
-            `${path}: holds over ${mostPackedBytes} bytes of images; unpack it to a .tar or a folder`,
-          )
-        for (let left = size; left > 0; ) {
-          const bytes = await reader.read(Math.min(left, 2 ** 20))
-          if (bytes.length === 0) throw new VitrineError("file", `${path}: is truncated in ${name}`)
-          memory.append(bytes)
-          left -= bytes.length
-        }
-        return true
-      })
-    } finally {
-      close()
-    }
-  } else {
+  if (!zipped) {
     const file = await openFile(path)
     try {
-      links = await readTar(fileReader(file, (await file.stat()).size), path, async ({ name, size, offset }) => {
+      const links = await readTar(fileReader(file, (await file.stat()).size), path, async ({ name, size, offset }) => {
         names.push(name)
         sizes.push(size)
         offsets.push(offset)
         return false
       })
+      return { path, names, offsets, sizes, links }
     } finally {
       await file.close()
     }
   }
-  const parts = layout(names, path, options)
-  const source = ({ items, labels }: Part, split: string): PackedSource => ({
+  const pages: Uint8Array[] = []
+  const memory = pagedMemory(pages)
+  const { reader, close } = await gunzipReader(path)
+  try {
+    const links = await readTar(reader, path, async ({ name, size }) => {
+      names.push(name)
+      sizes.push(size)
+      offsets.push(memory.length())
+      if (!(isImagePath(name) || keeps(name)) || size > decodeLimits.fileBytes) return false
+      if (memory.length() + size > mostPackedBytes)
+        throw new VitrineError(
+          "file",
+          `${path}: holds over ${mostPackedBytes} bytes of images; unpack it to a .tar or a folder`,
+        )
+      for (let left = size; left > 0; ) {
+        const bytes = await reader.read(Math.min(left, 2 ** 20))
+        if (bytes.length === 0) throw new VitrineError("file", `${path}: is truncated in ${name}`)
+        memory.append(bytes)
+        left -= bytes.length
+      }
+      return true
+    })
+    return { path, names, offsets, sizes, pages, links }
+  } finally {
+    close()
+  }
+}
+
+/** Some files of an archive, by their places in it, as images of a data set. */
+export function packedSource(
+  { path, names, offsets, sizes, pages }: Packed,
+  items: readonly number[],
+  rest: Pick<PackedSource, "name" | "classes" | "labels" | "skipped">,
+): PackedSource {
+  return {
     kind: "packed",
-    name: `${basename(path)} ${split}`,
-    classes: parts.classes,
+    ...rest,
     path,
-    ...(zipped ? { pages } : {}),
+    ...(pages === undefined ? {} : { pages }),
     names: items.map((item) => names[item] as string),
     offsets: Float64Array.from(items, (item) => offsets[item] as number),
     sizes: Float64Array.from(items, (item) => sizes[item] as number),
-    labels,
-    skipped: parts.skipped + links,
-  })
+  }
+}
+
+/** Finds classes and splits in an archive. Both sets share its memory. */
+export async function resolveArchive(
+  path: string,
+  options: { valFraction?: number; seed?: number },
+): Promise<{ train: PackedSource; val: PackedSource | null }> {
+  const packed = await readArchive(path)
+  const parts = layout(packed.names, path, options)
+  const source = ({ items, labels }: Part, split: string): PackedSource =>
+    packedSource(packed, items, {
+      name: `${basename(path)} ${split}`,
+      classes: parts.classes,
+      labels,
+      skipped: parts.skipped + packed.links,
+    })
   return { train: source(parts.train, "train"), val: parts.val === null ? null : source(parts.val, "val") }
 }
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */
 export async function openPacked(source: PackedSource): Promise<Dataset> {
-  const { name, classes, path, pages, names, offsets, sizes, labels } = source
-  const file = pages === undefined ? await openFile(path) : undefined
+  const { name, classes, path, names, offsets, sizes, labels } = source
+  const { read, close } = await openArchive(source)
   const describe = (index: number): string => `${path}: ${names[index]}`
   return {
     name,
@@ -103,20 +131,33 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     source,
     describe,
     async read(index) {
-      const offset = offsets[index] as number
       const size = sizes[index] as number
       if (size > decodeLimits.fileBytes)
         throw new VitrineError(
           "file",
           `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
         )
+      return decodeImage(await read(offsets[index] as number, size, describe(index)), describe(index))
+    },
+    close,
+  }
+}
+
+/** Reads bytes of an archive, from its pages of memory where it has some. */
+export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages">): Promise<{
+  read(offset: number, size: number, name: string): Promise<Uint8Array>
+  close(): Promise<void>
+}> {
+  const file = pages === undefined ? await openFile(path) : undefined
+  return {
+    async read(offset, size, name) {
       const bytes = Buffer.allocUnsafe(size)
       if (pages !== undefined) copyFrom(pages, offset, bytes)
       else if (file !== undefined) {
         const { bytesRead } = await file.read(bytes, 0, size, offset)
-        if (bytesRead < size) throw new VitrineError("file", `${describe(index)}: the archive is truncated`)
+        if (bytesRead < size) throw new VitrineError("file", `${name}: the archive is truncated`)
       }
-      return decodeImage(bytes, describe(index))
+      return bytes
     },
     async close() {
       await file?.close()

@@ -1,0 +1,109 @@
+import { parentPort, Worker } from "node:worker_threads"
+import { type ErrorKind, VitrineError } from "@vitrine/core"
+import type { BatchJob } from "../batch.ts"
+import type { Maker } from "../loader.ts"
+
+interface Question {
+  readonly id: number
+  readonly job: BatchJob
+}
+
+type Answer<B> =
+  | { readonly id: number; readonly batch: B }
+  | { readonly id: number; readonly error: { readonly kind: ErrorKind; readonly message: string } }
+
+/**
+ * Worker threads that make batches; each job goes to the one with the fewest.
+ * @param script what each runs, which calls `serveBatches`
+ * @param input its `workerData`
+ */
+export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): Maker<B> {
+  const threads = Array.from({ length: size }, () => thread<B>(script, input))
+  return {
+    make(job) {
+      let least = threads[0] as Thread<B>
+      for (const candidate of threads) if (candidate.load() < least.load()) least = candidate
+      return least.make(job)
+    },
+    ahead: size + 1,
+    close: async () => {
+      await Promise.all(threads.map((each) => each.close()))
+      await close()
+    },
+  }
+}
+
+interface Thread<B> {
+  make(job: BatchJob): Promise<B>
+  /** Jobs not answered yet. */
+  load(): number
+  close(): Promise<void>
+}
+
+function thread<B>(script: URL, workerData: unknown): Thread<B> {
+  // Node refuses this flag of `node --input-type=module -e …` for workers, though they inherit it.
+  const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"))
+  const worker = new Worker(script, { workerData, execArgv })
+  const waiting = new Map<number, { resolve(batch: B): void; reject(error: unknown): void }>()
+  let jobs = 0
+  let failure: VitrineError | undefined
+  let closing = false
+  const fail = (message: string, cause?: unknown): void => {
+    failure ??= new VitrineError("backend", `data worker: ${message}`, { cause })
+    for (const { reject } of waiting.values()) reject(failure)
+    waiting.clear()
+  }
+  // An idle thread does not keep the process alive, a busy one does.
+  worker.unref()
+  worker.on("message", (answer: Answer<B>) => {
+    const call = waiting.get(answer.id)
+    waiting.delete(answer.id)
+    // A thread that is being ended holds the process until it has ended.
+    if (waiting.size === 0 && !closing) worker.unref()
+    if ("batch" in answer) call?.resolve(answer.batch)
+    else call?.reject(new VitrineError(answer.error.kind, answer.error.message))
+  })
+  worker.on("error", (error: Error) => fail(error.message, error))
+  worker.on("exit", (code) => fail(`ended with code ${code}`))
+  return {
+    make: (job) =>
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) return reject(failure)
+        const id = jobs++
+        waiting.set(id, { resolve, reject })
+        worker.ref()
+        worker.postMessage({ id, job } satisfies Question)
+      }),
+    load: () => waiting.size,
+    close: async () => {
+      closing = true
+      await worker.terminate()
+    },
+  }
+}
+
+/**
+ * Answers, in a thread of `workerPool`, one job after the other.
+ * @param buffers the memory of a batch, which goes to the thread that asked
+ */
+export function serveBatches<B>(
+  maker: Promise<(job: BatchJob) => Promise<B>>,
+  buffers: (batch: B) => readonly ArrayBufferView[],
+): void {
+  maker.catch(() => {}) // Each question reports it.
+  const answer = async ({ id, job }: Question): Promise<void> => {
+    try {
+      const batch = await (await maker)(job)
+      const transfer = buffers(batch).map(({ buffer }) => buffer as ArrayBuffer)
+      parentPort?.postMessage({ id, batch } satisfies Answer<B>, transfer)
+    } catch (error) {
+      const kind = VitrineError.isInstance(error) ? error.kind : "file"
+      const message = error instanceof Error ? error.message : String(error)
+      parentPort?.postMessage({ id, error: { kind, message } } satisfies Answer<B>)
+    }
+  }
+  let last: Promise<void> = Promise.resolve()
+  parentPort?.on("message", (question: Question) => {
+    last = last.then(() => answer(question))
+  })
+}
