@@ -1,5 +1,16 @@
 // The models and steps that are measured.
-import { graph, initialize, keyFromSeed, ops, rootScope, variant, vit, vitConfig, vitParameters } from "@vitrine/core"
+import {
+  graph,
+  initialize,
+  keyFromSeed,
+  ops,
+  rootScope,
+  variant,
+  vit,
+  vitConfig,
+  vitModel,
+  vitParameters,
+} from "@vitrine/core"
 import { classification, groups, optimizer, stepGraph } from "@vitrine/trainer"
 
 const s32 = vitConfig({
@@ -26,7 +37,7 @@ const adamw = optimizer({ name: "adamw" })
 /** The trainer's whole step: forward, cross-entropy, backward, AdamW. */
 export function training(config) {
   const learning = groups(vitParameters(config), { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] })
-  const objective = classification(config, "cross-entropy")
+  const objective = classification(vitModel(config), "cross-entropy")
   return stepGraph({ objective, groups: learning, optimizer: adamw, clip: null, ema: null })
 }
 

@@ -24,6 +24,7 @@ export {
 } from "./graph/graph.ts"
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
 export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
+export type { ImageModel } from "./model.ts"
 export {
   type AttentionMasks,
   type AttentionOptions,
@@ -52,4 +53,4 @@ export {
   vitConfig,
 } from "./vit/config.ts"
 export { encode, type Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
-export { type InitScheme, initialize, parameterCount, vitParameters } from "./vit/parameters.ts"
+export { type InitScheme, initialize, parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"

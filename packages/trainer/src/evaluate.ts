@@ -1,26 +1,25 @@
-import { fold, keyFromSeed, type Programs, type State } from "@vitrine/core"
-import type { Batch } from "@vitrine/data"
-import { type Evaluation, tally } from "./metrics.ts"
-import type { Objective } from "./objectives/objective.ts"
+import type { HostTensor, Programs, State } from "@vitrine/core"
+import type { Measure, Sized } from "./objectives/objective.ts"
 
 /**
  * Runs the programs of an `evaluationGraph` over batches, one pass. `state` holds the parameters, unless they are
- * constants of the programs. `onLogits` is shown each batch and its logits, `[size, classes]`.
+ * constants of the programs. `onOutputs` is shown each batch and what was computed of it.
  */
-export async function evaluate(
+export async function evaluate<B extends Sized, E extends object>(
   programs: Programs,
-  batches: AsyncIterable<Batch>,
-  objective: Objective,
+  batches: AsyncIterable<B>,
+  measure: Measure<B, E>,
   state?: State,
-  onLogits: (logits: ArrayLike<number>, batch: Batch) => void = () => {},
-): Promise<Evaluation> {
-  const total = tally(objective.classes)
+  onOutputs: (outputs: Readonly<Record<string, HostTensor>>, batch: B) => void = () => {},
+): Promise<E> {
+  const pass = measure.pass()
   for await (const batch of batches) {
-    const key = fold(keyFromSeed(0), "evaluation", batch.index)
-    const { inputs, labels, weights } = await objective.prepare(batch, key)
-    const { logits, losses } = await (await programs.at(batch.size)).run(inputs, state)
-    onLogits(logits?.data ?? [], batch)
-    total.add(logits?.data ?? [], losses?.data ?? [], labels, weights)
+    const program = await programs.at(batch.size)
+    await pass.add(batch, async (inputs) => {
+      const outputs = await program.run(inputs, state)
+      onOutputs(outputs, batch)
+      return outputs
+    })
   }
-  return total.result()
+  return pass.result()
 }

@@ -30,7 +30,8 @@ export interface StepEvent {
   readonly eta: number
 }
 
-export interface EvaluationEvent extends Evaluation {
+/** What a pass over the validation data found, such as an `Evaluation`. */
+export type EvaluationEvent<E extends object = Evaluation> = E & {
   readonly type: "evaluation"
   readonly step: number
 }
@@ -51,4 +52,9 @@ export interface EndEvent {
 }
 
 /** What happens while a model trains. */
-export type TrainEvent = StartEvent | StepEvent | EvaluationEvent | CheckpointEvent | EndEvent
+export type TrainEvent<E extends object = Evaluation> =
+  | StartEvent
+  | StepEvent
+  | EvaluationEvent<E>
+  | CheckpointEvent
+  | EndEvent

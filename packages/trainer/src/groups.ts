@@ -5,7 +5,10 @@ export interface GroupOptions {
   readonly weightDecay: number
   /** Only matrices (linear layers, patches, head), as is usual for transformers, or everything, as PyTorch does by default. */
   readonly decay: "matrices" | "all"
-  /** The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. */
+  /**
+   * The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. Layers
+   * are the blocks, told by the parameters' names and counted in their order.
+   */
   readonly layerDecay: number
   /**
    * Parameters that stay as they are: names, or prefixes that end at a dot, such as `blocks.0` or `patch_embed`, or
@@ -36,14 +39,14 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
     if (!parameters.some(({ name }) => matches(name, pattern)))
       throw new VitrineError("config", `freeze: no parameter is named "${pattern}" or stands below it`)
 
-  const depth = 1 + Math.max(-1, ...parameters.map(({ name }) => blockOf(name) ?? -1))
+  const blocks = [...new Set(parameters.flatMap(({ name }) => blockOf(name) ?? []))]
   const found = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
   for (const parameter of parameters) {
     const { name, role } = parameter
     if (role === "fixedPositions" || role === "frozen" || freeze.some((pattern) => matches(name, pattern))) continue
     const matrix = role === "linear" || role === "patch" || role === "convolution" || role === "head"
     const decays = decay === "all" || matrix ? weightDecay : 0
-    const scale = layerDecay ** (depth + 1 - layerOf(name, depth))
+    const scale = layerDecay ** (blocks.length + 1 - layerOf(name, blocks))
     const key = `${scale}/${decays}`
     const group = found.get(key) ?? { scale, weightDecay: decays, parameters: [] }
     group.parameters.push(parameter)
@@ -58,15 +61,15 @@ export function isHead(name: string): boolean {
   return /^(head|head_dist|pre_logits)\./.test(name)
 }
 
-function blockOf(name: string): number | undefined {
-  const [, index] = /^blocks\.(\d+)\./.exec(name) ?? []
-  return index === undefined ? undefined : Number(index)
+/** The block that a parameter stands in, such as `blocks.3` or `stages.0.blocks.2`; none for what makes the tokens. */
+function blockOf(name: string): string | undefined {
+  return /^(?!patch_embed\.)(.*\.\d+)\./.exec(name)?.[1]
 }
 
 /** 0 for the embeddings, 1 … depth for the blocks (the final norm goes with the last), depth + 1 for the head. */
-function layerOf(name: string, depth: number): number {
+function layerOf(name: string, blocks: readonly string[]): number {
   const block = blockOf(name)
-  if (block !== undefined) return block + 1
-  if (name.startsWith("norm.")) return depth
-  return isHead(name) || /^(fc_norm|attn_pool)\./.test(name) ? depth + 1 : 0
+  if (block !== undefined) return blocks.indexOf(block) + 1
+  if (name.startsWith("norm.")) return blocks.length
+  return isHead(name) || /^(fc_norm|attn_pool)\./.test(name) ? blocks.length + 1 : 0
 }

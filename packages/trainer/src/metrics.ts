@@ -1,4 +1,4 @@
-/** What an evaluation found. */
+/** What an evaluation of classes found. */
 export interface Evaluation {
   readonly examples: number
   /** Mean loss an example. */

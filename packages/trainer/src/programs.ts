@@ -11,11 +11,11 @@ import {
   type TensorType,
 } from "@vitrine/core"
 import type { Group } from "./groups.ts"
-import type { Objective } from "./objectives/objective.ts"
+import type { Measure, Objective } from "./objectives/objective.ts"
 import type { Optimizer } from "./optimizer.ts"
 
 export interface StepOptions {
-  readonly objective: Objective
+  readonly objective: Pick<Objective, "rows">
   readonly groups: readonly Group[]
   readonly optimizer: Optimizer
   /** Largest norm of all gradients together; null for no clipping. */
@@ -53,7 +53,7 @@ function leaves(rename: (name: string) => string = (name) => name): (parameter: 
 }
 
 /** Every parameter that an objective computes with, in the order in which it asks for them. */
-export function objectiveParameters(objective: Objective): Parameter[] {
+export function objectiveParameters(objective: StepOptions["objective"]): Parameter[] {
   const found = new Map<string, Parameter>()
   const leaf = leaves()
   const param = (parameter: Parameter): Tensor => {
@@ -132,12 +132,14 @@ export function updateGraph(options: StepOptions): Graph {
   return graph({ outputs: { gradientNorm: norm }, updates })
 }
 
-/** Logits and the loss of each row, from the parameters or, where they have one, from their averages. */
-export function evaluationGraph(options: Pick<StepOptions, "objective" | "groups" | "ema">): Graph {
-  const learning = new Set(options.groups.flatMap(({ parameters }) => parameters.map(({ name }) => name)))
-  const averaged = (name: string): string => (options.ema !== null && learning.has(name) ? emaName(name) : name)
-  const { logits, losses } = options.objective.rows(rootScope({ param: leaves(averaged) }))
-  return graph({ outputs: { logits, losses } })
+/** What is measured, from the parameters or, where they have one, from their averages. */
+export function evaluationGraph(
+  { outputs }: Pick<Measure, "outputs">,
+  { groups, ema }: Pick<StepOptions, "groups" | "ema"> = { groups: [], ema: null },
+): Graph {
+  const learning = new Set(groups.flatMap(({ parameters }) => parameters.map(({ name }) => name)))
+  const averaged = (name: string): string => (ema !== null && learning.has(name) ? emaName(name) : name)
+  return graph({ outputs: outputs(rootScope({ param: leaves(averaged) })) })
 }
 
 /** The numbers that a step's update takes as inputs. */

@@ -1,6 +1,5 @@
 import { type Backend, type Key, type Program, programs, type State } from "@vitrine/core"
-import type { Batch } from "@vitrine/data"
-import type { Prepared } from "./objectives/objective.ts"
+import type { Objective, Prepared, Sized } from "./objectives/objective.ts"
 import { gradientsGraph, type StepOptions, stepGraph, stepKey, updateGraph, updateInputs } from "./programs.ts"
 
 export interface StepResult {
@@ -10,12 +9,13 @@ export interface StepResult {
 }
 
 /** Takes one step on the batches that make it up; `step` counts from 0. */
-export interface Stepper {
-  run(state: State, batches: readonly Batch[], step: number, learningRate: number): Promise<StepResult>
+export interface Stepper<B> {
+  run(state: State, batches: readonly B[], step: number, learningRate: number): Promise<StepResult>
   dispose(): Promise<void>
 }
 
-export interface StepperOptions extends StepOptions {
+export interface StepperOptions<B extends Sized> extends StepOptions {
+  readonly objective: Pick<Objective<B>, "rows" | "prepare">
   readonly accumulate: number
   readonly key: Key
 }
@@ -24,7 +24,7 @@ export interface StepperOptions extends StepOptions {
  * One program for the whole step, or with accumulation two: one that adds up gradients and one that updates from them.
  * They are compiled at the first step.
  */
-export function stepper(backend: Backend, options: StepperOptions): Stepper {
+export function stepper<B extends Sized>(backend: Backend, options: StepperOptions<B>): Stepper<B> {
   const { accumulate, key, objective } = options
   const backward = programs(backend, accumulate === 1 ? stepGraph(options) : gradientsGraph(options))
   let update: Promise<Program> | undefined

@@ -1,23 +1,20 @@
 import {
   type Backend,
-  fold,
   type HostData,
-  initialize,
   keyFromSeed,
+  type Parameter,
   parameterCount,
   programs,
   type State,
-  type ViTConfig,
   VitrineError,
-  vitParameters,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { type RunStore, restore, type SavedRun, save } from "./checkpoint.ts"
 import { evaluate } from "./evaluate.ts"
 import type { StepEvent, TrainEvent } from "./events.ts"
 import { groups } from "./groups.ts"
-import { classification } from "./objectives/classification.ts"
-import type { Objective } from "./objectives/objective.ts"
+import type { Evaluation } from "./metrics.ts"
+import type { Objective, Sized } from "./objectives/objective.ts"
 import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
@@ -26,28 +23,26 @@ import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
 /** Batches without an end that can be entered anywhere, such as the loaders of `@vitrine/data`. */
-export interface BatchSource extends AsyncIterable<Batch> {
+export interface BatchSource<B extends Sized = Batch> extends AsyncIterable<B> {
   readonly batchesPerEpoch: number
   /** Milliseconds that the consumer has waited for batches. */
   readonly waitedMs: number
   close(): Promise<void>
 }
 
-export interface TrainInputs {
+export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluation> {
   readonly backend: Backend
-  readonly config: ViTConfig
+  /** The model's own, which are published. What the objective computes with beside them stays with the checkpoints. */
+  readonly parameters: readonly Parameter[]
+  /** Values of the parameters to start from, by name; others start at 0. Not needed to resume. */
+  readonly initial?: Readonly<Record<string, Float32Array>> | undefined
+  /** What is learned, such as `classification`. */
+  readonly objective: Objective<B, E>
   readonly options: TrainingOptions
   /** Opens the training data after so many batches; what follows must be what would have followed them. */
-  readonly batches: (consumed: number) => Promise<BatchSource>
-  /** What is learned; by default the classes of images, by the loss of the options. */
-  readonly objective?: Objective | undefined
-  /**
-   * Values of the parameters to start from; by default they are drawn by `fan` from the seed. Parameters of the objective
-   * that the model does not have start at 0.
-   */
-  readonly initial?: Readonly<Record<string, Float32Array>> | undefined
+  readonly batches: (consumed: number) => Promise<BatchSource<B>>
   /** Opens one pass over the data to evaluate on. */
-  readonly evaluation?: (() => Promise<AsyncIterable<Batch>>) | undefined
+  readonly evaluation?: (() => Promise<AsyncIterable<B>>) | undefined
   /** Steps between evaluations; there is one at the end in any case. */
   readonly evaluateEvery?: number | undefined
   /** Where checkpoints and metrics go, such as a run folder. */
@@ -65,15 +60,15 @@ export interface TrainInputs {
  * numbers, whether the run was interrupted and resumed or not.
  * @throws VitrineError (training) when the loss or a parameter is no longer finite; earlier checkpoints are untouched.
  */
-export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, void, void> {
-  const { backend, config, options, store, signal, resume } = inputs
+export async function* train<B extends Sized = Batch, E extends object = Evaluation>(
+  inputs: TrainInputs<B, E>,
+): AsyncGenerator<TrainEvent<E>, void, void> {
+  const { backend, parameters: own, initial = {}, objective, options, store, signal, resume } = inputs
   const { steps, accumulate } = options
-  const objective = inputs.objective ?? classification(config, options.loss, options.classWeights)
-  const own = vitParameters(config)
   const names = new Set(own.map(({ name }) => name))
   const parameters = [...own, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
   const key = keyFromSeed(options.seed)
-  const stepOptions: StepperOptions = {
+  const stepOptions: StepperOptions<B> = {
     objective,
     groups: groups(parameters, options),
     optimizer: optimizer(options.optimizer),
@@ -82,20 +77,18 @@ export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, vo
     accumulate,
     key,
   }
-  const measured = objective.measured ?? objective
   const begun = performance.now()
   let step = resume?.step ?? 0
   const slots = {
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
     ...trainingSlots(stepOptions, accumulate > 1),
   }
-  const initial = inputs.initial ?? initialize(own, config, "fan", fold(key, "init"))
   const values = resume ? restore(resume, slots) : starting(initial, Object.keys(slots))
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
   const stepping = stepper(backend, stepOptions)
-  const evaluator = programs(backend, evaluationGraph({ ...stepOptions, objective: measured }))
+  const evaluator = programs(backend, evaluationGraph(objective.measure, stepOptions))
   let state: State | undefined
   try {
     state = await backend.createState(slots, values)
@@ -136,10 +129,10 @@ export async function* train(inputs: TrainInputs): AsyncGenerator<TrainEvent, vo
       let score: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
-        const found = await speed.aside(async () => evaluate(evaluator, await pass(), measured, state))
-        const { confusion: _, ...figures } = found
-        store?.appendMetrics({ type: "evaluation", step, ...figures })
-        score = found.top1
+        const found = await speed.aside(async () => evaluate(evaluator, await pass(), objective.measure, state))
+        const figures = Object.entries(found).filter(([, value]) => typeof value === "number")
+        store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
+        score = objective.measure.score(found)
         yield { type: "evaluation", step, ...found }
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
@@ -164,8 +157,8 @@ function starting(initial: Readonly<Record<string, Float32Array>>, slots: readon
   return values
 }
 
-async function take(batches: AsyncIterator<Batch>, count: number): Promise<Batch[]> {
-  const taken: Batch[] = []
+async function take<B>(batches: AsyncIterator<B>, count: number): Promise<B[]> {
+  const taken: B[] = []
   while (taken.length < count) {
     const next = await batches.next()
     if (next.done) throw new VitrineError("training", "the training data ended before the last step")

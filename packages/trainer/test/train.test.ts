@@ -1,7 +1,8 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type Backend, fold, keyFromSeed, stream, vitConfig } from "@vitrine/core"
+import { type Backend, fold, initialize, keyFromSeed, stream, type ViTConfig, vitConfig, vitModel } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import {
+  classification,
   type RunStore,
   type SavedRun,
   type TrainEvent,
@@ -68,9 +69,17 @@ function memory(): RunStore & { saved: Map<number, SavedRun>; metrics: { step: n
   }
 }
 
+/** The classes of images, by a model of this configuration. */
+function learning(config: ViTConfig): Pick<TrainInputs, "parameters" | "initial" | "objective"> {
+  const model = vitModel(config)
+  const { parameters } = model
+  const initial = initialize(parameters, config, "fan", fold(keyFromSeed(0), "init"))
+  return { parameters, initial, objective: classification(model, "cross-entropy") }
+}
+
 const inputs = (fields: Partial<TrainInputs> = {}): TrainInputs => ({
   backend: referenceBackend(),
-  config,
+  ...learning(config),
   options: trainingOptions({ steps: 8, learningRate: 0.01, ema: 0.9 }),
   batches: async (consumed) => source(consumed),
   ...fields,
@@ -135,7 +144,7 @@ describe("train", () => {
       }
     }
     const losses = async (fields: Partial<TrainInputs>): Promise<number[]> =>
-      (await all(train(inputs({ config: still, ...fields })))).flatMap((event) =>
+      (await all(train(inputs({ ...learning(still), ...fields })))).flatMap((event) =>
         event.type === "step" ? [event.loss] : [],
       )
     const micro = await losses({ options: trainingOptions({ steps: 4, accumulate: 2, learningRate: 0.01 }) })
@@ -160,7 +169,7 @@ describe("train", () => {
       return { ...rest, ...two, weights: Float32Array.of(1, 1), size: 2 }
     }
     const run = (make: (index: number) => Batch): Promise<TrainEvent[]> =>
-      all(train(inputs({ config: still, batches: async (consumed) => source(consumed, make) })))
+      all(train(inputs({ ...learning(still), batches: async (consumed) => source(consumed, make) })))
     const losses = (events: TrainEvent[]): number[] =>
       events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
     const [a, b] = [losses(await run(padded)), losses(await run(cut))]

@@ -1,7 +1,8 @@
 import type { Preprocessing } from "@vitrine/checkpoint"
-import { type Backend, fold, initialize, keyFromSeed, VitrineError, vitParameters } from "@vitrine/core"
+import { type Backend, fold, type ImageModel, initialize, keyFromSeed, VitrineError, vitModel } from "@vitrine/core"
 import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
 import {
+  classification,
   distilling,
   maskedPatch,
   type Objective,
@@ -101,14 +102,15 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
         batchSize,
         epochs: 1,
       }))
-  const unset = vitParameters(config).filter(({ name }) => run.initial?.[name] === undefined)
+  const model = vitModel(config)
+  const unset = model.parameters.filter(({ name }) => run.initial?.[name] === undefined)
   const drawn = initialize(unset, config, init, fold(keyFromSeed(training.seed), "init"))
   return train({
     backend: run.backend,
-    config,
-    options: training,
-    objective: objectiveOf(recipe, run.teacher),
+    parameters: model.parameters,
     initial: { ...drawn, ...run.initial },
+    objective: objectiveOf(model, recipe, run.teacher),
+    options: training,
     batches,
     evaluation,
     evaluateEvery,
@@ -119,11 +121,10 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
   })
 }
 
-/** Undefined for the classes of images. */
-function objectiveOf(recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective | undefined {
+function objectiveOf(model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective {
   const { config, task, distillation, training } = recipe
   if (task === "masked-patch") return maskedPatch(config, recipe)
-  if (distillation === null) return undefined
+  if (distillation === null) return classification(model, training.loss, training.classWeights)
   if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
   return distilling(config, training.loss, training.classWeights, distillation, teacher)
 }

@@ -1,7 +1,14 @@
-import { type Backend, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { type Backend, type ViTConfig, vitConfig, vitModel } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import type { Golden, GoldenTensor } from "@vitrine/golden"
-import { type BatchSource, emaName, type TrainingOptions, train, trainingOptions } from "@vitrine/trainer"
+import {
+  type BatchSource,
+  classification,
+  emaName,
+  type TrainingOptions,
+  train,
+  trainingOptions,
+} from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
 
 interface TrainingCase {
@@ -121,9 +128,10 @@ export function trainingParity(
   async function follow(read: () => Promise<Golden>): Promise<void> {
     const backend = await makeBackend()
     const { json, tensors } = (await read()) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
-    const config = vitConfig(json.config)
+    const model = vitModel(vitConfig(json.config))
+    const options = optionsOf(json)
     const initial = Object.fromEntries(
-      vitParameters(config).map(({ name }) => [name, (tensors[`init.${name}`] as GoldenTensor).data as Float32Array]),
+      model.parameters.map(({ name }) => [name, (tensors[`init.${name}`] as GoldenTensor).data as Float32Array]),
     )
     const losses: number[] = []
     const rates: number[] = []
@@ -131,9 +139,10 @@ export function trainingParity(
     const saved = new Map<string, ArrayLike<number>>()
     const events = train({
       backend,
-      config,
-      options: optionsOf(json),
+      parameters: model.parameters,
       initial,
+      objective: classification(model, options.loss),
+      options,
       batches: async (consumed) => source(json, tensors, consumed),
       store: {
         appendMetrics: () => {},

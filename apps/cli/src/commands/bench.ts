@@ -11,11 +11,12 @@ import {
   variant,
   vit,
   VitrineError,
+  vitModel,
   vitParameters,
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
-import { train, trainingOptions } from "@vitrine/trainer"
+import { classification, train, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
 import { colors, print } from "../output.ts"
@@ -137,6 +138,10 @@ async function training(
   backend: Engine,
 ): Promise<Measurement> {
   const options = trainingOptions({ steps: steps + warmup + 1 })
+  const model = vitModel(config)
+  const { parameters } = model
+  const initial = initialize(parameters, config, "fan", keyFromSeed(0))
+  const objective = classification(model, options.loss)
   const batches = async () => ({
     batchesPerEpoch: steps,
     waitedMs: 0,
@@ -147,7 +152,7 @@ async function training(
   })
   const times: number[] = []
   let begun = performance.now()
-  for await (const { type } of train({ backend, config, options, batches })) {
+  for await (const { type } of train({ backend, parameters, initial, objective, options, batches })) {
     const now = performance.now()
     if (type === "step") times.push(now - begun)
     begun = performance.now()

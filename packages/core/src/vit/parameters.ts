@@ -1,3 +1,4 @@
+import type { ImageModel } from "../model.ts"
 import { type Parameter, rootScope } from "../nn/scope.ts"
 import { fold, type Key, type Stream, stream } from "../random.ts"
 import { input, state } from "../tensor/ops.ts"
@@ -13,6 +14,13 @@ export function vitParameters(config: ViTConfig): Parameter[] {
   }
   vit(rootScope({ param }), input("images", ["batch", ...config.imageSize, config.channels]), config)
   return [...found.values()]
+}
+
+/** A Vision Transformer as a model among others. */
+export function vitModel(config: ViTConfig): ImageModel {
+  const { imageSize, channels, classes } = config
+  const forward: ImageModel["forward"] = (scope, images) => vit(scope, images, config)
+  return { imageSize, channels, classes, parameters: vitParameters(config), forward }
 }
 
 /** How many numbers a model has to learn: fixed tables and frozen values are left out. */

@@ -1,6 +1,7 @@
-import { ops, type Tensor, type ViTConfig, VitrineError, vit } from "@vitrine/core"
+import { type ImageModel, ops, type Tensor, VitrineError } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import type { Objective, Prepared } from "./objective.ts"
+import { tally } from "../metrics.ts"
+import type { Measure, Objective, Prepared } from "./objective.ts"
 
 export type Loss =
   /** Softmax against distributions over the classes. */
@@ -9,34 +10,67 @@ export type Loss =
   | "binary"
 
 /**
- * Images and the classes that they show.
+ * Images and the classes that they show. Measured without the weights of the classes.
  * @throws VitrineError (config) for a model without classes, or weights that are not one a class.
  */
 export function classification(
-  config: ViTConfig,
+  model: ImageModel,
   loss: Loss,
   classWeights: readonly number[] | null = null,
 ): Objective {
-  if (config.classes === 0) throw new VitrineError("config", "a model without classes has no loss to train on")
-  if (classWeights !== null && classWeights.length !== config.classes)
-    throw new VitrineError("config", `classWeights has ${classWeights.length} numbers for ${config.classes} classes`)
+  const { classes } = model
+  if (classWeights !== null && classWeights.length !== classes)
+    throw new VitrineError("config", `classWeights has ${classWeights.length} numbers for ${classes} classes`)
+  const measure = measureClasses(model, loss)
   return {
-    ...(classWeights !== null && { measured: classification(config, loss) }),
-    classes: config.classes,
     rows: (scope) => {
-      const { images, targets, weights } = labelledInputs(config)
-      const logits = vit(scope, images, config)
-      return { logits, losses: rowLosses(logits, targets, loss), weights }
+      const { images, targets, weights } = labelledInputs(model)
+      return { losses: rowLosses(model.forward(scope, images), targets, loss), weights }
     },
     prepare: (batch) => weighted(batch, classWeights),
+    measure,
+  }
+}
+
+/**
+ * Logits and losses of labelled images, by their accuracy.
+ * @throws VitrineError (config) for a model without classes.
+ */
+export function measureClasses(model: ImageModel, loss: Loss): Measure {
+  if (model.classes === 0) throw new VitrineError("config", "a model without classes has no loss to train on")
+  return {
+    outputs: (scope) => {
+      const { images, targets } = labelledInputs(model)
+      const logits = model.forward(scope, images)
+      return { logits, losses: rowLosses(logits, targets, loss) }
+    },
+    pass: () => {
+      const { add, result } = tally(model.classes)
+      return {
+        async add({ images, targets, labels, weights }, run) {
+          const { logits, losses } = await run({ images, targets })
+          add(logits?.data ?? [], losses?.data ?? [], labels, weights)
+        },
+        result,
+      }
+    },
+    score: ({ top1 }) => top1,
   }
 }
 
 /** images `[batch, height, width, channels]` and what is wanted of them. */
-export function labelledInputs(config: ViTConfig): { images: Tensor; targets: Tensor; weights: Tensor } {
+export function labelledInputs({
+  imageSize,
+  channels,
+  classes,
+}: Pick<ImageModel, "imageSize" | "channels" | "classes">): {
+  images: Tensor
+  targets: Tensor
+  weights: Tensor
+} {
   return {
-    images: ops.input("images", ["batch", ...config.imageSize, config.channels]),
-    targets: ops.input("targets", ["batch", config.classes]),
+    images: ops.input("images", ["batch", ...imageSize, channels]),
+    targets: ops.input("targets", ["batch", classes]),
     weights: ops.input("weights", ["batch"]),
   }
 }
@@ -58,11 +92,11 @@ export function weighted(batch: Batch, classWeights: readonly number[] | null): 
   let total = 0
   if (classWeights === null) {
     for (const weight of weights) total += weight
-    return { inputs: { images, targets, weights }, labels, weights, total }
+    return { inputs: { images, targets, weights }, total }
   }
   labels.forEach((label, row) => {
     total += (weights[row] as number) * (classWeights[label] as number)
   })
   const scaled = targets.map((t, i) => t * (classWeights[i % classWeights.length] as number))
-  return { inputs: { images, targets: scaled, weights }, labels, weights, total }
+  return { inputs: { images, targets: scaled, weights }, total }
 }

@@ -1,5 +1,5 @@
-import { type Heads, ops, type Tensor, type ViTConfig, VitrineError, vitHeads } from "@vitrine/core"
-import { classification, labelledInputs, type Loss, rowLosses, weighted } from "./classification.ts"
+import { type Heads, ops, type Tensor, type ViTConfig, VitrineError, vitHeads, vitModel } from "@vitrine/core"
+import { labelledInputs, type Loss, measureClasses, rowLosses, weighted } from "./classification.ts"
 import type { Objective } from "./objective.ts"
 
 /** How a student learns from a teacher; names and defaults are DeiT's. */
@@ -30,15 +30,13 @@ export function distilling(
   if (!config.distillationToken)
     throw new VitrineError("config", "distillation needs a model with a distillation token")
   return {
-    measured: classification(config, loss),
-    classes,
     rows: (scope) => {
       const { images, targets, weights } = labelledInputs(config)
       const told = ops.input("teacher", ["batch", classes])
       const { logits, distilled } = vitHeads(scope, images, config) as Heads & { distilled: Tensor }
       const own = rowLosses(logits, targets, loss)
       const taught = kind === "hard" ? ops.softmaxCrossEntropy(distilled, told) : divergence(distilled, told, tau)
-      return { logits, losses: ops.add(ops.mul(own, 1 - alpha), ops.mul(taught, alpha)), weights }
+      return { losses: ops.add(ops.mul(own, 1 - alpha), ops.mul(taught, alpha)), weights }
     },
     prepare: async (batch) => {
       const prepared = weighted(batch, classWeights)
@@ -46,6 +44,7 @@ export function distilling(
       const told = kind === "hard" ? decisions(logits, classes) : softened(logits, classes, tau)
       return { ...prepared, inputs: { ...prepared.inputs, teacher: told } }
     },
+    measure: measureClasses(vitModel(config), loss),
   }
 }
 

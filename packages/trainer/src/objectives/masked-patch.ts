@@ -2,17 +2,21 @@ import {
   encode,
   fold,
   type Key,
+  keyFromSeed,
   linear,
   ops,
   patchEmbedding,
   patchFeatures,
   patchGrid,
   permutation,
+  type Scope,
   stream,
+  type Tensor,
   type ViTConfig,
   VitrineError,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
+import { tally } from "../metrics.ts"
 import type { Objective, Prepared } from "./objective.ts"
 
 /** Levels of a channel in the colours that are predicted: 3 bits. */
@@ -40,26 +44,54 @@ export function maskedPatch(config: ViTConfig, normalization: Normalization): Ob
   const [rows, columns] = patchGrid(config)
   const patches = rows * columns
   const classes = levels ** channels
+  const targets = ops.reshape(ops.input("targets", ["batch", patches, classes]), [`batch*${patches}`, classes])
+  const logits = (scope: Scope): Tensor => {
+    const images = ops.input("images", ["batch", ...config.imageSize, channels])
+    const mask = ops.reshape(ops.input("mask", ["batch", patches]), ["batch", patches, 1])
+    const embedded = patchEmbedding(scope.at("patch_embed"), images, config) // [batch, N, D]
+    const token = scope.param("mask_token", [1, 1, dim], "classToken")
+    const visible = ops.mul(embedded, ops.sub(1, mask))
+    const features = patchFeatures(scope, encode(scope, ops.add(visible, ops.mul(mask, token)), config), config)
+    const flat = ops.reshape(features, [`batch*${patches}`, dim])
+    return linear(scope.at("mask_head"), flat, classes, { role: "head" })
+  }
+  const prepare = (batch: Batch, key: Key): Corrupted => corrupt(batch, key, config, normalization, classes)
   return {
-    classes,
     rows: (scope) => {
-      const images = ops.input("images", ["batch", ...config.imageSize, channels])
-      const mask = ops.reshape(ops.input("mask", ["batch", patches]), ["batch", patches, 1])
-      const targets = ops.reshape(ops.input("targets", ["batch", patches, classes]), [`batch*${patches}`, classes])
       const weights = ops.reshape(ops.input("weights", ["batch", patches]), [`batch*${patches}`])
-      const embedded = patchEmbedding(scope.at("patch_embed"), images, config) // [batch, N, D]
-      const token = scope.param("mask_token", [1, 1, dim], "classToken")
-      const visible = ops.mul(embedded, ops.sub(1, mask))
-      const features = patchFeatures(scope, encode(scope, ops.add(visible, ops.mul(mask, token)), config), config)
-      const flat = ops.reshape(features, [`batch*${patches}`, dim])
-      const logits = linear(scope.at("mask_head"), flat, classes, { role: "head" })
-      return { logits, losses: ops.softmaxCrossEntropy(logits, targets), weights }
+      return { losses: ops.softmaxCrossEntropy(logits(scope), targets), weights }
     },
-    prepare: (batch, key) => corrupt(batch, key, config, normalization, classes),
+    prepare,
+    measure: {
+      outputs: (scope) => {
+        const found = logits(scope)
+        return { logits: found, losses: ops.softmaxCrossEntropy(found, targets) }
+      },
+      pass: () => {
+        const { add, result } = tally(classes)
+        return {
+          async add(batch, run) {
+            const { inputs, labels } = prepare(batch, fold(keyFromSeed(0), "evaluation", batch.index))
+            const { images, mask, targets, weights } = inputs
+            const { logits, losses } = await run({ images, mask, targets })
+            add(logits?.data ?? [], losses?.data ?? [], labels, weights)
+          },
+          result,
+        }
+      },
+      score: ({ top1 }) => top1,
+    },
   }
 }
 
-function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Normalization, classes: number): Prepared {
+/** A batch of which patches are corrupted. */
+interface Corrupted extends Prepared {
+  readonly inputs: Readonly<Record<"images" | "mask" | "targets" | "weights", Float32Array>>
+  /** The colour of each patch, `[size · patches]`. */
+  readonly labels: Int32Array
+}
+
+function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Normalization, classes: number): Corrupted {
   const { size } = batch
   const [rows, columns] = patchGrid(config)
   const patches = rows * columns
@@ -86,7 +118,7 @@ function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Norma
       else if (chance < masked + swapped) copyPatch(batch.images, images, row, other, patch, config)
     }
   }
-  return { inputs: { images, mask, targets, weights }, labels, weights, total }
+  return { inputs: { images, mask, targets, weights }, labels, total }
 }
 
 function copyPatch(

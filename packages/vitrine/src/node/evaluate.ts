@@ -1,13 +1,13 @@
 import { hintsOf, type Overrides, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { type Backend, programs, VitrineError } from "@vitrine/core"
+import { type Backend, programs, VitrineError, vitModel } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
-  classification,
   type Evaluation,
   evaluate as evaluateBatches,
   evaluationGraph,
+  measureClasses,
   type RealAccuracy,
   realAccuracy,
 } from "@vitrine/trainer"
@@ -76,18 +76,17 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
     const constants = await constantsOf(folder, backend, config)
-    const objective = classification(config, record?.recipe.training.loss ?? "cross-entropy")
-    const graph = evaluationGraph({ objective, groups: [], ema: null })
-    const compiled = programs(backend, graph, { constants })
+    const measure = measureClasses(vitModel(config), record?.recipe.training.loss ?? "cross-entropy")
+    const compiled = programs(backend, evaluationGraph(measure), { constants })
     closing.push(compiled.dispose)
     const transforms = evaluationTransforms(preprocessing, config)
     const real =
       options.realLabels === undefined ? null : await readRealLabels(options.realLabels, dataset, config.classes)
     const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
     const predicted: number[] = []
-    const found = await evaluateBatches(compiled, loader, objective, undefined, (logits, { weights }) => {
+    const found = await evaluateBatches(compiled, loader, measure, undefined, ({ logits }, { weights }) => {
       weights.forEach((weight, row) => {
-        if (weight > 0) predicted.push(largest(logits, row * config.classes, config.classes))
+        if (weight > 0) predicted.push(largest(logits?.data ?? [], row * config.classes, config.classes))
       })
     })
     return { data, split, labels, ...found, real: real && realAccuracy(Int32Array.from(predicted), real) }
