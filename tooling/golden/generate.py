@@ -12,6 +12,7 @@ GENERATORS = (
     "attention",
     "bit",
     "resnet",
+    "detr",
     "training",
     "losses",
     "folder",

@@ -1,7 +1,9 @@
 """resnet-*: features, gradients and inner values of narrow ResNets as torchvision builds them, with frozen batch norm."""
 
 import torch
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+from torchvision.models.resnet import BasicBlock as Basic
+from torchvision.models.resnet import Bottleneck as Deep
+from torchvision.models.resnet import ResNet
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from common import nchw, write
@@ -9,20 +11,20 @@ from vit import hooked
 
 BATCH = 2
 CASES = {
-    "basic": dict(image=(37, 50), block=BasicBlock, widths=[6, 8, 12, 16], depths=[2, 1, 1, 2], stem=10),
-    "bottleneck": dict(image=(65, 34), block=Bottleneck, widths=[8, 16, 24, 32], depths=[1, 2, 1, 1], stem=6),
-    "dilated": dict(image=(70, 40), block=Bottleneck, widths=[8, 12, 16, 24], depths=[1, 1, 1, 3], stem=4, dilated=True),
+    "basic": dict(image=(37, 50), block=Basic, widths=[6, 8, 12, 16], depths=[2, 1, 1, 2], stem=10),
+    "bottleneck": dict(image=(65, 34), block=Deep, widths=[8, 16, 24, 32], depths=[1, 2, 1, 1], stem=6),
+    "dilated": dict(image=(70, 40), block=Deep, widths=[8, 12, 16, 24], depths=[1, 1, 1, 3], stem=4, dilated=True),
 }
 
 
 class Narrow(ResNet):
     """torchvision's ResNet, of any widths and of as many stages as there are; its head and pool are left out."""
 
-    def __init__(self, block, widths, depths, stem, dilated):
+    def __init__(self, block, widths, depths, stem, dilated, norm=FrozenBatchNorm2d):
         torch.nn.Module.__init__(self)
-        self._norm_layer, self.inplanes, self.dilation, self.groups, self.base_width = FrozenBatchNorm2d, stem, 1, 1, 64
+        self._norm_layer, self.inplanes, self.dilation, self.groups, self.base_width = norm, stem, 1, 1, 64
         self.conv1 = torch.nn.Conv2d(3, stem, 7, stride=2, padding=3, bias=False)
-        self.bn1 = FrozenBatchNorm2d(stem)
+        self.bn1 = norm(stem)
         self.relu, self.maxpool = torch.nn.ReLU(), torch.nn.MaxPool2d(3, stride=2, padding=1)
         for i, (width, depth) in enumerate(zip(widths, depths)):
             planes, stride = width // block.expansion, 1 if i == 0 else 2
@@ -53,7 +55,7 @@ def make(name: str, image, block, widths, depths, stem, dilated=False, seed=0) -
     generator = torch.Generator().manual_seed(seed)
     model = Narrow(block, widths, depths, stem, dilated).eval()
     redraw(model, generator)
-    kind = "basic" if block is BasicBlock else "bottleneck"
+    kind = "basic" if block is Basic else "bottleneck"
     config = dict(channels=3, stemWidth=stem, block=kind, widths=widths, depths=depths, norm="frozen", dilated=dilated)
     images = torch.randn(BATCH, *image, 3, generator=generator)
     tensors = {f"param.{k}": v.clone() for k, v in model.state_dict().items()} | {"images": images}

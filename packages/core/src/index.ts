@@ -1,4 +1,4 @@
-export { cut, gradients } from "./autodiff/gradients.ts"
+export { gradients } from "./autodiff/gradients.ts"
 export type {
   Backend,
   CompileOptions,
@@ -11,6 +11,7 @@ export type {
 export { type ErrorKind, VitrineError } from "./errors.ts"
 export { float16Bits } from "./float16.ts"
 export { bytesOf, type Cost, cost } from "./graph/cost.ts"
+export { cut, type Halves } from "./graph/cut.ts"
 export {
   bindBatch,
   type Graph,

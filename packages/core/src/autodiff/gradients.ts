@@ -1,8 +1,8 @@
 import { VitrineError } from "../errors.ts"
-import { type Graph, graph, sorted } from "../graph/graph.ts"
-import { add, cast, full, input } from "../tensor/ops.ts"
+import { sorted } from "../graph/graph.ts"
+import { add, cast, full } from "../tensor/ops.ts"
 import { sameShape, show } from "../tensor/shape.ts"
-import { apply, type Node, type Tensor } from "../tensor/tensor.ts"
+import type { Node, Tensor } from "../tensor/tensor.ts"
 import { type Rule, rules } from "./rules.ts"
 
 /** Ops through which no gradient flows: leaves, comparisons, and what stops it. */
@@ -65,46 +65,4 @@ function sumOf(a: Tensor, b: Tensor): Tensor {
 
 function outputsOf(node: Node): readonly Tensor[] {
   return node.outputs.map((type, index) => ({ node, index, ...type }))
-}
-
-/**
- * A computation cut into two graphs, so that the host can act between them (match boxes, reduce over machines): the
- * forward graph gives `outputs` and what the backward graph will need, named `residual.N`; the backward graph takes
- * those and `grad.NAME` for each output, and gives `grad.NAME` for each of `wrt`.
- */
-export function cut(
-  outputs: Readonly<Record<string, Tensor>>,
-  wrt: Readonly<Record<string, Tensor>>,
-): { readonly forward: Graph; readonly backward: Graph } {
-  const names = Object.keys(outputs)
-  const ends = Object.values(outputs)
-  const forwardNodes = new Set(sorted(ends))
-  const seeds = ends.map((t, i) => input(`grad.${names[i]}`, t.shape, t.dtype))
-  const grads = gradients(ends, Object.values(wrt), seeds)
-
-  const residuals: Record<string, Tensor> = {}
-  const replaced = new Map<Node, readonly Tensor[]>()
-  const held = new Map<Node, Map<number, Tensor>>()
-  const residual = (t: Tensor): Tensor => {
-    const slots = held.get(t.node) ?? new Map<number, Tensor>()
-    held.set(t.node, slots)
-    const known = slots.get(t.index)
-    if (known !== undefined) return known
-    const name = `residual.${Object.keys(residuals).length}`
-    residuals[name] = t
-    const made = input(name, t.shape, t.dtype)
-    slots.set(t.index, made)
-    return made
-  }
-  const isLeaf = (node: Node): boolean => node.inputs.length === 0
-  const follow = (t: Tensor): Tensor => {
-    if (forwardNodes.has(t.node)) return isLeaf(t.node) ? t : residual(t)
-    return (replaced.get(t.node) as readonly Tensor[])[t.index] as Tensor
-  }
-  for (const node of sorted(grads))
-    if (!forwardNodes.has(node))
-      replaced.set(node, apply(node.op, node.inputs.map(follow), node.attributes, node.outputs))
-  const gradNames = Object.keys(wrt)
-  const backward = Object.fromEntries(grads.map((t, i) => [`grad.${gradNames[i]}`, follow(t)]))
-  return { forward: graph({ outputs: { ...outputs, ...residuals } }), backward: graph({ outputs: backward }) }
 }

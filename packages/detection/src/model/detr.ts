@@ -1,0 +1,165 @@
+// Names of parameters are facebookresearch's, so that weights need no map.
+import {
+  type Dim,
+  encode,
+  layerNorm,
+  linear,
+  multiHeadAttention,
+  ops,
+  patchEmbedding,
+  patchFeatures,
+  patchGrid,
+  type Scope,
+  type Tensor,
+} from "@vitrine/core"
+import { resnetFeatures } from "@vitrine/resnet"
+import type { Backbone, DetrConfig } from "./config.ts"
+import { sinePositions } from "./positions.ts"
+
+/** What every layer of the decoder finds: the last layer's is the answer, the others' are for auxiliary losses. */
+export interface Detected {
+  /** `[batch, decoderDepth, queries, classes + 1]`; the last class is no object. */
+  readonly logits: Tensor
+  /** cx, cy, w, h as shares of each image without its padding: `[batch, decoderDepth, queries, 4]`. */
+  readonly boxes: Tensor
+}
+
+/** Of padded batches, from `featurePadding`. */
+export interface PaddingTensors {
+  /** `[batch, rows · columns]`: 1 for image, 0 for padding. */
+  readonly visible: Tensor
+  /** `[batch, rows · columns, dim]` */
+  readonly positions: Tensor
+}
+
+/** ε of every LayerNorm. */
+const epsilon = 1e-5
+
+/**
+ * DETR (Carion et al., 2020): images `[batch, height, width, channels]`, and their padding if there is any, to classes and
+ * boxes. Without padding the positions are a constant of the graph.
+ */
+export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): Detected {
+  const features = scope.tap("features", backboneFeatures(scope.at("backbone.0.body"), images, config.backbone))
+  const [batch, rows, columns, width] = features.shape as readonly [Dim, number, number, number]
+  const { dim, classes, queries, decoderDepth } = config
+  const places = rows * columns
+  const flat = ops.reshape(features, [batch, places, width])
+  const kernel = scope.at("input_proj").param("weight", [dim, width, 1, 1], "convolution")
+  const bias = scope.at("input_proj").param("bias", [dim], "bias")
+  const projected = scope.tap("input_proj", ops.linear(flat, ops.reshape(kernel, [dim, width]), bias))
+  const context: Context = {
+    config,
+    positions: padding?.positions ?? unpadded([rows, columns], dim),
+    keyPaddingMask: padding && ops.greater(0.5, padding.visible),
+  }
+  const memory = encoder(scope.at("transformer.encoder"), projected, context)
+  const table = scope.at("query_embed").param("weight", [queries, dim], "latent")
+  const found = decoder(scope.at("transformer.decoder"), memory, ops.reshape(table, [1, queries, dim]), context)
+  const logits = linear(scope.at("class_embed"), found, classes + 1, { role: "head" })
+  const boxes = ops.sigmoid(boxHead(scope.at("bbox_embed"), found, dim))
+  const shape = [batch, decoderDepth, queries]
+  return {
+    logits: scope.tap("logits", ops.reshape(logits, [...shape, classes + 1])),
+    boxes: scope.tap("boxes", ops.reshape(boxes, [...shape, 4])),
+  }
+}
+
+interface Context {
+  readonly config: DetrConfig
+  /** Added to queries and keys that are places of the image. */
+  readonly positions: Tensor
+  readonly keyPaddingMask: Tensor | undefined
+}
+
+function unpadded(grid: readonly [number, number], dim: number): Tensor {
+  const places = grid[0] * grid[1]
+  return ops.constant(sinePositions(new Float32Array(places).fill(1), grid, dim), [1, places, dim])
+}
+
+/** Features of images as `[batch, rows, columns, width]`. */
+function backboneFeatures(scope: Scope, images: Tensor, backbone: Backbone): Tensor {
+  if (backbone.kind === "resnet") return resnetFeatures(scope, images, backbone.config)
+  const { config } = backbone
+  const tokens = encode(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
+  return ops.reshape(patchFeatures(scope, tokens, config), [images.shape[0] as Dim, ...patchGrid(config), config.dim])
+}
+
+/** `[batch, places, dim]` → the same shape. */
+function encoder(scope: Scope, projected: Tensor, context: Context): Tensor {
+  const { config, positions, keyPaddingMask } = context
+  let x = projected
+  for (let i = 0; i < config.encoderDepth; i++) {
+    const at = scope.at(`layers.${i}`)
+    const block = branches(at, config)
+    x = block(x, 1, (t) => {
+      const placed = ops.add(t, positions)
+      return attention(at.at("self_attn"), placed, placed, t, config, keyPaddingMask)
+    })
+    x = scope.tap(
+      `layers.${i}`,
+      block(x, 2, (t) => feedForward(at, t, config)),
+    )
+  }
+  return config.normFirst ? scope.tap("norm", layerNorm(scope.at("norm"), x, epsilon)) : x
+}
+
+/** What queries `[1, queries, dim]` find in memory, after each layer, normed: `[batch, decoderDepth · queries, dim]`. */
+function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context): Tensor {
+  const { config, positions, keyPaddingMask } = context
+  const keys = ops.add(memory, positions)
+  const found: Tensor[] = []
+  let x: Tensor = ops.full(queries.shape.with(0, memory.shape[0] as number), 0)
+  for (let i = 0; i < config.decoderDepth; i++) {
+    const at = scope.at(`layers.${i}`)
+    const block = branches(at, config)
+    x = block(x, 1, (t) => {
+      const placed = ops.add(t, queries)
+      return attention(at.at("self_attn"), placed, placed, t, config)
+    })
+    x = block(x, 2, (t) =>
+      attention(at.at("multihead_attn"), ops.add(t, queries), keys, memory, config, keyPaddingMask),
+    )
+    x = scope.tap(
+      `layers.${i}`,
+      block(x, 3, (t) => feedForward(at, t, config)),
+    )
+    found.push(x)
+  }
+  return scope.tap("norm", layerNorm(scope.at("norm"), ops.concat(found, 1), epsilon))
+}
+
+/** Residual branches by their number, with the norm before or after. */
+function branches(
+  scope: Scope,
+  { normFirst, dropout }: DetrConfig,
+): (x: Tensor, index: number, branch: (t: Tensor) => Tensor) => Tensor {
+  return (x, index, branch) => {
+    const norm = (t: Tensor): Tensor => layerNorm(scope.at(`norm${index}`), t, epsilon)
+    const drop = (t: Tensor): Tensor => scope.dropout(`dropout${index}`, t, dropout)
+    return normFirst ? ops.add(x, drop(branch(norm(x)))) : norm(ops.add(x, drop(branch(x))))
+  }
+}
+
+function attention(
+  scope: Scope,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { heads, dropout }: DetrConfig,
+  keyPaddingMask?: Tensor,
+): Tensor {
+  return multiHeadAttention(scope, query, key, value, { heads, weightDropout: dropout, keyPaddingMask })
+}
+
+function feedForward(scope: Scope, x: Tensor, { dim, mlpDim, dropout }: DetrConfig): Tensor {
+  const hidden = ops.relu(linear(scope.at("linear1"), x, mlpDim))
+  return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), dim)
+}
+
+/** Three layers with ReLU between: `[…, dim]` → `[…, 4]`. */
+function boxHead(scope: Scope, x: Tensor, dim: number): Tensor {
+  const layer = (index: number, t: Tensor, outputs: number): Tensor =>
+    linear(scope.at(`layers.${index}`), t, outputs, { role: "head" })
+  return layer(2, ops.relu(layer(1, ops.relu(layer(0, x, dim)), dim)), 4)
+}

@@ -1,0 +1,120 @@
+import { type Dim, ops, product, type Tensor } from "@vitrine/core"
+import type { DetrConfig } from "./config.ts"
+import type { Detected } from "./detr.ts"
+
+/** What each part of the loss counts; names and defaults are facebookresearch's. */
+export interface DetectionLossOptions {
+  /** What the class of no object counts beside the others. */
+  readonly noObjectWeight: number
+  readonly boxWeight: number
+  readonly overlapWeight: number
+  /** Whether every layer of the decoder learns, or the last alone. */
+  readonly auxiliary: boolean
+}
+
+export const detectionLossDefaults: DetectionLossOptions = {
+  noObjectWeight: 0.1,
+  boxWeight: 5,
+  overlapWeight: 2,
+  auxiliary: true,
+}
+
+/** What queries are told to be, from `matchedTargets`; shares of the batch's sums are in them. */
+export interface TargetTensors {
+  /** `[batch, decoderDepth, queries, classes + 1]`: each query's class, as what it counts in the mean. */
+  readonly classes: Tensor
+  /** cx, cy, w, h `[batch, decoderDepth, queries, 4]`; anything with an area where nothing is matched. */
+  readonly boxes: Tensor
+  /** What each query's box counts in the mean, `[batch, decoderDepth, queries]`; 0 where nothing is matched. */
+  readonly boxWeights: Tensor
+}
+
+export interface DetectionLosses {
+  /** The weighted sum of the parts, of all layers that learn: `[batch]`, whose sum is the batch's loss. */
+  readonly total: Tensor
+  /** Of the last layer, unweighted, `[batch]` each: cross-entropy, L1 distance, 1 − generalised IoU. */
+  readonly classes: Tensor
+  readonly boxes: Tensor
+  readonly overlaps: Tensor
+}
+
+/** The inputs of a graph in which targets stand. */
+export function targetInputs({ classes, decoderDepth, queries }: DetrConfig): TargetTensors {
+  const shape = ["batch", decoderDepth, queries] as const
+  return {
+    classes: ops.input("targets.classes", [...shape, classes + 1]),
+    boxes: ops.input("targets.boxes", [...shape, 4]),
+    boxWeights: ops.input("targets.boxWeights", shape),
+  }
+}
+
+/** DETR's loss (`SetCriterion`): cross-entropy, L1 and generalised IoU of matched queries. */
+export function detectionLosses(
+  detected: Detected,
+  targets: TargetTensors,
+  { boxWeight, overlapWeight, auxiliary }: DetectionLossOptions,
+): DetectionLosses {
+  const [batch, depth, queries, outcomes] = detected.logits.shape as readonly [Dim, number, number, number]
+  const rows = ops.reshape(detected.logits, [product(detected.logits.shape.slice(0, 3)), outcomes])
+  const entropies = ops.softmaxCrossEntropy(rows, ops.reshape(targets.classes, rows.shape))
+  const classes = ops.sum(ops.reshape(entropies, [batch, depth, queries]), [2]) // [batch, depth]
+  const weighted = (t: Tensor): Tensor => ops.sum(ops.mul(t, targets.boxWeights), [2])
+  const boxes = weighted(distance(detected.boxes, targets.boxes))
+  const overlaps = weighted(ops.sub(1, generalizedIou(detected.boxes, targets.boxes)))
+  const all = ops.add(classes, ops.add(ops.mul(boxes, boxWeight), ops.mul(overlaps, overlapWeight)))
+  const last = (t: Tensor): Tensor => ops.reshape(ops.slice(t, 1, depth - 1, depth), [batch])
+  return {
+    total: auxiliary ? ops.sum(all, [1]) : last(all),
+    classes: last(classes),
+    boxes: last(boxes),
+    overlaps: last(overlaps),
+  }
+}
+
+/** Σ |a − b| over the last axis, with no gradient where the two are equal, as PyTorch has it. */
+function distance(a: Tensor, b: Tensor): Tensor {
+  const apart = ops.sub(a, b)
+  const size = ops.where(ops.greater(apart, 0), apart, ops.where(ops.greater(0, apart), ops.neg(apart), 0))
+  return ops.sum(size, [3])
+}
+
+/**
+ * Generalised IoU (Rezatofighi et al., 2019) of pairs of boxes cx, cy, w, h, `[batch, depth, queries, 4]` each, as
+ * `[batch, depth, queries]`. Where sides touch each other the gradient is halved between them, as in PyTorch.
+ */
+function generalizedIou(a: Tensor, b: Tensor): Tensor {
+  const [aLow, aHigh] = corners(a)
+  const [bLow, bHigh] = corners(b)
+  const within = area(ops.sub(least(aHigh, bHigh), greatest(aLow, bLow)))
+  const hull = area(ops.sub(greatest(aHigh, bHigh), least(aLow, bLow)))
+  const union = ops.sub(ops.add(extent(ops.sub(aHigh, aLow)), extent(ops.sub(bHigh, bLow))), within)
+  return ops.sub(ops.div(within, union), ops.div(ops.sub(hull, union), hull))
+}
+
+/** The corners with the least and the greatest coordinates, `[…, 2]` each. */
+function corners(boxes: Tensor): readonly [Tensor, Tensor] {
+  const centre = ops.slice(boxes, 3, 0, 2)
+  const half = ops.mul(ops.slice(boxes, 3, 2, 4), 0.5)
+  return [ops.sub(centre, half), ops.add(centre, half)]
+}
+
+/** Width times height, `[…, 2]` → `[…]`. */
+function extent(sides: Tensor): Tensor {
+  const [width, height] = ops.split(sides, 3, 2) as [Tensor, Tensor]
+  return ops.reshape(ops.mul(width, height), sides.shape.slice(0, -1))
+}
+
+/** The same where sides below 0 are none, with no gradient at 0. */
+function area(sides: Tensor): Tensor {
+  return extent(ops.relu(sides))
+}
+
+const midway = (a: Tensor, b: Tensor): Tensor => ops.mul(ops.add(a, b), 0.5)
+
+function greatest(a: Tensor, b: Tensor): Tensor {
+  return ops.where(ops.greater(a, b), a, ops.where(ops.greater(b, a), b, midway(a, b)))
+}
+
+function least(a: Tensor, b: Tensor): Tensor {
+  return ops.where(ops.greater(a, b), b, ops.where(ops.greater(b, a), a, midway(a, b)))
+}
