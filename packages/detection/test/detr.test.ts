@@ -36,6 +36,8 @@ function apart(actual: HostData, { data }: GoldenTensor): number {
   return delta / Math.max(largest, 0.01)
 }
 
+const sum = (each: { data: HostData } | undefined): number => Array.from(each?.data ?? []).reduce((a, b) => a + b, 0)
+
 const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 const named = ({ tensors }: Golden, prefix: string): string[] =>
   Object.keys(tensors).filter((each) => each.startsWith(prefix))
@@ -131,7 +133,6 @@ describe.each(backends)("facebookresearch's DETR on $name", ({ name: backendName
     )
     const targets = Object.fromEntries(Object.entries(told).map(([each, data]) => [`targets.${each}`, data]))
     const { total, classes, boxes: distances, overlaps, ...made } = await whole.run({ ...inputs, ...targets }, state)
-    const sum = (each: { data: HostData } | undefined): number => each?.data.reduce((a, b) => a + b, 0) ?? Number.NaN
     // What queries are told stands in float32.
     const lossTolerance = Math.max(tolerance, 1e-6)
     expect(Math.abs(sum(total) / file.json.loss - 1)).toBeLessThan(lossTolerance)
@@ -162,8 +163,8 @@ describe.each(backends)("facebookresearch's DETR on $name", ({ name: backendName
       const told = matchedTargets(inputs.logits, inputs.boxes, targets, config, detectionLossDefaults)
       const given = Object.fromEntries(Object.entries(told).map(([key, data]) => [`targets.${key}`, data]))
       const made = await program.run({ ...inputs, ...given })
-      const sum = made["total"]?.data.reduce((a, b) => a + b, 0) as number
-      expect(Math.abs(sum / loss - 1), each).toBeLessThan(1e-6)
+      const found = sum(made["total"])
+      expect(Math.abs(found / loss - 1), each).toBeLessThan(1e-6)
       expect(apart(made["dlogits"]?.data as HostData, tensor(file, `${each}.grad.logits`)), each).toBeLessThan(1e-6)
       expect(apart(made["dboxes"]?.data as HostData, tensor(file, `${each}.grad.boxes`)), each).toBeLessThan(2e-6)
     }
