@@ -91,7 +91,7 @@ MODELS = {
     "deit-token": (
         DeiTForImageClassification,
         DeiTConfig(**SIZE, image_size=(48, 32), patch_size=8, hidden_act="gelu_new", qkv_bias=False, num_labels=3),
-        DeiTImageProcessorPil(size=dict(height=57, width=40), crop_size=dict(height=48, width=32)),
+        DeiTImageProcessorPil(size=dict(height=57, width=40), crop_size=dict(height=48, width=32), resample=5),
     ),
     "dinov2": (Dinov2ForImageClassification, Dinov2Config(**DINO_SIZE, mlp_ratio=2, **names(LABELS)), DINO),
     "dinov2-registers": (

@@ -15,6 +15,7 @@ CASES = {
     "wide-border": ((32, 80), dict(crop_mode="border", crop_pct=0.8, mean=(0.1, 0.3, 0.7))),
     "squash": ((64, 80), dict(crop_mode="squash", interpolation="bilinear", crop_pct=1.0, std=(0.2, 0.25, 0.3))),
     "square": ((96, 96), dict(interpolation="lanczos")),
+    "filter": ((48, 64), dict(interpolation="hamming")),
 }
 
 

@@ -41,7 +41,14 @@ export function threads(): Option {
   return new Option("--threads <n>", "threads of the backend; default: all cores").argParser(integerValue(1))
 }
 
-const interpolations: readonly Preprocessing["interpolation"][] = ["nearest", "box", "bilinear", "bicubic", "lanczos"]
+const interpolations: readonly Preprocessing["interpolation"][] = [
+  "nearest",
+  "box",
+  "bilinear",
+  "hamming",
+  "bicubic",
+  "lanczos",
+]
 const cropModes: readonly Preprocessing["cropMode"][] = ["center", "squash", "border"]
 
 const activations: readonly Activation[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]

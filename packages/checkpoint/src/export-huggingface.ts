@@ -253,6 +253,7 @@ const filters: Readonly<Record<Preprocessing["interpolation"], number>> = {
   bilinear: 2,
   bicubic: 3,
   box: 4,
+  hamming: 5,
 }
 
 /**

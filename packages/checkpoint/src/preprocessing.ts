@@ -4,7 +4,7 @@ import { fieldReader } from "./fields.ts"
 import type { ModelHints } from "./statedict.ts"
 import type { ModelDescription } from "./timm.ts"
 
-const interpolations = ["nearest", "box", "bilinear", "bicubic", "lanczos"] as const
+const interpolations = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] as const
 const cropModes = ["center", "squash", "border"] as const
 
 /** What stands between an image file and the model's input. */

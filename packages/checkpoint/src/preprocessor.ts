@@ -34,7 +34,7 @@ const processors: Readonly<Record<string, Processor>> = {
 }
 
 /** By Pillow's numbers. */
-const filters = ["nearest", "lanczos", "bilinear", "bicubic", "box"] as const
+const filters = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"] as const
 
 /** The fields of a file, with the processor's defaults for what is missing or null. */
 interface Fields {

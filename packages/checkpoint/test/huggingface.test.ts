@@ -270,7 +270,7 @@ describe("preprocessor_config.json", () => {
     [{ size: { height: 48 } }, /size must be a count of pixels or \[height, width\]/],
     [{ size: 0 }, /size must be one of 1 to 16384 pixels, got 0/],
     [{ size: 60, do_center_crop: true, crop_size: 50 }, /crop_size is 50×50, but the model takes 48×48/],
-    [{ resample: 5, size: 48 }, /resample must be 0 \(nearest\), .* 4 \(box\), got 5/],
+    [{ resample: 6, size: 48 }, /resample must be 0 \(nearest\), .* 5 \(hamming\), got 6/],
     [{ do_resize: "yes" }, /do_resize must be true or false, got "yes"/],
     [{ size: 48, image_std: [1, 1, 0] }, /image_std must be above 0, got \[1,1,0\]/],
     [{ size: 48, image_mean: [1, 1] }, /image_mean must be 3 numbers, one a channel, got \[1,1\]/],
