@@ -4,17 +4,22 @@ import { errorColors } from "./output.ts"
 /** A command line that cannot be meant. */
 export class UsageError extends Error {}
 
-/** Tells what went wrong in one line, and gives the exit code for it: 1 for a failure, 2 for wrong usage. */
-export function exitCodeOf(error: unknown): number {
+/** Tells what went wrong in one line, and gives the exit code for it: 1 for a failure, 2 for wrong usage of `command`. */
+export function exitCodeOf(error: unknown, command?: string): number {
   // What Commander had to say, it has said: help is no failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const { red } = errorColors
   const message = oneLine(error instanceof Error ? error.message : String(error))
-  if (error instanceof UsageError) complain(`${message} (see vitrine --help)`)
+  if (error instanceof UsageError) complain(withHelp(message, command))
   else if (isVitrineError(error)) complain(message)
   else complain(`unexpected ${red("error")}: ${message}${debug ? "" : " (set VITRINE_DEBUG=1 to see where)"}`)
   if (debug && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   return error instanceof UsageError ? 2 : 1
+}
+
+/** A complaint about a command line, and where to read how it is meant. */
+export function withHelp(message: string, command?: string): string {
+  return `${message.replace(/\.$/, "")}; see ${["vitrine", command, "--help"].filter(Boolean).join(" ")}`
 }
 
 const debug = Boolean(process.env.VITRINE_DEBUG)

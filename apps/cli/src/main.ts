@@ -9,8 +9,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => {})
 process.on("uncaughtException", (error) => process.exit(exitCodeOf(error)))
 
+const cli = program()
 try {
-  await program().parseAsync()
+  await cli.parseAsync()
 } catch (error) {
-  process.exitCode = exitCodeOf(error)
+  process.exitCode = exitCodeOf(error, cli.args[0])
 }

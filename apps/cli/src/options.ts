@@ -1,7 +1,7 @@
-import type { Overrides, Preprocessing } from "@vitrine/checkpoint"
+import type { ModelHints, Overrides, Preprocessing } from "@vitrine/checkpoint"
 import type { Activation } from "@vitrine/core"
 import { type Command, Option } from "commander"
-import { cropValue, integerValue, numbersValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
+import { cropValue, integerValue, numbersValue, poolValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
 
 export function backend(): Option {
   return new Option("--backend <name>", "what computes; auto takes the fastest that loads")
@@ -52,14 +52,13 @@ const interpolations: readonly Preprocessing["interpolation"][] = [
 const cropModes: readonly Preprocessing["cropMode"][] = ["center", "squash", "border"]
 
 const activations: readonly Activation[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
-const pools = { token: "token", avg: "average" } as const
 
 /** What the flags of `addOverrides` give. */
 export interface OverrideFlags extends Pick<Overrides, (typeof ofImages)[number]> {
   readonly numHeads?: number
   readonly actLayer?: Activation
   readonly normEps?: number
-  readonly globalPool?: keyof typeof pools
+  readonly globalPool?: ModelHints["pool"]
 }
 
 const ofImages = ["imageSize", "interpolation", "cropPct", "cropMode", "mean", "std"] as const
@@ -80,7 +79,7 @@ export function addOverrides(command: Command): Command {
     new Option("--num-heads <n>", "attention heads").argParser(integerValue(1)),
     new Option("--act-layer <name>", "activation of the MLPs").choices(activations),
     new Option("--norm-eps <x>", "ε of the layer norms").argParser(positiveValue),
-    new Option("--global-pool <how>", "what the head reads").choices(Object.keys(pools)),
+    new Option("--global-pool <how>", "what the head reads: avg, token or map").argParser(poolValue),
   ]
   for (const option of options) command.addOption(option.helpGroup("Images:"))
   for (const option of hints) command.addOption(option.helpGroup("What weights without a config.json do not tell:"))
@@ -90,8 +89,7 @@ export function addOverrides(command: Command): Command {
 /** What the flags of a command say of a model and its images. */
 export function overridesOf(flags: OverrideFlags): Overrides {
   const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
-  const { numHeads: heads, actLayer: activation, normEps: layerNormEpsilon, globalPool } = flags
-  const pool = globalPool && pools[globalPool]
+  const { numHeads: heads, actLayer: activation, normEps: layerNormEpsilon, globalPool: pool } = flags
   return { imageSize, interpolation, cropPct, cropMode, mean, std, heads, activation, layerNormEpsilon, pool }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
-import { complain } from "./errors.ts"
+import { complain, withHelp } from "./errors.ts"
 import { addExport } from "./export-options.ts"
 import { addInspect } from "./inspect-options.ts"
 import { addOverrides, backend, examples, precision, threads } from "./options.ts"
@@ -53,6 +53,7 @@ export function program(): Command {
         "score by ImageNet's reassessed labels too: real.json, a list of classes an image",
       )
       .addOption(new Option("--classes <a,b,…>", "measure on some of the data's classes").argParser(namesValue))
+      .option("--by-position", "take the data's classes for the model's in their order, whatever they are called")
       .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
       .option("--batch-size <n>", "images at a time", integerValue(1), 64)
       .addOption(backend())
@@ -247,6 +248,8 @@ export function program(): Command {
     .action(async (options) => {
       process.exitCode = await (await import("./commands/demo.ts")).demo(options)
     })
+  for (const command of cli.commands)
+    command.configureOutput({ outputError: (text) => complain(usage(text, command.name())) })
   return cli
 }
 
@@ -270,7 +273,7 @@ Methods:
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."
 
 /** Commander's message as one line. */
-function usage(text: string): string {
+function usage(text: string, command?: string): string {
   const message = text.trim().replace(/^error: /, "")
-  return `${message.replaceAll(/\s*\n\s*/g, " ")} (see vitrine --help)`
+  return withHelp(message.replaceAll(/\s*\n\s*/g, " "), command)
 }

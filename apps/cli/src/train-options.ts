@@ -5,6 +5,7 @@ import {
   integerValue,
   namesValue,
   nonNegativeValue,
+  poolValue,
   positiveOrOff,
   positiveValue,
   shareValue,
@@ -171,7 +172,7 @@ export function addTrainOptions(command: Command): Command {
   add(model, "--depth <n>", "blocks", parsed(integerValue(1)))
   add(model, "--num-heads, --heads <n>", "attention heads", parsed(integerValue(1)))
   add(model, "--mlp-dim <n>", "hidden width of the MLPs", parsed(integerValue(1)))
-  add(model, "--pool <how>", "what the head reads", choices("token", "average", "map"))
+  add(model, "--global-pool, --pool <how>", "what the head reads: avg, token or map", parsed(poolValue))
   add(model, "--positions <how>", "position embedding", choices("learned", "sincos2d", "none"))
   add(
     model,

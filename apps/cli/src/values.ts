@@ -56,6 +56,13 @@ export const namesValue: Parser<readonly string[]> = (text) => {
   return names
 }
 
+/** What a head reads, in timm's spelling or the library's. */
+export const poolValue: Parser<"token" | "average" | "map"> = (text) => {
+  if (text === "avg" || text === "average") return "average"
+  if (text === "token" || text === "map") return text
+  throw new InvalidArgumentError("Give avg, token or map.")
+}
+
 /** Precisions with commas between them. */
 export const precisionsValue: Parser<readonly ("float32" | "float16")[]> = (text) =>
   text.split(",").map((name) => {

@@ -150,6 +150,43 @@ describe("eval", () => {
     expect(real).toEqual({ examples: 2, top1: 0.5 })
   })
 
+  test("finds the classes of data by name, by position where they are numbered, and else only where it is told", async () => {
+    const [two, photos] = [join(folder, "two"), join(folder, "photos")]
+    const renamed = (a: string, b: string): string => {
+      const path = join(folder, `${a}-${b}`)
+      for (const [from, to] of [
+        ["a", a],
+        ["b", b],
+      ] as const)
+        cpSync(join(photos, "val", from), join(path, "val", to), { recursive: true })
+      cpSync(join(path, "val"), join(path, "train"), { recursive: true })
+      return path
+    }
+    // The head is 0, so every prediction is the model's first class, "a".
+    const firstClass = async (...args: string[]): Promise<unknown> => {
+      const { stdout } = await vitrine(["eval", "--model", two, ...args, "--json"])
+      const { match, labels, confusion } = JSON.parse(stdout)
+      return { match, labels, confusion }
+    }
+    const rows = { labels: ["a", "b"] }
+    const inOrder = [
+      [2, 0],
+      [2, 0],
+    ]
+    expect(await firstClass("--data", photos)).toEqual({ ...rows, match: "name", confusion: inOrder })
+    const numbered = renamed("0", "1")
+    expect(await firstClass("--data", numbered)).toEqual({ ...rows, match: "position", confusion: inOrder })
+    const warned = await vitrine(["eval", "--model", two, "--data", numbered])
+    expect(warned.stderr).toMatch(/0-1: .*no names in common: taken in their order, the first as a\n$/)
+    const named = renamed("rose", "tulip")
+    expectFault(await vitrine(["eval", "--model", two, "--data", named]), /none is called "rose".*--by-position/)
+    expect(await firstClass("--data", named, "--by-position")).toEqual({
+      ...rows,
+      match: "position",
+      confusion: inOrder,
+    })
+  })
+
   test("measures several data sets, and their mean", async () => {
     const other = join(folder, "copy")
     cpSync(data, other, { recursive: true })

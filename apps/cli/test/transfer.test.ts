@@ -45,6 +45,19 @@ test("a teacher is named by a flag, and how it teaches by others", async () => {
   expectFault(await vitrine([...plain, "--distillation", "hard"]), /the recipe distils: name the teacher/)
 })
 
+test("the pool has timm's name and the library's", async () => {
+  const pools = [
+    ["--global-pool", "avg", "average"],
+    ["--pool", "average", "average"],
+    ["--global-pool", "token", "token"],
+    ["--global-pool", "map", "map"],
+  ] as const
+  for (const [flag, given, pool] of pools) {
+    const { setup } = await train(`pool-${flag}-${given}`, ...tinyModel, flag, given, "--steps", "1")
+    expect(setup).toMatchObject({ recipe: { config: { pool } } })
+  }
+})
+
 test("learns masked patches without labels, and goes on from them", async () => {
   const masked = ["--task", "masked-patch", "--steps", "20"]
   const { code, stdout, stderr } = await vitrine([

@@ -65,8 +65,21 @@ describe("wrong usage is one line and exit code 2", () => {
     ["another recipe for a resumed run", ["train", "--resume", "r", "--batch-size", "3"], /--batch-size/],
     ["another start for a resumed run", ["train", "--resume", "r", "--from", "q"], /--from/],
     ["a file of no known kind", ["embed", "--model", "m", "--out", "f.xyz", "a.png"], /f\.xyz.*\.npy/],
+    [
+      "a pool that is none",
+      ["train", "--data", "shapes", "--global-pool", "max"],
+      /--global-pool.*'max'.*avg, token or map/,
+    ],
   ])("%s", async (_, args, fault) => {
-    expectFault(await vitrine(args), fault, 2)
+    const result = await vitrine(args)
+    expectFault(result, fault, 2)
+    const command = commands.find((name) => name === args[0])
+    expect(result.stderr).toMatch(new RegExp(`; see vitrine ${command === undefined ? "" : `${command} `}--help\\n$`))
+  })
+
+  test("of flags and of what follows from them alike", async () => {
+    expect((await vitrine(["train"])).stderr).toMatch(/^vitrine: [^.]*; see vitrine train --help\n$/)
+    expect((await vitrine(["train", "--lr", "fast"])).stderr).toMatch(/above\b; see vitrine train --help\n$/)
   })
 })
 

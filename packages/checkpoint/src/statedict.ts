@@ -14,7 +14,7 @@ export interface ModelHints {
   /** ε of the LayerNorms. */
   readonly layerNormEpsilon?: number | undefined
   /** What the head reads, in a model that has a class token. */
-  readonly pool?: "token" | "average" | undefined
+  readonly pool?: "token" | "average" | "map" | undefined
   /** Height and width in pixels, where the patches do not lie in a square or have no positions. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
 }

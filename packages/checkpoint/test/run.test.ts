@@ -134,6 +134,22 @@ describe("a run", () => {
     await run.close()
   })
 
+  test("that comes to nothing is removed, one with a checkpoint or metrics is not", async () => {
+    const [nothing, saved, logged] = [fresh(), fresh(), fresh()]
+    await (await createRun(nothing, {})).discard()
+    expect(existsSync(nothing)).toBe(false)
+    const run = await createRun(saved, {})
+    await run.saveCheckpoint(checkpoint(1))
+    await run.discard()
+    expect(steps(saved)).toEqual(["step-00000001"])
+    const other = await createRun(logged, {})
+    other.appendMetrics({ step: 1 })
+    await other.discard()
+    expect(readdirSync(logged).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"])
+    // Closed, they can be gone on with.
+    for (const path of [saved, logged]) await (await resumeRun(path)).run.close()
+  })
+
   test("passes over a damaged checkpoint and says so", async () => {
     const path = fresh()
     await withRun(path, async (run) => {

@@ -24,6 +24,7 @@ export {
   createBackend,
   preferred,
 } from "./node/backends.ts"
+export type { ClassMatch } from "./classes.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export {
   type ExportedFiles,

@@ -54,6 +54,13 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
   expect(measured).toMatchObject({ data, split: "val", labels: classes, top1: Math.max(...reported) })
 })
 
+test("leaves no folder when it fails before its first step", async () => {
+  const out = join(place, "nothing")
+  const failing = collect(train({ ...options, data, out, recipe: { ...recipe, freeze: ["block.0"] } }))
+  await expect(failing).rejects.toThrow('freeze: no parameter is named "block.0"')
+  expect(await readdir(place)).not.toContain("nothing")
+})
+
 test("goes on after an end and after a kill, with the same bytes", async () => {
   const whole = join(place, "whole")
   const expected = stepsOf(await collect(train({ ...options, data, out: whole, checkpointEvery: 2 })))

@@ -2,13 +2,14 @@ import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
 import { localModel } from "../hub.ts"
 import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "../options.ts"
-import { colors, print } from "../output.ts"
+import { colors, errorColors, note, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
 
 export interface EvalFlags extends OverrideFlags, EngineFlags {
   readonly model: string
   readonly data?: readonly string[]
   readonly classes?: readonly string[]
+  readonly byPosition?: true
   readonly split: "val" | "train"
   readonly realLabels?: string
   readonly batchSize: number
@@ -18,13 +19,17 @@ export interface EvalFlags extends OverrideFlags, EngineFlags {
 
 /** Measures a model on labelled images, of one data set or of several. */
 export async function evaluate(flags: EvalFlags): Promise<void> {
-  const { model, data = [undefined], classes: names, split, realLabels, batchSize } = flags
+  const { model, data = [undefined], classes: names, byPosition, split, realLabels, batchSize } = flags
   const { path } = await localModel(model)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
-    const options = { classes: names, split, realLabels, batchSize, backend, ...overridesOf(flags) }
+    const options = { classes: names, byPosition, split, realLabels, batchSize, backend, ...overridesOf(flags) }
     const results: ModelEvaluation[] = []
-    for (const each of data) results.push(await evaluateModel(path, { ...options, data: each }))
+    for (const each of data) {
+      const result = await evaluateModel(path, { ...options, data: each })
+      if (result.match === "position" && byPosition !== true) note(takenInOrder(result))
+      results.push(result)
+    }
     const [only] = results
     if (only !== undefined && results.length === 1) showOne(only, flags, backend.name)
     else if (flags.json) print(JSON.stringify({ model, backend: backend.name, results, mean: means(results) }))
@@ -32,6 +37,12 @@ export async function evaluate(flags: EvalFlags): Promise<void> {
   } finally {
     await backend.close()
   }
+}
+
+/** What a reader of the figures has to know of classes that have no names in common. */
+function takenInOrder({ data, labels }: ModelEvaluation): string {
+  const text = `${printable(data)}: its classes and the model's have no names in common: taken in their order, the first as ${printable(labels[0] ?? "")}`
+  return errorColors.yellow(text)
 }
 
 function showOne(result: ModelEvaluation, { model, json }: EvalFlags, backend: string): void {

@@ -7,7 +7,7 @@
  *     checkpoints/step-00001200/{model,training}.safetensors, state.json
  *     run.lock               while a process writes
  */
-import { copyFile, link, readdir, rename, rm, stat } from "node:fs/promises"
+import { copyFile, link, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
 import { toJson } from "../json.ts"
@@ -67,6 +67,8 @@ export interface RunFolder {
   saveCheckpoint(checkpoint: NewCheckpoint): Promise<CheckpointInfo>
   /** Gives up the lock. */
   close(): Promise<void>
+  /** Closes a run that has come to nothing, and removes the folder if it holds no checkpoint and no metrics. */
+  discard(): Promise<void>
 }
 
 export interface ResumedRun {
@@ -146,6 +148,11 @@ function openRun(
 ): RunFolder {
   let checkpoints = found
   let metrics: MetricsLog | undefined
+  const close = async (): Promise<void> => {
+    metrics?.close()
+    metrics = undefined
+    await unlock()
+  }
   return {
     path: resolve(path),
     get checkpoints() {
@@ -169,10 +176,17 @@ function openRun(
       checkpoints = checkpoints.filter((each) => kept.has(each))
       return saved
     },
-    async close() {
-      metrics?.close()
-      metrics = undefined
-      await unlock()
+    close,
+    async discard() {
+      const begun: readonly string[] = [names.checkpoints, names.config, names.lock]
+      const empty = checkpoints.length === 0 && (await readdir(path)).every((name) => begun.includes(name))
+      await close()
+      if (!empty) return
+      await rm(join(path, names.config), { force: true })
+      // These two go only while they are empty.
+      await rmdir(join(path, names.checkpoints))
+        .then(() => rmdir(path))
+        .catch(() => {})
     },
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
+import { type ClassMatch, matchClasses } from "../classes.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
@@ -25,6 +26,8 @@ export interface EvaluateOptions extends BackendOptions, Overrides {
   readonly split?: "train" | "val" | undefined
   /** Names of the classes to measure on; by default all, and on a run's own data those that it was trained on. */
   readonly classes?: readonly string[] | undefined
+  /** Take the data's classes for the model's in their order, whatever they are called. */
+  readonly byPosition?: boolean | undefined
   /**
    * A file with ImageNet's reassessed labels, `real.json`: a list of the classes of each image, in the order of the names of
    * their files.
@@ -41,13 +44,15 @@ export interface ModelEvaluation extends Evaluation {
   readonly split: "train" | "val"
   /** Names of the classes, in the order of the confusion matrix. */
   readonly labels: readonly string[]
+  /** How the classes of the data were found among the model's. */
+  readonly match: ClassMatch
   /** Accuracy by the reassessed labels; null without them. */
   readonly real: RealAccuracy | null
 }
 
 /**
- * Measures a model on labelled images. Classes of the data are matched with the model's by name, and where the names
- * differ throughout, by position.
+ * Measures a model on labelled images. Classes of the data are matched with the model's by name, and by position where
+ * the names of one side do not say what the classes are, or where it is asked for.
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
@@ -71,8 +76,12 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const whole = await openDataset(source)
     if (whole.close) closing.push(whole.close)
     const opened = subset(whole, { classes: options.classes ?? (given === undefined ? record?.classes : undefined) })
-    const labels = folder.labels ?? opened.classes
-    const dataset = withClasses(opened, labels, config.classes)
+    const { places, match, labels } = matchClasses(opened, folder.labels, config.classes, options.byPosition)
+    const dataset: Dataset = {
+      ...opened,
+      classes: labels,
+      labels: opened.labels.map((label) => places[label] as number),
+    }
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
     const constants = await constantsOf(folder, backend, config)
@@ -89,7 +98,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
         if (weight > 0) predicted.push(largest(logits?.data ?? [], row * config.classes, config.classes))
       })
     })
-    return { data, split, labels, ...found, real: real && realAccuracy(Int32Array.from(predicted), real) }
+    return { data, split, labels, match, ...found, real: real && realAccuracy(Int32Array.from(predicted), real) }
   } finally {
     for (const close of closing.reverse()) await close()
   }
@@ -100,18 +109,4 @@ function largest(numbers: ArrayLike<number>, from: number, count: number): numbe
   let best = 0
   for (let i = 1; i < count; i++) if ((numbers[from + i] as number) > (numbers[from + best] as number)) best = i
   return best
-}
-
-/** The same data with their labels as the model numbers its classes. */
-function withClasses(dataset: Dataset, labels: readonly string[], classes: number): Dataset {
-  const places = dataset.classes.map((name) => labels.indexOf(name))
-  const known = places.filter((place) => place >= 0).length
-  if (known === places.length)
-    return { ...dataset, classes: labels, labels: dataset.labels.map((label) => places[label] as number) }
-  if (known === 0 && dataset.classes.length === classes) return { ...dataset, classes: labels }
-  const stranger = dataset.classes[places.indexOf(-1)]
-  throw new VitrineError(
-    "config",
-    `${dataset.name}: the model has ${classes} classes and none is called ${JSON.stringify(stranger)}; give the data it was trained for, or choose among their classes`,
-  )
 }

@@ -71,6 +71,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   const closing: (() => Promise<void>)[] = []
   const closeLater = (close: (() => Promise<void>) | undefined): void => void (close && closing.push(close))
   let run = resumed?.run
+  let begun = false
   try {
     const record = resumed && recordOf(resumed.config)
     if (record === null)
@@ -155,7 +156,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
       teacher: teacherName ?? null,
     }
-    yield* trainOn({
+    const events = trainOn({
       dataset,
       validation,
       recipe,
@@ -171,6 +172,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       resume: resumed?.checkpoint ?? undefined,
       signal: options.signal,
     })
+    for await (const event of events) {
+      begun ||= event.type === "step"
+      yield event
+    }
+  } catch (error) {
+    if (!begun && resumed === undefined) await run?.discard()
+    throw error
   } finally {
     for (const close of closing.reverse()) await close()
     await run?.close()
@@ -193,7 +201,7 @@ function checkMemory({ config }: ResolvedRecipe): void {
 function hintsFrom(model: Recipe["model"]): ModelHints {
   if (typeof model !== "object") return {}
   const { imageSize, heads, activation, layerNormEpsilon, pool } = model
-  return { imageSize, heads, activation, layerNormEpsilon, ...((pool === "token" || pool === "average") && { pool }) }
+  return { imageSize, heads, activation, layerNormEpsilon, ...(pool !== "token+average" && { pool }) }
 }
 
 /** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */
