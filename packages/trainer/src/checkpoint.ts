@@ -28,13 +28,14 @@ export interface SavedRun {
 }
 
 /**
- * Writes all slots down. The model that is published is the average where there is one; parameters that this does not
+ * Writes the training's slots down. The model that is published is the average where there is one; parameters that this does not
  * keep to the bit, being averaged or in float64, go with the training tensors.
  * @throws VitrineError (training) if a parameter is not finite, before anything is written.
  */
 export async function save(
   store: RunStore,
   state: State,
+  names: readonly string[],
   parameters: readonly Parameter[],
   { step, score }: { readonly step: number; readonly score: number | null },
 ): Promise<{ readonly path: string }> {
@@ -44,7 +45,7 @@ export async function save(
     return data instanceof Float64Array ? { dtype: "F64", shape, data } : { dtype: "F32", shape, data: float32(data) }
   }
   const slots = new Map<string, SavedTensor>()
-  for (const name of Object.keys(state.slots)) slots.set(name, await stored(name))
+  for (const name of names) slots.set(name, await stored(name))
   const tensors: [string, SavedTensor][] = []
   for (const { name } of parameters) {
     const own = slots.get(name) as SavedTensor

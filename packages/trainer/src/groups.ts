@@ -15,6 +15,11 @@ export interface GroupOptions {
    * `backbone` for all but the head.
    */
   readonly freeze: readonly string[]
+  /**
+   * Factors of the learning rate, by names or prefixes that end at a dot: DETR's backbone has `{ backbone: 0.1 }`. Where
+   * several fit, all count.
+   */
+  readonly rates: Readonly<Record<string, number>>
 }
 
 /** Parameters that share a learning rate and a weight decay. */
@@ -28,16 +33,24 @@ export interface Group {
 
 /** Sorts the parameters that learn into groups. Computed tables and frozen norms never learn. */
 export function groups(parameters: readonly Parameter[], options: GroupOptions): Group[] {
-  const { weightDecay, decay, layerDecay, freeze } = options
+  const { weightDecay, decay, layerDecay, freeze, rates } = options
   if (!(layerDecay > 0 && layerDecay <= 1))
     throw new VitrineError("config", `layerDecay must be in (0, 1], got ${layerDecay}`)
   if (!(weightDecay >= 0 && weightDecay < Infinity))
     throw new VitrineError("config", `weightDecay must be 0 or more, got ${weightDecay}`)
+  const below = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}.`)
   const matches = (name: string, pattern: string): boolean =>
-    pattern === "backbone" ? !isHead(name) : name === pattern || name.startsWith(`${pattern}.`)
+    pattern === "backbone" ? !isHead(name) : below(name, pattern)
   for (const pattern of freeze)
     if (!parameters.some(({ name }) => matches(name, pattern)))
       throw new VitrineError("config", `freeze: no parameter is named "${pattern}" or stands below it`)
+
+  for (const [prefix, factor] of Object.entries(rates)) {
+    if (!(factor >= 0 && factor < Infinity))
+      throw new VitrineError("config", `rates: the factor of "${prefix}" must be 0 or more, got ${factor}`)
+    if (!parameters.some(({ name }) => below(name, prefix)))
+      throw new VitrineError("config", `rates: no parameter is named "${prefix}" or stands below it`)
+  }
 
   const blocks = [...new Set(parameters.flatMap(({ name }) => blockOf(name) ?? []))]
   const found = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
@@ -46,7 +59,8 @@ export function groups(parameters: readonly Parameter[], options: GroupOptions):
     if (role === "fixedPositions" || role === "frozen" || freeze.some((pattern) => matches(name, pattern))) continue
     const matrix = role === "linear" || role === "patch" || role === "convolution" || role === "head"
     const decays = decay === "all" || matrix ? weightDecay : 0
-    const scale = layerDecay ** (blocks.length + 1 - layerOf(name, blocks))
+    const own = Object.entries(rates).reduce((product, [prefix, rate]) => product * (below(name, prefix) ? rate : 1), 1)
+    const scale = own * layerDecay ** (blocks.length + 1 - layerOf(name, blocks))
     const key = `${scale}/${decays}`
     const group = found.get(key) ?? { scale, weightDecay: decays, parameters: [] }
     group.parameters.push(parameter)

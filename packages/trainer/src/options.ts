@@ -41,6 +41,7 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     decay: "matrices",
     layerDecay: 1,
     freeze: [],
+    rates: {},
     ...fields,
   }
   const expect = (holds: boolean, field: keyof TrainingOptions, what: string): void => {

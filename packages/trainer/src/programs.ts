@@ -64,17 +64,23 @@ export function objectiveParameters(objective: StepOptions["objective"]): Parame
   return [...found.values()]
 }
 
+interface Backward {
+  readonly loss: Tensor
+  readonly seen: Readonly<Record<string, Tensor>>
+  readonly grads: ReadonlyMap<string, Tensor>
+}
+
 /**
  * The loss and its gradients: Σ weights · loss / `total`. The host gives the total, so that the rows of several
  * micro-batches, or of a padded batch, weigh what they would in one full batch.
  */
-function backward({ objective, groups }: StepOptions): { loss: Tensor; grads: Map<string, Tensor> } {
+function backward({ objective, groups }: StepOptions): Backward {
   const param = leaves()
-  const { losses, weights } = objective.rows(rootScope({ param, key: ops.input("key", [2], "int32") }))
+  const { losses, weights, seen = {} } = objective.rows(rootScope({ param, key: ops.input("key", [2], "int32") }))
   const mean = ops.div(ops.sum(ops.mul(losses, weights)), ops.input("total", []))
   const learning = groups.flatMap(({ parameters }) => parameters)
   const grads = gradients([mean], learning.map(param))
-  return { loss: mean, grads: new Map(learning.map(({ name }, i) => [name, grads[i] as Tensor])) }
+  return { loss: mean, seen, grads: new Map(learning.map(({ name }, i) => [name, grads[i] as Tensor])) }
 }
 
 /** Clips, updates the parameters and their slots, and averages. */
@@ -106,21 +112,21 @@ function update(
   return { norm, updates }
 }
 
-/** A whole step as one graph: forward, backward, update. */
+/** A whole step as one graph: forward, backward, update. Its outputs are what the host is to see, the loss and the norm. */
 export function stepGraph(options: StepOptions): Graph {
-  const { loss, grads } = backward(options)
+  const { loss, seen, grads } = backward(options)
   const { norm, updates } = update(options, grads)
-  return graph({ outputs: { loss, ...(options.clip === null ? {} : { gradientNorm: norm }) }, updates })
+  return graph({ outputs: { ...seen, loss, ...(options.clip === null ? {} : { gradientNorm: norm }) }, updates })
 }
 
-/** Adds the gradients of a micro-batch to the accumulators. */
+/** Adds the gradients of a micro-batch to the accumulators; outputs as those of `stepGraph`. */
 export function gradientsGraph(options: StepOptions): Graph {
-  const { loss, grads } = backward(options)
+  const { loss, seen, grads } = backward(options)
   const updates = [...grads].map(([name, grad]): [string, Tensor] => {
     const slot = accumulator(name)
     return [slot, ops.add(ops.state(slot, grad.shape), grad)]
   })
-  return graph({ outputs: { loss }, updates: Object.fromEntries(updates) })
+  return graph({ outputs: { ...seen, loss }, updates: Object.fromEntries(updates) })
 }
 
 /** Updates from the accumulators, and empties them. */

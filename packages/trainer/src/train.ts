@@ -91,7 +91,9 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
   const evaluator = programs(backend, evaluationGraph(objective.measure, stepOptions))
   let state: State | undefined
   try {
-    state = await backend.createState(slots, values)
+    const batches = source[Symbol.asyncIterator]()
+    let next = step < steps ? await take(batches, accumulate) : undefined
+    state = await backend.createState({ ...slots, ...(next && stepping.slots((next[0] as B).size)) }, values)
     yield {
       type: "start",
       step,
@@ -101,11 +103,11 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
       backend: backend.name,
       device: backend.device,
     }
-    const batches = source[Symbol.asyncIterator]()
     const speed = pace()
     let ended = step >= steps
     while (!ended) {
-      const taken = await take(batches, accumulate)
+      const taken = next ?? (await take(batches, accumulate))
+      next = undefined
       const rate = learningRate(options.learningRate, options.schedule, step, steps)
       const result = await stepping.run(state, taken, step, rate)
       step++
@@ -137,7 +139,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
         const held = state
-        const { path } = await speed.aside(() => save(store, held, own, { step, score }))
+        const { path } = await speed.aside(() => save(store, held, Object.keys(slots), own, { step, score }))
         yield { type: "checkpoint", step, path }
       }
     }

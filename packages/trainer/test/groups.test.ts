@@ -4,7 +4,7 @@ import { expect, test } from "vitest"
 
 const config = variant("Ti/16", { depth: 3 })
 const parameters = vitParameters(config)
-const plain = { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] } as const
+const plain = { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [], rates: {} } as const
 
 test("only matrices decay, unless all do", () => {
   const found = groups(parameters, plain)
@@ -32,4 +32,15 @@ test("computed position tables never learn", () => {
   const fixed = vitParameters({ ...config, positions: "sincos2d" })
   const names = groups(fixed, plain).flatMap((group) => group.parameters.map(({ name }) => name))
   expect(names).not.toContain("pos_embed")
+})
+
+test("prefixes have rates of their own", () => {
+  const found = groups(parameters, { ...plain, decay: "all", rates: { blocks: 0.1, "blocks.2": 0.5 } })
+  const scaleOf = (name: string): number | undefined =>
+    found.find((group) => group.parameters.some((parameter) => parameter.name === name))?.scale
+  expect(scaleOf("cls_token")).toBe(1)
+  expect(scaleOf("blocks.0.norm1.bias")).toBe(0.1)
+  expect(scaleOf("blocks.2.norm1.bias")).toBe(0.05)
+  expect(() => groups(parameters, { ...plain, rates: { backbone: 0.1 } })).toThrow('no parameter is named "backbone"')
+  expect(() => groups(parameters, { ...plain, rates: { blocks: -1 } })).toThrow("must be 0 or more")
 })

@@ -1,7 +1,8 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type HostTensor, ops, type Parameter } from "@vitrine/core"
-import { type EvaluationEvent, type Objective, train, trainingOptions } from "@vitrine/trainer"
-import { expect, test } from "vitest"
+import { type Backend, type HostTensor, ops, type Parameter } from "@vitrine/core"
+import { onnxBackend } from "@vitrine/backend-onnx/node"
+import { type EvaluationEvent, type Objective, type TrainEvent, train, trainingOptions } from "@vitrine/trainer"
+import { describe, expect, test } from "vitest"
 
 /** Points of a line, which is no batch of images. */
 interface Points {
@@ -92,4 +93,75 @@ test("an objective of other batches says how it is measured and which checkpoint
   expect(found.at(-1)?.furthest).toBeLessThan(0.05)
   expect(scores).toEqual(found.map(({ furthest }) => -furthest))
   expect(metrics).toEqual(found.map(({ step, points, furthest }) => ({ type: "evaluation", step, points, furthest })))
+})
+
+describe("the host between forward and backward", () => {
+  const initial = { line: Float32Array.of(1, 0.25) }
+  const batches: Points[] = [
+    { size: 3, x: Float32Array.of(-1, 0, 1), y: Float32Array.of(-1.5, 0.5, 2.5) },
+    { size: 3, x: Float32Array.of(2, 1, 3), y: Float32Array.of(4, 2.5, 7) },
+  ]
+  const run = async (
+    backend: Backend,
+    objective: Objective<Points, Fit>,
+    accumulate: number,
+    given = batches,
+  ): Promise<{ losses: number[]; slots: string[] }> => {
+    const [losses, slots]: [number[], string[]] = [[], []]
+    const events: AsyncIterable<TrainEvent<Fit>> = train({
+      backend,
+      parameters,
+      initial,
+      objective,
+      options: trainingOptions({ steps: 6, accumulate, learningRate: 0.1 }),
+      batches: async () => ({
+        batchesPerEpoch: given.length,
+        waitedMs: 0,
+        close: async () => {},
+        async *[Symbol.asyncIterator]() {
+          for (;;) yield* given
+        },
+      }),
+      store: {
+        appendMetrics: () => {},
+        saveCheckpoint: async ({ tensors, trainingTensors }) => {
+          slots.push(...[...tensors, ...trainingTensors].map(([name]) => name))
+          return { path: "" }
+        },
+      },
+    })
+    for await (const event of events) if (event.type === "step") losses.push(event.loss)
+    return { losses, slots }
+  }
+  const seen: number[][] = []
+  const between: Objective<Points, Fit> = {
+    ...line,
+    rows: (scope) => ({ ...line.rows(scope), seen: { predicted: points(scope).predicted } }),
+    prepare: ({ size, x }) => ({ inputs: { x }, total: size }),
+    between: ({ predicted }, { y }) => {
+      seen.push(Array.from(predicted?.data ?? []))
+      return { y }
+    },
+  }
+
+  test.each([1, 2])("changes nothing but when inputs are given (%i batches a step)", async (accumulate) => {
+    for (const start of [async () => referenceBackend(), () => onnxBackend({ worker: false })]) {
+      const backend = await start()
+      seen.length = 0
+      const [cut, whole] = [await run(backend, between, accumulate), await run(backend, line, accumulate)]
+      expect(cut.losses).toEqual(whole.losses)
+      expect(seen).toHaveLength(6 * accumulate)
+      expect(seen[0]).toEqual([-0.75, 0.25, 1.25])
+      // What one half hands on to the other is nobody else's.
+      expect(cut.slots).toEqual(whole.slots)
+      await backend.close()
+    }
+  })
+
+  test("needs batches of one size", async () => {
+    const short = { size: 1, x: Float32Array.of(1), y: Float32Array.of(1) }
+    await expect(run(referenceBackend(), between, 1, [...batches, short])).rejects.toThrow(
+      "a batch of 1 among batches of 3",
+    )
+  })
 })

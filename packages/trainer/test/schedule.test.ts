@@ -1,4 +1,4 @@
-import { learningRate, type Schedule } from "@vitrine/trainer"
+import { learningRate, type Schedule, trainingOptions } from "@vitrine/trainer"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 
@@ -22,9 +22,16 @@ describe("learningRate", () => {
     expect(learningRate(1, { decay: "rsqrt", warmup: 100, final: 0 }, 399, 1000)).toBeCloseTo(0.5)
   })
 
+  test("step decay falls once", () => {
+    const drop = { decay: "step", warmup: 0, final: 0.1 } as const
+    expect([199, 200].map((step) => learningRate(1, drop, step, 300))).toEqual([1, 0.1])
+    expect([11, 12].map((step) => learningRate(1, { ...drop, drop: 12 }, step, 20))).toEqual([1, 0.1])
+    expect(() => trainingOptions({ steps: 1, schedule: { ...drop, drop: -1 } })).toThrow("drop must be")
+  })
+
   test("never leaves [0, base] and never rises after the warm-up", () => {
     const schedules = fc.record({
-      decay: fc.constantFrom("cosine", "linear", "constant", "rsqrt"),
+      decay: fc.constantFrom("cosine", "linear", "constant", "rsqrt", "step"),
       warmup: fc.integer({ min: 0, max: 50 }),
       final: fc.double({ min: 0, max: 1, noNaN: true }),
     })

@@ -17,6 +17,8 @@ export interface Objective<B extends Sized = Batch, E extends object = Evaluatio
   /** From the inputs that `prepare` gives. A row is what has a loss: an image, a patch of one, a symbol. */
   readonly rows: (scope: Scope) => Rows
   readonly prepare: (batch: B, key: Key) => Prepared | Promise<Prepared>
+  /** The inputs of `rows` that depend on what it lets the host see: the step is then cut in two, with this in between. */
+  readonly between?: (seen: Readonly<Record<string, HostTensor>>, batch: B) => Inputs | Promise<Inputs>
   readonly measure: Measure<B, E>
 }
 
@@ -25,6 +27,8 @@ export interface Rows {
   readonly losses: Tensor
   /** What each row weighs, `[rows]`. */
   readonly weights: Tensor
+  /** What the host must see before it can give all inputs, for an objective with `between`; not named `loss`. */
+  readonly seen?: Readonly<Record<string, Tensor>>
 }
 
 export interface Prepared {
