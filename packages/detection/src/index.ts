@@ -1,6 +1,32 @@
 export { boxAreas, boxIou, generalizedBoxIou, toCenters, toCorners } from "./boxes/boxes.ts"
-export { type Assignment, assign } from "./match/assign.ts"
+export type { AnnotatedImage } from "./data/annotations.ts"
+export type { DetectionBatch, Target } from "./data/batch.ts"
+export { type Coco, parseCoco } from "./data/coco.ts"
+export {
+  type AnnotatedSource,
+  type DetectionDataset,
+  type DetectionSource,
+  openInMemory,
+  type ScenesSource,
+} from "./data/dataset.ts"
+export type { Faults } from "./data/faults.ts"
+export { createDetectionLoader, type DetectionLoaderOptions } from "./data/loader.ts"
 export type { Detections, Objects } from "./data/objects.ts"
+export { sceneClasses, scenes } from "./data/scenes.ts"
+export {
+  augment,
+  detectionEvaluation,
+  detectionTraining,
+  type DetectionTransform,
+  type Either,
+  type Example,
+  type Flip,
+  type ResizeShortest,
+  shortestSize,
+  type SizeCrop,
+} from "./data/transforms.ts"
+export { parseVoc, type VocImage } from "./data/voc.ts"
+export { type Assignment, assign } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
 export { type Backbone, type DetrConfig, detrChannels, detrConfig, featureGrid } from "./model/config.ts"
 export { type Detected, detr, type PaddingTensors } from "./model/detr.ts"

@@ -1,0 +1,65 @@
+import { parseXml, XmlElement } from "@rgrove/parse-xml"
+import { VitrineError } from "@vitrine/core"
+import { isSize } from "./annotations.ts"
+
+/** An annotation file of Pascal VOC: one image. */
+export interface VocImage {
+  /** The `filename` that it gives, if any. */
+  readonly file: string | undefined
+  readonly width: number
+  readonly height: number
+  readonly objects: readonly VocObject[]
+}
+
+interface VocObject {
+  readonly name: string
+  /** xmin, ymin, xmax, ymax as they stand; NaN for what is no number. */
+  readonly box: readonly number[]
+  readonly difficult: boolean
+}
+
+/**
+ * Reads an annotation in the XML of Pascal VOC, as LabelImg writes it too. Document types are not read, so that no entity
+ * can be defined; an object without a name is told to `fault`, with the rest of them to the caller to check.
+ * @param name what errors call the file
+ * @throws VitrineError for what is not XML, not VOC's, or does not say how large the image is
+ */
+export function parseVoc(text: string, name: string, fault: (line: string) => void): VocImage {
+  const fail = (message: string): never => {
+    throw new VitrineError("file", `${name}: ${message}`)
+  }
+  const root = ((): XmlElement | null => {
+    try {
+      return parseXml(text).root
+    } catch (error) {
+      return fail(`is not XML (${(error as Error).message.split("\n")[0]})`)
+    }
+  })()
+  if (root === null || root.name !== "annotation")
+    return fail(`is not a Pascal VOC annotation: its root is <${root?.name}>, not <annotation>`)
+  const size = child(root, "size")
+  const [width, height] = ["width", "height"].map((side) => numberOf(size && child(size, side)))
+  if (!isSize(width) || !isSize(height)) return fail("does not say the width and height of its image in <size>")
+  const objects = children(root, "object").flatMap((object, i): VocObject[] => {
+    const label = textOf(child(object, "name"))
+    if (label === undefined) {
+      fault(`${name}, object ${i}: has no name; left out`)
+      return []
+    }
+    const bounds = child(object, "bndbox")
+    const box = ["xmin", "ymin", "xmax", "ymax"].map((edge) => numberOf(bounds && child(bounds, edge)))
+    return [{ name: label, box, difficult: textOf(child(object, "difficult")) === "1" }]
+  })
+  return { file: textOf(child(root, "filename")), width, height, objects }
+}
+
+const children = (element: XmlElement, name: string): XmlElement[] =>
+  element.children.filter((node): node is XmlElement => node instanceof XmlElement && node.name === name)
+const child = (element: XmlElement, name: string): XmlElement | undefined => children(element, name)[0]
+
+function textOf(element: XmlElement | undefined): string | undefined {
+  const text = element?.text.trim()
+  return text === "" ? undefined : text
+}
+
+const numberOf = (element: XmlElement | undefined): number => Number(textOf(element) ?? Number.NaN)

@@ -1,0 +1,58 @@
+import { VitrineError } from "@vitrine/core"
+import { type Loader, loaderOf, localMaker } from "@vitrine/data"
+import { openDataset, type PixelCache, pixelCache, workerPool } from "@vitrine/data/node"
+import { type DetectionBatch, detectionBatchMaker, type DetectionPlan } from "../data/batch.ts"
+import type { DetectionSource } from "../data/dataset.ts"
+import { type DetectionLoaderOptions, detectionPlan } from "../data/loader.ts"
+import { openCached } from "./open.ts"
+
+export interface NodeDetectionLoaderOptions extends DetectionLoaderOptions {
+  readonly source: DetectionSource
+  /** Threads that make batches; 0: this thread. Default 1. Has no influence on what the batches hold. */
+  readonly workers?: number
+}
+
+/** What a worker is started with. */
+export interface DetectionWorkerInput {
+  readonly source: DetectionSource
+  readonly plan: DetectionPlan
+  readonly cache: PixelCache | undefined
+}
+
+/**
+ * Loads batches in worker threads. Where the package runs from its TypeScript sources, which a worker of Node 20 cannot
+ * load, this thread makes them.
+ * @throws VitrineError for options that make no sense, and for data that cannot be opened
+ */
+export async function createDetectionLoader(options: NodeDetectionLoaderOptions): Promise<Loader<DetectionBatch>> {
+  const { source, workers = 1 } = options
+  if (!Number.isInteger(workers) || workers < 0 || workers > 256)
+    throw new VitrineError("config", `loader: workers must be a whole number up to 256, got ${workers}`)
+  const cache = await cacheFor(source)
+  const dataset = await openCached(source, cache)
+  const close = async (): Promise<void> => dataset.close?.()
+  try {
+    const plan = detectionPlan(dataset, options)
+    const maker =
+      workers === 0 || import.meta.url.endsWith(".ts")
+        ? localMaker(detectionBatchMaker(dataset, plan), close)
+        : workerPool<DetectionBatch>(workerUrl, { source, plan, cache } satisfies DetectionWorkerInput, workers, close)
+    return loaderOf(dataset, options, [...plan.imageSize, 3], maker)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const workerUrl = new URL("./worker.js", import.meta.url)
+
+/** Decoded images are kept where they are of one size and fit into memory. */
+async function cacheFor(source: DetectionSource): Promise<PixelCache | undefined> {
+  if (source.kind !== "annotated") return undefined
+  const images = await openDataset(source.images)
+  try {
+    return pixelCache(images, await images.read(0))
+  } finally {
+    await images.close?.()
+  }
+}

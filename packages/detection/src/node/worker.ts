@@ -1,0 +1,9 @@
+import { workerData } from "node:worker_threads"
+import { serveBatches } from "@vitrine/data/node"
+import { type DetectionBatch, detectionBatchMaker } from "../data/batch.ts"
+import type { DetectionWorkerInput } from "./loader.ts"
+import { openCached } from "./open.ts"
+
+const { source, plan, cache } = workerData as DetectionWorkerInput
+const maker = openCached(source, cache).then((dataset) => detectionBatchMaker(dataset, plan))
+serveBatches<DetectionBatch>(maker, ({ images, mask, weights }) => [images, mask, weights])
