@@ -41,9 +41,15 @@ export {
 export { backbonePrefix, detrParameters, initializeDetr } from "./model/parameters.ts"
 export { type FeaturePadding, featurePadding, sinePositions } from "./model/positions.ts"
 export {
-  type DetectionTarget,
   type MatchedTargets,
   matchedTargets,
   type MatchingCosts,
   matchingDefaults,
 } from "./model/targets.ts"
+export { type Found, detections } from "./model/detections.ts"
+export {
+  detecting,
+  type DetectionEvaluation,
+  type DetectionObjectiveOptions,
+  lastLayer,
+} from "./model/objective.ts"

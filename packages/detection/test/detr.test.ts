@@ -23,6 +23,7 @@ import {
   featureGrid,
   featurePadding,
   matchedTargets,
+  type Target,
   targetInputs,
 } from "../src/index.ts"
 
@@ -37,6 +38,11 @@ function apart(actual: HostData, { data }: GoldenTensor): number {
 }
 
 const sum = (each: { data: HostData } | undefined): number => Array.from(each?.data ?? []).reduce((a, b) => a + b, 0)
+
+const target = ({ labels, boxes }: { labels: number[]; boxes: number[] }): Target => ({
+  labels: Int32Array.from(labels),
+  boxes: Float32Array.from(boxes),
+})
 
 const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 const named = ({ tensors }: Golden, prefix: string): string[] =>
@@ -127,7 +133,7 @@ describe.each(backends)("facebookresearch's DETR on $name", ({ name: backendName
     const told = matchedTargets(
       found["logits"]?.data ?? [],
       found["boxes"]?.data ?? [],
-      file.json.targets,
+      file.json.targets.map(target),
       config,
       detectionLossDefaults,
     )
@@ -160,7 +166,7 @@ describe.each(backends)("facebookresearch's DETR on $name", ({ name: backendName
     const inputs = { logits: tensor(file, "logits").data, boxes: tensor(file, "boxes").data }
     for (const each of ["some", "none"]) {
       const { targets, loss } = cases[each]
-      const told = matchedTargets(inputs.logits, inputs.boxes, targets, config, detectionLossDefaults)
+      const told = matchedTargets(inputs.logits, inputs.boxes, targets.map(target), config, detectionLossDefaults)
       const given = Object.fromEntries(Object.entries(told).map(([key, data]) => [`targets.${key}`, data]))
       const made = await program.run({ ...inputs, ...given })
       const found = sum(made["total"])

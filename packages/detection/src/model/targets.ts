@@ -1,14 +1,9 @@
 import { VitrineError } from "@vitrine/core"
 import { generalizedBoxIou, toCorners } from "../boxes/boxes.ts"
+import type { Target } from "../data/batch.ts"
 import { assign } from "../match/assign.ts"
 import type { DetrConfig } from "./config.ts"
 import type { DetectionLossOptions } from "./losses.ts"
-
-/** The objects of an image: boxes cx, cy, w, h as shares of the image, `[n, 4]`, and their classes. */
-export interface DetectionTarget {
-  readonly boxes: ArrayLike<number>
-  readonly labels: ArrayLike<number>
-}
 
 /** What a pair of a query and an object costs in the matching; names and defaults are facebookresearch's. */
 export interface MatchingCosts {
@@ -37,7 +32,7 @@ export interface MatchedTargets {
 export function matchedTargets(
   logits: ArrayLike<number>,
   boxes: ArrayLike<number>,
-  targets: readonly (DetectionTarget | null)[],
+  targets: readonly (Target | null)[],
   config: Pick<DetrConfig, "classes" | "queries" | "decoderDepth">,
   { noObjectWeight }: Pick<DetectionLossOptions, "noObjectWeight">,
   costs: MatchingCosts = matchingDefaults,
@@ -86,7 +81,7 @@ function matchingCost(
   logits: ArrayLike<number>,
   boxes: ArrayLike<number>,
   from: number,
-  target: DetectionTarget,
+  target: Target,
   { classes, queries }: Pick<DetrConfig, "classes" | "queries">,
   { classCost, boxCost, overlapCost }: MatchingCosts,
 ): Float64Array {
