@@ -46,6 +46,19 @@ POOLS = {"token": "token", "avg": "average", "map": "map", "token+average": "tok
 ACTIVATIONS = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu", "ReLU": "relu", "SiLU": "silu"}
 
 
+def first_convolution(embed):
+    return embed.proj if not hasattr(embed, "backbone") else getattr(embed.backbone, "stem", embed.backbone).conv
+
+
+def stem_of(embed) -> dict | None:
+    """The fields of Vitrine's StemConfig for the ResNet of a hybrid's patch embedding."""
+    if not hasattr(embed, "backbone"):
+        return None
+    depths = [len(stage.blocks) for stage in getattr(embed.backbone, "stages", [])]
+    root = getattr(embed.backbone, "stem", embed.backbone)
+    return {"width": root.conv.out_channels, "depths": depths, "groups": root.norm.num_groups, "numerics": "timm"}
+
+
 def vitrine_config(model) -> dict:
     """The fields of Vitrine's ViTConfig for a timm VisionTransformer."""
     block = model.blocks[0]
@@ -53,7 +66,8 @@ def vitrine_config(model) -> dict:
     return {
         "imageSize": list(model.patch_embed.img_size),
         "patchSize": list(model.patch_embed.patch_size),
-        "channels": model.patch_embed.proj.in_channels,
+        "stem": stem_of(model.patch_embed),
+        "channels": first_convolution(model.patch_embed).in_channels,
         "dim": model.embed_dim,
         "depth": len(model.blocks),
         "heads": block.attn.num_heads,

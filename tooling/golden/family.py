@@ -19,6 +19,7 @@ MODELS = {
     "deit3": ("deit3_small_patch16_224", dict(img_size=48, **SMALL), {}),
     "clip": ("vit_base_patch16_clip_quickgelu_224", dict(img_size=32, patch_size=8, **SMALL), dict(activation="quick_gelu", layerNormEpsilon=1e-5)),
     "reg-gap": ("vit_medium_patch16_reg4_gap_256", dict(img_size=32, patch_size=8, no_embed_class=False, **SMALL), {}),
+    "hybrid": ("vit_tiny_r_s16_p8_224", dict(img_size=48, patch_size=4, **SMALL), {}),
 }
 GRIDS = {"own": None, "square": (6, 6), "wide": (2, 5)}
 
@@ -32,7 +33,7 @@ def generate() -> None:
         folder = FILES / f"family-{name}"
         save_for_hf(model, folder, safe_serialization=True)
         (folder / "model.safetensors").chmod(0o644)
-        patch = model.patch_embed.patch_size
+        patch = model.patch_embed.feat_ratio(as_scalar=False)
         cases = []
         for grid, sides in GRIDS.items():
             # The table of positions is resized by timm as the images come.

@@ -11,6 +11,7 @@ GENERATORS = (
     "vit",
     "attention",
     "bit",
+    "hybrid",
     "resnet",
     "detr",
     "training",

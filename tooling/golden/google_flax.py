@@ -1,4 +1,4 @@
-"""google-*, big-vision-*: .npz files in the names of Google's two code bases, and what their own modules give for them.
+"""google-*, big-vision-*, hybrid-google: .npz files in the names of Google's two code bases, and what their own modules give for them.
 
     python google_flax.py VISION_TRANSFORMER BIG_VISION
 
@@ -9,6 +9,7 @@ TensorFlow, which they import for files and data alone, stand-ins are enough.
 
 import json
 import os
+import re
 import sys
 import types
 from functools import partial
@@ -52,6 +53,11 @@ def google(**changes):
     return models_vit.VisionTransformer(**{**fields, **changes})
 
 
+def hybrid(width: int, *num_layers: int, **changes):
+    resnet = types.SimpleNamespace(num_layers=num_layers, width_factor=width / 64)
+    return google(resnet=resnet, **{**dict(patches=types.SimpleNamespace(size=(1, 1))), **changes})
+
+
 def big_vision(**changes):
     return vit.Model(**{**dict(num_classes=5, patch_size=(4, 4), width=12, dtype_mm="float64"), **SIZE, **changes})
 
@@ -71,6 +77,11 @@ def released(name: str) -> str:
     return f"opt/target/{name}"
 
 
+def squeezed_before(array: np.ndarray) -> np.ndarray:
+    """An array of a group norm as the files of 2020 have it."""
+    return array.reshape(1, 1, 1, -1)
+
+
 def before_2022(name: str) -> str:
     return name.replace("MAPHead_0/", "").replace("pos_embedding", "Transformer/pos_embedding")
 
@@ -86,6 +97,8 @@ CASES = {
     "big-vision-sincos": (big_vision(posemb="sincos2d"), (12, 16), str, {}, (20, 8)),
     "big-vision-siglip": (siglip(), (12, 12), "params/{}".format, {}, None),
     "big-vision-old": (big_vision(pool_type="map"), (12, 12), before_2022, {}, None),
+    "google-hybrid": (hybrid(32, 1, 1), (29, 32), str, {}, (49, 56)),
+    "google-hybrid-root": (hybrid(64, patches=types.SimpleNamespace(size=(3, 3))), (24, 24), released, {}, None),
 }
 
 
@@ -127,7 +140,8 @@ def generate() -> None:
         if text is not None:
             flat = {key: value.astype(jax.numpy.bfloat16) for key, value in flat.items()}
         path = FILES / f"{name}.npz"
-        np.savez(path, **{naming(key): value for key, value in flat.items()}, **besides)
+        stored = {naming(key): squeezed_before(value) if naming is released and "gn_" in key else value for key, value in flat.items()}
+        np.savez(path, **stored, **besides)
 
         params = loaded(model, name, path)
         for key, value in flatten_dict(params, sep="/").items():
@@ -147,11 +161,11 @@ def generate() -> None:
 
 def loaded(model, name: str, path: Path) -> dict:
     """The parameters as the code of the file's origin reads them."""
-    if name.startswith("google-") and name != "google-released":
+    if name.startswith("google-") and name not in ("google-released", "google-hybrid-root"):
         return checkpoint.load(path)
-    if name == "google-released":
+    if name.startswith("google-"):
         # vision_transformer has no reader of a whole training's state; big_vision has one for both.
-        return flax.training.checkpoints.convert_pre_linen(utils.load_params(str(path)))
+        return checkpoint._fix_groupnorm(flax.training.checkpoints.convert_pre_linen(utils.load_params(str(path))))
     if isinstance(model, two_towers.Model):
         config = ml_collections.ConfigDict({"image": {"scan": True}, "text": {}, "bias_init": -10.0})
         return two_towers.load(None, str(path), config)
@@ -160,7 +174,9 @@ def loaded(model, name: str, path: Path) -> dict:
 
 def resized(model, params: dict, size: tuple[int, int]) -> dict:
     flat = dict(flatten_dict(params, sep="/"))
-    patches = (size[0] // 4) * (size[1] // 4)
+    # A hybrid of two stages has a place every 8 pixels.
+    cell = 8 if isinstance(model, models_vit.VisionTransformer) and model.resnet else 4
+    patches = -(-size[0] // cell) * -(-size[1] // cell)
     table = "Transformer/posembed_input/pos_embedding"
     if table in flat:
         flat[table] = checkpoint.interpolate_posembed(flat[table], patches + 1, True)
@@ -169,4 +185,86 @@ def resized(model, params: dict, size: tuple[int, int]) -> dict:
     return unflatten_dict(flat, sep="/")
 
 
+def timm_layout(flat: dict) -> dict[str, np.ndarray]:
+    """Parameters of a hybrid of one head and no hidden layer, or their gradients, under timm's names and in its layout."""
+    dim = flat["cls"].shape[-1]
+    flat = {key: np.asarray(value) for key, value in flat.items()}
+    oihw = lambda kernel: kernel.transpose(3, 2, 0, 1)  # noqa: E731
+    out = {
+        "cls_token": flat["cls"],
+        "pos_embed": flat["Transformer/posembed_input/pos_embedding"],
+        "patch_embed.proj.weight": oihw(flat["embedding/kernel"]),
+        "patch_embed.proj.bias": flat["embedding/bias"],
+        "head.weight": flat["head/kernel"].T,
+        "head.bias": flat["head/bias"],
+    }
+
+    def norm(name, module):
+        out[f"{name}.weight"], out[f"{name}.bias"] = flat[f"{module}/scale"], flat[f"{module}/bias"]
+
+    stem = "patch_embed.backbone."
+    out[f"{stem}stem.conv.weight"] = oihw(flat["conv_root/kernel"])
+    norm(f"{stem}stem.norm", "gn_root")
+    norm("norm", "Transformer/encoder_norm")
+    for key in flat:
+        if match := re.fullmatch(r"block(\d+)/unit(\d+)/(conv|gn)(_proj|\d)/(kernel|scale)", key):
+            block, unit, kind, which, _ = match.groups()
+            layer = "conv" if kind == "conv" else "norm"
+            layer = f"downsample.{layer}" if which == "_proj" else layer + which
+            name = f"{stem}stages.{int(block) - 1}.blocks.{int(unit) - 1}.{layer}"
+            if kind == "gn":
+                norm(name, key.removesuffix("/scale"))
+            else:
+                out[f"{name}.weight"] = oihw(flat[key])
+    for i in range(2):
+        ours, theirs = f"blocks.{i}.", f"Transformer/encoderblock_{i}/"
+        norm(f"{ours}norm1", f"{theirs}LayerNorm_0")
+        norm(f"{ours}norm2", f"{theirs}LayerNorm_1")
+        attention = f"{theirs}MultiHeadDotProductAttention_0"
+        three = [flat[f"{attention}/{part}/kernel"].reshape(dim, dim).T for part in ("query", "key", "value")]
+        out[f"{ours}attn.qkv.weight"] = np.concatenate(three)
+        out[f"{ours}attn.qkv.bias"] = np.concatenate([flat[f"{attention}/{part}/bias"].ravel() for part in ("query", "key", "value")])
+        out[f"{ours}attn.proj.weight"] = flat[f"{attention}/out/kernel"].reshape(dim, dim).T
+        out[f"{ours}attn.proj.bias"] = flat[f"{attention}/out/bias"]
+        for j in range(2):
+            out[f"{ours}mlp.fc{j + 1}.weight"] = flat[f"{theirs}MlpBlock_0/Dense_{j}/kernel"].T
+            out[f"{ours}mlp.fc{j + 1}.bias"] = flat[f"{theirs}MlpBlock_0/Dense_{j}/bias"]
+    return {key: np.ascontiguousarray(value) for key, value in out.items()}
+
+
+def hybrid_gradients() -> None:
+    """hybrid-google: as hybrid-* of hybrid.py, by Google's modules."""
+    # Its blocks compute in float32 unless told.
+    models_vit.Encoder1DBlock = partial(models_vit.Encoder1DBlock, dtype="float64")
+    rng = np.random.default_rng(690)
+    model, size = hybrid(32, 2), (23, 18)
+    images = rng.standard_normal((3, *size, 3)).astype("f4")
+    init = partial(model.init, train=False)
+    shapes = flatten_dict(jax.eval_shape(init, jax.random.PRNGKey(0), images)["params"], sep="/")
+    flat = {key: draw(key, leaf.shape, rng) for key, leaf in sorted(shapes.items())}
+    targets = rng.dirichlet(np.ones(5), 3).astype("f4")
+    weights = (0.5 + rng.random(3)).astype("f4")
+
+    def loss_of(params):
+        logits, state = model.apply({"params": params}, images.astype("f8"), train=False, capture_intermediates=True)
+        each = -(targets.astype("f8") * jax.nn.log_softmax(logits)).sum(1)
+        return (weights.astype("f8") * each).sum() / weights.astype("f8").sum(), (logits, state["intermediates"])
+
+    params = unflatten_dict({key: value.astype("f8") for key, value in flat.items()}, sep="/")
+    (loss, (logits, inner)), grads = jax.value_and_grad(loss_of, has_aux=True)(params)
+    tensors = {"images": images, "targets": targets, "weights": weights, "logits": logits}
+    tensors |= {f"param.{key}": value for key, value in timm_layout(flat).items()}
+    tensors |= {f"grad.{key}": value for key, value in timm_layout(flatten_dict(grads, sep="/")).items()}
+    tensors |= {f"tap.blocks.{i}": inner["Transformer"][f"encoderblock_{i}"]["__call__"][0] for i in range(2)}
+    for unit in range(2):
+        tensors[f"tap.patch_embed.backbone.stages.0.blocks.{unit}"] = inner["block1"][f"unit{unit + 1}"]["__call__"][0]
+    save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, FILES / "hybrid-google.safetensors")
+    (FILES / "hybrid-google.safetensors").chmod(0o644)
+    config = dict(imageSize=size, patchSize=[1, 1], channels=3, dim=12, depth=2, heads=3, mlpDim=20, classes=5)
+    config |= dict(stem=dict(width=32, depths=[2], groups=32, numerics="google"), activation="gelu_tanh")
+    (FILES / "hybrid-google.json").write_text(json.dumps({"config": config, "loss": float(loss)}, indent=1) + "\n")
+    print("hybrid-google")
+
+
 generate()
+hybrid_gradients()

@@ -215,7 +215,7 @@ export function program(): Command {
   cli
     .command("bench")
     .description("Measure the speed of a model on random data.")
-    .option("--model <variant>", "SIZE/PATCH, such as Ti/16", "Ti/16")
+    .option("--model <variant>", "SIZE/PATCH, such as Ti/16, or R+Ti/16", "Ti/16")
     .option("--image-size <n>", "side of the images", integerValue(1), 224)
     .option("--batch-size <n>", "images at a time", integerValue(1), 8)
     .option("--train", "measure training steps")

@@ -160,7 +160,7 @@ export function addTrainOptions(command: Command): Command {
   add(run, "--keep-last <k>", "checkpoints to keep beside the best; default: 2", parsed(integerValue(1)))
   add(run, "--json", "stream every event as a line of JSON")
 
-  add(model, "--model <variant>", "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G")
+  add(model, "--model <variant>", "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; or a hybrid, such as R+Ti/16")
   add(
     model,
     "--image-size <n|HxW>",

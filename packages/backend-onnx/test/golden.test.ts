@@ -8,8 +8,8 @@ import {
   rootScope,
   type Tensor,
   type TensorType,
-  type ViTConfig,
   vit,
+  vitConfig,
 } from "@vitrine/core"
 import { type Golden, type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -27,48 +27,53 @@ function apart(actual: HostData, { data }: GoldenTensor): number {
 const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 
 for (const sliceRows of [Number.POSITIVE_INFINITY, 1])
-  describe(`timm's ViTs in slices of ${sliceRows} rows`, () => {
+  describe(`timm's and Google's ViTs in slices of ${sliceRows} rows`, () => {
     let backend: Backend
     beforeAll(async () => {
       backend = await onnxBackend({ worker: false, sliceRows })
     })
     afterAll(() => backend.close())
 
-    it.each(goldenNames("vit-").filter((name) => "logits" in golden(name).tensors))("%s", async (name) => {
-      const file = golden(name)
-      const config = file.json.config as ViTConfig
-      const parameters = new Map<string, Tensor>()
-      const param = ({ name, shape }: { name: string; shape: readonly number[] }): Tensor => {
-        const known = parameters.get(name) ?? ops.state(name, shape)
-        parameters.set(name, known)
-        return known
-      }
-      const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
-      const logits = vit(rootScope({ param }), images, config)
-      const targets = ops.input("targets", logits.shape)
-      const weights = ops.input("weights", ["batch"])
-      const losses = ops.softmaxCrossEntropy(logits, targets)
-      const loss = ops.div(ops.sum(ops.mul(losses, weights)), ops.sum(weights))
-      const grads = gradients([loss], [...parameters.values()])
-      const named = Object.fromEntries([...parameters.keys()].map((each, i) => [`grad.${each}`, grads[i] as Tensor]))
+    it.each([...goldenNames("vit-"), ...goldenNames("hybrid-")].filter((name) => "logits" in golden(name).tensors))(
+      "%s",
+      async (name) => {
+        const file = golden(name)
+        const config = vitConfig(file.json.config)
+        const parameters = new Map<string, Tensor>()
+        const param = ({ name, shape }: { name: string; shape: readonly number[] }): Tensor => {
+          const known = parameters.get(name) ?? ops.state(name, shape)
+          parameters.set(name, known)
+          return known
+        }
+        const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
+        const logits = vit(rootScope({ param }), images, config)
+        const targets = ops.input("targets", logits.shape)
+        const weights = ops.input("weights", ["batch"])
+        const losses = ops.softmaxCrossEntropy(logits, targets)
+        const loss = ops.div(ops.sum(ops.mul(losses, weights)), ops.sum(weights))
+        const grads = gradients([loss], [...parameters.values()])
+        const named = Object.fromEntries([...parameters.keys()].map((each, i) => [`grad.${each}`, grads[i] as Tensor]))
 
-      const program = await backend.compile(graph({ outputs: { logits, loss, ...named } }), { batch: 3 })
-      const slots: Record<string, TensorType> = {}
-      const values: Record<string, HostData> = {}
-      for (const [each, { shape }] of parameters) {
-        slots[each] = { shape, dtype: "float32" }
-        values[each] = tensor(file, `param.${each}`).data
-      }
-      const state = await backend.createState(slots, values)
-      const inputs = Object.fromEntries(["images", "targets", "weights"].map((each) => [each, tensor(file, each).data]))
-      const results = await program.run(inputs, state)
-      expect(results["loss"]?.data[0]).toBeCloseTo(file.json.loss, 5)
-      for (const [each, { data }] of Object.entries(results)) {
-        if (each === "loss") continue
-        const expected = tensor(file, each)
-        expect(apart(data, expected), each).toBeLessThan(1e-5)
-      }
-      await program.dispose()
-      await state.dispose()
-    })
+        const program = await backend.compile(graph({ outputs: { logits, loss, ...named } }), { batch: 3 })
+        const slots: Record<string, TensorType> = {}
+        const values: Record<string, HostData> = {}
+        for (const [each, { shape }] of parameters) {
+          slots[each] = { shape, dtype: "float32" }
+          values[each] = tensor(file, `param.${each}`).data
+        }
+        const state = await backend.createState(slots, values)
+        const inputs = Object.fromEntries(
+          ["images", "targets", "weights"].map((each) => [each, tensor(file, each).data]),
+        )
+        const results = await program.run(inputs, state)
+        expect(results["loss"]?.data[0]).toBeCloseTo(file.json.loss, 5)
+        for (const [each, { data }] of Object.entries(results)) {
+          if (each === "loss") continue
+          const expected = tensor(file, each)
+          expect(apart(data, expected), each).toBeLessThan(1e-5)
+        }
+        await program.dispose()
+        await state.dispose()
+      },
+    )
   })

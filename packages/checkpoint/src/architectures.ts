@@ -23,9 +23,11 @@ export interface TimmArgs {
   readonly norm_epsilon?: number
   /** Whether it is a `VisionTransformerDistilled`. */
   readonly distilled?: true
+  /** Blocks of each stage of a hybrid's ResNet, which timm is given as a module. */
+  readonly stem_depths?: readonly number[]
 }
 
-type Size = Omit<TimmArgs, "patch_size">
+type Size = Omit<TimmArgs, "patch_size"> & { readonly patch_size?: number }
 
 const size = (embed_dim: number, depth: number, num_heads: number, mlp_ratio = 4): Size => ({
   embed_dim,
@@ -79,6 +81,7 @@ const so150m2Reg = {
   init_values: 1e-5,
 } as const
 const distilled = { distilled: true } as const
+const hybrid = (...stem_depths: readonly number[]) => ({ patch_size: 1, stem_depths }) as const
 
 /** Names that share everything but the patch size, which stands in the name. */
 const families: readonly (readonly [Size, names: string])[] = [
@@ -188,11 +191,17 @@ const families: readonly (readonly [Size, names: string])[] = [
   [{ ...so150m, ...map, reg_tokens: 4 }, "vit_so150m_patch16_reg4_map_256"],
   [{ ...so150m2, ...so150m2Reg }, "vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384"],
   [{ ...so150m2, ...so150m2Reg }, "vit_so150m2_patch16_reg1_gap_448"],
+  [{ ...tiny, ...hybrid(), patch_size: 8 }, "vit_tiny_r_s16_p8_224 vit_tiny_r_s16_p8_384"],
+  [{ ...small, ...hybrid(2, 2, 2, 2) }, "vit_small_r26_s32_224 vit_small_r26_s32_384"],
+  [{ ...base, ...hybrid(2, 2, 2, 2) }, "vit_base_r26_s32_224"],
+  [{ ...base, ...hybrid(3, 4, 9) }, "vit_base_r50_s16_224 vit_base_r50_s16_384"],
+  [{ ...large, ...hybrid(3, 4, 6, 3) }, "vit_large_r50_s32_224 vit_large_r50_s32_384"],
+
   [{ ...test, depth: 8, class_token: false, reg_tokens: 1, global_pool: "avg", ...dino }, "test_vit2"],
   [{ ...size(96, 9, 3, 2), ...map, reg_tokens: 1, pool_include_prefix: true, ...dino }, "test_vit3"],
 ]
 
-/** timm's models whose structure is that of a plain pre-norm Vision Transformer, as of timm 1.0.31. */
+/** timm's models whose structure is that of a plain pre-norm Vision Transformer, or of one behind a ResNet, as of timm 1.0.31. */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
   families.flatMap(([args, names]) =>
     names.split(" ").map((name) => {

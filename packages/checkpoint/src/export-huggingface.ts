@@ -120,6 +120,7 @@ export function beyondHuggingFace(config: ViTConfig): string[] {
   const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
     config
   const features: Readonly<Record<string, boolean>> = {
+    "a ResNet before the patches": config.stem !== null,
     [`pooling "${pool}"`]: pool !== "token" && pool !== "token+average",
     "averages over the tokens before the patches": pool === "token+average" && config.poolPrefix,
     "features of both the class token and the average": pool === "token+average" && classes === 0,

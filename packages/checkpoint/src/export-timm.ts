@@ -13,12 +13,15 @@ export function toTimm({ config, preprocessing, labels }: ModelDescription): {
   readonly config: TimmConfig
   readonly notes: readonly string[]
 } {
-  const reasons = beyondTimm({ ...config, layerNormEpsilon: timmEpsilon })
+  const { stem } = config
+  const fittedStem = stem === null ? null : ({ ...stem, numerics: "timm" } as const)
+  const reasons = beyondTimm({ ...config, stem: fittedStem, layerNormEpsilon: timmEpsilon })
   if (reasons.length > 0)
     throw new VitrineError("config", `timm does not have this model, with ${reasons.join(" and ")}: export it to onnx`)
   const fitted = fitTimm(preprocessing)
   const notes = [...fitted.notes]
-  if (beyondTimm(config).length > 0)
+  if (stem?.numerics === "google") notes.push("timm's stem has other ε than Google's: logits differ a little")
+  if (beyondTimm({ ...config, stem: fittedStem }).length > 0)
     notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${config.layerNormEpsilon}: logits differ a little`)
   return { config: toTimmConfig(config, { preprocessing: fitted.preprocessing, labels }), notes }
 }

@@ -3,7 +3,15 @@
  * kernels are transposed, query, key and value stand apart, `[D, heads, D / heads]` each, and blocks may be stacked.
  * https://github.com/google-research/vision_transformer, https://github.com/google-research/big_vision
  */
-import { initialize, keyFromSeed, type Parameter, type ViTConfig, vitParameters } from "@vitrine/core"
+import {
+  initialize,
+  keyFromSeed,
+  type Parameter,
+  type StemConfig,
+  stemStride,
+  type ViTConfig,
+  vitParameters,
+} from "@vitrine/core"
 import type { StorageDType } from "./dtype.ts"
 import { configError, fileError, shown } from "./errors.ts"
 import { type ShapedSource, wanted } from "./names.ts"
@@ -41,7 +49,12 @@ interface Layout {
   readonly table: (typeof tables)[number] | undefined
   /** What stands before the names of a head that pools by attention. */
   readonly map: "MAPHead_0/" | "" | undefined
+  /** Group norms' arrays in a hybrid: [1, 1, 1, channels] before Linen, [channels] since. */
+  readonly groupNormRank: number
 }
+
+/** The first convolution of a hybrid. */
+const root = "conv_root/kernel"
 
 /**
  * Takes an archive for a Vision Transformer of Google's. The configuration follows from names and shapes: pooling by
@@ -95,8 +108,6 @@ function ownTensors(
   const prefix = prefixes.find((each) => names.has(`${each}embedding/kernel`))
   if (prefix === undefined)
     throw fileError(file, `holds no Vision Transformer of Google's: "embedding/kernel" is missing`)
-  if (names.has(`${prefix}conv_root/kernel`))
-    throw configError(file, "is a hybrid with a ResNet before the transformer, which Vitrine does not have")
   const state = prefix.endsWith(tower) ? prefix.slice(0, -tower.length) : prefix
   // What is not under the state is the optimizer's.
   const own = tensors.filter(({ name }) => name.startsWith(prefix))
@@ -116,6 +127,7 @@ function layoutOf(prefix: string, shapes: Shapes): Layout {
     modules: shapes.has(`${blockOf(0, stacked)}${released.attention}/query/kernel`) ? released : linen,
     table: tables.find((name) => shapes.has(name)),
     map: shapes.has("MAPHead_0/probe") ? "MAPHead_0/" : shapes.has("probe") ? "" : undefined,
+    groupNormRank: shapes.get("gn_root/scale")?.length ?? 1,
   }
 }
 
@@ -143,6 +155,8 @@ function configOf(
   const inBlock = (name: string, rank: number, axis: number): number =>
     size(blockOf(0, stacked) + name, rank + Number(stacked), axis + Number(stacked))
   const patch = [size("embedding/kernel", 4, 0), size("embedding/kernel", 4, 1)] as const
+  const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 3)) : null
+  const stride = stem === null ? 1 : stemStride(stem)
   const classToken = shapes.has("cls")
   // The released files, in whose names there is always a table.
   if (table === undefined && modules === released) size(tables[0], 3, 1)
@@ -154,9 +168,10 @@ function configOf(
     imageSize:
       table === undefined
         ? (imageSize ?? [224, 224])
-        : gridSize(rows - Number(prefixPositions), patch, imageSize, file),
+        : gridSize(rows - Number(prefixPositions), [stride * patch[0], stride * patch[1]], imageSize, file),
     patchSize: patch,
-    channels: size("embedding/kernel", 4, 2),
+    stem,
+    channels: size(stem === null ? "embedding/kernel" : root, 4, 2),
     dim: size("embedding/kernel", 4, 3),
     depth: stacked
       ? size("Transformer/encoderblock/LayerNorm_0/scale", 2, 0)
@@ -175,6 +190,18 @@ function configOf(
   })
 }
 
+/** Groups are Flax's, for nothing tells their number. */
+function stemOf(shapes: Shapes, width: number): StemConfig {
+  const depths: number[] = []
+  const has = (block: number, unit: number): boolean => shapes.has(`block${block}/unit${unit}/conv1/kernel`)
+  for (let block = 1; has(block, 1); block++) {
+    let unit = 1
+    while (has(block, unit + 1)) unit++
+    depths.push(unit)
+  }
+  return { width, depths, groups: 32, numerics: "google" }
+}
+
 const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))
 
 /** Height and width of images with so many patches: a square, as Google's code takes it to be, wherever it can be one. */
@@ -186,7 +213,7 @@ function gridSize(
 ): readonly [number, number] {
   const side = Math.sqrt(patches)
   if (isSquare(patches)) return [side * patch[0], side * patch[1]]
-  if (told !== undefined && (told[0] / patch[0]) * (told[1] / patch[1]) === patches) return told
+  if (told !== undefined && Math.ceil(told[0] / patch[0]) * Math.ceil(told[1] / patch[1]) === patches) return told
   throw configError(
     file,
     told === undefined
@@ -199,7 +226,7 @@ function gridSize(
 function origin(
   parameter: Parameter,
   config: ViTConfig,
-  { prefix, modules, stacked, table, map = "" }: Layout,
+  { prefix, modules, stacked, table, map = "", groupNormRank }: Layout,
 ): ShapedSource {
   const { name, shape, role } = parameter
   const { dim, heads } = config
@@ -241,6 +268,14 @@ function origin(
     const make = (): Float32Array => initialize([parameter], config, "timm", keyFromSeed(0))[name] as Float32Array
     return { from: [], shapes: [], make }
   }
+  const backbone = /^patch_embed\.backbone\.(.*)$/.exec(layer)?.[1]
+  if (backbone !== undefined) {
+    const [outputs = 0, channels = 1, height = 1, width = 1] = shape
+    const [module, isNorm] = stemModule(backbone)
+    if (!isNorm) return from([`${module}/kernel`], [height, width, channels, outputs], outputs, channels)
+    const stored = Array.from({ length: groupNormRank }, (_, axis) => (axis === groupNormRank - 1 ? outputs : 1))
+    return from([`${module}/${path.endsWith(".weight") ? "scale" : "bias"}`], stored)
+  }
   const pooling = `${map}${linen.attention}`
   switch (layer) {
     case "cls_token":
@@ -248,9 +283,9 @@ function origin(
     case "pos_embed":
       return from([table as string], shape)
     case "patch_embed.proj": {
-      const { channels, patchSize } = config
+      const [, channels = 1] = shape
       if (!path.endsWith(".weight")) return from(["embedding/bias"], shape)
-      return from(["embedding/kernel"], [...patchSize, channels, dim], dim, channels)
+      return from(["embedding/kernel"], [...config.patchSize, channels, dim], dim, channels)
     }
     case "norm1":
       return norm("LayerNorm_0")
@@ -287,6 +322,16 @@ function origin(
     default:
       throw new Error(`no tensor of Google's is known for ${name}`)
   }
+}
+
+/** Google's name of a layer of the stem by timm's: `stages.0.blocks.1.norm2` is `block1/unit2/gn2`. */
+function stemModule(layer: string): readonly [module: string, isNorm: boolean] {
+  const [, stage, block, part = ""] = /^stages\.(\d+)\.blocks\.(\d+)\.(.*)$/.exec(layer) ?? []
+  const [name = layer] = (part || layer).split(".").slice(-1)
+  const kind = name.startsWith("norm") ? "gn" : "conv"
+  if (stage === undefined) return [`${kind}_root`, kind === "gn"]
+  const which = part.startsWith("downsample.") ? "_proj" : name.slice(-1)
+  return [`block${Number(stage) + 1}/unit${Number(block) + 1}/${kind}${which}`, kind === "gn"]
 }
 
 interface Transposition {

@@ -1,5 +1,13 @@
 /** Weights under timm's names without a `config.json`: the model follows from names and shapes, as far as they tell. */
-import { type Activation, prefixTokens, type ViTConfig, vitParameters } from "@vitrine/core"
+import {
+  type Activation,
+  firstConvolution,
+  prefixTokens,
+  type StemConfig,
+  stemStride,
+  type ViTConfig,
+  vitParameters,
+} from "@vitrine/core"
 import { architectures } from "./architectures.ts"
 import { configError, fileError, shown } from "./errors.ts"
 import { checkTensors } from "./tensors.ts"
@@ -79,6 +87,7 @@ function configOf(
   }
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
+  const stem = stemOf(find)
   let depth = 0
   while (has(`blocks.${depth}.norm1.weight`)) depth++
   const mlpDim = size("blocks.0.mlp.fc2.weight", 2, 1)
@@ -93,7 +102,8 @@ function configOf(
       : (hints.pool ?? (normAfterPool || !classToken ? "average" : "token"))
   const known = {
     patchSize,
-    channels: size(marker, 4, 1),
+    stem,
+    channels: size(stem === null ? marker : `${firstConvolution({ stem })}.weight`, 4, 1),
     dim,
     depth,
     mlpDim,
@@ -114,7 +124,7 @@ function configOf(
   const grid = {
     rows: has("pos_embed") ? size("pos_embed", 3, 1) : undefined,
     prefix: prefixTokens(known),
-    patchSize,
+    cell: patchSize.map((side) => side * (stem === null ? 1 : stemStride(stem))) as [number, number],
   }
   const { imageSize, prefixPositions } = gridOf(grid, hints.imageSize, file)
   const told = { ...known, imageSize, prefixPositions, classes: has("head.weight") ? size("head.weight", 2, 0) : 0 }
@@ -144,19 +154,35 @@ function configOf(
   }
 }
 
+/** The ResNet before the patches, with the groups and ε of timm's. */
+function stemOf(find: Find): StemConfig | null {
+  const within = "patch_embed.backbone"
+  const [width] = find(`${within}.stem.conv.weight`) ?? find(`${within}.conv.weight`) ?? []
+  if (width === undefined) return null
+  const depths: number[] = []
+  const has = (stage: number, block: number): boolean =>
+    find(`${within}.stages.${stage}.blocks.${block}.conv1.weight`) !== undefined
+  for (let stage = 0; has(stage, 0); stage++) {
+    let depth = 1
+    while (has(stage, depth)) depth++
+    depths.push(depth)
+  }
+  return { width, depths, groups: 32, numerics: "timm" }
+}
+
 /** The image size that the table of positions is for, and whether the tokens before the patches have positions in it. */
 function gridOf(
-  { rows, prefix, patchSize }: { rows: number | undefined; prefix: number; patchSize: readonly [number, number] },
+  { rows, prefix, cell }: { rows: number | undefined; prefix: number; cell: readonly [number, number] },
   imageSize: ModelHints["imageSize"],
   file: string,
 ): Pick<ViTConfig, "imageSize" | "prefixPositions"> {
   if (rows === undefined) return { imageSize: imageSize ?? [224, 224], prefixPositions: true }
-  const asked = imageSize && (imageSize[0] / patchSize[0]) * (imageSize[1] / patchSize[1])
+  const asked = imageSize && Math.ceil(imageSize[0] / cell[0]) * Math.ceil(imageSize[1] / cell[1])
   const places = [true, false].map((prefixPositions) => {
     const patches = rows - (prefixPositions ? prefix : 0)
     const side = Math.sqrt(patches)
     const square = patches > 0 && Number.isInteger(side)
-    const size = square ? ([side * patchSize[0], side * patchSize[1]] as const) : imageSize
+    const size = square ? ([side * cell[0], side * cell[1]] as const) : imageSize
     return { prefixPositions, patches, square, size }
   })
   const ambiguous = prefix > 0 && places.every(({ square }) => square)
@@ -171,6 +197,7 @@ function gridOf(
 
 const compared = [
   "patchSize",
+  "stem",
   "dim",
   "depth",
   "mlpDim",

@@ -2,7 +2,14 @@
  * The `config.json` of a model folder as timm writes and reads it:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
  */
-import { type Activation, type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
+import {
+  type Activation,
+  firstConvolution,
+  type StemConfig,
+  type ViTConfig,
+  VitrineError,
+  vitConfig,
+} from "@vitrine/core"
 import { architectures, type TimmArgs } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
 import { fieldReader, isObject, type Json } from "./fields.ts"
@@ -76,7 +83,7 @@ export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine
       std: preprocessing.std,
       num_classes: config.classes,
       pool_size: null,
-      first_conv: "patch_embed.proj",
+      first_conv: firstConvolution(config),
       classifier: config.distillationToken ? ["head", "head_dist"] : "head",
     },
     vitrine: { ...vitrine, model: config },
@@ -125,14 +132,21 @@ function described(config: ViTConfig): Pick<TimmConfig, "architecture" | "model_
 
 /** Properties of a model that timm's plain Vision Transformer cannot be given: it loads or computes it otherwise. */
 export function beyondTimm(config: ViTConfig): string[] {
-  const { preLogits, layerNormEpsilon: epsilon, gatedMlp, distillationToken, registers, positions } = config
+  const { preLogits, layerNormEpsilon: epsilon, gatedMlp, distillationToken, registers, positions, stem } = config
   const found: string[] = []
+  if (stem !== null && !all.some(([, args]) => sameStem(args, stem)))
+    found.push(
+      `a stem of ${stem.width} channels in ${stem.groups} groups with ${stem.depths.join(", ") || "no"} blocks`,
+    )
+  if (stem?.numerics === "google") found.push("Google's ε in its stem")
+  if (stem !== null && distillationToken) found.push("a distillation token behind a stem")
+  if (stem !== null && gatedMlp) found.push("gated MLPs behind a stem")
   if (preLogits !== null) found.push(`a hidden layer of ${preLogits.dim} before the logits`)
   if (config.pool === "token+average") found.push("a head that reads the class token beside the average")
   if (distillationToken && gatedMlp) found.push("gated MLPs beside a distillation token")
   if (distillationToken && (registers > 0 || !config.prefixPositions || positions === "none"))
     found.push("a distillation token beside registers, or without a position")
-  if (epsilon !== 1e-6 && (epsilon !== 1e-5 || gatedMlp || distillationToken))
+  if (epsilon !== 1e-6 && (epsilon !== 1e-5 || gatedMlp || distillationToken || stem !== null))
     found.push(`layer norms with ε = ${epsilon}`)
   return found
 }
@@ -144,14 +158,31 @@ function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number {
   return Math.trunc(dim * ratio) === hidden ? ratio : (hidden + 0.5) / dim
 }
 
+const all = [...architectures]
+
+/** The stem of every hybrid of timm's, but for its blocks. */
+const stemSize = { width: 64, depths: [], groups: 32, numerics: "timm" } as const
+
+/** Whether timm has this stem, but for its ε, under a name. */
+function sameStem({ stem_depths }: TimmArgs, { width, groups, depths }: StemConfig): boolean {
+  return width === stemSize.width && groups === stemSize.groups && `${stem_depths}` === `${depths}`
+}
+
 /**
  * The name with the most in common; all that differs is said in `model_args`, but for what only a name can tell timm:
  * these must agree if they can.
  */
 function nearestArchitecture(config: ViTConfig): readonly [name: string, args: TimmArgs] {
-  const all = [...architectures]
+  const { stem } = config
+  if (stem !== null) {
+    const hybrids = all.filter(([, { stem_depths }]) => stem_depths !== undefined)
+    const same = hybrids.filter(([, args]) => sameStem(args, stem))
+    const [nearest] = [...same.filter(([, { embed_dim }]) => embed_dim === config.dim), ...same, ...hybrids]
+    return nearest as (typeof all)[number]
+  }
   const able = all.filter(
-    ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6 }]) =>
+    ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6, stem_depths }]) =>
+      stem_depths === undefined &&
       distilled === config.distillationToken &&
       (distilled || (mlp_layer === "swiglu") === config.gatedMlp) &&
       (distilled || config.gatedMlp || norm_epsilon === (config.layerNormEpsilon === 1e-5 ? 1e-5 : 1e-6)),
@@ -217,7 +248,7 @@ function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTCon
   if (known === undefined)
     throw configError(
       file,
-      `architecture ${shown(json.architecture)} is not one of timm's plain Vision Transformers, such as "vit_base_patch16_224"`,
+      `architecture ${shown(json.architecture)} is not one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224"`,
     )
   // timm drops arguments that are None.
   const args: Record<string, unknown> = { ...known }
@@ -247,6 +278,7 @@ function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTCon
   return checked(file, {
     imageSize: pair("img_size", fixed && inputSize ? inputSize.slice(1) : 224),
     patchSize: pair("patch_size", 16),
+    stem: known.stem_depths === undefined ? null : { ...stemSize, depths: known.stem_depths },
     channels: number("in_chans", inputSize?.[0] ?? 3),
     dim,
     depth: number("depth", 12),

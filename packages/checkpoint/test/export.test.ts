@@ -184,6 +184,10 @@ describe("timm's form", () => {
   it("says what timm cannot be told", () => {
     expect(toTimm(model()).notes).toEqual([])
     expect(toTimm(model({ layerNormEpsilon: 1e-12 })).notes).toMatchObject([/ε = 0\.000001, this model with 1e-12/])
+    const stem = { width: 64, depths: [], groups: 32, numerics: "google" } as const
+    expect(toTimm(model({ stem, imageSize: [32, 32], patchSize: [1, 1] }, { size: [32, 32] })).notes).toEqual([
+      "timm's stem has other ε than Google's: logits differ a little",
+    ])
     expect(toTimm(model({}, { resize: null })).notes).toMatchObject([/only crops/])
     expect(toTimm(model({}, { resize: [9, 12] })).notes).toMatchObject([
       /timm resizes images to .*, this model to 9×12/,

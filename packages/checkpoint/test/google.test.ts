@@ -54,15 +54,19 @@ describe("googleModel", () => {
     ["big-vision-sincos", { positions: "sincos2d", pool: "average" }],
     ["big-vision-siglip", { ...square, pool: "map", classes: 0 }],
     ["big-vision-old", { ...square, pool: "map", classToken: false }],
+    ["google-hybrid", { patchSize: [1, 1], stem: { width: 32, depths: [1, 1], groups: 32, numerics: "google" } }],
+    ["google-hybrid-root", { patchSize: [3, 3], stem: { width: 64, depths: [], groups: 32, numerics: "google" } }],
   ] as const)("%s has the configuration of its shapes", async (name, fields) => {
     const { imageSize } = JSON.parse(readFileSync(goldenPath(`${name}.json`), "utf8")) as {
       imageSize: [number, number]
     }
     const archive = await open(name)
     const model = googleModel(archive, name, { imageSize })
-    const common = { imageSize, channels: 3, dim: 12, depth: 2, heads: 3, mlpDim: 20, classes: 5 }
+    // A stem rounds up, and positions tell the grid alone.
+    const size = name === "google-hybrid" ? [32, 32] : imageSize
+    const common = { imageSize: size, channels: 3, dim: 12, depth: 2, heads: 3, mlpDim: 20, classes: 5 }
     expect(model.config).toMatchObject({ ...common, activation: "gelu_tanh", layerNormEpsilon: 1e-6, ...fields })
-    expect(model.preprocessing).toMatchObject({ size: imageSize, cropMode: "squash", interpolation: "bilinear" })
+    expect(model.preprocessing).toMatchObject({ size, cropMode: "squash", interpolation: "bilinear" })
     expect([...model.sources.keys()].toSorted()).toEqual(
       vitParameters(model.config)
         .map(({ name: each }) => each)
@@ -134,7 +138,11 @@ describe("googleModel", () => {
       /heads must divide dim/,
     ],
     ["a huge width", ({ name }) => (name === "embedding/kernel" ? { shape: [4, 4, 3, 2 ** 40] } : {}), /dim must be/],
-    ["a hybrid", ({ name }) => (name === "cls" ? { name: "conv_root/kernel" } : {}), /is a hybrid with a ResNet/],
+    [
+      "a root that is no convolution",
+      ({ name }) => (name === "cls" ? { name: "conv_root/kernel" } : {}),
+      /"conv_root\/kernel" has the shape \[1, 1, 12\]; expected 4 sizes/,
+    ],
     [
       "a wrong shape in a training's state",
       ({ name }) => ({ name: `params/${name}`, ...(name === "head/bias" && { shape: [6] }) }),
@@ -143,6 +151,13 @@ describe("googleModel", () => {
   ])("%s is an error of one line", async (_, change, message) => {
     const archive = altered(await open("google-token"), change)
     expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
+  })
+
+  test("a hybrid's stages that do not follow each other are an error", async () => {
+    const gone = altered(await open("google-hybrid"), ({ name }) =>
+      name.startsWith("block2/") ? { name: name.replace("block2", "block3") } : {},
+    )
+    expect(fault(() => googleModel(gone, "f.npz"))).toMatch(/unexpected: "block3\/unit1/)
   })
 
   test.each<[string, (shape: readonly number[]) => readonly number[], RegExp]>([
@@ -161,11 +176,21 @@ describe("googleModel", () => {
 })
 
 test("whatever names, shapes and dtypes an archive claims, there is a model or one line", async () => {
-  const archives = await Promise.all(["google-released", "big-vision-map", "big-vision-siglip"].map(open))
+  const archives = await Promise.all(
+    ["google-released", "google-hybrid-root", "big-vision-map", "big-vision-siglip"].map(open),
+  )
   const size = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constantFrom(2 ** 20, 2 ** 31, 2 ** 53 - 1))
   const change = fc.record(
     {
-      name: fc.constantFrom("cls", "params/probe", "params/img/pos_embedding", "pre_logits/kernel", "x"),
+      name: fc.constantFrom(
+        "cls",
+        "conv_root/kernel",
+        "block1/unit1/conv1/kernel",
+        "params/probe",
+        "params/img/pos_embedding",
+        "pre_logits/kernel",
+        "x",
+      ),
       shape: fc.array(size, { maxLength: 5 }),
       dtype: fc.constantFrom("F32", "BF16", "I32", "BOOL"),
     },

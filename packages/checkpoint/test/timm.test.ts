@@ -4,7 +4,16 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { initialize, keyFromSeed, type ViTConfig, VitrineError, variant, vitConfig, vitParameters } from "@vitrine/core"
+import {
+  initialize,
+  keyFromSeed,
+  stemStride,
+  type ViTConfig,
+  VitrineError,
+  variant,
+  vitConfig,
+  vitParameters,
+} from "@vitrine/core"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import { architectures } from "../src/architectures.ts"
@@ -83,7 +92,7 @@ describe("the models that timm builds", () => {
     expect([...architectures.keys()].sort()).toEqual([...new Set(built.cases.map((c) => c.json.architecture))].sort())
     for (const architecture of [...Object.keys(built.refused), "resnet50", "toString", ""])
       expect(errorOf(() => fromTimmConfig({ architecture }, "c.json"))).toMatch(
-        /^c\.json: architecture ".*" is not one of timm's plain Vision Transformers/,
+        /^c\.json: architecture ".*" is not one of timm's plain or hybrid Vision Transformers/,
       )
   })
 
@@ -145,16 +154,26 @@ describe("toTimmConfig", () => {
       dropout: fc.constantFrom(0, 0.1),
       stochasticDepth: fc.constantFrom(0, 0.3),
       layerNormEpsilon: fc.constantFrom(1e-6, 1e-5, 1e-12),
+      stem: fc.option(
+        fc.record({
+          width: fc.constantFrom(32, 64),
+          depths: fc.constantFrom([], [3, 4, 9], [1]),
+          groups: fc.constantFrom(16, 32),
+          numerics: fc.constantFrom("google" as const, "timm" as const),
+        }),
+      ),
     })
-    .map(({ grid, patchSize, headDim, ...fields }) => {
+    .map(({ grid, patchSize, headDim, stem, ...fields }) => {
       const distillationToken =
         fields.distillationToken && fields.pool === "token" && !fields.normAfterPool && fields.preLogits === null
+      const stride = stem === null ? 1 : stemStride(stem)
       return vitConfig({
         ...fields,
+        stem,
         distillationToken,
         normAfterPool: fields.normAfterPool && fields.finalNorm,
         patchSize,
-        imageSize: [grid[0] * patchSize[0], grid[1] * patchSize[1]],
+        imageSize: [stride * grid[0] * patchSize[0], stride * grid[1] * patchSize[1]],
         dim: fields.positions === "sincos2d" ? fields.heads * headDim * 4 : fields.heads * headDim,
         classToken: fields.pool.startsWith("token") || fields.classToken,
       })
@@ -187,6 +206,16 @@ describe("toTimmConfig", () => {
     [{ layerNormEpsilon: 1e-5 }, []],
     [{ layerNormEpsilon: 1e-5, gatedMlp: true }, ["layer norms with ε = 0.00001"]],
     [{ layerNormEpsilon: 1e-12 }, ["layer norms with ε = 1e-12"]],
+    [variant("R+Ti/16"), []],
+    [variant("R26+S/32", { layerNormEpsilon: 1e-5 }), ["layer norms with ε = 0.00001"]],
+    [
+      variant("R+Ti/16", { stem: { width: 64, depths: [], groups: 32, numerics: "google" } }),
+      ["Google's ε in its stem"],
+    ],
+    [
+      { stem: { width: 32, depths: [1, 1], groups: 8, numerics: "timm" }, patchSize: [1, 1], gatedMlp: true },
+      ["a stem of 32 channels in 8 groups with 1, 1 blocks", "gated MLPs behind a stem"],
+    ],
   ])("of %j leaves out %j", (fields, expected) => {
     expect(beyondTimm(vitConfig(fields))).toEqual(expected)
   })
@@ -195,6 +224,8 @@ describe("toTimmConfig", () => {
     const config = variant("Ti/16", { classes: 2 })
     const json = toTimmConfig(config, { preprocessing: preprocessing(config), labels: ["no", "yes"] })
     expect(json.architecture).toBe("vit_tiny_patch16_224")
+    const hybrid = variant("R50+L/32", { imageSize: [64, 64] })
+    expect(toTimmConfig(hybrid, { preprocessing: preprocessing(hybrid) }).architecture).toBe("vit_large_r50_s32_224")
     expect(json.model_args).not.toHaveProperty("num_classes")
     expect(fromTimmConfig(json, "c.json").labels).toEqual(["no", "yes"])
   })

@@ -37,6 +37,7 @@ export {
   selfAttention,
 } from "./nn/attention.ts"
 export { type ActivationName, activate, groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
+export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"
 export { dropoutMask, fold, type Key, keyFromSeed, permutation, type Stream, stream, threefry } from "./random.ts"
@@ -45,9 +46,13 @@ export { type Dim, elementCount, parseDim, product, type Shape, sameShape, show 
 export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   type Activation,
+  firstConvolution,
   patchGrid,
+  patchPixels,
   prefixPositionCount,
   prefixTokens,
+  type StemConfig,
+  stemStride,
   tokenCount,
   type ViTConfig,
   variant,

@@ -1,8 +1,12 @@
 import { golden } from "@vitrine/golden"
 import { describe, expect, it } from "vitest"
 import {
+  firstConvolution,
+  initialize,
+  keyFromSeed,
   parameterCount,
   patchGrid,
+  patchPixels,
   tokenCount,
   VitrineError,
   type ViTConfig,
@@ -60,6 +64,56 @@ describe("names and shapes are timm's", () => {
     })
 })
 
+describe("hybrids", () => {
+  const hybrids: readonly { variant: string; parameters: number; shapes?: object }[] =
+    golden("hybrid-variants").json.variants
+  for (const { variant: name, parameters, shapes } of hybrids)
+    it(`${name} has timm's parameters`, () => {
+      const ours = vitParameters(variant(name))
+      expect(parameterCount(ours)).toBe(parameters)
+      if (shapes === undefined) return
+      const outside = ours.filter((each) => !each.name.startsWith("blocks."))
+      expect(Object.fromEntries(outside.map((each) => [each.name, each.shape]))).toEqual(shapes)
+    })
+  it("have a grid of features, rounded up", () => {
+    const config = variant("R26+ViT-S/32", { imageSize: [225, 97] })
+    expect(patchGrid(config)).toEqual([8, 4])
+    expect(patchPixels(config)).toEqual([225 / 8, 97 / 4])
+    expect(firstConvolution(config)).toBe("patch_embed.backbone.stem.conv")
+    expect(firstConvolution(variant("R+Ti/16"))).toBe("patch_embed.backbone.conv")
+    expect(firstConvolution(variant("Ti/16"))).toBe("patch_embed.proj")
+  })
+  it("take other fields", () => {
+    const config = variant("R+Ti/16", { imageSize: [32, 32], patchSize: [2, 2], dim: 96 })
+    expect([tokenCount(config), config.stem?.depths, config.dim]).toEqual([17, [], 96])
+  })
+  for (const name of ["R+Ti/32", "R26+S/16", "R101+L/32"])
+    it(`are not known by "${name}"`, () => {
+      expect(() => variant(name)).toThrow(
+        /: hybrids are "R\+(Ti|S|L)\/16", "R26\+(Ti|S|L)\/32", "R50\+(Ti|S|L)\/16", "R50\+(Ti|S|L)\/32"$/,
+      )
+    })
+  it("start with blocks that are their shortcuts", () => {
+    const config = vitConfig({
+      imageSize: [16, 16],
+      patchSize: [1, 1],
+      stem: { width: 4, depths: [1], groups: 2, numerics: "timm" },
+      dim: 8,
+      depth: 1,
+      heads: 2,
+      mlpDim: 8,
+    })
+    const start = initialize(vitParameters(config), config, "timm", keyFromSeed(0))
+    const at = "patch_embed.backbone.stages.0.blocks.0"
+    expect([...(start[`${at}.norm3.weight`] ?? [])]).toEqual(Array.from({ length: 16 }, () => 0))
+    expect([...(start[`${at}.norm2.weight`] ?? [])]).toEqual([1, 1, 1, 1])
+    const kernel = start[`${at}.conv2.weight`] as Float32Array
+    const variance = kernel.reduce((sum, x) => sum + x * x, 0) / kernel.length
+    expect(variance).toBeGreaterThan((2 / 36) * 0.6)
+    expect(variance).toBeLessThan((2 / 36) * 1.6)
+  })
+})
+
 describe("variant", () => {
   it("takes any patch size, and other fields", () => {
     const config = variant("ViT-Ti/4", { imageSize: [32, 32], classes: 10 })
@@ -77,6 +131,7 @@ describe("variant", () => {
 })
 
 describe("a configuration that describes no model", () => {
+  const stem = { width: 64, depths: [], groups: 32, numerics: "timm" }
   const broken: readonly (readonly [object, string])[] = [
     [{ heads: 5 }, "heads must divide dim, but 5 heads do not divide a width of 768"],
     [{ depth: 1e9 }, "depth must be an integer from 1 to 1024, got 1000000000"],
@@ -97,6 +152,13 @@ describe("a configuration that describes no model", () => {
       { imageSize: [16384, 16384], patchSize: [1, 1] },
       "16384×16384 images in 1×1 patches make more than 1048576 tokens",
     ],
+    [{ stem: 5 }, "stem must be an object or null, got 5"],
+    [{ stem: { ...stem, width: 0 } }, "stem.width must be an integer from 1 to 65536, got 0"],
+    [{ stem: { ...stem, groups: 5 } }, "stem.groups must divide stem.width, but 5 do not divide 64"],
+    [{ stem: { ...stem, depths: [1, 0] } }, "stem.depths must be an integer from 1 to 1024, got 0"],
+    [{ stem: { ...stem, depths: 3 } }, "stem.depths must be a list of up to 8 stages, got 3"],
+    [{ stem: { ...stem, numerics: "torch" } }, 'stem.numerics must be one of google, timm, got "torch"'],
+    [{ stem, patchSize: [5, 5] }, "patches of 5×5 do not divide features of 56×56"],
     [{ pool: "max" }, 'pool must be one of token, average, map, token+average, got "max"'],
     [{ positions: "rope" }, 'positions must be one of learned, sincos2d, none, got "rope"'],
     [{ activation: "swish" }, 'activation must be one of gelu, gelu_tanh, quick_gelu, relu, silu, got "swish"'],

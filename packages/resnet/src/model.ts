@@ -1,5 +1,5 @@
 // Names of parameters are timm's, so that weights need no map. Images and features are [batch, height, width, channels].
-import { groupNorm, ops, type Scope, type Tensor } from "@vitrine/core"
+import { groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitrine/core"
 import type { BiTConfig } from "./config.ts"
 
 /** BiT's ResNet-v2: images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features. */
@@ -22,32 +22,29 @@ export function resnetV2Features(scope: Scope, images: Tensor, config: BiTConfig
 
 /** The root: a 7×7 convolution of stride 2 and a 3×3 max pool of stride 2. */
 function stem(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
-  const x = scope.tap("conv", standardizedConv(scope.at("conv"), images, config.stemWidth, 7, 2, config))
+  const x = scope.tap("conv", conv(scope.at("conv"), images, config.stemWidth, 7, 2, config))
   // The border is of zeros that can be the largest, as BiT has it, and not left out of the maximum.
   return ops.maxPool2d(ops.pad(ops.pad(x, 1, 1, 1), 2, 1, 1), [3, 3], { strides: [2, 2] })[0]
 }
 
 /** A pre-activation bottleneck (He et al., 2016) with its stride at the 3×3 convolution. */
 function block(scope: Scope, x: Tensor, width: number, stride: number, first: boolean, config: BiTConfig): Tensor {
-  const conv = (name: string, t: Tensor, outputs: number, size: number, step = 1): Tensor =>
-    standardizedConv(scope.at(name), t, outputs, size, step, config)
+  const convolved = (name: string, t: Tensor, outputs: number, size: number, step = 1): Tensor =>
+    conv(scope.at(name), t, outputs, size, step, config)
   const norm = (name: string, t: Tensor): Tensor => normRelu(scope.at(name), t, config)
   const activated = norm("norm1", x)
-  const shortcut = first ? conv("downsample.conv", activated, width, 1, stride) : x
-  const narrow = conv("conv1", activated, width / 4, 1)
-  const seen = conv("conv2", norm("norm2", narrow), width / 4, 3, stride)
-  return ops.add(conv("conv3", norm("norm3", seen), width, 1), shortcut)
+  const shortcut = first ? convolved("downsample.conv", activated, width, 1, stride) : x
+  const narrow = convolved("conv1", activated, width / 4, 1)
+  const seen = convolved("conv2", norm("norm2", narrow), width / 4, 3, stride)
+  return ops.add(convolved("conv3", norm("norm3", seen), width, 1), shortcut)
 }
 
 function normRelu(scope: Scope, x: Tensor, { groups, groupNormEpsilon }: BiTConfig): Tensor {
   return ops.relu(groupNorm(scope, x, groups, groupNormEpsilon))
 }
 
-/**
- * A convolution whose kernels are standardised, each output's to mean 0 and variance 1 (Qiao et al., 2019), padded so
- * that a stride of 1 keeps the size: `[batch, h, w, in]` → `[batch, ⌈h / stride⌉, ⌈w / stride⌉, outputs]`.
- */
-function standardizedConv(
+/** A standardised convolution, padded so that a stride of 1 keeps the size. */
+function conv(
   scope: Scope,
   x: Tensor,
   outputs: number,
@@ -55,12 +52,8 @@ function standardizedConv(
   stride: number,
   { weightEpsilon }: BiTConfig,
 ): Tensor {
-  const weight = scope.param("weight", [outputs, x.shape[3] as number, size, size], "convolution")
-  const centred = ops.sub(weight, ops.mean(weight, [1, 2, 3], true))
-  const variance = ops.mean(ops.square(centred), [1, 2, 3], true)
-  const standard = ops.div(centred, ops.sqrt(ops.add(variance, weightEpsilon)))
-  const border = (size - 1) / 2
-  return ops.conv2d(x, standard, { strides: [stride, stride], padding: [border, border, border, border] })
+  const deviation = { epsilon: weightEpsilon, outside: false }
+  return standardizedConv(scope, x, { outputs, size, stride, padding: "centre", deviation })
 }
 
 /** The head is stored as a 1×1 convolution, `[classes, width, 1, 1]`. */

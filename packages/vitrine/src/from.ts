@@ -41,8 +41,8 @@ function checkSame(asked: Partial<ViTConfig>, found: ViTConfig, path: string): v
 }
 
 function shapeOf(name: string, imageSize: readonly [number, number]): Partial<ViTConfig> {
-  const { patchSize, dim, depth, heads, mlpDim } = variant(name, { imageSize })
-  return { patchSize, dim, depth, heads, mlpDim }
+  const { patchSize, stem, dim, depth, heads, mlpDim } = variant(name, { imageSize })
+  return { patchSize, stem, dim, depth, heads, mlpDim }
 }
 
 /** The facts of data as the model sees them: it gets grey images in colour, and coloured ones in grey. */

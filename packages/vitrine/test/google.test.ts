@@ -15,6 +15,8 @@ const names = [
   "big-vision-sincos",
   "big-vision-siglip",
   "big-vision-old",
+  "google-hybrid",
+  "google-hybrid-root",
 ]
 
 /** Images in bytes, of the size that the model takes. */

@@ -44,10 +44,11 @@ const trainings = [
   "sgd-nesterov",
 ].map((name) => `training-${name}`)
 
-const googles = ["gap", "released", "token"].map((name) => `google-${name}`)
+const googles = ["gap", "hybrid", "hybrid-root", "released", "token"].map((name) => `google-${name}`)
 const bigVisions = ["gap", "map", "old", "siglip", "sincos", "tok"].map((name) => `big-vision-${name}`)
 const attentions = ["added", "blind", "both", "causal", "cross", "padding"].map((name) => `attention-${name}`)
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
+const hybrids = ["average", "features", "google", "root", "stages", "variants"].map((name) => `hybrid-${name}`)
 
 type Tensors = Readonly<Record<string, GoldenTensor>>
 
@@ -86,7 +87,7 @@ test("the golden files are those that the README lists", () => {
   const detectors = ["dilated", "losses", "post", "pre", "training"].map((name) => `detr-${name}`)
   const detection = ["assignment", "average-precision", "boxes", ...detectors]
   const others = ["family", "interpret", "losses", "probe", "resolution", "threefry", "variants"]
-  const models = [...bigVisions, ...bits, ...googles, ...resnets, ...vits]
+  const models = [...bigVisions, ...bits, ...googles, ...hybrids, ...resnets, ...vits]
   const all = [...attentions, ...detection, ...models, ...objectives, ...others, ...trainings]
   expect(goldenNames()).toEqual(all.toSorted())
   expect(goldenNames("vit-")).toEqual(vits)

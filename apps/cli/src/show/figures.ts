@@ -1,6 +1,6 @@
 import { basename, join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
-import { type HostTensor, patchGrid, VitrineError } from "@vitrine/core"
+import { firstConvolution, type HostTensor, patchGrid, patchPixels, VitrineError } from "@vitrine/core"
 import {
   attentionDistance,
   attentionFigure,
@@ -117,10 +117,10 @@ async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresO
   const style = { theme: looks.theme }
   switch (figure) {
     case "filters": {
-      const name = "patch_embed.proj.weight"
+      const name = `${firstConvolution(model.config)}.weight`
       const { [name]: weight } = await model.parameters([name])
       const data = filterComponents(weight as HostTensor)
-      const shows = `the first ${data.count} principal components of the filters that embed the patches`
+      const shows = `the first ${data.count} principal components of the filters that ${model.config.stem === null ? "embed the patches" : "read the image"}`
       return { figure, file: figure, shows, data, svg: () => filtersFigure(data, style) }
     }
     case "positions": {
@@ -168,7 +168,8 @@ interface Seen {
 }
 
 async function lookedAt({ model, images, looks, status }: FiguresOptions): Promise<Looked> {
-  const { depth, heads, patchSize, pool, classes } = model.config
+  const { depth, heads, pool, classes } = model.config
+  const patchSize = patchPixels(model.config)
   const grid = gridOf(model)
   const query = looks.query ?? (pool.startsWith("token") ? "class" : "mean")
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}.attn.weights`)

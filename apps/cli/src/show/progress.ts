@@ -107,9 +107,9 @@ function header(run: string, event: SetupEvent): string {
 
 function describeModel(config: ViTConfig): string {
   const by = (pair: readonly number[]): string => pair.join("×")
-  const { imageSize, patchSize, channels, depth, dim, heads } = config
+  const { imageSize, patchSize, channels, depth, dim, heads, stem } = config
   return (
-    `ViT, depth ${depth}, width ${dim}, heads ${heads} · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
+    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
     `${tokenCount(config)} tokens · ${count(parameterCount(vitParameters(config)))} parameters`
   )
 }

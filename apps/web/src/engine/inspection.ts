@@ -1,4 +1,12 @@
-import { type HostTensor, patchGrid, VitrineError, vitParameters, parameterCount } from "@vitrine/core"
+import {
+  firstConvolution,
+  type HostTensor,
+  patchGrid,
+  patchPixels,
+  VitrineError,
+  vitParameters,
+  parameterCount,
+} from "@vitrine/core"
 import { drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import {
@@ -131,7 +139,7 @@ export function createInspection(guideFolder: string): Inspection {
         classes: config.classes,
         parameters: parameterCount(vitParameters(config)),
         imageSize: config.imageSize,
-        patchSize: config.patchSize,
+        patchSize: patchPixels(config),
         grid: patchGrid(config),
         dim: config.dim,
         depth: config.depth,
@@ -160,7 +168,7 @@ export function createInspection(guideFolder: string): Inspection {
       return {
         pixels: colored(await model.view(image)),
         predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
-        distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: config.patchSize })]),
+        distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),
       }
     },
     async looks(slot, query) {
@@ -178,7 +186,7 @@ export function createInspection(guideFolder: string): Inspection {
     },
     async filters(slot) {
       const { model } = held(slot)
-      const name = "patch_embed.proj.weight"
+      const name = `${firstConvolution(model.config)}.weight`
       const weight = (await model.parameters([name]))[name] as HostTensor
       const found = filterComponents(weight, Math.min(28, model.config.dim))
       const { count, height, width, components, explained } = found

@@ -1,6 +1,6 @@
 """Writes what timm builds: python architectures.py (timm 1.0.31, torch 2.15).
 
-files/architectures.json   the structure of every plain Vision Transformer, and of some with other arguments
+files/architectures.json   the structure of every plain Vision Transformer and of those behind a ResNet-v2, and of some with other arguments
 files/timm-folder/         a small model, saved as timm publishes models
 """
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import timm
 import torch
-from timm.layers import GluMlp, LayerNorm, Mlp
+from timm.layers import GluMlp, HybridEmbed, LayerNorm, Mlp
 from timm.models._hub import save_for_hf
 from timm.models.deit import VisionTransformerDistilled
+from timm.models.resnetv2 import ResNetV2
 from timm.models.vision_transformer import Attention, Block, VisionTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tooling" / "golden"))
@@ -30,7 +31,13 @@ def beyond(model):
     parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, Block)]
     if type(block) is Block:
         parts += [(block.attn, Attention), (block.mlp, (Mlp, GluMlp)), (block.norm1, LayerNorm)]
-        parts += [(norm, torch.nn.Identity) for norm in (block.attn.norm, block.mlp.norm, model.patch_embed.norm)]
+        parts += [(norm, torch.nn.Identity) for norm in (block.attn.norm, block.mlp.norm)]
+        embed = model.patch_embed
+        if isinstance(embed, HybridEmbed):
+            named = [name for name, _ in embed.backbone.named_children()]
+            parts += [] if named == ["conv", "norm", "pool"] else [(embed.backbone, ResNetV2)]
+        else:
+            parts += [(embed.norm, torch.nn.Identity)]
     for part, kinds in parts:
         if type(part) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
             return type(part).__name__
@@ -75,7 +82,7 @@ def parameters(model):
 
 cases = []
 refused = {}
-names = timm.list_models(module="vision_transformer") + timm.list_models(module="deit")
+names = [name for module in ("vision_transformer", "deit", "vision_transformer_hybrid") for name in timm.list_models(module=module)]
 for name in names:
     # No memory is taken for the parameters.
     model = timm.create_model(name, device="meta")
@@ -98,10 +105,15 @@ changes = [
     {"proj_bias": False, "global_pool": "map", "pool_include_prefix": True, "fc_norm": True, "act_layer": "swish"},
     {"final_norm": False, "no_embed_class": True, "init_values": 0, "global_pool": "avg", "act_layer": "quick_gelu"},
 ]
-for model_args in changes:
-    model = timm.create_model("vit_tiny_patch16_384", device="meta", **model_args)
+built = [("vit_tiny_patch16_384", model_args) for model_args in changes]
+built += [
+    ("vit_tiny_r_s16_p8_224", {"img_size": 61, "patch_size": 2, "embed_dim": 48, "depth": 3, "in_chans": 1, "act_layer": "relu"}),
+    ("vit_small_r26_s32_224", {"img_size": [96, 64], "class_token": False, "global_pool": "avg", "reg_tokens": 2, "depth": 2}),
+]
+for architecture, model_args in built:
+    model = timm.create_model(architecture, device="meta", **model_args)
     assert not beyond(model), model_args
-    json_config = config_of("vit_tiny_patch16_384", model, model_args)
+    json_config = config_of(architecture, model, model_args)
     cases.append({"json": json_config, "expected": structure(model), "parameters": parameters(model)})
 
 # Plain models whose image size their patches do not divide are built by timm, which drops the rest of the image.

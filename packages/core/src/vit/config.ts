@@ -4,14 +4,31 @@ import { VitrineError } from "../errors.ts"
 export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
 
 /**
+ * The first layers of a ResNet before the patches, as in the paper's hybrids: a 7×7 convolution and a max pool, each of
+ * stride 2, then stages of bottlenecks, from the second on with stride 2.
+ */
+export interface StemConfig {
+  /** Channels W after the first convolution; stage i, from 0, gives 4 W 2^i. */
+  readonly width: number
+  /** Blocks of each stage; none for the first convolution alone. */
+  readonly depths: readonly number[]
+  /** Groups of every group norm. */
+  readonly groups: number
+  /** Whose ε: Google's code divides kernels by deviation + 1e-5 and norms with 1e-6; timm by √(variance + 1e-8) and with 1e-5. */
+  readonly numerics: "google" | "timm"
+}
+
+/**
  * All that a Vision Transformer is made from. Fields are the paper's (Dosovitskiy et al., 2021, table 1) and those of the
  * models that came after it, as timm's `VisionTransformer` builds them.
  */
 export interface ViTConfig {
   /** Height and width of the input in pixels. */
   readonly imageSize: readonly [height: number, width: number]
-  /** Height and width of a patch in pixels; they divide the image size. */
+  /** Height and width of a patch in pixels, or in places of the stem's features; they divide the size of these. */
   readonly patchSize: readonly [height: number, width: number]
+  /** The ResNet of a hybrid, whose features are cut into patches in place of the image; null for none. */
+  readonly stem: StemConfig | null
   /** Colour channels of the input. */
   readonly channels: number
   /** Width D of the tokens. */
@@ -87,6 +104,7 @@ const sizes = {
 const defaults: ViTConfig = {
   imageSize: [224, 224],
   patchSize: [16, 16],
+  stem: null,
   channels: 3,
   ...sizes.B,
   gatedMlp: false,
@@ -126,17 +144,35 @@ export function vitConfig(fields: Partial<ViTConfig> = {}): ViTConfig {
   return config
 }
 
+/** The stems of the published hybrids by what is before and after the size in their names, and their patches. */
+const hybrids: Readonly<Record<string, { readonly depths: readonly number[]; readonly patch: number }>> = {
+  "R/16": { depths: [], patch: 8 },
+  "R26/32": { depths: [2, 2, 2, 2], patch: 1 },
+  "R50/16": { depths: [3, 4, 9], patch: 1 },
+  "R50/32": { depths: [3, 4, 6, 3], patch: 1 },
+}
+
 /**
- * A published variant by its usual name, such as `variant("B/16")` or `variant("Ti/4", { imageSize: [32, 32] })`.
- * @throws VitrineError (config) for a name that is not SIZE/PATCH.
+ * A published variant by its usual name, such as `variant("B/16")`, `variant("Ti/4", { imageSize: [32, 32] })` or, for a
+ * hybrid with timm's ε, `variant("R26+S/32")`.
+ * @throws VitrineError (config) for a name that is neither SIZE/PATCH nor a hybrid's.
  */
 export function variant(name: string, fields: Partial<ViTConfig> = {}): ViTConfig {
-  const [, size, patch] = /^(?:ViT-)?([A-Za-z]+)\/(\d{1,4})$/.exec(name) ?? []
+  const [, resnet, size, patch] = /^(?:(R\d*)\+)?(?:ViT-)?([A-Za-z]+)\/(\d{1,4})$/.exec(name) ?? []
+  const hybrid = resnet === undefined ? undefined : `${resnet}/${patch}`
   if (size === undefined || patch === undefined || !Object.hasOwn(sizes, size)) {
     const known = Object.keys(sizes).join(", ")
     throw new VitrineError("config", `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of ${known}`)
   }
-  return vitConfig({ ...sizes[size as keyof typeof sizes], patchSize: [Number(patch), Number(patch)], ...fields })
+  const shape = sizes[size as keyof typeof sizes]
+  if (hybrid === undefined) return vitConfig({ ...shape, patchSize: [Number(patch), Number(patch)], ...fields })
+  if (!Object.hasOwn(hybrids, hybrid)) {
+    const known = Object.keys(hybrids).map((each) => `"${each.replace("/", `+${size}/`)}"`)
+    throw new VitrineError("config", `no variant "${name}": hybrids are ${known.join(", ")}`)
+  }
+  const { depths, patch: side } = hybrids[hybrid] as (typeof hybrids)[string]
+  const stem = { width: 64, depths, groups: 32, numerics: "timm" } as const
+  return vitConfig({ ...shape, stem, patchSize: [side, side], ...fields })
 }
 
 /** Largest counts that are taken for a model and not for a mistake or an attack. */
@@ -150,6 +186,9 @@ const limits = {
   mlpDim: 1 << 20,
   registers: 1024,
   classes: 1 << 22,
+  stemWidth: 1 << 16,
+  stages: 8,
+  stageDepth: 1024,
 }
 
 const maxTokens = 1 << 20
@@ -189,12 +228,27 @@ function checkConfig(config: ViTConfig): void {
   for (const field of ["classes", "registers"] as const) count(field, config[field], 0, limits[field])
   if (config.dim % config.heads !== 0)
     fail(`heads must divide dim, but ${config.heads} heads do not divide a width of ${config.dim}`)
-  const [height, width] = config.imageSize
+  const { stem } = config
+  if (stem !== null) {
+    if (typeof stem !== "object" || Array.isArray(stem)) fail(`stem must be an object or null, got ${told(stem)}`)
+    count("stem.width", stem.width, 1, limits.stemWidth)
+    count("stem.groups", stem.groups, 1, limits.stemWidth)
+    if (!Array.isArray(stem.depths) || stem.depths.length > limits.stages)
+      fail(`stem.depths must be a list of up to ${limits.stages} stages, got ${told(stem.depths)}`)
+    for (const depth of stem.depths) count("stem.depths", depth, 1, limits.stageDepth)
+    if (stem.width % stem.groups !== 0)
+      fail(`stem.groups must divide stem.width, but ${stem.groups} do not divide ${stem.width}`)
+    if (stem.numerics !== "google" && stem.numerics !== "timm")
+      fail(`stem.numerics must be one of google, timm, got ${told(stem.numerics)}`)
+  }
+  const [height, width] = cutSize(config)
   const [patchHeight, patchWidth] = config.patchSize
   if (height % patchHeight !== 0 || width % patchWidth !== 0)
-    fail(`patches of ${patchHeight}×${patchWidth} do not divide images of ${height}×${width}`)
+    fail(`patches of ${patchHeight}×${patchWidth} do not divide ${stem ? "features" : "images"} of ${height}×${width}`)
   if ((height / patchHeight) * (width / patchWidth) > maxTokens)
-    fail(`${height}×${width} images in ${patchHeight}×${patchWidth} patches make more than ${maxTokens} tokens`)
+    fail(
+      `${height}×${width} ${stem ? "features" : "images"} in ${patchHeight}×${patchWidth} patches make more than ${maxTokens} tokens`,
+    )
   const oneOf = (field: string, value: unknown, allowed: readonly unknown[]): void => {
     if (!allowed.includes(value)) fail(`${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`)
   }
@@ -224,9 +278,44 @@ function checkConfig(config: ViTConfig): void {
     fail(`layerNormEpsilon must be in (0, 1), got ${told(epsilon)}`)
 }
 
-/** Patches down and across: `[height / patchHeight, width / patchWidth]`. */
+/** Channels of a stem's features, after one of its stages; its last stage unless told. */
+export function stemWidth({ width, depths }: StemConfig, stage: number = depths.length - 1): number {
+  return stage < 0 ? width : 4 * width * 2 ** stage
+}
+
+/** By what a stem divides height and width, which are rounded up at each of its steps. */
+export function stemStride({ depths }: StemConfig): number {
+  return 4 * 2 ** Math.max(depths.length - 1, 0)
+}
+
+/** Height and width of what is cut into patches: the image, or the stem's features. */
+function cutSize({ imageSize: [height, width], stem }: ViTConfig): readonly [height: number, width: number] {
+  const stride = stem === null ? 1 : stemStride(stem)
+  return [Math.ceil(height / stride), Math.ceil(width / stride)]
+}
+
+/** Channels of what is cut into patches. */
+export function cutChannels({ channels, stem }: Pick<ViTConfig, "channels" | "stem">): number {
+  return stem === null ? channels : stemWidth(stem)
+}
+
+/** The name of the layer that reads the image. */
+export function firstConvolution({ stem }: Pick<ViTConfig, "stem">): string {
+  if (stem === null) return "patch_embed.proj"
+  // timm has no name for a stem without stages.
+  return stem.depths.length === 0 ? "patch_embed.backbone.conv" : "patch_embed.backbone.stem.conv"
+}
+
+/** Patches down and across. */
 export function patchGrid(config: ViTConfig): readonly [rows: number, columns: number] {
-  return [config.imageSize[0] / config.patchSize[0], config.imageSize[1] / config.patchSize[1]]
+  const [height, width] = cutSize(config)
+  return [height / config.patchSize[0], width / config.patchSize[1]]
+}
+
+/** Height and width in pixels of an image's part that stands for a patch; of a hybrid's patches, who see more, their distance. */
+export function patchPixels(config: ViTConfig): readonly [height: number, width: number] {
+  const [rows, columns] = patchGrid(config)
+  return [config.imageSize[0] / rows, config.imageSize[1] / columns]
 }
 
 /** Tokens before the patches: class token, distillation token and registers, in this order. */

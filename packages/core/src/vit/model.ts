@@ -7,7 +7,8 @@ import { linear as project, softmax } from "../tensor/fused.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { type Activation, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
+import { type Activation, cutChannels, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
+import { stemFeatures } from "./stem.ts"
 
 /** The Vision Transformer: images `[batch, height, width, channels]` → logits `[batch, classes]`. */
 export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
@@ -61,13 +62,15 @@ export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tenso
   return layerNorm(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config.layerNormEpsilon)
 }
 
-/** Cuts images into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */
+/** Cuts images, or a hybrid's features of them, into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */
 export function patchEmbedding(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
+  const { stem, dim } = config
+  const x = stem === null ? images : stemFeatures(scope.at("backbone"), images, stem)
   const [rows, columns] = patchGrid(config)
   const [height, width] = config.patchSize
-  const { channels, dim } = config
+  const channels = cutChannels(config)
   const batch = images.shape[0] as number
-  const cut = reshape(images, [batch, rows, height, columns, width, channels])
+  const cut = reshape(x, [batch, rows, height, columns, width, channels])
   const patches = scope.tap("patches", transpose(cut, [0, 1, 3, 2, 4, 5])) // [batch, rows, columns, P, P, C]
   const flat = scope.tap("flattened", reshape(patches, [batch, rows * columns, height * width * channels])) // [batch, N, P²C]
   const kernel = scope.at("proj").param("weight", [dim, channels, height, width], "patch")

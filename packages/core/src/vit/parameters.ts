@@ -2,7 +2,7 @@ import type { ImageModel } from "../model.ts"
 import { type Parameter, rootScope } from "../nn/scope.ts"
 import { fold, type Key, type Stream, stream } from "../random.ts"
 import { input, state } from "../tensor/ops.ts"
-import { patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
+import { cutChannels, patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
 import { vit } from "./model.ts"
 
 /** Every parameter of a model, in the order in which the model asks for them. */
@@ -39,6 +39,9 @@ export function parameterCount(parameters: readonly Parameter[]): number {
  * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0: for small models
  *   from scratch on small data, where it is worth some points.
  *
+ * Of a hybrid's stem, `timm` draws kernels from N(0, 2/fan-out), the others from N(0, 1/fan-in), and the last norm of each
+ * of its blocks starts at 0, so that the block is its shortcut, as in both codes.
+ *
  * In all of them distillation tokens start from N(0, 0.02²), learned queries from N(0, 1/dim). Normal distributions of `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
  */
 export type InitScheme = "paper" | "timm" | "fan"
@@ -69,7 +72,7 @@ function distribution(
   scheme: InitScheme,
   random: Stream,
 ): () => number {
-  const { patchSize, channels, layerScale, dim } = config
+  const { patchSize, layerScale, dim } = config
   const fanIn = shape.slice(1).reduce((n, dim) => n * dim, 1)
   const fanOut = shape[0] as number
   const normal = (std: number) => (): number => {
@@ -86,17 +89,18 @@ function distribution(
       return scheme === "fan"
         ? normal(1 / Math.sqrt(fanIn))
         : uniform(Math.sqrt(6 / (fanIn + fanOut / matricesIn(name, config))))
-    case "patch":
     case "convolution":
+      return normal(Math.sqrt(scheme === "timm" ? (2 * (shape[1] as number)) / (fanIn * fanOut) : 1 / fanIn))
+    case "patch":
       return scheme === "timm" ? uniform(1 / Math.sqrt(fanIn)) : normal(1 / Math.sqrt(fanIn))
     case "head":
       return scheme === "timm" ? normal(0.02) : constant(0)
     case "bias":
       if (scheme === "timm" && name === "patch_embed.proj.bias")
-        return uniform(1 / Math.sqrt(channels * patchSize[0] * patchSize[1]))
+        return uniform(1 / Math.sqrt(cutChannels(config) * patchSize[0] * patchSize[1]))
       return scheme === "paper" && name.includes(".mlp.") ? normal(1e-6) : constant(0)
     case "scale":
-      return constant(1)
+      return constant(/^patch_embed\.backbone\..*\.norm3\.weight$/.test(name) ? 0 : 1)
     case "layerScale":
       return constant(layerScale as number)
     case "classToken":

@@ -41,6 +41,11 @@ export interface Normalization {
 export function maskedPatch(config: ViTConfig, normalization: Normalization): Objective {
   const { channels, dim } = config
   if (channels > 3) throw new VitrineError("config", `masked-patch: takes images of 1 to 3 channels, got ${channels}`)
+  if (config.stem !== null)
+    throw new VitrineError(
+      "config",
+      "masked-patch: a hybrid's patches see each other's pixels: take a model without a stem",
+    )
   const [rows, columns] = patchGrid(config)
   const patches = rows * columns
   const classes = levels ** channels
