@@ -10,6 +10,7 @@ import sys
 GENERATORS = (
     "vit",
     "attention",
+    "seq2seq",
     "bit",
     "hybrid",
     "resnet",

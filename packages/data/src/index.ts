@@ -25,6 +25,8 @@ export {
   type Maker,
   type OrderOptions,
 } from "./loader.ts"
+export type { LineSet } from "./lines/lines.ts"
+export { type RowOptions, rows } from "./lines/rows.ts"
 export { checkMix, type Mix, mixBatch } from "./mix.ts"
 export type { Interpolation } from "./resize/coefficients.ts"
 export { wasmPasses } from "./resize/wasm.ts"

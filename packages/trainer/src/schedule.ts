@@ -48,6 +48,16 @@ function dropStep({ drop = 2 / 3 }: Schedule, steps: number): number {
   return drop < 1 ? Math.floor(drop * steps) : drop
 }
 
+/**
+ * The base rate by which `rsqrt` is the schedule of "Attention is all you need" (Vaswani et al., 2017, equation 3),
+ * dim^-0.5 · min(step^-0.5, step · warmup^-1.5) for steps counted from 1: what it comes to at the end of the warm-up.
+ */
+export function transformerRate(dim: number, warmup: number): number {
+  if (!(dim > 0 && warmup > 0))
+    throw new VitrineError("config", `transformerRate: width and warm-up must be positive, got ${dim} and ${warmup}`)
+  return 1 / Math.sqrt(dim * warmup)
+}
+
 export function checkSchedule({ decay, warmup, final, drop = 0 }: Schedule): void {
   if (!["cosine", "linear", "constant", "rsqrt", "step"].includes(decay))
     throw new VitrineError("config", `schedule: decay must be cosine, linear, constant, rsqrt or step, got ${decay}`)

@@ -1,4 +1,4 @@
-import { learningRate, type Schedule, trainingOptions } from "@vitrine/trainer"
+import { learningRate, type Schedule, trainingOptions, transformerRate } from "@vitrine/trainer"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 
@@ -51,4 +51,14 @@ describe("learningRate", () => {
       { numRuns: 50 },
     )
   })
+})
+
+test("transformerRate makes rsqrt the paper's schedule", () => {
+  const [dim, warmup] = [512, 4000]
+  for (const step of [1, 17, 3999, 4000, 4001, 100_000]) {
+    const paper = dim ** -0.5 * Math.min(step ** -0.5, step * warmup ** -1.5)
+    const rate = learningRate(transformerRate(dim, warmup), { decay: "rsqrt", warmup, final: 0 }, step - 1, 100_000)
+    expect(Math.abs(rate / paper - 1)).toBeLessThan(1e-12)
+  }
+  expect(() => transformerRate(0, 4000)).toThrow("must be positive")
 })

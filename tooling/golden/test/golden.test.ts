@@ -50,6 +50,9 @@ const attentions = ["added", "blind", "both", "causal", "cross", "padding"].map(
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
 const hybrids = ["average", "features", "google", "root", "stages", "variants"].map((name) => `hybrid-${name}`)
 
+const seq2seqs = ["image", "image-patches", "text", "text-apart"].map((name) => `seq2seq-${name}`)
+const transformers = ["no-bias", "padded", "plain", "post", "pre", "pre-plain"].map((name) => `transformer-${name}`)
+
 type Tensors = Readonly<Record<string, GoldenTensor>>
 
 function tensor(tensors: Tensors, name: string): GoldenTensor {
@@ -87,7 +90,7 @@ test("the golden files are those that the README lists", () => {
   const detectors = ["dilated", "losses", "post", "pre", "training"].map((name) => `detr-${name}`)
   const detection = ["assignment", "average-precision", "boxes", ...detectors]
   const others = ["family", "interpret", "losses", "probe", "resolution", "threefry", "variants"]
-  const models = [...bigVisions, ...bits, ...googles, ...hybrids, ...resnets, ...vits]
+  const models = [...bigVisions, ...bits, ...googles, ...hybrids, ...resnets, ...seq2seqs, ...transformers, ...vits]
   const all = [...attentions, ...detection, ...models, ...objectives, ...others, ...trainings]
   expect(goldenNames()).toEqual(all.toSorted())
   expect(goldenNames("vit-")).toEqual(vits)

@@ -21,6 +21,8 @@ export type Role =
   /** The class token, or registers. */
   | "classToken"
   | "distillationToken"
+  /** A table of embeddings, a row a token. */
+  | "embedding"
   /** A query that is learned, not projected from the image. */
   | "latent"
   /** A learned table of position embeddings. */

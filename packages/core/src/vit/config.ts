@@ -289,7 +289,10 @@ export function stemStride({ depths }: StemConfig): number {
 }
 
 /** Height and width of what is cut into patches: the image, or the stem's features. */
-function cutSize({ imageSize: [height, width], stem }: ViTConfig): readonly [height: number, width: number] {
+function cutSize({
+  imageSize: [height, width],
+  stem,
+}: Pick<ViTConfig, "imageSize" | "stem">): readonly [height: number, width: number] {
   const stride = stem === null ? 1 : stemStride(stem)
   return [Math.ceil(height / stride), Math.ceil(width / stride)]
 }
@@ -307,7 +310,9 @@ export function firstConvolution({ stem }: Pick<ViTConfig, "stem">): string {
 }
 
 /** Patches down and across. */
-export function patchGrid(config: ViTConfig): readonly [rows: number, columns: number] {
+export function patchGrid(
+  config: Pick<ViTConfig, "imageSize" | "patchSize" | "stem">,
+): readonly [rows: number, columns: number] {
   const [height, width] = cutSize(config)
   return [height / config.patchSize[0], width / config.patchSize[1]]
 }

@@ -62,8 +62,10 @@ export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tenso
   return layerNorm(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config.layerNormEpsilon)
 }
 
+type PatchConfig = Pick<ViTConfig, "imageSize" | "patchSize" | "channels" | "dim" | "embeddingNorm" | "stem">
+
 /** Cuts images, or a hybrid's features of them, into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */
-export function patchEmbedding(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
+export function patchEmbedding(scope: Scope, images: Tensor, config: PatchConfig): Tensor {
   const { stem, dim } = config
   const x = stem === null ? images : stemFeatures(scope.at("backbone"), images, stem)
   const [rows, columns] = patchGrid(config)

@@ -107,6 +107,7 @@ function distribution(
       return scheme === "paper" ? constant(0) : normal(1e-6)
     case "distillationToken":
       return normal(0.02)
+    case "embedding":
     case "latent":
       return normal(1 / Math.sqrt(dim))
     case "positions":

@@ -1,0 +1,63 @@
+import { VitrineError } from "@vitrine/core"
+
+/** Characters as tokens: 0 ends a text, 1 begins it, and the characters follow. */
+export interface Alphabet {
+  /** Each one character as people see it (a grapheme), all different. */
+  readonly characters: readonly string[]
+  readonly begin: 1
+  readonly end: 0
+  /** Tokens, `begin` and `end` among them. */
+  readonly size: number
+  /**
+   * The tokens of a text, without `begin` and `end`.
+   * @throws VitrineError (config) that names the first character which is not in the alphabet.
+   */
+  encode(text: string): number[]
+  /** The text of tokens; `begin` and `end` say nothing. */
+  decode(tokens: Iterable<number>): string
+}
+
+/** @throws VitrineError (config) for characters that are not one grapheme each, or not different. */
+export function alphabet(characters: readonly string[]): Alphabet {
+  const tokens = new Map<string, number>()
+  for (const character of characters) {
+    const parts = typeof character === "string" ? graphemes(character) : []
+    if (parts.length !== 1 || parts[0] !== character)
+      throw new VitrineError("config", `alphabet: ${JSON.stringify(character)} is not one character`)
+    if (tokens.has(character))
+      throw new VitrineError("config", `alphabet: ${JSON.stringify(character)} stands there twice`)
+    tokens.set(character, tokens.size + 2)
+  }
+  return {
+    characters: [...characters],
+    begin: 1,
+    end: 0,
+    size: characters.length + 2,
+    encode: (text) =>
+      graphemes(text).map((character) => {
+        const token = tokens.get(character)
+        if (token === undefined)
+          throw new VitrineError(
+            "config",
+            `${JSON.stringify(text)} has the character ${JSON.stringify(character)}, which is not in the alphabet`,
+          )
+        return token
+      }),
+    decode: (given) => Array.from(given, (token) => characters[token - 2] ?? "").join(""),
+  }
+}
+
+/** The characters of texts, each once, in the order of their code points. */
+export function charactersOf(texts: Iterable<string>): string[] {
+  const found = new Set<string>()
+  for (const text of texts) for (const character of graphemes(text)) found.add(character)
+  return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+}
+
+/** A text in characters as people see them, composed (NFC). */
+export function graphemes(text: string): string[] {
+  return Array.from(
+    new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text.normalize("NFC")),
+    (s) => s.segment,
+  )
+}

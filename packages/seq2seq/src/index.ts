@@ -1,0 +1,27 @@
+export { type Alphabet, alphabet, charactersOf, graphemes } from "./alphabet.ts"
+export {
+  type ImageSource,
+  type Seq2SeqConfig,
+  seq2seqConfig,
+  sourceLength,
+  type TokenSource,
+  type TransformerConfig,
+  transformerConfig,
+} from "./config.ts"
+export { checkTokens, type Decoder, decoder } from "./decoder.ts"
+export { measureTexts, type TextBatch, type TextEvaluation, textObjective } from "./objective.ts"
+export { initializeSeq2Seq, seq2seqParameters, sourceInput, transformerParameters } from "./parameters.ts"
+export { sinusoids } from "./positions.ts"
+export { type Hypothesis, lengthPenalty, type NextToken, search, type SearchOptions } from "./search.ts"
+export { embedTarget, encodeSource, seq2seq } from "./seq2seq.ts"
+export { decodeStep, type KeysAndValues, memoryKeys, type StepInputs } from "./step.ts"
+export { readTorchTransformer, type TorchHints, type TorchTransformer } from "./torch.ts"
+export {
+  causalMask,
+  decode,
+  type DecoderAttention,
+  decodeBy,
+  encode,
+  transformer,
+  type TransformerMasks,
+} from "./transformer.ts"

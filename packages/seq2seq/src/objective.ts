@@ -1,0 +1,119 @@
+import { type HostData, ops, type Scope, type Tensor, VitrineError } from "@vitrine/core"
+import type { Measure, Objective } from "@vitrine/trainer"
+import { type Seq2SeqConfig, sourceLength } from "./config.ts"
+import { sourceInput } from "./parameters.ts"
+import { oneHot, seq2seq } from "./seq2seq.ts"
+
+/** Sources and the texts that belong to them. */
+export interface TextBatch {
+  /** Images `[size, height, width, channels]`, or tokens `[size, source tokens]`. */
+  readonly source: Float32Array | Int32Array
+  /** 1 for source tokens that are not there, `[size, source tokens]`. */
+  readonly padding: Uint8Array
+  /** The tokens after `begin`, `[size, length]`: a text and then `end`, to the end of the row. */
+  readonly targets: Int32Array
+  /** 1 for a text's tokens and its first `end`, else 0, `[size, length]`; zeros for rows that pad a short last batch. */
+  readonly weights: Float32Array
+  readonly size: number
+}
+
+/** What an evaluation of texts found, each token told from the true ones before it. */
+export interface TextEvaluation {
+  /** Texts. */
+  readonly examples: number
+  /** Mean loss a token, without label smoothing. */
+  readonly loss: number
+  /** Share of the texts of which every token is the likeliest, `end` too: of those that greedy decoding gives exactly. */
+  readonly exact: number
+  /** Share of the tokens that are the likeliest, `end` included. */
+  readonly tokens: number
+}
+
+/**
+ * Texts by teacher forcing: the cross-entropy of each token against the true ones before it, with label smoothing (Vaswani et
+ * al., 2017, section 5.4) over the whole vocabulary, as PyTorch's. A row of the loss is a token.
+ */
+export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective<TextBatch, TextEvaluation> {
+  if (!(smoothing >= 0 && smoothing < 1))
+    throw new VitrineError("config", `label smoothing must be in [0, 1), got ${smoothing}`)
+  return {
+    rows: (scope) => ({ losses: tokenLosses(scope, config, smoothing).losses, weights: weightsOf(config) }),
+    prepare: (batch) => ({
+      inputs: { ...given(batch), weights: batch.weights },
+      total: batch.weights.reduce((a, b) => a + b, 0),
+    }),
+    measure: measureTexts(config),
+  }
+}
+
+/** Texts by how many are exact. */
+export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEvaluation> {
+  const { vocabulary, length } = config
+  return {
+    outputs: (scope) => tokenLosses(scope, config, 0),
+    pass: () => {
+      const found = { examples: 0, loss: 0, exact: 0, right: 0, tokens: 0 }
+      return {
+        async add(batch, run) {
+          const { logits, losses } = await run(given(batch))
+          for (let row = 0; row < batch.size; row++) {
+            if (batch.weights[row * length] === 0) continue
+            let exact = true
+            for (let at = row * length; at < (row + 1) * length && batch.weights[at] !== 0; at++) {
+              const right = largest(logits?.data ?? [], at * vocabulary, vocabulary) === batch.targets[at]
+              exact &&= right
+              found.right += right ? 1 : 0
+              found.tokens++
+              found.loss += losses?.data[at] ?? Number.NaN
+            }
+            found.examples++
+            if (exact) found.exact++
+          }
+        },
+        result: () => ({
+          examples: found.examples,
+          loss: found.loss / found.tokens,
+          exact: found.exact / found.examples,
+          tokens: found.right / found.tokens,
+        }),
+      }
+    },
+    score: ({ exact }) => exact,
+  }
+}
+
+/** Logits `[batch · length, vocabulary]` and losses `[batch · length]`, from source, padding and targets. */
+function tokenLosses(
+  scope: Scope,
+  config: Seq2SeqConfig,
+  smoothing: number,
+): { readonly logits: Tensor; readonly losses: Tensor } {
+  const { length, vocabulary, begin } = config
+  const targets = ops.input("targets", ["batch", length], "int32")
+  const padding = ops.input("padding", ["batch", sourceLength(config)], "bool")
+  const earlier = ops.slice(ops.cast(targets, "float32"), 1, 0, length - 1)
+  const tokens = ops.cast(ops.concat([ops.full(["batch", 1], begin), earlier], 1), "int32")
+  const logits = ops.reshape(seq2seq(scope, sourceInput(config), tokens, config, padding), [
+    `batch*${length}`,
+    vocabulary,
+  ])
+  const hot = ops.reshape(oneHot(targets, vocabulary), logits.shape)
+  const wanted = ops.add(ops.mul(hot, 1 - smoothing), smoothing / vocabulary)
+  return { logits, losses: ops.softmaxCrossEntropy(logits, wanted) }
+}
+
+const weightsOf = ({ length }: Seq2SeqConfig): Tensor =>
+  ops.reshape(ops.input("weights", ["batch", length]), [`batch*${length}`])
+
+const given = ({ source, padding, targets }: TextBatch): Readonly<Record<string, HostData>> => ({
+  source,
+  padding,
+  targets,
+})
+
+/** Of numbers from a place on, the place of the largest; of equal ones the first. */
+function largest(numbers: ArrayLike<number>, from: number, count: number): number {
+  let best = 0
+  for (let i = 1; i < count; i++) if ((numbers[from + i] as number) > (numbers[from + best] as number)) best = i
+  return best
+}

@@ -1,0 +1,75 @@
+import { linear, ops, patchEmbedding, product, type Scope, type Shape, type Tensor } from "@vitrine/core"
+import { type Seq2SeqConfig, sourceLength } from "./config.ts"
+import { sinusoids } from "./positions.ts"
+import { causalMask, decode, encode } from "./transformer.ts"
+
+/**
+ * The whole model with teacher forcing: from a source and the tokens that came before, int32 `[batch, target]`, the first
+ * of them `begin`, to the logits of each next one, `[batch, target, vocabulary]`.
+ * @param source images `[batch, height, width, channels]` or tokens, int32 `[batch, source]`.
+ * @param padding true for source tokens that are not there, bool `[batch, source tokens]`.
+ */
+export function seq2seq(scope: Scope, source: Tensor, tokens: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
+  const memory = encodeSource(scope, source, config, padding)
+  const length = tokens.shape[1] as number
+  const target = embedTarget(scope, tokens, positionsOf(length, config.dim), config)
+  const masks = { targetMask: causalMask(length), memoryPadding: padding }
+  return predict(scope, decode(scope, target, memory, config, masks), config)
+}
+
+/** Source → what the decoder looks at, `[batch, source tokens, dim]`. */
+export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
+  const embedded =
+    config.source.kind === "image"
+      ? patchEmbedding(scope.at("patch_embed"), source, {
+          ...config.source,
+          dim: config.dim,
+          embeddingNorm: false,
+          stem: null,
+        })
+      : embed(scope, config.source.shared ? "embedding" : "source_embedding", source, config.source.vocabulary, config)
+  const placed = ops.add(embedded, positionsOf(sourceLength(config), config.dim))
+  const x = scope.tap("source", scope.dropout("source.dropout", placed, config.dropout))
+  return encode(scope, x, config, { sourcePadding: padding })
+}
+
+/** Tokens `[batch, target]` and the positions where they stand, `[…, dim]`, that broadcast → `[batch, target, dim]`. */
+export function embedTarget(scope: Scope, tokens: Tensor, positions: Tensor, config: Seq2SeqConfig): Tensor {
+  const placed = ops.add(embed(scope, "embedding", tokens, config.vocabulary, config), positions)
+  return scope.tap("target", scope.dropout("target.dropout", placed, config.dropout))
+}
+
+/** What the decoder gives, `[batch, target, dim]` → logits `[batch, target, vocabulary]`. */
+export function predict(scope: Scope, x: Tensor, { tied, vocabulary, dim }: Seq2SeqConfig): Tensor {
+  const logits = tied
+    ? ops.linear(x, table(scope, "embedding", vocabulary, dim))
+    : linear(scope.at("generator"), x, vocabulary, { role: "head" })
+  return scope.tap("logits", logits)
+}
+
+/** The sinusoids as a constant, `[tokens, dim]`. */
+export function positionsOf(tokens: number, dim: number): Tensor {
+  return ops.constant(sinusoids(tokens, dim), [tokens, dim])
+}
+
+function table(scope: Scope, name: string, vocabulary: number, dim: number): Tensor {
+  return scope.at(name).param("weight", [vocabulary, dim], "embedding")
+}
+
+/** Rows of a table, times √dim (section 3.4), by a product with one-hot rows, which every backend has: `[…]` → `[…, dim]`. */
+function embed(scope: Scope, name: string, tokens: Tensor, vocabulary: number, { dim }: Seq2SeqConfig): Tensor {
+  const rows: Shape = [product(tokens.shape), vocabulary]
+  const hot = ops.reshape(oneHot(tokens, vocabulary), rows)
+  const found = ops.matMul(hot, table(scope, name, vocabulary, dim)) // [batch · tokens, dim]
+  return ops.mul(ops.reshape(found, [...tokens.shape, dim]), Math.sqrt(dim))
+}
+
+/** int32 `[…]` → float32 `[…, count]`, 1 at the index. */
+export function oneHot(indices: Tensor, count: number): Tensor {
+  const places = ops.constant(
+    Float32Array.from({ length: count }, (_, i) => i),
+    [count],
+  )
+  const given = ops.reshape(ops.cast(indices, "float32"), [...indices.shape, 1])
+  return ops.where(ops.greater(ops.abs(ops.sub(given, places)), 0.5), 0, 1)
+}

@@ -1,0 +1,63 @@
+import { VitrineError } from "@vitrine/core"
+import { type TransformerConfig, transformerConfig } from "./config.ts"
+import { transformerParameters } from "./parameters.ts"
+
+/** What a state dict does not tell of its model; heads have no default. */
+export type TorchHints = Pick<TransformerConfig, "heads"> &
+  Partial<Pick<TransformerConfig, "activation" | "normFirst" | "dropout" | "layerNormEpsilon">>
+
+export interface TorchTransformer {
+  readonly config: TransformerConfig
+  /** Of every parameter its name in the state dict. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+const marker = "encoder.layers.0.self_attn.in_proj_weight"
+
+/**
+ * The configuration of a `torch.nn.Transformer` whose state dict has tensors of these names and shapes. A prefix that the
+ * names have in a larger module, such as `transformer.`, is understood, and tensors without it belong to others.
+ * @throws VitrineError (file) for a tensor that is missing, of another shape, or belongs to no layer.
+ */
+export function readTorchTransformer(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  hints: TorchHints,
+): TorchTransformer {
+  const fail = (message: string): never => {
+    throw new VitrineError("file", message)
+  }
+  const found = [...shapes.keys()].find((name) => name === marker || name.endsWith(`.${marker}`))
+  if (found === undefined) return fail(`holds no torch.nn.Transformer: no tensor is named ${marker}`)
+  const prefix = found.slice(0, -marker.length)
+  const has = (name: string): boolean => shapes.has(prefix + name)
+  const depth = (side: string): number => {
+    let layers = 0
+    while (has(`${side}.layers.${layers}.self_attn.in_proj_weight`)) layers++
+    return layers
+  }
+  const config = transformerConfig({
+    ...hints,
+    dim: shapes.get(found)?.[1] ?? 0,
+    encoderDepth: depth("encoder"),
+    decoderDepth: depth("decoder"),
+    mlpDim: shapes.get(`${prefix}encoder.layers.0.linear1.weight`)?.[0] ?? 0,
+    finalNorms: has("encoder.norm.weight"),
+    bias: has("encoder.layers.0.self_attn.in_proj_bias"),
+  })
+  const names = new Map<string, string>()
+  for (const { name, shape } of transformerParameters(config)) {
+    const own = shapes.get(prefix + name)
+    if (own === undefined) return fail(`tensor ${prefix}${name} is missing`)
+    if (own.join() !== shape.join()) return fail(`tensor ${prefix}${name} is [${own}], expected [${shape}]`)
+    names.set(name, prefix + name)
+  }
+  const stranger = [...shapes.keys()].find(
+    (name) =>
+      /^(encoder|decoder)\./.test(name.slice(prefix.length)) &&
+      name.startsWith(prefix) &&
+      !names.has(name.slice(prefix.length)),
+  )
+  if (stranger !== undefined)
+    return fail(`tensor ${stranger} belongs to no layer of the Transformer that the others make`)
+  return { config, names }
+}

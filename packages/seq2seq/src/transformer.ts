@@ -1,0 +1,124 @@
+// Names of parameters are torch.nn.Transformer's, so that its state dict needs no map. Tokens are [batch, tokens, dim].
+import { activate, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
+import type { TransformerConfig } from "./config.ts"
+
+/** What may be looked at, by the names of `torch.nn.Transformer`: as in `multiHeadAttention`, each bool or added to the scores. */
+export interface TransformerMasks {
+  /** Of source tokens for each other, `[source, source]`, and which of them are not there, `[batch, source]`. */
+  readonly sourceMask?: Tensor | undefined
+  readonly sourcePadding?: Tensor | undefined
+  /** Of target tokens for each other, such as `causalMask`, and which of them are not there, `[batch, target]`. */
+  readonly targetMask?: Tensor | undefined
+  readonly targetPadding?: Tensor | undefined
+  /** Of the encoder's outputs for target tokens, `[target, source]`, and which of them are hidden, `[batch, source]`. */
+  readonly memoryMask?: Tensor | undefined
+  readonly memoryPadding?: Tensor | undefined
+}
+
+/** True above the diagonal, `[tokens, tokens]`: no token sees a later one. */
+export function causalMask(tokens: number): Tensor {
+  const places = Float32Array.from({ length: tokens }, (_, i) => i)
+  return ops.greater(ops.constant(places, [1, tokens]), ops.constant(places, [tokens, 1]))
+}
+
+/** `torch.nn.Transformer`: embedded source and target, `[batch, …, dim]` each → the target's shape. */
+export function transformer(
+  scope: Scope,
+  source: Tensor,
+  target: Tensor,
+  config: TransformerConfig,
+  masks: TransformerMasks = {},
+): Tensor {
+  return decode(scope, target, encode(scope, source, config, masks), config, masks)
+}
+
+/** The encoder, `[batch, source, dim]` → the same shape, that the decoder looks at: the memory. */
+export function encode(scope: Scope, source: Tensor, config: TransformerConfig, masks: TransformerMasks = {}): Tensor {
+  const { sourceMask: attentionMask, sourcePadding: keyPaddingMask } = masks
+  const attention = { ...attentionOf(config), attentionMask, keyPaddingMask }
+  let x = source
+  for (let i = 0; i < config.encoderDepth; i++) {
+    const layer = scope.at(`encoder.layers.${i}`)
+    x = residual(layer, "norm1", x, config, (y) => multiHeadAttention(layer.at("self_attn"), y, y, y, attention))
+    x = residual(layer, "norm2", x, config, (y) => feedForward(layer, y, config))
+    x = scope.tap(`encoder.layers.${i}`, x)
+  }
+  return scope.tap("encoder", finalNorm(scope.at("encoder"), x, config))
+}
+
+/** The decoder with all target tokens at once, `[batch, target, dim]` → the same shape. */
+export function decode(
+  scope: Scope,
+  target: Tensor,
+  memory: Tensor,
+  config: TransformerConfig,
+  masks: TransformerMasks = {},
+): Tensor {
+  const own = { ...attentionOf(config), attentionMask: masks.targetMask, keyPaddingMask: masks.targetPadding }
+  const cross = { ...attentionOf(config), attentionMask: masks.memoryMask, keyPaddingMask: masks.memoryPadding }
+  return decodeBy(scope, target, config, {
+    own: (layer, y) => multiHeadAttention(layer, y, y, y, own),
+    cross: (layer, y) => multiHeadAttention(layer, y, memory, memory, cross),
+  })
+}
+
+/** How a decoder attends: `layer` is the scope of the attention in layer `index`, y `[batch, tokens, dim]`. */
+export interface DecoderAttention {
+  readonly own: (layer: Scope, y: Tensor, index: number) => Tensor
+  readonly cross: (layer: Scope, y: Tensor, index: number) => Tensor
+}
+
+/** The layers of the decoder and its final norm, around ways of attending. */
+export function decodeBy(
+  scope: Scope,
+  target: Tensor,
+  config: TransformerConfig,
+  { own, cross }: DecoderAttention,
+): Tensor {
+  let x = target
+  for (let i = 0; i < config.decoderDepth; i++) {
+    const layer = scope.at(`decoder.layers.${i}`)
+    x = residual(layer, "norm1", x, config, (y) => own(layer.at("self_attn"), y, i))
+    x = residual(layer, "norm2", x, config, (y) => cross(layer.at("multihead_attn"), y, i))
+    x = residual(layer, "norm3", x, config, (y) => feedForward(layer, y, config))
+    x = scope.tap(`decoder.layers.${i}`, x)
+  }
+  return scope.tap("decoder", finalNorm(scope.at("decoder"), x, config))
+}
+
+/** Heads and biases of every attention, and the dropout of its weights. */
+export function attentionOf({ heads, bias, dropout }: TransformerConfig): {
+  readonly heads: number
+  readonly bias: boolean
+  readonly weightDropout: number
+} {
+  return { heads, bias, weightDropout: dropout }
+}
+
+/** x with a branch added to it; the norm is at the branch's beginning, or after the sum. */
+function residual(
+  scope: Scope,
+  name: string,
+  x: Tensor,
+  config: TransformerConfig,
+  branch: (y: Tensor) => Tensor,
+): Tensor {
+  const normed = (t: Tensor): Tensor => scope.tap(name, norm(scope.at(name), t, config))
+  const dropped = (t: Tensor): Tensor => scope.dropout(`${name}.dropout`, t, config.dropout)
+  return config.normFirst ? ops.add(x, dropped(branch(normed(x)))) : normed(ops.add(x, dropped(branch(x))))
+}
+
+/** Equation 2. */
+function feedForward(scope: Scope, x: Tensor, { mlpDim, activation, bias, dropout }: TransformerConfig): Tensor {
+  const hidden = activate(linear(scope.at("linear1"), x, mlpDim, { bias }), activation) // […, mlpDim]
+  return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), x.shape[2] as number, { bias })
+}
+
+function finalNorm(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
+  return config.finalNorms ? norm(scope.at("norm"), x, config) : x
+}
+
+function norm(scope: Scope, x: Tensor, { bias, layerNormEpsilon, dim }: TransformerConfig): Tensor {
+  const shift = bias ? scope.param("bias", [dim], "bias") : ops.full([dim], 0)
+  return ops.layerNorm(x, scope.param("weight", [dim], "scale"), shift, layerNormEpsilon).y
+}
