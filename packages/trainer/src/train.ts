@@ -126,6 +126,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
       store?.appendMetrics({ ...event })
       yield event
 
+      await turn()
       ended = step >= steps || signal?.aborted === true
       const due = (every = steps): boolean => step >= steps || step % every === 0
       let score: number | null = null
@@ -157,6 +158,15 @@ function starting(initial: Readonly<Record<string, Float32Array>>, slots: readon
   const values: Record<string, HostData> = { ...initial }
   for (const [name, data] of Object.entries(initial)) if (slots.includes(emaName(name))) values[emaName(name)] = data
   return values
+}
+
+/**
+ * Lets timers and signals have their turn: a backend that computes on this thread, with data that are always ready, would
+ * keep Node from them until the last step. A page's backends wait for a device or another thread in any case.
+ */
+async function turn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown }
+  if (setImmediate !== undefined) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
 async function take<B>(batches: AsyncIterator<B>, count: number): Promise<B[]> {

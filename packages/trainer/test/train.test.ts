@@ -108,6 +108,13 @@ describe("train", () => {
     expect(parts.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   })
 
+  test("can be interrupted by a timer though the backend computes on this thread", async () => {
+    const stop = new AbortController()
+    setTimeout(() => stop.abort(), 0)
+    const events = await all(train(inputs({ signal: stop.signal })))
+    expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
+  })
+
   test("tells what happens, in order", async () => {
     const evaluation = async (): Promise<Batch[]> => [makeBatch(100), makeBatch(101)]
     const withPass = {
