@@ -23,6 +23,8 @@ export const known: Readonly<Record<string, BackendFactory>> = {
 export async function choose(name: string, options: BackendOptions): Promise<ChosenBackend> {
   if (options.precision === "bfloat16" && !name.startsWith("node-"))
     throw new VitrineError("backend", `--precision bfloat16 needs --backend node-cpu or node-gpu, not ${name}`)
+  if (options.precision === "float16" && name !== "webgpu")
+    throw new VitrineError("backend", `--precision float16 needs --backend webgpu, not ${name}`)
   return chooseBackend(name, options, known)
 }
 
@@ -33,7 +35,11 @@ export async function create(name: string, options: BackendOptions): Promise<Bac
 function nodeGpu(name: "node-gpu" | "node-cpu"): BackendFactory {
   return async ({ threads, precision }) => {
     const { nodeGpuBackend } = await import("@vitrine/backend-node-gpu")
-    return nodeGpuBackend(name, { threads, precision, onFallback: note })
+    return nodeGpuBackend(name, {
+      threads,
+      precision: precision === "bfloat16" ? precision : "float32",
+      onFallback: note,
+    })
   }
 }
 

@@ -29,7 +29,7 @@ export function precision(): Option {
 /** What the flags of a command say of the engine. */
 export interface EngineFlags {
   readonly threads?: number
-  readonly precision?: "float32" | "bfloat16"
+  readonly precision?: "float32" | "bfloat16" | "float16"
 }
 
 export const engineOptions = ({ threads, precision }: EngineFlags): EngineFlags => ({

@@ -78,6 +78,9 @@ export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
       learningRate: lr,
       weightDecay: flags.weightDecay,
       clip: flags.clip,
+      gradCheckpointing: flags.gradCheckpointing,
+      // Gradients that are stored in float16 vanish unless they are scaled.
+      lossScaling: flags.precision === "float16" ? true : undefined,
       ema: flags.ema,
       freeze: flags.freeze,
       layerDecay: flags.layerDecay,

@@ -46,6 +46,7 @@ export interface TrainFlags extends EngineFlags {
   readonly optimizer?: "adamw" | "adam" | "sgd" | "momentum" | "nesterov"
   readonly weightDecay?: number
   readonly clip?: number | null
+  readonly gradCheckpointing?: true
   readonly freeze?: readonly string[]
   readonly layerDecay?: number
   readonly ema?: number
@@ -102,6 +103,7 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "optimizer",
     "weightDecay",
     "clip",
+    "gradCheckpointing",
     "ema",
     "freeze",
     "layerDecay",
@@ -194,6 +196,7 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
   add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
+  add(training, "--grad-checkpointing", "compute blocks again for their gradients: less memory, a third more time")
   add(
     training,
     "--freeze <names>",

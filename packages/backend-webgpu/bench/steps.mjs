@@ -36,9 +36,23 @@ const adamw = optimizer({ name: "adamw" })
 
 /** The trainer's whole step: forward, cross-entropy, backward, AdamW. */
 export function training(config) {
-  const learning = groups(vitParameters(config), { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [] })
+  const learning = groups(vitParameters(config), {
+    weightDecay: 0.05,
+    decay: "matrices",
+    layerDecay: 1,
+    freeze: [],
+    rates: {},
+  })
   const objective = classification(vitModel(config), "cross-entropy")
-  return stepGraph({ objective, groups: learning, optimizer: adamw, clip: null, ema: null })
+  return stepGraph({
+    objective,
+    groups: learning,
+    optimizer: adamw,
+    clip: 1,
+    ema: null,
+    lossScaling: false,
+    gradCheckpointing: false,
+  })
 }
 
 /** Slots of a graph, with random parameters. */

@@ -1,4 +1,5 @@
-import { type Graph, graph, ops, type ViTConfig, variant, vitConfig } from "@vitrine/core"
+import { type Graph, graph, ops, type ViTConfig, variant, vitConfig, vitModel, vitParameters } from "@vitrine/core"
+import { classification, groups, optimizer, type StepOptions, stepGraph } from "@vitrine/trainer"
 import { describe, expect, it } from "vitest"
 import { type Plan, planOf } from "../src/plan/plan.ts"
 import { inferGraph, trainGraph } from "./steps.ts"
@@ -18,9 +19,26 @@ const small: ViTConfig = vitConfig({
   classes: 10,
 })
 
+/** The trainer's own step: AdamW, and by default the gradients clipped. */
+function wholeStep(config: ViTConfig, options: Partial<StepOptions> = {}): Graph {
+  const decay = { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [], rates: {} } as const
+  return stepGraph({
+    objective: classification(vitModel(config), "cross-entropy"),
+    groups: groups(vitParameters(config), decay),
+    optimizer: optimizer({ name: "adamw" }),
+    clip: 1,
+    ema: null,
+    lossScaling: false,
+    gradCheckpointing: false,
+    ...options,
+  })
+}
+const arenas = ({ memory }: Plan): number => memory.arenas.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20
+
 describe("dispatches", () => {
   it.each([1, 4, 8, 32])("of ViT-Ti/16 at batch %i", (batch) => {
     expect(plan(trainGraph(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
+    expect(plan(wholeStep(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
     expect(plan(inferGraph(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(100)
   })
 
@@ -36,6 +54,12 @@ describe("dispatches", () => {
       "matMul [520,192] × [192,768] add gelu",
       "matMul [520,768] × [768,192] add add",
     ])
+  })
+
+  it("of a scaled loss: hardly more", () => {
+    const config = variant("Ti/16")
+    const [own, scaled] = [false, true].map((lossScaling) => plan(wholeStep(config, { lossScaling }), 4))
+    expect(scaled?.dispatches.length).toBeLessThanOrEqual((own?.dispatches.length as number) + 5)
   })
 
   it("of an optimizer: one for all parameters", () => {
@@ -58,7 +82,22 @@ describe("memory", () => {
     const { memory } = plan(trainGraph(small), 8)
     const total = memory.arenas.reduce((sum, bytes) => sum + bytes, 0)
     expect(memory.arenas.length).toBeLessThanOrEqual(6)
-    expect(total).toBeLessThan(48 * 2 ** 20)
+    expect(total).toBeLessThan(42 * 2 ** 20)
+  })
+
+  it("of a step whose gradients are clipped is no more", () => {
+    expect(arenas(plan(wholeStep(small), 8))).toBeLessThan(42)
+    expect(arenas(plan(wholeStep(variant("Ti/16")), 4))).toBeLessThan(120)
+  })
+
+  it("is a third where blocks are computed again for their gradients", () => {
+    for (const [config, batch] of [
+      [small, 32],
+      [variant("Ti/16"), 4],
+    ] as const) {
+      const [whole, less] = [{}, { gradCheckpointing: true }].map((o) => arenas(plan(wholeStep(config, o), batch)))
+      expect(less as number).toBeLessThan(0.4 * (whole as number))
+    }
   })
 
   it("never holds two values that live at once in one place, nor one that a kernel reads beside one that it writes", () => {

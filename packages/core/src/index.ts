@@ -1,4 +1,5 @@
 export { gradients } from "./autodiff/gradients.ts"
+export { recomputing } from "./autodiff/recompute.ts"
 export type {
   Backend,
   CompileOptions,

@@ -23,6 +23,10 @@ export interface StepEvent {
   readonly learningRate: number
   /** Norm of all gradients before clipping, where gradients are clipped or accumulated. */
   readonly gradientNorm?: number
+  /** What the loss was multiplied by for its gradients, where it is scaled. */
+  readonly lossScale?: number
+  /** That those gradients overflowed: nothing was updated, and the next scale is half of this. */
+  readonly skipped?: true
   readonly imagesPerSecond: number
   /** Share of the time so far that was spent waiting for data. */
   readonly waiting: number

@@ -21,6 +21,10 @@ export interface TrainingOptions extends GroupOptions {
   readonly ema: number | null
   /** Weights of the classes in the loss, as PyTorch's `CrossEntropyLoss(weight)`; null for none. */
   readonly classWeights: readonly number[] | null
+  /** Whether gradients are taken of a scaled loss, as float16 needs (PyTorch's GradScaler); overflowing steps are skipped. */
+  readonly lossScaling: boolean
+  /** Whether blocks are computed again for their gradients, which takes less memory and a third more time. */
+  readonly gradCheckpointing: boolean
   /** Seed of dropout and stochastic depth. */
   readonly seed: number
 }
@@ -36,6 +40,8 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     clip: 1,
     ema: null,
     classWeights: null,
+    lossScaling: false,
+    gradCheckpointing: false,
     seed: 0,
     weightDecay: 0.05,
     decay: "matrices",
@@ -57,6 +63,8 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
   expect(options.ema === null || (options.ema >= 0 && options.ema < 1), "ema", "in [0, 1) or null")
   expect(options.decay === "matrices" || options.decay === "all", "decay", `"matrices" or "all"`)
   expect(options.classWeights?.every((w) => w >= 0 && w < Infinity) ?? true, "classWeights", "0 or more each, or null")
+  for (const field of ["lossScaling", "gradCheckpointing"] as const)
+    expect(typeof options[field] === "boolean", field, "true or false")
   optimizer(options.optimizer)
   checkSchedule(options.schedule)
   return options

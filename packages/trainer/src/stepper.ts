@@ -18,6 +18,10 @@ export interface StepResult {
   readonly loss: number
   /** Norm of all gradients before clipping, where it was computed. */
   readonly gradientNorm?: number
+  /** What the loss was multiplied by for its gradients, where it is scaled. */
+  readonly lossScale?: number
+  /** That those gradients overflowed, so that nothing was updated. */
+  readonly skipped?: true
 }
 
 /** Takes one step on the batches that make it up; `step` counts from 0. */
@@ -60,11 +64,11 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
         const inputs = { ...prepared[i]?.inputs, total, key: Int32Array.from(keys[i] as Key) }
         const result = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch)
         loss += number(result.loss?.data)
-        if (accumulate === 1) return normed(loss, result.gradientNorm?.data)
+        if (accumulate === 1) return told(loss, result)
       }
       update ??= backend.compile(updateGraph(options))
       const result = await (await update).run(scalars, state)
-      return normed(loss, result.gradientNorm?.data)
+      return told(loss, result)
     },
     async dispose() {
       await backward.dispose()
@@ -73,8 +77,14 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
   }
 }
 
-function normed(loss: number, norm: ArrayLike<number> | undefined): StepResult {
-  return norm === undefined ? { loss } : { loss, gradientNorm: norm[0] as number }
+function told(loss: number, { gradientNorm, lossScale }: Awaited<ReturnType<Program["run"]>>): StepResult {
+  const norm = gradientNorm?.data[0]
+  const scale = lossScale?.data[0]
+  const scaled = scale === undefined ? {} : { lossScale: scale }
+  if (norm === undefined) return { loss }
+  return scale !== undefined && !Number.isFinite(norm)
+    ? { loss, ...scaled, skipped: true }
+    : { loss, gradientNorm: norm, ...scaled }
 }
 
 /** The program of a step. */
@@ -99,7 +109,9 @@ function halves<B extends Sized>(
   whole: Graph,
   between: NonNullable<Objective<B>["between"]>,
 ): Runner<B> {
-  const seen = Object.keys(whole.outputs).filter((name) => name !== "loss" && name !== "gradientNorm")
+  const seen = Object.keys(whole.outputs).filter(
+    (name) => name !== "loss" && name !== "gradientNorm" && name !== "lossScale",
+  )
   let parts: { readonly size: number; readonly graphs: Halves } | undefined
   let compiled: Promise<readonly [Program, Program]> | undefined
   return {

@@ -19,6 +19,7 @@ import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
 import { emaName, evaluationGraph, objectiveParameters, trainingSlots } from "./programs.ts"
+import { firstLossScale, leastLossScale } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
@@ -74,6 +75,8 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
     optimizer: optimizer(options.optimizer),
     clip: options.clip,
     ema: options.ema,
+    lossScaling: options.lossScaling,
+    gradCheckpointing: options.gradCheckpointing,
     accumulate,
     key,
   }
@@ -83,7 +86,8 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
     ...trainingSlots(stepOptions, accumulate > 1),
   }
-  const values = resume ? restore(resume, slots) : starting(initial, Object.keys(slots))
+  const first = options.lossScaling ? { ...initial, ...firstLossScale } : initial
+  const values = resume ? restore(resume, slots) : starting(first, Object.keys(slots))
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
@@ -112,6 +116,8 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
       const result = await stepping.run(state, taken, step, rate)
       step++
       if (!Number.isFinite(result.loss)) throw notFinite(result.loss, step, rate)
+      if (result.skipped && (result.lossScale as number) < leastLossScale)
+        throw new VitrineError("training", `step ${step}: gradients are not finite at any scale of the loss`)
       speed.step()
       const event: StepEvent = {
         type: "step",

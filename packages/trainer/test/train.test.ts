@@ -115,6 +115,56 @@ describe("train", () => {
     expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
   })
 
+  test("computes blocks again for their gradients, and comes to the same", async () => {
+    const [whole, less] = [memory(), memory()]
+    const fields = { steps: 4, learningRate: 0.01 }
+    await all(train(inputs({ options: trainingOptions(fields), store: whole })))
+    await all(train(inputs({ options: trainingOptions({ ...fields, gradCheckpointing: true }), store: less })))
+    expect(bytes(less.saved.get(4))).toEqual(bytes(whole.saved.get(4)))
+  })
+
+  test("skips steps whose scaled gradients overflow, and halves the scale until they do not", async () => {
+    const store = memory()
+    const options = trainingOptions({ steps: 10, learningRate: 0.01, lossScaling: true })
+    const stop = new AbortController()
+    for await (const event of train(inputs({ options, store, signal: stop.signal })))
+      if (event.type === "step" && event.step === 2) stop.abort()
+    const before = store.saved.get(2) as SavedRun
+    expect(before.trainingTensors.get("lossScale")?.data).toEqual(Float64Array.of(2 ** 16))
+    expect(before.trainingTensors.get("lossScale.steps")?.data).toEqual(Float64Array.of(2))
+
+    // The squares of such gradients are too large for float64.
+    const tensors = new Map(before.trainingTensors)
+    tensors.set("lossScale", { shape: [], data: Float64Array.of(2 ** 516) })
+    const resume = { ...before, trainingTensors: tensors }
+    const steps = (await all(train(inputs({ options, store, resume, checkpointEvery: 1 })))).filter(
+      (event) => event.type === "step",
+    )
+    const skipped = steps.filter((event) => event.skipped)
+    expect(skipped.length).toBeGreaterThan(1)
+    expect(steps.map(({ skipped }) => skipped === true)).toEqual(steps.map((_, i) => i < skipped.length))
+    expect(skipped.map(({ lossScale }) => lossScale)).toEqual(skipped.map((_, i) => 2 ** (516 - i)))
+    for (const { gradientNorm } of skipped) expect(gradientNorm).toBeUndefined()
+    const moments = (step: number): unknown =>
+      [...(store.saved.get(step)?.trainingTensors ?? [])].filter(([name]) => !name.startsWith("lossScale"))
+    const last = 2 + skipped.length
+    expect(store.saved.get(last)?.tensors).toEqual(before.tensors)
+    expect(moments(last)).toEqual(moments(2))
+    expect(store.saved.get(last + 1)?.tensors).not.toEqual(before.tensors)
+  })
+
+  test("doubles the scale after 2,000 steps without overflow", async () => {
+    const store = memory()
+    const options = trainingOptions({ steps: 3, learningRate: 0.01, lossScaling: true })
+    await all(train(inputs({ options: { ...options, steps: 1 }, store })))
+    const before = store.saved.get(1) as SavedRun
+    const tensors = new Map(before.trainingTensors).set("lossScale.steps", { shape: [], data: Float64Array.of(1998) })
+    await all(train(inputs({ options, store, resume: { ...before, trainingTensors: tensors }, checkpointEvery: 1 })))
+    const slot = (step: number, name: string): unknown => store.saved.get(step)?.trainingTensors.get(name)?.data
+    expect([2, 3].map((step) => slot(step, "lossScale"))).toEqual([2 ** 16, 2 ** 17].map((n) => Float64Array.of(n)))
+    expect([2, 3].map((step) => slot(step, "lossScale.steps"))).toEqual([1999, 0].map((n) => Float64Array.of(n)))
+  })
+
   test("tells what happens, in order", async () => {
     const evaluation = async (): Promise<Batch[]> => [makeBatch(100), makeBatch(101)]
     const withPass = {

@@ -36,7 +36,9 @@ interface TrainingCase {
   readonly grad_norms: number[]
 }
 
-function optionsOf(json: TrainingCase): TrainingOptions {
+type Variation = Partial<Pick<TrainingOptions, "lossScaling" | "gradCheckpointing">>
+
+function optionsOf(json: TrainingCase, variation: Variation): TrainingOptions {
   const { name, lr, betas = [0.9, 0.999], eps = 1e-8, momentum = 0, nesterov = false, weight_decay } = json.optimizer
   return trainingOptions({
     steps: json.steps,
@@ -54,6 +56,7 @@ function optionsOf(json: TrainingCase): TrainingOptions {
     clip: json.clip ?? null,
     ema: json.ema ?? null,
     layerDecay: json.layer_decay ?? 1,
+    ...variation,
   })
 }
 
@@ -113,7 +116,7 @@ export interface ParityTolerance {
 
 /**
  * Registers a test for each golden run (`training-*` of @vitrine/golden, by name): its steps as PyTorch takes them,
- * by losses, norms, averages and final parameters.
+ * by losses, norms, averages and final parameters. One is taken with a scaled loss and blocks computed again as well.
  */
 export function trainingParity(
   engine: string,
@@ -123,13 +126,17 @@ export function trainingParity(
 ): void {
   describe(`20 steps as PyTorch takes them, in ${engine}`, () => {
     for (const [name, read] of Object.entries(runs)) test(name, () => follow(read))
+    const varied = runs["training-sgd-clip"]
+    if (varied)
+      test("training-sgd-clip, the loss scaled and blocks computed again", () =>
+        follow(varied, { lossScaling: true, gradCheckpointing: true }))
   })
 
-  async function follow(read: () => Promise<Golden>): Promise<void> {
+  async function follow(read: () => Promise<Golden>, variation: Variation = {}): Promise<void> {
     const backend = await makeBackend()
     const { json, tensors } = (await read()) as { json: TrainingCase; tensors: Record<string, GoldenTensor> }
     const model = vitModel(vitConfig(json.config))
-    const options = optionsOf(json)
+    const options = optionsOf(json, variation)
     const initial = Object.fromEntries(
       model.parameters.map(({ name }) => [name, (tensors[`init.${name}`] as GoldenTensor).data as Float32Array]),
     )

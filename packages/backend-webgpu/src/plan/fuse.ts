@@ -159,9 +159,11 @@ export function fuse(
     }
   })
 
-  /** Whether only steps at the very end read what a group makes. */
+  /** Whether only steps at the very end read what a group makes, and the norm of all such. */
   const isLeaf = (g: Growing): boolean =>
-    written(g).every((tensor) => (readers.get(tensor) ?? []).every((reader) => at(reader).late !== undefined))
+    written(g).every((tensor) =>
+      (readers.get(tensor) ?? []).every((reader) => at(reader).late !== undefined || at(reader).op === "sumOfSquares"),
+    )
   return ordered([...new Set(groupOf.values())], needs, last, isLeaf).map((g) => ({
     anchor: g.anchor === undefined ? undefined : at(g.anchor),
     before: g.before.map(at),

@@ -19,6 +19,8 @@ const arithmetic: ReadonlySet<string> = new Set([
   "mul",
   "div",
   "maximum",
+  "greater",
+  "where",
   "neg",
   "exp",
   "log",
@@ -45,7 +47,8 @@ export function lateNodes(g: Graph): Late {
   for (let i = g.nodes.length - 1; i >= 0; i--) {
     const { op, inputs, outputs } = node(i)
     const value = outputs[0] as ValueId
-    if (!arithmetic.has(op) || shown.has(value) || g.values[value]?.dtype !== "float32") continue
+    const isNumber = g.values[value]?.dtype === "float32" || op === "greater"
+    if (!arithmetic.has(op) || shown.has(value) || !isNumber) continue
     const read = readers.get(value) ?? []
     const sameSize = (reader: number): boolean =>
       late.has(reader) && shape(node(reader).outputs[0] as ValueId) === shape(value)

@@ -1,7 +1,7 @@
 import { isPointwise, type Step } from "./step.ts"
 import type { StepList } from "./steps.ts"
 import type { Tensor } from "./tensor.ts"
-import { isDense, sizeOf, type View } from "./view.ts"
+import { isDense, sizeOf, type View, wholeView } from "./view.ts"
 
 /** Steps whose results somebody reads, with those results that nobody does taken out. */
 export function withoutDead(list: StepList): Step[] {
@@ -53,11 +53,20 @@ function isTurned(a: View, rows: View): boolean {
   )
 }
 
-const isWhole = (view: View, tensors: readonly Tensor[]): boolean =>
-  view.offset === 0 && isDense(view) && sizeOf(view.shape) === sizeOf((tensors[view.tensor] as Tensor).shape)
+/** Whether a view reads every element of its tensor once, in whatever order. */
+function isAll({ tensor, shape, strides, offset }: View, tensors: readonly Tensor[]): boolean {
+  const axes = shape.map((_, axis) => axis).sort((a, b) => (strides[b] as number) - (strides[a] as number))
+  const inOrder = {
+    tensor,
+    shape: axes.map((a) => shape[a] as number),
+    strides: axes.map((a) => strides[a] as number),
+    offset,
+  }
+  return offset === 0 && isDense(inOrder) && sizeOf(shape) === sizeOf((tensors[tensor] as Tensor).shape)
+}
 
-/** A chain of additions of sums of squares, such as the norm of all gradients, as one step. */
-export function withNorms(steps: readonly Step[], tensors: readonly Tensor[]): Step[] {
+/** A chain of additions of sums of squares, such as the norm of all gradients, as one step, and what else is added. */
+export function withNorms(steps: readonly Step[], tensors: Tensor[]): Step[] {
   const producer = new Map<number, Step>()
   const readers = new Map<number, number>()
   for (const step of steps) {
@@ -72,11 +81,12 @@ export function withNorms(steps: readonly Step[], tensors: readonly Tensor[]): S
     if (sum?.op !== "sum" || !alone(scalar.tensor) || !isOne(sum.outputs[0])) return undefined
     const square = producer.get(sum.inputs[0]?.tensor as number)
     const [a, b] = square?.inputs ?? []
-    if (square?.op !== "mul" || a === undefined || b === undefined || !isWhole(sum.inputs[0] as View, tensors))
+    if (square?.op !== "mul" || a === undefined || b === undefined || !isAll(sum.inputs[0] as View, tensors))
       return undefined
-    if (!alone(sum.inputs[0]?.tensor as number) || JSON.stringify(a) !== JSON.stringify(b) || !isWhole(a, tensors))
+    if (!alone(sum.inputs[0]?.tensor as number) || JSON.stringify(a) !== JSON.stringify(b) || !isAll(a, tensors))
       return undefined
-    return (tensors[a.tensor] as Tensor).place === "literal" ? undefined : { of: a, steps: [sum, square] }
+    const { place, shape } = tensors[a.tensor] as Tensor
+    return place === "literal" ? undefined : { of: wholeView(a.tensor, shape), steps: [sum, square] }
   }
   const gone = new Set<Step>()
   const made = new Map<Step, Step[]>()
@@ -99,9 +109,16 @@ export function withNorms(steps: readonly Step[], tensors: readonly Tensor[]): S
       const { place, value } = tensors[tensor] as Tensor
       return !(place === "literal" && value === 0)
     })
-    if (of.length < 4 || others.length > 0) continue
+    if (of.length < 4) continue
     for (const each of dropped) gone.add(each)
-    made.set(step, [{ op: "sumOfSquares", attributes: {}, inputs: of, outputs: step.outputs }])
+    let out = step.outputs[0] as View
+    const norm: Step[] = []
+    for (const other of others) {
+      const sum = wholeView(tensors.push({ shape: [], dtype: "float32", place: "work" }) - 1, [])
+      norm.unshift({ op: "add", attributes: {}, inputs: [sum, other], outputs: [out] })
+      out = sum
+    }
+    made.set(step, [{ op: "sumOfSquares", attributes: {}, inputs: of, outputs: [out] }, ...norm])
   }
   return steps.flatMap((step) => made.get(step) ?? (gone.has(step) ? [] : [step]))
 }

@@ -284,7 +284,8 @@ export function stepsOf(g: Graph, constants: Readonly<Record<string, Float32Arra
   /** Operands of steps that write slots in place are whole tensors, or one number. */
   function lateOperand(shape: readonly number[]) {
     return (view: View): View => {
-      if (isLiteral(view) || sizeOf(view.shape) === 1) return broadcasted(view, shape)
+      if (isLiteral(view) || view.shape.every((size, i) => size === 1 || view.strides[i] === 0))
+        return broadcasted(view, shape)
       return isDense(view) && view.offset % 4 === 0 ? view : copy(view)
     }
   }

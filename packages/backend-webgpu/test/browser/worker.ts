@@ -1,4 +1,10 @@
-import { serve } from "./remote.ts"
+import * as tf from "@tensorflow/tfjs-core"
 import { webgpuBackend } from "../../src/index.ts"
+import { plainBackend } from "../../src/tfjs.ts"
+import { serve } from "./remote.ts"
 
-serve(() => webgpuBackend({ software: true }))
+const plain = self.name === "plain"
+serve(async () => {
+  const backend = await webgpuBackend({ software: true })
+  return plain ? plainBackend(tf, backend) : backend
+})

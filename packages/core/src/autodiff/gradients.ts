@@ -2,7 +2,7 @@ import { VitrineError } from "../errors.ts"
 import { sorted } from "../graph/graph.ts"
 import { add, cast, full } from "../tensor/ops.ts"
 import { sameShape, show } from "../tensor/shape.ts"
-import type { Node, Tensor } from "../tensor/tensor.ts"
+import { type Node, outputsOf, type Tensor } from "../tensor/tensor.ts"
 import { type Rule, rules } from "./rules.ts"
 
 /** Ops through which no gradient flows: leaves, comparisons, and what stops it. */
@@ -61,8 +61,4 @@ export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], se
 /** Values in a storage dtype are added in float32. */
 function sumOf(a: Tensor, b: Tensor): Tensor {
   return cast(add(cast(a, "float32"), cast(b, "float32")), a.dtype)
-}
-
-function outputsOf(node: Node): readonly Tensor[] {
-  return node.outputs.map((type, index) => ({ node, index, ...type }))
 }

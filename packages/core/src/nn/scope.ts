@@ -50,6 +50,8 @@ export interface Scope {
   tap(name: string, t: Tensor): Tensor
   /** Whether somebody asks for one of these, so that a fused op has to be taken apart. */
   taps(...names: readonly string[]): boolean
+  /** Names a value from which what follows can be computed again, such as what goes into a block. */
+  checkpoint(t: Tensor): Tensor
   /** Whether dropout does anything. */
   readonly training: boolean
   /** Inverted dropout; the identity without a key. `maskShape` broadcasts to `t` and is its shape by default. */
@@ -65,11 +67,19 @@ export interface ScopeOptions {
   readonly taps?: readonly string[] | "all"
   /** Called with every wanted tap. */
   readonly onTap?: (name: string, t: Tensor) => void
+  /** Called with every checkpoint, in order. */
+  readonly onCheckpoint?: (t: Tensor) => void
 }
 
 /** The scope of a whole model. */
 export function rootScope(options: ScopeOptions = {}): Scope {
-  const { param = ({ name, shape }) => state(name, shape), key, taps = [], onTap = () => {} } = options
+  const {
+    param = ({ name, shape }) => state(name, shape),
+    key,
+    taps = [],
+    onTap = () => {},
+    onCheckpoint = () => {},
+  } = options
   const exact = new Set(taps === "all" ? [] : taps)
   const prefixes = taps === "all" ? [""] : taps.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -1))
   const wanted = (name: string): boolean => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
@@ -87,6 +97,10 @@ export function rootScope(options: ScopeOptions = {}): Scope {
       at: (name) => scope(full(name)),
       tap: (name, t) => {
         if (wanted(full(name))) onTap(full(name), t)
+        return t
+      },
+      checkpoint: (t) => {
+        onCheckpoint(t)
         return t
       },
       training: key !== undefined,

@@ -97,6 +97,11 @@ export interface Tensor extends TensorType {
   readonly index: number
 }
 
+/** The tensors that a node makes. */
+export function outputsOf(node: Node): readonly Tensor[] {
+  return node.outputs.map((type, index) => ({ node, index, ...type }))
+}
+
 /** Makes a node and returns its outputs. Shapes must have been checked by the op that calls this. */
 export function apply<K extends OpName>(
   op: K,
@@ -113,7 +118,7 @@ export function apply<K extends OpName>(
         throw new VitrineError("shape", `${op}: ${show(shape)} is not a shape`)
     }
   const node: Node<K> = { op, attributes, inputs, outputs }
-  return outputs.map((type, index) => ({ node: node as Node, index, ...type }))
+  return outputsOf(node as Node)
 }
 
 /** `apply` for the ops that have one output. */

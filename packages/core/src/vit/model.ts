@@ -51,7 +51,7 @@ export function encode(scope: Scope, patches: Tensor, config: ViTConfig): Tensor
   if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
   x = scope.tap("tokens", x)
   for (let i = 0; i < config.depth; i++)
-    x = scope.tap(`blocks.${i}`, block(scope.at(`blocks.${i}`), x, config, dropPathRate(config, i))) // eq. 2, 3
+    x = scope.tap(`blocks.${i}`, block(scope.at(`blocks.${i}`), scope.checkpoint(x), config, dropPathRate(config, i))) // eq. 2, 3
   return x
 }
 

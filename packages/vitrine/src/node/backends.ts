@@ -5,8 +5,11 @@ export interface BackendOptions {
   readonly threads?: number
   /** Whether the engine runs in a worker, so that this thread answers while it computes; true by default. */
   readonly worker?: boolean
-  /** What matrix products take their factors in, where a backend offers the choice; float32 by default. */
-  readonly precision?: "float32" | "bfloat16"
+  /**
+   * float32 by default. bfloat16 is what matrix products take their factors in on node-gpu and node-cpu; float16 is what
+   * activations are stored in on webgpu, whose training then needs `lossScaling`.
+   */
+  readonly precision?: "float32" | "bfloat16" | "float16"
   /** Whether a GPU that the CPU emulates will do: where a backend is asked for by name, and not for `auto`. */
   readonly software?: boolean
 }

@@ -1,0 +1,19 @@
+import * as tf from "@tensorflow/tfjs-core"
+import { conformance } from "@vitrine/conformance"
+import { trainingParity } from "@vitrine/parity"
+import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
+import { plainBackend } from "../../src/tfjs.ts"
+import { agreement } from "../agreement.ts"
+import { plainSkips } from "../skips.ts"
+import { trainings } from "./golden.ts"
+
+let first: WebGpuBackend | undefined
+async function compiled(): Promise<WebGpuBackend> {
+  first ??= await webgpuBackend({ software: true })
+  return webgpuBackend({ device: first.gpu })
+}
+const plain = async () => plainBackend(tf, await compiled())
+
+conformance("tfjs on our device in a page", plain, { skip: plainSkips })
+agreement("compiled and plain in a page", compiled, plain)
+trainingParity("tfjs on our device in a page", plain, trainings)
