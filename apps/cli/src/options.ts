@@ -21,8 +21,11 @@ export function backend(): Option {
 }
 
 export function precision(): Option {
-  return new Option("--precision <dtype>", "what node-gpu and node-cpu multiply in; sums stay in float32")
-    .choices(["float32", "bfloat16"])
+  return new Option(
+    "--precision <dtype>",
+    "bfloat16: factors of products, on node-gpu and node-cpu; float16: storage, on webgpu",
+  )
+    .choices(["float32", "bfloat16", "float16"])
     .default("float32")
 }
 

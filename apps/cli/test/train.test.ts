@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { findAddon } from "@vitrine/backend-node-gpu"
 import { readSafetensors } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { beforeAll, describe, expect, test } from "vitest"
@@ -90,23 +91,69 @@ describe("train", () => {
     for (const [i, loss] of ours.entries()) expect(Math.abs((theirs[i] as number) - loss)).toBeLessThan(1e-4)
   })
 
-  test.for(["reference", "tfjs", "webgpu"])("a checkpoint begun on onnx goes on with %s", async (backend, { skip }) => {
-    if (backend === "webgpu" && emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
-    const whole = at("whole")
-    if (!existsSync(whole)) {
-      const steps = ["--steps", "16", "--checkpoint-every", "8"]
-      expect((await vitrine(["train", ...args, ...steps, "--out", whole])).code).toBe(0)
-    }
-    const continued = at(`continued-${backend}`)
-    cpSync(whole, continued, { recursive: true })
+  const engineOf = (backend: string): Parameters<typeof vitrine>[1] =>
+    backend === "webgpu" && emulated ? { env: emulated } : {}
+  const missing = (backend: string): string | undefined => {
+    if (backend === "webgpu" && emulated === undefined) return "no SwiftShader: install Chromium, which brings it"
+    const addon = backend === "node-cpu" ? findAddon("node-cpu") : undefined
+    return typeof addon === "string" ? addon : undefined
+  }
+  /** A run of 16 steps with a checkpoint in the middle. */
+  const whole = async (backend: string): Promise<string> => {
+    const out = at(`whole-${backend}`)
+    const own = ["--steps", "16", "--checkpoint-every", "8", "--out", out, "--backend", backend]
+    if (!existsSync(out)) expect((await vitrine(["train", ...args, ...own], engineOf(backend))).code).toBe(0)
+    return out
+  }
+
+  test.for([
+    ["onnx", "reference"],
+    ["onnx", "tfjs"],
+    ["onnx", "webgpu"],
+    ["webgpu", "onnx"],
+    ["webgpu", "node-cpu"],
+    ["node-cpu", "webgpu"],
+  ] as const)("a checkpoint begun on %s goes on with %s", async ([first, second], { skip }) => {
+    const reason = missing(first) ?? missing(second)
+    if (reason !== undefined) skip(reason)
+    const continued = at(`${first}-${second}`)
+    cpSync(await whole(first), continued, { recursive: true })
     rmSync(join(continued, "checkpoints", "step-00000016"), { recursive: true })
-    const env = backend === "webgpu" && emulated ? { env: emulated } : {}
-    const result = await vitrine(["train", "--resume", continued, "--backend", backend], env)
-    expect(`${result.code} ${result.stderr}`).toMatch(/^0 Resuming at step 8/)
-    const [wanted, got] = [await losses(whole), await losses(continued)]
+    const result = await vitrine(["train", "--resume", continued, "--backend", second], engineOf(second))
+    expect(`${result.code} ${result.stderr}`).toMatch(/^0 [^]*Resuming at step 8/)
+    const [begun, wanted, got] = [
+      await losses(await whole(first)),
+      await losses(await whole("onnx")),
+      await losses(continued),
+    ]
     expect(got).toHaveLength(16)
-    expect(got.slice(0, 8)).toEqual(wanted.slice(0, 8))
+    expect(got.slice(0, 8)).toEqual(begun.slice(0, 8))
     for (const [i, loss] of wanted.entries()) expect(Math.abs((got[i] as number) - loss)).toBeLessThan(1e-4)
+  })
+
+  test("goes on with a new device where one is lost", { timeout: 180_000 }, async ({ skip }) => {
+    if (emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
+    const out = at("lost")
+    const losing = `
+import { globals } from ${JSON.stringify(import.meta.resolve("webgpu"))}
+const { requestDevice } = globals.GPUAdapter.prototype
+const { submit } = globals.GPUQueue.prototype
+let device, submits = 0
+globals.GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await requestDevice.apply(this, args)) }
+globals.GPUQueue.prototype.submit = function (...args) {
+  submits++
+  if (submits === 24) device.destroy()
+  return submit.apply(this, args)
+}`
+    const own = ["--steps", "16", "--checkpoint-every", "4", "--out", out, "--backend", "webgpu"]
+    const { code, stderr } = await vitrine(["train", ...args, ...own], {
+      env: { ...emulated, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(losing)}` },
+    })
+    expect(`${code} ${stderr}`).toMatch(/^0 /)
+    expect(stderr.match(/the device was lost/g)).toHaveLength(1)
+    expect(stderr).toMatch(/Resuming at step [48]/)
+    const [wanted, got] = [await losses(await whole("webgpu")), await losses(out)]
+    expect(got).toEqual(wanted)
   })
 
   test("streams events as JSON", async () => {

@@ -13,6 +13,11 @@ export interface DeviceOptions {
   /** Whether an adapter that computes on the CPU will do. False by default. */
   readonly software?: boolean
   /**
+   * What activations are stored in, and weights that do not change; what is computed with them is float32. float16 takes
+   * a device with `shader-f16`, and `lossScaling` in training.
+   */
+  readonly precision?: "float32" | "float16"
+  /**
    * Called after every run with the time that each kernel took, in order; runs are slower for it. It takes a device
    * with `timestamp-query`.
    */
@@ -90,7 +95,13 @@ function reportOf({ adapterInfo, features, limits }: GPUDevice): DeviceReport {
 }
 
 /** A backend on a device, which `close` leaves as it is if it is the caller's. */
-export function deviceBackend(device: GPUDevice, owned: boolean, profiler?: Profiler): WebGpuBackend {
+export function deviceBackend(
+  device: GPUDevice,
+  { device: given, precision, profile: profiler }: DeviceOptions,
+): WebGpuBackend {
+  const half = precision === "float16"
+  if (half && !device.features.has("shader-f16"))
+    fail(`${describe(device.adapterInfo)} has no shader-f16, which storage in float16 needs: use float32`)
   if (profiler && !device.features.has("timestamp-query"))
     fail(`${describe(device.adapterInfo)} has no timestamp-query, by which kernels are timed`)
   const gpu = new Gpu(device, profiler)
@@ -100,6 +111,7 @@ export function deviceBackend(device: GPUDevice, owned: boolean, profiler?: Prof
     bindings: limits.maxStorageBuffersPerShaderStage,
     largest: largest - (largest % 256),
     workgroupMemory: limits.maxComputeWorkgroupStorageSize,
+    half,
   }
   return {
     name: "webgpu",
@@ -108,6 +120,6 @@ export function deviceBackend(device: GPUDevice, owned: boolean, profiler?: Prof
     gpu: device,
     compile: (graph, options = {}) => GpuProgram.compile(gpu, graph, options, planLimits),
     createState: (slots, data = {}) => GpuState.create(gpu, slots, data, planLimits.largest),
-    close: async () => gpu.close(owned),
+    close: async () => gpu.close(given === undefined),
   }
 }

@@ -13,5 +13,5 @@ export type WebGpuOptions = DeviceOptions
  */
 export async function webgpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await openDevice(globalThis.navigator?.gpu, options))
-  return deviceBackend(device, options.device === undefined, options.profile)
+  return deviceBackend(device, options)
 }

@@ -21,7 +21,7 @@ export interface WebGpuNodeOptions extends DeviceOptions {
  */
 export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await nodeDevice(options))
-  return deviceBackend(device, options.device === undefined, options.profile)
+  return deviceBackend(device, options)
 }
 
 /** Dawn's entry points by their options; devices need theirs to stay alive. */

@@ -5,7 +5,7 @@ import type { Tensor } from "@tensorflow/tfjs-core"
 import { type Backend, type HostData, type Program, type State, VitrineError } from "@vitrine/core"
 import { tfjsBackend } from "@vitrine/backend-tfjs"
 import type { WebGpuBackend } from "./backend.ts"
-import type { Stored } from "./plan/tensor.ts"
+import type { OnHost } from "./plan/tensor.ts"
 import { fail } from "./run/gpu.ts"
 import { GpuProgram } from "./run/program.ts"
 
@@ -86,7 +86,7 @@ export async function runTensors(
 }
 
 /** A tensor on a buffer, which it owns; tfjs takes no bools, but their bits are those of 0 and 1. */
-function taken(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: Stored): Tensor {
+function taken(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: OnHost): Tensor {
   if (dtype !== "bool") return tf.tensor({ buffer, zeroCopy: true }, shape, dtype)
   return tf.tidy(() => tf.cast(tf.tensor({ buffer, zeroCopy: true }, shape, "int32"), "bool"))
 }

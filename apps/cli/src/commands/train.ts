@@ -6,7 +6,7 @@ import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { interruption } from "../interruption.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
-import { print, whenReaderLeaves } from "../output.ts"
+import { note, print, whenReaderLeaves } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Reporter, reporter } from "../show/progress.ts"
 import { showResult } from "../show/result.ts"
@@ -24,7 +24,8 @@ export async function train(flags: TrainFlags): Promise<number> {
 }
 
 /**
- * Trains, saves and reports, until the end or a signal.
+ * Trains, saves and reports, until the end or a signal. Where a device is lost, it goes on from the last checkpoint on a
+ * new one.
  * @returns whether all steps were taken.
  */
 export async function trainTo(
@@ -32,21 +33,51 @@ export async function trainTo(
   flags: EngineFlags & Pick<TrainFlags, "backend">,
   report: Reporter,
 ): Promise<boolean> {
-  const { backend, passedOver } = await choose(flags.backend, engineOptions(flags))
   const interrupted = interruption(report.stopping)
   whenReaderLeaves(interrupted.stop)
-  let finished = false
+  let next: TrainOptions = { ...options, signal: interrupted.signal }
   try {
-    for await (const event of trainModel({ ...options, backend, signal: interrupted.signal })) {
-      report.event(event, passedOver)
-      if (event.type === "end") finished = event.finished
+    for (;;) {
+      const { finished, lost } = await trainOnce(next, flags, report)
+      if (lost === undefined) return finished
+      note(`vitrine: ${lost.message}: that is done now`)
+      const { data, workers, keepLast, checkpointEvery, signal } = next
+      next = { data, workers, keepLast, checkpointEvery, signal, resume: options.resume ?? options.out }
     }
   } finally {
     report.close()
     interrupted.close()
+  }
+}
+
+/** Trains on one backend, until the end, a signal or, once a step was taken, the loss of its device. */
+async function trainOnce(
+  options: TrainOptions,
+  flags: EngineFlags & Pick<TrainFlags, "backend">,
+  report: Reporter,
+): Promise<{ readonly finished: boolean; readonly lost?: VitrineError }> {
+  const { backend, passedOver } = await choose(flags.backend, engineOptions(flags))
+  let finished = false
+  let steps = 0
+  try {
+    for await (const event of trainModel({ ...options, backend })) {
+      if (event.type === "setup") checkScaled(event, flags)
+      report.event(event, passedOver)
+      if (event.type === "step") steps++
+      if (event.type === "end") finished = event.finished
+    }
+    return { finished }
+  } catch (error) {
+    if (VitrineError.isInstance(error) && error.kind === "device" && steps > 0) return { finished, lost: error }
+    throw error
+  } finally {
     await backend.close()
   }
-  return finished
+}
+
+function checkScaled({ run, recipe }: SetupEvent, { precision }: EngineFlags): void {
+  if (precision === "float16" && !recipe.training.lossScaling)
+    throw new VitrineError("config", `${run}: its recipe has no lossScaling, which --precision float16 needs`)
 }
 
 async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {

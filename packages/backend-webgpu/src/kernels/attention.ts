@@ -28,6 +28,7 @@ interface Layout {
 const registers = 160
 
 function layoutOf(
+  tensors: Tensors,
   views: readonly View[],
   [d, dv]: readonly [number, number],
   held: number,
@@ -37,7 +38,7 @@ function layoutOf(
   const aligned = ({ strides, offset, shape }: View): boolean =>
     offset % 4 === 0 && strides.slice(0, -1).every((step, i) => step % 4 === 0 || shape[i] === 1)
   const vector = d % 4 === 0 && dv % 4 === 0 && views.every(aligned)
-  const shader = new Shader(vector)
+  const shader = new Shader(tensors, vector)
   const [w, wv] = vector ? [d / 4, dv / 4] : [d, dv]
   let lanes = 1
   while (held / lanes > registers && lanes < 8 && w % (2 * lanes) === 0 && wv % (2 * lanes) === 0) lanes *= 2
@@ -58,14 +59,13 @@ function rowStart(view: View, row: string): string {
 function at(shader: Shader, view: View, row: string, c: string): string {
   const begin = rowStart(view, row)
   return shader.vector
-    ? shader.four(view.tensor, "float32", `(${begin}) / 4u + ${c}`)
-    : shader.element(view.tensor, "float32", `${begin} + ${c}`)
+    ? shader.four(view.tensor, `(${begin}) / 4u + ${c}`)
+    : shader.element(view.tensor, `${begin} + ${c}`)
 }
 
 function put(shader: Shader, view: View, row: string, c: string, value: string): string {
-  const name = shader.output(view.tensor, "float32", shader.vector)
   const begin = rowStart(view, row)
-  return `${name}[${shader.vector ? `(${begin}) / 4u` : begin} + ${c}] = ${value};`
+  return shader.store(view.tensor, shader.vector, `${shader.vector ? `(${begin}) / 4u` : begin} + ${c}`, value)
 }
 
 /** Fills a tile: rows `begin + j` of a view, zeros beyond the last. */
@@ -120,12 +120,12 @@ const repeat = (count: number, body: string, name: string = "i"): string =>
   `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
 
 /** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
-export function attentionKernel(_: Tensors, step: Step<"attention">, memory: number): Kernel {
+export function attentionKernel(tensors: Tensors, step: Step<"attention">, memory: number): Kernel {
   const [q, k, v] = step.inputs as [View, View, View]
   const [context, logSumExp] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
-  const layout = layoutOf(context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, memory)
+  const layout = layoutOf(tensors, context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, memory)
   const { shader, tile, own, width } = layout
   const total = summed(shader)
   const writes = context ? repeat(own[1], put(shader, context, "row", `lane * ${u(own[1])} + i`, "acc[i] * scale")) : ""
@@ -154,19 +154,19 @@ for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
 if (inside) {
   let scale = 1.0 / sum;
   ${writes}
-  ${logSumExp ? `if (lane == 0u) { ${shader.output(logSumExp.tensor, "float32", false)}[head * ${u(queries)} + row] = top + log(sum); }` : ""}
+  ${logSumExp ? `if (lane == 0u) { ${shader.store(logSumExp.tensor, false, `head * ${u(queries)} + row`, "top + log(sum)")} }` : ""}
 }`
   return kernel(`attention [${q.shape}] over ${keys} keys`, layout, queries, body)
 }
 
 /** dq = scale · (p (dcontext vᵀ − δ)) k, and δ = Σ dcontext · context of each query. */
-export function attentionGradQueryKernel(_: Tensors, step: Step<"attentionGradQuery">, memory: number): Kernel {
+export function attentionGradQueryKernel(tensors: Tensors, step: Step<"attentionGradQuery">, memory: number): Kernel {
   const [dc, q, k, v, context, logSumExp] = step.inputs as [View, View, View, View, View, View]
   const [dq, delta] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
   const views = [q, k, v, dc, context, ...(dq ? [dq] : [])]
-  const layout = layoutOf(views, [d, dv], 2 * d + dv, 2, memory)
+  const layout = layoutOf(tensors, views, [d, dv], 2 * d + dv, 2, memory)
   const { shader, tile, own, width, lanes } = layout
   const total = summed(shader)
   const scale = f(step.attributes.scale)
@@ -183,7 +183,7 @@ var product = T(0);
 ${repeat(own[0], `q[i] = ${at(shader, q, "row", share(0))} * ${scale}; acc[i] = T(0);`)}
 ${repeat(own[1], `g[i] = ${at(shader, dc, "row", share(1))}; product = fma(g[i], ${at(shader, context, "row", share(1))}, product);`)}
 ${together}
-let normalizer = ${shader.element(logSumExp.tensor, "float32", rowStart(logSumExp, "row"))};
+let normalizer = ${shader.element(logSumExp.tensor, rowStart(logSumExp, "row"))};
 for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
   ${fill(layout, "kTile", k, width[0])}
   ${fill(layout, "vTile", v, width[1])}
@@ -211,25 +211,25 @@ for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
 }
 if (inside) {
   ${dq ? repeat(own[0], put(shader, dq, "row", share(0), `acc[i] * ${scale}`)) : ""}
-  ${delta ? `if (lane == 0u) { ${shader.output(delta.tensor, "float32", false)}[head * ${u(queries)} + row] = delta; }` : ""}
+  ${delta ? `if (lane == 0u) { ${shader.store(delta.tensor, false, `head * ${u(queries)} + row`, "delta")} }` : ""}
 }`
   return kernel(`attentionGrad of queries [${q.shape}] over ${keys} keys`, layout, queries, body)
 }
 
 /** dk = scale · (p (dcontext vᵀ − δ))ᵀ q and dv = pᵀ dcontext. */
-export function attentionGradKeyKernel(_: Tensors, step: Step<"attentionGradKey">, memory: number): Kernel {
+export function attentionGradKeyKernel(tensors: Tensors, step: Step<"attentionGradKey">, memory: number): Kernel {
   const [dc, q, k, v, logSumExp, delta] = step.inputs as [View, View, View, View, View, View]
   const [dk, dv] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, w] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
   const views = [q, k, v, dc, ...(dk ? [dk] : []), ...(dv ? [dv] : [])]
-  const layout = layoutOf(views, [d, w], 2 * d + 2 * w, 2, memory)
+  const layout = layoutOf(tensors, views, [d, w], 2 * d + 2 * w, 2, memory)
   const { shader, tile, own, width } = layout
   const total = summed(shader)
   const scale = f(step.attributes.scale)
   const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
   shader.global(`var<workgroup> known: array<vec2<f32>, ${tile}>;`)
-  const element = (view: View): string => shader.element(view.tensor, "float32", rowStart(view, "(begin + local)"))
+  const element = (view: View): string => shader.element(view.tensor, rowStart(view, "(begin + local)"))
   const body = `var k: array<T, ${own[0]}>;
 var v: array<T, ${own[1]}>;
 var dk: array<T, ${own[0]}>;

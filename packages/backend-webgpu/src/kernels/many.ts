@@ -69,7 +69,7 @@ export function lateCode(
   resultBuffers: readonly number[],
   writable: readonly boolean[],
 ): string {
-  const shader = new Shader(true)
+  const shader = new Shader(tensors, true)
   const columns = 1 + operands.length + results.length
   const entry = (column: number): string => `table[base + ${u(column)}]`
   writable.forEach((writes, i) =>
@@ -108,7 +108,7 @@ for (var n = local; n < table[base]; n += 256u) {
 
 /** Sums of the squares of stretches of many tensors in one buffer, one a workgroup: rows of a number of elements and an offset in vectors. */
 export function squaresCode(): string {
-  const shader = new Shader(true)
+  const shader = new Shader([], true)
   shader.global(`@group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;
@@ -137,7 +137,7 @@ if (local == 0u && inside) { sums[table[3u * row + 2u]] = pool[0]; }`,
 
 /** Sums of parts that other kernels left, of many tensors: a table's rows are a number of vectors, of parts, the vectors from one part to the next, and where the parts and the result begin. */
 export function sumsCode(): string {
-  const shader = new Shader(true)
+  const shader = new Shader([], true)
   shader.global(`@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;`)

@@ -57,7 +57,7 @@ export function matMulKernel(
   const { rows, columns, depth, threadRows, threadColumns, splits } = tiling
   const [result, sums] = step.outputs as [View, View | null | undefined]
   const vector = n % 4 === 0
-  const shader = new Shader(vector)
+  const shader = new Shader(tensors, vector)
   const [a, b] = step.inputs as [View, View]
   const batches = sizeOf(batch)
   const threads = (rows / threadRows) * (columns / threadColumns)
@@ -86,11 +86,11 @@ export function matMulKernel(
   const value = vector ? `made[i * ${u(nVectors)} + j]` : `made[i * ${u(nVectors)} + j / 4u][j % 4u]`
   // The threads that hold the first columns add up what they have in memory anyway.
   const summing = sums ? each(Math.ceil(rows / threads), (i) => sumRows(i, threads, rows, depth)) : []
-  const sumTo = sums ? shader.output(sums.tensor, "float32", false) : ""
-  const writeSums = each(Math.ceil(rows / threads), (i) => {
+  const writeSums = each(sums ? Math.ceil(rows / threads) : 0, (i) => {
     const row = `m0 + local + ${u(i * threads)}`
     const inside = rows % threads === 0 ? "" : `local + ${u(i * threads)} < ${u(rows)} && `
-    return `if (${inside}${row} < ${u(m)}) { ${sumTo}[${number} * ${u(m)} + ${row}] = s${i}; }`
+    const store = shader.store((sums as View).tensor, false, `${number} * ${u(m)} + ${row}`, `s${i}`)
+    return `if (${inside}${row} < ${u(m)}) { ${store} }`
   })
 
   const body = `let batch = group.z % ${u(batches)};
@@ -176,8 +176,8 @@ function operand(
   const end = along === "inner" ? "to" : u(size)
   const at = `${offset} + i * ${u(across)} + j`
   const load = aligned
-    ? shader.four(view.tensor, "float32", `(${at}) / 4u`)
-    : `vec4<f32>(${[0, 1, 2, 3].map((l) => `select(0.0f, ${shader.element(view.tensor, "float32", `${at} + ${u(l)}`)}, j + ${u(l)} < limit)`).join(", ")})`
+    ? shader.four(view.tensor, `(${at}) / 4u`)
+    : `vec4<f32>(${[0, 1, 2, 3].map((l) => `select(0.0f, ${shader.element(view.tensor, `${at} + ${u(l)}`)}, j + ${u(l)} < limit)`).join(", ")})`
   const otherEnd = along === "inner" ? u(size) : "limitOther"
   const fn = `load_${name}`
   const parameters = "i: u32, j: u32, limit: u32, limitOther: u32"

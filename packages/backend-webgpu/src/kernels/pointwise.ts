@@ -42,19 +42,19 @@ export function read(shader: Shader, tensors: Tensors, view: View, at: string): 
   const wide = (text: string): string =>
     dtype === "bool" ? `B(${text})` : dtype === "int32" ? `I(${text})` : `T(${text})`
   if (!shader.vector) {
-    const text = shader.element(view.tensor, dtype, elementIndex(view, at))
+    const text = shader.element(view.tensor, elementIndex(view, at))
     return dtype === "bool" ? `bool(${text})` : text
   }
   const lanes = lanesOf(view)
   if (lanes.kind === "same") {
-    const text = shader.element(view.tensor, dtype, lanes.index(at))
+    const text = shader.element(view.tensor, lanes.index(at))
     return dtype === "bool" ? `B(${text} != 0u)` : wide(text)
   }
   if (lanes.kind === "together") {
-    const text = shader.four(view.tensor, dtype, lanes.index(at))
+    const text = shader.four(view.tensor, lanes.index(at))
     return dtype === "bool" ? `B(${text})` : text
   }
-  const each = [0, 1, 2, 3].map((j) => shader.element(view.tensor, dtype, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
+  const each = [0, 1, 2, 3].map((j) => shader.element(view.tensor, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
   return dtype === "bool" ? `B(${each.map((text) => `${text} != 0u`).join(", ")})` : wide(each.join(", "))
 }
 
@@ -62,15 +62,10 @@ export function read(shader: Shader, tensors: Tensors, view: View, at: string): 
 export function write(shader: Shader, tensors: Tensors, view: View, at: string, value: string): string {
   const { dtype } = tensors[view.tensor] as Tensor
   const bits = dtype === "bool" ? `U(${value})` : value
-  if (!shader.vector) {
-    const name = shader.output(view.tensor, dtype, false)
-    return `${name}[${elementIndex(view, at)}] = ${bits};`
-  }
+  if (!shader.vector) return shader.store(view.tensor, false, elementIndex(view, at), bits)
   const lanes = lanesOf(view)
-  if (lanes.kind === "together" || (lanes.kind === "same" && sizeOf(view.shape) === 1)) {
-    const name = shader.output(view.tensor, dtype, true)
-    return `${name}[${lanes.index(at)}] = ${bits};`
-  }
+  if (lanes.kind === "together" || (lanes.kind === "same" && sizeOf(view.shape) === 1))
+    return shader.store(view.tensor, true, lanes.index(at), bits)
   throw new Error(`vectors cannot be written to ${JSON.stringify(view)}`)
 }
 
@@ -155,7 +150,7 @@ function apply(shader: Shader, tensors: Tensors, step: Step, args: readonly stri
     case "pieces":
       return pieces(shader, tensors, step as Step<"pieces">, at)
     case "dropoutMask":
-      return mask(shader, tensors, step as Step<"dropoutMask">, at)
+      return mask(shader, step as Step<"dropoutMask">, at)
     default:
       throw new Error(`${step.op} is not computed point by point`)
   }
@@ -187,8 +182,7 @@ function pieces(shader: Shader, tensors: Tensors, { attributes, inputs, outputs 
     const view = inputs[from] as View
     const place = `((o * ${u(width)} + (c - ${u(shift)})) * ${u(inner)} + n)`
     const { place: where, value } = tensors[view.tensor] as Tensor
-    const text =
-      where === "literal" ? f(value as number) : shader.element(view.tensor, dtype, elementIndex(view, place))
+    const text = where === "literal" ? f(value as number) : shader.element(view.tensor, elementIndex(view, place))
     return `if (c < ${u(end)}) { return ${text}; }`
   })
   const name = shader.function(
@@ -213,18 +207,13 @@ function hash(name: string): number {
 }
 
 /** `dropoutMask` of @vitrine/core: 16 bits an element, so that one call of the generator makes four. */
-function mask(
-  shader: Shader,
-  tensors: Tensors,
-  { attributes, inputs, outputs }: Step<"dropoutMask">,
-  at: string,
-): string {
+function mask(shader: Shader, { attributes, inputs, outputs }: Step<"dropoutMask">, at: string): string {
   use(shader, "threefry")
   const { path, rate } = attributes
   const key = inputs[0] as View
   const { tensor } = outputs[0] as View
   const word = (i: number): string =>
-    `bitcast<u32>(${shader.element(key.tensor, (tensors[key.tensor] as Tensor).dtype, u(key.offset + i * (key.strides[0] as number)))})`
+    `bitcast<u32>(${shader.element(key.tensor, u(key.offset + i * (key.strides[0] as number)))})`
   const name = shader.function(
     `mask${tensor}`,
     `fn mask${tensor}(e: u32) -> vec4<f32> {
@@ -242,7 +231,7 @@ export function pointwiseKernel(tensors: Tensors, group: Pointwise): Kernel {
   const { steps } = group
   const { shape } = resultOf(steps)
   const vector = takesVectors(tensors, group)
-  const shader = new Shader(vector)
+  const shader = new Shader(tensors, vector)
   const count = vector ? Math.ceil(sizeOf(shape) / 4) : sizeOf(shape)
   const lines = evaluate(shader, tensors, group, "i", new Map())
   const code = shader.text(

@@ -48,7 +48,7 @@ export function reduceKernel(
   const result = step.outputs[0] as View
   const { axes } = step.attributes
   const { outputs, depth } = extent(step)
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const order = rowMajor(input.shape)
   const part = (reduced: boolean): { shape: number[]; strides: number[]; offset: number } => {
     const chosen = input.shape.flatMap((_, i) => (axes.includes(i) === reduced ? [i] : []))
@@ -127,7 +127,7 @@ export function combineKernel(
 ): Kernel {
   const sizes = all.map(({ result }) => sizeOf(result.shape))
   const vector = op === "sum" && sizes.every((size) => size % 4 === 0)
-  const shader = new Shader(vector)
+  const shader = new Shader(tensors, vector)
   const width = vector ? 4 : 1
   if (op === "max") use(shader, "larger")
   let end = 0
@@ -137,7 +137,7 @@ export function combineKernel(
     end += size
     const store = storing(shader, tensors, result, after, `store${i}`)
     const at = `p * ${u(size)} + n`
-    const value = vector ? shader.four(view.tensor, "float32", at) : shader.element(view.tensor, "float32", at)
+    const value = vector ? shader.four(view.tensor, at) : shader.element(view.tensor, at)
     const first = op === "sum" ? "T(0)" : `T(${lowest})`
     return `if (i >= ${u(begin)} && i < ${u(end)}) {
   let n = i - ${u(begin)};

@@ -25,18 +25,18 @@ function rowsOf(tensors: Tensors, views: readonly View[], scalar: boolean = fals
   const aligned = ({ strides, offset }: View): boolean =>
     offset % 4 === 0 && strides.slice(0, -1).every((step, i) => step % 4 === 0 || shape[i] === 1)
   const vector = !scalar && size % 4 === 0 && views.every(aligned)
-  const shader = new Shader(vector)
+  const shader = new Shader(tensors, vector)
   const width = vector ? size / 4 : size
   const lanes = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(width / 4))))
   const at = (view: View, c: string): string => {
-    const { dtype, place, value } = tensors[view.tensor] as Tensor
+    const { place, value } = tensors[view.tensor] as Tensor
     if (place === "literal") return `T(${f(value as number)})`
     const lead = { shape: view.shape.slice(0, -1), strides: view.strides.slice(0, -1), offset: view.offset }
     const begin = elementIndex(lead, "row")
     const last = view.shape.at(-1) === 1 ? "0u" : c
     return vector
-      ? shader.four(view.tensor, dtype, `${begin} / 4u + ${last}`)
-      : shader.element(view.tensor, dtype, `${begin} + ${last}`)
+      ? shader.four(view.tensor, `${begin} / 4u + ${last}`)
+      : shader.element(view.tensor, `${begin} + ${last}`)
   }
   return { shader, rows: sizeOf(shape.slice(0, -1)), width, lanes, at }
 }
@@ -157,9 +157,7 @@ export function layerNormKernel(tensors: Tensors, step: Step<"layerNorm">, after
   const writes = [
     [mean, "mean"],
     [rstd, "rstd"],
-  ].flatMap(([view, name]) =>
-    view ? [`${r.shader.output((view as View).tensor, "float32", false)}[row] = ${name as string};`] : [],
-  )
+  ].flatMap(([view, name]) => (view ? [r.shader.store((view as View).tensor, false, "row", name as string)] : []))
   const [w, b] = [r.at(spread(weight, x), "c"), r.at(spread(bias, x), "c")]
   return rowKernel(
     told("layerNorm", x, after),
@@ -195,8 +193,8 @@ export function layerNormGradKernel(tensors: Tensors, step: Step<"layerNormGrad"
   return rowKernel(
     told("layerNormGrad", x, after),
     r,
-    `let mean = ${r.shader.element(mean.tensor, "float32", elementIndex(mean, "row"))};
-let rstd = ${r.shader.element(rstd.tensor, "float32", elementIndex(rstd, "row"))};
+    `let mean = ${r.shader.element(mean.tensor, elementIndex(mean, "row"))};
+let rstd = ${r.shader.element(rstd.tensor, elementIndex(rstd, "row"))};
 var s = T(0);
 var q = T(0);
 ${loop(r, `let d = ${d}; s += d; q = fma(d, ${normalized}, q);`)}
@@ -226,7 +224,7 @@ export function layerNormGradWeightKernel(
   const { shader, rows, width } = r
   const chunk = Math.ceil(rows / count)
   const wanted = outputs.flatMap((view, i) => (view ? [{ view, name: i === 0 ? "gain" : "shift" }] : []))
-  const element = (view: View): string => shader.element(view.tensor, "float32", elementIndex(view, "row"))
+  const element = (view: View): string => shader.element(view.tensor, elementIndex(view, "row"))
   for (const { name } of wanted) shader.global(`var<workgroup> ${name}s: array<T, 128>;`)
   const add = {
     gain: `gain = fma(d, (${r.at(x, "column")} - ${element(mean)}) * ${element(rstd)}, gain);`,
@@ -252,7 +250,7 @@ if (inside) {
 ${wanted.map(({ name }) => `${name}s[local] = ${name};`).join(" ")}
 ${tree.join("\n")}
 if (lane == 0u && inside) {
-  ${wanted.map(({ view, name }) => `${shader.output(view.tensor, "float32", shader.vector)}[group.y * ${u(width)} + column] = ${name}s[local];`).join(" ")}
+  ${wanted.map(({ view, name }) => shader.store(view.tensor, shader.vector, `group.y * ${u(width)} + column`, `${name}s[local]`)).join(" ")}
 }`,
   )
   return {

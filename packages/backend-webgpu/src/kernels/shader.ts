@@ -1,4 +1,4 @@
-import type { Stored } from "../plan/tensor.ts"
+import type { Stored, Tensor } from "../plan/tensor.ts"
 import { merged, type View } from "../plan/view.ts"
 
 /** What a kernel is given in a binding. */
@@ -17,7 +17,16 @@ export interface Kernel {
   readonly grid: readonly [number, number, number]
 }
 
-const scalarTypes: Readonly<Record<Stored, string>> = { float32: "f32", int32: "i32", bool: "u32" }
+const scalarTypes: Readonly<Record<Stored, string>> = { float32: "f32", float16: "f16", int32: "i32", bool: "u32" }
+
+/** Where a value is too large for float16 it becomes infinite; what a device's conversion makes of it is its own affair. */
+const narrowing = (type: "f32" | "vec4<f32>"): string => {
+  const [name, bits, narrow] = type === "f32" ? ["narrow", "u32", "f16"] : ["narrow4", "vec4<u32>", "vec4<f16>"]
+  return `fn ${name}(x: ${type}) -> ${narrow} {
+  let infinite = bitcast<${type}>((bitcast<${bits}>(x) & ${bits}(0x80000000u)) | ${bits}(0x7f800000u));
+  return ${narrow}(select(x, infinite, abs(x) >= ${type}(65520.0)));
+}`
+}
 
 /** The text of an unsigned number. */
 export const u = (n: number): string => `${n}u`
@@ -34,45 +43,54 @@ interface Bound extends Binding {
   readonly vector: boolean
 }
 
+/** float16 is how values are stored; what is computed with them is float32. */
+const wide = (dtype: Stored, type: string, text: string): string => (dtype === "float16" ? `${type}(${text})` : text)
+
 /**
  * Collects what one kernel's WGSL is made of: its bindings, the functions it calls, and its main function. `T` is the
- * type of the values that it works on, `f32` or `vec4<f32>`, with `B` and `I` as wide.
+ * type of the values that it works on, `f32` or `vec4<f32>`, with `B` and `I` as wide. Tensors are numbers in `tensors`.
  */
 export class Shader {
   readonly vector: boolean
+  readonly #tensors: readonly Tensor[]
   readonly #bound: Bound[] = []
   readonly #functions = new Map<string, string>()
   readonly #globals: string[] = []
 
-  constructor(vector: boolean) {
+  constructor(tensors: readonly Tensor[], vector: boolean) {
+    this.#tensors = tensors
     this.vector = vector
   }
 
-  #bind(tensor: number, dtype: Stored, access: Binding["access"], vector: boolean): Bound {
+  #bind(tensor: number, access: Binding["access"], vector: boolean): Bound {
     const known = this.#bound.find((each) => each.tensor === tensor && each.access === access)
     if (known) return known
+    const { dtype } = this.#tensors[tensor] as Tensor
     const made = { tensor, dtype, access, vector, name: `${access === "read" ? "x" : "y"}${this.#bound.length}` }
     this.#bound.push(made)
     return made
   }
 
   /** One element, as `f32`, `i32` or `u32`. */
-  element(tensor: number, dtype: Stored, index: string): string {
-    const { name, vector } = this.#bind(tensor, dtype, "read", false)
-    return vector ? `${name}[(${index}) / 4u][(${index}) % 4u]` : `${name}[${index}]`
+  element(tensor: number, index: string): string {
+    const { name, dtype, vector } = this.#bind(tensor, "read", false)
+    return wide(dtype, "f32", vector ? `${name}[(${index}) / 4u][(${index}) % 4u]` : `${name}[${index}]`)
   }
 
   /** Four elements that begin at `4 · index`. */
-  four(tensor: number, dtype: Stored, index: string): string {
-    const { name, vector } = this.#bind(tensor, dtype, "read", true)
-    if (vector) return `${name}[${index}]`
-    const each = [0, 1, 2, 3].map((j) => `${name}[4u * (${index}) + ${u(j)}]`)
-    return `vec4<${scalarTypes[dtype]}>(${each.join(", ")})`
+  four(tensor: number, index: string): string {
+    const { name, dtype, vector } = this.#bind(tensor, "read", true)
+    if (vector) return wide(dtype, "vec4<f32>", `${name}[${index}]`)
+    const each = [0, 1, 2, 3].map((j) => wide(dtype, "f32", `${name}[4u * (${index}) + ${u(j)}]`))
+    return `vec4<${dtype === "float16" ? "f32" : scalarTypes[dtype]}>(${each.join(", ")})`
   }
 
-  /** The name of an output; all stores to one tensor must be of one width. */
-  output(tensor: number, dtype: Stored, vector: boolean): string {
-    return this.#bind(tensor, dtype, "write", vector).name
+  /** A statement that stores number `index`, of elements or vectors of four; all stores to one tensor are of one width. */
+  store(tensor: number, vector: boolean, index: string, value: string): string {
+    const { name, dtype } = this.#bind(tensor, "write", vector)
+    if (dtype !== "float16") return `${name}[${index}] = ${value};`
+    const narrow = vector ? this.function("narrow4", narrowing("vec4<f32>")) : this.function("narrow", narrowing("f32"))
+    return `${name}[${index}] = ${narrow}(${value});`
   }
 
   /** Adds a function, unless it is there already. */
@@ -99,6 +117,7 @@ export class Shader {
       return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${element}>;`
     })
     return [
+      ...(this.#bound.some(({ dtype }) => dtype === "float16") ? ["enable f16;"] : []),
       ...aliases,
       ...bindings,
       ...this.#globals,

@@ -46,14 +46,14 @@ function overWindow(
 } }`
 }
 
-export function conv2dKernel(_: Tensors, { inputs, outputs, attributes }: Step<"conv2d">): Kernel {
+export function conv2dKernel(tensors: Tensors, { inputs, outputs, attributes }: Step<"conv2d">): Kernel {
   const [image, weight] = inputs as [View, View]
   const out = outputs[0] as View
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [, h, w, channels] = size4(image)
   const [, , kh, kw] = size4(weight)
-  const x = shader.element(image.tensor, "float32", place(image.shape, ["n", "row", "column", "c"]))
-  const k = shader.element(weight.tensor, "float32", place(weight.shape, ["o", "c", "a", "b"]))
+  const x = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
+  const k = shader.element(weight.tensor, place(weight.shape, ["o", "c", "a", "b"]))
   return each(
     "conv2d",
     shader,
@@ -61,19 +61,22 @@ export function conv2dKernel(_: Tensors, { inputs, outputs, attributes }: Step<"
     `${coordinates(out.shape, ["n", "y", "x", "o"])}
 var sum = 0.0f;
 ${overWindow([kh, kw], [h, w], attributes, `for (var c = 0u; c < ${u(channels)}; c++) { sum = fma(${x}, ${k}, sum); }`)}
-${shader.output(out.tensor, "float32", false)}[i] = sum;`,
+${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function conv2dInputGradKernel(_: Tensors, { inputs, outputs, attributes }: Step<"conv2dInputGrad">): Kernel {
+export function conv2dInputGradKernel(
+  tensors: Tensors,
+  { inputs, outputs, attributes }: Step<"conv2dInputGrad">,
+): Kernel {
   const [dy, weight] = inputs as [View, View]
   const out = outputs[0] as View
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [, oh, ow] = size4(dy)
   const [outputsCount, , kh, kw] = size4(weight)
   const { strides, padding } = attributes
-  const d = shader.element(dy.tensor, "float32", place(dy.shape, ["n", "y", "x", "o"]))
-  const k = shader.element(weight.tensor, "float32", place(weight.shape, ["o", "c", "a", "b"]))
+  const d = shader.element(dy.tensor, place(dy.shape, ["n", "y", "x", "o"]))
+  const k = shader.element(weight.tensor, place(weight.shape, ["o", "c", "a", "b"]))
   return each(
     "conv2dInputGrad",
     shader,
@@ -89,19 +92,22 @@ for (var a = 0u; a < ${u(kh)}; a++) { for (var b = 0u; b < ${u(kw)}; b++) {
     for (var o = 0u; o < ${u(outputsCount)}; o++) { sum = fma(${d}, ${k}, sum); }
   }
 } }
-${shader.output(out.tensor, "float32", false)}[i] = sum;`,
+${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function conv2dWeightGradKernel(_: Tensors, { inputs, outputs, attributes }: Step<"conv2dWeightGrad">): Kernel {
+export function conv2dWeightGradKernel(
+  tensors: Tensors,
+  { inputs, outputs, attributes }: Step<"conv2dWeightGrad">,
+): Kernel {
   const [dy, image] = inputs as [View, View]
   const out = outputs[0] as View
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [batch, oh, ow] = size4(dy)
   const [, h, w] = size4(image)
   const { strides, padding } = attributes
-  const d = shader.element(dy.tensor, "float32", place(dy.shape, ["n", "y", "x", "o"]))
-  const v = shader.element(image.tensor, "float32", place(image.shape, ["n", "row", "column", "c"]))
+  const d = shader.element(dy.tensor, place(dy.shape, ["n", "y", "x", "o"]))
+  const v = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
   return each(
     "conv2dWeightGrad",
     shader,
@@ -113,16 +119,16 @@ for (var n = 0u; n < ${u(batch)}; n++) { for (var y = 0u; y < ${u(oh)}; y++) { f
   let column = x * ${u(strides[1])} + b - ${u(padding[2])};
   if (row < ${u(h)} && column < ${u(w)}) { sum = fma(${d}, ${v}, sum); }
 } } }
-${shader.output(out.tensor, "float32", false)}[i] = sum;`,
+${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function maxPool2dKernel(_: Tensors, { inputs, outputs, attributes }: Step<"maxPool2d">): Kernel {
+export function maxPool2dKernel(tensors: Tensors, { inputs, outputs, attributes }: Step<"maxPool2d">): Kernel {
   const [image] = inputs as [View]
   const [values, indices] = outputs as [View | null, View | null]
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [, h, w] = size4(image)
-  const v = shader.element(image.tensor, "float32", place(image.shape, ["n", "row", "column", "c"]))
+  const v = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
   const found = `let v = ${v}; if (v > best || first) { best = v; index = i32(row * ${u(w)} + column); first = false; }`
   const out = (values ?? indices) as View
   return each(
@@ -134,38 +140,37 @@ var best = ${lowest};
 var index = 0i;
 var first = true;
 ${overWindow(attributes.size, [h, w], attributes, found)}
-${values ? `${shader.output(values.tensor, "float32", false)}[i] = best;` : ""}
-${indices ? `${shader.output(indices.tensor, "int32", false)}[i] = index;` : ""}`,
+${values ? shader.store(values.tensor, false, "i", "best") : ""}
+${indices ? shader.store(indices.tensor, false, "i", "index") : ""}`,
   )
 }
 
 export function gatherKernel(tensors: Tensors, { inputs, outputs }: Step<"gather">): Kernel {
   const [x, indices] = inputs as [View, View]
   const out = outputs[0] as View
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [, rows, channels] = x.shape as readonly [number, number, number]
-  const index = shader.element(indices.tensor, "int32", "i")
-  const { dtype } = tensors[x.tensor] as Tensor
-  const value = shader.element(x.tensor, dtype, `(n * ${u(rows)} + at) * ${u(channels)} + c`)
+  const index = shader.element(indices.tensor, "i")
+  const value = shader.element(x.tensor, `(n * ${u(rows)} + at) * ${u(channels)} + c`)
   return each(
     "gather",
     shader,
     out,
     `${coordinates(out.shape, ["n", "r", "c"])}
 let at = u32(${index});
-${shader.output(out.tensor, dtype, false)}[i] = ${value};`,
+${shader.store(out.tensor, false, "i", value)}`,
   )
 }
 
 /** Each result looks for the values that go to it, in order, so that equal runs give equal bits. */
-export function scatterAddKernel(_: Tensors, { inputs, outputs }: Step<"scatterAdd">): Kernel {
+export function scatterAddKernel(tensors: Tensors, { inputs, outputs }: Step<"scatterAdd">): Kernel {
   const [values, indices] = inputs as [View, View]
   const out = outputs[0] as View
-  const shader = new Shader(false)
+  const shader = new Shader(tensors, false)
   const [, chosen, channels] = values.shape as readonly [number, number, number]
   const at = `(n * ${u(chosen)} + r) * ${u(channels)} + c`
-  const index = shader.element(indices.tensor, "int32", at)
-  const value = shader.element(values.tensor, "float32", at)
+  const index = shader.element(indices.tensor, at)
+  const value = shader.element(values.tensor, at)
   return each(
     "scatterAdd",
     shader,
@@ -173,6 +178,6 @@ export function scatterAddKernel(_: Tensors, { inputs, outputs }: Step<"scatterA
     `${coordinates(out.shape, ["n", "row", "c"])}
 var sum = 0.0f;
 for (var r = 0u; r < ${u(chosen)}; r++) { if (u32(${index}) == row) { sum += ${value}; } }
-${shader.output(out.tensor, "float32", false)}[i] = sum;`,
+${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }

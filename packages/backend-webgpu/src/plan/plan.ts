@@ -4,6 +4,7 @@ import { type LateSet, lateSet, signature } from "../kernels/many.ts"
 import { type Parts, reduceKernel } from "../kernels/reduce.ts"
 import type { Kernel } from "../kernels/shader.ts"
 import { fuse } from "./fuse.ts"
+import { halves } from "./halves.ts"
 import { aligned, layOut, type Lifetime, type Memory } from "./memory.ts"
 import { withNorms, withoutDead, withRowSums } from "./simplify.ts"
 import { stepsOf, supports } from "./steps.ts"
@@ -42,6 +43,8 @@ export interface PlanLimits extends Target {
   readonly bindings: number
   /** Bytes of the largest buffer, and of the largest binding. */
   readonly largest: number
+  /** Whether activations are stored in float16. */
+  readonly half?: boolean
 }
 
 /** Elements that one workgroup squares and sums. */
@@ -53,7 +56,8 @@ export function planOf(
   constants: Readonly<Record<string, Float32Array>>,
   limits: PlanLimits,
 ): Plan {
-  const list = stepsOf(lower(bindBatch(source, batch), supports), constants)
+  const lowered = lower(source, supports)
+  const list = stepsOf(bindBatch(lowered, batch), constants, limits.half ? halves(lowered) : undefined)
   const { tensors } = list
   const steps = withRowSums(withNorms(withoutDead(list), tensors))
   const wanted = new Set([...Object.values(list.outputs), ...Object.values(list.copies)].map(({ tensor }) => tensor))
@@ -72,7 +76,10 @@ export function planOf(
     )
   const defer = (parts: readonly Parts[], count: number): boolean => {
     const fits = parts.every(
-      ({ view, result }) => sizeOf(result.shape) % 4 === 0 && readAtEnd(result.tensor) && bytesOf(view) <= 2 ** 20,
+      ({ view, result }) =>
+        sizeOf(result.shape) % 4 === 0 &&
+        readAtEnd(result.tensor) &&
+        bytesOf(tensors[view.tensor] as Tensor) <= 2 ** 20,
     )
     if (fits) deferred.push(...parts.map(({ view, result }) => ({ parts: view.tensor, result: result.tensor, count })))
     return fits

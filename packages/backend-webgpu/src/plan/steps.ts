@@ -61,8 +61,18 @@ const structural: ReadonlySet<string> = new Set([
   "matMul",
 ])
 
-/** The steps of a graph without named dimensions whose ops are all supported. */
-export function stepsOf(g: Graph, constants: Readonly<Record<string, Float32Array>>): StepList {
+/** Constants that are smaller are not worth to be stored in float16. */
+const leastConstant = 1024
+
+/**
+ * The steps of a graph without named dimensions whose ops are all supported. With `narrow`, these values are stored in
+ * float16, and so are large constants.
+ */
+export function stepsOf(
+  g: Graph,
+  constants: Readonly<Record<string, Float32Array>>,
+  narrow: ReadonlySet<ValueId> | undefined,
+): StepList {
   const tensors: Tensor[] = []
   const steps: Step[] = []
   const views = new Map<ValueId, View>()
@@ -74,7 +84,7 @@ export function stepsOf(g: Graph, constants: Readonly<Record<string, Float32Arra
   const work = (shape: readonly number[], dtype: Stored): View => add({ shape, dtype, place: "work" })
   const typeOf = (value: ValueId): { shape: readonly number[]; dtype: Stored } => {
     const type = g.values[value] as Graph["values"][number]
-    return { shape: numbers(type), dtype: stored(type.dtype) }
+    return { shape: numbers(type), dtype: narrow?.has(value) ? "float16" : stored(type.dtype) }
   }
   const at = (value: ValueId): View => views.get(value) as View
   const step = <K extends StepName>(
@@ -173,7 +183,9 @@ export function stepsOf(g: Graph, constants: Readonly<Record<string, Float32Arra
         const { name } = attributes as Ops["state"]
         const data = Object.hasOwn(constants, name) ? constants[name] : undefined
         const place = data ? "constant" : "state"
-        views.set(value, add({ shape, dtype, place, name, ...(data ? { data } : {}) }))
+        const small = shape.length < 2 || sizeOf(shape) < leastConstant
+        const held = data && narrow && !small && dtype === "float32" ? "float16" : dtype
+        views.set(value, add({ shape, dtype: held, place, name, ...(data ? { data } : {}) }))
         break
       }
       case "constant":
@@ -310,7 +322,12 @@ export function stepsOf(g: Graph, constants: Readonly<Record<string, Float32Arra
   /** A value that nothing overwrites before it is copied to where it is wanted, which may be another slot. */
   const final = (value: ValueId, toSlot: boolean): View => {
     const view = at(value)
-    const { place, name } = tensors[view.tensor] as Tensor
+    const { dtype, place, name } = tensors[view.tensor] as Tensor
+    if (dtype === "float16") {
+      const out = work(view.shape, "float32")
+      step("copy", {}, [view], [out])
+      return out
+    }
     return place === "state" && (toSlot || states.has(name as string)) ? copy(view) : solid(view)
   }
   const inPlace = new Map<number, string[]>()

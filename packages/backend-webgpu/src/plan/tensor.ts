@@ -1,8 +1,14 @@
 import type { DType, TensorType } from "@vitrine/core"
 import { sizeOf } from "./view.ts"
 
-/** What lies in a buffer: bools as u32 of 0 and 1, the 16-bit dtypes as rounded float32. */
-export type Stored = "float32" | "int32" | "bool"
+/**
+ * What lies in a buffer: bools as u32 of 0 and 1, values of the 16-bit dtypes as rounded float32. float16 is how a program
+ * may store activations of float32.
+ */
+export type Stored = OnHost | "float16"
+
+/** What is exchanged with the host. */
+export type OnHost = "float32" | "int32" | "bool"
 
 /** Something that is held in memory while a program runs. */
 export interface Tensor {
@@ -24,11 +30,12 @@ export interface Tensor {
   readonly value?: number
 }
 
-export function stored(dtype: DType): Stored {
+export function stored(dtype: DType): OnHost {
   return dtype === "int32" || dtype === "bool" ? dtype : "float32"
 }
 
 export const numbers = ({ shape }: TensorType): readonly number[] => shape as readonly number[]
 
 /** Bytes that hold a tensor, to whole vectors of four. */
-export const bytesOf = ({ shape }: Pick<Tensor, "shape">): number => Math.max(16, Math.ceil(sizeOf(shape) / 4) * 16)
+export const bytesOf = ({ shape, dtype }: Pick<Tensor, "shape" | "dtype">): number =>
+  Math.max(16, Math.ceil(sizeOf(shape) / 4) * (dtype === "float16" ? 8 : 16))

@@ -1,5 +1,5 @@
 import { type HostData, show, type TensorType } from "@vitrine/core"
-import type { Stored } from "../plan/tensor.ts"
+import type { OnHost } from "../plan/tensor.ts"
 import { sizeOf } from "../plan/view.ts"
 import { fail } from "./gpu.ts"
 
@@ -29,7 +29,7 @@ export function pack(data: HostData, into: ArrayBuffer, offset: number): void {
 }
 
 /** A copy of values as the device holds them. */
-export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: Stored): HostData {
+export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: OnHost): HostData {
   if (dtype === "int32") return new Int32Array(from, offset, count).slice()
   if (dtype === "bool") return Uint8Array.from(new Uint32Array(from, offset, count))
   return new Float32Array(from, offset, count).slice()

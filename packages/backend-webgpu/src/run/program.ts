@@ -1,6 +1,7 @@
 import {
   bindBatch,
   type CompileOptions,
+  float16Bits,
   type Graph,
   type HostData,
   type HostTensor,
@@ -11,7 +12,7 @@ import {
   type TensorType,
 } from "@vitrine/core"
 import { type Dispatch, inARow, type Plan, planOf, type PlanLimits, touched } from "../plan/plan.ts"
-import { bytesOf, type Stored, stored, type Tensor } from "../plan/tensor.ts"
+import { bytesOf, type OnHost, stored, type Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View } from "../plan/view.ts"
 import { type Locator, type Place, type Ready, ready } from "./bind.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"
@@ -49,7 +50,7 @@ export type DeviceInputs = Readonly<Record<string, HostData | GPUBuffer>>
 export interface DeviceTensor {
   readonly buffer: GPUBuffer
   readonly shape: readonly number[]
-  readonly dtype: Stored
+  readonly dtype: OnHost
 }
 
 /** What a program takes of the device. */
@@ -97,8 +98,8 @@ export class GpuProgram implements Program {
     const constants = inARow(plan.tensors, "constant")
     const buffer = gpu.buffer("constants", constants.bytes, storage)
     for (const [tensor, offset] of constants.at) {
-      const { data } = plan.tensors[tensor] as Tensor
-      if (data) gpu.device.queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>)
+      const { data, dtype, name } = plan.tensors[tensor] as Tensor
+      if (data) gpu.device.queue.writeBuffer(buffer, offset, dtype === "float16" ? narrowed(data, name) : data)
     }
     this.#constants = { buffer, at: constants.at }
     let offset = 0
@@ -374,6 +375,13 @@ export class GpuProgram implements Program {
     for (const buffer of [...this.#arenas, this.#inputs.buffer, this.#constants.buffer, ...this.#tables, ...tables])
       buffer.destroy()
   }
+}
+
+/** The bits of float16, in whole words. */
+function narrowed(data: Float32Array | Int32Array, name: string = "constant"): Uint16Array<ArrayBuffer> {
+  const bits = new Uint16Array(2 * Math.ceil(data.length / 2))
+  bits.set(float16Bits(data as Float32Array, name))
+  return bits
 }
 
 function checkSizes(plan: Plan, { largest }: PlanLimits): void {

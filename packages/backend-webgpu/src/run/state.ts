@@ -46,7 +46,7 @@ export class GpuState implements State {
     const sizes: number[] = []
     const where = new Map<string, { type: TensorType; buffer: number; offset: number; bytes: number }>()
     for (const [name, type] of Object.entries(slots)) {
-      const bytes = aligned(bytesOf({ shape: type.shape as readonly number[] }))
+      const bytes = aligned(bytesOf({ shape: type.shape as readonly number[], dtype: stored(type.dtype) }))
       if (bytes > largest)
         fail(`state "${name}" takes ${megabytes(bytes)}, and this device's largest buffer is ${megabytes(largest)}`)
       if (sizes.length === 0 || (sizes.at(-1) as number) + bytes > largest) sizes.push(0)

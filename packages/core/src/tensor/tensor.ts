@@ -118,7 +118,7 @@ export function apply<K extends OpName>(
         throw new VitrineError("shape", `${op}: ${show(shape)} is not a shape`)
     }
   const node: Node<K> = { op, attributes, inputs, outputs }
-  return outputsOf(node as Node)
+  return outputsOf(node)
 }
 
 /** `apply` for the ops that have one output. */

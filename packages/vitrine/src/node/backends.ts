@@ -21,7 +21,11 @@ export type BackendFactory = (options: BackendOptions) => Promise<Backend>
 export const backends: Readonly<Record<string, BackendFactory>> = {
   onnx: async (options) => (await import("@vitrine/backend-onnx/node")).onnxBackend(options),
   "onnx-web": async (options) => (await import("@vitrine/backend-onnx/web")).onnxBackend(options),
-  webgpu: async ({ software = true }) => (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software }),
+  webgpu: async ({ software = true, precision }) =>
+    (await import("@vitrine/backend-webgpu/node")).webgpuBackend({
+      software,
+      precision: precision === "float16" ? precision : "float32",
+    }),
   reference: async () => (await import("@vitrine/backend-reference")).referenceBackend(),
 }
 

@@ -48,3 +48,20 @@ test("an interrupted run ends with the bytes of an uninterrupted one", async () 
   expect(parts.files()[last]).toEqual(whole.files()[last])
   expect(parts.files()["model.safetensors"]).toEqual(whole.files()["model.safetensors"])
 })
+
+test.each([
+  ["webgpu", "onnx-web"],
+  ["onnx-web", "webgpu"],
+])("a checkpoint begun on %s goes on with %s", async (first, second) => {
+  const store = memoryStore()
+  const aborting = new AbortController()
+  const begun: number[] = []
+  for await (const event of train({ data, recipe, seed: 4, store, signal: aborting.signal, backend: first }))
+    if (event.type === "step") {
+      begun.push(event.loss)
+      if (event.step === 3) aborting.abort()
+    }
+  const rest = await losses(train({ data, store, resume: true, backend: second }))
+  expect(rest.length).toBe(2)
+  expect(float32Error([...begun, ...rest], expectedLosses)).toBeLessThan(1)
+})
