@@ -142,7 +142,7 @@ let device, submits = 0
 globals.GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await requestDevice.apply(this, args)) }
 globals.GPUQueue.prototype.submit = function (...args) {
   submits++
-  if (submits === 24) device.destroy()
+  if (submits === 100) device.destroy()
   return submit.apply(this, args)
 }`
     const own = ["--steps", "16", "--checkpoint-every", "4", "--out", out, "--backend", "webgpu"]
@@ -151,7 +151,7 @@ globals.GPUQueue.prototype.submit = function (...args) {
     })
     expect(`${code} ${stderr}`).toMatch(/^0 /)
     expect(stderr.match(/the device was lost/g)).toHaveLength(1)
-    expect(stderr).toMatch(/Resuming at step [48]/)
+    expect(stderr).toMatch(/Resuming at step (4|8|12)/)
     const [wanted, got] = [await losses(await whole("webgpu")), await losses(out)]
     expect(got).toEqual(wanted)
   })

@@ -69,6 +69,8 @@ export function lateNodes(g: Graph): Late {
   const demoted = new Set<number>()
   for (const [i, set] of sets)
     for (const value of node(i).inputs) {
+      // Operands in memory are numbers; a condition is made within the set.
+      if (g.values[value]?.dtype !== "float32" && sets.get(producer.get(value) as number) !== set) demoted.add(set)
       const origin = node(producer.get(base(value)) as number)
       if (origin.op !== "state") continue
       const writer = writers.get((origin.attributes as Ops["state"]).name)
