@@ -15,6 +15,7 @@ GENERATORS = (
     "hybrid",
     "resnet",
     "detr",
+    "detr_huggingface",
     "training",
     "losses",
     "folder",

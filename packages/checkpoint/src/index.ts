@@ -1,4 +1,11 @@
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export {
+  type DetectorHints,
+  type DetectorPreprocessing,
+  isDetector,
+  openDetector,
+  type OpenDetector,
+} from "./detr.ts"
 export { type BiTModel, type BiTOptions, bitModel } from "./bit.ts"
 export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"

@@ -66,7 +66,8 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   return { ...readStateDict(weights, files.nameOf(weightsFile), hints), weights, json: null }
 }
 
-async function openWeights(files: ModelFiles, file: string): Promise<{ weights: Weights; name: string }> {
+/** The weights of a folder in one file or in shards. */
+export async function openWeights(files: ModelFiles, file: string): Promise<{ weights: Weights; name: string }> {
   const source = file === shardIndex ? undefined : await files.open(file)
   if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
   const index = await files.json(shardIndex)

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
+import { type DetectorHints, openDetector, type OpenDetector } from "../detr.ts"
 import { fileError } from "../errors.ts"
 import { type ModelFiles, openGoogleModel, openModel, type OpenModel } from "../model.ts"
 import type { ByteSource } from "../source.ts"
@@ -24,7 +25,43 @@ export interface ModelFolder extends OpenModel {
  *   does not have, and weights of another model.
  */
 export async function readModelFolder(path: string, hints: ModelHints = {}): Promise<ModelFolder> {
+  return inFolder(path, (files, weightsFile, open) =>
+    files === null ? openNpz(path, open, hints) : openModel(files, weightsFile, hints),
+  )
+}
+
+/** A detector: a run folder of Vitrine's, a folder of Hugging Face's, or weights of facebookresearch's. */
+export interface DetectorFolder extends OpenDetector {
+  /** Absolute. */
+  readonly path: string
+  /** Open: close it when the weights have been read. */
+  readonly weights: Weights & { close(): Promise<void> }
+}
+
+/**
+ * Opens the detector of a folder, or of its `config.json` or a safetensors file in it or anywhere, as `openDetector` does.
+ * @throws VitrineError (file, config) for files that are missing or broken, models that are no DETR, and pickles.
+ */
+export async function readDetectorFolder(path: string, hints: DetectorHints = {}): Promise<DetectorFolder> {
+  return inFolder(path, async (files, weightsFile) => {
+    if (files === null)
+      throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one")
+    return openDetector(files, weightsFile, hints)
+  })
+}
+
+/** Opens what is at a path: the files of its folder, or null for a file that belongs to none. */
+async function inFolder<M extends { readonly weights: Weights }>(
+  path: string,
+  read: (files: ModelFiles | null, weightsFile: string | undefined, open: Open) => Promise<M>,
+): Promise<M & { readonly path: string; readonly weights: Weights & { close(): Promise<void> } }> {
   const isFolder = await explaining(path, "read", async () => (await stat(path)).isDirectory())
+  if (!isFolder && /\.(pth|pt|bin|ckpt|pkl)$/.test(path))
+    throw fileError(
+      path,
+      "is a pickle of PyTorch's, which can run code and is never read; convert it once, in Python: " +
+        "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors'), with ['model'] behind the load for detr's",
+    )
   const handles: Pick<OpenFile, "close">[] = []
   const close = async (): Promise<void> => {
     for (const handle of handles.splice(0)) await handle.close()
@@ -35,32 +72,27 @@ export async function readModelFolder(path: string, hints: ModelHints = {}): Pro
     return opened
   }
   const weightsFile = /\.safetensors(\.index\.json)?$/.test(path) && !isFolder ? basename(path) : undefined
-  const inFolder = isFolder || weightsFile !== undefined || basename(path) === "config.json"
+  const belongs = isFolder || weightsFile !== undefined || basename(path) === "config.json"
   const folder = isFolder ? path : dirname(path)
   try {
-    const model = inFolder
-      ? await openModel(filesOf(folder, open), weightsFile, hints)
-      : await openNpz(path, open, hints)
-    return { ...model, path: resolve(inFolder ? folder : path), weights: { ...model.weights, close } }
+    const model = await read(belongs ? filesOf(folder, open) : null, weightsFile, open)
+    return { ...model, path: resolve(belongs ? folder : path), weights: { ...model.weights, close } }
   } catch (error) {
     await close()
     throw error
   }
 }
 
+type Open = (file: string) => Promise<ByteSource>
 type OpenFile = Awaited<ReturnType<typeof openFile>>
 
-async function openNpz(
-  path: string,
-  open: (file: string) => Promise<ByteSource>,
-  hints: ModelHints,
-): Promise<OpenModel> {
+async function openNpz(path: string, open: Open, hints: ModelHints): Promise<OpenModel> {
   if ((await weightsFormat(path)) !== "npz")
     throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one, nor an .npz file")
   return openGoogleModel(await open(path), hints)
 }
 
-function filesOf(folder: string, open: (file: string) => Promise<ByteSource>): ModelFiles {
+function filesOf(folder: string, open: Open): ModelFiles {
   const nameOf = (file: string): string => join(folder, file)
   return {
     name: folder,
