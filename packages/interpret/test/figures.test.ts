@@ -5,6 +5,7 @@ import {
   confusionFigure,
   confusionMatrix,
   curveFigure,
+  detectionFigure,
   headsFigure,
   learningCurve,
   positionsFigure,
@@ -90,6 +91,45 @@ function inked(
       if (Math.abs((data[(y * width + x) * channels] as number) - (data[0] as number)) > 60) count++
   return count
 }
+
+describe("boxes", () => {
+  const image = { width: 60, height: 40, channels: 3 as const, data: new Uint8Array(60 * 40 * 3).fill(255) }
+  const boxes = [
+    { box: [10, 5, 30, 25], label: "cat", class: 0, score: 0.987 },
+    { box: [11, 6, 30, 25], label: `<script>&"'\u0000`, class: 12 },
+  ] as const
+
+  test("are drawn around their objects in the image's scale, with labels that hide no other", async () => {
+    const svg = detectionFigure(image, boxes)
+    expect(XMLValidator.validate(svg)).toBe(true)
+    expect(svg).not.toContain("<script")
+    const document = parsed(svg)
+    const [root] = all(document, "svg") as [{ width: string; height: string }]
+    expect([root.width, root.height]).toEqual(["660", "440"])
+    const [, frame] = all(document, "rect") as [unknown, Record<string, string>]
+    expect([frame.x, frame.y, frame.width, frame.height]).toEqual(["110", "55", "220", "220"])
+    expect(svg).toContain("cat 0.99")
+    const tags = (all(document, "rect") as Record<string, string>[]).filter(({ fill }) => fill !== "none")
+    const [first, second] = tags.map(({ x, y, width, height }) => [x, y, width, height].map(Number)) as [
+      number[],
+      number[],
+    ]
+    const apart = (axis: 0 | 1): boolean =>
+      (first[axis] as number) + (first[axis + 2] as number) <= (second[axis] as number) ||
+      (second[axis] as number) + (second[axis + 2] as number) <= (first[axis] as number)
+    expect(apart(0) || apart(1)).toBe(true)
+    const png = decode(await toPng(svg, { scale: 1 }))
+    expect([png.width, png.height]).toEqual([660, 440])
+    const pixel = (x: number, y: number): number[] =>
+      [...png.data.subarray((y * 660 + x) * png.channels).subarray(0, 3)] as number[]
+    expect(pixel(110, 200)).not.toEqual([255, 255, 255])
+    expect(pixel(550, 300)).toEqual([255, 255, 255])
+  })
+
+  test("none are an image as it is", () => {
+    expect(all(parsed(detectionFigure(image, [])), "rect")).toHaveLength(0)
+  })
+})
 
 test("the same figure gives the same bytes, and a scale its pixels", async () => {
   const { curve = "" } = sampleFigures(models["a square grid with a class token"])

@@ -73,20 +73,28 @@ export function figure({ title, subtitle, theme, width, height, content }: Drawi
     width: Math.ceil(Math.max(width, textWidth(title, 17) * 1.02, 240) + 2 * margin),
     height: Math.ceil(head + 16 * (lines.length - 1) + 14 + height + margin),
   }
-  return element(
-    "svg",
-    {
-      xmlns: "http://www.w3.org/2000/svg",
-      viewBox: `0 0 ${full.width} ${full.height}`,
-      ...full,
-      role: "img",
-      "font-family": "Inter, system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif",
-    },
+  return svg(
+    full,
     element("title", {}, escape(title)),
     element("rect", { ...full, fill: theme.background }),
     text(margin, 38, title, { size: 17, fill: theme.ink, bold: true }),
     ...lines.map((line, i) => text(margin, 58 + 16 * i, line, { size: 12, fill: theme.muted })),
     element("g", { transform: `translate(${margin} ${head + 16 * (lines.length - 1) + 14})` }, ...content),
+  )
+}
+
+/** A document of SVG. */
+export function svg(size: { readonly width: number; readonly height: number }, ...content: readonly string[]): string {
+  return element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      viewBox: `0 0 ${size.width} ${size.height}`,
+      ...size,
+      role: "img",
+      "font-family": "Inter, system-ui, 'Helvetica Neue', 'DejaVu Sans', sans-serif",
+    },
+    ...content,
   )
 }
 
