@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { Command, Option } from "commander"
+import { addDetect, annotations } from "./detect-options.ts"
 import { complain, withHelp } from "./errors.ts"
 import { addExport } from "./export-options.ts"
 import { addInspect } from "./inspect-options.ts"
@@ -42,7 +43,7 @@ export function program(): Command {
   addOverrides(
     cli
       .command("eval")
-      .description("Measure a model on labelled images: accuracy, loss, each class, confusion.")
+      .description("Measure a model on labelled images: accuracy, loss, each class, confusion; a detector: COCO's AP.")
       .requiredOption("--model <model>", modelHelp)
       .option(
         "--data <path...>",
@@ -54,7 +55,8 @@ export function program(): Command {
       )
       .addOption(new Option("--classes <a,b,…>", "measure on some of the data's classes").argParser(namesValue))
       .option("--by-position", "take the data's classes for the model's in their order, whatever they are called")
-      .addOption(new Option("--split <name>", "which part of the data").choices(["val", "train"]).default("val"))
+      .addOption(new Option("--split <name>", "which part of the data; default: val").choices(["val", "train", "test"]))
+      .addOption(annotations())
       .option("--batch-size <n>", "images at a time", integerValue(1), 64)
       .addOption(backend())
       .addOption(threads())
@@ -162,6 +164,7 @@ export function program(): Command {
     )
     .action(async (options) => (await import("./commands/probe.ts")).probe(options))
 
+  addDetect(cli)
   addInspect(cli, modelHelp)
   addExport(cli, modelHelp)
 

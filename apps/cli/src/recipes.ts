@@ -10,12 +10,12 @@ import type { TrainFlags } from "./train-options.ts"
  * A recipe from a file, or one of the built-in ones by name.
  * @throws VitrineError (file) that names the file and the fault.
  */
-export async function loadRecipe(nameOrFile: string): Promise<Recipe> {
+export async function loadRecipe<T extends object = Recipe>(nameOrFile: string): Promise<T> {
   const file = find(nameOrFile)
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
   if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
-  return recipe
+  return recipe as T
 }
 
 /** The folder of the built-in recipes, which are modules like a user's. */
@@ -85,7 +85,7 @@ export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
       freeze: flags.freeze,
       layerDecay: flags.layerDecay,
       labelSmoothing: flags.labelSmoothing,
-      task: flags.task,
+      task: flags.task === "detect" ? undefined : flags.task,
       evaluateEvery: evalEvery,
     }),
     ...((schedule !== undefined || warmup !== undefined) && {
@@ -106,7 +106,7 @@ function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, 
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
 
-const optimizers = {
+export const optimizers = {
   adamw: { name: "adamw" },
   adam: { name: "adam" },
   sgd: { name: "sgd" },

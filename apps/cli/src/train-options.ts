@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander"
+import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
 import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
 import {
   fractionValue,
@@ -13,7 +14,7 @@ import {
   unitValue,
 } from "./values.ts"
 
-export interface TrainFlags extends EngineFlags {
+export interface TrainFlags extends EngineFlags, DetectionFlags {
   readonly data?: string
   readonly from?: string
   readonly out?: string
@@ -41,7 +42,7 @@ export interface TrainFlags extends EngineFlags {
   readonly batchSize?: number
   readonly accumulate?: number
   readonly lr?: number
-  readonly schedule?: "cosine" | "linear" | "constant" | "rsqrt"
+  readonly schedule?: "cosine" | "linear" | "constant" | "rsqrt" | "step"
   readonly warmup?: number
   readonly optimizer?: "adamw" | "adam" | "sgd" | "momentum" | "nesterov"
   readonly weightDecay?: number
@@ -50,7 +51,7 @@ export interface TrainFlags extends EngineFlags {
   readonly freeze?: readonly string[]
   readonly layerDecay?: number
   readonly ema?: number
-  readonly task?: "classify" | "masked-patch"
+  readonly task?: "classify" | "masked-patch" | "detect"
   readonly distillFrom?: string
   readonly distillation?: "hard" | "soft"
   readonly distillationAlpha?: number
@@ -118,6 +119,10 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "distillation",
     "distillationAlpha",
     "distillationTau",
+    "annotations",
+    "queries",
+    "encoderDepth",
+    "decoderDepth",
   ] as const),
 ]
 
@@ -191,7 +196,7 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--batch-size <n>", "default: 64", parsed(integerValue(1)))
   add(training, "--accumulate <n>", "batches an update; default: 1", parsed(integerValue(1)))
   add(training, "--lr <rate>", "base learning rate; default: 0.001", parsed(nonNegativeValue))
-  add(training, "--schedule <decay>", "default: cosine", choices("cosine", "linear", "constant", "rsqrt"))
+  add(training, "--schedule <decay>", "default: cosine", choices("cosine", "linear", "constant", "rsqrt", "step"))
   add(training, "--warmup <n>", "steps, or a fraction of all; default: 0.1", parsed(nonNegativeValue))
   add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
@@ -208,8 +213,8 @@ export function addTrainOptions(command: Command): Command {
   add(
     training,
     "--task <name>",
-    "default: classify; or colours of masked patches, without labels",
-    choices("classify", "masked-patch"),
+    "default: classify; colours of masked patches, without labels; or detect: objects and their boxes",
+    choices("classify", "masked-patch", "detect"),
   )
   add(training, "--distill-from <model>", "learn from a teacher too: DeiT's distillation; as --from")
   add(
@@ -224,6 +229,7 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--mixup <alpha>", "default: 0", parsed(nonNegativeValue))
   add(training, "--cutmix <alpha>", "default: 0", parsed(nonNegativeValue))
 
+  addDetectionTraining(command)
   command.addOption(backend().helpGroup(machine))
   command.addOption(threads().helpGroup(machine))
   command.addOption(precision().helpGroup(machine))
@@ -245,6 +251,7 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --data flowers --from vit_base --freeze backbone --optimizer momentum", "the head alone"],
       ["vitrine train --data flowers --model Ti/16 --distill-from runs/flowers-large", "from a teacher"],
       ["vitrine train --data photos --task masked-patch", "without labels; then --from its run"],
+      ["vitrine train --task detect --data scenes", "DETR; or a folder with COCO's or Pascal VOC's annotations"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
     return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper,\npretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`

@@ -23,6 +23,7 @@ export {
   type Flip,
   type ResizeShortest,
   shortestSize,
+  sizeAfter,
   type SizeCrop,
 } from "./data/transforms.ts"
 export { parseVoc, type VocImage } from "./data/voc.ts"

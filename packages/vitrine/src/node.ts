@@ -25,6 +25,9 @@ export {
   preferred,
 } from "./node/backends.ts"
 export type { ClassMatch } from "./classes.ts"
+export { type DetectionRecipe, type ResolvedDetectionRecipe, resolveDetectionRecipe } from "./detection/recipe.ts"
+export { type Detector, isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
+export { type DetectorEvaluation, evaluateDetector, type EvaluateDetectorOptions } from "./node/evaluate-detector.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export {
   type ExportedFiles,
@@ -39,6 +42,7 @@ export { type Exported, exportModel, type ExportOptions } from "./node/export.ts
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
 export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
 export { type TrainOptions, train } from "./node/train.ts"
+export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./node/train-detector.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"

@@ -1,5 +1,6 @@
-import { evaluate as evaluateModel, type ModelEvaluation } from "vitrine"
+import { evaluate as evaluateModel, isDetector, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
+import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "../options.ts"
 import { colors, errorColors, note, print } from "../output.ts"
@@ -10,7 +11,8 @@ export interface EvalFlags extends OverrideFlags, EngineFlags {
   readonly data?: readonly string[]
   readonly classes?: readonly string[]
   readonly byPosition?: true
-  readonly split: "val" | "train"
+  readonly annotations?: "coco" | "voc"
+  readonly split?: "val" | "train" | "test"
   readonly realLabels?: string
   readonly batchSize: number
   readonly backend: string
@@ -21,6 +23,9 @@ export interface EvalFlags extends OverrideFlags, EngineFlags {
 export async function evaluate(flags: EvalFlags): Promise<void> {
   const { model, data = [undefined], classes: names, byPosition, split, realLabels, batchSize } = flags
   const { path } = await localModel(model)
+  if (await isDetector(path)) return (await import("./eval-detector.ts")).evaluateDetectorAt(path, flags)
+  if (split === "test" || flags.annotations !== undefined)
+    throw new UsageError("--split test and --annotations are for detectors")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const options = { classes: names, byPosition, split, realLabels, batchSize, backend, ...overridesOf(flags) }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
 import { type SetupEvent, type TrainEvent, type TrainOptions, train as trainModel, VitrineError } from "vitrine"
+import { isDetector } from "vitrine"
 import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
@@ -14,6 +15,8 @@ import { fixedByRun, type TrainFlags } from "../train-options.ts"
 
 /** Trains as the flags say; gives the exit code. */
 export async function train(flags: TrainFlags): Promise<number> {
+  if (flags.task === "detect" || (flags.resume !== undefined && (await isDetector(flags.resume))))
+    return (await import("./train-detector.ts")).trainDetectorTo(flags)
   const run = flags.resume ?? flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
   const options = flags.resume === undefined ? await newRun(flags, run) : resumed(flags)
   const report = flags.json ? jsonReporter(run) : reporter(run)

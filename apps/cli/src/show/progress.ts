@@ -85,7 +85,7 @@ export function reporter(run: string): Reporter {
 
 const resumeCommand = (run: string): string => `${self} train --resume ${run}`
 
-const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
+export const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
 function header(run: string, event: SetupEvent): string {
   const { recipe, data, examples, validation, classes, resumed, damaged, from: origin, teacher } = event
@@ -145,7 +145,11 @@ function describeRecipe({
 
 const cells = 20
 
-function progress({ step, epoch, learningRate, imagesPerSecond, eta }: StepEvent, steps: number, loss: number): string {
+export function progress(
+  { step, epoch, learningRate, imagesPerSecond, eta }: StepEvent,
+  steps: number,
+  loss: number,
+): string {
   const full = Math.round((cells * step) / steps)
   const bar = green("━".repeat(full)) + dim("━".repeat(cells - full))
   const figures = [

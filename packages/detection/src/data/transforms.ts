@@ -116,6 +116,18 @@ export function shortestSize([height, width]: Size, shortest: number, within?: S
   return width < height ? [side, small] : [small, side]
 }
 
+/** [height, width] that every image of a size has after the steps; undefined where that is drawn at random. */
+export function sizeAfter(transforms: readonly DetectionTransform[], size: Size): Size | undefined {
+  let current = size
+  for (const step of transforms) {
+    if (step.op === "flip") continue
+    const [shortest, ...others] = step.op === "resizeShortest" ? step.shortest : []
+    if (step.op !== "resizeShortest" || shortest === undefined || others.length > 0) return undefined
+    current = shortestSize(current, shortest, step.within)
+  }
+  return current
+}
+
 export function flipped({ image, objects }: Example): Example {
   const boxes = objects.boxes.slice()
   for (let i = 0; i < boxes.length; i += 4) {

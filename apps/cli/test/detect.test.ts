@@ -1,0 +1,88 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { scenes } from "@vitrine/detection"
+import sharp from "sharp"
+import { beforeAll, describe, expect, test } from "vitest"
+import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+
+const place = temporaryFolder()
+const data = join(place, "data")
+const run = join(place, "run")
+const small =
+  "--image-size 32 --dim 16 --num-heads 2 --mlp-dim 16 --queries 5 --encoder-depth 1 --decoder-depth 1 --batch-size 4 --steps 2 --threads 1 --backend onnx"
+
+/** Eight scenes with Pascal VOC's annotations, one box of which has no area, and a detector of two steps. */
+beforeAll(async () => {
+  const drawn = scenes({ split: "train", size: 8, imageSize: [32, 32] })
+  mkdirSync(data)
+  for (let i = 0; i < drawn.length; i++) {
+    const { data: pixels, ...raw } = await drawn.read(i)
+    await sharp(pixels, { raw })
+      .png()
+      .toFile(join(data, `${i}.png`))
+    const { boxes, labels } = drawn.objects(i)
+    const objects = Array.from(labels, (label, n) => {
+      const [x0, y0, x1, y1] = boxes.subarray(4 * n, 4 * n + 4)
+      const box = `<xmin>${x0}</xmin><ymin>${y0}</ymin><xmax>${i === 0 && n === 0 ? x0 : x1}</xmax><ymax>${y1}</ymax>`
+      return `<object><name>${drawn.classes[label]}</name><bndbox>${box}</bndbox></object>`
+    })
+    const size = "<size><width>32</width><height>32</height></size>"
+    writeFileSync(join(data, `${i}.xml`), `<annotation>${size}${objects.join("")}</annotation>`)
+  }
+  const { code, stdout, stderr } = await vitrine(
+    ["train", "--task", "detect", "--data", data, ...small.split(" "), "-o", run],
+    {},
+  )
+  expect(stderr).toContain("its box, corners")
+  expect(stderr).toContain("has no area; left out")
+  expect(stderr).toContain("7 images to train on, 1 to validate, 4 classes")
+  expect(stdout).toMatch(/AP (none|\d\.\d{3}), AP50 .* on 1 images/)
+  expect(code).toBe(0)
+}, 120_000)
+
+test("eval gives COCO's figures", async () => {
+  const { code, stdout } = await vitrine(["eval", "--model", run, "--split", "train", "--backend", "onnx", "--json"])
+  expect(code).toBe(0)
+  const result = JSON.parse(stdout)
+  expect(result).toMatchObject({ model: run, backend: "onnx", split: "train", examples: 7 })
+  expect(Object.keys(result)).toEqual(expect.arrayContaining(["ap", "ap50", "ap75", "apSmall", "ar100", "arLarge"]))
+  expect(result.classes.map(({ label }: { label: string }) => label)).toEqual(["circle", "cross", "square", "triangle"])
+  const shown = await vitrine(["eval", "--model", run, "--split", "train", "--backend", "onnx"])
+  expect(shown.stdout).toContain("AP of small objects")
+})
+
+test("detect tells and draws what it finds, and survives an image that cannot be read", async () => {
+  const broken = join(place, "broken.png")
+  writeFileSync(broken, "no image")
+  const pictures = join(place, "pictures")
+  const args = ["--threshold", "0", "--backend", "onnx", "-o", pictures, "--json"]
+  const { code, stdout, stderr } = await vitrine(["detect", run, join(data, "1.png"), broken, ...args])
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^vitrine: .*broken\.png: is not a JPEG, PNG, WebP or GIF image\n$/)
+  const { results } = JSON.parse(stdout)
+  expect(results).toHaveLength(1)
+  expect(results[0]).toMatchObject({ width: 32, height: 32, picture: join(pictures, "1.png") })
+  expect(results[0].objects).toHaveLength(5)
+  const scores = results[0].objects.map(({ score }: { score: number }) => score)
+  expect(scores).toEqual(scores.toSorted((a: number, b: number) => b - a))
+  expect(readdirSync(pictures)).toEqual(["1.png"])
+  const { width, height } = await sharp(readFileSync(join(pictures, "1.png"))).metadata()
+  expect([width, height]).toEqual([640, 640])
+  const none = await vitrine(["detect", run, join(data, "1.png"), "--threshold", "1", "--backend", "onnx"])
+  expect(none.stdout).toContain("nothing")
+})
+
+describe("what cannot be is an error of one line", () => {
+  test.each([
+    [["detect", golden, "a.png"], /is no detector; vitrine predict/, 1],
+    [["detect", run, "a.png", "--threshold", "2"], /threshold.*from 0 to 1/, 2],
+    [["train", "--task", "detect"], /needs --data PATH \(or --data scenes\)/, 2],
+    [["train", "--task", "detect", "--data", "scenes", "--mixup", "0.2"], /--mixup is not for --task detect/, 2],
+    [["train", "--task", "detect", "--data", "/nowhere"], /\/nowhere: no such file or folder/, 1],
+    [["train", "--resume", run, "--queries", "9"], /--queries cannot change a run that is resumed/, 2],
+    [["eval", "--model", run, "--split", "test"], /has no test images/, 1],
+    [["eval", "--model", golden, "--split", "test"], /are for detectors/, 2],
+  ] as const)("%j", async (args, fault, exit) => {
+    expectFault(await vitrine(args), fault, exit)
+  })
+})

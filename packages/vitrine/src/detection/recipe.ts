@@ -1,0 +1,149 @@
+import { VitrineError } from "@vitrine/core"
+import {
+  type DetectionLossOptions,
+  detectionLossDefaults,
+  type DetectionTransform,
+  detectionTraining,
+  type DetrConfig,
+  detrConfig,
+} from "@vitrine/detection"
+import { resnetConfig } from "@vitrine/resnet"
+import { type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+
+/** Everything about the training of a detector but the data: plain data, which is written down with the run. */
+export interface DetectionRecipe
+  extends Partial<Omit<TrainingOptions, "steps" | "loss" | "classWeights" | "layerDecay" | "ema">> {
+  /** Fields of a DetrConfig; the data decide `classes`. */
+  readonly model?: Partial<DetrConfig>
+  /** [height, width] that images are resized to stay within and padded to. */
+  readonly imageSize?: readonly [number, number]
+  /** Length of the run: updates, or passes over the data. */
+  readonly steps?: number
+  readonly epochs?: number
+  readonly batchSize?: number
+  /**
+   * What happens to each training image and its boxes. By default that of DETR, `detectionTraining(imageSize)`, and for the
+   * built-in scenes, which never end, flips.
+   */
+  readonly augment?: readonly DetectionTransform[]
+  readonly losses?: Partial<DetectionLossOptions>
+  /** Mean and standard deviation of each channel of the input; ImageNet's by default. */
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+  /** Steps between evaluations and checkpoints; by default a tenth of the run, at least an epoch. */
+  readonly evaluateEvery?: number
+}
+
+/** A recipe with nothing left open. */
+export interface ResolvedDetectionRecipe {
+  readonly config: DetrConfig
+  readonly imageSize: readonly [number, number]
+  readonly batchSize: number
+  readonly augment: readonly DetectionTransform[]
+  readonly losses: DetectionLossOptions
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+  readonly evaluateEvery: number
+  readonly training: TrainingOptions
+}
+
+/** What the data say about a run. */
+export interface DetectionFacts {
+  readonly examples: number
+  readonly classes: number
+  /** [height, width] of the first image. */
+  readonly imageSize: readonly [number, number]
+  /** Whether they are the built-in scenes. */
+  readonly builtIn: boolean
+}
+
+/** Images up to this side are trained on as they are; larger ones are resized to it. */
+const largestSide = 160
+
+const fields: ReadonlySet<string> = new Set([
+  ...["model", "imageSize", "steps", "epochs", "batchSize", "augment", "losses", "mean", "std", "evaluateEvery"],
+  ...Object.keys(trainingOptions({ steps: 1 })).filter(
+    (name) => !["loss", "classWeights", "layerDecay", "ema"].includes(name),
+  ),
+])
+
+/**
+ * Fills in what a recipe leaves open, from the data and from defaults: a small detector that learns from nothing.
+ * @throws VitrineError (config) for a field that is unknown or makes no sense.
+ */
+export function resolveDetectionRecipe(
+  recipe: DetectionRecipe,
+  data: DetectionFacts,
+  seed: number,
+): ResolvedDetectionRecipe {
+  for (const field of Object.keys(recipe))
+    if (!fields.has(field)) throw new VitrineError("config", `recipe: there is no field "${field}" for detection`)
+  const { model = {}, imageSize = fittedSize(data.imageSize), steps: given, epochs, batchSize = 16, ...rest } = recipe
+  const {
+    augment = data.builtIn ? [{ op: "flip", p: 0.5 }] : detectionTraining(imageSize),
+    losses,
+    evaluateEvery,
+    mean = imageNet.mean,
+    std = imageNet.std,
+  } = rest
+  if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
+    throw new VitrineError("config", `recipe: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)
+  if (data.examples < batchSize)
+    throw new VitrineError(
+      "config",
+      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower the batch size (--batch-size)`,
+    )
+  if (given !== undefined && epochs !== undefined)
+    throw new VitrineError("config", "recipe: give steps or epochs, not both")
+  const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
+  const steps = given ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
+  const names = Object.keys(trainingOptions({ steps: 1 }))
+  const own = Object.entries(recipe).filter(([name, value]) => names.includes(name) && value !== undefined)
+  const training = trainingOptions({ ...trainingDefaults, ...Object.fromEntries(own), steps, seed })
+  if (model.classes !== undefined && model.classes !== data.classes)
+    throw new VitrineError("config", `recipe: the model has ${model.classes} classes, the data ${data.classes}`)
+  return {
+    config: detrConfig({ ...smallModel, ...model, classes: data.classes }),
+    imageSize,
+    batchSize,
+    augment,
+    losses: { ...detectionLossDefaults, ...losses },
+    mean,
+    std,
+    evaluateEvery: evaluateEvery ?? Math.max(Math.min(perEpoch, steps), Math.ceil(steps / 10)),
+    training,
+  }
+}
+
+const imageNet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+
+const defaultSteps = 6000
+
+const trainingDefaults: Partial<TrainingOptions> = {
+  learningRate: 5e-4,
+  weightDecay: 1e-4,
+  decay: "all",
+  clip: 0.1,
+  schedule: { decay: "step", warmup: 0.02, final: 0.1, drop: 0.8 },
+}
+
+/** Features every 16 pixels, and a transformer of three layers each way. */
+const smallModel: Partial<DetrConfig> = {
+  backbone: {
+    kind: "resnet",
+    config: resnetConfig({ block: "basic", stemWidth: 32, widths: [32, 64, 128], depths: [1, 1, 1], norm: "group" }),
+  },
+  queries: 25,
+  dim: 128,
+  heads: 4,
+  encoderDepth: 3,
+  decoderDepth: 3,
+  mlpDim: 256,
+  dropout: 0,
+}
+
+/** The size of the first image, made smaller where a side is longer than `largestSide`. */
+function fittedSize([height, width]: readonly [number, number]): readonly [number, number] {
+  const factor = Math.min(1, largestSide / Math.max(height, width))
+  return [Math.max(1, Math.round(height * factor)), Math.max(1, Math.round(width * factor))]
+}

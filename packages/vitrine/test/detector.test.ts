@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type DetectionEvaluation, scenes } from "@vitrine/detection"
+import type { TrainEvent } from "@vitrine/trainer"
+import sharp from "sharp"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import {
+  type DetectionRecipe,
+  type DetectionSetupEvent,
+  evaluateDetector,
+  isDetector,
+  loadDetector,
+  resolveDetectionRecipe,
+  trainDetector,
+} from "../src/node.ts"
+
+const recipe: DetectionRecipe = {
+  steps: 4,
+  batchSize: 4,
+  evaluateEvery: 2,
+  imageSize: [48, 32],
+  model: {
+    backbone: {
+      kind: "resnet",
+      config: {
+        channels: 3,
+        block: "basic",
+        stemWidth: 8,
+        widths: [8, 8, 16],
+        depths: [1, 1, 1],
+        norm: "group",
+        dilated: false,
+      },
+    },
+    dim: 16,
+    heads: 2,
+    queries: 6,
+    encoderDepth: 1,
+    decoderDepth: 2,
+    mlpDim: 16,
+    dropout: 0.1,
+  },
+}
+const options = { recipe, seed: 4, workers: 0, backend: "onnx" }
+let place: string
+let data: string
+
+/** Twelve scenes as files with COCO's annotations, one of which has no area. */
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), "vitrine-detector-"))
+  data = join(place, "annotations.json")
+  const drawn = scenes({ split: "train", size: 12, imageSize: [48, 40] })
+  const annotations: object[] = [{ id: 0, image_id: 2, category_id: 1, bbox: [4, 4, 0, 0] }]
+  for (let i = 0; i < drawn.length; i++) {
+    const { data: pixels, ...raw } = await drawn.read(i)
+    await sharp(pixels, { raw })
+      .png()
+      .toFile(join(place, `${i}.png`))
+    const { boxes, labels } = drawn.objects(i)
+    labels.forEach((label, n) => {
+      const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = boxes.subarray(4 * n, 4 * n + 4)
+      annotations.push({ id: annotations.length, image_id: i, category_id: label, bbox: [x0, y0, x1 - x0, y1 - y0] })
+    })
+  }
+  const images = Array.from({ length: 12 }, (_, id) => ({
+    id,
+    file_name: `${id}.png`,
+    width: 40,
+    height: 48,
+    split: id < 8 ? "train" : "val",
+  }))
+  const categories = drawn.classes.map((name, id) => ({ id, name }))
+  await writeFile(data, JSON.stringify({ images, annotations, categories }))
+})
+afterAll(() => rm(place, { recursive: true, force: true }))
+
+type Event = DetectionSetupEvent | TrainEvent<DetectionEvaluation>
+
+async function collect(events: AsyncIterable<Event>, until = (_: Event): void => {}): Promise<Event[]> {
+  const found: Event[] = []
+  for await (const event of events) {
+    found.push(event)
+    until(event)
+  }
+  return found
+}
+
+test("trains on annotated images, and leaves a folder that detects and is measured as it was", {
+  timeout: 180_000,
+}, async () => {
+  const out = join(place, "run")
+  const events = await collect(trainDetector({ ...options, data, out }))
+  const stretch = ["step", "step", "evaluation", "checkpoint"]
+  expect(events.map(({ type }) => type)).toEqual(["setup", "start", ...stretch, ...stretch, "end"])
+  const classes = ["circle", "cross", "square", "triangle"]
+  expect(events[0]).toMatchObject({ run: out, resumed: null, data, classes, examples: 8, validation: 4 })
+  expect((events[0] as DetectionSetupEvent).faults.lines).toEqual([expect.stringContaining("has no area; left out")])
+
+  expect(await isDetector(out)).toBe(true)
+  expect(await isDetector(place)).toBe(false)
+  const detector = await loadDetector(out, { backend: "onnx" })
+  expect(detector.labels).toEqual(classes)
+  const all = await detector.detect(join(place, "9.png"), { threshold: 0 })
+  expect(all.labels).toHaveLength(6)
+  const best = all.scores[0] as number
+  expect(Math.max(...all.scores)).toBe(best)
+  expect((await detector.detect(join(place, "9.png"), { threshold: best + 1e-6 })).labels).toHaveLength(0)
+  // The same in an image of another size: boxes are in its own pixels.
+  const large = await sharp(join(place, "9.png")).resize(80, 96, { kernel: "nearest" }).png().toBuffer()
+  const twice = await detector.detect(large, { threshold: 0 })
+  expect((twice.boxes[2] as number) / (all.boxes[2] as number)).toBeCloseTo(2, 0)
+  await detector.close()
+
+  const { classes: byClass, ...measured } = await evaluateDetector(out, { backend: "onnx", workers: 0 })
+  const reported = events.filter((event) => event.type === "evaluation")
+  const kept = reported.reduce((a, b) => (b.ap > a.ap ? b : a))
+  expect(byClass.map(({ label }) => label)).toEqual(classes)
+  expect(measured).toMatchObject({ data, split: "val", examples: 4 })
+  expect(Math.abs(measured.ap - kept.ap)).toBeLessThan(1e-4)
+  await expect(evaluateDetector(out, { backend: "onnx", split: "test" })).rejects.toThrow("has no test images")
+})
+
+test("goes on after an end with the same losses and bytes", { timeout: 180_000 }, async () => {
+  const losses = (events: readonly Event[]): number[] =>
+    events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
+  const whole = join(place, "whole")
+  const expected = losses(await collect(trainDetector({ ...options, data, out: whole })))
+  const stopped = join(place, "stopped")
+  const aborting = new AbortController()
+  const first = await collect(trainDetector({ ...options, data, out: stopped, signal: aborting.signal }), (event) => {
+    if (event.type === "step" && event.step === 3) aborting.abort()
+  })
+  expect(first.at(-1)).toMatchObject({ type: "end", step: 3, finished: false })
+  const second = await collect(trainDetector({ resume: stopped, workers: 0, backend: "onnx" }))
+  expect(second[0]).toMatchObject({ resumed: 3, examples: 8 })
+  expect([...losses(first), ...losses(second)]).toEqual(expected)
+  const bytes = (run: string): Promise<Buffer> => readFile(join(run, "checkpoints/step-00000004/model.safetensors"))
+  expect(await bytes(stopped)).toEqual(await bytes(whole))
+})
+
+test("a run starts from another's weights, but for the head of other classes", async () => {
+  const out = join(place, "next")
+  const from = join(place, "whole")
+  const none = { ...recipe, steps: 1, learningRate: 0 }
+  await collect(trainDetector({ ...options, recipe: none, data: "scenes", from, out, signal: AbortSignal.abort() }))
+  const read = async (run: string): Promise<Buffer> => readFile(join(run, "model.safetensors"))
+  expect((await read(out)).equals(await read(from))).toBe(true)
+})
+
+test.each([
+  [{ queries: 5 }, 'there is no field "queries" for detection'],
+  [{ batchSize: 9 }, "a batch of 9 needs more than the 8 training images"],
+  [{ steps: 1, epochs: 1 }, "give steps or epochs, not both"],
+  [{ model: { classes: 7 } }, "the model has 7 classes, the data 4"],
+  [{ model: { dim: 18 } }, "dim must be a multiple of 4"],
+])("a recipe that makes no sense is refused: %j", (wrong, message) => {
+  const facts = { examples: 8, classes: 4, imageSize: [48, 40], builtIn: false } as const
+  expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong } as DetectionRecipe, facts, 0)).toThrow(message)
+})
+
+test("what is no detector says which command is meant", async () => {
+  await writeFile(join(place, "config.json"), '{"architecture": "vit_tiny_patch16_224"}')
+  await expect(loadDetector(place)).rejects.toThrow("is no detector; vitrine predict")
+  await expect(loadDetector(join(place, "nowhere"))).rejects.toThrow(/nowhere.*config\.json/)
+})
