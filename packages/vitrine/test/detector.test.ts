@@ -77,7 +77,7 @@ afterAll(() => rm(place, { recursive: true, force: true }))
 
 type Event = DetectionSetupEvent | TrainEvent<DetectionEvaluation>
 
-async function collect(events: AsyncIterable<Event>, until = (_: Event): void => {}): Promise<Event[]> {
+async function collect(events: AsyncIterable<Event>, until: (event: Event) => void = () => {}): Promise<Event[]> {
   const found: Event[] = []
   for await (const event of events) {
     found.push(event)
@@ -156,7 +156,7 @@ test.each([
   [{ model: { dim: 18 } }, "dim must be a multiple of 4"],
 ])("a recipe that makes no sense is refused: %j", (wrong, message) => {
   const facts = { examples: 8, classes: 4, imageSize: [48, 40], builtIn: false } as const
-  expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong } as DetectionRecipe, facts, 0)).toThrow(message)
+  expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong }, facts, 0)).toThrow(message)
 })
 
 test("what is no detector says which command is meant", async () => {

@@ -60,12 +60,10 @@ export interface DetectionFacts {
 /** Images up to this side are trained on as they are; larger ones are resized to it. */
 const largestSide = 160
 
-const fields: ReadonlySet<string> = new Set([
-  ...["model", "imageSize", "steps", "epochs", "batchSize", "augment", "losses", "mean", "std", "evaluateEvery"],
-  ...Object.keys(trainingOptions({ steps: 1 })).filter(
-    (name) => !["loss", "classWeights", "layerDecay", "ema"].includes(name),
-  ),
-])
+const ofClassifiers = ["loss", "classWeights", "layerDecay", "ema"]
+const ofTraining = Object.keys(trainingOptions({ steps: 1 })).filter((name) => !ofClassifiers.includes(name))
+const others = ["model", "imageSize", "epochs", "batchSize", "augment", "losses", "mean", "std", "evaluateEvery"]
+const fields: ReadonlySet<string> = new Set([...others, ...ofTraining])
 
 /**
  * Fills in what a recipe leaves open, from the data and from defaults: a small detector that learns from nothing.
@@ -97,8 +95,7 @@ export function resolveDetectionRecipe(
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
   const steps = given ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
-  const names = Object.keys(trainingOptions({ steps: 1 }))
-  const own = Object.entries(recipe).filter(([name, value]) => names.includes(name) && value !== undefined)
+  const own = Object.entries(recipe).filter(([name, value]) => ofTraining.includes(name) && value !== undefined)
   const training = trainingOptions({ ...trainingDefaults, ...Object.fromEntries(own), steps, seed })
   if (model.classes !== undefined && model.classes !== data.classes)
     throw new VitrineError("config", `recipe: the model has ${model.classes} classes, the data ${data.classes}`)

@@ -127,14 +127,10 @@ export async function* trainDetector(
       imageSize: [height, width] as const,
       builtIn: source.kind === "scenes",
     }
-    const fromModel = start === undefined ? {} : { model: start.config, imageSize: start.imageSize }
-    const recipe =
-      record?.recipe ??
-      resolveDetectionRecipe(
-        { ...fromModel, ...options.recipe, model: withoutClasses({ ...fromModel.model, ...options.recipe?.model }) },
-        facts,
-        seed,
-      )
+    // The data decide how many classes there are.
+    const { classes: _, ...model } = { ...start?.config, ...options.recipe?.model }
+    const size = start === undefined ? {} : { imageSize: start.imageSize }
+    const recipe = record?.recipe ?? resolveDetectionRecipe({ ...size, ...options.recipe, model }, facts, seed)
     const checkpointEvery = options.checkpointEvery ?? recipe.evaluateEvery
     const own = typeof options.backend !== "object"
     const threads = options.threads === undefined ? {} : { threads: options.threads }
@@ -241,9 +237,4 @@ function fills(source: DetectionSource, augment: readonly DetectionTransform[], 
   return [augment, detectionEvaluation(imageSize)].every((steps) =>
     sizes.every((size) => sizeAfter(steps, size)?.join() === imageSize.join()),
   )
-}
-
-/** The data decide how many classes there are. */
-function withoutClasses<T extends { readonly classes?: number }>({ classes: _, ...rest }: T): Omit<T, "classes"> {
-  return rest
 }
