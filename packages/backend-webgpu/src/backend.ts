@@ -3,6 +3,8 @@ import type { Backend } from "@vitrine/core"
 import type { PlanLimits } from "./plan/plan.ts"
 import { fail, Gpu, type Profiler } from "./run/gpu.ts"
 import { GpuProgram } from "./run/program.ts"
+import { createTuner, type TuningStore } from "./run/tune.ts"
+import { sideBySide } from "./run/subgroups.ts"
 import { GpuState } from "./run/state.ts"
 
 export interface DeviceOptions {
@@ -17,6 +19,11 @@ export interface DeviceOptions {
    * a device with `shader-f16`, and `lossScaling` in training.
    */
   readonly precision?: "float32" | "float16"
+  /**
+   * Whether the tiles of matrix products are chosen by measuring, once for each size on a device, and remembered in the
+   * user's cache folder, or IndexedDB in pages; by default where it is a GPU.
+   */
+  readonly autotune?: boolean
   /**
    * Called after every run with the time that each kernel took, in order; runs are slower for it. It takes a device
    * with `timestamp-query`.
@@ -71,6 +78,8 @@ export interface DeviceReport {
   readonly limits: Readonly<
     Record<"buffer" | "binding" | "buffersPerKernel" | "workgroupMemory" | "workgroupThreads", number>
   >
+  /** Which kernels it runs: what activations are stored in, how threads add up, how tiles of products are chosen. */
+  readonly kernels: Readonly<Record<"storage" | "reductions" | "tiles", string>>
 }
 
 export interface WebGpuBackend extends Backend {
@@ -79,7 +88,11 @@ export interface WebGpuBackend extends Backend {
   readonly gpu: GPUDevice
 }
 
-function reportOf({ adapterInfo, features, limits }: GPUDevice): DeviceReport {
+function reportOf(
+  { adapterInfo, features, limits }: GPUDevice,
+  { half, subgroup }: PlanLimits,
+  autotune: boolean,
+): DeviceReport {
   return {
     adapter: describe(adapterInfo),
     software: isSoftware(adapterInfo),
@@ -91,14 +104,20 @@ function reportOf({ adapterInfo, features, limits }: GPUDevice): DeviceReport {
       workgroupMemory: limits.maxComputeWorkgroupStorageSize,
       workgroupThreads: limits.maxComputeInvocationsPerWorkgroup,
     },
+    kernels: {
+      storage: half ? "float16" : "float32",
+      reductions: subgroup > 0 ? `subgroups of ${subgroup}` : "workgroup memory",
+      tiles: autotune ? "measured" : "by size",
+    },
   }
 }
 
 /** A backend on a device, which `close` leaves as it is if it is the caller's. */
-export function deviceBackend(
+export async function deviceBackend(
   device: GPUDevice,
-  { device: given, precision, profile: profiler }: DeviceOptions,
-): WebGpuBackend {
+  { autotune = !isSoftware(device.adapterInfo), device: given, precision, profile: profiler }: DeviceOptions,
+  store: TuningStore,
+): Promise<WebGpuBackend> {
   const half = precision === "float16"
   if (half && !device.features.has("shader-f16"))
     fail(`${describe(device.adapterInfo)} has no shader-f16, which storage in float16 needs: use float32`)
@@ -112,13 +131,16 @@ export function deviceBackend(
     largest: largest - (largest % 256),
     workgroupMemory: limits.maxComputeWorkgroupStorageSize,
     half,
+    subgroup: await sideBySide(gpu),
   }
+  const name = describe(device.adapterInfo)
+  const tuner = autotune ? await createTuner(gpu, planLimits, name, store) : undefined
   return {
     name: "webgpu",
-    device: describe(device.adapterInfo),
-    report: reportOf(device),
+    device: name,
+    report: reportOf(device, planLimits, autotune),
     gpu: device,
-    compile: (graph, options = {}) => GpuProgram.compile(gpu, graph, options, planLimits),
+    compile: (graph, options = {}) => GpuProgram.compile(gpu, graph, options, planLimits, tuner),
     createState: (slots, data = {}) => GpuState.create(gpu, slots, data, planLimits.largest),
     close: async () => gpu.close(given === undefined),
   }

@@ -1,4 +1,5 @@
 /// <reference types="@webgpu/types" />
+import { indexedDb } from "./store/indexed-db.ts"
 import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
 
 export type { DeviceOptions, DeviceReport, WebGpuBackend } from "./backend.ts"
@@ -13,5 +14,5 @@ export type WebGpuOptions = DeviceOptions
  */
 export async function webgpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await openDevice(globalThis.navigator?.gpu, options))
-  return deviceBackend(device, options)
+  return deviceBackend(device, options, indexedDb)
 }

@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import type * as dawn from "webgpu"
+import { cacheFolder } from "./store/cache-folder.ts"
 import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } from "./backend.ts"
 
 export type { DeviceReport, WebGpuBackend } from "./backend.ts"
@@ -21,7 +22,7 @@ export interface WebGpuNodeOptions extends DeviceOptions {
  */
 export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await nodeDevice(options))
-  return deviceBackend(device, options)
+  return deviceBackend(device, options, cacheFolder)
 }
 
 /** Dawn's entry points by their options; devices need theirs to stay alive. */

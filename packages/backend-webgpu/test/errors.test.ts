@@ -122,14 +122,16 @@ describe("what does not fit is told before it is tried", () => {
     const { kind, message } = await caught(backend.compile(g, { batch: 10240 }))
     expect(kind).toBe("backend")
     expect(message).toMatch(
-      /^webgpu: a value of \[10240, .*\] takes 160 MB, and this device binds at most 128 MB: lower the batch size$/,
+      /^webgpu: a value of \[10240, .*\] takes 160 MB, and this device binds at most 128 MB: lower the batch size, and accumulate in training$/,
     )
     await (await backend.compile(g, { batch: 512 })).dispose()
   })
 
   it("slots, by name", async () => {
     const { message } = await caught(backend.createState({ table: { shape: [65536, 1024], dtype: "float32" } }))
-    expect(message).toBe('webgpu: state "table" takes 256 MB, and this device\'s largest buffer is 128 MB')
+    expect(message).toBe(
+      'webgpu: state "table" takes 256 MB, and this device\'s largest buffer is 128 MB: take a smaller model',
+    )
   })
 
   it("a backend that was closed, a state of another one", async () => {

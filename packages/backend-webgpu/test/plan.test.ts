@@ -5,7 +5,7 @@ import { type Plan, planOf } from "../src/plan/plan.ts"
 import { inferGraph, trainGraph } from "./steps.ts"
 
 // What every WebGPU device gives: plans need no device.
-const limits = { bindings: 8, largest: 2 ** 27, workgroupMemory: 16384 }
+const limits = { bindings: 8, largest: 2 ** 27, workgroupMemory: 16384, subgroup: 0 }
 const plan = (g: Graph, batch?: number): Plan => planOf(g, batch, {}, limits)
 const labels = ({ dispatches }: Plan): string[] =>
   dispatches.map((each) => (each.kind === "kernel" ? each.kernel.label : each.kind))

@@ -1,6 +1,8 @@
 import type { Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View } from "../plan/view.ts"
+import type { Target } from "./kernels.ts"
+import { shuffled } from "./lanes.ts"
 import { lowest } from "./reduce.ts"
 import { elementIndex, f, fold, type Kernel, Shader, u } from "./shader.ts"
 
@@ -17,6 +19,8 @@ interface Layout {
   readonly lead: readonly number[]
   /** Threads that share a row, each holding a part of its features. */
   readonly lanes: number
+  /** Whether those threads stand in one subgroup. */
+  readonly near: boolean
   /** Rows of the other side in a tile. */
   readonly tile: number
   /** `T` of a row that one thread holds, of the width of queries and keys, and of values. */
@@ -33,7 +37,7 @@ function layoutOf(
   [d, dv]: readonly [number, number],
   held: number,
   exchanged: number,
-  memory: number,
+  { workgroupMemory, subgroup }: Target,
 ): Layout {
   const aligned = ({ strides, offset, shape }: View): boolean =>
     offset % 4 === 0 && strides.slice(0, -1).every((step, i) => step % 4 === 0 || shape[i] === 1)
@@ -42,11 +46,12 @@ function layoutOf(
   const [w, wv] = vector ? [d / 4, dv / 4] : [d, dv]
   let lanes = 1
   while (held / lanes > registers && lanes < 8 && w % (2 * lanes) === 0 && wv % (2 * lanes) === 0) lanes *= 2
-  const bytes = (tile: number): number => 4 * tile * (d + dv + 2 + (lanes > 1 ? threads * exchanged : 0))
+  const near = lanes <= subgroup
+  const bytes = (tile: number): number => 4 * tile * (d + dv + 2 + (lanes > 1 && !near ? threads * exchanged : 0))
   let tile = 16
-  while (tile > 1 && bytes(tile) > memory) tile /= 2
+  while (tile > 1 && bytes(tile) > workgroupMemory) tile /= 2
   const lead = (views[0] as View).shape.slice(0, -2)
-  return { shader, lead, lanes, tile, own: [w / lanes, wv / lanes], width: [w, wv] }
+  return { shader, lead, lanes, near, tile, own: [w / lanes, wv / lanes], width: [w, wv] }
 }
 
 /** Where row `row` of matrix `head` of a view begins, in elements. */
@@ -81,8 +86,12 @@ function fill({ shader, tile }: Layout, name: string, view: View, width: number)
 }
 
 /** Σ over the threads that share a row of what each has in `name`, for all rows of the tile. */
-function exchange({ shader, lanes, tile }: Layout, names: readonly string[]): string {
+function exchange({ shader, lanes, near, tile }: Layout, names: readonly string[]): string {
   if (lanes === 1) return ""
+  if (near) {
+    const sums = names.map((name) => `var v = ${name}[j]; ${shuffled(shader, "v", lanes, plus)} ${name}[j] = v;`)
+    return sums.map((sum) => repeat(tile, sum, "j")).join(" ")
+  }
   for (const name of names) shader.global(`var<workgroup> ${name}Parts: array<f32, ${tile * threads}>;`)
   const sums = (name: string): string =>
     Array.from({ length: lanes }, (_, i) => `${name}Parts[j * ${u(threads)} + slot * ${u(lanes)} + ${u(i)}]`).join(
@@ -116,16 +125,18 @@ ${body}`,
   return { label, code, bindings: shader.bindings, grid: [Math.ceil(rows / perGroup), y, z] }
 }
 
+const plus = (a: string, b: string): string => `${a} + ${b}`
+
 const repeat = (count: number, body: string, name: string = "i"): string =>
   `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
 
 /** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
-export function attentionKernel(tensors: Tensors, step: Step<"attention">, memory: number): Kernel {
+export function attentionKernel(tensors: Tensors, step: Step<"attention">, target: Target): Kernel {
   const [q, k, v] = step.inputs as [View, View, View]
   const [context, logSumExp] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
-  const layout = layoutOf(tensors, context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, memory)
+  const layout = layoutOf(tensors, context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, target)
   const { shader, tile, own, width } = layout
   const total = summed(shader)
   const writes = context ? repeat(own[1], put(shader, context, "row", `lane * ${u(own[1])} + i`, "acc[i] * scale")) : ""
@@ -160,20 +171,21 @@ if (inside) {
 }
 
 /** dq = scale · (p (dcontext vᵀ − δ)) k, and δ = Σ dcontext · context of each query. */
-export function attentionGradQueryKernel(tensors: Tensors, step: Step<"attentionGradQuery">, memory: number): Kernel {
+export function attentionGradQueryKernel(tensors: Tensors, step: Step<"attentionGradQuery">, target: Target): Kernel {
   const [dc, q, k, v, context, logSumExp] = step.inputs as [View, View, View, View, View, View]
   const [dq, delta] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
   const views = [q, k, v, dc, context, ...(dq ? [dq] : [])]
-  const layout = layoutOf(tensors, views, [d, dv], 2 * d + dv, 2, memory)
-  const { shader, tile, own, width, lanes } = layout
+  const layout = layoutOf(tensors, views, [d, dv], 2 * d + dv, 2, target)
+  const { shader, tile, own, width, lanes, near } = layout
   const total = summed(shader)
   const scale = f(step.attributes.scale)
   const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
-  if (lanes > 1) shader.global(`var<workgroup> deltas: array<f32, ${threads}>;`)
-  const together =
-    lanes === 1
+  if (lanes > 1 && !near) shader.global(`var<workgroup> deltas: array<f32, ${threads}>;`)
+  const together = near
+    ? `var delta = ${total}(product); ${shuffled(shader, "delta", lanes, plus)}`
+    : lanes === 1
       ? `let delta = ${total}(product);`
       : `deltas[local] = ${total}(product); workgroupBarrier(); let delta = ${Array.from({ length: lanes }, (_, i) => `deltas[slot * ${u(lanes)} + ${u(i)}]`).join(" + ")};`
   const body = `var q: array<T, ${own[0]}>;
@@ -217,13 +229,13 @@ if (inside) {
 }
 
 /** dk = scale · (p (dcontext vᵀ − δ))ᵀ q and dv = pᵀ dcontext. */
-export function attentionGradKeyKernel(tensors: Tensors, step: Step<"attentionGradKey">, memory: number): Kernel {
+export function attentionGradKeyKernel(tensors: Tensors, step: Step<"attentionGradKey">, target: Target): Kernel {
   const [dc, q, k, v, logSumExp, delta] = step.inputs as [View, View, View, View, View, View]
   const [dk, dv] = step.outputs as [View | null, View | null]
   const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
   const [d, w] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
   const views = [q, k, v, dc, ...(dk ? [dk] : []), ...(dv ? [dv] : [])]
-  const layout = layoutOf(tensors, views, [d, w], 2 * d + 2 * w, 2, memory)
+  const layout = layoutOf(tensors, views, [d, w], 2 * d + 2 * w, 2, target)
   const { shader, tile, own, width } = layout
   const total = summed(shader)
   const scale = f(step.attributes.scale)

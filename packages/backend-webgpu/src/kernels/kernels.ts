@@ -3,7 +3,7 @@ import type { Step } from "../plan/step.ts"
 import type { Stored, Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View, wholeView } from "../plan/view.ts"
 import { attentionGradKeyKernel, attentionGradQueryKernel, attentionKernel } from "./attention.ts"
-import { chooseTiling, matMulKernel, matMulSizes, type Tiling } from "./matmul.ts"
+import { chooseTiling, matMulKernel, type Tiling } from "./matmul.ts"
 import { type Pointwise, pointwiseKernel } from "./pointwise.ts"
 import { combineKernel, extent, type Parts, reduceKernel, reduceParts } from "./reduce.ts"
 import {
@@ -27,10 +27,12 @@ import {
 
 /** What kernels are made for. */
 export interface Target {
+  /** Threads that stand side by side in one subgroup, where kernels may exchange their registers; 0 where not. */
+  readonly subgroup: number
   /** Bytes of memory that a workgroup may use. */
   readonly workgroupMemory: number
-  /** How a product of these sizes is cut, where that is known better than from the sizes alone. */
-  readonly tiling?: (key: string) => Tiling | undefined
+  /** How a product is cut, where that is known better than from its sizes. */
+  readonly tiling?: (step: Step<"matMul">, tensors: readonly Tensor[]) => Tiling | undefined
 }
 
 /**
@@ -53,8 +55,7 @@ export function kernelsOf(
   switch (anchor.op) {
     case "matMul": {
       const step = anchor as Step<"matMul">
-      const sizes = matMulSizes(step)
-      const tiling = target.tiling?.(JSON.stringify(sizes)) ?? chooseTiling(sizes)
+      const tiling = target.tiling?.(step, tensors) ?? chooseTiling(step)
       if (tiling.splits === 1) return [matMulKernel(tensors, step, after, tiling)]
       const [result, sums] = step.outputs as [View, View | null | undefined]
       const parts = work([tiling.splits, sizeOf(result.shape)])
@@ -69,11 +70,11 @@ export function kernelsOf(
       const step = anchor as Step<"sum">
       const size = extent(step)
       const count = reduceParts(size)
-      if (count === 1) return [reduceKernel(tensors, step, before, after, undefined)]
+      if (count === 1) return [reduceKernel(tensors, step, before, after, target.subgroup)]
       const view = work([count, size.outputs])
       const result = step.outputs[0] as View
       return [
-        reduceKernel(tensors, step, before, after, { count, view }),
+        reduceKernel(tensors, step, before, after, target.subgroup, { count, view }),
         combineKernel(tensors, [{ view, result, after }], count, step.op),
       ]
     }
@@ -91,21 +92,21 @@ export function kernelsOf(
       return defer(all, count) ? [kernel] : [kernel, combineKernel(tensors, all, count)]
     }
     case "softmax":
-      return [softmaxKernel(tensors, anchor as Step<"softmax">, after)]
+      return [softmaxKernel(tensors, anchor as Step<"softmax">, after, target.subgroup)]
     case "softmaxGrad":
-      return [softmaxGradKernel(tensors, anchor as Step<"softmaxGrad">, after)]
+      return [softmaxGradKernel(tensors, anchor as Step<"softmaxGrad">, after, target.subgroup)]
     case "softmaxCrossEntropy":
-      return [crossEntropyKernel(tensors, anchor as Step<"softmaxCrossEntropy">, after)]
+      return [crossEntropyKernel(tensors, anchor as Step<"softmaxCrossEntropy">, after, target.subgroup)]
     case "layerNorm":
-      return [layerNormKernel(tensors, anchor as Step<"layerNorm">, after)]
+      return [layerNormKernel(tensors, anchor as Step<"layerNorm">, after, target.subgroup)]
     case "layerNormGrad":
-      return [layerNormGradKernel(tensors, anchor as Step<"layerNormGrad">, after)]
+      return [layerNormGradKernel(tensors, anchor as Step<"layerNormGrad">, after, target.subgroup)]
     case "attention":
-      return [attentionKernel(tensors, anchor as Step<"attention">, target.workgroupMemory)]
+      return [attentionKernel(tensors, anchor as Step<"attention">, target)]
     case "attentionGradQuery":
-      return [attentionGradQueryKernel(tensors, anchor as Step<"attentionGradQuery">, target.workgroupMemory)]
+      return [attentionGradQueryKernel(tensors, anchor as Step<"attentionGradQuery">, target)]
     case "attentionGradKey":
-      return [attentionGradKeyKernel(tensors, anchor as Step<"attentionGradKey">, target.workgroupMemory)]
+      return [attentionGradKeyKernel(tensors, anchor as Step<"attentionGradKey">, target)]
     case "conv2d":
       return [conv2dKernel(tensors, anchor as Step<"conv2d">)]
     case "conv2dInputGrad":

@@ -22,7 +22,7 @@ interface Sizes {
   readonly k: number
 }
 
-export function matMulSizes({ inputs }: Pick<Step<"matMul">, "inputs">): Sizes {
+function matMulSizes({ inputs }: Pick<Step<"matMul">, "inputs">): Sizes {
   const [a, b] = inputs as [View, View]
   const [m, k] = a.shape.slice(-2) as [number, number]
   return { batch: a.shape.slice(0, -2), m, k, n: b.shape.at(-1) as number }
@@ -31,15 +31,51 @@ export function matMulSizes({ inputs }: Pick<Step<"matMul">, "inputs">): Sizes {
 /** Workgroups that keep a large device busy. */
 const enough = 96
 
+/** Equal texts mean products of the same sizes whose factors lie alike in memory. */
+export function tilingKey(step: Step<"matMul">): string {
+  const [a, b] = step.inputs as [View, View]
+  return JSON.stringify({ ...matMulSizes(step), along: [a.strides.at(-1) === 1, b.strides.at(-1) === 1] })
+}
+
+const tiles = ({ batch, m, n }: Sizes, rows: number, columns: number): number =>
+  sizeOf(batch) * Math.ceil(m / rows) * Math.ceil(n / columns)
+
+/** Into how many parts the inner axis falls, so that there are enough workgroups. */
+const splitsOf = (sizes: Sizes, rows: number, columns: number): number =>
+  Math.max(1, Math.min(8, Math.floor(enough / tiles(sizes, rows, columns)), Math.floor(sizes.k / 512)))
+
+/** Tilings of which one may be the fastest on some device, for the product of a key. */
+export function candidates(key: string): Tiling[] {
+  const sizes: Sizes = JSON.parse(key)
+  const shapes = [
+    [16, 64, 4, 4],
+    [32, 32, 4, 4],
+    [64, 64, 4, 4],
+    [64, 64, 8, 8],
+    [128, 64, 8, 8],
+  ] as const
+  const cut = shapes.flatMap(([rows, columns, threadRows, threadColumns]): Tiling[] =>
+    [...new Set([1, splitsOf(sizes, rows, columns)])].map((splits) => ({
+      rows,
+      columns,
+      depth: 16,
+      threadRows,
+      threadColumns,
+      splits,
+    })),
+  )
+  return cut.filter(({ rows, columns }) => rows < 2 * Math.max(16, sizes.m) && columns < 2 * Math.max(32, sizes.n))
+}
+
 /** A tiling by the sizes alone: large tiles where there are enough of them, and the inner axis split where not. */
-export function chooseTiling({ batch, m, n, k }: Sizes): Tiling {
-  const count = (rows: number, columns: number): number => sizeOf(batch) * Math.ceil(m / rows) * Math.ceil(n / columns)
-  const side = m > 32 && n > 32 && (count(64, 64) >= enough / 2 || k > 512) ? 64 : 32
+export function chooseTiling(step: Step<"matMul">): Tiling {
+  const sizes = matMulSizes(step)
+  const { m, n, k } = sizes
+  const side = m > 32 && n > 32 && (tiles(sizes, 64, 64) >= enough / 2 || k > 512) ? 64 : 32
   const rows = m <= 16 ? 16 : side
   const columns = m <= 16 ? 64 : side
   const [threadRows, threadColumns] = side === 64 && rows === 64 ? [8, 8] : [4, 4]
-  const splits = Math.max(1, Math.min(8, Math.floor(enough / count(rows, columns)), Math.floor(k / 512)))
-  return { rows, columns, depth: 16, threadRows, threadColumns, splits }
+  return { rows, columns, depth: 16, threadRows, threadColumns, splits: splitsOf(sizes, rows, columns) }
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
 import { rowMajor, sizeOf, type View } from "../plan/view.ts"
 import { use } from "./functions.ts"
+import { laneReduction } from "./lanes.ts"
 import { evaluate, isSame, type Pointwise, read, storing } from "./pointwise.ts"
 import { elementIndex, flat, fold, type Kernel, Shader, u } from "./shader.ts"
 
@@ -42,7 +43,8 @@ export function reduceKernel(
   step: Reduction,
   before: Pointwise,
   after: Pointwise,
-  parts: { readonly count: number; readonly view: View } | undefined,
+  subgroup: number,
+  parts?: { readonly count: number; readonly view: View },
 ): Kernel {
   const input = step.inputs[0] as View
   const result = step.outputs[0] as View
@@ -78,15 +80,18 @@ export function reduceKernel(
   const [lane, slot] = along
     ? [`local % ${u(lanes)}`, `local / ${u(lanes)}`]
     : [`local / ${u(perGroup)}`, `local % ${u(perGroup)}`]
-  const stride = along ? 1 : perGroup
   const combine = join[step.op]
   if (step.op === "max") use(shader, "larger")
-  shader.global(`var<workgroup> pool: array<f32, ${threads}>;`)
+  const all = along ? `${laneReduction(shader, "all", lanes, combine, subgroup)}(total, local)` : "pool[local]"
   const tree: string[] = []
-  for (let half = lanes / 2; half >= 1; half /= 2)
-    tree.push(
-      `workgroupBarrier(); if (lane < ${u(half)}) { pool[local] = ${combine("pool[local]", `pool[local + ${u(half * stride)}]`)}; }`,
-    )
+  if (!along) {
+    shader.global(`var<workgroup> pool: array<f32, ${threads}>;`)
+    tree.push("pool[local] = total;")
+    for (let half = lanes / 2; half >= 1; half /= 2)
+      tree.push(
+        `workgroupBarrier(); if (lane < ${u(half)}) { pool[local] = ${combine("pool[local]", `pool[local + ${u(half * perGroup)}]`)}; }`,
+      )
+  }
   const code = shader.text(
     threads,
     `let lane = ${lane};
@@ -98,9 +103,9 @@ let to = min(begin + ${u(chunk)}, ${u(depth)});
 let base = ${elementIndex(kept, "o")};
 var total = ${start[step.op]};
 for (var r = begin + lane; r < to; r += ${u(lanes)}) { let x = value(base + ${elementIndex(reduced, "r")}); total = ${combine("total", "x")}; }
-pool[local] = total;
 ${tree.join("\n")}
-if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, pool[local]); }`,
+let result = ${all};
+if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, result); }`,
   )
   const then = parts === undefined ? after.steps.map(({ op }) => ` ${op}`).join("") : ` in ${count} parts`
   return {

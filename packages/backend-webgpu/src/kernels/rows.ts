@@ -1,6 +1,7 @@
 import type { Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View } from "../plan/view.ts"
+import { laneReduction } from "./lanes.ts"
 import { type Pointwise, storing } from "./pointwise.ts"
 import { lowest } from "./reduce.ts"
 import { elementIndex, f, flat, fold, type Kernel, Shader, u } from "./shader.ts"
@@ -15,11 +16,12 @@ interface Rows {
   readonly rows: number
   readonly width: number
   readonly lanes: number
+  readonly subgroup: number
   /** The text of `T` number `c` of this thread's row of a view. */
   readonly at: (view: View, c: string) => string
 }
 
-function rowsOf(tensors: Tensors, views: readonly View[], scalar: boolean = false): Rows {
+function rowsOf(tensors: Tensors, views: readonly View[], subgroup: number, scalar: boolean = false): Rows {
   const { shape } = views[0] as View
   const size = shape.at(-1) as number
   const aligned = ({ strides, offset }: View): boolean =>
@@ -38,31 +40,24 @@ function rowsOf(tensors: Tensors, views: readonly View[], scalar: boolean = fals
       ? shader.four(view.tensor, `${begin} / 4u + ${last}`)
       : shader.element(view.tensor, `${begin} + ${last}`)
   }
-  return { shader, rows: sizeOf(shape.slice(0, -1)), width, lanes, at }
+  return { shader, rows: sizeOf(shape.slice(0, -1)), width, lanes, subgroup, at }
 }
 
-/** Functions that reduce over the threads of a row; all threads must call them. */
-function reductions({ shader, lanes }: Rows, ops: readonly ("sum" | "max")[]): void {
-  shader.global("var<workgroup> pool: array<f32, 64>;")
+/** Functions `sumOf` and `maxOf` that reduce over the threads of a row; all threads must call them. */
+function reductions({ shader, lanes, subgroup }: Rows, ops: readonly ("sum" | "max")[]): void {
+  const own = {
+    sum: shader.vector ? "(x.x + x.y) + (x.z + x.w)" : "x",
+    max: shader.vector ? "max(max(x.x, x.y), max(x.z, x.w))" : "x",
+  }
   for (const op of ops) {
-    const tree: string[] = []
-    for (let half = lanes / 2; half >= 1; half /= 2)
-      tree.push(
-        `if (lane < ${u(half)}) { pool[local] = ${op === "sum" ? `pool[local] + pool[local + ${u(half)}]` : `max(pool[local], pool[local + ${u(half)}])`}; } workgroupBarrier();`,
-      )
-    const own = shader.vector ? (op === "sum" ? "(x.x + x.y) + (x.z + x.w)" : "max(max(x.x, x.y), max(x.z, x.w))") : "x"
-    shader.function(
-      `${op}Of`,
-      `fn ${op}Of(x: T, local: u32) -> f32 {
-  let lane = local % ${u(lanes)};
-  pool[local] = ${own};
-  workgroupBarrier();
-  ${tree.join("\n  ")}
-  let result = pool[local - lane];
-  workgroupBarrier();
-  return result;
-}`,
+    const all = laneReduction(
+      shader,
+      `${op}All`,
+      lanes,
+      op === "sum" ? (p, q) => `${p} + ${q}` : (p, q) => `max(${p}, ${q})`,
+      subgroup,
     )
+    shader.function(`${op}Of`, `fn ${op}Of(x: T, local: u32) -> f32 { return ${all}(${own[op]}, local); }`)
   }
 }
 
@@ -86,9 +81,9 @@ const told = (op: string, view: View, after: Pointwise): string =>
   `${op} [${view.shape}]${after.steps.map(({ op: each }) => ` ${each}`).join("")}`
 
 /** exp(x − max) / Σ over the last axis. */
-export function softmaxKernel(tensors: Tensors, step: Step<"softmax">, after: Pointwise): Kernel {
+export function softmaxKernel(tensors: Tensors, step: Step<"softmax">, after: Pointwise, subgroup: number): Kernel {
   const [x] = step.inputs as [View]
-  const r = rowsOf(tensors, [x])
+  const r = rowsOf(tensors, [x], subgroup)
   reductions(r, ["sum", "max"])
   const store = storing(r.shader, tensors, step.outputs[0] as View, after)
   const value = r.at(x, "c")
@@ -106,9 +101,14 @@ if (inside) { ${loop(r, `${store}(row * ${u(r.width)} + c, exp(${value} - top) *
 }
 
 /** y (dy − Σ dy y) over the last axis. */
-export function softmaxGradKernel(tensors: Tensors, step: Step<"softmaxGrad">, after: Pointwise): Kernel {
+export function softmaxGradKernel(
+  tensors: Tensors,
+  step: Step<"softmaxGrad">,
+  after: Pointwise,
+  subgroup: number,
+): Kernel {
   const [dy, y] = step.inputs as [View, View]
-  const r = rowsOf(tensors, [dy, y])
+  const r = rowsOf(tensors, [dy, y], subgroup)
   reductions(r, ["sum"])
   const store = storing(r.shader, tensors, step.outputs[0] as View, after)
   const [d, v] = [r.at(dy, "c"), r.at(y, "c")]
@@ -123,9 +123,14 @@ if (inside) { ${loop(r, `${store}(row * ${u(r.width)} + c, ${v} * (${d} - total)
 }
 
 /** −Σ targets · log softmax(logits) of each row. */
-export function crossEntropyKernel(tensors: Tensors, step: Step<"softmaxCrossEntropy">, after: Pointwise): Kernel {
+export function crossEntropyKernel(
+  tensors: Tensors,
+  step: Step<"softmaxCrossEntropy">,
+  after: Pointwise,
+  subgroup: number,
+): Kernel {
   const [logits, targets] = step.inputs as [View, View]
-  const r = rowsOf(tensors, [logits, targets], true)
+  const r = rowsOf(tensors, [logits, targets], subgroup, true)
   reductions(r, ["sum", "max"])
   const store = storing(r.shader, tensors, step.outputs[0] as View, after)
   const [z, t] = [r.at(logits, "c"), r.at(targets, "c")]
@@ -146,10 +151,10 @@ if (inside && lane == 0u) { ${store}(row, total); }`,
 }
 
 /** (x − mean) · rstd · weight + bias over the last axis; the variance is of the centred values. */
-export function layerNormKernel(tensors: Tensors, step: Step<"layerNorm">, after: Pointwise): Kernel {
+export function layerNormKernel(tensors: Tensors, step: Step<"layerNorm">, after: Pointwise, subgroup: number): Kernel {
   const [x, weight, bias] = step.inputs as [View, View, View]
   const [y, mean, rstd] = step.outputs
-  const r = rowsOf(tensors, [x, spread(weight, x), spread(bias, x)])
+  const r = rowsOf(tensors, [x, spread(weight, x), spread(bias, x)], subgroup)
   reductions(r, ["sum"])
   const store = y ? storing(r.shader, tensors, y, after) : ""
   const value = r.at(x, "c")
@@ -182,9 +187,14 @@ function spread(vector: View, x: View): View {
 }
 
 /** rstd (dy w − mean(dy w) − x̂ mean(dy w x̂)), where x̂ = (x − mean) rstd. */
-export function layerNormGradKernel(tensors: Tensors, step: Step<"layerNormGrad">, after: Pointwise): Kernel {
+export function layerNormGradKernel(
+  tensors: Tensors,
+  step: Step<"layerNormGrad">,
+  after: Pointwise,
+  subgroup: number,
+): Kernel {
   const [dy, x, weight, mean, rstd] = step.inputs as [View, View, View, View, View]
-  const r = rowsOf(tensors, [dy, x, spread(weight, x)])
+  const r = rowsOf(tensors, [dy, x, spread(weight, x)], subgroup)
   reductions(r, ["sum"])
   const store = storing(r.shader, tensors, step.outputs[0] as View, after)
   const size = x.shape.at(-1) as number
@@ -220,7 +230,7 @@ export function layerNormGradWeightKernel(
   count: number,
 ): Kernel {
   const [dy, x, mean, rstd] = step.inputs as [View, View, View, View]
-  const r = rowsOf(tensors, [dy, x])
+  const r = rowsOf(tensors, [dy, x], 0)
   const { shader, rows, width } = r
   const chunk = Math.ceil(rows / count)
   const wanted = outputs.flatMap((view, i) => (view ? [{ view, name: i === 0 ? "gain" : "shift" }] : []))

@@ -55,7 +55,8 @@ export class Shader {
   readonly #tensors: readonly Tensor[]
   readonly #bound: Bound[] = []
   readonly #functions = new Map<string, string>()
-  readonly #globals: string[] = []
+  readonly #globals = new Set<string>()
+  #subgroups = false
 
   constructor(tensors: readonly Tensor[], vector: boolean) {
     this.#tensors = tensors
@@ -100,7 +101,13 @@ export class Shader {
   }
 
   global(text: string): void {
-    this.#globals.push(text)
+    this.#globals.add(text)
+  }
+
+  /** A function of subgroups, which the shader asks for then. */
+  subgroup(name: "subgroupShuffleXor"): string {
+    this.#subgroups = true
+    return name
   }
 
   get bindings(): readonly Binding[] {
@@ -118,6 +125,7 @@ export class Shader {
     })
     return [
       ...(this.#bound.some(({ dtype }) => dtype === "float16") ? ["enable f16;"] : []),
+      ...(this.#subgroups ? ["enable subgroups;"] : []),
       ...aliases,
       ...bindings,
       ...this.#globals,

@@ -98,7 +98,7 @@ export function planOf(
     const after = { steps: group.after, writes: group.writes }
     dispatches.push(
       { kind: "squares", inputs, parts },
-      { kind: "kernel", kernel: reduceKernel(tensors, sum, nothing, after, undefined) },
+      { kind: "kernel", kernel: reduceKernel(tensors, sum, nothing, after, limits.subgroup) },
     )
   }
   flush()

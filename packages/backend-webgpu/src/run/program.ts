@@ -11,12 +11,14 @@ import {
   show,
   type TensorType,
 } from "@vitrine/core"
+import { tilingKey } from "../kernels/matmul.ts"
 import { type Dispatch, inARow, type Plan, planOf, type PlanLimits, touched } from "../plan/plan.ts"
 import { bytesOf, type OnHost, stored, type Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View } from "../plan/view.ts"
 import { type Locator, type Place, type Ready, ready } from "./bind.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"
 import { checked, pack, unpack } from "./host.ts"
+import type { Product, Tuner } from "./tune.ts"
 import { Timing } from "./timing.ts"
 import { GpuState } from "./state.ts"
 
@@ -118,6 +120,7 @@ export class GpuProgram implements Program {
     source: Graph,
     { batch, constants = {} }: CompileOptions,
     limits: PlanLimits,
+    tuner?: Tuner,
   ): Promise<GpuProgram> {
     const graph = bindBatch(source, batch)
     const values: Record<string, Float32Array> = {}
@@ -129,10 +132,22 @@ export class GpuProgram implements Program {
       if (Object.hasOwn(graph.updates, name)) fail(`constant "${name}" is updated by the graph: make it a state`)
       values[name] = checked(`constant "${name}"`, data, graph.values[value] as TensorType) as Float32Array
     }
-    const plan = planOf(source, batch, values, limits)
+    const unknown = new Map<string, Product>()
+    const tiling: PlanLimits["tiling"] = (step, tensors) => {
+      const key = tilingKey(step)
+      const found = tuner?.tiling(key)
+      if (tuner && found === undefined) unknown.set(key, { step, tensors })
+      return found
+    }
+    let plan = planOf(source, batch, values, { ...limits, tiling })
+    if (tuner && unknown.size > 0) {
+      checkSizes(plan, limits)
+      await tuner.measure(unknown)
+      plan = planOf(source, batch, values, { ...limits, tiling })
+    }
     checkSizes(plan, limits)
     const total = plan.memory.arenas.reduce((sum, bytes) => sum + bytes, 0)
-    const help = `; it holds ${megabytes(total)} between its kernels: lower the batch size`
+    const help = `; it holds ${megabytes(total)} between its kernels: lower the batch size and accumulate, or compute blocks again in training (gradCheckpointing)`
     const program = await gpu.guarded("the program does not fit", () => new GpuProgram(gpu, graph, plan), help)
     try {
       await program.#prepare()
@@ -388,6 +403,6 @@ function checkSizes(plan: Plan, { largest }: PlanLimits): void {
   for (const tensor of plan.tensors)
     if (tensor.place !== "literal" && bytesOf(tensor) > largest)
       fail(
-        `a value of [${tensor.shape.join(", ")}] takes ${megabytes(bytesOf(tensor))}, and this device binds at most ${megabytes(largest)}: lower the batch size`,
+        `a value of [${tensor.shape.join(", ")}] takes ${megabytes(bytesOf(tensor))}, and this device binds at most ${megabytes(largest)}: lower the batch size, and accumulate in training`,
       )
 }

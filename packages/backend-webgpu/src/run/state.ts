@@ -48,7 +48,9 @@ export class GpuState implements State {
     for (const [name, type] of Object.entries(slots)) {
       const bytes = aligned(bytesOf({ shape: type.shape as readonly number[], dtype: stored(type.dtype) }))
       if (bytes > largest)
-        fail(`state "${name}" takes ${megabytes(bytes)}, and this device's largest buffer is ${megabytes(largest)}`)
+        fail(
+          `state "${name}" takes ${megabytes(bytes)}, and this device's largest buffer is ${megabytes(largest)}: take a smaller model`,
+        )
       if (sizes.length === 0 || (sizes.at(-1) as number) + bytes > largest) sizes.push(0)
       where.set(name, { type, buffer: sizes.length - 1, offset: sizes.at(-1) as number, bytes })
       sizes[sizes.length - 1] = (sizes.at(-1) as number) + bytes

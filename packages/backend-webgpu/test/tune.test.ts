@@ -1,0 +1,62 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Backend, graph, ops } from "@vitrine/core"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { nodeDevice, webgpuBackend } from "../src/node.ts"
+import { hasSwiftShader, noSwiftShader } from "./swiftshader.ts"
+
+const [m, k, n] = [40, 520, 36]
+const x = Float32Array.from({ length: m * k }, (_, i) => Math.sin(i))
+const w = Float32Array.from({ length: n * k }, (_, i) => Math.cos(i))
+const g = graph({ outputs: { y: ops.linear(ops.input("x", [m, k]), ops.input("w", [n, k])) } })
+
+async function product(backend: Backend): Promise<number[]> {
+  const program = await backend.compile(g)
+  const { y } = await program.run({ x, w })
+  await program.dispose()
+  return Array.from(y?.data ?? [])
+}
+
+describe.skipIf(!hasSwiftShader)(`tiles of products${hasSwiftShader ? "" : ` (${noSwiftShader})`}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-webgpu-"))
+  const file = (): string => join(folder, "webgpu", readdirSync(join(folder, "webgpu"))[0] as string)
+  let expected: number[]
+  let device: GPUDevice
+  beforeAll(async () => {
+    vi.stubEnv("VITRINE_CACHE", folder)
+    device = await nodeDevice({ software: true })
+    expected = await product(await webgpuBackend({ device }))
+  })
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    device.destroy()
+    rmSync(folder, { recursive: true })
+  })
+  const measured = async (autotune: boolean): Promise<number> => {
+    const asked = vi.spyOn(device, "createQuerySet")
+    const found = await product(await webgpuBackend({ device, autotune }))
+    found.forEach((value, i) => expect(Math.abs(value - (expected[i] as number))).toBeLessThan(1e-3))
+    const { length } = asked.mock.calls
+    asked.mockRestore()
+    return length
+  }
+
+  it("are measured once, and remembered in the cache folder", async () => {
+    expect(await measured(false)).toBe(0)
+    expect(readdirSync(folder)).toEqual([])
+    expect(await measured(true)).toBeGreaterThan(4)
+    const entries = JSON.parse(readFileSync(file(), "utf8")) as [string, { rows: number; depth: number }][]
+    expect(entries.map(([key]) => JSON.parse(key))).toEqual([{ batch: [], m, k, n, along: [true, false] }])
+    expect(entries[0]?.[1].depth).toBe(16)
+    expect(await measured(true)).toBe(0)
+  })
+
+  it("are measured again where what was remembered makes no sense", async () => {
+    const [[key, tiling]] = JSON.parse(readFileSync(file(), "utf8")) as [[string, object]]
+    for (const text of ["{", '[["x", null]]', "[null]", JSON.stringify([[key, { ...tiling, rows: 1 << 20 }]])]) {
+      writeFileSync(file(), text)
+      expect(await measured(true)).toBeGreaterThan(4)
+    }
+  })
+})
