@@ -5,6 +5,7 @@ export {
   attentionMap,
   attentionRollout,
   type Query,
+  queryAttention,
 } from "./data/attention.ts"
 export { type Confusion, confusionMatrix } from "./data/confusion.ts"
 export { type Curve, learningCurve, type Point, smoothed } from "./data/curve.ts"

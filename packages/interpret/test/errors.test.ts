@@ -10,6 +10,7 @@ import {
   learningCurve,
   nearestPatches,
   positionSimilarity,
+  queryAttention,
 } from "../src/index.ts"
 
 const zeros = (...shape: number[]): { shape: number[]; data: Float32Array } => ({
@@ -48,6 +49,12 @@ test.each<[string, () => unknown, RegExp]>([
     "no patch",
     () => attentionMap(zeros(1, 2, 5, 5), { grid, query: { row: 2, column: 0 } }),
     /no patch 2,0: there are 2 rows and 2 columns/,
+  ],
+  ["no query", () => queryAttention(zeros(1, 2, 3, 4), { grid, query: 3 }), /no query 3: there are 3, from 0/],
+  [
+    "places of another grid",
+    () => queryAttention(zeros(1, 2, 3, 5), { grid, query: 0 }),
+    /5 places are no grid of 2×2/,
   ],
   ["no blocks", () => attentionRollout([], { grid }), /one block or more/],
   [
@@ -119,4 +126,11 @@ test("a curve takes what was measured, and passes over the rest", () => {
   ])
   expect(steps).toEqual([{ step: 1, loss: 2, learningRate: 0.1 }])
   expect(evaluations).toEqual([{ step: 2, loss: 1.5, top1: 0.5 }])
+})
+
+test("where an object query looks: one head, or all on average", () => {
+  // [batch 2, heads 2, queries 2, places 4], each value its own number
+  const weights = { shape: [2, 2, 2, 4], data: Float32Array.from({ length: 32 }, (_, i) => i) }
+  expect(Array.from(queryAttention(weights, { grid, query: 1, image: 1, head: 0 }).values)).toEqual([20, 21, 22, 23])
+  expect(Array.from(queryAttention(weights, { grid, query: 0 }).values)).toEqual([4, 5, 6, 7])
 })

@@ -44,6 +44,43 @@ export function attentionMap(
 }
 
 /**
+ * Where one object query of a detector looks in the image, as DETR's paper (Carion et al., 2020) draws it in figure 6: by
+ * one head of one layer of the decoder, or all of them on average.
+ * @param weights the tap `transformer.decoder.layers.I.multihead_attn.weights`, `[batch, heads, queries, places]`
+ * @param options `query`: its number, as `Found.queries` has it; `grid`: rows and columns of the features
+ * @throws VitrineError (shape or config)
+ */
+export function queryAttention(
+  weights: HostTensor,
+  options: {
+    readonly grid: Grid
+    readonly query: number
+    readonly image?: number | undefined
+    readonly head?: number | "mean" | undefined
+  },
+): PatchMap {
+  const { grid, query, image = 0, head = "mean" } = options
+  const dims = ["batch", "heads", "queries", "places"]
+  const [batch, heads, queries, places] = shapeOf(weights, dims, "attention") as [number, number, number, number]
+  if (places !== grid.rows * grid.columns)
+    throw new VitrineError("shape", `attention: ${places} places are no grid of ${grid.rows}×${grid.columns}`)
+  const within = (what: string, index: number, count: number): void => {
+    if (!(Number.isInteger(index) && index >= 0 && index < count))
+      throw new VitrineError("config", `no ${what} ${index}: there are ${count}, from 0`)
+  }
+  within("image", image, batch)
+  within("query", query, queries)
+  if (head !== "mean") within("head", head, heads)
+  const some = head === "mean" ? Array.from({ length: heads }, (_, h) => h) : [head]
+  const values = new Float32Array(places)
+  for (const h of some) {
+    const at = ((image * heads + h) * queries + query) * places
+    for (let k = 0; k < places; k++) values[k] = (values[k] as number) + (weights.data[at + k] as number) / some.length
+  }
+  return { grid, values }
+}
+
+/**
  * Attention rollout (Abnar & Zuidema, 2020), as the ViT paper (Dosovitskiy et al., 2021) draws it in figures 6 and 14:
  * in each block the mean of the heads, plus the identity for the residual, rows normed to 1; multiplied through all
  * blocks. Only the row of the query is computed.
