@@ -12,6 +12,7 @@ GENERATORS = (
     "attention",
     "seq2seq",
     "bit",
+    "bit_folder",
     "hybrid",
     "resnet",
     "detr",

@@ -34,11 +34,11 @@ export function program(): Command {
         ["vitrine doctor", "what this machine can run on"],
       ) + exitCodes,
     )
-  addTrainOptions(cli.command("train").description("Train a Vision Transformer on labelled images.")).action(
-    async (options) => {
-      process.exitCode = await (await import("./commands/train.ts")).train(options)
-    },
-  )
+  addTrainOptions(
+    cli.command("train").description("Train a Vision Transformer, or a ResNet, on labelled images."),
+  ).action(async (options) => {
+    process.exitCode = await (await import("./commands/train.ts")).train(options)
+  })
 
   addOverrides(
     cli
@@ -218,7 +218,7 @@ export function program(): Command {
   cli
     .command("bench")
     .description("Measure the speed of a model on random data.")
-    .option("--model <variant>", "SIZE/PATCH, such as Ti/16, or R+Ti/16", "Ti/16")
+    .option("--model <variant>", "SIZE/PATCH, such as Ti/16 or R+Ti/16, or a ResNet such as R50x1", "Ti/16")
     .option("--image-size <n>", "side of the images", integerValue(1), 224)
     .option("--batch-size <n>", "images at a time", integerValue(1), 8)
     .option("--train", "measure training steps")

@@ -118,6 +118,7 @@ function modelWithFlags(model: Recipe["model"], flags: TrainFlags): ModelFields 
   const own = typeof model === "string" ? { variant: model } : (model ?? {})
   const { imageSize, patchSize, dim, depth, heads, mlpDim, pool, positions, activation, dropout, stochasticDepth } =
     flags
+  const { widths, depths, stemWidth, groups } = flags
   const fields = {
     imageSize,
     patchSize,
@@ -130,6 +131,10 @@ function modelWithFlags(model: Recipe["model"], flags: TrainFlags): ModelFields 
     activation,
     dropout,
     stochasticDepth,
+    widths,
+    depths,
+    stemWidth,
+    groups,
   }
   // A variant named by a flag takes the place of the recipe's whole model.
   const base = flags.model === undefined ? own : { variant: flags.model }

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander"
 import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
 import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
 import {
+  countsValue,
   fractionValue,
   integerValue,
   namesValue,
@@ -31,6 +32,10 @@ export interface TrainFlags extends EngineFlags, DetectionFlags {
   readonly depth?: number
   readonly heads?: number
   readonly mlpDim?: number
+  readonly widths?: readonly number[]
+  readonly depths?: readonly number[]
+  readonly stemWidth?: number
+  readonly groups?: number
   readonly pool?: "token" | "average" | "map"
   readonly positions?: "learned" | "sincos2d" | "none"
   readonly activation?: "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
@@ -82,6 +87,10 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "patchSize",
     "dim",
     "depth",
+    "widths",
+    "depths",
+    "stemWidth",
+    "groups",
   ] as const),
   ...([
     "heads",
@@ -167,7 +176,11 @@ export function addTrainOptions(command: Command): Command {
   add(run, "--keep-last <k>", "checkpoints to keep beside the best; default: 2", parsed(integerValue(1)))
   add(run, "--json", "stream every event as a line of JSON")
 
-  add(model, "--model <variant>", "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; or a hybrid, such as R+Ti/16")
+  add(
+    model,
+    "--model <variant>",
+    "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; a hybrid, such as R+Ti/16; or a ResNet: R50x1, R101x3, R50x0.5, …",
+  )
   add(
     model,
     "--image-size <n|HxW>",
@@ -179,6 +192,10 @@ export function addTrainOptions(command: Command): Command {
   add(model, "--depth <n>", "blocks", parsed(integerValue(1)))
   add(model, "--num-heads, --heads <n>", "attention heads", parsed(integerValue(1)))
   add(model, "--mlp-dim <n>", "hidden width of the MLPs", parsed(integerValue(1)))
+  add(model, "--widths <n,m,…>", "of a ResNet's stages; default: 256,512,1024,2048", parsed(countsValue))
+  add(model, "--depths <n,m,…>", "blocks of a ResNet's stages; default: 3,4,6,3", parsed(countsValue))
+  add(model, "--stem-width <n>", "of a ResNet's first convolution; default: 64", parsed(integerValue(1)))
+  add(model, "--groups <n>", "of a ResNet's group norms; default: 32", parsed(integerValue(1)))
   add(model, "--global-pool, --pool <how>", "what the head reads: avg, token or map", parsed(poolValue))
   add(model, "--positions <how>", "position embedding", choices("learned", "sincos2d", "none"))
   add(
@@ -244,6 +261,7 @@ export function addTrainOptions(command: Command): Command {
     const shown = examples(
       ["vitrine train --data flowers", "flowers/<class>/*.jpg"],
       ["vitrine train --data flowers --model Ti/16 --epochs 50 --mixup 0.2", ""],
+      ["vitrine train --data flowers --model R50x1 --optimizer momentum --lr 0.03", "a ResNet of BiT's"],
       ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
       ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
       ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],

@@ -1,21 +1,23 @@
 /**
- * The ResNets of Big Transfer, in the .npz files of google-research/big_transfer, whose kernels are
+ * The ResNets of Big Transfer without a `config.json`: in the .npz files of google-research/big_transfer, whose kernels are
  * `[height, width, in, out]`, and in timm's names. https://github.com/google-research/big_transfer
  */
 import type { Parameter } from "@vitrine/core"
-import { type BiTConfig, bitConfig, resnetParameters } from "@vitrine/resnet"
+import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
 import { fileError } from "./errors.ts"
+import { checkedBiT } from "./families.ts"
 import { checkTensors } from "./tensors.ts"
+import type { ModelDescription } from "./timm.ts"
 import type { ParameterSource, Weights, WeightSources } from "./weights.ts"
 
-export interface BiTModel {
+export interface BiTModel extends ModelDescription {
   readonly config: BiTConfig
   readonly sources: WeightSources
 }
 
 export interface BiTOptions {
   /** Height and width in pixels, of which weights tell nothing; 224² unless told. */
-  readonly imageSize?: readonly [height: number, width: number]
+  readonly imageSize?: readonly [height: number, width: number] | undefined
   /** Groups of the group norms, of which weights tell nothing; 32 unless told. */
   readonly groups?: number
 }
@@ -23,9 +25,14 @@ export interface BiTOptions {
 const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
 const timmRoot = "stem.conv.weight"
 
+/** Whether weights are those of a ResNet of BiT's, in either naming. */
+export const isBitWeights = ({ tensors }: Pick<Weights, "tensors">): boolean =>
+  tensors.some(({ name }) => name === googleRoot || name === timmRoot)
+
 /**
  * Takes weights for a ResNet of BiT's: channels, widths, blocks and classes follow from names and shapes, ε of weight
- * standardisation from whose names they are, 1e-10 in Google's and 1e-8 in timm's.
+ * standardisation from whose names they are, 1e-10 in Google's and 1e-8 in timm's. Images are prepared as each of them does
+ * by default; `notes` says what was taken for granted.
  * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other.
  */
 export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, options: BiTOptions = {}): BiTModel {
@@ -54,14 +61,29 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
   const [stemWidth, channels] = kernel(timmRoot) as [number, number]
   const classes = kernel("head.fc.weight")?.[0] ?? 0
   const weightEpsilon = google ? 1e-10 : 1e-8
-  const config = bitConfig({ ...options, channels, classes, stemWidth, widths, depths, weightEpsilon })
+  const { imageSize = [224, 224], groups = 32 } = options
+  const config = checkedBiT(file, { imageSize, groups, channels, classes, stemWidth, widths, depths, weightEpsilon })
   const parameters = resnetParameters(config)
   checkTensors(
     { tensors },
     parameters.map((each) => ({ name: named(each.name), shape: stored(each, google) })),
     file,
   )
-  return { config, sources: new Map(parameters.map((each) => [each.name, origin(each, google)])) }
+  const half = Array.from({ length: channels }, () => 0.5)
+  return {
+    config,
+    preprocessing: {
+      size: imageSize,
+      interpolation: "bilinear",
+      ...(google ? { cropPct: 1, cropMode: "squash" } : { cropPct: 0.875, cropMode: "center" }),
+      mean: half,
+      std: half,
+    },
+    labels: null,
+    positionMethod: "timm",
+    notes: [`tells no size of images: taken to be ${imageSize.join("×")}, prepared as such models' mostly are`],
+    sources: new Map(parameters.map((each) => [each.name, origin(each, google)])),
+  }
 }
 
 /** The shape of a parameter in its file. */

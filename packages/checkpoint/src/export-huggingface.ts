@@ -12,6 +12,9 @@ import {
   vitConfig,
   vitParameters,
 } from "@vitrine/core"
+import { resnetParameters } from "@vitrine/resnet"
+import { isBiT, type ModelConfig } from "./families.ts"
+import { bitBeyondHuggingFace, bitTarget, bitToHuggingFace } from "./huggingface-bit.ts"
 import { huggingFaceTargets } from "./names.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import type { ModelDescription } from "./timm.ts"
@@ -58,10 +61,21 @@ const isDino = (type: ModelType): boolean => type.startsWith("dinov2")
  */
 export function toHuggingFace({ config, preprocessing, labels }: ModelDescription): HuggingFaceFiles {
   const { preprocessor, notes } = toPreprocessor(preprocessing, config)
+  const classified = config.classes > 0
   const names = labels ?? Array.from({ length: config.classes }, (_, i) => `LABEL_${i}`)
+  const classes = classified && {
+    id2label: Object.fromEntries(names.map((name, i) => [i, name])),
+    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+  }
+  if (isBiT(config)) {
+    const architecture = `Bit${classified ? "ForImageClassification" : "Model"}`
+    const json = { architectures: [architecture], model_type: "bit", ...bitToHuggingFace(config), ...classes }
+    const close = config.weightEpsilon !== 1e-8
+    const note = `transformers standardises weights with ε = 1e-8, this model with ${config.weightEpsilon}: logits differ a little`
+    return { config: json, preprocessor, notes: close ? [...notes, note] : notes }
+  }
   const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
     height === width ? height : [height, width]
-  const classified = config.classes > 0
   const type = modelType(config)
   const architecture = `${families[type]}${classified ? "ForImageClassification" : "Model"}`
   const pooler = !classified && !isDino(type)
@@ -90,10 +104,7 @@ export function toHuggingFace({ config, preprocessing, labels }: ModelDescriptio
       qkv_bias: config.qkvBias,
       hidden_dropout_prob: config.dropout,
       attention_probs_dropout_prob: config.attentionDropout,
-      ...(classified && {
-        id2label: Object.fromEntries(names.map((name, i) => [i, name])),
-        label2id: Object.fromEntries(names.map((name, i) => [name, i])),
-      }),
+      ...classes,
     },
     preprocessor,
     notes: pooler
@@ -115,7 +126,8 @@ function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number | undefined {
 }
 
 /** Properties of a model that no class of transformers has, or none together with its others. */
-export function beyondHuggingFace(config: ViTConfig): string[] {
+export function beyondHuggingFace(config: ModelConfig): string[] {
+  if (isBiT(config)) return bitBeyondHuggingFace({ ...config, weightEpsilon: 1e-8 })
   const type = modelType(config)
   const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
     config
@@ -154,13 +166,19 @@ interface Tensor {
  * @param weights by timm's names.
  * @throws VitrineError (config) for a model that no class of transformers is.
  */
-export function huggingFaceTensors(config: ViTConfig, weights: Weights): readonly Tensor[] {
+export function huggingFaceTensors(config: ModelConfig, weights: Weights): readonly Tensor[] {
   const reasons = beyondHuggingFace(config)
   if (reasons.length > 0)
     throw new VitrineError(
       "config",
       `no class of transformers is this model, which has ${reasons.join(" and ")}: export it to timm or onnx`,
     )
+  const prefix = (type: string): string => (config.classes > 0 ? `${type}.` : "")
+  if (isBiT(config))
+    return resnetParameters(config).map((parameter) => ({
+      ...bitTarget(parameter, prefix("bit")),
+      data: weights[parameter.name] as Float32Array,
+    }))
   const type = modelType(config)
   const target = targetOf(config, type)
   const changed = {
@@ -168,7 +186,6 @@ export function huggingFaceTensors(config: ViTConfig, weights: Weights): readonl
     ...scaled(config, target, weights),
     ...head(config, target, weights),
   }
-  const prefix = config.classes > 0 ? `${type}.` : ""
   const { dim, normAfterPool } = config
   const tensors = vitParameters(target).flatMap(({ name, shape, role }) => {
     const own = normAfterPool ? name.replace(/^norm\./, "fc_norm.") : name
@@ -177,7 +194,7 @@ export function huggingFaceTensors(config: ViTConfig, weights: Weights): readonl
     const values = changed[name] ?? weights[own] ?? neutral()
     // DINOv2's registers have no positions, DeiT's second token has one.
     const named = name === "reg_token" && isDino(type) ? { ...target, prefixPositions: false } : target
-    const parts = huggingFaceTargets(name, shape, named, prefix)
+    const parts = huggingFaceTargets(name, shape, named, prefix(type))
     const length = values.length / parts.length
     return parts.map((part, i) => ({
       name: part.name,
@@ -185,7 +202,7 @@ export function huggingFaceTensors(config: ViTConfig, weights: Weights): readonl
       data: values.subarray(i * length, (i + 1) * length),
     }))
   })
-  const mask = { name: `${prefix}embeddings.mask_token`, shape: [1, dim], data: new Float32Array(dim) }
+  const mask = { name: `${prefix(type)}embeddings.mask_token`, shape: [1, dim], data: new Float32Array(dim) }
   return isDino(type) ? [...tensors, mask] : tensors
 }
 
@@ -263,7 +280,7 @@ const filters: Readonly<Record<Preprocessing["interpolation"], number>> = {
  */
 export function toPreprocessor(
   preprocessing: Preprocessing,
-  { channels }: ViTConfig,
+  { channels }: Pick<ModelConfig, "channels">,
 ): { readonly preprocessor: Readonly<Record<string, unknown>>; readonly notes: readonly string[] } {
   const { size, interpolation, mean, std } = preprocessing
   const [height, width] = size

@@ -1,9 +1,12 @@
 import { VitrineError } from "@vitrine/core"
+import { isBiT, type ModelConfig } from "./families.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import { beyondTimm, type ModelDescription, type TimmConfig, toTimmConfig } from "./timm.ts"
 
 /** timm's own, which a `config.json` can hardly change. */
 const timmEpsilon = 1e-6
+/** And of its ResNets. */
+const timmWeightEpsilon = 1e-8
 
 /**
  * The `config.json` of a model that timm is to load by itself, and what it cannot say: lines for people.
@@ -13,17 +16,31 @@ export function toTimm({ config, preprocessing, labels }: ModelDescription): {
   readonly config: TimmConfig
   readonly notes: readonly string[]
 } {
-  const { stem } = config
-  const fittedStem = stem === null ? null : ({ ...stem, numerics: "timm" } as const)
-  const reasons = beyondTimm({ ...config, stem: fittedStem, layerNormEpsilon: timmEpsilon })
+  const model = asTimm(config)
+  const reasons = beyondTimm(model.config)
   if (reasons.length > 0)
     throw new VitrineError("config", `timm does not have this model, with ${reasons.join(" and ")}: export it to onnx`)
-  const fitted = fitTimm(preprocessing)
-  const notes = [...fitted.notes]
+  const { preprocessing: fitted, notes } = fitTimm(preprocessing)
+  return { config: toTimmConfig(config, { preprocessing: fitted, labels }), notes: [...notes, ...model.notes] }
+}
+
+/** The model with the ε that timm computes it with, which cannot be told others, and what differs by that. */
+function asTimm(config: ModelConfig): { readonly config: ModelConfig; readonly notes: readonly string[] } {
+  const notes: string[] = []
+  if (isBiT(config)) {
+    const { weightEpsilon } = config
+    if (weightEpsilon !== timmWeightEpsilon)
+      notes.push(
+        `timm standardises weights with ε = ${timmWeightEpsilon}, this model with ${weightEpsilon}: logits differ a little`,
+      )
+    return { config: { ...config, weightEpsilon: timmWeightEpsilon }, notes }
+  }
+  const { stem, layerNormEpsilon } = config
+  const fitted = { ...config, stem: stem === null ? null : ({ ...stem, numerics: "timm" } as const) }
   if (stem?.numerics === "google") notes.push("timm's stem has other ε than Google's: logits differ a little")
-  if (beyondTimm({ ...config, stem: fittedStem }).length > 0)
-    notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${config.layerNormEpsilon}: logits differ a little`)
-  return { config: toTimmConfig(config, { preprocessing: fitted.preprocessing, labels }), notes }
+  if (beyondTimm(fitted).length > 0)
+    notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${layerNormEpsilon}: logits differ a little`)
+  return { config: { ...fitted, layerNormEpsilon: timmEpsilon }, notes }
 }
 
 /** Hugging Face's geometry by timm's means, where there is one. */

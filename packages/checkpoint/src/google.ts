@@ -16,10 +16,12 @@ import type { StorageDType } from "./dtype.ts"
 import { configError, fileError, shown } from "./errors.ts"
 import { type ShapedSource, wanted } from "./names.ts"
 import { checkTensors } from "./tensors.ts"
-import { checked, type ModelDescription } from "./timm.ts"
+import { checked } from "./families.ts"
+import type { ModelDescription } from "./timm.ts"
 import type { Weights, WeightSources, WeightTensor } from "./weights.ts"
 
 export interface GoogleModel extends ModelDescription {
+  readonly config: ViTConfig
   readonly sources: WeightSources
 }
 

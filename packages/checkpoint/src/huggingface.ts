@@ -5,9 +5,11 @@
  */
 import type { Activation, ViTConfig } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
+import { bitOfHuggingFace } from "./huggingface-bit.ts"
 import { fromPreprocessor } from "./preprocessor.ts"
 import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
-import { checked, classNames, type ModelDescription } from "./timm.ts"
+import { checked } from "./families.ts"
+import { classNames, type ModelDescription } from "./timm.ts"
 
 /** Whether a `config.json` describes a model of transformers rather than one of timm's. */
 export function isHuggingFace(json: unknown): boolean {
@@ -59,12 +61,23 @@ const modelTypes: Readonly<Record<string, ModelType>> = {
   },
   dinov2: { classes: "Dinov2", ...dino },
   dinov2_with_registers: { classes: "Dinov2WithRegisters", ...dino },
+  bit: {
+    classes: "Bit",
+    heads: ["ForImageClassification", "Model", "Backbone"],
+    preprocessor: ([height, width]) => ({
+      image_processor_type: "ViTImageProcessor",
+      size: { height, width },
+      image_mean: 0.5,
+      image_std: 0.5,
+    }),
+  },
 }
 
 /**
- * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2 or DINOv2 with registers. Those without
+ * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2, DINOv2 with registers or BiT. Those without
  * a head for classes give the normed class token: their poolers are left out. Missing fields have the defaults of
- * transformers 5. DINOv2 runs at the size that its preprocessor makes images of, with positions resized to it.
+ * transformers 5. DINOv2 runs at the size that its preprocessor makes images of, with positions resized to it,
+ * and BiT at that size too.
  * @param preprocessorJson null where there is no such file: images are then squashed to a ViT's size, bilinearly, and
  *   normalised to [-1, 1], as `ViTImageProcessor` does by default; the others' are prepared as they are published.
  * @param file names `config.json` in errors; the preprocessor's file is looked for beside it.
@@ -86,6 +99,19 @@ export function fromHuggingFace(json: unknown, preprocessorJson: unknown, file: 
     heads.map((head) => family + head),
   )
   const classifies = architecture.startsWith(`${family}ForImageClassification`)
+  const beside = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
+  const labelsOf = (classes: number): string[] | null =>
+    classes === 0 || !isObject(json.id2label) ? null : classNames("id2label", json.id2label, classes, file)
+  const notes =
+    preprocessorJson === null
+      ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
+      : []
+  if (type === "bit") {
+    const config = bitOfHuggingFace(json, [224, 224], classifies ? classCount(json, read, file) : 0, file)
+    const preprocessing = fromPreprocessor(preprocessorJson ?? preprocessor([224, 224]), config, beside, true)
+    const sized = { ...config, imageSize: preprocessing.size }
+    return { config: sized, preprocessing, labels: labelsOf(config.classes), positionMethod: "timm", notes }
+  }
   const dim = read.number("hidden_size", json.hidden_size ?? 768)
   const config = checked(file, {
     imageSize: read.pair("image_size", json.image_size ?? 224),
@@ -121,16 +147,10 @@ export function fromHuggingFace(json: unknown, preprocessorJson: unknown, file: 
   const headDim = json.head_dim ?? dim / config.heads
   if (headDim !== dim / config.heads)
     throw configError(file, `head_dim is ${shown(headDim)}: Vitrine has heads of hidden_size / num_attention_heads`)
-  const { classes, imageSize } = config
-  const labels = classes === 0 || !isObject(json.id2label) ? null : classNames("id2label", json.id2label, classes, file)
-  const beside = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
-  const preprocessing = fromPreprocessor(preprocessorJson ?? preprocessor(imageSize), config, beside, anySize)
+  const labels = labelsOf(config.classes)
+  const preprocessing = fromPreprocessor(preprocessorJson ?? preprocessor(config.imageSize), config, beside, anySize)
   // Only DINOv2 with registers resizes its positions with antialias, as timm does.
   const positionMethod = type === "dinov2_with_registers" ? "timm" : "huggingface"
-  const notes =
-    preprocessorJson === null
-      ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
-      : []
   return { config, preprocessing, labels, positionMethod, notes }
 }
 

@@ -7,6 +7,7 @@ export {
   type OpenDetector,
 } from "./detr.ts"
 export { type BiTModel, type BiTOptions, bitModel } from "./bit.ts"
+export { checkedModel, imageModel, isBiT, type ModelConfig, onlyViT } from "./families.ts"
 export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"

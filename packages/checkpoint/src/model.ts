@@ -1,4 +1,5 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
+import { bitModel, isBitWeights } from "./bit.ts"
 import { fileError } from "./errors.ts"
 import { type GoogleOptions, googleModel } from "./google.ts"
 import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
@@ -53,9 +54,10 @@ export async function openModel(
     ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
     : fromTimmConfig(json, configFile)
   const { weights, name } = await openWeights(files, weightsFile)
+  const { config } = description
   const sources = foreign
-    ? findHuggingFace(weights, description.config, (json as { model_type: string }).model_type, name)
-    : findTimm(weights, description.config, name)
+    ? findHuggingFace(weights, config, (json as { model_type: string }).model_type, name)
+    : findTimm(weights, config, name)
   return { ...description, weights, sources, json }
 }
 
@@ -63,7 +65,9 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   const source = await files.open(weightsFile)
   if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
   const weights = await openSafetensorsSource(source)
-  return { ...readStateDict(weights, files.nameOf(weightsFile), hints), weights, json: null }
+  const name = files.nameOf(weightsFile)
+  const model = isBitWeights(weights) ? bitModel(weights, name, hints) : readStateDict(weights, name, hints)
+  return { ...model, weights, json: null }
 }
 
 /** The weights of a folder in one file or in shards. */
@@ -86,10 +90,12 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
 }
 
 /**
- * Opens a Vision Transformer of Google's, the bytes of an .npz file.
+ * Opens a Vision Transformer or a BiT of Google's, the bytes of an .npz file.
  * @throws VitrineError (file, config)
  */
 export async function openGoogleModel(source: ByteSource, options: GoogleOptions = {}): Promise<OpenModel> {
   const weights = await openNpzArchive(source)
-  return { ...googleModel(weights, source.name, options), weights, json: null }
+  const { name } = source
+  const model = isBitWeights(weights) ? bitModel(weights, name, options) : googleModel(weights, name, options)
+  return { ...model, weights, json: null }
 }

@@ -1,4 +1,7 @@
 import { patchGrid, type ViTConfig, vitParameters } from "@vitrine/core"
+import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
+import { imageModel, isBiT, type ModelConfig } from "./families.ts"
+import { bitTarget } from "./huggingface-bit.ts"
 import { checkTensors } from "./tensors.ts"
 import type { ParameterSource, WeightSources } from "./weights.ts"
 
@@ -146,16 +149,26 @@ const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|de
  */
 export function findHuggingFace(
   header: TensorNames,
-  config: ViTConfig,
+  config: ModelConfig,
   modelType: string,
   file: string,
 ): WeightSources {
-  const naming = namingOf(header, config, modelType)
-  const sources = new Map(
-    vitParameters(config).map(({ name, shape }) => [name, huggingFaceSource(name, shape, config, naming)]),
-  )
+  const sources = new Map(isBiT(config) ? bitSources(header, config) : vitSources(header, config, modelType))
   checkTensors({ tensors: header.tensors.filter(({ name }) => !unused.test(name)) }, wanted(sources), file)
   return sources
+}
+
+function vitSources(header: TensorNames, config: ViTConfig, modelType: string): [string, ShapedSource][] {
+  const naming = namingOf(header, config, modelType)
+  return vitParameters(config).map(({ name, shape }) => [name, huggingFaceSource(name, shape, config, naming)])
+}
+
+function bitSources(header: TensorNames, config: BiTConfig): [string, ShapedSource][] {
+  const prefix = header.tensors.some(({ name }) => name.startsWith("embedder.")) ? "" : "bit."
+  return resnetParameters(config).map((parameter) => {
+    const { name, shape } = bitTarget(parameter, prefix)
+    return [parameter.name, { from: [name], shapes: [shape] }]
+  })
 }
 
 /** The tensors that sources are made of, each once. */
@@ -172,8 +185,8 @@ export function wanted(
  * The same for a file with the names of Vitrine and timm: every parameter is one tensor.
  * @throws VitrineError (file)
  */
-export function findTimm(header: TensorNames, config: ViTConfig, file: string): WeightSources {
-  const parameters = vitParameters(config)
+export function findTimm(header: TensorNames, config: ModelConfig, file: string): WeightSources {
+  const { parameters } = imageModel(config)
   checkTensors(header, parameters, file)
   return new Map(parameters.map(({ name }) => [name, { from: [name] }]))
 }

@@ -1,12 +1,5 @@
-import {
-  initialize,
-  keyFromSeed,
-  patchGrid,
-  prefixPositionCount,
-  type ViTConfig,
-  VitrineError,
-  vitParameters,
-} from "@vitrine/core"
+import { initialize, keyFromSeed, patchGrid, prefixPositionCount, VitrineError, vitParameters } from "@vitrine/core"
+import { isBiT, type ModelConfig } from "./families.ts"
 
 /**
  * How position embeddings go to another grid, by whose models they are:
@@ -57,11 +50,12 @@ export function resizePositions(table: Float32Array, options: PositionResize): F
  * @param read gives a tensor of the weights, by name; it is called only if there is something to resize.
  */
 export async function resizeWeights(
-  from: ViTConfig,
-  to: ViTConfig,
+  from: ModelConfig,
+  to: ModelConfig,
   read: (name: string) => Promise<Float32Array> | Float32Array,
   method: PositionMethod = "timm",
 ): Promise<Record<string, Float32Array>> {
+  if (isBiT(from) || isBiT(to)) return {}
   const [before, after] = [patchGrid(from), patchGrid(to)]
   if (to.positions === "none" || (before[0] === after[0] && before[1] === after[1])) return {}
   if (to.positions === "sincos2d") {

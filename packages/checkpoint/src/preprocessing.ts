@@ -1,5 +1,5 @@
-import { type ViTConfig, VitrineError, vitConfig } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
+import { checkedModel, isBiT, type ModelConfig } from "./families.ts"
 import { fieldReader } from "./fields.ts"
 import type { ModelHints } from "./statedict.ts"
 import type { ModelDescription } from "./timm.ts"
@@ -35,7 +35,7 @@ type Field = Exclude<keyof Preprocessing, "size" | "resize">
 /** Fields from outside, for a model; `names` are theirs in errors. */
 export function checkPreprocessing(
   fields: Readonly<Record<Field, unknown>>,
-  { imageSize, channels }: ViTConfig,
+  { imageSize, channels }: Pick<ModelConfig, "imageSize" | "channels">,
   file: string,
   names: Readonly<Record<Field, string>>,
 ): Preprocessing {
@@ -85,10 +85,16 @@ const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode:
 export function override(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
   const { config: own, preprocessing } = description
   const { imageSize = preprocessing.size, heads, activation, layerNormEpsilon, pool, ...given } = overrides
+  const fieldsOf: Readonly<Record<string, unknown>> = { ...own }
   for (const [field, value] of Object.entries({ heads, activation, layerNormEpsilon, pool }))
-    if (value !== undefined && value !== own[field as keyof ViTConfig])
-      throw configError(file, `the model has ${field} ${shown(own[field as keyof ViTConfig])}, not ${shown(value)}`)
-  const config = atSize(own, fieldReader(file).pair("imageSize", imageSize), file)
+    if (value !== undefined && value !== fieldsOf[field])
+      throw configError(
+        file,
+        isBiT(own)
+          ? `a ResNet has no ${field} to be told`
+          : `the model has ${field} ${shown(fieldsOf[field])}, not ${shown(value)}`,
+      )
+  const config = checkedModel(file, { ...own, imageSize: fieldReader(file).pair("imageSize", imageSize) })
   const changes = Object.entries(given).filter(([, value]) => value !== undefined)
   const fields = { ...preprocessing, ...Object.fromEntries(changes) }
   const changed = checkPreprocessing(fields, config, file, ownNames)
@@ -97,12 +103,4 @@ export function override(description: ModelDescription, overrides: Overrides, fi
   const keeps = resize !== undefined && config.imageSize.join() === preprocessing.size.join()
   const replaced = given.cropPct !== undefined || given.cropMode !== undefined
   return { ...description, config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed }
-}
-
-function atSize(config: ViTConfig, imageSize: readonly [number, number], file: string): ViTConfig {
-  try {
-    return vitConfig({ ...config, imageSize })
-  } catch (error) {
-    throw VitrineError.isInstance(error) ? configError(file, error.message, error) : error
-  }
 }

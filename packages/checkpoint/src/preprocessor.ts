@@ -2,8 +2,8 @@
  * The `preprocessor_config.json` of Hugging Face's models, in all of its ages:
  * https://github.com/huggingface/transformers/blob/main/src/transformers/image_processing_backends.py
  */
-import type { ViTConfig } from "@vitrine/core"
 import { configError, shown } from "./errors.ts"
+import type { ModelConfig } from "./families.ts"
 import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 
@@ -51,7 +51,7 @@ interface Fields {
  * @param anySize whether the model takes images of other sizes than its own, as transformers runs DINOv2.
  * @throws VitrineError (config) for one that does not make images of the model's size, or that Vitrine cannot follow.
  */
-export function fromPreprocessor(json: unknown, config: ViTConfig, file: string, anySize = false): Preprocessing {
+export function fromPreprocessor(json: unknown, config: ModelConfig, file: string, anySize = false): Preprocessing {
   if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
   const fields = fieldsOf(json, file)
   if (fields.flag("do_pad", false)) throw configError(file, "do_pad is true: Vitrine does not pad images")
@@ -129,7 +129,7 @@ function sides(read: FieldReader, field: string, value: unknown): Pair {
 /** `(byte · rescale_factor − mean) / std`, with mean and std in the units of `byte / 255`. */
 function normalization(
   { file, read, given, flag }: Fields,
-  { channels }: ViTConfig,
+  { channels }: ModelConfig,
 ): Pick<Preprocessing, "mean" | "std"> {
   const factor = flag("do_rescale", true) ? read.number("rescale_factor", given("rescale_factor") ?? 1 / 255) : 1
   if (!(factor > 0)) throw configError(file, `rescale_factor must be above 0, got ${factor}`)

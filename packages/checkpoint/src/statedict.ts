@@ -11,7 +11,8 @@ import {
 import { architectures } from "./architectures.ts"
 import { configError, fileError, shown } from "./errors.ts"
 import { checkTensors } from "./tensors.ts"
-import { checked, fromTimmConfig, imageNetMean, imageNetStd, type ModelDescription } from "./timm.ts"
+import { checked } from "./families.ts"
+import { imageNetMean, imageNetStd, type ModelDescription, vitOfTimm } from "./timm.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
 /** What weights without a `config.json` may not tell of their model. */
@@ -28,6 +29,7 @@ export interface ModelHints {
 }
 
 export interface StateDict extends ModelDescription {
+  readonly config: ViTConfig
   readonly sources: WeightSources
 }
 
@@ -220,7 +222,7 @@ function published(told: Partial<ViTConfig>): ReadonlyMap<string, ViTConfig> {
   const found = new Map<string, ViTConfig>()
   for (const [name, args] of architectures) {
     if (args.embed_dim !== told.dim || args.depth !== told.depth) continue
-    const { config } = fromTimmConfig({ architecture: name }, name)
+    const config = vitOfTimm({ architecture: name }, {}, {}, name)
     const same =
       compared.every((field) => JSON.stringify(config[field]) === JSON.stringify(told[field])) &&
       (config.layerScale === null) === (told.layerScale === null) &&

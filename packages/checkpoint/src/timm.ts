@@ -2,19 +2,14 @@
  * The `config.json` of a model folder as timm writes and reads it:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
  */
-import {
-  type Activation,
-  firstConvolution,
-  type StemConfig,
-  type ViTConfig,
-  VitrineError,
-  vitConfig,
-} from "@vitrine/core"
+import { type Activation, firstConvolution, type StemConfig, type ViTConfig } from "@vitrine/core"
 import { architectures, type TimmArgs } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
+import { checked, checkedModel, isBiT, type ModelConfig } from "./families.ts"
 import { fieldReader, isObject, type Json } from "./fields.ts"
 import type { PositionMethod } from "./positions.ts"
 import { checkPreprocessing, type Preprocessing } from "./preprocessing.ts"
+import { bitBeyondTimm, bitOfTimm, describedBiT, isBitArchitecture } from "./timm-bit.ts"
 
 /** A `config.json` that timm reads, with what only Vitrine knows under `vitrine`. */
 export interface TimmConfig {
@@ -25,7 +20,7 @@ export interface TimmConfig {
   readonly model_args: Readonly<Record<string, unknown>>
   readonly pretrained_cfg: Readonly<Record<string, unknown>>
   readonly label_names?: readonly string[]
-  readonly vitrine: { readonly model: ViTConfig; readonly [key: string]: unknown }
+  readonly vitrine: { readonly model: ModelConfig; readonly [key: string]: unknown }
 }
 
 export interface TimmExtra {
@@ -38,7 +33,7 @@ export interface TimmExtra {
 
 /** What a `config.json` says. */
 export interface ModelDescription {
-  readonly config: ViTConfig
+  readonly config: ModelConfig
   readonly preprocessing: Preprocessing
   readonly labels: readonly string[] | null
   /** How the model's origin resizes its position embeddings. */
@@ -63,19 +58,20 @@ export const imageNetStd: readonly number[] = [0.229, 0.224, 0.225]
  * The `config.json` of a model: `timm.create_model(architecture, num_classes=num_classes, **model_args)` builds the
  * same model, but for what `beyondTimm` names, and `timm.create_model("local-dir:FOLDER")` does so by itself.
  */
-export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine }: TimmExtra): TimmConfig {
+export function toTimmConfig(config: ModelConfig, { preprocessing, labels, vitrine }: TimmExtra): TimmConfig {
   const { architecture, model_args } = described(config)
   return {
     architecture,
     num_classes: config.classes,
-    num_features: config.dim,
-    global_pool: pools[config.pool],
+    ...(isBiT(config)
+      ? { num_features: config.widths.at(-1) as number, global_pool: "avg" as const }
+      : { num_features: config.dim, global_pool: pools[config.pool] }),
     ...(labels && { label_names: labels }),
     model_args,
     pretrained_cfg: {
       custom_load: false,
       input_size: [config.channels, ...config.imageSize],
-      fixed_input_size: true,
+      fixed_input_size: !isBiT(config),
       interpolation: preprocessing.interpolation,
       crop_pct: preprocessing.cropPct,
       crop_mode: preprocessing.cropMode,
@@ -83,15 +79,23 @@ export function toTimmConfig(config: ViTConfig, { preprocessing, labels, vitrine
       std: preprocessing.std,
       num_classes: config.classes,
       pool_size: null,
-      first_conv: firstConvolution(config),
-      classifier: config.distillationToken ? ["head", "head_dist"] : "head",
+      ...(isBiT(config)
+        ? { first_conv: "stem.conv", classifier: "head.fc" }
+        : {
+            first_conv: firstConvolution(config),
+            classifier: config.distillationToken ? ["head", "head_dist"] : "head",
+          }),
     },
     vitrine: { ...vitrine, model: config },
   }
 }
 
 /** What timm is told of a model besides the number of its classes. */
-function described(config: ViTConfig): Pick<TimmConfig, "architecture" | "model_args"> {
+function described(config: ModelConfig): Pick<TimmConfig, "architecture" | "model_args"> {
+  return isBiT(config) ? describedBiT(config) : describedViT(config)
+}
+
+function describedViT(config: ViTConfig): Pick<TimmConfig, "architecture" | "model_args"> {
   const [architecture, args] = nearestArchitecture(config)
   const known: Json = { ...args }
   const rest: readonly (readonly [keyof TimmArgs | "proj_bias" | "qk_norm", value: unknown, otherwise: unknown])[] = [
@@ -130,8 +134,9 @@ function described(config: ViTConfig): Pick<TimmConfig, "architecture" | "model_
   return { architecture, model_args }
 }
 
-/** Properties of a model that timm's plain Vision Transformer cannot be given: it loads or computes it otherwise. */
-export function beyondTimm(config: ViTConfig): string[] {
+/** Properties of a model that timm's class of its family cannot be given: it loads or computes it otherwise. */
+export function beyondTimm(config: ModelConfig): string[] {
+  if (isBiT(config)) return bitBeyondTimm(config)
   const { preLogits, layerNormEpsilon: epsilon, gatedMlp, distillationToken, registers, positions, stem } = config
   const found: string[] = []
   if (stem !== null && !all.some(([, args]) => sameStem(args, stem)))
@@ -241,14 +246,20 @@ export function fromTimmConfig(json: unknown, file: string): ModelDescription {
 }
 
 /** The model as timm's fields alone describe it. */
-function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ViTConfig {
+function structure(json: Json, cfg: Json, modelArgs: Json, file: string): ModelConfig {
+  const name = fieldReader(file).string("architecture", json.architecture)
+  return isBitArchitecture(name) ? bitOfTimm(json, cfg, modelArgs, file) : vitOfTimm(json, cfg, modelArgs, file)
+}
+
+/** The same for a Vision Transformer; `file` names the file in errors. */
+export function vitOfTimm(json: Json, cfg: Json, modelArgs: Json, file: string): ViTConfig {
   const read = fieldReader(file)
   const [name = ""] = read.string("architecture", json.architecture).split(".")
   const known = architectures.get(name)
   if (known === undefined)
     throw configError(
       file,
-      `architecture ${shown(json.architecture)} is not one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224"`,
+      `architecture ${shown(json.architecture)} is not one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224", nor a ResNet of BiT's, such as "resnetv2_50x1_bit"`,
     )
   // timm drops arguments that are None.
   const args: Record<string, unknown> = { ...known }
@@ -350,34 +361,22 @@ function refuseFeatures(args: Readonly<Record<string, unknown>>, file: string): 
   }
 }
 
-/** `vitConfig` with the file in its errors, and no silent conversion of text into numbers. */
-export function checked(file: string, fields: Partial<ViTConfig>): ViTConfig {
-  for (const field of ["dropout", "attentionDropout", "stochasticDepth", "layerNormEpsilon"] as const)
-    if (fields[field] !== undefined && typeof fields[field] !== "number")
-      throw configError(file, `${field} must be a number, got ${shown(fields[field])}`)
-  try {
-    return vitConfig(fields)
-  } catch (error) {
-    throw VitrineError.isInstance(error) ? configError(file, error.message, error) : error
-  }
-}
-
 /** The model of Vitrine's own part of the file, which must agree with timm's in all that timm can say. */
-function ownModel(vitrine: unknown, told: ViTConfig, file: string): ViTConfig {
+function ownModel(vitrine: unknown, told: ModelConfig, file: string): ModelConfig {
   if (!isObject(vitrine) || vitrine.model === undefined) return told
   if (!isObject(vitrine.model)) throw configError(file, `vitrine.model must be an object, got ${shown(vitrine.model)}`)
   const unknown = Object.keys(vitrine.model).find((field) => !Object.hasOwn(told, field))
   if (unknown !== undefined) throw configError(file, `vitrine.model.${unknown} is not a field of a model`)
-  const model = checked(file, { ...told, ...(vitrine.model as Partial<ViTConfig>) })
+  const model = checkedModel(file, { ...told, ...(vitrine.model as Partial<ModelConfig>) })
   const { architecture, model_args } = described(model)
-  const expected = structure({ architecture, num_classes: model.classes }, {}, model_args, file)
-  for (const field of Object.keys(told) as (keyof ViTConfig)[]) {
+  // A ResNet's size is no argument of it.
+  const cfg = { input_size: [model.channels, ...model.imageSize] }
+  const expected: Json = { ...structure({ architecture, num_classes: model.classes }, cfg, model_args, file) }
+  const own: Json = { ...model }
+  for (const [field, value] of Object.entries(told)) {
     if (field === "layerNormEpsilon") continue
-    if (JSON.stringify(expected[field]) !== JSON.stringify(told[field]))
-      throw configError(
-        file,
-        `vitrine.model.${field} is ${shown(model[field])}, but timm's fields say ${shown(told[field])}`,
-      )
+    if (JSON.stringify(expected[field]) !== JSON.stringify(value))
+      throw configError(file, `vitrine.model.${field} is ${shown(own[field])}, but timm's fields say ${shown(value)}`)
   }
   return model
 }
@@ -390,7 +389,7 @@ const timmNames = {
   std: "pretrained_cfg.std",
 }
 
-function preprocessing(cfg: Json, config: ViTConfig, file: string): Preprocessing {
+function preprocessing(cfg: Json, config: ModelConfig, file: string): Preprocessing {
   const { imageSize, channels } = config
   const read = fieldReader(file)
   if (cfg.input_size !== undefined && cfg.fixed_input_size !== true) {
@@ -415,7 +414,7 @@ function preprocessing(cfg: Json, config: ViTConfig, file: string): Preprocessin
 const imageNet = (values: readonly number[], channels: number): readonly number[] =>
   channels === 3 ? values : [values.reduce((sum, value) => sum + value) / 3]
 
-function labels(json: Json, cfg: Json, { classes }: ViTConfig, file: string): string[] | null {
+function labels(json: Json, cfg: Json, { classes }: ModelConfig, file: string): string[] | null {
   const names = json.label_names ?? cfg.label_names ?? json.labels ?? cfg.labels
   return names === undefined || names === null || classes === 0 ? null : classNames("label_names", names, classes, file)
 }

@@ -7,6 +7,7 @@ import {
   fromHuggingFace,
   fromTimmConfig,
   huggingFaceTensors,
+  onlyViT,
   parameterReader,
   type ModelDescription,
   type Preprocessing,
@@ -102,12 +103,13 @@ describe("Hugging Face's form", () => {
     ["a class token without a position", { prefixPositions: false }],
   ])("holds a model with %s", (_, fields) => {
     const description = model(fields)
-    const tensors = huggingFaceTensors(description.config, weightsOf(description.config))
-    const { config } = fromHuggingFace(toHuggingFace(description).config, null, "config.json")
+    const own = onlyViT(description.config, "this")
+    const tensors = huggingFaceTensors(own, weightsOf(own))
+    const config = onlyViT(fromHuggingFace(toHuggingFace(description).config, null, "config.json").config, "this")
     findHuggingFace({ tensors }, config, "vit", "model.safetensors")
-    expect(config).toMatchObject({ activation: description.config.activation, positions: "learned", pool: "token" })
+    expect(config).toMatchObject({ activation: own.activation, positions: "learned", pool: "token" })
     const positions = tensors.find(({ name }) => name.endsWith("position_embeddings"))?.data as Float32Array
-    expect(positions.every((x) => x === 0)).toBe(description.config.positions === "none")
+    expect(positions.every((x) => x === 0)).toBe(own.positions === "none")
   })
 
   it.each<[Partial<ViTConfig>, RegExp]>([
@@ -120,7 +122,7 @@ describe("Hugging Face's form", () => {
     [{ gatedMlp: true }, /MLPs gated by gelu/],
     [{ distillationToken: true, registers: 1 }, /a distillation token and registers/],
   ])("is refused for %o", async (fields, message) => {
-    const { config } = model(fields)
+    const config = onlyViT(model(fields).config, "this")
     expect(await fault((async () => huggingFaceTensors(config, weightsOf(config)))())).toMatch(message)
   })
 

@@ -1,14 +1,16 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { VitrineError, vitConfig, vitParameters } from "@vitrine/core"
+import { VitrineError, vitConfig } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import {
   findHuggingFace,
   fromHuggingFace,
+  imageModel,
   isHuggingFace,
+  onlyViT,
   override,
   parameterReader,
   readSafetensors,
@@ -100,7 +102,7 @@ describe("config.json", () => {
     ["relu", "relu"],
     ["swish", "silu"],
   ])("%s is %s", (hidden_act, activation) => {
-    expect(described({ hidden_act }).config.activation).toBe(activation)
+    expect(onlyViT(described({ hidden_act }).config, "this").activation).toBe(activation)
   })
 
   test.each<[object, RegExp]>([
@@ -349,14 +351,14 @@ describe("tensors", () => {
   test("every parameter has its tensors, and only q, k and v are joined", async () => {
     const tensors = tensorsOf("vit.")
     const sources = findHuggingFace(headerOf(tensors), model, "vit", "m.safetensors")
-    expect([...sources.keys()]).toEqual(vitParameters(model).map(({ name }) => name))
+    expect([...sources.keys()]).toEqual(imageModel(model).parameters.map(({ name }) => name))
     expect([...sources.values()].flatMap(({ from }) => from).toSorted()).toEqual([...tensors.keys()].toSorted())
     for (const [name, { from }] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
     expect(sources.get("blocks.1.attn.qkv.bias")?.from).toEqual(
       ["query", "key", "value"].map((name) => `vit.encoder.layer.1.attention.attention.${name}.bias`),
     )
     const read = parameterReader({ read: async (name) => tensors.get(name) as StoredTensor }, sources)
-    for (const { name, shape } of vitParameters(model)) {
+    for (const { name, shape } of imageModel(model).parameters) {
       const parts = (sources.get(name)?.from ?? []).map((source) => tensors.get(source) as StoredTensor)
       const values = await read(name)
       expect(values, name).toEqual(Float32Array.from(parts.flatMap(({ data }) => Array.from(data, Number))))
@@ -425,7 +427,8 @@ test.each([
   const read = parameterReader(folder.weights, folder.sources)
   const sources = findHuggingFace(headerOf(renamed), folder.config, model_type, "m")
   const readRenamed = parameterReader({ read: async (name) => renamed.get(name) as StoredTensor }, sources)
-  for (const { name } of vitParameters(folder.config)) expect(await readRenamed(name), name).toEqual(await read(name))
+  for (const { name } of imageModel(folder.config).parameters)
+    expect(await readRenamed(name), name).toEqual(await read(name))
   await folder.weights.close()
 })
 

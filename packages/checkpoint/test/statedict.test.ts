@@ -3,7 +3,7 @@ import { golden, goldenNames } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { architectures } from "../src/architectures.ts"
-import { fromTimmConfig, type ModelHints, readStateDict, type WeightTensor } from "../src/index.ts"
+import { fromTimmConfig, imageModel, type ModelHints, onlyViT, readStateDict, type WeightTensor } from "../src/index.ts"
 
 const header = (parameters: readonly { name: string; shape: readonly number[] }[]): { tensors: WeightTensor[] } => ({
   tensors: parameters.map(({ name, shape }) => ({ name, shape, dtype: "F32" })),
@@ -37,10 +37,10 @@ describe("every kind of model is known by its shapes", () => {
 describe("published models are known by their shapes, or ask", () => {
   test.each([...architectures.keys()])("%s", (name) => {
     const { config } = fromTimmConfig({ architecture: name }, name)
-    const parameters = header(vitParameters(config))
+    const parameters = header(imageModel(config).parameters)
     try {
       const found = readStateDict(parameters, "w.safetensors", {}).config
-      const { heads, activation, layerNormEpsilon, poolPrefix } = config
+      const { heads, activation, layerNormEpsilon, poolPrefix } = onlyViT(config, "this")
       expect(found).toMatchObject({ heads, activation, layerNormEpsilon, poolPrefix })
     } catch (error) {
       expect((error as Error).message).toMatch(
@@ -51,7 +51,7 @@ describe("published models are known by their shapes, or ask", () => {
 
   test("such as these", () => {
     const taken = (name: string): readonly string[] | undefined =>
-      read(fromTimmConfig({ architecture: name }, name).config).notes
+      read(onlyViT(fromTimmConfig({ architecture: name }, name).config, "this")).notes
     const rest = "at 224×224, its images for timm's usual ones"
     expect(taken("vit_base_patch16_384")).toEqual([
       `has no config.json: taken for vit_base_patch16_224 with 12 heads, gelu and ε = 0.000001, ${rest}`,

@@ -17,7 +17,15 @@ import {
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import { architectures } from "../src/architectures.ts"
-import { beyondTimm, fromTimmConfig, type Preprocessing, type StoredTensor, toTimmConfig } from "../src/index.ts"
+import {
+  imageModel,
+  onlyViT,
+  beyondTimm,
+  fromTimmConfig,
+  type Preprocessing,
+  type StoredTensor,
+  toTimmConfig,
+} from "../src/index.ts"
 import { createRun, readModelFolder } from "../src/node.ts"
 
 const golden = (name: string): string => fileURLToPath(new URL(`golden/files/${name}`, import.meta.url))
@@ -79,10 +87,10 @@ describe("the models that timm builds", () => {
       }
       const { config } = fromTimmConfig(json, "c.json")
       expect(config).toEqual(vitConfig(expected))
-      const lines = vitParameters(config).map((each) => `${each.name} ${each.shape.join("x")}`)
+      const lines = imageModel(config).parameters.map((each) => `${each.name} ${each.shape.join("x")}`)
       expect(createHash("sha256").update(lines.sort().join("\n")).digest("hex")).toBe(parameters)
       // What a name alone says is said in other words, if need be.
-      const again = toTimmConfig(config, { preprocessing: preprocessing(config) })
+      const again = toTimmConfig(config, { preprocessing: preprocessing(onlyViT(config, "this")) })
       expect(fromTimmConfig({ ...again, vitrine: undefined }, "c.json").config).toEqual(config)
       expect(beyondTimm(config)).toEqual([])
     },
@@ -338,7 +346,7 @@ describe("readModelFolder", () => {
       cropPct: 0.9,
       mean: [0.5, 0.5, 0.5],
     })
-    for (const { name: tensor, shape } of vitParameters(config))
+    for (const { name: tensor, shape } of imageModel(config).parameters)
       expect((await weights.read(tensor)).shape).toEqual(shape)
     await weights.close()
   })

@@ -45,14 +45,19 @@ export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
   return config
 }
 
+const variantName = /^(?:BiT-)?R(50|101|152)x([1-9]\d?|0\.5)$/
+
+/** Whether a name is that of a variant, such as `R50x1`. */
+export const isBitVariant = (name: string): boolean => variantName.test(name)
+
 /**
  * A variant by its usual name, such as `bitVariant("R50x1")` or `bitVariant("R101x3", { classes: 21843 })`: the number of
- * layers, 50, 101 or 152, and the factor of the widths.
+ * layers, 50, 101 or 152, and the factor of the widths, which may be a half.
  * @throws VitrineError (config) for a name that is not one.
  */
 export function bitVariant(name: string, fields: Partial<BiTConfig> = {}): BiTConfig {
-  const [, layers, factor] = /^(?:BiT-)?R(50|101|152)x(\d{1,2})$/.exec(name) ?? []
-  if (layers === undefined || Number(factor) === 0)
+  const [, layers, factor] = variantName.exec(name) ?? []
+  if (layers === undefined)
     throw new VitrineError("config", `no variant "${name}": write R50, R101 or R152 and a width, as in "R50x1"`)
   const k = Number(factor)
   return bitConfig({

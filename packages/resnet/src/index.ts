@@ -1,6 +1,6 @@
-export { type BiTConfig, bitConfig, bitVariant } from "./config.ts"
+export { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "./config.ts"
 export { resnetV2, resnetV2Features } from "./model.ts"
-export { initializeResnet, resnetParameters } from "./parameters.ts"
+export { initializeResnet, resnetParameters, resnetV2Model } from "./parameters.ts"
 export {
   initializeResnetFeatures,
   type ResNetConfig,

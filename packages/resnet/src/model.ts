@@ -23,8 +23,20 @@ export function resnetV2Features(scope: Scope, images: Tensor, config: BiTConfig
 /** The root: a 7×7 convolution of stride 2 and a 3×3 max pool of stride 2. */
 function stem(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   const x = scope.tap("conv", conv(scope.at("conv"), images, config.stemWidth, 7, 2, config))
-  // The border is of zeros that can be the largest, as BiT has it, and not left out of the maximum.
-  return ops.maxPool2d(ops.pad(ops.pad(x, 1, 1, 1), 2, 1, 1), [3, 3], { strides: [2, 2] })[0]
+  const [y] = ops.maxPool2d(x, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })
+  // The border is of zeros that can be the largest, as BiT has it, and not left out of the maximum: max(y, 0) there, as
+  // y + max(−y, 0). Not by `pad`: ONNX Runtime makes zeros before a pool its padding, which is left out.
+  return ops.add(y, ops.mul(ops.relu(ops.neg(y)), atBorder(x)))
+}
+
+/** 1 where a window of the pool reaches over the border, else 0: `[1, rows, columns, 1]`. */
+function atBorder({ shape: [, height, width] }: Tensor): Tensor {
+  const reaches = (at: number, length: number): boolean => at === 0 || 2 * at + 1 === length
+  const [rows, columns] = [height, width].map((length) => Math.ceil((length as number) / 2)) as [number, number]
+  const places = Float32Array.from({ length: rows * columns }, (_, at) =>
+    Number(reaches(Math.floor(at / columns), height as number) || reaches(at % columns, width as number)),
+  )
+  return ops.constant(places, [1, rows, columns, 1])
 }
 
 /** A pre-activation bottleneck (He et al., 2016) with its stride at the 3×3 convolution. */

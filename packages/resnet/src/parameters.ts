@@ -1,4 +1,4 @@
-import { fold, type Key, ops, type Parameter, rootScope, stream, type Tensor } from "@vitrine/core"
+import { fold, type ImageModel, type Key, ops, type Parameter, rootScope, stream, type Tensor } from "@vitrine/core"
 import type { BiTConfig } from "./config.ts"
 import { resnetV2 } from "./model.ts"
 
@@ -11,6 +11,13 @@ export function resnetParameters(config: BiTConfig): Parameter[] {
   }
   resnetV2(rootScope({ param }), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
   return found
+}
+
+/** A ResNet of BiT's as a model among others. */
+export function resnetV2Model(config: BiTConfig): ImageModel {
+  const { imageSize, channels, classes } = config
+  const forward: ImageModel["forward"] = (scope, images) => resnetV2(scope, images, config)
+  return { imageSize, channels, classes, parameters: resnetParameters(config), forward }
 }
 
 /**

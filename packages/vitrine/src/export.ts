@@ -10,23 +10,16 @@ import {
 } from "@vitrine/backend-onnx"
 import {
   huggingFaceTensors,
+  imageModel,
+  isBiT,
+  type ModelConfig,
   type ModelDescription,
   type StoredTensor,
   toHuggingFace,
   toTimm,
   writeSafetensors,
 } from "@vitrine/checkpoint"
-import {
-  float16Bits,
-  graph,
-  ops,
-  rootScope,
-  type Tensor,
-  type ViTConfig,
-  VitrineError,
-  vit,
-  vitParameters,
-} from "@vitrine/core"
+import { float16Bits, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 
 /** Whose form a model is written in. */
 export type ExportTarget = "timm" | "hf" | "onnx"
@@ -77,7 +70,7 @@ export function exportFiles(model: WholeModel, { to, precision = ["float32"] }: 
   ]
   if (to === "timm") {
     const { config, notes } = toTimm(model)
-    const tensors = vitParameters(model.config).map(({ name, shape }) =>
+    const tensors = imageModel(model.config).parameters.map(({ name, shape }) =>
       stored(name, shape, model.weights[name] as Float32Array),
     )
     return { files: folder(tensors, { "config.json": config }), notes }
@@ -137,8 +130,8 @@ function onnxFiles(model: WholeModel, precision: readonly ExportPrecision[]): Ex
 
 /**
  * A model as one ONNX file, in pieces: `pixel_values` `[batch, channels, height, width]` → `logits` `[batch, classes]`, with an
- * open batch; of a model without classes `pooler_output` `[batch, dim]` and, where the last norm stands before the
- * pooling, `last_hidden_state` `[batch, tokens, dim]`. The labels and the preprocessing are in its `metadata_props`.
+ * open batch; of a model without classes `pooler_output` `[batch, width]` and, where it has tokens and the last norm stands
+ * before the pooling, `last_hidden_state` `[batch, tokens, dim]`. The labels and the preprocessing are in its `metadata_props`.
  * @throws VitrineError (config) for weights that float16 cannot hold, or that take more than 2 GiB.
  */
 export function onnxFile(model: WholeModel, precision: ExportPrecision = "float32"): readonly Uint8Array[] {
@@ -171,11 +164,12 @@ const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>
 }
 
 /** The graph that is written, from images as PyTorch and transformers.js lay them out. */
-function exportGraph(config: ViTConfig): ReturnType<typeof graph> {
+function exportGraph(config: ModelConfig): ReturnType<typeof graph> {
   const found: Record<string, Tensor> = {}
-  const scope = rootScope({ taps: config.classes > 0 ? [] : ["norm"], onTap: (name, t) => void (found[name] = t) })
+  const tokens = config.classes === 0 && !isBiT(config)
+  const scope = rootScope({ taps: tokens ? ["norm"] : [], onTap: (name, t) => void (found[name] = t) })
   const pixels = ops.input("pixel_values", ["batch", config.channels, ...config.imageSize])
-  const result = vit(scope, ops.transpose(pixels, [0, 2, 3, 1]), config)
+  const result = imageModel(config).forward(scope, ops.transpose(pixels, [0, 2, 3, 1]))
   if (config.classes > 0) return graph({ outputs: { logits: result } })
   const { norm } = found
   return graph({ outputs: { ...(norm && { last_hidden_state: norm }), pooler_output: result } })

@@ -1,5 +1,15 @@
-import { type ModelDescription, type OpenModel, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
-import { type ViTConfig, VitrineError, variant, vitParameters } from "@vitrine/core"
+import {
+  imageModel,
+  isBiT,
+  type ModelConfig,
+  type ModelDescription,
+  type OpenModel,
+  override,
+  parameterReader,
+  resizeWeights,
+} from "@vitrine/checkpoint"
+import { VitrineError, variant } from "@vitrine/core"
+import { bitVariant, isBitVariant } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
 
@@ -21,17 +31,30 @@ export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: read
   const { config, preprocessing } = override(from, {}, path)
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
+  if (name !== undefined && isBitVariant(name) !== isBiT(config))
+    throw new VitrineError(
+      "config",
+      `the run's model ${name} is a ${familyOf(!isBiT(config))}, but that of ${path} is a ${familyOf(isBiT(config))}`,
+    )
   const asked = { ...(name === undefined ? {} : shapeOf(name, given.imageSize ?? config.imageSize)), ...given }
   checkSame(asked, config, path)
   const { classes: _, ...same } = config
-  const kept = tells(from, classes) ? same : { ...same, preLogits: null }
+  const kept = isBiT(config) || tells(from, classes) ? same : { ...same, preLogits: null }
   const { interpolation, cropPct, cropMode, mean, std } = preprocessing
   return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
 }
 
-function checkSame(asked: Partial<ViTConfig>, found: ViTConfig, path: string): void {
+const familyOf = (resnet: boolean): string => (resnet ? "ResNet" : "Vision Transformer")
+
+function checkSame(asked: object, found: ModelConfig, path: string): void {
+  const fields: Readonly<Record<string, unknown>> = { ...found }
   for (const [field, value] of Object.entries(asked)) {
-    const own = found[field as keyof ViTConfig]
+    const own = fields[field]
+    if (own === undefined)
+      throw new VitrineError(
+        "config",
+        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} is a ${familyOf(isBiT(found))}`,
+      )
     if (!free.includes(field) && JSON.stringify(value) !== JSON.stringify(own))
       throw new VitrineError(
         "config",
@@ -40,13 +63,17 @@ function checkSame(asked: Partial<ViTConfig>, found: ViTConfig, path: string): v
   }
 }
 
-function shapeOf(name: string, imageSize: readonly [number, number]): Partial<ViTConfig> {
+function shapeOf(name: string, imageSize: readonly [number, number]): Partial<ModelConfig> {
+  if (isBitVariant(name)) {
+    const { stemWidth, widths, depths } = bitVariant(name)
+    return { stemWidth, widths, depths }
+  }
   const { patchSize, stem, dim, depth, heads, mlpDim } = variant(name, { imageSize })
   return { patchSize, stem, dim, depth, heads, mlpDim }
 }
 
 /** The facts of data as the model sees them: it gets grey images in colour, and coloured ones in grey. */
-export function factsFor(facts: DataFacts, { channels }: ViTConfig): DataFacts {
+export function factsFor(facts: DataFacts, { channels }: ModelConfig): DataFacts {
   return channels === 1 || channels === 3 ? { ...facts, channels } : facts
 }
 
@@ -65,18 +92,19 @@ export interface Start {
  */
 export async function startFrom(
   model: OpenModel,
-  config: ViTConfig,
+  config: ModelConfig,
   classes: readonly string[],
   path: string,
 ): Promise<Start> {
   const { config: from, positionMethod, weights, sources } = model
   checkSame(config, from, path)
-  const newHead = !tells(model, classes) || JSON.stringify(from.preLogits) !== JSON.stringify(config.preLogits)
+  const hidden = (each: ModelConfig): string => JSON.stringify(isBiT(each) ? null : each.preLogits)
+  const newHead = !tells(model, classes) || hidden(from) !== hidden(config)
   const read = parameterReader(weights, sources)
   const initial: Record<string, Float32Array> = {}
   for (const name of sources.keys()) if (!(newHead && isHead(name))) initial[name] = await read(name)
   if (newHead)
-    for (const { name, shape } of vitParameters(config))
+    for (const { name, shape } of imageModel(config).parameters)
       if (isHead(name) && !name.startsWith("pre_logits."))
         initial[name] = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
   return { initial: { ...initial, ...(await resizeWeights(from, config, read, positionMethod)) }, newHead }

@@ -1,4 +1,4 @@
-import type { Preprocessing } from "@vitrine/checkpoint"
+import { imageModel, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import {
   type Backend,
   type CompileOptions,
@@ -10,10 +10,7 @@ import {
   programs,
   rootScope,
   type Tensor,
-  type ViTConfig,
   VitrineError,
-  vit,
-  vitParameters,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
 import { evaluationTransforms } from "./preprocessing.ts"
@@ -27,7 +24,8 @@ export interface Prediction {
 
 /** A trained model, ready to be asked. `Input` is what the platform can make an image of. */
 export interface Model<Input> {
-  readonly config: ViTConfig
+  /** Of a Vision Transformer, or of a ResNet of BiT's (`isBiT`). */
+  readonly config: ModelConfig
   /** A name for each class. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
@@ -62,7 +60,7 @@ export interface Model<Input> {
 }
 
 export interface ModelParts<Input> {
-  readonly config: ViTConfig
+  readonly config: ModelConfig
   readonly labels: readonly string[] | null
   readonly preprocessing: Preprocessing
   readonly notes?: readonly string[] | undefined
@@ -150,7 +148,7 @@ export function topPredictions(logits: Float32Array, labels: readonly string[], 
 }
 
 /** The model as a graph that gives the taps that are wanted, and computes nothing else. */
-function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof graph> {
+function tapped(config: ModelConfig, taps: readonly string[]): ReturnType<typeof graph> {
   const found = tapsOf(config, taps)
   const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
   if (missing !== undefined)
@@ -162,10 +160,10 @@ function tapped(config: ViTConfig, taps: readonly string[]): ReturnType<typeof g
 }
 
 /** The taps that are wanted, by name, in the order of the computation. */
-function tapsOf(config: ViTConfig, taps: readonly string[] | "all"): Map<string, Tensor> {
+function tapsOf(config: ModelConfig, taps: readonly string[] | "all"): Map<string, Tensor> {
   const found = new Map<string, Tensor>()
   const scope = rootScope({ taps, onTap: (name, t) => found.set(name, t) })
-  vit(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
+  imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
   return found
 }
 
@@ -174,7 +172,7 @@ async function readParameters(
   names: readonly string[],
   { config, backend, constants }: Pick<ModelParts<never>, "config" | "backend" | "constants">,
 ): Promise<Record<string, HostTensor>> {
-  const shapes = new Map(vitParameters(config).map(({ name, shape }) => [name, shape]))
+  const shapes = new Map(imageModel(config).parameters.map(({ name, shape }) => [name, shape]))
   const outputs = names.map((name) => {
     const shape = shapes.get(name)
     if (shape === undefined) throw new VitrineError("config", `the model has no parameter named "${name}"`)

@@ -1,9 +1,11 @@
-import type { Preprocessing } from "@vitrine/checkpoint"
-import type { ViTConfig } from "@vitrine/core"
+import type { ModelConfig, Preprocessing } from "@vitrine/checkpoint"
 import { centerCrop, grayscale, normalize, resize, roundHalfEven, type Transform, toRgb } from "@vitrine/data"
 
 /** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
-export function evaluationTransforms(preprocessing: Preprocessing, { channels }: ViTConfig): Transform[] {
+export function evaluationTransforms(
+  preprocessing: Preprocessing,
+  { channels }: Pick<ModelConfig, "channels">,
+): Transform[] {
   const { mean, std } = preprocessing
   return [channelsOf(channels), ...fit(preprocessing), normalize(mean, std)]
 }

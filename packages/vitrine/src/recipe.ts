@@ -1,13 +1,14 @@
-import type { Preprocessing } from "@vitrine/checkpoint"
+import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme, type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+import { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 
 /** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
-  /** A variant such as `Ti/16`, the fields of a configuration, or both. What the data decide is filled in. */
+  /** A variant such as `Ti/16` or `R50x1`, the fields of a configuration, or both. What the data decide is filled in. */
   readonly model?: string | ModelFields
-  /** How parameters start; `fan` by default, which suits small models on small data. */
+  /** How parameters start; `fan` by default, which suits small models on small data. A ResNet has `timm` alone. */
   readonly init?: InitScheme
   /** Length of the run: updates, or passes over the data. */
   readonly steps?: number
@@ -43,8 +44,11 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
 
 export type Task = "classify" | "masked-patch"
 
-/** Fields of a ViTConfig, and the name of a variant that they change. */
-export type ModelFields = Partial<ViTConfig> & { readonly variant?: string }
+/**
+ * Fields of a ViTConfig or of a BiTConfig, and the name of a variant that they change. It is a ResNet by its variant, or by
+ * `widths` or `depths`.
+ */
+export type ModelFields = (Partial<ViTConfig> | Partial<BiTConfig>) & { readonly variant?: string }
 
 /** Gives a recipe its type; returns it as it is. */
 export function defineRecipe(recipe: Recipe): Recipe {
@@ -86,7 +90,7 @@ export interface DataFacts {
 
 /** A recipe with nothing left open. */
 export interface ResolvedRecipe {
-  readonly config: ViTConfig
+  readonly config: ModelConfig
   readonly init: InitScheme
   readonly batchSize: number
   readonly augment: readonly Transform[]
@@ -154,7 +158,9 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     numbers.length === 1 ? Array.from({ length: config.channels }, () => numbers[0] as number) : numbers
   return {
     config,
-    init: oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
+    init: isBiT(config)
+      ? oneOf("init", recipe.init ?? "timm", ["timm"])
+      : oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
     batchSize,
     augment,
     augmentNormalized,
@@ -199,7 +205,7 @@ function modelFor({ model = {}, distillation }: Recipe): string | ModelFields {
 }
 
 /** Small images get a small model: 6 layers of width 96 over patches of about an eighth of the side. */
-function modelConfig(model: string | ModelFields, data: DataFacts): ViTConfig {
+function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig {
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
   const [height, width] = data.imageSize
   const small = Math.max(height, width) <= smallSide
@@ -210,10 +216,33 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ViTConfig {
       "config",
       `recipe: the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
+  if (name === undefined ? "widths" in given || "depths" in given : isBitVariant(name)) return resnetConfig(name, known)
+  return transformerConfig(name, known, small)
+}
+
+/** Weights are standardised with timm's ε unless told, so that timm loads the run. */
+function resnetConfig(name: string | undefined, fields: Partial<BiTConfig>): BiTConfig {
+  const known = { weightEpsilon: 1e-8, ...fields }
+  refuseOthers("ResNet", Object.keys(known), Object.keys(bitConfig()))
+  return name === undefined ? bitConfig(known) : bitVariant(name, known)
+}
+
+function transformerConfig(
+  name: string | undefined,
+  known: Partial<ViTConfig> & Pick<ViTConfig, "imageSize">,
+  small: boolean,
+): ViTConfig {
+  refuseOthers("Vision Transformer", Object.keys(known), Object.keys(vitConfig()))
   if (name !== undefined) return variant(name, known)
+  const { imageSize } = known
   if (!small) return variant("Ti/16", known)
   const patch = imageSize[0] % 4 === 0 && imageSize[1] % 4 === 0 ? 4 : 1
-  const dim = given.dim ?? 96
+  const dim = known.dim ?? 96
   const shape = { patchSize: [patch, patch] as const, dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim }
   return vitConfig({ ...shape, ...known })
+}
+
+function refuseOthers(family: string, fields: readonly string[], own: readonly string[]): void {
+  const other = fields.find((field) => !own.includes(field))
+  if (other !== undefined) throw new VitrineError("config", `recipe: a ${family} has no "${other}"`)
 }

@@ -1,4 +1,4 @@
-import { vitConfig } from "@vitrine/core"
+import { checkedModel } from "@vitrine/checkpoint"
 import { checkTransforms } from "@vitrine/data"
 import { trainingOptions } from "@vitrine/trainer"
 import type { ResolvedRecipe } from "./recipe.ts"
@@ -38,7 +38,7 @@ export function recordOf(config: unknown): RunRecord | null {
     cropMode: recipe.cropMode ?? "center",
     task: recipe.task ?? "classify",
     distillation: recipe.distillation ?? null,
-    config: vitConfig(recipe.config),
+    config: checkedModel("config.json", recipe.config),
     training: trainingOptions(recipe.training),
   }
   const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery

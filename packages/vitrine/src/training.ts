@@ -1,6 +1,16 @@
-import type { Preprocessing } from "@vitrine/checkpoint"
-import { type Backend, fold, type ImageModel, initialize, keyFromSeed, VitrineError, vitModel } from "@vitrine/core"
+import { imageModel, isBiT, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
+import {
+  type Backend,
+  fold,
+  type ImageModel,
+  initialize,
+  type Key,
+  keyFromSeed,
+  type Parameter,
+  VitrineError,
+} from "@vitrine/core"
 import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
+import { initializeResnet } from "@vitrine/resnet"
 import {
   classification,
   distilling,
@@ -81,7 +91,7 @@ export interface TrainingRun {
 /** Trains by a recipe on data sets that are open. */
 export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
   const { dataset, validation, recipe, openLoader } = run
-  const { config, init, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
+  const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
   const perEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
   const batches = (consumed: number): Promise<Loader> =>
     openLoader(dataset, {
@@ -102,9 +112,9 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
         batchSize,
         epochs: 1,
       }))
-  const model = vitModel(config)
+  const model = imageModel(config)
   const unset = model.parameters.filter(({ name }) => run.initial?.[name] === undefined)
-  const drawn = initialize(unset, config, init, fold(keyFromSeed(training.seed), "init"))
+  const drawn = drawnFrom(recipe, unset, fold(keyFromSeed(training.seed), "init"))
   return train({
     backend: run.backend,
     parameters: model.parameters,
@@ -121,12 +131,21 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
   })
 }
 
+/** Values of parameters to start from, by the recipe's scheme. */
+function drawnFrom(
+  { config, init }: ResolvedRecipe,
+  parameters: readonly Parameter[],
+  key: Key,
+): Record<string, Float32Array> {
+  return isBiT(config) ? initializeResnet(parameters, key) : initialize(parameters, config, init, key)
+}
+
 function objectiveOf(model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective {
   const { config, task, distillation, training } = recipe
-  if (task === "masked-patch") return maskedPatch(config, recipe)
+  if (task === "masked-patch") return maskedPatch(onlyViT(config, "masked-patch"), recipe)
   if (distillation === null) return classification(model, training.loss, training.classWeights)
   if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-  return distilling(config, training.loss, training.classWeights, distillation, teacher)
+  return distilling(onlyViT(config, "distillation"), training.loss, training.classWeights, distillation, teacher)
 }
 
 /** The classes of a model that is trained by a recipe on these data: none where it learns no classes. */

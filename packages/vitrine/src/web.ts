@@ -1,4 +1,4 @@
-export type { Preprocessing } from "@vitrine/checkpoint"
+export { isBiT, type ModelConfig, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
 export { type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
 export {
   centerCrop,

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env, pipeline, RawImage } from "@huggingface/transformers"
-import { parameterReader } from "@vitrine/checkpoint"
+import { onlyViT, parameterReader } from "@vitrine/checkpoint"
 import { readModelFolder, writeModelFolder } from "@vitrine/checkpoint/node"
 import { graph, ops, rootScope, vit, type ViTConfig } from "@vitrine/core"
 import { golden, goldenNames, goldenPath } from "@vitrine/golden"
@@ -142,10 +142,13 @@ describe("every feature of the family is exported", () => {
     for (const each of sources.keys()) constants[each] = await read(each)
     await weights.close()
     const input = ops.input("images", ["batch", ...config.imageSize, config.channels])
-    const program = await backend.compile(graph({ outputs: { logits: vit(rootScope(), input, config) } }), {
-      batch: 3,
-      constants,
-    })
+    const program = await backend.compile(
+      graph({ outputs: { logits: vit(rootScope(), input, onlyViT(config, "this")) } }),
+      {
+        batch: 3,
+        constants,
+      },
+    )
     const made = await program.run({ images: images?.data as Float32Array })
     await backend.close()
     const expected = Float32Array.from(logits?.data ?? [])

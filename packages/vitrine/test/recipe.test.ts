@@ -1,3 +1,4 @@
+import { onlyViT } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
 import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
 import type { DataFacts } from "../src/recipe.ts"
@@ -59,7 +60,7 @@ describe("fills in what is left open", () => {
   test("a model that is taught has a distillation token; one that learns without labels no classes", () => {
     const taught = resolveRecipe({ distillation: { kind: "soft" }, model: "Ti/16" }, large, 0)
     expect(taught).toMatchObject({ distillation: { kind: "soft", alpha: 0.5, tau: 1 }, config: { classes: 10 } })
-    expect(taught.config.distillationToken).toBe(true)
+    expect(onlyViT(taught.config, "this").distillationToken).toBe(true)
     expect(resolveRecipe({ task: "masked-patch" }, small, 0).config.classes).toBe(0)
   })
 
@@ -76,7 +77,7 @@ describe("fills in what is left open", () => {
   })
 
   test("a side that four does not divide has patches of one pixel", () => {
-    expect(resolveRecipe({}, { ...small, imageSize: [7, 9] }, 0).config.patchSize).toEqual([1, 1])
+    expect(resolveRecipe({}, { ...small, imageSize: [7, 9] }, 0).config).toMatchObject({ patchSize: [1, 1] })
   })
 
   test.each<[string, string | ModelFields, object]>([

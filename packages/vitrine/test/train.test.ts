@@ -1,9 +1,8 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseHeader, toFloat32 } from "@vitrine/checkpoint"
+import { imageModel, parseHeader, toFloat32 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { vitParameters } from "@vitrine/core"
 import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
@@ -47,7 +46,9 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
   const weights = new Uint8Array(await readFile(join(out, "model.safetensors")))
   const { tensors } = parseHeader(weights, { fileSize: weights.length, name: "model.safetensors" })
   const found = Object.fromEntries(tensors.map(({ name, shape }) => [name, shape]))
-  expect(found).toEqual(Object.fromEntries(vitParameters(model.config).map(({ name, shape }) => [name, [...shape]])))
+  expect(found).toEqual(
+    Object.fromEntries(imageModel(model.config).parameters.map(({ name, shape }) => [name, [...shape]])),
+  )
 
   const measured = await evaluate(out, { backend: "onnx" })
   const reported = events.filter((event) => event.type === "evaluation").map(({ top1 }) => top1)
@@ -145,7 +146,7 @@ test("remembers which engines computed a run", async () => {
   expect(vitrine.engines).toHaveLength(2)
   expect(vitrine.engines[0]).toMatch(/^onnxruntime-node .*threads?/)
   expect(vitrine.engines[1]).toMatch(/^float64/)
-  expect((await load(out)).config.depth).toBeGreaterThan(0)
+  expect((await load(out)).config.classes).toBeGreaterThan(0)
 })
 
 /** Another set of drawings: two classes. */

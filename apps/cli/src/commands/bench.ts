@@ -7,15 +7,14 @@ import {
   programs,
   rootScope,
   stream,
-  type ViTConfig,
+  type ImageModel,
   variant,
-  vit,
   VitrineError,
   vitModel,
-  vitParameters,
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
+import { bitVariant, initializeResnet, isBitVariant, resnetV2Model } from "@vitrine/resnet"
 import { classification, train, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
@@ -58,7 +57,8 @@ const warmup = 2
 
 /** Measures training steps and inference of a model on random data. */
 export async function bench(flags: BenchFlags): Promise<void> {
-  const config = variant(flags.model, { imageSize: [flags.imageSize, flags.imageSize] })
+  const started = modelOf(flags)
+  const { model: measuredModel } = started
   const both = !flags.train && !flags.infer
   let last: readonly KernelTime[] | undefined
   const backend = flags.profile
@@ -68,15 +68,15 @@ export async function bench(flags: BenchFlags): Promise<void> {
     last === undefined ? measurement : { ...measurement, kernels: spent(last) }
   try {
     const measured: Measurement[] = []
-    if (both || flags.infer) measured.push(told(await inferring(config, flags, backend)))
-    if (both || flags.train) measured.push(told(await training(config, flags, backend)))
-    const parameters = parameterCount(vitParameters(config))
+    if (both || flags.infer) measured.push(told(await inferring(started, flags, backend)))
+    if (both || flags.train) measured.push(told(await training(started, flags, backend)))
+    const parameters = parameterCount(measuredModel.parameters)
     const { name, device } = backend
     const { model, imageSize, batchSize: batch } = flags
     if (flags.json)
       return print(JSON.stringify({ model, imageSize, batch, parameters, backend: name, device, measured }))
     const { bold, dim } = colors
-    print(bold(`ViT-${model} at ${imageSize}², batches of ${batch}`))
+    print(bold(`${model} at ${imageSize}², batches of ${batch}`))
     print(dim(`${count(parameters)} parameters · ${name} · ${device}`))
     for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes, kernels = [] } of measured) {
       print(
@@ -108,20 +108,37 @@ function spent(times: readonly KernelTime[]): Spent[] {
   return [...found.values()].sort((a, b) => b.milliseconds - a.milliseconds)
 }
 
+/** A model with random weights. */
+interface Started {
+  readonly model: ImageModel
+  readonly initial: Readonly<Record<string, Float32Array>>
+}
+
+function modelOf({ model: name, imageSize: side }: BenchFlags): Started {
+  const fields = { imageSize: [side, side] as const }
+  if (isBitVariant(name)) {
+    const model = resnetV2Model(bitVariant(name, fields))
+    return { model, initial: initializeResnet(model.parameters, keyFromSeed(0)) }
+  }
+  const config = variant(name, fields)
+  const model = vitModel(config)
+  return { model, initial: initialize(model.parameters, config, "timm", keyFromSeed(0)) }
+}
+
 type Engine = Awaited<ReturnType<typeof create>>
 
 async function inferring(
-  config: ViTConfig,
+  { model, initial }: Started,
   { batchSize: batch, steps }: BenchFlags,
   backend: Engine,
 ): Promise<Measurement> {
-  const constants = initialize(vitParameters(config), config, "timm", keyFromSeed(0))
-  const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
-  const compiled = programs(backend, graph({ outputs: { logits: vit(rootScope(), images, config) } }), { constants })
+  const images = ops.input("images", ["batch", ...model.imageSize, model.channels])
+  const logits = model.forward(rootScope(), images)
+  const compiled = programs(backend, graph({ outputs: { logits } }), { constants: initial })
   try {
     const times: number[] = []
     for (let i = 0; i <= steps + warmup; i++) {
-      const input = { images: randomBatch(config, batch).images }
+      const input = { images: randomBatch(model, batch).images }
       const begun = performance.now()
       await (await compiled.at(batch)).run(input)
       times.push(performance.now() - begun)
@@ -133,21 +150,19 @@ async function inferring(
 }
 
 async function training(
-  config: ViTConfig,
+  { model, initial }: Started,
   { batchSize: batch, steps }: BenchFlags,
   backend: Engine,
 ): Promise<Measurement> {
   const options = trainingOptions({ steps: steps + warmup + 1 })
-  const model = vitModel(config)
   const { parameters } = model
-  const initial = initialize(parameters, config, "fan", keyFromSeed(0))
   const objective = classification(model, options.loss)
   const batches = async () => ({
     batchesPerEpoch: steps,
     waitedMs: 0,
     close: async () => {},
     async *[Symbol.asyncIterator]() {
-      for (;;) yield randomBatch(config, batch)
+      for (;;) yield randomBatch(model, batch)
     },
   })
   const times: number[] = []
@@ -176,7 +191,7 @@ function measurement(what: Measurement["what"], times: readonly number[], batch:
 let pool: Float32Array | undefined
 
 /** Noise; drawn once, since drawing must not be what is measured. */
-function randomBatch({ imageSize: [height, width], channels, classes }: ViTConfig, size: number): Batch {
+function randomBatch({ imageSize: [height, width], channels, classes }: ImageModel, size: number): Batch {
   if (pool?.length !== size * height * width * channels) {
     const random = stream(keyFromSeed(0))
     pool = Float32Array.from({ length: size * height * width * channels }, () => random.normal())

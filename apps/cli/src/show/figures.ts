@@ -1,6 +1,6 @@
 import { basename, join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
-import { firstConvolution, type HostTensor, patchGrid, patchPixels, VitrineError } from "@vitrine/core"
+import { firstConvolution, type HostTensor, patchGrid, patchPixels, type ViTConfig, VitrineError } from "@vitrine/core"
 import {
   attentionDistance,
   attentionFigure,
@@ -27,7 +27,7 @@ import {
   type Query,
   rolloutFigure,
 } from "@vitrine/interpret"
-import { evaluate, type Image, type ImageInput, type Model } from "vitrine"
+import { evaluate, type Image, type ImageInput, isBiT, type Model, onlyViT } from "vitrine"
 import type { StatusLine } from "../output.ts"
 import { type FigureName, figureNames } from "./figure-names.ts"
 import { count, percent } from "./text.ts"
@@ -65,6 +65,8 @@ export interface FiguresOptions {
 
 const ofImages: readonly FigureName[] = ["distance", "attention", "rollout", "features", "neighbors"]
 const ofRuns: readonly FigureName[] = ["curve", "confusion"]
+/** Those that show what a ResNet has too. */
+const ofResNets: readonly FigureName[] = ["filters", "features", ...ofRuns]
 /** How many images a figure shows at most. */
 const mostImages = 12
 
@@ -73,13 +75,16 @@ export async function* figures(
   options: FiguresOptions,
 ): AsyncGenerator<Drawn | { readonly figure: FigureName; readonly left: string }> {
   const { model, images, strict, looks, status } = options
-  const byDefault = images.length > 0 ? figureNames.filter((name) => !ofRuns.includes(name)) : figureNames
+  const known = figureNames.filter((name) => !isBiT(model.config) || ofResNets.includes(name))
+  const byDefault = images.length > 0 ? known.filter((name) => !ofRuns.includes(name)) : known
   const wanted = options.wanted.length > 0 ? options.wanted : byDefault
   const needsImages = wanted.filter((name) => ofImages.includes(name))
   if (images.length === 0 && strict && needsImages.length > 0)
     throw new VitrineError("config", `the figure ${needsImages[0]} needs images: name some after the model`)
   checkLooks(model, looks)
-  const looked = images.length > 0 && needsImages.length > 0 ? await lookedAt(options) : undefined
+  const look = (): Promise<Features> =>
+    isBiT(model.config) ? pooledFeatures(options) : lookedAt(options, model.config)
+  const looked = images.length > 0 && needsImages.length > 0 ? await look() : undefined
   for (const figure of wanted) {
     if (looked === undefined && ofImages.includes(figure)) {
       if (options.wanted.length > 0) yield { figure, left: "it needs images" }
@@ -87,10 +92,10 @@ export async function* figures(
     }
     status.update(`drawing ${figure}`)
     try {
-      const drawn = ofImages.includes(figure)
-        ? drawnOfImages(figure, options, looked as Looked)
-        : [await drawnOfModel(figure, options)]
-      yield* drawn
+      if (!ofResNets.includes(figure)) onlyViT(model.config, `the figure ${figure}`)
+      if (figure === "features") yield drawnFeatures(looked as Features, options)
+      else if (ofImages.includes(figure)) yield* drawnOfImages(figure, options, looked as Looked)
+      else yield await drawnOfModel(figure, options)
     } catch (error) {
       if (strict || !(VitrineError.isInstance(error) && error.kind === "config")) throw error
       yield { figure, left: error.message }
@@ -104,11 +109,13 @@ function checkLooks({ config }: Model<ImageInput>, { block, head }: Looks): void
     if (n !== undefined && n >= end)
       throw new VitrineError("config", `the model has no ${what} ${n}: there are ${end}, from 0`)
   }
-  check("block", block, config.depth)
-  check("head", head, config.heads)
+  if (block === undefined && head === undefined) return
+  const { depth, heads } = onlyViT(config, block === undefined ? "--head" : "--block")
+  check("block", block, depth)
+  check("head", head, heads)
 }
 
-const gridOf = ({ config }: Model<ImageInput>): Grid => {
+const gridOf = (config: ViTConfig): Grid => {
   const [rows, columns] = patchGrid(config)
   return { rows, columns }
 }
@@ -117,16 +124,19 @@ async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresO
   const style = { theme: looks.theme }
   switch (figure) {
     case "filters": {
-      const name = `${firstConvolution(model.config)}.weight`
+      const { config } = model
+      const name = `${isBiT(config) ? "stem.conv" : firstConvolution(config)}.weight`
       const { [name]: weight } = await model.parameters([name])
       const data = filterComponents(weight as HostTensor)
-      const shows = `the first ${data.count} principal components of the filters that ${model.config.stem === null ? "embed the patches" : "read the image"}`
+      const embeds = !isBiT(config) && config.stem === null
+      const shows = `the first ${data.count} principal components of the filters that ${embeds ? "embed the patches" : "read the image"}`
       return { figure, file: figure, shows, data, svg: () => filtersFigure(data, style) }
     }
     case "positions": {
-      if (model.config.positions === "none") throw new VitrineError("config", "the model has no position embeddings")
+      const config = onlyViT(model.config, "the figure positions")
+      if (config.positions === "none") throw new VitrineError("config", "the model has no position embeddings")
       const { pos_embed: table } = await model.parameters(["pos_embed"])
-      const data = positionSimilarity(table as HostTensor, gridOf(model))
+      const data = positionSimilarity(table as HostTensor, gridOf(config))
       const shows = "how alike the position embeddings of patches are"
       return { figure, file: figure, shows, data, svg: () => positionsFigure(data, style) }
     }
@@ -146,13 +156,18 @@ async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresO
   }
 }
 
-/** What the figures of images need, of each image. */
-interface Looked {
+/** The features of images, place by place. */
+interface Features {
   readonly grid: Grid
   readonly images: readonly Seen[]
+  readonly features: readonly HostTensor[]
+}
+
+/** What the figures of attention need besides. */
+interface Looked extends Features {
+  readonly images: readonly Attended[]
   /** In pixels, `[depth][heads]`, over all images. */
   readonly distances: readonly Float64Array[]
-  readonly features: readonly HostTensor[]
   readonly query: Query
 }
 
@@ -161,21 +176,50 @@ interface Seen {
   readonly name: string
   /** Its name, and what the model says that it is. */
   readonly caption: string
+}
+
+interface Attended extends Seen {
   /** `[depth][heads]`. */
   readonly heads: readonly (readonly AttentionMap[])[]
   readonly mean: readonly AttentionMap[]
   readonly rollout: AttentionMap
 }
 
-async function lookedAt({ model, images, looks, status }: FiguresOptions): Promise<Looked> {
-  const { depth, heads, pool, classes } = model.config
-  const patchSize = patchPixels(model.config)
-  const grid = gridOf(model)
+/** What the head of a ResNet averages. */
+async function pooledFeatures({ model, images, status }: FiguresOptions): Promise<Features> {
+  const kept: Seen[] = []
+  const rows: HostTensor[] = []
+  let grid: Grid = { rows: 1, columns: 1 }
+  for (const { file, image } of images.slice(0, mostImages)) {
+    status.update(`looking at ${basename(file)}`)
+    const { norm } = (await model.inspect(image, ["norm"])) as { norm: HostTensor }
+    const [batch = 1, height = 1, width = 1, channels = 1] = norm.shape
+    grid = { rows: height, columns: width }
+    rows.push({ ...norm, shape: [batch, height * width, channels] })
+    kept.push(await seen(model, file, image))
+  }
+  return { grid, images: kept, features: rows }
+}
+
+/** An image as the model sees it, and what it says that it is. */
+async function seen(model: Model<ImageInput>, file: string, image: ImageInput): Promise<Seen> {
+  const [best] = model.config.classes > 0 ? await model.predict(image, { top: 1 }) : []
+  return {
+    image: await model.view(image),
+    name: basename(file),
+    caption: `${basename(file)}${best === undefined ? "" : ` · ${best.label} (${percent(best.probability, 0)})`}`,
+  }
+}
+
+async function lookedAt({ model, images, looks, status }: FiguresOptions, config: ViTConfig): Promise<Looked> {
+  const { depth, heads, pool } = config
+  const patchSize = patchPixels(config)
+  const grid = gridOf(config)
   const query = looks.query ?? (pool.startsWith("token") ? "class" : "mean")
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}.attn.weights`)
   const features = looks.block === undefined ? `blocks.${depth - 1}` : `blocks.${looks.block}`
   const distances = blocks.map(() => new Float64Array(heads))
-  const kept: Seen[] = []
+  const kept: Attended[] = []
   const rows: HostTensor[] = []
   for (const [i, { file, image }] of images.entries()) {
     status.update(`looking at ${basename(file)} (${i + 1} of ${images.length})`)
@@ -188,17 +232,26 @@ async function lookedAt({ model, images, looks, status }: FiguresOptions): Promi
     }
     if (kept.length === mostImages) continue
     rows.push(taps[features] as HostTensor)
-    const [best] = classes > 0 ? await model.predict(image, { top: 1 }) : []
     kept.push({
-      image: await model.view(image),
-      name: basename(file),
-      caption: `${basename(file)}${best === undefined ? "" : ` · ${best.label} (${percent(best.probability, 0)})`}`,
+      ...(await seen(model, file, image)),
       heads: weights.map((of) => Array.from({ length: heads }, (_, head) => attentionMap(of, { grid, head, query }))),
       mean: weights.map((of) => attentionMap(of, { grid, query })),
       rollout: attentionRollout(weights, { grid, query }),
     })
   }
   return { grid, images: kept, distances, features: rows, query }
+}
+
+function drawnFeatures({ grid, images, features }: Features, { looks }: FiguresOptions): Drawn {
+  const data = featureColors(features, grid)
+  const shows = "the features of each place as colours: alike features are alike in colour, across images"
+  return {
+    figure: "features",
+    file: "features",
+    shows,
+    data,
+    svg: () => featuresFigure(images, data, { theme: looks.theme }),
+  }
 }
 
 function drawnOfImages(figure: FigureName, { looks, images: all }: FiguresOptions, looked: Looked): Drawn[] {
@@ -247,11 +300,6 @@ function drawnOfImages(figure: FigureName, { looks, images: all }: FiguresOption
       const shows = `what ${from} draws from each patch through all ${depth} blocks`
       const data = { grid, query, maps: shown.map(({ map }) => map) }
       return [{ figure, file: figure, shows, data, svg: () => rolloutFigure(shown, { ...style, from }) }]
-    }
-    case "features": {
-      const data = featureColors(features, grid)
-      const shows = "the patches' features as colours: alike features are alike in colour, across images"
-      return [{ figure, file: figure, shows, data, svg: () => featuresFigure(images, data, style) }]
     }
     default: {
       const places = typeof query === "object" ? [query] : undefined

@@ -1,6 +1,6 @@
-import { tokenCount } from "@vitrine/core"
 import type { StepEvent } from "@vitrine/trainer"
-import { vitParameters, parameterCount, type ViTConfig } from "@vitrine/core"
+import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
+import { parameterCount, tokenCount } from "@vitrine/core"
 import { warmupSteps } from "@vitrine/trainer"
 import type { ChosenBackend, ResolvedRecipe, SetupEvent, TrainEvent } from "vitrine"
 import { errorColors, note, self, statusLine } from "../output.ts"
@@ -105,12 +105,18 @@ function header(run: string, event: SetupEvent): string {
   ].join("\n")
 }
 
-function describeModel(config: ViTConfig): string {
+function describeModel(config: ModelConfig): string {
   const by = (pair: readonly number[]): string => pair.join("×")
-  const { imageSize, patchSize, channels, depth, dim, heads, stem } = config
+  const images = `${by(config.imageSize)}×${config.channels}`
+  const parameters = `${count(parameterCount(imageModel(config).parameters))} parameters`
+  if (isBiT(config)) {
+    const { depths, widths } = config
+    return `ResNet, ${depths.join("+")} blocks of width ${widths.join(", ")} · ${images} · ${parameters}`
+  }
+  const { patchSize, depth, dim, heads, stem } = config
   return (
-    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${by(imageSize)}×${channels} in patches of ${by(patchSize)}: ` +
-    `${tokenCount(config)} tokens · ${count(parameterCount(vitParameters(config)))} parameters`
+    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${images} in patches of ${by(patchSize)}: ` +
+    `${tokenCount(config)} tokens · ${parameters}`
   )
 }
 

@@ -1,4 +1,4 @@
-import { fromTimmConfig, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
+import { fromTimmConfig, onlyViT, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
 import {
   type Backend,
   fold,
@@ -242,7 +242,7 @@ async function openModel(folder: string): Promise<Opened> {
   }
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
   const description = fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  const config = description.config
+  const config = onlyViT(description.config, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const parameters = vitParameters(config)
   const initial: Record<string, Float32Array> = {}

@@ -4,6 +4,7 @@ import {
   patchGrid,
   patchPixels,
   VitrineError,
+  type ViTConfig,
   vitParameters,
   parameterCount,
 } from "@vitrine/core"
@@ -18,7 +19,7 @@ import {
   positionSimilarity,
   type Query,
 } from "@vitrine/interpret"
-import { type ImageInput, load, type Model, type Prediction, topPredictions } from "vitrine/web"
+import { type ImageInput, load, type Model, onlyViT, type Prediction, topPredictions } from "vitrine/web"
 import { type Entry, unpack } from "./archive.ts"
 import { lost, sharedBackend } from "./backend.ts"
 import { openFolder } from "./disk.ts"
@@ -100,11 +101,22 @@ interface ModelBlobs {
 
 interface Held {
   readonly model: Model<ImageInput>
+  readonly config: ViTConfig
   weights?: readonly HostTensor[]
 }
 
 /** More numbers of attention than this are not kept for all blocks and heads at once. */
 const mostWeights = 2 ** 27
+
+/** The configuration of a model that has attention to look into; any other is closed. */
+async function attentive(model: Model<ImageInput>): Promise<ViTConfig> {
+  try {
+    return onlyViT(model.config, "looking into attention")
+  } catch (error) {
+    await model.close()
+    throw error
+  }
+}
 
 export function createInspection(guideFolder: string): Inspection {
   const slots = new Map<Slot, Held>()
@@ -113,8 +125,8 @@ export function createInspection(guideFolder: string): Inspection {
     if (found === undefined) throw new VitrineError("config", "no model is open")
     return found
   }
-  const gridOf = ({ model }: Held): { rows: number; columns: number } => {
-    const [rows, columns] = patchGrid(model.config)
+  const gridOf = ({ config }: Held): { rows: number; columns: number } => {
+    const [rows, columns] = patchGrid(config)
     return { rows, columns }
   }
   const close = async (slot: Slot): Promise<void> => {
@@ -130,9 +142,9 @@ export function createInspection(guideFolder: string): Inspection {
         ...(heads === undefined ? {} : { heads }),
         ...(side === undefined ? {} : { imageSize: side }),
       })
+      const config = await attentive(model)
       await close(slot)
-      slots.set(slot, { model })
-      const { config } = model
+      slots.set(slot, { model, config })
       return {
         name: blobs.name,
         notes: model.notes,
@@ -150,8 +162,8 @@ export function createInspection(guideFolder: string): Inspection {
     },
     async see(slot, picture) {
       const own = held(slot)
-      const { model } = own
-      const { config, labels } = model
+      const { model, config } = own
+      const { labels } = model
       const grid = gridOf(own)
       if (config.depth * config.heads * (grid.rows * grid.columns + 1) ** 2 > mostWeights)
         throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
@@ -173,22 +185,22 @@ export function createInspection(guideFolder: string): Inspection {
     },
     async looks(slot, query) {
       const own = held(slot)
-      const { weights, model } = own
+      const { weights, config } = own
       if (weights === undefined) throw new VitrineError("config", "no picture has been seen")
       const grid = gridOf(own)
       const asked = query === null ? {} : { query }
       return {
         heads: weights.map((block) =>
-          Array.from({ length: model.config.heads }, (_, head) => attentionMap(block, { grid, head, ...asked }).values),
+          Array.from({ length: config.heads }, (_, head) => attentionMap(block, { grid, head, ...asked }).values),
         ),
         rollout: attentionRollout(weights, { grid, ...asked }).values,
       }
     },
     async filters(slot) {
-      const { model } = held(slot)
-      const name = `${firstConvolution(model.config)}.weight`
+      const { model, config } = held(slot)
+      const name = `${firstConvolution(config)}.weight`
       const weight = (await model.parameters([name]))[name] as HostTensor
-      const found = filterComponents(weight, Math.min(28, model.config.dim))
+      const found = filterComponents(weight, Math.min(28, config.dim))
       const { count, height, width, components, explained } = found
       const each = height * width * found.channels
       const pictures = Array.from({ length: count }, (_, i) => {
@@ -209,7 +221,7 @@ export function createInspection(guideFolder: string): Inspection {
     async features(slot, pictures) {
       const own = held(slot)
       const grid = gridOf(own)
-      const tap = `blocks.${own.model.config.depth - 1}.residual2`
+      const tap = `blocks.${own.config.depth - 1}.residual2`
       const all: HostTensor[] = []
       for (const picture of pictures)
         all.push((await own.model.inspect(await decodeImage(picture), [tap]))[tap] as HostTensor)

@@ -1,7 +1,7 @@
 import { learningCurve } from "@vitrine/interpret"
 import { VitrineError } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
-import { type MemoryStore, memoryStore, type Recipe, type SetupEvent, type TrainEvent, train } from "vitrine/web"
+import { isBiT, type MemoryStore, memoryStore, type Recipe, type SetupEvent, type TrainEvent, train } from "vitrine/web"
 import { type Entry, packed, unpack } from "./archive.ts"
 import { lost, sharedBackend } from "./backend.ts"
 import { type DiskFolder, listFolders, openFolder, removeFolder } from "./disk.ts"
@@ -97,11 +97,11 @@ export function createTraining(): Training {
       const { signal } = aborting
       for await (const event of train({ ...options, data: sets, store, backend, checkpointEvery, signal })) {
         post(event)
-        if (event.type === "setup") {
+        if (event.type === "setup" && !isBiT(event.recipe.config)) {
           const { config, interpolation, cropPct, cropMode, mean, std } = event.recipe
           const preprocessing = { size: config.imageSize, interpolation, cropPct, cropMode, mean, std }
           const pictures = sets === "shapes" ? shapes({ split: "val", size: 200 }) : (sets.validation ?? sets.train)
-          sampler = await createSampler(backend, config, preprocessing, pictures, 10)
+          sampler = await createSampler(backend, event.recipe.config, preprocessing, pictures, 10)
         }
         if (event.type === "checkpoint" && sampler !== undefined) {
           const saved = store.resume()

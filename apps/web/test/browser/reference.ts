@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { fromTimmConfig, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
+import { fromTimmConfig, onlyViT, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
 import { graph, ops, rootScope, type Tensor, type ViTConfig, vit, vitParameters } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
 
@@ -16,7 +16,8 @@ export async function openReference(): Promise<Reference> {
     readFile(new URL("config.json", folder)),
     readFile(new URL("model.safetensors", folder)),
   ])
-  const { config, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const { config: own, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const config = onlyViT(own, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const constants: Record<string, Float32Array> = {}
   for (const { name } of vitParameters(config)) constants[name] = toFloat32(tensors.get(name) as StoredTensor)

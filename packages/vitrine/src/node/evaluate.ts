@@ -1,6 +1,6 @@
-import { hintsOf, type Overrides, override } from "@vitrine/checkpoint"
+import { hintsOf, imageModel, type Overrides, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { type Backend, programs, VitrineError, vitModel } from "@vitrine/core"
+import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
@@ -85,7 +85,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
     const constants = await constantsOf(folder, backend, config)
-    const measure = measureClasses(vitModel(config), record?.recipe.training.loss ?? "cross-entropy")
+    const measure = measureClasses(imageModel(config), record?.recipe.training.loss ?? "cross-entropy")
     const compiled = programs(backend, evaluationGraph(measure), { constants })
     closing.push(compiled.dispose)
     const transforms = evaluationTransforms(preprocessing, config)

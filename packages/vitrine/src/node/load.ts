@@ -1,7 +1,14 @@
 import { realpath } from "node:fs/promises"
-import { hintsOf, type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
+import {
+  hintsOf,
+  type ModelConfig,
+  type Overrides,
+  override,
+  parameterReader,
+  resizeWeights,
+} from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
-import type { Backend, CompileOptions, FileSlice, ViTConfig } from "@vitrine/core"
+import type { Backend, CompileOptions, FileSlice } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
@@ -18,7 +25,7 @@ export interface LoadOptions extends BackendOptions, Overrides {
 
 /**
  * Loads a model from a run folder, a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
- * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of Google's vision_transformer or big_vision; or from
+ * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of Google's vision_transformer, big_vision or big_transfer; or from
  * the Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
  *
  *     const model = await load("runs/shapes")
@@ -56,7 +63,7 @@ async function decode(image: ImageInput): Promise<Image> {
 export async function constantsOf(
   { config: stored, positionMethod, weights, sources }: ModelFolder,
   backend: Backend,
-  config: ViTConfig,
+  config: ModelConfig,
 ): Promise<NonNullable<CompileOptions["constants"]>> {
   const read = parameterReader(weights, sources)
   const constants: Record<string, FileSlice[] | Float32Array> = {}

@@ -1,16 +1,13 @@
-import { hintsOf, type Overrides, override, type Preprocessing } from "@vitrine/checkpoint"
-import { readModelFolder } from "@vitrine/checkpoint/node"
 import {
-  type Backend,
-  graph,
-  ops,
-  type Programs,
-  programs,
-  rootScope,
-  type ViTConfig,
-  VitrineError,
-  vit,
-} from "@vitrine/core"
+  hintsOf,
+  imageModel,
+  type ModelConfig,
+  type Overrides,
+  override,
+  type Preprocessing,
+} from "@vitrine/checkpoint"
+import { readModelFolder } from "@vitrine/checkpoint/node"
+import { type Backend, graph, ops, type Programs, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import { type Dataset, normalize, type Transform } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
@@ -135,7 +132,8 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const engine = { ...(threads === undefined ? {} : { threads }), ...(worker === undefined ? {} : { worker }) }
     const backend = typeof wanted === "string" ? await createBackend(wanted, engine) : wanted
     if (typeof wanted === "string") closing.push(backend.close)
-    const pooled = programs(backend, pooledGraph(config), { constants: await constantsOf(folder, backend, config) })
+    const { graph: pooledFeatures, width } = pooledGraph(config)
+    const pooled = programs(backend, pooledFeatures, { constants: await constantsOf(folder, backend, config) })
     closing.push(pooled.dispose)
 
     const features = async (dataset: Dataset, transforms: readonly Transform[], run?: Programs): Promise<Features> => {
@@ -175,7 +173,6 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
         results.push({ method, shots: perClass ?? null, accuracy, accuracies, ...(l2.length > 0 && { l2 }) })
       }
     }
-    const { width } = testFeatures ?? { width: config.dim }
     return { data, classes: train.classes, examples: train.length, test: test.length, width, results }
   } finally {
     for (const close of closing.reverse()) await close()
@@ -215,21 +212,21 @@ async function measure(
 const whole = async (path: string): Promise<Awaited<ReturnType<typeof resolveData>>["train"]> =>
   (await resolveData(path, { valFraction: 0 })).train
 
-/** The model up to what its head reads. */
-function pooledGraph(config: ViTConfig): ReturnType<typeof graph> {
-  const outputs: Record<string, ReturnType<typeof ops.input>> = {}
+/** The model up to what its head reads, `[batch, width]`. */
+function pooledGraph(config: ModelConfig): { readonly graph: ReturnType<typeof graph>; readonly width: number } {
+  const outputs: Record<string, Tensor> = {}
   const scope = rootScope({
     taps: ["pooled"],
     onTap: (name, t) => {
       outputs[name] = t
     },
   })
-  vit(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
-  return graph({ outputs })
+  imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
+  return { graph: graph({ outputs }), width: outputs.pooled?.shape[1] as number }
 }
 
 /** To the model's size, in [0, 1]. */
-function rawTransforms(preprocessing: Preprocessing, { channels }: ViTConfig): Transform[] {
+function rawTransforms(preprocessing: Preprocessing, { channels }: ModelConfig): Transform[] {
   return [channelsOf(channels), ...fit(preprocessing), normalize(0, 1)]
 }
 

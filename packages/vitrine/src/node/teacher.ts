@@ -1,6 +1,6 @@
-import { override } from "@vitrine/checkpoint"
+import { imageModel, override } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
-import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError, vit } from "@vitrine/core"
+import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
 import type { ResolvedRecipe } from "../recipe.ts"
 import { locate } from "./hub.ts"
@@ -37,7 +37,7 @@ export async function openTeacher(
     const order = places(model, folder.labels, config.classes, classes)
     const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
     const seen = renormalized(images, { mean, std }, preprocessing)
-    const logits = vit(rootScope(), seen, config)
+    const logits = imageModel(config).forward(rootScope(), seen)
     const compiled = programs(backend, graph({ outputs: { logits } }), {
       constants: await constantsOf(folder, backend, config),
     })

@@ -1,8 +1,8 @@
 import { cpus, totalmem } from "node:os"
 import { resolve } from "node:path"
-import { type ModelHints, toTimmConfig } from "@vitrine/checkpoint"
+import { imageModel, type ModelHints, toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, parameterCount, VitrineError, vitParameters } from "@vitrine/core"
+import { type Backend, parameterCount, type ViTConfig, VitrineError } from "@vitrine/core"
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
@@ -57,7 +57,7 @@ export interface TrainOptions {
 }
 
 /**
- * Trains a Vision Transformer on images from disk and yields what happens.
+ * Trains a Vision Transformer, or a ResNet of BiT's, on images from disk and yields what happens.
  *
  *     for await (const event of train({ data: "shapes", out: "runs/shapes" }))
  *       if (event.type === "step") console.log(event.step, event.loss)
@@ -187,7 +187,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
 
 /** Refuses a model whose parameters, gradients and two moments alone do not fit into this machine's memory. */
 function checkMemory({ config }: ResolvedRecipe): void {
-  const count = parameterCount(vitParameters(config))
+  const count = parameterCount(imageModel(config).parameters)
   const needed = 4 * count * Float32Array.BYTES_PER_ELEMENT
   if (needed <= totalmem()) return
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(0)} GB`
@@ -200,7 +200,7 @@ function checkMemory({ config }: ResolvedRecipe): void {
 /** What a recipe says of the model that weights without a `config.json` may not tell. */
 function hintsFrom(model: Recipe["model"]): ModelHints {
   if (typeof model !== "object") return {}
-  const { imageSize, heads, activation, layerNormEpsilon, pool } = model
+  const { imageSize, heads, activation, layerNormEpsilon, pool }: Partial<ViTConfig> = model
   return { imageSize, heads, activation, layerNormEpsilon, ...(pool !== "token+average" && { pool }) }
 }
 

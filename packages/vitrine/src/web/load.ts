@@ -21,8 +21,8 @@ export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**
  * Loads a model in a page: a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or
- * Hugging Face's with `preprocessor_config.json`, or weights alone: an .npz file of Google's vision_transformer or
- * big_vision, or a .safetensors file in timm's names (which may need `heads` to be told), from an
+ * Hugging Face's with `preprocessor_config.json`, or weights alone: an .npz file of Google's vision_transformer,
+ * big_vision or big_transfer, or a .safetensors file in timm's names (which may need `heads` to be told), from an
  * address (of this site, or one that allows it by CORS), from the Hugging Face hub by name (`hf:owner/name`), or from
  * files.
  *

@@ -33,7 +33,7 @@ export interface TrainOptions extends BackendChoice {
 }
 
 /**
- * Trains a Vision Transformer in a page and yields what happens; data are prepared in this thread.
+ * Trains a Vision Transformer, or a ResNet of BiT's, in a page and yields what happens; data are prepared in this thread.
  *
  *     const store = memoryStore()
  *     for await (const event of train({ data: "shapes", recipe: { steps: 200 }, store }))
