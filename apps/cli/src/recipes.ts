@@ -3,19 +3,35 @@ import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as vitrine from "vitrine"
-import { type ModelFields, type Recipe, VitrineError } from "vitrine"
+import { type DataFacts, type ModelFields, type Recipe, type RecipeRule, VitrineError } from "vitrine"
 import type { TrainFlags } from "./train-options.ts"
 
 /**
  * A recipe from a file, or one of the built-in ones by name.
  * @throws VitrineError (file) that names the file and the fault.
  */
-export async function loadRecipe<T extends object = Recipe>(nameOrFile: string): Promise<T> {
+export async function loadRecipe<T extends object = Recipe>(nameOrFile: string): Promise<T | RuleOf<T>> {
   const file = find(nameOrFile)
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
-  if (typeof recipe !== "object" || recipe === null || Array.isArray(recipe))
+  if (typeof recipe === "function") return checkedRule(recipe as RuleOf<T>, file)
+  if (!isObject(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
   return recipe as T
+}
+
+/** A recipe that depends on the data. */
+type RuleOf<T> = (data: DataFacts) => T
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** A module may have a function as its default export, which is given what is known of the data. */
+function checkedRule<T>(rule: RuleOf<T>, file: string): RuleOf<T> {
+  return (data) => {
+    const recipe = rule(data)
+    if (!isObject(recipe)) throw new VitrineError("file", `${file}: its function gives no recipe`)
+    return recipe
+  }
 }
 
 /** The folder of the built-in recipes, which are modules like a user's. */
@@ -61,7 +77,11 @@ async function runModule(file: string): Promise<unknown> {
 }
 
 /** A recipe with what flags say in place of its own. */
-export function withFlags(recipe: Recipe, flags: TrainFlags): Recipe {
+export function withFlags(recipe: Recipe | RecipeRule, flags: TrainFlags): Recipe | RecipeRule {
+  return typeof recipe === "function" ? (data) => changed(recipe(data), flags) : changed(recipe, flags)
+}
+
+function changed(recipe: Recipe, flags: TrainFlags): Recipe {
   const { model, ...own } = recipe
   const { epochs: _, steps: __, ...kept } = own
   const { lr, schedule, warmup, mixup, cutmix, evalEvery } = flags

@@ -272,6 +272,6 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --task detect --data scenes", "DETR; or a folder with COCO's or Pascal VOC's annotations"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
-    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper,\npretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
+    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper, bit-hyperrule,\npretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
   })
 }

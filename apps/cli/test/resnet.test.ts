@@ -56,6 +56,31 @@ test("predict, embed, inspect, weights and export take timm's folder", async () 
   expect(existsSync(at("onnx/onnx/model.onnx"))).toBe(true)
 })
 
+test("BiT-HyperRule is a recipe that looks at the data", async () => {
+  const flags = ["--image-size", "16", "--steps", "2", "--batch-size", "8", "--accumulate", "1"]
+  const rule = [
+    "train",
+    "--data",
+    data,
+    "--from",
+    published,
+    "--recipe",
+    "bit-hyperrule",
+    "--out",
+    at("ruled"),
+    "--json",
+  ]
+  const [setup] = (await done(...rule, ...flags)).split("\n").map((line) => JSON.parse(line || "null"))
+  expect(setup.recipe).toMatchObject({
+    config: { imageSize: [16, 16], widths: [32, 64], classes: 3 },
+    augment: [{ op: "randomCrop", size: [16, 16], scale: 1.25 }, { op: "flip" }],
+    mix: null,
+    cropMode: "squash",
+    mean: [0.5, 0.5, 0.5],
+    training: { learningRate: 0.003, schedule: { decay: "step", drop: [0.4, 0.6, 0.8] }, weightDecay: 0, clip: null },
+  })
+})
+
 test.each<[string, string[], RegExp]>([
   [
     "a figure of attention",

@@ -50,6 +50,7 @@ export {
   type RandomResizedCrop,
   randAugment,
   randomErasing,
+  randomCrop,
   randomResizedCrop,
   type Resize,
   resize,

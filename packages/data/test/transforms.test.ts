@@ -12,6 +12,7 @@ import {
   normalize,
   padCrop,
   randAugment,
+  randomCrop,
   randomErasing,
   randomResizedCrop,
   resize,
@@ -136,6 +137,19 @@ describe("transforms", () => {
     ).length
     expect(count).toBeGreaterThan(150)
     expect(count).toBeLessThan(250)
+  })
+
+  test("randomCrop takes every place of the squashed image", () => {
+    const source = image(9, 13)
+    const step = randomCrop([4, 4], { scale: 1.4, interpolation: "bilinear" })
+    const square = applyTransforms(source, [resize([6, 6], { interpolation: "bilinear" })]).data
+    const seen = new Set(Array.from({ length: 200 }, (_, i) => applyTransforms(source, [step], nth(i)).data.join()))
+    expect(seen.size).toBe(9)
+    for (const [y, x] of [0, 1, 2].flatMap((y) => [0, 1, 2].map((x) => [y, x] as const)))
+      expect(seen).toContain(
+        Array.from({ length: 48 }, (_, i) => square[(Math.floor(i / 12) + y) * 18 + 3 * x + (i % 12)] as number).join(),
+      )
+    expect(() => checkTransforms([randomCrop(4, { scale: 0.5 })])).toThrow("scale must be from 1 to 8")
   })
 
   test("padCrop moves by each offset, zeros come in", () => {

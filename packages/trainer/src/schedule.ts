@@ -4,15 +4,17 @@ import { VitrineError } from "@vitrine/core"
 export interface Schedule {
   /**
    * After warm-up: half a cosine to `final`, a line to `final`, the base rate throughout, √(warm-up / step), or the base rate
-   * until `drop` and `final` from there.
+   * and `final` times less from each `drop` on.
    */
   readonly decay: "cosine" | "linear" | "constant" | "rsqrt" | "step"
   /** Steps of linear warm-up; below 1 a fraction of all steps. */
   readonly warmup: number
-  /** Where cosine, linear and step decay end, as a fraction of the base rate. */
+  /** Where cosine and linear decay end, as a fraction of the base rate; what each drop of step decay leaves of the rate. */
   readonly final: number
-  /** The first step, from 0, with the final rate of step decay; below 1 a fraction of all steps; 2/3 unless told, as DETR's. */
-  readonly drop?: number
+  /**
+   * The steps, from 0, at which step decay drops; those below 1 are fractions of all steps; 2/3 unless told, as DETR's.
+   */
+  readonly drop?: number | readonly number[]
 }
 
 /** Warm-up in steps. */
@@ -38,14 +40,14 @@ export function learningRate(base: number, schedule: Schedule, step: number, ste
     case "constant":
       return base
     case "step":
-      return step < dropStep(schedule, steps) ? base : base * schedule.final
+      return base * schedule.final ** dropSteps(schedule, steps).filter((drop) => step >= drop).length
     case "rsqrt":
       return base * Math.sqrt(Math.max(1, warm) / Math.max(1, warm, step + 1))
   }
 }
 
-function dropStep({ drop = 2 / 3 }: Schedule, steps: number): number {
-  return drop < 1 ? Math.floor(drop * steps) : drop
+function dropSteps({ drop = 2 / 3 }: Schedule, steps: number): number[] {
+  return [drop].flat().map((each) => (each < 1 ? Math.floor(each * steps) : each))
 }
 
 /**
@@ -61,8 +63,9 @@ export function transformerRate(dim: number, warmup: number): number {
 export function checkSchedule({ decay, warmup, final, drop = 0 }: Schedule): void {
   if (!["cosine", "linear", "constant", "rsqrt", "step"].includes(decay))
     throw new VitrineError("config", `schedule: decay must be cosine, linear, constant, rsqrt or step, got ${decay}`)
-  if (!(drop >= 0 && (drop < 1 || Number.isInteger(drop))))
-    throw new VitrineError("config", `schedule: drop must be a number of steps or a fraction below 1, got ${drop}`)
+  for (const each of [drop].flat())
+    if (!(each >= 0 && (each < 1 || Number.isInteger(each))))
+      throw new VitrineError("config", `schedule: drop must be a number of steps or a fraction below 1, got ${each}`)
   if (!(warmup >= 0 && (warmup < 1 || Number.isInteger(warmup))))
     throw new VitrineError("config", `schedule: warmup must be a number of steps or a fraction below 1, got ${warmup}`)
   if (!(final >= 0 && final <= 1)) throw new VitrineError("config", `schedule: final must be in [0, 1], got ${final}`)

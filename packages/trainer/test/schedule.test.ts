@@ -27,6 +27,13 @@ describe("learningRate", () => {
     expect([199, 200].map((step) => learningRate(1, drop, step, 300))).toEqual([1, 0.1])
     expect([11, 12].map((step) => learningRate(1, { ...drop, drop: 12 }, step, 20))).toEqual([1, 0.1])
     expect(() => trainingOptions({ steps: 1, schedule: { ...drop, drop: -1 } })).toThrow("drop must be")
+    expect(() => trainingOptions({ steps: 1, schedule: { ...drop, drop: [0.5, 1.5] } })).toThrow("drop must be")
+  })
+
+  test("step decay falls as often as it is told", () => {
+    const schedule = { decay: "step", warmup: 0.2, final: 0.1, drop: [0.4, 0.6, 450] } as const
+    const rates = [99, 100, 199, 200, 299, 300, 449, 450].map((step) => learningRate(1, schedule, step, 500))
+    for (const [i, rate] of [1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.001].entries()) expect(rates[i]).toBeCloseTo(rate, 12)
   })
 
   test("never leaves [0, base] and never rises after the warm-up", () => {

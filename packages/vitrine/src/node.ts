@@ -8,12 +8,14 @@ export {
   padCrop,
   randAugment,
   randomErasing,
+  randomCrop,
   randomResizedCrop,
   resize,
   type Transform,
 } from "@vitrine/data"
 export { type PullOptions, type PullProgress, type Pulled, pull } from "@vitrine/hub/node"
 export type { TrainEvent } from "@vitrine/trainer"
+export { hyperRule } from "./hyper-rule.ts"
 export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
 export {
   type BackendFactory,
@@ -44,5 +46,13 @@ export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, prob
 export { type TrainOptions, train } from "./node/train.ts"
 export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./node/train-detector.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
-export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
+export {
+  type DataFacts,
+  defineRecipe,
+  type ModelFields,
+  type Recipe,
+  type RecipeRule,
+  type ResolvedRecipe,
+  resolveRecipe,
+} from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"

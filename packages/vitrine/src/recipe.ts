@@ -50,8 +50,16 @@ export type Task = "classify" | "masked-patch"
  */
 export type ModelFields = (Partial<ViTConfig> | Partial<BiTConfig>) & { readonly variant?: string }
 
-/** Gives a recipe its type; returns it as it is. */
-export function defineRecipe(recipe: Recipe): Recipe {
+/** A recipe that depends on the data. */
+export type RecipeRule = (data: DataFacts) => Recipe
+
+/** The recipe for data; everything is left open where there is none. */
+export function recipeFor(recipe: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
+  return typeof recipe === "function" ? recipe(data) : recipe
+}
+
+/** Gives a recipe, or a rule that makes one for data, its type; returns it as it is. */
+export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
 }
 
@@ -144,7 +152,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   const config = modelConfig(modelFor(recipe), task === "classify" ? data : { ...data, classes: 0 })
   // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
   const augment = (recipe.augment ?? []).map((step) =>
-    step.op === "randomResizedCrop" ? { ...step, size: config.imageSize } : step,
+    step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
   const { augmentNormalized = [] } = recipe
   checkTransforms(augment)

@@ -154,7 +154,7 @@ export function classesOf({ task = "classify" }: Pick<Recipe, "task">, { classes
 }
 
 function trainingTransforms(recipe: ResolvedRecipe): Transform[] {
-  const crops = recipe.augment.some(({ op }) => op === "randomResizedCrop")
+  const crops = recipe.augment.some(({ op }) => op === "randomResizedCrop" || op === "randomCrop")
   const whole = { ...preprocessingOf(recipe), cropPct: 1 }
   return [
     channelsOf(recipe.config.channels),

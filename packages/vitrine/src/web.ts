@@ -10,6 +10,7 @@ export {
   pixels,
   randAugment,
   randomErasing,
+  randomCrop,
   randomResizedCrop,
   resize,
   shapes,
@@ -25,9 +26,18 @@ export {
   onnxFile,
   type WholeModel,
 } from "./export.ts"
+export { hyperRule } from "./hyper-rule.ts"
 export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
-export { defineRecipe, type ModelFields, type Recipe, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
+export {
+  type DataFacts,
+  defineRecipe,
+  type ModelFields,
+  type Recipe,
+  type RecipeRule,
+  type ResolvedRecipe,
+  resolveRecipe,
+} from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"
 export { type BackendChoice, createBackend } from "./web/backend.ts"
 export { type Exported, exportModel, type ExportOptions } from "./web/export.ts"

@@ -66,6 +66,8 @@ async function newRun(flags: TrainFlags, out: string): Promise<TrainDetectorOpti
   const { data, annotations: format, seed, workers, valFraction, keepLast, checkpointEvery } = flags
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).path
   const given = flags.recipe === undefined ? {} : await loadRecipe<DetectionRecipe>(flags.recipe)
+  if (typeof given === "function")
+    throw new VitrineError("config", `${flags.recipe}: makes recipes of classifiers, not of detectors`)
   return {
     data,
     format,

@@ -101,6 +101,13 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
       const [height, width] = step.size
       return resizeImage(cropImage(image, window), width, height, step.interpolation, undefined, wasmPasses())
     }
+    case "randomCrop": {
+      const random = randomOf(key, at)
+      const [height, width] = step.size
+      const [rows, columns] = step.size.map((side) => Math.round(side * step.scale)) as [number, number]
+      const window = { x: random.integer(columns - width + 1), y: random.integer(rows - height + 1), width, height }
+      return resizeImage(image, columns, rows, step.interpolation, window, wasmPasses())
+    }
     case "padCrop":
       return shifted(image, step.pad, randomOf(key, at))
     case "flip":

@@ -9,6 +9,7 @@ export type Transform =
   | Resize
   | CenterCrop
   | RandomResizedCrop
+  | RandomCrop
   | { readonly op: "padCrop"; readonly pad: number }
   | { readonly op: "flip"; readonly p: number }
   | { readonly op: "randAugment"; readonly n: number; readonly magnitude: number }
@@ -46,6 +47,14 @@ export interface RandomResizedCrop {
   readonly size: Size
   readonly scale: readonly [number, number]
   readonly ratio: readonly [number, number]
+  readonly interpolation: Interpolation
+}
+
+export interface RandomCrop {
+  readonly op: "randomCrop"
+  readonly size: Size
+  /** How many times larger the image is made first, both sides, whatever their ratio. */
+  readonly scale: number
   readonly interpolation: Interpolation
 }
 
@@ -96,6 +105,15 @@ export function randomResizedCrop(
 ): Transform {
   const { scale = [0.08, 1], ratio = [3 / 4, 4 / 3], interpolation = "bicubic" } = options
   return { op: "randomResizedCrop", size: square(size), scale, ratio, interpolation }
+}
+
+/** The image squashed to `scale` times a size, 1 or more, and a part of that size out of it, anywhere. */
+export function randomCrop(
+  size: number | Size,
+  options: { scale?: number; interpolation?: Interpolation } = {},
+): Transform {
+  const { scale = 1.25, interpolation = "bicubic" } = options
+  return { op: "randomCrop", size: square(size), scale, interpolation }
 }
 
 /** Moves the image by up to `pad` pixels each way; what comes in is 0. */
@@ -179,6 +197,11 @@ export function checkTransforms(transforms: readonly Transform[]): void {
         expect(sizes(step.size), "size must be [height, width]")
         expect(range(step.scale) && step.scale[1] <= 1, "scale must be a range within (0, 1]")
         expect(range(step.ratio), "ratio must be a positive range")
+        expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
+        break
+      case "randomCrop":
+        expect(sizes(step.size), "size must be [height, width]")
+        expect(step.scale >= 1 && step.scale <= 8, "scale must be from 1 to 8")
         expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
         break
       case "padCrop":

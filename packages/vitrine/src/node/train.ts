@@ -6,7 +6,14 @@ import { type Backend, parameterCount, type ViTConfig, VitrineError } from "@vit
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import {
+  type DataFacts,
+  type Recipe,
+  type RecipeRule,
+  recipeFor,
+  type ResolvedRecipe,
+  resolveRecipe,
+} from "../recipe.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
 import { createBackend } from "./backends.ts"
@@ -18,7 +25,7 @@ export interface TrainOptions {
   /** A path or `shapes`, as `resolveData` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
   /** What it leaves open is filled in from the data. Not needed to resume. */
-  readonly recipe?: Recipe | undefined
+  readonly recipe?: Recipe | RecipeRule | undefined
   /**
    * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
    * input is as there; positions are resized to another `imageSize` as the model's origin does, and a head for other
@@ -90,15 +97,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     }
     const dataset = await open(source, { classes, perClass, seed })
     const validation = val === null ? undefined : await open(val, { classes })
+    const facts = record ? undefined : await factsOf(dataset)
+    const asked = facts && recipeFor(options.recipe, facts)
     // Once there is a checkpoint, it holds everything.
     const from = resumed?.checkpoint ? undefined : record ? record.from : options.from
     const place = from === undefined ? undefined : await locate(from)
-    const model =
-      place && (await readModelFolder(place.path, hintsFrom(record?.recipe.config ?? options.recipe?.model)))
+    const model = place && (await readModelFolder(place.path, hintsFrom(record?.recipe.config ?? asked?.model)))
     closeLater(model?.weights.close)
-    const resolved = async ({ recipe: given = {}, distillFrom }: TrainOptions): Promise<ResolvedRecipe> => {
-      const facts = await factsOf(dataset)
-      const recipe = distillFrom === undefined ? given : { distillation: {}, ...given }
+    const resolved = (given: Recipe, facts: DataFacts): ResolvedRecipe => {
+      const recipe = options.distillFrom === undefined ? given : { distillation: {}, ...given }
       if (from === undefined || model === undefined) return resolveRecipe(recipe, facts, seed)
       return resolveRecipe(
         recipeFrom(recipe, model, classesOf(recipe, dataset), from),
@@ -106,7 +113,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
         seed,
       )
     }
-    const recipe = record?.recipe ?? (await resolved(options))
+    const recipe = record?.recipe ?? resolved(asked as Recipe, facts as DataFacts)
     const known = classesOf(recipe, dataset)
     checkMemory(recipe)
     const start = model && (await startFrom(model, recipe.config, known, model.path))

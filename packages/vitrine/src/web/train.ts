@@ -2,7 +2,7 @@ import { type OpenModel, openGoogleModel, openModel, toTimmConfig } from "@vitri
 import { VitrineError } from "@vitrine/core"
 import { createLoader, type Dataset, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import { type Recipe, type RecipeRule, recipeFor, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { factsFor, recipeFrom, startFrom } from "../from.ts"
@@ -14,7 +14,7 @@ export interface TrainOptions extends BackendChoice {
   /** `shapes`, the built-in drawings, or data sets, which stay open. */
   readonly data: "shapes" | { readonly train: Dataset; readonly validation?: Dataset | undefined }
   /** What it leaves open is filled in from the data. Not needed to resume. */
-  readonly recipe?: Recipe | undefined
+  readonly recipe?: Recipe | RecipeRule | undefined
   /**
    * The model whose weights the run starts from, as `load` takes it. What the recipe leaves open of the model and its
    * input is as there; a head for other classes is a single linear layer that starts at 0. Not needed to resume.
@@ -43,7 +43,7 @@ export interface TrainOptions extends BackendChoice {
  * @throws VitrineError: one line that says what is wrong with the data, the recipe or the loss.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
-  const { data, store, resume: resuming = false, signal, recipe: wanted = {}, from: _, ...rest } = options
+  const { data, store, resume: resuming = false, signal, recipe: _, from: __, ...rest } = options
   const record = resuming ? recordOf(store?.config) : undefined
   if (record === null) throw new VitrineError("config", "there is no run in the store to resume")
   const seed = record?.seed ?? options.seed ?? 0
@@ -51,6 +51,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   const start = record === undefined && options.from !== undefined ? await openStart(options.from) : undefined
   const resolved = async (): Promise<ResolvedRecipe> => {
     const facts = await factsOf(dataset)
+    const wanted = recipeFor(options.recipe, facts)
     if (start === undefined) return resolveRecipe(wanted, facts, seed)
     const { model, name } = start
     return resolveRecipe(
