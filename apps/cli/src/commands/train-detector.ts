@@ -1,6 +1,5 @@
 import { basename, join } from "node:path"
-import type { Recipe } from "vitrine"
-import { type DetectionRecipe, trainDetector, type TrainDetectorOptions } from "vitrine"
+import { type DetectionRecipe, type Recipe, trainDetector, type TrainDetectorOptions, VitrineError } from "vitrine"
 import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
@@ -17,7 +16,7 @@ import { freeFolder } from "./train.ts"
 const ofClassifiers: readonly (keyof TrainFlags)[] = [
   ...(["classes", "perClass", "model", "patchSize", "depth", "pool", "positions", "activation"] as const),
   ...(["stochasticDepth", "init", "ema", "layerDecay", "distillFrom", "distillation", "distillationAlpha"] as const),
-  ...(["distillationTau", "labelSmoothing", "mixup", "cutmix"] as const),
+  ...(["distillationTau", "labelSmoothing", "mixup", "cutmix", "widths", "depths", "stemWidth", "groups"] as const),
 ]
 
 /** Trains a detector as the flags say; gives the exit code. */
