@@ -1,0 +1,88 @@
+import { type HostTensor, keyFromSeed } from "@vitrine/core"
+import { resnetConfig } from "@vitrine/resnet"
+import { expect, test } from "vitest"
+import { createDetectionLoader, type DetectionBatch, detecting, detrConfig, scenes, type Target } from "../src/index.ts"
+
+const imageSize = [64, 80] as const
+const data = scenes({ split: "val", size: 7, imageSize: [48, 64] })
+const config = detrConfig({
+  backbone: { kind: "resnet", config: resnetConfig({ block: "basic", widths: [8, 8], depths: [1, 1], norm: "group" }) },
+  classes: data.classes.length,
+  queries: 9,
+  dim: 8,
+  heads: 2,
+  encoderDepth: 1,
+  decoderDepth: 2,
+  mlpDim: 8,
+})
+const objective = detecting(config, { imageSize, padded: true, truth: (example) => data.objects(example) })
+
+async function* pass(): AsyncGenerator<DetectionBatch> {
+  const loader = await createDetectionLoader({ dataset: data, batchSize: 4, imageSize, epochs: 1 })
+  yield* loader
+  await loader.close()
+}
+
+/** What a model would give that finds just this, each object by another query. */
+function perfect(targets: readonly Target[], scale = 1): Record<string, HostTensor> {
+  const { queries, classes } = config
+  const shape = [targets.length, queries]
+  const logits = new Float32Array(targets.length * queries * (classes + 1))
+  const boxes = new Float32Array(targets.length * queries * 4).fill(0.5)
+  targets.forEach(({ labels, boxes: own }, row) => {
+    for (let query = 0; query < queries; query++) {
+      const at = row * queries + query
+      const object = queries - 1 - query
+      logits[at * (classes + 1) + (labels[object] ?? classes)] = 10
+      if (object < labels.length)
+        boxes.set(
+          own.subarray(4 * object, 4 * object + 4).map((value, k) => (k < 2 ? value : value * scale)),
+          4 * at,
+        )
+    }
+  })
+  return { logits: { data: logits, shape: [...shape, classes + 1] }, boxes: { data: boxes, shape: [...shape, 4] } }
+}
+
+test("what is found is measured in the pixels of the images before they were resized and padded", async () => {
+  const measured = objective.measure.pass()
+  const smaller = objective.measure.pass()
+  for await (const batch of pass()) {
+    const given = async (inputs: object): Promise<Record<string, HostTensor>> => {
+      expect(Object.keys(inputs).toSorted()).toEqual(["images", "positions", "visible"])
+      return perfect(batch.targets)
+    }
+    await measured.add(batch, given)
+    // Sides of 0.8 overlap by 0.64: right up to three of the ten thresholds.
+    await smaller.add(batch, async () => perfect(batch.targets, 0.8))
+  }
+  const found = measured.result()
+  expect([found.examples, found.ap, found.ap50, objective.measure.score(found)]).toEqual([7, 1, 1, 1])
+  const { ap, ap50, ap75 } = smaller.result()
+  expect([ap50, ap75]).toEqual([1, 0])
+  expect(ap).toBeCloseTo(0.3, 6)
+})
+
+test("rows that pad a batch weigh nothing and are matched with nothing", async () => {
+  const batches: DetectionBatch[] = []
+  for await (const batch of pass()) batches.push(batch)
+  const { inputs, total } = await objective.prepare(batches[1] as DetectionBatch, keyFromSeed(0))
+  expect(total).toBe(3)
+  expect(Array.from(inputs["weights"] as Float32Array)).toEqual([3, 3, 3, 0])
+  const layers = config.decoderDepth
+  const seen = {
+    logits: { data: new Float32Array(4 * layers * 9 * 5), shape: [4, layers, 9, 5] },
+    boxes: { data: new Float32Array(4 * layers * 9 * 4).fill(0.5), shape: [4, layers, 9, 4] },
+  }
+  const told = await objective.between?.(seen, batches[1] as DetectionBatch)
+  const sum = (name: string, from: number, to: number): number =>
+    Array.from(told?.[`targets.${name}`] as Float32Array)
+      .slice(from * layers * 9, to * layers * 9)
+      .reduce((a, b) => a + b, 0)
+  expect(sum("boxWeights", 3, 4)).toBe(0)
+  // Every object counts once in each layer, and all objects of the batch 1 together.
+  expect(sum("boxWeights", 0, 3)).toBeCloseTo(layers, 5)
+  const classes = told?.["targets.classes"] as Float32Array
+  expect(classes.subarray(3 * layers * 9 * 5).every((value) => value === 0)).toBe(true)
+  expect(classes.reduce((a, b) => a + b, 0)).toBeCloseTo(layers, 4)
+})
