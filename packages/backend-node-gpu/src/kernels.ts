@@ -165,6 +165,7 @@ export const kernels: KernelTable = {
     return [w.reshape(sum, (type as OutputType).shape)]
   },
   relu: plain("Relu"),
+  reluGrad: plain("ReluGrad"),
   softmax: plain("Softmax"),
 
   ...convolutionKernels,

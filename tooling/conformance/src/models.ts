@@ -65,6 +65,13 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
     prefixPositions: false,
     finalNorm: false,
   }),
+  "behind a ResNet's first stages": vitConfig({
+    ...small,
+    imageSize: [9, 18],
+    patchSize: [1, 1],
+    stem: { width: 4, depths: [1, 1], groups: 2, numerics: "timm" },
+    depth: 1,
+  }),
   "one patch, one head, no positions, no head": vitConfig({
     ...small,
     imageSize: [4, 4],

@@ -18,6 +18,9 @@ export interface Value {
   readonly readers: readonly (OpName | "output")[]
 }
 
+/** The shape in which a number is best given beside a value of this shape. */
+export const onesBeside = (shape: Shape): readonly number[] => (shape.at(-1) === 1 ? shape.map(() => 1) : [])
+
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly domain?: OnnxNode["domain"]
@@ -68,8 +71,14 @@ export class Emitter {
     return key === undefined ? make() : this.once(key, make)
   }
 
-  scalar(value: number): string {
-    return this.constant([], "float32", Float32Array.of(value), `f${Object.is(value, -0) ? "-0" : value}`)
+  /**
+   * A number for an element-wise operator, whose other operand may be told by its shape: where that ends in 1, ONNX
+   * Runtime takes its elements one by one beside a scalar, but not beside ones of the same rank.
+   */
+  scalar(value: number, beside: Shape = []): string {
+    const shape = onesBeside(beside)
+    const key = `f${Object.is(value, -0) ? "-0" : value} ${shape}`
+    return this.constant(shape, "float32", Float32Array.of(value), key)
   }
 
   ints(values: readonly number[]): string {
@@ -128,7 +137,7 @@ export class Emitter {
     }
     if (scale === 1) return of
     return this.once(`${scale} * ${of}`, () =>
-      scale === -1 ? this.one("Neg", [of]) : this.one("Mul", [of, this.scalar(scale)]),
+      scale === -1 ? this.one("Neg", [of]) : this.one("Mul", [of, this.scalar(scale, shape)]),
     )
   }
 }

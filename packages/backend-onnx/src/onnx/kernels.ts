@@ -1,6 +1,6 @@
 import { type DType, type OpName, type Ops, product, sameShape, type Shape } from "@vitrine/core"
 import { convolutionKernels } from "./convolution.ts"
-import type { Emitter, Value } from "./emitter.ts"
+import { type Emitter, onesBeside, type Value } from "./emitter.ts"
 
 export interface Output {
   readonly shape: Shape
@@ -27,7 +27,7 @@ export type OnnxKernels = { readonly [K in OpName]?: OnnxKernel<K> }
 /** The name to use where broadcasting is allowed: a fill is one number if the others still give the output's shape. */
 function operand(e: Emitter, value: Value, others: readonly Value[], output: Output): string {
   const spare = value.fill !== undefined && others.some(({ shape }) => sameShape(shape, output.shape))
-  return spare ? e.scalar(value.fill) : e.elements(value)
+  return spare ? e.scalar(value.fill, output.shape) : e.elements(value)
 }
 
 function elementwise<K extends OpName>(op: string): OnnxKernel<K> {
@@ -189,6 +189,12 @@ export const kernels: OnnxKernels = {
     return [{ of: e.reshape(sum, [rows, outputs], out.shape), scale: 1 / factor }]
   },
   relu: unary("Relu"),
+  reluGrad: (e, [dy, y]) => {
+    const { of, scale } = plain(e, dy as Value)
+    // A product with 0 and 1, for Where is slower.
+    const passes = e.one("Greater", [e.elements(y as Value), e.scalar(0, (y as Value).shape)])
+    return [{ of: e.one("Mul", [of, e.one("Cast", [passes], { attributes: { to: elementTypes.float32 } })]), scale }]
+  },
   gelu: (e, [x], { approximate }) => {
     const value = x as Value
     if (e.portable) return [approximate ? portableTanhGelu(e, e.elements(value)) : portableGelu(e, e.elements(value))]
@@ -255,19 +261,16 @@ export const kernels: OnnxKernels = {
     return outputs.map((_, i) => made[i] as string)
   },
   adamW: (e, inputs, { beta1, beta2, epsilon }) => {
-    const [p, g, m, v, step, correction, decay] = inputs.map((value) => e.elements(value)) as [
-      string,
-      string,
-      string,
-      string,
-      string,
-      string,
-      string,
-    ]
-    const scaled = (x: string, by: number): string => e.one("Mul", [x, e.scalar(by)])
+    const { shape } = inputs[0] as Value
+    const [p, g, m, v] = inputs.slice(0, 4).map((value) => e.elements(value)) as [string, string, string, string]
+    const [step, correction, decay] = inputs
+      .slice(4)
+      .map((value) => e.reshape(e.elements(value), [], onesBeside(shape))) as [string, string, string]
+    const number = (value: number): string => e.scalar(value, shape)
+    const scaled = (x: string, by: number): string => e.one("Mul", [x, number(by)])
     const m2 = e.one("Add", [scaled(m, beta1), scaled(g, 1 - beta1)])
     const v2 = e.one("Add", [scaled(v, beta2), scaled(e.one("Mul", [g, g]), 1 - beta2)])
-    const denominator = e.one("Add", [e.one("Mul", [e.one("Sqrt", [v2]), correction]), e.scalar(epsilon)])
+    const denominator = e.one("Add", [e.one("Mul", [e.one("Sqrt", [v2]), correction]), number(epsilon)])
     const change = e.one("Div", [e.one("Mul", [m2, step]), denominator])
     return [e.one("Sub", [e.one("Mul", [p, decay]), change]), m2, v2]
   },

@@ -1,7 +1,15 @@
 import { VitrineError } from "../errors.ts"
 import { asRows } from "../graph/decompose.ts"
 import { conv2dInputGrad, conv2dWeightGrad, gather, scatterAdd } from "../tensor/convolution.ts"
-import { attentionGrad, geluGrad, layerNormGrad, softmax, softmaxGrad } from "../tensor/fused.ts"
+import {
+  attentionGrad,
+  geluGrad,
+  groupNormGrad,
+  layerNormGrad,
+  reluGrad,
+  softmax,
+  softmaxGrad,
+} from "../tensor/fused.ts"
 import {
   broadcastTo,
   cast,
@@ -145,7 +153,8 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
       ...(bias ? [() => sum(rows, [0])] : []),
     ]
   },
-  relu: simple((dy, x) => where(greater(x, 0), dy, 0)),
+  // From the output, which is kept anyway by what reads it.
+  relu: simple((dy, _, y) => reluGrad(dy, y)),
   gelu: simple((dy, x, _, attributes) => geluGrad(dy, x, attributes)),
   softmax: simple((dy, _, y) => softmaxGrad(dy, y)),
   softmaxCrossEntropy: ([dy], { inputs: [logits, targets] }) => [
@@ -159,6 +168,12 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
   layerNorm: (given, { inputs: [x, weight], outputs: [, mean, rstd] }) => {
     const dy = only("layerNorm", given)
     const grads = memo(() => layerNormGrad(dy, x as Tensor, weight as Tensor, mean as Tensor, rstd as Tensor))
+    return [() => grads()[0], () => grads()[1], () => grads()[2]]
+  },
+  groupNorm: (given, { inputs: [x, weight], outputs: [, mean, rstd], attributes: { groups } }) => {
+    const dy = only("groupNorm", given)
+    const of = { mean: mean as Tensor, rstd: rstd as Tensor }
+    const grads = memo(() => groupNormGrad(dy, x as Tensor, weight as Tensor, of, groups))
     return [() => grads()[0], () => grads()[1], () => grads()[2]]
   },
   attention: (given, { inputs, outputs, attributes: { scale } }) => {

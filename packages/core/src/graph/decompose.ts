@@ -1,8 +1,10 @@
 import {
   add,
+  broadcastTo,
   div,
   erf,
   exp,
+  greater,
   log,
   matMul,
   max,
@@ -16,8 +18,9 @@ import {
   sub,
   sum,
   tanh,
+  where,
 } from "../tensor/ops.ts"
-import { product, type Shape } from "../tensor/shape.ts"
+import { type Dim, product, type Shape } from "../tensor/shape.ts"
 import { softmax as softmaxOp } from "../tensor/fused.ts"
 import type { OpName, Ops, Tensor } from "../tensor/tensor.ts"
 
@@ -55,6 +58,25 @@ function logSumExp(x: Tensor): Tensor {
   return add(top, log(sum(exp(sub(x, top)), last(x.shape), true)))
 }
 
+/** Images `[batch, height, width, channels]` as `[batch, places, channels]`. */
+function asPlaces(x: Tensor): Tensor {
+  const { shape } = x
+  return reshape(x, [shape[0] as Dim, product(shape.slice(1, -1)), shape.at(-1) as number])
+}
+
+/** A sum over each group of channels: `[batch, channels]` → `[batch, groups]`. */
+function overGroups(x: Tensor, groups: number): Tensor {
+  const [batch, channels] = x.shape as readonly [Dim, number]
+  return sum(reshape(x, [batch, groups, channels / groups]), [2])
+}
+
+/** Each group's value for each of its channels: `[batch, groups]` → `[batch, 1, channels]`. */
+function forChannels(x: Tensor, channels: number): Tensor {
+  const [batch, groups] = x.shape as readonly [Dim, number]
+  const spread = broadcastTo(reshape(x, [batch, groups, 1]), [batch, groups, channels / groups])
+  return reshape(spread, [batch, 1, channels])
+}
+
 /** What each fused op computes, in required ops and simpler fused ones: the definition that every kernel must match. */
 export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
   linear: ([x, weight, bias]) => {
@@ -63,6 +85,7 @@ export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
     return [reshape(bias ? add(rows, bias) : rows, shape)]
   },
   relu: ([x]) => [maximum(x as Tensor, 0)],
+  reluGrad: ([dy, x]) => [where(greater(x as Tensor, 0), dy as Tensor, 0)],
   gelu: ([x], { approximate }) => {
     const t = x as Tensor
     return [mul(t, approximate ? mul(add(tanh(geluInner(t)), 1), 0.5) : normalCdf(t))]
@@ -103,6 +126,32 @@ export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
     const along = mul(normalized, mean(mul(dnormalized, normalized), axis, true))
     const dx = mul(rstd as Tensor, sub(sub(dnormalized, mean(dnormalized, axis, true)), along))
     return [dx, sum(mul(d, normalized), rows), sum(d, rows)]
+  },
+  // Large values are gone through channel by channel: what groups have in common is computed from sums over places.
+  groupNorm: ([x, weight, bias], { groups, epsilon }) => {
+    const t = asPlaces(x as Tensor)
+    const [, places, channels] = t.shape as readonly [Dim, number, number]
+    const count = (places * channels) / groups
+    const mu = mul(overGroups(sum(t, [1]), groups), 1 / count)
+    const centred = sub(t, forChannels(mu, channels))
+    const variance = mul(overGroups(sum(square(centred), [1]), groups), 1 / count)
+    const rstd = div(1, sqrt(add(variance, epsilon)))
+    const y = add(mul(centred, mul(forChannels(rstd, channels), weight as Tensor)), bias as Tensor)
+    return [reshape(y, (x as Tensor).shape), mu, rstd]
+  },
+  groupNormGrad: ([dy, x, weight, mu, rstd], { groups }) => {
+    const [d, t] = [asPlaces(dy as Tensor), asPlaces(x as Tensor)]
+    const [, places, channels] = t.shape as readonly [Dim, number, number]
+    const count = (places * channels) / groups
+    const centred = sub(t, forChannels(mu as Tensor, channels))
+    const [along, flat] = [sum(mul(d, centred), [1]), sum(d, [1])] // [batch, channels]
+    const gain = forChannels(rstd as Tensor, channels)
+    const ofGroup = (sums: Tensor): Tensor => mul(overGroups(mul(sums, weight as Tensor), groups), 1 / count)
+    const slope = mul(ofGroup(along), mul(square(rstd as Tensor), rstd as Tensor))
+    const level = mul(ofGroup(flat), rstd as Tensor)
+    const falling = sub(mul(d, mul(gain, weight as Tensor)), mul(centred, forChannels(slope, channels)))
+    const dweight = sum(mul(along, reshape(gain, along.shape)), [0])
+    return [reshape(sub(falling, forChannels(level, channels)), (x as Tensor).shape), dweight, sum(flat, [0])]
   },
   attention: ([q, k, v], { scale }) => {
     const scores = mul(matMul(q as Tensor, k as Tensor, transposeB), scale)

@@ -1,5 +1,6 @@
 import { conv2d, maxPool2d, type WindowOptions } from "../tensor/convolution.ts"
-import { add, div, mean, sqrt, square, sub } from "../tensor/ops.ts"
+import { layerNorm } from "../tensor/fused.ts"
+import { add, div, full, mean, reshape, sqrt, square, sub } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Scope } from "./scope.ts"
@@ -36,9 +37,15 @@ export function standardizedConv(scope: Scope, x: Tensor, options: StandardizedC
 }
 
 function standardized(weight: Tensor, { epsilon, outside }: Deviation): Tensor {
+  if (!outside) {
+    const [outputs, ...kernel] = weight.shape as readonly number[]
+    const size = kernel.reduce((n, dim) => n * dim, 1)
+    const rows = reshape(weight, [outputs as number, size])
+    return reshape(layerNorm(rows, full([size], 1), full([size], 0), epsilon).y, weight.shape)
+  }
   const centred = sub(weight, mean(weight, [1, 2, 3], true))
   const variance = mean(square(centred), [1, 2, 3], true)
-  return div(centred, outside ? add(sqrt(variance), epsilon) : sqrt(add(variance, epsilon)))
+  return div(centred, add(sqrt(variance), epsilon))
 }
 
 /** The largest of each window, padded as TensorFlow's SAME: `[batch, h, w, channels]` → `[batch, ⌈h / stride⌉, ⌈w / stride⌉, channels]`. */

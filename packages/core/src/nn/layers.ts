@@ -1,7 +1,7 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
-import { add, div, mean, mul, reshape, sigmoid, sqrt, square, sub, tanh } from "../tensor/ops.ts"
-import { type Dim, fixed } from "../tensor/shape.ts"
+import { mul, sigmoid, tanh } from "../tensor/ops.ts"
+import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
 
@@ -32,21 +32,15 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
 }
 
 /**
- * Group norm (Wu and He, 2018), as `torch.nn.GroupNorm`: each image's channels are normed in equal groups of neighbours,
- * over all places, with the biased variance; x `[batch, height, width, channels]` → the same shape.
+ * Group norm (Wu and He, 2018) of images: x `[batch, height, width, channels]` → the same shape.
  * @throws VitrineError (shape) where the groups do not divide the channels.
  */
 export function groupNorm(scope: Scope, x: Tensor, groups: number, epsilon: number): Tensor {
   const channels = fixed(x.shape, -1)
   if (channels % groups !== 0)
     throw new VitrineError("shape", `${scope.path}: ${groups} groups do not divide ${channels} channels`)
-  const places = fixed(x.shape, 1) * fixed(x.shape, 2)
-  const grouped = reshape(x, [x.shape[0] as Dim, places, groups, channels / groups])
-  const centred = sub(grouped, mean(grouped, [1, 3], true))
-  const deviation = sqrt(add(mean(square(centred), [1, 3], true), epsilon)) // [batch, 1, groups, 1]
-  const weight = reshape(scope.param("weight", [channels], "scale"), [groups, channels / groups])
-  const bias = scope.param("bias", [channels], "bias")
-  return add(reshape(mul(centred, div(weight, deviation)), x.shape), bias)
+  const [weight, bias] = [scope.param("weight", [channels], "scale"), scope.param("bias", [channels], "bias")]
+  return fused.groupNorm(x, weight, bias, groups, epsilon).y
 }
 
 export function activate(x: Tensor, name: ActivationName): Tensor {

@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Shape, sameShape, show } from "./shape.ts"
+import { type Dim, type Shape, sameShape, show } from "./shape.ts"
 import { apply, applyOne, type Tensor } from "./tensor.ts"
 
 // Ops that a backend may run as one kernel. Where it does not name one, `lower` puts in the decomposition of
@@ -22,6 +22,12 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 /** max(x, 0), with gradient 0 at 0. */
 export function relu(x: Tensor): Tensor {
   return applyOne("relu", [x], {}, x.shape)
+}
+
+/** The gradient of relu from its input, or as well its output. */
+export function reluGrad(dy: Tensor, x: Tensor): Tensor {
+  expect("reluGrad", "dy", dy, x.shape)
+  return applyOne("reluGrad", [dy, x], {}, x.shape)
 }
 
 /**
@@ -64,9 +70,9 @@ export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
 
 export interface Normalized {
   readonly y: Tensor
-  /** `[…, 1]` */
+  /** Of layerNorm `[…, 1]`. */
   readonly mean: Tensor
-  /** 1 / √(variance + ε), `[…, 1]` */
+  /** 1 / √(variance + ε), of the same shape. */
   readonly rstd: Tensor
 }
 
@@ -97,6 +103,40 @@ export function layerNormGrad(
     {},
     [x, weight, weight].map(({ shape, dtype }) => ({ shape, dtype })),
   ) as [Tensor, Tensor, Tensor]
+}
+
+/**
+ * Group norm (Wu and He, 2018), as `torch.nn.GroupNorm`: each image's channels are normed in equal groups of neighbours,
+ * over all places, with the biased variance: x `[batch, height, width, channels]`, weight and bias `[channels]`; mean and
+ * rstd of the groups are `[batch, groups]`.
+ */
+export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: number, epsilon: number): Normalized {
+  const channels = x.shape.slice(-1)
+  if (x.shape.length !== 4 || (channels[0] as number) % groups !== 0)
+    throw new VitrineError("shape", `groupNorm: ${groups} groups do not divide the channels of ${show(x.shape)}`)
+  expect("groupNorm", "weight", weight, channels)
+  expect("groupNorm", "bias", bias, channels)
+  const each = { shape: [x.shape[0] as Dim, groups], dtype: x.dtype }
+  const outputs = [{ shape: x.shape, dtype: x.dtype }, each, each]
+  const [y, mean, rstd] = apply("groupNorm", [x, weight, bias], { groups, epsilon }, outputs) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ]
+  return { y, mean, rstd }
+}
+
+/** Gradients of groupNorm to x, weight and bias. */
+export function groupNormGrad(
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  { mean, rstd }: Pick<Normalized, "mean" | "rstd">,
+  groups: number,
+): readonly [dx: Tensor, dweight: Tensor, dbias: Tensor] {
+  expect("groupNormGrad", "dy", dy, x.shape)
+  const outputs = [x, weight, weight].map(({ shape, dtype }) => ({ shape, dtype }))
+  return apply("groupNormGrad", [dy, x, weight, mean, rstd], { groups }, outputs) as [Tensor, Tensor, Tensor]
 }
 
 export interface Attended {

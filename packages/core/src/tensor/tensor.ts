@@ -61,6 +61,7 @@ export interface Ops {
   // Fused: a backend that does not name these gets their decomposition
   linear: None
   relu: None
+  reluGrad: None
   gelu: { readonly approximate: boolean }
   geluGrad: { readonly approximate: boolean }
   softmax: None
@@ -68,6 +69,8 @@ export interface Ops {
   softmaxCrossEntropy: None
   layerNorm: { readonly epsilon: number }
   layerNormGrad: None
+  groupNorm: { readonly groups: number; readonly epsilon: number }
+  groupNormGrad: { readonly groups: number }
   attention: { readonly scale: number }
   attentionGrad: { readonly scale: number }
   adamW: { readonly beta1: number; readonly beta2: number; readonly epsilon: number }

@@ -17,6 +17,12 @@ export const convolution: Readonly<Record<string, Case>> = {
     "padded on one side": (d) => conv2d(d.normal([2, 4, 4, 1]), d.normal([2, 1, 2, 2]), { padding: [0, 1, 0, 1] }),
     "1 × 1": (d) => conv2d(d.normal([2, 3, 3, 5]), d.normal([4, 5, 1, 1])),
     "1 × 1, strided": (d) => conv2d(d.normal([2, 5, 5, 3]), d.normal([4, 3, 1, 1]), { strides: [2, 2] }),
+    "1 × 1, strided, of more channels": (d) =>
+      conv2d(d.normal([2, 6, 5, 9]), d.normal([10, 9, 1, 1]), { strides: [2, 3] }),
+    "1 × 1, padded": (d) => conv2d(d.normal([1, 3, 3, 8]), d.normal([3, 8, 1, 1]), { padding: [1, 0, 0, 1] }),
+    "of more channels": (d) => conv2d(d.normal([2, 5, 6, 9]), d.normal([4, 9, 3, 3]), { padding: [1, 1, 1, 1] }),
+    "of more channels, padded and strided": (d) =>
+      conv2d(d.normal([2, 6, 7, 8]), d.normal([3, 8, 3, 2]), { strides: [2, 1], padding: [0, 1, 1, 0] }),
     patches: (d) => conv2d(d.normal([2, 8, 8, 3]), d.normal([6, 3, 4, 4]), { strides: [4, 4] }),
     "rows that no window reaches": (d) => conv2d(d.normal([1, 6, 6, 1]), d.normal([1, 1, 3, 3]), { strides: [2, 2] }),
     "7 × 7, the stem": (d) =>

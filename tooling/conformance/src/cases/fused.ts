@@ -3,7 +3,8 @@ import fc from "fast-check"
 import type { Draw } from "../draw.ts"
 import { type Case, property, shapes, size } from "./case.ts"
 
-const { adamW, attention, gelu, geluGrad, layerNorm, linear, relu, softmax, softmaxCrossEntropy, softmaxGrad } = ops
+const { adamW, attention, gelu, geluGrad, groupNorm, layerNorm, linear, relu, reluGrad } = ops
+const { softmax, softmaxCrossEntropy, softmaxGrad } = ops
 
 const rows = (draw: Draw, shape: readonly number[]): Tensor => softmax(draw.normal(shape))
 
@@ -20,6 +21,14 @@ function norm(draw: Draw, shape: readonly number[], epsilon = 1e-6, shift = 0): 
   const dim = shape.slice(-1)
   const { y, mean, rstd } = layerNorm(draw.normal(shape, { shift }), draw.normal(dim), draw.normal(dim), epsilon)
   // A backend's rule for y reads the other two, so they are checked as values; no gradient flows into them.
+  return [y, ops.stopGradient(mean), ops.stopGradient(rstd)]
+}
+
+/** Of images `[batch, height, width, channels]`. */
+function grouped(draw: Draw, shape: readonly number[], groups: number, epsilon = 1e-5, shift = 0): readonly Tensor[] {
+  const channels = shape.slice(-1)
+  const x = draw.normal(shape, { shift })
+  const { y, mean, rstd } = groupNorm(x, draw.normal(channels), draw.normal(channels), groups, epsilon)
   return [y, ops.stopGradient(mean), ops.stopGradient(rstd)]
 }
 
@@ -84,6 +93,11 @@ export const fused: Readonly<Record<string, Case>> = {
         ),
       ),
   },
+  reluGrad: {
+    hidden: (d) => ops.stopGradient(reluGrad(d.normal([3, 7]), relu(d.normal([3, 7])))),
+    "at zero, and of images": (d) =>
+      ops.stopGradient(reluGrad(d.normal([1, 2, 2, 1]), d.values([1, 2, 2, 1], [0, -0, 1, -1]))),
+  },
   gelu: activation(gelu),
   "gelu by tanh": activation((x) => gelu(x, { approximate: true })),
   geluGrad: {
@@ -131,6 +145,23 @@ export const fused: Readonly<Record<string, Case>> = {
     },
     "x alone": (d) => layerNorm(d.normal([4, 6]), ops.full([6], 2), ops.full([6], 1), 1e-6).y,
   },
+  groupNorm: {
+    "groups of neighbours": (d) => grouped(d, [2, 3, 4, 6], 3),
+    "one group": (d) => grouped(d, [2, 5, 3, 4], 1),
+    "a group a channel": (d) => grouped(d, [1, 4, 4, 5], 5),
+    "far from zero": (d) => grouped(d, [2, 4, 4, 8], 2, 1e-6, 30),
+    "one place": (d) => grouped(d, [3, 1, 1, 8], 2, 1e-2),
+    "any sizes": property(fc.tuple(size, size, size, size, size), (d, [batch, height, width, groups, each]) =>
+      grouped(d, [batch, height, width, groups * each], groups, 1e-2),
+    ),
+  },
+  groupNormGrad: {
+    "weight alone": (d) => {
+      const weight = d.normal([6])
+      return groupNorm(ops.stopGradient(d.normal([2, 2, 3, 6])), weight, ops.full([6], 0), 2, 1e-5).y
+    },
+    "x alone": (d) => groupNorm(d.normal([2, 3, 2, 6]), ops.full([6], 2), ops.full([6], 1), 3, 1e-5).y,
+  },
   attention: {
     heads: (d) => attend(d, [2, 3], [5, 5, 4, 4]),
     "one token": (d) => attend(d, [2, 2], [1, 1, 3, 3]),
@@ -155,6 +186,7 @@ export const fused: Readonly<Record<string, Case>> = {
       masked(d, [3, 4], { keyPaddingMask: d.bools([2, 4]), attentionMask: d.normal([2, 3, 3, 4]) }),
   },
   adamW: {
+    "a kernel of one place": (d) => step(d, [3, 2, 1, 1], 0.9),
     matrix: (d) => step(d, [3, 5], 0.99),
     "a scalar": (d) => step(d, [], 1),
     kernel: (d) => step(d, [4, 3, 2, 2], 0.9),
