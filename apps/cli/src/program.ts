@@ -6,7 +6,7 @@ import { addExport } from "./export-options.ts"
 import { addInspect } from "./inspect-options.ts"
 import { addOverrides, backend, examples, precision, threads } from "./options.ts"
 import { addTrainOptions } from "./train-options.ts"
-import { countsValue, integerValue, namesValue, positiveValue } from "./values.ts"
+import { countsValue, integerValue, namesValue, nonNegativeValue, positiveValue } from "./values.ts"
 
 const modelHelp =
   "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
@@ -58,6 +58,8 @@ export function program(): Command {
       .addOption(new Option("--split <name>", "which part of the data; default: val").choices(["val", "train", "test"]))
       .addOption(annotations())
       .option("--batch-size <n>", "images at a time", integerValue(1), 64)
+      .option("--beams <n>", "of a model that reads: search by so many beams", integerValue(1))
+      .option("--length-penalty <alpha>", "of that search; default: 0.6", nonNegativeValue)
       .addOption(backend())
       .addOption(threads())
       .addOption(precision())
@@ -82,6 +84,8 @@ export function program(): Command {
       .requiredOption("--model <model>", modelHelp)
       .option("--top <k>", "classes to name for each image", integerValue(1), 5)
       .option("--logits", "with --json, the logits of all classes too")
+      .option("--beams <n>", "of a model that reads: search by so many beams, and name what they find", integerValue(1))
+      .option("--length-penalty <alpha>", "of that search; default: 0.6", nonNegativeValue)
       .option("--json", "one JSON document")
       .addOption(backend())
       .addOption(threads())
@@ -93,6 +97,7 @@ export function program(): Command {
         ["vitrine predict --model runs/flowers-1 tulip.jpg", ""],
         ["vitrine predict --model vit_tiny photos --top 1 --json", "every image in photos/"],
         ["vitrine predict --model vit_tiny photo.jpg --image-size 384 --crop-pct 1", "at a higher resolution"],
+        ["vitrine predict --model runs/mnist-1 row.png --beams 4", "a run of --task read: the text in an image"],
         ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "fetched from the Hugging Face hub"],
       ),
     )

@@ -84,7 +84,7 @@ export function withFlags(recipe: Recipe | RecipeRule, flags: TrainFlags): Recip
 function changed(recipe: Recipe, flags: TrainFlags): Recipe {
   const { model, ...own } = recipe
   const { epochs: _, steps: __, ...kept } = own
-  const { lr, schedule, warmup, mixup, cutmix, evalEvery } = flags
+  const { lr, mixup, cutmix, evalEvery } = flags
   const length = flags.steps ?? flags.epochs
   return {
     ...(length === undefined ? own : kept),
@@ -105,18 +105,30 @@ function changed(recipe: Recipe, flags: TrainFlags): Recipe {
       freeze: flags.freeze,
       layerDecay: flags.layerDecay,
       labelSmoothing: flags.labelSmoothing,
-      task: flags.task === "detect" ? undefined : flags.task,
+      task: flags.task === "detect" || flags.task === "read" ? undefined : flags.task,
       evaluateEvery: evalEvery,
     }),
-    ...((schedule !== undefined || warmup !== undefined) && {
-      schedule: { ...defaultSchedule, ...recipe.schedule, ...given({ decay: schedule, warmup }) },
-    }),
+    ...scheduleWithFlags(recipe.schedule, flags),
     ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
     ...distillationWithFlags(recipe, flags),
-    // A recipe's optimizer of the same name keeps its own settings.
-    ...(flags.optimizer !== undefined &&
-      flags.optimizer !== recipe.optimizer?.name && { optimizer: optimizers[flags.optimizer] }),
+    ...withOptimizer(recipe.optimizer, flags),
   }
+}
+
+export function scheduleWithFlags(
+  own: Recipe["schedule"],
+  { schedule, warmup }: Pick<TrainFlags, "schedule" | "warmup">,
+): Pick<Recipe, "schedule"> {
+  if (schedule === undefined && warmup === undefined) return {}
+  return { schedule: { ...defaultSchedule, ...own, ...given({ decay: schedule, warmup }) } }
+}
+
+/** A recipe's optimizer of the same name keeps its own settings. */
+export function withOptimizer(
+  own: Recipe["optimizer"],
+  { optimizer }: Pick<TrainFlags, "optimizer">,
+): Pick<Recipe, "optimizer"> {
+  return optimizer === undefined || optimizer === own?.name ? {} : { optimizer: optimizers[optimizer] }
 }
 
 function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, "distillation"> {
@@ -163,6 +175,6 @@ function modelWithFlags(model: Recipe["model"], flags: TrainFlags): ModelFields 
 }
 
 /** The fields that are there. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }

@@ -10,6 +10,7 @@ import {
   poolValue,
   positiveOrOff,
   positiveValue,
+  rangeValue,
   shareValue,
   sizeValue,
   unitValue,
@@ -56,7 +57,8 @@ export interface TrainFlags extends EngineFlags, DetectionFlags {
   readonly freeze?: readonly string[]
   readonly layerDecay?: number
   readonly ema?: number
-  readonly task?: "classify" | "masked-patch" | "detect"
+  readonly task?: "classify" | "masked-patch" | "detect" | "read"
+  readonly characters?: readonly [number, number]
   readonly distillFrom?: string
   readonly distillation?: "hard" | "soft"
   readonly distillationAlpha?: number
@@ -124,6 +126,7 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "cutmix",
     "evalEvery",
     "task",
+    "characters",
     "distillFrom",
     "distillation",
     "distillationAlpha",
@@ -230,8 +233,14 @@ export function addTrainOptions(command: Command): Command {
   add(
     training,
     "--task <name>",
-    "default: classify; colours of masked patches, without labels; or detect: objects and their boxes",
-    choices("classify", "masked-patch", "detect"),
+    "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
+    choices("classify", "masked-patch", "detect", "read"),
+  )
+  add(
+    training,
+    "--characters <n|a-b>",
+    "to read: in rows made of images of characters; default: 1-5",
+    parsed(rangeValue),
   )
   add(training, "--distill-from <model>", "learn from a teacher too: DeiT's distillation; as --from")
   add(
@@ -270,8 +279,10 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --data flowers --model Ti/16 --distill-from runs/flowers-large", "from a teacher"],
       ["vitrine train --data photos --task masked-patch", "without labels; then --from its run"],
       ["vitrine train --task detect --data scenes", "DETR; or a folder with COCO's or Pascal VOC's annotations"],
+      ["vitrine train --task read --data mnist", "rows of digits into text"],
+      ["vitrine train --task read --data lines", "lines/labels.tsv: a file, a tab and its text on each line"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
-    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, cifar10, few-shot, fine-tune, fine-tune-paper, bit-hyperrule,\npretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
+    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, mnist-rows, cifar10, few-shot, fine-tune, fine-tune-paper,\nbit-hyperrule, pretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
   })
 }

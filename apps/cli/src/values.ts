@@ -34,6 +34,14 @@ export const sizeValue: Parser<readonly [number, number]> = (text) => {
   return [Number(height), Number(width)]
 }
 
+/** `5`, or the least and the most as in `1-5`. */
+export const rangeValue: Parser<readonly [number, number]> = (text) => {
+  const [, least, most = least] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(text) ?? []
+  if (least === undefined || Number(most) < Number(least))
+    throw new InvalidArgumentError("Give a number, or the least and the most as in 1-5.")
+  return [Number(least), Number(most)]
+}
+
 /** In [0.1, 1]. */
 export const cropValue: Parser<number> = numberValue((n) => n >= 0.1 && n <= 1, "a number from 0.1 to 1")
 

@@ -25,6 +25,7 @@ export {
   type Maker,
   type OrderOptions,
 } from "./loader.ts"
+export { type Label, labelLimits, parseLabels } from "./lines/labels.ts"
 export type { LineSet } from "./lines/lines.ts"
 export { type RowOptions, rows } from "./lines/rows.ts"
 export { checkMix, type Mix, mixBatch } from "./mix.ts"

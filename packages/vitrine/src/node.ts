@@ -41,10 +41,19 @@ export {
   type WholeModel,
 } from "./export.ts"
 export { type Exported, exportModel, type ExportOptions } from "./node/export.ts"
+export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./node/evaluate-reader.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
+export { isReader, type LoadReaderOptions, loadReader, type Reader, type Reading } from "./node/read.ts"
 export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
 export { type TrainOptions, train } from "./node/train.ts"
 export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./node/train-detector.ts"
+export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./node/train-reader.ts"
+export {
+  defineReadingRecipe,
+  type ReaderFields,
+  type ReadingRecipe,
+  type ResolvedReadingRecipe,
+} from "./reading/recipe.ts"
 export { evaluationTransforms } from "./preprocessing.ts"
 export {
   type DataFacts,

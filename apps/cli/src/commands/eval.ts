@@ -1,7 +1,8 @@
-import { evaluate as evaluateModel, isDetector, type ModelEvaluation } from "vitrine"
+import { evaluate as evaluateModel, isDetector, isReader, type ModelEvaluation } from "vitrine"
 import { create } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
+import { refuseBeams } from "./predict.ts"
 import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "../options.ts"
 import { colors, errorColors, note, print } from "../output.ts"
 import { count, percent, printable, short, table } from "../show/text.ts"
@@ -15,6 +16,8 @@ export interface EvalFlags extends OverrideFlags, EngineFlags {
   readonly split?: "val" | "train" | "test"
   readonly realLabels?: string
   readonly batchSize: number
+  readonly beams?: number
+  readonly lengthPenalty?: number
   readonly backend: string
   readonly json?: true
 }
@@ -26,6 +29,8 @@ export async function evaluate(flags: EvalFlags): Promise<void> {
   if (await isDetector(path)) return (await import("./eval-detector.ts")).evaluateDetectorAt(path, flags)
   if (split === "test" || flags.annotations !== undefined)
     throw new UsageError("--split test and --annotations are for detectors")
+  if (await isReader(path)) return (await import("./read.ts")).evaluateReading(path, flags)
+  refuseBeams(flags)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const options = { classes: names, byPosition, split, realLabels, batchSize, backend, ...overridesOf(flags) }

@@ -1,17 +1,24 @@
-import { type Prediction, topPredictions } from "vitrine"
+import { UsageError } from "../errors.ts"
+import { isReader, type Prediction, topPredictions } from "vitrine"
 import { decodeBatches, imageFiles } from "../images.ts"
 import { type ModelFlags, withModel } from "../model.ts"
+import { localModel } from "../hub.ts"
 import { colors, print } from "../output.ts"
 import { percent, printable } from "../show/text.ts"
 
 export interface PredictFlags extends ModelFlags {
   readonly top: number
   readonly logits?: true
+  readonly beams?: number
+  readonly lengthPenalty?: number
   readonly json?: true
 }
 
 /** Says what images show; gives the exit code: 1 if any of them could not be read. */
 export async function predict(images: readonly string[], flags: PredictFlags): Promise<number> {
+  const { path } = await localModel(flags.model)
+  if (await isReader(path)) return (await import("./read.ts")).readImages(images, path, flags)
+  refuseBeams(flags)
   const files = await imageFiles(images)
   return withModel(flags, async (model) => {
     const results: { file: string; top: Prediction[]; logits?: number[] }[] = []
@@ -28,6 +35,12 @@ export async function predict(images: readonly string[], flags: PredictFlags): P
     if (flags.json && results.length > 0) print(JSON.stringify(document))
     return results.length === files.length ? 0 : 1
   })
+}
+
+/** @throws UsageError for flags of a search, where nothing is searched. */
+export function refuseBeams({ beams, lengthPenalty }: Pick<PredictFlags, "beams" | "lengthPenalty">): void {
+  if (beams !== undefined || lengthPenalty !== undefined)
+    throw new UsageError("--beams and --length-penalty are for models that read")
 }
 
 function lines(file: string, top: readonly Prediction[]): string {

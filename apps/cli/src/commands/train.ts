@@ -1,7 +1,16 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import { type SetupEvent, type TrainEvent, type TrainOptions, train as trainModel, VitrineError } from "vitrine"
-import { isDetector } from "vitrine"
+import {
+  isDetector,
+  isReader,
+  type Recipe,
+  type RecipeRule,
+  type SetupEvent,
+  type TrainEvent,
+  type TrainOptions,
+  train as trainModel,
+  VitrineError,
+} from "vitrine"
 import { choose } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
@@ -11,14 +20,25 @@ import { note, print, whenReaderLeaves } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Reporter, reporter } from "../show/progress.ts"
 import { showResult } from "../show/result.ts"
-import { fixedByRun, type TrainFlags } from "../train-options.ts"
+import type { TrainFlags } from "../train-options.ts"
+import { checkResumed, trainToRead } from "./train-reader.ts"
 
 /** Trains as the flags say; gives the exit code. */
 export async function train(flags: TrainFlags): Promise<number> {
   if (flags.task === "detect" || (flags.resume !== undefined && (await isDetector(flags.resume))))
     return (await import("./train-detector.ts")).trainDetectorTo(flags)
   const run = flags.resume ?? flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
-  const options = flags.resume === undefined ? await newRun(flags, run) : resumed(flags)
+  if (flags.resume !== undefined && (await isReader(flags.resume))) {
+    checkResumed(flags)
+    return trainToRead(flags, run)
+  }
+  const given = flags.resume !== undefined || flags.recipe === undefined ? {} : await loadRecipe(flags.recipe)
+  if (flags.resume === undefined && (flags.task ?? (given as { readonly task?: unknown }).task) === "read") {
+    checkNew(flags)
+    return trainToRead(flags, run, given)
+  }
+  if (flags.characters !== undefined) throw new UsageError("--characters is for --task read")
+  const options = flags.resume === undefined ? await newRun(flags, run, given) : resumed(flags)
   const report = flags.json ? jsonReporter(run) : reporter(run)
   const finished = await trainTo(options, flags, report)
   if (!finished) return 130
@@ -83,12 +103,16 @@ function checkScaled({ run, recipe }: SetupEvent, { precision }: EngineFlags): v
     throw new VitrineError("config", `${run}: its recipe has no lossScaling, which --precision float16 needs`)
 }
 
-async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
+function checkNew(flags: TrainFlags): void {
   if (flags.data === undefined) throw new UsageError("train needs --data PATH (or --data shapes), or --resume RUN")
   if (flags.steps !== undefined && flags.epochs !== undefined)
     throw new UsageError("give --steps or --epochs, not both")
+}
+
+async function newRun(flags: TrainFlags, out: string, given: Recipe | RecipeRule): Promise<TrainOptions> {
+  checkNew(flags)
   const { data, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery } = flags
-  const recipe = withFlags(flags.recipe === undefined ? {} : await loadRecipe(flags.recipe), flags)
+  const recipe = withFlags(given, flags)
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
   const distillFrom = flags.distillFrom === undefined ? undefined : (await localModel(flags.distillFrom)).name
   return {
@@ -108,11 +132,7 @@ async function newRun(flags: TrainFlags, out: string): Promise<TrainOptions> {
 }
 
 function resumed(flags: TrainFlags): TrainOptions {
-  const fixed = fixedByRun.find((flag) => flags[flag] !== undefined)
-  if (fixed !== undefined) {
-    const flag = fixed.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    throw new UsageError(`--${flag} cannot change a run that is resumed: it goes on by its own recipe`)
-  }
+  checkResumed(flags)
   const { resume, data, workers, keepLast, checkpointEvery } = flags
   return { resume, data, workers, keepLast, checkpointEvery }
 }

@@ -1,14 +1,13 @@
-import type { StepEvent } from "@vitrine/trainer"
 import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount, tokenCount } from "@vitrine/core"
-import { warmupSteps } from "@vitrine/trainer"
+import { type Evaluation, type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
 import type { ChosenBackend, ResolvedRecipe, SetupEvent, TrainEvent } from "vitrine"
 import { errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, percent, printable, short } from "./text.ts"
 
 /** What tells the user how a run goes. */
-export interface Reporter {
-  event(event: SetupEvent | TrainEvent, passedOver: ChosenBackend["passedOver"]): void
+export interface Reporter<S = SetupEvent, E extends object = Evaluation> {
+  event(event: S | TrainEvent<E>, passedOver: ChosenBackend["passedOver"]): void
   /** The user wants the run to end. */
   stopping(): void
   close(): void
@@ -16,8 +15,29 @@ export interface Reporter {
 
 const { bold, dim, green, yellow, cyan } = errorColors
 
+/** What a reporter says that depends on what is learned. */
+export interface Told<S, E> {
+  header(run: string, event: S): string
+  /** A figure by which evaluations are compared, and what is said of one. */
+  found(event: E): { readonly score: number; readonly text: string; readonly detail: string }
+}
+
+const classes: Told<SetupEvent, Evaluation> = {
+  header,
+  found: ({ top1, loss, examples }) => ({
+    score: top1,
+    text: `${percent(top1, 2)} right`,
+    detail: `loss ${short(loss)} on ${count(examples)} validation images`,
+  }),
+}
+
 /** A header, one line that moves (or, where nothing can move, a line now and then), and a line an evaluation. */
-export function reporter(run: string): Reporter {
+export function reporter(run: string): Reporter
+export function reporter<S extends { readonly type: "setup" }, E extends object>(
+  run: string,
+  told: Told<S, E>,
+): Reporter<S, E>
+export function reporter(run: string, told: Told<never, never> = classes): Reporter<never, never> {
   const line = statusLine()
   let steps = 1
   let smooth: number | undefined
@@ -30,10 +50,11 @@ export function reporter(run: string): Reporter {
     note(text)
   }
   return {
-    event(event, passedOver) {
+    event(given: object, passedOver) {
+      const event = given as { readonly type: "setup" } | TrainEvent<object>
       switch (event.type) {
         case "setup":
-          say(header(run, event))
+          say(told.header(run, event as never))
           break
         case "start":
           steps = event.steps
@@ -55,12 +76,11 @@ export function reporter(run: string): Reporter {
           break
         }
         case "evaluation": {
-          const better = event.top1 > best
-          best = Math.max(best, event.top1)
-          const accuracy = `${percent(event.top1, 2)} right`
+          const { score, text, detail } = told.found(event as never)
+          const better = score > best
+          best = Math.max(best, score)
           say(
-            `  step ${count(event.step).padStart(count(steps).length)}  ${better ? green(accuracy) : accuracy}  ` +
-              dim(`loss ${short(event.loss)} on ${count(event.examples)} validation images`),
+            `  step ${count(event.step).padStart(count(steps).length)}  ${better ? green(text) : text}  ${dim(detail)}`,
           )
           break
         }
@@ -130,8 +150,6 @@ function describeRecipe({
   task,
   distillation,
 }: ResolvedRecipe): string {
-  const { steps, accumulate, optimizer, learningRate, schedule, ema } = training
-  const warmup = warmupSteps(schedule, steps)
   const extras = [
     ...[...augment, ...augmentNormalized].map(({ op }) => op),
     ...(mix?.mixup ? ["mixup"] : []),
@@ -139,10 +157,21 @@ function describeRecipe({
     ...(task === "classify" ? [] : [task]),
     ...(distillation === null ? [] : [`${distillation.kind} distillation, alpha ${distillation.alpha}`]),
     ...(labelSmoothing > 0 ? [`smoothing ${labelSmoothing}`] : []),
-    ...(ema === null ? [] : [`EMA ${ema}`]),
   ]
+  return trainingLine(training, batchSize, "images", extras)
+}
+
+/** Length, optimizer and schedule of a run, and what else there is to say of it. */
+export function trainingLine(
+  { steps, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
+  batchSize: number,
+  what: string,
+  more: readonly string[],
+): string {
+  const warmup = warmupSteps(schedule, steps)
+  const extras = [...more, ...(ema === null ? [] : [`EMA ${ema}`])]
   const parts = [
-    `${count(steps)} steps of ${accumulate === 1 ? "" : `${accumulate} × `}${batchSize} images`,
+    `${count(steps)} steps of ${accumulate === 1 ? "" : `${accumulate} × `}${batchSize} ${what}`,
     `${optimizer.name} at ${short(learningRate)}, ${schedule.decay}${warmup > 0 ? ` after ${count(warmup)} steps of warm-up` : ""}`,
     ...(extras.length === 0 ? [] : [extras.join(", ")]),
   ]

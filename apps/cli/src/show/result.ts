@@ -43,9 +43,13 @@ function summary({ evaluations }: Curve): string {
     : `Accuracy on the validation images: best ${at(best)}, last ${at(last)}.`
 }
 
-export function files(run: string, more: readonly (readonly [file: string, what: string])[] = []): string {
+export function files(
+  run: string,
+  more: readonly (readonly [file: string, what: string])[] = [],
+  model = "the best model, as timm loads it (with config.json)",
+): string {
   const rows: (readonly [string, string])[] = [
-    ["model.safetensors", "the best model, as timm loads it (with config.json)"],
+    ["model.safetensors", model],
     ["curve.svg", "loss, accuracy and learning rate"],
     ["metrics.jsonl", "every step and evaluation"],
     ["checkpoints/", "to resume from"],

@@ -1,0 +1,120 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import sharp from "sharp"
+import { beforeAll, describe, expect, test } from "vitest"
+import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+
+const folder = temporaryFolder()
+const data = join(folder, "lines")
+mkdirSync(data)
+const texts = ["0", "1", "01", "10", "12", "2"]
+const tiny = "--dim 16 --heads 2 --mlp-dim 16 --depth 1 --batch-size 8 --lr 0.01 --threads 1 --val-fraction 0.2".split(
+  " ",
+)
+const run = join(folder, "run")
+const row = join(folder, "row.png")
+
+/** For each character a square as bright as it says. */
+function picture(text: string): [Uint8Array, { raw: { width: number; height: number; channels: 1 } }] {
+  const width = 8 * text.length
+  const pixels = Uint8Array.from({ length: 8 * width }, (_, i) => 40 + 80 * Number(text[Math.floor((i % width) / 8)]))
+  return [pixels, { raw: { width, height: 8, channels: 1 } }]
+}
+
+describe.sequential("reading", () => {
+  beforeAll(async () => {
+    const labels = Array.from({ length: 30 }, (_, i) => ({ file: `${i}.png`, text: texts[i % texts.length] as string }))
+    for (const { file, text } of labels) await sharp(...picture(text)).toFile(join(data, file))
+    writeFileSync(join(data, "labels.tsv"), labels.map(({ file, text }) => `${file}\t${text}\n`).join(""))
+    await sharp(...picture("01")).toFile(row)
+  })
+
+  test("is trained by one command, and goes on after an interruption to the same bytes", {
+    timeout: 300_000,
+  }, async () => {
+    const args = ["train", "--task", "read", "--data", data, "--steps", "30", "--eval-every", "10", ...tiny]
+    const whole = await vitrine([...args, "--out", join(folder, "whole")])
+    expect(whole.stderr).toContain("Transformer, 1 + 2 layers, width 16")
+    expect(whole.stderr).toContain("up to 2 of 3 characters: 012")
+    expect(whole.stdout).toContain("Validation lines read exactly:")
+    expect(whole.code).toBe(0)
+
+    const stopped = await vitrine([...args, "--out", run, "--json"], {
+      watch: (child, stdout) => void (stdout.includes('"step":11,') && child.kill("SIGINT")),
+    })
+    expect(stopped.code).toBe(130)
+    const resumed = await vitrine(["train", "--resume", run, "--json"])
+    expect(resumed.code).toBe(0)
+    const weights = (path: string): Buffer => readFileSync(join(path, "model.safetensors"))
+    expect(weights(run).equals(weights(join(folder, "whole")))).toBe(true)
+    const { architecture, label_names, vitrine: record } = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
+    expect({ architecture, label_names, task: record.task }).toEqual({
+      architecture: "transformer",
+      label_names: ["0", "1", "2"],
+      task: "read",
+    })
+    expectFault(await vitrine(["train", "--resume", run, "--dim", "8", "--json"]), /--dim cannot change a run/, 2)
+  })
+
+  test("is measured: lines and characters", async () => {
+    const { code, stdout } = await vitrine(["eval", "--model", run])
+    expect(stdout).toMatch(/^[\d.]+ ?% of lines exact, -?[\d.]+ ?% of characters, on 6 validation lines of /)
+    expect(code).toBe(0)
+    const found = JSON.parse((await vitrine(["eval", "--model", run, "--beams", "3", "--json"])).stdout)
+    expect(found).toMatchObject({ examples: 6, skipped: [] })
+    expect(found.exact).toBeGreaterThanOrEqual(0)
+    expect(found.characters).toBeLessThanOrEqual(1)
+  })
+
+  test("prints the text in an image", async () => {
+    const plain = await vitrine(["predict", "--model", run, row])
+    expect(plain.code).toBe(0)
+    expect(plain.stdout).toMatch(/row\.png\n +[\d.]+ ?% {2}[012]{0,2}…?\n$/)
+    const { results } = JSON.parse((await vitrine(["predict", "--model", run, row, "--beams", "2", "--json"])).stdout)
+    const [{ file, text, characters, readings }] = results
+    expect(file).toBe(row)
+    expect(characters.map(({ character }: { character: string }) => character).join("")).toBe(text)
+    expect(readings.length).toBeLessThanOrEqual(2)
+    expect(readings[0].text).toBe(text)
+  })
+
+  test("a folder of lines may have characters and lengths that a model does not know", async () => {
+    const lines = join(folder, "strange")
+    mkdirSync(join(lines, "train"), { recursive: true })
+    mkdirSync(join(lines, "val"))
+    for (const name of ["train/a", "val/a", "val/b", "val/c"])
+      writeFileSync(join(lines, `${name}.png`), readFileSync(row))
+    writeFileSync(join(lines, "train/labels.tsv"), "a.png\t01\n")
+    writeFileSync(join(lines, "val/labels.tsv"), "a.png\t01\nb.png\t0x\nc.png\t0120\n")
+    const args = ["eval", "--model", run, "--data", lines, "--json"]
+    const found = JSON.parse((await vitrine(args)).stdout)
+    expect(found.examples).toBe(1)
+    expect(found.skipped).toEqual([
+      expect.stringMatching(/b\.png: the model does not know "x"$/),
+      expect.stringMatching(/c\.png: has 4 characters, the model reads 2$/),
+    ])
+    writeFileSync(join(lines, "val/labels.tsv"), "b.png\t0x\n")
+    expectFault(await vitrine(args), /has no line that the model could read; .*b\.png: the model does not know "x"/)
+  })
+})
+
+test.each([
+  [
+    ["train", "--task", "read", "--data", data, "--mixup", "1"],
+    /--mixup is not for --task read; see vitrine train --help/,
+  ],
+  [["train", "--task", "read", "--data", data, "--activation", "silu"], /--activation must be relu or gelu/],
+  [["train", "--task", "read"], /train needs --data PATH/],
+  [["train", "--data", data, "--characters", "3"], /--characters is for --task read/],
+  [["train", "--task", "read", "--data", data, "--characters", "5-2"], /the least and the most as in 1-5/],
+  [["predict", "--model", golden, "--beams", "2", "x.png"], /--beams and --length-penalty are for models that read/],
+] as const)("%s is wrong usage", async (args, fault) => {
+  expectFault(await vitrine(args), fault, 2)
+})
+
+test("shapes are no characters", async () => {
+  expectFault(
+    await vitrine(["train", "--task", "read", "--data", "shapes", "--out", join(folder, "none"), "--json"]),
+    /shapes: its class "arrow" is not one character/,
+  )
+})

@@ -1,0 +1,167 @@
+import { dirname } from "node:path/posix"
+import { basename, resolve } from "node:path"
+import { stat } from "node:fs/promises"
+import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { type Label, labelLimits, parseLabels } from "../lines/labels.ts"
+import type { LineSet } from "../lines/lines.ts"
+import { rows } from "../lines/rows.ts"
+import { openDataset } from "./open.ts"
+import { resolveData } from "./resolve.ts"
+import { type FileTree, openTree } from "./tree.ts"
+
+export interface ResolveLinesOptions {
+  /** Share of the lines that is held out where the data have no validation set; 0.1 by default. */
+  readonly valFraction?: number
+  readonly seed?: number
+  /** Of rows that are made of characters: how many each has; from 1 to 5 by default. */
+  readonly characters?: readonly [least: number, most: number]
+}
+
+export interface ResolvedLines {
+  readonly train: LineSet
+  readonly val: LineSet | null
+  /** What was passed over, each with its reason. */
+  readonly skipped: readonly string[]
+  close(): Promise<void>
+}
+
+/** Rows that training goes through before it meets one again, and rows to validate on. */
+const rowCounts = { train: 1_000_000, val: 2_000 } as const
+const isLabels = (name: string): boolean => /(^|\/)labels\.(tsv|jsonl)$/.test(name)
+const mostLabelBytes = 256 * 2 ** 20
+
+/**
+ * Opens images of lines: a folder (or archive) with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val`
+ * (`valid`, `validation`, `test`), whose files are named from where it lies; or anything that `resolveData` takes of which
+ * the classes are characters, such as MNIST's files: rows are made of those, for validation of validation images alone.
+ * A line without a text or an image, with one that is too long, or named twice, is passed over and told in `skipped`.
+ * @throws VitrineError naming the path and what was expected.
+ */
+export async function resolveLines(path: string, options: ResolveLinesOptions = {}): Promise<ResolvedLines> {
+  const { valFraction = 0.1, seed = 0, characters = [1, 5] } = options
+  const tree = await labelled(path)
+  if (tree === undefined) {
+    const { train, val } = await resolveData(path, { seed, valFraction })
+    const open = async (part: "train" | "val"): Promise<LineSet | null> => {
+      const source = part === "train" ? train : val
+      if (source === null) return null
+      const own = fold(keyFromSeed(seed), "rows", part)[0]
+      return rows(await openDataset(source), { size: rowCounts[part], characters, seed: own })
+    }
+    const [trained, held] = [(await open("train")) as LineSet, await open("val")]
+    const close = async (): Promise<void> => {
+      await trained.close?.()
+      await held?.close?.()
+    }
+    return { train: trained, val: held, skipped: [], close }
+  }
+  try {
+    return await linesOf(tree, path, valFraction, seed)
+  } catch (error) {
+    await tree.close()
+    throw error
+  }
+}
+
+/** A folder or an archive with labels in it. */
+async function labelled(path: string): Promise<FileTree | undefined> {
+  const found = await stat(resolve(path)).catch(() => undefined)
+  if (found === undefined) return undefined
+  const tree = await openTree(path, isLabels).catch((error: unknown) => {
+    if (found.isDirectory()) throw error
+    return undefined
+  })
+  if (tree?.names.some(isLabels)) return tree
+  await tree?.close()
+  return undefined
+}
+
+async function linesOf(tree: FileTree, path: string, valFraction: number, seed: number): Promise<ResolvedLines> {
+  const files = tree.names.filter(isLabels)
+  const part = (pattern: RegExp): string | undefined => files.find((name) => pattern.test(name))
+  const trainFile = part(/^(train\/)?labels\./)
+  if (trainFile === undefined)
+    throw new VitrineError(
+      "file",
+      `${path}: has ${files[0]}, but no labels.tsv or labels.jsonl at its top or in train/`,
+    )
+  const valFile = part(/^(val|valid|validation|test)\/labels\./)
+  const skipped: string[] = []
+  const names = new Set(tree.names)
+  const read = async (file: string): Promise<Label[]> => {
+    const bytes = await tree.read(file, mostLabelBytes)
+    const folder = dirname(file) === "." ? "" : `${dirname(file)}/`
+    const seen = new Set<string>()
+    return parseLabels(decoded(bytes, `${path}/${file}`), `${path}/${file}`).flatMap(({ file: own, text }) => {
+      const name = folder + own
+      const fault = faultOf(text, names.has(name), seen.has(name))
+      seen.add(name)
+      if (fault === undefined) return [{ file: name, text }]
+      skipped.push(`${name}: ${fault}`)
+      return []
+    })
+  }
+  const all = await read(trainFile)
+  const close: (() => Promise<void>)[] = []
+  const open = async (labels: readonly Label[], split: string): Promise<LineSet> => {
+    if (labels.length === 0)
+      throw new VitrineError(
+        "file",
+        `${path}: has no line to ${split} on${skipped.length > 0 ? `; ${skipped[0]}` : ""}`,
+      )
+    const images = await openDataset(
+      tree.images(
+        labels.map(({ file }) => file),
+        `${basename(path)} ${split}`,
+      ),
+    )
+    if (images.close) close.push(images.close)
+    return {
+      name: images.name,
+      length: labels.length,
+      channels: images.channels,
+      text: (index) => (labels[index] as Label).text,
+      describe: images.describe,
+      read: images.read,
+    }
+  }
+  const apart = valFile === undefined ? divided(all, valFraction, seed) : { train: all, val: await read(valFile) }
+  return {
+    train: await open(apart.train, "train"),
+    val: apart.val.length === 0 ? null : await open(apart.val, "validate"),
+    skipped,
+    close: async () => {
+      for (const each of close) await each()
+      await tree.close()
+    },
+  }
+}
+
+function decoded(bytes: Uint8Array, name: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    throw new VitrineError("file", `${name}: is not UTF-8`)
+  }
+}
+
+function faultOf(text: string, isThere: boolean, isTwice: boolean): string | undefined {
+  if (!isThere) return "there is no such file"
+  if (isTwice) return "is named twice"
+  if (text === "") return "has no text"
+  const { length } = Array.from(text)
+  return length > labelLimits.characters
+    ? `its text has ${length} characters; up to ${labelLimits.characters} are read`
+    : undefined
+}
+
+function divided(
+  labels: readonly Label[],
+  valFraction: number,
+  seed: number,
+): { readonly train: readonly Label[]; readonly val: readonly Label[] } {
+  const held = Math.min(labels.length - 1, Math.round(valFraction * labels.length))
+  const order = permutation(fold(keyFromSeed(seed), "lines"), labels.length)
+  const chosen = new Set(order.subarray(0, Math.max(0, held)))
+  return { train: labels.filter((_, i) => !chosen.has(i)), val: labels.filter((_, i) => chosen.has(i)) }
+}

@@ -1,0 +1,66 @@
+import { VitrineError } from "@vitrine/core"
+import { type Alphabet, alphabet, seq2seqConfig } from "@vitrine/seq2seq"
+import { trainingOptions } from "@vitrine/trainer"
+import type { ResolvedReadingRecipe } from "./recipe.ts"
+
+/** What the run folder of a reader remembers in `config.json`, so that it can be used and go on alone. */
+export interface ReadingRecord {
+  readonly task: "read"
+  /** An absolute path. */
+  readonly data: string
+  readonly seed: number
+  readonly valFraction: number
+  readonly checkpointEvery: number
+  readonly recipe: ResolvedReadingRecipe
+  /** What computed it, in turn: engine, version, threads, processor. */
+  readonly engines: readonly string[]
+}
+
+/** `config.json` of a reader's run; the characters are its alphabet. */
+export function readingConfig(record: ReadingRecord, { characters }: Alphabet): object {
+  return { architecture: "transformer", num_classes: characters.length, label_names: characters, vitrine: record }
+}
+
+/**
+ * The record and the alphabet in a `config.json`; null for one that is not of a reader's run.
+ * @throws VitrineError (config, file) for a record that makes no sense.
+ */
+export function readingRecordOf(
+  json: unknown,
+  name: string,
+): { readonly record: ReadingRecord; readonly alphabet: Alphabet } | null {
+  const { vitrine, label_names: labels } = (json ?? {}) as { vitrine?: Partial<ReadingRecord>; label_names?: unknown }
+  if (vitrine?.task !== "read") return null
+  const fail = (what: string): never => {
+    throw new VitrineError("file", `${name}: ${what}`)
+  }
+  const { data, seed, recipe, valFraction, checkpointEvery, engines } = vitrine
+  if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null)
+    return fail("its record of the run lacks data, seed or recipe")
+  const config = seq2seqConfig(recipe.config)
+  const { source } = config
+  if (source.kind !== "image") return fail("is of a model that reads no images")
+  const numbers = (list: unknown): boolean =>
+    Array.isArray(list) && list.length === source.channels && list.every(Number.isFinite)
+  if (!numbers(recipe.mean) || !numbers(recipe.std))
+    return fail(`its mean and std are not ${source.channels === 1 ? "a number" : `${source.channels} numbers`} each`)
+  const { batchSize, characters } = recipe
+  if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) return fail("its recipe has no batchSize")
+  if (!Array.isArray(characters) || characters.length !== 2 || !characters.every(Number.isSafeInteger))
+    return fail("its characters are not two integers")
+  const own = alphabet(Array.isArray(labels) ? labels.map(String) : [])
+  if (own.size !== config.vocabulary || config.begin !== own.begin || config.end !== own.end)
+    return fail(`has a vocabulary of ${config.vocabulary}, but ${own.characters.length} label_names`)
+  return {
+    alphabet: own,
+    record: {
+      task: "read",
+      data,
+      seed,
+      valFraction: typeof valFraction === "number" ? valFraction : 0.1,
+      checkpointEvery: typeof checkpointEvery === "number" ? checkpointEvery : recipe.evaluateEvery,
+      recipe: { ...recipe, config, training: trainingOptions(recipe.training) },
+      engines: Array.isArray(engines) ? engines.map(String) : [],
+    },
+  }
+}
