@@ -78,6 +78,13 @@ describe.sequential("reading", () => {
     expect(readings[0].text).toBe(text)
   })
 
+  test("is no classifier, and says what it is", async () => {
+    expectFault(
+      await vitrine(["embed", "--model", run, row]),
+      /its model reads lines of text: use vitrine predict and eval/,
+    )
+  })
+
   test("a folder of lines may have characters and lengths that a model does not know", async () => {
     const lines = join(folder, "strange")
     mkdirSync(join(lines, "train"), { recursive: true })

@@ -1,6 +1,6 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
 import { bitModel, isBitWeights } from "./bit.ts"
-import { fileError } from "./errors.ts"
+import { configError, fileError } from "./errors.ts"
 import { type GoogleOptions, googleModel } from "./google.ts"
 import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
 import { findHuggingFace, findTimm } from "./names.ts"
@@ -49,6 +49,7 @@ export async function openModel(
   const configFile = files.nameOf("config.json")
   const json = await files.json("config.json")
   if (json === undefined) return openStateDict(files, weightsFile, hints)
+  refuseOtherTasks(json, configFile)
   const foreign = isHuggingFace(json)
   const description = foreign
     ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
@@ -59,6 +60,14 @@ export async function openModel(
     ? findHuggingFace(weights, config, (json as { model_type: string }).model_type, name)
     : findTimm(weights, config, name)
   return { ...description, weights, sources, json }
+}
+
+/** Runs of Vitrine's that are of no image classifier say so. */
+function refuseOtherTasks(json: unknown, file: string): void {
+  const task = (json as { vitrine?: { task?: unknown } } | null)?.vitrine?.task
+  if (task === "read")
+    throw configError(file, "its model reads lines of text: use vitrine predict and eval (loadReader)")
+  if (task === "detect") throw configError(file, "its model finds objects: use vitrine detect and eval (loadDetector)")
 }
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
