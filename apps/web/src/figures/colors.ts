@@ -131,7 +131,8 @@ export function domainOf(values: ArrayLike<number>, scale: Scale): Domain {
   return scale === "share" ? [0, Math.max(high, 1e-9)] : [0, 255]
 }
 
-/** Position of a value in a table of 256 colours. */
-export function shade(value: number, [low, high]: Domain): number {
-  return Math.min(255, Math.max(0, Math.round((255 * (value - low)) / (high - low))))
+/** Position of a value in a table of 256 colours; of shares by their root, so that one large one leaves the rest in sight. */
+export function shade(value: number, [low, high]: Domain, scale: Scale): number {
+  const part = Math.min(1, Math.max(0, (value - low) / (high - low)))
+  return Math.round(255 * (scale === "share" ? Math.sqrt(part) : part))
 }

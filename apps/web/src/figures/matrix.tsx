@@ -83,7 +83,7 @@ export function Heat({ view, scale, domain }: { view: View; scale: Scale; domain
     const image = new ImageData(view.cols, view.rows)
     const table = colorTable(scale, shown)
     for (let i = 0; i < view.rows * view.cols; i++) {
-      const at = 3 * shade(view.data[i] as number, domain)
+      const at = 3 * shade(view.data[i] as number, domain, scale)
       image.data[4 * i] = table[at] as number
       image.data[4 * i + 1] = table[at + 1] as number
       image.data[4 * i + 2] = table[at + 2] as number

@@ -11,6 +11,8 @@ export interface Series {
   /** Dots without a line. */
   readonly dots?: boolean
   readonly labels?: readonly string[]
+  /** Labels stand beside their points. */
+  readonly labelled?: boolean
 }
 
 export interface PlotProps {
@@ -23,12 +25,11 @@ export interface PlotProps {
   readonly yRange?: readonly [number, number]
   readonly xRange?: readonly [number, number]
   readonly height?: number
+  /** Names may have two lines; those that would touch the one before are left out. */
   readonly xTicks?: readonly { readonly at: number; readonly name: string }[]
   readonly show?: (value: number) => string
   readonly showX?: (value: number) => string
 }
-
-const margin = { left: 76, right: 16, top: 14, bottom: 46 }
 
 /** Lines and dots on two axes; every point can be read by pointing at it or by keyboard. */
 export function Plot(props: PlotProps): JSX.Element {
@@ -36,6 +37,8 @@ export function Plot(props: PlotProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
   const width = useWidth(box)
   const all = series.flatMap(({ points }) => points)
+  const isTall = props.xTicks?.some(({ name }) => name.includes("\n")) === true
+  const margin = { left: 76, right: 16, top: 14, bottom: isTall ? 62 : 46 }
   const xs = range(
     all.map(([x]) => x),
     props.xRange,
@@ -95,17 +98,22 @@ export function Plot(props: PlotProps): JSX.Element {
           <g key={y}>
             <line class="grid" x1={margin.left} x2={width - margin.right} y1={py(y)} y2={py(y)} />
             <text x={margin.left - 8} y={py(y) + 4} text-anchor="end">
-              {show(y)}
+              {round(show(y))}
             </text>
           </g>
         ))}
-        {(props.xTicks ?? ticks(xs, logX, width < 450 ? 3 : 5).map((at) => ({ at, name: showX(at) }))).map(
-          ({ at, name }) => (
-            <text key={at} x={px(at)} y={height - margin.bottom + 20} text-anchor="middle">
-              {name}
-            </text>
-          ),
-        )}
+        {apart(
+          props.xTicks ?? ticks(xs, logX, width < 450 ? 3 : 5).map((at) => ({ at, name: round(showX(at)) })),
+          px,
+        ).map(({ at, name }) => (
+          <text key={at} y={height - margin.bottom + 20} text-anchor="middle">
+            {name.split("\n").map((line, i) => (
+              <tspan key={line} x={px(at)} dy={16 * i}>
+                {line}
+              </tspan>
+            ))}
+          </text>
+        ))}
         <line
           class="axis"
           x1={margin.left}
@@ -129,6 +137,13 @@ export function Plot(props: PlotProps): JSX.Element {
             {each.dots || each.points.length < 40
               ? each.points.map(([x, y], i) => <circle key={i} cx={px(x)} cy={py(y)} r={each.dots ? 5 : 3} />)
               : null}
+            {each.labelled === true
+              ? each.points.map(([x, y], i) => (
+                  <text key={i} x={px(x)} y={py(y) - 10} text-anchor={anchor(px(x), margin.left, width)}>
+                    {each.labels?.[i]}
+                  </text>
+                ))
+              : null}
           </g>
         ))}
         {point === undefined ? null : (
@@ -138,11 +153,14 @@ export function Plot(props: PlotProps): JSX.Element {
       <output class="readout" aria-live="polite">
         {named === undefined || point === undefined ? (
           <span class="keys">
-            {series.map(({ name, color }) => (
-              <span key={name} class={`key c${color}`}>
-                {name}
-              </span>
-            ))}
+            {/* A single series that is what the axis says needs no key. */}
+            {series.length === 1 && (series[0]?.name === props.y || series[0]?.name === label)
+              ? null
+              : series.map(({ name, color }) => (
+                  <span key={name} class={`key c${color}`}>
+                    {name}
+                  </span>
+                ))}
           </span>
         ) : (
           <>
@@ -184,9 +202,30 @@ function range(
   return [low >= 0 && low < room * 4 ? 0 : low - room, high + room]
 }
 
+/** Of a label over its point, so that it stays between the axis and the edge. */
+const anchor = (x: number, left: number, right: number): "start" | "middle" | "end" =>
+  x < left + 30 ? "start" : x > right - 60 ? "end" : "middle"
+
+/** "100.0 %" → "100 %" */
+const round = (text: string): string => text.replace(/\.0+(?=\D*$)/, "")
+
+/** Ticks whose names do not touch, by the width that letters of 13 px have at most. */
+function apart<T extends { readonly at: number; readonly name: string }>(
+  marks: readonly T[],
+  px: (at: number) => number,
+): T[] {
+  let free = Number.NEGATIVE_INFINITY
+  return marks.filter(({ at, name }) => {
+    const half = 3.8 * Math.max(...name.split("\n").map((line) => line.length))
+    if (px(at) - half < free) return false
+    free = px(at) + half + 6
+    return true
+  })
+}
+
 /** Round numbers, about five. */
 function ticks([low, high]: readonly [number, number], log: boolean, most = 5): number[] {
-  if (log) {
+  if (log && high > 4 * low) {
     const found: number[] = []
     const steps = Math.log10(high / low) < 2 ? [1, 2, 5] : [1]
     for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++)

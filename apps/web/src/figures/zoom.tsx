@@ -69,7 +69,7 @@ function Enlarged(props: MatrixProps): JSX.Element {
     for (let r = Math.floor(top / size); r < Math.min(view.rows, (top + height) / size + 1); r++)
       for (let c = Math.floor(left / size); c < Math.min(view.cols, (left + width) / size + 1); c++) {
         const value = valueAt(view, r, c)
-        const at = 3 * shade(value, domain)
+        const at = 3 * shade(value, domain, scale)
         const [red, green, blue] = [table[at] as number, table[at + 1] as number, table[at + 2] as number]
         context.fillStyle = `rgb(${red} ${green} ${blue})`
         context.fillRect(c * size - left, r * size - top, size - gap, size - gap)

@@ -194,7 +194,7 @@ export function ResolutionFigure({ g }: { readonly g: Shown }): JSX.Element {
               <Matrix
                 key={n}
                 view={matrix(similarity(table, middle, 1), n, n)}
-                label={`${n} × ${n}, ${t.similarityTo} ${strings.value.figure.patch(middle, n)}`}
+                label={`${t.similarityTo} ${strings.value.figure.patch(middle, n)}`}
                 rows={lines("row")}
                 cols={lines("column")}
                 domain={[-1, 1]}
@@ -242,7 +242,7 @@ export function FamilyFigure(): JSX.Element {
         </table>
       </div>
       <Plot
-        label={`${t.parameters} × ${t.flops}`}
+        label={t.model}
         x={t.flops}
         y={t.parameters}
         logX
@@ -255,6 +255,7 @@ export function FamilyFigure(): JSX.Element {
             name: t.model,
             points: answer.map(({ flops, parameters }) => [flops, parameters]),
             labels: answer.map(({ name }) => name),
+            labelled: true,
             color: 1,
             dots: true,
           },

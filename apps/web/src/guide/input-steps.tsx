@@ -331,8 +331,10 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
 function mapPixels(map: Float32Array): Uint8Array {
   const out = new Uint8Array(map.length * 3)
   const table = colorTable("signed", theme.value)
-  for (const [i, value] of map.entries())
-    out.set(table.subarray(3 * shade(value, [-1, 1]), 3 * shade(value, [-1, 1]) + 3), 3 * i)
+  for (const [i, value] of map.entries()) {
+    const at = 3 * shade(value, [-1, 1], "signed")
+    out.set(table.subarray(at, at + 3), 3 * i)
+  }
   return out
 }
 

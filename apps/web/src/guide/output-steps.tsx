@@ -185,6 +185,7 @@ export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
             x={t.stepsTaken}
             y={t.loss}
             height={220}
+            xTicks={losses.value.map((_, i) => ({ at: i, name: String(i) }))}
             series={[{ name: t.loss, points: losses.value.map((value, i) => [i, value]), color: 1 }]}
           />
           <div class="pair">

@@ -1,5 +1,6 @@
 /**
- * Numbers of Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (arXiv 2010.11929v2).
+ * Numbers of Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (arXiv 2010.11929v2, which corrects the
+ * exaFLOPs of v1).
  * Table 5: top-1 on ImageNet after fine-tuning at 384 × 384, by the data of the pre-training.
  */
 export const table5: readonly { readonly model: string; readonly top1: readonly (number | null)[] }[] = [
@@ -10,7 +11,7 @@ export const table5: readonly { readonly model: string; readonly top1: readonly 
   { model: "ViT-H/14", top1: [null, 85.13, 88.04] },
 ]
 
-export const datasets = ["ImageNet (1.3 M)", "ImageNet-21k (14 M)", "JFT (303 M)"] as const
+export const datasets = ["ImageNet\n1.3 M", "ImageNet-21k\n14 M", "JFT-300M\n303 M"] as const
 
 /** Table 6: top-1 on ImageNet of models that were pre-trained on JFT-300M, and the exaFLOPs that took. */
 export const table6: readonly {

@@ -144,7 +144,7 @@ function Setup(): JSX.Element {
         </legend>
         <div class="fields">
           {from.value.length > 0 ? null : (
-            <label class="field">
+            <label class="field wide">
               {t.size}
               <select
                 value={size.value}
@@ -376,6 +376,7 @@ function Runs(): JSX.Element {
   const all = state.runs.value
   const busy = state.phase.value === "preparing" || state.phase.value === "running"
   const shown = all.filter(({ name }) => compared.value.has(name))
+  const longest = Math.max(1, ...shown.map(({ step }) => step))
   return (
     <section class="runs" aria-label={t.runs}>
       <h2>{t.runs}</h2>
@@ -419,6 +420,7 @@ function Runs(): JSX.Element {
             x={t.step}
             y={t.loss}
             logY
+            xRange={[0, longest]}
             series={shown.map((run, i) => ({
               name: run.name,
               color: (i % 5) + 1,
@@ -429,6 +431,7 @@ function Runs(): JSX.Element {
             label={t.accuracy}
             x={t.step}
             y={t.accuracy}
+            xRange={[0, longest]}
             yRange={[0, 1]}
             show={percent}
             series={shown.map((run, i) => ({
