@@ -3,12 +3,13 @@ import {
   isBiT,
   type ModelConfig,
   type ModelDescription,
+  type ModelHints,
   type OpenModel,
   override,
   parameterReader,
   resizeWeights,
 } from "@vitrine/checkpoint"
-import { VitrineError, variant } from "@vitrine/core"
+import { type ViTConfig, VitrineError, variant } from "@vitrine/core"
 import { bitVariant, isBitVariant } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
@@ -42,6 +43,13 @@ export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: read
   const kept = isBiT(config) || tells(from, classes) ? same : { ...same, preLogits: null }
   const { interpolation, cropPct, cropMode, mean, std } = preprocessing
   return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
+}
+
+/** What a recipe says of the model that weights without a `config.json` may not tell. */
+export function hintsFrom(model: Recipe["model"]): ModelHints {
+  if (typeof model !== "object") return {}
+  const { imageSize, heads, activation, layerNormEpsilon, pool }: Partial<ViTConfig> = model
+  return { imageSize, heads, activation, layerNormEpsilon, ...(pool !== "token+average" && { pool }) }
 }
 
 const familyOf = (resnet: boolean): string => (resnet ? "ResNet" : "Vision Transformer")

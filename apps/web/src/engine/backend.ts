@@ -27,3 +27,14 @@ export function lost(error: unknown): boolean {
   if (gone) opened = undefined
   return gone
 }
+
+/** Does work, and does it once more where a lost device broke it off. `forget` drops what lived on that device. */
+export async function surviving<T>(work: () => Promise<T>, forget: () => void): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!lost(error)) throw error
+    forget()
+    return work()
+  }
+}

@@ -40,5 +40,6 @@ export function engine(): Remote<Engine> {
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   const { status } = strings.peek()
+  if (/device was lost/.test(message)) return status.deviceLost
   return /out of memory|allocation failed|bad_alloc|array buffer alloc/i.test(message) ? status.noMemory : message
 }

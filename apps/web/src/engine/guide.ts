@@ -20,7 +20,7 @@ import {
 import { applyTransforms, drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import { evaluationTransforms } from "vitrine/web"
-import { lost, sharedBackend } from "./backend.ts"
+import { sharedBackend, surviving } from "./backend.ts"
 import { convolutionGraph, differenceOf } from "./convolution.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
@@ -110,58 +110,60 @@ interface Opened {
 export function createGuide(folder: string): Guide {
   let opening: Promise<Opened> | undefined
   let stepping: Promise<Program> | undefined
+  /** The parameters as they were read last, from which a model on another device goes on. */
+  let latest: Readonly<Record<string, Values>> | undefined
   let current: { input: Float32Array; pixels: Uint8Array; label: number | null } | undefined
   let steps = 0
   const open = (): Promise<Opened> => {
-    opening ??= openModel(folder).catch((error: unknown) => {
+    opening ??= openModel(folder, latest).catch((error: unknown) => {
       opening = undefined
       throw error
     })
     return opening
   }
-  // A lost device takes the reader's weights with it: what comes next begins with the trained ones again.
-  const watched = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (error) {
-      if (lost(error)) {
+  const onModel = <T>(work: (model: Opened) => Promise<T>): Promise<T> =>
+    surviving(
+      async () => work(await open()),
+      () => {
         opening = undefined
         stepping = undefined
-        steps = 0
-      }
-      throw error
-    }
-  }
+      },
+    )
   const parametersOf = async ({ state, parameters }: Opened): Promise<Record<string, Values>> => {
-    const values: Record<string, Values> = {}
-    for (const { name, shape } of parameters)
-      values[name] = { data: (await state.read(name)) as Float32Array, shape: [...shape] as number[] }
+    const read = parameters.map(async ({ name, shape }): Promise<[string, Values]> => {
+      return [name, { data: (await state.read(name)) as Float32Array, shape: [...shape] as number[] }]
+    })
+    const values = Object.fromEntries(await Promise.all(read))
+    latest = values
     return values
   }
-  const retrace = async (): Promise<Trace> => {
-    const model = await open()
+  const shownImage = (): NonNullable<typeof current> => {
     if (current === undefined) throw new Error("no image has been traced")
-    const { input, pixels, label } = current
-    const outputs = await watched(model.trace.run({ images: input }, model.state))
-    return {
-      pixels,
-      label,
-      steps,
-      taps: Object.fromEntries(
-        Object.entries(outputs).map(([name, { data, shape }]) => [name, { data: data as Float32Array, shape }]),
-      ),
-      parameters: await parametersOf(model),
-    }
+    return current
   }
+  const retrace = (): Promise<Trace> =>
+    onModel(async (model) => {
+      const { input, pixels, label } = shownImage()
+      const outputs = await model.trace.run({ images: input }, model.state)
+      return {
+        pixels,
+        label,
+        steps,
+        taps: Object.fromEntries(
+          Object.entries(outputs).map(([name, { data, shape }]) => [name, { data: data as Float32Array, shape }]),
+        ),
+        parameters: await parametersOf(model),
+      }
+    })
   return {
-    async model() {
-      const model = await open()
-      const { config, description, backend } = model
-      const { mean, std } = description.preprocessing
-      const labels = description.labels ?? []
-      const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
-      return { config, labels, mean, std, device, parameters: await parametersOf(model) }
-    },
+    model: () =>
+      onModel(async (model) => {
+        const { config, description, backend } = model
+        const { mean, std } = description.preprocessing
+        const labels = description.labels ?? []
+        const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
+        return { config, labels, mean, std, device, parameters: await parametersOf(model) }
+      }),
     async drawings(seed, count) {
       return Array.from({ length: count }, (_, i) => {
         const label = (i + seed) % 10
@@ -184,57 +186,55 @@ export function createGuide(folder: string): Guide {
       return retrace()
     },
     retrace,
-    async step(label, rate) {
-      const model = await open()
-      if (current === undefined) throw new Error("no image has been traced")
-      stepping ??= model.backend.compile(stepGraph(model.config, model.parameters), { batch: 1 })
-      const targets = new Float32Array(model.config.classes)
-      targets[label] = 1
-      const inputs = { images: current.input, targets }
-      const program = await stepping
-      const taken = await watched(program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state))
-      const after = await program.run({ ...inputs, rate: Float32Array.of(0) }, model.state)
-      steps++
-      const norms = model.parameters.map(({ name }) => ({ name, norm: Number(taken[`norm:${name}`]?.data[0]) }))
-      return {
-        before: Number(taken.loss?.data[0]),
-        after: Number(after.loss?.data[0]),
-        norms,
-        pixels: taken.pixels?.data as Float32Array,
-      }
-    },
-    async reset(weights) {
-      const { state, initial, parameters, config } = await open()
-      const random = weights === "random"
-      const values = random ? initialize(parameters, config, "fan", fold(keyFromSeed(1), "forget")) : initial
-      for (const [name, data] of Object.entries(values)) await state.write(name, data)
-      steps = 0
-    },
-    async convolution() {
-      const { backend, config, state, trace } = await open()
-      if (current === undefined) throw new Error("no image has been traced")
-      const program = await backend.compile(convolutionGraph(config), { batch: 1 })
-      const { convolved } = await program.run({ images: current.input }, state)
-      const traced = await trace.run({ images: current.input }, state)
-      await program.dispose()
-      const data = convolved?.data as Float32Array
-      const embedded = traced["patch_embed.embeddings"]?.data as Float32Array
-      return { convolved: { data, shape: convolved?.shape ?? [] }, difference: differenceOf(data, embedded) }
-    },
-    async positions(side) {
-      const { config, state } = await open()
-      return positionsAt(config, (await state.read("pos_embed")) as Float32Array, side)
-    },
-    async normOrders() {
-      const { backend, config, state, trace } = await open()
-      if (current === undefined) throw new Error("no image has been traced")
-      const { tokens } = await trace.run({ images: current.input }, state)
-      return normOrders(backend, config, tokens?.data as Float32Array)
-    },
+    step: (label, rate) =>
+      onModel(async (model) => {
+        stepping ??= model.backend.compile(stepGraph(model.config, model.parameters), { batch: 1 })
+        const targets = new Float32Array(model.config.classes)
+        targets[label] = 1
+        const inputs = { images: shownImage().input, targets }
+        const program = await stepping
+        const taken = await program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state)
+        const after = await program.run({ ...inputs, rate: Float32Array.of(0) }, model.state)
+        await parametersOf(model)
+        steps++
+        const norms = model.parameters.map(({ name }) => ({ name, norm: Number(taken[`norm:${name}`]?.data[0]) }))
+        return {
+          before: Number(taken.loss?.data[0]),
+          after: Number(after.loss?.data[0]),
+          norms,
+          pixels: taken.pixels?.data as Float32Array,
+        }
+      }),
+    reset: (weights) =>
+      onModel(async ({ state, initial, parameters, config }) => {
+        const random = weights === "random"
+        const values = random ? initialize(parameters, config, "fan", fold(keyFromSeed(1), "forget")) : initial
+        for (const [name, data] of Object.entries(values)) await state.write(name, data)
+        steps = 0
+      }),
+    convolution: () =>
+      onModel(async ({ backend, config, state, trace }) => {
+        const { input } = shownImage()
+        const program = await backend.compile(convolutionGraph(config), { batch: 1 })
+        const { convolved } = await program.run({ images: input }, state)
+        const traced = await trace.run({ images: input }, state)
+        await program.dispose()
+        const data = convolved?.data as Float32Array
+        const embedded = traced["patch_embed.embeddings"]?.data as Float32Array
+        return { convolved: { data, shape: convolved?.shape ?? [] }, difference: differenceOf(data, embedded) }
+      }),
+    positions: (side) =>
+      onModel(async ({ config, state }) => positionsAt(config, (await state.read("pos_embed")) as Float32Array, side)),
+    normOrders: () =>
+      onModel(async ({ backend, config, state, trace }) => {
+        const { tokens } = await trace.run({ images: shownImage().input }, state)
+        return normOrders(backend, config, tokens?.data as Float32Array)
+      }),
   }
 }
 
-async function openModel(folder: string): Promise<Opened> {
+/** @param latest parameters in place of the file's. */
+async function openModel(folder: string, latest?: Readonly<Record<string, Values>>): Promise<Opened> {
   const read = async (file: string): Promise<Uint8Array> => {
     const response = await fetch(`${folder}${file}`)
     if (!response.ok) throw new Error(`${file}: status ${response.status}`)
@@ -248,7 +248,8 @@ async function openModel(folder: string): Promise<Opened> {
   const initial: Record<string, Float32Array> = {}
   for (const { name } of parameters) initial[name] = toFloat32(tensors.get(name) as StoredTensor)
   const slots = Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }]))
-  const state = await backend.createState(slots, initial)
+  const values = Object.entries(latest ?? {}).map(([name, { data }]) => [name, data] as const)
+  const state = await backend.createState(slots, { ...initial, ...Object.fromEntries(values) })
   const trace = await backend.compile(traceGraph(config), { batch: 1 })
   return { backend, config, description, initial, parameters, state, trace }
 }

@@ -21,7 +21,7 @@ import {
 } from "@vitrine/interpret"
 import { type ImageInput, load, type Model, onlyViT, type Prediction, topPredictions } from "vitrine/web"
 import { type Entry, unpack } from "./archive.ts"
-import { lost, sharedBackend } from "./backend.ts"
+import { sharedBackend, surviving } from "./backend.ts"
 import { openFolder } from "./disk.ts"
 
 /** Where a model comes from: the guide's, a run of this device, or dropped files. */
@@ -100,6 +100,8 @@ interface ModelBlobs {
 }
 
 interface Held {
+  readonly files: ModelBlobs["files"]
+  readonly options: OpenOptions
   readonly model: Model<ImageInput>
   readonly config: ViTConfig
   weights?: readonly HostTensor[]
@@ -120,31 +122,41 @@ async function attentive(model: Model<ImageInput>): Promise<ViTConfig> {
 
 export function createInspection(guideFolder: string): Inspection {
   const slots = new Map<Slot, Held>()
+  /** Slots whose models lived on a device that is gone. */
+  const gone = new Set<Slot>()
   const held = (slot: Slot): Held => {
     const found = slots.get(slot)
     if (found === undefined) throw new VitrineError("config", "no model is open")
     return found
   }
+  const onModel = <T>(slot: Slot, work: (own: Held) => Promise<T>): Promise<T> =>
+    surviving(
+      async () => {
+        if (gone.has(slot)) {
+          const { files, options } = held(slot)
+          slots.set(slot, { files, options, ...(await opened(files, options)) })
+          gone.delete(slot)
+        }
+        return work(held(slot))
+      },
+      () => {
+        for (const each of slots.keys()) gone.add(each)
+      },
+    )
   const gridOf = ({ config }: Held): { rows: number; columns: number } => {
     const [rows, columns] = patchGrid(config)
     return { rows, columns }
   }
   const close = async (slot: Slot): Promise<void> => {
-    await slots.get(slot)?.model.close()
+    if (!gone.delete(slot)) await slots.get(slot)?.model.close()
     slots.delete(slot)
   }
   return {
-    async open(slot, source, { heads, side } = {}) {
+    async open(slot, source, options = {}) {
       const blobs = await filesOf(source, guideFolder)
-      const backend = await sharedBackend()
-      const model = await load(Object.fromEntries(blobs.files), {
-        backend,
-        ...(heads === undefined ? {} : { heads }),
-        ...(side === undefined ? {} : { imageSize: side }),
-      })
-      const config = await attentive(model)
+      const { model, config } = await opened(blobs.files, options)
       await close(slot)
-      slots.set(slot, { model, config })
+      slots.set(slot, { files: blobs.files, options, model, config })
       return {
         name: blobs.name,
         notes: model.notes,
@@ -160,29 +172,26 @@ export function createInspection(guideFolder: string): Inspection {
         hasClassToken: config.classToken,
       }
     },
-    async see(slot, picture) {
-      const own = held(slot)
-      const { model, config } = own
-      const { labels } = model
-      const grid = gridOf(own)
-      if (config.depth * config.heads * (grid.rows * grid.columns + 1) ** 2 > mostWeights)
-        throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
-      const image = await decodeImage(picture)
-      const names = Array.from({ length: config.depth }, (_, i) => `blocks.${i}.attn.weights`)
-      const taps = [...(config.classes > 0 ? ["logits"] : []), ...names]
-      const found = await model.inspect(image, taps).catch((error: unknown) => {
-        lost(error)
-        throw error
-      })
-      const weights = names.map((name) => found[name] as HostTensor)
-      own.weights = weights
-      const logits = found.logits?.data as Float32Array | undefined
-      return {
-        pixels: colored(await model.view(image)),
-        predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
-        distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),
-      }
-    },
+    see: (slot, picture) =>
+      onModel(slot, async (own) => {
+        const { model, config } = own
+        const { labels } = model
+        const grid = gridOf(own)
+        if (config.depth * config.heads * (grid.rows * grid.columns + 1) ** 2 > mostWeights)
+          throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
+        const image = await decodeImage(picture)
+        const names = Array.from({ length: config.depth }, (_, i) => `blocks.${i}.attn.weights`)
+        const taps = [...(config.classes > 0 ? ["logits"] : []), ...names]
+        const found = await model.inspect(image, taps)
+        const weights = names.map((name) => found[name] as HostTensor)
+        own.weights = weights
+        const logits = found.logits?.data as Float32Array | undefined
+        return {
+          pixels: colored(await model.view(image)),
+          predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
+          distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),
+        }
+      }),
     async looks(slot, query) {
       const own = held(slot)
       const { weights, config } = own
@@ -218,19 +227,19 @@ export function createInspection(guideFolder: string): Inspection {
       const { pos_embed } = await own.model.parameters(["pos_embed"])
       return positionSimilarity(pos_embed as HostTensor, gridOf(own)).values
     },
-    async features(slot, pictures) {
-      const own = held(slot)
-      const grid = gridOf(own)
-      const tap = `blocks.${own.config.depth - 1}.residual2`
-      const all: HostTensor[] = []
-      for (const picture of pictures)
-        all.push((await own.model.inspect(await decodeImage(picture), [tap]))[tap] as HostTensor)
-      const { colors, images } = featureColors(all, grid)
-      const each = colors.length / images
-      return Array.from({ length: images }, (_, i) =>
-        Uint8Array.from(colors.subarray(i * each, (i + 1) * each), (share) => Math.round(255 * share)),
-      )
-    },
+    features: (slot, pictures) =>
+      onModel(slot, async (own) => {
+        const grid = gridOf(own)
+        const tap = `blocks.${own.config.depth - 1}.residual2`
+        const all: HostTensor[] = []
+        for (const picture of pictures)
+          all.push((await own.model.inspect(await decodeImage(picture), [tap]))[tap] as HostTensor)
+        const { colors, images } = featureColors(all, grid)
+        const each = colors.length / images
+        return Array.from({ length: images }, (_, i) =>
+          Uint8Array.from(colors.subarray(i * each, (i + 1) * each), (share) => Math.round(255 * share)),
+        )
+      }),
     async drawing(label, seed) {
       const { data, width, height } = drawShape(label, [0x6775, seed])
       const rgba = new Uint8ClampedArray(width * height * 4).fill(255)
@@ -241,12 +250,25 @@ export function createInspection(guideFolder: string): Inspection {
   }
 }
 
+async function opened(
+  files: ModelBlobs["files"],
+  { heads, side }: OpenOptions,
+): Promise<Pick<Held, "model" | "config">> {
+  const model = await load(Object.fromEntries(files), {
+    backend: await sharedBackend(),
+    ...(heads === undefined ? {} : { heads }),
+    ...(side === undefined ? {} : { imageSize: side }),
+  })
+  return { model, config: await attentive(model) }
+}
+
 async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs> {
   if (source.kind === "files") {
     const files = await unpack(source.entries)
-    const [path = "model"] = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
-    const own = path.includes("/") ? path.split("/")[0] : (source.entries[0]?.[0] ?? path)
-    return { name: own ?? path, files }
+    const paths = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
+    const [path = "model"] = [...paths.filter((each) => /\.(safetensors|npz)$/.test(each)), ...paths]
+    const [archive] = source.entries.length === 1 ? (source.entries[0] ?? []) : []
+    return { name: path.includes("/") ? (path.split("/")[0] ?? path) : (archive ?? path), files }
   }
   if (source.kind === "run") {
     const files = await (await openFolder(source.name)).read()

@@ -26,6 +26,8 @@ export type TrainUpdate =
   | { readonly type: "samples"; readonly step: number; readonly samples: readonly Sample[] }
   /** The run goes on, but not on disk. */
   | { readonly type: "unsaved"; readonly why: string }
+  /** The device is gone; the run goes on from its last checkpoint, on another. */
+  | { readonly type: "lost" }
 
 export interface RunSummary {
   readonly name: string
@@ -64,6 +66,9 @@ export interface Training {
   open(entries: readonly Entry[]): Promise<RunSummary>
   remove(name: string): Promise<void>
 }
+
+/** Devices that a run may lose before it is given up. */
+const mostLosses = 3
 
 /** Steps between checkpoints: what a closed tab may have to compute again. */
 const checkpointEvery = 25
@@ -110,14 +115,23 @@ export function createTraining(): Training {
         }
         await breath()
       }
-    } catch (error) {
-      // The run is on disk up to its last checkpoint; going on opens another device.
-      lost(error)
-      throw error
     } finally {
       running = undefined
       flush()
       await sampler?.close().catch(() => {})
+    }
+  }
+  /** The same, but what a lost device breaks off goes on from the last checkpoint, on another device. */
+  const runThrough: typeof run = async (folder, present, memory, data, options, listener) => {
+    for (let tries = 0; ; tries++) {
+      const saved = tries > 0 && memory.resume() !== null
+      try {
+        await run(folder, present, memory, data, saved ? { resume: true } : options, listener)
+        return
+      } catch (error) {
+        if (!lost(error) || tries === mostLosses) throw error
+        listener([{ type: "lost" }])
+      }
     }
   }
   return {
@@ -136,7 +150,7 @@ export function createTraining(): Training {
       if (images !== "shapes")
         for (const [path, bytes] of Object.entries(filesOf(images))) await folder.write(path, bytes)
       const start = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
-      await run(folder, [], memoryStore(), images, { recipe, seed, ...start }, listener)
+      await runThrough(folder, [], memoryStore(), images, { recipe, seed, ...start }, listener)
     },
     async resume(name, listener) {
       const folder = await openFolder(name)
@@ -146,7 +160,7 @@ export function createTraining(): Training {
       const data = isShapes ? "shapes" : (dataFrom(files) ?? own)
       if (data === undefined)
         throw new VitrineError("config", "the images that this run was trained on are not here: read them first")
-      await run(folder, Object.keys(files), memory, data, { resume: true }, listener)
+      await runThrough(folder, Object.keys(files), memory, data, { resume: true }, listener)
     },
     pause() {
       running?.abort()

@@ -3,6 +3,7 @@ import { family } from "./family.ts"
 import { chooseBackend } from "./backend.ts"
 import { createGuide } from "./guide.ts"
 import { createInspection } from "./inspection.ts"
+import { createKept } from "./kept.ts"
 import { createTraining } from "./training.ts"
 
 const model = `${import.meta.env.BASE_URL}model/`
@@ -14,6 +15,7 @@ const engine = {
   family,
   training: proxy(createTraining()),
   inspection: proxy(createInspection(model)),
+  kept: proxy(createKept()),
 }
 
 export type Engine = typeof engine

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
+import { choose, chosenBackend } from "../engine/client.ts"
 import { markedToken } from "../figures/link.ts"
 import { Patches } from "../figures/patches.tsx"
 import { strings } from "../strings/index.ts"
@@ -116,15 +117,22 @@ export function Guide(): JSX.Element {
 function StatusLine(): JSX.Element {
   const texts = strings.value.status
   const now = status.value
+  if (now.kind === "failed" && model.value === null) {
+    // Only who asks for a GPU can miss one; else the engine takes what there is.
+    const noGpu = chosenBackend.value === "webgpu"
+    return (
+      <p class="status failed" role="alert">
+        {noGpu ? texts.noGpu(now.why) : texts.noEngine(now.why)}{" "}
+        <button type="button" onClick={() => (noGpu ? choose("onnx-web") : void start())}>
+          {noGpu ? texts.useCpu : texts.retry}
+        </button>
+      </p>
+    )
+  }
   if (now.kind === "failed")
     return (
       <p class="status failed" role="alert">
-        {model.value === null ? texts.noEngine(now.why) : texts.failed(now.why)}{" "}
-        {model.value === null ? (
-          <button type="button" onClick={() => void start()}>
-            {texts.retry}
-          </button>
-        ) : null}
+        {texts.failed(now.why)}
       </p>
     )
   return (

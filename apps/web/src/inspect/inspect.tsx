@@ -18,20 +18,20 @@ import * as state from "./state.ts"
 
 export function Inspect(): JSX.Element {
   const t = strings.value.inspect
-  const copied = useSignal(false)
   useEffect(() => {
     if (state.panes.peek().a === null) void state.restore(location.search)
   }, [])
   const { a, b } = state.panes.value
+  const wantsSecond = state.missing.value.some((each) => each.for === "b")
   return (
     <main id="content" class="room" tabIndex={-1}>
       <header class="opening">
         <h1>{t.title}</h1>
         <p class="lead">{t.lead}</p>
       </header>
-      <div class={b === null ? "models" : "models two"}>
+      <div class={b === null && !wantsSecond ? "models" : "models two"}>
         <ModelChoice slot="a" />
-        {b === null ? null : <ModelChoice slot="b" />}
+        {b === null && !wantsSecond ? null : <ModelChoice slot="b" />}
       </div>
       <div class="actions">
         {b === null ? (
@@ -43,22 +43,12 @@ export function Inspect(): JSX.Element {
             {t.noSecond}
           </button>
         )}
-        <button
-          type="button"
-          class="text"
-          disabled={a === null}
-          onClick={() => {
-            const address = `${location.pathname}?${state.address()}`
-            history.replaceState(null, "", address)
-            copied.value = true
-            // Where the clipboard is not ours, the address bar has it.
-            navigator.clipboard?.writeText(location.href).catch(() => {})
-          }}
-        >
+        <button type="button" class="text" disabled={a === null} onClick={() => void copyLink()}>
           {t.link}
         </button>
-        {copied.value ? <small role="status">{t.linkCopied}</small> : null}
+        {state.link.value === null ? null : <small role="status">{t.linkCopied}</small>}
       </div>
+      <KeptFiles />
       {state.fault.value === null ? null : (
         <p class="status failed" role="alert">
           {strings.value.status.failed(state.fault.value)}
@@ -73,6 +63,48 @@ export function Inspect(): JSX.Element {
   )
 }
 
+async function copyLink(): Promise<void> {
+  await state.makeLink()
+  if (state.link.value === null) return
+  history.replaceState(null, "", `${location.pathname}?${state.link.value.query}`)
+  // Where the clipboard is not ours, the address bar has it.
+  navigator.clipboard?.writeText(location.href).catch(() => {})
+}
+
+/** What a link needs beside itself: files that were dropped. */
+function KeptFiles(): JSX.Element {
+  const t = strings.value.inspect
+  const loose = state.link.value?.loose ?? []
+  const bytes = loose.flatMap(({ entries }) => entries).reduce((sum, [, file]) => sum + file.size, 0)
+  return (
+    <>
+      {state.missing.value.map((each) => (
+        <p key={`${each.for} ${each.name}`} class="status failed" role="alert">
+          {each.for === "picture" ? t.missingPicture(each.name) : t.missingModel(each.name)}
+        </p>
+      ))}
+      {loose.length === 0 ? null : (
+        <p class="hint" role="status">
+          {t.loose(megabytes(bytes))}{" "}
+          <button type="button" onClick={() => void state.keepFiles()}>
+            {t.keep}
+          </button>
+        </p>
+      )}
+      {state.keptBytes.value === 0 ? null : (
+        <p class="hint">
+          {t.kept(megabytes(state.keptBytes.value))}{" "}
+          <button type="button" class="text" onClick={() => void state.forgetFiles()}>
+            {t.forget}
+          </button>
+        </p>
+      )}
+    </>
+  )
+}
+
+const megabytes = (bytes: number): string => `${brief(Math.max(0.01, bytes / 1e6))} MB`
+
 function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
   const t = strings.value.inspect
   const pane = state.panes.value[slot]
@@ -86,7 +118,12 @@ function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
     }
     void find()
   }, [])
-  const chosen = pane?.source.kind === "run" ? `run:${pane.source.name}` : (pane?.source.kind ?? "guide")
+  const isMissing = state.missing.value.some((each) => each.for === slot)
+  const chosen = isMissing
+    ? ""
+    : pane?.source.kind === "run"
+      ? `run:${pane.source.name}`
+      : (pane?.source.kind ?? "guide")
   return (
     <section class="model-choice" aria-label={`${t.models} ${slot === "a" ? 1 : 2}`}>
       <label class="field">
@@ -99,6 +136,7 @@ function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
             else if (value.startsWith("run:")) void state.openModel(slot, { kind: "run", name: value.slice(4) })
           }}
         >
+          {isMissing ? <option value="" /> : null}
           <option value="guide">{t.sources.guide}</option>
           {runs.value.map((name) => (
             <option key={name} value={`run:${name}`}>

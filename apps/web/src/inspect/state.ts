@@ -33,6 +33,20 @@ export const fault: Signal<string | null> = signal(null)
 /** What was tried last, so that it can be tried again with options. */
 export const tried: Signal<Readonly<Record<Slot, Source>>> = signal({ a: { kind: "guide" }, b: { kind: "guide" } })
 
+/** Dropped files that a link asks for and that are not kept here. */
+export const missing: Signal<readonly { readonly for: Slot | "picture"; readonly name: string }[]> = signal([])
+/** The address of this view, once it was asked for; and what of it is not kept here. */
+export const link: Signal<{ readonly query: string; readonly loose: readonly Loose[] } | null> = signal(null)
+/** Bytes of the files that are kept in this browser. */
+export const keptBytes: Signal<number> = signal(0)
+
+interface Loose {
+  readonly id: string
+  readonly entries: readonly Entry[]
+}
+
+const kept = (): ReturnType<typeof engine>["kept"] => engine().kept
+
 const inspection = (): ReturnType<typeof engine>["inspection"] => engine().inspection
 
 async function attempt(work: () => Promise<void>): Promise<void> {
@@ -56,6 +70,7 @@ export function openModel(slot: Slot, source: Source, options: OpenOptions = {})
   tried.value = { ...tried.value, [slot]: source }
   return attempt(async () => {
     const about = await inspection().open(slot, source, options)
+    missing.value = missing.value.filter((each) => each.for !== slot)
     panes.value = {
       ...panes.value,
       [slot]: { source, about, filters: null, positions: null, seen: null, looks: null, features: [] },
@@ -125,6 +140,7 @@ export function show(index: number): Promise<void> {
 export function addPictures(entries: readonly Entry[]): Promise<void> {
   const own = entries.filter(([path]) => /\.(jpe?g|png|webp|gif)$/i.test(path))
   shots.value = [...shots.value, ...own.map(([name, picture]): Shot => ({ name, picture, drawing: null }))]
+  missing.value = missing.value.filter((each) => each.for !== "picture" || own.every(([name]) => name !== each.name))
   return attempt(async () => {
     current.value = Math.max(0, shots.value.length - own.length)
     for (const slot of slots) {
@@ -134,20 +150,69 @@ export function addPictures(entries: readonly Entry[]): Promise<void> {
   })
 }
 
-/** What the address says: models that can be had here, a drawing, a head, who looks. */
-export function address(): string {
-  const found = new URLSearchParams()
-  for (const slot of slots) {
-    const source = panes.value[slot]?.source
-    if (source?.kind === "guide") found.set(slot, "guide")
-    if (source?.kind === "run") found.set(slot, `run:${source.name}`)
-  }
-  const drawing = shots.value[current.value]?.drawing
-  if (drawing) found.set("drawing", drawing.join("."))
-  found.set("head", head.value.map((i) => i + 1).join("."))
-  found.set("asks", String(asker.value))
-  found.set("place", String(place.value + 1))
-  return found.toString()
+/**
+ * Makes the address of the view: models and runs of this device by name, drawings by their seed, dropped files by their
+ * hash and name, a head, who looks.
+ */
+export function makeLink(): Promise<void> {
+  return attempt(async () => {
+    const found = new URLSearchParams()
+    const loose: Loose[] = []
+    const named = async (entries: readonly Entry[], name: string): Promise<string> => {
+      const id = await kept().idOf(entries)
+      if (!(await kept().has(id))) loose.push({ id, entries })
+      return `file:${id}:${name}`
+    }
+    for (const slot of slots) {
+      const { source, about } = panes.value[slot] ?? {}
+      if (source?.kind === "guide") found.set(slot, "guide")
+      if (source?.kind === "run") found.set(slot, `run:${source.name}`)
+      if (source?.kind === "files") found.set(slot, await named(source.entries, about?.name ?? ""))
+    }
+    const drawn = shots.value.filter(({ drawing }) => drawing !== null)
+    const shown = shots.value[current.value]
+    found.set("drawing", ((shown ?? drawn[0])?.drawing ?? drawn[0]?.drawing ?? []).join("."))
+    for (const shot of shots.value)
+      if (shot.picture instanceof Blob) {
+        found.append("picture", await named([[shot.name, shot.picture]], shot.name))
+        if (shot === shown) found.set("show", String(found.getAll("picture").length))
+      }
+    found.set("head", head.value.map((i) => i + 1).join("."))
+    found.set("asks", String(asker.value))
+    found.set("place", String(place.value + 1))
+    link.value = { query: found.toString(), loose }
+  })
+}
+
+/** Keeps the dropped files of the view in this browser. */
+export function keepFiles(): Promise<void> {
+  return attempt(async () => {
+    for (const { id, entries } of link.value?.loose ?? []) await kept().keep(id, entries)
+    if (link.value !== null) link.value = { ...link.value, loose: [] }
+    await countKept()
+  })
+}
+
+export async function countKept(): Promise<void> {
+  keptBytes.value = await kept()
+    .size()
+    .catch(() => 0)
+}
+
+export function forgetFiles(): Promise<void> {
+  return attempt(async () => {
+    await kept().forget()
+    link.value = null
+    await countKept()
+  })
+}
+
+/** Dropped files by what a link calls them; those that are not here are noted as missing. */
+async function keptFiles(text: string, purpose: Slot | "picture"): Promise<Entry[] | null> {
+  const [, id = "", name = ""] = /^file:([^:]*):(.*)$/.exec(text) ?? []
+  const entries = await kept().find(id)
+  if (entries === null) missing.value = [...missing.value, { for: purpose, name }]
+  return entries
 }
 
 /** Opens what the address says, or the guide's model with some drawings. */
@@ -157,10 +222,12 @@ export function restore(query: string): Promise<void> {
     const [a, b] = (asked.get(name) ?? "").split(".").map(Number)
     return Number.isInteger(a) && Number.isInteger(b) ? [a as number, b as number] : null
   }
-  const from = (slot: Slot): Source | null => {
-    const name = asked.get(slot)
-    if (name === "guide") return { kind: "guide" }
-    return name?.startsWith("run:") ? { kind: "run", name: name.slice(4) } : null
+  const from = async (slot: Slot): Promise<Source | null> => {
+    const text = asked.get(slot)
+    if (text?.startsWith("run:")) return { kind: "run", name: text.slice(4) }
+    if (!text?.startsWith("file:")) return text === "guide" || slot === "a" ? { kind: "guide" } : null
+    const entries = await keptFiles(text, slot)
+    return entries && { kind: "files", entries }
   }
   const wanted = asked.get("asks")
   if (wanted === "class" || wanted === "mean") asker.value = wanted
@@ -178,10 +245,18 @@ export function restore(query: string): Promise<void> {
         picture: await inspection().drawing(Math.min(9, Math.max(0, shape)), grain),
         drawing: [shape, grain],
       })
+    let at = 0
+    for (const [i, text] of asked.getAll("picture").entries())
+      for (const [name, picture] of (await keptFiles(text, "picture")) ?? []) {
+        made.push({ name, picture, drawing: null })
+        if (asked.get("show") === String(i + 1)) at = made.length - 1
+      }
     shots.value = made
-    current.value = 0
-    await openModel("a", from("a") ?? { kind: "guide" })
-    const second = from("b")
-    if (second !== null) await openModel("b", second)
+    current.value = at
+    for (const slot of slots) {
+      const source = await from(slot)
+      if (source !== null) await openModel(slot, source)
+    }
+    await countKept()
   })
 }

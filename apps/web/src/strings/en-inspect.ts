@@ -54,5 +54,14 @@ export const inspect = {
   savePng: "Save PNG",
   saveSvg: "Save SVG",
   link: "Link to this view",
+  missingModel: (name: string): string =>
+    `This link shows the model “${name}”, which is not kept in this browser. Drop it above, and the view is as it was.`,
+  missingPicture: (name: string): string =>
+    `This link shows the picture “${name}”, which is not kept in this browser. Drop it below to see it again.`,
+  loose: (size: string): string =>
+    `The view has files that you dropped (${size}). If this browser keeps a copy, the link opens them here; elsewhere it asks for them by name.`,
+  keep: "Keep a copy",
+  kept: (size: string): string => `This browser keeps copies of dropped files (${size}).`,
+  forget: "Delete them",
   linkCopied: "The link is in the address bar, and copied.",
 }

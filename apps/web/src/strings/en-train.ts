@@ -67,6 +67,7 @@ export const train = {
   samples: "What it says of pictures it has not seen, and where it looks",
   sample: (predicted: string, share: string, label: string): string =>
     `It says ${predicted}, ${share}. It is ${label}.`,
+  deviceLost: "The graphics processor was taken away. The run goes on from its last checkpoint; nothing is lost.",
   unsaved: (why: string): string =>
     `The browser gives no more room on the disk (${why}). Training goes on in memory: download the run before you close the tab.`,
   runs: "Runs on this device",

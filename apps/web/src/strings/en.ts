@@ -43,9 +43,13 @@ export const en = {
     ready: (device: string): string => `Computed in this page by ${device}`,
     failed: (why: string): string => `That did not work: ${why}`,
     noEngine: (why: string): string =>
-      `The engine could not be started (${why}). Your browser may lack WebAssembly, or memory; close other tabs and try again.`,
+      `The engine could not be started (${why}). Your browser may lack WebAssembly, or memory: close other tabs and try again. The texts can be read without it.`,
     noMemory:
       "the browser gave no more memory. Choose a smaller model, resolution or number of pictures a step, or close other tabs.",
+    deviceLost:
+      "the graphics processor was taken away, several times in a row. Try again, or choose CPU at the top of the page.",
     retry: "Try again",
+    noGpu: (why: string): string => `There is no graphics processor to compute on (${why}). The CPU can do it too.`,
+    useCpu: "Compute on the CPU",
   },
 }

@@ -68,6 +68,8 @@ export const train: Strings["train"] = {
   validation: "見たことのない絵で",
   samples: "見たことのない絵を何と言うか、どこを見ているか",
   sample: (predicted, share, label) => `答えは${predicted}（${share}）、正解は${label}。`,
+  deviceLost:
+    "グラフィックスプロセッサが使えなくなりました。最後のチェックポイントから続けます。何も失われていません。",
   unsaved: (why) =>
     `ブラウザがこれ以上の保存を許しません（${why}）。学習はメモリの中で続きます。タブを閉じる前に記録をダウンロードしてください。`,
   runs: "この端末の記録",

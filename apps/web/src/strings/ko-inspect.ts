@@ -46,5 +46,14 @@ export const inspect: Strings["inspect"] = {
   savePng: "PNG로 저장",
   saveSvg: "SVG로 저장",
   link: "이 보기의 링크",
+  missingModel: (name) =>
+    `이 링크는 모델 ‘${name}’을(를) 보여 주지만 이 브라우저에는 없습니다. 위에 놓으면 원래 보기로 돌아갑니다.`,
+  missingPicture: (name) =>
+    `이 링크는 그림 ‘${name}’을(를) 보여 주지만 이 브라우저에는 없습니다. 아래에 놓으면 다시 볼 수 있습니다.`,
+  loose: (size) =>
+    `이 보기에는 놓아 준 파일(${size})이 들어 있습니다. 이 브라우저에 사본을 남기면 링크로 여기서 열 수 있고, 다른 기기에서는 이름을 알려 주며 파일을 찾습니다.`,
+  keep: "사본 남기기",
+  kept: (size) => `놓아 준 파일의 사본을 이 브라우저에 두고 있습니다(${size}).`,
+  forget: "지우기",
   linkCopied: "링크는 주소창에 있고, 복사도 했습니다.",
 }

@@ -37,6 +37,8 @@ export const phase: Signal<Phase> = signal("idle")
 export const progress: Signal<Progress> = signal(nothing)
 /** What went wrong last; null if nothing did. */
 export const fault: Signal<string | null> = signal(null)
+/** Whether the run has lost a device, and goes on on another. */
+export const deviceLost: Signal<boolean> = signal(false)
 /** Why the run is not on disk; null if it is. */
 export const unsaved: Signal<string | null> = signal(null)
 export const runs: Signal<readonly RunSummary[]> = signal([])
@@ -107,6 +109,7 @@ export function goOn(run: RunSummary): Promise<void> {
 async function follow(work: (listener: (updates: readonly TrainUpdate[]) => void) => Promise<void>): Promise<void> {
   phase.value = "preparing"
   unsaved.value = null
+  deviceLost.value = false
   await attempt(() => work(proxy((updates: readonly TrainUpdate[]) => take(updates))))
   if (fault.value !== null) phase.value = progress.value.step > 0 ? "paused" : "idle"
   await training()
@@ -124,8 +127,12 @@ function take(updates: readonly TrainUpdate[]): void {
   let next = progress.value
   for (const update of updates) {
     if (update.type === "setup") next = { ...next, steps: update.recipe.training.steps }
-    else if (update.type === "start") next = { ...next, step: update.step, steps: update.steps }
-    else if (update.type === "step") {
+    else if (update.type === "start") {
+      const { step, steps } = update
+      const losses = next.losses.filter(([at]) => at <= step)
+      const accuracies = next.accuracies.filter(([at]) => at <= step)
+      next = { ...next, step, steps, losses, accuracies }
+    } else if (update.type === "step") {
       const { step, learningRate, imagesPerSecond, eta, loss } = update
       phase.value = "running"
       next = { ...next, step, learningRate, imagesPerSecond, eta, losses: [...next.losses, [step, loss]] }
@@ -133,6 +140,7 @@ function take(updates: readonly TrainUpdate[]): void {
       next = { ...next, accuracies: [...next.accuracies, [update.step, update.top1]] }
     else if (update.type === "samples") next = { ...next, samples: update.samples }
     else if (update.type === "unsaved") unsaved.value = update.why
+    else if (update.type === "lost") deviceLost.value = true
     else if (update.type === "end") phase.value = update.finished ? "done" : "paused"
   }
   progress.value = next

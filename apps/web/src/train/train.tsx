@@ -51,13 +51,16 @@ function Setup(): JSX.Element {
   const seed = useSignal(0)
   const name = useSignal("shapes")
   const from = useSignal<readonly Entry[]>([])
+  const heads = useSignal(0)
   const busy = state.phase.value === "preparing" || state.phase.value === "running"
   const own = state.ownData.value
   const setup = async (): Promise<TrainSetup> => {
     if (kind.value === "make") await state.readExamples(examples.value, side.value)
     const count = kind.value === "shapes" ? Number.POSITIVE_INFINITY : (state.ownData.value?.train ?? 0)
     const model =
-      from.value.length === 0 ? modelOf(size.value, side.value) : { imageSize: [side.value, side.value] as const }
+      from.value.length === 0
+        ? modelOf(size.value, side.value)
+        : { imageSize: [side.value, side.value] as const, ...(heads.value > 0 ? { heads: heads.value } : {}) }
     const choice = {
       steps: steps.value,
       batchSize: Math.max(1, Math.min(batch.value, count)),
@@ -191,18 +194,32 @@ function Setup(): JSX.Element {
           >
             <p class="hint">{t.fromHint}</p>
             {from.value.length === 0 ? null : (
-              <p role="status">
-                {t.fromChosen(from.value[0]?.[0].split("/")[0] ?? "")}{" "}
-                <button
-                  type="button"
-                  class="text"
-                  onClick={() => {
-                    from.value = []
-                  }}
-                >
-                  {t.notFrom}
-                </button>
-              </p>
+              <>
+                <p role="status">
+                  {t.fromChosen(from.value[0]?.[0].split("/")[0] ?? "")}{" "}
+                  <button
+                    type="button"
+                    class="text"
+                    onClick={() => {
+                      from.value = []
+                      heads.value = 0
+                    }}
+                  >
+                    {t.notFrom}
+                  </button>
+                </p>
+                <label class="field">
+                  {strings.value.inspect.headCount}
+                  <input
+                    type="number"
+                    min={1}
+                    max={64}
+                    onChange={(event) => {
+                      heads.value = Number(event.currentTarget.value)
+                    }}
+                  />
+                </label>
+              </>
             )}
           </DropZone>
         </details>
@@ -292,6 +309,11 @@ function Live(): JSX.Element {
           {strings.value.status.failed(state.fault.value)}
         </p>
       )}
+      {state.deviceLost.value ? (
+        <p class="status" role="alert">
+          {t.deviceLost}
+        </p>
+      ) : null}
       {state.unsaved.value === null ? null : (
         <p class="status failed" role="alert">
           {t.unsaved(state.unsaved.value)}

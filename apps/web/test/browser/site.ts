@@ -5,6 +5,7 @@ import { findChromium } from "../../../../tooling/browser/chromium.mjs"
 /** The production build on a server of its own, and a browser. */
 export interface Site {
   readonly address: string
+  readonly browser: Browser
   /** A page in a context of its own, with these values in its local storage; what goes wrong in it is kept in `faults`. */
   open(path: string, options?: BrowserContextOptions, stored?: Readonly<Record<string, string>>): Promise<Visit>
   close(): Promise<void>
@@ -19,8 +20,17 @@ export interface Visit {
   close(): Promise<void>
 }
 
-/** @param gpu lets pages have a GPU, in software where there is none. */
-export async function openSite({ gpu = false }: { readonly gpu?: boolean } = {}): Promise<Site> {
+/**
+ * @param gpu lets pages have a GPU, in software where there is none.
+ * @param flags more of Chromium's.
+ */
+export async function openSite({
+  gpu = false,
+  flags = [],
+}: {
+  readonly gpu?: boolean
+  readonly flags?: readonly string[]
+} = {}): Promise<Site> {
   const server = await preview({
     root: new URL("../..", import.meta.url).pathname,
     preview: { port: 0, strictPort: false },
@@ -39,10 +49,12 @@ export async function openSite({ gpu = false }: { readonly gpu?: boolean } = {})
       ...(gpu
         ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"]
         : ["--disable-features=WebGPU"]),
+      ...flags,
     ],
   })
   return {
     address,
+    browser,
     async open(path, options = {}, stored = {}) {
       const context = await browser.newContext({ locale: "en", ...options })
       const page = await context.newPage()

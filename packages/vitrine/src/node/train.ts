@@ -1,8 +1,8 @@
 import { cpus, totalmem } from "node:os"
 import { resolve } from "node:path"
-import { imageModel, type ModelHints, toTimmConfig } from "@vitrine/checkpoint"
+import { imageModel, toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, parameterCount, type ViTConfig, VitrineError } from "@vitrine/core"
+import { type Backend, parameterCount, VitrineError } from "@vitrine/core"
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
@@ -17,7 +17,7 @@ import {
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
 import { createBackend } from "./backends.ts"
-import { factsFor, recipeFrom, startFrom } from "../from.ts"
+import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
 import { locate } from "./hub.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
@@ -202,13 +202,6 @@ function checkMemory({ config }: ResolvedRecipe): void {
     "config",
     `the model has ${count.toLocaleString("en")} parameters; training it takes over ${gigabytes(needed)} of memory, this machine has ${gigabytes(totalmem())}`,
   )
-}
-
-/** What a recipe says of the model that weights without a `config.json` may not tell. */
-function hintsFrom(model: Recipe["model"]): ModelHints {
-  if (typeof model !== "object") return {}
-  const { imageSize, heads, activation, layerNormEpsilon, pool }: Partial<ViTConfig> = model
-  return { imageSize, heads, activation, layerNormEpsilon, ...(pool !== "token+average" && { pool }) }
 }
 
 /** Absolute, so that a run can be resumed from anywhere; the name of built-in data stays. */

@@ -1,11 +1,11 @@
-import { type OpenModel, openGoogleModel, openModel, toTimmConfig } from "@vitrine/checkpoint"
+import { type ModelHints, type OpenModel, openGoogleModel, openModel, toTimmConfig } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { createLoader, type Dataset, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
 import { type Recipe, type RecipeRule, recipeFor, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
-import { factsFor, recipeFrom, startFrom } from "../from.ts"
+import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
 import { type BackendChoice, openBackend } from "./backend.ts"
 import { findFiles, type ModelSource } from "./files.ts"
 import type { MemoryStore } from "./memory-store.ts"
@@ -48,7 +48,10 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   if (record === null) throw new VitrineError("config", "there is no run in the store to resume")
   const seed = record?.seed ?? options.seed ?? 0
   const { train: dataset, validation } = data === "shapes" ? drawings(seed) : data
-  const start = record === undefined && options.from !== undefined ? await openStart(options.from) : undefined
+  const start =
+    record === undefined && options.from !== undefined
+      ? await openStart(options.from, hintsFrom(wanted.model))
+      : undefined
   const resolved = async (): Promise<ResolvedRecipe> => {
     const facts = await factsOf(dataset)
     const wanted = recipeFor(options.recipe, facts)
@@ -107,11 +110,15 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   }
 }
 
-async function openStart(source: ModelSource): Promise<{ readonly model: OpenModel; readonly name: string }> {
+async function openStart(
+  source: ModelSource,
+  hints: ModelHints,
+): Promise<{ readonly model: OpenModel; readonly name: string }> {
   const found = await findFiles(source)
-  if ("folder" in found) return { model: await openModel(found.folder, found.weightsFile), name: found.folder.name }
+  if ("folder" in found)
+    return { model: await openModel(found.folder, found.weightsFile, hints), name: found.folder.name }
   const file = await found.npz()
-  return { model: await openGoogleModel(file), name: file.name }
+  return { model: await openGoogleModel(file, hints), name: file.name }
 }
 
 /** As many as in Node. */

@@ -1,0 +1,67 @@
+import { VitrineError } from "@vitrine/core"
+import type { Entry } from "./archive.ts"
+import { listFolders, openFolder, removeFolder } from "./disk.ts"
+
+/** Dropped files that the reader lets this browser keep, so that links to them can be opened here. */
+export interface Kept {
+  /** What files are called in a link: the same for the same names and bytes. */
+  idOf(entries: readonly Entry[]): Promise<string>
+  has(id: string): Promise<boolean>
+  keep(id: string, entries: readonly Entry[]): Promise<void>
+  /** Null for files that are not kept here. */
+  find(id: string): Promise<Entry[] | null>
+  /** Bytes of all. */
+  size(): Promise<number>
+  forget(): Promise<void>
+}
+
+/** Written last: without it files are not all there. */
+const list = "list.json"
+
+export function createKept(): Kept {
+  const has = async (id: string): Promise<boolean> => (await listFolders("kept")).includes(id)
+  return {
+    async idOf(entries) {
+      const hashes: string[] = []
+      for (const [path, file] of entries) hashes.push(`${path}\n${await hash(await file.arrayBuffer())}`)
+      return (await hash(new TextEncoder().encode(hashes.sort().join("\n")))).slice(0, 20)
+    },
+    has,
+    async keep(id, entries) {
+      try {
+        const folder = await openFolder(id, "kept")
+        for (const [i, [, file]] of entries.entries()) await folder.write(String(i), file)
+        const paths = JSON.stringify(entries.map(([path]) => path))
+        await folder.write(list, new TextEncoder().encode(paths))
+      } catch (error) {
+        await removeFolder(id, "kept").catch(() => {})
+        throw error
+      }
+    },
+    async find(id) {
+      if (!/^[0-9a-f]{20}$/.test(id)) throw new VitrineError("config", "the link names files in a way that is not ours")
+      if (!(await has(id))) return null
+      const files = await (await openFolder(id, "kept")).files()
+      const paths = files[list]
+      if (paths === undefined) return null
+      return (JSON.parse(await paths.text()) as string[]).flatMap((path, i): Entry[] => {
+        const file = files[i]
+        return file === undefined ? [] : [[path, file]]
+      })
+    },
+    async size() {
+      let bytes = 0
+      for (const id of await listFolders("kept"))
+        for (const file of Object.values(await (await openFolder(id, "kept")).files())) bytes += file.size
+      return bytes
+    },
+    async forget() {
+      for (const id of await listFolders("kept")) await removeFolder(id, "kept")
+    },
+  }
+}
+
+async function hash(bytes: BufferSource): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")
+}

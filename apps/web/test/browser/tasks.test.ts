@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { openSite, type Site, type Visit } from "./site.ts"
+import { ownTasks } from "./tasks.ts"
+
+let site: Site
+
+beforeAll(async () => {
+  site = await openSite()
+})
+
+afterAll(() => site?.close())
+
+/** A long task is one of 50 ms; all that computes is in the worker. */
+const long = 50
+
+test("no task of the guide's scripts is long, while it loads, scrolls, changes its picture and learns", async () => {
+  let visit: Visit | undefined
+  const tasks = await ownTasks(site.browser, site.address, async () => {
+    visit = await site.open("/")
+    const { page } = visit
+    await page.locator('[data-state="ready"]').waitFor()
+    const height = await page.evaluate(() => document.documentElement.scrollHeight)
+    await page.mouse.move(700, 400)
+    for (let y = 0; y < height; y += 600) {
+      await page.mouse.wheel(0, 600)
+      await page.waitForTimeout(60)
+    }
+    await page.locator(".drawing input").nth(4).check()
+    await page.locator('[data-state="ready"]').waitFor()
+    await page.getByRole("button", { name: "Take ten" }).click()
+    await page.locator("[data-fell]").waitFor()
+  })
+  expect(tasks.length).toBeGreaterThan(20)
+  expect(tasks[0]?.whole).toBeLessThan(long)
+  await visit?.close()
+})
+
+test("nor of the other rooms, while a model trains and one is looked into", async () => {
+  const visits: Visit[] = []
+  const tasks = await ownTasks(site.browser, site.address, async () => {
+    const train = await site.open("/train/")
+    visits.push(train)
+    await train.page.getByLabel("Steps", { exact: true }).fill("25")
+    await train.page.keyboard.press("Tab")
+    await train.page.getByRole("button", { name: "Train", exact: true }).click()
+    await train.page.locator('[data-phase="done"]').waitFor({ timeout: 100_000 })
+    const inspect = await site.open("/inspect/")
+    visits.push(inspect)
+    await inspect.page.locator("#features canvas").first().waitFor({ timeout: 60_000 })
+    await inspect.page.locator('[data-busy="false"]').waitFor({ state: "attached" })
+    await inspect.page.locator(".shots input").nth(2).check()
+    await inspect.page.locator('[data-busy="false"]').waitFor({ state: "attached" })
+  })
+  expect(tasks.length).toBeGreaterThan(20)
+  expect(tasks[0]?.whole).toBeLessThan(long)
+  for (const { close } of visits) await close()
+})
