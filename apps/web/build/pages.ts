@@ -1,6 +1,16 @@
 import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
+import { join, relative, sep } from "node:path"
 import type { Plugin } from "vite"
+
+const publicFolder = new URL("../public", import.meta.url).pathname
+
+/** What is served as it is, but for the file that only hosts read. */
+function publicFiles(): string[] {
+  const found = readdirSync(publicFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const paths = found.map((entry) => relative(publicFolder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+  return paths.filter((path) => path !== "_headers").sort()
+}
 
 const rooms = ["train", "inspect"]
 
@@ -21,8 +31,11 @@ export function pages(): Plugin {
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
         const built = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
         const files = ["/", ...rooms.map((room) => `/${room}/`), ...built.map((file) => `/${file}`)]
-        const kept = [...files, "/model/config.json", "/model/model.safetensors", "/manifest.webmanifest", "/icon.svg"]
-        const version = createHash("sha256").update(String(page.source)).update(built.join()).digest("hex").slice(0, 16)
+        const hash = createHash("sha256").update(String(page.source)).update(built.join())
+        const given = publicFiles()
+        for (const file of given) hash.update(readFileSync(join(publicFolder, file)))
+        const kept = [...files, ...given.map((file) => `/${file}`)]
+        const version = hash.digest("hex").slice(0, 16)
         const script = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
         const head = `const version = ${JSON.stringify(version)}\nconst files = ${JSON.stringify(kept)}\n`
         this.emitFile({ type: "asset", fileName: "service-worker.js", source: head + script })

@@ -13,7 +13,7 @@ export interface Member {
 
 /** The paper's variants and DeiT's smaller ones at 224 × 224, counted from the models themselves. */
 export function family(): Member[] {
-  return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14"].map((name) => {
+  return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14", "R26+S/32", "R50+B/16", "R50+L/32"].map((name) => {
     const config = variant(name)
     const logits = vit(rootScope(), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
     const { flops } = cost(graph({ outputs: { logits } }), 1)

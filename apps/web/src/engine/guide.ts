@@ -21,6 +21,7 @@ import { applyTransforms, drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import { evaluationTransforms } from "vitrine/web"
 import { sharedBackend, surviving } from "./backend.ts"
+import { type Hybrid, type HybridTrace, openHybrid } from "./hybrid.ts"
 import { convolutionGraph, differenceOf } from "./convolution.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
@@ -95,6 +96,8 @@ export interface Guide {
   convolution(): Promise<{ readonly convolved: Values; readonly difference: number }>
   positions(side: number): Promise<Values>
   normOrders(): Promise<NormOrders>
+  /** The last image in a hybrid, a model of its own. */
+  hybrid(): Promise<HybridTrace>
 }
 
 interface Opened {
@@ -110,6 +113,7 @@ interface Opened {
 export function createGuide(folder: string): Guide {
   let opening: Promise<Opened> | undefined
   let stepping: Promise<Program> | undefined
+  let hybrid: Promise<Hybrid> | undefined
   /** The parameters as they were read last, from which a model on another device goes on. */
   let latest: Readonly<Record<string, Values>> | undefined
   let current: { input: Float32Array; pixels: Uint8Array; label: number | null } | undefined
@@ -127,6 +131,7 @@ export function createGuide(folder: string): Guide {
       () => {
         opening = undefined
         stepping = undefined
+        hybrid = undefined
       },
     )
   const parametersOf = async ({ state, parameters }: Opened): Promise<Record<string, Values>> => {
@@ -230,16 +235,20 @@ export function createGuide(folder: string): Guide {
         const { tokens } = await trace.run({ images: shownImage().input }, state)
         return normOrders(backend, config, tokens?.data as Float32Array)
       }),
+    hybrid: () =>
+      onModel(async ({ backend }) => {
+        hybrid ??= openHybrid(reader(`${folder}hybrid/`), backend).catch((error: unknown) => {
+          hybrid = undefined
+          throw error
+        })
+        return (await hybrid).trace(shownImage().pixels)
+      }),
   }
 }
 
 /** @param latest parameters in place of the file's. */
 async function openModel(folder: string, latest?: Readonly<Record<string, Values>>): Promise<Opened> {
-  const read = async (file: string): Promise<Uint8Array> => {
-    const response = await fetch(`${folder}${file}`)
-    if (!response.ok) throw new Error(`${file}: status ${response.status}`)
-    return new Uint8Array(await response.arrayBuffer())
-  }
+  const read = reader(folder)
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
   const description = fromTimmConfig(parseJson(json, "config.json"), "config.json")
   const config = onlyViT(description.config, "the guide")
@@ -253,6 +262,14 @@ async function openModel(folder: string, latest?: Readonly<Record<string, Values
   const trace = await backend.compile(traceGraph(config), { batch: 1 })
   return { backend, config, description, initial, parameters, state, trace }
 }
+
+const reader =
+  (folder: string) =>
+  async (file: string): Promise<Uint8Array> => {
+    const response = await fetch(`${folder}${file}`)
+    if (!response.ok) throw new Error(`${file}: status ${response.status}`)
+    return new Uint8Array(await response.arrayBuffer())
+  }
 
 const imagesOf = (config: ViTConfig): Tensor => ops.input("images", ["batch", ...config.imageSize, config.channels])
 

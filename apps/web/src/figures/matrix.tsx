@@ -59,7 +59,7 @@ export function Matrix(props: MatrixProps): JSX.Element {
         style={{ "--least": `${height}px` }}
         role="application"
         aria-roledescription={t.heatMap}
-        aria-label={`${symbol ?? ""} ${label}, ${view.rows} × ${view.cols}: ${rows.name} × ${cols.name}. ${t.keys}`}
+        aria-label={`${symbol === undefined ? "" : `${symbol}, `}${label}, ${view.rows} × ${view.cols}: ${rows.name} × ${cols.name}. ${t.keys}`}
         tabIndex={0}
         data-tap={tap}
         {...cursor.on}

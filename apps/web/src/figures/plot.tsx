@@ -81,7 +81,7 @@ export function Plot(props: PlotProps): JSX.Element {
         viewBox={`0 0 ${width} ${height}`}
         role="application"
         aria-label={label}
-        tabIndex={0}
+        tabindex={0}
         onPointerMove={nearest}
         onPointerDown={nearest}
         onPointerLeave={() => {

@@ -1,4 +1,5 @@
 import type { JSX } from "preact"
+import { useId } from "preact/hooks"
 import { format } from "../figures/format.ts"
 import { chosenBlock, chosenHead, chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
@@ -15,6 +16,7 @@ const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.gui
 /** Which block and which head the figures show. */
 export function HeadPicker({ g, heads = true }: { readonly g: Shown; readonly heads?: boolean }): JSX.Element {
   const { depth, heads: count } = g.model.config
+  const id = useId()
   const choice = (name: string, n: number, chosen: typeof chosenBlock): JSX.Element => (
     <fieldset class="segments">
       <legend>{name}</legend>
@@ -22,6 +24,7 @@ export function HeadPicker({ g, heads = true }: { readonly g: Shown; readonly he
         <label key={i}>
           <input
             type="radio"
+            name={`${id}-${name}`}
             checked={chosen.value === i}
             onChange={() => {
               chosen.value = i

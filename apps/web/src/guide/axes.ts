@@ -50,5 +50,5 @@ export function patchPixels(patch: number, channels: readonly string[]): Axis {
 
 export function lines(of: "row" | "column"): Axis {
   const { figure } = strings.value
-  return { name: of, describe: (i) => figure[of](i + 1) }
+  return { name: of === "row" ? figure.rows : figure.columns, describe: (i) => figure[of](i + 1) }
 }

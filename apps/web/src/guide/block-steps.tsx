@@ -228,6 +228,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
             <label key={String(on)}>
               <input
                 type="radio"
+                name="dropout"
                 checked={training.value === on}
                 onChange={() => {
                   training.value = on

@@ -1,44 +1,19 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
-import { useEffect } from "preact/hooks"
-import { engine, messageOf } from "../engine/client.ts"
+import { engine } from "../engine/client.ts"
 import { brief, count, format } from "../figures/format.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Plot, type Series } from "../figures/plot.tsx"
 import { matrix, rowOf, similarity, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
+import { failed, useAnswer, Waiting } from "./answer.tsx"
 import { HeadPicker } from "./attention-steps.tsx"
 import { dimensions, keys, lines, named, tokenName, tokens } from "./axes.ts"
 import { datasets, table5, table6 } from "./paper.ts"
 import type { Shown } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
-
-/** What the engine gives when it is asked for `key`; null until then. */
-function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | { readonly failed: string } {
-  const answer = useSignal<{ readonly key: unknown; readonly found: T | { readonly failed: string } } | null>(null)
-  useEffect(() => {
-    let current = true
-    const settle = async (): Promise<void> => {
-      const found = await ask().catch((error: unknown) => ({ failed: messageOf(error) }))
-      if (current) answer.value = { key, found }
-    }
-    void settle()
-    return () => {
-      current = false
-    }
-  }, [key])
-  const held = answer.value
-  return held !== null && held.key === key ? held.found : null
-}
-
-const failed = (answer: unknown): answer is { readonly failed: string } =>
-  typeof answer === "object" && answer !== null && "failed" in answer
-
-function Waiting({ answer }: { readonly answer: unknown }): JSX.Element {
-  return failed(answer) ? <p role="alert">{strings.value.status.failed(answer.failed)}</p> : <div class="waiting" />
-}
 
 export function ScaleFigure({ g }: { readonly g: Shown }): JSX.Element {
   const t = label()
@@ -171,6 +146,7 @@ export function ResolutionFigure({ g }: { readonly g: Shown }): JSX.Element {
             <label key={n}>
               <input
                 type="radio"
+                name="grid"
                 checked={n === side}
                 onChange={() => {
                   chosen.value = n
@@ -283,7 +259,9 @@ export function PretrainingFigure(): JSX.Element {
         series={series}
         height={360}
       />
-      <figcaption>{t.source}, table 5.</figcaption>
+      <figcaption>
+        {t.source}, {strings.value.guide.table(5)}.
+      </figcaption>
     </figure>
   )
 }
@@ -302,7 +280,7 @@ export function ComputeFigure(): JSX.Element {
       color,
       dots: true,
       points: own.map(({ exaflops, top1 }) => [exaflops, top1]),
-      labels: own.map(({ model, epochs }) => `${model}, ${epochs} epochs`),
+      labels: own.map(({ model, epochs }) => strings.value.guide.epochs(model, epochs)),
     }
   })
   return (
@@ -317,7 +295,9 @@ export function ComputeFigure(): JSX.Element {
         height={360}
         xTicks={[50, 100, 200, 500, 1000, 2000, 4000].map((at) => ({ at, name: brief(at) }))}
       />
-      <figcaption>{t.source}, table 6.</figcaption>
+      <figcaption>
+        {t.source}, {strings.value.guide.table(6)}.
+      </figcaption>
     </figure>
   )
 }

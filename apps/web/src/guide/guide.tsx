@@ -10,6 +10,7 @@ import * as attention from "./attention-steps.tsx"
 import { tokenName } from "./axes.ts"
 import * as block from "./block-steps.tsx"
 import * as further from "./further-steps.tsx"
+import { HybridFigure } from "./hybrid-step.tsx"
 import * as input from "./input-steps.tsx"
 import * as output from "./output-steps.tsx"
 import { model, type Shown, shown, start, status, trace } from "./state.ts"
@@ -71,6 +72,7 @@ const parts: readonly (readonly [PartId, readonly (readonly [StepId, Draw])[]])[
       ["convolution", (g) => <further.ConvolutionFigure g={g} />],
       ["resolution", (g) => <further.ResolutionFigure g={g} />],
       ["family", () => <further.FamilyFigure />],
+      ["hybrid", (g) => <HybridFigure g={g} />],
       ["pretraining", () => <further.PretrainingFigure />],
       ["compute", () => <further.ComputeFigure />],
     ],

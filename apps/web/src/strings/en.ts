@@ -24,6 +24,8 @@ export const en = {
     block: (n: number): string => `block ${n}`,
     row: (n: number): string => `row ${n}`,
     column: (n: number): string => `column ${n}`,
+    rows: "rows",
+    columns: "columns",
     tokens: "tokens",
     patches: "patches",
     dimensions: "dimensions",

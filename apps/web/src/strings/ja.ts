@@ -24,6 +24,8 @@ export const ja: Strings = {
     block: (n) => `ブロック ${n}`,
     row: (n) => `${n} 行`,
     column: (n) => `${n} 列`,
+    rows: "行",
+    columns: "列",
     tokens: "トークン",
     patches: "パッチ",
     dimensions: "次元",

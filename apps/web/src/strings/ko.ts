@@ -24,6 +24,8 @@ export const ko: Strings = {
     block: (n) => `블록 ${n}`,
     row: (n) => `${n}행`,
     column: (n) => `${n}열`,
+    rows: "행",
+    columns: "열",
     tokens: "토큰",
     patches: "패치",
     dimensions: "차원",

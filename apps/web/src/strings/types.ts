@@ -35,6 +35,7 @@ export type StepId =
   | "convolution"
   | "resolution"
   | "family"
+  | "hybrid"
   | "pretraining"
   | "compute"
 
@@ -49,6 +50,9 @@ export interface GuideTexts {
   /** Names of classes of the built-in drawings. */
   readonly classes: readonly string[]
   readonly labels: Readonly<Record<LabelId, string>>
+  /** A model of the paper's and how long it was trained; the tables of the paper. */
+  readonly epochs: (model: string, epochs: number) => string
+  readonly table: (n: number) => string
   readonly dropout: (rate: number) => string
   readonly greatest: (difference: string) => string
   readonly own: string
@@ -145,6 +149,10 @@ export type LabelId =
   | "tokensCount"
   | "model"
   | "hybrid"
+  | "feature"
+  | "featuresAfter"
+  | "firstConvolution"
+  | "residualBlock"
   | "dataset"
   | "accuracy"
   | "exaflops"

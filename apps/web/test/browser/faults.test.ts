@@ -1,6 +1,7 @@
 import type { Page } from "playwright"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { openSite, type Site, type Visit } from "./site.ts"
+import { chooseThings } from "./things.ts"
 
 const stepOf = (page: Page): Promise<number> =>
   page.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value)
@@ -38,6 +39,7 @@ describe("a GPU that is taken away", () => {
     const loss = page.locator('#loss [data-tap="loss"]')
     const fell = (): Promise<string | null> => page.locator("[data-fell]").getAttribute("data-fell")
     await page.getByRole("button", { name: "Take one step" }).click()
+    await page.locator("[data-fell]").waitFor({ timeout: 100_000 })
     const first = (await fell()) ?? ""
     await page.locator('[data-state="ready"]').waitFor()
     await crash()
@@ -53,7 +55,8 @@ describe("a GPU that is taken away", () => {
 
   test("lets a run go on from its last checkpoint, and says so", { timeout: 300_000 }, async () => {
     const { page, close } = await site.open("/train/", {}, { backend: "webgpu" })
-    await train(page, { Steps: 40, "Pictures a step": 8 })
+    await chooseThings(page)
+    await train(page, { Steps: 40, "Pictures a step": 4 })
     await expect.poll(() => stepOf(page), { timeout: 150_000 }).toBeGreaterThan(26)
     await crash()
     await page.getByRole("alert").filter({ hasText: "goes on from its last checkpoint" }).waitFor({ timeout: 60_000 })
@@ -64,25 +67,29 @@ describe("a GPU that is taken away", () => {
 })
 
 describe("without", () => {
-  /** The engine's memory ends where it is as large as this. */
-  const cramped = async (visit: Visit, megabytes: number): Promise<void> => {
-    await visit.page.route("**/assets/worker-*.js", async (route) => {
+  /** A worker that begins with a script of ours, as a poorer browser would have it. */
+  const patched = async ({ page }: Visit, script: string): Promise<void> => {
+    await page.route("**/assets/worker-*.js", async (route) => {
       const response = await route.fetch()
-      const patch = `{const { prototype } = WebAssembly.Memory, { grow } = prototype
+      await route.fulfill({ response, body: `${script}\n${await response.text()}` })
+    })
+    await page.reload()
+  }
+
+  /** Memory of WebAssembly that ends where it is as large as this. */
+  const cramped = (megabytes: number): string => `{
+const { prototype } = WebAssembly.Memory, { grow } = prototype
 prototype.grow = function (pages) {
   if (this.buffer.byteLength + pages * 65536 > ${megabytes} * 2 ** 20) throw new RangeError("WebAssembly.Memory.grow(): Maximum memory size exceeded")
   return grow.call(this, pages)
-}}\n`
-      await route.fulfill({ response, body: patch + (await response.text()) })
-    })
-    await visit.page.reload()
-  }
+}
+}`
 
   test("memory a run is refused in plain words, and a smaller one trains", { timeout: 300_000 }, async () => {
     const site = await openSite()
     const visit = await site.open("/train/")
     const { page } = visit
-    await cramped(visit, 96)
+    await patched(visit, cramped(96))
     await page.getByLabel("Size").selectOption("medium")
     await train(page, { Steps: 4, "Pictures a step": 512 })
     await page.getByRole("alert").filter({ hasText: "gave no more memory" }).waitFor({ timeout: 100_000 })
@@ -93,8 +100,10 @@ prototype.grow = function (pages) {
   })
 
   test("WebAssembly the guide can be read, and says what is missing", async () => {
-    const site = await openSite({ flags: ["--js-flags=--noexpose-wasm"] })
-    const { page } = await site.open("/")
+    const site = await openSite()
+    const visit = await site.open("/")
+    const { page } = visit
+    await patched(visit, "delete globalThis.WebAssembly")
     const alert = page.getByRole("alert").filter({ hasText: "The engine could not be started" })
     await alert.waitFor({ timeout: 60_000 })
     expect(await page.getByRole("heading", { name: "Who matches whom" }).count()).toBe(1)

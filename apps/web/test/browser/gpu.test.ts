@@ -43,6 +43,20 @@ test("the guide draws the same on a GPU", { timeout: 240_000 }, async () => {
   await close()
 })
 
+test("the other room sees the same on a GPU", { timeout: 240_000 }, async () => {
+  const seen: string[] = []
+  for (const backend of ["webgpu", "onnx-web"]) {
+    const { page, faults, close } = await site.open("/inspect/?drawing=5.60", {}, { backend })
+    await page.locator("#features canvas").first().waitFor({ timeout: 150_000 })
+    await page.locator('[data-busy="false"]').waitFor({ state: "attached", timeout: 60_000 })
+    seen.push(await page.locator('[data-tap="predictions-a"]').innerText())
+    expect(faults).toEqual([])
+    await close()
+  }
+  expect(seen[0]).toContain("heart")
+  expect(seen[0]).toBe(seen[1])
+})
+
 test("twenty steps have the same losses on a GPU", { timeout: 450_000 }, async () => {
   const [gpu, cpu] = [await losses("webgpu"), await losses("onnx-web")]
   expect(gpu.length).toBe(20)

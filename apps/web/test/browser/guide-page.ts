@@ -1,6 +1,6 @@
 import type { Page } from "playwright"
 import { expect } from "vitest"
-import type { Reference } from "./reference.ts"
+import { openReference, type Reference } from "./reference.ts"
 
 export const steps = (page: Page): Promise<string[]> =>
   page.locator("section.step").evaluateAll((all) => all.map(({ id }) => id))
@@ -39,9 +39,19 @@ export async function pixelsOf(page: Page): Promise<number[]> {
   return (planes[0] as number[]).flatMap((red, i) => [red, planes[1]?.[i] as number, planes[2]?.[i] as number])
 }
 
+/** What the hybrid's figures draw, by their names: of its features the first channel. */
+async function hybridTaps(pixels: readonly number[]): ReturnType<Reference["trace"]> {
+  const taps = await (await openReference("hybrid/")).trace(pixels)
+  const { data, shape } = taps["patch_embed.backbone.stages.0.blocks.0"] as { data: ArrayLike<number>; shape: number[] }
+  const channels = shape.at(-1) as number
+  const features = { data: Array.from(data).filter((_, i) => i % channels === 0), shape: shape.slice(0, -1) }
+  return { "hybrid:features": features, "hybrid:embeddings": taps["patch_embed.embeddings"] as typeof features }
+}
+
 /** Compares all that is drawn in all steps with the float64 model, for block and head 1. */
 export async function compare(page: Page, reference: Reference): Promise<number> {
-  const taps = await reference.trace(await pixelsOf(page))
+  const pixels = await pixelsOf(page)
+  const taps = { ...(await reference.trace(pixels)), ...(await hybridTaps(pixels)) }
   const { heads } = reference.config
   let compared = 0
   for (const id of await steps(page)) {

@@ -1,6 +1,9 @@
 import { gzipSync } from "node:zlib"
-import { readFile } from "node:fs/promises"
+import { mkdtemp, readFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { drop } from "./drop.ts"
 import { compare, pixelsOf, steps, visit } from "./guide-page.ts"
 import { openReference, type Reference } from "./reference.ts"
 import { openSite, type Site } from "./site.ts"
@@ -22,11 +25,10 @@ describe("the guide", () => {
     await page.locator('[data-state="ready"]').waitFor()
     expect(await compare(page, reference)).toBeGreaterThanOrEqual(20)
 
-    const photo = await page.screenshot({ type: "jpeg" })
+    const photo = join(await mkdtemp(join(tmpdir(), "vitrine-web-")), "photo.jpg")
+    await page.screenshot({ type: "jpeg", path: photo })
     const before = await pixelsOf(page)
-    await page
-      .locator("#data input[type=file]")
-      .setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer: photo })
+    await drop(page, ".picker", [photo])
     await expect.poll(async () => (await pixelsOf(page)).join() === before.join()).toBe(false)
     expect(await compare(page, reference)).toBeGreaterThanOrEqual(20)
     expect(faults).toEqual([])

@@ -79,6 +79,55 @@ test("opens dropped files beside another model, looks at dropped pictures, and s
   await close()
 })
 
+test("links to a view of dropped files open it here if the reader lets them be kept, and else ask for them", async () => {
+  const { page, faults, close } = await site.open("/inspect/")
+  await settled(page)
+  const model = await Promise.all(
+    ["config.json", "model.safetensors"].map(async (name) => ({
+      name,
+      mimeType: "application/octet-stream",
+      buffer: await modelFile(name),
+    })),
+  )
+  const dropModel = (): Promise<void> => page.locator(".model-choice input[accept]").setInputFiles(model)
+  await dropModel()
+  await page.locator('[data-model="a"]').filter({ hasText: "model.safetensors" }).waitFor()
+  const photo = await page.screenshot({ type: "png" })
+  const picture = { name: "photo.png", mimeType: "image/png", buffer: photo }
+  await page.locator(".pictures input[type=file]").setInputFiles(picture)
+  await expect.poll(() => page.locator(".shots label").count()).toBe(6)
+  await settled(page)
+  await page.getByRole("button", { name: "block 3, head 2", exact: true }).click()
+  const predictions = (): Promise<string> => page.locator('[data-tap="predictions-a"]').innerText()
+  const before = await predictions()
+
+  await page.getByRole("button", { name: "Link to this view" }).click()
+  await page.getByText("The view has files that you dropped").waitFor()
+  await page.reload()
+  const alerts = page.getByRole("alert")
+  await alerts.filter({ hasText: "“model.safetensors”, which is not kept in this browser" }).waitFor()
+  await alerts.filter({ hasText: "“photo.png”, which is not kept in this browser" }).waitFor()
+  await dropModel()
+  await page.locator(".pictures input[type=file]").setInputFiles(picture)
+  await expect.poll(predictions).toBe(before)
+  expect(await alerts.count()).toBe(0)
+  const pressed = page.getByRole("button", { name: "block 3, head 2", exact: true })
+  expect(await pressed.getAttribute("aria-pressed")).toBe("true")
+
+  await page.getByRole("button", { name: "Link to this view" }).click()
+  await page.getByRole("button", { name: "Keep a copy" }).click()
+  await page.getByText("This browser keeps copies of dropped files").waitFor()
+  await page.reload()
+  await settled(page)
+  await expect.poll(predictions).toBe(before)
+  expect(await pressed.getAttribute("aria-pressed")).toBe("true")
+  expect(await alerts.count()).toBe(0)
+  await page.getByRole("button", { name: "Delete them" }).click()
+  await expect.poll(() => page.getByText("This browser keeps copies").count()).toBe(0)
+  expect(faults).toEqual([])
+  await close()
+})
+
 test("says in words what is wrong with files", async () => {
   const { page, close } = await site.open("/inspect/")
   await settled(page)

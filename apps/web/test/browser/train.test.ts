@@ -1,11 +1,13 @@
+import { spawn } from "node:child_process"
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
 import { unzipSync, zipSync } from "fflate"
 import type { Page } from "playwright"
-import { train } from "vitrine"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { openSite, type Site } from "./site.ts"
+import { chooseThings } from "./things.ts"
 import { violations } from "./violations.ts"
 
 let site: Site
@@ -49,7 +51,30 @@ test("learns the drawings to 90 % and more, across a reload", { timeout: 500_000
   await close()
 })
 
-test("exchanges a run with Node, there and back", async () => {
+const command = new URL("../../../cli/bin/vitrine.js", import.meta.url).pathname
+
+/** Goes on with a run by the command, some steps, and gives the step where it was interrupted. */
+async function resumed(run: string, steps: number): Promise<number> {
+  const child = spawn(process.execPath, [command, "train", "--resume", run, "--json"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let said = ""
+  child.stderr.on("data", (text: Buffer) => {
+    said += text.toString()
+  })
+  const losses: number[] = []
+  let last = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line) as { type: string; step: number; loss: number }
+    if (event.type === "step") losses.push(event.loss)
+    if (losses.length === steps && event.type === "step") child.kill("SIGINT")
+    if (event.type === "checkpoint") last = event.step
+  }
+  expect(losses.every(Number.isFinite) && losses.length >= steps, said).toBe(true)
+  return last
+}
+
+test("exchanges a run with the command in Node, there and back", async () => {
   const { page, faults, close } = await site.open("/train/")
   await set(page, { Steps: 200, "Pictures a step": 16 })
   await begin(page)
@@ -66,15 +91,8 @@ test("exchanges a run with Node, there and back", async () => {
     await writeFile(join(folder, path), bytes)
   }
   const run = join(folder, "shapes")
-  const aborting = new AbortController()
-  const losses: number[] = []
-  for await (const event of train({ resume: run, backend: "onnx-web", workers: 0, signal: aborting.signal }))
-    if (event.type === "setup") expect(event.resumed).toBe(paused)
-    else if (event.type === "step") {
-      losses.push(event.loss)
-      if (losses.length === 5) aborting.abort()
-    }
-  expect(losses.every(Number.isFinite)).toBe(true)
+  const after = await resumed(run, 5)
+  expect(after).toBeGreaterThanOrEqual(paused + 5)
 
   const files: Record<string, Uint8Array> = {}
   for (const entry of await readdir(run, { recursive: true, withFileTypes: true }))
@@ -85,12 +103,9 @@ test("exchanges a run with Node, there and back", async () => {
   await page
     .locator('.runs input[accept=".zip"]')
     .setInputFiles({ name: "back.zip", mimeType: "application/zip", buffer: Buffer.from(zipSync(files)) })
-  await page
-    .getByRole("row", { name: /back/ })
-    .getByText(`${paused + 5} / 200`)
-    .waitFor()
+  await page.getByRole("row", { name: /back/ }).getByText(`${after} / 200`).waitFor()
   await page.getByRole("button", { name: "Go on: back" }).click()
-  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(paused + 10)
+  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(after + 5)
   await page.getByRole("button", { name: "Pause" }).click()
   await phase(page, "paused")
   expect(faults).toEqual([])
@@ -99,32 +114,7 @@ test("exchanges a run with Node, there and back", async () => {
 
 test("learns from pictures in a zip, and from drawings made in the page", async () => {
   const { page, faults, close } = await site.open("/train/")
-  const pictures = await page.evaluate(() =>
-    Array.from({ length: 24 }, (_, i) => {
-      const canvas = document.createElement("canvas")
-      canvas.width = canvas.height = 40
-      const context = canvas.getContext("2d")
-      if (context !== null) {
-        context.fillStyle = `hsl(${i * 40} 40% 80%)`
-        context.fillRect(0, 0, 40, 40)
-        context.fillStyle = "#222"
-        if (i % 2) context.fillRect(10, 10, 20, 20)
-        else context.fillRect(2, 18, 36, 4)
-      }
-      return canvas.toDataURL("image/png").split(",")[1] as string
-    }),
-  )
-  const entries = pictures.map((data, i) => [`things/${i % 2 ? "box" : "line"}/${i}.png`, Buffer.from(data, "base64")])
-  await page.getByLabel("Folder or zip").check()
-  await page
-    .locator('.setup input[accept=".zip"]')
-    .first()
-    .setInputFiles({
-      name: "things.zip",
-      mimeType: "application/zip",
-      buffer: Buffer.from(zipSync(Object.fromEntries(entries))),
-    })
-  await page.getByText("things: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
+  await chooseThings(page)
   await set(page, { Steps: 12 })
   await begin(page)
   await phase(page, "done", 60_000)
@@ -133,10 +123,15 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   await page.getByText("Start from a model of your own").click()
   const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
   const config = await readFile(new URL("../../public/model/config.json", import.meta.url))
-  await page.locator('.setup details input[accept*=".safetensors"]').setInputFiles([
-    { name: "config.json", mimeType: "application/json", buffer: config },
-    { name: "model.safetensors", mimeType: "application/octet-stream", buffer: weights },
-  ])
+  const own = page.locator('.setup details input[accept*=".safetensors"]')
+  const model = { name: "model.safetensors", mimeType: "application/octet-stream", buffer: weights }
+  await own.setInputFiles([model])
+  await set(page, { Steps: 3, "Heads, where the files do not say": 3 })
+  await begin(page)
+  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBe(3)
+  await phase(page, "done", 60_000)
+  await page.getByRole("button", { name: "Start from nothing" }).click()
+  await own.setInputFiles([{ name: "config.json", mimeType: "application/json", buffer: config }, model])
   await page.getByText("Starts from").waitFor()
   await set(page, { Steps: 5 })
   await begin(page)

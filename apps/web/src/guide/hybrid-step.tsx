@@ -1,0 +1,152 @@
+import { useSignal } from "@preact/signals"
+import type { JSX } from "preact"
+import { engine } from "../engine/client.ts"
+import { Bars } from "../figures/bars.tsx"
+import { colorTable, domainOf, shade } from "../figures/colors.ts"
+import { percent } from "../figures/format.ts"
+import { hoveredToken } from "../figures/link.ts"
+import { Matrix } from "../figures/matrix.tsx"
+import { Patches } from "../figures/patches.tsx"
+import { Picture } from "../figures/picture.tsx"
+import { theme } from "../figures/theme.ts"
+import { matrix, type View, view } from "../figures/view.ts"
+import type { Values } from "../engine/guide.ts"
+import { strings } from "../strings/index.ts"
+import { failed, useAnswer, Waiting } from "./answer.tsx"
+import { dimensions, lines, tokens } from "./axes.ts"
+import { className } from "./input-steps.tsx"
+import type { Shown } from "./state.ts"
+
+/** One channel of features `[1, rows, columns, channels]`. */
+function channelOf({ data, shape }: Values, channel: number): View {
+  const [, rows = 1, columns = 1, channels = 1] = shape
+  return matrix(
+    Float32Array.from({ length: rows * columns }, (_, i) => data[i * channels + channel] as number),
+    rows,
+    columns,
+  )
+}
+
+function mapPixels(map: View): Uint8Array {
+  const table = colorTable("share", theme.value)
+  const domain = domainOf(map.data, "share")
+  const out = new Uint8Array(map.data.length * 3)
+  for (let i = 0; i < map.data.length; i++) {
+    const at = 3 * shade(map.data[i] as number, domain, "share")
+    out.set(table.subarray(at, at + 3), 3 * i)
+  }
+  return out
+}
+
+export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
+  const t = strings.value.guide.labels
+  const answer = useAnswer(() => engine().guide.hybrid(), g.trace.pixels)
+  const after = useSignal<"root" | "features">("features")
+  const chosen = useSignal(0)
+  if (answer === null || failed(answer)) return <Waiting answer={answer} />
+  const found = answer[after.value]
+  const channels = found.shape.at(-1) ?? 1
+  const channel = Math.min(chosen.value, channels - 1)
+  const map = channelOf(found, channel)
+  const probabilities = answer.probabilities.data
+  const best = probabilities.reduce((top, value, i, all) => (value > (all[top] as number) ? i : top), 0)
+  return (
+    <>
+      <div class="head-picker">
+        <fieldset class="segments">
+          <legend>{t.featuresAfter}</legend>
+          {(["root", "features"] as const).map((each) => (
+            <label key={each}>
+              <input
+                type="radio"
+                name="features"
+                checked={after.value === each}
+                onChange={() => {
+                  after.value = each
+                }}
+              />
+              <span>{each === "root" ? t.firstConvolution : t.residualBlock}</span>
+            </label>
+          ))}
+        </fieldset>
+      </div>
+      <FeatureMaps found={found} channels={channels} channel={channel} choose={(k) => (chosen.value = k)} />
+      <div class="pair">
+        <Matrix
+          view={map}
+          label={`${t.feature} ${channel + 1}`}
+          rows={lines("row")}
+          cols={lines("column")}
+          scale="share"
+          cell={38}
+          tap={`hybrid:${after.value}`}
+          onCell={(cell) => {
+            // The places of a patch are as many down and across as its pixels would be.
+            const size = map.rows / g.grid
+            hoveredToken.value =
+              cell === null ? null : Math.floor(cell.row / size) * g.grid + Math.floor(cell.col / size) + 1
+          }}
+        />
+        <Patches pixels={g.trace.pixels} side={g.side} grid={g.grid} label={t.image} />
+      </div>
+      <Matrix
+        view={view(answer.embeddings)}
+        symbol="fₚE"
+        label={t.embeddings}
+        rows={tokens(g.grid, 1)}
+        cols={dimensions()}
+        tap="hybrid:embeddings"
+        height={128}
+      />
+      <Bars
+        labels={g.model.labels.map((_, i) => className(i))}
+        values={probabilities}
+        show={percent}
+        most={1}
+        label={t.probabilities}
+        best={best}
+        target={g.trace.label}
+      />
+    </>
+  )
+}
+
+function FeatureMaps(props: {
+  readonly found: Values
+  readonly channels: number
+  readonly channel: number
+  readonly choose: (channel: number) => void
+}): JSX.Element {
+  const { found, channels, channel, choose } = props
+  const { feature } = strings.value.guide.labels
+  const columns = 16
+  return (
+    <div class="filters maps-grid" role="radiogroup" aria-label={feature}>
+      {Array.from({ length: channels }, (_, k) => {
+        const map = channelOf(found, k)
+        return (
+          <button
+            key={k}
+            type="button"
+            role="radio"
+            aria-checked={k === channel}
+            aria-label={`${feature} ${k + 1}`}
+            tabIndex={k === channel ? 0 : -1}
+            onClick={() => choose(k)}
+            onKeyDown={(event) => {
+              const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key]
+              if (by === undefined) return
+              event.preventDefault()
+              const next = (k + by + channels) % channels
+              choose(next)
+              const button = event.currentTarget.parentElement?.children[next]
+              if (button instanceof HTMLElement) button.focus()
+            }}
+          >
+            <Picture pixels={mapPixels(map)} width={map.cols} height={map.rows} />
+          </button>
+        )
+      })}
+    </div>
+  )
+}

@@ -1,0 +1,181 @@
+import { readFile } from "node:fs/promises"
+import type { Page } from "playwright"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { steps } from "./guide-page.ts"
+import { openSite, type Site } from "./site.ts"
+
+let site: Site
+
+beforeAll(async () => {
+  site = await openSite()
+})
+
+afterAll(() => site?.close())
+
+interface Stop {
+  readonly step: string | null
+  readonly role: string
+  readonly name: string
+  /** Whether it, or the label that stands for it, is in the window and shows that it has the focus. */
+  readonly seen: boolean
+}
+
+/** What has the focus; null for the page as a whole. */
+const focused = (page: Page): Promise<Stop | null> =>
+  page.evaluate(() => {
+    const element = document.activeElement
+    if (element === null || element === document.body) return null
+    const shown = element.closest("label") ?? element
+    const box = shown.getBoundingClientRect()
+    const outlined = [element, shown, ...shown.querySelectorAll("*")].some((each) => {
+      const { outlineStyle, boxShadow } = getComputedStyle(each)
+      return outlineStyle !== "none" || boxShadow !== "none"
+    })
+    const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth
+    return {
+      step: element.closest("section.step")?.id ?? null,
+      role: element.getAttribute("role") ?? element.tagName.toLowerCase(),
+      name: (element.getAttribute("aria-label") ?? shown.textContent ?? "").trim(),
+      seen: inside && outlined && box.width > 0,
+    }
+  })
+
+/** Goes on with Tab until the focus is on what is wanted. */
+async function reach(page: Page, wanted: (stop: Stop) => boolean, most = 400): Promise<Stop> {
+  for (let i = 0; i < most; i++) {
+    await page.keyboard.press("Tab")
+    const stop = await focused(page)
+    if (stop !== null && wanted(stop)) return stop
+  }
+  throw new Error(`${most} times Tab, and not reached`)
+}
+
+/** Until the figure of a step stands, and the next one's where it is near: they are drawn when they come near. */
+async function drawnAround(page: Page, step: string): Promise<void> {
+  await page.waitForFunction((id) => {
+    const all = Array.from(document.querySelectorAll("section.step"))
+    const at = all.findIndex((each) => each.id === id)
+    return all.slice(at, at + 2).every((each) => {
+      const stands = each.querySelector("[data-stale=false]") !== null && each.querySelector(".waiting") === null
+      return stands || each.getBoundingClientRect().top > innerHeight + 500
+    })
+  }, step)
+}
+
+const called =
+  (name: string | RegExp) =>
+  (stop: Stop): boolean =>
+    typeof name === "string" ? stop.name === name : name.test(stop.name)
+
+async function press(page: Page, ...keys: readonly string[]): Promise<void> {
+  for (const key of keys) await page.keyboard.press(key)
+}
+
+test("the guide is read, changed and taught by keyboard alone", { timeout: 200_000 }, async () => {
+  const { page, faults, close } = await site.open("/", { reducedMotion: "reduce" })
+  await page.locator('[data-state="ready"]').waitFor()
+  await press(page, "Tab", "Enter")
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("content")
+
+  // Another drawing: arrows move among the radios of a group.
+  await reach(page, ({ step }) => step === "data")
+  await press(page, "ArrowRight", "ArrowRight")
+  await page.locator(".drawing:nth-child(3) input:checked").waitFor({ state: "attached" })
+  await page.locator('[data-state="ready"]').waitFor()
+
+  // Through everything: each figure is reached, and what has the focus is always to be seen.
+  const wanted = new Set(await steps(page))
+  const stops: Stop[] = []
+  const figures: string[] = []
+  for (;;) {
+    await page.keyboard.press("Tab")
+    const stop = await focused(page)
+    if (stop === null || stop.step === null) break
+    await drawnAround(page, stop.step)
+    stops.push(stop)
+    if (!stop.seen) throw new Error(`${stop.step}: ${stop.name} has the focus and is not to be seen`)
+    wanted.delete(stop.step)
+    if (stop.role === "application") figures.push(`${stop.step}: ${stop.name}`)
+  }
+  expect(stops.length).toBeGreaterThan(120)
+  expect(figures.length).toBeGreaterThan(50)
+  expect(figures.length).toBe(await page.locator("section.step [role=application]").count())
+  expect([...wanted]).toEqual([])
+
+  // Back into a matrix, and its cells, by Shift+Tab.
+  for (let i = 0; (await focused(page))?.step !== "compute"; i++) {
+    await press(page, "Shift+Tab")
+    if (i > 20) throw new Error("no way back")
+  }
+  await page.evaluate(() => document.querySelector<HTMLElement>("#softmax .segments input")?.focus())
+  await press(page, "ArrowRight")
+  await page.locator("#softmax .segments label:nth-of-type(2) input:checked").waitFor({ state: "attached" })
+  await reach(page, ({ role, step }) => role === "application" && step === "softmax")
+  await press(page, "Home", "PageUp", "ArrowDown", "ArrowRight")
+  const readout = page.locator("#softmax .matrix").first().locator("output")
+  expect(await readout.textContent()).toContain("query: patch 1 (row 1, column 1) · key: patch 1 (row 1, column 1)")
+  await press(page, "Enter", "Escape")
+
+  await reach(page, called(/^Enlarge/))
+  await press(page, "Enter")
+  await page.getByRole("dialog").waitFor()
+  await reach(page, ({ role }) => role === "application", 4)
+  await press(page, "ArrowRight", "Escape")
+  await page
+    .getByRole("dialog")
+    .waitFor({ state: "detached" })
+    .catch(() => {})
+  if ((await page.getByRole("dialog").count()) > 0) await press(page, "Escape")
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
+  expect((await focused(page))?.name).toMatch(/^Enlarge/)
+
+  await reach(page, called("Take one step"))
+  await press(page, "Enter")
+  await page.locator("[data-fell]").waitFor()
+  expect(faults).toEqual([])
+  await close()
+})
+
+test("a model is trained, and looked into, by keyboard alone", { timeout: 200_000 }, async () => {
+  const { page, faults, close } = await site.open("/")
+  await page.locator('[data-state="ready"]').waitFor()
+  await reach(page, called("Train"))
+  await press(page, "Enter")
+  await reach(page, called("Steps"))
+  await press(page, "Control+a")
+  await page.keyboard.type("6")
+  await reach(page, called("Pictures a step"))
+  await press(page, "Control+a")
+  await page.keyboard.type("8")
+  await reach(page, called("Train"))
+  await press(page, "Enter")
+  await page.locator('[data-phase="done"]').waitFor({ timeout: 100_000 })
+  await reach(page, called("Compare: shapes"))
+  await press(page, "Space")
+  await expect.poll(() => page.locator(".runs .plot").count()).toBe(2)
+  const downloading = page.waitForEvent("download")
+  await reach(page, called("Download: shapes"))
+  await press(page, "Enter")
+  expect((await downloading).suggestedFilename()).toBe("shapes.zip")
+
+  await reach(page, called("Inspect"))
+  await press(page, "Enter")
+  await page.locator("#features canvas").first().waitFor({ timeout: 60_000 })
+  await page.locator('[data-busy="false"]').waitFor({ state: "attached" })
+  await reach(page, called("Picture 1"))
+  await press(page, "ArrowRight")
+  await page.locator(".shots label:nth-child(2) input:checked").waitFor({ state: "attached" })
+  await page.locator('[data-busy="false"]').waitFor({ state: "attached" })
+  await reach(page, called(/^block 1, head 1\. /))
+  await press(page, "ArrowRight", "ArrowDown")
+  await page.getByText("patch 6 (row 2, column 2)").first().waitFor()
+  await reach(page, called("block 2, head 3"))
+  await press(page, "Enter")
+  expect(await page.locator('[aria-label="block 2, head 3"][aria-pressed="true"]').count()).toBe(1)
+  const saving = page.waitForEvent("download")
+  await reach(page, called("Save SVG: How far the heads look"))
+  await press(page, "Enter")
+  expect((await readFile(await (await saving).path(), "utf8")).startsWith("<svg")).toBe(true)
+  expect(faults).toEqual([])
+  await close()
+})
