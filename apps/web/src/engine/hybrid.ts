@@ -1,5 +1,5 @@
 import type { Backend } from "@vitrine/core"
-import { load, type Model, type ImageInput } from "vitrine/web"
+import { type ImageInput, load, type Model, onlyViT } from "vitrine/web"
 import type { Values } from "./guide.ts"
 
 /** What a hybrid makes of a picture: features of its convolutions, `[1, rows, columns, channels]`, tokens, and an answer. */
@@ -20,8 +20,9 @@ export interface Hybrid {
 export async function openHybrid(read: (file: string) => Promise<Uint8Array>, backend: Backend): Promise<Hybrid> {
   const files = { "config.json": await read("config.json"), "model.safetensors": await read("model.safetensors") }
   const model: Model<ImageInput> = await load(files, { backend })
-  const stage = (model.config.stem?.depths.length ?? 1) - 1
-  const block = (model.config.stem?.depths[stage] ?? 1) - 1
+  const { stem } = onlyViT(model.config, "the guide's hybrid")
+  const stage = (stem?.depths.length ?? 1) - 1
+  const block = (stem?.depths[stage] ?? 1) - 1
   const names = {
     root: "patch_embed.backbone.root",
     features: `patch_embed.backbone.stages.${stage}.blocks.${block}`,

@@ -11,8 +11,8 @@ export interface Series {
   /** Dots without a line. */
   readonly dots?: boolean
   readonly labels?: readonly string[]
-  /** Labels stand beside their points. */
-  readonly labelled?: boolean
+  /** Where labels stand, if they do. */
+  readonly labelled?: "above" | "below"
 }
 
 export interface PlotProps {
@@ -137,9 +137,14 @@ export function Plot(props: PlotProps): JSX.Element {
             {each.dots || each.points.length < 40
               ? each.points.map(([x, y], i) => <circle key={i} cx={px(x)} cy={py(y)} r={each.dots ? 5 : 3} />)
               : null}
-            {each.labelled === true
+            {each.labelled !== undefined
               ? each.points.map(([x, y], i) => (
-                  <text key={i} x={px(x)} y={py(y) - 10} text-anchor={anchor(px(x), margin.left, width)}>
+                  <text
+                    key={i}
+                    x={px(x)}
+                    y={py(y) + (each.labelled === "above" ? -10 : 20)}
+                    text-anchor={anchor(px(x), margin.left, width)}
+                  >
                     {each.labels?.[i]}
                   </text>
                 ))

@@ -228,14 +228,23 @@ export function FamilyFigure(): JSX.Element {
         height={280}
         series={[
           {
-            name: t.model,
-            points: answer.map(({ flops, parameters }) => [flops, parameters]),
-            labels: answer.map(({ name }) => name),
-            labelled: true,
+            name: "ViT",
+            own: answer.filter(({ name }) => !name.startsWith("R")),
+            labelled: "above",
             color: 1,
-            dots: true,
-          },
-        ]}
+          } as const,
+          {
+            name: t.hybrid,
+            own: answer.filter(({ name }) => name.startsWith("R")),
+            labelled: "below",
+            color: 3,
+          } as const,
+        ].map(({ own, ...each }) => ({
+          ...each,
+          points: own.map(({ flops, parameters }) => [flops, parameters] as const),
+          labels: own.map(({ name }) => name),
+          dots: true,
+        }))}
       />
     </>
   )

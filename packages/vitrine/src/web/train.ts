@@ -2,7 +2,14 @@ import { type ModelHints, type OpenModel, openGoogleModel, openModel, toTimmConf
 import { VitrineError } from "@vitrine/core"
 import { createLoader, type Dataset, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
-import { type Recipe, type RecipeRule, recipeFor, type ResolvedRecipe, resolveRecipe } from "../recipe.ts"
+import {
+  type DataFacts,
+  type Recipe,
+  type RecipeRule,
+  recipeFor,
+  type ResolvedRecipe,
+  resolveRecipe,
+} from "../recipe.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
@@ -48,13 +55,13 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
   if (record === null) throw new VitrineError("config", "there is no run in the store to resume")
   const seed = record?.seed ?? options.seed ?? 0
   const { train: dataset, validation } = data === "shapes" ? drawings(seed) : data
+  const facts = record === undefined ? await factsOf(dataset) : undefined
+  const wanted = facts && recipeFor(options.recipe, facts)
   const start =
     record === undefined && options.from !== undefined
-      ? await openStart(options.from, hintsFrom(wanted.model))
+      ? await openStart(options.from, hintsFrom(wanted?.model))
       : undefined
-  const resolved = async (): Promise<ResolvedRecipe> => {
-    const facts = await factsOf(dataset)
-    const wanted = recipeFor(options.recipe, facts)
+  const resolved = (wanted: Recipe, facts: DataFacts): ResolvedRecipe => {
     if (start === undefined) return resolveRecipe(wanted, facts, seed)
     const { model, name } = start
     return resolveRecipe(
@@ -63,7 +70,7 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
       seed,
     )
   }
-  const recipe = record?.recipe ?? (await resolved())
+  const recipe = record?.recipe ?? resolved(wanted as Recipe, facts as DataFacts)
   const known = classesOf(recipe, dataset)
   const begun = start && (await startFrom(start.model, recipe.config, known, start.name))
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
