@@ -225,18 +225,19 @@ export function FamilyFigure(): JSX.Element {
         logY
         show={count}
         showX={count}
-        height={280}
+        height={360}
+        yRange={[3e6, 1e9]}
         series={[
           {
             name: "ViT",
             own: answer.filter(({ name }) => !name.startsWith("R")),
-            labelled: "above",
+            labelled: "below",
             color: 1,
           } as const,
           {
             name: t.hybrid,
             own: answer.filter(({ name }) => name.startsWith("R")),
-            labelled: "below",
+            labelled: "above",
             color: 3,
           } as const,
         ].map(({ own, ...each }) => ({
