@@ -103,7 +103,7 @@ export function Plot(props: PlotProps): JSX.Element {
           </g>
         ))}
         {apart(
-          props.xTicks ?? ticks(xs, logX, width < 450 ? 3 : 5).map((at) => ({ at, name: round(showX(at)) })),
+          props.xTicks ?? ticks(xs, logX, width < 450 ? 4 : 5).map((at) => ({ at, name: round(showX(at)) })),
           px,
         ).map(({ at, name }) => (
           <text key={at} y={height - margin.bottom + 20} text-anchor="middle">

@@ -113,7 +113,7 @@ export const guide: GuideTexts = {
     rows: {
       title: "All rows at once",
       text: [
-        "All tokens do so at the same time, which is one product of matrices. Below, for each of the sixteen patches, the picture as that patch attends to it: clear where it looks, faded where it does not.",
+        "All tokens do so at the same time, which is one product of matrices. Here, for each of the sixteen patches, the picture as that patch attends to it: clear where it looks, faded where it does not.",
       ],
     },
     heads: {
@@ -158,7 +158,7 @@ export const guide: GuideTexts = {
       title: "L times",
       text: [
         "The same again, with other weights: this model has L = 4 blocks, ViT-B has 12, ViT-H 32. The tokens keep their shape all the way, so one can watch them change.",
-        "Below, what the class token attends to, in each head of each block. Choose one: the figures of the attention above show it.",
+        "Here is what the class token attends to, in each head of each block. Choose one: the figures of the attention above show it.",
       ],
     },
     readout: {
@@ -190,7 +190,7 @@ export const guide: GuideTexts = {
     normOrder: {
       title: "Norm before or after?",
       text: [
-        "The first Transformer normed *after* each addition; ViT norms *before*, inside the branch, and leaves the road itself free. Below is the gradient that reaches each depth in twelve untrained blocks of either kind, computed on your picture.",
+        "The first Transformer normed *after* each addition; ViT norms *before*, inside the branch, and leaves the road itself free. Here is the gradient that reaches each depth in twelve untrained blocks of either kind, computed on your picture.",
         "After: it is largest at the last block and on its way back first shrinks from block to block, so that no one learning rate suits both ends; such models need a careful warm-up. Before: it changes slowly all the way.",
       ],
     },

@@ -68,7 +68,8 @@ export async function openSite({
         if (message.type() === "error") faults.push(message.text())
       })
       context.on("request", (request) => {
-        requests.push(request.url())
+        // What the service worker keeps comes later, and on its own account.
+        if (request.serviceWorker() === null) requests.push(request.url())
         if (!request.url().startsWith(address) && !/^(blob|data):/.test(request.url()))
           faults.push(`left the origin: ${request.url()}`)
       })
