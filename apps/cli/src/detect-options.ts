@@ -23,8 +23,8 @@ export function addDetectionTraining(command: Command): void {
   const group = "Detection (--task detect):"
   command.addOption(annotations().helpGroup(group))
   for (const [flags, what] of [
-    ["--queries <n>", "the most objects in an image; default: 25"],
-    ["--encoder-depth <n>", "layers that look at the image; default: 3"],
+    ["--queries <n>", "the most objects in an image; default: 30"],
+    ["--encoder-depth <n>", "layers that look at the image; default: 1"],
     ["--decoder-depth <n>", "layers that look for objects; default: 3"],
   ] as const)
     command.addOption(new Option(flags, what).argParser(integerValue(1)).helpGroup(group))

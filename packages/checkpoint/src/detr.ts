@@ -8,7 +8,7 @@ import { type DetrConfig, detrConfig, detrParameters } from "@vitrine/detection"
 import { type ResNetConfig, resnetConfig } from "@vitrine/resnet"
 import { configError, fileError, shown } from "./errors.ts"
 import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
-import { type ModelFiles, openWeights } from "./model.ts"
+import { isDetector, type ModelFiles, openWeights } from "./model.ts"
 import { checkTensors } from "./tensors.ts"
 import { classNames, imageNetMean, imageNetStd } from "./timm.ts"
 import type { Weights, WeightSources } from "./weights.ts"
@@ -46,10 +46,8 @@ export interface DetectorHints {
   readonly dilated?: boolean | undefined
 }
 
-/** Whether a `config.json` describes a detector. */
-export function isDetector(json: unknown): boolean {
-  return isObject(json) && (json.model_type === "detr" || json.architecture === "detr")
-}
+const kindOf = ({ model_type: type, architecture }: Json): string =>
+  type === undefined ? `architecture is ${shown(architecture)}` : `model_type is ${shown(type)}`
 
 /**
  * Opens the detector of a folder: a run of Vitrine's, a folder of Hugging Face's `DetrForObjectDetection` (with ResNets of
@@ -65,7 +63,7 @@ export async function openDetector(
   const file = files.nameOf("config.json")
   const json = (await files.json("config.json")) ?? null
   if (json !== null && !isDetector(json))
-    throw configError(file, `is of no detector: its model_type is ${shown((json as Json).model_type)}`)
+    throw configError(file, `is of no detector: its ${kindOf(json as Json)}; vitrine predict says what images show`)
   const { weights, name } = await openWeights(files, weightsFile)
   const renamed = ownNames(weights, name)
   const read = fieldReader(file)

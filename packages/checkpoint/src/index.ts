@@ -2,7 +2,6 @@ export { bytesPerElement, type StorageArray, type StorageDType, type StoredTenso
 export {
   type DetectorHints,
   type DetectorPreprocessing,
-  isDetector,
   openDetector,
   type OpenDetector,
 } from "./detr.ts"
@@ -28,7 +27,7 @@ export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
 export { findHuggingFace, findTimm } from "./names.ts"
-export { type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export { isDetector, type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
 export {
   type ParameterSource,
   parameterReader,

