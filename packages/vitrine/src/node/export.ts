@@ -3,6 +3,8 @@ import { hintsOf, type Overrides, override, parameterReader, resizeWeights } fro
 import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
+import { detectorOnnx, exportedSize } from "../detection/export.ts"
+import { isDetector, readDetector } from "./detect.ts"
 import { locate } from "./hub.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
@@ -21,8 +23,8 @@ export interface Exported {
 }
 
 /**
- * Writes a model, of anything that `load` takes, in the form in which timm, Hugging Face's transformers, or onnxruntime and transformers.js
- * load it, whole or not at all. See `exportFiles` for what is written.
+ * Writes a model, of anything that `load` or `loadDetector` takes, in the form in which timm, Hugging Face's transformers, or onnxruntime and transformers.js
+ * load it, whole or not at all. See `exportFiles` for what is written; a detector becomes one ONNX file (`detectorOnnx`).
  *
  *     await exportModel("runs/flowers", { to: "onnx", precision: ["float32", "int8"], out: "public/flowers" })
  *
@@ -31,6 +33,8 @@ export interface Exported {
  */
 export async function exportModel(path: string, options: ExportOptions): Promise<Exported> {
   const { to, precision = ["float32"], force = false, ...overrides } = options
+  const { path: place } = await locate(path)
+  if (await isDetector(place)) return exportDetector(place, path, options)
   const out = resolve(options.out ?? `${nameOf(path)}-${to}`)
   const model = await wholeModel(path, overrides)
   const size = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
@@ -48,6 +52,22 @@ export async function exportModel(path: string, options: ExportOptions): Promise
   const { files, notes } = exportFiles(model, { to, precision })
   await writeModelFolder(out, files, { replace: force })
   return { path: out, files: Array.from(files, ([file, chunks]) => ({ path: file, bytes: size(chunks) })), notes }
+}
+
+/** A detector as an `.onnx` file, for images of `imageSize`. */
+async function exportDetector(place: string, path: string, options: ExportOptions): Promise<Exported> {
+  const { to, precision = ["float32"], force = false, imageSize } = options
+  if (to !== "onnx") throw new VitrineError("config", `${path}: is a detector, which is exported to ONNX alone`)
+  const out = resolve(options.out ?? `${nameOf(path)}.onnx`)
+  const [only = "float32", ...others] = precision
+  if (others.length > 0 || !out.endsWith(".onnx"))
+    throw new VitrineError("config", `${out}: a detector becomes one file that ends in .onnx, of one precision`)
+  const detector = await readDetector(place)
+  const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
+  const chunks = detectorOnnx(detector, size ?? exportedSize(detector.config, detector.preprocessing), only)
+  await writeFileAtomic(out, chunks, { replace: force })
+  const bytes = chunks.reduce((total, { length }) => total + length, 0)
+  return { path: out, files: [{ path: basename(out), bytes }], notes: detector.notes }
 }
 
 /** The last part of a path without its ending, or of the hub's name without its revision. */

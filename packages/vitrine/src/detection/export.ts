@@ -1,0 +1,52 @@
+import { encodeChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
+import type { DetectorPreprocessing } from "@vitrine/checkpoint"
+import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
+import type { Size } from "@vitrine/data"
+import { type DetrConfig, detr, detrChannels, lastLayer } from "@vitrine/detection"
+import type { ExportPrecision } from "../export.ts"
+
+/** A detector with its weights in memory. */
+export interface DetectorToExport {
+  readonly config: DetrConfig
+  readonly labels: readonly string[] | null
+  readonly preprocessing: DetectorPreprocessing
+  readonly values: Readonly<Record<string, Float32Array>>
+}
+
+/**
+ * A detector as one ONNX file, in pieces, for images of one size without padding: `pixel_values`
+ * `[batch, channels, height, width]` → `logits` `[batch, queries, classes + 1]` and `pred_boxes` `[batch, queries, 4]`, cx, cy, w, h
+ * as shares of the image; the names that transformers has. Labels and preprocessing are in its `metadata_props`.
+ * @throws VitrineError (config) for int8, for weights that float16 cannot hold, or that take more than 2 GiB.
+ */
+export function detectorOnnx(
+  { config, labels, preprocessing, values }: DetectorToExport,
+  size: Size,
+  precision: ExportPrecision = "float32",
+): readonly Uint8Array[] {
+  if (precision === "int8")
+    throw new VitrineError("config", "a detector is exported in float32 or float16: int8 is for classifiers")
+  const plain = toOnnx(detectorGraph(config, size), { portable: true, constants: values })
+  const model = precision === "float16" ? toFloat16(plain) : plain
+  if (valueBytes(model) > mostInline)
+    throw new VitrineError("config", "weights of more than 2 GiB do not fit into one ONNX file")
+  const { mean, std } = preprocessing
+  const metadata = {
+    ...(labels && { labels: JSON.stringify(labels) }),
+    preprocessing: JSON.stringify({ size, interpolation: "bilinear", mean, std }),
+  }
+  return encodeChunks(model, { metadata })
+}
+
+/** The size that images are exported for unless one is told: that of a ViT, that of a run, or 3 high and 4 wide. */
+export function exportedSize({ backbone }: DetrConfig, { shortest, within }: DetectorPreprocessing): Size {
+  if (backbone.kind === "vit") return backbone.config.imageSize
+  if (shortest === Math.min(...within)) return within
+  return [shortest, Math.min(within[1], Math.round((shortest * 4) / 3))]
+}
+
+function detectorGraph(config: DetrConfig, size: Size): Graph {
+  const pixels = ops.input("pixel_values", ["batch", detrChannels(config), ...size])
+  const { logits, boxes } = detr(rootScope(), ops.transpose(pixels, [0, 2, 3, 1]), config)
+  return graph({ outputs: { logits: lastLayer(logits), pred_boxes: lastLayer(boxes) } })
+}
