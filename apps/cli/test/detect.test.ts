@@ -75,7 +75,7 @@ test("detect tells and draws what it finds, and survives an image that cannot be
 describe("what cannot be is an error of one line", () => {
   test.each([
     [["detect", golden, "a.png"], /is of no detector: its architecture is .*; vitrine predict/, 1],
-    [["predict", "--model", run, "a.png"], /is of a detector: vitrine detect finds objects/, 1],
+    [["predict", "--model", run, "a.png"], /its model finds objects: use vitrine detect/, 1],
     [["detect", run, "a.png", "--threshold", "2"], /threshold.*from 0 to 1/, 2],
     [["train", "--task", "detect"], /needs --data PATH \(or --data scenes\)/, 2],
     [["train", "--task", "detect", "--data", "scenes", "--mixup", "0.2"], /--mixup is not for --task detect/, 2],
