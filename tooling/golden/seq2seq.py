@@ -152,7 +152,9 @@ def decoded(model: Seq2Seq, source: torch.Tensor, padding: torch.Tensor | None, 
         return {"tokens": tokens, "ended": ended, "logProbabilities": logs, "score": sum(logs) / penalty(len(logs))}
 
     def following(tokens):
-        return model.logits(source, torch.tensor([[BEGIN, *tokens]]), padding)[0, -1].log_softmax(0)
+        own = model.logits(source, torch.tensor([[BEGIN, *tokens]]), padding)[0, -1].log_softmax(0)
+        own[BEGIN] = -math.inf
+        return own
 
     if beams == 1:
         tokens, logs = [], []
@@ -169,7 +171,7 @@ def decoded(model: Seq2Seq, source: torch.Tensor, padding: torch.Tensor | None, 
         ways = []
         for tokens, logs in alive:
             own = following(tokens)
-            ways += [(tokens, [*logs, own[token].item()], token) for token in range(len(own))]
+            ways += [(tokens, [*logs, own[token].item()], token) for token in range(len(own)) if token != BEGIN]
         best = sorted(ways, key=lambda way: -sum(way[1]))[: 2 * beams]
         finished = ranked(finished + [finish(tokens, logs, True) for tokens, logs, token in best if token == END])[:beams]
         alive = [([*tokens, token], logs) for tokens, logs, token in best if token != END][:beams]

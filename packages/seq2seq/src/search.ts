@@ -51,7 +51,7 @@ export function lengthPenalty(length: number, alpha: number): number {
  * these, those that end are put with the finished, of whom the best `beams` are kept, and the best `beams` others go on. It
  * is over when `beams` are finished and nothing that still goes on could beat the worst of them (its probability does not
  * grow, and its penalty not beyond that of the greatest length), or at the greatest length; there those that did not end
- * count only for an example of which none has. Equal ones are ranked by hypothesis and then token, the first first.
+ * count only for an example of which none has. `begin` is never chosen. Equal ones are ranked by hypothesis and then token, the first first.
  * @returns for each example its hypotheses, the best first: `beams` at most.
  */
 export async function search(
@@ -82,7 +82,7 @@ export async function search(
       throw new VitrineError("shape", `search: ${logits.length} logits are not [${batch * beams}, ${vocabulary}]`)
     for (const [i, example] of examples.entries()) {
       if (example.over) continue
-      const logs = example.alive.map((_, k) => logSoftmax(logits, (i * beams + k) * vocabulary, vocabulary))
+      const logs = example.alive.map((_, k) => logSoftmax(logits, (i * beams + k) * vocabulary, space))
       examples[i] = grow(example, logs, space, { beams, alpha, last: position + 1 === length })
     }
     if (examples.every(({ over }) => over)) break
@@ -188,6 +188,7 @@ function bestSteps(alive: readonly Alive[], logs: readonly Float64Array[], count
   const best: Step[] = []
   alive.forEach(({ sum: before }, from) =>
     (logs[from] as Float64Array).forEach((log, token) => {
+      if (log === -Infinity) return
       const sum = before + log
       if (best.length === count && !(sum > (best.at(-1) as Step).sum)) return
       let at = best.length
@@ -199,9 +200,10 @@ function bestSteps(alive: readonly Alive[], logs: readonly Float64Array[], count
   return best
 }
 
-function logSoftmax(logits: ArrayLike<number>, from: number, count: number): Float64Array {
-  const row = Float64Array.from({ length: count }, (_, i) => logits[from + i] as number)
+/** −∞ for `begin`, which does not come again. */
+function logSoftmax(logits: ArrayLike<number>, from: number, { vocabulary, begin }: SearchSpace): Float64Array {
+  const row = Float64Array.from({ length: vocabulary }, (_, i) => logits[from + i] as number)
   const top = row.reduce((a, b) => Math.max(a, b))
   const total = Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0))
-  return row.map((z) => z - top - total)
+  return row.map((z, token) => (token === begin ? -Infinity : z - top - total))
 }
