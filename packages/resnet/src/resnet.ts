@@ -93,8 +93,8 @@ export function resnetStride({ widths, dilated }: ResNetConfig): number {
 
 /** Images `[batch, height, width, channels]` → what the stages make of them, `[batch, height / stride, width / stride, last width]`, rounded up. */
 export function resnetFeatures(scope: Scope, images: Tensor, config: ResNetConfig): Tensor {
-  const root = conv(scope.at("conv1"), images, config.stemWidth, 7, 2)
-  const stem = ops.relu(norm(scope.at("bn1"), root, config))
+  const root = { conv: scope.at("conv1"), norm: scope.at("bn1") }
+  const stem = ops.relu(layer(root, images, { outputs: config.stemWidth, size: 7, stride: 2 }, config))
   let x = scope.tap("stem", ops.maxPool2d(stem, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })[0])
   for (const [stage, width] of config.widths.entries()) {
     const dilates = config.dilated && stage > 0 && stage === config.widths.length - 1
@@ -115,28 +115,48 @@ function residual(
   dilation: number,
   config: ResNetConfig,
 ): Tensor {
-  const layer = (index: number, t: Tensor, outputs: number, size: number, step = 1, apart = 1): Tensor =>
-    norm(scope.at(`bn${index}`), conv(scope.at(`conv${index}`), t, outputs, size, step, apart), config)
+  const numbered = (index: number, t: Tensor, outputs: number, size: number, step = 1, apart = 1): Tensor => {
+    const scopes = { conv: scope.at(`conv${index}`), norm: scope.at(`bn${index}`) }
+    return layer(scopes, t, { outputs, size, stride: step, dilation: apart }, config)
+  }
   const narrow = width / 4
   const branch =
     config.block === "basic"
-      ? layer(2, ops.relu(layer(1, x, width, 3, stride, dilation)), width, 3, 1, dilation)
-      : layer(3, ops.relu(layer(2, ops.relu(layer(1, x, narrow, 1)), narrow, 3, stride, dilation)), width, 1)
+      ? numbered(2, ops.relu(numbered(1, x, width, 3, stride, dilation)), width, 3, 1, dilation)
+      : numbered(3, ops.relu(numbered(2, ops.relu(numbered(1, x, narrow, 1)), narrow, 3, stride, dilation)), width, 1)
   const changes = stride !== 1 || x.shape[3] !== width
-  const shortcut = changes
-    ? norm(scope.at("downsample.1"), conv(scope.at("downsample.0"), x, width, 1, stride), config)
-    : x
+  const down = { conv: scope.at("downsample.0"), norm: scope.at("downsample.1") }
+  const shortcut = changes ? layer(down, x, { outputs: width, size: 1, stride }, config) : x
   return ops.relu(ops.add(branch, shortcut))
 }
 
-/** Padded so that a stride of 1 keeps the size. */
-function conv(scope: Scope, x: Tensor, outputs: number, size: number, stride: number, dilation = 1): Tensor {
-  const weight = scope.param("weight", [outputs, x.shape[3] as number, size, size], "convolution")
+interface Kernel {
+  readonly outputs: number
+  readonly size: number
+  readonly stride: number
+  readonly dilation?: number
+}
+
+/** A convolution, padded so that a stride of 1 keeps the size, and its norm. */
+function layer(
+  scopes: { readonly conv: Scope; readonly norm: Scope },
+  x: Tensor,
+  { outputs, size, stride, dilation = 1 }: Kernel,
+  { norm }: ResNetConfig,
+): Tensor {
+  const weight = scopes.conv.param("weight", [outputs, x.shape[3] as number, size, size], "convolution")
   const border = ((size - 1) / 2) * dilation
-  return ops.conv2d(x, dilation === 1 ? weight : spread(weight, dilation), {
-    strides: [stride, stride],
-    padding: [border, border, border, border],
-  })
+  const convolved = (kernels: Tensor): Tensor =>
+    ops.conv2d(x, dilation === 1 ? kernels : spread(kernels, dilation), {
+      strides: [stride, stride],
+      padding: [border, border, border, border],
+    })
+  if (norm === "group") return groupNorm(scopes.norm, convolved(weight), outputs % 8 === 0 ? outputs / 8 : 1, epsilon)
+  const frozen = (name: string): Tensor => scopes.norm.param(name, [outputs], "frozen")
+  const factor = ops.div(frozen("weight"), ops.sqrt(ops.add(frozen("running_var"), epsilon)))
+  const shift = ops.sub(frozen("bias"), ops.mul(frozen("running_mean"), factor))
+  // The factor goes into the kernels, which are smaller than what they make.
+  return ops.add(convolved(ops.mul(weight, ops.reshape(factor, [outputs, 1, 1, 1]))), shift)
 }
 
 /** The kernels of a dilated convolution as those of a plain one: zeros between the values. */
@@ -147,14 +167,6 @@ function spread(weight: Tensor, dilation: number): Tensor {
   const wide = ops.reshape(cells, [outputs, inputs, size * dilation, size * dilation])
   const end = (size - 1) * dilation + 1
   return ops.slice(ops.slice(wide, 2, 0, end), 3, 0, end)
-}
-
-function norm(scope: Scope, x: Tensor, config: ResNetConfig): Tensor {
-  const channels = x.shape[3] as number
-  if (config.norm === "group") return groupNorm(scope, x, channels % 8 === 0 ? channels / 8 : 1, epsilon)
-  const frozen = (name: string): Tensor => scope.param(name, [channels], "frozen")
-  const factor = ops.div(frozen("weight"), ops.sqrt(ops.add(frozen("running_var"), epsilon)))
-  return ops.add(ops.mul(x, factor), ops.sub(frozen("bias"), ops.mul(frozen("running_mean"), factor)))
 }
 
 /**
