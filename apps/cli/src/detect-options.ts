@@ -23,9 +23,9 @@ export function addDetectionTraining(command: Command): void {
   const group = "Detection (--task detect):"
   command.addOption(annotations().helpGroup(group))
   for (const [flags, what] of [
-    ["--queries <n>", "the most objects in an image; default: 30"],
-    ["--encoder-depth <n>", "layers that look at the image; default: 1"],
-    ["--decoder-depth <n>", "layers that look for objects; default: 3"],
+    ["--queries <n>", "the most objects that are found; default: 16, or as the data need"],
+    ["--encoder-depth <n>", "layers that look at the image; default: 2"],
+    ["--decoder-depth <n>", "layers that look for objects; default: 2"],
   ] as const)
     command.addOption(new Option(flags, what).argParser(integerValue(1)).helpGroup(group))
 }

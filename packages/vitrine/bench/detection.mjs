@@ -1,9 +1,9 @@
 // The same small DETR trained here and by Hugging Face's transformers, on the same images, boxes, recipe and steps, and
 // measured by the same AP, for several seeds:
 //   node bench/detection.mjs --data bccd.tar.gz --python PYTHON [--seeds 0,1,2] [--steps 3000] [--image-size 120x160] [--out FOLDER]
-// Both have a hybrid ViT as backbone, here ours and there timm's, which starts from the same values; the rest starts as each
-// library has it. Images are resized once, here, and flipped at random; 8 a step; the last model counts. PYTHON has torch,
-// timm, transformers, scipy and safetensors. Figures are of the test images, or the validation images where there are none.
+// Both are drawn at random as each library does, by the same distributions but for the transformer's. Images are resized
+// once, here, and flipped at random; 8 a step; the last model counts. PYTHON has torch, transformers, scipy and safetensors.
+// Figures are of the test images, or the validation images where there are none.
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
@@ -13,7 +13,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
-import { fold, keyFromSeed, vitConfig } from "@vitrine/core"
+import { parameterCount } from "@vitrine/core"
 import {
   augment,
   averagePrecision,
@@ -21,10 +21,10 @@ import {
   detectionEvaluation,
   detrConfig,
   detrParameters,
-  initializeDetr,
   toCenters,
 } from "@vitrine/detection"
 import { openDetection, resolveDetection } from "@vitrine/detection/node"
+import { resnetConfig } from "@vitrine/resnet"
 import { evaluateDetector, trainDetector } from "vitrine"
 
 const { values } = parseArgs({
@@ -53,29 +53,16 @@ const [learned, held] = await Promise.all([train, test ?? val].map((source) => o
 const recipe = { batchSize: 8, learningRate: 4e-4, weightDecay: 1e-4, clip: 0.1, warmup: 0.05, mean: 0.5, std: 0.25 }
 const model = detrConfig({
   backbone: {
-    kind: "vit",
-    config: vitConfig({
-      imageSize,
-      stem: { width: 16, depths: [1], groups: 8, numerics: "timm" },
-      patchSize: [2, 2],
-      dim: 64,
-      depth: 2,
-      heads: 4,
-      mlpDim: 128,
-      classes: 0,
-      classToken: false,
-      pool: "average",
-    }),
+    kind: "resnet",
+    config: resnetConfig({ block: "basic", stemWidth: 24, widths: [48, 64], depths: [1, 1], norm: "group" }),
   },
   classes: classes.length,
   queries: 40,
   dim: 64,
   heads: 4,
-  encoderDepth: 1,
-  decoderDepth: 3,
+  encoderDepth: 2,
+  decoderDepth: 2,
   mlpDim: 128,
-  // transformers has no other.
-  normFirst: false,
   dropout: 0,
 })
 
@@ -117,7 +104,14 @@ async function ours(seed) {
       threads,
       backend: "onnx",
       recipe: {
-        ...{ model, imageSize, steps, batchSize, learningRate, weightDecay, clip, evaluateEvery: steps },
+        model,
+        imageSize,
+        steps,
+        batchSize,
+        learningRate,
+        weightDecay,
+        clip,
+        evaluateEvery: steps,
         schedule: { decay: "cosine", warmup, final: 0 },
         augment: [{ op: "flip", p: 0.5 }, ...detectionEvaluation(imageSize)],
         mean: [mean, mean, mean],
@@ -136,19 +130,10 @@ async function theirs(seed) {
   const found = join(out, `transformers-${seed}.safetensors`)
   const begun = performance.now()
   if (!existsSync(found)) {
-    const parameters = detrParameters(model)
-    const initial = initializeDetr(parameters, model, fold(keyFromSeed(seed), "init"))
-    const start = join(out, `start-${seed}.safetensors`)
-    const body = parameters.filter(({ name }) => name.startsWith("backbone.0.body."))
-    const tensors = body.map(({ name, shape }) => [
-      name.slice("backbone.0.body.".length),
-      { dtype: "F32", shape, data: initial[name] },
-    ])
-    await writeFile(start, writeSafetensors(tensors))
     const job = join(out, `job-${seed}.json`)
     const [train, test] = sets.map(([, , targets]) => targets)
     const images = join(out, "images.safetensors")
-    await writeFile(job, JSON.stringify({ seed, steps, threads, recipe, model, images, start, found, train, test }))
+    await writeFile(job, JSON.stringify({ seed, steps, threads, recipe, model, images, found, train, test }))
     const child = spawn(python, [fileURLToPath(new URL("detection.py", import.meta.url)), job], { stdio: "inherit" })
     const [code] = await once(child, "close")
     if (code !== 0) throw new Error(`detection.py ended with code ${code}`)
@@ -166,6 +151,7 @@ async function theirs(seed) {
   return { ...figures(averagePrecision(truth, seen, classes.length)), seconds }
 }
 
+console.log(`  ${parameterCount(detrParameters(model)).toLocaleString("en-US")} parameters`)
 const results = []
 for (const seed of values.seeds.split(",").map(Number)) {
   const row = { seed, vitrine: await ours(seed), ...(python === undefined ? {} : { transformers: await theirs(seed) }) }

@@ -3,55 +3,33 @@
 import json
 import math
 import sys
-from functools import partial
 
 import torch
 from safetensors.torch import load_file, save_file
-from timm.layers import GroupNormAct, HybridEmbed, StdConv2dSame
-from timm.models.resnetv2 import ResNetV2
-from timm.models.vision_transformer import VisionTransformer
 from transformers import DetrConfig, DetrForObjectDetection, ResNetConfig
-
-
-class Features(torch.nn.Module):
-    """A hybrid ViT of timm's as the backbone of a DETR of transformers."""
-
-    def __init__(self, config: dict):
-        super().__init__()
-        stem = config["stem"]
-        parts = dict(stem_type="same", preact=False, conv_layer=partial(StdConv2dSame, eps=1e-8), norm_layer=partial(GroupNormAct, num_groups=stem["groups"]))
-        channels = [4 * stem["width"] * 2**i for i in range(len(stem["depths"]))]
-        backbone = ResNetV2(layers=stem["depths"], channels=channels, stem_chs=stem["width"], num_classes=0, global_pool="", **parts)
-        self.vit = VisionTransformer(
-            img_size=tuple(config["imageSize"]), patch_size=tuple(config["patchSize"]), embed_dim=config["dim"], depth=config["depth"],
-            num_heads=config["heads"], mlp_ratio=config["mlpDim"] / config["dim"], class_token=False, global_pool="avg", num_classes=0,
-            embed_layer=partial(HybridEmbed, backbone=backbone),
-        )
-        self.intermediate_channel_sizes = [config["dim"]]
-
-    def forward(self, pixel_values: torch.Tensor, pixel_mask: torch.Tensor):
-        tokens = self.vit.fc_norm(self.vit.forward_features(pixel_values))
-        grid = self.vit.patch_embed.grid_size
-        maps = tokens.transpose(1, 2).unflatten(2, grid)
-        return [(maps, torch.ones(maps.shape[0], *grid, dtype=torch.bool))]
+from transformers.models.detr.modeling_detr import DetrFrozenBatchNorm2d
 
 
 def build(job: dict) -> DetrForObjectDetection:
+    """A DETR as transformers starts it, but for group norms in the place of frozen batch norms, and a stem that learns."""
     model = job["model"]
-    config = DetrConfig(
-        use_timm_backbone=False, backbone=None, use_pretrained_backbone=False,
-        backbone_config=ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1], layer_type="basic", out_features=["stage1"]),
+    stem = model["backbone"]["config"]
+    backbone = ResNetConfig(
+        embedding_size=stem["stemWidth"], hidden_sizes=stem["widths"], depths=stem["depths"], layer_type=stem["block"],
+        out_features=[f"stage{len(stem['widths'])}"],
+    )
+    detector = DetrForObjectDetection(DetrConfig(
+        use_timm_backbone=False, use_pretrained_backbone=False, backbone_config=backbone,
         num_labels=model["classes"], num_queries=model["queries"], d_model=model["dim"], auxiliary_loss=True, dropout=0.0,
         encoder_layers=model["encoderDepth"], encoder_ffn_dim=model["mlpDim"], encoder_attention_heads=model["heads"],
         decoder_layers=model["decoderDepth"], decoder_ffn_dim=model["mlpDim"], decoder_attention_heads=model["heads"],
-    )
-    detector = DetrForObjectDetection(config)
-    backbone = Features(model["backbone"]["config"])
-    missing, unexpected = backbone.vit.load_state_dict(load_file(job["start"]), strict=False)
-    assert not unexpected and not missing, (missing, unexpected)
-    detector.model.backbone = backbone
-    detector.model.input_projection = torch.nn.Conv2d(model["backbone"]["config"]["dim"], model["dim"], kernel_size=1)
-    return detector
+    ))
+    for module in list(detector.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, DetrFrozenBatchNorm2d):
+                channels = child.weight.numel()
+                setattr(module, name, torch.nn.GroupNorm(channels // 8 if channels % 8 == 0 else 1, channels))
+    return detector.requires_grad_(True)
 
 
 def main(path: str) -> None:
@@ -64,8 +42,8 @@ def main(path: str) -> None:
     images = load_file(job["images"])
     normal = lambda bytes: (bytes.permute(0, 3, 1, 2).float() / 255 - recipe["mean"]) / recipe["std"]
 
-    # Matrices decay, tables of positions and queries do not.
-    matrix = lambda name, p: p.ndim >= 2 and "pos_embed" not in name and "query_position" not in name
+    # Matrices decay, queries do not.
+    matrix = lambda name, p: p.ndim >= 2 and "query_position" not in name
     named = list(detector.named_parameters())
     optimizer = torch.optim.AdamW(
         [

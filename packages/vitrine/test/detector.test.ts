@@ -156,7 +156,7 @@ test.each([
   [{ model: { classes: 7 } }, "the model has 7 classes, the data 4"],
   [{ model: { dim: 18 } }, "dim must be a multiple of 4"],
 ])("a recipe that makes no sense is refused: %j", (wrong, message) => {
-  const facts = { examples: 8, classes: 4, imageSize: [48, 40], builtIn: false } as const
+  const facts = { examples: 8, classes: 4, imageSize: [48, 40], objects: 5, builtIn: false } as const
   expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong }, facts, 0)).toThrow(message)
 })
 

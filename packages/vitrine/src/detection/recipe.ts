@@ -53,6 +53,8 @@ export interface DetectionFacts {
   readonly classes: number
   /** [height, width] of the first image. */
   readonly imageSize: readonly [number, number]
+  /** In the fullest image. */
+  readonly objects: number
   /** Whether they are the built-in scenes. */
   readonly builtIn: boolean
 }
@@ -100,7 +102,12 @@ export function resolveDetectionRecipe(
   if (model.classes !== undefined && model.classes !== data.classes)
     throw new VitrineError("config", `recipe: the model has ${model.classes} classes, the data ${data.classes}`)
   return {
-    config: detrConfig({ ...smallModel, ...model, classes: data.classes }),
+    config: detrConfig({
+      ...smallModel,
+      queries: Math.max(16, Math.ceil(1.5 * data.objects)),
+      ...model,
+      classes: data.classes,
+    }),
     imageSize,
     batchSize,
     augment,
@@ -127,7 +134,6 @@ const smallModel: Partial<DetrConfig> = {
     kind: "resnet",
     config: resnetConfig({ block: "basic", stemWidth: 24, widths: [48, 64], depths: [1, 1], norm: "group" }),
   },
-  queries: 16,
   dim: 64,
   heads: 4,
   encoderDepth: 2,

@@ -124,6 +124,8 @@ export async function* trainDetector(
       examples: dataset.length,
       classes: classes.length,
       imageSize: [height, width] as const,
+      objects:
+        source.kind === "scenes" ? 6 : source.objects.reduce((most, { labels }) => Math.max(most, labels.length), 0),
       builtIn: source.kind === "scenes",
     }
     // The data decide how many classes there are.
