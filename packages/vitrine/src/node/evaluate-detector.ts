@@ -25,6 +25,9 @@ export interface DetectorEvaluation extends Omit<DetectionEvaluation, "classes">
   readonly faults: Faults
 }
 
+/** Large images make smaller batches. */
+const batchPixels = 2 ** 22
+
 /**
  * Measures a detector on annotated images, by COCO's figures. Classes of the data are the model's by their names.
  * @throws VitrineError (file, config, backend)
@@ -72,7 +75,10 @@ export async function evaluateDetector(
     const batches = await createDetectionLoader({
       source,
       workers,
-      batchSize: Math.min(batchSize, dataset.length),
+      batchSize: Math.max(
+        1,
+        Math.min(batchSize, dataset.length, Math.floor(batchPixels / (imageSize[0] * imageSize[1]))),
+      ),
       imageSize,
       transforms: [{ op: "resizeShortest", shortest: [shortest], within: imageSize }],
       mean,
