@@ -34,7 +34,7 @@ async function losses(backend: string): Promise<number[]> {
   })
 }
 
-test("the guide draws the same on a GPU", { timeout: 240_000 }, async () => {
+test("the guide draws the same on a GPU", { timeout: 400_000 }, async () => {
   const { page, faults, close } = await site.open("/", {}, { backend: "webgpu" })
   await page.locator('[data-state="ready"]').waitFor({ timeout: 100_000 })
   expect(await page.locator("[data-state]").textContent()).toContain("WebGPU")

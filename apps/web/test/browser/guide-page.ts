@@ -10,7 +10,7 @@ export async function visit(page: Page, id: string): Promise<void> {
   await page.locator(`#${id}`).scrollIntoViewIfNeeded()
   await page.locator(`#${id} .figure > *`).first().waitFor()
   await page.locator(`#${id} [data-stale=false]`).waitFor()
-  await page.locator(`#${id} .waiting`).waitFor({ state: "detached", timeout: 60_000 })
+  await page.locator(`#${id} .waiting`).waitFor({ state: "detached", timeout: 150_000 })
 }
 
 interface Drawn {
