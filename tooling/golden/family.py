@@ -3,8 +3,11 @@
 import timm
 import torch
 from PIL import Image
-from timm.data import create_transform, resolve_data_config
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, create_transform, resolve_data_config
+from safetensors.torch import save_file
+from timm.layers import GluMlp
 from timm.models._hub import save_for_hf
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 from common import FILES, redraw, write
 from folder import IMAGES, NAME
@@ -21,7 +24,28 @@ MODELS = {
     "reg-gap": ("vit_medium_patch16_reg4_gap_256", dict(img_size=32, patch_size=8, no_embed_class=False, **SMALL), {}),
     "hybrid": ("vit_tiny_r_s16_p8_224", dict(img_size=48, patch_size=4, **SMALL), {}),
 }
+# Models of which DINOv2's own repository keeps the weights under its own names.
+OWN_NAMES = {
+    "dinov2-names": ("vit_small_patch14_dinov2", dict(img_size=70, **SMALL)),
+    "dinov2-names-registers": ("vit_giant_patch14_reg4_dinov2", dict(img_size=56, mlp_ratio=4, **SMALL)),
+}
 GRIDS = {"own": None, "square": (6, 6), "wide": (2, 5)}
+
+
+def dinov2_names(model: torch.nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """The weights of a model of timm's as DINOv2's repository calls them: its table has a row for the class token."""
+    renamed = {"reg_token": "register_tokens"}
+    if isinstance(model.blocks[0].mlp, GluMlp):
+        renamed |= {"mlp.fc1": "mlp.w12", "mlp.fc2": "mlp.w3"}
+    own = {}
+    for name, value in model.state_dict().items():
+        for timms, others in renamed.items():
+            name = name.replace(timms, others)
+        own[name] = value.clone()
+    if "register_tokens" in own:
+        row = torch.randn(1, 1, model.embed_dim, generator=generator)
+        own["pos_embed"] = torch.cat([row, own["pos_embed"]], 1)
+    return {**own, "mask_token": torch.randn(1, model.embed_dim, generator=generator)}
 
 
 @torch.no_grad()
@@ -50,4 +74,17 @@ def generate() -> None:
             tensors[f"{name}.{grid}.pos_embed"] = still.pos_embed
             cases.append({"name": grid, "imageSize": size})
         models.append({"name": name, "untold": {"heads": 3, **untold}, "cases": cases})
+    for seed, (name, (architecture, args)) in enumerate(OWN_NAMES.items(), start=720):
+        generator = torch.Generator().manual_seed(seed)
+        model = timm.create_model(architecture, **{**args, "num_classes": 0}).eval()
+        redraw(model, generator)
+        own = dinov2_names(model, generator)
+        save_file(own, FILES / f"{name}.safetensors")
+        (FILES / f"{name}.safetensors").chmod(0o644)
+        # timm itself reads them, as it does those that Meta published.
+        model.load_state_dict(checkpoint_filter_fn(dict(own), model), strict=True)
+        images = torch.randint(0, 256, (2, *model.patch_embed.img_size, 3), generator=generator, dtype=torch.int32)
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
+        tensors[f"{name}.images"] = images
+        tensors[f"{name}.features"] = model.double()(((images / 255.0 - mean) / std).permute(0, 3, 1, 2))
     write("family", {"images": f"{NAME}/", "files": list(IMAGES), "models": models}, tensors)

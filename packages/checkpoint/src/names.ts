@@ -100,21 +100,9 @@ function huggingFaceSource(
   config: ViTConfig,
   { prefix, blocks, block }: Naming,
 ): ShapedSource {
-  const { dim, distillationToken, prefixPositions } = config
-  const positions = `${prefix}${outside.pos_embed}`
-  if (!prefixPositions && parameter === "cls_token")
-    return {
-      from: [`${prefix}${outside.cls_token}`, positions],
-      shapes: [shape, positionShape(config)],
-      make: ([token, table]) =>
-        (token as Float32Array).map((value, i) => value + ((table as Float32Array)[i] as number)),
-    }
-  if (!prefixPositions && parameter === "pos_embed")
-    return {
-      from: [positions],
-      shapes: [positionShape(config)],
-      make: ([table]) => (table as Float32Array).subarray(dim),
-    }
+  const { distillationToken, prefixPositions } = config
+  if (!prefixPositions && (parameter === "cls_token" || parameter === "pos_embed"))
+    return classPosition(parameter, config, `${prefix}${outside.cls_token}`, `${prefix}${outside.pos_embed}`)
   // DeiT's second token is a register where no head reads it.
   if (parameter === "reg_token")
     return {
@@ -133,10 +121,26 @@ function huggingFaceSource(
   return { from, shapes: from.map(() => shape.with(0, (shape[0] as number) / from.length)) }
 }
 
-/** DINOv2's table has a row for the class token, whatever else stands before the patches. */
-const positionShape = (config: ViTConfig): readonly number[] => {
+/**
+ * The class token and the positions of the patches, from DINOv2's table: it has a row for the class token, which is added
+ * to that, whatever else stands before the patches.
+ */
+export function classPosition(
+  parameter: "cls_token" | "pos_embed",
+  config: ViTConfig,
+  token: string,
+  table: string,
+): ShapedSource {
+  const { dim } = config
   const [rows, columns] = patchGrid(config)
-  return [1, 1 + rows * columns, config.dim]
+  const tableShape = [1, 1 + rows * columns, dim]
+  if (parameter === "pos_embed")
+    return { from: [table], shapes: [tableShape], make: ([all]) => (all as Float32Array).subarray(dim) }
+  return {
+    from: [token, table],
+    shapes: [[1, 1, dim], tableShape],
+    make: ([own, all]) => (own as Float32Array).map((value, i) => value + ((all as Float32Array)[i] as number)),
+  }
 }
 
 /** What a file may hold besides: they play no part in features and logits. */

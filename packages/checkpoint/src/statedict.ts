@@ -2,6 +2,7 @@
 import {
   type Activation,
   firstConvolution,
+  type Parameter,
   prefixTokens,
   type StemConfig,
   stemStride,
@@ -10,6 +11,7 @@ import {
 } from "@vitrine/core"
 import { architectures } from "./architectures.ts"
 import { configError, fileError, shown } from "./errors.ts"
+import { classPosition, type ShapedSource, wanted } from "./names.ts"
 import { checkTensors } from "./tensors.ts"
 import { checked } from "./families.ts"
 import { imageNetMean, imageNetStd, type ModelDescription, vitOfTimm } from "./timm.ts"
@@ -33,37 +35,59 @@ export interface StateDict extends ModelDescription {
   readonly sources: WeightSources
 }
 
-/** A prefix that all names share, such as `module.`, and DeiT III's own names of the factors of LayerScale, are understood. */
 const marker = "patch_embed.proj.weight"
+
+/** What others call what timm calls by another name: DeiT III's factors of LayerScale; DINOv2's registers and gated MLP. */
+const aliases: readonly ((name: string) => string)[] = [
+  (name) => name.replace(/\.ls([12])\.gamma$/, ".gamma_$1"),
+  (name) => name.replace(/^reg_token$/, "register_tokens"),
+  (name) => name.replace(".mlp.fc1.", ".mlp.w12.").replace(".mlp.fc2.", ".mlp.w3."),
+]
 
 /**
  * Takes weights for a Vision Transformer under timm's names. What shapes do not tell is as in the published models of
  * the same shapes, where these agree, unless it is told: the number of heads must be known in one way or the other; the
  * activation is GELU (SiLU in gated MLPs) and ε 10⁻⁶ for models that nobody published. A square grid is taken wherever
  * there can be one. Images are prepared as timm does by default for such models: DeiT's by ImageNet's mean and deviation,
- * others by 0.5. `notes` says what was taken for granted.
+ * others by 0.5. `notes` says what was taken for granted. A prefix that all names share, such as `module.`, and the names
+ * of DeiT III and of DINOv2's own repository (https://github.com/facebookresearch/dinov2) are understood.
  * @throws VitrineError (file, config) for weights of another model, and for what cannot be known.
  */
 export function readStateDict({ tensors }: Pick<Weights, "tensors">, file: string, hints: ModelHints): StateDict {
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
-  const deit3 = tensors.some(({ name }) => name.endsWith(".gamma_1"))
-  const nameInFile = (name: string): string => prefix + (deit3 ? name.replace(/\.ls([12])\.gamma$/, ".gamma_$1") : name)
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
-  const find = (name: string): readonly number[] | undefined => shapes.get(nameInFile(name))
-  const { config, notes } = configOf(find, nameInFile, file, hints)
-  const sources = new Map(vitParameters(config).map(({ name }) => [name, { from: [nameInFile(name)] }]))
-  const expected = vitParameters(config).map(({ name, shape }) => ({ name: nameInFile(name), shape }))
-  checkTensors({ tensors }, expected, file)
+  const nameInFile = (name: string): string => {
+    const known = [name, ...aliases.map((alias) => alias(name))]
+    return prefix + (known.find((each) => shapes.has(prefix + each)) ?? name)
+  }
+  // DINOv2 learns a token for masked patches, which plays no part in features.
+  const unused = `${prefix}mask_token`
+  const dinov2 = shapes.has(unused) || shapes.has(`${prefix}register_tokens`)
+  const { config, notes } = configOf((name) => shapes.get(nameInFile(name)), nameInFile, file, hints, dinov2)
+  const source = ({ name, shape }: Parameter): ShapedSource =>
+    dinov2 && !config.prefixPositions && (name === "cls_token" || name === "pos_embed")
+      ? classPosition(name, config, nameInFile("cls_token"), nameInFile("pos_embed"))
+      : { from: [nameInFile(name)], shapes: [shape] }
+  const sources = new Map(vitParameters(config).map((parameter) => [parameter.name, source(parameter)]))
+  checkTensors({ tensors: tensors.filter(({ name }) => name !== unused) }, wanted(sources), file)
   const { channels, imageSize, distillationToken } = config
   const [mean, std] =
-    distillationToken && channels === 3
+    (distillationToken || dinov2) && channels === 3
       ? [imageNetMean, imageNetStd]
       : [Array.from({ length: channels }, () => 0.5), Array.from({ length: channels }, () => 0.5)]
   return {
     config,
-    preprocessing: { size: imageSize, interpolation: "bicubic", cropPct: 0.9, cropMode: "center", mean, std },
+    preprocessing: {
+      size: imageSize,
+      interpolation: "bicubic",
+      cropPct: dinov2 ? 0.875 : 0.9,
+      cropMode: "center",
+      mean,
+      std,
+    },
     labels: null,
-    positionMethod: "timm",
+    // DINOv2 with registers resizes its positions with antialias, the first one did not.
+    positionMethod: dinov2 && config.registers === 0 ? "huggingface" : "timm",
     notes,
     sources,
   }
@@ -76,6 +100,7 @@ function configOf(
   nameInFile: (name: string) => string,
   file: string,
   hints: ModelHints,
+  dinov2: boolean,
 ): { readonly config: ViTConfig; readonly notes: readonly string[] } {
   const has = (name: string): boolean => find(name) !== undefined
   /** A size along an axis of a tensor that must be there. */
@@ -128,7 +153,11 @@ function configOf(
     prefix: prefixTokens(known),
     cell: patchSize.map((side) => side * (stem === null ? 1 : stemStride(stem))) as [number, number],
   }
-  const { imageSize, prefixPositions } = gridOf(grid, hints.imageSize, file)
+  // DINOv2's registers have no positions, but the class token has one.
+  const folded = dinov2 && known.registers > 0
+  const { imageSize, prefixPositions } = folded
+    ? { ...gridOf({ ...grid, prefix: 1 }, hints.imageSize, file), prefixPositions: false }
+    : gridOf(grid, hints.imageSize, file)
   const told = { ...known, imageSize, prefixPositions, classes: has("head.weight") ? size("head.weight", 2, 0) : 0 }
 
   const alike = published(told)

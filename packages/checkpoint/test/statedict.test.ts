@@ -92,6 +92,26 @@ describe("names", () => {
     expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
     for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
   })
+  test("of DINOv2's own are those of its models", () => {
+    for (const name of ["vit_small_patch14_dinov2", "vit_base_patch14_reg4_dinov2", "vit_giant_patch14_reg4_dinov2"]) {
+      const { config } = fromTimmConfig({ architecture: name, num_classes: 0 }, name)
+      const { dim, imageSize, heads, gatedMlp, prefixPositions, registers } = config
+      const own = vitParameters(config).map(({ name, shape }) => {
+        const renamed = name.replace(/^reg_token$/, "register_tokens")
+        return {
+          name: gatedMlp ? renamed.replace("fc1", "w12").replace("fc2", "w3") : renamed,
+          // There is a row for the class token.
+          shape: name === "pos_embed" && !prefixPositions ? shape.with(1, (shape[1] as number) + 1) : shape,
+        }
+      })
+      const found = readStateDict(header([...own, { name: "mask_token", shape: [1, dim] }]), "w", {})
+      expect(found.config).toEqual(config)
+      expect(found.preprocessing).toMatchObject({ size: imageSize, mean: [0.485, 0.456, 0.406] })
+      expect(found.notes?.[0]).toContain(`taken for ${name} with ${heads} heads`)
+      expect(found.positionMethod).toBe(registers > 0 ? "timm" : "huggingface")
+    }
+  })
+
   test("that are missing, misshapen or too many are told", () => {
     expect(errorOf(() => readStateDict(header([]), "w", {}))).toBe(
       `w: holds no Vision Transformer under timm's names: "patch_embed.proj.weight" is missing`,

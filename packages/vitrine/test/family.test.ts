@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { type Overrides, resizeWeights, toFloat32 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { vitConfig } from "@vitrine/core"
+import type { Image } from "@vitrine/data"
 import { golden, goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { load, type Model, onlyViT } from "../src/node.ts"
@@ -71,6 +72,28 @@ describe.each(models.map(({ name, ...rest }) => [name, rest] as const))("%s as t
     expect(bare.notes).toEqual([expect.stringMatching(/^has no config\.json: taken for a model with 3 heads/)])
     expect(await error(bare, `${name}.own`)).toBeLessThan(1)
   })
+})
+
+test.each(["dinov2-names", "dinov2-names-registers"])("%s are understood as timm understands them", async (name) => {
+  const { [`${name}.images`]: pixels, [`${name}.features`]: features } = tensors
+  const [count = 0, height = 0, width = 0] = pixels?.shape ?? []
+  const bytes = Uint8Array.from(pixels?.data ?? [])
+  const image = (i: number): Image => {
+    return {
+      width,
+      height,
+      channels: 3,
+      data: bytes.subarray((i * bytes.length) / count, ((i + 1) * bytes.length) / count),
+    }
+  }
+  for (const backend of ["onnx", "reference"]) {
+    const model = await load(goldenPath(`${name}.safetensors`), { backend, heads: 3, cropMode: "squash", cropPct: 1 })
+    const found = await model.features(Array.from({ length: count }, (_, i) => image(i)))
+    await model.close()
+    expect(model.config).toMatchObject({ imageSize: [height, width], classes: 0 })
+    const all = found.flatMap((row) => [...row])
+    expect(float32Error(all, Array.from(features?.data ?? [])), backend).toBeLessThan(1)
+  }
 })
 
 test("what a config.json tells cannot be told otherwise", async () => {
