@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { crc32 } from "node:zlib"
@@ -76,6 +76,18 @@ describe("tensors that do not fit: one line with the name, what was expected and
     const listed = JSON.parse((await vitrine(["weights", path, "--json"])).stdout)
     expect(listed.tensors.find(({ name }: { name: string }) => name === "head.bias").nonFinite).toBe(7)
   })
+})
+
+test("a tensor larger than Node reads at a time, in a file of nothing", async () => {
+  const header = JSON.stringify({ huge: { dtype: "F32", shape: [2 ** 31], data_offsets: [0, 2 ** 33] } }).padEnd(88)
+  const path = write("sparse.safetensors", "")
+  writeFileSync(
+    path,
+    Buffer.concat([new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer), Buffer.from(header)]),
+  )
+  truncateSync(path, 8 + header.length + 2 ** 33)
+  await refused(["weights", path], /sparse\.safetensors: has 8589934592 bytes in one piece, over the limit/)
+  await refused(["predict", "--model", path, image], /holds no Vision Transformer/)
 })
 
 describe("an index of weights in several files", () => {

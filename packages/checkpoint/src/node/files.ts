@@ -64,6 +64,9 @@ export async function openForReading(path: string): Promise<{ handle: FileHandle
   })
 }
 
+/** What Node 20 takes at a time. */
+const largestPiece = 2 ** 32
+
 /** Exactly `length` bytes from `position`, in memory of their own. */
 export async function readBytes(
   handle: FileHandle,
@@ -71,6 +74,8 @@ export async function readBytes(
   position: number,
   length: number,
 ): Promise<Uint8Array> {
+  if (length > largestPiece)
+    throw fileError(path, `has ${length} bytes in one piece, over the limit of ${largestPiece}`)
   const bytes = Buffer.allocUnsafeSlow(length)
   for (let done = 0; done < length; ) {
     const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, 2 ** 30), position + done)
