@@ -283,6 +283,6 @@ export function addTrainOptions(command: Command): Command {
       ["vitrine train --task read --data lines", "lines/labels.tsv: a file, a tab and its text on each line"],
       ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
     )
-    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, mnist, mnist-rows, cifar10, few-shot, fine-tune, fine-tune-paper,\nbit-hyperrule, pretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
+    return `${shown}\nBuilt-in recipes: shapes, fashion-mnist-quick, fashion-mnist-mid, fashion-mnist-crops,\nmnist, mnist-rows, cifar10, few-shot, fine-tune, fine-tune-paper, bit-hyperrule,\npretrain-paper, labml-cifar10, masked-patch, deit.\nCtrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once.`
   })
 }

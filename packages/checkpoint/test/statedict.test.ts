@@ -94,7 +94,7 @@ describe("names", () => {
   })
   test("of DINOv2's own are those of its models", () => {
     for (const name of ["vit_small_patch14_dinov2", "vit_base_patch14_reg4_dinov2", "vit_giant_patch14_reg4_dinov2"]) {
-      const { config } = fromTimmConfig({ architecture: name, num_classes: 0 }, name)
+      const config = onlyViT(fromTimmConfig({ architecture: name, num_classes: 0 }, name).config, name)
       const { dim, imageSize, heads, gatedMlp, prefixPositions, registers } = config
       const own = vitParameters(config).map(({ name, shape }) => {
         const renamed = name.replace(/^reg_token$/, "register_tokens")
