@@ -247,7 +247,7 @@ describe("recipes", () => {
     expect(recipe.training.optimizer).toEqual({ name: "sgd", momentum: 0.9, nesterov: true })
   })
 
-  test.each(["shapes", "fashion-mnist-quick", "fashion-mnist-mid", "mnist", "cifar10"])(
+  test.each(["shapes", "fashion-mnist-quick", "fashion-mnist-mid", "fashion-mnist-crops", "mnist", "cifar10"])(
     "%s is built in",
     async (name) => {
       const recipe = await setup("--recipe", name, "--out", at(`recipe-${name}`), "--batch-size", "8")
