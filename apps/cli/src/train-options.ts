@@ -221,7 +221,11 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
   add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
-  add(training, "--grad-checkpointing", "compute blocks again for their gradients: less memory, a third more time")
+  add(
+    training,
+    "--grad-checkpointing",
+    "compute blocks again for their gradients: less memory on webgpu, a third more time",
+  )
   add(
     training,
     "--freeze <names>",

@@ -59,7 +59,7 @@ export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): 
 
 /** Adapters that run on the CPU are told by their names, where browsers do not say so. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(describe(info))
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render|null-backend/i.test(describe(info))
 }
 
 /** An adapter's names, for people. */

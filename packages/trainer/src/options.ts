@@ -23,7 +23,7 @@ export interface TrainingOptions extends GroupOptions {
   readonly classWeights: readonly number[] | null
   /** Whether gradients are taken of a scaled loss, as float16 needs (PyTorch's GradScaler); overflowing steps are skipped. */
   readonly lossScaling: boolean
-  /** Whether blocks are computed again for their gradients, which takes less memory and a third more time. */
+  /** Whether blocks are computed again for their gradients: a third more time, and less memory on backends that keep to the order of the graph, as WebGPU. */
   readonly gradCheckpointing: boolean
   /** Seed of dropout and stochastic depth. */
   readonly seed: number

@@ -44,7 +44,7 @@ const tiles = ({ batch, m, n }: Sizes, rows: number, columns: number): number =>
 const splitsOf = (sizes: Sizes, rows: number, columns: number): number =>
   Math.max(1, Math.min(8, Math.floor(enough / tiles(sizes, rows, columns)), Math.floor(sizes.k / 512)))
 
-/** Tilings of which one may be the fastest on some device, for the product of a key. */
+/** Tilings of which one may be the fastest on some device, for the product of a key; the first is `chooseTiling`'s. */
 export function candidates(key: string): Tiling[] {
   const sizes: Sizes = JSON.parse(key)
   const shapes = [
@@ -64,12 +64,17 @@ export function candidates(key: string): Tiling[] {
       splits,
     })),
   )
-  return cut.filter(({ rows, columns }) => rows < 2 * Math.max(16, sizes.m) && columns < 2 * Math.max(32, sizes.n))
+  const own = bySize(sizes)
+  const isOther = (tiling: Tiling): boolean =>
+    tiling.rows < 2 * sizes.m && tiling.columns < 2 * sizes.n && JSON.stringify(tiling) !== JSON.stringify(own)
+  return [own, ...cut.filter(isOther)]
 }
 
-/** A tiling by the sizes alone: large tiles where there are enough of them, and the inner axis split where not. */
-export function chooseTiling(step: Step<"matMul">): Tiling {
-  const sizes = matMulSizes(step)
+/** A tiling by the sizes alone. */
+export const chooseTiling = (step: Step<"matMul">): Tiling => bySize(matMulSizes(step))
+
+/** Large tiles where there are enough of them, and the inner axis split where not. */
+function bySize(sizes: Sizes): Tiling {
   const { m, n, k } = sizes
   const side = m > 32 && n > 32 && (tiles(sizes, 64, 64) >= enough / 2 || k > 512) ? 64 : 32
   const rows = m <= 16 ? 16 : side
