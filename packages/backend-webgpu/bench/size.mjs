@@ -15,6 +15,8 @@ const result = await build({
   root,
   configFile: false,
   logLevel: "error",
+  // The sources, so that nothing has to be built before.
+  resolve: { conditions: ["@vitrine/source", "browser", "import", "module", "default"] },
   plugins: [
     {
       name: "page",
