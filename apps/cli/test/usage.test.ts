@@ -118,7 +118,7 @@ test("bench tells what each kernel takes", async ({ skip }) => {
 })
 
 test("doctor finds what runs here", async () => {
-  const { code, stdout } = await vitrine(["doctor", "--json"])
+  const { code, stdout } = await vitrine(["doctor", "--json"], emulated ? { env: emulated } : {})
   expect(code).toBe(0)
   const report = JSON.parse(stdout)
   expect(report).toMatchObject({ node: process.version, auto: "onnx", images: { works: true } })
@@ -127,6 +127,9 @@ test("doctor finds what runs here", async () => {
   expect(names).toEqual(expect.arrayContaining([...everywhere, "webgpu"]))
   for (const { name, works, detail } of report.backends)
     if (everywhere.includes(name)) expect(`${name} ${works} ${detail}`).toMatch(/ true /)
+  const webgpu = report.backends.find(({ name }: { name: string }) => name === "webgpu")
+  if (emulated)
+    expect(webgpu.device).toMatchObject({ software: true, kernels: { storage: "float32", tiles: "by size" } })
 })
 
 test("bench measures training and inference", async () => {

@@ -62,7 +62,7 @@ export async function bench(flags: BenchFlags): Promise<void> {
   const both = !flags.train && !flags.infer
   let last: readonly KernelTime[] | undefined
   const backend = flags.profile
-    ? await profiled(flags.backend, (times) => (last = times))
+    ? await profiled(flags, (times) => (last = times))
     : await create(flags.backend, engineOptions(flags))
   const told = (measurement: Measurement): Measurement =>
     last === undefined ? measurement : { ...measurement, kernels: spent(last) }
@@ -92,9 +92,10 @@ export async function bench(flags: BenchFlags): Promise<void> {
 }
 
 /** WebGPU, whose kernels are timed on the device. */
-async function profiled(name: string, profile: Profiler): Promise<Engine> {
-  if (name !== "webgpu") throw new VitrineError("config", `--profile needs --backend webgpu, not ${name}`)
-  return (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software: true, profile })
+async function profiled({ backend, precision }: BenchFlags, profile: Profiler): Promise<Engine> {
+  if (backend !== "webgpu") throw new VitrineError("config", `--profile needs --backend webgpu, not ${backend}`)
+  const storage = precision === "float16" ? precision : "float32"
+  return (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software: true, precision: storage, profile })
 }
 
 function spent(times: readonly KernelTime[]): Spent[] {
