@@ -63,6 +63,22 @@ async function compile(source: Graph, { batch, constants = {} }: CompileOptions 
   }
 }
 
+/**
+ * Computes a graph without inputs at once.
+ * @param states the values of all its states
+ */
+export function evaluateGraph(
+  g: Graph,
+  states: Readonly<Record<string, HostData>>,
+): Readonly<Record<string, Float64Array>> {
+  const program = lower(g, supports)
+  const values = Object.entries(program.states).map(([name, value]): [string, Float64Array] => [
+    name,
+    checked(`state "${name}"`, states[name], program.values[value] as TensorType),
+  ])
+  return interpret(program, kernels, {}, Object.fromEntries(values), () => {}).outputs
+}
+
 function checked(what: string, data: HostData | undefined, type: TensorType): Float64Array {
   if (data === undefined) throw new VitrineError("backend", `reference: ${what} is missing`)
   const size = elementCount(type.shape)

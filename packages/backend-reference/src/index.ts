@@ -1,1 +1,1 @@
-export { referenceBackend } from "./backend.ts"
+export { evaluateGraph, referenceBackend } from "./backend.ts"

@@ -20,11 +20,12 @@ import {
   writeSafetensors,
 } from "@vitrine/checkpoint"
 import { float16Bits, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
+import { foldConstants } from "./fold.ts"
 
 /** Whose form a model is written in. */
 export type ExportTarget = "timm" | "hf" | "onnx"
 
-/** What weights are written as. `int8`, of ONNX alone: linear layers multiply integers (dynamic quantization). */
+/** What weights are written as. `int8`, of ONNX and Vision Transformers alone: linear layers multiply integers (dynamic quantization). */
 export type ExportPrecision = "float32" | "float16" | "int8"
 
 export interface ExportFormat {
@@ -132,7 +133,7 @@ function onnxFiles(model: WholeModel, precision: readonly ExportPrecision[]): Ex
  * A model as one ONNX file, in pieces: `pixel_values` `[batch, channels, height, width]` → `logits` `[batch, classes]`, with an
  * open batch; of a model without classes `pooler_output` `[batch, width]` and, where it has tokens and the last norm stands
  * before the pooling, `last_hidden_state` `[batch, tokens, dim]`. The labels and the preprocessing are in its `metadata_props`.
- * @throws VitrineError (config) for weights that float16 cannot hold, or that take more than 2 GiB.
+ * @throws VitrineError (config) for weights that float16 cannot hold, or that take more than 2 GiB, and for a ResNet in int8.
  */
 export function onnxFile(model: WholeModel, precision: ExportPrecision = "float32"): readonly Uint8Array[] {
   const { chunks, external } = encodeOnnx(model, precision, variants[precision].file)
@@ -146,7 +147,10 @@ function encodeOnnx(
   precision: ExportPrecision,
   file: string,
 ): { readonly chunks: readonly Uint8Array[]; readonly external?: readonly Uint8Array[] } {
-  const plain = toOnnx(exportGraph(config), { portable: true, constants: weights })
+  if (precision === "int8" && isBiT(config))
+    throw new VitrineError("config", "int8 is for the linear layers of Vision Transformers: export a ResNet in float16")
+  const folded = foldConstants(exportGraph(config), weights)
+  const plain = toOnnx(folded.graph, { portable: true, constants: folded.constants })
   const model = convert[precision](plain)
   const metadata = {
     ...(labels && { labels: JSON.stringify(labels) }),
