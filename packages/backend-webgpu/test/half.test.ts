@@ -23,7 +23,9 @@ const config = vitConfig({
   classes: 8,
 })
 const batch = 4
-const parameters = initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+const drawn = initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+// A head starts at 0, and so would the logits.
+const parameters = { ...drawn, "head.weight": drawn["head.weight"]?.map((_, i) => Math.sin(i) / 4) as Float32Array }
 const images = Float32Array.from({ length: batch * 16 * 16 * 3 }, (_, i) => Math.sin(i))
 
 /** Whether the adapter at hand stores float16; Mesa's lavapipe does, which `VK_ICD_FILENAMES` can name. */
