@@ -30,8 +30,8 @@ export type RunRecord = {
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
   const { data, seed, recipe, valFraction = 0.1, from, teacher, classes, perClass } = record ?? {}
-  if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null) return null
-  if (!Array.isArray(recipe.augment) || typeof recipe.training !== "object" || recipe.training === null) return null
+  if (typeof data !== "string" || typeof seed !== "number" || !isObject(recipe)) return null
+  if (!Array.isArray(recipe.augment) || !isObject(recipe.training) || !isObject(recipe.config)) return null
   checkTransforms(recipe.augment)
   const checked = {
     ...recipe,
@@ -56,3 +56,5 @@ export function recordOf(config: unknown): RunRecord | null {
     ...(typeof perClass === "number" && { perClass }),
   }
 }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
