@@ -28,7 +28,8 @@ export {
 } from "./node/backends.ts"
 export type { ClassMatch } from "./classes.ts"
 export { type DetectionRecipe, type ResolvedDetectionRecipe, resolveDetectionRecipe } from "./detection/recipe.ts"
-export { type Detector, isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
+export type { Detector, Inspected } from "./detection/detector.ts"
+export { isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
 export { type DetectorEvaluation, evaluateDetector, type EvaluateDetectorOptions } from "./node/evaluate-detector.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
 export {

@@ -17,6 +17,7 @@ export {
   type Transform,
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
+export type { Detector, Inspected } from "./detection/detector.ts"
 export {
   type ExportedFiles,
   type ExportFormat,
@@ -40,6 +41,7 @@ export {
 } from "./recipe.ts"
 export type { SetupEvent } from "./training.ts"
 export { type BackendChoice, createBackend } from "./web/backend.ts"
+export { loadDetector } from "./web/detect.ts"
 export { type Exported, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./web/load.ts"

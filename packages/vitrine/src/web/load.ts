@@ -59,7 +59,8 @@ export async function readModel(source: ModelSource, overrides: Overrides): Prom
   return { ...description, weights }
 }
 
-async function decode(image: ImageInput): Promise<Image> {
+/** @throws VitrineError (file) for what cannot be fetched or is no image. */
+export async function decode(image: ImageInput): Promise<Image> {
   if (typeof image === "string" || image instanceof URL)
     return decodeImage(await fetchBytes(image, decodeLimits.fileBytes), String(image).slice(0, 200))
   return isPixels(image) ? image : decodeImage(image)
