@@ -22,8 +22,10 @@ import {
   type TrainEvent,
   train,
 } from "@vitrine/trainer"
+import { trainingOrder } from "./order.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
+import type { RunSetup } from "./setup.ts"
 
 /** What a recipe needs to know of the data. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
@@ -46,19 +48,8 @@ export function preprocessingOf({
 }
 
 /** What is about to be trained; the first event. */
-export interface SetupEvent {
-  readonly type: "setup"
-  /** The run folder, if there is one. */
-  readonly run: string | null
-  /** The step from which a run is resumed; null for one that starts anew. */
-  readonly resumed: number | null
-  /** What is wrong with checkpoints that were passed over. */
-  readonly damaged: readonly string[]
-  readonly data: string
+export interface SetupEvent extends RunSetup {
   readonly classes: readonly string[]
-  /** Images to train on, and to validate on. */
-  readonly examples: number
-  readonly validation: number
   readonly recipe: ResolvedRecipe
   /**
    * The model that a run starts from, whether its head had other classes and is new, and what was left out of its files or
@@ -92,17 +83,13 @@ export interface TrainingRun {
 export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
   const { dataset, validation, recipe, openLoader } = run
   const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
-  const perEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
+  const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
   const batches = (consumed: number): Promise<Loader> =>
     openLoader(dataset, {
+      ...trainingOrder(order, consumed),
       transforms: trainingTransforms(recipe),
-      batchSize,
-      seed: training.seed,
-      shuffle: true,
-      dropLast,
       smoothing,
       ...(mix === null ? {} : { mix }),
-      start: { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch },
     })
   const evaluation =
     validation &&

@@ -1,8 +1,6 @@
-import { cpus } from "node:os"
 import { resolve } from "node:path"
-import { createRun, resumeRun } from "@vitrine/checkpoint/node"
 import type { Size } from "@vitrine/data"
-import { type Backend, fold, keyFromSeed, VitrineError } from "@vitrine/core"
+import { fold, keyFromSeed, VitrineError } from "@vitrine/core"
 import {
   detecting,
   detectionEvaluation,
@@ -23,24 +21,13 @@ import {
 import { type TrainEvent, train } from "@vitrine/trainer"
 import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../detection/recipe.ts"
 import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../detection/record.ts"
-import { createBackend } from "./backends.ts"
+import { trainingOrder } from "../order.ts"
+import type { RunSetup } from "../setup.ts"
 import { readDetector } from "./detect.ts"
+import { carryOut, type RunOptions } from "./run.ts"
 import type { TrainOptions } from "./train.ts"
 
-export interface TrainDetectorOptions
-  extends Pick<
-    TrainOptions,
-    | "out"
-    | "resume"
-    | "backend"
-    | "seed"
-    | "workers"
-    | "threads"
-    | "valFraction"
-    | "keepLast"
-    | "checkpointEvery"
-    | "signal"
-  > {
+export interface TrainDetectorOptions extends RunOptions, Pick<TrainOptions, "workers"> {
   /** A path or `scenes`, as `resolveDetection` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
   /** Which annotations to read, where there are both. */
@@ -52,19 +39,8 @@ export interface TrainDetectorOptions
 }
 
 /** What is about to be trained; the first event. */
-export interface DetectionSetupEvent {
-  readonly type: "setup"
-  /** The run folder, if there is one. */
-  readonly run: string | null
-  /** The step from which a run is resumed; null for one that starts anew. */
-  readonly resumed: number | null
-  /** What is wrong with checkpoints that were passed over. */
-  readonly damaged: readonly string[]
-  readonly data: string
+export interface DetectionSetupEvent extends RunSetup {
   readonly classes: readonly string[]
-  /** Images to train on, and to validate on. */
-  readonly examples: number
-  readonly validation: number
   /** What was passed over in the annotation files. */
   readonly faults: Faults
   readonly recipe: ResolvedDetectionRecipe
@@ -79,16 +55,11 @@ export interface DetectionSetupEvent {
  *
  * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
  */
-export async function* trainDetector(
+export function trainDetector(
   options: TrainDetectorOptions,
 ): AsyncGenerator<DetectionSetupEvent | TrainEvent<DetectionEvaluation>, void, void> {
-  const { keepLast, workers = 1 } = options
-  const folder = keepLast === undefined ? {} : { keepLast }
-  const resumed = options.resume === undefined ? undefined : await resumeRun(options.resume, folder)
-  const closing: (() => Promise<void>)[] = []
-  let run = resumed?.run
-  let begun = false
-  try {
+  const { workers = 1 } = options
+  return carryOut(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
     const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
     if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
     const data = options.data ?? record?.data
@@ -110,7 +81,7 @@ export async function* trainDetector(
     if (source === null) throw new VitrineError("file", `${data}: has no training images`)
     const open = async (one: DetectionSource): Promise<DetectionDataset> => {
       const dataset = await openDetection(one)
-      if (dataset.close) closing.push(dataset.close)
+      closeLater(dataset.close)
       return dataset
     }
     const dataset = await open(source)
@@ -137,103 +108,80 @@ export async function* trainDetector(
     }
     const recipe = record?.recipe ?? resolveDetectionRecipe({ ...asStart, ...options.recipe, model }, facts, seed)
     const checkpointEvery = options.checkpointEvery ?? recipe.evaluateEvery
-    const own = typeof options.backend !== "object"
-    const threads = options.threads === undefined ? {} : { threads: options.threads }
-    const backend: Backend =
-      typeof options.backend === "object" ? options.backend : await createBackend(options.backend, threads)
-    if (own) closing.push(backend.close)
-    const engine = `${backend.device}, ${cpus()[0]?.model ?? process.arch}`
-    if (run !== undefined && record && record.engines.at(-1) !== engine)
-      await run.writeConfig(detectionConfig({ ...record, engines: [...record.engines, engine] }, classes))
-    if (options.out !== undefined && run === undefined) {
-      const kept: DetectionRecord = {
+    const backend = await openBackend()
+    await writeRecord(backend, record?.engines ?? [], (engines) => {
+      const kept: Omit<DetectionRecord, "engines"> = record ?? {
         task: "detect",
         data: data === "scenes" ? data : resolve(data),
         ...(format === undefined ? {} : { format }),
         seed,
         valFraction,
         recipe,
-        engines: [engine],
       }
-      run = await createRun(options.out, detectionConfig(kept, classes), folder)
-    }
-    yield {
-      type: "setup",
-      run: run?.path ?? null,
-      resumed: resumed ? (resumed.checkpoint?.step ?? 0) : null,
-      damaged: resumed?.damaged.map(({ message }) => message) ?? [],
-      data,
-      classes,
-      examples: dataset.length,
-      validation: validation?.length ?? 0,
-      faults,
-      recipe,
-      from: options.from ?? null,
-    }
-    const { config, imageSize, batchSize, augment, mean, std, training, losses } = recipe
-    const parameters = detrParameters(config)
-    const initial = { ...initializeDetr(parameters, config, fold(keyFromSeed(training.seed), "init")) }
-    for (const { name, shape } of parameters) {
-      const value = start?.values[name]
-      if (value !== undefined && value.length === shape.reduce((a, b) => a * b, 1)) initial[name] = value
-    }
-    const perEpoch = Math.floor(dataset.length / batchSize)
-    const events = train({
-      backend,
-      parameters,
-      initial,
-      objective: detecting(config, {
-        imageSize,
-        padded: [source, ...(held === null ? [] : [held])].some((one) => !fills(one, augment, imageSize)),
-        losses,
-        truth: (example) => (validation as DetectionDataset).objects(example),
-      }),
-      options: training,
-      batches: (consumed) =>
-        createDetectionLoader({
-          source,
-          workers,
-          batchSize,
-          imageSize,
-          transforms: augment,
-          mean,
-          std,
-          seed: training.seed,
-          shuffle: true,
-          dropLast: true,
-          start: { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch },
-        }),
-      evaluation:
-        held === null
-          ? undefined
-          : () =>
-              createDetectionLoader({
-                source: held,
-                workers,
-                batchSize,
-                imageSize,
-                transforms: detectionEvaluation(imageSize),
-                mean,
-                std,
-                epochs: 1,
-              }),
-      evaluateEvery: recipe.evaluateEvery,
-      store: run,
-      checkpointEvery,
-      resume: resumed?.checkpoint ?? undefined,
-      signal: options.signal,
+      return detectionConfig({ ...kept, engines }, classes)
     })
-    for await (const event of events) {
-      begun ||= event.type === "step"
-      yield event
+    const { config, imageSize, batchSize, augment, mean, std, training, losses } = recipe
+    const loading = { workers, imageSize, mean, std }
+    return {
+      setup: {
+        data,
+        classes,
+        examples: dataset.length,
+        validation: validation?.length ?? 0,
+        faults,
+        recipe,
+        from: options.from ?? null,
+      },
+      events: (run) =>
+        train({
+          backend,
+          parameters: detrParameters(config),
+          initial: startingValues(recipe, start?.values),
+          objective: detecting(config, {
+            imageSize,
+            padded: [source, ...(held === null ? [] : [held])].some((one) => !fills(one, augment, imageSize)),
+            losses,
+            truth: (example) => (validation as DetectionDataset).objects(example),
+          }),
+          options: training,
+          batches: (consumed) =>
+            createDetectionLoader({
+              ...loading,
+              ...trainingOrder({ examples: dataset.length, batchSize, seed: training.seed }, consumed),
+              source,
+              transforms: augment,
+            }),
+          evaluation:
+            held === null
+              ? undefined
+              : () =>
+                  createDetectionLoader({
+                    ...loading,
+                    source: held,
+                    batchSize,
+                    transforms: detectionEvaluation(imageSize),
+                    epochs: 1,
+                  }),
+          evaluateEvery: recipe.evaluateEvery,
+          checkpointEvery,
+          ...run,
+        }),
     }
-  } catch (error) {
-    if (!begun && resumed === undefined) await run?.discard()
-    throw error
-  } finally {
-    for (const close of closing.reverse()) await close()
-    await run?.close()
+  })
+}
+
+/** Those of the detector that a run starts from, where it has as many; the others are drawn. */
+function startingValues(
+  { config, training }: ResolvedDetectionRecipe,
+  given: Readonly<Record<string, Float32Array>> = {},
+): Record<string, Float32Array> {
+  const parameters = detrParameters(config)
+  const values = { ...initializeDetr(parameters, config, fold(keyFromSeed(training.seed), "init")) }
+  for (const { name, shape } of parameters) {
+    const value = given[name]
+    if (value !== undefined && value.length === shape.reduce((a, b) => a * b, 1)) values[name] = value
   }
+  return values
 }
 
 /** Whether every image fills the model's input, in training and in evaluation. */

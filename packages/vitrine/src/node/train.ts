@@ -1,8 +1,8 @@
-import { cpus, totalmem } from "node:os"
+import { totalmem } from "node:os"
 import { resolve } from "node:path"
 import { imageModel, toTimmConfig } from "@vitrine/checkpoint"
-import { createRun, readModelFolder, resumeRun } from "@vitrine/checkpoint/node"
-import { type Backend, parameterCount, VitrineError } from "@vitrine/core"
+import { readModelFolder } from "@vitrine/checkpoint/node"
+import { parameterCount, VitrineError } from "@vitrine/core"
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import type { TrainEvent } from "@vitrine/trainer"
@@ -16,12 +16,12 @@ import {
 } from "../recipe.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
-import { createBackend } from "./backends.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
 import { locate } from "./hub.ts"
+import { carryOut, type RunOptions } from "./run.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
-export interface TrainOptions {
+export interface TrainOptions extends RunOptions {
   /** A path or `shapes`, as `resolveData` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
   /** What it leaves open is filled in from the data. Not needed to resume. */
@@ -37,30 +37,12 @@ export interface TrainOptions {
    * student's images, which it is given as they are.
    */
   readonly distillFrom?: string | undefined
-  /** The run folder to make; without one nothing is written. */
-  readonly out?: string | undefined
-  /** The run folder to go on with, by the data and the recipe that are written there. */
-  readonly resume?: string | undefined
-  /** A name, or a backend that is yours to close; `auto` by default. */
-  readonly backend?: string | Backend | undefined
-  /** Decides initialisation, order, augmentation and dropout; 0 by default. */
-  readonly seed?: number | undefined
   /** Threads that prepare data; 1 by default. They have no influence on the result. */
   readonly workers?: number | undefined
-  /** Threads of the engine. */
-  readonly threads?: number | undefined
-  /** Share of each class that is held out where the data have no validation set; 0.1 by default. */
-  readonly valFraction?: number | undefined
   /** Names of the classes to train and validate on; all of the data's by default. */
   readonly classes?: readonly string[] | undefined
   /** Training images of each class, drawn by the seed; all by default. */
   readonly perClass?: number | undefined
-  /** Newest checkpoints that are kept beside the best one. */
-  readonly keepLast?: number | undefined
-  /** Steps between checkpoints; with each evaluation by default. */
-  readonly checkpointEvery?: number | undefined
-  /** Ends the run after the step that is under way, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -71,15 +53,8 @@ export interface TrainOptions {
  *
  * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
  */
-export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
-  const { keepLast, workers = 1 } = options
-  const folder = keepLast === undefined ? {} : { keepLast }
-  const resumed = options.resume === undefined ? undefined : await resumeRun(options.resume, folder)
-  const closing: (() => Promise<void>)[] = []
-  const closeLater = (close: (() => Promise<void>) | undefined): void => void (close && closing.push(close))
-  let run = resumed?.run
-  let begun = false
-  try {
+export function train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
+  return carryOut(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
     const record = resumed && recordOf(resumed.config)
     if (record === null)
       throw new VitrineError(
@@ -118,23 +93,14 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
     checkMemory(recipe)
     const start = model && (await startFrom(model, recipe.config, known, model.path))
     const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
-    const threads = options.threads === undefined ? {} : { threads: options.threads }
-    const own = typeof options.backend !== "object"
-    const backend =
-      typeof options.backend === "object" ? options.backend : await createBackend(options.backend, threads)
-    if (own) closeLater(backend.close)
+    const backend = await openBackend()
     const teacherName = record ? record.teacher : options.distillFrom
     if (recipe.distillation !== null && teacherName === undefined)
       throw new VitrineError("config", "the recipe distils: name the teacher (distillFrom, --distill-from)")
     const teacher = teacherName === undefined ? undefined : await openTeacher(teacherName, recipe, known, backend)
     closeLater(teacher?.close)
-    const engine = `${backend.device}, ${cpus()[0]?.model ?? process.arch}`
-    if (run !== undefined && record && record.engines.at(-1) !== engine) {
-      const vitrine: RunRecord = { ...record, engines: [...record.engines, engine] }
-      await run.writeConfig({ ...(resumed?.config as object), vitrine: { ...vitrine, model: recipe.config } })
-    }
-    if (options.out !== undefined && run === undefined) {
-      const engines = [engine]
+    await writeRecord(backend, record?.engines ?? [], (engines) => {
+      if (record) return { ...(resumed?.config as object), vitrine: { ...record, engines, model: recipe.config } }
       const vitrine: RunRecord = {
         data: placeOf(data),
         seed,
@@ -148,48 +114,35 @@ export async function* train(options: TrainOptions): AsyncGenerator<SetupEvent |
         ...(perClass !== undefined && { perClass }),
       }
       const extra = { preprocessing: preprocessingOf(recipe), labels: known.length > 0 ? known : null, vitrine }
-      run = await createRun(options.out, toTimmConfig(recipe.config, extra), folder)
-    }
-    yield {
-      type: "setup",
-      run: run?.path ?? null,
-      resumed: resumed ? (resumed.checkpoint?.step ?? 0) : null,
-      damaged: resumed?.damaged.map(({ message }) => message) ?? [],
-      data,
-      classes: dataset.classes,
-      examples: dataset.length,
-      validation: validation?.length ?? 0,
-      recipe,
-      from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
-      teacher: teacherName ?? null,
-    }
-    const events = trainOn({
-      dataset,
-      validation,
-      recipe,
-      backend,
-      initial: start?.initial,
-      teacher: teacher?.teach,
-      openLoader: (data, plan) =>
-        data.source === undefined
-          ? createLoader({ ...plan, dataset: data })
-          : createLoader({ ...plan, source: data.source, workers }),
-      store: run,
-      checkpointEvery,
-      resume: resumed?.checkpoint ?? undefined,
-      signal: options.signal,
+      return toTimmConfig(recipe.config, extra)
     })
-    for await (const event of events) {
-      begun ||= event.type === "step"
-      yield event
+    return {
+      setup: {
+        data,
+        classes: dataset.classes,
+        examples: dataset.length,
+        validation: validation?.length ?? 0,
+        recipe,
+        from: from !== undefined && start ? { model: from, newHead: start.newHead, notes: model?.notes ?? [] } : null,
+        teacher: teacherName ?? null,
+      },
+      events: (run) =>
+        trainOn({
+          dataset,
+          validation,
+          recipe,
+          backend,
+          initial: start?.initial,
+          teacher: teacher?.teach,
+          openLoader: (data, plan) =>
+            data.source === undefined
+              ? createLoader({ ...plan, dataset: data })
+              : createLoader({ ...plan, source: data.source, workers: options.workers ?? 1 }),
+          checkpointEvery,
+          ...run,
+        }),
     }
-  } catch (error) {
-    if (!begun && resumed === undefined) await run?.discard()
-    throw error
-  } finally {
-    for (const close of closing.reverse()) await close()
-    await run?.close()
-  }
+  })
 }
 
 /** Refuses a model whose parameters, gradients and two moments alone do not fit into this machine's memory. */

@@ -1,0 +1,20 @@
+import type { OrderOptions } from "@vitrine/data"
+
+/** What decides the order of training data. */
+export interface Shuffled {
+  readonly examples: number
+  readonly batchSize: number
+  readonly seed: number
+  /** Whether examples that fill no batch are left out of a pass; true unless told. */
+  readonly dropLast?: boolean
+}
+
+/** Shuffled passes over the data, from where a run stands that has taken `consumed` batches. */
+export function trainingOrder(
+  { examples, batchSize, seed, dropLast = true }: Shuffled,
+  consumed: number,
+): OrderOptions {
+  const perEpoch = (dropLast ? Math.floor : Math.ceil)(examples / batchSize)
+  const start = { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch }
+  return { batchSize, seed, shuffle: true, dropLast, start }
+}
