@@ -1,14 +1,6 @@
-import {
-  type Backend,
-  initialize,
-  keyFromSeed,
-  type TensorType,
-  type ViTConfig,
-  vitConfig,
-  vitParameters,
-} from "@vitrine/core"
+import { type Backend, initialize, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { inferGraph, trainGraph } from "./steps.ts"
+import { inferGraph, slotsOf, trainGraph } from "./steps.ts"
 
 const config = vitConfig({
   imageSize: [8, 8],
@@ -66,9 +58,7 @@ async function logits(model: ViTConfig, backend: Backend): Promise<number[]> {
 /** The loss, and all slots after a step. */
 async function step(model: ViTConfig, backend: Backend): Promise<number[]> {
   const g = trainGraph(model)
-  const types = Object.fromEntries(
-    Object.entries(g.states).map(([name, value]) => [name, g.values[value] as TensorType]),
-  )
+  const types = slotsOf(g)
   const state = await backend.createState(types, initialize(vitParameters(model), model, "fan", keyFromSeed(3)))
   const program = await backend.compile(g, { batch: 2 })
   const { loss } = await program.run(

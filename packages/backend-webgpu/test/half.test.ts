@@ -1,16 +1,7 @@
-import {
-  type Backend,
-  graph,
-  initialize,
-  keyFromSeed,
-  ops,
-  type TensorType,
-  vitConfig,
-  vitParameters,
-} from "@vitrine/core"
+import { type Backend, graph, initialize, keyFromSeed, ops, vitConfig, vitParameters } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { nodeDevice, webgpuBackend } from "../src/node.ts"
-import { inferGraph, trainGraph } from "./steps.ts"
+import { inferGraph, slotsOf, trainGraph } from "./steps.ts"
 import { hasSwiftShader } from "./swiftshader.ts"
 
 const config = vitConfig({
@@ -42,10 +33,7 @@ async function logits(backend: Backend): Promise<number[]> {
 /** Losses of steps, and the parameters after them. */
 async function follow(backend: Backend, steps: number): Promise<{ losses: number[]; head: number[] }> {
   const g = trainGraph(config)
-  const types = Object.fromEntries(
-    Object.entries(g.states).map(([name, value]) => [name, g.values[value] as TensorType]),
-  )
-  const state = await backend.createState(types, parameters)
+  const state = await backend.createState(slotsOf(g), parameters)
   const program = await backend.compile(g, { batch })
   const losses: number[] = []
   for (let t = 1; t <= steps; t++) {

@@ -2,22 +2,13 @@ import { type Graph, graph, ops, type ViTConfig, variant, vitConfig, vitModel, v
 import { classification, groups, optimizer, type StepOptions, stepGraph } from "@vitrine/trainer"
 import { describe, expect, it } from "vitest"
 import { type Plan, planOf } from "../src/plan/plan.ts"
-import { inferGraph, trainGraph } from "./steps.ts"
+import { inferGraph, small, trainGraph } from "./steps.ts"
 
 // What every WebGPU device gives: plans need no device.
 const limits = { bindings: 8, largest: 2 ** 27, workgroupMemory: 16384, subgroup: 0 }
 const plan = (g: Graph, batch?: number): Plan => planOf(g, batch, {}, limits)
 const labels = ({ dispatches }: Plan): string[] =>
   dispatches.map((each) => (each.kind === "kernel" ? each.kernel.label : each.kind))
-const small: ViTConfig = vitConfig({
-  imageSize: [32, 32],
-  patchSize: [4, 4],
-  dim: 192,
-  depth: 6,
-  heads: 3,
-  mlpDim: 768,
-  classes: 10,
-})
 
 /** The trainer's own step: AdamW, and by default the gradients clipped. */
 function wholeStep(config: ViTConfig, options: Partial<StepOptions> = {}): Graph {

@@ -1,7 +1,7 @@
-import { type Graph, type TensorType, type ViTConfig, variant, vitConfig } from "@vitrine/core"
+import { type Graph, variant } from "@vitrine/core"
 import { beforeAll, describe, expect, it } from "vitest"
 import { webgpuBackend } from "../src/node.ts"
-import { inferGraph, trainGraph } from "./steps.ts"
+import { inferGraph, slotsOf, small, trainGraph } from "./steps.ts"
 
 // What a step asks of a device once it runs, counted on Dawn's null adapter, which computes nothing.
 
@@ -47,10 +47,7 @@ interface Steady {
 async function steady(g: Graph, batch: number, steps: number): Promise<Steady> {
   const backend = await webgpuBackend({ software: true, dawn: ["backend=null"] })
   const before = bytes
-  const types = Object.fromEntries(
-    Object.entries(g.states).map(([name, value]) => [name, g.values[value] as TensorType]),
-  )
-  const state = await backend.createState(types)
+  const state = await backend.createState(slotsOf(g))
   const program = await backend.compile(g, { batch })
   const inputs = Object.fromEntries(
     Object.entries(g.inputs).map(([name, value]) => {
@@ -68,15 +65,6 @@ async function steady(g: Graph, batch: number, steps: number): Promise<Steady> {
   return { perStep, held }
 }
 
-const small: ViTConfig = vitConfig({
-  imageSize: [32, 32],
-  patchSize: [4, 4],
-  dim: 192,
-  depth: 6,
-  heads: 3,
-  mlpDim: 768,
-  classes: 10,
-})
 const rest = { submit: 1, writeBuffer: 1, createBuffer: 0, createBindGroup: 0 }
 
 describe("a step, once it runs", () => {

@@ -1,4 +1,26 @@
-import { type Graph, gradients, graph, ops, rootScope, type Tensor, type ViTConfig, vit } from "@vitrine/core"
+import {
+  type Graph,
+  gradients,
+  graph,
+  ops,
+  rootScope,
+  type Tensor,
+  type TensorType,
+  type ViTConfig,
+  vit,
+  vitConfig,
+} from "@vitrine/core"
+
+/** A model for images of CIFAR's size. */
+export const small: ViTConfig = vitConfig({
+  imageSize: [32, 32],
+  patchSize: [4, 4],
+  dim: 192,
+  depth: 6,
+  heads: 3,
+  mlpDim: 768,
+  classes: 10,
+})
 
 /** A model's parameters as slots, its logits, and its images as an input. */
 function trace(config: ViTConfig): { readonly logits: Tensor; readonly parameters: Record<string, Tensor> } {
@@ -28,3 +50,7 @@ export function trainGraph(config: ViTConfig): Graph {
   })
   return graph({ outputs: { loss }, updates: Object.fromEntries(updates) })
 }
+
+/** What slots a graph wants. */
+export const slotsOf = (g: Graph): Record<string, TensorType> =>
+  Object.fromEntries(Object.entries(g.states).map(([name, value]) => [name, g.values[value] as TensorType]))
