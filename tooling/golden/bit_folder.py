@@ -1,5 +1,6 @@
-"""bit-folder, bit-huggingface: ResNets of BiT's as timm and transformers write them, and the logits of both for images."""
+"""bit-folder, bit-huggingface: ResNets of BiT's as timm, transformers and Google write them, and their logits for images."""
 
+import numpy as np
 import timm
 import torch
 from PIL import Image
@@ -8,6 +9,7 @@ from timm.models._hub import save_for_hf
 from transformers import BitConfig, BitForImageClassification
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 
+from bit import CASES, build
 from common import FILES, redraw, write
 from folder import IMAGES, NAME
 
@@ -60,10 +62,29 @@ def of_transformers() -> tuple[torch.nn.Module, torch.Tensor]:
     return model, torch.stack(inputs)
 
 
+def of_google() -> tuple[torch.nn.Module, torch.Tensor]:
+    """`bit-odd.npz` with the ε and the preprocessing of google-research/big_transfer: squashed, in [-1, 1]."""
+    args = dict(CASES["odd"])
+    height, width = args.pop("image")
+    model = build(**args).eval()
+    model.load_pretrained(str(FILES / "bit-odd.npz"))
+    for module in model.modules():
+        if isinstance(module, timm.layers.StdConv2d):
+            module.eps = 1e-10
+    inputs = []
+    for file in IMAGES:
+        with Image.open(FILES / NAME / file) as image:
+            squashed = np.asarray(image.convert("RGB").resize((width, height), Image.BILINEAR), np.float32)
+        inputs.append(torch.from_numpy(squashed / 127.5 - 1).permute(2, 0, 1))
+    return model, torch.stack(inputs)
+
+
 @torch.no_grad()
 def generate() -> None:
     document = {"images": f"{NAME}/", "files": list(IMAGES)}
     model, images = published()
     write("bit-folder/expected", document, {"logits": model.double()(images.double())})
+    model, images = of_google()
+    write("bit-folder/google", document, {"logits": model.double()(images.double())})
     model, images = of_transformers()
     write("bit-huggingface/expected", document, {"logits": model.double()(images.double()).logits})

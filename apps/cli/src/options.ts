@@ -62,6 +62,7 @@ export interface OverrideFlags extends Pick<Overrides, (typeof ofImages)[number]
   readonly actLayer?: Activation
   readonly normEps?: number
   readonly globalPool?: ModelHints["pool"]
+  readonly numGroups?: number
 }
 
 const ofImages = ["imageSize", "interpolation", "cropPct", "cropMode", "mean", "std"] as const
@@ -83,6 +84,7 @@ export function addOverrides(command: Command): Command {
     new Option("--act-layer <name>", "activation of the MLPs").choices(activations),
     new Option("--norm-eps <x>", "ε of the layer norms").argParser(positiveValue),
     new Option("--global-pool <how>", "what the head reads: avg, token or map").argParser(poolValue),
+    new Option("--num-groups <n>", "groups of the group norms of a ResNet").argParser(integerValue(1)),
   ]
   for (const option of options) command.addOption(option.helpGroup("Images:"))
   for (const option of hints) command.addOption(option.helpGroup("What weights without a config.json do not tell:"))
@@ -92,8 +94,15 @@ export function addOverrides(command: Command): Command {
 /** What the flags of a command say of a model and its images. */
 export function overridesOf(flags: OverrideFlags): Overrides {
   const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
-  const { numHeads: heads, actLayer: activation, normEps: layerNormEpsilon, globalPool: pool } = flags
-  return { imageSize, interpolation, cropPct, cropMode, mean, std, heads, activation, layerNormEpsilon, pool }
+  const {
+    numHeads: heads,
+    actLayer: activation,
+    normEps: layerNormEpsilon,
+    globalPool: pool,
+    numGroups: groups,
+  } = flags
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  return { ...images, heads, activation, layerNormEpsilon, pool, groups }
 }
 
 /** Commands and what they do, as a block of help. */

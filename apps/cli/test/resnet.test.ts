@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { toFloat32 } from "@vitrine/checkpoint"
+import { openSafetensors } from "@vitrine/checkpoint/node"
 import { expect, test } from "vitest"
 import { expectFault, golden, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
 
@@ -54,6 +56,20 @@ test("predict, embed, inspect, weights and export take timm's folder", async () 
   expect(JSON.parse(await done("weights", published, "--json")).tensors).toHaveLength(70)
   await done("export", published, "--to", "onnx", "--crop-mode", "squash", "-o", at("onnx"))
   expect(existsSync(at("onnx/onnx/model.onnx"))).toBe(true)
+})
+
+test("Google's .npz is predicted with, and asks for the groups where they are not 32", async () => {
+  const file = join(golden, "../bit-odd.npz")
+  const told = ["predict", "--model", file, photo, "--image-size", "37x30"]
+  expectFault(
+    await vitrine(told),
+    /bit-odd\.npz: the weights do not tell the groups .* with 8 channels.*\(--num-groups\)/,
+  )
+  const { results } = JSON.parse(await done(...told, "--num-groups", "8", "--json", "--logits"))
+  const weights = await openSafetensors(join(golden, "../bit-folder/google.safetensors"))
+  const expected = toFloat32(await weights.read("logits")).subarray(0, 3)
+  await weights.close()
+  for (const [i, logit] of expected.entries()) expect(results[0].logits[i]).toBeCloseTo(logit, 4)
 })
 
 test("BiT-HyperRule is a recipe that looks at the data", async () => {

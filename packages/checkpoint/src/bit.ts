@@ -6,6 +6,7 @@ import type { Parameter } from "@vitrine/core"
 import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
 import { fileError } from "./errors.ts"
 import { checkedBiT } from "./families.ts"
+import { groupsOf } from "./groups.ts"
 import { checkTensors } from "./tensors.ts"
 import type { ModelDescription } from "./timm.ts"
 import type { ParameterSource, Weights, WeightSources } from "./weights.ts"
@@ -19,7 +20,7 @@ export interface BiTOptions {
   /** Height and width in pixels, of which weights tell nothing; 224² unless told. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
   /** Groups of the group norms, of which weights tell nothing; 32 unless told. */
-  readonly groups?: number
+  readonly groups?: number | undefined
 }
 
 const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
@@ -61,7 +62,8 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
   const [stemWidth, channels] = kernel(timmRoot) as [number, number]
   const classes = kernel("head.fc.weight")?.[0] ?? 0
   const weightEpsilon = google ? 1e-10 : 1e-8
-  const { imageSize = [224, 224], groups = 32 } = options
+  const { imageSize = [224, 224] } = options
+  const groups = groupsOf(options.groups, [stemWidth, ...widths.map((width) => width / 4)], file)
   const config = checkedBiT(file, { imageSize, groups, channels, classes, stemWidth, widths, depths, weightEpsilon })
   const parameters = resnetParameters(config)
   checkTensors(
@@ -81,7 +83,9 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
     },
     labels: null,
     positionMethod: "timm",
-    notes: [`tells no size of images: taken to be ${imageSize.join("×")}, prepared as such models' mostly are`],
+    notes: [
+      `tells neither groups nor the size of images: taken to be ${groups}, and ${imageSize.join("×")}, prepared as such models' mostly are`,
+    ],
     sources: new Map(parameters.map((each) => [each.name, origin(each, google)])),
   }
 }

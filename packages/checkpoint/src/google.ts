@@ -17,6 +17,7 @@ import { configError, fileError, shown } from "./errors.ts"
 import { type ShapedSource, wanted } from "./names.ts"
 import { checkTensors } from "./tensors.ts"
 import { checked } from "./families.ts"
+import { groupsOf } from "./groups.ts"
 import type { ModelDescription } from "./timm.ts"
 import type { Weights, WeightSources, WeightTensor } from "./weights.ts"
 
@@ -28,6 +29,8 @@ export interface GoogleModel extends ModelDescription {
 export interface GoogleOptions {
   /** Height and width in pixels, where the file does not tell: of patches that do not lie in a square, or without positions. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
+  /** Groups of the group norms of a hybrid's ResNet; 32 unless told. */
+  readonly groups?: number | undefined
 }
 
 /** What stands before all names: of a whole training's state, and then of the image tower among two. */
@@ -68,12 +71,12 @@ const root = "conv_root/kernel"
 export function googleModel(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
-  { imageSize }: GoogleOptions = {},
+  options: GoogleOptions = {},
 ): GoogleModel {
   const { prefix, own, others } = ownTensors(tensors, file)
   const shapes = new Map(own.map(({ name, shape }) => [name.slice(prefix.length), shape]))
   const layout = layoutOf(prefix, shapes)
-  const config = configOf(shapes, layout, imageSize, file)
+  const config = configOf(shapes, layout, options, file)
   const entries = vitParameters(config).map((parameter) => [parameter.name, origin(parameter, config, layout)] as const)
   if (layout.stacked) entries.sort(([, a], [, b]) => compare(a.from.join(), b.from.join()))
   checkTensors({ tensors: own }, wanted(entries), file)
@@ -139,7 +142,7 @@ const blockOf = (index: number | string, stacked: boolean): string =>
 function configOf(
   shapes: Shapes,
   { prefix, modules, stacked, table, map }: Layout,
-  imageSize: readonly [number, number] | undefined,
+  { imageSize, groups }: GoogleOptions,
   file: string,
 ): ViTConfig {
   /** A size along an axis of a tensor that must be there. */
@@ -157,7 +160,7 @@ function configOf(
   const inBlock = (name: string, rank: number, axis: number): number =>
     size(blockOf(0, stacked) + name, rank + Number(stacked), axis + Number(stacked))
   const patch = [size("embedding/kernel", 4, 0), size("embedding/kernel", 4, 1)] as const
-  const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 3)) : null
+  const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 3), groups, file) : null
   const stride = stem === null ? 1 : stemStride(stem)
   const classToken = shapes.has("cls")
   // The released files, in whose names there is always a table.
@@ -192,8 +195,7 @@ function configOf(
   })
 }
 
-/** Groups are Flax's, for nothing tells their number. */
-function stemOf(shapes: Shapes, width: number): StemConfig {
+function stemOf(shapes: Shapes, width: number, groups: number | undefined, file: string): StemConfig {
   const depths: number[] = []
   const has = (block: number, unit: number): boolean => shapes.has(`block${block}/unit${unit}/conv1/kernel`)
   for (let block = 1; has(block, 1); block++) {
@@ -201,7 +203,7 @@ function stemOf(shapes: Shapes, width: number): StemConfig {
     while (has(block, unit + 1)) unit++
     depths.push(unit)
   }
-  return { width, depths, groups: 32, numerics: "google" }
+  return { width, depths, groups: groupsOf(groups, [width], file), numerics: "google" }
 }
 
 const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))

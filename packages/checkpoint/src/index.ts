@@ -10,7 +10,7 @@ export { checkedModel, imageModel, isBiT, type ModelConfig, onlyViT } from "./fa
 export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
-export { hintsOf, type Overrides, override, type Preprocessing } from "./preprocessing.ts"
+export { hintsOf, type Overrides, override, type Preprocessing, splitOverrides } from "./preprocessing.ts"
 export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
 export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
 export {

@@ -69,10 +69,25 @@ export interface Overrides extends Omit<ModelHints, "imageSize"> {
 }
 
 /** What is told of a model besides how it is fed. */
-export function hintsOf({ imageSize, heads, activation, layerNormEpsilon, pool }: Overrides): ModelHints {
+export function hintsOf({ imageSize, ...overrides }: Overrides): ModelHints {
   const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
-  return { imageSize: size, heads, activation, layerNormEpsilon, pool }
+  return { ...pick(overrides, hints), imageSize: size }
 }
+
+const hints = ["heads", "activation", "layerNormEpsilon", "pool", "groups"] as const
+const ofImages = ["imageSize", "interpolation", "cropPct", "cropMode", "mean", "std"] as const
+
+/** Overrides apart from the options that they are given among. */
+export function splitOverrides<T extends Overrides>(
+  options: T,
+): [overrides: Overrides, others: Omit<T, keyof Overrides>] {
+  const names = [...hints, ...ofImages]
+  const others = Object.entries(options).filter(([name]) => !(names as readonly string[]).includes(name))
+  return [pick(options, names), Object.fromEntries(others) as Omit<T, keyof Overrides>]
+}
+
+const pick = <T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> =>
+  Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>
 
 const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode: "cropMode", mean: "mean", std: "std" }
 
@@ -84,14 +99,15 @@ const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode:
  */
 export function override(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
   const { config: own, preprocessing } = description
-  const { imageSize = preprocessing.size, heads, activation, layerNormEpsilon, pool, ...given } = overrides
-  const fieldsOf: Readonly<Record<string, unknown>> = { ...own }
-  for (const [field, value] of Object.entries({ heads, activation, layerNormEpsilon, pool }))
+  const { imageSize = preprocessing.size, interpolation, cropPct, cropMode, mean, std } = overrides
+  const given = { interpolation, cropPct, cropMode, mean, std }
+  const fieldsOf: Readonly<Record<string, unknown>> = isBiT(own) ? { ...own } : { ...own, groups: own.stem?.groups }
+  for (const [field, value] of Object.entries(pick(overrides, hints)))
     if (value !== undefined && value !== fieldsOf[field])
       throw configError(
         file,
-        isBiT(own)
-          ? `a ResNet has no ${field} to be told`
+        fieldsOf[field] === undefined
+          ? `a ${isBiT(own) ? "ResNet" : "Vision Transformer without a ResNet before it"} has no ${field} to be told`
           : `the model has ${field} ${shown(fieldsOf[field])}, not ${shown(value)}`,
       )
   const config = checkedModel(file, { ...own, imageSize: fieldReader(file).pair("imageSize", imageSize) })

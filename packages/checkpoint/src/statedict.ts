@@ -14,6 +14,7 @@ import { configError, fileError, shown } from "./errors.ts"
 import { classPosition, type ShapedSource, wanted } from "./names.ts"
 import { checkTensors } from "./tensors.ts"
 import { checked } from "./families.ts"
+import { groupsOf } from "./groups.ts"
 import { imageNetMean, imageNetStd, type ModelDescription, vitOfTimm } from "./timm.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
@@ -26,6 +27,8 @@ export interface ModelHints {
   readonly layerNormEpsilon?: number | undefined
   /** What the head reads, in a model that has a class token. */
   readonly pool?: "token" | "average" | "map" | undefined
+  /** Groups of the group norms of a ResNet. */
+  readonly groups?: number | undefined
   /** Height and width in pixels, where the patches do not lie in a square or have no positions. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
 }
@@ -114,7 +117,7 @@ function configOf(
   }
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
-  const stem = stemOf(find)
+  const stem = stemOf(find, hints.groups, file)
   let depth = 0
   while (has(`blocks.${depth}.norm1.weight`)) depth++
   const mlpDim = size("blocks.0.mlp.fc2.weight", 2, 1)
@@ -185,8 +188,8 @@ function configOf(
   }
 }
 
-/** The ResNet before the patches, with the groups and ε of timm's. */
-function stemOf(find: Find): StemConfig | null {
+/** The ResNet before the patches, with the ε of timm's. */
+function stemOf(find: Find, groups: number | undefined, file: string): StemConfig | null {
   const within = "patch_embed.backbone"
   const [width] = find(`${within}.stem.conv.weight`) ?? find(`${within}.conv.weight`) ?? []
   if (width === undefined) return null
@@ -198,7 +201,7 @@ function stemOf(find: Find): StemConfig | null {
     while (has(stage, depth)) depth++
     depths.push(depth)
   }
-  return { width, depths, groups: 32, numerics: "timm" }
+  return { width, depths, groups: groupsOf(groups, [width], file), numerics: "timm" }
 }
 
 /** The image size that the table of positions is for, and whether the tokens before the patches have positions in it. */

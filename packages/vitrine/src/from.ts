@@ -10,7 +10,7 @@ import {
   resizeWeights,
 } from "@vitrine/checkpoint"
 import { type ViTConfig, VitrineError, variant } from "@vitrine/core"
-import { bitVariant, isBitVariant } from "@vitrine/resnet"
+import { type BiTConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
 
@@ -48,8 +48,8 @@ export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: read
 /** What a recipe says of the model that weights without a `config.json` may not tell. */
 export function hintsFrom(model: Recipe["model"]): ModelHints {
   if (typeof model !== "object") return {}
-  const { imageSize, heads, activation, layerNormEpsilon, pool }: Partial<ViTConfig> = model
-  return { imageSize, heads, activation, layerNormEpsilon, ...(pool !== "token+average" && { pool }) }
+  const { imageSize, heads, activation, layerNormEpsilon, pool, groups }: Partial<ViTConfig & BiTConfig> = model
+  return { imageSize, heads, activation, layerNormEpsilon, groups, ...(pool !== "token+average" && { pool }) }
 }
 
 const familyOf = (resnet: boolean): string => (resnet ? "ResNet" : "Vision Transformer")

@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Overrides } from "@vitrine/checkpoint"
 import { golden, goldenPath, readTensors } from "@vitrine/golden"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -24,8 +25,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(place, { recursive: true }))
 
-async function logitsOf(path: string, backend = "onnx"): Promise<number[]> {
-  const model = await load(path, { backend, worker: false })
+async function logitsOf(path: string, backend = "onnx", overrides: Overrides = {}): Promise<number[]> {
+  const model = await load(path, { backend, worker: false, ...overrides })
   try {
     return (await model.logits(photos)).flatMap((row) => [...row])
   } finally {
@@ -33,11 +34,18 @@ async function logitsOf(path: string, backend = "onnx"): Promise<number[]> {
   }
 }
 
-const expected = (folder: string): number[] => Array.from(golden(`${folder}/expected`).tensors.logits?.data ?? [])
+const expected = (folder: string, file = "expected"): number[] =>
+  Array.from(golden(`${folder}/${file}`).tensors.logits?.data ?? [])
 
 describe("a ResNet's folder", () => {
   test.each(["onnx", "reference"])("gives timm's logits for photos of any size, on %s", async (backend) => {
     expect(float32Error(await logitsOf(published, backend), expected("bit-folder"))).toBeLessThan(1)
+  })
+
+  test.each(["onnx", "reference"])("of Google's gives its logits, told the groups, on %s", async (backend) => {
+    const told = { groups: 8, imageSize: [37, 30] } as const
+    const found = await logitsOf(goldenPath("bit-odd.npz"), backend, told)
+    expect(float32Error(found, expected("bit-folder", "google"))).toBeLessThan(1)
   })
 
   test("gives transformers' logits", async () => {
@@ -259,10 +267,22 @@ describe("a config.json", () => {
     await mkdir(folder)
     await cp(join(published, "model.safetensors"), join(folder, "model.safetensors"))
     const path = join(folder, "model.safetensors")
-    await expect(load(path, { backend: "reference" })).rejects.toThrow("groups must divide stemWidth, but 32 do not")
-    await expect(load(path, { backend: "reference", heads: 3 })).rejects.toThrow("groups must divide")
-    await expect(load(published, { backend: "reference", heads: 3 })).rejects.toThrow(
-      "a ResNet has no heads to be told",
+    const refused = (model: string, told: Overrides, message: string): Promise<void> =>
+      expect(load(model, { backend: "reference", ...told })).rejects.toThrow(message)
+    await refused(
+      path,
+      {},
+      "do not tell the groups of the group norms, which are not 32 as usual with 16 channels: say",
     )
+    await refused(path, { groups: 3 }, "groups must divide stemWidth, but 3 do not divide 16")
+    await refused(path, { groups: 1, heads: 3 }, "a ResNet has no heads to be told")
+    await refused(published, { heads: 3 }, "a ResNet has no heads to be told")
+    await refused(published, { groups: 2 }, "the model has groups 1, not 2")
+    await refused(goldenPath("vit-folder-tiny"), { groups: 2 }, "without a ResNet before it has no groups to be told")
+    const own = await load(published, { backend: "reference" })
+    const { size: imageSize, ...preprocessing } = own.preprocessing
+    await own.close()
+    const bare = { groups: 1, imageSize, ...preprocessing }
+    expect(float32Error(await logitsOf(path, "onnx", bare), expected("bit-folder"))).toBeLessThan(1)
   })
 })

@@ -1,4 +1,4 @@
-import { hintsOf, imageModel, type Overrides, override } from "@vitrine/checkpoint"
+import { hintsOf, imageModel, type Overrides, override, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
@@ -57,10 +57,7 @@ export interface ModelEvaluation extends Evaluation {
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
   const { split = "val", batchSize = 64, backend: wanted = "auto", data: given, ...rest } = options
-  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = rest
-  const { heads, activation, layerNormEpsilon, pool, ...engine } = others
-  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const [overrides, engine] = splitOverrides(rest)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {

@@ -76,12 +76,9 @@ const nameOf = (model: string): string =>
 
 /** A model with its weights in memory. */
 async function wholeModel(path: string, overrides: Overrides): Promise<WholeModel> {
-  const { imageSize, interpolation, cropPct, cropMode, mean, std } = overrides
-  const { heads, activation, layerNormEpsilon, pool } = overrides
-  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
-    const description = override(folder, { ...images, heads, activation, layerNormEpsilon, pool }, path)
+    const description = override(folder, overrides, path)
     const read = parameterReader(folder.weights, folder.sources)
     const weights: Record<string, Float32Array> = {}
     for (const name of folder.sources.keys()) weights[name] = await read(name)

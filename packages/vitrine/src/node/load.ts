@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises"
 import {
   hintsOf,
+  splitOverrides,
   type ModelConfig,
   type Overrides,
   override,
@@ -35,10 +36,8 @@ export interface LoadOptions extends BackendOptions, Overrides {
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { backend: wanted = "auto", imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = options
-  const { heads, activation, layerNormEpsilon, pool, ...engine } = others
-  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const { backend: wanted = "auto", ...others } = options
+  const [overrides, engine] = splitOverrides(others)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
     const { config, preprocessing, labels, notes } = override(folder, overrides, path)

@@ -1,5 +1,6 @@
 import {
   hintsOf,
+  splitOverrides,
   imageModel,
   type ModelConfig,
   type Overrides,
@@ -101,12 +102,10 @@ export interface Probe {
  * @throws VitrineError (file, config, backend)
  */
 export async function probe(path: string, options: ProbeOptions = {}): Promise<Probe> {
-  const { imageSize, interpolation, cropPct, cropMode, mean, std, threads, worker, workers = 1 } = options
-  const { heads, activation, layerNormEpsilon, pool } = options
+  const { threads, worker, workers = 1 } = options
   const { batchSize = 64, backend: wanted = "auto", classes, shots, seeds = 3, methods = probeMethods } = options
   checkCounts(options)
-  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const overrides = { ...images, heads, activation, layerNormEpsilon, pool }
+  const [overrides] = splitOverrides(options)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {

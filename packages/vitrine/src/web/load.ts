@@ -2,6 +2,7 @@ import {
   openGoogleModel,
   openModel,
   hintsOf,
+  splitOverrides,
   type Overrides,
   override,
   parameterReader,
@@ -34,10 +35,8 @@ export interface LoadOptions extends BackendChoice, Overrides {}
  *   are not downloaded.
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { imageSize, interpolation, cropPct, cropMode, mean, std, ...others } = options
-  const { heads, activation, layerNormEpsilon, pool, ...choice } = others
-  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  const model = await readModel(source, { ...images, heads, activation, layerNormEpsilon, pool })
+  const [overrides, choice] = splitOverrides(options)
+  const model = await readModel(source, overrides)
   const { config, preprocessing, labels, notes, weights: constants } = model
   const { backend, close } = await openBackend(choice)
   return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
