@@ -68,6 +68,16 @@ describe("dispatches", () => {
   })
 })
 
+describe("kernels", () => {
+  const texts = (g: Graph): number =>
+    new Set(plan(g, 4).dispatches.flatMap((each) => (each.kind === "kernel" ? [each.kernel.code] : []))).size
+
+  it("of one block serve all", () => {
+    for (const of of [inferGraph, trainGraph, wholeStep])
+      expect(texts(of({ ...small, depth: 8 }))).toBe(texts(of({ ...small, depth: 3 })))
+  })
+})
+
 describe("memory", () => {
   it("of a step is what its activations and gradients take", () => {
     const { memory } = plan(trainGraph(small), 8)

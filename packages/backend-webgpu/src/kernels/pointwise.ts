@@ -79,10 +79,10 @@ export function evaluate(
   reader: Reader = (view) => read(shader, tensors, view, at),
 ): string[] {
   const lines: string[] = []
-  for (const step of steps) {
+  for (const [i, step] of steps.entries()) {
     const out = step.outputs[0] as View
     const { dtype } = tensors[out.tensor] as Tensor
-    const name = `v${out.tensor}`
+    const name = `v${i}`
     const type = dtype === "bool" ? "B" : dtype === "int32" ? "I" : "T"
     const args = step.op === "pieces" ? [] : step.inputs.map((view) => argument(view, out, values, reader))
     lines.push(`let ${name}: ${type} = ${apply(shader, tensors, step, args, at)};`)
@@ -185,9 +185,10 @@ function pieces(shader: Shader, tensors: Tensors, { attributes, inputs, outputs 
     const text = where === "literal" ? f(value as number) : shader.element(view.tensor, elementIndex(view, place))
     return `if (c < ${u(end)}) { return ${text}; }`
   })
-  const name = shader.function(
-    `piece${out.tensor}`,
-    `fn piece${out.tensor}(e: u32) -> ${type} {
+  const name = shader.unused("piece")
+  shader.function(
+    name,
+    `fn ${name}(e: u32) -> ${type} {
   let o = e / ${u(size * inner)}; let c = (e / ${u(inner)}) % ${u(size)}; let n = e % ${u(inner)};
   ${cases.join("\n  ")}
   return ${type}(0);
@@ -207,16 +208,16 @@ function hash(name: string): number {
 }
 
 /** `dropoutMask` of @vitrine/core: 16 bits an element, so that one call of the generator makes four. */
-function mask(shader: Shader, { attributes, inputs, outputs }: Step<"dropoutMask">, at: string): string {
+function mask(shader: Shader, { attributes, inputs }: Step<"dropoutMask">, at: string): string {
   use(shader, "threefry")
   const { path, rate } = attributes
   const key = inputs[0] as View
-  const { tensor } = outputs[0] as View
   const word = (i: number): string =>
     `bitcast<u32>(${shader.element(key.tensor, u(key.offset + i * (key.strides[0] as number)))})`
-  const name = shader.function(
-    `mask${tensor}`,
-    `fn mask${tensor}(e: u32) -> vec4<f32> {
+  const name = shader.unused("mask")
+  shader.function(
+    name,
+    `fn ${name}(e: u32) -> vec4<f32> {
   let key = threefry(vec2<u32>(${word(0)}, ${word(1)}), vec2<u32>(${u(hash(path))}, ${u(path.length)}));
   let words = threefry(key, vec2<u32>(0u, e));
   let bits = vec4<u32>(words.x & 0xffffu, words.x >> 16u, words.y & 0xffffu, words.y >> 16u);

@@ -100,6 +100,11 @@ export class Shader {
     return name
   }
 
+  /** A name for a function that no other has, and that does not depend on which tensors it is for. */
+  unused(name: string): string {
+    return `${name}${this.#functions.size}`
+  }
+
   global(text: string): void {
     this.#globals.add(text)
   }
