@@ -2,31 +2,30 @@ import { existsSync, readdirSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import type { Schedule } from "@vitrine/trainer"
 import * as vitrine from "vitrine"
-import { type DataFacts, type ModelFields, type Recipe, type RecipeRule, VitrineError } from "vitrine"
+import { type ModelFields, type Recipe, type RecipeRule, VitrineError } from "vitrine"
+import { UsageError } from "./errors.ts"
 import type { TrainFlags } from "./train-options.ts"
 
 /**
  * A recipe from a file, or one of the built-in ones by name.
  * @throws VitrineError (file) that names the file and the fault.
  */
-export async function loadRecipe<T extends object = Recipe>(nameOrFile: string): Promise<T | RuleOf<T>> {
+export async function loadRecipe(nameOrFile: string): Promise<Recipe | RecipeRule> {
   const file = find(nameOrFile)
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
-  if (typeof recipe === "function") return checkedRule(recipe as RuleOf<T>, file)
+  if (typeof recipe === "function") return checkedRule(recipe as RecipeRule, file)
   if (!isObject(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
-  return recipe as T
+  return recipe
 }
-
-/** A recipe that depends on the data. */
-type RuleOf<T> = (data: DataFacts) => T
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** A module may have a function as its default export, which is given what is known of the data. */
-function checkedRule<T>(rule: RuleOf<T>, file: string): RuleOf<T> {
+function checkedRule(rule: RecipeRule, file: string): RecipeRule {
   return (data) => {
     const recipe = rule(data)
     if (!isObject(recipe)) throw new VitrineError("file", `${file}: its function gives no recipe`)
@@ -77,46 +76,94 @@ async function runModule(file: string): Promise<unknown> {
 }
 
 /** A recipe with what flags say in place of its own. */
+/**
+ * A recipe of a task whose recipes do not depend on the data.
+ * @throws VitrineError (config) for a function, UsageError for a recipe of another task.
+ */
+export function plainRecipe<T extends object>(
+  given: Recipe | RecipeRule,
+  flags: TrainFlags,
+  task: "detect" | "read",
+): T {
+  if (typeof given === "function")
+    throw new VitrineError("config", `${flags.recipe}: makes recipes of classifiers, not for --task ${task}`)
+  const { task: named = task, ...recipe } = given as { readonly task?: string }
+  if (named !== task) throw new UsageError(`the recipe is for --task ${named}, not for --task ${task}`)
+  return recipe as T
+}
+
 export function withFlags(recipe: Recipe | RecipeRule, flags: TrainFlags): Recipe | RecipeRule {
   return typeof recipe === "function" ? (data) => changed(recipe(data), flags) : changed(recipe, flags)
 }
 
 function changed(recipe: Recipe, flags: TrainFlags): Recipe {
   const { model, ...own } = recipe
-  const { epochs: _, steps: __, ...kept } = own
-  const { lr, mixup, cutmix, evalEvery } = flags
-  const length = flags.steps ?? flags.epochs
+  const { mixup, cutmix } = flags
   return {
-    ...(length === undefined ? own : kept),
+    ...trainingWithFlags(own, flags),
     ...given({
       model: modelWithFlags(model, flags),
       init: flags.init,
+      ema: flags.ema,
+      layerDecay: flags.layerDecay,
+      labelSmoothing: flags.labelSmoothing,
+      task: flags.task === "detect" || flags.task === "read" ? undefined : flags.task,
+    }),
+    ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
+    ...distillationWithFlags(recipe, flags),
+  }
+}
+
+/** What recipes of all tasks have. */
+type Trained = Pick<
+  Recipe,
+  | (
+      | "steps"
+      | "epochs"
+      | "batchSize"
+      | "accumulate"
+      | "optimizer"
+      | "learningRate"
+      | "schedule"
+      | "weightDecay"
+      | "clip"
+    )
+  | ("gradCheckpointing" | "lossScaling" | "freeze" | "evaluateEvery")
+>
+
+/**
+ * A recipe with what flags say of training by any task.
+ * @param schedule what holds where flags say a part of one
+ */
+export function trainingWithFlags<R extends Trained>(
+  recipe: R,
+  flags: TrainFlags,
+  schedule: Partial<Schedule> | undefined = recipe.schedule,
+): Omit<R, "steps" | "epochs"> & Trained {
+  const { epochs: _, steps: __, ...kept } = recipe
+  return {
+    ...(flags.steps === undefined && flags.epochs === undefined ? recipe : kept),
+    ...given({
       steps: flags.steps,
       epochs: flags.epochs,
       batchSize: flags.batchSize,
       accumulate: flags.accumulate,
-      learningRate: lr,
+      learningRate: flags.lr,
       weightDecay: flags.weightDecay,
       clip: flags.clip,
       gradCheckpointing: flags.gradCheckpointing,
       // Gradients that are stored in float16 vanish unless they are scaled.
       lossScaling: flags.precision === "float16" ? true : undefined,
-      ema: flags.ema,
       freeze: flags.freeze,
-      layerDecay: flags.layerDecay,
-      labelSmoothing: flags.labelSmoothing,
-      task: flags.task === "detect" || flags.task === "read" ? undefined : flags.task,
-      evaluateEvery: evalEvery,
+      evaluateEvery: flags.evalEvery,
     }),
-    ...scheduleWithFlags(recipe.schedule, flags),
-    ...((mixup !== undefined || cutmix !== undefined) && { mix: { ...recipe.mix, ...given({ mixup, cutmix }) } }),
-    ...distillationWithFlags(recipe, flags),
+    ...scheduleWithFlags(schedule, flags),
     ...withOptimizer(recipe.optimizer, flags),
   }
 }
 
-export function scheduleWithFlags(
-  own: Recipe["schedule"],
+function scheduleWithFlags(
+  own: Partial<Schedule> | undefined,
   { schedule, warmup }: Pick<TrainFlags, "schedule" | "warmup">,
 ): Pick<Recipe, "schedule"> {
   if (schedule === undefined && warmup === undefined) return {}
@@ -124,7 +171,7 @@ export function scheduleWithFlags(
 }
 
 /** A recipe's optimizer of the same name keeps its own settings. */
-export function withOptimizer(
+function withOptimizer(
   own: Recipe["optimizer"],
   { optimizer }: Pick<TrainFlags, "optimizer">,
 ): Pick<Recipe, "optimizer"> {
@@ -138,7 +185,7 @@ function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, 
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
 
-export const optimizers = {
+const optimizers = {
   adamw: { name: "adamw" },
   adam: { name: "adam" },
   sgd: { name: "sgd" },

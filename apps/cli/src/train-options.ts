@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander"
 import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
+import { UsageError } from "./errors.ts"
 import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
 import {
   countsValue,
@@ -75,7 +76,7 @@ export interface TrainFlags extends EngineFlags, DetectionFlags {
 }
 
 /** Flags that a resumed run cannot be given, since its recipe is fixed. */
-export const fixedByRun: readonly (keyof TrainFlags)[] = [
+const fixedByRun: readonly (keyof TrainFlags)[] = [
   ...([
     "from",
     "out",
@@ -137,6 +138,24 @@ export const fixedByRun: readonly (keyof TrainFlags)[] = [
     "decoderDepth",
   ] as const),
 ]
+
+/** @throws UsageError for the first of these flags that is there. */
+export function refuse(flags: TrainFlags, names: readonly (keyof TrainFlags)[], why: string): void {
+  const found = names.find((name) => flags[name] !== undefined)
+  if (found === undefined) return
+  throw new UsageError(`--${found.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}`)
+}
+
+/** @throws UsageError for a flag that a resumed run cannot be given. */
+export function checkResumed(flags: TrainFlags): void {
+  refuse(flags, fixedByRun, "cannot change a run that is resumed: it goes on by its own recipe")
+}
+
+/** @throws UsageError for a run without data, or of two lengths. */
+export function checkNew({ data, steps, epochs }: TrainFlags, needs: string): void {
+  if (data === undefined) throw new UsageError(needs)
+  if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
+}
 
 const run = "Run:"
 const model = "Model (defaults suit the size of the images):"

@@ -65,4 +65,5 @@ export {
   type ResolvedRecipe,
   resolveRecipe,
 } from "./recipe.ts"
+export type { RunSetup } from "./setup.ts"
 export type { SetupEvent } from "./training.ts"

@@ -1,3 +1,5 @@
+import type { TrainingOptions } from "@vitrine/trainer"
+
 /** What is told of any run before its first step. */
 export interface RunSetup {
   readonly type: "setup"
@@ -11,4 +13,5 @@ export interface RunSetup {
   /** Images, or lines, to train on, and to validate on. */
   readonly examples: number
   readonly validation: number
+  readonly recipe: { readonly training: TrainingOptions }
 }

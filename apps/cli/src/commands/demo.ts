@@ -4,18 +4,19 @@ import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
 import { openDataset, resolveData } from "@vitrine/data/node"
 import { encodePng } from "@vitrine/interpret"
-import { evaluate, load } from "vitrine"
+import { evaluate, load, train } from "vitrine"
 import { create } from "../backends.ts"
 import { colors, isColorful, note, print, self } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
-import { reporter } from "../show/progress.ts"
+import { classes, reporter } from "../show/progress.ts"
 import { drawCurve, files } from "../show/result.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
 import { charts } from "../show/charts.ts"
 import { confusionTable, headline } from "./eval.ts"
-import { freeFolder, trainTo } from "./train.ts"
+import { trainTo } from "../training.ts"
+import { freeFolder } from "./train.ts"
 
 export interface DemoFlags extends EngineFlags {
   readonly out?: string
@@ -35,7 +36,12 @@ export async function demo(flags: DemoFlags): Promise<number> {
       "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
     ),
   )
-  const finished = await trainTo({ data: "shapes", recipe, out: run, seed: flags.seed }, flags, reporter(run))
+  const finished = await trainTo(
+    train,
+    { data: "shapes", recipe, out: run, seed: flags.seed },
+    flags,
+    reporter(run, classes),
+  )
   if (!finished) return 130
   print(`\n${charts(await drawCurve(run))}`)
 

@@ -1,159 +1,52 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import {
-  isDetector,
-  isReader,
-  type Recipe,
-  type RecipeRule,
-  type SetupEvent,
-  type TrainEvent,
-  type TrainOptions,
-  train as trainModel,
-  VitrineError,
-} from "vitrine"
-import { choose } from "../backends.ts"
+import { isDetector, isReader, type Recipe, type RecipeRule, train as trainModel, VitrineError } from "vitrine"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
-import { interruption } from "../interruption.ts"
-import { type EngineFlags, engineOptions } from "../options.ts"
-import { note, print, whenReaderLeaves } from "../output.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
-import { type Reporter, reporter } from "../show/progress.ts"
+import { classes } from "../show/progress.ts"
 import { showResult } from "../show/result.ts"
-import type { TrainFlags } from "../train-options.ts"
-import { checkResumed, trainToRead } from "./train-reader.ts"
+import { checkNew, checkResumed, type TrainFlags } from "../train-options.ts"
+import { carryOut, resumption } from "../training.ts"
+import { trainToDetect } from "./train-detector.ts"
+import { trainToRead } from "./train-reader.ts"
 
 /** Trains as the flags say; gives the exit code. */
 export async function train(flags: TrainFlags): Promise<number> {
-  if (flags.task === "detect" || (flags.resume !== undefined && (await isDetector(flags.resume))))
-    return (await import("./train-detector.ts")).trainDetectorTo(flags)
-  const run = flags.resume ?? flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
-  if (flags.resume !== undefined && (await isReader(flags.resume))) {
+  const { resume } = flags
+  if (resume !== undefined) {
     checkResumed(flags)
-    return trainToRead(flags, run)
+    const task = (await isDetector(resume)) ? trainToDetect : (await isReader(resume)) ? trainToRead : trainToClassify
+    return task(flags, resume)
   }
-  const given = flags.resume !== undefined || flags.recipe === undefined ? {} : await loadRecipe(flags.recipe)
-  if (flags.resume === undefined && (flags.task ?? (given as { readonly task?: unknown }).task) === "read") {
-    checkNew(flags)
-    return trainToRead(flags, run, given)
-  }
-  if (flags.characters !== undefined) throw new UsageError("--characters is for --task read")
-  const options = flags.resume === undefined ? await newRun(flags, run, given) : resumed(flags)
-  const report = flags.json ? jsonReporter(run) : reporter(run)
-  const finished = await trainTo(options, flags, report)
-  if (!finished) return 130
-  if (!flags.json) await showResult(run)
-  return 0
+  const base = flags.recipe === undefined ? {} : await loadRecipe(flags.recipe)
+  const task = flags.task ?? (base as { readonly task?: unknown }).task
+  if (task !== "read" && flags.characters !== undefined) throw new UsageError("--characters is for --task read")
+  const run = flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
+  const begin = task === "detect" ? trainToDetect : task === "read" ? trainToRead : trainToClassify
+  return begin(flags, run, base)
 }
 
-/**
- * Trains, saves and reports, until the end or a signal. Where a device is lost, it goes on from the last checkpoint on a
- * new one.
- * @returns whether all steps were taken.
- */
-export async function trainTo(
-  options: TrainOptions,
-  flags: EngineFlags & Pick<TrainFlags, "backend">,
-  report: Reporter,
-): Promise<boolean> {
-  const interrupted = interruption(report.stopping)
-  whenReaderLeaves(interrupted.stop)
-  let next: TrainOptions = { ...options, signal: interrupted.signal }
-  try {
-    for (;;) {
-      const { finished, lost } = await trainOnce(next, flags, report)
-      if (lost === undefined) return finished
-      note(`vitrine: ${lost.message}: that is done now`)
-      const { data, workers, keepLast, checkpointEvery, signal } = next
-      next = { data, workers, keepLast, checkpointEvery, signal, resume: options.resume ?? options.out }
-    }
-  } finally {
-    report.close()
-    interrupted.close()
-  }
-}
-
-/** Trains on one backend, until the end, a signal or, once a step was taken, the loss of its device. */
-async function trainOnce(
-  options: TrainOptions,
-  flags: EngineFlags & Pick<TrainFlags, "backend">,
-  report: Reporter,
-): Promise<{ readonly finished: boolean; readonly lost?: VitrineError }> {
-  const { backend, passedOver } = await choose(flags.backend, engineOptions(flags))
-  let finished = false
-  let steps = 0
-  try {
-    for await (const event of trainModel({ ...options, backend })) {
-      if (event.type === "setup") checkScaled(event, flags)
-      report.event(event, passedOver)
-      if (event.type === "step") steps++
-      if (event.type === "end") finished = event.finished
-    }
-    return { finished }
-  } catch (error) {
-    if (VitrineError.isInstance(error) && error.kind === "device" && steps > 0) return { finished, lost: error }
-    throw error
-  } finally {
-    await backend.close()
-  }
-}
-
-function checkScaled({ run, recipe }: SetupEvent, { precision }: EngineFlags): void {
-  if (precision === "float16" && !recipe.training.lossScaling)
-    throw new VitrineError("config", `${run}: its recipe has no lossScaling, which --precision float16 needs`)
-}
-
-function checkNew(flags: TrainFlags): void {
-  if (flags.data === undefined) throw new UsageError("train needs --data PATH (or --data shapes), or --resume RUN")
-  if (flags.steps !== undefined && flags.epochs !== undefined)
-    throw new UsageError("give --steps or --epochs, not both")
-}
-
-async function newRun(flags: TrainFlags, out: string, given: Recipe | RecipeRule): Promise<TrainOptions> {
-  checkNew(flags)
-  const { data, seed, workers, valFraction, classes, perClass, keepLast, checkpointEvery } = flags
-  const recipe = withFlags(given, flags)
+/** @param base what the flags override; undefined for a run that is resumed. */
+async function trainToClassify(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
+  const task = { train: trainModel, told: classes, showResult }
+  if (base === undefined) return carryOut(task, resumption(flags), run, flags)
+  checkNew(flags, "train needs --data PATH (or --data shapes), or --resume RUN")
+  const { data, seed, workers, valFraction, classes: named, perClass, keepLast, checkpointEvery } = flags
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
   const distillFrom = flags.distillFrom === undefined ? undefined : (await localModel(flags.distillFrom)).name
-  return {
-    data,
-    from,
-    distillFrom,
-    recipe,
-    out,
-    seed,
-    workers,
-    valFraction,
-    classes,
-    perClass,
-    keepLast,
-    checkpointEvery,
-  }
-}
-
-function resumed(flags: TrainFlags): TrainOptions {
-  checkResumed(flags)
-  const { resume, data, workers, keepLast, checkpointEvery } = flags
-  return { resume, data, workers, keepLast, checkpointEvery }
+  const chosen = { data, from, distillFrom, seed, valFraction, classes: named, perClass }
+  const kept = { out: run, workers, keepLast, checkpointEvery }
+  return carryOut(task, { ...chosen, ...kept, recipe: withFlags(base, flags) }, run, flags)
 }
 
 /** What a run on these data is called. */
 function nameOf(data: string): string {
-  return basename(data).replace(/\.(tar|tar\.gz|tgz)$/, "") || "run"
+  return basename(data).replace(/\.(tar|tar\.gz|tgz|json)$/, "") || "run"
 }
 
 /** The first of `path-1`, `path-2` … that does not exist. */
 export function freeFolder(path: string): string {
   for (let n = 1; n < 1e6; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`
   throw new VitrineError("file", `${path}-1000000: there are too many runs; name one with --out`)
-}
-
-/** Each event as a line of JSON. */
-function jsonReporter(run: string): Reporter {
-  return {
-    event: (event: SetupEvent | TrainEvent) => print(JSON.stringify(event)),
-    stopping: () =>
-      process.stderr.write(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}\n`),
-    close: () => {},
-  }
 }

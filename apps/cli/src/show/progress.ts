@@ -1,12 +1,12 @@
 import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount, tokenCount } from "@vitrine/core"
 import { type Evaluation, type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
-import type { ChosenBackend, ResolvedRecipe, SetupEvent, TrainEvent } from "vitrine"
+import type { ChosenBackend, ResolvedRecipe, RunSetup, SetupEvent, TrainEvent } from "vitrine"
 import { errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, percent, printable, short } from "./text.ts"
 
 /** What tells the user how a run goes. */
-export interface Reporter<S = SetupEvent, E extends object = Evaluation> {
+export interface Reporter<S, E extends object> {
   event(event: S | TrainEvent<E>, passedOver: ChosenBackend["passedOver"]): void
   /** The user wants the run to end. */
   stopping(): void
@@ -19,10 +19,10 @@ const { bold, dim, green, yellow, cyan } = errorColors
 export interface Told<S, E> {
   header(run: string, event: S): string
   /** A figure by which evaluations are compared, and what is said of one. */
-  found(event: E): { readonly score: number; readonly text: string; readonly detail: string }
+  found(event: E): { readonly score: number; readonly text: string; readonly detail?: string }
 }
 
-const classes: Told<SetupEvent, Evaluation> = {
+export const classes: Told<SetupEvent, Evaluation> = {
   header,
   found: ({ top1, loss, examples }) => ({
     score: top1,
@@ -32,12 +32,7 @@ const classes: Told<SetupEvent, Evaluation> = {
 }
 
 /** A header, one line that moves (or, where nothing can move, a line now and then), and a line an evaluation. */
-export function reporter(run: string): Reporter
-export function reporter<S extends { readonly type: "setup" }, E extends object>(
-  run: string,
-  told: Told<S, E>,
-): Reporter<S, E>
-export function reporter(run: string, told: Told<never, never> = classes): Reporter<never, never> {
+export function reporter<S extends RunSetup, E extends object>(run: string, told: Told<S, E>): Reporter<S, E> {
   const line = statusLine()
   let steps = 1
   let smooth: number | undefined
@@ -50,11 +45,10 @@ export function reporter(run: string, told: Told<never, never> = classes): Repor
     note(text)
   }
   return {
-    event(given: object, passedOver) {
-      const event = given as { readonly type: "setup" } | TrainEvent<object>
+    event(event, passedOver) {
       switch (event.type) {
         case "setup":
-          say(told.header(run, event as never))
+          say(told.header(run, event))
           break
         case "start":
           steps = event.steps
@@ -76,11 +70,11 @@ export function reporter(run: string, told: Told<never, never> = classes): Repor
           break
         }
         case "evaluation": {
-          const { score, text, detail } = told.found(event as never)
+          const { score, text, detail } = told.found(event)
           const better = score > best
           best = Math.max(best, score)
           say(
-            `  step ${count(event.step).padStart(count(steps).length)}  ${better ? green(text) : text}  ${dim(detail)}`,
+            `  step ${count(event.step).padStart(count(steps).length)}  ${better ? green(text) : text}${detail === undefined ? "" : `  ${dim(detail)}`}`,
           )
           break
         }
@@ -91,7 +85,7 @@ export function reporter(run: string, told: Told<never, never> = classes): Repor
           if (event.finished) note(dim(`  ${duration(event.seconds)} for ${count(event.step)} steps`))
           else
             note(
-              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(resumeCommand(run))}`,
+              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${run}`)}`,
             )
       }
     },
@@ -103,24 +97,36 @@ export function reporter(run: string, told: Told<never, never> = classes): Repor
   }
 }
 
-const resumeCommand = (run: string): string => `${self} train --resume ${run}`
-
 export const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
-function header(run: string, event: SetupEvent): string {
-  const { recipe, data, examples, validation, classes, resumed, damaged, from: origin, teacher } = event
-  const from = resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`
+/** What is done, and which checkpoints could not be read. */
+export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
   return [
-    bold(`${from} ${run}`),
+    bold(`${resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`} ${run}`),
     ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
+  ]
+}
+
+/** The data of a run on images with classes. */
+export function imagesLine({
+  data,
+  examples,
+  validation,
+  classes,
+}: RunSetup & { readonly classes: readonly string[] }): string {
+  const images = `${count(examples)} images to train on, ${count(validation)} to validate`
+  return field("data", `${printable(data)}: ${images}, ${classes.length} classes`)
+}
+
+function header(run: string, event: SetupEvent): string {
+  const { recipe, from: origin, teacher } = event
+  return [
+    ...opening(run, event),
     field("model", describeModel(recipe.config)),
     ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
     ...(origin?.notes ?? []).map((line) => field("", printable(line))),
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
-    field(
-      "data",
-      `${printable(data)}: ${count(examples)} images to train on, ${count(validation)} to validate, ${classes.length} classes`,
-    ),
+    imagesLine(event),
     field("recipe", describeRecipe(recipe)),
   ].join("\n")
 }
@@ -166,7 +172,7 @@ export function trainingLine(
   { steps, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
   batchSize: number,
   what: string,
-  more: readonly string[],
+  more: readonly string[] = [],
 ): string {
   const warmup = warmupSteps(schedule, steps)
   const extras = [...more, ...(ema === null ? [] : [`EMA ${ema}`])]
@@ -180,11 +186,7 @@ export function trainingLine(
 
 const cells = 20
 
-export function progress(
-  { step, epoch, learningRate, imagesPerSecond, eta }: StepEvent,
-  steps: number,
-  loss: number,
-): string {
+function progress({ step, epoch, learningRate, imagesPerSecond, eta }: StepEvent, steps: number, loss: number): string {
   const full = Math.round((cells * step) / steps)
   const bar = green("━".repeat(full)) + dim("━".repeat(cells - full))
   const figures = [

@@ -17,7 +17,12 @@ export async function showResult(run: string): Promise<void> {
   const next = (await hasClasses(run))
     ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
     : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
-  print(["\nNext:", ...next.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
+  printNext(next)
+}
+
+/** Commands that a run can be used with. */
+export function printNext(commands: readonly string[]): void {
+  print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
 }
 
 /** Not what learned from masked patches. */
