@@ -27,6 +27,7 @@ GENERATORS = (
     "probe",
     "objectives",
     "variants",
+    "flops",
     "matching",
     "average_precision",
     "threefry",

@@ -169,6 +169,23 @@ export function program(): Command {
     )
     .action(async (options) => (await import("./commands/probe.ts")).probe(options))
 
+  cli
+    .command("compare")
+    .description("Compare runs: accuracy, parameters, and operations of the model and of its training.")
+    .argument("<run...>", "run folders of image classifiers, finished or not")
+    .option("-o, --out <file>", "draw accuracy against training compute: a .svg or .png file")
+    .addOption(new Option("--theme <name>", "of the drawing").choices(["light", "dark"]).default("light"))
+    .option("--json", "one JSON document, with every evaluation")
+    .addHelpText(
+      "after",
+      examples(
+        ["vitrine compare runs/*", "a table, a row for each run"],
+        ["vitrine compare runs/vit runs/hybrid runs/bit -o comparison.svg", "and a plot as the ViT paper's figure 5"],
+        ["vitrine compare runs/vit --json", '{"runs":[{"family":"ViT","forwardFlops":…'],
+      ) + comparedFigures,
+    )
+    .action(async (runs, options) => (await import("./commands/compare.ts")).compare(runs, options))
+
   addDetect(cli)
   addInspect(cli, modelHelp)
   addExport(cli, modelHelp)
@@ -276,6 +293,12 @@ Methods:
   knn            the weighted vote of the k nearest by cosine: DINO's
   nearest        the nearest by cosine
   pixels         the nearest by cosine of the pixels: what a model has to beat
+`
+
+const comparedFigures = `
+FLOPs/image: of a forward pass, 2 for each multiply-accumulate of matrix products and convolutions, counted in
+the model's graph; papers often tell multiply-accumulates, which are half. FLOPs: of the run, 3 times that for
+each image of its steps. best, last: accuracy on the validation images. time: of all steps at their median pace.
 `
 
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."

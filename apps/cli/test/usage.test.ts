@@ -7,6 +7,7 @@ const commands = [
   "predict",
   "embed",
   "probe",
+  "compare",
   "inspect",
   "export",
   "weights",

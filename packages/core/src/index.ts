@@ -11,6 +11,7 @@ export type {
 } from "./backend.ts"
 export { type ErrorKind, VitrineError } from "./errors.ts"
 export { float16Bits } from "./float16.ts"
+export { forwardFlops } from "./flops.ts"
 export { bytesOf, type Cost, cost } from "./graph/cost.ts"
 export { cut, type Halves } from "./graph/cut.ts"
 export {

@@ -2,6 +2,8 @@ import { decode } from "fast-png"
 import { XMLParser, XMLValidator } from "fast-xml-parser"
 import { describe, expect, test } from "vitest"
 import {
+  type ComparedRun,
+  comparisonFigure,
   confusionFigure,
   confusionMatrix,
   curveFigure,
@@ -128,6 +130,54 @@ describe("boxes", () => {
 
   test("none are an image as it is", () => {
     expect(all(parsed(detectionFigure(image, [])), "rect")).toHaveLength(0)
+  })
+})
+
+describe("a comparison", () => {
+  const run = (name: string, family: string, data: string, ...points: readonly (readonly [number, number])[]) =>
+    ({ name, family, data, evaluations: points.map(([flops, top1]) => ({ flops, top1 })) }) satisfies ComparedRun
+  const circles = (svg: string): Record<string, string>[] => all(parsed(svg), "circle") as Record<string, string>[]
+
+  test("puts equal factors of compute at equal distances, and more accuracy higher", () => {
+    const svg = comparisonFigure([run("a", "ViT", "mnist", [1e12, 0.5], [1e13, 0.6], [1e14, 0.9])])
+    const at = circles(svg).map(({ cx, cy }) => [Number(cx), Number(cy)] as const)
+    const [first = [0, 0], second = [0, 0], third = [0, 0]] = at
+    expect(second[0] - first[0]).toBeGreaterThan(100)
+    expect(third[0] - second[0]).toBeCloseTo(second[0] - first[0], 0)
+    expect(second[1]).toBeLessThan(first[1])
+    expect((first[1] - second[1]) / (first[1] - third[1])).toBeCloseTo(0.25, 2)
+    expect(svg).toContain(">10T<")
+  })
+
+  test("has a panel for each data set, a colour for each family, and all points within the frames", () => {
+    const runs = ["x", "y", "z"].flatMap((data) =>
+      ["ViT", "hybrid", "BiT"].map((family, i) =>
+        run(`${data}-${family}`, family, data, [10 ** (9 + i), i / 7], [10 ** (12 + i), 1 - i / 9]),
+      ),
+    )
+    const svg = comparisonFigure(runs)
+    expect(new Set(circles(svg).map(({ fill }) => fill)).size).toBe(3)
+    for (const { cx, cy } of circles(svg)) {
+      expect(Number(cx)).toBeGreaterThanOrEqual(0)
+      expect(Number(cx)).toBeLessThanOrEqual(370)
+      expect(Number(cy)).toBeGreaterThanOrEqual(0)
+      expect(Number(cy)).toBeLessThanOrEqual(260)
+    }
+    for (const text of ["x", "y", "z", "ViT", "hybrid", "BiT"]) expect(svg).toContain(`>${text}</text>`)
+    expect(svg).toContain("<title>y-hybrid</title>")
+  })
+
+  test("of one family tells runs apart by colour, even a single evaluation", () => {
+    const svg = comparisonFigure([run("fast", "ViT", "x", [5e9, 0.4]), run("slow", "ViT", "x", [5e9, 0.4])])
+    expect(XMLValidator.validate(svg)).toBe(true)
+    expect(/NaN|Infinity/.exec(svg)).toBeNull()
+    expect(new Set(circles(svg).map(({ fill }) => fill)).size).toBe(2)
+    expect(svg).toContain(">slow</text>")
+  })
+
+  test("needs something to compare, at some cost", () => {
+    expect(() => comparisonFigure([run("a", "ViT", "x")])).toThrow("no run has an evaluation yet")
+    expect(() => comparisonFigure([run("a", "ViT", "x", [0, 0.5])])).toThrow("operations above 0")
   })
 })
 

@@ -4,6 +4,7 @@ import {
   attentionFigure,
   attentionMap,
   attentionRollout,
+  comparisonFigure,
   confusionFigure,
   confusionMatrix,
   curveFigure,
@@ -101,6 +102,17 @@ export function sampleFigures({
       style,
     ),
     curve: curveFigure(learningCurve(metrics), { ...style, title: name }),
+    comparison: comparisonFigure(
+      ["ViT", "hybrid", name].flatMap((family, i) =>
+        ["a", name].map((data) => ({
+          name,
+          family,
+          data,
+          evaluations: [1e11, 4e11, 2e12].map((flops, at) => ({ flops, top1: 0.2 * at + 0.1 * i })),
+        })),
+      ),
+      { ...style, title: name },
+    ),
     confusion: confusionFigure(
       confusionMatrix(
         [

@@ -46,6 +46,7 @@ export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } fro
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
 export { isReader, type LoadReaderOptions, loadReader, type Reader, type Reading } from "./node/read.ts"
 export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
+export { readRun, type RunEvaluation, type RunSummary } from "./node/runs.ts"
 export { type TrainOptions, train } from "./node/train.ts"
 export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./node/train-detector.ts"
 export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./node/train-reader.ts"

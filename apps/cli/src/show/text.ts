@@ -27,6 +27,13 @@ export function bytes(n: number): string {
   return `${Number((n / 1000 ** power).toPrecision(3))} ${units[power]}`
 }
 
+/** Three significant digits with the prefix of a power of a thousand, as in 6.95 M. */
+export function metric(n: number): string {
+  const prefixes = ["", "k", "M", "G", "T", "P", "E", "Z"]
+  const power = n < 1 ? 0 : Math.min(prefixes.length - 1, Math.floor(Math.log10(n) / 3 + 1e-12))
+  return `${Number((n / 1000 ** power).toPrecision(3))} ${prefixes[power]}`.trimEnd()
+}
+
 /** Columns by their longest cell; numbers to the right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = []

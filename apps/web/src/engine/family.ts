@@ -1,4 +1,4 @@
-import { cost, graph, ops, parameterCount, rootScope, tokenCount, variant, vit, vitParameters } from "@vitrine/core"
+import { forwardFlops, parameterCount, tokenCount, variant, vitModel } from "@vitrine/core"
 
 export interface Member {
   readonly name: string
@@ -15,8 +15,7 @@ export interface Member {
 export function family(): Member[] {
   return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14", "R26+S/32", "R50+B/16", "R50+L/32"].map((name) => {
     const config = variant(name)
-    const logits = vit(rootScope(), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
-    const { flops } = cost(graph({ outputs: { logits } }), 1)
+    const model = vitModel(config)
     const { dim, depth, heads } = config
     return {
       name,
@@ -24,8 +23,8 @@ export function family(): Member[] {
       depth,
       heads,
       tokens: tokenCount(config),
-      parameters: parameterCount(vitParameters(config)),
-      flops,
+      parameters: parameterCount(model.parameters),
+      flops: forwardFlops(model),
     }
   })
 }

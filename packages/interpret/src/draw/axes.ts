@@ -9,6 +9,8 @@ export interface Axis {
   readonly low: number
   readonly high: number
   readonly ticks: readonly number[]
+  /** Whether equal distances are equal factors. */
+  readonly log?: boolean
 }
 
 /** Round ends around the values, and about `count` round ticks between. */
@@ -27,8 +29,24 @@ export const exactAxis = (low: number, high: number, count: number): Axis => ({
   ticks: ticks(low, high, count),
 })
 
-/** Ticks as text, all with the digits that their step needs. */
-export function tickLabels({ ticks }: Axis, unit = ""): string[] {
+/** A logarithmic axis somewhat beyond the values, all above 0, with round ticks: as many of a decade as there is room for. */
+export function logAxis(values: Iterable<number>): Axis {
+  let [low, high] = [Number.POSITIVE_INFINITY, 0]
+  for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
+  if (!(high > 0)) [low, high] = [1, 10]
+  const margin = Math.max((high / low) ** 0.05, low === high ? 2 : 1)
+  ;[low, high] = [low / margin, high * margin]
+  const decades = Math.log10(high / low)
+  const factors = decades < 2 ? [1, 2, 5] : decades < 4 ? [1, 3] : [1]
+  const first = Math.floor(Math.log10(low))
+  const ticks = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i))
+  const round = ticks.flatMap((power) => factors.map((factor) => factor * power))
+  return { low, high, ticks: round.filter((x) => x >= low && x <= high), log: true }
+}
+
+/** Ticks as text, all with the digits that their step needs; those of a logarithmic axis with a prefix, as in 5T. */
+export function tickLabels({ ticks, log }: Axis, unit = ""): string[] {
+  if (log) return ticks.map(format("~s"))
   const step = ticks.length < 2 ? 1 : Math.abs((ticks[1] as number) - (ticks[0] as number))
   const largest = Math.max(...ticks.map(Math.abs), 0)
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9))
@@ -77,8 +95,8 @@ export function axes({ width, height, x, y, theme, xLabel, yLabel, unit }: Frame
 }
 
 /** Where a value lies between two ends. */
-export const scaled = ({ low, high }: Axis, value: number, start: number, end: number): number =>
-  start + ((end - start) * (value - low)) / (high - low)
+export const scaled = ({ low, high, log }: Axis, value: number, start: number, end: number): number =>
+  start + (end - start) * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))
 
 /** A bar of the colours from `low` at the bottom to `high` at the top, with ticks to its right and its name beside them. */
 export function colorBar(

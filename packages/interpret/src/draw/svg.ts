@@ -75,7 +75,7 @@ export function figure({ title, subtitle, theme, width, height, content }: Drawi
   }
   return svg(
     full,
-    element("title", {}, escape(title)),
+    tooltip(title),
     element("rect", { ...full, fill: theme.background }),
     text(margin, 38, title, { size: 17, fill: theme.ink, bold: true }),
     ...lines.map((line, i) => text(margin, 58 + 16 * i, line, { size: 12, fill: theme.muted })),
@@ -97,6 +97,9 @@ export function svg(size: { readonly width: number; readonly height: number }, .
     ...content,
   )
 }
+
+/** What a page says of the element that holds this, where the pointer is. */
+export const tooltip = (content: string): string => element("title", {}, escape(content))
 
 /** Lines of words that fit in a width. */
 function wrapped(content: string, width: number): string[] {

@@ -1,17 +1,10 @@
 import { format } from "d3-format"
 import { type Curve, type Point, smoothed, thinned } from "../data/curve.ts"
-import { type Axis, axes, exactAxis, niceAxis, scaled } from "../draw/axes.ts"
+import { axes, exactAxis, niceAxis } from "../draw/axes.ts"
+import { drawLine, legend, type Line } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
 
 const width = 640
-
-interface Line {
-  readonly points: readonly Point[]
-  readonly color: string
-  readonly opacity?: number
-  readonly thick?: number
-  readonly dots?: boolean
-}
 
 interface Panel {
   readonly title: string
@@ -76,21 +69,13 @@ export function curveFigure(
           ...(unit === undefined ? {} : { unit }),
           ...(last ? { xLabel: "Steps" } : {}),
         }),
-        ...lines.flatMap((line) => drawLine(line, x, y, height)),
+        ...lines.flatMap((line) => drawLine(line, { x, y, width, height })),
       ),
     )
     top += height + 54
   }
   const keys: [string, string][] = [[theme.blue, "training, smoothed"]]
   if (validation.length > 0) keys.push([theme.orange, "validation"])
-  const legend = keys.map(([color, name], i) =>
-    element(
-      "g",
-      { transform: `translate(${60 + width - 140 * (keys.length - i)} 6)` },
-      element("path", { d: "M0 -4h20", stroke: color, "stroke-width": 2.4 }),
-      text(26, 0, name, { size: 11, fill: theme.muted }),
-    ),
-  )
   const said =
     best === undefined
       ? "Without validation images"
@@ -101,21 +86,6 @@ export function curveFigure(
     theme,
     width: 60 + width + 10,
     height: top - 12,
-    content: [...content, ...legend],
+    content: [...content, element("g", { transform: "translate(60 6)" }, ...legend(keys, width, theme).content)],
   })
-}
-
-function drawLine({ points, color, opacity, thick = 2.2, dots }: Line, x: Axis, y: Axis, height: number): string[] {
-  const at = points.map(([step, value]) => [scaled(x, step, 0, width), scaled(y, value, height, 0)])
-  const path = element("path", {
-    d: `M${at.map(([across, down]) => `${(across as number).toFixed(1)} ${(down as number).toFixed(1)}`).join("L")}`,
-    fill: "none",
-    stroke: color,
-    "stroke-width": thick,
-    "stroke-opacity": opacity,
-    "stroke-linejoin": "round",
-  })
-  const drawn = points.length > 1 ? [path] : []
-  if (!dots || points.length > 60) return drawn
-  return [...drawn, ...at.map(([cx = 0, cy = 0]) => element("circle", { cx, cy, r: 3, fill: color }))]
 }

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { beforeAll, describe, expect, test } from "vitest"
+import { expectFault, golden, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
+
+const folder = temporaryFolder()
+const data = tinyData(join(folder, "data"))
+const runs = ["vit", "hybrid", "bit"].map((name) => join(folder, name))
+const [vit = "", hybrid = "", bit = ""] = runs
+const models = {
+  vit: { patchSize: [4, 4], dim: 16, depth: 1, heads: 2, mlpDim: 32, pool: "average" },
+  hybrid: {
+    stem: { width: 4, depths: [1], groups: 2, numerics: "timm" },
+    patchSize: [1, 1],
+    dim: 8,
+    depth: 1,
+    heads: 2,
+    mlpDim: 16,
+  },
+  bit: { stemWidth: 4, widths: [16], depths: [1], groups: 2 },
+}
+
+beforeAll(async () => {
+  for (const [name, model] of Object.entries(models)) {
+    const recipe = join(folder, `${name}.json`)
+    writeFileSync(recipe, JSON.stringify({ model, steps: 6, batchSize: 8, accumulate: 2, evaluateEvery: 2 }))
+    const flags = ["--data", data, "--recipe", recipe, "--threads", "1", "--workers", "0", "--out", join(folder, name)]
+    expect((await vitrine(["train", ...flags])).code).toBe(0)
+  }
+})
+
+describe("compare", () => {
+  test("tells of each run what it has come to, and what was computed for it", async () => {
+    const { code, stdout, stderr } = await vitrine(["compare", ...runs, "--json"])
+    expect([code, stderr]).toEqual([0, ""])
+    const { runs: found } = JSON.parse(stdout)
+    expect(found.map(({ run, family }: { run: string; family: string }) => [run, family])).toEqual([
+      [vit, "ViT"],
+      [hybrid, "hybrid"],
+      [bit, "BiT"],
+    ])
+    const [first] = found
+    // 4 patches of 16 pixels; queries, keys, values, projection and MLP; scores and sums; 3 logits.
+    const forward = 2 * (4 * 16 * 16 + 4 * (4 * 16 * 16 + 2 * 16 * 32) + 2 * 4 * 4 * 16 + 16 * 3)
+    expect(first).toMatchObject({
+      forwardFlops: forward,
+      step: 6,
+      steps: 6,
+      imagesPerStep: 16,
+      trainingFlops: 3 * forward * 96,
+      data,
+      from: null,
+    })
+    const metrics = readFileSync(join(vit, "metrics.jsonl"), "utf8").trim().split("\n")
+    const measured = metrics.map((line) => JSON.parse(line)).filter(({ type }) => type === "evaluation")
+    expect(first.evaluations.map(({ step, top1 }: { step: number; top1: number }) => [step, top1])).toEqual(
+      measured.map(({ step, top1 }) => [step, top1]),
+    )
+    expect(first.evaluations[0]).toMatchObject({ images: 32, flops: 3 * forward * 32 })
+    expect(first.last).toEqual(first.evaluations.at(-1))
+    expect(first.best.top1).toBe(Math.max(...measured.map(({ top1 }) => top1)))
+  })
+
+  test("prints a table and draws a plot", async () => {
+    const out = join(folder, "plot.svg")
+    const { code, stdout, stderr } = await vitrine(["compare", ...runs, "-o", out])
+    expect([code, stderr]).toEqual([0, `${out}: accuracy against training compute\n`])
+    const [titles = "", ...rows] = stdout.trimEnd().split("\n")
+    expect(titles.trim().split(/\s{2,}/)).toEqual(
+      "run model parameters FLOPs/image images FLOPs steps best last time".split(" "),
+    )
+    expect(rows.map((row) => row.split(/\s{2,}/).slice(0, 2))).toEqual([
+      [vit, "ViT 1×16 /4"],
+      [hybrid, "ResNet 1, ViT 1×8 /1"],
+      [bit, "BiT 1, 16"],
+    ])
+    expect(rows[0]).toMatch(/ 96 .* 6 +\d+\.\d\d % +\d+\.\d\d % +0:0\d$/)
+    expect(readFileSync(out, "utf8")).toMatch(/^<svg.*hybrid.*<\/svg>\n$/s)
+    const png = join(folder, "plot.png")
+    expect((await vitrine(["compare", vit, "-o", png, "--theme", "dark"])).code).toBe(0)
+    expect(readFileSync(png).subarray(1, 4).toString()).toBe("PNG")
+  })
+
+  test("takes a run that has not been measured yet, or is not at its end", async () => {
+    const young = join(folder, "young")
+    mkdirSync(young)
+    writeFileSync(join(young, "config.json"), readFileSync(join(vit, "config.json")))
+    const lines = readFileSync(join(vit, "metrics.jsonl"), "utf8").split("\n")
+    writeFileSync(join(young, "metrics.jsonl"), `${lines[0]}\n${lines[1]?.slice(0, 20)}`)
+    const { code, stdout } = await vitrine(["compare", young, hybrid])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/young .* 1 of 6 +– +– +0:0\d\n/)
+    expectFault(await vitrine(["compare", young, "-o", join(folder, "none.svg")]), /no run has an evaluation yet/)
+    expect(existsSync(join(folder, "none.svg"))).toBe(false)
+  })
+
+  test("says what is no run, or none that can be compared", async () => {
+    expectFault(await vitrine(["compare", join(folder, "nowhere")]), /nowhere\/config\.json: .*no such file/)
+    expectFault(await vitrine(["compare", vit, golden]), /config\.json: does not say how the model was trained/)
+    expectFault(await vitrine(["compare", vit, "-o", "plot.pdf"]), /plot\.pdf: the name must end in \.svg or \.png/, 2)
+    const config = JSON.parse(readFileSync(join(vit, "config.json"), "utf8"))
+    const changed = (name: string, fields: object): string => {
+      mkdirSync(join(folder, name))
+      const { vitrine: record } = config
+      const told = { ...config, vitrine: { ...record, recipe: { ...record.recipe, ...fields } } }
+      writeFileSync(join(folder, name, "config.json"), JSON.stringify(told))
+      return join(folder, name)
+    }
+    expectFault(await vitrine(["compare", changed("masked", { task: "masked-patch" })]), /learns masked-patch/)
+    expectFault(await vitrine(["compare", changed("sizeless", { batchSize: "8" })]), /batchSize must be .* got "8"/)
+  })
+})

@@ -1,0 +1,14 @@
+import type { ImageModel } from "./model.ts"
+import { rootScope } from "./nn/scope.ts"
+import { input } from "./tensor/ops.ts"
+import { cost } from "./graph/cost.ts"
+import { graph } from "./graph/graph.ts"
+
+/**
+ * Operations of a forward pass over one image: 2 for each multiply-accumulate of matrix products and convolutions, as
+ * `torch.utils.flop_counter` counts them. Papers and timm often tell multiply-accumulates, which are half as many.
+ */
+export function forwardFlops({ imageSize, channels, forward }: ImageModel): number {
+  const images = input("images", ["batch", ...imageSize, channels])
+  return cost(graph({ outputs: { logits: forward(rootScope(), images) } }), 1).flops
+}

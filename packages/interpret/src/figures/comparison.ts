@@ -1,0 +1,87 @@
+import { VitrineError } from "@vitrine/core"
+import { schemeTableau10 } from "d3-scale-chromatic"
+import { axes, logAxis, niceAxis } from "../draw/axes.ts"
+import { drawLine, legend } from "../draw/lines.ts"
+import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
+import type { Theme } from "../draw/theme.ts"
+
+/** What a run knew at each of its evaluations, and what had been computed for it. */
+export interface ComparedRun {
+  readonly name: string
+  /** Runs of one family have one colour. */
+  readonly family: string
+  /** Runs on the same data share a panel. */
+  readonly data: string
+  /** Operations of training until then, above 0, and the share of validation images that were told right. */
+  readonly evaluations: readonly { readonly flops: number; readonly top1: number }[]
+}
+
+/**
+ * Accuracy against training compute, a line for each run: after the ViT paper's figure 5 (Dosovitskiy et al., 2021), which
+ * has a dot for each model. Where all runs are of one family, each has its own colour.
+ * @throws VitrineError (config) where no run has an evaluation, (shape) for one at no compute.
+ */
+export function comparisonFigure(
+  runs: readonly ComparedRun[],
+  { title = "Accuracy against training compute", ...style }: FigureStyle & { readonly title?: string } = {},
+): string {
+  const theme = themeOf(style)
+  const all = runs.flatMap(({ evaluations }) => evaluations)
+  if (all.length === 0) throw new VitrineError("config", "there is nothing to compare: no run has an evaluation yet")
+  if (!all.every(({ flops, top1 }) => flops > 0 && flops < Infinity && Number.isFinite(top1)))
+    throw new VitrineError("shape", "an evaluation must have operations above 0 and an accuracy")
+  const families = distinct(runs.map(({ family }) => family))
+  const keyOf = ({ family, name }: ComparedRun): string => (families.length > 1 ? family : name)
+  const colors = new Map(distinct(runs.map(keyOf)).map((name, i) => [name, colorOf(i, theme)]))
+  const data = distinct(runs.map((run) => run.data))
+  const columns = Math.min(2, data.length)
+  const [width, height] = [columns === 1 ? 560 : 370, 260]
+  const cell = { width: 64 + width, height: height + 84 }
+  const x = logAxis(all.map(({ flops }) => flops))
+  const full = columns * cell.width
+  const keys = legend(
+    [...colors].map(([name, color]) => [color, name] as const),
+    full - 64,
+    theme,
+  )
+  const panels = data.map((name, i) => {
+    const own = runs.filter((run) => run.data === name)
+    const accuracies = own.flatMap(({ evaluations }) => evaluations.map(({ top1 }) => top1))
+    const frame = { width, height, x, y: niceAxis(accuracies, 6) }
+    const [across, down] = [(i % columns) * cell.width, Math.floor(i / columns) * cell.height]
+    return element(
+      "g",
+      { transform: `translate(${64 + across} ${keys.height + 24 + down})` },
+      text(0, -12, fitted(name, width), { fill: theme.ink, bold: true }),
+      ...axes({ ...frame, theme, unit: "%", xLabel: "Operations of training, log scale", yLabel: "Accuracy" }),
+      ...own.flatMap((run) =>
+        drawLine(
+          {
+            points: run.evaluations.map(({ flops, top1 }) => [flops, top1] as const),
+            color: colors.get(keyOf(run)) as string,
+            dots: true,
+            name: run.name,
+          },
+          frame,
+        ),
+      ),
+    )
+  })
+  return figure({
+    title,
+    subtitle: "Share of validation images told right, after so many operations of training (forward and backward)",
+    theme,
+    width: full,
+    height: keys.height + 24 + Math.ceil(data.length / columns) * cell.height - 36,
+    content: [element("g", { transform: "translate(64 4)" }, ...keys.content), ...panels],
+  })
+}
+
+const distinct = <T>(all: readonly T[]): T[] => [...new Set(all)]
+
+/** The theme's own colours first, then others that can be told from them. */
+function colorOf(i: number, { blue, green, orange }: Theme): string {
+  const others = schemeTableau10.filter((_, at) => ![0, 1, 4].includes(at))
+  const known = [blue, green, orange, ...others]
+  return known[i % known.length] as string
+}
