@@ -4,5 +4,5 @@ import { budget } from "./budget.ts"
 
 export default defineRecipe(({ imageSize: [side] }: DataFacts): Recipe => {
   const depths = side < 32 ? [2, 4, 4] : [3, 3, 2]
-  return { ...budget, model: { stemWidth: 16, widths: [64, 128, 256], depths, groups: 8 }, learningRate: 3e-3 }
+  return { ...budget(side), model: { stemWidth: 16, widths: [64, 128, 256], depths, groups: 8 }, learningRate: 1e-2 }
 })

@@ -7,5 +7,5 @@ export default defineRecipe(({ imageSize: [side] }: DataFacts): Recipe => {
   const [blocks, dim] = side < 32 ? [3, 40] : [1, 32]
   const stem = { width: 16, depths: [blocks], groups: 8, numerics: "timm" } as const
   const model = { stem, patchSize: [1, 1], dim, depth: 2, heads: 2, mlpDim: 4 * dim, pool: "average" } as const
-  return { ...budget, model, learningRate: 3e-3 }
+  return { ...budget(side), model, learningRate: 3e-3 }
 })

@@ -4,7 +4,7 @@
 //     npm run comparison -- --data fashion-mnist cifar10 [--seeds 0,1] [--out runs/comparison] [--steps n] [--threads n]
 //     npm run comparison -- --data cifar10 --search
 //
-// What was interrupted goes on where it ended. --search is how the learning rates were chosen: 300 steps at each of three, in
+// What was interrupted goes on where it ended. --search is how the learning rates were chosen: 300 steps at each of four, in
 // which no image comes twice, and the mean loss of the last 100.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util"
 import { readRun } from "vitrine"
 
 const families = ["vit", "hybrid", "bit"]
-const rates = ["0.001", "0.003", "0.01"]
+const rates = ["0.001", "0.003", "0.01", "0.03"]
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 const { values, positionals } = parseArgs({

@@ -5,5 +5,5 @@ import { budget } from "./budget.ts"
 export default defineRecipe(({ imageSize: [side] }: DataFacts): Recipe => {
   const dim = side < 32 ? 48 : 40
   const model = { patchSize: [4, 4], dim, depth: 2, heads: 2, mlpDim: 4 * dim, pool: "average" } as const
-  return { ...budget, model, learningRate: 3e-3 }
+  return { ...budget(side), model, learningRate: 3e-3 }
 })

@@ -1,5 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { imageModel } from "@vitrine/checkpoint"
+import { forwardFlops } from "@vitrine/core"
+import bitRecipe from "@vitrine/recipes/comparison/bit"
+import hybridRecipe from "@vitrine/recipes/comparison/hybrid"
+import vitRecipe from "@vitrine/recipes/comparison/vit"
+import { resolveRecipe } from "vitrine"
 import { beforeAll, describe, expect, test } from "vitest"
 import { expectFault, golden, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
 
@@ -108,5 +116,41 @@ describe("compare", () => {
     }
     expectFault(await vitrine(["compare", changed("masked", { task: "masked-patch" })]), /learns masked-patch/)
     expectFault(await vitrine(["compare", changed("sizeless", { batchSize: "8" })]), /batchSize must be .* got "8"/)
+  })
+})
+
+describe("the comparison of the families", () => {
+  const facts = { examples: 50_000, classes: 10, mean: [0.5], std: [0.25] }
+
+  test.each([
+    ["Fashion-MNIST", { ...facts, channels: 1, imageSize: [28, 28] as const }],
+    ["CIFAR-10", { ...facts, channels: 3, imageSize: [32, 32] as const }],
+  ])("is of models of equal FLOPs on %s", (_, data) => {
+    const flops = [vitRecipe, hybridRecipe, bitRecipe].map((recipe) =>
+      forwardFlops(imageModel(resolveRecipe(recipe(data), data, 0).config)),
+    )
+    expect(Math.max(...flops) / Math.min(...flops)).toBeLessThan(1.05)
+  })
+
+  test("is made by one command, which trains what is not trained yet", () => {
+    const images = tinyData(join(folder, "tiny"), { side: 28, train: 64 })
+    const script = fileURLToPath(new URL("../../../recipes/comparison/run.mjs", import.meta.url))
+    const out = join(folder, "comparison")
+    const flags = ["--data", images, "--out", out, "--steps", "1", "--threads", "1", "--seeds", "3"]
+    const again = (): string => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...flags], { encoding: "utf8" })
+      expect(status, stderr).toBe(0)
+      return stdout + stderr
+    }
+    expect(again().match(/Training /g)).toHaveLength(3)
+    const second = again()
+    expect(second).not.toContain("Training ")
+    const rows = readFileSync(join(out, "table.md"), "utf8").trim().split("\n")
+    expect(rows.slice(2).map((row) => row.split(" | ").slice(0, 5))).toEqual([
+      ["| tiny", "ViT", "59,955", "6.42 M", "1"],
+      ["| tiny", "hybrid", "59,035", "6.39 M", "1"],
+      ["| tiny", "BiT", "394,419", "6.37 M", "1"],
+    ])
+    expect(readFileSync(join(out, "comparison.svg"), "utf8")).toContain(">hybrid</text>")
   })
 })

@@ -99,20 +99,20 @@ export function idx(shape: readonly number[], data: Uint8Array): Uint8Array {
   return Buffer.concat([header, data])
 }
 
-/** 8×8 images of three classes, told apart by where they are bright, as MNIST's four files. */
-export function tinyData(folder: string, { train = 96, test = 30 } = {}): string {
+/** Small images of three classes, told apart by where they are bright, as MNIST's four files. */
+export function tinyData(folder: string, { train = 96, test = 30, side = 8 } = {}): string {
   mkdirSync(folder, { recursive: true })
   for (const [split, count] of [
     ["train", train],
     ["t10k", test],
   ] as const) {
     const labels = Uint8Array.from({ length: count }, (_, i) => i % 3)
-    const images = Uint8Array.from({ length: count * 64 }, (_, at) => {
-      const [image, row] = [Math.floor(at / 64), Math.floor((at % 64) / 8)]
+    const images = Uint8Array.from({ length: count * side ** 2 }, (_, at) => {
+      const [image, row] = [Math.floor(at / side ** 2), Math.floor((at % side ** 2) / side)]
       const noise = (at * 2654435761) % 97
-      return noise + (Math.floor(row / 3) === (labels[image] as number) ? 120 : 0)
+      return noise + (Math.floor((3 * row) / side) === (labels[image] as number) ? 120 : 0)
     })
-    writeFileSync(join(folder, `${split}-images-idx3-ubyte.gz`), gzipSync(idx([count, 8, 8], images)))
+    writeFileSync(join(folder, `${split}-images-idx3-ubyte.gz`), gzipSync(idx([count, side, side], images)))
     writeFileSync(join(folder, `${split}-labels-idx1-ubyte.gz`), gzipSync(idx([count], labels)))
   }
   return folder
