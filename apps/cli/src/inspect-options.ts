@@ -16,11 +16,15 @@ export function addInspect(cli: Command, modelHelp: string): void {
         `which, with commas or again: all, ${figureNames.join(", ")}`,
         listValue(["all", ...figureNames]),
       )
-      .option("--block <i>", "of the attention and the features, from 0; default: all, and the last", integerValue(0))
+      .option(
+        "--block <i>",
+        "of the attention and the features, from 0; default: all, and the last; of a detector or reader a layer of its decoder",
+        integerValue(0),
+      )
       .option("--head <j>", "of the attention, from 0; default: all", integerValue(0))
       .option(
         "--query <which>",
-        "who looks: class, mean, or a patch as ROW,COLUMN; default: what the head reads",
+        "who looks: class, mean, or a patch as ROW,COLUMN; default: what the head reads; or a number: an object query of a detector, a character of a reader",
         queryValue,
       )
       .option("--data <path>", "images for the confusion matrix; default: the run's own")
@@ -44,6 +48,8 @@ export function addInspect(cli: Command, modelHelp: string): void {
         ["vitrine inspect runs/flowers-1", "filters, positions, learning curve, confusion"],
         ["vitrine inspect runs/flowers-1 tulip.jpg rose.jpg", "and attention, rollout, features in figures/"],
         ["vitrine inspect runs/flowers-1 tulip.jpg --figure attention --block 5 --head 2", ""],
+        ["vitrine inspect runs/scenes-1 photo.jpg --block 0", "where a detector looks for each object it finds"],
+        ["vitrine inspect runs/mnist-1 row.png", "where a reader looks for each character"],
         ["vitrine inspect runs/flowers-1 --list-taps", ""],
         [
           "vitrine inspect runs/flowers-1 tulip.jpg --tap blocks.3 --json",

@@ -1,7 +1,8 @@
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
+import { UsageError } from "./errors.ts"
 import { localModel } from "./hub.ts"
-import { type EngineFlags, engineOptions, type OverrideFlags, overridesOf } from "./options.ts"
+import { type EngineFlags, engineOptions, type OverrideFlags, overrideFlags, overridesOf } from "./options.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
@@ -27,4 +28,13 @@ export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageIn
   } finally {
     await backend.close()
   }
+}
+
+/** @throws UsageError for what only image classifiers can be told. */
+export function refuseOverrides(flags: OverrideFlags, kind: "detector" | "reader"): void {
+  const given = overrideFlags.find((name) => flags[name] !== undefined)
+  if (given !== undefined)
+    throw new UsageError(
+      `--${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for image classifiers, and the model is a ${kind}`,
+    )
 }

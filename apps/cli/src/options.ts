@@ -65,7 +65,11 @@ export interface OverrideFlags extends Pick<Overrides, (typeof ofImages)[number]
   readonly numGroups?: number
 }
 
+const hints = ["numHeads", "actLayer", "normEps", "globalPool", "numGroups"] as const
 const ofImages = ["imageSize", "interpolation", "cropPct", "cropMode", "mean", "std"] as const
+
+/** All flags of `OverrideFlags`. */
+export const overrideFlags: readonly (keyof OverrideFlags)[] = [...ofImages, ...hints]
 
 /** Flags for what a model's folder says of its images, or does not say of itself; their names are timm's. */
 export function addOverrides(command: Command): Command {
@@ -79,7 +83,7 @@ export function addOverrides(command: Command): Command {
     new Option("--mean <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(numbersValue),
     new Option("--std <r,g,b>", "of pixels in [0, 1]; default: the model's").argParser(positivesValue),
   ]
-  const hints = [
+  const untold = [
     new Option("--num-heads <n>", "attention heads").argParser(integerValue(1)),
     new Option("--act-layer <name>", "activation of the MLPs").choices(activations),
     new Option("--norm-eps <x>", "ε of the layer norms").argParser(positiveValue),
@@ -87,7 +91,7 @@ export function addOverrides(command: Command): Command {
     new Option("--num-groups <n>", "groups of the group norms of a ResNet").argParser(integerValue(1)),
   ]
   for (const option of options) command.addOption(option.helpGroup("Images:"))
-  for (const option of hints) command.addOption(option.helpGroup("What weights without a config.json do not tell:"))
+  for (const option of untold) command.addOption(option.helpGroup("What weights without a config.json do not tell:"))
   return command
 }
 

@@ -95,8 +95,11 @@ export function listValue<T extends string>(
 }
 
 /** `class`, `mean`, or a patch by row and column as in `3,5`. */
-export const queryValue: Parser<"class" | "mean" | { readonly row: number; readonly column: number }> = (text) => {
+export const queryValue: Parser<"class" | "mean" | number | { readonly row: number; readonly column: number }> = (
+  text,
+) => {
   if (text === "class" || text === "mean") return text
+  if (/^\d{1,4}$/.test(text)) return Number(text)
   const [, row, column] = /^(\d{1,4}),(\d{1,4})$/.exec(text) ?? []
   if (row === undefined) throw new InvalidArgumentError("Give class, mean, or row and column of a patch as in 3,5.")
   return { row: Number(row), column: Number(column) }

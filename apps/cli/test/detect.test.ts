@@ -72,6 +72,34 @@ test("detect tells and draws what it finds, and survives an image that cannot be
   expect(none.stdout).toContain("nothing")
 })
 
+test("inspect shows where queries look, and gives what is computed on the way", async () => {
+  const image = join(data, "1.png")
+  const out = join(place, "figures")
+  const inspect = (...args: string[]): ReturnType<typeof vitrine> =>
+    vitrine(["inspect", run, image, "--backend", "onnx", ...args])
+  const drawn = await inspect("-o", out, "--query", "3", "--head", "1", "--format", "json", "--json")
+  expect(drawn.stderr).toBe("")
+  expect(JSON.parse(drawn.stdout).figures).toHaveLength(1)
+  const { grid, maps } = JSON.parse(readFileSync(join(out, "attention.json"), "utf8"))
+  const tap = "transformer.decoder.layers.0.multihead_attn.weights"
+  const { results } = JSON.parse((await inspect("--tap", tap, "--json")).stdout)
+  const { shape, data: weights } = results[0].taps[tap]
+  expect(shape).toEqual([1, 2, 5, grid.rows * grid.columns])
+  const places = shape[3]
+  expect(maps).toMatchObject([{ query: 3, map: { grid, values: weights.slice(8 * places, 9 * places) } }])
+  const all = await inspect("-o", out, "--format", "svg")
+  expect(all.stdout).toMatch(/attention\.svg/)
+  const { taps } = JSON.parse((await vitrine(["inspect", run, "--list-taps", "--json"])).stdout)
+  expect(taps).toContainEqual({ name: "logits", shape: [1, 1, 5, 5] })
+  expectFault(await inspect("--figure", "filters"), /the figure filters is not of a detector, which has attention/)
+  expectFault(
+    await inspect("--figure", "attention", "--query", "5"),
+    /the detector has no query 5: there are 5, from 0/,
+  )
+  expectFault(await inspect("--query", "class", "--figure", "attention"), /--query is the number of an object query/)
+  expectFault(await inspect("--mean", "0"), /--mean is for image classifiers, and the model is a detector/, 2)
+})
+
 describe("what cannot be is an error of one line", () => {
   test.each([
     [["detect", golden, "a.png"], /is of no detector: its architecture is .*; vitrine predict/, 1],

@@ -66,6 +66,37 @@ describe.sequential("reading", () => {
     expect(found.characters).toBeLessThanOrEqual(1)
   })
 
+  test("is looked into: where it looks for each character", async () => {
+    const out = join(folder, "figures")
+    const drawn = await vitrine(["inspect", run, row, "-o", out, "--format", "json", "--json"])
+    expect(drawn.stderr).toBe("")
+    expect(JSON.parse(drawn.stdout).figures).toMatchObject([{ figure: "attention", file: join(out, "attention.json") }])
+    const { grid, text, maps } = JSON.parse(readFileSync(join(out, "attention.json"), "utf8"))
+    expect(grid).toEqual({ rows: 1, columns: 16 })
+    expect([text.length, text.length + 1]).toContain(maps.length)
+    const tap = "decoder.layers.1.multihead_attn.weights"
+    const { results } = JSON.parse((await vitrine(["inspect", run, row, "--tap", tap, "--json"])).stdout)
+    const { shape, data } = results[0].taps[tap]
+    expect(shape.slice(0, 2)).toEqual([1, 2])
+    const columns = shape[3]
+    for (const [at, { map }] of maps.entries())
+      for (const [k, value] of map.values.entries())
+        expect(value).toBeCloseTo((data[at * columns + k] + data[(shape[2] + at) * columns + k]) / 2, 5)
+    const { taps } = JSON.parse((await vitrine(["inspect", run, "--list-taps", "--json"])).stdout)
+    expect(taps).toContainEqual({ name: "logits", shape: [1, 3, 5] })
+    expect((await vitrine(["inspect", run, "-o", out, "--format", "svg"])).stdout).toMatch(/curve\.svg/)
+    for (const [args, message] of [
+      [[row, "--figure", "rollout"], /the figure rollout is not of a reader, which has attention and curve/],
+      [[row, "--figure", "attention", "--query", "1,2"], /--query is the number of a character here/],
+      [[row, "--figure", "attention", "--query", "7"], /no character 7 in row\.png/],
+      [[row, "--figure", "attention", "--block", "2"], /the reader has no block 2: there are 2, from 0/],
+      [[row, "--tap", "blocks.0"], /no intermediate value named "blocks\.0"/],
+    ] as const)
+      expectFault(await vitrine(["inspect", run, ...args]), message)
+    expectFault(await vitrine(["inspect", run, row, "--crop-pct", "1"]), /--crop-pct is for image classifiers/, 2)
+    expectFault(await vitrine(["predict", "--model", run, row, "--crop-pct", "1"]), /--crop-pct is for image/, 2)
+  })
+
   test("prints the text in an image", async () => {
     const plain = await vitrine(["predict", "--model", run, row])
     expect(plain.code).toBe(0)

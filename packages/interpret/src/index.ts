@@ -17,7 +17,7 @@ export { type PositionSimilarity, positionSimilarity } from "./data/positions.ts
 export { type ColorMap, inferno, viridis } from "./draw/colors.ts"
 export { encodePng, heatmap, lit, overlay } from "./draw/raster.ts"
 export type { FigureStyle } from "./draw/svg.ts"
-export { attentionFigure, headsFigure, rolloutFigure, type Seen } from "./figures/attention.ts"
+export { attentionFigure, headsFigure, type MapShown, rolloutFigure, type Seen } from "./figures/attention.ts"
 export { type ComparedRun, comparisonFigure } from "./figures/comparison.ts"
 export { confusionFigure } from "./figures/confusion.ts"
 export { curveFigure } from "./figures/curve.ts"

@@ -1,7 +1,9 @@
 import { decode } from "fast-png"
 import { XMLParser, XMLValidator } from "fast-xml-parser"
+import type { Image } from "@vitrine/data"
 import { describe, expect, test } from "vitest"
 import {
+  attentionFigure,
   type ComparedRun,
   comparisonFigure,
   confusionFigure,
@@ -93,6 +95,26 @@ function inked(
       if (Math.abs((data[(y * width + x) * channels] as number) - (data[0] as number)) > 60) count++
   return count
 }
+
+test("maps of objects have their boxes around them, and those of lines stand one above the other", () => {
+  const picture = (width: number): Image => ({ width, height: 20, channels: 1, data: new Uint8Array(20 * width) })
+  const map = { grid: { rows: 1, columns: 4 }, values: Float32Array.of(0, 1, 0, 0) }
+  const maps = [
+    { map, caption: "cat", object: { box: [5, -10, 20, 10], class: 0 } },
+    { map, caption: "the end" },
+  ] as const
+  const [wide, square] = [80, 20].map((width) => {
+    const document = parsed(attentionFigure({ image: picture(width) }, maps, { from: "each query" }))
+    const shown = (name: string): Record<string, string>[] =>
+      (all(document, name) as Record<string, string>[]).filter(({ fill }) => name === "image" || fill === "none")
+    return { images: shown("image"), frames: shown("rect") }
+  }) as [Record<"images" | "frames", Record<string, string>[]>, Record<"images" | "frames", Record<string, string>[]>]
+  expect(wide.images.slice(0, 3).map(({ x }) => x)).toEqual(["0", "0", "0"])
+  expect(new Set(square.images.slice(0, 3).map(({ x }) => x)).size).toBeGreaterThan(1)
+  // Twice each, for the pale line around: on the image itself, and on the object's own map.
+  expect(wide.frames).toHaveLength(4)
+  expect(wide.frames[0]).toMatchObject({ x: "30", y: "0", width: "90", height: "60" })
+})
 
 describe("boxes", () => {
   const image = { width: 60, height: 40, channels: 3 as const, data: new Uint8Array(60 * 40 * 3).fill(255) }

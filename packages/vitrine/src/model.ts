@@ -2,18 +2,18 @@ import { imageModel, type ModelConfig, type Preprocessing } from "@vitrine/check
 import {
   type Backend,
   type CompileOptions,
-  type Dim,
   graph,
   type HostTensor,
   ops,
   type Programs,
   programs,
-  rootScope,
+  type Scope,
   type Tensor,
   VitrineError,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
 import { evaluationTransforms } from "./preprocessing.ts"
+import { type TapShape, tapGraph, tapShapes } from "./taps.ts"
 
 export interface Prediction {
   /** Of the class. */
@@ -47,7 +47,7 @@ export interface Model<Input> {
    */
   inspect(image: Input, taps: readonly string[]): Promise<Record<string, HostTensor>>
   /** The names that `inspect` takes, in the order of the computation, with the shapes that it gives. */
-  taps(): { readonly name: string; readonly shape: readonly number[] }[]
+  taps(): TapShape[]
   /**
    * Weights by their names, timm's, such as `patch_embed.proj.weight` or `pos_embed`.
    * @throws VitrineError (config) for a name that the model does not have.
@@ -78,6 +78,8 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   const transforms = evaluationTransforms(preprocessing, config)
   const size = config.imageSize[0] * config.imageSize[1] * config.channels
   const compiled = new Map<string, Programs>()
+  const forward = (scope: Scope): Tensor =>
+    imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
 
   const input = async (images: readonly Input[]): Promise<Float32Array> => {
     const rows = await Promise.all(images.map(async (image) => applyTransforms(await decode(image), transforms)))
@@ -87,7 +89,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   }
   const run = async (images: readonly Input[], taps: readonly string[]): Promise<Record<string, HostTensor>> => {
     const key = taps.join()
-    const program = compiled.get(key) ?? programs(backend, tapped(config, taps), { constants })
+    const program = compiled.get(key) ?? programs(backend, tapGraph(taps, forward), { constants })
     compiled.set(key, program)
     // Images are decoded while the program is compiled.
     const [data, ready] = await Promise.all([input(images), program.at(images.length)])
@@ -116,10 +118,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     features,
     embed: async (image) => (await features([image]))[0] as Float32Array,
     inspect: (image, taps) => run([image], taps),
-    taps: () => {
-      const one = (dim: Dim): number => (typeof dim === "number" ? dim : Number(dim.split("*")[1] ?? 1))
-      return Array.from(tapsOf(config, "all"), ([name, { shape }]) => ({ name, shape: shape.map(one) }))
-    },
+    taps: () => tapShapes(forward),
     parameters: (names) => readParameters(names, parts),
     async view(image) {
       const { data, shape } = applyTransforms(await decode(image), transforms.slice(0, -1))
@@ -145,26 +144,6 @@ export function topPredictions(logits: Float32Array, labels: readonly string[], 
   }))
     .sort((a, b) => b.probability - a.probability || a.index - b.index)
     .slice(0, top)
-}
-
-/** The model as a graph that gives the taps that are wanted, and computes nothing else. */
-function tapped(config: ModelConfig, taps: readonly string[]): ReturnType<typeof graph> {
-  const found = tapsOf(config, taps)
-  const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
-  if (missing !== undefined)
-    throw new VitrineError(
-      "config",
-      `the model has no intermediate value named "${missing}"; taps() (--list-taps) names all`,
-    )
-  return graph({ outputs: Object.fromEntries(found) })
-}
-
-/** The taps that are wanted, by name, in the order of the computation. */
-function tapsOf(config: ModelConfig, taps: readonly string[] | "all"): Map<string, Tensor> {
-  const found = new Map<string, Tensor>()
-  const scope = rootScope({ taps, onTap: (name, t) => found.set(name, t) })
-  imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
-  return found
 }
 
 /** Weights, read back from the backend that holds them. */

@@ -44,7 +44,14 @@ export {
 export { type Exported, exportModel, type ExportOptions } from "./node/export.ts"
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./node/evaluate-reader.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
-export { isReader, type LoadReaderOptions, loadReader, type Reader, type Reading } from "./node/read.ts"
+export {
+  type InspectedReading,
+  isReader,
+  type LoadReaderOptions,
+  loadReader,
+  type Reader,
+  type Reading,
+} from "./node/read.ts"
 export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
 export { readRun, type RunEvaluation, type RunSummary } from "./node/runs.ts"
 export { type TrainOptions, train } from "./node/train.ts"

@@ -1,6 +1,7 @@
 import { evaluateDetector } from "vitrine"
 import { create } from "../backends.ts"
 import { UsageError } from "../errors.ts"
+import { refuseOverrides } from "../model.ts"
 import { engineOptions } from "../options.ts"
 import { errorColors, note, print } from "../output.ts"
 import { evaluationTable, faultLines } from "../show/detection.ts"
@@ -11,6 +12,7 @@ export async function evaluateDetectorAt(path: string, flags: EvalFlags): Promis
   const { model, data = [undefined], split, batchSize, annotations: format, json } = flags
   for (const flag of ["classes", "byPosition", "realLabels"] as const)
     if (flags[flag] !== undefined) throw new UsageError(`${flag} is not for detectors`)
+  refuseOverrides(flags, "detector")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const results = []

@@ -2,6 +2,7 @@ import { evaluateReader, loadReader, type Reading } from "vitrine"
 import { create } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { decodeBatches, imageFiles } from "../images.ts"
+import { refuseOverrides } from "../model.ts"
 import { engineOptions } from "../options.ts"
 import { colors, errorColors, note, print } from "../output.ts"
 import { count, percent, printable, table } from "../show/text.ts"
@@ -11,6 +12,8 @@ import type { PredictFlags } from "./predict.ts"
 /** Reads the text in images; gives the exit code: 1 if any of them could not be read. */
 export async function readImages(images: readonly string[], path: string, flags: PredictFlags): Promise<number> {
   const { beams, lengthPenalty, json, model } = flags
+  refuseOverrides(flags, "reader")
+  if (flags.logits) throw new UsageError("--logits is for image classifiers, and the model is a reader")
   const files = await imageFiles(images)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
@@ -51,6 +54,7 @@ export async function evaluateReading(path: string, flags: EvalFlags): Promise<v
     throw new UsageError("--classes, --by-position and --real-labels are not for a model that reads")
   if (split === "test" || flags.annotations !== undefined)
     throw new UsageError("--split test and --annotations are for detectors")
+  refuseOverrides(flags, "reader")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     for (const each of data) {

@@ -36,7 +36,8 @@ import { count, percent } from "./text.ts"
 export interface Looks {
   readonly block?: number
   readonly head?: number
-  readonly query?: Query
+  /** Who looks; a number for an object query of a detector, or a character of a reader. */
+  readonly query?: Query | number
   readonly theme: NonNullable<FigureStyle["theme"]>
   readonly data?: string
 }
@@ -52,9 +53,7 @@ export interface Drawn {
 }
 
 export interface FiguresOptions {
-  readonly path: string
-  readonly model: Model<ImageInput>
-  readonly images: readonly { readonly file: string; readonly image: ImageInput }[]
+  readonly images: readonly { readonly file: string; readonly image: Image }[]
   /** All that can be drawn if it is empty. */
   readonly wanted: readonly FigureName[]
   /** Whether a figure that cannot be drawn is an error, else it is left out. */
@@ -63,17 +62,29 @@ export interface FiguresOptions {
   readonly status: StatusLine
 }
 
+/** Draws the figures of a model one by one; what is left out says why. */
+export type Figures = (
+  options: FiguresOptions,
+) => AsyncGenerator<Drawn | { readonly figure: FigureName; readonly left: string }>
+
+interface ModelFigures extends FiguresOptions {
+  readonly path: string
+  readonly model: Model<ImageInput>
+}
+
 const ofImages: readonly FigureName[] = ["distance", "attention", "rollout", "features", "neighbors"]
 const ofRuns: readonly FigureName[] = ["curve", "confusion"]
 /** Those that show what a ResNet has too. */
 const ofResNets: readonly FigureName[] = ["filters", "features", ...ofRuns]
 /** How many images a figure shows at most. */
-const mostImages = 12
+export const mostImages = 12
 
-/** Draws the figures one by one; what is left out says why. */
-export async function* figures(
-  options: FiguresOptions,
-): AsyncGenerator<Drawn | { readonly figure: FigureName; readonly left: string }> {
+/** The name of a figure's file, with a number where there are several. */
+export const numbered = (figure: FigureName, index: number, count: number): string =>
+  count === 1 ? figure : `${figure}-${index + 1}`
+
+/** The figures of an image classifier. */
+export async function* figures(options: ModelFigures): ReturnType<Figures> {
   const { model, images, strict, looks, status } = options
   const known = figureNames.filter((name) => !isBiT(model.config) || ofResNets.includes(name))
   const byDefault = images.length > 0 ? known.filter((name) => !ofRuns.includes(name)) : known
@@ -82,6 +93,8 @@ export async function* figures(
   if (images.length === 0 && strict && needsImages.length > 0)
     throw new VitrineError("config", `the figure ${needsImages[0]} needs images: name some after the model`)
   checkLooks(model, looks)
+  if (typeof looks.query === "number")
+    throw new VitrineError("config", "--query: give class, mean, or row and column of a patch as in 3,5")
   const look = (): Promise<Features> =>
     isBiT(model.config) ? pooledFeatures(options) : lookedAt(options, model.config)
   const looked = images.length > 0 && needsImages.length > 0 ? await look() : undefined
@@ -120,7 +133,7 @@ const gridOf = (config: ViTConfig): Grid => {
   return { rows, columns }
 }
 
-async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresOptions): Promise<Drawn> {
+async function drawnOfModel(figure: FigureName, { path, model, looks }: ModelFigures): Promise<Drawn> {
   const style = { theme: looks.theme }
   switch (figure) {
     case "filters": {
@@ -141,11 +154,7 @@ async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresO
       return { figure, file: figure, shows, data, svg: () => positionsFigure(data, style) }
     }
     case "curve": {
-      const data = learningCurve(await readMetrics(join(path, "metrics.jsonl")))
-      if (data.steps.length === 0)
-        throw new VitrineError("config", `${path} is no run folder: it has no steps in metrics.jsonl`)
-      const shows = "loss, accuracy and learning rate over the steps of training"
-      return { figure, file: figure, shows, data, svg: () => curveFigure(data, { ...style, title: basename(path) }) }
+      return drawnCurve(path, looks)
     }
     default: {
       const { confusion, labels, examples } = await evaluate(path, { data: looks.data, backend: model.backend })
@@ -154,6 +163,15 @@ async function drawnOfModel(figure: FigureName, { path, model, looks }: FiguresO
       return { figure, file: "confusion", shows, data, svg: () => confusionFigure(data, style) }
     }
   }
+}
+
+/** The learning curve of a run. */
+export async function drawnCurve(path: string, { theme }: Looks): Promise<Drawn> {
+  const data = learningCurve(await readMetrics(join(path, "metrics.jsonl")))
+  if (data.steps.length === 0)
+    throw new VitrineError("config", `${path} is no run folder: it has no steps in metrics.jsonl`)
+  const shows = "loss, accuracy and learning rate over the steps of training"
+  return { figure: "curve", file: "curve", shows, data, svg: () => curveFigure(data, { theme, title: basename(path) }) }
 }
 
 /** The features of images, place by place. */
@@ -186,7 +204,7 @@ interface Attended extends Seen {
 }
 
 /** What the head of a ResNet averages. */
-async function pooledFeatures({ model, images, status }: FiguresOptions): Promise<Features> {
+async function pooledFeatures({ model, images, status }: ModelFigures): Promise<Features> {
   const kept: Seen[] = []
   const rows: HostTensor[] = []
   let grid: Grid = { rows: 1, columns: 1 }
@@ -211,11 +229,11 @@ async function seen(model: Model<ImageInput>, file: string, image: ImageInput): 
   }
 }
 
-async function lookedAt({ model, images, looks, status }: FiguresOptions, config: ViTConfig): Promise<Looked> {
+async function lookedAt({ model, images, looks, status }: ModelFigures, config: ViTConfig): Promise<Looked> {
   const { depth, heads, pool } = config
   const patchSize = patchPixels(config)
   const grid = gridOf(config)
-  const query = looks.query ?? (pool.startsWith("token") ? "class" : "mean")
+  const query = (looks.query as Query | undefined) ?? (pool.startsWith("token") ? "class" : "mean")
   const blocks = Array.from({ length: depth }, (_, i) => `blocks.${i}.attn.weights`)
   const features = looks.block === undefined ? `blocks.${depth - 1}` : `blocks.${looks.block}`
   const distances = blocks.map(() => new Float64Array(heads))
@@ -267,7 +285,7 @@ function drawnOfImages(figure: FigureName, { looks, images: all }: FiguresOption
     }
     case "attention":
       return images.map((seen, i) => {
-        const file = images.length === 1 ? figure : `${figure}-${i + 1}`
+        const file = numbered(figure, i, images.length)
         const { block, head } = looks
         if (block === undefined && head === undefined)
           return {

@@ -44,10 +44,12 @@ export function attentionMap(
 }
 
 /**
- * Where one object query of a detector looks in the image, as DETR's paper (Carion et al., 2020) draws it in figure 6: by
- * one head of one layer of the decoder, or all of them on average.
- * @param weights the tap `transformer.decoder.layers.I.multihead_attn.weights`, `[batch, heads, queries, places]`
- * @param options `query`: its number, as `Found.queries` has it; `grid`: rows and columns of the features
+ * Where one query of a decoder looks in the image: an object query of a detector, as DETR's paper (Carion et al., 2020) draws
+ * it in figure 6, or a character of a reader; by one head of one layer, or all of them on average.
+ * @param weights the tap `decoder.layers.I.multihead_attn.weights`, a detector's with `transformer.` before it,
+ *   `[batch, heads, queries, places]`
+ * @param options `query`: its number, as `Found.queries` has it; `grid`: rows and columns of the places; `within`: those, at the
+ *   upper left, that are no padding, if not all are
  * @throws VitrineError (shape or config)
  */
 export function queryAttention(
@@ -55,11 +57,12 @@ export function queryAttention(
   options: {
     readonly grid: Grid
     readonly query: number
+    readonly within?: Grid | undefined
     readonly image?: number | undefined
     readonly head?: number | "mean" | undefined
   },
 ): PatchMap {
-  const { grid, query, image = 0, head = "mean" } = options
+  const { grid, query, within: part = grid, image = 0, head = "mean" } = options
   const dims = ["batch", "heads", "queries", "places"]
   const [batch, heads, queries, places] = shapeOf(weights, dims, "attention") as [number, number, number, number]
   if (places !== grid.rows * grid.columns)
@@ -72,12 +75,17 @@ export function queryAttention(
   within("query", query, queries)
   if (head !== "mean") within("head", head, heads)
   const some = head === "mean" ? Array.from({ length: heads }, (_, h) => h) : [head]
-  const values = new Float32Array(places)
+  within("row", part.rows - 1, grid.rows)
+  within("column", part.columns - 1, grid.columns)
+  const values = new Float32Array(part.rows * part.columns)
   for (const h of some) {
     const at = ((image * heads + h) * queries + query) * places
-    for (let k = 0; k < places; k++) values[k] = (values[k] as number) + (weights.data[at + k] as number) / some.length
+    for (let k = 0; k < values.length; k++) {
+      const place = Math.floor(k / part.columns) * grid.columns + (k % part.columns)
+      values[k] = (values[k] as number) + (weights.data[at + place] as number) / some.length
+    }
   }
-  return { grid, values }
+  return { grid: part, values }
 }
 
 /**

@@ -1,11 +1,16 @@
 import { rgb } from "d3-color"
-import { interpolateInferno, interpolateViridis } from "d3-scale-chromatic"
+import { interpolateInferno, interpolateSinebow, interpolateViridis, schemeTableau10 } from "d3-scale-chromatic"
 
 /** From 0 … 1 to a colour as three bytes. */
 export type ColorMap = (x: number) => readonly [red: number, green: number, blue: number]
 
 export const viridis: ColorMap = tabulated(interpolateViridis)
 export const inferno: ColorMap = tabulated(interpolateInferno)
+
+/** Ten colours that are told apart well, then others that lie far from those before. */
+export function classColor(kind: number): string {
+  return schemeTableau10[kind] ?? rgb(interpolateSinebow((kind * 0.618034) % 1)).formatHex()
+}
 
 /** From one colour to another, in equal steps. */
 export function blend(from: string, to: string): ColorMap {

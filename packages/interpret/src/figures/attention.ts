@@ -2,10 +2,11 @@ import { VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import type { PatchMap } from "../data/grid.ts"
 import { colorBar, colorBarWidth } from "../draw/axes.ts"
-import { inferno } from "../draw/colors.ts"
+import { classColor, inferno } from "../draw/colors.ts"
 import { heatmap, imageElement, lit, overlay, toRgb } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
-import { boxOf, tiles } from "../draw/tiles.ts"
+import { boxOf, type TileFrame, tiles } from "../draw/tiles.ts"
+import type { BoxShown } from "./detection.ts"
 
 /** An image as the model sees it. */
 export interface Seen {
@@ -14,24 +15,44 @@ export interface Seen {
   readonly caption?: string | undefined
 }
 
+/** A map with what stands under it, and the object that it belongs to, if it is of one. */
+export interface MapShown {
+  readonly map: PatchMap
+  readonly caption: string
+  readonly object?: Pick<BoxShown, "box" | "class"> | undefined
+}
+
 /**
  * Attention maps over an image, one for each head or whatever the maps are of: DINO (Caron et al., 2021), figures 1
- * and 3. Each is brightest where it is largest.
+ * and 3; and of the objects of a detector, in their boxes' colours, DETR (Carion et al., 2020), figure 6. Each is brightest
+ * where it is largest. Those of images that are much wider than high, such as lines of text, stand one above the other.
  * @param maps of the same image, each with its caption
  * @param options `from`: who looks, and `at`: in what block or head, for the subtitle
  */
 export function attentionFigure(
   seen: Seen,
-  maps: readonly { readonly map: PatchMap; readonly caption: string }[],
+  maps: readonly MapShown[],
   { from, at, ...style }: FigureStyle & { readonly from: string; readonly at?: string },
 ): string {
   const theme = themeOf(style)
-  const side = maps.length === 1 ? 320 : 200
+  const { width: across, height: down } = seen.image
+  const line = across > 3 * down
+  const side = line ? 480 : maps.length === 1 ? 320 : 200
+  const frameOf = ({ box: [x0, y0, x1, y1], class: kind }: NonNullable<MapShown["object"]>): TileFrame => ({
+    corners: [x0 / across, y0 / down, x1 / across, y1 / down],
+    color: classColor(kind),
+  })
+  const frames = maps.map(({ object }) => (object === undefined ? [] : [frameOf(object)]))
   const shown = [
-    { images: [toRgb(seen.image)], caption: seen.caption ?? "" },
-    ...maps.map(({ map, caption }) => ({ images: [overlay(seen.image, map, 2 * side, inferno)], caption })),
+    { images: [toRgb(seen.image)], caption: seen.caption ?? "", frames: frames.flat() },
+    ...maps.map(({ map, caption }, i) => ({
+      images: [overlay(seen.image, map, 2 * side, inferno)],
+      caption,
+      frames: frames[i],
+    })),
   ]
-  const block = tiles(shown, { columns: Math.max(2, Math.min(4, Math.ceil(Math.sqrt(shown.length)))), side, theme })
+  const columns = line ? 1 : Math.max(2, Math.min(4, Math.ceil(Math.sqrt(shown.length))))
+  const block = tiles(shown, { columns, side, theme })
   const [, height] = boxOf(seen.image, side)
   return figure({
     title: "Attention",

@@ -1,6 +1,6 @@
 import { rgb } from "d3-color"
-import { interpolateSinebow, schemeTableau10 } from "d3-scale-chromatic"
 import type { Image } from "@vitrine/data"
+import { classColor } from "../draw/colors.ts"
 import { imageElement, toRgb } from "../draw/raster.ts"
 import { element, fitted, svg, text, textWidth } from "../draw/svg.ts"
 
@@ -90,11 +90,6 @@ function placed(box: Area, width: number, height: number, right: number, bottom:
 
 const shared = (a: Area, b: Area): number =>
   Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0)) * Math.max(0, Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0))
-
-/** Ten colours that are told apart well, then others that lie far from those before. */
-function classColor(kind: number): string {
-  return schemeTableau10[kind] ?? rgb(interpolateSinebow((kind * 0.618034) % 1)).formatHex()
-}
 
 /** Black or white, whichever reads better (relative luminance of WCAG 2). */
 function inkOn(color: string): string {

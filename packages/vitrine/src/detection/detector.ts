@@ -7,11 +7,11 @@ import {
   ops,
   type Program,
   rootScope,
-  type Tensor,
-  VitrineError,
+  type Scope,
 } from "@vitrine/core"
 import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb, wasmPasses } from "@vitrine/data"
 import {
+  type Detected,
   detections,
   type DetrConfig,
   detr,
@@ -22,6 +22,8 @@ import {
   lastLayer,
   shortestSize,
 } from "@vitrine/detection"
+import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
+import { exportedSize } from "./export.ts"
 import { type DetectionRecord, detectionRecordOf } from "./record.ts"
 
 /** A trained detector, ready to be asked. `Input` is what the platform can make an image of. */
@@ -43,6 +45,8 @@ export interface Detector<Input> {
    * @throws VitrineError (config) for a name that the model does not have.
    */
   inspect(image: Input, taps: readonly string[]): Promise<Inspected>
+  /** The names that `inspect` takes, in the order of the computation, with the shapes for an image of the usual size. */
+  taps(): TapShape[]
   /** Releases the programs, and the backend if it was made for this model. */
   close(): Promise<void>
 }
@@ -121,6 +125,10 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
       const [rows, columns] = featureGrid(config, found.canvas)
       return { ...found, grid: { rows, columns } }
     },
+    taps() {
+      const canvas = exportedSize(config, preprocessing)
+      return tapShapes((scope) => forward(scope, config, { canvas, padded: false }))
+    },
     async close() {
       for (const program of held.values()) await (await program).dispose()
       held.clear()
@@ -136,21 +144,21 @@ interface Asked {
   readonly taps: readonly string[] | null
 }
 
-function detectorGraph(config: DetrConfig, { canvas, padded, taps }: Asked): Graph {
+function detectorGraph(config: DetrConfig, asked: Asked): Graph {
+  const { taps } = asked
+  if (taps !== null) return tapGraph(taps, (scope) => forward(scope, config, asked))
+  const { logits, boxes } = forward(rootScope(), config, asked)
+  return graph({ outputs: { logits: lastLayer(logits), boxes: lastLayer(boxes) } })
+}
+
+function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Asked, "taps">): Detected {
   const [rows, columns] = featureGrid(config, canvas)
   const images = ops.input("images", ["batch", ...canvas, detrChannels(config)])
   const padding = {
     visible: ops.input("visible", ["batch", rows * columns]),
     positions: ops.input("positions", ["batch", rows * columns, config.dim]),
   }
-  const found = new Map<string, Tensor>()
-  const scope = rootScope(taps === null ? {} : { taps, onTap: (name, t) => found.set(name, t) })
-  const { logits, boxes } = detr(scope, images, config, padded ? padding : undefined)
-  if (taps === null) return graph({ outputs: { logits: lastLayer(logits), boxes: lastLayer(boxes) } })
-  const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
-  if (missing !== undefined)
-    throw new VitrineError("config", `the detector has no intermediate value named "${missing}"`)
-  return graph({ outputs: Object.fromEntries(found) })
+  return detr(scope, images, config, padded ? padding : undefined)
 }
 
 /** An image of a size, `[height, width, channels]`, in the upper left of a larger one, and what its features see of that. */

@@ -1,13 +1,23 @@
 import { join } from "node:path"
 import { checkTensors, toFloat32 } from "@vitrine/checkpoint"
 import { openSafetensors, readJson } from "@vitrine/checkpoint/node"
-import { type Backend, VitrineError } from "@vitrine/core"
+import { type Backend, type HostTensor, ops, type Scope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
-import { type Alphabet, decoder, type Hypothesis, type SearchOptions, seq2seqParameters } from "@vitrine/seq2seq"
-import { placeLine, roomFor } from "../reading/lines.ts"
+import {
+  type Alphabet,
+  decoder,
+  type Hypothesis,
+  type SearchOptions,
+  seq2seq,
+  seq2seqParameters,
+  sourceInput,
+  sourceLength,
+} from "@vitrine/seq2seq"
+import { placeLine, roomFor, seenOf } from "../reading/lines.ts"
 import { type ReadingRecord, readingRecordOf } from "../reading/record.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
+import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
 import { locate } from "./hub.ts"
 import type { ImageInput } from "./load.ts"
 
@@ -30,8 +40,27 @@ export interface Reader {
   readonly record: ReadingRecord
   /** For each image its readings, the likeliest first: one, or by `beams` as many at most. */
   read(images: readonly ImageInput[], options?: SearchOptions): Promise<Reading[][]>
+  /**
+   * Intermediate values by the names of the model's taps, such as `decoder.layers.0.multihead_attn.weights`, of an image and
+   * its likeliest reading: the target is the token that begins a text and those of the reading. Each has a first dimension
+   * of 1.
+   * @throws VitrineError (config) for a name that the model does not have.
+   */
+  inspect(image: ImageInput, taps: readonly string[]): Promise<InspectedReading>
+  /** The names that `inspect` takes, in the order of the computation, with the shapes for the longest reading. */
+  taps(): TapShape[]
   /** Releases the programs, and the backend if it was made for this model. */
   close(): Promise<void>
+}
+
+/** What a reader computed on its way, and of what. */
+export interface InspectedReading {
+  readonly taps: Readonly<Record<string, HostTensor>>
+  readonly reading: Reading
+  /** The line as the model sees it: at its height, with what was padded for whole patches. */
+  readonly view: Image
+  /** Rows and columns of all patches, and the columns that cover `view`. */
+  readonly grid: { readonly rows: number; readonly columns: number; readonly seen: number }
 }
 
 export interface LoadReaderOptions extends BackendOptions {
@@ -54,6 +83,11 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
   const backend = own ? await createBackend(wanted, engine) : wanted
   const { config } = record.recipe
   const decoding = decoder(backend, config, values)
+  const forward = (scope: Scope, length: number): Tensor => {
+    const tokens = ops.input("tokens", [1, length], "int32")
+    const padding = ops.input("padding", [1, sourceLength(config)], "bool")
+    return seq2seq(scope, sourceInput(config, 1), tokens, config, padding)
+  }
   return {
     characters: alphabet.characters,
     backend,
@@ -66,12 +100,33 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
       const found = await decoding.decode(source, images.length, { ...search, padding })
       return found.map((own) => own.map((one) => readingOf(one, alphabet)))
     },
+    async inspect(image, taps) {
+      const prepared = roomFor(config, 1)
+      placeLine(await decoded(image), record.recipe, prepared, 0)
+      const [[best] = []] = await decoding.decode(prepared.source, 1, { padding: prepared.padding })
+      const { tokens } = best as Hypothesis
+      const length = Math.min(tokens.length + 1, config.length)
+      const g = tapGraph(taps, (scope) => forward(scope, length))
+      const program = await backend.compile(g, { constants: pick(values, Object.keys(g.states)) })
+      try {
+        const inputs = { ...prepared, tokens: Int32Array.from([config.begin, ...tokens]).subarray(0, length) }
+        const own = Object.entries(inputs).filter(([name]) => name in g.inputs)
+        const found = await program.run(Object.fromEntries(own))
+        return { taps: found, reading: readingOf(best as Hypothesis, alphabet), ...seenOf(prepared, record.recipe) }
+      } finally {
+        await program.dispose()
+      }
+    },
+    taps: () => tapShapes((scope) => forward(scope, config.length)),
     async close() {
       await decoding.dispose()
       if (own) await backend.close()
     },
   }
 }
+
+const pick = <T>(from: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
+  Object.fromEntries(names.map((name) => [name, from[name] as T]))
 
 function readingOf({ tokens, ended, logProbabilities }: Hypothesis, alphabet: Alphabet): Reading {
   return {

@@ -75,6 +75,24 @@ export function placeLine(
   for (let patch = 0; patch < patches; patch++) into.padding[row * patches + patch] = patch % columns < seen ? 0 : 1
 }
 
+/** The first prepared line as a picture, without the patches that are not looked at, and how its patches lie. */
+export function seenOf(
+  { source, padding }: PreparedLines,
+  { config, mean, std }: LinePreparation,
+): { readonly view: Image; readonly grid: { readonly rows: number; readonly columns: number; readonly seen: number } } {
+  const { imageSize, patchSize, channels } = imageSource(config)
+  const [height, whole] = imageSize
+  const [rows, columns] = [height / patchSize[0], whole / patchSize[1]]
+  const seen = padding.subarray(0, columns).filter((hidden) => hidden === 0).length
+  const width = seen * patchSize[1]
+  const data = Uint8Array.from({ length: height * width * channels }, (_, i) => {
+    const [place, channel] = [Math.floor(i / channels), i % channels]
+    const value = source[(Math.floor(place / width) * whole + (place % width)) * channels + channel] as number
+    return Math.round(255 * Math.min(1, Math.max(0, value * (std[channel] as number) + (mean[channel] as number))))
+  })
+  return { view: { width, height, channels: channels as 1 | 3, data }, grid: { rows, columns, seen } }
+}
+
 /** A function that makes batches of lines and their texts. */
 export function lineBatches(
   lines: LineSet,
