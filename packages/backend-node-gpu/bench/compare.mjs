@@ -2,12 +2,11 @@
 //   node bench/compare.mjs --models FOLDER --project FOLDER [--python PYTHON] [--pairs 7] [CASE…]
 // The first folder holds MODEL.safetensors in timm's names; the second is a project with @tensorflow/tfjs-node, whose
 // addon `vitrine setup node-cpu` has built.
-import { spawn } from "node:child_process"
 import { availableParallelism } from "node:os"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { cases } from "../../backend-onnx/bench/cases.mjs"
+import { contender, median } from "../../backend-onnx/bench/rounds.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,37 +19,26 @@ const { values, positionals } = parseArgs({
 })
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 
-function contender(command, args, cwd) {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "ignore"], cwd })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => JSON.parse((await lines.next()).value)
-  return {
-    ready: next,
-    run: (n) => {
-      child.stdin.write(`${n}\n`)
-      return next()
-    },
-    end: () => child.stdin.end(),
-  }
-}
-
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
-
+const quiet = { stderr: "ignore" }
 const wanted = ["train-ti-b8", "train-s32-b64", "infer-b16-b1", "infer-b16-b8"]
 for (const name of positionals.length > 0 ? positionals : wanted) {
-  const ours = (precision) => contender("node", [here("ours.mjs"), name, values.models, precision])
+  const ours = (precision) => contender(["node", here("ours.mjs"), name, values.models, precision], quiet)
   const field = {
-    stock: contender("node", [here("stock.mjs"), name, values.models], values.project),
+    stock: contender(["node", here("stock.mjs"), name, values.models], { ...quiet, cwd: values.project }),
     float32: ours("float32"),
     bfloat16: ours("bfloat16"),
   }
   if (values.python)
-    field.torch = contender(values.python, [
-      here("../../backend-onnx/bench/torch_case.py"),
-      name,
-      values.models,
-      String(availableParallelism()),
-    ])
+    field.torch = contender(
+      [
+        values.python,
+        here("../../backend-onnx/bench/torch_case.py"),
+        name,
+        values.models,
+        String(availableParallelism()),
+      ],
+      quiet,
+    )
   const checks = {}
   for (const [who, { ready }] of Object.entries(field)) checks[who] = (await ready()).check
   const times = Object.fromEntries(Object.keys(field).map((who) => [who, []]))

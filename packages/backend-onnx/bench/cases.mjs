@@ -1,6 +1,7 @@
 // The cases, and what every contender is given: the same weights, images sin(0.7 i) and labels 0, 1, 2, …
 import { openSync, readSync } from "node:fs"
-import { gradients, graph, ops, rootScope, vit, vitConfig, vitParameters } from "@vitrine/core"
+import { graph, ops, rootScope, vit, vitConfig, vitParameters } from "@vitrine/core"
+import { adamOf, adamUpdates, meanLoss, slotsOf } from "./steps.mjs"
 
 const small = { mlpDim: 768, dim: 192, heads: 3 }
 export const models = {
@@ -17,7 +18,7 @@ export const cases = {
   "infer-b16-b1": { train: false, model: "b16", batch: 1 },
   "infer-b16-b8": { train: false, model: "b16", batch: 8 },
 }
-export const adam = { lr: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.05 }
+export const adam = adamOf(1e-3)
 
 export const configOf = (model) => vitConfig(models[model])
 
@@ -48,20 +49,6 @@ export function weightsIn(path) {
   )
 }
 
-/** NHWC images equal to the NCHW images sin(0.7 i), and one-hot targets. */
-export function dataOf(config, batch) {
-  const [height, width] = config.imageSize
-  const { channels, classes } = config
-  const images = new Float32Array(batch * height * width * channels)
-  for (let n = 0, i = 0; n < batch; n++)
-    for (let c = 0; c < channels; c++)
-      for (let y = 0; y < height; y++)
-        for (let x = 0; x < width; x++, i++) images[((n * height + y) * width + x) * channels + c] = Math.sin(0.7 * i)
-  const targets = new Float32Array(batch * classes)
-  for (let n = 0; n < batch; n++) targets[n * classes + (n % classes)] = 1
-  return { images, targets, weights: new Float32Array(batch).fill(1) }
-}
-
 const imagesInput = (config) => ops.input("images", ["batch", ...config.imageSize, config.channels])
 
 export const inferGraph = (config) => graph({ outputs: { logits: vit(rootScope(), imagesInput(config), config) } })
@@ -75,37 +62,8 @@ export function trainGraph(config) {
       return parameters.get(name)
     },
   })
-  const logits = vit(scope, imagesInput(config), config)
-  const weights = ops.input("weights", ["batch"])
-  const targets = ops.input("targets", ["batch", config.classes])
-  const losses = ops.softmaxCrossEntropy(logits, targets)
-  const loss = ops.div(ops.sum(ops.mul(losses, weights)), ops.sum(weights))
-  const names = [...parameters.keys()]
-  const grads = gradients([loss], [...parameters.values()])
-  const scalars = {
-    stepSize: ops.input("stepSize", []),
-    correction: ops.input("correction", []),
-    decay: ops.input("decay", []),
-  }
-  const updates = {}
-  names.forEach((name, i) => {
-    const p = parameters.get(name)
-    const [m, v] = [ops.state(`m.${name}`, p.shape), ops.state(`v.${name}`, p.shape)]
-    const next = ops.adamW(p, grads[i], m, v, scalars, adam)
-    ;[updates[name], updates[`m.${name}`], updates[`v.${name}`]] = next
-  })
-  return graph({ outputs: { loss }, updates })
+  const loss = meanLoss(vit(scope, imagesInput(config), config), config.classes)
+  return graph({ outputs: { loss }, updates: adamUpdates(loss, parameters, adam) })
 }
 
-export const scalarsAt = (t) => ({
-  stepSize: Float32Array.of(adam.lr / (1 - adam.beta1 ** t)),
-  correction: Float32Array.of(1 / Math.sqrt(1 - adam.beta2 ** t)),
-  decay: Float32Array.of(1 - adam.lr * adam.decay),
-})
-
-export function trainSlots(config) {
-  const slots = {}
-  for (const { name, shape } of vitParameters(config))
-    for (const prefix of ["", "m.", "v."]) slots[prefix + name] = { shape, dtype: "float32" }
-  return slots
-}
+export const trainSlots = (config) => slotsOf(vitParameters(config))

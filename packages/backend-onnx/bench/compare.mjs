@@ -1,13 +1,12 @@
 // Interleaved pairs against PyTorch eager and, for inference, onnxruntime-node on the torch export:
 //   node bench/compare.mjs --models FOLDER --python PYTHON [--pairs 7] [--options JSON] [CASE…]
 // FOLDER holds MODEL.safetensors in timm's names, and MODEL.onnx for the export.
-import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { cases } from "./cases.mjs"
+import { contender, median } from "./rounds.mjs"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,21 +20,6 @@ const { values, positionals } = parseArgs({
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const threads = availableParallelism()
 
-function contender(command, args) {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const next = async () => JSON.parse((await lines.next()).value)
-  return {
-    ready: next,
-    run: (n) => {
-      child.stdin.write(`${n}\n`)
-      return next()
-    },
-    end: () => child.stdin.end(),
-    pid: child.pid,
-  }
-}
-
 /** Ticks of CPU that the machine has spent, and those of one process. */
 function ticks(pid) {
   const all = readFileSync("/proc/stat", "utf8").split("\n")[0].split(/\s+/).slice(1, 9).map(Number)
@@ -43,15 +27,14 @@ function ticks(pid) {
   return { busy: all.reduce((a, b) => a + b) - all[3] - all[4], own: Number(own[11]) + Number(own[12]) }
 }
 
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
 const format = (list) => `${median(list).toFixed(1)} ms (min ${Math.min(...list).toFixed(1)})`
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
   const { train } = cases[name]
   const field = {
-    ours: contender("node", [here("ours.mjs"), name, values.models, values.options]),
-    torch: contender(values.python, [here("torch_case.py"), name, values.models, String(threads)]),
-    ...(train ? {} : { export: contender("node", [here("ort-export.mjs"), name, values.models]) }),
+    ours: contender(["node", here("ours.mjs"), name, values.models, values.options]),
+    torch: contender([values.python, here("torch_case.py"), name, values.models, String(threads)]),
+    ...(train ? {} : { export: contender(["node", here("ort-export.mjs"), name, values.models]) }),
   }
   const checks = {}
   for (const [who, { ready }] of Object.entries(field)) checks[who] = (await ready()).check

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs"
 import { initialize, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
-import { dataOf, scalarsAt, trainGraph, trainSlots } from "./cases.mjs"
+import { adam, trainGraph, trainSlots } from "./cases.mjs"
+import { dataOf, scalarsAt } from "./steps.mjs"
 
 const steps = Number(process.argv[2] ?? 2000)
 const backend = await onnxBackend(JSON.parse(process.argv[3] ?? "{}"))
@@ -23,7 +24,7 @@ const { images, targets, weights } = dataOf(config, batch)
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1024
 let settled = 0
 for (let t = 1; t <= steps; t++) {
-  await program.run({ images, targets, weights, ...scalarsAt(t) }, state)
+  await program.run({ images, targets, weights, ...scalarsAt(t, adam) }, state)
   if (t === 200) settled = rss()
   if (t % 300 === 200) console.log(`step ${t}: ${rss().toFixed(1)} MiB`)
 }

@@ -1,30 +1,6 @@
 // node ours.mjs CASE MODELS_FOLDER [JSON of backend options]
 import { onnxBackend } from "@vitrine/backend-onnx/node"
-import { cases, configOf, dataOf, inferGraph, scalarsAt, trainGraph, trainSlots, weightsIn } from "./cases.mjs"
-import { answer } from "./contender.mjs"
+import { answerCase } from "./case.mjs"
 
 const [caseName, folder, options = "{}"] = process.argv.slice(2)
-const { train, model, batch } = cases[caseName]
-const config = configOf(model)
-const weights = weightsIn(`${folder}/${model}.safetensors`)
-const backend = await onnxBackend(JSON.parse(options))
-const { images, targets, weights: ones } = dataOf(config, batch)
-
-if (train) {
-  const program = await backend.compile(trainGraph(config), { batch })
-  const data = Object.fromEntries(weights.map(({ name, read }) => [name, read()]))
-  const state = await backend.createState(trainSlots(config), data)
-  let t = 0
-  const step = async () => {
-    const { loss } = await program.run({ images, targets, weights: ones, ...scalarsAt(++t) }, state)
-    return loss.data[0]
-  }
-  await answer([await step(), await step(), await step()], step, () => backend.close())
-} else {
-  const constants = Object.fromEntries(
-    weights.map(({ name, path, offset, length }) => [name, { path, offset, length }]),
-  )
-  const program = await backend.compile(inferGraph(config), { batch, constants })
-  const { logits } = await program.run({ images })
-  await answer(Array.from(logits.data.slice(0, 3)), () => program.run({ images }))
-}
+await answerCase(caseName, folder, await onnxBackend(JSON.parse(options)))

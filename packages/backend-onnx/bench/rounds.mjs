@@ -1,12 +1,16 @@
 // Contenders in interleaved rounds. Told are medians, of the time that passed and of the CPU time, since neighbours on the
 // machine take their share of the former.
 import { spawn } from "node:child_process"
+import { availableParallelism } from "node:os"
 import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
 
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
+export const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1]
 
-function contender([command, ...args]) {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] })
+/** Starts a command that answers as contender.mjs does. */
+export function contender([command, ...args], { cwd, stderr = "inherit" } = {}) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", stderr], cwd })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const next = async () => JSON.parse((await lines.next()).value)
   return {
@@ -16,6 +20,32 @@ function contender([command, ...args]) {
       return next()
     },
     end: () => child.stdin.end(),
+    pid: child.pid,
+  }
+}
+
+/**
+ * Compares the cases that the command line names, or all, by `ours.mjs` and `torch_case.py`:
+ *   [--python PYTHON] [--rounds 5] [--engines onnx,node-cpu] [--threads N] [CASE…]
+ * @param folder URL of the file that asks, beside which these two lie
+ */
+export async function compareCases(cases, folder) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      python: { type: "string", default: "python3" },
+      rounds: { type: "string", default: "5" },
+      engines: { type: "string", default: "onnx,node-cpu" },
+      threads: { type: "string", default: String(availableParallelism()) },
+    },
+  })
+  const here = (file) => fileURLToPath(new URL(file, folder))
+  for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
+    const ours = values.engines
+      .split(",")
+      .map((engine) => [engine, ["node", here("ours.mjs"), name, engine, values.threads]])
+    const torch = [values.python, here("torch_case.py"), name, values.threads]
+    await compareSteps(name, { torch, ...Object.fromEntries(ours) }, Number(values.rounds))
   }
 }
 
@@ -23,7 +53,7 @@ function contender([command, ...args]) {
  * Training steps of `torch` and others, whose first losses must agree.
  * @param commands by name, what starts a contender that answers as contender.mjs does; one of them is `torch`
  */
-export async function compareSteps(title, commands, rounds) {
+async function compareSteps(title, commands, rounds) {
   const field = Object.fromEntries(Object.entries(commands).map(([who, command]) => [who, contender(command)]))
   const checks = {}
   for (const [who, { ready }] of Object.entries(field)) checks[who] = (await ready()).check

@@ -1,5 +1,5 @@
 // The cases, and what every contender is given: parameters, images and objects by formulas.
-import { cut, gradients, graph, ops, rootScope } from "@vitrine/core"
+import { cut, graph, ops, rootScope } from "@vitrine/core"
 import {
   detectionLossDefaults,
   detectionLosses,
@@ -8,6 +8,7 @@ import {
   detrParameters,
   targetInputs,
 } from "@vitrine/detection"
+import { adamOf, adamUpdates, imagesOf, slotsOf } from "../../backend-onnx/bench/steps.mjs"
 
 const basic = { block: "basic", stemWidth: 32, widths: [32, 64, 128, 256], depths: [2, 2, 2, 2] }
 const small = { classes: 10, queries: 50, dim: 128, heads: 8, encoderDepth: 3, decoderDepth: 3, mlpDim: 512 }
@@ -17,7 +18,7 @@ export const cases = {
   /** DETR as published. */
   "r50-b1": { batch: 1, imageSize: [384, 480], resnet: {}, fields: {} },
 }
-export const adam = { lr: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.05 }
+export const adam = adamOf(1e-5)
 
 export const configOf = ({ resnet, fields }) =>
   detrConfig({ ...fields, dropout: 0, backbone: { kind: "resnet", config: resnet } })
@@ -41,13 +42,8 @@ export const parametersOf = (config) =>
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, shape, role }, j) => ({ name, shape, role, value: valueOf(name, shape, j) }))
 
-/** Images in NHWC, equal to noise in NCHW, and objects of every image: 3 of them, 4, 5, 3, … */
-export function dataOf({ classes }, { batch, imageSize: [height, width] }) {
-  const images = new Float32Array(batch * height * width * 3)
-  for (let n = 0, i = 0; n < batch; n++)
-    for (let c = 0; c < 3; c++)
-      for (let y = 0; y < height; y++)
-        for (let x = 0; x < width; x++, i++) images[((n * height + y) * width + x) * 3 + c] = Math.sin(0.7 * i)
+/** Images, and objects of every image: 3 of them, 4, 5, 3, … */
+export function dataOf({ classes }, { batch, imageSize }) {
   const targets = Array.from({ length: batch }, (_, n) => {
     const count = 3 + (n % 3)
     return {
@@ -55,7 +51,7 @@ export function dataOf({ classes }, { batch, imageSize: [height, width] }) {
       boxes: Float32Array.from({ length: 4 * count }, (_, i) => (i % 4 < 2 ? 0.5 : 0.3) + 0.2 * noise(i, n)),
     }
   })
-  return { images, targets }
+  return { images: imagesOf(imageSize, 3, batch), targets }
 }
 
 /** As facebookresearch trains it, what stands before the second stage stays as it is. */
@@ -70,26 +66,8 @@ export function trainGraphs(config, { batch, imageSize }) {
   const { total } = detectionLosses({ logits, boxes }, targetInputs(config), detectionLossDefaults)
   const loss = ops.sum(total)
   const learned = parameters.filter(learns)
-  const grads = gradients(
-    [loss],
-    learned.map(({ name }) => states.get(name)),
-  )
-  const scalars = Object.fromEntries(["stepSize", "correction", "decay"].map((name) => [name, ops.input(name, [])]))
-  const updates = {}
-  for (const [i, { name }] of learned.entries()) {
-    const p = states.get(name)
-    const [m, v] = [ops.state(`m.${name}`, p.shape), ops.state(`v.${name}`, p.shape)]
-    ;[updates[name], updates[`m.${name}`], updates[`v.${name}`]] = ops.adamW(p, grads[i], m, v, scalars, adam)
-  }
+  const updates = adamUpdates(loss, new Map(learned.map(({ name }) => [name, states.get(name)])), adam)
   const slots = Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" }]))
-  for (const { name, shape } of learned)
-    for (const prefix of ["m.", "v."]) slots[prefix + name] = { shape, dtype: "float32" }
   const halves = cut(graph({ outputs: { loss, logits, boxes }, updates }), ["logits", "boxes"], batch)
-  return { ...halves, slots: { ...slots, ...halves.saved } }
+  return { ...halves, slots: { ...slots, ...slotsOf(learned), ...halves.saved } }
 }
-
-export const scalarsAt = (t) => ({
-  stepSize: Float32Array.of(adam.lr / (1 - adam.beta1 ** t)),
-  correction: Float32Array.of(1 / Math.sqrt(1 - adam.beta2 ** t)),
-  decay: Float32Array.of(1 - adam.lr * adam.decay),
-})

@@ -3,7 +3,8 @@ import { nodeGpuBackend } from "@vitrine/backend-node-gpu"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { detectionLossDefaults, matchedTargets } from "@vitrine/detection"
 import { answer } from "../../backend-onnx/bench/contender.mjs"
-import { cases, configOf, dataOf, parametersOf, scalarsAt, trainGraphs } from "./cases.mjs"
+import { scalarsAt } from "../../backend-onnx/bench/steps.mjs"
+import { adam, cases, configOf, dataOf, parametersOf, trainGraphs } from "./cases.mjs"
 
 const [caseName, engine, threads, profile] = process.argv.slice(2)
 const given = cases[caseName]
@@ -18,7 +19,7 @@ const values = Object.fromEntries(parametersOf(config).map(({ name, value }) => 
 const state = await backend.createState(slots, values)
 let t = 0
 const step = async () => {
-  const inputs = { images, ...scalarsAt(++t) }
+  const inputs = { images, ...scalarsAt(++t, adam) }
   const { logits, boxes } = await forward.run(inputs, state)
   const told = matchedTargets(logits.data, boxes.data, targets, config, detectionLossDefaults)
   for (const [name, data] of Object.entries(told)) inputs[`targets.${name}`] = data
