@@ -31,6 +31,8 @@ export function addExport(cli: Command, modelHelp: string): void {
         ["vitrine export runs/flowers-1 --to hf -o flowers", 'pipeline("image-classification", "./flowers")'],
         ["vitrine export runs/flowers-1 --to onnx -o public/flowers", "for transformers.js, in a folder"],
         ["vitrine export runs/flowers-1 --to onnx -o flowers.onnx", "one file for onnxruntime"],
+        ["vitrine export runs/scenes-1 --to onnx", "of a detector: one file, for images of --image-size"],
+        ["vitrine export runs/mnist-1 --to onnx", "of a model that reads: encoder_model.onnx, decoder_model.onnx"],
         ["vitrine export ViT-B_16.npz --to onnx --dtype float32,float16 --quantize int8", "three files"],
       ),
     )

@@ -13,7 +13,7 @@ export { measureTexts, type TextBatch, type TextEvaluation, textObjective } from
 export { initializeSeq2Seq, seq2seqParameters, sourceInput, transformerParameters } from "./parameters.ts"
 export { sinusoids } from "./positions.ts"
 export { type Hypothesis, lengthPenalty, type NextToken, search, type SearchOptions } from "./search.ts"
-export { embedTarget, encodeSource, seq2seq } from "./seq2seq.ts"
+export { embedTarget, encodeSource, predictAll, seq2seq } from "./seq2seq.ts"
 export { decodeStep, type KeysAndValues, memoryKeys, type StepInputs } from "./step.ts"
 export { readTorchTransformer, type TorchHints, type TorchTransformer } from "./torch.ts"
 export {

@@ -10,7 +10,17 @@ import { causalMask, decode, encode } from "./transformer.ts"
  * @param padding true for source tokens that are not there, bool `[batch, source tokens]`.
  */
 export function seq2seq(scope: Scope, source: Tensor, tokens: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
-  const memory = encodeSource(scope, source, config, padding)
+  return predictAll(scope, encodeSource(scope, source, config, padding), tokens, config, padding)
+}
+
+/** The same from what the decoder looks at, `[batch, source tokens, dim]`. */
+export function predictAll(
+  scope: Scope,
+  memory: Tensor,
+  tokens: Tensor,
+  config: Seq2SeqConfig,
+  padding?: Tensor,
+): Tensor {
   const length = tokens.shape[1] as number
   const target = embedTarget(scope, tokens, positionsOf(length, config.dim), config)
   const masks = { targetMask: causalMask(length), memoryPadding: padding }

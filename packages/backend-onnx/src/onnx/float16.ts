@@ -2,7 +2,7 @@ import { float16Bits, VitrineError } from "@vitrine/core"
 import { isFileSlice } from "./encode.ts"
 import type { Initializer, OnnxModel, OnnxNode } from "./model.ts"
 
-/** Sums over many values, exponentials and roots: they stay in float32. */
+/** Sums over many values, exponentials and roots, and masks, whose −1e30 is no float16: they stay in float32. */
 const sensitive: ReadonlySet<string> = new Set([
   "LayerNormalization",
   "Softmax",
@@ -11,6 +11,7 @@ const sensitive: ReadonlySet<string> = new Set([
   "Exp",
   "Log",
   "Sqrt",
+  "Where",
 ])
 /** What gives no number with a fraction. */
 const otherOutputs: ReadonlySet<string> = new Set(["Shape", "Greater", "Less"])
@@ -50,7 +51,7 @@ export function toFloat16(model: OnnxModel): OnnxModel {
   }
   for (const node of model.nodes) {
     const wanted = sensitive.has(node.op) ? "float32" : "float16"
-    const shapes = node.inputs.length > 0 && precision.get(node.inputs[0] as string) === "other"
+    const shapes = node.op !== "Where" && precision.get(node.inputs[0] ?? "") === "other"
     const own: Precision =
       node.op === "Cast" ? castPrecision(node) : otherOutputs.has(node.op) || shapes ? "other" : wanted
     const inputs = node.op === "Cast" ? node.inputs : node.inputs.map((name) => as(name, wanted))

@@ -1,11 +1,13 @@
 import { basename, resolve } from "node:path"
-import { hintsOf, type Overrides, override, parameterReader, resizeWeights } from "@vitrine/checkpoint"
+import { hintsOf, type Overrides, override, parameterReader, resizeWeights, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
-import { type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
+import { type ExportedFiles, type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
 import { detectorOnnx, exportedSize } from "../detection/export.ts"
+import { readerOnnx } from "../reading/export.ts"
 import { isDetector, readDetector } from "./detect.ts"
 import { locate } from "./hub.ts"
+import { isReader, readReader } from "./read.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
   /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory unless told. */
@@ -23,8 +25,9 @@ export interface Exported {
 }
 
 /**
- * Writes a model, of anything that `load` or `loadDetector` takes, in the form in which timm, Hugging Face's transformers, or onnxruntime and transformers.js
- * load it, whole or not at all. See `exportFiles` for what is written; a detector becomes one ONNX file (`detectorOnnx`).
+ * Writes a model, of anything that `load`, `loadDetector` or `loadReader` takes, in the form in which timm, Hugging Face's
+ * transformers, or onnxruntime and transformers.js load it, whole or not at all. See `exportFiles` for what is written; a
+ * detector becomes one ONNX file (`detectorOnnx`), a model that reads two in a folder (`readerOnnx`).
  *
  *     await exportModel("runs/flowers", { to: "onnx", precision: ["float32", "int8"], out: "public/flowers" })
  *
@@ -35,9 +38,9 @@ export async function exportModel(path: string, options: ExportOptions): Promise
   const { to, precision = ["float32"], force = false, ...overrides } = options
   const { path: place } = await locate(path)
   if (await isDetector(place)) return exportDetector(place, path, options)
+  if (await isReader(place)) return exportReader(place, path, options)
   const out = resolve(options.out ?? `${nameOf(path)}-${to}`)
   const model = await wholeModel(path, overrides)
-  const size = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
   if (to === "onnx" && out.endsWith(".onnx")) {
     const [only = "float32", ...others] = precision
     if (others.length > 0)
@@ -47,12 +50,17 @@ export async function exportModel(path: string, options: ExportOptions): Promise
       )
     const chunks = onnxFile(model, only)
     await writeFileAtomic(out, chunks, { replace: force })
-    return { path: out, files: [{ path: basename(out), bytes: size(chunks) }], notes: [] }
+    return { path: out, files: [{ path: basename(out), bytes: sizeOf(chunks) }], notes: [] }
   }
-  const { files, notes } = exportFiles(model, { to, precision })
-  await writeModelFolder(out, files, { replace: force })
-  return { path: out, files: Array.from(files, ([file, chunks]) => ({ path: file, bytes: size(chunks) })), notes }
+  return writeFolder(out, exportFiles(model, { to, precision }), force)
 }
+
+async function writeFolder(out: string, { files, notes }: ExportedFiles, replace: boolean): Promise<Exported> {
+  await writeModelFolder(out, files, { replace })
+  return { path: out, files: Array.from(files, ([file, chunks]) => ({ path: file, bytes: sizeOf(chunks) })), notes }
+}
+
+const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
 
 /** A detector as an `.onnx` file, for images of `imageSize`. */
 async function exportDetector(place: string, path: string, options: ExportOptions): Promise<Exported> {
@@ -62,12 +70,32 @@ async function exportDetector(place: string, path: string, options: ExportOption
   const [only = "float32", ...others] = precision
   if (others.length > 0 || !out.endsWith(".onnx"))
     throw new VitrineError("config", `${out}: a detector becomes one file that ends in .onnx, of one precision`)
+  refuseOverrides(path, options, "of a detector", ["imageSize"])
   const detector = await readDetector(place)
   const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
   const chunks = detectorOnnx(detector, size ?? exportedSize(detector.config, detector.preprocessing), only)
   await writeFileAtomic(out, chunks, { replace: force })
-  const bytes = chunks.reduce((total, { length }) => total + length, 0)
-  return { path: out, files: [{ path: basename(out), bytes }], notes: detector.notes }
+  return { path: out, files: [{ path: basename(out), bytes: sizeOf(chunks) }], notes: detector.notes }
+}
+
+/** A model that reads as a folder with an ONNX file of its encoder and one of its decoder. */
+async function exportReader(place: string, path: string, options: ExportOptions): Promise<Exported> {
+  const { to, precision = ["float32"], force = false } = options
+  if (to !== "onnx") throw new VitrineError("config", `${path}: is a model that reads, which is exported to ONNX alone`)
+  refuseOverrides(path, options, "of a model that reads")
+  const out = resolve(options.out ?? `${nameOf(path)}-onnx`)
+  const [only = "float32", ...others] = precision
+  if (others.length > 0 || out.endsWith(".onnx"))
+    throw new VitrineError("config", `${out}: a model that reads becomes a folder with two files of one precision`)
+  const { record, alphabet, values } = await readReader(place)
+  return writeFolder(out, readerOnnx({ preparation: record.recipe, alphabet, values }, only), force)
+}
+
+/** What a family cannot be told is refused, for it would not be what it says. */
+function refuseOverrides(path: string, options: ExportOptions, whose: string, free: readonly string[] = []): void {
+  const [overrides] = splitOverrides(options)
+  const given = Object.entries(overrides).find(([name, value]) => value !== undefined && !free.includes(name))
+  if (given !== undefined) throw new VitrineError("config", `${path}: ${given[0]} ${whose} cannot be told`)
 }
 
 /** The last part of a path without its ending, or of the hub's name without its revision. */
