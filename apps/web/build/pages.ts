@@ -12,7 +12,7 @@ function publicFiles(): string[] {
   return paths.filter((path) => path !== "_headers").sort()
 }
 
-const rooms = ["train", "inspect"]
+const rooms = ["train", "inspect", "detect"]
 
 /**
  * What makes the build a site for any static host: a page for each room, and a service worker that knows all files of

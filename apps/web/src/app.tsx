@@ -6,7 +6,7 @@ import { choose, chosenBackend, engineFault } from "./engine/client.ts"
 import { chosenTheme, type Theme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
 import { Guide } from "./guide/guide.tsx"
-import { addressOf, go, type Room, room } from "./router.ts"
+import { addressOf, go, type Room, room, rooms } from "./router.ts"
 import { chooseLanguage, type Language, language, languages, strings } from "./strings/index.ts"
 
 export function App(): JSX.Element {
@@ -31,7 +31,7 @@ export function App(): JSX.Element {
           Vitrine
         </a>
         <nav aria-label={t.tagline}>
-          {(["guide", "train", "inspect"] as const).map((each) => (
+          {rooms.map((each) => (
             <a
               key={each}
               href={addressOf(each)}
@@ -89,6 +89,7 @@ export function App(): JSX.Element {
       {here === "guide" ? <Guide /> : null}
       {here === "train" ? <Room key="train" load={train} /> : null}
       {here === "inspect" ? <Room key="inspect" load={inspect} /> : null}
+      {here === "detect" ? <Room key="detect" load={detect} /> : null}
       <Zoom />
     </>
   )
@@ -97,6 +98,8 @@ export function App(): JSX.Element {
 const train = async (): Promise<() => JSX.Element> => (await import("./train/train.tsx")).Train
 
 const inspect = async (): Promise<() => JSX.Element> => (await import("./inspect/inspect.tsx")).Inspect
+
+const detect = async (): Promise<() => JSX.Element> => (await import("./detect/detect.tsx")).Detect
 
 /** A room whose code is loaded when it is entered. */
 function Room({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {

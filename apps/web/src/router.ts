@@ -1,6 +1,8 @@
 import { type Signal, signal } from "@preact/signals"
 
-export type Room = "guide" | "train" | "inspect"
+export type Room = "guide" | "train" | "inspect" | "detect"
+
+export const rooms: readonly Room[] = ["guide", "train", "inspect", "detect"]
 
 const base = import.meta.env.BASE_URL
 
@@ -9,7 +11,7 @@ export const addressOf = (room: Room): string => (room === "guide" ? base : `${b
 
 function roomOf(path: string): Room {
   const name = path.slice(base.length).split("/")[0]
-  return name === "train" || name === "inspect" ? name : "guide"
+  return rooms.find((room) => room === name) ?? "guide"
 }
 
 export const room: Signal<Room> = signal(roomOf(location.pathname))

@@ -8,7 +8,7 @@ import {
   vitParameters,
   parameterCount,
 } from "@vitrine/core"
-import { drawShape, type Image } from "@vitrine/data"
+import { drawShape } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import {
   attentionDistance,
@@ -20,9 +20,11 @@ import {
   type Query,
 } from "@vitrine/interpret"
 import { type ImageInput, load, type Model, onlyViT, type Prediction, topPredictions } from "vitrine/web"
-import { type Entry, unpack } from "./archive.ts"
+import type { Entry } from "./archive.ts"
 import { sharedBackend, surviving } from "./backend.ts"
 import { openFolder } from "./disk.ts"
+import { droppedModel, type ModelBlobs, publishedModel } from "./models.ts"
+import { colored, rgba } from "./pixels.ts"
 
 /** Where a model comes from: the guide's, a run of this device, or dropped files. */
 export type Source =
@@ -91,12 +93,6 @@ export interface Inspection {
   /** A built-in drawing. */
   drawing(label: number, seed: number): Promise<ImageData>
   close(slot: Slot): Promise<void>
-}
-
-/** A model's files, and what to call it. */
-interface ModelBlobs {
-  readonly name: string
-  readonly files: ReadonlyMap<string, Blob>
 }
 
 interface Held {
@@ -242,9 +238,7 @@ export function createInspection(guideFolder: string): Inspection {
       }),
     async drawing(label, seed) {
       const { data, width, height } = drawShape(label, [0x6775, seed])
-      const rgba = new Uint8ClampedArray(width * height * 4).fill(255)
-      for (let i = 0; i < width * height; i++) rgba.set(data.subarray(3 * i, 3 * i + 3), 4 * i)
-      return new ImageData(rgba, width, height)
+      return rgba(data, width, height)
     },
     close,
   }
@@ -263,31 +257,11 @@ async function opened(
 }
 
 async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs> {
-  if (source.kind === "files") {
-    const files = await unpack(source.entries)
-    const paths = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
-    const [path = "model"] = [...paths.filter((each) => /\.(safetensors|npz)$/.test(each)), ...paths]
-    const [archive] = source.entries.length === 1 ? (source.entries[0] ?? []) : []
-    return { name: path.includes("/") ? (path.split("/")[0] ?? path) : (archive ?? path), files }
-  }
-  if (source.kind === "run") {
-    const files = await (await openFolder(source.name)).read()
-    const model = new Map<string, Blob>()
-    for (const file of ["config.json", "model.safetensors"])
-      if (files[file] !== undefined) model.set(file, new Blob([files[file] as Uint8Array<ArrayBuffer>]))
-    return { name: source.name, files: model }
-  }
-  const files = new Map<string, Blob>()
-  for (const file of ["config.json", "model.safetensors"]) {
-    const response = await fetch(`${guideFolder}${file}`)
-    if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
-    files.set(file, await response.blob())
-  }
-  return { name: "guide", files }
-}
-
-/** RGB bytes. */
-function colored({ data, channels }: Image): Uint8Array {
-  if (channels === 3) return data
-  return Uint8Array.from({ length: 3 * data.length }, (_, i) => data[Math.floor(i / 3)] as number)
+  if (source.kind === "files") return droppedModel(source.entries)
+  if (source.kind === "guide") return { name: "guide", files: await publishedModel(guideFolder) }
+  const files = await (await openFolder(source.name)).read()
+  const model = new Map<string, Blob>()
+  for (const file of ["config.json", "model.safetensors"])
+    if (files[file] !== undefined) model.set(file, new Blob([files[file] as Uint8Array<ArrayBuffer>]))
+  return { name: source.name, files: model }
 }

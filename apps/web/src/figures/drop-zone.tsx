@@ -23,6 +23,7 @@ export function DropZone(props: {
       }}
       onDrop={(event) => {
         event.preventDefault()
+        event.stopPropagation()
         over.value = false
         void dropped(event.dataTransfer).then(props.onFiles)
       }}

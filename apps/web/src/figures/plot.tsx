@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals"
-import type { JSX, RefObject, TargetedPointerEvent } from "preact"
-import { useLayoutEffect, useRef } from "preact/hooks"
+import type { JSX, TargetedPointerEvent } from "preact"
+import { useRef } from "preact/hooks"
 import { brief } from "./format.ts"
+import { useWidth } from "./width.ts"
 
 export interface Series {
   readonly name: string
@@ -176,21 +177,6 @@ export function Plot(props: PlotProps): JSX.Element {
       </output>
     </div>
   )
-}
-
-/** The width that an element has, so that letters keep their size. */
-function useWidth(box: RefObject<HTMLElement | null>): number {
-  const width = useSignal(640)
-  useLayoutEffect(() => {
-    const element = box.current
-    if (element === null) return undefined
-    const watcher = new ResizeObserver(() => {
-      width.value = Math.max(240, element.clientWidth)
-    })
-    watcher.observe(element)
-    return () => watcher.disconnect()
-  }, [])
-  return width.value
 }
 
 function range(

@@ -13,8 +13,10 @@ const drawn = [
   "stroke-width",
   "stroke-linejoin",
   "stroke-dasharray",
+  "opacity",
   "font-family",
   "font-size",
+  "font-weight",
   "text-anchor",
 ]
 

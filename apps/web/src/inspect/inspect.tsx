@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect } from "preact/hooks"
 import { engine } from "../engine/client.ts"
 import type { Slot } from "../engine/inspection.ts"
 import { Bars } from "../figures/bars.tsx"
@@ -10,7 +10,9 @@ import { Matrix } from "../figures/matrix.tsx"
 import { Overlay } from "../figures/overlay.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { Plot } from "../figures/plot.tsx"
-import { save, toPng, toSvg } from "../figures/save.ts"
+import { Saved } from "../figures/saved.tsx"
+import { pictureTypes, Shots } from "../figures/shots.tsx"
+import { SmallMap } from "../figures/small-map.tsx"
 import { matrix } from "../figures/view.ts"
 import { lines } from "../guide/axes.ts"
 import { strings } from "../strings/index.ts"
@@ -221,45 +223,14 @@ function Pictures(): JSX.Element {
   return (
     <section class="pictures" aria-label={t.pictures}>
       <DropZone
-        buttons={[{ text: t.choosePictures, accept: "image/jpeg,image/png,image/webp,image/gif" }]}
+        buttons={[{ text: t.choosePictures, accept: pictureTypes }]}
         onFiles={(entries) => void state.addPictures(entries)}
       >
-        <div class="shots" role="radiogroup" aria-label={t.pictures}>
-          {state.shots.value.map(({ picture, name }, i) => (
-            <label key={i} class="drawing">
-              <input
-                type="radio"
-                name="shot"
-                aria-label={t.picture(i + 1)}
-                title={name}
-                checked={state.current.value === i}
-                onChange={() => void state.show(i)}
-              />
-              <Thumb picture={picture} />
-            </label>
-          ))}
-        </div>
+        <Shots shots={state.shots.value} current={state.current.value} onShow={(i) => void state.show(i)} />
         <p class="hint">{t.dropPictures}</p>
       </DropZone>
     </section>
   )
-}
-
-function Thumb({ picture }: { readonly picture: Blob | ImageData }): JSX.Element {
-  const canvas = useRef<HTMLCanvasElement>(null)
-  useEffect(() => {
-    const draw = async (): Promise<void> => {
-      const bitmap = await createImageBitmap(picture)
-      const size = Math.min(bitmap.width, bitmap.height)
-      canvas.current
-        ?.getContext("2d")
-        ?.drawImage(bitmap, (bitmap.width - size) / 2, (bitmap.height - size) / 2, size, size, 0, 0, 96, 96)
-      bitmap.close()
-    }
-    // What cannot be decoded is told when the model is given it.
-    draw().catch(() => {})
-  }, [picture])
-  return <canvas class="picture" ref={canvas} width={96} height={96} aria-hidden="true" />
 }
 
 function Views(): JSX.Element {
@@ -291,45 +262,23 @@ function Section(props: {
   readonly draw: (props: PaneProps) => JSX.Element | null
 }): JSX.Element {
   const { id, title, hint, head, draw: Draw } = props
-  const t = strings.value.inspect
   const { a, b } = state.panes.value
-  const figure = useRef<HTMLDivElement>(null)
   return (
-    <section class="view" id={id} aria-label={title}>
-      <div class="view-head">
-        <h2>{title}</h2>
-        <div class="actions">
-          <button
-            type="button"
-            class="text"
-            aria-label={`${t.savePng}: ${title}`}
-            onClick={() => {
-              const element = figure.current
-              if (element !== null) void toPng(element).then((png) => save(png, `${id}.png`))
-            }}
-          >
-            {t.savePng}
-          </button>
-          <button
-            type="button"
-            class="text"
-            aria-label={`${t.saveSvg}: ${title}`}
-            onClick={() => {
-              if (figure.current !== null)
-                save(new Blob([toSvg(figure.current)], { type: "image/svg+xml" }), `${id}.svg`)
-            }}
-          >
-            {t.saveSvg}
-          </button>
-        </div>
-      </div>
-      {hint === undefined ? null : <p class="hint">{hint}</p>}
-      {head}
-      <div ref={figure} class={b === null ? "sides" : "sides two"}>
+    <Saved
+      id={id}
+      title={title}
+      head={
+        <>
+          {hint === undefined ? null : <p class="hint">{hint}</p>}
+          {head}
+        </>
+      }
+    >
+      <div class={b === null ? "sides" : "sides two"}>
         {a === null ? null : <Draw pane={a} slot="a" />}
         {b === null ? null : <Draw pane={b} slot="b" />}
       </div>
-    </section>
+    </Saved>
   )
 }
 
@@ -450,25 +399,13 @@ function Attention({ pane, slot }: PaneProps): JSX.Element {
                 state.head.value = [i, h]
               }}
             >
-              <SmallMap pane={pane} weights={each} />
+              <SmallMap weights={each} grid={about.grid} />
             </button>
           )),
         )}
       </div>
     </div>
   )
-}
-
-/** The map alone, a pixel a patch: hundreds of them have to stay quick. */
-function SmallMap({ pane, weights }: { readonly pane: state.Pane; readonly weights: Float32Array }): JSX.Element {
-  const [rows, columns] = pane.about.grid
-  const most = weights.reduce((a, b) => Math.max(a, b), 1e-9)
-  const pixels = new Uint8Array(weights.length * 3)
-  for (const [i, weight] of weights.entries()) {
-    const share = weight / most
-    pixels.set([30 + 222 * share ** 1.2, 26 + 190 * share ** 1.7, 44 + 150 * share ** 0.8].map(Math.round), 3 * i)
-  }
-  return <Picture pixels={pixels} width={columns} height={rows} />
 }
 
 function Rollout({ pane }: PaneProps): JSX.Element {

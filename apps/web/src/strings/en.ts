@@ -1,10 +1,11 @@
+import { detect } from "./en-detect.ts"
 import { guide } from "./en-guide.ts"
 import { inspect } from "./en-inspect.ts"
 import { train } from "./en-train.ts"
 
 export const en = {
   tagline: "Vision Transformers, seen at work",
-  rooms: { guide: "Guide", train: "Train", inspect: "Inspect" },
+  rooms: { guide: "Guide", train: "Train", inspect: "Inspect", detect: "Detect" },
   skip: "Skip to the content",
   theme: { label: "Appearance", light: "Light", dark: "Dark", system: "System" },
   compute: { label: "Compute on", auto: "Auto", webgpu: "GPU", "onnx-web": "CPU" },
@@ -39,6 +40,7 @@ export const en = {
   guide,
   train,
   inspect,
+  detect,
   status: {
     starting: "Loading the engine and the model …",
     computing: "Computing …",

@@ -1,11 +1,12 @@
 import type { Strings } from "./index.ts"
+import { detect } from "./ja-detect.ts"
 import { inspect } from "./ja-inspect.ts"
 import { train } from "./ja-train.ts"
 import { guide } from "./ja-guide.ts"
 
 export const ja: Strings = {
   tagline: "働く Vision Transformer を見る",
-  rooms: { guide: "ガイド", train: "学習", inspect: "観察" },
+  rooms: { guide: "ガイド", train: "学習", inspect: "観察", detect: "検出" },
   skip: "本文へ",
   theme: { label: "外観", light: "明るい", dark: "暗い", system: "システム" },
   compute: { label: "計算するところ", auto: "自動", webgpu: "GPU", "onnx-web": "CPU" },
@@ -39,6 +40,7 @@ export const ja: Strings = {
   guide,
   train,
   inspect,
+  detect,
   status: {
     starting: "エンジンとモデルを読み込んでいます …",
     computing: "計算中 …",

@@ -1,11 +1,12 @@
 import type { Strings } from "./index.ts"
+import { detect } from "./ko-detect.ts"
 import { inspect } from "./ko-inspect.ts"
 import { train } from "./ko-train.ts"
 import { guide } from "./ko-guide.ts"
 
 export const ko: Strings = {
   tagline: "일하는 Vision Transformer를 보다",
-  rooms: { guide: "가이드", train: "학습", inspect: "관찰" },
+  rooms: { guide: "가이드", train: "학습", inspect: "관찰", detect: "찾기" },
   skip: "본문으로",
   theme: { label: "모양", light: "밝게", dark: "어둡게", system: "시스템" },
   compute: { label: "계산하는 곳", auto: "자동", webgpu: "GPU", "onnx-web": "CPU" },
@@ -39,6 +40,7 @@ export const ko: Strings = {
   guide,
   train,
   inspect,
+  detect,
   status: {
     starting: "엔진과 모델을 불러오는 중 …",
     computing: "계산 중 …",

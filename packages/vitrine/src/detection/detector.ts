@@ -78,13 +78,15 @@ export interface DetectorParts<Input> extends WholeDetector {
   readonly close: () => Promise<void>
 }
 
-/** The sizes used last stay compiled. */
-const mostPrograms = 4
+/** The sizes used last stay compiled, as many as hold their weights in so many bytes together, but one and up to four. */
+const mostBytes = 2 ** 28
 
 export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Input> {
   const { config, labels, preprocessing, notes, record, values, backend, decode } = parts
   const { shortest, within, mean, std } = preprocessing
   const numbers = [...(detrChannels(config) === 3 ? [toRgb()] : []), normalize(mean, std)]
+  const bytes = Object.values(values).reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const mostPrograms = Math.max(1, Math.min(4, Math.floor(mostBytes / bytes)))
   // One program for what is asked of images of each size after resizing.
   const held = new Map<string, Promise<Program>>()
   const programFor = async (asked: Asked): Promise<Program> => {

@@ -1,0 +1,28 @@
+import { VitrineError } from "@vitrine/core"
+import { type Entry, unpack } from "./archive.ts"
+
+/** A model's files, and what to call it. */
+export interface ModelBlobs {
+  readonly name: string
+  readonly files: ReadonlyMap<string, Blob>
+}
+
+/** A model among dropped files, folders and zips. */
+export async function droppedModel(entries: readonly Entry[]): Promise<ModelBlobs> {
+  const files = await unpack(entries)
+  const paths = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
+  const [path = "model"] = [...paths.filter((each) => /\.(safetensors|npz)$/.test(each)), ...paths]
+  const [archive] = entries.length === 1 ? (entries[0] ?? []) : []
+  return { name: path.includes("/") ? (path.split("/")[0] ?? path) : (archive ?? path), files }
+}
+
+/** A model of the site's, by the address of its folder. */
+export async function publishedModel(folder: string): Promise<ModelBlobs["files"]> {
+  const files = new Map<string, Blob>()
+  for (const file of ["config.json", "model.safetensors"]) {
+    const response = await fetch(`${folder}${file}`)
+    if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
+    files.set(file, await response.blob())
+  }
+  return files
+}

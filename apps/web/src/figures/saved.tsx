@@ -1,0 +1,53 @@
+import type { ComponentChildren, JSX } from "preact"
+import { useRef } from "preact/hooks"
+import { strings } from "../strings/index.ts"
+import { save, toPng, toSvg } from "./save.ts"
+
+/** A section with a title, whose figure can be saved. */
+export function Saved(props: {
+  readonly id: string
+  readonly title: string
+  /** Between the title and the figure, and not saved. */
+  readonly head?: ComponentChildren
+  /** After the figure, and not saved. */
+  readonly foot?: ComponentChildren
+  readonly children: ComponentChildren
+}): JSX.Element {
+  const { id, title, head, foot, children } = props
+  const t = strings.value.inspect
+  const figure = useRef<HTMLDivElement>(null)
+  return (
+    <section class="view" id={id} aria-label={title}>
+      <div class="view-head">
+        <h2>{title}</h2>
+        <div class="actions">
+          <button
+            type="button"
+            class="text"
+            aria-label={`${t.savePng}: ${title}`}
+            onClick={() => {
+              const element = figure.current
+              if (element !== null) void toPng(element).then((png) => save(png, `${id}.png`))
+            }}
+          >
+            {t.savePng}
+          </button>
+          <button
+            type="button"
+            class="text"
+            aria-label={`${t.saveSvg}: ${title}`}
+            onClick={() => {
+              if (figure.current !== null)
+                save(new Blob([toSvg(figure.current)], { type: "image/svg+xml" }), `${id}.svg`)
+            }}
+          >
+            {t.saveSvg}
+          </button>
+        </div>
+      </div>
+      {head === undefined ? null : <div class="view-notes">{head}</div>}
+      <div ref={figure}>{children}</div>
+      {foot === undefined ? null : <div class="view-notes">{foot}</div>}
+    </section>
+  )
+}

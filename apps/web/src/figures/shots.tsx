@@ -1,0 +1,49 @@
+import type { JSX } from "preact"
+import { useEffect, useRef } from "preact/hooks"
+import { strings } from "../strings/index.ts"
+
+/** What a browser is asked for where pictures are chosen. */
+export const pictureTypes = "image/jpeg,image/png,image/webp,image/gif"
+
+/** Pictures of which one is shown, to choose from. */
+export function Shots(props: {
+  readonly shots: readonly { readonly name: string; readonly picture: Blob | ImageData }[]
+  readonly current: number
+  readonly onShow: (index: number) => void
+}): JSX.Element {
+  const t = strings.value.inspect
+  return (
+    <div class="shots" role="radiogroup" aria-label={t.pictures}>
+      {props.shots.map(({ picture, name }, i) => (
+        <label key={i} class="drawing">
+          <input
+            type="radio"
+            name="shot"
+            aria-label={t.picture(i + 1)}
+            title={name}
+            checked={props.current === i}
+            onChange={() => props.onShow(i)}
+          />
+          <Thumb picture={picture} />
+        </label>
+      ))}
+    </div>
+  )
+}
+
+function Thumb({ picture }: { readonly picture: Blob | ImageData }): JSX.Element {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  useEffect(() => {
+    const draw = async (): Promise<void> => {
+      const bitmap = await createImageBitmap(picture)
+      const size = Math.min(bitmap.width, bitmap.height)
+      canvas.current
+        ?.getContext("2d")
+        ?.drawImage(bitmap, (bitmap.width - size) / 2, (bitmap.height - size) / 2, size, size, 0, 0, 96, 96)
+      bitmap.close()
+    }
+    // What cannot be decoded is told when the model is given it.
+    draw().catch(() => {})
+  }, [picture])
+  return <canvas class="picture" ref={canvas} width={96} height={96} aria-hidden="true" />
+}
