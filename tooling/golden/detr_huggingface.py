@@ -32,14 +32,20 @@ def timm(dilation: bool) -> DetrConfig:
     return DetrConfig(**SIZE, use_timm_backbone=True, backbone="narrow_resnet", dilation=dilation)
 
 
-def native() -> DetrConfig:
+def native(**args) -> DetrConfig:
     backbone = ResNetConfig(
         embedding_size=8, hidden_sizes=[8, 12, 16, 20], depths=[1, 2, 1, 1], layer_type="basic", out_features=["stage4"],
     )
-    return DetrConfig(**SIZE, use_timm_backbone=False, backbone=None, backbone_config=backbone)
+    return DetrConfig(**SIZE | args, use_timm_backbone=False, backbone=None, backbone_config=backbone)
 
 
-MODELS = {"detr": lambda: timm(False), "detr-dilated": lambda: timm(True), "detr-native": native}
+MODELS = {
+    "detr": lambda: timm(False),
+    "detr-dilated": lambda: timm(True),
+    "detr-native": native,
+    # Norms stand between the decoder's layers then.
+    "detr-auxiliary": lambda: native(auxiliary_loss=True, decoder_layers=3),
+}
 
 
 @torch.no_grad()

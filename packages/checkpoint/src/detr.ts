@@ -297,12 +297,22 @@ function huggingFaceModel(
     encoderDepth: number("encoder_layers", 6),
     decoderDepth: number("decoder_layers", 6),
     mlpDim: number("decoder_ffn_dim", 2048),
-    heads: number("decoder_attention_heads", 8),
+  }
+  for (const [field, otherwise] of [
+    ["attention_heads", 8],
+    ["ffn_dim", 2048],
+  ] as const) {
+    const [encoder, decoder] = [number(`encoder_${field}`, otherwise), number(`decoder_${field}`, otherwise)]
+    if (encoder !== decoder)
+      throw configError(
+        file,
+        `encoder_${field} is ${encoder}, but decoder_${field} ${decoder}: Vitrine has one for both`,
+      )
   }
   for (const [field, value] of Object.entries(told))
     if (found[field as keyof DetrConfig] !== value)
       throw configError(file, `says ${field} ${value}, but the weights have ${shown(found[field as keyof DetrConfig])}`)
-  return found
+  return { ...found, chainedNorm: read.boolean("auxiliary_loss", json.auxiliary_loss ?? false) }
 }
 
 /** A `preprocessor_config.json` of `DetrImageProcessor`, of any version. */

@@ -23,7 +23,7 @@ import { isDetector, parameterReader, writeSafetensors } from "../src/index.ts"
 import { type DetectorFolder, openSafetensors, readDetectorFolder, readModelFolder } from "../src/node.ts"
 import { fault } from "./support.ts"
 
-const folders = ["detr", "detr-dilated", "detr-native"].map((name) => `huggingface-${name}`)
+const folders = ["detr", "detr-dilated", "detr-native", "detr-auxiliary"].map((name) => `huggingface-${name}`)
 const none = {
   boxes: new Float64Array(0),
   labels: new Int32Array(0),

@@ -160,7 +160,7 @@ test.each([
   expect(() => resolveDetectionRecipe({ batchSize: 4, ...wrong }, facts, 0)).toThrow(message)
 })
 
-test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-native"])(
+test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-native", "huggingface-detr-auxiliary"])(
   "%s finds in each image by itself what transformers does",
   { timeout: 180_000 },
   async (name) => {

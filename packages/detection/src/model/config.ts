@@ -23,6 +23,11 @@ export interface DetrConfig {
   readonly mlpDim: number
   /** Whether norms stand before what they prepare instead of after each sum; the encoder then ends with one too. */
   readonly normFirst: boolean
+  /**
+   * Whether each layer of the decoder goes on from what the last norm makes of the one before, and that norm is applied to
+   * the last layer twice: so transformers computes models with `auxiliary_loss`. In DETR the norm is for the answers alone.
+   */
+  readonly chainedNorm: boolean
   /** Rate of dropout, of attention weights too. */
   readonly dropout: number
 }
@@ -45,6 +50,7 @@ export function detrConfig(fields: Partial<DetrConfig> = {}): DetrConfig {
     decoderDepth: 6,
     mlpDim: 2048,
     normFirst: false,
+    chainedNorm: false,
     dropout: 0.1,
     ...fields,
   }
@@ -63,10 +69,11 @@ export function detrConfig(fields: Partial<DetrConfig> = {}): DetrConfig {
   count("encoderDepth", 0, limits.depth)
   count("decoderDepth", 1, limits.depth)
   count("mlpDim", 1, limits.mlpDim)
-  const { backbone, dim, heads, dropout, normFirst } = config
+  const { backbone, dim, heads, dropout } = config
   if (dim % 4 !== 0) fail(`dim must be a multiple of 4, sines and cosines along two axes, got ${dim}`)
   if (dim % heads !== 0) fail(`heads must divide dim, but ${heads} do not divide ${dim}`)
-  if (typeof normFirst !== "boolean") fail(`normFirst must be true or false, got ${JSON.stringify(normFirst)}`)
+  for (const field of ["normFirst", "chainedNorm"] as const)
+    if (typeof config[field] !== "boolean") fail(`${field} must be true or false, got ${JSON.stringify(config[field])}`)
   if (!(dropout >= 0 && dropout < 1)) fail(`dropout must be in [0, 1), got ${dropout}`)
   switch (backbone?.kind) {
     case "resnet":

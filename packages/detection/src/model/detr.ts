@@ -108,6 +108,7 @@ function encoder(scope: Scope, projected: Tensor, context: Context): Tensor {
 function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context): Tensor {
   const { config, positions, keyPaddingMask } = context
   const keys = ops.add(memory, positions)
+  const normed = (t: Tensor): Tensor => layerNorm(scope.at("norm"), t, epsilon)
   const found: Tensor[] = []
   let x: Tensor = ops.full(queries.shape.with(0, memory.shape[0] as number), 0)
   for (let i = 0; i < config.decoderDepth; i++) {
@@ -124,9 +125,11 @@ function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context
       `layers.${i}`,
       block(x, 3, (t) => feedForward(at, t, config)),
     )
+    if (config.chainedNorm) x = normed(x)
     found.push(x)
   }
-  return scope.tap("norm", layerNorm(scope.at("norm"), ops.concat(found, 1), epsilon))
+  const answers = config.chainedNorm ? ops.concat([...found.slice(0, -1), normed(x)], 1) : normed(ops.concat(found, 1))
+  return scope.tap("norm", answers)
 }
 
 /** Residual branches by their number, with the norm before or after. */
