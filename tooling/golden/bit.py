@@ -8,8 +8,8 @@ import torch
 from timm.layers import GroupNormAct, StdConv2d
 from timm.models.resnetv2 import ResNetV2
 
-from common import FILES, nchw, write
-from vit import BATCH, hooked, loss_of, soft_targets
+from common import FILES, write
+from vit import inputs_of, outputs_of
 
 # timm's own for BiT; Google's is 1e-10.
 WEIGHT_EPSILON = 1e-8
@@ -79,22 +79,14 @@ def make(name: str, args: dict, seed: int) -> None:
         "groupNormEpsilon": model.norm.eps,
         "weightEpsilon": model.stem.conv.eps,
     }
-    images = torch.randn(BATCH, height, width, model.in_chans, generator=generator)
-    targets = soft_targets(model.num_classes or model.num_features, generator)
-    weights = 0.5 + torch.rand(BATCH, generator=generator)
-    tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
-    tensors |= {"images": images, "targets": targets, "weights": weights}
-
-    model.double()
-    logits, seen = hooked(model, nchw(images.double()))
-    loss = loss_of(logits, targets.double(), weights.double())
-    loss.backward()
-    tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
-    tensors["logits"] = logits.detach()
+    outputs = model.num_classes or model.num_features
+    tensors = inputs_of(model, (height, width), model.in_chans, outputs, generator)
+    results, loss, seen = outputs_of(model, tensors)
+    tensors |= results
     taps = ["stem.conv", "stem", "norm", *(n for n, m in model.named_modules() if n.startswith("stages.") and n.count(".") == 3)]
     tensors |= {f"tap.{tap}": seen[tap].permute(0, 2, 3, 1) for tap in taps}
     tensors["tap.pooled"] = seen["head.global_pool"].flatten(1)
-    write(f"bit-{name}", {"config": config, "seed": seed, "loss": loss.item()}, tensors)
+    write(f"bit-{name}", {"config": config, "seed": seed, "loss": loss}, tensors)
     # timm's loader takes colours alone.
     if model.in_chans == 3:
         write_google(f"bit-{name}", model.float(), args)

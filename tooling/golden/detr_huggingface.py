@@ -11,6 +11,7 @@ from transformers.models.detr.image_processing_pil_detr import DetrImageProcesso
 
 from common import FILES, write
 from folder import picture
+from resnet import drawn
 
 LABELS = ["cat", "remote", "couch"]
 # Width and height: of both shapes, and one so long that the longest side decides.
@@ -52,12 +53,8 @@ MODELS = {
 def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
     for name, value in model.state_dict().items():
         noise = torch.randn(value.shape, generator=generator)
-        if name.endswith("running_var"):
-            value.copy_(0.5 + noise.abs())
-        elif value.dim() == 4:
-            value.copy_(noise * (2 / value[0].numel()) ** 0.5)
-        elif "backbone" in name or "norm" in name:
-            value.copy_((1 if name.endswith("weight") else 0) + 0.2 * noise)
+        if value.dim() == 4 or "backbone" in name or "norm" in name:
+            value.copy_(drawn(name, noise))
         else:
             value.copy_(noise if "query" in name else 0.3 * noise)
 

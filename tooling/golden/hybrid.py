@@ -8,8 +8,8 @@ from timm.layers import GroupNormAct, HybridEmbed, StdConv2dSame
 from timm.models.resnetv2 import ResNetV2, create_resnetv2_stem
 from timm.models.vision_transformer import VisionTransformer
 
-from common import nchw, redraw, vitrine_config, write
-from vit import BATCH, hooked, loss_of, soft_targets
+from common import redraw, vitrine_config, write
+from vit import inputs_of, outputs_of
 
 # By name: the stem, and what the transformer is told. Images are of any parity, so that SAME padding is uneven.
 CASES = {
@@ -44,26 +44,16 @@ def make(name: str, stem: dict, args: dict, seed: int) -> None:
     model = build(stem, **args).eval()
     redraw(model, generator)
     config = vitrine_config(model)
-    height, width = config["imageSize"]
-    images = torch.randn(BATCH, height, width, config["channels"], generator=generator)
-    targets = soft_targets(config["classes"] or config["dim"], generator)
-    weights = 0.5 + torch.rand(BATCH, generator=generator)
-    tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
-    tensors |= {"images": images, "targets": targets, "weights": weights}
-
-    model.double()
-    logits, seen = hooked(model, nchw(images.double()))
-    loss = loss_of(logits, targets.double(), weights.double())
-    loss.backward()
-    tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
-    tensors["logits"] = logits.detach()
+    tensors = inputs_of(model, config["imageSize"], config["channels"], config["classes"] or config["dim"], generator)
+    results, loss, seen = outputs_of(model, tensors)
+    tensors |= results
     inner = "patch_embed.backbone"
     stages = [n for n in seen if n.startswith(f"{inner}.stages.") and n.count(".") == 5 and not n.endswith("<")]
     tensors |= {f"tap.{n}": seen[n].permute(0, 2, 3, 1) for n in stages}
     tensors[f"tap.{inner}.root"] = seen[f"{inner}.stem" if stem["depths"] else inner].permute(0, 2, 3, 1)
     tensors["tap.patch_embed.embeddings"] = seen["patch_embed"]
     tensors |= {f"tap.blocks.{i}": seen[f"blocks.{i}"] for i in range(config["depth"])}
-    write(f"hybrid-{name}", {"config": config, "seed": seed, "loss": loss.item()}, tensors)
+    write(f"hybrid-{name}", {"config": config, "seed": seed, "loss": loss}, tensors)
 
 
 def generate() -> None:

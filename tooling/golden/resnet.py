@@ -39,16 +39,19 @@ class Narrow(ResNet):
         return x
 
 
+def drawn(name: str, noise: torch.Tensor) -> torch.Tensor:
+    """Values of a convolution or a frozen norm."""
+    if name.endswith("running_var"):
+        return 0.5 + noise.abs()
+    if noise.dim() == 4:
+        return noise * (2 / noise[0].numel()) ** 0.5
+    return (1 if name.endswith("weight") else 0) + 0.2 * noise
+
+
 @torch.no_grad()
 def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
     for name, value in model.state_dict().items():
-        noise = torch.randn(value.shape, generator=generator)
-        if name.endswith("running_var"):
-            value.copy_(0.5 + noise.abs())
-        elif value.dim() == 4:
-            value.copy_(noise * (2 / (value[0].numel())) ** 0.5)
-        else:
-            value.copy_((1 if name.endswith("weight") else 0) + 0.2 * noise)
+        value.copy_(drawn(name, torch.randn(value.shape, generator=generator)))
 
 
 def make(name: str, image, block, widths, depths, stem, dilated=False, seed=0) -> None:

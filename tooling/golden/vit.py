@@ -72,6 +72,26 @@ def loss_of(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) 
     return (weights * each).sum() / weights.sum()
 
 
+def inputs_of(model, size, channels: int, outputs: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """A model's parameters, and images, targets and weights that are drawn for it."""
+    images = torch.randn(BATCH, *size, channels, generator=generator)
+    targets = soft_targets(outputs, generator)
+    weights = 0.5 + torch.rand(BATCH, generator=generator)
+    tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
+    return tensors | {"images": images, "targets": targets, "weights": weights}
+
+
+def outputs_of(model, inputs: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], float, dict[str, torch.Tensor]]:
+    """In float64: logits and gradients, the loss, and what `hooked` has seen."""
+    images, targets, weights = (inputs[name].double() for name in ("images", "targets", "weights"))
+    model.double()
+    logits, seen = hooked(model, nchw(images))
+    loss = loss_of(logits, targets, weights)
+    loss.backward()
+    tensors = {f"grad.{k}": v.grad for k, v in model.named_parameters()}
+    return tensors | {"logits": logits.detach()}, loss.item(), seen
+
+
 def hooked(model, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The model's outputs, and what its own modules took in (`name<`) and gave out (`name`)."""
     seen: dict[str, torch.Tensor] = {}
@@ -134,25 +154,14 @@ def make(name: str, args: dict, seed: int) -> None:
     model = build(**args).eval()
     redraw(model, generator)
     config = vitrine_config(model)
-    height, width = config["imageSize"]
-    images = torch.randn(BATCH, height, width, config["channels"], generator=generator)
     outputs = config["classes"] or config["dim"] * (2 if config["pool"] == "token+average" else 1)
-    targets = soft_targets(outputs, generator)
-    weights = 0.5 + torch.rand(BATCH, generator=generator)
-    tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
-    tensors |= {"images": images, "targets": targets, "weights": weights}
+    tensors = inputs_of(model, config["imageSize"], config["channels"], outputs, generator)
     with torch.no_grad():
-        tensors["logits_f32"] = model(nchw(images))
-
-    model.double()
-    logits, seen = hooked(model, nchw(images.double()))
-    loss = loss_of(logits, targets.double(), weights.double())
-    loss.backward()
-    tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
-    tensors["logits"] = logits.detach()
-    tensors |= taps_of(model, seen)
+        tensors["logits_f32"] = model(nchw(tensors["images"]))
+    results, loss, seen = outputs_of(model, tensors)
+    tensors |= results | taps_of(model, seen)
     timm_document = {} if isinstance(model, TokenAverage) else {"timm": timm_config(model)}
-    document = {**timm_document, "config": config, "seed": seed, "label_smoothing": SMOOTHING, "loss": loss.item()}
+    document = {**timm_document, "config": config, "seed": seed, "label_smoothing": SMOOTHING, "loss": loss}
     write(f"vit-{name}", document, tensors)
 
 

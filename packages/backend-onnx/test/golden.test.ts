@@ -11,20 +11,8 @@ import {
   vit,
   vitConfig,
 } from "@vitrine/core"
-import { type Golden, type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
+import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-
-/** The largest difference, as a share of the largest expected value, or of 0.01 where all are smaller: some are 0. */
-function apart(actual: HostData, { data }: GoldenTensor): number {
-  let [delta, largest] = [0, 0]
-  data.forEach((value, i) => {
-    delta = Math.max(delta, Math.abs(value - (actual[i] as number)))
-    largest = Math.max(largest, Math.abs(value))
-  })
-  return delta / Math.max(largest, 0.01)
-}
-
-const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 
 for (const sliceRows of [Number.POSITIVE_INFINITY, 1])
   describe(`timm's and Google's ViTs in slices of ${sliceRows} rows`, () => {

@@ -2,6 +2,7 @@ import { fold, type Key, keyFromSeed, stream, VitrineError } from "@vitrine/core
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
 import { type Mix, mixBatch } from "./mix.ts"
+import { readAhead } from "./read-ahead.ts"
 import { type Pipeline, pipeline } from "./transforms/apply.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
@@ -41,9 +42,6 @@ export interface BatchJob {
   readonly examples: Uint32Array
 }
 
-/** Enough to keep decoding threads busy while this one transforms. */
-const readAhead = 3
-
 /** A function that makes the batches of a plan; a batch depends on the plan and the job alone. */
 export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) => Promise<Batch> {
   const steps = pipeline(plan.transforms)
@@ -56,16 +54,11 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     const targets = new Float32Array(batchSize * classes)
     const weights = new Float32Array(batchSize)
     const epochKey = augmentationKey(plan.seed, epoch)
-    const reads: Promise<Image>[] = []
-    for (let row = 0; row < examples.length; row++) {
-      while (reads.length < examples.length && reads.length <= row + readAhead) {
-        const read = dataset.read(examples[reads.length] as number)
-        read.catch(() => {}) // An error is reported when its row is reached.
-        reads.push(read)
-      }
+    let row = 0
+    for await (const read of readAhead(examples, (example) => dataset.read(example))) {
       const example = examples[row] as number
       const key = fold(epochKey, index * batchSize + row)
-      const image = transformed(dataset, example, steps, await (reads[row] as Promise<Image>), key)
+      const image = transformed(dataset, example, steps, read, key)
       if (image.height !== shape[0] || image.width !== shape[1] || image.channels !== shape[2])
         throw new VitrineError(
           "shape",
@@ -78,6 +71,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
       weights[row] = 1
       targets.fill(smoothing / classes, row * classes, (row + 1) * classes)
       targets[row * classes + label] = 1 - smoothing + smoothing / classes
+      row++
     }
     if (mix !== null) {
       const n = examples.length

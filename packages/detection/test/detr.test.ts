@@ -11,7 +11,7 @@ import {
   type Tensor,
   type TensorType,
 } from "@vitrine/core"
-import { type Golden, golden, type GoldenTensor } from "@vitrine/golden"
+import { apart, type Golden, golden, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   type DetrConfig,
@@ -27,16 +27,6 @@ import {
   targetInputs,
 } from "../src/index.ts"
 
-/** The largest difference, as a share of the largest expected value, or of 0.01 where all are smaller. */
-function apart(actual: HostData, { data }: GoldenTensor): number {
-  let [delta, largest] = [0, 0]
-  data.forEach((value, i) => {
-    delta = Math.max(delta, Math.abs(value - (actual[i] as number)))
-    largest = Math.max(largest, Math.abs(value))
-  })
-  return delta / Math.max(largest, 0.01)
-}
-
 const sum = (each: { data: HostData } | undefined): number => Array.from(each?.data ?? []).reduce((a, b) => a + b, 0)
 
 const target = ({ labels, boxes }: { labels: number[]; boxes: number[] }): Target => ({
@@ -44,7 +34,6 @@ const target = ({ labels, boxes }: { labels: number[]; boxes: number[] }): Targe
   boxes: Float32Array.from(boxes),
 })
 
-const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 const named = ({ tensors }: Golden, prefix: string): string[] =>
   Object.keys(tensors).filter((each) => each.startsWith(prefix))
 

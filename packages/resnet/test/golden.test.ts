@@ -1,12 +1,9 @@
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, gradients, graph, ops, rootScope, type Tensor, type TensorType } from "@vitrine/core"
-import { type Golden, type GoldenTensor, golden, goldenNames } from "@vitrine/golden"
+import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type BiTConfig, bitConfig, resnetParameters, resnetV2 } from "../src/index.ts"
-import { apart } from "./apart.ts"
-
-const tensor = ({ tensors }: Golden, name: string): GoldenTensor => tensors[name] as GoldenTensor
 
 const backends = [
   { name: "reference", start: referenceBackend, tolerance: 1e-9 },

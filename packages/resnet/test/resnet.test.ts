@@ -12,10 +12,9 @@ import {
   type TensorType,
   VitrineError,
 } from "@vitrine/core"
-import { golden, goldenNames, type GoldenTensor } from "@vitrine/golden"
+import { apart, golden, goldenNames, type GoldenTensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { initializeResnetFeatures, resnetConfig, resnetFeatures, resnetStride, resnetVariant } from "../src/index.ts"
-import { apart } from "./apart.ts"
 
 const backends = [
   { name: "reference", start: referenceBackend, tolerance: 1e-9 },

@@ -3,11 +3,11 @@ import * as tf from "@tensorflow/tfjs-core"
 import { tfjsBackend } from "@vitrine/backend-tfjs"
 import { nodeDevice, webgpuBackend } from "@vitrine/backend-webgpu/node"
 import { type Backend, gradients, graph, ops, rootScope, type Tensor } from "@vitrine/core"
-import { golden } from "@vitrine/golden"
+import { apart, golden, tensor } from "@vitrine/golden"
 import { describe, expect, it } from "vitest"
 import { useSwiftShader } from "../../../tooling/browser/swiftshader.mjs"
 import { decoder, seq2seqConfig, seq2seqParameters, textObjective } from "../src/index.ts"
-import { apart, leaves, stateOf, stripped, tensor } from "./golden.ts"
+import { leaves, stateOf, stripped } from "./golden.ts"
 
 const swiftShader = useSwiftShader() ? "" : "no SwiftShader: install Chromium, which brings it"
 const backends = [

@@ -1,23 +1,7 @@
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, type HostData, ops, type Parameter, type State, type Tensor } from "@vitrine/core"
-import type { Golden, GoldenTensor } from "@vitrine/golden"
-
-/** The largest difference, as a share of the largest expected value, or of 0.01 where all are smaller. */
-export function apart(actual: ArrayLike<number>, { data }: Pick<GoldenTensor, "data">): number {
-  let [delta, largest] = [0, 0]
-  data.forEach((value, i) => {
-    delta = Math.max(delta, Math.abs(value - (actual[i] as number)))
-    largest = Math.max(largest, Math.abs(value))
-  })
-  return delta / Math.max(largest, 0.01)
-}
-
-export const tensor = ({ tensors }: Golden, name: string): GoldenTensor => {
-  const found = tensors[name]
-  if (found === undefined) throw new Error(`no tensor ${name}`)
-  return found
-}
+import { type Golden, tensor } from "@vitrine/golden"
 
 export const backends: readonly { name: string; start: () => Backend | Promise<Backend>; tolerance: number }[] = [
   { name: "reference", start: referenceBackend, tolerance: 1e-9 },

@@ -1,5 +1,5 @@
 import { type Backend, gradients, graph, type HostData, ops, rootScope, type Tensor } from "@vitrine/core"
-import { type Golden, golden, goldenNames } from "@vitrine/golden"
+import { apart, type Golden, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   decoder,
@@ -14,7 +14,7 @@ import {
   sourceLength,
   textObjective,
 } from "../src/index.ts"
-import { apart, backends, leaves, stateOf, stripped, tensor } from "./golden.ts"
+import { backends, leaves, stateOf, stripped } from "./golden.ts"
 
 const batch = 3
 const open = (name: string): { file: Golden; config: Seq2SeqConfig } => {

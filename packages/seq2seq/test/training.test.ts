@@ -1,9 +1,9 @@
 import { type Backend, type HostData } from "@vitrine/core"
-import { golden, goldenNames } from "@vitrine/golden"
+import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { type RunStore, train, trainingOptions, transformerRate } from "@vitrine/trainer"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { seq2seqConfig, seq2seqParameters, type TextBatch, type TextEvaluation, textObjective } from "../src/index.ts"
-import { apart, backends, stripped, tensor } from "./golden.ts"
+import { backends, stripped } from "./golden.ts"
 
 describe.each(backends)("20 steps by the paper's optimizer and schedule on $name", ({ name: backendName, start }) => {
   let backend: Backend

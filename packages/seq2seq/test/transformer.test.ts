@@ -1,5 +1,5 @@
 import { type Backend, gradients, graph, ops, rootScope, type Tensor } from "@vitrine/core"
-import { golden, goldenNames } from "@vitrine/golden"
+import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   causalMask,
@@ -11,7 +11,7 @@ import {
   transformerConfig,
   transformerParameters,
 } from "../src/index.ts"
-import { apart, backends, leaves, stateOf, tensor } from "./golden.ts"
+import { backends, leaves, stateOf } from "./golden.ts"
 
 describe.each(backends)("torch.nn.Transformer on $name", ({ start, tolerance }) => {
   let backend: Backend

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { type GoldenTensor, parseTensors } from "./tensors.ts"
 
+export { apart } from "./compare.ts"
 export type { GoldenTensor } from "./tensors.ts"
 
 /** A golden file: the document, and the tensors of the safetensors file beside it, if there is one. */
@@ -30,6 +31,13 @@ export function golden(name: string): Golden {
     json: JSON.parse(readFileSync(goldenPath(`${name}.json`), "utf8")),
     tensors: existsSync(tensorFile) ? readTensors(tensorFile) : {},
   }
+}
+
+/** A tensor of a golden file. */
+export function tensor({ tensors }: Golden, name: string): GoldenTensor {
+  const found = tensors[name]
+  if (found === undefined) throw new Error(`no tensor ${name}`)
+  return found
 }
 
 /** The tensors of a trusted safetensors file, by name. */

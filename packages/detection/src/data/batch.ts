@@ -1,5 +1,5 @@
 import { fold, keyFromSeed, VitrineError } from "@vitrine/core"
-import { applyTransforms, type BatchJob, normalize, type Size } from "@vitrine/data"
+import { applyTransforms, type BatchJob, normalize, readAhead, type Size } from "@vitrine/data"
 import { toCenters } from "../boxes/boxes.ts"
 import type { DetectionDataset } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
@@ -47,9 +47,6 @@ export interface DetectionPlan {
   readonly std: readonly number[]
 }
 
-/** Enough to keep decoding threads busy while this one transforms. */
-const readAhead = 3
-
 /**
  * A function that makes the batches of a plan; a batch depends on the plan and the job alone. Rows that pad a short batch
  * have zeros for pixels, and a mask of ones, so that no model divides by the size of an empty image.
@@ -70,15 +67,9 @@ export function detectionBatchMaker(
     const originals: Size[] = []
     const targets: Target[] = []
     const epochKey = fold(keyFromSeed(seed), "augment", epoch)
-    const reads: ReturnType<DetectionDataset["read"]>[] = []
-    for (let row = 0; row < examples.length; row++) {
-      while (reads.length < examples.length && reads.length <= row + readAhead) {
-        const read = dataset.read(examples[reads.length] as number)
-        read.catch(() => {}) // An error is reported when its row is reached.
-        reads.push(read)
-      }
+    let row = 0
+    for await (const read of readAhead(examples, (example) => dataset.read(example))) {
       const example = examples[row] as number
-      const read = await (reads[row] as (typeof reads)[number])
       const key = fold(epochKey, index * batchSize + row)
       const { image, objects } = augment({ image: read, objects: dataset.objects(example) }, transforms, key)
       if (image.height > height || image.width > width)
@@ -97,6 +88,7 @@ export function detectionBatchMaker(
       originals.push([read.height, read.width])
       targets.push(targetOf(objects, image.height, image.width))
       weights[row] = 1
+      row++
     }
     mask.fill(1, examples.length * area)
     while (targets.length < batchSize) {
