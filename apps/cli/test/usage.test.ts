@@ -130,7 +130,7 @@ test("doctor finds what runs here", async () => {
     if (everywhere.includes(name)) expect(`${name} ${works} ${detail}`).toMatch(/ true /)
   const webgpu = report.backends.find(({ name }: { name: string }) => name === "webgpu")
   if (emulated)
-    expect(webgpu.device).toMatchObject({ software: true, kernels: { storage: "float32", tiles: "by size" } })
+    expect(webgpu.device).toMatchObject({ software: true, kernels: { storage: "float32", tiles: "in registers" } })
 })
 
 test("bench measures training and inference", async () => {

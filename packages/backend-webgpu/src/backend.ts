@@ -25,6 +25,11 @@ export interface DeviceOptions {
    */
   readonly autotune?: boolean
   /**
+   * Whether kernels are those for GPUs, whose threads share memory, or those for adapters that compute on the CPU; by
+   * default after the adapter. Results agree to rounding.
+   */
+  readonly kernels?: "gpu" | "cpu"
+  /**
    * Called after every run with the time that each kernel took, in order; runs are slower for it. It takes a device
    * with `timestamp-query`.
    */
@@ -57,10 +62,13 @@ export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): 
   }
 }
 
-/** Adapters that run on the CPU are told by their names, where browsers do not say so. */
+/** Adapters that are no GPU are told by their names, where browsers do not say so. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render|null-backend/i.test(describe(info))
+  return computesOnCpu(info) || /null-backend/i.test(describe(info))
 }
+
+const computesOnCpu = (info: GPUAdapterInfo): boolean =>
+  info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(describe(info))
 
 /** An adapter's names, for people. */
 export function describe({ vendor, architecture, device, description }: GPUAdapterInfo): string {
@@ -90,7 +98,7 @@ export interface WebGpuBackend extends Backend {
 
 function reportOf(
   { adapterInfo, features, limits }: GPUDevice,
-  { half, subgroup }: PlanLimits,
+  { half, subgroup, cpu }: PlanLimits,
   autotune: boolean,
 ): DeviceReport {
   return {
@@ -107,7 +115,7 @@ function reportOf(
     kernels: {
       storage: half ? "float16" : "float32",
       reductions: subgroup > 0 ? `subgroups of ${subgroup}` : "workgroup memory",
-      tiles: autotune ? "measured" : "by size",
+      tiles: autotune ? "measured" : cpu ? "in registers" : "by size",
     },
   }
 }
@@ -115,7 +123,7 @@ function reportOf(
 /** A backend on a device, which `close` leaves as it is if it is the caller's. */
 export async function deviceBackend(
   device: GPUDevice,
-  { autotune = !isSoftware(device.adapterInfo), device: given, precision, profile: profiler }: DeviceOptions,
+  { autotune = !isSoftware(device.adapterInfo), device: given, kernels, precision, profile: profiler }: DeviceOptions,
   store: TuningStore,
 ): Promise<WebGpuBackend> {
   const half = precision === "float16"
@@ -132,6 +140,7 @@ export async function deviceBackend(
     workgroupMemory: limits.maxComputeWorkgroupStorageSize,
     half,
     subgroup: await sideBySide(gpu),
+    cpu: kernels === undefined ? computesOnCpu(device.adapterInfo) : kernels === "cpu",
   }
   const name = describe(device.adapterInfo)
   const tuner = autotune ? await createTuner(gpu, planLimits, name, store) : undefined

@@ -53,8 +53,8 @@ describe.skipIf(!hasSwiftShader)(`subgroups${hasSwiftShader ? "" : ` (${noSwiftS
   })
   afterAll(() => gpu.close(true))
 
-  const results = async (g: Graph, own: number): Promise<number[]> => {
-    const program = await GpuProgram.compile(gpu, g, {}, { ...limits, subgroup: own })
+  const results = async (g: Graph, own: Partial<PlanLimits>): Promise<number[]> => {
+    const program = await GpuProgram.compile(gpu, g, {}, { ...limits, ...own })
     const inputs = Object.fromEntries(
       Object.entries(g.inputs).map(([name, value]) => {
         const { shape } = g.values[value] as TensorType
@@ -88,8 +88,35 @@ describe.skipIf(!hasSwiftShader)(`subgroups${hasSwiftShader ? "" : ` (${noSwiftS
   it.each(Object.entries(cases))("agree with workgroup memory: %s", async (_, [y, wrt]) => {
     const grads = gradients([y], wrt, [ops.input("dy", y.shape)])
     const g = graph({ outputs: { y, ...Object.fromEntries(grads.map((t, i) => [`grad${i}`, t])) } })
-    const [near, far] = [await results(g, subgroup), await results(g, 0)]
+    const [near, far] = [await results(g, { subgroup }), await results(g, { subgroup: 0 })]
     expect(near.length).toBeGreaterThan(0)
     near.forEach((value, i) => expect(Math.abs(value - (far[i] as number))).toBeLessThan(2e-5))
+  })
+
+  const heads = (name: string, shape: number[], order: number[]): Tensor => ops.transpose(input(name, shape), order)
+  const products: Record<string, readonly Tensor[]> = {
+    "of whole vectors": [ops.matMul(input("a", [12, 40]), input("b", [40, 36]))],
+    "of rows that no vector fits": [ops.matMul(input("a", [2, 13, 11]), input("b", [2, 11, 7]))],
+    "of large tiles": [ops.add(ops.matMul(input("a", [70, 30]), input("b", [30, 66])), input("bias", [66]))],
+    "with both factors turned": [ops.matMul(heads("a", [30, 68], [1, 0]), heads("b", [72, 30], [1, 0]))],
+    "of heads side by side, put together again": [
+      ops.reshape(
+        ops.transpose(ops.matMul(heads("a", [9, 3, 8], [1, 0, 2]), heads("b", [12, 3, 8], [1, 2, 0])), [1, 0, 2]),
+        [9, 36],
+      ),
+    ],
+    "with the sums of rows": [
+      ops.matMul(heads("a", [33, 70], [1, 0]), input("b", [33, 65])),
+      ops.sum(input("a", [33, 70]), [0]),
+    ],
+  }
+  it.each(Object.entries(products))("or no memory of the workgroup are needed for products: %s", async (_, made) => {
+    const g = graph({ outputs: Object.fromEntries(made.map((y, i) => [`y${i}`, y])) })
+    const expected = await results(g, {})
+    expect(expected.every(Number.isFinite)).toBe(true)
+    for (const own of [{ subgroup }, { subgroup: 0 }]) {
+      const found = await results(g, { ...own, cpu: true })
+      found.forEach((value, i) => expect(Math.abs(value - (expected[i] as number))).toBeLessThan(2e-5))
+    }
   })
 })

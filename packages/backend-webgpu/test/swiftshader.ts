@@ -1,6 +1,6 @@
 import type { Backend } from "@vitrine/core"
 import { useSwiftShader } from "../../../tooling/browser/swiftshader.mjs"
-import { nodeDevice, webgpuBackend } from "../src/node.ts"
+import { nodeDevice, webgpuBackend, type WebGpuNodeOptions } from "../src/node.ts"
 
 /** Whether SwiftShader is to be had; tests that compute are skipped where it is not. */
 export const hasSwiftShader: boolean = useSwiftShader()
@@ -14,8 +14,11 @@ export function swiftShaderDevice(): Promise<GPUDevice> {
 
 let shared: Promise<GPUDevice> | undefined
 
-/** A backend on a device that all of a file's tests share, so that each kernel is compiled once. */
-export async function swiftShader(): Promise<Backend> {
+/**
+ * A backend on a device that all of a file's tests share, so that each kernel is compiled once; by default with the kernels
+ * that run on GPUs.
+ */
+export async function swiftShader(kernels: WebGpuNodeOptions["kernels"] = "gpu"): Promise<Backend> {
   shared ??= swiftShaderDevice()
-  return webgpuBackend({ device: await shared })
+  return webgpuBackend({ device: await shared, kernels })
 }

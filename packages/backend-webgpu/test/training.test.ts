@@ -5,5 +5,5 @@ import { hasSwiftShader, noSwiftShader, swiftShader } from "./swiftshader.ts"
 
 const runs = Object.fromEntries(goldenNames("training-").map((name) => [name, async () => golden(name)]))
 
-if (hasSwiftShader) trainingParity("WebGPU on SwiftShader", swiftShader, runs)
+if (hasSwiftShader) trainingParity("WebGPU on SwiftShader", () => swiftShader(), runs)
 else describe.skip(`training on webgpu (${noSwiftShader})`, () => {})

@@ -31,6 +31,8 @@ export interface Target {
   readonly subgroup: number
   /** Bytes of memory that a workgroup may use. */
   readonly workgroupMemory: number
+  /** Whether it computes on the CPU, where workgroups' memory is no nearer than any other, and filling it is dear. */
+  readonly cpu?: boolean
   /** How a product is cut, where that is known better than from its sizes. */
   readonly tiling?: (step: Step<"matMul">, tensors: readonly Tensor[]) => Tiling | undefined
 }
@@ -55,15 +57,18 @@ export function kernelsOf(
   switch (anchor.op) {
     case "matMul": {
       const step = anchor as Step<"matMul">
-      const tiling = target.tiling?.(step, tensors) ?? chooseTiling(step)
-      if (tiling.splits === 1) return [matMulKernel(tensors, step, after, tiling)]
+      const tiling = target.tiling?.(step, tensors) ?? chooseTiling(step, target.cpu)
+      if (tiling.splits === 1) return [matMulKernel(tensors, step, after, tiling, target.subgroup)]
       const [result, sums] = step.outputs as [View, View | null | undefined]
       const parts = work([tiling.splits, sizeOf(result.shape)])
       const sumParts = sums ? work([tiling.splits, sizeOf(sums.shape)]) : undefined
       const split: Step<"matMul"> = sumParts ? { ...step, outputs: [result, sumParts] } : step
       const all = [{ view: parts, result, after }]
       if (sums && sumParts) all.push({ view: sumParts, result: sums, after: { steps: [], writes } })
-      return [matMulKernel(tensors, split, after, tiling, parts), combineKernel(tensors, all, tiling.splits)]
+      return [
+        matMulKernel(tensors, split, after, tiling, target.subgroup, parts),
+        combineKernel(tensors, all, tiling.splits),
+      ]
     }
     case "sum":
     case "max": {

@@ -1,10 +1,14 @@
 import type { Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
 import { sizeOf, type View } from "../plan/view.ts"
+import { directLoop } from "./direct.ts"
 import { type Pointwise, storing } from "./pointwise.ts"
-import { elementIndex, type Kernel, Shader, u } from "./shader.ts"
+import { elementIndex, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 
-/** How a product is cut: each workgroup makes rows × columns, each of its threads a block of them, `depth` at a time. */
+/**
+ * How a product is cut: each workgroup makes rows × columns, each of its threads a block of them. Workgroups hold `depth`
+ * of the inner axis at a time in their memory; where that is 0, threads read for themselves: see direct.ts.
+ */
 export interface Tiling {
   readonly rows: number
   readonly columns: number
@@ -15,7 +19,7 @@ export interface Tiling {
   readonly splits: number
 }
 
-interface Sizes {
+export interface Sizes {
   readonly batch: readonly number[]
   readonly m: number
   readonly n: number
@@ -64,14 +68,25 @@ export function candidates(key: string): Tiling[] {
       splits,
     })),
   )
+  cut.push({ rows: 32, columns: 64, depth: 0, threadRows: 4, threadColumns: 8, splits: 1 })
   const own = bySize(sizes)
   const isOther = (tiling: Tiling): boolean =>
     tiling.rows < 2 * sizes.m && tiling.columns < 2 * sizes.n && JSON.stringify(tiling) !== JSON.stringify(own)
   return [own, ...cut.filter(isOther)]
 }
 
-/** A tiling by the sizes alone. */
-export const chooseTiling = (step: Step<"matMul">): Tiling => bySize(matMulSizes(step))
+/** A tiling by the sizes alone, for a GPU or for an adapter that computes on the CPU. */
+export function chooseTiling(step: Step<"matMul">, cpu: boolean = false): Tiling {
+  const sizes = matMulSizes(step)
+  return cpu ? untiled(sizes) : bySize(sizes)
+}
+
+/** Without memory that is shared, and with no more threads than exchange what they load; small ones compile faster. */
+function untiled({ m, n }: Sizes): Tiling {
+  const small = m * n <= 4096
+  const [threadRows, threadColumns] = [small || m <= 4 ? 4 : 8, small || n <= 16 ? 4 : 8]
+  return { rows: threadRows, columns: 4 * threadColumns, depth: 0, threadRows, threadColumns, splits: 1 }
+}
 
 /** Large tiles where there are enough of them, and the inner axis split where not. */
 function bySize(sizes: Sizes): Tiling {
@@ -92,46 +107,49 @@ export function matMulKernel(
   step: Step<"matMul">,
   after: Pointwise,
   tiling: Tiling,
+  subgroup: number,
   parts?: View,
 ): Kernel {
-  const { batch, m, n, k } = matMulSizes(step)
+  const sizes = matMulSizes(step)
+  const { batch, m, n, k } = sizes
   const { rows, columns, depth, threadRows, threadColumns, splits } = tiling
   const [result, sums] = step.outputs as [View, View | null | undefined]
-  const vector = n % 4 === 0
+  const vector = n % 4 === 0 && (parts !== undefined || lanesOf(result).kind === "together")
   const shader = new Shader(tensors, vector)
   const [a, b] = step.inputs as [View, View]
   const batches = sizeOf(batch)
   const threads = (rows / threadRows) * (columns / threadColumns)
   const perRow = columns / threadColumns
-  const [mVectors, nVectors] = [threadRows / 4, threadColumns / 4]
+  const nVectors = threadColumns / 4
 
-  const left = operand(shader, "a", a, { outer: -2, inner: -1 }, { size: m, depth: k }, rows, depth, threads)
-  const right = operand(shader, "b", b, { outer: -1, inner: -2 }, { size: n, depth: k }, columns, depth, threads)
   const store =
     parts === undefined
       ? storing(shader, tensors, result, after)
       : storing(shader, tensors, parts, { steps: [], writes: new Set([parts.tensor]) })
 
-  const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
   const accumulators = each(threadRows, (i) => each(nVectors, (j) => `c${i}_${j}`)).flat()
-  const multiply = each(threadRows, (i) =>
-    each(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
-  ).flat()
-
-  const stepK = Math.ceil(k / splits / depth) * depth
+  const direct = depth === 0
+  const loop = direct
+    ? directLoop(shader, [a, b], sizes, tiling, subgroup >= 4 && perRow % 4 === 0, sums !== undefined && sums !== null)
+    : stagedLoop(shader, [a, b], sizes, tiling, threads, sums !== undefined && sums !== null)
+  const strideK = depth || 4
+  const stepK = Math.ceil(k / splits / strideK) * strideK
   const split = splits > 1
   const number = split ? `(part * ${u(batches)} + batch)` : "batch"
   const lines = vector ? 1 : 4
   const column = vector ? "column + 4u * j" : "column + j"
   const at = `(${number} * ${u(m)} + row + i) * ${u(n)} + ${column}`
   const value = vector ? `made[i * ${u(nVectors)} + j]` : `made[i * ${u(nVectors)} + j / 4u][j % 4u]`
-  // The threads that hold the first columns add up what they have in memory anyway.
-  const summing = sums ? each(Math.ceil(rows / threads), (i) => sumRows(i, threads, rows, depth)) : []
-  const writeSums = each(sums ? Math.ceil(rows / threads) : 0, (i) => {
-    const row = `m0 + local + ${u(i * threads)}`
-    const inside = rows % threads === 0 ? "" : `local + ${u(i * threads)} < ${u(rows)} && `
-    const store = shader.store((sums as View).tensor, false, `${number} * ${u(m)} + ${row}`, `s${i}`)
-    return `if (${inside}${row} < ${u(m)}) { ${store} }`
+  // Which rows' sums a thread has, in number and in the workgroup; those of the first columns are written.
+  const summed = !sums
+    ? []
+    : direct
+      ? each(threadRows, (i) => `ty * ${u(threadRows)} + ${u(i)}`)
+      : ownRows(rows, threads)
+  const writeSums = summed.map((own, i) => {
+    const inside = direct ? "tx == 0u && " : rows % threads === 0 ? "" : `${own} < ${u(rows)} && `
+    const store = shader.store((sums as View).tensor, false, `${number} * ${u(m)} + m0 + ${own}`, `s${i}`)
+    return `if (${inside}m0 + ${own} < ${u(m)}) { ${store} }`
   })
 
   const body = `let batch = group.z % ${u(batches)};
@@ -142,31 +160,21 @@ let m0 = group.y * ${u(rows)};
 let n0 = group.x * ${u(columns)};
 let ty = local / ${u(perRow)};
 let tx = local % ${u(perRow)};
-${accumulators.map((name) => `var ${name} = vec4<f32>(0);`).join(" ")}
-${sums ? each(Math.ceil(rows / threads), (i) => `var s${i} = 0.0f;`).join(" ") : ""}
-let begin = part * ${u(stepK)};
-let to = min(begin + ${u(stepK)}, ${u(k)});
-for (var k0 = begin; k0 < to; k0 += ${u(depth)}) {
-  ${left}
-  ${right}
-  workgroupBarrier();
-  for (var k = 0u; k < ${u(depth)}; k++) {
-    ${each(mVectors, (i) => `let a${i} = tileA[k * ${u(rows / 4)} + ty * ${u(mVectors)} + ${u(i)}];`).join(" ")}
-    ${each(nVectors, (j) => `let b${j} = tileB[k * ${u(columns / 4)} + tx * ${u(nVectors)} + ${u(j)}];`).join(" ")}
-    ${multiply.join("\n    ")}
-  }
-  ${sums ? `if (group.x == 0u) { ${summing.join(" ")} }` : ""}
-  workgroupBarrier();
-}
+let lane = local % 4u;
 let row = m0 + ty * ${u(threadRows)};
 let column = n0 + tx * ${u(threadColumns)};
+${accumulators.map((name) => `var ${name} = vec4<f32>(0);`).join(" ")}
+${summed.map((_, i) => `var s${i} = 0.0f;`).join(" ")}
+let begin = part * ${u(stepK)};
+let to = min(begin + ${u(stepK)}, ${u(k)});
+for (var k0 = begin; k0 < to; k0 += ${u(strideK)}) {
+  ${loop}
+}
 var made = array<vec4<f32>, ${accumulators.length}>(${accumulators.join(", ")});
 for (var i = 0u; i < ${u(threadRows)} && row + i < ${u(m)}; i++) {
   for (var j = 0u; j < ${u(nVectors * lines)} && ${column} < ${u(n)}; j++) { ${store}(${vector ? `(${at}) / 4u` : at}, ${value}); }
 }
 ${sums ? `if (group.x == 0u) { ${writeSums.join(" ")} }` : ""}`
-  shader.global(`var<workgroup> tileA: array<vec4<f32>, ${(rows * depth) / 4}>;`)
-  shader.global(`var<workgroup> tileB: array<vec4<f32>, ${(columns * depth) / 4}>;`)
   const then = after.steps.map(({ op }) => ` ${op}`).join("")
   return {
     label: `matMul [${[...batch, m, k]}] × [${[...batch, k, n]}]${split ? ` in ${splits} parts` : then}`,
@@ -176,9 +184,44 @@ ${sums ? `if (group.x == 0u) { ${writeSums.join(" ")} }` : ""}`
   }
 }
 
-function sumRows(i: number, threads: number, rows: number, depth: number): string {
-  const inside = rows % threads === 0 ? "" : `if (local + ${u(i * threads)} < ${u(rows)}) `
-  return `${inside}{ let r = local + ${u(i * threads)}; for (var k = 0u; k < ${u(depth)}; k++) { s${i} += tileA[k * ${u(rows / 4)} + r / 4u][r % 4u]; } }`
+const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
+
+/** The rows of a workgroup's tile that a thread adds up, where those are shared out one by one. */
+const ownRows = (rows: number, threads: number): string[] =>
+  each(Math.ceil(rows / threads), (i) => `local + ${u(i * threads)}`)
+
+/** Statements that fill a workgroup's tiles with `depth` steps of the inner axis from `k0` on, and add their product to the accumulators. */
+function stagedLoop(
+  shader: Shader,
+  [a, b]: readonly [View, View],
+  { m, n, k }: Sizes,
+  { rows, columns, depth, threadRows, threadColumns }: Tiling,
+  threads: number,
+  sums: boolean,
+): string {
+  const [mVectors, nVectors] = [threadRows / 4, threadColumns / 4]
+  const left = operand(shader, "a", a, { outer: -2, inner: -1 }, { size: m, depth: k }, rows, depth, threads)
+  const right = operand(shader, "b", b, { outer: -1, inner: -2 }, { size: n, depth: k }, columns, depth, threads)
+  shader.global(`var<workgroup> tileA: array<vec4<f32>, ${(rows * depth) / 4}>;`)
+  shader.global(`var<workgroup> tileB: array<vec4<f32>, ${(columns * depth) / 4}>;`)
+  const multiply = each(threadRows, (i) =>
+    each(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
+  ).flat()
+  // The threads that hold the first columns add up what they have in memory anyway.
+  const summing = ownRows(rows, threads).map((own, i) => {
+    const inside = rows % threads === 0 ? "" : `if (${own} < ${u(rows)}) `
+    return `${inside}{ let r = ${own}; for (var k = 0u; k < ${u(depth)}; k++) { s${i} += tileA[k * ${u(rows / 4)} + r / 4u][r % 4u]; } }`
+  })
+  return `${left}
+  ${right}
+  workgroupBarrier();
+  for (var k = 0u; k < ${u(depth)}; k++) {
+    ${each(mVectors, (i) => `let a${i} = tileA[k * ${u(rows / 4)} + ty * ${u(mVectors)} + ${u(i)}];`).join(" ")}
+    ${each(nVectors, (j) => `let b${j} = tileB[k * ${u(columns / 4)} + tx * ${u(nVectors)} + ${u(j)}];`).join(" ")}
+    ${multiply.join("\n    ")}
+  }
+  ${sums ? `if (group.x == 0u) { ${summing.join(" ")} }` : ""}
+  workgroupBarrier();`
 }
 
 /** Where the matrices of a batch begin. */

@@ -4,7 +4,7 @@ import { rowMajor, sizeOf, type View } from "../plan/view.ts"
 import { use } from "./functions.ts"
 import { laneReduction } from "./lanes.ts"
 import { evaluate, isSame, type Pointwise, read, storing } from "./pointwise.ts"
-import { elementIndex, flat, fold, type Kernel, Shader, u } from "./shader.ts"
+import { elementIndex, flat, fold, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 
 type Reduction = Step<"sum"> | Step<"max">
 
@@ -131,7 +131,8 @@ export function combineKernel(
   op: "sum" | "max" = "sum",
 ): Kernel {
   const sizes = all.map(({ result }) => sizeOf(result.shape))
-  const vector = op === "sum" && sizes.every((size) => size % 4 === 0)
+  const vector =
+    op === "sum" && all.every(({ result }, i) => (sizes[i] as number) % 4 === 0 && lanesOf(result).kind === "together")
   const shader = new Shader(tensors, vector)
   const width = vector ? 4 : 1
   if (op === "max") use(shader, "larger")

@@ -110,7 +110,7 @@ export class Shader {
   }
 
   /** A function of subgroups, which the shader asks for then. */
-  subgroup(name: "subgroupShuffleXor"): string {
+  subgroup(name: "subgroupShuffleXor" | "quadBroadcast"): string {
     this.#subgroups = true
     return name
   }

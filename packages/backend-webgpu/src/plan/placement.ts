@@ -8,7 +8,7 @@ export interface Placement extends Omit<View, "tensor"> {
 }
 
 /** Ops whose kernels write their results in any layout; the outputs that this is said of. */
-const flexible: Readonly<Record<string, readonly number[]>> = { attention: [0], attentionGrad: [0, 1, 2] }
+const flexible: Readonly<Record<string, readonly number[]>> = { attention: [0], attentionGrad: [0, 1, 2], matMul: [0] }
 
 /**
  * Values that are written straight to where their transposed, reshaped or joined form is wanted, so that heads are put

@@ -56,7 +56,9 @@ export function planOf(
   constants: Readonly<Record<string, Float32Array>>,
   limits: PlanLimits,
 ): Plan {
-  const lowered = lower(source, supports)
+  // A CPU multiplies faster than it recomputes weights row by row, and has the memory to keep them.
+  const apart = limits.cpu && source.nodes.some(({ op }) => op === "attentionGrad")
+  const lowered = lower(source, (op) => supports(op) && !(apart && op.startsWith("attention")))
   const list = stepsOf(bindBatch(lowered, batch), constants, limits.half ? halves(lowered) : undefined)
   const { tensors } = list
   const steps = withRowSums(withNorms(withoutDead(list), tensors))

@@ -27,7 +27,7 @@ export interface Product {
   readonly tensors: readonly Tensor[]
 }
 
-const version = 1
+const version = 2
 
 export async function createTuner(gpu: Gpu, limits: PlanLimits, device: string, store: TuningStore): Promise<Tuner> {
   const name = `tiles-${version}-${device}`
