@@ -39,7 +39,7 @@ export const detect = {
     {
       title: "Nothing is suppressed",
       text: (): string =>
-        "Other detectors propose many boxes and throw doubles away by a rule. Here the queries see each other by self-attention and settle who takes what, more surely from layer to layer. What you see is the bare output; the threshold only hides doubtful answers.",
+        "Other detectors propose many boxes and throw doubles away by a rule. Here the queries see each other by self-attention and settle who takes what, more surely from layer to layer. What you see is the bare output: where two have not settled, a double stays.",
     },
   ],
   paper: "End-to-End Object Detection with Transformers (Carion et al., 2020)",

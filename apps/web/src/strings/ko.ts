@@ -6,7 +6,7 @@ import { guide } from "./ko-guide.ts"
 
 export const ko: Strings = {
   tagline: "일하는 Vision Transformer를 보다",
-  rooms: { guide: "가이드", train: "학습", inspect: "관찰", detect: "찾기" },
+  rooms: { guide: "가이드", train: "학습", inspect: "관찰", detect: "검출" },
   skip: "본문으로",
   theme: { label: "모양", light: "밝게", dark: "어둡게", system: "시스템" },
   compute: { label: "계산하는 곳", auto: "자동", webgpu: "GPU", "onnx-web": "CPU" },

@@ -2,12 +2,12 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { decodeImage } from "@vitrine/data/node"
-import { type Found, scenes } from "@vitrine/detection"
 import { queryAttention } from "@vitrine/interpret"
 import { zipSync } from "fflate"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type Detector, type ImageInput, loadDetector } from "vitrine"
+import { drawn, expectSame, openReferenceDetector, type Row, rows, settled } from "./detect-page.ts"
 import { drop } from "./drop.ts"
 import { openSite, type Site } from "./site.ts"
 import { ownTasks } from "./tasks.ts"
@@ -15,56 +15,19 @@ import { violations } from "./violations.ts"
 
 const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const foreign = path("../../tooling/golden/files/huggingface-detr")
-const drawn = scenes({ split: "test", size: 100 })
 
 let site: Site
-/** The site's own, in float64. */
 let reference: Detector<ImageInput>
 
 beforeAll(async () => {
   site = await openSite()
-  reference = await loadDetector(path("public/detector"), { backend: referenceBackend() })
+  reference = await openReferenceDetector()
 })
 
 afterAll(async () => {
   await site?.close()
   await reference?.close()
 })
-
-async function settled(page: Page): Promise<void> {
-  await page.locator('[data-busy="false"]').waitFor({ state: "attached", timeout: 60_000 })
-  await page.locator("#asked .overlay").waitFor()
-}
-
-interface Row {
-  readonly label: string
-  /** Percent. */
-  readonly score: number
-  readonly box: readonly number[]
-  readonly query: number
-}
-
-const rows = (page: Page): Promise<Row[]> =>
-  page.locator(".findings tbody tr").evaluateAll((all) =>
-    all.map((row) => {
-      const [label = "", score = "", box = "", query = ""] = Array.from(row.children, (cell) => cell.textContent ?? "")
-      const numbers = box.replaceAll("−", "-").split(", ").map(Number)
-      return { label, score: Number.parseFloat(score), box: numbers, query: Number(query) - 1 }
-    }),
-  )
-
-/** That a table says what was found, where it names what is above a threshold. */
-function expectSame(table: readonly Row[], found: Found, labels: readonly string[], threshold: number): void {
-  const wanted = Array.from(found.scores).filter((score) => score > threshold).length
-  expect(table).toHaveLength(wanted)
-  for (const row of table) {
-    const i = found.queries.indexOf(row.query)
-    expect(row.label).toBe(labels[found.labels[i] as number])
-    expect(Math.abs(row.score - 100 * (found.scores[i] as number))).toBeLessThan(0.06)
-    for (const [edge, pixel] of row.box.entries())
-      expect(Math.abs(pixel - (found.boxes[4 * i + edge] as number))).toBeLessThan(0.51)
-  }
-}
 
 const slide = (page: Page, name: string, value: number): Promise<void> =>
   page.getByRole("slider", { name }).fill(String(value))

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { unzipSync } from "fflate"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { drawn, expectSame, openReferenceDetector, rows, settled } from "./detect-page.ts"
 import { compare } from "./guide-page.ts"
 import { openReference } from "./reference.ts"
 import { openSite, type Site } from "./site.ts"
@@ -55,6 +56,16 @@ test("the other room sees the same on a GPU", { timeout: 240_000 }, async () => 
   }
   expect(seen[0]).toContain("heart")
   expect(seen[0]).toBe(seen[1])
+})
+
+test("a detector finds on a GPU what the reference finds", { timeout: 240_000 }, async () => {
+  const { page, faults, close } = await site.open("/detect/?scene=7", {}, { backend: "webgpu" })
+  await settled(page)
+  const reference = await openReferenceDetector()
+  expectSame(await rows(page), await reference.detect(await drawn.read(6), { threshold: 0 }), reference.labels, 0.5)
+  await reference.close()
+  expect(faults).toEqual([])
+  await close()
 })
 
 test("twenty steps have the same losses on a GPU", { timeout: 450_000 }, async () => {
