@@ -173,7 +173,7 @@ export function evaluationGraph(
   return graph({ outputs: outputs(rootScope({ param: leaves(averaged) })) })
 }
 
-/** The numbers that a step's update takes as inputs. */
+/** The numbers that an update takes as inputs, which comes after `step` others. */
 export function updateInputs(
   { groups, optimizer }: StepOptions,
   step: number,

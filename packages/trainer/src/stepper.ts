@@ -39,6 +39,8 @@ export interface StepperOptions<B extends Sized> extends StepOptions {
   readonly objective: Pick<Objective<B>, "rows" | "prepare" | "between">
   readonly accumulate: number
   readonly key: Key
+  /** Steps that were skipped before: the optimizer counts those that it took. */
+  readonly skipped: number
 }
 
 /**
@@ -50,6 +52,11 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
   const whole = accumulate === 1 ? stepGraph(options) : gradientsGraph(options)
   const backward = objective.between === undefined ? uncut(backend, whole) : halves(backend, whole, objective.between)
   let update: Promise<Program> | undefined
+  let { skipped } = options
+  const noted = (result: StepResult): StepResult => {
+    if (result.skipped) skipped++
+    return result
+  }
   const number = (data: ArrayLike<number> | undefined): number => data?.[0] ?? Number.NaN
   return {
     slots: backward.slots,
@@ -58,17 +65,17 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
       const prepared: Prepared[] = []
       for (const [i, batch] of batches.entries()) prepared.push(await objective.prepare(batch, keys[i] as Key))
       const total = Float32Array.of(prepared.reduce((sum, { total }) => sum + total, 0))
-      const scalars = updateInputs(options, step, learningRate)
+      const scalars = updateInputs(options, step - skipped, learningRate)
       let loss = 0
       for (const [i, batch] of batches.entries()) {
         const inputs = { ...prepared[i]?.inputs, total, key: Int32Array.from(keys[i] as Key) }
         const result = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch)
         loss += number(result.loss?.data)
-        if (accumulate === 1) return told(loss, result)
+        if (accumulate === 1) return noted(told(loss, result))
       }
       update ??= backend.compile(updateGraph(options))
       const result = await (await update).run(scalars, state)
-      return told(loss, result)
+      return noted(told(loss, result))
     },
     async dispose() {
       await backward.dispose()

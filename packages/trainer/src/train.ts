@@ -19,7 +19,7 @@ import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
 import { emaName, evaluationGraph, objectiveParameters, trainingSlots } from "./programs.ts"
-import { firstLossScale, leastLossScale } from "./loss-scale.ts"
+import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
@@ -69,7 +69,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
   const names = new Set(own.map(({ name }) => name))
   const parameters = [...own, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
   const key = keyFromSeed(options.seed)
-  const stepOptions: StepperOptions<B> = {
+  const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
     objective,
     groups: groups(parameters, options),
     optimizer: optimizer(options.optimizer),
@@ -91,7 +91,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
-  const stepping = stepper(backend, stepOptions)
+  const stepping = stepper(backend, { ...stepOptions, skipped: skippedSteps(values) })
   const evaluator = programs(backend, evaluationGraph(objective.measure, stepOptions))
   let state: State | undefined
   try {

@@ -153,6 +153,36 @@ describe("train", () => {
     expect(store.saved.get(last + 1)?.tensors).not.toEqual(before.tensors)
   })
 
+  test("skipped steps do not count for the optimizer, nor after a resume", async () => {
+    const options = (steps: number): TrainInputs["options"] =>
+      trainingOptions({
+        steps,
+        learningRate: 0.01,
+        schedule: { decay: "constant", warmup: 0, final: 0 },
+        lossScaling: true,
+      })
+    const run = async (
+      steps: number,
+      resume?: SavedRun,
+    ): Promise<{ saved: Map<number, SavedRun>; skipped: number }> => {
+      const store = memory()
+      const still = vitConfig({ ...config, dropout: 0, stochasticDepth: 0 })
+      const batches = async (): ReturnType<TrainInputs["batches"]> => source(0, () => makeBatch(0))
+      const fields = { ...learning(still), options: options(steps), batches, store, checkpointEvery: 1 }
+      const events = await all(train(inputs(resume ? { ...fields, resume } : fields)))
+      return { saved: store.saved, skipped: events.filter((event) => event.type === "step" && event.skipped).length }
+    }
+    const { saved } = await run(4)
+    const before = saved.get(2) as SavedRun
+    const tensors = new Map(before.trainingTensors).set("lossScale", { shape: [], data: Float64Array.of(2 ** 514) })
+    const { saved: late, skipped } = await run(30, { ...before, trainingTensors: tensors })
+    expect(skipped).toBeGreaterThan(0)
+    const { saved: resumed } = await run(4 + skipped, late.get(2 + skipped))
+    const learned = (found: SavedRun | undefined): unknown =>
+      (bytes(found) as [string, unknown][]).filter(([name]) => !name.startsWith("lossScale"))
+    for (const each of [late, resumed]) expect(learned(each.get(4 + skipped))).toEqual(learned(saved.get(4)))
+  })
+
   test("doubles the scale after 2,000 steps without overflow", async () => {
     const store = memory()
     const options = trainingOptions({ steps: 3, learningRate: 0.01, lossScaling: true })
