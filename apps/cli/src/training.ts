@@ -4,6 +4,7 @@ import { interruption } from "./interruption.ts"
 import { type EngineFlags, engineOptions } from "./options.ts"
 import { note, print, whenReaderLeaves } from "./output.ts"
 import { type Reporter, reporter, type Told } from "./show/progress.ts"
+import { type Ending, showResult } from "./show/result.ts"
 import type { TrainFlags } from "./train-options.ts"
 
 /** What a run is gone on with. */
@@ -24,20 +25,19 @@ export type Train<O, S, E extends object> = (options: O | Resumption) => AsyncIt
 export interface Task<O, S, E extends object> {
   readonly train: Train<O, S, E>
   readonly told: Told<S, E>
-  /** Says what came out of a run that has ended. */
-  showResult(run: string): Promise<void>
+  readonly ending: Ending
 }
 
 /** Trains as the flags say; gives the exit code. */
 export async function carryOut<O extends Resumption, S extends RunSetup, E extends object>(
-  { train, told, showResult }: Task<O, S, E>,
+  { train, told, ending }: Task<O, S, E>,
   options: O,
   run: string,
   flags: TrainFlags,
 ): Promise<number> {
   const finished = await trainTo(train, options, flags, flags.json ? jsonReporter(run) : reporter(run, told))
   if (!finished) return 130
-  if (!flags.json) await showResult(run)
+  if (!flags.json) await showResult(run, ending)
   return 0
 }
 

@@ -38,6 +38,7 @@ beforeAll(async () => {
   expect(stderr).toContain("7 images to train on, 1 to validate, 4 classes")
   expect(stdout).toMatch(/AP (none|\d\.\d{3}), AP50 .* on 1 images/)
   expect(code).toBe(0)
+  expect(readFileSync(join(run, "curve.svg"), "utf8")).toMatch(/Validation AP|Without validation/)
 }, 120_000)
 
 test("eval gives COCO's figures", async () => {

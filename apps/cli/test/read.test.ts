@@ -37,6 +37,7 @@ describe.sequential("reading", () => {
     expect(whole.stderr).toContain("Transformer, 1 + 2 layers, width 16")
     expect(whole.stderr).toContain("up to 2 of 3 characters: 012")
     expect(whole.stdout).toContain("Validation lines read exactly:")
+    expect(readFileSync(join(folder, "whole", "curve.svg"), "utf8")).toContain("Validation share of exact lines")
     expect(whole.code).toBe(0)
 
     const stopped = await vitrine([...args, "--out", run, "--json"], {

@@ -8,7 +8,7 @@ export {
   queryAttention,
 } from "./data/attention.ts"
 export { type Confusion, confusionMatrix } from "./data/confusion.ts"
-export { type Curve, learningCurve, type Point, smoothed } from "./data/curve.ts"
+export { bestOf, type Curve, learningCurve, type Measured, type Point, scores, smoothed } from "./data/curve.ts"
 export { type FeatureColors, featureColors, type Neighbor, nearestPatches, type PatchOfImage } from "./data/features.ts"
 export { type FilterComponents, filterComponents } from "./data/filters.ts"
 export type { Grid, PatchMap, Place } from "./data/grid.ts"

@@ -4,6 +4,7 @@ import {
   attentionDistance,
   attentionMap,
   attentionRollout,
+  bestOf,
   confusionMatrix,
   featureColors,
   filterComponents,
@@ -125,7 +126,22 @@ test("a curve takes what was measured, and passes over the rest", () => {
     { type: "checkpoint", step: 2 },
   ])
   expect(steps).toEqual([{ step: 1, loss: 2, learningRate: 0.1 }])
-  expect(evaluations).toEqual([{ step: 2, loss: 1.5, top1: 0.5 }])
+  expect(evaluations).toEqual([{ step: 2, loss: 1.5, score: 0.5 }])
+})
+
+test("the best of a curve is the first of the highest score, whatever is measured", () => {
+  const ap = (step: number, value: number): object => ({ type: "evaluation", step, ap: value, ar100: 1 })
+  const { measure, evaluations } = learningCurve([ap(1, -1), ap(2, 0.25), ap(3, 0.5), ap(4, 0.5)])
+  expect({ measure, evaluations }).toEqual({
+    measure: "ap",
+    evaluations: [2, 3, 4].map((step) => ({ step, score: step === 2 ? 0.25 : 0.5 })),
+  })
+  expect(bestOf(evaluations)).toEqual({ step: 3, score: 0.5 })
+  expect(bestOf([])).toBeUndefined()
+  expect(learningCurve([{ type: "evaluation", step: 1, loss: 2, exact: 0.1, characters: 0.6 }])).toMatchObject({
+    measure: "exact",
+    evaluations: [{ step: 1, loss: 2, score: 0.1 }],
+  })
 })
 
 test("where an object query looks: one head, or all on average", () => {

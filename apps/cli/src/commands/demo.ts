@@ -11,7 +11,7 @@ import { loadRecipe, withFlags } from "../recipes.ts"
 import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
 import { classes, reporter } from "../show/progress.ts"
-import { drawCurve, files } from "../show/result.ts"
+import { classification, drawCurve, files } from "../show/result.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
 import { charts } from "../show/charts.ts"
 import { confusionTable, headline } from "./eval.ts"
@@ -43,7 +43,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
     reporter(run, classes),
   )
   if (!finished) return 130
-  print(`\n${charts(await drawCurve(run))}`)
+  print(`\n${charts((await drawCurve(run)).curve)}`)
 
   const backend = await create(flags.backend, engineOptions(flags))
   try {
@@ -64,7 +64,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
     await backend.close()
   }
   print(
-    files(run, [
+    files(run, classification.model, [
       ["predictions.png", "held-out images and what the model says they are"],
       ["images/", "some of them, as files"],
     ]),

@@ -1,12 +1,9 @@
-import { join } from "node:path"
-import { readMetrics } from "@vitrine/checkpoint/node"
 import type { DetectionEvaluation } from "@vitrine/detection"
 import { type DetectionRecipe, type Recipe, type RecipeRule, trainDetector } from "vitrine"
 import { localModel } from "../hub.ts"
-import { print } from "../output.ts"
 import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
 import { detection, figureLine } from "../show/detection.ts"
-import { files, printNext } from "../show/result.ts"
+import type { Ending } from "../show/result.ts"
 import { checkNew, refuse, type TrainFlags } from "../train-options.ts"
 import { carryOut, resumption } from "../training.ts"
 
@@ -23,7 +20,7 @@ const ofClassifiers: readonly (keyof TrainFlags)[] = [
  */
 export async function trainToDetect(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
   refuse(flags, ofClassifiers, "is not for --task detect")
-  const task = { train: trainDetector, told: detection, showResult }
+  const task = { train: trainDetector, told: detection, ending }
   if (base === undefined) return carryOut(task, resumption(flags), run, flags)
   checkNew(flags, "train --task detect needs --data PATH (or --data scenes)")
   const { data, annotations: format, seed, workers, valFraction, keepLast, checkpointEvery } = flags
@@ -43,14 +40,11 @@ function recipeWithFlags({ model, ...own }: DetectionRecipe, flags: TrainFlags):
   }
 }
 
-async function showResult(run: string): Promise<void> {
-  const events = await readMetrics(join(run, "metrics.jsonl"))
-  const last = events.findLast(({ type }) => type === "evaluation")
-  print(`\n${last ? figureLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."}\n`)
-  print(
-    files(run)
-      .replace("best model, as timm loads it", "best model")
-      .replace(/ {2}curve.svg.*\n/, ""),
-  )
-  printNext([`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`])
+const ending: Ending = {
+  summary: (_, metrics) => {
+    const last = metrics.findLast(({ type }) => type === "evaluation")
+    return last ? figureLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."
+  },
+  model: "the best model (with config.json)",
+  next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
 }

@@ -1,15 +1,11 @@
-import { readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
-import { curveFigure, learningCurve } from "@vitrine/interpret"
-import { join } from "node:path"
 import { parameterCount } from "@vitrine/core"
 import { seq2seqParameters, type TextEvaluation } from "@vitrine/seq2seq"
 import { type ReadingRecipe, type ReadingSetupEvent, type Recipe, type RecipeRule, trainReader } from "vitrine"
 import { UsageError } from "../errors.ts"
-import { colors, errorColors, print } from "../output.ts"
+import { errorColors } from "../output.ts"
 import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
-import { charts } from "../show/charts.ts"
 import { field, opening, type Told, trainingLine } from "../show/progress.ts"
-import { files, printNext } from "../show/result.ts"
+import { bestAndLast, type Ending } from "../show/result.ts"
 import { count, percent, printable, short } from "../show/text.ts"
 import { checkNew, refuse, type TrainFlags } from "../train-options.ts"
 import { carryOut, resumption } from "../training.ts"
@@ -26,7 +22,7 @@ const foreign = [
  */
 export async function trainToRead(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
   refuse(flags, foreign, "is not for --task read")
-  const task = { train: trainReader, told: reading, showResult }
+  const task = { train: trainReader, told: reading, ending }
   if (base === undefined) return carryOut(task, resumption(flags), run, flags)
   checkNew(flags, "train needs --data PATH, or --resume RUN")
   const { data, seed, valFraction, keepLast, checkpointEvery } = flags
@@ -87,17 +83,9 @@ function header(run: string, event: ReadingSetupEvent): string {
 
 const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text)
 
-async function showResult(run: string): Promise<void> {
-  const metrics = await readMetrics(join(run, "metrics.jsonl"))
-  const curve = learningCurve(metrics.map((event) => ({ ...event, top1: (event as { exact?: number }).exact })))
-  await writeFileAtomic(join(run, "curve.svg"), `${curveFigure(curve, { title: run })}\n`)
-  print(`\n${charts(curve)}`)
-  const best = curve.evaluations.reduce<(typeof curve.evaluations)[number] | undefined>(
-    (a, b) => (a === undefined || b.top1 > a.top1 ? b : a),
-    undefined,
-  )
-  if (best !== undefined)
-    print(`Validation lines read exactly: ${colors.bold(percent(best.top1, 2))} at step ${count(best.step)}.\n`)
-  print(files(run, [], "the best model, by torch.nn.Transformer's names"))
-  printNext([`eval --model ${run}`, `predict --model ${run} LINE.png …`])
+const ending: Ending = {
+  summary: (curve) =>
+    bestAndLast(curve, "Validation lines read exactly") ?? "No validation lines, so nothing is measured.",
+  model: "the best model, by torch.nn.Transformer's names",
+  next: (run) => [`eval --model ${run}`, `predict --model ${run} LINE.png …`],
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
 import { classes } from "../show/progress.ts"
-import { showResult } from "../show/result.ts"
+import { classification } from "../show/result.ts"
 import { checkNew, checkResumed, type TrainFlags } from "../train-options.ts"
 import { carryOut, resumption } from "../training.ts"
 import { trainToDetect } from "./train-detector.ts"
@@ -29,7 +29,7 @@ export async function train(flags: TrainFlags): Promise<number> {
 
 /** @param base what the flags override; undefined for a run that is resumed. */
 async function trainToClassify(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
-  const task = { train: trainModel, told: classes, showResult }
+  const task = { train: trainModel, told: classes, ending: classification }
   if (base === undefined) return carryOut(task, resumption(flags), run, flags)
   checkNew(flags, "train needs --data PATH (or --data shapes), or --resume RUN")
   const { data, seed, workers, valFraction, classes: named, perClass, keepLast, checkpointEvery } = flags

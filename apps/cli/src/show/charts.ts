@@ -1,19 +1,19 @@
-import { type Curve, type Point, smoothed } from "@vitrine/interpret"
+import { type Curve, type Point, scores, smoothed } from "@vitrine/interpret"
 import { plot } from "simple-ascii-chart"
 import { colors } from "../output.ts"
 import { count, short } from "./text.ts"
 
-/** The curves as characters: loss, and accuracy where it was measured more than once. */
-export function charts({ steps, evaluations }: Curve): string {
+/** The curves as characters: loss, and the score where it was measured more than once. */
+export function charts({ steps, measure, evaluations }: Curve): string {
   const width = Math.max(30, Math.min(72, (process.stdout.columns ?? 80) - 14))
   const loss = smoothed(
     steps.map(({ step, loss }): Point => [step, loss]),
     width,
   )
-  const accuracy = evaluations.map(({ step, top1 }): Point => [step, 100 * top1])
+  const measured = evaluations.map(({ step, score }): Point => [step, 100 * score])
   const parts: string[] = []
   if (loss.length > 1) parts.push(chart("Training loss", loss, width, "ansiBlue"))
-  if (accuracy.length > 1) parts.push(chart("Validation accuracy, %", accuracy, width, "ansiGreen"))
+  if (measured.length > 1) parts.push(chart(`Validation ${scores[measure]}, %`, measured, width, "ansiGreen"))
   return parts.join("\n")
 }
 

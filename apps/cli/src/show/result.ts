@@ -1,28 +1,41 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
-import { type Curve, curveFigure, learningCurve } from "@vitrine/interpret"
+import { type MetricsEvent, readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
+import { bestOf, type Curve, curveFigure, learningCurve, type Measured } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
 import { charts } from "./charts.ts"
 import { count, percent } from "./text.ts"
 
 const { bold, cyan, dim } = colors
 
-/** Draws the curve of a run that has ended, and says what came out, where it lies and what to do with it. */
-export async function showResult(run: string): Promise<void> {
-  const curve = await drawCurve(run)
-  print(`\n${charts(curve)}`)
-  print(`${summary(curve)}\n`)
-  print(files(run))
-  const next = (await hasClasses(run))
-    ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
-    : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
-  printNext(next)
+/** What is said of a run that has ended. */
+export interface Ending {
+  /** What came out. */
+  summary(curve: Curve, metrics: readonly MetricsEvent[]): string
+  /** What its `model.safetensors` is. */
+  readonly model: string
+  /** Commands that its model can be used with. */
+  next(run: string): readonly string[] | Promise<readonly string[]>
 }
 
-/** Commands that a run can be used with. */
-export function printNext(commands: readonly string[]): void {
+/** Draws the curve of a run that has ended, and says what came out, where it lies and what to do with it. */
+export async function showResult(run: string, { summary, model, next }: Ending): Promise<void> {
+  const { curve, metrics } = await drawCurve(run)
+  print(`\n${charts(curve)}`)
+  print(`${summary(curve, metrics)}\n`)
+  print(files(run, model))
+  const commands = await next(run)
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
+}
+
+export const classification: Ending = {
+  summary: (curve) =>
+    bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy.",
+  model: "the best model, as timm loads it (with config.json)",
+  next: async (run) =>
+    (await hasClasses(run))
+      ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
+      : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`],
 }
 
 /** Not what learned from masked patches. */
@@ -32,30 +45,33 @@ async function hasClasses(run: string): Promise<boolean> {
 }
 
 /** Writes `curve.svg` into the run's folder. */
-export async function drawCurve(run: string): Promise<Curve> {
-  const curve = learningCurve(await readMetrics(join(run, "metrics.jsonl")))
+export async function drawCurve(
+  run: string,
+): Promise<{ readonly curve: Curve; readonly metrics: readonly MetricsEvent[] }> {
+  const metrics = await readMetrics(join(run, "metrics.jsonl"))
+  const curve = learningCurve(metrics)
   await writeFileAtomic(join(run, "curve.svg"), `${curveFigure(curve, { title: run })}\n`)
-  return curve
+  return { curve, metrics }
 }
 
-function summary({ evaluations }: Curve): string {
-  const last = evaluations.at(-1)
-  if (last === undefined) return "No validation images, so no accuracy."
-  const best = evaluations.reduce((a, b) => (b.top1 > a.top1 ? b : a))
-  const at = (which: typeof last): string => `${bold(percent(which.top1, 2))} at step ${count(which.step)}`
+/** The best score of a run and the last; undefined where nothing was measured. */
+export function bestAndLast({ evaluations }: Curve, what: string): string | undefined {
+  const [best, last] = [bestOf(evaluations), evaluations.at(-1)]
+  if (best === undefined || last === undefined) return undefined
+  const at = ({ score, step }: Measured): string => `${bold(percent(score, 2))} at step ${count(step)}`
   return best.step === last.step
-    ? `Accuracy on the validation images: ${at(last)}, the best of the run.`
-    : `Accuracy on the validation images: best ${at(best)}, last ${at(last)}.`
+    ? `${what}: ${at(last)}, the best of the run.`
+    : `${what}: best ${at(best)}, last ${at(last)}.`
 }
 
 export function files(
   run: string,
+  model: string,
   more: readonly (readonly [file: string, what: string])[] = [],
-  model = "the best model, as timm loads it (with config.json)",
 ): string {
   const rows: (readonly [string, string])[] = [
     ["model.safetensors", model],
-    ["curve.svg", "loss, accuracy and learning rate"],
+    ["curve.svg", "loss, score and learning rate"],
     ["metrics.jsonl", "every step and evaluation"],
     ["checkpoints/", "to resume from"],
     ...more,

@@ -1,4 +1,4 @@
-import { learningCurve } from "@vitrine/interpret"
+import { bestOf, learningCurve } from "@vitrine/interpret"
 import { VitrineError } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
 import { isBiT, type MemoryStore, memoryStore, type Recipe, type SetupEvent, type TrainEvent, train } from "vitrine/web"
@@ -234,7 +234,7 @@ function summaryOf(name: string, files: Readonly<Record<string, Uint8Array>>): R
     step: Math.max(0, ...steps),
     steps: recipe?.training?.steps ?? 0,
     parameters: `${recipe?.config?.depth ?? "?"} × ${recipe?.config?.dim ?? "?"}`,
-    best: curve.evaluations.length === 0 ? null : Math.max(...curve.evaluations.map(({ top1 }) => top1)),
+    best: bestOf(curve.evaluations)?.score ?? null,
     curve,
     hasData: data === "shapes" || files["data/about.json"] !== undefined,
   }

@@ -101,7 +101,7 @@ export function goOn(run: RunSummary): Promise<void> {
     step: run.step,
     steps: run.steps,
     losses: steps.filter(({ step }) => before(step)).map(({ step, loss }) => [step, loss]),
-    accuracies: evaluations.filter(({ step }) => before(step)).map(({ step, top1 }) => [step, top1]),
+    accuracies: evaluations.filter(({ step }) => before(step)).map(({ step, score }) => [step, score]),
   }
   return follow((listener) => training().resume(run.name, listener))
 }

@@ -459,7 +459,7 @@ function Runs(): JSX.Element {
             series={shown.map((run, i) => ({
               name: run.name,
               color: (i % 5) + 1,
-              points: run.curve.evaluations.map(({ step, top1 }) => [step, top1] as const),
+              points: run.curve.evaluations.map(({ step, score }) => [step, score] as const),
             }))}
           />
         </div>

@@ -1,23 +1,49 @@
+/** What tells how good a model is, by the field of its evaluations: a share, or COCO's AP. */
+export const scores = { top1: "accuracy", exact: "share of exact lines", ap: "AP" } as const
+
+/** A model of a run, as it was measured. */
+export interface Measured {
+  readonly step: number
+  /** Where it was measured. */
+  readonly loss?: number
+  /** From 0 to 1. */
+  readonly score: number
+}
+
 /** What a run has measured, by step. */
 export interface Curve {
   readonly steps: readonly { readonly step: number; readonly loss: number; readonly learningRate: number }[]
-  readonly evaluations: readonly { readonly step: number; readonly loss: number; readonly top1: number }[]
+  /** What the scores are. */
+  readonly measure: keyof typeof scores
+  readonly evaluations: readonly Measured[]
 }
 
 /**
- * The curves of a run: loss and learning rate of each step, loss and accuracy of each evaluation.
- * @param metrics the lines of `metrics.jsonl`, or events of `train`; those of other types are passed over
+ * The curves of a run: loss and learning rate of each step, loss and score of each evaluation.
+ * @param metrics the lines of `metrics.jsonl`, or events of a run; those of other types are passed over
  */
 export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
-  const evaluations: { step: number; loss: number; top1: number }[] = []
+  const evaluations: Measured[] = []
+  let measure: Curve["measure"] = "top1"
   for (const event of metrics) {
-    const { type, step, loss, learningRate, top1 } = event as Readonly<Record<string, unknown>>
-    if (!isNumber(step) || !isNumber(loss)) continue
-    if (type === "step" && isNumber(learningRate)) steps.push({ step, loss, learningRate })
-    else if (type === "evaluation" && isNumber(top1)) evaluations.push({ step, loss, top1 })
+    const { type, step, loss, learningRate, ...rest } = event as Readonly<Record<string, unknown>>
+    if (!isNumber(step)) continue
+    if (type === "step" && isNumber(loss) && isNumber(learningRate)) steps.push({ step, loss, learningRate })
+    if (type !== "evaluation") continue
+    const own = (["top1", "exact", "ap"] as const).find((name) => isNumber(rest[name]))
+    const score = own && rest[own]
+    // AP is below 0 where there is nothing to find.
+    if (!isNumber(score) || score < 0) continue
+    measure = own ?? measure
+    evaluations.push({ step, ...(isNumber(loss) && { loss }), score })
   }
-  return { steps, evaluations }
+  return { steps, measure, evaluations }
+}
+
+/** The first evaluation of the highest score; undefined where there is none. */
+export function bestOf(evaluations: readonly Measured[]): Measured | undefined {
+  return evaluations.reduce<Measured | undefined>((a, b) => (a === undefined || b.score > a.score ? b : a), undefined)
 }
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)

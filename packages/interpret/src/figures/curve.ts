@@ -1,5 +1,5 @@
 import { format } from "d3-format"
-import { type Curve, type Point, smoothed, thinned } from "../data/curve.ts"
+import { bestOf, type Curve, type Point, scores, smoothed, thinned } from "../data/curve.ts"
 import { axes, exactAxis, niceAxis } from "../draw/axes.ts"
 import { drawLine, legend, type Line } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
@@ -13,20 +13,17 @@ interface Panel {
   readonly unit?: string
 }
 
-/** The curves of a run: training and validation loss, accuracy, and learning rate over the steps. */
+/** The curves of a run: training and validation loss, score, and learning rate over the steps. */
 export function curveFigure(
-  { steps, evaluations }: Curve,
+  { steps, measure, evaluations }: Curve,
   { title = "Learning curve", ...style }: FigureStyle & { readonly title?: string } = {},
 ): string {
   const theme = themeOf(style)
   const losses = steps.map(({ step, loss }): Point => [step, loss])
-  const validation = evaluations.map(({ step, loss }): Point => [step, loss])
-  const accuracy = evaluations.map(({ step, top1 }): Point => [step, top1])
+  const validation = evaluations.flatMap(({ step, loss }): Point[] => (loss === undefined ? [] : [[step, loss]]))
+  const measured = evaluations.map(({ step, score }): Point => [step, score])
   const rates = steps.map(({ step, learningRate }): Point => [step, learningRate])
-  const best = evaluations.reduce<(typeof evaluations)[number] | undefined>(
-    (a, b) => (a === undefined || b.top1 > a.top1 ? b : a),
-    undefined,
-  )
+  const best = bestOf(evaluations)
   const panels: Panel[] = [
     {
       title: "Loss",
@@ -38,9 +35,9 @@ export function curveFigure(
       ],
     },
     {
-      title: "Validation accuracy",
+      title: `Validation ${scores[measure]}`,
       height: 150,
-      lines: [{ points: accuracy, color: theme.green, dots: true }],
+      lines: [{ points: measured, color: theme.green, dots: true }],
       unit: "%",
     },
     { title: "Learning rate", height: 70, lines: [{ points: thinned(rates, 400), color: theme.muted, thick: 1.8 }] },
@@ -79,7 +76,7 @@ export function curveFigure(
   const said =
     best === undefined
       ? "Without validation images"
-      : `Best validation accuracy ${format(".2%")(best.top1)} at step ${format(",")(best.step)}`
+      : `Best validation ${scores[measure]} ${format(".2%")(best.score)} at step ${format(",")(best.step)}`
   return figure({
     title,
     subtitle: said,
