@@ -297,8 +297,9 @@ Methods:
 
 const comparedFigures = `
 FLOPs/image: of a forward pass, 2 for each multiply-accumulate of matrix products and convolutions, counted in
-the model's graph; papers often tell multiply-accumulates, which are half. FLOPs: of the run, 3 times that for
-each image of its steps. best, last: accuracy on the validation images. time: of all steps at their median pace.
+the model's graph; papers often tell multiply-accumulates, which are half. total FLOPs: of the run, 3 times that
+for each image of its steps. best, last: accuracy on the validation images. time: of all steps, at their median
+pace.
 `
 
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."

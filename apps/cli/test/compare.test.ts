@@ -75,7 +75,7 @@ describe("compare", () => {
     expect([code, stderr]).toEqual([0, `${out}: accuracy against training compute\n`])
     const [titles = "", ...rows] = stdout.trimEnd().split("\n")
     expect(titles.trim().split(/\s{2,}/)).toEqual(
-      "run model parameters FLOPs/image images FLOPs steps best last time".split(" "),
+      "run,model,parameters,FLOPs/image,images,total FLOPs,steps,best,last,time".split(","),
     )
     expect(rows.map((row) => row.split(/\s{2,}/).slice(0, 2))).toEqual([
       [vit, "ViT 1×16 /4"],

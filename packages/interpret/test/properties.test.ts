@@ -5,6 +5,7 @@ import {
   attentionDistance,
   attentionMap,
   attentionRollout,
+  comparisonFigure,
   featureColors,
   type Grid,
   positionSimilarity,
@@ -174,6 +175,31 @@ test("colours lie from 0 to 1, also where features do not differ", () => {
       expect(images).toBe(4)
       expect(colors).toHaveLength(4 * grid.rows * grid.columns * 3)
       for (const x of colors) expect(x >= 0 && x <= 1).toBe(true)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test("a comparison keeps every evaluation within its frame, whatever was computed and found", () => {
+  const evaluations = fc.array(
+    fc.record({
+      flops: fc.double({ min: 1, max: 1e24, noNaN: true }),
+      top1: fc.double({ min: 0, max: 1, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 8 },
+  )
+  const name = fc.constantFrom("ViT", "hybrid", "BiT")
+  const runs = fc.array(fc.record({ name, family: name, data: name, evaluations }), { minLength: 1, maxLength: 5 })
+  fc.assert(
+    fc.property(runs, (all) => {
+      const svg = comparisonFigure(all)
+      expect(/NaN|Infinity|undefined/.exec(svg)).toBeNull()
+      const places = [...svg.matchAll(/<circle cx="([^"]+)" cy="([^"]+)"/g)]
+      expect(places).toHaveLength(sum(all.map((run) => run.evaluations.length)))
+      for (const [, x, y] of places) {
+        expect(Math.abs(Number(x) / 280 - 1)).toBeLessThanOrEqual(1)
+        expect(Math.abs(Number(y) / 130 - 1)).toBeLessThanOrEqual(1)
+      }
     }),
     { numRuns: 60 },
   )

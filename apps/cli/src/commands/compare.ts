@@ -47,7 +47,16 @@ const drawn = ({ run, family, data, evaluations }: RunSummary): Parameters<typeo
 /** A row for each run; the data are told where they differ. */
 function report(runs: readonly RunSummary[]): string {
   const many = new Set(runs.map(({ data }) => data)).size > 1
-  const head = ["run", ...(many ? ["data"] : []), "model", "parameters", "FLOPs/image", "images", "FLOPs", "steps"]
+  const head = [
+    "run",
+    ...(many ? ["data"] : []),
+    "model",
+    "parameters",
+    "FLOPs/image",
+    "images",
+    "total FLOPs",
+    "steps",
+  ]
   const rows = runs.map((run) => [
     printable(run.run),
     ...(many ? [printable(basename(run.data))] : []),
