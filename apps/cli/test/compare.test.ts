@@ -35,7 +35,7 @@ beforeAll(async () => {
     const flags = ["--data", data, "--recipe", recipe, "--threads", "1", "--workers", "0", "--out", join(folder, name)]
     expect((await vitrine(["train", ...flags])).code).toBe(0)
   }
-})
+}, 60_000)
 
 describe("compare", () => {
   test("tells of each run what it has come to, and what was computed for it", async () => {
@@ -132,7 +132,7 @@ describe("the comparison of the families", () => {
     expect(Math.max(...flops) / Math.min(...flops)).toBeLessThan(1.05)
   })
 
-  test("is made by one command, which trains what is not trained yet", () => {
+  test("is made by one command, which trains what is not trained yet", { timeout: 180_000 }, () => {
     const images = tinyData(join(folder, "tiny"), { side: 28, train: 64 })
     const script = fileURLToPath(new URL("../../../recipes/comparison/run.mjs", import.meta.url))
     const out = join(folder, "comparison")
