@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { scenes } from "@vitrine/detection"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
-import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, temporaryFolder, vitrine, withoutNumbers } from "./vitrine.ts"
 
 const place = temporaryFolder()
 const data = join(place, "data")
@@ -99,6 +99,15 @@ test("inspect shows where queries look, and gives what is computed on the way", 
   )
   expectFault(await inspect("--query", "class", "--figure", "attention"), /--query is the number of an object query/)
   expectFault(await inspect("--mean", "0"), /--mean is for image classifiers, and the model is a detector/, 2)
+})
+
+test("weights that are no numbers find nothing and say so", async () => {
+  const damaged = withoutNumbers(run, join(place, "nan"))
+  for (const command of [
+    ["detect", damaged, join(data, "1.png"), "--json"],
+    ["eval", "--model", damaged, "--data", data, "--split", "train"],
+  ])
+    expectFault(await vitrine([...command, "--backend", "onnx"]), /answers with numbers that are not finite/)
 })
 
 describe("what cannot be is an error of one line", () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
-import { expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, temporaryFolder, vitrine, withoutNumbers } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = join(folder, "lines")
@@ -96,6 +96,37 @@ describe.sequential("reading", () => {
       expectFault(await vitrine(["inspect", run, ...args]), message)
     expectFault(await vitrine(["inspect", run, row, "--crop-pct", "1"]), /--crop-pct is for image classifiers/, 2)
     expectFault(await vitrine(["predict", "--model", run, row, "--crop-pct", "1"]), /--crop-pct is for image/, 2)
+  })
+
+  test("from damaged files is an error of one line", async () => {
+    const damaged = withoutNumbers(run, join(folder, "nan"))
+    for (const command of [
+      ["predict", "--model", damaged, row, "--json"],
+      ["predict", "--model", damaged, row, "--beams", "2"],
+      ["eval", "--model", damaged, "--data", data],
+    ])
+      expectFault(await vitrine(command), /answers with numbers that are not finite/)
+    const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
+    const { vitrine: record } = config
+    const model = record.recipe.config
+    for (const [change, message] of [
+      [{ label_names: ["0", "1", "1"] }, /config\.json: alphabet: "1" stands there twice/],
+      [{ label_names: ["0", "1", "23"] }, /config\.json: alphabet: "23" is not one character/],
+      [{ label_names: ["0"] }, /config\.json: has a vocabulary of 5, but 1 label_names/],
+      [{ begin: 0 }, /config\.json: begin and end must be two tokens, both are 0/],
+      [{ vocabulary: 2 ** 40 }, /config\.json: vocabulary must be an integer from 2 to/],
+      [{ length: 0 }, /config\.json: length must be an integer from 1/],
+      [{ decoderDepth: 3 }, /does not hold the model's tensors; missing: "decoder\.layers\.2/],
+      [{ std: [0] }, /config\.json: its std must be above 0, got \[0\]/],
+    ] as const) {
+      const { label_names = config.label_names, std = record.recipe.std, ...fields } = change as Record<string, unknown>
+      const recipe = { ...record.recipe, std, config: { ...model, ...fields } }
+      writeFileSync(
+        join(damaged, "config.json"),
+        JSON.stringify({ ...config, label_names, vitrine: { ...record, recipe } }),
+      )
+      expectFault(await vitrine(["predict", "--model", damaged, row]), message)
+    }
   })
 
   test("prints the text in an image", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -38,6 +38,15 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Called with each piece of output, to act on the process. */
   readonly watch?: (child: ChildProcess, stdout: string) => void
+}
+
+/** A copy of a run folder whose weights are no numbers. */
+export function withoutNumbers(run: string, path: string): string {
+  mkdirSync(path)
+  writeFileSync(join(path, "config.json"), readFileSync(join(run, "config.json")))
+  const weights = readFileSync(join(run, "model.safetensors"))
+  writeFileSync(join(path, "model.safetensors"), weights.fill(0xff, 8 + Number(weights.readBigUInt64LE(0))))
+  return path
 }
 
 /** Runs the built command as a shell would. */

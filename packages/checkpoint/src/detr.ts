@@ -263,11 +263,13 @@ function ownModel(
   const { channels } = config.backbone.config
   const within = read.pair("vitrine.imageSize", imageSize)
   const labels = json.label_names == null ? null : classNames("label_names", json.label_names, config.classes, file)
+  const deviations = read.perChannel("vitrine.std", std, channels)
+  if (!deviations.every((value) => value > 0)) throw configError(file, `vitrine.std must be above 0, got ${shown(std)}`)
   const preprocessing = {
     shortest: Math.min(...within),
     within,
     mean: read.perChannel("vitrine.mean", mean, channels),
-    std: read.perChannel("vitrine.std", std, channels),
+    std: deviations,
   }
   return { config, labels, preprocessing }
 }

@@ -12,6 +12,7 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
+import { checkFinite } from "./finite.ts"
 import { evaluationTransforms } from "./preprocessing.ts"
 import { type TapShape, tapGraph, tapShapes } from "./taps.ts"
 
@@ -97,8 +98,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   }
   const rows = ({ data, shape }: HostTensor): Float32Array[] => {
     const [count = 0, width = 0] = shape
-    if (!data.every(Number.isFinite))
-      throw new VitrineError("config", "the model answers with numbers that are not finite: its weights are damaged")
+    checkFinite(data)
     return Array.from({ length: count }, (_, i) => Float32Array.from(data.slice(i * width, (i + 1) * width)))
   }
   const logits = async (images: readonly Input[]): Promise<Float32Array[]> => {

@@ -22,6 +22,7 @@ import {
   lastLayer,
   shortestSize,
 } from "@vitrine/detection"
+import { checkFinite } from "../finite.ts"
 import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
 import { exportedSize } from "./export.ts"
 import { type DetectionRecord, detectionRecordOf } from "./record.ts"
@@ -120,6 +121,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     async detect(input, { threshold = 0.5 } = {}) {
       const image = await decode(input)
       const { logits, boxes } = (await run(image, null)).taps
+      checkFinite(logits?.data ?? [])
       return detections(logits?.data ?? [], boxes?.data ?? [], 0, config, [image.height, image.width], threshold)
     },
     async inspect(input, taps) {

@@ -4,6 +4,7 @@ import { createDetectionLoader, openDetection, resolveDetection } from "@vitrine
 import { evaluate } from "@vitrine/trainer"
 import { createBackend } from "./backends.ts"
 import { type LoadDetectorOptions, readDetector } from "./detect.ts"
+import { checkFinite } from "../finite.ts"
 import { locate } from "./hub.ts"
 
 export interface EvaluateDetectorOptions extends LoadDetectorOptions {
@@ -86,7 +87,9 @@ export async function evaluateDetector(
       epochs: 1,
     })
     try {
-      const { classes, ...figures } = await evaluate(evaluator, batches, measure)
+      const { classes, ...figures } = await evaluate(evaluator, batches, measure, undefined, ({ logits }) =>
+        checkFinite(logits?.data ?? []),
+      )
       const byClass = classes.map((ap, label) => ({ label: labels[label] as string, ap }))
       return { data, split: chosen, ...figures, classes: byClass, faults: resolved.faults }
     } finally {

@@ -14,6 +14,7 @@ import {
 import { evaluationTransforms } from "../preprocessing.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
+import { checkFinite } from "../finite.ts"
 import { locate } from "./hub.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
@@ -91,6 +92,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
     const predicted: number[] = []
     const found = await evaluateBatches(compiled, loader, measure, undefined, ({ logits }, { weights }) => {
+      checkFinite(logits?.data ?? [])
       weights.forEach((weight, row) => {
         if (weight > 0) predicted.push(largest(logits?.data ?? [], row * config.classes, config.classes))
       })

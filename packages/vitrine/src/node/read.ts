@@ -17,6 +17,7 @@ import {
 import { placeLine, roomFor, seenOf } from "../reading/lines.ts"
 import { type ReadingRecord, readingRecordOf } from "../reading/record.ts"
 import { type BackendOptions, createBackend } from "./backends.ts"
+import { checkFinite } from "../finite.ts"
 import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
 import { locate } from "./hub.ts"
 import type { ImageInput } from "./load.ts"
@@ -129,6 +130,7 @@ const pick = <T>(from: Readonly<Record<string, T>>, names: readonly string[]): R
   Object.fromEntries(names.map((name) => [name, from[name] as T]))
 
 function readingOf({ tokens, ended, logProbabilities }: Hypothesis, alphabet: Alphabet): Reading {
+  checkFinite(logProbabilities)
   return {
     text: alphabet.decode(tokens),
     probability: Math.exp(logProbabilities.reduce((a, b) => a + b, 0)),

@@ -37,18 +37,27 @@ export function readingRecordOf(
   const { data, seed, recipe, valFraction, checkpointEvery, engines } = vitrine
   if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null)
     return fail("its record of the run lacks data, seed or recipe")
-  const config = seq2seqConfig(recipe.config)
+  const inFile = <T>(make: () => T): T => {
+    try {
+      return make()
+    } catch (error) {
+      if (!VitrineError.isInstance(error)) throw error
+      throw new VitrineError(error.kind, `${name}: ${error.message}`)
+    }
+  }
+  const config = inFile(() => seq2seqConfig(recipe.config))
   const { source } = config
   if (source.kind !== "image") return fail("is of a model that reads no images")
   const numbers = (list: unknown): boolean =>
     Array.isArray(list) && list.length === source.channels && list.every(Number.isFinite)
   if (!numbers(recipe.mean) || !numbers(recipe.std))
     return fail(`its mean and std are not ${source.channels === 1 ? "a number" : `${source.channels} numbers`} each`)
+  if (!recipe.std.every((value) => value > 0)) return fail(`its std must be above 0, got ${JSON.stringify(recipe.std)}`)
   const { batchSize, characters } = recipe
   if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) return fail("its recipe has no batchSize")
   if (!Array.isArray(characters) || characters.length !== 2 || !characters.every(Number.isSafeInteger))
     return fail("its characters are not two integers")
-  const own = alphabet(Array.isArray(labels) ? labels.map(String) : [])
+  const own = inFile(() => alphabet(Array.isArray(labels) ? labels.map(String) : []))
   if (own.size !== config.vocabulary || config.begin !== own.begin || config.end !== own.end)
     return fail(`has a vocabulary of ${config.vocabulary}, but ${own.characters.length} label_names`)
   return {
@@ -59,7 +68,7 @@ export function readingRecordOf(
       seed,
       valFraction: typeof valFraction === "number" ? valFraction : 0.1,
       checkpointEvery: typeof checkpointEvery === "number" ? checkpointEvery : recipe.evaluateEvery,
-      recipe: { ...recipe, config, training: trainingOptions(recipe.training) },
+      recipe: { ...recipe, config, training: inFile(() => trainingOptions(recipe.training)) },
       engines: Array.isArray(engines) ? engines.map(String) : [],
     },
   }
