@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import sys
+from collections.abc import Iterator
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -11,7 +13,7 @@ from transformers.models.detr.modeling_detr import DetrFrozenBatchNorm2d
 
 
 def build(job: dict) -> DetrForObjectDetection:
-    """A DETR as transformers starts it, but for group norms in the place of frozen batch norms, and a stem that learns."""
+    """A DETR of transformers, with group norms in the place of frozen batch norms and a stem that learns."""
     model = job["model"]
     stem = model["backbone"]["config"]
     backbone = ResNetConfig(
@@ -32,12 +34,45 @@ def build(job: dict) -> DetrForObjectDetection:
     return detector.requires_grad_(True)
 
 
+def renamed(name: str, value: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """A tensor of facebookresearch's DETR as transformers names it: one, or three of an attention's input."""
+    for pattern, replacement in (
+        (r"^backbone\.0\.body\.(conv|bn)1\.", r"model.backbone.model.embedder.embedder.\1."),
+        (r"^backbone\.0\.body\.layer(\d+)\.(\d+)\.", lambda m: f"model.backbone.model.encoder.stages.{int(m[1]) - 1}.layers.{m[2]}."),
+        (r"\.(conv|bn)(\d+)\.", lambda m: f".layer.{int(m[2]) - 1}.{m[1]}."),
+        (r"\.downsample\.([01])\.", lambda m: f".shortcut.{('conv', 'bn')[int(m[1])]}."),
+        (r"\.conv\.", ".convolution."),
+        (r"\.bn\.", ".normalization."),
+        (r"^input_proj\.", "model.input_projection."),
+        (r"^query_embed\.", "model.query_position_embeddings."),
+        (r"^class_embed\.", "class_labels_classifier."),
+        (r"^bbox_embed\.", "bbox_predictor."),
+        (r"^transformer\.decoder\.norm\.", "model.decoder.layernorm."),
+        (r"^transformer\.(encoder\.layers\.\d+)\.norm2\.", r"model.\1.final_layer_norm."),
+        (r"^transformer\.(decoder\.layers\.\d+)\.norm3\.", r"model.\1.final_layer_norm."),
+        (r"^transformer\.", "model."),
+        (r"\.norm1\.", ".self_attn_layer_norm."),
+        (r"\.norm2\.", ".encoder_attn_layer_norm."),
+        (r"\.multihead_attn\.", ".encoder_attn."),
+        (r"\.out_proj\.", ".o_proj."),
+        (r"\.linear([12])\.", r".mlp.fc\1."),
+    ):
+        name = re.sub(pattern, replacement, name)
+    if "in_proj_" not in name:
+        yield name, value
+        return
+    for letter, part in zip("qkv", value.chunk(3)):
+        yield name.replace("in_proj_", f"{letter}_proj."), part
+
+
 def main(path: str) -> None:
     job = json.load(open(path))
     recipe, steps = job["recipe"], job["steps"]
     torch.manual_seed(job["seed"])
     torch.set_num_threads(job["threads"])
     detector = build(job)
+    weights = load_file(job["weights"])
+    detector.load_state_dict(dict(pair for name, value in weights.items() for pair in renamed(name, value)))
     print(f"  {sum(p.numel() for p in detector.parameters()):,} parameters")
     images = load_file(job["images"])
     normal = lambda bytes: (bytes.permute(0, 3, 1, 2).float() / 255 - recipe["mean"]) / recipe["std"]
@@ -78,7 +113,7 @@ def main(path: str) -> None:
         torch.nn.utils.clip_grad_norm_(detector.parameters(), recipe["clip"])
         optimizer.step()
         schedule.step()
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 250 == 0:
             print(f"  step {step + 1}  loss {loss.item():.3f}", flush=True)
 
     detector.eval()
