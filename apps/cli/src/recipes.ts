@@ -167,8 +167,14 @@ function scheduleWithFlags(
   { schedule, warmup }: Pick<TrainFlags, "schedule" | "warmup">,
 ): Pick<Recipe, "schedule"> {
   if (schedule === undefined && warmup === undefined) return {}
-  return { schedule: { ...defaultSchedule, ...own, ...given({ decay: schedule, warmup }) } }
+  const kept = { ...defaultSchedule, ...own, ...given({ warmup }) }
+  // What is left of the rate in the end means another thing to each decay.
+  const chosen =
+    schedule === undefined || schedule === kept.decay ? {} : { decay: schedule, final: finals[schedule] ?? 0 }
+  return { schedule: { ...kept, ...chosen } }
 }
+
+const finals: { readonly [decay: string]: number } = { step: 0.1 }
 
 /** A recipe's optimizer of the same name keeps its own settings. */
 function withOptimizer(

@@ -235,7 +235,12 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--batch-size <n>", "default: 64", parsed(integerValue(1)))
   add(training, "--accumulate <n>", "batches an update; default: 1", parsed(integerValue(1)))
   add(training, "--lr <rate>", "base learning rate; default: 0.001", parsed(nonNegativeValue))
-  add(training, "--schedule <decay>", "default: cosine", choices("cosine", "linear", "constant", "rsqrt", "step"))
+  add(
+    training,
+    "--schedule <decay>",
+    "default: cosine; to detect: step",
+    choices("cosine", "linear", "constant", "rsqrt", "step"),
+  )
   add(training, "--warmup <n>", "steps, or a fraction of all; default: 0.1", parsed(nonNegativeValue))
   add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))

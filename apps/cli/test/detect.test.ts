@@ -52,6 +52,18 @@ test("eval gives COCO's figures", async () => {
   expect(shown.stdout).toContain("AP of small objects")
 })
 
+test.each([
+  ["--warmup 1", { decay: "step", warmup: 1, final: 0.1, drop: 0.85 }],
+  ["--schedule cosine", { decay: "cosine", warmup: 0.02, final: 0 }],
+])("train %s changes that part of the schedule", async (flags, schedule) => {
+  const out = join(place, flags.slice(2).replace(" ", "-"))
+  const all = `${small} --steps 1 ${flags}`.split(" ")
+  const { code } = await vitrine(["train", "--task", "detect", "--data", data, ...all, "-o", out])
+  expect(code).toBe(0)
+  const { vitrine: record } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
+  expect(record.recipe.training.schedule).toMatchObject(schedule)
+})
+
 test("detect tells and draws what it finds, and survives an image that cannot be read", async () => {
   const broken = join(place, "broken.png")
   writeFileSync(broken, "no image")

@@ -27,7 +27,12 @@ export {
   preferred,
 } from "./node/backends.ts"
 export type { ClassMatch } from "./classes.ts"
-export { type DetectionRecipe, type ResolvedDetectionRecipe, resolveDetectionRecipe } from "./detection/recipe.ts"
+export {
+  type DetectionRecipe,
+  detectionSchedule,
+  type ResolvedDetectionRecipe,
+  resolveDetectionRecipe,
+} from "./detection/recipe.ts"
 export type { Detector, Inspected } from "./detection/detector.ts"
 export { isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
 export { type DetectorEvaluation, evaluateDetector, type EvaluateDetectorOptions } from "./node/evaluate-detector.ts"

@@ -1,5 +1,5 @@
 import type { DetectionEvaluation } from "@vitrine/detection"
-import { type DetectionRecipe, type Recipe, type RecipeRule, trainDetector } from "vitrine"
+import { type DetectionRecipe, detectionSchedule, type Recipe, type RecipeRule, trainDetector } from "vitrine"
 import { localModel } from "../hub.ts"
 import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
 import { detection, figureLine } from "../show/detection.ts"
@@ -34,7 +34,7 @@ function recipeWithFlags({ model, ...own }: DetectionRecipe, flags: TrainFlags):
   const { heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth, imageSize } = flags
   const fields = given({ heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth })
   return {
-    ...trainingWithFlags(own, flags, { warmup: 0.02, ...own.schedule }),
+    ...trainingWithFlags(own, flags, own.schedule ?? detectionSchedule),
     ...given({ imageSize }),
     ...(model === undefined && Object.keys(fields).length === 0 ? {} : { model: { ...model, ...fields } }),
   }
