@@ -84,8 +84,8 @@ describe("train", () => {
     const { code, stderr } = await vitrine(["train", ...args, "--steps", "6", "--out", out, "--backend", backend])
     expect(`${code} ${stderr}`).toMatch(/^0 /)
     // Six steps have another schedule than forty: compare with the same on onnx.
-    const same = at(`onnx-like-${backend}`)
-    expect((await vitrine(["train", ...args, "--steps", "6", "--out", same])).code).toBe(0)
+    const same = at("onnx-six")
+    if (!existsSync(same)) expect((await vitrine(["train", ...args, "--steps", "6", "--out", same])).code).toBe(0)
     const [ours, theirs] = [await losses(same), await losses(out)]
     expect(ours).toHaveLength(6)
     for (const [i, loss] of ours.entries()) expect(Math.abs((theirs[i] as number) - loss)).toBeLessThan(1e-4)

@@ -2,7 +2,7 @@ import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { attentionFigure, type MapShown, queryAttention } from "@vitrine/interpret"
 import type { Detector, Image, ImageInput } from "vitrine"
-import { type Drawn, drawnCurve, type Figures, type FiguresOptions, mostImages, numbered } from "./figures.ts"
+import type { Drawn, Figures, FiguresOptions } from "./figures.ts"
 import { checkNumbers, drawnBy } from "./table.ts"
 import { percent } from "./text.ts"
 
@@ -15,23 +15,7 @@ const threshold = 0.5
 export function detectorFigures(
   options: FiguresOptions & { readonly path: string; readonly detector: Detector<ImageInput> },
 ): ReturnType<Figures> {
-  const { path, images, looks } = options
-  return drawnBy(
-    "detector",
-    {
-      attention: {
-        ofImages: true,
-        draw: async () => {
-          const drawn: Drawn[] = []
-          for (const [i, { file, image }] of images.slice(0, mostImages).entries())
-            drawn.push(await attention(options, file, image, numbered("attention", i, images.length)))
-          return drawn
-        },
-      },
-      curve: { ofImages: false, draw: async () => [await drawnCurve(path, looks)] },
-    },
-    options,
-  )
+  return drawnBy("detector", (path, image, file) => attention(options, path, image, file), options)
 }
 
 /**

@@ -1,19 +1,39 @@
 import { VitrineError } from "@vitrine/core"
+import type { Image } from "vitrine"
 import type { FigureName } from "./figure-names.ts"
-import type { Drawn, FiguresOptions } from "./figures.ts"
+import { type Drawn, drawnCurve, type FiguresOptions, mostImages, numbered } from "./figures.ts"
 
 /** How a figure is drawn; `ofImages`: of the images that are given. */
-export interface FigureMaker {
+interface FigureMaker {
   readonly ofImages: boolean
-  readonly draw: () => Promise<readonly Drawn[]>
+  readonly draw: () => AsyncIterable<Drawn>
 }
 
-/** Draws the figures of a family by a table of what there are; what is left out says why. */
+/**
+ * Draws the figures of a model that is no classifier: its attention in each image, and the curve of its run; what is left
+ * out says why.
+ * @param attention the attention in an image, as a file of this name
+ */
 export async function* drawnBy(
   kind: "detector" | "reader",
-  makers: Readonly<Partial<Record<FigureName, FigureMaker>>>,
-  { images, wanted, strict, status }: FiguresOptions,
+  attention: (path: string, image: Image, file: string) => Promise<Drawn>,
+  { path, images, looks, wanted, strict, status }: FiguresOptions & { readonly path: string },
 ): AsyncGenerator<Drawn | { readonly figure: FigureName; readonly left: string }> {
+  const makers: Readonly<Partial<Record<FigureName, FigureMaker>>> = {
+    attention: {
+      ofImages: true,
+      async *draw() {
+        for (const [i, { file, image }] of images.slice(0, mostImages).entries())
+          yield await attention(file, image, numbered("attention", i, images.length))
+      },
+    },
+    curve: {
+      ofImages: false,
+      async *draw() {
+        yield await drawnCurve(path, looks)
+      },
+    },
+  }
   const known = Object.keys(makers) as FigureName[]
   const byDefault = known.filter((name) => makers[name]?.ofImages === images.length > 0)
   for (const figure of wanted.length > 0 ? wanted : byDefault) {
@@ -24,7 +44,7 @@ export async function* drawnBy(
         throw new VitrineError("config", `the figure ${figure} is not of a ${kind}, which has ${known.join(" and ")}`)
       if (maker.ofImages && images.length === 0)
         throw new VitrineError("config", `the figure ${figure} needs images: name some after the model`)
-      yield* await maker.draw()
+      yield* maker.draw()
     } catch (error) {
       if (strict || !(VitrineError.isInstance(error) && error.kind === "config")) throw error
       yield { figure, left: error.message }
