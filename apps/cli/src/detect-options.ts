@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander"
-import { backend, examples, precision, threads } from "./options.ts"
+import { backend, dilation, examples, precision, threads } from "./options.ts"
 import { integerValue, unitValue } from "./values.ts"
 
 /** What the flags of a detector's training say beyond those of every training. */
@@ -38,6 +38,8 @@ export function addDetect(cli: Command): void {
     .argument("<model>", "a run folder of train --task detect, or a DETR of Hugging Face's or facebookresearch's")
     .argument("<image...>", "image files, or folders of them")
     .option("--threshold <x>", "the least score that counts, 0 to 1", unitValue, 0.5)
+    .addOption(dilation())
+    .option("--num-heads <n>", "of weights without a config.json: attention heads; default: 8", integerValue(1))
     .option("-o, --out <folder>", "draw boxes on the images, as PNG files in this folder")
     .option("--json", "one JSON document")
     .addOption(backend())

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander"
-import { addOverrides, examples } from "./options.ts"
+import { addOverrides, dilation, examples } from "./options.ts"
 import { precisionsValue } from "./values.ts"
 
 /** Adds the command `export`. */
@@ -22,7 +22,8 @@ export function addExport(cli: Command, modelHelp: string): void {
       )
       .addOption(new Option("--quantize <name>", "of onnx: linear layers in integers").choices(["int8"]))
       .option("--force", "replace an export that is there")
-      .option("--json", "one JSON document"),
+      .option("--json", "one JSON document")
+      .addOption(dilation()),
   )
     .addHelpText(
       "after",

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander"
-import { addOverrides, backend, examples, precision, threads } from "./options.ts"
+import { addOverrides, backend, dilation, examples, precision, threads } from "./options.ts"
 import { figureNames } from "./show/figure-names.ts"
 import { integerValue, listValue, queryValue } from "./values.ts"
 
@@ -38,6 +38,7 @@ export function addInspect(cli: Command, modelHelp: string): void {
         listValue(),
       )
       .option("--json", "one JSON document; with --tap, all values")
+      .addOption(dilation())
       .addOption(backend())
       .addOption(threads())
       .addOption(precision()),

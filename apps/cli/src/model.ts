@@ -31,8 +31,12 @@ export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageIn
 }
 
 /** @throws UsageError for what only image classifiers can be told. */
-export function refuseOverrides(flags: OverrideFlags, kind: "detector" | "reader"): void {
-  const given = overrideFlags.find((name) => flags[name] !== undefined)
+export function refuseOverrides(
+  flags: OverrideFlags,
+  kind: "detector" | "reader",
+  free: readonly (keyof OverrideFlags)[] = [],
+): void {
+  const given = overrideFlags.find((name) => flags[name] !== undefined && !free.includes(name))
   if (given !== undefined)
     throw new UsageError(
       `--${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for image classifiers, and the model is a ${kind}`,

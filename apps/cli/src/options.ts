@@ -109,6 +109,11 @@ export function overridesOf(flags: OverrideFlags): Overrides {
   return { ...images, heads, activation, layerNormEpsilon, pool, groups }
 }
 
+/** Whether a detector's backbone is dilated, by facebookresearch's name. */
+export function dilation(): Option {
+  return new Option("--dilation", "of a detector's weights without a config.json: DC5, whose last stage is dilated")
+}
+
 /** Commands and what they do, as a block of help. */
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
   const width = Math.max(...lines.map(([command]) => command.length))

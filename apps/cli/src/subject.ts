@@ -19,8 +19,12 @@ export interface Subject {
   readonly figures: Figures
 }
 
+export interface SubjectFlags extends ModelFlags {
+  readonly dilation?: true
+}
+
 /** Loads a model of any family, uses it and lets go of it. */
-export async function withSubject<T>(flags: ModelFlags, use: (subject: Subject) => Promise<T>): Promise<T> {
+export async function withSubject<T>(flags: SubjectFlags, use: (subject: Subject) => Promise<T>): Promise<T> {
   const { path } = await localModel(flags.model)
   const kind = (await isDetector(path)) ? "detector" : (await isReader(path)) ? "reader" : "classifier"
   if (kind === "classifier")
@@ -32,7 +36,7 @@ export async function withSubject<T>(flags: ModelFlags, use: (subject: Subject) 
         figures: (options) => figures({ ...options, path: flags.model, model }),
       }),
     )
-  refuseOverrides(flags, kind)
+  refuseOverrides(flags, kind, kind === "detector" ? ["numHeads"] : [])
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     if (kind === "reader") {
@@ -41,7 +45,7 @@ export async function withSubject<T>(flags: ModelFlags, use: (subject: Subject) 
       const draw: Figures = (options) => readerFigures({ ...options, path, reader })
       return await use({ backend: backend.name, taps: reader.taps, inspect, figures: draw }).finally(reader.close)
     }
-    const detector = await loadDetector(path, { backend })
+    const detector = await loadDetector(path, { backend, heads: flags.numHeads, dilated: flags.dilation })
     for (const line of detector.notes) note(errorColors.dim(`${printable(flags.model)}: ${printable(line)}`))
     const inspect: Subject["inspect"] = async (image, taps) => (await detector.inspect(image, taps)).taps
     const draw: Figures = (options) => detectorFigures({ ...options, path, detector })

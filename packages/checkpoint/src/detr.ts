@@ -68,8 +68,18 @@ export async function openDetector(
   const renamed = ownNames(weights, name)
   const read = fieldReader(file)
   if (json === null) {
+    const dim = renamed.shapes.get("query_embed.weight")?.[1] ?? 0
+    if (hints.heads === undefined && dim % 8 !== 0)
+      throw configError(
+        name,
+        `the weights do not tell the number of heads, which is not 8 as usual with a width of ${dim}: say it (--num-heads)`,
+      )
     const config = fromShapes(renamed.shapes, { heads: hints.heads ?? 8, dilated: hints.dilated ?? false }, name)
-    const notes = hints.heads === undefined ? ["has no config.json: it is taken to have 8 heads, as DETR has"] : []
+    const assumed = [
+      ...(hints.heads === undefined ? ["8 heads (--num-heads)"] : []),
+      ...(hints.dilated === undefined ? ["no dilation (--dilation)"] : []),
+    ].join(" and ")
+    const notes = assumed === "" ? [] : [`has no config.json: it is taken to have ${assumed}, as DETR has`]
     return { config, labels: null, preprocessing: published, ...weighed(renamed, weights, config, name), json, notes }
   }
   if ((json as Json).architecture === "detr") {

@@ -149,11 +149,17 @@ describe("other folders", () => {
 
   it("reads facebookresearch's weights alone", async () => {
     const at = await place("weights", null, values)
-    const { config, notes, labels, ...open } = await readDetectorFolder(at, { heads: 3 })
+    const { config, notes, labels, ...open } = await readDetectorFolder(at, { heads: 3, dilated: false })
     expect({ ...config, dropout: 0 }).toEqual(small)
     expect([notes, labels]).toEqual([[], null])
     expect(await parametersOf({ config, notes, labels, ...open })).toEqual(values)
-    await expect(readDetectorFolder(at)).rejects.toThrow("heads must divide dim")
+    expect(await fault(readDetectorFolder(at))).toMatch(
+      /not tell the number of heads, .* a width of 12: .*\(--num-heads\)$/,
+    )
+    await expect(readDetectorFolder(at, { heads: 5 })).rejects.toThrow("heads must divide dim")
+    const assumed = await readDetectorFolder(at, { heads: 3 })
+    await assumed.weights.close()
+    expect(assumed.notes).toEqual(["has no config.json: it is taken to have no dilation (--dilation), as DETR has"])
   })
 
   it("reads its own runs", async () => {

@@ -112,6 +112,11 @@ test("trains on annotated images, and leaves a folder that detects and is measur
   const twice = await detector.detect(large, { threshold: 0 })
   expect((twice.boxes[2] as number) / (all.boxes[2] as number)).toBeCloseTo(2, 0)
   await detector.close()
+  for (const [told, message] of [
+    [{ heads: 7 }, /the model has heads \d, not 7/],
+    [{ dilated: true }, /the model has dilated false, not true/],
+  ] as const)
+    await expect(loadDetector(out, { backend: "onnx", ...told })).rejects.toThrow(message)
 
   const { classes: byClass, ...measured } = await evaluateDetector(out, { backend: "onnx", workers: 0 })
   const reported = events.filter((event) => event.type === "evaluation")

@@ -13,6 +13,8 @@ import { count, percent, printable, table } from "../show/text.ts"
 export interface DetectFlags extends EngineFlags {
   readonly threshold: number
   readonly out?: string
+  readonly numHeads?: number
+  readonly dilation?: true
   readonly json?: true
   readonly backend: string
 }
@@ -33,7 +35,7 @@ export async function detect(model: string, paths: readonly string[], flags: Det
   const { path } = await localModel(model)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
-    const detector = await loadDetector(path, { backend })
+    const detector = await loadDetector(path, { backend, heads: flags.numHeads, dilated: flags.dilation })
     for (const line of detector.notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
     try {
       if (out !== undefined) await mkdir(out, { recursive: true })

@@ -20,6 +20,7 @@ export interface InspectFlags extends Overrides, EngineFlags, Looks {
   readonly format: "png" | "svg" | "json"
   readonly tap?: readonly string[]
   readonly listTaps?: true
+  readonly dilation?: true
   readonly json?: true
   readonly backend: string
 }

@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { isDetector as describesDetector } from "@vitrine/checkpoint"
+import { type DetectorHints, isDetector as describesDetector } from "@vitrine/checkpoint"
 import { openSafetensors, readDetectorFolder, readJson } from "@vitrine/checkpoint/node"
-import type { Backend } from "@vitrine/core"
+import { type Backend, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detection/detector.ts"
@@ -10,7 +10,8 @@ import { type BackendOptions, createBackend } from "./backends.ts"
 import { locate } from "./hub.ts"
 import type { ImageInput } from "./load.ts"
 
-export interface LoadDetectorOptions extends BackendOptions {
+/** What is told of a detector beside its files: `heads` and `dilated` of weights without a `config.json`. */
+export interface LoadDetectorOptions extends BackendOptions, DetectorHints {
   /** A name, or a backend that is yours to close; `auto` by default. */
   readonly backend?: string | Backend
 }
@@ -25,8 +26,8 @@ export interface LoadDetectorOptions extends BackendOptions {
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function loadDetector(path: string, options: LoadDetectorOptions = {}): Promise<Detector<ImageInput>> {
-  const { backend: wanted = "auto", ...engine } = options
-  const model = await readDetector((await locate(path)).path)
+  const { backend: wanted = "auto", heads, dilated, ...engine } = options
+  const model = await readDetector((await locate(path)).path, { heads, dilated })
   const own = typeof wanted === "string"
   const backend = own ? await createBackend(wanted, engine) : wanted
   return createDetector({ ...model, backend, decode, close: own ? backend.close : async () => {} })
@@ -52,11 +53,16 @@ export async function isDetector(path: string): Promise<boolean> {
 
 /**
  * Reads the folder of a detector, weights and all.
- * @throws VitrineError (file, config) for one that is missing or broken, or of another kind of model.
+ * @throws VitrineError (file, config) for one that is missing or broken, of another kind of model, or that tells otherwise.
  */
-export async function readDetector(path: string): Promise<WholeDetector> {
-  const folder = await readDetectorFolder(path)
+export async function readDetector(path: string, hints: DetectorHints = {}): Promise<WholeDetector> {
+  const folder = await readDetectorFolder(path, hints)
   try {
+    const { backbone, heads } = folder.config
+    const own = { heads, dilated: backbone.kind === "resnet" && backbone.config.dilated }
+    for (const name of ["heads", "dilated"] as const)
+      if (hints[name] !== undefined && hints[name] !== own[name])
+        throw new VitrineError("config", `${path}: the model has ${name} ${own[name]}, not ${hints[name]}`)
     return await wholeDetector(folder, path)
   } finally {
     await folder.weights.close()

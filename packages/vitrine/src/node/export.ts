@@ -14,6 +14,8 @@ export interface ExportOptions extends ExportFormat, Overrides {
   readonly out?: string | undefined
   /** Whether a file, or a folder with an export, may be replaced. */
   readonly force?: boolean | undefined
+  /** Of a detector's weights without a `config.json`: whether the backbone's last stage is dilated (DC5). */
+  readonly dilated?: boolean | undefined
 }
 
 export interface Exported {
@@ -64,14 +66,14 @@ const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, 
 
 /** A detector as an `.onnx` file, for images of `imageSize`. */
 async function exportDetector(place: string, path: string, options: ExportOptions): Promise<Exported> {
-  const { to, precision = ["float32"], force = false, imageSize } = options
+  const { to, precision = ["float32"], force = false, imageSize, heads, dilated } = options
   if (to !== "onnx") throw new VitrineError("config", `${path}: is a detector, which is exported to ONNX alone`)
   const out = resolve(options.out ?? `${nameOf(path)}.onnx`)
   const [only = "float32", ...others] = precision
   if (others.length > 0 || !out.endsWith(".onnx"))
     throw new VitrineError("config", `${out}: a detector becomes one file that ends in .onnx, of one precision`)
-  refuseOverrides(path, options, "of a detector", ["imageSize"])
-  const detector = await readDetector(place)
+  refuseOverrides(path, options, "of a detector", ["imageSize", "heads"])
+  const detector = await readDetector(place, { heads, dilated })
   const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
   const chunks = detectorOnnx(detector, size ?? exportedSize(detector.config, detector.preprocessing), only)
   await writeFileAtomic(out, chunks, { replace: force })
