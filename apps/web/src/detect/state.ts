@@ -109,11 +109,14 @@ async function lookAt(query: number, seen: Sight): Promise<void> {
   }
 }
 
+/** A full scene, where the address names none. */
+const firstScene = 8
+
 /** Opens the site's own detector on the scene that the address names. */
 export function start(query: string): Promise<void> {
-  const wanted = Number(new URLSearchParams(query).get("scene") ?? 1)
+  const wanted = Number(new URLSearchParams(query).get("scene") ?? firstScene)
   return attempt(async (detector) => {
-    await place(detector, Number.isSafeInteger(wanted) && wanted > 0 ? wanted : 1)
+    await place(detector, Number.isSafeInteger(wanted) && wanted > 0 ? wanted : firstScene)
     await opened(detector, { kind: "own" })
   })
 }
@@ -132,7 +135,7 @@ async function opened(detector: Remote<Detection>, from: DetectorSource): Promis
 }
 
 /** Scenes are counted from 1. */
-export const scene: Signal<number> = signal(1)
+export const scene: Signal<number> = signal(firstScene)
 
 async function place(detector: Remote<Detection>, number: number): Promise<void> {
   const truth = await detector.scene(number - 1)
