@@ -130,6 +130,10 @@ const plus = (a: string, b: string): string => `${a} + ${b}`
 const repeat = (count: number, body: string, name: string = "i"): string =>
   `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
 
+/** Statements for each of a thread's own numbers, written out: what is indexed by constants alone is sure to be in registers. */
+const unrolled = (count: number, body: (i: string) => string): string =>
+  Array.from({ length: count }, (_, i) => body(u(i))).join(" ")
+
 /** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
 export function attentionKernel(tensors: Tensors, step: Step<"attention">, target: Target): Kernel {
   const [q, k, v] = step.inputs as [View, View, View]
@@ -139,11 +143,12 @@ export function attentionKernel(tensors: Tensors, step: Step<"attention">, targe
   const layout = layoutOf(tensors, context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, target)
   const { shader, tile, own, width } = layout
   const total = summed(shader)
-  const writes = context ? repeat(own[1], put(shader, context, "row", `lane * ${u(own[1])} + i`, "acc[i] * scale")) : ""
+  const share = (which: 0 | 1, i: string): string => `lane * ${u(own[which])} + ${i}`
+  const writes = context ? unrolled(own[1], (i) => put(shader, context, "row", share(1, i), `acc[${i}] * scale`)) : ""
   const body = `var q: array<T, ${own[0]}>;
 var acc: array<T, ${own[1]}>;
-${repeat(own[0], `q[i] = ${at(shader, q, "row", `lane * ${u(own[0])} + i`)} * ${f(step.attributes.scale)};`)}
-${repeat(own[1], "acc[i] = T(0);")}
+${unrolled(own[0], (i) => `q[${i}] = ${at(shader, q, "row", share(0, i))} * ${f(step.attributes.scale)};`)}
+${unrolled(own[1], (i) => `acc[${i}] = T(0);`)}
 var top = ${lowest};
 var sum = 0.0f;
 for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
@@ -151,15 +156,15 @@ for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
   ${fill(layout, "vTile", v, width[1])}
   workgroupBarrier();
   var s: array<f32, ${tile}>;
-  ${repeat(tile, `var dot = T(0); ${repeat(own[0], `dot = fma(q[i], kTile[j * ${u(width[0])} + lane * ${u(own[0])} + i], dot);`)} s[j] = ${total}(dot);`, "j")}
+  ${repeat(tile, `var dot = T(0); ${unrolled(own[0], (i) => `dot = fma(q[${i}], kTile[j * ${u(width[0])} + ${share(0, i)}], dot);`)} s[j] = ${total}(dot);`, "j")}
   ${exchange(layout, ["s"])}
   var next = top;
   ${repeat(tile, `if (begin + j < ${u(keys)}) { next = max(next, s[j]); }`, "j")}
   let shrink = exp(top - next);
   top = next;
   sum *= shrink;
-  ${repeat(own[1], "acc[i] *= shrink;")}
-  ${repeat(tile, `if (begin + j < ${u(keys)}) { let p = exp(s[j] - top); sum += p; ${repeat(own[1], `acc[i] = fma(T(p), vTile[j * ${u(width[1])} + lane * ${u(own[1])} + i], acc[i]);`)} }`, "j")}
+  ${unrolled(own[1], (i) => `acc[${i}] *= shrink;`)}
+  ${repeat(tile, `if (begin + j < ${u(keys)}) { let p = exp(s[j] - top); sum += p; ${unrolled(own[1], (i) => `acc[${i}] = fma(T(p), vTile[j * ${u(width[1])} + ${share(1, i)}], acc[${i}]);`)} }`, "j")}
   workgroupBarrier();
 }
 if (inside) {

@@ -5,6 +5,7 @@ import { serve } from "./remote.ts"
 
 const plain = self.name === "plain"
 serve(async () => {
-  const backend = await webgpuBackend({ software: true })
+  // The page runs the kernels for adapters that compute on the CPU, which this one is.
+  const backend = await webgpuBackend({ software: true, kernels: "gpu" })
   return plain ? plainBackend(tf, backend) : backend
 })
