@@ -1,18 +1,12 @@
 import { checkedModel } from "@vitrine/checkpoint"
 import { checkTransforms } from "@vitrine/data"
 import { trainingOptions } from "@vitrine/trainer"
+import { originOf, type RunOrigin } from "./origin.ts"
 import type { ResolvedRecipe } from "./recipe.ts"
 
 /** What a run folder remembers in `config.json`, so that it can go on alone. */
-export type RunRecord = {
-  /** `shapes`, or an absolute path. */
-  readonly data: string
-  readonly seed: number
-  readonly valFraction: number
-  readonly checkpointEvery: number
+export type RunRecord = RunOrigin & {
   readonly recipe: ResolvedRecipe
-  /** What computed it, in turn: engine, version, threads, processor. Only the same ones promise the same bytes. */
-  readonly engines: readonly string[]
   /** Absolute path of the model that the run starts from, or `hf:owner/name@commit`. */
   readonly from?: string
   /** The model that it is taught by, as `from`. */
@@ -29,8 +23,10 @@ export type RunRecord = {
  */
 export function recordOf(config: unknown): RunRecord | null {
   const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
-  const { data, seed, recipe, valFraction = 0.1, from, teacher, classes, perClass } = record ?? {}
-  if (typeof data !== "string" || typeof seed !== "number" || !isObject(recipe)) return null
+  const { recipe, from, teacher, classes, perClass } = record ?? {}
+  if (record === undefined || !isObject(recipe)) return null
+  const origin = originOf(record, recipe.evaluateEvery)
+  if (origin === null) return null
   if (!Array.isArray(recipe.augment) || !isObject(recipe.training) || !isObject(recipe.config)) return null
   checkTransforms(recipe.augment)
   const checked = {
@@ -41,15 +37,9 @@ export function recordOf(config: unknown): RunRecord | null {
     config: checkedModel("config.json", recipe.config),
     training: trainingOptions(recipe.training),
   }
-  const checkpointEvery = record?.checkpointEvery ?? checked.evaluateEvery
-  const engines = Array.isArray(record?.engines) ? record.engines.map(String) : []
   return {
-    data,
-    seed,
-    valFraction,
-    checkpointEvery,
+    ...origin,
     recipe: checked,
-    engines,
     ...(typeof from === "string" && { from }),
     ...(typeof teacher === "string" && { teacher }),
     ...(Array.isArray(classes) && { classes: classes.map(String) }),

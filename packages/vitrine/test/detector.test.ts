@@ -134,12 +134,16 @@ test("goes on after an end with the same losses and bytes", { timeout: 180_000 }
   const expected = losses(await collect(trainDetector({ ...options, data, out: whole })))
   const stopped = join(place, "stopped")
   const aborting = new AbortController()
-  const first = await collect(trainDetector({ ...options, data, out: stopped, signal: aborting.signal }), (event) => {
-    if (event.type === "step" && event.step === 3) aborting.abort()
-  })
-  expect(first.at(-1)).toMatchObject({ type: "end", step: 3, finished: false })
+  const first = await collect(
+    trainDetector({ ...options, data, out: stopped, checkpointEvery: 1, signal: aborting.signal }),
+    (event) => {
+      if (event.type === "step" && event.step === 2) aborting.abort()
+    },
+  )
+  expect(first.at(-1)).toMatchObject({ type: "end", step: 2, finished: false })
   const second = await collect(trainDetector({ resume: stopped, workers: 0, backend: "onnx" }))
-  expect(second[0]).toMatchObject({ resumed: 3, examples: 8 })
+  expect(second[0]).toMatchObject({ resumed: 2, examples: 8 })
+  expect(second.flatMap((event) => (event.type === "checkpoint" ? [event.step] : []))).toEqual([3, 4])
   expect([...losses(first), ...losses(second)]).toEqual(expected)
   const bytes = (run: string): Promise<Buffer> => readFile(join(run, "checkpoints/step-00000004/model.safetensors"))
   expect(await bytes(stopped)).toEqual(await bytes(whole))

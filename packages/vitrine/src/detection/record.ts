@@ -1,19 +1,14 @@
 import { VitrineError } from "@vitrine/core"
 import { detrConfig } from "@vitrine/detection"
 import { trainingOptions } from "@vitrine/trainer"
+import { originOf, type RunOrigin } from "../origin.ts"
 import type { ResolvedDetectionRecipe } from "./recipe.ts"
 
 /** What the run folder of a detector remembers in `config.json`, so that it can be used and go on alone. */
-export interface DetectionRecord {
+export interface DetectionRecord extends RunOrigin {
   readonly task: "detect"
-  /** `scenes`, or an absolute path. */
-  readonly data: string
   readonly format?: "coco" | "voc"
-  readonly seed: number
-  readonly valFraction: number
   readonly recipe: ResolvedDetectionRecipe
-  /** What computed it, in turn: engine, version, threads, processor. */
-  readonly engines: readonly string[]
 }
 
 /** `config.json` of a detector's run: what the model is, and how it came to be. */
@@ -30,19 +25,17 @@ export function detectionConfig(record: DetectionRecord, labels: readonly string
 export function detectionRecordOf(json: unknown, name: string): DetectionRecord | null {
   const { vitrine } = (json ?? {}) as { vitrine?: Partial<DetectionRecord> }
   if (vitrine?.task !== "detect") return null
-  const { data, seed, valFraction, recipe, engines, format } = vitrine
-  if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null)
+  const { recipe, format } = vitrine
+  const origin = recipe && originOf(vitrine, recipe.evaluateEvery)
+  if (typeof recipe !== "object" || !origin)
     throw new VitrineError("file", `${name}: its record of the run lacks data, seed or recipe`)
   if (!Array.isArray(recipe.augment) || !Array.isArray(recipe.imageSize) || typeof recipe.batchSize !== "number")
     throw new VitrineError("file", `${name}: its recipe lacks augment, imageSize or batchSize`)
   return {
     task: "detect",
-    data,
+    ...origin,
     ...(format === "coco" || format === "voc" ? { format } : {}),
-    seed,
-    valFraction: typeof valFraction === "number" ? valFraction : 0.1,
     recipe: { ...recipe, config: detrConfig(recipe.config), training: trainingOptions(recipe.training) },
-    engines: Array.isArray(engines) ? engines.map(String) : [],
   }
 }
 

@@ -107,7 +107,7 @@ export function trainDetector(
       std: start.preprocessing.std,
     }
     const recipe = record?.recipe ?? resolveDetectionRecipe({ ...asStart, ...options.recipe, model }, facts, seed)
-    const checkpointEvery = options.checkpointEvery ?? recipe.evaluateEvery
+    const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
     const backend = await openBackend()
     await writeRecord(backend, record?.engines ?? [], (engines) => {
       const kept: Omit<DetectionRecord, "engines"> = record ?? {
@@ -116,6 +116,7 @@ export function trainDetector(
         ...(format === undefined ? {} : { format }),
         seed,
         valFraction,
+        checkpointEvery,
         recipe,
       }
       return detectionConfig({ ...kept, engines }, classes)

@@ -1,19 +1,13 @@
 import { VitrineError } from "@vitrine/core"
 import { type Alphabet, alphabet, seq2seqConfig } from "@vitrine/seq2seq"
 import { trainingOptions } from "@vitrine/trainer"
+import { originOf, type RunOrigin } from "../origin.ts"
 import type { ResolvedReadingRecipe } from "./recipe.ts"
 
 /** What the run folder of a reader remembers in `config.json`, so that it can be used and go on alone. */
-export interface ReadingRecord {
+export interface ReadingRecord extends RunOrigin {
   readonly task: "read"
-  /** An absolute path. */
-  readonly data: string
-  readonly seed: number
-  readonly valFraction: number
-  readonly checkpointEvery: number
   readonly recipe: ResolvedReadingRecipe
-  /** What computed it, in turn: engine, version, threads, processor. */
-  readonly engines: readonly string[]
 }
 
 /** `config.json` of a reader's run; the characters are its alphabet. */
@@ -34,9 +28,9 @@ export function readingRecordOf(
   const fail = (what: string): never => {
     throw new VitrineError("file", `${name}: ${what}`)
   }
-  const { data, seed, recipe, valFraction, checkpointEvery, engines } = vitrine
-  if (typeof data !== "string" || typeof seed !== "number" || typeof recipe !== "object" || recipe === null)
-    return fail("its record of the run lacks data, seed or recipe")
+  const { recipe } = vitrine
+  const origin = recipe && originOf(vitrine, recipe.evaluateEvery)
+  if (typeof recipe !== "object" || !origin) return fail("its record of the run lacks data, seed or recipe")
   const inFile = <T>(make: () => T): T => {
     try {
       return make()
@@ -64,12 +58,8 @@ export function readingRecordOf(
     alphabet: own,
     record: {
       task: "read",
-      data,
-      seed,
-      valFraction: typeof valFraction === "number" ? valFraction : 0.1,
-      checkpointEvery: typeof checkpointEvery === "number" ? checkpointEvery : recipe.evaluateEvery,
+      ...origin,
       recipe: { ...recipe, config, training: inFile(() => trainingOptions(recipe.training)) },
-      engines: Array.isArray(engines) ? engines.map(String) : [],
     },
   }
 }
