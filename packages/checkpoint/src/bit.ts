@@ -5,7 +5,7 @@
 import type { Parameter } from "@vitrine/core"
 import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
 import { fileError } from "./errors.ts"
-import { checkedBiT } from "./families.ts"
+import { checkedBiT, unusual } from "./families.ts"
 import { groupsOf } from "./groups.ts"
 import { checkTensors } from "./tensors.ts"
 import type { ModelDescription } from "./timm.ts"
@@ -50,6 +50,7 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
     return google ? ([3, 2, 0, 1].map((axis) => shape[axis]) as number[]) : shape
   }
   const widths: number[] = []
+  const middles: number[] = []
   const depths: number[] = []
   for (let stage = 0; ; stage++) {
     const width = kernel(`stages.${stage}.blocks.0.conv3.weight`)?.[0]
@@ -57,14 +58,16 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
     let depth = 1
     while (shapes.has(named(`stages.${stage}.blocks.${depth}.conv3.weight`))) depth++
     widths.push(width)
+    middles.push(kernel(`stages.${stage}.blocks.0.conv1.weight`)?.[0] ?? width / 4)
     depths.push(depth)
   }
   const [stemWidth, channels] = kernel(timmRoot) as [number, number]
   const classes = kernel("head.fc.weight")?.[0] ?? 0
   const weightEpsilon = google ? 1e-10 : 1e-8
   const { imageSize = [224, 224] } = options
-  const groups = groupsOf(options.groups, [stemWidth, ...widths.map((width) => width / 4)], file)
-  const config = checkedBiT(file, { imageSize, groups, channels, classes, stemWidth, widths, depths, weightEpsilon })
+  const groups = groupsOf(options.groups, [stemWidth, ...widths, ...middles], file)
+  const blocks = { stemWidth, widths, depths, ...unusual(widths, middles) }
+  const config = checkedBiT(file, { imageSize, groups, channels, classes, ...blocks, weightEpsilon })
   const parameters = resnetParameters(config)
   checkTensors(
     { tensors },

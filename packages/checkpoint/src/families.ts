@@ -48,6 +48,25 @@ export function checkedBiT(file: string, fields: Partial<BiTConfig>): BiTConfig 
   return inFile(file, () => bitConfig(fields))
 }
 
+/** The channels in the middle of blocks, where they are not a quarter of the widths. */
+export function unusual(widths: readonly number[], middles: readonly number[]): Pick<BiTConfig, "middles"> {
+  return middles.every((middle, stage) => 4 * middle === widths[stage]) ? {} : { middles }
+}
+
+/** A width as timm and transformers round it: to a multiple of 8 that is no less than nine tenths of it. */
+export function roundedWidth(width: number): number {
+  const near = Math.max(8, Math.floor((width + 4) / 8) * 8)
+  return near < 0.9 * width ? near + 8 : near
+}
+
+/** The channels in the middle of blocks as timm and transformers have them. */
+export function roundedMiddles(widths: readonly number[]): Pick<BiTConfig, "middles"> {
+  return unusual(
+    widths,
+    widths.map((width) => roundedWidth(width / 4)),
+  )
+}
+
 function inFile<T>(file: string, make: () => T): T {
   try {
     return make()

@@ -5,7 +5,7 @@
 import type { Parameter } from "@vitrine/core"
 import type { BiTConfig } from "@vitrine/resnet"
 import { configError, shown } from "./errors.ts"
-import { checkedBiT } from "./families.ts"
+import { checkedBiT, roundedMiddles, roundedWidth } from "./families.ts"
 import { fieldReader, type Json } from "./fields.ts"
 
 /** transformers' own, which a `config.json` cannot change. */
@@ -37,12 +37,15 @@ export function bitOfHuggingFace(
   const stride = read.number("output_stride", json.output_stride ?? 32)
   if (stride < 4 * 2 ** (depths.length - 1))
     throw configError(file, `output_stride is ${stride}: Vitrine has no dilated convolutions`)
+  const sizes = counts("hidden_sizes", json.hidden_sizes ?? [256, 512, 1024, 2048])
+  const widths = sizes.map((size) => roundedWidth(size * factor))
   return checkedBiT(file, {
     imageSize,
     channels: read.number("num_channels", json.num_channels ?? 3),
     classes,
     stemWidth: read.number("embedding_size", json.embedding_size ?? 64),
-    widths: counts("hidden_sizes", json.hidden_sizes ?? [256, 512, 1024, 2048]).map((width) => width * factor),
+    widths,
+    ...roundedMiddles(widths),
     depths,
     groups: read.number("num_groups", json.num_groups ?? 32),
     ...epsilons,
@@ -65,9 +68,11 @@ export function bitToHuggingFace({ channels, stemWidth, widths, depths, groups }
 }
 
 /** Properties of a model that transformers' class has otherwise. */
-export function bitBeyondHuggingFace({ widths, groupNormEpsilon, weightEpsilon }: BiTConfig): string[] {
+export function bitBeyondHuggingFace({ widths, middles, groupNormEpsilon, weightEpsilon }: BiTConfig): string[] {
   const found: string[] = []
-  if (widths.some((width) => width % 32 !== 0)) found.push(`widths of ${widths.join(", ")}`)
+  const rounded = widths.every((width) => roundedWidth(width) === width)
+  if (!rounded || String(roundedMiddles(widths).middles) !== String(middles))
+    found.push(`widths of ${widths.join(", ")}`)
   if (groupNormEpsilon !== epsilons.groupNormEpsilon) found.push(`group norms with ε = ${groupNormEpsilon}`)
   if (weightEpsilon !== epsilons.weightEpsilon) found.push(`weights standardised with ε = ${weightEpsilon}`)
   return found

@@ -5,7 +5,7 @@
 import type { BiTConfig } from "@vitrine/resnet"
 import { configError, shown } from "./errors.ts"
 import { fieldReader, type Json } from "./fields.ts"
-import { checkedBiT } from "./families.ts"
+import { checkedBiT, roundedMiddles, roundedWidth } from "./families.ts"
 
 /** What the name alone tells timm: blocks of each stage, and the factor of all widths. */
 const architectures: Readonly<Record<string, readonly [depths: readonly number[], factor: number]>> = {
@@ -50,7 +50,8 @@ export function bitBeyondTimm(config: BiTConfig): string[] {
   const found: string[] = []
   if (!Object.values(architectures).some(([known]) => depths.every((depth, stage) => depth === known[stage])))
     found.push(`stages of ${depths.join(", ")} blocks`)
-  if (widths.some((width) => width % 32 !== 0) || stemWidth % 8 !== 0)
+  const rounded = [stemWidth, ...widths].every((width) => roundedWidth(width) === width)
+  if (!rounded || String(roundedMiddles(widths).middles) !== String(config.middles))
     found.push(`widths of ${[stemWidth, ...widths].join(", ")}`)
   if (own !== groups && own !== 1) found.push(`group norms of ${own} groups`)
   if (groupNormEpsilon !== epsilons.groupNormEpsilon) found.push(`group norms with ε = ${groupNormEpsilon}`)
@@ -91,14 +92,17 @@ export function bitOfTimm(json: Json, cfg: Json, args: Json, file: string): BiTC
   const list = args.channels ?? channels
   if (!Array.isArray(list) || list.length < 1)
     throw configError(file, `model_args.channels must be a list of widths, got ${shown(list)}`)
-  const widths = list.map((width) => read.number("model_args.channels", width) * factor).slice(0, own.length)
+  const widths = list
+    .map((width) => roundedWidth(read.number("model_args.channels", width) * factor))
+    .slice(0, own.length)
   const norm = read.oneOf("model_args.norm_layer", args.norm_layer ?? "groupnorm", Object.keys(norms))
   return checkedBiT(file, {
     imageSize: inputSize === undefined ? [224, 224] : (inputSize.slice(1) as [number, number]),
     channels: read.number("model_args.in_chans", args.in_chans ?? inputSize?.[0] ?? 3),
     classes: read.number("num_classes", args.num_classes ?? json.num_classes ?? cfg.num_classes ?? 1000),
-    stemWidth: read.number("model_args.stem_chs", args.stem_chs ?? stemChannels) * factor,
+    stemWidth: roundedWidth(read.number("model_args.stem_chs", args.stem_chs ?? stemChannels) * factor),
     widths,
+    ...roundedMiddles(widths),
     depths: own.slice(0, widths.length),
     groups: norms[norm] as number,
     ...epsilons,

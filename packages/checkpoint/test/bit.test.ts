@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs"
 import { VitrineError } from "@vitrine/core"
 import { golden, goldenPath } from "@vitrine/golden"
+import { bitConfig, resnetParameters } from "@vitrine/resnet"
 import { describe, expect, it } from "vitest"
 import { bitModel, openNpzArchive, memorySource, parameterReader, toFloat32, type Weights } from "../src/index.ts"
+import { roundedMiddles, roundedWidth } from "../src/families.ts"
 
 const names = ["bit-odd", "bit-square"]
 const open = (name: string): Promise<Weights> =>
@@ -34,6 +36,18 @@ describe.each(names)("%s", (name) => {
     for (const parameter of model.sources.keys())
       expect(await read(parameter), parameter).toEqual(toFloat32(await own.read(parameter)))
   })
+})
+
+it("blocks whose middle is no quarter of their width are read as they are, and rounded as timm rounds them", () => {
+  const widths = [96, 152, 208]
+  expect(roundedMiddles(widths)).toEqual({ middles: [24, 40, 56] })
+  expect(roundedMiddles([256, 512])).toEqual({})
+  // timm's make_divisible of 18 is 24, for 16 is less than nine tenths of it.
+  expect([18, 20, 38, 3, 64].map(roundedWidth)).toEqual([24, 24, 40, 8, 64])
+  const fields = { stemWidth: 16, widths, middles: [24, 40, 56], depths: [1, 2, 1], groups: 8, classes: 3 } as const
+  const config = bitConfig({ ...fields, weightEpsilon: 1e-8 })
+  const tensors = resnetParameters(config).map(({ name, shape }) => ({ name, shape, dtype: "F32" as const }))
+  expect(bitModel({ tensors }, "x", { groups: 8 }).config).toEqual(config)
 })
 
 it("weights without a head are a model without classes", () => {

@@ -10,8 +10,10 @@ export interface BiTConfig {
   readonly classes: number
   /** Channels after the root convolution. */
   readonly stemWidth: number
-  /** Channels that each stage gives; a quarter of them in the middle of its blocks. */
+  /** Channels that each stage gives. */
   readonly widths: readonly number[]
+  /** Channels in the middle of the blocks of each stage: a quarter of its width unless told. */
+  readonly middles?: readonly number[]
   /** Blocks of each stage. */
   readonly depths: readonly number[]
   /** Groups of every group norm. */
@@ -94,15 +96,27 @@ function checkConfig(config: BiTConfig): void {
   count("groups", groups, 1, limits.width)
   count("stemWidth", stemWidth, 1, limits.width)
   if (stemWidth % groups !== 0) fail(`groups must divide stemWidth, but ${groups} do not divide ${stemWidth}`)
-  for (const width of widths) {
+  const { middles } = config
+  if (middles !== undefined && !(Array.isArray(middles) && middles.length === widths.length))
+    fail(`middles must have a number for each of ${widths.length} stages, got ${told(middles)}`)
+  for (const [stage, width] of widths.entries()) {
     count("widths", width, 1, limits.width)
-    if (width % (4 * groups) !== 0)
+    if (middles === undefined && width % (4 * groups) !== 0)
       fail(`groups must divide a quarter of each of widths, but ${groups} do not divide ${width} / 4`)
+    const middle = middleOf(config, stage)
+    count("middles", middle, 1, limits.width)
+    for (const channels of [width, middle])
+      if (channels % groups !== 0)
+        fail(`groups must divide widths and middles, but ${groups} do not divide ${channels}`)
   }
   for (const field of ["groupNormEpsilon", "weightEpsilon"] as const)
     if (!(typeof config[field] === "number" && config[field] > 0 && config[field] < 1))
       fail(`${field} must be in (0, 1), got ${told(config[field])}`)
 }
+
+/** Channels in the middle of the blocks of a stage. */
+export const middleOf = ({ widths, middles }: Pick<BiTConfig, "widths" | "middles">, stage: number): number =>
+  middles?.[stage] ?? (widths[stage] as number) / 4
 
 /** A value as a message shows it: text in quotes, and NaN as NaN. */
 const told = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))

@@ -1,6 +1,6 @@
 // Names of parameters are timm's, so that weights need no map. Images and features are [batch, height, width, channels].
 import { groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitrine/core"
-import type { BiTConfig } from "./config.ts"
+import { type BiTConfig, middleOf } from "./config.ts"
 
 /** BiT's ResNet-v2: images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features. */
 export function resnetV2(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
@@ -12,11 +12,13 @@ export function resnetV2(scope: Scope, images: Tensor, config: BiTConfig): Tenso
 /** What the stages make of images, normed and through ReLU: `[batch, height / 2^(stages + 1), …, last width]`, rounded up. */
 export function resnetV2Features(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   let x = scope.tap("stem", stem(scope.at("stem"), images, config))
-  for (const [stage, width] of config.widths.entries())
+  for (const [stage, width] of config.widths.entries()) {
+    const widths = [middleOf(config, stage), width] as const
     for (let i = 0; i < (config.depths[stage] as number); i++) {
       const name = `stages.${stage}.blocks.${i}`
-      x = scope.tap(name, block(scope.at(name), x, width, stage > 0 && i === 0 ? 2 : 1, i === 0, config))
+      x = scope.tap(name, block(scope.at(name), x, widths, stage > 0 && i === 0 ? 2 : 1, i === 0, config))
     }
+  }
   return scope.tap("norm", normRelu(scope.at("norm"), x, config))
 }
 
@@ -40,14 +42,21 @@ function atBorder({ shape: [, height, width] }: Tensor): Tensor {
 }
 
 /** A pre-activation bottleneck (He et al., 2016) with its stride at the 3×3 convolution. */
-function block(scope: Scope, x: Tensor, width: number, stride: number, first: boolean, config: BiTConfig): Tensor {
+function block(
+  scope: Scope,
+  x: Tensor,
+  [middle, width]: readonly [number, number],
+  stride: number,
+  first: boolean,
+  config: BiTConfig,
+): Tensor {
   const convolved = (name: string, t: Tensor, outputs: number, size: number, step = 1): Tensor =>
     conv(scope.at(name), t, outputs, size, step, config)
   const norm = (name: string, t: Tensor): Tensor => normRelu(scope.at(name), t, config)
   const activated = norm("norm1", x)
   const shortcut = first ? convolved("downsample.conv", activated, width, 1, stride) : x
-  const narrow = convolved("conv1", activated, width / 4, 1)
-  const seen = convolved("conv2", norm("norm2", narrow), width / 4, 3, stride)
+  const narrow = convolved("conv1", activated, middle, 1)
+  const seen = convolved("conv2", norm("norm2", narrow), middle, 3, stride)
   return ops.add(convolved("conv3", norm("norm3", seen), width, 1), shortcut)
 }
 

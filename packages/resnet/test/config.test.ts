@@ -41,6 +41,9 @@ describe("bitConfig", () => {
     [{ depths: [1, 2, 0, 1] }, /^depths must be an integer from 1/],
     [{ groups: 48 }, /^groups must divide stemWidth, but 48 do not divide 64$/],
     [{ widths: [256, 512, 1000, 2048] }, /^groups must divide a quarter of each of widths, but 32 do not divide 1000/],
+    [{ middles: [64] }, /^middles must have a number for each of 4 stages, got \[64\]$/],
+    [{ middles: [64, 128, 250, 512] }, /^groups must divide widths and middles, but 32 do not divide 250$/],
+    [{ middles: [64, 128, 0, 512] }, /^middles must be an integer from 1/],
     [{ weightEpsilon: Number.NaN }, /^weightEpsilon must be in \(0, 1\), got NaN$/],
     [{ groupNormEpsilon: "1" }, /^groupNormEpsilon must be in \(0, 1\), got "1"$/],
   ])("refuses %j", (fields, message) => {
