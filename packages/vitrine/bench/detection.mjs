@@ -79,6 +79,8 @@ const model = detrConfig({
   decoderDepth: 2,
   mlpDim: 128,
   dropout: 0,
+  // As transformers computes a model with auxiliary losses.
+  chainedNorm: true,
 })
 
 /** Images after resizing and their objects as a model learns them. */
