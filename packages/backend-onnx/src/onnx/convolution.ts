@@ -105,18 +105,18 @@ export const convolutionKernels: OnnxKernels = {
     const rows = asRows(e, e.elements(d), d.shape)
     const size = d.shape.slice(1, 3) as readonly number[] as [number, number]
     const whole = isPointwise([outputs, inputs, height, width], window) && window.strides.every((n) => n === 1)
-    // For each place of the kernel the product of what it has seen with the gradients.
+    // What each place of the kernel has seen, side by side, and its product with the gradients.
     const places = Array.from({ length: height * width }, (_, i) => {
       const at = [Math.floor(i / width), i % width] as const
       const seen = whole ? wide : everyOther(e, wide, at, size, window.strides)
-      const matrix = asRows(e, seen, [...d.shape.slice(0, 3), inputs] as Shape)
-      return e.one("Gemm", [rows, matrix], { attributes: { transA: 1 } })
+      return asRows(e, seen, [...d.shape.slice(0, 3), inputs] as Shape)
     })
-    if (places.length === 1) return [e.reshape(places[0] as string, [outputs, inputs], (output as Output).shape)]
-    const joined = e.one("Concat", places, { attributes: { axis: 0 } })
-    const matrix = e.reshape(joined, [height * width * outputs, inputs], [height * width, outputs * inputs])
-    const turned = e.one("Transpose", [matrix], { attributes: { perm: [1, 0] } })
-    return [e.reshape(turned, [outputs * inputs, height * width], (output as Output).shape)]
+    const seen = places.length === 1 ? (places[0] as string) : e.one("Concat", places, { attributes: { axis: 1 } })
+    const made = e.one("Gemm", [rows, seen], { attributes: { transA: 1 } })
+    if (places.length === 1) return [e.reshape(made, [outputs, inputs], (output as Output).shape)]
+    const matrices = e.reshape(made, [outputs, height * width * inputs], [outputs, height * width, inputs])
+    const turned = e.one("Transpose", [matrices], { attributes: { perm: [0, 2, 1] } })
+    return [e.reshape(turned, [outputs, inputs, height * width], (output as Output).shape)]
   },
 
   maxPool2d: (e, [x], window, [, indices]) => {
