@@ -4,6 +4,13 @@ import { errorColors } from "./output.ts"
 /** A command line that cannot be meant. */
 export class UsageError extends Error {}
 
+/** @throws UsageError for the first of these flags that is there. */
+export function refuse<F extends object>(flags: F, names: readonly (keyof F & string)[], why: string): void {
+  const found = names.find((name) => flags[name] !== undefined)
+  if (found === undefined) return
+  throw new UsageError(`--${found.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}`)
+}
+
 /** Tells what went wrong in one line, and gives the exit code for it: 1 for a failure, 2 for wrong usage of `command`. */
 export function exitCodeOf(error: unknown, command?: string): number {
   // What Commander had to say, it has said: help is no failure.

@@ -1,6 +1,6 @@
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
-import { UsageError } from "./errors.ts"
+import { refuse } from "./errors.ts"
 import { localModel } from "./hub.ts"
 import { type EngineFlags, engineOptions, type OverrideFlags, overrideFlags, overridesOf } from "./options.ts"
 import { errorColors, note } from "./output.ts"
@@ -36,9 +36,6 @@ export function refuseOverrides(
   kind: "detector" | "reader",
   free: readonly (keyof OverrideFlags)[] = [],
 ): void {
-  const given = overrideFlags.find((name) => flags[name] !== undefined && !free.includes(name))
-  if (given !== undefined)
-    throw new UsageError(
-      `--${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for image classifiers, and the model is a ${kind}`,
-    )
+  const names = overrideFlags.filter((name) => !free.includes(name))
+  refuse(flags, names, `is for image classifiers, and the model is a ${kind}`)
 }

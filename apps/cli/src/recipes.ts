@@ -75,7 +75,6 @@ async function runModule(file: string): Promise<unknown> {
   }
 }
 
-/** A recipe with what flags say in place of its own. */
 /**
  * A recipe of a task whose recipes do not depend on the data.
  * @throws VitrineError (config) for a function, UsageError for a recipe of another task.
@@ -92,6 +91,7 @@ export function plainRecipe<T extends object>(
   return recipe as T
 }
 
+/** A recipe with what flags say in place of its own. */
 export function withFlags(recipe: Recipe | RecipeRule, flags: TrainFlags): Recipe | RecipeRule {
   return typeof recipe === "function" ? (data) => changed(recipe(data), flags) : changed(recipe, flags)
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander"
 import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
-import { UsageError } from "./errors.ts"
+import { refuse, UsageError } from "./errors.ts"
 import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
 import {
   countsValue,
@@ -138,13 +138,6 @@ const fixedByRun: readonly (keyof TrainFlags)[] = [
     "decoderDepth",
   ] as const),
 ]
-
-/** @throws UsageError for the first of these flags that is there. */
-export function refuse(flags: TrainFlags, names: readonly (keyof TrainFlags)[], why: string): void {
-  const found = names.find((name) => flags[name] !== undefined)
-  if (found === undefined) return
-  throw new UsageError(`--${found.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${why}`)
-}
 
 /** @throws UsageError for a flag that a resumed run cannot be given. */
 export function checkResumed(flags: TrainFlags): void {

@@ -1,6 +1,6 @@
 import { evaluateDetector } from "vitrine"
 import { create } from "../backends.ts"
-import { UsageError } from "../errors.ts"
+import { refuse } from "../errors.ts"
 import { refuseOverrides } from "../model.ts"
 import { engineOptions } from "../options.ts"
 import { errorColors, note, print } from "../output.ts"
@@ -10,8 +10,7 @@ import type { EvalFlags } from "./eval.ts"
 /** Measures a detector on annotated images, of one data set or of several. */
 export async function evaluateDetectorAt(path: string, flags: EvalFlags): Promise<void> {
   const { model, data = [undefined], split, batchSize, annotations: format, json } = flags
-  for (const flag of ["classes", "byPosition", "realLabels"] as const)
-    if (flags[flag] !== undefined) throw new UsageError(`${flag} is not for detectors`)
+  refuse(flags, ["classes", "byPosition", "realLabels"], "is not for detectors")
   refuseOverrides(flags, "detector")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {

@@ -1,10 +1,11 @@
 import type { DetectionEvaluation } from "@vitrine/detection"
 import { type DetectionRecipe, detectionSchedule, type Recipe, type RecipeRule, trainDetector } from "vitrine"
+import { refuse } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
 import { detection, figureLine } from "../show/detection.ts"
 import type { Ending } from "../show/result.ts"
-import { checkNew, refuse, type TrainFlags } from "../train-options.ts"
+import { checkNew, type TrainFlags } from "../train-options.ts"
 import { carryOut, resumption } from "../training.ts"
 
 /** Flags of `train` that say nothing to a detector. */

@@ -1,13 +1,13 @@
 import { parameterCount } from "@vitrine/core"
 import { seq2seqParameters, type TextEvaluation } from "@vitrine/seq2seq"
 import { type ReadingRecipe, type ReadingSetupEvent, type Recipe, type RecipeRule, trainReader } from "vitrine"
-import { UsageError } from "../errors.ts"
+import { refuse, UsageError } from "../errors.ts"
 import { errorColors } from "../output.ts"
 import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
 import { field, opening, type Told, trainingLine } from "../show/progress.ts"
 import { bestAndLast, type Ending } from "../show/result.ts"
 import { count, percent, printable, short } from "../show/text.ts"
-import { checkNew, refuse, type TrainFlags } from "../train-options.ts"
+import { checkNew, type TrainFlags } from "../train-options.ts"
 import { carryOut, resumption } from "../training.ts"
 
 /** What another task than reading is told. */

@@ -40,13 +40,8 @@ async function attention(
   const found =
     asked === undefined ? Array.from({ length: Math.min(mostObjects, Math.max(1, above)) }, (_, n) => n) : [asked]
   const tap = `transformer.decoder.layers.${block}.multihead_attn.weights`
-  const { taps, grid, size, canvas } = await detector.inspect(image, [tap])
+  const { taps, grid, within } = await detector.inspect(image, [tap])
   const weights = taps[tap] as NonNullable<(typeof taps)[string]>
-  // What was padded at the right and below is no part of the image.
-  const within = {
-    rows: Math.ceil((grid.rows * size[0]) / canvas[0]),
-    columns: Math.ceil((grid.columns * size[1]) / canvas[1]),
-  }
   const maps = found.map((n): MapShown & { readonly query: number; readonly score: number } => {
     const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = all.boxes.subarray(4 * n, 4 * n + 4)
     const kind = all.labels[n] as number

@@ -141,7 +141,6 @@ export function createDetection(folder: string): Detection {
           const seen = await own.detector.inspect(image, ["logits", "boxes", ...layers.map(attentionOf)])
           own.seen = seen
           const { logits, boxes } = seen.taps
-          const { rows, columns } = visible(seen)
           return {
             ...shown(image),
             size: [image.height, image.width],
@@ -153,7 +152,7 @@ export function createDetection(folder: string): Detection {
                   answers(own, layer, query).find(({ index }) => index === config.classes)?.probability ?? 0,
               ),
             })),
-            grid: [rows, columns],
+            grid: [seen.within.rows, seen.within.columns],
           }
         },
         () => {
@@ -165,11 +164,12 @@ export function createDetection(folder: string): Detection {
       const { detector, seen } = own
       if (seen === undefined) throw new VitrineError("config", "no picture has been seen")
       const { config } = detector
+      const { grid, within } = seen
       return Array.from({ length: config.decoderDepth }, (_, layer): Look => {
         const attention = (head: number | "mean"): Float32Array => {
           const weights = seen.taps[attentionOf(layer)]
           if (weights === undefined) throw new VitrineError("config", `layer ${layer} was not seen`)
-          return onPicture(queryAttention(weights, { grid: seen.grid, query, head }).values, seen)
+          return queryAttention(weights, { grid, within, query, head }).values
         }
         return {
           mean: attention("mean"),
@@ -203,20 +203,6 @@ function byQuery({ boxes, labels, scores, queries }: Found): Omit<Layer, "nothin
     layer.scores[query] = scores[i] as number
   }
   return layer
-}
-
-/** Of the places those that show the picture and not its padding. */
-function visible({ grid, size, canvas }: Inspected): { rows: number; columns: number } {
-  const part = (count: number, axis: 0 | 1): number => Math.max(1, Math.ceil((count * size[axis]) / canvas[axis]))
-  return { rows: part(grid.rows, 0), columns: part(grid.columns, 1) }
-}
-
-function onPicture(values: Float32Array, seen: Inspected): Float32Array {
-  const { rows, columns } = visible(seen)
-  return Float32Array.from(
-    { length: rows * columns },
-    (_, i) => values[Math.floor(i / columns) * seen.grid.columns + (i % columns)] as number,
-  )
 }
 
 function shown(image: Image): Pick<Sight, "pixels" | "width" | "height"> {

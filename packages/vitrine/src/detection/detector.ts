@@ -61,6 +61,8 @@ export interface Inspected {
   readonly canvas: Size
   /** Rows and columns of the features, which cover the canvas. */
   readonly grid: { readonly rows: number; readonly columns: number }
+  /** Those of them, from the upper left, that show something of the image and not padding alone. */
+  readonly within: { readonly rows: number; readonly columns: number }
 }
 
 /** A detector with its weights in memory. */
@@ -102,7 +104,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     }
     return program
   }
-  const run = async (image: Image, taps: Asked["taps"]): Promise<Omit<Inspected, "grid">> => {
+  const run = async (image: Image, taps: Asked["taps"]): Promise<Omit<Inspected, "grid" | "within">> => {
     const size = shortestSize([image.height, image.width], shortest, within)
     const { data } = applyTransforms(resizeImage(image, size[1], size[0], "bilinear", undefined, wasmPasses()), numbers)
     // A ViT takes images of one size alone: others are padded.
@@ -126,8 +128,10 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     },
     async inspect(input, taps) {
       const found = await run(await decode(input), taps)
-      const [rows, columns] = featureGrid(config, found.canvas)
-      return { ...found, grid: { rows, columns } }
+      const { size, canvas } = found
+      const [rows, columns] = featureGrid(config, canvas)
+      const part = (count: number, axis: 0 | 1): number => Math.ceil((count * size[axis]) / canvas[axis])
+      return { ...found, grid: { rows, columns }, within: { rows: part(rows, 0), columns: part(columns, 1) } }
     },
     taps() {
       const canvas = exportedSize(config, preprocessing)

@@ -108,7 +108,7 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
       const { tokens } = best as Hypothesis
       const length = Math.min(tokens.length + 1, config.length)
       const g = tapGraph(taps, (scope) => forward(scope, length))
-      const program = await backend.compile(g, { constants: pick(values, Object.keys(g.states)) })
+      const program = await backend.compile(g, { constants: values })
       try {
         const inputs = { ...prepared, tokens: Int32Array.from([config.begin, ...tokens]).subarray(0, length) }
         const own = Object.entries(inputs).filter(([name]) => name in g.inputs)
@@ -125,9 +125,6 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
     },
   }
 }
-
-const pick = <T>(from: Readonly<Record<string, T>>, names: readonly string[]): Record<string, T> =>
-  Object.fromEntries(names.map((name) => [name, from[name] as T]))
 
 function readingOf({ tokens, ended, logProbabilities }: Hypothesis, alphabet: Alphabet): Reading {
   checkFinite(logProbabilities)

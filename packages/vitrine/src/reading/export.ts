@@ -31,8 +31,7 @@ export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = 
   const { imageSize, patchSize, channels } = imageSource(config)
   const suffix = precision === "float16" ? "_fp16" : ""
   const file = (g: Graph): readonly Uint8Array[] => {
-    const constants = Object.fromEntries(Object.keys(g.states).map((name) => [name, values[name] as Float32Array]))
-    const plain = toOnnx(g, { portable: true, constants })
+    const plain = toOnnx(g, { portable: true, constants: values })
     const model = precision === "float16" ? toFloat16(plain) : plain
     if (valueBytes(model) > mostInline)
       throw new VitrineError("config", "weights of more than 2 GiB do not fit into one ONNX file")
