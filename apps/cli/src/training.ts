@@ -29,7 +29,7 @@ export interface Task<O, S, E extends object> {
 }
 
 /** Trains as the flags say; gives the exit code. */
-export async function carryOut<O extends Resumption, S extends RunSetup, E extends object>(
+export async function trainWithProgress<O extends Resumption, S extends RunSetup, E extends object>(
   { train, told, ending }: Task<O, S, E>,
   options: O,
   run: string,

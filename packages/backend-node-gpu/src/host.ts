@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { elementCount, type FileSlice, type HostData, show, type TensorType, VitrineError } from "@vitrine/core"
+import { elementCount, type FileSlice, type HostData, showShape, type TensorType, VitrineError } from "@vitrine/core"
 import { type Binding, dataTypes } from "./binding.ts"
 import type { Elements } from "./graph-def.ts"
 
@@ -11,7 +11,7 @@ export function fail(message: string): never {
 export function checked(what: string, data: HostData | undefined, { shape }: TensorType): HostData {
   if (data === undefined) return fail(`${what} is missing`)
   const size = elementCount(shape)
-  if (data.length !== size) fail(`${what} needs ${size} values for ${show(shape)}, got ${data.length}`)
+  if (data.length !== size) fail(`${what} needs ${size} values for ${showShape(shape)}, got ${data.length}`)
   return data
 }
 

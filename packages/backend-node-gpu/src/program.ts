@@ -2,14 +2,14 @@ import {
   type CompileOptions,
   dropoutMask,
   elementCount,
-  fold,
+  foldKey,
   type Graph,
   type HostData,
   type HostTensor,
   type Program,
   sameShape,
   type State,
-  show,
+  showShape,
   type TensorType,
 } from "@vitrine/core"
 import type { Binding, TensorInfo } from "./binding.ts"
@@ -96,7 +96,7 @@ export function compile(
       const slot = state?.slot(name) ?? fail(`no state slot "${name}"`)
       if (!sameShape(slot.type.shape, type.shape) || slot.type.dtype !== type.dtype)
         fail(
-          `state "${name}" is ${slot.type.dtype}${show(slot.type.shape)}, the graph wants ${type.dtype}${show(type.shape)}`,
+          `state "${name}" is ${slot.type.dtype}${showShape(slot.type.shape)}, the graph wants ${type.dtype}${showShape(type.shape)}`,
         )
       const known = held.get(name)
       if (known?.slot === slot && known.version === slot.version) continue
@@ -161,7 +161,7 @@ export function compile(
         const tensor = inputs[name] ?? fail(`input "${name}" is missing`)
         if (tensor.dtype !== type.dtype || !sameShape(tensor.shape, type.shape))
           fail(
-            `input "${name}" is ${tensor.dtype}${show(tensor.shape)}, the graph wants ${type.dtype}${show(type.shape)}`,
+            `input "${name}" is ${tensor.dtype}${showShape(tensor.shape)}, the graph wants ${type.dtype}${showShape(type.shape)}`,
           )
         return [node, tf.getInputTensorIds([tensor])[0] as number]
       })
@@ -186,6 +186,6 @@ const maskType = ({ shape }: Mask): TensorType => ({ shape, dtype: "float32" })
 function draw({ key, path, rate, shape }: Mask, inputs: Readonly<Record<string, HostData>>): Float32Array {
   const words = inputs[key] as HostData
   const mask = new Float32Array(elementCount(shape))
-  dropoutMask(fold([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
+  dropoutMask(foldKey([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
   return mask
 }

@@ -1,6 +1,6 @@
 // Memory over many training steps of a small model: node bench/growth.mjs [STEPS] [JSON of backend options]
 import { readFileSync } from "node:fs"
-import { initialize, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
+import { initializeViT, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { adam, trainGraph, trainSlots } from "./cases.mjs"
 import { dataOf, scalarsAt } from "./steps.mjs"
@@ -19,7 +19,7 @@ const config = vitConfig({
 const batch = 16
 const parameters = vitParameters(config)
 const program = await backend.compile(trainGraph(config), { batch })
-const state = await backend.createState(trainSlots(config), initialize(parameters, config, "fan", keyFromSeed(1)))
+const state = await backend.createState(trainSlots(config), initializeViT(parameters, config, "fan", keyFromSeed(1)))
 const { images, targets, weights } = dataOf(config, batch)
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1024
 let settled = 0

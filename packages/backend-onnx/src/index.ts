@@ -1,4 +1,4 @@
-export { encode, encodeChunks, type EncodeOptions } from "./onnx/encode.ts"
+export { encodeModel, encodeModelChunks, type EncodeOptions } from "./onnx/encode.ts"
 export { mostInline, valueBytes, withExternalData } from "./onnx/external.ts"
 export { toFloat16 } from "./onnx/float16.ts"
 export type { Attribute, Initializer, Mask, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"

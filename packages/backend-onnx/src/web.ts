@@ -1,7 +1,7 @@
 import { type Backend, type FileSlice, VitrineError } from "@vitrine/core"
 import type * as Ort from "onnxruntime-common"
 import { engineBackend } from "./engine/backend.ts"
-import { encode, isFileSlice } from "./onnx/encode.ts"
+import { encodeModel, isFileSlice } from "./onnx/encode.ts"
 import type { Initializer, OnnxModel } from "./onnx/model.ts"
 
 export interface OnnxWebOptions {
@@ -31,7 +31,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
     writesInto: false,
     sliceRows: Number.POSITIVE_INFINITY,
     load: async (model) => {
-      const bytes = encode(await inMemory(model))
+      const bytes = encodeModel(await inMemory(model))
       try {
         return await ort.InferenceSession.create(bytes, {
           executionProviders: ["wasm"],

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
-  encode,
-  encodeChunks,
+  encodeModel,
+  encodeModelChunks,
   type OnnxModel,
   quantizeLinear,
   toFloat16,
@@ -37,7 +37,7 @@ function exported({ json, tensors }: Golden): OnnxModel {
 async function run(model: OnnxModel | string, { images }: Golden["tensors"], batch: number): Promise<Float32Array> {
   const session = await (typeof model === "string"
     ? InferenceSession.create(model, { logSeverityLevel: 3 })
-    : InferenceSession.create(encode(model), { logSeverityLevel: 3 }))
+    : InferenceSession.create(encodeModel(model), { logSeverityLevel: 3 }))
   const { shape, data: all } = images as Golden["tensors"][string]
   const size = shape.slice(1)
   const count = size.reduce((n, side) => n * side, batch)
@@ -117,15 +117,15 @@ describe("an exported model", () => {
     const file = golden("vit-token")
     const plain = exported(file)
     const { model, chunks } = withExternalData(plain, "model.onnx_data")
-    writeFileSync(join(folder, "model.onnx"), Buffer.concat(encodeChunks(model)))
+    writeFileSync(join(folder, "model.onnx"), Buffer.concat(encodeModelChunks(model)))
     writeFileSync(join(folder, "model.onnx_data"), Buffer.concat(chunks))
-    expect(Buffer.concat(encodeChunks(model)).length).toBeLessThan(20_000)
+    expect(Buffer.concat(encodeModelChunks(model)).length).toBeLessThan(20_000)
     const logits = await run(join(folder, "model.onnx"), file.tensors, 3)
     expect(logits).toEqual(await run(plain, file.tensors, 3))
   })
 
   it("says in its metadata what it is told", () => {
-    const bytes = encode(exported(golden("vit-token")), { metadata: { labels: '["tench"]' } })
+    const bytes = encodeModel(exported(golden("vit-token")), { metadata: { labels: '["tench"]' } })
     expect(Buffer.from(bytes).includes('["tench"]')).toBe(true)
   })
 })
@@ -142,7 +142,7 @@ describe("an open batch", () => {
 
   it("sums over itself", async () => {
     const x = ops.input("x", ["batch", 2])
-    const session = await InferenceSession.create(encode(toOnnx(graph({ outputs: { y: ops.sum(x, [0]) } }))))
+    const session = await InferenceSession.create(encodeModel(toOnnx(graph({ outputs: { y: ops.sum(x, [0]) } }))))
     const { y } = await session.run({ x: new Tensor("float32", Float32Array.of(1, 2, 3, 4, 5, 6), [3, 2]) })
     expect(Array.from(y?.data as Float32Array)).toEqual([9, 12])
     await session.release()
@@ -155,7 +155,7 @@ describe("an open batch", () => {
       rows: ops.add(rows, ops.broadcastTo(ops.constant(Float32Array.of(1, 2, 3), [1, 3]), rows.shape)),
       filled: ops.concat([ops.full(["batch", 1], 7), ops.slice(ops.reshape(x, ["batch", 6]), 1, 0, 1)], 1),
     }
-    const session = await InferenceSession.create(encode(toOnnx(graph({ outputs }), { portable: true })))
+    const session = await InferenceSession.create(encodeModel(toOnnx(graph({ outputs }), { portable: true })))
     const made = await session.run({
       x: new Tensor(
         "float32",

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
-import { encode, type OnnxModel, toOnnx } from "@vitrine/backend-onnx"
+import { encodeModel, type OnnxModel, toOnnx } from "@vitrine/backend-onnx"
 import { onnxAvailability, onnxBackend } from "@vitrine/backend-onnx/node"
-import { type FileSlice, graph, ops, rootScope, type TensorType, VitrineError, variant, vit } from "@vitrine/core"
+import { type FileSlice, graph, ops, rootScope, type TensorType, VitrineError, vitVariant, vit } from "@vitrine/core"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { describe, expect, it } from "vitest"
 
@@ -18,7 +18,7 @@ describe("toOnnx", () => {
     const names = [...model.inputs, ...model.outputs, ...model.initializers].map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     expect(model.names.inputs["x"]).toBe("x")
-    const session = await InferenceSession.create(encode(model))
+    const session = await InferenceSession.create(encodeModel(model))
     const give = (value: number): Tensor => new Tensor("float32", Float32Array.of(value), [1])
     const made = await session.run({
       [model.names.inputs["x"] as string]: give(3),
@@ -33,7 +33,7 @@ describe("toOnnx", () => {
   })
 
   it("writes one file of standard operators for other engines", async () => {
-    const config = variant("Ti/4", { imageSize: [8, 8], depth: 1, classes: 3 })
+    const config = vitVariant("Ti/4", { imageSize: [8, 8], depth: 1, classes: 3 })
     const g = graph({ outputs: { logits: vit(rootScope(), input("images", ["batch", 8, 8, 3]), config) } })
     const constants = Object.fromEntries(
       Object.entries(g.states).map(([name, value]) => {
@@ -45,7 +45,7 @@ describe("toOnnx", () => {
     const model = toOnnx(g, { batch: 2, constants, portable: true })
     expect(model.nodes.every(({ domain }) => domain === "")).toBe(true)
     expect(model.names.states).toEqual({})
-    const session = await InferenceSession.create(encode(model))
+    const session = await InferenceSession.create(encodeModel(model))
     const images = new Tensor("float32", new Float32Array(2 * 8 * 8 * 3), [2, 8, 8, 3])
     expect((await session.run({ images }))["logits"]?.dims).toEqual([2, 3])
     await session.release()

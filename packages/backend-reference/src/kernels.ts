@@ -1,6 +1,6 @@
 import {
   dropoutMask,
-  fold,
+  foldKey,
   type GraphNode,
   type Kernel,
   type Kernels,
@@ -171,7 +171,7 @@ export const kernels: Kernels<Float64Array> = {
   dropoutMask: ([key], { attributes: { path, rate } }: GraphNode<"dropoutMask">, outputs) => {
     const out = new Float64Array(count(first(outputs)))
     const [a, b] = key as Float64Array
-    dropoutMask(fold([(a as number) >>> 0, (b as number) >>> 0], path), rate, out)
+    dropoutMask(foldKey([(a as number) >>> 0, (b as number) >>> 0], path), rate, out)
     return out
   },
   ...convolutionKernels,

@@ -4,7 +4,7 @@ import {
   type CompileOptions,
   dropoutMask,
   elementCount,
-  fold,
+  foldKey,
   type Graph,
   type HostData,
   type HostTensor,
@@ -15,7 +15,7 @@ import {
   type Program,
   sameShape,
   type State,
-  show,
+  showShape,
   type TensorType,
 } from "@vitrine/core"
 import type { Tensor } from "@tensorflow/tfjs-core"
@@ -85,7 +85,7 @@ function compile(
       const [slot, wanted] = [slotType(name), typeOf(value)]
       if (!sameShape(slot.shape, wanted.shape) || slot.dtype !== wanted.dtype)
         fail(
-          `state "${name}" is ${slot.dtype}${show(slot.shape)}, the graph wants ${wanted.dtype}${show(wanted.shape)}`,
+          `state "${name}" is ${slot.dtype}${showShape(slot.shape)}, the graph wants ${wanted.dtype}${showShape(wanted.shape)}`,
         )
       found[name] = state?.tensors.get(name) ?? fail("the state has been disposed of")
     }
@@ -153,7 +153,7 @@ function dropoutKernel(
     const words = inputs[keys.get(node.inputs[0] as number) as string] as HostData
     const { shape } = type as TensorType
     const mask = new Float32Array(elementCount(shape))
-    dropoutMask(fold([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
+    dropoutMask(foldKey([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
     return tf.tensor(mask, shape as number[])
   }
 }

@@ -1,4 +1,4 @@
-import { elementCount, type HostData, show, type TensorType, VitrineError } from "@vitrine/core"
+import { elementCount, type HostData, showShape, type TensorType, VitrineError } from "@vitrine/core"
 import type * as tfjs from "@tensorflow/tfjs-core"
 import type { Tensor } from "@tensorflow/tfjs-core"
 
@@ -16,7 +16,7 @@ export function fail(message: string): never {
 export function checked(what: string, data: HostData | undefined, { shape }: TensorType): HostData {
   if (data === undefined) return fail(`${what} is missing`)
   const size = elementCount(shape)
-  if (data.length !== size) fail(`${what} needs ${size} values for ${show(shape)}, got ${data.length}`)
+  if (data.length !== size) fail(`${what} needs ${size} values for ${showShape(shape)}, got ${data.length}`)
   return data
 }
 

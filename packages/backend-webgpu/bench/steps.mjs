@@ -1,17 +1,17 @@
 // The models and steps that are measured.
 import {
   graph,
-  initialize,
+  initializeViT,
   keyFromSeed,
   ops,
   rootScope,
-  variant,
+  vitVariant,
   vit,
   vitConfig,
   vitModel,
   vitParameters,
 } from "@vitrine/core"
-import { classification, groups, optimizer, stepGraph } from "@vitrine/trainer"
+import { classificationObjective, parameterGroups, optimizer, stepGraph } from "@vitrine/trainer"
 
 const s32 = vitConfig({
   imageSize: [32, 32],
@@ -23,7 +23,7 @@ const s32 = vitConfig({
   classes: 10,
 })
 const tiny = vitConfig({ imageSize: [8, 8], patchSize: [4, 4], dim: 16, depth: 2, heads: 2, mlpDim: 32, classes: 5 })
-export const configs = { ti16: variant("Ti/16"), s32, tiny }
+export const configs = { ti16: vitVariant("Ti/16"), s32, tiny }
 
 /** Logits of images, with the parameters as slots. */
 export function inference(config) {
@@ -36,14 +36,14 @@ const adamw = optimizer({ name: "adamw" })
 
 /** The trainer's whole step: forward, cross-entropy, backward, AdamW. */
 export function training(config) {
-  const learning = groups(vitParameters(config), {
+  const learning = parameterGroups(vitParameters(config), {
     weightDecay: 0.05,
     decay: "matrices",
     layerDecay: 1,
     freeze: [],
     rates: {},
   })
-  const objective = classification(vitModel(config), "cross-entropy")
+  const objective = classificationObjective(vitModel(config), "cross-entropy")
   return stepGraph({
     objective,
     groups: learning,
@@ -58,7 +58,7 @@ export function training(config) {
 /** Slots of a graph, with random parameters. */
 export function slotsOf(g, config) {
   const slots = Object.fromEntries(Object.entries(g.states).map(([name, value]) => [name, g.values[value]]))
-  return { slots, data: initialize(vitParameters(config), config, "fan", keyFromSeed(1)) }
+  return { slots, data: initializeViT(vitParameters(config), config, "fan", keyFromSeed(1)) }
 }
 
 /** Inputs of a step; the numbers do not matter to what it costs. */

@@ -1,4 +1,4 @@
-import { type Backend, initialize, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { type Backend, initializeViT, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { inferGraph, slotsOf, trainGraph } from "./steps.ts"
 
@@ -48,7 +48,7 @@ export function agreement(
 const images = Float32Array.from({ length: 2 * 8 * 8 * 3 }, (_, i) => Math.sin(i))
 
 async function logits(model: ViTConfig, backend: Backend): Promise<number[]> {
-  const parameters = initialize(vitParameters(model), model, "fan", keyFromSeed(3))
+  const parameters = initializeViT(vitParameters(model), model, "fan", keyFromSeed(3))
   const program = await backend.compile(inferGraph(model), { batch: 2, constants: parameters })
   const result = await program.run({ images })
   await program.dispose()
@@ -59,7 +59,7 @@ async function logits(model: ViTConfig, backend: Backend): Promise<number[]> {
 async function step(model: ViTConfig, backend: Backend): Promise<number[]> {
   const g = trainGraph(model)
   const types = slotsOf(g)
-  const state = await backend.createState(types, initialize(vitParameters(model), model, "fan", keyFromSeed(3)))
+  const state = await backend.createState(types, initializeViT(vitParameters(model), model, "fan", keyFromSeed(3)))
   const program = await backend.compile(g, { batch: 2 })
   const { loss } = await program.run(
     {

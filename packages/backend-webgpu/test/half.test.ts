@@ -1,4 +1,4 @@
-import { type Backend, graph, initialize, keyFromSeed, ops, vitConfig, vitParameters } from "@vitrine/core"
+import { type Backend, graph, initializeViT, keyFromSeed, ops, vitConfig, vitParameters } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { nodeDevice, webgpuBackend } from "../src/node.ts"
 import { inferGraph, slotsOf, trainGraph } from "./steps.ts"
@@ -14,7 +14,7 @@ const config = vitConfig({
   classes: 8,
 })
 const batch = 4
-const drawn = initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+const drawn = initializeViT(vitParameters(config), config, "fan", keyFromSeed(3))
 // A head starts at 0, and so would the logits.
 const parameters = { ...drawn, "head.weight": drawn["head.weight"]?.map((_, i) => Math.sin(i) / 4) as Float32Array }
 const images = Float32Array.from({ length: batch * 16 * 16 * 3 }, (_, i) => Math.sin(i))

@@ -1,5 +1,5 @@
-import { type Graph, graph, ops, type ViTConfig, variant, vitConfig, vitModel, vitParameters } from "@vitrine/core"
-import { classification, groups, optimizer, type StepOptions, stepGraph } from "@vitrine/trainer"
+import { type Graph, graph, ops, type ViTConfig, vitVariant, vitConfig, vitModel, vitParameters } from "@vitrine/core"
+import { classificationObjective, parameterGroups, optimizer, type StepOptions, stepGraph } from "@vitrine/trainer"
 import { describe, expect, it } from "vitest"
 import { type Plan, planOf } from "../src/plan/plan.ts"
 import { inferGraph, small, trainGraph } from "./steps.ts"
@@ -14,8 +14,8 @@ const labels = ({ dispatches }: Plan): string[] =>
 function wholeStep(config: ViTConfig, options: Partial<StepOptions> = {}): Graph {
   const decay = { weightDecay: 0.05, decay: "matrices", layerDecay: 1, freeze: [], rates: {} } as const
   return stepGraph({
-    objective: classification(vitModel(config), "cross-entropy"),
-    groups: groups(vitParameters(config), decay),
+    objective: classificationObjective(vitModel(config), "cross-entropy"),
+    groups: parameterGroups(vitParameters(config), decay),
     optimizer: optimizer({ name: "adamw" }),
     clip: 1,
     ema: null,
@@ -28,9 +28,9 @@ const arenas = ({ memory }: Plan): number => memory.arenas.reduce((sum, bytes) =
 
 describe("dispatches", () => {
   it.each([1, 4, 8, 32])("of ViT-Ti/16 at batch %i", (batch) => {
-    expect(plan(trainGraph(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
-    expect(plan(wholeStep(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
-    expect(plan(inferGraph(variant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(100)
+    expect(plan(trainGraph(vitVariant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
+    expect(plan(wholeStep(vitVariant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(350)
+    expect(plan(inferGraph(vitVariant("Ti/16")), batch).dispatches.length).toBeLessThanOrEqual(100)
   })
 
   it("of a block: seven forward, and nothing to put heads together or add a bias", () => {
@@ -48,7 +48,7 @@ describe("dispatches", () => {
   })
 
   it("of a scaled loss: hardly more", () => {
-    const config = variant("Ti/16")
+    const config = vitVariant("Ti/16")
     const [own, scaled] = [false, true].map((lossScaling) => plan(wholeStep(config, { lossScaling }), 4))
     expect(scaled?.dispatches.length).toBeLessThanOrEqual((own?.dispatches.length as number) + 5)
   })
@@ -88,13 +88,13 @@ describe("memory", () => {
 
   it("of a step whose gradients are clipped is no more", () => {
     expect(arenas(plan(wholeStep(small), 8))).toBeLessThan(42)
-    expect(arenas(plan(wholeStep(variant("Ti/16")), 4))).toBeLessThan(120)
+    expect(arenas(plan(wholeStep(vitVariant("Ti/16")), 4))).toBeLessThan(120)
   })
 
   it("is a third where blocks are computed again for their gradients", () => {
     for (const [config, batch] of [
       [small, 32],
-      [variant("Ti/16"), 4],
+      [vitVariant("Ti/16"), 4],
     ] as const) {
       const [whole, less] = [{}, { gradCheckpointing: true }].map((o) => arenas(plan(wholeStep(config, o), batch)))
       expect(less as number).toBeLessThan(0.4 * (whole as number))

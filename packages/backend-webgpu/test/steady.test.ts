@@ -1,4 +1,4 @@
-import { type Graph, variant } from "@vitrine/core"
+import { type Graph, vitVariant } from "@vitrine/core"
 import { beforeAll, describe, expect, it } from "vitest"
 import { webgpuBackend } from "../src/node.ts"
 import { inferGraph, slotsOf, small, trainGraph } from "./steps.ts"
@@ -69,10 +69,10 @@ const rest = { submit: 1, writeBuffer: 1, createBuffer: 0, createBindGroup: 0 }
 
 describe("a step, once it runs", () => {
   it("of ViT-Ti/16 is one upload and one submit, and makes nothing", async () => {
-    const infer = await steady(inferGraph(variant("Ti/16")), 1, 5)
+    const infer = await steady(inferGraph(vitVariant("Ti/16")), 1, 5)
     expect(infer.perStep).toMatchObject(rest)
     expect(infer.perStep.dispatchWorkgroups).toBeLessThanOrEqual(100)
-    const train = await steady(trainGraph(variant("Ti/16")), 4, 5)
+    const train = await steady(trainGraph(vitVariant("Ti/16")), 4, 5)
     expect(train.perStep).toMatchObject(rest)
     expect(train.perStep.dispatchWorkgroups).toBeLessThanOrEqual(350)
     // Parameters and two moments are 69 MB of it; jax-js holds 902 MB.

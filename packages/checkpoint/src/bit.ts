@@ -3,7 +3,7 @@
  * `[height, width, in, out]`, and in timm's names. https://github.com/google-research/big_transfer
  */
 import type { Parameter } from "@vitrine/core"
-import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
+import { type BiTConfig, bitParameters } from "@vitrine/resnet"
 import { fileError } from "./errors.ts"
 import { checkedBiT, unusual } from "./families.ts"
 import { groupsOf } from "./groups.ts"
@@ -11,7 +11,7 @@ import { checkTensors } from "./tensors.ts"
 import type { ModelDescription } from "./timm.ts"
 import type { ParameterSource, Weights, WeightSources } from "./weights.ts"
 
-export interface BiTModel extends ModelDescription {
+export interface BiTWeights extends ModelDescription {
   readonly config: BiTConfig
   readonly sources: WeightSources
 }
@@ -27,7 +27,7 @@ const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
 const timmRoot = "stem.conv.weight"
 
 /** Whether weights are those of a ResNet of BiT's, in either naming. */
-export const isBitWeights = ({ tensors }: Pick<Weights, "tensors">): boolean =>
+export const isBiTWeights = ({ tensors }: Pick<Weights, "tensors">): boolean =>
   tensors.some(({ name }) => name === googleRoot || name === timmRoot)
 
 /**
@@ -36,7 +36,11 @@ export const isBitWeights = ({ tensors }: Pick<Weights, "tensors">): boolean =>
  * by default; `notes` says what was taken for granted.
  * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other.
  */
-export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, options: BiTOptions = {}): BiTModel {
+export function readBiTWeights(
+  { tensors }: Pick<Weights, "tensors">,
+  file: string,
+  options: BiTOptions = {},
+): BiTWeights {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const google = shapes.has(googleRoot)
   if (!google && !shapes.has(timmRoot))
@@ -68,7 +72,7 @@ export function bitModel({ tensors }: Pick<Weights, "tensors">, file: string, op
   const groups = groupsOf(options.groups, [stemWidth, ...widths, ...middles], file)
   const blocks = { stemWidth, widths, depths, ...unusual(widths, middles) }
   const config = checkedBiT(file, { imageSize, groups, channels, classes, ...blocks, weightEpsilon })
-  const parameters = resnetParameters(config)
+  const parameters = bitParameters(config)
   checkTensors(
     { tensors },
     parameters.map((each) => ({ name: named(each.name), shape: stored(each, google) })),

@@ -12,7 +12,7 @@ import {
   vitConfig,
   vitParameters,
 } from "@vitrine/core"
-import { resnetParameters } from "@vitrine/resnet"
+import { bitParameters } from "@vitrine/resnet"
 import { isBiT, type ModelConfig } from "./families.ts"
 import { bitBeyondHuggingFace, bitTarget, bitToHuggingFace } from "./huggingface-bit.ts"
 import { huggingFaceTargets } from "./names.ts"
@@ -175,7 +175,7 @@ export function huggingFaceTensors(config: ModelConfig, weights: Weights): reado
     )
   const prefix = (type: string): string => (config.classes > 0 ? `${type}.` : "")
   if (isBiT(config))
-    return resnetParameters(config).map((parameter) => ({
+    return bitParameters(config).map((parameter) => ({
       ...bitTarget(parameter, prefix("bit")),
       data: weights[parameter.name] as Float32Array,
     }))

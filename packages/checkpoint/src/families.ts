@@ -1,6 +1,6 @@
 /** Image classifiers of all families behind one configuration: Vision Transformers and BiT's ResNets. */
 import { type ImageModel, type ViTConfig, VitrineError, vitConfig, vitModel } from "@vitrine/core"
-import { type BiTConfig, bitConfig, resnetV2Model } from "@vitrine/resnet"
+import { type BiTConfig, bitConfig, bitModel } from "@vitrine/resnet"
 import { configError, shown } from "./errors.ts"
 
 /** What an image classifier is made from; the fields tell the family. */
@@ -23,7 +23,7 @@ export function onlyViT(config: ModelConfig, what: string): ViTConfig {
 
 /** The model of a configuration. */
 export function imageModel(config: ModelConfig): ImageModel {
-  return isBiT(config) ? resnetV2Model(config) : vitModel(config)
+  return isBiT(config) ? bitModel(config) : vitModel(config)
 }
 
 /**

@@ -4,7 +4,7 @@
  * https://github.com/google-research/vision_transformer, https://github.com/google-research/big_vision
  */
 import {
-  initialize,
+  initializeViT,
   keyFromSeed,
   type Parameter,
   type StemConfig,
@@ -21,7 +21,7 @@ import { groupsOf } from "./groups.ts"
 import type { ModelDescription } from "./timm.ts"
 import type { Weights, WeightSources, WeightTensor } from "./weights.ts"
 
-export interface GoogleModel extends ModelDescription {
+export interface GoogleWeights extends ModelDescription {
   readonly config: ViTConfig
   readonly sources: WeightSources
 }
@@ -68,11 +68,11 @@ const root = "conv_root/kernel"
  * taken to be the sine-cosine ones of big_vision, at 224² unless told; `notes` says so.
  * @throws VitrineError (file, config) for an archive that holds another model, or tensors that do not fit each other.
  */
-export function googleModel(
+export function readGoogleWeights(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
   options: GoogleOptions = {},
-): GoogleModel {
+): GoogleWeights {
   const { prefix, own, others } = ownTensors(tensors, file)
   const shapes = new Map(own.map(({ name, shape }) => [name.slice(prefix.length), shape]))
   const layout = layoutOf(prefix, shapes)
@@ -269,7 +269,7 @@ function origin(
         )
 
   if (role === "fixedPositions") {
-    const make = (): Float32Array => initialize([parameter], config, "timm", keyFromSeed(0))[name] as Float32Array
+    const make = (): Float32Array => initializeViT([parameter], config, "timm", keyFromSeed(0))[name] as Float32Array
     return { from: [], shapes: [], make }
   }
   const backbone = /^patch_embed\.backbone\.(.*)$/.exec(layer)?.[1]

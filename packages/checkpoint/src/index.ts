@@ -5,12 +5,12 @@ export {
   openDetector,
   type OpenDetector,
 } from "./detr.ts"
-export { type BiTModel, type BiTOptions, bitModel } from "./bit.ts"
+export { type BiTWeights as BiTModel, type BiTOptions, readBiTWeights } from "./bit.ts"
 export { checkedModel, imageModel, isBiT, type ModelConfig, onlyViT } from "./families.ts"
-export { type GoogleModel, type GoogleOptions, googleModel } from "./google.ts"
+export { type GoogleWeights as GoogleModel, type GoogleOptions, readGoogleWeights } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
-export { hintsOf, type Overrides, override, type Preprocessing, splitOverrides } from "./preprocessing.ts"
+export { hintsOf, type Overrides, applyOverrides, type Preprocessing, splitOverrides } from "./preprocessing.ts"
 export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
 export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
 export {
@@ -26,8 +26,8 @@ export {
 export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
-export { findHuggingFace, findTimm } from "./names.ts"
-export { isDetector, type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export { huggingFaceSources, timmSources } from "./names.ts"
+export { isDetectorConfig, type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
 export {
   type ParameterSource,
   parameterReader,

@@ -1,10 +1,10 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
-import { bitModel, isBitWeights } from "./bit.ts"
+import { readBiTWeights, isBiTWeights } from "./bit.ts"
 import { configError, fileError } from "./errors.ts"
 import { isObject } from "./fields.ts"
-import { type GoogleOptions, googleModel } from "./google.ts"
+import { type GoogleOptions, readGoogleWeights } from "./google.ts"
 import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
-import { findHuggingFace, findTimm } from "./names.ts"
+import { huggingFaceSources, timmSources } from "./names.ts"
 import { openNpzArchive } from "./npz.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
@@ -58,8 +58,8 @@ export async function openModel(
   const { weights, name } = await openWeights(files, weightsFile)
   const { config } = description
   const sources = foreign
-    ? findHuggingFace(weights, config, (json as { model_type: string }).model_type, name)
-    : findTimm(weights, config, name)
+    ? huggingFaceSources(weights, config, (json as { model_type: string }).model_type, name)
+    : timmSources(weights, config, name)
   return { ...description, weights, sources, json }
 }
 
@@ -68,12 +68,12 @@ function refuseOtherTasks(json: unknown, file: string): void {
   const task = (json as { vitrine?: { task?: unknown } } | null)?.vitrine?.task
   if (task === "read")
     throw configError(file, "its model reads lines of text: use vitrine predict and eval (loadReader)")
-  if (task === "detect" || isDetector(json))
+  if (task === "detect" || isDetectorConfig(json))
     throw configError(file, "its model finds objects: use vitrine detect and eval (loadDetector)")
 }
 
 /** Whether a `config.json` describes a detector. */
-export function isDetector(json: unknown): boolean {
+export function isDetectorConfig(json: unknown): boolean {
   return isObject(json) && (json.model_type === "detr" || json.architecture === "detr")
 }
 
@@ -82,7 +82,7 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
   const weights = await openSafetensorsSource(source)
   const name = files.nameOf(weightsFile)
-  const model = isBitWeights(weights) ? bitModel(weights, name, hints) : readStateDict(weights, name, hints)
+  const model = isBiTWeights(weights) ? readBiTWeights(weights, name, hints) : readStateDict(weights, name, hints)
   return { ...model, weights, json: null }
 }
 
@@ -112,6 +112,8 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
 export async function openGoogleModel(source: ByteSource, options: GoogleOptions = {}): Promise<OpenModel> {
   const weights = await openNpzArchive(source)
   const { name } = source
-  const model = isBitWeights(weights) ? bitModel(weights, name, options) : googleModel(weights, name, options)
+  const model = isBiTWeights(weights)
+    ? readBiTWeights(weights, name, options)
+    : readGoogleWeights(weights, name, options)
   return { ...model, weights, json: null }
 }

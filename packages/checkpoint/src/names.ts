@@ -1,5 +1,5 @@
 import { patchGrid, type ViTConfig, vitParameters } from "@vitrine/core"
-import { type BiTConfig, resnetParameters } from "@vitrine/resnet"
+import { type BiTConfig, bitParameters } from "@vitrine/resnet"
 import { imageModel, isBiT, type ModelConfig } from "./families.ts"
 import { bitTarget } from "./huggingface-bit.ts"
 import { checkTensors } from "./tensors.ts"
@@ -151,7 +151,7 @@ const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|de
  * @param modelType that of `config.json`; models without a head may have their names with and without it.
  * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
  */
-export function findHuggingFace(
+export function huggingFaceSources(
   header: TensorNames,
   config: ModelConfig,
   modelType: string,
@@ -169,7 +169,7 @@ function vitSources(header: TensorNames, config: ViTConfig, modelType: string): 
 
 function bitSources(header: TensorNames, config: BiTConfig): [string, ShapedSource][] {
   const prefix = header.tensors.some(({ name }) => name.startsWith("embedder.")) ? "" : "bit."
-  return resnetParameters(config).map((parameter) => {
+  return bitParameters(config).map((parameter) => {
     const { name, shape } = bitTarget(parameter, prefix)
     return [parameter.name, { from: [name], shapes: [shape] }]
   })
@@ -189,7 +189,7 @@ export function wanted(
  * The same for a file with the names of Vitrine and timm: every parameter is one tensor.
  * @throws VitrineError (file)
  */
-export function findTimm(header: TensorNames, config: ModelConfig, file: string): WeightSources {
+export function timmSources(header: TensorNames, config: ModelConfig, file: string): WeightSources {
   const { parameters } = imageModel(config)
   checkTensors(header, parameters, file)
   return new Map(parameters.map(({ name }) => [name, { from: [name] }]))

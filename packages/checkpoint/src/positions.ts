@@ -1,4 +1,4 @@
-import { initialize, keyFromSeed, patchGrid, prefixPositionCount, VitrineError, vitParameters } from "@vitrine/core"
+import { initializeViT, keyFromSeed, patchGrid, prefixPositionCount, VitrineError, vitParameters } from "@vitrine/core"
 import { isBiT, type ModelConfig } from "./families.ts"
 
 /**
@@ -60,7 +60,7 @@ export async function resizeWeights(
   if (to.positions === "none" || (before[0] === after[0] && before[1] === after[1])) return {}
   if (to.positions === "sincos2d") {
     const fixed = vitParameters(to).filter(({ role }) => role === "fixedPositions")
-    return initialize(fixed, to, "timm", keyFromSeed(0))
+    return initializeViT(fixed, to, "timm", keyFromSeed(0))
   }
   const table = await read("pos_embed")
   const prefixTokens = prefixPositionCount(to)

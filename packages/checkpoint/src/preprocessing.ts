@@ -97,7 +97,7 @@ const ownNames = { interpolation: "interpolation", cropPct: "cropPct", cropMode:
  * @param file names the model in errors.
  * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
  */
-export function override(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
+export function applyOverrides(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
   const { config: own, preprocessing } = description
   const { imageSize = preprocessing.size, interpolation, cropPct, cropMode, mean, std } = overrides
   const given = { interpolation, cropPct, cropMode, mean, std }

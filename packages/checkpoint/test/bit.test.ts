@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs"
 import { VitrineError } from "@vitrine/core"
 import { golden, goldenPath } from "@vitrine/golden"
-import { bitConfig, resnetParameters } from "@vitrine/resnet"
+import { bitConfig, bitParameters } from "@vitrine/resnet"
 import { describe, expect, it } from "vitest"
-import { bitModel, openNpzArchive, memorySource, parameterReader, toFloat32, type Weights } from "../src/index.ts"
+import { readBiTWeights, openNpzArchive, memorySource, parameterReader, toFloat32, type Weights } from "../src/index.ts"
 import { roundedMiddles, roundedWidth } from "../src/families.ts"
 
 const names = ["bit-odd", "bit-square"]
@@ -29,7 +29,7 @@ describe.each(names)("%s", (name) => {
     ["timm's", async (each: string) => timmWeights(each), 1e-8],
   ] as const)("is read from %s names, with its widths, blocks and classes", async (_, weightsOf, weightEpsilon) => {
     const weights = await weightsOf(name)
-    const model = bitModel(weights, name, options)
+    const model = readBiTWeights(weights, name, options)
     expect(model.config).toEqual({ ...config, weightEpsilon })
     const [read, own] = [parameterReader(weights, model.sources), timmWeights(name)]
     expect([...model.sources.keys()].toSorted()).toEqual(own.tensors.map((tensor) => tensor.name).toSorted())
@@ -46,13 +46,13 @@ it("blocks whose middle is no quarter of their width are read as they are, and r
   expect([18, 20, 38, 3, 64].map(roundedWidth)).toEqual([24, 24, 40, 8, 64])
   const fields = { stemWidth: 16, widths, middles: [24, 40, 56], depths: [1, 2, 1], groups: 8, classes: 3 } as const
   const config = bitConfig({ ...fields, weightEpsilon: 1e-8 })
-  const tensors = resnetParameters(config).map(({ name, shape }) => ({ name, shape, dtype: "F32" as const }))
-  expect(bitModel({ tensors }, "x", { groups: 8 }).config).toEqual(config)
+  const tensors = bitParameters(config).map(({ name, shape }) => ({ name, shape, dtype: "F32" as const }))
+  expect(readBiTWeights({ tensors }, "x", { groups: 8 }).config).toEqual(config)
 })
 
 it("weights without a head are a model without classes", () => {
   const { config } = golden("bit-features").json
-  const model = bitModel(timmWeights("bit-features"), "x", { imageSize: config.imageSize, groups: config.groups })
+  const model = readBiTWeights(timmWeights("bit-features"), "x", { imageSize: config.imageSize, groups: config.groups })
   expect(model.config).toEqual(config)
 })
 
@@ -82,7 +82,7 @@ describe("weights that are none of BiT's", () => {
     ],
     ["no stages", altered((name, shape) => (name.startsWith("stages.") ? null : shape)), /widths must have a number/],
   ])("%s is refused", (_, weights, message) => {
-    expect(() => bitModel(weights, "x.npz", { groups })).toThrow(VitrineError)
-    expect(() => bitModel(weights, "x.npz", { groups })).toThrow(message)
+    expect(() => readBiTWeights(weights, "x.npz", { groups })).toThrow(VitrineError)
+    expect(() => readBiTWeights(weights, "x.npz", { groups })).toThrow(message)
   })
 })

@@ -7,8 +7,8 @@ import { type Backend, graph, type HostData, keyFromSeed, ops, rootScope, type T
 import { applyTransforms, normalize } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import {
-  augment,
-  detections,
+  transformExample,
+  queryDetections,
   detr,
   detrConfig,
   detrParameters,
@@ -19,7 +19,7 @@ import {
 } from "@vitrine/detection"
 import { apart, golden, type GoldenTensor, goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { isDetector, parameterReader, writeSafetensors } from "../src/index.ts"
+import { isDetectorConfig, parameterReader, writeSafetensors } from "../src/index.ts"
 import { type DetectorFolder, openSafetensors, readDetectorFolder, readModelFolder } from "../src/node.ts"
 import { fault } from "./support.ts"
 
@@ -83,7 +83,7 @@ describe.each([
       const { scores, labels, boxes } = expected as Record<"scores" | "labels", number[]> & { boxes: number[][] }
       const image = await decodeImage(goldenPath(`${name}/${file}`))
       const { logits, boxes: places } = results
-      const own = detections(
+      const own = queryDetections(
         logits?.data ?? [],
         places?.data ?? [],
         row,
@@ -102,7 +102,7 @@ describe.each([
       // Without padding: what the image alone gives, prepared from its file.
       const { shortest, within, mean, std } = preprocessing
       const resize = { op: "resizeShortest", shortest: [shortest], within } as const
-      const resized = augment({ image, objects: none }, [resize], keyFromSeed(0)).image
+      const resized = transformExample({ image, objects: none }, [resize], keyFromSeed(0)).image
       const { data } = applyTransforms(resized, [normalize(mean, std)])
       const padded = new Float32Array(height * width * 3)
       for (let y = 0; y < resized.height; y++)
@@ -168,7 +168,7 @@ describe("other folders", () => {
       label_names: ["a", "b", "c", "d"],
       vitrine: { detector: small, imageSize: [96, 128], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
     }
-    expect([isDetector(json), isDetector({ architecture: "vit_base_patch16_224" })]).toEqual([true, false])
+    expect([isDetectorConfig(json), isDetectorConfig({ architecture: "vit_base_patch16_224" })]).toEqual([true, false])
     const { config, labels, preprocessing, weights } = await readDetectorFolder(await place("run", json, values))
     await weights.close()
     expect(config).toEqual(small)

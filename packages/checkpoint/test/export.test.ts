@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import {
-  findHuggingFace,
+  huggingFaceSources,
   fromHuggingFace,
   fromTimmConfig,
   huggingFaceTensors,
@@ -17,7 +17,7 @@ import {
   toTimm,
 } from "@vitrine/checkpoint"
 import { readModelFolder, writeModelFolder } from "@vitrine/checkpoint/node"
-import { initialize, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { initializeViT, keyFromSeed, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import { afterAll, describe, expect, it } from "vitest"
 import { fault } from "./support.ts"
 
@@ -45,7 +45,7 @@ function model(fields: Partial<ViTConfig> = {}, preprocessing: Partial<Preproces
 }
 
 const weightsOf = (config: ViTConfig): Record<string, Float32Array> =>
-  initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+  initializeViT(vitParameters(config), config, "fan", keyFromSeed(3))
 
 describe("Hugging Face's form", () => {
   const kinds = "vit deit rectangle deit-token deit-teacher dinov2 dinov2-swiglu dinov2-registers features".split(" ")
@@ -76,7 +76,7 @@ describe("Hugging Face's form", () => {
     expect(again).toEqual({ ...description, notes: [], labels: description.labels ?? names })
     for (const field of ["architectures", "model_type", "image_size", "patch_size", "mlp_ratio", "use_swiglu_ffn"])
       expect(config[field], field).toEqual((json as Record<string, unknown>)[field])
-    const found = findHuggingFace({ tensors: made }, again.config, config.model_type, "model.safetensors")
+    const found = huggingFaceSources({ tensors: made }, again.config, config.model_type, "model.safetensors")
     const reread = parameterReader(
       {
         read: async (tensor): Promise<StoredTensor> => {
@@ -106,7 +106,7 @@ describe("Hugging Face's form", () => {
     const own = onlyViT(description.config, "this")
     const tensors = huggingFaceTensors(own, weightsOf(own))
     const config = onlyViT(fromHuggingFace(toHuggingFace(description).config, null, "config.json").config, "this")
-    findHuggingFace({ tensors }, config, "vit", "model.safetensors")
+    huggingFaceSources({ tensors }, config, "vit", "model.safetensors")
     expect(config).toMatchObject({ activation: own.activation, positions: "learned", pool: "token" })
     const positions = tensors.find(({ name }) => name.endsWith("position_embeddings"))?.data as Float32Array
     expect(positions.every((x) => x === 0)).toBe(own.positions === "none")

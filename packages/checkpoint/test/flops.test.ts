@@ -1,4 +1,4 @@
-import { forwardFlops, variant, vitConfig } from "@vitrine/core"
+import { forwardFlops, vitVariant, vitConfig } from "@vitrine/core"
 import { golden } from "@vitrine/golden"
 import { bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { describe, expect, test } from "vitest"
@@ -11,7 +11,7 @@ const { published, golden: narrow } = golden("flops").json as {
 
 describe("operations of one image are as torch.utils.flop_counter counts timm's", () => {
   test.each(published)("$variant", ({ variant: name, flops }) => {
-    expect(forwardFlops(imageModel(isBitVariant(name) ? bitVariant(name) : variant(name)))).toBe(flops)
+    expect(forwardFlops(imageModel(isBitVariant(name) ? bitVariant(name) : vitVariant(name)))).toBe(flops)
   })
 
   test.each(Object.entries(narrow))("%s", (name, flops) => {

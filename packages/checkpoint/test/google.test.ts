@@ -6,7 +6,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
   onlyViT,
-  googleModel,
+  readGoogleWeights,
   memorySource,
   type NpzArchive,
   openGoogleModel,
@@ -62,7 +62,7 @@ describe("googleModel", () => {
       imageSize: [number, number]
     }
     const archive = await open(name)
-    const model = googleModel(archive, name, { imageSize })
+    const model = readGoogleWeights(archive, name, { imageSize })
     // A stem rounds up, and positions tell the grid alone.
     const size = name === "google-hybrid" ? [32, 32] : imageSize
     const common = { imageSize: size, channels: 3, dim: 12, depth: 2, heads: 3, mlpDim: 20, classes: 5 }
@@ -80,7 +80,7 @@ describe("googleModel", () => {
 
   test("a stacked tensor is read once", async () => {
     const archive = await open("big-vision-map")
-    const { sources } = googleModel(archive, "f", { imageSize: [12, 16] })
+    const { sources } = readGoogleWeights(archive, "f", { imageSize: [12, 16] })
     const reads: string[] = []
     const counting = { read: (name: string) => (reads.push(name), archive.read(name)) }
     const read = parameterReader(counting, sources)
@@ -90,16 +90,20 @@ describe("googleModel", () => {
   })
 
   test("a grid is square wherever it can be one, and else has to be told", async () => {
-    expect(googleModel(await open("google-token"), "f", { imageSize: [4, 36] }).config.imageSize).toEqual([12, 12])
+    expect(readGoogleWeights(await open("google-token"), "f", { imageSize: [4, 36] }).config.imageSize).toEqual([
+      12, 12,
+    ])
     const gap = await open("google-gap")
-    expect(fault(() => googleModel(gap, "f"))).toMatch(/positions for 12 patches, which make no square: say its image/)
-    expect(fault(() => googleModel(gap, "f", { imageSize: [8, 8] }))).toMatch(
+    expect(fault(() => readGoogleWeights(gap, "f"))).toMatch(
+      /positions for 12 patches, which make no square: say its image/,
+    )
+    expect(fault(() => readGoogleWeights(gap, "f", { imageSize: [8, 8] }))).toMatch(
       /positions for 12 patches of 4×2 pixels, which do not make images of 8×8/,
     )
   })
 
   test("without positions and without a size, images are of 224×224", async () => {
-    const { config, notes } = googleModel(await open("big-vision-sincos"), "f")
+    const { config, notes } = readGoogleWeights(await open("big-vision-sincos"), "f")
     expect(config.imageSize).toEqual([224, 224])
     expect(notes).toEqual(["holds no positions: they are taken to be sines and cosines, at 224×224"])
   })
@@ -108,10 +112,10 @@ describe("googleModel", () => {
     const archive = await open("big-vision-siglip")
     for (const prefix of ["", "opt/target/", "params/"]) {
       const moved = altered(archive, ({ name }) => ({ name: name.replace("params/", prefix) }))
-      expect(googleModel(moved, "f").config, prefix).toEqual(googleModel(archive, "f").config)
+      expect(readGoogleWeights(moved, "f").config, prefix).toEqual(readGoogleWeights(archive, "f").config)
     }
     const strange = altered(archive, ({ name }) => ({ name: name.replace("img/embedding/b", "img/x/b") }))
-    expect(fault(() => googleModel(strange, "f"))).toMatch(
+    expect(fault(() => readGoogleWeights(strange, "f"))).toMatch(
       /missing: "params\/img\/embedding\/bias"; unexpected: "params\/img\/x\/bias"/,
     )
   })
@@ -151,14 +155,14 @@ describe("googleModel", () => {
     ],
   ])("%s is an error of one line", async (_, change, message) => {
     const archive = altered(await open("google-token"), change)
-    expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
+    expect(fault(() => readGoogleWeights(archive, "f.npz"))).toMatch(message)
   })
 
   test("a hybrid's stages that do not follow each other are an error", async () => {
     const gone = altered(await open("google-hybrid"), ({ name }) =>
       name.startsWith("block2/") ? { name: name.replace("block2", "block3") } : {},
     )
-    expect(fault(() => googleModel(gone, "f.npz"))).toMatch(/unexpected: "block3\/unit1/)
+    expect(fault(() => readGoogleWeights(gone, "f.npz"))).toMatch(/unexpected: "block3\/unit1/)
   })
 
   test.each<[string, (shape: readonly number[]) => readonly number[], RegExp]>([
@@ -172,7 +176,7 @@ describe("googleModel", () => {
     const archive = altered(await open("big-vision-siglip"), ({ name, shape }) =>
       name.endsWith("img/Transformer/encoderblock/MlpBlock_0/Dense_1/bias") ? { shape: change(shape) } : {},
     )
-    expect(fault(() => googleModel(archive, "f.npz"))).toMatch(message)
+    expect(fault(() => readGoogleWeights(archive, "f.npz"))).toMatch(message)
   })
 })
 
@@ -212,7 +216,7 @@ test("whatever names, shapes and dtypes an archive claims, there is a model or o
           return Object.hasOwn(changes, key) ? changes[key] : {}
         })
         try {
-          googleModel(claimed, "f.npz", { imageSize })
+          readGoogleWeights(claimed, "f.npz", { imageSize })
         } catch (error) {
           expect(VitrineError.isInstance(error), String(error)).toBe(true)
           expect((error as Error).message).toMatch(/^f\.npz: [^\n]*$/)

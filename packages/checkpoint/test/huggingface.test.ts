@@ -6,12 +6,12 @@ import { goldenPath } from "@vitrine/golden"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import {
-  findHuggingFace,
+  huggingFaceSources,
   fromHuggingFace,
   imageModel,
   isHuggingFace,
   onlyViT,
-  override,
+  applyOverrides,
   parameterReader,
   readSafetensors,
   type StoredTensor,
@@ -202,12 +202,12 @@ describe("DINOv2 takes images of the size that its preprocessor makes", () => {
     const found = described(changes, json)
     expect(found.config.imageSize).toEqual([64, 64])
     expect(found.preprocessing).toMatchObject(expected)
-    expect(override(found, {}, "m").config.imageSize).toEqual(found.preprocessing.size)
+    expect(applyOverrides(found, {}, "m").config.imageSize).toEqual(found.preprocessing.size)
   })
 
   test("which its patches must divide", () => {
     const found = described(changes, { ...bit, crop_size: 50 })
-    expect(errorOf(() => override(found, {}, "m"))).toMatch(/patches of 16×16 do not divide images of 50×50/)
+    expect(errorOf(() => applyOverrides(found, {}, "m"))).toMatch(/patches of 16×16 do not divide images of 50×50/)
   })
 })
 
@@ -340,7 +340,7 @@ function tensor(shape: readonly number[], from: number): StoredTensor {
 }
 
 const bytesOf = (tensors: Map<string, StoredTensor>): Uint8Array => Buffer.concat([...writeSafetensors([...tensors])])
-const headerOf = (tensors: Map<string, StoredTensor>): Parameters<typeof findHuggingFace>[0] => ({
+const headerOf = (tensors: Map<string, StoredTensor>): Parameters<typeof huggingFaceSources>[0] => ({
   tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape, begin: 0, end: 0 })),
 })
 
@@ -350,7 +350,7 @@ describe("tensors", () => {
 
   test("every parameter has its tensors, and only q, k and v are joined", async () => {
     const tensors = tensorsOf("vit.")
-    const sources = findHuggingFace(headerOf(tensors), model, "vit", "m.safetensors")
+    const sources = huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors")
     expect([...sources.keys()]).toEqual(imageModel(model).parameters.map(({ name }) => name))
     expect([...sources.values()].flatMap(({ from }) => from).toSorted()).toEqual([...tensors.keys()].toSorted())
     for (const [name, { from }] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
@@ -369,11 +369,11 @@ describe("tensors", () => {
   test("a bare model may have the prefix, a pooler and a mask token", () => {
     const bare = tensorsOf("")
     bare.set("pooler.dense.weight", tensor([12, 12], 0)).set("pooler.dense.bias", tensor([12], 0))
-    expect(findHuggingFace(headerOf(bare), features, "vit", "m").get("norm.bias")?.from).toEqual(["layernorm.bias"])
+    expect(huggingFaceSources(headerOf(bare), features, "vit", "m").get("norm.bias")?.from).toEqual(["layernorm.bias"])
     const prefixed = tensorsOf("vit.").set("vit.embeddings.mask_token", tensor([1, 1, 12], 0))
     prefixed.delete("classifier.weight")
     prefixed.delete("classifier.bias")
-    expect(findHuggingFace(headerOf(prefixed), features, "vit", "m").get("norm.bias")?.from).toEqual([
+    expect(huggingFaceSources(headerOf(prefixed), features, "vit", "m").get("norm.bias")?.from).toEqual([
       "vit.layernorm.bias",
     ])
   })
@@ -383,7 +383,7 @@ describe("tensors", () => {
     tensors.delete("vit.encoder.layer.0.attention.attention.key.weight")
     tensors.set("vit.encoder.layer.1.attention.attention.query.bias", tensor([36], 0))
     tensors.set("vit.embeddings.distillation_token", tensor([1, 1, 12], 0))
-    expect(errorOf(() => findHuggingFace(headerOf(tensors), model, "vit", "m.safetensors"))).toBe(
+    expect(errorOf(() => huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors"))).toBe(
       "m.safetensors: does not hold the model's tensors; " +
         'missing: "vit.encoder.layer.0.attention.attention.key.weight"; ' +
         'wrong shape: "vit.encoder.layer.1.attention.attention.query.bias" is [36], not [12]; ' +
@@ -425,7 +425,7 @@ test.each([
         })
   }
   const read = parameterReader(folder.weights, folder.sources)
-  const sources = findHuggingFace(headerOf(renamed), folder.config, model_type, "m")
+  const sources = huggingFaceSources(headerOf(renamed), folder.config, model_type, "m")
   const readRenamed = parameterReader({ read: async (name) => renamed.get(name) as StoredTensor }, sources)
   for (const { name } of imageModel(folder.config).parameters)
     expect(await readRenamed(name), name).toEqual(await read(name))

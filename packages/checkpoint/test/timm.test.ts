@@ -5,12 +5,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import {
-  initialize,
+  initializeViT,
   keyFromSeed,
   stemStride,
   type ViTConfig,
   VitrineError,
-  variant,
+  vitVariant,
   vitConfig,
   vitParameters,
 } from "@vitrine/core"
@@ -107,7 +107,7 @@ describe("the models that timm builds", () => {
   test("with a tag in the name, and in the older form without pretrained_cfg", () => {
     const old = { architecture: "vit_small_patch16_384.augreg", input_size: [3, 384, 384], fixed_input_size: true }
     const { config, preprocessing, labels } = fromTimmConfig({ ...old, num_classes: 2, labels: ["a", "b"] }, "c.json")
-    expect(config).toEqual(variant("S/16", { imageSize: [384, 384], classes: 2 }))
+    expect(config).toEqual(vitVariant("S/16", { imageSize: [384, 384], classes: 2 }))
     expect(labels).toEqual(["a", "b"])
     expect(preprocessing).toEqual({
       size: [384, 384],
@@ -214,10 +214,10 @@ describe("toTimmConfig", () => {
     [{ layerNormEpsilon: 1e-5 }, []],
     [{ layerNormEpsilon: 1e-5, gatedMlp: true }, ["layer norms with ε = 0.00001"]],
     [{ layerNormEpsilon: 1e-12 }, ["layer norms with ε = 1e-12"]],
-    [variant("R+Ti/16"), []],
-    [variant("R26+S/32", { layerNormEpsilon: 1e-5 }), ["layer norms with ε = 0.00001"]],
+    [vitVariant("R+Ti/16"), []],
+    [vitVariant("R26+S/32", { layerNormEpsilon: 1e-5 }), ["layer norms with ε = 0.00001"]],
     [
-      variant("R+Ti/16", { stem: { width: 64, depths: [], groups: 32, numerics: "google" } }),
+      vitVariant("R+Ti/16", { stem: { width: 64, depths: [], groups: 32, numerics: "google" } }),
       ["Google's ε in its stem"],
     ],
     [
@@ -229,10 +229,10 @@ describe("toTimmConfig", () => {
   })
 
   test("takes the name of the published model", () => {
-    const config = variant("Ti/16", { classes: 2 })
+    const config = vitVariant("Ti/16", { classes: 2 })
     const json = toTimmConfig(config, { preprocessing: preprocessing(config), labels: ["no", "yes"] })
     expect(json.architecture).toBe("vit_tiny_patch16_224")
-    const hybrid = variant("R50+L/32", { imageSize: [64, 64] })
+    const hybrid = vitVariant("R50+L/32", { imageSize: [64, 64] })
     expect(toTimmConfig(hybrid, { preprocessing: preprocessing(hybrid) }).architecture).toBe("vit_large_r50_s32_224")
     expect(json.model_args).not.toHaveProperty("num_classes")
     expect(fromTimmConfig(json, "c.json").labels).toEqual(["no", "yes"])
@@ -240,7 +240,7 @@ describe("toTimmConfig", () => {
 })
 
 describe("impossible and unknown models", () => {
-  const config = variant("Ti/16", { imageSize: [32, 32], classes: 3 })
+  const config = vitVariant("Ti/16", { imageSize: [32, 32], classes: 3 })
   const sound = toTimmConfig(config, { preprocessing: preprocessing(config) })
   const timm = (args: object, more: object = {}): object => ({
     architecture: "vit_tiny_patch16_224",
@@ -391,7 +391,7 @@ describe("readModelFolder", () => {
 
 const weightsOf = (config: ViTConfig): [string, StoredTensor][] => {
   const parameters = vitParameters(config)
-  const values = initialize(parameters, config, "timm", keyFromSeed(1))
+  const values = initializeViT(parameters, config, "timm", keyFromSeed(1))
   return parameters.map(({ name, shape }) => [name, { dtype: "F32", shape, data: values[name] as Float32Array }])
 }
 
@@ -402,8 +402,8 @@ describe("a run folder is a model folder", () => {
   const python = process.env.VITRINE_PYTHON
   const small = { imageSize: [8, 12], patchSize: [4, 4], dim: 16, depth: 2, heads: 2, mlpDim: 40, classes: 3 } as const
   const configs: Record<string, ViTConfig> = {
-    tiny: variant("Ti/16", { imageSize: [32, 32], depth: 2, classes: 3 }),
-    average: variant("Ti/4", {
+    tiny: vitVariant("Ti/16", { imageSize: [32, 32], depth: 2, classes: 3 }),
+    average: vitVariant("Ti/4", {
       imageSize: [16, 8],
       depth: 2,
       classes: 5,

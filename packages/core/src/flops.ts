@@ -1,7 +1,7 @@
 import type { ImageModel } from "./model.ts"
 import { rootScope } from "./nn/scope.ts"
 import { input } from "./tensor/ops.ts"
-import { cost } from "./graph/cost.ts"
+import { graphCost } from "./graph/cost.ts"
 import { graph } from "./graph/graph.ts"
 
 /**
@@ -10,5 +10,5 @@ import { graph } from "./graph/graph.ts"
  */
 export function forwardFlops({ imageSize, channels, forward }: ImageModel): number {
   const images = input("images", ["batch", ...imageSize, channels])
-  return cost(graph({ outputs: { logits: forward(rootScope(), images) } }), 1).flops
+  return graphCost(graph({ outputs: { logits: forward(rootScope(), images) } }), 1).flops
 }

@@ -12,7 +12,7 @@ export type {
 export { type ErrorKind, VitrineError } from "./errors.ts"
 export { float16Bits } from "./float16.ts"
 export { forwardFlops } from "./flops.ts"
-export { bytesOf, type Cost, cost } from "./graph/cost.ts"
+export { bytesOf, type GraphCost as Cost, graphCost } from "./graph/cost.ts"
 export { cut, type Halves } from "./graph/cut.ts"
 export {
   bindBatch,
@@ -21,8 +21,8 @@ export {
   type GraphOutputs,
   graph,
   lastUses,
-  print,
-  sorted,
+  printGraph,
+  sortedNodes,
   type ValueId,
 } from "./graph/graph.ts"
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
@@ -42,9 +42,18 @@ export { type ActivationName, activate, groupNorm, layerNorm, linear, type Linea
 export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"
-export { dropoutMask, fold, type Key, keyFromSeed, permutation, type Stream, stream, threefry } from "./random.ts"
+export {
+  dropoutMask,
+  foldKey,
+  type Key,
+  keyFromSeed,
+  permutation,
+  type RandomStream as Stream,
+  randomStream,
+  threefry,
+} from "./random.ts"
 export * as ops from "./tensor/index.ts"
-export { type Dim, elementCount, parseDim, product, type Shape, sameShape, show } from "./tensor/shape.ts"
+export { type Dim, elementCount, parseDim, product, type Shape, sameShape, showShape } from "./tensor/shape.ts"
 export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   type Activation,
@@ -57,8 +66,8 @@ export {
   stemStride,
   tokenCount,
   type ViTConfig,
-  variant,
+  vitVariant,
   vitConfig,
 } from "./vit/config.ts"
-export { encode, type Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
-export { type InitScheme, initialize, parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"
+export { vitEncoder, type ViTHeads as Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
+export { type InitScheme, initializeViT, parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"

@@ -54,7 +54,7 @@ export function keyFromSeed(seed: number): Key {
 }
 
 /** A new key derived from `key` by each part of a path: names (FNV-1a) and integers alike. Never use one key twice. */
-export function fold(key: Key, ...path: readonly (string | number)[]): Key {
+export function foldKey(key: Key, ...path: readonly (string | number)[]): Key {
   let k = key
   for (const part of path) {
     if (typeof part === "number") k = threefry(k, Math.floor(part / 2 ** 32) >>> 0, part >>> 0)
@@ -68,7 +68,7 @@ export function fold(key: Key, ...path: readonly (string | number)[]): Key {
 }
 
 /** A stream of numbers from one key: each call takes the next ones. */
-export interface Stream {
+export interface RandomStream {
   /** Uniform in [0, 1), 32 bits. */
   uniform(): number
   /** Standard normal (Box–Muller). */
@@ -77,7 +77,7 @@ export interface Stream {
   integer(n: number): number
 }
 
-export function stream(key: Key): Stream {
+export function randomStream(key: Key): RandomStream {
   const block = new Uint32Array(32)
   let counter = 0
   let at = block.length
@@ -99,7 +99,7 @@ export function stream(key: Key): Stream {
 /** The integers 0 … n − 1 in an order that `key` alone decides (Fisher–Yates). */
 export function permutation(key: Key, n: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i)
-  const { integer } = stream(key)
+  const { integer } = randomStream(key)
   for (let i = n - 1; i > 0; i--) {
     const j = integer(i + 1)
     const held = order[i] as number

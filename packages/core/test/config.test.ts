@@ -2,7 +2,7 @@ import { golden } from "@vitrine/golden"
 import { describe, expect, it } from "vitest"
 import {
   firstConvolution,
-  initialize,
+  initializeViT,
   keyFromSeed,
   parameterCount,
   patchGrid,
@@ -10,7 +10,7 @@ import {
   tokenCount,
   VitrineError,
   type ViTConfig,
-  variant,
+  vitVariant,
   vitConfig,
   vitParameters,
 } from "../src/index.ts"
@@ -28,26 +28,26 @@ describe("parameter counts are the published ones", () => {
     ["H/14", 632045800, 658745683, 660385363],
   ] as const)
     it(name, () => {
-      expect(count(variant(name))).toBe(thousand)
+      expect(count(vitVariant(name))).toBe(thousand)
       if (many === 0) return
-      const config = variant(name, { classes: 21843 })
+      const config = vitVariant(name, { classes: 21843 })
       expect(count(config)).toBe(many)
       expect(count({ ...config, preLogits: { dim: config.dim, activation: "tanh" } })).toBe(preLogits)
     })
 
   it("B/16 with global average pooling", () => {
-    expect(count(variant("B/16", { pool: "average" }))).toBe(86566120)
+    expect(count(vitVariant("B/16", { pool: "average" }))).toBe(86566120)
   })
   it("timm's test_vit", () => {
     const fields = { imageSize: [160, 160], dim: 64, depth: 6, heads: 2, mlpDim: 192 } as const
     expect(count(vitConfig(fields))).toBe(371240)
   })
   it("a fixed table is not learned, and neither is what is not there", () => {
-    const tiny = variant("Ti/16")
+    const tiny = vitVariant("Ti/16")
     const table = tokenCount(tiny) * 192
-    expect(count(variant("Ti/16", { positions: "sincos2d" }))).toBe(count(tiny) - table)
-    expect(count(variant("Ti/16", { positions: "none" }))).toBe(count(tiny) - table)
-    expect(count(variant("Ti/16", { classes: 0 }))).toBe(count(tiny) - 193 * 1000)
+    expect(count(vitVariant("Ti/16", { positions: "sincos2d" }))).toBe(count(tiny) - table)
+    expect(count(vitVariant("Ti/16", { positions: "none" }))).toBe(count(tiny) - table)
+    expect(count(vitVariant("Ti/16", { classes: 0 }))).toBe(count(tiny) - 193 * 1000)
   })
 })
 
@@ -60,7 +60,7 @@ describe("names and shapes are timm's", () => {
       const first = ours.filter((each) => !/^blocks\.([1-9]|\d\d)/.test(each.name))
       expect(Object.fromEntries(first.map((each) => [each.name, each.shape]))).toEqual(shapes)
       expect(parameterCount(ours)).toBe(parameters)
-      expect(variant(known, { pool: config.pool })).toEqual(config)
+      expect(vitVariant(known, { pool: config.pool })).toEqual(config)
     })
 })
 
@@ -69,27 +69,27 @@ describe("hybrids", () => {
     golden("hybrid-variants").json.variants
   for (const { variant: name, parameters, shapes } of hybrids)
     it(`${name} has timm's parameters`, () => {
-      const ours = vitParameters(variant(name))
+      const ours = vitParameters(vitVariant(name))
       expect(parameterCount(ours)).toBe(parameters)
       if (shapes === undefined) return
       const outside = ours.filter((each) => !each.name.startsWith("blocks."))
       expect(Object.fromEntries(outside.map((each) => [each.name, each.shape]))).toEqual(shapes)
     })
   it("have a grid of features, rounded up", () => {
-    const config = variant("R26+ViT-S/32", { imageSize: [225, 97] })
+    const config = vitVariant("R26+ViT-S/32", { imageSize: [225, 97] })
     expect(patchGrid(config)).toEqual([8, 4])
     expect(patchPixels(config)).toEqual([225 / 8, 97 / 4])
     expect(firstConvolution(config)).toBe("patch_embed.backbone.stem.conv")
-    expect(firstConvolution(variant("R+Ti/16"))).toBe("patch_embed.backbone.conv")
-    expect(firstConvolution(variant("Ti/16"))).toBe("patch_embed.proj")
+    expect(firstConvolution(vitVariant("R+Ti/16"))).toBe("patch_embed.backbone.conv")
+    expect(firstConvolution(vitVariant("Ti/16"))).toBe("patch_embed.proj")
   })
   it("take other fields", () => {
-    const config = variant("R+Ti/16", { imageSize: [32, 32], patchSize: [2, 2], dim: 96 })
+    const config = vitVariant("R+Ti/16", { imageSize: [32, 32], patchSize: [2, 2], dim: 96 })
     expect([tokenCount(config), config.stem?.depths, config.dim]).toEqual([17, [], 96])
   })
   for (const name of ["R+Ti/32", "R26+S/16", "R101+L/32"])
     it(`are not known by "${name}"`, () => {
-      expect(() => variant(name)).toThrow(
+      expect(() => vitVariant(name)).toThrow(
         /: hybrids are "R\+(Ti|S|L)\/16", "R26\+(Ti|S|L)\/32", "R50\+(Ti|S|L)\/16", "R50\+(Ti|S|L)\/32"$/,
       )
     })
@@ -103,7 +103,7 @@ describe("hybrids", () => {
       heads: 2,
       mlpDim: 8,
     })
-    const start = initialize(vitParameters(config), config, "timm", keyFromSeed(0))
+    const start = initializeViT(vitParameters(config), config, "timm", keyFromSeed(0))
     const at = "patch_embed.backbone.stages.0.blocks.0"
     expect([...(start[`${at}.norm3.weight`] ?? [])]).toEqual(Array.from({ length: 16 }, () => 0))
     expect([...(start[`${at}.norm2.weight`] ?? [])]).toEqual([1, 1, 1, 1])
@@ -116,15 +116,15 @@ describe("hybrids", () => {
 
 describe("variant", () => {
   it("takes any patch size, and other fields", () => {
-    const config = variant("ViT-Ti/4", { imageSize: [32, 32], classes: 10 })
+    const config = vitVariant("ViT-Ti/4", { imageSize: [32, 32], classes: 10 })
     expect(patchGrid(config)).toEqual([8, 8])
     expect(tokenCount(config)).toBe(65)
     expect(config.dim).toBe(192)
-    expect(variant("B/16")).toEqual(vitConfig())
+    expect(vitVariant("B/16")).toEqual(vitConfig())
   })
   for (const name of ["", "B", "B16", "X/16", "B/0x10", "B/", "/16", "b/16", "B/16 ", "B/99999", "constructor/16"])
     it(`does not know "${name}"`, () => {
-      expect(() => variant(name)).toThrow(
+      expect(() => vitVariant(name)).toThrow(
         `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of Ti, S, B, L, H, g, G`,
       )
     })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { cost, gradients, graph, ops, rootScope, type Tensor, variant, vit } from "../src/index.ts"
+import { graphCost, gradients, graph, ops, rootScope, type Tensor, vitVariant, vit } from "../src/index.ts"
 
 const { input, matMul, state } = ops
 
@@ -14,21 +14,21 @@ describe("floating-point operations", () => {
     ["H/14", 167.4],
   ] as const)
     it(`of ViT-${name} are as published`, () => {
-      const config = variant(name)
+      const config = vitVariant(name)
       const logits = vit(rootScope(), input("images", ["batch", 224, 224, 3]), config)
-      const { flops } = cost(graph({ outputs: { logits } }), 1)
+      const { flops } = graphCost(graph({ outputs: { logits } }), 1)
       expect(Math.abs(flops / (2e9 * gmacs) - 1)).toBeLessThan(0.01)
-      expect(cost(graph({ outputs: { logits } }), 3).flops).toBe(3 * flops)
+      expect(graphCost(graph({ outputs: { logits } }), 3).flops).toBe(3 * flops)
     })
 
   it("of a backward pass are twice those of the forward pass", () => {
     const [a, b] = [input("a", ["batch", 7, 5]), input("b", ["batch", 5, 3])]
     const y = matMul(a, b)
     const grads = gradients([y], [a, b])
-    const forward = cost(graph({ outputs: { y } }), 4).flops
+    const forward = graphCost(graph({ outputs: { y } }), 4).flops
     expect(forward).toBe(2 * 4 * 7 * 5 * 3)
     const [da, db] = grads as [Tensor, Tensor]
-    expect(cost(graph({ outputs: { da, db } }), 4).flops).toBe(2 * forward)
+    expect(graphCost(graph({ outputs: { da, db } }), 4).flops).toBe(2 * forward)
   })
 
   it("of a convolution and its gradients are alike", () => {
@@ -36,7 +36,7 @@ describe("floating-point operations", () => {
     const y = ops.conv2d(x, w)
     const [dx, dw] = gradients([y], [x, w]) as [Tensor, Tensor]
     const each = 2 * 2 * 6 * 6 * 5 * 3 * 9
-    for (const t of [y, dx, dw]) expect(cost(graph({ outputs: { t } })).flops).toBe(each)
+    for (const t of [y, dx, dw]) expect(graphCost(graph({ outputs: { t } })).flops).toBe(each)
   })
 })
 
@@ -44,12 +44,12 @@ describe("memory", () => {
   it("counts the bytes that live at once", () => {
     const x = input("x", ["batch", 100])
     const chain = ops.exp(ops.exp(ops.exp(ops.exp(x))))
-    expect(cost(graph({ outputs: { y: chain } }), 2).peakBytes).toBe(2 * 2 * 100 * 4)
+    expect(graphCost(graph({ outputs: { y: chain } }), 2).peakBytes).toBe(2 * 2 * 100 * 4)
     const kept = ops.concat([ops.exp(x), ops.exp(ops.exp(x)), chain], 1)
-    expect(cost(graph({ outputs: { kept } }), 2).peakBytes).toBeGreaterThan(5 * 2 * 100 * 4)
+    expect(graphCost(graph({ outputs: { kept } }), 2).peakBytes).toBeGreaterThan(5 * 2 * 100 * 4)
   })
   it("counts states by their dtype", () => {
     const g = graph({ outputs: { y: ops.mul(state("w", [10]), ops.cast(state("n", [10], "bfloat16"), "float32")) } })
-    expect(cost(g).stateBytes).toBe(40 + 20)
+    expect(graphCost(g).stateBytes).toBe(40 + 20)
   })
 })

@@ -11,7 +11,7 @@ import {
   lower,
   type OpName,
   ops,
-  print,
+  printGraph,
   type Tensor,
   unfold,
 } from "../src/index.ts"
@@ -75,7 +75,7 @@ describe("a graph", () => {
     const g = graph({ outputs: { y }, updates: { w: add(state("w", [2]), y) } })
     const copy = structuredClone(g)
     expect(copy).toEqual(g)
-    expect(print(copy)).toBe(print(g))
+    expect(printGraph(copy)).toBe(printGraph(g))
     const json = JSON.stringify(g, (_, value: unknown) =>
       ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value,
     )
@@ -149,7 +149,7 @@ describe("print", () => {
   it("gives a line for every node", () => {
     const w = state("w", [2])
     const y = mul(x, ops.sum(w, [0], true))
-    expect(print(graph({ outputs: { y }, updates: { w: add(w, constant(Float32Array.of(1, 2), [2])) } }))).toBe(
+    expect(printGraph(graph({ outputs: { y }, updates: { w: add(w, constant(Float32Array.of(1, 2), [2])) } }))).toBe(
       [
         '%0: float32[2] = input(name="x")',
         '%1: float32[2] = state(name="w")',

@@ -1,7 +1,7 @@
 import { golden } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { dropoutMask, fold, type Key, keyFromSeed, permutation, stream, threefry } from "../src/index.ts"
+import { dropoutMask, foldKey, type Key, keyFromSeed, permutation, randomStream, threefry } from "../src/index.ts"
 
 const { json } = golden("threefry")
 
@@ -21,7 +21,7 @@ describe("keys", () => {
     for (const { seed, key } of json.keys) expect(keyFromSeed(seed)).toEqual(key)
   })
   it("fold as JAX's fold_in", () => {
-    for (const { seed, by, key } of json.folds) expect(fold(keyFromSeed(seed), by)).toEqual(key)
+    for (const { seed, by, key } of json.folds) expect(foldKey(keyFromSeed(seed), by)).toEqual(key)
   })
   it("hold large seeds, and no others than integers", () => {
     expect(keyFromSeed(2 ** 53 - 1)).toEqual([2 ** 21 - 1, 2 ** 32 - 1])
@@ -30,7 +30,7 @@ describe("keys", () => {
   })
   it("fold one part after another, each making a difference", () => {
     const key = keyFromSeed(1)
-    expect(fold(key, "a", 2)).toEqual(fold(fold(key, "a"), 2))
+    expect(foldKey(key, "a", 2)).toEqual(foldKey(foldKey(key, "a"), 2))
     const paths: (string | number)[][] = [
       [],
       ["a"],
@@ -44,7 +44,7 @@ describe("keys", () => {
       [""],
       [2 ** 32],
     ]
-    expect(new Set(paths.map((path) => fold(key, ...path).join())).size).toBe(paths.length)
+    expect(new Set(paths.map((path) => foldKey(key, ...path).join())).size).toBe(paths.length)
   })
 })
 
@@ -57,7 +57,7 @@ describe("a stream", () => {
   }
 
   it("is uniform in [0, 1)", () => {
-    const values = draws(40_000, stream(keyFromSeed(7)).uniform)
+    const values = draws(40_000, randomStream(keyFromSeed(7)).uniform)
     expect(Math.min(...values)).toBeGreaterThanOrEqual(0)
     expect(Math.max(...values)).toBeLessThan(1)
     expect(Math.abs(mean(values) - 0.5)).toBeLessThan(0.006)
@@ -68,7 +68,7 @@ describe("a stream", () => {
     expect(chi2).toBeLessThan(43.8) // 99.9 % of χ² with 19 degrees of freedom
   })
   it("is normal", () => {
-    const values = draws(40_000, stream(keyFromSeed(8)).normal)
+    const values = draws(40_000, randomStream(keyFromSeed(8)).normal)
     expect(values.every(Number.isFinite)).toBe(true)
     expect(Math.abs(mean(values))).toBeLessThan(0.02)
     expect(Math.abs(variance(values) - 1)).toBeLessThan(0.03)
@@ -76,9 +76,9 @@ describe("a stream", () => {
     expect(Math.abs(values.filter((v) => Math.abs(v) < 1).length / 40_000 - 0.6827)).toBeLessThan(0.01)
   })
   it("gives integers below n, all of them", () => {
-    const values = draws(7000, () => stream(keyFromSeed(1)).integer(1))
+    const values = draws(7000, () => randomStream(keyFromSeed(1)).integer(1))
     expect(new Set(values)).toEqual(new Set([0]))
-    const { integer } = stream(keyFromSeed(9))
+    const { integer } = randomStream(keyFromSeed(9))
     const counts = new Array<number>(7).fill(0)
     for (let i = 0; i < 7000; i++) counts[integer(7)]!++
     expect(counts.length).toBe(7)
@@ -86,14 +86,14 @@ describe("a stream", () => {
   })
   it("is the words of threefry in order, over blocks of any size", () => {
     const key: Key = [11, 12]
-    const { uniform } = stream(key)
+    const { uniform } = randomStream(key)
     for (let counter = 0; counter < 700; counter++)
       for (const word of threefry(key, 0, counter)) expect(uniform()).toBe(word / 2 ** 32)
   })
   it("is the same for the same key and another for another", () => {
-    const first = draws(5, stream(keyFromSeed(1)).uniform)
-    expect(draws(5, stream(keyFromSeed(1)).uniform)).toEqual(first)
-    expect(draws(5, stream(keyFromSeed(2)).uniform)).not.toEqual(first)
+    const first = draws(5, randomStream(keyFromSeed(1)).uniform)
+    expect(draws(5, randomStream(keyFromSeed(1)).uniform)).toEqual(first)
+    expect(draws(5, randomStream(keyFromSeed(2)).uniform)).not.toEqual(first)
   })
 })
 
@@ -110,7 +110,7 @@ describe("permutation", () => {
     expect(permutation([1, 2], 50)).toEqual(permutation([1, 2], 50))
     const counts = new Map<string, number>()
     for (let i = 0; i < 6000; i++) {
-      const order = permutation(fold([0, 0], i), 3).join()
+      const order = permutation(foldKey([0, 0], i), 3).join()
       counts.set(order, (counts.get(order) ?? 0) + 1)
     }
     expect(counts.size).toBe(6)
@@ -126,7 +126,7 @@ describe("a dropout mask", () => {
   }
   it("keeps each entry with probability 1 − rate, and the mean", () => {
     for (const rate of [0.1, 0.5, 0.9]) {
-      const values = mask(fold([0, 0], rate * 10), rate, 50_000)
+      const values = mask(foldKey([0, 0], rate * 10), rate, 50_000)
       const dropped = values.filter((v) => v === 0).length / values.length
       expect(Math.abs(dropped - rate)).toBeLessThan(0.008)
       expect(new Set(values)).toEqual(new Set([0, 1 / (1 - rate)]))
@@ -149,7 +149,7 @@ describe("a dropout mask", () => {
     expect(mask([5, 6], 0.3, 9)).toEqual(mask([5, 6], 0.3, 1000).slice(0, 9))
   })
   it("is independent from path to path", () => {
-    const [a, b] = [mask(fold([1, 1], "a"), 0.5, 20_000), mask(fold([1, 1], "b"), 0.5, 20_000)]
+    const [a, b] = [mask(foldKey([1, 1], "a"), 0.5, 20_000), mask(foldKey([1, 1], "b"), 0.5, 20_000)]
     const both = a.filter((v, i) => v === b[i]).length / 20_000
     expect(Math.abs(both - 0.5)).toBeLessThan(0.015)
   })

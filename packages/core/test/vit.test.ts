@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest"
 import {
   type Dim,
   graph,
-  initialize,
+  initializeViT,
   type InitScheme,
   keyFromSeed,
   ops,
-  print,
+  printGraph,
   rootScope,
   type Scope,
   type ScopeOptions,
@@ -38,7 +38,7 @@ function trace(model: ViTConfig, options: ScopeOptions = {}): Traced {
   return { logits: vit(rootScope({ ...options, onTap }), images, model), taps }
 }
 
-const listing = (t: Tensor): string => print(graph({ outputs: { t } }))
+const listing = (t: Tensor): string => printGraph(graph({ outputs: { t } }))
 
 describe("taps", () => {
   const tokens = tokenCount(config)
@@ -189,7 +189,7 @@ describe("initial values", () => {
   })
   const parameters = vitParameters(wide)
   const start = (scheme: InitScheme, seed = 1): Record<string, Float32Array> =>
-    initialize(parameters, wide, scheme, keyFromSeed(seed))
+    initializeViT(parameters, wide, scheme, keyFromSeed(seed))
   const moments = (values: Float32Array | undefined): { mean: number; std: number; largest: number } => {
     const list = Array.from(values ?? [])
     const mean = list.reduce((a, b) => a + b, 0) / list.length
@@ -250,8 +250,8 @@ describe("initial values", () => {
     const later = vitConfig({ ...wide, pool: "map", preLogits: null, registers: 2, gatedMlp: true, layerScale: 1e-5 })
     const distilled = vitConfig({ ...wide, preLogits: null, distillationToken: true })
     const values = {
-      ...initialize(vitParameters(distilled), distilled, "paper", keyFromSeed(1)),
-      ...initialize(vitParameters(later), later, "paper", keyFromSeed(1)),
+      ...initializeViT(vitParameters(distilled), distilled, "paper", keyFromSeed(1)),
+      ...initializeViT(vitParameters(later), later, "paper", keyFromSeed(1)),
     }
     for (const [name, std, largest] of [
       ["attn_pool.latent", 1 / Math.sqrt(128)],
@@ -272,14 +272,14 @@ describe("initial values", () => {
     const [a, b] = [start("fan", 1), start("fan", 2)]
     expect(a["pos_embed"]).not.toEqual(b["pos_embed"])
     const few = parameters.filter(({ name }) => name.startsWith("blocks.0.attn"))
-    const alone = initialize([...few].reverse(), wide, "fan", keyFromSeed(1))
+    const alone = initializeViT([...few].reverse(), wide, "fan", keyFromSeed(1))
     for (const { name } of few) expect(alone[name]).toEqual(a[name])
     expect(a["blocks.0.attn.proj.weight"]).not.toEqual(a["blocks.0.attn.qkv.weight"]?.slice(0, 128 * 128))
   })
   it("of sine positions are the table of MoCo v3", () => {
     for (const classToken of [true, false]) {
       const model = vitConfig({ ...config, positions: "sincos2d", classToken, pool: classToken ? "token" : "average" })
-      const { pos_embed: table } = initialize(vitParameters(model), model, "paper", keyFromSeed(1))
+      const { pos_embed: table } = initializeViT(vitParameters(model), model, "paper", keyFromSeed(1))
       const [dim, rows, columns, lead] = [16, 2, 3, classToken ? 1 : 0]
       if (classToken) expect(new Set(table?.slice(0, dim))).toEqual(new Set([0]))
       for (let y = 0; y < rows; y++)

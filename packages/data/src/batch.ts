@@ -1,4 +1,4 @@
-import { fold, type Key, keyFromSeed, stream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
 import { type Mix, mixBatch } from "./mix.ts"
@@ -57,7 +57,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     let row = 0
     for await (const read of readAhead(examples, (example) => dataset.read(example))) {
       const example = examples[row] as number
-      const key = fold(epochKey, index * batchSize + row)
+      const key = foldKey(epochKey, index * batchSize + row)
       const image = transformed(dataset, example, steps, read, key)
       if (image.height !== shape[0] || image.width !== shape[1] || image.channels !== shape[2])
         throw new VitrineError(
@@ -80,7 +80,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
         targets.subarray(0, n * classes),
         [n, ...shape],
         mix,
-        stream(fold(epochKey, "mix", index)),
+        randomStream(foldKey(epochKey, "mix", index)),
       )
     }
     return { images, labels, targets, weights, size: batchSize, epoch, index }
@@ -106,4 +106,4 @@ function transformed(dataset: Dataset, example: number, steps: Pipeline, image: 
   }
 }
 
-const augmentationKey = (seed: number, epoch: number): Key => fold(keyFromSeed(seed), "augment", epoch)
+const augmentationKey = (seed: number, epoch: number): Key => foldKey(keyFromSeed(seed), "augment", epoch)

@@ -13,7 +13,7 @@ export {
 } from "./dataset.ts"
 export { type IdxHeader, idxHeader, parseIdx } from "./idx.ts"
 export { blank, checkImage, type Image } from "./image.ts"
-export { isImagePath, type Layout, layout, type Part } from "./layout.ts"
+export { isImagePath, type FolderLayout as Layout, folderLayout, type FolderSplit as Part } from "./layout.ts"
 export {
   checkBatch,
   checkOrder,
@@ -21,13 +21,13 @@ export {
   type Loader,
   type LoaderOptions,
   loaderOf,
-  localMaker,
-  type Maker,
+  localBatchMaker,
+  type BatchMaker as Maker,
   type OrderOptions,
 } from "./loader.ts"
-export { type Label, labelLimits, parseLabels } from "./lines/labels.ts"
+export { type LineLabel as Label, labelLimits, parseLabels } from "./lines/labels.ts"
 export type { LineSet } from "./lines/lines.ts"
-export { type RowOptions, rows } from "./lines/rows.ts"
+export { type RowOptions, characterRows } from "./lines/rows.ts"
 export { checkMix, type Mix, mixBatch } from "./mix.ts"
 export type { Interpolation } from "./resize/coefficients.ts"
 export { readAhead } from "./read-ahead.ts"
@@ -37,12 +37,12 @@ export { outlines, shapeNames } from "./outlines.ts"
 export { drawShape, shapes } from "./shapes.ts"
 export { meanStd } from "./stats.ts"
 export { type Selection, subset } from "./subset.ts"
-export { applyTransforms, type Input } from "./transforms/apply.ts"
+export { applyTransforms, type TransformedImage as Input } from "./transforms/apply.ts"
 export { mirrored, roundHalfEven } from "./transforms/geometry.ts"
 export {
   centerCrop,
   checkTransforms,
-  evaluation,
+  evaluationTransform,
   flip,
   grayscale,
   normalize,

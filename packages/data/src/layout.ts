@@ -1,15 +1,15 @@
-import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 
 /** Which of a list of image paths form the training and the validation set. Numbers are positions in that list. */
-export interface Layout {
+export interface FolderLayout {
   readonly classes: readonly string[]
-  readonly train: Part
-  readonly val: Part | null
+  readonly train: FolderSplit
+  readonly val: FolderSplit | null
   /** Paths passed over: hidden, not an image, or outside a class folder. */
   readonly skipped: number
 }
 
-export interface Part {
+export interface FolderSplit {
   readonly items: readonly number[]
   /** The class of each item. */
   readonly labels: Int32Array
@@ -31,11 +31,11 @@ export function isImagePath(path: string): boolean {
  * @param paths relative, with "/" between the parts
  * @throws VitrineError when no class has an image, or a validation class is not in the training set
  */
-export function layout(
+export function folderLayout(
   paths: readonly string[],
   name: string,
   options: { valFraction?: number; seed?: number } = {},
-): Layout {
+): FolderLayout {
   const { valFraction = 0.1, seed = 0 } = options
   if (!(valFraction >= 0 && valFraction < 1))
     throw new VitrineError("config", `valFraction must be in [0, 1), got ${valFraction}`)
@@ -97,13 +97,13 @@ export function layout(
       const members = takeWhile(train, start, (entry) => entry.label === i)
       start += members.length
       const count = members.length < 2 ? 0 : Math.max(1, Math.round(members.length * valFraction))
-      const order = permutation(fold(keyFromSeed(seed), "split", label), members.length)
+      const order = permutation(foldKey(keyFromSeed(seed), "split", label), members.length)
       for (let k = 0; k < count; k++) held.add((members[order[k] as number] as { item: number }).item)
     })
     val = train.filter(({ item }) => held.has(item))
     train = train.filter(({ item }) => !held.has(item))
   }
-  const part = (list: readonly { item: number; label: number }[]): Part => ({
+  const part = (list: readonly { item: number; label: number }[]): FolderSplit => ({
     items: list.map(({ item }) => item),
     labels: Int32Array.from(list, ({ label }) => label),
   })

@@ -1,4 +1,4 @@
-import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker, transformedShape } from "./batch.ts"
 import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
@@ -51,17 +51,17 @@ export async function createLoader(options: LoaderOptions & { readonly dataset: 
     dataset,
     options,
     plan.shape,
-    localMaker(batchMaker(dataset, plan), async () => {}),
+    localBatchMaker(batchMaker(dataset, plan), async () => {}),
   )
 }
 
 /** Makes batches in this thread, one ahead, while it would have to wait otherwise. */
-export function localMaker<B>(make: (job: BatchJob) => Promise<B>, close: () => Promise<void>): Maker<B> {
+export function localBatchMaker<B>(make: (job: BatchJob) => Promise<B>, close: () => Promise<void>): BatchMaker<B> {
   return { make: idle(make), ahead: 1, close }
 }
 
 /** What makes batches, and how many it may hold at a time. */
-export interface Maker<B = Batch> {
+export interface BatchMaker<B = Batch> {
   make(job: BatchJob): Promise<B>
   readonly ahead: number
   close(): Promise<void>
@@ -113,7 +113,7 @@ export function loaderOf<B extends object>(
   dataset: Examples,
   options: OrderOptions,
   shape: readonly [number, number, number],
-  maker: Maker<B>,
+  maker: BatchMaker<B>,
 ): Loader<B> {
   const batchesPerEpoch = batchCount(dataset, options)
   const jobs = jobsOf(dataset.length, batchesPerEpoch, options)
@@ -185,7 +185,7 @@ function batchCount(dataset: Examples, { batchSize, dropLast = false }: OrderOpt
 function* jobsOf(length: number, batches: number, options: OrderOptions): Generator<BatchJob, undefined> {
   const { batchSize, seed = 0, shuffle = false, start = { epoch: 0, batch: 0 }, epochs = Infinity } = options
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
-    const order = shuffle ? permutation(fold(keyFromSeed(seed), "order", epoch), length) : undefined
+    const order = shuffle ? permutation(foldKey(keyFromSeed(seed), "order", epoch), length) : undefined
     for (let index = epoch === start.epoch ? start.batch : 0; index < batches; index++) {
       const from = index * batchSize
       const to = Math.min(length, from + batchSize)

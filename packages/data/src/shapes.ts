@@ -1,4 +1,4 @@
-import { fold, type Key, keyFromSeed, threefry, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, keyFromSeed, threefry, VitrineError } from "@vitrine/core"
 import type { Dataset, ShapesSource } from "./dataset.ts"
 import type { Image } from "./image.ts"
 import { outlines, shapeNames } from "./outlines.ts"
@@ -17,7 +17,7 @@ const side = 32
 export function shapes({ split, size, seed = 0 }: Omit<ShapesSource, "kind">): Dataset {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new VitrineError("config", `shapes: size must be a positive integer, got ${size}`)
-  const key = fold(keyFromSeed(seed), "shapes", split)
+  const key = foldKey(keyFromSeed(seed), "shapes", split)
   const labelOf = (index: number): number => threefry(key, 0, index)[0] % shapeNames.length
   return {
     name: "shapes",

@@ -1,4 +1,4 @@
-import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import type { Dataset } from "./dataset.ts"
 
 /** Some of the examples of a data set. */
@@ -44,7 +44,7 @@ function some(dataset: Dataset, all: readonly number[], name = "", count: number
       "config",
       `${dataset.name}: has ${all.length} images of class ${JSON.stringify(name)}, not ${count}`,
     )
-  const order = permutation(fold(keyFromSeed(seed), "subset", name), all.length)
+  const order = permutation(foldKey(keyFromSeed(seed), "subset", name), all.length)
   return Array.from(order.subarray(0, count), (place) => all[place] as number)
 }
 

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest"
-import { layout } from "../src/index.ts"
+import { folderLayout } from "../src/index.ts"
 
 const numbered = (folder: string, n: number): string[] => Array.from({ length: n }, (_, i) => `${folder}/${i}.jpg`)
 const names = (paths: string[], items: readonly number[]): string[] => items.map((item) => paths[item] as string)
 
 test("classes are sorted by name, examples by folder and name, as torchvision does", () => {
   const paths = ["b/2.png", "a/x/1.JPG", "a/9.jpg", "B/1.gif", "b/10.webp", "é/1.jpg", "a/.hidden.jpg", "a/notes.txt"]
-  const { classes, train, val, skipped } = layout(paths, "set", { valFraction: 0 })
+  const { classes, train, val, skipped } = folderLayout(paths, "set", { valFraction: 0 })
   expect(classes).toEqual(["B", "a", "b", "é"])
   expect(names(paths, train.items)).toEqual(["B/1.gif", "a/9.jpg", "a/x/1.JPG", "b/10.webp", "b/2.png", "é/1.jpg"])
   expect([...train.labels]).toEqual([0, 1, 1, 2, 2, 3])
@@ -20,7 +20,7 @@ test.each(["val", "valid", "validation", "test", "Test"])("train and %s are foun
     ...numbered("set/v1/train/dog", 2),
     ...numbered(`set/v1/${split}/dog`, 2),
   ]
-  const { classes, train, val } = layout(paths, "set")
+  const { classes, train, val } = folderLayout(paths, "set")
   expect(classes).toEqual(["cat", "dog"])
   expect([...train.labels]).toEqual([0, 0, 0, 1, 1])
   expect([...(val?.labels ?? [])]).toEqual([1, 1])
@@ -28,23 +28,23 @@ test.each(["val", "valid", "validation", "test", "Test"])("train and %s are foun
 
 test("val is taken before test, and a class may be called train", () => {
   const both = [...numbered("train/a", 2), ...numbered("test/a", 3), ...numbered("val/a", 1)]
-  expect(layout(both, "set").val?.items.length).toBe(1)
+  expect(folderLayout(both, "set").val?.items.length).toBe(1)
   const vehicles = [...numbered("train", 3), ...numbered("bus", 3)]
-  expect(layout(vehicles, "set").classes).toEqual(["bus", "train"])
+  expect(folderLayout(vehicles, "set").classes).toEqual(["bus", "train"])
 })
 
 test("a split is stratified, fixed by the seed, and moves no image of another class", () => {
   const paths = [...numbered("a", 100), ...numbered("b", 30), ...numbered("c", 1)]
-  const { train, val } = layout(paths, "set", { seed: 3 })
+  const { train, val } = folderLayout(paths, "set", { seed: 3 })
   expect(val?.items.filter((item) => paths[item]?.startsWith("a")).length).toBe(10)
   expect(val?.items.filter((item) => paths[item]?.startsWith("b")).length).toBe(3)
   expect([...train.items, ...(val?.items ?? [])].sort((x, y) => x - y)).toEqual(paths.map((_, i) => i))
-  expect(layout(paths, "set", { seed: 3 })).toEqual(layout(paths, "set", { seed: 3 }))
-  expect(layout(paths, "set", { seed: 4 }).val?.items).not.toEqual(val?.items)
+  expect(folderLayout(paths, "set", { seed: 3 })).toEqual(folderLayout(paths, "set", { seed: 3 }))
+  expect(folderLayout(paths, "set", { seed: 4 }).val?.items).not.toEqual(val?.items)
   const more = [...paths, ...numbered("d", 50)]
   const inA = (part: typeof val, list: string[]): string[] =>
     names(list, part?.items ?? []).filter((p) => p.startsWith("a"))
-  expect(inA(layout(more, "set", { seed: 3 }).val, more)).toEqual(inA(val, paths))
+  expect(inA(folderLayout(more, "set", { seed: 3 }).val, more)).toEqual(inA(val, paths))
 })
 
 test.each<[string, string[], RegExp]>([
@@ -52,5 +52,5 @@ test.each<[string, string[], RegExp]>([
   ["no classes", ["1.jpg", "2.jpg"], /not in class folders/],
   ["a class of its own in val", [...numbered("train/a", 2), ...numbered("val/b", 2)], /have a class "b"/],
 ])("%s", (_, paths, fault) => {
-  expect(() => layout(paths, "set")).toThrow(fault)
+  expect(() => folderLayout(paths, "set")).toThrow(fault)
 })

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { parseLabels, pixels, resolveLines, rows } from "@vitrine/data/node"
+import { parseLabels, pixels, resolveLines, characterRows } from "@vitrine/data/node"
 import fc from "fast-check"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
@@ -24,8 +24,8 @@ const characters = pixels({
 
 describe("rows", () => {
   test("hold as many characters as asked, in the order of the text, and are the same each time", async () => {
-    const lines = await rows(characters, { size: 50, characters: [1, 4], seed: 3 })
-    const again = await rows(characters, { size: 500, characters: [1, 4], seed: 3 })
+    const lines = await characterRows(characters, { size: 50, characters: [1, 4], seed: 3 })
+    const again = await characterRows(characters, { size: 500, characters: [1, 4], seed: 3 })
     const lengths = new Set<number>()
     for (let i = 0; i < lines.length; i++) {
       const text = lines.text(i)
@@ -42,7 +42,7 @@ describe("rows", () => {
       expect(Math.max(...image.data)).toBe(Math.max(...[...inked].map(Number)))
     }
     expect([...lengths].toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4])
-    const other = await rows(characters, { size: 50, characters: [1, 4], seed: 4 })
+    const other = await characterRows(characters, { size: 50, characters: [1, 4], seed: 4 })
     expect(Array.from({ length: 50 }, (_, i) => other.text(i))).not.toEqual(
       Array.from({ length: 50 }, (_, i) => lines.text(i)),
     )
@@ -50,10 +50,10 @@ describe("rows", () => {
 
   test("are refused where they cannot be", async () => {
     const refused = (run: Promise<unknown>, message: string): Promise<void> => expect(run).rejects.toThrow(message)
-    await refused(rows(characters, { size: 0, characters: [1, 2] }), "size must be a positive integer, got 0")
-    await refused(rows(characters, { size: 1, characters: [3, 2] }), "the fewest first, got 3, 2")
+    await refused(characterRows(characters, { size: 0, characters: [1, 2] }), "size must be a positive integer, got 0")
+    await refused(characterRows(characters, { size: 1, characters: [3, 2] }), "the fewest first, got 3, 2")
     const named = { ...characters, classes: ["a", "b", "ship"] }
-    await refused(rows(named, { size: 1, characters: [1, 2] }), 'its class "ship" is not one character')
+    await refused(characterRows(named, { size: 1, characters: [1, 2] }), 'its class "ship" is not one character')
   })
 })
 

@@ -1,10 +1,10 @@
-import { fold, keyFromSeed, stream, type Stream } from "@vitrine/core"
+import { foldKey, keyFromSeed, randomStream, type Stream } from "@vitrine/core"
 import { describe, expect, test } from "vitest"
 import {
   applyTransforms,
   centerCrop,
   checkTransforms,
-  evaluation,
+  evaluationTransform,
   flip,
   grayscale,
   type Image,
@@ -28,7 +28,7 @@ const image = (width: number, height: number, channels: 1 | 3 | 4 = 3): Image =>
   data: Uint8Array.from({ length: width * height * channels }, (_, i) => (i * 37 + (i >> 4)) & 255),
 })
 const key = keyFromSeed(5)
-const nth = (i: number): ReturnType<typeof fold> => fold(key, i)
+const nth = (i: number): ReturnType<typeof foldKey> => foldKey(key, i)
 
 describe("sizes and places", () => {
   // As torchvision's Resize and CenterCrop compute them.
@@ -70,20 +70,20 @@ describe("sizes and places", () => {
     expect([0.5, 1.5, 2.5, -0.5, 2.4, 2.6].map(roundHalfEven)).toEqual([0, 2, 2, 0, 2, 3])
   })
   test("evaluation follows timm", () => {
-    expect(evaluation(224)[0]).toEqual(resize(248))
-    expect(evaluation(384, { cropPct: 1 })[0]).toEqual(resize(384))
+    expect(evaluationTransform(224)[0]).toEqual(resize(248))
+    expect(evaluationTransform(384, { cropPct: 1 })[0]).toEqual(resize(384))
   })
   test("random crops stay inside, and fall back to the centre", () => {
     const step = randomResizedCrop(24) as Extract<Transform, { op: "randomResizedCrop" }>
     const areas: number[] = []
     for (let i = 0; i < 500; i++) {
-      const { x, y, width, height } = randomWindow(60, 90, step, stream(nth(i)))
+      const { x, y, width, height } = randomWindow(60, 90, step, randomStream(nth(i)))
       expect(x >= 0 && y >= 0 && x + width <= 90 && y + height <= 60).toBe(true)
       areas.push((width * height) / 5400)
     }
     expect(Math.min(...areas)).toBeGreaterThan(0.06)
     expect(Math.max(...areas)).toBeGreaterThan(0.8)
-    expect(randomWindow(10, 1000, step, stream(key))).toEqual({ x: 493, y: 0, width: 13, height: 10 })
+    expect(randomWindow(10, 1000, step, randomStream(key))).toEqual({ x: 493, y: 0, width: 13, height: 10 })
   })
 })
 
@@ -219,7 +219,7 @@ describe("mixing a batch", () => {
     Float32Array.from({ length: n * size }, (_, i) => Math.floor(i / size))
   const oneHot = (n: number): Float32Array =>
     Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
-  const from = (i: number): Stream => stream(nth(i))
+  const from = (i: number): Stream => randomStream(nth(i))
 
   test("mixup blends row i with row n − 1 − i", () => {
     const images = rows(4, 6)

@@ -6,7 +6,7 @@ export {
   type AnnotatedSource,
   type DetectionDataset,
   type DetectionSource,
-  openInMemory,
+  openDetectionInMemory,
   type ScenesSource,
 } from "./data/dataset.ts"
 export type { Faults } from "./data/faults.ts"
@@ -14,7 +14,7 @@ export { createDetectionLoader, type DetectionLoaderOptions } from "./data/loade
 export type { Detections, Objects } from "./data/objects.ts"
 export { sceneClasses, scenes } from "./data/scenes.ts"
 export {
-  augment,
+  transformExample,
   detectionEvaluation,
   detectionTraining,
   type DetectionTransform,
@@ -27,10 +27,10 @@ export {
   type SizeCrop,
 } from "./data/transforms.ts"
 export { parseVoc, type VocImage } from "./data/voc.ts"
-export { type Assignment, assign } from "./match/assign.ts"
+export { type Assignment, assignment } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
 export { type Backbone, type DetrConfig, detrChannels, detrConfig, featureGrid } from "./model/config.ts"
-export { type Detected, detr, type PaddingTensors } from "./model/detr.ts"
+export { type DetrOutputs as Detected, detr, type PaddingTensors } from "./model/detr.ts"
 export {
   type DetectionLosses,
   detectionLossDefaults,
@@ -47,9 +47,9 @@ export {
   type MatchingCosts,
   matchingDefaults,
 } from "./model/targets.ts"
-export { type Found, detections } from "./model/detections.ts"
+export { type QueryDetections as Found, queryDetections } from "./model/detections.ts"
 export {
-  detecting,
+  detectionObjective,
   type DetectionEvaluation,
   type DetectionObjectiveOptions,
   lastLayer,

@@ -1,7 +1,7 @@
 import { golden } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { type Assignment, assign } from "../src/index.ts"
+import { type Assignment, assignment } from "../src/index.ts"
 
 const { json, tensors } = golden("assignment")
 
@@ -14,9 +14,10 @@ describe("the least cost is scipy's", () => {
     test(problem.name, () => {
       const { shape, data: stored } = tensors[problem.name] as { shape: [number, number]; data: Float64Array }
       const data = stored.map((cost) => (cost === json.forbidden ? Infinity : cost))
-      if (problem.total === null) expect(() => assign(data, ...shape)).toThrow("forbidden pairs leave no assignment")
+      if (problem.total === null)
+        expect(() => assignment(data, ...shape)).toThrow("forbidden pairs leave no assignment")
       else {
-        const found = total(data, shape[1], assign(data, ...shape))
+        const found = total(data, shape[1], assignment(data, ...shape))
         expect(Math.abs(found - problem.total)).toBeLessThanOrEqual(1e-9 * Math.max(1, Math.abs(problem.total)))
       }
     })
@@ -53,10 +54,10 @@ test("no other assignment costs less, with ties and forbidden pairs", () => {
     fc.property(problem, ([rows, columns, costs]) => {
       const least = tried(costs, rows, columns)
       if (least === Infinity) {
-        expect(() => assign(costs, rows, columns)).toThrow("forbidden")
+        expect(() => assignment(costs, rows, columns)).toThrow("forbidden")
         return
       }
-      const found = assign(costs, rows, columns)
+      const found = assignment(costs, rows, columns)
       const pairs = Math.min(rows, columns)
       expect(found.rows).toHaveLength(pairs)
       expect(new Set(found.rows).size).toBe(pairs)
@@ -69,7 +70,7 @@ test("no other assignment costs less, with ties and forbidden pairs", () => {
 })
 
 test("what is no cost is named", () => {
-  expect(() => assign([1, 2, 3, Number.NaN], 2, 2)).toThrow("the cost of row 1 and column 1 is NaN")
-  expect(() => assign([-Infinity, 2], 1, 2)).toThrow("row 0 and column 0 is -Infinity")
-  expect(() => assign([1, 2, 3], 2, 2)).toThrow("3 costs are not 2 rows of 2")
+  expect(() => assignment([1, 2, 3, Number.NaN], 2, 2)).toThrow("the cost of row 1 and column 1 is NaN")
+  expect(() => assignment([-Infinity, 2], 1, 2)).toThrow("row 0 and column 0 is -Infinity")
+  expect(() => assignment([1, 2, 3], 2, 2)).toThrow("3 costs are not 2 rows of 2")
 })

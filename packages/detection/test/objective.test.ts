@@ -1,7 +1,14 @@
 import { type HostTensor, keyFromSeed } from "@vitrine/core"
 import { resnetConfig } from "@vitrine/resnet"
 import { expect, test } from "vitest"
-import { createDetectionLoader, type DetectionBatch, detecting, detrConfig, scenes, type Target } from "../src/index.ts"
+import {
+  createDetectionLoader,
+  type DetectionBatch,
+  detectionObjective,
+  detrConfig,
+  scenes,
+  type Target,
+} from "../src/index.ts"
 
 const imageSize = [64, 80] as const
 const data = scenes({ split: "val", size: 7, imageSize: [48, 64] })
@@ -15,7 +22,7 @@ const config = detrConfig({
   decoderDepth: 2,
   mlpDim: 8,
 })
-const objective = detecting(config, { imageSize, padded: true, truth: (example) => data.objects(example) })
+const objective = detectionObjective(config, { imageSize, padded: true, truth: (example) => data.objects(example) })
 
 async function* pass(): AsyncGenerator<DetectionBatch> {
   const loader = await createDetectionLoader({ dataset: data, batchSize: 4, imageSize, epochs: 1 })

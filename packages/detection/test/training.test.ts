@@ -2,9 +2,9 @@ import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
 import type { Backend } from "@vitrine/core"
 import { golden, type GoldenTensor } from "@vitrine/golden"
-import { train, trainingOptions } from "@vitrine/trainer"
+import { trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { describe, expect, it } from "vitest"
-import { backbonePrefix, type DetectionBatch, detecting, detrConfig, detrParameters } from "../src/index.ts"
+import { backbonePrefix, type DetectionBatch, detectionObjective, detrConfig, detrParameters } from "../src/index.ts"
 
 interface Step {
   readonly loss: number
@@ -56,11 +56,11 @@ describe.each(engines)("20 steps as facebookresearch takes them, in $name", (eng
     const backend = await engine.make()
     const found: Step[] = []
     const saved = new Map<string, ArrayLike<number>>()
-    const events = train({
+    const events = trainingLoop({
       backend,
       parameters,
       initial: Object.fromEntries(parameters.map(({ name }) => [name, tensor(`param.${name}`).data as Float32Array])),
-      objective: detecting(config, { imageSize: [height, width], padded: true, truth: () => expect.fail() }),
+      objective: detectionObjective(config, { imageSize: [height, width], padded: true, truth: () => expect.fail() }),
       options: trainingOptions({
         steps: 20,
         learningRate: rate,

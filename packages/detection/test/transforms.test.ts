@@ -1,9 +1,16 @@
 import type { Image } from "@vitrine/data"
 import { golden } from "@vitrine/golden"
-import { fold, keyFromSeed } from "@vitrine/core"
+import { foldKey, keyFromSeed } from "@vitrine/core"
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { augment, detectionEvaluation, detectionTraining, type Objects, scenes, shortestSize } from "../src/index.ts"
+import {
+  transformExample,
+  detectionEvaluation,
+  detectionTraining,
+  type Objects,
+  scenes,
+  shortestSize,
+} from "../src/index.ts"
 import { croppedObjects, flipped, resized } from "../src/data/transforms.ts"
 import { near } from "./near.ts"
 
@@ -79,7 +86,11 @@ test("a box stays around what it was around, whatever is drawn", () => {
     fc.property(place, place, fc.nat(), ([x, w], [y, h], seed) => {
       const box = [x, y, Math.min(90, x + w), Math.min(70, y + h)]
       const example = { image: rectangle(70, 90, box), objects: objectsOf(Float64Array.from(box)) }
-      const { image, objects } = augment(example, detectionTraining([80, 100]), fold(keyFromSeed(seed), "try"))
+      const { image, objects } = transformExample(
+        example,
+        detectionTraining([80, 100]),
+        foldKey(keyFromSeed(seed), "try"),
+      )
       expect(image.height <= 80 && image.width <= 100).toBe(true)
       const seen = bright(image)
       const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = objects.boxes
@@ -95,7 +106,7 @@ test("a box stays around what it was around, whatever is drawn", () => {
 test("the same key gives the same example, another one another", async () => {
   const dataset = scenes({ split: "train", size: 4 })
   const example = { image: await dataset.read(1), objects: dataset.objects(1) }
-  const make = (seed: number) => augment(example, detectionTraining([96, 96]), fold(keyFromSeed(seed), 1))
+  const make = (seed: number) => transformExample(example, detectionTraining([96, 96]), foldKey(keyFromSeed(seed), 1))
   expect(make(1)).toEqual(make(1))
   const sizes = new Set(Array.from({ length: 12 }, (_, seed) => `${make(seed).image.width}×${make(seed).image.height}`))
   expect(sizes.size).toBeGreaterThan(4)
@@ -104,11 +115,16 @@ test("the same key gives the same example, another one another", async () => {
 test("evaluation keeps the aspect and changes nothing that fits already", async () => {
   const dataset = scenes({ split: "val", size: 2, imageSize: [60, 90] })
   const example = { image: await dataset.read(0), objects: dataset.objects(0) }
-  expect(augment(example, detectionEvaluation([60, 90]), [0, 0])).toEqual(example)
-  expect(augment(example, detectionEvaluation([120, 120]), [0, 0]).image).toMatchObject({ height: 80, width: 120 })
+  expect(transformExample(example, detectionEvaluation([60, 90]), [0, 0])).toEqual(example)
+  expect(transformExample(example, detectionEvaluation([120, 120]), [0, 0]).image).toMatchObject({
+    height: 80,
+    width: 120,
+  })
 })
 
 test("a step that does not exist is named", () => {
   const example = { image: rectangle(4, 4, [0, 0, 2, 2]), objects: objectsOf(Float64Array.of(0, 0, 2, 2)) }
-  expect(() => augment(example, [{ op: "rotate" } as never], [0, 0])).toThrow('there is no transform "rotate" of boxes')
+  expect(() => transformExample(example, [{ op: "rotate" } as never], [0, 0])).toThrow(
+    'there is no transform "rotate" of boxes',
+  )
 })

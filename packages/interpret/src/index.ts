@@ -1,6 +1,6 @@
 export {
   type AttentionMap,
-  type AttentionOptions,
+  type AttentionMapOptions as AttentionOptions,
   attentionDistance,
   attentionMap,
   attentionRollout,
@@ -8,20 +8,34 @@ export {
   queryAttention,
 } from "./data/attention.ts"
 export { type Confusion, confusionMatrix } from "./data/confusion.ts"
-export { bestOf, type Curve, learningCurve, type Measured, type Point, scores, smoothed } from "./data/curve.ts"
+export {
+  bestOf,
+  type Curve,
+  learningCurve,
+  type CurveEvaluation as Measured,
+  type Point,
+  curveScores as scores,
+  smoothCurve,
+} from "./data/curve.ts"
 export { type FeatureColors, featureColors, type Neighbor, nearestPatches, type PatchOfImage } from "./data/features.ts"
 export { type FilterComponents, filterComponents } from "./data/filters.ts"
 export type { Grid, PatchMap, Place } from "./data/grid.ts"
 export { type PrincipalComponents, principalComponents } from "./data/pca.ts"
 export { type PositionSimilarity, positionSimilarity } from "./data/positions.ts"
 export { type ColorMap, inferno, viridis } from "./draw/colors.ts"
-export { encodePng, heatmap, lit, overlay } from "./draw/raster.ts"
+export { encodePng, heatmap, spotlight, overlay } from "./draw/raster.ts"
 export type { FigureStyle } from "./draw/svg.ts"
-export { attentionFigure, headsFigure, type MapShown, rolloutFigure, type Seen } from "./figures/attention.ts"
+export {
+  attentionFigure,
+  headsFigure,
+  type AttentionMapStyle as MapShown,
+  rolloutFigure,
+  type AttentionPicture as Seen,
+} from "./figures/attention.ts"
 export { type ComparedRun, comparisonFigure } from "./figures/comparison.ts"
 export { confusionFigure } from "./figures/confusion.ts"
 export { curveFigure } from "./figures/curve.ts"
-export { type BoxShown, detectionFigure } from "./figures/detection.ts"
+export { type LabelledBox as BoxShown, detectionFigure } from "./figures/detection.ts"
 export { distanceFigure } from "./figures/distance.ts"
 export { featuresFigure, neighborsFigure } from "./figures/features.ts"
 export { filtersFigure } from "./figures/filters.ts"

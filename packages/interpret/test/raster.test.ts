@@ -1,6 +1,6 @@
 import { decode } from "fast-png"
 import { expect, test } from "vitest"
-import { encodePng, heatmap, lit, overlay, viridis } from "../src/index.ts"
+import { encodePng, heatmap, spotlight, overlay, viridis } from "../src/index.ts"
 
 const grid = { rows: 2, columns: 3 }
 const map = { grid, values: Float32Array.of(0, 1, 2, 3, 4, 8) }
@@ -25,7 +25,7 @@ test("a heat map has the colour of each share of the largest in the middle of it
 })
 
 test("an image in the light of a map is black where that is 0, and itself where it is largest", () => {
-  const found = lit(image, map, 6)
+  const found = spotlight(image, map, 6)
   expect([found.width, found.height, found.channels]).toEqual([6, 4, 3])
   expect(found.data.slice(0, 3)).toEqual(Uint8Array.of(0, 0, 0))
   expect(found.data.slice(-3)).toEqual(image.data.slice(-3))

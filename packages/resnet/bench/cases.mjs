@@ -1,6 +1,6 @@
 // The cases, and what every contender is given: parameters and images by formulas, labels 0, 1, 2, …
 import { graph, ops, rootScope } from "@vitrine/core"
-import { bitConfig, resnetParameters, resnetV2 } from "@vitrine/resnet"
+import { bitConfig, bitParameters, bit } from "@vitrine/resnet"
 import { adamOf, adamUpdates, meanLoss } from "../../backend-onnx/bench/steps.mjs"
 
 const r26 = { widths: [128, 256, 512, 1024], depths: [2, 2, 2, 2], stemWidth: 32 }
@@ -30,7 +30,7 @@ const valueOf = (name, size, j) => {
 }
 
 export function parametersOf(config) {
-  const parameters = resnetParameters(config).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const parameters = bitParameters(config).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   return parameters.map(({ name, shape }, j) => ({
     name,
     shape,
@@ -44,9 +44,9 @@ export function parametersOf(config) {
 
 /** Forward, weighted mean of the cross-entropies, backward, AdamW. */
 export function trainGraph(config) {
-  const parameters = new Map(resnetParameters(config).map(({ name, shape }) => [name, ops.state(name, shape)]))
+  const parameters = new Map(bitParameters(config).map(({ name, shape }) => [name, ops.state(name, shape)]))
   const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
-  const logits = resnetV2(rootScope({ param: ({ name }) => parameters.get(name) }), images, config)
+  const logits = bit(rootScope({ param: ({ name }) => parameters.get(name) }), images, config)
   const loss = meanLoss(logits, config.classes)
   return graph({ outputs: { loss }, updates: adamUpdates(loss, parameters, adam) })
 }

@@ -50,7 +50,7 @@ export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
 const variantName = /^(?:BiT-)?R(50|101|152)x([1-9]\d?|0\.5)$/
 
 /** Whether a name is that of a variant, such as `R50x1`. */
-export const isBitVariant = (name: string): boolean => variantName.test(name)
+export const isBiTVariant = (name: string): boolean => variantName.test(name)
 
 /**
  * A variant by its usual name, such as `bitVariant("R50x1")` or `bitVariant("R101x3", { classes: 21843 })`: the number of

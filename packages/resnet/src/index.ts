@@ -1,8 +1,8 @@
-export { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "./config.ts"
-export { resnetV2, resnetV2Features } from "./model.ts"
-export { initializeResnet, resnetParameters, resnetV2Model } from "./parameters.ts"
+export { type BiTConfig, bitConfig, bitVariant, isBiTVariant as isBitVariant } from "./config.ts"
+export { bit, bitFeatures } from "./model.ts"
+export { initializeBiT, bitParameters, bitModel } from "./parameters.ts"
 export {
-  initializeResnetFeatures,
+  initializeResNet,
   type ResNetConfig,
   resnetConfig,
   resnetFeatures,

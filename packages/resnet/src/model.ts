@@ -3,14 +3,14 @@ import { groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitr
 import { type BiTConfig, middleOf } from "./config.ts"
 
 /** BiT's ResNet-v2: images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features. */
-export function resnetV2(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
-  const x = resnetV2Features(scope, images, config)
+export function bit(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
+  const x = bitFeatures(scope, images, config)
   const pooled = scope.tap("pooled", ops.mean(x, [1, 2])) // [batch, width]
   return config.classes === 0 ? pooled : scope.tap("logits", head(scope.at("head.fc"), pooled, config.classes))
 }
 
 /** What the stages make of images, normed and through ReLU: `[batch, height / 2^(stages + 1), …, last width]`, rounded up. */
-export function resnetV2Features(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
+export function bitFeatures(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   let x = scope.tap("stem", stem(scope.at("stem"), images, config))
   for (const [stage, width] of config.widths.entries()) {
     const widths = [middleOf(config, stage), width] as const

@@ -1,30 +1,39 @@
-import { fold, type ImageModel, type Key, ops, type Parameter, rootScope, stream, type Tensor } from "@vitrine/core"
+import {
+  foldKey,
+  type ImageModel,
+  type Key,
+  ops,
+  type Parameter,
+  rootScope,
+  randomStream,
+  type Tensor,
+} from "@vitrine/core"
 import type { BiTConfig } from "./config.ts"
-import { resnetV2 } from "./model.ts"
+import { bit } from "./model.ts"
 
 /** Every parameter of a model, in the order in which the model asks for them. */
-export function resnetParameters(config: BiTConfig): Parameter[] {
+export function bitParameters(config: BiTConfig): Parameter[] {
   const found: Parameter[] = []
   const param = (parameter: Parameter): Tensor => {
     found.push(parameter)
     return ops.state(parameter.name, parameter.shape)
   }
-  resnetV2(rootScope({ param }), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
+  bit(rootScope({ param }), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
   return found
 }
 
 /** A ResNet of BiT's as a model among others. */
-export function resnetV2Model(config: BiTConfig): ImageModel {
+export function bitModel(config: BiTConfig): ImageModel {
   const { imageSize, channels, classes } = config
-  const forward: ImageModel["forward"] = (scope, images) => resnetV2(scope, images, config)
-  return { imageSize, channels, classes, parameters: resnetParameters(config), forward }
+  const forward: ImageModel["forward"] = (scope, images) => bit(scope, images, config)
+  return { imageSize, channels, classes, parameters: bitParameters(config), forward }
 }
 
 /**
  * Starting values by name, as timm's: convolutions N(0, 2/fan-out), the head N(0, 0.01²), gains 1, biases 0. They
  * depend on the key and each parameter's name alone.
  */
-export function initializeResnet(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
+export function initializeBiT(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(
     parameters.map(({ name, shape, role }) => {
       const size = shape.reduce((n, dim) => n * dim, 1)
@@ -32,7 +41,7 @@ export function initializeResnet(parameters: readonly Parameter[], key: Key): Re
       if (role === "bias") return [name, new Float32Array(size)]
       const [, inputs = 1] = shape
       const std = role === "head" ? 0.01 : Math.sqrt((2 * inputs) / size)
-      const random = stream(fold(key, name))
+      const random = randomStream(foldKey(key, name))
       return [name, Float32Array.from({ length: size }, () => std * random.normal())]
     }),
   )

@@ -1,12 +1,12 @@
 // Names of parameters are torchvision's, so that weights need no map. Images and features are [batch, height, width, channels].
 import {
-  fold,
+  foldKey,
   groupNorm,
   type Key,
   ops,
   type Parameter,
   type Scope,
-  stream,
+  randomStream,
   type Tensor,
   VitrineError,
 } from "@vitrine/core"
@@ -173,13 +173,13 @@ function spread(weight: Tensor, dilation: number): Tensor {
  * Starting values of a ResNet's parameters by name, as torchvision's: convolutions N(0, 2/fan-out), factors and variances 1,
  * biases and means 0. They depend on the key and each parameter's name alone.
  */
-export function initializeResnetFeatures(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
+export function initializeResNet(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(
     parameters.map(({ name, shape, role }) => {
       const values = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
       if (role !== "convolution") return [name, values.fill(/\.(weight|running_var)$/.test(name) ? 1 : 0)]
       const std = Math.sqrt((2 * (shape[1] as number)) / values.length)
-      const random = stream(fold(key, name))
+      const random = randomStream(foldKey(key, name))
       return [name, values.map(() => std * random.normal())]
     }),
   )

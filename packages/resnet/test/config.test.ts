@@ -2,14 +2,7 @@ import { keyFromSeed, ops, parameterCount, rootScope, VitrineError } from "@vitr
 import { golden } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import {
-  type BiTConfig,
-  bitConfig,
-  bitVariant,
-  initializeResnet,
-  resnetParameters,
-  resnetV2Features,
-} from "../src/index.ts"
+import { type BiTConfig, bitConfig, bitVariant, initializeBiT, bitParameters, bitFeatures } from "../src/index.ts"
 
 const small = { stemWidth: 8, widths: [32, 64], depths: [1, 2], groups: 4, classes: 3, imageSize: [20, 24] } as const
 
@@ -18,7 +11,7 @@ describe("published variants", () => {
   it.each(variants as { variant: string; parameters: number; shapes?: Record<string, number[]> }[])(
     "$variant has timm's parameters",
     ({ variant, parameters: expected, shapes }) => {
-      const parameters = resnetParameters(bitVariant(variant, { classes }))
+      const parameters = bitParameters(bitVariant(variant, { classes }))
       expect(parameterCount(parameters)).toBe(expected)
       if (shapes !== undefined)
         expect(Object.fromEntries(parameters.map(({ name, shape }) => [name, shape]))).toEqual(shapes)
@@ -65,7 +58,7 @@ it("halves the image at the root twice and at each stage but the first, rounding
         depths: widths.map(() => 1),
         groups: 4,
       })
-      const x = resnetV2Features(rootScope(), ops.input("images", ["batch", height, width, 3]), config)
+      const x = bitFeatures(rootScope(), ops.input("images", ["batch", height, width, 3]), config)
       const halved = (n: number): number => Math.ceil(n / 2 ** (stages + 1))
       expect(x.shape).toEqual(["batch", halved(height), halved(width), 16])
     }),
@@ -74,8 +67,8 @@ it("halves the image at the root twice and at each stage but the first, rounding
 })
 
 it("parameters start as timm's do, from the key and their names alone", () => {
-  const parameters = resnetParameters(bitConfig({ ...small, stemWidth: 32, classes: 100 }))
-  const values = initializeResnet(parameters, keyFromSeed(3))
+  const parameters = bitParameters(bitConfig({ ...small, stemWidth: 32, classes: 100 }))
+  const values = initializeBiT(parameters, keyFromSeed(3))
   const deviation = (name: string): number => {
     const x = values[name] as Float32Array
     return Math.sqrt(x.reduce((total, v) => total + v * v, 0) / x.length)
@@ -86,6 +79,6 @@ it("parameters start as timm's do, from the key and their names alone", () => {
   expect(deviation("head.fc.weight")).toBeCloseTo(0.01, 3)
   expect(new Set(values["norm.weight"])).toEqual(new Set([1]))
   expect(new Set(values["head.fc.bias"])).toEqual(new Set([0]))
-  expect(initializeResnet(parameters.slice(-2), keyFromSeed(3))["head.fc.weight"]).toEqual(values["head.fc.weight"])
-  expect(initializeResnet(parameters, keyFromSeed(4))["head.fc.weight"]).not.toEqual(values["head.fc.weight"])
+  expect(initializeBiT(parameters.slice(-2), keyFromSeed(3))["head.fc.weight"]).toEqual(values["head.fc.weight"])
+  expect(initializeBiT(parameters, keyFromSeed(4))["head.fc.weight"]).not.toEqual(values["head.fc.weight"])
 })

@@ -3,7 +3,7 @@ import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, gradients, graph, ops, rootScope, type Tensor, type TensorType } from "@vitrine/core"
 import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type BiTConfig, bitConfig, resnetParameters, resnetV2 } from "../src/index.ts"
+import { type BiTConfig, bitConfig, bitParameters, bit } from "../src/index.ts"
 
 const backends = [
   { name: "reference", start: referenceBackend, tolerance: 1e-9 },
@@ -20,7 +20,7 @@ describe.each(backends)("timm's BiT on $name", ({ start, tolerance }) => {
   it.each(goldenNames("bit-").filter((name) => name !== "bit-variants"))("%s", async (name) => {
     const file = golden(name)
     const config: BiTConfig = bitConfig(file.json.config)
-    const parameters = resnetParameters(config)
+    const parameters = bitParameters(config)
     const inFile = Object.keys(file.tensors).filter((key) => key.startsWith("param."))
     expect(parameters.map(({ name }) => `param.${name}`).toSorted()).toEqual(inFile.toSorted())
 
@@ -29,7 +29,7 @@ describe.each(backends)("timm's BiT on $name", ({ start, tolerance }) => {
     const states = new Map(parameters.map(({ name, shape }) => [name, ops.state(name, shape)]))
     const param = ({ name }: { name: string }): Tensor => states.get(name) as Tensor
     const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
-    const logits = resnetV2(rootScope({ param, taps: "all", onTap }), images, config)
+    const logits = bit(rootScope({ param, taps: "all", onTap }), images, config)
     delete taps["tap.logits"]
     expect(Object.keys(taps).toSorted()).toEqual(
       Object.keys(file.tensors)

@@ -14,7 +14,7 @@ import {
 } from "@vitrine/core"
 import { apart, golden, goldenNames, type GoldenTensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { initializeResnetFeatures, resnetConfig, resnetFeatures, resnetStride, resnetVariant } from "../src/index.ts"
+import { initializeResNet, resnetConfig, resnetFeatures, resnetStride, resnetVariant } from "../src/index.ts"
 
 const backends = [
   { name: "reference", start: referenceBackend, tolerance: 1e-9 },
@@ -111,7 +111,7 @@ describe("configuration", () => {
       { name: "bn1.running_mean", shape: [2], role: "frozen" },
       { name: "bn1.running_var", shape: [2], role: "frozen" },
     ]
-    const { "conv1.weight": kernel, ...norms } = initializeResnetFeatures(parameters, keyFromSeed(1))
+    const { "conv1.weight": kernel, ...norms } = initializeResNet(parameters, keyFromSeed(1))
     expect(Object.values(norms).map((each) => each[0])).toEqual([1, 0, 0, 1])
     const square = (kernel as Float32Array).reduce((sum, value) => sum + value * value, 0) / 9408
     expect(Math.sqrt(square) / Math.sqrt(2 / (64 * 49))).toBeCloseTo(1, 1)

@@ -22,7 +22,7 @@ export interface TransformerConfig {
 }
 
 /** Tokens of a vocabulary, at most `length` of them. */
-export interface TokenSource {
+export interface TokenSourceConfig {
   readonly kind: "tokens"
   readonly vocabulary: number
   readonly length: number
@@ -31,7 +31,7 @@ export interface TokenSource {
 }
 
 /** An image in patches, row by row; those as high as the image are strips of columns. */
-export interface ImageSource {
+export interface ImageSourceConfig {
   readonly kind: "image"
   readonly imageSize: readonly [height: number, width: number]
   readonly patchSize: readonly [height: number, width: number]
@@ -40,7 +40,7 @@ export interface ImageSource {
 
 /** A Transformer with what stands around it: from a source to tokens of a vocabulary. */
 export interface Seq2SeqConfig extends TransformerConfig {
-  readonly source: TokenSource | ImageSource
+  readonly source: TokenSourceConfig | ImageSourceConfig
   /** Tokens of the target, `begin` and `end` among them. */
   readonly vocabulary: number
   /** The token that every target begins with, and that is never learned. */
@@ -131,7 +131,7 @@ export function sourceLength({ source }: Pick<Seq2SeqConfig, "source">): number 
 /** Largest counts that are taken for a model and not for a mistake or an attack. */
 const limits = { width: 1 << 16, depth: 1024, vocabulary: 1 << 22, length: 1 << 16, imageSize: 1 << 15, channels: 1024 }
 
-function checkImage({ imageSize, patchSize, channels }: ImageSource): void {
+function checkImage({ imageSize, patchSize, channels }: ImageSourceConfig): void {
   count("source.channels", channels, 1, limits.channels)
   for (const [field, pair] of Object.entries({ imageSize, patchSize })) {
     if (!Array.isArray(pair) || pair.length !== 2) fail(`source.${field} must be [height, width], got ${told(pair)}`)

@@ -15,7 +15,7 @@ import {
 } from "@vitrine/core"
 import { type Seq2SeqConfig, sourceLength } from "./config.ts"
 import { sourceInput } from "./parameters.ts"
-import { checkSearch, type Hypothesis, search, type SearchOptions } from "./search.ts"
+import { checkSearch, type Hypothesis, beamSearch, type SearchOptions } from "./search.ts"
 import { encodeSource } from "./seq2seq.ts"
 import { decodeStep, type KeysAndValues, memoryKeys } from "./step.ts"
 
@@ -49,7 +49,7 @@ interface Compiled {
  * those used last are kept.
  * @param constants the parameters by name.
  */
-export function decoder(
+export function createDecoder(
   backend: Backend,
   config: Seq2SeqConfig,
   constants: NonNullable<CompileOptions["constants"]>,
@@ -74,7 +74,7 @@ export function decoder(
       if (config.source.kind === "tokens") checkTokens(source, config.source.vocabulary)
       const { encode, step, state } = await at(batch, beams)
       await encode.run({ source, padding: padding ?? new Uint8Array(batch * tokens) }, state)
-      return search(
+      return beamSearch(
         async ({ position, tokens: last, parents }) => {
           const chosen = beams === 1 ? {} : { parents: oneHotRows(parents ?? new Int32Array(batch * beams), beams) }
           const { logits } = await step.run({ tokens: last, position: Int32Array.of(position), ...chosen }, state)

@@ -1,27 +1,27 @@
 export { type Alphabet, alphabet, charactersOf, graphemes } from "./alphabet.ts"
 export {
-  type ImageSource,
+  type ImageSourceConfig as ImageSource,
   type Seq2SeqConfig,
   seq2seqConfig,
   sourceLength,
-  type TokenSource,
+  type TokenSourceConfig as TokenSource,
   type TransformerConfig,
   transformerConfig,
 } from "./config.ts"
-export { checkTokens, type Decoder, decoder } from "./decoder.ts"
+export { checkTokens, type Decoder, createDecoder } from "./decoder.ts"
 export { measureTexts, type TextBatch, type TextEvaluation, textObjective } from "./objective.ts"
 export { initializeSeq2Seq, seq2seqParameters, sourceInput, transformerParameters } from "./parameters.ts"
-export { sinusoids } from "./positions.ts"
-export { type Hypothesis, lengthPenalty, type NextToken, search, type SearchOptions } from "./search.ts"
+export { sinusoidPositions } from "./positions.ts"
+export { type Hypothesis, lengthPenalty, type NextToken, beamSearch, type SearchOptions } from "./search.ts"
 export { embedTarget, encodeSource, predictAll, seq2seq } from "./seq2seq.ts"
 export { decodeStep, type KeysAndValues, memoryKeys, type StepInputs } from "./step.ts"
 export { readTorchTransformer, type TorchHints, type TorchTransformer } from "./torch.ts"
 export {
   causalMask,
-  decode,
+  transformerDecoder,
   type DecoderAttention,
-  decodeBy,
-  encode,
+  transformerDecoderWith,
+  transformerEncoder,
   transformer,
   type TransformerMasks,
 } from "./transformer.ts"

@@ -1,4 +1,4 @@
-import { fold, type Key, ops, type Parameter, rootScope, type Scope, stream, type Tensor } from "@vitrine/core"
+import { foldKey, type Key, ops, type Parameter, rootScope, type Scope, randomStream, type Tensor } from "@vitrine/core"
 import { type Seq2SeqConfig, sourceLength, type TransformerConfig } from "./config.ts"
 import { seq2seq } from "./seq2seq.ts"
 import { transformer } from "./transformer.ts"
@@ -45,7 +45,7 @@ function recorded(model: (scope: Scope) => void): Parameter[] {
 export function initializeSeq2Seq(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(
     parameters.map(({ name, shape, role }) => {
-      const random = stream(fold(key, name))
+      const random = randomStream(foldKey(key, name))
       const [outputs = 1, ...inputs] = shape
       const fanIn = inputs.reduce((n, size) => n * size, 1)
       const draw = {

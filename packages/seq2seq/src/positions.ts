@@ -1,7 +1,7 @@
 /**
  * The sinusoids of section 3.5, `[length, dim]`: sin(p / 10000^(2i / dim)) in column 2i, the cosine of the same in 2i + 1.
  */
-export function sinusoids(length: number, dim: number): Float32Array {
+export function sinusoidPositions(length: number, dim: number): Float32Array {
   const table = new Float32Array(length * dim)
   for (let p = 0; p < length; p++)
     for (let j = 0; j < dim; j++) {

@@ -54,7 +54,7 @@ export function lengthPenalty(length: number, alpha: number): number {
  * count only for an example of which none has. `begin` is never chosen. Equal ones are ranked by hypothesis and then token, the first first.
  * @returns for each example its hypotheses, the best first: `beams` at most.
  */
-export async function search(
+export async function beamSearch(
   next: (step: NextToken) => Promise<ArrayLike<number>>,
   space: SearchSpace,
   options: SearchOptions = {},

@@ -1,7 +1,7 @@
 import { linear, ops, patchEmbedding, product, type Scope, type Shape, type Tensor } from "@vitrine/core"
 import { type Seq2SeqConfig, sourceLength } from "./config.ts"
-import { sinusoids } from "./positions.ts"
-import { causalMask, decode, encode } from "./transformer.ts"
+import { sinusoidPositions } from "./positions.ts"
+import { causalMask, transformerDecoder, transformerEncoder } from "./transformer.ts"
 
 /**
  * The whole model with teacher forcing: from a source and the tokens that came before, int32 `[batch, target]`, the first
@@ -24,7 +24,7 @@ export function predictAll(
   const length = tokens.shape[1] as number
   const target = embedTarget(scope, tokens, positionsOf(length, config.dim), config)
   const masks = { targetMask: causalMask(length), memoryPadding: padding }
-  return predict(scope, decode(scope, target, memory, config, masks), config)
+  return predict(scope, transformerDecoder(scope, target, memory, config, masks), config)
 }
 
 /** Source → what the decoder looks at, `[batch, source tokens, dim]`. */
@@ -40,7 +40,7 @@ export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig
       : embed(scope, config.source.shared ? "embedding" : "source_embedding", source, config.source.vocabulary, config)
   const placed = ops.add(embedded, positionsOf(sourceLength(config), config.dim))
   const x = scope.tap("source", scope.dropout("source.dropout", placed, config.dropout))
-  return encode(scope, x, config, { sourcePadding: padding })
+  return transformerEncoder(scope, x, config, { sourcePadding: padding })
 }
 
 /** Tokens `[batch, target]` and the positions where they stand, `[…, dim]`, that broadcast → `[batch, target, dim]`. */
@@ -59,7 +59,7 @@ export function predict(scope: Scope, x: Tensor, { tied, vocabulary, dim }: Seq2
 
 /** The sinusoids as a constant, `[tokens, dim]`. */
 export function positionsOf(tokens: number, dim: number): Tensor {
-  return ops.constant(sinusoids(tokens, dim), [tokens, dim])
+  return ops.constant(sinusoidPositions(tokens, dim), [tokens, dim])
 }
 
 function table(scope: Scope, name: string, vocabulary: number, dim: number): Tensor {

@@ -1,7 +1,7 @@
 import { attendHeads, ops, projectHeads, type Scope, type Tensor } from "@vitrine/core"
 import { type Seq2SeqConfig } from "./config.ts"
 import { embedTarget, oneHot, positionsOf, predict } from "./seq2seq.ts"
-import { attentionOf, decodeBy } from "./transformer.ts"
+import { attentionOf, transformerDecoderWith } from "./transformer.ts"
 
 /** Keys and values of an attention, one of each a layer of the decoder. */
 export interface KeysAndValues {
@@ -62,7 +62,7 @@ export function decodeStep(
   }
   const placed = ops.matMul(here, positionsOf(length, dim)) // [1, dim]
   const x = embedTarget(scope, ops.reshape(tokens, [rows, 1]), placed, config) // [rows, 1, dim]
-  const y = decodeBy(scope, x, config, {
+  const y = transformerDecoderWith(scope, x, config, {
     own: (layer, t, i) => {
       const { q, k, v } = projectHeads(layer, { q: t, k: t, v: t }, options) // [rows, heads, 1, headDim]
       keys[i] = extended(cache.keys[i] as Tensor, k)

@@ -29,11 +29,16 @@ export function transformer(
   config: TransformerConfig,
   masks: TransformerMasks = {},
 ): Tensor {
-  return decode(scope, target, encode(scope, source, config, masks), config, masks)
+  return transformerDecoder(scope, target, transformerEncoder(scope, source, config, masks), config, masks)
 }
 
 /** The encoder, `[batch, source, dim]` → the same shape, that the decoder looks at: the memory. */
-export function encode(scope: Scope, source: Tensor, config: TransformerConfig, masks: TransformerMasks = {}): Tensor {
+export function transformerEncoder(
+  scope: Scope,
+  source: Tensor,
+  config: TransformerConfig,
+  masks: TransformerMasks = {},
+): Tensor {
   const { sourceMask: attentionMask, sourcePadding: keyPaddingMask } = masks
   const attention = { ...attentionOf(config), attentionMask, keyPaddingMask }
   let x = source
@@ -47,7 +52,7 @@ export function encode(scope: Scope, source: Tensor, config: TransformerConfig, 
 }
 
 /** The decoder with all target tokens at once, `[batch, target, dim]` → the same shape. */
-export function decode(
+export function transformerDecoder(
   scope: Scope,
   target: Tensor,
   memory: Tensor,
@@ -56,7 +61,7 @@ export function decode(
 ): Tensor {
   const own = { ...attentionOf(config), attentionMask: masks.targetMask, keyPaddingMask: masks.targetPadding }
   const cross = { ...attentionOf(config), attentionMask: masks.memoryMask, keyPaddingMask: masks.memoryPadding }
-  return decodeBy(scope, target, config, {
+  return transformerDecoderWith(scope, target, config, {
     own: (layer, y) => multiHeadAttention(layer, y, y, y, own),
     cross: (layer, y) => multiHeadAttention(layer, y, memory, memory, cross),
   })
@@ -69,7 +74,7 @@ export interface DecoderAttention {
 }
 
 /** The layers of the decoder and its final norm, around ways of attending. */
-export function decodeBy(
+export function transformerDecoderWith(
   scope: Scope,
   target: Tensor,
   config: TransformerConfig,

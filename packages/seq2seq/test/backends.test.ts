@@ -6,7 +6,7 @@ import { type Backend, gradients, graph, ops, rootScope, type Tensor } from "@vi
 import { apart, golden, tensor } from "@vitrine/golden"
 import { describe, expect, it } from "vitest"
 import { useSwiftShader } from "../../../tooling/browser/swiftshader.mjs"
-import { decoder, seq2seqConfig, seq2seqParameters, textObjective } from "../src/index.ts"
+import { createDecoder, seq2seqConfig, seq2seqParameters, textObjective } from "../src/index.ts"
 import { leaves, stateOf, stripped } from "./golden.ts"
 
 const swiftShader = useSwiftShader() ? "" : "no SwiftShader: install Chromium, which brings it"
@@ -53,7 +53,7 @@ describe.each(backends)("on $name", ({ reason, start }) => {
     await program.dispose()
     await state.dispose()
 
-    const decoding = decoder(backend, config, stripped(file, "trained."))
+    const decoding = createDecoder(backend, config, stripped(file, "trained."))
     for (const { hypotheses, ...options } of file.json.searches.slice(0, 2)) {
       const found = await decoding.decode(inputs.source, 3, { ...options, padding: inputs.padding })
       const texts = (all: readonly (readonly { readonly tokens: readonly number[] }[])[]): object[] =>

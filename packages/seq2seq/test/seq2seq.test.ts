@@ -2,10 +2,10 @@ import { type Backend, gradients, graph, type HostData, ops, rootScope, type Ten
 import { apart, type Golden, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
-  decoder,
+  createDecoder,
   type Hypothesis,
   type NextToken,
-  search,
+  beamSearch,
   seq2seq,
   type Seq2SeqConfig,
   seq2seqConfig,
@@ -81,7 +81,7 @@ describe.each(backends)("the paper's model on $name", ({ start, tolerance }) => 
     })
 
     it("decodes what torch decodes without a cache, greedily and by beams", async () => {
-      const decoding = decoder(backend, config, stripped(file, "trained."))
+      const decoding = createDecoder(backend, config, stripped(file, "trained."))
       for (const { hypotheses, ...options } of file.json.searches) {
         const found = await decoding.decode(sourceOf(file), batch, { ...options, padding: paddingOf(file) })
         expectSame(found, hypotheses, 1e-5)
@@ -102,12 +102,12 @@ describe.each(backends)("the paper's model on $name", ({ start, tolerance }) => 
         batch,
         constants: stripped(file, "trained."),
       })
-      const decoding = decoder(backend, config, stripped(file, "trained."))
+      const decoding = createDecoder(backend, config, stripped(file, "trained."))
       const options = { padding: paddingOf(file) }
       const cached = await decoding.decode(sourceOf(file), batch, options)
       const { length, vocabulary } = config
       const tokens = new Int32Array(batch * length)
-      const plain = await search(
+      const plain = await beamSearch(
         async ({ position, tokens: last }: NextToken) => {
           last.forEach((token, i) => void (tokens[i * length + position] = token))
           const found = await program.run({ source: sourceOf(file), padding: paddingOf(file), tokens }, undefined)
@@ -129,7 +129,7 @@ describe.each(backends)("the paper's model on $name", ({ start, tolerance }) => 
 
   it("names a source that does not fit", async () => {
     const { file, config } = open("seq2seq-text")
-    const decoding = decoder(backend, config, stripped(file, "trained."))
+    const decoding = createDecoder(backend, config, stripped(file, "trained."))
     await expect(decoding.decode(new Int32Array(20), 3)).rejects.toThrow("decode: source must have 21 values, got 20")
     await expect(decoding.decode(new Int32Array(21).fill(13), 3)).rejects.toThrow(
       "token 0 is 13, but the vocabulary has 0 to 12",

@@ -1,6 +1,6 @@
 import { type Backend, type HostData } from "@vitrine/core"
 import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
-import { type RunStore, train, trainingOptions, transformerRate } from "@vitrine/trainer"
+import { type RunStore, trainingLoop, trainingOptions, transformerRate } from "@vitrine/trainer"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { seq2seqConfig, seq2seqParameters, type TextBatch, type TextEvaluation, textObjective } from "../src/index.ts"
 import { backends, stripped } from "./golden.ts"
@@ -35,7 +35,7 @@ describe.each(backends)("20 steps by the paper's optimizer and schedule on $name
     async function* same(): AsyncGenerator<TextBatch> {
       for (;;) yield batch
     }
-    const events = train<TextBatch, TextEvaluation>({
+    const events = trainingLoop<TextBatch, TextEvaluation>({
       backend,
       parameters: seq2seqParameters(config),
       initial: stripped(file, "param."),

@@ -3,8 +3,8 @@ import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   causalMask,
-  decode,
-  encode,
+  transformerDecoder,
+  transformerEncoder,
   readTorchTransformer,
   type TransformerMasks,
   transformer,
@@ -38,14 +38,14 @@ describe.each(backends)("torch.nn.Transformer on $name", ({ start, tolerance }) 
     const { param, made } = leaves()
     const scope = rootScope({ param })
     const output = transformer(scope, source, target, config, masks)
-    const memory = encode(scope, source, config, masks)
+    const memory = transformerEncoder(scope, source, config, masks)
     const wrt = { source, target, ...Object.fromEntries(made) }
     const grads = gradients([ops.sum(ops.mul(output, seed))], Object.values(wrt))
     const named = Object.keys(wrt).map((each, i): [string, Tensor] => [`grad.${each}`, grads[i] as Tensor])
     const outputs = {
       output,
       memory,
-      again: decode(scope, target, memory, config, masks),
+      again: transformerDecoder(scope, target, memory, config, masks),
       ...Object.fromEntries(named),
     }
 

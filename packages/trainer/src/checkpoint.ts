@@ -66,7 +66,7 @@ function float32(data: HostData): Float32Array {
  * The values of all slots from a checkpoint.
  * @throws VitrineError (file) if one is missing or of another size: the checkpoint belongs to another model or recipe.
  */
-export function restore(run: SavedRun, slots: Readonly<Record<string, TensorType>>): Record<string, HostData> {
+export function restoreTensors(run: SavedRun, slots: Readonly<Record<string, TensorType>>): Record<string, HostData> {
   return Object.fromEntries(
     Object.entries(slots).map(([name, { shape }]) => {
       const stored = run.trainingTensors.get(name) ?? run.tensors.get(name)

@@ -23,7 +23,7 @@ export interface GroupOptions {
 }
 
 /** Parameters that share a learning rate and a weight decay. */
-export interface Group {
+export interface ParameterGroup {
   readonly name: string
   /** What the learning rate is multiplied by. */
   readonly scale: number
@@ -32,7 +32,7 @@ export interface Group {
 }
 
 /** Sorts the parameters that learn into groups. Computed tables and frozen norms never learn. */
-export function groups(parameters: readonly Parameter[], options: GroupOptions): Group[] {
+export function parameterGroups(parameters: readonly Parameter[], options: GroupOptions): ParameterGroup[] {
   const { weightDecay, decay, layerDecay, freeze, rates } = options
   if (!(layerDecay > 0 && layerDecay <= 1))
     throw new VitrineError("config", `layerDecay must be in (0, 1], got ${layerDecay}`)

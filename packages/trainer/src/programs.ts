@@ -1,5 +1,5 @@
 import {
-  fold,
+  foldKey,
   type Graph,
   gradients,
   graph,
@@ -12,14 +12,14 @@ import {
   type TensorType,
   VitrineError,
 } from "@vitrine/core"
-import type { Group } from "./groups.ts"
+import type { ParameterGroup } from "./groups.ts"
 import { lossScale, lossScaleSlots, unlessOverflowed, unscale } from "./loss-scale.ts"
 import type { Measure, Objective } from "./objectives/objective.ts"
 import type { Optimizer } from "./optimizer.ts"
 
 export interface StepOptions {
   readonly objective: Pick<Objective, "rows">
-  readonly groups: readonly Group[]
+  readonly groups: readonly ParameterGroup[]
   readonly optimizer: Optimizer
   /** Largest norm of all gradients together; null for no clipping. */
   readonly clip: number | null
@@ -190,5 +190,5 @@ export function updateInputs(
 
 /** The random key of a step, for dropout and stochastic depth. */
 export function stepKey(key: Key, step: number): Key {
-  return fold(key, "step", step)
+  return foldKey(key, "step", step)
 }

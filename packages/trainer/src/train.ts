@@ -9,10 +9,10 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { type RunStore, restore, type SavedRun, save } from "./checkpoint.ts"
-import { evaluate } from "./evaluate.ts"
+import { type RunStore, restoreTensors, type SavedRun, save } from "./checkpoint.ts"
+import { evaluateBatches } from "./evaluate.ts"
 import type { StepEvent, TrainEvent } from "./events.ts"
-import { groups } from "./groups.ts"
+import { parameterGroups } from "./groups.ts"
 import type { Evaluation } from "./metrics.ts"
 import type { Objective, Sized } from "./objectives/objective.ts"
 import { optimizer } from "./optimizer.ts"
@@ -61,7 +61,7 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
  * numbers, whether the run was interrupted and resumed or not.
  * @throws VitrineError (training) when the loss or a parameter is no longer finite; earlier checkpoints are untouched.
  */
-export async function* train<B extends Sized = Batch, E extends object = Evaluation>(
+export async function* trainingLoop<B extends Sized = Batch, E extends object = Evaluation>(
   inputs: TrainInputs<B, E>,
 ): AsyncGenerator<TrainEvent<E>, void, void> {
   const { backend, parameters: own, initial = {}, objective, options, store, signal, resume } = inputs
@@ -71,7 +71,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
   const key = keyFromSeed(options.seed)
   const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
     objective,
-    groups: groups(parameters, options),
+    groups: parameterGroups(parameters, options),
     optimizer: optimizer(options.optimizer),
     clip: options.clip,
     ema: options.ema,
@@ -87,7 +87,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
     ...trainingSlots(stepOptions, accumulate > 1),
   }
   const first = options.lossScaling ? { ...initial, ...firstLossScale } : initial
-  const values = resume ? restore(resume, slots) : starting(first, Object.keys(slots))
+  const values = resume ? restoreTensors(resume, slots) : starting(first, Object.keys(slots))
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
@@ -138,7 +138,7 @@ export async function* train<B extends Sized = Batch, E extends object = Evaluat
       let score: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
-        const found = await speed.aside(async () => evaluate(evaluator, await pass(), objective.measure, state))
+        const found = await speed.aside(async () => evaluateBatches(evaluator, await pass(), objective.measure, state))
         const figures = Object.entries(found).filter(([, value]) => typeof value === "number")
         store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
         score = objective.measure.score(found)

@@ -1,7 +1,7 @@
 import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, type HostTensor, ops, type Parameter } from "@vitrine/core"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
-import { type EvaluationEvent, type Objective, type TrainEvent, train, trainingOptions } from "@vitrine/trainer"
+import { type EvaluationEvent, type Objective, type TrainEvent, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
 
 /** Points of a line, which is no batch of images. */
@@ -54,7 +54,7 @@ test("an objective of other batches says how it is measured and which checkpoint
   const scores: (number | null)[] = []
   const metrics: object[] = []
   const found: EvaluationEvent<Fit>[] = []
-  const events = train({
+  const events = trainingLoop({
     backend: referenceBackend(),
     parameters,
     initial: { line: Float32Array.of(1, 0) },
@@ -108,7 +108,7 @@ describe("the host between forward and backward", () => {
     given = batches,
   ): Promise<{ losses: number[]; slots: string[] }> => {
     const [losses, slots]: [number[], string[]] = [[], []]
-    const events: AsyncIterable<TrainEvent<Fit>> = train({
+    const events: AsyncIterable<TrainEvent<Fit>> = trainingLoop({
       backend,
       parameters,
       initial,

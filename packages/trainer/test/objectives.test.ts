@@ -1,16 +1,16 @@
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type Backend, fold, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
+import { type Backend, foldKey, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { golden } from "@vitrine/golden"
 import {
   checkDistillation,
-  colours,
+  patchColours,
   type Distillation,
-  distilling,
-  maskedPatch,
+  distillationObjective,
+  maskedPatchObjective,
   type Objective,
-  train,
+  trainingLoop,
   trainingOptions,
 } from "@vitrine/trainer"
 import fc from "fast-check"
@@ -39,7 +39,7 @@ describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
     const logits = tensors.teacher?.data as Float32Array
     let asked = 0
     const teacher = async (): Promise<Float32Array> => logits.subarray(size * asked, size * ++asked)
-    const objective = distilling(config, "cross-entropy", null, json.distillation as Distillation, teacher)
+    const objective = distillationObjective(config, "cross-entropy", null, json.distillation as Distillation, teacher)
     await follows(`objective-distill-${kind}`, objective)
     expect(asked).toBe(json.steps)
   })
@@ -47,7 +47,7 @@ describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
   test("masked patches", async () => {
     const { json, tensors } = golden("objective-masked-patch")
     const config = vitConfig(json.config)
-    const objective = maskedPatch(config, json)
+    const objective = maskedPatchObjective(config, json)
     const { batch } = json as { batch: number }
     const part = (name: string, step: number): Float32Array => {
       const all = tensors[name]?.data as Float32Array
@@ -59,7 +59,7 @@ describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
       ...objective,
       // What is corrupted is PyTorch's choice; the colours are ours.
       prepare: ({ images }) => {
-        const labels = colours(images, batch, config, json)
+        const labels = patchColours(images, batch, config, json)
         expect([...labels]).toEqual([...part("colours", step)])
         const classes = 8 ** config.channels
         const targets = new Float32Array(labels.length * classes)
@@ -102,7 +102,7 @@ describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
     const saved = new Map<string, ArrayLike<number>>()
     const published: string[] = []
     const losses: number[] = []
-    const events = train({
+    const events = trainingLoop({
       backend,
       parameters: vitParameters(config),
       objective,
@@ -148,7 +148,7 @@ describe.each(engines)("20 steps as PyTorch takes them, in $name", (engine) => {
 test("half of the patches are corrupted: mostly masked, some another patch, some left", async () => {
   const config = vitConfig({ imageSize: [16, 24], patchSize: [4, 4], channels: 1, dim: 8, heads: 1, classes: 0 })
   const normalization = { mean: [0.5], std: [0.25] }
-  const objective = maskedPatch(config, normalization)
+  const objective = maskedPatchObjective(config, normalization)
   const patches = 24
   const size = 40
   const counts = { masked: 0, swapped: 0, left: 0 }
@@ -163,7 +163,7 @@ test("half of the patches are corrupted: mostly masked, some another patch, some
       const rowWeights = new Float32Array(size).fill(1, 0, size - 1)
       const labels = new Int32Array(size)
       const batch = { images, labels, targets: new Float32Array(0), weights: rowWeights, size, epoch: 0, index: 0 }
-      const key = fold(keyFromSeed(0), seed)
+      const key = foldKey(keyFromSeed(0), seed)
       const prepared = await objective.prepare(batch, key)
       expect(await objective.prepare(batch, key)).toEqual(prepared)
       expect(images).toEqual(kept)
@@ -175,7 +175,7 @@ test("half of the patches are corrupted: mostly masked, some another patch, some
         weights,
       } = prepared.inputs as Readonly<Record<"images" | "mask" | "targets" | "weights", Float32Array>>
       const told = Array.from({ length: size * patches }, (_, at) => targets.indexOf(1, 8 * at) - 8 * at)
-      expect(told).toEqual([...colours(images, size, config, normalization)])
+      expect(told).toEqual([...patchColours(images, size, config, normalization)])
       for (let row = 0; row < size; row++) {
         const own = weights.subarray(row * patches, (row + 1) * patches)
         expect(own.reduce((a, b) => a + b)).toBe(row === size - 1 ? 0 : 12)
@@ -203,9 +203,9 @@ test("half of the patches are corrupted: mostly masked, some another patch, some
 
 test("objectives refuse what they cannot learn", () => {
   const config = vitConfig({ imageSize: [8, 8], patchSize: [4, 4], channels: 4, dim: 8, heads: 1 })
-  expect(() => maskedPatch(config, { mean: [0], std: [1] })).toThrow("takes images of 1 to 3 channels, got 4")
+  expect(() => maskedPatchObjective(config, { mean: [0], std: [1] })).toThrow("takes images of 1 to 3 channels, got 4")
   const soft = { kind: "soft", alpha: 0.5, tau: 1 } as const
-  expect(() => distilling(config, "cross-entropy", null, soft, async () => [])).toThrow("distillation token")
+  expect(() => distillationObjective(config, "cross-entropy", null, soft, async () => [])).toThrow("distillation token")
   expect(() => checkDistillation({ ...soft, alpha: 2 })).toThrow("distillation: alpha must be in [0, 1], got 2")
   expect(() => checkDistillation({ ...soft, tau: 0 })).toThrow("distillation: tau must be positive, got 0")
 })

@@ -5,7 +5,7 @@ import {
   fitByValidation,
   leastSquares,
   linearScores,
-  logistic,
+  logisticRegression,
   neighbourVotes,
   probeAccuracy,
 } from "@vitrine/trainer"
@@ -42,7 +42,7 @@ describe.each(["few", "many"])("on %s examples as NumPy and PyTorch compute it",
   })
 
   test("logistic regression", () => {
-    for (const [i, fit] of logistic(train, classes, penalties).entries())
+    for (const [i, fit] of logisticRegression(train, classes, penalties).entries())
       expect(worst(centred(linearScores(fit, query)), data(`${name}.logistic.${i}`))).toBeLessThan(1e-5)
   })
 

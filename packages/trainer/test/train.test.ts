@@ -1,13 +1,22 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type Backend, fold, initialize, keyFromSeed, stream, type ViTConfig, vitConfig, vitModel } from "@vitrine/core"
+import {
+  type Backend,
+  foldKey,
+  initializeViT,
+  keyFromSeed,
+  randomStream,
+  type ViTConfig,
+  vitConfig,
+  vitModel,
+} from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import {
-  classification,
+  classificationObjective,
   type RunStore,
   type SavedRun,
   type TrainEvent,
   type TrainInputs,
-  train,
+  trainingLoop,
   trainingOptions,
 } from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
@@ -26,7 +35,7 @@ const config = vitConfig({
 })
 
 function makeBatch(index: number, size = 4): Batch {
-  const random = stream(fold(keyFromSeed(7), index))
+  const random = randomStream(foldKey(keyFromSeed(7), index))
   const labels = Int32Array.from({ length: size }, () => random.integer(3))
   const targets = new Float32Array(size * 3)
   labels.forEach((label, row) => {
@@ -73,8 +82,8 @@ function memory(): RunStore & { saved: Map<number, SavedRun>; metrics: { step: n
 function learning(config: ViTConfig): Pick<TrainInputs, "parameters" | "initial" | "objective"> {
   const model = vitModel(config)
   const { parameters } = model
-  const initial = initialize(parameters, config, "fan", fold(keyFromSeed(0), "init"))
-  return { parameters, initial, objective: classification(model, "cross-entropy") }
+  const initial = initializeViT(parameters, config, "fan", foldKey(keyFromSeed(0), "init"))
+  return { parameters, initial, objective: classificationObjective(model, "cross-entropy") }
 }
 
 const inputs = (fields: Partial<TrainInputs> = {}): TrainInputs => ({
@@ -97,13 +106,13 @@ const bytes = (run: SavedRun | undefined): unknown =>
 describe("train", () => {
   test("an interrupted run ends where an uninterrupted one does, to the bit", async () => {
     const whole = memory()
-    await all(train(inputs({ store: whole, checkpointEvery: 3 })))
+    await all(trainingLoop(inputs({ store: whole, checkpointEvery: 3 })))
     const parts = memory()
     const stop = new AbortController()
-    for await (const event of train(inputs({ store: parts, signal: stop.signal })))
+    for await (const event of trainingLoop(inputs({ store: parts, signal: stop.signal })))
       if (event.type === "step" && event.step === 5) stop.abort()
     expect([...parts.saved.keys()]).toEqual([5])
-    await all(train(inputs({ store: parts, resume: parts.saved.get(5) })))
+    await all(trainingLoop(inputs({ store: parts, resume: parts.saved.get(5) })))
     expect(bytes(parts.saved.get(8))).toEqual(bytes(whole.saved.get(8)))
     expect(parts.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   })
@@ -111,15 +120,15 @@ describe("train", () => {
   test("can be interrupted by a timer though the backend computes on this thread", async () => {
     const stop = new AbortController()
     setTimeout(() => stop.abort(), 0)
-    const events = await all(train(inputs({ signal: stop.signal })))
+    const events = await all(trainingLoop(inputs({ signal: stop.signal })))
     expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
   })
 
   test("computes blocks again for their gradients, and comes to the same", async () => {
     const [whole, less] = [memory(), memory()]
     const fields = { steps: 4, learningRate: 0.01 }
-    await all(train(inputs({ options: trainingOptions(fields), store: whole })))
-    await all(train(inputs({ options: trainingOptions({ ...fields, gradCheckpointing: true }), store: less })))
+    await all(trainingLoop(inputs({ options: trainingOptions(fields), store: whole })))
+    await all(trainingLoop(inputs({ options: trainingOptions({ ...fields, gradCheckpointing: true }), store: less })))
     expect(bytes(less.saved.get(4))).toEqual(bytes(whole.saved.get(4)))
   })
 
@@ -127,7 +136,7 @@ describe("train", () => {
     const store = memory()
     const options = trainingOptions({ steps: 10, learningRate: 0.01, lossScaling: true })
     const stop = new AbortController()
-    for await (const event of train(inputs({ options, store, signal: stop.signal })))
+    for await (const event of trainingLoop(inputs({ options, store, signal: stop.signal })))
       if (event.type === "step" && event.step === 2) stop.abort()
     const before = store.saved.get(2) as SavedRun
     expect(before.trainingTensors.get("lossScale")?.data).toEqual(Float64Array.of(2 ** 16))
@@ -137,7 +146,7 @@ describe("train", () => {
     const tensors = new Map(before.trainingTensors)
     tensors.set("lossScale", { shape: [], data: Float64Array.of(2 ** 516) })
     const resume = { ...before, trainingTensors: tensors }
-    const steps = (await all(train(inputs({ options, store, resume, checkpointEvery: 1 })))).filter(
+    const steps = (await all(trainingLoop(inputs({ options, store, resume, checkpointEvery: 1 })))).filter(
       (event) => event.type === "step",
     )
     const skipped = steps.filter((event) => event.skipped)
@@ -169,7 +178,7 @@ describe("train", () => {
       const still = vitConfig({ ...config, dropout: 0, stochasticDepth: 0 })
       const batches = async (): ReturnType<TrainInputs["batches"]> => source(0, () => makeBatch(0))
       const fields = { ...learning(still), options: options(steps), batches, store, checkpointEvery: 1 }
-      const events = await all(train(inputs(resume ? { ...fields, resume } : fields)))
+      const events = await all(trainingLoop(inputs(resume ? { ...fields, resume } : fields)))
       return { saved: store.saved, skipped: events.filter((event) => event.type === "step" && event.skipped).length }
     }
     const { saved } = await run(4)
@@ -186,10 +195,12 @@ describe("train", () => {
   test("doubles the scale after 2,000 steps without overflow", async () => {
     const store = memory()
     const options = trainingOptions({ steps: 3, learningRate: 0.01, lossScaling: true })
-    await all(train(inputs({ options: { ...options, steps: 1 }, store })))
+    await all(trainingLoop(inputs({ options: { ...options, steps: 1 }, store })))
     const before = store.saved.get(1) as SavedRun
     const tensors = new Map(before.trainingTensors).set("lossScale.steps", { shape: [], data: Float64Array.of(1998) })
-    await all(train(inputs({ options, store, resume: { ...before, trainingTensors: tensors }, checkpointEvery: 1 })))
+    await all(
+      trainingLoop(inputs({ options, store, resume: { ...before, trainingTensors: tensors }, checkpointEvery: 1 })),
+    )
     const slot = (step: number, name: string): unknown => store.saved.get(step)?.trainingTensors.get(name)?.data
     expect([2, 3].map((step) => slot(step, "lossScale"))).toEqual([2 ** 16, 2 ** 17].map((n) => Float64Array.of(n)))
     expect([2, 3].map((step) => slot(step, "lossScale.steps"))).toEqual([1999, 0].map((n) => Float64Array.of(n)))
@@ -207,7 +218,9 @@ describe("train", () => {
         }
       },
     }
-    const events = await all(train(inputs({ ...withPass, evaluateEvery: 4, store: memory(), checkpointEvery: 4 })))
+    const events = await all(
+      trainingLoop(inputs({ ...withPass, evaluateEvery: 4, store: memory(), checkpointEvery: 4 })),
+    )
     const told = events.filter(({ type }) => type !== "step").map(({ type, step }) => `${type} ${step}`)
     expect(told).toEqual(["start 0", "evaluation 4", "checkpoint 4", "evaluation 8", "checkpoint 8", "end 8"])
     const last = events.at(-1)
@@ -231,7 +244,7 @@ describe("train", () => {
       }
     }
     const losses = async (fields: Partial<TrainInputs>): Promise<number[]> =>
-      (await all(train(inputs({ ...learning(still), ...fields })))).flatMap((event) =>
+      (await all(trainingLoop(inputs({ ...learning(still), ...fields })))).flatMap((event) =>
         event.type === "step" ? [event.loss] : [],
       )
     const micro = await losses({ options: trainingOptions({ steps: 4, accumulate: 2, learningRate: 0.01 }) })
@@ -256,7 +269,7 @@ describe("train", () => {
       return { ...rest, ...two, weights: Float32Array.of(1, 1), size: 2 }
     }
     const run = (make: (index: number) => Batch): Promise<TrainEvent[]> =>
-      all(train(inputs({ ...learning(still), batches: async (consumed) => source(consumed, make) })))
+      all(trainingLoop(inputs({ ...learning(still), batches: async (consumed) => source(consumed, make) })))
     const losses = (events: TrainEvent[]): number[] =>
       events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
     const [a, b] = [losses(await run(padded)), losses(await run(cut))]
@@ -273,7 +286,7 @@ describe("train", () => {
       return batch
     }
     const running = all(
-      train(inputs({ store, checkpointEvery: 2, batches: async (consumed) => source(consumed, poisoned) })),
+      trainingLoop(inputs({ store, checkpointEvery: 2, batches: async (consumed) => source(consumed, poisoned) })),
     )
     await expect(running).rejects.toThrow(/^step 6: the loss is NaN/)
     expect([...store.saved.keys()]).toEqual([2, 4])
@@ -281,10 +294,10 @@ describe("train", () => {
 
   test("a checkpoint of another recipe is refused with what is missing", async () => {
     const store = memory()
-    await all(train(inputs({ store, options: trainingOptions({ steps: 2 }) })))
+    await all(trainingLoop(inputs({ store, options: trainingOptions({ steps: 2 }) })))
     const resume = store.saved.get(2)
     const other = trainingOptions({ steps: 4, ema: 0.5 })
-    await expect(all(train(inputs({ resume, options: other })))).rejects.toThrow('has no "ema:')
+    await expect(all(trainingLoop(inputs({ resume, options: other })))).rejects.toThrow('has no "ema:')
   })
 
   test("everything that was made on the backend is released, also when the consumer leaves early", async () => {
@@ -309,7 +322,8 @@ describe("train", () => {
         })
       },
     }
-    for await (const event of train(inputs({ backend: counting }))) if (event.type === "step" && event.step === 2) break
+    for await (const event of trainingLoop(inputs({ backend: counting })))
+      if (event.type === "step" && event.step === 2) break
     expect(live).toBe(0)
   })
 })

@@ -15,11 +15,11 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { parameterReader, readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
 import { readDetectorFolder } from "@vitrine/checkpoint/node"
-import { fold, keyFromSeed, parameterCount } from "@vitrine/core"
+import { foldKey, keyFromSeed, parameterCount } from "@vitrine/core"
 import {
-  augment,
+  transformExample,
   averagePrecision,
-  detections,
+  queryDetections,
   detectionEvaluation,
   detrConfig,
   detrParameters,
@@ -89,7 +89,7 @@ async function prepared(dataset, name) {
   const targets = []
   for (let i = 0; i < dataset.length; i++) {
     const example = { image: await dataset.read(i), objects: dataset.objects(i) }
-    const { image, objects } = augment(example, detectionEvaluation(imageSize), [0, 0])
+    const { image, objects } = transformExample(example, detectionEvaluation(imageSize), [0, 0])
     if (image.height !== imageSize[0] || image.width !== imageSize[1])
       throw new Error(`${dataset.describe(i)} is no image of the aspect of ${imageSize.join("×")}`)
     pixels.set(image.data, i * image.data.length)
@@ -106,7 +106,7 @@ await writeFile(join(out, "images.safetensors"), writeSafetensors(sets.map(([nam
 async function start(seed) {
   const folder = join(out, `start-${seed}`)
   const parameters = detrParameters(model)
-  const initial = { ...initializeDetr(parameters, model, fold(keyFromSeed(seed), "init")) }
+  const initial = { ...initializeDetr(parameters, model, foldKey(keyFromSeed(seed), "init")) }
   const given = values.from === undefined ? undefined : await readDetectorFolder(values.from)
   if (given) {
     const read = parameterReader(given.weights, given.sources)
@@ -187,7 +187,7 @@ async function theirs(seed, from) {
   const seen = await Promise.all(
     truth.map(async (_, i) => {
       const { height, width } = await held.read(i)
-      return detections(logits, boxes, i, model, [height, width])
+      return queryDetections(logits, boxes, i, model, [height, width])
     }),
   )
   return { ...figures(averagePrecision(truth, seen, classes.length)), seconds }

@@ -1,5 +1,5 @@
 import {
-  encodeChunks,
+  encodeModelChunks,
   mostInline,
   type OnnxModel,
   quantizeLinear,
@@ -156,9 +156,9 @@ function encodeOnnx(
     ...(labels && { labels: JSON.stringify(labels) }),
     preprocessing: JSON.stringify(preprocessing),
   }
-  if (valueBytes(model) <= mostInline) return { chunks: encodeChunks(model, { metadata }) }
+  if (valueBytes(model) <= mostInline) return { chunks: encodeModelChunks(model, { metadata }) }
   const { model: outside, chunks } = withExternalData(model, `${file}_data`)
-  return { chunks: encodeChunks(outside, { metadata }), external: chunks }
+  return { chunks: encodeModelChunks(outside, { metadata }), external: chunks }
 }
 
 const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>> = {

@@ -5,11 +5,11 @@ import {
   type ModelDescription,
   type ModelHints,
   type OpenModel,
-  override,
+  applyOverrides,
   parameterReader,
   resizeWeights,
 } from "@vitrine/checkpoint"
-import { type ViTConfig, VitrineError, variant } from "@vitrine/core"
+import { type ViTConfig, VitrineError, vitVariant } from "@vitrine/core"
 import { type BiTConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
@@ -29,7 +29,7 @@ function tells({ config, labels }: ModelDescription, classes: readonly string[])
  * @throws VitrineError (config) for a recipe of another model.
  */
 export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: readonly string[], path: string): Recipe {
-  const { config, preprocessing } = override(from, {}, path)
+  const { config, preprocessing } = applyOverrides(from, {}, path)
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
   if (name !== undefined && isBitVariant(name) !== isBiT(config))
@@ -76,7 +76,7 @@ function shapeOf(name: string, imageSize: readonly [number, number]): Partial<Mo
     const { stemWidth, widths, depths } = bitVariant(name)
     return { stemWidth, widths, depths }
   }
-  const { patchSize, stem, dim, depth, heads, mlpDim } = variant(name, { imageSize })
+  const { patchSize, stem, dim, depth, heads, mlpDim } = vitVariant(name, { imageSize })
   return { patchSize, stem, dim, depth, heads, mlpDim }
 }
 

@@ -1,5 +1,5 @@
 export { isBiT, type ModelConfig, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
-export { type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 export {
   centerCrop,
   flip,
@@ -33,7 +33,7 @@ export {
   type ResolvedDetectionRecipe,
   resolveDetectionRecipe,
 } from "./detection/recipe.ts"
-export type { Detector, Inspected } from "./detection/detector.ts"
+export type { Detector, DetectorInspection as Inspected } from "./detection/detector.ts"
 export { isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
 export { type DetectorEvaluation, evaluateDetector, type EvaluateDetectorOptions } from "./node/evaluate-detector.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
@@ -46,11 +46,11 @@ export {
   onnxFile,
   type WholeModel,
 } from "./export.ts"
-export { type Exported, exportModel, type ExportOptions } from "./node/export.ts"
+export { type ExportResult as Exported, exportModel, type ExportOptions } from "./node/export.ts"
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./node/evaluate-reader.ts"
 export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
 export {
-  type InspectedReading,
+  type ReadingInspection as InspectedReading,
   isReader,
   type LoadReaderOptions,
   loadReader,

@@ -1,5 +1,5 @@
 import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
-import { type InitScheme, type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+import { type InitScheme, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
@@ -241,9 +241,9 @@ function transformerConfig(
   small: boolean,
 ): ViTConfig {
   refuseOthers("Vision Transformer", Object.keys(known), Object.keys(vitConfig()))
-  if (name !== undefined) return variant(name, known)
+  if (name !== undefined) return vitVariant(name, known)
   const { imageSize } = known
-  if (!small) return variant("Ti/16", known)
+  if (!small) return vitVariant("Ti/16", known)
   const patch = imageSize[0] % 4 === 0 && imageSize[1] % 4 === 0 ? 4 : 1
   const dim = known.dim ?? 96
   const shape = { patchSize: [patch, patch] as const, dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim }

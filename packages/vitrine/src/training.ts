@@ -1,26 +1,26 @@
 import { imageModel, isBiT, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
 import {
   type Backend,
-  fold,
+  foldKey,
   type ImageModel,
-  initialize,
+  initializeViT,
   type Key,
   keyFromSeed,
   type Parameter,
   VitrineError,
 } from "@vitrine/core"
 import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
-import { initializeResnet } from "@vitrine/resnet"
+import { initializeBiT } from "@vitrine/resnet"
 import {
-  classification,
-  distilling,
-  maskedPatch,
+  classificationObjective,
+  distillationObjective,
+  maskedPatchObjective,
   type Objective,
   type RunStore,
   type SavedRun,
   type Teacher,
   type TrainEvent,
-  train,
+  trainingLoop,
 } from "@vitrine/trainer"
 import { trainingOrder } from "./order.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
@@ -101,8 +101,8 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
       }))
   const model = imageModel(config)
   const unset = model.parameters.filter(({ name }) => run.initial?.[name] === undefined)
-  const drawn = drawnFrom(recipe, unset, fold(keyFromSeed(training.seed), "init"))
-  return train({
+  const drawn = drawnFrom(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
+  return trainingLoop({
     backend: run.backend,
     parameters: model.parameters,
     initial: { ...drawn, ...run.initial },
@@ -124,15 +124,21 @@ function drawnFrom(
   parameters: readonly Parameter[],
   key: Key,
 ): Record<string, Float32Array> {
-  return isBiT(config) ? initializeResnet(parameters, key) : initialize(parameters, config, init, key)
+  return isBiT(config) ? initializeBiT(parameters, key) : initializeViT(parameters, config, init, key)
 }
 
 function objectiveOf(model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective {
   const { config, task, distillation, training } = recipe
-  if (task === "masked-patch") return maskedPatch(onlyViT(config, "masked-patch"), recipe)
-  if (distillation === null) return classification(model, training.loss, training.classWeights)
+  if (task === "masked-patch") return maskedPatchObjective(onlyViT(config, "masked-patch"), recipe)
+  if (distillation === null) return classificationObjective(model, training.loss, training.classWeights)
   if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-  return distilling(onlyViT(config, "distillation"), training.loss, training.classWeights, distillation, teacher)
+  return distillationObjective(
+    onlyViT(config, "distillation"),
+    training.loss,
+    training.classWeights,
+    distillation,
+    teacher,
+  )
 }
 
 /** The classes of a model that is trained by a recipe on these data: none where it learns no classes. */

@@ -1,5 +1,5 @@
 export { isBiT, type ModelConfig, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
-export { type ViTConfig, VitrineError, variant, vitConfig } from "@vitrine/core"
+export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 export {
   centerCrop,
   type Dataset,
@@ -17,7 +17,7 @@ export {
   type Transform,
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
-export type { Detector, Inspected } from "./detection/detector.ts"
+export type { Detector, DetectorInspection as Inspected } from "./detection/detector.ts"
 export {
   type ExportedFiles,
   type ExportFormat,
@@ -42,7 +42,7 @@ export {
 export type { SetupEvent } from "./training.ts"
 export { type BackendChoice, createBackend } from "./web/backend.ts"
 export { loadDetector } from "./web/detect.ts"
-export { type Exported, exportModel, type ExportOptions } from "./web/export.ts"
+export { type ExportResult as Exported, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./web/load.ts"
 export { type MemoryStore, memoryStore } from "./web/memory-store.ts"

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type DetectionEvaluation, detections, scenes } from "@vitrine/detection"
+import { type DetectionEvaluation, queryDetections, scenes } from "@vitrine/detection"
 import { golden, goldenPath } from "@vitrine/golden"
 import type { TrainEvent } from "@vitrine/trainer"
 import sharp from "sharp"
@@ -178,7 +178,10 @@ test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-nat
     for (const file of ["wide.png", "tall.png", "long.png"]) {
       const { width, height } = await sharp(goldenPath(`${name}/${file}`)).metadata()
       const [logits, boxes] = ["logits", "boxes"].map((what) => tensors[`alone.${file}.${what}`]?.data ?? [])
-      const expected = detections(logits as Float64Array, boxes as Float64Array, 0, detector.config, [height, width])
+      const expected = queryDetections(logits as Float64Array, boxes as Float64Array, 0, detector.config, [
+        height,
+        width,
+      ])
       const found = await detector.detect(goldenPath(`${name}/${file}`), { threshold: 0 })
       expect(found.labels, file).toHaveLength(expected.labels.length)
       for (const [n, query] of found.queries.entries()) {

@@ -1,17 +1,17 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { fold, graph, keyFromSeed, ops, rootScope, stream, vit, vitConfig } from "@vitrine/core"
-import { bitConfig, initializeResnet, resnetV2Model } from "@vitrine/resnet"
+import { foldKey, graph, keyFromSeed, ops, rootScope, randomStream, vit, vitConfig } from "@vitrine/core"
+import { bitConfig, initializeBiT, bitModel } from "@vitrine/resnet"
 import { expect, test } from "vitest"
 import { foldConstants } from "../src/fold.ts"
 
-const random = stream(fold(keyFromSeed(0), "fold"))
+const random = randomStream(foldKey(keyFromSeed(0), "fold"))
 const images = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal())
 
 test("what follows from constants is computed beforehand, to the same result", async () => {
   const config = bitConfig({ imageSize: [13, 16], stemWidth: 8, widths: [32], depths: [2], groups: 2, classes: 3 })
-  const model = resnetV2Model(config)
+  const model = bitModel(config)
   // So small that float16 would have no variance of them.
-  const small = Object.entries(initializeResnet(model.parameters, keyFromSeed(1))).map(([name, values]) =>
+  const small = Object.entries(initializeBiT(model.parameters, keyFromSeed(1))).map(([name, values]) =>
     name.includes("conv") ? [name, values.map((x) => 1e-3 * x)] : [name, values],
   )
   const constants: Record<string, Float32Array> = Object.fromEntries(small)

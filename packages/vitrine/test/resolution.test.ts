@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Overrides, resizeWeights, toFloat32, toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder } from "@vitrine/checkpoint/node"
-import { initialize, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
+import { initializeViT, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
 import { golden, goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
@@ -72,7 +72,7 @@ describe("models without a learned table", () => {
   test.each(["sincos2d", "none"] as const)("%s: are what they are at the other size", async (positions) => {
     const written = async (imageSize: readonly [number, number]): Promise<string> => {
       const config = vitConfig({ ...shape, imageSize, positions })
-      const values = initialize(vitParameters(config), config, "fan", keyFromSeed(3))
+      const values = initializeViT(vitParameters(config), config, "fan", keyFromSeed(3))
       const path = join(place, `${positions}-${imageSize.join("x")}`)
       const own = { size: imageSize, interpolation: "bilinear", cropPct: 1, cropMode: "center" } as const
       const preprocessing = { ...own, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }

@@ -3,7 +3,7 @@ import {
   bindBatch,
   cut,
   dropoutMask,
-  fold,
+  foldKey,
   type Graph,
   gradients,
   graph,
@@ -397,7 +397,7 @@ const randomness: Readonly<Record<string, Test>> = {
       [-2147483648, 12345],
     ] as const) {
       const expected = new Float32Array(63)
-      dropoutMask(fold([key[0] >>> 0, key[1] >>> 0], "blocks.1.attn"), 0.3, expected)
+      dropoutMask(foldKey([key[0] >>> 0, key[1] >>> 0], "blocks.1.attn"), 0.3, expected)
       const { mask: result } = await program.run({ key: Int32Array.from(key) })
       expect(Array.from(result?.data ?? [], Math.fround)).toEqual(Array.from(expected))
     }

@@ -1,4 +1,4 @@
-import { elementCount, type HostData, keyFromSeed, ops, type Shape, stream, type Tensor } from "@vitrine/core"
+import { elementCount, type HostData, keyFromSeed, ops, type Shape, randomStream, type Tensor } from "@vitrine/core"
 
 /** Makes the inputs of a case: each call is a new input of the graph, and the values that it will be given. */
 export interface Draw {
@@ -21,7 +21,7 @@ export interface Drawn extends Draw {
 
 /** The same numbers for the same seed. A named batch dimension is drawn at size `batch`. */
 export function drawFrom(seed: number, batch?: number): Drawn {
-  const random = stream(keyFromSeed(seed))
+  const random = randomStream(keyFromSeed(seed))
   const tensors: Record<string, Tensor> = {}
   const data: Record<string, HostData> = {}
   const add = (shape: Shape, dtype: Tensor["dtype"], values: HostData): Tensor => {

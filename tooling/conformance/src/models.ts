@@ -1,15 +1,15 @@
 import {
   type Dim,
-  fold,
+  foldKey,
   gradients,
   type InitScheme,
-  initialize,
+  initializeViT,
   keyFromSeed,
   ops,
   type Parameter,
   rootScope,
   type Scope,
-  stream,
+  randomStream,
   type Tensor,
   type TensorType,
   type ViTConfig,
@@ -88,9 +88,9 @@ export function randomParameters(
   config: ViTConfig,
   scheme: InitScheme = "fan",
 ): Record<string, Float32Array> {
-  const values = initialize(parameters, config, scheme, keyFromSeed(1))
+  const values = initializeViT(parameters, config, scheme, keyFromSeed(1))
   for (const [name, data] of Object.entries(values)) {
-    const random = stream(fold(keyFromSeed(2), name))
+    const random = randomStream(foldKey(keyFromSeed(2), name))
     for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + 0.1 * random.normal()
   }
   return values
@@ -100,7 +100,7 @@ export const imagesOf = (config: ViTConfig, batch: Dim = "batch"): Tensor =>
   input("images", [batch, ...config.imageSize, config.channels])
 
 export function randomImages(config: ViTConfig, batch: number, seed = 3): Float32Array {
-  const random = stream(keyFromSeed(seed))
+  const random = randomStream(keyFromSeed(seed))
   const count = batch * config.imageSize[0] * config.imageSize[1] * config.channels
   return Float32Array.from({ length: count }, random.normal)
 }
@@ -170,7 +170,7 @@ export function trainSlots(config: ViTConfig): Record<string, TensorType> {
 
 /** What the `t`-th step (from 1) is given. */
 export function trainInputs(config: ViTConfig, batch: number, t: number): Record<string, Float32Array | Int32Array> {
-  const random = stream(fold(keyFromSeed(4), t))
+  const random = randomStream(foldKey(keyFromSeed(4), t))
   const targets = new Float32Array(batch * config.classes).fill(0.1 / config.classes)
   for (let i = 0; i < batch; i++) {
     const at = i * config.classes + random.integer(config.classes)

@@ -1,4 +1,4 @@
-import { gradients, graph, lower, type OpName, ops, stream, type Tensor, unfold } from "@vitrine/core"
+import { gradients, graph, lower, type OpName, ops, randomStream, type Tensor, unfold } from "@vitrine/core"
 import { describe, expect, it } from "vitest"
 import type { Build } from "../src/cases/case.ts"
 import { opCases } from "../src/cases/index.ts"
@@ -46,7 +46,7 @@ describe("gradients equal difference quotients", () => {
           )
         }
         const grads = await evaluate(gradientGraph(differentiated), draw.data)
-        const random = stream([1, 2])
+        const random = randomStream([1, 2])
         const h = 1e-5
         for (const input of Object.keys(wrt)) {
           const at = Float64Array.from(draw.data[input] as Float32Array)

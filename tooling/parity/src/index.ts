@@ -3,10 +3,10 @@ import type { Batch } from "@vitrine/data"
 import type { Golden, GoldenTensor } from "@vitrine/golden"
 import {
   type BatchSource,
-  classification,
+  classificationObjective,
   emaName,
   type TrainingOptions,
-  train,
+  trainingLoop,
   trainingOptions,
 } from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
@@ -144,11 +144,11 @@ export function trainingParity(
     const rates: number[] = []
     const norms: number[] = []
     const saved = new Map<string, ArrayLike<number>>()
-    const events = train({
+    const events = trainingLoop({
       backend,
       parameters: model.parameters,
       initial,
-      objective: classification(model, options.loss),
+      objective: classificationObjective(model, options.loss),
       options,
       batches: async (consumed) => source(json, tensors, consumed),
       store: {

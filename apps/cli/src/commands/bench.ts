@@ -1,21 +1,21 @@
 import {
   graph,
-  initialize,
+  initializeViT,
   keyFromSeed,
   ops,
   parameterCount,
   programs,
   rootScope,
-  stream,
+  randomStream,
   type ImageModel,
-  variant,
+  vitVariant,
   VitrineError,
   vitModel,
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
-import { bitVariant, initializeResnet, isBitVariant, resnetV2Model } from "@vitrine/resnet"
-import { classification, train, trainingOptions } from "@vitrine/trainer"
+import { bitVariant, initializeBiT, isBitVariant, bitModel } from "@vitrine/resnet"
+import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
 import { colors, print } from "../output.ts"
@@ -118,12 +118,12 @@ interface Started {
 function modelOf({ model: name, imageSize: side }: BenchFlags): Started {
   const fields = { imageSize: [side, side] as const }
   if (isBitVariant(name)) {
-    const model = resnetV2Model(bitVariant(name, fields))
-    return { model, initial: initializeResnet(model.parameters, keyFromSeed(0)) }
+    const model = bitModel(bitVariant(name, fields))
+    return { model, initial: initializeBiT(model.parameters, keyFromSeed(0)) }
   }
-  const config = variant(name, fields)
+  const config = vitVariant(name, fields)
   const model = vitModel(config)
-  return { model, initial: initialize(model.parameters, config, "timm", keyFromSeed(0)) }
+  return { model, initial: initializeViT(model.parameters, config, "timm", keyFromSeed(0)) }
 }
 
 type Engine = Awaited<ReturnType<typeof create>>
@@ -157,7 +157,7 @@ async function training(
 ): Promise<Measurement> {
   const options = trainingOptions({ steps: steps + warmup + 1 })
   const { parameters } = model
-  const objective = classification(model, options.loss)
+  const objective = classificationObjective(model, options.loss)
   const batches = async () => ({
     batchesPerEpoch: steps,
     waitedMs: 0,
@@ -168,7 +168,7 @@ async function training(
   })
   const times: number[] = []
   let begun = performance.now()
-  for await (const { type } of train({ backend, parameters, initial, objective, options, batches })) {
+  for await (const { type } of trainingLoop({ backend, parameters, initial, objective, options, batches })) {
     const now = performance.now()
     if (type === "step") times.push(now - begun)
     begun = performance.now()
@@ -194,7 +194,7 @@ let pool: Float32Array | undefined
 /** Noise; drawn once, since drawing must not be what is measured. */
 function randomBatch({ imageSize: [height, width], channels, classes }: ImageModel, size: number): Batch {
   if (pool?.length !== size * height * width * channels) {
-    const random = stream(keyFromSeed(0))
+    const random = randomStream(keyFromSeed(0))
     pool = Float32Array.from({ length: size * height * width * channels }, () => random.normal())
   }
   const targets = new Float32Array(size * classes)

@@ -6,7 +6,7 @@ import { given, plainRecipe, trainingWithFlags } from "../recipes.ts"
 import { detection, figureLine } from "../show/detection.ts"
 import type { Ending } from "../show/result.ts"
 import { checkNew, type TrainFlags } from "../train-options.ts"
-import { carryOut, resumption } from "../training.ts"
+import { trainWithProgress, resumption } from "../training.ts"
 
 /** Flags of `train` that say nothing to a detector. */
 const ofClassifiers: readonly (keyof TrainFlags)[] = [
@@ -22,13 +22,13 @@ const ofClassifiers: readonly (keyof TrainFlags)[] = [
 export async function trainToDetect(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
   refuse(flags, ofClassifiers, "is not for --task detect")
   const task = { train: trainDetector, told: detection, ending }
-  if (base === undefined) return carryOut(task, resumption(flags), run, flags)
+  if (base === undefined) return trainWithProgress(task, resumption(flags), run, flags)
   checkNew(flags, "train --task detect needs --data PATH (or --data scenes)")
   const { data, annotations: format, seed, workers, valFraction, keepLast, checkpointEvery } = flags
   const recipe = recipeWithFlags(plainRecipe(base, flags, "detect"), flags)
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).path
   const chosen = { data, format, from, recipe, seed, valFraction }
-  return carryOut(task, { ...chosen, out: run, workers, keepLast, checkpointEvery }, run, flags)
+  return trainWithProgress(task, { ...chosen, out: run, workers, keepLast, checkpointEvery }, run, flags)
 }
 
 function recipeWithFlags({ model, ...own }: DetectionRecipe, flags: TrainFlags): DetectionRecipe {

@@ -8,7 +8,7 @@ import { field, opening, type Told, trainingLine } from "../show/progress.ts"
 import { bestAndLast, type Ending } from "../show/result.ts"
 import { count, percent, printable, short } from "../show/text.ts"
 import { checkNew, type TrainFlags } from "../train-options.ts"
-import { carryOut, resumption } from "../training.ts"
+import { trainWithProgress, resumption } from "../training.ts"
 
 /** What another task than reading is told. */
 const foreign = [
@@ -23,11 +23,11 @@ const foreign = [
 export async function trainToRead(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
   refuse(flags, foreign, "is not for --task read")
   const task = { train: trainReader, told: reading, ending }
-  if (base === undefined) return carryOut(task, resumption(flags), run, flags)
+  if (base === undefined) return trainWithProgress(task, resumption(flags), run, flags)
   checkNew(flags, "train needs --data PATH, or --resume RUN")
   const { data, seed, valFraction, keepLast, checkpointEvery } = flags
   const recipe = recipeWithFlags(plainRecipe(base, flags, "read"), flags)
-  return carryOut(task, { data, seed, valFraction, keepLast, checkpointEvery, out: run, recipe }, run, flags)
+  return trainWithProgress(task, { data, seed, valFraction, keepLast, checkpointEvery, out: run, recipe }, run, flags)
 }
 
 function recipeWithFlags({ model, ...own }: Partial<ReadingRecipe>, flags: TrainFlags): ReadingRecipe {

@@ -7,7 +7,7 @@ import { loadRecipe, withFlags } from "../recipes.ts"
 import { classes } from "../show/progress.ts"
 import { classification } from "../show/result.ts"
 import { checkNew, checkResumed, type TrainFlags } from "../train-options.ts"
-import { carryOut, resumption } from "../training.ts"
+import { trainWithProgress, resumption } from "../training.ts"
 import { trainToDetect } from "./train-detector.ts"
 import { trainToRead } from "./train-reader.ts"
 
@@ -30,14 +30,14 @@ export async function train(flags: TrainFlags): Promise<number> {
 /** @param base what the flags override; undefined for a run that is resumed. */
 async function trainToClassify(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
   const task = { train: trainModel, told: classes, ending: classification }
-  if (base === undefined) return carryOut(task, resumption(flags), run, flags)
+  if (base === undefined) return trainWithProgress(task, resumption(flags), run, flags)
   checkNew(flags, "train needs --data PATH (or --data shapes), or --resume RUN")
   const { data, seed, workers, valFraction, classes: named, perClass, keepLast, checkpointEvery } = flags
   const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
   const distillFrom = flags.distillFrom === undefined ? undefined : (await localModel(flags.distillFrom)).name
   const chosen = { data, from, distillFrom, seed, valFraction, classes: named, perClass }
   const kept = { out: run, workers, keepLast, checkpointEvery }
-  return carryOut(task, { ...chosen, ...kept, recipe: withFlags(base, flags) }, run, flags)
+  return trainWithProgress(task, { ...chosen, ...kept, recipe: withFlags(base, flags) }, run, flags)
 }
 
 /** What a run on these data is called. */

@@ -1,4 +1,4 @@
-import { type Curve, type Point, scores, smoothed } from "@vitrine/interpret"
+import { type Curve, type Point, scores, smoothCurve } from "@vitrine/interpret"
 import { plot } from "simple-ascii-chart"
 import { colors } from "../output.ts"
 import { count, short } from "./text.ts"
@@ -6,7 +6,7 @@ import { count, short } from "./text.ts"
 /** The curves as characters: loss, and the score where it was measured more than once. */
 export function charts({ steps, measure, evaluations }: Curve): string {
   const width = Math.max(30, Math.min(72, (process.stdout.columns ?? 80) - 14))
-  const loss = smoothed(
+  const loss = smoothCurve(
     steps.map(({ step, loss }): Point => [step, loss]),
     width,
   )

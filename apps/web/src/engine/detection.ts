@@ -1,7 +1,7 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { type Image, resizeImage, wasmPasses } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
-import { detections, detrParameters, type Found, scenes } from "@vitrine/detection"
+import { queryDetections, detrParameters, type Found, scenes } from "@vitrine/detection"
 import { queryAttention } from "@vitrine/interpret"
 import {
   type Detector,
@@ -145,7 +145,7 @@ export function createDetection(folder: string): Detection {
             ...shown(image),
             size: [image.height, image.width],
             layers: layers.map((layer) => ({
-              ...byQuery(detections(logits?.data ?? [], boxes?.data ?? [], layer, config, [1, 1], -1)),
+              ...byQuery(queryDetections(logits?.data ?? [], boxes?.data ?? [], layer, config, [1, 1], -1)),
               nothing: Float64Array.from(
                 { length: config.queries },
                 (_, query) =>

@@ -1,4 +1,4 @@
-import { forwardFlops, parameterCount, tokenCount, variant, vitModel } from "@vitrine/core"
+import { forwardFlops, parameterCount, tokenCount, vitVariant, vitModel } from "@vitrine/core"
 
 export interface Member {
   readonly name: string
@@ -14,7 +14,7 @@ export interface Member {
 /** The paper's variants and DeiT's smaller ones at 224 × 224, counted from the models themselves. */
 export function family(): Member[] {
   return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14", "R26+S/32", "R50+B/16", "R50+L/32"].map((name) => {
-    const config = variant(name)
+    const config = vitVariant(name)
     const model = vitModel(config)
     const { dim, depth, heads } = config
     return {

@@ -1,11 +1,11 @@
 import { fromTimmConfig, onlyViT, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
 import {
   type Backend,
-  fold,
+  foldKey,
   type Graph,
   gradients,
   graph,
-  initialize,
+  initializeViT,
   keyFromSeed,
   ops,
   type Parameter,
@@ -213,7 +213,7 @@ export function createGuide(folder: string): Guide {
     reset: (weights) =>
       onModel(async ({ state, initial, parameters, config }) => {
         const random = weights === "random"
-        const values = random ? initialize(parameters, config, "fan", fold(keyFromSeed(1), "forget")) : initial
+        const values = random ? initializeViT(parameters, config, "fan", foldKey(keyFromSeed(1), "forget")) : initial
         for (const [name, data] of Object.entries(values)) await state.write(name, data)
         steps = 0
       }),

@@ -5,7 +5,7 @@ import {
   type Dataset,
   type Image,
   isImagePath,
-  layout,
+  folderLayout,
   pixels,
   resize,
   toRgb,
@@ -48,7 +48,7 @@ export async function readImages(
   const files = await unpack(entries)
   const paths = [...files.keys()].filter(isImagePath)
   const name = /^([^/]+)\//.exec(paths[0] ?? "")?.[1] ?? entries[0]?.[0] ?? ""
-  const { classes, train, val } = layout(paths, name || "the folder")
+  const { classes, train, val } = folderLayout(paths, name || "the folder")
   const count = train.items.length + (val?.items.length ?? 0)
   checkSize(count, side)
   let done = 0

@@ -1,10 +1,10 @@
 import {
   activate,
   type Backend,
-  fold,
+  foldKey,
   gradients,
   graph,
-  initialize,
+  initializeViT,
   keyFromSeed,
   layerNorm,
   linear,
@@ -41,7 +41,7 @@ export async function normOrders(backend: Backend, config: ViTConfig, tokens: Fl
       config,
       rootScope({ param: (p) => (recorded.set(p.name, p), ops.state(p.name, p.shape)) }),
     )
-    const values = initialize([...recorded.values()], config, "paper", fold(keyFromSeed(0), "norm-order"))
+    const values = initializeViT([...recorded.values()], config, "paper", foldKey(keyFromSeed(0), "norm-order"))
     const program = await backend.compile(graph({ outputs }), { batch: 1, constants: values })
     const found = await program.run({ tokens: standardized(tokens, config.dim) })
     await program.dispose()

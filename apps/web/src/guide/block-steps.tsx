@@ -1,4 +1,4 @@
-import { dropoutMask, fold, keyFromSeed } from "@vitrine/core"
+import { dropoutMask, foldKey, keyFromSeed } from "@vitrine/core"
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { format } from "../figures/format.ts"
@@ -185,7 +185,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
   ])
   const rate = g.model.config.dropout
   const mask = new Float32Array(hidden.data.length)
-  if (training.value) dropoutMask(fold(keyFromSeed(draw.value), `blocks.${g.block}.mlp.drop1`), rate, mask)
+  if (training.value) dropoutMask(foldKey(keyFromSeed(draw.value), `blocks.${g.block}.mlp.drop1`), rate, mask)
   const shown = training.value
     ? matrix(
         mask.map((factor, i) => factor * (hidden.data[i] as number)),

@@ -2,7 +2,7 @@ import {
   bindBatch,
   type CompileOptions,
   dropoutMask,
-  fold,
+  foldKey,
   type Graph,
   type HostData,
   type HostTensor,
@@ -144,7 +144,7 @@ export class OnnxProgram {
     const mask = this.#masks.get(name) ?? new Float32Array(n)
     this.#masks.set(name, mask)
     const words = Array.from(given[key] as Int32Array, (word) => word >>> 0)
-    dropoutMask(fold(words as unknown as Key, path), rate, mask)
+    dropoutMask(foldKey(words as unknown as Key, path), rate, mask)
     return mask
   }
 }

@@ -1,4 +1,12 @@
-import { cost, type Graph, type GraphNode, type OpName, type Ops, type TensorType, type ValueId } from "@vitrine/core"
+import {
+  graphCost,
+  type Graph,
+  type GraphNode,
+  type OpName,
+  type Ops,
+  type TensorType,
+  type ValueId,
+} from "@vitrine/core"
 
 /**
  * A graph cut so that a large batch can be run a few examples at a time, whose values fit into the processor's caches.
@@ -105,7 +113,7 @@ export function slice(g: Graph): Sliced | undefined {
   )
   const rest: Graph = { ...subgraph(g, restNodes, totals, ends), outputs: restOutputs, updates: g.updates }
 
-  const flops = (graphs: readonly Graph[]): number => graphs.reduce((sum, each) => sum + cost(each, 1).flops, 0)
+  const flops = (graphs: readonly Graph[]): number => graphs.reduce((sum, each) => sum + graphCost(each, 1).flops, 0)
   if (flops([...stages, rest]) > 1.02 * flops([g])) return undefined
   return {
     stages,

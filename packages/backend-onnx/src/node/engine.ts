@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path"
 import { type FileSlice, VitrineError } from "@vitrine/core"
 import type { InferenceSession } from "onnxruntime-common"
 import type { Engine } from "../engine/engine.ts"
-import { encode, isFileSlice } from "../onnx/encode.ts"
+import { encodeModel, isFileSlice } from "../onnx/encode.ts"
 import type { Initializer, OnnxModel } from "../onnx/model.ts"
 import { installedVersion, loadOrt } from "./load.ts"
 
@@ -57,7 +57,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
       }
       try {
         const { written, externalData } = apart(model)
-        return await ort.InferenceSession.create(encode(written), { ...sessionOptions, externalData, extra })
+        return await ort.InferenceSession.create(encodeModel(written), { ...sessionOptions, externalData, extra })
       } catch (error) {
         const why = (error as Error).message.split("\n")[0]
         throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${why}`, { cause: error })

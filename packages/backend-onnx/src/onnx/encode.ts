@@ -25,8 +25,8 @@ export interface EncodeOptions {
  * The bytes of an ONNX file. Values that lie in a file stay there: the model refers to them by the file's name alone,
  * so they must stand in one folder, which is the model's or is given to the engine.
  */
-export function encode(model: OnnxModel, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
-  const chunks = encodeChunks(model, options)
+export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
+  const chunks = encodeModelChunks(model, options)
   const out = new Uint8Array(byteLength(chunks))
   let at = 0
   for (const chunk of chunks) {
@@ -37,7 +37,7 @@ export function encode(model: OnnxModel, options?: EncodeOptions): Uint8Array<Ar
 }
 
 /** The same in pieces to be written one after the other: the values' own memory is among them, not copied. */
-export function encodeChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
+export function encodeModelChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
   const graph = new Message()
   model.nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
   graph.add(2, "vitrine")

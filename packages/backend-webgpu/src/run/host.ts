@@ -1,4 +1,4 @@
-import { type HostData, show, type TensorType } from "@vitrine/core"
+import { type HostData, showShape, type TensorType } from "@vitrine/core"
 import type { OnHost } from "../plan/tensor.ts"
 import { sizeOf } from "../plan/view.ts"
 import { fail } from "./gpu.ts"
@@ -18,7 +18,7 @@ export function checked(
         : ["Float32Array", data instanceof Float32Array || data instanceof Float64Array]
   if (data !== undefined && fits && data.length === count) return data
   const found = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
-  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${show(type.shape)}), got ${found}`)
+  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${found}`)
 }
 
 /** Puts values into memory as the device holds them. */

@@ -8,7 +8,7 @@ import {
   type Program,
   sameShape,
   type State,
-  show,
+  showShape,
   type TensorType,
 } from "@vitrine/core"
 import { tilingKey } from "../kernels/matmul.ts"
@@ -270,7 +270,7 @@ export class GpuProgram implements Program {
       if (!(data instanceof GPUBuffer)) checked(`input "${name}"`, data, type)
       else if (data.size < 4 * sizeOf(type.shape as readonly number[]))
         fail(
-          `input "${name}" needs ${4 * sizeOf(type.shape as readonly number[])} bytes for ${show(type.shape)}, got ${data.size}`,
+          `input "${name}" needs ${4 * sizeOf(type.shape as readonly number[])} bytes for ${showShape(type.shape)}, got ${data.size}`,
         )
     }
     if (state !== undefined && !(state instanceof GpuState)) return fail("the state was made by another backend")
@@ -281,7 +281,7 @@ export class GpuProgram implements Program {
       const wanted = this.#graph.values[this.#graph.states[name] ?? this.#graph.updates[name] ?? -1] as TensorType
       if (!sameShape(type.shape, wanted.shape) || stored(type.dtype) !== stored(wanted.dtype))
         fail(
-          `state "${name}" is ${type.dtype}${show(type.shape)}, the graph wants ${wanted.dtype}${show(wanted.shape)}`,
+          `state "${name}" is ${type.dtype}${showShape(type.shape)}, the graph wants ${wanted.dtype}${showShape(wanted.shape)}`,
         )
     }
     return this.#slotNames.length === 0 ? undefined : state

@@ -1,7 +1,7 @@
 import { VitrineError } from "../errors.ts"
-import { sorted } from "../graph/graph.ts"
+import { sortedNodes } from "../graph/graph.ts"
 import { add, cast, full } from "../tensor/ops.ts"
-import { sameShape, show } from "../tensor/shape.ts"
+import { sameShape, showShape } from "../tensor/shape.ts"
 import { type Node, outputsOf, type Tensor } from "../tensor/tensor.ts"
 import { type Rule, rules } from "./rules.ts"
 
@@ -23,7 +23,7 @@ const constantOps: ReadonlySet<string> = new Set([
  * @throws VitrineError (shape) for an op that has no rule.
  */
 export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], seeds?: readonly Tensor[]): Tensor[] {
-  const order = sorted(outputs)
+  const order = sortedNodes(outputs)
   const wanted = new Set(wrt.map((t) => t.node))
   const depends = new Set<Node>()
   for (const node of order)
@@ -40,7 +40,10 @@ export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], se
   outputs.forEach((t, i) => {
     const seed = seeds?.[i] ?? full(t.shape, 1)
     if (!sameShape(seed.shape, t.shape))
-      throw new VitrineError("shape", `gradients: seed ${i} is ${show(seed.shape)}, its output ${show(t.shape)}`)
+      throw new VitrineError(
+        "shape",
+        `gradients: seed ${i} is ${showShape(seed.shape)}, its output ${showShape(t.shape)}`,
+      )
     accumulate(t, seed)
   })
 

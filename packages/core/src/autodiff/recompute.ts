@@ -1,4 +1,4 @@
-import { sorted } from "../graph/graph.ts"
+import { sortedNodes } from "../graph/graph.ts"
 import { barrier } from "../tensor/ops.ts"
 import { apply, type Node, type Ops, outputsOf, type Tensor } from "../tensor/tensor.ts"
 
@@ -13,7 +13,7 @@ export function recomputing(
   outputs: readonly Tensor[],
   kept: readonly Tensor[],
 ): readonly Tensor[] {
-  const forward = sorted(outputs)
+  const forward = sortedNodes(outputs)
   const last = kept.at(-1)?.node
   const stays = new Set<Node>()
   /** What the backward pass reads in place of a node's outputs. */
@@ -42,6 +42,6 @@ export function recomputing(
       made.set(node, own.map(behind))
     }
   }
-  for (const node of sorted(grads)) if (!made.has(node)) made.set(node, anew(node))
+  for (const node of sortedNodes(grads)) if (!made.has(node)) made.set(node, anew(node))
   return grads.map(again)
 }

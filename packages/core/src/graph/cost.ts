@@ -5,7 +5,7 @@ import { type Graph, type GraphNode, lastUses } from "./graph.ts"
 /** Bytes of one element as stored. */
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bfloat16: 2, int32: 4, bool: 1 }
 
-export interface Cost {
+export interface GraphCost {
   /** Multiplications and additions of matrix products and convolutions: 2 for each multiply-accumulate. */
   readonly flops: number
   /** The most bytes that live at once if each value is freed after its last use, states and inputs included. */
@@ -15,7 +15,7 @@ export interface Cost {
 }
 
 /** What one run of a graph costs at a batch size, before any backend fuses or reuses anything. */
-export function cost(g: Graph, batch?: number): Cost {
+export function graphCost(g: Graph, batch?: number): GraphCost {
   const bytes = g.values.map(({ shape, dtype }) => elementCount(shape, batch) * bytesOf[dtype])
   const stateBytes = Object.values(g.states).reduce((total, value) => total + (bytes[value] as number), 0)
   const last = lastUses(g)

@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { bindDim, sameShape, show } from "../tensor/shape.ts"
+import { bindDim, sameShape, showShape } from "../tensor/shape.ts"
 import type { Node, OpName, Ops, Tensor, TensorType } from "../tensor/tensor.ts"
 
 /** The number of a value: an output of a node of the graph. */
@@ -70,7 +70,7 @@ export function graph({ outputs = {}, updates = {} }: GraphOutputs): Graph {
   const id = (t: Tensor): ValueId => (ids.get(t.node) as readonly ValueId[])[t.index] as ValueId
 
   const roots = [...Object.values(outputs), ...Object.values(updates)]
-  for (const node of sorted(roots)) number(node)
+  for (const node of sortedNodes(roots)) number(node)
 
   const ended = (named: Readonly<Record<string, Tensor>>): Record<string, ValueId> =>
     Object.fromEntries(Object.entries(named).map(([name, t]) => [name, id(t)]))
@@ -79,13 +79,16 @@ export function graph({ outputs = {}, updates = {} }: GraphOutputs): Graph {
     const slot = values[states[name] ?? -1]
     const next = values[value] as TensorType
     if (slot !== undefined && !sameShape(slot.shape, next.shape))
-      throw new VitrineError("shape", `state "${name}" is ${show(slot.shape)}, its update ${show(next.shape)}`)
+      throw new VitrineError(
+        "shape",
+        `state "${name}" is ${showShape(slot.shape)}, its update ${showShape(next.shape)}`,
+      )
   }
   return result
 }
 
 /** The nodes that `roots` depend on, each after its inputs; without recursion, since a model may be deep. */
-export function sorted(roots: readonly Tensor[]): Node[] {
+export function sortedNodes(roots: readonly Tensor[]): Node[] {
   const order: Node[] = []
   const entered = new Set<Node>()
   const left = new Set<Node>()
@@ -117,7 +120,7 @@ function keyOf(node: Node, inputs: readonly ValueId[], constants: Map<object, nu
     constants.set(value, known)
     return `@${known}`
   })
-  const types = node.outputs.map(({ shape, dtype }) => `${dtype}${show(shape)}`).join()
+  const types = node.outputs.map(({ shape, dtype }) => `${dtype}${showShape(shape)}`).join()
   return `${node.op} ${attributes} ${types} ${inputs.join()}`
 }
 
@@ -140,10 +143,10 @@ export function lastUses(g: Graph): readonly number[] {
 }
 
 /** A listing to read, one node a line. */
-export function print(g: Graph): string {
+export function printGraph(g: Graph): string {
   const type = (value: ValueId): string => {
     const { shape, dtype } = g.values[value] as TensorType
-    return `%${value}: ${dtype}${show(shape)}`
+    return `%${value}: ${dtype}${showShape(shape)}`
   }
   const lines = g.nodes.map(({ op, attributes, inputs, outputs }) => {
     const told = Object.entries(attributes).map(([k, v]) => `${k}=${ArrayBuffer.isView(v) ? "…" : JSON.stringify(v)}`)

@@ -1,4 +1,4 @@
-import { sameShape, show } from "../tensor/shape.ts"
+import { sameShape, showShape } from "../tensor/shape.ts"
 import { apply, type OpName, type Tensor, type TensorType } from "../tensor/tensor.ts"
 import { type Decomposition, decompositions } from "./decompose.ts"
 import { type Graph, type GraphNode, type GraphOutputs, graph, type ValueId } from "./graph.ts"
@@ -19,7 +19,7 @@ export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs
       const t = made[i]
       const type = types[i] as TensorType
       if (t === undefined || !sameShape(t.shape, type.shape) || t.dtype !== type.dtype)
-        throw new Error(`${node.op}: output ${i} became ${t && show(t.shape)} and was ${show(type.shape)}`)
+        throw new Error(`${node.op}: output ${i} became ${t && showShape(t.shape)} and was ${showShape(type.shape)}`)
       tensors.set(value, t)
     })
   }

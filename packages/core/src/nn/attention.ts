@@ -1,7 +1,7 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
 import { add, broadcastTo, greater, matMul, mul, reshape, slice, split, transpose, where } from "../tensor/ops.ts"
-import { fixed, sameShape, show } from "../tensor/shape.ts"
+import { fixed, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { layerNorm, linear } from "./layers.ts"
 import type { Scope } from "./scope.ts"
@@ -141,21 +141,22 @@ function masksOf(
   const fail = (name: string, { shape, dtype }: Tensor, expected: string): never => {
     throw new VitrineError(
       "shape",
-      `${scope.path}: ${name} must be bool or float32 ${expected}, got ${dtype} ${show(shape)}`,
+      `${scope.path}: ${name} must be bool or float32 ${expected}, got ${dtype} ${showShape(shape)}`,
     )
   }
   const fits = ({ dtype }: Tensor): boolean => dtype === "bool" || dtype === "float32"
   if (keyPaddingMask !== undefined) {
     const shape = [scores[0] as number, fixed(scores, 3)]
     if (!fits(keyPaddingMask) || !sameShape(keyPaddingMask.shape, shape))
-      fail("keyPaddingMask", keyPaddingMask, show(shape))
+      fail("keyPaddingMask", keyPaddingMask, showShape(shape))
     masks.push(reshape(keyPaddingMask, [shape[0] as number, 1, 1, shape[1] as number]))
   }
   if (attentionMask !== undefined) {
     const missing = 4 - attentionMask.shape.length
     const padded = [...new Array<number>(Math.max(0, missing)).fill(1), ...attentionMask.shape]
     const broadcasts = padded.length === 4 && padded.every((dim, i) => dim === 1 || dim === scores[i])
-    if (!fits(attentionMask) || !broadcasts) fail("attentionMask", attentionMask, `that broadcasts to ${show(scores)}`)
+    if (!fits(attentionMask) || !broadcasts)
+      fail("attentionMask", attentionMask, `that broadcasts to ${showShape(scores)}`)
     masks.push(reshape(attentionMask, padded))
   }
   return masks

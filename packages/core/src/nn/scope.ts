@@ -1,6 +1,6 @@
 import { VitrineError } from "../errors.ts"
 import { dropoutMask, mul, state } from "../tensor/ops.ts"
-import { type Shape, sameShape, show } from "../tensor/shape.ts"
+import { type Shape, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 
 /** What a parameter is, which decides how it is initialised and whether it decays. */
@@ -91,7 +91,10 @@ export function rootScope(options: ScopeOptions = {}): Scope {
       param: (name, shape, role) => {
         const t = param({ name: full(name), shape, role })
         if (!sameShape(t.shape, shape))
-          throw new VitrineError("shape", `parameter ${full(name)} must be ${show(shape)}, got ${show(t.shape)}`)
+          throw new VitrineError(
+            "shape",
+            `parameter ${full(name)} must be ${showShape(shape)}, got ${showShape(t.shape)}`,
+          )
         return t
       },
       at: (name) => scope(full(name)),

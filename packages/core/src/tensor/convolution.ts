@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Dim, fixed, type Shape, sameShape, show } from "./shape.ts"
+import { type Dim, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Ops, type Tensor } from "./tensor.ts"
 
 // The convolution set, for hybrid stems, ResNets and detection: NHWC, and PyTorch's weights [out, in, height, width].
@@ -18,21 +18,21 @@ function fail(op: string, message: string): never {
 }
 
 function windowed(op: string, x: Tensor, size: readonly [number, number], options: WindowOptions): [Window, Shape] {
-  if (x.shape.length !== 4) fail(op, `expects [batch, height, width, channels], got ${show(x.shape)}`)
+  if (x.shape.length !== 4) fail(op, `expects [batch, height, width, channels], got ${showShape(x.shape)}`)
   const { strides = [1, 1], padding = [0, 0, 0, 0] } = options
   const positive = [...size, ...strides].every((n) => Number.isInteger(n) && n >= 1)
   if (!positive || !padding.every((n) => Number.isInteger(n) && n >= 0))
     fail(op, `size ${size}, strides ${strides} and padding ${padding} are not a window`)
   const height = Math.floor((fixed(x.shape, 1) + padding[0] + padding[1] - size[0]) / strides[0]) + 1
   const width = Math.floor((fixed(x.shape, 2) + padding[2] + padding[3] - size[1]) / strides[1]) + 1
-  if (height < 1 || width < 1) fail(op, `a window of ${size[0]}×${size[1]} does not fit into ${show(x.shape)}`)
+  if (height < 1 || width < 1) fail(op, `a window of ${size[0]}×${size[1]} does not fit into ${showShape(x.shape)}`)
   return [{ strides, padding }, [x.shape[0] as Dim, height, width]]
 }
 
 /** Cross-correlation: x `[batch, height, width, in]`, weight `[out, in, kernelHeight, kernelWidth]`. */
 export function conv2d(x: Tensor, weight: Tensor, options: WindowOptions = {}): Tensor {
   if (weight.shape.length !== 4 || weight.shape[1] !== x.shape[3])
-    fail("conv2d", `x ${show(x.shape)} does not fit weight ${show(weight.shape)} [out, in, height, width]`)
+    fail("conv2d", `x ${showShape(x.shape)} does not fit weight ${showShape(weight.shape)} [out, in, height, width]`)
   const [window, shape] = windowed("conv2d", x, [fixed(weight.shape, 2), fixed(weight.shape, 3)], options)
   return applyOne("conv2d", [x, weight], window, [...shape, fixed(weight.shape, 0)])
 }
@@ -74,13 +74,16 @@ export function gather(x: Tensor, indices: Tensor): Tensor {
 export function scatterAdd(values: Tensor, indices: Tensor, rows: number): Tensor {
   checkIndexed("scatterAdd", values, indices)
   if (!sameShape(values.shape, indices.shape))
-    fail("scatterAdd", `values ${show(values.shape)} and indices ${show(indices.shape)} must be of one shape`)
+    fail("scatterAdd", `values ${showShape(values.shape)} and indices ${showShape(indices.shape)} must be of one shape`)
   return applyOne("scatterAdd", [values, indices], {}, values.shape.with(1, rows))
 }
 
 function checkIndexed(op: string, x: Tensor, indices: Tensor): void {
   const fits = x.shape.length === 3 && indices.shape.length === 3
   if (!fits || x.shape[0] !== indices.shape[0] || x.shape[2] !== indices.shape[2])
-    fail(op, `${show(x.shape)} and ${show(indices.shape)} must be [batch, rows, channels] of one batch and channels`)
+    fail(
+      op,
+      `${showShape(x.shape)} and ${showShape(indices.shape)} must be [batch, rows, channels] of one batch and channels`,
+    )
   if (indices.dtype !== "int32") fail(op, `indices must be int32, got ${indices.dtype}`)
 }

@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Dim, type Shape, sameShape, show } from "./shape.ts"
+import { type Dim, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Tensor } from "./tensor.ts"
 
 // Ops that a backend may run as one kernel. Where it does not name one, `lower` puts in the decomposition of
@@ -7,14 +7,17 @@ import { apply, applyOne, type Tensor } from "./tensor.ts"
 
 function expect(op: string, what: string, t: Tensor, shape: Shape): void {
   if (!sameShape(t.shape, shape))
-    throw new VitrineError("shape", `${op}: ${what} must be ${show(shape)}, got ${show(t.shape)}`)
+    throw new VitrineError("shape", `${op}: ${what} must be ${showShape(shape)}, got ${showShape(t.shape)}`)
 }
 
 /** `x weightᵀ + bias`: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [outputs, inputs] = weight.shape
   if (weight.shape.length !== 2 || x.shape.at(-1) !== inputs || outputs === undefined)
-    throw new VitrineError("shape", `linear: x ${show(x.shape)} does not fit weight ${show(weight.shape)} [out, in]`)
+    throw new VitrineError(
+      "shape",
+      `linear: x ${showShape(x.shape)} does not fit weight ${showShape(weight.shape)} [out, in]`,
+    )
   if (bias !== undefined) expect("linear", "bias", bias, [outputs])
   return applyOne("linear", bias ? [x, weight, bias] : [x, weight], {}, x.shape.with(-1, outputs))
 }
@@ -64,7 +67,10 @@ export function softmaxGrad(dy: Tensor, y: Tensor): Tensor {
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expect("softmaxCrossEntropy", "targets", targets, logits.shape)
   if (logits.shape.length !== 2)
-    throw new VitrineError("shape", `softmaxCrossEntropy: logits must be [rows, classes], got ${show(logits.shape)}`)
+    throw new VitrineError(
+      "shape",
+      `softmaxCrossEntropy: logits must be [rows, classes], got ${showShape(logits.shape)}`,
+    )
   return applyOne("softmaxCrossEntropy", [logits, targets], {}, logits.shape.slice(0, 1))
 }
 
@@ -113,7 +119,7 @@ export function layerNormGrad(
 export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: number, epsilon: number): Normalized {
   const channels = x.shape.slice(-1)
   if (x.shape.length !== 4 || (channels[0] as number) % groups !== 0)
-    throw new VitrineError("shape", `groupNorm: ${groups} groups do not divide the channels of ${show(x.shape)}`)
+    throw new VitrineError("shape", `groupNorm: ${groups} groups do not divide the channels of ${showShape(x.shape)}`)
   expect("groupNorm", "weight", weight, channels)
   expect("groupNorm", "bias", bias, channels)
   const each = { shape: [x.shape[0] as Dim, groups], dtype: x.dtype }
@@ -160,7 +166,7 @@ function checkAttention(op: string, q: Tensor, k: Tensor, v: Tensor): void {
   if (!fits)
     throw new VitrineError(
       "shape",
-      `${op}: q ${show(q.shape)}, k ${show(k.shape)} and v ${show(v.shape)} do not fit together`,
+      `${op}: q ${showShape(q.shape)}, k ${showShape(k.shape)} and v ${showShape(v.shape)} do not fit together`,
     )
 }
 

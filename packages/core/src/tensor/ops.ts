@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { broadcastShapes, type Dim, elementCount, fixed, product, type Shape, sameShape, show } from "./shape.ts"
+import { broadcastShapes, type Dim, elementCount, fixed, product, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type DType, type Tensor } from "./tensor.ts"
 
 // The required ops: a backend that runs these runs everything. Each checks its shapes here, once, for all backends.
@@ -9,13 +9,13 @@ function fail(op: string, message: string): never {
 }
 
 function checkDType(op: string, t: Tensor, dtype: DType): void {
-  if (t.dtype !== dtype) fail(op, `expects ${dtype}, got ${t.dtype} ${show(t.shape)}`)
+  if (t.dtype !== dtype) fail(op, `expects ${dtype}, got ${t.dtype} ${showShape(t.shape)}`)
 }
 
 function checkAxis(op: string, t: Tensor, axis: number): number {
   const positive = axis < 0 ? t.shape.length + axis : axis
   if (!(Number.isInteger(positive) && positive >= 0 && positive < t.shape.length))
-    fail(op, `no axis ${axis} in ${show(t.shape)}`)
+    fail(op, `no axis ${axis} in ${showShape(t.shape)}`)
   return positive
 }
 
@@ -29,13 +29,13 @@ export function input(name: string, shape: Shape, dtype: DType = "float32"): Ten
 /** The value of a slot that lives on the backend between runs: a parameter, an optimizer's moment, an accumulator. */
 export function state(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
   if (shape.some((dim) => typeof dim !== "number"))
-    fail("state", `"${name}" cannot depend on the batch: ${show(shape)}`)
+    fail("state", `"${name}" cannot depend on the batch: ${showShape(shape)}`)
   return applyOne("state", [], { name }, shape, dtype)
 }
 
 /** Values that are part of the graph. Float data is float32, Int32Array int32. */
 export function constant(data: Float32Array | Int32Array, shape: Shape): Tensor {
-  if (elementCount(shape) !== data.length) fail("constant", `${data.length} values do not fill ${show(shape)}`)
+  if (elementCount(shape) !== data.length) fail("constant", `${data.length} values do not fill ${showShape(shape)}`)
   return applyOne("constant", [], { data }, shape, data instanceof Int32Array ? "int32" : "float32")
 }
 
@@ -115,7 +115,8 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 
 /** The same elements in another shape. The batch, where there is one, stays slowest. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  if (product(shape) !== product(x.shape)) fail("reshape", `${show(x.shape)} does not fit into ${show(shape)}`)
+  if (product(shape) !== product(x.shape))
+    fail("reshape", `${showShape(x.shape)} does not fit into ${showShape(shape)}`)
   return sameShape(x.shape, shape) ? x : applyOne("reshape", [x], {}, shape, x.dtype)
 }
 
@@ -123,7 +124,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   const seen = new Set(permutation)
   if (permutation.length !== x.shape.length || !x.shape.every((_, i) => seen.has(i)))
-    fail("transpose", `[${permutation}] is not a permutation of the axes of ${show(x.shape)}`)
+    fail("transpose", `[${permutation}] is not a permutation of the axes of ${showShape(x.shape)}`)
   if (permutation.every((axis, i) => axis === i)) return x
   const shape = permutation.map((axis) => x.shape[axis] as Dim)
   return applyOne("transpose", [x], { permutation }, shape, x.dtype)
@@ -131,7 +132,7 @@ export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
 
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   if (!sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape))
-    fail("broadcastTo", `${show(x.shape)} does not broadcast to ${show(shape)}`)
+    fail("broadcastTo", `${showShape(x.shape)} does not broadcast to ${showShape(shape)}`)
   return sameShape(x.shape, shape) ? x : applyOne("broadcastTo", [x], {}, shape, x.dtype)
 }
 
@@ -145,7 +146,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
     const fits =
       part.shape.length === first.shape.length && part.shape.every((d, i) => i === at || d === first.shape[i])
     if (!fits || part.dtype !== first.dtype)
-      fail("concat", `${show(part.shape)} does not join ${show(first.shape)} along axis ${at}`)
+      fail("concat", `${showShape(part.shape)} does not join ${showShape(first.shape)} along axis ${at}`)
     size += fixed(part.shape, at)
   }
   return applyOne("concat", parts, { axis: at }, first.shape.with(at, size), first.dtype)
@@ -155,7 +156,8 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 export function split(x: Tensor, axis: number, parts: number): readonly Tensor[] {
   const at = checkAxis("split", x, axis)
   const size = fixed(x.shape, at) / parts
-  if (!Number.isInteger(size)) fail("split", `axis ${at} of ${show(x.shape)} does not fall into ${parts} equal parts`)
+  if (!Number.isInteger(size))
+    fail("split", `axis ${at} of ${showShape(x.shape)} does not fall into ${parts} equal parts`)
   const type = { shape: x.shape.with(at, size), dtype: x.dtype }
   return apply(
     "split",
@@ -170,7 +172,7 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   const at = checkAxis("slice", x, axis)
   const size = fixed(x.shape, at)
   if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end && end <= size))
-    fail("slice", `${start} to ${end} does not lie within axis ${at} of ${show(x.shape)}`)
+    fail("slice", `${start} to ${end} does not lie within axis ${at} of ${showShape(x.shape)}`)
   if (start === 0 && end === size) return x
   return applyOne("slice", [x], { axis: at, start, end }, x.shape.with(at, end - start), x.dtype)
 }
@@ -225,7 +227,7 @@ export function matMul(
   checkDType("matMul", a, "float32")
   checkDType("matMul", b, "float32")
   const rank = a.shape.length
-  const told = `${show(a.shape)}${transposeA ? "ᵀ" : ""} × ${show(b.shape)}${transposeB ? "ᵀ" : ""}`
+  const told = `${showShape(a.shape)}${transposeA ? "ᵀ" : ""} × ${showShape(b.shape)}${transposeB ? "ᵀ" : ""}`
   if (rank < 2 || rank !== b.shape.length) fail("matMul", `ranks must be equal and at least 2: ${told}`)
   for (let i = 0; i < rank - 2; i++)
     if (a.shape[i] !== b.shape[i]) fail("matMul", `${a.shape[i]} and ${b.shape[i]} differ in axis ${i}: ${told}`)
@@ -243,7 +245,7 @@ export function matMul(
  */
 export function dropoutMask(key: Tensor, path: string, shape: Shape, rate: number): Tensor {
   checkDType("dropoutMask", key, "int32")
-  if (!sameShape(key.shape, [2])) fail("dropoutMask", `the key must be [2], got ${show(key.shape)}`)
+  if (!sameShape(key.shape, [2])) fail("dropoutMask", `the key must be [2], got ${showShape(key.shape)}`)
   if (!(rate >= 0 && rate < 1)) fail("dropoutMask", `the rate must be in [0, 1), got ${rate}`)
   return applyOne("dropoutMask", [key], { path, rate }, shape)
 }

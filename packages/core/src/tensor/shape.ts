@@ -31,7 +31,7 @@ export function product(dims: Shape): Dim {
   let times = 1
   for (const dim of dims) {
     const parsed = parseDim(dim)
-    if (batch && parsed.batch) throw new VitrineError("shape", `${show(dims)} holds the batch dimension twice`)
+    if (batch && parsed.batch) throw new VitrineError("shape", `${showShape(dims)} holds the batch dimension twice`)
     batch ||= parsed.batch
     times *= parsed.times
   }
@@ -54,7 +54,7 @@ export function bindDim(dim: Dim, batch?: number): number {
 /** A dimension that must be a plain number, as every axis but the first is. */
 export function fixed(shape: Shape, axis: number): number {
   const dim = shape[axis < 0 ? shape.length + axis : axis]
-  if (typeof dim !== "number") throw new VitrineError("shape", `axis ${axis} of ${show(shape)} has no fixed size`)
+  if (typeof dim !== "number") throw new VitrineError("shape", `axis ${axis} of ${showShape(shape)} has no fixed size`)
   return dim
 }
 
@@ -62,7 +62,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i])
 }
 
-export function show(shape: Shape): string {
+export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`
 }
 
@@ -73,7 +73,10 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
     const x = a[a.length - rank + i] ?? 1
     const y = b[b.length - rank + i] ?? 1
     if (x !== y && x !== 1 && y !== 1)
-      throw new VitrineError("shape", `${op}: shapes ${show(a)} and ${show(b)} do not broadcast (${x} against ${y})`)
+      throw new VitrineError(
+        "shape",
+        `${op}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast (${x} against ${y})`,
+      )
     return x === 1 ? y : x
   })
 }

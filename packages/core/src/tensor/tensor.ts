@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Shape, show } from "./shape.ts"
+import { type Shape, showShape } from "./shape.ts"
 
 /**
  * What a tensor's elements are. Arithmetic is float32; float16 and bfloat16 are storage, reached by `cast`; int32
@@ -116,9 +116,9 @@ export function apply<K extends OpName>(
     for (let i = 0; i < shape.length; i++) {
       const dim = shape[i]
       if (typeof dim === "string" && i > 0)
-        throw new VitrineError("shape", `${op}: only the first dimension may be the batch, got ${show(shape)}`)
+        throw new VitrineError("shape", `${op}: only the first dimension may be the batch, got ${showShape(shape)}`)
       if (typeof dim === "number" && !(Number.isSafeInteger(dim) && dim >= 0))
-        throw new VitrineError("shape", `${op}: ${show(shape)} is not a shape`)
+        throw new VitrineError("shape", `${op}: ${showShape(shape)} is not a shape`)
     }
   const node: Node<K> = { op, attributes, inputs, outputs }
   return outputsOf(node)

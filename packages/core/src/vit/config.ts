@@ -157,7 +157,7 @@ const hybrids: Readonly<Record<string, { readonly depths: readonly number[]; rea
  * hybrid with timm's ε, `variant("R26+S/32")`.
  * @throws VitrineError (config) for a name that is neither SIZE/PATCH nor a hybrid's.
  */
-export function variant(name: string, fields: Partial<ViTConfig> = {}): ViTConfig {
+export function vitVariant(name: string, fields: Partial<ViTConfig> = {}): ViTConfig {
   const [, resnet, size, patch] = /^(?:(R\d*)\+)?(?:ViT-)?([A-Za-z]+)\/(\d{1,4})$/.exec(name) ?? []
   const hybrid = resnet === undefined ? undefined : `${resnet}/${patch}`
   if (size === undefined || patch === undefined || !Object.hasOwn(sizes, size)) {

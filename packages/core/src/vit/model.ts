@@ -23,7 +23,7 @@ export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
 const between = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
 
 /** What the heads of a Vision Transformer give; features in place of logits in a model without classes. */
-export interface Heads {
+export interface ViTHeads {
   /** `[batch, classes]` */
   readonly logits: Tensor
   /** The logits of the distillation token, `[batch, classes]`; null in a model that has none. */
@@ -34,8 +34,8 @@ export interface Heads {
  * The Vision Transformer with each head by itself, as DeiT trains them: the class token's on the labels, the distillation
  * token's on the teacher's. `vit` gives the mean of the two, as DeiT evaluates.
  */
-export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): Heads {
-  const x = encode(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
+export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): ViTHeads {
+  const x = vitEncoder(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
   const [y, distilled] = pool(scope, x, config) // eq. 4, [batch, D]
   const head = (name: string, features: Tensor): Tensor =>
     config.classes === 0 ? features : linear(scope.at(name), features, config.classes, { role: "head" })
@@ -46,7 +46,7 @@ export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): Heads
 }
 
 /** The encoder: embedded patches `[batch, N, D]` (eq. 1) → what the blocks make of all tokens, `[batch, tokens, D]`. */
-export function encode(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
+export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
   let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
   if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
   x = scope.tap("tokens", x)

@@ -1,6 +1,6 @@
 import type { ImageModel } from "../model.ts"
 import { type Parameter, rootScope } from "../nn/scope.ts"
-import { fold, type Key, type Stream, stream } from "../random.ts"
+import { foldKey, type Key, type RandomStream, randomStream } from "../random.ts"
 import { input, state } from "../tensor/ops.ts"
 import { cutChannels, patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
 import { vit } from "./model.ts"
@@ -47,7 +47,7 @@ export function parameterCount(parameters: readonly Parameter[]): number {
 export type InitScheme = "paper" | "timm" | "fan"
 
 /** The starting values of parameters by name. They depend on the scheme, the key and each parameter's name alone. */
-export function initialize(
+export function initializeViT(
   parameters: readonly Parameter[],
   config: ViTConfig,
   scheme: InitScheme,
@@ -58,7 +58,7 @@ export function initialize(
       const values = new Float32Array(parameter.shape.reduce((n, dim) => n * dim, 1))
       if (parameter.role === "fixedPositions") sincosPositions(config, values)
       else {
-        const draw = distribution(parameter, config, scheme, stream(fold(key, parameter.name)))
+        const draw = distribution(parameter, config, scheme, randomStream(foldKey(key, parameter.name)))
         for (let i = 0; i < values.length; i++) values[i] = draw()
       }
       return [parameter.name, values]
@@ -70,7 +70,7 @@ function distribution(
   { name, shape, role }: Parameter,
   config: ViTConfig,
   scheme: InitScheme,
-  random: Stream,
+  random: RandomStream,
 ): () => number {
   const { patchSize, layerScale, dim } = config
   const fanIn = shape.slice(1).reduce((n, dim) => n * dim, 1)

@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 
 /** An image of a line, and what stands in it. */
-export interface Label {
+export interface LineLabel {
   readonly file: string
   readonly text: string
 }
@@ -17,9 +17,9 @@ export const labelLimits: { readonly characters: number; readonly lines: number 
  * `labels.jsonl`, on each line an object with `file` and `text`. Texts are composed (NFC), and without spaces around them.
  * @throws VitrineError (file) that names the line and what was expected.
  */
-export function parseLabels(text: string, name: string): Label[] {
+export function parseLabels(text: string, name: string): LineLabel[] {
   const json = name.endsWith(".jsonl")
-  const labels: Label[] = []
+  const labels: LineLabel[] = []
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/)
   for (const [i, line] of lines.entries()) {
     if (line.trim() === "" || (!json && i === 0 && line === "file\ttext")) continue

@@ -1,4 +1,4 @@
-import { fold, keyFromSeed, stream, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import type { Dataset } from "../dataset.ts"
 import { blank } from "../image.ts"
 import type { LineSet } from "./lines.ts"
@@ -22,7 +22,7 @@ const rise = 2
  * of the classes, which must be one character each.
  * @throws VitrineError (config) for numbers that make no rows, and for classes that are no characters.
  */
-export async function rows(
+export async function characterRows(
   dataset: Dataset,
   { size, characters: [least, most], seed = 0 }: RowOptions,
 ): Promise<LineSet> {
@@ -37,12 +37,12 @@ export async function rows(
       "config",
       `${name}: its class ${JSON.stringify(long)} is not one character, so its images make no rows to read`,
     )
-  const key = fold(keyFromSeed(seed), "rows")
+  const key = foldKey(keyFromSeed(seed), "rows")
   const { height, width } = await dataset.read(0)
   const plan = (
     index: number,
-  ): { readonly examples: readonly number[]; readonly random: ReturnType<typeof stream> } => {
-    const random = stream(fold(key, index))
+  ): { readonly examples: readonly number[]; readonly random: ReturnType<typeof randomStream> } => {
+    const random = randomStream(foldKey(key, index))
     const count = least + random.integer(most - least + 1)
     return { examples: Array.from({ length: count }, () => random.integer(length)), random }
   }

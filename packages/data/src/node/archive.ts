@@ -4,7 +4,7 @@ import { basename } from "node:path"
 import { createGunzip } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, PackedSource } from "../dataset.ts"
-import { isImagePath, layout, type Part } from "../layout.ts"
+import { isImagePath, folderLayout, type FolderSplit } from "../layout.ts"
 import { decodeLimits } from "../limits.ts"
 import { decodeImage } from "./decode.ts"
 import { type ByteReader, readTar } from "./tar.ts"
@@ -106,8 +106,8 @@ export async function resolveArchive(
   options: { valFraction?: number; seed?: number },
 ): Promise<{ train: PackedSource; val: PackedSource | null }> {
   const packed = await readArchive(path)
-  const parts = layout(packed.names, path, options)
-  const source = ({ items, labels }: Part, split: string): PackedSource =>
+  const parts = folderLayout(packed.names, path, options)
+  const source = ({ items, labels }: FolderSplit, split: string): PackedSource =>
     packedSource(packed, items, {
       name: `${basename(path)} ${split}`,
       classes: parts.classes,

@@ -1,10 +1,10 @@
 import { dirname } from "node:path/posix"
 import { basename, resolve } from "node:path"
 import { stat } from "node:fs/promises"
-import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
-import { type Label, labelLimits, parseLabels } from "../lines/labels.ts"
+import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { type LineLabel, labelLimits, parseLabels } from "../lines/labels.ts"
 import type { LineSet } from "../lines/lines.ts"
-import { rows } from "../lines/rows.ts"
+import { characterRows } from "../lines/rows.ts"
 import { openDataset } from "./open.ts"
 import { resolveData } from "./resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
@@ -45,8 +45,8 @@ export async function resolveLines(path: string, options: ResolveLinesOptions = 
     const open = async (part: "train" | "val"): Promise<LineSet | null> => {
       const source = part === "train" ? train : val
       if (source === null) return null
-      const own = fold(keyFromSeed(seed), "rows", part)[0]
-      return rows(await openDataset(source), { size: rowCounts[part], characters, seed: own })
+      const own = foldKey(keyFromSeed(seed), "rows", part)[0]
+      return characterRows(await openDataset(source), { size: rowCounts[part], characters, seed: own })
     }
     const [trained, held] = [(await open("train")) as LineSet, await open("val")]
     const close = async (): Promise<void> => {
@@ -88,7 +88,7 @@ async function linesOf(tree: FileTree, path: string, valFraction: number, seed: 
   const valFile = part(/^(val|valid|validation|test)\/labels\./)
   const skipped: string[] = []
   const names = new Set(tree.names)
-  const read = async (file: string): Promise<Label[]> => {
+  const read = async (file: string): Promise<LineLabel[]> => {
     const bytes = await tree.read(file, mostLabelBytes)
     const folder = dirname(file) === "." ? "" : `${dirname(file)}/`
     const seen = new Set<string>()
@@ -103,7 +103,7 @@ async function linesOf(tree: FileTree, path: string, valFraction: number, seed: 
   }
   const all = await read(trainFile)
   const close: (() => Promise<void>)[] = []
-  const open = async (labels: readonly Label[], split: string): Promise<LineSet> => {
+  const open = async (labels: readonly LineLabel[], split: string): Promise<LineSet> => {
     if (labels.length === 0)
       throw new VitrineError(
         "file",
@@ -120,7 +120,7 @@ async function linesOf(tree: FileTree, path: string, valFraction: number, seed: 
       name: images.name,
       length: labels.length,
       channels: images.channels,
-      text: (index) => (labels[index] as Label).text,
+      text: (index) => (labels[index] as LineLabel).text,
       describe: images.describe,
       read: images.read,
     }
@@ -156,12 +156,12 @@ function faultOf(text: string, isThere: boolean, isTwice: boolean): string | und
 }
 
 function divided(
-  labels: readonly Label[],
+  labels: readonly LineLabel[],
   valFraction: number,
   seed: number,
-): { readonly train: readonly Label[]; readonly val: readonly Label[] } {
+): { readonly train: readonly LineLabel[]; readonly val: readonly LineLabel[] } {
   const held = Math.min(labels.length - 1, Math.round(valFraction * labels.length))
-  const order = permutation(fold(keyFromSeed(seed), "lines"), labels.length)
+  const order = permutation(foldKey(keyFromSeed(seed), "lines"), labels.length)
   const chosen = new Set(order.subarray(0, Math.max(0, held)))
   return { train: labels.filter((_, i) => !chosen.has(i)), val: labels.filter((_, i) => chosen.has(i)) }
 }

@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { type Batch, batchMaker } from "../batch.ts"
 import type { Dataset, DatasetSource } from "../dataset.ts"
-import { type Loader, type LoaderOptions, loaderOf, localMaker, planOf } from "../loader.ts"
+import { type Loader, type LoaderOptions, loaderOf, localBatchMaker, planOf } from "../loader.ts"
 import { cached, pixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import { workerPool } from "./pool.ts"
@@ -37,7 +37,7 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
     const cache = decodes ? pixelCache(dataset, await dataset.read(0)) : undefined
     const maker =
       workers === 0 || source === undefined || import.meta.url.endsWith(".ts")
-        ? localMaker(batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan), close)
+        ? localBatchMaker(batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan), close)
         : workerPool<Batch>(workerUrl, { source, plan, cache } satisfies WorkerInput, workers, close)
     return loaderOf(dataset, options, plan.shape, maker)
   } catch (error) {

@@ -1,7 +1,7 @@
 import { parentPort, Worker } from "node:worker_threads"
 import { type ErrorKind, VitrineError } from "@vitrine/core"
 import type { BatchJob } from "../batch.ts"
-import type { Maker } from "../loader.ts"
+import type { BatchMaker } from "../loader.ts"
 
 interface Question {
   readonly id: number
@@ -17,7 +17,7 @@ type Answer<B> =
  * @param script what each runs, which calls `serveBatches`
  * @param input its `workerData`
  */
-export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): Maker<B> {
+export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): BatchMaker<B> {
   const threads = Array.from({ length: size }, () => thread<B>(script, input))
   return {
     make(job) {

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { DatasetSource, FilesSource, IdxSource } from "../dataset.ts"
-import { layout, type Part } from "../layout.ts"
+import { folderLayout, type FolderSplit } from "../layout.ts"
 import { isArchivePath, resolveArchive } from "./archive.ts"
 import { listFiles } from "./files.ts"
 import { defaultClasses, readIdx } from "./idx.ts"
@@ -45,8 +45,8 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
   const files = await listFiles(path)
   const idx = await findIdx(path, files)
   if (idx !== undefined) return idx
-  const parts = layout(files, pathOrName, options)
-  const source = ({ items, labels }: Part, split: string): FilesSource => ({
+  const parts = folderLayout(files, pathOrName, options)
+  const source = ({ items, labels }: FolderSplit, split: string): FilesSource => ({
     kind: "files",
     name: `${basename(path)} ${split}`,
     classes: parts.classes,

@@ -1,4 +1,4 @@
-import { fold, type Key, type Stream, stream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, type Stream, randomStream, VitrineError } from "@vitrine/core"
 import type { Image } from "../image.ts"
 import { cropImage, resizeImage, type Window } from "../resize/resize.ts"
 import { wasmPasses } from "../resize/wasm.ts"
@@ -15,7 +15,7 @@ export interface Pipeline {
 }
 
 /** A model's input, [height, width, channels], and its shape. */
-export interface Input {
+export interface TransformedImage {
   readonly data: Float32Array
   readonly shape: readonly [number, number, number]
 }
@@ -25,7 +25,7 @@ export interface Input {
  * @param key decides all that is random; the same key gives the same numbers
  * @throws VitrineError for transforms that make no sense, or do not fit the image
  */
-export function applyTransforms(image: Image, transforms: readonly Transform[], key: Key = [0, 0]): Input {
+export function applyTransforms(image: Image, transforms: readonly Transform[], key: Key = [0, 0]): TransformedImage {
   const steps = pipeline(transforms)
   const bytes = steps.image(image, key)
   const data = new Float32Array(bytes.data.length)
@@ -86,7 +86,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
   }
 }
 
-const randomOf = (key: Key, at: number): Stream => stream(fold(key, at))
+const randomOf = (key: Key, at: number): Stream => randomStream(foldKey(key, at))
 
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
   switch (step.op) {

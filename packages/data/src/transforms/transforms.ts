@@ -156,7 +156,7 @@ export function randomErasing(
 }
 
 /** What timm does before evaluating: shortest side floor(size / cropPct), centre crop, normalise. */
-export function evaluation(
+export function evaluationTransform(
   size: number,
   options: { cropPct?: number; interpolation?: Interpolation; mean?: readonly number[]; std?: readonly number[] } = {},
 ): Transform[] {

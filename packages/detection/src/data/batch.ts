@@ -1,9 +1,9 @@
-import { fold, keyFromSeed, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import { applyTransforms, type BatchJob, normalize, readAhead, type Size } from "@vitrine/data"
 import { toCenters } from "../boxes/boxes.ts"
 import type { DetectionDataset } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
-import { augment, type DetectionTransform } from "./transforms.ts"
+import { transformExample, type DetectionTransform } from "./transforms.ts"
 
 /** The objects of an image as a model is to find them; without crowds. */
 export interface Target {
@@ -66,12 +66,12 @@ export function detectionBatchMaker(
     const sizes: Size[] = []
     const originals: Size[] = []
     const targets: Target[] = []
-    const epochKey = fold(keyFromSeed(seed), "augment", epoch)
+    const epochKey = foldKey(keyFromSeed(seed), "augment", epoch)
     let row = 0
     for await (const read of readAhead(examples, (example) => dataset.read(example))) {
       const example = examples[row] as number
-      const key = fold(epochKey, index * batchSize + row)
-      const { image, objects } = augment({ image: read, objects: dataset.objects(example) }, transforms, key)
+      const key = foldKey(epochKey, index * batchSize + row)
+      const { image, objects } = transformExample({ image: read, objects: dataset.objects(example) }, transforms, key)
       if (image.height > height || image.width > width)
         throw new VitrineError(
           "shape",

@@ -44,6 +44,6 @@ export interface AnnotatedSource {
 }
 
 /** Opens a source that needs no files; the entry `./node` has `openDetection` for all. */
-export function openInMemory(source: DetectionSource): DetectionDataset | undefined {
+export function openDetectionInMemory(source: DetectionSource): DetectionDataset | undefined {
   return source.kind === "scenes" ? scenes(source) : undefined
 }

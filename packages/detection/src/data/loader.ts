@@ -1,5 +1,13 @@
 import { VitrineError } from "@vitrine/core"
-import { checkBatch, checkOrder, type Loader, loaderOf, localMaker, type OrderOptions, type Size } from "@vitrine/data"
+import {
+  checkBatch,
+  checkOrder,
+  type Loader,
+  loaderOf,
+  localBatchMaker,
+  type OrderOptions,
+  type Size,
+} from "@vitrine/data"
 import { type DetectionBatch, detectionBatchMaker, type DetectionPlan } from "./batch.ts"
 import type { DetectionDataset } from "./dataset.ts"
 import { type DetectionTransform, detectionEvaluation } from "./transforms.ts"
@@ -20,7 +28,7 @@ export async function createDetectionLoader(
 ): Promise<Loader<DetectionBatch>> {
   const { dataset } = options
   const plan = detectionPlan(dataset, options)
-  const maker = localMaker(detectionBatchMaker(dataset, plan), async () => {})
+  const maker = localBatchMaker(detectionBatchMaker(dataset, plan), async () => {})
   return loaderOf(dataset, options, [...plan.imageSize, 3], maker)
 }
 

@@ -1,4 +1,4 @@
-import { fold, type Key, keyFromSeed, type Stream, stream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, keyFromSeed, type Stream, randomStream, VitrineError } from "@vitrine/core"
 import { type Image, outlines, shapeNames, type Size } from "@vitrine/data"
 import type { DetectionDataset, ScenesSource } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
@@ -17,15 +17,15 @@ export function scenes({ split, size, seed = 0, imageSize = [64, 64] }: Omit<Sce
     throw new VitrineError("config", `scenes: size must be a positive integer, got ${size}`)
   if (!imageSize.every((side) => Number.isInteger(side) && side >= 32 && side <= 2048))
     throw new VitrineError("config", `scenes: imageSize must be two integers of 32 … 2048, got ${imageSize.join("×")}`)
-  const key = fold(keyFromSeed(seed), "scenes", split)
+  const key = foldKey(keyFromSeed(seed), "scenes", split)
   return {
     name: `scenes ${split}`,
     classes: sceneClasses,
     length: size,
     source: { kind: "scenes", split, size, seed, imageSize },
     describe: (index) => `scenes ${split}, image ${index}`,
-    objects: (index) => objectsOf(arranged(fold(key, index), imageSize), imageSize),
-    read: async (index) => drawn(arranged(fold(key, index), imageSize), fold(key, index, "noise"), imageSize),
+    objects: (index) => objectsOf(arranged(foldKey(key, index), imageSize), imageSize),
+    read: async (index) => drawn(arranged(foldKey(key, index), imageSize), foldKey(key, index, "noise"), imageSize),
   }
 }
 
@@ -51,7 +51,7 @@ interface Scene {
 }
 
 function arranged(key: Key, [height, width]: Size): Scene {
-  const random = stream(key)
+  const random = randomStream(key)
   const between = (low: number, high: number): number => low + (high - low) * random.uniform()
   const side = Math.min(height, width)
   const back = colour(random, 20, 235)
@@ -120,7 +120,7 @@ function objectsOf({ shapes }: Scene, size: Size): Objects {
 
 function drawn({ back, second, frequency, angle, grain, shapes }: Scene, key: Key, size: Size): Image {
   const [height, width] = size
-  const { uniform } = stream(key)
+  const { uniform } = randomStream(key)
   const pixels = new Float32Array(height * width * 3)
   const [wx, wy] = [Math.cos(angle) * frequency, Math.sin(angle) * frequency]
   for (let row = 0, o = 0; row < height; row++)

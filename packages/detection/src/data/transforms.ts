@@ -1,4 +1,4 @@
-import { fold, type Key, stream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, randomStream, VitrineError } from "@vitrine/core"
 import { cropImage, type Image, mirrored, resizeImage, roundHalfEven, type Size, wasmPasses } from "@vitrine/data"
 import type { Objects } from "./objects.ts"
 
@@ -72,13 +72,13 @@ export function detectionEvaluation([height, width]: Size): DetectionTransform[]
  * @param key decides all that is random
  * @throws VitrineError for steps that make no sense
  */
-export function augment(example: Example, transforms: readonly DetectionTransform[], key: Key): Example {
-  return transforms.reduce((current, step, at) => applied(current, step, fold(key, at)), example)
+export function transformExample(example: Example, transforms: readonly DetectionTransform[], key: Key): Example {
+  return transforms.reduce((current, step, at) => applied(current, step, foldKey(key, at)), example)
 }
 
 function applied(example: Example, step: DetectionTransform, key: Key): Example {
   const { image, objects } = example
-  const random = stream(key)
+  const random = randomStream(key)
   switch (step.op) {
     case "flip":
       return random.uniform() < step.p ? flipped(example) : example
@@ -98,7 +98,7 @@ function applied(example: Example, step: DetectionTransform, key: Key): Example 
       return { image: cropImage(image, { x, y, width, height }), objects: croppedObjects(objects, x, y, width, height) }
     }
     case "either":
-      return augment(example, random.uniform() < 0.5 ? step.first : step.second, fold(key, "either"))
+      return transformExample(example, random.uniform() < 0.5 ? step.first : step.second, foldKey(key, "either"))
     default:
       throw new VitrineError("config", `there is no transform ${JSON.stringify((step as { op: unknown }).op)} of boxes`)
   }

@@ -14,7 +14,7 @@ export interface Assignment {
  * @throws VitrineError for another length, for NaN or -Infinity (naming the pair), and where forbidden pairs leave no
  * assignment of the whole shorter side
  */
-export function assign(cost: ArrayLike<number>, rows: number, columns: number): Assignment {
+export function assignment(cost: ArrayLike<number>, rows: number, columns: number): Assignment {
   if (cost.length !== rows * columns)
     throw new VitrineError("shape", `assign: ${cost.length} costs are not ${rows} rows of ${columns}`)
   for (let at = 0; at < cost.length; at++)

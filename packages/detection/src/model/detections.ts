@@ -3,7 +3,7 @@ import type { DetrConfig } from "./config.ts"
 import { probabilities } from "./targets.ts"
 
 /** What a detector found in an image. */
-export interface Found extends Detections {
+export interface QueryDetections extends Detections {
   /** Which query found each object, [n]. */
   readonly queries: Int32Array
 }
@@ -15,14 +15,14 @@ export interface Found extends Detections {
  * @param size height and width of the image, in whose pixels the boxes are
  * @param threshold scores above it are kept
  */
-export function detections(
+export function queryDetections(
   logits: ArrayLike<number>,
   boxes: ArrayLike<number>,
   row: number,
   { classes, queries }: Pick<DetrConfig, "classes" | "queries">,
   [height, width]: readonly [number, number],
   threshold = 0,
-): Found {
+): QueryDetections {
   const found = Array.from({ length: queries }, (_, query) => {
     const at = row * queries + query
     const likely = probabilities(logits, at * (classes + 1), classes + 1).subarray(0, classes)

@@ -1,7 +1,7 @@
 // Names of parameters are facebookresearch's, so that weights need no map.
 import {
   type Dim,
-  encode,
+  vitEncoder,
   layerNorm,
   linear,
   multiHeadAttention,
@@ -17,7 +17,7 @@ import type { Backbone, DetrConfig } from "./config.ts"
 import { sinePositions } from "./positions.ts"
 
 /** What every layer of the decoder finds: the last layer's is the answer, the others' are for auxiliary losses. */
-export interface Detected {
+export interface DetrOutputs {
   /** `[batch, decoderDepth, queries, classes + 1]`; the last class is no object. */
   readonly logits: Tensor
   /** cx, cy, w, h as shares of each image without its padding: `[batch, decoderDepth, queries, 4]`. */
@@ -39,7 +39,7 @@ const epsilon = 1e-5
  * DETR (Carion et al., 2020): images `[batch, height, width, channels]`, and their padding if there is any, to classes and
  * boxes. Without padding the positions are a constant of the graph.
  */
-export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): Detected {
+export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): DetrOutputs {
   const features = scope.tap("features", backboneFeatures(scope.at("backbone.0.body"), images, config.backbone))
   const [batch, rows, columns, width] = features.shape as readonly [Dim, number, number, number]
   const { dim, classes, queries, decoderDepth } = config
@@ -81,7 +81,7 @@ function unpadded(grid: readonly [number, number], dim: number): Tensor {
 function backboneFeatures(scope: Scope, images: Tensor, backbone: Backbone): Tensor {
   if (backbone.kind === "resnet") return resnetFeatures(scope, images, backbone.config)
   const { config } = backbone
-  const tokens = encode(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
+  const tokens = vitEncoder(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
   return ops.reshape(patchFeatures(scope, tokens, config), [images.shape[0] as Dim, ...patchGrid(config), config.dim])
 }
 

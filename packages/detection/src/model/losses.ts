@@ -1,6 +1,6 @@
 import { type Dim, ops, product, type Tensor } from "@vitrine/core"
 import type { DetrConfig } from "./config.ts"
-import type { Detected } from "./detr.ts"
+import type { DetrOutputs } from "./detr.ts"
 
 /** What each part of the loss counts; names and defaults are facebookresearch's. */
 export interface DetectionLossOptions {
@@ -50,7 +50,7 @@ export function targetInputs({ classes, decoderDepth, queries }: DetrConfig): Ta
 
 /** DETR's loss (`SetCriterion`): cross-entropy, L1 and generalised IoU of matched queries. */
 export function detectionLosses(
-  detected: Detected,
+  detected: DetrOutputs,
   targets: TargetTensors,
   { boxWeight, overlapWeight, auxiliary }: DetectionLossOptions,
 ): DetectionLosses {

@@ -4,8 +4,8 @@ import type { DetectionBatch } from "../data/batch.ts"
 import type { Detections, Objects } from "../data/objects.ts"
 import { type AveragePrecision, averagePrecision } from "../metrics/average-precision.ts"
 import { type DetrConfig, detrChannels, featureGrid } from "./config.ts"
-import { detections } from "./detections.ts"
-import { type Detected, detr } from "./detr.ts"
+import { queryDetections } from "./detections.ts"
+import { type DetrOutputs, detr } from "./detr.ts"
 import { type DetectionLossOptions, detectionLossDefaults, detectionLosses, targetInputs } from "./losses.ts"
 import { featurePadding } from "./positions.ts"
 import { type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.ts"
@@ -32,14 +32,14 @@ export interface DetectionEvaluation extends AveragePrecision {
  * COCO's AP.
  * @throws VitrineError (shape) for images that the backbone does not take
  */
-export function detecting(
+export function detectionObjective(
   config: DetrConfig,
   { imageSize, padded, truth, losses = {}, costs = {} }: DetectionObjectiveOptions,
 ): Objective<DetectionBatch, DetectionEvaluation> {
   const grid = featureGrid(config, imageSize)
   const places = grid[0] * grid[1]
   const counted = { ...detectionLossDefaults, ...losses }
-  const model = (scope: Scope): Detected => {
+  const model = (scope: Scope): DetrOutputs => {
     const images = ops.input("images", ["batch", ...imageSize, detrChannels(config)])
     if (!padded) return detr(scope, images, config)
     const visible = ops.input("visible", ["batch", places])
@@ -82,7 +82,7 @@ export function detecting(
             for (const [row, example] of batch.examples.entries()) {
               expected.push(truth(example))
               const size = batch.originals[row] as readonly [number, number]
-              found.push(detections(logits?.data ?? [], boxes?.data ?? [], row, config, size))
+              found.push(queryDetections(logits?.data ?? [], boxes?.data ?? [], row, config, size))
             }
           },
           result: () => ({ examples: found.length, ...averagePrecision(expected, found, config.classes) }),

@@ -1,5 +1,14 @@
-import { fold, initialize, type Key, ops, type Parameter, rootScope, stream, type Tensor } from "@vitrine/core"
-import { initializeResnetFeatures } from "@vitrine/resnet"
+import {
+  foldKey,
+  initializeViT,
+  type Key,
+  ops,
+  type Parameter,
+  rootScope,
+  randomStream,
+  type Tensor,
+} from "@vitrine/core"
+import { initializeResNet } from "@vitrine/resnet"
 import { type DetrConfig, detrChannels } from "./config.ts"
 import { detr } from "./detr.ts"
 
@@ -35,12 +44,13 @@ export function initializeDetr(
   const stripped = own.map((parameter) => ({ ...parameter, name: parameter.name.slice(below.length) }))
   const inner =
     backbone.kind === "resnet"
-      ? initializeResnetFeatures(stripped, fold(key, "backbone"))
-      : initialize(stripped, backbone.config, "fan", fold(key, "backbone"))
+      ? initializeResNet(stripped, foldKey(key, "backbone"))
+      : initializeViT(stripped, backbone.config, "fan", foldKey(key, "backbone"))
   const values = Object.fromEntries(Object.entries(inner).map(([name, data]) => [below + name, data]))
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
   for (const parameter of parameters)
-    if (!parameter.name.startsWith(below)) values[parameter.name] = drawn(parameter, shapes, fold(key, parameter.name))
+    if (!parameter.name.startsWith(below))
+      values[parameter.name] = drawn(parameter, shapes, foldKey(key, parameter.name))
   return values
 }
 
@@ -49,7 +59,7 @@ function drawn(
   shapes: ReadonlyMap<string, readonly number[]>,
   key: Key,
 ): Float32Array {
-  const random = stream(key)
+  const random = randomStream(key)
   const values = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
   const uniform = (bound: number): Float32Array => values.map(() => bound * (2 * random.uniform() - 1))
   if (role === "scale") return values.fill(1)

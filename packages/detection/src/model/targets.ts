@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { generalizedBoxIou, toCorners } from "../boxes/boxes.ts"
 import type { Target } from "../data/batch.ts"
-import { assign } from "../match/assign.ts"
+import { assignment } from "../match/assign.ts"
 import type { DetrConfig } from "./config.ts"
 import type { DetectionLossOptions } from "./losses.ts"
 
@@ -62,7 +62,7 @@ export function matchedTargets(
       for (let query = 0; query < queries; query++)
         told.classes[(from + query) * outcomes + classes] = noObjectWeight / weights
       const cost = matchingCost(logits, boxes, from, target, config, costs)
-      const { rows: found, columns } = assign(cost, queries, target.labels.length)
+      const { rows: found, columns } = assignment(cost, queries, target.labels.length)
       found.forEach((query, i) => {
         const object = columns[i] as number
         const at = from + query

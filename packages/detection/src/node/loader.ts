@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { type Loader, loaderOf, localMaker } from "@vitrine/data"
+import { type Loader, loaderOf, localBatchMaker } from "@vitrine/data"
 import { openDataset, type PixelCache, pixelCache, workerPool } from "@vitrine/data/node"
 import { type DetectionBatch, detectionBatchMaker, type DetectionPlan } from "../data/batch.ts"
 import type { DetectionSource } from "../data/dataset.ts"
@@ -35,7 +35,7 @@ export async function createDetectionLoader(options: NodeDetectionLoaderOptions)
     const plan = detectionPlan(dataset, options)
     const maker =
       workers === 0 || import.meta.url.endsWith(".ts")
-        ? localMaker(detectionBatchMaker(dataset, plan), close)
+        ? localBatchMaker(detectionBatchMaker(dataset, plan), close)
         : workerPool<DetectionBatch>(workerUrl, { source, plan, cache } satisfies DetectionWorkerInput, workers, close)
     return loaderOf(dataset, options, [...plan.imageSize, 3], maker)
   } catch (error) {

@@ -1,6 +1,11 @@
 import { VitrineError } from "@vitrine/core"
 import { cached, type Dataset, openDataset, type PixelCache } from "@vitrine/data/node"
-import { type AnnotatedSource, type DetectionDataset, type DetectionSource, openInMemory } from "../data/dataset.ts"
+import {
+  type AnnotatedSource,
+  type DetectionDataset,
+  type DetectionSource,
+  openDetectionInMemory,
+} from "../data/dataset.ts"
 import type { Objects } from "../data/objects.ts"
 
 /** Opens a data set from a source, such as `resolveDetection` finds. */
@@ -10,7 +15,7 @@ export async function openDetection(source: DetectionSource): Promise<DetectionD
 
 /** The same, with decoded images kept in `cache`. */
 export async function openCached(source: DetectionSource, cache: PixelCache | undefined): Promise<DetectionDataset> {
-  const inMemory = openInMemory(source)
+  const inMemory = openDetectionInMemory(source)
   if (inMemory !== undefined) return inMemory
   if (source.kind === "annotated") {
     const images = await openDataset(source.images)

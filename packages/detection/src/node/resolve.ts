@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname } from "node:path"
-import { fold, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { isImagePath } from "@vitrine/data"
 import { type FileTree, openTree } from "@vitrine/data/node"
 import { type AnnotatedImage, type RawObject, usable } from "../data/annotations.ts"
@@ -210,7 +210,7 @@ function resolved(
   let val = of("val")
   const test = of("test")
   if (val.length === 0 && test.length === 0 && valFraction > 0 && train.length > 1) {
-    const order = permutation(fold(keyFromSeed(seed), "split"), train.length)
+    const order = permutation(foldKey(keyFromSeed(seed), "split"), train.length)
     const held = new Set(order.subarray(0, Math.max(1, Math.round(train.length * valFraction))))
     val = train.filter((_, i) => held.has(i))
     train = train.filter((_, i) => !held.has(i))

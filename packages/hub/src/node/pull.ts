@@ -23,7 +23,7 @@ export interface PullOptions {
 }
 
 /** A model of the hub on this machine. */
-export interface Pulled {
+export interface PullResult {
   /** What to load: the folder of the model, or the one file that it is. */
   readonly path: string
   /** The same model by its commit: `hf:owner/name@commit`. It is loaded from the cache without asking the hub. */
@@ -46,7 +46,7 @@ export interface Pulled {
  * @throws VitrineError (config, file): a name that is none, a model that is not there, gated or pickled, a hub that
  *   cannot be reached and of whose model nothing is in the cache, a full disk, a wrong checksum.
  */
-export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<Pulled> {
+export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<PullResult> {
   const name = parseHubName(text)
   const settings = await hubSettings()
   const { getHFHubCachePath, getRepoFolderName } = await import("@huggingface/hub")
@@ -186,7 +186,7 @@ async function writeRef(path: string, commit: string): Promise<void> {
 const snapshotOf = (folder: string, commit: string): string => join(folder, "snapshots", commit)
 
 /** What the cache has of a model, or what it lacks, in words. */
-async function cachedModel(folder: string, name: HubName): Promise<Omit<Pulled, "unreached"> | string> {
+async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResult, "unreached"> | string> {
   const { repo, revision } = name
   const ref = join(folder, "refs", ...revision.split("/"))
   const commit = commitHash.test(revision) ? revision : (await readFile(ref, "utf8").catch(() => "")).trim()
@@ -211,7 +211,7 @@ function placed(
   { repo, file }: HubName,
   commit: string,
   { weights, alone }: ModelFiles,
-): Pick<Pulled, "path" | "name" | "commit"> {
+): Pick<PullResult, "path" | "name" | "commit"> {
   const snapshot = snapshotOf(folder, commit)
   const one = alone || file !== null ? join(snapshot, weights[0] as string) : snapshot
   return { path: one, name: `hf:${repo}${file === null ? "" : `/${file}`}@${commit}`, commit }

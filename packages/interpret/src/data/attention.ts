@@ -10,7 +10,7 @@ export interface AttentionMap extends PatchMap {
   readonly prefix: Float32Array
 }
 
-export interface AttentionOptions {
+export interface AttentionMapOptions {
   readonly grid: Grid
   /** By default the class token, and in models without tokens before the patches the mean. */
   readonly query?: Query | undefined
@@ -25,7 +25,7 @@ export interface AttentionOptions {
  */
 export function attentionMap(
   weights: HostTensor,
-  { grid, query, image = 0, head = "mean" }: AttentionOptions & { readonly head?: number | "mean" | undefined },
+  { grid, query, image = 0, head = "mean" }: AttentionMapOptions & { readonly head?: number | "mean" | undefined },
 ): AttentionMap {
   const { data, heads, tokens, prefix, start } = attention(weights, grid, image)
   if (head !== "mean" && !(Number.isInteger(head) && head >= 0 && head < heads))
@@ -95,7 +95,7 @@ export function queryAttention(
  * @param weights the taps `blocks.0.attn.weights` to the last, each `[batch, heads, tokens, tokens]`
  * @throws VitrineError (shape or config)
  */
-export function attentionRollout(weights: readonly HostTensor[], options: AttentionOptions): AttentionMap {
+export function attentionRollout(weights: readonly HostTensor[], options: AttentionMapOptions): AttentionMap {
   const { grid, query, image = 0 } = options
   const blocks = weights.map((block) => attention(block, grid, image))
   const first = blocks[0]

@@ -1,8 +1,8 @@
 /** What tells how good a model is, by the field of its evaluations: a share, or COCO's AP. */
-export const scores = { top1: "accuracy", exact: "share of exact lines", ap: "AP" } as const
+export const curveScores = { top1: "accuracy", exact: "share of exact lines", ap: "AP" } as const
 
 /** A model of a run, as it was measured. */
-export interface Measured {
+export interface CurveEvaluation {
   readonly step: number
   /** Where it was measured. */
   readonly loss?: number
@@ -14,8 +14,8 @@ export interface Measured {
 export interface Curve {
   readonly steps: readonly { readonly step: number; readonly loss: number; readonly learningRate: number }[]
   /** What the scores are. */
-  readonly measure: keyof typeof scores
-  readonly evaluations: readonly Measured[]
+  readonly measure: keyof typeof curveScores
+  readonly evaluations: readonly CurveEvaluation[]
 }
 
 /**
@@ -24,7 +24,7 @@ export interface Curve {
  */
 export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
-  const evaluations: Measured[] = []
+  const evaluations: CurveEvaluation[] = []
   let measure: Curve["measure"] = "top1"
   for (const event of metrics) {
     const { type, step, loss, learningRate, ...rest } = event as Readonly<Record<string, unknown>>
@@ -42,8 +42,11 @@ export function learningCurve(metrics: Iterable<object>): Curve {
 }
 
 /** The first evaluation of the highest score; undefined where there is none. */
-export function bestOf(evaluations: readonly Measured[]): Measured | undefined {
-  return evaluations.reduce<Measured | undefined>((a, b) => (a === undefined || b.score > a.score ? b : a), undefined)
+export function bestOf(evaluations: readonly CurveEvaluation[]): CurveEvaluation | undefined {
+  return evaluations.reduce<CurveEvaluation | undefined>(
+    (a, b) => (a === undefined || b.score > a.score ? b : a),
+    undefined,
+  )
 }
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
@@ -51,7 +54,7 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 export type Point = readonly [x: number, y: number]
 
 /** A moving average, weighted by a triangle, at no more than `count` places. */
-export function smoothed(points: readonly Point[], count: number): Point[] {
+export function smoothCurve(points: readonly Point[], count: number): Point[] {
   const reach = Math.max(1, Math.round(points.length / 40))
   const places = Math.min(count, points.length)
   return Array.from({ length: places }, (_, i) => {
@@ -68,7 +71,7 @@ export function smoothed(points: readonly Point[], count: number): Point[] {
 }
 
 /** At most `count` of the points, evenly taken, the ends included. */
-export function thinned(points: readonly Point[], count: number): Point[] {
+export function thinCurve(points: readonly Point[], count: number): Point[] {
   if (points.length <= count) return [...points]
   return Array.from({ length: count }, (_, i) => points[Math.round((i * (points.length - 1)) / (count - 1))] as Point)
 }

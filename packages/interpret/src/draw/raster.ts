@@ -112,7 +112,7 @@ export function overlay(image: Image, map: PatchMap, side: number, colors: Color
 }
 
 /** An image in the light of a map, as the ViT paper shows attention; the root of each share, so that the rest is seen too. */
-export function lit(image: Image, map: PatchMap, side: number): Image {
+export function spotlight(image: Image, map: PatchMap, side: number): Image {
   const base = enlarged(toRgb(image), Math.max(1, Math.round(side / Math.max(image.width, image.height))))
   const { width, height, data } = base
   const light = spread(map, width, height).map(Math.sqrt)

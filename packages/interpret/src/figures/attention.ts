@@ -3,23 +3,23 @@ import type { Image } from "@vitrine/data"
 import type { PatchMap } from "../data/grid.ts"
 import { colorBar, colorBarWidth } from "../draw/axes.ts"
 import { classColor, inferno } from "../draw/colors.ts"
-import { heatmap, imageElement, lit, overlay, toRgb } from "../draw/raster.ts"
+import { heatmap, imageElement, spotlight, overlay, toRgb } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
 import { boxOf, type TileFrame, tiles } from "../draw/tiles.ts"
-import type { BoxShown } from "./detection.ts"
+import type { LabelledBox } from "./detection.ts"
 
 /** An image as the model sees it. */
-export interface Seen {
+export interface AttentionPicture {
   readonly image: Image
   /** What stands under it, such as its file's name and what the model says of it. */
   readonly caption?: string | undefined
 }
 
 /** A map with what stands under it, and the object that it belongs to, if it is of one. */
-export interface MapShown {
+export interface AttentionMapStyle {
   readonly map: PatchMap
   readonly caption: string
-  readonly object?: Pick<BoxShown, "box" | "class"> | undefined
+  readonly object?: Pick<LabelledBox, "box" | "class"> | undefined
 }
 
 /**
@@ -30,15 +30,15 @@ export interface MapShown {
  * @param options `from`: who looks, and `at`: in what block or head, for the subtitle
  */
 export function attentionFigure(
-  seen: Seen,
-  maps: readonly MapShown[],
+  seen: AttentionPicture,
+  maps: readonly AttentionMapStyle[],
   { from, at, ...style }: FigureStyle & { readonly from: string; readonly at?: string },
 ): string {
   const theme = themeOf(style)
   const { width: across, height: down } = seen.image
   const line = across > 3 * down
   const side = line ? 480 : maps.length === 1 ? 320 : 200
-  const frameOf = ({ box: [x0, y0, x1, y1], class: kind }: NonNullable<MapShown["object"]>): TileFrame => ({
+  const frameOf = ({ box: [x0, y0, x1, y1], class: kind }: NonNullable<AttentionMapStyle["object"]>): TileFrame => ({
     corners: [x0 / across, y0 / down, x1 / across, y1 / down],
     color: classColor(kind),
   })
@@ -78,7 +78,7 @@ export function attentionFigure(
  * @param options `from`: who looks, for the subtitle
  */
 export function headsFigure(
-  seen: Seen,
+  seen: AttentionPicture,
   maps: readonly (readonly PatchMap[])[],
   { from, ...style }: FigureStyle & { readonly from: string },
 ): string {
@@ -129,14 +129,14 @@ export function headsFigure(
  * Attention rollout, each image beside itself in the light of it: ViT paper (Dosovitskiy et al., 2021), figures 6 and 14.
  */
 export function rolloutFigure(
-  seen: readonly (Seen & { readonly map: PatchMap })[],
+  seen: readonly (AttentionPicture & { readonly map: PatchMap })[],
   { from, ...style }: FigureStyle & { readonly from: string },
 ): string {
   const theme = themeOf(style)
   if (seen.length === 0) throw new VitrineError("shape", "there is no rollout to show")
   const side = seen.length > 8 ? 120 : 160
   const shown = seen.map(({ image, caption, map }) => ({
-    images: [toRgb(image), lit(image, map, 2 * side), overlay(image, map, 2 * side, inferno)],
+    images: [toRgb(image), spotlight(image, map, 2 * side), overlay(image, map, 2 * side, inferno)],
     caption: caption ?? "",
   }))
   return figure({

@@ -1,5 +1,5 @@
 import { format } from "d3-format"
-import { bestOf, type Curve, type Point, scores, smoothed, thinned } from "../data/curve.ts"
+import { bestOf, type Curve, type Point, curveScores, smoothCurve, thinCurve } from "../data/curve.ts"
 import { axes, exactAxis, niceAxis } from "../draw/axes.ts"
 import { drawLine, legend, type Line } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
@@ -29,18 +29,18 @@ export function curveFigure(
       title: "Loss",
       height: 210,
       lines: [
-        { points: thinned(losses, 1500), color: theme.blue, opacity: 0.22, thick: 1 },
-        { points: smoothed(losses, 300), color: theme.blue },
+        { points: thinCurve(losses, 1500), color: theme.blue, opacity: 0.22, thick: 1 },
+        { points: smoothCurve(losses, 300), color: theme.blue },
         { points: validation, color: theme.orange, dots: true },
       ],
     },
     {
-      title: `Validation ${scores[measure]}`,
+      title: `Validation ${curveScores[measure]}`,
       height: 150,
       lines: [{ points: measured, color: theme.green, dots: true }],
       unit: "%",
     },
-    { title: "Learning rate", height: 70, lines: [{ points: thinned(rates, 400), color: theme.muted, thick: 1.8 }] },
+    { title: "Learning rate", height: 70, lines: [{ points: thinCurve(rates, 400), color: theme.muted, thick: 1.8 }] },
   ].filter(({ lines }) => lines.some(({ points }) => points.length > 0))
   const x = exactAxis(0, Math.max(1, steps.at(-1)?.step ?? 1, evaluations.at(-1)?.step ?? 1), 6)
   const content: string[] = []
@@ -76,7 +76,7 @@ export function curveFigure(
   const said =
     best === undefined
       ? "Without validation images"
-      : `Best validation ${scores[measure]} ${format(".2%")(best.score)} at step ${format(",")(best.step)}`
+      : `Best validation ${curveScores[measure]} ${format(".2%")(best.score)} at step ${format(",")(best.step)}`
   return figure({
     title,
     subtitle: said,

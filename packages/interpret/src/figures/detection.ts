@@ -5,7 +5,7 @@ import { imageElement, toRgb } from "../draw/raster.ts"
 import { element, fitted, svg, text, textWidth } from "../draw/svg.ts"
 
 /** An object in an image: found, or annotated. */
-export interface BoxShown {
+export interface LabelledBox {
   /** Corners x0, y0, x1, y1 in pixels of the image. */
   readonly box: readonly [number, number, number, number]
   readonly label: string
@@ -19,7 +19,7 @@ export interface BoxShown {
  * An image with boxes around objects, each with its label, in a colour for each class; small images are enlarged. Tags stand
  * over, in or under their boxes, where they hide no other as far as there is room.
  */
-export function detectionFigure(image: Image, boxes: readonly BoxShown[]): string {
+export function detectionFigure(image: Image, boxes: readonly LabelledBox[]): string {
   const factor = Math.max(1, Math.ceil(leastSide / Math.max(image.width, image.height)))
   const [width, height] = [image.width * factor, image.height * factor]
   const unit = Math.max(1, Math.max(width, height) / 900)

@@ -6,14 +6,14 @@ import type { Grid } from "../data/grid.ts"
 import { drawn, imageElement, toRgb } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
 import { boxOf, tiles } from "../draw/tiles.ts"
-import type { Seen } from "./attention.ts"
+import type { AttentionPicture } from "./attention.ts"
 
 /**
  * Images, and the first three principal components of their patches' features as red, green and blue: DINOv2 (Oquab et
  * al., 2023), figure 1. Equal colours mean alike features, across all images.
  */
 export function featuresFigure(
-  seen: readonly Seen[],
+  seen: readonly AttentionPicture[],
   { grid, images, colors, explained }: FeatureColors,
   style: FigureStyle = {},
 ): string {

@@ -13,7 +13,7 @@ export type Loss =
  * Images and the classes that they show. Measured without the weights of the classes.
  * @throws VitrineError (config) for a model without classes, or weights that are not one a class.
  */
-export function classification(
+export function classificationObjective(
   model: ImageModel,
   loss: Loss,
   classWeights: readonly number[] | null = null,

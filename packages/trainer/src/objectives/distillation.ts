@@ -19,7 +19,7 @@ export type Teacher = (images: Float32Array, size: number) => Promise<ArrayLike<
  * DeiT's distillation (Touvron et al., 2021, equations 2 and 3; `losses.py`): the class token learns the labels and the
  * distillation token what the teacher says. Soft distillation is divided by the number of classes too, as there.
  */
-export function distilling(
+export function distillationObjective(
   config: ViTConfig,
   loss: Loss,
   classWeights: readonly number[] | null,

@@ -1,6 +1,6 @@
 import {
-  encode,
-  fold,
+  vitEncoder,
+  foldKey,
   type Key,
   keyFromSeed,
   linear,
@@ -10,7 +10,7 @@ import {
   patchGrid,
   permutation,
   type Scope,
-  stream,
+  randomStream,
   type Tensor,
   type ViTConfig,
   VitrineError,
@@ -38,7 +38,7 @@ export interface Normalization {
  * corrupted patches 80 % become a learned mask, 10 % another patch of the image, and 10 % stay. The mask (`mask_token`) and
  * the head (`mask_head`) are parameters of the training, not of the model.
  */
-export function maskedPatch(config: ViTConfig, normalization: Normalization): Objective {
+export function maskedPatchObjective(config: ViTConfig, normalization: Normalization): Objective {
   const { channels, dim } = config
   if (channels > 3) throw new VitrineError("config", `masked-patch: takes images of 1 to 3 channels, got ${channels}`)
   if (config.stem !== null)
@@ -56,7 +56,7 @@ export function maskedPatch(config: ViTConfig, normalization: Normalization): Ob
     const embedded = patchEmbedding(scope.at("patch_embed"), images, config) // [batch, N, D]
     const token = scope.param("mask_token", [1, 1, dim], "classToken")
     const visible = ops.mul(embedded, ops.sub(1, mask))
-    const features = patchFeatures(scope, encode(scope, ops.add(visible, ops.mul(mask, token)), config), config)
+    const features = patchFeatures(scope, vitEncoder(scope, ops.add(visible, ops.mul(mask, token)), config), config)
     const flat = ops.reshape(features, [`batch*${patches}`, dim])
     return linear(scope.at("mask_head"), flat, classes, { role: "head" })
   }
@@ -76,7 +76,7 @@ export function maskedPatch(config: ViTConfig, normalization: Normalization): Ob
         const { add, result } = tally(classes)
         return {
           async add(batch, run) {
-            const { inputs, labels } = prepare(batch, fold(keyFromSeed(0), "evaluation", batch.index))
+            const { inputs, labels } = prepare(batch, foldKey(keyFromSeed(0), "evaluation", batch.index))
             const { images, mask, targets, weights } = inputs
             const { logits, losses } = await run({ images, mask, targets })
             add(logits?.data ?? [], losses?.data ?? [], labels, weights)
@@ -103,7 +103,7 @@ function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Norma
   const images = batch.images.slice()
   const mask = new Float32Array(size * patches)
   const weights = new Float32Array(size * patches)
-  const labels = colours(batch.images, size, config, normalization)
+  const labels = patchColours(batch.images, size, config, normalization)
   const targets = new Float32Array(size * patches * classes)
   labels.forEach((label, at) => {
     targets[at * classes + label] = 1
@@ -111,9 +111,9 @@ function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Norma
   let total = 0
   for (let row = 0; row < size; row++) {
     if (batch.weights[row] === 0) continue
-    const own = fold(key, "corrupt", row)
-    const random = stream(own)
-    const order = permutation(fold(own, "order"), patches)
+    const own = foldKey(key, "corrupt", row)
+    const random = randomStream(own)
+    const order = permutation(foldKey(own, "order"), patches)
     for (const patch of order.subarray(0, Math.max(1, Math.round(corrupted * patches)))) {
       weights[row * patches + patch] = 1
       total++
@@ -142,7 +142,7 @@ function copyPatch(
 }
 
 /** The mean colour of each patch, in 3 bits a channel, the first channel's the highest: `[size · patches]`. */
-export function colours(
+export function patchColours(
   images: Float32Array,
   size: number,
   config: ViTConfig,

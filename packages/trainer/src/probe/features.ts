@@ -11,7 +11,7 @@ export interface Features {
 }
 
 /** Runs programs that give `pooled`, `[batch, width]`, over batches, one pass. */
-export function embed(programs: Programs, batches: AsyncIterable<Batch>): Promise<Features> {
+export function probeFeatures(programs: Programs, batches: AsyncIterable<Batch>): Promise<Features> {
   return collect(batches, async ({ images, size }) => {
     const { pooled } = await (await programs.at(size)).run({ images })
     return pooled?.data ?? []
@@ -55,7 +55,7 @@ export function rowsOf({ values, width, labels }: Features, places: readonly num
 }
 
 /** Share of the rows whose class has the largest of `scores`, `[rows, classes]`; of equal ones the first. */
-export function accuracy(scores: ArrayLike<number>, labels: Int32Array): number {
+export function probeAccuracy(scores: ArrayLike<number>, labels: Int32Array): number {
   const classes = scores.length / labels.length
   let right = 0
   labels.forEach((label, row) => {

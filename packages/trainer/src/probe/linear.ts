@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { accuracy, type Features, rowsOf } from "./features.ts"
+import { probeAccuracy, type Features, rowsOf } from "./features.ts"
 
 /** A linear classifier on standardised features: scores = ((x − mean) / std) · weights + bias. */
 export interface LinearClassifier {
@@ -79,7 +79,8 @@ export function fitByValidation(fit: Fit, train: Features, classes: number, l2s:
       const outside = rowsOf(train, places(true))
       for (const [i, classifier] of fit(rowsOf(train, places(false)), classes, l2s).entries())
         correct[i] =
-          (correct[i] as number) + outside.labels.length * accuracy(linearScores(classifier, outside), outside.labels)
+          (correct[i] as number) +
+          outside.labels.length * probeAccuracy(linearScores(classifier, outside), outside.labels)
     }
   const most = Math.max(...correct)
   const best = l2s.filter((_, i) => (correct[i] as number) > most - 0.5)

@@ -8,7 +8,7 @@ export const logisticPenalties: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1]
  * Multinomial logistic regression on standardised features: the mean cross-entropy plus l2 / 2 · ‖weights‖², the bias free;
  * scikit-learn's `LogisticRegression(C=1 / (l2 · rows))`.
  */
-export function logistic(train: Features, classes: number, l2s: readonly number[]): LinearClassifier[] {
+export function logisticRegression(train: Features, classes: number, l2s: readonly number[]): LinearClassifier[] {
   const { width, labels } = train
   const { mean, std } = moments(train)
   const x = standardized(train, { mean, std })

@@ -12,7 +12,7 @@ import {
 import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb, wasmPasses } from "@vitrine/data"
 import {
   type Detected,
-  detections,
+  queryDetections,
   type DetrConfig,
   detr,
   detrChannels,
@@ -45,7 +45,7 @@ export interface Detector<Input> {
    * `transformer.decoder.layers.0.multihead_attn.weights`; each has a first dimension of 1.
    * @throws VitrineError (config) for a name that the model does not have.
    */
-  inspect(image: Input, taps: readonly string[]): Promise<Inspected>
+  inspect(image: Input, taps: readonly string[]): Promise<DetectorInspection>
   /** The names that `inspect` takes, in the order of the computation, with the shapes for an image of the usual size. */
   taps(): TapShape[]
   /** Releases the programs, and the backend if it was made for this model. */
@@ -53,7 +53,7 @@ export interface Detector<Input> {
 }
 
 /** What a detector computed on its way, and of what. */
-export interface Inspected {
+export interface DetectorInspection {
   readonly taps: Readonly<Record<string, HostTensor>>
   /** Height and width to which the image was resized. */
   readonly size: Size
@@ -104,7 +104,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     }
     return program
   }
-  const run = async (image: Image, taps: Asked["taps"]): Promise<Omit<Inspected, "grid" | "within">> => {
+  const run = async (image: Image, taps: Asked["taps"]): Promise<Omit<DetectorInspection, "grid" | "within">> => {
     const size = shortestSize([image.height, image.width], shortest, within)
     const { data } = applyTransforms(resizeImage(image, size[1], size[0], "bilinear", undefined, wasmPasses()), numbers)
     // A ViT takes images of one size alone: others are padded.
@@ -124,7 +124,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
       const image = await decode(input)
       const { logits, boxes } = (await run(image, null)).taps
       checkFinite(logits?.data ?? [])
-      return detections(logits?.data ?? [], boxes?.data ?? [], 0, config, [image.height, image.width], threshold)
+      return queryDetections(logits?.data ?? [], boxes?.data ?? [], 0, config, [image.height, image.width], threshold)
     },
     async inspect(input, taps) {
       const found = await run(await decode(input), taps)

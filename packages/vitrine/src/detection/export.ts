@@ -1,4 +1,4 @@
-import { encodeChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
+import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
 import type { DetectorPreprocessing } from "@vitrine/checkpoint"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import type { Size } from "@vitrine/data"
@@ -35,7 +35,7 @@ export function detectorOnnx(
     ...(labels && { labels: JSON.stringify(labels) }),
     preprocessing: JSON.stringify({ size, interpolation: "bilinear", mean, std }),
   }
-  return encodeChunks(model, { metadata })
+  return encodeModelChunks(model, { metadata })
 }
 
 /** The size that images are exported for unless one is told: that of a ViT, that of a run, or 3 high and 4 wide. */

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { type DetectorHints, isDetector as describesDetector } from "@vitrine/checkpoint"
+import { type DetectorHints, isDetectorConfig as describesDetector } from "@vitrine/checkpoint"
 import { openSafetensors, readDetectorFolder, readJson } from "@vitrine/checkpoint/node"
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"

@@ -1,7 +1,7 @@
 import { graph, programs, rootScope, VitrineError } from "@vitrine/core"
-import { detecting, type DetectionEvaluation, type Faults } from "@vitrine/detection"
+import { detectionObjective, type DetectionEvaluation, type Faults } from "@vitrine/detection"
 import { createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
-import { evaluate } from "@vitrine/trainer"
+import { evaluateBatches } from "@vitrine/trainer"
 import { createBackend } from "./backends.ts"
 import { type LoadDetectorOptions, readDetector } from "./detect.ts"
 import { checkFinite } from "../finite.ts"
@@ -64,7 +64,7 @@ export async function evaluateDetector(
   const isOwn = typeof wanted === "string"
   const backend = isOwn ? await createBackend(wanted, engine) : wanted
   try {
-    const { measure } = detecting(config, {
+    const { measure } = detectionObjective(config, {
       imageSize,
       padded: true,
       truth(example) {
@@ -87,7 +87,7 @@ export async function evaluateDetector(
       epochs: 1,
     })
     try {
-      const { classes, ...figures } = await evaluate(evaluator, batches, measure, undefined, ({ logits }) =>
+      const { classes, ...figures } = await evaluateBatches(evaluator, batches, measure, undefined, ({ logits }) =>
         checkFinite(logits?.data ?? []),
       )
       const byClass = classes.map((ap, label) => ({ label: labels[label] as string, ap }))

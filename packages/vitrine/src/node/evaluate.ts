@@ -1,11 +1,11 @@
-import { hintsOf, imageModel, type Overrides, override, splitOverrides } from "@vitrine/checkpoint"
+import { hintsOf, imageModel, type Overrides, applyOverrides, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, programs, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
   type Evaluation,
-  evaluate as evaluateBatches,
+  evaluateBatches as evaluateBatches,
   evaluationGraph,
   measureClasses,
   type RealAccuracy,
@@ -62,7 +62,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
-    const { config, preprocessing } = override(folder, overrides, path)
+    const { config, preprocessing } = applyOverrides(folder, overrides, path)
     if (config.classes === 0) throw new VitrineError("config", `${path}: the model has no classes to evaluate`)
     const record = recordOf(folder.json)
     const data = given ?? record?.data

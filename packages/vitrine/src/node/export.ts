@@ -1,5 +1,12 @@
 import { basename, resolve } from "node:path"
-import { hintsOf, type Overrides, override, parameterReader, resizeWeights, splitOverrides } from "@vitrine/checkpoint"
+import {
+  hintsOf,
+  type Overrides,
+  applyOverrides,
+  parameterReader,
+  resizeWeights,
+  splitOverrides,
+} from "@vitrine/checkpoint"
 import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type ExportedFiles, type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
@@ -18,7 +25,7 @@ export interface ExportOptions extends ExportFormat, Overrides {
   readonly dilated?: boolean | undefined
 }
 
-export interface Exported {
+export interface ExportResult {
   /** What was written, absolute: a folder, or an `.onnx` file. */
   readonly path: string
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
@@ -36,7 +43,7 @@ export interface Exported {
  * @throws VitrineError (file, config): for what cannot be read or written, what stands there already, and a model that
  *   the other world does not have.
  */
-export async function exportModel(path: string, options: ExportOptions): Promise<Exported> {
+export async function exportModel(path: string, options: ExportOptions): Promise<ExportResult> {
   const { to, precision = ["float32"], force = false, ...overrides } = options
   const { path: place } = await locate(path)
   if (await isDetector(place)) return exportDetector(place, path, options)
@@ -57,7 +64,7 @@ export async function exportModel(path: string, options: ExportOptions): Promise
   return writeFolder(out, exportFiles(model, { to, precision }), force)
 }
 
-async function writeFolder(out: string, { files, notes }: ExportedFiles, replace: boolean): Promise<Exported> {
+async function writeFolder(out: string, { files, notes }: ExportedFiles, replace: boolean): Promise<ExportResult> {
   await writeModelFolder(out, files, { replace })
   return { path: out, files: Array.from(files, ([file, chunks]) => ({ path: file, bytes: sizeOf(chunks) })), notes }
 }
@@ -65,7 +72,7 @@ async function writeFolder(out: string, { files, notes }: ExportedFiles, replace
 const sizeOf = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
 
 /** A detector as an `.onnx` file, for images of `imageSize`. */
-async function exportDetector(place: string, path: string, options: ExportOptions): Promise<Exported> {
+async function exportDetector(place: string, path: string, options: ExportOptions): Promise<ExportResult> {
   const { to, precision = ["float32"], force = false, imageSize, heads, dilated } = options
   if (to !== "onnx") throw new VitrineError("config", `${path}: is a detector, which is exported to ONNX alone`)
   const out = resolve(options.out ?? `${nameOf(path)}.onnx`)
@@ -81,7 +88,7 @@ async function exportDetector(place: string, path: string, options: ExportOption
 }
 
 /** A model that reads as a folder with an ONNX file of its encoder and one of its decoder. */
-async function exportReader(place: string, path: string, options: ExportOptions): Promise<Exported> {
+async function exportReader(place: string, path: string, options: ExportOptions): Promise<ExportResult> {
   const { to, precision = ["float32"], force = false } = options
   if (to !== "onnx") throw new VitrineError("config", `${path}: is a model that reads, which is exported to ONNX alone`)
   refuseOverrides(path, options, "of a model that reads")
@@ -108,7 +115,7 @@ const nameOf = (model: string): string =>
 async function wholeModel(path: string, overrides: Overrides): Promise<WholeModel> {
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
-    const description = override(folder, overrides, path)
+    const description = applyOverrides(folder, overrides, path)
     const read = parameterReader(folder.weights, folder.sources)
     const weights: Record<string, Float32Array> = {}
     for (const name of folder.sources.keys()) weights[name] = await read(name)

@@ -4,7 +4,7 @@ import {
   splitOverrides,
   type ModelConfig,
   type Overrides,
-  override,
+  applyOverrides,
   parameterReader,
   resizeWeights,
 } from "@vitrine/checkpoint"
@@ -40,7 +40,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
   const [overrides, engine] = splitOverrides(others)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
-    const { config, preprocessing, labels, notes } = override(folder, overrides, path)
+    const { config, preprocessing, labels, notes } = applyOverrides(folder, overrides, path)
     const own = typeof wanted === "string"
     const backend = own ? await createBackend(wanted, engine) : wanted
     const constants = await constantsOf(folder, backend, config)

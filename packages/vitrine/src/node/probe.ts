@@ -4,7 +4,7 @@ import {
   imageModel,
   type ModelConfig,
   type Overrides,
-  override,
+  applyOverrides,
   type Preprocessing,
 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
@@ -12,13 +12,13 @@ import { type Backend, graph, ops, type Programs, programs, rootScope, type Tens
 import { type Dataset, normalize, type Transform } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
-  embed,
+  probeFeatures,
   type Features,
   fitByValidation,
   leastSquares,
   leastSquaresPenalties,
   linearScores,
-  logistic,
+  logisticRegression,
   logisticPenalties,
   neighbourVotes,
   pixelFeatures,
@@ -109,7 +109,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closing: (() => Promise<void>)[] = [folder.weights.close]
   try {
-    const { config, preprocessing } = override(folder, overrides, path)
+    const { config, preprocessing } = applyOverrides(folder, overrides, path)
     const record = recordOf(folder.json)
     const data = options.data ?? record?.data
     if (data === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
@@ -139,7 +139,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
       const plan = { transforms, batchSize, epochs: 1 }
       const { source } = dataset
       const loader = await createLoader(source === undefined ? { ...plan, dataset } : { ...plan, source, workers })
-      return run === undefined ? pixelFeatures(loader) : embed(run, loader)
+      return run === undefined ? pixelFeatures(loader) : probeFeatures(run, loader)
     }
     const inputs = evaluationTransforms(preprocessing, config)
     const seen = (dataset: Dataset): Promise<Features> => features(dataset, inputs, pooled)
@@ -195,7 +195,7 @@ async function measure(
     case "least-squares":
     case "logistic": {
       const [fit, penalties] =
-        method === "logistic" ? [logistic, logisticPenalties] : [leastSquares, leastSquaresPenalties]
+        method === "logistic" ? [logisticRegression, logisticPenalties] : [leastSquares, leastSquaresPenalties]
       const { classifier, l2 } = fitByValidation(fit, train, classes, penalties)
       return { accuracy: right(linearScores(classifier, test)), l2 }
     }

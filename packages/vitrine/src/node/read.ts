@@ -6,7 +6,7 @@ import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import {
   type Alphabet,
-  decoder,
+  createDecoder,
   type Hypothesis,
   type SearchOptions,
   seq2seq,
@@ -47,7 +47,7 @@ export interface Reader {
    * of 1.
    * @throws VitrineError (config) for a name that the model does not have.
    */
-  inspect(image: ImageInput, taps: readonly string[]): Promise<InspectedReading>
+  inspect(image: ImageInput, taps: readonly string[]): Promise<ReadingInspection>
   /** The names that `inspect` takes, in the order of the computation, with the shapes for the longest reading. */
   taps(): TapShape[]
   /** Releases the programs, and the backend if it was made for this model. */
@@ -55,7 +55,7 @@ export interface Reader {
 }
 
 /** What a reader computed on its way, and of what. */
-export interface InspectedReading {
+export interface ReadingInspection {
   readonly taps: Readonly<Record<string, HostTensor>>
   readonly reading: Reading
   /** The line as the model sees it: at its height, with what was padded for whole patches. */
@@ -83,7 +83,7 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
   const own = typeof wanted === "string"
   const backend = own ? await createBackend(wanted, engine) : wanted
   const { config } = record.recipe
-  const decoding = decoder(backend, config, values)
+  const decoding = createDecoder(backend, config, values)
   const forward = (scope: Scope, length: number): Tensor => {
     const tokens = ops.input("tokens", [1, length], "int32")
     const padding = ops.input("padding", [1, sourceLength(config)], "bool")

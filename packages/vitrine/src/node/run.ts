@@ -66,7 +66,7 @@ interface Prepared<S, E extends object> {
  * Carries out a run from the options to the end: opens its folder, lets the task prepare itself, yields the setup and the
  * events of training, and closes everything. A new folder is removed again where no step was taken.
  */
-export async function* carryOut<S extends object, E extends object>(
+export async function* runTask<S extends object, E extends object>(
   options: RunOptions,
   prepare: (run: OpenRun) => Promise<Prepared<S, E>>,
 ): AsyncGenerator<(Place & S) | TrainEvent<E>, void, void> {

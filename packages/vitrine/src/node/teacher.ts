@@ -1,4 +1,4 @@
-import { imageModel, override } from "@vitrine/checkpoint"
+import { imageModel, applyOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
@@ -28,7 +28,7 @@ export async function openTeacher(
   const { path, name } = await locate(model)
   const folder = await readModelFolder(path, { imageSize: student.imageSize })
   try {
-    const { config, preprocessing } = override(folder, { imageSize: student.imageSize }, path)
+    const { config, preprocessing } = applyOverrides(folder, { imageSize: student.imageSize }, path)
     if (config.channels !== student.channels)
       throw new VitrineError(
         "config",

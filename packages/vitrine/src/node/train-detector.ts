@@ -1,8 +1,8 @@
 import { resolve } from "node:path"
 import type { Size } from "@vitrine/data"
-import { fold, keyFromSeed, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import {
-  detecting,
+  detectionObjective,
   detectionEvaluation,
   type DetectionEvaluation,
   type DetectionTransform,
@@ -18,13 +18,13 @@ import {
   openDetection,
   resolveDetection,
 } from "@vitrine/detection/node"
-import { type TrainEvent, train } from "@vitrine/trainer"
+import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
 import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../detection/recipe.ts"
 import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../detection/record.ts"
 import { trainingOrder } from "../order.ts"
 import type { RunSetup } from "../setup.ts"
 import { readDetector } from "./detect.ts"
-import { carryOut, type RunOptions } from "./run.ts"
+import { runTask, type RunOptions } from "./run.ts"
 import type { TrainOptions } from "./train.ts"
 
 export interface TrainDetectorOptions extends RunOptions, Pick<TrainOptions, "workers"> {
@@ -59,7 +59,7 @@ export function trainDetector(
   options: TrainDetectorOptions,
 ): AsyncGenerator<DetectionSetupEvent | TrainEvent<DetectionEvaluation>, void, void> {
   const { workers = 1 } = options
-  return carryOut(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
+  return runTask(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
     const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
     if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
     const data = options.data ?? record?.data
@@ -134,11 +134,11 @@ export function trainDetector(
         from: options.from ?? null,
       },
       events: (run) =>
-        train({
+        trainingLoop({
           backend,
           parameters: detrParameters(config),
           initial: startingValues(recipe, start?.values),
-          objective: detecting(config, {
+          objective: detectionObjective(config, {
             imageSize,
             padded: [source, ...(held === null ? [] : [held])].some((one) => !fills(one, augment, imageSize)),
             losses,
@@ -177,7 +177,7 @@ function startingValues(
   given: Readonly<Record<string, Float32Array>> = {},
 ): Record<string, Float32Array> {
   const parameters = detrParameters(config)
-  const values = { ...initializeDetr(parameters, config, fold(keyFromSeed(training.seed), "init")) }
+  const values = { ...initializeDetr(parameters, config, foldKey(keyFromSeed(training.seed), "init")) }
   for (const { name, shape } of parameters) {
     const value = given[name]
     if (value !== undefined && value.length === shape.reduce((a, b) => a * b, 1)) values[name] = value

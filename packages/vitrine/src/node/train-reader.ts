@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path"
-import { fold, keyFromSeed, VitrineError } from "@vitrine/core"
+import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import {
   type LineSet,
   type Loader,
   loaderOf,
-  localMaker,
+  localBatchMaker,
   type OrderOptions,
   checkBatch,
   checkOrder,
@@ -17,13 +17,13 @@ import {
   type TextEvaluation,
   textObjective,
 } from "@vitrine/seq2seq"
-import { type TrainEvent, train } from "@vitrine/trainer"
+import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
 import { imageSource, lineBatches, readable, readingFacts } from "../reading/lines.ts"
 import { type ReadingRecipe, resolveReadingRecipe, type ResolvedReadingRecipe } from "../reading/recipe.ts"
 import { readingConfig, type ReadingRecord, readingRecordOf } from "../reading/record.ts"
 import { trainingOrder } from "../order.ts"
 import type { RunSetup } from "../setup.ts"
-import { carryOut, type RunOptions } from "./run.ts"
+import { runTask, type RunOptions } from "./run.ts"
 
 export interface TrainReaderOptions extends RunOptions {
   /** A path, as `resolveLines` takes it. Not needed to resume, unless the data have moved. */
@@ -51,7 +51,7 @@ export interface ReadingSetupEvent extends RunSetup {
 export function trainReader(
   options: TrainReaderOptions,
 ): AsyncGenerator<ReadingSetupEvent | TrainEvent<TextEvaluation>, void, void> {
-  return carryOut(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
+  return runTask(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
     const found = resumed && readingRecordOf(resumed.config, join(options.resume as string, "config.json"))
     if (found === null) throw new VitrineError("file", `${options.resume}: is no run of a model that reads`)
     const record = found?.record
@@ -93,7 +93,7 @@ export function trainReader(
         examples,
         order,
         shape,
-        localMaker(make, async () => {}),
+        localBatchMaker(make, async () => {}),
       )
     }
     const parameters = seq2seqParameters(config)
@@ -108,10 +108,10 @@ export function trainReader(
         recipe,
       },
       events: (run) =>
-        train<TextBatch, TextEvaluation>({
+        trainingLoop<TextBatch, TextEvaluation>({
           backend,
           parameters,
-          initial: initializeSeq2Seq(parameters, fold(keyFromSeed(training.seed), "init")),
+          initial: initializeSeq2Seq(parameters, foldKey(keyFromSeed(training.seed), "init")),
           objective: textObjective(config, labelSmoothing),
           options: training,
           batches: async (consumed) => loader(trained.lines, trainingOrder(order, consumed)),

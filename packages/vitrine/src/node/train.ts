@@ -18,7 +18,7 @@ import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from ".
 import { openTeacher } from "./teacher.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
 import { locate } from "./hub.ts"
-import { carryOut, type RunOptions } from "./run.ts"
+import { runTask, type RunOptions } from "./run.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
 export interface TrainOptions extends RunOptions {
@@ -54,7 +54,7 @@ export interface TrainOptions extends RunOptions {
  * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
  */
 export function train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
-  return carryOut(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
+  return runTask(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
     const record = resumed && recordOf(resumed.config)
     if (record === null)
       throw new VitrineError(

@@ -1,4 +1,4 @@
-import { encodeChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
+import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import { type Alphabet, encodeSource, predictAll, type Seq2SeqConfig, sourceLength } from "@vitrine/seq2seq"
 import type { ExportedFiles, ExportPrecision } from "../export.ts"
@@ -35,7 +35,7 @@ export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = 
     const model = precision === "float16" ? toFloat16(plain) : plain
     if (valueBytes(model) > mostInline)
       throw new VitrineError("config", "weights of more than 2 GiB do not fit into one ONNX file")
-    return encodeChunks(model)
+    return encodeModelChunks(model)
   }
   const json = {
     "config.json": {

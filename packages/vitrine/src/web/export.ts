@@ -5,7 +5,7 @@ import { readModel } from "./load.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {}
 
-export interface Exported {
+export interface ExportResult {
   /** The files of the folder by their path. */
   readonly files: Readonly<Record<string, Blob>>
   /** What the other world cannot be told, or does otherwise: lines for people. */
@@ -21,7 +21,7 @@ export interface Exported {
  *
  * @throws VitrineError (file, config) for what cannot be read, and a model that the other world does not have.
  */
-export async function exportModel(source: ModelSource, options: ExportOptions): Promise<Exported> {
+export async function exportModel(source: ModelSource, options: ExportOptions): Promise<ExportResult> {
   const { to, precision, ...overrides } = options
   const { files, notes } = exportFiles(await readModel(source, overrides), { to, precision })
   const blobs = Array.from(files, ([path, chunks]) => [path, new Blob([...chunks] as BlobPart[])] as const)

@@ -4,7 +4,7 @@ import {
   hintsOf,
   splitOverrides,
   type Overrides,
-  override,
+  applyOverrides,
   parameterReader,
   resizeWeights,
 } from "@vitrine/checkpoint"
@@ -49,7 +49,7 @@ export async function readModel(source: ModelSource, overrides: Overrides): Prom
     "folder" in found
       ? [await openModel(found.folder, found.weightsFile, hintsOf(overrides)), found.folder.nameOf("config.json")]
       : await found.npz().then(async (file) => [await openGoogleModel(file, hintsOf(overrides)), file.name] as const)
-  const description = override(model, overrides, name)
+  const description = applyOverrides(model, overrides, name)
   const read = parameterReader(model.weights, model.sources)
   const weights: Record<string, Float32Array> = {}
   for (const parameter of model.sources.keys()) weights[parameter] = await read(parameter)

@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 import { readSafetensors } from "@vitrine/checkpoint"
-import { detections } from "@vitrine/detection"
+import { queryDetections } from "@vitrine/detection"
 import { expect, test } from "vitest"
 import { loadDetector } from "../../src/web.ts"
 import { addressOf } from "./golden.ts"
@@ -31,7 +31,7 @@ test("a folder of Hugging Face's finds what transformers does, and shows what it
       Float64Array.from(tensors.get(`alone.${name}.${what}`)?.data ?? [], Number),
     )
     const size = [image.height, image.width] as const
-    const expected = detections(logits ?? [], boxes ?? [], 0, detector.config, size)
+    const expected = queryDetections(logits ?? [], boxes ?? [], 0, detector.config, size)
     const found = await detector.detect(image, { threshold: 0 })
     expect(found.labels.length, name).toBe(expected.labels.length)
     for (const [n, query] of found.queries.entries()) {
