@@ -15,8 +15,8 @@ export {
 } from "@vitrine/data"
 export { type PullOptions, type PullProgress, type Pulled, pull } from "@vitrine/hub/node"
 export type { TrainEvent } from "@vitrine/trainer"
-export { hyperRule } from "./hyper-rule.ts"
-export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
+export { hyperRule } from "./tasks/classify/hyper-rule.ts"
+export { createModel, type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
 export {
   type BackendFactory,
   type BackendOptions,
@@ -26,17 +26,21 @@ export {
   createBackend,
   preferred,
 } from "./node/backends.ts"
-export type { ClassMatch } from "./classes.ts"
+export type { ClassMatch } from "./tasks/classify/classes.ts"
 export {
   type DetectionRecipe,
   detectionSchedule,
   type ResolvedDetectionRecipe,
   resolveDetectionRecipe,
-} from "./detection/recipe.ts"
-export type { Detector, DetectorInspection as Inspected } from "./detection/detector.ts"
-export { isDetector, type LoadDetectorOptions, loadDetector } from "./node/detect.ts"
-export { type DetectorEvaluation, evaluateDetector, type EvaluateDetectorOptions } from "./node/evaluate-detector.ts"
-export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./node/evaluate.ts"
+} from "./tasks/detect/recipe.ts"
+export type { Detector, DetectorInspection as Inspected } from "./tasks/detect/detector.ts"
+export { isDetector, type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
+export {
+  type DetectorEvaluation,
+  evaluateDetector,
+  type EvaluateDetectorOptions,
+} from "./tasks/detect/node/evaluate.ts"
+export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./tasks/classify/node/evaluate.ts"
 export {
   type ExportedFiles,
   type ExportFormat,
@@ -45,10 +49,10 @@ export {
   type ExportTarget,
   onnxFile,
   type WholeModel,
-} from "./export.ts"
+} from "./tasks/classify/export.ts"
 export { type ExportResult as Exported, exportModel, type ExportOptions } from "./node/export.ts"
-export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./node/evaluate-reader.ts"
-export { type ImageInput, type LoadOptions, load } from "./node/load.ts"
+export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
+export { type ImageInput, type LoadOptions, load } from "./tasks/classify/node/load.ts"
 export {
   type ReadingInspection as InspectedReading,
   isReader,
@@ -56,19 +60,26 @@ export {
   loadReader,
   type Reader,
   type Reading,
-} from "./node/read.ts"
-export { type Probe, type ProbeMethod, type ProbeOptions, type ProbeResult, probe, probeMethods } from "./node/probe.ts"
-export { readRun, type RunEvaluation, type RunSummary } from "./node/runs.ts"
-export { type TrainOptions, train } from "./node/train.ts"
-export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./node/train-detector.ts"
-export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./node/train-reader.ts"
+} from "./tasks/read/node/load.ts"
+export {
+  type Probe,
+  type ProbeMethod,
+  type ProbeOptions,
+  type ProbeResult,
+  probe,
+  probeMethods,
+} from "./tasks/classify/node/probe.ts"
+export { readRun, type RunEvaluation, type RunSummary } from "./tasks/classify/node/runs.ts"
+export { type TrainOptions, train } from "./tasks/classify/node/train.ts"
+export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
+export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
 export {
   defineReadingRecipe,
   type ReaderFields,
   type ReadingRecipe,
   type ResolvedReadingRecipe,
-} from "./reading/recipe.ts"
-export { evaluationTransforms } from "./preprocessing.ts"
+} from "./tasks/read/recipe.ts"
+export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
 export {
   type DataFacts,
   defineRecipe,
@@ -77,6 +88,6 @@ export {
   type RecipeRule,
   type ResolvedRecipe,
   resolveRecipe,
-} from "./recipe.ts"
+} from "./tasks/classify/recipe.ts"
 export type { RunSetup } from "./setup.ts"
-export type { SetupEvent } from "./training.ts"
+export type { SetupEvent } from "./tasks/classify/training.ts"

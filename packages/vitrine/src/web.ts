@@ -17,7 +17,7 @@ export {
   type Transform,
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
-export type { Detector, DetectorInspection as Inspected } from "./detection/detector.ts"
+export type { Detector, DetectorInspection as Inspected } from "./tasks/detect/detector.ts"
 export {
   type ExportedFiles,
   type ExportFormat,
@@ -26,10 +26,10 @@ export {
   type ExportTarget,
   onnxFile,
   type WholeModel,
-} from "./export.ts"
-export { hyperRule } from "./hyper-rule.ts"
-export { createModel, type Model, type Prediction, topPredictions } from "./model.ts"
-export { evaluationTransforms } from "./preprocessing.ts"
+} from "./tasks/classify/export.ts"
+export { hyperRule } from "./tasks/classify/hyper-rule.ts"
+export { createModel, type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
+export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
 export {
   type DataFacts,
   defineRecipe,
@@ -38,12 +38,12 @@ export {
   type RecipeRule,
   type ResolvedRecipe,
   resolveRecipe,
-} from "./recipe.ts"
-export type { SetupEvent } from "./training.ts"
+} from "./tasks/classify/recipe.ts"
+export type { SetupEvent } from "./tasks/classify/training.ts"
 export { type BackendChoice, createBackend } from "./web/backend.ts"
-export { loadDetector } from "./web/detect.ts"
+export { loadDetector } from "./tasks/detect/web/load.ts"
 export { type ExportResult as Exported, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
-export { type ImageInput, type LoadOptions, load } from "./web/load.ts"
+export { type ImageInput, type LoadOptions, load } from "./tasks/classify/web/load.ts"
 export { type MemoryStore, memoryStore } from "./web/memory-store.ts"
-export { type TrainOptions, train } from "./web/train.ts"
+export { type TrainOptions, train } from "./tasks/classify/web/train.ts"

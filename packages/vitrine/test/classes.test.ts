@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { matchClasses } from "../src/classes.ts"
+import { matchClasses } from "../src/tasks/classify/classes.ts"
 
 const data = (...classes: string[]): { name: string; classes: string[] } => ({ name: "data", classes })
 

@@ -4,7 +4,7 @@ import type { Backend } from "@vitrine/core"
 import { golden, goldenPath, readTensors } from "@vitrine/golden"
 import { afterAll, describe, expect, test } from "vitest"
 import { createBackend, load, type Model } from "../src/node.ts"
-import { constantsOf } from "../src/node/load.ts"
+import { constantsOf } from "../src/tasks/classify/node/load.ts"
 import { float32Error } from "./losses.ts"
 
 const models = [

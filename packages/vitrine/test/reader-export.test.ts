@@ -8,9 +8,9 @@ import { alphabet, initializeSeq2Seq, seq2seqParameters } from "@vitrine/seq2seq
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { exportModel, loadReader } from "../src/node.ts"
-import { placeLine, roomFor } from "../src/reading/lines.ts"
-import { resolveReadingRecipe } from "../src/reading/recipe.ts"
-import { readingConfig } from "../src/reading/record.ts"
+import { placeLine, roomFor } from "../src/tasks/read/lines.ts"
+import { resolveReadingRecipe } from "../src/tasks/read/recipe.ts"
+import { readingConfig } from "../src/tasks/read/record.ts"
 
 const characters = "0123456789abcdef".split("")
 const own = alphabet(characters)

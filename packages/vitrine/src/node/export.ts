@@ -9,12 +9,18 @@ import {
 } from "@vitrine/checkpoint"
 import { readModelFolder, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
-import { type ExportedFiles, type ExportFormat, exportFiles, onnxFile, type WholeModel } from "../export.ts"
-import { detectorOnnx, exportedSize } from "../detection/export.ts"
-import { readerOnnx } from "../reading/export.ts"
-import { isDetector, readDetector } from "./detect.ts"
+import {
+  type ExportedFiles,
+  type ExportFormat,
+  exportFiles,
+  onnxFile,
+  type WholeModel,
+} from "../tasks/classify/export.ts"
+import { detectorOnnx, exportedSize } from "../tasks/detect/export.ts"
+import { readerOnnx } from "../tasks/read/export.ts"
+import { isDetector, readDetector } from "../tasks/detect/node/load.ts"
 import { locate } from "./hub.ts"
-import { isReader, readReader } from "./read.ts"
+import { isReader, readReader } from "../tasks/read/node/load.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
   /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory unless told. */

@@ -1,7 +1,7 @@
 import type { Overrides } from "@vitrine/checkpoint"
-import { type ExportFormat, exportFiles } from "../export.ts"
+import { type ExportFormat, exportFiles } from "../tasks/classify/export.ts"
 import type { ModelSource } from "./files.ts"
-import { readModel } from "./load.ts"
+import { readModel } from "../tasks/classify/web/load.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {}
 

@@ -1,9 +1,9 @@
 import { openDetector } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
-import { createDetector, type Detector, wholeDetector } from "../detection/detector.ts"
-import { type BackendChoice, openBackend } from "./backend.ts"
-import { findFiles, type ModelSource } from "./files.ts"
-import { decode, type ImageInput } from "./load.ts"
+import { createDetector, type Detector, wholeDetector } from "../detector.ts"
+import { type BackendChoice, openBackend } from "../../../web/backend.ts"
+import { findFiles, type ModelSource } from "../../../web/files.ts"
+import { decode, type ImageInput } from "../../classify/web/load.ts"
 
 /**
  * Loads a detector in a page: a run folder of `vitrine train --task detect`, a folder of Hugging Face's DETR, or the

@@ -13,8 +13,8 @@ import type { Backend, CompileOptions, FileSlice } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
 import { createModel, type Model } from "../model.ts"
-import { type BackendOptions, createBackend, readsFiles } from "./backends.ts"
-import { locate } from "./hub.ts"
+import { type BackendOptions, createBackend, readsFiles } from "../../../node/backends.ts"
+import { locate } from "../../../node/hub.ts"
 
 /** A path, the bytes of a file, or pixels. */
 export type ImageInput = string | Uint8Array | Image

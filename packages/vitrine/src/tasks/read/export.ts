@@ -1,7 +1,7 @@
 import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import { type Alphabet, encodeSource, predictAll, type Seq2SeqConfig, sourceLength } from "@vitrine/seq2seq"
-import type { ExportedFiles, ExportPrecision } from "../export.ts"
+import type { ExportedFiles, ExportPrecision } from "../classify/export.ts"
 import { imageSource, type LinePreparation } from "./lines.ts"
 
 /** A model that reads, with its weights in memory. */

@@ -22,10 +22,10 @@ import {
   type TrainEvent,
   trainingLoop,
 } from "@vitrine/trainer"
-import { trainingOrder } from "./order.ts"
+import { trainingOrder } from "../../order.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
-import type { RunSetup } from "./setup.ts"
+import type { RunSetup } from "../../setup.ts"
 
 /** What a recipe needs to know of the data. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {

@@ -12,9 +12,9 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
-import { checkFinite } from "./finite.ts"
+import { checkFinite } from "../../finite.ts"
 import { evaluationTransforms } from "./preprocessing.ts"
-import { type TapShape, tapGraph, tapShapes } from "./taps.ts"
+import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 
 export interface Prediction {
   /** Of the class. */

@@ -17,8 +17,8 @@ import {
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { openTeacher } from "./teacher.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
-import { locate } from "./hub.ts"
-import { runTask, type RunOptions } from "./run.ts"
+import { locate } from "../../../node/hub.ts"
+import { runTask, type RunOptions } from "../../../node/run.ts"
 import { type RunRecord, recordOf } from "../record.ts"
 
 export interface TrainOptions extends RunOptions {

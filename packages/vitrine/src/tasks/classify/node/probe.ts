@@ -26,8 +26,8 @@ import {
 } from "@vitrine/trainer"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
-import { type BackendOptions, createBackend } from "./backends.ts"
-import { locate } from "./hub.ts"
+import { type BackendOptions, createBackend } from "../../../node/backends.ts"
+import { locate } from "../../../node/hub.ts"
 import { constantsOf } from "./load.ts"
 
 /** How frozen features are turned into classes. */

@@ -2,8 +2,8 @@ import { join } from "node:path"
 import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
-import { isDetector } from "./detect.ts"
-import { isReader } from "./read.ts"
+import { isDetector } from "../../detect/node/load.ts"
+import { isReader } from "../../read/node/load.ts"
 import { recordOf } from "../record.ts"
 
 /** What a run knew at one of its evaluations, and what it had spent until then. */

@@ -3,7 +3,7 @@ import type { DetectorPreprocessing } from "@vitrine/checkpoint"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import type { Size } from "@vitrine/data"
 import { type DetrConfig, detr, detrChannels, lastLayer } from "@vitrine/detection"
-import type { ExportPrecision } from "../export.ts"
+import type { ExportPrecision } from "../classify/export.ts"
 
 /** A detector with its weights in memory. */
 export interface DetectorToExport {

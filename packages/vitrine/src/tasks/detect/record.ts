@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { detrConfig } from "@vitrine/detection"
 import { trainingOptions } from "@vitrine/trainer"
-import { originOf, type RunOrigin } from "../origin.ts"
+import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedDetectionRecipe } from "./recipe.ts"
 
 /** What the run folder of a detector remembers in `config.json`, so that it can be used and go on alone. */

@@ -3,7 +3,7 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
 import type { ResolvedRecipe } from "../recipe.ts"
-import { locate } from "./hub.ts"
+import { locate } from "../../../node/hub.ts"
 import { constantsOf } from "./load.ts"
 
 export interface OpenTeacher {

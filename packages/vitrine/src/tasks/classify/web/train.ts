@@ -13,9 +13,9 @@ import {
 import { type RunRecord, recordOf } from "../record.ts"
 import { classesOf, factsOf, preprocessingOf, type SetupEvent, trainOn } from "../training.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "../from.ts"
-import { type BackendChoice, openBackend } from "./backend.ts"
-import { findFiles, type ModelSource } from "./files.ts"
-import type { MemoryStore } from "./memory-store.ts"
+import { type BackendChoice, openBackend } from "../../../web/backend.ts"
+import { findFiles, type ModelSource } from "../../../web/files.ts"
+import type { MemoryStore } from "../../../web/memory-store.ts"
 
 export interface TrainOptions extends BackendChoice {
   /** `shapes`, the built-in drawings, or data sets, which stay open. */

@@ -12,10 +12,10 @@ import {
   realAccuracy,
 } from "@vitrine/trainer"
 import { evaluationTransforms } from "../preprocessing.ts"
-import { type BackendOptions, createBackend } from "./backends.ts"
+import { type BackendOptions, createBackend } from "../../../node/backends.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
-import { checkFinite } from "../finite.ts"
-import { locate } from "./hub.ts"
+import { checkFinite } from "../../../finite.ts"
+import { locate } from "../../../node/hub.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
 import { recordOf } from "../record.ts"

@@ -14,13 +14,13 @@ import {
   sourceInput,
   sourceLength,
 } from "@vitrine/seq2seq"
-import { placeLine, roomFor, seenOf } from "../reading/lines.ts"
-import { type ReadingRecord, readingRecordOf } from "../reading/record.ts"
-import { type BackendOptions, createBackend } from "./backends.ts"
-import { checkFinite } from "../finite.ts"
-import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
-import { locate } from "./hub.ts"
-import type { ImageInput } from "./load.ts"
+import { placeLine, roomFor, seenOf } from "../lines.ts"
+import { type ReadingRecord, readingRecordOf } from "../record.ts"
+import { type BackendOptions, createBackend } from "../../../node/backends.ts"
+import { checkFinite } from "../../../finite.ts"
+import { type TapShape, tapGraph, tapShapes } from "../../../taps.ts"
+import { locate } from "../../../node/hub.ts"
+import type { ImageInput } from "../../classify/node/load.ts"
 
 /** A text that may stand in an image. */
 export interface Reading {

@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { type Alphabet, alphabet, seq2seqConfig } from "@vitrine/seq2seq"
 import { trainingOptions } from "@vitrine/trainer"
-import { originOf, type RunOrigin } from "../origin.ts"
+import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedReadingRecipe } from "./recipe.ts"
 
 /** What the run folder of a reader remembers in `config.json`, so that it can be used and go on alone. */

@@ -22,8 +22,8 @@ import {
   lastLayer,
   shortestSize,
 } from "@vitrine/detection"
-import { checkFinite } from "../finite.ts"
-import { type TapShape, tapGraph, tapShapes } from "../taps.ts"
+import { checkFinite } from "../../finite.ts"
+import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 import { exportedSize } from "./export.ts"
 import { type DetectionRecord, detectionRecordOf } from "./record.ts"
 

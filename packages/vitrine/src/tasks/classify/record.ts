@@ -1,7 +1,7 @@
 import { checkedModel } from "@vitrine/checkpoint"
 import { checkTransforms } from "@vitrine/data"
 import { trainingOptions } from "@vitrine/trainer"
-import { originOf, type RunOrigin } from "./origin.ts"
+import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedRecipe } from "./recipe.ts"
 
 /** What a run folder remembers in `config.json`, so that it can go on alone. */

@@ -19,13 +19,13 @@ import {
   resolveDetection,
 } from "@vitrine/detection/node"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
-import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../detection/recipe.ts"
-import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../detection/record.ts"
-import { trainingOrder } from "../order.ts"
-import type { RunSetup } from "../setup.ts"
-import { readDetector } from "./detect.ts"
-import { runTask, type RunOptions } from "./run.ts"
-import type { TrainOptions } from "./train.ts"
+import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../recipe.ts"
+import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../record.ts"
+import { trainingOrder } from "../../../order.ts"
+import type { RunSetup } from "../../../setup.ts"
+import { readDetector } from "./load.ts"
+import { runTask, type RunOptions } from "../../../node/run.ts"
+import type { TrainOptions } from "../../classify/node/train.ts"
 
 export interface TrainDetectorOptions extends RunOptions, Pick<TrainOptions, "workers"> {
   /** A path or `scenes`, as `resolveDetection` takes it. Not needed to resume, unless the data have moved. */

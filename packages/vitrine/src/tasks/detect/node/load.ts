@@ -5,10 +5,10 @@ import { openSafetensors, readDetectorFolder, readJson } from "@vitrine/checkpoi
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
-import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detection/detector.ts"
-import { type BackendOptions, createBackend } from "./backends.ts"
-import { locate } from "./hub.ts"
-import type { ImageInput } from "./load.ts"
+import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detector.ts"
+import { type BackendOptions, createBackend } from "../../../node/backends.ts"
+import { locate } from "../../../node/hub.ts"
+import type { ImageInput } from "../../classify/node/load.ts"
 
 /** What is told of a detector beside its files: `heads` and `dilated` of weights without a `config.json`. */
 export interface LoadDetectorOptions extends BackendOptions, DetectorHints {

@@ -18,12 +18,12 @@ import {
   textObjective,
 } from "@vitrine/seq2seq"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
-import { imageSource, lineBatches, readable, readingFacts } from "../reading/lines.ts"
-import { type ReadingRecipe, resolveReadingRecipe, type ResolvedReadingRecipe } from "../reading/recipe.ts"
-import { readingConfig, type ReadingRecord, readingRecordOf } from "../reading/record.ts"
-import { trainingOrder } from "../order.ts"
-import type { RunSetup } from "../setup.ts"
-import { runTask, type RunOptions } from "./run.ts"
+import { imageSource, lineBatches, readable, readingFacts } from "../lines.ts"
+import { type ReadingRecipe, resolveReadingRecipe, type ResolvedReadingRecipe } from "../recipe.ts"
+import { readingConfig, type ReadingRecord, readingRecordOf } from "../record.ts"
+import { trainingOrder } from "../../../order.ts"
+import type { RunSetup } from "../../../setup.ts"
+import { runTask, type RunOptions } from "../../../node/run.ts"
 
 export interface TrainReaderOptions extends RunOptions {
   /** A path, as `resolveLines` takes it. Not needed to resume, unless the data have moved. */

@@ -2,8 +2,8 @@ import { VitrineError } from "@vitrine/core"
 import { resolveLines } from "@vitrine/data/node"
 import { graphemes, type SearchOptions } from "@vitrine/seq2seq"
 import { alphabet } from "@vitrine/seq2seq"
-import { readable } from "../reading/lines.ts"
-import { type LoadReaderOptions, loadReader } from "./read.ts"
+import { readable } from "../lines.ts"
+import { type LoadReaderOptions, loadReader } from "./load.ts"
 
 export interface EvaluateReaderOptions extends LoadReaderOptions, SearchOptions {
   /** A path; by default what the model was trained on. */

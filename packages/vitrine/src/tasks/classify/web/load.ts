@@ -10,10 +10,10 @@ import {
 } from "@vitrine/checkpoint"
 import type { Image } from "@vitrine/data"
 import { decodeImage, decodeLimits, type ImageSource } from "@vitrine/data/web"
-import { type BackendChoice, openBackend } from "./backend.ts"
+import { type BackendChoice, openBackend } from "../../../web/backend.ts"
 import type { WholeModel } from "../export.ts"
 import { createModel, type Model } from "../model.ts"
-import { fetchBytes, findFiles, type ModelSource } from "./files.ts"
+import { fetchBytes, findFiles, type ModelSource } from "../../../web/files.ts"
 
 /** A file or its bytes, an element, a bitmap, pixels, or an address. */
 export type ImageInput = ImageSource | Image | string | URL

@@ -2,10 +2,10 @@ import { graph, programs, rootScope, VitrineError } from "@vitrine/core"
 import { detectionObjective, type DetectionEvaluation, type Faults } from "@vitrine/detection"
 import { createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
 import { evaluateBatches } from "@vitrine/trainer"
-import { createBackend } from "./backends.ts"
-import { type LoadDetectorOptions, readDetector } from "./detect.ts"
-import { checkFinite } from "../finite.ts"
-import { locate } from "./hub.ts"
+import { createBackend } from "../../../node/backends.ts"
+import { type LoadDetectorOptions, readDetector } from "./load.ts"
+import { checkFinite } from "../../../finite.ts"
+import { locate } from "../../../node/hub.ts"
 
 export interface EvaluateDetectorOptions extends LoadDetectorOptions {
   /** A path or `scenes`; by default what the model was trained on. */

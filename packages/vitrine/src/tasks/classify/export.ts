@@ -20,7 +20,7 @@ import {
   writeSafetensors,
 } from "@vitrine/checkpoint"
 import { float16Bits, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
-import { foldConstants } from "./fold.ts"
+import { foldConstants } from "../../fold.ts"
 
 /** Whose form a model is written in. */
 export type ExportTarget = "timm" | "hf" | "onnx"
