@@ -17,7 +17,7 @@ export {
   stepGraph,
   updateGraph,
 } from "./programs.ts"
-export { probeAccuracy as probeAccuracy, probeFeatures, type Features, pixelFeatures } from "./probe/features.ts"
+export { probeAccuracy, probeFeatures, type Features, pixelFeatures } from "./probe/features.ts"
 export { leastSquares, leastSquaresPenalties } from "./probe/least-squares.ts"
 export { type ChosenFit, type Fit, fitByValidation, type LinearClassifier, linearScores } from "./probe/linear.ts"
 export { logisticRegression, logisticPenalties } from "./probe/logistic.ts"

@@ -5,7 +5,7 @@ import type { Dataset } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
   type Evaluation,
-  evaluateBatches as evaluateBatches,
+  evaluateBatches,
   evaluationGraph,
   measureClasses,
   type RealAccuracy,
