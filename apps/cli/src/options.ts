@@ -1,5 +1,5 @@
 import type { ModelHints, Overrides, Preprocessing } from "@vitrine/checkpoint"
-import type { Activation } from "@vitrine/core"
+import { type Activation, activationNames } from "@vitrine/core"
 import { type Command, Option } from "commander"
 import { cropValue, integerValue, numbersValue, poolValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
 
@@ -54,8 +54,6 @@ const interpolations: readonly Preprocessing["interpolation"][] = [
 ]
 const cropModes: readonly Preprocessing["cropMode"][] = ["center", "squash", "border"]
 
-const activations: readonly Activation[] = ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"]
-
 /** What the flags of `addOverrides` give. */
 export interface OverrideFlags extends Pick<Overrides, (typeof ofImages)[number]> {
   readonly numHeads?: number
@@ -85,7 +83,7 @@ export function addOverrides(command: Command): Command {
   ]
   const untold = [
     new Option("--num-heads <n>", "attention heads").argParser(integerValue(1)),
-    new Option("--act-layer <name>", "activation of the MLPs").choices(activations),
+    new Option("--act-layer <name>", "activation of the MLPs").choices(activationNames),
     new Option("--norm-eps <x>", "ε of the layer norms").argParser(positiveValue),
     new Option("--global-pool <how>", "what the head reads: avg, token or map").argParser(poolValue),
     new Option("--num-groups <n>", "groups of the group norms of a ResNet").argParser(integerValue(1)),

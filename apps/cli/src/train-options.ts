@@ -1,3 +1,11 @@
+import {
+  type Activation,
+  activationNames,
+  type InitScheme,
+  initSchemes,
+  positionKinds,
+  type ViTConfig,
+} from "@vitrine/core"
 import { type Command, Option } from "commander"
 import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
 import { refuse, UsageError } from "./errors.ts"
@@ -39,11 +47,11 @@ export interface TrainFlags extends EngineFlags, DetectionFlags {
   readonly stemWidth?: number
   readonly groups?: number
   readonly pool?: "token" | "average" | "map"
-  readonly positions?: "learned" | "sincos2d" | "none"
-  readonly activation?: "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
+  readonly positions?: ViTConfig["positions"]
+  readonly activation?: Activation
   readonly dropout?: number
   readonly stochasticDepth?: number
-  readonly init?: "paper" | "timm" | "fan"
+  readonly init?: InitScheme
   readonly epochs?: number
   readonly steps?: number
   readonly batchSize?: number
@@ -169,7 +177,7 @@ export function addTrainOptions(command: Command): Command {
     (option: Option): Option =>
       option.argParser(parser)
   const choices =
-    (...names: string[]) =>
+    (names: readonly string[]) =>
     (option: Option): Option =>
       option.choices(names)
 
@@ -212,16 +220,11 @@ export function addTrainOptions(command: Command): Command {
   add(model, "--stem-width <n>", "of a ResNet's first convolution; default: 64", parsed(integerValue(1)))
   add(model, "--groups <n>", "of a ResNet's group norms; default: 32", parsed(integerValue(1)))
   add(model, "--global-pool, --pool <how>", "what the head reads: avg, token or map", parsed(poolValue))
-  add(model, "--positions <how>", "position embedding", choices("learned", "sincos2d", "none"))
-  add(
-    model,
-    "--act-layer, --activation <name>",
-    "in the MLPs",
-    choices("gelu", "gelu_tanh", "quick_gelu", "relu", "silu"),
-  )
+  add(model, "--positions <how>", "position embedding", choices(positionKinds))
+  add(model, "--act-layer, --activation <name>", "in the MLPs", choices(activationNames))
   add(model, "--dropout <rate>", "default: 0", parsed(fractionValue))
   add(model, "--stochastic-depth <rate>", "at the last block; default: 0", parsed(fractionValue))
-  add(model, "--init <scheme>", "how parameters start; default: fan", choices("fan", "timm", "paper"))
+  add(model, "--init <scheme>", "how parameters start; default: fan", choices(initSchemes))
 
   add(training, "--epochs <n>", "passes over the data; default: 10", parsed(positiveValue))
   add(training, "--steps <n>", "updates, instead of epochs", parsed(integerValue(1)))
@@ -232,10 +235,10 @@ export function addTrainOptions(command: Command): Command {
     training,
     "--schedule <decay>",
     "default: cosine; to detect: step",
-    choices("cosine", "linear", "constant", "rsqrt", "step"),
+    choices(["cosine", "linear", "constant", "rsqrt", "step"]),
   )
   add(training, "--warmup <n>", "steps, or a fraction of all; default: 0.1", parsed(nonNegativeValue))
-  add(training, "--optimizer <name>", "default: adamw", choices("adamw", "adam", "sgd", "momentum", "nesterov"))
+  add(training, "--optimizer <name>", "default: adamw", choices(["adamw", "adam", "sgd", "momentum", "nesterov"]))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
   add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
   add(
@@ -255,7 +258,7 @@ export function addTrainOptions(command: Command): Command {
     training,
     "--task <name>",
     "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
-    choices("classify", "masked-patch", "detect", "read"),
+    choices(["classify", "masked-patch", "detect", "read"]),
   )
   add(
     training,
@@ -268,7 +271,7 @@ export function addTrainOptions(command: Command): Command {
     training,
     "--distillation <kind>",
     "the teacher's decision, or its distribution; default: hard",
-    choices("hard", "soft"),
+    choices(["hard", "soft"]),
   )
   add(training, "--distillation-alpha <x>", "what the teacher counts, 0 to 1; default: 0.5", parsed(unitValue))
   add(training, "--distillation-tau <x>", "temperature of soft distillation; default: 1", parsed(positiveValue))

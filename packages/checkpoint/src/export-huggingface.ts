@@ -3,16 +3,9 @@
  * `model.safetensors`, under the names in which they are published.
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2, dinov2_with_registers
  */
-import {
-  type Activation,
-  prefixTokens,
-  tokenCount,
-  type ViTConfig,
-  VitrineError,
-  vitConfig,
-  vitParameters,
-} from "@vitrine/core"
+import { prefixTokens, tokenCount, type ViTConfig, VitrineError, vitConfig, vitParameters } from "@vitrine/core"
 import { bitParameters } from "@vitrine/resnet"
+import { huggingFaceName } from "./activations.ts"
 import { isBiT, type ModelConfig } from "./families.ts"
 import { bitBeyondHuggingFace, bitTarget, bitToHuggingFace } from "./huggingface-bit.ts"
 import { huggingFaceTargets } from "./names.ts"
@@ -34,14 +27,6 @@ const families: Readonly<Record<ModelType, string>> = {
   deit: "DeiT",
   dinov2: "Dinov2",
   dinov2_with_registers: "Dinov2WithRegisters",
-}
-
-const activations: Readonly<Record<Activation, string>> = {
-  gelu: "gelu",
-  gelu_tanh: "gelu_pytorch_tanh",
-  quick_gelu: "quick_gelu",
-  relu: "relu",
-  silu: "silu",
 }
 
 /** The kind of model that has most of what this one has. */
@@ -99,7 +84,7 @@ export function toHuggingFace({ config, preprocessing, labels }: ModelDescriptio
             ...(config.registers > 0 && { num_register_tokens: config.registers }),
           }
         : { intermediate_size: config.mlpDim }),
-      hidden_act: activations[config.activation],
+      hidden_act: huggingFaceName(config.activation),
       layer_norm_eps: config.layerNormEpsilon,
       qkv_bias: config.qkvBias,
       hidden_dropout_prob: config.dropout,
@@ -144,6 +129,7 @@ export function beyondHuggingFace(config: ModelConfig): string[] {
     "a distillation token without classes": distillationToken && classes === 0,
     "a distillation token and registers": distillationToken && registers > 0,
     "a distillation token and gated MLPs": distillationToken && gatedMlp,
+    [`the activation ${activation}`]: huggingFaceName(activation) === undefined,
     [`MLPs gated by ${activation}`]: gatedMlp && activation !== "silu",
     [`MLPs of ${mlpDim}, which DINOv2's are not for a width of ${dim}`]: isDino(type) && mlpRatio(config) === undefined,
     [`images of ${imageSize.join("×")}, where DINOv2's are square`]: isDino(type) && imageSize[0] !== imageSize[1],

@@ -16,6 +16,8 @@ export interface FieldReader {
   /** A list of one number stands for all channels. */
   perChannel(field: string, value: unknown, channels: number): readonly number[]
   oneOf<T extends string>(field: string, value: unknown, allowed: readonly T[]): T
+  /** The value of the table's row that the field names. */
+  row<T>(field: string, value: unknown, table: ReadonlyMap<string, T>): T
 }
 
 /** Readers of fields that say which field is wrong, what it holds and what was expected. */
@@ -49,5 +51,9 @@ export function fieldReader(file: string): FieldReader {
     },
     oneOf: <T extends string>(field: string, value: unknown, allowed: readonly T[]): T =>
       allowed.includes(value as T) ? (value as T) : fail(field, `one of ${allowed.join(", ")}`, value),
+    row: <T>(field: string, value: unknown, table: ReadonlyMap<string, T>): T => {
+      const row = typeof value === "string" ? table.get(value) : undefined
+      return row ?? fail(field, `one of ${[...table.keys()].join(", ")}`, value)
+    },
   }
 }

@@ -3,7 +3,8 @@
  * `preprocessor_config.json` and `model.safetensors`.
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2, dinov2_with_registers
  */
-import type { Activation, ViTConfig } from "@vitrine/core"
+import type { ViTConfig } from "@vitrine/core"
+import { huggingFaceActivations } from "./activations.ts"
 import { configError, shown } from "./errors.ts"
 import { bitOfHuggingFace } from "./huggingface-bit.ts"
 import { fromPreprocessor } from "./preprocessor.ts"
@@ -14,20 +15,6 @@ import { classNames, type ModelDescription } from "./timm.ts"
 /** Whether a `config.json` describes a model of transformers rather than one of timm's. */
 export function isHuggingFace(json: unknown): boolean {
   return isObject(json) && typeof json.architecture !== "string" && json.model_type !== undefined
-}
-
-const activations: Readonly<Record<string, Activation>> = {
-  gelu: "gelu",
-  gelu_python: "gelu",
-  gelu_new: "gelu_tanh",
-  gelu_fast: "gelu_tanh",
-  gelu_accurate: "gelu_tanh",
-  gelu_pytorch_tanh: "gelu_tanh",
-  gelu_python_tanh: "gelu_tanh",
-  quick_gelu: "quick_gelu",
-  relu: "relu",
-  silu: "silu",
-  swish: "silu",
 }
 
 interface ModelType {
@@ -122,9 +109,7 @@ export function fromHuggingFace(json: unknown, preprocessorJson: unknown, file: 
     classes: classifies ? classCount(json, read, file) : 0,
     positions: "learned",
     qkvBias: read.boolean("qkv_bias", json.qkv_bias ?? true),
-    activation: activations[
-      read.oneOf("hidden_act", json.hidden_act ?? "gelu", Object.keys(activations))
-    ] as Activation,
+    activation: read.row("hidden_act", json.hidden_act ?? "gelu", huggingFaceActivations),
     dropout: read.number("hidden_dropout_prob", json.hidden_dropout_prob ?? 0),
     attentionDropout: read.number("attention_probs_dropout_prob", json.attention_probs_dropout_prob ?? 0),
     ...(family.startsWith("Dinov2")

@@ -2,7 +2,8 @@
  * The `config.json` of a model folder as timm writes and reads it:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
  */
-import { type Activation, firstConvolution, type StemConfig, type ViTConfig } from "@vitrine/core"
+import { firstConvolution, type StemConfig, type ViTConfig } from "@vitrine/core"
+import { timmActivations } from "./activations.ts"
 import { architectures, type TimmArgs } from "./architectures.ts"
 import { configError, shown } from "./errors.ts"
 import { checked, checkedModel, isBiT, type ModelConfig } from "./families.ts"
@@ -43,14 +44,6 @@ export interface ModelDescription {
 }
 
 const pools = { token: "token", average: "avg", map: "map", "token+average": "token" } as const
-const activations: Readonly<Record<string, Activation>> = {
-  gelu: "gelu",
-  gelu_tanh: "gelu_tanh",
-  quick_gelu: "quick_gelu",
-  relu: "relu",
-  silu: "silu",
-  swish: "silu",
-}
 export const imageNetMean: readonly number[] = [0.485, 0.456, 0.406]
 export const imageNetStd: readonly number[] = [0.229, 0.224, 0.225]
 
@@ -311,9 +304,7 @@ export function vitOfTimm(json: Json, cfg: Json, modelArgs: Json, file: string):
     projBias: flag("proj_bias", true),
     qkNorm: flag("qk_norm", false),
     layerScale: number("init_values", 0) || null,
-    activation: activations[
-      read.oneOf("model_args.act_layer", args.act_layer ?? "gelu", Object.keys(activations))
-    ] as Activation,
+    activation: read.row("model_args.act_layer", args.act_layer ?? "gelu", timmActivations),
     preLogits: null,
     dropout: number("proj_drop_rate", 0),
     attentionDropout: number("attn_drop_rate", 0),

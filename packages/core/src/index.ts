@@ -28,6 +28,7 @@ export {
 export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
 export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
 export type { ImageModel } from "./model.ts"
+export { type Activation, activate, activationNames, type PreLogitsActivation } from "./nn/activations.ts"
 export {
   type AttentionMasks,
   type AttentionOptions,
@@ -38,7 +39,7 @@ export {
   projectHeads,
   selfAttention,
 } from "./nn/attention.ts"
-export { type ActivationName, activate, groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
+export { groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./programs.ts"
@@ -52,14 +53,16 @@ export {
   randomStream,
   threefry,
 } from "./random.ts"
+export { hasRow, rowNames } from "./tables.ts"
 export * as ops from "./tensor/index.ts"
 export { type Dim, elementCount, parseDim, product, type Shape, sameShape, showShape } from "./tensor/shape.ts"
 export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
-  type Activation,
   firstConvolution,
   patchGrid,
   patchPixels,
+  pools,
+  positionKinds,
   prefixPositionCount,
   prefixTokens,
   type StemConfig,
@@ -70,4 +73,5 @@ export {
   vitConfig,
 } from "./vit/config.ts"
 export { vitEncoder, type ViTHeads as Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
-export { type InitScheme, initializeViT, parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"
+export { type InitScheme, initializeViT, initSchemes } from "./vit/initialization.ts"
+export { parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"

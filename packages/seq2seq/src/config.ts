@@ -1,5 +1,14 @@
 import { VitrineError } from "@vitrine/core"
 
+/** The activations that `torch.nn.Transformer` has. */
+export const transformerActivations = ["relu", "gelu"] as const
+
+export type TransformerActivation = (typeof transformerActivations)[number]
+
+export function isTransformerActivation(name: unknown): name is TransformerActivation {
+  return transformerActivations.some((each) => each === name)
+}
+
 /** The Transformer of "Attention is all you need" (Vaswani et al., 2017), as `torch.nn.Transformer` has it. */
 export interface TransformerConfig {
   /** Width of the tokens, d_model. */
@@ -9,7 +18,7 @@ export interface TransformerConfig {
   readonly decoderDepth: number
   /** Hidden width of the feed-forward networks, d_ff. */
   readonly mlpDim: number
-  readonly activation: "relu" | "gelu"
+  readonly activation: TransformerActivation
   /** Whether each branch is normed where it begins (pre-norm) and not where it has been added (post-norm, the paper's). */
   readonly normFirst: boolean
   /** Whether there is a norm after the last layer of the encoder, and one after that of the decoder. */
@@ -78,8 +87,8 @@ export function transformerConfig(fields: Partial<TransformerConfig> = {}): Tran
   count("encoderDepth", config.encoderDepth, 1, limits.depth)
   count("decoderDepth", config.decoderDepth, 1, limits.depth)
   if (config.dim % config.heads !== 0) fail(`heads must divide dim, but ${config.heads} do not divide ${config.dim}`)
-  if (config.activation !== "relu" && config.activation !== "gelu")
-    fail(`activation must be relu or gelu, got ${told(config.activation)}`)
+  if (!isTransformerActivation(config.activation))
+    fail(`activation must be ${transformerActivations.join(" or ")}, got ${told(config.activation)}`)
   for (const field of ["normFirst", "finalNorms", "bias"] as const) flag(field, config[field])
   if (!(config.dropout >= 0 && config.dropout < 1)) fail(`dropout must be in [0, 1), got ${told(config.dropout)}`)
   const { layerNormEpsilon } = config

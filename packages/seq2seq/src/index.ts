@@ -1,11 +1,14 @@
 export { type Alphabet, alphabet, charactersOf, graphemes } from "./alphabet.ts"
 export {
   type ImageSourceConfig as ImageSource,
+  isTransformerActivation,
   type Seq2SeqConfig,
   seq2seqConfig,
   sourceLength,
   type TokenSourceConfig as TokenSource,
   type TransformerConfig,
+  type TransformerActivation,
+  transformerActivations,
   transformerConfig,
 } from "./config.ts"
 export { checkTokens, type Decoder, createDecoder } from "./decoder.ts"

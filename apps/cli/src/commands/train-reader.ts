@@ -1,5 +1,10 @@
 import { parameterCount } from "@vitrine/core"
-import { seq2seqParameters, type TextEvaluation } from "@vitrine/seq2seq"
+import {
+  isTransformerActivation,
+  seq2seqParameters,
+  type TextEvaluation,
+  transformerActivations,
+} from "@vitrine/seq2seq"
 import { type ReadingRecipe, type ReadingSetupEvent, type Recipe, type RecipeRule, trainReader } from "vitrine"
 import { refuse, UsageError } from "../errors.ts"
 import { errorColors } from "../output.ts"
@@ -32,8 +37,10 @@ export async function trainToRead(flags: TrainFlags, run: string, base?: Recipe 
 
 function recipeWithFlags({ model, ...own }: Partial<ReadingRecipe>, flags: TrainFlags): ReadingRecipe {
   const { imageSize, patchSize, dim, depth, heads, mlpDim, dropout, activation } = flags
-  if (activation !== undefined && activation !== "relu" && activation !== "gelu")
-    throw new UsageError(`--activation must be relu or gelu for --task read, got ${activation}`)
+  if (activation !== undefined && !isTransformerActivation(activation))
+    throw new UsageError(
+      `--activation must be ${transformerActivations.join(" or ")} for --task read, got ${activation}`,
+    )
   const fields = given({ imageSize, patchSize, dim, encoderDepth: depth, heads, mlpDim, dropout, activation })
   const { ema, labelSmoothing, characters } = flags
   return {

@@ -1,11 +1,8 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
-import { mul, sigmoid, tanh } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
-
-export type ActivationName = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu" | "tanh"
 
 export interface LinearOptions {
   /** What the matrix is; "linear" unless told. */
@@ -41,21 +38,4 @@ export function groupNorm(scope: Scope, x: Tensor, groups: number, epsilon: numb
     throw new VitrineError("shape", `${scope.path}: ${groups} groups do not divide ${channels} channels`)
   const [weight, bias] = [scope.param("weight", [channels], "scale"), scope.param("bias", [channels], "bias")]
   return fused.groupNorm(x, weight, bias, groups, epsilon).y
-}
-
-export function activate(x: Tensor, name: ActivationName): Tensor {
-  switch (name) {
-    case "gelu":
-      return fused.gelu(x)
-    case "gelu_tanh":
-      return fused.gelu(x, { approximate: true })
-    case "quick_gelu":
-      return mul(x, sigmoid(mul(x, 1.702)))
-    case "relu":
-      return fused.relu(x)
-    case "silu":
-      return mul(x, sigmoid(x))
-    case "tanh":
-      return tanh(x)
-  }
 }

@@ -1,7 +1,15 @@
 import { VitrineError } from "../errors.ts"
+import { type Activation, activationNames, type PreLogitsActivation, preLogitsActivations } from "../nn/activations.ts"
+import { rowNames } from "../tables.ts"
 
-/** By timm's names: GELU by erf, by tanh, as x σ(1.702 x) (OpenAI's CLIP); ReLU; SiLU, x σ(x). */
-export type Activation = "gelu" | "gelu_tanh" | "quick_gelu" | "relu" | "silu"
+/** What the head of a Vision Transformer may read. */
+export const pools = ["token", "average", "map", "token+average"] as const
+
+/** Where the tokens' positions may come from: a learned table, big_vision's fixed 2-D sine-cosine table, or nowhere. */
+export const positionKinds = ["learned", "sincos2d", "none"] as const
+
+/** Whose ε a hybrid's ResNet may use. */
+const stemNumerics = ["google", "timm"] as const
 
 /**
  * The first layers of a ResNet before the patches, as in the paper's hybrids: a 7×7 convolution and a max pool, each of
@@ -15,7 +23,7 @@ export interface StemConfig {
   /** Groups of every group norm. */
   readonly groups: number
   /** Whose ε: Google's code divides kernels by deviation + 1e-5 and norms with 1e-6; timm by √(variance + 1e-8) and with 1e-5. */
-  readonly numerics: "google" | "timm"
+  readonly numerics: (typeof stemNumerics)[number]
 }
 
 /**
@@ -57,15 +65,14 @@ export interface ViTConfig {
    * attention (the "map" head of "Scaling Vision Transformers", Zhai et al., 2022, and of SigLIP); or the class token and
    * the average side by side (DINOv2's linear head in transformers).
    */
-  readonly pool: "token" | "average" | "map" | "token+average"
+  readonly pool: (typeof pools)[number]
   /** Whether averages and learned queries see the tokens before the patches too. */
   readonly poolPrefix: boolean
   /** Whether there is a LayerNorm after the blocks. */
   readonly finalNorm: boolean
   /** Whether the final LayerNorm stands after the pooling (timm's `fc_norm`) or before it (`norm`, as in the paper). */
   readonly normAfterPool: boolean
-  /** Learned table, fixed 2-D sine-cosine table (big_vision), or nothing. */
-  readonly positions: "learned" | "sincos2d" | "none"
+  readonly positions: (typeof positionKinds)[number]
   /** Whether the tokens before the patches have positions too, as in the paper, or are prepended after these are added (DeiT III). */
   readonly prefixPositions: boolean
   /** Whether a LayerNorm stands before the blocks, in place of the patches' bias (CLIP, Radford et al., 2021). */
@@ -80,7 +87,7 @@ export interface ViTConfig {
   readonly layerScale: number | null
   readonly activation: Activation
   /** A hidden layer before the logits, `tanh` as in pre-training, `relu` as in small models; null for a linear head. */
-  readonly preLogits: { readonly dim: number; readonly activation: "tanh" | "relu" } | null
+  readonly preLogits: { readonly dim: number; readonly activation: PreLogitsActivation } | null
   /** Dropout after the embeddings, in the MLPs and after each projection. */
   readonly dropout: number
   /** Dropout on the attention weights. */
@@ -218,6 +225,9 @@ function checkConfig(config: ViTConfig): void {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
       fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
   }
+  const oneOf = (field: string, value: unknown, allowed: readonly unknown[]): void => {
+    if (!allowed.includes(value)) fail(`${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`)
+  }
   for (const field of ["imageSize", "patchSize"] as const) {
     const pair = config[field]
     if (!Array.isArray(pair) || pair.length !== 2) fail(`${field} must be [height, width], got ${JSON.stringify(pair)}`)
@@ -238,8 +248,7 @@ function checkConfig(config: ViTConfig): void {
     for (const depth of stem.depths) count("stem.depths", depth, 1, limits.stageDepth)
     if (stem.width % stem.groups !== 0)
       fail(`stem.groups must divide stem.width, but ${stem.groups} do not divide ${stem.width}`)
-    if (stem.numerics !== "google" && stem.numerics !== "timm")
-      fail(`stem.numerics must be one of google, timm, got ${told(stem.numerics)}`)
+    oneOf("stem.numerics", stem.numerics, stemNumerics)
   }
   const [height, width] = cutSize(config)
   const [patchHeight, patchWidth] = config.patchSize
@@ -249,12 +258,9 @@ function checkConfig(config: ViTConfig): void {
     fail(
       `${height}×${width} ${stem ? "features" : "images"} in ${patchHeight}×${patchWidth} patches make more than ${maxTokens} tokens`,
     )
-  const oneOf = (field: string, value: unknown, allowed: readonly unknown[]): void => {
-    if (!allowed.includes(value)) fail(`${field} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`)
-  }
-  oneOf("pool", config.pool, ["token", "average", "map", "token+average"])
-  oneOf("positions", config.positions, ["learned", "sincos2d", "none"])
-  oneOf("activation", config.activation, ["gelu", "gelu_tanh", "quick_gelu", "relu", "silu"])
+  oneOf("pool", config.pool, pools)
+  oneOf("positions", config.positions, positionKinds)
+  oneOf("activation", config.activation, activationNames)
   for (const field of flags) oneOf(field, config[field], [true, false])
   if (config.pool.startsWith("token") && !config.classToken)
     fail(`pool "${config.pool}" needs a class token, but classToken is false`)
@@ -268,7 +274,7 @@ function checkConfig(config: ViTConfig): void {
     fail(`sincos2d positions need a width divisible by 4, got ${config.dim}`)
   if (config.preLogits !== null) {
     count("preLogits.dim", config.preLogits?.dim, 1, limits.dim)
-    oneOf("preLogits.activation", config.preLogits?.activation, ["tanh", "relu"])
+    oneOf("preLogits.activation", config.preLogits?.activation, rowNames(preLogitsActivations))
   }
   for (const field of ["dropout", "attentionDropout", "stochasticDepth"] as const)
     if (!(typeof config[field] === "number" && config[field] >= 0 && config[field] < 1))

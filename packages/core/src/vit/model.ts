@@ -1,13 +1,14 @@
 // Letters of the paper: H, W, C height, width and channels of an image; P size of a patch; N patches; D width of the
 // tokens; L blocks. Names of parameters are timm's, so that weights need no map.
 import { latentAttention, selfAttention } from "../nn/attention.ts"
-import { activate, layerNorm, linear } from "../nn/layers.ts"
+import { type Activation, activate, preLogitsActivations } from "../nn/activations.ts"
+import { layerNorm, linear } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { type Activation, cutChannels, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
+import { cutChannels, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
 import { stemFeatures } from "./stem.ts"
 
 /** The Vision Transformer: images `[batch, height, width, channels]` → logits `[batch, classes]`. */
@@ -183,7 +184,8 @@ function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 
 function preLogits(scope: Scope, x: Tensor, { preLogits }: ViTConfig): Tensor {
   if (preLogits === null) return x
-  return scope.tap("output", activate(linear(scope.at("fc"), x, preLogits.dim), preLogits.activation))
+  const hidden = linear(scope.at("fc"), x, preLogits.dim)
+  return scope.tap("output", preLogitsActivations[preLogits.activation](hidden))
 }
 
 /** Stochastic depth (Huang et al., 2016): the rate grows linearly from 0 at the first block. */

@@ -1,5 +1,5 @@
 import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
-import { type InitScheme, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
+import { type InitScheme, initSchemes, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
@@ -168,7 +168,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     config,
     init: isBiT(config)
       ? oneOf("init", recipe.init ?? "timm", ["timm"])
-      : oneOf("init", recipe.init ?? "fan", ["paper", "timm", "fan"]),
+      : oneOf("init", recipe.init ?? "fan", initSchemes),
     batchSize,
     augment,
     augmentNormalized,

@@ -1,0 +1,38 @@
+import { gelu, relu } from "../tensor/fused.ts"
+import { mul, sigmoid, tanh } from "../tensor/ops.ts"
+import type { Tensor } from "../tensor/tensor.ts"
+import { rowNames } from "../tables.ts"
+
+/**
+ * The activations of MLPs, by timm's names. A row is all that a new one needs: types, checks, the command's choices and
+ * timm's `act_layer` follow from this table. An activation that transformers has too gets its name there in
+ * `checkpoint/activations.ts`.
+ */
+export const activations = {
+  /** x Φ(x), by the error function. */
+  gelu: (x: Tensor): Tensor => gelu(x),
+  /** x Φ(x), approximately, by tanh. */
+  gelu_tanh: (x: Tensor): Tensor => gelu(x, { approximate: true }),
+  /** x σ(1.702 x), as in OpenAI's CLIP. */
+  quick_gelu: (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702))),
+  relu: (x: Tensor): Tensor => relu(x),
+  /** x σ(x). */
+  silu: (x: Tensor): Tensor => mul(x, sigmoid(x)),
+}
+
+export type Activation = keyof typeof activations
+
+export const activationNames: readonly Activation[] = rowNames(activations)
+
+/** Applies an activation to each element. */
+export function activate(x: Tensor, name: Activation): Tensor {
+  return activations[name](x)
+}
+
+/** The activations of the hidden layer before the logits: `tanh` as in pre-training, `relu` as in small models. */
+export const preLogitsActivations = {
+  tanh: (x: Tensor): Tensor => tanh(x),
+  relu: (x: Tensor): Tensor => relu(x),
+}
+
+export type PreLogitsActivation = keyof typeof preLogitsActivations

@@ -1,0 +1,180 @@
+import type { Parameter } from "../nn/scope.ts"
+import { foldKey, type Key, type RandomStream, randomStream } from "../random.ts"
+import { cutChannels, patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
+
+/**
+ * How parameters start.
+ * - `paper`: as google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0, 0.02²),
+ *   MLP biases N(0, 1e-6²), class token and head 0.
+ * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token and
+ *   registers N(0, 1e-6²).
+ * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0. It is worth some
+ *   points for small models from scratch on small data.
+ *
+ * In a hybrid's stem `timm` draws kernels from N(0, 2/fan-out), the others from N(0, 1/fan-in). The last norm of each
+ * block starts at 0 there, so that the block is its shortcut, as in both codes.
+ *
+ * In all schemes distillation tokens start from N(0, 0.02²), learned queries from N(0, 1/dim). Normal distributions of
+ * `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
+ */
+export const initSchemes = ["paper", "timm", "fan"] as const
+
+export type InitScheme = (typeof initSchemes)[number]
+
+/** The starting values of parameters by name. They depend on the scheme, the key and each parameter's name alone. */
+export function initializeViT(
+  parameters: readonly Parameter[],
+  config: ViTConfig,
+  scheme: InitScheme,
+  key: Key,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    parameters.map((parameter) => {
+      const values = new Float32Array(parameter.shape.reduce((n, dim) => n * dim, 1))
+      if (parameter.role === "fixedPositions") sincosPositions(config, values)
+      else {
+        const random = randomStream(foldKey(key, parameter.name))
+        const draw = sampler(distribution(parameter, config, schemes[scheme]), random, schemes[scheme].cut)
+        for (let i = 0; i < values.length; i++) values[i] = draw()
+      }
+      return [parameter.name, values]
+    }),
+  )
+}
+
+/** A normal distribution with mean 0, a uniform one in ±bound, or one number. */
+type Distribution = { readonly std: number } | { readonly bound: number } | { readonly value: number }
+
+/** How many numbers an output is computed from, and how many outputs read an input, of a matrix or of kernels. */
+interface Fans {
+  readonly inputs: number
+  readonly outputs: number
+}
+
+/** The distributions of a scheme. The roles that are not here start alike in all schemes. */
+interface Scheme {
+  /** `matrices` in one parameter have an equal share of its outputs each. */
+  readonly linear: (fans: Fans, matrices: number) => Distribution
+  readonly convolution: (fans: Fans) => Distribution
+  readonly patch: (fans: Fans) => Distribution
+  readonly head: Distribution
+  /** The bias of the patches, each computed from `inputs` numbers. */
+  readonly patchBias: (inputs: number) => Distribution
+  readonly mlpBias: Distribution
+  readonly classToken: Distribution
+  readonly positions: Distribution
+  /** Where normal distributions are cut, on both sides. */
+  readonly cut: number
+}
+
+const zero: Distribution = { value: 0 }
+const leCun = ({ inputs }: Fans): Distribution => ({ std: 1 / Math.sqrt(inputs) })
+
+const schemes: Readonly<Record<InitScheme, Scheme>> = {
+  paper: {
+    linear: ({ inputs, outputs }, matrices) => ({ bound: Math.sqrt(6 / (inputs + outputs / matrices)) }),
+    convolution: ({ inputs }) => ({ std: Math.sqrt(1 / inputs) }),
+    patch: leCun,
+    head: zero,
+    patchBias: () => zero,
+    mlpBias: { std: 1e-6 },
+    classToken: zero,
+    positions: { std: 0.02 },
+    cut: Number.POSITIVE_INFINITY,
+  },
+  timm: {
+    linear: () => ({ std: 0.02 }),
+    convolution: ({ outputs }) => ({ std: Math.sqrt(2 / outputs) }),
+    patch: ({ inputs }) => ({ bound: 1 / Math.sqrt(inputs) }),
+    head: { std: 0.02 },
+    patchBias: (inputs) => ({ bound: 1 / Math.sqrt(inputs) }),
+    mlpBias: zero,
+    classToken: { std: 1e-6 },
+    positions: { std: 0.02 },
+    cut: 2,
+  },
+  fan: {
+    linear: leCun,
+    convolution: ({ inputs }) => ({ std: Math.sqrt(1 / inputs) }),
+    patch: leCun,
+    head: zero,
+    patchBias: () => zero,
+    mlpBias: zero,
+    classToken: { std: 1e-6 },
+    positions: { std: 0.5 },
+    cut: 2,
+  },
+}
+
+function distribution({ name, shape, role }: Parameter, config: ViTConfig, scheme: Scheme): Distribution {
+  const [outputs = 1, inputs = 1, ...kernel] = shape
+  const places = kernel.reduce((n, dim) => n * dim, 1)
+  const fans: Fans = { inputs: inputs * places, outputs: outputs * places }
+  const { patchSize, layerScale, dim } = config
+  switch (role) {
+    case "linear":
+      return scheme.linear(fans, matricesIn(name, config))
+    case "convolution":
+      return scheme.convolution(fans)
+    case "patch":
+      return scheme.patch(fans)
+    case "head":
+      return scheme.head
+    case "bias":
+      if (name === "patch_embed.proj.bias") return scheme.patchBias(cutChannels(config) * patchSize[0] * patchSize[1])
+      return name.includes(".mlp.") ? scheme.mlpBias : zero
+    case "scale":
+      return { value: /^patch_embed\.backbone\..*\.norm3\.weight$/.test(name) ? 0 : 1 }
+    case "layerScale":
+      return { value: layerScale ?? 1 }
+    case "classToken":
+      return scheme.classToken
+    case "distillationToken":
+      return { std: 0.02 }
+    case "embedding":
+    case "latent":
+      return { std: 1 / Math.sqrt(dim) }
+    case "positions":
+      return scheme.positions
+    case "fixedPositions":
+    case "frozen":
+      throw new Error(`${name} is not drawn`)
+  }
+}
+
+/** Draws from a distribution; from a normal one again and again until a value lies within ±`cut`. */
+function sampler(distribution: Distribution, random: RandomStream, cut: number): () => number {
+  if ("value" in distribution) return () => distribution.value
+  if ("bound" in distribution) return () => distribution.bound * (2 * random.uniform() - 1)
+  return () => {
+    for (;;) {
+      const x = distribution.std * random.normal()
+      if (Math.abs(x) <= cut) return x
+    }
+  }
+}
+
+/** How many matrices, each with a fan-out of its own, lie in one parameter. */
+function matricesIn(name: string, { gatedMlp }: ViTConfig): number {
+  if (name.endsWith("qkv.weight")) return 3
+  return name.endsWith(".kv.weight") || (gatedMlp && /^blocks\..*\.fc1\.weight$/.test(name)) ? 2 : 1
+}
+
+/**
+ * The 2-D sine-cosine table of big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
+ * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for the tokens before the patches.
+ */
+function sincosPositions(config: ViTConfig, out: Float32Array): void {
+  const [rows, columns] = patchGrid(config)
+  const quarter = config.dim / 4
+  let at = prefixPositionCount(config) * config.dim
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++, at += config.dim)
+      for (let i = 0; i < quarter; i++) {
+        const frequency = quarter === 1 ? 1 : 10000 ** (-i / (quarter - 1))
+        out[at + i] = Math.sin(x * frequency)
+        out[at + quarter + i] = Math.cos(x * frequency)
+        out[at + 2 * quarter + i] = Math.sin(y * frequency)
+        out[at + 3 * quarter + i] = Math.cos(y * frequency)
+      }
+}
