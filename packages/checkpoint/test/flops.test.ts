@@ -1,6 +1,6 @@
 import { forwardFlops, vitVariant, vitConfig } from "@vitrine/core"
 import { golden } from "@vitrine/golden"
-import { bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
+import { bitConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
 import { describe, expect, test } from "vitest"
 import { imageModel } from "../src/index.ts"
 
@@ -11,7 +11,7 @@ const { published, golden: narrow } = golden("flops").json as {
 
 describe("operations of one image are as torch.utils.flop_counter counts timm's", () => {
   test.each(published)("$variant", ({ variant: name, flops }) => {
-    expect(forwardFlops(imageModel(isBitVariant(name) ? bitVariant(name) : vitVariant(name)))).toBe(flops)
+    expect(forwardFlops(imageModel(isBiTVariant(name) ? bitVariant(name) : vitVariant(name)))).toBe(flops)
   })
 
   test.each(Object.entries(narrow))("%s", (name, flops) => {

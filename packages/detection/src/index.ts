@@ -30,7 +30,7 @@ export { parseVoc, type VocImage } from "./data/voc.ts"
 export { type Assignment, assignment } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
 export { type Backbone, type DetrConfig, detrChannels, detrConfig, featureGrid } from "./model/config.ts"
-export { type DetrOutputs as Detected, detr, type PaddingTensors } from "./model/detr.ts"
+export { type DetrOutputs, detr, type PaddingTensors } from "./model/detr.ts"
 export {
   type DetectionLosses,
   detectionLossDefaults,
@@ -47,7 +47,7 @@ export {
   type MatchingCosts,
   matchingDefaults,
 } from "./model/targets.ts"
-export { type QueryDetections as Found, queryDetections } from "./model/detections.ts"
+export { type QueryDetections, queryDetections } from "./model/detections.ts"
 export {
   detectionObjective,
   type DetectionEvaluation,

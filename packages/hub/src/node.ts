@@ -1,1 +1,1 @@
-export { type PullOptions, type PullProgress, type PullResult as Pulled, pull } from "./node/pull.ts"
+export { type PullOptions, type PullProgress, type PullResult, pull } from "./node/pull.ts"

@@ -1,6 +1,6 @@
 export {
   type AttentionMap,
-  type AttentionMapOptions as AttentionOptions,
+  type AttentionMapOptions,
   attentionDistance,
   attentionMap,
   attentionRollout,
@@ -12,9 +12,9 @@ export {
   bestOf,
   type Curve,
   learningCurve,
-  type CurveEvaluation as Measured,
+  type CurveEvaluation,
   type Point,
-  curveScores as scores,
+  curveScores,
   smoothCurve,
 } from "./data/curve.ts"
 export { type FeatureColors, featureColors, type Neighbor, nearestPatches, type PatchOfImage } from "./data/features.ts"
@@ -28,14 +28,14 @@ export type { FigureStyle } from "./draw/svg.ts"
 export {
   attentionFigure,
   headsFigure,
-  type AttentionMapStyle as MapShown,
+  type AttentionMapStyle,
   rolloutFigure,
-  type AttentionPicture as Seen,
+  type AttentionPicture,
 } from "./figures/attention.ts"
 export { type ComparedRun, comparisonFigure } from "./figures/comparison.ts"
 export { confusionFigure } from "./figures/confusion.ts"
 export { curveFigure } from "./figures/curve.ts"
-export { type LabelledBox as BoxShown, detectionFigure } from "./figures/detection.ts"
+export { type LabelledBox, detectionFigure } from "./figures/detection.ts"
 export { distanceFigure } from "./figures/distance.ts"
 export { featuresFigure, neighborsFigure } from "./figures/features.ts"
 export { filtersFigure } from "./figures/filters.ts"

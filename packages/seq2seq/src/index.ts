@@ -1,11 +1,11 @@
 export { type Alphabet, alphabet, charactersOf, graphemes } from "./alphabet.ts"
 export {
-  type ImageSourceConfig as ImageSource,
+  type ImageSourceConfig,
   isTransformerActivation,
   type Seq2SeqConfig,
   seq2seqConfig,
   sourceLength,
-  type TokenSourceConfig as TokenSource,
+  type TokenSourceConfig,
   type TransformerConfig,
   type TransformerActivation,
   transformerActivations,

@@ -14,7 +14,7 @@ import {
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
-import { bitVariant, initializeBiT, isBitVariant, bitModel } from "@vitrine/resnet"
+import { bitVariant, initializeBiT, isBiTVariant, bitModel } from "@vitrine/resnet"
 import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { type EngineFlags, engineOptions } from "../options.ts"
@@ -117,7 +117,7 @@ interface Started {
 
 function modelOf({ model: name, imageSize: side }: BenchFlags): Started {
   const fields = { imageSize: [side, side] as const }
-  if (isBitVariant(name)) {
+  if (isBiTVariant(name)) {
     const model = bitModel(bitVariant(name, fields))
     return { model, initial: initializeBiT(model.parameters, keyFromSeed(0)) }
   }

@@ -1,4 +1,4 @@
-import { type Curve, type Point, scores, smoothCurve } from "@vitrine/interpret"
+import { type Curve, type Point, curveScores, smoothCurve } from "@vitrine/interpret"
 import { plot } from "simple-ascii-chart"
 import { colors } from "../output.ts"
 import { count, short } from "./text.ts"
@@ -13,7 +13,7 @@ export function charts({ steps, measure, evaluations }: Curve): string {
   const measured = evaluations.map(({ step, score }): Point => [step, 100 * score])
   const parts: string[] = []
   if (loss.length > 1) parts.push(chart("Training loss", loss, width, "ansiBlue"))
-  if (measured.length > 1) parts.push(chart(`Validation ${scores[measure]}, %`, measured, width, "ansiGreen"))
+  if (measured.length > 1) parts.push(chart(`Validation ${curveScores[measure]}, %`, measured, width, "ansiGreen"))
   return parts.join("\n")
 }
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { attentionFigure, type MapShown, queryAttention } from "@vitrine/interpret"
+import { attentionFigure, type AttentionMapStyle, queryAttention } from "@vitrine/interpret"
 import type { Detector, Image, ImageInput } from "vitrine"
 import type { Drawn, Figures, FiguresOptions } from "./figures.ts"
 import { checkNumbers, drawnBy } from "./table.ts"
@@ -42,7 +42,7 @@ async function attention(
   const tap = `transformer.decoder.layers.${block}.multihead_attn.weights`
   const { taps, grid, within } = await detector.inspect(image, [tap])
   const weights = taps[tap] as NonNullable<(typeof taps)[string]>
-  const maps = found.map((n): MapShown & { readonly query: number; readonly score: number } => {
+  const maps = found.map((n): AttentionMapStyle & { readonly query: number; readonly score: number } => {
     const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = all.boxes.subarray(4 * n, 4 * n + 4)
     const kind = all.labels[n] as number
     const [own, score] = [all.queries[n] as number, all.scores[n] as number]

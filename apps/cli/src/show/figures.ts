@@ -24,7 +24,7 @@ import {
   type Place,
   positionsFigure,
   positionSimilarity,
-  scores,
+  curveScores,
   type Query,
   rolloutFigure,
 } from "@vitrine/interpret"
@@ -171,7 +171,7 @@ export async function drawnCurve(path: string, { theme }: Looks): Promise<Drawn>
   const data = learningCurve(await readMetrics(join(path, "metrics.jsonl")))
   if (data.steps.length === 0)
     throw new VitrineError("config", `${path} is no run folder: it has no steps in metrics.jsonl`)
-  const shows = `loss, ${scores[data.measure]} and learning rate over the steps of training`
+  const shows = `loss, ${curveScores[data.measure]} and learning rate over the steps of training`
   return { figure: "curve", file: "curve", shows, data, svg: () => curveFigure(data, { theme, title: basename(path) }) }
 }
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { attentionFigure, type MapShown, queryAttention } from "@vitrine/interpret"
+import { attentionFigure, type AttentionMapStyle, queryAttention } from "@vitrine/interpret"
 import type { Image, Reader } from "vitrine"
 import type { Drawn, Figures, FiguresOptions } from "./figures.ts"
 import { checkNumbers, drawnBy } from "./table.ts"
@@ -38,7 +38,7 @@ async function attention(
       `no character ${query} in ${basename(path)}: ${characters.length} are read, from 0`,
     )
   const within = { rows: grid.rows, columns: grid.seen }
-  const maps = characters.flatMap((caption, at): MapShown[] => {
+  const maps = characters.flatMap((caption, at): AttentionMapStyle[] => {
     if (query !== undefined && query !== at) return []
     return [{ caption, map: queryAttention(weights, { grid, within, query: at, head }) }]
   })

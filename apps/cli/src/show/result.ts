@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type MetricsEvent, readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
-import { bestOf, type Curve, curveFigure, learningCurve, type Measured } from "@vitrine/interpret"
+import { bestOf, type Curve, curveFigure, learningCurve, type CurveEvaluation } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
 import { charts } from "./charts.ts"
 import { count, percent } from "./text.ts"
@@ -58,7 +58,7 @@ export async function drawCurve(
 export function bestAndLast({ evaluations }: Curve, what: string): string | undefined {
   const [best, last] = [bestOf(evaluations), evaluations.at(-1)]
   if (best === undefined || last === undefined) return undefined
-  const at = ({ score, step }: Measured): string => `${bold(percent(score, 2))} at step ${count(step)}`
+  const at = ({ score, step }: CurveEvaluation): string => `${bold(percent(score, 2))} at step ${count(step)}`
   return best.step === last.step
     ? `${what}: ${at(last)}, the best of the run.`
     : `${what}: best ${at(best)}, last ${at(last)}.`

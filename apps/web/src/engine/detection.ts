@@ -1,7 +1,7 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { type Image, resizeImage, wasmPasses } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
-import { queryDetections, detrParameters, type Found, scenes } from "@vitrine/detection"
+import { queryDetections, detrParameters, type QueryDetections, scenes } from "@vitrine/detection"
 import { queryAttention } from "@vitrine/interpret"
 import {
   type Detector,
@@ -191,7 +191,7 @@ function answers({ detector, seen }: Held, layer: number, query: number): Predic
 }
 
 /** Best first → by query. */
-function byQuery({ boxes, labels, scores, queries }: Found): Omit<Layer, "nothing"> {
+function byQuery({ boxes, labels, scores, queries }: QueryDetections): Omit<Layer, "nothing"> {
   const layer = {
     boxes: new Float64Array(boxes.length),
     labels: new Int32Array(labels.length),

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type DetectionDataset, type Found, scenes } from "@vitrine/detection"
+import { type DetectionDataset, type QueryDetections, scenes } from "@vitrine/detection"
 import type { Page } from "playwright"
 import { type Detector, type ImageInput, loadDetector } from "vitrine"
 import { expect } from "vitest"
@@ -37,7 +37,12 @@ export const rows = (page: Page): Promise<Row[]> =>
   )
 
 /** That a table says what was found, where it names what is above a threshold. */
-export function expectSame(table: readonly Row[], found: Found, labels: readonly string[], threshold: number): void {
+export function expectSame(
+  table: readonly Row[],
+  found: QueryDetections,
+  labels: readonly string[],
+  threshold: number,
+): void {
   const wanted = Array.from(found.scores).filter((score) => score > threshold).length
   expect(table).toHaveLength(wanted)
   for (const row of table) {

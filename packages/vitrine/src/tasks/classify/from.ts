@@ -10,7 +10,7 @@ import {
   resizeWeights,
 } from "@vitrine/checkpoint"
 import { type ViTConfig, VitrineError, vitVariant } from "@vitrine/core"
-import { type BiTConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
+import { type BiTConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
 
@@ -32,7 +32,7 @@ export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: read
   const { config, preprocessing } = applyOverrides(from, {}, path)
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
-  if (name !== undefined && isBitVariant(name) !== isBiT(config))
+  if (name !== undefined && isBiTVariant(name) !== isBiT(config))
     throw new VitrineError(
       "config",
       `the run's model ${name} is a ${familyOf(!isBiT(config))}, but that of ${path} is a ${familyOf(isBiT(config))}`,
@@ -72,7 +72,7 @@ function checkSame(asked: object, found: ModelConfig, path: string): void {
 }
 
 function shapeOf(name: string, imageSize: readonly [number, number]): Partial<ModelConfig> {
-  if (isBitVariant(name)) {
+  if (isBiTVariant(name)) {
     const { stemWidth, widths, depths } = bitVariant(name)
     return { stemWidth, widths, depths }
   }

@@ -1,6 +1,6 @@
 import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme, initSchemes, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
-import { type BiTConfig, bitConfig, bitVariant, isBitVariant } from "@vitrine/resnet"
+import { type BiTConfig, bitConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 
@@ -224,7 +224,7 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig 
       "config",
       `recipe: the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
-  if (name === undefined ? "widths" in given || "depths" in given : isBitVariant(name)) return resnetConfig(name, known)
+  if (name === undefined ? "widths" in given || "depths" in given : isBiTVariant(name)) return resnetConfig(name, known)
   return transformerConfig(name, known, small)
 }
 

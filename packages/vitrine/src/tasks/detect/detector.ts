@@ -11,14 +11,14 @@ import {
 } from "@vitrine/core"
 import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb, wasmPasses } from "@vitrine/data"
 import {
-  type Detected,
+  type DetrOutputs,
   queryDetections,
   type DetrConfig,
   detr,
   detrChannels,
   featureGrid,
   featurePadding,
-  type Found,
+  type QueryDetections,
   lastLayer,
   shortestSize,
 } from "@vitrine/detection"
@@ -39,7 +39,7 @@ export interface Detector<Input> {
   /** How it was trained; null for a model that Vitrine did not train. */
   readonly record: DetectionRecord | null
   /** What is in an image, best first, in its pixels; what has a score above `threshold`, 0.5 by default. */
-  detect(image: Input, options?: { readonly threshold?: number }): Promise<Found>
+  detect(image: Input, options?: { readonly threshold?: number }): Promise<QueryDetections>
   /**
    * Intermediate values of an image by the names of the model's taps, such as
    * `transformer.decoder.layers.0.multihead_attn.weights`; each has a first dimension of 1.
@@ -159,7 +159,7 @@ function detectorGraph(config: DetrConfig, asked: Asked): Graph {
   return graph({ outputs: { logits: lastLayer(logits), boxes: lastLayer(boxes) } })
 }
 
-function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Asked, "taps">): Detected {
+function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Asked, "taps">): DetrOutputs {
   const [rows, columns] = featureGrid(config, canvas)
   const images = ops.input("images", ["batch", ...canvas, detrChannels(config)])
   const padding = {

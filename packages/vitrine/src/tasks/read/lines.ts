@@ -15,7 +15,7 @@ import {
   alphabet,
   charactersOf,
   graphemes,
-  type ImageSource,
+  type ImageSourceConfig,
   type Seq2SeqConfig,
   sourceLength,
   type TextBatch,
@@ -45,7 +45,7 @@ export function roomFor(config: Seq2SeqConfig, size: number): PreparedLines {
   }
 }
 
-export function imageSource({ source }: Seq2SeqConfig): ImageSource {
+export function imageSource({ source }: Seq2SeqConfig): ImageSourceConfig {
   if (source.kind !== "image") throw new VitrineError("config", "the model reads tokens, not images")
   return source
 }
