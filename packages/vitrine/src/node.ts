@@ -13,7 +13,7 @@ export {
   resize,
   type Transform,
 } from "@vitrine/data"
-export { type PullOptions, type PullProgress, type Pulled, pull } from "@vitrine/hub/node"
+export { type PullOptions, type PullProgress, type PullResult, pull } from "@vitrine/hub/node"
 export type { TrainEvent } from "@vitrine/trainer"
 export { hyperRule } from "./tasks/classify/hyper-rule.ts"
 export { createModel, type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
