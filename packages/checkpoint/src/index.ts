@@ -5,9 +5,9 @@ export {
   openDetector,
   type OpenDetector,
 } from "./detr.ts"
-export { type BiTWeights as BiTModel, type BiTOptions, readBiTWeights } from "./bit.ts"
+export { type BiTWeights, type BiTOptions, readBiTWeights } from "./bit.ts"
 export { checkedModel, imageModel, isBiT, type ModelConfig, onlyViT } from "./families.ts"
-export { type GoogleWeights as GoogleModel, type GoogleOptions, readGoogleWeights } from "./google.ts"
+export { type GoogleWeights, type GoogleOptions, readGoogleWeights } from "./google.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
 export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
 export { hintsOf, type Overrides, applyOverrides, type Preprocessing, splitOverrides } from "./preprocessing.ts"

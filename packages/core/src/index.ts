@@ -12,7 +12,7 @@ export type {
 export { type ErrorKind, VitrineError } from "./errors.ts"
 export { float16Bits } from "./float16.ts"
 export { forwardFlops } from "./flops.ts"
-export { bytesOf, type GraphCost as Cost, graphCost } from "./graph/cost.ts"
+export { bytesOf, type GraphCost, graphCost } from "./graph/cost.ts"
 export { cut, type Halves } from "./graph/cut.ts"
 export {
   bindBatch,
@@ -49,7 +49,7 @@ export {
   type Key,
   keyFromSeed,
   permutation,
-  type RandomStream as Stream,
+  type RandomStream,
   randomStream,
   threefry,
 } from "./random.ts"
@@ -72,6 +72,6 @@ export {
   vitVariant,
   vitConfig,
 } from "./vit/config.ts"
-export { vitEncoder, type ViTHeads as Heads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
+export { vitEncoder, type ViTHeads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
 export { type InitScheme, initializeViT, initSchemes } from "./vit/initialization.ts"
 export { parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"

@@ -13,7 +13,7 @@ export {
 } from "./dataset.ts"
 export { type IdxHeader, idxHeader, parseIdx } from "./idx.ts"
 export { blank, checkImage, type Image } from "./image.ts"
-export { isImagePath, type FolderLayout as Layout, folderLayout, type FolderSplit as Part } from "./layout.ts"
+export { isImagePath, type FolderLayout, folderLayout, type FolderSplit } from "./layout.ts"
 export {
   checkBatch,
   checkOrder,
@@ -22,10 +22,10 @@ export {
   type LoaderOptions,
   loaderOf,
   localBatchMaker,
-  type BatchMaker as Maker,
+  type BatchMaker,
   type OrderOptions,
 } from "./loader.ts"
-export { type LineLabel as Label, labelLimits, parseLabels } from "./lines/labels.ts"
+export { type LineLabel, labelLimits, parseLabels } from "./lines/labels.ts"
 export type { LineSet } from "./lines/lines.ts"
 export { type RowOptions, characterRows } from "./lines/rows.ts"
 export { checkMix, type Mix, mixBatch } from "./mix.ts"
@@ -37,7 +37,7 @@ export { outlines, shapeNames } from "./outlines.ts"
 export { drawShape, shapes } from "./shapes.ts"
 export { meanStd } from "./stats.ts"
 export { type Selection, subset } from "./subset.ts"
-export { applyTransforms, type TransformedImage as Input } from "./transforms/apply.ts"
+export { applyTransforms, type TransformedImage } from "./transforms/apply.ts"
 export { mirrored, roundHalfEven } from "./transforms/geometry.ts"
 export {
   centerCrop,

@@ -1,4 +1,4 @@
-import { type Stream, VitrineError } from "@vitrine/core"
+import { type RandomStream, VitrineError } from "@vitrine/core"
 
 /** Mixing the images of a batch, as timm's `Mixup` does in its "batch" mode. */
 export interface Mix {
@@ -35,7 +35,7 @@ export function mixBatch(
   targets: Float32Array,
   [n, height, width, channels]: readonly [number, number, number, number],
   mix: Mix,
-  random: Stream,
+  random: RandomStream,
 ): number {
   const { mixup = 0, cutmix = 0, p = 1, switchP = 0.5 } = mix
   if ((mixup === 0 && cutmix === 0) || random.uniform() >= p) return 1
@@ -75,20 +75,20 @@ function blendRows(rows: Float32Array, n: number, size: number, lambda: number):
 }
 
 /** A stretch of about `length` around a uniform place, cut at the ends. */
-function interval(extent: number, length: number, random: Stream): [number, number] {
+function interval(extent: number, length: number, random: RandomStream): [number, number] {
   const center = random.integer(extent)
   const half = Math.floor(length / 2)
   return [Math.max(0, center - half), Math.min(extent, center + half)]
 }
 
-function beta(a: number, b: number, random: Stream): number {
+function beta(a: number, b: number, random: RandomStream): number {
   const x = gamma(a, random)
   const y = gamma(b, random)
   return x + y === 0 ? 0.5 : x / (x + y)
 }
 
 /** Marsaglia and Tsang, "A simple method for generating gamma variables", 2000. */
-function gamma(shape: number, random: Stream): number {
+function gamma(shape: number, random: RandomStream): number {
   if (shape < 1) return gamma(shape + 1, random) * (1 - random.uniform()) ** (1 / shape)
   const d = shape - 1 / 3
   const c = 1 / Math.sqrt(9 * d)

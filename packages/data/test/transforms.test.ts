@@ -1,4 +1,4 @@
-import { foldKey, keyFromSeed, randomStream, type Stream } from "@vitrine/core"
+import { foldKey, keyFromSeed, randomStream, type RandomStream } from "@vitrine/core"
 import { describe, expect, test } from "vitest"
 import {
   applyTransforms,
@@ -219,7 +219,7 @@ describe("mixing a batch", () => {
     Float32Array.from({ length: n * size }, (_, i) => Math.floor(i / size))
   const oneHot = (n: number): Float32Array =>
     Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
-  const from = (i: number): Stream => randomStream(nth(i))
+  const from = (i: number): RandomStream => randomStream(nth(i))
 
   test("mixup blends row i with row n − 1 − i", () => {
     const images = rows(4, 6)

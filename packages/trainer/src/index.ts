@@ -1,7 +1,7 @@
 export { type RunStore, restoreTensors, type SavedRun, type SavedTensor } from "./checkpoint.ts"
 export { evaluateBatches } from "./evaluate.ts"
 export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
-export { type ParameterGroup as Group, type GroupOptions, parameterGroups, isHead } from "./groups.ts"
+export { type ParameterGroup, type GroupOptions, parameterGroups, isHead } from "./groups.ts"
 export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
 export { classificationObjective, type Loss, measureClasses, rowLosses } from "./objectives/classification.ts"
 export { checkDistillation, type Distillation, distillationObjective, type Teacher } from "./objectives/distillation.ts"

@@ -33,7 +33,7 @@ export {
   type ResolvedDetectionRecipe,
   resolveDetectionRecipe,
 } from "./tasks/detect/recipe.ts"
-export type { Detector, DetectorInspection as Inspected } from "./tasks/detect/detector.ts"
+export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
 export { isDetector, type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
 export {
   type DetectorEvaluation,
@@ -50,11 +50,11 @@ export {
   onnxFile,
   type WholeModel,
 } from "./tasks/classify/export.ts"
-export { type ExportResult as Exported, exportModel, type ExportOptions } from "./node/export.ts"
+export { type ExportResult, exportModel, type ExportOptions } from "./node/export.ts"
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
 export { type ImageInput, type LoadOptions, load } from "./tasks/classify/node/load.ts"
 export {
-  type ReadingInspection as InspectedReading,
+  type ReadingInspection,
   isReader,
   type LoadReaderOptions,
   loadReader,

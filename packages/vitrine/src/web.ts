@@ -17,7 +17,7 @@ export {
   type Transform,
 } from "@vitrine/data"
 export type { TrainEvent } from "@vitrine/trainer"
-export type { Detector, DetectorInspection as Inspected } from "./tasks/detect/detector.ts"
+export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
 export {
   type ExportedFiles,
   type ExportFormat,
@@ -42,7 +42,7 @@ export {
 export type { SetupEvent } from "./tasks/classify/training.ts"
 export { type BackendChoice, createBackend } from "./web/backend.ts"
 export { loadDetector } from "./tasks/detect/web/load.ts"
-export { type ExportResult as Exported, exportModel, type ExportOptions } from "./web/export.ts"
+export { type ExportResult, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./tasks/classify/web/load.ts"
 export { type MemoryStore, memoryStore } from "./web/memory-store.ts"

@@ -6,7 +6,7 @@ import { queryAttention } from "@vitrine/interpret"
 import {
   type Detector,
   type ImageInput,
-  type Inspected,
+  type DetectorInspection,
   loadDetector,
   type Prediction,
   topPredictions,
@@ -85,7 +85,7 @@ export interface Detection {
 interface Held {
   readonly files: ModelBlobs["files"]
   readonly detector: Detector<ImageInput>
-  seen?: Inspected
+  seen?: DetectorInspection
 }
 
 /** Longest side of the picture as the page draws it. */

@@ -1,4 +1,4 @@
-import { foldKey, type Key, type Stream, randomStream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
 import type { Image } from "../image.ts"
 import { cropImage, resizeImage, type Window } from "../resize/resize.ts"
 import { wasmPasses } from "../resize/wasm.ts"
@@ -86,7 +86,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
   }
 }
 
-const randomOf = (key: Key, at: number): Stream => randomStream(foldKey(key, at))
+const randomOf = (key: Key, at: number): RandomStream => randomStream(foldKey(key, at))
 
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
   switch (step.op) {
@@ -133,7 +133,13 @@ function normalizeTable(mean: number, std: number): Float32Array {
 }
 
 /** timm's RandomErasing in its constant mode: one rectangle, ten tries to fit it. */
-function erase(data: Float32Array, [height, width]: Size, channels: number, step: RandomErasing, random: Stream): void {
+function erase(
+  data: Float32Array,
+  [height, width]: Size,
+  channels: number,
+  step: RandomErasing,
+  random: RandomStream,
+): void {
   if (random.uniform() >= step.p) return
   const between = (low: number, high: number): number => low + (high - low) * random.uniform()
   for (let attempt = 0; attempt < 10; attempt++) {

@@ -1,4 +1,4 @@
-import type { Stream } from "@vitrine/core"
+import type { RandomStream } from "@vitrine/core"
 import type { Image } from "../image.ts"
 import { cropImage, type Window } from "../resize/resize.ts"
 import type { RandomResizedCrop, Resize, Size } from "./transforms.ts"
@@ -37,7 +37,7 @@ export function centerWindow(
 }
 
 /** Draws the part that `randomResizedCrop` takes: up to ten tries, then the largest centred part of an allowed aspect. */
-export function randomWindow(height: number, width: number, step: RandomResizedCrop, random: Stream): Window {
+export function randomWindow(height: number, width: number, step: RandomResizedCrop, random: RandomStream): Window {
   const { scale, ratio } = step
   const between = (low: number, high: number): number => low + (high - low) * random.uniform()
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -55,7 +55,7 @@ export function randomWindow(height: number, width: number, step: RandomResizedC
 }
 
 /** The image moved by a random number of pixels each way. */
-export function shifted(image: Image, pad: number, random: Stream): Image {
+export function shifted(image: Image, pad: number, random: RandomStream): Image {
   const x = random.integer(2 * pad + 1) - pad
   const y = random.integer(2 * pad + 1) - pad
   return cropImage(image, { x, y, width: image.width, height: image.height })

@@ -1,4 +1,4 @@
-import type { Stream } from "@vitrine/core"
+import type { RandomStream } from "@vitrine/core"
 import type { Image } from "../image.ts"
 import {
   adjustBrightness,
@@ -49,7 +49,7 @@ const operations: readonly Operation[] = [
 ]
 
 /** `n` operations drawn with replacement, each of which is left out half of the time, as timm does. */
-export function augmented(image: Image, n: number, magnitude: number, random: Stream): Image {
+export function augmented(image: Image, n: number, magnitude: number, random: RandomStream): Image {
   let current = image.channels === 4 ? toThree(image) : image
   for (let i = 0; i < n; i++) {
     const operation = operations[random.integer(operations.length)] as Operation

@@ -1,4 +1,4 @@
-import { foldKey, type Key, keyFromSeed, type Stream, randomStream, VitrineError } from "@vitrine/core"
+import { foldKey, type Key, keyFromSeed, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
 import { type Image, outlines, shapeNames, type Size } from "@vitrine/data"
 import type { DetectionDataset, ScenesSource } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
@@ -73,7 +73,7 @@ function arranged(key: Key, [height, width]: Size): Scene {
   return { back, second, frequency, angle, grain, shapes }
 }
 
-const colour = ({ uniform }: Stream, low: number, high: number): Colour => {
+const colour = ({ uniform }: RandomStream, low: number, high: number): Colour => {
   const value = (): number => low + (high - low) * uniform()
   return [value(), value(), value()]
 }

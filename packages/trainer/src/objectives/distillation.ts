@@ -1,4 +1,4 @@
-import { type Heads, ops, type Tensor, type ViTConfig, VitrineError, vitHeads, vitModel } from "@vitrine/core"
+import { type ViTHeads, ops, type Tensor, type ViTConfig, VitrineError, vitHeads, vitModel } from "@vitrine/core"
 import { labelledInputs, type Loss, measureClasses, rowLosses, weighted } from "./classification.ts"
 import type { Objective } from "./objective.ts"
 
@@ -33,7 +33,7 @@ export function distillationObjective(
     rows: (scope) => {
       const { images, targets, weights } = labelledInputs(config)
       const told = ops.input("teacher", ["batch", classes])
-      const { logits, distilled } = vitHeads(scope, images, config) as Heads & { distilled: Tensor }
+      const { logits, distilled } = vitHeads(scope, images, config) as ViTHeads & { distilled: Tensor }
       const own = rowLosses(logits, targets, loss)
       const taught = kind === "hard" ? ops.softmaxCrossEntropy(distilled, told) : divergence(distilled, told, tau)
       return { losses: ops.add(ops.mul(own, 1 - alpha), ops.mul(taught, alpha)), weights }
