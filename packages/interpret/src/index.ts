@@ -22,7 +22,15 @@ export { type FilterComponents, filterComponents } from "./data/filters.ts"
 export type { Grid, PatchMap, Place } from "./data/grid.ts"
 export { type PrincipalComponents, principalComponents } from "./data/pca.ts"
 export { type PositionSimilarity, positionSimilarity } from "./data/positions.ts"
-export { type ColorMap, inferno, viridis } from "./draw/colors.ts"
+export {
+  type ColorMap,
+  type ColorScale,
+  colorTable,
+  inferno,
+  scaleColors,
+  type ThemeName,
+  viridis,
+} from "./draw/colors.ts"
 export { encodePng, heatmap, spotlight, overlay } from "./draw/raster.ts"
 export type { FigureStyle } from "./draw/svg.ts"
 export {

@@ -14,7 +14,7 @@ import {
   learningCurve,
   positionsFigure,
 } from "../src/index.ts"
-import { toPng } from "../src/png/node.ts"
+import { toPng } from "../src/node/png.ts"
 import { sampleFigures, values } from "./samples.ts"
 
 const models = {

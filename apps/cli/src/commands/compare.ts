@@ -33,7 +33,7 @@ export async function compare(paths: readonly string[], { out, theme, json }: Co
 }
 
 async function png(svg: string): Promise<Uint8Array> {
-  const { toPng } = await import("@vitrine/interpret/png")
+  const { toPng } = await import("@vitrine/interpret/node")
   return toPng(svg)
 }
 

@@ -68,7 +68,7 @@ export async function detect(model: string, paths: readonly string[], flags: Det
 }
 
 async function draw(image: Image, objects: readonly ObjectFound[], path: string): Promise<void> {
-  const { toPng } = await import("@vitrine/interpret/png")
+  const { toPng } = await import("@vitrine/interpret/node")
   const shown = objects.map((object) => ({ ...object, label: printable(object.label) }))
   await writeFileAtomic(path, await toPng(detectionFigure(image, shown), { scale: 1 }))
 }

@@ -146,6 +146,6 @@ async function draw(path: string, subject: Subject, files: readonly string[], fl
 async function encoded({ data, svg }: Drawn, format: InspectFlags["format"]): Promise<Uint8Array[] | string> {
   if (format === "json") return `${JSON.stringify(data, asArrays)}\n`
   if (format === "svg") return `${svg()}\n`
-  const { toPng } = await import("@vitrine/interpret/png")
+  const { toPng } = await import("@vitrine/interpret/node")
   return [await toPng(svg())]
 }

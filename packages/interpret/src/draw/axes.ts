@@ -3,7 +3,7 @@ import { format } from "d3-format"
 import type { ColorMap } from "./colors.ts"
 import { drawn, imageElement } from "./raster.ts"
 import { element, text } from "./svg.ts"
-import type { Theme } from "./theme.ts"
+import type { Theme } from "./colors.ts"
 
 export interface Axis {
   readonly low: number

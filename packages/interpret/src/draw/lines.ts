@@ -1,6 +1,6 @@
 import { type Axis, scaled } from "./axes.ts"
 import { element, fitted, text, textWidth, tooltip } from "./svg.ts"
-import type { Theme } from "./theme.ts"
+import type { Theme } from "./colors.ts"
 
 export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[]

@@ -1,4 +1,4 @@
-import { type Theme, themes } from "./theme.ts"
+import { type Theme, type ThemeName, themes } from "./colors.ts"
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
@@ -46,7 +46,7 @@ export function fitted(content: string, width: number, size = 12): string {
 /** How figures look. */
 export interface FigureStyle {
   /** `light` by default. */
-  readonly theme?: "light" | "dark" | undefined
+  readonly theme?: ThemeName | undefined
 }
 
 export const themeOf = ({ theme = "light" }: FigureStyle): Theme => themes[theme]

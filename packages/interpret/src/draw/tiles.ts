@@ -1,7 +1,7 @@
 import type { Image } from "@vitrine/data"
 import { imageElement } from "./raster.ts"
 import { element, fitted, text } from "./svg.ts"
-import type { Theme } from "./theme.ts"
+import type { Theme } from "./colors.ts"
 
 /** Images side by side, and what stands under them. */
 export interface Tile {

@@ -1,9 +1,8 @@
 import { VitrineError } from "@vitrine/core"
-import { schemeTableau10 } from "d3-scale-chromatic"
 import { axes, logAxis, niceAxis } from "../draw/axes.ts"
 import { drawLine, legend } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
-import type { Theme } from "../draw/theme.ts"
+import { seriesColor } from "../draw/colors.ts"
 
 /** What a run knew at each of its evaluations, and what had been computed for it. */
 export interface ComparedRun {
@@ -32,7 +31,7 @@ export function comparisonFigure(
     throw new VitrineError("shape", "an evaluation must have operations above 0 and an accuracy")
   const families = distinct(runs.map(({ family }) => family))
   const keyOf = ({ family, name }: ComparedRun): string => (families.length > 1 ? family : name)
-  const colors = new Map(distinct(runs.map(keyOf)).map((name, i) => [name, colorOf(i, theme)]))
+  const colors = new Map(distinct(runs.map(keyOf)).map((name, i) => [name, seriesColor(i, theme)]))
   const data = distinct(runs.map((run) => run.data))
   const columns = Math.min(2, data.length)
   const [width, height] = [columns === 1 ? 560 : 370, 260]
@@ -78,10 +77,3 @@ export function comparisonFigure(
 }
 
 const distinct = <T>(all: readonly T[]): T[] => [...new Set(all)]
-
-/** The theme's own colours first, then others that can be told from them. */
-function colorOf(i: number, { blue, green, orange }: Theme): string {
-  const others = schemeTableau10.filter((_, at) => ![0, 1, 4].includes(at))
-  const known = [blue, green, orange, ...others]
-  return known[i % known.length] as string
-}

@@ -1,6 +1,5 @@
-import { rgb } from "d3-color"
 import type { Image } from "@vitrine/data"
-import { classColor } from "../draw/colors.ts"
+import { classColor, inkOn } from "../draw/colors.ts"
 import { imageElement, toRgb } from "../draw/raster.ts"
 import { element, fitted, svg, text, textWidth } from "../draw/svg.ts"
 
@@ -90,14 +89,3 @@ function placed(box: Area, width: number, height: number, right: number, bottom:
 
 const shared = (a: Area, b: Area): number =>
   Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0)) * Math.max(0, Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0))
-
-/** Black or white, whichever reads better (relative luminance of WCAG 2). */
-function inkOn(color: string): string {
-  const { r, g, b } = rgb(color)
-  const [red, green, blue] = [r, g, b].map((value) => ((value / 255 + 0.055) / 1.055) ** 2.4) as [
-    number,
-    number,
-    number,
-  ]
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.3 ? "#111827" : "#ffffff"
-}

@@ -1,20 +1,18 @@
 import { format } from "d3-format"
 import type { FilterComponents } from "../data/filters.ts"
-import { blend } from "../draw/colors.ts"
+import { scaleColors } from "../draw/colors.ts"
 import { drawn } from "../draw/raster.ts"
 import { type FigureStyle, figure, themeOf } from "../draw/svg.ts"
 import { tiles } from "../draw/tiles.ts"
 
-const below = blend("#2166ac", "#f7f7f7")
-const above = blend("#f7f7f7", "#b2182b")
-
 /**
  * The principal components of the patch filters, seven in a row: ViT paper (Dosovitskiy et al., 2021), figure 7 left.
- * Three channels are shown as colours, others as their mean, from negative (blue) to positive (red) where there are
+ * Three channels are shown as colours, others as their mean, from negative (blue) to positive (orange) where there are
  * several, in grey where there is one. The sign of a component means nothing.
  */
 export function filtersFigure(filters: FilterComponents, style: FigureStyle = {}): string {
   const theme = themeOf(style)
+  const signed = scaleColors("signed", theme.name)
   const { count, height, width, channels, components, explained } = filters
   const images = Array.from({ length: count }, (_, k) => {
     const own = components.subarray(k * height * width * channels, (k + 1) * height * width * channels)
@@ -25,7 +23,7 @@ export function filtersFigure(filters: FilterComponents, style: FigureStyle = {}
       if (channels === 3) return [byte(0), byte(1), byte(2)]
       if (channels === 1) return [byte(0), byte(0), byte(0)]
       const mean = own.subarray(at, at + channels).reduce((a, b) => a + b, 0) / channels / largest
-      return mean < 0 ? below(1 + mean) : above(mean)
+      return signed((1 + mean) / 2)
     })
     return { images: [image], caption: format(".1%")(explained[k] as number) }
   })

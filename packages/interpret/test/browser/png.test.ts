@@ -1,6 +1,6 @@
 import { decode } from "fast-png"
 import { expect, test } from "vitest"
-import { toPng } from "../../src/png/web.ts"
+import { toPng } from "../../src/web/png.ts"
 import { sampleFigures } from "../samples.ts"
 
 const figures = sampleFigures({ rows: 2, columns: 3, prefix: 1, channels: 3, name: "<b>&", theme: "light" })

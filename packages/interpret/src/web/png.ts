@@ -1,7 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { pngSize, type PngOptions } from "./size.ts"
-
-export type { PngOptions } from "./size.ts"
+import { pngSize, type PngOptions } from "../png-size.ts"
 
 /**
  * A figure's SVG as the bytes of a PNG file, drawn by the browser, in a page.

@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { initWasm, Resvg } from "@resvg/resvg-wasm"
-import { pngSize, type PngOptions } from "./size.ts"
-
-export type { PngOptions } from "./size.ts"
+import { pngSize, type PngOptions } from "../png-size.ts"
 
 /**
  * A figure's SVG as the bytes of a PNG file, with the same letters on every machine: the package brings its font (Inter,
