@@ -53,12 +53,12 @@ export const viridis: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpol
 export const inferno: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpolateInferno(i / 255)))
 
 /** What the colours of a matrix say: a sign and a size, a share of 1, or the light of a channel. */
-export type ColorScale = keyof (typeof scales)["light"]
+export type ColorScale = "signed" | "share" | "light" | "red" | "green" | "blue"
 
 type Oklch = readonly [lightness: number, chroma: number, hue: number]
 
 /** Colours from the least to the greatest value, at equal distances. */
-const scales = {
+const scales: Readonly<Record<ThemeName, Readonly<Record<ColorScale, readonly Oklch[]>>>> = {
   light: {
     signed: [
       [0.4, 0.15, 264],
@@ -127,7 +127,7 @@ const scales = {
       [0.95, 0.04, 260],
     ],
   },
-} as const satisfies Readonly<Record<ThemeName, Readonly<Record<string, readonly Oklch[]>>>>
+}
 
 const tables = new Map<string, Uint8ClampedArray>()
 
