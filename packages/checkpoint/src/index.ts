@@ -23,6 +23,7 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from "./safetensors.ts"
+export * as schemas from "./schema.ts"
 export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
