@@ -10,6 +10,17 @@ export type {
   State,
 } from "./backend.ts"
 export { type ErrorKind, VitrineError } from "./errors.ts"
+export {
+  accepts,
+  checkFields,
+  expectation,
+  type Field,
+  type Fields,
+  type FieldValue,
+  type FieldValues,
+  type NumberField,
+  showValue,
+} from "./fields.ts"
 export { float16Bits } from "./float16.ts"
 export { forwardFlops } from "./flops.ts"
 export { bytesOf, type GraphCost, graphCost } from "./graph/cost.ts"
