@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Schedule } from "@vitrine/trainer"
+import { type Schedule, spelledOptimizer, spellingOf } from "@vitrine/trainer"
 import * as vitrine from "vitrine"
 import { type ModelFields, type Recipe, type RecipeRule, VitrineError } from "vitrine"
 import { UsageError } from "./errors.ts"
@@ -176,12 +176,13 @@ function scheduleWithFlags(
 
 const finals: { readonly [decay: string]: number } = { step: 0.1 }
 
-/** A recipe's optimizer of the same name keeps its own settings. */
+/** A recipe's optimizer that is called so keeps its settings. */
 function withOptimizer(
   own: Recipe["optimizer"],
   { optimizer }: Pick<TrainFlags, "optimizer">,
 ): Pick<Recipe, "optimizer"> {
-  return optimizer === undefined || optimizer === own?.name ? {} : { optimizer: optimizers[optimizer] }
+  if (optimizer === undefined || (own !== undefined && spellingOf(own) === optimizer)) return {}
+  return { optimizer: spelledOptimizer(optimizer) }
 }
 
 function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, "distillation"> {
@@ -190,14 +191,6 @@ function distillationWithFlags(recipe: Recipe, flags: TrainFlags): Pick<Recipe, 
 }
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
-
-const optimizers = {
-  adamw: { name: "adamw" },
-  adam: { name: "adam" },
-  sgd: { name: "sgd" },
-  momentum: { name: "sgd", momentum: 0.9 },
-  nesterov: { name: "sgd", momentum: 0.9, nesterov: true },
-} as const
 
 function modelWithFlags(model: Recipe["model"], flags: TrainFlags): ModelFields | undefined {
   const own = typeof model === "string" ? { variant: model } : (model ?? {})

@@ -7,6 +7,7 @@ import {
   type ViTConfig,
 } from "@vitrine/core"
 import { type Command, Option } from "commander"
+import { type Decay, decayNames, type OptimizerSpelling, optimizerSpellings } from "@vitrine/trainer"
 import { addDetectionTraining, type DetectionFlags } from "./detect-options.ts"
 import { refuse, UsageError } from "./errors.ts"
 import { backend, type EngineFlags, examples, precision, threads } from "./options.ts"
@@ -57,9 +58,9 @@ export interface TrainFlags extends EngineFlags, DetectionFlags {
   readonly batchSize?: number
   readonly accumulate?: number
   readonly lr?: number
-  readonly schedule?: "cosine" | "linear" | "constant" | "rsqrt" | "step"
+  readonly schedule?: Decay
   readonly warmup?: number
-  readonly optimizer?: "adamw" | "adam" | "sgd" | "momentum" | "nesterov"
+  readonly optimizer?: OptimizerSpelling
   readonly weightDecay?: number
   readonly clip?: number | null
   readonly gradCheckpointing?: true
@@ -231,14 +232,9 @@ export function addTrainOptions(command: Command): Command {
   add(training, "--batch-size <n>", "default: 64", parsed(integerValue(1)))
   add(training, "--accumulate <n>", "batches an update; default: 1", parsed(integerValue(1)))
   add(training, "--lr <rate>", "base learning rate; default: 0.001", parsed(nonNegativeValue))
-  add(
-    training,
-    "--schedule <decay>",
-    "default: cosine; to detect: step",
-    choices(["cosine", "linear", "constant", "rsqrt", "step"]),
-  )
+  add(training, "--schedule <decay>", "default: cosine; to detect: step", choices(decayNames))
   add(training, "--warmup <n>", "steps, or a fraction of all; default: 0.1", parsed(nonNegativeValue))
-  add(training, "--optimizer <name>", "default: adamw", choices(["adamw", "adam", "sgd", "momentum", "nesterov"]))
+  add(training, "--optimizer <name>", "default: adamw", choices(optimizerSpellings))
   add(training, "--weight-decay <x>", "default: 0.05", parsed(nonNegativeValue))
   add(training, "--clip <norm|off>", "largest norm of the gradients; default: 1", parsed(positiveOrOff))
   add(

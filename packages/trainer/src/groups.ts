@@ -1,13 +1,31 @@
-import { type Parameter, VitrineError } from "@vitrine/core"
+import { checkFields, type Field, hasRow, type Parameter, type Role, rowNames, VitrineError } from "@vitrine/core"
+
+/**
+ * Which parameters decay, by their role. A row is all that a new way needs: types and checks follow from this table.
+ */
+export const decayModes = {
+  /** Matrices alone (linear layers, convolutions, patches, head), as is usual for transformers. */
+  matrices: (role: Role): boolean => role === "linear" || role === "patch" || role === "convolution" || role === "head",
+  /** Everything, as PyTorch does by default. */
+  all: (): boolean => true,
+}
+
+export type DecayMode = keyof typeof decayModes
+
+export const decayModeNames: readonly DecayMode[] = rowNames(decayModes)
+
+/** Names that `freeze` takes besides those of parameters, each with the parameters that it stands for. */
+export const frozenParts = {
+  backbone: (parameter: string): boolean => !isHead(parameter),
+}
 
 /** Which parameters learn, how fast, and which decay. */
 export interface GroupOptions {
   readonly weightDecay: number
-  /** Only matrices (linear layers, patches, head), as is usual for transformers, or everything, as PyTorch does by default. */
-  readonly decay: "matrices" | "all"
+  readonly decay: DecayMode
   /**
    * The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. Layers
-   * are the blocks, told by the parameters' names and counted in their order.
+   * are the blocks, in the order in which their names come.
    */
   readonly layerDecay: number
   /**
@@ -22,6 +40,14 @@ export interface GroupOptions {
   readonly rates: Readonly<Record<string, number>>
 }
 
+export const groupFields: Readonly<Record<keyof GroupOptions, Field>> = {
+  weightDecay: { kind: "number", from: 0 },
+  decay: { kind: "choice", of: decayModeNames },
+  layerDecay: { kind: "number", above: 0, to: 1 },
+  freeze: { kind: "list", of: { kind: "text" } },
+  rates: { kind: "record", of: { kind: "number", from: 0 } },
+}
+
 /** Parameters that share a learning rate and a weight decay. */
 export interface ParameterGroup {
   readonly name: string
@@ -31,43 +57,41 @@ export interface ParameterGroup {
   readonly parameters: readonly Parameter[]
 }
 
-/** Sorts the parameters that learn into groups. Computed tables and frozen norms never learn. */
+/**
+ * Sorts the parameters that learn into groups. Computed tables and frozen norms never learn.
+ * @throws VitrineError (config) for names that no parameter has, and where nothing is left to learn.
+ */
 export function parameterGroups(parameters: readonly Parameter[], options: GroupOptions): ParameterGroup[] {
+  checkFields(groupFields, options)
   const { weightDecay, decay, layerDecay, freeze, rates } = options
-  if (!(layerDecay > 0 && layerDecay <= 1))
-    throw new VitrineError("config", `layerDecay must be in (0, 1], got ${layerDecay}`)
-  if (!(weightDecay >= 0 && weightDecay < Infinity))
-    throw new VitrineError("config", `weightDecay must be 0 or more, got ${weightDecay}`)
   const below = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}.`)
   const matches = (name: string, pattern: string): boolean =>
-    pattern === "backbone" ? !isHead(name) : below(name, pattern)
+    hasRow(frozenParts, pattern) ? frozenParts[pattern](name) : below(name, pattern)
   for (const pattern of freeze)
     if (!parameters.some(({ name }) => matches(name, pattern)))
       throw new VitrineError("config", `freeze: no parameter is named "${pattern}" or stands below it`)
-
-  for (const [prefix, factor] of Object.entries(rates)) {
-    if (!(factor >= 0 && factor < Infinity))
-      throw new VitrineError("config", `rates: the factor of "${prefix}" must be 0 or more, got ${factor}`)
+  for (const prefix of Object.keys(rates))
     if (!parameters.some(({ name }) => below(name, prefix)))
       throw new VitrineError("config", `rates: no parameter is named "${prefix}" or stands below it`)
-  }
 
   const blocks = [...new Set(parameters.flatMap(({ name }) => blockOf(name) ?? []))]
-  const found = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
+  const groups = new Map<string, { scale: number; weightDecay: number; parameters: Parameter[] }>()
   for (const parameter of parameters) {
     const { name, role } = parameter
     if (role === "fixedPositions" || role === "frozen" || freeze.some((pattern) => matches(name, pattern))) continue
-    const matrix = role === "linear" || role === "patch" || role === "convolution" || role === "head"
-    const decays = decay === "all" || matrix ? weightDecay : 0
-    const own = Object.entries(rates).reduce((product, [prefix, rate]) => product * (below(name, prefix) ? rate : 1), 1)
-    const scale = own * layerDecay ** (blocks.length + 1 - layerOf(name, blocks))
+    const decays = decayModes[decay](role) ? weightDecay : 0
+    const factor = Object.entries(rates).reduce(
+      (product, [prefix, rate]) => product * (below(name, prefix) ? rate : 1),
+      1,
+    )
+    const scale = factor * layerDecay ** (blocks.length + 1 - layerOf(name, blocks))
     const key = `${scale}/${decays}`
-    const group = found.get(key) ?? { scale, weightDecay: decays, parameters: [] }
+    const group = groups.get(key) ?? { scale, weightDecay: decays, parameters: [] }
     group.parameters.push(parameter)
-    found.set(key, group)
+    groups.set(key, group)
   }
-  if (found.size === 0) throw new VitrineError("config", "freeze: every parameter is frozen, nothing is left to train")
-  return [...found.values()].map((group, i) => ({ name: `group${i}`, ...group }))
+  if (groups.size === 0) throw new VitrineError("config", "freeze: every parameter is frozen, nothing is left to train")
+  return [...groups.values()].map((group, i) => ({ name: `group${i}`, ...group }))
 }
 
 /** Whether a parameter belongs to what turns features into logits. */
@@ -75,7 +99,7 @@ export function isHead(name: string): boolean {
   return /^(head|head_dist|pre_logits)\./.test(name)
 }
 
-/** The block that a parameter stands in, such as `blocks.3` or `stages.0.blocks.2`; none for what makes the tokens. */
+/** The block that a parameter stands in, such as `blocks.3` or `stages.0.blocks.2`; undefined for the patch embedding. */
 function blockOf(name: string): string | undefined {
   return /^(?!patch_embed\.)(.*\.\d+)\./.exec(name)?.[1]
 }

@@ -1,14 +1,40 @@
 export { type RunStore, restoreTensors, type SavedRun, type SavedTensor } from "./checkpoint.ts"
 export { evaluateBatches } from "./evaluate.ts"
 export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
-export { type ParameterGroup, type GroupOptions, parameterGroups, isHead } from "./groups.ts"
+export {
+  type DecayMode,
+  decayModeNames,
+  type GroupOptions,
+  isHead,
+  type ParameterGroup,
+  parameterGroups,
+} from "./groups.ts"
 export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
-export { classificationObjective, type Loss, measureClasses, rowLosses } from "./objectives/classification.ts"
-export { checkDistillation, type Distillation, distillationObjective, type Teacher } from "./objectives/distillation.ts"
+export { classificationObjective, measureClasses } from "./objectives/classification.ts"
+export {
+  checkDistillation,
+  type Distillation,
+  distillationFields,
+  type DistillationName,
+  distillationObjective,
+  type Teacher,
+} from "./objectives/distillation.ts"
+export { type Loss, lossNames, rowLosses } from "./objectives/losses.ts"
 export { patchColours, maskedPatchObjective, type Normalization } from "./objectives/masked-patch.ts"
 export type { Inputs, Measure, Objective, Pass, Prepared, Rows, Sized } from "./objectives/objective.ts"
-export { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
-export { type TrainingOptions, trainingOptions } from "./options.ts"
+export {
+  optimizer,
+  type OptimizerName,
+  optimizerNames,
+  type OptimizerOptions,
+  type OptimizerSpelling,
+  optimizerSpellings,
+  spelledOptimizer,
+  spellingOf,
+} from "./optimizer.ts"
+export * as optimizers from "./optimizers/index.ts"
+export type { Optimizer, OptimizerKind } from "./optimizers/optimizer.ts"
+export { trainingFields, type TrainingOptions, trainingOptions } from "./options.ts"
 export {
   emaName,
   evaluationGraph,
@@ -17,10 +43,18 @@ export {
   stepGraph,
   updateGraph,
 } from "./programs.ts"
-export { probeAccuracy, probeFeatures, type Features, pixelFeatures } from "./probe/features.ts"
+export { type Features, pixelFeatures, probeAccuracy, probeFeatures } from "./probe/features.ts"
 export { leastSquares, leastSquaresPenalties } from "./probe/least-squares.ts"
 export { type ChosenFit, type Fit, fitByValidation, type LinearClassifier, linearScores } from "./probe/linear.ts"
 export { logisticRegression, logisticPenalties } from "./probe/logistic.ts"
 export { type NeighbourOptions, neighbourVotes } from "./probe/neighbours.ts"
-export { learningRate, type Schedule, transformerRate, warmupSteps } from "./schedule.ts"
+export {
+  type Decay,
+  decayNames,
+  learningRate,
+  type Schedule,
+  scheduleFields,
+  transformerRate,
+  warmupSteps,
+} from "./schedule.ts"
 export { type BatchSource, type TrainInputs, trainingLoop } from "./train.ts"

@@ -1,8 +1,8 @@
-import { VitrineError } from "@vitrine/core"
-import type { GroupOptions } from "./groups.ts"
+import { checkFields, type Field } from "@vitrine/core"
+import { groupFields, type GroupOptions } from "./groups.ts"
+import { type Loss, lossNames } from "./objectives/losses.ts"
 import { type OptimizerOptions, optimizer } from "./optimizer.ts"
-import type { Loss } from "./objectives/classification.ts"
-import { checkSchedule, type Schedule } from "./schedule.ts"
+import { type Schedule, scheduleFields } from "./schedule.ts"
 
 /** How a model is trained: plain data, written down with a run. */
 export interface TrainingOptions extends GroupOptions {
@@ -29,7 +29,25 @@ export interface TrainingOptions extends GroupOptions {
   readonly seed: number
 }
 
-/** Checked options; what is left out is AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1. */
+/** What each of the options holds, but for the optimizer and the schedule, which have tables of their own. */
+export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "optimizer" | "schedule">, Field>> = {
+  steps: { kind: "number", integer: true, from: 1 },
+  accumulate: { kind: "number", integer: true, from: 1 },
+  learningRate: { kind: "number", from: 0 },
+  loss: { kind: "choice", of: lossNames },
+  clip: { kind: "nullable", of: { kind: "number", above: 0 } },
+  ema: { kind: "nullable", of: { kind: "number", from: 0, below: 1 } },
+  classWeights: { kind: "nullable", of: { kind: "list", of: { kind: "number", from: 0 } } },
+  lossScaling: { kind: "boolean" },
+  gradCheckpointing: { kind: "boolean" },
+  seed: { kind: "number", integer: true, from: 0 },
+  ...groupFields,
+}
+
+/**
+ * Checked options; what is left out is AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1.
+ * @throws VitrineError (config) for the first option that makes no sense.
+ */
 export function trainingOptions(fields: Partial<TrainingOptions> & Pick<TrainingOptions, "steps">): TrainingOptions {
   const options: TrainingOptions = {
     accumulate: 1,
@@ -50,22 +68,8 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     rates: {},
     ...fields,
   }
-  const expect = (holds: boolean, field: keyof TrainingOptions, what: string): void => {
-    if (!holds) throw new VitrineError("config", `${field} must be ${what}, got ${JSON.stringify(options[field])}`)
-  }
-  const whole = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
-  expect(whole(options.steps, 1), "steps", "a positive integer")
-  expect(whole(options.accumulate, 1), "accumulate", "a positive integer")
-  expect(whole(options.seed, 0), "seed", "a whole number")
-  expect(options.learningRate >= 0 && options.learningRate < Infinity, "learningRate", "0 or more")
-  expect(["cross-entropy", "binary"].includes(options.loss), "loss", `"cross-entropy" or "binary"`)
-  expect(options.clip === null || options.clip > 0, "clip", "a positive number or null")
-  expect(options.ema === null || (options.ema >= 0 && options.ema < 1), "ema", "in [0, 1) or null")
-  expect(options.decay === "matrices" || options.decay === "all", "decay", `"matrices" or "all"`)
-  expect(options.classWeights?.every((w) => w >= 0 && w < Infinity) ?? true, "classWeights", "0 or more each, or null")
-  for (const field of ["lossScaling", "gradCheckpointing"] as const)
-    expect(typeof options[field] === "boolean", field, "true or false")
+  checkFields(trainingFields, options)
+  checkFields(scheduleFields, options.schedule, "schedule.")
   optimizer(options.optimizer)
-  checkSchedule(options.schedule)
   return options
 }

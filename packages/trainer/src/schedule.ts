@@ -1,20 +1,65 @@
-import { VitrineError } from "@vitrine/core"
+import { type Field, rowNames, VitrineError } from "@vitrine/core"
+
+/** Where a run stands: what a decay makes its rate of. */
+interface Moment {
+  /** Steps taken before this one. */
+  readonly step: number
+  /** Steps of the whole run, and of its warm-up. */
+  readonly steps: number
+  readonly warm: number
+  /** The share of the steps after the warm-up that are taken, from 0 to 1. */
+  readonly progress: number
+  readonly schedule: Schedule
+}
+
+/**
+ * How the rate falls after the warm-up, as a factor of the base rate. A row is all that a new decay needs: types, checks and
+ * the command's `--schedule` follow from this table.
+ */
+export const decays = {
+  /** Half a cosine to `final`: SGDR's without restarts (Loshchilov and Hutter, 2017). */
+  cosine: ({ progress, schedule }: Moment): number => towards(schedule, 0.5 * (1 + Math.cos(Math.PI * progress))),
+  /** A line to `final`. */
+  linear: ({ progress, schedule }: Moment): number => towards(schedule, 1 - progress),
+  constant: (): number => 1,
+  /** √(warm-up / step), as in "Scaling Vision Transformers" (Zhai et al., 2022). */
+  rsqrt: ({ step, warm }: Moment): number => Math.sqrt(Math.max(1, warm) / Math.max(1, warm, step + 1)),
+  /** `final` times less from each `drop` on. */
+  step: ({ step, steps, schedule }: Moment): number =>
+    schedule.final ** dropSteps(schedule, steps).filter((drop) => step >= drop).length,
+}
+
+const towards = ({ final }: Schedule, share: number): number => final + (1 - final) * share
+
+export type Decay = keyof typeof decays
+
+export const decayNames: readonly Decay[] = rowNames(decays)
 
 /** How the learning rate changes over a run. */
 export interface Schedule {
-  /**
-   * After warm-up: half a cosine to `final`, a line to `final`, the base rate throughout, √(warm-up / step), or the base rate
-   * and `final` times less from each `drop` on.
-   */
-  readonly decay: "cosine" | "linear" | "constant" | "rsqrt" | "step"
+  readonly decay: Decay
   /** Steps of linear warm-up; below 1 a fraction of all steps. */
   readonly warmup: number
-  /** Where cosine and linear decay end, as a fraction of the base rate; what each drop of step decay leaves of the rate. */
+  /** Where cosine and linear decay end, as a fraction of the base rate. What each drop of step decay leaves of the rate. */
   readonly final: number
-  /**
-   * The steps, from 0, at which step decay drops; those below 1 are fractions of all steps; 2/3 unless told, as DETR's.
-   */
+  /** The steps, from 0, at which step decay drops. Those below 1 are fractions of all steps. 2/3 by default, as in DETR. */
   readonly drop?: number | readonly number[]
+}
+
+/** A number of steps, or below 1 a fraction of all steps. */
+const stepsOrFraction = {
+  kind: "either",
+  of: [
+    { kind: "number", integer: true, from: 0 },
+    { kind: "number", from: 0, below: 1 },
+  ],
+} as const
+
+export const scheduleFields: Readonly<Record<keyof Schedule, Field>> = {
+  decay: { kind: "choice", of: decayNames },
+  warmup: stepsOrFraction,
+  final: { kind: "number", from: 0, to: 1 },
+  drop: { kind: "either", of: [...stepsOrFraction.of, { kind: "list", of: stepsOrFraction }], optional: true },
 }
 
 /** Warm-up in steps. */
@@ -24,26 +69,13 @@ export function warmupSteps({ warmup }: Schedule, steps: number): number {
 
 /**
  * The learning rate of step `step`, counted from 0, in a run of `steps`: `base · (step + 1) / warmup` while warming up, then
- * by the schedule from `base` on. Cosine is SGDR's without restarts (Loshchilov and Hutter, 2017); rsqrt is that of "Scaling
- * Vision Transformers" (Zhai et al., 2022).
+ * from `base` on as the schedule's decay says.
  */
 export function learningRate(base: number, schedule: Schedule, step: number, steps: number): number {
   const warm = warmupSteps(schedule, steps)
   if (step < warm) return (base * (step + 1)) / warm
-  const progress = (step - warm) / Math.max(1, steps - warm)
-  const between = (share: number): number => base * (schedule.final + (1 - schedule.final) * share)
-  switch (schedule.decay) {
-    case "cosine":
-      return between(0.5 * (1 + Math.cos(Math.PI * Math.min(1, progress))))
-    case "linear":
-      return between(1 - Math.min(1, progress))
-    case "constant":
-      return base
-    case "step":
-      return base * schedule.final ** dropSteps(schedule, steps).filter((drop) => step >= drop).length
-    case "rsqrt":
-      return base * Math.sqrt(Math.max(1, warm) / Math.max(1, warm, step + 1))
-  }
+  const progress = Math.min(1, (step - warm) / Math.max(1, steps - warm))
+  return base * decays[schedule.decay]({ step, steps, warm, progress, schedule })
 }
 
 function dropSteps({ drop = 2 / 3 }: Schedule, steps: number): number[] {
@@ -52,21 +84,10 @@ function dropSteps({ drop = 2 / 3 }: Schedule, steps: number): number[] {
 
 /**
  * The base rate by which `rsqrt` is the schedule of "Attention is all you need" (Vaswani et al., 2017, equation 3),
- * dim^-0.5 · min(step^-0.5, step · warmup^-1.5) for steps counted from 1: what it comes to at the end of the warm-up.
+ * dim^-0.5 · min(step^-0.5, step · warmup^-1.5) for steps counted from 1. It is the rate at the end of the warm-up.
  */
 export function transformerRate(dim: number, warmup: number): number {
   if (!(dim > 0 && warmup > 0))
     throw new VitrineError("config", `transformerRate: width and warm-up must be positive, got ${dim} and ${warmup}`)
   return 1 / Math.sqrt(dim * warmup)
-}
-
-export function checkSchedule({ decay, warmup, final, drop = 0 }: Schedule): void {
-  if (!["cosine", "linear", "constant", "rsqrt", "step"].includes(decay))
-    throw new VitrineError("config", `schedule: decay must be cosine, linear, constant, rsqrt or step, got ${decay}`)
-  for (const each of [drop].flat())
-    if (!(each >= 0 && (each < 1 || Number.isInteger(each))))
-      throw new VitrineError("config", `schedule: drop must be a number of steps or a fraction below 1, got ${each}`)
-  if (!(warmup >= 0 && (warmup < 1 || Number.isInteger(warmup))))
-    throw new VitrineError("config", `schedule: warmup must be a number of steps or a fraction below 1, got ${warmup}`)
-  if (!(final >= 0 && final <= 1)) throw new VitrineError("config", `schedule: final must be in [0, 1], got ${final}`)
 }

@@ -48,5 +48,7 @@ test("prefixes have rates of their own", () => {
   expect(() => parameterGroups(parameters, { ...plain, rates: { backbone: 0.1 } })).toThrow(
     'no parameter is named "backbone"',
   )
-  expect(() => parameterGroups(parameters, { ...plain, rates: { blocks: -1 } })).toThrow("must be 0 or more")
+  expect(() => parameterGroups(parameters, { ...plain, rates: { blocks: -1 } })).toThrow(
+    "rates must be values by name, each a number of 0 or more",
+  )
 })

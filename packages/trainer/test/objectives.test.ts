@@ -206,6 +206,6 @@ test("objectives refuse what they cannot learn", () => {
   expect(() => maskedPatchObjective(config, { mean: [0], std: [1] })).toThrow("takes images of 1 to 3 channels, got 4")
   const soft = { kind: "soft", alpha: 0.5, tau: 1 } as const
   expect(() => distillationObjective(config, "cross-entropy", null, soft, async () => [])).toThrow("distillation token")
-  expect(() => checkDistillation({ ...soft, alpha: 2 })).toThrow("distillation: alpha must be in [0, 1], got 2")
-  expect(() => checkDistillation({ ...soft, tau: 0 })).toThrow("distillation: tau must be positive, got 0")
+  expect(() => checkDistillation({ ...soft, alpha: 2 })).toThrow("distillation.alpha must be a number in [0, 1], got 2")
+  expect(() => checkDistillation({ ...soft, tau: 0 })).toThrow("distillation.tau must be a positive number, got 0")
 })

@@ -1,13 +1,8 @@
 import { type ImageModel, ops, type Tensor, VitrineError } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { tally } from "../metrics.ts"
+import { type Loss, rowLosses } from "./losses.ts"
 import type { Measure, Objective, Prepared } from "./objective.ts"
-
-export type Loss =
-  /** Softmax against distributions over the classes. */
-  | "cross-entropy"
-  /** A sigmoid for each class, for images that may show several; the mean over the classes. */
-  | "binary"
 
 /**
  * Images and the classes that they show. Measured without the weights of the classes.
@@ -58,7 +53,7 @@ export function measureClasses(model: ImageModel, loss: Loss): Measure {
   }
 }
 
-/** images `[batch, height, width, channels]` and what is wanted of them. */
+/** Images `[batch, height, width, channels]`, their targets `[batch, classes]` and weights `[batch]`. */
 export function labelledInputs({
   imageSize,
   channels,
@@ -75,28 +70,17 @@ export function labelledInputs({
   }
 }
 
-/** The loss of each row, `[batch]`. */
-export function rowLosses(logits: Tensor, targets: Tensor, loss: Loss): Tensor {
-  if (loss === "cross-entropy") return ops.softmaxCrossEntropy(logits, targets)
-  // log(1 + exp(z)) − t z, without overflow
-  const softplus = ops.add(ops.maximum(logits, 0), ops.log(ops.add(ops.exp(ops.neg(ops.abs(logits))), 1)))
-  return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
-}
-
 /**
- * Targets scaled by the weights of the classes, and what the batch weighs: as PyTorch's `CrossEntropyLoss(weight)`, an
+ * Targets scaled by the weights of the classes, and the weight of the batch. As in PyTorch's `CrossEntropyLoss(weight)`, an
  * example counts by the weight of its label.
  */
 export function weighted(batch: Batch, classWeights: readonly number[] | null): Prepared {
   const { images, targets, labels, weights } = batch
-  let total = 0
-  if (classWeights === null) {
-    for (const weight of weights) total += weight
-    return { inputs: { images, targets, weights }, total }
-  }
-  labels.forEach((label, row) => {
-    total += (weights[row] as number) * (classWeights[label] as number)
-  })
-  const scaled = targets.map((t, i) => t * (classWeights[i % classWeights.length] as number))
+  if (classWeights === null)
+    return { inputs: { images, targets, weights }, total: weights.reduce((sum, weight) => sum + weight, 0) }
+  // Labels and targets are of the classes that there are weights for.
+  const weightOf = (label: number): number => classWeights[label] ?? Number.NaN
+  const total = weights.reduce((sum, weight, row) => sum + weight * weightOf(labels[row] ?? Number.NaN), 0)
+  const scaled = targets.map((target, i) => target * weightOf(i % classWeights.length))
   return { inputs: { images, targets: scaled, weights }, total }
 }

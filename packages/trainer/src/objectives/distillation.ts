@@ -1,15 +1,47 @@
-import { type ViTHeads, ops, type Tensor, type ViTConfig, VitrineError, vitHeads, vitModel } from "@vitrine/core"
-import { labelledInputs, type Loss, measureClasses, rowLosses, weighted } from "./classification.ts"
+import {
+  checkFields,
+  type Field,
+  ops,
+  rowNames,
+  type Tensor,
+  type ViTConfig,
+  VitrineError,
+  vitHeads,
+  vitModel,
+} from "@vitrine/core"
+import { argmax, rowsOf } from "../rows.ts"
+import { labelledInputs, measureClasses, weighted } from "./classification.ts"
+import { type Loss, rowLosses } from "./losses.ts"
 import type { Objective } from "./objective.ts"
+
+/** What the distillation token learns from the teacher's logits `[rows, classes]`, and by which loss. */
+interface DistillationKind {
+  targets(logits: ArrayLike<number>, classes: number, tau: number): Float32Array
+  /** `[batch]`, from logits and targets `[batch, classes]`. */
+  losses(logits: Tensor, targets: Tensor, classes: number, tau: number): Tensor
+}
+
+export type DistillationName = "hard" | "soft"
+
+const kinds: Readonly<Record<DistillationName, DistillationKind>> = {
+  hard: { targets: decisions, losses: (logits, targets) => ops.softmaxCrossEntropy(logits, targets) },
+  soft: { targets: softened, losses: divergence },
+}
 
 /** How a student learns from a teacher; names and defaults are DeiT's. */
 export interface Distillation {
   /** The teacher's decision as a second label, or its distribution. */
-  readonly kind: "hard" | "soft"
-  /** What the teacher counts; the labels count 1 − alpha. */
+  readonly kind: DistillationName
+  /** The weight of the teacher's loss; that of the labels is 1 − alpha. */
   readonly alpha: number
   /** The temperature of soft distillation. */
   readonly tau: number
+}
+
+export const distillationFields: Readonly<Record<keyof Distillation, Field>> = {
+  kind: { kind: "choice", of: rowNames(kinds) },
+  alpha: { kind: "number", from: 0, to: 1 },
+  tau: { kind: "number", above: 0 },
 }
 
 /** The teacher's logits, `[batch, classes]`, on images as the student is given them. */
@@ -27,42 +59,42 @@ export function distillationObjective(
   teacher: Teacher,
 ): Objective {
   const { classes } = config
-  if (!config.distillationToken)
-    throw new VitrineError("config", "distillation needs a model with a distillation token")
+  const noToken = new VitrineError("config", "distillation needs a model with a distillation token")
+  if (!config.distillationToken) throw noToken
+  const { targets: targetsOf, losses: lossesOf } = kinds[kind]
   return {
     rows: (scope) => {
       const { images, targets, weights } = labelledInputs(config)
-      const told = ops.input("teacher", ["batch", classes])
-      const { logits, distilled } = vitHeads(scope, images, config) as ViTHeads & { distilled: Tensor }
-      const own = rowLosses(logits, targets, loss)
-      const taught = kind === "hard" ? ops.softmaxCrossEntropy(distilled, told) : divergence(distilled, told, tau)
-      return { losses: ops.add(ops.mul(own, 1 - alpha), ops.mul(taught, alpha)), weights }
+      const { logits, distilled } = vitHeads(scope, images, config)
+      if (distilled === null) throw noToken
+      const labelLosses = rowLosses(logits, targets, loss)
+      const teacherLosses = lossesOf(distilled, ops.input("teacher", ["batch", classes]), classes, tau)
+      return { losses: ops.add(ops.mul(labelLosses, 1 - alpha), ops.mul(teacherLosses, alpha)), weights }
     },
     prepare: async (batch) => {
       const prepared = weighted(batch, classWeights)
       const logits = await teacher(batch.images, batch.size)
-      const told = kind === "hard" ? decisions(logits, classes) : softened(logits, classes, tau)
-      return { ...prepared, inputs: { ...prepared.inputs, teacher: told } }
+      return { ...prepared, inputs: { ...prepared.inputs, teacher: targetsOf(logits, classes, tau) } }
     },
     measure: measureClasses(vitModel(config), loss),
   }
 }
 
-/** KL(told ‖ softmax(logits / τ)) · τ² / classes, `[batch]`. */
-function divergence(logits: Tensor, told: Tensor, tau: number): Tensor {
-  const crossEntropy = ops.softmaxCrossEntropy(ops.mul(logits, 1 / tau), told)
+/** KL(targets ‖ softmax(logits / τ)) · τ² / classes, `[batch]`. */
+function divergence(logits: Tensor, targets: Tensor, classes: number, tau: number): Tensor {
+  const crossEntropy = ops.softmaxCrossEntropy(ops.mul(logits, 1 / tau), targets)
   // The limit of p log p at 0 is 0.
-  const entropy = ops.neg(ops.sum(ops.mul(told, ops.log(ops.maximum(told, 1e-37))), [1]))
-  return ops.mul(ops.sub(crossEntropy, entropy), (tau * tau) / (told.shape[1] as number))
+  const entropy = ops.neg(ops.sum(ops.mul(targets, ops.log(ops.maximum(targets, 1e-37))), [1]))
+  return ops.mul(ops.sub(crossEntropy, entropy), (tau * tau) / classes)
 }
 
 /** One-hot, the first of equal ones. */
 function decisions(logits: ArrayLike<number>, classes: number): Float32Array {
   const hot = new Float32Array(logits.length)
-  for (let from = 0; from < logits.length; from += classes) {
-    let best = from
-    for (let i = from; i < from + classes; i++) if ((logits[i] as number) > (logits[best] as number)) best = i
-    hot[best] = 1
+  let begin = 0
+  for (const row of rowsOf(logits, classes)) {
+    hot[begin + argmax(row)] = 1
+    begin += classes
   }
   return hot
 }
@@ -70,25 +102,22 @@ function decisions(logits: ArrayLike<number>, classes: number): Float32Array {
 /** softmax(logits / τ) */
 function softened(logits: ArrayLike<number>, classes: number, tau: number): Float32Array {
   const out = new Float32Array(logits.length)
-  for (let from = 0; from < logits.length; from += classes) {
-    const row = Float64Array.from({ length: classes }, (_, i) => (logits[from + i] as number) / tau)
-    const largest = row.reduce((a, b) => Math.max(a, b))
-    const exponentials = row.map((z) => Math.exp(z - largest))
+  let begin = 0
+  for (const row of rowsOf(logits, classes)) {
+    const scaled = row.map((z) => z / tau)
+    const largest = scaled.reduce((a, b) => Math.max(a, b))
+    const exponentials = scaled.map((z) => Math.exp(z - largest))
     const total = exponentials.reduce((a, b) => a + b)
     out.set(
       exponentials.map((e) => e / total),
-      from,
+      begin,
     )
+    begin += classes
   }
   return out
 }
 
 /** @throws VitrineError (config) */
-export function checkDistillation({ kind, alpha, tau }: Distillation): void {
-  const expect = (holds: boolean, message: string): void => {
-    if (!holds) throw new VitrineError("config", `distillation: ${message}`)
-  }
-  expect(kind === "hard" || kind === "soft", `kind must be hard or soft, got ${JSON.stringify(kind)}`)
-  expect(alpha >= 0 && alpha <= 1, `alpha must be in [0, 1], got ${alpha}`)
-  expect(tau > 0 && tau < Infinity, `tau must be positive, got ${tau}`)
+export function checkDistillation(distillation: Distillation): void {
+  checkFields(distillationFields, distillation, "distillation.")
 }

@@ -1,0 +1,71 @@
+import { checkFields, type Fields, type FieldValues, hasRow, rowNames, showValue, VitrineError } from "@vitrine/core"
+import * as optimizers from "./optimizers/index.ts"
+import type { Optimizer } from "./optimizers/optimizer.ts"
+
+export type OptimizerName = keyof typeof optimizers
+
+/** An optimizer by its name, with its settings. Names and defaults are PyTorch's. */
+export type OptimizerOptions = {
+  readonly [N in OptimizerName]: { readonly name: N } & FieldValues<(typeof optimizers)[N]["fields"]>
+}[OptimizerName]
+
+export const optimizerNames: readonly OptimizerName[] = rowNames(optimizers).toSorted()
+
+interface AnyOptimizerKind {
+  readonly fields: Fields
+  create(settings: object): Optimizer
+}
+
+/**
+ * Makes an optimizer.
+ * @throws VitrineError (config) for a name that no optimizer has, and for settings that it does not take.
+ */
+export function optimizer({ name, ...settings }: OptimizerOptions): Optimizer {
+  if (!hasRow(optimizers, name))
+    throw new VitrineError(
+      "config",
+      `optimizer.name must be one of ${optimizerNames.join(", ")}, got ${showValue(name)}`,
+    )
+  const { fields, create }: AnyOptimizerKind = optimizers[name]
+  checkFields(fields, settings, "optimizer.")
+  return create(settings)
+}
+
+type Spellings = { readonly [N in OptimizerName]: keyof (typeof optimizers)[N]["spellings"] }
+
+/** What the command's `--optimizer` can say: the spellings of all optimizers. */
+export type OptimizerSpelling = Spellings[OptimizerName]
+
+const spellings: ReadonlyMap<string, OptimizerOptions> = new Map(
+  Object.values(optimizers).flatMap((kind) => Object.entries<OptimizerOptions>(kind.spellings)),
+)
+
+const isSpelling = (name: string): name is OptimizerSpelling => spellings.has(name)
+
+export const optimizerSpellings: readonly OptimizerSpelling[] = [...spellings.keys()].filter(isSpelling).toSorted()
+
+/**
+ * The options that a spelling stands for.
+ * @throws VitrineError (config) for what no optimizer is called.
+ */
+export function spelledOptimizer(spelling: OptimizerSpelling): OptimizerOptions {
+  const options = spellings.get(spelling)
+  if (options === undefined)
+    throw new VitrineError(
+      "config",
+      `optimizer must be one of ${optimizerSpellings.join(", ")}, got ${showValue(spelling)}`,
+    )
+  return options
+}
+
+/** The spelling of options: of those whose settings they all have, the one with most settings. */
+export function spellingOf(options: OptimizerOptions): OptimizerSpelling | undefined {
+  const settings: Readonly<Record<string, unknown>> = options
+  const size = (spelling: string): number => Object.keys(spellings.get(spelling) ?? {}).length
+  return optimizerSpellings
+    .filter((spelling) => {
+      const spelled = spelledOptimizer(spelling)
+      return spelled.name === options.name && Object.keys(spelled).every((field) => settings[field])
+    })
+    .reduce<OptimizerSpelling | undefined>((a, b) => (a === undefined || size(b) > size(a) ? b : a), undefined)
+}

@@ -1,0 +1,56 @@
+import { ops } from "@vitrine/core"
+import {
+  optimizer,
+  type OptimizerOptions,
+  optimizerNames,
+  optimizerSpellings,
+  spelledOptimizer,
+  spellingOf,
+  trainingOptions,
+} from "@vitrine/trainer"
+import { describe, expect, test } from "vitest"
+
+test.each(optimizerNames)("%s updates a parameter and the slots that it names", (name) => {
+  const { slots, scalars, update } = optimizer({ name })
+  const leaf = (slot: string) => ops.state(slot, [2, 3])
+  const values = Object.fromEntries(slots.map((slot) => [slot, leaf(slot)]))
+  const rates = Object.fromEntries(Object.keys(scalars(0, 1e-3, 0.1)).map((rate) => [rate, ops.input(rate, [])]))
+  const next = update(leaf("parameter"), leaf("gradient"), values, rates, 0.1)
+  expect(next.parameter.shape).toEqual([2, 3])
+  expect(Object.keys(next.slots).sort()).toEqual([...slots].sort())
+})
+
+describe("refuses", () => {
+  test.each<[string, unknown, string]>([
+    ["a name that none has", { name: "lion" }, 'optimizer.name must be one of adam, adamw, sgd, got "lion"'],
+    ["a name in other letters", { name: "AdamW" }, 'one of adam, adamw, sgd, got "AdamW"'],
+    ["a name that objects have", { name: "constructor" }, 'got "constructor"'],
+    ["a name alone", "adamw", "optimizer.name must be one of adam, adamw, sgd, got undefined"],
+    ["one beta", { name: "adam", betas: 3 }, "optimizer.betas must be [a number in [0, 1), a number in [0, 1)], got 3"],
+    ["a beta of 1", { name: "adamw", betas: [0.9, 1] }, "got [0.9,1]"],
+    ["no epsilon", { name: "adamw", epsilon: 0 }, "optimizer.epsilon must be a positive number, got 0"],
+    ["a momentum in quotes", { name: "sgd", momentum: "0.9" }, 'momentum must be a number in [0, 1), got "0.9"'],
+    ["Nesterov's momentum without any", { name: "sgd", nesterov: true }, "optimizer.nesterov needs a momentum above 0"],
+  ])("%s", (_, options, message) => {
+    const make = (): unknown => trainingOptions({ steps: 1, optimizer: options as OptimizerOptions })
+    expect(make).toThrow(message)
+    expect(make).toThrow(expect.objectContaining({ name: "VitrineError" }))
+  })
+})
+
+describe("spellings", () => {
+  test("are the names, and SGD's with momentum", () => {
+    expect(optimizerSpellings).toEqual(["adam", "adamw", "momentum", "nesterov", "sgd"])
+    expect(spelledOptimizer("nesterov")).toEqual({ name: "sgd", momentum: 0.9, nesterov: true })
+  })
+
+  test("each is that of the options that it stands for", () => {
+    for (const spelling of optimizerSpellings) expect(spellingOf(spelledOptimizer(spelling))).toBe(spelling)
+  })
+
+  test("does not depend on how large settings are", () => {
+    expect(spellingOf({ name: "sgd", momentum: 0.5 })).toBe("momentum")
+    expect(spellingOf({ name: "sgd", momentum: 0, nesterov: false })).toBe("sgd")
+    expect(spellingOf({ name: "adamw", betas: [0.8, 0.9] })).toBe("adamw")
+  })
+})
