@@ -81,7 +81,7 @@ test("rows that pad a batch weigh nothing and are matched with nothing", async (
     logits: { data: new Float32Array(4 * layers * 9 * 5), shape: [4, layers, 9, 5] },
     boxes: { data: new Float32Array(4 * layers * 9 * 4).fill(0.5), shape: [4, layers, 9, 4] },
   }
-  const told = await objective.between?.(seen, batches[1] as DetectionBatch)
+  const told = await objective.hostInputs?.(seen, batches[1] as DetectionBatch)
   const sum = (name: string, from: number, to: number): number =>
     Array.from(told?.[`targets.${name}`] as Float32Array)
       .slice(from * layers * 9, to * layers * 9)

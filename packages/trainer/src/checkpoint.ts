@@ -1,5 +1,5 @@
-import { type HostData, type Parameter, type State, type TensorType, VitrineError } from "@vitrine/core"
-import { emaName } from "./programs.ts"
+import { type HostData, type Parameter, type State, VitrineError } from "@vitrine/core"
+import { emaName, type Slots } from "./programs.ts"
 
 export interface SavedTensor {
   readonly dtype: "F32" | "F64"
@@ -7,7 +7,7 @@ export interface SavedTensor {
   readonly data: Float32Array | Float64Array
 }
 
-/** Where a run is written down; the run folders of `@vitrine/checkpoint` are such stores. */
+/** Where a run keeps its checkpoints and metrics. The run folders of `@vitrine/checkpoint` are such stores. */
 export interface RunStore {
   appendMetrics(event: { readonly step: number; readonly [key: string]: unknown }): void
   saveCheckpoint(checkpoint: {
@@ -19,7 +19,7 @@ export interface RunStore {
   }): Promise<{ readonly path: string }>
 }
 
-/** A checkpoint as it was read back. */
+/** A checkpoint that was read. */
 export interface SavedRun {
   readonly step: number
   readonly path: string
@@ -28,34 +28,34 @@ export interface SavedRun {
 }
 
 /**
- * Writes the training's slots down. The model that is published is the average where there is one; parameters that this does not
- * keep to the bit, being averaged or in float64, go with the training tensors.
+ * Saves the slots of a training. The published model has the average of each parameter where there is one. Parameters whose
+ * bits are then lost, because they are averaged or in float64, are saved among the training tensors too.
  * @throws VitrineError (training) if a parameter is not finite, before anything is written.
  */
 export async function save(
   store: RunStore,
   state: State,
-  names: readonly string[],
+  slots: Slots,
   parameters: readonly Parameter[],
   { step, score }: { readonly step: number; readonly score: number | null },
 ): Promise<{ readonly path: string }> {
-  const stored = async (name: string): Promise<SavedTensor> => {
+  const saved = async (name: string, shape: readonly number[]): Promise<SavedTensor> => {
     const data = await state.read(name)
-    const shape = state.slots[name]?.shape as readonly number[]
     return data instanceof Float64Array ? { dtype: "F64", shape, data } : { dtype: "F32", shape, data: float32(data) }
   }
-  const slots = new Map<string, SavedTensor>()
-  for (const name of names) slots.set(name, await stored(name))
+  const trainingTensors = new Map<string, SavedTensor>()
+  for (const [name, { shape }] of Object.entries(slots)) trainingTensors.set(name, await saved(name, shape))
   const tensors: [string, SavedTensor][] = []
   for (const { name } of parameters) {
-    const own = slots.get(name) as SavedTensor
-    if (!own.data.every(Number.isFinite))
+    const parameter = trainingTensors.get(name)
+    if (parameter === undefined) throw new Error(`the training has no slot for ${name}`)
+    if (!parameter.data.every(Number.isFinite))
       throw new VitrineError("training", `step ${step}: parameter ${name} holds values that are not finite`)
-    const published = slots.get(emaName(name)) ?? own
-    tensors.push([name, { dtype: "F32", shape: own.shape, data: float32(published.data) }])
-    if (published === own && own.dtype === "F32") slots.delete(name)
+    const published = trainingTensors.get(emaName(name)) ?? parameter
+    tensors.push([name, { dtype: "F32", shape: parameter.shape, data: float32(published.data) }])
+    if (published === parameter && parameter.dtype === "F32") trainingTensors.delete(name)
   }
-  return store.saveCheckpoint({ step, score, tensors, trainingTensors: slots, state: null })
+  return store.saveCheckpoint({ step, score, tensors, trainingTensors, state: null })
 }
 
 function float32(data: HostData): Float32Array {
@@ -64,9 +64,9 @@ function float32(data: HostData): Float32Array {
 
 /**
  * The values of all slots from a checkpoint.
- * @throws VitrineError (file) if one is missing or of another size: the checkpoint belongs to another model or recipe.
+ * @throws VitrineError (file) if one is missing or of another size. The checkpoint then belongs to another model or recipe.
  */
-export function restoreTensors(run: SavedRun, slots: Readonly<Record<string, TensorType>>): Record<string, HostData> {
+export function restoreTensors(run: SavedRun, slots: Slots): Record<string, HostData> {
   return Object.fromEntries(
     Object.entries(slots).map(([name, { shape }]) => {
       const stored = run.trainingTensors.get(name) ?? run.tensors.get(name)

@@ -3,7 +3,7 @@ import type { Measure, Sized } from "./objectives/objective.ts"
 
 /**
  * Runs the programs of an `evaluationGraph` over batches, one pass. `state` holds the parameters, unless they are
- * constants of the programs. `onOutputs` is shown each batch and what was computed of it.
+ * constants of the programs. `onOutputs` is called with the outputs of each batch.
  */
 export async function evaluateBatches<B extends Sized, E extends object>(
   programs: Programs,

@@ -16,7 +16,7 @@ export interface StepEvent {
   readonly type: "step"
   /** Updates taken, this one included. */
   readonly step: number
-  /** Epochs seen, with a fraction. */
+  /** Epochs taken, with a fraction. */
   readonly epoch: number
   /** Loss of this step's batch, before the update. */
   readonly loss: number
@@ -25,7 +25,7 @@ export interface StepEvent {
   readonly gradientNorm?: number
   /** What the loss was multiplied by for its gradients, where it is scaled. */
   readonly lossScale?: number
-  /** That those gradients overflowed: nothing was updated, and the next scale is half of this. */
+  /** Present where those gradients overflowed: nothing was updated, and the next scale is half of this. */
   readonly skipped?: true
   readonly imagesPerSecond: number
   /** Share of the time so far that was spent waiting for data. */
@@ -34,7 +34,7 @@ export interface StepEvent {
   readonly eta: number
 }
 
-/** What a pass over the validation data found, such as an `Evaluation`. */
+/** The result of a pass over the validation data, such as an `Evaluation`. */
 export type EvaluationEvent<E extends object = Evaluation> = E & {
   readonly type: "evaluation"
   readonly step: number

@@ -1,4 +1,6 @@
-/** What an evaluation of classes found. */
+import { argmax, rowsOf } from "./rows.ts"
+
+/** The result of an evaluation of classes. */
 export interface Evaluation {
   readonly examples: number
   /** Mean loss an example. */
@@ -28,36 +30,35 @@ export function tally(classes: number): Tally {
   let top5 = 0
   return {
     add(logits, losses, labels, weights) {
-      for (let row = 0; row < labels.length; row++) {
-        if (weights[row] === 0) continue
-        const label = labels[row] as number
-        const at = row * classes
-        const own = logits[at + label] as number
-        let best = 0
-        let larger = 0
-        for (let c = 0; c < classes; c++) {
-          const value = logits[at + c] as number
-          if (value > (logits[at + best] as number)) best = c
-          // Of equal logits the first one wins, as in argmax.
-          if (value > own || (value === own && c < label)) larger++
-        }
+      let row = 0
+      for (const scores of rowsOf(logits, classes)) {
+        const [label = 0, weight, rowLoss = 0] = [labels[row], weights[row], losses[row]]
+        row++
+        if (weight === 0) continue
+        const best = argmax(scores)
         examples++
-        loss += losses[row] as number
+        loss += rowLoss
         if (best === label) top1++
-        if (larger < 5) top5++
-        const counts = confusion[label] as number[]
-        counts[best] = (counts[best] as number) + 1
+        if (rankOf(scores, label) < 5) top5++
+        const counts = confusion[label]
+        if (counts) counts[best] = (counts[best] ?? 0) + 1
       }
     },
     result: () => {
       const rates = confusion.flatMap((row, label) => {
         const count = row.reduce((a, b) => a + b, 0)
-        return count === 0 ? [] : [(row[label] as number) / count]
+        return count === 0 ? [] : [(row[label] ?? 0) / count]
       })
       const meanPerClass = rates.reduce((a, b) => a + b, 0) / rates.length
       return { examples, loss: loss / examples, top1: top1 / examples, top5: top5 / examples, meanPerClass, confusion }
     },
   }
+}
+
+/** How many scores come before that of a label: larger ones, and equal ones of earlier classes, as in argmax. */
+function rankOf(scores: Float64Array, label: number): number {
+  const score = scores[label] ?? Number.NaN
+  return scores.reduce((rank, other, c) => rank + (other > score || (other === score && c < label) ? 1 : 0), 0)
 }
 
 export interface RealAccuracy {
@@ -70,16 +71,17 @@ export interface RealAccuracy {
 /**
  * ImageNet's reassessed labels (Beyer et al., "Are we done with ImageNet?", 2020): an image may have several, and one that
  * has none does not count.
- * @param predicted the class of each image
- * @param labels the classes of each image
+ * @param predicted the class that the model gives each image
+ * @param labels the true classes of each image
  */
 export function realAccuracy(predicted: Int32Array, labels: readonly (readonly number[])[]): RealAccuracy {
   let examples = 0
   let right = 0
-  labels.forEach((own, image) => {
-    if (own.length === 0) return
+  for (const [image, prediction] of predicted.entries()) {
+    const truths = labels[image] ?? []
+    if (truths.length === 0) continue
     examples++
-    if (own.includes(predicted[image] as number)) right++
-  })
+    if (truths.includes(prediction)) right++
+  }
   return { examples, top1: right / examples }
 }

@@ -1,7 +1,7 @@
 /** Steps over which the pace is averaged. */
 const window = 50
 
-/** How fast steps follow each other lately; time spent on other things is taken out. */
+/** How fast the last steps followed each other. Time spent on other things is taken out. */
 export interface Pace {
   /** Notes that a step has ended. */
   step(): void
@@ -11,25 +11,25 @@ export interface Pace {
 }
 
 export function pace(): Pace {
-  const ends = [performance.now()]
+  let last = performance.now()
+  const spans: number[] = []
   return {
     step() {
-      ends.push(performance.now())
-      if (ends.length > window) ends.shift()
+      const now = performance.now()
+      spans.push(now - last)
+      last = now
+      if (spans.length >= window) spans.shift()
     },
     async aside(action) {
-      const begun = performance.now()
+      const start = performance.now()
       try {
         return await action()
       } finally {
-        const spent = performance.now() - begun
-        ends.forEach((end, i) => {
-          ends[i] = end + spent
-        })
+        last += performance.now() - start
       }
     },
     get secondsPerStep() {
-      return ((ends.at(-1) as number) - (ends[0] as number)) / 1000 / Math.max(1, ends.length - 1)
+      return spans.reduce((sum, span) => sum + span, 0) / 1000 / Math.max(1, spans.length)
     },
   }
 }

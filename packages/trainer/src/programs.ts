@@ -9,13 +9,12 @@ import {
   recomputing,
   rootScope,
   type Tensor,
-  type TensorType,
   VitrineError,
 } from "@vitrine/core"
 import type { ParameterGroup } from "./groups.ts"
 import { lossScale, lossScaleSlots, unlessOverflowed, unscale } from "./loss-scale.ts"
 import type { Measure, Objective } from "./objectives/objective.ts"
-import type { Optimizer } from "./optimizer.ts"
+import type { Optimizer } from "./optimizers/optimizer.ts"
 
 export interface StepOptions {
   readonly objective: Pick<Objective, "rows">
@@ -27,7 +26,7 @@ export interface StepOptions {
   readonly ema: number | null
   /** Whether gradients are taken of a scaled loss: see loss-scale.ts. */
   readonly lossScaling: boolean
-  /** Whether of each block only what goes into it is kept for the backward pass, which computes the rest again. */
+  /** Whether the backward pass computes blocks again. Only their inputs are then kept. */
   readonly gradCheckpointing: boolean
 }
 
@@ -36,45 +35,52 @@ export const slotName = (slot: string, parameter: string): string => `${slot}:${
 const accumulator = (parameter: string): string => slotName("gradient", parameter)
 export const emaName = (parameter: string): string => slotName("ema", parameter)
 
-/** Every slot that training needs besides the parameters themselves; all start at 0 but averages and the loss scale. */
-export function trainingSlots(options: StepOptions, accumulates: boolean): Record<string, TensorType> {
-  const slots: Record<string, TensorType> = {}
-  const put = (name: string, { shape }: Parameter): void => void (slots[name] = { shape, dtype: "float32" })
-  for (const { parameters } of options.groups)
-    for (const parameter of parameters) {
-      for (const slot of options.optimizer.slots) put(slotName(slot, parameter.name), parameter)
-      if (options.ema !== null) put(emaName(parameter.name), parameter)
-      if (accumulates) put(accumulator(parameter.name), parameter)
-    }
-  return options.lossScaling ? { ...slots, ...lossScaleSlots } : slots
+/** State slots by name. */
+export type Slots = Readonly<Record<string, { readonly shape: readonly number[]; readonly dtype: "float32" }>>
+
+/** Every slot that training needs besides the parameters. All start at 0 but averages and the loss scale. */
+export function trainingSlots(options: StepOptions, accumulates: boolean): Slots {
+  const names = [
+    ...options.optimizer.slots,
+    ...(options.ema === null ? [] : ["ema"]),
+    ...(accumulates ? ["gradient"] : []),
+  ]
+  const ofParameters = options.groups.flatMap(({ parameters }) =>
+    parameters.flatMap(({ name, shape }) => names.map((slot) => [slotName(slot, name), shape] as const)),
+  )
+  const ofScale = options.lossScaling ? lossScaleSlots.map((name) => [name, []] as const) : []
+  return Object.fromEntries(
+    [...ofParameters, ...ofScale].map(([name, shape]) => [name, { shape, dtype: "float32" } as const]),
+  )
 }
 
 /** Parameters as leaves, one tensor a name. */
 function leaves(rename: (name: string) => string = (name) => name): (parameter: Parameter) => Tensor {
-  const made = new Map<string, Tensor>()
+  const tensors = new Map<string, Tensor>()
   return ({ name, shape }) => {
-    const leaf = made.get(name) ?? ops.state(rename(name), shape)
-    made.set(name, leaf)
+    const leaf = tensors.get(name) ?? ops.state(rename(name), shape)
+    tensors.set(name, leaf)
     return leaf
   }
 }
 
 /** Every parameter that an objective computes with, in the order in which it asks for them. */
 export function objectiveParameters(objective: StepOptions["objective"]): Parameter[] {
-  const found = new Map<string, Parameter>()
+  const parameters = new Map<string, Parameter>()
   const leaf = leaves()
   const param = (parameter: Parameter): Tensor => {
-    found.set(parameter.name, parameter)
+    parameters.set(parameter.name, parameter)
     return leaf(parameter)
   }
   objective.rows(rootScope({ param }))
-  return [...found.values()]
+  return [...parameters.values()]
 }
 
 interface Backward {
   readonly loss: Tensor
-  readonly seen: Readonly<Record<string, Tensor>>
-  readonly grads: ReadonlyMap<string, Tensor>
+  readonly hostValues: Readonly<Record<string, Tensor>>
+  /** By the names of the parameters that learn. */
+  readonly gradients: ReadonlyMap<string, Tensor>
 }
 
 /**
@@ -83,17 +89,21 @@ interface Backward {
  */
 function backward({ objective, groups, lossScaling, gradCheckpointing }: StepOptions): Backward {
   const param = leaves()
-  const kept: Tensor[] = []
-  const onCheckpoint = (t: Tensor): void => void kept.push(t)
+  const blockInputs: Tensor[] = []
+  const onCheckpoint = (t: Tensor): void => void blockInputs.push(t)
   const scope = rootScope({ param, key: ops.input("key", [2], "int32"), onCheckpoint })
-  const { losses, weights, seen = {} } = objective.rows(scope)
-  const mean = ops.div(ops.sum(ops.mul(losses, weights)), ops.input("total", []))
+  const { losses, weights, hostValues = {} } = objective.rows(scope)
+  const loss = ops.div(ops.sum(ops.mul(losses, weights)), ops.input("total", []))
   const learning = groups.flatMap(({ parameters }) => parameters)
-  const all = gradients([mean], learning.map(param), lossScaling ? [lossScale] : undefined)
-  if (gradCheckpointing && kept.length === 0)
+  const direct = gradients([loss], learning.map(param), lossScaling ? [lossScale] : undefined)
+  if (gradCheckpointing && blockInputs.length === 0)
     throw new VitrineError("config", "gradCheckpointing: this model has no blocks that could be computed again")
-  const grads = gradCheckpointing ? recomputing(all, [mean, ...Object.values(seen)], kept) : all
-  return { loss: mean, seen, grads: new Map(learning.map(({ name }, i) => [name, grads[i] as Tensor])) }
+  const all = gradCheckpointing ? recomputing(direct, [loss, ...Object.values(hostValues)], blockInputs) : direct
+  const named = all.flatMap((gradient, i) => {
+    const parameter = learning[i]
+    return parameter === undefined ? [] : [[parameter.name, gradient] as const]
+  })
+  return { loss, hostValues, gradients: new Map(named) }
 }
 
 interface Update {
@@ -103,67 +113,69 @@ interface Update {
 }
 
 /** Clips, updates the parameters and their slots, and averages. */
-function update(options: StepOptions, grads: ReadonlyMap<string, Tensor>): Update {
-  const { clip, ema, lossScaling } = options
-  const own = lossScaling ? unscale : (t: Tensor): Tensor => t
-  const squares = [...grads.values()].map((grad) => ops.sum(ops.square(grad)))
-  const norm = own(ops.sqrt(squares.reduce((a, b) => ops.add(a, b))))
+function update(options: StepOptions, gradients: Backward["gradients"]): Update {
+  const { clip, ema, lossScaling, optimizer } = options
+  const unscaled = lossScaling ? unscale : (t: Tensor): Tensor => t
+  const squares = Array.from(gradients.values(), (gradient) => ops.sum(ops.square(gradient)))
+  const norm = unscaled(ops.sqrt(squares.reduce((a, b) => ops.add(a, b))))
   // PyTorch's clip_grad_norm_: min(1, clip / (norm + 1e-6))
   const factor = clip === null ? null : ops.neg(ops.maximum(ops.neg(ops.div(clip, ops.add(norm, 1e-6))), -1))
   const updates: Record<string, Tensor> = {}
   for (const group of options.groups) {
     const scalars = Object.fromEntries(
-      Object.keys(options.optimizer.scalars(0, 0, 0)).map((name) => [name, ops.input(`${group.name}.${name}`, [])]),
+      Object.keys(optimizer.scalars(0, 0, 0)).map((name) => [name, ops.input(`${group.name}.${name}`, [])]),
     )
     for (const { name, shape } of group.parameters) {
-      const held = (slot: string): Tensor => ops.state(slotName(slot, name), shape)
-      const slots = Object.fromEntries(options.optimizer.slots.map((slot) => [slot, held(slot)]))
-      const grad = own(grads.get(name) as Tensor)
-      const clipped = factor === null ? grad : ops.mul(grad, factor)
-      const next = options.optimizer.update(ops.state(name, shape), clipped, slots, scalars, group.weightDecay)
+      const slot = (slot: string): Tensor => ops.state(slotName(slot, name), shape)
+      const slots = Object.fromEntries(optimizer.slots.map((each) => [each, slot(each)]))
+      const scaled = gradients.get(name)
+      if (scaled === undefined) throw new Error(`${name} has no gradient`)
+      const gradient = unscaled(scaled)
+      const clipped = factor === null ? gradient : ops.mul(gradient, factor)
+      const next = optimizer.update(ops.state(name, shape), clipped, slots, scalars, group.weightDecay)
       updates[name] = next.parameter
-      for (const [slot, value] of Object.entries(next.slots)) updates[slotName(slot, name)] = value
-      if (ema !== null) updates[emaName(name)] = ops.add(ops.mul(held("ema"), ema), ops.mul(next.parameter, 1 - ema))
+      for (const [each, value] of Object.entries(next.slots)) updates[slotName(each, name)] = value
+      if (ema !== null) updates[emaName(name)] = ops.add(ops.mul(slot("ema"), ema), ops.mul(next.parameter, 1 - ema))
     }
   }
   return { norm, updates: lossScaling ? unlessOverflowed(norm, updates) : updates }
 }
 
-/** What the host is told of a step besides its loss. */
-function told({ clip, lossScaling }: StepOptions, norm: Tensor): Record<string, Tensor> {
+/** The outputs of an update, where there are any. */
+function updateOutputs({ clip, lossScaling }: StepOptions, norm: Tensor): Record<string, Tensor> {
   return {
     ...(clip === null && !lossScaling ? {} : { gradientNorm: norm }),
     ...(lossScaling ? { lossScale } : {}),
   }
 }
 
-/** A whole step as one graph: forward, backward, update. Its outputs are what the host is to see, the loss and the norm. */
+/** A whole step as one graph: forward, backward, update. Its outputs are the host's values, the loss and the norm. */
 export function stepGraph(options: StepOptions): Graph {
-  const { loss, seen, grads } = backward(options)
-  const { norm, updates } = update(options, grads)
-  return graph({ outputs: { ...seen, loss, ...told(options, norm) }, updates })
+  const { loss, hostValues, gradients } = backward(options)
+  const { norm, updates } = update(options, gradients)
+  return graph({ outputs: { ...hostValues, loss, ...updateOutputs(options, norm) }, updates })
 }
 
-/** Adds the gradients of a micro-batch to the accumulators; outputs as those of `stepGraph`. */
+/** Adds the gradients of a micro-batch to the accumulators. Its outputs are the host's values and the loss. */
 export function gradientsGraph(options: StepOptions): Graph {
-  const { loss, seen, grads } = backward(options)
-  const updates = [...grads].map(([name, grad]): [string, Tensor] => {
+  const { loss, hostValues, gradients } = backward(options)
+  const updates = Array.from(gradients, ([name, gradient]): [string, Tensor] => {
     const slot = accumulator(name)
-    return [slot, ops.add(ops.state(slot, grad.shape), grad)]
+    return [slot, ops.add(ops.state(slot, gradient.shape), gradient)]
   })
-  return graph({ outputs: { ...seen, loss }, updates: Object.fromEntries(updates) })
+  return graph({ outputs: { ...hostValues, loss }, updates: Object.fromEntries(updates) })
 }
 
 /** Updates from the accumulators, and empties them. */
 export function updateGraph(options: StepOptions): Graph {
   const parameters = options.groups.flatMap((group) => group.parameters)
-  const grads = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name), shape)]))
-  const { norm, updates } = update(options, grads)
+  const sums = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name), shape)]))
+  const { norm, updates } = update(options, sums)
   for (const { name, shape } of parameters) updates[accumulator(name)] = ops.full(shape, 0)
-  return graph({ outputs: { gradientNorm: norm, ...told(options, norm) }, updates })
+  return graph({ outputs: { gradientNorm: norm, ...updateOutputs(options, norm) }, updates })
 }
 
-/** What is measured, from the parameters or, where they have one, from their averages. */
+/** The outputs that are measured, from the averages of parameters where there are any. */
 export function evaluationGraph(
   { outputs }: Pick<Measure, "outputs">,
   { groups, ema }: Pick<StepOptions, "groups" | "ema"> = { groups: [], ema: null },
@@ -173,7 +185,7 @@ export function evaluationGraph(
   return graph({ outputs: outputs(rootScope({ param: leaves(averaged) })) })
 }
 
-/** The numbers that an update takes as inputs, which comes after `step` others. */
+/** The inputs of an update: the numbers of the optimizer. `step` counts from 0. */
 export function updateInputs(
   { groups, optimizer }: StepOptions,
   step: number,

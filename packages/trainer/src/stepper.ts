@@ -20,15 +20,15 @@ export interface StepResult {
   readonly gradientNorm?: number
   /** What the loss was multiplied by for its gradients, where it is scaled. */
   readonly lossScale?: number
-  /** That those gradients overflowed, so that nothing was updated. */
+  /** Present where those gradients overflowed, so that nothing was updated. */
   readonly skipped?: true
 }
 
 /** Takes one step on the batches that make it up; `step` counts from 0. */
 export interface Stepper<B> {
   /**
-   * Slots that the state needs besides the training's, for batches of a size, to be asked for before the first step: what a
-   * step that is cut in two hands on.
+   * Slots that the state needs besides the training's, for batches of a size. A step that is cut in two hands values on in
+   * them. To be called before the first step.
    */
   slots(size: number): Readonly<Record<string, TensorType>>
   run(state: State, batches: readonly B[], step: number, learningRate: number): Promise<StepResult>
@@ -36,10 +36,10 @@ export interface Stepper<B> {
 }
 
 export interface StepperOptions<B extends Sized> extends StepOptions {
-  readonly objective: Pick<Objective<B>, "rows" | "prepare" | "between">
+  readonly objective: Pick<Objective<B>, "rows" | "prepare" | "hostInputs">
   readonly accumulate: number
   readonly key: Key
-  /** Steps that were skipped before: the optimizer counts those that it took. */
+  /** Steps that were skipped before. The optimizer counts only those that it took. */
   readonly skipped: number
 }
 
@@ -50,32 +50,33 @@ export interface StepperOptions<B extends Sized> extends StepOptions {
 export function stepper<B extends Sized>(backend: Backend, options: StepperOptions<B>): Stepper<B> {
   const { accumulate, key, objective } = options
   const whole = accumulate === 1 ? stepGraph(options) : gradientsGraph(options)
-  const backward = objective.between === undefined ? uncut(backend, whole) : halves(backend, whole, objective.between)
+  const { hostInputs } = objective
+  const backward = hostInputs === undefined ? uncut(backend, whole) : halves(backend, whole, hostInputs)
   let update: Promise<Program> | undefined
   let { skipped } = options
-  const noted = (result: StepResult): StepResult => {
+  const counted = (result: StepResult): StepResult => {
     if (result.skipped) skipped++
     return result
   }
-  const number = (data: ArrayLike<number> | undefined): number => data?.[0] ?? Number.NaN
   return {
     slots: backward.slots,
     async run(state, batches, step, learningRate) {
-      const keys = batches.map((_, i) => stepKey(key, step * accumulate + i))
-      const prepared: Prepared[] = []
-      for (const [i, batch] of batches.entries()) prepared.push(await objective.prepare(batch, keys[i] as Key))
-      const total = Float32Array.of(prepared.reduce((sum, { total }) => sum + total, 0))
+      const parts: { readonly batch: B; readonly prepared: Prepared; readonly key: Key }[] = []
+      for (const [i, batch] of batches.entries()) {
+        const batchKey = stepKey(key, step * accumulate + i)
+        parts.push({ batch, prepared: await objective.prepare(batch, batchKey), key: batchKey })
+      }
+      const total = Float32Array.of(parts.reduce((sum, { prepared }) => sum + prepared.total, 0))
       const scalars = updateInputs(options, step - skipped, learningRate)
       let loss = 0
-      for (const [i, batch] of batches.entries()) {
-        const inputs = { ...prepared[i]?.inputs, total, key: Int32Array.from(keys[i] as Key) }
-        const result = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch)
-        loss += number(result.loss?.data)
-        if (accumulate === 1) return noted(told(loss, result))
+      for (const { batch, prepared, key } of parts) {
+        const inputs = { ...prepared.inputs, total, key: Int32Array.from(key) }
+        const outputs = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch)
+        loss += outputs.loss?.data[0] ?? Number.NaN
+        if (accumulate === 1) return counted(stepResult(loss, outputs))
       }
       update ??= backend.compile(updateGraph(options))
-      const result = await (await update).run(scalars, state)
-      return noted(told(loss, result))
+      return counted(stepResult(loss, await (await update).run(scalars, state)))
     },
     async dispose() {
       await backward.dispose()
@@ -84,7 +85,7 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
   }
 }
 
-function told(loss: number, { gradientNorm, lossScale }: Awaited<ReturnType<Program["run"]>>): StepResult {
+function stepResult(loss: number, { gradientNorm, lossScale }: Awaited<ReturnType<Program["run"]>>): StepResult {
   const norm = gradientNorm?.data[0]
   const scale = lossScale?.data[0]
   const scaled = scale === undefined ? {} : { lossScale: scale }
@@ -110,20 +111,20 @@ function uncut(backend: Backend, whole: Graph): Runner<Sized> {
   }
 }
 
-/** Two programs, and the host in between. What one hands on to the other has slots for batches of one size. */
+/** Two programs, and the host's computation after the first. The first hands values on in slots for batches of one size. */
 function halves<B extends Sized>(
   backend: Backend,
   whole: Graph,
-  between: NonNullable<Objective<B>["between"]>,
+  hostInputs: NonNullable<Objective<B>["hostInputs"]>,
 ): Runner<B> {
-  const seen = Object.keys(whole.outputs).filter(
+  const hostValues = Object.keys(whole.outputs).filter(
     (name) => name !== "loss" && name !== "gradientNorm" && name !== "lossScale",
   )
   let parts: { readonly size: number; readonly graphs: Halves } | undefined
   let compiled: Promise<readonly [Program, Program]> | undefined
   return {
     slots(size) {
-      parts = { size, graphs: cut(whole, seen, size) }
+      parts = { size, graphs: cut(whole, hostValues, size) }
       return parts.graphs.saved
     },
     async run(inputs, state, batch) {
@@ -135,8 +136,8 @@ function halves<B extends Sized>(
       const { first, second } = parts.graphs
       compiled ??= Promise.all([backend.compile(first), backend.compile(second)])
       const [forward, rest] = await compiled
-      const shown = await forward.run(inputs, state)
-      return rest.run({ ...inputs, ...(await between(shown, batch)) }, state)
+      const values = await forward.run(inputs, state)
+      return rest.run({ ...inputs, ...(await hostInputs(values, batch)) }, state)
     },
     async dispose() {
       for (const program of (await compiled) ?? []) await program.dispose()

@@ -18,12 +18,12 @@ import type { Objective, Sized } from "./objectives/objective.ts"
 import { optimizer } from "./optimizer.ts"
 import type { TrainingOptions } from "./options.ts"
 import { pace } from "./pace.ts"
-import { emaName, evaluationGraph, objectiveParameters, trainingSlots } from "./programs.ts"
+import { emaName, evaluationGraph, objectiveParameters, type Slots, trainingSlots } from "./programs.ts"
 import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
-/** Batches without an end that can be entered anywhere, such as the loaders of `@vitrine/data`. */
+/** Endless batches that a run can begin with at any place, such as the loaders of `@vitrine/data`. */
 export interface BatchSource<B extends Sized = Batch> extends AsyncIterable<B> {
   readonly batchesPerEpoch: number
   /** Milliseconds that the consumer has waited for batches. */
@@ -33,14 +33,14 @@ export interface BatchSource<B extends Sized = Batch> extends AsyncIterable<B> {
 
 export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluation> {
   readonly backend: Backend
-  /** The model's own, which are published. What the objective computes with beside them stays with the checkpoints. */
+  /** The model's parameters, which are published. Those that the objective adds are kept with the checkpoints alone. */
   readonly parameters: readonly Parameter[]
   /** Values of the parameters to start from, by name; others start at 0. Not needed to resume. */
   readonly initial?: Readonly<Record<string, Float32Array>> | undefined
-  /** What is learned, such as `classification`. */
+  /** What the model learns, such as `classificationObjective`. */
   readonly objective: Objective<B, E>
   readonly options: TrainingOptions
-  /** Opens the training data after so many batches; what follows must be what would have followed them. */
+  /** Opens the training data after `consumed` batches: the same batches must follow as without the interruption. */
   readonly batches: (consumed: number) => Promise<BatchSource<B>>
   /** Opens one pass over the data to evaluate on. */
   readonly evaluation?: (() => Promise<AsyncIterable<B>>) | undefined
@@ -64,10 +64,10 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
 export async function* trainingLoop<B extends Sized = Batch, E extends object = Evaluation>(
   inputs: TrainInputs<B, E>,
 ): AsyncGenerator<TrainEvent<E>, void, void> {
-  const { backend, parameters: own, initial = {}, objective, options, store, signal, resume } = inputs
+  const { backend, parameters: published, initial = {}, objective, options, store, signal, resume } = inputs
   const { steps, accumulate } = options
-  const names = new Set(own.map(({ name }) => name))
-  const parameters = [...own, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
+  const names = new Set(published.map(({ name }) => name))
+  const parameters = [...published, ...objectiveParameters(objective).filter(({ name }) => !names.has(name))]
   const key = keyFromSeed(options.seed)
   const stepOptions: Omit<StepperOptions<B>, "skipped"> = {
     objective,
@@ -80,14 +80,14 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     accumulate,
     key,
   }
-  const begun = performance.now()
+  const start = performance.now()
   let step = resume?.step ?? 0
-  const slots = {
+  const slots: Slots = {
     ...Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }])),
     ...trainingSlots(stepOptions, accumulate > 1),
   }
   const first = options.lossScaling ? { ...initial, ...firstLossScale } : initial
-  const values = resume ? restoreTensors(resume, slots) : starting(first, Object.keys(slots))
+  const values = resume ? restoreTensors(resume, slots) : startingValues(first, slots)
 
   const source = await inputs.batches(step * accumulate)
   const { batchesPerEpoch } = source
@@ -97,7 +97,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
   try {
     const batches = source[Symbol.asyncIterator]()
     let next = step < steps ? await take(batches, accumulate) : undefined
-    state = await backend.createState({ ...slots, ...(next && stepping.slots((next[0] as B).size)) }, values)
+    state = await backend.createState({ ...slots, ...(next && stepping.slots(next[0].size)) }, values)
     yield {
       type: "start",
       step,
@@ -116,7 +116,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       const result = await stepping.run(state, taken, step, rate)
       step++
       if (!Number.isFinite(result.loss)) throw notFinite(result.loss, step, rate)
-      if (result.skipped && (result.lossScale as number) < leastLossScale)
+      if (result.skipped && (result.lossScale ?? 1) < leastLossScale)
         throw new VitrineError("training", `step ${step}: gradients are not finite at any scale of the loss`)
       speed.step()
       const event: StepEvent = {
@@ -126,7 +126,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         ...result,
         learningRate: rate,
         imagesPerSecond: taken.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,
-        waiting: source.waitedMs / (performance.now() - begun),
+        waiting: source.waitedMs / (performance.now() - start),
         eta: speed.secondsPerStep * (steps - step),
       }
       store?.appendMetrics({ ...event })
@@ -138,19 +138,20 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       let score: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
-        const found = await speed.aside(async () => evaluateBatches(evaluator, await pass(), objective.measure, state))
-        const figures = Object.entries(found).filter(([, value]) => typeof value === "number")
+        const measure = async (): Promise<E> => evaluateBatches(evaluator, await pass(), objective.measure, state)
+        const evaluation = await speed.aside(measure)
+        const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
         store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
-        score = objective.measure.score(found)
-        yield { type: "evaluation", step, ...found }
+        score = objective.measure.score(evaluation)
+        yield { type: "evaluation", step, ...evaluation }
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
-        const held = state
-        const { path } = await speed.aside(() => save(store, held, Object.keys(slots), own, { step, score }))
+        const current = state
+        const { path } = await speed.aside(() => save(store, current, slots, published, { step, score }))
         yield { type: "checkpoint", step, path }
       }
     }
-    yield { type: "end", step, finished: step >= steps, seconds: (performance.now() - begun) / 1000 }
+    yield { type: "end", step, finished: step >= steps, seconds: (performance.now() - start) / 1000 }
   } finally {
     await source.close()
     await stepping.dispose()
@@ -160,29 +161,33 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
 }
 
 /** Averages start where their parameters do. */
-function starting(initial: Readonly<Record<string, Float32Array>>, slots: readonly string[]): Record<string, HostData> {
+function startingValues(initial: Readonly<Record<string, Float32Array>>, slots: Slots): Record<string, HostData> {
   const values: Record<string, HostData> = { ...initial }
-  for (const [name, data] of Object.entries(initial)) if (slots.includes(emaName(name))) values[emaName(name)] = data
+  for (const [name, data] of Object.entries(initial))
+    if (Object.hasOwn(slots, emaName(name))) values[emaName(name)] = data
   return values
 }
 
 /**
- * Lets timers and signals have their turn: a backend that computes on this thread, with data that are always ready, would
+ * Lets timers and signals have their turn. A backend that computes on this thread, with data that are always ready, would
  * keep Node from them until the last step. A page's backends wait for a device or another thread in any case.
  */
 async function turn(): Promise<void> {
-  const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => unknown }
+  const { setImmediate }: { setImmediate?: (run: () => void) => unknown } = globalThis
   if (setImmediate !== undefined) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-async function take<B>(batches: AsyncIterator<B>, count: number): Promise<B[]> {
-  const taken: B[] = []
-  while (taken.length < count) {
-    const next = await batches.next()
-    if (next.done) throw new VitrineError("training", "the training data ended before the last step")
-    taken.push(next.value)
+/** The next batches, one or more. */
+async function take<B>(batches: AsyncIterator<B>, count: number): Promise<readonly [B, ...B[]]> {
+  const next = async (): Promise<B> => {
+    const result = await batches.next()
+    if (result.done) throw new VitrineError("training", "the training data ended before the last step")
+    return result.value
   }
-  return taken
+  const first = await next()
+  const rest: B[] = []
+  while (rest.length < count - 1) rest.push(await next())
+  return [first, ...rest]
 }
 
 function notFinite(loss: number, step: number, rate: number): VitrineError {

@@ -136,9 +136,9 @@ describe("the host between forward and backward", () => {
   const seen: number[][] = []
   const between: Objective<Points, Fit> = {
     ...line,
-    rows: (scope) => ({ ...line.rows(scope), seen: { predicted: points(scope).predicted } }),
+    rows: (scope) => ({ ...line.rows(scope), hostValues: { predicted: points(scope).predicted } }),
     prepare: ({ size, x }) => ({ inputs: { x }, total: size }),
-    between: ({ predicted }, { y }) => {
+    hostInputs: ({ predicted }, { y }) => {
       seen.push(Array.from(predicted?.data ?? []))
       return { y }
     },

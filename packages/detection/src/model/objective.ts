@@ -53,14 +53,14 @@ export function detectionObjective(
     rows: (scope) => {
       const { logits, boxes } = model(scope)
       const { total } = detectionLosses({ logits, boxes }, targetInputs(config), counted)
-      return { losses: total, weights: ops.input("weights", ["batch"]), seen: { logits, boxes } }
+      return { losses: total, weights: ops.input("weights", ["batch"]), hostValues: { logits, boxes } }
     },
     prepare: (batch) => {
       const images = batch.weights.reduce((a, b) => a + b)
       // The loss of each image is its share of the batch's already.
       return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * images) }, total: images }
     },
-    between: ({ logits, boxes }, { targets, weights }) => {
+    hostInputs: ({ logits, boxes }, { targets, weights }) => {
       const real = targets.map((target, row) => (weights[row] === 0 ? null : target))
       const told = matchedTargets(logits?.data ?? [], boxes?.data ?? [], real, config, counted, {
         ...matchingDefaults,

@@ -21,8 +21,9 @@ import type { Objective, Prepared } from "./objective.ts"
 
 /** Levels of a channel in the colours that are predicted: 3 bits. */
 const levels = 8
-/** Share of the patches that are corrupted; what becomes of those, in turn: masked, another patch's, left. */
+/** The share of the patches that are corrupted. */
 const corrupted = 0.5
+/** The shares of those that are masked, and that get another patch's pixels. The rest stay as they are. */
 const masked = 0.8
 const swapped = 0.1
 
@@ -33,10 +34,10 @@ export interface Normalization {
 }
 
 /**
- * The paper's self-supervision (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2): half of the patches are
- * corrupted, and the mean colour of each, in 3 bits a channel, is predicted from what the model makes of it. Of the
- * corrupted patches 80 % become a learned mask, 10 % another patch of the image, and 10 % stay. The mask (`mask_token`) and
- * the head (`mask_head`) are parameters of the training, not of the model.
+ * The paper's self-supervision (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2). Half of the patches are
+ * corrupted, and the model predicts the mean colour of each, in 3 bits a channel. Of the corrupted patches 80 % become a
+ * learned mask, 10 % another patch of the image, and 10 % stay. The mask (`mask_token`) and the head (`mask_head`) are
+ * parameters of the training, not of the model.
  */
 export function maskedPatchObjective(config: ViTConfig, normalization: Normalization): Objective {
   const { channels, dim } = config
@@ -69,8 +70,8 @@ export function maskedPatchObjective(config: ViTConfig, normalization: Normaliza
     prepare,
     measure: {
       outputs: (scope) => {
-        const found = logits(scope)
-        return { logits: found, losses: ops.softmaxCrossEntropy(found, targets) }
+        const predictions = logits(scope)
+        return { logits: predictions, losses: ops.softmaxCrossEntropy(predictions, targets) }
       },
       pass: () => {
         const { add, result } = tally(classes)
@@ -89,7 +90,7 @@ export function maskedPatchObjective(config: ViTConfig, normalization: Normaliza
   }
 }
 
-/** A batch of which patches are corrupted. */
+/** A batch with corrupted patches. */
 interface Corrupted extends Prepared {
   readonly inputs: Readonly<Record<"images" | "mask" | "targets" | "weights", Float32Array>>
   /** The colour of each patch, `[size · patches]`. */
@@ -111,9 +112,9 @@ function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Norma
   let total = 0
   for (let row = 0; row < size; row++) {
     if (batch.weights[row] === 0) continue
-    const own = foldKey(key, "corrupt", row)
-    const random = randomStream(own)
-    const order = permutation(foldKey(own, "order"), patches)
+    const rowKey = foldKey(key, "corrupt", row)
+    const random = randomStream(rowKey)
+    const order = permutation(foldKey(rowKey, "order"), patches)
     for (const patch of order.subarray(0, Math.max(1, Math.round(corrupted * patches)))) {
       weights[row * patches + patch] = 1
       total++
@@ -152,21 +153,20 @@ export function patchColours(
   const [height, width] = config.imageSize
   const [patchHeight, patchWidth] = config.patchSize
   const [rows, columns] = patchGrid(config)
-  const sums = new Float64Array(size * rows * columns * channels)
-  for (let at = 0; at < images.length; at++) {
-    const pixel = Math.floor(at / channels)
-    const x = pixel % width
-    const y = Math.floor(pixel / width) % height
-    const image = Math.floor(pixel / (width * height))
-    const patch = (image * rows + Math.floor(y / patchHeight)) * columns + Math.floor(x / patchWidth)
-    const place = patch * channels + (at % channels)
-    sums[place] = (sums[place] as number) + (images[at] as number)
-  }
+  const lineLength = patchWidth * channels
   return Int32Array.from({ length: size * rows * columns }, (_, patch) => {
+    const [image, place] = [Math.floor(patch / (rows * columns)), patch % (rows * columns)]
+    const top = image * height + Math.floor(place / columns) * patchHeight
+    const left = (place % columns) * patchWidth
+    const lines = Array.from({ length: patchHeight }, (_, y) => {
+      const begin = ((top + y) * width + left) * channels
+      return images.subarray(begin, begin + lineLength)
+    })
     let colour = 0
     for (let c = 0; c < channels; c++) {
-      const average = (sums[patch * channels + c] as number) / (patchHeight * patchWidth)
-      const value = average * (std[c] as number) + (mean[c] as number)
+      const add = (total: number, value: number, i: number): number => (i % channels === c ? total + value : total)
+      const average = lines.reduce((total, line) => line.reduce(add, total), 0) / (patchHeight * patchWidth)
+      const value = average * (std[c] ?? Number.NaN) + (mean[c] ?? Number.NaN)
       colour = levels * colour + Math.min(levels - 1, Math.max(0, Math.floor(levels * value)))
     }
     return colour

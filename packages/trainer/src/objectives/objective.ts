@@ -2,7 +2,7 @@ import type { HostData, HostTensor, Key, Scope, Tensor } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import type { Evaluation } from "../metrics.ts"
 
-/** All that the loop asks of a batch: how many examples it has. */
+/** A batch as the loop knows it: by its number of examples. */
 export interface Sized {
   readonly size: number
 }
@@ -10,45 +10,48 @@ export interface Sized {
 export type Inputs = Readonly<Record<string, HostData>>
 
 /**
- * What is learned: the loss as a graph, what the host makes of a batch for it, and how it is measured. `B` is a batch, `E`
- * what an evaluation finds.
+ * What a model learns: the loss as a graph, the inputs that the host makes of a batch, and how the model is measured. `B` is
+ * a batch, `E` the result of an evaluation.
  */
 export interface Objective<B extends Sized = Batch, E extends object = Evaluation> {
-  /** From the inputs that `prepare` gives. A row is what has a loss: an image, a patch of one, a symbol. */
+  /** The losses, from the inputs that `prepare` gives. Each row has a loss: an image, a patch of one, a symbol. */
   readonly rows: (scope: Scope) => Rows
   readonly prepare: (batch: B, key: Key) => Prepared | Promise<Prepared>
-  /** The inputs of `rows` that depend on what it lets the host see: the step is then cut in two, with this in between. */
-  readonly between?: (seen: Readonly<Record<string, HostTensor>>, batch: B) => Inputs | Promise<Inputs>
+  /**
+   * The inputs of `rows` that the host computes from its `hostValues`. The step is then cut in two: the host computes these
+   * after the first part and before the second.
+   */
+  readonly hostInputs?: (hostValues: Readonly<Record<string, HostTensor>>, batch: B) => Inputs | Promise<Inputs>
   readonly measure: Measure<B, E>
 }
 
 export interface Rows {
   /** `[rows]` */
   readonly losses: Tensor
-  /** What each row weighs, `[rows]`. */
+  /** The weight of each row, `[rows]`. */
   readonly weights: Tensor
-  /** What the host must see before it can give all inputs, for an objective with `between`; not named `loss`. */
-  readonly seen?: Readonly<Record<string, Tensor>>
+  /** What an objective computes its `hostInputs` from. None is named `loss`. */
+  readonly hostValues?: Readonly<Record<string, Tensor>>
 }
 
 export interface Prepared {
   readonly inputs: Inputs
-  /** What the rows weigh together. */
+  /** The weight of all rows together. */
   readonly total: number
 }
 
-/** How a model is measured: what is computed of a batch, and what the host makes of that. */
+/** How a model is measured: what the backend computes of each batch, and what the host makes of that. */
 export interface Measure<B extends Sized = Batch, E extends object = Evaluation> {
   readonly outputs: (scope: Scope) => Readonly<Record<string, Tensor>>
   /** Begins a pass over the data. */
   readonly pass: () => Pass<B, E>
   /** The figure by which checkpoints are compared; more is better. */
-  readonly score: (found: E) => number
+  readonly score: (evaluation: E) => number
 }
 
 export interface Pass<B extends Sized = Batch, E extends object = Evaluation> {
   /** Takes a batch in; `run` computes the outputs from inputs, as often as it is called. */
   add(batch: B, run: (inputs: Inputs) => Promise<Readonly<Record<string, HostTensor>>>): Promise<void>
-  /** What was found. Its numbers are written down with a run. */
+  /** The figures of the pass. Its numbers are written down with a run. */
   result(): E
 }

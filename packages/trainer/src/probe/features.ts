@@ -1,5 +1,6 @@
 import type { Programs } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
+import { argmax, rowsOf } from "../rows.ts"
 
 /** Vectors of labelled examples, such as the pooled features of a model. */
 export interface Features {
@@ -30,11 +31,11 @@ async function collect(
   const rows: Float32Array[] = []
   const labels: number[] = []
   for await (const batch of batches) {
-    const found = await vectors(batch)
-    const width = found.length / batch.size
+    const values = Float32Array.from(await vectors(batch))
+    const width = values.length / batch.size
     // Rows that pad a short batch come last.
     const count = batch.weights.reduce((n, weight) => n + (weight > 0 ? 1 : 0), 0)
-    rows.push(Float32Array.from({ length: count * width }, (_, i) => found[i] as number))
+    rows.push(values.subarray(0, count * width))
     labels.push(...batch.labels.subarray(0, count))
   }
   const values = new Float32Array(rows.reduce((n, { length }) => n + length, 0))
@@ -46,23 +47,18 @@ async function collect(
   return { values, width: labels.length === 0 ? 0 : values.length / labels.length, labels: Int32Array.from(labels) }
 }
 
-/** Some rows. */
-export function rowsOf({ values, width, labels }: Features, places: readonly number[]): Features {
-  const picked = new Float32Array(places.length * width)
-  for (const [row, place] of places.entries())
-    picked.set(values.subarray(place * width, (place + 1) * width), row * width)
-  return { values: picked, width, labels: Int32Array.from(places, (place) => labels[place] as number) }
+/** The rows at some places. */
+export function selectedRows({ values, width, labels }: Features, places: readonly number[]): Features {
+  const selected = { values: new Float32Array(places.length * width), width, labels: new Int32Array(places.length) }
+  for (const [row, place] of places.entries()) {
+    selected.values.set(values.subarray(place * width, (place + 1) * width), row * width)
+    selected.labels.set(labels.subarray(place, place + 1), row)
+  }
+  return selected
 }
 
 /** Share of the rows whose class has the largest of `scores`, `[rows, classes]`; of equal ones the first. */
 export function probeAccuracy(scores: ArrayLike<number>, labels: Int32Array): number {
-  const classes = scores.length / labels.length
-  let right = 0
-  labels.forEach((label, row) => {
-    let best = 0
-    for (let c = 1; c < classes; c++)
-      if ((scores[row * classes + c] as number) > (scores[row * classes + best] as number)) best = c
-    if (best === label) right++
-  })
-  return right / labels.length
+  const predictions = Int32Array.from(rowsOf(scores, scores.length / labels.length), argmax)
+  return labels.filter((label, row) => label === predictions[row]).length / labels.length
 }

@@ -1,7 +1,8 @@
 import type { Features } from "./features.ts"
 import { type LinearClassifier, moments, standardized } from "./linear.ts"
+import { addScaled, at, dot } from "./vectors.ts"
 
-/** The feature that stands for the bias: so large that its weight is hardly penalised. */
+/** The value of the feature that stands for the bias. It is large, so that its weight is hardly penalised. */
 const biasFeature = 100
 
 /** The penalties that big_vision tries. */
@@ -38,7 +39,9 @@ export function leastSquares(train: Features, classes: number, l2s: readonly num
 
 function transposed(a: Float64Array, rows: number, columns: number): Float64Array {
   const t = new Float64Array(a.length)
-  for (let i = 0; i < rows; i++) for (let k = 0; k < columns; k++) t[k * rows + i] = a[i * columns + k] as number
+  a.forEach((x, i) => {
+    t[(i % columns) * rows + Math.floor(i / columns)] = x
+  })
   return t
 }
 
@@ -46,23 +49,14 @@ function transposed(a: Float64Array, rows: number, columns: number): Float64Arra
 function product(a: Float64Array, b: Float64Array, n: number, m: number, columns: number): Float64Array {
   const out = new Float64Array(n * columns)
   for (let i = 0; i < n; i++)
-    for (let k = 0; k < m; k++) {
-      const factor = a[i * m + k] as number
-      for (let c = 0; c < columns; c++)
-        out[i * columns + c] = (out[i * columns + c] as number) + factor * (b[k * columns + c] as number)
-    }
+    for (let k = 0; k < m; k++) addScaled(out, i * columns, at(a, i * m + k), b, k * columns, columns)
   return out
 }
 
 /** a aᵀ for a `[n, m]`, the part on and below the diagonal. */
 function productWithTransposed(a: Float64Array, n: number, m: number): Float64Array {
   const out = new Float64Array(n * n)
-  for (let i = 0; i < n; i++)
-    for (let k = 0; k <= i; k++) {
-      let sum = 0
-      for (let j = 0, p = i * m, q = k * m; j < m; j++, p++, q++) sum += (a[p] as number) * (a[q] as number)
-      out[i * n + k] = sum
-    }
+  for (let i = 0; i < n; i++) for (let k = 0; k <= i; k++) out[i * n + k] = dot(a, i * m, a, k * m, m)
   return out
 }
 
@@ -70,27 +64,25 @@ function productWithTransposed(a: Float64Array, n: number, m: number): Float64Ar
 export function solvePositive(a: Float64Array, n: number, l2: number, b: Float64Array, columns: number): Float64Array {
   const lower = a.slice()
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k <= i; k++) {
-      let sum = (lower[i * n + k] as number) + (i === k ? l2 : 0)
-      for (let j = 0, p = i * n, q = k * n; j < k; j++, p++, q++) sum -= (lower[p] as number) * (lower[q] as number)
-      lower[i * n + k] = i === k ? Math.sqrt(Math.max(sum, Number.MIN_VALUE)) : sum / (lower[k * n + k] as number)
+    for (let k = 0; k < i; k++) {
+      const rest = at(lower, i * n + k) - dot(lower, i * n, lower, k * n, k)
+      lower[i * n + k] = rest / at(lower, k * n + k)
     }
+    const square = at(lower, i * n + i) + l2 - dot(lower, i * n, lower, i * n, i)
+    lower[i * n + i] = Math.sqrt(Math.max(square, Number.MIN_VALUE))
   }
   const x = b.slice()
-  const reduce = (i: number, k: number, factor: number): void => {
-    for (let c = 0; c < columns; c++)
-      x[i * columns + c] = (x[i * columns + c] as number) - factor * (x[k * columns + c] as number)
-  }
-  const scale = (i: number): void => {
-    for (let c = 0; c < columns; c++) x[i * columns + c] = (x[i * columns + c] as number) / (lower[i * n + i] as number)
+  const divide = (i: number): void => {
+    const row = x.subarray(i * columns, (i + 1) * columns)
+    row.set(row.map((value) => value / at(lower, i * n + i)))
   }
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) reduce(i, k, lower[i * n + k] as number)
-    scale(i)
+    for (let k = 0; k < i; k++) addScaled(x, i * columns, -at(lower, i * n + k), x, k * columns, columns)
+    divide(i)
   }
   for (let i = n - 1; i >= 0; i--) {
-    scale(i)
-    for (let k = 0; k < i; k++) reduce(k, i, lower[i * n + k] as number)
+    divide(i)
+    for (let k = 0; k < i; k++) addScaled(x, k * columns, -at(lower, i * n + k), x, i * columns, columns)
   }
   return x
 }

@@ -1,5 +1,7 @@
 import { VitrineError } from "@vitrine/core"
-import { probeAccuracy, type Features, rowsOf } from "./features.ts"
+import { rowsOf } from "../rows.ts"
+import { type Features, probeAccuracy, selectedRows } from "./features.ts"
+import { addScaled, at } from "./vectors.ts"
 
 /** A linear classifier on standardised features: scores = ((x − mean) / std) · weights + bias. */
 export interface LinearClassifier {
@@ -14,16 +16,15 @@ export interface LinearClassifier {
 
 /** The scores of each row, `[rows, classes]`. */
 export function linearScores({ mean, std, weights, bias }: LinearClassifier, features: Features): Float64Array {
-  const { values, width, labels } = features
+  const { width, labels } = features
   const classes = bias.length
   const scores = new Float64Array(labels.length * classes)
-  for (let row = 0; row < labels.length; row++) {
+  const x = standardized(features, { mean, std })
+  for (const row of labels.keys()) {
     scores.set(bias, row * classes)
-    for (let i = 0; i < width; i++) {
-      const x = ((values[row * width + i] as number) - (mean[i] as number)) / (std[i] as number)
-      for (let c = 0; c < classes; c++)
-        scores[row * classes + c] = (scores[row * classes + c] as number) + x * (weights[i * classes + c] as number)
-    }
+    x.subarray(row * width, (row + 1) * width).forEach((feature, i) =>
+      addScaled(scores, row * classes, feature, weights, i * classes, classes),
+    )
   }
   return scores
 }
@@ -33,11 +34,25 @@ export function moments({ values, width, labels }: Features): { mean: Float64Arr
   const rows = labels.length
   const mean = new Float64Array(width)
   const squares = new Float64Array(width)
-  for (let at = 0; at < values.length; at++)
-    mean[at % width] = (mean[at % width] as number) + (values[at] as number) / rows
-  for (let at = 0; at < values.length; at++) {
-    const d = (values[at] as number) - (mean[at % width] as number)
-    squares[at % width] = (squares[at % width] as number) + (d * d) / rows
+  for (const row of rowsOf(values, width))
+    addScaled(
+      mean,
+      0,
+      1,
+      row.map((x) => x / rows),
+      0,
+      width,
+    )
+  for (const row of rowsOf(values, width)) {
+    addScaled(row, 0, -1, mean, 0, width)
+    addScaled(
+      squares,
+      0,
+      1,
+      row.map((d) => (d * d) / rows),
+      0,
+      width,
+    )
   }
   return { mean, std: squares.map((square) => Math.sqrt(square) + 1e-5) }
 }
@@ -47,7 +62,7 @@ export function standardized(
   { values, width }: Features,
   { mean, std }: { readonly mean: Float64Array; readonly std: Float64Array },
 ): Float64Array {
-  return Float64Array.from(values, (x, at) => (x - (mean[at % width] as number)) / (std[at % width] as number))
+  return Float64Array.from(values, (x, i) => (x - at(mean, i % width)) / at(std, i % width))
 }
 
 /** Fits one classifier for each strength of the L2 penalty. */
@@ -58,7 +73,7 @@ export interface ChosenFit {
   readonly l2: number
 }
 
-/** With more examples than this, one part in five is held out once instead of each in turn. */
+/** With more examples than this, one part in five is held out, instead of each in turn. */
 const manyRows = 5000
 
 /**
@@ -68,23 +83,30 @@ const manyRows = 5000
 export function fitByValidation(fit: Fit, train: Features, classes: number, l2s: readonly number[]): ChosenFit {
   const { labels } = train
   if (labels.length === 0) throw new VitrineError("config", "probe: there are no training examples")
-  const seen = new Int32Array(classes)
-  const part = Array.from(labels, (label) => (seen[label] = (seen[label] as number) + 1) - 1)
-  const parts = Math.min(5, ...seen.filter((count) => count > 0))
-  const correct = new Float64Array(l2s.length)
+  const counts = new Map<number, number>()
+  const ranks = Array.from(labels, (label) => {
+    const rank = counts.get(label) ?? 0
+    counts.set(label, rank + 1)
+    return rank
+  })
+  const parts = Math.min(5, ...counts.values())
+  const choices = l2s.map((l2) => ({ l2, correct: 0 }))
   if (parts > 1)
-    for (let held = 0; held < (labels.length > manyRows ? 1 : parts); held++) {
-      const places = (own: boolean): number[] =>
-        part.flatMap((place, row) => ((place % parts === held) === own ? [row] : []))
-      const outside = rowsOf(train, places(true))
-      for (const [i, classifier] of fit(rowsOf(train, places(false)), classes, l2s).entries())
-        correct[i] =
-          (correct[i] as number) +
-          outside.labels.length * probeAccuracy(linearScores(classifier, outside), outside.labels)
+    for (let part = 0; part < (labels.length > manyRows ? 1 : parts); part++) {
+      const rows = (heldOut: boolean): number[] =>
+        ranks.flatMap((rank, row) => ((rank % parts === part) === heldOut ? [row] : []))
+      const outside = selectedRows(train, rows(true))
+      const classifiers = fit(selectedRows(train, rows(false)), classes, l2s).values()
+      for (const choice of choices) {
+        const { value: classifier } = classifiers.next()
+        if (classifier)
+          choice.correct += outside.labels.length * probeAccuracy(linearScores(classifier, outside), outside.labels)
+      }
     }
-  const most = Math.max(...correct)
-  const best = l2s.filter((_, i) => (correct[i] as number) > most - 0.5)
-  const l2 = best[best.length >> 1] as number
-  const [classifier] = fit(train, classes, [l2])
-  return { classifier: classifier as LinearClassifier, l2 }
+  const most = Math.max(...choices.map(({ correct }) => correct))
+  const best = choices.filter(({ correct }) => correct > most - 0.5)
+  const chosen = best[best.length >> 1]
+  const [classifier] = chosen ? fit(train, classes, [chosen.l2]) : []
+  if (!chosen || !classifier) throw new VitrineError("config", "probe: there are no penalties to choose from")
+  return { classifier, l2: chosen.l2 }
 }

@@ -9,13 +9,15 @@ export interface NeighbourOptions {
 }
 
 /** Each row divided by its length. */
-function normalized({ values, width, labels }: Features): Float32Array {
+function normalized({ values, width }: Features): Float32Array {
   const out = new Float32Array(values.length)
-  for (let row = 0; row < labels.length; row++) {
-    let square = 0
-    for (let i = row * width; i < (row + 1) * width; i++) square += (values[i] as number) ** 2
-    const factor = 1 / Math.max(Math.sqrt(square), 1e-12)
-    for (let i = row * width; i < (row + 1) * width; i++) out[i] = (values[i] as number) * factor
+  for (let begin = 0; begin < values.length; begin += width) {
+    const row = values.subarray(begin, begin + width)
+    const factor = 1 / Math.max(Math.sqrt(row.reduce((sum, x) => sum + x ** 2, 0)), 1e-12)
+    out.set(
+      row.map((x) => x * factor),
+      begin,
+    )
   }
   return out
 }
@@ -36,29 +38,30 @@ export async function neighbourVotes(
 ): Promise<Float64Array> {
   const { width } = train
   const examples = train.labels.length
-  const asked = normalized(query)
+  const queries = normalized(query)
   const rows = query.labels.length
   const votes = new Float64Array(rows * classes)
-  const known = ops.state("known", [examples, width])
-  const similarities = ops.matMul(ops.input("asked", ["batch", width]), known, { transposeB: true })
+  const products = ops.matMul(ops.input("queries", ["batch", width]), ops.state("examples", [examples, width]), {
+    transposeB: true,
+  })
   const block = Math.min(blockRows, rows)
-  const program = await backend.compile(graph({ outputs: { similarities } }), {
+  const program = await backend.compile(graph({ outputs: { similarities: products } }), {
     batch: block,
-    constants: { known: normalized(train) },
+    constants: { examples: normalized(train) },
   })
   try {
-    const vote = voter(train.labels, Math.min(k, examples))
+    const nearest = nearestExamples(Math.min(k, examples))
     for (let begin = 0; begin < rows; begin += block) {
       const count = Math.min(block, rows - begin)
       const part = new Float32Array(block * width)
-      part.set(asked.subarray(begin * width, (begin + count) * width))
-      const { similarities: found } = await program.run({ asked: part })
-      const values = found?.data as HostData
+      part.set(queries.subarray(begin * width, (begin + count) * width))
+      const { similarities } = await program.run({ queries: part })
+      const values = similarities?.data ?? new Float32Array(0)
       for (let row = 0; row < count; row++)
-        vote(values.subarray(row * examples, (row + 1) * examples), (label, similarity) => {
-          const place = (begin + row) * classes + label
-          votes[place] = (votes[place] as number) + Math.exp(similarity / temperature)
-        })
+        for (const { example, similarity } of nearest(values.subarray(row * examples, (row + 1) * examples))) {
+          const place = (begin + row) * classes + (train.labels[example] ?? 0)
+          votes[place] = (votes[place] ?? 0) + Math.exp(similarity / temperature)
+        }
     }
   } finally {
     await program.dispose()
@@ -66,24 +69,23 @@ export async function neighbourVotes(
   return votes
 }
 
-/** Lets the most similar examples of a row speak. */
-function voter(labels: ArrayLike<number>, count: number) {
-  // The nearest so far, the nearest first.
-  const nearest = new Float64Array(count)
-  const theirs = new Int32Array(count)
-  return (similarities: HostData, speak: (label: number, similarity: number) => void): void => {
-    nearest.fill(Number.NEGATIVE_INFINITY)
-    for (let other = 0; other < similarities.length; other++) {
-      const similarity = similarities[other] as number
-      if (similarity <= (nearest[count - 1] as number)) continue
-      let at = count - 1
-      for (; at > 0 && (nearest[at - 1] as number) < similarity; at--) {
-        nearest[at] = nearest[at - 1] as number
-        theirs[at] = theirs[at - 1] as number
-      }
-      nearest[at] = similarity
-      theirs[at] = labels[other] as number
-    }
-    for (let i = 0; i < count; i++) speak(theirs[i] as number, nearest[i] as number)
+interface Neighbour {
+  readonly example: number
+  readonly similarity: number
+}
+
+/** A function from the similarities of all examples to the `count` most similar ones, the nearest first. */
+function nearestExamples(count: number) {
+  return (similarities: HostData): readonly Neighbour[] => {
+    const nearest: Neighbour[] = []
+    let least = Number.NEGATIVE_INFINITY
+    similarities.forEach((similarity, example) => {
+      if (nearest.length === count && similarity <= least) return
+      const place = nearest.findLastIndex((other) => other.similarity >= similarity) + 1
+      nearest.splice(place, 0, { example, similarity })
+      if (nearest.length > count) nearest.pop()
+      least = nearest.at(-1)?.similarity ?? least
+    })
+    return nearest
   }
 }
