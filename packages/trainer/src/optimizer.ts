@@ -1,4 +1,4 @@
-import { checkFields, type Fields, type FieldValues, hasRow, rowNames, showValue, VitrineError } from "@vitrine/core"
+import { checkFields, type Fields, type FieldValues, rowNames, showValue, VitrineError } from "@vitrine/core"
 import * as optimizers from "./optimizers/index.ts"
 import type { Optimizer } from "./optimizers/optimizer.ts"
 
@@ -16,19 +16,21 @@ interface AnyOptimizerKind {
   create(settings: object): Optimizer
 }
 
+const kinds: ReadonlyMap<string, AnyOptimizerKind> = new Map<string, AnyOptimizerKind>(Object.entries(optimizers))
+
 /**
  * Makes an optimizer.
  * @throws VitrineError (config) for a name that no optimizer has, and for settings that it does not take.
  */
 export function optimizer({ name, ...settings }: OptimizerOptions): Optimizer {
-  if (!hasRow(optimizers, name))
+  const kind = kinds.get(name)
+  if (kind === undefined)
     throw new VitrineError(
       "config",
       `optimizer.name must be one of ${optimizerNames.join(", ")}, got ${showValue(name)}`,
     )
-  const { fields, create }: AnyOptimizerKind = optimizers[name]
-  checkFields(fields, settings, "optimizer.")
-  return create(settings)
+  checkFields(kind.fields, settings, "optimizer.")
+  return kind.create(settings)
 }
 
 type Spellings = { readonly [N in OptimizerName]: keyof (typeof optimizers)[N]["spellings"] }
