@@ -91,7 +91,10 @@ test("a teacher is found by the names of its classes, and refused where it does 
       "the teacher tells 7 classes apart, which are not the 3 of the data",
     ],
     [{ recipe: { ...recipe, distillation: {} } }, "the recipe distils: name the teacher"],
-    [{ distillFrom: teacher, recipe: { ...recipe, distillation: { alpha: 2 } } }, "distillation.alpha must be a number in [0, 1], got 2"],
+    [
+      { distillFrom: teacher, recipe: { ...recipe, distillation: { alpha: 2 } } },
+      "distillation.alpha must be a number in [0, 1], got 2",
+    ],
     [{ distillFrom: teacher, recipe: { ...recipe, task: "masked-patch" } }, "cannot be taught masked-patch"],
   ] as const)
     await expect(collect(train({ ...run, ...wrong }))).rejects.toThrow(message)

@@ -143,7 +143,11 @@ describe("refuses in one line that says what to change", () => {
     ["no such variant", { model: "Z/16" }, "Z/16"],
     ["no such initialisation", { init: "zero" }, 'recipe: init must be one of paper, timm, fan, got "zero"'],
     ["no steps", { steps: 0 }, "steps must be a positive integer, got 0"],
-    ["a learning rate that is no number", { learningRate: Number.NaN }, "learningRate must be a number of 0 or more, got NaN"],
+    [
+      "a learning rate that is no number",
+      { learningRate: Number.NaN },
+      "learningRate must be a number of 0 or more, got NaN",
+    ],
     ["heads that do not divide the width", { model: { dim: 100, heads: 3 } }, "heads"],
     ["an unknown transform", { augment: [{ op: "melt" }] }, "melt"],
   ])("%s", (_, recipe, message) => {
