@@ -1,5 +1,5 @@
 import type { HostTensor } from "@vitrine/core"
-import { type ImageInput, isDetector, isReader, loadDetector, loadReader } from "vitrine"
+import { type ImageInput, loadDetector, loadReader, taskOf } from "vitrine"
 import { create } from "./backends.ts"
 import { localModel } from "./hub.ts"
 import { type ModelFlags, refuseOverrides, withModel } from "./model.ts"
@@ -26,7 +26,7 @@ export interface SubjectFlags extends ModelFlags {
 /** Loads a model of any family, uses it and lets go of it. */
 export async function withSubject<T>(flags: SubjectFlags, use: (subject: Subject) => Promise<T>): Promise<T> {
   const { path } = await localModel(flags.model)
-  const kind = (await isDetector(path)) ? "detector" : (await isReader(path)) ? "reader" : "classifier"
+  const kind = ({ detect: "detector", read: "reader", classify: "classifier" } as const)[await taskOf(path)]
   if (kind === "classifier")
     return withModel(flags, (model) =>
       use({

@@ -8,7 +8,9 @@ import { type DetrConfig, detrConfig, detrParameters } from "@vitrine/detection"
 import { type ResNetConfig, resnetConfig } from "@vitrine/resnet"
 import { configError, fileError, shown } from "./errors.ts"
 import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
-import { isDetectorConfig, type ModelFiles, openWeights } from "./model.ts"
+import { openWeights } from "./model.ts"
+import type { ModelFiles } from "./model-files.ts"
+import { isTaskConfig } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
 import { classNames, imageNetMean, imageNetStd } from "./timm.ts"
 import type { Weights, WeightSources } from "./weights.ts"
@@ -62,7 +64,7 @@ export async function openDetector(
 ): Promise<OpenDetector> {
   const file = files.nameOf("config.json")
   const json = (await files.json("config.json")) ?? null
-  if (json !== null && !isDetectorConfig(json))
+  if (json !== null && !isTaskConfig(json, "detect"))
     throw configError(file, `is of no detector: its ${kindOf(json as Json)}; vitrine predict says what images show`)
   const { weights, name } = await openWeights(files, weightsFile)
   const renamed = ownNames(weights, name)

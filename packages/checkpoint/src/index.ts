@@ -28,7 +28,8 @@ export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
 export { huggingFaceSources, timmSources } from "./names.ts"
-export { isDetectorConfig, type ModelFiles, openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export type { ModelFiles } from "./model-files.ts"
+export { openGoogleModel, openModel, type OpenModel } from "./model.ts"
 export {
   type ParameterSource,
   parameterReader,
@@ -39,6 +40,7 @@ export {
 export { beyondHuggingFace, type HuggingFaceFiles, huggingFaceTensors, toHuggingFace } from "./export-huggingface.ts"
 export { toTimm } from "./export-timm.ts"
 export { type ModelHints, readStateDict, type StateDict } from "./statedict.ts"
+export { isTaskConfig, type TaskName, taskNames, taskOfConfig, taskOfFiles, taskRecord } from "./task.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,

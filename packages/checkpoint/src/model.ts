@@ -1,28 +1,17 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
 import { readBiTWeights, isBiTWeights } from "./bit.ts"
-import { configError, fileError } from "./errors.ts"
-import { isObject } from "./fields.ts"
+import { fileError } from "./errors.ts"
 import { type GoogleOptions, readGoogleWeights } from "./google.ts"
 import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
+import type { ModelFiles } from "./model-files.ts"
 import { huggingFaceSources, timmSources } from "./names.ts"
 import { openNpzArchive } from "./npz.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
 import { type ModelHints, readStateDict } from "./statedict.ts"
+import { checkTask } from "./task.ts"
 import { fromTimmConfig, type ModelDescription } from "./timm.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
-
-/** The files of a model folder. */
-export interface ModelFiles {
-  /** What errors call the folder. */
-  readonly name: string
-  /** What errors call a file. */
-  nameOf(file: string): string
-  /** A small JSON file; undefined if there is none. */
-  json(file: string): Promise<unknown>
-  /** A file of weights, which stays open as long as the model; undefined if there is none. */
-  open(file: string): Promise<ByteSource | undefined>
-}
 
 /** A model of which only headers have been read: `parameterReader(weights, sources)` gives its parameters. */
 export interface OpenModel extends ModelDescription {
@@ -50,7 +39,7 @@ export async function openModel(
   const configFile = files.nameOf("config.json")
   const json = await files.json("config.json")
   if (json === undefined) return openStateDict(files, weightsFile, hints)
-  refuseOtherTasks(json, configFile)
+  checkTask(json, "classify", configFile)
   const foreign = isHuggingFace(json)
   const description = foreign
     ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
@@ -61,20 +50,6 @@ export async function openModel(
     ? huggingFaceSources(weights, config, (json as { model_type: string }).model_type, name)
     : timmSources(weights, config, name)
   return { ...description, weights, sources, json }
-}
-
-/** Runs of Vitrine's that are of no image classifier say so. */
-function refuseOtherTasks(json: unknown, file: string): void {
-  const task = (json as { vitrine?: { task?: unknown } } | null)?.vitrine?.task
-  if (task === "read")
-    throw configError(file, "its model reads lines of text: use vitrine predict and eval (loadReader)")
-  if (task === "detect" || isDetectorConfig(json))
-    throw configError(file, "its model finds objects: use vitrine detect and eval (loadDetector)")
-}
-
-/** Whether a `config.json` describes a detector. */
-export function isDetectorConfig(json: unknown): boolean {
-  return isObject(json) && (json.model_type === "detr" || json.architecture === "detr")
 }
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {

@@ -11,5 +11,5 @@ export {
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
-export { type DetectorFolder, type ModelFolder, readDetectorFolder, readModelFolder } from "./node/model.ts"
+export { type DetectorFolder, type ModelFolder, readDetectorFolder, readModelFolder, taskOfPath } from "./node/model.ts"
 export { writeModelFolder } from "./node/write-model.ts"

@@ -19,7 +19,7 @@ import {
 } from "@vitrine/detection"
 import { apart, golden, type GoldenTensor, goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { isDetectorConfig, parameterReader, writeSafetensors } from "../src/index.ts"
+import { isTaskConfig, parameterReader, writeSafetensors } from "../src/index.ts"
 import { type DetectorFolder, openSafetensors, readDetectorFolder, readModelFolder } from "../src/node.ts"
 import { fault } from "./support.ts"
 
@@ -168,7 +168,8 @@ describe("other folders", () => {
       label_names: ["a", "b", "c", "d"],
       vitrine: { detector: small, imageSize: [96, 128], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
     }
-    expect([isDetectorConfig(json), isDetectorConfig({ architecture: "vit_base_patch16_224" })]).toEqual([true, false])
+    const vit = { architecture: "vit_base_patch16_224" }
+    expect([isTaskConfig(json, "detect"), isTaskConfig(vit, "detect")]).toEqual([true, false])
     const { config, labels, preprocessing, weights } = await readDetectorFolder(await place("run", json, values))
     await weights.close()
     expect(config).toEqual(small)
@@ -184,7 +185,8 @@ describe("other folders", () => {
     await mkdir(copied)
     const source = goldenPath("huggingface-detr")
     await copyFile(join(source, "model.safetensors"), join(copied, "model.safetensors"))
-    const { json } = await readDetectorFolder(source)
+    const { json, weights } = await readDetectorFolder(source)
+    await weights.close()
     const told = async (change: object): Promise<string> => {
       await writeFile(join(copied, "config.json"), JSON.stringify({ ...(json as object), ...change }))
       return fault(readDetectorFolder(copied))

@@ -1,4 +1,4 @@
-export { isBiT, type ModelConfig, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
+export { isBiT, type ModelConfig, onlyViT, type Preprocessing, type TaskName } from "@vitrine/checkpoint"
 export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 export {
   centerCrop,
@@ -34,7 +34,7 @@ export {
   resolveDetectionRecipe,
 } from "./tasks/detect/recipe.ts"
 export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
-export { isDetector, type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
+export { type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
 export {
   type DetectorEvaluation,
   evaluateDetector,
@@ -55,7 +55,6 @@ export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } fro
 export { type ImageInput, type LoadOptions, load } from "./tasks/classify/node/load.ts"
 export {
   type ReadingInspection,
-  isReader,
   type LoadReaderOptions,
   loadReader,
   type Reader,
@@ -70,6 +69,7 @@ export {
   probeMethods,
 } from "./tasks/classify/node/probe.ts"
 export { readRun, type RunEvaluation, type RunSummary } from "./tasks/classify/node/runs.ts"
+export { taskOf } from "./node/task-of.ts"
 export { type TrainOptions, train } from "./tasks/classify/node/train.ts"
 export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
 export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"

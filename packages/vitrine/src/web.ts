@@ -1,4 +1,4 @@
-export { isBiT, type ModelConfig, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
+export { isBiT, type ModelConfig, onlyViT, type Preprocessing, type TaskName } from "@vitrine/checkpoint"
 export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 export {
   centerCrop,
@@ -45,5 +45,6 @@ export { loadDetector } from "./tasks/detect/web/load.ts"
 export { type ExportResult, exportModel, type ExportOptions } from "./web/export.ts"
 export type { ModelSource } from "./web/files.ts"
 export { type ImageInput, type LoadOptions, load } from "./tasks/classify/web/load.ts"
+export { taskOf } from "./web/task-of.ts"
 export { type MemoryStore, memoryStore } from "./web/memory-store.ts"
 export { type TrainOptions, train } from "./tasks/classify/web/train.ts"

@@ -10,9 +10,9 @@ import {
   type DetectionRecipe,
   type DetectionSetupEvent,
   evaluateDetector,
-  isDetector,
   loadDetector,
   resolveDetectionRecipe,
+  taskOf,
   trainDetector,
 } from "../src/node.ts"
 
@@ -98,8 +98,8 @@ test("trains on annotated images, and leaves a folder that detects and is measur
   expect(events[0]).toMatchObject({ run: out, resumed: null, data, classes, examples: 8, validation: 4 })
   expect((events[0] as DetectionSetupEvent).faults.lines).toEqual([expect.stringContaining("has no area; left out")])
 
-  expect(await isDetector(out)).toBe(true)
-  expect(await isDetector(place)).toBe(false)
+  expect(await taskOf(out)).toBe("detect")
+  expect(await taskOf(place)).toBe("classify")
   const detector = await loadDetector(out, { backend: "onnx" })
   expect(detector.labels).toEqual(classes)
   const all = await detector.detect(join(place, "9.png"), { threshold: 0 })

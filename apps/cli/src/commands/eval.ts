@@ -1,4 +1,4 @@
-import { evaluate as evaluateModel, isDetector, isReader, type ModelEvaluation } from "vitrine"
+import { evaluate as evaluateModel, type ModelEvaluation, taskOf } from "vitrine"
 import { create } from "../backends.ts"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
@@ -26,10 +26,11 @@ export interface EvalFlags extends OverrideFlags, EngineFlags {
 export async function evaluate(flags: EvalFlags): Promise<void> {
   const { model, data = [undefined], classes: names, byPosition, split, realLabels, batchSize } = flags
   const { path } = await localModel(model)
-  if (await isDetector(path)) return (await import("./eval-detector.ts")).evaluateDetectorAt(path, flags)
+  const task = await taskOf(path)
+  if (task === "detect") return (await import("./eval-detector.ts")).evaluateDetectorAt(path, flags)
   if (split === "test" || flags.annotations !== undefined)
     throw new UsageError("--split test and --annotations are for detectors")
-  if (await isReader(path)) return (await import("./read.ts")).evaluateReading(path, flags)
+  if (task === "read") return (await import("./read.ts")).evaluateReading(path, flags)
   refuseBeams(flags)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts"
-import { isReader, type Prediction, topPredictions } from "vitrine"
+import { type Prediction, taskOf, topPredictions } from "vitrine"
 import { decodeBatches, imageFiles } from "../images.ts"
 import { type ModelFlags, withModel } from "../model.ts"
 import { localModel } from "../hub.ts"
@@ -17,7 +17,7 @@ export interface PredictFlags extends ModelFlags {
 /** Says what images show; gives the exit code: 1 if any of them could not be read. */
 export async function predict(images: readonly string[], flags: PredictFlags): Promise<number> {
   const { path } = await localModel(flags.model)
-  if (await isReader(path)) return (await import("./read.ts")).readImages(images, path, flags)
+  if ((await taskOf(path)) === "read") return (await import("./read.ts")).readImages(images, path, flags)
   refuseBeams(flags)
   const files = await imageFiles(images)
   return withModel(flags, async (model) => {

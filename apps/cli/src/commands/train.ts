@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import { isDetector, isReader, type Recipe, type RecipeRule, train as trainModel, VitrineError } from "vitrine"
+import { type Recipe, type RecipeRule, taskOf, train as trainModel, VitrineError } from "vitrine"
 import { UsageError } from "../errors.ts"
 import { localModel } from "../hub.ts"
 import { loadRecipe, withFlags } from "../recipes.ts"
@@ -16,8 +16,8 @@ export async function train(flags: TrainFlags): Promise<number> {
   const { resume } = flags
   if (resume !== undefined) {
     checkResumed(flags)
-    const task = (await isDetector(resume)) ? trainToDetect : (await isReader(resume)) ? trainToRead : trainToClassify
-    return task(flags, resume)
+    const tasks = { classify: trainToClassify, detect: trainToDetect, read: trainToRead } as const
+    return tasks[await taskOf(resume)](flags, resume)
   }
   const base = flags.recipe === undefined ? {} : await loadRecipe(flags.recipe)
   const task = flags.task ?? (base as { readonly task?: unknown }).task

@@ -2,8 +2,10 @@ import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { type DetectorHints, openDetector, type OpenDetector } from "../detr.ts"
 import { fileError } from "../errors.ts"
-import { type ModelFiles, openGoogleModel, openModel, type OpenModel } from "../model.ts"
+import { openGoogleModel, openModel, type OpenModel } from "../model.ts"
+import type { ModelFiles } from "../model-files.ts"
 import type { ByteSource } from "../source.ts"
+import { taskOfFiles, type TaskName } from "../task.ts"
 import type { ModelHints } from "../statedict.ts"
 import type { Weights } from "../weights.ts"
 import { explaining, readJson } from "./files.ts"
@@ -25,7 +27,7 @@ export interface ModelFolder extends OpenModel {
  *   does not have, and weights of another model.
  */
 export async function readModelFolder(path: string, hints: ModelHints = {}): Promise<ModelFolder> {
-  return inFolder(path, (files, weightsFile, open) =>
+  return inFolder(path, async ({ files, weightsFile, open }) =>
     files === null ? openNpz(path, open, hints) : openModel(files, weightsFile, hints),
   )
 }
@@ -43,18 +45,39 @@ export interface DetectorFolder extends OpenDetector {
  * @throws VitrineError (file, config) for files that are missing or broken, models that are no DETR, and pickles.
  */
 export async function readDetectorFolder(path: string, hints: DetectorHints = {}): Promise<DetectorFolder> {
-  return inFolder(path, async (files, weightsFile) => {
+  return inFolder(path, async ({ files, weightsFile }) => {
     if (files === null)
       throw fileError(path, "is neither a model folder nor the config.json or model.safetensors of one")
     return openDetector(files, weightsFile, hints)
   })
 }
 
-/** Opens what is at a path: the files of its folder, or null for a file that belongs to none. */
-async function inFolder<M extends { readonly weights: Weights }>(
-  path: string,
-  read: (files: ModelFiles | null, weightsFile: string | undefined, open: Open) => Promise<M>,
-): Promise<M & { readonly path: string; readonly weights: Weights & { close(): Promise<void> } }> {
+/**
+ * The task of the model at a path, by its `config.json` or else its tensors; `classify` where neither tells.
+ * @throws VitrineError (file) for what cannot be read.
+ */
+export async function taskOfPath(path: string): Promise<TaskName> {
+  const { files, weightsFile, close } = await openPath(path)
+  try {
+    return files === null ? "classify" : await taskOfFiles(files, weightsFile)
+  } finally {
+    await close()
+  }
+}
+
+interface OpenPath {
+  /** The files of the folder; null for a file that belongs to none. */
+  readonly files: ModelFiles | null
+  /** The file of weights that the path names. */
+  readonly weightsFile: string | undefined
+  /** Absolute: the folder, or the file that belongs to none. */
+  readonly path: string
+  readonly open: Open
+  /** Closes all files that were opened. */
+  close(): Promise<void>
+}
+
+async function openPath(path: string): Promise<OpenPath> {
   const isFolder = await explaining(path, "read", async () => (await stat(path)).isDirectory())
   if (!isFolder && /\.(pth|pt|bin|ckpt|pkl)$/.test(path))
     throw fileError(
@@ -63,9 +86,6 @@ async function inFolder<M extends { readonly weights: Weights }>(
         "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors'), with ['model'] behind the load for detr's",
     )
   const handles: Pick<OpenFile, "close">[] = []
-  const close = async (): Promise<void> => {
-    for (const handle of handles.splice(0)) await handle.close()
-  }
   const open = async (file: string): Promise<ByteSource> => {
     const opened = await openFile(file)
     handles.push(opened)
@@ -74,9 +94,27 @@ async function inFolder<M extends { readonly weights: Weights }>(
   const weightsFile = /\.safetensors(\.index\.json)?$/.test(path) && !isFolder ? basename(path) : undefined
   const belongs = isFolder || weightsFile !== undefined || basename(path) === "config.json"
   const folder = isFolder ? path : dirname(path)
+  return {
+    files: belongs ? filesOf(folder, open) : null,
+    weightsFile,
+    path: resolve(belongs ? folder : path),
+    open,
+    async close() {
+      for (const handle of handles.splice(0)) await handle.close()
+    },
+  }
+}
+
+/** Opens the model at a path, whose files stay open until its weights are closed. */
+async function inFolder<M extends { readonly weights: Weights }>(
+  path: string,
+  read: (opened: OpenPath) => Promise<M>,
+): Promise<M & { readonly path: string; readonly weights: Weights & { close(): Promise<void> } }> {
+  const opened = await openPath(path)
+  const { close } = opened
   try {
-    const model = await read(belongs ? filesOf(folder, open) : null, weightsFile, open)
-    return { ...model, path: resolve(belongs ? folder : path), weights: { ...model.weights, close } }
+    const model = await read(opened)
+    return { ...model, path: opened.path, weights: { ...model.weights, close } }
   } catch (error) {
     await close()
     throw error

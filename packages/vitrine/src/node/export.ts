@@ -18,9 +18,10 @@ import {
 } from "../tasks/classify/export.ts"
 import { detectorOnnx, exportedSize } from "../tasks/detect/export.ts"
 import { readerOnnx } from "../tasks/read/export.ts"
-import { isDetector, readDetector } from "../tasks/detect/node/load.ts"
+import { readDetector } from "../tasks/detect/node/load.ts"
 import { locate } from "./hub.ts"
-import { isReader, readReader } from "../tasks/read/node/load.ts"
+import { taskOf } from "./task-of.ts"
+import { readReader } from "../tasks/read/node/load.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
   /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory unless told. */
@@ -52,8 +53,9 @@ export interface ExportResult {
 export async function exportModel(path: string, options: ExportOptions): Promise<ExportResult> {
   const { to, precision = ["float32"], force = false, ...overrides } = options
   const { path: place } = await locate(path)
-  if (await isDetector(place)) return exportDetector(place, path, options)
-  if (await isReader(place)) return exportReader(place, path, options)
+  const task = await taskOf(place)
+  if (task === "detect") return exportDetector(place, path, options)
+  if (task === "read") return exportReader(place, path, options)
   const out = resolve(options.out ?? `${nameOf(path)}-${to}`)
   const model = await wholeModel(path, overrides)
   if (to === "onnx" && out.endsWith(".onnx")) {

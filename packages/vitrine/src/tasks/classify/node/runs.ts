@@ -1,9 +1,7 @@
 import { join } from "node:path"
-import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
+import { imageModel, isBiT, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
-import { isDetector } from "../../detect/node/load.ts"
-import { isReader } from "../../read/node/load.ts"
 import { recordOf } from "../record.ts"
 
 /** What a run knew at one of its evaluations, and what it had spent until then. */
@@ -54,13 +52,14 @@ export interface RunSummary {
  * @throws VitrineError (file, config) for a folder that is no run, or a run that learns no classes.
  */
 export async function readRun(path: string): Promise<RunSummary> {
-  if ((await isDetector(path)) || (await isReader(path)))
+  const file = join(path, "config.json")
+  const json = await readJson(file)
+  if (!isTaskConfig(json, "classify"))
     throw new VitrineError(
       "config",
       `${path}: this run has no accuracy of classes; only image classifiers are compared`,
     )
-  const file = join(path, "config.json")
-  const record = recordOf(await readJson(file))
+  const record = recordOf(json)
   if (record === null)
     throw new VitrineError(
       "file",

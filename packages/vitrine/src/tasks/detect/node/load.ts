@@ -1,7 +1,5 @@
-import { stat } from "node:fs/promises"
-import { dirname, join } from "node:path"
-import { type DetectorHints, isDetectorConfig as describesDetector } from "@vitrine/checkpoint"
-import { openSafetensors, readDetectorFolder, readJson } from "@vitrine/checkpoint/node"
+import type { DetectorHints } from "@vitrine/checkpoint"
+import { readDetectorFolder } from "@vitrine/checkpoint/node"
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/node"
@@ -35,20 +33,6 @@ export async function loadDetector(path: string, options: LoadDetectorOptions = 
 
 async function decode(image: ImageInput): Promise<Image> {
   return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
-}
-
-/** Whether a path is the folder of a detector, or a detector's weights alone; false for what cannot be read. */
-export async function isDetector(path: string): Promise<boolean> {
-  try {
-    const isFolder = (await stat(path)).isDirectory()
-    const json = await readJson(join(isFolder ? path : dirname(path), "config.json")).catch(() => null)
-    if (json !== null) return describesDetector(json)
-    const { tensors, close } = await openSafetensors(isFolder ? join(path, "model.safetensors") : path)
-    await close()
-    return tensors.some(({ name }) => name === "query_embed.weight")
-  } catch {
-    return false
-  }
 }
 
 /**

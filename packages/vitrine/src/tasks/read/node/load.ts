@@ -143,11 +143,6 @@ async function decoded(image: ImageInput): Promise<Image> {
   return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
 }
 
-/** Whether a path is the folder of a model that reads; false for what cannot be read. */
-export async function isReader(path: string): Promise<boolean> {
-  return ((await configOf(path)) as { vitrine?: { task?: unknown } } | null)?.vitrine?.task === "read"
-}
-
 /** What a folder says of a reader, and its weights by name. */
 export interface ReaderFolder {
   readonly record: ReadingRecord

@@ -1,0 +1,74 @@
+/** The tasks that models are trained for, and how the files of a model tell its task. */
+import { configError, shown } from "./errors.ts"
+import { isObject, type Json } from "./fields.ts"
+import type { ModelFiles } from "./model-files.ts"
+import { openSafetensorsSource } from "./weights.ts"
+
+export const taskNames = ["classify", "detect", "read"] as const
+export type TaskName = (typeof taskNames)[number]
+
+interface TaskSigns {
+  /** What its models do, and what uses them, as errors say it. */
+  readonly does: string
+  readonly uses: string
+  /** Recognises a `config.json` of other libraries. */
+  readonly config?: (json: Json) => boolean
+  /** The name of a tensor that only its models have. */
+  readonly tensor?: string
+}
+
+const signs: Readonly<Record<TaskName, TaskSigns>> = {
+  classify: { does: "says what an image shows as a whole", uses: "vitrine predict and eval (load)" },
+  detect: {
+    does: "finds objects",
+    uses: "vitrine detect and eval (loadDetector)",
+    config: ({ model_type, architecture }) => model_type === "detr" || architecture === "detr",
+    tensor: "query_embed.weight",
+  },
+  read: { does: "reads lines of text", uses: "vitrine predict and eval (loadReader)" },
+}
+
+/** The `vitrine` field of a `config.json`, which a run of Vitrine's writes. */
+const recordIn = (json: unknown): Json => (isObject(json) && isObject(json.vitrine) ? json.vitrine : {})
+
+/** The task that a `config.json` names, or that its other fields tell; `classify` without any sign. */
+export function taskOfConfig(json: unknown): TaskName {
+  const { task } = recordIn(json)
+  const named = taskNames.find((name) => name === task)
+  const recognised = taskNames.find((name) => isObject(json) && signs[name].config?.(json))
+  return named ?? recognised ?? "classify"
+}
+
+/** Whether a `config.json` is of a task. */
+export function isTaskConfig(json: unknown, task: TaskName): boolean {
+  return taskOfConfig(json) === task
+}
+
+/** The task of a model by its `config.json`, or without one by the names of its tensors. */
+export async function taskOfFiles(files: ModelFiles, weightsFile = "model.safetensors"): Promise<TaskName> {
+  const json = await files.json("config.json")
+  if (json !== undefined) return taskOfConfig(json)
+  const source = await files.open(weightsFile)
+  if (source === undefined) return "classify"
+  const { tensors } = await openSafetensorsSource(source)
+  return taskNames.find((name) => tensors.some((tensor) => tensor.name === signs[name].tensor)) ?? "classify"
+}
+
+/**
+ * Refuses the model of another task.
+ * @param file names the `config.json` in the error.
+ * @throws VitrineError (config) that says what the model is for.
+ */
+export function checkTask(json: unknown, expected: TaskName, file: string): void {
+  const { task } = recordIn(json)
+  if (task !== undefined && !taskNames.some((name) => name === task))
+    throw configError(file, `vitrine.task must be one of ${taskNames.join(", ")}, got ${shown(task)}`)
+  const { does, uses } = signs[taskOfConfig(json)]
+  if (!isTaskConfig(json, expected)) throw configError(file, `its model ${does}: use ${uses}`)
+}
+
+/** The record that a run of a task has left in its `config.json`; null for a file without one. */
+export function taskRecord(json: unknown, task: TaskName): Json | null {
+  const record = recordIn(json)
+  return isTaskConfig(json, task) && Object.keys(record).length > 0 ? record : null
+}
