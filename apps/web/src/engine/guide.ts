@@ -25,12 +25,7 @@ import { type Hybrid, type HybridTrace, openHybrid } from "./hybrid.ts"
 import { convolutionGraph, differenceOf } from "./convolution.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
-
-/** A tensor on its way to the page. */
-export interface Values {
-  readonly data: Float32Array
-  readonly shape: readonly number[]
-}
+import type { Values } from "./values.ts"
 
 export interface GuideModel {
   readonly config: ViTConfig

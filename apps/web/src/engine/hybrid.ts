@@ -1,6 +1,6 @@
 import type { Backend } from "@vitrine/core"
 import { type ImageInput, load, type Model, onlyViT } from "vitrine/web"
-import type { Values } from "./guide.ts"
+import type { Values } from "./values.ts"
 
 /** What a hybrid makes of a picture: features of its convolutions, `[1, rows, columns, channels]`, tokens, and an answer. */
 export interface HybridTrace {

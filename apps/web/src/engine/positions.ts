@@ -1,6 +1,6 @@
 import { resizeWeights } from "@vitrine/checkpoint"
 import { type ViTConfig, vitConfig } from "@vitrine/core"
-import type { Values } from "./guide.ts"
+import type { Values } from "./values.ts"
 
 /** A model's learned positions, resized as timm does for images with `side` patches down and across. */
 export async function positionsAt(config: ViTConfig, positions: Float32Array, side: number): Promise<Values> {

@@ -1,4 +1,4 @@
-import type { Values } from "../engine/guide.ts"
+import type { Values } from "../engine/values.ts"
 
 /** A matrix: row-major values. */
 export interface View {

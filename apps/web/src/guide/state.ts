@@ -1,6 +1,7 @@
 import { type Signal, signal } from "@preact/signals"
 import { engine, messageOf } from "../engine/client.ts"
-import type { Drawing, GuideModel, StepTaken, Trace, Values } from "../engine/guide.ts"
+import type { Drawing, GuideModel, StepTaken, Trace } from "../engine/guide.ts"
+import type { Values } from "../engine/values.ts"
 import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
 import { type View, view } from "../figures/view.ts"
 

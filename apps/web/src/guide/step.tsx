@@ -2,7 +2,7 @@ import { type Signal, useSignal, useSignalEffect } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
-import type { StepId } from "../strings/types.ts"
+import type { StepId } from "../strings/guide-texts.ts"
 import formulas from "./formulas.tex"
 import { type Shown, shown, trace } from "./state.ts"
 

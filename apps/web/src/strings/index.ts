@@ -1,35 +1,35 @@
 import { effect, type Signal, signal } from "@preact/signals"
 import { en } from "./en.ts"
-
-/** Texts of one language; English says which there are. */
-export type Strings = typeof en
+import type { Texts } from "./texts.ts"
 
 export const languages = { en: "English", ja: "日本語", ko: "한국어" } as const
 
 export type Language = keyof typeof languages
 
-const load: Readonly<Record<Language, () => Promise<Strings>>> = {
+/** Other languages than English are fetched when a reader chooses them. */
+const load: Readonly<Record<Language, () => Promise<Texts>>> = {
   en: async () => en,
   ja: async () => (await import("./ja.ts")).ja,
   ko: async () => (await import("./ko.ts")).ko,
 }
 
-/** The texts that are shown. */
-export const strings: Signal<Strings> = signal(en)
+/** The texts on the page. */
+export const strings: Signal<Texts> = signal(en)
 
-export const language: Signal<Language> = signal(preferred())
+/** The reader's choice of an earlier visit, or the browser's first language that the site has. */
+export const language: Signal<Language> = signal(
+  [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))].find(isLanguage) ?? "en",
+)
 
-function preferred(): Language {
-  const wanted = [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))]
-  return (wanted.find((tag) => tag !== null && Object.hasOwn(languages, tag)) ?? "en") as Language
+export function isLanguage(text: string | null): text is Language {
+  return text !== null && Object.hasOwn(languages, text)
 }
 
 effect(() => {
-  const chosen = language.value
-  void show(chosen)
+  void apply(language.value)
 })
 
-async function show(chosen: Language): Promise<void> {
+async function apply(chosen: Language): Promise<void> {
   const texts = await load[chosen]()
   if (language.peek() !== chosen) return
   strings.value = texts

@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const detect: Strings["detect"] = {
+export const detect: Texts["detect"] = {
   title: "たずねて、ものを見つける",
   lead: "小さな DETR が、はじめて見る場面を眺めます。見つけたものを指すと、どこを見ていたかが分かります。手元の絵や検出器を落としてもかまいません。すべてここで計算し、何も端末の外に出ません。",
   found: "見つけたもの",

@@ -1,4 +1,4 @@
-import type { GuideTexts } from "./types.ts"
+import type { GuideTexts } from "./guide-texts.ts"
 
 export const guide: GuideTexts = {
   title: "Vision Transformer は、どう見ているか",

@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const inspect: Strings["inspect"] = {
+export const inspect: Texts["inspect"] = {
   title: "手元のモデルの中を見る",
   lead: "モデルと絵を落としてください。すべてのブロックのすべてのヘッド、最初の層が探すもの、モデルが位置について知っていること。ここで計算し、何も端末の外に出ません。",
   models: "モデル",

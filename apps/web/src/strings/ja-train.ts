@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const train: Strings["train"] = {
+export const train: Texts["train"] = {
   title: "自分で学習させる",
   lead: "すべてはこのページの中で起こります。絵はこの端末から出ず、モデルはワーカーで学び、学習の記録はブラウザに残ります。タブを閉じても、続きから始められます。",
   data: "絵",

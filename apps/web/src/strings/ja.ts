@@ -1,10 +1,10 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 import { detect } from "./ja-detect.ts"
 import { inspect } from "./ja-inspect.ts"
 import { train } from "./ja-train.ts"
 import { guide } from "./ja-guide.ts"
 
-export const ja: Strings = {
+export const ja: Texts = {
   tagline: "働く Vision Transformer を見る",
   rooms: { guide: "ガイド", train: "学習", inspect: "観察", detect: "検出" },
   skip: "本文へ",

@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const detect: Strings["detect"] = {
+export const detect: Texts["detect"] = {
   title: "물어서 물체를 찾기",
   lead: "작은 DETR이 처음 보는 장면을 바라봅니다. 찾아낸 것을 가리키면 어디를 보았는지 드러납니다. 가진 그림이나 검출기를 놓아도 됩니다. 모두 여기서 계산하며 아무것도 이 기기를 떠나지 않습니다.",
   found: "찾아낸 것",

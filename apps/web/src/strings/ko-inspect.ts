@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const inspect: Strings["inspect"] = {
+export const inspect: Texts["inspect"] = {
   title: "가진 모델의 속을 보기",
   lead: "모델과 그림을 놓아 보세요. 모든 블록의 모든 헤드, 첫 층이 찾는 것, 모델이 자리에 대해 아는 것. 여기서 계산하며 아무것도 이 기기를 떠나지 않습니다.",
   models: "모델",

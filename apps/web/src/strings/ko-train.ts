@@ -1,6 +1,6 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 
-export const train: Strings["train"] = {
+export const train: Texts["train"] = {
   title: "직접 학습시키기",
   lead: "모든 일이 이 페이지 안에서 일어납니다. 그림은 이 기기를 떠나지 않고, 모델은 워커에서 배우며, 기록은 브라우저에 남습니다. 탭을 닫아도 이어서 할 수 있습니다.",
   data: "그림",

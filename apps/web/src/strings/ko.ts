@@ -1,10 +1,10 @@
-import type { Strings } from "./index.ts"
+import type { Texts } from "./texts.ts"
 import { detect } from "./ko-detect.ts"
 import { inspect } from "./ko-inspect.ts"
 import { train } from "./ko-train.ts"
 import { guide } from "./ko-guide.ts"
 
-export const ko: Strings = {
+export const ko: Texts = {
   tagline: "일하는 Vision Transformer를 보다",
   rooms: { guide: "가이드", train: "학습", inspect: "관찰", detect: "검출" },
   skip: "본문으로",
