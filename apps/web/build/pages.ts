@@ -5,18 +5,18 @@ import type { Plugin } from "vite"
 
 const publicFolder = new URL("../public", import.meta.url).pathname
 
-/** What is served as it is, but for the file that only hosts read. */
+/** The files that are served as they are: all but the one that only hosts read. */
 function publicFiles(): string[] {
-  const found = readdirSync(publicFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  const paths = found.map((entry) => relative(publicFolder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+  const files = readdirSync(publicFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const paths = files.map((entry) => relative(publicFolder, join(entry.parentPath, entry.name)).split(sep).join("/"))
   return paths.filter((path) => path !== "_headers").sort()
 }
 
 const rooms = ["train", "inspect", "detect"]
 
 /**
- * What makes the build a site for any static host: a page for each room, and a service worker that knows all files of
- * the build by their hash.
+ * Makes the build a site for any static host: adds a page for each room, and a service worker with the list of all files
+ * and their common hash.
  */
 export function pages(): Plugin {
   return {
@@ -29,15 +29,15 @@ export function pages(): Plugin {
         const page = bundle["index.html"]
         if (page?.type !== "asset") throw new Error("the build has no index.html")
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
-        const built = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
-        const files = ["/", ...rooms.map((room) => `/${room}/`), ...built.map((file) => `/${file}`)]
-        const hash = createHash("sha256").update(String(page.source)).update(built.join())
-        const given = publicFiles()
-        for (const file of given) hash.update(readFileSync(join(publicFolder, file)))
-        const kept = [...files, ...given.map((file) => `/${file}`)]
+        const assets = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
+        const files = ["/", ...rooms.map((room) => `/${room}/`), ...assets.map((file) => `/${file}`)]
+        const hash = createHash("sha256").update(String(page.source)).update(assets.join())
+        const served = publicFiles()
+        for (const file of served) hash.update(readFileSync(join(publicFolder, file)))
+        const all = [...files, ...served.map((file) => `/${file}`)]
         const version = hash.digest("hex").slice(0, 16)
         const script = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
-        const head = `const version = ${JSON.stringify(version)}\nconst files = ${JSON.stringify(kept)}\n`
+        const head = `const version = ${JSON.stringify(version)}\nconst files = ${JSON.stringify(all)}\n`
         this.emitFile({ type: "asset", fileName: "service-worker.js", source: head + script })
       },
     },

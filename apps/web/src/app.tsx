@@ -1,13 +1,14 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
-import type { BackendName } from "./engine/backend.ts"
-import { choose, chosenBackend, engineFault } from "./engine/client.ts"
-import { chosenTheme, type Theme } from "./figures/theme.ts"
+import { backendNames } from "./engine/backend-name.ts"
+import { chosenBackend, engineFault, switchBackend } from "./engine/client.ts"
+import { Select } from "./figures/select.tsx"
+import { chosenTheme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
 import { Guide } from "./guide/guide.tsx"
 import { addressOf, go, type Room, room, rooms } from "./router.ts"
-import { chooseLanguage, type Language, language, languages, strings } from "./strings/index.ts"
+import { chooseLanguage, language, languageCodes, languages, strings } from "./strings/index.ts"
 
 export function App(): JSX.Element {
   const t = strings.value
@@ -43,42 +44,26 @@ export function App(): JSX.Element {
           ))}
         </nav>
         <div class="settings">
-          <select
-            aria-label={t.compute.label}
+          <Select
+            label={t.compute.label}
             value={chosenBackend.value}
-            onChange={(event) => choose(event.currentTarget.value as BackendName)}
-          >
-            {(["auto", "webgpu", "onnx-web"] as const).map((each) => (
-              <option key={each} value={each}>
-                {t.compute[each]}
-              </option>
-            ))}
-          </select>
-          <select
-            aria-label={t.language}
+            options={backendNames.map((name) => ({ value: name, text: t.compute[name] }))}
+            onChoose={switchBackend}
+          />
+          <Select
+            label={t.language}
             value={language.value}
-            onChange={(event) => chooseLanguage(event.currentTarget.value as Language)}
-          >
-            {Object.entries(languages).map(([code, name]) => (
-              <option key={code} value={code} lang={code}>
-                {name}
-              </option>
-            ))}
-          </select>
-          <select
-            aria-label={t.theme.label}
+            options={languageCodes.map((code) => ({ value: code, text: languages[code], lang: code }))}
+            onChoose={chooseLanguage}
+          />
+          <Select
+            label={t.theme.label}
             value={chosenTheme.value ?? "system"}
-            onChange={(event) => {
-              const { value } = event.currentTarget
-              chosenTheme.value = value === "system" ? null : (value as Theme)
+            options={themeChoices.map((choice) => ({ value: choice, text: t.theme[choice] }))}
+            onChoose={(choice) => {
+              chosenTheme.value = choice === "system" ? null : choice
             }}
-          >
-            {(["system", "light", "dark"] as const).map((each) => (
-              <option key={each} value={each}>
-                {t.theme[each]}
-              </option>
-            ))}
-          </select>
+          />
         </div>
       </header>
       {engineFault.value === null ? null : (
@@ -87,13 +72,15 @@ export function App(): JSX.Element {
         </p>
       )}
       {here === "guide" ? <Guide /> : null}
-      {here === "train" ? <Room key="train" load={train} /> : null}
-      {here === "inspect" ? <Room key="inspect" load={inspect} /> : null}
-      {here === "detect" ? <Room key="detect" load={detect} /> : null}
+      {here === "train" ? <LazyRoom key="train" load={train} /> : null}
+      {here === "inspect" ? <LazyRoom key="inspect" load={inspect} /> : null}
+      {here === "detect" ? <LazyRoom key="detect" load={detect} /> : null}
       <Zoom />
     </>
   )
 }
+
+const themeChoices = ["system", "light", "dark"] as const
 
 const train = async (): Promise<() => JSX.Element> => (await import("./train/train.tsx")).Train
 
@@ -101,8 +88,8 @@ const inspect = async (): Promise<() => JSX.Element> => (await import("./inspect
 
 const detect = async (): Promise<() => JSX.Element> => (await import("./detect/detect.tsx")).Detect
 
-/** A room whose code is loaded when it is entered. */
-function Room({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {
+/** A room. Its code is loaded when the reader enters it. */
+function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {
   const loaded = useSignal<(() => JSX.Element) | null>(null)
   useEffect(() => {
     void load().then((Component) => {
@@ -114,7 +101,7 @@ function Room({ load }: { readonly load: () => Promise<() => JSX.Element> }): JS
   return Component === null ? <main id="content" class="room" /> : <Component />
 }
 
-/** Follows a link inside the page, unless the reader wants it in another tab. */
+/** Follows a link inside of the page, unless the reader opens it in another tab. */
 function visit(to: Room): (event: MouseEvent) => void {
   return (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return

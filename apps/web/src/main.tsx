@@ -7,11 +7,11 @@ import { App } from "./app.tsx"
 
 render(<App />, document.body)
 
-// When everything is there, so that keeping it for offline use takes nothing from the first load.
+// The copy for offline use begins late, so that it does not slow the first load.
 if (import.meta.env.PROD && "serviceWorker" in navigator)
   addEventListener("load", () => {
     setTimeout(() => {
-      // Without it the site only needs the network.
+      // Without the copy the site needs the network.
       navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`).catch(() => {})
     }, 4000)
   })

@@ -1,12 +1,12 @@
 import { type Signal, signal } from "@preact/signals"
 
-export type Room = "guide" | "train" | "inspect" | "detect"
+export const rooms = ["guide", "train", "inspect", "detect"] as const
 
-export const rooms: readonly Room[] = ["guide", "train", "inspect", "detect"]
+export type Room = (typeof rooms)[number]
 
 const base = import.meta.env.BASE_URL
 
-/** Where a room is. */
+/** The path of a room. */
 export const addressOf = (room: Room): string => (room === "guide" ? base : `${base}${room}/`)
 
 function roomOf(path: string): Room {
@@ -20,7 +20,7 @@ addEventListener("popstate", () => {
   room.value = roomOf(location.pathname)
 })
 
-/** Goes to a room without loading the page anew, so that what the worker holds stays. */
+/** Goes to a room without loading the page anew, so that the worker keeps its models. */
 export function go(to: Room): void {
   if (to === room.value) return
   history.pushState(null, "", addressOf(to))

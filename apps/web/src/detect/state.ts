@@ -2,17 +2,25 @@ import { computed, effect, type ReadonlySignal, type Signal, signal, untracked }
 import type { Remote } from "comlink"
 import type { Entry } from "../engine/archive.ts"
 import { engine, messageOf } from "../engine/client.ts"
-import type { Detection, DetectorAbout, DetectorSource, Look, Scene, Sight } from "../engine/detection.ts"
+import type {
+  Detection,
+  DetectorOrigin,
+  DetectorSummary,
+  LayerAnswers,
+  PictureDetections,
+  QueryLayer,
+  Scene,
+} from "../engine/detection.ts"
 
-/** A picture to look at; of a scene it is known what is in it. */
+/** A picture for the detector. The objects of a built-in scene are known. */
 interface Shot {
   readonly name: string
   readonly picture: Blob | ImageData
-  readonly truth: Scene | null
+  readonly scene: Scene | null
 }
 
-/** What a query found in the end; corners as shares of the picture. */
-export interface Finding {
+/** The answer of one query; corners as shares of the picture. */
+export interface Answer {
   readonly query: number
   readonly label: number
   readonly score: number
@@ -21,38 +29,40 @@ export interface Finding {
   readonly box: readonly [x0: number, y0: number, x1: number, y1: number]
 }
 
-export const about: Signal<DetectorAbout | null> = signal(null)
-export const source: Signal<DetectorSource> = signal({ kind: "own" })
+export const summary: Signal<DetectorSummary | null> = signal(null)
+export const origin: Signal<DetectorOrigin> = signal({ kind: "builtIn" })
 /** A scene, and then dropped pictures. */
 export const shots: Signal<readonly Shot[]> = signal([])
 export const current: Signal<number> = signal(0)
-export const sight: Signal<Sight | null> = signal(null)
+export const detections: Signal<PictureDetections | null> = signal(null)
 export const threshold: Signal<number> = signal(0.5)
 export const withTruth: Signal<boolean> = signal(false)
 export const withIdle: Signal<boolean> = signal(false)
-/** The layer of the decoder that the second figure shows, and which heads. */
+/** The layer of the decoder in the second figure, and its head. */
 export const layer: Signal<number> = signal(0)
 export const head: Signal<number | "mean"> = signal("mean")
 export const busy: Signal<number> = signal(0)
 export const fault: Signal<string | null> = signal(null)
 
-/** The query that was clicked or chosen, and the one that the pointer or the focus is on. */
+/** The query of the last click. */
 export const chosen: Signal<number | null> = signal(null)
+/** The query under the pointer or with the focus. */
 export const pointed: Signal<number | null> = signal(null)
 
-/** What all queries found after the last layer, best first. */
-export const findings: ReadonlySignal<readonly Finding[]> = computed(() => {
-  const last = sight.value?.layers.at(-1)
+/** The answers of all queries after the last layer, the best first. */
+export const answers: ReadonlySignal<readonly Answer[]> = computed(() => {
+  const last = detections.value?.layers.at(-1)
   if (last === undefined) return []
-  return Array.from(last.scores, (_, query) => findingOf(last, query)).sort((a, b) => b.score - a.score)
+  return Array.from(last.scores, (_, query) => answerOf(last, query)).sort((a, b) => b.score - a.score)
 })
 
 export const marked: ReadonlySignal<number | null> = computed(() => pointed.value ?? chosen.value)
-/** The query that the second figure is about. */
-export const asked: ReadonlySignal<number | null> = computed(() => marked.value ?? findings.value[0]?.query ?? null)
-export const looks: Signal<{ readonly query: number; readonly layers: readonly Look[] } | null> = signal(null)
+/** The query of the second figure. */
+export const examined: ReadonlySignal<number | null> = computed(() => marked.value ?? answers.value[0]?.query ?? null)
+export const queryLayers: Signal<{ readonly query: number; readonly layers: readonly QueryLayer[] } | null> =
+  signal(null)
 
-export function findingOf({ boxes, labels, scores, nothing }: Sight["layers"][number], query: number): Finding {
+export function answerOf({ boxes, labels, scores, nothing }: LayerAnswers, query: number): Answer {
   const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = boxes.subarray(4 * query, 4 * query + 4)
   return {
     query,
@@ -63,18 +73,18 @@ export function findingOf({ boxes, labels, scores, nothing }: Sight["layers"][nu
   }
 }
 
-let detecting: Promise<Remote<Detection>> | undefined
+let remote: Promise<Remote<Detection>> | undefined
 
-function detection(): Promise<Remote<Detection>> {
-  detecting ??= engine().detect() as Promise<Remote<Detection>>
-  return detecting
+function detector(): Promise<Remote<Detection>> {
+  remote ??= engine().detect()
+  return remote
 }
 
-async function attempt(work: (engine: Remote<Detection>) => Promise<void>): Promise<void> {
+async function attempt(work: (detector: Remote<Detection>) => Promise<void>): Promise<void> {
   busy.value++
   fault.value = null
   try {
-    await work(await detection())
+    await work(await detector())
   } catch (error) {
     fault.value = messageOf(error)
   } finally {
@@ -82,90 +92,88 @@ async function attempt(work: (engine: Remote<Detection>) => Promise<void>): Prom
   }
 }
 
-async function look(detector: Remote<Detection>): Promise<void> {
+async function detect(detector: Remote<Detection>): Promise<void> {
   const shot = shots.value[current.value]
-  if (about.value === null || shot === undefined) return
-  const seen = await detector.see(shot.picture)
+  if (summary.value === null || shot === undefined) return
+  const next = await detector.detect(shot.picture)
   if (shots.value[current.value] !== shot) return
-  looks.value = null
+  queryLayers.value = null
   chosen.value = pointed.value = null
-  sight.value = seen
+  detections.value = next
 }
 
-// What a query looks at, of the query that is asked last.
 effect(() => {
-  const query = asked.value
-  const seen = sight.value
-  if (query === null || seen === null) return
-  void untracked(() => lookAt(query, seen))
+  const [query, picture] = [examined.value, detections.value]
+  if (query !== null && picture !== null) void untracked(() => examine(query, picture))
 })
 
-async function lookAt(query: number, seen: Sight): Promise<void> {
+/** Fetches the layers of a query. A query that was examined later takes its place. */
+async function examine(query: number, picture: PictureDetections): Promise<void> {
   try {
-    const layers = await (await detection()).looks(query)
-    if (asked.peek() === query && sight.peek() === seen) looks.value = { query, layers }
+    const layers = await (await detector()).queryLayers(query)
+    if (examined.peek() === query && detections.peek() === picture) queryLayers.value = { query, layers }
   } catch (error) {
     fault.value = messageOf(error)
   }
 }
 
-/** A full scene, where the address names none. */
+/** A scene with many objects, for addresses that name none. */
 const firstScene = 8
 
-/** Opens the site's own detector on the scene that the address names. */
-export function start(query: string): Promise<void> {
-  const wanted = Number(new URLSearchParams(query).get("scene") ?? firstScene)
+/** Opens the site's detector on the scene of the address. */
+export function start(address: string): Promise<void> {
+  const number = Number(new URLSearchParams(address).get("scene") ?? firstScene)
   return attempt(async (detector) => {
-    await place(detector, Number.isSafeInteger(wanted) && wanted > 0 ? wanted : firstScene)
-    await opened(detector, { kind: "own" })
+    await showScene(detector, Number.isSafeInteger(number) && number > 0 ? number : firstScene)
+    await open(detector, { kind: "builtIn" })
   })
 }
 
-export function openDetector(from: DetectorSource): Promise<void> {
-  return attempt((detector) => opened(detector, from))
+export function openDetector(from: DetectorOrigin): Promise<void> {
+  return attempt((detector) => open(detector, from))
 }
 
-async function opened(detector: Remote<Detection>, from: DetectorSource): Promise<void> {
-  const found = await detector.open(from)
-  about.value = found
-  source.value = from
-  layer.value = found.layers - 1
+async function open(detector: Remote<Detection>, from: DetectorOrigin): Promise<void> {
+  const next = await detector.open(from)
+  summary.value = next
+  origin.value = from
+  layer.value = next.layers - 1
   head.value = "mean"
-  await look(detector)
+  await detect(detector)
 }
 
-/** Scenes are counted from 1. */
-export const scene: Signal<number> = signal(firstScene)
+/** The number of the scene on the page, from 1. */
+export const sceneNumber: Signal<number> = signal(firstScene)
 
-async function place(detector: Remote<Detection>, number: number): Promise<void> {
-  const truth = await detector.scene(number - 1)
-  scene.value = number
-  shots.value = [{ name: "", picture: truth.picture, truth }, ...shots.value.slice(1)]
+async function showScene(detector: Remote<Detection>, number: number): Promise<void> {
+  const scene = await detector.scene(number - 1)
+  sceneNumber.value = number
+  shots.value = [{ name: "", picture: scene.picture, scene }, ...shots.value.slice(1)]
   current.value = 0
 }
 
 export function anotherScene(): Promise<void> {
   return attempt(async (detector) => {
-    await place(detector, scene.value + 1)
-    history.replaceState(null, "", `${location.pathname}?scene=${scene.value}`)
-    await look(detector)
+    await showScene(detector, sceneNumber.value + 1)
+    history.replaceState(null, "", `${location.pathname}?scene=${sceneNumber.value}`)
+    await detect(detector)
   })
 }
 
 export function show(index: number): Promise<void> {
   current.value = index
-  return attempt(look)
+  return attempt(detect)
 }
 
 export function addPictures(entries: readonly Entry[]): Promise<void> {
   return attempt(async (detector) => {
-    const own = entries.map(([name, picture]): Shot => ({ name, picture, truth: null }))
-    if (own.length === 0) return
+    const pictures = entries.map(([name, picture]): Shot => ({ name, picture, scene: null }))
+    if (pictures.length === 0) return
     const before = { shots: shots.value, current: current.value }
-    shots.value = [...shots.value, ...own]
+    shots.value = [...shots.value, ...pictures]
     current.value = before.shots.length
     try {
-      await look(detector)
+      await detect(detector)
     } catch (error) {
       shots.value = before.shots
       current.value = before.current
@@ -174,7 +182,7 @@ export function addPictures(entries: readonly Entry[]): Promise<void> {
   })
 }
 
-/** What is dropped anywhere in the room: a detector, or pictures. */
+/** Opens a detector or pictures that were dropped anywhere in the room. */
 export function addFiles(entries: readonly Entry[]): Promise<void> {
   const isModel = entries.some(([path]) => /\.(safetensors|zip|json)$/i.test(path))
   return isModel ? openDetector({ kind: "files", entries }) : addPictures(entries)

@@ -1,39 +1,37 @@
 import type { Backend } from "@vitrine/core"
 import { createBackend } from "vitrine/web"
+import type { BackendName } from "./backend-name.ts"
 
-/** What a reader can have computed on. */
-export type BackendName = "auto" | "webgpu" | "onnx-web"
+let choice: BackendName = "auto"
+let backend: Promise<Backend> | undefined
 
-let wanted: BackendName = "auto"
-let opened: Promise<Backend> | undefined
-
-/** Said by the page before anything else. */
+/** The page calls this before anything else. */
 export function chooseBackend(name: BackendName): void {
-  wanted = name
+  choice = name
 }
 
-/** The one backend of this worker, that all rooms share. A failure is not kept, so that the next call tries again. */
+/** The one backend of this worker, which all rooms share. After a failure the next call tries again. */
 export function sharedBackend(): Promise<Backend> {
-  opened ??= createBackend(wanted, { worker: false }).catch((error: unknown) => {
-    opened = undefined
+  backend ??= createBackend(choice, { worker: false }).catch((error: unknown) => {
+    backend = undefined
     throw error
   })
-  return opened
+  return backend
 }
 
-/** Whether an error says that the device is gone; the next call of `sharedBackend` then opens another. */
-export function lost(error: unknown): boolean {
-  const gone = error instanceof Error && /device was lost/.test(error.message)
-  if (gone) opened = undefined
-  return gone
+/** Whether an error says that the device is lost. If so, the next call of `sharedBackend` opens another. */
+export function dropLostBackend(error: unknown): boolean {
+  const isLost = error instanceof Error && /device was lost/.test(error.message)
+  if (isLost) backend = undefined
+  return isLost
 }
 
-/** Does work, and does it once more where a lost device broke it off. `forget` drops what lived on that device. */
-export async function surviving<T>(work: () => Promise<T>, forget: () => void): Promise<T> {
+/** Does work, and does it again after a lost device. `forget` drops what lived on that device. */
+export async function retryOnNewDevice<T>(work: () => Promise<T>, forget: () => void): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!lost(error)) throw error
+    if (!dropLostBackend(error)) throw error
     forget()
     return work()
   }

@@ -1,42 +1,42 @@
 import { type Signal, signal } from "@preact/signals"
 import { type Remote, wrap } from "comlink"
 import { strings } from "../strings/index.ts"
-import type { BackendName } from "./backend.ts"
+import { type BackendName, isBackendName } from "./backend-name.ts"
 import type { Engine } from "./worker.ts"
 
-let started: Remote<Engine> | undefined
+let remote: Remote<Engine> | undefined
 
-/** What the reader wants to have computed on. */
-export const chosenBackend: Signal<BackendName> = signal(stored())
+/** The backend that the reader chose. */
+export const chosenBackend: Signal<BackendName> = signal(storedBackend())
 
-function stored(): BackendName {
-  const value = localStorage.getItem("backend")
-  return value === "webgpu" || value === "onnx-web" ? value : "auto"
+function storedBackend(): BackendName {
+  const name = localStorage.getItem("backend")
+  return isBackendName(name) ? name : "auto"
 }
 
-/** Takes effect with a new page, for models and runs live on the backend that they were begun on. */
-export function choose(backend: BackendName): void {
-  localStorage.setItem("backend", backend)
+/** Loads the page anew, because models and runs stay on the backend that they were begun on. */
+export function switchBackend(name: BackendName): void {
+  localStorage.setItem("backend", name)
   location.reload()
 }
 
 /** Why the worker cannot run at all; null while it does. */
 export const engineFault: Signal<string | null> = signal(null)
 
-/** The worker that all rooms share, started when it is first asked for. */
+/** The worker that all rooms share. The first call starts it. */
 export function engine(): Remote<Engine> {
-  if (started === undefined) {
+  if (remote === undefined) {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "engine" })
     worker.addEventListener("error", (event) => {
       engineFault.value = event.message || "worker"
     })
-    started = wrap<Engine>(worker)
-    void started.chooseBackend(chosenBackend.peek())
+    remote = wrap<Engine>(worker)
+    void remote.chooseBackend(chosenBackend.peek())
   }
-  return started
+  return remote
 }
 
-/** An error in words, whichever side of the worker it comes from. */
+/** An error in words, whether the page or the worker threw it. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   const { status } = strings.peek()

@@ -1,4 +1,5 @@
 import { type Graph, graph, ops, type ViTConfig } from "@vitrine/core"
+import { elementAt } from "../checked.ts"
 
 /** The patch embedding as a convolution whose stride is the size of its kernel: `convolved` is `[batch, N, D]`. */
 export function convolutionGraph({ imageSize, patchSize, channels, dim }: ViTConfig): Graph {
@@ -11,6 +12,6 @@ export function convolutionGraph({ imageSize, patchSize, channels, dim }: ViTCon
 }
 
 /** max |a − b| */
-export function differenceOf(a: Float32Array, b: Float32Array): number {
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] as number))), 0)
+export function largestDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - elementAt(b, i))), 0)
 }

@@ -1,7 +1,7 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { type Image, resizeImage, wasmPasses } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
-import { queryDetections, detrParameters, type QueryDetections, scenes } from "@vitrine/detection"
+import { detrParameters, queryDetections, scenes } from "@vitrine/detection"
 import { queryAttention } from "@vitrine/interpret"
 import {
   type Detector,
@@ -11,15 +11,18 @@ import {
   type Prediction,
   topPredictions,
 } from "vitrine/web"
+import { elementAt, entryOf } from "../checked.ts"
 import type { Entry } from "./archive.ts"
-import { sharedBackend, surviving } from "./backend.ts"
-import { droppedModel, type ModelBlobs, publishedModel } from "./models.ts"
-import { colored, rgba } from "./pixels.ts"
+import { retryOnNewDevice, sharedBackend } from "./backend.ts"
+import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
+import { imageData, rgbBytes } from "./pixels.ts"
 
-/** A detector of which a page can ask: the site's own, or dropped files. */
-export type DetectorSource = { readonly kind: "own" } | { readonly kind: "files"; readonly entries: readonly Entry[] }
+/** Where a detector comes from: the site, or dropped files. */
+export type DetectorOrigin =
+  | { readonly kind: "builtIn" }
+  | { readonly kind: "files"; readonly entries: readonly Entry[] }
 
-export interface DetectorAbout {
+export interface DetectorSummary {
   readonly name: string
   readonly notes: readonly string[]
   readonly labels: readonly string[]
@@ -31,7 +34,7 @@ export interface DetectorAbout {
   readonly encoderDepth: number
 }
 
-/** A built-in scene, and what is in it. */
+/** A built-in scene with its objects. */
 export interface Scene {
   readonly picture: ImageData
   /** Corners as shares of the picture, `[n, 4]`. */
@@ -39,8 +42,8 @@ export interface Scene {
   readonly labels: readonly string[]
 }
 
-/** What all queries found in a picture after one layer of the decoder, by query. */
-export interface Layer {
+/** The answers of all queries after one layer of the decoder, by query. */
+export interface LayerAnswers {
   /** Corners as shares of the picture, `[queries, 4]`. */
   readonly boxes: Float64Array
   /** The likeliest class that is an object. */
@@ -51,163 +54,165 @@ export interface Layer {
   readonly nothing: Float64Array
 }
 
-/** A picture in a detector. */
-export interface Sight {
-  /** RGB bytes of the picture, made smaller where it is large. */
+/** A picture, and the answers of a detector. */
+export interface PictureDetections {
+  /** RGB bytes of the picture. Large pictures are made smaller. */
   readonly pixels: Uint8Array
   readonly width: number
   readonly height: number
-  /** Of the picture itself. */
+  /** The size of the picture itself. */
   readonly size: readonly [height: number, width: number]
-  readonly layers: readonly Layer[]
-  /** Rows and columns of places that queries look at. */
+  readonly layers: readonly LayerAnswers[]
+  /** Rows and columns of the places that queries attend to. */
   readonly grid: readonly [rows: number, columns: number]
 }
 
 /** One query in one layer of the decoder. */
-export interface Look {
-  /** Where it looks: the mean of the heads, and each. */
+export interface QueryLayer {
+  /** The attention of the heads' mean. */
   readonly mean: Float32Array
+  /** The attention of each head. */
   readonly heads: readonly Float32Array[]
   /** The likeliest classes; the index of no object is the number of classes. */
   readonly classes: readonly Prediction[]
 }
 
 export interface Detection {
-  open(source: DetectorSource): Promise<DetectorAbout>
-  /** Needs no detector. */
+  open(origin: DetectorOrigin): Promise<DetectorSummary>
+  /** A built-in scene, for which no detector has to be open. */
   scene(index: number): Promise<Scene>
-  see(picture: Blob | ImageData): Promise<Sight>
-  /** A query in every layer, of the picture seen last. */
-  looks(query: number): Promise<readonly Look[]>
+  detect(picture: Blob | ImageData): Promise<PictureDetections>
+  /** A query of the last picture, in every layer. */
+  queryLayers(query: number): Promise<readonly QueryLayer[]>
 }
 
-interface Held {
-  readonly files: ModelBlobs["files"]
+interface OpenDetector {
+  readonly files: ModelFiles["files"]
   readonly detector: Detector<ImageInput>
-  seen?: DetectorInspection
+  /** The last picture's values. */
+  inspected?: DetectorInspection
 }
 
 /** Longest side of the picture as the page draws it. */
-const mostSide = 640
+const longestSide = 640
 
-const attentionOf = (layer: number): string => `transformer.decoder.layers.${layer}.multihead_attn.weights`
+const attentionTap = (layer: number): string => `transformer.decoder.layers.${layer}.multihead_attn.weights`
 
-/** @param folder address of the site's own detector */
+/** @param folder address of the site's detector */
 export function createDetection(folder: string): Detection {
-  let held: Held | undefined
-  /** Whether the detector lived on a device that is gone. */
-  let gone = false
-  const opened = async (files: ModelBlobs["files"]): Promise<Held> => ({
+  let current: OpenDetector | undefined
+  /** Whether the detector lived on a device that is lost. */
+  let isLost = false
+  const openDetector = async (files: ModelFiles["files"]): Promise<OpenDetector> => ({
     files,
     detector: await loadDetector(Object.fromEntries(files), { backend: await sharedBackend() }),
   })
-  const current = (): Held => {
-    if (held === undefined) throw new VitrineError("config", "no detector is open")
-    return held
+  const currentDetector = (): OpenDetector => {
+    if (current === undefined) throw new VitrineError("config", "no detector is open")
+    return current
   }
   return {
-    async open(source) {
+    async open(origin) {
       const { name, files } =
-        source.kind === "files" ? await droppedModel(source.entries) : { name: "", files: await publishedModel(folder) }
-      const next = await opened(files)
-      if (!gone) await held?.detector.close()
-      held = next
-      gone = false
+        origin.kind === "files" ? await droppedModel(origin.entries) : { name: "", files: await publishedModel(folder) }
+      const next = await openDetector(files)
+      if (!isLost) await current?.detector.close()
+      current = next
+      isLost = false
       const { config, labels, notes } = next.detector
       const { queries, decoderDepth: layers, heads, encoderDepth } = config
       const parameters = parameterCount(detrParameters(config))
       return { name, notes, labels, parameters, queries, layers, heads, encoderDepth }
     },
     async scene(index) {
-      const drawn = scenes({ split: "test", size: Number.MAX_SAFE_INTEGER })
-      const { data, width, height } = await drawn.read(index)
-      const { boxes, labels } = drawn.objects(index)
+      const dataset = scenes({ split: "test", size: Number.MAX_SAFE_INTEGER })
+      const { data, width, height } = await dataset.read(index)
+      const { boxes, labels } = dataset.objects(index)
       return {
-        picture: rgba(data, width, height),
+        picture: imageData(data, width, height),
         boxes: boxes.map((edge, i) => edge / (i % 2 === 0 ? width : height)),
-        labels: Array.from(labels, (label) => drawn.classes[label] as string),
+        labels: Array.from(labels, (label) => elementAt(dataset.classes, label)),
       }
     },
-    see: (picture) =>
-      surviving(
+    detect: (picture) =>
+      retryOnNewDevice(
         async () => {
-          if (gone) held = await opened(current().files)
-          gone = false
-          const own = current()
-          const { config } = own.detector
+          if (isLost) current = await openDetector(currentDetector().files)
+          isLost = false
+          const open = currentDetector()
+          const { config } = open.detector
           const image = await decodeImage(picture)
           const layers = Array.from({ length: config.decoderDepth }, (_, i) => i)
-          const seen = await own.detector.inspect(image, ["logits", "boxes", ...layers.map(attentionOf)])
-          own.seen = seen
-          const { logits, boxes } = seen.taps
+          const inspected = await open.detector.inspect(image, ["logits", "boxes", ...layers.map(attentionTap)])
+          open.inspected = inspected
           return {
-            ...shown(image),
+            ...thumbnail(image),
             size: [image.height, image.width],
-            layers: layers.map((layer) => ({
-              ...byQuery(queryDetections(logits?.data ?? [], boxes?.data ?? [], layer, config, [1, 1], -1)),
-              nothing: Float64Array.from(
-                { length: config.queries },
-                (_, query) =>
-                  answers(own, layer, query).find(({ index }) => index === config.classes)?.probability ?? 0,
-              ),
-            })),
-            grid: [seen.within.rows, seen.within.columns],
+            layers: layers.map((layer) => layerAnswers(open.detector, inspected, layer)),
+            grid: [inspected.within.rows, inspected.within.columns],
           }
         },
         () => {
-          gone = true
+          isLost = true
         },
       ),
-    async looks(query) {
-      const own = current()
-      const { detector, seen } = own
-      if (seen === undefined) throw new VitrineError("config", "no picture has been seen")
+    async queryLayers(query) {
+      const { detector, inspected } = currentDetector()
+      if (inspected === undefined) throw new VitrineError("config", "no picture has been inspected")
       const { config } = detector
-      const { grid, within } = seen
-      return Array.from({ length: config.decoderDepth }, (_, layer): Look => {
-        const attention = (head: number | "mean"): Float32Array => {
-          const weights = seen.taps[attentionOf(layer)]
-          if (weights === undefined) throw new VitrineError("config", `layer ${layer} was not seen`)
-          return queryAttention(weights, { grid, within, query, head }).values
-        }
+      const { grid, within, taps } = inspected
+      return Array.from({ length: config.decoderDepth }, (_, layer): QueryLayer => {
+        const weights = entryOf(taps, attentionTap(layer))
+        const attention = (head: number | "mean"): Float32Array =>
+          queryAttention(weights, { grid, within, query, head }).values
         return {
           mean: attention("mean"),
           heads: Array.from({ length: config.heads }, (_, head) => attention(head)),
-          classes: answers(own, layer, query).slice(0, 5),
+          classes: classProbabilities(detector, inspected, layer, query).slice(0, 5),
         }
       })
     },
   }
 }
 
-/** What a query takes its object for after a layer, the likeliest first; the class after all classes is no object. */
-function answers({ detector, seen }: Held, layer: number, query: number): Prediction[] {
-  const { config, labels } = detector
+/** The classes of a query after a layer, the likeliest first. The class after all others is no object. */
+function classProbabilities(
+  { config, labels }: Detector<ImageInput>,
+  { taps }: DetectorInspection,
+  layer: number,
+  query: number,
+): Prediction[] {
   const count = config.classes + 1
-  const from = (layer * config.queries + query) * count
-  const logits = Float32Array.from({ length: count }, (_, i) => Number(seen?.taps.logits?.data[from + i]))
+  const start = (layer * config.queries + query) * count
+  const logits = Float32Array.from(entryOf(taps, "logits").data.slice(start, start + count))
   return topPredictions(logits, [...labels, ""], count)
 }
 
-/** Best first → by query. */
-function byQuery({ boxes, labels, scores, queries }: QueryDetections): Omit<Layer, "nothing"> {
-  const layer = {
-    boxes: new Float64Array(boxes.length),
-    labels: new Int32Array(labels.length),
-    scores: new Float64Array(scores.length),
+/** `queryDetections` has the best answer first; here they are by query. */
+function layerAnswers(detector: Detector<ImageInput>, inspected: DetectorInspection, layer: number): LayerAnswers {
+  const { config } = detector
+  const { logits, boxes } = inspected.taps
+  const best = queryDetections(logits?.data ?? [], boxes?.data ?? [], layer, config, [1, 1], -1)
+  const answers = {
+    boxes: new Float64Array(best.boxes.length),
+    labels: new Int32Array(best.labels.length),
+    scores: new Float64Array(best.scores.length),
+    nothing: new Float64Array(config.queries),
   }
-  for (const [i, query] of queries.entries()) {
-    layer.boxes.set(boxes.subarray(4 * i, 4 * i + 4), 4 * query)
-    layer.labels[query] = labels[i] as number
-    layer.scores[query] = scores[i] as number
+  for (const [i, query] of best.queries.entries()) {
+    answers.boxes.set(best.boxes.subarray(4 * i, 4 * i + 4), 4 * query)
+    answers.labels[query] = elementAt(best.labels, i)
+    answers.scores[query] = elementAt(best.scores, i)
+    const classes = classProbabilities(detector, inspected, layer, query)
+    answers.nothing[query] = classes.find(({ index }) => index === config.classes)?.probability ?? 0
   }
-  return layer
+  return answers
 }
 
-function shown(image: Image): Pick<Sight, "pixels" | "width" | "height"> {
-  const scale = Math.min(1, mostSide / Math.max(image.width, image.height))
-  const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(scale * side)))
-  const small = resizeImage(image, width as number, height as number, "bilinear", undefined, wasmPasses())
-  return { pixels: colored(small), width: small.width, height: small.height }
+/** A picture as the page draws it. */
+function thumbnail(image: Image): Pick<PictureDetections, "pixels" | "width" | "height"> {
+  const scale = Math.min(1, longestSide / Math.max(image.width, image.height))
+  const scaled = (side: number): number => Math.max(1, Math.round(scale * side))
+  const small = resizeImage(image, scaled(image.width), scaled(image.height), "bilinear", undefined, wasmPasses())
+  return { pixels: rgbBytes(small), width: small.width, height: small.height }
 }

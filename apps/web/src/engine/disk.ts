@@ -3,16 +3,16 @@ import { VitrineError } from "@vitrine/core"
 /** A folder of the site's private file system, which outlives the page. */
 export interface DiskFolder {
   readonly name: string
-  /** Whole or not at all. */
-  write(path: string, data: Uint8Array | Blob): Promise<void>
+  /** Writes the whole file or nothing. @throws VitrineError (file) where the disk is full. */
+  write(path: string, data: Uint8Array<ArrayBuffer> | Blob): Promise<void>
   /** All files by their path. */
   files(): Promise<Record<string, File>>
-  /** The same, in memory. */
-  read(): Promise<Record<string, Uint8Array>>
+  /** The bytes of all files by their path. */
+  read(): Promise<Record<string, Uint8Array<ArrayBuffer>>>
   remove(path: string): Promise<void>
 }
 
-/** Runs, and files that the reader lets us keep. */
+/** Training runs, and dropped files that the reader lets the browser keep. */
 type Shelf = "runs" | "kept"
 
 async function root(shelf: Shelf): Promise<FileSystemDirectoryHandle> {
@@ -20,53 +20,56 @@ async function root(shelf: Shelf): Promise<FileSystemDirectoryHandle> {
   return disk.getDirectoryHandle(shelf, { create: true })
 }
 
-/** The names of all folders. */
+/** The names of all folders, sorted. */
 export async function listFolders(shelf: Shelf = "runs"): Promise<string[]> {
   const names: string[] = []
   for await (const [name, entry] of (await root(shelf)).entries()) if (entry.kind === "directory") names.push(name)
   return names.sort()
 }
 
+/** Opens a folder, and makes it where there is none. */
 export async function openFolder(name: string, shelf: Shelf = "runs"): Promise<DiskFolder> {
   const folder = await (await root(shelf)).getDirectoryHandle(name, { create: true })
-  const within = async (path: string): Promise<readonly [FileSystemDirectoryHandle, string]> => {
-    const parts = path.split("/")
-    const file = parts.pop() as string
-    let at = folder
-    for (const part of parts) at = await at.getDirectoryHandle(part, { create: true })
-    return [at, file]
+  /** The folder of a file, which is made where there is none, and the name of the file in it. */
+  const locate = async (path: string): Promise<readonly [FileSystemDirectoryHandle, string]> => {
+    const slash = path.lastIndexOf("/")
+    let parent = folder
+    for (const part of path.slice(0, Math.max(0, slash)).split("/").filter(Boolean))
+      parent = await parent.getDirectoryHandle(part, { create: true })
+    return [parent, path.slice(slash + 1)]
   }
   const files = async (): Promise<Record<string, File>> => {
-    const found: Record<string, File> = {}
-    const visit = async (at: FileSystemDirectoryHandle, prefix: string): Promise<void> => {
-      for await (const [entry, handle] of at.entries())
+    const all: Record<string, File> = {}
+    const visit = async (parent: FileSystemDirectoryHandle, prefix: string): Promise<void> => {
+      for await (const [entry, handle] of parent.entries())
         if (handle.kind === "directory") await visit(handle, `${prefix}${entry}/`)
-        else found[`${prefix}${entry}`] = await handle.getFile()
+        else all[`${prefix}${entry}`] = await handle.getFile()
     }
     await visit(folder, "")
-    return found
+    return all
   }
   return {
     name,
     files,
     async write(path, data) {
-      const [at, file] = await within(path)
+      const [parent, file] = await locate(path)
       try {
-        const writable = await (await at.getFileHandle(file, { create: true })).createWritable()
-        await writable.write(data as Blob | Uint8Array<ArrayBuffer>)
+        const writable = await (await parent.getFileHandle(file, { create: true })).createWritable()
+        await writable.write(data)
         await writable.close()
       } catch (cause) {
-        throw new VitrineError("file", `${path}: cannot be written (${(cause as Error).message})`, { cause })
+        const why = cause instanceof Error ? cause.message : String(cause)
+        throw new VitrineError("file", `${path}: cannot be written (${why})`, { cause })
       }
     },
     async read() {
-      const bytes: Record<string, Uint8Array> = {}
+      const bytes: Record<string, Uint8Array<ArrayBuffer>> = {}
       for (const [path, file] of Object.entries(await files())) bytes[path] = new Uint8Array(await file.arrayBuffer())
       return bytes
     },
     async remove(path) {
-      const [at, entry] = await within(path)
-      await at.removeEntry(entry, { recursive: true }).catch((error: Error) => {
+      const [parent, entry] = await locate(path)
+      await parent.removeEntry(entry, { recursive: true }).catch((error: Error) => {
         if (error.name !== "NotFoundError") throw error
       })
     },

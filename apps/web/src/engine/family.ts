@@ -1,18 +1,19 @@
-import { forwardFlops, parameterCount, tokenCount, vitVariant, vitModel } from "@vitrine/core"
+import { forwardFlops, parameterCount, tokenCount, vitModel, vitVariant } from "@vitrine/core"
 
-export interface Member {
+/** One size of Vision Transformer. */
+export interface Variant {
   readonly name: string
   readonly dim: number
   readonly depth: number
   readonly heads: number
   readonly tokens: number
   readonly parameters: number
-  /** Of one image: 2 for each multiply-accumulate. */
+  /** Of one image. A multiplication with its addition counts as 2. */
   readonly flops: number
 }
 
-/** The paper's variants and DeiT's smaller ones at 224 × 224, counted from the models themselves. */
-export function family(): Member[] {
+/** The paper's variants and DeiT's smaller ones at 224 × 224. All counts are of the models themselves. */
+export function family(): Variant[] {
   return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14", "R26+S/32", "R50+B/16", "R50+L/32"].map((name) => {
     const config = vitVariant(name)
     const model = vitModel(config)

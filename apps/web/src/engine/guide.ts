@@ -1,4 +1,4 @@
-import { fromTimmConfig, onlyViT, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
+import { fromTimmConfig, onlyViT, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
 import {
   type Backend,
   foldKey,
@@ -13,6 +13,7 @@ import {
   rootScope,
   type State,
   type Tensor,
+  VitrineError,
   type ViTConfig,
   vit,
   vitParameters,
@@ -20,12 +21,13 @@ import {
 import { applyTransforms, drawShape, type Image } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import { evaluationTransforms } from "vitrine/web"
-import { sharedBackend, surviving } from "./backend.ts"
+import { elementAt, entryOf } from "../checked.ts"
+import { retryOnNewDevice, sharedBackend } from "./backend.ts"
+import { convolutionGraph, largestDifference } from "./convolution.ts"
 import { type Hybrid, type HybridTrace, openHybrid } from "./hybrid.ts"
-import { convolutionGraph, differenceOf } from "./convolution.ts"
 import { normOrders, type NormOrders } from "./norm-order.ts"
 import { positionsAt } from "./positions.ts"
-import type { Values } from "./values.ts"
+import { floats, type Values, valuesOf } from "./values.ts"
 
 export interface GuideModel {
   readonly config: ViTConfig
@@ -36,11 +38,11 @@ export interface GuideModel {
   readonly parameters: Readonly<Record<string, Values>>
 }
 
-/** One image on its way through the model: what the figures draw. */
+/** What the model computed for one picture. The figures draw it. */
 export interface Trace {
-  /** The image as the model is given it, before normalisation: `[height, width, 3]`, bytes. */
+  /** The model's input before normalisation: `[height, width, 3]`, bytes. */
   readonly pixels: Uint8Array
-  /** The class, where it is known. */
+  /** The class of a built-in drawing; null for the reader's own picture. */
   readonly label: number | null
   /** The model's intermediate values by the names of its taps, each with a first dimension of 1. */
   readonly taps: Readonly<Record<string, Values>>
@@ -49,6 +51,7 @@ export interface Trace {
   readonly steps: number
 }
 
+/** A built-in drawing. */
 export interface Drawing {
   readonly label: number
   readonly seed: number
@@ -58,12 +61,15 @@ export interface Drawing {
   readonly pixels: Uint8Array
 }
 
-export interface StepTaken {
+/** One step of gradient descent on one picture. */
+export interface GradientStep {
+  /** The loss before the step. */
   readonly before: number
+  /** The loss after it. */
   readonly after: number
   /** Norm of the gradient of each parameter. */
   readonly norms: readonly { readonly name: string; readonly norm: number }[]
-  /** Of the loss to the input, `[height, width, 3]`. */
+  /** The gradient of the loss to the input, `[height, width, 3]`. */
   readonly pixels: Float32Array
 }
 
@@ -79,81 +85,81 @@ const taps = [
   "probabilities",
 ]
 
-/** A model on which readers can take steps, and what it computed for one image. */
+/** A model on which readers can take steps, with the trace of one picture. */
 export interface Guide {
   model(): Promise<GuideModel>
   drawings(seed: number, count: number): Promise<Drawing[]>
   trace(source: Drawing | Blob): Promise<Trace>
-  /** The last image again, with the parameters as they are now. */
+  /** Traces the last picture again, with the parameters as they are now. */
   retrace(): Promise<Trace>
-  step(label: number, rate: number): Promise<StepTaken>
+  step(label: number, rate: number): Promise<GradientStep>
   reset(weights: "trained" | "random"): Promise<void>
   convolution(): Promise<{ readonly convolved: Values; readonly difference: number }>
   positions(side: number): Promise<Values>
   normOrders(): Promise<NormOrders>
-  /** The last image in a hybrid, a model of its own. */
+  /** Traces the last picture in another model, a hybrid. */
   hybrid(): Promise<HybridTrace>
 }
 
-interface Opened {
+interface OpenModel {
   readonly backend: Backend
   readonly config: ViTConfig
   readonly description: ReturnType<typeof fromTimmConfig>
-  readonly initial: Readonly<Record<string, Float32Array>>
+  /** The parameters of the file. */
+  readonly trained: Readonly<Record<string, Float32Array>>
   readonly parameters: readonly Parameter[]
   readonly state: State
   readonly trace: Program
 }
 
+/** A picture as the model takes it. */
+interface Picture extends Pick<Trace, "pixels" | "label"> {
+  readonly input: Float32Array
+}
+
+/** @param folder address of the guide's model */
 export function createGuide(folder: string): Guide {
-  let opening: Promise<Opened> | undefined
+  let loading: Promise<OpenModel> | undefined
   let stepping: Promise<Program> | undefined
   let hybrid: Promise<Hybrid> | undefined
-  /** The parameters as they were read last, from which a model on another device goes on. */
+  /** The parameters at the last reading. A model on another device goes on from them. */
   let latest: Readonly<Record<string, Values>> | undefined
-  let current: { input: Float32Array; pixels: Uint8Array; label: number | null } | undefined
+  let picture: Picture | undefined
   let steps = 0
-  const open = (): Promise<Opened> => {
-    opening ??= openModel(folder, latest).catch((error: unknown) => {
-      opening = undefined
+  const open = (): Promise<OpenModel> => {
+    loading ??= openModel(folder, latest).catch((error: unknown) => {
+      loading = undefined
       throw error
     })
-    return opening
+    return loading
   }
-  const onModel = <T>(work: (model: Opened) => Promise<T>): Promise<T> =>
-    surviving(
+  const onModel = <T>(work: (model: OpenModel) => Promise<T>): Promise<T> =>
+    retryOnNewDevice(
       async () => work(await open()),
       () => {
-        opening = undefined
+        loading = undefined
         stepping = undefined
         hybrid = undefined
       },
     )
-  const parametersOf = async ({ state, parameters }: Opened): Promise<Record<string, Values>> => {
-    const read = parameters.map(async ({ name, shape }): Promise<[string, Values]> => {
-      return [name, { data: (await state.read(name)) as Float32Array, shape: [...shape] as number[] }]
+  const readParameters = async ({ state, parameters }: OpenModel): Promise<Record<string, Values>> => {
+    const read = parameters.map(async ({ name, shape }) => {
+      return [name, { data: floats(await state.read(name)), shape }] as const
     })
     const values = Object.fromEntries(await Promise.all(read))
     latest = values
     return values
   }
-  const shownImage = (): NonNullable<typeof current> => {
-    if (current === undefined) throw new Error("no image has been traced")
-    return current
+  const currentPicture = (): Picture => {
+    if (picture === undefined) throw new VitrineError("config", "no picture has been traced")
+    return picture
   }
   const retrace = (): Promise<Trace> =>
     onModel(async (model) => {
-      const { input, pixels, label } = shownImage()
+      const { input, pixels, label } = currentPicture()
       const outputs = await model.trace.run({ images: input }, model.state)
-      return {
-        pixels,
-        label,
-        steps,
-        taps: Object.fromEntries(
-          Object.entries(outputs).map(([name, { data, shape }]) => [name, { data: data as Float32Array, shape }]),
-        ),
-        parameters: await parametersOf(model),
-      }
+      const values = Object.keys(outputs).map((name) => [name, valuesOf(outputs, name)] as const)
+      return { pixels, label, steps, taps: Object.fromEntries(values), parameters: await readParameters(model) }
     })
   return {
     model: () =>
@@ -162,7 +168,7 @@ export function createGuide(folder: string): Guide {
         const { mean, std } = description.preprocessing
         const labels = description.labels ?? []
         const device = backend.name === "webgpu" ? `WebGPU, ${backend.device}` : backend.device
-        return { config, labels, mean, std, device, parameters: await parametersOf(model) }
+        return { config, labels, mean, std, device, parameters: await readParameters(model) }
       }),
     async drawings(seed, count) {
       return Array.from({ length: count }, (_, i) => {
@@ -180,9 +186,9 @@ export function createGuide(folder: string): Guide {
       const { data: input } = applyTransforms(image, evaluationTransforms(description.preprocessing, config))
       const { mean, std } = description.preprocessing
       const pixels = Uint8Array.from(input, (value, i) =>
-        Math.round(255 * (value * (std[i % 3] as number) + (mean[i % 3] as number))),
+        Math.round(255 * (value * elementAt(std, i % 3) + elementAt(mean, i % 3))),
       )
-      current = { input, pixels, label: source instanceof Blob ? null : source.label }
+      picture = { input, pixels, label: source instanceof Blob ? null : source.label }
       return retrace()
     },
     retrace,
@@ -191,84 +197,87 @@ export function createGuide(folder: string): Guide {
         stepping ??= model.backend.compile(stepGraph(model.config, model.parameters), { batch: 1 })
         const targets = new Float32Array(model.config.classes)
         targets[label] = 1
-        const inputs = { images: shownImage().input, targets }
+        const inputs = { images: currentPicture().input, targets }
         const program = await stepping
-        const taken = await program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state)
+        const results = await program.run({ ...inputs, rate: Float32Array.of(rate) }, model.state)
         const after = await program.run({ ...inputs, rate: Float32Array.of(0) }, model.state)
-        await parametersOf(model)
+        await readParameters(model)
         steps++
-        const norms = model.parameters.map(({ name }) => ({ name, norm: Number(taken[`norm:${name}`]?.data[0]) }))
         return {
-          before: Number(taken.loss?.data[0]),
-          after: Number(after.loss?.data[0]),
-          norms,
-          pixels: taken.pixels?.data as Float32Array,
+          before: elementAt(entryOf(results, "loss").data, 0),
+          after: elementAt(entryOf(after, "loss").data, 0),
+          norms: model.parameters.map(({ name }) => {
+            return { name, norm: elementAt(entryOf(results, `norm:${name}`).data, 0) }
+          }),
+          pixels: valuesOf(results, "pixels").data,
         }
       }),
     reset: (weights) =>
-      onModel(async ({ state, initial, parameters, config }) => {
-        const random = weights === "random"
-        const values = random ? initializeViT(parameters, config, "fan", foldKey(keyFromSeed(1), "forget")) : initial
+      onModel(async ({ state, trained, parameters, config }) => {
+        const isRandom = weights === "random"
+        const values = isRandom ? initializeViT(parameters, config, "fan", foldKey(keyFromSeed(1), "forget")) : trained
         for (const [name, data] of Object.entries(values)) await state.write(name, data)
         steps = 0
       }),
     convolution: () =>
       onModel(async ({ backend, config, state, trace }) => {
-        const { input } = shownImage()
+        const { input } = currentPicture()
         const program = await backend.compile(convolutionGraph(config), { batch: 1 })
-        const { convolved } = await program.run({ images: input }, state)
-        const traced = await trace.run({ images: input }, state)
+        const convolved = valuesOf(await program.run({ images: input }, state), "convolved")
         await program.dispose()
-        const data = convolved?.data as Float32Array
-        const embedded = traced["patch_embed.embeddings"]?.data as Float32Array
-        return { convolved: { data, shape: convolved?.shape ?? [] }, difference: differenceOf(data, embedded) }
+        const embeddings = valuesOf(await trace.run({ images: input }, state), "patch_embed.embeddings")
+        return { convolved, difference: largestDifference(convolved.data, embeddings.data) }
       }),
     positions: (side) =>
-      onModel(async ({ config, state }) => positionsAt(config, (await state.read("pos_embed")) as Float32Array, side)),
+      onModel(async ({ config, state }) => positionsAt(config, floats(await state.read("pos_embed")), side)),
     normOrders: () =>
       onModel(async ({ backend, config, state, trace }) => {
-        const { tokens } = await trace.run({ images: shownImage().input }, state)
-        return normOrders(backend, config, tokens?.data as Float32Array)
+        const tokens = valuesOf(await trace.run({ images: currentPicture().input }, state), "tokens")
+        return normOrders(backend, config, tokens.data)
       }),
     hybrid: () =>
       onModel(async ({ backend }) => {
-        hybrid ??= openHybrid(reader(`${folder}hybrid/`), backend).catch((error: unknown) => {
+        hybrid ??= openHybrid(fileReader(`${folder}hybrid/`), backend).catch((error: unknown) => {
           hybrid = undefined
           throw error
         })
-        return (await hybrid).trace(shownImage().pixels)
+        return (await hybrid).trace(currentPicture().pixels)
       }),
   }
 }
 
-/** @param latest parameters in place of the file's. */
-async function openModel(folder: string, latest?: Readonly<Record<string, Values>>): Promise<Opened> {
-  const read = reader(folder)
+/** @param latest parameters in place of the file's */
+async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
+  const read = fileReader(folder)
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
   const description = fromTimmConfig(parseJson(json, "config.json"), "config.json")
   const config = onlyViT(description.config, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const parameters = vitParameters(config)
-  const initial: Record<string, Float32Array> = {}
-  for (const { name } of parameters) initial[name] = toFloat32(tensors.get(name) as StoredTensor)
+  const trained: Record<string, Float32Array> = {}
+  for (const { name } of parameters) {
+    const tensor = tensors.get(name)
+    if (tensor === undefined) throw new VitrineError("file", `model.safetensors: has no tensor ${name}`)
+    trained[name] = toFloat32(tensor)
+  }
   const slots = Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, dtype: "float32" as const }]))
-  const values = Object.entries(latest ?? {}).map(([name, { data }]) => [name, data] as const)
-  const state = await backend.createState(slots, { ...initial, ...Object.fromEntries(values) })
+  const values = Object.entries(latest).map(([name, { data }]) => [name, data] as const)
+  const state = await backend.createState(slots, { ...trained, ...Object.fromEntries(values) })
   const trace = await backend.compile(traceGraph(config), { batch: 1 })
-  return { backend, config, description, initial, parameters, state, trace }
+  return { backend, config, description, trained, parameters, state, trace }
 }
 
-const reader =
+const fileReader =
   (folder: string) =>
   async (file: string): Promise<Uint8Array> => {
     const response = await fetch(`${folder}${file}`)
-    if (!response.ok) throw new Error(`${file}: status ${response.status}`)
+    if (!response.ok) throw new VitrineError("file", `${file}: cannot be fetched (status ${response.status})`)
     return new Uint8Array(await response.arrayBuffer())
   }
 
-const imagesOf = (config: ViTConfig): Tensor => ops.input("images", ["batch", ...config.imageSize, config.channels])
+const imageInput = (config: ViTConfig): Tensor => ops.input("images", ["batch", ...config.imageSize, config.channels])
 
-/** All that the guide draws, in one run. */
+/** Everything that the guide draws, in one run. */
 function traceGraph(config: ViTConfig): Graph {
   const outputs: Record<string, Tensor> = {}
   const scope = rootScope({
@@ -277,30 +286,24 @@ function traceGraph(config: ViTConfig): Graph {
       outputs[name] = t
     },
   })
-  vit(scope, imagesOf(config), config)
+  vit(scope, imageInput(config), config)
   return graph({ outputs })
 }
 
 /** The loss of one image, its gradients, and a step of plain gradient descent. */
 function stepGraph(config: ViTConfig, parameters: readonly Parameter[]): Graph {
-  const made = new Map<string, Tensor>()
-  const param = ({ name, shape }: Parameter): Tensor => {
-    const leaf = made.get(name) ?? ops.state(name, shape)
-    made.set(name, leaf)
-    return leaf
-  }
-  const images = imagesOf(config)
-  const logits = vit(rootScope({ param }), images, config)
+  const leaves = Object.fromEntries(parameters.map(({ name, shape }) => [name, ops.state(name, shape)]))
+  const images = imageInput(config)
+  const logits = vit(rootScope({ param: ({ name }) => entryOf(leaves, name) }), images, config)
   const loss = ops.sum(ops.softmaxCrossEntropy(logits, ops.input("targets", ["batch", config.classes])))
   const rate = ops.input("rate", [])
-  const leaves = parameters.map(param)
-  const [pixels, ...slopes] = gradients([loss], [images, ...leaves]) as [Tensor, ...Tensor[]]
-  const outputs: Record<string, Tensor> = { loss, pixels }
+  const slopes = gradients([loss], [images, ...Object.values(leaves)])
+  const outputs: Record<string, Tensor> = { loss, pixels: elementAt(slopes, 0) }
   const updates: Record<string, Tensor> = {}
-  for (const [i, { name }] of parameters.entries()) {
-    const slope = slopes[i] as Tensor
+  for (const [i, [name, leaf]] of Object.entries(leaves).entries()) {
+    const slope = elementAt(slopes, i + 1)
     outputs[`norm:${name}`] = ops.sqrt(ops.sum(ops.square(slope)))
-    updates[name] = ops.sub(leaves[i] as Tensor, ops.mul(slope, rate))
+    updates[name] = ops.sub(leaf, ops.mul(slope, rate))
   }
   return graph({ outputs, updates })
 }

@@ -1,8 +1,8 @@
-import type { Backend } from "@vitrine/core"
+import { type Backend, VitrineError } from "@vitrine/core"
 import { type ImageInput, load, type Model, onlyViT } from "vitrine/web"
-import type { Values } from "./values.ts"
+import { type Values, valuesOf } from "./values.ts"
 
-/** What a hybrid makes of a picture: features of its convolutions, `[1, rows, columns, channels]`, tokens, and an answer. */
+/** What a hybrid computes for a picture. Features of its convolutions are `[1, rows, columns, channels]`. */
 export interface HybridTrace {
   /** After the first convolution and the pooling. */
   readonly root: Values
@@ -21,27 +21,24 @@ export async function openHybrid(read: (file: string) => Promise<Uint8Array>, ba
   const files = { "config.json": await read("config.json"), "model.safetensors": await read("model.safetensors") }
   const model: Model<ImageInput> = await load(files, { backend })
   const { stem } = onlyViT(model.config, "the guide's hybrid")
-  const stage = (stem?.depths.length ?? 1) - 1
-  const block = (stem?.depths[stage] ?? 1) - 1
+  const depth = stem?.depths.at(-1)
+  if (!stem || depth === undefined)
+    throw new VitrineError("config", "the guide's hybrid has no convolutions before its patches")
   const names = {
     root: "patch_embed.backbone.root",
-    features: `patch_embed.backbone.stages.${stage}.blocks.${block}`,
+    features: `patch_embed.backbone.stages.${stem.depths.length - 1}.blocks.${depth - 1}`,
     embeddings: "patch_embed.embeddings",
     probabilities: "probabilities",
   }
   return {
     async trace(pixels) {
       const side = Math.sqrt(pixels.length / 3)
-      const found = await model.inspect({ width: side, height: side, channels: 3, data: pixels }, Object.values(names))
-      const value = (name: string): Values => {
-        const { data, shape } = found[name] as { data: unknown; shape: readonly number[] }
-        return { data: data as Float32Array, shape }
-      }
+      const taps = await model.inspect({ width: side, height: side, channels: 3, data: pixels }, Object.values(names))
       return {
-        root: value(names.root),
-        features: value(names.features),
-        embeddings: value(names.embeddings),
-        probabilities: value(names.probabilities),
+        root: valuesOf(taps, names.root),
+        features: valuesOf(taps, names.features),
+        embeddings: valuesOf(taps, names.embeddings),
+        probabilities: valuesOf(taps, names.probabilities),
       }
     },
   }

@@ -3,29 +3,30 @@ import {
   applyTransforms,
   centerCrop,
   type Dataset,
+  folderLayout,
   type Image,
   isImagePath,
-  folderLayout,
   pixels,
   resize,
   toRgb,
 } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
+import { elementAt, valueIn } from "../checked.ts"
 import { type Entry, unpack } from "./archive.ts"
 
-/** Images of one's own, at the size at which they are trained. */
-export interface OwnData {
+/** The reader's pictures, at the size at which they are trained. */
+export interface PictureSet {
   readonly name: string
   readonly classes: readonly string[]
   readonly side: number
-  readonly train: OwnPart
-  readonly val: OwnPart | null
+  readonly train: PictureSplit
+  readonly val: PictureSplit | null
 }
 
-interface OwnPart {
+interface PictureSplit {
   /** `[count, side, side, 3]` */
-  readonly pixels: Uint8Array
-  readonly labels: Int32Array
+  readonly pixels: Uint8Array<ArrayBuffer>
+  readonly labels: Int32Array<ArrayBuffer>
 }
 
 /** A picture that was drawn or photographed in the page. */
@@ -38,51 +39,57 @@ const mostBytes = 2 ** 30
 
 /**
  * Reads images from a folder or a zip, with a folder for each class, and perhaps `train` and `val` above them.
- * @param told is called now and then with how many are done.
+ * @param onProgress is called now and then with the number of images that are read
  */
 export async function readImages(
   entries: readonly Entry[],
   side: number,
-  told: (done: number, all: number) => void,
-): Promise<OwnData> {
+  onProgress: (done: number, all: number) => void,
+): Promise<PictureSet> {
   const files = await unpack(entries)
-  const paths = [...files.keys()].filter(isImagePath)
-  const name = /^([^/]+)\//.exec(paths[0] ?? "")?.[1] ?? entries[0]?.[0] ?? ""
-  const { classes, train, val } = folderLayout(paths, name || "the folder")
+  const images = [...files].filter(([path]) => isImagePath(path))
+  const [first = ""] = images[0] ?? []
+  const name = /^([^/]+)\//.exec(first)?.[1] ?? entries[0]?.[0] ?? ""
+  const { classes, train, val } = folderLayout(
+    images.map(([path]) => path),
+    name || "the folder",
+  )
   const count = train.items.length + (val?.items.length ?? 0)
   checkSize(count, side)
   let done = 0
-  const read = async (part: { readonly items: readonly number[]; readonly labels: Int32Array }): Promise<OwnPart> => {
-    const data = new Uint8Array(part.items.length * side * side * 3)
-    for (const [i, item] of part.items.entries()) {
-      const path = paths[item] as string
-      data.set(squared(await decodeImage(files.get(path) as Blob, path), side), i * side * side * 3)
-      if (++done % 20 === 0) told(done, count)
+  const read = async ({ items, labels }: typeof train): Promise<PictureSplit> => {
+    const data = new Uint8Array(items.length * side * side * 3)
+    for (const [i, item] of items.entries()) {
+      const [path, file] = elementAt(images, item)
+      data.set(squarePixels(await decodeImage(file, path), side), i * side * side * 3)
+      if (++done % 20 === 0) onProgress(done, count)
     }
-    return { pixels: data, labels: part.labels }
+    return { pixels: data, labels: Int32Array.from(labels) }
   }
   return { name, classes, side, train: await read(train), val: val === null ? null : await read(val) }
 }
 
-/** Drawn and photographed pictures as data; every fifth of a class is held out where it has ten or more. */
-export async function readExamples(examples: readonly Example[], side: number): Promise<OwnData> {
+/** Drawings and photographs as data. Every fifth one of a class is held out. */
+export async function readExamples(examples: readonly Example[], side: number): Promise<PictureSet> {
   const classes = [...new Set(examples.map(({ className }) => className))].sort()
   if (classes.length < 2) throw new VitrineError("config", "training needs two classes or more, with a picture each")
   checkSize(examples.length, side)
-  const seen = new Map<string, number>()
-  const parts = { train: [] as Example[], val: [] as Example[] }
+  const counts = new Map<string, number>()
+  const train: Example[] = []
+  const val: Example[] = []
   for (const example of examples) {
-    const nth = (seen.get(example.className) ?? 0) + 1
-    seen.set(example.className, nth)
-    parts[nth % 5 === 0 ? "val" : "train"].push(example)
+    const nth = (counts.get(example.className) ?? 0) + 1
+    counts.set(example.className, nth)
+    if (nth % 5 === 0) val.push(example)
+    else train.push(example)
   }
-  const read = async (part: readonly Example[]): Promise<OwnPart> => {
-    const data = new Uint8Array(part.length * side * side * 3)
-    for (const [i, { image }] of part.entries()) data.set(squared(await decodeImage(image), side), i * side * side * 3)
-    return { pixels: data, labels: Int32Array.from(part, ({ className }) => classes.indexOf(className)) }
+  const read = async (split: readonly Example[]): Promise<PictureSplit> => {
+    const data = new Uint8Array(split.length * side * side * 3)
+    for (const [i, { image }] of split.entries())
+      data.set(squarePixels(await decodeImage(image), side), i * side * side * 3)
+    return { pixels: data, labels: Int32Array.from(split, ({ className }) => classes.indexOf(className)) }
   }
-  const val = parts.val.length === 0 ? null : await read(parts.val)
-  return { name: "pictures", classes, side, train: await read(parts.train), val }
+  return { name: "pictures", classes, side, train: await read(train), val: val.length === 0 ? null : await read(val) }
 }
 
 function checkSize(count: number, side: number): void {
@@ -93,23 +100,21 @@ function checkSize(count: number, side: number): void {
     )
 }
 
-/** The middle square at the size, as bytes. */
-function squared(image: Image, side: number): Uint8Array {
+/** The middle square at the size, as RGB bytes. */
+function squarePixels(image: Image, side: number): Uint8Array {
   const { data } = applyTransforms(image, [toRgb(), resize(side), centerCrop([side, side])])
   return Uint8Array.from(data, (value) => Math.round(255 * value))
 }
 
-/** As data sets. */
-export function datasetsOf({ name, classes, side, train, val }: OwnData): { train: Dataset; validation?: Dataset } {
-  const open = (part: OwnPart): Dataset =>
-    pixels({ name, classes, height: side, width: side, channels: 3, pixels: part.pixels, labels: part.labels })
+export function datasetsOf({ name, classes, side, train, val }: PictureSet): { train: Dataset; validation?: Dataset } {
+  const open = (split: PictureSplit): Dataset =>
+    pixels({ name, classes, height: side, width: side, channels: 3, pixels: split.pixels, labels: split.labels })
   return { train: open(train), ...(val === null ? {} : { validation: open(val) }) }
 }
 
-/** The files in which data are kept beside their run. */
-export function filesOf({ name, classes, side, train, val }: OwnData): Record<string, Uint8Array> {
-  const bytes = ({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array =>
-    new Uint8Array(buffer, byteOffset, byteLength)
+/** The files that keep pictures beside their run. */
+export function filesOf({ name, classes, side, train, val }: PictureSet): Record<string, Uint8Array<ArrayBuffer>> {
+  const bytes = (labels: Int32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => new Uint8Array(labels.buffer)
   return {
     "data/train.pixels": train.pixels,
     "data/train.labels": bytes(train.labels),
@@ -118,21 +123,23 @@ export function filesOf({ name, classes, side, train, val }: OwnData): Record<st
   }
 }
 
-/** Data from those files; null where there are none. */
-export function dataFrom(files: Readonly<Record<string, Uint8Array>>): OwnData | null {
+/** Pictures from those files; null where there are none. */
+export function picturesFrom(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): PictureSet | null {
   const about = files["data/about.json"]
-  if (about === undefined) return null
-  const part = (split: string): OwnPart | null => {
-    const [bytes, labels] = [files[`data/${split}.pixels`], files[`data/${split}.labels`]]
-    return bytes === undefined || labels === undefined
-      ? null
-      : { pixels: bytes, labels: new Int32Array(labels.slice().buffer) }
-  }
-  const train = part("train")
-  if (train === null) return null
-  const { name, classes, side } = JSON.parse(new TextDecoder().decode(about)) as Pick<
-    OwnData,
-    "name" | "classes" | "side"
-  >
-  return { name, classes, side, train, val: part("val") }
+  const train = splitFrom(files, "train")
+  if (about === undefined || train === null) return null
+  const json: unknown = JSON.parse(new TextDecoder().decode(about))
+  const [name, classes, side] = [valueIn(json, "name"), valueIn(json, "classes"), valueIn(json, "side")]
+  if (typeof side !== "number" || !Array.isArray(classes))
+    throw new VitrineError("file", "data/about.json: does not say the classes and the size of the pictures")
+  return { name: String(name), classes: classes.map(String), side, train, val: splitFrom(files, "val") }
+}
+
+function splitFrom(
+  files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+  split: "train" | "val",
+): PictureSplit | null {
+  const [bytes, labels] = [files[`data/${split}.pixels`], files[`data/${split}.labels`]]
+  if (bytes === undefined || labels === undefined) return null
+  return { pixels: bytes, labels: new Int32Array(labels.slice().buffer) }
 }

@@ -1,12 +1,12 @@
 import {
   firstConvolution,
   type HostTensor,
+  parameterCount,
   patchGrid,
   patchPixels,
   VitrineError,
   type ViTConfig,
   vitParameters,
-  parameterCount,
 } from "@vitrine/core"
 import { drawShape } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
@@ -20,27 +20,30 @@ import {
   type Query,
 } from "@vitrine/interpret"
 import { type ImageInput, load, type Model, onlyViT, type Prediction, topPredictions } from "vitrine/web"
+import { entryOf } from "../checked.ts"
 import type { Entry } from "./archive.ts"
-import { sharedBackend, surviving } from "./backend.ts"
+import { retryOnNewDevice, sharedBackend } from "./backend.ts"
 import { openFolder } from "./disk.ts"
-import { droppedModel, type ModelBlobs, publishedModel } from "./models.ts"
-import { colored, rgba } from "./pixels.ts"
+import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
+import { imageData, rgbBytes } from "./pixels.ts"
+import type { Slot } from "./slot.ts"
+import { valuesOf } from "./values.ts"
 
-/** Where a model comes from: the guide's, a run of this device, or dropped files. */
-export type Source =
+/** Where a model comes from: the guide, a run of this device, or dropped files. */
+export type ModelOrigin =
   | { readonly kind: "guide" }
   | { readonly kind: "run"; readonly name: string }
   | { readonly kind: "files"; readonly entries: readonly Entry[] }
 
-/** What a reader may know better than the files. */
-export interface OpenOptions {
+/** Settings of the reader in place of those in the files. */
+export interface ModelOptions {
   /** Attention heads, which weights alone do not tell. */
   readonly heads?: number
   /** Side of the pictures in pixels; positions are resized. */
   readonly side?: number
 }
 
-export interface Inspected {
+export interface ModelSummary {
   readonly name: string
   readonly notes: readonly string[]
   readonly classes: number
@@ -55,37 +58,36 @@ export interface Inspected {
   readonly hasClassToken: boolean
 }
 
-/** One picture in a model. */
-export interface Seen {
-  /** The picture as the model is given it, RGB bytes. */
+/** What a model says about one picture. */
+export interface PictureInspection {
+  /** The picture as the model sees it, RGB bytes. */
   readonly pixels: Uint8Array
   readonly predictions: readonly Prediction[]
-  /** Mean distance that each head looks, in pixels: `[depth][heads]`. */
+  /** Mean distance in pixels at which each head looks: `[depth][heads]`. */
   readonly distance: readonly (readonly number[])[]
 }
 
 /** Attention as a number for each patch. */
-export interface Looks {
+export interface AttentionMaps {
   /** `[depth][heads]` */
   readonly heads: readonly (readonly Float32Array[])[]
   readonly rollout: Float32Array
 }
 
-export interface Filters {
+export interface FilterPictures {
   /** RGB bytes of each component, `[height, width, 3]`; grey is 0. */
   readonly pictures: readonly Uint8Array[]
   readonly side: readonly [height: number, width: number]
+  /** The share of the variance that each component explains. */
   readonly explained: readonly number[]
 }
 
-export type Slot = "a" | "b"
-
 export interface Inspection {
-  open(slot: Slot, source: Source, options?: OpenOptions): Promise<Inspected>
-  see(slot: Slot, picture: Blob | ImageData): Promise<Seen>
-  /** Of the picture seen last. */
-  looks(slot: Slot, query: Query | null): Promise<Looks>
-  filters(slot: Slot): Promise<Filters>
+  open(slot: Slot, origin: ModelOrigin, options?: ModelOptions): Promise<ModelSummary>
+  inspect(slot: Slot, picture: Blob | ImageData): Promise<PictureInspection>
+  /** The attention of `query` in the last picture. */
+  attention(slot: Slot, query: Query | null): Promise<AttentionMaps>
+  filters(slot: Slot): Promise<FilterPictures>
   /** Cosine of each position with each, `[patches, patches]`. */
   positions(slot: Slot): Promise<Float32Array>
   /** Colours of the patches of some pictures by their features, RGB bytes `[rows, columns, 3]` each. */
@@ -95,66 +97,54 @@ export interface Inspection {
   close(slot: Slot): Promise<void>
 }
 
-interface Held {
-  readonly files: ModelBlobs["files"]
-  readonly options: OpenOptions
+interface OpenModel {
+  readonly files: ModelFiles["files"]
+  readonly options: ModelOptions
   readonly model: Model<ImageInput>
   readonly config: ViTConfig
+  /** Attention weights of the last picture, by block. */
   weights?: readonly HostTensor[]
 }
 
-/** More numbers of attention than this are not kept for all blocks and heads at once. */
+/** Attention of all blocks and heads is kept up to this many numbers. */
 const mostWeights = 2 ** 27
 
-/** The configuration of a model that has attention to look into; any other is closed. */
-async function attentive(model: Model<ImageInput>): Promise<ViTConfig> {
-  try {
-    return onlyViT(model.config, "looking into attention")
-  } catch (error) {
-    await model.close()
-    throw error
-  }
-}
-
 export function createInspection(guideFolder: string): Inspection {
-  const slots = new Map<Slot, Held>()
-  /** Slots whose models lived on a device that is gone. */
-  const gone = new Set<Slot>()
-  const held = (slot: Slot): Held => {
-    const found = slots.get(slot)
-    if (found === undefined) throw new VitrineError("config", "no model is open")
-    return found
+  const models = new Map<Slot, OpenModel>()
+  /** Slots whose models lived on a device that is lost. */
+  const lost = new Set<Slot>()
+  const modelIn = (slot: Slot): OpenModel => {
+    const model = models.get(slot)
+    if (model === undefined) throw new VitrineError("config", "no model is open")
+    return model
   }
-  const onModel = <T>(slot: Slot, work: (own: Held) => Promise<T>): Promise<T> =>
-    surviving(
+  const onModel = <T>(slot: Slot, work: (open: OpenModel) => Promise<T>): Promise<T> =>
+    retryOnNewDevice(
       async () => {
-        if (gone.has(slot)) {
-          const { files, options } = held(slot)
-          slots.set(slot, { files, options, ...(await opened(files, options)) })
-          gone.delete(slot)
+        if (lost.has(slot)) {
+          const { files, options } = modelIn(slot)
+          models.set(slot, await openModel(files, options))
+          lost.delete(slot)
         }
-        return work(held(slot))
+        return work(modelIn(slot))
       },
       () => {
-        for (const each of slots.keys()) gone.add(each)
+        for (const each of models.keys()) lost.add(each)
       },
     )
-  const gridOf = ({ config }: Held): { rows: number; columns: number } => {
-    const [rows, columns] = patchGrid(config)
-    return { rows, columns }
-  }
   const close = async (slot: Slot): Promise<void> => {
-    if (!gone.delete(slot)) await slots.get(slot)?.model.close()
-    slots.delete(slot)
+    if (!lost.delete(slot)) await models.get(slot)?.model.close()
+    models.delete(slot)
   }
   return {
-    async open(slot, source, options = {}) {
-      const blobs = await filesOf(source, guideFolder)
-      const { model, config } = await opened(blobs.files, options)
+    async open(slot, origin, options = {}) {
+      const { name, files } = await modelFiles(origin, guideFolder)
+      const next = await openModel(files, options)
       await close(slot)
-      slots.set(slot, { files: blobs.files, options, model, config })
+      models.set(slot, next)
+      const { model, config } = next
       return {
-        name: blobs.name,
+        name,
         notes: model.notes,
         classes: config.classes,
         parameters: parameterCount(vitParameters(config)),
@@ -168,100 +158,123 @@ export function createInspection(guideFolder: string): Inspection {
         hasClassToken: config.classToken,
       }
     },
-    see: (slot, picture) =>
-      onModel(slot, async (own) => {
-        const { model, config } = own
-        const { labels } = model
-        const grid = gridOf(own)
+    inspect: (slot, picture) =>
+      onModel(slot, async (open) => {
+        const { model, config } = open
+        const grid = gridOf(open)
         if (config.depth * config.heads * (grid.rows * grid.columns + 1) ** 2 > mostWeights)
           throw new VitrineError("config", "the attention of this model takes over 512 MiB for one picture")
         const image = await decodeImage(picture)
         const names = Array.from({ length: config.depth }, (_, i) => `blocks.${i}.attn.weights`)
-        const taps = [...(config.classes > 0 ? ["logits"] : []), ...names]
-        const found = await model.inspect(image, taps)
-        const weights = names.map((name) => found[name] as HostTensor)
-        own.weights = weights
-        const logits = found.logits?.data as Float32Array | undefined
+        const taps = await model.inspect(image, [...(config.classes > 0 ? ["logits"] : []), ...names])
+        const weights = names.map((name) => entryOf(taps, name))
+        open.weights = weights
         return {
-          pixels: colored(await model.view(image)),
-          predictions: logits === undefined ? [] : topPredictions(logits, labels, 5),
+          pixels: rgbBytes(await model.view(image)),
+          predictions: config.classes > 0 ? topPredictions(valuesOf(taps, "logits").data, model.labels, 5) : [],
           distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),
         }
       }),
-    async looks(slot, query) {
-      const own = held(slot)
-      const { weights, config } = own
-      if (weights === undefined) throw new VitrineError("config", "no picture has been seen")
-      const grid = gridOf(own)
-      const asked = query === null ? {} : { query }
+    async attention(slot, query) {
+      const open = modelIn(slot)
+      const { weights, config } = open
+      if (weights === undefined) throw new VitrineError("config", "no picture has been inspected")
+      const options = { grid: gridOf(open), ...(query === null ? {} : { query }) }
       return {
         heads: weights.map((block) =>
-          Array.from({ length: config.heads }, (_, head) => attentionMap(block, { grid, head, ...asked }).values),
+          Array.from({ length: config.heads }, (_, head) => attentionMap(block, { ...options, head }).values),
         ),
-        rollout: attentionRollout(weights, { grid, ...asked }).values,
+        rollout: attentionRollout(weights, options).values,
       }
     },
     async filters(slot) {
-      const { model, config } = held(slot)
+      const { model, config } = modelIn(slot)
       const name = `${firstConvolution(config)}.weight`
-      const weight = (await model.parameters([name]))[name] as HostTensor
-      const found = filterComponents(weight, Math.min(28, config.dim))
-      const { count, height, width, components, explained } = found
-      const each = height * width * found.channels
-      const pictures = Array.from({ length: count }, (_, i) => {
-        const own = components.subarray(i * each, (i + 1) * each)
-        const most = own.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12)
-        return Uint8Array.from({ length: height * width * 3 }, (_, at) => {
-          const from = found.channels === 3 ? at : Math.floor(at / 3)
-          return Math.round(127.5 + (127.5 * (own[from] as number)) / most)
-        })
-      })
+      const weight = entryOf(await model.parameters([name]), name)
+      const { count, height, width, channels, components, explained } = filterComponents(
+        weight,
+        Math.min(28, config.dim),
+      )
+      const size = height * width * channels
+      const pictures = Array.from({ length: count }, (_, i) =>
+        filterPicture(components.subarray(i * size, (i + 1) * size), channels),
+      )
       return { pictures, side: [height, width], explained: [...explained] }
     },
     async positions(slot) {
-      const own = held(slot)
-      const { pos_embed } = await own.model.parameters(["pos_embed"])
-      return positionSimilarity(pos_embed as HostTensor, gridOf(own)).values
+      const open = modelIn(slot)
+      const parameters = await open.model.parameters(["pos_embed"])
+      return positionSimilarity(entryOf(parameters, "pos_embed"), gridOf(open)).values
     },
     features: (slot, pictures) =>
-      onModel(slot, async (own) => {
-        const grid = gridOf(own)
-        const tap = `blocks.${own.config.depth - 1}.residual2`
-        const all: HostTensor[] = []
-        for (const picture of pictures)
-          all.push((await own.model.inspect(await decodeImage(picture), [tap]))[tap] as HostTensor)
-        const { colors, images } = featureColors(all, grid)
-        const each = colors.length / images
+      onModel(slot, async (open) => {
+        const tap = `blocks.${open.config.depth - 1}.residual2`
+        const tokens: HostTensor[] = []
+        for (const picture of pictures) {
+          const taps = await open.model.inspect(await decodeImage(picture), [tap])
+          tokens.push(entryOf(taps, tap))
+        }
+        const { colors, images } = featureColors(tokens, gridOf(open))
+        const size = colors.length / images
         return Array.from({ length: images }, (_, i) =>
-          Uint8Array.from(colors.subarray(i * each, (i + 1) * each), (share) => Math.round(255 * share)),
+          Uint8Array.from(colors.subarray(i * size, (i + 1) * size), (share) => Math.round(255 * share)),
         )
       }),
     async drawing(label, seed) {
       const { data, width, height } = drawShape(label, [0x6775, seed])
-      return rgba(data, width, height)
+      return imageData(data, width, height)
     },
     close,
   }
 }
 
-async function opened(
-  files: ModelBlobs["files"],
-  { heads, side }: OpenOptions,
-): Promise<Pick<Held, "model" | "config">> {
+function gridOf({ config }: OpenModel): { rows: number; columns: number } {
+  const [rows, columns] = patchGrid(config)
+  return { rows, columns }
+}
+
+/** A component as RGB bytes: grey is 0, and the largest weight has full colour. */
+function filterPicture(weights: ArrayLike<number>, channels: number): Uint8Array {
+  const values = Array.from(weights)
+  const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12)
+  const bytes = values.map((value) => Math.round(127.5 + (127.5 * value) / largest))
+  return Uint8Array.from(channels === 3 ? bytes : bytes.flatMap((grey) => [grey, grey, grey]))
+}
+
+/** @throws VitrineError (config) for a model without attention, which is closed again. */
+async function openModel(files: ModelFiles["files"], options: ModelOptions): Promise<OpenModel> {
+  const { heads, side } = options
   const model = await load(Object.fromEntries(files), {
     backend: await sharedBackend(),
     ...(heads === undefined ? {} : { heads }),
     ...(side === undefined ? {} : { imageSize: side }),
   })
-  return { model, config: await attentive(model) }
+  try {
+    return { files, options, model, config: onlyViT(model.config, "looking into attention") }
+  } catch (error) {
+    await model.close()
+    throw error
+  }
 }
 
-async function filesOf(source: Source, guideFolder: string): Promise<ModelBlobs> {
-  if (source.kind === "files") return droppedModel(source.entries)
-  if (source.kind === "guide") return { name: "guide", files: await publishedModel(guideFolder) }
-  const files = await (await openFolder(source.name)).read()
-  const model = new Map<string, Blob>()
-  for (const file of ["config.json", "model.safetensors"])
-    if (files[file] !== undefined) model.set(file, new Blob([files[file] as Uint8Array<ArrayBuffer>]))
-  return { name: source.name, files: model }
+async function modelFiles(origin: ModelOrigin, guideFolder: string): Promise<ModelFiles> {
+  switch (origin.kind) {
+    case "files":
+      return droppedModel(origin.entries)
+    case "guide":
+      return { name: "guide", files: await publishedModel(guideFolder) }
+    case "run":
+      return { name: origin.name, files: await runModel(origin.name) }
+  }
+}
+
+/** The model of a run on the disk. */
+async function runModel(run: string): Promise<ModelFiles["files"]> {
+  const files = await (await openFolder(run)).read()
+  return new Map(
+    ["config.json", "model.safetensors"].flatMap((name): [string, Blob][] => {
+      const bytes = files[name]
+      return bytes === undefined ? [] : [[name, new Blob([bytes])]]
+    }),
+  )
 }

@@ -14,8 +14,10 @@ import {
   type Scope,
   selfAttention,
   type Tensor,
+  tokenCount,
   type ViTConfig,
 } from "@vitrine/core"
+import { entryOf } from "../checked.ts"
 
 /** Norm of the gradient that reaches the tokens before each block, and after the last one. */
 export interface NormOrders {
@@ -28,57 +30,61 @@ type Order = keyof NormOrders
 const depth = 12
 
 /**
- * Where the norm stands decides how much of the gradient reaches the first blocks (Xiong et al., "On Layer
- * Normalization in the Transformer Architecture", 2020): both orders with the same random weights, twelve blocks of the
- * model's width, the reader's tokens, brought to variance 1, and the loss of one class.
+ * Compares both places of the norm (Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020).
+ * The place decides how much of the gradient reaches the first blocks. Both models have twelve blocks of the guide
+ * model's width, the same random weights, and the loss of one class. They start from the reader's tokens, whose
+ * variance is brought to 1.
  */
 export async function normOrders(backend: Backend, config: ViTConfig, tokens: Float32Array): Promise<NormOrders> {
-  const norms = { pre: [] as number[], post: [] as number[] }
-  for (const order of ["pre", "post"] as const) {
-    const recorded = new Map<string, Parameter>()
-    const { outputs } = traced(
-      order,
-      config,
-      rootScope({ param: (p) => (recorded.set(p.name, p), ops.state(p.name, p.shape)) }),
-    )
-    const values = initializeViT([...recorded.values()], config, "paper", foldKey(keyFromSeed(0), "norm-order"))
+  const norms = async (order: Order): Promise<number[]> => {
+    const parameters = new Map<string, Parameter>()
+    const param = (parameter: Parameter): Tensor => {
+      parameters.set(parameter.name, parameter)
+      return ops.state(parameter.name, parameter.shape)
+    }
+    const outputs = gradientNorms(order, config, rootScope({ param }))
+    const values = initializeViT([...parameters.values()], config, "paper", foldKey(keyFromSeed(0), "norm-order"))
     const program = await backend.compile(graph({ outputs }), { batch: 1, constants: values })
-    const found = await program.run({ tokens: standardized(tokens, config.dim) })
+    const results = await program.run({ tokens: standardized(tokens, config.dim) })
     await program.dispose()
-    norms[order] = Array.from({ length: depth + 1 }, (_, i) => Number(found[`norm${i}`]?.data[0]))
+    return Object.keys(outputs).map((name) => Number(entryOf(results, name).data[0]))
   }
-  return norms
+  return { pre: await norms("pre"), post: await norms("post") }
 }
 
-/** Each token with mean 0 and variance 1: the scale at which weights are drawn. */
+/** Each token with mean 0 and variance 1, the scale at which weights are drawn. */
 function standardized(tokens: Float32Array, dim: number): Float32Array {
   const out = new Float32Array(tokens.length)
-  for (let at = 0; at < tokens.length; at += dim) {
-    const own = tokens.subarray(at, at + dim)
-    const mean = own.reduce((a, b) => a + b, 0) / dim
-    const variance = own.reduce((a, b) => a + (b - mean) ** 2, 0) / dim
-    for (let i = 0; i < dim; i++) out[at + i] = ((own[i] as number) - mean) / Math.sqrt(variance + 1e-12)
+  for (let start = 0; start < tokens.length; start += dim) {
+    const token = tokens.subarray(start, start + dim)
+    const mean = token.reduce((a, b) => a + b, 0) / dim
+    const variance = token.reduce((a, b) => a + (b - mean) ** 2, 0) / dim
+    out.set(
+      token.map((value) => (value - mean) / Math.sqrt(variance + 1e-12)),
+      start,
+    )
   }
   return out
 }
 
-function traced(order: Order, config: ViTConfig, scope: Scope): { outputs: Record<string, Tensor> } {
-  const count = (config.imageSize[0] / config.patchSize[0]) * (config.imageSize[1] / config.patchSize[1]) + 1
-  const levels = [ops.input("tokens", ["batch", count, config.dim])]
-  for (let i = 0; i < depth; i++) levels.push(block(order, scope.at(`${i}`), levels[i] as Tensor, config))
-  const last = levels[depth] as Tensor
+/** The norms of the gradients of one class's loss, by the level at which they are taken. */
+function gradientNorms(order: Order, config: ViTConfig, scope: Scope): Record<string, Tensor> {
+  let last = ops.input("tokens", ["batch", tokenCount(config), config.dim])
+  const levels = [last]
+  for (let i = 0; i < depth; i++) {
+    last = block(order, scope.at(`${i}`), last, config)
+    levels.push(last)
+  }
   const normed = order === "pre" ? layerNorm(scope.at("norm"), last, config.layerNormEpsilon) : last
-  const read = ops.reshape(ops.slice(normed, 1, 0, 1), ["batch", config.dim])
-  const logits = linear(scope.at("head"), read, config.classes)
+  const classToken = ops.reshape(ops.slice(normed, 1, 0, 1), ["batch", config.dim])
+  const logits = linear(scope.at("head"), classToken, config.classes)
   const target = ops.constant(
     Float32Array.from({ length: config.classes }, (_, i) => (i === 0 ? 1 : 0)),
     [config.classes],
   )
   const loss = ops.sum(ops.softmaxCrossEntropy(logits, ops.broadcastTo(target, ["batch", config.classes])))
-  const outputs: Record<string, Tensor> = {}
-  for (const [i, slope] of gradients([loss], levels).entries())
-    outputs[`norm${i}`] = ops.sqrt(ops.sum(ops.square(slope)))
-  return { outputs }
+  const norms = gradients([loss], levels).map((gradient) => ops.sqrt(ops.sum(ops.square(gradient))))
+  return Object.fromEntries(norms.map((norm, level) => [`norm${level}`, norm]))
 }
 
 /** x + f(LN(x)), or LN(x + f(x)), for the attention and for the MLP. */

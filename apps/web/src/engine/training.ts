@@ -1,43 +1,55 @@
-import { bestOf, learningCurve } from "@vitrine/interpret"
 import { VitrineError } from "@vitrine/core"
-import { shapes } from "@vitrine/data"
-import { isBiT, type MemoryStore, memoryStore, type Recipe, type SetupEvent, type TrainEvent, train } from "vitrine/web"
-import { type Entry, packed, unpack } from "./archive.ts"
-import { lost, sharedBackend } from "./backend.ts"
+import { type Dataset, shapes } from "@vitrine/data"
+import { bestOf, type Curve, learningCurve } from "@vitrine/interpret"
+import {
+  isBiT,
+  type MemoryStore,
+  memoryStore,
+  type Recipe,
+  type SetupEvent,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+} from "vitrine/web"
+import { valueIn } from "../checked.ts"
+import { type Entry, unpack, zipFolder } from "./archive.ts"
+import { dropLostBackend, sharedBackend } from "./backend.ts"
 import { type DiskFolder, listFolders, openFolder, removeFolder } from "./disk.ts"
-import { dataFrom, datasetsOf, type Example, filesOf, type OwnData, readExamples, readImages } from "./images.ts"
+import { datasetsOf, type Example, filesOf, type PictureSet, picturesFrom, readExamples, readImages } from "./images.ts"
 import { createSampler, type Sample, type Sampler } from "./samples.ts"
 
-/** What is about to be trained. */
+/** A run before it starts. */
 export interface TrainSetup {
   readonly name: string
-  /** The built-in drawings, or what was read last. */
-  readonly data: "shapes" | "own"
+  /** The built-in drawings, or the reader's pictures that were read last. */
+  readonly data: "shapes" | "pictures"
   readonly recipe: Recipe
   readonly seed: number
   /** Files of a model to start from. */
   readonly from?: readonly Entry[]
 }
 
-/** What the page is told while a model trains. */
+/** News of a run for the page. */
 export type TrainUpdate =
   | SetupEvent
   | TrainEvent
   | { readonly type: "samples"; readonly step: number; readonly samples: readonly Sample[] }
   /** The run goes on, but not on disk. */
   | { readonly type: "unsaved"; readonly why: string }
-  /** The device is gone; the run goes on from its last checkpoint, on another. */
+  /** The device is lost. The run goes on from its last checkpoint, on another device. */
   | { readonly type: "lost" }
 
+/** A run on the disk. */
 export interface RunSummary {
   readonly name: string
   readonly data: string
   readonly step: number
   readonly steps: number
-  readonly parameters: string
+  /** Blocks × width. */
+  readonly size: string
   readonly best: number | null
-  readonly curve: ReturnType<typeof learningCurve>
-  /** Whether the images it is trained on are here. */
+  readonly curve: Curve
+  /** Whether the pictures of the run are on the disk too. */
   readonly hasData: boolean
 }
 
@@ -51,69 +63,69 @@ export interface DataSummary {
 type Listener = (updates: readonly TrainUpdate[]) => void
 
 export interface Training {
-  readImages(entries: readonly Entry[], side: number, told: (done: number, all: number) => void): Promise<DataSummary>
+  readImages(
+    entries: readonly Entry[],
+    side: number,
+    onProgress: (done: number, all: number) => void,
+  ): Promise<DataSummary>
   readExamples(examples: readonly Example[], side: number): Promise<DataSummary>
-  /** Trains until the end, or until `pause`. @throws VitrineError if one is being trained already. */
+  /** Trains to the end, or until `pause`. @throws VitrineError (training) while another run goes on. */
   start(setup: TrainSetup, listener: Listener): Promise<void>
   /** Goes on with a run of the disk. */
   resume(name: string, listener: Listener): Promise<void>
-  /** Ends the run after its step, with a checkpoint. */
+  /** Ends the run after its present step, with a checkpoint. */
   pause(): void
   runs(): Promise<RunSummary[]>
-  /** The run folder as a zip. */
-  archive(name: string): Promise<Uint8Array>
+  /** A run folder as a zip. */
+  archive(name: string): Promise<Uint8Array<ArrayBuffer>>
   /** Puts a run folder, or a zip of one, on the disk. */
   open(entries: readonly Entry[]): Promise<RunSummary>
   remove(name: string): Promise<void>
 }
 
-/** Devices that a run may lose before it is given up. */
+/** A run that loses more devices than this ends. */
 const mostLosses = 3
 
-/** Steps between checkpoints: what a closed tab may have to compute again. */
+/** Steps between checkpoints. A closed tab loses up to as many steps. */
 const checkpointEvery = 25
 
+/** A run in progress. */
+interface Run {
+  readonly folder: DiskFolder
+  readonly memory: MemoryStore
+  /** Paths of the files that are in the folder when the run starts. */
+  readonly paths: readonly string[]
+  readonly data: PictureSet | "shapes"
+}
+
+type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from">
+
 export function createTraining(): Training {
-  let own: OwnData | undefined
+  let pictures: PictureSet | undefined
   let running: AbortController | undefined
-  const summary = (data: OwnData): DataSummary => ({
-    name: data.name,
-    classes: data.classes,
-    train: data.train.labels.length,
-    validation: data.val?.labels.length ?? 0,
-  })
-  const run = async (
-    folder: DiskFolder,
-    present: readonly string[],
-    memory: MemoryStore,
-    data: OwnData | "shapes",
-    options: Pick<Parameters<typeof train>[0], "recipe" | "seed" | "resume" | "from">,
-    listener: Listener,
-  ): Promise<void> => {
+  const runOnce = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
     if (running !== undefined) throw new VitrineError("training", "another run is being trained: pause it first")
     const aborting = new AbortController()
     running = aborting
+    const { signal } = aborting
     const { post, flush } = batched(listener)
-    const store = mirrored(memory, folder, present, (why) => post({ type: "unsaved", why }))
+    const store = mirrored(run, (why) => post({ type: "unsaved", why }))
     let sampler: Sampler | undefined
     try {
       const backend = await sharedBackend()
-      const sets = data === "shapes" ? ("shapes" as const) : datasetsOf(data)
-      const { signal } = aborting
-      for await (const event of train({ ...options, data: sets, store, backend, checkpointEvery, signal })) {
+      const data = run.data === "shapes" ? run.data : datasetsOf(run.data)
+      for await (const event of train({ ...options, data, store, backend, checkpointEvery, signal })) {
         post(event)
         if (event.type === "setup" && !isBiT(event.recipe.config)) {
           const { config, interpolation, cropPct, cropMode, mean, std } = event.recipe
           const preprocessing = { size: config.imageSize, interpolation, cropPct, cropMode, mean, std }
-          const pictures = sets === "shapes" ? shapes({ split: "val", size: 200 }) : (sets.validation ?? sets.train)
-          sampler = await createSampler(backend, event.recipe.config, preprocessing, pictures, 10)
+          sampler = await createSampler(backend, config, preprocessing, samplesOf(data), 10)
         }
         if (event.type === "checkpoint" && sampler !== undefined) {
-          const saved = store.resume()
-          const look = (name: string): Float32Array => saved?.tensors.get(name)?.data as Float32Array
-          post({ type: "samples", step: event.step, samples: await sampler.look(look) })
+          const samples = await sampler.predict(checkpointReader(store))
+          post({ type: "samples", step: event.step, samples })
         }
-        await breath()
+        await letMessagesIn()
       }
     } finally {
       running = undefined
@@ -121,144 +133,164 @@ export function createTraining(): Training {
       await sampler?.close().catch(() => {})
     }
   }
-  /** The same, but what a lost device breaks off goes on from the last checkpoint, on another device. */
-  const runThrough: typeof run = async (folder, present, memory, data, options, listener) => {
-    for (let tries = 0; ; tries++) {
-      const saved = tries > 0 && memory.resume() !== null
+  /** Trains to the end. After a lost device the run goes on from its last checkpoint, on another device. */
+  const runToEnd = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
+    for (let losses = 0; ; losses++) {
+      const isResumed = losses > 0 && run.memory.resume() !== null
       try {
-        await run(folder, present, memory, data, saved ? { resume: true } : options, listener)
+        await runOnce(run, isResumed ? { resume: true } : options, listener)
         return
       } catch (error) {
-        if (!lost(error) || tries === mostLosses) throw error
+        if (!dropLostBackend(error) || losses === mostLosses) throw error
         listener([{ type: "lost" }])
       }
     }
   }
   return {
-    async readImages(entries, side, told) {
-      own = await readImages(entries, side, told)
-      return summary(own)
+    async readImages(entries, side, onProgress) {
+      pictures = await readImages(entries, side, onProgress)
+      return summaryOfData(pictures)
     },
     async readExamples(examples, side) {
-      own = await readExamples(examples, side)
-      return summary(own)
+      pictures = await readExamples(examples, side)
+      return summaryOfData(pictures)
     },
-    async start({ name, data, recipe, seed, from }, listener) {
-      if (data === "own" && own === undefined) throw new VitrineError("config", "no images have been read")
-      const images = data === "own" ? (own as OwnData) : "shapes"
+    async start({ name, data: kind, recipe, seed, from }, listener) {
+      const data = kind === "shapes" ? kind : pictures
+      if (data === undefined) throw new VitrineError("config", "no pictures have been read")
       const folder = await openFolder(name)
-      if (images !== "shapes")
-        for (const [path, bytes] of Object.entries(filesOf(images))) await folder.write(path, bytes)
-      const start = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
-      await runThrough(folder, [], memoryStore(), images, { recipe, seed, ...start }, listener)
+      if (data !== "shapes") for (const [path, bytes] of Object.entries(filesOf(data))) await folder.write(path, bytes)
+      const model = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
+      await runToEnd({ folder, paths: [], memory: memoryStore(), data }, { recipe, seed, ...model }, listener)
     },
     async resume(name, listener) {
       const folder = await openFolder(name)
       const files = await folder.read()
       const memory = memoryStore(files)
-      const isShapes = (memory.config as { vitrine?: { data?: unknown } }).vitrine?.data === "shapes"
-      const data = isShapes ? "shapes" : (dataFrom(files) ?? own)
+      const isShapes = valueIn(memory.config, "vitrine", "data") === "shapes"
+      const data = isShapes ? "shapes" : (picturesFrom(files) ?? pictures)
       if (data === undefined)
         throw new VitrineError("config", "the images that this run was trained on are not here: read them first")
-      await runThrough(folder, Object.keys(files), memory, data, { resume: true }, listener)
+      await runToEnd({ folder, paths: Object.keys(files), memory, data }, { resume: true }, listener)
     },
     pause() {
       running?.abort()
     },
     async runs() {
-      const found: RunSummary[] = []
+      const summaries: RunSummary[] = []
       for (const name of await listFolders()) {
         const files = await (await openFolder(name)).read()
-        if (files["config.json"] !== undefined) found.push(summaryOf(name, files))
+        if (files["config.json"] !== undefined) summaries.push(summaryOfRun(name, files))
       }
-      return found
+      return summaries
     },
     async archive(name) {
       const files = await (await openFolder(name)).read()
-      return packed(name, Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith("data/"))))
+      return zipFolder(name, Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith("data/"))))
     },
     async open(entries) {
       const { name, files } = await runFolder(entries)
       memoryStore(files)
-      const taken = new Set(await listFolders())
+      const names = new Set(await listFolders())
       let free = name
-      for (let i = 2; taken.has(free); i++) free = `${name}-${i}`
+      for (let i = 2; names.has(free); i++) free = `${name}-${i}`
       const folder = await openFolder(free)
       for (const [path, bytes] of Object.entries(files)) await folder.write(path, bytes)
-      return summaryOf(free, files)
+      return summaryOfRun(free, files)
     },
     remove: removeFolder,
   }
 }
 
+/** The data set from which samples are drawn. */
+function samplesOf(data: "shapes" | ReturnType<typeof datasetsOf>): Dataset {
+  return data === "shapes" ? shapes({ split: "val", size: 200 }) : (data.validation ?? data.train)
+}
+
+/** The parameters of the newest checkpoint by their name. */
+function checkpointReader(store: MemoryStore): (name: string) => Float32Array {
+  const tensors = store.resume()?.tensors
+  return (name) => {
+    const data = tensors?.get(name)?.data
+    if (!(data instanceof Float32Array))
+      throw new VitrineError("training", `the checkpoint has no float32 tensor ${name}`)
+    return data
+  }
+}
+
+const summaryOfData = ({ name, classes, train, val }: PictureSet): DataSummary => ({
+  name,
+  classes,
+  train: train.labels.length,
+  validation: val?.labels.length ?? 0,
+})
+
 /** The files of the one run among dropped files, by their path in it. */
-async function runFolder(entries: readonly Entry[]): Promise<{ name: string; files: Record<string, Uint8Array> }> {
+async function runFolder(
+  entries: readonly Entry[],
+): Promise<{ name: string; files: Record<string, Uint8Array<ArrayBuffer>> }> {
   const blobs = await unpack(entries)
-  const states = [...blobs.keys()].filter((path) => /(^|\/)checkpoints\/step-\d+\/state\.json$/.test(path))
-  const [first] = states
-  if (first === undefined)
+  const state = [...blobs.keys()].find((path) => /(^|\/)checkpoints\/step-\d+\/state\.json$/.test(path))
+  if (state === undefined)
     throw new VitrineError("file", `none of the ${blobs.size} files is a checkpoint: they are no run folder`)
-  const prefix = first.slice(0, first.indexOf("checkpoints/"))
-  const files: Record<string, Uint8Array> = {}
-  for (const [path, blob] of blobs)
-    if (
-      path.startsWith(prefix) &&
-      /^(config\.json|model\.safetensors|metrics\.jsonl|checkpoints\/.*)$/.test(path.slice(prefix.length))
-    )
-      files[path.slice(prefix.length)] = new Uint8Array(await blob.arrayBuffer())
+  const prefix = state.slice(0, state.indexOf("checkpoints/"))
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {}
+  for (const [path, blob] of blobs) {
+    const file = path.slice(prefix.length)
+    if (path.startsWith(prefix) && /^(config\.json|model\.safetensors|metrics\.jsonl|checkpoints\/.*)$/.test(file))
+      files[file] = new Uint8Array(await blob.arrayBuffer())
+  }
   return { name: prefix.split("/").at(-2) ?? "run", files }
 }
 
-function summaryOf(name: string, files: Readonly<Record<string, Uint8Array>>): RunSummary {
+function summaryOfRun(name: string, files: Readonly<Record<string, Uint8Array>>): RunSummary {
   const text = (file: string): string => new TextDecoder().decode(files[file] ?? new Uint8Array())
-  const config = JSON.parse(text("config.json")) as {
-    vitrine?: { data?: string; recipe?: { training?: { steps?: number }; config?: { dim?: number; depth?: number } } }
-  }
-  const { data = "", recipe } = config.vitrine ?? {}
-  const lines = text("metrics.jsonl").split("\n")
-  const events = lines.flatMap((line) => {
-    try {
-      return [JSON.parse(line) as { type: string }]
-    } catch {
-      return []
-    }
-  })
-  const steps = Object.keys(files).flatMap((path) => {
+  const run = valueIn(JSON.parse(text("config.json")), "vitrine")
+  const [data, steps] = [valueIn(run, "data"), valueIn(run, "recipe", "training", "steps")]
+  const [depth, dim] = [valueIn(run, "recipe", "config", "depth"), valueIn(run, "recipe", "config", "dim")]
+  const checkpoints = Object.keys(files).flatMap((path) => {
     const [, step] = /^checkpoints\/step-(\d+)\/state\.json$/.exec(path) ?? []
     return step === undefined ? [] : [Number(step)]
   })
-  const curve = learningCurve(events)
+  const curve = learningCurve(text("metrics.jsonl").split("\n").flatMap(parsedLine))
   return {
     name,
-    data: data.split("/").at(-1) ?? data,
-    step: Math.max(0, ...steps),
-    steps: recipe?.training?.steps ?? 0,
-    parameters: `${recipe?.config?.depth ?? "?"} × ${recipe?.config?.dim ?? "?"}`,
+    data: typeof data === "string" ? data.slice(data.lastIndexOf("/") + 1) : "",
+    step: Math.max(0, ...checkpoints),
+    steps: typeof steps === "number" ? steps : 0,
+    size: `${depth ?? "?"} × ${dim ?? "?"}`,
     best: bestOf(curve.evaluations)?.score ?? null,
     curve,
     hasData: data === "shapes" || files["data/about.json"] !== undefined,
   }
 }
 
-/** Keeps on disk what the store holds in memory: a checkpoint's `state.json` last, so that it is whole or not there. */
-function mirrored(
-  memory: MemoryStore,
-  folder: DiskFolder,
-  present: readonly string[],
-  failed: (why: string) => void,
-): MemoryStore {
-  let kept = new Set(present.flatMap((path) => /^checkpoints\/[^/]+/.exec(path) ?? []))
+/** An event of `metrics.jsonl`; nothing for a line that is cut short. */
+function parsedLine(line: string): object[] {
+  try {
+    const event: unknown = JSON.parse(line)
+    return typeof event === "object" && event !== null ? [event] : []
+  } catch {
+    return []
+  }
+}
+
+/** The folder of a checkpoint's file. */
+const checkpointOf = (path: string): string | undefined => /^checkpoints\/[^/]+/.exec(path)?.[0]
+
+/** A run in memory, with a copy on the disk. A checkpoint's `state.json` comes last, so that checkpoints are whole. */
+function mirrored({ memory, folder, paths }: Run, onFailure: (why: string) => void): MemoryStore {
+  let saved = new Set(paths.flatMap((path) => checkpointOf(path) ?? []))
   const save = async (): Promise<void> => {
     const files = memory.files()
-    const folders = new Set(Object.keys(files).flatMap((path) => /^checkpoints\/[^/]+/.exec(path) ?? []))
-    const isNew = (path: string): boolean => !kept.has(/^checkpoints\/[^/]+/.exec(path)?.[0] ?? "")
-    const order = (path: string): number => (path.endsWith("state.json") ? 1 : path.startsWith("checkpoints/") ? 0 : 2)
-    for (const path of Object.keys(files)
-      .filter(isNew)
-      .sort((a, b) => order(a) - order(b)))
-      await folder.write(path, files[path] as Uint8Array)
-    for (const old of kept) if (!folders.has(old)) await folder.remove(old)
-    kept = folders
+    const checkpoints = new Set(Object.keys(files).flatMap((path) => checkpointOf(path) ?? []))
+    const isNew = ([path]: readonly [string, unknown]): boolean => !saved.has(checkpointOf(path) ?? "")
+    const order = ([path]: readonly [string, unknown]): number =>
+      path.endsWith("state.json") ? 1 : path.startsWith("checkpoints/") ? 0 : 2
+    const next = Object.entries(files).filter(isNew)
+    for (const [path, bytes] of next.sort((a, b) => order(a) - order(b))) await folder.write(path, bytes)
+    for (const old of saved) if (!checkpoints.has(old)) await folder.remove(old)
+    saved = checkpoints
   }
   return {
     get config() {
@@ -269,33 +301,33 @@ function mirrored(
     resume: () => memory.resume(),
     files: () => memory.files(),
     async saveCheckpoint(checkpoint) {
-      const saved = await memory.saveCheckpoint(checkpoint)
-      await save().catch((error: Error) => failed(error.message))
-      return saved
+      const result = await memory.saveCheckpoint(checkpoint)
+      await save().catch((error: Error) => onFailure(error.message))
+      return result
     },
   }
 }
 
-/** Tells the listener at most ten times a second. */
+/** Collects the updates of steps, so that the listener is called at most ten times a second. */
 function batched(listener: Listener): { post: (update: TrainUpdate) => void; flush: () => void } {
   let waiting: TrainUpdate[] = []
-  let told = 0
+  let flushed = 0
   const flush = (): void => {
     if (waiting.length > 0) listener(waiting)
     waiting = []
-    told = performance.now()
+    flushed = performance.now()
   }
   return {
     flush,
     post(update) {
       waiting.push(update)
-      if (update.type !== "step" || performance.now() - told > 100) flush()
+      if (update.type !== "step" || performance.now() - flushed > 100) flush()
     },
   }
 }
 
-/** Lets messages in: a step that computes in this thread leaves no other gap. */
-function breath(): Promise<void> {
+/** Waits until messages have come in. A step that computes in this thread lets none in. */
+function letMessagesIn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()
     port1.addEventListener("message", () => {

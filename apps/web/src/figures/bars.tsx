@@ -1,9 +1,10 @@
 import type { JSX } from "preact"
 import { brief } from "./format.ts"
+import type { Numbers } from "./view.ts"
 
 export interface BarsProps {
   readonly labels: readonly string[]
-  readonly values: ArrayLike<number>
+  readonly values: Numbers | readonly number[]
   readonly show?: (value: number) => string
   readonly label: string
   /** The bar that stands out. */
@@ -14,7 +15,7 @@ export interface BarsProps {
   readonly tap?: string
 }
 
-/** Labelled numbers as bars, from a middle line where some are negative. A table for those who do not see it. */
+/** Labelled numbers as bars, in a table. The bars start at a middle line where some are negative. */
 export function Bars({ labels, values, show = brief, label, best, target, most, tap }: BarsProps): JSX.Element {
   const all = Array.from(values)
   const largest = most ?? Math.max(...all.map(Math.abs), 1e-12)

@@ -6,17 +6,17 @@ export interface Box {
   readonly key: string | number
   /** Corners as shares of the picture. */
   readonly corners: readonly [x0: number, y0: number, x1: number, y1: number]
-  /** Which colour it has. */
+  /** The name of its colour. */
   readonly tone: string
-  /** How much it stands out; plain boxes can be pointed at, as strong and faint ones can. */
+  /** How much the box stands out. Dashed boxes cannot be pointed at. */
   readonly weight: "strong" | "plain" | "faint" | "idle" | "dashed"
   readonly label?: string
 }
 
-/** Boxes over a picture, with names where there is room for them. */
+/** Boxes over a picture. A box has its name where there is room. */
 export function Boxes(props: {
   readonly boxes: readonly Box[]
-  /** Width by height. */
+  /** Width divided by height. */
   readonly aspect: number
   readonly onPoint?: (key: Box["key"] | null) => void
   readonly onChoose?: (key: Box["key"] | null) => void
@@ -57,7 +57,7 @@ export function Boxes(props: {
             </g>
           )
         })}
-        {labelled(boxes, width, height).map(({ box, text, x, y, wide }) => (
+        {placeLabels(boxes, width, height).map(({ box, text, x, y, wide }) => (
           <g key={box.key} class={`box-name ${box.tone}`}>
             <rect x={x} y={y} width={wide} height={tall} rx={2} />
             <text x={x + 5} y={y + 13.5}>
@@ -84,8 +84,8 @@ interface Label {
   readonly wide: number
 }
 
-/** Names above, below or in their boxes, where they neither cover another nor leave the picture. */
-function labelled(boxes: readonly Box[], width: number, height: number): Label[] {
+/** Places names above, below or in their boxes. No name covers another or leaves the picture. */
+function placeLabels(boxes: readonly Box[], width: number, height: number): Label[] {
   const placed: Label[] = []
   const rank = ({ weight }: Box): number => (weight === "strong" ? 0 : 1)
   for (const box of boxes.toSorted((a, b) => rank(a) - rank(b))) {

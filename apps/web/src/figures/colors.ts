@@ -1,6 +1,8 @@
+import { elementAt } from "../checked.ts"
 import type { Theme } from "./theme.ts"
+import type { Numbers } from "./view.ts"
 
-/** What the colours of a matrix say: a sign and a size, a share of 1, or the light of a channel. */
+/** The colours of a matrix: for a sign with a size, for a share of 1, or for the light of a channel. */
 export type Scale = "signed" | "share" | "light" | "red" | "green" | "blue"
 
 type Oklch = readonly [lightness: number, chroma: number, hue: number]
@@ -96,8 +98,8 @@ function buildTable(colors: readonly Oklch[]): Uint8ClampedArray {
   for (let i = 0; i < 256; i++) {
     const at = (i / 255) * (labs.length - 1)
     const k = Math.min(Math.floor(at), labs.length - 2)
-    const [from, to] = [labs[k] as number[], labs[k + 1] as number[]]
-    table.set(toSrgb(from.map((value, axis) => value + (at - k) * ((to[axis] as number) - value))), 3 * i)
+    const [from, to] = [elementAt(labs, k), elementAt(labs, k + 1)]
+    table.set(toSrgb(from.map((value, axis) => value + (at - k) * (elementAt(to, axis) - value))), 3 * i)
   }
   return table
 }
@@ -114,24 +116,35 @@ function toSrgb([lightness = 0, a = 0, b = 0]: readonly number[]): number[] {
   ].map((x) => 255 * (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))
 }
 
-/** The least and the greatest value that a scale shows: symmetric around 0 where a sign is shown. */
+/** The least and the greatest value of a scale. A signed scale is symmetric around 0. */
 export type Domain = readonly [low: number, high: number]
 
-export function domainOf(values: ArrayLike<number>, scale: Scale): Domain {
+export function domainOf(values: Numbers, scale: Scale): Domain {
   let low = Number.POSITIVE_INFINITY
   let high = Number.NEGATIVE_INFINITY
-  for (let i = 0; i < values.length; i++) {
-    low = Math.min(low, values[i] as number)
-    high = Math.max(high, values[i] as number)
+  for (const value of values) {
+    low = Math.min(low, value)
+    high = Math.max(high, value)
   }
   if (scale === "signed") {
-    const most = Math.max(Math.abs(low), Math.abs(high)) || 1
-    return [-most, most]
+    const largest = Math.max(Math.abs(low), Math.abs(high)) || 1
+    return [-largest, largest]
   }
   return scale === "share" ? [0, Math.max(high, 1e-9)] : [0, 255]
 }
 
-/** Position of a value in a table of 256 colours; of shares by their root, so that one large one leaves the rest in sight. */
+/** Values as RGB bytes. */
+export function heatPixels(values: Numbers, scale: Scale, domain: Domain, theme: Theme): Uint8Array {
+  const table = colorTable(scale, theme)
+  const pixels = new Uint8Array(3 * values.length)
+  for (const [i, value] of values.entries()) {
+    const at = 3 * shade(value, domain, scale)
+    pixels.set(table.subarray(at, at + 3), 3 * i)
+  }
+  return pixels
+}
+
+/** Position of a value in a table of 256 colours. The root of shares keeps small ones in sight beside a large one. */
 export function shade(value: number, [low, high]: Domain, scale: Scale): number {
   const part = Math.min(1, Math.max(0, (value - low) / (high - low)))
   return Math.round(255 * (scale === "share" ? Math.sqrt(part) : part))

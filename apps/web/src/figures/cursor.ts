@@ -16,18 +16,18 @@ export interface Cursor {
 }
 
 /**
- * A cursor over a grid of cells, for pointer, touch and keyboard: arrows move it, Home and End go along a row, Page Up
+ * A cursor over a grid of cells, for pointer, touch and keyboard. Arrows move it, Home and End go along a row, Page Up
  * and Page Down along a column, Escape takes it away.
- * @param moved is told of each move, and of the choice that a click, a tap, Enter or Space makes.
+ * @param onMove is called with each move, and with the choice that a click, a tap, Enter or Space makes
  */
-export function useCursor(rows: number, cols: number, moved: (cell: Cell | null, chosen: boolean) => void): Cursor {
+export function useCursor(rows: number, cols: number, onMove: (cell: Cell | null, isChosen: boolean) => void): Cursor {
   const cell = useSignal<Cell | null>(null)
-  const go = (next: Cell | null, chosen = false): void => {
-    if (!chosen && next?.row === cell.value?.row && next?.col === cell.value?.col) return
+  const go = (next: Cell | null, isChosen = false): void => {
+    if (!isChosen && next?.row === cell.value?.row && next?.col === cell.value?.col) return
     cell.value = next
-    moved(next, chosen)
+    onMove(next, isChosen)
   }
-  const under = (event: TargetedPointerEvent<HTMLElement>): Cell => {
+  const cellUnder = (event: TargetedPointerEvent<HTMLElement>): Cell => {
     const box = event.currentTarget.getBoundingClientRect()
     const at = (share: number, n: number): number => Math.min(n - 1, Math.max(0, Math.floor(share * n)))
     return {
@@ -38,8 +38,8 @@ export function useCursor(rows: number, cols: number, moved: (cell: Cell | null,
   return {
     cell,
     on: {
-      onPointerMove: (event) => go(under(event)),
-      onPointerDown: (event) => go(under(event), true),
+      onPointerMove: (event) => go(cellUnder(event)),
+      onPointerDown: (event) => go(cellUnder(event), true),
       onPointerLeave: (event) => {
         if (document.activeElement !== event.currentTarget) go(null)
       },
@@ -49,7 +49,7 @@ export function useCursor(rows: number, cols: number, moved: (cell: Cell | null,
       onBlur: () => go(null),
       onKeyDown: (event) => {
         const { row, col } = cell.value ?? { row: 0, col: 0 }
-        const next: Record<string, Cell> = {
+        const moves: Readonly<Record<string, Cell>> = {
           ArrowUp: { row: Math.max(0, row - 1), col },
           ArrowDown: { row: Math.min(rows - 1, row + 1), col },
           ArrowLeft: { row, col: Math.max(0, col - 1) },
@@ -61,9 +61,10 @@ export function useCursor(rows: number, cols: number, moved: (cell: Cell | null,
           Enter: { row, col },
           " ": { row, col },
         }
+        const next = moves[event.key]
         if (event.key === "Escape" && cell.value !== null) go(null)
-        else if (next[event.key] !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey)
-          go(next[event.key] as Cell, event.key === "Enter" || event.key === " ")
+        else if (next !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey)
+          go(next, event.key === "Enter" || event.key === " ")
         else return
         event.preventDefault()
       },

@@ -1,31 +1,31 @@
 import { useSignal } from "@preact/signals"
 import type { ComponentChildren, JSX } from "preact"
 import type { Entry } from "../engine/archive.ts"
-import { chosen, dropped } from "./files.ts"
+import { chosenFiles, droppedFiles } from "./files.ts"
 
-/** A place to drop files and folders, with buttons for those who cannot. */
+/** A place to drop files and folders, with buttons that choose them. */
 export function DropZone(props: {
   readonly children?: ComponentChildren
-  /** Each button: its text, and what it lets choose. */
+  /** A button chooses a folder, or files of some types. */
   readonly buttons: readonly { readonly text: string; readonly folder?: boolean; readonly accept?: string }[]
   readonly onFiles: (entries: readonly Entry[]) => void
 }): JSX.Element {
-  const over = useSignal(false)
+  const isOver = useSignal(false)
   return (
     <div
-      class={`drop ${over.value ? "over" : ""}`}
+      class={`drop ${isOver.value ? "over" : ""}`}
       onDragOver={(event) => {
         event.preventDefault()
-        over.value = true
+        isOver.value = true
       }}
       onDragLeave={() => {
-        over.value = false
+        isOver.value = false
       }}
       onDrop={(event) => {
         event.preventDefault()
         event.stopPropagation()
-        over.value = false
-        void dropped(event.dataTransfer).then(props.onFiles)
+        isOver.value = false
+        void droppedFiles(event.dataTransfer).then(props.onFiles)
       }}
     >
       {props.children}
@@ -40,7 +40,7 @@ export function DropZone(props: {
               {...(folder ? { webkitdirectory: true } : {})}
               {...(accept === undefined ? {} : { accept })}
               onChange={(event) => {
-                const files = chosen(event.currentTarget.files)
+                const files = chosenFiles(event.currentTarget.files)
                 event.currentTarget.value = ""
                 if (files.length > 0) props.onFiles(files)
               }}

@@ -1,29 +1,35 @@
 import type { Entry } from "../engine/archive.ts"
 
-/** The chosen files, with their paths. */
-export function chosen(files: FileList | null): Entry[] {
+/** The files that a reader chose, with their paths. */
+export function chosenFiles(files: FileList | null): Entry[] {
   return Array.from(files ?? [], (file): Entry => [file.webkitRelativePath || file.name, file])
 }
 
-/** The dropped files, those in dropped folders too. */
-export async function dropped(transfer: DataTransfer | null): Promise<Entry[]> {
-  const found: Entry[] = []
+/** The files that a reader dropped, and those in dropped folders. */
+export async function droppedFiles(transfer: DataTransfer | null): Promise<Entry[]> {
+  const files: Entry[] = []
   const visit = async (entry: FileSystemEntry): Promise<void> => {
-    const path = entry.fullPath.replace(/^\//, "")
-    if (entry.isFile) {
-      const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))
-      found.push([path, file])
-      return
-    }
-    const reader = (entry as FileSystemDirectoryEntry).createReader()
-    for (;;) {
-      // A reader gives a hundred at a time.
-      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
-      if (some.length === 0) return
-      for (const each of some) await visit(each)
-    }
+    if (isFile(entry)) {
+      const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject))
+      files.push([entry.fullPath.replace(/^\//, ""), file])
+    } else if (isDirectory(entry)) for (const child of await childrenOf(entry)) await visit(child)
   }
   const entries = Array.from(transfer?.items ?? []).flatMap((item) => item.webkitGetAsEntry() ?? [])
   for (const entry of entries) await visit(entry)
-  return found
+  return files
+}
+
+const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile
+
+const isDirectory = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory
+
+async function childrenOf(directory: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = directory.createReader()
+  const children: FileSystemEntry[] = []
+  for (;;) {
+    // A reader gives a hundred at a time.
+    const next = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    if (next.length === 0) return children
+    children.push(...next)
+  }
 }

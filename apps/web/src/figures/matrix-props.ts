@@ -2,7 +2,7 @@ import type { Domain, Scale } from "./colors.ts"
 import type { Cell } from "./cursor.ts"
 import type { View } from "./view.ts"
 
-/** What the rows or the columns of a matrix are. */
+/** The meaning of the rows or of the columns of a matrix. */
 export interface Axis {
   /** Plural, as in "tokens". */
   readonly name: string
@@ -13,21 +13,21 @@ export interface Axis {
 
 export interface MatrixProps {
   readonly view: View
-  /** A symbol, such as "Q", and in words what it is. */
+  /** Such as "Q". */
   readonly symbol?: string
   readonly label: string
   readonly rows: Axis
   readonly cols: Axis
   readonly scale?: Scale
   readonly domain?: Domain
-  /** Role in the attention, which decides the colour of the frame. */
+  /** The role in the attention, which decides the colour of the frame. */
   readonly tone?: "q" | "k" | "v"
   /** Largest side of a cell, in pixels. */
   readonly cell?: number
   readonly height?: number
-  /** More about a cell than its value. */
+  /** More about a cell, after its value. */
   readonly explain?: (cell: Cell) => string
   readonly onCell?: (cell: Cell | null) => void
-  /** Name of the value in the model. */
+  /** The name of the values in the model. */
   readonly tap?: string
 }

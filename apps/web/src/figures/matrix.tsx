@@ -1,8 +1,9 @@
 import type { Signal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
+import { imageData } from "../engine/pixels.ts"
 import { strings } from "../strings/index.ts"
-import { colorTable, type Domain, domainOf, type Scale, shade } from "./colors.ts"
+import { type Domain, domainOf, heatPixels, type Scale } from "./colors.ts"
 import { type Cell, useCursor } from "./cursor.ts"
 import { brief, format } from "./format.ts"
 import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
@@ -12,23 +13,26 @@ import type { MatrixProps } from "./matrix-props.ts"
 import { Symbol } from "./symbol.tsx"
 import { zoomed } from "./zoom.tsx"
 
-/** A matrix as a heat map that can be read cell by cell, and zoomed. */
+/** A matrix as a heat map. A cursor reads it cell by cell, and a button enlarges it. */
 export function Matrix(props: MatrixProps): JSX.Element {
   const { view, label, rows, cols, symbol, tone, scale = "signed", cell = 22, tap } = props
   const domain = props.domain ?? domainOf(view.data, scale)
-  const cursor = useCursor(view.rows, view.cols, (at, chosen) => {
+  const cursor = useCursor(view.rows, view.cols, (at, isChosen) => {
     const row = at && rows.firstToken !== undefined ? at.row + rows.firstToken : null
     const col = at && cols.firstToken !== undefined ? at.col + cols.firstToken : null
     hoveredToken.value = row ?? col
     otherToken.value = row === null ? null : col
-    if (chosen && (row ?? col) !== null) chosenToken.value = (row ?? col) as number
+    const token = row ?? col
+    if (isChosen && token !== null) chosenToken.value = token
     props.onCell?.(at)
   })
   const box = useRef<HTMLDivElement>(null)
-  // So that scripts and tests can read what is drawn.
-  useEffect(() => void Object.assign(box.current as object, { view }))
+  // Scripts and tests read the values from here.
+  useEffect(() => {
+    if (box.current !== null) Object.assign(box.current, { view })
+  })
   const t = strings.value.figure
-  // Wide matrices get cells that are taller than wide, so that their rows can be told apart.
+  // Wide matrices get tall cells, so that their rows stay apart.
   const height = props.height ?? (view.cols > 2 * view.rows ? 9 * view.rows : 0)
   return (
     <div
@@ -76,25 +80,15 @@ export function Matrix(props: MatrixProps): JSX.Element {
 /** The values as pixels, one a cell. */
 export function Heat({ view, scale, domain }: { view: View; scale: Scale; domain: Domain }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const shown = theme.value
+  const colors = theme.value
   useLayoutEffect(() => {
-    const context = canvas.current?.getContext("2d")
-    if (!context) return
-    const image = new ImageData(view.cols, view.rows)
-    const table = colorTable(scale, shown)
-    for (let i = 0; i < view.rows * view.cols; i++) {
-      const at = 3 * shade(view.data[i] as number, domain, scale)
-      image.data[4 * i] = table[at] as number
-      image.data[4 * i + 1] = table[at + 1] as number
-      image.data[4 * i + 2] = table[at + 2] as number
-      image.data[4 * i + 3] = 255
-    }
-    context.putImageData(image, 0, 0)
-  }, [view.data, view.rows, view.cols, scale, shown, domain[0], domain[1]])
+    const pixels = heatPixels(view.data, scale, domain, colors)
+    canvas.current?.getContext("2d")?.putImageData(imageData(pixels, view.cols, view.rows), 0, 0)
+  }, [view.data, view.rows, view.cols, scale, colors, domain[0], domain[1]])
   return <canvas ref={canvas} width={view.cols} height={view.rows} aria-hidden="true" />
 }
 
-/** The row, and where columns are tokens the column, of the token that all figures mark. */
+/** Marks the row of the token that all figures mark, and its column where columns are tokens. */
 function Marks({ view, rows, cols }: MatrixProps): JSX.Element | null {
   const { firstToken } = rows
   const row = firstToken === undefined ? null : markedToken.value - firstToken
@@ -153,7 +147,7 @@ function describe(at: Cell, { view, rows, cols, explain }: MatrixProps): JSX.Ele
 
 const ramp = { data: Float32Array.from({ length: 64 }, (_, i) => i / 63), rows: 1, cols: 64 }
 
-/** What the colours mean. */
+/** The key of the colours. */
 function Legend({ scale, domain }: { scale: Scale; domain: Domain }): JSX.Element {
   return (
     <span class="legend">

@@ -1,5 +1,6 @@
 import type { JSX } from "preact"
 import { useLayoutEffect, useRef } from "preact/hooks"
+import { imageData } from "../engine/pixels.ts"
 
 export interface OverlayProps {
   /** RGB bytes. */
@@ -7,14 +8,14 @@ export interface OverlayProps {
   readonly width: number
   readonly height: number
   readonly grid: readonly [rows: number, columns: number]
-  /** A number for each patch: bright where it is large. */
+  /** A number for each patch. Patches with a large one are bright. */
   readonly weights?: Float32Array
-  /** Patch with a frame. */
+  /** The patch with a frame. */
   readonly marked?: number | null
   readonly label: string
 }
 
-/** A picture under weights, drawn as one canvas, so that it can be saved as it is. */
+/** A picture under weights. It is one canvas, so that it can be saved. */
 export function Overlay(props: OverlayProps): JSX.Element {
   const { pixels, width, height, grid, weights, marked, label } = props
   const canvas = useRef<HTMLCanvasElement>(null)
@@ -22,24 +23,23 @@ export function Overlay(props: OverlayProps): JSX.Element {
   const scale = Math.max(1, Math.floor(256 / Math.max(width, height)))
   useLayoutEffect(() => {
     const target = canvas.current?.getContext("2d")
-    const source = new OffscreenCanvas(width, height)
-    const from = source.getContext("2d")
-    if (!target || !from) return
-    const image = new ImageData(width, height)
+    const picture = new OffscreenCanvas(width, height)
+    const context = picture.getContext("2d")
+    if (!target || !context) return
+    context.putImageData(imageData(pixels, width, height), 0, 0)
     const [rows, columns] = grid
-    const most = weights?.reduce((a, b) => Math.max(a, b), 1e-9) ?? 1
-    for (let i = 0; i < width * height; i++) {
-      const [y, x] = [Math.floor(i / width), i % width]
-      const patch = Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)
-      const share = weights === undefined ? 1 : (weights[patch] as number) / most
-      // Towards a dark grey, in light and in dark: what glows is what is looked at.
-      for (let c = 0; c < 3; c++)
-        image.data[4 * i + c] = 26 + (0.06 + 0.94 * share) * ((pixels[3 * i + c] as number) - 26)
-      image.data[4 * i + 3] = 255
+    const largest = weights?.reduce((a, b) => Math.max(a, b), 1e-9) ?? 1
+    // The first pixel of a row or column of patches.
+    const top = (row: number): number => Math.ceil((row * height) / rows)
+    const left = (column: number): number => Math.ceil((column * width) / columns)
+    for (const [i, weight] of weights?.entries() ?? []) {
+      const [row, column] = [Math.floor(i / columns), i % columns]
+      // A dark grey, in light and in dark: patches with large weights glow.
+      context.fillStyle = `rgb(26 26 26 / ${0.94 * (1 - weight / largest)})`
+      context.fillRect(left(column), top(row), left(column + 1) - left(column), top(row + 1) - top(row))
     }
-    from.putImageData(image, 0, 0)
     target.imageSmoothingEnabled = false
-    target.drawImage(source, 0, 0, width * scale, height * scale)
+    target.drawImage(picture, 0, 0, width * scale, height * scale)
     if (marked !== null && marked !== undefined) {
       const [w, h] = [(width * scale) / columns, (height * scale) / rows]
       target.strokeStyle = "#ff9a3d"

@@ -1,9 +1,11 @@
 import type { JSX } from "preact"
+import { elementAt } from "../checked.ts"
 import { strings } from "../strings/index.ts"
 import { useCursor } from "./cursor.ts"
 import { format } from "./format.ts"
 import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
 import { Picture } from "./picture.tsx"
+import type { Numbers } from "./view.ts"
 
 export interface PatchesProps {
   readonly pixels: Uint8Array
@@ -11,25 +13,25 @@ export interface PatchesProps {
   /** Patches down and across. */
   readonly grid: number
   readonly label: string
-  /** A number for each patch, shown as light: dark is 0. */
-  readonly weights?: ArrayLike<number>
-  /** What the weights are called. */
+  /** A number for each patch. Patches of 0 are dark. */
+  readonly weights?: Numbers
+  /** The name of the weights. */
   readonly weightName?: string
   /** Gaps between the patches. */
   readonly apart?: boolean
 }
 
-/** The image with its patches: each can be pointed at and chosen, and is marked where a figure speaks of its token. */
+/** The image with its patches. Each can be pointed at and chosen. The patch of the marked token has a mark. */
 export function Patches(props: PatchesProps): JSX.Element {
   const { pixels, side, grid, label, weights, apart = false } = props
   const t = strings.value.figure
-  const cursor = useCursor(grid, grid, (at, chosen) => {
+  const cursor = useCursor(grid, grid, (at, isChosen) => {
     const token = at === null ? null : at.row * grid + at.col + 1
     hoveredToken.value = token
     otherToken.value = null
-    if (chosen && token !== null) chosenToken.value = token
+    if (isChosen && token !== null) chosenToken.value = token
   })
-  const most = weights === undefined ? 1 : Math.max(...Array.from(weights), 1e-9)
+  const largest = weights === undefined ? 1 : Math.max(...weights, 1e-9)
   const at = cursor.cell.value
   const patch = at === null ? null : at.row * grid + at.col
   return (
@@ -47,7 +49,7 @@ export function Patches(props: PatchesProps): JSX.Element {
           <span
             key={i}
             class={`patch ${mark(i + 1)}`}
-            style={weights === undefined ? {} : { "--veil": 1 - (weights[i] as number) / most }}
+            style={weights === undefined ? {} : { "--veil": 1 - elementAt(weights, i) / largest }}
           />
         ))}
       </div>
@@ -58,7 +60,7 @@ export function Patches(props: PatchesProps): JSX.Element {
             {weights === undefined ? null : (
               <>
                 {" "}
-                {props.weightName} <b>{format(weights[patch] as number)}</b>
+                {props.weightName} <b>{format(elementAt(weights, patch))}</b>
               </>
             )}
           </>

@@ -7,13 +7,13 @@ import { useWidth } from "./width.ts"
 export interface Series {
   readonly name: string
   readonly points: readonly (readonly [x: number, y: number])[]
-  /** One of the colours of the design, 1 … 5. */
+  /** A colour of the design, 1 … 5. */
   readonly color: number
   /** Dots without a line. */
   readonly dots?: boolean
   readonly labels?: readonly string[]
-  /** Where labels stand, if they do. */
-  readonly labelled?: "above" | "below"
+  /** The side of the points on which their labels stand; without it they have none. */
+  readonly labelSide?: "above" | "below"
 }
 
 export interface PlotProps {
@@ -26,13 +26,13 @@ export interface PlotProps {
   readonly yRange?: readonly [number, number]
   readonly xRange?: readonly [number, number]
   readonly height?: number
-  /** Names may have two lines; those that would touch the one before are left out. */
+  /** Names may have two lines. A name that would touch the one before is left out. */
   readonly xTicks?: readonly { readonly at: number; readonly name: string }[]
   readonly show?: (value: number) => string
   readonly showX?: (value: number) => string
 }
 
-/** Lines and dots on two axes; every point can be read by pointing at it or by keyboard. */
+/** Lines and dots on two axes. Pointer and keyboard read the value of every point. */
 export function Plot(props: PlotProps): JSX.Element {
   const { series, label, logX = false, logY = false, height = 320, show = brief, showX = brief } = props
   const box = useRef<HTMLDivElement>(null)
@@ -61,21 +61,21 @@ export function Plot(props: PlotProps): JSX.Element {
     const x = ((event.clientX - box.left) * width) / box.width
     const y = ((event.clientY - box.top) * height) / box.height
     let best = Number.POSITIVE_INFINITY
-    for (const [s, p] of points) {
-      const [vx, vy] = (series[s] as Series).points[p] as readonly [number, number]
-      const distance = Math.hypot(px(vx) - x, py(vy) - y)
-      if (distance < best) {
-        best = distance
-        focus.value = [s, p]
+    for (const [s, { points }] of series.entries())
+      for (const [p, point] of points.entries()) {
+        const distance = Math.hypot(px(point[0]) - x, py(point[1]) - y)
+        if (distance < best) {
+          best = distance
+          focus.value = [s, p]
+        }
       }
-    }
   }
   const move = (by: number): void => {
     const at = focus.value === null ? -1 : points.findIndex(([s, p]) => s === focus.value?.[0] && p === focus.value[1])
     focus.value = points[Math.min(points.length - 1, Math.max(0, at + by))] ?? null
   }
-  const named = focus.value === null ? undefined : series[focus.value[0]]
-  const point = focus.value === null ? undefined : named?.points[focus.value[1]]
+  const focused = focus.value === null ? undefined : series[focus.value[0]]
+  const point = focus.value === null ? undefined : focused?.points[focus.value[1]]
   return (
     <div class="plot" ref={box}>
       <svg
@@ -138,12 +138,12 @@ export function Plot(props: PlotProps): JSX.Element {
             {each.dots || each.points.length < 40
               ? each.points.map(([x, y], i) => <circle key={i} cx={px(x)} cy={py(y)} r={each.dots ? 5 : 3} />)
               : null}
-            {each.labelled !== undefined
+            {each.labelSide !== undefined
               ? each.points.map(([x, y], i) => (
                   <text
                     key={i}
                     x={px(x)}
-                    y={py(y) + (each.labelled === "above" ? -10 : 20)}
+                    y={py(y) + (each.labelSide === "above" ? -10 : 20)}
                     text-anchor={anchor(px(x), margin.left, width)}
                   >
                     {each.labels?.[i]}
@@ -153,13 +153,13 @@ export function Plot(props: PlotProps): JSX.Element {
           </g>
         ))}
         {point === undefined ? null : (
-          <circle class={`focus c${named?.color}`} cx={px(point[0])} cy={py(point[1])} r={8} />
+          <circle class={`focus c${focused?.color}`} cx={px(point[0])} cy={py(point[1])} r={8} />
         )}
       </svg>
       <output class="readout" aria-live="polite">
-        {named === undefined || point === undefined ? (
+        {focused === undefined || point === undefined ? (
           <span class="keys">
-            {/* A single series that is what the axis says needs no key. */}
+            {/* A single series that is named like the axis needs no key. */}
             {series.length === 1 && (series[0]?.name === props.y || series[0]?.name === label)
               ? null
               : series.map(({ name, color }) => (
@@ -170,7 +170,7 @@ export function Plot(props: PlotProps): JSX.Element {
           </span>
         ) : (
           <>
-            {named.labels?.[focus.value?.[1] ?? 0] ?? named.name} · {props.x} {showX(point[0])} · {props.y}{" "}
+            {focused.labels?.[focus.value?.[1] ?? 0] ?? focused.name} · {props.x} {showX(point[0])} · {props.y}{" "}
             <b>{show(point[1])}</b>
           </>
         )}
@@ -181,26 +181,26 @@ export function Plot(props: PlotProps): JSX.Element {
 
 function range(
   values: readonly number[],
-  given: readonly [number, number] | undefined,
+  fixed: readonly [number, number] | undefined,
   log: boolean,
 ): readonly [number, number] {
-  if (given !== undefined) return given
-  const found = values.filter(Number.isFinite)
-  const [low, high] = [Math.min(...found), Math.max(...found)]
-  if (found.length === 0) return log ? [1, 10] : [0, 1]
+  if (fixed !== undefined) return fixed
+  const finite = values.filter(Number.isFinite)
+  const [low, high] = [Math.min(...finite), Math.max(...finite)]
+  if (finite.length === 0) return log ? [1, 10] : [0, 1]
   if (log) return [low / 1.2, high * 1.2]
   const room = (high - low || Math.abs(high) || 1) * 0.06
   return [low >= 0 && low < room * 4 ? 0 : low - room, high + room]
 }
 
-/** Of a label over its point, so that it stays between the axis and the edge. */
+/** Keeps a label between the axis and the edge. */
 const anchor = (x: number, left: number, right: number): "start" | "middle" | "end" =>
   x < left + 30 ? "start" : x > right - 60 ? "end" : "middle"
 
 /** "100.0 %" → "100 %" */
 const round = (text: string): string => text.replace(/\.0+(?=\D*$)/, "")
 
-/** Ticks whose names do not touch, by the width that letters of 13 px have at most. */
+/** Ticks whose names do not touch. Letters of 13 px are 7.6 px wide at most. */
 function apart<T extends { readonly at: number; readonly name: string }>(
   marks: readonly T[],
   px: (at: number) => number,
@@ -217,16 +217,16 @@ function apart<T extends { readonly at: number; readonly name: string }>(
 /** Round numbers, about five. */
 function ticks([low, high]: readonly [number, number], log: boolean, most = 5): number[] {
   if (log && high > 4 * low) {
-    const found: number[] = []
+    const marks: number[] = []
     const steps = Math.log10(high / low) < 2 ? [1, 2, 5] : [1]
     for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++)
-      for (const step of steps) if (step * 10 ** e >= low && step * 10 ** e <= high) found.push(step * 10 ** e)
-    return found
+      for (const step of steps) if (step * 10 ** e >= low && step * 10 ** e <= high) marks.push(step * 10 ** e)
+    return marks
   }
   const rough = (high - low) / most
   const unit = 10 ** Math.floor(Math.log10(rough))
   const step = ([1, 2, 5, 10].find((n) => n * unit >= rough) ?? 10) * unit
-  const found: number[] = []
-  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) found.push(Number(at.toPrecision(12)))
-  return found
+  const marks: number[] = []
+  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) marks.push(Number(at.toPrecision(12)))
+  return marks
 }

@@ -1,4 +1,4 @@
-/** Gives a file to the reader. */
+/** Downloads a file. */
 export function save(blob: Blob, name: string): void {
   const link = document.createElement("a")
   link.href = URL.createObjectURL(blob)
@@ -7,7 +7,8 @@ export function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
-const drawn = [
+/** The styles that a drawing takes along. */
+const properties = [
   "fill",
   "stroke",
   "stroke-width",
@@ -20,13 +21,10 @@ const drawn = [
   "text-anchor",
 ]
 
-/**
- * A figure of the page as a picture of its own: its canvases where they lie, its drawings with the styles they have, and
- * the captions of both.
- */
+/** A figure of the page as an SVG: its canvases, its drawings with their styles, and the captions of both. */
 export function toSvg(figure: HTMLElement): string {
   const box = figure.getBoundingClientRect()
-  const style = getComputedStyle(document.body)
+  const { backgroundColor } = getComputedStyle(document.body)
   const parts: string[] = []
   for (const canvas of figure.querySelectorAll("canvas")) {
     const at = canvas.getBoundingClientRect()
@@ -37,28 +35,28 @@ export function toSvg(figure: HTMLElement): string {
   }
   for (const svg of figure.querySelectorAll("svg")) {
     const at = svg.getBoundingClientRect()
-    const copy = svg.cloneNode(true) as SVGElement
-    const originals = svg.querySelectorAll<SVGElement>("*")
-    for (const [i, element] of copy.querySelectorAll<SVGElement>("*").entries()) {
-      const own = getComputedStyle(originals[i] as SVGElement)
-      for (const property of drawn) element.setAttribute(property, own.getPropertyValue(property))
+    const copy = document.importNode(svg, true)
+    const copies = copy.querySelectorAll("*")
+    for (const [i, original] of svg.querySelectorAll("*").entries()) {
+      const style = getComputedStyle(original)
+      for (const property of properties) copies[i]?.setAttribute(property, style.getPropertyValue(property))
     }
     parts.push(`<g transform="translate(${at.x - box.x} ${at.y - box.y})">${copy.innerHTML}</g>`)
   }
   for (const text of figure.querySelectorAll<HTMLElement>("[data-text]")) {
     const at = text.getBoundingClientRect()
-    const own = getComputedStyle(text)
+    const { fontSize, color } = getComputedStyle(text)
     parts.push(
-      `<text x="${at.x - box.x}" y="${at.y - box.y + at.height * 0.75}" font-family="sans-serif" font-size="${own.fontSize}" fill="${own.color}">${escaped(text.textContent ?? "")}</text>`,
+      `<text x="${at.x - box.x}" y="${at.y - box.y + at.height * 0.75}" font-family="sans-serif" font-size="${fontSize}" fill="${color}">${escaped(text.textContent ?? "")}</text>`,
     )
   }
   const [width, height] = [Math.ceil(box.width), Math.ceil(box.height)]
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="${style.backgroundColor}"/>${parts.join("")}</svg>`
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="${backgroundColor}"/>${parts.join("")}</svg>`
 }
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-/** The same as pixels, two for each of the page's. */
+/** A figure as a PNG, with two pixels for each of the page's. */
 export async function toPng(figure: HTMLElement): Promise<Blob> {
   const address = URL.createObjectURL(new Blob([toSvg(figure)], { type: "image/svg+xml" }))
   try {

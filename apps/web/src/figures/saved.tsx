@@ -3,13 +3,13 @@ import { useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import { save, toPng, toSvg } from "./save.ts"
 
-/** A section with a title, whose figure can be saved. */
+/** A section with a title and a figure, which the reader can save. */
 export function Saved(props: {
   readonly id: string
   readonly title: string
-  /** Between the title and the figure, and not saved. */
+  /** Stands between the title and the figure, and is not saved. */
   readonly head?: ComponentChildren
-  /** After the figure, and not saved. */
+  /** Stands after the figure, and is not saved. */
   readonly foot?: ComponentChildren
   readonly children: ComponentChildren
 }): JSX.Element {

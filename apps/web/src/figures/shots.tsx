@@ -2,10 +2,10 @@ import type { JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 
-/** What a browser is asked for where pictures are chosen. */
+/** The types of pictures that a reader can choose. */
 export const pictureTypes = "image/jpeg,image/png,image/webp,image/gif"
 
-/** Pictures of which one is shown, to choose from. */
+/** Small pictures, of which the reader chooses one. */
 export function Shots(props: {
   readonly shots: readonly { readonly name: string; readonly picture: Blob | ImageData }[]
   readonly current: number
@@ -42,7 +42,7 @@ function Thumb({ picture }: { readonly picture: Blob | ImageData }): JSX.Element
         ?.drawImage(bitmap, (bitmap.width - size) / 2, (bitmap.height - size) / 2, size, size, 0, 0, 96, 96)
       bitmap.close()
     }
-    // What cannot be decoded is told when the model is given it.
+    // The model reports a picture that cannot be decoded.
     draw().catch(() => {})
   }, [picture])
   return <canvas class="picture" ref={canvas} width={96} height={96} aria-hidden="true" />

@@ -4,13 +4,13 @@ export type Theme = "light" | "dark"
 
 const system = matchMedia("(prefers-color-scheme: dark)")
 
-/** What the reader chose; null to follow the system. */
-export const chosenTheme: Signal<Theme | null> = signal(stored())
+/** The reader's choice; null follows the system. */
+export const chosenTheme: Signal<Theme | null> = signal(storedTheme())
 
-/** The theme that is shown. */
+/** The theme of the page. */
 export const theme: Signal<Theme> = signal("light")
 
-function stored(): Theme | null {
+function storedTheme(): Theme | null {
   const value = localStorage.getItem("theme")
   return value === "light" || value === "dark" ? value : null
 }

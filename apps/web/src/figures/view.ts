@@ -1,29 +1,32 @@
+import { elementAt } from "../checked.ts"
 import type { Values } from "../engine/values.ts"
+
+export type Numbers = Float32Array | Float64Array
 
 /** A matrix: row-major values. */
 export interface View {
-  readonly data: ArrayLike<number>
+  readonly data: Numbers
   readonly rows: number
   readonly cols: number
 }
 
 /** The last two axes of a tensor, at an index of those before. */
 export function view({ data, shape }: Values, index = 0): View {
-  const cols = shape.at(-1) ?? 1
-  const rows = shape.length > 1 ? (shape.at(-2) as number) : 1
+  const [rows = 1, cols = 1] = shape.length > 1 ? shape.slice(-2) : [1, ...shape]
   return { data: data.subarray(index * rows * cols, (index + 1) * rows * cols), rows, cols }
 }
 
-export const matrix = (data: ArrayLike<number>, rows: number, cols: number): View => ({ data, rows, cols })
+export const matrix = (data: Numbers, rows: number, cols: number): View => ({ data, rows, cols })
 
-export const valueAt = ({ data, cols }: View, row: number, col: number): number => data[row * cols + col] as number
+/** @throws RangeError outside of the matrix. */
+export const valueAt = ({ data, cols }: View, row: number, col: number): number => elementAt(data, row * cols + col)
 
-export function rowOf({ data, cols }: View, row: number): Float64Array {
-  return Float64Array.from({ length: cols }, (_, i) => data[row * cols + i] as number)
-}
+/** A copy of a row, in float64. */
+export const rowOf = ({ data, cols }: View, row: number): Float64Array =>
+  Float64Array.from(data.subarray(row * cols, (row + 1) * cols))
 
 /** Heads side by side: `[heads, tokens, headDim]` → tokens × (heads · headDim). */
-export function joined({ data, shape }: Values): View {
+export function concatenateHeads({ data, shape }: Values): View {
   const [heads = 1, rows = 1, width = 1] = shape.slice(-3)
   const out = new Float32Array(data.length)
   for (let h = 0; h < heads; h++)
@@ -32,18 +35,26 @@ export function joined({ data, shape }: Values): View {
   return { data: out, rows, cols: heads * width }
 }
 
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+/** @throws RangeError where `b` is shorter. */
+export function dot(a: Numbers, b: Numbers): number {
   let sum = 0
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number)
+  for (const [i, value] of a.entries()) sum += value * elementAt(b, i)
   return sum
 }
 
-/** Cosine similarity of each row with row `index`. */
+/** Index of the largest value, the first of equal ones. */
+export function largestIndex(values: Numbers): number {
+  let best = 0
+  for (const [i, value] of values.entries()) if (value > elementAt(values, best)) best = i
+  return best
+}
+
+/** Cosine similarity of row `index` with each row from `first` on. */
 export function similarity(m: View, index: number, first: number): Float32Array {
-  const own = rowOf(m, index)
-  const norm = Math.sqrt(dot(own, own))
+  const row = rowOf(m, index)
+  const norm = Math.sqrt(dot(row, row))
   return Float32Array.from({ length: m.rows - first }, (_, i) => {
     const other = rowOf(m, i + first)
-    return dot(own, other) / (norm * Math.sqrt(dot(other, other)))
+    return dot(row, other) / (norm * Math.sqrt(dot(other, other)))
   })
 }

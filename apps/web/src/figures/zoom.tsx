@@ -13,7 +13,7 @@ import { valueAt } from "./view.ts"
 /** The matrix that fills the window; null for none. */
 export const zoomed: Signal<MatrixProps | null> = signal(null)
 
-/** A matrix in large: scroll to move, change the size of the cells; large ones have their number in them. */
+/** A matrix in large. A slider changes the size of its cells, and large cells hold their numbers. */
 export function Zoom(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
   const props = zoomed.value
@@ -47,7 +47,7 @@ function Enlarged(props: MatrixProps): JSX.Element {
       top: Math.min(Math.max(box.scrollTop, (at.row + 2) * size - box.clientHeight), at.row * size - size),
     })
   })
-  const shown = theme.value
+  const colors = theme.value
   const draw = (): void => {
     const [box, target] = [scroller.current, canvas.current]
     const context = target?.getContext("2d")
@@ -60,7 +60,7 @@ function Enlarged(props: MatrixProps): JSX.Element {
     target.style.width = `${width}px`
     target.style.height = `${height}px`
     context.scale(ratio, ratio)
-    const table = colorTable(scale, shown)
+    const table = colorTable(scale, colors)
     const gap = size >= 8 ? 1 : 0
     context.font = `${Math.round(size / 4.6)}px ui-monospace, monospace`
     context.textAlign = "center"
@@ -70,7 +70,7 @@ function Enlarged(props: MatrixProps): JSX.Element {
       for (let c = Math.floor(left / size); c < Math.min(view.cols, (left + width) / size + 1); c++) {
         const value = valueAt(view, r, c)
         const at = 3 * shade(value, domain, scale)
-        const [red, green, blue] = [table[at] as number, table[at + 1] as number, table[at + 2] as number]
+        const [red = 0, green = 0, blue = 0] = table.subarray(at, at + 3)
         context.fillStyle = `rgb(${red} ${green} ${blue})`
         context.fillRect(c * size - left, r * size - top, size - gap, size - gap)
         if (size < 36) continue

@@ -4,25 +4,28 @@ import { useEffect } from "preact/hooks"
 import { messageOf } from "../engine/client.ts"
 import { strings } from "../strings/index.ts"
 
-/** What the engine gives when it is asked for `key`; null until then. */
-export function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | { readonly failed: string } {
-  const answer = useSignal<{ readonly key: unknown; readonly found: T | { readonly failed: string } } | null>(null)
+interface Failure {
+  readonly failed: string
+}
+
+/** The answer of the engine, which is asked again for each `key`; null while it computes. */
+export function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | Failure {
+  const latest = useSignal<{ readonly key: unknown; readonly answer: T | Failure } | null>(null)
   useEffect(() => {
     let current = true
     const settle = async (): Promise<void> => {
-      const found = await ask().catch((error: unknown) => ({ failed: messageOf(error) }))
-      if (current) answer.value = { key, found }
+      const answer = await ask().catch((error: unknown) => ({ failed: messageOf(error) }))
+      if (current) latest.value = { key, answer }
     }
     void settle()
     return () => {
       current = false
     }
   }, [key])
-  const held = answer.value
-  return held !== null && held.key === key ? held.found : null
+  return latest.value?.key === key ? (latest.value?.answer ?? null) : null
 }
 
-export const failed = (answer: unknown): answer is { readonly failed: string } =>
+export const failed = (answer: unknown): answer is Failure =>
   typeof answer === "object" && answer !== null && "failed" in answer
 
 export function Waiting({ answer }: { readonly answer: unknown }): JSX.Element {

@@ -1,20 +1,20 @@
 import type { JSX } from "preact"
 import { useId } from "preact/hooks"
+import { elementAt } from "../checked.ts"
 import { format } from "../figures/format.ts"
 import { chosenBlock, chosenHead, chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
-import { dot, joined, matrix, rowOf, valueAt, view } from "../figures/view.ts"
+import { concatenateHeads, dot, matrix, rowOf, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, keys, named, queries, tokenName, tokens } from "./axes.ts"
-import { rowData } from "./input-steps.tsx"
-import type { Shown } from "./state.ts"
+import type { FigureData } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-/** Which block and which head the figures show. */
-export function HeadPicker({ g, heads = true }: { readonly g: Shown; readonly heads?: boolean }): JSX.Element {
+/** Chooses the block and the head of the figures. */
+export function HeadPicker({ g, heads = true }: { readonly g: FigureData; readonly heads?: boolean }): JSX.Element {
   const { depth, heads: count } = g.model.config
   const id = useId()
   const choice = (name: string, n: number, chosen: typeof chosenBlock): JSX.Element => (
@@ -43,7 +43,7 @@ export function HeadPicker({ g, heads = true }: { readonly g: Shown; readonly he
   )
 }
 
-export function drawQkv(g: Shown): JSX.Element {
+export function drawQkv(g: FigureData): JSX.Element {
   const t = label()
   return (
     <>
@@ -93,7 +93,7 @@ export function drawQkv(g: Shown): JSX.Element {
   )
 }
 
-export function drawScores(g: Shown): JSX.Element {
+export function drawScores(g: FigureData): JSX.Element {
   const t = label()
   const [q, k, scores] = [g.inHead("attn.q"), g.inHead("attn.k"), g.inHead("attn.scores")]
   return (
@@ -115,7 +115,7 @@ export function drawScores(g: Shown): JSX.Element {
   )
 }
 
-export function drawSoftmax(g: Shown): JSX.Element {
+export function drawSoftmax(g: FigureData): JSX.Element {
   const t = label()
   const weights = g.inHead("attn.weights")
   const sums = Float32Array.from({ length: weights.rows }, (_, row) => rowOf(weights, row).reduce((a, b) => a + b, 0))
@@ -148,14 +148,14 @@ export function drawSoftmax(g: Shown): JSX.Element {
   )
 }
 
-export function drawRow(g: Shown): JSX.Element {
+export function drawRow(g: FigureData): JSX.Element {
   const t = label()
   const { token } = g
-  const weights = rowData(g.inHead("attn.weights"), token)
+  const weights = rowOf(g.inHead("attn.weights"), token)
   const values = g.inHead("attn.v")
   const context = g.inHead("attn.context")
   const weighted = Float32Array.from({ length: values.rows * values.cols }, (_, i) => {
-    return (weights[Math.floor(i / values.cols)] as number) * (values.data[i] as number)
+    return elementAt(weights, Math.floor(i / values.cols)) * elementAt(values.data, i)
   })
   return (
     <>
@@ -187,11 +187,11 @@ export function drawRow(g: Shown): JSX.Element {
             rows={tokens(g.grid)}
             cols={dimensions()}
             explain={({ row, col }) =>
-              `= ${format(weights[row] as number, 3)} · ${format(valueAt(values, row, col), 3)}`
+              `= ${format(elementAt(weights, row), 3)} · ${format(valueAt(values, row, col), 3)}`
             }
           />
           <Matrix
-            view={matrix(rowData(context, token), 1, context.cols)}
+            view={matrix(rowOf(context, token), 1, context.cols)}
             symbol="cᵢ"
             label={t.context}
             rows={named("")}
@@ -204,14 +204,14 @@ export function drawRow(g: Shown): JSX.Element {
   )
 }
 
-export function drawRows(g: Shown): JSX.Element {
+export function drawRows(g: FigureData): JSX.Element {
   const weights = g.inHead("attn.weights")
   return (
     <>
       <HeadPicker g={g} />
       <div class="attention-grid" style={{ "--grid": g.grid }}>
         {Array.from({ length: g.grid ** 2 }, (_, i) => (
-          <Glance key={i} g={g} token={i + 1} weights={rowData(weights, i + 1).subarray(1)} />
+          <Glance key={i} g={g} token={i + 1} weights={rowOf(weights, i + 1).subarray(1)} />
         ))}
       </div>
       <Matrix
@@ -234,13 +234,13 @@ export function Glance({
   name,
   onChoose,
 }: {
-  readonly g: Shown
+  readonly g: FigureData
   readonly token: number
-  readonly weights: Float32Array
+  readonly weights: Float64Array
   readonly name?: string
   readonly onChoose?: () => void
 }): JSX.Element {
-  const most = weights.reduce((a, b) => Math.max(a, b), 1e-9)
+  const largest = weights.reduce((a, b) => Math.max(a, b), 1e-9)
   const text = `${label().attendedBy} ${name ?? tokenName(token, g.grid)}`
   return (
     <button
@@ -262,13 +262,13 @@ export function Glance({
     >
       <Picture pixels={g.trace.pixels} width={g.side} height={g.side} />
       {Array.from(weights, (weight, i) => (
-        <span key={i} class={`patch ${i + 1 === token ? "self" : ""}`} style={{ "--veil": 1 - weight / most }} />
+        <span key={i} class={`patch ${i + 1 === token ? "self" : ""}`} style={{ "--veil": 1 - weight / largest }} />
       ))}
     </button>
   )
 }
 
-export function drawHeads(g: Shown): JSX.Element {
+export function drawHeads(g: FigureData): JSX.Element {
   const t = label()
   const weights = g.inBlock("attn.weights")
   const { token } = g
@@ -277,7 +277,7 @@ export function drawHeads(g: Shown): JSX.Element {
       <HeadPicker g={g} heads={false} />
       <div class="triple">
         {Array.from({ length: g.model.config.heads }, (_, head) => {
-          const own = view(weights, head)
+          const headWeights = view(weights, head)
           return (
             <div class="stack" key={head}>
               <Patches
@@ -285,11 +285,11 @@ export function drawHeads(g: Shown): JSX.Element {
                 side={g.side}
                 grid={g.grid}
                 label={`${strings.value.figure.head(head + 1)}, ${t.attendedBy} ${tokenName(token, g.grid)}`}
-                weights={rowData(own, token).subarray(1)}
+                weights={rowOf(headWeights, token).subarray(1)}
                 weightName={t.weight}
               />
               <Matrix
-                view={own}
+                view={headWeights}
                 symbol={`A${"₁₂₃₄₅₆"[head] ?? ""}`}
                 label={strings.value.figure.head(head + 1)}
                 rows={queries(g.grid)}
@@ -304,25 +304,25 @@ export function drawHeads(g: Shown): JSX.Element {
   )
 }
 
-export function drawProject(g: Shown): JSX.Element {
+export function drawProject(g: FigureData): JSX.Element {
   const t = label()
   const { dim, heads } = g.model.config
   const width = dim / heads
-  const side = joined(g.inBlock("attn.context"))
+  const context = concatenateHeads(g.inBlock("attn.context"))
   return (
     <>
       <HeadPicker g={g} heads={false} />
       <Matrix
-        view={side}
+        view={context}
         symbol="[C₁, C₂, C₃]"
-        label={t.joined}
+        label={t.sideBySide}
         rows={tokens(g.grid)}
         cols={{
           name: strings.value.figure.dimensions,
           describe: (i) =>
             `${strings.value.figure.head(Math.floor(i / width) + 1)}, ${strings.value.figure.dimension((i % width) + 1)}`,
         }}
-        tap="joined"
+        tap="side-by-side"
       />
       <Matrix
         view={view(g.inBlock("attn.proj"))}

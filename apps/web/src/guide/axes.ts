@@ -1,13 +1,13 @@
 import type { Axis } from "../figures/matrix-props.ts"
 import { strings } from "../strings/index.ts"
 
-/** A token in words: the class token, or a patch with its place. */
+/** The name of a token: the class token, or a patch with its place. */
 export function tokenName(token: number, grid: number): string {
   const { figure } = strings.value
   return token === 0 ? figure.classToken : figure.patch(token, grid)
 }
 
-/** Tokens; those of the patches alone start at 1. */
+/** All tokens, or those of the patches, which start at 1. */
 export function tokens(grid: number, first: 0 | 1 = 0): Axis {
   const { figure } = strings.value
   return {
@@ -32,10 +32,10 @@ export function dimensions(): Axis {
   return { name: figure.dimensions, describe: (i) => figure.dimension(i + 1) }
 }
 
-/** A single row, or what stands in one. */
+/** An axis of one row, or with one name for all. */
 export const named = (name: string): Axis => ({ name, describe: () => name })
 
-/** Pixels of a patch, read out row by row with their channels. */
+/** The pixels of a patch, row by row, with their channels. */
 export function patchPixels(patch: number, channels: readonly string[]): Axis {
   const { figure } = strings.value
   return {

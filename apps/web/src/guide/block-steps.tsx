@@ -1,24 +1,24 @@
 import { dropoutMask, foldKey, keyFromSeed } from "@vitrine/core"
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
+import { elementAt } from "../checked.ts"
 import { format } from "../figures/format.ts"
 import { chosenBlock, chosenHead } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Plot } from "../figures/plot.tsx"
-import { matrix, rowOf, type View, valueAt, view } from "../figures/view.ts"
+import { matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { Glance, HeadPicker } from "./attention-steps.tsx"
 import { dimensions, named, tokenName, tokens } from "./axes.ts"
-import { rowData } from "./input-steps.tsx"
-import type { Shown } from "./state.ts"
+import type { FigureData } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-/** What a block was given. */
-const blockInput = (g: Shown): View => view(g.tap(g.block === 0 ? "tokens" : `blocks.${g.block - 1}.residual2`))
+/** The tokens before a block. */
+const blockInput = (g: FigureData): View => view(g.tap(g.block === 0 ? "tokens" : `blocks.${g.block - 1}.residual2`))
 
 function Addition(props: {
-  readonly g: Shown
+  readonly g: FigureData
   readonly before: View
   readonly added: View
   readonly after: View
@@ -27,8 +27,8 @@ function Addition(props: {
 }): JSX.Element {
   const { g, before, added, after, symbols, taps } = props
   const t = label()
-  const most = Math.max(...[before, added, after].map(({ data }) => Math.max(...Array.from(data, Math.abs))))
-  const domain = [-most, most] as const
+  const largest = Math.max(...[before, added, after].map(({ data }) => Math.max(...data.map(Math.abs))))
+  const domain = [-largest, largest] as const
   const rows = tokens(g.grid)
   const height = 119
   return (
@@ -73,7 +73,7 @@ function Addition(props: {
   )
 }
 
-export function drawResidual(g: Shown): JSX.Element {
+export function drawResidual(g: FigureData): JSX.Element {
   return (
     <>
       <HeadPicker g={g} heads={false} />
@@ -89,7 +89,7 @@ export function drawResidual(g: Shown): JSX.Element {
   )
 }
 
-export function drawResidual2(g: Shown): JSX.Element {
+export function drawResidual2(g: FigureData): JSX.Element {
   return (
     <>
       <HeadPicker g={g} heads={false} />
@@ -105,7 +105,7 @@ export function drawResidual2(g: Shown): JSX.Element {
   )
 }
 
-export function drawNorm(g: Shown): JSX.Element {
+export function drawNorm(g: FigureData): JSX.Element {
   const t = label()
   const { token } = g
   const name = tokenName(token, g.grid)
@@ -114,7 +114,7 @@ export function drawNorm(g: Shown): JSX.Element {
   const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length
   const epsilon = g.model.config.layerNormEpsilon
   const standard = x.map((value) => (value - mean) / Math.sqrt(variance + epsilon))
-  const strip = (data: ArrayLike<number>, symbol: string, text: string, tap?: string): JSX.Element => (
+  const strip = (data: Numbers, symbol: string, text: string, tap?: string): JSX.Element => (
     <Matrix
       view={matrix(data, 1, data.length)}
       symbol={symbol}
@@ -147,7 +147,7 @@ export function drawNorm(g: Shown): JSX.Element {
       {strip(standard, "(x − μ)/σ", t.standardized)}
       {strip(g.parameter(`${block}.norm2.weight`).data, "γ", t.gamma)}
       {strip(g.parameter(`${block}.norm2.bias`).data, "β", t.beta)}
-      {strip(rowData(view(g.inBlock("norm2")), token), "LN(x)", t.after)}
+      {strip(rowOf(view(g.inBlock("norm2")), token), "LN(x)", t.after)}
       <Matrix
         view={view(g.inBlock("norm2"))}
         symbol="LN(z′)"
@@ -161,7 +161,7 @@ export function drawNorm(g: Shown): JSX.Element {
   )
 }
 
-/** x Φ(x), by the error function of Abramowitz and Stegun 7.1.26; for the curve alone, whose dots are the model's. */
+/** x Φ(x), by the error function of Abramowitz and Stegun 7.1.26. Only the curve is drawn by it. */
 function gelu(x: number): number {
   const z = Math.abs(x) / Math.SQRT2
   const t = 1 / (1 + 0.3275911 * z)
@@ -172,7 +172,7 @@ function gelu(x: number): number {
 
 const curve = Array.from({ length: 121 }, (_, i): [number, number] => [i / 15 - 4, gelu(i / 15 - 4)])
 
-export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const training = useSignal(false)
   const draw = useSignal(0)
@@ -186,9 +186,9 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
   const rate = g.model.config.dropout
   const mask = new Float32Array(hidden.data.length)
   if (training.value) dropoutMask(foldKey(keyFromSeed(draw.value), `blocks.${g.block}.mlp.drop1`), rate, mask)
-  const shown = training.value
+  const masked = training.value
     ? matrix(
-        mask.map((factor, i) => factor * (hidden.data[i] as number)),
+        mask.map((factor, i) => factor * elementAt(hidden.data, i)),
         hidden.rows,
         hidden.cols,
       )
@@ -250,7 +250,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
         ) : null}
       </div>
       <Matrix
-        view={shown}
+        view={masked}
         symbol="GELU"
         label={t.hidden}
         rows={tokens(g.grid)}
@@ -275,7 +275,7 @@ export function MlpFigure({ g }: { readonly g: Shown }): JSX.Element {
   )
 }
 
-export function drawRepeat(g: Shown): JSX.Element {
+export function drawRepeat(g: FigureData): JSX.Element {
   const t = label()
   const { depth, heads } = g.model.config
   const { figure } = strings.value
@@ -284,7 +284,7 @@ export function drawRepeat(g: Shown): JSX.Element {
       <div class="depth-grid" style={{ "--heads": heads }}>
         {Array.from({ length: depth * heads }, (_, i) => {
           const [block, head] = [Math.floor(i / heads), i % heads]
-          const weights = rowData(view(g.tap(`blocks.${block}.attn.weights`), head), 0).subarray(1)
+          const weights = rowOf(view(g.tap(`blocks.${block}.attn.weights`), head), 0).subarray(1)
           const name = `${figure.classToken}: ${figure.block(block + 1)}, ${figure.head(head + 1)}`
           return (
             <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { engine } from "../engine/client.ts"
+import type { Variant } from "../engine/family.ts"
 import { brief, count, format } from "../figures/format.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
@@ -11,19 +12,19 @@ import { failed, useAnswer, Waiting } from "./answer.tsx"
 import { HeadPicker } from "./attention-steps.tsx"
 import { dimensions, keys, lines, named, tokenName, tokens } from "./axes.ts"
 import { datasets, table5, table6 } from "./paper.ts"
-import type { Shown } from "./state.ts"
+import type { FigureData } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-export function ScaleFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function ScaleFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const { token } = g
   const scores = rowOf(g.inHead("attn.scores"), token)
   const width = g.inHead("attn.q").cols
-  const own = Math.sqrt(width)
+  const modelDivisor = Math.sqrt(width)
   const power = useSignal(0.5)
   const divisor = width ** power.value
-  const scaled = scores.map((score) => (score * own) / divisor)
+  const scaled = scores.map((score) => (score * modelDivisor) / divisor)
   const top = scaled.reduce((a, b) => Math.max(a, b))
   const weights = scaled.map((score) => Math.exp(score - top))
   const total = weights.reduce((a, b) => a + b, 0)
@@ -88,7 +89,7 @@ export function ScaleFigure({ g }: { readonly g: Shown }): JSX.Element {
   )
 }
 
-export function NormOrderFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function NormOrderFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const answer = useAnswer(() => engine().guide.normOrders(), g.trace.pixels)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
@@ -99,7 +100,7 @@ export function NormOrderFigure({ g }: { readonly g: Shown }): JSX.Element {
   return <Plot label={t.gradientNorm} x={t.depth} y={t.gradientNorm} logY series={series} />
 }
 
-export function ConvolutionFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function ConvolutionFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const answer = useAnswer(() => engine().guide.convolution(), g.trace)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
@@ -129,7 +130,7 @@ export function ConvolutionFigure({ g }: { readonly g: Shown }): JSX.Element {
 
 const grids = [4, 6, 8, 12, 16]
 
-export function ResolutionFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function ResolutionFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const chosen = useSignal(8)
   const side = chosen.value
@@ -228,27 +229,35 @@ export function FamilyFigure(): JSX.Element {
         height={360}
         yRange={[3e6, 1e9]}
         series={[
-          {
+          sizeSeries({
             name: "ViT",
-            own: answer.filter(({ name }) => !name.startsWith("R")),
-            labelled: "below",
+            variants: answer.filter(({ name }) => !name.startsWith("R")),
+            labelSide: "below",
             color: 1,
-          } as const,
-          {
+          }),
+          sizeSeries({
             name: t.hybrid,
-            own: answer.filter(({ name }) => name.startsWith("R")),
-            labelled: "above",
+            variants: answer.filter(({ name }) => name.startsWith("R")),
+            labelSide: "above",
             color: 3,
-          } as const,
-        ].map(({ own, ...each }) => ({
-          ...each,
-          points: own.map(({ flops, parameters }) => [flops, parameters] as const),
-          labels: own.map(({ name }) => name),
-          dots: true,
-        }))}
+          }),
+        ]}
       />
     </>
   )
+}
+
+/** Parameters of some variants by their FLOPs. */
+function sizeSeries({
+  variants,
+  ...series
+}: Pick<Series, "name" | "labelSide" | "color"> & { readonly variants: readonly Variant[] }): Series {
+  return {
+    ...series,
+    points: variants.map(({ flops, parameters }) => [flops, parameters]),
+    labels: variants.map(({ name }) => name),
+    dots: true,
+  }
 }
 
 export function PretrainingFigure(): JSX.Element {
@@ -284,13 +293,13 @@ export function ComputeFigure(): JSX.Element {
     { family: "hybrid", name: t.hybrid, color: 3 },
   ] as const
   const series = families.map(({ family, name, color }): Series => {
-    const own = table6.filter((each) => each.family === family).sort((a, b) => a.exaflops - b.exaflops)
+    const models = table6.filter((each) => each.family === family).sort((a, b) => a.exaflops - b.exaflops)
     return {
       name,
       color,
       dots: true,
-      points: own.map(({ exaflops, top1 }) => [exaflops, top1]),
-      labels: own.map(({ model, epochs }) => strings.value.guide.epochs(model, epochs)),
+      points: models.map(({ exaflops, top1 }) => [exaflops, top1]),
+      labels: models.map(({ model, epochs }) => strings.value.guide.epochs(model, epochs)),
     }
   })
   return (

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
-import { choose, chosenBackend } from "../engine/client.ts"
+import { chosenBackend, switchBackend } from "../engine/client.ts"
 import { markedToken } from "../figures/link.ts"
 import { Patches } from "../figures/patches.tsx"
 import { strings } from "../strings/index.ts"
@@ -13,7 +13,7 @@ import * as further from "./further-steps.tsx"
 import { HybridFigure } from "./hybrid-step.tsx"
 import * as input from "./input-steps.tsx"
 import * as output from "./output-steps.tsx"
-import { model, type Shown, shown, start, status, trace } from "./state.ts"
+import { type FigureData, figureData, model, start, status, trace } from "./state.ts"
 import { Step, type StepProps } from "./step.tsx"
 
 type Draw = StepProps["draw"]
@@ -79,6 +79,8 @@ const parts: readonly (readonly [PartId, readonly (readonly [StepId, Draw])[]])[
   ],
 ]
 
+const stepIds = parts.flatMap(([, steps]) => steps.map(([id]) => id))
+
 export function Guide(): JSX.Element {
   const { guide } = strings.value
   const at = useSignal<StepId>("data")
@@ -86,7 +88,8 @@ export function Guide(): JSX.Element {
     if (trace.peek() === null) void start()
     const watcher = new IntersectionObserver(
       (entries) => {
-        for (const { isIntersecting, target } of entries) if (isIntersecting) at.value = target.id as StepId
+        for (const { isIntersecting, target } of entries)
+          if (isIntersecting) at.value = stepIds.find((id) => id === target.id) ?? at.value
       },
       { rootMargin: "-45% 0px -50% 0px" },
     )
@@ -120,12 +123,12 @@ function StatusLine(): JSX.Element {
   const texts = strings.value.status
   const now = status.value
   if (now.kind === "failed" && model.value === null) {
-    // Only who asks for a GPU can miss one; else the engine takes what there is.
+    // A GPU is missing only where the reader asked for one.
     const noGpu = chosenBackend.value === "webgpu"
     return (
       <p class="status failed" role="alert">
         {noGpu ? texts.noGpu(now.why) : texts.noEngine(now.why)}{" "}
-        <button type="button" onClick={() => (noGpu ? choose("onnx-web") : void start())}>
+        <button type="button" onClick={() => (noGpu ? switchBackend("onnx-web") : void start())}>
           {noGpu ? texts.useCpu : texts.retry}
         </button>
       </p>
@@ -144,10 +147,10 @@ function StatusLine(): JSX.Element {
   )
 }
 
-/** Contents beside the text, and the picture with the marked patch, which stay in sight. */
+/** The contents and the picture with the marked patch, which stay in sight beside the text. */
 function Rail({ at }: { readonly at: StepId }): JSX.Element {
   const { guide } = strings.value
-  const g = shown()
+  const g = figureData()
   return (
     <aside class="rail">
       {g === null ? null : <Specimen g={g} />}
@@ -179,7 +182,7 @@ function RailLink({ id, at }: { readonly id: StepId; readonly at: StepId }): JSX
   )
 }
 
-function Specimen({ g }: { readonly g: Shown }): JSX.Element {
+function Specimen({ g }: { readonly g: FigureData }): JSX.Element {
   return (
     <div class="specimen">
       <Patches pixels={g.trace.pixels} side={g.side} grid={g.grid} label={strings.value.guide.labels.image} />

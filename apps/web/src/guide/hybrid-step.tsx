@@ -1,55 +1,44 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
+import { elementAt } from "../checked.ts"
 import { engine } from "../engine/client.ts"
 import { Bars } from "../figures/bars.tsx"
-import { colorTable, domainOf, shade } from "../figures/colors.ts"
+import { domainOf, heatPixels } from "../figures/colors.ts"
 import { percent } from "../figures/format.ts"
 import { hoveredToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { theme } from "../figures/theme.ts"
-import { matrix, type View, view } from "../figures/view.ts"
+import { largestIndex, matrix, type View, view } from "../figures/view.ts"
 import type { Values } from "../engine/values.ts"
 import { strings } from "../strings/index.ts"
 import { failed, useAnswer, Waiting } from "./answer.tsx"
 import { dimensions, lines, tokens } from "./axes.ts"
 import { className } from "./input-steps.tsx"
-import type { Shown } from "./state.ts"
+import type { FigureData } from "./state.ts"
 
 /** One channel of features `[1, rows, columns, channels]`. */
 function channelOf({ data, shape }: Values, channel: number): View {
   const [, rows = 1, columns = 1, channels = 1] = shape
   return matrix(
-    Float32Array.from({ length: rows * columns }, (_, i) => data[i * channels + channel] as number),
+    Float32Array.from({ length: rows * columns }, (_, i) => elementAt(data, i * channels + channel)),
     rows,
     columns,
   )
 }
 
-function mapPixels(map: View): Uint8Array {
-  const table = colorTable("share", theme.value)
-  const domain = domainOf(map.data, "share")
-  const out = new Uint8Array(map.data.length * 3)
-  for (let i = 0; i < map.data.length; i++) {
-    const at = 3 * shade(map.data[i] as number, domain, "share")
-    out.set(table.subarray(at, at + 3), 3 * i)
-  }
-  return out
-}
-
-export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function HybridFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = strings.value.guide.labels
   const answer = useAnswer(() => engine().guide.hybrid(), g.trace.pixels)
   const after = useSignal<"root" | "features">("features")
   const chosen = useSignal(0)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
-  const found = answer[after.value]
-  const channels = found.shape.at(-1) ?? 1
+  const features = answer[after.value]
+  const channels = features.shape.at(-1) ?? 1
   const channel = Math.min(chosen.value, channels - 1)
-  const map = channelOf(found, channel)
+  const map = channelOf(features, channel)
   const probabilities = answer.probabilities.data
-  const best = probabilities.reduce((top, value, i, all) => (value > (all[top] as number) ? i : top), 0)
   return (
     <>
       <div class="head-picker">
@@ -70,7 +59,7 @@ export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
           ))}
         </fieldset>
       </div>
-      <FeatureMaps found={found} channels={channels} channel={channel} choose={(k) => (chosen.value = k)} />
+      <FeatureMaps features={features} channels={channels} channel={channel} choose={(k) => (chosen.value = k)} />
       <div class="pair">
         <Matrix
           view={map}
@@ -81,7 +70,7 @@ export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
           cell={38}
           tap={`hybrid:${after.value}`}
           onCell={(cell) => {
-            // The places of a patch are as many down and across as its pixels would be.
+            // A patch covers as many places down and across as it would cover pixels.
             const size = map.rows / g.grid
             hoveredToken.value =
               cell === null ? null : Math.floor(cell.row / size) * g.grid + Math.floor(cell.col / size) + 1
@@ -104,7 +93,7 @@ export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
         show={percent}
         most={1}
         label={t.probabilities}
-        best={best}
+        best={largestIndex(probabilities)}
         target={g.trace.label}
       />
     </>
@@ -112,18 +101,18 @@ export function HybridFigure({ g }: { readonly g: Shown }): JSX.Element {
 }
 
 function FeatureMaps(props: {
-  readonly found: Values
+  readonly features: Values
   readonly channels: number
   readonly channel: number
   readonly choose: (channel: number) => void
 }): JSX.Element {
-  const { found, channels, channel, choose } = props
+  const { features, channels, channel, choose } = props
   const { feature } = strings.value.guide.labels
   const columns = 16
   return (
     <div class="filters maps-grid" role="radiogroup" aria-label={feature}>
       {Array.from({ length: channels }, (_, k) => {
-        const map = channelOf(found, k)
+        const map = channelOf(features, k)
         return (
           <button
             key={k}
@@ -143,7 +132,11 @@ function FeatureMaps(props: {
               if (button instanceof HTMLElement) button.focus()
             }}
           >
-            <Picture pixels={mapPixels(map)} width={map.cols} height={map.rows} />
+            <Picture
+              pixels={heatPixels(map.data, "share", domainOf(map.data, "share"), theme.value)}
+              width={map.cols}
+              height={map.rows}
+            />
           </button>
         )
       })}

@@ -1,27 +1,28 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
-import { colorTable, shade } from "../figures/colors.ts"
+import { elementAt } from "../checked.ts"
+import { heatPixels } from "../figures/colors.ts"
 import { format } from "../figures/format.ts"
 import { chosenToken, hoveredToken, markedToken } from "../figures/link.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { theme } from "../figures/theme.ts"
-import { matrix, similarity, type View, valueAt, view } from "../figures/view.ts"
+import { dot, matrix, rowOf, similarity, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, lines, named, patchPixels, tokenName, tokens } from "./axes.ts"
 import { Picker } from "./picker.tsx"
-import { picked, type Shown } from "./state.ts"
+import { type FigureData, picked } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 export const drawData = (): JSX.Element => <Picker />
 
-export function drawImage({ trace, side }: Shown): JSX.Element {
+export function drawImage({ trace, side }: FigureData): JSX.Element {
   const { channel } = strings.value.figure
   const planes = (["red", "green", "blue"] as const).map((scale, c) => ({
     scale,
-    values: Float32Array.from({ length: side * side }, (_, i) => trace.pixels[3 * i + c] as number),
+    values: Float32Array.from({ length: side * side }, (_, i) => elementAt(trace.pixels, 3 * i + c)),
   }))
   return (
     <div class="image-figure">
@@ -50,19 +51,19 @@ export function drawImage({ trace, side }: Shown): JSX.Element {
   )
 }
 
-/** What the picture shows, when somebody knows. */
+/** The name of a class in the reader's language. */
 export const className = (index: number): string => strings.value.guide.classes[index] ?? String(index)
 
-export function LabelFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const open = useSignal(true)
   const t = label()
-  const known = g.trace.label
-  const oneHot = Float32Array.from(g.model.labels, (_, i) => (i === known ? 1 : 0))
+  const truth = g.trace.label
+  const oneHot = Float32Array.from(g.model.labels, (_, i) => (i === truth ? 1 : 0))
   return (
     <div class={`label-figure ${open.value ? "open" : ""}`}>
       <div class="envelope">
         <Picture pixels={g.trace.pixels} width={g.side} height={g.side} />
-        <span class="slip">{known === null ? t.unknown : open.value ? className(known) : "?"}</span>
+        <span class="slip">{truth === null ? t.unknown : open.value ? className(truth) : "?"}</span>
         <button
           type="button"
           onClick={() => {
@@ -72,7 +73,7 @@ export function LabelFigure({ g }: { readonly g: Shown }): JSX.Element {
           {open.value ? t.hideLabel : t.showLabel}
         </button>
       </div>
-      {known === null || !open.value ? null : (
+      {truth === null || !open.value ? null : (
         <Matrix
           view={matrix(oneHot, 1, oneHot.length)}
           symbol="y"
@@ -88,14 +89,14 @@ export function LabelFigure({ g }: { readonly g: Shown }): JSX.Element {
   )
 }
 
-export function drawPatches({ trace, side, grid }: Shown): JSX.Element {
+export function drawPatches({ trace, side, grid }: FigureData): JSX.Element {
   return <Patches pixels={trace.pixels} side={side} grid={grid} label={label().image} apart />
 }
 
-/** The marked patch, or the first while the class token is marked. */
+/** The index of the marked patch, or 0 while the class token is marked. */
 const patchOf = (token: number): number => Math.max(0, token - 1)
 
-export function drawFlatten({ trace, side, grid, tap, model, token }: Shown): JSX.Element {
+export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData): JSX.Element {
   const flat = view(tap("patch_embed.flattened"))
   const p = model.config.patchSize[0]
   const { channel } = strings.value.figure
@@ -111,7 +112,7 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: Shown): JS
         </figure>
       </div>
       <Matrix
-        view={matrix(rowData(flat, index), 1, flat.cols)}
+        view={matrix(rowOf(flat, index), 1, flat.cols)}
         symbol="xₚⁱ"
         label={label().flattened}
         rows={named("")}
@@ -132,10 +133,8 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: Shown): JS
   )
 }
 
-export const rowData = (m: View, row: number): Float32Array =>
-  Float32Array.from({ length: m.cols }, (_, i) => valueAt(m, row, i))
-
-export function cutPatch(pixels: Uint8Array, side: number, p: number, index: number): Uint8Array {
+/** The pixels of one patch. */
+function cutPatch(pixels: Uint8Array, side: number, p: number, index: number): Uint8Array {
   const grid = side / p
   const [top, left] = [Math.floor(index / grid) * p, (index % grid) * p]
   const out = new Uint8Array(p * p * 3)
@@ -146,7 +145,7 @@ export function cutPatch(pixels: Uint8Array, side: number, p: number, index: num
   return out
 }
 
-export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const chosen = useSignal(0)
   const t = label()
   const { tap, model, parameter, grid } = g
@@ -159,9 +158,8 @@ export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
   const index = patchOf(g.token)
   const axis = patchPixels(p, strings.value.figure.channel)
   const filter = flattenFilter(kernel, chosen.value, p)
-  const x = rowData(flat, index)
-  const products = x.map((value, i) => value * (filter[i] as number))
-  const sum = products.reduce((a, b) => a + b, 0)
+  const x = rowOf(flat, index)
+  const sum = dot(x, filter)
   return (
     <>
       <div class="filters" role="radiogroup" aria-label={t.filters}>
@@ -207,11 +205,11 @@ export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
         height={22}
       />
       <p class="sum">
-        Σ x · E = <b>{format(sum, 4)}</b> + {t.bias} <b>{format(bias[chosen.value] as number, 4)}</b> ={" "}
+        Σ x · E = <b>{format(sum, 4)}</b> + {t.bias} <b>{format(elementAt(bias, chosen.value), 4)}</b> ={" "}
         <b>{format(valueAt(embedded, index, chosen.value), 4)}</b>
       </p>
       <Matrix
-        view={matrix(rowData(embedded, index), 1, dim)}
+        view={matrix(rowOf(embedded, index), 1, dim)}
         symbol="eᵢ"
         label={`${t.embedding}: ${tokenName(index + 1, grid)}`}
         rows={named("")}
@@ -228,20 +226,19 @@ export function EmbedFigure({ g }: { readonly g: Shown }): JSX.Element {
 /** Column `k` of E in the order of a flattened patch; the kernel is `[dim, channels, p, p]`. */
 function flattenFilter(kernel: Float32Array, k: number, p: number): Float32Array {
   const area = p * p
-  return Float32Array.from(
-    { length: 3 * area },
-    (_, i) => kernel[(k * 3 + (i % 3)) * area + Math.floor(i / 3)] as number,
+  return Float32Array.from({ length: 3 * area }, (_, i) =>
+    elementAt(kernel, (k * 3 + (i % 3)) * area + Math.floor(i / 3)),
   )
 }
 
 /** A filter as colours: grey is 0. */
 function filterPixels(kernel: Float32Array, k: number, p: number): Uint8Array {
   const filter = flattenFilter(kernel, k, p)
-  const most = filter.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9)
-  return Uint8Array.from(filter, (value) => Math.round(127.5 + (127.5 * value) / most))
+  const largest = filter.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9)
+  return Uint8Array.from(filter, (value) => Math.round(127.5 + (127.5 * value) / largest))
 }
 
-export function drawEmbedAll({ tap, grid }: Shown): JSX.Element {
+export function drawEmbedAll({ tap, grid }: FigureData): JSX.Element {
   return (
     <Matrix
       view={view(tap("patch_embed.embeddings"))}
@@ -254,12 +251,12 @@ export function drawEmbedAll({ tap, grid }: Shown): JSX.Element {
   )
 }
 
-export function drawClassToken({ tap, grid }: Shown): JSX.Element {
+export function drawClassToken({ tap, grid }: FigureData): JSX.Element {
   const token = view(tap("class_token"))
   const embedded = view(tap("patch_embed.embeddings"))
   const all = new Float32Array((embedded.rows + 1) * embedded.cols)
-  all.set(Array.from(token.data))
-  all.set(Array.from(embedded.data), embedded.cols)
+  all.set(token.data)
+  all.set(embedded.data, embedded.cols)
   return (
     <Matrix
       view={matrix(all, embedded.rows + 1, embedded.cols)}
@@ -270,7 +267,7 @@ export function drawClassToken({ tap, grid }: Shown): JSX.Element {
   )
 }
 
-export function drawPositions({ tap, grid }: Shown): JSX.Element {
+export function drawPositions({ tap, grid }: FigureData): JSX.Element {
   const positions = view(tap("positions"))
   return (
     <>
@@ -287,7 +284,7 @@ export function drawPositions({ tap, grid }: Shown): JSX.Element {
   )
 }
 
-/** For each place, how alike its position embedding is to every other's. */
+/** The similarity of each place's position embedding to all others. */
 export function SimilarityMaps({ positions, grid }: { readonly positions: View; readonly grid: number }): JSX.Element {
   const { figure } = strings.value
   const token = Math.max(1, markedToken.value)
@@ -312,12 +309,12 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
               chosenToken.value = i + 1
             }}
           >
-            <Picture pixels={mapPixels(map)} width={grid} height={grid} />
+            <Picture pixels={heatPixels(map, "signed", [-1, 1], theme.value)} width={grid} height={grid} />
           </button>
         ))}
       </div>
       <Matrix
-        view={matrix(maps[token - 1] as Float32Array, grid, grid)}
+        view={matrix(elementAt(maps, token - 1), grid, grid)}
         label={`${label().similarityTo} ${figure.patch(token, grid)}`}
         rows={lines("row")}
         cols={lines("column")}
@@ -328,17 +325,7 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
   )
 }
 
-function mapPixels(map: Float32Array): Uint8Array {
-  const out = new Uint8Array(map.length * 3)
-  const table = colorTable("signed", theme.value)
-  for (const [i, value] of map.entries()) {
-    const at = 3 * shade(value, [-1, 1], "signed")
-    out.set(table.subarray(at, at + 3), 3 * i)
-  }
-  return out
-}
-
-export function drawInput({ tap, grid }: Shown): JSX.Element {
+export function drawInput({ tap, grid }: FigureData): JSX.Element {
   const input = view(tap("tokens"))
   const positions = view(tap("positions"))
   return (

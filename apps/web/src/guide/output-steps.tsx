@@ -1,19 +1,20 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
+import { elementAt } from "../checked.ts"
 import { Bars } from "../figures/bars.tsx"
 import { format, percent } from "../figures/format.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { Plot } from "../figures/plot.tsx"
-import { matrix, view } from "../figures/view.ts"
+import { largestIndex, matrix, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, lines, named, tokens } from "./axes.ts"
 import { className } from "./input-steps.tsx"
-import { lastStep, losses, reset, type Shown, status, takeSteps } from "./state.ts"
+import { type FigureData, lastStep, losses, reset, status, takeSteps } from "./state.ts"
 
 const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-export function drawReadout(g: Shown): JSX.Element {
+export function drawReadout(g: FigureData): JSX.Element {
   const pooled = g.tap("pooled").data
   return (
     <>
@@ -38,15 +39,12 @@ export function drawReadout(g: Shown): JSX.Element {
   )
 }
 
-const best = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((top, value, i, all) => (value > (all[top] as number) ? i : top), 0)
-
-export function drawPredict(g: Shown): JSX.Element {
+export function drawPredict(g: FigureData): JSX.Element {
   const t = label()
   const logits = g.tap("logits").data
   const probabilities = g.tap("probabilities").data
   const classes = g.model.labels.map((_, i) => className(i))
-  const answer = best(probabilities)
+  const answer = largestIndex(probabilities)
   return (
     <>
       <Matrix
@@ -79,14 +77,14 @@ export function drawPredict(g: Shown): JSX.Element {
       <div class="answer">
         <Picture pixels={g.trace.pixels} width={g.side} height={g.side} />
         <p>
-          {t.prediction} <strong>{className(answer)}</strong>, {percent(probabilities[answer] as number)}
+          {t.prediction} <strong>{className(answer)}</strong>, {percent(elementAt(probabilities, answer))}
         </p>
       </div>
     </>
   )
 }
 
-/** The gradients of a layer's parameters, together. */
+/** The norm of the gradient of each layer, over all its parameters. */
 function byLayer(norms: readonly { readonly name: string; readonly norm: number }[]): [string, number][] {
   const squares = new Map<string, number>()
   for (const { name, norm } of norms) {
@@ -98,24 +96,24 @@ function byLayer(norms: readonly { readonly name: string; readonly norm: number 
   return [...squares].map(([layer, sum]) => [layer, Math.sqrt(sum)])
 }
 
-export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
+export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = label()
   const probabilities = g.tap("probabilities").data
   const chosen = useSignal<number | null>(null)
   const exponent = useSignal(-1.5)
-  const target = chosen.value ?? g.trace.label ?? best(probabilities)
-  const loss = -Math.log(probabilities[target] as number)
+  const target = chosen.value ?? g.trace.label ?? largestIndex(probabilities)
+  const loss = -Math.log(elementAt(probabilities, target))
   const rate = 10 ** exponent.value
   const busy = status.value.kind === "computing"
-  const taken = lastStep.value
+  const step = lastStep.value
   const classes = g.model.labels.map((_, i) => className(i))
-  const norms = taken === null ? [] : byLayer(taken.norms)
+  const norms = step === null ? [] : byLayer(step.norms)
   return (
     <div class="learn">
       <div class="pair">
         <div class="stack">
           <p class="loss-line">
-            −log <b>{format(probabilities[target] as number, 4)}</b> ={" "}
+            −log <b>{format(elementAt(probabilities, target), 4)}</b> ={" "}
             <strong data-tap="loss">{format(loss, 5)}</strong>
           </p>
           <label class="field">
@@ -171,14 +169,14 @@ export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
           show={percent}
           most={1}
           label={t.probabilities}
-          best={best(probabilities)}
+          best={largestIndex(probabilities)}
           target={target}
         />
       </div>
-      {taken === null ? null : (
+      {step === null ? null : (
         <>
-          <p class="sum" role="status" data-fell={`${taken.before} ${taken.after}`}>
-            {t.fell}: <b>{format(taken.before, 5)}</b> → <b>{format(taken.after, 5)}</b>
+          <p class="sum" role="status" data-fell={`${step.before} ${step.after}`}>
+            {t.fell}: <b>{format(step.before, 5)}</b> → <b>{format(step.after, 5)}</b>
           </p>
           <Plot
             label={t.loss}
@@ -198,7 +196,7 @@ export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
               />
             </div>
             <Matrix
-              view={matrix(perPixel(taken.pixels), g.side, g.side)}
+              view={matrix(perPixel(step.pixels), g.side, g.side)}
               label={t.gradientPixels}
               rows={lines("row")}
               cols={lines("column")}
@@ -212,7 +210,7 @@ export function LossFigure({ g }: { readonly g: Shown }): JSX.Element {
   )
 }
 
-/** Length of the gradient over the channels. */
+/** The norm of the gradient over the channels of each pixel. */
 function perPixel(gradient: Float32Array): Float32Array {
   return Float32Array.from({ length: gradient.length / 3 }, (_, i) =>
     Math.hypot(...gradient.subarray(3 * i, 3 * i + 3)),

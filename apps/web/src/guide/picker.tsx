@@ -4,27 +4,27 @@ import { Picture } from "../figures/picture.tsx"
 import { strings } from "../strings/index.ts"
 import { drawings, drop, pick, picked, redraw } from "./state.ts"
 
-/** The drawings to choose from, and the place to drop one's own picture. */
+/** The drawings to choose from, and a place to drop a picture. */
 export function Picker(): JSX.Element {
   const { guide } = strings.value
-  const over = useSignal(false)
+  const isOver = useSignal(false)
   const take = (files: FileList | null | undefined): void => {
     const file = files?.[0]
     if (file !== undefined) void drop(file)
   }
   return (
     <div
-      class={`picker ${over.value ? "over" : ""}`}
+      class={`picker ${isOver.value ? "over" : ""}`}
       onDragOver={(event) => {
         event.preventDefault()
-        over.value = true
+        isOver.value = true
       }}
       onDragLeave={() => {
-        over.value = false
+        isOver.value = false
       }}
       onDrop={(event) => {
         event.preventDefault()
-        over.value = false
+        isOver.value = false
         take(event.dataTransfer?.files)
       }}
     >
@@ -56,7 +56,7 @@ export function Picker(): JSX.Element {
           />
         </label>
         <small>
-          {guide.own} {guide.license}
+          {guide.privacy} {guide.license}
         </small>
       </div>
     </div>

@@ -1,6 +1,7 @@
 import { type Signal, signal } from "@preact/signals"
+import { entryOf } from "../checked.ts"
 import { engine, messageOf } from "../engine/client.ts"
-import type { Drawing, GuideModel, StepTaken, Trace } from "../engine/guide.ts"
+import type { Drawing, GradientStep, GuideModel, Trace } from "../engine/guide.ts"
 import type { Values } from "../engine/values.ts"
 import { chosenBlock, chosenHead, markedToken } from "../figures/link.ts"
 import { type View, view } from "../figures/view.ts"
@@ -13,21 +14,23 @@ export const status: Signal<Status> = signal({ kind: "starting" })
 export const model: Signal<GuideModel | null> = signal(null)
 export const trace: Signal<Trace | null> = signal(null)
 export const drawings: Signal<readonly Drawing[]> = signal([])
-/** Which drawing is shown; null for the reader's own picture. */
+/** The index of the drawing on the page; null for the reader's own picture. */
 export const picked: Signal<number | null> = signal(0)
-/** Losses of the reader's steps on the present picture, the first one before any step. */
+/** Losses of the reader's steps on the present picture. The first one is before any step. */
 export const losses: Signal<readonly number[]> = signal([])
-export const lastStep: Signal<StepTaken | null> = signal(null)
+export const lastStep: Signal<GradientStep | null> = signal(null)
 
-/** What the figures draw: the model, and what it computed for one picture. */
-export interface Shown {
+/** Everything that a figure draws: the model, and its trace of one picture. */
+export interface FigureData {
   readonly model: GuideModel
   readonly trace: Trace
-  /** Patches down and across, and pixels of a side. */
+  /** Patches down and across. */
   readonly grid: number
+  /** Pixels down and across. */
   readonly side: number
-  /** The token that is marked, and the block and the head that are chosen. */
+  /** The token that all figures mark. */
   readonly token: number
+  /** The block and the head that the reader chose. */
   readonly block: number
   readonly head: number
   readonly tap: (name: string) => Values
@@ -38,20 +41,17 @@ export interface Shown {
   readonly parameter: (name: string) => Values
 }
 
-export function shown(): Shown | null {
-  const [found, values] = [model.value, trace.value]
-  if (found === null || values === null) return null
-  const { imageSize, patchSize } = found.config
-  const tap = (name: string): Values => {
-    const value = values.taps[name]
-    if (value === undefined) throw new Error(`no tap ${name}`)
-    return value
-  }
+/** Null until the first picture is traced. */
+export function figureData(): FigureData | null {
+  if (model.value === null || trace.value === null) return null
+  const { imageSize, patchSize } = model.value.config
+  const { taps, parameters } = trace.value
   const [token, block, head] = [markedToken.value, chosenBlock.value, chosenHead.value]
+  const tap = (name: string): Values => entryOf(taps, name)
   const inBlock = (name: string): Values => tap(`blocks.${block}.${name}`)
   return {
-    model: found,
-    trace: values,
+    model: model.value,
+    trace: trace.value,
     grid: imageSize[0] / patchSize[0],
     side: imageSize[0],
     token,
@@ -60,13 +60,13 @@ export function shown(): Shown | null {
     tap,
     inBlock,
     inHead: (name) => view(inBlock(name), head),
-    parameter: (name) => values.parameters[name] as Values,
+    parameter: (name) => entryOf(parameters, name),
   }
 }
 
 let seed = 3
 
-/** Runs something on the engine, and tells how it went. */
+/** Does work on the engine, and keeps the status. */
 async function attempt(work: () => Promise<void>): Promise<void> {
   if (status.value.kind !== "starting") status.value = { kind: "computing" }
   try {
@@ -79,58 +79,65 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 const guide = (): ReturnType<typeof engine>["guide"] => engine().guide
 
-/** Loads the model, and shows a first drawing. */
+/** Loads the model, and traces a first drawing. */
 export function start(): Promise<void> {
   return attempt(async () => {
     drawings.value = await guide().drawings(seed, 10)
     model.value = await guide().model()
-    await retraced(() => guide().trace(drawings.value[0] as Drawing))
+    await traceDrawing(0)
   })
 }
 
-async function retraced(how: () => Promise<Trace>): Promise<void> {
-  trace.value = await how()
+async function traceDrawing(index: number): Promise<void> {
+  const drawing = drawings.value[index]
+  if (drawing !== undefined) show(await guide().trace(drawing))
+}
+
+/** Shows a new trace, to which no step has led. */
+function show(next: Trace): void {
+  trace.value = next
   losses.value = []
   lastStep.value = null
 }
 
 export function pick(index: number): Promise<void> {
   picked.value = index
-  return attempt(() => retraced(() => guide().trace(drawings.value[index] as Drawing)))
+  return attempt(() => traceDrawing(index))
 }
 
 export function drop(file: Blob): Promise<void> {
   return attempt(async () => {
-    await retraced(() => guide().trace(file))
+    show(await guide().trace(file))
     picked.value = null
   })
 }
 
+/** Offers other drawings, and traces the first. */
 export function redraw(): Promise<void> {
   seed++
   return attempt(async () => {
     drawings.value = await guide().drawings(seed, 10)
     picked.value = 0
-    await retraced(() => guide().trace(drawings.value[0] as Drawing))
+    await traceDrawing(0)
   })
 }
 
-/** Takes gradient steps towards a label, and shows the picture through the new weights. */
+/** Takes gradient steps towards a label, and traces the picture with the new weights. */
 export function takeSteps(count: number, label: number, rate: number): Promise<void> {
   return attempt(async () => {
     for (let i = 0; i < count; i++) {
-      const taken = await guide().step(label, rate)
-      lastStep.value = taken
-      losses.value = losses.value.length === 0 ? [taken.before, taken.after] : [...losses.value, taken.after]
+      const step = await guide().step(label, rate)
+      lastStep.value = step
+      losses.value = losses.value.length === 0 ? [step.before, step.after] : [...losses.value, step.after]
     }
     trace.value = await guide().retrace()
   })
 }
 
-/** The trained weights again, or new random ones. */
+/** Restores the trained weights, or draws random ones. */
 export function reset(weights: "trained" | "random"): Promise<void> {
   return attempt(async () => {
     await guide().reset(weights)
-    await retraced(() => guide().retrace())
+    show(await guide().retrace())
   })
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import type { StepId } from "../strings/guide-texts.ts"
 import formulas from "./formulas.tex"
-import { type Shown, shown, trace } from "./state.ts"
+import { type FigureData, figureData, trace } from "./state.ts"
 
 /** Text with `*emphasis*`. */
 export function Prose({ text }: { readonly text: string }): JSX.Element {
@@ -15,10 +15,10 @@ export function Prose({ text }: { readonly text: string }): JSX.Element {
 export interface StepProps {
   readonly id: StepId
   readonly number: number
-  readonly draw: (g: Shown) => ComponentChildren
+  readonly draw: (g: FigureData) => ComponentChildren
 }
 
-/** One step of the guide: words and formula beside the figure, which is drawn when it comes near. */
+/** One step of the guide: words and a formula beside a figure. The figure is drawn when it comes near. */
 export function Step({ id, number, draw }: StepProps): JSX.Element {
   const { title, text } = strings.value.guide.steps[id]
   const formula = formulas[id]
@@ -31,7 +31,7 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
       },
       { rootMargin: "600px" },
     )
-    watcher.observe(section.current as Element)
+    if (section.current !== null) watcher.observe(section.current)
     return () => watcher.disconnect()
   }, [])
   return (
@@ -44,7 +44,7 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
         {text.map((paragraph) => (
           <Prose key={paragraph} text={paragraph} />
         ))}
-        {/* MathML of our own, made when the site was built. */}
+        {/* The build makes this MathML from our own formulas. */}
         {formula === undefined ? null : <div class="formula" dangerouslySetInnerHTML={{ __html: formula }} />}
       </div>
       <Figure draw={draw} near={near} />
@@ -52,14 +52,11 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
   )
 }
 
-/**
- * A figure follows what it shows while it is near, and each in a task of its own, so that neither scrolling nor pointing
- * ever waits for all of them.
- */
+/** A figure follows its data while it is near. Each is drawn in its own task, so that the page never waits for all. */
 function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly near: Signal<boolean> }): JSX.Element {
-  const g = useSignal<Shown | null>(null)
+  const g = useSignal<FigureData | null>(null)
   useSignalEffect(() => {
-    const next = shown()
+    const next = figureData()
     if (near.value && next !== null)
       inTurn(near, () => {
         g.value = next
@@ -74,7 +71,7 @@ function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly nea
 
 const waiting = new Map<object, () => void>()
 
-/** Runs work in a task of its own; newer work of the same owner takes the place of older. */
+/** Does work in its own task. Newer work of an owner takes the place of its older work. */
 function inTurn(owner: object, work: () => void): void {
   if (waiting.size === 0) setTimeout(next)
   waiting.set(owner, work)

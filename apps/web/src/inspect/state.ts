@@ -1,21 +1,32 @@
 import { type Signal, signal } from "@preact/signals"
-import { engine, messageOf } from "../engine/client.ts"
+import type { Query } from "@vitrine/interpret"
 import type { Entry } from "../engine/archive.ts"
-import type { Filters, Inspected, Looks, OpenOptions, Seen, Slot, Source } from "../engine/inspection.ts"
+import { engine, messageOf } from "../engine/client.ts"
+import type {
+  AttentionMaps,
+  FilterPictures,
+  ModelOptions,
+  ModelOrigin,
+  ModelSummary,
+  PictureInspection,
+} from "../engine/inspection.ts"
+import { type Slot, slots } from "../engine/slot.ts"
 
+/** Whose attention the figures draw: the class token's, the mean of all patches, or that of one patch by its index. */
 export type Asker = "class" | "mean" | number
 
+/** An open model with everything that the page draws of it. */
 export interface Pane {
-  readonly source: Source
-  readonly about: Inspected
-  readonly filters: Filters | null
+  readonly origin: ModelOrigin
+  readonly summary: ModelSummary
+  readonly filters: FilterPictures | null
   readonly positions: Float32Array | null
-  readonly seen: Seen | null
-  readonly looks: Looks | null
+  readonly inspection: PictureInspection | null
+  readonly attention: AttentionMaps | null
   readonly features: readonly Uint8Array[]
 }
 
-/** A picture to look at, and where it comes from if a link can say so. */
+/** A picture to inspect. A link can name a built-in drawing. */
 export interface Shot {
   readonly name: string
   readonly picture: Blob | ImageData
@@ -30,24 +41,27 @@ export const head: Signal<readonly [block: number, head: number]> = signal([0, 0
 export const place: Signal<number> = signal(0)
 export const busy: Signal<number> = signal(0)
 export const fault: Signal<string | null> = signal(null)
-/** What was tried last, so that it can be tried again with options. */
-export const tried: Signal<Readonly<Record<Slot, Source>>> = signal({ a: { kind: "guide" }, b: { kind: "guide" } })
+/** The last choice of each slot, which can be opened again with options. */
+export const lastChoice: Signal<Readonly<Record<Slot, ModelOrigin>>> = signal({
+  a: { kind: "guide" },
+  b: { kind: "guide" },
+})
 
-/** Dropped files that a link asks for and that are not kept here. */
+/** Dropped files that a link names and that are not kept here. */
 export const missing: Signal<readonly { readonly for: Slot | "picture"; readonly name: string }[]> = signal([])
-/** The address of this view, once it was asked for; and what of it is not kept here. */
-export const link: Signal<{ readonly query: string; readonly loose: readonly Loose[] } | null> = signal(null)
+/** The address of this view, after the reader asked for it, with its files that are not kept here. */
+export const link: Signal<{ readonly query: string; readonly loose: readonly LooseFiles[] } | null> = signal(null)
 /** Bytes of the files that are kept in this browser. */
 export const keptBytes: Signal<number> = signal(0)
 
-interface Loose {
+interface LooseFiles {
   readonly id: string
   readonly entries: readonly Entry[]
 }
 
-const kept = (): ReturnType<typeof engine>["kept"] => engine().kept
+const keptFiles = (): ReturnType<typeof engine>["keptFiles"] => engine().keptFiles
 
-const inspection = (): ReturnType<typeof engine>["inspection"] => engine().inspection
+const inspector = (): ReturnType<typeof engine>["inspection"] => engine().inspection
 
 async function attempt(work: () => Promise<void>): Promise<void> {
   busy.value++
@@ -66,197 +80,195 @@ const change = (slot: Slot, part: Partial<Pane>): void => {
   if (pane !== null) panes.value = { ...panes.value, [slot]: { ...pane, ...part } }
 }
 
-export function openModel(slot: Slot, source: Source, options: OpenOptions = {}): Promise<void> {
-  tried.value = { ...tried.value, [slot]: source }
+export function openModel(slot: Slot, origin: ModelOrigin, options: ModelOptions = {}): Promise<void> {
+  lastChoice.value = { ...lastChoice.value, [slot]: origin }
   return attempt(async () => {
-    const about = await inspection().open(slot, source, options)
+    const summary = await inspector().open(slot, origin, options)
     missing.value = missing.value.filter((each) => each.for !== slot)
-    panes.value = {
-      ...panes.value,
-      [slot]: { source, about, filters: null, positions: null, seen: null, looks: null, features: [] },
-    }
+    const empty = { filters: null, positions: null, inspection: null, attention: null, features: [] }
+    panes.value = { ...panes.value, [slot]: { origin, summary, ...empty } }
     if (slot === "a") {
-      if (!about.hasClassToken && asker.value === "class") asker.value = "mean"
-      const [block, own] = head.value
-      head.value = [Math.min(block, about.depth - 1), Math.min(own, about.heads - 1)]
+      if (!summary.hasClassToken && asker.value === "class") asker.value = "mean"
+      const [block, headOfBlock] = head.value
+      head.value = [Math.min(block, summary.depth - 1), Math.min(headOfBlock, summary.heads - 1)]
     }
-    change(slot, { filters: await inspection().filters(slot) })
-    if (about.hasPositions) change(slot, { positions: await inspection().positions(slot) })
-    await look(slot)
-    await color(slot)
+    change(slot, { filters: await inspector().filters(slot) })
+    if (summary.hasPositions) change(slot, { positions: await inspector().positions(slot) })
+    await inspectShot(slot)
+    await colorFeatures(slot)
   })
 }
 
 export async function closeModel(slot: Slot): Promise<void> {
   panes.value = { ...panes.value, [slot]: null }
-  await inspection().close(slot)
+  await inspector().close(slot)
 }
 
-async function look(slot: Slot): Promise<void> {
+async function inspectShot(slot: Slot): Promise<void> {
   const shot = shots.value[current.value]
   if (panes.value[slot] === null || shot === undefined) return
-  const seen = await inspection().see(slot, shot.picture)
-  change(slot, { seen, looks: await inspection().looks(slot, queryOf(slot)) })
+  const inspection = await inspector().inspect(slot, shot.picture)
+  change(slot, { inspection, attention: await inspector().attention(slot, queryOf(slot)) })
 }
 
-async function color(slot: Slot): Promise<void> {
+async function colorFeatures(slot: Slot): Promise<void> {
   if (panes.value[slot] === null || shots.value.length === 0) return
   const pictures = shots.value.map(({ picture }) => picture)
-  change(slot, { features: await inspection().features(slot, pictures) })
+  change(slot, { features: await inspector().features(slot, pictures) })
 }
 
-function queryOf(slot: Slot): "class" | "mean" | { row: number; column: number } | null {
-  const about = panes.value[slot]?.about
-  const asked = asker.value
-  if (about === undefined) return null
-  if (asked === "class") return about.hasClassToken ? "class" : "mean"
-  if (asked === "mean") return "mean"
-  // A patch of the first model is the patch of the second that lies in the same place.
-  const [rows, columns] = panes.value.a?.about.grid ?? about.grid
-  const [row, column] = [Math.floor(asked / columns), asked % columns]
-  return {
-    row: Math.min(about.grid[0] - 1, Math.floor(((row + 0.5) * about.grid[0]) / rows)),
-    column: Math.min(about.grid[1] - 1, Math.floor(((column + 0.5) * about.grid[1]) / columns)),
-  }
+function queryOf(slot: Slot): Query | null {
+  const summary = panes.value[slot]?.summary
+  if (summary === undefined) return null
+  if (asker.value === "class") return summary.hasClassToken ? "class" : "mean"
+  if (asker.value === "mean") return "mean"
+  // A patch of the first model stands for the patch of the second in the same place.
+  const [rows, columns] = panes.value.a?.summary.grid ?? summary.grid
+  const [row, column] = [Math.floor(asker.value / columns), asker.value % columns]
+  const scaled = (index: number, from: number, to: number): number =>
+    Math.min(to - 1, Math.floor(((index + 0.5) * to) / from))
+  return { row: scaled(row, rows, summary.grid[0]), column: scaled(column, columns, summary.grid[1]) }
 }
-
-const slots = ["a", "b"] as const
 
 export function ask(next: Asker): Promise<void> {
   asker.value = next
   return attempt(async () => {
     for (const slot of slots)
-      if (panes.value[slot]?.seen) change(slot, { looks: await inspection().looks(slot, queryOf(slot)) })
+      if (panes.value[slot]?.inspection) change(slot, { attention: await inspector().attention(slot, queryOf(slot)) })
   })
 }
 
 export function show(index: number): Promise<void> {
   current.value = index
   return attempt(async () => {
-    for (const slot of slots) await look(slot)
+    for (const slot of slots) await inspectShot(slot)
   })
 }
 
 export function addPictures(entries: readonly Entry[]): Promise<void> {
-  const own = entries.filter(([path]) => /\.(jpe?g|png|webp|gif)$/i.test(path))
-  shots.value = [...shots.value, ...own.map(([name, picture]): Shot => ({ name, picture, drawing: null }))]
-  missing.value = missing.value.filter((each) => each.for !== "picture" || own.every(([name]) => name !== each.name))
+  const pictures = entries.filter(([path]) => /\.(jpe?g|png|webp|gif)$/i.test(path))
+  shots.value = [...shots.value, ...pictures.map(([name, picture]): Shot => ({ name, picture, drawing: null }))]
+  missing.value = missing.value.filter(
+    (each) => each.for !== "picture" || pictures.every(([name]) => name !== each.name),
+  )
   return attempt(async () => {
-    current.value = Math.max(0, shots.value.length - own.length)
+    current.value = Math.max(0, shots.value.length - pictures.length)
     for (const slot of slots) {
-      await look(slot)
-      await color(slot)
+      await inspectShot(slot)
+      await colorFeatures(slot)
     }
   })
 }
 
 /**
- * Makes the address of the view: models and runs of this device by name, drawings by their seed, dropped files by their
- * hash and name, a head, who looks.
+ * Makes the address of the view. It names models and runs of this device, drawings by their seed, dropped files by their
+ * hash and name, a head, and the asker.
  */
 export function makeLink(): Promise<void> {
   return attempt(async () => {
-    const found = new URLSearchParams()
-    const loose: Loose[] = []
-    const named = async (entries: readonly Entry[], name: string): Promise<string> => {
-      const id = await kept().idOf(entries)
-      if (!(await kept().has(id))) loose.push({ id, entries })
+    const query = new URLSearchParams()
+    const loose: LooseFiles[] = []
+    const fileName = async (entries: readonly Entry[], name: string): Promise<string> => {
+      const id = await keptFiles().idOf(entries)
+      if (!(await keptFiles().has(id))) loose.push({ id, entries })
       return `file:${id}:${name}`
     }
     for (const slot of slots) {
-      const { source, about } = panes.value[slot] ?? {}
-      if (source?.kind === "guide") found.set(slot, "guide")
-      if (source?.kind === "run") found.set(slot, `run:${source.name}`)
-      if (source?.kind === "files") found.set(slot, await named(source.entries, about?.name ?? ""))
+      const { origin, summary } = panes.value[slot] ?? {}
+      if (origin?.kind === "guide") query.set(slot, "guide")
+      if (origin?.kind === "run") query.set(slot, `run:${origin.name}`)
+      if (origin?.kind === "files") query.set(slot, await fileName(origin.entries, summary?.name ?? ""))
     }
-    const drawn = shots.value.filter(({ drawing }) => drawing !== null)
-    const shown = shots.value[current.value]
-    found.set("drawing", ((shown ?? drawn[0])?.drawing ?? drawn[0]?.drawing ?? []).join("."))
-    for (const shot of shots.value)
-      if (shot.picture instanceof Blob) {
-        found.append("picture", await named([[shot.name, shot.picture]], shot.name))
-        if (shot === shown) found.set("show", String(found.getAll("picture").length))
+    const shot = shots.value[current.value]
+    const firstDrawing = shots.value.find(({ drawing }) => drawing !== null)?.drawing
+    query.set("drawing", (shot?.drawing ?? firstDrawing ?? []).join("."))
+    for (const each of shots.value)
+      if (each.picture instanceof Blob) {
+        query.append("picture", await fileName([[each.name, each.picture]], each.name))
+        if (each === shot) query.set("show", String(query.getAll("picture").length))
       }
-    found.set("head", head.value.map((i) => i + 1).join("."))
-    found.set("asks", String(asker.value))
-    found.set("place", String(place.value + 1))
-    link.value = { query: found.toString(), loose }
+    query.set("head", head.value.map((i) => i + 1).join("."))
+    query.set("asks", String(asker.value))
+    query.set("place", String(place.value + 1))
+    link.value = { query: query.toString(), loose }
   })
 }
 
 /** Keeps the dropped files of the view in this browser. */
 export function keepFiles(): Promise<void> {
   return attempt(async () => {
-    for (const { id, entries } of link.value?.loose ?? []) await kept().keep(id, entries)
+    for (const { id, entries } of link.value?.loose ?? []) await keptFiles().keep(id, entries)
     if (link.value !== null) link.value = { ...link.value, loose: [] }
-    await countKept()
+    await countKeptBytes()
   })
 }
 
-export async function countKept(): Promise<void> {
-  keptBytes.value = await kept()
+async function countKeptBytes(): Promise<void> {
+  keptBytes.value = await keptFiles()
     .size()
     .catch(() => 0)
 }
 
 export function forgetFiles(): Promise<void> {
   return attempt(async () => {
-    await kept().forget()
+    await keptFiles().forget()
     link.value = null
-    await countKept()
+    await countKeptBytes()
   })
 }
 
-/** Dropped files by what a link calls them; those that are not here are noted as missing. */
-async function keptFiles(text: string, purpose: Slot | "picture"): Promise<Entry[] | null> {
+/** The files that a link names. Those that are not kept here become missing. */
+async function findFiles(text: string, purpose: Slot | "picture"): Promise<Entry[] | null> {
   const [, id = "", name = ""] = /^file:([^:]*):(.*)$/.exec(text) ?? []
-  const entries = await kept().find(id)
+  const entries = await keptFiles().find(id)
   if (entries === null) missing.value = [...missing.value, { for: purpose, name }]
   return entries
 }
 
-/** Opens what the address says, or the guide's model with some drawings. */
-export function restore(query: string): Promise<void> {
-  const asked = new URLSearchParams(query)
-  const pair = (name: string): [number, number] | null => {
-    const [a, b] = (asked.get(name) ?? "").split(".").map(Number)
-    return Number.isInteger(a) && Number.isInteger(b) ? [a as number, b as number] : null
-  }
-  const from = async (slot: Slot): Promise<Source | null> => {
-    const text = asked.get(slot)
-    if (text?.startsWith("run:")) return { kind: "run", name: text.slice(4) }
-    if (!text?.startsWith("file:")) return text === "guide" || slot === "a" ? { kind: "guide" } : null
-    const entries = await keptFiles(text, slot)
-    return entries && { kind: "files", entries }
-  }
-  const wanted = asked.get("asks")
-  if (wanted === "class" || wanted === "mean") asker.value = wanted
-  else if (wanted !== null && /^\d+$/.test(wanted)) asker.value = Number(wanted)
-  const [block, own] = pair("head") ?? [1, 1]
-  head.value = [Math.max(0, block - 1), Math.max(0, own - 1)]
-  place.value = Math.max(0, Number(asked.get("place") ?? 1) - 1 || 0)
+/** Two whole numbers of a link, such as `5.60`. */
+function pairOf(text: string | null): readonly [number, number] | null {
+  const [a, b] = (text ?? "").split(".").map(Number)
+  return Number.isInteger(a) && Number.isInteger(b) && a !== undefined && b !== undefined ? [a, b] : null
+}
+
+async function originOf(text: string | null, slot: Slot): Promise<ModelOrigin | null> {
+  if (text?.startsWith("run:")) return { kind: "run", name: text.slice(4) }
+  if (!text?.startsWith("file:")) return text === "guide" || slot === "a" ? { kind: "guide" } : null
+  const entries = await findFiles(text, slot)
+  return entries && { kind: "files", entries }
+}
+
+/** Opens the view of an address, or the guide's model with some drawings. */
+export function restore(address: string): Promise<void> {
+  const query = new URLSearchParams(address)
+  const askerText = query.get("asks")
+  if (askerText === "class" || askerText === "mean") asker.value = askerText
+  else if (askerText !== null && /^\d+$/.test(askerText)) asker.value = Number(askerText)
+  const [block, headOfBlock] = pairOf(query.get("head")) ?? [1, 1]
+  head.value = [Math.max(0, block - 1), Math.max(0, headOfBlock - 1)]
+  place.value = Math.max(0, Number(query.get("place") ?? 1) - 1 || 0)
   return attempt(async () => {
-    const [label, seed] = pair("drawing") ?? [8, 41]
-    const drawings = [[label, seed] as const, ...[5, 6, 0, 9].map((other, i) => [other, 60 + i] as const)]
-    const made: Shot[] = []
-    for (const [shape, grain] of drawings)
-      made.push({
-        name: `${shape}`,
-        picture: await inspection().drawing(Math.min(9, Math.max(0, shape)), grain),
-        drawing: [shape, grain],
-      })
-    let at = 0
-    for (const [i, text] of asked.getAll("picture").entries())
-      for (const [name, picture] of (await keptFiles(text, "picture")) ?? []) {
-        made.push({ name, picture, drawing: null })
-        if (asked.get("show") === String(i + 1)) at = made.length - 1
-      }
-    shots.value = made
-    current.value = at
-    for (const slot of slots) {
-      const source = await from(slot)
-      if (source !== null) await openModel(slot, source)
+    const drawings = [
+      pairOf(query.get("drawing")) ?? ([8, 41] as const),
+      ...[5, 6, 0, 9].map((label, i) => [label, 60 + i] as const),
+    ]
+    const restored: Shot[] = []
+    for (const [label, seed] of drawings) {
+      const picture = await inspector().drawing(Math.min(9, Math.max(0, label)), seed)
+      restored.push({ name: `${label}`, picture, drawing: [label, seed] })
     }
-    await countKept()
+    let index = 0
+    for (const [i, text] of query.getAll("picture").entries())
+      for (const [name, picture] of (await findFiles(text, "picture")) ?? []) {
+        restored.push({ name, picture, drawing: null })
+        if (query.get("show") === String(i + 1)) index = restored.length - 1
+      }
+    shots.value = restored
+    current.value = index
+    for (const slot of slots) {
+      const origin = await originOf(query.get(slot), slot)
+      if (origin !== null) await openModel(slot, origin)
+    }
+    await countKeptBytes()
   })
 }

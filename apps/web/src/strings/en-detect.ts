@@ -1,7 +1,14 @@
+const shapes: Readonly<Record<string, string>> = {
+  circle: "circle",
+  cross: "cross",
+  square: "square",
+  triangle: "triangle",
+}
+
 export const detect = {
   title: "Objects, found by asking",
   lead: "A small DETR looks at scenes that it has never seen. Point at what it found, and see where it looked. Drop a picture or a detector of your own: all is computed here, and nothing leaves your device.",
-  found: "What it finds",
+  answers: "What it finds",
   scene: (n: number): string => `Scene ${n}`,
   another: "Another scene",
   dropPictures: "Or drop pictures here.",
@@ -17,8 +24,8 @@ export const detect = {
   boxHint: "left, top, right and bottom edge",
   query: "Query",
   noObject: "no object",
-  looks: (n: number): string => `Where query ${n} looks`,
-  looksHint:
+  queryAttention: (n: number): string => `Where query ${n} looks`,
+  queryAttentionHint:
     "Bright is what the query attends to, often the edges of its object. Dashed is its box after other layers.",
   layer: (n: number, all: number): string => `Layer ${n} of ${all}`,
   layers: "Layer of the decoder",
@@ -44,7 +51,7 @@ export const detect = {
   ],
   paper: "End-to-End Object Detection with Transformers (Carion et al., 2020)",
   model: "The detector",
-  own: "Built-in detector",
+  builtIn: "Built-in detector",
   dropModel:
     "Drop a run folder or zip of “vitrine train --task detect”, or a DETR of Hugging Face’s, such as facebook/detr-resnet-50, here, or",
   about: (m: {
@@ -56,8 +63,6 @@ export const detect = {
     classes: number
   }) =>
     `${m.encoder} + ${m.layers} layers of ${m.heads} heads, ${m.queries} queries, ${m.parameters} parameters; ${m.classes} classes.`,
-  /** Names of what is in scenes. */
-  shapes: { circle: "circle", cross: "cross", square: "square", triangle: "triangle" } as Readonly<
-    Record<string, string>
-  >,
+  /** The names of the objects in scenes. */
+  shapes,
 }

@@ -271,7 +271,7 @@ export const guide: GuideTexts = {
     context: "weighted values",
     attendedBy: "attended by",
     weight: "weight",
-    joined: "heads side by side",
+    sideBySide: "heads side by side",
     projected: "what attention adds",
     before: "before",
     after: "after",
@@ -338,6 +338,6 @@ export const guide: GuideTexts = {
   table: (n) => `arXiv 2010.11929v2, table ${n}`,
   dropout: (rate) => `Dropout, rate ${rate}`,
   greatest: (difference) => `The greatest difference between the two is ${difference}.`,
-  own: "Your picture stays on this device.",
+  privacy: "Your picture stays on this device.",
   license: "Drawings by the project, Apache-2.0.",
 }

@@ -1,4 +1,4 @@
-/** A step of the guide in words. `*…*` is emphasis. */
+/** The words of a step of the guide. `*…*` is emphasis. */
 export interface StepTexts {
   readonly title: string
   readonly text: readonly string[]
@@ -47,15 +47,16 @@ export interface GuideTexts {
   readonly contents: string
   readonly parts: Readonly<Record<PartId, string>>
   readonly steps: Readonly<Record<StepId, StepTexts>>
-  /** Names of classes of the built-in drawings. */
+  /** The classes of the built-in drawings. */
   readonly classes: readonly string[]
   readonly labels: Readonly<Record<LabelId, string>>
-  /** A model of the paper's and how long it was trained; the tables of the paper. */
+  /** A model of the paper with its epochs of training. */
   readonly epochs: (model: string, epochs: number) => string
+  /** A table of the paper. */
   readonly table: (n: number) => string
   readonly dropout: (rate: number) => string
   readonly greatest: (difference: string) => string
-  readonly own: string
+  readonly privacy: string
   readonly license: string
 }
 
@@ -95,7 +96,7 @@ export type LabelId =
   | "context"
   | "attendedBy"
   | "weight"
-  | "joined"
+  | "sideBySide"
   | "projected"
   | "before"
   | "after"

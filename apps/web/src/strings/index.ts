@@ -2,9 +2,12 @@ import { effect, type Signal, signal } from "@preact/signals"
 import { en } from "./en.ts"
 import type { Texts } from "./texts.ts"
 
-export const languages = { en: "English", ja: "日本語", ko: "한국어" } as const
+export const languageCodes = ["en", "ja", "ko"] as const
 
-export type Language = keyof typeof languages
+export type Language = (typeof languageCodes)[number]
+
+/** The languages' own names. */
+export const languages: Readonly<Record<Language, string>> = { en: "English", ja: "日本語", ko: "한국어" }
 
 /** Other languages than English are fetched when a reader chooses them. */
 const load: Readonly<Record<Language, () => Promise<Texts>>> = {
@@ -18,12 +21,10 @@ export const strings: Signal<Texts> = signal(en)
 
 /** The reader's choice of an earlier visit, or the browser's first language that the site has. */
 export const language: Signal<Language> = signal(
-  [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))].find(isLanguage) ?? "en",
+  [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))]
+    .flatMap((tag) => languageCodes.find((code) => code === tag) ?? [])
+    .at(0) ?? "en",
 )
-
-export function isLanguage(text: string | null): text is Language {
-  return text !== null && Object.hasOwn(languages, text)
-}
 
 effect(() => {
   void apply(language.value)

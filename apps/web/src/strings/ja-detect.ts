@@ -3,7 +3,7 @@ import type { Texts } from "./texts.ts"
 export const detect: Texts["detect"] = {
   title: "たずねて、ものを見つける",
   lead: "小さな DETR が、はじめて見る場面を眺めます。見つけたものを指すと、どこを見ていたかが分かります。手元の絵や検出器を落としてもかまいません。すべてここで計算し、何も端末の外に出ません。",
-  found: "見つけたもの",
+  answers: "見つけたもの",
   scene: (n) => `場面 ${n}`,
   another: "別の場面",
   dropPictures: "絵をここに落とすこともできます。",
@@ -19,8 +19,8 @@ export const detect: Texts["detect"] = {
   boxHint: "左、上、右、下の辺",
   query: "クエリ",
   noObject: "なし",
-  looks: (n) => `クエリ ${n} が見ているところ`,
-  looksHint: "明るいところをクエリが見ています。ものの縁であることがよくあります。破線は、ほかの層の後の枠です。",
+  queryAttention: (n) => `クエリ ${n} が見ているところ`,
+  queryAttentionHint: "明るいところをクエリが見ています。ものの縁であることがよくあります。破線は、ほかの層の後の枠です。",
   layer: (n, all) => `${all} 層中 ${n} 層`,
   layers: "デコーダの層",
   heads: "ヘッド",
@@ -45,7 +45,7 @@ export const detect: Texts["detect"] = {
   ],
   paper: "End-to-End Object Detection with Transformers (Carion et al., 2020)",
   model: "検出器",
-  own: "内蔵の検出器",
+  builtIn: "内蔵の検出器",
   dropModel:
     "「vitrine train --task detect」の記録のフォルダか zip、または Hugging Face の DETR（facebook/detr-resnet-50 など）をここに落とすか、",
   about: (m) =>

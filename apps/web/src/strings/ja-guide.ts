@@ -271,7 +271,7 @@ export const guide: GuideTexts = {
     context: "重み付きの和",
     attendedBy: "見ているトークン：",
     weight: "重み",
-    joined: "横に並べたヘッド",
+    sideBySide: "横に並べたヘッド",
     projected: "アテンションが足すもの",
     before: "前",
     after: "後",
@@ -338,6 +338,6 @@ export const guide: GuideTexts = {
   table: (n) => `arXiv 2010.11929v2、表 ${n}`,
   dropout: (rate) => `ドロップアウト（率 ${rate}）`,
   greatest: (difference) => `二つの差は最大で ${difference} です。`,
-  own: "画像はこの端末の外に出ません。",
+  privacy: "画像はこの端末の外に出ません。",
   license: "絵はプロジェクトが描いたもの（Apache-2.0）。",
 }

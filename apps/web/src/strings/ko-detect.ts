@@ -3,7 +3,7 @@ import type { Texts } from "./texts.ts"
 export const detect: Texts["detect"] = {
   title: "물어서 물체를 찾기",
   lead: "작은 DETR이 처음 보는 장면을 바라봅니다. 찾아낸 것을 가리키면 어디를 보았는지 드러납니다. 가진 그림이나 검출기를 놓아도 됩니다. 모두 여기서 계산하며 아무것도 이 기기를 떠나지 않습니다.",
-  found: "찾아낸 것",
+  answers: "찾아낸 것",
   scene: (n) => `장면 ${n}`,
   another: "다른 장면",
   dropPictures: "그림을 여기에 놓아도 됩니다.",
@@ -19,8 +19,8 @@ export const detect: Texts["detect"] = {
   boxHint: "왼쪽, 위, 오른쪽, 아래 변",
   query: "쿼리",
   noObject: "없음",
-  looks: (n) => `쿼리 ${n}이(가) 보는 곳`,
-  looksHint: "밝은 곳이 쿼리가 보는 곳이며, 물체의 가장자리일 때가 많습니다. 점선은 다른 층을 지난 뒤의 상자입니다.",
+  queryAttention: (n) => `쿼리 ${n}이(가) 보는 곳`,
+  queryAttentionHint: "밝은 곳이 쿼리가 보는 곳이며, 물체의 가장자리일 때가 많습니다. 점선은 다른 층을 지난 뒤의 상자입니다.",
   layer: (n, all) => `${all}층 가운데 ${n}층`,
   layers: "디코더의 층",
   heads: "헤드",
@@ -45,7 +45,7 @@ export const detect: Texts["detect"] = {
   ],
   paper: "End-to-End Object Detection with Transformers (Carion et al., 2020)",
   model: "검출기",
-  own: "내장 검출기",
+  builtIn: "내장 검출기",
   dropModel:
     "‘vitrine train --task detect’의 기록 폴더나 zip, 또는 Hugging Face의 DETR(facebook/detr-resnet-50 등)을 여기에 놓거나",
   about: (m) =>

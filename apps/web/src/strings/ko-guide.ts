@@ -269,7 +269,7 @@ export const guide: GuideTexts = {
     context: "가중합",
     attendedBy: "보는 토큰:",
     weight: "가중치",
-    joined: "나란히 놓은 헤드",
+    sideBySide: "나란히 놓은 헤드",
     projected: "어텐션이 더하는 것",
     before: "전",
     after: "후",
@@ -336,6 +336,6 @@ export const guide: GuideTexts = {
   table: (n) => `arXiv 2010.11929v2, 표 ${n}`,
   dropout: (rate) => `드롭아웃(비율 ${rate})`,
   greatest: (difference) => `둘의 차이는 최대 ${difference}입니다.`,
-  own: "이미지는 이 기기를 떠나지 않습니다.",
+  privacy: "이미지는 이 기기를 떠나지 않습니다.",
   license: "그림은 프로젝트가 그린 것입니다(Apache-2.0).",
 }

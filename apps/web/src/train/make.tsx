@@ -5,14 +5,14 @@ import { messageOf } from "../engine/client.ts"
 import type { Example } from "../engine/images.ts"
 import { strings } from "../strings/index.ts"
 
-/** The pictures that were made here, by class. */
+/** The pictures that the reader made in this page. */
 export const examples: Signal<readonly Example[]> = signal([])
 const classes: Signal<readonly string[]> = signal(["A", "B"])
 const chosenClass: Signal<string> = signal("A")
 
 const side = 160
 
-/** Classes drawn by hand or taken with the camera. */
+/** Makes pictures for classes, by hand or with the camera. */
 export function Make(): JSX.Element {
   const t = strings.value.train
   const name = useSignal("")
@@ -24,7 +24,7 @@ export function Make(): JSX.Element {
       <p class="hint">{t.makeHint}</p>
       <div class="classes" role="radiogroup" aria-label={t.className}>
         {classes.value.map((each) => {
-          const own = examples.value.filter(({ className }) => className === each)
+          const pictures = examples.value.filter(({ className }) => className === each)
           return (
             <label key={each} class="class-card">
               <input
@@ -36,9 +36,9 @@ export function Make(): JSX.Element {
                 }}
               />
               <span class="class-name">{each}</span>
-              <small>{t.examples(own.length)}</small>
+              <small>{t.examples(pictures.length)}</small>
               <span class="thumbs">
-                {own.slice(-6).map(({ image }, i) => (
+                {pictures.slice(-6).map(({ image }, i) => (
                   <Thumb key={i} image={image} />
                 ))}
               </span>

@@ -1,10 +1,12 @@
 import { flip, type ModelFields, padCrop, type Recipe } from "vitrine/web"
 
-export type Size = "small" | "medium" | "tiny"
+export const sizes = ["small", "medium", "tiny"] as const
+
+export type Size = (typeof sizes)[number]
 
 export const resolutions = [32, 48, 64, 96, 128] as const
 
-/** A model for square pictures of this side: sixteen patches or 64, larger ones for ViT-Ti. */
+/** A model for square pictures of this side. The small one cuts small pictures into 16 patches; all else is 64. */
 export function modelOf(size: Size, side: number): ModelFields {
   const patch = size === "small" && side <= 48 ? side / 4 : side / 8
   const square = { imageSize: [side, side], patchSize: [patch, patch] } as const

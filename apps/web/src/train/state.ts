@@ -1,11 +1,11 @@
 import { type Signal, signal } from "@preact/signals"
 import { proxy } from "comlink"
-import { engine, messageOf } from "../engine/client.ts"
-import { save } from "../figures/save.ts"
 import type { Entry } from "../engine/archive.ts"
+import { engine, messageOf } from "../engine/client.ts"
 import type { Example } from "../engine/images.ts"
 import type { Sample } from "../engine/samples.ts"
 import type { DataSummary, RunSummary, TrainSetup, TrainUpdate } from "../engine/training.ts"
+import { save } from "../figures/save.ts"
 
 export type Phase = "idle" | "preparing" | "running" | "paused" | "done"
 
@@ -21,7 +21,7 @@ export interface Progress {
   readonly samples: readonly Sample[]
 }
 
-const nothing: Progress = {
+const noProgress: Progress = {
   name: "",
   step: 0,
   steps: 0,
@@ -34,16 +34,18 @@ const nothing: Progress = {
 }
 
 export const phase: Signal<Phase> = signal("idle")
-export const progress: Signal<Progress> = signal(nothing)
-/** What went wrong last; null if nothing did. */
+export const progress: Signal<Progress> = signal(noProgress)
+/** The last fault in words; null after success. */
 export const fault: Signal<string | null> = signal(null)
 /** Whether the run has lost a device, and goes on on another. */
 export const deviceLost: Signal<boolean> = signal(false)
-/** Why the run is not on disk; null if it is. */
+/** Why the run is not on the disk; null if it is. */
 export const unsaved: Signal<string | null> = signal(null)
 export const runs: Signal<readonly RunSummary[]> = signal([])
-export const ownData: Signal<DataSummary | null> = signal(null)
-export const reading: Signal<readonly [done: number, all: number] | null> = signal(null)
+/** The reader's pictures that the worker holds. */
+export const pictures: Signal<DataSummary | null> = signal(null)
+/** How many pictures are read, while a folder is read. */
+export const readProgress: Signal<readonly [done: number, all: number] | null> = signal(null)
 
 const training = (): ReturnType<typeof engine>["training"] => engine().training
 
@@ -56,7 +58,7 @@ async function attempt(work: () => Promise<void>): Promise<void> {
   }
 }
 
-export function refresh(): Promise<void> {
+export function refreshRuns(): Promise<void> {
   return attempt(async () => {
     runs.value = await training().runs()
   })
@@ -64,44 +66,43 @@ export function refresh(): Promise<void> {
 
 export function readFolder(entries: readonly Entry[], side: number): Promise<void> {
   return attempt(async () => {
-    ownData.value = null
-    reading.value = [0, entries.length]
+    pictures.value = null
+    readProgress.value = [0, entries.length]
     try {
-      ownData.value = await training().readImages(
-        entries,
-        side,
-        proxy((done: number, all: number) => {
-          reading.value = [done, all]
-        }),
-      )
+      const onProgress = proxy((done: number, all: number) => {
+        readProgress.value = [done, all]
+      })
+      pictures.value = await training().readImages(entries, side, onProgress)
     } finally {
-      reading.value = null
+      readProgress.value = null
     }
   })
 }
 
 export async function readExamples(examples: readonly Example[], side: number): Promise<void> {
-  ownData.value = await training().readExamples(examples, side)
+  pictures.value = await training().readExamples(examples, side)
 }
 
-export function begin(setup: () => Promise<TrainSetup>): Promise<void> {
+/** Starts a run, and follows it to its end. */
+export function begin(prepare: () => Promise<TrainSetup>): Promise<void> {
   return follow(async (listener) => {
-    const wanted = await setup()
-    progress.value = { ...nothing, name: wanted.name }
-    await training().start(wanted, listener)
+    const setup = await prepare()
+    progress.value = { ...noProgress, name: setup.name }
+    await training().start(setup, listener)
   })
 }
 
-export function goOn(run: RunSummary): Promise<void> {
+/** Goes on with a run of the disk, and follows it to its end. */
+export function resume(run: RunSummary): Promise<void> {
   const { steps, evaluations } = run.curve
-  const before = (step: number): boolean => step <= run.step
+  const isSaved = ({ step }: { readonly step: number }): boolean => step <= run.step
   progress.value = {
-    ...nothing,
+    ...noProgress,
     name: run.name,
     step: run.step,
     steps: run.steps,
-    losses: steps.filter(({ step }) => before(step)).map(({ step, loss }) => [step, loss]),
-    accuracies: evaluations.filter(({ step }) => before(step)).map(({ step, score }) => [step, score]),
+    losses: steps.filter(isSaved).map(({ step, loss }) => [step, loss]),
+    accuracies: evaluations.filter(isSaved).map(({ step, score }) => [step, score]),
   }
   return follow((listener) => training().resume(run.name, listener))
 }
@@ -110,40 +111,51 @@ async function follow(work: (listener: (updates: readonly TrainUpdate[]) => void
   phase.value = "preparing"
   unsaved.value = null
   deviceLost.value = false
-  await attempt(() => work(proxy((updates: readonly TrainUpdate[]) => take(updates))))
+  await attempt(() =>
+    work(
+      proxy((updates: readonly TrainUpdate[]) => {
+        progress.value = updates.reduce(apply, progress.value)
+      }),
+    ),
+  )
   if (fault.value !== null) phase.value = progress.value.step > 0 ? "paused" : "idle"
-  await training()
+  runs.value = await training()
     .runs()
-    .then(
-      (found) => {
-        runs.value = found
-        return found
-      },
-      () => [],
-    )
+    .catch(() => runs.value)
 }
 
-function take(updates: readonly TrainUpdate[]): void {
-  let next = progress.value
-  for (const update of updates) {
-    if (update.type === "setup") next = { ...next, steps: update.recipe.training.steps }
-    else if (update.type === "start") {
+/** Progress after one update. Sets the signals beside it too. */
+function apply(before: Progress, update: TrainUpdate): Progress {
+  switch (update.type) {
+    case "setup":
+      return { ...before, steps: update.recipe.training.steps }
+    case "start": {
       const { step, steps } = update
-      const losses = next.losses.filter(([at]) => at <= step)
-      const accuracies = next.accuracies.filter(([at]) => at <= step)
-      next = { ...next, step, steps, losses, accuracies }
-    } else if (update.type === "step") {
+      const isSaved = ([at]: readonly [number, number]): boolean => at <= step
+      const [losses, accuracies] = [before.losses.filter(isSaved), before.accuracies.filter(isSaved)]
+      return { ...before, step, steps, losses, accuracies }
+    }
+    case "step": {
       const { step, learningRate, imagesPerSecond, eta, loss } = update
       phase.value = "running"
-      next = { ...next, step, learningRate, imagesPerSecond, eta, losses: [...next.losses, [step, loss]] }
-    } else if (update.type === "evaluation")
-      next = { ...next, accuracies: [...next.accuracies, [update.step, update.top1]] }
-    else if (update.type === "samples") next = { ...next, samples: update.samples }
-    else if (update.type === "unsaved") unsaved.value = update.why
-    else if (update.type === "lost") deviceLost.value = true
-    else if (update.type === "end") phase.value = update.finished ? "done" : "paused"
+      return { ...before, step, learningRate, imagesPerSecond, eta, losses: [...before.losses, [step, loss]] }
+    }
+    case "evaluation":
+      return { ...before, accuracies: [...before.accuracies, [update.step, update.top1]] }
+    case "samples":
+      return { ...before, samples: update.samples }
+    case "checkpoint":
+      return before
+    case "unsaved":
+      unsaved.value = update.why
+      return before
+    case "lost":
+      deviceLost.value = true
+      return before
+    case "end":
+      phase.value = update.finished ? "done" : "paused"
+      return before
   }
-  progress.value = next
 }
 
 export async function pause(): Promise<void> {
@@ -157,7 +169,7 @@ export function openRun(entries: readonly Entry[]): Promise<void> {
   })
 }
 
-export function forgetRun(name: string): Promise<void> {
+export function removeRun(name: string): Promise<void> {
   return attempt(async () => {
     await training().remove(name)
     runs.value = await training().runs()
@@ -166,7 +178,6 @@ export function forgetRun(name: string): Promise<void> {
 
 export function download(name: string): Promise<void> {
   return attempt(async () => {
-    const zip = await training().archive(name)
-    save(new Blob([zip as Uint8Array<ArrayBuffer>], { type: "application/zip" }), `${name}.zip`)
+    save(new Blob([await training().archive(name)], { type: "application/zip" }), `${name}.zip`)
   })
 }

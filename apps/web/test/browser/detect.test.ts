@@ -137,7 +137,7 @@ test("opens a dropped run, and a folder of Hugging Face's on a dropped picture",
   await input.setInputFiles(classifier)
   await page.getByRole("alert").filter({ hasText: "is of no detector" }).waitFor()
   await page.getByRole("button", { name: "Built-in detector" }).click()
-  await page.locator('[data-model="own"]').waitFor()
+  await page.locator('[data-model="built-in"]').waitFor()
   expect(faults).toEqual([])
   await close()
 })

@@ -61,7 +61,7 @@ export async function compare(page: Page, reference: Reference): Promise<number>
       if (tap === "row-sums") for (const sum of data) expect(Math.abs(sum - 1)).toBeLessThan(1e-5)
       const expected = tap === "convolved" ? taps["patch_embed.embeddings"] : taps[name ?? ""]
       if (expected === undefined) {
-        expect(["row-sums", "joined", "head.weight"]).toContain(tap)
+        expect(["row-sums", "side-by-side", "head.weight"]).toContain(tap)
         continue
       }
       const isPerHead = /attn\.(q|k|v|scores|weights|context)$/.test(name ?? "")

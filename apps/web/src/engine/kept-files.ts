@@ -2,23 +2,23 @@ import { VitrineError } from "@vitrine/core"
 import type { Entry } from "./archive.ts"
 import { listFolders, openFolder, removeFolder } from "./disk.ts"
 
-/** Dropped files that the reader lets this browser keep, so that links to them can be opened here. */
-export interface Kept {
-  /** What files are called in a link: the same for the same names and bytes. */
+/** Dropped files that the reader lets this browser keep, so that links to them open here. */
+export interface KeptFiles {
+  /** The name of files in a link. It is the same for the same paths and bytes. */
   idOf(entries: readonly Entry[]): Promise<string>
   has(id: string): Promise<boolean>
   keep(id: string, entries: readonly Entry[]): Promise<void>
   /** Null for files that are not kept here. */
   find(id: string): Promise<Entry[] | null>
-  /** Bytes of all. */
+  /** Bytes of all files together. */
   size(): Promise<number>
   forget(): Promise<void>
 }
 
-/** Written last: without it files are not all there. */
+/** The last file that is written. Where it is missing, other files are missing too. */
 const list = "list.json"
 
-export function createKept(): Kept {
+export function createKeptFiles(): KeptFiles {
   const has = async (id: string): Promise<boolean> => (await listFolders("kept")).includes(id)
   return {
     async idOf(entries) {
@@ -42,11 +42,13 @@ export function createKept(): Kept {
       if (!/^[0-9a-f]{20}$/.test(id)) throw new VitrineError("config", "the link names files in a way that is not ours")
       if (!(await has(id))) return null
       const files = await (await openFolder(id, "kept")).files()
-      const paths = files[list]
-      if (paths === undefined) return null
-      return (JSON.parse(await paths.text()) as string[]).flatMap((path, i): Entry[] => {
+      const text = await files[list]?.text()
+      if (text === undefined) return null
+      const paths: unknown = JSON.parse(text)
+      if (!Array.isArray(paths)) return null
+      return paths.flatMap((path: unknown, i): Entry[] => {
         const file = files[i]
-        return file === undefined ? [] : [[path, file]]
+        return file === undefined ? [] : [[String(path), file]]
       })
     },
     async size() {

@@ -1,14 +1,14 @@
 import { VitrineError } from "@vitrine/core"
 import { type Entry, unpack } from "./archive.ts"
 
-/** A model's files, and what to call it. */
-export interface ModelBlobs {
+/** The files of a model by their path, and its name for the reader. */
+export interface ModelFiles {
   readonly name: string
   readonly files: ReadonlyMap<string, Blob>
 }
 
 /** A model among dropped files, folders and zips. */
-export async function droppedModel(entries: readonly Entry[]): Promise<ModelBlobs> {
+export async function droppedModel(entries: readonly Entry[]): Promise<ModelFiles> {
   const files = await unpack(entries)
   const paths = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
   const [path = "model"] = [...paths.filter((each) => /\.(safetensors|npz)$/.test(each)), ...paths]
@@ -16,8 +16,8 @@ export async function droppedModel(entries: readonly Entry[]): Promise<ModelBlob
   return { name: path.includes("/") ? (path.split("/")[0] ?? path) : (archive ?? path), files }
 }
 
-/** A model of the site's, by the address of its folder. */
-export async function publishedModel(folder: string): Promise<ModelBlobs["files"]> {
+/** A model that the site itself publishes. @param folder its address */
+export async function publishedModel(folder: string): Promise<ModelFiles["files"]> {
   const files = new Map<string, Blob>()
   for (const file of ["config.json", "model.safetensors"]) {
     const response = await fetch(`${folder}${file}`)

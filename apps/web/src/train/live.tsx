@@ -1,0 +1,97 @@
+import type { JSX } from "preact"
+import { brief, format, percent } from "../figures/format.ts"
+import { Plot } from "../figures/plot.tsx"
+import { strings } from "../strings/index.ts"
+import { SampleFigure } from "./sample.tsx"
+import * as state from "./state.ts"
+import { thinned } from "./thinned.ts"
+
+/** The run in progress. */
+export function Live(): JSX.Element {
+  const t = strings.value.train
+  const progress = state.progress.value
+  const phase = state.phase.value
+  const loss = progress.losses.at(-1)?.[1]
+  const accuracy = progress.accuracies.at(-1)?.[1]
+  const facts: readonly (readonly [string, string])[] = [
+    [t.loss, loss === undefined ? "–" : format(loss, 4)],
+    [t.accuracy, accuracy === undefined ? "–" : percent(accuracy)],
+    [t.learningRate, progress.learningRate === 0 ? "–" : brief(progress.learningRate)],
+    [t.speed, progress.imagesPerSecond === 0 ? "–" : brief(progress.imagesPerSecond)],
+    [t.eta, progress.eta === 0 || phase !== "running" ? "–" : t.seconds(progress.eta)],
+  ]
+  return (
+    <section class="live" aria-label={t.phases.running}>
+      <p class="phase" role="status" data-phase={phase}>
+        {phase === "idle" || phase === "preparing" || phase === "paused" ? t.phases[phase] : null}
+        {phase === "running" ? `${progress.name}: ${t.stepOf(progress.step, progress.steps)}` : null}
+        {phase === "done" ? `${progress.name}: ${t.phases.done}` : null}
+      </p>
+      {state.fault.value === null ? null : (
+        <p class="status failed" role="alert">
+          {strings.value.status.failed(state.fault.value)}
+        </p>
+      )}
+      {state.deviceLost.value ? (
+        <p class="status" role="alert">
+          {t.deviceLost}
+        </p>
+      ) : null}
+      {state.unsaved.value === null ? null : (
+        <p class="status failed" role="alert">
+          {t.unsaved(state.unsaved.value)}
+        </p>
+      )}
+      <progress
+        max={Math.max(1, progress.steps)}
+        value={progress.step}
+        aria-label={t.stepOf(progress.step, progress.steps)}
+      />
+      {phase === "running" ? (
+        <button type="button" onClick={() => void state.pause()}>
+          {t.pause}
+        </button>
+      ) : null}
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd data-fact={name}>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {progress.losses.length < 2 ? null : (
+        <div class="pair">
+          <Plot
+            label={t.loss}
+            x={t.step}
+            y={t.loss}
+            height={240}
+            xRange={[0, Math.max(progress.steps, 1)]}
+            series={[{ name: t.training, points: thinned(progress.losses), color: 1 }]}
+          />
+          <Plot
+            label={t.accuracy}
+            x={t.step}
+            y={t.accuracy}
+            height={240}
+            xRange={[0, Math.max(progress.steps, 1)]}
+            yRange={[0, 1]}
+            show={percent}
+            series={[{ name: t.validation, points: progress.accuracies, color: 3 }]}
+          />
+        </div>
+      )}
+      {progress.samples.length === 0 ? null : (
+        <>
+          <h2 class="small">{t.samples}</h2>
+          <div class="samples">
+            {progress.samples.map((sample, i) => (
+              <SampleFigure key={i} sample={sample} />
+            ))}
+          </div>
+        </>
+      )}
+    </section>
+  )
+}
