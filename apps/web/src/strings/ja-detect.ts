@@ -20,7 +20,8 @@ export const detect: Texts["detect"] = {
   query: "クエリ",
   noObject: "なし",
   queryAttention: (n) => `クエリ ${n} が見ているところ`,
-  queryAttentionHint: "明るいところをクエリが見ています。ものの縁であることがよくあります。破線は、ほかの層の後の枠です。",
+  queryAttentionHint:
+    "明るいところをクエリが見ています。ものの縁であることがよくあります。破線は、ほかの層の後の枠です。",
   layer: (n, all) => `${all} 層中 ${n} 層`,
   layers: "デコーダの層",
   heads: "ヘッド",

@@ -20,7 +20,8 @@ export const detect: Texts["detect"] = {
   query: "쿼리",
   noObject: "없음",
   queryAttention: (n) => `쿼리 ${n}이(가) 보는 곳`,
-  queryAttentionHint: "밝은 곳이 쿼리가 보는 곳이며, 물체의 가장자리일 때가 많습니다. 점선은 다른 층을 지난 뒤의 상자입니다.",
+  queryAttentionHint:
+    "밝은 곳이 쿼리가 보는 곳이며, 물체의 가장자리일 때가 많습니다. 점선은 다른 층을 지난 뒤의 상자입니다.",
   layer: (n, all) => `${all}층 가운데 ${n}층`,
   layers: "디코더의 층",
   heads: "헤드",
