@@ -2,11 +2,11 @@
 import { existsSync } from "node:fs"
 import module from "node:module"
 
-const main = new URL("../dist/main.js", import.meta.url)
-if (!existsSync(main)) {
+const entry = new URL("../dist/process.js", import.meta.url)
+if (!existsSync(entry)) {
   console.error("vitrine is not built yet: run `npm run setup && npm run build` in the repository's root")
   process.exit(1)
 }
 // From Node 22.8 on; a second start is faster by what it takes to compile.
 module.enableCompileCache?.()
-await import(main.href)
+await import(entry.href)

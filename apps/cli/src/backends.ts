@@ -2,11 +2,17 @@ import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { type Backend, VitrineError } from "@vitrine/core"
 import { note } from "./output.ts"
-import { type BackendFactory, type BackendOptions, backends, type ChosenBackend, chooseBackend } from "vitrine"
+import {
+  type BackendFactory,
+  type BackendOptions,
+  backends as libraryBackends,
+  type ChosenBackend,
+  chooseBackend,
+} from "vitrine"
 
 /** The library's backends, and TensorFlow.js on the devices that it has in Node. */
-export const known: Readonly<Record<string, BackendFactory>> = {
-  ...backends,
+export const backends: Readonly<Record<string, BackendFactory>> = {
+  ...libraryBackends,
   "onnx-cuda": async (options) => {
     const { cudaProvider, onnxBackend } = await import("@vitrine/backend-onnx/node")
     const missing = cudaProvider()
@@ -25,7 +31,7 @@ export async function choose(name: string, options: BackendOptions): Promise<Cho
     throw new VitrineError("backend", `--precision bfloat16 needs --backend node-cpu or node-gpu, not ${name}`)
   if (options.precision === "float16" && name !== "webgpu")
     throw new VitrineError("backend", `--precision float16 needs --backend webgpu, not ${name}`)
-  return chooseBackend(name, options, known)
+  return chooseBackend(name, options, backends)
 }
 
 export async function create(name: string, options: BackendOptions): Promise<Backend> {

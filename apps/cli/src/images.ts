@@ -7,15 +7,15 @@ import type { Image } from "vitrine"
 import { complain } from "./errors.ts"
 
 /**
- * Files as they were named, and for a folder the images in it and below, sorted.
+ * Files as they were named. A folder stands for the images in it and below, sorted.
  * @throws VitrineError (file) for a folder without images.
  */
 export async function imageFiles(paths: readonly string[]): Promise<string[]> {
-  const found: string[] = []
+  const files: string[] = []
   for (const path of paths) {
     const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
     if (!isFolder) {
-      found.push(path)
+      files.push(path)
       continue
     }
     const inside = await readdir(path, { recursive: true }).catch((error: Error) => {
@@ -23,46 +23,64 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
     })
     const images = inside.filter(isImagePath).sort()
     if (images.length === 0) throw new VitrineError("file", `${path}: holds no JPEG, PNG, WebP or GIF images`)
-    for (const image of images) found.push(join(path, image))
+    for (const image of images) files.push(join(path, image))
   }
-  return found
+  return files
 }
 
-export interface DecodedBatch {
-  readonly files: readonly string[]
-  readonly images: readonly Image[]
+export interface DecodedImage {
+  readonly file: string
+  readonly image: Image
 }
 
 const batchSize = 16
 /** Large images make smaller batches. */
 const batchPixels = 48e6
-/** Files that are decoded beside the one that is waited for. */
+/** Files that are decoded while the command waits for one. */
 const ahead = 3
 
 /** Decodes files in batches for a model. A file that cannot be read is complained about and left out. */
-export async function* decodeBatches(files: readonly string[]): AsyncGenerator<DecodedBatch> {
-  let batch: { files: string[]; images: Image[] } = { files: [], images: [] }
+export async function* decodeBatches(files: readonly string[]): AsyncGenerator<readonly DecodedImage[]> {
+  let batch: DecodedImage[] = []
   let pixels = 0
-  const started: Promise<Image>[] = []
-  for (const [i, file] of files.entries()) {
-    for (const next of files.slice(i + started.length, i + 1 + ahead)) {
-      const image = decodeImage(next)
-      image.catch(() => {}) // An error is told when its turn comes.
-      started.push(image)
-    }
+  for (const [file, decoding] of decodedAhead(files)) {
     try {
-      const image = (await started.shift()) as Image
-      batch.files.push(file)
-      batch.images.push(image)
+      const image = await decoding
+      batch.push({ file, image })
       pixels += image.width * image.height
     } catch (error) {
       if (!VitrineError.isInstance(error)) throw error
       complain(error.message)
     }
-    if (batch.files.length < batchSize && pixels < batchPixels) continue
+    if (batch.length < batchSize && pixels < batchPixels) continue
     yield batch
-    batch = { files: [], images: [] }
+    batch = []
     pixels = 0
   }
-  if (batch.files.length > 0) yield batch
+  if (batch.length > 0) yield batch
+}
+
+/** Each file with its image, which may still be decoding. The next files are decoded meanwhile. */
+function* decodedAhead(files: readonly string[]): Generator<readonly [file: string, image: Promise<Image>]> {
+  const queue: (readonly [string, Promise<Image>])[] = []
+  for (const file of files) {
+    const image = decodeImage(file)
+    image.catch(() => {}) // The error is shown when the file's turn comes.
+    queue.push([file, image])
+    if (queue.length > ahead) yield* queue.splice(0, 1)
+  }
+  yield* queue
+}
+
+/** Each file of a batch with what a model gives for its image. */
+export function* withAnswers<T>(
+  batch: readonly DecodedImage[],
+  answers: Iterable<T>,
+): Generator<readonly [file: string, answer: T]> {
+  const iterator = answers[Symbol.iterator]()
+  for (const { file } of batch) {
+    const { value, done } = iterator.next()
+    if (done) throw new Error(`${file}: the model gave no answer`)
+    yield [file, value]
+  }
 }

@@ -1,4 +1,6 @@
-/** Turns the first Ctrl-C (or SIGTERM) into an AbortSignal; the second one ends the process at once. */
+import { currentIo } from "./output.ts"
+
+/** Turns the first Ctrl-C (or SIGTERM) into an AbortSignal. The second one ends the process at once. */
 export interface Interruption {
   readonly signal: AbortSignal
   stop(): void
@@ -6,9 +8,10 @@ export interface Interruption {
 }
 
 export function interruption(onStop: () => void): Interruption {
+  const { exit } = currentIo()
   const controller = new AbortController()
   const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130)
+    if (controller.signal.aborted) exit(130)
     controller.abort()
     onStop()
   }

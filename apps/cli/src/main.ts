@@ -1,17 +1,19 @@
 import { exitCodeOf } from "./errors.ts"
-import { onBrokenPipe } from "./output.ts"
+import { type Io, withIo } from "./output.ts"
 import { program } from "./program.ts"
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error
-  onBrokenPipe()
-})
-process.stderr.on("error", () => {})
-process.on("uncaughtException", (error) => process.exit(exitCodeOf(error)))
-
-const cli = program()
-try {
-  await cli.parseAsync()
-} catch (error) {
-  process.exitCode = exitCodeOf(error, cli.args[0])
+/**
+ * Runs the command that `words` say and gives the exit code.
+ * @param io where it writes; to the streams of this process unless told
+ */
+export async function main(words: readonly string[], io?: Io): Promise<number> {
+  return withIo(io, async () => {
+    const { cli, exitCode } = await program(words)
+    try {
+      await cli.parseAsync(words, { from: "user" })
+      return exitCode()
+    } catch (error) {
+      return exitCodeOf(error, cli.args[0])
+    }
+  })
 }

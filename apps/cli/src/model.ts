@@ -1,26 +1,27 @@
 import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
-import { refuse } from "./errors.ts"
-import { localModel } from "./hub.ts"
-import { type EngineFlags, engineOptions, type OverrideFlags, overrideFlags, overridesOf } from "./options.ts"
+import type { Values } from "./flags/flag.ts"
+import { engineOptions, type MachineValues } from "./flags/machine.ts"
+import type { modelFlag } from "./flags/model.ts"
+import { type overrideFlags, overridesOf } from "./flags/overrides.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
-export interface ModelFlags extends OverrideFlags, EngineFlags {
-  readonly model: string
-  readonly backend: string
-}
+/** What commands accept that use an image classifier. */
+export type ModelValues = Values<typeof modelFlag & typeof overrideFlags> & MachineValues
 
-/** Loads a model, uses it and lets go of it. */
-export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageInput>) => Promise<T>): Promise<T> {
-  const { backend: name } = flags
-  const { path } = await localModel(flags.model)
+/** Loads an image classifier from a path, uses it and closes it. */
+export async function withModel<T>(
+  path: string,
+  flags: ModelValues,
+  use: (model: Model<ImageInput>) => Promise<T>,
+): Promise<T> {
   // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
-  const backend = await create(name, { worker: false, ...engineOptions(flags) })
+  const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const model = await load(path, { backend, ...overridesOf(flags) })
     try {
-      for (const line of model.notes) note(errorColors.dim(`${printable(flags.model)}: ${printable(line)}`))
+      showNotes(flags.model, model.notes)
       return await use(model)
     } finally {
       await model.close()
@@ -30,12 +31,7 @@ export async function withModel<T>(flags: ModelFlags, use: (model: Model<ImageIn
   }
 }
 
-/** @throws UsageError for what only image classifiers can be told. */
-export function refuseOverrides(
-  flags: OverrideFlags,
-  kind: "detector" | "reader",
-  free: readonly (keyof OverrideFlags)[] = [],
-): void {
-  const names = overrideFlags.filter((name) => !free.includes(name))
-  refuse(flags, names, `is for image classifiers, and the model is a ${kind}`)
+/** Writes what had to be assumed of a model. */
+export function showNotes(model: string, notes: readonly string[]): void {
+  for (const line of notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
 }

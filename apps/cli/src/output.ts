@@ -1,70 +1,127 @@
+import { AsyncLocalStorage } from "node:async_hooks"
 import pc from "picocolors"
 
-type Colors = ReturnType<typeof pc.createColors>
-
-/** Whether a stream shows colours: a terminal does, unless NO_COLOR is set (https://no-color.org). */
-export function isColorful({ isTTY = false }: { isTTY?: boolean }): boolean {
-  const { NO_COLOR, FORCE_COLOR, TERM } = process.env
-  if (NO_COLOR) return false
-  return FORCE_COLOR ? FORCE_COLOR !== "0" : isTTY && TERM !== "dumb"
+/** A stream of text. */
+export interface Output {
+  write(text: string): unknown
+  /** Whether it is a terminal. */
+  readonly isTTY?: boolean
+  /** The width of the terminal. */
+  readonly columns?: number
 }
 
-/** Colours of results, and of what is said beside them. */
-export const colors: Colors = pc.createColors(isColorful(process.stdout))
-export const errorColors: Colors = pc.createColors(isColorful(process.stderr))
-
-/** How the user reaches this command again: through npx where npm ran it. */
-export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
-
-/** A result. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-/** What is no result: progress, hints. */
-export function note(text: string): void {
-  process.stderr.write(`${text}\n`)
+/** Where a command writes, and how it ends before its time. */
+export interface Io {
+  readonly stdout: Output
+  readonly stderr: Output
+  /** Ends the process at once. */
+  exit(code: number): void
+  /** Sets what happens once nobody reads the standard output any more, as in `vitrine … | head`. */
+  whenReaderLeaves(action: () => void): void
 }
 
 let leave = (): void => process.exit(0)
 
-/** What to do when nobody reads the output any more, as in `vitrine … | head`; else the process ends. */
-export function whenReaderLeaves(action: () => void): void {
-  leave = action
+/** The streams of this process. It ends once nobody reads its output, unless a command says otherwise. */
+const processIo: Io = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  exit: (code) => process.exit(code),
+  whenReaderLeaves: (action) => void (leave = action),
 }
 
 export function onBrokenPipe(): void {
   leave()
 }
 
-/** The one line of a terminal that is written again and again. */
+const storage = new AsyncLocalStorage<Io>()
+
+/** What the running command writes to. */
+export const currentIo = (): Io => storage.getStore() ?? processIo
+
+/** Runs a command that writes elsewhere than to the streams of this process. */
+export function withIo<T>(io: Io | undefined, run: () => Promise<T>): Promise<T> {
+  return io === undefined ? run() : storage.run(io, run)
+}
+
+/** Whether a stream shows colours: a terminal does, unless NO_COLOR is set (https://no-color.org). */
+export function isColorful({ isTTY = false }: Output): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env
+  if (NO_COLOR) return false
+  return FORCE_COLOR ? FORCE_COLOR !== "0" : isTTY && TERM !== "dumb"
+}
+
+type ColorName = "bold" | "dim" | "red" | "green" | "yellow" | "cyan"
+interface Colors extends Readonly<Record<ColorName, (text: string) => string>> {
+  readonly isColorSupported: boolean
+}
+
+const colorful = pc.createColors(true)
+
+function colorsOf(stream: "stdout" | "stderr"): Colors {
+  const paint =
+    (name: ColorName) =>
+    (text: string): string =>
+      isColorful(currentIo()[stream]) ? colorful[name](text) : text
+  return {
+    get isColorSupported() {
+      return isColorful(currentIo()[stream])
+    },
+    bold: paint("bold"),
+    dim: paint("dim"),
+    red: paint("red"),
+    green: paint("green"),
+    yellow: paint("yellow"),
+    cyan: paint("cyan"),
+  }
+}
+
+/** Colours of the standard output, and of the standard error. */
+export const colors: Colors = colorsOf("stdout")
+export const errorColors: Colors = colorsOf("stderr")
+
+/** How the user reaches this command again: through npx where npm ran it. */
+export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
+
+/** Writes a line of the result. */
+export function print(text: string): void {
+  currentIo().stdout.write(`${text}\n`)
+}
+
+/** Writes a line that is no result, such as progress or a hint. */
+export function note(text: string): void {
+  currentIo().stderr.write(`${text}\n`)
+}
+
+/** A line of a terminal that is written again and again. */
 export interface StatusLine {
   update(text: string): void
   clear(): void
 }
 
+/** A status line on the standard error. It shows nothing where that is no terminal. */
 export function statusLine(): StatusLine {
-  const { stderr } = process
-  const live = stderr.isTTY && process.env.TERM !== "dumb"
-  let shown = false
+  const { stderr } = currentIo()
+  const live = stderr.isTTY === true && process.env.TERM !== "dumb"
+  let written = false
   return {
     update(text) {
       if (!live) return
       stderr.write(`\r\x1b[2K${fit(text, (stderr.columns ?? 80) - 1)}`)
-      shown = true
+      written = true
     },
     clear() {
-      if (shown) stderr.write("\r\x1b[2K")
-      shown = false
+      if (written) stderr.write("\r\x1b[2K")
+      written = false
     },
   }
 }
 
-/** Cut to a width; colours take none. */
+/** Cuts text to a width. Colours take none. */
 function fit(text: string, width: number): string {
   let room = width
   let end = 0
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are written with them
   for (const [part] of text.matchAll(/\x1b\[[0-9;]*m|[^]/gu)) {
     if (part.length <= 2 && room-- === 0) return `${text.slice(0, end)}\x1b[0m`
     end += part.length

@@ -1,44 +1,74 @@
-import { type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
+import { existsSync } from "node:fs"
+import { type Recipe, type RecipeRule, type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
 import { choose } from "./backends.ts"
+import { UsageError } from "./errors.ts"
+import type { Flags } from "./flags/flag.ts"
+import { type EngineValues, engineOptions, type MachineValues } from "./flags/machine.ts"
+import type { TrainValues } from "./flags/train.ts"
 import { interruption } from "./interruption.ts"
-import { type EngineFlags, engineOptions } from "./options.ts"
-import { note, print, whenReaderLeaves } from "./output.ts"
-import { type Reporter, reporter, type Told } from "./show/progress.ts"
+import { currentIo, note, print } from "./output.ts"
+import { type Reporter, reporter, type RunTexts } from "./show/progress.ts"
 import { type Ending, showResult } from "./show/result.ts"
-import type { TrainFlags } from "./train-options.ts"
+import type { TrainPart } from "./tasks/task.ts"
 
-/** What a run is gone on with. */
-export type Resumption = Pick<
+/** What a run is resumed with. */
+export type ResumeOptions = Pick<
   TrainOptions,
   "data" | "workers" | "keepLast" | "checkpointEvery" | "resume" | "out" | "backend" | "signal"
 >
 
-/** How a run is resumed, where the flags say so. */
-export function resumption({ resume, data, workers, keepLast, checkpointEvery }: TrainFlags): Resumption {
-  return { resume, data, workers, keepLast, checkpointEvery }
-}
+/** Trains a model of one task. To resume it takes nothing of what the task adds to the options. */
+export type Train<O, S, E extends object> = (options: O | ResumeOptions) => AsyncIterable<S | TrainEvent<E>>
 
-/** How models of one kind are trained, from options that none of its own are needed in to resume. */
-export type Train<O, S, E extends object> = (options: O | Resumption) => AsyncIterable<S | TrainEvent<E>>
-
-/** What `vitrine train` does for one kind of model. */
-export interface Task<O, S, E extends object> {
+/** How the command trains models of one task. */
+interface Training<V extends TrainValues, O, S, E extends object> {
+  readonly flags: Flags
+  /** The value of `--data` for data that are built in. */
+  readonly builtIn?: string
+  options(flags: V, recipe: Recipe | RecipeRule): O | Promise<O>
   readonly train: Train<O, S, E>
-  readonly told: Told<S, E>
+  readonly texts: RunTexts<S, E>
   readonly ending: Ending
 }
 
-/** Trains as the flags say; gives the exit code. */
-export async function trainWithProgress<O extends Resumption, S extends RunSetup, E extends object>(
-  { train, told, ending }: Task<O, S, E>,
-  options: O,
-  run: string,
-  flags: TrainFlags,
-): Promise<number> {
-  const finished = await trainTo(train, options, flags, flags.json ? jsonReporter(run) : reporter(run, told))
-  if (!finished) return 130
-  if (!flags.json) await showResult(run, ending)
-  return 0
+/** A task's part of `vitrine train`. */
+export function trainPart<V extends TrainValues, O extends ResumeOptions, S extends RunSetup, E extends object>({
+  flags: accepted,
+  builtIn,
+  options,
+  train,
+  texts,
+  ending,
+}: Training<V, O, S, E>): TrainPart {
+  const carryOut = async (options: O | ResumeOptions, run: string, flags: TrainValues): Promise<number> => {
+    const report = flags.json ? jsonReporter(run) : reporter(run, texts)
+    if (!(await trainTo(train, options, flags, report))) return 130
+    if (!flags.json) await showResult(run, ending)
+    return 0
+  }
+  return {
+    flags: accepted,
+    async begin(flags: V, recipe, out) {
+      const { data, steps, epochs, seed, valFraction, keepLast, checkpointEvery } = flags
+      if (data === undefined)
+        throw new UsageError(
+          `train needs --data PATH${builtIn === undefined ? "" : ` (or --data ${builtIn})`}, or --resume RUN`,
+        )
+      if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
+      const run = { data, out, seed, valFraction, keepLast, checkpointEvery }
+      return carryOut({ ...(await options(flags, recipe)), ...run }, out, flags)
+    },
+    async resume(flags: TrainValues & { readonly workers?: number }, resume) {
+      const { data, workers, keepLast, checkpointEvery } = flags
+      return carryOut({ resume, data, workers, keepLast, checkpointEvery }, resume, flags)
+    },
+  }
+}
+
+/** The first of `path-1`, `path-2` … that does not exist. */
+export function freeFolder(path: string): string {
+  for (let n = 1; n < 1e6; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`
+  throw new VitrineError("file", `${path}-1000000: there are too many runs; name one with --out`)
 }
 
 /**
@@ -46,17 +76,17 @@ export async function trainWithProgress<O extends Resumption, S extends RunSetup
  * new one.
  * @returns whether all steps were taken.
  */
-export async function trainTo<O extends Resumption, S extends RunSetup, E extends object>(
+export async function trainTo<O extends ResumeOptions, S extends RunSetup, E extends object>(
   train: Train<O, S, E>,
-  options: O,
-  flags: EngineFlags & Pick<TrainFlags, "backend">,
+  options: O | ResumeOptions,
+  flags: EngineValues & Pick<MachineValues, "backend">,
   report: Reporter<S, E>,
 ): Promise<boolean> {
   const interrupted = interruption(report.stopping)
-  whenReaderLeaves(interrupted.stop)
+  currentIo().whenReaderLeaves(interrupted.stop)
   const { signal } = interrupted
   const { data, workers, keepLast, checkpointEvery, resume = options.out } = options
-  let next: O | Resumption = { ...options, signal }
+  let next: O | ResumeOptions = { ...options, signal }
   try {
     for (;;) {
       const { finished, lost } = await trainOnce(train, next, flags, report)
@@ -71,10 +101,10 @@ export async function trainTo<O extends Resumption, S extends RunSetup, E extend
 }
 
 /** Trains on one backend, until the end, a signal or, once a step was taken, the loss of its device. */
-async function trainOnce<O extends Resumption, S extends RunSetup, E extends object>(
+async function trainOnce<O extends ResumeOptions, S extends RunSetup, E extends object>(
   train: Train<O, S, E>,
-  options: O | Resumption,
-  flags: EngineFlags & Pick<TrainFlags, "backend">,
+  options: O | ResumeOptions,
+  flags: EngineValues & Pick<MachineValues, "backend">,
   report: Reporter<S, E>,
 ): Promise<{ readonly finished: boolean; readonly lost?: VitrineError }> {
   const { backend, passedOver } = await choose(flags.backend, engineOptions(flags))
@@ -96,7 +126,7 @@ async function trainOnce<O extends Resumption, S extends RunSetup, E extends obj
   }
 }
 
-function checkScaled({ run, recipe }: RunSetup, { precision }: EngineFlags): void {
+function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): void {
   if (precision === "float16" && !recipe.training.lossScaling)
     throw new VitrineError("config", `${run}: its recipe has no lossScaling, which --precision float16 needs`)
 }
@@ -105,8 +135,7 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineFlags): voi
 function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
-    stopping: () =>
-      process.stderr.write(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}\n`),
+    stopping: () => note(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}`),
     close: () => {},
   }
 }

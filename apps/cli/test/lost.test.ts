@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { expect, test } from "vitest"
 import { type RunSetup, type TrainEvent, train, trainDetector, trainReader, VitrineError } from "vitrine"
-import { type Resumption, type Train, trainTo } from "../src/training.ts"
+import { type ResumeOptions, type Train, trainTo } from "../src/training.ts"
 import { temporaryFolder, tinyData } from "./vitrine.ts"
 
 const folder = temporaryFolder()
@@ -29,7 +29,7 @@ function losing<O, S extends RunSetup, E extends object>(train: Train<O, S, E>):
   }
 }
 
-async function compared<O extends Resumption, S extends RunSetup, E extends object>(
+async function compared<O extends ResumeOptions, S extends RunSetup, E extends object>(
   name: string,
   train: Train<O, S, E>,
   options: O,

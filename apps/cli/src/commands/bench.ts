@@ -17,21 +17,40 @@ import type { Batch } from "@vitrine/data"
 import { bitVariant, initializeBiT, isBiTVariant, bitModel } from "@vitrine/resnet"
 import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
-import { type EngineFlags, engineOptions } from "../options.ts"
+import { defineCommand } from "../command.ts"
+import type { Flags, Values } from "../flags/flag.ts"
+import { engineOptions, machineFlags } from "../flags/machine.ts"
+import { jsonFlag } from "../flags/model.ts"
+import { integerValue } from "../flags/values.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, short } from "../show/text.ts"
 
-export interface BenchFlags extends EngineFlags {
-  readonly model: string
-  readonly imageSize: number
-  readonly batchSize: number
-  readonly train?: true
-  readonly infer?: true
-  readonly steps: number
-  readonly backend: string
-  readonly profile?: true
-  readonly json?: true
-}
+const flags = {
+  model: {
+    value: "<variant>",
+    help: "SIZE/PATCH, such as Ti/16 or R+Ti/16, or a ResNet such as R50x1",
+    default: "Ti/16",
+  },
+  imageSize: { value: "<n>", help: "side of the images", parse: integerValue(1), default: 224 },
+  batchSize: { value: "<n>", help: "images at a time", parse: integerValue(1), default: 8 },
+  train: { help: "measure training steps" },
+  infer: { help: "measure inference (the default is both)" },
+  steps: { value: "<n>", help: "steps to measure", parse: integerValue(1), default: 10 },
+  profile: { help: "what each kernel takes, with --backend webgpu" },
+  ...jsonFlag,
+  ...machineFlags,
+} as const satisfies Flags
+
+type BenchValues = Values<typeof flags>
+
+export const bench = defineCommand({
+  flags,
+  examples: [
+    ["vitrine bench", "ViT-Ti/16, batches of 8"],
+    ["vitrine bench --model B/16 --batch-size 1 --infer --threads 1", ""],
+  ],
+  run: (_, values) => measureModel(values),
+})
 
 interface Measurement {
   readonly what: "train" | "infer"
@@ -42,11 +61,11 @@ interface Measurement {
   /** Of the whole process, so far. */
   readonly peakBytes: number
   /** What the device spent the last step on, the longest first. */
-  readonly kernels?: readonly Spent[]
+  readonly kernels?: readonly KernelRuns[]
 }
 
 /** The runs of one kernel in a step. */
-interface Spent {
+interface KernelRuns {
   readonly kernel: string
   readonly runs: number
   readonly milliseconds: number
@@ -56,29 +75,30 @@ interface Spent {
 const warmup = 2
 
 /** Measures training steps and inference of a model on random data. */
-export async function bench(flags: BenchFlags): Promise<void> {
-  const started = modelOf(flags)
-  const { model: measuredModel } = started
+async function measureModel(flags: BenchValues): Promise<void> {
+  const subject = modelOf(flags)
   const both = !flags.train && !flags.infer
   let last: readonly KernelTime[] | undefined
   const backend = flags.profile
-    ? await profiled(flags, (times) => (last = times))
+    ? await profiledBackend(flags, (times) => (last = times))
     : await create(flags.backend, engineOptions(flags))
-  const told = (measurement: Measurement): Measurement =>
-    last === undefined ? measurement : { ...measurement, kernels: spent(last) }
+  const profiled = (measurement: Measurement): Measurement =>
+    last === undefined ? measurement : { ...measurement, kernels: kernelTimes(last) }
   try {
-    const measured: Measurement[] = []
-    if (both || flags.infer) measured.push(told(await inferring(started, flags, backend)))
-    if (both || flags.train) measured.push(told(await training(started, flags, backend)))
-    const parameters = parameterCount(measuredModel.parameters)
+    const measurements: Measurement[] = []
+    if (both || flags.infer) measurements.push(profiled(await inferring(subject, flags, backend)))
+    if (both || flags.train) measurements.push(profiled(await training(subject, flags, backend)))
+    const parameters = parameterCount(subject.model.parameters)
     const { name, device } = backend
     const { model, imageSize, batchSize: batch } = flags
     if (flags.json)
-      return print(JSON.stringify({ model, imageSize, batch, parameters, backend: name, device, measured }))
+      return print(
+        JSON.stringify({ model, imageSize, batch, parameters, backend: name, device, measured: measurements }),
+      )
     const { bold, dim } = colors
     print(bold(`${model} at ${imageSize}², batches of ${batch}`))
     print(dim(`${count(parameters)} parameters · ${name} · ${device}`))
-    for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes, kernels = [] } of measured) {
+    for (const { what, firstMs, medianMs, imagesPerSecond, peakBytes, kernels = [] } of measurements) {
       print(
         `${what.padEnd(6)} ${bold(`${short(medianMs)} ms`)} a step, ${bold(`${short(imagesPerSecond)} images/s`)} ` +
           dim(`(first step ${short(firstMs)} ms, peak memory ${bytes(peakBytes)})`),
@@ -92,30 +112,30 @@ export async function bench(flags: BenchFlags): Promise<void> {
 }
 
 /** WebGPU, whose kernels are timed on the device. */
-async function profiled({ backend, precision }: BenchFlags, profile: Profiler): Promise<Engine> {
+async function profiledBackend({ backend, precision }: BenchValues, profile: Profiler): Promise<Engine> {
   if (backend !== "webgpu") throw new VitrineError("config", `--profile needs --backend webgpu, not ${backend}`)
   const storage = precision === "float16" ? precision : "float32"
   return (await import("@vitrine/backend-webgpu/node")).webgpuBackend({ software: true, precision: storage, profile })
 }
 
-function spent(times: readonly KernelTime[]): Spent[] {
-  const found = new Map<string, { kernel: string; runs: number; milliseconds: number }>()
+function kernelTimes(times: readonly KernelTime[]): KernelRuns[] {
+  const sums = new Map<string, { kernel: string; runs: number; milliseconds: number }>()
   for (const { kernel, milliseconds } of times) {
-    const each = found.get(kernel) ?? { kernel, runs: 0, milliseconds: 0 }
+    const each = sums.get(kernel) ?? { kernel, runs: 0, milliseconds: 0 }
     each.runs++
     each.milliseconds += milliseconds
-    found.set(kernel, each)
+    sums.set(kernel, each)
   }
-  return [...found.values()].sort((a, b) => b.milliseconds - a.milliseconds)
+  return [...sums.values()].sort((a, b) => b.milliseconds - a.milliseconds)
 }
 
 /** A model with random weights. */
-interface Started {
+interface BenchModel {
   readonly model: ImageModel
   readonly initial: Readonly<Record<string, Float32Array>>
 }
 
-function modelOf({ model: name, imageSize: side }: BenchFlags): Started {
+function modelOf({ model: name, imageSize: side }: BenchValues): BenchModel {
   const fields = { imageSize: [side, side] as const }
   if (isBiTVariant(name)) {
     const model = bitModel(bitVariant(name, fields))
@@ -129,8 +149,8 @@ function modelOf({ model: name, imageSize: side }: BenchFlags): Started {
 type Engine = Awaited<ReturnType<typeof create>>
 
 async function inferring(
-  { model, initial }: Started,
-  { batchSize: batch, steps }: BenchFlags,
+  { model, initial }: BenchModel,
+  { batchSize: batch, steps }: BenchValues,
   backend: Engine,
 ): Promise<Measurement> {
   const images = ops.input("images", ["batch", ...model.imageSize, model.channels])
@@ -151,8 +171,8 @@ async function inferring(
 }
 
 async function training(
-  { model, initial }: Started,
-  { batchSize: batch, steps }: BenchFlags,
+  { model, initial }: BenchModel,
+  { batchSize: batch, steps }: BenchValues,
   backend: Engine,
 ): Promise<Measurement> {
   const options = trainingOptions({ steps: steps + warmup + 1 })

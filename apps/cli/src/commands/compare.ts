@@ -1,20 +1,41 @@
 import { basename, extname } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
-import { comparisonFigure, type FigureStyle } from "@vitrine/interpret"
+import { comparisonFigure } from "@vitrine/interpret"
 import { readRun, type RunSummary } from "vitrine"
+import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
+import type { Flags, Values } from "../flags/flag.ts"
 import { colors, note, print } from "../output.ts"
 import { shortModel } from "../show/model-name.ts"
 import { count, duration, metric, percent, printable, table } from "../show/text.ts"
 
-export interface CompareFlags {
-  readonly out?: string
-  readonly theme: NonNullable<FigureStyle["theme"]>
-  readonly json?: true
-}
+const flags = {
+  out: { alias: "-o", value: "<file>", help: "draw accuracy against training compute: a .svg or .png file" },
+  theme: { value: "<name>", help: "of the drawing", choices: ["light", "dark"], default: "light" },
+  json: { help: "one JSON document, with every evaluation" },
+} as const satisfies Flags
 
-/** Says what runs have come to, side by side, and draws it. */
-export async function compare(paths: readonly string[], { out, theme, json }: CompareFlags): Promise<void> {
+const figures = `
+FLOPs/image: of a forward pass, 2 for each multiply-accumulate of matrix products and convolutions, counted in
+the model's graph; papers often tell multiply-accumulates, which are half. total FLOPs: of the run, 3 times that
+for each image of its steps. best, last: accuracy on the validation images. time: of all steps, at their median
+pace.
+`
+
+export const compare = defineCommand({
+  arguments: [["<run...>", "run folders of image classifiers, finished or not"]],
+  flags,
+  examples: [
+    ["vitrine compare runs/*", "a table, a row for each run"],
+    ["vitrine compare runs/vit runs/hybrid runs/bit -o comparison.svg", "and a plot as the ViT paper's figure 5"],
+    ["vitrine compare runs/vit --json", '{"runs":[{"family":"ViT","forwardFlops":…'],
+  ],
+  notes: () => figures,
+  run: ([paths], values) => compareRuns(paths, values),
+})
+
+/** Shows the figures of runs side by side, and draws them. */
+async function compareRuns(paths: readonly string[], { out, theme, json }: Values<typeof flags>): Promise<void> {
   const ending = out === undefined ? undefined : extname(out)
   if (ending !== undefined && ending !== ".svg" && ending !== ".png")
     throw new UsageError(`--out ${out}: the name must end in .svg or .png`)
@@ -44,7 +65,7 @@ const drawn = ({ run, family, data, evaluations }: RunSummary): Parameters<typeo
   evaluations,
 })
 
-/** A row for each run; the data are told where they differ. */
+/** A row for each run. The data have a column where they differ. */
 function report(runs: readonly RunSummary[]): string {
   const many = new Set(runs.map(({ data }) => data)).size > 1
   const head = [

@@ -6,31 +6,43 @@ import { openDataset, resolveData } from "@vitrine/data/node"
 import { encodePng } from "@vitrine/interpret"
 import { evaluate, load, train } from "vitrine"
 import { create } from "../backends.ts"
-import { colors, isColorful, note, print, self } from "../output.ts"
-import { loadRecipe, withFlags } from "../recipes.ts"
+import { defineCommand } from "../command.ts"
+import type { Flags, Values } from "../flags/flag.ts"
+import { engineOptions, machineFlags } from "../flags/machine.ts"
+import { integerValue } from "../flags/values.ts"
+import { colors, currentIo, isColorful, note, print, self } from "../output.ts"
+import { loadRecipe } from "../recipes/load.ts"
+import { charts } from "../show/charts.ts"
 import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
-import { classes, reporter } from "../show/progress.ts"
-import { classification, drawCurve, files } from "../show/result.ts"
-import { type EngineFlags, engineOptions } from "../options.ts"
-import { charts } from "../show/charts.ts"
-import { confusionTable, headline } from "./eval.ts"
-import { trainTo } from "../training.ts"
-import { freeFolder } from "./train.ts"
+import { reporter } from "../show/progress.ts"
+import { drawCurve, fileList } from "../show/result.ts"
+import { overrideRecipe } from "../tasks/classify/recipe.ts"
+import { confusionTable, headline } from "../tasks/classify/report.ts"
+import { ending, texts } from "../tasks/classify/texts.ts"
+import { freeFolder, trainTo } from "../training.ts"
 
-export interface DemoFlags extends EngineFlags {
-  readonly out?: string
-  readonly steps?: number
-  readonly backend: string
-  readonly seed: number
-}
+const flags = {
+  out: { alias: "-o", value: "<folder>", help: "the run folder; default: runs/demo-<n>" },
+  steps: { value: "<n>", help: "a shorter or longer run", parse: integerValue(1) },
+  ...machineFlags,
+  seed: { value: "<n>", help: "decides everything random", parse: integerValue(0), default: 0 },
+} as const satisfies Flags
+
+type DemoValues = Values<typeof flags>
+
+export const demo = defineCommand({
+  flags,
+  examples: [["vitrine demo", ""]],
+  run: (_, values) => showDemo(values),
+})
 
 /** The main job from end to end, on data that are built in; gives the exit code. */
-export async function demo(flags: DemoFlags): Promise<number> {
+async function showDemo(flags: DemoValues): Promise<number> {
   const { bold, cyan, dim } = colors
   const run = flags.out ?? freeFolder(join("runs", "demo"))
   const pictures = join(run, "images")
-  const recipe = withFlags(await loadRecipe("shapes"), flags)
+  const recipe = overrideRecipe(await loadRecipe("shapes"), flags)
   note(
     bold(
       "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
@@ -40,7 +52,7 @@ export async function demo(flags: DemoFlags): Promise<number> {
     train,
     { data: "shapes", recipe, out: run, seed: flags.seed },
     flags,
-    reporter(run, classes),
+    reporter(run, texts),
   )
   if (!finished) return 130
   print(`\n${charts((await drawCurve(run)).curve)}`)
@@ -59,12 +71,12 @@ export async function demo(flags: DemoFlags): Promise<number> {
     print(
       `${bold("Predictions")} for ${shown.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,
     )
-    print(picturesInText(shown, isColorful(process.stdout)))
+    print(picturesInText(shown, isColorful(currentIo().stdout)))
   } finally {
     await backend.close()
   }
   print(
-    files(run, classification.model, [
+    fileList(run, ending.model, [
       ["predictions.png", "held-out images and what the model says they are"],
       ["images/", "some of them, as files"],
     ]),

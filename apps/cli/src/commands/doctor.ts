@@ -1,7 +1,9 @@
 import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os"
 import { graph, ops, VitrineError } from "@vitrine/core"
-import type { ChosenBackend } from "vitrine"
-import { choose, known } from "../backends.ts"
+import type { BackendFactory, ChosenBackend } from "vitrine"
+import { backends, choose } from "../backends.ts"
+import { defineCommand } from "../command.ts"
+import { jsonFlag } from "../flags/model.ts"
 import { colors, print } from "../output.ts"
 import { bytes } from "../show/text.ts"
 
@@ -12,51 +14,57 @@ interface BackendReport {
   readonly detail: string
   /** Seconds from nothing to the first result. */
   readonly seconds?: number
-  /** What its device can do, where it tells. */
+  /** What its device can do, if the backend reports it. */
   readonly device?: Readonly<Record<string, unknown>>
 }
 
+export const doctor = defineCommand({
+  flags: jsonFlag,
+  examples: [["vitrine doctor", ""]],
+  run: (_, { json }) => report(json === true),
+})
+
 /** Says what this machine can run on, and what is missing. */
-export async function doctor({ json }: { readonly json?: true }): Promise<void> {
-  const backends: BackendReport[] = []
-  for (const name of Object.keys(known)) backends.push(await examine(name))
+async function report(json: boolean): Promise<void> {
+  const reports: BackendReport[] = []
+  for (const [name, factory] of Object.entries(backends)) reports.push(await examine(name, factory))
   const { auto, passedOver } = await automatic()
-  const report = {
+  const machine = {
     node: process.version,
     system: `${type()} ${release()}, ${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),
     memory: { total: totalmem(), free: freemem() },
-    backends,
+    backends: reports,
     auto,
     images: await sharpReport(),
   }
-  if (json) return print(JSON.stringify(report))
+  if (json) return print(JSON.stringify(machine))
   const { bold, dim, green, red } = colors
   const sign = (works: boolean): string => (works ? green("✓") : red("✗"))
   const field = (name: string, text: string): void => print(`  ${dim(name.padEnd(9))} ${text}`)
   print(bold("This machine"))
-  field("node", report.node)
-  field("system", report.system)
-  field("processor", `${report.cpu}, ${report.cores} cores to use`)
-  field("memory", `${bytes(report.memory.total)}, ${bytes(report.memory.free)} free`)
+  field("node", machine.node)
+  field("system", machine.system)
+  field("processor", `${machine.cpu}, ${machine.cores} cores to use`)
+  field("memory", `${bytes(machine.memory.total)}, ${bytes(machine.memory.free)} free`)
   print(bold("\nBackends"))
-  for (const { name, works, detail, seconds, device } of backends) {
+  for (const { name, works, detail, seconds, device } of reports) {
     const time = seconds === undefined ? "" : dim(` (${seconds.toFixed(2)} s to start)`)
     print(`  ${sign(works)} ${name.padEnd(9)} ${detail}${time}`)
-    for (const line of told(device)) print(dim(`              ${line}`))
+    for (const line of deviceLines(device)) print(dim(`              ${line}`))
   }
   print(auto === null ? red("  auto finds none") : `  auto takes ${bold(auto)}`)
   for (const { name, reason } of passedOver) print(dim(`    and passes over ${name}: ${reason}`))
   print(bold("\nImages"))
-  print(`  ${sign(report.images.works)} sharp     ${report.images.detail}`)
+  print(`  ${sign(machine.images.works)} sharp     ${machine.images.detail}`)
 }
 
 /** Starts a backend and lets it add two numbers. */
-async function examine(name: string): Promise<BackendReport> {
+async function examine(name: string, factory: BackendFactory): Promise<BackendReport> {
   const begun = performance.now()
   try {
-    const backend = await (known[name] as (typeof known)[string])({ worker: false })
+    const backend = await factory({ worker: false })
     try {
       const program = await backend.compile(graph({ outputs: { sum: ops.add(ops.input("a", [1]), 1) } }))
       const { sum } = await program.run({ a: Float32Array.of(1) })
@@ -70,7 +78,7 @@ async function examine(name: string): Promise<BackendReport> {
     }
   } catch (error) {
     if (!VitrineError.isInstance(error) && !(error instanceof Error)) throw error
-    return { name, works: false, detail: error.message.split("\n")[0] as string }
+    return { name, works: false, detail: error.message.replace(/\n[^]*/, "") }
   }
 }
 
@@ -86,8 +94,8 @@ async function automatic(): Promise<{ auto: string | null; passedOver: ChosenBac
   }
 }
 
-/** A device's report, one line a property. */
-function told(device: BackendReport["device"]): string[] {
+/** A line for each property of a device. */
+function deviceLines(device: BackendReport["device"]): string[] {
   return Object.entries(device ?? {}).map(([name, value]) => {
     if (typeof value !== "object" || value === null) return `${name}: ${String(value)}`
     const parts = Array.isArray(value) ? value.map(String) : Object.entries(value).map(([k, v]) => `${k} ${String(v)}`)

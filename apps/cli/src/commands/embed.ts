@@ -1,48 +1,72 @@
 import { extname } from "node:path"
 import { writeSafetensors } from "@vitrine/checkpoint"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
+import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
-import { decodeBatches, imageFiles } from "../images.ts"
-import { type ModelFlags, withModel } from "../model.ts"
+import { type Flags, type Values } from "../flags/flag.ts"
+import { machineFlags } from "../flags/machine.ts"
+import { modelFlag } from "../flags/model.ts"
+import { overrideFlags } from "../flags/overrides.ts"
+import { localModel } from "../hub.ts"
+import { decodeBatches, imageFiles, withAnswers } from "../images.ts"
+import { withModel } from "../model.ts"
 import { note, print } from "../output.ts"
 import { count } from "../show/text.ts"
 
-export interface EmbedFlags extends ModelFlags {
-  readonly out?: string
-}
+const flags = {
+  ...modelFlag,
+  out: {
+    alias: "-o",
+    value: "<file>",
+    help: "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output",
+  },
+  ...overrideFlags,
+  ...machineFlags,
+} as const satisfies Flags
 
+export const embed = defineCommand({
+  arguments: [["<image...>", "image files, or folders of them"]],
+  flags,
+  examples: [
+    ["vitrine embed --model runs/flowers-1 photos --out features.npy", "[images, width], in float32"],
+    ["vitrine embed --model runs/flowers-1 tulip.jpg", '{"file":"tulip.jpg","features":[…]}'],
+  ],
+  run: ([images], values) => computeFeatures(images, values),
+})
+
+/** The features of each image that could be read. */
 interface Features {
   readonly files: string[]
   readonly rows: Float32Array[]
 }
 
 /** Computes the features of images; gives the exit code: 1 if any of them could not be read. */
-export async function embed(images: readonly string[], flags: EmbedFlags): Promise<number> {
-  const { out } = flags
+async function computeFeatures(images: readonly string[], values: Values<typeof flags>): Promise<number> {
+  const { out } = values
   const encode = out === undefined ? undefined : formats[extname(out)]
   if (out !== undefined && encode === undefined)
     throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
   const files = await imageFiles(images)
+  const { path } = await localModel(values.model)
   const features: Features = { files: [], rows: [] }
-  await withModel(flags, async (model) => {
+  await withModel(path, values, async (model) => {
     for await (const batch of decodeBatches(files)) {
-      const rows = await model.features(batch.images)
-      for (const [i, file] of batch.files.entries()) {
-        const row = rows[i] as Float32Array
+      const rows = await model.features(batch.map(({ image }) => image))
+      for (const [file, row] of withAnswers(batch, rows)) {
         features.files.push(file)
         if (encode === undefined) print(jsonLine(file, row))
         else features.rows.push(row)
       }
     }
   })
-  if (encode !== undefined && features.rows.length > 0) {
-    await writeFileAtomic(out as string, encode(features))
+  if (out !== undefined && encode !== undefined && features.rows.length > 0) {
+    await writeFileAtomic(out, encode(features))
     note(`${out}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`)
   }
   return features.files.length === files.length ? 0 : 1
 }
 
-const jsonLine = (file: string, row: Float32Array): string => JSON.stringify({ file, features: [...row] })
+const jsonLine = (file: string, row: Iterable<number>): string => JSON.stringify({ file, features: [...row] })
 
 const formats: Readonly<Record<string, (features: Features) => Iterable<Uint8Array> | string>> = {
   ".safetensors": ({ files, rows }) => {
@@ -50,10 +74,10 @@ const formats: Readonly<Record<string, (features: Features) => Iterable<Uint8Arr
     return writeSafetensors([["features", { dtype: "F32", shape, data }]], { files: JSON.stringify(files) })
   },
   ".npy": ({ rows }) => npy(...matrix(rows)),
-  ".jsonl": ({ files, rows }) => rows.map((row, i) => `${jsonLine(files[i] as string, row)}\n`).join(""),
+  ".jsonl": ({ files, rows }) => files.map((file, i) => `${jsonLine(file, rows[i] ?? [])}\n`).join(""),
 }
 
-/** [images, width]. */
+/** Rows as a matrix `[images, width]`. */
 function matrix(rows: readonly Float32Array[]): [shape: [number, number], data: Float32Array] {
   const width = rows[0]?.length ?? 0
   const data = new Float32Array(rows.length * width)

@@ -1,111 +1,153 @@
 import { mkdir } from "node:fs/promises"
 import { extname, join } from "node:path"
-import type { Overrides } from "@vitrine/checkpoint"
 import { valueStatistics, writeSafetensors } from "@vitrine/checkpoint"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import { type HostTensor, VitrineError } from "@vitrine/core"
-import type { Image } from "vitrine"
+import { taskOf } from "vitrine"
+import { create } from "../backends.ts"
+import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
-import { decodeBatches, imageFiles } from "../images.ts"
-import type { EngineFlags } from "../options.ts"
+import { type InspectValues, inspectFlags } from "../flags/inspect.ts"
+import { engineOptions } from "../flags/machine.ts"
+import { modelHelp } from "../flags/model.ts"
+import { localModel } from "../hub.ts"
+import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
+import { showNotes } from "../model.ts"
 import { colors, note, print, statusLine } from "../output.ts"
-import { type FigureName, figureNames } from "../show/figure-names.ts"
-import type { Drawn, Looks } from "../show/figures.ts"
+import { figureNames } from "../show/figure-names.ts"
+import type { Drawn } from "../show/figures.ts"
 import { count, printable, short, table } from "../show/text.ts"
-import { type Subject, withSubject } from "../subject.ts"
+import { tasks } from "../tasks/index.ts"
+import { partsOf } from "../tasks/parts.ts"
+import type { Subject } from "../tasks/task.ts"
 
-export interface InspectFlags extends Overrides, EngineFlags, Looks {
-  readonly figure?: readonly (FigureName | "all")[]
-  readonly out?: string
-  readonly format: "png" | "svg" | "json"
-  readonly tap?: readonly string[]
-  readonly listTaps?: true
-  readonly dilation?: true
-  readonly json?: true
-  readonly backend: string
-}
-
-/** Looks inside a model; gives the exit code: 1 if any of the images could not be read. */
-export async function inspect(model: string, paths: readonly string[], flags: InspectFlags): Promise<number> {
-  const { tap, listTaps, out } = flags
-  if (listTaps && (tap !== undefined || paths.length > 0)) throw new UsageError("--list-taps takes a model alone")
-  if (tap !== undefined && paths.length === 0) throw new UsageError("--tap needs an image to compute its values of")
-  if (tap !== undefined && out !== undefined && extname(out) !== ".safetensors")
-    throw new UsageError(`--out ${out}: with --tap the name must end in .safetensors`)
-  if (tap !== undefined && flags.figure !== undefined) throw new UsageError("--tap gives values, not a --figure")
-  return withSubject({ ...flags, model }, async (subject) => {
-    if (listTaps) {
-      listed(subject, flags)
-      return 0
-    }
-    const files = await imageFiles(paths)
-    return tap === undefined ? draw(model, subject, files, flags) : values(model, subject, files, tap, flags)
+export async function inspect(): Promise<CommandDefinition> {
+  const parts = await partsOf((task) => task.inspect())
+  return defineCommand({
+    arguments: [
+      ["<model>", modelHelp],
+      ["[image...]", "image files, or folders of them; without, what the model and its run show by themselves"],
+    ],
+    flags: inspectFlags,
+    taskFlags: parts.flags,
+    examples: [
+      ["vitrine inspect runs/flowers-1", "filters, positions, learning curve, confusion"],
+      ["vitrine inspect runs/flowers-1 tulip.jpg rose.jpg", "and attention, rollout, features in figures/"],
+      ["vitrine inspect runs/flowers-1 tulip.jpg --figure attention --block 5 --head 2", ""],
+      ["vitrine inspect runs/scenes-1 photo.jpg --block 0", "where a detector looks for each object it finds"],
+      ["vitrine inspect runs/mnist-1 row.png", "where a reader looks for each character"],
+      ["vitrine inspect runs/flowers-1 --list-taps", ""],
+      ["vitrine inspect runs/flowers-1 tulip.jpg --tap blocks.3 --json", '{"results":[{"taps":{"blocks.3":{"shape":…'],
+      ["vitrine inspect runs/flowers-1 photos --tap blocks.0,blocks.1 -o taps.safetensors", ""],
+    ],
+    async run([model, paths], values, names) {
+      checkUsage(paths, values)
+      const { path } = await localModel(model)
+      const part = parts.of(tasks[await taskOf(path)], names)
+      // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
+      const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
+      try {
+        const subject = await part.open(path, backend, values)
+        try {
+          showNotes(model, subject.notes)
+          if (values.listTaps) return listTaps(subject, values)
+          const looked = { model, backend: backend.name, subject, files: await imageFiles(paths), values }
+          return values.tap === undefined ? await draw(looked) : await showValues(looked, values.tap)
+        } finally {
+          await subject.close()
+        }
+      } finally {
+        await backend.close()
+      }
+    },
   })
 }
 
-function listed(subject: Subject, { json }: InspectFlags): void {
-  const taps = subject.taps()
-  if (json) return print(JSON.stringify({ taps }))
-  print(table([[colors.bold("tap"), colors.bold("shape")], ...taps.map(({ name, shape }) => [name, shown(shape)])]))
+function checkUsage(paths: readonly string[], { tap, listTaps, figure, out }: InspectValues): void {
+  if (listTaps && (tap !== undefined || paths.length > 0)) throw new UsageError("--list-taps takes a model alone")
+  if (tap === undefined) return
+  if (paths.length === 0) throw new UsageError("--tap needs an image to compute its values of")
+  if (out !== undefined && extname(out) !== ".safetensors")
+    throw new UsageError(`--out ${out}: with --tap the name must end in .safetensors`)
+  if (figure !== undefined) throw new UsageError("--tap gives values, not a --figure")
 }
 
-const shown = (shape: readonly number[]): string => `[${shape.join(", ")}]`
+/** A model, the images that are shown with it, and how. */
+interface Inspection {
+  readonly model: string
+  readonly backend: string
+  readonly subject: Subject
+  readonly files: readonly string[]
+  readonly values: InspectValues
+}
+
+function listTaps(subject: Subject, { json }: InspectValues): void {
+  const taps = subject.taps()
+  if (json) return print(JSON.stringify({ taps }))
+  print(table([[colors.bold("tap"), colors.bold("shape")], ...taps.map(({ name, shape }) => [name, shapeText(shape)])]))
+}
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(", ")}]`
 
 type Taps = Readonly<Record<string, HostTensor>>
 
-async function values(
-  path: string,
-  subject: Subject,
-  files: readonly string[],
-  taps: readonly string[],
-  { json, out }: InspectFlags,
+/** The values of taps for an image. */
+interface TapValues {
+  readonly file: string
+  readonly taps: Taps
+}
+
+async function showValues(
+  { model, backend, subject, files, values: { json, out } }: Inspection,
+  names: readonly string[],
 ): Promise<number> {
-  const results: { file: string; taps: Taps }[] = []
+  const results: TapValues[] = []
   for await (const batch of decodeBatches(files))
-    for (const [i, file] of batch.files.entries()) {
-      const found = await subject.inspect(batch.images[i] as (typeof batch.images)[number], taps)
-      results.push({ file, taps: found })
-      if (!json && out === undefined) print(statistics(file, found))
+    for (const { file, image } of batch) {
+      const taps = await subject.inspect(image, names)
+      results.push({ file, taps })
+      if (!json && out === undefined) print(statistics(file, taps))
     }
-  if (results.length === 0) return 1
+  const [first] = results
+  if (first === undefined) return 1
   if (out !== undefined) {
-    const names = Object.keys(results[0]?.taps ?? {})
-    const stacked = names.map((name) => [name, stack(name, results)] as const)
+    const taps = Object.keys(first.taps)
+    const stacked = taps.map((name) => [name, stack(name, results)] as const)
     const metadata = { files: JSON.stringify(results.map(({ file }) => file)) }
     await writeFileAtomic(out, writeSafetensors(stacked, metadata))
-    note(`${out}: ${names.join(", ")} of ${count(results.length)} ${results.length === 1 ? "image" : "images"}`)
+    note(`${out}: ${taps.join(", ")} of ${count(results.length)} ${results.length === 1 ? "image" : "images"}`)
   }
-  if (json) print(JSON.stringify({ model: path, backend: subject.backend, results }, asArrays))
+  if (json) print(JSON.stringify({ model, backend, results }, asArrays))
   return results.length === files.length ? 0 : 1
 }
 
 /** Typed arrays as JSON's arrays. */
-const asArrays = (_: string, value: unknown): unknown =>
-  ArrayBuffer.isView(value) ? Array.from(value as Float32Array) : value
+const asArrays = (_: string, value: unknown): unknown => (isTyped(value) ? Array.from(value) : value)
+
+const isTyped = (value: unknown): value is ArrayBufferView & Iterable<unknown> =>
+  ArrayBuffer.isView(value) && Symbol.iterator in value
 
 function statistics(file: string, taps: Taps): string {
   const rows = Object.entries(taps).map(([name, { data, shape }]) => {
     const { min, max, mean, std, nonFinite } = valueStatistics({ dtype: "F32", shape, data: Float32Array.from(data) })
     const value = (n: number | null): string => (n === null ? "–" : short(n))
-    return [name, shown(shape), ...[min, max, mean, std].map(value), nonFinite === 0 ? "" : count(nonFinite)]
+    return [name, shapeText(shape), ...[min, max, mean, std].map(value), nonFinite === 0 ? "" : count(nonFinite)]
   })
   const head = ["tap", "shape", "min", "max", "mean", "std", "non-finite"]
   const [titles = "", ...lines] = table([head, ...rows], [2, 3, 4, 5, 6]).split("\n")
   return [printable(file), colors.bold(titles), ...lines].join("\n")
 }
 
-/** The values of all images, joined along their first dimension. */
-function stack(
-  name: string,
-  results: readonly { readonly file: string; readonly taps: Taps }[],
-): { dtype: "F32"; shape: number[]; data: Float32Array } {
-  const tensors = results.map(({ taps }) => taps[name] as HostTensor)
-  const [first = 0, ...rest] = tensors[0]?.shape ?? []
-  const other = tensors.findIndex(({ shape }) => shape.slice(1).join() !== rest.join())
-  if (other > 0)
+/** A tap's values for all images, along their first dimension. */
+function stack(name: string, results: readonly TapValues[]): { dtype: "F32"; shape: number[]; data: Float32Array } {
+  const tensors = results.flatMap(({ file, taps: { [name]: tensor } }) => (tensor ? [{ file, ...tensor }] : []))
+  const [first] = tensors
+  const [rows = 0, ...rest] = first?.shape ?? []
+  const other = tensors.find(({ shape }) => shape.slice(1).join() !== rest.join())
+  if (first !== undefined && other !== undefined)
     throw new VitrineError(
       "config",
-      `${name} is ${shown(tensors[0]?.shape ?? [])} of ${results[0]?.file}, but ${shown(tensors[other]?.shape ?? [])} of ${results[other]?.file}: give images one by one`,
+      `${name} is ${shapeText(first.shape)} of ${first.file}, but ${shapeText(other.shape)} of ${other.file}: give images one by one`,
     )
   const data = new Float32Array(tensors.reduce((sum, { data }) => sum + data.length, 0))
   let at = 0
@@ -113,20 +155,20 @@ function stack(
     data.set(tensor.data, at)
     at += tensor.data.length
   }
-  return { dtype: "F32", shape: [first * tensors.length, ...rest], data }
+  return { dtype: "F32", shape: [rows * tensors.length, ...rest], data }
 }
 
-async function draw(path: string, subject: Subject, files: readonly string[], flags: InspectFlags): Promise<number> {
-  const { out = "figures", format, json, figure = [] } = flags
-  const wanted = figure.includes("all") ? figureNames : (figure as readonly FigureName[])
-  const seen: { file: string; image: Image }[] = []
-  for await (const batch of decodeBatches(files))
-    for (const [i, file] of batch.files.entries()) seen.push({ file, image: batch.images[i] as Image })
-  if (files.length > 0 && seen.length === 0) return 1
+async function draw({ model, backend, subject, files, values }: Inspection): Promise<number> {
+  const { out = "figures", format, json, figure = [] } = values
+  const all = figure.includes("all")
+  const wanted = all ? figureNames : figure.flatMap((name) => (name === "all" ? [] : [name]))
+  const images: DecodedImage[] = []
+  for await (const batch of decodeBatches(files)) images.push(...batch)
+  if (files.length > 0 && images.length === 0) return 1
   const status = statusLine()
   const written: { figure: string; file: string; shows: string }[] = []
-  const strict = figure.length > 0 && !figure.includes("all")
-  for await (const drawn of subject.figures({ images: seen, wanted, strict, looks: flags, status })) {
+  const strict = figure.length > 0 && !all
+  for await (const drawn of subject.figures({ images, wanted, strict, status })) {
     if ("left" in drawn) {
       status.clear()
       note(colors.dim(`${drawn.figure}: left out, ${drawn.left}`))
@@ -139,11 +181,11 @@ async function draw(path: string, subject: Subject, files: readonly string[], fl
     written.push({ figure: drawn.figure, file, shows: drawn.shows })
     if (!json) print(`${colors.bold(file.padEnd(out.length + 18))} ${drawn.shows}`)
   }
-  if (json) print(JSON.stringify({ model: path, backend: subject.backend, figures: written }))
-  return seen.length === files.length ? 0 : 1
+  if (json) print(JSON.stringify({ model, backend, figures: written }))
+  return images.length === files.length ? 0 : 1
 }
 
-async function encoded({ data, svg }: Drawn, format: InspectFlags["format"]): Promise<Uint8Array[] | string> {
+async function encoded({ data, svg }: Drawn, format: InspectValues["format"]): Promise<Uint8Array[] | string> {
   if (format === "json") return `${JSON.stringify(data, asArrays)}\n`
   if (format === "svg") return `${svg()}\n`
   const { toPng } = await import("@vitrine/interpret/node")

@@ -1,11 +1,29 @@
+import { defineCommand } from "../command.ts"
+import { jsonFlag } from "../flags/model.ts"
 import { fetchModel } from "../hub.ts"
 import { note, print } from "../output.ts"
 import { bytes } from "../show/text.ts"
 
-/** Fetches a model of the hub and prints where it lies. */
-export async function pull(model: string, { json }: { readonly json?: true }): Promise<void> {
-  const { name, path, commit, fetched } = await fetchModel(model)
-  if (json) return print(JSON.stringify({ model: name, commit, path, fetched }))
-  note(fetched === 0 ? "There already:" : `${bytes(fetched)} fetched:`)
-  print(path)
-}
+const variables = `
+Models lie in the cache that Python shares. A download that was interrupted goes on where it ended.
+  HF_ENDPOINT            another hub; default: https://huggingface.co
+  HF_TOKEN               for private and gated models; default: that of "hf auth login"
+  HF_HUB_OFFLINE=1       the cache is all there is
+  HF_HUB_CACHE, HF_HOME  where the cache is; default: ~/.cache/huggingface
+`
+
+export const pull = defineCommand({
+  arguments: [["<name>", "hf:owner/name, or with @revision (a branch, tag or commit) or /file.npz behind it"]],
+  flags: jsonFlag,
+  examples: [
+    ["vitrine pull hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k", ""],
+    ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "other commands fetch what they need too"],
+  ],
+  notes: () => variables,
+  async run([model], { json }) {
+    const { name, path, commit, fetched } = await fetchModel(model)
+    if (json) return print(JSON.stringify({ model: name, commit, path, fetched }))
+    note(fetched === 0 ? "There already:" : `${bytes(fetched)} fetched:`)
+    print(path)
+  },
+})

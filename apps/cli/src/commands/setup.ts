@@ -6,27 +6,38 @@ import {
   setupFolder,
   type SetupProgress,
 } from "@vitrine/backend-node-gpu"
+import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
-import { colors, note, print, self, statusLine } from "../output.ts"
+import type { Flags, Values } from "../flags/flag.ts"
+import { jsonFlag } from "../flags/model.ts"
+import { colors, currentIo, note, print, self, statusLine } from "../output.ts"
 import { bytes, duration, table } from "../show/text.ts"
 
-interface SetupFlags {
-  readonly dryRun?: true
-  readonly force?: true
-  readonly json?: true
-}
+const flags = {
+  dryRun: { help: "only say what would be fetched, and how large it is" },
+  force: { help: "build again, though it is there" },
+  ...jsonFlag,
+} as const satisfies Flags
+
+type SetupValues = Values<typeof flags>
 
 const { bold, dim } = colors
 
-/** Builds what a backend needs; gives the exit code. */
-export async function setup(what: string, flags: SetupFlags): Promise<number> {
-  if (what !== "node-cpu" && what !== "node-gpu")
-    throw new UsageError(`there is nothing to set up for "${what}": choose node-cpu or node-gpu`)
-  await (flags.dryRun ? plan(what, flags) : run(what, flags))
-  return 0
-}
+export const setup = defineCommand({
+  arguments: [["<what>", "node-cpu, or node-gpu for CUDA"]],
+  flags,
+  examples: [
+    ["vitrine setup node-cpu", "0.3 GB to fetch; then --backend node-cpu works"],
+    ["vitrine setup node-gpu --dry-run", ""],
+  ],
+  async run([what], values) {
+    if (what !== "node-cpu" && what !== "node-gpu")
+      throw new UsageError(`there is nothing to set up for "${what}": choose node-cpu or node-gpu`)
+    await (values.dryRun ? plan(what, values) : run(what, values))
+  },
+})
 
-async function plan(name: AddonName, { json }: SetupFlags): Promise<void> {
+async function plan(name: AddonName, { json }: SetupValues): Promise<void> {
   const { downloads, peakBytes } = await planSetup(name)
   const folder = setupFolder(name)
   const total = downloads.reduce((sum, { size }) => sum + size, 0)
@@ -34,8 +45,8 @@ async function plan(name: AddonName, { json }: SetupFlags): Promise<void> {
   const rows = downloads.map((file) => [file.name, bytes(file.size)])
   print(table([...rows, [bold("to fetch"), bold(bytes(total))], ["room needed at the most", bytes(peakBytes)]], [1]))
   print(dim(`\ninto ${folder}`))
-  const known = findAddon(name)
-  if (typeof known !== "string") print(dim(`There is one already: ${known.path}`))
+  const addon = findAddon(name)
+  if (typeof addon !== "string") print(dim(`There is one already: ${addon.path}`))
 }
 
 const steps: Readonly<Record<Extract<SetupProgress, { type: "step" }>["step"], string>> = {
@@ -46,7 +57,7 @@ const steps: Readonly<Record<Extract<SetupProgress, { type: "step" }>["step"], s
   test: "trying it",
 }
 
-async function run(name: AddonName, { force, json }: SetupFlags): Promise<void> {
+async function run(name: AddonName, { force, json }: SetupValues): Promise<void> {
   const line = statusLine()
   const interrupted = new AbortController()
   const stop = (): void => interrupted.abort()
@@ -65,7 +76,7 @@ async function run(name: AddonName, { force, json }: SetupFlags): Promise<void> 
     const left = rate > 0 ? ` · ${duration((total - done) / rate / 1000)} left` : ""
     const text = `  fetching ${bytes(done)} of ${bytes(total)} · ${bytes(rate * 1000)}/s${left}`
     line.update(text)
-    if (!process.stderr.isTTY && done >= (tenths * total) / 10) {
+    if (currentIo().stderr.isTTY !== true && done >= (tenths * total) / 10) {
       while (done >= (tenths * total) / 10) tenths++
       note(text)
     }

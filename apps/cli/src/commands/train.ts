@@ -1,52 +1,89 @@
-import { existsSync } from "node:fs"
 import { basename, join } from "node:path"
-import { type Recipe, type RecipeRule, taskOf, train as trainModel, VitrineError } from "vitrine"
+import { type Recipe, type RecipeRule, taskOf } from "vitrine"
+import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
-import { localModel } from "../hub.ts"
-import { loadRecipe, withFlags } from "../recipes.ts"
-import { classes } from "../show/progress.ts"
-import { classification } from "../show/result.ts"
-import { checkNew, checkResumed, type TrainFlags } from "../train-options.ts"
-import { trainWithProgress, resumption } from "../training.ts"
-import { trainToDetect } from "./train-detector.ts"
-import { trainToRead } from "./train-reader.ts"
+import { flagName, type Flags } from "../flags/flag.ts"
+import { groups, trainFlags } from "../flags/train.ts"
+import { builtInRecipes, loadRecipe } from "../recipes/load.ts"
+import { tasks } from "../tasks/index.ts"
+import { partsOf } from "../tasks/parts.ts"
+import type { TaskCommands } from "../tasks/task.ts"
+import { freeFolder } from "../training.ts"
 
-/** Trains as the flags say; gives the exit code. */
-export async function train(flags: TrainFlags): Promise<number> {
-  const { resume } = flags
-  if (resume !== undefined) {
-    checkResumed(flags)
-    const tasks = { classify: trainToClassify, detect: trainToDetect, read: trainToRead } as const
-    return tasks[await taskOf(resume)](flags, resume)
-  }
-  const base = flags.recipe === undefined ? {} : await loadRecipe(flags.recipe)
-  const task = flags.task ?? (base as { readonly task?: unknown }).task
-  if (task !== "read" && flags.characters !== undefined) throw new UsageError("--characters is for --task read")
-  const run = flags.out ?? freeFolder(join("runs", nameOf(flags.data ?? "")))
-  const begin = task === "detect" ? trainToDetect : task === "read" ? trainToRead : trainToClassify
-  return begin(flags, run, base)
+const taskFlag = {
+  task: {
+    group: groups.training,
+    value: "<name>",
+    help: "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
+    choices: Object.values(tasks).flatMap(({ trainedAs }) => trainedAs),
+  },
+} as const satisfies Flags
+
+const flags = { ...trainFlags, ...taskFlag } as const
+
+export async function train(): Promise<CommandDefinition> {
+  const parts = await partsOf((task) => task.train())
+  const all: Flags = { ...flags, ...parts.flags }
+  return defineCommand({
+    flags,
+    taskFlags: parts.flags,
+    groups: Object.values(groups),
+    examples: [
+      ["vitrine train --data flowers", "flowers/<class>/*.jpg"],
+      ["vitrine train --data flowers --model Ti/16 --epochs 50 --mixup 0.2", ""],
+      ["vitrine train --data flowers --model R50x1 --optimizer momentum --lr 0.03", "a ResNet of BiT's"],
+      ["vitrine train --data fashion-mnist --recipe fashion-mnist-quick", ""],
+      ["vitrine train --data flowers --recipe my-recipe.ts --lr 0.0005", ""],
+      ["vitrine train --data flowers --from runs/plants-1 --image-size 48", "other classes, and larger images"],
+      ["vitrine train --data flowers --from vit_base --recipe fine-tune", "AdamW, rates by layer"],
+      ["vitrine train --data flowers --from vit_base --freeze backbone --optimizer momentum", "the head alone"],
+      ["vitrine train --data flowers --model Ti/16 --distill-from runs/flowers-large", "from a teacher"],
+      ["vitrine train --data photos --task masked-patch", "without labels; then --from its run"],
+      ["vitrine train --task detect --data scenes", "DETR; or a folder with COCO's or Pascal VOC's annotations"],
+      ["vitrine train --task read --data mnist", "rows of digits into text"],
+      ["vitrine train --task read --data lines", "lines/labels.tsv: a file, a tab and its text on each line"],
+      ["vitrine train --resume runs/flowers-1", "after Ctrl-C, or a crash"],
+    ],
+    notes() {
+      const recipes = builtInRecipes()
+      const width = Math.max(...recipes.map(({ name }) => name.length))
+      const rows = recipes.map(({ name, title }) => `  ${name.padEnd(width)}  ${title}`)
+      return (
+        `\nBuilt-in recipes:\n${rows.join("\n")}\n\n` +
+        "Ctrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once."
+      )
+    },
+    async run(_, values, names) {
+      const { resume, recipe: source, data = "" } = values
+      if (resume !== undefined) {
+        const fixed = names.find((name) => all[name]?.resumable !== true)
+        if (fixed !== undefined)
+          throw new UsageError(`${flagName(fixed)} cannot change a run that is resumed: it goes on by its own recipe`)
+        return parts.of(tasks[await taskOf(resume)], names, refusal).resume(values, resume)
+      }
+      const recipe = source === undefined ? {} : await loadRecipe(source)
+      const part = parts.of(taskNamed(values.task ?? taskOfRecipe(recipe)), names, refusal)
+      return part.begin(values, recipe, values.out ?? freeFolder(join("runs", nameOf(data))))
+    },
+  })
 }
 
-/** @param base what the flags override; undefined for a run that is resumed. */
-async function trainToClassify(flags: TrainFlags, run: string, base?: Recipe | RecipeRule): Promise<number> {
-  const task = { train: trainModel, told: classes, ending: classification }
-  if (base === undefined) return trainWithProgress(task, resumption(flags), run, flags)
-  checkNew(flags, "train needs --data PATH (or --data shapes), or --resume RUN")
-  const { data, seed, workers, valFraction, classes: named, perClass, keepLast, checkpointEvery } = flags
-  const from = flags.from === undefined ? undefined : (await localModel(flags.from)).name
-  const distillFrom = flags.distillFrom === undefined ? undefined : (await localModel(flags.distillFrom)).name
-  const chosen = { data, from, distillFrom, seed, valFraction, classes: named, perClass }
-  const kept = { out: run, workers, keepLast, checkpointEvery }
-  return trainWithProgress(task, { ...chosen, ...kept, recipe: withFlags(base, flags) }, run, flags)
+/** Names the one value of `--task` that a flag is for, or else one that it is not for. */
+function refusal(task: TaskCommands, acceptors: readonly TaskCommands[]): string {
+  const [only, ...others] = acceptors.flatMap(({ trainedAs }) => trainedAs)
+  return others.length === 0 ? `is for --task ${only}` : `is not for --task ${task.trainedAs.join(" or ")}`
+}
+
+/** What a recipe trains. Rules make recipes of image classifiers. */
+function taskOfRecipe(recipe: Recipe | RecipeRule): string {
+  return typeof recipe === "function" ? "classify" : (recipe.task ?? "classify")
+}
+
+function taskNamed(name: string): TaskCommands {
+  return Object.values(tasks).find(({ trainedAs }) => trainedAs.includes(name)) ?? tasks.classify
 }
 
 /** What a run on these data is called. */
 function nameOf(data: string): string {
   return basename(data).replace(/\.(tar|tar\.gz|tgz|json)$/, "") || "run"
-}
-
-/** The first of `path-1`, `path-2` … that does not exist. */
-export function freeFolder(path: string): string {
-  for (let n = 1; n < 1e6; n++) if (!existsSync(`${path}-${n}`)) return `${path}-${n}`
-  throw new VitrineError("file", `${path}-1000000: there are too many runs; name one with --out`)
 }

@@ -1,13 +1,23 @@
 import { describeWeights } from "@vitrine/checkpoint/node"
+import { defineCommand } from "../command.ts"
+import { jsonFlag } from "../flags/model.ts"
 import { localModel } from "../hub.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, printable, short, table } from "../show/text.ts"
 
-/** Lists the tensors of a safetensors, .npz or .npy file, or of the safetensors files in a folder. */
-export async function weights(model: string, { json }: { readonly json?: true }): Promise<void> {
-  const { path } = await localModel(model)
-  const description = await describeWeights(path)
-  if (json) return print(JSON.stringify(description))
+export const weights = defineCommand({
+  arguments: [["<file>", "a .safetensors, .npz or .npy file, a folder with safetensors, or hf:owner/name"]],
+  flags: jsonFlag,
+  examples: [["vitrine weights runs/flowers-1/model.safetensors", ""]],
+  async run([file], { json }) {
+    const { path } = await localModel(file)
+    const description = await describeWeights(path)
+    if (json) print(JSON.stringify(description))
+    else show(description)
+  },
+})
+
+function show(description: Awaited<ReturnType<typeof describeWeights>>): void {
   const { bold, dim, red } = colors
   const value = (n: number | null): string => (n === null ? "–" : short(n))
   const rows = description.tensors.map((tensor) => [

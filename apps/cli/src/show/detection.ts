@@ -3,13 +3,13 @@ import { parameterCount } from "@vitrine/core"
 import type { AveragePrecision, DetectionEvaluation, Faults } from "@vitrine/detection"
 import type { DetectionSetupEvent, DetectorEvaluation } from "vitrine"
 import { colors, errorColors } from "../output.ts"
-import { field, imagesLine, opening, type Told, trainingLine } from "./progress.ts"
+import { field, imagesLine, opening, type RunTexts, trainingLine } from "./progress.ts"
 import { count, percent, printable, table } from "./text.ts"
 
-/** What is told of the training of a detector. */
-export const detection: Told<DetectionSetupEvent, DetectionEvaluation> = {
+/** What the texts of a run say of a detector. */
+export const detection: RunTexts<DetectionSetupEvent, DetectionEvaluation> = {
   header,
-  found: (event) => ({ score: event.ap, text: figureLine(event) }),
+  evaluation: (event) => ({ score: event.ap, text: figureLine(event) }),
 }
 
 function header(run: string, event: DetectionSetupEvent): string {

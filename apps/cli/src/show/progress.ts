@@ -1,39 +1,38 @@
-import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
-import { parameterCount, tokenCount } from "@vitrine/core"
-import { type Evaluation, type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
-import type { ChosenBackend, ResolvedRecipe, RunSetup, SetupEvent, TrainEvent } from "vitrine"
-import { errorColors, note, self, statusLine } from "../output.ts"
-import { count, duration, percent, printable, short } from "./text.ts"
+import { type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
+import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
+import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
+import { count, duration, printable, short } from "./text.ts"
 
-/** What tells the user how a run goes. */
+/** Shows how a run goes. */
 export interface Reporter<S, E extends object> {
   event(event: S | TrainEvent<E>, passedOver: ChosenBackend["passedOver"]): void
-  /** The user wants the run to end. */
+  /** Says that the run ends after this step. */
   stopping(): void
   close(): void
 }
 
 const { bold, dim, green, yellow, cyan } = errorColors
 
-/** What a reporter says that depends on what is learned. */
-export interface Told<S, E> {
+/** What the texts of a run say of one task. */
+export interface RunTexts<S, E> {
   header(run: string, event: S): string
-  /** A figure by which evaluations are compared, and what is said of one. */
-  found(event: E): { readonly score: number; readonly text: string; readonly detail?: string }
+  evaluation(event: E): EvaluationText
 }
 
-export const classes: Told<SetupEvent, Evaluation> = {
-  header,
-  found: ({ top1, loss, examples }) => ({
-    score: top1,
-    text: `${percent(top1, 2)} right`,
-    detail: `loss ${short(loss)} on ${count(examples)} validation images`,
-  }),
+export interface EvaluationText {
+  /** By which evaluations are compared. */
+  readonly score: number
+  readonly text: string
+  readonly detail?: string
 }
 
-/** A header, one line that moves (or, where nothing can move, a line now and then), and a line an evaluation. */
-export function reporter<S extends RunSetup, E extends object>(run: string, told: Told<S, E>): Reporter<S, E> {
+/**
+ * Shows a header, a status line and a line for each evaluation. Where the standard error is no terminal, ten lines stand for
+ * the status line.
+ */
+export function reporter<S extends RunSetup, E extends object>(run: string, texts: RunTexts<S, E>): Reporter<S, E> {
   const line = statusLine()
+  const terminal = currentIo().stderr.isTTY === true
   let steps = 1
   let smooth: number | undefined
   let drawn = 0
@@ -48,7 +47,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, told
     event(event, passedOver) {
       switch (event.type) {
         case "setup":
-          say(told.header(run, event))
+          say(texts.header(run, event))
           break
         case "start":
           steps = event.steps
@@ -59,18 +58,20 @@ export function reporter<S extends RunSetup, E extends object>(run: string, told
         case "step": {
           smooth = smooth === undefined ? event.loss : 0.95 * smooth + 0.05 * event.loss
           const now = performance.now()
-          if (process.stderr.isTTY) {
+          if (terminal) {
             if (now - drawn < 100) break
             drawn = now
-            line.update(`${progress(event, steps, smooth)}${stopping ? yellow("  saving …") : ""}`)
+            line.update(
+              `${bar(event.step, steps)}${figures(event, steps, smooth)}${stopping ? yellow("  saving …") : ""}`,
+            )
           } else if (event.step >= (lines * steps) / 10) {
             while (event.step >= (lines * steps) / 10) lines++
-            say(progress(event, steps, smooth))
+            say(`  step ${figures(event, steps, smooth)}`)
           }
           break
         }
         case "evaluation": {
-          const { score, text, detail } = told.found(event)
+          const { score, text, detail } = texts.evaluation(event)
           const better = score > best
           best = Math.max(best, score)
           say(
@@ -99,7 +100,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, told
 
 export const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
-/** What is done, and which checkpoints could not be read. */
+/** Names the run, and the checkpoints that could not be read. */
 export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
   return [
     bold(`${resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`} ${run}`),
@@ -107,7 +108,7 @@ export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
   ]
 }
 
-/** The data of a run on images with classes. */
+/** The data of a run, where they are images with classes. */
 export function imagesLine({
   data,
   examples,
@@ -118,56 +119,7 @@ export function imagesLine({
   return field("data", `${printable(data)}: ${images}, ${classes.length} classes`)
 }
 
-function header(run: string, event: SetupEvent): string {
-  const { recipe, from: origin, teacher } = event
-  return [
-    ...opening(run, event),
-    field("model", describeModel(recipe.config)),
-    ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
-    ...(origin?.notes ?? []).map((line) => field("", printable(line))),
-    ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
-    imagesLine(event),
-    field("recipe", describeRecipe(recipe)),
-  ].join("\n")
-}
-
-function describeModel(config: ModelConfig): string {
-  const by = (pair: readonly number[]): string => pair.join("×")
-  const images = `${by(config.imageSize)}×${config.channels}`
-  const parameters = `${count(parameterCount(imageModel(config).parameters))} parameters`
-  if (isBiT(config)) {
-    const { depths, widths } = config
-    return `ResNet, ${depths.join("+")} blocks of width ${widths.join(", ")} · ${images} · ${parameters}`
-  }
-  const { patchSize, depth, dim, heads, stem } = config
-  return (
-    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${images} in patches of ${by(patchSize)}: ` +
-    `${tokenCount(config)} tokens · ${parameters}`
-  )
-}
-
-function describeRecipe({
-  training,
-  batchSize,
-  augment,
-  augmentNormalized,
-  mix,
-  labelSmoothing,
-  task,
-  distillation,
-}: ResolvedRecipe): string {
-  const extras = [
-    ...[...augment, ...augmentNormalized].map(({ op }) => op),
-    ...(mix?.mixup ? ["mixup"] : []),
-    ...(mix?.cutmix ? ["CutMix"] : []),
-    ...(task === "classify" ? [] : [task]),
-    ...(distillation === null ? [] : [`${distillation.kind} distillation, alpha ${distillation.alpha}`]),
-    ...(labelSmoothing > 0 ? [`smoothing ${labelSmoothing}`] : []),
-  ]
-  return trainingLine(training, batchSize, "images", extras)
-}
-
-/** Length, optimizer and schedule of a run, and what else there is to say of it. */
+/** The length, optimizer and schedule of a run, and more. */
 export function trainingLine(
   { steps, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
   batchSize: number,
@@ -186,16 +138,18 @@ export function trainingLine(
 
 const cells = 20
 
-function progress({ step, epoch, learningRate, imagesPerSecond, eta }: StepEvent, steps: number, loss: number): string {
+function bar(step: number, steps: number): string {
   const full = Math.round((cells * step) / steps)
-  const bar = green("━".repeat(full)) + dim("━".repeat(cells - full))
-  const figures = [
+  return `  ${green("━".repeat(full))}${dim("━".repeat(cells - full))} `
+}
+
+function figures({ step, epoch, learningRate, imagesPerSecond, eta }: StepEvent, steps: number, loss: number): string {
+  return [
     `${count(step)}/${count(steps)}`,
     `epoch ${epoch.toFixed(1)}`,
     `loss ${loss.toFixed(3)}`,
     `lr ${learningRate.toExponential(1)}`,
     `${count(imagesPerSecond)} images/s`,
     `${duration(eta)} left`,
-  ]
-  return `${process.stderr.isTTY ? `  ${bar} ` : "  step "}${figures.join(dim(" · "))}`
+  ].join(dim(" · "))
 }

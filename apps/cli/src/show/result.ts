@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type MetricsEvent, readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { bestOf, type Curve, curveFigure, learningCurve, type CurveEvaluation } from "@vitrine/interpret"
@@ -8,40 +7,24 @@ import { count, percent } from "./text.ts"
 
 const { bold, cyan, dim } = colors
 
-/** What is said of a run that has ended. */
+/** What is said at the end of a run. */
 export interface Ending {
-  /** What came out. */
+  /** The result in a line. */
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
-  /** What its `model.safetensors` is. */
+  /** What `model.safetensors` holds. */
   readonly model: string
-  /** Commands that its model can be used with. */
+  /** Commands that use the model. */
   next(run: string): readonly string[] | Promise<readonly string[]>
 }
 
-/** Draws the curve of a run that has ended, and says what came out, where it lies and what to do with it. */
+/** Draws the curve of a run that has ended, and shows its result, its files and commands that use it. */
 export async function showResult(run: string, { summary, model, next }: Ending): Promise<void> {
   const { curve, metrics } = await drawCurve(run)
   print(`\n${charts(curve)}`)
   print(`${summary(curve, metrics)}\n`)
-  print(files(run, model))
+  print(fileList(run, model))
   const commands = await next(run)
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
-}
-
-export const classification: Ending = {
-  summary: (curve) =>
-    bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy.",
-  model: "the best model, as timm loads it (with config.json)",
-  next: async (run) =>
-    (await hasClasses(run))
-      ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
-      : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`],
-}
-
-/** Not what learned from masked patches. */
-async function hasClasses(run: string): Promise<boolean> {
-  const { num_classes } = JSON.parse(await readFile(join(run, "config.json"), "utf8")) as { num_classes?: number }
-  return num_classes !== 0
 }
 
 /** Writes `curve.svg` into the run's folder. */
@@ -54,7 +37,7 @@ export async function drawCurve(
   return { curve, metrics }
 }
 
-/** The best score of a run and the last; undefined where nothing was measured. */
+/** The best and the last score of a run; undefined where nothing was measured. */
 export function bestAndLast({ evaluations }: Curve, what: string): string | undefined {
   const [best, last] = [bestOf(evaluations), evaluations.at(-1)]
   if (best === undefined || last === undefined) return undefined
@@ -64,7 +47,8 @@ export function bestAndLast({ evaluations }: Curve, what: string): string | unde
     : `${what}: best ${at(best)}, last ${at(last)}.`
 }
 
-export function files(
+/** The files of a run. */
+export function fileList(
   run: string,
   model: string,
   more: readonly (readonly [file: string, what: string])[] = [],

@@ -1,17 +1,17 @@
 import { evaluateDetector } from "vitrine"
-import { create } from "../backends.ts"
-import { refuse } from "../errors.ts"
-import { refuseOverrides } from "../model.ts"
-import { engineOptions } from "../options.ts"
-import { errorColors, note, print } from "../output.ts"
-import { evaluationTable, faultLines } from "../show/detection.ts"
-import type { EvalFlags } from "./eval.ts"
+import { create } from "../../backends.ts"
+import type { EvalValues } from "../../flags/eval.ts"
+import type { Values } from "../../flags/flag.ts"
+import { engineOptions } from "../../flags/machine.ts"
+import { errorColors, note, print } from "../../output.ts"
+import { evaluationTable, faultLines } from "../../show/detection.ts"
+import type { EvalPart } from "../task.ts"
+import { annotationFlags } from "./flags.ts"
 
-/** Measures a detector on annotated images, of one data set or of several. */
-export async function evaluateDetectorAt(path: string, flags: EvalFlags): Promise<void> {
+export const evaluation: EvalPart = { flags: annotationFlags, evaluate }
+
+async function evaluate(path: string, flags: EvalValues & Values<typeof annotationFlags>): Promise<void> {
   const { model, data = [undefined], split, batchSize, annotations: format, json } = flags
-  refuse(flags, ["classes", "byPosition", "realLabels"], "is not for detectors")
-  refuseOverrides(flags, "detector")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const results = []

@@ -81,16 +81,21 @@ export const precisionsValue: Parser<readonly ("float32" | "float16")[]> = (text
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))
 
-/** Names with commas between, of those that are known; given again, more of them. */
-export function listValue<T extends string>(
-  known?: readonly T[],
+/** Names between commas. More are added where the flag is given again. */
+export const moreNamesValue = (text: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  ...namesValue(text),
+]
+
+/** As `moreNamesValue`, each one of `choices`. */
+export function choicesValue<T extends string>(
+  choices: readonly T[],
 ): (text: string, before?: readonly T[]) => readonly T[] {
   return (text, before = []) => {
-    const names = text.split(",").map((name) => name.trim())
-    const stranger = names.find((name) => name === "" || (known !== undefined && !known.includes(name as T)))
-    if (stranger !== undefined)
-      throw new InvalidArgumentError(known === undefined ? "Give names." : `Give some of ${known.join(", ")}.`)
-    return [...before, ...(names as T[])]
+    const names = text.split(",").map((name) => choices.find((choice) => choice === name.trim()))
+    const chosen = names.filter((name) => name !== undefined)
+    if (chosen.length < names.length) throw new InvalidArgumentError(`Give some of ${choices.join(", ")}.`)
+    return [...before, ...chosen]
   }
 }
 

@@ -1,0 +1,19 @@
+import type { Flags, Values } from "./flag.ts"
+import { machineFlags } from "./machine.ts"
+import { jsonFlag, modelFlag } from "./model.ts"
+import { integerValue } from "./values.ts"
+
+/** What every task accepts to evaluate. */
+export const evalFlags = {
+  ...modelFlag,
+  data: {
+    value: "<path...>",
+    help: 'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
+  },
+  split: { value: "<name>", help: "which part of the data; default: val", choices: ["val", "train", "test"] },
+  batchSize: { value: "<n>", help: "images at a time", parse: integerValue(1), default: 64 },
+  ...jsonFlag,
+  ...machineFlags,
+} as const satisfies Flags
+
+export type EvalValues = Values<typeof evalFlags>

@@ -1,0 +1,61 @@
+import { type Command, Option } from "commander"
+
+/** A flag as plain data. Its key in a table is its name: `batchSize` is `--batch-size`. */
+export interface Flag {
+  /** What the help calls its value. It takes several words if this ends in `...>`; without it, it is a switch. */
+  readonly value?: string
+  /** Another name, such as `-o`. */
+  readonly alias?: string
+  readonly help: string
+  /** The heading above it in the help. */
+  readonly group?: string
+  readonly choices?: readonly string[]
+  readonly default?: unknown
+  readonly required?: true
+  /** Whether it may be given to a run that is resumed. */
+  readonly resumable?: true
+  /**
+   * Makes the flag's value from a word of the command line.
+   * @param before the value so far, where the flag is given again
+   * @throws InvalidArgumentError
+   */
+  parse?(text: string, before?: unknown): unknown
+}
+
+export type Flags = Readonly<Record<string, Flag>>
+
+type Value<F> = F extends { readonly parse: (text: string, ...rest: never[]) => infer T }
+  ? T
+  : F extends { readonly choices: readonly (infer T)[] }
+    ? T
+    : F extends { readonly value: `${string}...>` }
+      ? readonly string[]
+      : F extends { readonly value: string }
+        ? string
+        : true
+
+type Certain = { readonly required: true } | { readonly default: unknown }
+
+/** What a command gets from its flags. A flag that is neither required nor has a default may be missing. */
+export type Values<F extends Flags> = {
+  readonly [N in keyof F as F[N] extends Certain ? N : never]: Value<F[N]>
+} & { readonly [N in keyof F as F[N] extends Certain ? never : N]?: Value<F[N]> }
+
+/** The values of flags that are not known here. */
+export type FlagValues = Readonly<Record<string, unknown>>
+
+/** A flag's name as it is written on the command line. */
+export const flagName = (name: string): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+export function addFlags(command: Command, flags: Flags): void {
+  for (const [name, flag] of Object.entries(flags)) {
+    const { value = "", alias, parse, choices, group } = flag
+    const option = new Option(`${alias === undefined ? "" : `${alias}, `}${flagName(name)} ${value}`, flag.help)
+    if (choices !== undefined) option.choices(choices)
+    if (parse !== undefined) option.argParser(parse)
+    if (flag.default !== undefined) option.default(flag.default)
+    if (group !== undefined) option.helpGroup(group)
+    command.addOption(option.makeOptionMandatory(flag.required === true))
+  }
+}

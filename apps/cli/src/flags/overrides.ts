@@ -1,0 +1,60 @@
+import type { Overrides } from "@vitrine/checkpoint"
+import { activationNames } from "@vitrine/core"
+import type { Flags, Values } from "./flag.ts"
+import { cropValue, integerValue, numbersValue, poolValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
+
+const images = "Images:"
+const hints = "What weights without a config.json do not tell:"
+
+/** What a model's folder says of its images, or does not say of itself. The names are timm's. */
+export const overrideFlags = {
+  imageSize: {
+    group: images,
+    value: "<n|HxW>",
+    help: "resizes the model's positions too; default: the model's",
+    parse: sizeValue,
+  },
+  interpolation: {
+    group: images,
+    value: "<filter>",
+    help: "default: the model's",
+    choices: ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"],
+  },
+  cropPct: {
+    group: images,
+    value: "<x>",
+    help: "share of the image that is kept, 0.1 to 1; default: the model's",
+    parse: cropValue,
+  },
+  cropMode: { group: images, value: "<how>", help: "default: the model's", choices: ["center", "squash", "border"] },
+  mean: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: numbersValue },
+  std: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: positivesValue },
+  numHeads: { group: hints, value: "<n>", help: "attention heads", parse: integerValue(1) },
+  actLayer: {
+    group: hints,
+    value: "<name>",
+    help: "activation of the MLPs",
+    choices: activationNames,
+  },
+  normEps: { group: hints, value: "<x>", help: "ε of the layer norms", parse: positiveValue },
+  globalPool: { group: hints, value: "<how>", help: "what the head reads: avg, token or map", parse: poolValue },
+  numGroups: {
+    group: hints,
+    value: "<n>",
+    help: "groups of the group norms of a ResNet",
+    parse: integerValue(1),
+  },
+} as const satisfies Flags
+
+export function overridesOf({
+  numHeads: heads,
+  actLayer: activation,
+  normEps: layerNormEpsilon,
+  globalPool: pool,
+  numGroups: groups,
+  ...flags
+}: Values<typeof overrideFlags>): Overrides {
+  const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
+  const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
+  return { ...images, heads, activation, layerNormEpsilon, pool, groups }
+}

@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { basename, dirname, extname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as vitrine from "vitrine"
+import { type Recipe, type RecipeRule, VitrineError } from "vitrine"
+
+/**
+ * A recipe from a file, or one of the built-in ones by name.
+ * @throws VitrineError (file) that names the file and the fault.
+ */
+export async function loadRecipe(nameOrFile: string): Promise<Recipe | RecipeRule> {
+  const file = find(nameOrFile)
+  const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
+  if (typeof recipe === "function") return checkedRule(recipe as RecipeRule, file)
+  if (!isObject(recipe))
+    throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
+  return recipe
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Checks what a rule makes. A rule is a function from the facts of the data to a recipe. */
+function checkedRule(rule: RecipeRule, file: string): RecipeRule {
+  return (data) => {
+    const recipe = rule(data)
+    if (!isObject(recipe)) throw new VitrineError("file", `${file}: its function gives no recipe`)
+    return recipe
+  }
+}
+
+/** The folder of the built-in recipes, which are modules like a user's. */
+const folder = dirname(fileURLToPath(import.meta.resolve("@vitrine/recipes/package.json")))
+
+const recipeNames = (): string[] =>
+  readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => basename(file, ".ts"))
+
+/** Every built-in recipe with the first line of its header. */
+export function builtInRecipes(): { readonly name: string; readonly title: string }[] {
+  return recipeNames().map((name) => {
+    const [title = ""] = readFileSync(join(folder, `${name}.ts`), "utf8").split("\n", 1)
+    return { name, title: title.replace(/^\/\/ /, "") }
+  })
+}
+
+function find(nameOrFile: string): string {
+  const file = resolve(nameOrFile)
+  if (/\.(json|[cm]?[jt]s)$/.test(nameOrFile)) {
+    if (existsSync(file)) return file
+    throw new VitrineError("file", `${nameOrFile}: no such recipe file`)
+  }
+  if (recipeNames().includes(nameOrFile)) return join(folder, `${nameOrFile}.ts`)
+  throw new VitrineError(
+    "file",
+    `${nameOrFile}: no such recipe: name a .ts, .js or .json file, or one of ${recipeNames().join(", ")}`,
+  )
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"))
+  } catch (error) {
+    throw new VitrineError("file", `${file}: cannot be read as JSON (${(error as Error).message})`, { cause: error })
+  }
+}
+
+/** Runs a module, in which `import … from "vitrine"` gives this library wherever the file lies. */
+async function runModule(file: string): Promise<unknown> {
+  const { createJiti } = await import("jiti")
+  const jiti = createJiti(import.meta.url, { virtualModules: { vitrine }, fsCache: false, moduleCache: false })
+  try {
+    return await jiti.import(file, { default: true })
+  } catch (error) {
+    throw new VitrineError("file", `${file}: cannot be loaded (${(error as Error).message})`, { cause: error })
+  }
+}

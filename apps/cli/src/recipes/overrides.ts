@@ -1,0 +1,100 @@
+import { type OptimizerOptions, type Schedule, spelledOptimizer, spellingOf } from "@vitrine/trainer"
+import { type Recipe, type RecipeRule, VitrineError } from "vitrine"
+import { UsageError } from "../errors.ts"
+import type { EngineValues } from "../flags/machine.ts"
+import type { TrainValues } from "../flags/train.ts"
+
+/** The fields that have a value. */
+export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
+}
+
+/** The fields that recipes of all tasks have. */
+type TrainingFields = Pick<
+  Recipe,
+  | "steps"
+  | "epochs"
+  | "batchSize"
+  | "accumulate"
+  | "optimizer"
+  | "learningRate"
+  | "schedule"
+  | "weightDecay"
+  | "clip"
+  | "gradCheckpointing"
+  | "lossScaling"
+  | "freeze"
+  | "evaluateEvery"
+>
+
+/** The flags that override them. */
+type TrainingValues = EngineValues &
+  Pick<TrainValues, "steps" | "epochs" | "batchSize" | "accumulate" | "lr" | "schedule" | "warmup" | "optimizer"> &
+  Pick<TrainValues, "weightDecay" | "clip" | "gradCheckpointing" | "freeze" | "evalEvery">
+
+/**
+ * A recipe of any task, overridden by flags.
+ * @param schedule the schedule whose other parts stay where a flag changes one
+ */
+export function overrideTraining<R extends TrainingFields>(
+  recipe: R,
+  flags: TrainingValues,
+  schedule: Partial<Schedule> | undefined = recipe.schedule,
+): Omit<R, "steps" | "epochs"> & TrainingFields {
+  const { epochs: _, steps: __, ...others } = recipe
+  return {
+    ...(flags.steps === undefined && flags.epochs === undefined ? recipe : others),
+    ...defined({
+      steps: flags.steps,
+      epochs: flags.epochs,
+      batchSize: flags.batchSize,
+      accumulate: flags.accumulate,
+      learningRate: flags.lr,
+      weightDecay: flags.weightDecay,
+      clip: flags.clip,
+      gradCheckpointing: flags.gradCheckpointing,
+      // Gradients that are stored in float16 vanish unless they are scaled.
+      lossScaling: flags.precision === "float16" ? true : undefined,
+      freeze: flags.freeze,
+      evaluateEvery: flags.evalEvery,
+      schedule: overrideSchedule(schedule, flags),
+      optimizer: overrideOptimizer(recipe.optimizer, flags),
+    }),
+  }
+}
+
+function overrideSchedule(
+  recipe: Partial<Schedule> | undefined,
+  { schedule: decay, warmup }: TrainingValues,
+): Schedule | undefined {
+  if (decay === undefined && warmup === undefined) return undefined
+  const schedule = { ...defaultSchedule, ...recipe, ...defined({ warmup }) }
+  // `final` means something else for each decay.
+  return decay === undefined || decay === schedule.decay
+    ? schedule
+    : { ...schedule, decay, final: decay === "step" ? 0.1 : 0 }
+}
+
+const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
+
+/** The optimizer of a flag. One that the recipe has already keeps the recipe's settings. */
+function overrideOptimizer(
+  recipe: OptimizerOptions | undefined,
+  { optimizer: spelling }: TrainingValues,
+): OptimizerOptions | undefined {
+  if (spelling === undefined) return undefined
+  return recipe !== undefined && spellingOf(recipe) === spelling ? recipe : spelledOptimizer(spelling)
+}
+
+/**
+ * A recipe of a task whose recipes do not depend on the data.
+ * @throws VitrineError (config) for a function
+ * @throws UsageError for a recipe of another task
+ */
+export function fixedRecipe<T extends object>(recipe: Recipe | RecipeRule, task: string, name = "the recipe"): T {
+  if (typeof recipe === "function")
+    throw new VitrineError("config", `${name}: makes recipes of classifiers, not for --task ${task}`)
+  const { task: recipeTask = task, ...fields } = recipe as { readonly task?: string }
+  if (recipeTask !== task) throw new UsageError(`the recipe is for --task ${recipeTask}, not for --task ${task}`)
+  return fields as T
+}

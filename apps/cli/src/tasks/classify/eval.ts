@@ -1,0 +1,88 @@
+import { evaluate as evaluateClassifier, type ModelEvaluation } from "vitrine"
+import { create } from "../../backends.ts"
+import { UsageError } from "../../errors.ts"
+import type { EvalValues } from "../../flags/eval.ts"
+import type { Flags, Values } from "../../flags/flag.ts"
+import { engineOptions } from "../../flags/machine.ts"
+import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
+import { namesValue } from "../../flags/values.ts"
+import { colors, errorColors, note, print } from "../../output.ts"
+import { count, percent, printable, short, table } from "../../show/text.ts"
+import type { EvalPart } from "../task.ts"
+import { classTable, confusionTable, headline, perClass } from "./report.ts"
+
+const flags = {
+  realLabels: {
+    value: "<file>",
+    help: "score by ImageNet's reassessed labels too: real.json, a list of classes an image",
+  },
+  classes: { value: "<a,b,…>", help: "measure on some of the data's classes", parse: namesValue },
+  byPosition: { help: "take the data's classes for the model's in their order, whatever they are called" },
+  ...overrideFlags,
+} as const satisfies Flags
+
+export const evaluation: EvalPart = { flags, evaluate }
+
+async function evaluate(path: string, values: EvalValues & Values<typeof flags>): Promise<void> {
+  const { model, json, data = [undefined], classes, byPosition, split, realLabels, batchSize } = values
+  if (split === "test") throw new UsageError("--split test is for detectors")
+  const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
+  try {
+    const options = { classes, byPosition, split, realLabels, batchSize, backend, ...overridesOf(values) }
+    const results: ModelEvaluation[] = []
+    for (const each of data) {
+      const result = await evaluateClassifier(path, { ...options, data: each })
+      if (result.match === "position" && byPosition !== true) note(matchedByPosition(result))
+      results.push(result)
+    }
+    const [only] = results
+    if (only !== undefined && results.length === 1) {
+      if (json) print(JSON.stringify({ model, backend: backend.name, ...only, classes: perClass(only) }))
+      else showOne(only)
+    } else if (json) print(JSON.stringify({ model, backend: backend.name, results, mean: means(results) }))
+    else print(report(results))
+  } finally {
+    await backend.close()
+  }
+}
+
+/** Warns that classes have no names in common. */
+function matchedByPosition({ data, labels }: ModelEvaluation): string {
+  const text = `${printable(data)}: its classes and the model's have no names in common: taken in their order, the first as ${printable(labels[0] ?? "")}`
+  return errorColors.yellow(text)
+}
+
+function showOne(result: ModelEvaluation): void {
+  print(headline(result))
+  if (result.real)
+    print(`${percent(result.real.top1, 2)} right by the reassessed labels of ${count(result.real.examples)} images`)
+  print(`\n${classTable(perClass(result))}`)
+  if (result.labels.length <= 20) print(`\n${confusionTable(result)}`)
+}
+
+const figures = ["top1", "top5", "meanPerClass"] as const
+
+/** The mean of each figure over the data sets. */
+function means(results: readonly ModelEvaluation[]): Record<(typeof figures)[number], number> {
+  const mean = (figure: (typeof figures)[number]): number =>
+    results.reduce((sum, result) => sum + result[figure], 0) / results.length
+  return { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") }
+}
+
+/** A row for each data set, and one for their mean. */
+function report(results: readonly ModelEvaluation[]): string {
+  const shares = (result: Record<(typeof figures)[number], number>): string[] =>
+    figures.map((figure) => percent(result[figure], 2))
+  const rows = results.map((result) => [
+    printable(result.data),
+    count(result.examples),
+    ...shares(result),
+    short(result.loss),
+  ])
+  const titles = ["data", "images", "top 1", "top 5", "mean per class", "loss"]
+  const [head = "", ...lines] = table(
+    [titles, ...rows, ["mean", "", ...shares(means(results)), ""]],
+    [1, 2, 3, 4, 5],
+  ).split("\n")
+  return [colors.bold(head), ...lines].join("\n")
+}

@@ -1,0 +1,50 @@
+import { type Prediction, topPredictions } from "vitrine"
+import type { Flags, Values } from "../../flags/flag.ts"
+import { overrideFlags } from "../../flags/overrides.ts"
+import type { PredictValues } from "../../flags/predict.ts"
+import { integerValue } from "../../flags/values.ts"
+import { decodeBatches, imageFiles, withAnswers } from "../../images.ts"
+import { withModel } from "../../model.ts"
+import { colors, print } from "../../output.ts"
+import { percent, printable } from "../../show/text.ts"
+import type { PredictPart } from "../task.ts"
+
+const flags = {
+  top: { value: "<k>", help: "classes to name for each image", parse: integerValue(1), default: 5 },
+  logits: { help: "with --json, the logits of all classes too" },
+  ...overrideFlags,
+} as const satisfies Flags
+
+export const prediction: PredictPart = { flags, predict }
+
+/** Says what images show; gives the exit code: 1 if any of them could not be read. */
+async function predict(
+  path: string,
+  images: readonly string[],
+  values: PredictValues & Values<typeof flags>,
+): Promise<number> {
+  const { model: name, json, top, logits: withLogits } = values
+  const files = await imageFiles(images)
+  return withModel(path, values, async (model) => {
+    const results: { file: string; top: Prediction[]; logits?: number[] }[] = []
+    for await (const batch of decodeBatches(files)) {
+      const rows = await model.logits(batch.map(({ image }) => image))
+      for (const [file, logits] of withAnswers(batch, rows)) {
+        const predictions = topPredictions(logits, model.labels, top)
+        results.push({ file, top: predictions, ...(withLogits ? { logits: [...logits] } : {}) })
+        if (!json) print(lines(file, predictions))
+      }
+    }
+    if (json && results.length > 0) print(JSON.stringify({ model: name, backend: model.backend.name, results }))
+    return results.length === files.length ? 0 : 1
+  })
+}
+
+function lines(file: string, predictions: readonly Prediction[]): string {
+  const { bold, dim } = colors
+  const rows = predictions.map(({ label, probability }, i) => {
+    const row = `${percent(probability).padStart(8)}  ${printable(label)}`
+    return i === 0 ? bold(row) : dim(row)
+  })
+  return [printable(file), ...rows].join("\n")
+}

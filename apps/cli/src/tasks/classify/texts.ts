@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
+import { parameterCount, tokenCount } from "@vitrine/core"
+import type { Evaluation } from "@vitrine/trainer"
+import type { ResolvedRecipe, SetupEvent } from "vitrine"
+import { field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
+import { bestAndLast, type Ending } from "../../show/result.ts"
+import { count, percent, printable, short } from "../../show/text.ts"
+
+export const texts: RunTexts<SetupEvent, Evaluation> = {
+  header,
+  evaluation: ({ top1, loss, examples }) => ({
+    score: top1,
+    text: `${percent(top1, 2)} right`,
+    detail: `loss ${short(loss)} on ${count(examples)} validation images`,
+  }),
+}
+
+function header(run: string, event: SetupEvent): string {
+  const { recipe, from: origin, teacher } = event
+  return [
+    ...opening(run, event),
+    field("model", describeModel(recipe.config)),
+    ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
+    ...(origin?.notes ?? []).map((line) => field("", printable(line))),
+    ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
+    imagesLine(event),
+    field("recipe", describeRecipe(recipe)),
+  ].join("\n")
+}
+
+function describeModel(config: ModelConfig): string {
+  const by = (pair: readonly number[]): string => pair.join("×")
+  const images = `${by(config.imageSize)}×${config.channels}`
+  const parameters = `${count(parameterCount(imageModel(config).parameters))} parameters`
+  if (isBiT(config)) {
+    const { depths, widths } = config
+    return `ResNet, ${depths.join("+")} blocks of width ${widths.join(", ")} · ${images} · ${parameters}`
+  }
+  const { patchSize, depth, dim, heads, stem } = config
+  return (
+    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${images} in patches of ${by(patchSize)}: ` +
+    `${tokenCount(config)} tokens · ${parameters}`
+  )
+}
+
+function describeRecipe({
+  training,
+  batchSize,
+  augment,
+  augmentNormalized,
+  mix,
+  labelSmoothing,
+  task,
+  distillation,
+}: ResolvedRecipe): string {
+  const extras = [
+    ...[...augment, ...augmentNormalized].map(({ op }) => op),
+    ...(mix?.mixup ? ["mixup"] : []),
+    ...(mix?.cutmix ? ["CutMix"] : []),
+    ...(task === "classify" ? [] : [task]),
+    ...(distillation === null ? [] : [`${distillation.kind} distillation, alpha ${distillation.alpha}`]),
+    ...(labelSmoothing > 0 ? [`smoothing ${labelSmoothing}`] : []),
+  ]
+  return trainingLine(training, batchSize, "images", extras)
+}
+
+export const ending: Ending = {
+  summary: (curve) =>
+    bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy.",
+  model: "the best model, as timm loads it (with config.json)",
+  next: async (run) =>
+    (await hasClasses(run))
+      ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
+      : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`],
+}
+
+/** Whether a model tells classes apart. One that learned from masked patches does not. */
+async function hasClasses(run: string): Promise<boolean> {
+  const { num_classes } = JSON.parse(await readFile(join(run, "config.json"), "utf8")) as { num_classes?: number }
+  return num_classes !== 0
+}

@@ -1,0 +1,106 @@
+import { initSchemes, positionKinds } from "@vitrine/core"
+import type { Recipe } from "vitrine"
+import type { Flags, Values } from "../../flags/flag.ts"
+import { groups, modelFlags, type TrainValues } from "../../flags/train.ts"
+import {
+  countsValue,
+  fractionValue,
+  integerValue,
+  namesValue,
+  nonNegativeValue,
+  poolValue,
+  positiveValue,
+  shareValue,
+  unitValue,
+} from "../../flags/values.ts"
+
+const { run, model, training } = groups
+
+/** What image classifiers accept to train. */
+export const flags = {
+  ...modelFlags,
+  classes: {
+    group: run,
+    value: "<a,b,…>",
+    help: "train on some of the data's classes; default: all",
+    parse: namesValue,
+  },
+  perClass: {
+    group: run,
+    value: "<n>",
+    help: "training images of each class, drawn by the seed; default: all",
+    parse: integerValue(1),
+  },
+  model: {
+    group: model,
+    value: "<variant>",
+    help: "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; a hybrid, such as R+Ti/16; or a ResNet: R50x1, R101x3, R50x0.5, …",
+  },
+  widths: {
+    group: model,
+    value: "<n,m,…>",
+    help: "of a ResNet's stages; default: 256,512,1024,2048",
+    parse: countsValue,
+  },
+  depths: {
+    group: model,
+    value: "<n,m,…>",
+    help: "blocks of a ResNet's stages; default: 3,4,6,3",
+    parse: countsValue,
+  },
+  stemWidth: {
+    group: model,
+    value: "<n>",
+    help: "of a ResNet's first convolution; default: 64",
+    parse: integerValue(1),
+  },
+  groups: { group: model, value: "<n>", help: "of a ResNet's group norms; default: 32", parse: integerValue(1) },
+  pool: {
+    group: model,
+    alias: "--global-pool",
+    value: "<how>",
+    help: "what the head reads: avg, token or map",
+    parse: poolValue,
+  },
+  positions: { group: model, value: "<how>", help: "position embedding", choices: positionKinds },
+  stochasticDepth: { group: model, value: "<rate>", help: "at the last block; default: 0", parse: fractionValue },
+  init: {
+    group: model,
+    value: "<scheme>",
+    help: "how parameters start; default: fan",
+    choices: initSchemes,
+  },
+  layerDecay: {
+    group: training,
+    value: "<x>",
+    help: "each layer's rate is that of the next times this; default: 1",
+    parse: shareValue,
+  },
+  distillFrom: {
+    group: training,
+    value: "<model>",
+    help: "learn from a teacher too: DeiT's distillation; as --from",
+  },
+  distillation: {
+    group: training,
+    value: "<kind>",
+    help: "the teacher's decision, or its distribution; default: hard",
+    choices: ["hard", "soft"],
+  },
+  distillationAlpha: {
+    group: training,
+    value: "<x>",
+    help: "what the teacher counts, 0 to 1; default: 0.5",
+    parse: unitValue,
+  },
+  distillationTau: {
+    group: training,
+    value: "<x>",
+    help: "temperature of soft distillation; default: 1",
+    parse: positiveValue,
+  },
+  mixup: { group: training, value: "<alpha>", help: "default: 0", parse: nonNegativeValue },
+  cutmix: { group: training, value: "<alpha>", help: "default: 0", parse: nonNegativeValue },
+} as const satisfies Flags
+
+export type ClassifyValues = TrainValues & Values<typeof flags> & Pick<Recipe, "task">

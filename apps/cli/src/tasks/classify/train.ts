@@ -1,0 +1,25 @@
+import { train as trainClassifier, type TrainOptions } from "vitrine"
+import { localModel } from "../../hub.ts"
+import { trainPart } from "../../training.ts"
+import { overrideRecipe } from "./recipe.ts"
+import { ending, texts } from "./texts.ts"
+import { type ClassifyValues, flags } from "./train-flags.ts"
+
+export const train = trainPart({
+  flags,
+  builtIn: "shapes",
+  train: trainClassifier,
+  texts,
+  ending,
+  async options(values: ClassifyValues, recipe): Promise<TrainOptions> {
+    const { from, distillFrom, workers, classes, perClass } = values
+    return {
+      from: from === undefined ? undefined : (await localModel(from)).name,
+      distillFrom: distillFrom === undefined ? undefined : (await localModel(distillFrom)).name,
+      workers,
+      classes,
+      perClass,
+      recipe: overrideRecipe(recipe, values),
+    }
+  },
+})

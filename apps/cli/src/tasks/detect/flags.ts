@@ -1,0 +1,16 @@
+import type { Flags } from "../../flags/flag.ts"
+
+/** Which annotations of the data are read. */
+export const annotationFlags = {
+  annotations: {
+    group: "Detection (--task detect):",
+    value: "<kind>",
+    help: "which to read, where the data have both; default: coco",
+    choices: ["coco", "voc"],
+  },
+} as const satisfies Flags
+
+/** What weights without a `config.json` do not tell, by facebookresearch's name. */
+export const dilationFlags = {
+  dilation: { help: "of a detector's weights without a config.json: DC5, whose last stage is dilated" },
+} as const satisfies Flags

@@ -1,0 +1,65 @@
+import type { DetectionEvaluation } from "@vitrine/detection"
+import { type DetectionRecipe, detectionSchedule, trainDetector, type TrainDetectorOptions } from "vitrine"
+import type { Flags, Values } from "../../flags/flag.ts"
+import { modelFlags, type TrainValues } from "../../flags/train.ts"
+import { integerValue } from "../../flags/values.ts"
+import { localModel } from "../../hub.ts"
+import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.ts"
+import { detection, figureLine } from "../../show/detection.ts"
+import type { Ending } from "../../show/result.ts"
+import { trainPart } from "../../training.ts"
+import { annotationFlags } from "./flags.ts"
+
+const { from, imageSize, heads, dim, mlpDim, dropout, workers } = modelFlags
+const group = "Detection (--task detect):"
+
+const flags = {
+  ...{ from, imageSize, heads, dim, mlpDim, dropout, workers },
+  ...annotationFlags,
+  queries: {
+    group,
+    value: "<n>",
+    help: "the most objects that are found; default: 16, or as the data need",
+    parse: integerValue(1),
+  },
+  encoderDepth: { group, value: "<n>", help: "layers that look at the image; default: 2", parse: integerValue(1) },
+  decoderDepth: { group, value: "<n>", help: "layers that look for objects; default: 2", parse: integerValue(1) },
+} as const satisfies Flags
+
+type DetectValues = TrainValues & Values<typeof flags>
+
+const ending: Ending = {
+  summary: (_, metrics) => {
+    const last = metrics.findLast(({ type }) => type === "evaluation")
+    return last ? figureLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."
+  },
+  model: "the best model (with config.json)",
+  next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
+}
+
+export const train = trainPart({
+  flags,
+  builtIn: "scenes",
+  train: trainDetector,
+  texts: detection,
+  ending,
+  async options(values: DetectValues, recipe): Promise<TrainDetectorOptions> {
+    const { from, annotations: format, workers } = values
+    return {
+      from: from === undefined ? undefined : (await localModel(from)).path,
+      format,
+      workers,
+      recipe: overrideRecipe(fixedRecipe(recipe, "detect", values.recipe), values),
+    }
+  },
+})
+
+function overrideRecipe({ model, ...recipe }: DetectionRecipe, flags: DetectValues): DetectionRecipe {
+  const { heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth, imageSize } = flags
+  const fields = defined({ heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth })
+  return {
+    ...overrideTraining(recipe, flags, recipe.schedule ?? detectionSchedule),
+    ...defined({ imageSize }),
+    ...(model === undefined && Object.keys(fields).length === 0 ? {} : { model: { ...model, ...fields } }),
+  }
+}

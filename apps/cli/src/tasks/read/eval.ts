@@ -1,0 +1,41 @@
+import { evaluateReader } from "vitrine"
+import { create } from "../../backends.ts"
+import { UsageError } from "../../errors.ts"
+import type { EvalValues } from "../../flags/eval.ts"
+import type { Values } from "../../flags/flag.ts"
+import { engineOptions } from "../../flags/machine.ts"
+import { colors, errorColors, note, print } from "../../output.ts"
+import { count, percent, printable, table } from "../../show/text.ts"
+import type { EvalPart } from "../task.ts"
+import { searchFlags } from "./flags.ts"
+
+export const evaluation: EvalPart = { flags: searchFlags, evaluate }
+
+async function evaluate(path: string, flags: EvalValues & Values<typeof searchFlags>): Promise<void> {
+  const { data = [undefined], split = "val", batchSize, beams, lengthPenalty, json, model } = flags
+  if (split === "test") throw new UsageError("--split test is for detectors")
+  const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
+  try {
+    for (const each of data) {
+      const result = await evaluateReader(path, { data: each, split, batchSize, beams, lengthPenalty, backend })
+      if (json) {
+        print(JSON.stringify({ model, backend: backend.name, ...result }))
+        continue
+      }
+      const { exact, characters, examples, mistakes, skipped } = result
+      const lines = `${count(examples)} ${split === "val" ? "validation" : "training"} lines of ${printable(result.data)}`
+      print(
+        `${colors.bold(percent(exact, 2))} of lines exact, ${colors.bold(percent(characters, 2))} of characters, on ${lines}`,
+      )
+      for (const reason of skipped.slice(0, 5)) note(errorColors.dim(`passed over ${printable(reason)}`))
+      if (skipped.length > 5) note(errorColors.dim(`passed over ${count(skipped.length - 5)} more`))
+      if (mistakes.length > 0) {
+        const rows = mistakes.map(({ line, text, read }) => [printable(text), printable(read), printable(line)])
+        const [head = "", ...rest] = table([["text", "read", "line"], ...rows], []).split("\n")
+        print(["", colors.bold(head), ...rest].join("\n"))
+      }
+    }
+  } finally {
+    await backend.close()
+  }
+}

@@ -1,0 +1,8 @@
+import type { Flags } from "../../flags/flag.ts"
+import { integerValue, nonNegativeValue } from "../../flags/values.ts"
+
+/** How the likeliest text is searched. */
+export const searchFlags = {
+  beams: { value: "<n>", help: "of a model that reads: search by so many beams", parse: integerValue(1) },
+  lengthPenalty: { value: "<alpha>", help: "of that search; default: 0.6", parse: nonNegativeValue },
+} as const satisfies Flags

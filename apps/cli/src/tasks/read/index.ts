@@ -1,0 +1,12 @@
+import type { TaskCommands } from "../task.ts"
+
+export const read: TaskCommands = {
+  trainedAs: ["read"],
+  model: "a model that reads",
+  models: "models that read",
+  train: async () => (await import("./train.ts")).train,
+  eval: async () => (await import("./eval.ts")).evaluation,
+  predict: async () => (await import("./predict.ts")).prediction,
+  inspect: async () => (await import("./inspect.ts")).inspection,
+  export: async () => (await import("./export.ts")).exportation,
+}
