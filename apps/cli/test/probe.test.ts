@@ -64,7 +64,7 @@ describe("probe", () => {
   })
 
   test.each([
-    [["--methods", "magic"], /there is no method magic; there are least-squares/, 1],
+    [["--methods", "magic"], /--methods.*'magic'.*Give some of least-squares/, 2],
     [["--classes", "0,9"], /has no class "9"/, 1],
     [["--shots", "0"], /Give a whole number of 1 or more/, 2],
     [["--shots", "33"], /has 32 images of class "0", not 33/, 1],

@@ -177,7 +177,10 @@ test.each([
   [["train", "--task", "read"], /train needs --data PATH/],
   [["train", "--data", data, "--characters", "3"], /--characters is for --task read/],
   [["train", "--task", "read", "--data", data, "--characters", "5-2"], /the least and the most as in 1-5/],
-  [["predict", "--model", golden, "--beams", "2", "x.png"], /--beams and --length-penalty are for models that read/],
+  [
+    ["predict", "--model", golden, "--beams", "2", "x.png"],
+    /--beams is for models that read, and the model is an image/,
+  ],
 ] as const)("%s is wrong usage", async (args, fault) => {
   expectFault(await vitrine(args), fault, 2)
 })

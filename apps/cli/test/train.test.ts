@@ -247,6 +247,21 @@ describe("recipes", () => {
     expect(recipe.training.optimizer).toEqual({ name: "sgd", momentum: 0.9, nesterov: true })
   })
 
+  test.each([
+    ["nesterov", "sgd", { name: "sgd" }],
+    ["nesterov", "momentum", { name: "sgd", momentum: 0.9 }],
+    ["nesterov", "nesterov", { name: "sgd", momentum: 0.8, nesterov: true }],
+    ["momentum", "nesterov", { name: "sgd", momentum: 0.9, nesterov: true }],
+    ["momentum", "momentum", { name: "sgd", momentum: 0.8 }],
+    ["nesterov", "adam", { name: "adam" }],
+  ])("a recipe of %s SGD with --optimizer %s trains by that", async (recipe, flag, optimizer) => {
+    const file = at(`optimizer-${recipe}.json`)
+    const nesterov = recipe === "nesterov" ? { nesterov: true } : {}
+    writeFileSync(file, JSON.stringify({ batchSize: 4, optimizer: { name: "sgd", momentum: 0.8, ...nesterov } }))
+    const { training } = await setup("--recipe", file, "--out", at(`${recipe}-${flag}`), "--optimizer", flag)
+    expect(training.optimizer).toEqual(optimizer)
+  })
+
   test.each(["shapes", "fashion-mnist-quick", "fashion-mnist-mid", "fashion-mnist-crops", "mnist", "cifar10"])(
     "%s is built in",
     async (name) => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest"
-import { emulated, expectFault, temporaryFolder, vitrine } from "./vitrine.ts"
+import { emulated, expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
 
 const commands = [
   "train",
   "eval",
   "predict",
+  "detect",
   "embed",
   "probe",
   "compare",
@@ -81,6 +82,27 @@ describe("wrong usage is one line and exit code 2", () => {
   test("of flags and of what follows from them alike", async () => {
     expect((await vitrine(["train"])).stderr).toMatch(/^vitrine: [^.]*; see vitrine train --help\n$/)
     expect((await vitrine(["train", "--lr", "fast"])).stderr).toMatch(/above\b; see vitrine train --help\n$/)
+  })
+})
+
+describe("a flag of another task is refused by its name", () => {
+  test.each([
+    [["train", "--data", "shapes", "--queries", "3"], /--queries is for --task detect/],
+    [["train", "--data", "shapes", "--encoder-depth", "1"], /--encoder-depth is for --task detect/],
+    [["train", "--data", "shapes", "--task", "masked-patch", "--decoder-depth", "1"], /--decoder-depth is for --task/],
+    [["train", "--data", "shapes", "--annotations", "voc"], /--annotations is for --task detect/],
+    [["train", "--data", "shapes", "--recipe", "shapes", "--characters", "3"], /--characters is for --task read/],
+    [["train", "--data", "m", "--task", "read", "--widths", "8"], /--widths is not for --task read/],
+    [["train", "--data", "m", "--task", "read", "--groups", "2"], /--groups is not for --task read/],
+    [["train", "--data", "m", "--recipe", "mnist-rows", "--depths", "1"], /--depths is not for --task read/],
+    [["train", "--data", "m", "--task", "read", "--stem-width", "8"], /--stem-width is not for --task read/],
+    [["train", "--data", "m", "--task", "detect", "--depth", "2"], /--depth is not for --task detect/],
+    [["eval", "--model", golden, "--annotations", "coco"], /--annotations is for detectors, and the model is an image/],
+    [["predict", "--model", golden, "--length-penalty", "1", "a.png"], /--length-penalty is for models that read/],
+    [["inspect", golden, "--dilation"], /--dilation is for detectors, and the model is an image classifier/],
+    [["export", golden, "--to", "onnx", "--dilation"], /--dilation is for detectors/],
+  ] as const)("%j", async (args, fault) => {
+    expectFault(await vitrine(args), fault, 2)
   })
 })
 

@@ -14,7 +14,13 @@ const { from, imageSize, heads, dim, mlpDim, dropout, workers } = modelFlags
 const group = "Detection (--task detect):"
 
 const flags = {
-  ...{ from, imageSize, heads, dim, mlpDim, dropout, workers },
+  from,
+  imageSize,
+  heads,
+  dim,
+  mlpDim,
+  dropout,
+  workers,
   ...annotationFlags,
   queries: {
     group,

@@ -20,7 +20,16 @@ import { trainPart } from "../../training.ts"
 const { imageSize, patchSize, dim, depth, heads, mlpDim, dropout, activation, ema, labelSmoothing } = modelFlags
 
 const flags = {
-  ...{ imageSize, patchSize, dim, depth, heads, mlpDim, dropout, activation, ema, labelSmoothing },
+  imageSize,
+  patchSize,
+  dim,
+  depth,
+  heads,
+  mlpDim,
+  dropout,
+  activation,
+  ema,
+  labelSmoothing,
   characters: {
     group: "Reading (--task read):",
     value: "<n|a-b>",
