@@ -1,4 +1,5 @@
-import type { Domain, Scale } from "./colors.ts"
+import type { ColorScale } from "@vitrine/interpret"
+import type { Domain } from "./colors.ts"
 import type { Cell } from "./cursor.ts"
 import type { View } from "./view.ts"
 
@@ -18,7 +19,7 @@ export interface MatrixProps {
   readonly label: string
   readonly rows: Axis
   readonly cols: Axis
-  readonly scale?: Scale
+  readonly scale?: ColorScale
   readonly domain?: Domain
   /** The role in the attention, which decides the colour of the frame. */
   readonly tone?: "q" | "k" | "v"

@@ -1,9 +1,10 @@
 import type { Signal } from "@preact/signals"
+import type { ColorScale } from "@vitrine/interpret"
 import type { JSX } from "preact"
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import { imageData } from "../engine/pixels.ts"
 import { strings } from "../strings/index.ts"
-import { type Domain, domainOf, heatPixels, type Scale } from "./colors.ts"
+import { type Domain, domainOf, heatPixels } from "./colors.ts"
 import { type Cell, useCursor } from "./cursor.ts"
 import { brief, format } from "./format.ts"
 import { chosenToken, hoveredToken, markedToken, otherToken } from "./link.ts"
@@ -78,7 +79,7 @@ export function Matrix(props: MatrixProps): JSX.Element {
 }
 
 /** The values as pixels, one a cell. */
-export function Heat({ view, scale, domain }: { view: View; scale: Scale; domain: Domain }): JSX.Element {
+export function Heat({ view, scale, domain }: { view: View; scale: ColorScale; domain: Domain }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const colors = theme.value
   useLayoutEffect(() => {
@@ -124,7 +125,7 @@ function Readout({
 }: {
   cell: Signal<Cell | null>
   props: MatrixProps
-  scale: Scale
+  scale: ColorScale
   domain: Domain
 }): JSX.Element {
   const at = cell.value
@@ -148,7 +149,7 @@ function describe(at: Cell, { view, rows, cols, explain }: MatrixProps): JSX.Ele
 const ramp = { data: Float32Array.from({ length: 64 }, (_, i) => i / 63), rows: 1, cols: 64 }
 
 /** The key of the colours. */
-function Legend({ scale, domain }: { scale: Scale; domain: Domain }): JSX.Element {
+function Legend({ scale, domain }: { scale: ColorScale; domain: Domain }): JSX.Element {
   return (
     <span class="legend">
       {brief(domain[0])}

@@ -1,16 +1,15 @@
 import { effect, type Signal, signal } from "@preact/signals"
-
-export type Theme = "light" | "dark"
+import type { ThemeName } from "@vitrine/interpret"
 
 const system = matchMedia("(prefers-color-scheme: dark)")
 
 /** The reader's choice; null follows the system. */
-export const chosenTheme: Signal<Theme | null> = signal(storedTheme())
+export const chosenTheme: Signal<ThemeName | null> = signal(storedTheme())
 
 /** The theme of the page. */
-export const theme: Signal<Theme> = signal("light")
+export const theme: Signal<ThemeName> = signal("light")
 
-function storedTheme(): Theme | null {
+function storedTheme(): ThemeName | null {
   const value = localStorage.getItem("theme")
   return value === "light" || value === "dark" ? value : null
 }
