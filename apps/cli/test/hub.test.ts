@@ -2,7 +2,16 @@ import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { commit, type HubServer, hubServer, sha256 } from "../../../packages/hub/test/server.ts"
-import { expectFault, golden, type Result, type RunOptions, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
+import {
+  expectFault,
+  golden,
+  type Result,
+  type RunOptions,
+  temporaryFolder,
+  tinyData,
+  vitrine,
+  vitrineProcess,
+} from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const image = join(golden, "grey.png")
@@ -22,11 +31,14 @@ beforeEach(() => {
   server.faults = {}
 })
 
-const run = (args: readonly string[], { env, ...options }: RunOptions = {}): Promise<Result> =>
-  vitrine(args, {
-    ...options,
-    env: { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: cache, HF_TOKEN: "", ...env },
-  })
+const environment = (): Record<string, string> => ({
+  HF_ENDPOINT: server.endpoint,
+  HF_HUB_CACHE: cache,
+  HF_HOME: cache,
+  HF_TOKEN: "",
+})
+const run = (args: readonly string[], { env }: RunOptions = {}): Promise<Result> =>
+  vitrine(args, { env: { ...environment(), ...env } })
 
 const snapshot = (): string => join(cache, "models--owner--tiny", "snapshots", commit)
 
@@ -57,7 +69,8 @@ test("every command that takes a model takes a name", async () => {
 test("a pull that is killed goes on where it was", async () => {
   server.faults = { rate: 200_000 }
   const partial = join(cache, "models--owner--tiny", "blobs", `${sha256(weights)}.incomplete`)
-  const killed = await run(["pull", name], {
+  const killed = await vitrineProcess(["pull", name], {
+    env: environment(),
     watch: (child) => {
       const timer = setInterval(() => {
         if ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0) child.kill("SIGKILL")

@@ -3,7 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } f
 import { join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
+import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine, vitrineProcess } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = tinyData(join(folder, "tiny"))
@@ -61,20 +61,23 @@ async function interrupt(run: string, anywhere: boolean): Promise<NodeJS.Signals
   const begun = existsSync(join(run, "config.json"))
   const taken = Math.floor((Math.random() * steps) / (kills + 1))
   let armed = false
-  const { signal } = await vitrine([...(begun ? ["train", "--resume", run] : [...args, "--out", run]), "--json"], {
-    watch: (child, stdout) => {
-      if (armed || (!anywhere && stdout.split('"type":"step"').length <= taken)) return
-      armed = true
-      setTimeout(() => child.kill("SIGKILL"), Math.random() * (anywhere ? 300 : 5))
+  const { signal } = await vitrineProcess(
+    [...(begun ? ["train", "--resume", run] : [...args, "--out", run]), "--json"],
+    {
+      watch: (child, stdout) => {
+        if (armed || (!anywhere && stdout.split('"type":"step"').length <= taken)) return
+        armed = true
+        setTimeout(() => child.kill("SIGKILL"), Math.random() * (anywhere ? 300 : 5))
+      },
     },
-  })
+  )
   return signal
 }
 
 test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to resume and ends with 130", async (name) => {
   const run = at(name)
   let sent = false
-  const result = await vitrine([...args, "--out", run, "--json"], {
+  const result = await vitrineProcess([...args, "--out", run, "--json"], {
     watch: (child, stdout) => {
       if (sent || !stdout.includes('"step":33')) return
       sent = true
@@ -98,7 +101,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to resume and ends
 })
 
 test("a second SIGINT ends at once", async () => {
-  const result = await vitrine([...args, "--steps", "100000", "--out", at("twice"), "--json"], {
+  const result = await vitrineProcess([...args, "--steps", "100000", "--out", at("twice"), "--json"], {
     watch: (child, stdout) => {
       if (!stdout.includes('"type":"step"')) return
       child.kill("SIGINT")
@@ -118,7 +121,7 @@ test("a finished run has nothing left to resume", async () => {
 test("a run that another process writes is left alone", async () => {
   const run = at("locked")
   let second: ReturnType<typeof vitrine> | undefined
-  await vitrine([...args, "--steps", "100000", "--out", run, "--json"], {
+  await vitrineProcess([...args, "--steps", "100000", "--out", run, "--json"], {
     watch: (child, stdout) => {
       if (second !== undefined || !stdout.includes('"type":"step"')) return
       second = vitrine(["train", "--resume", run])

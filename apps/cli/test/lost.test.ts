@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { expect, test } from "vitest"
 import { type RunSetup, type TrainEvent, train, trainDetector, trainReader, VitrineError } from "vitrine"
-import { type ResumeOptions, type Train, trainTo } from "../src/training.ts"
+import { type ResumeOptions, type Train, trainTo } from "../dist/training.js"
 import { temporaryFolder, tinyData } from "./vitrine.ts"
 
 const folder = temporaryFolder()

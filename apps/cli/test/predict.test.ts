@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readSafetensors, type StoredTensor } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
-import { emulated, expectFault, golden, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
+import { expectFault, golden, missingShader, temporaryFolder, tinyData, vitrine, vitrineProcess } from "./vitrine.ts"
 
 interface Expected {
   readonly results: readonly {
@@ -19,9 +19,10 @@ const files = expected.results.map(({ file }) => join(golden, file))
 
 describe("predict gives timm's answers", () => {
   test.for(["onnx", "onnx-web", "reference", "tfjs", "tfjs-cpu", "webgpu"])("with %s", async (backend, { skip }) => {
-    if (backend === "webgpu" && emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
+    const missing = backend === "webgpu" ? missingShader() : undefined
+    if (missing !== undefined) skip(missing)
     const args = ["predict", "--model", golden, "--backend", backend, "--json", "--logits", "--top", "5", ...files]
-    const { code, stdout, stderr } = await vitrine(args, backend === "webgpu" && emulated ? { env: emulated } : {})
+    const { code, stdout, stderr } = await vitrine(args)
     expect(stderr).toBe("")
     expect(code).toBe(0)
     const document = JSON.parse(stdout)
@@ -114,7 +115,7 @@ describe("predict", () => {
   })
 
   test("ends quietly when its reader leaves", async () => {
-    const { code, stderr } = await vitrine(["predict", "--model", golden, ...files, ...files], {
+    const { code, stderr } = await vitrineProcess(["predict", "--model", golden, ...files, ...files], {
       watch: (child) => void child.stdout?.destroy(),
     })
     expect(stderr).toBe("")

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
-import { expectFault, golden, temporaryFolder, vitrine, withoutNumbers } from "./vitrine.ts"
+import { expectFault, golden, temporaryFolder, vitrine, vitrineProcess, withoutNumbers } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = join(folder, "lines")
@@ -40,7 +40,7 @@ describe.sequential("reading", () => {
     expect(readFileSync(join(folder, "whole", "curve.svg"), "utf8")).toContain("Validation share of exact lines")
     expect(whole.code).toBe(0)
 
-    const stopped = await vitrine([...args, "--out", run, "--json"], {
+    const stopped = await vitrineProcess([...args, "--out", run, "--json"], {
       watch: (child, stdout) => void (stdout.includes('"step":11,') && child.kill("SIGINT")),
     })
     expect(stopped.code).toBe(130)

@@ -4,7 +4,16 @@ import { findAddon } from "@vitrine/backend-node-gpu"
 import { readSafetensors } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { beforeAll, describe, expect, test } from "vitest"
-import { emulated, expectFault, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
+import {
+  emulated,
+  expectFault,
+  missingShader,
+  temporaryFolder,
+  tinyData,
+  tinyModel,
+  vitrine,
+  vitrineProcess,
+} from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = tinyData(join(folder, "tiny"))
@@ -91,10 +100,8 @@ describe("train", () => {
     for (const [i, loss] of ours.entries()) expect(Math.abs((theirs[i] as number) - loss)).toBeLessThan(1e-4)
   })
 
-  const engineOf = (backend: string): Parameters<typeof vitrine>[1] =>
-    backend === "webgpu" && emulated ? { env: emulated } : {}
   const missing = (backend: string): string | undefined => {
-    if (backend === "webgpu" && emulated === undefined) return "no SwiftShader: install Chromium, which brings it"
+    if (backend === "webgpu") return missingShader()
     const addon = backend === "node-cpu" ? findAddon("node-cpu") : undefined
     return typeof addon === "string" ? addon : undefined
   }
@@ -102,7 +109,7 @@ describe("train", () => {
   const whole = async (backend: string): Promise<string> => {
     const out = at(`whole-${backend}`)
     const own = ["--steps", "16", "--checkpoint-every", "8", "--out", out, "--backend", backend]
-    if (!existsSync(out)) expect((await vitrine(["train", ...args, ...own], engineOf(backend))).code).toBe(0)
+    if (!existsSync(out)) expect((await vitrine(["train", ...args, ...own])).code).toBe(0)
     return out
   }
 
@@ -119,7 +126,7 @@ describe("train", () => {
     const continued = at(`${first}-${second}`)
     cpSync(await whole(first), continued, { recursive: true })
     rmSync(join(continued, "checkpoints", "step-00000016"), { recursive: true })
-    const result = await vitrine(["train", "--resume", continued, "--backend", second], engineOf(second))
+    const result = await vitrine(["train", "--resume", continued, "--backend", second])
     expect(`${result.code} ${result.stderr}`).toMatch(/^0 [^]*Resuming at step 8/)
     const [begun, wanted, got] = [
       await losses(await whole(first)),
@@ -146,7 +153,7 @@ globals.GPUQueue.prototype.submit = function (...args) {
   return submit.apply(this, args)
 }`
     const own = ["--steps", "16", "--checkpoint-every", "4", "--out", out, "--backend", "webgpu"]
-    const { code, stderr } = await vitrine(["train", ...args, ...own], {
+    const { code, stderr } = await vitrineProcess(["train", ...args, ...own], {
       env: { ...emulated, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(losing)}` },
     })
     expect(`${code} ${stderr}`).toMatch(/^0 /)
@@ -173,7 +180,7 @@ globals.GPUQueue.prototype.submit = function (...args) {
 
   test("saves and ends when the reader of its events leaves", async () => {
     const out = at("left")
-    const { code } = await vitrine(["train", ...args, "--steps", "5000", "--out", out, "--json"], {
+    const { code } = await vitrineProcess(["train", ...args, "--steps", "5000", "--out", out, "--json"], {
       watch: (child, stdout) => void (stdout.includes('"type":"step"') && child.stdout?.destroy()),
     })
     expect(code).toBe(130)

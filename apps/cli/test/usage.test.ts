@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { emulated, expectFault, golden, temporaryFolder, vitrine } from "./vitrine.ts"
+import { expectFault, golden, missingShader, temporaryFolder, vitrine, vitrineProcess } from "./vitrine.ts"
 
 const commands = [
   "train",
@@ -123,17 +123,18 @@ describe("a failure is one line and exit code 1", () => {
 })
 
 test("colours are for terminals, and NO_COLOR is heard", async () => {
-  const forced = await vitrine(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1" } })
+  const forced = await vitrineProcess(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1" } })
   expect(forced.stderr).toContain("\x1b[31m")
   const refused = await vitrine(["weights", "nowhere.safetensors"], { env: { FORCE_COLOR: "1", NO_COLOR: "1" } })
   expect(refused.stderr).not.toContain("\x1b")
 })
 
 test("bench tells what each kernel takes", async ({ skip }) => {
-  if (emulated === undefined) skip("no SwiftShader: install Chromium, which brings it")
+  const missing = missingShader()
+  if (missing !== undefined) skip(missing)
   const size = ["--image-size", "32", "--batch-size", "1", "--steps", "1", "--infer"]
   const args = ["bench", "--model", "Ti/16", ...size, "--profile", "--json"]
-  const { code, stdout } = await vitrine([...args, "--backend", "webgpu"], { env: emulated ?? {} })
+  const { code, stdout } = await vitrine([...args, "--backend", "webgpu"])
   expect(code).toBe(0)
   const [{ kernels }] = JSON.parse(stdout).measured
   expect(kernels).toContainEqual(expect.objectContaining({ kernel: expect.stringMatching(/^attention/), runs: 12 }))
@@ -141,7 +142,8 @@ test("bench tells what each kernel takes", async ({ skip }) => {
 })
 
 test("doctor finds what runs here", async () => {
-  const { code, stdout } = await vitrine(["doctor", "--json"], emulated ? { env: emulated } : {})
+  const emulated = missingShader() === undefined
+  const { code, stdout } = await vitrine(["doctor", "--json"])
   expect(code).toBe(0)
   const report = JSON.parse(stdout)
   expect(report).toMatchObject({ node: process.version, auto: "onnx", images: { works: true } })

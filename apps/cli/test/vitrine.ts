@@ -1,14 +1,26 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import { afterAll, expect } from "vitest"
-import { swiftShaderEnvironment } from "../../../tooling/browser/swiftshader.mjs"
+import { swiftShaderEnvironment, useSwiftShader } from "../../../tooling/browser/swiftshader.mjs"
+import { main } from "../dist/main.js"
 
-/** What a command needs to find a GPU that the CPU emulates, or undefined where there is none. */
+/** What a process of its own needs to find a GPU that the CPU emulates, or undefined where there is none. */
 export const emulated: Readonly<Record<string, string>> | undefined = swiftShaderEnvironment()
+
+let shader: boolean | undefined
+
+/** Lets WebGPU find such a GPU in this process. Gives why it cannot. */
+export function missingShader(): string | undefined {
+  shader ??= useSwiftShader()
+  return shader ? undefined : "no SwiftShader: install Chromium, which brings it"
+}
+
+// What the test runner and npm tell their own processes would change what the command prints.
+for (const name of ["FORCE_COLOR", "npm_command"]) delete process.env[name]
 
 const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
 export const golden: string = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny", import.meta.url))
@@ -26,18 +38,61 @@ if (isMainThread && process.platform === "linux")
 
 export interface Result {
   readonly code: number | null
-  readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  /** The most memory that it had, in MiB; 0 if it was killed, or where that cannot be known. */
+  /** The most memory that the command took, in MiB; 0 where that cannot be known. */
   readonly peak: number
+}
+
+export interface ProcessResult extends Result {
+  readonly signal: NodeJS.Signals | null
 }
 
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+}
+
+export interface ProcessOptions extends RunOptions {
   /** Called with each piece of output, to act on the process. */
   readonly watch?: (child: ChildProcess, stdout: string) => void
+}
+
+/** Runs the built command in this process. One at a time: a command has the working directory and the environment. */
+export async function vitrine(args: readonly string[], { cwd, env = {} }: RunOptions = {}): Promise<Result> {
+  const output = { stdout: "", stderr: "" }
+  const stream = (name: "stdout" | "stderr") => ({ write: (text: string) => void (output[name] += text) })
+  const before = { cwd: process.cwd(), env: { ...process.env } }
+  Object.assign(process.env, env)
+  if (cwd !== undefined) process.chdir(cwd)
+  const memory = watchMemory()
+  try {
+    const code = await main(args, {
+      stdout: stream("stdout"),
+      stderr: stream("stderr"),
+      exit: (code) => {
+        throw new Error(`the command ends the process with ${code}`)
+      },
+      whenReaderLeaves: () => {},
+    })
+    return { code, ...output, peak: memory() }
+  } finally {
+    process.chdir(before.cwd)
+    for (const name of Object.keys(env)) {
+      if (before.env[name] === undefined) delete process.env[name]
+      else process.env[name] = before.env[name]
+    }
+  }
+}
+
+/** Gives by how many MiB this process has grown at the most since. Linux alone tells. */
+function watchMemory(): () => number {
+  const reset = "/proc/self/clear_refs"
+  if (!existsSync(reset)) return () => 0
+  writeFileSync(reset, "5")
+  const read = (): number => Number(/VmHWM:\s*(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024
+  const before = read()
+  return () => read() - before
 }
 
 /** A copy of a run folder whose weights are no numbers. */
@@ -49,11 +104,14 @@ export function withoutNumbers(run: string, path: string): string {
   return path
 }
 
-/** Runs the built command as a shell would. */
-export function vitrine(args: readonly string[], { cwd, env, watch }: RunOptions = {}): Promise<Result> {
+/** Runs the built command in a process of its own, as a shell would. */
+export function vitrineProcess(
+  args: readonly string[],
+  { cwd, env, watch }: ProcessOptions = {},
+): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
     // What the test runner tells its own processes would change how the command behaves.
-    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, FORCE_COLOR: ____, ...own } = process.env
+    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, ...own } = process.env
     const child = spawn(process.execPath, [bin, ...args], {
       cwd,
       env: { ...own, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tellPeak)}`, ...env },
@@ -84,10 +142,21 @@ export function expectFault({ code, stdout, stderr }: Result, fault: RegExp, exi
   expect(stdout).toBe("")
 }
 
+const withJson = (command: readonly string[]): string[] => [...command, ...(command[0] === "train" ? ["--json"] : [])]
+
 /** One line about the file, soon, with little memory, and nothing else. */
 export async function refused(command: readonly string[], fault: RegExp): Promise<void> {
   const begun = performance.now()
-  const result = await vitrine([...command, ...(command[0] === "train" ? ["--json"] : [])])
+  const result = await vitrine(withJson(command))
+  expectFault(result, fault)
+  expect(performance.now() - begun).toBeLessThan(5000)
+  expect(result.peak).toBeLessThan(200)
+}
+
+/** The same of a process of its own, with all the memory that it had. */
+export async function processRefused(command: readonly string[], fault: RegExp): Promise<void> {
+  const begun = performance.now()
+  const result = await vitrineProcess(withJson(command))
   expectFault(result, fault)
   expect(performance.now() - begun).toBeLessThan(5000)
   expect(result.peak).toBeLessThan(300)
