@@ -1,3 +1,4 @@
+export { type FigureName, type FigureNeed, figureNames, figureNeeds, figureTable } from "./catalog.ts"
 export {
   type AttentionMap,
   type AttentionMapOptions,
@@ -11,10 +12,10 @@ export { type Confusion, confusionMatrix } from "./data/confusion.ts"
 export {
   bestOf,
   type Curve,
-  learningCurve,
   type CurveEvaluation,
-  type Point,
   curveScores,
+  learningCurve,
+  type Point,
   smoothCurve,
 } from "./data/curve.ts"
 export { type FeatureColors, featureColors, type Neighbor, nearestPatches, type PatchOfImage } from "./data/features.ts"
@@ -31,20 +32,21 @@ export {
   type ThemeName,
   viridis,
 } from "./draw/colors.ts"
-export { encodePng, heatmap, spotlight, overlay } from "./draw/raster.ts"
+export { encodePng, heatmap, overlay, spotlight } from "./draw/raster.ts"
 export type { FigureStyle } from "./draw/svg.ts"
 export {
   attentionFigure,
-  headsFigure,
   type AttentionMapStyle,
-  rolloutFigure,
   type AttentionPicture,
+  headsFigure,
+  rolloutFigure,
 } from "./figures/attention.ts"
 export { type ComparedRun, comparisonFigure } from "./figures/comparison.ts"
 export { confusionFigure } from "./figures/confusion.ts"
 export { curveFigure } from "./figures/curve.ts"
-export { type LabelledBox, detectionFigure } from "./figures/detection.ts"
+export { detectionFigure, type LabelledBox } from "./figures/detection.ts"
 export { distanceFigure } from "./figures/distance.ts"
-export { featuresFigure, neighborsFigure } from "./figures/features.ts"
+export { featuresFigure, neighborsFigure, type PatchNeighbors } from "./figures/features.ts"
 export { filtersFigure } from "./figures/filters.ts"
 export { positionsFigure } from "./figures/positions.ts"
+export { type PredictedImage, predictionsFigure } from "./figures/predictions.ts"

@@ -20,6 +20,7 @@ import {
   neighborsFigure,
   positionsFigure,
   positionSimilarity,
+  predictionsFigure,
   rolloutFigure,
 } from "../src/index.ts"
 
@@ -112,6 +113,10 @@ export function sampleFigures({
         })),
       ),
       { ...style, title: name },
+    ),
+    predictions: predictionsFigure(
+      images.map((each, i) => ({ image: each, label: name, predicted: i === 0 ? name : "b", probability: 0.5 })),
+      style,
     ),
     confusion: confusionFigure(
       confusionMatrix(

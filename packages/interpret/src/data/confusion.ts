@@ -2,18 +2,18 @@ import { VitrineError } from "@vitrine/core"
 
 export interface Confusion {
   readonly labels: readonly string[]
-  /** Images by true class (rows) and predicted class (columns). */
+  /** Numbers of images, `[true class][predicted class]`. */
   readonly counts: readonly (readonly number[])[]
-  /** The same as shares of each true class, 0 to 1; rows without images are 0. */
+  /** The same as shares of each true class, 0 to 1; 0 for a class without images. */
   readonly shares: readonly (readonly number[])[]
-  /** The share of all images that are on the diagonal. */
+  /** The share of all images on the diagonal. */
   readonly accuracy: number
 }
 
 /**
- * The confusion matrix of a classifier, with shares by true class.
- * @param counts `[classes, classes]`, as `evaluate` gives it: true classes down, predicted ones across
- * @throws VitrineError (shape) for a table that is not square, or counts that are none.
+ * The confusion matrix of a classifier, with shares of each true class.
+ * @param counts `[true class][predicted class]`, as `evaluate` of the package vitrine gives them
+ * @throws VitrineError (shape) for a table that is not square, and for counts below 0
  */
 export function confusionMatrix(counts: readonly (readonly number[])[], labels: readonly string[]): Confusion {
   const classes = labels.length
@@ -21,9 +21,10 @@ export function confusionMatrix(counts: readonly (readonly number[])[], labels: 
     throw new VitrineError("shape", `a confusion matrix of ${classes} labels must have ${classes} rows and columns`)
   if (counts.flat().some((n) => !(Number.isFinite(n) && n >= 0)))
     throw new VitrineError("shape", "a confusion matrix must hold counts of 0 or more")
-  const sum = (row: readonly number[]): number => row.reduce((a, b) => a + b, 0)
   const total = sum(counts.map(sum))
-  const right = sum(counts.map((row, i) => row[i] as number))
+  const diagonal = sum(counts.flatMap((row, i) => row.slice(i, i + 1)))
   const shares = counts.map((row) => row.map((n) => (n === 0 ? 0 : n / sum(row))))
-  return { labels, counts, shares, accuracy: total === 0 ? 0 : right / total }
+  return { labels, counts, shares, accuracy: total === 0 ? 0 : diagonal / total }
 }
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)

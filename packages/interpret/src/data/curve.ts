@@ -1,20 +1,24 @@
-/** What tells how good a model is, by the field of its evaluations: a share, or COCO's AP. */
+/** The fields of an evaluation that are a score, a share or COCO's AP, and their names. */
 export const curveScores = { top1: "accuracy", exact: "share of exact lines", ap: "AP" } as const
 
-/** A model of a run, as it was measured. */
+type Measure = keyof typeof curveScores
+
+const measures: readonly Measure[] = ["top1", "exact", "ap"]
+
+/** An evaluation of a run. */
 export interface CurveEvaluation {
   readonly step: number
-  /** Where it was measured. */
+  /** Absent where it was not measured. */
   readonly loss?: number
   /** From 0 to 1. */
   readonly score: number
 }
 
-/** What a run has measured, by step. */
+/** The measurements of a run, by step. */
 export interface Curve {
   readonly steps: readonly { readonly step: number; readonly loss: number; readonly learningRate: number }[]
-  /** What the scores are. */
-  readonly measure: keyof typeof curveScores
+  /** The field that the scores come from. */
+  readonly measure: Measure
   readonly evaluations: readonly CurveEvaluation[]
 }
 
@@ -25,17 +29,17 @@ export interface Curve {
 export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
   const evaluations: CurveEvaluation[] = []
-  let measure: Curve["measure"] = "top1"
+  let measure: Measure = "top1"
   for (const event of metrics) {
-    const { type, step, loss, learningRate, ...rest } = event as Readonly<Record<string, unknown>>
+    const { type, step, loss, learningRate, ...rest }: Readonly<Record<string, unknown>> = { ...event }
     if (!isNumber(step)) continue
     if (type === "step" && isNumber(loss) && isNumber(learningRate)) steps.push({ step, loss, learningRate })
     if (type !== "evaluation") continue
-    const own = (["top1", "exact", "ap"] as const).find((name) => isNumber(rest[name]))
-    const score = own && rest[own]
+    const field = measures.find((name) => isNumber(rest[name]))
+    const score = field && rest[field]
     // AP is below 0 where there is nothing to find.
-    if (!isNumber(score) || score < 0) continue
-    measure = own ?? measure
+    if (field === undefined || !isNumber(score) || score < 0) continue
+    measure = field
     evaluations.push({ step, ...(isNumber(loss) && { loss }), score })
   }
   return { steps, measure, evaluations }
@@ -53,25 +57,31 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 
 export type Point = readonly [x: number, y: number]
 
-/** A moving average, weighted by a triangle, at no more than `count` places. */
+/** A moving average, weighted by a triangle, at no more than `count` points. */
 export function smoothCurve(points: readonly Point[], count: number): Point[] {
   const reach = Math.max(1, Math.round(points.length / 40))
-  const places = Math.min(count, points.length)
-  return Array.from({ length: places }, (_, i) => {
-    const at = places === 1 ? 0 : Math.round((i * (points.length - 1)) / (places - 1))
-    let sum = 0
-    let total = 0
-    for (let k = Math.max(0, at - reach); k <= Math.min(points.length - 1, at + reach); k++) {
-      const weight = reach + 1 - Math.abs(k - at)
-      sum += weight * (points[k] as Point)[1]
-      total += weight
-    }
-    return [(points[at] as Point)[0], sum / total]
-  })
+  return evenIndices(points.length, count).flatMap((at) =>
+    points.slice(at, at + 1).map(([x]): Point => {
+      const first = Math.max(0, at - reach)
+      let sum = 0
+      let total = 0
+      for (const [i, [, y]] of points.slice(first, at + reach + 1).entries()) {
+        const weight = reach + 1 - Math.abs(first + i - at)
+        sum += weight * y
+        total += weight
+      }
+      return [x, sum / total]
+    }),
+  )
 }
 
-/** At most `count` of the points, evenly taken, the ends included. */
+/** At most `count` of the points, evenly spaced, both ends included. */
 export function thinCurve(points: readonly Point[], count: number): Point[] {
-  if (points.length <= count) return [...points]
-  return Array.from({ length: count }, (_, i) => points[Math.round((i * (points.length - 1)) / (count - 1))] as Point)
+  return evenIndices(points.length, count).flatMap((at) => points.slice(at, at + 1))
+}
+
+/** At most `count` of the indices of `length` items, evenly spaced, the first and the last included. */
+function evenIndices(length: number, count: number): number[] {
+  const places = Math.min(length, count)
+  return Array.from({ length: places }, (_, i) => (places === 1 ? 0 : Math.round((i * (length - 1)) / (places - 1))))
 }

@@ -14,26 +14,21 @@ export interface FilterComponents {
 }
 
 /**
- * The principal components of the patch embedding's filters: ViT paper (Dosovitskiy et al., 2021), figure 7 left, where
- * there are 28.
- * @param weight `patch_embed.proj.weight`, `[dim, channels, height, width]`
+ * The principal components of the filters of a first convolution: ViT paper (Dosovitskiy et al., 2021), figure 7 left, which
+ * shows 28 of the patch embedding.
+ * @param weight such as `patch_embed.proj.weight`, `[dim, channels, height, width]`
  * @throws VitrineError (shape)
  */
 export function filterComponents(weight: HostTensor, count = 28): FilterComponents {
-  const dims = ["dim", "channels", "height", "width"]
-  const [dim, channels, height, width] = shapeOf(weight, dims, "patch_embed.proj.weight") as [
-    number,
-    number,
-    number,
-    number,
-  ]
-  const { components: rows, explained } = principalComponents(weight.data, dim, count)
+  const dims = ["dim", "channels", "height", "width"] as const
+  const [dim, channels, height, width] = shapeOf(weight, dims, "patch_embed.proj.weight")
+  const { components: planes, explained } = principalComponents(weight.data, dim, count)
   const area = height * width
-  const components = new Float32Array(rows.length)
-  for (let at = 0; at < rows.length; at++) {
+  const components = new Float32Array(planes.length)
+  for (const [at, value] of planes.entries()) {
     const inside = at % (channels * area)
     const channel = Math.floor(inside / area)
-    components[at - inside + (inside % area) * channels + channel] = rows[at] as number
+    components[at - inside + (inside % area) * channels + channel] = value
   }
   return { count: explained.length, height, width, channels, components, explained }
 }

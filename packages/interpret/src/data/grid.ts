@@ -1,12 +1,12 @@
 import { VitrineError } from "@vitrine/core"
 
-/** How the patches of an image lie: so many down, so many across. */
+/** The rows and columns of an image's patches. */
 export interface Grid {
   readonly rows: number
   readonly columns: number
 }
 
-/** The place of a patch, from the top left, from 0. */
+/** A patch by its row and column; both count from 0 at the top left. */
 export interface Place {
   readonly row: number
   readonly column: number
@@ -15,13 +15,13 @@ export interface Place {
 /** A number for each patch of an image. */
 export interface PatchMap {
   readonly grid: Grid
-  /** `[rows, columns]`. */
+  /** `[rows, columns]` */
   readonly values: Float32Array
 }
 
 /**
- * How many tokens stand before the patches: class token, distillation token, registers.
- * @throws VitrineError (shape) for fewer tokens than patches, or a grid that is none.
+ * The number of tokens before the patches: class token, distillation token, registers.
+ * @throws VitrineError (shape) for an empty grid, and for fewer tokens than patches
  */
 export function prefixTokens(tokens: number, { rows, columns }: Grid, what: string): number {
   if (![rows, columns].every((n) => Number.isSafeInteger(n) && n > 0))
@@ -31,10 +31,20 @@ export function prefixTokens(tokens: number, { rows, columns }: Grid, what: stri
   return tokens - rows * columns
 }
 
-/** @throws VitrineError (config) for a place outside of the grid. */
+/**
+ * The index of a patch, row by row.
+ * @throws VitrineError (config) for a place outside of the grid
+ */
 export function patchIndex({ rows, columns }: Grid, { row, column }: Place): number {
-  const inside = (n: number, end: number): boolean => Number.isInteger(n) && n >= 0 && n < end
-  if (!inside(row, rows) || !inside(column, columns))
+  if (!isIndex(row, rows) || !isIndex(column, columns))
     throw new VitrineError("config", `no patch ${row},${column}: there are ${rows} rows and ${columns} columns, from 0`)
   return row * columns + column
 }
+
+/** @throws VitrineError (config) for a number that is none of 0 … count − 1 */
+export function checkIndex(what: string, index: number, count: number): void {
+  if (!isIndex(index, count)) throw new VitrineError("config", `no ${what} ${index}: there are ${count}, from 0`)
+}
+
+/** Whether a number is one of 0 … count − 1. */
+export const isIndex = (n: number, count: number): boolean => Number.isInteger(n) && n >= 0 && n < count

@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { EigenvalueDecomposition, Matrix } from "ml-matrix"
+import { dot } from "./tensors.ts"
 
 export interface PrincipalComponents {
   /** Of the samples, `[dims]`. */
@@ -13,9 +14,9 @@ export interface PrincipalComponents {
 }
 
 /**
- * Principal components of `[samples, dims]` values, by the eigenvectors of the smaller of the two matrices of products.
- * There are `count` of them, or as many as the samples have directions: `min(samples − 1, dims)`, less where the rest has
- * no variance.
+ * The principal components of `[samples, dims]` values, by the eigenvectors of the smaller of the two matrices of products.
+ * There are at most `count`, and at most `min(samples − 1, dims)`; directions without variance are left out.
+ * @throws VitrineError (shape) for fewer than two samples, and for values that do not fill a table
  */
 export function principalComponents(values: ArrayLike<number>, samples: number, count: number): PrincipalComponents {
   const dims = values.length / samples
@@ -24,73 +25,55 @@ export function principalComponents(values: ArrayLike<number>, samples: number, 
       "shape",
       `${values.length} values are no table of ${samples} samples, of which there must be 2`,
     )
-  const mean = new Float64Array(dims)
-  for (let i = 0; i < values.length; i++) mean[i % dims] = (mean[i % dims] as number) + (values[i] as number) / samples
-  const centred = Float64Array.from(
-    { length: values.length },
-    (_, i) => (values[i] as number) - (mean[i % dims] as number),
-  )
+  const table = Matrix.from1DArray(samples, dims, values)
+  const mean = table.mean("column")
+  const centred = table.clone().subRowVector(mean)
   const wide = dims > samples
-  const { values: eigen, vectors } = symmetricEigen(products(centred, samples, dims, wide))
-  const variance = eigen.reduce((total, x) => total + Math.max(x, 0), 0)
-  // What is left where nothing varies is the rounding of the mean.
-  let size = 0
-  for (let i = 0; i < values.length; i++) size += (values[i] as number) ** 2
-  const rounding = Math.max(1e-12 * (eigen[0] as number), 1e-24 * size)
-  const real = eigen.findIndex((x) => !(x > rounding))
-  const kept = Math.min(count, samples - 1, dims, real < 0 ? eigen.length : real)
-  const components = new Float64Array(kept * dims)
-  for (let k = 0; k < kept; k++) {
-    const component = components.subarray(k * dims, (k + 1) * dims)
-    if (wide) {
-      for (let i = 0; i < samples; i++)
-        for (let d = 0; d < dims; d++)
-          component[d] = (component[d] as number) + vectors(i, k) * (centred[i * dims + d] as number)
-    } else for (let d = 0; d < dims; d++) component[d] = vectors(d, k)
-    orient(component)
+  const transposed = centred.transpose()
+  const { variances, vectors } = symmetricEigen(products(wide ? centred : transposed))
+  const total = variances.reduce((sum, x) => sum + Math.max(x, 0), 0)
+  // Where nothing varies, the rounding of the mean is left.
+  const rounding = Math.max(1e-12 * Math.max(...variances), 1e-24 * table.norm("frobenius") ** 2)
+  const varying = variances.filter((x) => x > rounding).slice(0, Math.min(count, samples - 1, dims))
+  const directions = vectors.slice(0, varying.length).map((vector) => {
+    const along = wide ? transposed.mmul(Matrix.columnVector(vector)).to1DArray() : vector
+    return oriented(along)
+  })
+  return {
+    mean: Float64Array.from(mean),
+    components: Float64Array.from(directions.flat()),
+    explained: Float64Array.from(varying, (x) => x / total),
+    scores: Float64Array.from(
+      directions.length === 0 ? [] : centred.mmul(new Matrix(directions).transpose()).to1DArray(),
+    ),
   }
-  const scores = new Float64Array(samples * kept)
-  for (let i = 0; i < samples; i++)
-    for (let k = 0; k < kept; k++) {
-      let sum = 0
-      for (let d = 0; d < dims; d++) sum += (centred[i * dims + d] as number) * (components[k * dims + d] as number)
-      scores[i * kept + k] = sum
-    }
-  const explained = eigen.slice(0, kept).map((x) => x / variance)
-  return { mean, components, explained, scores }
 }
 
-/** `x xᵀ` of a wide table x `[samples, dims]`, else `xᵀ x`. */
-function products(x: Float64Array, samples: number, dims: number, wide: boolean): Matrix {
-  const size = wide ? samples : dims
-  const [along, across, length] = wide ? [dims, 1, dims] : [1, dims, samples]
-  const out = new Matrix(size, size)
-  for (let i = 0; i < size; i++)
-    for (let k = 0; k <= i; k++) {
-      let sum = 0
-      for (let t = 0; t < length; t++)
-        sum += (x[i * along + t * across] as number) * (x[k * along + t * across] as number)
-      out.set(i, k, sum)
-      out.set(k, i, sum)
+/** The products of all pairs of rows, `x xᵀ`; `mmul` would compute each pair twice. */
+function products(x: Matrix): Matrix {
+  const rows = Array.from({ length: x.rows }, (_, i) => Float64Array.from(x.getRow(i)))
+  const out = new Matrix(rows.length, rows.length)
+  for (const [i, a] of rows.entries())
+    for (const [k, b] of rows.slice(0, i + 1).entries()) {
+      const product = dot(a, b)
+      out.set(i, k, product)
+      out.set(k, i, product)
     }
   return out
 }
 
-/** Largest eigenvalue first; `vectors(i, k)` is entry i of the vector of value k. */
-function symmetricEigen(matrix: Matrix): { values: Float64Array; vectors: (i: number, k: number) => number } {
+/** Eigenvalues from the largest on, and an eigenvector for each. */
+function symmetricEigen(matrix: Matrix): { readonly variances: number[]; readonly vectors: number[][] } {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true })
-  const order = Array.from(realEigenvalues.keys()).sort(
-    (a, b) => (realEigenvalues[b] as number) - (realEigenvalues[a] as number),
-  )
-  return {
-    values: Float64Array.from(order, (k) => realEigenvalues[k] as number),
-    vectors: (i, k) => eigenvectorMatrix.get(i, order[k] as number),
-  }
+  const pairs = realEigenvalues
+    .map((variance, k) => ({ variance, vector: eigenvectorMatrix.getColumn(k) }))
+    .sort((a, b) => b.variance - a.variance)
+  return { variances: pairs.map(({ variance }) => variance), vectors: pairs.map(({ vector }) => vector) }
 }
 
-/** To length 1, and to the side on which the entry of largest size is positive: an eigenvector has neither. */
-function orient(vector: Float64Array): void {
+/** A vector at length 1, turned so that its entry of largest size is positive: an eigenvector has no sign of its own. */
+function oriented(vector: readonly number[]): number[] {
   const extreme = vector.reduce((a, x) => (Math.abs(x) > Math.abs(a) ? x : a), 0)
   const length = Math.hypot(...vector) * Math.sign(extreme)
-  for (let d = 0; d < vector.length; d++) vector[d] = (vector[d] as number) / length
+  return vector.map((x) => x / length)
 }

@@ -1,33 +1,54 @@
 import { type HostTensor, VitrineError } from "@vitrine/core"
 
+/** A size for each name of a dimension. */
+type Sizes<Names extends readonly string[]> = { readonly [I in keyof Names]: number }
+
 /**
- * The shape of a tensor that must have so many dimensions, such as `["batch", "heads", "tokens", "tokens"]`.
- * @throws VitrineError (shape) when it has others, when its data do not fill it, or when a value is not finite.
+ * The shape of a tensor that has the named dimensions, such as `["batch", "heads", "tokens", "tokens"]`.
+ * @throws VitrineError (shape) for other dimensions, for data that do not fill them, and for values that are not finite
  */
-export function shapeOf({ data, shape }: HostTensor, dims: readonly string[], what: string): readonly number[] {
-  const fault = (found: string): VitrineError =>
-    new VitrineError("shape", `${what} must be [${dims.join(", ")}], got ${found}`)
-  if (shape.length !== dims.length || shape.some((n) => !Number.isSafeInteger(n) || n < 1))
-    throw fault(`[${shape.join(", ")}]`)
-  const count = shape.reduce((a, b) => a * b, 1)
-  if (count !== data.length) throw fault(`[${shape.join(", ")}] with ${data.length} values`)
+export function shapeOf<const Names extends readonly string[]>(
+  { data, shape }: HostTensor,
+  names: Names,
+  what: string,
+): Sizes<Names> {
+  const fault = (suffix = ""): VitrineError =>
+    new VitrineError("shape", `${what} must be [${names.join(", ")}], got [${shape.join(", ")}]${suffix}`)
+  if (!hasSizes(shape, names)) throw fault()
+  if (product(shape) !== data.length) throw fault(` with ${data.length} values`)
   const at = data.findIndex((x) => !Number.isFinite(x))
-  if (at >= 0) throw new VitrineError("shape", `${what}: value ${at} is ${data[at]}, so there is nothing to show`)
+  if (at >= 0) throw new VitrineError("shape", `${what}: value ${at} is ${data[at]}, which cannot be drawn`)
   return shape
 }
 
-/** The cosine of the angle between row `i` of `a` and row `k` of `b`, rows of `width` values; 0 where one has no length. */
-export function cosine(a: ArrayLike<number>, i: number, b: ArrayLike<number>, k: number, width: number): number {
-  let dot = 0
-  let aa = 0
-  let bb = 0
-  for (let d = 0; d < width; d++) {
-    const x = a[i * width + d] as number
-    const y = b[k * width + d] as number
-    dot += x * y
-    aa += x * x
-    bb += y * y
-  }
-  const lengths = Math.sqrt(aa) * Math.sqrt(bb)
-  return lengths === 0 ? 0 : Math.min(1, Math.max(-1, dot / lengths))
+const hasSizes = <Names extends readonly string[]>(shape: readonly number[], names: Names): shape is Sizes<Names> =>
+  shape.length === names.length && shape.every((size) => Number.isSafeInteger(size) && size > 0)
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)
+
+/** Adds `factor · values[i]` to each `sums[i]`. */
+export function addScaled(sums: Float64Array, values: ArrayLike<number>, factor: number): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0) + factor * (values[i] ?? 0)
 }
+
+export function sum(values: ArrayLike<number>): number {
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += values[i] ?? 0
+  return total
+}
+
+/** The sum of products of two vectors. */
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0
+  for (let i = 0; i < a.length; i++) total += (a[i] ?? 0) * (b[i] ?? 0)
+  return total
+}
+
+/** A vector at length 1; zeros where it has no length. */
+export function unit(values: ArrayLike<number>): Float64Array {
+  const length = Math.sqrt(dot(values, values))
+  return Float64Array.from(values, (x) => (length === 0 ? 0 : x / length))
+}
+
+/** The cosine of the angle between two vectors that `unit` gives; 0 where one has no length. */
+export const cosine = (a: Float64Array, b: Float64Array): number => Math.min(1, Math.max(-1, dot(a, b)))

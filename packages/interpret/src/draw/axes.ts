@@ -1,19 +1,18 @@
 import { nice, ticks } from "d3-array"
 import { format } from "d3-format"
-import type { ColorMap } from "./colors.ts"
-import { drawn, imageElement } from "./raster.ts"
+import type { ColorMap, Theme } from "./colors.ts"
+import { imageElement, imageOf } from "./raster.ts"
 import { element, text } from "./svg.ts"
-import type { Theme } from "./colors.ts"
 
 export interface Axis {
   readonly low: number
   readonly high: number
   readonly ticks: readonly number[]
-  /** Whether equal distances are equal factors. */
+  /** True for a logarithmic axis. */
   readonly log?: boolean
 }
 
-/** Round ends around the values, and about `count` round ticks between. */
+/** An axis with round ends around the values, and about `count` round ticks. */
 export function niceAxis(values: Iterable<number>, count: number): Axis {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
@@ -24,14 +23,14 @@ export function niceAxis(values: Iterable<number>, count: number): Axis {
   return { low: start, high: end, ticks: ticks(start, end, count) }
 }
 
-/** From `low` to `high` to the last digit, with about `count` round ticks between. */
+/** An axis with the given ends, and about `count` round ticks. */
 export const exactAxis = (low: number, high: number, count: number): Axis => ({
   low,
   high,
   ticks: ticks(low, high, count),
 })
 
-/** A logarithmic axis somewhat beyond the values, all above 0, with round ticks: as many of a decade as there is room for. */
+/** A logarithmic axis somewhat beyond the values, all above 0, with as many round ticks a decade as there is room for. */
 export function logAxis(values: Iterable<number>): Axis {
   let [low, high] = [Number.POSITIVE_INFINITY, 0]
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
@@ -41,19 +40,20 @@ export function logAxis(values: Iterable<number>): Axis {
   const decades = Math.log10(high / low)
   const factors = decades < 2 ? [1, 2, 5] : decades < 4 ? [1, 3] : [1]
   const first = Math.floor(Math.log10(low))
-  const ticks = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i))
-  const round = ticks.flatMap((power) => factors.map((factor) => factor * power))
+  const powers = Array.from({ length: Math.ceil(Math.log10(high)) - first + 1 }, (_, i) => 10 ** (first + i))
+  const round = powers.flatMap((power) => factors.map((factor) => factor * power))
   return { low, high, ticks: round.filter((x) => x >= low && x <= high), log: true }
 }
 
-/** Ticks as text, all with the digits that their step needs; those of a logarithmic axis with a prefix, as in 5T. */
-export function tickLabels({ ticks, log }: Axis, unit = ""): string[] {
-  if (log) return ticks.map(format("~s"))
-  const step = ticks.length < 2 ? 1 : Math.abs((ticks[1] as number) - (ticks[0] as number))
+/** The ticks with their texts. All have the digits that their step needs; those of a logarithmic axis a prefix, as in 5T. */
+export function labelledTicks({ ticks, log }: Axis, unit = ""): (readonly [tick: number, label: string])[] {
+  const withLabels = (label: (tick: number) => string) => ticks.map((tick) => [tick, label(tick)] as const)
+  if (log) return withLabels(format("~s"))
+  const [first = 0, second = first + 1] = ticks
   const largest = Math.max(...ticks.map(Math.abs), 0)
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9))
+  const digits = Math.max(0, -Math.floor(Math.log10(Math.abs(second - first)) + 1e-9))
   const shape = unit === "%" ? `.${Math.max(0, digits - 2)}%` : largest >= 1e5 || digits > 4 ? "~e" : `,.${digits}f`
-  return ticks.map((x) => format(shape)(x).replace(/^−(0(\.0+)?%?)$/, "$1"))
+  return withLabels((tick) => format(shape)(tick).replace(/^−(0(\.0+)?%?)$/, "$1"))
 }
 
 export interface Frame {
@@ -62,41 +62,34 @@ export interface Frame {
   readonly x: Axis
   readonly y: Axis
   readonly theme: Theme
-  readonly xLabel?: string
-  readonly yLabel?: string
-  /** Of the ticks of y. */
-  readonly unit?: string
+  readonly xLabel?: string | undefined
+  readonly yLabel?: string | undefined
+  /** The unit of y's ticks. */
+  readonly unit?: "%" | undefined
 }
 
 /** Grid lines, ticks and names of two axes, whose inner corner at the top left is the origin. */
 export function axes({ width, height, x, y, theme, xLabel, yLabel, unit }: Frame): string[] {
-  const parts: string[] = []
-  const yNames = tickLabels(y, unit)
-  for (const [i, tick] of y.ticks.entries()) {
-    const down = scaled(y, tick, height, 0)
-    parts.push(
-      element("path", { d: `M0 ${down.toFixed(2)}h${width}`, stroke: theme.grid }),
-      text(-8, down + 4, yNames[i] as string, { size: 11, fill: theme.muted, anchor: "end" }),
-    )
-  }
-  const xNames = tickLabels(x)
-  for (const [i, tick] of x.ticks.entries())
-    parts.push(
-      text(scaled(x, tick, 0, width), height + 18, xNames[i] as string, {
-        size: 11,
-        fill: theme.muted,
-        anchor: "middle",
-      }),
-    )
-  if (xLabel !== undefined) parts.push(text(width / 2, height + 38, xLabel, { fill: theme.ink, anchor: "middle" }))
-  if (yLabel !== undefined)
-    parts.push(
-      text(0, 0, yLabel, { fill: theme.ink, anchor: "middle", transform: `translate(-46 ${height / 2}) rotate(-90)` }),
-    )
-  return parts
+  const small = { size: 11, fill: theme.muted }
+  const down = (tick: number): number => scaled(y, tick, height, 0)
+  return [
+    ...labelledTicks(y, unit).flatMap(([tick, label]) => [
+      element("path", { d: `M0 ${down(tick).toFixed(2)}h${width}`, stroke: theme.grid }),
+      text(-8, down(tick) + 4, label, { ...small, anchor: "end" }),
+    ]),
+    ...labelledTicks(x).map(([tick, label]) =>
+      text(scaled(x, tick, 0, width), height + 18, label, { ...small, anchor: "middle" }),
+    ),
+    ...(xLabel === undefined ? [] : [text(width / 2, height + 38, xLabel, { fill: theme.ink, anchor: "middle" })]),
+    ...(yLabel === undefined ? [] : [sideways(-46, height / 2, yLabel, theme.ink)]),
+  ]
 }
 
-/** Where a value lies between two ends. */
+/** A line of text that runs upwards. */
+export const sideways = (x: number, y: number, content: string, fill: string, bold = false): string =>
+  text(0, 0, content, { fill, bold, anchor: "middle", transform: `translate(${x} ${y}) rotate(-90)` })
+
+/** The place of a value between two ends of a frame. */
 export const scaled = ({ low, high, log }: Axis, value: number, start: number, end: number): number =>
   start + (end - start) * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))
 
@@ -110,18 +103,17 @@ export function colorBar(
   theme: Theme,
 ): string {
   const axis = exactAxis(low, high, 4)
-  const names = tickLabels(axis)
-  const bar = drawn(24, Math.round(2 * height), (_, row) => colors(1 - row / (2 * height - 1)))
+  const bar = imageOf(24, Math.round(2 * height), (_, row) => colors(1 - row / (2 * height - 1)))
   return element(
     "g",
     { transform: `translate(${x} 0)` },
     imageElement(bar, 0, 0, 12, height),
-    ...axis.ticks.map((tick, i) =>
-      text(18, scaled(axis, tick, height, 0) + 4, names[i] as string, { size: 11, fill: theme.muted }),
+    ...labelledTicks(axis).map(([tick, name]) =>
+      text(18, scaled(axis, tick, height, 0) + 4, name, { size: 11, fill: theme.muted }),
     ),
-    text(0, 0, label, { fill: theme.ink, anchor: "middle", transform: `translate(64 ${height / 2}) rotate(-90)` }),
+    sideways(64, height / 2, label, theme.ink),
   )
 }
 
-/** The width that a colour bar takes. */
+/** The width of a colour bar. */
 export const colorBarWidth = 72

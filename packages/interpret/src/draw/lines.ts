@@ -1,15 +1,16 @@
 import { type Axis, scaled } from "./axes.ts"
-import { element, fitted, text, textWidth, tooltip } from "./svg.ts"
 import type { Theme } from "./colors.ts"
+import { element, fitted, text, textWidth, tooltip } from "./svg.ts"
 
 export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[]
   readonly color: string
   readonly opacity?: number
+  /** The width of the stroke. */
   readonly thick?: number
-  /** Whether each point is marked, if there are not too many. */
+  /** Whether each point has a dot, if there are at most 60. */
   readonly dots?: boolean
-  /** What a page says of it where the pointer is. */
+  /** The text that a page shows where the pointer is on the line. */
   readonly name?: string
 }
 
@@ -32,33 +33,39 @@ export function drawLine(
     },
     ...title,
   )
-  const drawn = points.length > 1 ? [path] : []
-  if (!dots || points.length > 60) return drawn
-  return [...drawn, ...at.map(([cx, cy]) => element("circle", { cx, cy, r: 3, fill: color }, ...title))]
+  const paths = points.length > 1 ? [path] : []
+  if (!dots || points.length > 60) return paths
+  return [...paths, ...at.map(([cx, cy]) => element("circle", { cx, cy, r: 3, fill: color }, ...title))]
 }
 
 const key = { line: 26, gap: 18, row: 18, longest: 260 }
 
-/** Names of colours in rows of a width, each ending at its right; the first stands on the origin. */
+interface LegendKey {
+  readonly color: string
+  readonly name: string
+  readonly width: number
+}
+
+/** Names of colours, in rows that end at a width; the first row stands on the origin. */
 export function legend(
   keys: readonly (readonly [color: string, name: string])[],
   width: number,
   theme: Theme,
 ): { readonly content: readonly string[]; readonly height: number } {
-  const rows: { color: string; name: string; wide: number }[][] = [[]]
-  const across = (row: readonly { wide: number }[]): number =>
-    row.reduce((sum, { wide }) => sum + wide + key.gap, -key.gap)
+  const rows: LegendKey[][] = []
+  const across = (row: readonly LegendKey[]): number => row.reduce((sum, { width }) => sum + width + key.gap, -key.gap)
   for (const [color, full] of keys) {
     const name = fitted(full, Math.min(width - key.line, key.longest), 11)
-    const each = { color, name, wide: key.line + textWidth(name, 11) }
-    if (across([...(rows.at(-1) ?? []), each]) > width) rows.push([each])
-    else rows.at(-1)?.push(each)
+    const next = { color, name, width: key.line + textWidth(name, 11) }
+    const row = rows.at(-1)
+    if (row === undefined || across([...row, next]) > width) rows.push([next])
+    else row.push(next)
   }
   const content = rows.flatMap((row, i) => {
     let left = width - across(row)
-    return row.map(({ color, name, wide }) => {
+    return row.map(({ color, name, width }) => {
       const at = left
-      left += wide + key.gap
+      left += width + key.gap
       return element(
         "g",
         { transform: `translate(${at.toFixed(1)} ${i * key.row})` },
@@ -67,5 +74,5 @@ export function legend(
       )
     })
   })
-  return { content, height: rows.length * key.row }
+  return { content, height: Math.max(1, rows.length) * key.row }
 }

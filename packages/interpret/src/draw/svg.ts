@@ -2,16 +2,16 @@ import { type Theme, type ThemeName, themes } from "./colors.ts"
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
-/** An element of SVG; numbers are rounded to hundredths, attributes that are undefined left out. */
+/** An element of SVG. Numbers are rounded to hundredths; attributes that are undefined are left out. */
 export function element(name: string, attributes: Attributes, ...children: readonly string[]): string {
-  const written = Object.entries(attributes).flatMap(([key, value]) =>
+  const pairs = Object.entries(attributes).flatMap(([key, value]) =>
     value === undefined ? [] : [` ${key}="${typeof value === "number" ? Number(value.toFixed(2)) : escape(value)}"`],
   )
-  const start = `<${name}${written.join("")}`
+  const start = `<${name}${pairs.join("")}`
   return children.length === 0 ? `${start}/>` : `${start}>${children.join("")}</${name}>`
 }
 
-/** A line of text; `size` 12 and the ink of `fill`. */
+/** A line of text, of size 12 by default. */
 export function text(
   x: number,
   y: number,
@@ -33,17 +33,16 @@ interface TextStyle {
   readonly transform?: string | undefined
 }
 
-/** About how wide a text is: letters of a sans-serif are somewhat over half as wide as they are high. */
+/** The approximate width of a text: letters of a sans-serif are somewhat over half as wide as they are high. */
 export const textWidth = (content: string, size = 12): number => 0.57 * size * Array.from(content).length
 
-/** A text that fits in a width, cut where it does not. */
+/** A text that fits in a width, with an ellipsis where it was cut. */
 export function fitted(content: string, width: number, size = 12): string {
   const letters = Array.from(content)
   const room = Math.max(1, Math.floor(width / textWidth("x", size)))
   return letters.length <= room ? content : `${letters.slice(0, room - 1).join("")}…`
 }
 
-/** How figures look. */
 export interface FigureStyle {
   /** `light` by default. */
   readonly theme?: ThemeName | undefined
@@ -53,10 +52,10 @@ export const themeOf = ({ theme = "light" }: FigureStyle): Theme => themes[theme
 
 export interface Drawing {
   readonly title: string
-  /** What is shown, under the title. */
+  /** What the figure shows. It stands under the title. */
   readonly subtitle: string
   readonly theme: Theme
-  /** Of the content, in the units of its coordinates. */
+  /** Of the content. */
   readonly width: number
   readonly height: number
   /** Elements whose origin is the content's top left. */
@@ -66,9 +65,9 @@ export interface Drawing {
 const margin = 28
 const head = 62
 
-/** A whole figure: a title, what it shows, and the content. */
+/** A whole figure: a title, a subtitle and the content. */
 export function figure({ title, subtitle, theme, width, height, content }: Drawing): string {
-  const lines = wrapped(subtitle, Math.max(width, 240))
+  const lines = wordLines(subtitle, Math.max(width, 240))
   const full = {
     width: Math.ceil(Math.max(width, textWidth(title, 17) * 1.02, 240) + 2 * margin),
     height: Math.ceil(head + 16 * (lines.length - 1) + 14 + height + margin),
@@ -98,11 +97,11 @@ export function svg(size: { readonly width: number; readonly height: number }, .
   )
 }
 
-/** What a page says of the element that holds this, where the pointer is. */
+/** The text that a page shows where the pointer is on the element that holds this one. */
 export const tooltip = (content: string): string => element("title", {}, escape(content))
 
-/** Lines of words that fit in a width. */
-function wrapped(content: string, width: number): string[] {
+/** A text in lines that fit in a width. */
+function wordLines(content: string, width: number): string[] {
   const lines: string[] = []
   for (const word of content.split(" ")) {
     const longer = `${lines.at(-1) ?? ""} ${word}`.trim()
@@ -112,14 +111,16 @@ function wrapped(content: string, width: number): string[] {
   return lines
 }
 
-const named: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" }
-
-/** Text as XML holds it; what it cannot hold becomes �. */
+/** Text as XML holds it; characters that XML cannot hold become �. */
 function escape(content: string): string {
   return (
     content
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
       .replaceAll(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff\p{Surrogate}]/gu, "�")
-      .replaceAll(/[&<>"']/g, (c) => named[c] as string)
+      .replaceAll("&", "&amp;")
+      .replaceAll("<", "&lt;")
+      .replaceAll(">", "&gt;")
+      .replaceAll('"', "&quot;")
+      .replaceAll("'", "&apos;")
   )
 }

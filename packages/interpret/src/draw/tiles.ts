@@ -1,17 +1,21 @@
 import type { Image } from "@vitrine/data"
+import type { Theme } from "./colors.ts"
 import { imageElement } from "./raster.ts"
 import { element, fitted, text } from "./svg.ts"
-import type { Theme } from "./colors.ts"
 
-/** Images side by side, and what stands under them. */
+/** Images side by side, with a caption under them. */
 export interface Tile {
   readonly images: readonly Image[]
-  readonly caption?: string | undefined
-  /** Around parts of each image: corners x0, y0, x1, y1 as shares of its sides. */
+  readonly caption?: Caption | undefined
+  /** Frames around parts of each image. */
   readonly frames?: readonly TileFrame[] | undefined
 }
 
+/** A line in the muted colour, or several in colours of their own. */
+export type Caption = string | readonly { readonly content: string; readonly fill: string; readonly bold?: boolean }[]
+
 export interface TileFrame {
+  /** Corners x0, y0, x1, y1 as shares of the image's sides. */
   readonly corners: readonly [number, number, number, number]
   readonly color: string
 }
@@ -21,41 +25,55 @@ export interface TileOptions {
   readonly columns: number
   /** The longer side of an image, in the figure's units. */
   readonly side: number
-  /** Between tiles. */
+  /** The space between tiles, 12 by default. */
   readonly gap?: number
+  /** The size of the captions' letters, 11 by default. */
+  readonly captionSize?: number
   readonly theme: Theme
 }
 
+/** A part of a figure. */
 export interface Block {
   readonly width: number
   readonly height: number
   readonly content: readonly string[]
 }
 
-const inside = 4
+/** The space between the images of a tile. */
+const imageGap = 4
 
 /** Tiles in rows; all their images are of one size. */
-export function tiles(all: readonly Tile[], { columns, side, gap = 12, theme }: TileOptions): Block {
-  const captions = all.some(({ caption }) => caption !== undefined) ? 20 : 0
+export function tiles(all: readonly Tile[], { columns, side, gap = 12, captionSize = 11, theme }: TileOptions): Block {
+  const lineHeight = captionSize + 5
+  const captions = all.map(({ caption = [] }) =>
+    typeof caption === "string" ? [{ content: caption, fill: theme.muted }] : caption,
+  )
+  const lines = Math.max(0, ...captions.map(({ length }) => length))
   const across = Math.min(columns, all.length)
   const rows = Math.ceil(all.length / across)
   const [width, height] = boxOf(all[0]?.images[0], side)
-  const tile = Math.max(...all.map(({ images }) => images.length)) * (width + inside) - inside
-  const cell = [tile + gap, height + captions + gap] as const
-  const content = all.flatMap(({ images, caption, frames = [] }, i) => {
-    const [x, y] = [(i % across) * cell[0], Math.floor(i / across) * cell[1]]
-    const drawn = images.flatMap((image, k) => {
-      const left = x + k * (width + inside)
-      return [
-        imageElement(image, left, y, width, height),
-        ...frames.flatMap((one) => framed(one, left, y, width, height)),
-      ]
-    })
-    if (caption === undefined) return drawn
-    const style = { size: 11, fill: theme.muted, anchor: "middle" } as const
-    return [...drawn, text(x + tile / 2, y + height + 16, fitted(caption, cell[0] - 4, 11), style)]
+  const tile = Math.max(...all.map(({ images }) => images.length)) * (width + imageGap) - imageGap
+  const step = { x: tile + gap, y: height + (lines === 0 ? 0 : lines * lineHeight + 4) + gap }
+  const content = all.flatMap(({ images, frames = [] }, i) => {
+    const [x, y] = [(i % across) * step.x, Math.floor(i / across) * step.y]
+    return [
+      ...images.flatMap((image, k) => {
+        const left = x + k * (width + imageGap)
+        return [
+          imageElement(image, left, y, width, height),
+          ...frames.flatMap((frame) => frameElements(frame, left, y, width, height)),
+        ]
+      }),
+      ...(captions[i] ?? []).map(({ content, ...style }, line) =>
+        text(x + tile / 2, y + height + line * lineHeight + lineHeight, fitted(content, step.x - 4, captionSize), {
+          ...style,
+          size: captionSize,
+          anchor: "middle",
+        }),
+      ),
+    ]
   })
-  return { width: across * cell[0] - gap, height: rows * cell[1] - gap, content }
+  return { width: across * step.x - gap, height: rows * step.y - gap, content }
 }
 
 /** The width and height of an image whose longer side is `side`. */
@@ -65,14 +83,24 @@ export function boxOf(image: Pick<Image, "width" | "height"> | undefined, side: 
   return [(side * image.width) / larger, (side * image.height) / larger]
 }
 
-/** A frame on an image, pale around its colour, as far as it lies within the image. */
-function framed({ corners, color }: TileFrame, left: number, top: number, width: number, height: number): string[] {
-  const [x0, y0, x1, y1] = corners.map(
-    (share, i) => Math.min(1, Math.max(0, share)) * (i % 2 === 0 ? width : height),
-  ) as [number, number, number, number]
-  const frame = { x: left + x0, y: top + y0, width: x1 - x0, height: y1 - y0, fill: "none", rx: 1 }
+/** A frame with a pale edge, cut at the borders of the image. */
+function frameElements(
+  { corners, color }: TileFrame,
+  left: number,
+  top: number,
+  width: number,
+  height: number,
+): string[] {
+  const inside = (share: number): number => Math.min(1, Math.max(0, share))
+  const [x0, y0, x1, y1] = corners
+  const place = {
+    x: left + inside(x0) * width,
+    y: top + inside(y0) * height,
+    width: (inside(x1) - inside(x0)) * width,
+    height: (inside(y1) - inside(y0)) * height,
+  }
   return [
-    element("rect", { ...frame, stroke: "#ffffff", "stroke-opacity": 0.7, "stroke-width": 3 }),
-    element("rect", { ...frame, stroke: color, "stroke-width": 1.75 }),
+    element("rect", { ...place, fill: "none", rx: 1, stroke: "#ffffff", "stroke-opacity": 0.7, "stroke-width": 3 }),
+    element("rect", { ...place, fill: "none", rx: 1, stroke: color, "stroke-width": 1.75 }),
   ]
 }

@@ -1,24 +1,24 @@
 import { VitrineError } from "@vitrine/core"
 import { axes, logAxis, niceAxis } from "../draw/axes.ts"
+import { seriesColor } from "../draw/colors.ts"
 import { drawLine, legend } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
-import { seriesColor } from "../draw/colors.ts"
 
-/** What a run knew at each of its evaluations, and what had been computed for it. */
+/** A run with the accuracy and the compute of each of its evaluations. */
 export interface ComparedRun {
   readonly name: string
   /** Runs of one family have one colour. */
   readonly family: string
   /** Runs on the same data share a panel. */
   readonly data: string
-  /** Operations of training until then, above 0, and the share of validation images that were told right. */
+  /** `flops`: operations of training until then, above 0; `top1`: the accuracy on validation images. */
   readonly evaluations: readonly { readonly flops: number; readonly top1: number }[]
 }
 
 /**
  * Accuracy against training compute, a line for each run: after the ViT paper's figure 5 (Dosovitskiy et al., 2021), which
  * has a dot for each model. Where all runs are of one family, each has its own colour.
- * @throws VitrineError (config) where no run has an evaluation, (shape) for one at no compute.
+ * @throws VitrineError (config) where no run has an evaluation, (shape) for one without compute
  */
 export function comparisonFigure(
   runs: readonly ComparedRun[],
@@ -30,8 +30,8 @@ export function comparisonFigure(
   if (!all.every(({ flops, top1 }) => flops > 0 && flops < Infinity && Number.isFinite(top1)))
     throw new VitrineError("shape", "an evaluation must have operations above 0 and an accuracy")
   const families = distinct(runs.map(({ family }) => family))
-  const keyOf = ({ family, name }: ComparedRun): string => (families.length > 1 ? family : name)
-  const colors = new Map(distinct(runs.map(keyOf)).map((name, i) => [name, seriesColor(i, theme)]))
+  const seriesOf = ({ family, name }: ComparedRun): string => (families.length > 1 ? family : name)
+  const series = distinct(runs.map(seriesOf))
   const data = distinct(runs.map((run) => run.data))
   const columns = Math.min(2, data.length)
   const [width, height] = [columns === 1 ? 560 : 370, 260]
@@ -39,13 +39,13 @@ export function comparisonFigure(
   const x = logAxis(all.map(({ flops }) => flops))
   const full = columns * cell.width
   const keys = legend(
-    [...colors].map(([name, color]) => [color, name] as const),
+    series.map((name, i) => [seriesColor(i, theme), name] as const),
     full - 64,
     theme,
   )
   const panels = data.map((name, i) => {
-    const own = runs.filter((run) => run.data === name)
-    const accuracies = own.flatMap(({ evaluations }) => evaluations.map(({ top1 }) => top1))
+    const panelRuns = runs.filter((run) => run.data === name)
+    const accuracies = panelRuns.flatMap(({ evaluations }) => evaluations.map(({ top1 }) => top1))
     const frame = { width, height, x, y: niceAxis(accuracies, 6) }
     const [across, down] = [(i % columns) * cell.width, Math.floor(i / columns) * cell.height]
     return element(
@@ -53,11 +53,11 @@ export function comparisonFigure(
       { transform: `translate(${64 + across} ${keys.height + 24 + down})` },
       text(0, -12, fitted(name, width), { fill: theme.ink, bold: true }),
       ...axes({ ...frame, theme, unit: "%", xLabel: "Operations of training, log scale", yLabel: "Accuracy" }),
-      ...own.flatMap((run) =>
+      ...panelRuns.flatMap((run) =>
         drawLine(
           {
             points: run.evaluations.map(({ flops, top1 }) => [flops, top1] as const),
-            color: colors.get(keyOf(run)) as string,
+            color: seriesColor(series.indexOf(seriesOf(run)), theme),
             dots: true,
             name: run.name,
           },
@@ -68,7 +68,7 @@ export function comparisonFigure(
   })
   return figure({
     title,
-    subtitle: "Share of validation images told right, after so many operations of training (forward and backward)",
+    subtitle: "Accuracy on validation images after so many operations of training (forward and backward)",
     theme,
     width: full,
     height: keys.height + 24 + Math.ceil(data.length / columns) * cell.height - 36,

@@ -1,13 +1,12 @@
 import { format } from "d3-format"
 import type { Confusion } from "../data/confusion.ts"
-import { colorBar, colorBarWidth } from "../draw/axes.ts"
+import { colorBar, colorBarWidth, sideways } from "../draw/axes.ts"
 import { blend } from "../draw/colors.ts"
-import { drawn, imageElement } from "../draw/raster.ts"
+import { imageElement, imageOf } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, fitted, text, textWidth, themeOf } from "../draw/svg.ts"
 
-/** How many classes still have their numbers written in the cells, and their names beside them. */
-const written = 20
-const named = 60
+/** The most classes with counts in the cells, and with names beside them. */
+const most = { counts: 20, names: 60 }
 
 /** The confusion matrix: true classes down, predicted ones across, coloured by the share of the true class. */
 export function confusionFigure({ labels, counts, shares, accuracy }: Confusion, style: FigureStyle = {}): string {
@@ -16,59 +15,54 @@ export function confusionFigure({ labels, counts, shares, accuracy }: Confusion,
   const cell = Math.min(46, 560 / classes)
   const side = cell * classes
   const colors = blend(theme.background, theme.blue)
-  // A root, so that rare confusions are seen at all.
+  const shareOf = (row: number, column: number): number => shares[row]?.[column] ?? 0
+  // The root makes rare confusions visible.
   const shade = (share: number) => colors(Math.sqrt(share))
   const map = imageElement(
-    drawn(classes, classes, (x, y) => shade((shares[y] as readonly number[])[x] as number)),
+    imageOf(classes, classes, (x, y) => shade(shareOf(y, x))),
     0,
     0,
     side,
     side,
   )
   const size = Math.min(12, cell * 0.3)
-  const cells =
-    classes > written
-      ? []
-      : counts.flatMap((row, i) =>
-          row.flatMap((count, k) => {
-            if (count === 0) return []
-            const share = (shares[i] as readonly number[])[k] as number
-            const fill = Math.sqrt(share) > 0.55 ? theme.background : theme.ink
-            return [text((k + 0.5) * cell, (i + 0.5) * cell + size / 3, short(count), { size, fill, anchor: "middle" })]
-          }),
-        )
+  const numbers = (row: readonly number[], i: number): string[] =>
+    row.flatMap((count, k) => {
+      if (count === 0) return []
+      const fill = Math.sqrt(shareOf(i, k)) > 0.55 ? theme.background : theme.ink
+      return [text((k + 0.5) * cell, (i + 0.5) * cell + size / 3, short(count), { size, fill, anchor: "middle" })]
+    })
   const nameSize = Math.min(12, cell * 0.85)
-  const shown = classes > named ? [] : labels.map((label) => fitted(label, 130, nameSize))
-  const room = Math.max(0, ...shown.map((label) => textWidth(label, nameSize))) + 14
+  const shownLabels = classes > most.names ? [] : labels.map((label) => fitted(label, 130, nameSize))
+  const room = Math.max(0, ...shownLabels.map((label) => textWidth(label, nameSize))) + 14
   const tilted = room - 14 > cell - 4
-  const names = shown.flatMap((label, i) => {
+  const names = shownLabels.flatMap((label, i) => {
     const middle = (i + 0.5) * cell
-    const style = { size: nameSize, fill: theme.ink, anchor: "end" as const }
+    const style = { size: nameSize, fill: theme.ink, anchor: "end" } as const
     const across = tilted
       ? text(0, 0, label, { ...style, transform: `translate(${middle + nameSize / 3} ${side + 10}) rotate(-45)` })
       : text(middle, side + 8 + nameSize, label, { ...style, anchor: "middle" })
     return [text(-8, middle + nameSize / 3, label, style), across]
   })
   const under = (tilted ? room * 0.72 : nameSize) + 26
-  const axis = [
+  const content = [
+    map,
+    element("rect", { width: side, height: side, fill: "none", stroke: theme.grid }),
+    ...(classes > most.counts ? [] : counts.flatMap(numbers)),
+    ...names,
     text(side / 2, side + under, "Predicted class", { fill: theme.ink, anchor: "middle", bold: true }),
-    text(0, 0, "True class", {
-      fill: theme.ink,
-      anchor: "middle",
-      bold: true,
-      transform: `translate(${-room - 8} ${side / 2}) rotate(-90)`,
-    }),
+    sideways(-room - 8, side / 2, "True class", theme.ink, true),
+    colorBar(side + 18, side, [0, 1], shade, "Share of the true class", theme),
   ]
-  const frame = element("rect", { width: side, height: side, fill: "none", stroke: theme.grid })
-  const bar = colorBar(side + 18, side, [0, 1], shade, "Share of the true class", theme)
   const left = room + 26
+  const total = counts.flat().reduce((a, b) => a + b, 0)
   return figure({
     title: "Confusion matrix",
-    subtitle: `${format(".2%")(accuracy)} of ${format(",")(counts.flat().reduce((a, b) => a + b, 0))} images are on the diagonal: classified as what they are`,
+    subtitle: `${format(".2%")(accuracy)} of ${format(",")(total)} images are on the diagonal: their class is predicted`,
     theme,
     width: left + side + 18 + colorBarWidth,
     height: side + under + 6,
-    content: [element("g", { transform: `translate(${left} 0)` }, map, frame, ...cells, ...names, ...axis, bar)],
+    content: [element("g", { transform: `translate(${left} 0)` }, ...content)],
   })
 }
 

@@ -1,5 +1,5 @@
 import { format } from "d3-format"
-import { bestOf, type Curve, type Point, curveScores, smoothCurve, thinCurve } from "../data/curve.ts"
+import { bestOf, type Curve, curveScores, type Point, smoothCurve, thinCurve } from "../data/curve.ts"
 import { axes, exactAxis, niceAxis } from "../draw/axes.ts"
 import { drawLine, legend, type Line } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
@@ -10,7 +10,7 @@ interface Panel {
   readonly title: string
   readonly height: number
   readonly lines: readonly Line[]
-  readonly unit?: string
+  readonly unit?: "%"
 }
 
 /** The curves of a run: training and validation loss, score, and learning rate over the steps. */
@@ -21,10 +21,10 @@ export function curveFigure(
   const theme = themeOf(style)
   const losses = steps.map(({ step, loss }): Point => [step, loss])
   const validation = evaluations.flatMap(({ step, loss }): Point[] => (loss === undefined ? [] : [[step, loss]]))
-  const measured = evaluations.map(({ step, score }): Point => [step, score])
+  const scores = evaluations.map(({ step, score }): Point => [step, score])
   const rates = steps.map(({ step, learningRate }): Point => [step, learningRate])
   const best = bestOf(evaluations)
-  const panels: Panel[] = [
+  const all: Panel[] = [
     {
       title: "Loss",
       height: 210,
@@ -37,35 +37,26 @@ export function curveFigure(
     {
       title: `Validation ${curveScores[measure]}`,
       height: 150,
-      lines: [{ points: measured, color: theme.green, dots: true }],
+      lines: [{ points: scores, color: theme.green, dots: true }],
       unit: "%",
     },
     { title: "Learning rate", height: 70, lines: [{ points: thinCurve(rates, 400), color: theme.muted, thick: 1.8 }] },
-  ].filter(({ lines }) => lines.some(({ points }) => points.length > 0))
+  ]
+  const panels = all.filter(({ lines }) => lines.some(({ points }) => points.length > 0))
   const x = exactAxis(0, Math.max(1, steps.at(-1)?.step ?? 1, evaluations.at(-1)?.step ?? 1), 6)
   const content: string[] = []
   let top = 16
   for (const panel of panels) {
     const { height, lines, unit } = panel
-    const y = niceAxis(
-      lines.flatMap(({ points }) => points.map(([, value]) => value)),
-      height < 100 ? 2 : 5,
-    )
-    const last = panel === panels.at(-1)
+    const values = lines.flatMap(({ points }) => points.map(([, value]) => value))
+    const y = niceAxis(values, height < 100 ? 2 : 5)
+    const xLabel = panel === panels.at(-1) ? "Steps" : undefined
     content.push(
       element(
         "g",
         { transform: `translate(60 ${top})` },
         text(0, -10, panel.title, { size: 12, fill: theme.ink, bold: true }),
-        ...axes({
-          width,
-          height,
-          x,
-          y,
-          theme,
-          ...(unit === undefined ? {} : { unit }),
-          ...(last ? { xLabel: "Steps" } : {}),
-        }),
+        ...axes({ width, height, x, y, theme, unit, xLabel }),
         ...lines.flatMap((line) => drawLine(line, { x, y, width, height })),
       ),
     )
@@ -73,13 +64,13 @@ export function curveFigure(
   }
   const keys: [string, string][] = [[theme.blue, "training, smoothed"]]
   if (validation.length > 0) keys.push([theme.orange, "validation"])
-  const said =
+  const subtitle =
     best === undefined
       ? "Without validation images"
       : `Best validation ${curveScores[measure]} ${format(".2%")(best.score)} at step ${format(",")(best.step)}`
   return figure({
     title,
-    subtitle: said,
+    subtitle,
     theme,
     width: 60 + width + 10,
     height: top - 12,

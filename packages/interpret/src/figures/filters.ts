@@ -1,38 +1,46 @@
+import type { Image } from "@vitrine/data"
 import { format } from "d3-format"
+import { sum } from "../data/tensors.ts"
 import type { FilterComponents } from "../data/filters.ts"
-import { scaleColors } from "../draw/colors.ts"
-import { drawn } from "../draw/raster.ts"
+import { type ColorMap, scaleColors } from "../draw/colors.ts"
+import { imageOf } from "../draw/raster.ts"
 import { type FigureStyle, figure, themeOf } from "../draw/svg.ts"
 import { tiles } from "../draw/tiles.ts"
 
 /**
- * The principal components of the patch filters, seven in a row: ViT paper (Dosovitskiy et al., 2021), figure 7 left.
- * Three channels are shown as colours, others as their mean, from negative (blue) to positive (orange) where there are
- * several, in grey where there is one. The sign of a component means nothing.
+ * The principal components of the filters, seven in a row: ViT paper (Dosovitskiy et al., 2021), figure 7 left. Three channels
+ * are drawn as colours, one in grey, others as their mean, from negative (blue) to positive (orange). The sign of a component
+ * means nothing.
  */
 export function filtersFigure(filters: FilterComponents, style: FigureStyle = {}): string {
   const theme = themeOf(style)
+  const { count, height, width, components, explained } = filters
   const signed = scaleColors("signed", theme.name)
-  const { count, height, width, channels, components, explained } = filters
-  const images = Array.from({ length: count }, (_, k) => {
-    const own = components.subarray(k * height * width * channels, (k + 1) * height * width * channels)
-    const largest = own.reduce((a, x) => Math.max(a, Math.abs(x)), 0) || 1
-    const image = drawn(width, height, (x, y) => {
-      const at = (y * width + x) * channels
-      const byte = (c: number): number => Math.round(127.5 * (1 + (own[at + c] as number) / largest))
-      if (channels === 3) return [byte(0), byte(1), byte(2)]
-      if (channels === 1) return [byte(0), byte(0), byte(0)]
-      const mean = own.subarray(at, at + channels).reduce((a, b) => a + b, 0) / channels / largest
-      return signed((1 + mean) / 2)
-    })
-    return { images: [image], caption: format(".1%")(explained[k] as number) }
-  })
-  const block = tiles(images, { columns: 7, side: 76, theme })
-  const whole = format(".0%")(explained.reduce((a, b) => a + b, 0))
+  const length = components.length / count
+  const images = Array.from(explained, (share, k) => ({
+    images: [componentImage(components.subarray(k * length, (k + 1) * length), filters, signed)],
+    caption: format(".1%")(share),
+  }))
   return figure({
     title: "Filters of the patch embedding",
-    subtitle: `The first ${count} principal components of the ${height}×${width}-pixel filters and the variance that each explains; together ${whole}`,
+    subtitle: `The first ${count} principal components of the ${height}×${width}-pixel filters and the variance that each explains; together ${format(".0%")(sum(explained))}`,
     theme,
-    ...block,
+    ...tiles(images, { columns: 7, side: 76, theme }),
+  })
+}
+
+/** A component `[height, width, channels]`, scaled by its largest value. */
+function componentImage(
+  values: Float32Array,
+  { width, height, channels }: Pick<FilterComponents, "width" | "height" | "channels">,
+  signed: ColorMap,
+): Image {
+  const largest = values.reduce((a, x) => Math.max(a, Math.abs(x)), 0) || 1
+  return imageOf(width, height, (x, y) => {
+    const at = (y * width + x) * channels
+    const pixel = values.subarray(at, at + channels)
+    if (channels !== 1 && channels !== 3) return signed(0.5 + sum(pixel) / channels / largest / 2)
+    const [red = 0, green = red, blue = red] = pixel.map((value) => Math.round(127.5 * (1 + value / largest)))
+    return [red, green, blue]
   })
 }
