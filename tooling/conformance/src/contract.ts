@@ -38,6 +38,9 @@ export interface Given {
   readonly tolerance: Tolerance
 }
 
+/** Images in a batch of every whole model: where sizes are equal, a backend compiles a kernel once for all tests. */
+const modelBatch = 3
+
 type Test = (given: Given) => Promise<void>
 type Inputs = Readonly<Record<string, HostData>>
 type Results = Readonly<Record<string, HostTensor>>
@@ -338,16 +341,16 @@ const constants: Readonly<Record<string, Test>> = {
   "constants give what states give": async ({ backend, tolerance }) => {
     const config = configs["class token"] as (typeof configs)[string]
     const parameters = randomParameters(vitParameters(config), config)
-    const images = randomImages(config, 2)
+    const images = randomImages(config, modelBatch)
     const g = graph({ outputs: { logits: trace(config, imagesOf(config)).logits } })
-    const baked = await backend.compile(g, { batch: 2, constants: parameters })
-    const free = await backend.compile(g, { batch: 2 })
+    const baked = await backend.compile(g, { batch: modelBatch, constants: parameters })
+    const free = await backend.compile(g, { batch: modelBatch })
     const slots = Object.fromEntries(vitParameters(config).map(({ name, shape }) => [name, float(...shape)]))
     const s = await backend.createState(slots, parameters)
     expectClose(await baked.run({ images }), await free.run({ images }, s), tolerance)
     await s.dispose()
     await free.dispose()
-    expect((await baked.run({ images }))["logits"]?.shape).toEqual([2, 5])
+    expect((await baked.run({ images }))["logits"]?.shape).toEqual([modelBatch, 5])
     await baked.dispose()
   },
   "some constants, some states": async ({ backend }) => {
@@ -422,24 +425,26 @@ function vitTests(): Record<string, Test> {
       )
       expectClose(results[0] as Results, results[1] as Results, tolerance)
     }
-    const images = randomImages(config, 3)
+    const images = randomImages(config, modelBatch)
     return [
       [
         `ViT, ${name}: forward`,
         (given) =>
-          compared(given, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), 3), { images }),
+          compared(given, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), modelBatch), {
+            images,
+          }),
       ],
       [
         `ViT, ${name}: every tap`,
         (given) => {
-          const { logits, taps } = trace(config, imagesOf(config, 3), { taps: "all" })
+          const { logits, taps } = trace(config, imagesOf(config, modelBatch), { taps: "all" })
           return compared(given, graph({ outputs: { ...taps, result: logits } }), { images })
         },
       ],
       [
         `ViT, ${name}: gradients`,
         (given) => {
-          const x = imagesOf(config, 3)
+          const x = imagesOf(config, modelBatch)
           const { logits, parameters: wrt } = trace(config, x)
           const seed = input("seed", logits.shape)
           const made = gradients([logits], [x, ...Object.values(wrt)], [seed])
@@ -471,10 +476,10 @@ const training: Readonly<Record<string, Test>> = {
     const parameters = randomParameters(vitParameters(trained), trained)
     const follow = async (each: Backend): Promise<Results> => {
       const s = await each.createState(slots, parameters)
-      const program = await each.compile(g, { batch: 4 })
+      const program = await each.compile(g, { batch: modelBatch })
       const results: Record<string, HostTensor> = {}
       for (let t = 1; t <= 3; t++) {
-        const { loss, norm } = (await program.run(trainInputs(trained, 4, t), s)) as Record<string, HostTensor>
+        const { loss, norm } = (await program.run(trainInputs(trained, modelBatch, t), s)) as Record<string, HostTensor>
         Object.assign(results, { [`loss ${t}`]: loss, [`norm ${t}`]: norm })
       }
       for (const [name, { shape }] of Object.entries(slots))
@@ -486,10 +491,10 @@ const training: Readonly<Record<string, Test>> = {
     expectClose(await follow(backend), await follow(referenceBackend()), tolerance)
   },
   "a cut step is the whole step": async ({ backend, tolerance }) => {
-    const x = imagesOf(trained, 2)
+    const x = imagesOf(trained, modelBatch)
     const key = input("key", [2], "int32")
     const { logits, parameters: wrt } = trace(trained, x, { key })
-    const [targets, weights] = [input("targets", logits.shape), input("weights", [2])]
+    const [targets, weights] = [input("targets", logits.shape), input("weights", [modelBatch])]
     const loss = lossOf(logits, targets, weights)
     const names = Object.keys(wrt)
     const made = gradients([loss], Object.values(wrt))
@@ -503,7 +508,7 @@ const training: Readonly<Record<string, Test>> = {
       weights: weighed,
       ...inputs
     } = Object.fromEntries(
-      Object.entries(trainInputs(trained, 2, 1)).filter(([name]) =>
+      Object.entries(trainInputs(trained, modelBatch, 1)).filter(([name]) =>
         ["images", "key", "targets", "weights"].includes(name),
       ),
     ) as Record<string, HostData>

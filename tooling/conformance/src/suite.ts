@@ -10,9 +10,17 @@ import { drawFrom } from "./draw.ts"
 export interface ConformanceOptions {
   /** Cases that this backend does not pass, each with the reason: they show up as skipped. */
   readonly skip?: Readonly<Record<string, string>>
-  /** Two float32 computations may differ by `max(2e-5, 1e-5 · max|expected|)` unless told otherwise. */
+  /** Two float32 computations may differ by this: by default `max(2e-5, 1e-5 · max|expected|)`. */
   readonly tolerance?: Tolerance
+  /**
+   * "smoke" is for a second way to the same kernels, such as a worker of a page. It runs the first variant of each op with
+   * its gradient, what `Backend`, `Program` and `State` promise, one model's gradients, and a training run of three steps.
+   */
+  readonly subset?: "smoke"
 }
+
+/** The tests of whole models that the smoke subset runs. */
+const smokeModels: ReadonlySet<string> = new Set(["ViT, class token: gradients", "three steps of AdamW with dropout"])
 
 /** The names that `skip` takes: the ops and what is promised besides. */
 export const caseNames: readonly string[] = [
@@ -28,7 +36,7 @@ export const caseNames: readonly string[] = [
 export function conformance(
   name: string,
   makeBackend: () => Promise<Backend>,
-  { skip = {}, tolerance = float32Tolerance }: ConformanceOptions = {},
+  { skip = {}, tolerance = float32Tolerance, subset }: ConformanceOptions = {},
 ): void {
   const unknown = Object.keys(skip).filter((each) => !caseNames.includes(each))
   if (unknown.length > 0) throw new Error(`conformance of ${name}: no case is called ${unknown.join(", ")}`)
@@ -46,15 +54,20 @@ export function conformance(
     }
     describe("ops and their gradients", () => {
       for (const [each, variants] of Object.entries(opCases))
-        test(each, () => verifyCase(() => backend, variants, tolerance))
+        test(each, () => verifyCase(() => backend, subset === "smoke" ? smokeCase(variants) : variants, tolerance))
     })
     for (const [group, tests] of Object.entries(contract))
       describe(group, () => {
-        for (const [each, run] of Object.entries(tests)) test(each, () => run({ backend, tolerance }))
+        for (const [each, run] of Object.entries(tests))
+          if (subset === undefined || group !== "models" || smokeModels.has(each))
+            test(each, () => run({ backend, tolerance }))
       })
     it("closes", async () => (await makeBackend()).close())
   })
 }
+
+/** The variant of a case that the smoke subset runs. */
+export const smokeCase = (variants: Case): Case => Object.fromEntries(Object.entries(variants).slice(0, 1))
 
 /** @throws Error with a line for every variant that differs from the reference. */
 export async function verifyCase(backend: () => Backend, variants: Case, tolerance: Tolerance): Promise<void> {

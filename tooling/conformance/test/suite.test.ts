@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { opCases } from "../src/cases/index.ts"
 import { difference, float32Tolerance } from "../src/compare.ts"
 import { conformance } from "../src/index.ts"
-import { verifyCase } from "../src/suite.ts"
+import { smokeCase, verifyCase } from "../src/suite.ts"
 
 /** A little off: what a wrong kernel might give. */
 function spoil(t: Tensor): Tensor {
@@ -45,10 +45,9 @@ describe("a wrong kernel is found", () => {
   const tried = new Set<string>([...names, ...Object.keys(elsewhere)])
   for (const name of ["constant and full", "gelu by tanh", "masked attention"]) tried.delete(name)
   it.each([...tried] as OpName[])("%s", async (op) => {
-    const tolerance = float32Tolerance
-    await expect(verifyCase(() => broken(op), opCases[elsewhere[op] ?? op] ?? {}, tolerance)).rejects.toThrow(
-      "instead of",
-    )
+    const variants = opCases[elsewhere[op] ?? op] ?? {}
+    for (const each of [variants, smokeCase(variants)])
+      await expect(verifyCase(() => broken(op), each, float32Tolerance)).rejects.toThrow("instead of")
   })
 })
 

@@ -46,8 +46,8 @@ function binary(op: Binary, divisor: (draw: Draw, shape: readonly number[]) => T
 
 function unary(op: (x: Tensor) => Tensor, draw: (d: Draw, shape: readonly number[]) => Tensor): Case {
   return {
-    "a scalar": (d) => op(draw(d, [])),
     "a vector": (d) => op(draw(d, [17])),
+    "a scalar": (d) => op(draw(d, [])),
     "four axes": (d) => op(draw(d, [2, 1, 5, 3])),
     "more than a vector unit": (d) => op(draw(d, [33, 65])),
     "any shape": property(shapes(), (d, shape) => op(draw(d, shape))),

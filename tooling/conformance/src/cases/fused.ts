@@ -10,8 +10,8 @@ const rows = (draw: Draw, shape: readonly number[]): Tensor => softmax(draw.norm
 
 function activation(op: (x: Tensor) => Tensor): Case {
   return {
-    "a scalar": (d) => op(d.normal([])),
     hidden: (d) => op(d.normal([2, 5, 33], { scale: 2 })),
+    "a scalar": (d) => op(d.normal([])),
     "far out": (d) => op(d.values([5], [-40, -6, 0.5, 6, 40])),
     "any shape": property(shapes(), (d, shape) => op(d.normal(shape))),
   }
@@ -177,11 +177,13 @@ export const fused: Readonly<Record<string, Case>> = {
     "causal, bool": (d) => masked(d, [4, 4], { attentionMask: ops.greater(upper(4), 0.5) }),
     "causal, −∞": (d) =>
       masked(d, [4, 4], { attentionMask: ops.where(ops.greater(upper(4), 0.5), Number.NEGATIVE_INFINITY, 0) }),
-    "padded keys": (d) => masked(d, [3, 5], { keyPaddingMask: d.bools([2, 5]) }),
+    "padded keys": (d) => masked(d, [3, 4], { keyPaddingMask: d.bools([2, 4]) }),
     "padded keys, −∞": (d) =>
-      masked(d, [2, 3], { keyPaddingMask: d.values([2, 3], [0, 1.5, Number.NEGATIVE_INFINITY, -2, 0, 0]) }),
+      masked(d, [3, 4], { keyPaddingMask: d.values([2, 4], [0, 1.5, Number.NEGATIVE_INFINITY, -2, 0, 0, 0, 0.5]) }),
     "one that sees nothing": (d) =>
-      masked(d, [2, 3], { keyPaddingMask: ops.greater(ops.constant(Float32Array.of(1, 1, 1, 0, 1, 0), [2, 3]), 0.5) }),
+      masked(d, [3, 4], {
+        keyPaddingMask: ops.greater(ops.constant(Float32Array.of(1, 1, 1, 1, 0, 1, 0, 1), [2, 4]), 0.5),
+      }),
     "both, a mask for each head": (d) =>
       masked(d, [3, 4], { keyPaddingMask: d.bools([2, 4]), attentionMask: d.normal([2, 3, 3, 4]) }),
   },

@@ -30,7 +30,7 @@ const matMulShapes = fc.tuple(fc.array(size, { maxLength: 2 }), size, size, size
 
 export const structure: Readonly<Record<string, Case>> = {
   "constant and full": {
-    float: (d) => add(d.normal([2, 3]), constant(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3])),
+    float: (d) => [add(d.normal([2, 3]), constant(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3])), full([3], -2)],
     int32: () => constant(Int32Array.of(1, -2, 3), [3]),
     "nothing but a constant": () => [constant(Float32Array.of(7), []), full([2, 2], 0.5), scalar(-3)],
     infinity: () => [scalar(Number.POSITIVE_INFINITY), full([2], Number.NaN)],
