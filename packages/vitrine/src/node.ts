@@ -1,5 +1,14 @@
-export { isBiT, type ModelConfig, onlyViT, type Preprocessing, type TaskName } from "@vitrine/checkpoint"
-export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
+export {
+  isBiT,
+  type DetectorHints,
+  type DetectorPreprocessing,
+  type ModelConfig,
+  onlyViT,
+  type Overrides,
+  type Preprocessing,
+  type TaskName,
+} from "@vitrine/checkpoint"
+export { type Backend, type HostTensor, type ViTConfig, VitrineError, vitConfig, vitVariant } from "@vitrine/core"
 export {
   centerCrop,
   flip,
@@ -13,53 +22,39 @@ export {
   resize,
   type Transform,
 } from "@vitrine/data"
+export type { DetectionEvaluation, DetrConfig, Faults, QueryDetections } from "@vitrine/detection"
 export { type PullOptions, type PullProgress, type PullResult, pull } from "@vitrine/hub/node"
-export type { TrainEvent } from "@vitrine/trainer"
-export { hyperRule } from "./tasks/classify/hyper-rule.ts"
-export { createModel, type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
+export type { BiTConfig } from "@vitrine/resnet"
+export type { SearchOptions, Seq2SeqConfig, TextEvaluation } from "@vitrine/seq2seq"
+export type { Evaluation, TrainEvent, TrainingOptions } from "@vitrine/trainer"
+
+export type { ExportedFiles, ExportFormat, ExportPrecision, ExportTarget } from "./export.ts"
 export {
+  type BackendChoice,
   type BackendFactory,
   type BackendOptions,
   backends,
   type ChosenBackend,
   chooseBackend,
   createBackend,
-  preferred,
 } from "./node/backends.ts"
+export type { ExportOptions, ExportResult, ExportSource } from "./node/export-files.ts"
+export { exportModel } from "./node/export.ts"
+export type { ImageInput } from "./node/image.ts"
+export type { RunOptions } from "./node/run.ts"
+export { taskOf } from "./node/task-of.ts"
+export type { RunOrigin } from "./origin.ts"
+export type { RunSetup } from "./setup.ts"
+export type { TapShape } from "./taps.ts"
+export { tasks } from "./tasks/node.ts"
+export type { LoadedModel, Task, TaskTrainOptions } from "./tasks/task.ts"
+
 export type { ClassMatch } from "./tasks/classify/classes.ts"
-export {
-  type DetectionRecipe,
-  detectionSchedule,
-  type ResolvedDetectionRecipe,
-  resolveDetectionRecipe,
-} from "./tasks/detect/recipe.ts"
-export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
-export { type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
-export {
-  type DetectorEvaluation,
-  evaluateDetector,
-  type EvaluateDetectorOptions,
-} from "./tasks/detect/node/evaluate.ts"
+export { exportFiles, onnxFile } from "./tasks/classify/export.ts"
+export { hyperRule } from "./tasks/classify/hyper-rule.ts"
+export { type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
 export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./tasks/classify/node/evaluate.ts"
-export {
-  type ExportedFiles,
-  type ExportFormat,
-  exportFiles,
-  type ExportPrecision,
-  type ExportTarget,
-  onnxFile,
-  type WholeModel,
-} from "./tasks/classify/export.ts"
-export { type ExportResult, exportModel, type ExportOptions } from "./node/export.ts"
-export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
-export { type ImageInput, type LoadOptions, load } from "./tasks/classify/node/load.ts"
-export {
-  type ReadingInspection,
-  type LoadReaderOptions,
-  loadReader,
-  type Reader,
-  type Reading,
-} from "./tasks/read/node/load.ts"
+export { type LoadOptions, load } from "./tasks/classify/node/load.ts"
 export {
   type Probe,
   type ProbeMethod,
@@ -69,16 +64,8 @@ export {
   probeMethods,
 } from "./tasks/classify/node/probe.ts"
 export { readRun, type RunEvaluation, type RunSummary } from "./tasks/classify/node/runs.ts"
-export { taskOf } from "./node/task-of.ts"
 export { type TrainOptions, train } from "./tasks/classify/node/train.ts"
-export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
-export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
-export {
-  defineReadingRecipe,
-  type ReaderFields,
-  type ReadingRecipe,
-  type ResolvedReadingRecipe,
-} from "./tasks/read/recipe.ts"
+export { objectiveNames, type ObjectiveName } from "./tasks/classify/objectives.ts"
 export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
 export {
   type DataFacts,
@@ -89,5 +76,40 @@ export {
   type ResolvedRecipe,
   resolveRecipe,
 } from "./tasks/classify/recipe.ts"
-export type { RunSetup } from "./setup.ts"
-export type { SetupEvent } from "./tasks/classify/training.ts"
+export type { RunRecord } from "./tasks/classify/record.ts"
+export type { SetupEvent } from "./tasks/classify/train.ts"
+export type { WholeModel } from "./tasks/classify/whole-model.ts"
+
+export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
+export {
+  type DetectorEvaluation,
+  evaluateDetector,
+  type EvaluateDetectorOptions,
+} from "./tasks/detect/node/evaluate.ts"
+export { type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
+export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
+export {
+  type DetectionFacts,
+  type DetectionRecipe,
+  detectionSchedule,
+  type ResolvedDetectionRecipe,
+  resolveDetectionRecipe,
+} from "./tasks/detect/recipe.ts"
+export type { DetectionRecord } from "./tasks/detect/record.ts"
+
+export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
+export {
+  type LoadReaderOptions,
+  loadReader,
+  type Reader,
+  type Reading,
+  type ReadingInspection,
+} from "./tasks/read/node/load.ts"
+export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
+export {
+  defineReadingRecipe,
+  type ReaderFields,
+  type ReadingRecipe,
+  type ResolvedReadingRecipe,
+} from "./tasks/read/recipe.ts"
+export type { ReadingRecord } from "./tasks/read/record.ts"

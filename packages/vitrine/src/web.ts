@@ -1,5 +1,13 @@
-export { isBiT, type ModelConfig, onlyViT, type Preprocessing, type TaskName } from "@vitrine/checkpoint"
-export { type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
+export {
+  isBiT,
+  type DetectorPreprocessing,
+  type ModelConfig,
+  onlyViT,
+  type Overrides,
+  type Preprocessing,
+  type TaskName,
+} from "@vitrine/checkpoint"
+export { type Backend, type HostTensor, type ViTConfig, VitrineError, vitConfig, vitVariant } from "@vitrine/core"
 export {
   centerCrop,
   type Dataset,
@@ -16,19 +24,25 @@ export {
   shapes,
   type Transform,
 } from "@vitrine/data"
-export type { TrainEvent } from "@vitrine/trainer"
-export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
-export {
-  type ExportedFiles,
-  type ExportFormat,
-  exportFiles,
-  type ExportPrecision,
-  type ExportTarget,
-  onnxFile,
-  type WholeModel,
-} from "./tasks/classify/export.ts"
+export type { DetrConfig, QueryDetections } from "@vitrine/detection"
+export type { BiTConfig } from "@vitrine/resnet"
+export type { Evaluation, TrainEvent, TrainingOptions } from "@vitrine/trainer"
+
+export type { ExportedFiles, ExportFormat, ExportPrecision, ExportTarget } from "./export.ts"
+export type { RunSetup } from "./setup.ts"
+export type { TapShape } from "./taps.ts"
+export type { LoadedModel, PageTask } from "./tasks/task.ts"
+export { tasks } from "./tasks/web.ts"
+export { type BackendChoice, createBackend } from "./web/backend.ts"
+export { type ExportResult, exportModel, type ExportOptions } from "./web/export.ts"
+export type { ModelSource } from "./web/files.ts"
+export type { ImageInput } from "./web/image.ts"
+export { type MemoryStore, memoryStore } from "./web/memory-store.ts"
+export { taskOf } from "./web/task-of.ts"
+
+export { exportFiles, onnxFile } from "./tasks/classify/export.ts"
 export { hyperRule } from "./tasks/classify/hyper-rule.ts"
-export { createModel, type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
+export { type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
 export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
 export {
   type DataFacts,
@@ -39,12 +53,10 @@ export {
   type ResolvedRecipe,
   resolveRecipe,
 } from "./tasks/classify/recipe.ts"
-export type { SetupEvent } from "./tasks/classify/training.ts"
-export { type BackendChoice, createBackend } from "./web/backend.ts"
-export { loadDetector } from "./tasks/detect/web/load.ts"
-export { type ExportResult, exportModel, type ExportOptions } from "./web/export.ts"
-export type { ModelSource } from "./web/files.ts"
-export { type ImageInput, type LoadOptions, load } from "./tasks/classify/web/load.ts"
-export { taskOf } from "./web/task-of.ts"
-export { type MemoryStore, memoryStore } from "./web/memory-store.ts"
+export type { SetupEvent } from "./tasks/classify/train.ts"
+export { type LoadOptions, load } from "./tasks/classify/web/load.ts"
 export { type TrainOptions, train } from "./tasks/classify/web/train.ts"
+export type { WholeModel } from "./tasks/classify/whole-model.ts"
+
+export type { Detector, DetectorInspection } from "./tasks/detect/detector.ts"
+export { loadDetector } from "./tasks/detect/web/load.ts"

@@ -6,7 +6,7 @@ import { readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { type HubServer, hubServer } from "../../hub/test/server.ts"
 import { evaluate, load, train } from "../src/node.ts"
-import { findFiles } from "../src/web/files.ts"
+import { locateModel } from "../src/web/files.ts"
 
 const golden = fileURLToPath(new URL("../../../tooling/golden/files/vit-folder-tiny/", import.meta.url))
 const image = join(golden, "grey.png")
@@ -73,8 +73,8 @@ test("weights in several files are fetched and loaded as one", async () => {
 })
 
 test("a page fetches the files of a name itself", async () => {
-  const found = await findFiles("hf:owner/tiny@v1")
-  expect("folder" in found && found.folder.nameOf("config.json")).toBe(
+  const found = await locateModel("hf:owner/tiny@v1")
+  expect(found.kind === "folder" && found.folder.nameOf("config.json")).toBe(
     "https://huggingface.co/owner/tiny/resolve/v1/config.json",
   )
 })

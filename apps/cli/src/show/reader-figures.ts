@@ -26,7 +26,7 @@ async function attention(
     throw new VitrineError("config", "--query is the number of a character here, from 0")
   checkNumbers("reader", { block: [block, decoderDepth], head: [head, heads] })
   const tap = `decoder.layers.${block}.multihead_attn.weights`
-  const { taps, reading, view, grid } = await reader.inspect(image, [tap])
+  const { taps, reading, view, grid, within } = await reader.inspect(image, [tap])
   const weights = taps[tap] as NonNullable<(typeof taps)[string]>
   const characters = [
     ...reading.characters.map(({ character, probability }) => `${character} (${percent(probability, 0)})`),
@@ -37,7 +37,6 @@ async function attention(
       "config",
       `no character ${query} in ${basename(path)}: ${characters.length} are read, from 0`,
     )
-  const within = { rows: grid.rows, columns: grid.seen }
   const maps = characters.flatMap((caption, at): AttentionMapStyle[] => {
     if (query !== undefined && query !== at) return []
     return [{ caption, map: queryAttention(weights, { grid, within, query: at, head }) }]

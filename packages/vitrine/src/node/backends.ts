@@ -1,20 +1,20 @@
 import { type Backend, VitrineError } from "@vitrine/core"
 
 export interface BackendOptions {
-  /** Threads of the engine; by default as many as there are cores. */
+  /** Threads of the engine; as many as there are cores by default. */
   readonly threads?: number
-  /** Whether the engine runs in a worker, so that this thread answers while it computes; true by default. */
+  /** Whether the engine runs in a worker, so that this thread stays responsive while it computes; true by default. */
   readonly worker?: boolean
   /**
-   * float32 by default. bfloat16 is what matrix products take their factors in on node-gpu and node-cpu; float16 is what
-   * activations are stored in on webgpu, whose training then needs `lossScaling`.
+   * float32 by default. On node-gpu and node-cpu, bfloat16 is the type of the factors of matrix products. On webgpu, float16 is
+   * the type in which activations are stored; training then needs `lossScaling`.
    */
   readonly precision?: "float32" | "bfloat16" | "float16"
-  /** Whether a GPU that the CPU emulates will do: where a backend is asked for by name, and not for `auto`. */
+  /** Whether a GPU that the CPU emulates is accepted. By default it is for a backend by name, and is not for `auto`. */
   readonly software?: boolean
 }
 
-/** Makes a backend, or fails with a VitrineError (backend) that says why it cannot be had. */
+/** Makes a backend, or fails with a VitrineError (backend) that says why it is not available. */
 export type BackendFactory = (options: BackendOptions) => Promise<Backend>
 
 /** The backends of this package by name; a program may add others. */
@@ -30,46 +30,62 @@ export const backends: Readonly<Record<string, BackendFactory>> = {
 }
 
 /** The order in which `auto` tries them. */
-export const preferred: readonly string[] = ["webgpu", "onnx", "onnx-web"]
+const preferred: readonly string[] = ["webgpu", "onnx", "onnx-web"]
 
-/** Whether a backend reads constants from their file itself; others are given the values. */
+/** Whether a backend reads constants from their file itself; others take their values. */
 export const readsFiles = ({ name }: Backend): boolean => name === "onnx" || name === "onnx-web"
 
 export interface ChosenBackend {
   readonly backend: Backend
-  /** Those that `auto` would have preferred, and why they cannot be had. */
+  /** The backends that `auto` prefers but that are not available, and why. */
   readonly passedOver: readonly { readonly name: string; readonly reason: string }[]
 }
 
 /**
- * Makes the backend of a name; `auto` takes the first that can be had of webgpu (where there is a GPU), onnx (native)
- * and onnx-web (WebAssembly).
- * @throws VitrineError (backend), saying what was tried and why it failed.
+ * Makes the backend of a name. `auto` takes the first one available of webgpu (on a real GPU), onnx (native) and onnx-web
+ * (WebAssembly).
+ * @throws VitrineError (backend) that says what was tried and why it failed.
  */
 export async function chooseBackend(
   name: string = "auto",
   options: BackendOptions = {},
-  known: Readonly<Record<string, BackendFactory>> = backends,
+  factories: Readonly<Record<string, BackendFactory>> = backends,
 ): Promise<ChosenBackend> {
   if (name !== "auto") {
-    const factory = Object.hasOwn(known, name) ? known[name] : undefined
+    const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
     if (factory === undefined)
-      throw new VitrineError("backend", `no backend "${name}": choose auto, ${Object.keys(known).join(", ")}`)
+      throw new VitrineError("backend", `no backend "${name}": choose auto, ${Object.keys(factories).join(", ")}`)
     return { backend: await factory(options), passedOver: [] }
   }
   const passedOver: { name: string; reason: string }[] = []
   for (const candidate of preferred)
     try {
-      return { backend: await (known[candidate] as BackendFactory)({ software: false, ...options }), passedOver }
+      const factory = factories[candidate]
+      if (factory !== undefined) return { backend: await factory({ software: false, ...options }), passedOver }
     } catch (error) {
       if (!VitrineError.isInstance(error)) throw error
       passedOver.push({ name: candidate, reason: error.message })
     }
-  const tried = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; ")
-  throw new VitrineError("backend", `no backend could be loaded; ${tried}`)
+  const reasons = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; ")
+  throw new VitrineError("backend", `no backend could be loaded; ${reasons}`)
 }
 
 /** The backend that `chooseBackend` takes. */
 export async function createBackend(...choice: Parameters<typeof chooseBackend>): Promise<Backend> {
   return (await chooseBackend(...choice)).backend
+}
+
+export interface BackendChoice extends BackendOptions {
+  /** A backend's name, or an open backend, which stays open; `auto` by default. */
+  readonly backend?: string | Backend | undefined
+}
+
+/** The backend of a choice. `close` closes it only if it was made here. */
+export async function openBackend({
+  backend: choice,
+  ...options
+}: BackendChoice): Promise<{ readonly backend: Backend; close(): Promise<void> }> {
+  if (typeof choice === "object") return { backend: choice, close: async () => {} }
+  const backend = await createBackend(choice, options)
+  return { backend, close: backend.close }
 }

@@ -1,29 +1,34 @@
 import type { Overrides } from "@vitrine/checkpoint"
-import { type ExportFormat, exportFiles } from "../tasks/classify/export.ts"
-import type { ModelSource } from "./files.ts"
-import { readModel } from "../tasks/classify/web/load.ts"
+import { VitrineError } from "@vitrine/core"
+import type { ExportFormat } from "../export.ts"
+import { tasks } from "../tasks/web.ts"
+import { locateModel, type ModelSource } from "./files.ts"
+import { taskAt } from "./task-of.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {}
 
 export interface ExportResult {
   /** The files of the folder by their path. */
   readonly files: Readonly<Record<string, Blob>>
-  /** What the other world cannot be told, or does otherwise: lines for people. */
+  /** What the other library lacks or does otherwise, a line each. */
   readonly notes: readonly string[]
 }
 
 /**
- * A model, of anything that `load` takes, in the form in which timm, Hugging Face's transformers, or onnxruntime and
- * transformers.js load it: see `exportFiles`.
+ * A model, of anything that `load` or `loadDetector` takes, in the form in which timm, Hugging Face's transformers, or
+ * onnxruntime and transformers.js load it. `exportFiles` says what the files are; a detector becomes one ONNX file.
  *
  *     const { files } = await exportModel(store.files(), { to: "onnx" })
  *     link.href = URL.createObjectURL(files["onnx/model.onnx"])
  *
- * @throws VitrineError (file, config) for what cannot be read, and a model that the other world does not have.
+ * @throws VitrineError (file, config) for what cannot be read, and a model that the other library does not have.
  */
 export async function exportModel(source: ModelSource, options: ExportOptions): Promise<ExportResult> {
-  const { to, precision, ...overrides } = options
-  const { files, notes } = exportFiles(await readModel(source, overrides), { to, precision })
+  const location = await locateModel(source)
+  const name = await taskAt(location)
+  const task = await tasks[name]?.()
+  if (task === undefined) throw new VitrineError("config", `${location.name}: a page cannot ${name}: export it in Node`)
+  const { files, notes } = await task.exportModel(location, options)
   const blobs = Array.from(files, ([path, chunks]) => [path, new Blob([...chunks] as BlobPart[])] as const)
   return { files: Object.fromEntries(blobs), notes }
 }

@@ -14,81 +14,96 @@ export type ModelSource =
   | Blob
   | Uint8Array
 
-/** What a page can hold in one piece of memory. */
+/** The most bytes that are downloaded: a page holds a file in one piece of memory. */
 const mostWeights = 2 ** 31
 const mostConfig = 2 ** 24
 
-/** A model folder, whose weights may be all that there is, or an .npz file of Google's. */
-export type Found =
-  | { readonly folder: ModelFiles; readonly weightsFile?: string }
-  | { readonly npz: () => Promise<ByteSource> }
+/** Where a model's files are: a folder, which may hold weights alone, or an .npz file of Google's. `name` is for errors. */
+export type ModelLocation =
+  | { readonly kind: "folder"; readonly name: string; readonly folder: ModelFiles; readonly weightsFile?: string }
+  | { readonly kind: "npz"; readonly name: string; npz(): Promise<ByteSource> }
+
+type FileContent = Blob | Uint8Array
 
 /**
- * The model files of a source. Among files it is the folder with the `config.json` that is nested least, or else the one
+ * Locates the model of a source. Among files it is the folder with the `config.json` that is nested least, or else the only
  * .npz or .safetensors file.
  * @throws VitrineError (file) for files without a model.
  */
-export async function findFiles(source: ModelSource): Promise<Found> {
-  if (typeof source === "string" && isHubName(source)) return remote(hubAddress(parseHubName(source)))
-  if (typeof source === "string" || source instanceof URL) return remote(source)
+export async function locateModel(source: ModelSource): Promise<ModelLocation> {
+  if (typeof source === "string" && isHubName(source)) return remoteModel(hubAddress(parseHubName(source)))
+  if (typeof source === "string" || source instanceof URL) return remoteModel(source)
   if (source instanceof Blob || source instanceof Uint8Array) {
     const zip = await isZip(source)
     const name =
       source instanceof File && source.name !== "" ? source.name : `the ${zip ? ".npz" : ".safetensors"} file`
-    return zip ? { npz: async () => sourceOf(source, name) } : bare(new Map([[name, source]]), name)
+    return zip ? npzFile(source, name) : bareWeights(new Map([[name, source]]), name)
   }
-  const isList = Symbol.iterator in source
-  const files = new Map<string, Blob | Uint8Array>(
-    isList
-      ? Array.from(source as Iterable<File>, (file) => [file.webkitRelativePath || file.name, file])
+  const files = new Map<string, FileContent>(
+    isList(source)
+      ? Array.from(source, (file) => [file.webkitRelativePath || file.name, file])
       : Object.entries(source),
   )
   const configs = [...files.keys()].filter((path) => /(^|\/)config\.json$/.test(path))
   const [config] = configs.sort((a, b) => a.split("/").length - b.split("/").length)
-  if (config !== undefined) return { folder: folderOf(files, config.slice(0, -"config.json".length)) }
+  if (config !== undefined) return folderOf(files, config.slice(0, -"config.json".length))
   const weights = [...files].filter(([path]) => /\.(npz|safetensors)$/.test(path))
-  const [only] = weights
-  if (only === undefined || weights.length > 1)
+  const [first, ...others] = weights
+  if (first === undefined || others.length > 0)
     throw new VitrineError(
       "file",
       `none of the ${files.size} files is a config.json, and ${weights.length} are .npz or .safetensors files: they are no model`,
     )
-  const [path, file] = only
-  return path.endsWith(".npz") ? { npz: async () => sourceOf(file, path) } : bare(files, path)
+  const [path, file] = first
+  return path.endsWith(".npz") ? npzFile(file, path) : bareWeights(files, path)
 }
+
+const isList = (source: Iterable<File> | Readonly<Record<string, FileContent>>): source is Iterable<File> =>
+  Symbol.iterator in source
+
+const npzFile = (file: FileContent, name: string): ModelLocation => ({
+  kind: "npz",
+  name,
+  npz: async () => sourceOf(file, name),
+})
 
 /** Weights without a `config.json`. */
-const bare = (files: ReadonlyMap<string, Blob | Uint8Array>, path: string): Found => {
+function bareWeights(files: ReadonlyMap<string, FileContent>, path: string): ModelLocation {
   const folder = path.slice(0, path.lastIndexOf("/") + 1)
-  return { folder: folderOf(files, folder), weightsFile: path.slice(folder.length) }
+  return { ...folderOf(files, folder), weightsFile: path.slice(folder.length) }
 }
 
-/** Whether a file begins as archives do, and with them .npz files. */
-async function isZip(file: Blob | Uint8Array): Promise<boolean> {
-  const start = file instanceof Blob ? new Uint8Array(await file.slice(0, 2).arrayBuffer()) : file
-  return start[0] === 0x50 && start[1] === 0x4b
+/** Whether a file begins as zip archives do; .npz files are such. */
+async function isZip(file: FileContent): Promise<boolean> {
+  const [first, second] = file instanceof Blob ? new Uint8Array(await file.slice(0, 2).arrayBuffer()) : file
+  return first === 0x50 && second === 0x4b
 }
 
-function folderOf(files: ReadonlyMap<string, Blob | Uint8Array>, folder: string): ModelFiles {
-  const nameOf = (file: string): string => `${folder}${file}`
-  return {
-    name: folder === "" ? "the folder" : folder.slice(0, -1),
+function folderOf(
+  files: ReadonlyMap<string, FileContent>,
+  path: string,
+): Extract<ModelLocation, { readonly kind: "folder" }> {
+  const nameOf = (file: string): string => `${path}${file}`
+  const name = path === "" ? "the folder" : path.slice(0, -1)
+  const folder: ModelFiles = {
+    name,
     nameOf,
     json: async (file) => {
-      const found = files.get(nameOf(file))
-      if (found === undefined) return undefined
-      const { name, size, read } = sourceOf(found, nameOf(file), mostConfig)
-      return parseJson(await read(0, size), name)
+      const content = files.get(nameOf(file))
+      if (content === undefined) return undefined
+      const source = sourceOf(content, nameOf(file), mostConfig)
+      return parseJson(await source.read(0, source.size), source.name)
     },
     open: async (file) => {
-      const found = files.get(nameOf(file))
-      return found && sourceOf(found, nameOf(file))
+      const content = files.get(nameOf(file))
+      return content && sourceOf(content, nameOf(file))
     },
   }
+  return { kind: "folder", name, folder }
 }
 
-/** Only parts of a blob are read, so that a file need not be in memory as a whole. */
-function sourceOf(file: Blob | Uint8Array, name: string, most: number = Number.POSITIVE_INFINITY): ByteSource {
+/** Reads parts of a blob, so that the file need not fit into memory. */
+function sourceOf(file: FileContent, name: string, most: number = Number.POSITIVE_INFINITY): ByteSource {
   const size = file instanceof Blob ? file.size : file.byteLength
   if (size > most) throw tooLarge(name, size, most)
   return file instanceof Blob
@@ -100,15 +115,16 @@ async function readBlob(blob: Blob, path: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blob.arrayBuffer())
   } catch (cause) {
-    throw new VitrineError("file", `${path}: cannot be read (${(cause as Error).message})`, { cause })
+    throw new VitrineError("file", `${path}: cannot be read (${messageOf(cause)})`, { cause })
   }
 }
 
-/** Takes the address of the folder, of a file in it, or of an .npz file. */
-function remote(source: string | URL): Found {
-  const base = parsed(source)
+/** The model at the address of its folder, of a file in that, or of an .npz file. */
+function remoteModel(source: string | URL): ModelLocation {
+  const base = parseAddress(source)
+  const name = shortened(base.href)
   if (base.pathname.endsWith(".npz"))
-    return { npz: async () => memorySource(await fetchBytes(base, mostWeights), shortened(base.href)) }
+    return { kind: "npz", name, npz: async () => memorySource(await fetchBytes(base, mostWeights), name) }
   if (/\.(json|safetensors)$/.test(base.pathname)) base.pathname = base.pathname.replace(/[^/]*$/, "")
   else if (!base.pathname.endsWith("/")) base.pathname += "/"
   const addressOf = (file: string): URL => {
@@ -117,23 +133,23 @@ function remote(source: string | URL): Found {
     return url
   }
   const nameOf = (file: string): string => addressOf(file).href
-  const bytes = (file: string, most: number): Promise<Uint8Array | undefined> => fetchIfThere(addressOf(file), most)
+  const folderName = shortened(base.href)
   const folder: ModelFiles = {
-    name: shortened(base.href),
+    name: folderName,
     nameOf,
     json: async (file) => {
-      const found = await bytes(file, mostConfig)
-      return found && parseJson(found, nameOf(file))
+      const bytes = await fetchOptional(addressOf(file), mostConfig)
+      return bytes && parseJson(bytes, nameOf(file))
     },
     open: async (file) => {
-      const found = await bytes(file, mostWeights)
-      return found && memorySource(found, nameOf(file))
+      const bytes = await fetchOptional(addressOf(file), mostWeights)
+      return bytes && memorySource(bytes, nameOf(file))
     },
   }
-  return { folder }
+  return { kind: "folder", name: folderName, folder }
 }
 
-function parsed(source: string | URL): URL {
+function parseAddress(source: string | URL): URL {
   try {
     return new URL(source, globalThis.location?.href)
   } catch (cause) {
@@ -142,24 +158,24 @@ function parsed(source: string | URL): URL {
 }
 
 /**
- * Downloads a file. What a server says about its size decides no more than where reading begins to fail.
- * @throws VitrineError (file) for what cannot be had, or has more than `most` bytes.
+ * Downloads a file. The size that a server claims may end a download early; it reserves at most `firstBytes` of memory.
+ * @throws VitrineError (file) for what cannot be fetched, or has more than `most` bytes.
  */
 export async function fetchBytes(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await fetchIfThere(address, most)
+  const bytes = await fetchOptional(address, most)
   if (bytes === undefined)
     throw new VitrineError("file", `${shortened(String(address))}: cannot be fetched (status 404)`)
   return bytes
 }
 
-/** The same, or undefined where there is no such file. */
-async function fetchIfThere(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+/** The same; undefined where there is no such file. */
+async function fetchOptional(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const name = shortened(String(address))
   let response: Response
   try {
     response = await fetch(address)
   } catch (cause) {
-    throw new VitrineError("file", `${name}: cannot be fetched (${(cause as Error).message})`, { cause })
+    throw new VitrineError("file", `${name}: cannot be fetched (${messageOf(cause)})`, { cause })
   }
   const { body, headers, ok, status } = response
   if (status === 404) {
@@ -172,7 +188,7 @@ async function fetchIfThere(address: string | URL, most: number): Promise<Uint8A
     await body.cancel()
     throw tooLarge(name, claimed, most)
   }
-  // What the server claims is believed when a good part has come.
+  // The claimed size is trusted only after a good part has arrived.
   let bytes = new Uint8Array(Math.min(claimed, firstBytes))
   let length = 0
   const reader = body.getReader()
@@ -202,6 +218,8 @@ async function fetchIfThere(address: string | URL, most: number): Promise<Uint8A
 const firstBytes = 2 ** 26
 
 const shortened = (address: string): string => (address.length > 200 ? `${address.slice(0, 200)}…` : address)
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const tooLarge = (name: string, size: number, most: number): VitrineError =>
   new VitrineError("file", `${name}: has ${size} bytes or more; up to ${most} are read`)

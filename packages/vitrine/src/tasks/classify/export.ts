@@ -13,57 +13,30 @@ import {
   imageModel,
   isBiT,
   type ModelConfig,
-  type ModelDescription,
   type StoredTensor,
   toHuggingFace,
   toTimm,
   writeSafetensors,
 } from "@vitrine/checkpoint"
-import { float16Bits, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
+import { float16Bits, type Graph, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
+import type { ExportedFiles, ExportFormat, ExportPrecision } from "../../export.ts"
 import { foldConstants } from "../../fold.ts"
-
-/** Whose form a model is written in. */
-export type ExportTarget = "timm" | "hf" | "onnx"
-
-/** What weights are written as. `int8`, of ONNX and Vision Transformers alone: linear layers multiply integers (dynamic quantization). */
-export type ExportPrecision = "float32" | "float16" | "int8"
-
-export interface ExportFormat {
-  readonly to: ExportTarget
-  /**
-   * `float32` unless told. ONNX takes several, each a file of its own, by the names that transformers.js looks for; in
-   * float16, layer norms and softmax stay float32.
-   */
-  readonly precision?: readonly ExportPrecision[] | undefined
-}
-
-export interface ExportedFiles {
-  /** The files of the folder by their path, each in pieces. */
-  readonly files: ReadonlyMap<string, readonly Uint8Array[]>
-  /** What the other world cannot be told, or does otherwise: lines for people. */
-  readonly notes: readonly string[]
-}
-
-/** A model with its weights in memory, by timm's names. */
-export interface WholeModel extends ModelDescription {
-  readonly weights: Readonly<Record<string, Float32Array>>
-}
+import type { WholeModel } from "./whole-model.ts"
 
 /**
- * A model as a folder that others load:
+ * A model as a folder that other libraries load:
  * - `timm`: `timm.create_model("local-dir:FOLDER")`; `config.json`, `model.safetensors`.
  * - `hf`: `AutoModelForImageClassification.from_pretrained(FOLDER)` of transformers; with `preprocessor_config.json`.
  * - `onnx`: onnxruntime, and transformers.js through `env.localModelPath`; `onnx/model.onnx` with the same JSON files.
  * @throws VitrineError (config) for a model that they do not have, or that float16 cannot hold.
  */
-export function exportFiles(model: WholeModel, { to, precision = ["float32"] }: ExportFormat): ExportedFiles {
-  const chosen = [...new Set(precision)]
-  if (to === "onnx") return onnxFiles(model, chosen)
-  const [dtype = "float32"] = chosen
-  if (chosen.length > 1 || dtype === "int8")
+export function exportFiles(model: WholeModel, { to, precision = [] }: ExportFormat): ExportedFiles {
+  const [dtype = "float32", ...others] = new Set(precision)
+  if (to === "onnx") return onnxFiles(model, [dtype, ...others])
+  if (others.length > 0 || dtype === "int8")
     throw new VitrineError(
       "config",
-      `to ${to} a model is exported in float32 or in float16, not in ${chosen.join(", ")}`,
+      `to ${to} a model is exported in float32 or in float16, not in ${[dtype, ...others].join(", ")}`,
     )
   const stored = (name: string, shape: readonly number[], data: Float32Array): readonly [string, StoredTensor] => [
     name,
@@ -92,7 +65,7 @@ function folder(
   tensors: readonly (readonly [string, StoredTensor])[],
   json: Readonly<Record<string, object>>,
 ): Map<string, readonly Uint8Array[]> {
-  // transformers and others ask for this entry before they read a file.
+  // transformers refuses files without the entry "format".
   return new Map([...jsonFiles(json), ["model.safetensors", writeSafetensors(tensors, { format: "pt" })]])
 }
 
@@ -109,30 +82,36 @@ const variants: Readonly<Record<ExportPrecision, { readonly dtype: string; reado
   int8: { dtype: "q8", file: "model_quantized.onnx" },
 }
 
-function onnxFiles(model: WholeModel, precision: readonly ExportPrecision[]): ExportedFiles {
+function onnxFiles(model: WholeModel, precision: readonly [ExportPrecision, ...ExportPrecision[]]): ExportedFiles {
   const files = new Map<string, readonly Uint8Array[]>()
-  const external: Record<string, number> = {}
+  const externalData: Record<string, number> = {}
   for (const each of precision) {
     const { file } = variants[each]
-    const made = encodeOnnx(model, each, file)
-    files.set(`onnx/${file}`, made.chunks)
-    if (made.external === undefined) continue
-    files.set(`onnx/${file}_data`, made.external)
-    external[file] = 1
+    const { chunks, external } = encodeOnnx(model, each, file)
+    files.set(`onnx/${file}`, chunks)
+    if (external === undefined) continue
+    files.set(`onnx/${file}_data`, external)
+    externalData[file] = 1
   }
   const { config, preprocessor, notes } = toHuggingFace(model)
-  const own = {
-    dtype: variants[precision[0] as ExportPrecision].dtype,
-    ...(Object.keys(external).length > 0 && { use_external_data_format: external }),
+  const transformersJs = {
+    dtype: variants[precision[0]].dtype,
+    ...(Object.keys(externalData).length > 0 && { use_external_data_format: externalData }),
   }
-  const json = { "config.json": { ...config, "transformers.js_config": own }, "preprocessor_config.json": preprocessor }
+  const json = {
+    "config.json": { ...config, "transformers.js_config": transformersJs },
+    "preprocessor_config.json": preprocessor,
+  }
   return { files: new Map([...jsonFiles(json), ...files]), notes }
 }
 
 /**
- * A model as one ONNX file, in pieces: `pixel_values` `[batch, channels, height, width]` → `logits` `[batch, classes]`, with an
- * open batch; of a model without classes `pooler_output` `[batch, width]` and, where it has tokens and the last norm stands
- * before the pooling, `last_hidden_state` `[batch, tokens, dim]`. The labels and the preprocessing are in its `metadata_props`.
+ * A model as one ONNX file, in pieces, with an open batch. Its input is `pixel_values` `[batch, channels, height, width]`.
+ * - A model with classes gives `logits` `[batch, classes]`.
+ * - A model without classes gives `pooler_output` `[batch, width]`. If it has tokens and its last norm stands before the pooling,
+ *   it also gives `last_hidden_state` `[batch, tokens, dim]`.
+ *
+ * The labels and the preprocessing are in `metadata_props`.
  * @throws VitrineError (config) for weights that float16 cannot hold, or that take more than 2 GiB, and for a ResNet in int8.
  */
 export function onnxFile(model: WholeModel, precision: ExportPrecision = "float32"): readonly Uint8Array[] {
@@ -157,8 +136,8 @@ function encodeOnnx(
     preprocessing: JSON.stringify(preprocessing),
   }
   if (valueBytes(model) <= mostInline) return { chunks: encodeModelChunks(model, { metadata }) }
-  const { model: outside, chunks } = withExternalData(model, `${file}_data`)
-  return { chunks: encodeModelChunks(outside, { metadata }), external: chunks }
+  const { model: linked, chunks: external } = withExternalData(model, `${file}_data`)
+  return { chunks: encodeModelChunks(linked, { metadata }), external }
 }
 
 const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>> = {
@@ -167,14 +146,14 @@ const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>
   int8: quantizeLinear,
 }
 
-/** The graph that is written, from images as PyTorch and transformers.js lay them out. */
-function exportGraph(config: ModelConfig): ReturnType<typeof graph> {
-  const found: Record<string, Tensor> = {}
+/** The graph of the file, from images as PyTorch and transformers.js lay them out. */
+function exportGraph(config: ModelConfig): Graph {
+  const taps: Record<string, Tensor> = {}
   const tokens = config.classes === 0 && !isBiT(config)
-  const scope = rootScope({ taps: tokens ? ["norm"] : [], onTap: (name, t) => void (found[name] = t) })
+  const scope = rootScope({ taps: tokens ? ["norm"] : [], onTap: (name, t) => void (taps[name] = t) })
   const pixels = ops.input("pixel_values", ["batch", config.channels, ...config.imageSize])
   const result = imageModel(config).forward(scope, ops.transpose(pixels, [0, 2, 3, 1]))
   if (config.classes > 0) return graph({ outputs: { logits: result } })
-  const { norm } = found
+  const { norm } = taps
   return graph({ outputs: { ...(norm && { last_hidden_state: norm }), pooler_output: result } })
 }

@@ -3,6 +3,7 @@ import { type InitScheme, initSchemes, type ViTConfig, VitrineError, vitVariant,
 import { type BiTConfig, bitConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
 import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { learnsClasses, objectiveNames, type ObjectiveName } from "./objectives.ts"
 
 /** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
@@ -19,8 +20,8 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly augment?: readonly Transform[]
   /** What happens to it after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
-  /** What is learned: the classes of images, or without labels the colours of patches that were masked. */
-  readonly task?: Task
+  /** What is learned: the classes of images, or without labels the colours of masked patches. */
+  readonly task?: ObjectiveName
   /** How the model learns from a teacher, which `train` is given. */
   readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
@@ -41,8 +42,6 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
   readonly evaluateEvery?: number
 }
-
-export type Task = "classify" | "masked-patch"
 
 /**
  * Fields of a ViTConfig or of a BiTConfig, and the name of a variant that they change. It is a ResNet by its variant, or by
@@ -103,7 +102,7 @@ export interface ResolvedRecipe {
   readonly batchSize: number
   readonly augment: readonly Transform[]
   readonly augmentNormalized: readonly Transform[]
-  readonly task: Task
+  readonly task: ObjectiveName
   readonly distillation: Distillation | null
   readonly labelSmoothing: number
   readonly mix: Mix | null
@@ -142,14 +141,14 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
   const training = trainingOptions({ ...pick(recipe), steps, seed })
-  const task = oneOf("task", recipe.task ?? "classify", ["classify", "masked-patch"])
+  const task = oneOf("task", recipe.task ?? "classify", objectiveNames)
   const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }
   if (distillation !== null) {
     checkDistillation(distillation)
-    if (task !== "classify")
+    if (!learnsClasses(task))
       throw new VitrineError("config", `recipe: a model cannot be taught ${task} by distillation`)
   }
-  const config = modelConfig(modelFor(recipe), task === "classify" ? data : { ...data, classes: 0 })
+  const config = modelConfig(modelFor(recipe), learnsClasses(task) ? data : { ...data, classes: 0 })
   // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,

@@ -1,4 +1,4 @@
-import { checkedModel } from "@vitrine/checkpoint"
+import { checkedModel, taskRecord } from "@vitrine/checkpoint"
 import { checkTransforms } from "@vitrine/data"
 import { trainingOptions } from "@vitrine/trainer"
 import { originOf, type RunOrigin } from "../../origin.ts"
@@ -22,9 +22,9 @@ export type RunRecord = RunOrigin & {
  * @throws VitrineError (config) for a record that makes no sense.
  */
 export function recordOf(config: unknown): RunRecord | null {
-  const record = (config as { vitrine?: Partial<RunRecord> } | null)?.vitrine
+  const record: Partial<RunRecord> | null = taskRecord(config, "classify")
   const { recipe, from, teacher, classes, perClass } = record ?? {}
-  if (record === undefined || !isObject(recipe)) return null
+  if (record === null || !isObject(recipe)) return null
   const origin = originOf(record, recipe.evaluateEvery)
   if (origin === null) return null
   if (!Array.isArray(recipe.augment) || !isObject(recipe.training) || !isObject(recipe.config)) return null

@@ -16,18 +16,17 @@ import {
   distillationObjective,
   maskedPatchObjective,
   type Objective,
-  type RunStore,
-  type SavedRun,
   type Teacher,
   type TrainEvent,
   trainingLoop,
 } from "@vitrine/trainer"
 import { trainingOrder } from "../../order.ts"
+import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
+import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
-import type { RunSetup } from "../../setup.ts"
 
-/** What a recipe needs to know of the data. */
+/** The facts of data that decide what a recipe leaves open. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
   const { width, height } = await dataset.read(0)
   const { mean, std } = await meanStd(dataset)
@@ -35,7 +34,7 @@ export async function factsOf(dataset: Dataset): Promise<DataFacts> {
   return { examples, channels, classes: classes.length, imageSize: [height, width], mean, std }
 }
 
-/** How images are prepared for a model that was trained by this recipe. */
+/** The preparation of images for a model that this recipe trains. */
 export function preprocessingOf({
   config,
   interpolation,
@@ -47,41 +46,33 @@ export function preprocessingOf({
   return { size: config.imageSize, interpolation, cropPct, cropMode, mean, std }
 }
 
-/** What is about to be trained; the first event. */
-export interface SetupEvent extends RunSetup {
-  readonly classes: readonly string[]
-  readonly recipe: ResolvedRecipe
-  /**
-   * The model that a run starts from, whether its head had other classes and is new, and what was left out of its files or
-   * assumed about them; null for one drawn at random.
-   */
-  readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
-  /** The model that it learns from by distillation. */
-  readonly teacher: string | null
-}
-
-/** Opens a loader; a platform may do so with worker threads. */
+/** Opens a loader, in this thread or with worker threads. */
 export type OpenLoader = (dataset: Dataset, options: LoaderOptions) => Promise<Loader>
 
-export interface TrainingRun {
+export interface TrainingRun extends TrainingPlace {
   readonly dataset: Dataset
-  readonly validation?: Dataset | undefined
+  readonly validation: Dataset | undefined
   readonly recipe: ResolvedRecipe
   readonly backend: Backend
   readonly openLoader: OpenLoader
-  /** Values that parameters start with; the others are drawn as the recipe says. */
-  readonly initial?: Readonly<Record<string, Float32Array>> | undefined
-  /** Whom the model learns from, where the recipe says so. */
-  readonly teacher?: Teacher | undefined
-  readonly store?: RunStore | undefined
-  readonly checkpointEvery?: number | undefined
-  readonly resume?: SavedRun | undefined
-  readonly signal?: AbortSignal | undefined
+  /** Starting values of parameters; the recipe's scheme draws the others. */
+  readonly initial: Readonly<Record<string, Float32Array>> | undefined
+  /** The teacher of a recipe that distils. */
+  readonly teacher: Teacher | undefined
+  readonly checkpointEvery: number
 }
 
-/** Trains by a recipe on data sets that are open. */
-export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
-  const { dataset, validation, recipe, openLoader } = run
+/** Trains a classifier by a recipe on open data sets. */
+export function trainOn({
+  dataset,
+  validation,
+  recipe,
+  backend,
+  openLoader,
+  initial,
+  teacher,
+  ...place
+}: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
   const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
   const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
   const batches = (consumed: number): Promise<Loader> =>
@@ -100,26 +91,23 @@ export function trainOn(run: TrainingRun): AsyncGenerator<TrainEvent, void, void
         epochs: 1,
       }))
   const model = imageModel(config)
-  const unset = model.parameters.filter(({ name }) => run.initial?.[name] === undefined)
-  const drawn = drawnFrom(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
+  const unset = model.parameters.filter(({ name }) => initial?.[name] === undefined)
+  const drawn = initialValues(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
   return trainingLoop({
-    backend: run.backend,
+    ...place,
+    backend,
     parameters: model.parameters,
-    initial: { ...drawn, ...run.initial },
-    objective: objectiveOf(model, recipe, run.teacher),
+    initial: { ...drawn, ...initial },
+    objective: builders[recipe.task](model, recipe, teacher),
     options: training,
     batches,
     evaluation,
     evaluateEvery,
-    store: run.store,
-    checkpointEvery: run.checkpointEvery ?? evaluateEvery,
-    resume: run.resume,
-    signal: run.signal,
   })
 }
 
-/** Values of parameters to start from, by the recipe's scheme. */
-function drawnFrom(
+/** Starting values of parameters, drawn by the recipe's scheme. */
+function initialValues(
   { config, init }: ResolvedRecipe,
   parameters: readonly Parameter[],
   key: Key,
@@ -127,31 +115,28 @@ function drawnFrom(
   return isBiT(config) ? initializeBiT(parameters, key) : initializeViT(parameters, config, init, key)
 }
 
-function objectiveOf(model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined): Objective {
-  const { config, task, distillation, training } = recipe
-  if (task === "masked-patch") return maskedPatchObjective(onlyViT(config, "masked-patch"), recipe)
-  if (distillation === null) return classificationObjective(model, training.loss, training.classWeights)
-  if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-  return distillationObjective(
-    onlyViT(config, "distillation"),
-    training.loss,
-    training.classWeights,
-    distillation,
-    teacher,
-  )
+type ObjectiveBuilder = (model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined) => Objective
+
+const builders: Readonly<Record<ObjectiveName, ObjectiveBuilder>> = {
+  classify(model, { config, distillation, training: { loss, classWeights } }, teacher) {
+    if (distillation === null) return classificationObjective(model, loss, classWeights)
+    if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
+    return distillationObjective(onlyViT(config, "distillation"), loss, classWeights, distillation, teacher)
+  },
+  "masked-patch": (_, recipe) => maskedPatchObjective(onlyViT(recipe.config, "masked-patch"), recipe),
 }
 
-/** The classes of a model that is trained by a recipe on these data: none where it learns no classes. */
+/** The classes of a model that a recipe trains on these data; none where it learns no classes. */
 export function classesOf({ task = "classify" }: Pick<Recipe, "task">, { classes }: Dataset): readonly string[] {
-  return task === "classify" ? classes : []
+  return learnsClasses(task) ? classes : []
 }
 
 function trainingTransforms(recipe: ResolvedRecipe): Transform[] {
   const crops = recipe.augment.some(({ op }) => op === "randomResizedCrop" || op === "randomCrop")
-  const whole = { ...preprocessingOf(recipe), cropPct: 1 }
+  const fitting = crops ? [] : fit({ ...preprocessingOf(recipe), cropPct: 1 })
   return [
     channelsOf(recipe.config.channels),
-    ...(crops ? [] : fit(whole)),
+    ...fitting,
     ...recipe.augment,
     normalize(recipe.mean, recipe.std),
     ...recipe.augmentNormalized,

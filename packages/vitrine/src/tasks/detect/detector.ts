@@ -1,4 +1,4 @@
-import { type DetectorPreprocessing, type OpenDetector, parameterReader } from "@vitrine/checkpoint"
+import { type DetectorHints, type DetectorPreprocessing, type OpenDetector, parameterReader } from "@vitrine/checkpoint"
 import {
   type Backend,
   type Graph,
@@ -8,18 +8,19 @@ import {
   type Program,
   rootScope,
   type Scope,
+  VitrineError,
 } from "@vitrine/core"
 import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb, wasmPasses } from "@vitrine/data"
 import {
-  type DetrOutputs,
-  queryDetections,
   type DetrConfig,
+  type DetrOutputs,
   detr,
   detrChannels,
   featureGrid,
   featurePadding,
-  type QueryDetections,
   lastLayer,
+  type QueryDetections,
+  queryDetections,
   shortestSize,
 } from "@vitrine/detection"
 import { checkFinite } from "../../finite.ts"
@@ -27,18 +28,18 @@ import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 import { exportedSize } from "./export.ts"
 import { type DetectionRecord, detectionRecordOf } from "./record.ts"
 
-/** A trained detector, ready to be asked. `Input` is what the platform can make an image of. */
+/** A trained detector. `Input` is what the platform can make an image of. */
 export interface Detector<Input> {
   readonly config: DetrConfig
   /** A name for each class. */
   readonly labels: readonly string[]
   readonly preprocessing: DetectorPreprocessing
-  /** What was left out of the files or assumed about them, a line each. */
+  /** What its files leave open or Vitrine assumes of them, a line each. */
   readonly notes: readonly string[]
   readonly backend: Backend
-  /** How it was trained; null for a model that Vitrine did not train. */
+  /** How Vitrine trained it; null for other models. */
   readonly record: DetectionRecord | null
-  /** What is in an image, best first, in its pixels; what has a score above `threshold`, 0.5 by default. */
+  /** The objects in an image with a score above `threshold` (0.5 by default), best first, with boxes in its pixels. */
   detect(image: Input, options?: { readonly threshold?: number }): Promise<QueryDetections>
   /**
    * Intermediate values of an image by the names of the model's taps, such as
@@ -52,7 +53,7 @@ export interface Detector<Input> {
   close(): Promise<void>
 }
 
-/** What a detector computed on its way, and of what. */
+/** Intermediate values of a detector, and how the image lies in them. */
 export interface DetectorInspection {
   readonly taps: Readonly<Record<string, HostTensor>>
   /** Height and width to which the image was resized. */
@@ -61,7 +62,7 @@ export interface DetectorInspection {
   readonly canvas: Size
   /** Rows and columns of the features, which cover the canvas. */
   readonly grid: { readonly rows: number; readonly columns: number }
-  /** Those of them, from the upper left, that show something of the image and not padding alone. */
+  /** Rows and columns of the features, from the upper left, that cover some of the image. */
   readonly within: { readonly rows: number; readonly columns: number }
 }
 
@@ -81,37 +82,42 @@ export interface DetectorParts<Input> extends WholeDetector {
   readonly close: () => Promise<void>
 }
 
-/** The sizes used last stay compiled, as many as hold their weights in so many bytes together, but one and up to four. */
-const mostBytes = 2 ** 28
+/** Programs of the sizes used last stay compiled: one, and up to four while their weights take no more bytes than this. */
+const mostProgramBytes = 2 ** 28
 
 export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Input> {
   const { config, labels, preprocessing, notes, record, values, backend, decode } = parts
   const { shortest, within, mean, std } = preprocessing
-  const numbers = [...(detrChannels(config) === 3 ? [toRgb()] : []), normalize(mean, std)]
+  const transforms = [...(detrChannels(config) === 3 ? [toRgb()] : []), normalize(mean, std)]
   const bytes = Object.values(values).reduce((sum, { byteLength }) => sum + byteLength, 0)
-  const mostPrograms = Math.max(1, Math.min(4, Math.floor(mostBytes / bytes)))
-  // One program for what is asked of images of each size after resizing.
-  const held = new Map<string, Promise<Program>>()
-  const programFor = async (asked: Asked): Promise<Program> => {
-    const key = JSON.stringify(asked)
-    const program = held.get(key) ?? backend.compile(detectorGraph(config, asked), { batch: 1, constants: values })
-    held.delete(key)
-    held.set(key, program)
-    for (const [other, old] of held) {
-      if (held.size <= mostPrograms) break
-      held.delete(other)
-      await (await old).dispose()
+  const mostPrograms = Math.max(1, Math.min(4, Math.floor(mostProgramBytes / bytes)))
+  const programs = new Map<string, Promise<Program>>()
+  const programFor = async (query: DetectorQuery): Promise<Program> => {
+    const key = JSON.stringify(query)
+    const program = programs.get(key) ?? backend.compile(detectorGraph(config, query), { batch: 1, constants: values })
+    // The program used last stands last.
+    programs.delete(key)
+    programs.set(key, program)
+    for (const [oldest, unused] of programs) {
+      if (programs.size <= mostPrograms) break
+      programs.delete(oldest)
+      await (await unused).dispose()
     }
     return program
   }
-  const run = async (image: Image, taps: Asked["taps"]): Promise<Omit<DetectorInspection, "grid" | "within">> => {
+  const run = async (
+    image: Image,
+    taps: DetectorQuery["taps"],
+  ): Promise<Pick<DetectorInspection, "taps" | "size" | "canvas">> => {
     const size = shortestSize([image.height, image.width], shortest, within)
-    const { data } = applyTransforms(resizeImage(image, size[1], size[0], "bilinear", undefined, wasmPasses()), numbers)
+    const resized = resizeImage(image, size[1], size[0], "bilinear", undefined, wasmPasses())
+    const { data } = applyTransforms(resized, transforms)
     // A ViT takes images of one size alone: others are padded.
     const canvas = config.backbone.kind === "vit" ? config.backbone.config.imageSize : size
     const padded = canvas.join() !== size.join()
     const program = await programFor({ canvas, padded, taps })
-    return { taps: await program.run(padded ? onCanvas(data, size, canvas, config) : { images: data }), size, canvas }
+    const inputs = padded ? padToCanvas(data, size, canvas, config) : { images: data }
+    return { taps: await program.run(inputs), size, canvas }
   }
   return {
     config,
@@ -127,39 +133,43 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
       return queryDetections(logits?.data ?? [], boxes?.data ?? [], 0, config, [image.height, image.width], threshold)
     },
     async inspect(input, taps) {
-      const found = await run(await decode(input), taps)
-      const { size, canvas } = found
+      const inspection = await run(await decode(input), taps)
+      const { size, canvas } = inspection
       const [rows, columns] = featureGrid(config, canvas)
-      const part = (count: number, axis: 0 | 1): number => Math.ceil((count * size[axis]) / canvas[axis])
-      return { ...found, grid: { rows, columns }, within: { rows: part(rows, 0), columns: part(columns, 1) } }
+      const covered = {
+        rows: Math.ceil((rows * size[0]) / canvas[0]),
+        columns: Math.ceil((columns * size[1]) / canvas[1]),
+      }
+      return { ...inspection, grid: { rows, columns }, within: covered }
     },
     taps() {
       const canvas = exportedSize(config, preprocessing)
       return tapShapes((scope) => forward(scope, config, { canvas, padded: false }))
     },
     async close() {
-      for (const program of held.values()) await (await program).dispose()
-      held.clear()
+      for (const program of programs.values()) await (await program).dispose()
+      programs.clear()
       await parts.close()
     },
   }
 }
 
-interface Asked {
+/** What a program computes, and of images of which size. */
+interface DetectorQuery {
   readonly canvas: Size
   readonly padded: boolean
-  /** Null for what the last layer finds. */
+  /** Null for the outputs of the last layer. */
   readonly taps: readonly string[] | null
 }
 
-function detectorGraph(config: DetrConfig, asked: Asked): Graph {
-  const { taps } = asked
-  if (taps !== null) return tapGraph(taps, (scope) => forward(scope, config, asked))
-  const { logits, boxes } = forward(rootScope(), config, asked)
+function detectorGraph(config: DetrConfig, query: DetectorQuery): Graph {
+  const { taps } = query
+  if (taps !== null) return tapGraph(taps, (scope) => forward(scope, config, query))
+  const { logits, boxes } = forward(rootScope(), config, query)
   return graph({ outputs: { logits: lastLayer(logits), boxes: lastLayer(boxes) } })
 }
 
-function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Asked, "taps">): DetrOutputs {
+function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<DetectorQuery, "taps">): DetrOutputs {
   const [rows, columns] = featureGrid(config, canvas)
   const images = ops.input("images", ["batch", ...canvas, detrChannels(config)])
   const padding = {
@@ -169,8 +179,8 @@ function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Aske
   return detr(scope, images, config, padded ? padding : undefined)
 }
 
-/** An image of a size, `[height, width, channels]`, in the upper left of a larger one, and what its features see of that. */
-function onCanvas(
+/** Puts an image `[height, width, channels]` into the upper left of a larger canvas, with the padding of its features. */
+function padToCanvas(
   data: Float32Array,
   [height, width]: Size,
   canvas: Size,
@@ -187,9 +197,18 @@ function onCanvas(
   return { images, ...featurePadding(mask, canvas, featureGrid(config, canvas), config.dim) }
 }
 
-/** A detector of which headers were read, with its weights. */
-export async function wholeDetector(open: OpenDetector, name: string): Promise<WholeDetector> {
+/**
+ * Reads the weights of an open detector.
+ * @param name names the model in errors.
+ * @throws VitrineError (file, config) for a model that contradicts a hint.
+ */
+export async function wholeDetector(open: OpenDetector, name: string, hints: DetectorHints): Promise<WholeDetector> {
   const { config, preprocessing, notes, json, weights, sources } = open
+  const { backbone, heads } = config
+  const facts = { heads, dilated: backbone.kind === "resnet" && backbone.config.dilated }
+  for (const field of ["heads", "dilated"] as const)
+    if (hints[field] !== undefined && hints[field] !== facts[field])
+      throw new VitrineError("config", `${name}: the model has ${field} ${facts[field]}, not ${hints[field]}`)
   const read = parameterReader(weights, sources)
   const values: Record<string, Float32Array> = {}
   for (const parameter of sources.keys()) values[parameter] = await read(parameter)

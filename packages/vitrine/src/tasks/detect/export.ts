@@ -1,9 +1,9 @@
 import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
-import type { DetectorPreprocessing } from "@vitrine/checkpoint"
+import type { DetectorPreprocessing, Overrides } from "@vitrine/checkpoint"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import type { Size } from "@vitrine/data"
 import { type DetrConfig, detr, detrChannels, lastLayer } from "@vitrine/detection"
-import type { ExportPrecision } from "../classify/export.ts"
+import type { ExportPrecision } from "../../export.ts"
 
 /** A detector with its weights in memory. */
 export interface DetectorToExport {
@@ -14,18 +14,21 @@ export interface DetectorToExport {
 }
 
 /**
- * A detector as one ONNX file, in pieces, for images of one size without padding: `pixel_values`
- * `[batch, channels, height, width]` → `logits` `[batch, queries, classes + 1]` and `pred_boxes` `[batch, queries, 4]`, cx, cy, w, h
- * as shares of the image; the names that transformers has. Labels and preprocessing are in its `metadata_props`.
+ * A detector as one ONNX file, in pieces, for images of one size without padding. Its names are those of transformers:
+ * `pixel_values` `[batch, channels, height, width]` → `logits` `[batch, queries, classes + 1]` and `pred_boxes`
+ * `[batch, queries, 4]`, which are cx, cy, w, h as shares of the image. Labels and preprocessing are in `metadata_props`.
+ * @param imageSize height and width, or both in one; `exportedSize` by default.
  * @throws VitrineError (config) for int8, for weights that float16 cannot hold, or that take more than 2 GiB.
  */
 export function detectorOnnx(
   { config, labels, preprocessing, values }: DetectorToExport,
-  size: Size,
+  imageSize: Overrides["imageSize"],
   precision: ExportPrecision = "float32",
 ): readonly Uint8Array[] {
   if (precision === "int8")
     throw new VitrineError("config", "a detector is exported in float32 or float16: int8 is for classifiers")
+  const side = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
+  const size = side ?? exportedSize(config, preprocessing)
   const plain = toOnnx(detectorGraph(config, size), { portable: true, constants: values })
   const model = precision === "float16" ? toFloat16(plain) : plain
   if (valueBytes(model) > mostInline)
@@ -38,7 +41,7 @@ export function detectorOnnx(
   return encodeModelChunks(model, { metadata })
 }
 
-/** The size that images are exported for unless one is told: that of a ViT, that of a run, or 3 high and 4 wide. */
+/** The usual size of a detector's images: its ViT's, the run's, or 3 high and 4 wide. */
 export function exportedSize({ backbone }: DetrConfig, { shortest, within }: DetectorPreprocessing): Size {
   if (backbone.kind === "vit") return backbone.config.imageSize
   if (shortest === Math.min(...within)) return within

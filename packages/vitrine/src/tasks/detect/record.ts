@@ -1,3 +1,4 @@
+import { taskRecord } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { detrConfig } from "@vitrine/detection"
 import { trainingOptions } from "@vitrine/trainer"
@@ -23,10 +24,10 @@ export function detectionConfig(record: DetectionRecord, labels: readonly string
  * @throws VitrineError (config, file) for a record that makes no sense.
  */
 export function detectionRecordOf(json: unknown, name: string): DetectionRecord | null {
-  const { vitrine } = (json ?? {}) as { vitrine?: Partial<DetectionRecord> }
-  if (vitrine?.task !== "detect") return null
-  const { recipe, format } = vitrine
-  const origin = recipe && originOf(vitrine, recipe.evaluateEvery)
+  const record: Partial<DetectionRecord> | null = taskRecord(json, "detect")
+  if (record?.task === undefined) return null
+  const { recipe, format } = record
+  const origin = recipe && originOf(record, recipe.evaluateEvery)
   if (typeof recipe !== "object" || !origin)
     throw new VitrineError("file", `${name}: its record of the run lacks data, seed or recipe`)
   if (!Array.isArray(recipe.augment) || !Array.isArray(recipe.imageSize) || typeof recipe.batchSize !== "number")
@@ -37,10 +38,4 @@ export function detectionRecordOf(json: unknown, name: string): DetectionRecord 
     ...(format === "coco" || format === "voc" ? { format } : {}),
     recipe: { ...recipe, config: detrConfig(recipe.config), training: trainingOptions(recipe.training) },
   }
-}
-
-/** The names of the classes in a `config.json` of a run. */
-export function labelsOf(json: unknown): readonly string[] {
-  const { label_names: labels } = (json ?? {}) as { label_names?: unknown }
-  return Array.isArray(labels) ? labels.map(String) : []
 }

@@ -1,7 +1,7 @@
 import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import { type Alphabet, encodeSource, predictAll, type Seq2SeqConfig, sourceLength } from "@vitrine/seq2seq"
-import type { ExportedFiles, ExportPrecision } from "../classify/export.ts"
+import type { ExportedFiles, ExportPrecision } from "../../export.ts"
 import { imageSource, type LinePreparation } from "./lines.ts"
 
 /** A model that reads, with its weights in memory. */
@@ -16,8 +16,9 @@ export interface ReaderToExport {
  * - `onnx/encoder_model.onnx`: `pixel_values` `[batch, channels, height, width]` and `encoder_attention_mask`, int32
  *   `[batch, patches]`, 1 where a patch shows something of the line → `last_hidden_state` `[batch, patches, dim]`.
  * - `onnx/decoder_model.onnx`: `input_ids`, int32 `[batch, length]`, `encoder_hidden_states` and `encoder_attention_mask` →
- *   `logits` `[batch, length, vocabulary]`. No token sees a later one, so what stands after the tokens so far may be anything.
- * - `config.json`: the characters, and the tokens that begin and end a text; `preprocessor_config.json`: how lines are prepared.
+ *   `logits` `[batch, length, vocabulary]`. No token sees later ones, so anything may stand after the tokens so far.
+ * - `config.json`: the characters, and the tokens that begin and end a text.
+ * - `preprocessor_config.json`: how lines are prepared.
  * @throws VitrineError (config) for int8, for weights or a vocabulary that float16 cannot hold, or more than 2 GiB of weights.
  */
 export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = "float32"): ExportedFiles {
@@ -25,13 +26,13 @@ export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = 
     throw new VitrineError("config", "a model that reads is exported in float32 or float16: int8 is for classifiers")
   const { preparation, alphabet, values } = reader
   const { config, mean, std } = preparation
-  // Tokens are told apart by their numbers.
+  // Token numbers are compared, and float16 holds integers up to 2048 exactly.
   if (precision === "float16" && config.vocabulary > 2048)
     throw new VitrineError("config", `float16 counts to 2048, but the vocabulary has ${config.vocabulary} tokens`)
   const { imageSize, patchSize, channels } = imageSource(config)
   const suffix = precision === "float16" ? "_fp16" : ""
-  const file = (g: Graph): readonly Uint8Array[] => {
-    const plain = toOnnx(g, { portable: true, constants: values })
+  const file = (graph: Graph): readonly Uint8Array[] => {
+    const plain = toOnnx(graph, { portable: true, constants: values })
     const model = precision === "float16" ? toFloat16(plain) : plain
     if (valueBytes(model) > mostInline)
       throw new VitrineError("config", "weights of more than 2 GiB do not fit into one ONNX file")
@@ -54,13 +55,13 @@ export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = 
       image_std: std,
     },
   }
-  const encoded = Object.entries(json).map(([name, value]): [string, readonly Uint8Array[]] => [
+  const jsonFiles = Object.entries(json).map(([name, value]): [string, readonly Uint8Array[]] => [
     name,
     [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)],
   ])
   return {
     files: new Map([
-      ...encoded,
+      ...jsonFiles,
       [`onnx/encoder_model${suffix}.onnx`, file(encoderGraph(config))],
       [`onnx/decoder_model${suffix}.onnx`, file(decoderGraph(config))],
     ]),

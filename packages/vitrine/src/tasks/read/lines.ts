@@ -29,7 +29,7 @@ export interface LinePreparation {
   readonly std: readonly number[]
 }
 
-/** Room for prepared lines: what a reader is given. */
+/** Lines as a reader takes them. */
 export interface PreparedLines {
   /** [size, height, width, channels] */
   readonly source: Float32Array
@@ -37,6 +37,7 @@ export interface PreparedLines {
   readonly padding: Uint8Array
 }
 
+/** Room for `size` lines, all of them padding. */
 export function roomFor(config: Seq2SeqConfig, size: number): PreparedLines {
   const { imageSize, channels } = imageSource(config)
   return {
@@ -45,71 +46,90 @@ export function roomFor(config: Seq2SeqConfig, size: number): PreparedLines {
   }
 }
 
+/** @throws VitrineError (config) for a model of tokens. */
 export function imageSource({ source }: Seq2SeqConfig): ImageSourceConfig {
   if (source.kind !== "image") throw new VitrineError("config", "the model reads tokens, not images")
   return source
 }
 
 /**
- * Puts an image at a row: scaled to the model's height, or where it is too wide for that to its width too, at the left. What
- * is right of it is 0, and no patch that lies there altogether is looked at.
+ * Puts an image at the left of a row. It is scaled to the model's height; one that is then too wide is squeezed to the model's
+ * width. The rest of the row is 0, and patches that lie wholly in the rest are padding.
  */
 export function placeLine(
   image: Image,
   { config, mean, std }: LinePreparation,
-  into: PreparedLines,
+  lines: PreparedLines,
   row: number,
 ): void {
   const { imageSize, patchSize, channels } = imageSource(config)
   const [height, width] = imageSize
-  const own = Math.min(width, Math.max(1, Math.round((image.width * height) / image.height)))
-  const fits = image.height === height && image.width === own
-  const scaled = fits ? image : resizeImage(image, own, height, "bicubic", undefined, wasmPasses())
+  const lineWidth = Math.min(width, Math.max(1, Math.round((image.width * height) / image.height)))
+  const fits = image.height === height && image.width === lineWidth
+  const scaled = fits ? image : resizeImage(image, lineWidth, height, "bicubic", undefined, wasmPasses())
   const { data } = applyTransforms(scaled, [channels === 1 ? grayscale() : toRgb(), normalize(mean, std)])
-  const line = own * channels
+  const values = lineWidth * channels
   for (let y = 0; y < height; y++)
-    into.source.set(data.subarray(y * line, (y + 1) * line), (row * height + y) * width * channels)
+    lines.source.set(data.subarray(y * values, (y + 1) * values), (row * height + y) * width * channels)
   const columns = width / patchSize[1]
-  const seen = Math.ceil(own / patchSize[1])
+  const covered = Math.ceil(lineWidth / patchSize[1])
   const patches = sourceLength(config)
-  for (let patch = 0; patch < patches; patch++) into.padding[row * patches + patch] = patch % columns < seen ? 0 : 1
+  for (let patch = 0; patch < patches; patch++) lines.padding[row * patches + patch] = patch % columns < covered ? 0 : 1
 }
 
-/** The first prepared line as a picture, without the patches that are not looked at, and how its patches lie. */
-export function seenOf(
-  { source, padding }: PreparedLines,
-  { config, mean, std }: LinePreparation,
-): { readonly view: Image; readonly grid: { readonly rows: number; readonly columns: number; readonly seen: number } } {
+/** A prepared line as a picture, and how its patches lie. */
+export interface LineView {
+  /** The line at the model's height, without the columns of patches that are padding. */
+  readonly view: Image
+  /** Rows and columns of all patches. */
+  readonly grid: { readonly rows: number; readonly columns: number }
+  /** Rows and columns of the patches, from the left, that cover `view`. */
+  readonly within: { readonly rows: number; readonly columns: number }
+}
+
+/** The view of the first prepared line. */
+export function lineView({ source, padding }: PreparedLines, { config, mean, std }: LinePreparation): LineView {
   const { imageSize, patchSize, channels } = imageSource(config)
-  const [height, whole] = imageSize
-  const [rows, columns] = [height / patchSize[0], whole / patchSize[1]]
-  const seen = padding.subarray(0, columns).filter((hidden) => hidden === 0).length
-  const width = seen * patchSize[1]
-  const data = Uint8Array.from({ length: height * width * channels }, (_, i) => {
-    const [place, channel] = [Math.floor(i / channels), i % channels]
-    const value = source[(Math.floor(place / width) * whole + (place % width)) * channels + channel] as number
-    return Math.round(255 * Math.min(1, Math.max(0, value * (std[channel] as number) + (mean[channel] as number))))
-  })
-  return { view: { width, height, channels: channels as 1 | 3, data }, grid: { rows, columns, seen } }
+  const [height, width] = imageSize
+  const [rows, columns] = [height / patchSize[0], width / patchSize[1]]
+  const covered = padding.subarray(0, columns).filter((hidden) => hidden === 0).length
+  const viewWidth = covered * patchSize[1]
+  const data = new Uint8Array(height * viewWidth * channels)
+  for (let y = 0; y < height; y++) {
+    const start = y * width * channels
+    const line = source.subarray(start, start + viewWidth * channels)
+    for (const [i, value] of line.entries()) {
+      const channel = i % channels
+      const level = value * (std[channel] ?? 1) + (mean[channel] ?? 0)
+      data[y * line.length + i] = Math.round(255 * Math.min(1, Math.max(0, level)))
+    }
+  }
+  return {
+    view: { width: viewWidth, height, channels: channels === 1 ? 1 : 3, data },
+    grid: { rows, columns },
+    within: { rows, columns: covered },
+  }
 }
 
 /** A function that makes batches of lines and their texts. */
 export function lineBatches(
   lines: LineSet,
   { encode }: Alphabet,
-  prepare: LinePreparation,
+  preparation: LinePreparation,
   batchSize: number,
 ): (job: Pick<BatchJob, "examples">) => Promise<TextBatch> {
-  const { config } = prepare
+  const { config } = preparation
   const { length, end } = config
   return async ({ examples }) => {
     const prepared = roomFor(config, batchSize)
     const targets = new Int32Array(batchSize * length).fill(end)
     const weights = new Float32Array(batchSize * length)
-    const images = await Promise.all(Array.from(examples, (example) => lines.read(example)))
-    for (const [row, image] of images.entries()) {
-      placeLine(image, prepare, prepared, row)
-      const tokens = encode(lines.text(examples[row] as number))
+    const batch = await Promise.all(
+      Array.from(examples, async (example) => ({ image: await lines.read(example), text: lines.text(example) })),
+    )
+    for (const [row, { image, text }] of batch.entries()) {
+      placeLine(image, preparation, prepared, row)
+      const tokens = encode(text)
       targets.set(tokens, row * length)
       weights.fill(1, row * length, row * length + tokens.length + 1)
     }
@@ -118,36 +138,39 @@ export function lineBatches(
 }
 
 /**
- * The lines that a reader can be asked for: others, whose texts have characters that it does not know or are too long for it,
- * are left out and named.
+ * The lines that a reader can learn or be measured on. `skipped` names the others: their texts are too long for it, or have
+ * characters that are not in its alphabet.
  */
-export function readable(
+export function readableLines(
   lines: LineSet,
   { characters }: Alphabet,
   config: Pick<Seq2SeqConfig, "length">,
 ): { readonly lines: LineSet; readonly skipped: readonly string[] } {
-  const known = new Set(characters)
+  const readable = new Set(characters)
   const { drawn } = lines
-  if (drawn && drawn.longest < config.length && drawn.characters.every((each) => known.has(each)))
+  if (drawn && drawn.longest < config.length && drawn.characters.every((each) => readable.has(each)))
     return { lines, skipped: [] }
   const skipped: string[] = []
-  const kept: number[] = []
+  const indices: number[] = []
   for (let i = 0; i < lines.length; i++) {
-    const own = graphemes(lines.text(i))
-    const stranger = own.find((character) => !known.has(character))
-    if (stranger !== undefined)
-      skipped.push(`${lines.describe(i)}: the model does not know ${JSON.stringify(stranger)}`)
-    else if (own.length >= config.length)
-      skipped.push(`${lines.describe(i)}: has ${own.length} characters, the model reads ${config.length - 1}`)
-    else kept.push(i)
+    const text = graphemes(lines.text(i))
+    const unknown = text.find((character) => !readable.has(character))
+    if (unknown !== undefined) skipped.push(`${lines.describe(i)}: the model does not know ${JSON.stringify(unknown)}`)
+    else if (text.length >= config.length)
+      skipped.push(`${lines.describe(i)}: has ${text.length} characters, the model reads ${config.length - 1}`)
+    else indices.push(i)
   }
   if (skipped.length === 0) return { lines, skipped }
-  const at = (index: number): number => kept[index] as number
+  const at = (index: number): number => {
+    const line = indices[index]
+    if (line === undefined) throw new RangeError(`${lines.name}: there is no line ${index} of ${indices.length}`)
+    return line
+  }
   return {
     skipped,
     lines: {
       ...lines,
-      length: kept.length,
+      length: indices.length,
       text: (index) => lines.text(at(index)),
       describe: (index) => lines.describe(at(index)),
       read: (index) => lines.read(at(index)),
@@ -155,21 +178,21 @@ export function readable(
   }
 }
 
-/** Lines that are looked at for what they have in common. */
-const looked = 200
-/** Height that lines of many sizes are scaled to, and the greatest width that is taken without being told. */
+/** How many lines are read for the facts of a data set. */
+const sampleSize = 200
+/** The height that lines of several sizes are scaled to, and the greatest width that is then chosen. */
 const [usualHeight, greatestWidth] = [32, 2048]
 
-/** What a recipe needs to know of lines. */
+/** The facts of lines that decide what a recipe leaves open. */
 export async function readingFacts(lines: LineSet): Promise<ReadingFacts> {
   const texts = lines.drawn ? [] : Array.from({ length: lines.length }, (_, i) => lines.text(i))
   const characters = lines.drawn?.characters ?? charactersOf(texts)
   const longest = lines.drawn?.longest ?? texts.reduce((most, text) => Math.max(most, graphemes(text).length), 0)
-  const step = Math.max(1, Math.floor(lines.length / looked))
+  const step = Math.max(1, Math.floor(lines.length / sampleSize))
   const images: Image[] = []
-  for (let i = 0; i < lines.length && images.length < looked; i += step) images.push(await lines.read(i))
+  for (let i = 0; i < lines.length && images.length < sampleSize; i += step) images.push(await lines.read(i))
   const widest = Math.max(...images.map(({ width, height }) => width / height))
-  const size: readonly [number, number] = lines.largest ?? [
+  const imageSize: readonly [number, number] = lines.largest ?? [
     usualHeight,
     Math.min(greatestWidth, Math.ceil(widest * usualHeight)),
   ]
@@ -184,5 +207,5 @@ export async function readingFacts(lines: LineSet): Promise<ReadingFacts> {
   }
   const mean = sum / count
   const std = Math.max(1 / 255, Math.sqrt(squares / count - mean * mean))
-  return { examples: lines.length, alphabet: alphabet(characters), longest, imageSize: size, mean: [mean], std: [std] }
+  return { examples: lines.length, alphabet: alphabet(characters), longest, imageSize, mean: [mean], std: [std] }
 }

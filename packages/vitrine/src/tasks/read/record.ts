@@ -1,7 +1,8 @@
+import { taskRecord } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { type Alphabet, alphabet, seq2seqConfig } from "@vitrine/seq2seq"
 import { trainingOptions } from "@vitrine/trainer"
-import { originOf, type RunOrigin } from "../../origin.ts"
+import { labelNames, originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedReadingRecipe } from "./recipe.ts"
 
 /** What the run folder of a reader remembers in `config.json`, so that it can be used and go on alone. */
@@ -23,13 +24,13 @@ export function readingRecordOf(
   json: unknown,
   name: string,
 ): { readonly record: ReadingRecord; readonly alphabet: Alphabet } | null {
-  const { vitrine, label_names: labels } = (json ?? {}) as { vitrine?: Partial<ReadingRecord>; label_names?: unknown }
-  if (vitrine?.task !== "read") return null
+  const record: Partial<ReadingRecord> | null = taskRecord(json, "read")
+  if (record === null) return null
   const fail = (what: string): never => {
     throw new VitrineError("file", `${name}: ${what}`)
   }
-  const { recipe } = vitrine
-  const origin = recipe && originOf(vitrine, recipe.evaluateEvery)
+  const { recipe } = record
+  const origin = recipe && originOf(record, recipe.evaluateEvery)
   if (typeof recipe !== "object" || !origin) return fail("its record of the run lacks data, seed or recipe")
   const inFile = <T>(make: () => T): T => {
     try {
@@ -51,7 +52,7 @@ export function readingRecordOf(
   if (!(Number.isSafeInteger(batchSize) && batchSize > 0)) return fail("its recipe has no batchSize")
   if (!Array.isArray(characters) || characters.length !== 2 || !characters.every(Number.isSafeInteger))
     return fail("its characters are not two integers")
-  const own = inFile(() => alphabet(Array.isArray(labels) ? labels.map(String) : []))
+  const own = inFile(() => alphabet(labelNames(json)))
   if (own.size !== config.vocabulary || config.begin !== own.begin || config.end !== own.end)
     return fail(`has a vocabulary of ${config.vocabulary}, but ${own.characters.length} label_names`)
   return {

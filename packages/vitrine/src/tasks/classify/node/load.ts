@@ -1,63 +1,51 @@
 import { realpath } from "node:fs/promises"
 import {
+  applyOverrides,
   hintsOf,
-  splitOverrides,
   type ModelConfig,
   type Overrides,
-  applyOverrides,
   parameterReader,
   resizeWeights,
+  splitOverrides,
 } from "@vitrine/checkpoint"
 import { type ModelFolder, readModelFolder } from "@vitrine/checkpoint/node"
 import type { Backend, CompileOptions, FileSlice } from "@vitrine/core"
-import type { Image } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/node"
-import { createModel, type Model } from "../model.ts"
-import { type BackendOptions, createBackend, readsFiles } from "../../../node/backends.ts"
+import { type BackendChoice, openBackend, readsFiles } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
+import { decode, type ImageInput } from "../../../node/image.ts"
+import { createModel, type Model } from "../model.ts"
 
-/** A path, the bytes of a file, or pixels. */
-export type ImageInput = string | Uint8Array | Image
-
-export interface LoadOptions extends BackendOptions, Overrides {
-  /** A name, or a backend that is yours to close; `auto` by default. */
-  readonly backend?: string | Backend
-}
+export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**
- * Loads a model from a run folder, a folder as timm or Hugging Face publishes it (`config.json`, `model.safetensors`
- * and, of Hugging Face's, `preprocessor_config.json`), or an .npz file of Google's vision_transformer, big_vision or big_transfer; or from
- * the Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
+ * Loads a classifier:
+ * - from a run folder, or a folder of timm or Hugging Face: `config.json`, `model.safetensors` and, of Hugging Face's,
+ *   `preprocessor_config.json`;
+ * - from an .npz file of Google's vision_transformer, big_vision or big_transfer;
+ * - from the Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
  *
- * With `imageSize` it takes images of another size; that, and how they are prepared, is otherwise as the folder says.
+ * With `imageSize` it takes images of another size. Other overrides change how images are prepared.
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
-  const { backend: wanted = "auto", ...others } = options
-  const [overrides, engine] = splitOverrides(others)
+  const [overrides, choice] = splitOverrides(options)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
     const { config, preprocessing, labels, notes } = applyOverrides(folder, overrides, path)
-    const own = typeof wanted === "string"
-    const backend = own ? await createBackend(wanted, engine) : wanted
+    const { backend, close } = await openBackend(choice)
     const constants = await constantsOf(folder, backend, config)
-    const close = async (): Promise<void> => (own ? backend.close() : undefined)
     return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
   } finally {
     await folder.weights.close()
   }
 }
 
-async function decode(image: ImageInput): Promise<Image> {
-  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
-}
-
 /**
- * The weights of a folder's model at the image size of `config`. Those in float32 stay in their file for a backend that
- * maps it, in parts where several tensors make one; others are read and converted.
+ * The weights of a folder's model at the image size of `config`. A backend that maps files gets float32 weights as slices of
+ * their file, several where several tensors make one weight; all others are read and converted.
  */
 export async function constantsOf(
   { config: stored, positionMethod, weights, sources }: ModelFolder,
@@ -65,19 +53,27 @@ export async function constantsOf(
   config: ModelConfig,
 ): Promise<NonNullable<CompileOptions["constants"]>> {
   const read = parameterReader(weights, sources)
-  const constants: Record<string, FileSlice[] | Float32Array> = {}
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
-  // Engines refuse files outside of the model's folder, which links lead to, as in Hugging Face's cache.
+  // Engines refuse files outside of the model's folder, where the links of Hugging Face's cache lead.
   const paths = new Map<string, Promise<string>>()
-  for (const [name, { from, make }] of sources) {
+  const realPath = (file: string): Promise<string> => {
+    const path = paths.get(file) ?? realpath(file)
+    paths.set(file, path)
+    return path
+  }
+  const slicesOf = async (names: readonly string[]): Promise<FileSlice[] | undefined> => {
     const slices: FileSlice[] = []
-    for (const { dtype, place } of from.map((one) => tensors.get(one) as (typeof weights.tensors)[number])) {
-      if (dtype !== "F32" || place === undefined || make !== undefined || !readsFiles(backend)) break
-      const path = paths.get(place.file) ?? realpath(place.file)
-      paths.set(place.file, path)
-      slices.push({ path: await path, offset: place.begin, length: place.end - place.begin })
+    for (const name of names) {
+      const { dtype, place } = tensors.get(name) ?? {}
+      if (dtype !== "F32" || place === undefined) return undefined
+      slices.push({ path: await realPath(place.file), offset: place.begin, length: place.end - place.begin })
     }
-    constants[name] = from.length > 0 && slices.length === from.length ? slices : await read(name)
+    return slices.length > 0 ? slices : undefined
+  }
+  const constants: Record<string, FileSlice[] | Float32Array> = {}
+  for (const [name, { from, make }] of sources) {
+    const slices = make === undefined && readsFiles(backend) ? await slicesOf(from) : undefined
+    constants[name] = slices ?? (await read(name))
   }
   const resized = await resizeWeights(stored, config, read, positionMethod)
   return { ...constants, ...resized }

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { imageModel, isBiT, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
+import { learnsClasses } from "../objectives.ts"
 import { recordOf } from "../record.ts"
 
 /** What a run knew at one of its evaluations, and what it had spent until then. */
@@ -67,7 +68,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     )
   const { recipe, data, seed, from = null } = record
   const { config, training, batchSize, task } = recipe
-  if (task !== "classify")
+  if (!learnsClasses(task))
     throw new VitrineError("config", `${path}: the run learns ${task}, so it has no accuracy that could be compared`)
   if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
     throw new VitrineError("config", `${file}: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)

@@ -7,8 +7,8 @@ import { locate } from "../../../node/hub.ts"
 import { constantsOf } from "./load.ts"
 
 export interface OpenTeacher {
-  /** By which it is found again. */
-  readonly name: string
+  /** Its absolute path or its name on the hub, by which a resumed run finds it again. */
+  readonly origin: string
   readonly teach: Teacher
   close(): Promise<void>
 }
@@ -25,7 +25,7 @@ export async function openTeacher(
   classes: readonly string[],
   backend: Backend,
 ): Promise<OpenTeacher> {
-  const { path, name } = await locate(model)
+  const { path, name: origin } = await locate(model)
   const folder = await readModelFolder(path, { imageSize: student.imageSize })
   try {
     const { config, preprocessing } = applyOverrides(folder, { imageSize: student.imageSize }, path)
@@ -42,7 +42,7 @@ export async function openTeacher(
       constants: await constantsOf(folder, backend, config),
     })
     return {
-      name,
+      origin,
       teach: async (images, size) => {
         const { logits } = await (await compiled.at(size)).run({ images })
         const own = logits?.data ?? []

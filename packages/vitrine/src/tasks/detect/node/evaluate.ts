@@ -1,85 +1,86 @@
 import { graph, programs, rootScope, VitrineError } from "@vitrine/core"
-import { detectionObjective, type DetectionEvaluation, type Faults } from "@vitrine/detection"
+import { type DetectionEvaluation, detectionObjective, type Faults } from "@vitrine/detection"
 import { createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
 import { evaluateBatches } from "@vitrine/trainer"
-import { createBackend } from "../../../node/backends.ts"
-import { type LoadDetectorOptions, readDetector } from "./load.ts"
 import { checkFinite } from "../../../finite.ts"
+import { openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
+import { type LoadDetectorOptions, readDetector } from "./load.ts"
 
 export interface EvaluateDetectorOptions extends LoadDetectorOptions {
-  /** A path or `scenes`; by default what the model was trained on. */
+  /** A path or `scenes`; the training data by default. */
   readonly data?: string | undefined
   readonly format?: "coco" | "voc" | undefined
-  /** `val` by default, or `test` where there is no such set. */
+  /** `val` by default, or `test` for data without validation images. */
   readonly split?: "train" | "val" | "test" | undefined
-  /** 16 by default; no influence on the result. */
+  /** 16 by default; it does not change the result. */
   readonly batchSize?: number | undefined
+  /** Threads that prepare images; 1 by default. */
   readonly workers?: number | undefined
 }
 
 export interface DetectorEvaluation extends Omit<DetectionEvaluation, "classes"> {
   readonly data: string
   readonly split: "train" | "val" | "test"
-  /** AP of each of the model's classes, -1 where the data have none. */
+  /** AP of each of the model's classes; -1 for a class that the data do not have. */
   readonly classes: readonly { readonly label: string; readonly ap: number }[]
   readonly faults: Faults
 }
 
-/** Large images make smaller batches. */
+/** The most pixels of a batch: large images make smaller batches. */
 const batchPixels = 2 ** 22
 
 /**
- * Measures a detector on annotated images, by COCO's figures. Classes of the data are the model's by their names.
+ * Measures a detector on annotated images by COCO's figures. Classes of the data and of the model match by name.
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluateDetector(
   path: string,
   options: EvaluateDetectorOptions = {},
 ): Promise<DetectorEvaluation> {
-  const { backend: wanted = "auto", data: given, format, split, batchSize = 16, workers = 1, ...engine } = options
-  const { config, labels, preprocessing, record, values } = await readDetector((await locate(path)).path)
+  const { data, format, split, batchSize = 16, workers = 1, heads, dilated, ...choice } = options
+  const { config, labels, preprocessing, record, values } = await readDetector((await locate(path)).path, {
+    heads,
+    dilated,
+  })
   const { shortest, within: imageSize, mean, std } = preprocessing
-  const data = given ?? record?.data
-  if (data === undefined)
+  const name = data ?? record?.data
+  if (name === undefined)
     throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-  const own = given === undefined ? record : null
-  const resolved = await resolveDetection(data, {
-    format: format ?? own?.format,
-    seed: own?.seed,
-    valFraction: own?.valFraction,
+  const origin = data === undefined ? record : null
+  const resolved = await resolveDetection(name, {
+    format: format ?? origin?.format,
+    seed: origin?.seed,
+    valFraction: origin?.valFraction,
     imageSize: record?.recipe.imageSize,
   })
-  const chosen = split ?? (resolved.val === null && resolved.test !== null ? "test" : "val")
-  const source = resolved[chosen]
-  if (source === null) throw new VitrineError("config", `${data}: has no ${chosen} images; evaluate another split`)
-  const places = resolved.classes.map((name) => labels.indexOf(name))
-  const stranger = places.indexOf(-1)
-  if (stranger >= 0)
+  const part = split ?? (resolved.val === null && resolved.test !== null ? "test" : "val")
+  const source = resolved[part]
+  if (source === null) throw new VitrineError("config", `${name}: has no ${part} images; evaluate another split`)
+  const modelClasses = resolved.classes.map((label) => labels.indexOf(label))
+  const unknown = resolved.classes[modelClasses.indexOf(-1)]
+  if (unknown !== undefined)
     throw new VitrineError(
       "config",
-      `${data}: has a class ${JSON.stringify(resolved.classes[stranger])} that the model lacks; its classes are ${labels.slice(0, 20).join(", ")}`,
+      `${name}: has a class ${JSON.stringify(unknown)} that the model lacks; its classes are ${labels.slice(0, 20).join(", ")}`,
     )
   const dataset = await openDetection(source)
-  const isOwn = typeof wanted === "string"
-  const backend = isOwn ? await createBackend(wanted, engine) : wanted
+  const { backend, close } = await openBackend(choice)
   try {
     const { measure } = detectionObjective(config, {
       imageSize,
       padded: true,
       truth(example) {
         const objects = dataset.objects(example)
-        return { ...objects, labels: objects.labels.map((label) => places[label] as number) }
+        return { ...objects, labels: objects.labels.map((label) => modelClasses[label] ?? -1) }
       },
     })
     const evaluator = programs(backend, graph({ outputs: measure.outputs(rootScope()) }), { constants: values })
+    const images = Math.floor(batchPixels / (imageSize[0] * imageSize[1]))
     const batches = await createDetectionLoader({
       source,
       workers,
-      batchSize: Math.max(
-        1,
-        Math.min(batchSize, dataset.length, Math.floor(batchPixels / (imageSize[0] * imageSize[1]))),
-      ),
+      batchSize: Math.max(1, Math.min(batchSize, dataset.length, images)),
       imageSize,
       transforms: [{ op: "resizeShortest", shortest: [shortest], within: imageSize }],
       mean,
@@ -90,14 +91,14 @@ export async function evaluateDetector(
       const { classes, ...figures } = await evaluateBatches(evaluator, batches, measure, undefined, ({ logits }) =>
         checkFinite(logits?.data ?? []),
       )
-      const byClass = classes.map((ap, label) => ({ label: labels[label] as string, ap }))
-      return { data, split: chosen, ...figures, classes: byClass, faults: resolved.faults }
+      const classFigures = labels.map((label, i) => ({ label, ap: classes[i] ?? -1 }))
+      return { data: name, split: part, ...figures, classes: classFigures, faults: resolved.faults }
     } finally {
       await batches.close()
       await evaluator.dispose()
     }
   } finally {
     await dataset.close?.()
-    if (isOwn) await backend.close()
+    await close()
   }
 }

@@ -1,22 +1,16 @@
 import type { DetectorHints } from "@vitrine/checkpoint"
 import { readDetectorFolder } from "@vitrine/checkpoint/node"
-import { type Backend, VitrineError } from "@vitrine/core"
-import type { Image } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/node"
-import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detector.ts"
-import { type BackendOptions, createBackend } from "../../../node/backends.ts"
+import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
-import type { ImageInput } from "../../classify/node/load.ts"
+import { decode, type ImageInput } from "../../../node/image.ts"
+import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detector.ts"
 
-/** What is told of a detector beside its files: `heads` and `dilated` of weights without a `config.json`. */
-export interface LoadDetectorOptions extends BackendOptions, DetectorHints {
-  /** A name, or a backend that is yours to close; `auto` by default. */
-  readonly backend?: string | Backend
-}
+/** `heads` and `dilated` are for weights without a `config.json`, which do not tell them. */
+export interface LoadDetectorOptions extends BackendChoice, DetectorHints {}
 
 /**
- * Loads a detector from a run folder, from one of Hugging Face's DETR, or the safetensors file of facebookresearch's; or from
- * the hub by name, `hf:owner/name`.
+ * Loads a detector from a run folder, a folder of Hugging Face's DETR, the safetensors file of facebookresearch's, or the hub by
+ * name, `hf:owner/name`.
  *
  *     const detector = await loadDetector("runs/scenes-1")
  *     console.log(await detector.detect("photo.jpg"))
@@ -24,31 +18,18 @@ export interface LoadDetectorOptions extends BackendOptions, DetectorHints {
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function loadDetector(path: string, options: LoadDetectorOptions = {}): Promise<Detector<ImageInput>> {
-  const { backend: wanted = "auto", heads, dilated, ...engine } = options
+  const { heads, dilated, ...choice } = options
   const model = await readDetector((await locate(path)).path, { heads, dilated })
-  const own = typeof wanted === "string"
-  const backend = own ? await createBackend(wanted, engine) : wanted
-  return createDetector({ ...model, backend, decode, close: own ? backend.close : async () => {} })
-}
-
-async function decode(image: ImageInput): Promise<Image> {
-  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
+  const { backend, close } = await openBackend(choice)
+  return createDetector({ ...model, backend, decode, close })
 }
 
 /**
- * Reads the folder of a detector, weights and all.
- * @throws VitrineError (file, config) for one that is missing or broken, of another kind of model, or that tells otherwise.
+ * Reads the folder of a detector with its weights.
+ * @throws VitrineError (file, config) for a folder that is missing or broken, of another kind of model, or that contradicts a
+ *   hint.
  */
 export async function readDetector(path: string, hints: DetectorHints = {}): Promise<WholeDetector> {
   const folder = await readDetectorFolder(path, hints)
-  try {
-    const { backbone, heads } = folder.config
-    const own = { heads, dilated: backbone.kind === "resnet" && backbone.config.dilated }
-    for (const name of ["heads", "dilated"] as const)
-      if (hints[name] !== undefined && hints[name] !== own[name])
-        throw new VitrineError("config", `${path}: the model has ${name} ${own[name]}, not ${hints[name]}`)
-    return await wholeDetector(folder, path)
-  } finally {
-    await folder.weights.close()
-  }
+  return wholeDetector(folder, path, hints).finally(folder.weights.close)
 }

@@ -1,10 +1,10 @@
 import { resolve } from "node:path"
-import type { Size } from "@vitrine/data"
 import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
+import type { Size } from "@vitrine/data"
 import {
-  detectionObjective,
   detectionEvaluation,
   type DetectionEvaluation,
+  detectionObjective,
   type DetectionTransform,
   detrParameters,
   type Faults,
@@ -19,36 +19,45 @@ import {
   resolveDetection,
 } from "@vitrine/detection/node"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
-import { type DetectionRecipe, resolveDetectionRecipe, type ResolvedDetectionRecipe } from "../recipe.ts"
-import { detectionConfig, type DetectionRecord, detectionRecordOf, labelsOf } from "../record.ts"
+import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { trainingOrder } from "../../../order.ts"
-import type { RunSetup } from "../../../setup.ts"
+import { labelNames } from "../../../origin.ts"
+import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
+import type { RunSetup, TaskSetup } from "../../../setup.ts"
+import {
+  type DetectionFacts,
+  type DetectionRecipe,
+  type ResolvedDetectionRecipe,
+  resolveDetectionRecipe,
+} from "../recipe.ts"
+import { detectionConfig, type DetectionRecord, detectionRecordOf } from "../record.ts"
 import { readDetector } from "./load.ts"
-import { runTask, type RunOptions } from "../../../node/run.ts"
-import type { TrainOptions } from "../../classify/node/train.ts"
 
-export interface TrainDetectorOptions extends RunOptions, Pick<TrainOptions, "workers"> {
+export interface TrainDetectorOptions extends RunOptions {
   /** A path or `scenes`, as `resolveDetection` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
-  /** Which annotations to read, where there are both. */
+  /** Which annotations to read of data that have both. */
   readonly format?: "coco" | "voc" | undefined
-  /** What it leaves open is filled in from the data. Not needed to resume. */
+  /** The data and the starting detector decide what it leaves open. Not needed to resume. */
   readonly recipe?: DetectionRecipe | undefined
-  /** A detector whose weights the run starts from: of the same parameters, but for the classes. */
+  /** The detector whose weights the run starts from. It has the same parameters, but may have other classes. */
   readonly from?: string | undefined
+  /** Threads that prepare data; 1 by default. They do not change the result. */
+  readonly workers?: number | undefined
 }
 
-/** What is about to be trained; the first event. */
+/** The first event of a run: what is about to be trained. */
 export interface DetectionSetupEvent extends RunSetup {
   readonly classes: readonly string[]
   /** What was passed over in the annotation files. */
   readonly faults: Faults
   readonly recipe: ResolvedDetectionRecipe
+  /** The detector that the run starts from; null for a run that starts at random, or that goes on. */
   readonly from: string | null
 }
 
 /**
- * Trains a detector on annotated images and yields what happens; evaluations are COCO's AP on the validation images.
+ * Trains a detector on annotated images and yields what happens. Evaluations are COCO's AP on the validation images.
  *
  *     for await (const event of trainDetector({ data: "scenes", out: "runs/scenes" }))
  *       if (event.type === "evaluation") console.log(event.step, event.ap50)
@@ -58,129 +67,138 @@ export interface DetectionSetupEvent extends RunSetup {
 export function trainDetector(
   options: TrainDetectorOptions,
 ): AsyncGenerator<DetectionSetupEvent | TrainEvent<DetectionEvaluation>, void, void> {
-  const { workers = 1 } = options
-  return runTask(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
-    const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
-    if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
-    const data = options.data ?? record?.data
-    if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
-    const { seed = 0, valFraction = 0.1, format } = record ?? options
-    const asked = record?.recipe.imageSize ?? options.recipe?.imageSize
-    const {
-      train: source,
-      val,
-      test,
-      classes,
-      faults,
-    } = await resolveDetection(data, {
-      format,
-      valFraction,
-      seed,
-      imageSize: asked,
-    })
-    if (source === null) throw new VitrineError("file", `${data}: has no training images`)
-    const open = async (one: DetectionSource): Promise<DetectionDataset> => {
-      const dataset = await openDetection(one)
-      closeLater(dataset.close)
-      return dataset
-    }
-    const dataset = await open(source)
-    const held = val ?? test
-    const validation = held === null ? undefined : await open(held)
-    if (resumed && labelsOf(resumed.config).join("\n") !== classes.join("\n"))
-      throw new VitrineError("file", `${data}: its classes are not those that the run was trained on`)
-    const start = record === undefined && options.from !== undefined ? await readDetector(options.from) : undefined
-    const { height, width } = await dataset.read(0)
-    const facts = {
-      examples: dataset.length,
-      classes: classes.length,
-      imageSize: [height, width] as const,
-      objects:
-        source.kind === "scenes" ? 6 : source.objects.reduce((most, { labels }) => Math.max(most, labels.length), 0),
-      builtIn: source.kind === "scenes",
-    }
-    // The data decide how many classes there are.
-    const { classes: _, ...model } = { ...start?.config, ...options.recipe?.model }
-    const asStart = start && {
-      imageSize: start.preprocessing.within,
-      mean: start.preprocessing.mean,
-      std: start.preprocessing.std,
-    }
-    const recipe = record?.recipe ?? resolveDetectionRecipe({ ...asStart, ...options.recipe, model }, facts, seed)
-    const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
-    const backend = await openBackend()
-    await writeRecord(backend, record?.engines ?? [], (engines) => {
-      const kept: Omit<DetectionRecord, "engines"> = record ?? {
-        task: "detect",
-        data: data === "scenes" ? data : resolve(data),
-        ...(format === undefined ? {} : { format }),
-        seed,
-        valFraction,
-        checkpointEvery,
-        recipe,
-      }
-      return detectionConfig({ ...kept, engines }, classes)
-    })
-    const { config, imageSize, batchSize, augment, mean, std, training, losses } = recipe
-    const loading = { workers, imageSize, mean, std }
-    return {
-      setup: {
-        data,
-        classes,
-        examples: dataset.length,
-        validation: validation?.length ?? 0,
-        faults,
-        recipe,
-        from: options.from ?? null,
-      },
-      events: (run) =>
-        trainingLoop({
-          backend,
-          parameters: detrParameters(config),
-          initial: startingValues(recipe, start?.values),
-          objective: detectionObjective(config, {
-            imageSize,
-            padded: [source, ...(held === null ? [] : [held])].some((one) => !fills(one, augment, imageSize)),
-            losses,
-            truth: (example) => (validation as DetectionDataset).objects(example),
-          }),
-          options: training,
-          batches: (consumed) =>
-            createDetectionLoader({
-              ...loading,
-              ...trainingOrder({ examples: dataset.length, batchSize, seed: training.seed }, consumed),
-              source,
-              transforms: augment,
-            }),
-          evaluation:
-            held === null
-              ? undefined
-              : () =>
-                  createDetectionLoader({
-                    ...loading,
-                    source: held,
-                    batchSize,
-                    transforms: detectionEvaluation(imageSize),
-                    epochs: 1,
-                  }),
-          evaluateEvery: recipe.evaluateEvery,
-          checkpointEvery,
-          ...run,
-        }),
-    }
-  })
+  return runTask(
+    () => runFolder(options),
+    options.signal,
+    (run) => prepareDetector(run, options),
+  )
 }
 
-/** Those of the detector that a run starts from, where it has as many; the others are drawn. */
-function startingValues(
+async function prepareDetector(
+  { resumed, closeLater, openBackend, writeRecord }: OpenRun,
+  options: TrainDetectorOptions,
+): Promise<PreparedTask<TaskSetup<DetectionSetupEvent>, DetectionEvaluation>> {
+  const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
+  if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
+  const data = options.data ?? record?.data
+  if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
+  const { seed = 0, valFraction = 0.1, format } = record ?? options
+  const {
+    train: source,
+    val,
+    test,
+    classes,
+    faults,
+  } = await resolveDetection(data, {
+    format,
+    valFraction,
+    seed,
+    imageSize: record?.recipe.imageSize ?? options.recipe?.imageSize,
+  })
+  if (source === null) throw new VitrineError("file", `${data}: has no training images`)
+  const open = async (source: DetectionSource): Promise<DetectionDataset> => {
+    const dataset = await openDetection(source)
+    closeLater(dataset.close)
+    return dataset
+  }
+  const dataset = await open(source)
+  const validationSource = val ?? test
+  const validation = validationSource && { source: validationSource, dataset: await open(validationSource) }
+  if (resumed && labelNames(resumed.config).join("\n") !== classes.join("\n"))
+    throw new VitrineError("file", `${data}: its classes are not those that the run was trained on`)
+  const start = record === undefined && options.from !== undefined ? await readDetector(options.from) : undefined
+  const recipe =
+    record?.recipe ?? resolveDetectionRecipe(startedRecipe(options.recipe, start), await factsOf(dataset, source), seed)
+  const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
+  const backend = await openBackend()
+  await writeRecord(backend, record?.engines ?? [], (engines) => {
+    const origin: Omit<DetectionRecord, "engines"> = record ?? {
+      task: "detect",
+      data: data === "scenes" ? data : resolve(data),
+      ...(format === undefined ? {} : { format }),
+      seed,
+      valFraction,
+      checkpointEvery,
+      recipe,
+    }
+    return detectionConfig({ ...origin, engines }, classes)
+  })
+  const { config, imageSize, batchSize, augment, mean, std, training, losses, evaluateEvery } = recipe
+  const loading = { workers: options.workers ?? 1, imageSize, mean, std }
+  const order = { examples: dataset.length, batchSize, seed: training.seed }
+  const sources = [source, ...(validation ? [validation.source] : [])]
+  return {
+    setup: {
+      data,
+      classes,
+      examples: dataset.length,
+      validation: validation?.dataset.length ?? 0,
+      faults,
+      recipe,
+      from: options.from ?? null,
+    },
+    events: (place) =>
+      trainingLoop({
+        ...place,
+        backend,
+        parameters: detrParameters(config),
+        initial: initialValues(recipe, start?.values),
+        objective: detectionObjective(config, {
+          imageSize,
+          padded: sources.some((source) => !fills(source, augment, imageSize)),
+          losses,
+          truth: (example) => (validation?.dataset ?? dataset).objects(example),
+        }),
+        options: training,
+        batches: (consumed) =>
+          createDetectionLoader({ ...loading, ...trainingOrder(order, consumed), source, transforms: augment }),
+        evaluation: validation
+          ? () =>
+              createDetectionLoader({
+                ...loading,
+                source: validation.source,
+                batchSize,
+                transforms: detectionEvaluation(imageSize),
+                epochs: 1,
+              })
+          : undefined,
+        evaluateEvery,
+        checkpointEvery,
+      }),
+  }
+}
+
+/** A recipe whose model and input are those of a starting detector where it leaves them open. The data decide the classes. */
+function startedRecipe(
+  recipe: DetectionRecipe | undefined,
+  start: Awaited<ReturnType<typeof readDetector>> | undefined,
+): DetectionRecipe {
+  const { classes: _, ...model } = { ...start?.config, ...recipe?.model }
+  if (start === undefined) return { ...recipe, model }
+  const { within: imageSize, mean, std } = start.preprocessing
+  return { imageSize, mean, std, ...recipe, model }
+}
+
+async function factsOf(dataset: DetectionDataset, source: DetectionSource): Promise<DetectionFacts> {
+  const { height, width } = await dataset.read(0)
+  const facts = { examples: dataset.length, classes: dataset.classes.length, imageSize: [height, width] } as const
+  if (source.kind === "scenes") return { ...facts, objects: mostSceneObjects, builtIn: true }
+  const objects = source.objects.reduce((most, { labels }) => Math.max(most, labels.length), 0)
+  return { ...facts, objects, builtIn: false }
+}
+
+const mostSceneObjects = 6
+
+/** The weights of a starting detector for parameters of the same size; the others are drawn. */
+function initialValues(
   { config, training }: ResolvedDetectionRecipe,
-  given: Readonly<Record<string, Float32Array>> = {},
+  weights: Readonly<Record<string, Float32Array>> = {},
 ): Record<string, Float32Array> {
   const parameters = detrParameters(config)
   const values = { ...initializeDetr(parameters, config, foldKey(keyFromSeed(training.seed), "init")) }
   for (const { name, shape } of parameters) {
-    const value = given[name]
-    if (value !== undefined && value.length === shape.reduce((a, b) => a * b, 1)) values[name] = value
+    const weight = weights[name]
+    if (weight !== undefined && weight.length === shape.reduce((a, b) => a * b, 1)) values[name] = weight
   }
   return values
 }
@@ -188,7 +206,7 @@ function startingValues(
 /** Whether every image fills the model's input, in training and in evaluation. */
 function fills(source: DetectionSource, augment: readonly DetectionTransform[], imageSize: Size): boolean {
   const sizes = source.kind === "scenes" ? [source.imageSize ?? [64, 64]] : source.sizes
-  return [augment, detectionEvaluation(imageSize)].every((steps) =>
-    sizes.every((size) => sizeAfter(steps, size)?.join() === imageSize.join()),
+  return [augment, detectionEvaluation(imageSize)].every((transforms) =>
+    sizes.every((size) => sizeAfter(transforms, size)?.join() === imageSize.join()),
   )
 }

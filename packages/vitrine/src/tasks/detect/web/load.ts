@@ -1,13 +1,13 @@
-import { openDetector } from "@vitrine/checkpoint"
+import { type DetectorHints, openDetector } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
-import { createDetector, type Detector, wholeDetector } from "../detector.ts"
 import { type BackendChoice, openBackend } from "../../../web/backend.ts"
-import { findFiles, type ModelSource } from "../../../web/files.ts"
-import { decode, type ImageInput } from "../../classify/web/load.ts"
+import { locateModel, type ModelLocation, type ModelSource } from "../../../web/files.ts"
+import { decode, type ImageInput } from "../../../web/image.ts"
+import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detector.ts"
 
 /**
  * Loads a detector in a page: a run folder of `vitrine train --task detect`, a folder of Hugging Face's DETR, or the
- * safetensors file of facebookresearch's, from an address, from the Hugging Face hub by name (`hf:owner/name`), or from files.
+ * safetensors file of facebookresearch's. The source is an address, a name on the Hugging Face hub (`hf:owner/name`), or files.
  *
  *     const detector = await loadDetector("/models/scenes/")
  *     console.log(await detector.detect(document.querySelector("img")))
@@ -15,11 +15,15 @@ import { decode, type ImageInput } from "../../classify/web/load.ts"
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function loadDetector(source: ModelSource, options: BackendChoice = {}): Promise<Detector<ImageInput>> {
-  const found = await findFiles(source)
-  if ("npz" in found)
-    throw new VitrineError("file", `${(await found.npz()).name}: holds no detector: those are .safetensors`)
-  const { folder, weightsFile } = found
-  const model = await wholeDetector(await openDetector(folder, weightsFile), folder.nameOf("config.json"))
+  const model = await readDetector(await locateModel(source))
   const { backend, close } = await openBackend(options)
   return createDetector({ ...model, backend, decode, close })
+}
+
+/** A detector with its weights in memory. */
+export async function readDetector(location: ModelLocation, hints: DetectorHints = {}): Promise<WholeDetector> {
+  if (location.kind === "npz")
+    throw new VitrineError("file", `${location.name}: holds no detector: those are .safetensors`)
+  const { folder, weightsFile } = location
+  return wholeDetector(await openDetector(folder, weightsFile, hints), folder.nameOf("config.json"), hints)
 }

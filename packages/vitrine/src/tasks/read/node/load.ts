@@ -1,9 +1,8 @@
-import { join } from "node:path"
+import { stat } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { checkTensors, toFloat32 } from "@vitrine/checkpoint"
 import { openSafetensors, readJson } from "@vitrine/checkpoint/node"
 import { type Backend, type HostTensor, ops, type Scope, type Tensor, VitrineError } from "@vitrine/core"
-import type { Image } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/node"
 import {
   type Alphabet,
   createDecoder,
@@ -14,37 +13,37 @@ import {
   sourceInput,
   sourceLength,
 } from "@vitrine/seq2seq"
-import { placeLine, roomFor, seenOf } from "../lines.ts"
-import { type ReadingRecord, readingRecordOf } from "../record.ts"
-import { type BackendOptions, createBackend } from "../../../node/backends.ts"
 import { checkFinite } from "../../../finite.ts"
-import { type TapShape, tapGraph, tapShapes } from "../../../taps.ts"
+import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
-import type { ImageInput } from "../../classify/node/load.ts"
+import { decode, type ImageInput } from "../../../node/image.ts"
+import { type TapShape, tapGraph, tapShapes } from "../../../taps.ts"
+import { type LineView, lineView, placeLine, roomFor } from "../lines.ts"
+import { type ReadingRecord, readingRecordOf } from "../record.ts"
 
-/** A text that may stand in an image. */
+/** A possible text of an image. */
 export interface Reading {
   readonly text: string
-  /** Of the whole text, its end included. */
+  /** The probability of the whole text and its end. */
   readonly probability: number
-  /** Each character, given those before it. */
+  /** The probability of each character after those before it. */
   readonly characters: readonly { readonly character: string; readonly probability: number }[]
-  /** Whether it came to an end, or was cut off at the most characters that the model reads. */
+  /** False for a text that was cut off at the most characters that the model reads. */
   readonly ended: boolean
 }
 
 /** A model that reads lines of text. */
 export interface Reader {
-  /** What it can read. */
+  /** The characters that it can read. */
   readonly characters: readonly string[]
   readonly backend: Backend
   readonly record: ReadingRecord
-  /** For each image its readings, the likeliest first: one, or by `beams` as many at most. */
+  /** The readings of each image, the likeliest first: one, or up to `beams`. */
   read(images: readonly ImageInput[], options?: SearchOptions): Promise<Reading[][]>
   /**
-   * Intermediate values by the names of the model's taps, such as `decoder.layers.0.multihead_attn.weights`, of an image and
-   * its likeliest reading: the target is the token that begins a text and those of the reading. Each has a first dimension
-   * of 1.
+   * Intermediate values of an image and its likeliest reading by the names of the model's taps, such as
+   * `decoder.layers.0.multihead_attn.weights`. The decoder's input is the token that begins a text and those of the reading. Each
+   * value has a first dimension of 1.
    * @throws VitrineError (config) for a name that the model does not have.
    */
   inspect(image: ImageInput, taps: readonly string[]): Promise<ReadingInspection>
@@ -54,20 +53,13 @@ export interface Reader {
   close(): Promise<void>
 }
 
-/** What a reader computed on its way, and of what. */
-export interface ReadingInspection {
+/** Intermediate values of a reader, its reading, and the line as the model sees it. */
+export interface ReadingInspection extends LineView {
   readonly taps: Readonly<Record<string, HostTensor>>
   readonly reading: Reading
-  /** The line as the model sees it: at its height, with what was padded for whole patches. */
-  readonly view: Image
-  /** Rows and columns of all patches, and the columns that cover `view`. */
-  readonly grid: { readonly rows: number; readonly columns: number; readonly seen: number }
 }
 
-export interface LoadReaderOptions extends BackendOptions {
-  /** A name, or a backend that is yours to close; `auto` by default. */
-  readonly backend?: string | Backend
-}
+export interface LoadReaderOptions extends BackendChoice {}
 
 /**
  * Loads a model that reads, from a run folder.
@@ -78,12 +70,11 @@ export interface LoadReaderOptions extends BackendOptions {
  * @throws VitrineError (file, config or backend): one line that names the file and the fault.
  */
 export async function loadReader(path: string, options: LoadReaderOptions = {}): Promise<Reader> {
-  const { backend: wanted = "auto", ...engine } = options
   const { record, alphabet, values } = await readReader((await locate(path)).path)
-  const own = typeof wanted === "string"
-  const backend = own ? await createBackend(wanted, engine) : wanted
-  const { config } = record.recipe
-  const decoding = createDecoder(backend, config, values)
+  const { backend, close } = await openBackend(options)
+  const { recipe } = record
+  const { config } = recipe
+  const decoder = createDecoder(backend, config, values)
   const forward = (scope: Scope, length: number): Tensor => {
     const tokens = ops.input("tokens", [1, length], "int32")
     const padding = ops.input("padding", [1, sourceLength(config)], "bool")
@@ -94,34 +85,33 @@ export async function loadReader(path: string, options: LoadReaderOptions = {}):
     backend,
     record,
     async read(images, search) {
-      const prepared = roomFor(config, images.length)
-      for (const [row, image] of images.entries()) placeLine(await decoded(image), record.recipe, prepared, row)
+      const lines = roomFor(config, images.length)
+      for (const [row, image] of images.entries()) placeLine(await decode(image), recipe, lines, row)
       if (images.length === 0) return []
-      const { source, padding } = prepared
-      const found = await decoding.decode(source, images.length, { ...search, padding })
-      return found.map((own) => own.map((one) => readingOf(one, alphabet)))
+      const { source, padding } = lines
+      const hypotheses = await decoder.decode(source, images.length, { ...search, padding })
+      return hypotheses.map((best) => best.map((hypothesis) => readingOf(hypothesis, alphabet)))
     },
     async inspect(image, taps) {
-      const prepared = roomFor(config, 1)
-      placeLine(await decoded(image), record.recipe, prepared, 0)
-      const [[best] = []] = await decoding.decode(prepared.source, 1, { padding: prepared.padding })
-      const { tokens } = best as Hypothesis
-      const length = Math.min(tokens.length + 1, config.length)
-      const g = tapGraph(taps, (scope) => forward(scope, length))
-      const program = await backend.compile(g, { constants: values })
+      const line = roomFor(config, 1)
+      placeLine(await decode(image), recipe, line, 0)
+      const [[best] = []] = await decoder.decode(line.source, 1, { padding: line.padding })
+      if (best === undefined) throw new VitrineError("config", `${path}: finds no reading of the image`)
+      const tokens = Int32Array.from([config.begin, ...best.tokens]).subarray(0, config.length)
+      const graph = tapGraph(taps, (scope) => forward(scope, tokens.length))
+      const inputs = Object.entries({ ...line, tokens }).filter(([name]) => name in graph.inputs)
+      const program = await backend.compile(graph, { constants: values })
       try {
-        const inputs = { ...prepared, tokens: Int32Array.from([config.begin, ...tokens]).subarray(0, length) }
-        const own = Object.entries(inputs).filter(([name]) => name in g.inputs)
-        const found = await program.run(Object.fromEntries(own))
-        return { taps: found, reading: readingOf(best as Hypothesis, alphabet), ...seenOf(prepared, record.recipe) }
+        const tapValues = await program.run(Object.fromEntries(inputs))
+        return { taps: tapValues, reading: readingOf(best, alphabet), ...lineView(line, recipe) }
       } finally {
         await program.dispose()
       }
     },
     taps: () => tapShapes((scope) => forward(scope, config.length)),
     async close() {
-      await decoding.dispose()
-      if (own) await backend.close()
+      await decoder.dispose()
+      await close()
     },
   }
 }
@@ -131,42 +121,39 @@ function readingOf({ tokens, ended, logProbabilities }: Hypothesis, alphabet: Al
   return {
     text: alphabet.decode(tokens),
     probability: Math.exp(logProbabilities.reduce((a, b) => a + b, 0)),
-    characters: tokens.map((token, i) => ({
-      character: alphabet.decode([token]),
-      probability: Math.exp(logProbabilities[i] as number),
+    characters: logProbabilities.slice(0, tokens.length).map((value, i) => ({
+      character: alphabet.decode(tokens.slice(i, i + 1)),
+      probability: Math.exp(value),
     })),
     ended,
   }
 }
 
-async function decoded(image: ImageInput): Promise<Image> {
-  return typeof image === "string" || image instanceof Uint8Array ? decodeImage(image) : image
-}
-
-/** What a folder says of a reader, and its weights by name. */
+/** The folder of a reader, with its weights by name. */
 export interface ReaderFolder {
   readonly record: ReadingRecord
   readonly alphabet: Alphabet
   readonly values: Readonly<Record<string, Float32Array>>
 }
 
-/** `config.json` of a model's folder; null for what has none. */
-async function configOf(path: string): Promise<unknown> {
-  return readJson(join(path, "config.json")).catch(() => null)
-}
-
 /** @throws VitrineError (file, config) for a folder that is missing or broken, or of another kind of model. */
 export async function readReader(path: string): Promise<ReaderFolder> {
-  const found = readingRecordOf(await configOf(path), join(path, "config.json"))
-  if (found === null)
+  const isFolder = await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => true,
+  )
+  const folder = isFolder ? path : dirname(path)
+  const file = join(folder, "config.json")
+  const run = readingRecordOf(await readJson(file).catch(() => null), file)
+  if (run === null)
     throw new VitrineError("config", `${path}: does not read; vitrine predict says what an image shows as a whole`)
-  const weights = await openSafetensors(join(path, "model.safetensors"))
+  const weights = await openSafetensors(join(folder, "model.safetensors"))
   try {
-    const parameters = seq2seqParameters(found.record.recipe.config)
+    const parameters = seq2seqParameters(run.record.recipe.config)
     checkTensors(weights, parameters, weights.path)
     const values: Record<string, Float32Array> = {}
     for (const { name } of parameters) values[name] = toFloat32(await weights.read(name))
-    return { ...found, values }
+    return { ...run, values }
   } finally {
     await weights.close()
   }

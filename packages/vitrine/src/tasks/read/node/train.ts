@@ -1,16 +1,17 @@
 import { join, resolve } from "node:path"
 import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import {
+  checkBatch,
+  checkOrder,
   type LineSet,
   type Loader,
   loaderOf,
   localBatchMaker,
   type OrderOptions,
-  checkBatch,
-  checkOrder,
 } from "@vitrine/data"
 import { resolveLines } from "@vitrine/data/node"
 import {
+  type Alphabet,
   initializeSeq2Seq,
   seq2seqParameters,
   type TextBatch,
@@ -18,21 +19,22 @@ import {
   textObjective,
 } from "@vitrine/seq2seq"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
-import { imageSource, lineBatches, readable, readingFacts } from "../lines.ts"
-import { type ReadingRecipe, resolveReadingRecipe, type ResolvedReadingRecipe } from "../recipe.ts"
-import { readingConfig, type ReadingRecord, readingRecordOf } from "../record.ts"
+import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { trainingOrder } from "../../../order.ts"
-import type { RunSetup } from "../../../setup.ts"
-import { runTask, type RunOptions } from "../../../node/run.ts"
+import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
+import type { RunSetup, TaskSetup } from "../../../setup.ts"
+import { imageSource, lineBatches, readableLines, readingFacts } from "../lines.ts"
+import { type ReadingRecipe, type ResolvedReadingRecipe, resolveReadingRecipe } from "../recipe.ts"
+import { readingConfig, type ReadingRecord, readingRecordOf } from "../record.ts"
 
 export interface TrainReaderOptions extends RunOptions {
   /** A path, as `resolveLines` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
-  /** What it leaves open is filled in from the data. Not needed to resume. */
+  /** The data decide what it leaves open. Not needed to resume. */
   readonly recipe?: ReadingRecipe | undefined
 }
 
-/** What is about to be trained; the first event. */
+/** The first event of a run: what is about to be trained. */
 export interface ReadingSetupEvent extends RunSetup {
   readonly characters: readonly string[]
   /** Lines that were passed over, each with its reason. */
@@ -41,7 +43,8 @@ export interface ReadingSetupEvent extends RunSetup {
 }
 
 /**
- * Trains a model that reads lines of text, and yields what happens; evaluations say how many validation lines are exact.
+ * Trains a model that reads lines of text and yields what happens. Evaluations give the share of validation lines that are read
+ * exactly.
  *
  *     for await (const event of trainReader({ data: "mnist", out: "runs/rows" }))
  *       if (event.type === "evaluation") console.log(event.step, event.exact)
@@ -51,78 +54,89 @@ export interface ReadingSetupEvent extends RunSetup {
 export function trainReader(
   options: TrainReaderOptions,
 ): AsyncGenerator<ReadingSetupEvent | TrainEvent<TextEvaluation>, void, void> {
-  return runTask(options, async ({ resumed, closeLater, openBackend, writeRecord }) => {
-    const found = resumed && readingRecordOf(resumed.config, join(options.resume as string, "config.json"))
-    if (found === null) throw new VitrineError("file", `${options.resume}: is no run of a model that reads`)
-    const record = found?.record
-    const data = options.data ?? record?.data
-    if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
-    const { seed = 0, valFraction = 0.1 } = record ?? options
-    const characters = (record ?? options).recipe?.characters
-    const lines = await resolveLines(data, { valFraction, seed, ...(characters && { characters }) })
-    closeLater(lines.close)
-    const facts = record && found ? undefined : await readingFacts(lines.train)
-    const recipe =
-      record?.recipe ??
-      resolveReadingRecipe(options.recipe ?? { task: "read" }, facts as NonNullable<typeof facts>, seed)
-    const alphabet = found?.alphabet ?? (facts as NonNullable<typeof facts>).alphabet
-    const { config, batchSize, training, labelSmoothing } = recipe
-    const trained = readable(lines.train, alphabet, config)
-    const held = lines.val && readable(lines.val, alphabet, config)
-    const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
-    const backend = await openBackend()
-    await writeRecord(backend, record?.engines ?? [], (engines) => {
-      const kept: Omit<ReadingRecord, "engines"> = record ?? {
-        task: "read",
-        data: resolve(data),
-        seed,
-        valFraction,
-        checkpointEvery,
-        recipe,
-      }
-      return readingConfig({ ...kept, engines }, alphabet)
-    })
-    const { imageSize, channels } = imageSource(config)
-    const shape = [...imageSize, channels] as const
-    checkBatch(batchSize, shape)
-    const loader = (set: LineSet, order: OrderOptions): Loader<TextBatch> => {
-      const examples = { name: set.name, classes: alphabet.characters, length: set.length }
-      checkOrder(examples, order)
-      const make = lineBatches(set, alphabet, recipe, batchSize)
-      return loaderOf(
-        examples,
-        order,
-        shape,
-        localBatchMaker(make, async () => {}),
-      )
+  return runTask(
+    () => runFolder(options),
+    options.signal,
+    (run) => prepareReader(run, options),
+  )
+}
+
+async function prepareReader(
+  { resumed, closeLater, openBackend, writeRecord }: OpenRun,
+  options: TrainReaderOptions,
+): Promise<PreparedTask<TaskSetup<ReadingSetupEvent>, TextEvaluation>> {
+  const { resume = "" } = options
+  const stored = resumed && readingRecordOf(resumed.config, join(resume, "config.json"))
+  if (stored === null) throw new VitrineError("file", `${resume}: is no run of a model that reads`)
+  const record = stored?.record
+  const data = options.data ?? record?.data
+  if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
+  const { seed = 0, valFraction = 0.1, recipe: { characters } = {} } = record ?? options
+  const lines = await resolveLines(data, { valFraction, seed, ...(characters && { characters }) })
+  closeLater(lines.close)
+  const { recipe, alphabet } = stored
+    ? { recipe: stored.record.recipe, alphabet: stored.alphabet }
+    : await newRecipe(options.recipe, lines.train, seed)
+  const { config, batchSize, training, labelSmoothing, evaluateEvery } = recipe
+  const train = readableLines(lines.train, alphabet, config)
+  const validation = lines.val && readableLines(lines.val, alphabet, config)
+  const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? evaluateEvery
+  const backend = await openBackend()
+  await writeRecord(backend, record?.engines ?? [], (engines) => {
+    const origin: Omit<ReadingRecord, "engines"> = record ?? {
+      task: "read",
+      data: resolve(data),
+      seed,
+      valFraction,
+      checkpointEvery,
+      recipe,
     }
-    const parameters = seq2seqParameters(config)
-    const order = { examples: trained.lines.length, batchSize, seed: training.seed }
-    return {
-      setup: {
-        data,
-        characters: alphabet.characters,
-        examples: trained.lines.length,
-        validation: held?.lines.length ?? 0,
-        skipped: [...lines.skipped, ...trained.skipped, ...(held?.skipped ?? [])],
-        recipe,
-      },
-      events: (run) =>
-        trainingLoop<TextBatch, TextEvaluation>({
-          backend,
-          parameters,
-          initial: initializeSeq2Seq(parameters, foldKey(keyFromSeed(training.seed), "init")),
-          objective: textObjective(config, labelSmoothing),
-          options: training,
-          batches: async (consumed) => loader(trained.lines, trainingOrder(order, consumed)),
-          evaluation:
-            held === null || held.lines.length === 0
-              ? undefined
-              : async () => loader(held.lines, { batchSize, epochs: 1 }),
-          evaluateEvery: recipe.evaluateEvery,
-          checkpointEvery,
-          ...run,
-        }),
-    }
+    return readingConfig({ ...origin, engines }, alphabet)
   })
+  const { imageSize, channels } = imageSource(config)
+  const shape = [...imageSize, channels] as const
+  checkBatch(batchSize, shape)
+  const loader = (set: LineSet, order: OrderOptions): Loader<TextBatch> => {
+    const examples = { name: set.name, classes: alphabet.characters, length: set.length }
+    checkOrder(examples, order)
+    const maker = localBatchMaker(lineBatches(set, alphabet, recipe, batchSize), async () => {})
+    return loaderOf(examples, order, shape, maker)
+  }
+  const parameters = seq2seqParameters(config)
+  const order = { examples: train.lines.length, batchSize, seed: training.seed }
+  return {
+    setup: {
+      data,
+      characters: alphabet.characters,
+      examples: train.lines.length,
+      validation: validation?.lines.length ?? 0,
+      skipped: [...lines.skipped, ...train.skipped, ...(validation?.skipped ?? [])],
+      recipe,
+    },
+    events: (place) =>
+      trainingLoop<TextBatch, TextEvaluation>({
+        ...place,
+        backend,
+        parameters,
+        initial: initializeSeq2Seq(parameters, foldKey(keyFromSeed(training.seed), "init")),
+        objective: textObjective(config, labelSmoothing),
+        options: training,
+        batches: async (consumed) => loader(train.lines, trainingOrder(order, consumed)),
+        evaluation:
+          validation && validation.lines.length > 0
+            ? async () => loader(validation.lines, { batchSize, epochs: 1 })
+            : undefined,
+        evaluateEvery,
+        checkpointEvery,
+      }),
+  }
+}
+
+async function newRecipe(
+  recipe: ReadingRecipe = { task: "read" },
+  lines: LineSet,
+  seed: number,
+): Promise<{ readonly recipe: ResolvedReadingRecipe; readonly alphabet: Alphabet }> {
+  const facts = await readingFacts(lines)
+  return { recipe: resolveReadingRecipe(recipe, facts, seed), alphabet: facts.alphabet }
 }

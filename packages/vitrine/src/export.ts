@@ -1,0 +1,44 @@
+/** The forms that models are exported in, whatever their task. */
+import { type Overrides, splitOverrides } from "@vitrine/checkpoint"
+import { VitrineError } from "@vitrine/core"
+
+/** Whose form a model is written in. */
+export type ExportTarget = "timm" | "hf" | "onnx"
+
+/**
+ * The type of the weights. `int8` is dynamic quantization, for Vision Transformers in ONNX alone: their linear layers multiply
+ * integers.
+ */
+export type ExportPrecision = "float32" | "float16" | "int8"
+
+export interface ExportFormat {
+  readonly to: ExportTarget
+  /**
+   * `float32` by default. ONNX takes several: each becomes a file by the name that transformers.js looks for. Layer norms and
+   * softmax stay float32 in float16.
+   */
+  readonly precision?: readonly ExportPrecision[] | undefined
+}
+
+export interface ExportedFiles {
+  /** The files of the folder by their path, each in pieces. */
+  readonly files: ReadonlyMap<string, readonly Uint8Array[]>
+  /** What the other library lacks or does otherwise, a line each. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Refuses overrides that models of a task do not take, for the export would ignore them.
+ * @param name names the model in the error, and `owner` the models of the task.
+ * @throws VitrineError (config)
+ */
+export function refuseOverrides(
+  name: string,
+  options: Overrides,
+  owner: string,
+  accepted: readonly string[] = [],
+): void {
+  const [overrides] = splitOverrides(options)
+  const refused = Object.entries(overrides).find(([field, value]) => value !== undefined && !accepted.includes(field))
+  if (refused !== undefined) throw new VitrineError("config", `${name}: ${refused[0]} ${owner} cannot be told`)
+}

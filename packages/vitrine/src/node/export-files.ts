@@ -1,0 +1,58 @@
+import { basename, resolve } from "node:path"
+import type { Overrides } from "@vitrine/checkpoint"
+import { writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
+import type { ExportedFiles, ExportFormat } from "../export.ts"
+
+export interface ExportOptions extends ExportFormat, Overrides {
+  /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory by default. */
+  readonly out?: string | undefined
+  /** Whether a file, or a folder with an export, may be replaced. */
+  readonly force?: boolean | undefined
+  /** For a detector's weights without a `config.json`: whether the backbone's last stage is dilated (DC5). */
+  readonly dilated?: boolean | undefined
+}
+
+export interface ExportResult {
+  /** The absolute path of the folder or the `.onnx` file that was written. */
+  readonly path: string
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  /** What the other library lacks or does otherwise, a line each. */
+  readonly notes: readonly string[]
+}
+
+/** A model to export. */
+export interface ExportSource {
+  /** Where its files lie on this machine. */
+  readonly path: string
+  /** The path, or the hub's name, that the user gave. */
+  readonly name: string
+}
+
+const byteLength = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
+
+/** @throws VitrineError (file) for a folder that cannot be written, or that holds other files. */
+export async function writeFolder(
+  out: string,
+  { files, notes }: ExportedFiles,
+  replace: boolean,
+): Promise<ExportResult> {
+  await writeModelFolder(out, files, { replace })
+  return { path: out, files: Array.from(files, ([path, chunks]) => ({ path, bytes: byteLength(chunks) })), notes }
+}
+
+/** @throws VitrineError (file) for a file that cannot be written, or that stands there already. */
+export async function writeOnnx(
+  out: string,
+  chunks: readonly Uint8Array[],
+  notes: readonly string[],
+  replace: boolean,
+): Promise<ExportResult> {
+  await writeFileAtomic(out, chunks, { replace })
+  return { path: out, files: [{ path: basename(out), bytes: byteLength(chunks) }], notes }
+}
+
+/** What an export is called: the last part of a path without its ending, or of the hub's name without its revision. */
+export function exportName({ name }: ExportSource): string {
+  const path = name.startsWith("hf:") ? name.replace(/@[^@]*$/, "") : resolve(name)
+  return basename(path).replace(/\.(npz|safetensors)$/, "")
+}

@@ -1,0 +1,10 @@
+import type { Task } from "../task.ts"
+import { evaluate } from "./node/evaluate.ts"
+import { exportClassifier } from "./node/export.ts"
+import { load } from "./node/load.ts"
+import { train } from "./node/train.ts"
+import { resolveRecipe } from "./recipe.ts"
+import { recordOf } from "./record.ts"
+
+/** Images and their classes; or without labels the pre-training of such a model. */
+export const classify: Task = { train, evaluate, load, exportModel: exportClassifier, resolveRecipe, recordOf }

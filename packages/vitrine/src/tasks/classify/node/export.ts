@@ -1,0 +1,31 @@
+import { resolve } from "node:path"
+import { hintsOf, type Overrides } from "@vitrine/checkpoint"
+import { readModelFolder } from "@vitrine/checkpoint/node"
+import { VitrineError } from "@vitrine/core"
+import {
+  exportName,
+  type ExportOptions,
+  type ExportResult,
+  type ExportSource,
+  writeFolder,
+  writeOnnx,
+} from "../../../node/export-files.ts"
+import { exportFiles, onnxFile } from "../export.ts"
+import { type WholeModel, wholeModel } from "../whole-model.ts"
+
+/** @throws VitrineError (file, config) */
+export async function exportClassifier(source: ExportSource, options: ExportOptions): Promise<ExportResult> {
+  const { to, precision = ["float32"], force = false } = options
+  const out = resolve(options.out ?? `${exportName(source)}-${to}`)
+  const model = await readModel(source, options)
+  if (to !== "onnx" || !out.endsWith(".onnx")) return writeFolder(out, exportFiles(model, { to, precision }), force)
+  const [single, ...others] = precision
+  if (others.length > 0)
+    throw new VitrineError("config", `${out}: one file holds one precision, not ${precision.join(", ")}; name a folder`)
+  return writeOnnx(out, onnxFile(model, single), [], force)
+}
+
+async function readModel({ path, name }: ExportSource, overrides: Overrides): Promise<WholeModel> {
+  const folder = await readModelFolder(path, hintsOf(overrides))
+  return wholeModel(folder, overrides, name).finally(folder.weights.close)
+}

@@ -1,0 +1,173 @@
+import { type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
+import type { Backend } from "@vitrine/core"
+import type { Dataset } from "@vitrine/data"
+import type { Evaluation, Teacher } from "@vitrine/trainer"
+import type { OpenRun, PreparedTask } from "../../run.ts"
+import type { RunSetup, TaskSetup } from "../../setup.ts"
+import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
+import { type Recipe, recipeFor, type RecipeRule, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
+import type { RunRecord } from "./record.ts"
+import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from "./training.ts"
+
+/** The options of training a classifier that Node and pages share. */
+export interface ClassifierOptions<Source> {
+  /** The data and the model decide what it leaves open. Not needed to resume. */
+  readonly recipe?: Recipe | RecipeRule | undefined
+  /** The model whose weights the run starts from. */
+  readonly from?: Source | undefined
+  readonly seed?: number | undefined
+  readonly valFraction?: number | undefined
+  readonly checkpointEvery?: number | undefined
+  readonly classes?: readonly string[] | undefined
+  readonly perClass?: number | undefined
+}
+
+/** What decides which examples a run sees. */
+export type DataChoice = Pick<RunRecord, "seed" | "valFraction" | "classes" | "perClass">
+
+export interface TrainingData {
+  /** The data's name in the setup event. */
+  readonly name: string
+  /** The data's name in the record, by which a resumed run finds them again. */
+  readonly origin: string
+  readonly train: Dataset
+  readonly validation: Dataset | undefined
+}
+
+/** A model that a run starts from. */
+export interface StartingModel {
+  /** Its name in the setup event and in errors. */
+  readonly name: string
+  /** Its name in the record; undefined where it cannot be found again. */
+  readonly origin: string | undefined
+  readonly model: OpenModel
+}
+
+/** How a platform opens what a run of a classifier needs. `Source` is what names a model there. */
+export interface ClassifierPlatform<Source> {
+  /** @throws VitrineError (file, config) */
+  openData(choice: DataChoice): Promise<TrainingData>
+  /** @throws VitrineError (file, config) */
+  openStart(source: Source | string, hints: ModelHints): Promise<StartingModel>
+  readonly openLoader: OpenLoader
+  /** The name of the teacher by distillation. */
+  readonly teacher?: string | undefined
+  openTeacher?(
+    recipe: ResolvedRecipe,
+    classNames: readonly string[],
+    backend: Backend,
+  ): Promise<{ readonly origin: string; readonly teach: Teacher } | undefined>
+  /** @throws VitrineError (config) for a model that this machine cannot train. */
+  checkRecipe?(recipe: ResolvedRecipe): void
+}
+
+/** The first event of a run: what is about to be trained. */
+export interface SetupEvent extends RunSetup {
+  readonly classes: readonly string[]
+  readonly recipe: ResolvedRecipe
+  /**
+   * The model that the run starts from: its name, whether it gets a new head for other classes, and what its files leave open
+   * or Vitrine assumes of them. Null for a run that starts at random.
+   */
+  readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
+  /** The name of the teacher by distillation. */
+  readonly teacher: string | null
+}
+
+/**
+ * Prepares the training of a classifier: a Vision Transformer, or a ResNet of BiT's.
+ * @param record that of a resumed run
+ */
+export async function prepareClassifier<Source>(
+  { openBackend, writeRecord, resumed }: OpenRun,
+  record: RunRecord | undefined,
+  options: ClassifierOptions<Source>,
+  platform: ClassifierPlatform<Source>,
+): Promise<PreparedTask<TaskSetup<SetupEvent>, Evaluation>> {
+  const { seed = 0, valFraction = 0.1, classes, perClass } = record ?? options
+  const selection = { ...(classes && { classes }), ...(perClass !== undefined && { perClass }) }
+  const data = await platform.openData({ seed, valFraction, ...selection })
+  const { train: dataset, validation } = data
+  const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, dataset, seed, platform.teacher)
+  // A checkpoint holds all that a run needs.
+  const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
+  const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
+  const recipe = plan.resolve(start)
+  const classNames = classesOf(recipe, dataset)
+  platform.checkRecipe?.(recipe)
+  const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
+  const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
+  const backend = await openBackend()
+  const teacher = await platform.openTeacher?.(recipe, classNames, backend)
+  await writeRecord(backend, record?.engines ?? [], (engines) => {
+    if (record && typeof resumed?.config === "object")
+      return { ...resumed.config, vitrine: { ...record, engines, model: recipe.config } }
+    const vitrine: RunRecord = {
+      data: data.origin,
+      seed,
+      valFraction,
+      checkpointEvery,
+      recipe,
+      engines,
+      ...(start?.origin !== undefined && { from: start.origin }),
+      ...(teacher && { teacher: teacher.origin }),
+      ...selection,
+    }
+    const labels = classNames.length > 0 ? classNames : null
+    return toTimmConfig(recipe.config, { preprocessing: preprocessingOf(recipe), labels, vitrine })
+  })
+  return {
+    setup: {
+      data: data.name,
+      classes: dataset.classes,
+      examples: dataset.length,
+      validation: validation?.length ?? 0,
+      recipe,
+      from: start && weights ? { model: start.name, newHead: weights.newHead, notes: start.model.notes ?? [] } : null,
+      teacher: platform.teacher ?? null,
+    },
+    events: (place) =>
+      trainOn({
+        ...place,
+        dataset,
+        validation,
+        recipe,
+        backend,
+        openLoader: platform.openLoader,
+        initial: weights?.initial,
+        teacher: teacher?.teach,
+        checkpointEvery,
+      }),
+  }
+}
+
+/** How a run gets its recipe, for which the model that it starts from has to be open. */
+interface RecipePlan {
+  /** What the recipe says of that model. */
+  readonly hints: ModelHints
+  resolve(start: StartingModel | undefined): ResolvedRecipe
+}
+
+function storedPlan(recipe: ResolvedRecipe): RecipePlan {
+  return { hints: hintsFrom(recipe.config), resolve: () => recipe }
+}
+
+async function newPlan(
+  rule: Recipe | RecipeRule | undefined,
+  dataset: Dataset,
+  seed: number,
+  teacher: string | undefined,
+): Promise<RecipePlan> {
+  const facts = await factsOf(dataset)
+  const draft = recipeFor(rule, facts)
+  const recipe = teacher === undefined ? draft : { distillation: {}, ...draft }
+  return {
+    hints: hintsFrom(draft.model),
+    resolve(start) {
+      if (start === undefined) return resolveRecipe(recipe, facts, seed)
+      const { model, name } = start
+      const complete = recipeFrom(recipe, model, classesOf(recipe, dataset), name)
+      return resolveRecipe(complete, factsFor(facts, model.config), seed)
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import type { Overrides } from "@vitrine/checkpoint"
+import type { Backend, HostTensor } from "@vitrine/core"
+import type { TrainEvent, TrainingOptions } from "@vitrine/trainer"
+import type { ExportedFiles, ExportFormat } from "../export.ts"
+import type { BackendChoice as NodeBackendChoice } from "../node/backends.ts"
+import type { ExportOptions, ExportResult, ExportSource } from "../node/export-files.ts"
+import type { ImageInput as NodeImageInput } from "../node/image.ts"
+import type { RunOptions } from "../node/run.ts"
+import type { RunOrigin } from "../origin.ts"
+import type { RunSetup } from "../setup.ts"
+import type { TapShape } from "../taps.ts"
+import type { BackendChoice } from "../web/backend.ts"
+import type { ModelLocation, ModelSource } from "../web/files.ts"
+import type { ImageInput } from "../web/image.ts"
+
+/** A loaded model of any task. */
+export interface LoadedModel<Image> {
+  readonly backend: Backend
+  /** The names that `inspect` takes, in the order of the computation, with the shapes of the values. */
+  taps(): TapShape[]
+  /** Intermediate values of an image by the names of their taps; each has a first dimension of 1. */
+  inspect(image: Image, taps: readonly string[]): Promise<Readonly<Record<string, HostTensor>>>
+  /** Releases the programs, and the backend if it was made for this model. */
+  close(): Promise<void>
+}
+
+export interface TaskTrainOptions extends RunOptions {
+  /** Not needed to resume. */
+  readonly data?: string | undefined
+  /** A recipe of the task. Not needed to resume. */
+  readonly recipe?: object | undefined
+}
+
+/**
+ * A task in Node. The folder of a task exports one from its `node.ts`, `tasks/node.ts` has a row for it, and `task.ts` of
+ * `@vitrine/checkpoint` recognises the files of its models.
+ */
+export interface Task {
+  /** Trains a model and yields what happens; the first event is the setup. */
+  train(options: TaskTrainOptions): AsyncGenerator<RunSetup | TrainEvent<object>, void, void>
+  /** Measures a model, by default on the data that it was trained on. */
+  evaluate(path: string, options?: NodeBackendChoice): Promise<{ readonly data: string; readonly split: string }>
+  load(path: string, options?: NodeBackendChoice): Promise<LoadedModel<NodeImageInput>>
+  /** Writes a model as files of other libraries. */
+  exportModel(source: ExportSource, options: ExportOptions): Promise<ExportResult>
+  /** Completes a recipe from facts of the data. */
+  resolveRecipe(recipe: object, data: object, seed: number): { readonly training: TrainingOptions }
+  /**
+   * The record of a run in its `config.json`; null for other models.
+   * @param file names the file in errors.
+   */
+  recordOf(json: unknown, file: string): RunOrigin | null
+}
+
+/** A task in a page: its folder exports one from its `web.ts`, and `tasks/web.ts` has a row for it. */
+export interface PageTask {
+  load(source: ModelSource, options?: BackendChoice): Promise<LoadedModel<ImageInput>>
+  /** A model as files of other libraries. */
+  exportModel(location: ModelLocation, options: ExportFormat & Overrides): Promise<ExportedFiles>
+}

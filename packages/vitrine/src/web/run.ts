@@ -1,0 +1,31 @@
+import type { RunPlace } from "../run.ts"
+import { type BackendChoice, openBackend } from "./backend.ts"
+import type { MemoryStore } from "./memory-store.ts"
+
+export interface PageRunOptions extends BackendChoice {
+  /** Keeps the run; without one there is nothing to load afterwards. */
+  readonly store?: MemoryStore | undefined
+  /** Go on from the newest checkpoint in the store, by the recipe and the seed of its record. */
+  readonly resume?: boolean | undefined
+  /** Decides initialisation, order, augmentation and dropout; 0 by default. */
+  readonly seed?: number | undefined
+  /** Steps between checkpoints; with each evaluation by default. */
+  readonly checkpointEvery?: number | undefined
+  /** Ends the run after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A run in the memory of a page. */
+export async function memoryRun({ store, resume = false, ...options }: PageRunOptions): Promise<RunPlace> {
+  return {
+    resumed: resume ? { config: store?.config, checkpoint: store?.resume() ?? undefined, damaged: [] } : undefined,
+    path: () => null,
+    store: () => store,
+    openBackend: () => openBackend(options),
+    async writeRecord({ device }, engines, config) {
+      if (!resume) store?.writeConfig(config([...engines, device]))
+    },
+    discard: async () => {},
+    close: async () => {},
+  }
+}
