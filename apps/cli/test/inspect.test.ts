@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readSafetensors } from "@vitrine/checkpoint"
+import { figureTable } from "@vitrine/interpret"
 import { describe, expect, test } from "vitest"
 import { expectFault, golden, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
 
@@ -130,6 +131,15 @@ describe("inspect draws", () => {
     expect(stderr).toContain("broken.png")
     expect(existsSync(join(out, "rollout.png"))).toBe(true)
   })
+})
+
+test("the README and the help name every figure", async () => {
+  const readme = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8")
+  const { stdout } = await vitrine(["inspect", "--help"])
+  for (const { name, shows } of figureTable) {
+    expect(readme).toContain(`\`${name}\``)
+    expect(stdout).toMatch(new RegExp(`^  ${name} +${shows}`, "m"))
+  }
 })
 
 describe("inspect refuses in one line", () => {

@@ -217,6 +217,14 @@ describe("a comparison", () => {
   })
 })
 
+test("a single evaluation stands on an axis from 0 to 100 %", () => {
+  const metrics = [1, 2].map((step) => ({ type: "step", step, loss: 1 / step, learningRate: 0.1 }))
+  const svg = curveFigure(learningCurve([...metrics, { type: "evaluation", step: 2, top1: 0.42 }]))
+  expect(svg).toContain(">100%<")
+  expect(svg).toContain(">0%<")
+  expect(svg).not.toContain("−20%")
+})
+
 test("the same figure gives the same bytes, and a scale its pixels", async () => {
   const { curve = "" } = square
   const half = await toPng(curve, { scale: 0.5 })

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
 import { openDataset, resolveData } from "@vitrine/data/node"
-import { encodePng } from "@vitrine/interpret"
+import { encodePng, type PredictedImage, predictionsFigure, toPng } from "@vitrine/interpret/node"
 import { evaluate, load, train } from "vitrine"
 import { create } from "../backends.ts"
 import { defineCommand } from "../command.ts"
@@ -13,7 +13,6 @@ import { integerValue } from "../flags/values.ts"
 import { colors, currentIo, isColorful, note, print, self } from "../output.ts"
 import { loadRecipe } from "../recipes/load.ts"
 import { charts } from "../show/charts.ts"
-import { type Shown, contactSheet } from "../show/contact-sheet.ts"
 import { picturesInText } from "../show/pictures.ts"
 import { reporter } from "../show/progress.ts"
 import { drawCurve, fileList } from "../show/result.ts"
@@ -62,8 +61,8 @@ async function showDemo(flags: DemoValues): Promise<number> {
     const result = await evaluate(run, { backend })
     print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)
     const shown = await predictions(run, backend, flags.seed)
-    const sheet = join(run, "predictions.png")
-    await contactSheet(shown, sheet)
+    const sheet = await toPng(predictionsFigure(shown), { scale: 1 })
+    await writeFileAtomic(join(run, "predictions.png"), [sheet])
     await mkdir(pictures, { recursive: true })
     for (const [i, { image, label }] of shown.slice(0, 8).entries())
       await writeFileAtomic(join(pictures, `${i + 1}-${label}.png`), [encodePng(image)])
@@ -93,12 +92,12 @@ async function showDemo(flags: DemoValues): Promise<number> {
 }
 
 /** What a model says of the first held-out images. */
-async function predictions(run: string, backend: Backend, seed: number): Promise<Shown[]> {
+async function predictions(run: string, backend: Backend, seed: number): Promise<PredictedImage[]> {
   const { val } = await resolveData("shapes", { seed })
   const dataset = await openDataset(val as NonNullable<typeof val>)
   const model = await load(run, { backend })
   try {
-    const shown: Shown[] = []
+    const shown: PredictedImage[] = []
     for (let i = 0; i < 24; i++) {
       const image = await dataset.read(i)
       const [first] = await model.predict(image, { top: 1 })

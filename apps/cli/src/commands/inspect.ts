@@ -3,6 +3,7 @@ import { extname, join } from "node:path"
 import { valueStatistics, writeSafetensors } from "@vitrine/checkpoint"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import { type HostTensor, VitrineError } from "@vitrine/core"
+import { type FigureNeed, figureNames, figureTable } from "@vitrine/interpret"
 import { taskOf } from "vitrine"
 import { create } from "../backends.ts"
 import { type CommandDefinition, defineCommand } from "../command.ts"
@@ -14,8 +15,7 @@ import { localModel } from "../hub.ts"
 import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
 import { showNotes } from "../model.ts"
 import { colors, note, print, statusLine } from "../output.ts"
-import { figureNames } from "../show/figure-names.ts"
-import type { Drawn } from "../show/figures.ts"
+import type { DrawnFigure } from "../show/figures.ts"
 import { count, printable, short, table } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
@@ -40,6 +40,7 @@ export async function inspect(): Promise<CommandDefinition> {
       ["vitrine inspect runs/flowers-1 tulip.jpg --tap blocks.3 --json", '{"results":[{"taps":{"blocks.3":{"shape":…'],
       ["vitrine inspect runs/flowers-1 photos --tap blocks.0,blocks.1 -o taps.safetensors", ""],
     ],
+    notes: figureList,
     async run([model, paths], values, names) {
       checkUsage(paths, values)
       const { path } = await localModel(model)
@@ -61,6 +62,16 @@ export async function inspect(): Promise<CommandDefinition> {
       }
     },
   })
+}
+
+/** The figures with what they show, for the help. */
+function figureList(): string {
+  const rows = figureTable.map(({ name, shows, needs }) => {
+    const sources: readonly FigureNeed[] = needs
+    const source = sources.includes("images") ? " (of images)" : sources.includes("run") ? " (of a run)" : ""
+    return [`  ${name}`, `${shows}${source}`]
+  })
+  return `\nFigures:\n${table(rows)}\n`
 }
 
 function checkUsage(paths: readonly string[], { tap, listTaps, figure, out }: InspectValues): void {
@@ -161,17 +172,17 @@ function stack(name: string, results: readonly TapValues[]): { dtype: "F32"; sha
 async function draw({ model, backend, subject, files, values }: Inspection): Promise<number> {
   const { out = "figures", format, json, figure = [] } = values
   const all = figure.includes("all")
-  const wanted = all ? figureNames : figure.flatMap((name) => (name === "all" ? [] : [name]))
+  const names = all ? figureNames : figure.flatMap((name) => (name === "all" ? [] : [name]))
   const images: DecodedImage[] = []
   for await (const batch of decodeBatches(files)) images.push(...batch)
   if (files.length > 0 && images.length === 0) return 1
   const status = statusLine()
   const written: { figure: string; file: string; shows: string }[] = []
   const strict = figure.length > 0 && !all
-  for await (const drawn of subject.figures({ images, wanted, strict, status })) {
-    if ("left" in drawn) {
+  for await (const drawn of subject.figures({ images, names, strict, status })) {
+    if ("reason" in drawn) {
       status.clear()
-      note(colors.dim(`${drawn.figure}: left out, ${drawn.left}`))
+      note(colors.dim(`${drawn.figure}: left out, ${drawn.reason}`))
       continue
     }
     await mkdir(out, { recursive: true })
@@ -185,7 +196,7 @@ async function draw({ model, backend, subject, files, values }: Inspection): Pro
   return images.length === files.length ? 0 : 1
 }
 
-async function encoded({ data, svg }: Drawn, format: InspectValues["format"]): Promise<Uint8Array[] | string> {
+async function encoded({ data, svg }: DrawnFigure, format: InspectValues["format"]): Promise<Uint8Array[] | string> {
   if (format === "json") return `${JSON.stringify(data, asArrays)}\n`
   if (format === "svg") return `${svg()}\n`
   const { toPng } = await import("@vitrine/interpret/node")

@@ -1,4 +1,4 @@
-import { figureNames } from "../show/figure-names.ts"
+import { figureNames } from "@vitrine/interpret"
 import type { Flags, Values } from "./flag.ts"
 import { machineFlags } from "./machine.ts"
 import { choicesValue, integerValue, moreNamesValue, queryValue } from "./values.ts"

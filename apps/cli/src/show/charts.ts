@@ -1,11 +1,11 @@
 import { type Curve, type Point, curveScores, smoothCurve } from "@vitrine/interpret"
 import { plot } from "simple-ascii-chart"
-import { colors } from "../output.ts"
+import { colors, currentIo } from "../output.ts"
 import { count, short } from "./text.ts"
 
 /** The curves as characters: loss, and the score where it was measured more than once. */
 export function charts({ steps, measure, evaluations }: Curve): string {
-  const width = Math.max(30, Math.min(72, (process.stdout.columns ?? 80) - 14))
+  const width = Math.max(30, Math.min(72, (currentIo().stdout.columns ?? 80) - 14))
   const loss = smoothCurve(
     steps.map(({ step, loss }): Point => [step, loss]),
     width,

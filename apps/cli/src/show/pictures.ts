@@ -1,38 +1,42 @@
+import type { PredictedImage } from "@vitrine/interpret"
 import type { Image } from "vitrine"
-import { colors } from "../output.ts"
-import type { Shown } from "./contact-sheet.ts"
+import { colors, currentIo } from "../output.ts"
 import { percent } from "./text.ts"
 
-/** Predictions as text: with pictures in rows where colours can be shown, else as a list. */
-export function picturesInText(shown: readonly Shown[], pictures: boolean): string {
-  return pictures ? rows(shown.slice(0, 8)) : shown.map((each) => `  ${caption(each)}`).join("\n")
+/** Predictions as text: the first eight with their pictures where colours can be shown, or else a list of all. */
+export function picturesInText(predictions: readonly PredictedImage[], pictures: boolean): string {
+  return pictures
+    ? pictureRows(predictions.slice(0, 8))
+    : predictions.map((each) => `  ${captionLines(each).join(" ")}`).join("\n")
 }
 
-function caption({ label, predicted, probability }: Shown): string {
+/** A mark with the predicted class, and the true class in brackets where it is another. */
+function captionLines({ label, predicted, probability }: PredictedImage): string[] {
   const right = label === predicted
-  return `${right ? "✓" : "✗"} ${predicted} ${percent(probability, 0)}${right ? "" : ` (it is: ${label})`}`
+  return [`${right ? "✓" : "✗"} ${predicted} ${percent(probability, 0)}`, ...(right ? [] : [`(it is: ${label})`])]
 }
 
 /** As many pictures beside each other as the terminal holds, each over its caption. */
-function rows(shown: readonly Shown[]): string {
+function pictureRows(predictions: readonly PredictedImage[]): string {
   const { green, red } = colors
-  const side = Math.max(...shown.map(({ image }) => image.width))
-  const perRow = Math.max(1, Math.floor(((process.stdout.columns ?? 80) + 2) / (side + 2)))
+  const side = Math.max(...predictions.map(({ image }) => image.width))
+  const perRow = Math.max(1, Math.floor(((currentIo().stdout.columns ?? 80) + 2) / (side + 2)))
   const lines: string[] = []
-  for (let from = 0; from < shown.length; from += perRow) {
-    const some = shown.slice(from, from + perRow)
-    const drawn = some.map(({ image }) => halfBlocks(image))
-    for (let y = 0; y < (drawn[0]?.length ?? 0); y++) lines.push(drawn.map((picture) => picture[y]).join("  "))
-    const captions = some.map((each) => {
-      const text = caption(each).slice(0, side).padEnd(side)
-      return each.label === each.predicted ? green(text) : red(text)
+  for (let from = 0; from < predictions.length; from += perRow) {
+    const cells = predictions.slice(from, from + perRow).map((prediction) => {
+      const paint = prediction.label === prediction.predicted ? green : red
+      const [first = "", second = ""] = captionLines(prediction)
+      const captions = [first, second].map((line) => paint(line.slice(0, side).padEnd(side)))
+      return [...halfBlocks(prediction.image), ...captions]
     })
-    lines.push(captions.join("  "), "")
+    const height = Math.max(...cells.map(({ length }) => length))
+    for (let y = 0; y < height; y++) lines.push(cells.map((cell) => cell[y] ?? "").join("  "))
+    lines.push("")
   }
   return lines.join("\n")
 }
 
-/** Each character shows two pixels, one above the other. */
+/** Lines of half blocks. Each character shows two pixels, one above the other. */
 function halfBlocks({ width, height, channels, data }: Image): string[] {
   const color = (x: number, y: number): string => {
     const at = (Math.min(y, height - 1) * width + x) * channels

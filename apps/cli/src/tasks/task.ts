@@ -59,6 +59,6 @@ export interface Subject {
   taps(): readonly { readonly name: string; readonly shape: readonly number[] }[]
   /** Intermediate values, each with a first dimension of 1. */
   inspect(image: ImageInput, taps: readonly string[]): Promise<Readonly<Record<string, HostTensor>>>
-  figures(options: Omit<FiguresOptions, "looks">): ReturnType<Figures>
+  figures(options: FiguresOptions): Figures
   close(): Promise<void>
 }

@@ -12,13 +12,16 @@ export interface Axis {
   readonly log?: boolean
 }
 
-/** An axis with round ends around the values, and about `count` round ticks. */
-export function niceAxis(values: Iterable<number>, count: number): Axis {
+/**
+ * An axis with round ends around the values, and about `count` round ticks.
+ * @param whole the ends where all values are equal; by default they lie 0.5 below and above
+ */
+export function niceAxis(values: Iterable<number>, count: number, whole?: readonly [number, number]): Axis {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
   // Values that differ by their rounding alone would have ticks that no number can tell apart.
   const least = Math.max(1e-12 * Math.max(Math.abs(low), Math.abs(high)), 1e-280)
-  if (!(high - low > least)) [low, high] = Number.isFinite(low) ? [low - 0.5, low + 0.5] : [0, 1]
+  if (!(high - low > least)) [low, high] = whole ?? (Number.isFinite(low) ? [low - 0.5, low + 0.5] : [0, 1])
   const [start, end] = nice(low, high, count)
   return { low: start, high: end, ticks: ticks(start, end, count) }
 }

@@ -46,7 +46,7 @@ export function comparisonFigure(
   const panels = data.map((name, i) => {
     const panelRuns = runs.filter((run) => run.data === name)
     const accuracies = panelRuns.flatMap(({ evaluations }) => evaluations.map(({ top1 }) => top1))
-    const frame = { width, height, x, y: niceAxis(accuracies, 6) }
+    const frame = { width, height, x, y: niceAxis(accuracies, 6, [0, 1]) }
     const [across, down] = [(i % columns) * cell.width, Math.floor(i / columns) * cell.height]
     return element(
       "g",

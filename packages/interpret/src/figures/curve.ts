@@ -49,7 +49,7 @@ export function curveFigure(
   for (const panel of panels) {
     const { height, lines, unit } = panel
     const values = lines.flatMap(({ points }) => points.map(([, value]) => value))
-    const y = niceAxis(values, height < 100 ? 2 : 5)
+    const y = niceAxis(values, height < 100 ? 2 : 5, unit === "%" ? [0, 1] : undefined)
     const xLabel = panel === panels.at(-1) ? "Steps" : undefined
     content.push(
       element(

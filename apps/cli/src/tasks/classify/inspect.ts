@@ -3,8 +3,8 @@ import { load } from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { attentionFlags, type InspectValues } from "../../flags/inspect.ts"
 import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
-import { figures } from "../../show/figures.ts"
 import type { InspectPart, Subject } from "../task.ts"
+import { classifierFigures } from "./figures.ts"
 
 const flags = {
   ...attentionFlags,
@@ -20,7 +20,7 @@ async function open(path: string, backend: Backend, values: InspectValues & Valu
     notes: model.notes,
     taps: model.taps,
     inspect: model.inspect,
-    figures: (options) => figures({ ...options, looks: values, path, model }),
+    figures: (options) => classifierFigures({ ...options, flags: values, path, model }),
     close: model.close,
   }
 }

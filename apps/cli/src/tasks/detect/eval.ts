@@ -4,9 +4,9 @@ import type { EvalValues } from "../../flags/eval.ts"
 import type { Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { errorColors, note, print } from "../../output.ts"
-import { evaluationTable, faultLines } from "../../show/detection.ts"
 import type { EvalPart } from "../task.ts"
 import { annotationFlags } from "./flags.ts"
+import { evaluationTable, faultLines } from "./texts.ts"
 
 export const evaluation: EvalPart = { flags: annotationFlags, evaluate }
 

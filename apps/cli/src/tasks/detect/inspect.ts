@@ -3,8 +3,8 @@ import { loadDetector } from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { attentionFlags, type InspectValues } from "../../flags/inspect.ts"
 import { overrideFlags } from "../../flags/overrides.ts"
-import { detectorFigures } from "../../show/detector-figures.ts"
 import type { InspectPart, Subject } from "../task.ts"
+import { detectorFigures } from "./figures.ts"
 import { dilationFlags } from "./flags.ts"
 
 const { numHeads } = overrideFlags
@@ -19,7 +19,7 @@ async function open(path: string, backend: Backend, values: InspectValues & Valu
     notes: detector.notes,
     taps: detector.taps,
     inspect: async (image, taps) => (await detector.inspect(image, taps)).taps,
-    figures: (options) => detectorFigures({ ...options, looks: values, path, detector }),
+    figures: (options) => detectorFigures({ ...options, flags: values, path, detector }),
     close: detector.close,
   }
 }

@@ -5,10 +5,10 @@ import { modelFlags, type TrainValues } from "../../flags/train.ts"
 import { integerValue } from "../../flags/values.ts"
 import { localModel } from "../../hub.ts"
 import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.ts"
-import { detection, figureLine } from "../../show/detection.ts"
 import type { Ending } from "../../show/result.ts"
 import { trainPart } from "../../training.ts"
 import { annotationFlags } from "./flags.ts"
+import { precisionLine, texts } from "./texts.ts"
 
 const { from, imageSize, heads, dim, mlpDim, dropout, workers } = modelFlags
 const group = "Detection (--task detect):"
@@ -37,7 +37,7 @@ type DetectValues = TrainValues & Values<typeof flags>
 const ending: Ending = {
   summary: (_, metrics) => {
     const last = metrics.findLast(({ type }) => type === "evaluation")
-    return last ? figureLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."
+    return last ? precisionLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."
   },
   model: "the best model (with config.json)",
   next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
@@ -47,7 +47,7 @@ export const train = trainPart({
   flags,
   builtIn: "scenes",
   train: trainDetector,
-  texts: detection,
+  texts,
   ending,
   async options(values: DetectValues, recipe): Promise<TrainDetectorOptions> {
     const { from, annotations: format, workers } = values

@@ -2,8 +2,8 @@ import type { Backend } from "@vitrine/core"
 import { loadReader } from "vitrine"
 import type { Values } from "../../flags/flag.ts"
 import { attentionFlags, type InspectValues } from "../../flags/inspect.ts"
-import { readerFigures } from "../../show/reader-figures.ts"
 import type { InspectPart, Subject } from "../task.ts"
+import { readerFigures } from "./figures.ts"
 
 export const inspection: InspectPart = { flags: attentionFlags, open }
 
@@ -17,7 +17,7 @@ async function open(
     notes: [],
     taps: reader.taps,
     inspect: async (image, taps) => (await reader.inspect(image, taps)).taps,
-    figures: (options) => readerFigures({ ...options, looks: values, path, reader }),
+    figures: (options) => readerFigures({ ...options, flags: values, path, reader }),
     close: reader.close,
   }
 }
