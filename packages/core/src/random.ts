@@ -44,7 +44,8 @@ function words([k0, k1]: Key, high: number, low: number, out: Uint32Array): void
 export function threefry(key: Key, c0: number, c1: number): Key {
   const out = new Uint32Array(2)
   words(key, c0, c1, out)
-  return [out[0] as number, out[1] as number]
+  const [x = 0, y = 0] = out
+  return [x, y]
 }
 
 /** A key from an integer seed, up to 2^53, as `jax.random.key` splits it. */

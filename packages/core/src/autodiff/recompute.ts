@@ -1,6 +1,6 @@
 import { sortedNodes } from "../graph/graph.ts"
 import { barrier } from "../tensor/ops.ts"
-import { apply, type Node, type Ops, outputsOf, type Tensor } from "../tensor/tensor.ts"
+import { apply, mapInputs, type Node, type OpName, outputsOf, type Tensor } from "../tensor/tensor.ts"
 
 /**
  * The same gradients with less held in memory between forward and backward (Chen et al., "Training Deep Nets with
@@ -16,32 +16,38 @@ export function recomputing(
   const forward = sortedNodes(outputs)
   const last = kept.at(-1)?.node
   const stays = new Set<Node>()
-  /** What the backward pass reads in place of a node's outputs. */
-  const made = new Map<Node, readonly Tensor[]>()
-  const again = ({ node, index }: Tensor): Tensor => (made.get(node) as readonly Tensor[])[index] as Tensor
-  const anew = (node: Node): readonly Tensor[] => apply(node.op, node.inputs.map(again), node.attributes, node.outputs)
+  /** The tensors that the backward pass reads in place of a node's outputs. */
+  const substitutes = new Map<Node, readonly Tensor[]>()
+  const substitute = ({ node, index }: Tensor): Tensor => {
+    const t = substitutes.get(node)?.[index]
+    if (t === undefined) throw new RangeError(`${node.op} stands after a node that reads it`)
+    return t
+  }
+  const copy = <K extends OpName>(node: Node<K>): readonly Tensor[] =>
+    apply<K>(node.op, mapInputs<K, Tensor, Tensor>(node, substitute), node.attributes, node.outputs)
 
   for (const node of forward) {
-    const own = outputsOf(node)
+    const originals: readonly Tensor[] = outputsOf(node)
     if (node === last || node.inputs.some((t) => stays.has(t.node))) {
       stays.add(node)
-      made.set(node, own)
+      substitutes.set(node, originals)
     } else if (node.op === "input") {
       // Or what is made of inputs alone, such as masks, would be merged with the first and kept.
-      const { name } = node.attributes as Ops["input"]
-      made.set(
+      const id = `recompute ${node.attributes.name}`
+      substitutes.set(
         node,
-        own.map((t) => barrier(t, `recompute ${name}`)),
+        originals.map((t) => barrier(t, id)),
       )
     } else {
-      const copies = node.inputs.length === 0 ? own : anew(node)
-      const behind = (t: Tensor): Tensor => {
-        const i = kept.findIndex((each) => each.node === node && each.index === t.index)
-        return i < 0 ? (copies[t.index] as Tensor) : barrier(t, `recompute from ${i}`)
+      const copies = node.inputs.length === 0 ? originals : copy(node)
+      const copyOrKept = (t: Tensor, index: number): Tensor => {
+        const i = kept.findIndex((each) => each.node === node && each.index === index)
+        const original = kept[i]
+        return original === undefined ? t : barrier(original, `recompute from ${i}`)
       }
-      made.set(node, own.map(behind))
+      substitutes.set(node, copies.map(copyOrKept))
     }
   }
-  for (const node of sortedNodes(grads)) if (!made.has(node)) made.set(node, anew(node))
-  return grads.map(again)
+  for (const node of sortedNodes(grads)) if (!substitutes.has(node)) substitutes.set(node, copy(node))
+  return grads.map(substitute)
 }

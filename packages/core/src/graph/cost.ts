@@ -1,6 +1,6 @@
-import { bindDim, elementCount } from "../tensor/shape.ts"
-import type { DType, Ops, TensorType } from "../tensor/tensor.ts"
-import { type Graph, type GraphNode, lastUses } from "./graph.ts"
+import { bindDim, dimAt, elementCount } from "../tensor/shape.ts"
+import type { DType } from "../tensor/tensor.ts"
+import { type Graph, type GraphNode, lastUses, typeOf, type ValueId } from "./graph.ts"
 
 /** Bytes of one element as stored. */
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bfloat16: 2, int32: 4, bool: 1 }
@@ -16,42 +16,58 @@ export interface GraphCost {
 
 /** What one run of a graph costs at a batch size, before any backend fuses or reuses anything. */
 export function graphCost(g: Graph, batch?: number): GraphCost {
-  const bytes = g.values.map(({ shape, dtype }) => elementCount(shape, batch) * bytesOf[dtype])
-  const stateBytes = Object.values(g.states).reduce((total, value) => total + (bytes[value] as number), 0)
-  const last = lastUses(g)
-  const dying = new Map<number, number>()
-  last.forEach((i, value) => void dying.set(i, (dying.get(i) ?? 0) + (bytes[value] as number)))
+  const bytes = (value: ValueId): number => {
+    const { shape, dtype } = typeOf(g, value)
+    return elementCount(shape, batch) * bytesOf[dtype]
+  }
+  const total = (values: Iterable<ValueId>): number => {
+    let sum = 0
+    for (const value of values) sum += bytes(value)
+    return sum
+  }
+  /** The values that each node reads last. */
+  const dying = new Map<number, ValueId[]>()
+  for (const [value, node] of lastUses(g).entries()) dying.set(node, [...(dying.get(node) ?? []), value])
   let flops = 0
   let live = 0
   let peakBytes = 0
-  g.nodes.forEach((node, i) => {
+  for (const [i, node] of g.nodes.entries()) {
     flops += nodeFlops(g, node, batch)
-    for (const value of node.outputs) live += bytes[value] as number
+    live += total(node.outputs)
     peakBytes = Math.max(peakBytes, live)
-    live -= dying.get(i) ?? 0
-  })
-  return { flops, peakBytes, stateBytes }
+    live -= total(dying.get(i) ?? [])
+  }
+  return { flops, peakBytes, stateBytes: total(Object.values(g.states)) }
 }
 
-function nodeFlops(g: Graph, { op, attributes, inputs, outputs }: GraphNode, batch?: number): number {
-  const type = (value: number | undefined): TensorType => g.values[value ?? -1] as TensorType
-  const count = (value: number | undefined): number => elementCount(type(value).shape, batch)
-  const dim = (value: number | undefined, axis: number): number => bindDim(type(value).shape.at(axis) ?? 1, batch)
-  switch (op) {
+function nodeFlops(g: Graph, node: GraphNode, batch?: number): number {
+  const count = (value: ValueId): number => elementCount(typeOf(g, value).shape, batch)
+  const size = (value: ValueId, axis: number): number => bindDim(dimAt(typeOf(g, value).shape, axis), batch)
+  switch (node.op) {
     case "matMul":
-      return 2 * count(outputs[0]) * dim(inputs[0], (attributes as Ops["matMul"]).transposeA ? -2 : -1)
+      return 2 * count(node.outputs[0]) * size(node.inputs[0], node.attributes.transposeA ? -2 : -1)
     case "linear":
-      return 2 * count(outputs[0]) * dim(inputs[1], 1)
-    case "attention":
-      return 2 * count(inputs[0]) * dim(inputs[1], -2) + 2 * count(outputs[0]) * dim(inputs[1], -2)
-    case "attentionGrad":
-      return 5 * 2 * count(inputs[1]) * dim(inputs[2], -2)
-    case "conv2d":
-      return (2 * count(outputs[0]) * count(inputs[1])) / dim(inputs[1], 0)
-    case "conv2dInputGrad":
-      return (2 * count(inputs[0]) * count(inputs[1])) / dim(inputs[1], 0)
-    case "conv2dWeightGrad":
-      return (2 * count(inputs[0]) * count(outputs[0])) / dim(outputs[0], 0)
+      return 2 * count(node.outputs[0]) * size(node.inputs[1], 1)
+    case "attention": {
+      const [q, k] = node.inputs
+      return 2 * (count(q) + count(node.outputs[0])) * size(k, -2)
+    }
+    case "attentionGrad": {
+      const [, q, k] = node.inputs
+      return 5 * 2 * count(q) * size(k, -2)
+    }
+    case "conv2d": {
+      const [y, weight] = [node.outputs[0], node.inputs[1]]
+      return (2 * count(y) * count(weight)) / size(weight, 0)
+    }
+    case "conv2dInputGrad": {
+      const [dy, weight] = node.inputs
+      return (2 * count(dy) * count(weight)) / size(weight, 0)
+    }
+    case "conv2dWeightGrad": {
+      const [dy, dweight] = [node.inputs[0], node.outputs[0]]
+      return (2 * count(dy) * count(dweight)) / size(dweight, 0)
+    }
     default:
       return 0
   }

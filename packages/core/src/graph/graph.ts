@@ -1,30 +1,53 @@
 import { VitrineError } from "../errors.ts"
-import { bindDim, sameShape, showShape } from "../tensor/shape.ts"
-import type { Node, OpName, Ops, Tensor, TensorType } from "../tensor/tensor.ts"
+import { bindDim, type Dim, sameShape, showShape } from "../tensor/shape.ts"
+import {
+  mapInputs,
+  mapOutputs,
+  type Node,
+  type OpInputs,
+  type OpName,
+  type OpOutputs,
+  type Ops,
+  type Tensor,
+  type TensorType,
+} from "../tensor/tensor.ts"
 
 /** The number of a value: an output of a node of the graph. */
 export type ValueId = number
 
-export interface GraphNode<K extends OpName = OpName> {
-  readonly op: K
-  readonly attributes: Ops[K]
-  readonly inputs: readonly ValueId[]
-  readonly outputs: readonly ValueId[]
-}
+/** A node of a graph: an op, and the values that it reads and makes. */
+export type GraphNode<K extends OpName = OpName> = {
+  [Op in K]: {
+    readonly op: Op
+    readonly attributes: Ops[Op]
+    readonly inputs: OpInputs<ValueId>[Op]
+    readonly outputs: OpOutputs<ValueId>[Op]
+  }
+}[K]
 
 /**
  * A program as plain data: it can be cloned to a worker, hashed, cached and printed. Nodes stand in an order in which
  * they can run; nothing in it is dead or computed twice.
  */
-export interface Graph {
+export interface Graph<D extends Dim = Dim> {
   readonly nodes: readonly GraphNode[]
   /** The type of every value, by its number. */
-  readonly values: readonly TensorType[]
+  readonly values: readonly TensorType<D>[]
   readonly inputs: Readonly<Record<string, ValueId>>
   readonly states: Readonly<Record<string, ValueId>>
   readonly outputs: Readonly<Record<string, ValueId>>
   /** New values of state slots, written when all else has run. */
   readonly updates: Readonly<Record<string, ValueId>>
+}
+
+/** A graph at one batch size. */
+export type BoundGraph = Graph<number>
+
+/** The type of a value. @throws RangeError for a number that is no value of the graph. */
+export function typeOf<D extends Dim>(g: Graph<D>, value: ValueId): TensorType<D> {
+  const type = g.values[value]
+  if (type === undefined) throw new RangeError(`the graph has no value ${value}`)
+  return type
 }
 
 export interface GraphOutputs {
@@ -39,120 +62,131 @@ export interface GraphOutputs {
 export function graph({ outputs = {}, updates = {} }: GraphOutputs): Graph {
   const nodes: GraphNode[] = []
   const values: TensorType[] = []
-  const inputs: Record<string, ValueId> = {}
-  const states: Record<string, ValueId> = {}
-  const seen = new Map<string, readonly ValueId[]>()
+  /** The outputs of the first node of each kind: equal nodes have equal keys. */
+  const merged = new Map<string, readonly ValueId[]>()
   const constants = new Map<object, number>()
   const ids = new Map<Node, readonly ValueId[]>()
 
-  const number = (node: Node): void => {
-    const read = node.inputs.map(id)
-    if (node.op === "stopGradient") {
-      ids.set(node, read)
-      return
-    }
-    const key = keyOf(node, read, constants)
-    const known = seen.get(key)
-    if (known !== undefined) {
-      ids.set(node, known)
-      return
-    }
-    const written = node.outputs.map((type) => values.push({ shape: type.shape, dtype: type.dtype }) - 1)
-    seen.set(key, written)
-    ids.set(node, written)
-    nodes.push({ op: node.op, attributes: node.attributes, inputs: read, outputs: written })
-    const leaves = node.op === "input" ? inputs : node.op === "state" ? states : undefined
-    if (leaves === undefined) return
-    const { name } = node.attributes as Ops["input"]
-    if (Object.hasOwn(leaves, name)) throw new VitrineError("shape", `two different ${node.op}s are named "${name}"`)
-    leaves[name] = written[0] as ValueId
+  const id = ({ node, index }: Tensor): ValueId => {
+    const value = ids.get(node)?.[index]
+    if (value === undefined) throw new RangeError(`${node.op} stands after a node that reads it`)
+    return value
   }
-  const id = (t: Tensor): ValueId => (ids.get(t.node) as readonly ValueId[])[t.index] as ValueId
-
+  const add = <K extends OpName>(node: Node<K>): readonly ValueId[] => {
+    const inputs = mapInputs<K, Tensor, ValueId>(node, id)
+    if (node.op === "stopGradient") return inputs
+    const key = keyOf(node, inputs, constants)
+    const equal = merged.get(key)
+    if (equal !== undefined) return equal
+    const outputs = mapOutputs<K, TensorType, ValueId>(node, ({ shape, dtype }) => values.push({ shape, dtype }) - 1)
+    merged.set(key, outputs)
+    nodes.push({ op: node.op, attributes: node.attributes, inputs, outputs } as GraphNode)
+    return outputs
+  }
   const roots = [...Object.values(outputs), ...Object.values(updates)]
-  for (const node of sortedNodes(roots)) number(node)
+  for (const node of sortedNodes(roots)) ids.set(node, add(node))
 
-  const ended = (named: Readonly<Record<string, Tensor>>): Record<string, ValueId> =>
-    Object.fromEntries(Object.entries(named).map(([name, t]) => [name, id(t)]))
-  const result: Graph = { nodes, values, inputs, states, outputs: ended(outputs), updates: ended(updates) }
+  const idsOf = (tensors: Readonly<Record<string, Tensor>>): Record<string, ValueId> =>
+    Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, id(t)]))
+  const result: Graph = {
+    nodes,
+    values,
+    inputs: leaves(nodes, "input"),
+    states: leaves(nodes, "state"),
+    outputs: idsOf(outputs),
+    updates: idsOf(updates),
+  }
   for (const [name, value] of Object.entries(result.updates)) {
-    const slot = values[states[name] ?? -1]
-    const next = values[value] as TensorType
-    if (slot !== undefined && !sameShape(slot.shape, next.shape))
-      throw new VitrineError(
-        "shape",
-        `state "${name}" is ${showShape(slot.shape)}, its update ${showShape(next.shape)}`,
-      )
+    const slot = result.states[name]
+    if (slot === undefined) continue
+    const [before, after] = [typeOf(result, slot).shape, typeOf(result, value).shape]
+    if (!sameShape(before, after))
+      throw new VitrineError("shape", `state "${name}" is ${showShape(before)}, its update ${showShape(after)}`)
   }
   return result
+}
+
+/** The values of all inputs, or all states, by name. */
+function leaves(nodes: readonly GraphNode[], op: "input" | "state"): Record<string, ValueId> {
+  const values: Record<string, ValueId> = {}
+  for (const node of nodes) {
+    if (node.op !== op) continue
+    const { name } = node.attributes
+    if (Object.hasOwn(values, name)) throw new VitrineError("shape", `two different ${op}s are named "${name}"`)
+    const [value] = node.outputs
+    values[name] = value
+  }
+  return values
 }
 
 /** The nodes that `roots` depend on, each after its inputs; without recursion, since a model may be deep. */
 export function sortedNodes(roots: readonly Tensor[]): Node[] {
   const order: Node[] = []
   const entered = new Set<Node>()
-  const left = new Set<Node>()
+  const done = new Set<Node>()
   const stack = roots.map((t) => t.node).reverse()
   for (let node = stack.at(-1); node !== undefined; node = stack.at(-1)) {
     if (entered.has(node)) {
       stack.pop()
-      if (!left.has(node)) {
-        left.add(node)
+      if (!done.has(node)) {
+        done.add(node)
         order.push(node)
       }
     } else {
       entered.add(node)
-      for (let i = node.inputs.length - 1; i >= 0; i--) {
-        const before = (node.inputs[i] as Tensor).node
-        if (!entered.has(before)) stack.push(before)
-      }
+      const inputs: readonly Tensor[] = node.inputs
+      for (const { node: before } of inputs.toReversed()) if (!entered.has(before)) stack.push(before)
     }
   }
   return order
 }
 
-/** Equal keys mean equal values: same op, same attributes, same inputs. Constants are equal when they share memory. */
-function keyOf(node: Node, inputs: readonly ValueId[], constants: Map<object, number>): string {
+/** A text for an op, its attributes and inputs: equal texts mean equal values. Constants are equal when they share memory. */
+function keyOf<K extends OpName>(node: Node<K>, inputs: readonly ValueId[], constants: Map<object, number>): string {
   const attributes = JSON.stringify(node.attributes, (_, value: unknown) => {
     if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value) // JSON has no -0, NaN, Infinity
     if (!ArrayBuffer.isView(value)) return value
-    const known = constants.get(value) ?? constants.size
-    constants.set(value, known)
-    return `@${known}`
+    const number = constants.get(value) ?? constants.size
+    constants.set(value, number)
+    return `@${number}`
   })
-  const types = node.outputs.map(({ shape, dtype }) => `${dtype}${showShape(shape)}`).join()
+  const outputs: readonly TensorType[] = node.outputs
+  const types = outputs.map(({ shape, dtype }) => `${dtype}${showShape(shape)}`).join()
   return `${node.op} ${attributes} ${types} ${inputs.join()}`
 }
 
-/** The same graph at one batch size: no dimension is named any more. */
-export function bindBatch(source: Graph, batch: number | undefined): Graph {
+/**
+ * The same graph at one batch size.
+ * @throws VitrineError (shape) for a size that is no positive integer, or none where the graph has a batch dimension.
+ */
+export function bindBatch(source: Graph, batch: number | undefined): BoundGraph {
   if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1))
     throw new VitrineError("shape", `the batch size must be a positive integer, got ${batch}`)
   const values = source.values.map(({ shape, dtype }) => ({ shape: shape.map((dim) => bindDim(dim, batch)), dtype }))
   return { ...source, values }
 }
 
-/** After which node each value is read for the last time; outputs and updates live to the end. */
+/** The index of the node that reads each value last; the number of nodes for outputs and updates. */
 export function lastUses(g: Graph): readonly number[] {
   const last = new Array<number>(g.values.length).fill(-1)
-  g.nodes.forEach((node, i) => {
-    for (const value of [...node.outputs, ...node.inputs]) last[value] = i
-  })
+  for (const [i, node] of g.nodes.entries()) for (const value of [...node.outputs, ...node.inputs]) last[value] = i
   for (const value of [...Object.values(g.outputs), ...Object.values(g.updates)]) last[value] = g.nodes.length
   return last
 }
 
 /** A listing to read, one node a line. */
 export function printGraph(g: Graph): string {
-  const type = (value: ValueId): string => {
-    const { shape, dtype } = g.values[value] as TensorType
+  const typed = (value: ValueId): string => {
+    const { shape, dtype } = typeOf(g, value)
     return `%${value}: ${dtype}${showShape(shape)}`
   }
-  const lines = g.nodes.map(({ op, attributes, inputs, outputs }) => {
-    const told = Object.entries(attributes).map(([k, v]) => `${k}=${ArrayBuffer.isView(v) ? "…" : JSON.stringify(v)}`)
-    return `${outputs.map(type).join(", ")} = ${op}(${[...inputs.map((value) => `%${value}`), ...told].join(", ")})`
+  const lines = g.nodes.map(({ op, attributes, ...node }) => {
+    const inputs: readonly ValueId[] = node.inputs
+    const outputs: readonly ValueId[] = node.outputs
+    const fields = Object.entries(attributes).map(([k, v]) => `${k}=${ArrayBuffer.isView(v) ? "…" : JSON.stringify(v)}`)
+    return `${outputs.map(typed).join(", ")} = ${op}(${[...inputs.map((value) => `%${value}`), ...fields].join(", ")})`
   })
-  const named = (what: string, record: Readonly<Record<string, ValueId>>): string[] =>
-    Object.entries(record).map(([name, value]) => `${what} ${name} = %${value}`)
-  return [...lines, ...named("output", g.outputs), ...named("update", g.updates)].join("\n")
+  const ends = (kind: string, values: Readonly<Record<string, ValueId>>): string[] =>
+    Object.entries(values).map(([name, value]) => `${kind} ${name} = %${value}`)
+  return [...lines, ...ends("output", g.outputs), ...ends("update", g.updates)].join("\n")
 }

@@ -1,63 +1,80 @@
 import { VitrineError } from "../errors.ts"
-import type { OpName, TensorType } from "../tensor/tensor.ts"
-import { type Graph, type GraphNode, lastUses, type ValueId } from "./graph.ts"
+import { mapInputs, mapOutputs, type OpInputs, type OpName, type OpOutputs, type TensorType } from "../tensor/tensor.ts"
+import { type BoundGraph, type GraphNode, lastUses, typeOf, type ValueId } from "./graph.ts"
 
 /** One op on a backend's own values: from the inputs to the outputs, which it allocates. */
 export type Kernel<V, K extends OpName> = (
-  inputs: readonly V[],
+  inputs: OpInputs<V>[K],
   node: GraphNode<K>,
-  outputs: readonly TensorType[],
-  inputTypes: readonly TensorType[],
-) => V | readonly V[]
+  outputTypes: OpOutputs<TensorType<number>>[K],
+  inputTypes: OpInputs<TensorType<number>>[K],
+) => OpOutputs<V>[K]
 
-/** A backend as a table of kernels. Leaves but `constant` and `full` are given from outside. */
+/** A backend as a table of kernels. Of the leaves, `constant` and `full` need one. */
 export type Kernels<V> = { readonly [K in OpName]?: Kernel<V, K> }
 
+/** The results of a run. */
 export interface Interpretation<V> {
   readonly outputs: Readonly<Record<string, V>>
   readonly updates: Readonly<Record<string, V>>
 }
 
 /**
- * Runs a graph node by node, handing each value to `dispose` right after its last use. Inputs and states belong to the
+ * Runs a graph node by node, and hands each value to `dispose` right after its last use. Inputs and states belong to the
  * caller and are never disposed of; neither are outputs and updates.
- * @throws VitrineError (backend) for an op without a kernel.
+ * @throws VitrineError (backend) for an op without a kernel, or a missing input or state.
  */
 export function interpret<V>(
-  g: Graph,
+  g: BoundGraph,
   kernels: Kernels<V>,
   inputs: Readonly<Record<string, V>>,
   states: Readonly<Record<string, V>>,
   dispose: (value: V) => void,
 ): Interpretation<V> {
-  const held = new Map<ValueId, V>()
-  const given = new Set<ValueId>()
-  const read = (value: ValueId): V => held.get(value) as V
-  const give = (named: Readonly<Record<string, ValueId>>, from: Readonly<Record<string, V>>): void => {
-    for (const [name, value] of Object.entries(named)) {
-      held.set(value, from[name] as V)
-      given.add(value)
+  const live = new Map<ValueId, V>()
+  const borrowed = new Set<ValueId>()
+  const read = (value: ValueId): V => {
+    const found = live.get(value)
+    if (found === undefined) throw new VitrineError("backend", `value ${value} of the graph has not been computed`)
+    return found
+  }
+  const borrow = (kind: string, ids: Readonly<Record<string, ValueId>>, values: Readonly<Record<string, V>>): void => {
+    for (const [name, id] of Object.entries(ids)) {
+      const value = values[name]
+      if (value === undefined) throw new VitrineError("backend", `the ${kind} "${name}" is missing`)
+      live.set(id, value)
+      borrowed.add(id)
     }
   }
-  give(g.inputs, inputs)
-  give(g.states, states)
-  const last = lastUses(g)
-  g.nodes.forEach((node, i) => {
-    if (node.op !== "input" && node.op !== "state") {
-      const kernel = kernels[node.op] as Kernel<V, OpName> | undefined
-      if (kernel === undefined) throw new VitrineError("backend", `this backend has no kernel for ${node.op}`)
-      const type = (value: ValueId): TensorType => g.values[value] as TensorType
-      const made = kernel(node.inputs.map(read), node, node.outputs.map(type), node.inputs.map(type))
-      const results = Array.isArray(made) ? (made as readonly V[]) : [made as V]
-      node.outputs.forEach((value, k) => void held.set(value, results[k] as V))
+  borrow("input", g.inputs, inputs)
+  borrow("state", g.states, states)
+  const type = (value: ValueId): TensorType<number> => typeOf(g, value)
+  const compute = <K extends OpName>(node: GraphNode<K>): void => {
+    const kernel = kernels[node.op]
+    if (kernel === undefined) throw new VitrineError("backend", `this backend has no kernel for ${node.op}`)
+    const results: readonly V[] = kernel(
+      mapInputs<K, ValueId, V>(node, read),
+      node,
+      mapOutputs<K, ValueId, TensorType<number>>(node, type),
+      mapInputs<K, ValueId, TensorType<number>>(node, type),
+    )
+    const ids: readonly ValueId[] = node.outputs
+    for (const [i, id] of ids.entries()) {
+      const value = results[i]
+      if (value === undefined) throw new VitrineError("backend", `the kernel for ${node.op} gives no output ${i}`)
+      live.set(id, value)
     }
+  }
+  const last = lastUses(g)
+  for (const [i, node] of g.nodes.entries()) {
+    if (node.op !== "input" && node.op !== "state") compute(node)
     for (const value of new Set([...node.inputs, ...node.outputs]))
-      if (last[value] === i && !given.has(value)) {
+      if (last[value] === i && !borrowed.has(value)) {
         dispose(read(value))
-        held.delete(value)
+        live.delete(value)
       }
-  })
-  const named = (record: Readonly<Record<string, ValueId>>): Record<string, V> =>
-    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, read(value)]))
-  return { outputs: named(g.outputs), updates: named(g.updates) }
+  }
+  const results = (ids: Readonly<Record<string, ValueId>>): Record<string, V> =>
+    Object.fromEntries(Object.entries(ids).map(([name, value]) => [name, read(value)]))
+  return { outputs: results(g.outputs), updates: results(g.updates) }
 }

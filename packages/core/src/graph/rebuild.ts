@@ -1,31 +1,49 @@
 import { sameShape, showShape } from "../tensor/shape.ts"
-import { apply, type OpName, type Tensor, type TensorType } from "../tensor/tensor.ts"
-import { type Decomposition, decompositions } from "./decompose.ts"
-import { type Graph, type GraphNode, type GraphOutputs, graph, type ValueId } from "./graph.ts"
+import {
+  apply,
+  mapInputs,
+  mapOutputs,
+  type OpInputs,
+  type OpName,
+  type OpOutputs,
+  type Tensor,
+  type TensorType,
+} from "../tensor/tensor.ts"
+import { decompositions } from "./decompose.ts"
+import { type Graph, type GraphNode, type GraphOutputs, graph, typeOf, type ValueId } from "./graph.ts"
 
-/** What a node becomes when a graph is made anew: the tensors that stand for its outputs. */
-export type Rewrite = (node: GraphNode, inputs: readonly Tensor[], outputs: readonly TensorType[]) => readonly Tensor[]
+/** Makes the tensors that stand for a node's outputs when a graph is built anew. */
+export type Rewrite = <K extends OpName>(
+  node: GraphNode<K>,
+  inputs: OpInputs<Tensor>[K],
+  outputs: OpOutputs<TensorType>[K],
+) => readonly Tensor[]
 
 const keep: Rewrite = ({ op, attributes }, inputs, outputs) => apply(op, inputs, attributes, outputs)
 
 /** The graph as symbolic tensors again, each node replaced by what `rewrite` makes of it. */
 export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs> {
   const tensors = new Map<ValueId, Tensor>()
-  const at = (value: ValueId): Tensor => tensors.get(value) as Tensor
-  for (const node of g.nodes) {
-    const types = node.outputs.map((value) => g.values[value] as TensorType)
-    const made = rewrite(node, node.inputs.map(at), types)
-    node.outputs.forEach((value, i) => {
-      const t = made[i]
-      const type = types[i] as TensorType
+  const at = (value: ValueId): Tensor => {
+    const t = tensors.get(value)
+    if (t === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+    return t
+  }
+  const rebuild = <K extends OpName>(node: GraphNode<K>): void => {
+    const types = mapOutputs<K, ValueId, TensorType>(node, (value) => typeOf(g, value))
+    const made = rewrite(node, mapInputs<K, ValueId, Tensor>(node, at), types)
+    const values: readonly ValueId[] = node.outputs
+    for (const [i, value] of values.entries()) {
+      const [t, type] = [made[i], typeOf(g, value)]
       if (t === undefined || !sameShape(t.shape, type.shape) || t.dtype !== type.dtype)
         throw new Error(`${node.op}: output ${i} became ${t && showShape(t.shape)} and was ${showShape(type.shape)}`)
       tensors.set(value, t)
-    })
+    }
   }
-  const named = (record: Readonly<Record<string, ValueId>>): Record<string, Tensor> =>
-    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, at(value)]))
-  return { outputs: named(g.outputs), updates: named(g.updates) }
+  for (const node of g.nodes) rebuild(node)
+  const tensorsOf = (values: Readonly<Record<string, ValueId>>): Record<string, Tensor> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, at(value)]))
+  return { outputs: tensorsOf(g.outputs), updates: tensorsOf(g.updates) }
 }
 
 /**
@@ -34,14 +52,12 @@ export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs
  */
 export function lower(g: Graph, supports: (op: OpName) => boolean): Graph {
   let current = g
-  for (;;) {
-    const left = current.nodes.some(({ op }) => !supports(op) && op in decompositions)
-    if (!left) return current
+  while (current.nodes.some(({ op }) => !supports(op) && op in decompositions))
     current = graph(
       unfold(current, (node, inputs, outputs) => {
-        const decompose = supports(node.op) ? undefined : (decompositions[node.op] as Decomposition | undefined)
+        const decompose = supports(node.op) ? undefined : decompositions[node.op]
         return decompose ? decompose(inputs, node.attributes) : keep(node, inputs, outputs)
       }),
     )
-  }
+  return current
 }

@@ -1,7 +1,7 @@
 import { conv2d, maxPool2d, type WindowOptions } from "../tensor/convolution.ts"
 import { layerNorm } from "../tensor/fused.ts"
 import { add, div, full, mean, reshape, sqrt, square, sub } from "../tensor/ops.ts"
-import { fixed } from "../tensor/shape.ts"
+import { elementCount, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Scope } from "./scope.ts"
 
@@ -38,9 +38,8 @@ export function standardizedConv(scope: Scope, x: Tensor, options: StandardizedC
 
 function standardized(weight: Tensor, { epsilon, outside }: Deviation): Tensor {
   if (!outside) {
-    const [outputs, ...kernel] = weight.shape as readonly number[]
-    const size = kernel.reduce((n, dim) => n * dim, 1)
-    const rows = reshape(weight, [outputs as number, size])
+    const size = elementCount(weight.shape.slice(1))
+    const rows = reshape(weight, [fixed(weight.shape, 0), size])
     return reshape(layerNorm(rows, full([size], 1), full([size], 0), epsilon).y, weight.shape)
   }
   const centred = sub(weight, mean(weight, [1, 2, 3], true))

@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Dim, fixed, type Shape, sameShape, showShape } from "./shape.ts"
+import { dimAt, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Ops, type Tensor } from "./tensor.ts"
 
 // The convolution set, for hybrid stems, ResNets and detection: NHWC, and PyTorch's weights [out, in, height, width].
@@ -26,7 +26,7 @@ function windowed(op: string, x: Tensor, size: readonly [number, number], option
   const height = Math.floor((fixed(x.shape, 1) + padding[0] + padding[1] - size[0]) / strides[0]) + 1
   const width = Math.floor((fixed(x.shape, 2) + padding[2] + padding[3] - size[1]) / strides[1]) + 1
   if (height < 1 || width < 1) fail(op, `a window of ${size[0]}×${size[1]} does not fit into ${showShape(x.shape)}`)
-  return [{ strides, padding }, [x.shape[0] as Dim, height, width]]
+  return [{ strides, padding }, [dimAt(x.shape, 0), height, width]]
 }
 
 /** Cross-correlation: x `[batch, height, width, in]`, weight `[out, in, kernelHeight, kernelWidth]`. */
@@ -61,7 +61,7 @@ export function maxPool2d(
   return apply("maxPool2d", [x], { ...window, size }, [
     { shape, dtype: "float32" },
     { shape, dtype: "int32" },
-  ]) as [Tensor, Tensor]
+  ])
 }
 
 /** `out[n, i, …] = x[n, indices[n, i, …], …]`: x and int32 indices `[batch, rows, channels]`, chosen along axis 1. */

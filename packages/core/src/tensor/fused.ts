@@ -1,5 +1,5 @@
 import { VitrineError } from "../errors.ts"
-import { type Dim, type Shape, sameShape, showShape } from "./shape.ts"
+import { dimAt, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Tensor } from "./tensor.ts"
 
 // Ops that a backend may run as one kernel. Where it does not name one, `lower` puts in the decomposition of
@@ -27,10 +27,10 @@ export function relu(x: Tensor): Tensor {
   return applyOne("relu", [x], {}, x.shape)
 }
 
-/** The gradient of relu from its input, or as well its output. */
-export function reluGrad(dy: Tensor, x: Tensor): Tensor {
-  expect("reluGrad", "dy", dy, x.shape)
-  return applyOne("reluGrad", [dy, x], {}, x.shape)
+/** The gradient of relu from its output `y`, or from its input, which has the same signs. */
+export function reluGrad(dy: Tensor, y: Tensor): Tensor {
+  expect("reluGrad", "dy", dy, y.shape)
+  return applyOne("reluGrad", [dy, y], {}, y.shape)
 }
 
 /**
@@ -88,8 +88,7 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
   expect("layerNorm", "weight", weight, dim)
   expect("layerNorm", "bias", bias, dim)
   const rows = { shape: x.shape.with(-1, 1), dtype: x.dtype }
-  const outputs = [{ shape: x.shape, dtype: x.dtype }, rows, rows]
-  const [y, mean, rstd] = apply("layerNorm", [x, weight, bias], { epsilon }, outputs) as [Tensor, Tensor, Tensor]
+  const [y, mean, rstd] = apply("layerNorm", [x, weight, bias], { epsilon }, [x, rows, rows])
   return { y, mean, rstd }
 }
 
@@ -102,13 +101,7 @@ export function layerNormGrad(
   rstd: Tensor,
 ): readonly [dx: Tensor, dweight: Tensor, dbias: Tensor] {
   expect("layerNormGrad", "dy", dy, x.shape)
-  const inputs = [dy, x, weight, mean, rstd]
-  return apply(
-    "layerNormGrad",
-    inputs,
-    {},
-    [x, weight, weight].map(({ shape, dtype }) => ({ shape, dtype })),
-  ) as [Tensor, Tensor, Tensor]
+  return apply("layerNormGrad", [dy, x, weight, mean, rstd], {}, [x, weight, weight])
 }
 
 /**
@@ -118,17 +111,12 @@ export function layerNormGrad(
  */
 export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: number, epsilon: number): Normalized {
   const channels = x.shape.slice(-1)
-  if (x.shape.length !== 4 || (channels[0] as number) % groups !== 0)
+  if (x.shape.length !== 4 || fixed(x.shape, 3) % groups !== 0)
     throw new VitrineError("shape", `groupNorm: ${groups} groups do not divide the channels of ${showShape(x.shape)}`)
   expect("groupNorm", "weight", weight, channels)
   expect("groupNorm", "bias", bias, channels)
-  const each = { shape: [x.shape[0] as Dim, groups], dtype: x.dtype }
-  const outputs = [{ shape: x.shape, dtype: x.dtype }, each, each]
-  const [y, mean, rstd] = apply("groupNorm", [x, weight, bias], { groups, epsilon }, outputs) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ]
+  const each = { shape: [dimAt(x.shape, 0), groups], dtype: x.dtype }
+  const [y, mean, rstd] = apply("groupNorm", [x, weight, bias], { groups, epsilon }, [x, each, each])
   return { y, mean, rstd }
 }
 
@@ -141,8 +129,7 @@ export function groupNormGrad(
   groups: number,
 ): readonly [dx: Tensor, dweight: Tensor, dbias: Tensor] {
   expect("groupNormGrad", "dy", dy, x.shape)
-  const outputs = [x, weight, weight].map(({ shape, dtype }) => ({ shape, dtype }))
-  return apply("groupNormGrad", [dy, x, weight, mean, rstd], { groups }, outputs) as [Tensor, Tensor, Tensor]
+  return apply("groupNormGrad", [dy, x, weight, mean, rstd], { groups }, [x, weight, weight])
 }
 
 export interface Attended {
@@ -173,11 +160,10 @@ function checkAttention(op: string, q: Tensor, k: Tensor, v: Tensor): void {
 /** `softmax(scale · q kᵀ) v` (Vaswani et al., 2017, eq. 1): q, k, v `[batch, heads, tokens, headDim]`. */
 export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number): Attended {
   checkAttention("attention", q, k, v)
-  const outputs = [
-    { shape: q.shape.with(-1, v.shape.at(-1) as number), dtype: q.dtype },
+  const [context, logSumExp] = apply("attention", [q, k, v], { scale }, [
+    { shape: q.shape.with(-1, dimAt(v.shape, -1)), dtype: q.dtype },
     { shape: q.shape.with(-1, 1), dtype: q.dtype },
-  ]
-  const [context, logSumExp] = apply("attention", [q, k, v], { scale }, outputs) as [Tensor, Tensor]
+  ])
   return { context, logSumExp }
 }
 
@@ -192,9 +178,7 @@ export function attentionGrad(
 ): readonly [dq: Tensor, dk: Tensor, dv: Tensor] {
   checkAttention("attentionGrad", q, k, v)
   expect("attentionGrad", "dcontext", dcontext, context.shape)
-  const outputs = [q, k, v].map(({ shape, dtype }) => ({ shape, dtype }))
-  const inputs = [dcontext, q, k, v, context, logSumExp]
-  return apply("attentionGrad", inputs, { scale }, outputs) as [Tensor, Tensor, Tensor]
+  return apply("attentionGrad", [dcontext, q, k, v, context, logSumExp], { scale }, [q, k, v])
 }
 
 /** What changes in AdamW from step to step: scalars, so that one compiled program serves all steps. */
@@ -221,7 +205,6 @@ export function adamW(
 ): readonly [parameter: Tensor, m: Tensor, v: Tensor] {
   for (const [what, t] of Object.entries({ gradient, m, v })) expect("adamW", what, t, parameter.shape)
   for (const [what, t] of Object.entries({ stepSize, correction, decay })) expect("adamW", what, t, [])
-  const type = { shape: parameter.shape, dtype: parameter.dtype }
-  const inputs = [parameter, gradient, m, v, stepSize, correction, decay]
-  return apply("adamW", inputs, attributes, [type, type, type]) as [Tensor, Tensor, Tensor]
+  const inputs = [parameter, gradient, m, v, stepSize, correction, decay] as const
+  return apply("adamW", inputs, attributes, [parameter, parameter, parameter])
 }

@@ -1,5 +1,15 @@
 import { VitrineError } from "../errors.ts"
-import { broadcastShapes, type Dim, elementCount, fixed, product, type Shape, sameShape, showShape } from "./shape.ts"
+import {
+  broadcastShapes,
+  type Dim,
+  dimAt,
+  elementCount,
+  fixed,
+  product,
+  type Shape,
+  sameShape,
+  showShape,
+} from "./shape.ts"
 import { apply, applyOne, type DType, type Tensor } from "./tensor.ts"
 
 // The required ops: a backend that runs these runs everything. Each checks its shapes here, once, for all backends.
@@ -21,7 +31,7 @@ function checkAxis(op: string, t: Tensor, axis: number): number {
 
 // Leaves
 
-/** A value that is given at every run. */
+/** A value that every run takes from its caller. */
 export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
   return applyOne("input", [], { name }, shape, dtype)
 }
@@ -122,11 +132,11 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Axis `i` of the result is axis `permutation[i]` of `x`. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
-  const seen = new Set(permutation)
-  if (permutation.length !== x.shape.length || !x.shape.every((_, i) => seen.has(i)))
+  const axes = new Set(permutation)
+  if (permutation.length !== x.shape.length || !x.shape.every((_, i) => axes.has(i)))
     fail("transpose", `[${permutation}] is not a permutation of the axes of ${showShape(x.shape)}`)
   if (permutation.every((axis, i) => axis === i)) return x
-  const shape = permutation.map((axis) => x.shape[axis] as Dim)
+  const shape = permutation.map((axis) => dimAt(x.shape, axis))
   return applyOne("transpose", [x], { permutation }, shape, x.dtype)
 }
 
@@ -138,7 +148,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first, ...rest] = parts
-  if (first === undefined) return fail("concat", "nothing to join")
+  if (first === undefined) return fail("concat", "expects one tensor or more, got none")
   if (rest.length === 0) return first
   const at = checkAxis("concat", first, axis)
   let size = fixed(first.shape, at)
@@ -153,6 +163,9 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 }
 
 /** Equal parts along an axis. */
+export function split(x: Tensor, axis: number, parts: 2): readonly [Tensor, Tensor]
+export function split(x: Tensor, axis: number, parts: 3): readonly [Tensor, Tensor, Tensor]
+export function split(x: Tensor, axis: number, parts: number): readonly Tensor[]
 export function split(x: Tensor, axis: number, parts: number): readonly Tensor[] {
   const at = checkAxis("split", x, axis)
   const size = fixed(x.shape, at) / parts
@@ -227,14 +240,14 @@ export function matMul(
   checkDType("matMul", a, "float32")
   checkDType("matMul", b, "float32")
   const rank = a.shape.length
-  const told = `${showShape(a.shape)}${transposeA ? "ᵀ" : ""} × ${showShape(b.shape)}${transposeB ? "ᵀ" : ""}`
-  if (rank < 2 || rank !== b.shape.length) fail("matMul", `ranks must be equal and at least 2: ${told}`)
+  const factors = `${showShape(a.shape)}${transposeA ? "ᵀ" : ""} × ${showShape(b.shape)}${transposeB ? "ᵀ" : ""}`
+  if (rank < 2 || rank !== b.shape.length) fail("matMul", `ranks must be equal and at least 2: ${factors}`)
   for (let i = 0; i < rank - 2; i++)
-    if (a.shape[i] !== b.shape[i]) fail("matMul", `${a.shape[i]} and ${b.shape[i]} differ in axis ${i}: ${told}`)
-  const [m, k] = transposeA ? [a.shape[rank - 1], a.shape[rank - 2]] : [a.shape[rank - 2], a.shape[rank - 1]]
-  const [k2, n] = transposeB ? [b.shape[rank - 1], b.shape[rank - 2]] : [b.shape[rank - 2], b.shape[rank - 1]]
-  if (k !== k2) fail("matMul", `inner sizes ${k} and ${k2} differ: ${told}`)
-  return applyOne("matMul", [a, b], { transposeA, transposeB }, [...a.shape.slice(0, -2), m as Dim, n as Dim])
+    if (a.shape[i] !== b.shape[i]) fail("matMul", `${a.shape[i]} and ${b.shape[i]} differ in axis ${i}: ${factors}`)
+  const [m, k] = transposeA ? [dimAt(a.shape, -1), dimAt(a.shape, -2)] : [dimAt(a.shape, -2), dimAt(a.shape, -1)]
+  const [k2, n] = transposeB ? [dimAt(b.shape, -1), dimAt(b.shape, -2)] : [dimAt(b.shape, -2), dimAt(b.shape, -1)]
+  if (k !== k2) fail("matMul", `inner sizes ${k} and ${k2} differ: ${factors}`)
+  return applyOne("matMul", [a, b], { transposeA, transposeB }, [...a.shape.slice(0, -2), m, n])
 }
 
 // Randomness and structure

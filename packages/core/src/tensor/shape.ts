@@ -38,7 +38,7 @@ export function product(dims: Shape): Dim {
   return toDim({ batch, times })
 }
 
-/** The number of elements of a shape without a named dimension, or with one whose size is given. */
+/** The number of elements of a shape. `batch` is needed where a dimension depends on it. */
 export function elementCount(shape: Shape, batch?: number): number {
   let n = 1
   for (const dim of shape) n *= bindDim(dim, batch)
@@ -51,9 +51,16 @@ export function bindDim(dim: Dim, batch?: number): number {
   return parseDim(dim).times * batch
 }
 
-/** A dimension that must be a plain number, as every axis but the first is. */
+/** The dimension of an axis, counted from the end where it is negative. @throws VitrineError (shape) where there is none. */
+export function dimAt<D extends Dim>(shape: readonly D[], axis: number): D {
+  const dim = shape.at(axis)
+  if (dim === undefined) throw new VitrineError("shape", `${showShape(shape)} has no axis ${axis}`)
+  return dim
+}
+
+/** The size of an axis, which must be a number, as that of every axis but the first is. */
 export function fixed(shape: Shape, axis: number): number {
-  const dim = shape[axis < 0 ? shape.length + axis : axis]
+  const dim = shape.at(axis)
   if (typeof dim !== "number") throw new VitrineError("shape", `axis ${axis} of ${showShape(shape)} has no fixed size`)
   return dim
 }

@@ -1,14 +1,15 @@
 import { VitrineError } from "../errors.ts"
-import { type Shape, showShape } from "./shape.ts"
+import { type Dim, type Shape, showShape } from "./shape.ts"
 
 /**
- * What a tensor's elements are. Arithmetic is float32; float16 and bfloat16 are storage, reached by `cast`; int32
- * holds indices and random keys; bool is what comparisons give.
+ * The type of a tensor's elements. Arithmetic is float32. float16 and bfloat16 are for storage, reached by `cast`. int32
+ * holds indices and random keys, bool the results of comparisons.
  */
 export type DType = "float32" | "float16" | "bfloat16" | "int32" | "bool"
 
-export interface TensorType {
-  readonly shape: Shape
+/** The shape and dtype of a tensor. With `TensorType<number>` no dimension depends on the batch. */
+export interface TensorType<D extends Dim = Dim> {
+  readonly shape: readonly D[]
   readonly dtype: DType
 }
 
@@ -19,7 +20,7 @@ type Window = {
   readonly padding: readonly [number, number, number, number]
 }
 
-/** Every op and what it is told besides its inputs. Output shapes stand on the node, so no attribute repeats them. */
+/** The attributes of every op. Output shapes stand on the node, so no attribute repeats them. */
 export interface Ops {
   // Leaves
   input: { readonly name: string }
@@ -85,13 +86,96 @@ export interface Ops {
 
 export type OpName = keyof Ops
 
-/** One application of an op. Nodes are immutable, know nothing of any engine, and are shared by what reads them. */
-export interface Node<K extends OpName = OpName> {
-  readonly op: K
-  readonly attributes: Ops[K]
-  readonly inputs: readonly Tensor[]
-  readonly outputs: readonly TensorType[]
+type One<T> = readonly [x: T]
+type Two<T> = readonly [a: T, b: T]
+
+/** The inputs of every op, where `T` stands for an input: a tensor, its type, or a backend's value. */
+export interface OpInputs<T> {
+  input: readonly []
+  state: readonly []
+  constant: readonly []
+  full: readonly []
+  add: Two<T>
+  sub: Two<T>
+  mul: Two<T>
+  div: Two<T>
+  maximum: Two<T>
+  greater: Two<T>
+  where: readonly [condition: T, a: T, b: T]
+  neg: One<T>
+  exp: One<T>
+  log: One<T>
+  sqrt: One<T>
+  erf: One<T>
+  tanh: One<T>
+  isFinite: One<T>
+  cast: One<T>
+  reshape: One<T>
+  transpose: One<T>
+  broadcastTo: One<T>
+  concat: readonly T[]
+  split: One<T>
+  slice: One<T>
+  pad: One<T>
+  sum: One<T>
+  max: One<T>
+  matMul: Two<T>
+  dropoutMask: readonly [key: T]
+  stopGradient: One<T>
+  barrier: One<T>
+  /** There is one bias, or none. */
+  linear: readonly [x: T, weight: T, ...bias: T[]]
+  relu: One<T>
+  /** `y` is the output of relu; its input has the same signs. */
+  reluGrad: readonly [dy: T, y: T]
+  gelu: One<T>
+  geluGrad: readonly [dy: T, x: T]
+  softmax: One<T>
+  softmaxGrad: readonly [dy: T, y: T]
+  softmaxCrossEntropy: readonly [logits: T, targets: T]
+  layerNorm: readonly [x: T, weight: T, bias: T]
+  layerNormGrad: readonly [dy: T, x: T, weight: T, mean: T, rstd: T]
+  groupNorm: readonly [x: T, weight: T, bias: T]
+  groupNormGrad: readonly [dy: T, x: T, weight: T, mean: T, rstd: T]
+  attention: readonly [q: T, k: T, v: T]
+  attentionGrad: readonly [dcontext: T, q: T, k: T, v: T, context: T, logSumExp: T]
+  adamW: readonly [parameter: T, gradient: T, m: T, v: T, stepSize: T, correction: T, decay: T]
+  conv2d: readonly [x: T, weight: T]
+  conv2dInputGrad: readonly [dy: T, weight: T]
+  conv2dWeightGrad: readonly [dy: T, x: T]
+  maxPool2d: One<T>
+  gather: readonly [x: T, indices: T]
+  scatterAdd: readonly [values: T, indices: T]
 }
+
+/** The outputs of the ops that have several. */
+interface ManyOutputs<T> {
+  split: readonly T[]
+  layerNorm: readonly [y: T, mean: T, rstd: T]
+  layerNormGrad: readonly [dx: T, dweight: T, dbias: T]
+  groupNorm: readonly [y: T, mean: T, rstd: T]
+  groupNormGrad: readonly [dx: T, dweight: T, dbias: T]
+  attention: readonly [context: T, logSumExp: T]
+  attentionGrad: readonly [dq: T, dk: T, dv: T]
+  adamW: readonly [parameter: T, m: T, v: T]
+  maxPool2d: readonly [values: T, indices: T]
+}
+
+/** An op with one output. */
+export type SingleOp = Exclude<OpName, keyof ManyOutputs<unknown>>
+
+/** The outputs of every op, where `T` stands for an output. */
+export type OpOutputs<T> = { readonly [K in SingleOp]: readonly [T] } & ManyOutputs<T>
+
+/** One application of an op. Nodes are immutable, know nothing of any engine, and are shared by what reads them. */
+export type Node<K extends OpName = OpName> = {
+  [Op in K]: {
+    readonly op: Op
+    readonly attributes: Ops[Op]
+    readonly inputs: OpInputs<Tensor>[Op]
+    readonly outputs: OpOutputs<TensorType>[Op]
+  }
+}[K]
 
 /** A symbolic tensor: one output of a node. It holds no values; a backend gives them to it when a graph runs. */
 export interface Tensor extends TensorType {
@@ -100,37 +184,61 @@ export interface Tensor extends TensorType {
   readonly index: number
 }
 
+/** The inputs of an op, each replaced by what `f` makes of it. */
+export function mapInputs<K extends OpName, T, U>(
+  { inputs }: { readonly op: K; readonly inputs: OpInputs<T>[K] },
+  f: (input: T) => U,
+): OpInputs<U>[K] {
+  const list: readonly T[] = inputs
+  return list.map(f) as unknown as OpInputs<U>[K]
+}
+
+/** The outputs of an op, each replaced by what `f` makes of it and its place. */
+export function mapOutputs<K extends OpName, T, U>(
+  { outputs }: { readonly op: K; readonly outputs: OpOutputs<T>[K] },
+  f: (output: T, index: number) => U,
+): OpOutputs<U>[K] {
+  const list: readonly T[] = outputs
+  return list.map(f) as unknown as OpOutputs<U>[K]
+}
+
 /** The tensors that a node makes. */
-export function outputsOf(node: Node): readonly Tensor[] {
-  return node.outputs.map((type, index) => ({ node, index, ...type }))
+export function outputsOf<K extends OpName>(node: Node<K>): OpOutputs<Tensor>[K] {
+  return mapOutputs<K, TensorType, Tensor>(node, ({ shape, dtype }, index) => ({
+    node: node as Node,
+    index,
+    shape,
+    dtype,
+  }))
 }
 
 /** Makes a node and returns its outputs. Shapes must have been checked by the op that calls this. */
 export function apply<K extends OpName>(
   op: K,
-  inputs: readonly Tensor[],
+  inputs: OpInputs<Tensor>[K],
   attributes: Ops[K],
-  outputs: readonly TensorType[],
-): readonly Tensor[] {
-  for (const { shape } of outputs)
-    for (let i = 0; i < shape.length; i++) {
-      const dim = shape[i]
-      if (typeof dim === "string" && i > 0)
+  outputs: OpOutputs<TensorType>[K],
+): OpOutputs<Tensor>[K] {
+  const types: readonly TensorType[] = outputs
+  for (const { shape } of types)
+    for (const [axis, dim] of shape.entries()) {
+      if (typeof dim === "string" && axis > 0)
         throw new VitrineError("shape", `${op}: only the first dimension may be the batch, got ${showShape(shape)}`)
       if (typeof dim === "number" && !(Number.isSafeInteger(dim) && dim >= 0))
         throw new VitrineError("shape", `${op}: ${showShape(shape)} is not a shape`)
     }
-  const node: Node<K> = { op, attributes, inputs, outputs }
-  return outputsOf(node)
+  return outputsOf<K>({ op, attributes, inputs, outputs })
 }
 
 /** `apply` for the ops that have one output. */
-export function applyOne<K extends OpName>(
+export function applyOne<K extends SingleOp>(
   op: K,
-  inputs: readonly Tensor[],
+  inputs: OpInputs<Tensor>[K],
   attributes: Ops[K],
   shape: Shape,
   dtype: DType = "float32",
 ): Tensor {
-  return apply(op, inputs, attributes, [{ shape, dtype }])[0] as Tensor
+  const type: TensorType = { shape, dtype }
+  const [output] = apply<K>(op, inputs, attributes, [type])
+  return output
 }

@@ -6,7 +6,7 @@ import { layerNorm, linear } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
-import { fixed } from "../tensor/shape.ts"
+import { dimAt, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { cutChannels, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
 import { stemFeatures } from "./stem.ts"
@@ -72,7 +72,7 @@ export function patchEmbedding(scope: Scope, images: Tensor, config: PatchConfig
   const [rows, columns] = patchGrid(config)
   const [height, width] = config.patchSize
   const channels = cutChannels(config)
-  const batch = images.shape[0] as number
+  const batch = dimAt(images.shape, 0)
   const cut = reshape(x, [batch, rows, height, columns, width, channels])
   const patches = scope.tap("patches", transpose(cut, [0, 1, 3, 2, 4, 5])) // [batch, rows, columns, P, P, C]
   const flat = scope.tap("flattened", reshape(patches, [batch, rows * columns, height * width * channels])) // [batch, N, P²C]
@@ -91,7 +91,7 @@ function embedTokens(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
     prefix.push(scope.tap("distillation_token", scope.param("dist_token", [1, 1, dim], "distillationToken")))
   if (registers > 0) prefix.push(scope.tap("registers", scope.param("reg_token", [1, registers, dim], "classToken")))
   const prepend = (x: Tensor): Tensor =>
-    concat([...prefix.map((t) => broadcastTo(t, t.shape.with(0, x.shape[0] as number))), x], 1)
+    concat([...prefix.map((t) => broadcastTo(t, t.shape.with(0, dimAt(x.shape, 0)))), x], 1)
   return config.prefixPositions
     ? addPositions(scope, prepend(patches), config)
     : prepend(addPositions(scope, patches, config))
@@ -108,7 +108,7 @@ function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number): Te
   const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, projBias } = config
   const residual = (name: string, scale: string, branch: Tensor): Tensor => {
     const kept = layerScale(scope.at(scale), scope.dropout(`${name}.drop`, branch, dropout), config)
-    return scope.dropout(`${name}.drop_path`, kept, dropPath, [x.shape[0] as number, 1, 1])
+    return scope.dropout(`${name}.drop_path`, kept, dropPath, [dimAt(x.shape, 0), 1, 1])
   }
   const attention = {
     heads,
@@ -138,7 +138,7 @@ function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 
 /** The first half through the activation, times the second: `[…, 2 mlpDim]` → `[…, mlpDim]`. */
 function gated(x: Tensor, activation: Activation): Tensor {
-  const [gate, value] = split(x, -1, 2) as [Tensor, Tensor]
+  const [gate, value] = split(x, -1, 2)
   return mul(activate(gate, activation), value)
 }
 
@@ -148,8 +148,7 @@ function gated(x: Tensor, activation: Activation): Tensor {
  */
 function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Tensor | null] {
   const { dim, distillationToken, finalNorm, layerNormEpsilon, normAfterPool, poolPrefix } = config
-  const token = (t: Tensor, index: number): Tensor =>
-    reshape(slice(t, 1, index, index + 1), [t.shape[0] as number, dim])
+  const token = (t: Tensor, index: number): Tensor => reshape(slice(t, 1, index, index + 1), [dimAt(t.shape, 0), dim])
   const image = (t: Tensor): Tensor => slice(t, 1, poolPrefix ? 0 : prefixTokens(config), fixed(t.shape, 1))
   const norm = (name: string, t: Tensor): Tensor => (finalNorm ? layerNorm(scope.at(name), t, layerNormEpsilon) : t)
   const pick = (t: Tensor): Tensor => {
