@@ -4,7 +4,7 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { readSafetensors, toFloat32, writeSafetensors } from "@vitrine/checkpoint"
-import { float16Bits } from "@vitrine/core"
+import { float16Bits } from "@vitrine/core/backend"
 
 const [run] = process.argv.slice(2)
 if (run === undefined) throw new Error("give the folder of a run")

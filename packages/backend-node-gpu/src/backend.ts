@@ -1,6 +1,6 @@
 import type { Backend, CompileOptions, Graph } from "@vitrine/core"
 import type { Binding } from "./binding.ts"
-import type { MatMulPrecision } from "./kernels.ts"
+import type { MatMulPrecision } from "./kernel.ts"
 import { compile, type TensorFlowProgram } from "./program.ts"
 import { createSlots } from "./state.ts"
 

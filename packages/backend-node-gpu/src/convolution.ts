@@ -1,6 +1,7 @@
-import type { Ops } from "@vitrine/core"
+import { dimAt, fixed } from "@vitrine/core"
+import { elementCount, fourDims, type Ops } from "@vitrine/core/backend"
 import type { Attribute, GraphWriter } from "./graph-def.ts"
-import type { KernelTable, OutputType, Value } from "./kernels.ts"
+import type { KernelTable, Value } from "./kernel.ts"
 
 type Window = Ops["conv2d"]
 
@@ -18,7 +19,7 @@ const int = (w: GraphWriter, op: string, a: string, b: string): string => w.one(
 
 /** Positions in flattened `[batch, rows, channels]` of rows chosen along axis 1. */
 function positions(w: GraphWriter, indices: Value, rows: number): string {
-  const [batch, , channels] = indices.shape as readonly [number, number, number]
+  const [batch, channels] = [fixed(indices.shape, 0), fixed(indices.shape, 2)]
   const offsets = Int32Array.from(
     { length: batch * channels },
     (_, i) => Math.floor(i / channels) * rows * channels + (i % channels),
@@ -28,23 +29,18 @@ function positions(w: GraphWriter, indices: Value, rows: number): string {
 }
 
 export const convolutionKernels: KernelTable = {
-  conv2d: (w, [x, weight], window) => [
-    w.float("Conv2D", [(x as Value).name, filter(w, (weight as Value).name)], windowAttributes(window)),
+  conv2d: (w, [x, weight], window) => [w.float("Conv2D", [x.name, filter(w, weight.name)], windowAttributes(window))],
+  conv2dInputGrad: (w, [dy, weight], window, [{ shape }]) => [
+    w.float("Conv2DBackpropInput", [w.ints(shape), filter(w, weight.name), dy.name], windowAttributes(window)),
   ],
-  conv2dInputGrad: (w, [dy, weight], window, [output]) => {
-    const sizes = w.ints((output as OutputType).shape)
-    const factors = [sizes, filter(w, (weight as Value).name), (dy as Value).name]
-    return [w.float("Conv2DBackpropInput", factors, windowAttributes(window))]
+  conv2dWeightGrad: (w, [dy, x], window, [{ shape }]) => {
+    const [outputs, inputs, height, width] = fourDims(shape)
+    const factors = [x.name, w.ints([height, width, inputs, outputs]), dy.name]
+    const filterGrad = w.float("Conv2DBackpropFilter", factors, windowAttributes(window))
+    return [w.float("Transpose", [filterGrad, w.ints([3, 2, 0, 1])], { Tperm: { type: "int32" } })]
   },
-  conv2dWeightGrad: (w, [dy, x], window, [output]) => {
-    const [outputs, inputs, height, width] = (output as OutputType).shape as readonly [number, number, number, number]
-    const factors = [(x as Value).name, w.ints([height, width, inputs, outputs]), (dy as Value).name]
-    const made = w.float("Conv2DBackpropFilter", factors, windowAttributes(window))
-    return [w.float("Transpose", [made, w.ints([3, 2, 0, 1])], { Tperm: { type: "int32" } })]
-  },
-  maxPool2d: (w, [x], { size, strides, padding: [top, bottom, left, right] }) => {
-    const { name, shape } = x as Value
-    const [, , width, channels] = shape as readonly [number, number, number, number]
+  maxPool2d: (w, [{ name, shape }], { size, strides, padding: [top, bottom, left, right] }) => {
+    const [, , width, channels] = fourDims(shape)
     const around = w.constant("int32", [4, 2], Int32Array.of(0, 0, top, bottom, left, right, 0, 0))
     const padded = w.float("PadV2", [name, around, w.scalar(Number.NEGATIVE_INFINITY)], {
       Tpaddings: { type: "int32" },
@@ -59,7 +55,7 @@ export const convolutionKernels: KernelTable = {
         include_batch_in_index: { bool: false },
       },
       outputs: 2,
-    }) as [string, string]
+    })
     // From (row · padded width + column) · channels + channel to row · width + column of the image without padding.
     const place = int(w, "FloorDiv", at, w.int(channels))
     const paddedWidth = w.int(width + left + right)
@@ -67,25 +63,22 @@ export const convolutionKernels: KernelTable = {
     const column = int(w, "Sub", int(w, "FloorMod", place, paddedWidth), w.int(left))
     return [values, int(w, "AddV2", int(w, "Mul", row, w.int(width)), column)]
   },
-  gather: (w, [x, indices], _, [output]) => {
-    const { name, shape } = x as Value
-    const at = positions(w, indices as Value, shape[1] as number)
-    const flat = w.reshape(name, [-1])
-    const made = w.one("GatherV2", [flat, at, w.int(0)], {
+  gather: (w, [x, indices], _, [{ shape }]) => {
+    const at = positions(w, indices, dimAt(x.shape, 1))
+    const flat = w.reshape(x.name, [-1])
+    const gathered = w.one("GatherV2", [flat, at, w.int(0)], {
       Tparams: { type: "float32" },
       Tindices: { type: "int32" },
       Taxis: { type: "int32" },
     })
-    return [w.reshape(made, (output as OutputType).shape)]
+    return [w.reshape(gathered, shape)]
   },
-  scatterAdd: (w, [values, indices], _, [output]) => {
-    const { shape } = output as OutputType
-    const at = positions(w, indices as Value, shape[1] as number)
-    const size = shape.reduce((n, dim) => n * dim, 1)
-    const made = w.float("UnsortedSegmentSum", [w.reshape((values as Value).name, [-1]), at, w.int(size)], {
+  scatterAdd: (w, [values, indices], _, [{ shape }]) => {
+    const at = positions(w, indices, dimAt(shape, 1))
+    const sums = w.float("UnsortedSegmentSum", [w.reshape(values.name, [-1]), at, w.int(elementCount(shape))], {
       Tindices: { type: "int32" },
       Tnumsegments: { type: "int32" },
     })
-    return [w.reshape(made, shape)]
+    return [w.reshape(sums, shape)]
   },
 }

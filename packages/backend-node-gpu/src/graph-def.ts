@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
-import { type DType, elementCount } from "@vitrine/core"
+import type { DType } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import { dataTypes } from "./binding.ts"
 
 /** A node's attribute, tagged with the kind that TensorFlow expects. */
@@ -89,27 +90,40 @@ export function savedModel(nodes: readonly NodeDef[]): Uint8Array<ArrayBuffer> {
   return writer.finish()
 }
 
-interface Options {
+interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>
-  /** Nodes that must have run before, though nothing of theirs is read. */
+  /** Nodes that must have run before, though their outputs are not read. */
   readonly after?: readonly string[]
-  readonly outputs?: number
 }
 
 /** Collects nodes; constants and nodes of a key are written once. */
 export class GraphWriter {
   readonly nodes: NodeDef[] = []
-  readonly #known = new Map<string, string>()
+  /** The names that `once` has given. */
+  readonly #once = new Map<string, string>()
 
-  /** Adds a node, and gives the names of its outputs. */
-  node(op: string, inputs: readonly string[], { attributes = {}, after = [], outputs = 1 }: Options = {}): string[] {
-    const name = `n${this.nodes.length}`
-    this.nodes.push({ name, op, inputs: [...inputs, ...after.map((node) => `^${nodeOf(node)}`)], attributes })
-    return Array.from({ length: outputs }, (_, i) => `${name}:${i}`)
+  /** Adds a node. Gives the names of its outputs. */
+  node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: 2 }): [string, string]
+  node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: number }): string[]
+  node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: number }): string[] {
+    const name = this.#push(op, inputs, options)
+    return Array.from({ length: options.outputs }, (_, i) => `${name}:${i}`)
   }
 
-  one(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
-    return this.node(op, inputs, { attributes })[0] as string
+  /** Adds a node with one output. Gives its name. */
+  one(
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    after: readonly string[] = [],
+  ): string {
+    return `${this.#push(op, inputs, { attributes, after })}:0`
+  }
+
+  #push(op: string, inputs: readonly string[], { attributes = {}, after = [] }: NodeOptions): string {
+    const name = `n${this.nodes.length}`
+    this.nodes.push({ name, op, inputs: [...inputs, ...after.map((node) => `^${nodeOf(node)}`)], attributes })
+    return name
   }
 
   /** An op on float32 tensors. */
@@ -154,16 +168,16 @@ export class GraphWriter {
   /** An output that is there once the nodes have run. */
   signal(after: readonly string[]): string {
     const value = { tensor: { dtype: "bool", shape: [], data: Uint8Array.of(1) } } as const
-    return this.node("Const", [], { attributes: { dtype: { type: "bool" }, value }, after })[0] as string
+    return this.one("Const", [], { dtype: { type: "bool" }, value }, after)
   }
 
-  /** The name that `make` gives for a key, made once. */
+  /** The name that `make` gives for a key; `make` is called once for each. */
   once(key: string, make: () => string): string {
-    const name = this.#known.get(key) ?? make()
-    this.#known.set(key, name)
+    const name = this.#once.get(key) ?? make()
+    this.#once.set(key, name)
     return name
   }
 }
 
-/** The node of an output's name. */
+/** The node that an output belongs to. */
 export const nodeOf = (output: string): string => output.slice(0, output.lastIndexOf(":"))

@@ -1,44 +1,38 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { elementCount, type FileSlice, type HostData, showShape, type TensorType, VitrineError } from "@vitrine/core"
+import { type DType, type FileSlice, type HostData, type TensorType, VitrineError } from "@vitrine/core"
+import { bindDim } from "@vitrine/core/backend"
 import { type Binding, dataTypes } from "./binding.ts"
 import type { Elements } from "./graph-def.ts"
 
+/** The name with which messages of this backend begin. */
+export const backendName = "tfjs-node"
+
 export function fail(message: string): never {
-  throw new VitrineError("backend", `tfjs-node: ${message}`)
+  throw new VitrineError("backend", `${backendName}: ${message}`)
 }
 
-/** The values, if they are there and fill the shape. */
-export function checked(what: string, data: HostData | undefined, { shape }: TensorType): HostData {
-  if (data === undefined) return fail(`${what} is missing`)
-  const size = elementCount(shape)
-  if (data.length !== size) fail(`${what} needs ${size} values for ${showShape(shape)}, got ${data.length}`)
-  return data
-}
-
-/** Storage in half precision is float32 on the host and on its way. */
+/** The arrays and data types in which values reach TensorFlow: float16 and bfloat16 travel as float32. */
 const carriers = {
-  float32: Float32Array,
-  float16: Float32Array,
-  bfloat16: Float32Array,
-  int32: Int32Array,
-  bool: Uint8Array,
-} as const
+  float32: { array: Float32Array, type: dataTypes.float32 },
+  float16: { array: Float32Array, type: dataTypes.float32 },
+  bfloat16: { array: Float32Array, type: dataTypes.float32 },
+  int32: { array: Int32Array, type: dataTypes.int32 },
+  bool: { array: Uint8Array, type: dataTypes.bool },
+} as const satisfies Record<DType, unknown>
 
 /** The number of a tensor with a copy of the values; the caller frees it. */
 export function upload(binding: Binding, data: HostData, { shape, dtype }: TensorType): number {
-  const Carrier = carriers[dtype]
+  const { array: Carrier, type } = carriers[dtype]
   const values: Elements = data instanceof Carrier ? data : new Carrier(data)
-  return binding.createTensor(
-    shape as number[],
-    dataTypes[dtype === "int32" || dtype === "bool" ? dtype : "float32"],
-    values,
-  )
+  const sizes = shape.map((dim) => bindDim(dim))
+  return binding.createTensor(sizes, type, values)
 }
 
 /** A copy of a tensor's values. */
 export function download(binding: Binding, id: number, { dtype }: TensorType): HostData {
   const data = binding.tensorDataSync(id)
-  return data instanceof carriers[dtype] ? data : new carriers[dtype](data)
+  const { array: Carrier } = carriers[dtype]
+  return data instanceof Carrier ? data : new Carrier(data)
 }
 
 /** The float32 values of one or several parts of files, one after the other. @throws VitrineError (file) */

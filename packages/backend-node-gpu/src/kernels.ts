@@ -1,82 +1,42 @@
-import type { DType, OpName, Ops } from "@vitrine/core"
+import { dimAt } from "@vitrine/core"
+import { elementCount, type Ops } from "@vitrine/core/backend"
 import { convolutionKernels } from "./convolution.ts"
-import type { GraphWriter } from "./graph-def.ts"
+import { cast, type KernelTable, type Value, type Writer } from "./kernel.ts"
 
-/** A value of the graph: the output of a node of TensorFlow's that computes it, and its type. */
-export interface Value {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly dtype: DType
-}
+type PlainKernel = (w: Writer, inputs: readonly [Value, ...Value[]]) => readonly [string]
 
-export type OutputType = Omit<Value, "name">
-
-/** What products are computed in; sums are kept in float32 either way. */
-export type MatMulPrecision = "float32" | "bfloat16"
-
-interface Writer extends GraphWriter {
-  readonly precision: MatMulPrecision
-}
-
-/** One op as nodes of TensorFlow's: gives the names of the outputs. */
-export type Kernel<K extends OpName> = (
-  w: Writer,
-  inputs: readonly Value[],
-  attributes: Ops[K],
-  outputs: readonly OutputType[],
-) => readonly string[]
-
-export type KernelTable = { readonly [K in OpName]?: Kernel<K> }
-
-const count = (shape: readonly number[]): number => shape.reduce((n, dim) => n * dim, 1)
-
-/** An op of TensorFlow's on tensors of one type, without attributes. */
-function plain<K extends OpName>(op: string): Kernel<K> {
+/** An op of TensorFlow's on tensors of one type, without attributes. Only the first of several may have another type. */
+function plain(op: string): PlainKernel {
   return (w, inputs) => {
-    const { dtype } = inputs.at(-1) as Value
-    return [
-      w.one(
-        op,
-        inputs.map(({ name }) => name),
-        { T: { type: dtype } },
-      ),
-    ]
+    const [first] = inputs
+    const { dtype } = inputs.at(-1) ?? first
+    const names = inputs.map(({ name }) => name)
+    return [w.one(op, names, { T: { type: dtype } })]
   }
 }
 
-function reduction<K extends "sum" | "max">(op: string): Kernel<K> {
-  return (w, [x], { axes, keepDims }) => [
-    w.float(op, [(x as Value).name, w.ints(axes)], { Tidx: { type: "int32" }, keep_dims: { bool: keepDims } }),
-  ]
-}
-
-/** A value in another data type. */
-export function cast(w: Writer, x: string, from: DType, to: DType): string {
-  if (from === to) return x
-  return w.once(`cast ${x} ${to}`, () => w.one("Cast", [x], { SrcT: { type: from }, DstT: { type: to } }))
+function reduction(w: Writer, op: "Sum" | "Max", { name }: Value, { axes, keepDims }: Ops["sum"]): string {
+  return w.float(op, [name, w.ints(axes)], { Tidx: { type: "int32" }, keep_dims: { bool: keepDims } })
 }
 
 /** Products of so few rows take no time, and the head's logits are among them. */
 const fewRows = 32
 
 function product(w: Writer, a: Value, b: Value, transposeA: boolean, transposeB: boolean): string {
-  const rows = count(a.shape) / (a.shape.at(transposeA ? -2 : -1) as number)
+  const rows = elementCount(a.shape) / dimAt(a.shape, transposeA ? -2 : -1)
   const precision = rows < fewRows ? "float32" : w.precision
   const factors = [a, b].map(({ name, dtype }) => cast(w, name, dtype, precision))
   const T = { type: precision }
-  const made =
+  const products =
     a.shape.length === 2
       ? w.one("MatMul", factors, { T, transpose_a: { bool: transposeA }, transpose_b: { bool: transposeB } })
       : w.one("BatchMatMulV2", factors, { T, adj_x: { bool: transposeA }, adj_y: { bool: transposeB } })
-  return cast(w, made, precision, "float32")
+  return cast(w, products, precision, "float32")
 }
 
 export const kernels: KernelTable = {
-  constant: (w, _, { data }, [type]) => {
-    const { shape, dtype } = type as OutputType
-    return [w.constant(dtype, shape, data)]
-  },
-  full: (w, _, { value }, [type]) => [w.fill((type as OutputType).shape, value)],
+  constant: (w, _, { data }, [{ shape, dtype }]) => [w.constant(dtype, shape, data)],
+  full: (w, _, { value }, [{ shape }]) => [w.fill(shape, value)],
 
   add: plain("AddV2"),
   sub: plain("Sub"),
@@ -92,45 +52,32 @@ export const kernels: KernelTable = {
   erf: plain("Erf"),
   tanh: plain("Tanh"),
   isFinite: plain("IsFinite"),
-  cast: (w, [x], _, [type]) => {
-    const { name, dtype } = x as Value
-    return [cast(w, name, dtype, (type as OutputType).dtype)]
-  },
+  cast: (w, [x], _, [{ dtype }]) => [cast(w, x.name, x.dtype, dtype)],
 
-  reshape: (w, [x], _, [type]) => [w.reshape((x as Value).name, (type as OutputType).shape, (x as Value).dtype)],
-  transpose: (w, [x], { permutation }) => {
-    const { name, dtype } = x as Value
-    return [w.one("Transpose", [name, w.ints(permutation)], { T: { type: dtype }, Tperm: { type: "int32" } })]
-  },
-  broadcastTo: (w, [x], _, [type]) => {
-    const { name, dtype } = x as Value
-    return [
-      w.one("BroadcastTo", [name, w.ints((type as OutputType).shape)], { T: { type: dtype }, Tidx: { type: "int32" } }),
-    ]
-  },
-  concat: (w, parts, { axis }) => [
+  reshape: (w, [{ name, dtype }], _, [{ shape }]) => [w.reshape(name, shape, dtype)],
+  transpose: (w, [{ name, dtype }], { permutation }) => [
+    w.one("Transpose", [name, w.ints(permutation)], { T: { type: dtype }, Tperm: { type: "int32" } }),
+  ],
+  broadcastTo: (w, [{ name, dtype }], _, [{ shape }]) => [
+    w.one("BroadcastTo", [name, w.ints(shape)], { T: { type: dtype }, Tidx: { type: "int32" } }),
+  ],
+  concat: (w, parts, { axis }, [{ dtype }]) => [
     w.one("ConcatV2", [...parts.map(({ name }) => name), w.int(axis)], {
       N: { int: parts.length },
-      T: { type: (parts[0] as Value).dtype },
+      T: { type: dtype },
       Tidx: { type: "int32" },
     }),
   ],
-  split: (w, [x], { axis, parts }) => {
-    const { name, dtype } = x as Value
-    return w.node("Split", [w.int(axis), name], {
+  split: (w, [{ name, dtype }], { axis, parts }) =>
+    w.node("Split", [w.int(axis), name], {
       attributes: { num_split: { int: parts }, T: { type: dtype } },
       outputs: parts,
-    })
-  },
-  slice: (w, [x], { axis, start }, [type]) => {
-    const { name, dtype } = x as Value
-    const { shape } = type as OutputType
+    }),
+  slice: (w, [{ name, dtype }], { axis, start }, [{ shape }]) => {
     const begin = shape.map((_, i) => (i === axis ? start : 0))
     return [w.one("Slice", [name, w.ints(begin), w.ints(shape)], { T: { type: dtype }, Index: { type: "int32" } })]
   },
-  pad: (w, [x], { axis, before, after }, [type]) => {
-    const { name, dtype } = x as Value
-    const { shape } = type as OutputType
+  pad: (w, [{ name, dtype }], { axis, before, after }, [{ shape }]) => {
     const amounts = Int32Array.from(shape.flatMap((_, i) => (i === axis ? [before, after] : [0, 0])))
     return [
       w.one("Pad", [name, w.constant("int32", [shape.length, 2], amounts)], {
@@ -141,28 +88,25 @@ export const kernels: KernelTable = {
   },
   barrier: plain("Identity"),
 
-  sum: (w, inputs, attributes, outputs) => {
-    const [x, { axes }] = [inputs[0] as Value, attributes]
+  sum: (w, [x], attributes, [{ shape }]) => {
+    const { axes } = attributes
     const leading = axes.every((axis, i) => axis === i) && axes.length > 0 && axes.length < x.shape.length
-    if (!leading) return reduction<"sum">("Sum")(w, inputs, attributes, outputs)
+    if (!leading) return [reduction(w, "Sum", x, attributes)]
     // Sums over rows: the kernel for the gradient of a bias does them in parallel.
-    const columns = count(x.shape.slice(axes.length))
-    const rows = w.reshape(x.name, [count(x.shape) / columns, columns])
-    return [
-      w.reshape(w.float("BiasAddGrad", [rows], { data_format: { string: "NHWC" } }), (outputs[0] as OutputType).shape),
-    ]
+    const columns = elementCount(x.shape.slice(axes.length))
+    const rows = w.reshape(x.name, [elementCount(x.shape) / columns, columns])
+    return [w.reshape(w.float("BiasAddGrad", [rows], { data_format: { string: "NHWC" } }), shape)]
   },
-  max: reduction("Max"),
-  matMul: (w, [a, b], { transposeA, transposeB }) => [product(w, a as Value, b as Value, transposeA, transposeB)],
+  max: (w, [x], attributes) => [reduction(w, "Max", x, attributes)],
+  matMul: (w, [a, b], { transposeA, transposeB }) => [product(w, a, b, transposeA, transposeB)],
 
-  linear: (w, [x, weight, bias], _, [type]) => {
-    const [input, matrix] = [x as Value, weight as Value]
-    const inputs = matrix.shape[1] as number
-    const rows = count(input.shape) / inputs
-    const flat = { ...input, name: w.reshape(input.name, [rows, inputs]), shape: [rows, inputs] }
-    const made = product(w, flat, matrix, false, true)
-    const sum = bias ? w.float("BiasAdd", [made, bias.name], { data_format: { string: "NHWC" } }) : made
-    return [w.reshape(sum, (type as OutputType).shape)]
+  linear: (w, [x, weight, bias], _, [{ shape }]) => {
+    const inputs = dimAt(weight.shape, 1)
+    const rows = elementCount(x.shape) / inputs
+    const flat: Value = { ...x, name: w.reshape(x.name, [rows, inputs]), shape: [rows, inputs] }
+    const products = product(w, flat, weight, false, true)
+    const sums = bias ? w.float("BiasAdd", [products, bias.name], { data_format: { string: "NHWC" } }) : products
+    return [w.reshape(sums, shape)]
   },
   relu: plain("Relu"),
   reluGrad: plain("ReluGrad"),

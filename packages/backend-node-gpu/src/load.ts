@@ -55,10 +55,8 @@ export interface LoadOptions extends NodeGpuOptions {
  * @throws VitrineError (backend) where there is no addon, or it cannot be loaded; the message says what to run.
  */
 export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}): Promise<TensorFlowBackend> {
-  const wanted: readonly AddonName[] = name === undefined ? ["node-gpu", "node-cpu"] : [name]
-  const found = wanted.map(findAddon)
-  const addon = found.find((each) => typeof each !== "string")
-  if (addon === undefined) throw new VitrineError("backend", found.at(-1) as string)
+  const addon = name === undefined ? firstAddon() : findAddon(name)
+  if (typeof addon === "string") throw new VitrineError("backend", addon)
   if (options.threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(options.threads)
   const binding = loadBinding(addon)
   if (addon.name === "node-gpu" && !binding.isUsingGpuDevice())
@@ -66,4 +64,10 @@ export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}
       `TensorFlow ${binding.TF_Version} finds no CUDA device (is there an NVIDIA driver? see nvidia-smi): it computes on the processor`,
     )
   return tensorFlowBackend(binding, options)
+}
+
+/** The addon that computes on a GPU, else the other one; why not, where there is neither. */
+function firstAddon(): Addon | string {
+  const addon = findAddon("node-gpu")
+  return typeof addon === "string" ? findAddon("node-cpu") : addon
 }

@@ -1,22 +1,19 @@
 import {
   type CompileOptions,
-  dropoutMask,
-  elementCount,
-  foldKey,
   type Graph,
   type HostData,
   type HostTensor,
   type Program,
-  sameShape,
+  type Shape,
   type State,
-  showShape,
   type TensorType,
 } from "@vitrine/core"
+import { checkedData, drawDropoutMask, elementCount, sameShape, showShape } from "@vitrine/core/backend"
 import type { Binding, TensorInfo } from "./binding.ts"
-import { checked, download, fail, readSlices, upload } from "./host.ts"
-import type { MatMulPrecision } from "./kernels.ts"
-import { openSession } from "./session.ts"
-import { type Holder, isSlots, type Slot } from "./state.ts"
+import { backendName, download, fail, readSlices, upload } from "./host.ts"
+import type { MatMulPrecision } from "./kernel.ts"
+import { type Feed, openSession } from "./session.ts"
+import { type Holder, isSlots, type Slot, type Slots } from "./state.ts"
 import { type Mask, toTensorFlow, type Variable } from "./to-tensorflow.ts"
 
 /** A tensor of TensorFlow.js, as far as it is used here. */
@@ -45,6 +42,12 @@ export interface TensorFlowProgram extends Program {
   ): Readonly<Record<string, T>>
 }
 
+/** The version of a slot that a variable holds. */
+interface SlotVersion {
+  readonly slot: Slot
+  readonly version: number
+}
+
 export function compile(
   binding: Binding,
   source: Graph,
@@ -55,137 +58,146 @@ export function compile(
   for (const name of Object.keys(constants))
     if (g.updated.includes(name)) fail(`constant "${name}" is updated by the graph: make it a state`)
   const session = openSession(binding, g.nodes)
-  /** Which version of which slot each variable holds. */
-  const held = new Map<string, { readonly slot: Slot; readonly version: number }>()
-  const variable = (name: string): Variable => g.variables[name] as Variable
   let closed = false
-
-  const free = (infos: readonly TensorInfo[]): void => {
-    for (const { id } of infos) binding.deleteTensor(id)
+  const free = (tensors: readonly TensorInfo[]): void => {
+    for (const { id } of tensors) binding.deleteTensor(id)
   }
 
   for (const [name, data] of Object.entries(constants)) {
-    const slot = g.variables[name]
-    if (slot === undefined) continue
+    const variable = g.variables[name]
+    if (variable === undefined) continue
     const values = data instanceof Float32Array ? data : readSlices(data)
     try {
-      const id = upload(binding, checked(`constant "${name}"`, values, slot.type), slot.type)
-      free(session.run([[slot.value, id]], [slot.written]))
+      const id = upload(binding, checkedData(backendName, `constant "${name}"`, values, variable.type), variable.type)
+      free(session.run([[variable.value, id]], [variable.written]))
       binding.deleteTensor(id)
     } catch (error) {
       session.close()
       throw error
     }
   }
-  const slots = Object.entries(g.variables).filter(([name]) => !Object.hasOwn(constants, name))
+  const slotVariables = Object.entries(g.variables).filter(([name]) => !Object.hasOwn(constants, name))
 
   const holder: Holder = {
     fetch: (name) => {
-      const [info] = session.run([], [variable(name).read])
-      return (info as TensorInfo).id
+      const variable = g.variables[name] ?? fail(`the program has no state "${name}"`)
+      const [info] = session.run([], [variable.read])
+      return info?.id ?? fail(`TensorFlow gives no value for state "${name}"`)
     },
   }
+  const versions = new Map<string, SlotVersion>()
 
   /** Gives the variables the newest values of the state. */
-  const refresh = (state: State | undefined): void => {
-    if (slots.length === 0) return
-    if (state !== undefined && !isSlots(state)) return fail("the state was made by another backend")
-    const stale: (readonly [string, number])[] = []
-    const signals: string[] = []
-    for (const [name, { type, value, written }] of slots) {
-      const slot = state?.slot(name) ?? fail(`no state slot "${name}"`)
-      if (!sameShape(slot.type.shape, type.shape) || slot.type.dtype !== type.dtype)
-        fail(
-          `state "${name}" is ${slot.type.dtype}${showShape(slot.type.shape)}, the graph wants ${type.dtype}${showShape(type.shape)}`,
-        )
-      const known = held.get(name)
-      if (known?.slot === slot && known.version === slot.version) continue
-      if (known !== undefined && known.slot !== slot) known.slot.leave(holder)
-      stale.push([value, slot.tensor()])
-      signals.push(written)
+  const refresh = (slots: Slots | undefined): void => {
+    const stale: { readonly name: string; readonly slot: Slot; readonly variable: Variable }[] = []
+    for (const [name, variable] of slotVariables) {
+      const slot = slots?.slot(name) ?? fail(`no state slot "${name}"`)
+      checkType(`state "${name}"`, slot.type, variable.type)
+      const bound = versions.get(name)
+      if (bound?.slot === slot && bound.version === slot.version) continue
+      if (bound !== undefined && bound.slot !== slot) bound.slot.leave(holder)
+      stale.push({ name, slot, variable })
     }
     if (stale.length === 0) return
-    free(session.run(stale, signals))
-    for (const [name] of slots) {
-      const slot = (state as { slot(name: string): Slot }).slot(name)
+    const feeds = stale.map(({ slot, variable }): Feed => [variable.value, slot.tensor()])
+    free(
+      session.run(
+        feeds,
+        stale.map(({ variable }) => variable.written),
+      ),
+    )
+    for (const [name] of slotVariables) {
+      const slot = slots?.slot(name) ?? fail(`no state slot "${name}"`)
       slot.shared(holder)
-      held.set(name, { slot, version: slot.version })
+      versions.set(name, { slot, version: slot.version })
     }
   }
 
-  const names = Object.keys(g.outputs)
-  const wanted = [...Object.values(g.outputs).map(({ node }) => node), ...(g.done ? [g.done] : [])]
-  const outputType = (name: string): TensorType => (g.outputs[name] as { type: TensorType }).type
+  const outputs = Object.entries(g.outputs)
+  const fetches = [...outputs.map(([, { node }]) => node), ...(g.done ? [g.done] : [])]
 
   /** Runs on tensors, and gives those of the outputs. */
-  const compute = (given: readonly Given[], state: State | undefined): TensorInfo[] => {
+  const compute = (feeds: readonly Feed[], state: State | undefined): TensorInfo[] => {
     if (closed) return fail("the program has been disposed of")
-    refresh(state)
-    const made = wanted.length === 0 ? [] : session.run(given, wanted)
-    if (g.done) free(made.splice(-1))
-    for (const name of g.updated) {
-      const { slot } = held.get(name) as { slot: Slot }
-      slot.written(holder)
-      held.set(name, { slot, version: slot.version })
+    if (slotVariables.length > 0) {
+      if (state !== undefined && !isSlots(state)) return fail("the state was made by another backend")
+      refresh(state)
     }
-    return made
+    const results = fetches.length === 0 ? [] : session.run(feeds, fetches)
+    if (g.done) free(results.splice(-1))
+    for (const name of g.updated) {
+      const { slot } = versions.get(name) ?? fail(`no state slot "${name}"`)
+      slot.written(holder)
+      versions.set(name, { slot, version: slot.version })
+    }
+    return results
   }
 
   return {
     run: async (inputs, state) => {
-      for (const [name, { type }] of Object.entries(g.inputs)) checked(`input "${name}"`, inputs[name], type)
-      const given = Object.entries(g.inputs).map(
-        ([name, { node, type }]): Given => [node, upload(binding, inputs[name] as HostData, type)],
-      )
-      for (const mask of g.masks) given.push([mask.node, upload(binding, draw(mask, inputs), maskType(mask))])
-      let made: TensorInfo[] = []
+      const data = Object.entries(g.inputs).map(([name, { node, type }]) => {
+        return { node, type, values: checkedData(backendName, `input "${name}"`, inputs[name], type) }
+      })
+      const feeds = data.map(({ node, type, values }): Feed => [node, upload(binding, values, type)])
+      for (const mask of g.masks)
+        feeds.push([mask.node, upload(binding, draw(mask, inputs), { shape: mask.shape, dtype: "float32" })])
+      let results: readonly TensorInfo[] = []
       try {
-        made = compute(given, state)
+        results = compute(feeds, state)
         return Object.fromEntries(
-          names.map((name, i): [string, HostTensor] => {
-            const type = outputType(name)
-            const data = download(binding, (made[i] as TensorInfo).id, type)
-            return [name, { data, shape: type.shape as number[] }]
+          outputs.map(([name, { type }], i): [string, HostTensor] => {
+            const { id } = results[i] ?? fail(`TensorFlow gives no value for output "${name}"`)
+            return [name, { data: download(binding, id, type), shape: type.shape }]
           }),
         )
       } finally {
-        free(made)
-        for (const [, id] of given) binding.deleteTensor(id)
+        free(results)
+        for (const [, id] of feeds) binding.deleteTensor(id)
       }
     },
     runTensors: (tf, inputs, state) => {
       if (tf.binding !== binding)
         fail("the tensors belong to another addon: make the backend with tf.backend().binding")
       if (g.masks.length > 0) fail("a graph with dropout takes its key from the host: use run")
-      const given = Object.entries(g.inputs).map(([name, { node, type }]): Given => {
+      const feeds = Object.entries(g.inputs).map(([name, { node, type }]): Feed => {
         const tensor = inputs[name] ?? fail(`input "${name}" is missing`)
-        if (tensor.dtype !== type.dtype || !sameShape(tensor.shape, type.shape))
-          fail(
-            `input "${name}" is ${tensor.dtype}${showShape(tensor.shape)}, the graph wants ${type.dtype}${showShape(type.shape)}`,
-          )
-        return [node, tf.getInputTensorIds([tensor])[0] as number]
+        checkType(`input "${name}"`, tensor, type)
+        const [id] = tf.getInputTensorIds([tensor])
+        return [node, id ?? fail(`tfjs-node gives no tensor for input "${name}"`)]
       })
-      const made = compute(given, state)
-      return Object.fromEntries(names.map((name, i) => [name, tf.createOutputTensor(made[i] as TensorInfo)]))
+      const results = compute(feeds, state)
+      return Object.fromEntries(
+        outputs.map(([name], i) => {
+          const info = results[i] ?? fail(`TensorFlow gives no value for output "${name}"`)
+          return [name, tf.createOutputTensor(info)]
+        }),
+      )
     },
     dispose: async () => {
       if (closed) return
       closed = true
-      for (const { slot } of held.values()) slot.leave(holder)
-      held.clear()
+      for (const { slot } of versions.values()) slot.leave(holder)
+      versions.clear()
       session.close()
     },
   }
 }
 
-/** A node that takes a value, and the number of the tensor. */
-type Given = readonly [node: string, id: number]
+/** @throws VitrineError (backend) for another shape or dtype than the graph's. */
+function checkType(
+  name: string,
+  actual: { readonly shape: Shape; readonly dtype: string },
+  expected: TensorType,
+): void {
+  if (actual.dtype !== expected.dtype || !sameShape(actual.shape, expected.shape))
+    fail(
+      `${name} is ${actual.dtype}${showShape(actual.shape)}, the graph wants ${expected.dtype}${showShape(expected.shape)}`,
+    )
+}
 
-const maskType = ({ shape }: Mask): TensorType => ({ shape, dtype: "float32" })
-
-function draw({ key, path, rate, shape }: Mask, inputs: Readonly<Record<string, HostData>>): Float32Array {
-  const words = inputs[key] as HostData
-  const mask = new Float32Array(elementCount(shape))
-  dropoutMask(foldKey([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
-  return mask
+function draw(mask: Mask, inputs: Readonly<Record<string, HostData>>): Float32Array {
+  const words = inputs[mask.key] ?? fail(`dropout "${mask.path}" has no key`)
+  const values = new Float32Array(elementCount(mask.shape))
+  drawDropoutMask(words, mask, values)
+  return values
 }

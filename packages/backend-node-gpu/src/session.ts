@@ -5,10 +5,13 @@ import { VitrineError } from "@vitrine/core"
 import type { Binding, TensorInfo } from "./binding.ts"
 import { type NodeDef, savedModel, tag } from "./graph-def.ts"
 
+/** A node that takes a value, and the number of the tensor that holds it. */
+export type Feed = readonly [node: string, id: number]
+
 /** A graph that TensorFlow has optimized and placed, with the memory of its variables. */
 export interface Session {
-  /** Gives tensors, by their numbers, to some nodes and asks for the outputs of others; the caller frees what comes. */
-  run(given: readonly (readonly [node: string, id: number])[], wanted: readonly string[]): TensorInfo[]
+  /** Feeds some nodes and fetches the outputs of others. The caller frees the tensors of both. */
+  run(feeds: readonly Feed[], fetches: readonly string[]): TensorInfo[]
   close(): void
 }
 
@@ -28,13 +31,13 @@ export function openSession(binding: Binding, nodes: readonly NodeDef[]): Sessio
     rmSync(folder, { recursive: true, force: true })
   }
   return {
-    run: (given, wanted) => {
+    run: (feeds, fetches) => {
       try {
         return binding.runSavedModel(
           id,
-          given.map(([, tensor]) => tensor),
-          given.map(([node]) => node).join(","),
-          wanted.join(","),
+          feeds.map(([, tensor]) => tensor),
+          feeds.map(([node]) => node).join(","),
+          fetches.join(","),
         )
       } catch (error) {
         throw tensorFlowError(error)

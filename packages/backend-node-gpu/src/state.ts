@@ -1,6 +1,7 @@
-import { elementCount, type HostData, type State, type TensorType } from "@vitrine/core"
+import type { HostData, State, TensorType } from "@vitrine/core"
+import { checkedData, elementCount } from "@vitrine/core/backend"
 import type { Binding } from "./binding.ts"
-import { checked, download, fail, upload } from "./host.ts"
+import { backendName, download, fail, upload } from "./host.ts"
 
 /** A session whose variables hold values of slots. */
 export interface Holder {
@@ -92,8 +93,13 @@ export function createSlots(
   data: Readonly<Record<string, HostData>>,
 ): Slots {
   for (const [name, values] of Object.entries(data))
-    checked(`state "${name}"`, values, (Object.hasOwn(types, name) && types[name]) || fail(`no state slot "${name}"`))
-  const made = new Map(
+    checkedData(
+      backendName,
+      `state "${name}"`,
+      values,
+      (Object.hasOwn(types, name) && types[name]) || fail(`no state slot "${name}"`),
+    )
+  const live = new Map(
     Object.entries(types).map(([name, type]) => [
       name,
       // A copy: TensorFlow reads the values where they lie.
@@ -103,7 +109,7 @@ export function createSlots(
   let disposed = false
   const slot = (name: string): Slot => {
     if (disposed) return fail("the state has been disposed of")
-    return made.get(name) ?? fail(`no state slot "${name}"`)
+    return live.get(name) ?? fail(`no state slot "${name}"`)
   }
   return {
     slots: types,
@@ -111,12 +117,12 @@ export function createSlots(
     read: async (name) => slot(name).read(),
     write: async (name, values) => {
       const { type } = slot(name)
-      slot(name).replace(checked(`state "${name}"`, values, type).slice())
+      slot(name).replace(checkedData(backendName, `state "${name}"`, values, type).slice())
     },
     dispose: async () => {
       disposed = true
-      for (const each of made.values()) each.dispose()
-      made.clear()
+      for (const each of live.values()) each.dispose()
+      live.clear()
     },
   }
 }

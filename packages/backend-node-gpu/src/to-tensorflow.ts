@@ -1,18 +1,21 @@
+import { type DType, type Graph, VitrineError } from "@vitrine/core"
 import {
   bindBatch,
-  type DType,
-  type Graph,
+  type BoundGraph,
+  dropoutKey,
+  type GraphNode,
   lower,
+  mapInputs,
+  mapOutputs,
   type OpName,
-  type Ops,
-  type TensorType,
+  typeOf,
   type ValueId,
-  VitrineError,
-} from "@vitrine/core"
+} from "@vitrine/core/backend"
 import { type Attribute, GraphWriter, type NodeDef } from "./graph-def.ts"
-import { cast, type Kernel, kernels, type MatMulPrecision, type OutputType, type Value } from "./kernels.ts"
+import { cast, type MatMulPrecision, type OutputType, type Value } from "./kernel.ts"
+import { kernels } from "./kernels.ts"
 
-/** A mask that the host must draw before every run: `dropoutMask(fold(key, path), rate, …)`. */
+/** A dropout mask that the host must draw before every run. */
 export interface Mask {
   /** The node that takes it. */
   readonly node: string
@@ -23,27 +26,36 @@ export interface Mask {
   readonly shape: readonly number[]
 }
 
-/** How a state slot is reached: a run that asks for `read`, or gives `value` and asks for `written`. */
+/** A variable that holds a state slot. */
 export interface Variable {
+  readonly type: OutputType
+  /** The output with the slot's value. */
   readonly read: string
+  /** The node that takes a new value; `written` is the output of a run that has stored it. */
   readonly value: string
   readonly written: string
 }
 
-/** A graph in TensorFlow's terms, and how its names stand to those of the graph. */
+/** An input or output of the graph, and the node that takes or gives it. */
+export interface Port {
+  readonly node: string
+  readonly type: OutputType
+}
+
+/** A graph of TensorFlow's, and where it has the inputs, slots and outputs of a graph of core's. */
 export interface TensorFlowGraph {
   readonly nodes: readonly NodeDef[]
-  readonly inputs: Readonly<Record<string, { readonly node: string; readonly type: TensorType }>>
-  readonly variables: Readonly<Record<string, { readonly type: TensorType } & Variable>>
+  readonly inputs: Readonly<Record<string, Port>>
+  readonly variables: Readonly<Record<string, Variable>>
   readonly masks: readonly Mask[]
-  readonly outputs: Readonly<Record<string, { readonly node: string; readonly type: TensorType }>>
+  readonly outputs: Readonly<Record<string, Port>>
   readonly updated: readonly string[]
   /** An output that is there once all slots are updated. */
   readonly done: string | undefined
 }
 
 /** Ops whose output may be their input's memory. */
-const rearranges: ReadonlySet<OpName> = new Set([
+const rearranges: ReadonlySet<OpName> = new Set<OpName>([
   "barrier",
   "broadcastTo",
   "cast",
@@ -61,17 +73,17 @@ export interface TensorFlowOptions {
   /** The size of the batch dimension, if the graph has one. */
   readonly batch: number | undefined
   readonly precision: MatMulPrecision
-  /** Slots that are written once and for all. */
+  /** Slots that are written once and never change. */
   readonly constants: ReadonlySet<string>
 }
 
 /**
- * A graph at one batch size as a graph of TensorFlow's with a variable for each slot. Constants that are only read in
- * half precision are kept in it.
+ * A graph at one batch size as a graph of TensorFlow's, with a variable for each slot. A constant that is only read in
+ * half precision is stored in it.
  * @throws VitrineError (backend) for dropout whose key is no input; (shape) without the batch size that the graph needs.
  */
 export function toTensorFlow(source: Graph, { batch, precision, constants }: TensorFlowOptions): TensorFlowGraph {
-  const g = lower(bindBatch(source, batch), supports)
+  const g = bindBatch(lower(source, supports), batch)
   const wide = write(g, precision, new Set())
   const narrow = [...constants].filter((slot) => {
     const read = wide.variables[slot]?.read
@@ -86,94 +98,101 @@ export function toTensorFlow(source: Graph, { batch, precision, constants }: Ten
 const isType = (attribute: Attribute | undefined, dtype: DType): boolean =>
   attribute !== undefined && "type" in attribute && attribute.type === dtype
 
-function write(g: Graph, precision: MatMulPrecision, narrow: ReadonlySet<string>): TensorFlowGraph {
+/** The dtype in which the host holds values: float16 and bfloat16 are float32 there. */
+const onHost = (dtype: DType): DType => (dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype)
+
+/** @param narrow the slots that are stored in bfloat16. */
+function write(g: BoundGraph, precision: MatMulPrecision, narrow: ReadonlySet<string>): TensorFlowGraph {
   const w = Object.assign(new GraphWriter(), { precision })
   const values = new Map<ValueId, Value>()
-  const type = (value: ValueId): OutputType => g.values[value] as OutputType
+  const type = (value: ValueId): OutputType => typeOf(g, value)
   const set = (value: ValueId, name: string): void => void values.set(value, { name, ...type(value) })
-  const name = (value: ValueId): string => (values.get(value) as Value).name
-  const onHost = (dtype: DType): DType => (dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype)
+  const valueOf = (value: ValueId): Value => {
+    const found = values.get(value)
+    if (found === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+    return found
+  }
   const placeholder = ({ shape, dtype }: OutputType): string =>
     w.one("Placeholder", [], { dtype: { type: onHost(dtype) }, shape: { shape } })
-  // What is given lies in the host's memory, on which no variable may hold.
-  const copied = (given: string, dtype: DType): string => w.one("DeepCopy", [given], { T: { type: dtype } })
-  /** Values that may share memory with what was given. */
-  const given = new Set<ValueId>()
+  /** Values that may share memory with inputs. Inputs lie in the host's memory, so a variable must hold a copy. */
+  const borrowed = new Set<ValueId>()
+  const copied = (name: string, dtype: DType): string => w.one("DeepCopy", [name], { T: { type: dtype } })
 
-  const inputs: Record<string, { node: string; type: TensorType }> = {}
-  for (const [key, value] of Object.entries(g.inputs)) {
+  const inputs: Record<string, Port> = {}
+  for (const [name, value] of Object.entries(g.inputs)) {
+    const { dtype } = type(value)
     const node = placeholder(type(value))
-    inputs[key] = { node, type: type(value) }
-    set(value, cast(w, node, onHost(type(value).dtype), type(value).dtype))
-    given.add(value)
+    inputs[name] = { node, type: type(value) }
+    set(value, cast(w, node, onHost(dtype), dtype))
+    borrowed.add(value)
   }
 
-  const handles: Record<string, string> = {}
-  const variables: Record<string, { type: TensorType } & Variable> = {}
+  const handles = new Map<string, string>()
+  const variables: Record<string, Variable> = {}
   for (const [slot, value] of Object.entries({ ...g.updates, ...g.states })) {
     const { shape } = type(value)
     const dtype = narrow.has(slot) ? "bfloat16" : type(value).dtype
-    const attributes = { dtype: { type: dtype }, shape: { shape } }
-    const handle = w.one("VarHandleOp", [], { ...attributes, shared_name: { string: slot }, container: { string: "" } })
-    handles[slot] = handle
+    const handle = w.one("VarHandleOp", [], {
+      dtype: { type: dtype },
+      shape: { shape },
+      shared_name: { string: slot },
+      container: { string: "" },
+    })
+    handles.set(slot, handle)
     const read = w.one("ReadVariableOp", [handle], { dtype: { type: dtype } })
-    const fed = placeholder({ shape, dtype })
-    const copy = cast(w, copied(fed, onHost(dtype)), onHost(dtype), dtype)
-    const [assigned] = w.node("AssignVariableOp", [handle, copy], { attributes: { dtype: { type: dtype } } })
+    const input = placeholder({ shape, dtype })
+    const copy = cast(w, copied(input, onHost(dtype)), onHost(dtype), dtype)
+    const assigned = w.one("AssignVariableOp", [handle, copy], { dtype: { type: dtype } })
     variables[slot] = {
       type: type(value),
       read: cast(w, read, dtype, onHost(dtype)),
-      value: fed,
-      written: w.signal([assigned as string]),
+      value: input,
+      written: w.signal([assigned]),
     }
     if (Object.hasOwn(g.states, slot)) values.set(value, { name: read, shape, dtype })
   }
 
   const masks: Mask[] = []
-  for (const node of g.nodes) {
-    const [first] = node.outputs as readonly [ValueId]
-    if (node.op === "input" || node.op === "state") continue
-    if (node.op === "dropoutMask") {
-      const { path, rate } = node.attributes as Ops["dropoutMask"]
-      const key = Object.entries(g.inputs).find(([, value]) => value === node.inputs[0])?.[0]
-      if (key === undefined)
-        throw new VitrineError("backend", `dropout "${path}": its key must be an input of the graph`)
-      const mask = placeholder(type(first))
-      masks.push({ node: mask, key, path, rate, shape: type(first).shape })
-      set(first, mask)
-      given.add(first)
-      continue
-    }
-    const kernel = kernels[node.op] as Kernel<OpName>
-    const read = node.inputs.map((value) => values.get(value) as Value)
-    const made = kernel(w, read, node.attributes, node.outputs.map(type))
-    node.outputs.forEach((value, i) => {
-      set(value, made[i] as string)
-      if (rearranges.has(node.op) && node.inputs.some((input) => given.has(input))) given.add(value)
-    })
+  const addMask = (node: GraphNode<"dropoutMask">): void => {
+    const [value] = node.outputs
+    const mask = placeholder(type(value))
+    masks.push({ ...node.attributes, node: mask, key: dropoutKey(g, node), shape: type(value).shape })
+    set(value, mask)
+    borrowed.add(value)
   }
+  const addNode = <K extends OpName>(node: GraphNode<K>): void => {
+    const kernel = kernels[node.op]
+    if (kernel === undefined) throw new VitrineError("backend", `tfjs-node: there is no kernel for ${node.op}`)
+    const types = mapOutputs<K, ValueId, OutputType>(node, type)
+    const names: readonly string[] = kernel(w, mapInputs<K, ValueId, Value>(node, valueOf), node.attributes, types)
+    const views = rearranges.has(node.op) && node.inputs.some((input) => borrowed.has(input))
+    const ids: readonly ValueId[] = node.outputs
+    for (const [i, value] of ids.entries()) {
+      const name = names[i]
+      if (name === undefined) throw new RangeError(`the kernel for ${node.op} gives no output ${i}`)
+      set(value, name)
+      if (views) borrowed.add(value)
+    }
+  }
+  for (const node of g.nodes)
+    if (node.op === "dropoutMask") addMask(node)
+    else if (node.op !== "input" && node.op !== "state") addNode(node)
 
   const outputs = Object.fromEntries(
-    Object.entries(g.outputs).map(([key, value]) => {
+    Object.entries(g.outputs).map(([name, value]): [string, Port] => {
       const { dtype } = type(value)
-      const made = w.one("Identity", [cast(w, name(value), dtype, onHost(dtype))], { T: { type: onHost(dtype) } })
-      return [key, { node: made, type: type(value) }]
+      const output = cast(w, valueOf(value).name, dtype, onHost(dtype))
+      return [name, { node: w.one("Identity", [output], { T: { type: onHost(dtype) } }), type: type(value) }]
     }),
   )
-  const updates = Object.entries(g.updates)
-  // What a slot held is a tensor of its own once it has been read, so that writing waits for no other reader.
-  const assigned = updates.map(
-    ([slot, value]) =>
-      w.node(
-        "AssignVariableOp",
-        [handles[slot] as string, given.has(value) ? copied(name(value), type(value).dtype) : name(value)],
-        {
-          attributes: { dtype: { type: type(value).dtype } },
-          after: [(variables[slot] as Variable).read],
-          outputs: 1,
-        },
-      )[0] as string,
-  )
-  const done = updates.length === 0 ? undefined : w.signal(assigned)
-  return { nodes: w.nodes, inputs, variables, masks, outputs, updated: updates.map(([slot]) => slot), done }
+  const assigned = Object.entries(g.updates).map(([slot, value]) => {
+    const [handle, variable] = [handles.get(slot), variables[slot]]
+    if (handle === undefined || variable === undefined) throw new RangeError(`no variable for "${slot}"`)
+    const { dtype } = type(value)
+    const next = borrowed.has(value) ? copied(valueOf(value).name, dtype) : valueOf(value).name
+    // Reading makes a tensor of its own, so writing need not wait for any other reader.
+    return w.one("AssignVariableOp", [handle, next], { dtype: { type: dtype } }, [variable.read])
+  })
+  const done = assigned.length === 0 ? undefined : w.signal(assigned)
+  return { nodes: w.nodes, inputs, variables, masks, outputs, updated: Object.keys(g.updates), done }
 }

@@ -1,11 +1,12 @@
-import type { Kernels, Ops, TensorType } from "@vitrine/core"
+import { dimAt, type TensorType } from "@vitrine/core"
+import { elementCount, fourDims, type Kernels, type Ops } from "@vitrine/core/backend"
+import { at } from "./strided.ts"
 
 type Dims = readonly [number, number, number, number]
 type Window = Ops["conv2d"]
 
-const dims = (type: TensorType | undefined): Dims => (type as TensorType).shape as unknown as Dims
-const empty = (type: TensorType | undefined): Float64Array =>
-  new Float64Array(((type as TensorType).shape as readonly number[]).reduce((n, dim) => n * dim, 1))
+const dims = ({ shape }: TensorType<number>): Dims => fourDims(shape)
+const zeros = ({ shape }: TensorType<number>): Float64Array => new Float64Array(elementCount(shape))
 
 /** Calls `visit` for every product of a convolution: flat positions in x, weight and y. */
 function eachProduct(
@@ -36,35 +37,33 @@ function eachProduct(
           }
 }
 
-const at = (data: Float64Array | undefined, i: number): number => (data as Float64Array)[i] as number
-
 export const convolutionKernels: Kernels<Float64Array> = {
   conv2d: ([x, weight], { attributes }, [y], [xType, weightType]) => {
-    const out = empty(y)
+    const out = zeros(y)
     eachProduct(dims(xType), dims(weightType), dims(y), attributes, (i, w, o) => {
       out[o] = at(out, o) + at(x, i) * at(weight, w)
     })
-    return out
+    return [out]
   },
   conv2dInputGrad: ([dy, weight], { attributes }, [x], [yType, weightType]) => {
-    const out = empty(x)
+    const out = zeros(x)
     eachProduct(dims(x), dims(weightType), dims(yType), attributes, (i, w, o) => {
       out[i] = at(out, i) + at(dy, o) * at(weight, w)
     })
-    return out
+    return [out]
   },
   conv2dWeightGrad: ([dy, x], { attributes }, [weight], [yType, xType]) => {
-    const out = empty(weight)
+    const out = zeros(weight)
     eachProduct(dims(xType), dims(weight), dims(yType), attributes, (i, w, o) => {
       out[w] = at(out, w) + at(dy, o) * at(x, i)
     })
-    return out
+    return [out]
   },
   maxPool2d: ([x], { attributes: { size, strides, padding } }, [values, indices], [xType]) => {
     const [batch, height, width, channels] = dims(xType)
     const [, rows, columns] = dims(values)
-    const best = empty(values).fill(Number.NEGATIVE_INFINITY)
-    const where = empty(indices)
+    const best = zeros(values).fill(Number.NEGATIVE_INFINITY)
+    const where = zeros(indices)
     for (let n = 0; n < batch; n++)
       for (let i = 0; i < rows; i++)
         for (let j = 0; j < columns; j++)
@@ -84,22 +83,23 @@ export const convolutionKernels: Kernels<Float64Array> = {
     return [best, where]
   },
   gather: ([x, indices], _node, [out], [xType]) => {
-    const [, rows, channels] = dims(xType) as unknown as [number, number, number]
-    const [, chosen] = dims(out)
-    return empty(out).map((_, i) => {
+    const [rows, channels] = [dimAt(xType.shape, 1), dimAt(xType.shape, 2)]
+    const chosen = dimAt(out.shape, 1)
+    const gathered = zeros(out).map((_, i) => {
       const n = Math.floor(i / (chosen * channels))
       return at(x, (n * rows + at(indices, i)) * channels + (i % channels))
     })
+    return [gathered]
   },
   scatterAdd: ([values, indices], _node, [out], [valuesType]) => {
-    const [, chosen, channels] = dims(valuesType) as unknown as [number, number, number]
-    const [, rows] = dims(out)
-    const result = empty(out)
-    ;(values as Float64Array).forEach((value, i) => {
+    const [chosen, channels] = [dimAt(valuesType.shape, 1), dimAt(valuesType.shape, 2)]
+    const rows = dimAt(out.shape, 1)
+    const result = zeros(out)
+    for (const [i, value] of values.entries()) {
       const n = Math.floor(i / (chosen * channels))
       const o = (n * rows + at(indices, i)) * channels + (i % channels)
       result[o] = at(result, o) + value
-    })
-    return result
+    }
+    return [result]
   },
 }

@@ -1,90 +1,101 @@
-import {
-  dropoutMask,
-  foldKey,
-  type GraphNode,
-  type Kernel,
-  type Kernels,
-  type OpName,
-  type TensorType,
-} from "@vitrine/core"
+import { dimAt, type TensorType } from "@vitrine/core"
+import { drawDropoutMask, elementCount, type GraphNode, type Kernels, type OpName } from "@vitrine/core/backend"
 import { convolutionKernels } from "./convolution.ts"
 import { erf } from "./erf.ts"
 import { roundTo } from "./rounding.ts"
-import { around, broadcast, strides, walk } from "./strided.ts"
+import { around, at, broadcast, strides, walk } from "./strided.ts"
 
 // Every value is a Float64Array, whatever its dtype: bools are 0 and 1, and integers up to 2^53 are exact.
 
-const dims = ({ shape }: TensorType): readonly number[] => shape as readonly number[]
-const count = (type: TensorType): number => dims(type).reduce((n, dim) => n * dim, 1)
-const first = (types: readonly TensorType[]): TensorType => types[0] as TensorType
+type Values = Float64Array
+type Type = TensorType<number>
+type UnaryKernel = (inputs: readonly [x: Values]) => readonly [Values]
+type BinaryKernel = (
+  inputs: readonly [a: Values, b: Values],
+  node: unknown,
+  outputTypes: readonly [Type],
+  inputTypes: readonly [Type, Type],
+) => readonly [Values]
+type ReductionKernel = (
+  inputs: readonly [x: Values],
+  node: GraphNode<"sum" | "max">,
+  outputTypes: readonly [Type],
+  inputTypes: readonly [Type],
+) => readonly [Values]
 
-function unary<K extends OpName>(f: (x: number) => number): Kernel<Float64Array, K> {
-  return ([x]) => (x as Float64Array).map(f)
+const zeros = ({ shape }: Type): Values => new Float64Array(elementCount(shape))
+
+function unary(f: (x: number) => number): UnaryKernel {
+  return ([x]) => [x.map(f)]
 }
 
-function binary<K extends OpName>(f: (a: number, b: number) => number): Kernel<Float64Array, K> {
-  return ([a, b], _node, outputs, types) => {
-    const shape = dims(first(outputs))
-    const x = broadcast(a as Float64Array, dims(types[0] as TensorType), shape)
-    const y = broadcast(b as Float64Array, dims(types[1] as TensorType), shape)
-    return x.map((value, i) => f(value, y[i] as number))
+function binary(f: (a: number, b: number) => number): BinaryKernel {
+  return ([a, b], _node, [{ shape }], [aType, bType]) => {
+    const y = broadcast(b, bType.shape, shape)
+    return [broadcast(a, aType.shape, shape).map((value, i) => f(value, at(y, i)))]
   }
 }
 
-function reduction<K extends "sum" | "max">(
-  start: number,
-  f: (a: number, b: number) => number,
-): Kernel<Float64Array, K> {
-  return ([x], { attributes: { axes } }, outputs, types) => {
-    const shape = dims(first(types))
+function reduction(start: number, f: (a: number, b: number) => number): ReductionKernel {
+  return ([x], { attributes: { axes } }, [outType], [{ shape }]) => {
     const kept = shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
-    const step = strides(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
-    const out = new Float64Array(count(first(outputs))).fill(start)
-    walk(shape, step, (at, i) => {
-      out[at] = f(out[at] as number, (x as Float64Array)[i] as number)
+    const steps = strides(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
+    const out = zeros(outType).fill(start)
+    walk(shape, steps, (position, i) => {
+      out[position] = f(at(out, position), at(x, i))
     })
-    return out
+    return [out]
   }
 }
 
-/** Copies a window of one axis: `from` and `to` are its offsets in the source and in the result. */
+/** Where a window of one axis lies in the source and in the target, and how long it is. */
+interface AxisWindow {
+  readonly from: number
+  readonly to: number
+  readonly size: number
+}
+
+/** Copies a window of one axis. */
 function copyAxis(
-  x: Float64Array,
+  x: Values,
   source: readonly number[],
-  out: Float64Array,
+  out: Values,
   target: readonly number[],
   axis: number,
-  { from, to, size }: { from: number; to: number; size: number },
+  window: AxisWindow,
 ): void {
   const { outer, inner, size: sourceSize } = around(source, axis)
-  const targetSize = target[axis] as number
+  const { size: targetSize } = around(target, axis)
   for (let o = 0; o < outer; o++) {
-    const start = (o * sourceSize + from) * inner
-    out.set(x.subarray(start, start + size * inner), (o * targetSize + to) * inner)
+    const start = (o * sourceSize + window.from) * inner
+    out.set(x.subarray(start, start + window.size * inner), (o * targetSize + window.to) * inner)
   }
 }
 
-function matMul(
-  a: Float64Array,
-  b: Float64Array,
-  [m, k, n]: readonly number[],
-  ta: boolean,
-  tb: boolean,
-  out: Float64Array,
-): void {
-  const [rows, inner, columns] = [m as number, k as number, n as number]
+interface Product {
+  readonly rows: number
+  readonly inner: number
+  readonly columns: number
+  readonly transposeA: boolean
+  readonly transposeB: boolean
+}
+
+/** Adds a product of two matrices to `out`. */
+function matMul(a: Values, b: Values, out: Values, product: Product): void {
+  const { rows, inner, columns, transposeA, transposeB } = product
   for (let i = 0; i < rows; i++)
     for (let p = 0; p < inner; p++) {
-      const x = a[ta ? p * rows + i : i * inner + p] as number
-      for (let j = 0; j < columns; j++)
-        out[i * columns + j] =
-          (out[i * columns + j] as number) + x * (b[tb ? j * inner + p : p * columns + j] as number)
+      const x = at(a, transposeA ? p * rows + i : i * inner + p)
+      for (let j = 0; j < columns; j++) {
+        const y = at(b, transposeB ? j * inner + p : p * columns + j)
+        out[i * columns + j] = at(out, i * columns + j) + x * y
+      }
     }
 }
 
-export const kernels: Kernels<Float64Array> = {
-  constant: (_, { attributes: { data } }) => Float64Array.from(data),
-  full: (_, { attributes: { value } }, outputs) => new Float64Array(count(first(outputs))).fill(value),
+export const kernels: Kernels<Values> = {
+  constant: (_, { attributes: { data } }) => [Float64Array.from(data)],
+  full: (_, { attributes: { value } }, [type]) => [zeros(type).fill(value)],
 
   add: binary((a, b) => a + b),
   sub: binary((a, b) => a - b),
@@ -92,10 +103,10 @@ export const kernels: Kernels<Float64Array> = {
   div: binary((a, b) => a / b),
   maximum: binary((a, b) => Math.max(a, b)),
   greater: binary((a, b) => (a > b ? 1 : 0)),
-  where: ([condition, a, b], _node, outputs, types) => {
-    const shape = dims(first(outputs))
-    const [c, x, y] = [condition, a, b].map((v, i) => broadcast(v as Float64Array, dims(types[i] as TensorType), shape))
-    return (c as Float64Array).map((holds, i) => ((holds ? x : y) as Float64Array)[i] as number)
+  where: ([condition, a, b], _node, [{ shape }], [conditionType, aType, bType]) => {
+    const x = broadcast(a, aType.shape, shape)
+    const y = broadcast(b, bType.shape, shape)
+    return [broadcast(condition, conditionType.shape, shape).map((holds, i) => at(holds ? x : y, i))]
   },
   neg: unary((x) => -x),
   exp: unary(Math.exp),
@@ -104,75 +115,70 @@ export const kernels: Kernels<Float64Array> = {
   erf: unary(erf),
   tanh: unary(Math.tanh),
   isFinite: unary((x) => (Number.isFinite(x) ? 1 : 0)),
-  cast: ([x], _node, outputs) => (x as Float64Array).map((value) => roundTo(first(outputs).dtype, value)),
+  cast: ([x], _node, [{ dtype }]) => [x.map((value) => roundTo(dtype, value))],
 
-  reshape: ([x]) => x as Float64Array,
-  barrier: ([x]) => x as Float64Array,
-  transpose: ([x], { attributes: { permutation } }, outputs, types) => {
-    const from = strides(dims(first(types)))
-    const out = new Float64Array((x as Float64Array).length)
-    const step = permutation.map((axis) => from[axis] as number)
-    walk(dims(first(outputs)), step, (at, i) => {
-      out[i] = (x as Float64Array)[at] as number
+  reshape: ([x]) => [x],
+  barrier: ([x]) => [x],
+  transpose: ([x], { attributes: { permutation } }, [{ shape }], [source]) => {
+    const from = strides(source.shape)
+    const out = new Float64Array(x.length)
+    const steps = permutation.map((axis) => at(from, axis))
+    walk(shape, steps, (position, i) => {
+      out[i] = at(x, position)
     })
-    return out
+    return [out]
   },
-  broadcastTo: ([x], _node, outputs, types) => broadcast(x as Float64Array, dims(first(types)), dims(first(outputs))),
-  concat: (inputs, { attributes: { axis } }, outputs, types) => {
-    const out = new Float64Array(count(first(outputs)))
+  broadcastTo: ([x], _node, [{ shape }], [source]) => [broadcast(x, source.shape, shape)],
+  concat: (parts, { attributes: { axis } }, [type], partTypes) => {
+    const out = zeros(type)
     let to = 0
-    inputs.forEach((x, i) => {
-      const source = dims(types[i] as TensorType)
-      const size = source[axis] as number
-      copyAxis(x, source, out, dims(first(outputs)), axis, { from: 0, to, size })
+    for (const [i, part] of parts.entries()) {
+      const shape = partTypes[i]?.shape ?? []
+      const size = at(shape, axis)
+      copyAxis(part, shape, out, type.shape, axis, { from: 0, to, size })
       to += size
-    })
-    return out
+    }
+    return [out]
   },
-  split: ([x], { attributes: { axis } }, outputs, types) =>
-    outputs.map((type, i) => {
-      const out = new Float64Array(count(type))
-      const size = dims(type)[axis] as number
-      copyAxis(x as Float64Array, dims(first(types)), out, dims(type), axis, { from: i * size, to: 0, size })
+  split: ([x], { attributes: { axis } }, types, [source]) =>
+    types.map((type, i) => {
+      const out = zeros(type)
+      const size = at(type.shape, axis)
+      copyAxis(x, source.shape, out, type.shape, axis, { from: i * size, to: 0, size })
       return out
     }),
-  slice: ([x], { attributes: { axis, start, end } }, outputs, types) => {
-    const out = new Float64Array(count(first(outputs)))
-    const window = { from: start, to: 0, size: end - start }
-    copyAxis(x as Float64Array, dims(first(types)), out, dims(first(outputs)), axis, window)
-    return out
+  slice: ([x], { attributes: { axis, start, end } }, [type], [source]) => {
+    const out = zeros(type)
+    copyAxis(x, source.shape, out, type.shape, axis, { from: start, to: 0, size: end - start })
+    return [out]
   },
-  pad: ([x], { attributes: { axis, before } }, outputs, types) => {
-    const out = new Float64Array(count(first(outputs)))
-    const window = { from: 0, to: before, size: dims(first(types))[axis] as number }
-    copyAxis(x as Float64Array, dims(first(types)), out, dims(first(outputs)), axis, window)
-    return out
+  pad: ([x], { attributes: { axis, before } }, [type], [source]) => {
+    const out = zeros(type)
+    copyAxis(x, source.shape, out, type.shape, axis, { from: 0, to: before, size: at(source.shape, axis) })
+    return [out]
   },
 
   sum: reduction(0, (a, b) => a + b),
   max: reduction(Number.NEGATIVE_INFINITY, (a, b) => Math.max(a, b)),
-  matMul: ([a, b], { attributes: { transposeA, transposeB } }, outputs, types) => {
-    const shape = dims(first(outputs))
-    const [m, n] = shape.slice(-2) as [number, number]
-    const k = dims(first(types)).at(transposeA ? -2 : -1) as number
-    const out = new Float64Array(count(first(outputs)))
-    for (let i = 0; i < out.length / (m * n || 1); i++)
-      matMul(
-        (a as Float64Array).subarray(i * m * k, (i + 1) * m * k),
-        (b as Float64Array).subarray(i * k * n, (i + 1) * k * n),
-        [m, k, n],
-        transposeA,
-        transposeB,
-        out.subarray(i * m * n, (i + 1) * m * n),
-      )
-    return out
+  matMul: ([a, b], { attributes }, [type], [{ shape }]) => {
+    const out = zeros(type)
+    const [rows, columns] = [dimAt(type.shape, -2), dimAt(type.shape, -1)]
+    const inner = dimAt(shape, attributes.transposeA ? -2 : -1)
+    const matrix = (values: Values, size: number, i: number): Values => values.subarray(i * size, (i + 1) * size)
+    for (let i = 0; i < out.length / (rows * columns || 1); i++)
+      matMul(matrix(a, rows * inner, i), matrix(b, inner * columns, i), matrix(out, rows * columns, i), {
+        rows,
+        inner,
+        columns,
+        ...attributes,
+      })
+    return [out]
   },
 
-  dropoutMask: ([key], { attributes: { path, rate } }: GraphNode<"dropoutMask">, outputs) => {
-    const out = new Float64Array(count(first(outputs)))
-    const [a, b] = key as Float64Array
-    dropoutMask(foldKey([(a as number) >>> 0, (b as number) >>> 0], path), rate, out)
-    return out
+  dropoutMask: ([key], { attributes }, [type]) => {
+    const out = zeros(type)
+    drawDropoutMask(key, attributes, out)
+    return [out]
   },
   ...convolutionKernels,
 }

@@ -1,25 +1,21 @@
+import type { Backend, CompileOptions, Graph, HostData, HostTensor, Program, State, TensorType } from "@vitrine/core"
 import {
-  type Backend,
   bindBatch,
-  type CompileOptions,
-  dropoutMask,
+  checkedData,
+  drawDropoutMask,
+  dropoutKey,
   elementCount,
-  foldKey,
-  type Graph,
-  type HostData,
-  type HostTensor,
+  type GraphNode,
   interpret,
   type Kernels,
   lower,
   type OpName,
-  type Program,
   sameShape,
-  type State,
   showShape,
-  type TensorType,
-} from "@vitrine/core"
+  typeOf,
+} from "@vitrine/core/backend"
 import type { Tensor } from "@tensorflow/tfjs-core"
-import { checked, download, fail, type TensorFlow, upload } from "./host.ts"
+import { dims, download, fail, type TensorFlow, tfjsDType, upload } from "./host.ts"
 import { kernelsOf } from "./kernels.ts"
 import { isTfjsState, makeState } from "./state.ts"
 
@@ -49,8 +45,7 @@ export function tfjsBackend(tf: TensorFlow): Backend {
 }
 
 function checkDTypes(types: readonly TensorType[]): void {
-  const found = types.find(({ dtype }) => dtype === "float16" || dtype === "bfloat16")
-  if (found) fail(`it has no ${found.dtype} tensors; keep this graph in float32`)
+  for (const { dtype } of types) tfjsDType(dtype)
 }
 
 function compile(
@@ -60,18 +55,19 @@ function compile(
   { batch, constants = {} }: CompileOptions,
 ): Program {
   const supports = (op: OpName): boolean => op === "dropoutMask" || op in table
-  const g = lower(bindBatch(source, batch), supports)
+  const g = bindBatch(lower(source, supports), batch)
   checkDTypes(g.values)
-  const typeOf = (value: number): TensorType => g.values[value] as TensorType
-  const keys = dropoutKeys(g)
+  const masks = g.nodes.filter((node): node is GraphNode<"dropoutMask"> => node.op === "dropoutMask")
+  const keys = new Map(masks.map((node) => [node.outputs[0], dropoutKey(g, node)]))
 
-  const baked: Record<string, Tensor> = {}
+  const fixed: Record<string, Tensor> = {}
   for (const [name, value] of Object.entries(g.states)) {
     const data = constants[name]
     if (data === undefined) continue
     if (!(data instanceof Float32Array)) return fail(`constant "${name}" must be given as values, not as a file`)
     if (Object.hasOwn(g.updates, name)) fail(`constant "${name}" is updated by the graph: make it a state`)
-    baked[name] = tf.keep(upload(tf, checked(`constant "${name}"`, data, typeOf(value)), typeOf(value)))
+    const type = typeOf(g, value)
+    fixed[name] = tf.keep(upload(tf, checkedData("tfjs", `constant "${name}"`, data, type), type))
   }
   let disposed = false
 
@@ -79,17 +75,17 @@ function compile(
     if (state !== undefined && !isTfjsState(state)) return fail("the state was made by another backend")
     const slotType = (name: string): TensorType =>
       (state && Object.hasOwn(state.slots, name) ? state.slots[name] : undefined) ?? fail(`no state slot "${name}"`)
-    const found: Record<string, Tensor> = { ...baked }
+    const tensors: Record<string, Tensor> = { ...fixed }
     for (const [name, value] of Object.entries({ ...g.updates, ...g.states })) {
-      if (Object.hasOwn(baked, name)) continue
-      const [slot, wanted] = [slotType(name), typeOf(value)]
-      if (!sameShape(slot.shape, wanted.shape) || slot.dtype !== wanted.dtype)
+      if (Object.hasOwn(fixed, name)) continue
+      const [slot, expected] = [slotType(name), typeOf(g, value)]
+      if (!sameShape(slot.shape, expected.shape) || slot.dtype !== expected.dtype)
         fail(
-          `state "${name}" is ${slot.dtype}${showShape(slot.shape)}, the graph wants ${wanted.dtype}${showShape(wanted.shape)}`,
+          `state "${name}" is ${slot.dtype}${showShape(slot.shape)}, the graph wants ${expected.dtype}${showShape(expected.shape)}`,
         )
-      found[name] = state?.tensors.get(name) ?? fail("the state has been disposed of")
+      tensors[name] = state?.tensors.get(name) ?? fail("the state has been disposed of")
     }
-    return found
+    return tensors
   }
 
   const run = async (
@@ -97,32 +93,29 @@ function compile(
     state?: State,
   ): Promise<Readonly<Record<string, HostTensor>>> => {
     if (disposed) fail("the program has been disposed of")
-    const names = Object.keys(g.inputs)
-    for (const name of names) checked(`input "${name}"`, inputs[name], typeOf(g.inputs[name] as number))
+    const data = Object.entries(g.inputs).map(([name, value]) => {
+      const type = typeOf(g, value)
+      return { name, type, values: checkedData("tfjs", `input "${name}"`, inputs[name], type) }
+    })
     const states = statesOf(state)
-    const given = Object.fromEntries(
-      names.map((name) => [name, upload(tf, inputs[name] as HostData, typeOf(g.inputs[name] as number))]),
-    )
-    const kernels = { ...table, dropoutMask: dropoutKernel(tf, keys, inputs) }
-    const made = interpret(g, kernels, given, states, (t) => t.dispose())
+    const uploaded = Object.fromEntries(data.map(({ name, type, values }) => [name, upload(tf, values, type)]))
+    const kernels: Kernels<Tensor> = { ...table, dropoutMask: dropoutKernel(tf, keys, inputs) }
+    const { outputs, updates } = interpret(g, kernels, uploaded, states, (t) => t.dispose())
 
     // From here to the first await nothing else runs: two runs at once see each other's updates whole or not at all.
     const borrowed = new Set(Object.values(states))
-    const results = Object.values(made.outputs).map((t) => tf.clone(t))
-    const next = Object.entries(made.updates).map(([name, t]) => [name, tf.clone(t)] as const)
-    const own = [...Object.values(made.outputs), ...Object.values(made.updates), ...Object.values(given)]
-    for (const t of new Set(own)) if (!borrowed.has(t)) t.dispose()
-    if (state !== undefined && isTfjsState(state)) for (const [name, t] of next) state.put(name, t)
+    const results = Object.entries(outputs).map(([name, t]) => ({ name, t: tf.clone(t) }))
+    const next = Object.entries(updates).map(([name, t]) => ({ name, t: tf.clone(t) }))
+    const made = [...Object.values(outputs), ...Object.values(updates), ...Object.values(uploaded)]
+    for (const t of new Set(made)) if (!borrowed.has(t)) t.dispose()
+    if (state !== undefined && isTfjsState(state)) for (const { name, t } of next) state.put(name, t)
     try {
-      const data = await Promise.all(results.map(download))
-      return Object.fromEntries(
-        Object.keys(made.outputs).map((name, i): [string, HostTensor] => [
-          name,
-          { data: data[i] as HostData, shape: (results[i] as Tensor).shape },
-        ]),
+      const downloads = results.map(
+        async ({ name, t }): Promise<[string, HostTensor]> => [name, { data: await download(t), shape: t.shape }],
       )
+      return Object.fromEntries(await Promise.all(downloads))
     } finally {
-      tf.dispose(results)
+      tf.dispose(results.map(({ t }) => t))
     }
   }
 
@@ -130,30 +123,21 @@ function compile(
     run,
     dispose: async () => {
       disposed = true
-      tf.dispose(baked)
+      tf.dispose(fixed)
     },
   }
 }
 
-/** Which input holds the key of each dropout mask: masks are made on the host, where its words are known. */
-function dropoutKeys(g: Graph): ReadonlyMap<number, string> {
-  const names = new Map(Object.entries(g.inputs).map(([name, value]) => [value, name]))
-  for (const { op, inputs } of g.nodes)
-    if (op === "dropoutMask" && !names.has(inputs[0] as number)) fail("the key of a dropout mask must be an input")
-  return names
-}
-
+/** Draws masks on the host, where the words of the keys are known. @param keys the input that holds the key of each mask. */
 function dropoutKernel(
   tf: TensorFlow,
   keys: ReadonlyMap<number, string>,
   inputs: Readonly<Record<string, HostData>>,
 ): NonNullable<Kernels<Tensor>["dropoutMask"]> {
-  return (_, node, [type]) => {
-    const { path, rate } = node.attributes
-    const words = inputs[keys.get(node.inputs[0] as number) as string] as HostData
-    const { shape } = type as TensorType
-    const mask = new Float32Array(elementCount(shape))
-    dropoutMask(foldKey([(words[0] as number) >>> 0, (words[1] as number) >>> 0], path), rate, mask)
-    return tf.tensor(mask, shape as number[])
+  return (_, { attributes, outputs: [value] }, [type]) => {
+    const words = inputs[keys.get(value) ?? ""] ?? fail(`dropout "${attributes.path}" has no key`)
+    const mask = new Float32Array(elementCount(type.shape))
+    drawDropoutMask(words, attributes, mask)
+    return [tf.tensor(mask, dims(type))]
   }
 }

@@ -1,28 +1,27 @@
-import { elementCount, type HostData, showShape, type TensorType, VitrineError } from "@vitrine/core"
+import { type DType, type HostData, type TensorType, VitrineError } from "@vitrine/core"
+import { bindDim } from "@vitrine/core/backend"
 import type * as tfjs from "@tensorflow/tfjs-core"
 import type { Tensor } from "@tensorflow/tfjs-core"
 
 /** A TensorFlow.js instance: the `@tensorflow/tfjs-core` module, or one that holds it such as `@tensorflow/tfjs`. */
 export type TensorFlow = typeof tfjs
 
-/** The dimensions of a type, none of them named any more. */
-export const dims = (type: TensorType | undefined): number[] => (type as TensorType).shape as number[]
+/** The dimensions of a type, as an array of the caller's. */
+export const dims = ({ shape }: TensorType<number>): number[] => [...shape]
 
 export function fail(message: string): never {
   throw new VitrineError("backend", `tfjs: ${message}`)
 }
 
-/** The values, if they are there and fill the shape. */
-export function checked(what: string, data: HostData | undefined, { shape }: TensorType): HostData {
-  if (data === undefined) return fail(`${what} is missing`)
-  const size = elementCount(shape)
-  if (data.length !== size) fail(`${what} needs ${size} values for ${showShape(shape)}, got ${data.length}`)
-  return data
+/** A dtype as tfjs has it. @throws VitrineError (backend) for float16 and bfloat16, which it does not have. */
+export function tfjsDType(dtype: DType): "float32" | "int32" | "bool" {
+  if (dtype === "float16" || dtype === "bfloat16") return fail(`it has no ${dtype} tensors; keep this graph in float32`)
+  return dtype
 }
 
-/** A tensor of a copy of the values: tfjs keeps the array that it is given, and callers use theirs again. */
+/** A tensor of a copy of the values: tfjs keeps the array that it gets, and callers use theirs again. */
 export function upload(tf: TensorFlow, data: HostData, { shape, dtype }: TensorType): Tensor {
-  const dims = shape as number[]
+  const dims = shape.map((dim) => bindDim(dim))
   switch (dtype) {
     case "int32":
       return tf.tensor(Int32Array.from(data), dims, "int32")

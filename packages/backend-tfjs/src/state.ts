@@ -1,8 +1,9 @@
-import { elementCount, type HostData, type State, type TensorType } from "@vitrine/core"
+import type { HostData, State, TensorType } from "@vitrine/core"
+import { checkedData, elementCount } from "@vitrine/core/backend"
 import type { Tensor } from "@tensorflow/tfjs-core"
-import { checked, download, fail, type TensorFlow, upload } from "./host.ts"
+import { download, fail, type TensorFlow, upload } from "./host.ts"
 
-/** A state whose slots are tensors; `put` takes a tensor over and disposes of the one that it replaces. */
+/** A state whose slots are tensors. `put` takes a tensor over, and disposes of the one that it replaces. */
 export interface TfjsState extends State {
   readonly tensors: ReadonlyMap<string, Tensor>
   put(name: string, t: Tensor): void
@@ -17,9 +18,9 @@ export function makeState(
   slots: Readonly<Record<string, TensorType>>,
   data: Readonly<Record<string, HostData>>,
 ): TfjsState {
-  const typeOf = (name: string): TensorType =>
+  const slotType = (name: string): TensorType =>
     (Object.hasOwn(slots, name) ? slots[name] : undefined) ?? fail(`no state slot "${name}"`)
-  for (const [name, values] of Object.entries(data)) checked(`state "${name}"`, values, typeOf(name))
+  for (const [name, values] of Object.entries(data)) checkedData("tfjs", `state "${name}"`, values, slotType(name))
 
   const tensors = new Map<string, Tensor>()
   let disposed = false
@@ -30,7 +31,7 @@ export function makeState(
   for (const [name, type] of Object.entries(slots))
     put(name, upload(tf, data[name] ?? new Float32Array(elementCount(type.shape)), type))
   const live = (name: string): void => {
-    typeOf(name)
+    slotType(name)
     if (disposed) fail("the state has been disposed of")
   }
   return {
@@ -39,8 +40,8 @@ export function makeState(
     put,
     read: async (name) => {
       live(name)
-      // A view of its own, so that an update while the values travel does not take them away.
-      const view = tf.clone(tensors.get(name) as Tensor)
+      // A second handle, so that an update while the values travel does not take them away.
+      const view = tf.clone(tensors.get(name) ?? fail("the state has been disposed of"))
       try {
         return await download(view)
       } finally {
@@ -49,7 +50,7 @@ export function makeState(
     },
     write: async (name, values) => {
       live(name)
-      put(name, upload(tf, checked(`state "${name}"`, values, typeOf(name)), typeOf(name)))
+      put(name, upload(tf, checkedData("tfjs", `state "${name}"`, values, slotType(name)), slotType(name)))
     },
     dispose: async () => {
       disposed = true

@@ -1,14 +1,5 @@
-import {
-  type Backend,
-  elementCount,
-  type Graph,
-  gradients,
-  graph,
-  ops,
-  type Tensor,
-  type TensorType,
-  vitConfig,
-} from "@vitrine/core"
+import { type Backend, type Graph, gradients, graph, ops, type Tensor, type TensorType, vitConfig } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { nodeDevice } from "../src/node.ts"
 import { planOf, type PlanLimits } from "../src/plan/plan.ts"

@@ -8,7 +8,7 @@ export type {
   HostTensor,
   Program,
   State,
-} from "./backend.ts"
+} from "./backend/contract.ts"
 export { type ErrorKind, VitrineError } from "./errors.ts"
 export {
   accepts,
@@ -21,23 +21,9 @@ export {
   type NumberField,
   showValue,
 } from "./fields.ts"
-export { float16Bits } from "./float16.ts"
 export { forwardFlops } from "./flops.ts"
-export { bytesOf, type GraphCost, graphCost } from "./graph/cost.ts"
 export { cut, type Halves } from "./graph/cut.ts"
-export {
-  bindBatch,
-  type Graph,
-  type GraphNode,
-  type GraphOutputs,
-  graph,
-  lastUses,
-  printGraph,
-  sortedNodes,
-  type ValueId,
-} from "./graph/graph.ts"
-export { type Interpretation, interpret, type Kernel, type Kernels } from "./graph/interpret.ts"
-export { lower, type Rewrite, unfold } from "./graph/rebuild.ts"
+export { type Graph, type GraphOutputs, graph, printGraph } from "./graph/graph.ts"
 export type { ImageModel } from "./model.ts"
 export { type Activation, activate, activationNames, type PreLogitsActivation } from "./nn/activations.ts"
 export {
@@ -53,7 +39,7 @@ export {
 export { groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
-export { type Programs, programs } from "./programs.ts"
+export { type Programs, programs } from "./backend/programs.ts"
 export {
   dropoutMask,
   foldKey,
@@ -66,8 +52,8 @@ export {
 } from "./random.ts"
 export { hasRow, rowNames } from "./tables.ts"
 export * as ops from "./tensor/index.ts"
-export { type Dim, elementCount, parseDim, product, type Shape, sameShape, showShape } from "./tensor/shape.ts"
-export type { DType, Node, OpName, Ops, Tensor, TensorType } from "./tensor/tensor.ts"
+export { type Dim, dimAt, fixed, type Shape } from "./tensor/shape.ts"
+export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   firstConvolution,
   patchGrid,

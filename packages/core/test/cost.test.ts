@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { graphCost, gradients, graph, ops, rootScope, type Tensor, vitVariant, vit } from "../src/index.ts"
+import { gradients, graph, ops, rootScope, type Tensor, vitVariant, vit } from "../src/index.ts"
+import { graphCost } from "../src/backend.ts"
 
 const { input, matMul, state } = ops
 

@@ -1,4 +1,5 @@
-import { float16Bits, VitrineError } from "@vitrine/core"
+import { VitrineError } from "@vitrine/core"
+import { float16Bits } from "@vitrine/core/backend"
 import { describe, expect, it } from "vitest"
 
 /** What a binary16 says, by its definition. */

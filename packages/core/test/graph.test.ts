@@ -1,21 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { apply } from "../src/tensor/tensor.ts"
-import {
-  bindBatch,
-  cut,
-  type Graph,
-  gradients,
-  graph,
-  interpret,
-  type Kernels,
-  lastUses,
-  lower,
-  type OpName,
-  ops,
-  printGraph,
-  type Tensor,
-  unfold,
-} from "../src/index.ts"
+import { apply } from "../src/backend.ts"
+import { cut, type Graph, gradients, graph, ops, printGraph, type Tensor } from "../src/index.ts"
+import { bindBatch, interpret, type Kernels, lastUses, lower, type OpName, unfold } from "../src/backend.ts"
 
 const { add, barrier, constant, dropoutMask, exp, full, input, linear, mul, state, stopGradient, sum } = ops
 

@@ -1,4 +1,5 @@
-import { linear, ops, patchEmbedding, product, type Scope, type Shape, type Tensor } from "@vitrine/core"
+import { linear, ops, patchEmbedding, type Scope, type Shape, type Tensor } from "@vitrine/core"
+import { product } from "@vitrine/core/backend"
 import { type Seq2SeqConfig, sourceLength } from "./config.ts"
 import { sinusoidPositions } from "./positions.ts"
 import { causalMask, transformerDecoder, transformerEncoder } from "./transformer.ts"

@@ -1,5 +1,6 @@
 import { evaluateGraph } from "@vitrine/backend-reference"
-import { type Graph, type GraphNode, graph, type OpName, unfold, type ValueId } from "@vitrine/core"
+import { type Graph, graph } from "@vitrine/core"
+import { type GraphNode, type OpName, unfold, type ValueId } from "@vitrine/core/backend"
 
 /** A graph, and the values of its states. */
 export interface Folded {

@@ -1,6 +1,5 @@
 import {
   type Backend,
-  bindBatch,
   cut,
   dropoutMask,
   foldKey,
@@ -16,6 +15,7 @@ import {
   VitrineError,
   vitParameters,
 } from "@vitrine/core"
+import { bindBatch } from "@vitrine/core/backend"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { expect } from "vitest"
 import { expectClose, type Tolerance } from "./compare.ts"

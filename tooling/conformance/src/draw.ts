@@ -1,4 +1,5 @@
-import { elementCount, type HostData, keyFromSeed, ops, type Shape, randomStream, type Tensor } from "@vitrine/core"
+import { type HostData, keyFromSeed, ops, type Shape, randomStream, type Tensor } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 
 /** Makes the inputs of a case: each call is a new input of the graph, and the values that it will be given. */
 export interface Draw {

@@ -1,4 +1,5 @@
-import { gradients, graph, lower, type OpName, ops, randomStream, type Tensor, unfold } from "@vitrine/core"
+import { gradients, graph, ops, randomStream, type Tensor } from "@vitrine/core"
+import { lower, type OpName, unfold } from "@vitrine/core/backend"
 import { describe, expect, it } from "vitest"
 import type { Build } from "../src/cases/case.ts"
 import { opCases } from "../src/cases/index.ts"

@@ -1,5 +1,6 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type Graph, gradients, graph, type HostData, type Node, type OpName, type Tensor } from "@vitrine/core"
+import { type Graph, gradients, graph, type HostData, type Tensor } from "@vitrine/core"
+import type { Node, OpName } from "@vitrine/core/backend"
 import type { Build } from "../src/cases/case.ts"
 import { runOnce } from "../src/contract.ts"
 import { type Drawn, drawFrom } from "../src/draw.ts"

@@ -1,5 +1,6 @@
 import { referenceBackend } from "@vitrine/backend-reference"
-import { type Backend, graph, type OpName, ops, type Tensor, unfold } from "@vitrine/core"
+import { type Backend, graph, ops, type Tensor } from "@vitrine/core"
+import { type OpName, unfold } from "@vitrine/core/backend"
 import { describe, expect, it } from "vitest"
 import { opCases } from "../src/cases/index.ts"
 import { difference, float32Tolerance } from "../src/compare.ts"

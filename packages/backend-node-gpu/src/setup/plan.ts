@@ -9,7 +9,7 @@ export interface Download extends IndexFile {
   readonly size: number
 }
 
-/** What a setup fetches, and the room that it takes. */
+/** The files that a setup downloads, and the room that it takes. */
 export interface SetupPlan {
   readonly name: AddonName
   readonly downloads: readonly Download[]
@@ -17,14 +17,14 @@ export interface SetupPlan {
   readonly peakBytes: number
 }
 
-/** The wheel that holds libtensorflow for a platform, by the end of its name. */
+/** The project whose wheel holds libtensorflow without CUDA for a platform, and the end of that wheel's name. */
 const platforms: Readonly<Record<string, { readonly cpu: string; readonly wheel: RegExp }>> = {
   "linux-x64": { cpu: "tensorflow-cpu", wheel: /-manylinux\w*_x86_64\.whl$/ },
   "linux-arm64": { cpu: "tensorflow", wheel: /-manylinux\w*_aarch64\.whl$/ },
   "darwin-arm64": { cpu: "tensorflow", wheel: /-macosx_\d+_\d+_arm64\.whl$/ },
 }
 
-/** What `tensorflow[and-cuda]` of that release asks for: the least version, and the first that is too new. */
+/** The requirements of `tensorflow[and-cuda]` in that release: the least version, and the first that is too new. */
 const cuda: readonly (readonly [project: string, least: string, below: string])[] = [
   ["nvidia-cublas-cu12", "12.5.3.2", "13"],
   ["nvidia-cuda-cupti-cu12", "12.5.82", "13"],
@@ -55,16 +55,17 @@ export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<
   if (name === "node-gpu" && here !== "linux-x64")
     throw new VitrineError("backend", `no node-gpu on ${here}: CUDA's libraries are published for linux-x64 alone`)
 
-  const wheel = async (project: string, wanted: (version: string, file: string) => boolean): Promise<Download> => {
-    const files = (await indexFiles(project, signal)).filter((file) => {
+  /** The newest of a project's wheels that fit. */
+  const wheel = async (project: string, fits: (version: string, file: string) => boolean): Promise<Download> => {
+    const files = (await indexFiles(project, signal)).flatMap((file) => {
       const version = releaseOf(file)
-      return version !== undefined && wanted(version, file.name)
+      return version !== undefined && fits(version, file.name) ? [{ file, version }] : []
     })
-    const [newest] = files.sort((a, b) => compareReleases(releaseOf(b) as string, releaseOf(a) as string))
+    const [newest] = files.sort((a, b) => compareReleases(b.version, a.version))
     if (newest === undefined) throw new VitrineError("file", `the Python index has no wheel of ${project} for ${here}`)
-    return { ...newest, size: await sizeOf(newest.url, signal) }
+    return { ...newest.file, size: await sizeOf(newest.file.url, signal) }
   }
-  // Nothing of Python's is used, so that any version of it does.
+  // Only the libraries in the wheel are used, so the wheel of any Python version would do: this is 3.11's.
   const library = wheel(
     name === "node-cpu" ? platform.cpu : "tensorflow",
     (version, file) => version === releases.tensorflow && file.includes("-cp311-") && platform.wheel.test(file),
@@ -83,7 +84,7 @@ export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<
     ),
   ])
   const room = downloads.map(({ name: file, size }) => size * (file.startsWith("tensorflow") ? 4.5 : 2.5))
-  // A wheel and what is taken out of it: 4.1 wheels for libtensorflow, up to 2.4 for NVIDIA's.
+  // A wheel and its unpacked libraries take 4.1 times the wheel's size for libtensorflow, up to 2.4 times for NVIDIA's.
   return { name, downloads, peakBytes: Math.ceil(room.reduce((sum, bytes) => sum + bytes, 0)) }
 }
 

@@ -37,13 +37,12 @@ export async function indexFiles(project: string, signal?: AbortSignal): Promise
     if (VitrineError.isInstance(error) || signal?.aborted) throw error
     throw networkError(page, error)
   }
-  return [...html.matchAll(/<a\s[^>]*href="([^"#]+)#sha256=([0-9a-f]{64})"[^>]*>\s*([^<\s]+)\s*<\/a>/g)].map(
-    ([, href, sha256, name]) => ({
-      name: name as string,
-      url: new URL((href as string).replaceAll("&amp;", "&"), page).href,
-      sha256: sha256 as string,
-    }),
-  )
+  const links = html.matchAll(/<a\s[^>]*href="([^"#]+)#sha256=([0-9a-f]{64})"[^>]*>\s*([^<\s]+)\s*<\/a>/g)
+  return [...links].map(([, href = "", sha256 = "", name = ""]) => ({
+    name,
+    url: new URL(href.replaceAll("&amp;", "&"), page).href,
+    sha256,
+  }))
 }
 
 const numbers = (version: string): number[] => version.split(".").map(Number)

@@ -106,8 +106,9 @@ async function unpackSources(name: AddonName, staging: string, target: string): 
   try {
     await run("npm", ["pack", spec, "--pack-destination", staging, "--silent"], { cwd: staging })
     const [archive] = (await readdir(staging)).filter((file) => file.endsWith(".tgz"))
-    await run("tar", ["-xzf", join(staging, archive as string), "-C", target, "--strip-components=1"])
-    await rm(join(staging, archive as string))
+    if (archive === undefined) throw new Error("npm pack leaves no archive")
+    await run("tar", ["-xzf", join(staging, archive), "-C", target, "--strip-components=1"])
+    await rm(join(staging, archive))
   } catch (error) {
     throw new VitrineError("file", `npm cannot fetch ${spec} (${lastLine(error)})`, { cause: error })
   }
@@ -119,7 +120,7 @@ function placeInPackage(name: string): string | undefined {
   const header = /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl\/c)\/.*\.h)$/.exec(
     name,
   )
-  if (header) return join("deps", "include", header[1] as string)
+  if (header?.[1] !== undefined) return join("deps", "include", header[1])
   return /^nvidia\/[\w]+\/(lib|bin|nvvm)\//.test(name) ? join("deps", name) : undefined
 }
 

@@ -1,30 +1,44 @@
-import { elementCount, type HostData, type TensorType, VitrineError } from "@vitrine/core"
+import { type DType, type HostData, type TensorType, VitrineError } from "@vitrine/core"
+import { elementCount, showShape } from "@vitrine/core/backend"
 
 export type Elements = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
 
-/** Zeros to hold a tensor on the host: float16 and bfloat16 stand as float32. */
+/** The arrays that hold tensors on the host: float16 and bfloat16 stand as float32. */
+const arrays = {
+  float32: Float32Array,
+  float16: Float32Array,
+  bfloat16: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+} as const satisfies Record<DType, unknown>
+
+/** Zeros to hold a tensor on the host. */
 export function zeros({ shape, dtype }: TensorType): Elements {
-  const n = elementCount(shape)
-  if (dtype === "int32") return new Int32Array(n)
-  return dtype === "bool" ? new Uint8Array(n) : new Float32Array(n)
+  return new arrays[dtype](elementCount(shape))
+}
+
+/** Whether an engine takes the array as it is. */
+export function isElements(data: unknown): data is Elements {
+  const typed = data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array
+  return typed && data.buffer instanceof ArrayBuffer
 }
 
 /**
  * `data` as the array that an engine takes for this type, checked. Float64Array is rounded.
  * @throws VitrineError (backend) for the wrong kind of array or number of values.
  */
-export function checked(what: string, { shape, dtype }: TensorType, data: HostData | undefined): Elements {
+export function checkedElements(name: string, { shape, dtype }: TensorType, data: HostData | undefined): Elements {
   const n = elementCount(shape)
-  const found = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
-  const [kind, fits] =
-    dtype === "int32"
-      ? ["Int32Array", data instanceof Int32Array]
-      : dtype === "bool"
-        ? ["Uint8Array", data instanceof Uint8Array]
-        : ["Float32Array", data instanceof Float32Array || data instanceof Float64Array]
-  if (data === undefined || !fits || data.length !== n)
-    throw new VitrineError("backend", `${what} needs a ${kind} of ${n} (${dtype} [${shape.join(", ")}]), got ${found}`)
+  const kind = arrays[dtype]
+  const rounds = kind === Float32Array && data instanceof Float64Array
+  if (data === undefined || !(rounds || data instanceof kind) || data.length !== n) {
+    const actual = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
+    throw new VitrineError(
+      "backend",
+      `${name} needs a ${kind.name} of ${n} (${dtype} ${showShape(shape)}), got ${actual}`,
+    )
+  }
   if (data instanceof Float64Array) return Float32Array.from(data)
-  const shared = typeof SharedArrayBuffer !== "undefined" && data.buffer instanceof SharedArrayBuffer
-  return (shared ? data.slice() : data) as Elements
+  // Engines take no shared memory.
+  return isElements(data) ? data : data.slice()
 }

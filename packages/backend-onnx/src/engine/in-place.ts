@@ -5,30 +5,31 @@ const elementwise: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "M
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity"])
 
 /**
- * The updates that may overwrite the slot they replace: those written by an element-wise node that comes after all
- * other nodes which read the slot, whatever order the engine chooses.
+ * The slots whose update may overwrite them: those written by an element-wise node that comes after all other nodes which
+ * read the slot, whatever order the engine chooses.
  */
 export function inPlace(model: OnnxModel): ReadonlySet<string> {
-  const producer = new Map<string, number>()
-  const readers = new Map<string, number[]>()
-  model.nodes.forEach((node, i) => {
-    for (const name of node.outputs) producer.set(name, i)
-    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), i])
-  })
-  const readsOf = (name: string): number[] =>
-    (readers.get(name) ?? []).flatMap((i) => {
-      const node = model.nodes[i] as OnnxNode
-      return views.has(node.op) ? [i, ...node.outputs.flatMap(readsOf)] : [i]
-    })
-  const comesBefore = (last: number): ReadonlySet<number> => {
-    const before = new Set<number>([last])
+  const producers = new Map<string, OnnxNode>()
+  const readers = new Map<string, OnnxNode[]>()
+  for (const node of model.nodes) {
+    for (const name of node.outputs) producers.set(name, node)
+    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node])
+  }
+  /** The nodes that read a value, or memory that may be the value's. */
+  const readersOf = (name: string): OnnxNode[] =>
+    (readers.get(name) ?? []).flatMap((node) =>
+      views.has(node.op) ? [node, ...node.outputs.flatMap(readersOf)] : [node],
+    )
+  /** A node and all that must run before it. */
+  const upTo = (last: OnnxNode): ReadonlySet<OnnxNode> => {
+    const before = new Set<OnnxNode>([last])
     const stack = [last]
-    for (let at = stack.pop(); at !== undefined; at = stack.pop())
-      for (const name of model.nodes[at]?.inputs ?? []) {
-        const i = producer.get(name)
-        if (i !== undefined && !before.has(i)) {
-          before.add(i)
-          stack.push(i)
+    for (let node = stack.pop(); node !== undefined; node = stack.pop())
+      for (const name of node.inputs) {
+        const producer = producers.get(name)
+        if (producer !== undefined && !before.has(producer)) {
+          before.add(producer)
+          stack.push(producer)
         }
       }
     return before
@@ -36,10 +37,10 @@ export function inPlace(model: OnnxModel): ReadonlySet<string> {
   const safe = new Set<string>()
   for (const [slot, output] of Object.entries(model.names.updates)) {
     const input = model.names.states[slot]
-    const last = producer.get(output)
-    if (input === undefined || last === undefined || !elementwise.has(model.nodes[last]?.op ?? "")) continue
-    const before = comesBefore(last)
-    if (readsOf(input).every((i) => before.has(i))) safe.add(slot)
+    const last = producers.get(output)
+    if (input === undefined || last === undefined || !elementwise.has(last.op)) continue
+    const before = upTo(last)
+    if (readersOf(input).every((node) => before.has(node))) safe.add(slot)
   }
   return safe
 }

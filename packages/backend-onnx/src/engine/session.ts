@@ -1,18 +1,20 @@
-import type { CompileOptions, Graph } from "@vitrine/core"
+import { type CompileOptions, type Graph, VitrineError } from "@vitrine/core"
+import { bindDim } from "@vitrine/core/backend"
 import type { InferenceSession, Tensor } from "onnxruntime-common"
-import type { OnnxModel, OnnxValue } from "../onnx/model.ts"
+import type { Mask, OnnxModel } from "../onnx/model.ts"
 import { toOnnx } from "../onnx/to-onnx.ts"
 import type { Engine } from "./engine.ts"
-import type { Elements } from "./host.ts"
+import { type Elements, isElements } from "./host.ts"
 import { inPlace } from "./in-place.ts"
 import type { HostState } from "./state.ts"
 
-/** Where a run finds its data: inputs and masks by name, and the state that holds a slot. */
+/** Where a run finds its data, and puts it. */
 export interface Sources {
   input(name: string): Elements
-  mask(index: number): Elements
+  mask(mask: Mask): Elements
+  /** The state that holds a slot. */
   state(slot: string): HostState
-  /** Where to put an output; the engine takes new memory for it if this gives none. */
+  /** The memory for an output; without it the engine takes new memory. */
   output(name: string): Elements | undefined
 }
 
@@ -23,14 +25,16 @@ export class Session {
   /** Nothing for a model without outputs, which engines refuse. */
   readonly #session: InferenceSession | undefined
   readonly #inPlace: ReadonlySet<string>
-  readonly #types: ReadonlyMap<string, OnnxValue>
+  readonly #shapes: ReadonlyMap<string, readonly number[]>
 
   private constructor(engine: Engine, model: OnnxModel, session: InferenceSession | undefined) {
     this.model = model
     this.#engine = engine
     this.#session = session
     this.#inPlace = inPlace(model)
-    this.#types = new Map([...model.inputs, ...model.outputs].map((value) => [value.name, value]))
+    this.#shapes = new Map(
+      [...model.inputs, ...model.outputs].map(({ name, shape }) => [name, shape.map((dim) => bindDim(dim))]),
+    )
   }
 
   static async load(engine: Engine, graph: Graph, options: CompileOptions): Promise<Session> {
@@ -44,30 +48,34 @@ export class Session {
     const { names, masks } = this.model
     const { writesInto } = this.#engine
     const feeds: Record<string, Tensor> = {}
-    for (const [name, inner] of Object.entries(names.inputs)) feeds[inner] = this.#tensor(inner, sources.input(name))
-    masks.forEach(({ name }, i) => void (feeds[name] = this.#tensor(name, sources.mask(i))))
-    for (const [slot, inner] of Object.entries(names.states))
-      feeds[inner] = this.#tensor(inner, sources.state(slot).current(slot))
+    for (const [name, input] of Object.entries(names.inputs)) feeds[input] = this.#tensor(input, sources.input(name))
+    for (const mask of masks) feeds[mask.name] = this.#tensor(mask.name, sources.mask(mask))
+    for (const [slot, input] of Object.entries(names.states))
+      feeds[input] = this.#tensor(input, sources.state(slot).current(slot))
 
     const fetches: Record<string, Tensor | null> = {}
-    const into = (inner: string, target: Elements | undefined): void =>
-      void (fetches[inner] = writesInto && target !== undefined ? this.#tensor(inner, target) : null)
-    for (const [name, inner] of Object.entries(names.outputs)) into(inner, sources.output(name))
-    for (const [slot, inner] of Object.entries(names.updates)) {
+    const fetch = (output: string, target: Elements | undefined): void =>
+      void (fetches[output] = writesInto && target !== undefined ? this.#tensor(output, target) : null)
+    for (const [name, output] of Object.entries(names.outputs)) fetch(output, sources.output(name))
+    for (const [slot, output] of Object.entries(names.updates)) {
       const state = sources.state(slot)
-      into(inner, writesInto ? (this.#overwrites(slot) ? state.current(slot) : state.spare(slot)) : undefined)
+      fetch(output, writesInto ? (this.#overwrites(slot) ? state.current(slot) : state.spare(slot)) : undefined)
     }
 
-    const made = await this.#session.run(feeds, fetches)
-    const dataOf = (inner: string): Elements => (made[inner] as Tensor).data as Elements
-    for (const [slot, inner] of Object.entries(names.updates))
-      if (!writesInto) sources.state(slot).replace(slot, dataOf(inner))
+    const results = await this.#session.run(feeds, fetches)
+    const dataOf = (output: string): Elements => {
+      const data = results[output]?.data
+      if (!isElements(data)) throw new VitrineError("backend", `the engine gives no array for "${output}"`)
+      return data
+    }
+    for (const [slot, output] of Object.entries(names.updates))
+      if (!writesInto) sources.state(slot).replace(slot, dataOf(output))
       else if (!this.#overwrites(slot)) sources.state(slot).swap(slot)
     return Object.fromEntries(
-      Object.entries(names.outputs).map(([name, inner]) => {
+      Object.entries(names.outputs).map(([name, output]) => {
         const target = sources.output(name)
-        if (!writesInto) target?.set(dataOf(inner))
-        return [name, target ?? dataOf(inner)]
+        if (!writesInto) target?.set(dataOf(output))
+        return [name, target ?? dataOf(output)]
       }),
     )
   }
@@ -81,7 +89,9 @@ export class Session {
   }
 
   #tensor(name: string, data: Elements): Tensor {
-    const { shape, dtype } = this.#types.get(name) as OnnxValue
-    return new this.#engine.Tensor(dtype as "float32", data as Float32Array, shape as readonly number[])
+    const { Tensor } = this.#engine
+    const shape = this.#shapes.get(name)
+    if (data instanceof Float32Array) return new Tensor("float32", data, shape)
+    return data instanceof Int32Array ? new Tensor("int32", data, shape) : new Tensor("bool", data, shape)
   }
 }

@@ -1,12 +1,5 @@
-import {
-  graphCost,
-  type Graph,
-  type GraphNode,
-  type OpName,
-  type Ops,
-  type TensorType,
-  type ValueId,
-} from "@vitrine/core"
+import { fixed, type Graph, type TensorType } from "@vitrine/core"
+import { type GraphNode, graphCost, type OpName, parseDim, typeOf, type ValueId } from "@vitrine/core/backend"
 
 /**
  * A graph cut so that a large batch can be run a few examples at a time, whose values fit into the processor's caches.
@@ -20,8 +13,8 @@ export interface Sliced {
   readonly totals: Readonly<Record<string, TensorType>>
 }
 
-/** Rows of these are computed from the whole last axis. */
-const alongLastAxis: ReadonlySet<OpName> = new Set([
+/** Ops that compute a row from the whole last axis. */
+const alongLastAxis: ReadonlySet<OpName> = new Set<OpName>([
   "softmax",
   "softmaxGrad",
   "layerNorm",
@@ -35,82 +28,52 @@ const alongLastAxis: ReadonlySet<OpName> = new Set([
  * @returns undefined where that cannot be done, or would compute something large twice.
  */
 export function slice(g: Graph): Sliced | undefined {
-  const hasBatch = (value: ValueId): boolean => typeof g.values[value]?.shape[0] === "string"
-  const producer = new Map<ValueId, number>()
-  g.nodes.forEach((node, i) => {
-    for (const value of node.outputs) producer.set(value, i)
-  })
-
-  const totals = new Map<ValueId, string>()
-  for (const node of g.nodes) {
-    if (node.outputs.some(hasBatch)) {
-      const ranks = node.outputs.map((value) => g.values[value]?.shape.length ?? 0)
-      if (alongLastAxis.has(node.op) && Math.max(...ranks) < 2) return undefined
-      // Of several outputs only the gradients of LayerNorm's parameters are sums.
-      const sums = node.outputs.filter((value) => !hasBatch(value))
-      if (sums.length > 0 && node.op !== "layerNormGrad") return undefined
-      for (const value of sums) totals.set(value, `(total ${totals.size})`)
-    } else if (node.inputs.some(hasBatch)) {
-      if (!sumsOverBatch(g, node)) return undefined
-      for (const value of node.outputs) totals.set(value, `(total ${totals.size})`)
-    }
-  }
+  const totals = totalsOf(g)
+  if (totals === undefined) return undefined
+  const isTotal = (value: ValueId): boolean => totals.has(value)
+  const producers = new Map<ValueId, GraphNode>()
+  for (const node of g.nodes) for (const value of node.outputs) producers.set(value, node)
 
   /** How many totals must be known, one after the other, before a value can be computed. */
-  const depth = new Map<ValueId, number>()
-  const before = (value: ValueId): number => (depth.get(value) ?? 0) + (totals.has(value) ? 1 : 0)
-  for (const node of g.nodes)
-    for (const value of node.outputs) depth.set(value, Math.max(0, ...node.inputs.map(before)))
-  const batchOutputs = Object.entries(g.outputs).filter(([, value]) => hasBatch(value))
+  const depths = new Map<ValueId, number>()
+  const depth = (value: ValueId): number => depths.get(value) ?? 0
+  for (const node of g.nodes) {
+    const inputs: readonly ValueId[] = node.inputs
+    const deepest = Math.max(0, ...inputs.map((value) => depth(value) + (isTotal(value) ? 1 : 0)))
+    for (const value of node.outputs) depths.set(value, deepest)
+  }
+  const batchOutputs = Object.entries(g.outputs).filter(([, value]) => hasBatch(g, value))
   const perBatch = [...totals.keys(), ...batchOutputs.map(([, value]) => value)]
   if (perBatch.length === 0) return undefined
-  const last = Math.max(...perBatch.map((value) => depth.get(value) as number))
+  const last = Math.max(...perBatch.map(depth))
 
-  /** The nodes that `roots` need, without going behind totals. */
-  const closure = (roots: readonly ValueId[], stop: (value: ValueId) => boolean): Set<number> => {
-    const found = new Set<number>()
-    const stack = [...roots]
+  /** The nodes from which values are computed, without going behind totals. */
+  const nodesFor = (values: readonly ValueId[]): ReadonlySet<GraphNode> => {
+    const nodes = new Set<GraphNode>()
+    const stack = [...values]
     for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
-      const i = producer.get(value) as number
-      if (found.has(i)) continue
-      found.add(i)
-      stack.push(...(g.nodes[i] as GraphNode).inputs.filter((input) => !stop(input)))
+      const node = producers.get(value)
+      if (node === undefined || nodes.has(node)) continue
+      nodes.add(node)
+      for (const input of node.inputs) if (!isTotal(input)) stack.push(input)
     }
-    return found
+    return nodes
   }
-  const isTotal = (value: ValueId): boolean => totals.has(value)
+  /** Totals from which a stage computes something for each example. */
   const early = new Set<ValueId>()
-  for (const i of closure(perBatch, isTotal))
-    for (const value of g.nodes[i]?.inputs ?? []) if (isTotal(value)) early.add(value)
-  const stageOf = (total: ValueId): number => (early.has(total) ? (depth.get(total) as number) : last)
+  for (const node of nodesFor(perBatch)) for (const value of node.inputs) if (isTotal(value)) early.add(value)
+  const stageOf = (total: ValueId): number => (early.has(total) ? depth(total) : last)
 
   const stages = Array.from({ length: last + 1 }, (_, k): Graph => {
-    const sums = [...totals.keys()].filter((value) => stageOf(value) === k)
+    const sums = [...totals].filter(([value]) => stageOf(value) === k)
     const outputs = Object.fromEntries(k === last ? batchOutputs : [])
-    const kept = closure([...sums, ...Object.values(outputs)], isTotal)
-    const made = subgraph(g, kept, totals)
-    const values = [...made.values]
-    const updates: Record<string, ValueId> = {}
-    const nodes = [...made.nodes]
-    const states = { ...made.states }
-    for (const value of sums) {
-      const name = totals.get(value) as string
-      const type = g.values[value] as TensorType
-      const [held, next] = [values.push(type) - 1, values.push(type) - 1]
-      nodes.push({ op: "state", attributes: { name }, inputs: [], outputs: [held] })
-      nodes.push({ op: "add", attributes: {}, inputs: [held, value], outputs: [next] })
-      states[name] = held
-      updates[name] = next
-    }
-    return { nodes, values, inputs: made.inputs, states, outputs, updates }
+    const kept = nodesFor([...sums.map(([value]) => value), ...Object.values(outputs)])
+    return withTotals({ ...subgraph(g, kept, totals), outputs }, sums)
   })
 
-  const restOutputs = Object.fromEntries(Object.entries(g.outputs).filter(([, value]) => !hasBatch(value)))
+  const restOutputs = Object.fromEntries(Object.entries(g.outputs).filter(([, value]) => !hasBatch(g, value)))
   const ends = [...Object.values(restOutputs), ...Object.values(g.updates)]
-  const restNodes = closure(
-    ends.filter((value) => !isTotal(value)),
-    isTotal,
-  )
+  const restNodes = nodesFor(ends.filter((value) => !isTotal(value)))
   const rest: Graph = { ...subgraph(g, restNodes, totals, ends), outputs: restOutputs, updates: g.updates }
 
   const flops = (graphs: readonly Graph[]): number => graphs.reduce((sum, each) => sum + graphCost(each, 1).flops, 0)
@@ -118,41 +81,88 @@ export function slice(g: Graph): Sliced | undefined {
   return {
     stages,
     rest,
-    totals: Object.fromEntries([...totals].map(([value, name]) => [name, g.values[value] as TensorType])),
+    totals: Object.fromEntries([...totals].map(([value, name]) => [name, typeOf(g, value)])),
   }
 }
 
+function hasBatch(g: Graph, value: ValueId): boolean {
+  return typeof typeOf(g, value).shape[0] === "string"
+}
+
+/** The values that sum over the batch, with a name for each; undefined where a node does something else with the batch. */
+function totalsOf(g: Graph): ReadonlyMap<ValueId, string> | undefined {
+  const totals = new Map<ValueId, string>()
+  for (const node of g.nodes) {
+    const outputs: readonly ValueId[] = node.outputs
+    const sums = outputs.filter((value) => !hasBatch(g, value))
+    if (sums.length < outputs.length) {
+      const ranks = outputs.map((value) => typeOf(g, value).shape.length)
+      if (alongLastAxis.has(node.op) && Math.max(...ranks) < 2) return undefined
+      // Of several outputs only the gradients of LayerNorm's parameters are sums.
+      if (sums.length > 0 && node.op !== "layerNormGrad") return undefined
+    } else if (!node.inputs.some((value) => hasBatch(g, value))) continue
+    else if (!sumsOverBatch(g, node)) return undefined
+    for (const value of sums) totals.set(value, `(total ${totals.size})`)
+  }
+  return totals
+}
+
 /** Whether the node's value for a batch is the sum of its values for the parts of that batch. */
-function sumsOverBatch(g: Graph, { op, inputs, attributes }: GraphNode): boolean {
-  const hasBatch = inputs.map((value) => typeof g.values[value]?.shape[0] === "string")
-  if (op === "sum") return (attributes as Ops["sum"]).axes.includes(0)
-  if (op === "conv2dWeightGrad") return hasBatch.every(Boolean)
-  if (op !== "matMul") return false
-  const { transposeA, transposeB } = attributes as Ops["matMul"]
-  return hasBatch.every(Boolean) && transposeA && !transposeB && g.values[inputs[0] ?? -1]?.shape.length === 2
+function sumsOverBatch(g: Graph, node: GraphNode): boolean {
+  switch (node.op) {
+    case "sum":
+      return node.attributes.axes.includes(0)
+    case "conv2dWeightGrad":
+      return node.inputs.every((value) => hasBatch(g, value))
+    case "matMul": {
+      const { transposeA, transposeB } = node.attributes
+      const [a] = node.inputs
+      const every = node.inputs.every((value) => hasBatch(g, value))
+      return every && transposeA && !transposeB && typeOf(g, a).shape.length === 2
+    }
+    default:
+      return false
+  }
+}
+
+/** The graph of a stage, which adds its sums to the slots of totals. */
+function withTotals(g: Graph, sums: readonly (readonly [ValueId, string])[]): Graph {
+  const nodes = [...g.nodes]
+  const values = [...g.values]
+  const states = { ...g.states }
+  const updates: Record<string, ValueId> = {}
+  for (const [value, name] of sums) {
+    const type = typeOf(g, value)
+    const [before, after] = [values.push(type) - 1, values.push(type) - 1]
+    nodes.push({ op: "state", attributes: { name }, inputs: [], outputs: [before] })
+    nodes.push({ op: "add", attributes: {}, inputs: [before, value], outputs: [after] })
+    states[name] = before
+    updates[name] = after
+  }
+  return { ...g, nodes, values, states, updates }
 }
 
 /** Some nodes of a graph, in which totals that are read have become states. Values keep their numbers. */
 function subgraph(
   g: Graph,
-  kept: ReadonlySet<number>,
+  kept: ReadonlySet<GraphNode>,
   totals: ReadonlyMap<ValueId, string>,
   ends: readonly ValueId[] = [],
 ): Graph {
-  const nodes: GraphNode[] = g.nodes.filter((_, i) => kept.has(i))
-  const made = new Set(nodes.flatMap((node) => node.outputs))
-  const read = new Set([...nodes.flatMap((node) => node.inputs), ...ends])
-  const given = [...totals].filter(([value]) => read.has(value) && !made.has(value))
-  const leaves = given.map(
+  const nodes = g.nodes.filter((node) => kept.has(node))
+  const computed = new Set<ValueId>(nodes.flatMap<ValueId>((node) => node.outputs))
+  const read = new Set<ValueId>([...nodes.flatMap<ValueId>((node) => node.inputs), ...ends])
+  const slots = [...totals].filter(([value]) => read.has(value) && !computed.has(value))
+  const leaves = slots.map(
     ([value, name]): GraphNode => ({ op: "state", attributes: { name }, inputs: [], outputs: [value] }),
   )
-  const only = (record: Readonly<Record<string, ValueId>>): Record<string, ValueId> =>
-    Object.fromEntries(Object.entries(record).filter(([, value]) => made.has(value)))
+  const only = (values: Readonly<Record<string, ValueId>>): Record<string, ValueId> =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => computed.has(value)))
   return {
     nodes: [...leaves, ...nodes],
     values: g.values,
     inputs: only(g.inputs),
-    states: { ...only(g.states), ...Object.fromEntries(given.map(([value, name]) => [name, value])) },
+    states: { ...only(g.states), ...Object.fromEntries(slots.map(([value, name]) => [name, value])) },
     outputs: {},
     updates: {},
   }
@@ -173,14 +183,16 @@ export function sliceSize({ stages, totals }: Sliced, batch: number, rows: numbe
 /** The most rows that an example has in a matrix product with weights. */
 function rowsPerExample(stages: readonly Graph[]): number {
   let most = 1
-  for (const { nodes, values } of stages)
-    for (const { op, inputs } of nodes) {
-      const { shape } = values[inputs[0] ?? -1] ?? { shape: [] }
-      if (typeof shape[0] !== "string" || !(op === "linear" || (op === "matMul" && shape.length === 2))) continue
-      const times = shape[0] === "batch" ? 1 : Number(shape[0].slice("batch*".length))
+  for (const g of stages)
+    for (const { op, inputs } of g.nodes) {
+      const [first] = inputs
+      const shape = first === undefined ? [] : typeOf(g, first).shape
+      const [batch] = shape
+      if (typeof batch !== "string" || !(op === "linear" || (op === "matMul" && shape.length === 2))) continue
+      const others = shape.slice(1, -1).map((_, i) => fixed(shape, i + 1))
       most = Math.max(
         most,
-        shape.slice(1, -1).reduce<number>((n, dim) => n * (dim as number), times),
+        others.reduce((n, dim) => n * dim, parseDim(batch).times),
       )
     }
   return most

@@ -1,12 +1,18 @@
 import { type HostData, type State, type TensorType, VitrineError } from "@vitrine/core"
-import { checked, type Elements, zeros } from "./host.ts"
+import { checkedElements, type Elements, zeros } from "./host.ts"
+
+interface Slot {
+  readonly type: TensorType
+  current: Elements
+  spare: Elements | undefined
+}
 
 /** Slots in host memory. Programs read `current` and write it, or write `spare` and swap. */
 export class HostState implements State {
   readonly slots: Readonly<Record<string, TensorType>>
-  readonly #held = new Map<string, { current: Elements; spare: Elements | undefined }>()
+  readonly #slots = new Map<string, Slot>()
 
-  /** `adopt`: the values may be kept, and written, where they are given. */
+  /** @param adopt whether the values may be kept, and written, where they lie. */
   constructor(
     slots: Readonly<Record<string, TensorType>>,
     data: Readonly<Record<string, HostData>> = {},
@@ -19,11 +25,11 @@ export class HostState implements State {
     for (const [name, type] of Object.entries(slots)) {
       let current = zeros(type)
       if (data[name] !== undefined) {
-        const given = checked(`state "${name}"`, type, data[name])
-        current = adopt && !adopted.has(given.buffer) ? given : given.slice()
-        adopted.add(given.buffer)
+        const values = checkedElements(`state "${name}"`, type, data[name])
+        current = adopt && !adopted.has(values.buffer) ? values : values.slice()
+        adopted.add(values.buffer)
       }
-      this.#held.set(name, { current, spare: undefined })
+      this.#slots.set(name, { type, current, spare: undefined })
     }
   }
 
@@ -34,7 +40,7 @@ export class HostState implements State {
   /** A second buffer for a slot, to be written while the first is read. */
   spare(name: string): Elements {
     const slot = this.#slot(name)
-    return (slot.spare ??= zeros(this.slots[name] as TensorType))
+    return (slot.spare ??= zeros(slot.type))
   }
 
   swap(name: string): void {
@@ -46,9 +52,9 @@ export class HostState implements State {
     this.#slot(name).current = data
   }
 
-  /** Zeros in all slots. */
+  /** Sets all slots to zero. */
   clear(): void {
-    for (const { current } of this.#held.values()) current.fill(0)
+    for (const { current } of this.#slots.values()) current.fill(0)
   }
 
   async read(name: string): Promise<HostData> {
@@ -56,16 +62,16 @@ export class HostState implements State {
   }
 
   async write(name: string, data: HostData): Promise<void> {
-    const { current } = this.#slot(name)
-    current.set(checked(`state "${name}"`, this.slots[name] as TensorType, data))
+    const { current, type } = this.#slot(name)
+    current.set(checkedElements(`state "${name}"`, type, data))
   }
 
   async dispose(): Promise<void> {
-    this.#held.clear()
+    this.#slots.clear()
   }
 
-  #slot(name: string): { current: Elements; spare: Elements | undefined } {
-    const slot = this.#held.get(name)
+  #slot(name: string): Slot {
+    const slot = this.#slots.get(name)
     if (slot !== undefined) return slot
     const why = Object.hasOwn(this.slots, name) ? "the state has been disposed of" : "the state has no such slot"
     throw new VitrineError("backend", `state "${name}": ${why}`)

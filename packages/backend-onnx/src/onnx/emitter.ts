@@ -1,24 +1,28 @@
-import { type DType, type OpName, parseDim, product, type Shape, VitrineError } from "@vitrine/core"
-import type { Attribute, Initializer, OnnxNode } from "./model.ts"
+import { type DType, type Shape, type TensorType, VitrineError } from "@vitrine/core"
+import { bindDim, elementCount, type OpName, parseDim, product } from "@vitrine/core/backend"
+import { type Attribute, elementTypes, type Initializer, type OnnxNode } from "./model.ts"
+
+/** An op that reads a value; `output` stands for the graph's caller. */
+export type Reader = OpName | "output"
 
 /**
  * A value while a model is written. Scalings and constant fills stay symbolic until somebody needs the elements, so
  * that a matrix product can take a factor as its alpha and an element-wise op a fill as a scalar.
  */
-export interface Value {
-  readonly shape: Shape
-  readonly dtype: DType
+export interface Value extends TensorType {
   /** The name of the elements, before scaling. */
   readonly of: string
   /** The elements are those of `of` times this. */
   readonly scale: number
   /** Every element is this number; `of` is then empty. */
   readonly fill?: number
-  /** The ops that read it; `output` where it leaves the graph. */
-  readonly readers: readonly (OpName | "output")[]
+  readonly readers: readonly Reader[]
 }
 
-/** The shape in which a number is best given beside a value of this shape. */
+/**
+ * The best shape for a number beside a value of some shape in an element-wise operator. Where that shape ends in 1, ONNX
+ * Runtime takes the value's elements one by one beside a scalar, but not beside ones of the same rank.
+ */
 export const onesBeside = (shape: Shape): readonly number[] => (shape.at(-1) === 1 ? shape.map(() => 1) : [])
 
 export interface NodeOptions {
@@ -30,12 +34,13 @@ export interface NodeOptions {
 export class Emitter {
   readonly nodes: OnnxNode[] = []
   readonly initializers: Initializer[] = []
-  /** Whether the model must do with standard operators of the portable operator set. */
+  /** Whether the model has only standard operators of the portable operator set. */
   readonly portable: boolean
   /** An input whose first dimension is the batch, where that is left open. */
   batchInput: string | undefined
-  readonly #known = new Map<string, string>()
-  /** What a reshaped value was before. */
+  /** The names that `once` has given. */
+  readonly #once = new Map<string, string>()
+  /** The sources of reshaped values. */
   readonly #reshaped = new Map<string, { readonly of: string; readonly shape: string }>()
   readonly #names = new Set<string>()
   #count = 0
@@ -44,22 +49,38 @@ export class Emitter {
     this.portable = portable
   }
 
-  /** `wanted`, or a variation of it that is still free. */
-  name(wanted?: string): string {
-    let name = wanted ?? `#${this.#count++}`
-    for (let i = 2; this.#names.has(name); i++) name = `${wanted}#${i}`
+  /** A name that is still free: the preferred one, or a variation of it. */
+  name(preferred: string = `#${this.#count++}`): string {
+    let name = preferred
+    for (let i = 2; this.#names.has(name); i++) name = `${preferred}#${i}`
     this.#names.add(name)
     return name
   }
 
+  /** Adds a node. Gives the names of its outputs. */
+  node(op: string, inputs: readonly string[], outputs: 2, options?: NodeOptions): [string, string]
+  node(op: string, inputs: readonly string[], outputs: 3, options?: NodeOptions): [string, string, string]
+  node(op: string, inputs: readonly string[], outputs: number, options?: NodeOptions): string[]
   node(op: string, inputs: readonly string[], outputs: number, options: NodeOptions = {}): string[] {
     const names = Array.from({ length: outputs }, () => this.name())
-    this.nodes.push({ op, domain: options.domain ?? "", inputs, outputs: names, attributes: options.attributes ?? {} })
+    this.#push(op, inputs, names, options)
     return names
   }
 
-  one(op: string, inputs: readonly string[], options?: NodeOptions): string {
-    return this.node(op, inputs, 1, options)[0] as string
+  /** Adds a node with one output. Gives its name. */
+  one(op: string, inputs: readonly string[], options: NodeOptions = {}): string {
+    const name = this.name()
+    this.#push(op, inputs, [name], options)
+    return name
+  }
+
+  #push(
+    op: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    { attributes = {}, domain = "" }: NodeOptions,
+  ): void {
+    this.nodes.push({ op, domain, inputs, outputs, attributes })
   }
 
   constant(shape: readonly number[], dtype: Initializer["dtype"], data: Initializer["data"], key?: string): string {
@@ -71,10 +92,11 @@ export class Emitter {
     return key === undefined ? make() : this.once(key, make)
   }
 
-  /**
-   * A number for an element-wise operator, whose other operand may be told by its shape: where that ends in 1, ONNX
-   * Runtime takes its elements one by one beside a scalar, but not beside ones of the same rank.
-   */
+  cast(x: string, dtype: DType): string {
+    return this.one("Cast", [x], { attributes: { to: elementTypes[dtype] } })
+  }
+
+  /** A number for an element-wise operator. @param beside the shape of the other operand. */
   scalar(value: number, beside: Shape = []): string {
     const shape = onesBeside(beside)
     const key = `f${Object.is(value, -0) ? "-0" : value} ${shape}`
@@ -87,25 +109,26 @@ export class Emitter {
 
   /** The name of a shape, which depends on the batch where that is left open. */
   dims(shape: Shape): string {
-    const [first, ...rest] = shape
-    if (first === undefined || typeof first === "number") return this.ints(shape as readonly number[])
+    const [first, ...others] = shape
+    const rest = others.map((dim) => bindDim(dim))
+    if (first === undefined) return this.ints([])
+    if (typeof first === "number") return this.ints([first, ...rest])
     const { times } = parseDim(first)
     return this.once(`dims ${shape}`, () => {
-      if (this.batchInput === undefined)
+      const { batchInput } = this
+      if (batchInput === undefined)
         throw new VitrineError("shape", "no input of the graph has the batch as its first dimension: give its size")
       const attributes = { start: 0, end: 1 }
-      const batch = this.once("batch", () => this.one("Shape", [this.batchInput as string], { attributes }))
+      const batch = this.once("batch", () => this.one("Shape", [batchInput], { attributes }))
       const rows = times === 1 ? batch : this.one("Mul", [batch, this.ints([times])])
-      return rest.length === 0
-        ? rows
-        : this.one("Concat", [rows, this.ints(rest as readonly number[])], { attributes: { axis: 0 } })
+      return rest.length === 0 ? rows : this.one("Concat", [rows, this.ints(rest)], { attributes: { axis: 0 } })
     })
   }
 
-  /** The name that `make` gives for a key, made once. */
+  /** The name that `make` gives for a key; `make` is called once for each. */
   once(key: string, make: () => string): string {
-    const name = this.#known.get(key) ?? make()
-    this.#known.set(key, name)
+    const name = this.#once.get(key) ?? make()
+    this.#once.set(key, name)
     return name
   }
 
@@ -122,18 +145,19 @@ export class Emitter {
 
   /** A float32 row or column of ones. */
   ones(shape: Shape): string {
-    const n = product(shape)
-    if (typeof n !== "number") throw new VitrineError("shape", "a sum over the batch needs the size of the batch")
-    return this.constant(shape as readonly number[], "float32", new Float32Array(n).fill(1), `ones${shape}`)
+    if (typeof product(shape) !== "number")
+      throw new VitrineError("shape", "a sum over the batch needs the size of the batch")
+    const sizes = shape.map((dim) => bindDim(dim))
+    return this.constant(sizes, "float32", new Float32Array(elementCount(sizes)).fill(1), `ones${shape}`)
   }
 
   /** The name of a value's elements, in full. */
   elements({ of, scale, fill, shape }: Value): string {
     if (fill !== undefined) {
-      const number = this.scalar(fill)
+      const number = this.scalar(fill * scale)
       return shape.length === 0
         ? number
-        : this.once(`fill ${fill} ${shape}`, () => this.one("Expand", [number, this.dims(shape)]))
+        : this.once(`fill ${fill * scale} ${shape}`, () => this.one("Expand", [number, this.dims(shape)]))
     }
     if (scale === 1) return of
     return this.once(`${scale} * ${of}`, () =>

@@ -1,5 +1,12 @@
 import type { FileSlice } from "@vitrine/core"
-import type { Attribute, Initializer, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
+import {
+  type Attribute,
+  elementTypes,
+  type Initializer,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+} from "./model.ts"
 import { Message } from "./protobuf.ts"
 
 // Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
@@ -7,7 +14,6 @@ import { Message } from "./protobuf.ts"
 /** The version of the file format that came with an operator set. */
 const irVersion = (opset: number): number => (opset >= 20 ? 9 : 8)
 
-const elementType = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
 const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
 
 const byteLength = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
@@ -22,8 +28,8 @@ export interface EncodeOptions {
 }
 
 /**
- * The bytes of an ONNX file. Values that lie in a file stay there: the model refers to them by the file's name alone,
- * so they must stand in one folder, which is the model's or is given to the engine.
+ * The bytes of an ONNX file. Values that lie in a file stay there. The model refers to files by their names alone, so all
+ * must lie in one folder: the model's, or one that the engine is told.
  */
 export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
   const chunks = encodeModelChunks(model, options)
@@ -36,7 +42,7 @@ export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Arr
   return out
 }
 
-/** The same in pieces to be written one after the other: the values' own memory is among them, not copied. */
+/** The same in pieces, to be written one after the other. Values are not copied: their memory is among the pieces. */
 export function encodeModelChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
   const graph = new Message()
   model.nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
@@ -72,7 +78,7 @@ function encodeAttribute(name: string, value: Attribute): Message {
 function encodeInitializer({ name, shape, dtype, data }: Initializer): Message {
   const message = new Message()
   for (const dim of shape) message.int(1, dim)
-  message.int(2, elementType[dtype]).add(8, name)
+  message.int(2, elementTypes[dtype]).add(8, name)
   if (!isFileSlice(data)) return message.add(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   const entries = { location: fileName(data.path), offset: String(data.offset), length: String(data.length) }
   for (const [key, value] of Object.entries(entries)) message.add(13, new Message().add(1, key).add(2, value))
@@ -86,6 +92,6 @@ export function fileName(path: string): string {
 function encodeValue({ name, shape, dtype }: OnnxValue): Message {
   const dims = new Message()
   for (const dim of shape) dims.add(1, typeof dim === "number" ? new Message().int(1, dim) : new Message().add(2, dim))
-  const tensor = new Message().int(1, elementType[dtype]).add(2, dims)
+  const tensor = new Message().int(1, elementTypes[dtype]).add(2, dims)
   return new Message().add(1, name).add(2, new Message().add(1, tensor))
 }

@@ -1,21 +1,21 @@
 import { isFileSlice } from "./encode.ts"
 import type { OnnxModel } from "./model.ts"
 
-/** A protobuf file holds less than 2 GiB; the rest is room for nodes and names. */
+/** The most bytes of values in a model's file. Protobuf files hold less than 2 GiB, and nodes and names need room too. */
 export const mostInline: number = 2 ** 31 - 2 ** 26
 
-/** Where values begin: engines map pages. */
+/** Values begin at multiples of this, since engines map pages. */
 const alignment = 4096
-/** Shorter values stay in the model. */
+/** The fewest bytes of a value that leaves the model's file. */
 const least = 1024
 
-/** Bytes of a model's values that are in memory. */
+/** Bytes of the values that a model holds in memory. */
 export function valueBytes({ initializers }: OnnxModel): number {
   return initializers.reduce((total, { data }) => total + (isFileSlice(data) ? 0 : data.byteLength), 0)
 }
 
 /**
- * A model whose values stand in another file, and the content of that file in pieces.
+ * A model whose values lie in another file, and the content of that file in pieces.
  * @param file the file's name; it must lie beside the model.
  */
 export function withExternalData(

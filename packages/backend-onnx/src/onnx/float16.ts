@@ -1,6 +1,7 @@
-import { float16Bits, VitrineError } from "@vitrine/core"
+import { VitrineError } from "@vitrine/core"
+import { float16Bits } from "@vitrine/core/backend"
 import { isFileSlice } from "./encode.ts"
-import type { Initializer, OnnxModel, OnnxNode } from "./model.ts"
+import { elementTypes, type Initializer, type OnnxModel, type OnnxNode } from "./model.ts"
 
 /** Sums over many values, exponentials and roots, and masks, whose −1e30 is no float16: they stay in float32. */
 const sensitive: ReadonlySet<string> = new Set([
@@ -13,12 +14,11 @@ const sensitive: ReadonlySet<string> = new Set([
   "Sqrt",
   "Where",
 ])
-/** What gives no number with a fraction. */
+/** Operators whose outputs are integers or bools. */
 const otherOutputs: ReadonlySet<string> = new Set(["Shape", "Greater", "Less"])
 
+/** The precision of a value: `other` for integers and bools. */
 type Precision = "float32" | "float16" | "other"
-
-const castTo = { float32: 1, float16: 10 } as const
 
 /**
  * A model that holds its weights, and computes, in float16; LayerNorm, softmax and sums stay in float32, and so do
@@ -29,57 +29,55 @@ export function toFloat16(model: OnnxModel): OnnxModel {
   const read16 = new Set(model.nodes.flatMap(({ op, inputs }) => (sensitive.has(op) ? [] : inputs)))
   const precision = new Map<string, Precision>()
   const initializers = model.initializers.map((each) => {
-    const made = each.dtype === "float32" && read16.has(each.name) ? halved(each) : each
-    precision.set(each.name, made.dtype === "float32" || made.dtype === "float16" ? made.dtype : "other")
-    return made
+    const narrow = each.dtype === "float32" && read16.has(each.name) ? halved(each) : each
+    precision.set(each.name, narrow.dtype === "float32" || narrow.dtype === "float16" ? narrow.dtype : "other")
+    return narrow
   })
   for (const { name, dtype } of model.inputs) precision.set(name, dtype === "float32" ? "float32" : "other")
-  const returned = new Map(model.outputs.map(({ name, dtype }) => [name, dtype]))
+  const outputTypes = new Map(model.outputs.map(({ name, dtype }) => [name, dtype]))
 
   const nodes: OnnxNode[] = []
-  const casts = new Map<string, string>()
-  /** The name of a value in a precision; a value that is no number with a fraction has none. */
-  const as = (name: string, wanted: "float32" | "float16"): string => {
-    const held = precision.get(name)
-    if (name === "" || held === "other" || held === wanted) return name
-    const key = `${name} ${wanted}`
-    const known = casts.get(key)
-    if (known !== undefined) return known
-    nodes.push(cast(name, key, wanted))
-    casts.set(key, key)
-    return key
+  const casts = new Set<string>()
+  /** The name of a value in a precision. Integers and bools keep theirs. */
+  const as = (name: string, target: "float32" | "float16"): string => {
+    const source = precision.get(name)
+    if (name === "" || source === "other" || source === target) return name
+    const converted = `${name} ${target}`
+    if (!casts.has(converted)) nodes.push(cast(name, converted, target))
+    casts.add(converted)
+    return converted
   }
   for (const node of model.nodes) {
-    const wanted = sensitive.has(node.op) ? "float32" : "float16"
-    const shapes = node.op !== "Where" && precision.get(node.inputs[0] ?? "") === "other"
-    const own: Precision =
-      node.op === "Cast" ? castPrecision(node) : otherOutputs.has(node.op) || shapes ? "other" : wanted
-    const inputs = node.op === "Cast" ? node.inputs : node.inputs.map((name) => as(name, wanted))
-    const outputs = node.outputs.map((name) => {
-      const inner = returned.get(name) === "float32" && own === "float16" ? `${name} float16` : name
-      precision.set(inner, own)
-      return inner
-    })
-    nodes.push({ ...node, inputs, outputs })
-    node.outputs.forEach((name, i) => {
-      if (outputs[i] === name) return
-      nodes.push(cast(outputs[i] as string, name, "float32"))
+    const computes = sensitive.has(node.op) ? "float32" : "float16"
+    const ofIntegers = node.op !== "Where" && precision.get(node.inputs[0] ?? "") === "other"
+    const gives: Precision =
+      node.op === "Cast" ? castPrecision(node) : otherOutputs.has(node.op) || ofIntegers ? "other" : computes
+    const inputs = node.op === "Cast" ? node.inputs : node.inputs.map((name) => as(name, computes))
+    /** The model's outputs stay in float32: they are cast from another name. */
+    const inner = (name: string): string =>
+      outputTypes.get(name) === "float32" && gives === "float16" ? `${name} float16` : name
+    nodes.push({ ...node, inputs, outputs: node.outputs.map(inner) })
+    for (const name of node.outputs) {
+      precision.set(inner(name), gives)
+      if (inner(name) === name) continue
+      nodes.push(cast(inner(name), name, "float32"))
       precision.set(name, "float32")
-    })
+    }
   }
   return { ...model, nodes, initializers }
 }
 
-const cast = (from: string, to: string, wanted: "float32" | "float16"): OnnxNode => ({
+const cast = (input: string, output: string, to: "float32" | "float16"): OnnxNode => ({
   op: "Cast",
   domain: "",
-  inputs: [from],
-  outputs: [to],
-  attributes: { to: castTo[wanted] },
+  inputs: [input],
+  outputs: [output],
+  attributes: { to: elementTypes[to] },
 })
 
 function castPrecision({ attributes }: OnnxNode): Precision {
-  return attributes["to"] === castTo.float32 ? "float32" : attributes["to"] === castTo.float16 ? "float16" : "other"
+  const { to } = attributes
+  return to === elementTypes.float32 ? "float32" : to === elementTypes.float16 ? "float16" : "other"
 }
 
 function halved(initializer: Initializer): Initializer {

@@ -13,6 +13,9 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, Attribute>>
 }
 
+/** ONNX's numbers for element types. */
+export const elementTypes = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
+
 export interface OnnxValue {
   readonly name: string
   /** The first dimension may be the batch, left open. */
@@ -28,7 +31,7 @@ export interface Initializer {
   readonly data: Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | FileSlice
 }
 
-/** A mask that the host must draw before every run: `dropoutMask(fold(key, path), rate, …)`. */
+/** A dropout mask that the host must draw before every run. */
 export interface Mask {
   /** The model's input that takes it. */
   readonly name: string
@@ -41,7 +44,7 @@ export interface Mask {
   readonly perExample: boolean
 }
 
-/** An ONNX model as plain data, and how its names stand to those of the graph. */
+/** An ONNX model as plain data, with its names for the graph's inputs, states, outputs and updates. */
 export interface OnnxModel {
   /** The version of the standard operators. */
   readonly opset: number
@@ -50,7 +53,6 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[]
   readonly outputs: readonly OnnxValue[]
   readonly names: {
-    /** From the graph's names to the model's. */
     readonly inputs: Readonly<Record<string, string>>
     readonly states: Readonly<Record<string, string>>
     readonly outputs: Readonly<Record<string, string>>

@@ -1,17 +1,16 @@
 import { isFileSlice } from "./encode.ts"
-import type { Initializer, OnnxModel, OnnxNode } from "./model.ts"
+import { elementTypes, type Initializer, type OnnxModel, type OnnxNode } from "./model.ts"
 
 /**
- * The largest magnitude of a weight. Seven bits and not eight: processors without VNNI add two products of a byte of the
- * input and one of the weights in 16 bits, which eight bits overflow, and then answer otherwise than those with it.
+ * The largest magnitude of a weight, in seven bits and not eight. Processors without VNNI add two products of an input's
+ * byte and a weight's in 16 bits, which would overflow with eight, so that their answers would differ.
  */
 const largest = 63
 
 /**
- * A model whose linear layers (Gemm with constant weights) multiply integers: weights are int8 with a scale for each
- * output, inputs become uint8 by their range, anew at each run (dynamic quantization; the range is the batch's).
- * Everything between stays in float32.
- * @param keep names constants that stay as they are.
+ * A model whose linear layers (Gemm with constant weights) multiply integers. Weights are int8 with a scale for each
+ * output. Inputs become uint8 in each run, by the range of the batch (dynamic quantization). All else stays in float32.
+ * @param keep whether a constant stays as it is.
  */
 export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean = () => false): OnnxModel {
   const constants = new Map(model.initializers.map((each) => [each.name, each]))
@@ -25,15 +24,16 @@ export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean
     if (transA !== 0 || transB !== 1 || isFileSlice(matrix.data) || !(matrix.data instanceof Float32Array))
       return [node]
     const [outputs = 0, inputs = 0] = matrix.shape
-    const { values, scales } = quantizeRows(matrix.data, outputs, inputs, (alpha as { readonly float: number }).float)
+    const factor = typeof alpha === "object" && "float" in alpha ? alpha.float : 1
+    const { values, scales } = quantizeRows(matrix.data, outputs, inputs, factor)
     const [weights, scale] = [`${weight} int8`, `${weight} scale`]
     added.push({ name: weights, shape: [inputs, outputs], dtype: "int8", data: values })
     added.push({ name: scale, shape: [outputs], dtype: "float32", data: scales })
-    const known = quantizedInputs.get(x)
-    const quantized = known ?? ([`${x} uint8`, `${x} scale`, `${x} zero`] as const)
+    const shared = quantizedInputs.get(x)
+    const quantized = shared ?? ([`${x} uint8`, `${x} scale`, `${x} zero`] as const)
     quantizedInputs.set(x, quantized)
     const [y = ""] = node.outputs
-    const [product, number, factor] = [`${y} int32`, `${y} unscaled`, `${y} scale`]
+    const [product, unscaled, outputScale] = [`${y} int32`, `${y} unscaled`, `${y} scale`]
     const make = (op: string, from: readonly string[], to: readonly string[], attributes = {}): OnnxNode => ({
       op,
       domain: "",
@@ -42,11 +42,11 @@ export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean
       attributes,
     })
     return [
-      ...(known === undefined ? [make("DynamicQuantizeLinear", [x], quantized)] : []),
+      ...(shared === undefined ? [make("DynamicQuantizeLinear", [x], quantized)] : []),
       make("MatMulInteger", [quantized[0], weights, quantized[2]], [product]),
-      make("Cast", [product], [number], { to: 1 }),
-      make("Mul", [quantized[1], scale], [factor]),
-      make("Mul", [number, factor], [y]),
+      make("Cast", [product], [unscaled], { to: elementTypes.float32 }),
+      make("Mul", [quantized[1], scale], [outputScale]),
+      make("Mul", [unscaled, outputScale], [y]),
     ]
   })
   const read = new Set(nodes.flatMap(({ inputs }) => inputs))
@@ -68,8 +68,7 @@ function quantizeRows(
     let top = 0
     for (const weight of weights) top = Math.max(top, Math.abs(weight))
     const step = top / largest || 1
-    for (let column = 0; column < inputs; column++)
-      values[column * outputs + row] = Math.round((weights[column] as number) / step)
+    for (const [column, weight] of weights.entries()) values[column * outputs + row] = Math.round(weight / step)
     scales[row] = step * alpha
   }
   return { values, scales }

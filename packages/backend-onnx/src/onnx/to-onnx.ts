@@ -1,22 +1,22 @@
+import { type CompileOptions, type DType, type Graph, type Shape, type TensorType, VitrineError } from "@vitrine/core"
 import {
   bindBatch,
-  type CompileOptions,
+  bindDim,
+  dropoutKey,
   elementCount,
-  type FileSlice,
-  type Graph,
   type GraphNode,
   lower,
+  mapInputs,
+  mapOutputs,
   type OpName,
-  type Ops,
-  type Shape,
-  type TensorType,
+  typeOf,
   type ValueId,
-  VitrineError,
-} from "@vitrine/core"
-import { Emitter, type Value } from "./emitter.ts"
+} from "@vitrine/core/backend"
+import { Emitter, type Reader, type Value } from "./emitter.ts"
 import { isFileSlice } from "./encode.ts"
-import { kernels, type OnnxKernel } from "./kernels.ts"
-import type { Mask, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
+import type { Output, Scaled } from "./kernel.ts"
+import { kernels } from "./kernels.ts"
+import type { Initializer, Mask, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
 
 export interface OnnxOptions extends CompileOptions {
   /** Only operators of the standard's version 17, for any engine and for files. False by default. */
@@ -35,142 +35,111 @@ export const lowered = (g: Graph): Graph => lower(g, (op) => op in kernels)
  */
 export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   const open = lowered(source)
-  const g = options.batch === undefined ? open : bindBatch(open, options.batch)
+  const g: Graph = options.batch === undefined ? open : bindBatch(open, options.batch)
   const portable = options.portable === true
   const e = new Emitter(portable)
   const values = new Map<ValueId, Value>()
-  const readers: (OpName | "output")[][] = g.values.map(() => [])
-  for (const { op, inputs: read } of g.nodes) for (const value of read) readers[value]?.push(op)
-  for (const value of [...Object.values(g.outputs), ...Object.values(g.updates)]) readers[value]?.push("output")
-  const type = (value: ValueId): TensorType => g.values[value] as TensorType
-  const shape = (value: ValueId): Shape => type(value).shape
-  const set = (value: ValueId, of: string, scale = 1): void =>
-    void values.set(value, { shape: shape(value), dtype: type(value).dtype, of, scale, readers: readers[value] ?? [] })
+  const readers = readersOf(g)
+  const outputOf = (value: ValueId): Output => ({ ...typeOf(g, value), readers: readers.get(value) ?? [] })
+  const set = (value: ValueId, name: string): void => void values.set(value, { ...outputOf(value), of: name, scale: 1 })
+  const valueOf = (value: ValueId): Value => {
+    const found = values.get(value)
+    if (found === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+    return found
+  }
 
   const inputs: OnnxValue[] = []
-  /** A value that is given from outside, in the dtype in which the host holds it. */
-  const given = (value: ValueId, name: string): string => {
-    const { dtype } = type(value)
-    if (shape(value)[0] === "batch") e.batchInput ??= name
-    inputs.push({ name, shape: shape(value), dtype: onHost(dtype) })
+  /** Makes a value an input of the model, in the dtype in which the host holds it. */
+  const addInput = (preferred: string, value: ValueId): string => {
+    const { shape, dtype } = typeOf(g, value)
+    const name = e.name(preferred)
+    if (shape[0] === "batch") e.batchInput ??= name
+    inputs.push({ name, shape, dtype: onHost(dtype) })
     set(value, cast(e, name, onHost(dtype), dtype))
     return name
   }
-  const named = (record: Readonly<Record<string, ValueId>>, name: (name: string, value: ValueId) => string) =>
-    Object.fromEntries(Object.entries(record).map(([key, value]) => [key, name(key, value)]))
-
-  const masks: Mask[] = []
-  const inputNames = named(g.inputs, (name, value) => given(value, e.name(name)))
-  const constants = options.constants ?? {}
-  const stateNames = named(
-    Object.fromEntries(Object.entries(g.states).filter(([name]) => !Object.hasOwn(constants, name))),
-    (name, value) => given(value, e.name(name)),
-  )
+  const { constants = {} } = options
+  const inputNames = mapNames(g.inputs, addInput)
+  const slots = Object.entries(g.states).filter(([name]) => !Object.hasOwn(constants, name))
+  const stateNames = mapNames(Object.fromEntries(slots), addInput)
   for (const [name, value] of Object.entries(g.states)) {
     const data = constants[name]
-    if (data === undefined) continue
-    const { dtype } = type(value)
-    const parts = Array.isArray(data) ? (data as readonly FileSlice[]) : [data as Float32Array | FileSlice]
-    const sizes = parts.map((part) => (isFileSlice(part) ? part.length : part.byteLength))
-    const bytes = sizes.reduce((total, size) => total + size)
-    if (dtype !== "float32" || bytes !== 4 * elementCount(shape(value)))
-      throw new VitrineError(
-        "backend",
-        `constant "${name}" has ${bytes} bytes, but ${dtype} [${shape(value).join(", ")}] was expected`,
-      )
-    const whole = shape(value) as readonly number[]
-    const names = parts.map((part, i) => {
-      const rows = ((whole[0] ?? 1) * (sizes[i] as number)) / bytes
-      const own = e.name(parts.length === 1 ? name : `${name}.${i}`)
-      e.initializers.push({ name: own, shape: parts.length === 1 ? whole : whole.with(0, rows), dtype, data: part })
-      return own
-    })
-    set(value, names.length === 1 ? (names[0] as string) : e.one("Concat", names, { attributes: { axis: 0 } }))
+    if (data !== undefined) set(value, addConstant(e, name, typeOf(g, value), data))
   }
 
-  for (const node of g.nodes) {
-    const [first] = node.outputs as readonly [ValueId]
+  const masks: Mask[] = []
+  const addMask = (node: GraphNode<"dropoutMask">): void => {
+    const { path, rate } = node.attributes
+    const [value] = node.outputs
+    const { shape } = typeOf(g, value)
+    if (typeof shape[0] === "string") throw new VitrineError("shape", `dropout "${path}" needs the size of the batch`)
+    const perExample = typeof typeOf(open, value).shape[0] === "string"
+    const name = addInput(`mask:${path}`, value)
+    masks.push({ name, key: dropoutKey(g, node), path, rate, shape: sizes(shape), perExample })
+  }
+  const addNode = <K extends OpName>(node: GraphNode<K>): void => {
+    const kernel = kernels[node.op]
+    if (kernel === undefined) throw new VitrineError("backend", `the ONNX backend has no kernel for ${node.op}`)
+    const results: readonly (string | Scaled)[] = kernel(
+      e,
+      mapInputs<K, ValueId, Value>(node, valueOf),
+      node.attributes,
+      mapOutputs<K, ValueId, Output>(node, outputOf),
+    )
+    const ids: readonly ValueId[] = node.outputs
+    for (const [i, value] of ids.entries()) {
+      const result = results[i]
+      if (result === undefined) throw new RangeError(`the kernel for ${node.op} gives no output ${i}`)
+      const { of, scale } = typeof result === "string" ? { of: result, scale: 1 } : result
+      values.set(value, { ...outputOf(value), of, scale })
+    }
+  }
+  for (const node of g.nodes)
     switch (node.op) {
       case "input":
       case "state":
         break
       case "constant": {
-        const { data } = node.attributes as Ops["constant"]
-        set(
-          first,
-          e.constant(shape(first) as readonly number[], data instanceof Int32Array ? "int32" : "float32", data),
-        )
+        const [value] = node.outputs
+        const { shape, dtype } = typeOf(g, value)
+        set(value, e.constant(sizes(shape), dtype, node.attributes.data))
         break
       }
       case "full": {
-        const { value } = node.attributes as Ops["full"]
-        values.set(first, {
-          shape: shape(first),
-          dtype: "float32",
-          of: "",
-          scale: 1,
-          fill: value,
-          readers: readers[first] ?? [],
-        })
+        const [value] = node.outputs
+        values.set(value, { ...outputOf(value), of: "", scale: 1, fill: node.attributes.value })
         break
       }
-      case "dropoutMask": {
-        const { path, rate } = node.attributes as Ops["dropoutMask"]
-        const key = Object.entries(g.inputs).find(([, value]) => value === node.inputs[0])?.[0]
-        if (key === undefined)
-          throw new VitrineError("backend", `dropout "${path}": its key must be an input of the graph`)
-        const perExample = typeof open.values[first]?.shape[0] === "string"
-        if (typeof shape(first)[0] === "string")
-          throw new VitrineError("shape", `dropout "${path}" needs the size of the batch`)
-        const drawn = shape(first) as readonly number[]
-        masks.push({ name: given(first, e.name(`mask:${path}`)), key, path, rate, shape: drawn, perExample })
+      case "dropoutMask":
+        addMask(node)
         break
-      }
       default:
-        emit(node)
+        addNode(node)
     }
-  }
-
-  function emit(node: GraphNode): void {
-    const kernel = kernels[node.op] as OnnxKernel<OpName> | undefined
-    if (kernel === undefined) throw new VitrineError("backend", `the ONNX backend has no kernel for ${node.op}`)
-    const outputs = node.outputs.map((value) => ({
-      shape: shape(value),
-      dtype: type(value).dtype,
-      readers: readers[value] ?? [],
-    }))
-    const read = node.inputs.map((value) => values.get(value) as Value)
-    const made = kernel(e, read, node.attributes, outputs)
-    node.outputs.forEach((value, i) => {
-      const result = made[i] as (typeof made)[number]
-      if (typeof result === "string") set(value, result)
-      else set(value, result.of, result.scale)
-    })
-  }
 
   const outputs: OnnxValue[] = []
   const renamed = new Map<string, string>()
   const produced = new Set(e.nodes.flatMap((node) => node.outputs))
-  const returned = (value: ValueId, wanted: string): string => {
-    const { dtype } = type(value)
-    const elements = cast(e, e.elements(values.get(value) as Value), dtype, onHost(dtype))
-    const name = e.name(wanted)
-    outputs.push({ name, shape: shape(value), dtype: onHost(dtype) })
-    for (const made of e.nodes.at(-1)?.outputs ?? []) produced.add(made)
+  const addOutput = (preferred: string, value: ValueId): string => {
+    const { shape, dtype } = typeOf(g, value)
+    const elements = cast(e, e.elements(valueOf(value)), dtype, onHost(dtype))
+    const name = e.name(preferred)
+    outputs.push({ name, shape, dtype: onHost(dtype) })
+    for (const output of e.nodes.at(-1)?.outputs ?? []) produced.add(output)
     if (produced.has(elements) && !renamed.has(elements)) renamed.set(elements, name)
     else e.nodes.push({ op: "Identity", domain: "", inputs: [elements], outputs: [name], attributes: {} })
     return name
   }
-  const outputNames = named(g.outputs, (name, value) => returned(value, name))
-  const updateNames = named(g.updates, (name, value) => returned(value, `${name}'`))
+  const outputNames = mapNames(g.outputs, addOutput)
+  const updateNames = mapNames(g.updates, (name, value) => addOutput(`${name}'`, value))
   const rename = (name: string): string => renamed.get(name) ?? name
-  const written = e.nodes.map((node) => ({
+  const renamedNodes = e.nodes.map((node) => ({
     ...node,
     inputs: node.inputs.map(rename),
     outputs: node.outputs.map(rename),
   }))
   const nodes = withoutDead(
-    written,
+    renamedNodes,
     outputs.map(({ name }) => name),
   )
   const read = new Set(nodes.flatMap((node) => node.inputs))
@@ -185,22 +154,72 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   }
 }
 
-const onHost = (dtype: TensorType["dtype"]): TensorType["dtype"] =>
-  dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype
-
-function cast(e: Emitter, name: string, from: TensorType["dtype"], to: TensorType["dtype"]): string {
-  const types = { float32: 1, int32: 6, bool: 9, float16: 10, bfloat16: 16 }
-  return from === to ? name : e.one("Cast", [name], { attributes: { to: types[to] } })
+/** The ops that read each value. */
+function readersOf(g: Graph): ReadonlyMap<ValueId, readonly Reader[]> {
+  const readers = new Map<ValueId, Reader[]>()
+  const add = (value: ValueId, reader: Reader): void => {
+    const list = readers.get(value)
+    if (list === undefined) readers.set(value, [reader])
+    else list.push(reader)
+  }
+  for (const { op, inputs } of g.nodes) for (const value of inputs) add(value, op)
+  for (const value of [...Object.values(g.outputs), ...Object.values(g.updates)]) add(value, "output")
+  return readers
 }
 
-/** Nodes that something reads, in the same order: kernels may have written more than was wanted. */
-function withoutDead(nodes: readonly OnnxNode[], wanted: readonly string[]): OnnxNode[] {
-  const read = new Set(wanted)
-  const kept: OnnxNode[] = []
+/** Adds a constant state, in one piece or in parts along its first axis. Gives the name of the whole. */
+function addConstant(
+  e: Emitter,
+  name: string,
+  { shape, dtype }: TensorType,
+  data: NonNullable<CompileOptions["constants"]>[string],
+): string {
+  const parts: readonly Initializer["data"][] = data instanceof Float32Array || "path" in data ? [data] : data
+  const lengths = parts.map((part) => (isFileSlice(part) ? part.length : part.byteLength))
+  const bytes = lengths.reduce((total, length) => total + length)
+  const whole = sizes(shape)
+  if (dtype !== "float32" || bytes !== 4 * elementCount(whole))
+    throw new VitrineError(
+      "backend",
+      `constant "${name}" has ${bytes} bytes, but ${dtype} [${shape.join(", ")}] was expected`,
+    )
+  const names = parts.map((part, i) => {
+    const rows = ((whole[0] ?? 1) * (lengths[i] ?? 0)) / bytes
+    const single = parts.length === 1
+    const initializer = e.name(single ? name : `${name}.${i}`)
+    e.initializers.push({ name: initializer, shape: single ? whole : whole.with(0, rows), dtype, data: part })
+    return initializer
+  })
+  const [first] = names
+  return first !== undefined && names.length === 1 ? first : e.one("Concat", names, { attributes: { axis: 0 } })
+}
+
+/** A shape without a named dimension. */
+const sizes = (shape: Shape): number[] => shape.map((dim) => bindDim(dim))
+
+/** The model's names for the values of a graph. */
+function mapNames(
+  values: Readonly<Record<string, ValueId>>,
+  add: (name: string, value: ValueId) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, add(name, value)]))
+}
+
+/** The dtype in which the host holds values: float16 and bfloat16 are float32 there. */
+const onHost = (dtype: DType): DType => (dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype)
+
+function cast(e: Emitter, name: string, from: DType, to: DType): string {
+  return from === to ? name : e.cast(name, to)
+}
+
+/** The nodes from which some values are computed, in the same order: kernels may write more than is needed. */
+function withoutDead(nodes: readonly OnnxNode[], values: readonly string[]): OnnxNode[] {
+  const read = new Set(values)
+  const live: OnnxNode[] = []
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => read.has(name))) continue
     for (const name of node.inputs) read.add(name)
-    kept.push(node)
+    live.push(node)
   }
-  return kept.reverse()
+  return live.reverse()
 }

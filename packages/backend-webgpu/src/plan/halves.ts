@@ -1,4 +1,5 @@
-import type { Graph, ValueId } from "@vitrine/core"
+import type { Graph } from "@vitrine/core"
+import type { ValueId } from "@vitrine/core/backend"
 import { isPointwise } from "./step.ts"
 
 /** Ops whose first results may be stored in float16: what is random, counted or summed up stays as it is. */

@@ -1,4 +1,5 @@
-import type { Graph, GraphNode, Ops, ValueId } from "@vitrine/core"
+import type { Graph } from "@vitrine/core"
+import type { GraphNode, Ops, ValueId } from "@vitrine/core/backend"
 import { numbers } from "./tensor.ts"
 import { reshaped, sliced, transposed, type View, wholeView } from "./view.ts"
 
@@ -39,9 +40,8 @@ export function placements(g: Graph): ReadonlyMap<ValueId, Placement> {
     if (joined.length === 1 && joined[0]?.op === "concat" && alone) {
       const [join] = joined as [GraphNode]
       const { axis } = join.attributes as Ops["concat"]
-      const before = join.inputs
-        .slice(0, join.inputs.indexOf(at))
-        .reduce((n, part) => n + (shape(part)[axis] as number), 0)
+      const parts: readonly ValueId[] = join.inputs
+      const before = parts.slice(0, parts.indexOf(at)).reduce((n, part) => n + (shape(part)[axis] as number), 0)
       holder = join.outputs[0] as ValueId
       view = sliced(wholeView(0, shape(holder)), axis, before, shape(at)[axis] as number)
     } else if (!path.some(({ op }) => op === "transpose")) return

@@ -1,4 +1,5 @@
-import { bindBatch, type Graph, lower } from "@vitrine/core"
+import type { Graph } from "@vitrine/core"
+import { bindBatch, lower } from "@vitrine/core/backend"
 import { kernelsOf, type Target } from "../kernels/kernels.ts"
 import { type LateSet, lateSet, signature } from "../kernels/many.ts"
 import { type Parts, reduceKernel } from "../kernels/reduce.ts"

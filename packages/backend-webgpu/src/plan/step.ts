@@ -1,4 +1,5 @@
-import type { DType, Ops } from "@vitrine/core"
+import type { DType } from "@vitrine/core"
+import type { Ops } from "@vitrine/core/backend"
 import type { View } from "./view.ts"
 
 /** A stretch of an axis that is filled from one input, or with zeros where `from` is null. */

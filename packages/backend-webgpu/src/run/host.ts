@@ -1,4 +1,5 @@
-import { type HostData, showShape, type TensorType } from "@vitrine/core"
+import type { HostData, TensorType } from "@vitrine/core"
+import { showShape } from "@vitrine/core/backend"
 import type { OnHost } from "../plan/tensor.ts"
 import { sizeOf } from "../plan/view.ts"
 import { fail } from "./gpu.ts"

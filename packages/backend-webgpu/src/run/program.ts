@@ -1,16 +1,5 @@
-import {
-  bindBatch,
-  type CompileOptions,
-  float16Bits,
-  type Graph,
-  type HostData,
-  type HostTensor,
-  type Program,
-  sameShape,
-  type State,
-  showShape,
-  type TensorType,
-} from "@vitrine/core"
+import type { CompileOptions, Graph, HostData, HostTensor, Program, State, TensorType } from "@vitrine/core"
+import { bindBatch, float16Bits, sameShape, showShape } from "@vitrine/core/backend"
 import { tilingKey } from "../kernels/matmul.ts"
 import { type Dispatch, inARow, type Plan, planOf, type PlanLimits, touched } from "../plan/plan.ts"
 import { bytesOf, type OnHost, stored, type Tensor } from "../plan/tensor.ts"

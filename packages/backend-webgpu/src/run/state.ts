@@ -1,4 +1,5 @@
-import { elementCount, type HostData, type State, type TensorType } from "@vitrine/core"
+import type { HostData, State, TensorType } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import { aligned } from "../plan/memory.ts"
 import { bytesOf, stored } from "../plan/tensor.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"

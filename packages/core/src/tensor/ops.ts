@@ -148,7 +148,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const [first, ...rest] = parts
-  if (first === undefined) return fail("concat", "expects one tensor or more, got none")
+  if (first === undefined) return fail("concat", "nothing to join")
   if (rest.length === 0) return first
   const at = checkAxis("concat", first, axis)
   let size = fixed(first.shape, at)

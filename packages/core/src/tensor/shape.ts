@@ -65,6 +65,14 @@ export function fixed(shape: Shape, axis: number): number {
   return dim
 }
 
+/** The four dimensions of images or of kernels. @throws VitrineError (shape) for another number of axes. */
+export function fourDims<D extends Dim>(shape: readonly D[]): readonly [D, D, D, D] {
+  const [a, b, c, d] = shape
+  if (a === undefined || b === undefined || c === undefined || d === undefined || shape.length !== 4)
+    throw new VitrineError("shape", `expected four axes, got ${showShape(shape)}`)
+  return [a, b, c, d]
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i])
 }

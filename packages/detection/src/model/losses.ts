@@ -1,4 +1,5 @@
-import { type Dim, ops, product, type Tensor } from "@vitrine/core"
+import { type Dim, ops, type Tensor } from "@vitrine/core"
+import { product } from "@vitrine/core/backend"
 import type { DetrConfig } from "./config.ts"
 import type { DetrOutputs } from "./detr.ts"
 

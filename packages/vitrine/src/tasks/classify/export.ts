@@ -18,7 +18,8 @@ import {
   toTimm,
   writeSafetensors,
 } from "@vitrine/checkpoint"
-import { float16Bits, type Graph, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
+import { type Graph, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
+import { float16Bits } from "@vitrine/core/backend"
 import type { ExportedFiles, ExportFormat, ExportPrecision } from "../../export.ts"
 import { foldConstants } from "../../fold.ts"
 import type { WholeModel } from "./whole-model.ts"

@@ -1,4 +1,4 @@
-import { VitrineError } from "./errors.ts"
+import { VitrineError } from "../errors.ts"
 
 /**
  * The bits of values in IEEE 754 binary16, rounded to nearest, ties to even.

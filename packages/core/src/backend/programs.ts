@@ -1,5 +1,5 @@
-import type { Backend, CompileOptions, Program } from "./backend.ts"
-import type { Graph } from "./graph/graph.ts"
+import type { Backend, CompileOptions, Program } from "./contract.ts"
+import type { Graph } from "../graph/graph.ts"
 
 /** One graph compiled for the batch sizes that are asked for. */
 export interface Programs {
