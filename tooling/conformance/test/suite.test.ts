@@ -1,6 +1,6 @@
 import { referenceBackend } from "@vitrine/backend-reference"
 import { type Backend, graph, ops, type Tensor } from "@vitrine/core"
-import { type OpName, unfold } from "@vitrine/core/backend"
+import { apply, type OpName, unfold } from "@vitrine/core/backend"
 import { describe, expect, it } from "vitest"
 import { opCases } from "../src/cases/index.ts"
 import { difference, float32Tolerance } from "../src/compare.ts"
@@ -17,19 +17,14 @@ function spoil(t: Tensor): Tensor {
 /** The reference with one op spoilt. */
 function broken(op: OpName): Backend {
   const backend = referenceBackend()
-  const keep = (each: OpName): boolean => each !== op
   return {
     ...backend,
     compile: (g, options) => {
-      // Every node is made anew as it was, and the outputs of one op are changed on the way.
-      const anew = graph(
-        unfold(g, ({ op: each, attributes }, inputs, outputs) => {
-          const node = { op: each, attributes, inputs, outputs }
-          const made = outputs.map((type, index): Tensor => ({ node, index, ...type }))
-          return keep(each) ? made : made.map(spoil)
-        }),
-      )
-      return backend.compile(anew, options)
+      const spoilt = unfold(g, ({ op: each, attributes }, inputs, types) => {
+        const outputs: readonly Tensor[] = apply(each, inputs, attributes, types)
+        return each === op ? outputs.map(spoil) : outputs
+      })
+      return backend.compile(graph(spoilt), options)
     },
   }
 }
