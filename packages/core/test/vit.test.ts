@@ -172,7 +172,7 @@ describe("the model", () => {
     expect([...new Set(rates)]).toEqual([0.05, 0.1, 0.15000000000000002, 0.2])
     const shapes = graph({ outputs: { y: trace(deep, { key }).logits } })
     for (const { op, outputs } of shapes.nodes)
-      if (op === "dropoutMask") expect(shapes.values[outputs[0] as number]?.shape).toEqual(["batch", 1, 1])
+      if (op === "dropoutMask") expect(shapes.values[outputs[0]]?.shape).toEqual(["batch", 1, 1])
   })
 })
 

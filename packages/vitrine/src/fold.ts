@@ -46,7 +46,7 @@ function frontier(g: Graph, constants: Folded["constants"]): Map<ValueId, string
     if (computed.has(value) && origin !== undefined) found.set(value, `${origin}.folded.${value}`)
   }
   for (const { op, attributes, inputs, outputs } of g.nodes) {
-    const name = op === "state" ? (attributes as { readonly name: string }).name : undefined
+    const name = op === "state" ? attributes.name : undefined
     const fixed =
       name === undefined
         ? op !== "input" && inputs.every((value) => origins.has(value))

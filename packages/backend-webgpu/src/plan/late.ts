@@ -47,12 +47,11 @@ export function lateNodes(g: Graph): Late {
   const late = new Set<number>()
   for (let i = g.nodes.length - 1; i >= 0; i--) {
     const { op, inputs, outputs } = node(i)
-    const value = outputs[0] as ValueId
+    const value = outputs[0]
     const isNumber = g.values[value]?.dtype === "float32" || op === "greater"
     if (!arithmetic.has(op) || shown.has(value) || !isNumber) continue
     const read = readers.get(value) ?? []
-    const sameSize = (reader: number): boolean =>
-      late.has(reader) && shape(node(reader).outputs[0] as ValueId) === shape(value)
+    const sameSize = (reader: number): boolean => late.has(reader) && shape(node(reader).outputs[0]) === shape(value)
     const fits = (operand: ValueId): boolean =>
       shape(operand) === shape(value) || sizeOf(numbers(g.values[operand] as Graph["values"][number])) === 1
     if ((read.length > 0 || slotsOf.has(value)) && read.every(sameSize) && inputs.every(fits)) late.add(i)
@@ -74,8 +73,8 @@ export function lateNodes(g: Graph): Late {
       if (g.values[value]?.dtype !== "float32" && sets.get(producer.get(value) as number) !== set) demoted.add(set)
       const origin = node(producer.get(base(value)) as number)
       if (origin.op !== "state") continue
-      const writer = writers.get((origin.attributes as Ops["state"]).name)
-      const direct = base(value) === value && shape(value) === shape(node(i).outputs[0] as ValueId)
+      const writer = writers.get(origin.attributes.name)
+      const direct = base(value) === value && shape(value) === shape(node(i).outputs[0])
       if (writer !== undefined && (writer !== set || !direct)) demoted.add(set)
     }
   for (const [i, set] of sets) if (demoted.has(set)) sets.delete(i)
@@ -98,7 +97,7 @@ function connected(
     const { inputs, outputs } = g.nodes[i] as GraphNode
     for (const value of inputs) {
       const from = producer.get(value) as number
-      if (late.has(from) && shape(value) === shape(outputs[0] as ValueId)) parent.set(find(i), find(from))
+      if (late.has(from) && shape(value) === shape(outputs[0])) parent.set(find(i), find(from))
     }
   }
   return new Map([...late].sort((a, b) => a - b).map((i) => [i, find(i)]))

@@ -29,10 +29,10 @@ export function placements(g: Graph): ReadonlyMap<ValueId, Placement> {
       const others = (readers.get(at) ?? []).filter(({ op }) => op === "concat")
       if (next.length !== 1 || others.length > 0) break
       path.push(next[0] as GraphNode)
-      at = (next[0] as GraphNode).outputs[0] as ValueId
+      at = (next[0] as GraphNode).outputs[0]
     }
     const joined = readers.get(at) ?? []
-    const alone = [value, ...path.slice(0, -1).map(({ outputs }) => outputs[0] as ValueId)].every(
+    const alone = [value, ...path.slice(0, -1).map(({ outputs }) => outputs[0])].every(
       (each) => (readers.get(each) ?? []).length === 1 && !Object.values(g.outputs).includes(each),
     )
     let holder = at
@@ -42,12 +42,12 @@ export function placements(g: Graph): ReadonlyMap<ValueId, Placement> {
       const { axis } = join.attributes as Ops["concat"]
       const parts: readonly ValueId[] = join.inputs
       const before = parts.slice(0, parts.indexOf(at)).reduce((n, part) => n + (shape(part)[axis] as number), 0)
-      holder = join.outputs[0] as ValueId
+      holder = join.outputs[0]
       view = sliced(wholeView(0, shape(holder)), axis, before, shape(at)[axis] as number)
     } else if (!path.some(({ op }) => op === "transpose")) return
     for (const { op, attributes, inputs } of path.reverse()) {
       if (view === undefined) return
-      if (op === "reshape") view = reshaped(view, shape(inputs[0] as ValueId))
+      if (op === "reshape") view = reshaped(view, shape(inputs[0]))
       else {
         const { permutation } = attributes as Ops["transpose"]
         const inverse = permutation.map((_, i) => permutation.indexOf(i))

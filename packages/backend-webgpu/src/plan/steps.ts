@@ -142,22 +142,22 @@ export function stepsOf(
   const viewOf = (node: GraphNode): readonly (View | undefined)[] | undefined => {
     const { op, attributes, inputs, outputs } = node
     const x = (): View => at(inputs[0] as ValueId)
-    const shape = (): readonly number[] => typeOf(outputs[0] as ValueId).shape
+    const shape = (): readonly number[] => typeOf(outputs[0]).shape
     switch (op) {
       case "barrier":
         return [x()]
       case "reshape":
         return [reshaped(x(), shape())]
       case "transpose":
-        return [transposed(x(), (attributes as Ops["transpose"]).permutation)]
+        return [transposed(x(), attributes.permutation)]
       case "broadcastTo":
         return [broadcasted(x(), shape())]
       case "slice": {
-        const { axis, start, end } = attributes as Ops["slice"]
+        const { axis, start, end } = attributes
         return [sliced(x(), axis, start, end - start)]
       }
       case "split": {
-        const { axis, parts } = attributes as Ops["split"]
+        const { axis, parts } = attributes
         const size = (x().shape[axis] as number) / parts
         return outputs.map((_, i) => sliced(x(), axis, i * size, size))
       }
@@ -168,7 +168,7 @@ export function stepsOf(
 
   for (const [index, node] of g.nodes.entries()) {
     const { op, attributes, outputs } = node
-    const value = outputs[0] as ValueId
+    const value = outputs[0]
     const { shape, dtype } = typeOf(value)
     const given = (): View[] => node.inputs.map(at)
     const seen = viewOf(node)
@@ -178,10 +178,10 @@ export function stepsOf(
     }
     switch (op) {
       case "input":
-        views.set(value, add({ shape, dtype, place: "input", name: (attributes as Ops["input"]).name }))
+        views.set(value, add({ shape, dtype, place: "input", name: attributes.name }))
         break
       case "state": {
-        const { name } = attributes as Ops["state"]
+        const { name } = attributes
         const data = Object.hasOwn(constants, name) ? constants[name] : undefined
         const place = data ? "constant" : "state"
         const small = shape.length < 2 || sizeOf(shape) < leastConstant
@@ -190,10 +190,10 @@ export function stepsOf(
         break
       }
       case "constant":
-        views.set(value, add({ shape, dtype, place: "constant", data: (attributes as Ops["constant"]).data }))
+        views.set(value, add({ shape, dtype, place: "constant", data: attributes.data }))
         break
       case "full": {
-        const { value: number } = attributes as Ops["full"]
+        const { value: number } = attributes
         if (Number.isFinite(Math.fround(number)))
           views.set(value, add({ shape, dtype, place: "literal", value: number }))
         else {
@@ -204,7 +204,7 @@ export function stepsOf(
       }
       case "concat": {
         let end = 0
-        const { axis } = attributes as Ops["concat"]
+        const { axis } = attributes
         const inputs = given()
         if (holders.has(value)) {
           const held = holders.get(value) as View
@@ -224,7 +224,7 @@ export function stepsOf(
         break
       }
       case "pad": {
-        const { axis, before } = attributes as Ops["pad"]
+        const { axis, before } = attributes
         const [x] = given() as [View]
         const end = before + (x.shape[axis] as number)
         const pieces: Piece[] = [
@@ -236,27 +236,27 @@ export function stepsOf(
         break
       }
       case "cast": {
-        const from = (g.values[node.inputs[0] as ValueId] as Graph["values"][number]).dtype
+        const from = (g.values[node.inputs[0]] as Graph["values"][number]).dtype
         const to = (g.values[value] as Graph["values"][number]).dtype
         emit(node, "cast", { from, to }, given())
         break
       }
       case "dropoutMask":
-        emit(node, "dropoutMask", attributes as Ops["dropoutMask"], given())
+        emit(node, "dropoutMask", attributes, given())
         break
       case "sum":
       case "max":
-        emit(node, op, { axes: (attributes as Ops["sum"]).axes }, given())
+        emit(node, op, { axes: attributes.axes }, given())
         break
       case "matMul": {
-        const { transposeA, transposeB } = attributes as Ops["matMul"]
+        const { transposeA, transposeB } = attributes
         const [a, b] = given() as [View, View]
         emit(node, "matMul", {}, [matrix(turned(a, transposeA)), matrix(turned(b, transposeB))])
         break
       }
       case "layerNorm": {
         const [x, weight, bias] = given() as [View, View, View]
-        emit(node, "layerNorm", attributes as Ops["layerNorm"], [inRows(x), spoken(weight), spoken(bias)])
+        emit(node, "layerNorm", attributes, [inRows(x), spoken(weight), spoken(bias)])
         break
       }
       case "layerNormGrad": {
@@ -269,10 +269,10 @@ export function stepsOf(
         break
       }
       case "attention":
-        emit(node, "attention", attributes as Ops["attention"], given().map(inRows))
+        emit(node, "attention", attributes, given().map(inRows))
         break
       case "attentionGrad": {
-        const { scale } = attributes as Ops["attentionGrad"]
+        const { scale } = attributes
         const [dc, q, k, v, context, logSumExp] = given().map(inRows) as [View, View, View, View, View, View]
         const [dq, dk, dv] = outputs.map(result) as [View | null, View | null, View | null]
         const delta = work(logSumExp.shape, "float32")
