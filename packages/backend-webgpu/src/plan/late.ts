@@ -1,5 +1,5 @@
 import type { Graph } from "@vitrine/core"
-import type { GraphNode, Ops, ValueId } from "@vitrine/core/backend"
+import type { GraphNode, ValueId } from "@vitrine/core/backend"
 import { numbers } from "./tensor.ts"
 import { sizeOf } from "./view.ts"
 

@@ -1,5 +1,5 @@
 import type { Graph } from "@vitrine/core"
-import { type GraphNode, lastUses, type OpName, type Ops, type ValueId } from "@vitrine/core/backend"
+import { type GraphNode, lastUses, type OpName, type ValueId } from "@vitrine/core/backend"
 import { lateNodes } from "./late.ts"
 import { placements } from "./placement.ts"
 import { isPointwise, type Piece, type Step, type StepName, type Steps } from "./step.ts"
