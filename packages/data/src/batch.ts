@@ -1,4 +1,5 @@
 import { foldKey, type Key, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
+import { at } from "./at.ts"
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
 import { type Mix, mixBatch } from "./mix.ts"
@@ -6,7 +7,7 @@ import { readAhead } from "./read-ahead.ts"
 import { type Pipeline, pipeline } from "./transforms/apply.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
-/** What one step of training needs. The arrays belong to whoever receives the batch. */
+/** Examples of one step of training. The arrays belong to the receiver of the batch. */
 export interface Batch {
   /** [size, height, width, channels]. */
   readonly images: Float32Array
@@ -23,18 +24,18 @@ export interface Batch {
   readonly index: number
 }
 
-/** Everything that decides what batches look like: plain data. */
+/** How batches are made, as plain data. */
 export interface BatchPlan {
   readonly transforms: readonly Transform[]
   readonly batchSize: number
   readonly seed: number
   readonly smoothing: number
   readonly mix: Mix | null
-  /** Of every image after the transforms: [height, width, channels]. */
+  /** [height, width, channels] of every image after the transforms. */
   readonly shape: readonly [number, number, number]
 }
 
-/** Which examples form a batch, and its place. */
+/** The examples of a batch, and its place. */
 export interface BatchJob {
   readonly epoch: number
   readonly index: number
@@ -55,10 +56,9 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     const weights = new Float32Array(batchSize)
     const epochKey = augmentationKey(plan.seed, epoch)
     let row = 0
-    for await (const read of readAhead(examples, (example) => dataset.read(example))) {
-      const example = examples[row] as number
+    for await (const [example, source] of readAhead(examples, (each) => dataset.read(each))) {
       const key = foldKey(epochKey, index * batchSize + row)
-      const image = transformed(dataset, example, steps, read, key)
+      const image = transformed(dataset, example, steps, source, key)
       if (image.height !== shape[0] || image.width !== shape[1] || image.channels !== shape[2])
         throw new VitrineError(
           "shape",
@@ -66,7 +66,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
             `the first image is ${shape.join("×")}; add resize and centerCrop`,
         )
       steps.numbers(image, key, images, row * size)
-      const label = dataset.labels[example] as number
+      const label = at(dataset.labels, example)
       labels[row] = label
       weights[row] = 1
       targets.fill(smoothing / classes, row * classes, (row + 1) * classes)

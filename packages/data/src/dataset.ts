@@ -1,6 +1,4 @@
-import { VitrineError } from "@vitrine/core"
 import type { Image } from "./image.ts"
-import { shapes } from "./shapes.ts"
 
 /** Labelled images, read one by one. */
 export interface Dataset {
@@ -13,13 +11,13 @@ export interface Dataset {
   readonly labels: Int32Array
   /** How to open the same data in another thread; absent for a data set that only this thread can read. */
   readonly source?: DatasetSource
-  /** What an error about example `index` should call it: a file's name where there is one. */
+  /** The name of example `index` in errors: a file's name where there is one. */
   describe(index: number): string
   read(index: number): Promise<Image>
   close?(): Promise<void>
 }
 
-/** How to open a data set: plain data that can be cloned to a worker thread. */
+/** How to open a data set, as plain data that can be cloned to a worker thread. */
 export type DatasetSource = ShapesSource | PixelsSource | IdxSource | FilesSource | PackedSource | SubsetSource
 
 /** The built-in drawings (see `shapes`). */
@@ -85,44 +83,4 @@ export interface SubsetSource {
   readonly examples: Uint32Array
   /** Names of the classes that are left. */
   readonly classes: readonly string[]
-}
-
-/**
- * A data set of images in memory, all of one size.
- * @throws VitrineError when counts or labels do not fit.
- */
-export function pixels(source: Omit<PixelsSource, "kind">): Dataset {
-  const { name, classes, height, width, channels, pixels: data, labels } = source
-  const size = height * width * channels
-  if (data.length !== size * labels.length)
-    throw new VitrineError(
-      "file",
-      `${name}: ${data.length} bytes are not ${labels.length} images of ${height}×${width}×${channels}`,
-    )
-  checkLabels(name, labels, classes.length)
-  return {
-    name,
-    classes,
-    length: labels.length,
-    channels,
-    labels,
-    source: { kind: "pixels", ...source },
-    describe: (index) => `${name}, image ${index}`,
-    read: async (index) => ({ width, height, channels, data: data.subarray(index * size, (index + 1) * size) }),
-  }
-}
-
-/** Opens a source that needs no files; the entry `./node` has `openDataset` for all. */
-export function openInMemory(source: DatasetSource): Dataset | undefined {
-  if (source.kind === "shapes") return shapes(source)
-  if (source.kind === "pixels") return pixels(source)
-  return undefined
-}
-
-export function checkLabels(name: string, labels: ArrayLike<number>, classes: number): void {
-  for (let i = 0; i < labels.length; i++) {
-    const label = labels[i] as number
-    if (!(label >= 0 && label < classes))
-      throw new VitrineError("file", `${name}: example ${i} has class ${label}, but there are ${classes} classes`)
-  }
 }

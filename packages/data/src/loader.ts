@@ -2,7 +2,8 @@ import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker, transformedShape } from "./batch.ts"
 import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
-import { checkTransforms, type Transform } from "./transforms/transforms.ts"
+import { checkTransforms } from "./transforms/fields.ts"
+import type { Transform } from "./transforms/transforms.ts"
 
 /** Which examples come when. */
 export interface OrderOptions {

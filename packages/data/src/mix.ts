@@ -1,4 +1,5 @@
-import { type RandomStream, VitrineError } from "@vitrine/core"
+import { checkFields, type Field, type RandomStream } from "@vitrine/core"
+import { floatAt } from "./at.ts"
 
 /** Mixing the images of a batch, as timm's `Mixup` does in its "batch" mode. */
 export interface Mix {
@@ -12,16 +13,16 @@ export interface Mix {
   readonly switchP?: number
 }
 
-/** Throws a VitrineError unless the mix makes sense. */
+export const mixFields: Readonly<Record<keyof Mix, Field>> = {
+  mixup: { kind: "number", from: 0, to: 100, optional: true },
+  cutmix: { kind: "number", from: 0, to: 100, optional: true },
+  p: { kind: "number", from: 0, to: 1, optional: true },
+  switchP: { kind: "number", from: 0, to: 1, optional: true },
+}
+
+/** @throws VitrineError (config) for a mix that makes no sense. */
 export function checkMix(mix: Mix): void {
-  for (const [name, value, most] of [
-    ["mixup", mix.mixup ?? 0, 100],
-    ["cutmix", mix.cutmix ?? 0, 100],
-    ["p", mix.p ?? 1, 1],
-    ["switchP", mix.switchP ?? 0.5, 1],
-  ] as const)
-    if (!(value >= 0 && value <= most))
-      throw new VitrineError("config", `mix.${name} must be in [0, ${most}], got ${value}`)
+  checkFields(mixFields, mix, "mix.")
 }
 
 /**
@@ -52,9 +53,9 @@ export function mixBatch(
         const a = i * size + (y * width + left) * channels
         const b = (n - 1 - i) * size + (y * width + left) * channels
         const length = (right - left) * channels
-        const held = images.slice(a, a + length)
+        const first = images.slice(a, a + length)
         images.copyWithin(a, b, b + length)
-        images.set(held, b)
+        images.set(first, b)
       }
     lambda = 1 - ((bottom - top) * (right - left)) / (height * width)
   } else blendRows(images, n, size, lambda)
@@ -67,8 +68,8 @@ function blendRows(rows: Float32Array, n: number, size: number, lambda: number):
   const rest = 1 - lambda
   for (let i = 0; i < n >> 1; i++)
     for (let k = 0, a = i * size, b = (n - 1 - i) * size; k < size; k++, a++, b++) {
-      const x = rows[a] as number
-      const y = rows[b] as number
+      const x = floatAt(rows, a)
+      const y = floatAt(rows, b)
       rows[a] = x * lambda + y * rest
       rows[b] = y * lambda + x * rest
     }

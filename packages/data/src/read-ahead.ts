@@ -1,18 +1,19 @@
 /** Enough to keep decoding threads busy while this one transforms. */
 const ahead = 3
 
-/** What `read` gives of each example in turn, while the next ones are read already. */
+/** Each example with what `read` gives of it, in turn. The next examples are read meanwhile. */
 export async function* readAhead<T>(
-  examples: ArrayLike<number>,
+  examples: Iterable<number>,
   read: (example: number) => Promise<T>,
-): AsyncGenerator<T, void, void> {
-  const reads: Promise<T>[] = []
-  for (let row = 0; row < examples.length; row++) {
-    while (reads.length < examples.length && reads.length <= row + ahead) {
-      const next = read(examples[reads.length] as number)
-      next.catch(() => {}) // An error is reported when its row is reached.
-      reads.push(next)
-    }
-    yield await (reads[row] as Promise<T>)
+): AsyncGenerator<readonly [example: number, value: T], void, void> {
+  const reads: { readonly example: number; readonly value: Promise<T> }[] = []
+  for (const example of examples) {
+    const value = read(example)
+    value.catch(() => {}) // An error is reported when its row is reached.
+    reads.push({ example, value })
+    if (reads.length <= ahead) continue
+    const first = reads.shift()
+    if (first) yield [first.example, await first.value]
   }
+  for (const rest of reads) yield [rest.example, await rest.value]
 }

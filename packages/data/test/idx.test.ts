@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
-import { meanStd, openDataset, readIdx, resolveData } from "../src/node.ts"
+import { meanStd, openDataset, resolveData } from "../src/node.ts"
+import { readIdx } from "../src/node/idx.ts"
 
 const header = (type: number, dims: number[]): Buffer => {
   const bytes = Buffer.alloc(4 + 4 * dims.length)

@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { parseLabels, pixels, resolveLines, characterRows } from "@vitrine/data/node"
+import { characterRows, pixels, resolveLines } from "@vitrine/data/node"
 import fc from "fast-check"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
+import { parseLabels } from "../src/lines/labels.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-lines-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -139,7 +139,7 @@ describe("refuses", () => {
     ["batch sizes", { batchSize: 0 }, /batchSize must be a positive integer/],
     ["no batch at all", { batchSize: 64, dropLast: true }, /50 examples, no batch of 64/],
     ["starts outside", { batchSize: 8, start: { epoch: 0, batch: 8 } }, /start must be within 7 batches/],
-    ["mixing", { batchSize: 8, mix: { mixup: -1 } }, /mix.mixup must be in/],
+    ["mixing", { batchSize: 8, mix: { mixup: -1 } }, /mix.mixup must be a number in \[0, 100\], got -1/],
     ["smoothing", { batchSize: 8, smoothing: 2 }, /smoothing must be in/],
     ["giant batches", { batchSize: 2 ** 20 }, /takes over 4 GiB/],
   ])("%s", async (_, options, fault) => {

@@ -3,12 +3,10 @@ import { describe, expect, test } from "vitest"
 import {
   applyTransforms,
   centerCrop,
-  checkTransforms,
   evaluationTransform,
   flip,
   grayscale,
   type Image,
-  mixBatch,
   normalize,
   padCrop,
   randAugment,
@@ -19,6 +17,8 @@ import {
   toRgb,
   type Transform,
 } from "../src/index.ts"
+import { mixBatch } from "../src/mix.ts"
+import { checkTransforms } from "../src/transforms/fields.ts"
 import { centerWindow, randomWindow, resizedSize, roundHalfEven } from "../src/transforms/geometry.ts"
 
 const image = (width: number, height: number, channels: 1 | 3 | 4 = 3): Image => ({
@@ -149,7 +149,7 @@ describe("transforms", () => {
       expect(seen).toContain(
         Array.from({ length: 48 }, (_, i) => square[(Math.floor(i / 12) + y) * 18 + 3 * x + (i % 12)] as number).join(),
       )
-    expect(() => checkTransforms([randomCrop(4, { scale: 0.5 })])).toThrow("scale must be from 1 to 8")
+    expect(() => checkTransforms([randomCrop(4, { scale: 0.5 })])).toThrow("scale must be a number in [1, 8]")
   })
 
   test("padCrop moves by each offset, zeros come in", () => {
@@ -199,15 +199,19 @@ describe("transforms", () => {
   test.each<[string, unknown[], RegExp]>([
     ["unknown", [{ op: "blur" }], /transform 0: there is no operation "blur"/],
     ["size", [resize(0)], /transform 0 \(resize\): size/],
-    ["fit", [resize([8, 8], { fit: "fill" as never })], /fit must be cover or contain/],
+    ["fit", [resize([8, 8], { fit: "fill" as never })], /fit must be one of cover, contain/],
     ["fit of a side", [resize(8, { fit: "cover" })], /fit needs a size of \[height, width\]/],
-    ["fill", [centerCrop(8, { fill: [1, 256, 0] })], /transform 0 \(centerCrop\): fill must be bytes/],
+    [
+      "fill",
+      [centerCrop(8, { fill: [1, 256, 0] })],
+      /transform 0 \(centerCrop\): fill must be a list, each an integer from 0 to 255/,
+    ],
     ["filter", [resize(8, { interpolation: "cubic" as never })], /interpolation must be one of/],
     ["std", [normalize(0, 0)], /std must not be 0/],
     ["means", [normalize([1, 2], [1, 2])], /1 or 3 numbers/],
     ["order", [normalize(0, 1), flip()], /transform 1 \(flip\): must come before normalize/],
     ["erasing", [randomErasing()], /must come after normalize/],
-    ["probability", [flip(2)], /p must be in/],
+    ["probability", [flip(2)], /p must be a number in \[0, 1\], got 2/],
     ["magnitude", [randAugment(2, Number.NaN)], /magnitude/],
   ])("refuses %s", (_, transforms, fault) => {
     expect(() => checkTransforms(transforms as Transform[])).toThrow(fault)

@@ -1,5 +1,5 @@
 import { parameterCount, VitrineError } from "@vitrine/core"
-import { type Image, resizeImage, wasmPasses } from "@vitrine/data"
+import { type Image, resizeImage } from "@vitrine/data"
 import { decodeImage } from "@vitrine/data/web"
 import { detrParameters, queryDetections, scenes } from "@vitrine/detection"
 import { queryAttention } from "@vitrine/interpret"
@@ -213,6 +213,6 @@ function layerAnswers(detector: Detector<ImageInput>, inspected: DetectorInspect
 function thumbnail(image: Image): Pick<PictureDetections, "pixels" | "width" | "height"> {
   const scale = Math.min(1, longestSide / Math.max(image.width, image.height))
   const scaled = (side: number): number => Math.max(1, Math.round(scale * side))
-  const small = resizeImage(image, scaled(image.width), scaled(image.height), "bilinear", undefined, wasmPasses())
+  const small = resizeImage(image, scaled(image.width), scaled(image.height), "bilinear")
   return { pixels: rgbBytes(small), width: small.width, height: small.height }
 }

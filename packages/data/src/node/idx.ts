@@ -3,8 +3,10 @@ import { basename } from "node:path"
 import { promisify } from "node:util"
 import { constants, gunzip, gunzipSync } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
-import { checkLabels, type Dataset, type IdxSource, pixels } from "../dataset.ts"
+import type { Dataset, IdxSource } from "../dataset.ts"
 import { type IdxHeader, idxHeader, parseIdx } from "../idx.ts"
+import { checkLabels, pixels } from "../pixels.ts"
+import { messageOf } from "../message.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** The largest IDX file that is read into memory, unpacked. */
@@ -55,7 +57,7 @@ function unzipStart(start: Buffer, path: string): Uint8Array {
   try {
     return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH })
   } catch (error) {
-    throw new VitrineError("file", `${path}: is not a gzip file (${(error as Error).message})`)
+    throw new VitrineError("file", `${path}: is not a gzip file (${messageOf(error)})`)
   }
 }
 
@@ -69,11 +71,10 @@ async function unzip(packed: Buffer, { dims, size }: IdxHeader, path: string): P
     )
   } catch (error) {
     if (VitrineError.isInstance(error)) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    const fault =
-      code === "ERR_BUFFER_TOO_LARGE"
-        ? `unpacks to more than the ${size} bytes that its header claims`
-        : `broken gzip (${message})`
+    const tooLarge = error instanceof Error && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
+    const fault = tooLarge
+      ? `unpacks to more than the ${size} bytes that its header claims`
+      : `broken gzip (${messageOf(error)})`
     throw new VitrineError("file", `${path}: ${fault}`, { cause: error })
   }
 }

@@ -1,5 +1,4 @@
-/** The filters of Pillow's `Image.resize`. All but `nearest` are antialiased: their support grows with the reduction. */
-export type Interpolation = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos"
+import { rowNames } from "@vitrine/core"
 
 /** The fixed-point weights of one axis. */
 export interface Coefficients {
@@ -19,12 +18,16 @@ const hamming = [Math.fround(0.54), Math.fround(0.46)] as const
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI))
 
-const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: number; weight(x: number): number }>> = {
-  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
-  bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+/**
+ * The antialiased filters of Pillow's `Image.resize`. Each reaches `support` pixels from its middle, or more where the image
+ * is reduced. A row is all that a new filter needs: types and checks follow from this table.
+ */
+export const filters = {
+  box: { support: 0.5, weight: (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0) },
+  bilinear: { support: 1, weight: (x: number): number => Math.max(0, 1 - Math.abs(x)) },
   hamming: {
     support: 1,
-    weight: (x) => {
+    weight: (x: number): number => {
       const a = Math.abs(x)
       if (a === 0) return 1
       if (a >= 1) return 0
@@ -33,7 +36,7 @@ const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: num
   },
   bicubic: {
     support: 2,
-    weight: (x) => {
+    weight: (x: number): number => {
       const a = -0.5
       const t = Math.abs(x)
       if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1
@@ -41,8 +44,13 @@ const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: num
       return 0
     },
   },
-  lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
+  lanczos: { support: 3, weight: (x: number): number => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 }
+
+/** The filters of Pillow's `Image.resize`. All but `nearest` are antialiased. */
+export type Interpolation = "nearest" | keyof typeof filters
+
+export const interpolations: readonly Interpolation[] = ["nearest", ...rowNames(filters)]
 
 /**
  * The weights that bring `inSize` pixels to `outSize`, as Pillow computes them (`src/libImaging/Resample.c`), for the
@@ -51,7 +59,7 @@ const filters: Readonly<Record<Exclude<Interpolation, "nearest">, { support: num
 export function coefficients(
   inSize: number,
   outSize: number,
-  interpolation: Exclude<Interpolation, "nearest">,
+  interpolation: keyof typeof filters,
   first: number,
   count: number,
 ): Coefficients {
@@ -74,10 +82,10 @@ export function coefficients(
       row[x] = w
       sum += w
     }
-    for (let x = 0; x < n; x++) {
-      let w = row[x] as number
-      if (sum !== 0) w /= sum
-      weights[i * taps + x] = Math.trunc((w < 0 ? -0.5 : 0.5) + w * 2 ** precisionBits)
+    let place = i * taps
+    for (const w of row.subarray(0, n)) {
+      const share = sum === 0 ? w : w / sum
+      weights[place++] = Math.trunc((share < 0 ? -0.5 : 0.5) + share * 2 ** precisionBits)
     }
     bounds[2 * i] = from
     bounds[2 * i + 1] = n

@@ -1,3 +1,4 @@
+import { byteAt } from "../at.ts"
 import { type Coefficients, precisionBits } from "./coefficients.ts"
 
 /** The two passes of a resize on bytes. */
@@ -21,37 +22,49 @@ const clip = (sum: number): number => {
   return value < 0 ? 0 : value > 255 ? 255 : value
 }
 
-/** The passes in plain TypeScript: the reference, and what runs where WebAssembly SIMD does not. */
+/** The passes in plain TypeScript: the reference, and the fallback where WebAssembly SIMD does not run. */
 export const plainPasses: Passes = {
-  horizontal(source, rows, firstColumn, inWidth, channels, { taps, bounds, weights }) {
-    const outWidth = bounds.length / 2
-    const out = new Uint8Array(rows * outWidth * channels)
-    for (let y = 0, o = 0; y < rows; y++)
-      for (let x = 0; x < outWidth; x++) {
-        const start = (y * inWidth + (bounds[2 * x] as number) - firstColumn) * channels
-        const n = bounds[2 * x + 1] as number
-        for (let c = 0; c < channels; c++, o++) {
-          let sum = half
-          for (let k = 0; k < n; k++)
-            sum += (source[start + k * channels + c] as number) * (weights[x * taps + k] as number)
-          out[o] = clip(sum)
-        }
-      }
+  horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
+    const columns = windows(coefficients)
+    const out = new Uint8Array(rows * columns.length * channels)
+    let place = 0
+    for (let y = 0; y < rows; y++)
+      for (const { start, weights } of columns)
+        for (let c = 0; c < channels; c++)
+          out[place++] = weightedSum(source, (y * inWidth + start - firstColumn) * channels + c, channels, weights)
     return out
   },
-  vertical(source, firstRow, rowBytes, { taps, bounds, weights }) {
-    const outRows = bounds.length / 2
-    const out = new Uint8Array(outRows * rowBytes)
-    for (let y = 0, o = 0; y < outRows; y++) {
-      const start = ((bounds[2 * y] as number) - firstRow) * rowBytes
-      const n = bounds[2 * y + 1] as number
-      for (let i = 0; i < rowBytes; i++, o++) {
-        let sum = half
-        for (let k = 0; k < n; k++)
-          sum += (source[start + k * rowBytes + i] as number) * (weights[y * taps + k] as number)
-        out[o] = clip(sum)
-      }
-    }
+  vertical(source, firstRow, rowBytes, coefficients) {
+    const rows = windows(coefficients)
+    const out = new Uint8Array(rows.length * rowBytes)
+    let place = 0
+    for (const { start, weights } of rows)
+      for (let i = 0; i < rowBytes; i++)
+        out[place++] = weightedSum(source, (start - firstRow) * rowBytes + i, rowBytes, weights)
     return out
   },
+}
+
+/** The source pixels of one output pixel: where they begin, and a weight for each. */
+interface SourceWindow {
+  readonly start: number
+  readonly weights: Int32Array
+}
+
+function windows({ taps, bounds, weights }: Coefficients): SourceWindow[] {
+  return Array.from({ length: bounds.length / 2 }, (_, i) => {
+    const [start = 0, count = 0] = bounds.subarray(2 * i)
+    return { start, weights: weights.subarray(i * taps, i * taps + count) }
+  })
+}
+
+/** The byte that bytes at a distance of `stride` make together. */
+function weightedSum(source: Uint8Array, start: number, stride: number, weights: Int32Array): number {
+  let sum = half
+  let place = start
+  for (const weight of weights) {
+    sum += byteAt(source, place) * weight
+    place += stride
+  }
+  return clip(sum)
 }

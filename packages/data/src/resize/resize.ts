@@ -1,7 +1,9 @@
 import { VitrineError } from "@vitrine/core"
+import { byteAt } from "../at.ts"
 import { checkImage, type Image } from "../image.ts"
 import { type Coefficients, coefficients, type Interpolation } from "./coefficients.ts"
-import { type Passes, plainPasses } from "./plain.ts"
+import type { Passes } from "./plain.ts"
+import { wasmPasses } from "./wasm.ts"
 
 /** A part of an image, in pixels. */
 export interface Window {
@@ -14,8 +16,8 @@ export interface Window {
 /**
  * An image at another size, with the bytes of Pillow's `Image.resize(size, filter)`: antialiased (but for `nearest`), in
  * fixed-point arithmetic, RGBA weighted by alpha. As in Pillow 13 columns come before rows, unless the height shrinks by
- * more than twice as many pixels as the width; earlier versions of Pillow know no such exception.
- * @param window compute this part of the result alone: the same bytes as cropping afterwards, sooner
+ * more than twice as many pixels as the width; earlier versions of Pillow have no such exception.
+ * @param window the part of the result to compute, with the same bytes as by cropping afterwards
  * @throws VitrineError when a size is not a positive integer
  */
 export function resizeImage(
@@ -24,7 +26,7 @@ export function resizeImage(
   height: number,
   interpolation: Interpolation = "bicubic",
   window: Window = { x: 0, y: 0, width, height },
-  passes: Passes = plainPasses,
+  passes: Passes = wasmPasses(),
 ): Image {
   checkImage(image)
   for (const [name, n] of Object.entries({ width, height }))
@@ -42,12 +44,12 @@ export function resizeImage(
   return filtered(image, width, height, interpolation, window, passes)
 }
 
-/** The part of an image that `window` shows; what lies outside of the image is `fill`, a byte a channel, or 0. */
+/** The part of an image within a window. What lies outside of the image becomes `fill`, a byte a channel, or 0. */
 export function cropImage(image: Image, { x, y, width, height }: Window, fill?: readonly number[]): Image {
   const { channels, data } = image
   if (x === 0 && y === 0 && width === image.width && height === image.height) return image
   const out = new Uint8Array(width * height * channels)
-  if (fill !== undefined) for (let i = 0; i < out.length; i++) out[i] = fill[i % channels] as number
+  for (const [c, value] of fill?.entries() ?? []) for (let i = c; i < out.length; i += channels) out[i] = value
   const left = Math.max(0, x)
   const right = Math.min(image.width, x + width)
   if (left >= right) return { width, height, channels, data: out }
@@ -71,8 +73,8 @@ function filtered(
     width === image.width ? undefined : coefficients(image.width, width, interpolation, window.x, window.width)
   const rows =
     height === image.height ? undefined : coefficients(image.height, height, interpolation, window.y, window.height)
-  const [left, right] = columns === undefined ? [window.x, window.x + window.width] : used(columns)
-  const [top, bottom] = rows === undefined ? [window.y, window.y + window.height] : used(rows)
+  const [left, right] = columns === undefined ? [window.x, window.x + window.width] : reach(columns)
+  const [top, bottom] = rows === undefined ? [window.y, window.y + window.height] : reach(rows)
   let { data } = image
   if (rows !== undefined && height < image.height && image.height - height > 2 * (image.width - width)) {
     data = cropImage(image, { x: left, y: top, width: right - left, height: bottom - top }).data
@@ -95,9 +97,11 @@ function filtered(
   return { width: window.width, height: window.height, channels, data }
 }
 
-/** First and end of the source pixels that some weights reach. */
-function used({ bounds }: Coefficients): [number, number] {
-  return [bounds[0] as number, (bounds.at(-2) as number) + (bounds.at(-1) as number)]
+/** The first and the end of the source pixels that some weights reach. */
+function reach({ bounds }: Coefficients): [number, number] {
+  const [first = 0] = bounds
+  const [lastStart = 0, lastCount = 0] = bounds.subarray(-2)
+  return [first, lastStart + lastCount]
 }
 
 function nearest(image: Image, width: number, height: number, window: Window): Image {
@@ -105,16 +109,16 @@ function nearest(image: Image, width: number, height: number, window: Window): I
   const columns = nearestIndices(image.width, width, window.x, window.width)
   const rows = nearestIndices(image.height, height, window.y, window.height)
   const out = new Uint8Array(window.width * window.height * channels)
-  let o = 0
+  let place = 0
   for (const row of rows)
     for (const column of columns) {
       const start = (row * image.width + column) * channels
-      for (let c = 0; c < channels; c++) out[o++] = data[start + c] as number
+      for (let c = 0; c < channels; c++) out[place++] = data[start + c] as number
     }
   return { width: window.width, height: window.height, channels, data: out }
 }
 
-// The position is a running sum, not a product, because Pillow's rounding errors are to be met too.
+// The position is a running sum, not a product, so that rounding errors are Pillow's too.
 function nearestIndices(inSize: number, outSize: number, first: number, count: number): Int32Array {
   const step = inSize / outSize
   const out = new Int32Array(count)
@@ -127,10 +131,10 @@ function nearestIndices(inSize: number, outSize: number, first: number, count: n
 function multiplyAlpha(image: Image): Image {
   const data = new Uint8Array(image.data.length)
   for (let i = 0; i < data.length; i += 4) {
-    const alpha = image.data[i + 3] as number
-    for (let c = 0; c < 3; c++) {
-      const product = (image.data[i + c] as number) * alpha + 128
-      data[i + c] = ((product >> 8) + product) >> 8
+    const alpha = byteAt(image.data, i + 3)
+    for (let c = i; c < i + 3; c++) {
+      const product = byteAt(image.data, c) * alpha + 128
+      data[c] = ((product >> 8) + product) >> 8
     }
     data[i + 3] = alpha
   }
@@ -138,11 +142,11 @@ function multiplyAlpha(image: Image): Image {
 }
 
 function divideAlpha(image: Image): Image {
-  const data = image.data
+  const { data } = image
   for (let i = 0; i < data.length; i += 4) {
-    const alpha = data[i + 3] as number
+    const alpha = byteAt(data, i + 3)
     if (alpha === 255 || alpha === 0) continue
-    for (let c = 0; c < 3; c++) data[i + c] = Math.min(255, Math.trunc((255 * (data[i + c] as number)) / alpha))
+    for (let c = i; c < i + 3; c++) data[c] = Math.min(255, Math.trunc((255 * byteAt(data, c)) / alpha))
   }
   return image
 }

@@ -29,6 +29,12 @@ interface Exports {
   ): void
 }
 
+/** Sizes or starts of source, target, bounds and weights in memory. */
+type Regions = readonly [source: number, target: number, bounds: number, weights: number]
+
+/** What lies below belongs to the module. */
+const firstRegion = 1024
+
 let passes: Passes | undefined
 
 /** The passes in WebAssembly SIMD; in plain TypeScript where an engine lacks it. */
@@ -49,16 +55,14 @@ function compile(): Passes | undefined {
 
 function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports): Passes {
   // Regions start on multiples of 16, and have room for what vectors read and write past their ends.
-  const layout = (...sizes: readonly number[]): number[] => {
-    let at = 1024
-    const starts = sizes.map((size) => {
-      const start = at
-      at += (size + 63) & ~15
-      return start
-    })
-    const missing = at - memory.buffer.byteLength
+  const layout = ([a, b, c, d]: Regions): Regions => {
+    const room = (size: number): number => (size + 63) & ~15
+    const second = firstRegion + room(a)
+    const third = second + room(b)
+    const fourth = third + room(c)
+    const missing = fourth + room(d) - memory.buffer.byteLength
     if (missing > 0) memory.grow(Math.ceil(missing / 65536))
-    return starts
+    return [firstRegion, second, third, fourth]
   }
   return {
     horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
@@ -66,12 +70,12 @@ function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports):
       const group = channels === 1 ? 8 : 2
       const weights = splitWeights(coefficients, group)
       const size = rows * outWidth * channels
-      const [at0, at1, at2, at3] = layout(
+      const [at0, at1, at2, at3] = layout([
         source.length + coefficients.taps * channels + 16,
         size,
         outWidth * 4,
         weights.byteLength,
-      ) as [number, number, number, number]
+      ])
       const bytes = new Uint8Array(memory.buffer)
       bytes.set(source, at0)
       new Int32Array(memory.buffer, at2, outWidth).set(starts(coefficients, firstColumn))
@@ -85,12 +89,12 @@ function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports):
       const outRows = coefficients.bounds.length / 2
       const weights = splitWeights(coefficients, 2)
       const size = outRows * rowBytes
-      const [at0, at1, at2, at3] = layout(
+      const [at0, at1, at2, at3] = layout([
         source.length + (coefficients.taps + 1) * rowBytes + 16,
         size,
         outRows * 4,
         weights.byteLength,
-      ) as [number, number, number, number]
+      ])
       const bytes = new Uint8Array(memory.buffer)
       bytes.set(source, at0)
       new Int32Array(memory.buffer, at2, outRows).set(starts(coefficients, firstRow))
@@ -102,20 +106,23 @@ function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports):
 }
 
 function starts({ bounds }: Coefficients, first: number): Int32Array {
-  return Int32Array.from({ length: bounds.length / 2 }, (_, i) => (bounds[2 * i] as number) - first)
+  return bounds.filter((_, i) => i % 2 === 0).map((start) => start - first)
 }
 
 /** Weights as low and high parts of 16 bits, `group` low ones before the `group` high ones, filled up with zeros. */
 function splitWeights({ taps, weights, bounds }: Coefficients, group: number): Int16Array {
   const groups = Math.ceil(taps / group)
-  const count = bounds.length / 2
-  const out = new Int16Array(count * groups * group * 2)
-  for (let i = 0; i < count; i++)
-    for (let k = 0; k < taps; k++) {
-      const weight = weights[i * taps + k] as number
-      const at = (i * groups + Math.trunc(k / group)) * group * 2 + (k % group)
-      out[at] = weight & 0x7fff
-      out[at + group] = weight >> 15
+  const out = new Int16Array((bounds.length / 2) * groups * group * 2)
+  let i = 0
+  let k = 0
+  for (const weight of weights) {
+    const place = (i * groups + Math.trunc(k / group)) * group * 2 + (k % group)
+    out[place] = weight & 0x7fff
+    out[place + group] = weight >> 15
+    if (++k === taps) {
+      k = 0
+      i++
     }
+  }
   return out
 }

@@ -1,16 +1,16 @@
 import { foldKey, type Key, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
 import type { Image } from "../image.ts"
 import { cropImage, resizeImage, type Window } from "../resize/resize.ts"
-import { wasmPasses } from "../resize/wasm.ts"
 import { centerWindow, mirrored, randomWindow, resizedSize, shifted, toGray, toThree } from "./geometry.ts"
 import { augmented } from "./randaugment.ts"
-import { checkTransforms, type Normalize, type RandomErasing, type Size, type Transform } from "./transforms.ts"
+import { checkTransforms } from "./fields.ts"
+import type { CenterCrop, RandomErasing, Resize, Size, Transform } from "./transforms.ts"
 
-/** Transforms, checked and prepared for many images. */
+/** Transforms that were checked and prepared for many images. */
 export interface Pipeline {
   /** Bytes after the transforms before `normalize`. */
   image(image: Image, key: Key): Image
-  /** The rest: from the bytes that `image` gave to numbers, [height, width, channels], at `offset` in `out`. */
+  /** The other transforms, from those bytes to numbers, [height, width, channels], at `offset` in `out`. */
   numbers(image: Image, key: Key, out: Float32Array, offset: number): void
 }
 
@@ -36,32 +36,23 @@ export function applyTransforms(image: Image, transforms: readonly Transform[], 
 /** Checks transforms and prepares them for many images. */
 export function pipeline(transforms: readonly Transform[]): Pipeline {
   checkTransforms(transforms)
-  const cut = transforms.findIndex(({ op }) => op === "normalize")
-  const byteSteps = cut < 0 ? transforms : transforms.slice(0, cut)
+  const normalize = transforms.find((step) => step.op === "normalize")
+  const byteSteps = normalize === undefined ? transforms : transforms.slice(0, transforms.indexOf(normalize))
   const erasing = transforms.flatMap((step, at) => (step.op === "randomErasing" ? [{ step, at }] : []))
-  const { mean, std } = (transforms[cut] as Normalize | undefined) ?? { mean: [0], std: [1] }
-  const tables = mean.map((m, c) => normalizeTable(m, std[c] as number))
+  const { mean, std } = normalize ?? { mean: [0], std: [1] }
+  // One mean stands for all channels.
+  const tableOf = (c: number): Float32Array => normalizeTable(mean[c % mean.length] ?? 0, std[c % std.length] ?? 1)
+  const [red, green, blue] = [tableOf(0), tableOf(1), tableOf(2)]
 
-  const image = (input: Image, key: Key): Image => {
-    let current = input
-    for (let at = 0; at < byteSteps.length; at++) {
-      const step = byteSteps[at] as Transform
-      const next = byteSteps[at + 1]
-      if (step.op === "resize") {
-        const [height, width] = resizedSize(current.height, current.width, step)
-        // A crop that follows says which part of the result is wanted at all.
-        const window = next?.op === "centerCrop" ? centerWindow(height, width, next.size, next.rounding) : undefined
-        if (window !== undefined && contains(height, width, window)) {
-          current = resizeImage(current, width, height, step.interpolation, window, wasmPasses())
-          at++
-        } else current = resizeImage(current, width, height, step.interpolation, undefined, wasmPasses())
-      } else current = applyStep(current, step, key, at)
-    }
-    return current
-  }
+  const stages = byteSteps.flatMap((step, at): ((image: Image, key: Key) => Image)[] => {
+    const [previous, next] = [byteSteps[at - 1], byteSteps[at + 1]]
+    if (step.op === "centerCrop" && previous?.op === "resize") return []
+    if (step.op !== "resize") return [(image, key) => applyStep(image, step, key, at)]
+    return [(image) => resized(image, step, next?.op === "centerCrop" ? next : undefined)]
+  })
 
   return {
-    image,
+    image: (image, key) => stages.reduce((current, stage) => stage(current, key), image),
     numbers({ width, height, channels, data }, key, out, offset) {
       if (channels === 4) throw new VitrineError("shape", "an image with alpha is no model's input; add toRgb()")
       if (mean.length !== 1 && mean.length !== channels)
@@ -69,17 +60,13 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
       const end = offset + data.length
       if (end > out.length)
         throw new VitrineError("shape", `${height}×${width}×${channels} numbers do not fit in ${out.length - offset}`)
-      if (mean.length === 1) {
-        const table = tables[0] as Float32Array
-        for (let i = 0, o = offset; i < data.length; i++, o++) out[o] = table[data[i] as number] as number
-      } else {
-        const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array]
+      if (channels === 1) for (let i = 0, o = offset; o < end; i++, o++) out[o] = red[data[i] as number] as number
+      else
         for (let i = 0, o = offset; o < end; i += 3, o += 3) {
           out[o] = red[data[i] as number] as number
           out[o + 1] = green[data[i + 1] as number] as number
           out[o + 2] = blue[data[i + 2] as number] as number
         }
-      }
       for (const { step, at } of erasing)
         erase(out.subarray(offset, end), [height, width], channels, step, randomOf(key, at))
     },
@@ -88,25 +75,40 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
 
 const randomOf = (key: Key, at: number): RandomStream => randomStream(foldKey(key, at))
 
+/** The image resized, and cropped if there is a crop: only the part that the crop shows is computed. */
+function resized(image: Image, step: Resize, crop?: CenterCrop): Image {
+  const [height, width] = resizedSize(image.height, image.width, step)
+  if (crop === undefined) return resizeImage(image, width, height, step.interpolation)
+  const window = centerWindow(height, width, crop.size, crop.rounding)
+  return contains(height, width, window)
+    ? resizeImage(image, width, height, step.interpolation, window)
+    : cropped(resizeImage(image, width, height, step.interpolation), crop)
+}
+
+function cropped(image: Image, { size, rounding, fill }: CenterCrop): Image {
+  const { width, height, channels } = image
+  if (fill !== undefined && fill.length !== channels)
+    throw new VitrineError("shape", `centerCrop fills ${fill.length} channels, the image has ${channels}`)
+  return cropImage(image, centerWindow(height, width, size, rounding), fill)
+}
+
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
   switch (step.op) {
-    case "centerCrop": {
-      const { channels } = image
-      if (step.fill !== undefined && step.fill.length !== channels)
-        throw new VitrineError("shape", `centerCrop fills ${step.fill.length} channels, the image has ${channels}`)
-      return cropImage(image, centerWindow(image.height, image.width, step.size, step.rounding), step.fill)
-    }
+    case "resize":
+      return resized(image, step)
+    case "centerCrop":
+      return cropped(image, step)
     case "randomResizedCrop": {
       const window = randomWindow(image.height, image.width, step, randomOf(key, at))
       const [height, width] = step.size
-      return resizeImage(cropImage(image, window), width, height, step.interpolation, undefined, wasmPasses())
+      return resizeImage(cropImage(image, window), width, height, step.interpolation)
     }
     case "randomCrop": {
       const random = randomOf(key, at)
       const [height, width] = step.size
-      const [rows, columns] = step.size.map((side) => Math.round(side * step.scale)) as [number, number]
+      const [rows, columns] = [Math.round(height * step.scale), Math.round(width * step.scale)]
       const window = { x: random.integer(columns - width + 1), y: random.integer(rows - height + 1), width, height }
-      return resizeImage(image, columns, rows, step.interpolation, window, wasmPasses())
+      return resizeImage(image, columns, rows, step.interpolation, window)
     }
     case "padCrop":
       return shifted(image, step.pad, randomOf(key, at))
@@ -118,7 +120,9 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
       return toGray(image)
     case "toRgb":
       return toThree(image)
-    default:
+    // These work on numbers.
+    case "normalize":
+    case "randomErasing":
       return image
   }
 }
@@ -126,7 +130,7 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
 const contains = (height: number, width: number, window: Window): boolean =>
   window.x >= 0 && window.y >= 0 && window.x + window.width <= width && window.y + window.height <= height
 
-/** What each byte becomes: float32 operations in the order of torchvision's ToTensor and Normalize. */
+/** (x / 255 − mean) / std of each byte x, by float32 operations in the order of torchvision's ToTensor and Normalize. */
 function normalizeTable(mean: number, std: number): Float32Array {
   const { fround } = Math
   return Float32Array.from({ length: 256 }, (_, x) => fround(fround(fround(x / 255) - fround(mean)) / fround(std)))
@@ -141,10 +145,10 @@ function erase(
   random: RandomStream,
 ): void {
   if (random.uniform() >= step.p) return
-  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
+  const within = (low: number, high: number): number => low + (high - low) * random.uniform()
   for (let attempt = 0; attempt < 10; attempt++) {
-    const area = height * width * between(step.scale[0], step.scale[1])
-    const aspect = Math.exp(between(Math.log(step.ratio[0]), Math.log(step.ratio[1])))
+    const area = height * width * within(step.scale[0], step.scale[1])
+    const aspect = Math.exp(within(Math.log(step.ratio[0]), Math.log(step.ratio[1])))
     const h = Math.round(Math.sqrt(area * aspect))
     const w = Math.round(Math.sqrt(area / aspect))
     if (h >= height || w >= width) continue

@@ -1,3 +1,5 @@
+import { histogram } from "../histogram.ts"
+import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 import { toGray } from "./geometry.ts"
 
@@ -5,9 +7,9 @@ import { toGray } from "./geometry.ts"
 
 /** Stretches each channel from its least to its greatest value. */
 export function autoContrast(image: Image): Image {
-  return lookedUp(image, (histogram) => {
-    const low = histogram.findIndex((count) => count > 0)
-    const high = histogram.findLastIndex((count) => count > 0)
+  return lookedUp(image, (counts) => {
+    const low = counts.findIndex((count) => count > 0)
+    const high = counts.findLastIndex((count) => count > 0)
     if (high <= low) return (x) => x
     const scale = 255 / (high - low)
     return (x) => Math.trunc(x * scale - low * scale)
@@ -16,18 +18,18 @@ export function autoContrast(image: Image): Image {
 
 /** Makes the values of each channel equally frequent. */
 export function equalize(image: Image): Image {
-  return lookedUp(image, (histogram) => {
-    const counts = histogram.filter((count) => count > 0)
-    const total = counts.reduce((sum, count) => sum + count, 0)
-    const step = Math.floor((total - (counts.at(-1) ?? 0)) / 255)
-    if (counts.length < 2 || step === 0) return (x) => x
+  return lookedUp(image, (counts) => {
+    const present = counts.filter((count) => count > 0)
+    const total = present.reduce((sum, count) => sum + count, 0)
+    const step = Math.floor((total - (present.at(-1) ?? 0)) / 255)
+    if (present.length < 2 || step === 0) return (x) => x
     let sum = Math.floor(step / 2)
-    const table = histogram.map((count) => {
+    const table = counts.map((count) => {
       const value = Math.floor(sum / step)
       sum += count
       return value
     })
-    return (x) => table[x] as number
+    return (x) => table[x] ?? 0
   })
 }
 
@@ -55,7 +57,7 @@ export function solarizeAdd(image: Image, amount: number): Image {
 export function adjustColor(image: Image, factor: number): Image {
   if (image.channels === 1) return image
   const gray = toGray(image).data
-  return blended(image, factor, (i) => gray[Math.trunc(i / image.channels)] as number)
+  return blended(image, factor, (i) => byteAt(gray, Math.trunc(i / image.channels)))
 }
 
 /** 0: the mean grey, 1: unchanged. */
@@ -82,7 +84,7 @@ export function adjustSharpness(image: Image, factor: number): Image {
         sum += (data[row - channels] as number) + (data[row] as number) + (data[row + channels] as number)
       smooth[i] = Math.floor(sum / 13 + 0.5)
     }
-  return blended(image, factor, (i) => smooth[i] as number)
+  return blended(image, factor, (i) => byteAt(smooth, i))
 }
 
 /**
@@ -117,16 +119,14 @@ export function affine(
   return { width, height, channels, data: out }
 }
 
-/** Each channel through a table that its histogram decides. */
-function lookedUp(image: Image, tableOf: (histogram: number[]) => (x: number) => number): Image {
+/** Each channel through a table, which `valueOf` makes of the channel's histogram. */
+function lookedUp(image: Image, valueOf: (counts: Float64Array) => (x: number) => number): Image {
   const { channels, data } = image
   const out = new Uint8Array(data.length)
   for (let c = 0; c < channels; c++) {
-    const histogram = new Array<number>(256).fill(0)
-    for (let i = c; i < data.length; i += channels) (histogram[data[i] as number] as number)++
-    const value = tableOf(histogram)
-    const table = Uint8ClampedArray.from({ length: 256 }, (_, x) => value(x))
-    for (let i = c; i < data.length; i += channels) out[i] = table[data[i] as number] as number
+    const value = valueOf(histogram(data, c, channels))
+    const table = Uint8Array.from(Uint8ClampedArray.from({ length: 256 }, (_, x) => value(x)))
+    for (let i = c; i < data.length; i += channels) out[i] = byteAt(table, byteAt(data, i))
   }
   return { ...image, data: out }
 }

@@ -1,4 +1,5 @@
 import type { RandomStream } from "@vitrine/core"
+import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 import { cropImage, type Window } from "../resize/resize.ts"
 import type { RandomResizedCrop, Resize, Size } from "./transforms.ts"
@@ -22,7 +23,7 @@ export function resizedSize(height: number, width: number, { size, fit }: Pick<R
   return [size, Math.max(1, Math.trunc((size * width) / height))]
 }
 
-/** Where `centerCrop` cuts an image of this size; the window leaves the image where that is too small. */
+/** The window of `centerCrop` in an image of this size. It leaves an image that is too small. */
 export function centerWindow(
   imageHeight: number,
   imageWidth: number,
@@ -36,13 +37,13 @@ export function centerWindow(
   return { x: offset(imageWidth, width), y: offset(imageHeight, height), width, height }
 }
 
-/** Draws the part that `randomResizedCrop` takes: up to ten tries, then the largest centred part of an allowed aspect. */
+/** Draws the window of `randomResizedCrop`: up to ten tries, then the largest centred window of an allowed aspect. */
 export function randomWindow(height: number, width: number, step: RandomResizedCrop, random: RandomStream): Window {
   const { scale, ratio } = step
-  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
+  const within = (low: number, high: number): number => low + (high - low) * random.uniform()
   for (let attempt = 0; attempt < 10; attempt++) {
-    const area = height * width * between(scale[0], scale[1])
-    const aspect = Math.exp(between(Math.log(ratio[0]), Math.log(ratio[1])))
+    const area = height * width * within(scale[0], scale[1])
+    const aspect = Math.exp(within(Math.log(ratio[0]), Math.log(ratio[1])))
     const w = roundHalfEven(Math.sqrt(area * aspect))
     const h = roundHalfEven(Math.sqrt(area / aspect))
     if (w > 0 && w <= width && h > 0 && h <= height)
@@ -63,14 +64,18 @@ export function shifted(image: Image, pad: number, random: RandomStream): Image 
 
 /** Left and right exchanged. */
 export function mirrored(image: Image): Image {
-  const { width, height, channels, data } = image
-  const out = new Uint8Array(data.length)
-  for (let y = 0; y < height; y++)
-    for (let x = 0, o = y * width * channels; x < width; x++) {
-      const start = (y * width + width - 1 - x) * channels
-      for (let c = 0; c < channels; c++) out[o++] = data[start + c] as number
+  const { width, channels } = image
+  const data = image.data.slice()
+  const stride = width * channels
+  for (let begin = 0; begin < data.length; begin += stride) data.subarray(begin, begin + stride).reverse()
+  // The channels of each pixel stand in reverse now.
+  for (let first = 0; first < data.length; first += channels)
+    for (let a = first, b = first + channels - 1; a < b; a++, b--) {
+      const byte = byteAt(data, a)
+      data[a] = byteAt(data, b)
+      data[b] = byte
     }
-  return { width, height, channels, data: out }
+  return { ...image, data }
 }
 
 /** One channel by Pillow's `convert("L")`: (19595 R + 38470 G + 7471 B + 2^15) / 2^16. */

@@ -1,4 +1,5 @@
 import type { RandomStream } from "@vitrine/core"
+import { at } from "../at.ts"
 import type { Image } from "../image.ts"
 import {
   adjustBrightness,
@@ -52,7 +53,7 @@ const operations: readonly Operation[] = [
 export function augmented(image: Image, n: number, magnitude: number, random: RandomStream): Image {
   let current = image.channels === 4 ? toThree(image) : image
   for (let i = 0; i < n; i++) {
-    const operation = operations[random.integer(operations.length)] as Operation
+    const operation = at(operations, random.integer(operations.length))
     const sign = random.uniform() < 0.5 ? -1 : 1
     if (random.uniform() < 0.5) current = operation(current, magnitude / 10, sign)
   }

@@ -1,9 +1,8 @@
-import { VitrineError } from "@vitrine/core"
 import type { Interpolation } from "../resize/coefficients.ts"
 
 /**
- * One step from an image to a model's input. Plain data: it can be cloned to a worker thread and written down with a run.
- * Steps work on bytes up to `normalize`, and on its floats after it.
+ * One step from an image to a model's input, as plain data that can be cloned to a worker thread and kept with a run. Steps
+ * before `normalize` work on bytes, steps after it on its floats. `fields.ts` has the table of what each step holds.
  */
 export type Transform =
   | Resize
@@ -26,8 +25,8 @@ export interface Resize {
   /** A number: the shortest side, the other in proportion and rounded down. A pair: exactly this. */
   readonly size: number | Size
   /**
-   * What a pair means in place of exactly this: the smallest size in proportion that covers it, or the largest that it
-   * contains, rounded as timm's ResizeKeepRatio.
+   * How the image keeps its proportion with a pair: at the smallest size that covers the pair, or at the largest that the
+   * pair contains, rounded as by timm's ResizeKeepRatio. By default it does not.
    */
   readonly fit?: "cover" | "contain"
   readonly interpolation: Interpolation
@@ -36,9 +35,9 @@ export interface Resize {
 export interface CenterCrop {
   readonly op: "centerCrop"
   readonly size: Size
-  /** A byte a channel for what is missing; 0 by default. */
+  /** A byte a channel for places outside of the image; 0 by default. */
   readonly fill?: readonly number[]
-  /** Where an offset of half a pixel goes; by default to the even one. */
+  /** How an offset of half a pixel is rounded; to even by default. */
   readonly rounding?: "down"
 }
 
@@ -53,7 +52,7 @@ export interface RandomResizedCrop {
 export interface RandomCrop {
   readonly op: "randomCrop"
   readonly size: Size
-  /** How many times larger the image is made first, both sides, whatever their ratio. */
+  /** The factor by which the image is first made larger than the crop, both sides, whatever their ratio. */
   readonly scale: number
   readonly interpolation: Interpolation
 }
@@ -85,8 +84,8 @@ export function resize(
 }
 
 /**
- * The middle of the image; what is missing is `fill`, by default 0. A middle between two pixels is rounded to the even
- * offset, as torchvision's CenterCrop does, or by `rounding` to the upper and left, as Hugging Face's processors do.
+ * The middle of the image. Places outside of the image become `fill`, by default 0. An offset of half a pixel is rounded to
+ * even, as by torchvision's CenterCrop, or by `rounding` down, as by Hugging Face's processors.
  */
 export function centerCrop(
   size: number | Size,
@@ -107,7 +106,7 @@ export function randomResizedCrop(
   return { op: "randomResizedCrop", size: square(size), scale, ratio, interpolation }
 }
 
-/** The image squashed to `scale` times a size, 1 or more, and a part of that size out of it, anywhere. */
+/** Squashes the image to `scale` times a size, 1 or more, and takes a part of that size at a random place. */
 export function randomCrop(
   size: number | Size,
   options: { scale?: number; interpolation?: Interpolation } = {},
@@ -116,7 +115,7 @@ export function randomCrop(
   return { op: "randomCrop", size: square(size), scale, interpolation }
 }
 
-/** Moves the image by up to `pad` pixels each way; what comes in is 0. */
+/** Moves the image by up to `pad` pixels each way. Places outside of the image become 0. */
 export function padCrop(pad: number): Transform {
   return { op: "padCrop", pad }
 }
@@ -155,90 +154,11 @@ export function randomErasing(
   return { op: "randomErasing", p, scale, ratio }
 }
 
-/** What timm does before evaluating: shortest side floor(size / cropPct), centre crop, normalise. */
+/** The steps of timm before evaluation: shortest side floor(size / cropPct), centre crop, normalise. */
 export function evaluationTransform(
   size: number,
   options: { cropPct?: number; interpolation?: Interpolation; mean?: readonly number[]; std?: readonly number[] } = {},
 ): Transform[] {
   const { cropPct = 0.9, interpolation = "bicubic", mean = [0.5, 0.5, 0.5], std = [0.5, 0.5, 0.5] } = options
   return [resize(Math.floor(size / cropPct), { interpolation }), centerCrop(size), normalize(mean, std)]
-}
-
-/** Throws a VitrineError that names the first step that makes no sense. */
-export function checkTransforms(transforms: readonly Transform[]): void {
-  let normalized = false
-  for (const [at, step] of transforms.entries()) {
-    const expect = (holds: boolean, fault: string): void => {
-      if (!holds)
-        throw new VitrineError("config", `transform ${at} (${step.op}): ${fault}, got ${JSON.stringify(step)}`)
-    }
-    const extent = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= 16384
-    const sizes = (size: Size): boolean => Array.isArray(size) && size.length === 2 && size.every(extent)
-    const bytes = (fill: readonly number[]): boolean =>
-      Array.isArray(fill) && fill.every((n) => Number.isInteger(n) && n >= 0 && n <= 255)
-    const probability = (p: number): boolean => p >= 0 && p <= 1
-    const range = ([low, high]: readonly [number, number]): boolean => low > 0 && high >= low && high < 1e6
-    const filters = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-    switch (step.op) {
-      case "resize":
-        expect(extent(step.size) || sizes(step.size as Size), "size must be a whole number or [height, width]")
-        expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
-        if (step.fit !== undefined) {
-          expect(["cover", "contain"].includes(step.fit), "fit must be cover or contain")
-          expect(typeof step.size !== "number", "fit needs a size of [height, width]")
-        }
-        break
-      case "centerCrop":
-        expect(sizes(step.size), "size must be [height, width]")
-        if (step.fill !== undefined) expect(bytes(step.fill), "fill must be bytes, one a channel")
-        expect(step.rounding === undefined || step.rounding === "down", 'rounding must be "down" or left out')
-        break
-      case "randomResizedCrop":
-        expect(sizes(step.size), "size must be [height, width]")
-        expect(range(step.scale) && step.scale[1] <= 1, "scale must be a range within (0, 1]")
-        expect(range(step.ratio), "ratio must be a positive range")
-        expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
-        break
-      case "randomCrop":
-        expect(sizes(step.size), "size must be [height, width]")
-        expect(step.scale >= 1 && step.scale <= 8, "scale must be from 1 to 8")
-        expect(filters.includes(step.interpolation), `interpolation must be one of ${filters.join(", ")}`)
-        break
-      case "padCrop":
-        expect(Number.isInteger(step.pad) && step.pad >= 0 && step.pad <= 16384, "pad must be a whole number")
-        break
-      case "flip":
-        expect(probability(step.p), "p must be in [0, 1]")
-        break
-      case "randAugment":
-        expect(Number.isInteger(step.n) && step.n >= 0 && step.n <= 16, "n must be a whole number up to 16")
-        expect(step.magnitude >= 0 && step.magnitude <= 10, "magnitude must be in [0, 10]")
-        break
-      case "normalize":
-        expect(!normalized, "normalises twice")
-        expect(
-          step.mean.length === step.std.length && [1, 3].includes(step.mean.length),
-          "mean and std must have 1 or 3 numbers each",
-        )
-        expect([...step.mean, ...step.std].every(Number.isFinite), "mean and std must be finite")
-        expect(!step.std.includes(0), "std must not be 0")
-        break
-      case "randomErasing":
-        expect(probability(step.p), "p must be in [0, 1]")
-        expect(range(step.scale) && step.scale[1] <= 1, "scale must be a range within (0, 1]")
-        expect(range(step.ratio), "ratio must be a positive range")
-        break
-      case "grayscale":
-      case "toRgb":
-        break
-      default:
-        throw new VitrineError(
-          "config",
-          `transform ${at}: there is no operation ${JSON.stringify((step as { op: unknown }).op)}`,
-        )
-    }
-    if (step.op === "normalize") normalized = true
-    else if (step.op === "randomErasing") expect(normalized, "must come after normalize")
-    else expect(!normalized, "must come before normalize")
-  }
 }

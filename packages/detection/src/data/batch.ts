@@ -1,5 +1,6 @@
 import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
-import { applyTransforms, type BatchJob, normalize, readAhead, type Size } from "@vitrine/data"
+import { applyTransforms, normalize, type Size } from "@vitrine/data"
+import { type BatchJob, readAhead } from "@vitrine/data/internal"
 import { toCenters } from "../boxes/boxes.ts"
 import type { DetectionDataset } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
@@ -68,8 +69,7 @@ export function detectionBatchMaker(
     const targets: Target[] = []
     const epochKey = foldKey(keyFromSeed(seed), "augment", epoch)
     let row = 0
-    for await (const read of readAhead(examples, (example) => dataset.read(example))) {
-      const example = examples[row] as number
+    for await (const [example, read] of readAhead(examples, (each) => dataset.read(each))) {
       const key = foldKey(epochKey, index * batchSize + row)
       const { image, objects } = transformExample({ image: read, objects: dataset.objects(example) }, transforms, key)
       if (image.height > height || image.width > width)

@@ -1,13 +1,6 @@
 import { VitrineError } from "@vitrine/core"
-import {
-  checkBatch,
-  checkOrder,
-  type Loader,
-  loaderOf,
-  localBatchMaker,
-  type OrderOptions,
-  type Size,
-} from "@vitrine/data"
+import type { Loader, OrderOptions, Size } from "@vitrine/data"
+import { checkBatch, checkOrder, loaderOf, localBatchMaker } from "@vitrine/data/internal"
 import { type DetectionBatch, detectionBatchMaker, type DetectionPlan } from "./batch.ts"
 import type { DetectionDataset } from "./dataset.ts"
 import { type DetectionTransform, detectionEvaluation } from "./transforms.ts"

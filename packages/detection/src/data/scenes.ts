@@ -1,5 +1,6 @@
 import { foldKey, type Key, keyFromSeed, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
-import { type Image, outlines, shapeNames, type Size } from "@vitrine/data"
+import { type Image, shapeNames, type Size } from "@vitrine/data"
+import { outlines } from "@vitrine/data/internal"
 import type { DetectionDataset, ScenesSource } from "./dataset.ts"
 import type { Objects } from "./objects.ts"
 

@@ -1,5 +1,6 @@
 import { foldKey, type Key, randomStream, VitrineError } from "@vitrine/core"
-import { cropImage, type Image, mirrored, resizeImage, roundHalfEven, type Size, wasmPasses } from "@vitrine/data"
+import { cropImage, type Image, resizeImage, type Size } from "@vitrine/data"
+import { mirrored, roundHalfEven } from "@vitrine/data/internal"
 import type { Objects } from "./objects.ts"
 
 /** An image with its objects. */
@@ -140,7 +141,7 @@ export function flipped({ image, objects }: Example): Example {
 export function resized({ image, objects }: Example, [height, width]: Size): Example {
   const [sx, sy] = [width / image.width, height / image.height]
   return {
-    image: resizeImage(image, width, height, "bilinear", undefined, wasmPasses()),
+    image: resizeImage(image, width, height, "bilinear"),
     objects: {
       ...objects,
       boxes: objects.boxes.map((value, i) => value * (i % 2 === 0 ? sx : sy)),

@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
-import { cached, type Dataset, openDataset, type PixelCache } from "@vitrine/data/node"
+import { cached, type PixelCache } from "@vitrine/data/internal/node"
+import { type Dataset, openDataset } from "@vitrine/data/node"
 import {
   type AnnotatedSource,
   type DetectionDataset,

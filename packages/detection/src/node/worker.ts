@@ -1,5 +1,5 @@
 import { workerData } from "node:worker_threads"
-import { serveBatches } from "@vitrine/data/node"
+import { serveBatches } from "@vitrine/data/internal/node"
 import { type DetectionBatch, detectionBatchMaker } from "../data/batch.ts"
 import type { DetectionWorkerInput } from "./loader.ts"
 import { openCached } from "./open.ts"

@@ -1,5 +1,5 @@
 import type { ModelConfig, Preprocessing } from "@vitrine/checkpoint"
-import { centerCrop, grayscale, normalize, resize, roundHalfEven, type Transform, toRgb } from "@vitrine/data"
+import { centerCrop, cropModes, grayscale, normalize, resize, type Transform, toRgb } from "@vitrine/data"
 
 /** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
 export function evaluationTransforms(
@@ -15,24 +15,15 @@ export function channelsOf(channels: number): Transform {
   return channels === 1 ? grayscale() : toRgb()
 }
 
-/** To the model's size, as timm's `crop_mode` or Hugging Face's processor says; an image of that size may stay as it is. */
+/**
+ * To the model's size, as timm's `crop_mode` or Hugging Face's processor says. An image of that size may stay as it is.
+ */
 export function fit({ size, interpolation, cropPct, cropMode, mean, resize: target }: Preprocessing): Transform[] {
   if (target !== undefined) {
     const crop = centerCrop(size, { rounding: "down" })
     return target === null ? [crop] : [resize(target, { interpolation }), crop]
   }
-  const [height, width] = size.map((side) => Math.floor(side / cropPct)) as [number, number]
-  switch (cropMode) {
-    case "squash":
-      return [resize([height, width], { interpolation }), centerCrop(size)]
-    case "border": {
-      const fill = mean.map((value) => Math.min(Math.max(roundHalfEven(255 * value), 0), 255))
-      return [resize([height, width], { interpolation, fit: "contain" }), centerCrop(size, { fill })]
-    }
-    case "center":
-      return [
-        height === width ? resize(height, { interpolation }) : resize([height, width], { interpolation, fit: "cover" }),
-        centerCrop(size),
-      ]
-  }
+  const [height, width] = size
+  const scaled = [Math.floor(height / cropPct), Math.floor(width / cropPct)] as const
+  return cropModes[cropMode]({ size, scaled, interpolation, mean })
 }

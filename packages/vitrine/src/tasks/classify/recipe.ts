@@ -1,7 +1,8 @@
 import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme, initSchemes, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
-import { checkTransforms, type Mix, type Transform } from "@vitrine/data"
+import type { Mix, Transform } from "@vitrine/data"
+import { checkTransforms } from "@vitrine/data/internal"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { learnsClasses, objectiveNames, type ObjectiveName } from "./objectives.ts"
 

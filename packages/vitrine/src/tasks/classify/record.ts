@@ -1,5 +1,5 @@
 import { checkedModel, taskRecord } from "@vitrine/checkpoint"
-import { checkTransforms } from "@vitrine/data"
+import { checkTransforms } from "@vitrine/data/internal"
 import { trainingOptions } from "@vitrine/trainer"
 import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedRecipe } from "./recipe.ts"

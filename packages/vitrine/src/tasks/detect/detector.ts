@@ -10,7 +10,7 @@ import {
   type Scope,
   VitrineError,
 } from "@vitrine/core"
-import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb, wasmPasses } from "@vitrine/data"
+import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb } from "@vitrine/data"
 import {
   type DetrConfig,
   type DetrOutputs,
@@ -110,7 +110,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     taps: DetectorQuery["taps"],
   ): Promise<Pick<DetectorInspection, "taps" | "size" | "canvas">> => {
     const size = shortestSize([image.height, image.width], shortest, within)
-    const resized = resizeImage(image, size[1], size[0], "bilinear", undefined, wasmPasses())
+    const resized = resizeImage(image, size[1], size[0], "bilinear")
     const { data } = applyTransforms(resized, transforms)
     // A ViT takes images of one size alone: others are padded.
     const canvas = config.backbone.kind === "vit" ? config.backbone.config.imageSize : size

@@ -1,15 +1,6 @@
 import { VitrineError } from "@vitrine/core"
-import {
-  applyTransforms,
-  type BatchJob,
-  grayscale,
-  type Image,
-  type LineSet,
-  normalize,
-  resizeImage,
-  toRgb,
-  wasmPasses,
-} from "@vitrine/data"
+import { applyTransforms, grayscale, type Image, type LineSet, normalize, resizeImage, toRgb } from "@vitrine/data"
+import type { BatchJob } from "@vitrine/data/internal"
 import {
   type Alphabet,
   alphabet,
@@ -66,7 +57,7 @@ export function placeLine(
   const [height, width] = imageSize
   const lineWidth = Math.min(width, Math.max(1, Math.round((image.width * height) / image.height)))
   const fits = image.height === height && image.width === lineWidth
-  const scaled = fits ? image : resizeImage(image, lineWidth, height, "bicubic", undefined, wasmPasses())
+  const scaled = fits ? image : resizeImage(image, lineWidth, height, "bicubic")
   const { data } = applyTransforms(scaled, [channels === 1 ? grayscale() : toRgb(), normalize(mean, std)])
   const values = lineWidth * channels
   for (let y = 0; y < height; y++)

@@ -1,14 +1,7 @@
 import { join, resolve } from "node:path"
 import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
-import {
-  checkBatch,
-  checkOrder,
-  type LineSet,
-  type Loader,
-  loaderOf,
-  localBatchMaker,
-  type OrderOptions,
-} from "@vitrine/data"
+import type { LineSet, Loader, OrderOptions } from "@vitrine/data"
+import { checkBatch, checkOrder, loaderOf, localBatchMaker } from "@vitrine/data/internal"
 import { resolveLines } from "@vitrine/data/node"
 import {
   type Alphabet,

@@ -1,0 +1,21 @@
+// Items of lists by their place, for loops whose places are computed. Inner loops have functions for one kind of array each,
+// which engines compile to a plain read.
+
+/** @throws RangeError for a place outside of the list. */
+export function at<T>(list: ArrayLike<T>, place: number): T {
+  return list[place] ?? outside(list, place)
+}
+
+/** @throws RangeError for a place outside of the bytes. */
+export function byteAt(bytes: Uint8Array, place: number): number {
+  return bytes[place] ?? outside(bytes, place)
+}
+
+/** @throws RangeError for a place outside of the numbers. */
+export function floatAt(numbers: Float32Array, place: number): number {
+  return numbers[place] ?? outside(numbers, place)
+}
+
+function outside(list: ArrayLike<unknown>, place: number): never {
+  throw new RangeError(`there is no item ${place} among ${list.length}`)
+}

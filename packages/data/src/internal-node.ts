@@ -1,0 +1,5 @@
+/** For Vitrine's own packages: unstable, any release may change it. */
+export * from "./internal.ts"
+export { cached, type PixelCache, pixelCache } from "./node/cache.ts"
+export { serveBatches, workerPool } from "./node/pool.ts"
+export { type FileTree, openTree } from "./node/tree.ts"

@@ -1,0 +1,105 @@
+import { checkFields, type Field, type Fields, hasRow, rowNames, showValue, VitrineError } from "@vitrine/core"
+import { interpolations } from "../resize/coefficients.ts"
+import type { Transform } from "./transforms.ts"
+
+type FieldsOf<O extends Transform["op"]> = Required<{
+  readonly [F in Exclude<keyof Extract<Transform, { readonly op: O }>, "op">]: Field
+}>
+
+const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
+const size = { kind: "tuple", of: [side, side] } as const
+const probability = { kind: "number", from: 0, to: 1 } as const
+const interpolation = { kind: "choice", of: interpolations } as const
+const bytes = { kind: "list", of: { kind: "number", integer: true, from: 0, to: 255 } } as const
+const numbers = { kind: "list", of: { kind: "number" } } as const
+
+/** The least and the greatest share of an image's area. */
+const areas = {
+  kind: "tuple",
+  of: [
+    { kind: "number", above: 0, to: 1 },
+    { kind: "number", above: 0, to: 1 },
+  ],
+} as const
+
+/** The least and the greatest ratio of width to height. */
+const ratios = {
+  kind: "tuple",
+  of: [
+    { kind: "number", above: 0, below: 1e6 },
+    { kind: "number", above: 0, below: 1e6 },
+  ],
+} as const
+
+/** What each step holds. Checks, and the schemas of recipes, follow from this table. */
+export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } = {
+  resize: {
+    size: { kind: "either", of: [side, size] },
+    fit: { kind: "choice", of: ["cover", "contain"], optional: true },
+    interpolation,
+  },
+  centerCrop: {
+    size,
+    fill: { ...bytes, optional: true },
+    rounding: { kind: "choice", of: ["down"], optional: true },
+  },
+  randomResizedCrop: { size, scale: areas, ratio: ratios, interpolation },
+  randomCrop: { size, scale: { kind: "number", from: 1, to: 8 }, interpolation },
+  padCrop: { pad: { kind: "number", integer: true, from: 0, to: 16384 } },
+  flip: { p: probability },
+  randAugment: {
+    n: { kind: "number", integer: true, from: 0, to: 16 },
+    magnitude: { kind: "number", from: 0, to: 10 },
+  },
+  grayscale: {},
+  toRgb: {},
+  normalize: { mean: numbers, std: numbers },
+  randomErasing: { p: probability, scale: areas, ratio: ratios },
+}
+
+export const transformOps: readonly Transform["op"][] = rowNames(transformFields)
+
+/**
+ * Checks steps one by one, and that they can follow each other.
+ * @throws VitrineError (config) that names the first step that makes no sense.
+ */
+export function checkTransforms(transforms: readonly Transform[]): void {
+  let normalized = false
+  for (const [at, step] of transforms.entries()) {
+    if (typeof step !== "object" || step === null || !hasRow(transformFields, step.op))
+      throw new VitrineError(
+        "config",
+        `transform ${at}: there is no operation ${showValue(step?.op)}; there are ${transformOps.join(", ")}`,
+      )
+    const fields: Fields = transformFields[step.op]
+    const fail = (fault: string): never => {
+      throw new VitrineError("config", `transform ${at} (${step.op}): ${fault}, got ${JSON.stringify(step)}`)
+    }
+    checkFields(fields, step, `transform ${at} (${step.op}): `)
+    const fault = faultOf(step)
+    if (fault !== undefined) fail(fault)
+    if (step.op === "normalize" && normalized) fail("normalises twice")
+    if (step.op === "randomErasing" && !normalized) fail("must come after normalize")
+    if (step.op !== "normalize" && step.op !== "randomErasing" && normalized) fail("must come before normalize")
+    normalized ||= step.op === "normalize"
+  }
+}
+
+/** Why the fields of a step do not go together, if they do not. */
+function faultOf(step: Transform): string | undefined {
+  switch (step.op) {
+    case "resize":
+      return step.fit !== undefined && typeof step.size === "number" ? "fit needs a size of [height, width]" : undefined
+    case "randomResizedCrop":
+    case "randomErasing":
+      return step.scale[0] > step.scale[1] || step.ratio[0] > step.ratio[1]
+        ? "scale and ratio must name the lesser number first"
+        : undefined
+    case "normalize":
+      if (step.mean.length !== step.std.length || ![1, 3].includes(step.mean.length))
+        return "mean and std must have 1 or 3 numbers each"
+      return step.std.includes(0) ? "std must not be 0" : undefined
+    default:
+      return undefined
+  }
+}
