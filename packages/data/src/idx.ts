@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
-/** What the header of an IDX file of bytes claims (the format of the MNIST files, by Yann LeCun). */
+/** The header of an IDX file of bytes (the format of the MNIST files, by Yann LeCun), as the file has it. */
 export interface IdxHeader {
   /** Extent of each axis; the first counts the examples. */
   readonly dims: readonly number[]
@@ -21,7 +21,7 @@ export function idxHeader(head: Uint8Array, name: string): IdxHeader {
   }
   if (head.length < 4) fail(`an IDX file starts with 4 bytes of magic, this one has ${head.length}`)
   if (head[0] === 0x1f && head[1] === 0x8b) fail("is gzipped; unpack it, or let its name end in .gz")
-  const [zero0, zero1, type, axes] = head as unknown as [number, number, number, number]
+  const [zero0, zero1, type = 0, axes = 0] = head
   if (zero0 !== 0 || zero1 !== 0) fail(`not an IDX file: its magic is 0x${hex(head)}, not 0x0000080n`)
   if (type !== 0x08) fail(`holds IDX type 0x${type.toString(16).padStart(2, "0")}; only 0x08, unsigned bytes, is read`)
   if (axes < 1 || axes > 4) fail(`claims ${axes} axes; labels have 1 and images 3 or 4`)

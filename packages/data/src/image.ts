@@ -15,7 +15,7 @@ export function blank(width: number, height: number, channels: 1 | 3 | 4): Image
   return { width, height, channels, data: new Uint8Array(width * height * channels) }
 }
 
-/** Throws a VitrineError when the sizes and the data of an image disagree. */
+/** @throws VitrineError (shape) where the sizes and the data of an image disagree. */
 export function checkImage(image: Image): void {
   const { width, height, channels, data } = image
   const sizes = [width, height].every((n) => Number.isSafeInteger(n) && n > 0)

@@ -1,6 +1,7 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { at } from "./at.ts"
 
-/** Which of a list of image paths form the training and the validation set. Numbers are positions in that list. */
+/** The images of the training and the validation set, as positions in a list of paths. */
 export interface FolderLayout {
   readonly classes: readonly string[]
   readonly train: FolderSplit
@@ -39,71 +40,50 @@ export function folderLayout(
   const { valFraction = 0.1, seed = 0 } = options
   if (!(valFraction >= 0 && valFraction < 1))
     throw new VitrineError("config", `valFraction must be in [0, 1), got ${valFraction}`)
-  let entries = paths.flatMap((path, item) => (isImagePath(path) ? [{ item, parts: path.split("/") }] : []))
-  if (entries.length === 0) throw new VitrineError("file", `${name}: holds no JPEG, PNG, WebP or GIF image`)
-
-  // Enclosing folders say nothing, but the last one above the files is a class.
-  for (;;) {
-    const outer = entries[0]?.parts[0]
-    if (!entries.every(({ parts }) => parts[0] === outer && parts.length > 2)) break
-    for (const entry of entries) entry.parts = entry.parts.slice(1)
-  }
-  entries = entries.filter(({ parts }) => parts.length > 1)
+  const images = paths.flatMap((path, item): Entry[] => (isImagePath(path) ? [{ item, ...splitPath(path) }] : []))
+  if (images.length === 0) throw new VitrineError("file", `${name}: holds no JPEG, PNG, WebP or GIF image`)
+  const entries = withoutEnclosing(images).filter(({ folders }) => folders.length > 0)
   if (entries.length === 0)
     throw new VitrineError("file", `${name}: its images are not in class folders, such as ${name}/cat/1.jpg`)
 
-  const outer = new Set(entries.map(({ parts }) => parts[0] as string))
-  const split = (...names: string[]): string | undefined =>
-    names.flatMap((wanted) => [...outer].filter((found) => found.toLowerCase() === wanted))[0]
-  const trainName = split("train")
+  const outer = [...new Set(entries.map(outermost))]
+  const folderOf = (...names: string[]): string | undefined =>
+    names.flatMap((each) => outer.filter((folder) => folder.toLowerCase() === each))[0]
+  const trainName = folderOf("train")
   const isSplit =
-    trainName !== undefined && [...outer].every((n) => n === trainName || validationNames.includes(n.toLowerCase()))
-  const inside = (folder: string | undefined): { item: number; parts: string[] }[] =>
-    folder === undefined
-      ? []
-      : entries.flatMap(({ item, parts }) => (parts[0] === folder ? [{ item, parts: parts.slice(1) }] : []))
-  const found = isSplit ? inside(trainName) : entries
-  const trainEntries = found.filter(({ parts }) => parts.length > 1)
-  const valEntries = isSplit ? inside(split(...validationNames)).filter(({ parts }) => parts.length > 1) : []
+    trainName !== undefined &&
+    outer.every((folder) => folder === trainName || validationNames.includes(folder.toLowerCase()))
+  const inside = (folder: string | undefined): Entry[] =>
+    entries.flatMap((entry) =>
+      entry.folders[0] === folder && entry.folders.length > 1 ? [{ ...entry, folders: entry.folders.slice(1) }] : [],
+    )
+  const trainEntries = isSplit ? inside(trainName) : entries
+  const valEntries = isSplit ? inside(folderOf(...validationNames)) : []
   if (trainEntries.length === 0)
     throw new VitrineError("file", `${name}: the images under train are not in class folders, such as train/cat/1.jpg`)
 
-  const classes = [...new Set(trainEntries.map(({ parts }) => parts[0] as string))].sort(byCodePoint)
-  const index = new Map(classes.map((label, i) => [label, i]))
-  const examples = (list: readonly { item: number; parts: string[] }[]): { item: number; label: number }[] =>
+  const classes = [...new Set(trainEntries.map(outermost))].sort(byCodePoint)
+  const labels = new Map(classes.map((label, i) => [label, i]))
+  const examples = (list: readonly Entry[]): Example[] =>
     list
-      .map(({ item, parts }) => ({
-        item,
-        label: index.get(parts[0] as string) ?? -1,
-        name: parts[0] as string,
-        folder: parts.slice(0, -1).join("/"),
-        file: parts.at(-1) as string,
-      }))
+      .map((entry) => ({ ...entry, label: labels.get(outermost(entry)) ?? -1, folder: entry.folders.join("/") }))
       .sort((a, b) => a.label - b.label || byCodePoint(a.folder, b.folder) || byCodePoint(a.file, b.file))
-      .map((entry) => {
-        if (entry.label < 0)
-          throw new VitrineError(
-            "file",
-            `${name}: the validation images have a class "${entry.name}" that the training images lack`,
-          )
-        return entry
-      })
   let train = examples(trainEntries)
   let val = examples(valEntries)
+  const stranger = val.find(({ label }) => label < 0)
+  if (stranger)
+    throw new VitrineError(
+      "file",
+      `${name}: the validation images have a class "${outermost(stranger)}" that the training images lack`,
+    )
   if (val.length === 0 && valFraction > 0) {
-    const held = new Set<number>()
-    let start = 0
-    classes.forEach((label, i) => {
-      const members = takeWhile(train, start, (entry) => entry.label === i)
-      start += members.length
-      const count = members.length < 2 ? 0 : Math.max(1, Math.round(members.length * valFraction))
-      const order = permutation(foldKey(keyFromSeed(seed), "split", label), members.length)
-      for (let k = 0; k < count; k++) held.add((members[order[k] as number] as { item: number }).item)
-    })
-    val = train.filter(({ item }) => held.has(item))
-    train = train.filter(({ item }) => !held.has(item))
+    const members = classes.map((): number[] => [])
+    for (const { item, label } of train) members[label]?.push(item)
+    const heldOut = new Set(members.flatMap((items, label) => drawn(items, at(classes, label), valFraction, seed)))
+    val = train.filter(({ item }) => heldOut.has(item))
+    train = train.filter(({ item }) => !heldOut.has(item))
   }
-  const part = (list: readonly { item: number; label: number }[]): FolderSplit => ({
+  const part = (list: readonly Example[]): FolderSplit => ({
     items: list.map(({ item }) => item),
     labels: Int32Array.from(list, ({ label }) => label),
   })
@@ -111,10 +91,37 @@ export function folderLayout(
   return { classes, train: part(train), val: val.length > 0 ? part(val) : null, skipped: paths.length - used }
 }
 
-function takeWhile<T>(list: readonly T[], start: number, holds: (entry: T) => boolean): T[] {
-  let end = start
-  while (end < list.length && holds(list[end] as T)) end++
-  return list.slice(start, end)
+/** An image by its position in the list, the folders around it, from the outermost on, and its file's name. */
+interface Entry {
+  readonly item: number
+  readonly folders: readonly string[]
+  readonly file: string
+}
+
+interface Example extends Entry {
+  readonly label: number
+}
+
+function splitPath(path: string): Pick<Entry, "folders" | "file"> {
+  const parts = path.split("/")
+  return { folders: parts.slice(0, -1), file: parts.at(-1) ?? "" }
+}
+
+const outermost = ({ folders: [folder = ""] }: Entry): string => folder
+
+/** Entries without the folders that enclose all of them. The last folder above the files is a class, and stays. */
+function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
+  const [first] = entries
+  if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
+    return entries
+  return withoutEnclosing(entries.map((entry) => ({ ...entry, folders: entry.folders.slice(1) })))
+}
+
+/** The items of a class that are held out, drawn by the seed and the class's name. */
+function drawn(items: readonly number[], className: string, valFraction: number, seed: number): number[] {
+  const count = items.length < 2 ? 0 : Math.max(1, Math.round(items.length * valFraction))
+  const order = permutation(foldKey(keyFromSeed(seed), "split", className), items.length)
+  return Array.from(order.subarray(0, count), (place) => at(items, place))
 }
 
 /** Order of strings by code point, as Python's; JavaScript's own differs beyond the basic plane. */
@@ -123,7 +130,7 @@ function byCodePoint(a: string, b: string): number {
   for (let i = 0; i < n; i++) {
     const x = a.charCodeAt(i)
     const y = b.charCodeAt(i)
-    if (x !== y) return x >= 0xd800 && y >= 0xd800 ? (a.codePointAt(i) as number) - (b.codePointAt(i) as number) : x - y
+    if (x !== y) return x >= 0xd800 && y >= 0xd800 ? (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0) : x - y
   }
   return a.length - b.length
 }

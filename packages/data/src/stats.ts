@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "./dataset.ts"
+import { histogram } from "./histogram.ts"
 
 /** Mean and standard deviation of each channel, in [0, 1], over the pixels of the first `n` images. */
 export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: number[]; std: number[] }> {
@@ -8,10 +9,8 @@ export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: num
   const counts = Array.from({ length: dataset.channels }, () => new Float64Array(256))
   for (let index = 0; index < Math.min(n, dataset.length); index++) {
     const { data, channels } = await dataset.read(index)
-    for (let c = 0; c < dataset.channels; c++) {
-      const bins = counts[c] as Float64Array
-      for (let i = c; i < data.length; i += channels) bins[data[i] as number] = (bins[data[i] as number] as number) + 1
-    }
+    for (const [c, bins] of counts.entries())
+      for (const [value, count] of histogram(data, c, channels).entries()) bins[value] = (bins[value] ?? 0) + count
   }
   const moments = counts.map((bins) => {
     const total = bins.reduce((sum, count) => sum + count, 0)

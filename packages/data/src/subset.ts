@@ -1,4 +1,5 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { at } from "./at.ts"
 import type { Dataset } from "./dataset.ts"
 
 /** Some of the examples of a data set. */
@@ -23,43 +24,44 @@ export function subset(dataset: Dataset, { classes, perClass, seed = 0 }: Select
   if (names === dataset.classes && perClass === undefined) return dataset
   const places = dataset.classes.map((name) => names.indexOf(name))
   const members = names.map((): number[] => [])
-  dataset.labels.forEach((label, example) => members[places[label] as number]?.push(example))
-  const drawn = perClass === undefined ? members : members.map((all, i) => some(dataset, all, names[i], perClass, seed))
+  dataset.labels.forEach((label, example) => members[at(places, label)]?.push(example))
+  const drawn =
+    perClass === undefined ? members : members.map((all, i) => some(dataset, all, at(names, i), perClass, seed))
   return pick(dataset, Uint32Array.from(drawn.flat()).sort(), names)
 }
 
-function keptClasses({ name, classes }: Dataset, wanted: readonly string[]): readonly string[] {
-  const stranger = wanted.find((label) => !classes.includes(label))
-  if (stranger !== undefined || wanted.length === 0)
+function keptClasses({ name, classes }: Dataset, selected: readonly string[]): readonly string[] {
+  const stranger = selected.find((label) => !classes.includes(label))
+  if (stranger !== undefined || selected.length === 0)
     throw new VitrineError(
       "config",
       `${name}: has no class ${JSON.stringify(stranger ?? "")}; its classes are ${classes.slice(0, 20).join(", ")}${classes.length > 20 ? " …" : ""}`,
     )
-  return classes.filter((label) => wanted.includes(label))
+  return classes.filter((label) => selected.includes(label))
 }
 
-function some(dataset: Dataset, all: readonly number[], name = "", count: number, seed: number): number[] {
+function some(dataset: Dataset, all: readonly number[], name: string, count: number, seed: number): number[] {
   if (all.length < count)
     throw new VitrineError(
       "config",
       `${dataset.name}: has ${all.length} images of class ${JSON.stringify(name)}, not ${count}`,
     )
   const order = permutation(foldKey(keyFromSeed(seed), "subset", name), all.length)
-  return Array.from(order.subarray(0, count), (place) => all[place] as number)
+  return Array.from(order.subarray(0, count), (place) => at(all, place))
 }
 
 /** The examples at some places, of some classes. */
 export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly string[]): Dataset {
   const places = dataset.classes.map((name) => classes.indexOf(name))
-  const at = (index: number): number => examples[index] as number
+  const exampleAt = (index: number): number => at(examples, index)
   const { source: of } = dataset
   return {
     ...dataset,
     classes,
     length: examples.length,
-    labels: Int32Array.from(examples, (example) => places[dataset.labels[example] as number] as number),
+    labels: Int32Array.from(examples, (example) => at(places, at(dataset.labels, example))),
     ...(of === undefined ? {} : { source: { kind: "subset", of, examples, classes } }),
-    describe: (index) => dataset.describe(at(index)),
-    read: (index) => dataset.read(at(index)),
+    describe: (index) => dataset.describe(exampleAt(index)),
+    read: (index) => dataset.read(exampleAt(index)),
   }
 }

@@ -1,12 +1,12 @@
 import { VitrineError } from "@vitrine/core"
 
-/** An image of a line, and what stands in it. */
+/** The file of a line's image, and the line's text. */
 export interface LineLabel {
   readonly file: string
   readonly text: string
 }
 
-/** The most characters of a text, and the most texts of a file. */
+/** The greatest number of characters in a text, and of texts in a file. */
 export const labelLimits: { readonly characters: number; readonly lines: number } = {
   characters: 256,
   lines: 10_000_000,
@@ -25,8 +25,9 @@ export function parseLabels(text: string, name: string): LineLabel[] {
     if (line.trim() === "" || (!json && i === 0 && line === "file\ttext")) continue
     if (labels.length === labelLimits.lines)
       throw new VitrineError("file", `${name}: has more than ${labelLimits.lines} lines`)
-    const [file, own] = json ? fromJson(line, `${name}:${i + 1}`) : fromTabs(line, `${name}:${i + 1}`)
-    labels.push({ file: file.replaceAll("\\", "/").replace(/^\.\//, ""), text: own.normalize("NFC").trim() })
+    const place = `${name}:${i + 1}`
+    const [file, content] = json ? fromJson(line, place) : fromTabs(line, place)
+    labels.push({ file: file.replaceAll("\\", "/").replace(/^\.\//, ""), text: content.normalize("NFC").trim() })
   }
   return labels
 }
@@ -42,10 +43,12 @@ function fromJson(line: string, place: string): [file: string, text: string] {
   try {
     value = JSON.parse(line)
   } catch (error) {
-    throw new VitrineError("file", `${place}: is not JSON (${(error as Error).message.split("\n")[0]})`)
+    const [reason = ""] = error instanceof Error ? error.message.split("\n") : []
+    throw new VitrineError("file", `${place}: is not JSON (${reason})`)
   }
-  const { file, text } = (value ?? {}) as { file?: unknown; text?: unknown }
-  if (typeof file !== "string" || typeof text !== "string")
-    throw new VitrineError("file", `${place}: expected {"file": "…", "text": "…"}`)
-  return [file, text]
+  if (typeof value === "object" && value !== null && "file" in value && "text" in value) {
+    const { file, text } = value
+    if (typeof file === "string" && typeof text === "string") return [file, text]
+  }
+  throw new VitrineError("file", `${place}: expected {"file": "…", "text": "…"}`)
 }

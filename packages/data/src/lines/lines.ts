@@ -6,15 +6,15 @@ export interface LineSet {
   /** Number of lines. */
   readonly length: number
   readonly channels: 1 | 3
-  /** [height, width] that no image exceeds, where that is known. */
+  /** The greatest [height, width] of an image, where it is known. */
   readonly largest?: readonly [height: number, width: number]
-  /** Of texts that are drawn: the characters that they are made of, and the most that one has. */
+  /** For texts that are drawn at random: their characters, and the length of the longest. */
   readonly drawn?: { readonly characters: readonly string[]; readonly longest: number }
-  /** What stands in line `index`. */
+  /** The text of line `index`. */
   text(index: number): string
-  /** What an error about line `index` should call it: a file's name where there is one. */
+  /** The name of line `index` in errors: a file's name where there is one. */
   describe(index: number): string
-  /** The images need not be of one size. */
+  /** The image of line `index`. Images need not be of one size. */
   read(index: number): Promise<Image>
   close?(): Promise<void>
 }

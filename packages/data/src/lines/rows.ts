@@ -1,4 +1,5 @@
 import { foldKey, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
+import { at } from "../at.ts"
 import type { Dataset } from "../dataset.ts"
 import { blank } from "../image.ts"
 import type { LineSet } from "./lines.ts"
@@ -6,20 +7,20 @@ import type { LineSet } from "./lines.ts"
 export interface RowOptions {
   /** Rows. */
   readonly size: number
-  /** Characters of a row: from the first to the second number. */
+  /** The least and the greatest number of characters in a row. */
   readonly characters: readonly [least: number, most: number]
   readonly seed?: number
 }
 
-/** By how many pixels neighbours may come closer than their images are wide, and drift apart. */
+/** The least and the greatest gap of neighbours, in pixels. Below 0 their images overlap. */
 const spacing = [-4, 6] as const
-/** By how many pixels an image may stand above or below the others. */
+/** The greatest number of pixels by which an image stands above or below the line. */
 const rise = 2
 
 /**
- * Rows of characters side by side, made of a data set's images, such as MNIST's digits, all of one size and light on black:
- * each used as it is, at a random distance and height. A row depends on the seed and its index alone; its text are the names
- * of the classes, which must be one character each.
+ * Rows of characters side by side, made of a data set's images, such as MNIST's digits. The images are of one size and light
+ * on black, and each stands at a random distance and height. A row depends on the seed and its index alone. Its text is made
+ * of the names of the classes, which must be one character each.
  * @throws VitrineError (config) for numbers that make no rows, and for classes that are no characters.
  */
 export async function characterRows(
@@ -54,29 +55,30 @@ export async function characterRows(
     drawn: { characters: classes, longest: most },
     text: (index) =>
       plan(index)
-        .examples.map((example) => classes[labels[example] as number])
+        .examples.map((example) => classes[at(labels, example)])
         .join(""),
     describe: (index) => `${name}, row ${index}`,
     async read(index) {
       const { examples, random } = plan(index)
       const images = await Promise.all(examples.map((example) => dataset.read(example)))
-      const xs: number[] = []
+      const places: { readonly x: number; readonly data: Uint8Array }[] = []
       let end = 0
       for (const image of images) {
         if (image.height !== height || image.width !== width || image.channels !== channels)
           throw new VitrineError("file", `${name}: rows need images of one size, ${height}×${width}×${channels}`)
-        const gap = xs.length === 0 ? 0 : spacing[0] + random.integer(spacing[1] - spacing[0] + 1)
-        xs.push(Math.max(0, end + gap))
-        end = (xs.at(-1) as number) + width
+        const gap = places.length === 0 ? 0 : spacing[0] + random.integer(spacing[1] - spacing[0] + 1)
+        const x = Math.max(0, end + gap)
+        places.push({ x, data: image.data })
+        end = x + width
       }
       const row = blank(end, height, channels)
-      for (const [i, { data }] of images.entries()) {
+      for (const { x, data } of places) {
         const up = random.integer(2 * rise + 1) - rise
-        for (let y = Math.max(0, up); y < Math.min(height, height + up); y++)
-          for (let at = 0; at < width * channels; at++) {
-            const to = (y * end + (xs[i] as number)) * channels + at
-            row.data[to] = Math.max(row.data[to] as number, data[(y - up) * width * channels + at] as number)
-          }
+        for (let y = Math.max(0, up); y < Math.min(height, height + up); y++) {
+          const line = row.data.subarray((y * end + x) * channels, (y * end + x + width) * channels)
+          const source = data.subarray((y - up) * width * channels, (y - up + 1) * width * channels)
+          line.set(source.map((value, i) => Math.max(value, line[i] ?? 0)))
+        }
       }
       return row
     },

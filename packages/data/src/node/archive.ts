@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { basename } from "node:path"
 import { createGunzip } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
+import { at } from "../at.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath, folderLayout, type FolderSplit } from "../layout.ts"
 import { decodeLimits } from "../limits.ts"
@@ -21,36 +22,36 @@ export function isArchivePath(path: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/i.test(path)
 }
 
+/** A file of an archive: its path there, its size, and the offset of its bytes. */
+export interface PackedFile {
+  readonly name: string
+  readonly size: number
+  readonly offset: number
+}
+
 /** The files of an archive: in the archive itself, or packed in pages of memory. */
 export interface Packed {
   readonly path: string
-  readonly names: readonly string[]
-  readonly offsets: readonly number[]
-  readonly sizes: readonly number[]
+  readonly files: readonly PackedFile[]
   readonly pages?: readonly Uint8Array[]
-  /** Links and devices, which were passed over. */
+  /** The number of links and devices, which were passed over. */
   readonly links: number
 }
 
 /**
- * Lists a .tar, which is then read in place, or a .tar.gz or .tgz, of which images and what else `keeps` names are read into
- * memory once.
+ * Lists a .tar, which is then read in place, or a .tar.gz or .tgz. Of these, images are read into memory once, and so are the
+ * files whose names `keeps` accepts.
  */
 export async function readArchive(path: string, keeps: (name: string) => boolean = () => false): Promise<Packed> {
-  const zipped = !/\.tar$/i.test(path)
-  const names: string[] = []
-  const offsets: number[] = []
-  const sizes: number[] = []
-  if (!zipped) {
+  const files: PackedFile[] = []
+  if (/\.tar$/i.test(path)) {
     const file = await openFile(path)
     try {
-      const links = await readTar(fileReader(file, (await file.stat()).size), path, async ({ name, size, offset }) => {
-        names.push(name)
-        sizes.push(size)
-        offsets.push(offset)
+      const links = await readTar(fileReader(file, (await file.stat()).size), path, async (entry) => {
+        files.push(entry)
         return false
       })
-      return { path, names, offsets, sizes, links }
+      return { path, files, links }
     } finally {
       await file.close()
     }
@@ -60,9 +61,7 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
   const { reader, close } = await gunzipReader(path)
   try {
     const links = await readTar(reader, path, async ({ name, size }) => {
-      names.push(name)
-      sizes.push(size)
-      offsets.push(memory.length())
+      files.push({ name, size, offset: memory.length() })
       if (!(isImagePath(name) || keeps(name)) || size > decodeLimits.fileBytes) return false
       if (memory.length() + size > mostPackedBytes)
         throw new VitrineError(
@@ -77,16 +76,16 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
       }
       return true
     })
-    return { path, names, offsets, sizes, pages, links }
+    return { path, files, pages, links }
   } finally {
     close()
   }
 }
 
-/** Some files of an archive, by their places in it, as images of a data set. */
+/** Some files of an archive as images of a data set. */
 export function packedSource(
-  { path, names, offsets, sizes, pages }: Packed,
-  items: readonly number[],
+  { path, pages }: Packed,
+  files: readonly PackedFile[],
   rest: Pick<PackedSource, "name" | "classes" | "labels" | "skipped">,
 ): PackedSource {
   return {
@@ -94,9 +93,9 @@ export function packedSource(
     ...rest,
     path,
     ...(pages === undefined ? {} : { pages }),
-    names: items.map((item) => names[item] as string),
-    offsets: Float64Array.from(items, (item) => offsets[item] as number),
-    sizes: Float64Array.from(items, (item) => sizes[item] as number),
+    names: files.map(({ name }) => name),
+    offsets: Float64Array.from(files, ({ offset }) => offset),
+    sizes: Float64Array.from(files, ({ size }) => size),
   }
 }
 
@@ -106,15 +105,18 @@ export async function resolveArchive(
   options: { valFraction?: number; seed?: number },
 ): Promise<{ train: PackedSource; val: PackedSource | null }> {
   const packed = await readArchive(path)
-  const parts = folderLayout(packed.names, path, options)
-  const source = ({ items, labels }: FolderSplit, split: string): PackedSource =>
-    packedSource(packed, items, {
+  const names = packed.files.map(({ name }) => name)
+  const { classes, skipped, train, val } = folderLayout(names, path, options)
+  const source = ({ items, labels }: FolderSplit, split: string): PackedSource => {
+    const files = items.map((item) => at(packed.files, item))
+    return packedSource(packed, files, {
       name: `${basename(path)} ${split}`,
-      classes: parts.classes,
+      classes,
       labels,
-      skipped: parts.skipped + packed.links,
+      skipped: skipped + packed.links,
     })
-  return { train: source(parts.train, "train"), val: parts.val === null ? null : source(parts.val, "val") }
+  }
+  return { train: source(train, "train"), val: val === null ? null : source(val, "val") }
 }
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */
@@ -131,13 +133,13 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     source,
     describe,
     async read(index) {
-      const size = sizes[index] as number
+      const size = at(sizes, index)
       if (size > decodeLimits.fileBytes)
         throw new VitrineError(
           "file",
           `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
         )
-      return decodeImage(await read(offsets[index] as number, size, describe(index)), describe(index))
+      return decodeImage(await read(at(offsets, index), size, describe(index)), describe(index))
     },
     close,
   }
@@ -165,16 +167,16 @@ export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages"
   }
 }
 
-/** Appends to pages that threads can share; each is full but the last. */
+/** Appends to pages that threads can share. Each page but the last is full. */
 function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; length(): number } {
   let length = 0
   return {
     append(bytes) {
       for (let done = 0; done < bytes.length; ) {
-        const at = length % page
-        if (at === 0) pages.push(new Uint8Array(new SharedArrayBuffer(page)))
-        const part = bytes.subarray(done, done + page - at)
-        pages.at(-1)?.set(part, at)
+        const start = length % page
+        if (start === 0) pages.push(new Uint8Array(new SharedArrayBuffer(page)))
+        const part = bytes.subarray(done, done + page - start)
+        pages.at(-1)?.set(part, start)
         done += part.length
         length += part.length
       }
@@ -185,8 +187,8 @@ function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; le
 
 function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array): void {
   for (let done = 0; done < out.length; ) {
-    const at = (offset + done) % page
-    const part = (pages[Math.floor((offset + done) / page)] as Uint8Array).subarray(at, at + out.length - done)
+    const start = (offset + done) % page
+    const part = at(pages, Math.floor((offset + done) / page)).subarray(start, start + out.length - done)
     out.set(part, done)
     done += part.length
   }
@@ -200,22 +202,22 @@ async function openFile(path: string): Promise<FileHandle> {
 
 function fileReader(file: FileHandle, size: number): ByteReader {
   const buffer = Buffer.allocUnsafe(2 ** 20)
-  let start = 0 // Of what `buffer` holds, in the file.
-  let held = 0
-  let at = 0
+  let start = 0 // Where the bytes in `buffer` begin in the file.
+  let filled = 0
+  let place = 0
   return {
     async read(n) {
-      if (at < start || at + n > start + held) {
-        start = at
-        held = (await file.read(buffer, 0, buffer.length, start)).bytesRead
+      if (place < start || place + n > start + filled) {
+        start = place
+        filled = (await file.read(buffer, 0, buffer.length, start)).bytesRead
       }
-      const bytes = buffer.subarray(at - start, Math.min(at - start + n, held))
-      at += bytes.length
+      const bytes = buffer.subarray(place - start, Math.min(place - start + n, filled))
+      place += bytes.length
       return bytes
     },
     async skip(n) {
-      at += n
-      return at <= size
+      place += n
+      return place <= size
     },
   }
 }
@@ -226,44 +228,44 @@ async function gunzipReader(path: string): Promise<{ reader: ByteReader; close()
   const unpacked = createGunzip({ chunkSize: 2 ** 18 })
   packed.on("error", (error) => unpacked.destroy(error))
   packed.pipe(unpacked)
-  const chunks = unpacked[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const chunks: AsyncIterator<Buffer> = unpacked[Symbol.asyncIterator]()
   let chunk: Buffer = Buffer.alloc(0)
-  let at = 0
-  let made = 0
+  let place = 0
+  let unpackedBytes = 0
   const more = async (): Promise<boolean> => {
     const next = await chunks.next().catch((error: Error) => {
       throw new VitrineError("file", `${path}: broken gzip (${error.message})`, { cause: error })
     })
     if (next.done) return false
     chunk = next.value
-    at = 0
-    made += chunk.length
-    if (made > 2 ** 26 + greatestGrowth * packed.bytesRead)
+    place = 0
+    unpackedBytes += chunk.length
+    if (unpackedBytes > 2 ** 26 + greatestGrowth * packed.bytesRead)
       throw new VitrineError("file", `${path}: unpacks to more than ${greatestGrowth} times its size`)
     return true
   }
   const reader: ByteReader = {
     async read(n) {
-      if (chunk.length - at >= n) {
-        at += n
-        return chunk.subarray(at - n, at)
+      if (chunk.length - place >= n) {
+        place += n
+        return chunk.subarray(place - n, place)
       }
       const parts: Buffer[] = []
       let count = 0
       while (count < n) {
-        if (at === chunk.length && !(await more())) break
-        const part = chunk.subarray(at, at + n - count)
+        if (place === chunk.length && !(await more())) break
+        const part = chunk.subarray(place, place + n - count)
         parts.push(part)
         count += part.length
-        at += part.length
+        place += part.length
       }
       return Buffer.concat(parts)
     },
     async skip(n) {
       for (let left = n; left > 0; ) {
-        if (at === chunk.length && !(await more())) return false
-        const step = Math.min(left, chunk.length - at)
-        at += step
+        if (place === chunk.length && !(await more())) return false
+        const step = Math.min(left, chunk.length - place)
+        place += step
         left -= step
       }
       return true

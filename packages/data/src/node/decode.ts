@@ -2,9 +2,11 @@ import { readFile, stat } from "node:fs/promises"
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
-import { imageHeader } from "../header.ts"
+import { imageHeader, jpegComponents } from "../header.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
+import { toThree } from "../transforms/geometry.ts"
+import { messageOf } from "../message.ts"
 import { unreadable } from "./unreadable.ts"
 
 /**
@@ -29,10 +31,10 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
     if (format === "JPEG" && jpegComponents(bytes) === 4) return await decodeCmyk(input)
     const upright = format === "WebP" ? input : input.autoOrient()
     const { data, info } = await upright.removeAlpha().raw().toBuffer({ resolveWithObject: true })
-    return toRgb(data, info)
+    return rgbImage(data, info)
   } catch (error) {
-    const fault = (error as Error).message.split("\n")[0]
-    if (/pixel limit/i.test(fault ?? ""))
+    const [fault = ""] = messageOf(error).split("\n")
+    if (/pixel limit/i.test(fault))
       throw new VitrineError("file", `${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
     throw new VitrineError("file", `${label}: broken ${format} image (${fault})`, { cause: error })
   }
@@ -52,35 +54,17 @@ async function readImageFile(path: string, label: string): Promise<Uint8Array> {
 const tooLarge = (label: string, size: number): VitrineError =>
   new VitrineError("file", `${label}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`)
 
-/** Components that the frame header of a JPEG announces; 0 without one. */
-function jpegComponents(bytes: Uint8Array): number {
-  for (let at = 2; at + 9 < bytes.length; ) {
-    if (bytes[at] !== 0xff) return 0
-    const marker = bytes[at + 1] as number
-    if (marker === 0xff) at++
-    else if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) return bytes[at + 9] as number
-    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2
-    else at += 2 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
-  }
-  return 0
-}
-
 interface Raw {
   readonly width: number
   readonly height: number
   readonly channels: number
 }
 
-function toRgb(data: Uint8Array, { width, height, channels }: Raw): Image {
-  if (channels === 3) return { width, height, channels: 3, data }
-  const out = new Uint8Array(width * height * 3)
-  const second = channels >= 3 ? 1 : 0
-  for (let i = 0, s = 0; i < out.length; i += 3, s += channels) {
-    out[i] = data[s] as number
-    out[i + 1] = data[s + second] as number
-    out[i + 2] = data[s + 2 * second] as number
-  }
-  return { width, height, channels: 3, data: out }
+/** Bytes of sharp's as RGB; it gives grey images one channel. */
+function rgbImage(data: Uint8Array, { width, height, channels }: Raw): Image {
+  return channels === 3
+    ? { width, height, channels, data }
+    : toThree({ width, height, channels: channels === 4 ? 4 : 1, data })
 }
 
 async function decodeCmyk(input: Sharp): Promise<Image> {
@@ -93,9 +77,10 @@ async function decodeCmyk(input: Sharp): Promise<Image> {
   const { width, height, channels } = info
   const out = new Uint8Array(width * height * 3)
   for (let i = 0, s = 0; i < out.length; i += 3, s += channels) {
-    const light = 255 - (data[s + 3] as number)
+    const pixel = data.readUInt32BE(s)
+    const light = 255 - (pixel & 255)
     for (let c = 0; c < 3; c++) {
-      const product = (data[s + c] as number) * light + 128
+      const product = ((pixel >>> (24 - 8 * c)) & 255) * light + 128
       out[i + c] = Math.max(0, light - (((product >> 8) + product) >> 8))
     }
   }

@@ -26,7 +26,7 @@ export function openFiles(source: FilesSource): Dataset {
  * @throws VitrineError when a folder cannot be read, or holds more than ten million files
  */
 export async function listFiles(folder: string): Promise<string[]> {
-  const found: string[] = []
+  const files: string[] = []
   const linked = new Set<string>()
   const walk = async (path: string, relative: string): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
@@ -34,7 +34,7 @@ export async function listFiles(folder: string): Promise<string[]> {
     })
     for (const entry of entries) {
       const inner = join(path, entry.name)
-      const shown = relative === "" ? entry.name : `${relative}/${entry.name}`
+      const relativePath = relative === "" ? entry.name : `${relative}/${entry.name}`
       let isFolder = entry.isDirectory()
       if (entry.isSymbolicLink()) {
         const target = await stat(inner).catch(() => undefined)
@@ -47,14 +47,14 @@ export async function listFiles(folder: string): Promise<string[]> {
       }
       if (isFolder) {
         // A hidden folder counts once, for all that is in it.
-        if (entry.name.startsWith(".") || entry.name === "__MACOSX") found.push(shown)
-        else await walk(inner, shown)
-      } else found.push(shown)
-      if (found.length > 1e7) throw new VitrineError("file", `${folder}: holds more than ten million files`)
+        if (entry.name.startsWith(".") || entry.name === "__MACOSX") files.push(relativePath)
+        else await walk(inner, relativePath)
+      } else files.push(relativePath)
+      if (files.length > 1e7) throw new VitrineError("file", `${folder}: holds more than ten million files`)
     }
   }
   await walk(folder, "")
-  return found
+  return files
 }
 
 const folderStart = (path: string): string => `${path}/`

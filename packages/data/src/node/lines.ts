@@ -2,6 +2,8 @@ import { dirname } from "node:path/posix"
 import { basename, resolve } from "node:path"
 import { stat } from "node:fs/promises"
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { at } from "../at.ts"
+import type { DatasetSource } from "../dataset.ts"
 import { type LineLabel, labelLimits, parseLabels } from "../lines/labels.ts"
 import type { LineSet } from "../lines/lines.ts"
 import { characterRows } from "../lines/rows.ts"
@@ -20,21 +22,24 @@ export interface ResolveLinesOptions {
 export interface ResolvedLines {
   readonly train: LineSet
   readonly val: LineSet | null
-  /** What was passed over, each with its reason. */
+  /** The lines that were passed over, each with its reason. */
   readonly skipped: readonly string[]
   close(): Promise<void>
 }
 
-/** Rows that training goes through before it meets one again, and rows to validate on. */
+/** Rows of an epoch of training, and of the validation set. */
 const rowCounts = { train: 1_000_000, val: 2_000 } as const
 const isLabels = (name: string): boolean => /(^|\/)labels\.(tsv|jsonl)$/.test(name)
 const mostLabelBytes = 256 * 2 ** 20
 
 /**
- * Opens images of lines: a folder (or archive) with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val`
- * (`valid`, `validation`, `test`), whose files are named from where it lies; or anything that `resolveData` takes of which
- * the classes are characters, such as MNIST's files: rows are made of those, for validation of validation images alone.
- * A line without a text or an image, with one that is too long, or named twice, is passed over and told in `skipped`.
+ * Opens images of lines:
+ * - a folder (or archive) with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val` (`valid`,
+ *   `validation`, `test`). The paths in such a file begin where it lies.
+ * - anything that `resolveData` takes whose classes are characters, such as MNIST's files. Rows are made of these images,
+ *   those to validate on of validation images alone.
+ *
+ * `skipped` names the lines that are passed over: without a text or an image, with a text that is too long, or named twice.
  * @throws VitrineError naming the path and what was expected.
  */
 export async function resolveLines(path: string, options: ResolveLinesOptions = {}): Promise<ResolvedLines> {
@@ -42,18 +47,17 @@ export async function resolveLines(path: string, options: ResolveLinesOptions = 
   const tree = await labelled(path)
   if (tree === undefined) {
     const { train, val } = await resolveData(path, { seed, valFraction })
-    const open = async (part: "train" | "val"): Promise<LineSet | null> => {
-      const source = part === "train" ? train : val
-      if (source === null) return null
-      const own = foldKey(keyFromSeed(seed), "rows", part)[0]
-      return characterRows(await openDataset(source), { size: rowCounts[part], characters, seed: own })
+    const open = async (source: DatasetSource, part: "train" | "val"): Promise<LineSet> => {
+      const partSeed = foldKey(keyFromSeed(seed), "rows", part)[0]
+      return characterRows(await openDataset(source), { size: rowCounts[part], characters, seed: partSeed })
     }
-    const [trained, held] = [(await open("train")) as LineSet, await open("val")]
+    const trainRows = await open(train, "train")
+    const valRows = val && (await open(val, "val"))
     const close = async (): Promise<void> => {
-      await trained.close?.()
-      await held?.close?.()
+      await trainRows.close?.()
+      await valRows?.close?.()
     }
-    return { train: trained, val: held, skipped: [], close }
+    return { train: trainRows, val: valRows, skipped: [], close }
   }
   try {
     return await linesOf(tree, path, valFraction, seed)
@@ -65,10 +69,10 @@ export async function resolveLines(path: string, options: ResolveLinesOptions = 
 
 /** A folder or an archive with labels in it. */
 async function labelled(path: string): Promise<FileTree | undefined> {
-  const found = await stat(resolve(path)).catch(() => undefined)
-  if (found === undefined) return undefined
+  const info = await stat(resolve(path)).catch(() => undefined)
+  if (info === undefined) return undefined
   const tree = await openTree(path, isLabels).catch((error: unknown) => {
-    if (found.isDirectory()) throw error
+    if (info.isDirectory()) throw error
     return undefined
   })
   if (tree?.names.some(isLabels)) return tree
@@ -91,11 +95,11 @@ async function linesOf(tree: FileTree, path: string, valFraction: number, seed: 
   const read = async (file: string): Promise<LineLabel[]> => {
     const bytes = await tree.read(file, mostLabelBytes)
     const folder = dirname(file) === "." ? "" : `${dirname(file)}/`
-    const seen = new Set<string>()
-    return parseLabels(decoded(bytes, `${path}/${file}`), `${path}/${file}`).flatMap(({ file: own, text }) => {
-      const name = folder + own
-      const fault = faultOf(text, names.has(name), seen.has(name))
-      seen.add(name)
+    const earlier = new Set<string>()
+    return parseLabels(decoded(bytes, `${path}/${file}`), `${path}/${file}`).flatMap(({ file: path, text }) => {
+      const name = folder + path
+      const fault = faultOf(text, names.has(name), earlier.has(name))
+      earlier.add(name)
       if (fault === undefined) return [{ file: name, text }]
       skipped.push(`${name}: ${fault}`)
       return []
@@ -120,15 +124,15 @@ async function linesOf(tree: FileTree, path: string, valFraction: number, seed: 
       name: images.name,
       length: labels.length,
       channels: images.channels,
-      text: (index) => (labels[index] as LineLabel).text,
+      text: (index) => at(labels, index).text,
       describe: images.describe,
       read: images.read,
     }
   }
-  const apart = valFile === undefined ? divided(all, valFraction, seed) : { train: all, val: await read(valFile) }
+  const parts = valFile === undefined ? divided(all, valFraction, seed) : { train: all, val: await read(valFile) }
   return {
-    train: await open(apart.train, "train"),
-    val: apart.val.length === 0 ? null : await open(apart.val, "validate"),
+    train: await open(parts.train, "train"),
+    val: parts.val.length === 0 ? null : await open(parts.val, "validate"),
     skipped,
     close: async () => {
       for (const each of close) await each()
@@ -160,8 +164,8 @@ function divided(
   valFraction: number,
   seed: number,
 ): { readonly train: readonly LineLabel[]; readonly val: readonly LineLabel[] } {
-  const held = Math.min(labels.length - 1, Math.round(valFraction * labels.length))
+  const count = Math.min(labels.length - 1, Math.round(valFraction * labels.length))
   const order = permutation(foldKey(keyFromSeed(seed), "lines"), labels.length)
-  const chosen = new Set(order.subarray(0, Math.max(0, held)))
-  return { train: labels.filter((_, i) => !chosen.has(i)), val: labels.filter((_, i) => chosen.has(i)) }
+  const heldOut = new Set(order.subarray(0, Math.max(0, count)))
+  return { train: labels.filter((_, i) => !heldOut.has(i)), val: labels.filter((_, i) => heldOut.has(i)) }
 }

@@ -14,17 +14,13 @@ type Answer<B> =
 
 /**
  * Worker threads that make batches; each job goes to the one with the fewest.
- * @param script what each runs, which calls `serveBatches`
+ * @param script the module that each runs, which calls `serveBatches`
  * @param input its `workerData`
  */
 export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): BatchMaker<B> {
   const threads = Array.from({ length: size }, () => thread<B>(script, input))
   return {
-    make(job) {
-      let least = threads[0] as Thread<B>
-      for (const candidate of threads) if (candidate.load() < least.load()) least = candidate
-      return least.make(job)
-    },
+    make: (job) => threads.reduce((least, thread) => (thread.load() < least.load() ? thread : least)).make(job),
     ahead: size + 1,
     close: async () => {
       await Promise.all(threads.map((each) => each.close()))
@@ -84,7 +80,7 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
 
 /**
  * Answers, in a thread of `workerPool`, one job after the other.
- * @param buffers the memory of a batch, which goes to the thread that asked
+ * @param buffers the memory of a batch, which the pool's thread takes over
  */
 export function serveBatches<B>(
   maker: Promise<(job: BatchJob) => Promise<B>>,
@@ -94,7 +90,7 @@ export function serveBatches<B>(
   const answer = async ({ id, job }: Question): Promise<void> => {
     try {
       const batch = await (await maker)(job)
-      const transfer = buffers(batch).map(({ buffer }) => buffer as ArrayBuffer)
+      const transfer = buffers(batch).flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
       parentPort?.postMessage({ id, batch } satisfies Answer<B>, transfer)
     } catch (error) {
       const kind = VitrineError.isInstance(error) ? error.kind : "file"

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
+import { at } from "../at.ts"
 import type { DatasetSource, FilesSource, IdxSource } from "../dataset.ts"
 import { folderLayout, type FolderSplit } from "../layout.ts"
 import { isArchivePath, resolveArchive } from "./archive.ts"
@@ -30,15 +31,15 @@ export interface ResolvedData {
 export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
   const { seed = 0 } = options
   const path = resolve(pathOrName)
-  const found = await stat(path).catch(() => undefined)
-  if (pathOrName === "shapes" && !found?.isDirectory())
+  const info = await stat(path).catch(() => undefined)
+  if (pathOrName === "shapes" && !info?.isDirectory())
     return {
       train: { kind: "shapes", split: "train", size: 50_000, seed },
       val: { kind: "shapes", split: "val", size: 2_000, seed },
     }
-  if (found === undefined)
+  if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
-  if (!found.isDirectory()) {
+  if (!info.isDirectory()) {
     if (isArchivePath(path)) return resolveArchive(path, options)
     throw new VitrineError("file", `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
   }
@@ -50,7 +51,7 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     kind: "files",
     name: `${basename(path)} ${split}`,
     classes: parts.classes,
-    paths: items.map((item) => join(path, files[item] as string)),
+    paths: items.map((item) => join(path, at(files, item))),
     labels,
     skipped: parts.skipped,
   })

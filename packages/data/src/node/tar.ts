@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
-/** A stream of bytes that a tar archive is read from. */
+/** The bytes of a tar archive, in order. */
 export interface ByteReader {
   /** The next `n` bytes, fewer at the end; valid until the next call. */
   read(n: number): Promise<Uint8Array>
@@ -20,7 +20,7 @@ const mostFiles = 1e7
 const longestName = 2 ** 16
 
 /**
- * Reads a tar archive (ustar, GNU and pax names). Calls `visit` for each regular file, which may read its `size` bytes and says
+ * Reads a tar archive (ustar, GNU and pax names). Calls `visit` for each regular file, which may read its `size` bytes and tells
  * whether it did. Links, devices and folders are passed over: nothing is ever followed or written.
  * @returns how many entries were links or devices
  * @throws VitrineError for what is no tar archive, is truncated, or has names that lead out of it
@@ -46,7 +46,7 @@ export async function readTar(
     if (header.every((byte) => byte === 0)) return passed
     if (!checksumHolds(header))
       fail(offset === block ? "is not a tar archive" : `has a broken header at byte ${offset - block}`)
-    const type = String.fromCharCode(header[156] as number)
+    const type = String.fromCharCode(...header.subarray(156, 157))
     const size =
       (longSize !== undefined && type !== "x" && type !== "L" ? longSize : undefined) ?? number(header, 124, 12)
     if (!Number.isSafeInteger(size) || size < 0) fail(`has an entry of impossible size at byte ${offset - block}`)
@@ -62,8 +62,8 @@ export async function readTar(
       else {
         const records = paxRecords(data)
         longName = records.get("path") ?? longName
-        const given = records.get("size")
-        if (given !== undefined) longSize = Number(given)
+        const recorded = records.get("size")
+        if (recorded !== undefined) longSize = Number(recorded)
       }
       continue
     }
@@ -72,12 +72,12 @@ export async function readTar(
     const name = clean(longName ?? (prefix === "" ? short : `${prefix}/${short}`))
     longName = undefined
     longSize = undefined
-    if (name === undefined) fail(`has an entry with a name that leads out of it: ${JSON.stringify(short)}`)
+    if (name === undefined) return fail(`has an entry with a name that leads out of it: ${JSON.stringify(short)}`)
     const isFile = type === "0" || type === "\0" || type === "7"
     if (isFile && ++files > mostFiles) fail("holds more than ten million files")
     if (!isFile && type !== "5" && type !== "g") passed++
-    const taken = isFile && (await visit({ name: name as string, size, offset }))
-    if (!(await reader.skip(taken ? padded - size : padded))) truncated(name as string)
+    const taken = isFile && (await visit({ name, size, offset }))
+    if (!(await reader.skip(taken ? padded - size : padded))) truncated(name)
     offset += padded
   }
 }
@@ -91,20 +91,20 @@ function clean(name: string): string | undefined {
 }
 
 function checksumHolds(header: Uint8Array): boolean {
-  let sum = 0
-  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] as number)
+  // The field of the sum itself counts as spaces.
+  const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0)
   return sum === number(header, 148, 8)
 }
 
 /** Octal digits, or big-endian bytes after 0x80. */
 function number(header: Uint8Array, at: number, length: number): number {
-  if (((header[at] as number) & 0x80) === 0) {
-    const digits = text(header.subarray(at, at + length)).trim()
+  const field = header.subarray(at, at + length)
+  const [first = 0] = field
+  if ((first & 0x80) === 0) {
+    const digits = text(field).trim()
     return /^[0-7]*$/.test(digits) ? Number.parseInt(digits || "0", 8) : Number.NaN
   }
-  let value = (header[at] as number) & 0x7f
-  for (let i = 1; i < length; i++) value = value * 256 + (header[at + i] as number)
-  return value
+  return field.subarray(1).reduce((value, byte) => value * 256 + byte, first & 0x7f)
 }
 
 function text(bytes: Uint8Array): string {

@@ -2,7 +2,7 @@ import { open, stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { FilesSource, PackedSource } from "../dataset.ts"
-import { isArchivePath, openArchive, packedSource, readArchive } from "./archive.ts"
+import { isArchivePath, openArchive, type PackedFile, packedSource, readArchive } from "./archive.ts"
 import { listFiles } from "./files.ts"
 import { unreadable } from "./unreadable.ts"
 
@@ -22,13 +22,13 @@ export interface FileTree {
 
 /**
  * Opens a folder, or a .tar, .tar.gz or .tgz of one.
- * @param keeps which files but images will be read: of a gzipped archive only those are kept
+ * @param keeps whether a file that is no image will be read: of a gzipped archive, others are not kept
  * @throws VitrineError for what is neither, and for a broken archive
  */
 export async function openTree(path: string, keeps: (name: string) => boolean): Promise<FileTree> {
-  const found = await stat(path).catch(() => undefined)
-  if (found === undefined) throw new VitrineError("file", `${path}: no such file or folder`)
-  if (found.isDirectory()) return folderTree(resolve(path))
+  const info = await stat(path).catch(() => undefined)
+  if (info === undefined) throw new VitrineError("file", `${path}: no such file or folder`)
+  if (info.isDirectory()) return folderTree(resolve(path))
   if (isArchivePath(path)) return archiveTree(resolve(path), keeps)
   throw new VitrineError("file", `${path}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
 }
@@ -64,24 +64,23 @@ async function folderTree(path: string): Promise<FileTree> {
 
 async function archiveTree(path: string, keeps: (name: string) => boolean): Promise<FileTree> {
   const packed = await readArchive(path, keeps)
-  const places = new Map(packed.names.map((name, i) => [name, i]))
-  const place = (name: string): number => {
-    const at = places.get(name)
-    if (at === undefined) throw new VitrineError("file", `${path}: holds no ${name}`)
-    return at
+  const files = new Map(packed.files.map((file) => [file.name, file]))
+  const find = (name: string): PackedFile => {
+    const file = files.get(name)
+    if (file === undefined) throw new VitrineError("file", `${path}: holds no ${name}`)
+    return file
   }
   const { read, close } = await openArchive(packed)
   return {
     path,
-    names: [...places.keys()],
+    names: [...files.keys()],
     async read(name, most) {
-      const at = place(name)
-      const size = packed.sizes[at] as number
+      const { offset, size } = find(name)
       if (size > most) throw tooLarge(`${path}: ${name}`, size, most)
-      return read(packed.offsets[at] as number, size, `${path}: ${name}`)
+      return read(offset, size, `${path}: ${name}`)
     },
     images: (names, title) =>
-      packedSource(packed, names.map(place), {
+      packedSource(packed, names.map(find), {
         name: title,
         classes: [basename(path)],
         labels: new Int32Array(names.length),

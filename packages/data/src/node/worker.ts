@@ -12,7 +12,7 @@ export interface WorkerInput {
   readonly cache: PixelCache | undefined
 }
 
-const { source, plan, cache } = workerData as WorkerInput
+const { source, plan, cache }: WorkerInput = workerData
 const maker = openDataset(source).then((dataset) =>
   batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan),
 )

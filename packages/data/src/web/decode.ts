@@ -1,7 +1,9 @@
 import { VitrineError } from "@vitrine/core"
 import { imageHeader } from "../header.ts"
+import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
+import { messageOf } from "../message.ts"
 import { readPixels } from "./pixels.ts"
 
 /** A file, its bytes, or what a page draws from: ImageData, a bitmap, an `<img>`, `<canvas>` or `<video>`. */
@@ -41,20 +43,20 @@ export async function decodeImage(input: ImageSource, name?: string): Promise<Im
   return pixelsOf(blob, label, `broken ${header.format} image`)
 }
 
-/** In memory of our own. */
+/** A copy of the bytes. */
 async function bytesOf(input: Blob | ArrayBuffer | Uint8Array, label: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!(input instanceof Blob)) return new Uint8Array(input instanceof ArrayBuffer ? input.slice(0) : input)
   try {
     return new Uint8Array(await input.arrayBuffer())
   } catch (cause) {
-    throw new VitrineError("file", `${label}: cannot be read (${(cause as Error).message})`, { cause })
+    throw new VitrineError("file", `${label}: cannot be read (${messageOf(cause)})`, { cause })
   }
 }
 
-/** Clears the flag that announces EXIF data in a WebP, which some browsers heed and some do not. */
+/** Clears the flag that announces EXIF data in a WebP. Some browsers turn such an image by it, and some do not. */
 function ignoreExif(bytes: Uint8Array): void {
   const isExtended = bytes.length > 20 && String.fromCharCode(...bytes.subarray(12, 16)) === "VP8X"
-  if (isExtended) bytes[20] = (bytes[20] as number) & ~0x08
+  if (isExtended) bytes[20] = byteAt(bytes, 20) & ~0x08
 }
 
 async function pixelsOf(source: ImageBitmapSource, label: string, fault: string): Promise<Image> {
@@ -65,7 +67,7 @@ async function pixelsOf(source: ImageBitmapSource, label: string, fault: string)
     return readPixels(bitmap, label)
   } catch (error) {
     if (VitrineError.isInstance(error)) throw error
-    throw new VitrineError("file", `${label}: ${fault} (${(error as Error).message})`, { cause: error })
+    throw new VitrineError("file", `${label}: ${fault} (${messageOf(error)})`, { cause: error })
   } finally {
     bitmap?.close()
   }

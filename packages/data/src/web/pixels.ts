@@ -1,7 +1,8 @@
 import { VitrineError } from "@vitrine/core"
+import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 
-/** Side of the squares in which pixels are fetched; every canvas and texture can be so large. */
+/** Side of the squares in which pixels are read. Every canvas and texture can be so large. */
 const tile = 2048
 
 /** Reads a rectangle of a bitmap as RGBA into the beginning of `into`. */
@@ -12,12 +13,12 @@ export function readPixels(bitmap: ImageBitmap, label: string): Image {
   const image = { width: bitmap.width, height: bitmap.height, channels: 3 as const }
   const data = new Uint8Array(image.width * image.height * 3)
   // A 2-D canvas multiplies by alpha, which loses colours: it serves what is opaque, WebGL the rest.
-  if (!copy(canvasReader(bitmap), image, data, true)) copy(textureReader(bitmap, label), image, data, false)
+  if (!copy(canvasReader(bitmap, label), image, data, true)) copy(textureReader(bitmap, label), image, data, false)
   return { ...image, data }
 }
 
-/** Copies tile by tile; stops and gives false at a transparent pixel unless told otherwise. */
-function copy(read: Reader, { width, height }: Omit<Image, "data">, data: Uint8Array, opaque: boolean): boolean {
+/** Copies tile by tile. Where pixels must be opaque, it stops at a transparent one and gives false. */
+function copy(read: Reader, { width, height }: Omit<Image, "data">, data: Uint8Array, mustBeOpaque: boolean): boolean {
   const rgba = new Uint8Array(Math.min(tile, width) * Math.min(tile, height) * 4)
   for (let top = 0; top < height; top += tile)
     for (let left = 0; left < width; left += tile) {
@@ -27,19 +28,20 @@ function copy(read: Reader, { width, height }: Omit<Image, "data">, data: Uint8A
       for (let y = 0, s = 0; y < rows; y++) {
         let d = ((top + y) * width + left) * 3
         for (const end = s + columns * 4; s < end; s += 4, d += 3) {
-          if (opaque && rgba[s + 3] !== 255) return false
-          data[d] = rgba[s] as number
-          data[d + 1] = rgba[s + 1] as number
-          data[d + 2] = rgba[s + 2] as number
+          if (mustBeOpaque && rgba[s + 3] !== 255) return false
+          data[d] = byteAt(rgba, s)
+          data[d + 1] = byteAt(rgba, s + 1)
+          data[d + 2] = byteAt(rgba, s + 2)
         }
       }
     }
   return true
 }
 
-function canvasReader(bitmap: ImageBitmap): Reader {
+function canvasReader(bitmap: ImageBitmap, label: string): Reader {
   const canvas = new OffscreenCanvas(Math.min(tile, bitmap.width), Math.min(tile, bitmap.height))
-  const context = canvas.getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D
+  const context = canvas.getContext("2d", { willReadFrequently: true })
+  if (context === null) throw new VitrineError("file", `${label}: this browser draws on no more canvases`)
   context.globalCompositeOperation = "copy"
   return (x, y, width, height, into) => {
     context.drawImage(bitmap, -x, -y)
