@@ -1,8 +1,8 @@
 import { VitrineError } from "@vitrine/core"
 
-/** @throws VitrineError (config) where a model answers with anything that is no finite number. */
-export function checkFinite(answers: ArrayLike<number>): void {
-  for (let i = 0; i < answers.length; i++)
-    if (!Number.isFinite(answers[i]))
+/** @throws VitrineError (config) for outputs of a model that are not all finite numbers. */
+export function checkFinite(outputs: ArrayLike<number>): void {
+  for (let i = 0; i < outputs.length; i++)
+    if (!Number.isFinite(outputs[i]))
       throw new VitrineError("config", "the model answers with numbers that are not finite: its weights are damaged")
 }

@@ -5,11 +5,11 @@ export interface Shuffled {
   readonly examples: number
   readonly batchSize: number
   readonly seed: number
-  /** Whether examples that fill no batch are left out of a pass; true unless told. */
+  /** Whether each pass leaves out examples that fill no batch; true by default. */
   readonly dropLast?: boolean
 }
 
-/** Shuffled passes over the data, from where a run stands that has taken `consumed` batches. */
+/** Shuffled passes over the data, after the first `consumed` batches. */
 export function trainingOrder(
   { examples, batchSize, seed, dropLast = true }: Shuffled,
   consumed: number,

@@ -1,37 +1,37 @@
-import { type Dim, type Graph, graph, rootScope, type Scope, type Tensor, VitrineError } from "@vitrine/core"
+import { type Graph, graph, parseDim, rootScope, type Scope, type Tensor, VitrineError } from "@vitrine/core"
 
-/** An intermediate value of a model. */
+/** The name and the shape of an intermediate value. */
 export interface TapShape {
   readonly name: string
   readonly shape: readonly number[]
 }
 
-/** A model from its scope on; what it gives is not looked at. */
+/** A model as a function of its scope. Only the taps of its scope are used. */
 type Forward = (scope: Scope) => unknown
 
 /**
- * The model as a graph that gives the taps that are wanted, and computes nothing else.
+ * The graph of a model that computes taps and nothing else.
  * @throws VitrineError (config) for a name that the model does not have.
  */
-export function tapGraph(taps: readonly string[], forward: Forward): Graph {
-  const found = tapsOf(taps, forward)
-  const missing = taps.find((name) => !name.endsWith(".*") && !found.has(name))
+export function tapGraph(names: readonly string[], forward: Forward): Graph {
+  const taps = tapsOf(names, forward)
+  const missing = names.find((name) => !name.endsWith(".*") && !taps.has(name))
   if (missing !== undefined)
     throw new VitrineError(
       "config",
       `the model has no intermediate value named "${missing}"; taps() (--list-taps) names all`,
     )
-  return graph({ outputs: Object.fromEntries(found) })
+  return graph({ outputs: Object.fromEntries(taps) })
 }
 
 /** All taps of a model in the order of the computation, with their shapes for one example. */
 export function tapShapes(forward: Forward): TapShape[] {
-  const one = (dim: Dim): number => (typeof dim === "number" ? dim : Number(dim.split("*")[1] ?? 1))
-  return Array.from(tapsOf("all", forward), ([name, { shape }]) => ({ name, shape: shape.map(one) }))
+  const taps = tapsOf("all", forward)
+  return Array.from(taps, ([name, { shape }]) => ({ name, shape: shape.map((dim) => parseDim(dim).times) }))
 }
 
-function tapsOf(taps: readonly string[] | "all", forward: Forward): Map<string, Tensor> {
-  const found = new Map<string, Tensor>()
-  forward(rootScope({ taps, onTap: (name, t) => found.set(name, t) }))
-  return found
+function tapsOf(names: readonly string[] | "all", forward: Forward): Map<string, Tensor> {
+  const taps = new Map<string, Tensor>()
+  forward(rootScope({ taps: names, onTap: (name, tensor) => taps.set(name, tensor) }))
+  return taps
 }

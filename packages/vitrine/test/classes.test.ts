@@ -6,9 +6,9 @@ const data = (...classes: string[]): { name: string; classes: string[] } => ({ n
 describe("classes of data are found among a model's", () => {
   test("by name, in any order, and some of them", () => {
     const labels = ["cat", "dog", "emu"]
-    expect(matchClasses(data("cat", "dog", "emu"), labels, 3).places).toEqual([0, 1, 2])
-    expect(matchClasses(data("emu", "cat"), labels, 3)).toEqual({ places: [2, 0], match: "name", labels })
-    expect(matchClasses(data("8", "7"), ["7", "8"], 2)).toMatchObject({ places: [1, 0], match: "name" })
+    expect(matchClasses(data("cat", "dog", "emu"), labels, 3).modelClasses).toEqual([0, 1, 2])
+    expect(matchClasses(data("emu", "cat"), labels, 3)).toEqual({ modelClasses: [2, 0], match: "name", labels })
+    expect(matchClasses(data("8", "7"), ["7", "8"], 2)).toMatchObject({ modelClasses: [1, 0], match: "name" })
   })
 
   test.each([
@@ -18,12 +18,12 @@ describe("classes of data are found among a model's", () => {
     ["the data have WordNet's numbers", ["tench, Tinca tinca", "goldfish"], ["n01440764", "n01443537"], undefined],
   ])("by position where %s", (_, labels, classes, expected) => {
     const found = matchClasses(data(...classes), labels, 2)
-    expect(found).toEqual({ places: [0, 1], match: "position", labels: expected ?? labels })
+    expect(found).toEqual({ modelClasses: [0, 1], match: "position", labels: expected ?? labels })
   })
 
   test("by position where it is asked for", () => {
     const found = matchClasses(data("dog", "cat"), ["cat", "dog"], 2, true)
-    expect(found).toEqual({ places: [0, 1], match: "position", labels: ["cat", "dog"] })
+    expect(found).toEqual({ modelClasses: [0, 1], match: "position", labels: ["cat", "dog"] })
   })
 
   test.each([

@@ -1,16 +1,16 @@
 import type { OnnxWebOptions } from "@vitrine/backend-onnx/web"
 import { type Backend, VitrineError } from "@vitrine/core"
 
-/** Where to compute, and the options of `onnx-web`. */
+/** The backend of a page, and the options of `onnx-web`. */
 export interface BackendChoice extends OnnxWebOptions {
   /**
-   * `webgpu`, `onnx-web` (WebAssembly), `reference` (float64, slow), or a backend that is yours to close. `auto`, the
-   * default, is webgpu where the page has a GPU for it, and onnx-web elsewhere.
+   * `webgpu`, `onnx-web` (WebAssembly), `reference` (float64, slow), or an open backend, which stays open. `auto`, the default, is
+   * webgpu where the page has a GPU, and onnx-web elsewhere.
    */
   readonly backend?: string | Backend | undefined
 }
 
-/** Each is fetched when it is asked for. */
+/** Each is fetched when it is needed. */
 const factories: Readonly<Record<string, (options: OnnxWebOptions) => Promise<Backend>>> = {
   auto: async (options) => {
     const { webgpuBackend } = await import("@vitrine/backend-webgpu")
@@ -30,7 +30,7 @@ async function onnxWeb(options: OnnxWebOptions): Promise<Backend> {
 
 /**
  * Opens a backend by its name, for several models or runs to share.
- * @throws VitrineError (backend) for a name that there is not, and for what this browser cannot do.
+ * @throws VitrineError (backend) for an unknown name, and for a backend that this browser cannot run.
  */
 export async function createBackend(name = "auto", options: OnnxWebOptions = {}): Promise<Backend> {
   const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
@@ -40,12 +40,14 @@ export async function createBackend(name = "auto", options: OnnxWebOptions = {})
 }
 
 /**
- * The backend that is asked for, and what releases it if it was made here.
+ * The backend of a choice. `close` closes it only if it was made here.
  * @throws VitrineError (backend)
  */
-export async function openBackend(choice: BackendChoice): Promise<{ backend: Backend; close: () => Promise<void> }> {
-  const { backend: wanted, ...options } = choice
-  if (typeof wanted === "object") return { backend: wanted, close: async () => {} }
-  const backend = await createBackend(wanted, options)
+export async function openBackend({
+  backend: choice,
+  ...options
+}: BackendChoice): Promise<{ readonly backend: Backend; close(): Promise<void> }> {
+  if (typeof choice === "object") return { backend: choice, close: async () => {} }
+  const backend = await createBackend(choice, options)
   return { backend, close: backend.close }
 }

@@ -2,7 +2,7 @@ import { parseJson, readSafetensors, writeSafetensors } from "@vitrine/checkpoin
 import { VitrineError } from "@vitrine/core"
 import type { RunStore, SavedRun } from "@vitrine/trainer"
 
-/** A run folder in memory: the newest checkpoint, and the best. */
+/** A run folder in memory, with the newest checkpoint and the best one. */
 export interface MemoryStore extends RunStore {
   /** Replaces `config.json`. */
   writeConfig(config: object): void
@@ -11,13 +11,13 @@ export interface MemoryStore extends RunStore {
   /** The newest checkpoint, after dropping the metrics of later steps; null if there is none. */
   resume(): SavedRun | null
   /**
-   * The files of the run by their path: a folder that `load` takes, and that `vitrine train --resume` goes on with when
-   * it lies on a disk. The model is the best one, or else the newest. They are the store's own memory.
+   * The files of the run by their path, which share the store's memory. `load` takes them, and so does `vitrine train --resume` once
+   * they lie on a disk. The model is the best one, or else the newest.
    */
   files(): Record<string, Uint8Array<ArrayBuffer>>
 }
 
-interface Saved {
+interface StoredCheckpoint {
   readonly step: number
   readonly score: number | null
   readonly path: string
@@ -41,17 +41,17 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
     get config() {
       return config
     },
-    writeConfig(given) {
-      config = given
+    writeConfig(json) {
+      config = json
     },
     appendMetrics(event) {
       metrics.push({ step: event.step, line: `${JSON.stringify(event)}\n` })
     },
     async saveCheckpoint({ step, score, tensors, trainingTensors }) {
       const path = `checkpoints/step-${String(step).padStart(8, "0")}`
-      const model = joined(writeSafetensors(tensors, { format: "pt" }))
-      newest = { step, score, path, model, training: joined(writeSafetensors(trainingTensors)) }
-      if (score !== null && !(best !== undefined && (best.score as number) >= score)) best = newest
+      const model = concatenate(writeSafetensors(tensors, { format: "pt" }))
+      newest = { step, score, path, model, training: concatenate(writeSafetensors(trainingTensors)) }
+      if (score !== null && score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = newest
       return { path }
     },
     resume() {
@@ -84,7 +84,7 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
 interface OpenedRun {
   readonly config: object
   /** By step. */
-  readonly checkpoints: readonly Saved[]
+  readonly checkpoints: readonly StoredCheckpoint[]
   readonly metrics: { readonly step: number; readonly line: string }[]
 }
 
@@ -93,13 +93,12 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
   if (configFile === undefined) throw new VitrineError("file", "the folder has no config.json: it holds no run")
   const config = parseJson(configFile, "config.json")
   if (typeof config !== "object" || config === null) throw new VitrineError("file", "config.json: is no object")
-  const checkpoints = Object.keys(files).flatMap((file): Saved[] => {
+  const checkpoints = Object.keys(files).flatMap((file): StoredCheckpoint[] => {
     const [, path] = /^(checkpoints\/step-\d+)\/state\.json$/.exec(file) ?? []
-    const [model, training] = [files[`${path}/model.safetensors`], files[`${path}/training.safetensors`]]
-    // Without all three it was being written, or deleted.
-    if (path === undefined || model === undefined || training === undefined) return []
-    const state = parseJson(files[file] as Uint8Array, file) as { step?: unknown; score?: unknown } | null
-    const { step, score } = state ?? {}
+    const { [file]: state, [`${path}/model.safetensors`]: model, [`${path}/training.safetensors`]: training } = files
+    // A checkpoint without all three files was being written, or deleted.
+    if (path === undefined || state === undefined || model === undefined || training === undefined) return []
+    const { step, score }: { step?: unknown; score?: unknown } = Object(parseJson(state, file))
     if (typeof step !== "number") throw new VitrineError("file", `${file}: has no step`)
     const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)
     return [
@@ -113,12 +112,12 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
   }
 }
 
-/** Lines that a kill has cut short are left out. */
+/** Events by line. Lines that a kill has cut short are left out. */
 function metricsOf(file: Uint8Array | undefined): { step: number; line: string }[] {
   const lines = file === undefined ? [] : new TextDecoder().decode(file).split("\n")
   return lines.flatMap((line) => {
     try {
-      const { step } = JSON.parse(line) as { step: unknown }
+      const { step }: { step?: unknown } = JSON.parse(line)
       return typeof step === "number" ? [{ step, line: `${line}\n` }] : []
     } catch {
       return []
@@ -126,19 +125,18 @@ function metricsOf(file: Uint8Array | undefined): { step: number; line: string }
   })
 }
 
-/** The first of those with the highest score. */
-function bestOf(checkpoints: readonly Saved[]): Saved | undefined {
-  const scored = checkpoints.filter(({ score }) => score !== null)
-  return scored.reduce<Saved | undefined>(
-    (best, each) => (best === undefined || (each.score as number) > (best.score as number) ? each : best),
-    undefined,
-  )
+/** The first checkpoint with the highest score. */
+function bestOf(checkpoints: readonly StoredCheckpoint[]): StoredCheckpoint | undefined {
+  let best: StoredCheckpoint | undefined
+  for (const checkpoint of checkpoints)
+    if (checkpoint.score !== null && checkpoint.score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = checkpoint
+  return best
 }
 
 const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content)
 
-/** The chunks of a file in memory of its own. */
-function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** The chunks of a file in one piece. */
+function concatenate(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
   let position = 0
   for (const chunk of chunks) {

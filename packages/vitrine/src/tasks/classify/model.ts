@@ -16,45 +16,46 @@ import { checkFinite } from "../../finite.ts"
 import { evaluationTransforms } from "./preprocessing.ts"
 import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 
+/** A class and its probability. */
 export interface Prediction {
-  /** Of the class. */
+  /** The number of the class. */
   readonly index: number
   readonly label: string
   readonly probability: number
 }
 
-/** A trained model, ready to be asked. `Input` is what the platform can make an image of. */
+/** A trained classifier. `Input` is what the platform can make an image of. */
 export interface Model<Input> {
-  /** Of a Vision Transformer, or of a ResNet of BiT's (`isBiT`). */
+  /** The configuration of a Vision Transformer, or of a ResNet of BiT's (`isBiT`). */
   readonly config: ModelConfig
   /** A name for each class. */
   readonly labels: readonly string[]
   readonly preprocessing: Preprocessing
-  /** What was left out of the files or assumed about them, a line each. */
+  /** What its files leave open or Vitrine assumes of them, a line each. */
   readonly notes: readonly string[]
   readonly backend: Backend
-  /** The `top` most probable classes, the most probable first. */
+  /** The `top` most probable classes (5 by default), the most probable first. */
   predict(image: Input, options?: { readonly top?: number }): Promise<Prediction[]>
   /** The logits of each image, `[classes]`, computed as one batch. */
   logits(images: readonly Input[]): Promise<Float32Array[]>
-  /** The pooled features of an image, `[dim]`: what the head reads. */
+  /** The pooled features of an image, `[dim]`: the head's input. */
   embed(image: Input): Promise<Float32Array>
   /** The pooled features of each image, computed as one batch. */
   features(images: readonly Input[]): Promise<Float32Array[]>
   /**
-   * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`;
-   * each has a first dimension of 1.
+   * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`; each has a
+   * first dimension of 1.
    * @throws VitrineError (config) for a name that the model does not have.
    */
   inspect(image: Input, taps: readonly string[]): Promise<Record<string, HostTensor>>
-  /** The names that `inspect` takes, in the order of the computation, with the shapes that it gives. */
+  /** The names that `inspect` takes, in the order of the computation, with the shapes of the values. */
   taps(): TapShape[]
   /**
-   * Weights by their names, timm's, such as `patch_embed.proj.weight` or `pos_embed`.
+   * Weights by their names in timm, such as `patch_embed.proj.weight` or `pos_embed`.
    * @throws VitrineError (config) for a name that the model does not have.
    */
   parameters(names: readonly string[]): Promise<Record<string, HostTensor>>
-  /** An image as the model sees it, resized and cropped, before its values are normalised. */
+  /** An image as the model sees it, resized and cropped, but not normalised. */
   view(image: Input): Promise<Image>
   /** Releases the programs, and the backend if it was made for this model. */
   close(): Promise<void>
@@ -77,15 +78,15 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   if (labels.length !== config.classes)
     throw new VitrineError("config", `the model has ${config.classes} classes, but ${labels.length} labels`)
   const transforms = evaluationTransforms(preprocessing, config)
-  const size = config.imageSize[0] * config.imageSize[1] * config.channels
+  const imageLength = config.imageSize[0] * config.imageSize[1] * config.channels
   const compiled = new Map<string, Programs>()
   const forward = (scope: Scope): Tensor =>
     imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
 
-  const input = async (images: readonly Input[]): Promise<Float32Array> => {
+  const batchOf = async (images: readonly Input[]): Promise<Float32Array> => {
     const rows = await Promise.all(images.map(async (image) => applyTransforms(await decode(image), transforms)))
-    const batch = new Float32Array(images.length * size)
-    for (const [i, { data }] of rows.entries()) batch.set(data, i * size)
+    const batch = new Float32Array(images.length * imageLength)
+    for (const [i, { data }] of rows.entries()) batch.set(data, i * imageLength)
     return batch
   }
   const run = async (images: readonly Input[], taps: readonly string[]): Promise<Record<string, HostTensor>> => {
@@ -93,20 +94,22 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     const program = compiled.get(key) ?? programs(backend, tapGraph(taps, forward), { constants })
     compiled.set(key, program)
     // Images are decoded while the program is compiled.
-    const [data, ready] = await Promise.all([input(images), program.at(images.length)])
+    const [data, ready] = await Promise.all([batchOf(images), program.at(images.length)])
     return ready.run({ images: data })
   }
-  const rows = ({ data, shape }: HostTensor): Float32Array[] => {
-    const [count = 0, width = 0] = shape
-    checkFinite(data)
-    return Array.from({ length: count }, (_, i) => Float32Array.from(data.slice(i * width, (i + 1) * width)))
+  /** The value of a tap for each image. */
+  const rowsOf = async (images: readonly Input[], tap: string): Promise<Float32Array[]> => {
+    const value = (await run(images, [tap]))[tap]
+    if (value === undefined) throw new VitrineError("backend", `${backend.name} has not computed ${tap}`)
+    checkFinite(value.data)
+    const width = value.data.length / images.length
+    return images.map((_, i) => Float32Array.from(value.data.slice(i * width, (i + 1) * width)))
   }
   const logits = async (images: readonly Input[]): Promise<Float32Array[]> => {
     if (config.classes === 0) throw new VitrineError("config", "the model has no classes to predict; use embed")
-    return rows((await run(images, ["logits"])).logits as HostTensor)
+    return rowsOf(images, "logits")
   }
-  const features = async (images: readonly Input[]): Promise<Float32Array[]> =>
-    rows((await run(images, ["pooled"])).pooled as HostTensor)
+  const features = (images: readonly Input[]): Promise<Float32Array[]> => rowsOf(images, "pooled")
   return {
     config,
     labels,
@@ -114,16 +117,23 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     notes: parts.notes ?? [],
     backend,
     logits,
-    predict: async (image, { top = 5 } = {}) => topPredictions((await logits([image]))[0] as Float32Array, labels, top),
+    async predict(image, { top = 5 } = {}) {
+      const [row = new Float32Array()] = await logits([image])
+      return topPredictions(row, labels, top)
+    },
     features,
-    embed: async (image) => (await features([image]))[0] as Float32Array,
+    async embed(image) {
+      const [row = new Float32Array()] = await features([image])
+      return row
+    },
     inspect: (image, taps) => run([image], taps),
     taps: () => tapShapes(forward),
     parameters: (names) => readParameters(names, parts),
     async view(image) {
       const { data, shape } = applyTransforms(await decode(image), transforms.slice(0, -1))
       const [height, width, channels] = shape
-      return { width, height, channels: channels as 1 | 3, data: Uint8Array.from(data, (x) => Math.round(255 * x)) }
+      const pixels = Uint8Array.from(data, (x) => Math.round(255 * x))
+      return { width, height, channels: channels === 1 ? 1 : 3, data: pixels }
     },
     close: async () => {
       for (const program of compiled.values()) await program.dispose()
@@ -139,14 +149,14 @@ export function topPredictions(logits: Float32Array, labels: readonly string[], 
   const total = weights.reduce((a, b) => a + b, 0)
   return Array.from(weights, (weight, index) => ({
     index,
-    label: labels[index] as string,
+    label: labels[index] ?? String(index),
     probability: weight / total,
   }))
     .sort((a, b) => b.probability - a.probability || a.index - b.index)
     .slice(0, top)
 }
 
-/** Weights, read back from the backend that holds them. */
+/** Reads weights back from the backend. */
 async function readParameters(
   names: readonly string[],
   { config, backend, constants }: Pick<ModelParts<never>, "config" | "backend" | "constants">,

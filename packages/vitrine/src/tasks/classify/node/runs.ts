@@ -5,23 +5,23 @@ import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
 import { learnsClasses } from "../objectives.ts"
 import { recordOf } from "../record.ts"
 
-/** What a run knew at one of its evaluations, and what it had spent until then. */
+/** An evaluation of a run, and what the run had spent until then. */
 export interface RunEvaluation {
   readonly step: number
-  /** Images that it was trained on, each as often as it came. */
+  /** Training images so far, with repetitions. */
   readonly images: number
-  /** Operations of training. */
+  /** Operations of training so far. */
   readonly flops: number
   /** On the validation images. */
   readonly loss: number
   readonly top1: number
 }
 
-/** What a run has come to, finished or not. */
+/** The state of a run, finished or not. */
 export interface RunSummary {
-  /** The folder, as it was named. */
+  /** The path that `readRun` took. */
   readonly run: string
-  /** The family as the ViT paper tells them apart. */
+  /** The family by the names of the ViT paper. */
   readonly family: "ViT" | "hybrid" | "BiT"
   readonly config: ModelConfig
   readonly parameters: number
@@ -31,25 +31,26 @@ export interface RunSummary {
   readonly data: string
   readonly seed: number
   readonly learningRate: number
-  /** The model that it started from, of whose own training nothing is counted here; null for none. */
+  /** The model that it started from, whose own training is not counted; null for none. */
   readonly from: string | null
-  /** Steps taken, and how many there are to take. */
+  /** Steps so far. */
   readonly step: number
+  /** Steps of the whole run. */
   readonly steps: number
   readonly imagesPerStep: number
-  /** Operations of all steps taken: forward and backward, 3 times the forward pass. */
+  /** Operations of the steps so far: forward and backward, 3 times the forward pass. */
   readonly trainingFlops: number
-  /** What those steps take at the run's median pace; null before the first. */
+  /** Seconds of the steps so far at the run's median pace; null before the first step. */
   readonly seconds: number | null
   readonly evaluations: readonly RunEvaluation[]
-  /** The evaluation with the highest accuracy, and the last one; null before the first. */
+  /** The evaluation with the highest accuracy; null before the first. */
   readonly best: RunEvaluation | null
   readonly last: RunEvaluation | null
 }
 
 /**
- * Reads what a run of `train` has come to: its accuracy on validation images against what was computed for it, as figure 5
- * and table 2 of the ViT paper compare models. Nothing of the weights is read, and a run may be under way.
+ * Summarises a run of `train`: its accuracy on validation images beside what its training cost, as figure 5 and table 2 of the
+ * ViT paper compare models. It does not read the weights, and the run may be in progress.
  * @throws VitrineError (file, config) for a folder that is no run, or a run that learns no classes.
  */
 export async function readRun(path: string): Promise<RunSummary> {
@@ -75,19 +76,20 @@ export async function readRun(path: string): Promise<RunSummary> {
   const model = imageModel(config)
   const forward = forwardFlops(model)
   const imagesPerStep = batchSize * training.accumulate
-  const spent = (step: number): { images: number; flops: number } => {
+  const costUntil = (step: number): { readonly images: number; readonly flops: number } => {
     const images = step * imagesPerStep
     return { images, flops: 3 * forward * images }
   }
   const metrics = await readMetrics(join(path, "metrics.jsonl"))
   const evaluations = metrics.flatMap(({ type, step, loss, top1 }): RunEvaluation[] =>
-    type === "evaluation" && isNumber(loss) && isNumber(top1) ? [{ step, ...spent(step), loss, top1 }] : [],
+    type === "evaluation" && isNumber(loss) && isNumber(top1) ? [{ step, ...costUntil(step), loss, top1 }] : [],
   )
   const paces = metrics.flatMap(({ type, imagesPerSecond }) =>
     type === "step" && isNumber(imagesPerSecond) && imagesPerSecond > 0 ? [imagesPerSecond] : [],
   )
+  const pace = median(paces)
   const step = metrics.reduce((most, event) => Math.max(most, event.step), 0)
-  const { images, flops } = spent(step)
+  const { images, flops } = costUntil(step)
   return {
     run: path,
     family: isBiT(config) ? "BiT" : config.stem === null ? "ViT" : "hybrid",
@@ -102,7 +104,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     steps: training.steps,
     imagesPerStep,
     trainingFlops: flops,
-    seconds: paces.length === 0 ? null : images / median(paces),
+    seconds: pace === null ? null : images / pace,
     evaluations,
     best: evaluations.reduce<RunEvaluation | null>((a, b) => (a === null || b.top1 > a.top1 ? b : a), null),
     last: evaluations.at(-1) ?? null,
@@ -111,4 +113,7 @@ export async function readRun(path: string): Promise<RunSummary> {
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 
-const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1] as number
+function median(values: readonly number[]): number | null {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1] ?? null
+}

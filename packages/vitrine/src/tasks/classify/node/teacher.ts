@@ -1,11 +1,12 @@
-import { imageModel, applyOverrides } from "@vitrine/checkpoint"
+import { applyOverrides, imageModel } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
-import type { ResolvedRecipe } from "../recipe.ts"
 import { locate } from "../../../node/hub.ts"
+import type { ResolvedRecipe } from "../recipe.ts"
 import { constantsOf } from "./load.ts"
 
+/** A teacher by distillation. */
 export interface OpenTeacher {
   /** Its absolute path or its name on the hub, by which a resumed run finds it again. */
   readonly origin: string
@@ -14,9 +15,9 @@ export interface OpenTeacher {
 }
 
 /**
- * A model that tells a student of `recipe` what it makes of the student's images: at their size, to which its positions are
- * resized, and normalised by its own mean and standard deviation.
- * @param classes the student's, in its order.
+ * Opens a teacher for a student of `recipe`. It sees the student's images at their size, to which its positions are resized, and
+ * normalised by its own mean and standard deviation.
+ * @param classes the student's classes, whose order the teacher's logits take.
  * @throws VitrineError (config) for a model of other classes or channels, or of patches that do not fit the images.
  */
 export async function openTeacher(
@@ -34,10 +35,10 @@ export async function openTeacher(
         "config",
         `${model}: the teacher takes images of ${config.channels} channels, the student of ${student.channels}`,
       )
-    const order = places(model, folder.labels, config.classes, classes)
+    const order = classOrder(model, folder.labels, config.classes, classes)
     const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
-    const seen = renormalized(images, { mean, std }, preprocessing)
-    const logits = imageModel(config).forward(rootScope(), seen)
+    const normalized = renormalize(images, { mean, std }, preprocessing)
+    const logits = imageModel(config).forward(rootScope(), normalized)
     const compiled = programs(backend, graph({ outputs: { logits } }), {
       constants: await constantsOf(folder, backend, config),
     })
@@ -45,10 +46,10 @@ export async function openTeacher(
       origin,
       teach: async (images, size) => {
         const { logits } = await (await compiled.at(size)).run({ images })
-        const own = logits?.data ?? []
-        return Float32Array.from(own, (_, at) => {
-          const row = Math.floor(at / order.length)
-          return own[row * order.length + (order[at % order.length] as number)] as number
+        const values = logits?.data ?? []
+        return Float32Array.from(values, (_, i) => {
+          const label = i % order.length
+          return values[i - label + (order[label] ?? Number.NaN)] ?? Number.NaN
         })
       },
       close: compiled.dispose,
@@ -58,15 +59,20 @@ export async function openTeacher(
   }
 }
 
-/** Where the teacher has each of the student's classes: by name, or by position where it names none. */
-function places(model: string, labels: readonly string[] | null, count: number, classes: readonly string[]): number[] {
-  const found = classes.map((label, i) => (labels === null ? i : labels.indexOf(label)))
-  if (count !== classes.length || found.includes(-1))
+/** The teacher's class for each of the student's: by name, or by position for a teacher without names. */
+function classOrder(
+  model: string,
+  labels: readonly string[] | null,
+  count: number,
+  classes: readonly string[],
+): number[] {
+  const order = classes.map((label, i) => (labels === null ? i : labels.indexOf(label)))
+  if (count !== classes.length || order.includes(-1))
     throw new VitrineError(
       "config",
       `${model}: the teacher tells ${count} classes apart, which are not the ${classes.length} of the data`,
     )
-  return found
+  return order
 }
 
 interface Moments {
@@ -74,15 +80,10 @@ interface Moments {
   readonly std: readonly number[]
 }
 
-/** `(x · std + mean − mean′) / std′` */
-function renormalized(x: Tensor, from: Moments, to: Moments): Tensor {
-  const each = (number: (c: number) => number): Tensor =>
-    ops.constant(
-      Float32Array.from(to.mean, (_, c) => number(c)),
-      [to.mean.length],
-    )
-  const at = (numbers: readonly number[], c: number): number => numbers[c] as number
-  const scale = each((c) => at(from.std, c) / at(to.std, c))
-  const shift = each((c) => (at(from.mean, c) - at(to.mean, c)) / at(to.std, c))
-  return ops.add(ops.mul(x, scale), shift)
+/** `(x · std + mean − mean′) / std′` for each channel. */
+function renormalize(x: Tensor, from: Moments, to: Moments): Tensor {
+  const scale = Float32Array.from(to.std, (std, c) => (from.std[c] ?? Number.NaN) / std)
+  const shift = Float32Array.from(to.std, (std, c) => ((from.mean[c] ?? Number.NaN) - (to.mean[c] ?? Number.NaN)) / std)
+  const constant = (values: Float32Array): Tensor => ops.constant(values, [values.length])
+  return ops.add(ops.mul(x, constant(scale)), constant(shift))
 }
