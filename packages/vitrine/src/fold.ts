@@ -42,10 +42,9 @@ function foldedValues(source: Graph, constants: FoldedGraph["constants"]): Map<V
     const origin = origins.get(value)
     if (computed.has(value) && origin !== undefined) names.set(value, `${origin}.folded.${value}`)
   }
-  for (const node of source.nodes) {
-    const { op, outputs } = node
-    const inputs: readonly ValueId[] = node.inputs
-    const name = node.op === "state" ? node.attributes.name : undefined
+  for (const { op, attributes, inputs, outputs } of source.nodes) {
+    const name = op === "state" ? attributes.name : undefined
+    const constant =
       name === undefined
         ? op !== "input" && inputs.every((value) => origins.has(value))
         : Object.hasOwn(constants, name)

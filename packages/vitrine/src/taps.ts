@@ -1,4 +1,5 @@
-import { type Graph, graph, parseDim, rootScope, type Scope, type Tensor, VitrineError } from "@vitrine/core"
+import { type Graph, graph, rootScope, type Scope, type Tensor, VitrineError } from "@vitrine/core"
+import { bindDim } from "@vitrine/core/backend"
 
 /** The name and the shape of an intermediate value. */
 export interface TapShape {
@@ -27,7 +28,7 @@ export function tapGraph(names: readonly string[], forward: Forward): Graph {
 /** All taps of a model in the order of the computation, with their shapes for one example. */
 export function tapShapes(forward: Forward): TapShape[] {
   const taps = tapsOf("all", forward)
-  return Array.from(taps, ([name, { shape }]) => ({ name, shape: shape.map((dim) => parseDim(dim).times) }))
+  return Array.from(taps, ([name, { shape }]) => ({ name, shape: shape.map((dim) => bindDim(dim, 1)) }))
 }
 
 function tapsOf(names: readonly string[] | "all", forward: Forward): Map<string, Tensor> {
