@@ -4,15 +4,13 @@ import { commands } from "vitest/browser"
 
 declare global {
   interface ImportMeta {
-    /** Vite's: the modules that fit a pattern, by path. */
+    /** The modules that fit a pattern, by path; Vite replaces the call. */
     glob(pattern: string): Record<string, unknown>
   }
 }
 
-// As seen from the package.
+// The path is relative to the package.
 const files = "../../tooling/golden/files"
-
-const runs = Object.keys(import.meta.glob("../../../../tooling/golden/files/training-*.json"))
 
 async function golden(name: string): Promise<Golden> {
   const text = await commands.readFile(`${files}/${name}.json`)
@@ -21,10 +19,11 @@ async function golden(name: string): Promise<Golden> {
   return { json: JSON.parse(text), tensors: parseTensors(decoded, name) }
 }
 
-/** All golden trainings, by name. */
-export const trainings: Readonly<Record<string, () => Promise<Golden>>> = Object.fromEntries(
-  runs.map((path) => {
-    const name = path.slice(path.lastIndexOf("/") + 1, -".json".length)
-    return [name, () => golden(name)]
-  }),
+const allNames = Object.keys(import.meta.glob("../../../../tooling/golden/files/training-*.json")).map((path) =>
+  path.slice(path.lastIndexOf("/") + 1, -".json".length),
 )
+
+/** Golden trainings by name: all of them, or those of these names. */
+export function runsOf(...names: string[]): Record<string, () => Promise<Golden>> {
+  return Object.fromEntries((names.length === 0 ? allNames : names).map((name) => [name, () => golden(name)]))
+}

@@ -5,7 +5,7 @@ import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
 import { plainBackend } from "../../src/tfjs.ts"
 import { agreement } from "../agreement.ts"
 import { plainSkips } from "../skips.ts"
-import { trainings } from "./golden.ts"
+import { runsOf } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
 async function compiled(): Promise<WebGpuBackend> {
@@ -16,4 +16,4 @@ const plain = async () => plainBackend(tf, await compiled())
 
 conformance("tfjs on our device in a page", plain, { skip: plainSkips })
 agreement("compiled and plain in a page", compiled, plain)
-trainingParity("tfjs on our device in a page", plain, trainings)
+trainingParity("tfjs on our device in a page", plain, runsOf("training-adamw", "training-sgd-clip"))

@@ -1,6 +1,6 @@
 import { trainingParity } from "@vitrine/parity"
 import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
-import { trainings } from "./golden.ts"
+import { runsOf } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
 /** Backends on one device, so that each kernel is compiled once. */
@@ -9,4 +9,4 @@ async function backend(): Promise<WebGpuBackend> {
   return webgpuBackend({ device: first.gpu })
 }
 
-trainingParity("WebGPU in a page", backend, trainings)
+trainingParity("WebGPU in a page", backend, runsOf())

@@ -1,9 +1,8 @@
 import { conformance } from "@vitrine/conformance"
 import type { Backend } from "@vitrine/core"
 import { trainingParity } from "@vitrine/parity"
-import { agreement } from "../agreement.ts"
 import { plainSkips } from "../skips.ts"
-import { trainings } from "./golden.ts"
+import { runsOf } from "./golden.ts"
 import { remoteBackend } from "./remote.ts"
 
 const inWorker = (name: "compiled" | "plain") => (): Promise<Backend> =>
@@ -12,11 +11,9 @@ const inWorker = (name: "compiled" | "plain") => (): Promise<Backend> =>
 const compiled = inWorker("compiled")
 const plain = inWorker("plain")
 
-// tfjs' kernels and how they are put together are the same as in the page, where all runs are followed.
-const few = Object.fromEntries(Object.entries(trainings).filter(([name]) => /-(adamw|sgd-clip)$/.test(name)))
+const skip = { "constants from a file": "a page has no files" }
 
-conformance("webgpu in a worker of a page", compiled, { skip: { "constants from a file": "a page has no files" } })
-conformance("tfjs on our device in a worker of a page", plain, { skip: plainSkips })
-agreement("compiled and plain in workers of a page", compiled, plain)
-trainingParity("WebGPU in a worker of a page", compiled, trainings)
-trainingParity("tfjs on our device in a worker of a page", plain, few)
+// The whole suite runs with these kernels in Node, and in the page with those for adapters that compute on the CPU.
+conformance("webgpu in a worker of a page", compiled, { skip, subset: "smoke" })
+conformance("tfjs on our device in a worker of a page", plain, { skip: plainSkips, subset: "smoke" })
+trainingParity("WebGPU in a worker of a page", compiled, runsOf("training-adamw"))
