@@ -66,7 +66,7 @@ test("a page exports what its tasks have", async () => {
     ["detect", { to: "timm" }, "is a detector, which is exported to ONNX alone"],
     ["detect", { to: "onnx", mean: [0.5] }, "mean of a detector cannot be told"],
     ["detect", { to: "onnx", heads: 3 }, "the model has heads 2, not 3"],
-    ["read", { to: "onnx" }, "a page cannot read: export it in Node"],
+    ["read", { to: "onnx" }, 'models of the task "read" are exported in Node, not in pages'],
   ] as const)
     await expect(exportInPage(await filesOf(stored(name)), options)).rejects.toThrow(message)
 })

@@ -27,7 +27,11 @@ export async function exportModel(source: ModelSource, options: ExportOptions): 
   const location = await locateModel(source)
   const name = await taskAt(location)
   const task = await tasks[name]?.()
-  if (task === undefined) throw new VitrineError("config", `${location.name}: a page cannot ${name}: export it in Node`)
+  if (task === undefined)
+    throw new VitrineError(
+      "config",
+      `${location.name}: models of the task "${name}" are exported in Node, not in pages`,
+    )
   const { files, notes } = await task.exportModel(location, options)
   const blobs = Array.from(files, ([path, chunks]) => [path, new Blob([...chunks] as BlobPart[])] as const)
   return { files: Object.fromEntries(blobs), notes }
