@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config"
 
-/** Walks through the production build in a real browser. */
+/** Walks through the production build in a real browser. Files run two at a time, each with a browser of its own. */
 export default defineConfig({
   resolve: { conditions: ["@vitrine/source"] },
   ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
-  test: { include: ["test/browser/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+  test: { include: ["test/browser/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 2 },
 })

@@ -9,19 +9,25 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { type Detector, type ImageInput, loadDetector } from "vitrine"
 import { drawn, expectSame, openReferenceDetector, type Row, rows, settled } from "./detect-page.ts"
 import { drop } from "./drop.ts"
-import { openSite, type Site } from "./site.ts"
+import { openSite, type Site, type Visit } from "./site.ts"
 import { ownTasks } from "./tasks.ts"
-import { violations } from "./violations.ts"
+import { fits, violationsInBothThemes } from "./violations.ts"
 
 const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url))
 const foreign = path("../../tooling/golden/files/huggingface-detr")
 
+// One reader on one page: the tests go on where those before ended.
 let site: Site
+let reader: Visit
+let page: Page
 let reference: Detector<ImageInput>
 
 beforeAll(async () => {
   site = await openSite()
+  reader = await site.open("/detect/?scene=7", { reducedMotion: "reduce" })
+  page = reader.page
   reference = await openReferenceDetector()
+  await settled(page)
 })
 
 afterAll(async () => {
@@ -39,13 +45,13 @@ async function looks(page: Page): Promise<void> {
   await row.hover()
   await page.getByRole("heading", { name: `Where query ${query + 1} looks` }).waitFor()
   const { heads, decoderDepth, queries, classes } = reference.config
+  const tapOf = (layer: number): string => `transformer.decoder.layers.${layer}.multihead_attn.weights`
+  const { taps, grid } = await reference.inspect(await drawn.read(6), [0, decoderDepth - 1].map(tapOf).concat("logits"))
   for (const [layer, head] of [
     [decoderDepth - 1, "mean"],
     [0, heads - 1],
   ] as const) {
-    const tap = `transformer.decoder.layers.${layer}.multihead_attn.weights`
-    const { taps, grid } = await reference.inspect(await drawn.read(6), [tap, "logits", "boxes"])
-    const { values } = queryAttention(taps[tap] as never, { grid, query, head })
+    const { values } = queryAttention(taps[tapOf(layer)] as never, { grid, query, head })
     await row.locator("input").check()
     await slide(page, "Layer of the decoder", layer + 1)
     const map = page.locator(".query-heads button").nth(head === "mean" ? 0 : head + 1)
@@ -78,9 +84,34 @@ async function looks(page: Page): Promise<void> {
   expect(await page.locator("#asked .box.strong").count()).toBe(1)
 }
 
+test("is used by keyboard alone", async () => {
+  const all = await rows(page)
+  const heading = (at: number): Promise<void> =>
+    page.getByRole("heading", { name: `Where query ${(all[at]?.query ?? 0) + 1} looks` }).waitFor()
+  const reach = async (selector: string): Promise<void> => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press("Tab")
+      if (await page.evaluate((target) => document.activeElement?.matches(target), selector)) return
+    }
+    throw new Error(`${selector} is not reached`)
+  }
+  await reach(".findings input")
+  await heading(0)
+  await page.keyboard.press("ArrowDown")
+  await heading(1)
+  expect(await page.locator(".findings tr.marked input:checked").count()).toBe(1)
+  await page.keyboard.press("Escape")
+  expect(await page.locator(".findings input:checked").count()).toBe(0)
+  await reach("#asked input[type=range]")
+  await page.keyboard.press("Home")
+  await page.getByText("Layer 1 of").first().waitFor()
+  await reach(".query-heads button:nth-child(2)")
+  await page.keyboard.press("Enter")
+  expect(await page.getByRole("button", { name: "head 1", exact: true }).getAttribute("aria-pressed")).toBe("true")
+  expect(reader.faults).toEqual([])
+})
+
 test("finds in a scene what the float64 reference finds, and shows where a query looks", async () => {
-  const { page, faults, close } = await site.open("/detect/?scene=7")
-  await settled(page)
   const found = await reference.detect(await drawn.read(6), { threshold: 0 })
   expectSame(await rows(page), found, reference.labels, 0.5)
   expect(await page.locator("#found .box.plain").count()).toBe((await rows(page)).length)
@@ -101,13 +132,21 @@ test("finds in a scene what the float64 reference finds, and shows where a query
   await page.waitForURL(/scene=8$/)
   await settled(page)
   expectSame(await rows(page), await reference.detect(await drawn.read(7), { threshold: 0 }), reference.labels, 0.5)
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
+})
+
+test("axe finds nothing in light and dark, and nothing overflows at 360 px", async () => {
+  const { width, height } = page.viewportSize() ?? { width: 1280, height: 720 }
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.getByLabel("Queries that found nothing").check()
+  expect(await page.getByLabel("True boxes").isChecked()).toBe(true)
+  expect(await violationsInBothThemes(page)).toEqual([])
+  expect(await fits(page)).toBe(true)
+  await page.getByLabel("Queries that found nothing").uncheck()
+  await page.setViewportSize({ width, height })
 })
 
 test("opens a dropped run, and a folder of Hugging Face's on a dropped picture", async () => {
-  const { page, faults, close } = await site.open("/detect/?scene=3")
-  await settled(page)
   const before = await rows(page)
   const read = (file: string): Promise<Buffer> => readFile(path(`public/detector/${file}`))
   const run = { "run/config.json": await read("config.json"), "run/model.safetensors": await read("model.safetensors") }
@@ -138,41 +177,10 @@ test("opens a dropped run, and a folder of Hugging Face's on a dropped picture",
   await page.getByRole("alert").filter({ hasText: "is of no detector" }).waitFor()
   await page.getByRole("button", { name: "Built-in detector" }).click()
   await page.locator('[data-model="built-in"]').waitFor()
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
 })
 
-test("is used by keyboard alone", async () => {
-  const { page, faults, close } = await site.open("/detect/?scene=7")
-  await settled(page)
-  const all = await rows(page)
-  const heading = (at: number): Promise<void> =>
-    page.getByRole("heading", { name: `Where query ${(all[at]?.query ?? 0) + 1} looks` }).waitFor()
-  const reach = async (selector: string): Promise<void> => {
-    for (let i = 0; i < 60; i++) {
-      await page.keyboard.press("Tab")
-      if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return
-    }
-    throw new Error(`${selector} is not reached`)
-  }
-  await reach(".findings input")
-  await heading(0)
-  await page.keyboard.press("ArrowDown")
-  await heading(1)
-  expect(await page.locator(".findings tr.marked input:checked").count()).toBe(1)
-  await page.keyboard.press("Escape")
-  expect(await page.locator(".findings input:checked").count()).toBe(0)
-  await reach("#asked input[type=range]")
-  await page.keyboard.press("Home")
-  await page.getByText("Layer 1 of").first().waitFor()
-  await reach(".query-heads button:nth-child(2)")
-  await page.keyboard.press("Enter")
-  expect(await page.getByRole("button", { name: "head 1", exact: true }).getAttribute("aria-pressed")).toBe("true")
-  expect(faults).toEqual([])
-  await close()
-})
-
-test("no task of the page is long, and other rooms load nothing of this one", async () => {
+test("no task of the page is long", async () => {
   const tasks = await ownTasks(site.browser, site.address, async () => {
     const { page, close } = await site.open("/detect/")
     await settled(page)
@@ -188,23 +196,4 @@ test("no task of the page is long, and other rooms load nothing of this one", as
   })
   expect(tasks.length).toBeGreaterThan(5)
   expect(tasks[0]?.whole).toBeLessThan(50)
-  const { page, requests, close } = await site.open("/")
-  await page.locator('[data-state="ready"]').waitFor()
-  expect(requests.filter((url) => /detect/.test(url))).toEqual([])
-  await close()
-})
-
-test("axe finds nothing in light and dark, and nothing overflows at 360 px", async () => {
-  // Without motion, so that no colour is between light and dark when it is looked at.
-  const seen = { viewport: { width: 360, height: 740 }, reducedMotion: "reduce" } as const
-  const { page, close } = await site.open("/detect/?scene=7", seen)
-  await settled(page)
-  await page.getByLabel("Queries that found nothing").check()
-  await page.getByLabel("True boxes").check()
-  for (const theme of ["light", "dark"]) {
-    await page.getByLabel("Appearance").selectOption(theme)
-    expect(await violations(page)).toEqual([])
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
-  }
-  await close()
 })

@@ -1,21 +1,8 @@
-import type { Page } from "playwright"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { ready } from "./guide-page.ts"
 import { openSite, type Site, type Visit } from "./site.ts"
 import { chooseThings } from "./things.ts"
-
-const stepOf = (page: Page): Promise<number> =>
-  page.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value)
-
-async function train(page: Page, fields: Readonly<Record<string, number>>): Promise<void> {
-  for (const [name, value] of Object.entries(fields)) {
-    await page.getByLabel(name, { exact: true }).fill(String(value))
-    await page.keyboard.press("Tab")
-  }
-  await page.getByRole("button", { name: "Train", exact: true }).click()
-}
-
-const phase = (page: Page, wanted: string, timeout = 100_000): Promise<void> =>
-  page.locator(`[data-phase="${wanted}"]`).waitFor({ timeout })
+import { phase, stepOf, train } from "./train-page.ts"
 
 describe("a GPU that is taken away", () => {
   let site: Site
@@ -34,21 +21,21 @@ describe("a GPU that is taken away", () => {
 
   test("loses nothing in the guide, neither picture nor steps", { timeout: 200_000 }, async () => {
     const { page, close } = await site.open("/", {}, { backend: "webgpu" })
-    await page.locator('[data-state="ready"]').waitFor({ timeout: 100_000 })
+    await ready(page, 100_000)
     await page.locator("#loss").scrollIntoViewIfNeeded()
     const loss = page.locator('#loss [data-tap="loss"]')
     const fell = (): Promise<string | null> => page.locator("[data-fell]").getAttribute("data-fell")
     await page.getByRole("button", { name: "Take one step" }).click()
     await page.locator("[data-fell]").waitFor({ timeout: 100_000 })
     const first = (await fell()) ?? ""
-    await page.locator('[data-state="ready"]').waitFor()
+    await ready(page)
     await crash()
     await page.getByRole("button", { name: "Take one step" }).click()
     await expect.poll(fell, { timeout: 100_000 }).not.toBe(first)
     const [before, after] = ((await fell()) ?? "").split(" ").map(Number)
     expect(before).toBeCloseTo(Number(first.split(" ")[1]), 4)
-    expect(after).toBeLessThan(before as number)
-    await expect.poll(async () => Number(await loss.textContent())).toBeCloseTo(after as number, 4)
+    expect(after).toBeLessThan(Number(before))
+    await expect.poll(async () => Number(await loss.textContent())).toBeCloseTo(Number(after), 4)
     expect(await page.getByRole("alert").count()).toBe(0)
     await close()
   })
@@ -56,17 +43,25 @@ describe("a GPU that is taken away", () => {
   test("lets a run go on from its last checkpoint, and says so", { timeout: 300_000 }, async () => {
     const { page, close } = await site.open("/train/", {}, { backend: "webgpu" })
     await chooseThings(page)
-    await train(page, { Steps: 40, "Pictures a step": 4 })
+    await train(page, { Steps: 32, "Pictures a step": 4 })
     await expect.poll(() => stepOf(page), { timeout: 150_000 }).toBeGreaterThan(26)
     await crash()
     await page.getByRole("alert").filter({ hasText: "goes on from its last checkpoint" }).waitFor({ timeout: 60_000 })
     await phase(page, "done", 150_000)
-    expect(await stepOf(page)).toBe(40)
+    expect(await stepOf(page)).toBe(32)
     await close()
   })
 })
 
 describe("without", () => {
+  let site: Site
+
+  beforeAll(async () => {
+    site = await openSite({ flags: ["--use-fake-device-for-media-stream"] })
+  })
+
+  afterAll(() => site?.close())
+
   /** A worker that begins with a script of ours, as a poorer browser would have it. */
   const patched = async ({ page }: Visit, script: string): Promise<void> => {
     await page.route("**/assets/worker-*.js", async (route) => {
@@ -86,43 +81,40 @@ prototype.grow = function (pages) {
 }`
 
   test("memory a run is refused in plain words, and a smaller one trains", { timeout: 300_000 }, async () => {
-    const site = await openSite()
     const visit = await site.open("/train/")
-    const { page } = visit
+    const { page, close } = visit
     await patched(visit, cramped(96))
     await page.getByLabel("Size").selectOption("medium")
     await train(page, { Steps: 4, "Pictures a step": 512 })
     await page.getByRole("alert").filter({ hasText: "gave no more memory" }).waitFor({ timeout: 100_000 })
     await page.getByLabel("Size").selectOption("small")
+    await chooseThings(page)
     await train(page, { Steps: 4, "Pictures a step": 8 })
     await phase(page, "done")
-    await site.close()
+    await close()
   })
 
   test("WebAssembly the guide can be read, and says what is missing", async () => {
-    const site = await openSite()
     const visit = await site.open("/")
-    const { page } = visit
+    const { page, close } = visit
     await patched(visit, "delete globalThis.WebAssembly")
     const alert = page.getByRole("alert").filter({ hasText: "The engine could not be started" })
     await alert.waitFor({ timeout: 60_000 })
     expect(await page.getByRole("heading", { name: "Who matches whom" }).count()).toBe(1)
-    await site.close()
+    await close()
   })
 
   test("a GPU, who asks for one is offered the CPU", async () => {
-    const site = await openSite()
-    const { page } = await site.open("/")
+    const { page, close } = await site.open("/")
     await page.evaluate(() => localStorage.setItem("backend", "webgpu"))
     await page.reload()
     await page.getByRole("alert").filter({ hasText: "no graphics processor to compute on" }).waitFor()
     await page.getByRole("button", { name: "Compute on the CPU" }).click()
-    await page.locator('[data-state="ready"]').waitFor({ timeout: 60_000 })
-    await site.close()
+    await ready(page)
+    await close()
   })
 
   test("a camera, or leave to use it, pictures can still be drawn", async () => {
-    const site = await openSite({ flags: ["--use-fake-device-for-media-stream"] })
     const refused = await site.open("/train/")
     await refused.page.getByLabel("Draw or photograph").check()
     await refused.page.getByRole("button", { name: "Open the camera" }).click()
@@ -137,23 +129,23 @@ prototype.grow = function (pages) {
     await allowed.page.getByRole("button", { name: "Take a photo" }).click()
     await allowed.page.getByText("1 picture", { exact: true }).waitFor()
     expect(allowed.faults).toEqual([])
-    await site.close()
+    await Promise.all([refused.close(), allowed.close()])
   })
 
   test("its tab a run waits, and goes on in another", { timeout: 200_000 }, async () => {
-    const site = await openSite()
-    const { page } = await site.open("/train/")
-    await train(page, { Steps: 60, "Pictures a step": 8 })
+    const { page, close } = await site.open("/train/")
+    await chooseThings(page)
+    await train(page, { Steps: 40, "Pictures a step": 8 })
     await expect.poll(() => stepOf(page), { timeout: 100_000 }).toBeGreaterThan(27)
     const next = await page.context().newPage()
     await page.close()
     await next.goto(`${site.address}/train/`)
     await next
-      .getByRole("row", { name: /shapes/ })
-      .getByText(/(25|50) \/ 60/)
+      .getByRole("row", { name: /mine/ })
+      .getByText("25 / 40")
       .waitFor()
-    await next.getByRole("button", { name: "Go on: shapes" }).click()
+    await next.getByRole("button", { name: "Go on: mine" }).click()
     await phase(next, "done")
-    await site.close()
+    await close()
   })
 })

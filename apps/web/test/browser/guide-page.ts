@@ -1,33 +1,40 @@
 import type { Page } from "playwright"
 import { expect } from "vitest"
-import { openReference, type Reference } from "./reference.ts"
+import { openReference, type Reference, type ReferenceTensor } from "./reference.ts"
 
 export const steps = (page: Page): Promise<string[]> =>
   page.locator("section.step").evaluateAll((all) => all.map(({ id }) => id))
 
+/** Until the model is loaded and the picture is traced. */
+export const ready = (page: Page, timeout = 60_000): Promise<void> =>
+  page.locator('[data-state="ready"]').waitFor({ timeout })
+
 /** Scrolls to a step and waits until its figure stands. */
 export async function visit(page: Page, id: string): Promise<void> {
   await page.locator(`#${id}`).scrollIntoViewIfNeeded()
-  await page.locator(`#${id} .figure > *`).first().waitFor()
-  await page.locator(`#${id} [data-stale=false]`).waitFor()
-  await page.locator(`#${id} .waiting`).waitFor({ state: "detached", timeout: 150_000 })
+  const stands = `#${id} .figure[data-stale=false] > :first-child`
+  await page.waitForFunction(
+    ([figure, waiting]) => document.querySelector(figure) !== null && document.querySelector(waiting) === null,
+    [stands, `#${id} .waiting`] as const,
+    { timeout: 150_000 },
+  )
 }
 
-interface Drawn {
+/** Values that a figure draws, by the name of their tap. */
+interface FigureValues {
   readonly tap: string
-  readonly data: number[]
+  readonly data: readonly number[]
 }
 
-/** What the figures of a step draw, by the names of the values. */
-const drawn = (page: Page, id: string): Promise<Drawn[]> =>
+const figureValues = (page: Page, id: string): Promise<FigureValues[]> =>
   page.locator(`#${id} [data-tap][role=application]`).evaluateAll((all) =>
     all.map((element) => ({
-      tap: element.getAttribute("data-tap") as string,
+      tap: element.getAttribute("data-tap") ?? "",
       data: Array.from((element as unknown as { view: { data: ArrayLike<number> } }).view.data),
     })),
   )
 
-/** The pixels that the model was given, from the three channels that are drawn. */
+/** The model's input as bytes, from the three channels in the figure. */
 export async function pixelsOf(page: Page): Promise<number[]> {
   await visit(page, "image")
   const planes = await page
@@ -35,28 +42,49 @@ export async function pixelsOf(page: Page): Promise<number[]> {
     .evaluateAll((all) =>
       all.map((each) => Array.from((each as unknown as { view: { data: Float32Array } }).view.data)),
     )
+  const [reds = [], greens = [], blues = []] = planes
   expect(planes.length).toBe(3)
-  return (planes[0] as number[]).flatMap((red, i) => [red, planes[1]?.[i] as number, planes[2]?.[i] as number])
+  return reds.flatMap((red, i) => [red, greens[i] ?? 0, blues[i] ?? 0])
 }
 
-/** What the hybrid's figures draw, by their names: of its features the first channel. */
-async function hybridTaps(pixels: readonly number[]): ReturnType<Reference["trace"]> {
-  const taps = await (await openReference("hybrid/")).trace(pixels)
-  const { data, shape } = taps["patch_embed.backbone.stages.0.blocks.0"] as { data: ArrayLike<number>; shape: number[] }
-  const channels = shape.at(-1) as number
-  const features = { data: Array.from(data).filter((_, i) => i % channels === 0), shape: shape.slice(0, -1) }
-  return { "hybrid:features": features, "hybrid:embeddings": taps["patch_embed.embeddings"] as typeof features }
+/** The two models of the guide in float64. */
+export interface GuideReferences {
+  readonly model: Reference
+  readonly hybrid: Reference
 }
 
-/** Compares all that is drawn in all steps with the float64 model, for block and head 1. */
-export async function compare(page: Page, reference: Reference): Promise<number> {
-  const pixels = await pixelsOf(page)
-  const taps = { ...(await reference.trace(pixels)), ...(await hybridTaps(pixels)) }
-  const { heads } = reference.config
+export async function openReferences(): Promise<GuideReferences> {
+  return { model: await openReference(), hybrid: await openReference("hybrid/") }
+}
+
+/** All values of the models for a picture. The hybrid's figures draw the first channel of its features. */
+async function expectedTaps(
+  { model, hybrid }: GuideReferences,
+  pixels: readonly number[],
+): Promise<Record<string, ReferenceTensor>> {
+  const [taps, hybridTaps] = [await model.trace(pixels), await hybrid.trace(pixels)]
+  const { "patch_embed.backbone.stages.0.blocks.0": features, "patch_embed.embeddings": embeddings } = hybridTaps
+  if (features === undefined || embeddings === undefined) throw new Error("the hybrid has no such taps")
+  const channels = features.shape.at(-1) ?? 1
+  const channel = Array.from(features.data).filter((_, i) => i % channels === 0)
+  return {
+    ...taps,
+    "hybrid:features": { data: channel, shape: features.shape.slice(0, -1) },
+    "hybrid:embeddings": embeddings,
+  }
+}
+
+/**
+ * Compares the values in the figures of some steps, or of all, with the float64 model, for block and head 1.
+ * @returns how many figures were compared
+ */
+export async function compare(page: Page, references: GuideReferences, ids?: readonly string[]): Promise<number> {
+  const taps = await expectedTaps(references, await pixelsOf(page))
+  const { heads } = references.model.config
   let compared = 0
-  for (const id of await steps(page)) {
+  for (const id of ids ?? (await steps(page))) {
     await visit(page, id)
-    for (const { tap, data } of await drawn(page, id)) {
+    for (const { tap, data } of await figureValues(page, id)) {
       const name = [tap, `blocks.0.${tap}`].find((each) => taps[each] !== undefined)
       if (tap === "row-sums") for (const sum of data) expect(Math.abs(sum - 1)).toBeLessThan(1e-5)
       const expected = tap === "convolved" ? taps["patch_embed.embeddings"] : taps[name ?? ""]
@@ -65,11 +93,11 @@ export async function compare(page: Page, reference: Reference): Promise<number>
         continue
       }
       const isPerHead = /attn\.(q|k|v|scores|weights|context)$/.test(name ?? "")
-      const wanted = Array.from(expected.data).slice(0, expected.data.length / (isPerHead ? heads : 1))
-      expect(data.length, `${id} ${tap}`).toBe(wanted.length)
-      const most = wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
-      const error = data.reduce((a, value, i) => Math.max(a, Math.abs(value - (wanted[i] as number))), 0)
-      expect(error, `${id} ${tap}`).toBeLessThanOrEqual(Math.max(2e-5, 2e-5 * most))
+      const values = Array.from(expected.data).slice(0, expected.data.length / (isPerHead ? heads : 1))
+      expect(data.length, `${id} ${tap}`).toBe(values.length)
+      const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
+      const error = values.reduce((a, value, i) => Math.max(a, Math.abs(value - Number(data[i]))), 0)
+      expect(error, `${id} ${tap}`).toBeLessThanOrEqual(Math.max(2e-5, 2e-5 * largest))
       compared++
     }
   }

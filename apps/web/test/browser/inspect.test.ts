@@ -1,64 +1,49 @@
 import { readFile } from "node:fs/promises"
-import { drawShape } from "@vitrine/data"
 import type { Page } from "playwright"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { openReference } from "./reference.ts"
-import { openSite, type Site } from "./site.ts"
-import { violations } from "./violations.ts"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { expectPredictions, modelFiles, settled } from "./inspect-page.ts"
+import { openSite, type Site, type Visit } from "./site.ts"
+import { fits, violationsInBothThemes } from "./violations.ts"
 
+// One reader on one page: the tests go on where those before ended.
 let site: Site
+let reader: Visit
+let page: Page
 
 beforeAll(async () => {
   site = await openSite()
+  const view = "/inspect/?a=guide&drawing=5.60&head=2.3&asks=6&place=4"
+  reader = await site.open(view, { reducedMotion: "reduce" })
+  page = reader.page
+  await settled(page)
 })
 
 afterAll(() => site?.close())
 
-/** Until all figures of the models that are open stand. */
-async function settled(page: Page): Promise<void> {
-  await page.locator("#features canvas").first().waitFor({ timeout: 60_000 })
-  await page.locator('[data-busy="false"]').waitFor({ state: "attached", timeout: 60_000 })
-}
-
-const modelFile = (name: string): Promise<Buffer> => readFile(new URL(`../../public/model/${name}`, import.meta.url))
+const shotCount = (): Promise<number> => page.locator(".shots label").count()
 
 test("shows what the model computes for a drawing, by a link", async () => {
-  const { page, faults, close } = await site.open("/inspect/?a=guide&drawing=5.60&head=2.3&asks=6&place=4")
-  await settled(page)
-  const { data } = drawShape(5, [0x6775, 60])
-  const { probabilities, "blocks.1.attn.weights": weights } = await (await openReference()).trace(data)
-  const rows = await page.locator("#predictions .bars tr").allInnerTexts()
-  const best = Math.max(...Array.from(probabilities?.data ?? []))
-  expect(rows[0]).toContain("heart")
-  expect(Number.parseFloat(rows[0]?.split(/\s+/).at(-2) ?? "")).toBeCloseTo(100 * best, 0)
-  expect(weights).toBeDefined()
-  expect(await page.getByRole("button", { name: "block 2, head 3", exact: true }).getAttribute("aria-pressed")).toBe(
-    "true",
-  )
+  await expectPredictions(page, 5, 60)
+  const head = page.getByRole("button", { name: "block 2, head 3", exact: true })
+  expect(await head.getAttribute("aria-pressed")).toBe("true")
   expect(await page.getByText("patch 7 (row 2, column 3)").count()).toBeGreaterThan(0)
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
 })
 
 test("opens dropped files beside another model, looks at dropped pictures, and saves figures", async () => {
-  const { page, faults, close } = await site.open("/inspect/")
-  await settled(page)
   await page.getByRole("button", { name: "Compare with a second model" }).click()
   await page.locator('[data-model="b"]').waitFor()
-  const files = await Promise.all(
-    ["config.json", "model.safetensors"].map(async (name) => ({
-      name,
-      mimeType: "application/octet-stream",
-      buffer: await modelFile(name),
-    })),
-  )
-  await page.locator(".model-choice").nth(1).locator("input[accept]").setInputFiles(files)
+  await page
+    .locator(".model-choice")
+    .nth(1)
+    .locator("input[accept]")
+    .setInputFiles(await modelFiles())
   await settled(page)
   const photo = await page.screenshot({ type: "png" })
   await page
     .locator(".pictures input[type=file]")
     .setInputFiles({ name: "photo.png", mimeType: "image/png", buffer: photo })
-  await expect.poll(() => page.locator(".shots label").count()).toBe(6)
+  await expect.poll(shotCount).toBe(6)
   await settled(page)
   const [a, b] = await Promise.all(
     ["a", "b"].map((slot) => page.locator(`[data-tap="predictions-${slot}"]`).innerText()),
@@ -75,27 +60,50 @@ test("opens dropped files beside another model, looks at dropped pictures, and s
     expect(bytes.subarray(0, 8).toString("latin1")).toContain(kind)
     expect(bytes.length).toBeGreaterThan(1000)
   }
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
+})
+
+test("axe finds nothing in light and dark, and nothing overflows at 360 px", async () => {
+  const { width, height } = page.viewportSize() ?? { width: 1280, height: 720 }
+  await page.setViewportSize({ width: 360, height: 740 })
+  expect(await violationsInBothThemes(page)).toEqual([])
+  expect(await fits(page)).toBe(true)
+  await page.setViewportSize({ width, height })
+  await page.getByRole("button", { name: "Without the second" }).click()
+})
+
+test("says in words what is wrong with files", async () => {
+  const [, model] = await modelFiles()
+  if (model === undefined) throw new Error("no model")
+  const input = page.locator(".model-choice input[accept]")
+  const drop = (name: string, buffer: Buffer): Promise<void> =>
+    input.setInputFiles({ name, mimeType: "application/octet-stream", buffer })
+  const alert = page.getByRole("alert")
+  await drop("notes.json", Buffer.from("{}"))
+  await alert.filter({ hasText: "they are no model" }).waitFor()
+  await drop("lone.safetensors", model.buffer)
+  await alert.filter({ hasText: "lone.safetensors" }).waitFor()
+  await page.getByText("Another resolution, or heads").click()
+  await page.getByLabel("Heads, where the files do not say").fill("3")
+  await page.getByLabel("Side of the pictures in pixels").fill("64")
+  await page.getByRole("button", { name: "Open again" }).click()
+  await page.getByText("pictures of 64 × 64 in patches of 8 × 8").waitFor()
+  await settled(page)
+  await drop("half.safetensors", model.buffer.subarray(0, 3000))
+  await alert.filter({ hasText: "half.safetensors" }).waitFor()
+  await drop("half.npz", Buffer.from("PK"))
+  await alert.filter({ hasText: "half.npz" }).waitFor()
 })
 
 test("links to a view of dropped files open it here if the reader lets them be kept, and else ask for them", async () => {
-  const { page, faults, close } = await site.open("/inspect/")
-  await settled(page)
-  const model = await Promise.all(
-    ["config.json", "model.safetensors"].map(async (name) => ({
-      name,
-      mimeType: "application/octet-stream",
-      buffer: await modelFile(name),
-    })),
-  )
-  const dropModel = (): Promise<void> => page.locator(".model-choice input[accept]").setInputFiles(model)
+  const dropModel = async (): Promise<void> =>
+    page.locator(".model-choice input[accept]").setInputFiles(await modelFiles())
   await dropModel()
   await page.locator('[data-model="a"]').filter({ hasText: "model.safetensors" }).waitFor()
   const photo = await page.screenshot({ type: "png" })
-  const picture = { name: "photo.png", mimeType: "image/png", buffer: photo }
+  const picture = { name: "view.png", mimeType: "image/png", buffer: photo }
   await page.locator(".pictures input[type=file]").setInputFiles(picture)
-  await expect.poll(() => page.locator(".shots label").count()).toBe(6)
+  await expect.poll(shotCount).toBe(7)
   await settled(page)
   await page.getByRole("button", { name: "block 3, head 2", exact: true }).click()
   const predictions = (): Promise<string> => page.locator('[data-tap="predictions-a"]').innerText()
@@ -107,10 +115,13 @@ test("links to a view of dropped files open it here if the reader lets them be k
   const alerts = page.getByRole("alert")
   await alerts.filter({ hasText: "“model.safetensors”, which is not kept in this browser" }).waitFor()
   await alerts.filter({ hasText: "“photo.png”, which is not kept in this browser" }).waitFor()
+  await alerts.filter({ hasText: "“view.png”, which is not kept in this browser" }).waitFor()
   await dropModel()
-  await page.locator(".pictures input[type=file]").setInputFiles(picture)
+  await page.locator(".pictures input[type=file]").setInputFiles([{ ...picture, name: "photo.png" }, picture])
+  await expect.poll(() => alerts.count()).toBe(0)
+  await settled(page)
+  await page.locator(".shots input").last().check()
   await expect.poll(predictions).toBe(before)
-  expect(await alerts.count()).toBe(0)
   const pressed = page.getByRole("button", { name: "block 3, head 2", exact: true })
   expect(await pressed.getAttribute("aria-pressed")).toBe("true")
 
@@ -124,43 +135,5 @@ test("links to a view of dropped files open it here if the reader lets them be k
   expect(await alerts.count()).toBe(0)
   await page.getByRole("button", { name: "Delete them" }).click()
   await expect.poll(() => page.getByText("This browser keeps copies").count()).toBe(0)
-  expect(faults).toEqual([])
-  await close()
-})
-
-test("says in words what is wrong with files", async () => {
-  const { page, close } = await site.open("/inspect/")
-  await settled(page)
-  const input = page.locator(".model-choice input[accept]")
-  const drop = (name: string, buffer: Buffer): Promise<void> =>
-    input.setInputFiles({ name, mimeType: "application/octet-stream", buffer })
-  const alert = page.getByRole("alert")
-  await drop("notes.json", Buffer.from("{}"))
-  await alert.filter({ hasText: "they are no model" }).waitFor()
-  await drop("lone.safetensors", await modelFile("model.safetensors"))
-  await alert.filter({ hasText: "lone.safetensors" }).waitFor()
-  await page.getByText("Another resolution, or heads").click()
-  await page.getByLabel("Heads, where the files do not say").fill("3")
-  await page.getByLabel("Side of the pictures in pixels").fill("64")
-  await page.getByRole("button", { name: "Open again" }).click()
-  await page.getByText("pictures of 64 × 64 in patches of 8 × 8").waitFor()
-  await settled(page)
-  await drop("half.safetensors", (await modelFile("model.safetensors")).subarray(0, 3000))
-  await alert.filter({ hasText: "half.safetensors" }).waitFor()
-  await drop("half.npz", Buffer.from("PK"))
-  await alert.filter({ hasText: "half.npz" }).waitFor()
-  await close()
-})
-
-describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
-  test("axe finds nothing, and nothing overflows at 360 px", async () => {
-    const { page, close } = await site.open("/inspect/?a=guide&b=guide", {
-      colorScheme,
-      viewport: { width: 360, height: 740 },
-    })
-    await settled(page)
-    expect(await violations(page)).toEqual([])
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
-    await close()
-  })
+  expect(reader.faults).toEqual([])
 })

@@ -1,12 +1,18 @@
 import { readFile } from "node:fs/promises"
-import { fromTimmConfig, onlyViT, parseJson, readSafetensors, type StoredTensor, toFloat32 } from "@vitrine/checkpoint"
+import { fromTimmConfig, onlyViT, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
 import { graph, ops, rootScope, type Tensor, type ViTConfig, vit, vitParameters } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
+
+/** A value of the reference backend. */
+export interface ReferenceTensor {
+  readonly data: ArrayLike<number>
+  readonly shape: readonly number[]
+}
 
 export interface Reference {
   readonly config: ViTConfig
   /** All taps of one image, `[height, width, 3]` bytes, in float64. */
-  trace(pixels: ArrayLike<number>): Promise<Record<string, { data: ArrayLike<number>; shape: readonly number[] }>>
+  trace(pixels: ArrayLike<number>): Promise<Readonly<Record<string, ReferenceTensor>>>
 }
 
 /** The model of the guide, or another beside it, on the reference backend. */
@@ -16,11 +22,15 @@ export async function openReference(name = ""): Promise<Reference> {
     readFile(new URL("config.json", folder)),
     readFile(new URL("model.safetensors", folder)),
   ])
-  const { config: own, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  const config = onlyViT(own, "the guide")
+  const { config: modelConfig, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const config = onlyViT(modelConfig, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const constants: Record<string, Float32Array> = {}
-  for (const { name } of vitParameters(config)) constants[name] = toFloat32(tensors.get(name) as StoredTensor)
+  for (const { name } of vitParameters(config)) {
+    const tensor = tensors.get(name)
+    if (tensor === undefined) throw new Error(`${name} is not in the file`)
+    constants[name] = toFloat32(tensor)
+  }
   const outputs: Record<string, Tensor> = {}
   const images = ops.input("images", ["batch", ...config.imageSize, config.channels])
   vit(rootScope({ taps: "all", onTap: (name, t) => void (outputs[name] = t) }), images, config)
@@ -30,10 +40,7 @@ export async function openReference(name = ""): Promise<Reference> {
     config,
     trace: (pixels) =>
       program.run({
-        images: Float32Array.from(
-          pixels,
-          (value, i) => (value / 255 - (mean[i % 3] as number)) / (std[i % 3] as number),
-        ),
+        images: Float32Array.from(pixels, (value, i) => (value / 255 - Number(mean[i % 3])) / Number(std[i % 3])),
       }),
   }
 }

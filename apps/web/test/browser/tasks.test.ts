@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { openSite, type Site, type Visit } from "./site.ts"
 import { ownTasks } from "./tasks.ts"
+import { chooseThings } from "./things.ts"
+import { phase, train as trainOn } from "./train-page.ts"
 
 let site: Site
 
@@ -23,7 +25,8 @@ test("no task of the guide's scripts is long, while it loads, scrolls, changes i
     await page.mouse.move(700, 400)
     for (let y = 0; y < height; y += 600) {
       await page.mouse.wheel(0, 600)
-      await page.waitForTimeout(60)
+      // Figures that come near are drawn, each in a task after this one.
+      await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve), 20)))
     }
     await page.locator(".drawing input").nth(4).check()
     await page.locator('[data-state="ready"]').waitFor()
@@ -40,10 +43,9 @@ test("nor of the other rooms, while a model trains and one is looked into", asyn
   const tasks = await ownTasks(site.browser, site.address, async () => {
     const train = await site.open("/train/")
     visits.push(train)
-    await train.page.getByLabel("Steps", { exact: true }).fill("25")
-    await train.page.keyboard.press("Tab")
-    await train.page.getByRole("button", { name: "Train", exact: true }).click()
-    await train.page.locator('[data-phase="done"]').waitFor({ timeout: 100_000 })
+    await chooseThings(train.page)
+    await trainOn(train.page, { Steps: 25 })
+    await phase(train.page, "done")
     const inspect = await site.open("/inspect/")
     visits.push(inspect)
     await inspect.page.locator("#features canvas").first().waitFor({ timeout: 60_000 })

@@ -5,62 +5,61 @@ import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { unzipSync, zipSync } from "fflate"
 import type { Page } from "playwright"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { openSite, type Site } from "./site.ts"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { openSite, type Site, type Visit } from "./site.ts"
 import { chooseThings } from "./things.ts"
-import { violations } from "./violations.ts"
+import { fill, phase, stepOf, train } from "./train-page.ts"
+import { fits, violationsInBothThemes } from "./violations.ts"
 
+// One reader on one page: the tests go on where those before ended.
 let site: Site
+let reader: Visit
+let page: Page
 
 beforeAll(async () => {
   site = await openSite()
+  reader = await site.open("/train/", { reducedMotion: "reduce" })
+  page = reader.page
 })
 
 afterAll(() => site?.close())
 
-const phase = (page: Page, wanted: string, timeout = 30_000): Promise<void> =>
-  page.locator(`[data-phase="${wanted}"]`).waitFor({ timeout })
+// By chance one drawing in ten is right. 500 steps take minutes: `npm run test:long`.
+const { steps, accuracy, right } =
+  process.env.LONG === undefined ? { steps: 50, accuracy: 20, right: 1 } : { steps: 500, accuracy: 90, right: 8 }
 
-const stepOf = (page: Page): Promise<number> =>
-  page.locator("progress").evaluate((bar) => (bar as HTMLProgressElement).value)
-
-async function set(page: Page, fields: Readonly<Record<string, number>>): Promise<void> {
-  for (const [name, value] of Object.entries(fields)) {
-    await page.getByLabel(name, { exact: true }).fill(String(value))
-    await page.keyboard.press("Tab")
-  }
-}
-
-const begin = (page: Page): Promise<void> => page.getByRole("button", { name: "Train", exact: true }).click()
-
-test("learns the drawings to 90 % and more, across a reload", { timeout: 500_000 }, async () => {
-  const { page, faults, close } = await site.open("/train/")
-  await set(page, { Steps: 500 })
-  await begin(page)
-  await expect.poll(() => stepOf(page), { timeout: 120_000 }).toBeGreaterThan(55)
+test(`learns the drawings to ${accuracy} % and more, across a reload`, { timeout: 600_000 }, async () => {
+  await train(page, { Steps: steps })
+  await expect.poll(() => stepOf(page), { timeout: 120_000 }).toBeGreaterThan(27)
   await page.reload()
   await page.getByRole("button", { name: "Go on: shapes" }).click()
-  await phase(page, "running", 60_000)
-  const resumed = await stepOf(page)
-  expect(resumed).toBeGreaterThanOrEqual(50)
-  await phase(page, "done", 400_000)
-  const accuracy = Number.parseFloat((await page.locator('[data-fact="accuracy"]').textContent()) ?? "0")
-  expect(accuracy).toBeGreaterThanOrEqual(90)
-  expect(await page.locator(".sample.right").count()).toBeGreaterThanOrEqual(8)
-  expect(faults).toEqual([])
-  await close()
+  await phase(page, "running")
+  expect(await stepOf(page)).toBeGreaterThanOrEqual(25)
+  await phase(page, "done", 500_000)
+  const top1 = Number.parseFloat((await page.locator('[data-fact="accuracy"]').textContent()) ?? "0")
+  expect(top1).toBeGreaterThanOrEqual(accuracy)
+  expect(await page.locator(".sample").count()).toBe(10)
+  expect(await page.locator(".sample.right").count()).toBeGreaterThanOrEqual(right)
+  expect(reader.faults).toEqual([])
 })
+
+/** Trains as many steps as the fields say. */
+async function trainToEnd(fields: Readonly<Record<string, number> & { Steps: number }>): Promise<void> {
+  await train(page, fields)
+  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBe(fields.Steps)
+  await phase(page, "done")
+}
 
 const command = new URL("../../../cli/bin/vitrine.js", import.meta.url).pathname
 
 /** Goes on with a run by the command, some steps, and gives the step where it was interrupted. */
-async function resumed(run: string, steps: number): Promise<number> {
+async function resumeByCommand(run: string, steps: number): Promise<number> {
   const child = spawn(process.execPath, [command, "train", "--resume", run, "--json"], {
     stdio: ["ignore", "pipe", "pipe"],
   })
-  let said = ""
+  let stderr = ""
   child.stderr.on("data", (text: Buffer) => {
-    said += text.toString()
+    stderr += text.toString()
   })
   const losses: number[] = []
   let last = 0
@@ -70,28 +69,27 @@ async function resumed(run: string, steps: number): Promise<number> {
     if (losses.length === steps && event.type === "step") child.kill("SIGINT")
     if (event.type === "checkpoint") last = event.step
   }
-  expect(losses.every(Number.isFinite) && losses.length >= steps, said).toBe(true)
+  expect(losses.every(Number.isFinite) && losses.length >= steps, stderr).toBe(true)
   return last
 }
 
 test("exchanges a run with the command in Node, there and back", async () => {
-  const { page, faults, close } = await site.open("/train/")
-  await set(page, { Steps: 200, "Pictures a step": 16 })
-  await begin(page)
+  await train(page, { Steps: 200, "Pictures a step": 16 })
+  await phase(page, "running")
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(5)
   await page.getByRole("button", { name: "Pause" }).click()
   await phase(page, "paused")
   const paused = await stepOf(page)
 
   const downloading = page.waitForEvent("download")
-  await page.getByRole("button", { name: "Download: shapes" }).click()
+  await page.getByRole("button", { name: "Download: shapes-2" }).click()
   const folder = await mkdtemp(join(tmpdir(), "vitrine-web-"))
   for (const [path, bytes] of Object.entries(unzipSync(await readFile(await (await downloading).path())))) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await writeFile(join(folder, path), bytes)
   }
-  const run = join(folder, "shapes")
-  const after = await resumed(run, 5)
+  const run = join(folder, "shapes-2")
+  const after = await resumeByCommand(run, 5)
   expect(after).toBeGreaterThanOrEqual(paused + 5)
 
   const files: Record<string, Uint8Array> = {}
@@ -108,35 +106,25 @@ test("exchanges a run with the command in Node, there and back", async () => {
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(after + 5)
   await page.getByRole("button", { name: "Pause" }).click()
   await phase(page, "paused")
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
 })
 
 test("learns from pictures in a zip, and from drawings made in the page", async () => {
-  const { page, faults, close } = await site.open("/train/")
   await chooseThings(page)
-  await set(page, { Steps: 12 })
-  await begin(page)
-  await phase(page, "done", 60_000)
+  await trainToEnd({ Steps: 12 })
   expect(await page.locator(".sample").count()).toBe(2)
 
   await page.getByText("Start from a model of your own").click()
   const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
   const config = await readFile(new URL("../../public/model/config.json", import.meta.url))
-  const own = page.locator('.setup details input[accept*=".safetensors"]')
+  const start = page.locator('.setup details input[accept*=".safetensors"]')
   const model = { name: "model.safetensors", mimeType: "application/octet-stream", buffer: weights }
-  await own.setInputFiles([model])
-  await set(page, { Steps: 3, "Heads, where the files do not say": 3 })
-  await begin(page)
-  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBe(3)
-  await phase(page, "done", 60_000)
+  await start.setInputFiles([model])
+  await trainToEnd({ Steps: 3, "Heads, where the files do not say": 3 })
   await page.getByRole("button", { name: "Start from nothing" }).click()
-  await own.setInputFiles([{ name: "config.json", mimeType: "application/json", buffer: config }, model])
+  await start.setInputFiles([{ name: "config.json", mimeType: "application/json", buffer: config }, model])
   await page.getByText("Starts from").waitFor()
-  await set(page, { Steps: 5 })
-  await begin(page)
-  await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBe(5)
-  await phase(page, "done", 60_000)
+  await trainToEnd({ Steps: 5 })
   await page.getByRole("button", { name: "Start from nothing" }).click()
 
   await page.getByLabel("Draw or photograph").check()
@@ -153,16 +141,12 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
       await page.getByRole("button", { name: "Add drawing" }).click()
     }
   }
-  await set(page, { Steps: 4 })
-  await begin(page)
-  await phase(page, "done", 60_000)
+  await trainToEnd({ Steps: 4 })
   expect(await page.locator(".sample").count()).toBeGreaterThan(0)
-  expect(faults).toEqual([])
-  await close()
+  expect(reader.faults).toEqual([])
 })
 
-test("says in words what is wrong with files, and that the disk is full, and goes on", async () => {
-  const { page, close } = await site.open("/train/")
+test("says in words what is wrong with files", async () => {
   await page.getByLabel("Folder or zip").check()
   const zip = page.locator('.setup input[accept=".zip"]').first()
   await zip.setInputFiles({ name: "bad.zip", mimeType: "application/zip", buffer: Buffer.from("PK nothing") })
@@ -173,30 +157,26 @@ test("says in words what is wrong with files, and that the disk is full, and goe
     buffer: Buffer.from(zipSync({ "a.txt": new Uint8Array(3) })),
   })
   await page.getByRole("alert").filter({ hasText: "they are no run folder" }).waitFor()
-
-  await page.getByLabel("Built-in drawings").check()
-  const debuggers = await page.context().newCDPSession(page)
-  await debuggers.send("Storage.overrideQuotaForOrigin", { origin: site.address, quotaSize: 100_000 })
-  await set(page, { Steps: 30, "Pictures a step": 8 })
-  await begin(page)
-  await page.getByRole("alert").filter({ hasText: "no more room on the disk" }).waitFor({ timeout: 60_000 })
-  await phase(page, "done", 60_000)
-  await close()
 })
 
-describe.each(["light", "dark"] as const)("%s", (colorScheme) => {
-  test("axe finds nothing, and nothing overflows at 360 px", async () => {
-    const { page, close } = await site.open("/train/", { colorScheme, viewport: { width: 360, height: 740 } })
-    for (const kind of ["Folder or zip", "Draw or photograph", "Built-in drawings"]) {
-      await page.getByLabel(kind).check()
-      expect(await violations(page)).toEqual([])
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
-    }
-    await set(page, { Steps: 6, "Pictures a step": 8 })
-    await begin(page)
-    await phase(page, "done", 60_000)
-    expect(await violations(page)).toEqual([])
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
-    await close()
-  })
+test("axe finds nothing in light and dark, and nothing overflows at 360 px", async () => {
+  await page.setViewportSize({ width: 360, height: 740 })
+  for (const kind of ["Built-in drawings", "Draw or photograph", "Folder or zip"]) {
+    await page.getByLabel(kind).check()
+    expect(await violationsInBothThemes(page)).toEqual([])
+    expect(await fits(page)).toBe(true)
+  }
+})
+
+test("says that the disk is full, and goes on", async () => {
+  await chooseThings(page)
+  await fill(page, { Steps: 30, "Pictures a step": 8 })
+  const debuggers = await page.context().newCDPSession(page)
+  const { usage } = await debuggers.send("Storage.getUsageAndQuota", { origin: site.address })
+  // Room for the pictures, and for no checkpoint.
+  const quotaSize = usage + 200_000
+  await debuggers.send("Storage.overrideQuotaForOrigin", { origin: site.address, quotaSize })
+  await page.getByRole("button", { name: "Train", exact: true }).click()
+  await page.getByRole("alert").filter({ hasText: "no more room on the disk" }).waitFor({ timeout: 60_000 })
+  await phase(page, "done")
 })
