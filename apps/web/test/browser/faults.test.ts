@@ -140,10 +140,7 @@ prototype.grow = function (pages) {
     const next = await page.context().newPage()
     await page.close()
     await next.goto(`${site.address}/train/`)
-    await next
-      .getByRole("row", { name: /mine/ })
-      .getByText("25 / 40")
-      .waitFor()
+    await next.getByRole("row", { name: /mine/ }).getByText("25 / 40").waitFor()
     await next.getByRole("button", { name: "Go on: mine" }).click()
     await phase(next, "done")
     await close()

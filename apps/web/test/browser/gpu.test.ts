@@ -64,6 +64,5 @@ test("a detector finds on a GPU what the reference finds", { timeout: 240_000 },
 test("twenty steps have the same losses on a GPU", { timeout: 450_000 }, async () => {
   const [gpu, cpu] = [await losses("webgpu"), await losses("onnx-web")]
   expect(gpu.length).toBe(20)
-  for (const [i, loss] of gpu.entries())
-    expect(Math.abs(loss / Number(cpu[i]) - 1), `step ${i + 1}`).toBeLessThan(1e-4)
+  for (const [i, loss] of gpu.entries()) expect(Math.abs(loss / Number(cpu[i]) - 1), `step ${i + 1}`).toBeLessThan(1e-4)
 })

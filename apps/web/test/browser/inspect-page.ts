@@ -42,5 +42,6 @@ export async function expectPredictions(page: Page, drawing: number, seed: numbe
     .slice(0, 5)
   const rows = await predictionsOf(page)
   expect(rows.map(({ label }) => label)).toEqual(best.map(({ label }) => label))
-  for (const [i, { share }] of best.entries()) expect(Math.abs(Number(rows[i]?.percent) - 100 * share)).toBeLessThan(0.06)
+  for (const [i, { share }] of best.entries())
+    expect(Math.abs(Number(rows[i]?.percent) - 100 * share)).toBeLessThan(0.06)
 }

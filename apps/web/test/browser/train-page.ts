@@ -19,4 +19,5 @@ export const phase = (page: Page, name: string, timeout = 60_000): Promise<void>
   page.locator(`[data-phase="${name}"]`).waitFor({ timeout })
 
 /** The last step of the run. */
-export const stepOf = async (page: Page): Promise<number> => Number(await page.locator("progress").getAttribute("value"))
+export const stepOf = async (page: Page): Promise<number> =>
+  Number(await page.locator("progress").getAttribute("value"))
