@@ -52,8 +52,8 @@ const focused = (page: Page): Promise<Stop | null> =>
       each.querySelector("[data-stale=false]") !== null && each.querySelector(".waiting") === null
     const isFar = (each: Element): boolean => each.getBoundingClientRect().top > innerHeight + 500
     const steps = Array.from(document.querySelectorAll("section.step"))
-    const at = steps.findIndex((each) => each === step)
-    while (at >= 0 && !steps.slice(at, at + 2).every((each) => stands(each) || isFar(each)))
+    const around = step === null ? [] : steps.slice(steps.indexOf(step)).slice(0, 2)
+    while (!around.every((each) => stands(each) || isFar(each)))
       await new Promise((resolve) => requestAnimationFrame(resolve))
     return stop
   })
