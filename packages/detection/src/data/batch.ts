@@ -1,12 +1,12 @@
 import { foldKey, keyFromSeed, VitrineError } from "@vitrine/core"
 import { applyTransforms, normalize, type Size } from "@vitrine/data"
 import { type BatchJob, readAhead } from "@vitrine/data/internal"
-import { toCenters } from "../boxes/boxes.ts"
+import { packBoxes, toCenters } from "../boxes/boxes.ts"
 import type { DetectionDataset } from "./dataset.ts"
-import type { Objects } from "./objects.ts"
+import { type Objects, objectList } from "./objects.ts"
 import { transformExample, type DetectionTransform } from "./transforms.ts"
 
-/** The objects of an image as a model is to find them; without crowds. */
+/** The objects of an image that a model learns to detect, without crowds. */
 export interface Target {
   /** [n]. */
   readonly labels: Int32Array
@@ -14,7 +14,7 @@ export interface Target {
   readonly boxes: Float32Array
 }
 
-/** What one step of training needs. The arrays belong to whoever receives the batch. */
+/** The images and targets of one step of training. The arrays belong to the receiver of the batch. */
 export interface DetectionBatch {
   /** Normalised, each in the upper left corner, zeros around: [size, height, width, 3]. */
   readonly images: Float32Array
@@ -26,18 +26,18 @@ export interface DetectionBatch {
   readonly originals: readonly Size[]
   /** [size]; none for padding rows. */
   readonly targets: readonly Target[]
-  /** Places in the data set, of as many rows as are no padding. */
+  /** The place in the data set of each row that is no padding. */
   readonly examples: Uint32Array
   /** 1, or 0 for the rows that pad a short last batch, [size]. */
   readonly weights: Float32Array
-  /** Rows, padding included: always the batch size. */
+  /** The number of rows with padding: always the batch size. */
   readonly size: number
   readonly epoch: number
   /** Place in the epoch. */
   readonly index: number
 }
 
-/** Everything that decides what batches look like: plain data. */
+/** Everything that batches follow from: plain data. */
 export interface DetectionPlan {
   readonly transforms: readonly DetectionTransform[]
   readonly batchSize: number
@@ -49,8 +49,8 @@ export interface DetectionPlan {
 }
 
 /**
- * A function that makes the batches of a plan; a batch depends on the plan and the job alone. Rows that pad a short batch
- * have zeros for pixels, and a mask of ones, so that no model divides by the size of an empty image.
+ * Makes the batches of a plan. A batch depends on the plan and the job alone. Rows that pad a short batch have zeros for pixels,
+ * and a mask of ones, so that no model divides by the size of an empty image.
  */
 export function detectionBatchMaker(
   dataset: DetectionDataset,
@@ -100,13 +100,11 @@ export function detectionBatchMaker(
   }
 }
 
-function targetOf({ boxes, labels, crowd }: Objects, height: number, width: number): Target {
-  const single = Array.from(labels, (_, i) => i).filter((i) => crowd[i] === 0)
-  const scaled = single.flatMap((i) =>
-    [width, height, width, height].map((side, edge) => (boxes[4 * i + edge] as number) / side),
-  )
+function targetOf(objects: Objects, height: number, width: number): Target {
+  const single = objectList(objects).filter(({ crowd }) => !crowd)
+  const shares = single.map(({ box: [x0, y0, x1, y1] }) => [x0 / width, y0 / height, x1 / width, y1 / height] as const)
   return {
-    labels: Int32Array.from(single, (i) => labels[i] as number),
-    boxes: Float32Array.from(toCenters(scaled)),
+    labels: Int32Array.from(single, ({ label }) => label),
+    boxes: Float32Array.from(toCenters(packBoxes(shares))),
   }
 }

@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { type AnnotatedImage, isSize, type RawObject, usable } from "./annotations.ts"
+import { type AnnotatedImage, isSize, type RawObject, validObjects } from "./annotations.ts"
 
 /** An annotation file of COCO's form: its categories by rising id, and its images in order. */
 export interface Coco {
@@ -9,83 +9,113 @@ export interface Coco {
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** An image with its unchecked objects. */
+interface RawImage extends Omit<AnnotatedImage, "objects"> {
+  readonly raw: RawObject[]
+}
+
 /**
  * Reads annotations in COCO's JSON (`images`, `annotations`, `categories`; boxes [x, y, width, height]).
- * @param name what errors call the file
- * @param fault is told, in a line each, what is passed over: images and annotations that cannot be used
- * @throws VitrineError for what is not COCO's JSON, or has no clear categories
+ * @param name the name of the file in errors
+ * @param fault gets a line for each image and annotation that is left out, and each box that is cut
+ * @throws VitrineError (file) for what is not COCO's JSON, or has no clear categories
  */
 export function parseCoco(text: string, name: string, fault: (line: string) => void): Coco {
   const fail = (message: string): never => {
     throw new VitrineError("file", `${name}: ${message}`)
   }
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch (error) {
-    fail(`is not JSON (${(error as Error).message.split("\n")[0]?.slice(0, 120)})`)
-  }
-  if (!isFields(document))
-    fail("is not a COCO annotation file: it has no object around images, annotations, categories")
+  const document = parseJson(text, fail)
   const list = (field: string): readonly unknown[] => {
-    const value = (document as Fields)[field]
+    const value = document[field]
     return Array.isArray(value)
       ? value
       : fail(`is not a COCO annotation file: its field "${field}" is ${kindOf(value)}, not a list`)
   }
-  const [images, annotations, categories] = [list("images"), list("annotations"), list("categories")]
+  const [imageList, annotations, categories] = [list("images"), list("annotations"), list("categories")]
+  const names = categoryNames(categories, fail)
+  const images = rawImages(imageList, name, fault)
+  const labelOf = new Map<unknown, number>(names.map(({ id }, label) => [id, label]))
+  const ids = new Set<unknown>()
+  for (const [i, annotation] of annotations.entries()) {
+    const { id, image_id: imageId, category_id: category, bbox, area, iscrowd } = fieldsOf(annotation)
+    const image = images.get(imageId)
+    const called = `${name}, annotation ${shown(id ?? `number ${i}`)}${image === undefined ? "" : ` of ${image.file}`}`
+    const label = labelOf.get(category)
+    if (id !== undefined && ids.has(id)) fault(`${called}: its id is another annotation's; left out`)
+    else if (image === undefined) fault(`${called}: there is no image ${shown(imageId)}; left out`)
+    else if (label === undefined) fault(`${called}: there is no category ${shown(category)}; left out`)
+    else if (!Array.isArray(bbox)) fault(`${called}: its bbox is ${kindOf(bbox)}, not a list; left out`)
+    else image.raw.push({ name: called, box: cornersOf(bbox), label, area, crowd: iscrowd === 1 || iscrowd === true })
+    ids.add(id)
+  }
+  return {
+    classes: names.map((category) => category.name),
+    images: Array.from(images.values(), ({ raw, ...image }) => ({
+      ...image,
+      objects: validObjects(raw, image.width, image.height, fault),
+    })),
+  }
+}
 
+function parseJson(text: string, fail: (message: string) => never): Fields {
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0]?.slice(0, 120) : ""
+    return fail(`is not JSON (${reason})`)
+  }
+  return isFields(document)
+    ? document
+    : fail("is not a COCO annotation file: it has no object around images, annotations, categories")
+}
+
+interface Category {
+  readonly id: number
+  readonly name: string
+}
+
+/** Categories by rising id. */
+function categoryNames(categories: readonly unknown[], fail: (message: string) => never): Category[] {
   const names = new Map<number, string>()
   for (const [i, category] of categories.entries()) {
-    const { id, name: label } = fieldsOf(category)
-    if (!Number.isSafeInteger(id) || typeof label !== "string" || label === "")
-      fail(`category ${i} needs a whole number as id and a name, got ${shown(category)}`)
-    if (names.has(id as number)) fail(`two categories have the id ${id}`)
-    names.set(id as number, label as string)
+    const { id, name } = fieldsOf(category)
+    if (typeof id !== "number" || !Number.isSafeInteger(id) || typeof name !== "string" || name === "")
+      return fail(`category ${i} needs a whole number as id and a name, got ${shown(category)}`)
+    if (names.has(id)) fail(`two categories have the id ${id}`)
+    names.set(id, name)
   }
   if (names.size === 0) fail("has no categories")
-  const ids = [...names.keys()].sort((a, b) => a - b)
-  const classes = ids.map((id) => names.get(id) as string)
-  const firsts = new Map([...classes.entries()].reverse().map(([i, label]) => [label, i]))
-  const twice = classes.find((label, i) => firsts.get(label) !== i)
-  if (twice !== undefined) fail(`two categories are called ${JSON.stringify(twice)}`)
-  const labelOf = new Map(ids.map((id, label) => [id, label]))
+  const sorted = Array.from(names, ([id, name]) => ({ id, name })).sort((a, b) => a.id - b.id)
+  const distinct = new Set<string>()
+  for (const { name } of sorted) {
+    if (distinct.has(name)) fail(`two categories are called ${JSON.stringify(name)}`)
+    distinct.add(name)
+  }
+  return sorted
+}
 
-  const found = new Map<unknown, { file: string; width: number; height: number; split?: string; raw: RawObject[] }>()
+/** Images by id. */
+function rawImages(images: readonly unknown[], name: string, fault: (line: string) => void): Map<unknown, RawImage> {
+  const byId = new Map<unknown, RawImage>()
   for (const [i, image] of images.entries()) {
     const { id, file_name: file, width, height, split } = fieldsOf(image)
     const called = `${name}, image ${typeof file === "string" ? file : i}`
     if ((typeof id !== "number" && typeof id !== "string") || typeof file !== "string" || file === "")
       fault(`${called}: needs an id and a file_name, got ${shown(image)}; left out`)
     else if (!isSize(width) || !isSize(height)) fault(`${called}: its size is ${shown([width, height])}; left out`)
-    else if (found.has(id)) fault(`${called}: its id ${shown(id)} is another image's; left out`)
-    else found.set(id, { file, width, height, ...(typeof split === "string" ? { split } : {}), raw: [] })
+    else if (byId.has(id)) fault(`${called}: its id ${shown(id)} is another image's; left out`)
+    else byId.set(id, { file, width, height, ...(typeof split === "string" ? { split } : {}), raw: [] })
   }
-  const seen = new Set<unknown>()
-  for (const [i, annotation] of annotations.entries()) {
-    const { id, image_id: imageId, category_id: category, bbox, area, iscrowd } = fieldsOf(annotation)
-    const image = found.get(imageId)
-    const called = `${name}, annotation ${shown(id ?? `number ${i}`)}${image === undefined ? "" : ` of ${image.file}`}`
-    const label = labelOf.get(category as number)
-    if (id !== undefined && seen.has(id)) fault(`${called}: its id is another annotation's; left out`)
-    else if (image === undefined) fault(`${called}: there is no image ${shown(imageId)}; left out`)
-    else if (label === undefined) fault(`${called}: there is no category ${shown(category)}; left out`)
-    else if (!Array.isArray(bbox)) fault(`${called}: its bbox is ${kindOf(bbox)}, not a list; left out`)
-    else {
-      const [x, y, w, h] = bbox as unknown[]
-      const numbers = bbox.length === 4 && bbox.every((value) => typeof value === "number")
-      const box = numbers ? [x, y, (x as number) + (w as number), (y as number) + (h as number)] : bbox
-      image.raw.push({ name: called, box, label, area, crowd: iscrowd === 1 || iscrowd === true })
-    }
-    seen.add(id)
-  }
-  return {
-    classes,
-    images: Array.from(found.values(), ({ raw, ...image }) => ({
-      ...image,
-      objects: usable(raw, image.width, image.height, fault),
-    })),
-  }
+  return byId
+}
+
+/** A box [x, y, width, height] by its corners; another list as it is. */
+function cornersOf(bbox: readonly unknown[]): readonly unknown[] {
+  const [x, y, width, height] = bbox.map((value) => (typeof value === "number" ? value : undefined))
+  if (bbox.length !== 4 || x === undefined || y === undefined || width === undefined || height === undefined)
+    return bbox
+  return [x, y, x + width, y + height]
 }
 
 const isFields = (value: unknown): value is Fields =>

@@ -1,16 +1,15 @@
 import type { FilesSource, Image, PackedSource, Size } from "@vitrine/data"
 import type { Objects } from "./objects.ts"
-import { scenes } from "./scenes.ts"
 
 /** Images and the objects in them, read one by one. */
 export interface DetectionDataset {
   readonly name: string
   readonly classes: readonly string[]
-  /** Number of images. */
+  /** The number of images. */
   readonly length: number
   /** How to open the same data in another thread; absent for a data set that only this thread can read. */
   readonly source?: DetectionSource
-  /** What an error about image `index` should call it: a file's name where there is one. */
+  /** The name of image `index` in errors: a file's name where there is one. */
   describe(index: number): string
   objects(index: number): Objects
   /** [height, width, 3]. */
@@ -21,11 +20,11 @@ export interface DetectionDataset {
 /** How to open a data set: plain data that can be cloned to a worker thread. */
 export type DetectionSource = ScenesSource | AnnotatedSource
 
-/** The built-in drawings (see `scenes`). */
+/** The built-in drawings, see `scenes`. */
 export interface ScenesSource {
   readonly kind: "scenes"
   readonly split: "train" | "val" | "test"
-  /** Number of images. */
+  /** The number of images. */
   readonly size: number
   readonly seed?: number
   /** [height, width] of each; default 64×64. */
@@ -41,9 +40,4 @@ export interface AnnotatedSource {
   /** [height, width] that the annotations give for each image. */
   readonly sizes: readonly Size[]
   readonly objects: readonly Objects[]
-}
-
-/** Opens a source that needs no files; the entry `./node` has `openDetection` for all. */
-export function openDetectionInMemory(source: DetectionSource): DetectionDataset | undefined {
-  return source.kind === "scenes" ? scenes(source) : undefined
 }

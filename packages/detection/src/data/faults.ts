@@ -1,4 +1,4 @@
-/** What was passed over in annotation files: how many things, and the first of them by name, a line each. */
+/** Faults of annotation files: their number, and the first of them, a line each. */
 export interface Faults {
   readonly count: number
   readonly lines: readonly string[]
@@ -6,8 +6,12 @@ export interface Faults {
 
 const mostLines = 100
 
-/** Collects faults. */
-export function faultList(): Faults & { add(line: string): void } {
+/** A list that collects faults. */
+export interface FaultList extends Faults {
+  add(line: string): void
+}
+
+export function faultList(): FaultList {
   const lines: string[] = []
   let count = 0
   return {

@@ -1,16 +1,21 @@
+import { type Box, boxAt, boxList, packBoxes } from "../boxes/boxes.ts"
+
 /** The objects of one image, as they are annotated. */
 export interface Objects {
   /** Corners x0, y0, x1, y1 in pixels, [n, 4]. */
   readonly boxes: Float64Array
   /** Classes, [n]. */
   readonly labels: Int32Array
-  /** What makes an object small, medium or large: COCO's area of its outline, else that of its box; square pixels, [n]. */
+  /** COCO's area of the outline, or else that of the box, in square pixels, [n]. It makes an object small, medium or large. */
   readonly areas: Float64Array
-  /** 1: not learned from, and neither to be found nor wrong to be found (COCO's `iscrowd`, VOC's `difficult`), [n]. */
+  /**
+   * 1 for a crowd (COCO's `iscrowd`, VOC's `difficult`), [n]. A crowd is not learned from, and a detection of it is neither
+   * right nor wrong.
+   */
   readonly crowd: Uint8Array
 }
 
-/** What a model finds in one image. */
+/** The objects that a model detects in one image. */
 export interface Detections {
   /** Corners x0, y0, x1, y1 in pixels, [n, 4]. */
   readonly boxes: Float64Array
@@ -19,3 +24,37 @@ export interface Detections {
   /** [n]; the greatest counts first. */
   readonly scores: Float64Array
 }
+
+/** One object of an image. */
+export interface SingleObject {
+  readonly box: Box
+  readonly label: number
+  readonly area: number
+  readonly crowd: boolean
+}
+
+/** The objects of an image, one by one. */
+export function objectList({ boxes, labels, areas, crowd }: Objects): SingleObject[] {
+  return Array.from(labels, (label, i) => ({
+    box: boxAt(boxes, i),
+    label,
+    area: areas[i] ?? Number.NaN,
+    crowd: crowd[i] === 1,
+  }))
+}
+
+/** Single objects as those of an image. */
+export function packObjects(list: readonly SingleObject[]): Objects {
+  return {
+    boxes: packBoxes(list.map(({ box }) => box)),
+    labels: Int32Array.from(list, ({ label }) => label),
+    areas: Float64Array.from(list, ({ area }) => area),
+    crowd: Uint8Array.from(list, ({ crowd }) => Number(crowd)),
+  }
+}
+
+/** The same objects with other boxes. */
+export const mapBoxes = (objects: Objects, change: (box: Box) => Box): Objects => ({
+  ...objects,
+  boxes: packBoxes(boxList(objects.boxes).map(change)),
+})

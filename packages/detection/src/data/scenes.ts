@@ -1,17 +1,19 @@
 import { foldKey, type Key, keyFromSeed, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
 import { type Image, shapeNames, type Size } from "@vitrine/data"
 import { outlines } from "@vitrine/data/internal"
+import { type Box, boxArea } from "../boxes/boxes.ts"
 import type { DetectionDataset, ScenesSource } from "./dataset.ts"
-import type { Objects } from "./objects.ts"
+import { type Objects, packObjects } from "./objects.ts"
 
-/** What is in a scene: four of the built-in shapes. */
+/** The classes of the scenes: four of the built-in shapes. */
 export const sceneClasses: readonly string[] = ["circle", "cross", "square", "triangle"]
 
 /**
  * Procedural scenes with boxes: one to six shapes of random sizes, places, angles (up to 17°) and colours on a background of
- * waves and noise; they may touch, but hardly cover each other. An image depends on seed, split and index alone, so the data
- * are endless, need no files, and the splits never meet. A box is exact: the outermost pixels that its shape covers by half.
- * @throws VitrineError unless `size` is a positive integer and images have 32 to 2048 pixels each way
+ * waves and noise. Shapes may touch, but hardly cover each other. An image depends on seed, split and index alone, so the data
+ * are endless, need no files, and the splits have no image in common. A box ends at the outermost pixels that its shape covers
+ * by half.
+ * @throws VitrineError (config) unless `size` is a positive integer and images have 32 to 2048 pixels each way
  */
 export function scenes({ split, size, seed = 0, imageSize = [64, 64] }: Omit<ScenesSource, "kind">): DetectionDataset {
   if (!Number.isSafeInteger(size) || size < 1)
@@ -25,12 +27,13 @@ export function scenes({ split, size, seed = 0, imageSize = [64, 64] }: Omit<Sce
     length: size,
     source: { kind: "scenes", split, size, seed, imageSize },
     describe: (index) => `scenes ${split}, image ${index}`,
-    objects: (index) => objectsOf(arranged(foldKey(key, index), imageSize), imageSize),
-    read: async (index) => drawn(arranged(foldKey(key, index), imageSize), foldKey(key, index, "noise"), imageSize),
+    objects: (index) => objectsOf(randomScene(foldKey(key, index), imageSize), imageSize),
+    read: async (index) =>
+      drawScene(randomScene(foldKey(key, index), imageSize), foldKey(key, index, "noise"), imageSize),
   }
 }
 
-type Colour = readonly [number, number, number]
+type Color = readonly [red: number, green: number, blue: number]
 
 interface Shape {
   readonly label: number
@@ -38,58 +41,68 @@ interface Shape {
   readonly y: number
   readonly radius: number
   readonly turn: number
-  readonly colour: Colour
+  readonly color: Color
 }
 
 interface Scene {
-  readonly back: Colour
-  readonly second: Colour
-  /** Of the background's waves: radians a pixel, and an angle. */
+  /** The two colours between which the background waves. */
+  readonly colors: readonly [Color, Color]
+  /** Of the waves: radians a pixel, and their angle. */
   readonly frequency: number
   readonly angle: number
+  /** The strength of the noise. */
   readonly grain: number
   readonly shapes: readonly Shape[]
 }
 
-function arranged(key: Key, [height, width]: Size): Scene {
+function randomScene(key: Key, [height, width]: Size): Scene {
   const random = randomStream(key)
-  const between = (low: number, high: number): number => low + (high - low) * random.uniform()
+  const uniform = (low: number, high: number): number => low + (high - low) * random.uniform()
   const side = Math.min(height, width)
-  const back = colour(random, 20, 235)
-  const second = back.map((value) => value + between(-25, 25)) as unknown as Colour
-  const [frequency, angle, grain] = [between(0.1, 1.1), between(0, 2 * Math.PI), between(4, 16)]
+  const [red, green, blue] = randomColor(random, 20, 235)
+  const back: Color = [red, green, blue]
+  const second: Color = [red + uniform(-25, 25), green + uniform(-25, 25), blue + uniform(-25, 25)]
+  const [frequency, angle, grain] = [uniform(0.1, 1.1), uniform(0, 2 * Math.PI), uniform(4, 16)]
   const shapes: Shape[] = []
   const count = 1 + random.integer(6)
   for (let attempt = 0; attempt < 100 && shapes.length < count; attempt++) {
-    const radius = side * between(0.08, 0.22)
-    const x = between(radius, width - radius)
-    const y = between(radius, height - radius)
+    const radius = side * uniform(0.08, 0.22)
+    const x = uniform(radius, width - radius)
+    const y = uniform(radius, height - radius)
     const label = random.integer(sceneClasses.length)
-    const turn = between(-0.3, 0.3)
-    let front = colour(random, 0, 255)
-    while (contrast(front, back) < 80) front = colour(random, 0, 255)
+    const turn = uniform(-0.3, 0.3)
+    let color = randomColor(random, 0, 255)
+    while (contrast(color, back) < 80) color = randomColor(random, 0, 255)
     const free = shapes.every((other) => Math.hypot(x - other.x, y - other.y) > 0.8 * (radius + other.radius))
-    if (free) shapes.push({ label, x, y, radius, turn, colour: front })
+    if (free) shapes.push({ label, x, y, radius, turn, color })
   }
-  return { back, second, frequency, angle, grain, shapes }
+  return { colors: [back, second], frequency, angle, grain, shapes }
 }
 
-const colour = ({ uniform }: RandomStream, low: number, high: number): Colour => {
+function randomColor({ uniform }: RandomStream, low: number, high: number): Color {
   const value = (): number => low + (high - low) * uniform()
   return [value(), value(), value()]
 }
 
-const contrast = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+const contrast = (a: Color, b: Color): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-/** Calls `visit` for each pixel that a shape covers, with how much of it, in (0, 1]. */
-function covered(
+/** The signed distance from the outline of each class, for a shape of radius 1. */
+const classOutlines = sceneClasses.map((name) => {
+  const outline = outlines[shapeNames.indexOf(name)]
+  if (outline === undefined) throw new VitrineError("config", `scenes: there is no shape ${name}`)
+  return outline
+})
+
+/** Calls `visit` for each pixel that a shape covers, with the covered share of it, in (0, 1]. */
+function forCovered(
   { label, x, y, radius, turn }: Shape,
   [height, width]: Size,
   visit: (column: number, row: number, cover: number) => void,
 ): void {
-  const distance = outlines[shapeNames.indexOf(sceneClasses[label] as string)] as (u: number, v: number) => number
+  const distance = classOutlines[label]
+  if (distance === undefined) throw new VitrineError("config", `scenes: there is no class ${label}`)
   const [cos, sin] = [Math.cos(turn) / radius, Math.sin(turn) / radius]
-  // Nothing of a shape lies farther out than this.
+  // No shape is wider than this.
   const reach = 1.3 * radius + 1
   for (let row = Math.max(0, Math.floor(y - reach)); row < Math.min(height, y + reach); row++)
     for (let column = Math.max(0, Math.floor(x - reach)); column < Math.min(width, x + reach); column++) {
@@ -100,46 +113,44 @@ function covered(
 }
 
 function objectsOf({ shapes }: Scene, size: Size): Objects {
-  const boxes = shapes.map((shape) => {
-    const box: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity]
-    covered(shape, size, (column, row, cover) => {
-      if (cover < 0.5) return
-      box[0] = Math.min(box[0], column)
-      box[1] = Math.min(box[1], row)
-      box[2] = Math.max(box[2], column + 1)
-      box[3] = Math.max(box[3], row + 1)
-    })
-    return box
-  })
-  return {
-    boxes: Float64Array.from(boxes.flat()),
-    labels: Int32Array.from(shapes, ({ label }) => label),
-    areas: Float64Array.from(boxes, ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0)),
-    crowd: new Uint8Array(shapes.length),
-  }
+  return packObjects(
+    shapes.map((shape) => {
+      let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity]
+      forCovered(shape, size, (column, row, cover) => {
+        if (cover < 0.5) return
+        ;[x0, y0] = [Math.min(x0, column), Math.min(y0, row)]
+        ;[x1, y1] = [Math.max(x1, column + 1), Math.max(y1, row + 1)]
+      })
+      const box: Box = [x0, y0, x1, y1]
+      return { box, label: shape.label, area: boxArea(box), crowd: false }
+    }),
+  )
 }
 
-function drawn({ back, second, frequency, angle, grain, shapes }: Scene, key: Key, size: Size): Image {
+function drawScene({ colors, frequency, angle, grain, shapes }: Scene, key: Key, size: Size): Image {
   const [height, width] = size
   const { uniform } = randomStream(key)
   const pixels = new Float32Array(height * width * 3)
   const [wx, wy] = [Math.cos(angle) * frequency, Math.sin(angle) * frequency]
-  for (let row = 0, o = 0; row < height; row++)
-    for (let column = 0; column < width; column++, o += 3) {
+  const [[red, green, blue], [red2, green2, blue2]] = colors
+  for (let row = 0, at = 0; row < height; row++)
+    for (let column = 0; column < width; column++, at += 3) {
       const t = 0.5 + 0.5 * Math.sin(wx * column + wy * row + angle)
-      for (let c = 0; c < 3; c++)
-        pixels[o + c] = (back[c] as number) + t * ((second[c] as number) - (back[c] as number))
+      pixels[at] = red + t * (red2 - red)
+      pixels[at + 1] = green + t * (green2 - green)
+      pixels[at + 2] = blue + t * (blue2 - blue)
     }
   for (const shape of shapes)
-    covered(shape, size, (column, row, cover) => {
-      const o = (row * width + column) * 3
-      for (let c = 0; c < 3; c++) {
-        const under = pixels[o + c] as number
-        pixels[o + c] = under + cover * ((shape.colour[c] as number) - under)
+    forCovered(shape, size, (column, row, cover) => {
+      const at = (row * width + column) * 3
+      const pixel = pixels.subarray(at, at + 3)
+      for (const [c, value] of shape.color.entries()) {
+        const under = pixel[c] ?? 0
+        pixel[c] = under + cover * (value - under)
       }
     })
   const data = new Uint8Array(pixels.length)
   const bytes = new Uint8ClampedArray(data.buffer)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = (pixels[i] as number) + (uniform() - 0.5) * 2 * grain
+  for (const [i, value] of pixels.entries()) bytes[i] = value + (uniform() - 0.5) * 2 * grain
   return { width, height, channels: 3, data }
 }

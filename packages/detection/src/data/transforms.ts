@@ -1,7 +1,16 @@
-import { foldKey, type Key, randomStream, VitrineError } from "@vitrine/core"
+import {
+  checkFields,
+  type Fields,
+  foldKey,
+  hasRow,
+  type Key,
+  randomStream,
+  showValue,
+  VitrineError,
+} from "@vitrine/core"
 import { cropImage, type Image, resizeImage, type Size } from "@vitrine/data"
 import { mirrored, roundHalfEven } from "@vitrine/data/internal"
-import type { Objects } from "./objects.ts"
+import { mapBoxes, type Objects, objectList, packObjects } from "./objects.ts"
 
 /** An image with its objects. */
 export interface Example {
@@ -9,7 +18,7 @@ export interface Example {
   readonly objects: Objects
 }
 
-/** A step of augmentation for images with boxes: plain data. Those of DETR's `datasets/transforms.py`. */
+/** A step of augmentation for images with boxes: plain data. The steps of DETR's `datasets/transforms.py`. */
 export type DetectionTransform = Flip | ResizeShortest | SizeCrop | Either
 
 /** Exchanges left and right with probability `p`. */
@@ -42,6 +51,83 @@ export interface Either {
   readonly second: readonly DetectionTransform[]
 }
 
+type Op = DetectionTransform["op"]
+
+interface TransformRow<O extends Op> {
+  /** The fields of the step. Lists of steps are `nested`. */
+  readonly fields: Fields
+  readonly nested?: readonly string[]
+  readonly apply: (example: Example, step: Extract<DetectionTransform, { readonly op: O }>, key: Key) => Example
+}
+
+const pixels = { kind: "number", integer: true, from: 1 } as const
+
+/** Every step by its name. */
+export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
+  flip: {
+    fields: { p: { kind: "number", from: 0, to: 1 } },
+    apply: (example, { p }, key) => (randomStream(key).uniform() < p ? flipped(example) : example),
+  },
+  resizeShortest: {
+    fields: {
+      shortest: { kind: "list", of: pixels },
+      within: { kind: "tuple", of: [pixels, pixels], optional: true },
+    },
+    apply(example, { shortest, within }, key) {
+      const length = shortest[randomStream(key).integer(shortest.length)]
+      if (length === undefined) throw new VitrineError("config", "resizeShortest needs at least one length")
+      return resized(example, shortestSize([example.image.height, example.image.width], length, within))
+    },
+  },
+  sizeCrop: {
+    fields: { least: pixels, most: pixels },
+    apply({ image, objects }, { least, most }, key) {
+      const random = randomStream(key)
+      const side = (length: number): number => {
+        const shortest = Math.min(least, length)
+        return shortest + random.integer(Math.min(most, length) - shortest + 1)
+      }
+      const [width, height] = [side(image.width), side(image.height)]
+      const y = random.integer(image.height - height + 1)
+      const x = random.integer(image.width - width + 1)
+      return { image: cropImage(image, { x, y, width, height }), objects: croppedObjects(objects, x, y, width, height) }
+    },
+  },
+  either: {
+    fields: {},
+    nested: ["first", "second"],
+    apply: (example, { first, second }, key) =>
+      transformExample(example, randomStream(key).uniform() < 0.5 ? first : second, foldKey(key, "either")),
+  },
+}
+
+/**
+ * Checks plain data for steps.
+ * @param place the name of the list in errors, such as `augment`
+ * @throws VitrineError (config) for an unknown step, and for a field that its step does not take
+ */
+export function checkDetectionTransforms(steps: readonly unknown[], place = "augment"): void {
+  for (const [i, step] of steps.entries()) {
+    const at = `${place}[${i}]`
+    const { op, ...fields }: Readonly<Record<string, unknown>> = { ...(typeof step === "object" ? step : {}) }
+    if (!hasRow(detectionTransforms, op))
+      throw new VitrineError(
+        "config",
+        `${at}.op must be one of ${Object.keys(detectionTransforms).join(", ")}, got ${showValue(op ?? step)}`,
+      )
+    const { fields: table, nested = [] } = detectionTransforms[op]
+    const unknown = Object.keys(fields).find((name) => !Object.hasOwn(table, name) && !nested.includes(name))
+    if (unknown !== undefined) throw new VitrineError("config", `${at}.${unknown} is not a field of ${op}`)
+    checkFields(table, fields, `${at}.`)
+    for (const name of nested) {
+      const list = fields[name]
+      if (!Array.isArray(list))
+        throw new VitrineError("config", `${at}.${name} must be a list of steps, got ${showValue(list)}`)
+      checkDetectionTransforms(list, `${at}.${name}`)
+    }
+  }
+}
+
 /** DETR's augmentation, its lengths of 480 to 800 pixels scaled to images of [height, width]. */
 export function detectionTraining([height, width]: Size): DetectionTransform[] {
   const scaled = (length: number): number => Math.max(1, Math.round((length * Math.min(height, width)) / 800))
@@ -63,49 +149,31 @@ export function detectionTraining([height, width]: Size): DetectionTransform[] {
   ]
 }
 
-/** As large as it fits into [height, width], its aspect kept. */
+/** Resizing to the largest size within [height, width] that keeps the aspect. */
 export function detectionEvaluation([height, width]: Size): DetectionTransform[] {
   return [{ op: "resizeShortest", shortest: [Math.min(height, width)], within: [height, width] }]
 }
 
 /**
- * Applies the steps to an image and its boxes. A crop cuts boxes, and leaves out those of which no area is left.
- * @param key decides all that is random
- * @throws VitrineError for steps that make no sense
+ * Applies steps to an image and its boxes. A crop cuts boxes, and leaves out those without an area inside.
+ * @param key decides everything random
+ * @throws VitrineError (config) for an unknown step
  */
 export function transformExample(example: Example, transforms: readonly DetectionTransform[], key: Key): Example {
-  return transforms.reduce((current, step, at) => applied(current, step, foldKey(key, at)), example)
+  return transforms.reduce((current, step, at) => applyStep(current, step, foldKey(key, at)), example)
 }
 
-function applied(example: Example, step: DetectionTransform, key: Key): Example {
-  const { image, objects } = example
-  const random = randomStream(key)
-  switch (step.op) {
-    case "flip":
-      return random.uniform() < step.p ? flipped(example) : example
-    case "resizeShortest": {
-      const shortest = step.shortest[random.integer(step.shortest.length)]
-      if (shortest === undefined) throw new VitrineError("config", "resizeShortest needs at least one length")
-      return resized(example, shortestSize([image.height, image.width], shortest, step.within))
-    }
-    case "sizeCrop": {
-      const side = (length: number): number => {
-        const least = Math.min(step.least, length)
-        return least + random.integer(Math.min(step.most, length) - least + 1)
-      }
-      const [width, height] = [side(image.width), side(image.height)]
-      const y = random.integer(image.height - height + 1)
-      const x = random.integer(image.width - width + 1)
-      return { image: cropImage(image, { x, y, width, height }), objects: croppedObjects(objects, x, y, width, height) }
-    }
-    case "either":
-      return transformExample(example, random.uniform() < 0.5 ? step.first : step.second, foldKey(key, "either"))
-    default:
-      throw new VitrineError("config", `there is no transform ${JSON.stringify((step as { op: unknown }).op)} of boxes`)
-  }
+function applyStep<O extends Op>(
+  example: Example,
+  step: Extract<DetectionTransform, { readonly op: O }>,
+  key: Key,
+): Example {
+  if (!hasRow(detectionTransforms, step.op))
+    throw new VitrineError("config", `there is no transform ${showValue(step.op)} of boxes`)
+  return detectionTransforms[step.op].apply(example, step, key)
 }
 
-/** [height, width] after `resizeShortest`, rounded as transformers' DETR does, and never out of `within`. */
+/** [height, width] after `resizeShortest`, rounded as transformers' DETR does, and never beyond `within`. */
 export function shortestSize([height, width]: Size, shortest: number, within?: Size): Size {
   const [short, long] = [Math.min(height, width), Math.max(height, width)]
   const [other, most] = within === undefined ? [Infinity, Infinity] : width >= height ? within : [within[1], within[0]]
@@ -117,7 +185,7 @@ export function shortestSize([height, width]: Size, shortest: number, within?: S
   return width < height ? [side, small] : [small, side]
 }
 
-/** [height, width] that every image of a size has after the steps; undefined where that is drawn at random. */
+/** [height, width] that every image of a size has after the steps; undefined where it is drawn at random. */
 export function sizeAfter(transforms: readonly DetectionTransform[], size: Size): Size | undefined {
   let current = size
   for (const step of transforms) {
@@ -130,12 +198,8 @@ export function sizeAfter(transforms: readonly DetectionTransform[], size: Size)
 }
 
 export function flipped({ image, objects }: Example): Example {
-  const boxes = objects.boxes.slice()
-  for (let i = 0; i < boxes.length; i += 4) {
-    boxes[i] = image.width - (objects.boxes[i + 2] as number)
-    boxes[i + 2] = image.width - (objects.boxes[i] as number)
-  }
-  return { image: mirrored(image), objects: { ...objects, boxes } }
+  const { width } = image
+  return { image: mirrored(image), objects: mapBoxes(objects, ([x0, y0, x1, y1]) => [width - x1, y0, width - x0, y1]) }
 }
 
 export function resized({ image, objects }: Example, [height, width]: Size): Example {
@@ -143,8 +207,7 @@ export function resized({ image, objects }: Example, [height, width]: Size): Exa
   return {
     image: resizeImage(image, width, height, "bilinear"),
     objects: {
-      ...objects,
-      boxes: objects.boxes.map((value, i) => value * (i % 2 === 0 ? sx : sy)),
+      ...mapBoxes(objects, ([x0, y0, x1, y1]) => [x0 * sx, y0 * sy, x1 * sx, y1 * sy]),
       areas: objects.areas.map((area) => area * sx * sy),
     },
   }
@@ -152,15 +215,12 @@ export function resized({ image, objects }: Example, [height, width]: Size): Exa
 
 /** The objects of the part of an image that begins at (x, y). */
 export function croppedObjects(objects: Objects, x: number, y: number, width: number, height: number): Objects {
-  const boxes = objects.boxes.map((value, i) =>
-    i % 2 === 0 ? Math.min(Math.max(value - x, 0), width) : Math.min(Math.max(value - y, 0), height),
+  const across = (value: number): number => Math.min(Math.max(value - x, 0), width)
+  const down = (value: number): number => Math.min(Math.max(value - y, 0), height)
+  return packObjects(
+    objectList(objects).flatMap(({ box, ...object }) => {
+      const [x0, y0, x1, y1] = [across(box[0]), down(box[1]), across(box[2]), down(box[3])]
+      return x1 > x0 && y1 > y0 ? [{ ...object, box: [x0, y0, x1, y1], area: (x1 - x0) * (y1 - y0) }] : []
+    }),
   )
-  const at = (i: number, edge: number): number => boxes[4 * i + edge] as number
-  const left = Array.from(objects.labels, (_, i) => i).filter((i) => at(i, 2) > at(i, 0) && at(i, 3) > at(i, 1))
-  return {
-    boxes: Float64Array.from(left.flatMap((i) => [at(i, 0), at(i, 1), at(i, 2), at(i, 3)])),
-    labels: Int32Array.from(left, (i) => objects.labels[i] as number),
-    areas: Float64Array.from(left, (i) => (at(i, 2) - at(i, 0)) * (at(i, 3) - at(i, 1))),
-    crowd: Uint8Array.from(left, (i) => objects.crowd[i] as number),
-  }
 }

@@ -4,7 +4,7 @@ import { isSize } from "./annotations.ts"
 
 /** An annotation file of Pascal VOC: one image. */
 export interface VocImage {
-  /** The `filename` that it gives, if any. */
+  /** Its `filename`, if there is one. */
   readonly file: string | undefined
   readonly width: number
   readonly height: number
@@ -13,28 +13,23 @@ export interface VocImage {
 
 interface VocObject {
   readonly name: string
-  /** xmin, ymin, xmax, ymax as they stand; NaN for what is no number. */
+  /** xmin, ymin, xmax, ymax; NaN for what is no number. */
   readonly box: readonly number[]
   readonly difficult: boolean
 }
 
 /**
- * Reads an annotation in the XML of Pascal VOC, as LabelImg writes it too. Document types are not read, so that no entity
- * can be defined; an object without a name is told to `fault`, with the rest of them to the caller to check.
- * @param name what errors call the file
- * @throws VitrineError for what is not XML, not VOC's, or does not say how large the image is
+ * Reads an annotation in the XML of Pascal VOC, which LabelImg writes too. Document types are not read, so that no entity
+ * can be defined. Boxes are not checked.
+ * @param name the name of the file in errors
+ * @param fault gets a line for each object without a name, which is left out
+ * @throws VitrineError (file) for what is not XML or not VOC's, or does not say how large the image is
  */
 export function parseVoc(text: string, name: string, fault: (line: string) => void): VocImage {
   const fail = (message: string): never => {
     throw new VitrineError("file", `${name}: ${message}`)
   }
-  const root = ((): XmlElement | null => {
-    try {
-      return parseXml(text).root
-    } catch (error) {
-      return fail(`is not XML (${(error as Error).message.split("\n")[0]})`)
-    }
-  })()
+  const root = parseRoot(text, fail)
   if (root === null || root.name !== "annotation")
     return fail(`is not a Pascal VOC annotation: its root is <${root?.name}>, not <annotation>`)
   const size = child(root, "size")
@@ -51,6 +46,14 @@ export function parseVoc(text: string, name: string, fault: (line: string) => vo
     return [{ name: label, box, difficult: textOf(child(object, "difficult")) === "1" }]
   })
   return { file: textOf(child(root, "filename")), width, height, objects }
+}
+
+function parseRoot(text: string, fail: (message: string) => never): XmlElement | null {
+  try {
+    return parseXml(text).root
+  } catch (error) {
+    return fail(`is not XML (${error instanceof Error ? error.message.split("\n")[0] : ""})`)
+  }
 }
 
 const children = (element: XmlElement, name: string): XmlElement[] =>

@@ -7,7 +7,7 @@ export interface Assignment {
 }
 
 /**
- * The assignment of rows to columns, each used at most once, whose sum of costs is least: exact, for any rectangle. The
+ * The assignment of rows to columns, each used at most once, with the least sum of costs: exact, for any rectangle. The
  * shortest augmenting paths of Jonker and Volgenant in the rectangular form of Crouse ("On implementing 2D rectangular
  * assignment algorithms", 2016), as scipy's `linear_sum_assignment`; O(rows · columns · shorter side).
  * @param cost [rows, columns]; Infinity forbids a pair
@@ -16,24 +16,24 @@ export interface Assignment {
  */
 export function assignment(cost: ArrayLike<number>, rows: number, columns: number): Assignment {
   if (cost.length !== rows * columns)
-    throw new VitrineError("shape", `assign: ${cost.length} costs are not ${rows} rows of ${columns}`)
+    throw new VitrineError("shape", `assignment: ${cost.length} costs are not ${rows} rows of ${columns}`)
   for (let at = 0; at < cost.length; at++)
-    if (!((cost[at] as number) > -Infinity))
+    if (!((cost[at] ?? Number.NaN) > -Infinity))
       throw new VitrineError(
         "training",
-        `assign: the cost of row ${Math.floor(at / columns)} and column ${at % columns} is ${cost[at]}; ` +
-          "costs are numbers, or Infinity for what must not be",
+        `assignment: the cost of row ${Math.floor(at / columns)} and column ${at % columns} is ${cost[at]}; ` +
+          "costs are numbers, or Infinity for a forbidden pair",
       )
   if (rows <= columns) {
-    const columnOf = shortestPaths((i, j) => cost[i * columns + j] as number, rows, columns)
+    const columnOf = shortestPaths((row, column) => cost[row * columns + column] ?? Infinity, rows, columns)
     return { rows: Int32Array.from(columnOf, (_, row) => row), columns: columnOf }
   }
-  const rowOf = shortestPaths((i, j) => cost[j * columns + i] as number, columns, rows)
-  const order = Array.from(rowOf, (_, column) => column).sort((a, b) => (rowOf[a] as number) - (rowOf[b] as number))
-  return { rows: Int32Array.from(order, (column) => rowOf[column] as number), columns: Int32Array.from(order) }
+  const rowOf = shortestPaths((column, row) => cost[row * columns + column] ?? Infinity, columns, rows)
+  const pairs = Array.from(rowOf, (row, column) => ({ row, column })).sort((a, b) => a.row - b.row)
+  return { rows: Int32Array.from(pairs, ({ row }) => row), columns: Int32Array.from(pairs, ({ column }) => column) }
 }
 
-/** The target of each of `n` sources, for n ≤ m: one source after the other enters by the shortest path of reduced costs. */
+/** The target of each of `n` sources, for n ≤ m. Sources enter one by one, each by the shortest path of reduced costs. */
 function shortestPaths(cost: (source: number, target: number) => number, n: number, m: number): Int32Array {
   const sourcePrice = new Float64Array(n)
   const targetPrice = new Float64Array(m)
@@ -49,22 +49,28 @@ function shortestPaths(cost: (source: number, target: number) => number, n: numb
     let end = -1
     while (end < 0) {
       let nearest = -1
-      for (let j = 0; j < m; j++) {
-        if (settled[j]) continue
-        const through = length + cost(source, j) - (sourcePrice[source] as number) - (targetPrice[j] as number)
-        if (through < (distance[j] as number)) {
-          distance[j] = through
-          from[j] = source
+      let shortest = Infinity
+      const price = sourcePrice[source] ?? 0
+      for (let target = 0; target < m; target++) {
+        if (settled[target]) continue
+        const through = length + cost(source, target) - price - (targetPrice[target] ?? 0)
+        let reach = distance[target] ?? Infinity
+        if (through < reach) {
+          reach = through
+          distance[target] = through
+          from[target] = source
         }
-        const gain = nearest < 0 ? -1 : (distance[j] as number) - (distance[nearest] as number)
         // Among equals a free target ends the search at once.
-        if (gain < 0 || (gain === 0 && sourceOf[j] === -1)) nearest = j
+        if (nearest < 0 || reach < shortest || (reach === shortest && sourceOf[target] === -1)) {
+          nearest = target
+          shortest = reach
+        }
       }
-      length = distance[nearest] as number
+      length = shortest
       if (length === Infinity)
-        throw new VitrineError("training", `assign: forbidden pairs leave no assignment of all ${n} to ${m}`)
+        throw new VitrineError("training", `assignment: forbidden pairs leave no assignment of all ${n} to ${m}`)
       settled[nearest] = 1
-      const next = sourceOf[nearest] as number
+      const next = sourceOf[nearest] ?? -1
       if (next < 0) end = nearest
       else {
         source = next
@@ -72,16 +78,16 @@ function shortestPaths(cost: (source: number, target: number) => number, n: numb
       }
     }
     for (const i of reached) {
-      const before = i === entering ? 0 : (distance[targetOf[i] as number] as number)
-      sourcePrice[i] = (sourcePrice[i] as number) + length - before
+      const before = i === entering ? 0 : (distance[targetOf[i] ?? -1] ?? 0)
+      sourcePrice[i] = (sourcePrice[i] ?? 0) + length - before
     }
-    for (let j = 0; j < m; j++)
-      if (settled[j]) targetPrice[j] = (targetPrice[j] as number) - length + (distance[j] as number)
+    for (let target = 0; target < m; target++)
+      if (settled[target]) targetPrice[target] = (targetPrice[target] ?? 0) - length + (distance[target] ?? 0)
     for (let target = end; target >= 0; ) {
-      const i = from[target] as number
-      const previous = targetOf[i] as number
-      sourceOf[target] = i
-      targetOf[i] = target
+      const assigned = from[target] ?? -1
+      const previous = targetOf[assigned] ?? -1
+      sourceOf[target] = assigned
+      targetOf[assigned] = target
       target = previous
     }
   }

@@ -9,11 +9,11 @@ import { openCached } from "./open.ts"
 
 export interface NodeDetectionLoaderOptions extends DetectionLoaderOptions {
   readonly source: DetectionSource
-  /** Threads that make batches; 0: this thread. Default 1. Has no influence on what the batches hold. */
+  /** Threads that make batches; 0 for this thread. Default 1. Batches do not depend on it. */
   readonly workers?: number
 }
 
-/** What a worker is started with. */
+/** The data that a worker is started with. */
 export interface DetectionWorkerInput {
   readonly source: DetectionSource
   readonly plan: DetectionPlan
@@ -21,8 +21,8 @@ export interface DetectionWorkerInput {
 }
 
 /**
- * Loads batches in worker threads. Where the package runs from its TypeScript sources, which a worker of Node 20 cannot
- * load, this thread makes them.
+ * Loads batches in worker threads. This thread makes them where the package runs from its TypeScript sources, which a worker
+ * of Node 20 cannot load.
  * @throws VitrineError for options that make no sense, and for data that cannot be opened
  */
 export async function createDetectionLoader(options: NodeDetectionLoaderOptions): Promise<Loader<DetectionBatch>> {
@@ -47,7 +47,7 @@ export async function createDetectionLoader(options: NodeDetectionLoaderOptions)
 
 const workerUrl = new URL("./worker.js", import.meta.url)
 
-/** Decoded images are kept where they are of one size and fit into memory. */
+/** A cache of decoded images, where they are of one size and fit into memory. */
 async function cacheFor(source: DetectionSource): Promise<PixelCache | undefined> {
   if (source.kind !== "annotated") return undefined
   const images = await openDataset(source.images)

@@ -1,15 +1,10 @@
 import { VitrineError } from "@vitrine/core"
 import { cached, type PixelCache } from "@vitrine/data/internal/node"
 import { type Dataset, openDataset } from "@vitrine/data/node"
-import {
-  type AnnotatedSource,
-  type DetectionDataset,
-  type DetectionSource,
-  openDetectionInMemory,
-} from "../data/dataset.ts"
-import type { Objects } from "../data/objects.ts"
+import type { AnnotatedSource, DetectionDataset, DetectionSource } from "../data/dataset.ts"
+import { openDetectionInMemory } from "../data/open.ts"
 
-/** Opens a data set from a source, such as `resolveDetection` finds. */
+/** Opens a data set from a source, such as those of `resolveDetection`. */
 export async function openDetection(source: DetectionSource): Promise<DetectionDataset> {
   return openCached(source, undefined)
 }
@@ -20,12 +15,12 @@ export async function openCached(source: DetectionSource, cache: PixelCache | un
   if (inMemory !== undefined) return inMemory
   if (source.kind === "annotated") {
     const images = await openDataset(source.images)
-    return annotated(source, cache === undefined ? images : cached(images, cache))
+    return annotatedDataset(source, cache === undefined ? images : cached(images, cache))
   }
-  throw new VitrineError("config", `there is no data of kind ${JSON.stringify((source as { kind: unknown }).kind)}`)
+  throw new VitrineError("config", `there is no data of kind ${JSON.stringify(source.kind)}`)
 }
 
-function annotated(source: AnnotatedSource, images: Dataset): DetectionDataset {
+function annotatedDataset(source: AnnotatedSource, images: Dataset): DetectionDataset {
   const { name, classes, objects, sizes } = source
   return {
     name,
@@ -33,10 +28,10 @@ function annotated(source: AnnotatedSource, images: Dataset): DetectionDataset {
     length: objects.length,
     source,
     describe: images.describe,
-    objects: (index) => objects[index] as Objects,
+    objects: (index) => entryOf(objects, index, name),
     async read(index) {
       const image = await images.read(index)
-      const [height, width] = sizes[index] as readonly [number, number]
+      const [height, width] = entryOf(sizes, index, name)
       if (image.height !== height || image.width !== width)
         throw new VitrineError(
           "file",
@@ -46,4 +41,10 @@ function annotated(source: AnnotatedSource, images: Dataset): DetectionDataset {
     },
     ...(images.close === undefined ? {} : { close: images.close }),
   }
+}
+
+function entryOf<T>(list: readonly T[], index: number, name: string): T {
+  const entry = list[index]
+  if (entry === undefined) throw new VitrineError("config", `${name}: there is no image ${index} of ${list.length}`)
+  return entry
 }

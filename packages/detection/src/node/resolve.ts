@@ -1,21 +1,21 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname } from "node:path"
-import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { foldKey, hasRow, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { isImagePath } from "@vitrine/data"
 import { type FileTree, openTree } from "@vitrine/data/internal/node"
-import { type AnnotatedImage, type RawObject, usable } from "../data/annotations.ts"
+import { type AnnotatedImage, type RawObject, validObjects } from "../data/annotations.ts"
 import { parseCoco } from "../data/coco.ts"
 import type { AnnotatedSource, DetectionSource } from "../data/dataset.ts"
 import { sceneClasses } from "../data/scenes.ts"
-import { type Faults, faultList } from "../data/faults.ts"
+import { type FaultList, type Faults, faultList } from "../data/faults.ts"
 import { parseVoc, type VocImage } from "../data/voc.ts"
 
 export interface ResolveDetectionOptions {
-  /** Which annotations to read; by default COCO's where there are some, else Pascal VOC's. */
+  /** The form of the annotations; by default COCO's where there are some, else Pascal VOC's. */
   readonly format?: "coco" | "voc" | undefined
-  /** Share of the images to hold out where the data have no validation or test set of their own; default 0.1. */
+  /** Share of the images for validation where the data have no validation or test set; default 0.1. */
   readonly valFraction?: number | undefined
-  /** Decides which images those are, and the built-in scenes; default 0. */
+  /** Decides which images those are, and the content of the built-in scenes; default 0. */
   readonly seed?: number | undefined
   /** [height, width] of the built-in scenes. */
   readonly imageSize?: readonly [number, number] | undefined
@@ -26,24 +26,31 @@ export interface ResolvedDetection {
   readonly train: DetectionSource | null
   readonly val: DetectionSource | null
   readonly test: DetectionSource | null
-  /** What was passed over in the annotation files. */
+  /** What was left out of the annotation files, or changed. */
   readonly faults: Faults
 }
 
-type Split = "train" | "val" | "test"
+/** The lists of Pascal VOC by their names, and the split that each gives. */
+const vocLists = { train: "train", val: "val", test: "test", trainval: "train" } as const
+
+/** Words for a split in the names of files and folders. */
+const splitWords = { train: "train", valid: "val", validation: "val", val: "val", test: "test" } as const
+
+type Split = (typeof splitWords)[keyof typeof splitWords]
 
 /** Larger annotation files are refused before they are read; JavaScript's strings end near 2²⁹ characters. */
 const mostJson = 500 * 2 ** 20
 const mostXml = 16 * 2 ** 20
 
 /**
- * Finds the images, objects and splits in what a user names:
- * - `scenes`: the built-in scenes, 20,000, 500 and 500 of them,
- * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and images anywhere below:
- *   a file each for train, val and test, by their names or folders; or one, whose images say their `split`, or are drawn,
- * - the same with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …; or folders called train and val.
+ * The images, objects and splits of:
+ * - `scenes`: the built-in scenes, 20,000, 500 and 500 of them;
+ * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and images anywhere below. There
+ *   is a JSON file for each of train, val and test, by the names of files or folders; or there is one, and its images have a
+ *   `split`, or the split is random;
+ * - the same with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …, or folders called train and val.
  *
- * Boxes that cannot be used and images that are missing are passed over and told in `faults`.
+ * Boxes that cannot be used and images that are missing are left out, with a line in `faults`.
  * @throws VitrineError naming the path and what was expected
  */
 export async function resolveDetection(
@@ -53,11 +60,11 @@ export async function resolveDetection(
   const { format, valFraction = 0.1, seed = 0, imageSize } = options
   if (!(valFraction >= 0 && valFraction < 1))
     throw new VitrineError("config", `valFraction must be in [0, 1), got ${valFraction}`)
-  const found = await stat(pathOrName).catch(() => undefined)
-  if (pathOrName === "scenes" && !found?.isDirectory()) return builtIn(seed, imageSize)
-  if (found === undefined)
+  const entry = await stat(pathOrName).catch(() => undefined)
+  if (pathOrName === "scenes" && !entry?.isDirectory()) return resolvedScenes(seed, imageSize)
+  if (entry === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the built-in data are called "scenes"`)
-  const single = found.isFile() && /\.json$/i.test(pathOrName) ? basename(pathOrName) : undefined
+  const single = entry.isFile() && /\.json$/i.test(pathOrName) ? basename(pathOrName) : undefined
   const above = dirname(pathOrName)
   const root = single === undefined ? pathOrName : basename(above) === "annotations" ? dirname(above) : above
   const tree = await openTree(root, (name) => isAnnotation(name))
@@ -70,7 +77,7 @@ export async function resolveDetection(
       format === "voc" || (format === undefined && json.length === 0)
         ? await vocSet(tree, faults)
         : await cocoSet(tree, json, faults)
-    return resolved(tree, set, faults, { valFraction, seed })
+    return splitSources(tree, set, faults, { valFraction, seed })
   } finally {
     await tree.close()
   }
@@ -79,10 +86,10 @@ export async function resolveDetection(
 const isVisible = (name: string): boolean =>
   !name.split("/").some((part) => part.startsWith(".") || part === "__MACOSX")
 const isCoco = (name: string): boolean => /(^|\/)[^/]*(annotations|instances|coco)[^/]*\.json$/i.test(name)
-const setFile = /^(.*\/)?ImageSets\/Main\/(train|val|test|trainval)\.txt$/
+const setFile = /^(.*\/)?ImageSets\/Main\/(\w+)\.txt$/
 const isAnnotation = (name: string): boolean => /\.(json|xml)$/i.test(name) || setFile.test(name)
 
-function builtIn(seed: number, imageSize: readonly [number, number] = [64, 64]): ResolvedDetection {
+function resolvedScenes(seed: number, imageSize: readonly [number, number] = [64, 64]): ResolvedDetection {
   const part = (split: Split, size: number): DetectionSource => ({ kind: "scenes", split, size, seed, imageSize })
   const classes = sceneClasses
   return {
@@ -94,42 +101,43 @@ function builtIn(seed: number, imageSize: readonly [number, number] = [64, 64]):
   }
 }
 
-/** The images of a data set, each with the file of the tree that holds it. */
+/** The images of a data set. `file` is a name of the tree. */
 interface AnnotatedSet {
   readonly classes: readonly string[]
-  readonly images: readonly (Omit<AnnotatedImage, "split"> & { readonly splits: readonly Split[] })[]
+  readonly images: readonly SplitImage[]
 }
 
-async function cocoSet(
-  tree: FileTree,
-  json: readonly string[],
-  faults: ReturnType<typeof faultList>,
-): Promise<AnnotatedSet> {
+interface SplitImage extends Omit<AnnotatedImage, "split"> {
+  /** The splits that the image belongs to. */
+  readonly splits: readonly Split[]
+}
+
+async function cocoSet(tree: FileTree, json: readonly string[], faults: FaultList): Promise<AnnotatedSet> {
   if (json.length === 0)
     throw new VitrineError(
       "file",
       `${tree.path}: holds no COCO annotations, such as annotations.json or annotations/instances_train.json`,
     )
   const find = imageFinder(tree.names)
-  const images: AnnotatedSet["images"][number][] = []
+  const images: SplitImage[] = []
   let classes: readonly string[] | undefined
   for (const name of json) {
     const coco = parseCoco(await text(tree, name, mostJson), name, faults.add)
     classes ??= coco.classes
     if (classes.join("\n") !== coco.classes.join("\n"))
       throw new VitrineError("file", `${tree.path}: the categories of ${name} are not those of ${json[0]}`)
-    const own = splitOf(basename(name)) ?? splitOf(name)
-    for (const { split, ...image } of coco.images) {
+    const splitOfFile = splitOf(basename(name)) ?? splitOf(name)
+    for (const { split: imageSplit, ...image } of coco.images) {
       const file = find.byPath(image.file, dirname(name))
-      const part = json.length > 1 ? (own ?? splitOf(split)) : (splitOf(split) ?? own)
+      const split = json.length > 1 ? (splitOfFile ?? splitOf(imageSplit)) : (splitOf(imageSplit) ?? splitOfFile)
       if (typeof file !== "string") faults.add(`${name}, image ${image.file}: ${file.fault}; left out`)
-      else images.push({ ...image, file, splits: part === undefined ? [] : [part] })
+      else images.push({ ...image, file, splits: split === undefined ? [] : [split] })
     }
   }
   return { classes: classes ?? [], images }
 }
 
-async function vocSet(tree: FileTree, faults: ReturnType<typeof faultList>): Promise<AnnotatedSet> {
+async function vocSet(tree: FileTree, faults: FaultList): Promise<AnnotatedSet> {
   const xml = tree.names.filter((name) => isVisible(name) && /\.xml$/i.test(name))
   if (xml.length === 0)
     throw new VitrineError("file", `${tree.path}: holds neither COCO annotations (JSON) nor Pascal VOC's (XML)`)
@@ -159,61 +167,63 @@ async function vocSet(tree: FileTree, faults: ReturnType<typeof faultList>): Pro
         (object, i): RawObject => ({
           name: `${name}, object ${i} (${object.name})`,
           box: object.box,
-          label: labelOf.get(object.name) as number,
+          label: labelOf.get(object.name) ?? -1,
           crowd: object.difficult,
         }),
       )
-      const part = splitOf(dirname(name))
-      const own = splits?.get(name) ?? (part === undefined ? [] : [part])
-      return { file, width, height, objects: usable(raw, width, height, faults.add), splits: own }
+      const folderSplit = splitOf(dirname(name))
+      const objectList = validObjects(raw, width, height, faults.add)
+      const imageSplits = splits?.get(name) ?? (folderSplit === undefined ? [] : [folderSplit])
+      return { file, width, height, objects: objectList, splits: imageSplits }
     }),
   }
 }
 
-/** The parts that the lists in ImageSets/Main put each annotation in; undefined without lists. */
+/** The splits of each annotation by the lists in ImageSets/Main; undefined without lists. */
 async function vocSplits(
   tree: FileTree,
   xml: readonly string[],
-  faults: ReturnType<typeof faultList>,
+  faults: FaultList,
 ): Promise<ReadonlyMap<string, readonly Split[]> | undefined> {
   const lists = tree.names.flatMap((name) => {
-    const [, root = "", split] = setFile.exec(name) ?? []
-    return split === undefined ? [] : [{ name, root, split }]
+    const [, root = "", list] = setFile.exec(name) ?? []
+    return hasRow(vocLists, list) ? [{ name, root, list }] : []
   })
   if (lists.length === 0) return undefined
-  const there = new Set(xml)
+  const annotations = new Set(xml)
   const splits = new Map<string, Split[]>()
-  // What is trained and validated on together counts where there is no list of either.
-  const needed = ({ split, root }: (typeof lists)[number]): boolean =>
-    split !== "trainval" || !lists.some((other) => other.root === root && other.split === "train")
-  for (const { name, root, split } of lists.filter(needed)) {
+  // The list of both trained and validated images counts where there is no list of trained ones alone.
+  const counts = ({ list, root }: (typeof lists)[number]): boolean =>
+    list !== "trainval" || !lists.some((other) => other.root === root && other.list === "train")
+  for (const { name, root, list } of lists.filter(counts)) {
     for (const line of (await text(tree, name, mostXml)).split(/\r?\n/)) {
       const id = line.trim()
       if (id === "") continue
       const file = `${root}Annotations/${id}.xml`
-      if (!there.has(file)) faults.add(`${name}: there is no annotation ${JSON.stringify(file.slice(-80))}; left out`)
-      else splits.set(file, [...(splits.get(file) ?? []), split === "trainval" ? "train" : (split as Split)])
+      if (!annotations.has(file))
+        faults.add(`${name}: there is no annotation ${JSON.stringify(file.slice(-80))}; left out`)
+      else splits.set(file, [...(splits.get(file) ?? []), vocLists[list]])
     }
   }
   return splits
 }
 
-function resolved(
+function splitSources(
   tree: FileTree,
   { classes, images }: AnnotatedSet,
   faults: Faults,
   { valFraction, seed }: { valFraction: number; seed: number },
 ): ResolvedDetection {
-  const of = (split: Split): AnnotatedSet["images"][number][] => images.filter(({ splits }) => splits.includes(split))
+  const inSplit = (split: Split): SplitImage[] => images.filter(({ splits }) => splits.includes(split))
   const unsplit = images.filter(({ splits }) => splits.length === 0)
-  let train = [...of("train"), ...unsplit]
-  let val = of("val")
-  const test = of("test")
+  let train = [...inSplit("train"), ...unsplit]
+  let val = inSplit("val")
+  const test = inSplit("test")
   if (val.length === 0 && test.length === 0 && valFraction > 0 && train.length > 1) {
     const order = permutation(foldKey(keyFromSeed(seed), "split"), train.length)
-    const held = new Set(order.subarray(0, Math.max(1, Math.round(train.length * valFraction))))
-    val = train.filter((_, i) => held.has(i))
-    train = train.filter((_, i) => !held.has(i))
+    const validated = new Set(order.subarray(0, Math.max(1, Math.round(train.length * valFraction))))
+    val = train.filter((_, i) => validated.has(i))
+    train = train.filter((_, i) => !validated.has(i))
   }
   if (train.length + val.length + test.length === 0)
     throw new VitrineError(
@@ -243,20 +253,25 @@ function resolved(
   }
 }
 
-/** Which part of the data a name speaks of: `instances_train2017.json`, `valid/_annotations.coco.json`. */
+/** The split in a name such as `instances_train2017.json` or `valid/_annotations.coco.json`. */
 function splitOf(name = ""): Split | undefined {
   const [, word] = /(?:^|[^a-z])(train|valid|validation|val|test)(?![a-z])/i.exec(name) ?? []
-  if (word === undefined) return undefined
-  return word.toLowerCase().startsWith("val") ? "val" : (word.toLowerCase() as Split)
+  const lower = word?.toLowerCase()
+  return hasRow(splitWords, lower) ? splitWords[lower] : undefined
 }
 
-type Found = string | { readonly fault: string }
+/** The name of an image in the tree, or why there is none. */
+type ImageName = string | { readonly fault: string }
 
-/** Finds images by a path from the annotation's folder, or by the end or the stem of their path: the nearest, if it is one. */
-function imageFinder(names: readonly string[]): {
-  byPath(file: string, folder: string): Found
-  byStem(stem: string, folder: string): Found
-} {
+/** Finds the image of an annotation in a folder. Of several with the same name it is the nearest to the folder, if one is. */
+interface ImageFinder {
+  /** @param file a path from the folder, or the end of a path */
+  byPath(file: string, folder: string): ImageName
+  /** @param stem the name of the file without its ending */
+  byStem(stem: string, folder: string): ImageName
+}
+
+function imageFinder(names: readonly string[]): ImageFinder {
   const images = names.filter(isImagePath)
   const paths = new Set(images)
   const named = new Map<string, string[]>()
@@ -271,7 +286,7 @@ function imageFinder(names: readonly string[]): {
     put(named, name, path)
     put(stems, name.replace(/\.[^.]*$/, ""), path)
   }
-  const nearest = (candidates: readonly string[], wanted: string, folder: string): Found => {
+  const nearest = (candidates: readonly string[], file: string, folder: string): ImageName => {
     let most = -1
     let near: string[] = []
     for (const path of candidates) {
@@ -280,9 +295,10 @@ function imageFinder(names: readonly string[]): {
       most = Math.max(most, parts)
       if (parts === most) near.push(path)
     }
-    if (near.length === 1) return near[0] as string
-    const shown = JSON.stringify(wanted.slice(-80))
-    return { fault: near.length === 0 ? `there is no image ${shown}` : `there are ${near.length} images ${shown}` }
+    const [only, ...others] = near
+    const name = JSON.stringify(file.slice(-80))
+    if (only === undefined) return { fault: `there is no image ${name}` }
+    return others.length === 0 ? only : { fault: `there are ${near.length} images ${name}` }
   }
   return {
     byPath(file, folder) {
@@ -297,7 +313,7 @@ function imageFinder(names: readonly string[]): {
   }
 }
 
-/** How many folders two paths begin with in common. */
+/** The number of folders that two paths begin with in common. */
 function commonParts(a: string, b: string): number {
   const [left, right] = [a.split("/"), b.split("/")]
   const end = left.findIndex((part, i) => part !== right[i])
