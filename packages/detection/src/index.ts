@@ -26,11 +26,13 @@ export {
 export { parseVoc, type VocImage } from "./data/voc.ts"
 export { type Assignment, assignment } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
-export { type Backbone, type DetrConfig, detrChannels, detrConfig, featureGrid } from "./model/config.ts"
+export { type Backbone, backboneImageSize, backboneName, backbones } from "./model/backbones.ts"
+export { type DetrConfig, detrChannels, detrConfig, detrFields, featureGrid } from "./model/config.ts"
 export { type DetrOutputs, detr, type PaddingTensors } from "./model/detr.ts"
 export {
   type DetectionLosses,
   detectionLossDefaults,
+  detectionLossFields,
   type DetectionLossOptions,
   detectionLosses,
   targetInputs,
@@ -43,6 +45,7 @@ export {
   matchedTargets,
   type MatchingCosts,
   matchingDefaults,
+  matchingFields,
 } from "./model/targets.ts"
 export { type QueryDetections, queryDetections } from "./model/detections.ts"
 export {

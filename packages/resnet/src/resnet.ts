@@ -88,7 +88,9 @@ export function resnetVariant(name: string, fields: Partial<ResNetConfig> = {}):
 
 /** Pixels from one place of the features to the next. */
 export function resnetStride({ widths, dilated }: ResNetConfig): number {
-  return 2 ** (widths.length + 1 - (dilated ? 1 : 0))
+  // The root convolution, its pool and every stage but the first halve the size. The first stage has no stride to dilate.
+  const halvings = widths.length + 1 - (dilated && widths.length > 1 ? 1 : 0)
+  return 2 ** halvings
 }
 
 /** Images `[batch, height, width, channels]` → what the stages make of them, `[batch, height / stride, width / stride, last width]`, rounded up. */

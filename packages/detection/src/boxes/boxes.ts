@@ -7,7 +7,12 @@ export type Box = readonly [number, number, number, number]
 /** cx, cy, w, h → x0, y0, x1, y1, for [n, 4]. */
 export function toCorners(boxes: ArrayLike<number>): Float64Array {
   return packBoxes(
-    boxList(boxes).map(([cx, cy, w, h]) => [cx - 0.5 * w, cy - 0.5 * h, cx + 0.5 * w, cy + 0.5 * h] as const),
+    boxList(boxes).map((box) => [
+      box[0] - 0.5 * box[2],
+      box[1] - 0.5 * box[3],
+      box[0] + 0.5 * box[2],
+      box[1] + 0.5 * box[3],
+    ]),
   )
 }
 
@@ -22,7 +27,7 @@ export function boxAreas(boxes: ArrayLike<number>): Float64Array {
 }
 
 /** The area of a box by its corners. */
-export const boxArea = ([x0, y0, x1, y1]: Box): number => (x1 - x0) * (y1 - y0)
+export const boxArea = (box: Box): number => (box[2] - box[0]) * (box[3] - box[1])
 
 /** Intersection over union of each pair of boxes by corners, [n, 4] and [m, 4] → [n, m]; 0 for two without area. */
 export function boxIou(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
@@ -40,16 +45,6 @@ export function generalizedBoxIou(a: ArrayLike<number>, b: ArrayLike<number>): F
   })
 }
 
-/** The area that two boxes by corners have in common. */
-export function intersectionArea([x0, y0, x1, y1]: Box, [u0, v0, u1, v1]: Box): number {
-  return Math.max(0, Math.min(x1, u1) - Math.max(x0, u0)) * Math.max(0, Math.min(y1, v1) - Math.max(y0, v0))
-}
-
-/** The area of the least box around two. */
-function hullArea([x0, y0, x1, y1]: Box, [u0, v0, u1, v1]: Box): number {
-  return Math.max(0, Math.max(x1, u1) - Math.min(x0, u0)) * Math.max(0, Math.max(y1, v1) - Math.min(y0, v0))
-}
-
 /** A value of the areas of intersection, union and hull of each pair. */
 function pairs(
   a: ArrayLike<number>,
@@ -59,11 +54,17 @@ function pairs(
   const [first, second] = [boxList(a), boxList(b)]
   const out = new Float64Array(first.length * second.length)
   let at = 0
-  for (const one of first)
+  for (const one of first) {
+    const area = boxArea(one)
     for (const other of second) {
-      const intersection = intersectionArea(one, other)
-      out[at++] = value(intersection, boxArea(one) + boxArea(other) - intersection, hullArea(one, other))
+      const width = Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0]))
+      const height = Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]))
+      const hullWidth = Math.max(0, Math.max(one[2], other[2]) - Math.min(one[0], other[0]))
+      const hullHeight = Math.max(0, Math.max(one[3], other[3]) - Math.min(one[1], other[1]))
+      const intersection = width * height
+      out[at++] = value(intersection, area + boxArea(other) - intersection, hullWidth * hullHeight)
     }
+  }
   return out
 }
 
@@ -85,4 +86,8 @@ export const boxAt = (boxes: ArrayLike<number>, index: number): Box => [
 ]
 
 /** A list of boxes as [n, 4]. */
-export const packBoxes = (boxes: readonly Box[]): Float64Array => Float64Array.from(boxes.flat())
+export function packBoxes(boxes: readonly Box[]): Float64Array {
+  const out = new Float64Array(4 * boxes.length)
+  for (const [i, box] of boxes.entries()) out.set(box, 4 * i)
+  return out
+}

@@ -140,17 +140,19 @@ function drawScene({ colors, frequency, angle, grain, shapes }: Scene, key: Key,
       pixels[at + 1] = green + t * (green2 - green)
       pixels[at + 2] = blue + t * (blue2 - blue)
     }
+  const paint = (at: number, value: number, cover: number): void => {
+    const under = pixels[at] ?? 0
+    pixels[at] = under + cover * (value - under)
+  }
   for (const shape of shapes)
     forCovered(shape, size, (column, row, cover) => {
       const at = (row * width + column) * 3
-      const pixel = pixels.subarray(at, at + 3)
-      for (const [c, value] of shape.color.entries()) {
-        const under = pixel[c] ?? 0
-        pixel[c] = under + cover * (value - under)
-      }
+      paint(at, shape.color[0], cover)
+      paint(at + 1, shape.color[1], cover)
+      paint(at + 2, shape.color[2], cover)
     })
   const data = new Uint8Array(pixels.length)
   const bytes = new Uint8ClampedArray(data.buffer)
-  for (const [i, value] of pixels.entries()) bytes[i] = value + (uniform() - 0.5) * 2 * grain
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (pixels[i] ?? 0) + (uniform() - 0.5) * 2 * grain
   return { width, height, channels: 3, data }
 }

@@ -207,12 +207,10 @@ function matchPair(
     return best.ignored ? -1 : 1
   }
   return {
-    detections: detections
-      .slice(0, most)
-      .map((detection) => ({
-        score: detection.score,
-        hits: overlaps.map((threshold, t) => hit(detection, threshold, t)),
-      })),
+    detections: detections.slice(0, most).map((detection) => ({
+      score: detection.score,
+      hits: overlaps.map((threshold, t) => hit(detection, threshold, t)),
+    })),
     objects: candidates.filter(({ ignored }) => !ignored).length,
   }
 }

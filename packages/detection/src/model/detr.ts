@@ -1,22 +1,10 @@
 // Names of parameters are facebookresearch's, so that weights need no map.
-import {
-  type Dim,
-  vitEncoder,
-  layerNorm,
-  linear,
-  multiHeadAttention,
-  ops,
-  patchEmbedding,
-  patchFeatures,
-  patchGrid,
-  type Scope,
-  type Tensor,
-} from "@vitrine/core"
-import { resnetFeatures } from "@vitrine/resnet"
-import type { Backbone, DetrConfig } from "./config.ts"
+import { dimAt, fixed, layerNorm, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
+import { backboneFeatures } from "./backbones.ts"
+import type { DetrConfig } from "./config.ts"
 import { sinePositions } from "./positions.ts"
 
-/** What every layer of the decoder finds: the last layer's is the answer, the others' are for auxiliary losses. */
+/** The predictions of every layer of the decoder. Those of the last are the answer, the others are for auxiliary losses. */
 export interface DetrOutputs {
   /** `[batch, decoderDepth, queries, classes + 1]`; the last class is no object. */
   readonly logits: Tensor
@@ -24,7 +12,7 @@ export interface DetrOutputs {
   readonly boxes: Tensor
 }
 
-/** Of padded batches, from `featurePadding`. */
+/** The padding of a batch, from `featurePadding`. */
 export interface PaddingTensors {
   /** `[batch, rows · columns]`: 1 for image, 0 for padding. */
   readonly visible: Tensor
@@ -36,12 +24,13 @@ export interface PaddingTensors {
 const epsilon = 1e-5
 
 /**
- * DETR (Carion et al., 2020): images `[batch, height, width, channels]`, and their padding if there is any, to classes and
- * boxes. Without padding the positions are a constant of the graph.
+ * DETR (Carion et al., 2020): images `[batch, height, width, channels]` → classes and boxes.
+ * @param padding of images that are smaller than their batch; without it the positions are a constant of the graph
  */
 export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): DetrOutputs {
   const features = scope.tap("features", backboneFeatures(scope.at("backbone.0.body"), images, config.backbone))
-  const [batch, rows, columns, width] = features.shape as readonly [Dim, number, number, number]
+  const batch = dimAt(features.shape, 0)
+  const [rows, columns, width] = [fixed(features.shape, 1), fixed(features.shape, 2), fixed(features.shape, 3)]
   const { dim, classes, queries, decoderDepth } = config
   const places = rows * columns
   const flat = ops.reshape(features, [batch, places, width])
@@ -50,14 +39,14 @@ export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?:
   const projected = scope.tap("input_proj", ops.linear(flat, ops.reshape(kernel, [dim, width]), bias))
   const context: Context = {
     config,
-    positions: padding?.positions ?? unpadded([rows, columns], dim),
+    positions: padding?.positions ?? unpaddedPositions([rows, columns], dim),
     keyPaddingMask: padding && ops.greater(0.5, padding.visible),
   }
   const memory = encoder(scope.at("transformer.encoder"), projected, context)
   const table = scope.at("query_embed").param("weight", [queries, dim], "latent")
-  const found = decoder(scope.at("transformer.decoder"), memory, ops.reshape(table, [1, queries, dim]), context)
-  const logits = linear(scope.at("class_embed"), found, classes + 1, { role: "head" })
-  const boxes = ops.sigmoid(boxHead(scope.at("bbox_embed"), found, dim))
+  const answers = decoder(scope.at("transformer.decoder"), memory, ops.reshape(table, [1, queries, dim]), context)
+  const logits = linear(scope.at("class_embed"), answers, classes + 1, { role: "head" })
+  const boxes = ops.sigmoid(boxHead(scope.at("bbox_embed"), answers, dim))
   const shape = [batch, decoderDepth, queries]
   return {
     logits: scope.tap("logits", ops.reshape(logits, [...shape, classes + 1])),
@@ -67,22 +56,14 @@ export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?:
 
 interface Context {
   readonly config: DetrConfig
-  /** Added to queries and keys that are places of the image. */
+  /** Of the image's places, added to queries and keys. */
   readonly positions: Tensor
   readonly keyPaddingMask: Tensor | undefined
 }
 
-function unpadded(grid: readonly [number, number], dim: number): Tensor {
+function unpaddedPositions(grid: readonly [number, number], dim: number): Tensor {
   const places = grid[0] * grid[1]
   return ops.constant(sinePositions(new Float32Array(places).fill(1), grid, dim), [1, places, dim])
-}
-
-/** Features of images as `[batch, rows, columns, width]`. */
-function backboneFeatures(scope: Scope, images: Tensor, backbone: Backbone): Tensor {
-  if (backbone.kind === "resnet") return resnetFeatures(scope, images, backbone.config)
-  const { config } = backbone
-  const tokens = vitEncoder(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
-  return ops.reshape(patchFeatures(scope, tokens, config), [images.shape[0] as Dim, ...patchGrid(config), config.dim])
 }
 
 /** `[batch, places, dim]` → the same shape. */
@@ -93,8 +74,8 @@ function encoder(scope: Scope, projected: Tensor, context: Context): Tensor {
     const at = scope.at(`layers.${i}`)
     const block = branches(at, config)
     x = block(x, 1, (t) => {
-      const placed = ops.add(t, positions)
-      return attention(at.at("self_attn"), placed, placed, t, config, keyPaddingMask)
+      const query = ops.add(t, positions)
+      return attention(at.at("self_attn"), query, query, t, config, keyPaddingMask)
     })
     x = scope.tap(
       `layers.${i}`,
@@ -104,19 +85,19 @@ function encoder(scope: Scope, projected: Tensor, context: Context): Tensor {
   return config.normFirst ? scope.tap("norm", layerNorm(scope.at("norm"), x, epsilon)) : x
 }
 
-/** What queries `[1, queries, dim]` find in memory, after each layer, normed: `[batch, decoderDepth · queries, dim]`. */
+/** Queries `[1, queries, dim]` → the normed outputs of all layers, `[batch, decoderDepth · queries, dim]`. */
 function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context): Tensor {
   const { config, positions, keyPaddingMask } = context
   const keys = ops.add(memory, positions)
   const normed = (t: Tensor): Tensor => layerNorm(scope.at("norm"), t, epsilon)
-  const found: Tensor[] = []
-  let x: Tensor = ops.full(queries.shape.with(0, memory.shape[0] as number), 0)
+  const outputs: Tensor[] = []
+  let x: Tensor = ops.full(queries.shape.with(0, dimAt(memory.shape, 0)), 0)
   for (let i = 0; i < config.decoderDepth; i++) {
     const at = scope.at(`layers.${i}`)
     const block = branches(at, config)
     x = block(x, 1, (t) => {
-      const placed = ops.add(t, queries)
-      return attention(at.at("self_attn"), placed, placed, t, config)
+      const query = ops.add(t, queries)
+      return attention(at.at("self_attn"), query, query, t, config)
     })
     x = block(x, 2, (t) =>
       attention(at.at("multihead_attn"), ops.add(t, queries), keys, memory, config, keyPaddingMask),
@@ -126,13 +107,15 @@ function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context
       block(x, 3, (t) => feedForward(at, t, config)),
     )
     if (config.chainedNorm) x = normed(x)
-    found.push(x)
+    outputs.push(x)
   }
-  const answers = config.chainedNorm ? ops.concat([...found.slice(0, -1), normed(x)], 1) : normed(ops.concat(found, 1))
+  const answers = config.chainedNorm
+    ? ops.concat([...outputs.slice(0, -1), normed(x)], 1)
+    : normed(ops.concat(outputs, 1))
   return scope.tap("norm", answers)
 }
 
-/** Residual branches by their number, with the norm before or after. */
+/** Adds a branch by its number, with its norm before the branch or after the sum. */
 function branches(
   scope: Scope,
   { normFirst, dropout }: DetrConfig,

@@ -1,15 +1,15 @@
-import { type Dim, ops, type Tensor } from "@vitrine/core"
+import { dimAt, type Field, fixed, ops, type Tensor } from "@vitrine/core"
 import { product } from "@vitrine/core/backend"
 import type { DetrConfig } from "./config.ts"
 import type { DetrOutputs } from "./detr.ts"
 
-/** What each part of the loss counts; names and defaults are facebookresearch's. */
+/** The weights of the parts of the loss; names and defaults are facebookresearch's. */
 export interface DetectionLossOptions {
-  /** What the class of no object counts beside the others. */
+  /** Of the class of no object, beside 1 for the others. */
   readonly noObjectWeight: number
   readonly boxWeight: number
   readonly overlapWeight: number
-  /** Whether every layer of the decoder learns, or the last alone. */
+  /** Whether the loss is that of every layer of the decoder, or of the last alone. */
   readonly auxiliary: boolean
 }
 
@@ -20,18 +20,26 @@ export const detectionLossDefaults: DetectionLossOptions = {
   auxiliary: true,
 }
 
-/** What queries are told to be, from `matchedTargets`; shares of the batch's sums are in them. */
+/** The kind and bounds of each option. */
+export const detectionLossFields: Readonly<Record<keyof DetectionLossOptions, Field>> = {
+  noObjectWeight: { kind: "number", from: 0 },
+  boxWeight: { kind: "number", from: 0 },
+  overlapWeight: { kind: "number", from: 0 },
+  auxiliary: { kind: "boolean" },
+}
+
+/** The targets of the queries, from `matchedTargets`. They contain the share of each query in the batch's loss. */
 export interface TargetTensors {
-  /** `[batch, decoderDepth, queries, classes + 1]`: each query's class, as what it counts in the mean. */
+  /** Each query's class, one-hot times the query's share: `[batch, decoderDepth, queries, classes + 1]`. */
   readonly classes: Tensor
-  /** cx, cy, w, h `[batch, decoderDepth, queries, 4]`; anything with an area where nothing is matched. */
+  /** cx, cy, w, h `[batch, decoderDepth, queries, 4]`; any box with an area where no object is matched. */
   readonly boxes: Tensor
-  /** What each query's box counts in the mean, `[batch, decoderDepth, queries]`; 0 where nothing is matched. */
+  /** The share of each query's box, `[batch, decoderDepth, queries]`; 0 where no object is matched. */
   readonly boxWeights: Tensor
 }
 
 export interface DetectionLosses {
-  /** The weighted sum of the parts, of all layers that learn: `[batch]`, whose sum is the batch's loss. */
+  /** The weighted sum of the parts, of all layers that learn: `[batch]`. Its sum is the batch's loss. */
   readonly total: Tensor
   /** Of the last layer, unweighted, `[batch]` each: cross-entropy, L1 distance, 1 − generalised IoU. */
   readonly classes: Tensor
@@ -39,7 +47,7 @@ export interface DetectionLosses {
   readonly overlaps: Tensor
 }
 
-/** The inputs of a graph in which targets stand. */
+/** The inputs of a graph for the targets. */
 export function targetInputs({ classes, decoderDepth, queries }: DetrConfig): TargetTensors {
   const shape = ["batch", decoderDepth, queries] as const
   return {
@@ -51,17 +59,19 @@ export function targetInputs({ classes, decoderDepth, queries }: DetrConfig): Ta
 
 /** DETR's loss (`SetCriterion`): cross-entropy, L1 and generalised IoU of matched queries. */
 export function detectionLosses(
-  detected: DetrOutputs,
+  { logits, boxes: predicted }: DetrOutputs,
   targets: TargetTensors,
   { boxWeight, overlapWeight, auxiliary }: DetectionLossOptions,
 ): DetectionLosses {
-  const [batch, depth, queries, outcomes] = detected.logits.shape as readonly [Dim, number, number, number]
-  const rows = ops.reshape(detected.logits, [product(detected.logits.shape.slice(0, 3)), outcomes])
+  const batch = dimAt(logits.shape, 0)
+  const depth = fixed(logits.shape, 1)
+  const layers = logits.shape.slice(0, 3) // [batch, depth, queries]
+  const rows = ops.reshape(logits, [product(layers), fixed(logits.shape, 3)])
   const entropies = ops.softmaxCrossEntropy(rows, ops.reshape(targets.classes, rows.shape))
-  const classes = ops.sum(ops.reshape(entropies, [batch, depth, queries]), [2]) // [batch, depth]
+  const classes = ops.sum(ops.reshape(entropies, layers), [2]) // [batch, depth]
   const weighted = (t: Tensor): Tensor => ops.sum(ops.mul(t, targets.boxWeights), [2])
-  const boxes = weighted(distance(detected.boxes, targets.boxes))
-  const overlaps = weighted(ops.sub(1, generalizedIou(detected.boxes, targets.boxes)))
+  const boxes = weighted(distance(predicted, targets.boxes))
+  const overlaps = weighted(ops.sub(1, generalizedIou(predicted, targets.boxes)))
   const all = ops.add(classes, ops.add(ops.mul(boxes, boxWeight), ops.mul(overlaps, overlapWeight)))
   const last = (t: Tensor): Tensor => ops.reshape(ops.slice(t, 1, depth - 1, depth), [batch])
   return {
@@ -72,10 +82,14 @@ export function detectionLosses(
   }
 }
 
-/** Σ |a − b| over the last axis, with no gradient where the two are equal, as PyTorch has it. */
+/** Σ |a − b| over the last axis, without a gradient where the two are equal, as in PyTorch. */
 function distance(a: Tensor, b: Tensor): Tensor {
-  const apart = ops.sub(a, b)
-  const size = ops.where(ops.greater(apart, 0), apart, ops.where(ops.greater(0, apart), ops.neg(apart), 0))
+  const difference = ops.sub(a, b)
+  const size = ops.where(
+    ops.greater(difference, 0),
+    difference,
+    ops.where(ops.greater(0, difference), ops.neg(difference), 0),
+  )
   return ops.sum(size, [3])
 }
 
@@ -86,10 +100,10 @@ function distance(a: Tensor, b: Tensor): Tensor {
 function generalizedIou(a: Tensor, b: Tensor): Tensor {
   const [aLow, aHigh] = corners(a)
   const [bLow, bHigh] = corners(b)
-  const within = area(ops.sub(least(aHigh, bHigh), greatest(aLow, bLow)))
+  const intersection = area(ops.sub(least(aHigh, bHigh), greatest(aLow, bLow)))
   const hull = area(ops.sub(greatest(aHigh, bHigh), least(aLow, bLow)))
-  const union = ops.sub(ops.add(extent(ops.sub(aHigh, aLow)), extent(ops.sub(bHigh, bLow))), within)
-  return ops.sub(ops.div(within, union), ops.div(ops.sub(hull, union), hull))
+  const union = ops.sub(ops.add(extent(ops.sub(aHigh, aLow)), extent(ops.sub(bHigh, bLow))), intersection)
+  return ops.sub(ops.div(intersection, union), ops.div(ops.sub(hull, union), hull))
 }
 
 /** The corners with the least and the greatest coordinates, `[…, 2]` each. */
@@ -101,11 +115,11 @@ function corners(boxes: Tensor): readonly [Tensor, Tensor] {
 
 /** Width times height, `[…, 2]` → `[…]`. */
 function extent(sides: Tensor): Tensor {
-  const [width, height] = ops.split(sides, 3, 2) as [Tensor, Tensor]
+  const [width, height] = ops.split(sides, 3, 2)
   return ops.reshape(ops.mul(width, height), sides.shape.slice(0, -1))
 }
 
-/** The same where sides below 0 are none, with no gradient at 0. */
+/** Width times height, 0 where a side is below 0, without a gradient at 0. */
 function area(sides: Tensor): Tensor {
   return extent(ops.relu(sides))
 }

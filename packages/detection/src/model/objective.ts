@@ -1,4 +1,4 @@
-import { ops, type Scope, type Tensor } from "@vitrine/core"
+import { dimAt, fixed, ops, type Scope, type Tensor } from "@vitrine/core"
 import type { Objective } from "@vitrine/trainer"
 import type { DetectionBatch } from "../data/batch.ts"
 import type { Detections, Objects } from "../data/objects.ts"
@@ -11,25 +11,24 @@ import { featurePadding } from "./positions.ts"
 import { type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.ts"
 
 export interface DetectionObjectiveOptions {
-  /** Height and width of the batches' images, padding included. */
+  /** Height and width of the batches' images with their padding. */
   readonly imageSize: readonly [number, number]
-  /** Whether images may be smaller than that; where none is, attention needs no masks, which is faster. */
+  /** Whether images may be smaller than that. Where none is, attention needs no masks, which is faster. */
   readonly padded: boolean
-  /** What is in an image of the data that are measured, by its place among them. */
+  /** The objects of an image of the validation data, by its number. */
   readonly truth: (example: number) => Objects
   readonly losses?: Partial<DetectionLossOptions>
   readonly costs?: Partial<MatchingCosts>
 }
 
-/** What an evaluation of a detector finds. */
+/** The measures of a detector on some images. */
 export interface DetectionEvaluation extends AveragePrecision {
   readonly examples: number
 }
 
 /**
- * DETR's training for `train` of `@vitrine/trainer`: the model's predictions go to the host, which matches them with the
- * objects, and the loss follows. With several batches a step, its loss is the mean of theirs, by images. It is measured by
- * COCO's AP.
+ * DETR's objective for `@vitrine/trainer`. The model's predictions go to the host, which matches them with the objects; the loss
+ * and its gradients follow. The loss of a step of several batches is the mean over their images. The score is COCO's AP.
  * @throws VitrineError (shape) for images that the backbone does not take
  */
 export function detectionObjective(
@@ -38,7 +37,7 @@ export function detectionObjective(
 ): Objective<DetectionBatch, DetectionEvaluation> {
   const grid = featureGrid(config, imageSize)
   const places = grid[0] * grid[1]
-  const counted = { ...detectionLossDefaults, ...losses }
+  const lossOptions = { ...detectionLossDefaults, ...losses }
   const model = (scope: Scope): DetrOutputs => {
     const images = ops.input("images", ["batch", ...imageSize, detrChannels(config)])
     if (!padded) return detr(scope, images, config)
@@ -52,7 +51,7 @@ export function detectionObjective(
   return {
     rows: (scope) => {
       const { logits, boxes } = model(scope)
-      const { total } = detectionLosses({ logits, boxes }, targetInputs(config), counted)
+      const { total } = detectionLosses({ logits, boxes }, targetInputs(config), lossOptions)
       return { losses: total, weights: ops.input("weights", ["batch"]), hostValues: { logits, boxes } }
     },
     prepare: (batch) => {
@@ -62,11 +61,11 @@ export function detectionObjective(
     },
     hostInputs: ({ logits, boxes }, { targets, weights }) => {
       const real = targets.map((target, row) => (weights[row] === 0 ? null : target))
-      const told = matchedTargets(logits?.data ?? [], boxes?.data ?? [], real, config, counted, {
+      const matched = matchedTargets(logits?.data ?? [], boxes?.data ?? [], real, config, lossOptions, {
         ...matchingDefaults,
         ...costs,
       })
-      return Object.fromEntries(Object.entries(told).map(([name, data]) => [`targets.${name}`, data]))
+      return Object.fromEntries(Object.entries(matched).map(([name, data]) => [`targets.${name}`, data]))
     },
     measure: {
       outputs: (scope) => {
@@ -74,18 +73,18 @@ export function detectionObjective(
         return { logits: lastLayer(logits), boxes: lastLayer(boxes) }
       },
       pass: () => {
-        const expected: Objects[] = []
-        const found: Detections[] = []
+        const objects: Objects[] = []
+        const detections: Detections[] = []
         return {
           add: async (batch, run) => {
             const { logits, boxes } = await run(inputs(batch))
             for (const [row, example] of batch.examples.entries()) {
-              expected.push(truth(example))
-              const size = batch.originals[row] as readonly [number, number]
-              found.push(queryDetections(logits?.data ?? [], boxes?.data ?? [], row, config, size))
+              objects.push(truth(example))
+              const size = batch.originals[row] ?? imageSize
+              detections.push(queryDetections(logits?.data ?? [], boxes?.data ?? [], row, config, size))
             }
           },
-          result: () => ({ examples: found.length, ...averagePrecision(expected, found, config.classes) }),
+          result: () => ({ examples: detections.length, ...averagePrecision(objects, detections, config.classes) }),
         }
       },
       score: ({ ap }) => ap,
@@ -93,8 +92,8 @@ export function detectionObjective(
   }
 }
 
-/** Of `[batch, decoderDepth, …]` what the last layer gives, `[batch, …]`. */
+/** The values of the last layer: `[batch, decoderDepth, …]` → `[batch, …]`. */
 export function lastLayer(t: Tensor): Tensor {
-  const depth = t.shape[1] as number
-  return ops.reshape(ops.slice(t, 1, depth - 1, depth), [t.shape[0] as number, ...t.shape.slice(2)])
+  const depth = fixed(t.shape, 1)
+  return ops.reshape(ops.slice(t, 1, depth - 1, depth), [dimAt(t.shape, 0), ...t.shape.slice(2)])
 }

@@ -1,8 +1,8 @@
 import { VitrineError } from "@vitrine/core"
 
-/** A padded batch as its features see it; what a model is given besides images. */
+/** The padding of a batch at the places of its features: inputs of a model beside the images. */
 export interface FeaturePadding {
-  /** 1 where a place of the features shows image, 0 where padding: `[batch, rows · columns]`. */
+  /** 1 for a place that shows image, 0 for padding: `[batch, rows · columns]`. */
   readonly visible: Float32Array
   /** The position embeddings of the places: `[batch, rows · columns, dim]`. */
   readonly positions: Float32Array
@@ -13,9 +13,9 @@ const scale = 2 * Math.PI
 const epsilon = 1e-6
 
 /**
- * What the features of a padded batch see of its mask, and their positions. The mask is resized by nearest neighbours, as
+ * The padding of a batch and the positions, at the places of its features. The mask is resized by nearest neighbours, as
  * `torch.nn.functional.interpolate` does.
- * @param mask 1 where there is image, 0 where padding: `[batch, height, width]`
+ * @param mask 1 for image, 0 for padding: `[batch, height, width]`
  */
 export function featurePadding(
   mask: ArrayLike<number>,
@@ -36,15 +36,15 @@ export function featurePadding(
   return { visible, positions: sinePositions(visible, grid, dim) }
 }
 
-/** Where each of `out` values is taken from among `length`, in the float32 that PyTorch computes with. */
+/** The nearest of `length` places to each of `out`, in float32 as PyTorch computes it. */
 function nearest(length: number, out: number): number[] {
   const step = Math.fround(length / out)
   return Array.from({ length: out }, (_, i) => Math.min(length - 1, Math.floor(Math.fround(i * step))))
 }
 
 /**
- * DETR's sine positions (`PositionEmbeddingSine` with `normalize`): of each place how many visible ones are above and left of
- * it, itself included, as a share of its column and row, in half of `dim` each, y before x, sines and cosines in turn.
+ * DETR's sine positions (`PositionEmbeddingSine` with `normalize`). A place is y and x: its number among the visible places of
+ * its column and of its row, as a share of them. Each takes half of `dim`, y before x, in sines and cosines in turn.
  * @param visible `[batch, rows · columns]`
  * @returns `[batch, rows · columns, dim]`
  */
@@ -54,31 +54,28 @@ export function sinePositions(
   dim: number,
 ): Float32Array {
   const features = dim / 2
-  const rates = Array.from({ length: features }, (_, i) => temperature ** ((2 * Math.floor(i / 2)) / features))
+  const rates = Float64Array.from({ length: features }, (_, i) => temperature ** ((2 * Math.floor(i / 2)) / features))
   const places = rows * columns
   const out = new Float32Array(visible.length * dim)
-  for (let image = 0; image < visible.length; image += places) {
-    const seen = (y: number, x: number): number => visible[image + y * columns + x] as number
-    const fill = (axis: 0 | 1, lines: number, length: number): void => {
-      for (let line = 0; line < lines; line++) {
-        const value = (i: number): number => (axis === 0 ? seen(i, line) : seen(line, i))
-        let total = 0
-        for (let i = 0; i < length; i++) total += value(i)
-        let count = 0
-        for (let i = 0; i < length; i++) {
-          count += value(i)
-          const angle = (count / (total + epsilon)) * scale
-          const place = image + (axis === 0 ? i * columns + line : line * columns + i)
-          const at = place * dim + axis * features
-          for (let k = 0; k < features; k++) {
-            const turned = angle / (rates[k] as number)
-            out[at + k] = k % 2 === 0 ? Math.sin(turned) : Math.cos(turned)
-          }
-        }
+  /** Fills one half of the features of the places of a row or column: `first`, `first + step`, … */
+  const fillLine = (first: number, step: number, length: number, half: 0 | 1): void => {
+    let total = 0
+    for (let i = 0; i < length; i++) total += visible[first + i * step] ?? 0
+    let count = 0
+    for (let i = 0; i < length; i++) {
+      const place = first + i * step
+      count += visible[place] ?? 0
+      const angle = (count / (total + epsilon)) * scale
+      const at = place * dim + half * features
+      for (let k = 0; k < features; k++) {
+        const turned = angle / (rates[k] ?? 1)
+        out[at + k] = k % 2 === 0 ? Math.sin(turned) : Math.cos(turned)
       }
     }
-    fill(0, columns, rows)
-    fill(1, rows, columns)
+  }
+  for (let image = 0; image < visible.length; image += places) {
+    for (let column = 0; column < columns; column++) fillLine(image + column, columns, rows, 0)
+    for (let row = 0; row < rows; row++) fillLine(image + row * columns, 1, columns, 1)
   }
   return out
 }

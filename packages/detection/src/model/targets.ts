@@ -1,11 +1,11 @@
-import { VitrineError } from "@vitrine/core"
-import { generalizedBoxIou, toCorners } from "../boxes/boxes.ts"
+import { type Field, VitrineError } from "@vitrine/core"
+import { boxAt, boxList, generalizedBoxIou, toCorners } from "../boxes/boxes.ts"
 import type { Target } from "../data/batch.ts"
 import { assignment } from "../match/assign.ts"
 import type { DetrConfig } from "./config.ts"
 import type { DetectionLossOptions } from "./losses.ts"
 
-/** What a pair of a query and an object costs in the matching; names and defaults are facebookresearch's. */
+/** The weights of the parts of a pair's cost in the matching; names and defaults are facebookresearch's. */
 export interface MatchingCosts {
   readonly classCost: number
   readonly boxCost: number
@@ -13,6 +13,13 @@ export interface MatchingCosts {
 }
 
 export const matchingDefaults: MatchingCosts = { classCost: 1, boxCost: 5, overlapCost: 2 }
+
+/** The kind and bounds of each weight. */
+export const matchingFields: Readonly<Record<keyof MatchingCosts, Field>> = {
+  classCost: { kind: "number", from: 0 },
+  boxCost: { kind: "number", from: 0 },
+  overlapCost: { kind: "number", from: 0 },
+}
 
 /** Values of `targetInputs`. */
 export interface MatchedTargets {
@@ -22,11 +29,11 @@ export interface MatchedTargets {
 }
 
 /**
- * Matches what the layers of the decoder found in a batch with what there is, each layer by itself, at least cost
- * (`HungarianMatcher`), and tells each query what it should have been. What rows of padding hold does not count.
+ * Matches the predictions of each layer of the decoder with the objects, at the least cost (`HungarianMatcher`), and makes the
+ * targets of all queries. Rows of padding have no targets.
  * @param logits `[batch, decoderDepth, queries, classes + 1]`
  * @param boxes `[batch, decoderDepth, queries, 4]`
- * @param targets of each image; null for rows that are padding
+ * @param targets of each image; null for rows of padding
  * @throws VitrineError (config) for a class that the model does not have, (training) for predictions that are not finite
  */
 export function matchedTargets(
@@ -50,7 +57,7 @@ export function matchedTargets(
   }
   const boxWeight = 1 / Math.max(1, objects)
   const rows = targets.length * decoderDepth * queries
-  const told = {
+  const values = {
     classes: new Float32Array(rows * outcomes),
     boxes: new Float32Array(rows * 4).fill(0.5),
     boxWeights: new Float32Array(rows),
@@ -60,23 +67,23 @@ export function matchedTargets(
     for (let layer = 0; layer < decoderDepth; layer++) {
       const from = (image * decoderDepth + layer) * queries
       for (let query = 0; query < queries; query++)
-        told.classes[(from + query) * outcomes + classes] = noObjectWeight / weights
+        values.classes[(from + query) * outcomes + classes] = noObjectWeight / weights
       const cost = matchingCost(logits, boxes, from, target, config, costs)
-      const { rows: found, columns } = assignment(cost, queries, target.labels.length)
-      found.forEach((query, i) => {
-        const object = columns[i] as number
+      const pairs = assignment(cost, queries, target.labels.length)
+      for (const [i, query] of pairs.rows.entries()) {
+        const object = pairs.columns[i] ?? -1
         const at = from + query
-        told.classes[at * outcomes + classes] = 0
-        told.classes[at * outcomes + (target.labels[object] as number)] = 1 / weights
-        told.boxWeights[at] = boxWeight
-        for (let k = 0; k < 4; k++) told.boxes[at * 4 + k] = target.boxes[object * 4 + k] as number
-      })
+        values.classes[at * outcomes + classes] = 0
+        values.classes[at * outcomes + (target.labels[object] ?? -1)] = 1 / weights
+        values.boxWeights[at] = boxWeight
+        values.boxes.set(boxAt(target.boxes, object), at * 4)
+      }
     }
   }
-  return told
+  return values
 }
 
-/** Costs of each query with each object, `[queries, objects]`. */
+/** The cost of each query with each object, `[queries, objects]`. */
 function matchingCost(
   logits: ArrayLike<number>,
   boxes: ArrayLike<number>,
@@ -87,23 +94,22 @@ function matchingCost(
 ): Float64Array {
   const { labels } = target
   const objects = labels.length
-  const found = Float64Array.from({ length: 4 * queries }, (_, i) => boxes[4 * from + i] as number)
-  const overlaps = generalizedBoxIou(toCorners(found), toCorners(target.boxes))
+  const predicted = Array.from({ length: queries }, (_, query) => boxAt(boxes, from + query))
+  const targetBoxes = boxList(target.boxes)
+  const overlaps = generalizedBoxIou(toCorners(predicted.flat()), toCorners(target.boxes))
   const cost = new Float64Array(queries * objects)
-  for (let query = 0; query < queries; query++) {
-    const own = probabilities(logits, (from + query) * (classes + 1), classes + 1)
-    for (let object = 0; object < objects; object++) {
-      const label = labels[object] as number
+  for (const [query, [cx, cy, w, h]] of predicted.entries()) {
+    const likely = probabilities(logits, (from + query) * (classes + 1), classes + 1)
+    for (const [object, [x, y, width, height]] of targetBoxes.entries()) {
+      const label = labels[object] ?? -1
       if (!(label >= 0 && label < classes))
         throw new VitrineError(
           "config",
           `an object is of class ${label}, but the model has classes 0 to ${classes - 1}`,
         )
-      let distance = 0
-      for (let k = 0; k < 4; k++)
-        distance += Math.abs((found[4 * query + k] as number) - (target.boxes[4 * object + k] as number))
+      const distance = Math.abs(cx - x) + Math.abs(cy - y) + Math.abs(w - width) + Math.abs(h - height)
       const at = query * objects + object
-      cost[at] = boxCost * distance - classCost * (own[label] as number) - overlapCost * (overlaps[at] as number)
+      cost[at] = boxCost * distance - classCost * (likely[label] ?? 0) - overlapCost * (overlaps[at] ?? 0)
     }
   }
   return cost
@@ -112,8 +118,8 @@ function matchingCost(
 /** The softmax of `count` logits. */
 export function probabilities(logits: ArrayLike<number>, from: number, count: number): Float64Array {
   let largest = -Infinity
-  for (let i = 0; i < count; i++) largest = Math.max(largest, logits[from + i] as number)
-  const values = Float64Array.from({ length: count }, (_, i) => Math.exp((logits[from + i] as number) - largest))
-  const total = values.reduce((a, b) => a + b)
-  return values.map((value) => value / total)
+  for (let i = 0; i < count; i++) largest = Math.max(largest, logits[from + i] ?? Number.NaN)
+  const powers = Float64Array.from({ length: count }, (_, i) => Math.exp((logits[from + i] ?? Number.NaN) - largest))
+  const total = powers.reduce((a, b) => a + b)
+  return powers.map((power) => power / total)
 }

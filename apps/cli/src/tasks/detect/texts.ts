@@ -1,6 +1,7 @@
 import { parameterCount } from "@vitrine/core"
 import {
   type AveragePrecision,
+  backboneName,
   type DetectionEvaluation,
   type DetrConfig,
   detrParameters,
@@ -32,7 +33,7 @@ function header(run: string, event: DetectionSetupEvent): string {
 function describeDetector(config: DetrConfig, imageSize: readonly [number, number]): string {
   const { backbone, encoderDepth, decoderDepth, dim: width, heads, queries } = config
   return (
-    `DETR on a ${backbone.kind === "vit" ? "ViT" : "ResNet"}, depth ${encoderDepth} + ${decoderDepth}, width ${width}, heads ${heads}, ${queries} queries · ` +
+    `DETR on a ${backboneName(backbone)}, depth ${encoderDepth} + ${decoderDepth}, width ${width}, heads ${heads}, ${queries} queries · ` +
     `${imageSize.join("×")} · ${count(parameterCount(detrParameters(config)))} parameters`
   )
 }

@@ -12,6 +12,7 @@ import {
 } from "@vitrine/core"
 import { applyTransforms, type Image, normalize, resizeImage, type Size, toRgb } from "@vitrine/data"
 import {
+  backboneImageSize,
   type DetrConfig,
   type DetrOutputs,
   detr,
@@ -112,8 +113,8 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     const size = shortestSize([image.height, image.width], shortest, within)
     const resized = resizeImage(image, size[1], size[0], "bilinear")
     const { data } = applyTransforms(resized, transforms)
-    // A ViT takes images of one size alone: others are padded.
-    const canvas = config.backbone.kind === "vit" ? config.backbone.config.imageSize : size
+    // Where the backbone takes images of one size alone, others are padded.
+    const canvas = backboneImageSize(config.backbone) ?? size
     const padded = canvas.join() !== size.join()
     const program = await programFor({ canvas, padded, taps })
     const inputs = padded ? padToCanvas(data, size, canvas, config) : { images: data }

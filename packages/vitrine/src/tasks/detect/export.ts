@@ -2,7 +2,7 @@ import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@v
 import type { DetectorPreprocessing, Overrides } from "@vitrine/checkpoint"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import type { Size } from "@vitrine/data"
-import { type DetrConfig, detr, detrChannels, lastLayer } from "@vitrine/detection"
+import { backboneImageSize, type DetrConfig, detr, detrChannels, lastLayer } from "@vitrine/detection"
 import type { ExportPrecision } from "../../export.ts"
 
 /** A detector with its weights in memory. */
@@ -41,9 +41,10 @@ export function detectorOnnx(
   return encodeModelChunks(model, { metadata })
 }
 
-/** The usual size of a detector's images: its ViT's, the run's, or 3 high and 4 wide. */
+/** The usual size of a detector's images: the only one that its backbone takes, the run's, or 3 high and 4 wide. */
 export function exportedSize({ backbone }: DetrConfig, { shortest, within }: DetectorPreprocessing): Size {
-  if (backbone.kind === "vit") return backbone.config.imageSize
+  const only = backboneImageSize(backbone)
+  if (only !== undefined) return only
   if (shortest === Math.min(...within)) return within
   return [shortest, Math.min(within[1], Math.round((shortest * 4) / 3))]
 }
