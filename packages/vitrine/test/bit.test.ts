@@ -43,9 +43,9 @@ describe("a ResNet's folder", () => {
   })
 
   test.each(["onnx", "reference"])("of Google's gives its logits, told the groups, on %s", async (backend) => {
-    const told = { groups: 8, imageSize: [37, 30] } as const
-    const found = await logitsOf(goldenPath("bit-odd.npz"), backend, told)
-    expect(float32Error(found, expected("bit-folder", "google"))).toBeLessThan(1)
+    const hints = { groups: 8, imageSize: [37, 30] } as const
+    const actual = await logitsOf(goldenPath("bit-odd.npz"), backend, hints)
+    expect(float32Error(actual, expected("bit-folder", "google"))).toBeLessThan(1)
   })
 
   test("gives transformers' logits", async () => {
@@ -89,11 +89,11 @@ describe("a ResNet that is exported", () => {
       "classifier",
     ])
       expect(own.pretrained_cfg[field], field).toEqual(timms.pretrained_cfg[field])
-    const [found, given] = [out, published].map((folder) => readTensors(join(folder, "model.safetensors")))
-    expect(Object.keys(found ?? {}).toSorted()).toEqual(Object.keys(given ?? {}).toSorted())
+    const [actual, given] = [out, published].map((folder) => readTensors(join(folder, "model.safetensors")))
+    expect(Object.keys(actual ?? {}).toSorted()).toEqual(Object.keys(given ?? {}).toSorted())
     for (const [name, { shape, data }] of Object.entries(given ?? {})) {
-      expect(found?.[name]?.shape, name).toEqual(shape)
-      expect(found?.[name]?.data, name).toEqual(data)
+      expect(actual?.[name]?.shape, name).toEqual(shape)
+      expect(actual?.[name]?.data, name).toEqual(data)
     }
   })
 
@@ -128,9 +128,9 @@ describe("a ResNet that is exported", () => {
       const session = await InferenceSession.create(join(out, "onnx", `${file}.onnx`))
       const feeds = { pixel_values: new Tensor("float32", pixels, [rows.length, 3, height, width]) }
       const { logits } = await session.run(feeds)
-      const found = Array.from(logits?.data as Float32Array)
+      const actual = Array.from(logits?.data as Float32Array)
       const most = Math.max(...expected("bit-huggingface").map(Math.abs))
-      errors[file] = Math.max(...found.map((x, i) => Math.abs(x - (expected("bit-huggingface")[i] as number)))) / most
+      errors[file] = Math.max(...actual.map((x, i) => Math.abs(x - (expected("bit-huggingface")[i] as number)))) / most
     }
     expect(errors.model).toBeLessThan(1e-5)
     expect(errors.model_fp16).toBeLessThan(1e-2)
@@ -267,8 +267,8 @@ describe("a config.json", () => {
     await mkdir(folder)
     await cp(join(published, "model.safetensors"), join(folder, "model.safetensors"))
     const path = join(folder, "model.safetensors")
-    const refused = (model: string, told: Overrides, message: string): Promise<void> =>
-      expect(load(model, { backend: "reference", ...told })).rejects.toThrow(message)
+    const refused = (model: string, overrides: Overrides, message: string): Promise<void> =>
+      expect(load(model, { backend: "reference", ...overrides })).rejects.toThrow(message)
     await refused(
       path,
       {},

@@ -17,13 +17,13 @@ describe("classes of data are found among a model's", () => {
     ["the data number them", ["cat", "dog"], ["0", "1"], ["cat", "dog"]],
     ["the data have WordNet's numbers", ["tench, Tinca tinca", "goldfish"], ["n01440764", "n01443537"], undefined],
   ])("by position where %s", (_, labels, classes, expected) => {
-    const found = matchClasses(data(...classes), labels, 2)
-    expect(found).toEqual({ modelClasses: [0, 1], match: "position", labels: expected ?? labels })
+    const actual = matchClasses(data(...classes), labels, 2)
+    expect(actual).toEqual({ modelClasses: [0, 1], match: "position", labels: expected ?? labels })
   })
 
   test("by position where it is asked for", () => {
-    const found = matchClasses(data("dog", "cat"), ["cat", "dog"], 2, true)
-    expect(found).toEqual({ modelClasses: [0, 1], match: "position", labels: ["cat", "dog"] })
+    const actual = matchClasses(data("dog", "cat"), ["cat", "dog"], 2, true)
+    expect(actual).toEqual({ modelClasses: [0, 1], match: "position", labels: ["cat", "dog"] })
   })
 
   test.each([

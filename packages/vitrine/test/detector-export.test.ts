@@ -35,13 +35,13 @@ describe("a detector in ONNX", () => {
     const { files } = await exportModel(source, { to: "onnx", out, imageSize, precision: [precision] })
     expect(files.map(({ path }) => path)).toEqual([`${precision}.onnx`])
     const session = await InferenceSession.create(out)
-    const found = await session.run({ pixel_values: new Tensor("float32", pixels, [1, 3, rows, columns]) })
+    const actual = await session.run({ pixel_values: new Tensor("float32", pixels, [1, 3, rows, columns]) })
     for (const [name, expected] of [
       ["logits", tensor("alone.wide.png.logits")],
       ["pred_boxes", tensor("alone.wide.png.boxes")],
     ] as const) {
-      expect(found[name]?.dims).toEqual([1, ...expected.shape])
-      const data = found[name]?.data as Float32Array
+      expect(actual[name]?.dims).toEqual([1, ...expected.shape])
+      const data = actual[name]?.data as Float32Array
       const worst = Math.max(...Array.from(expected.data, (value, i) => Math.abs(value - (data[i] as number))))
       expect(worst, name).toBeLessThan(tolerance)
     }

@@ -79,12 +79,12 @@ afterAll(() => rm(place, { recursive: true, force: true }))
 type Event = DetectionSetupEvent | TrainEvent<DetectionEvaluation>
 
 async function collect(events: AsyncIterable<Event>, until: (event: Event) => void = () => {}): Promise<Event[]> {
-  const found: Event[] = []
+  const all: Event[] = []
   for await (const event of events) {
-    found.push(event)
+    all.push(event)
     until(event)
   }
-  return found
+  return all
 }
 
 test("trains on annotated images, and leaves a folder that detects and is measured as it was", {
@@ -107,16 +107,16 @@ test("trains on annotated images, and leaves a folder that detects and is measur
   const best = all.scores[0] as number
   expect(Math.max(...all.scores)).toBe(best)
   expect((await detector.detect(join(place, "9.png"), { threshold: best + 1e-6 })).labels).toHaveLength(0)
-  // The same in an image of another size: boxes are in its own pixels.
+  // In an image of another size the boxes are in that image's pixels.
   const large = await sharp(join(place, "9.png")).resize(80, 96, { kernel: "nearest" }).png().toBuffer()
   const twice = await detector.detect(large, { threshold: 0 })
   expect((twice.boxes[2] as number) / (all.boxes[2] as number)).toBeCloseTo(2, 0)
   await detector.close()
-  for (const [told, message] of [
+  for (const [hints, message] of [
     [{ heads: 7 }, /the model has heads \d, not 7/],
     [{ dilated: true }, /the model has dilated false, not true/],
   ] as const)
-    await expect(loadDetector(out, { backend: "onnx", ...told })).rejects.toThrow(message)
+    await expect(loadDetector(out, { backend: "onnx", ...hints })).rejects.toThrow(message)
 
   const { classes: byClass, ...measured } = await evaluateDetector(out, { backend: "onnx", workers: 0 })
   const reported = events.filter((event) => event.type === "evaluation")
@@ -182,15 +182,15 @@ test.each(["huggingface-detr", "huggingface-detr-dilated", "huggingface-detr-nat
         height,
         width,
       ])
-      const found = await detector.detect(goldenPath(`${name}/${file}`), { threshold: 0 })
-      expect(found.labels, file).toHaveLength(expected.labels.length)
-      for (const [n, query] of found.queries.entries()) {
+      const actual = await detector.detect(goldenPath(`${name}/${file}`), { threshold: 0 })
+      expect(actual.labels, file).toHaveLength(expected.labels.length)
+      for (const [n, query] of actual.queries.entries()) {
         const i = expected.queries.indexOf(query)
-        expect(found.labels[n], file).toBe(expected.labels[i])
-        expect(Math.abs((found.scores[n] as number) - (expected.scores[i] as number)), file).toBeLessThan(1e-4)
+        expect(actual.labels[n], file).toBe(expected.labels[i])
+        expect(Math.abs((actual.scores[n] as number) - (expected.scores[i] as number)), file).toBeLessThan(1e-4)
         for (const edge of [0, 1, 2, 3])
           expect(
-            Math.abs((found.boxes[4 * n + edge] as number) - (expected.boxes[4 * i + edge] as number)),
+            Math.abs((actual.boxes[4 * n + edge] as number) - (expected.boxes[4 * i + edge] as number)),
             file,
           ).toBeLessThan(0.02)
       }

@@ -95,9 +95,9 @@ describe("what is exported is the same model", () => {
         for (let i = 0; i < batch; i++) images.set(pixels, i * pixels.length)
         const made = await session.run({ pixel_values: new Tensor("float32", images, [batch, 3, height, width]) })
         expect(made["logits"]?.dims).toEqual([batch, config.classes])
-        const found = made["logits"]?.data as Float32Array
+        const actual = made["logits"]?.data as Float32Array
         for (let i = 0; i < batch; i++)
-          expect(apart(expected, found.subarray(i * config.classes))).toBeLessThanOrEqual(tolerance(expected))
+          expect(apart(expected, actual.subarray(i * config.classes))).toBeLessThanOrEqual(tolerance(expected))
       }
     })
     await session.release()
@@ -133,7 +133,7 @@ describe("every feature of the family is exported", () => {
   const refused = /average|map|clip|qk-norm|distilled-features|one-patch|vit-registers/
 
   /** The largest difference to the golden file's logits, and how much may be. */
-  async function differences(name: string, path: string): Promise<[found: number, allowed: number]> {
+  async function differences(name: string, path: string): Promise<[actual: number, allowed: number]> {
     const { images, logits } = golden(name).tensors
     const backend = await createBackend("onnx", { worker: false })
     const { config, weights, sources } = await readModelFolder(path)
@@ -175,8 +175,8 @@ describe("every feature of the family is exported", () => {
         continue
       }
       await write()
-      const [found, allowed] = await differences(name, out)
-      expect(found, to).toBeLessThanOrEqual(allowed)
+      const [actual, allowed] = await differences(name, out)
+      expect(actual, to).toBeLessThanOrEqual(allowed)
     }
   })
 })
@@ -199,17 +199,17 @@ describe("transformers.js takes the folder", () => {
   async function classify(image: string | RawImage, dtype?: "fp16" | "q8"): Promise<Classified> {
     const options = { session_options: { logSeverityLevel: 4 as const }, ...(dtype && { dtype }) }
     const classifier = await pipeline("image-classification", name, options)
-    const found = (await classifier(image, { top_k: 5 })) as Classified
+    const actual = (await classifier(image, { top_k: 5 })) as Classified
     await classifier.dispose()
-    return found
+    return actual
   }
 
   const predict = (image: ImageInput): Promise<Classified> =>
     withModel(run, async () => {
       const model = await load(run, { worker: false, cropMode: "squash", cropPct: 1 })
-      const found = (await model.predict(image)).map(({ label, probability }) => ({ label, score: probability }))
+      const actual = (await model.predict(image)).map(({ label, probability }) => ({ label, score: probability }))
       await model.close()
-      return found
+      return actual
     })
 
   test("with the same probabilities of an image that needs no resizing", async () => {
@@ -219,11 +219,11 @@ describe("transformers.js takes the folder", () => {
       .toBuffer({ resolveWithObject: true })
     const bytes = Uint8Array.from(data)
     const expected = await predict({ width: 48, height: 48, channels: info.channels, data: bytes } as ImageInput)
-    const found = await classify(new RawImage(bytes, 48, 48, info.channels))
-    expect(found.map(({ label }) => label)).toEqual(expected.map(({ label }) => label))
+    const actual = await classify(new RawImage(bytes, 48, 48, info.channels))
+    expect(actual.map(({ label }) => label)).toEqual(expected.map(({ label }) => label))
     expect(
       apart(
-        found.map(({ score }) => score),
+        actual.map(({ score }) => score),
         expected.map(({ score }) => score),
       ),
     ).toBeLessThan(1e-6)
@@ -231,16 +231,16 @@ describe("transformers.js takes the folder", () => {
 
   test("with nearly those of a photograph, which it resizes otherwise than Pillow", async () => {
     const expected = await predict(photo)
-    const found = await classify(photo)
-    expect(found[0]?.label).toBe(expected[0]?.label)
-    for (const { label, score } of found)
+    const actual = await classify(photo)
+    expect(actual[0]?.label).toBe(expected[0]?.label)
+    for (const { label, score } of actual)
       expect(Math.abs(score - (expected.find((each) => each.label === label)?.score ?? Number.NaN))).toBeLessThan(0.02)
   })
 
   test.each(["fp16", "q8"] as const)("in %s, by the names of the files", async (dtype) => {
-    const [exact, found] = [await classify(photo), await classify(photo, dtype)]
-    expect(found[0]?.label).toBe(exact[0]?.label)
-    expect(Math.abs((found[0]?.score ?? 0) - (exact[0]?.score ?? 1))).toBeLessThan(0.1)
+    const [exact, actual] = [await classify(photo), await classify(photo, dtype)]
+    expect(actual[0]?.label).toBe(exact[0]?.label)
+    expect(Math.abs((actual[0]?.score ?? 0) - (exact[0]?.score ?? 1))).toBeLessThan(0.1)
   })
 })
 

@@ -88,10 +88,10 @@ test.each(["dinov2-names", "dinov2-names-registers"])("%s are understood as timm
   }
   for (const backend of ["onnx", "reference"]) {
     const model = await load(goldenPath(`${name}.safetensors`), { backend, heads: 3, cropMode: "squash", cropPct: 1 })
-    const found = await model.features(Array.from({ length: count }, (_, i) => image(i)))
+    const actual = await model.features(Array.from({ length: count }, (_, i) => image(i)))
     await model.close()
     expect(model.config).toMatchObject({ imageSize: [height, width], classes: 0 })
-    const all = found.flatMap((row) => [...row])
+    const all = actual.flatMap((row) => [...row])
     expect(float32Error(all, Array.from(features?.data ?? [])), backend).toBeLessThan(1)
   }
 })

@@ -109,15 +109,15 @@ describe("a model of Hugging Face's from files", () => {
 
 describe("a model from an address", () => {
   test.each(["/m", "/m/", "/m/config.json", "/m/model.safetensors?key=1"])("%s", async (path) => {
-    const asked: string[] = []
+    const requests: string[] = []
     const origin = await serve(({ url = "" }, response) => {
-      asked.push(url)
+      requests.push(url)
       response.end(url.includes("config") ? config : weights)
     })
     const model = await load(origin + path, { backend })
     expect(model.labels.length).toBe(7)
     const query = path.includes("?") ? "?key=1" : ""
-    expect(asked).toEqual([`/m/config.json${query}`, `/m/model.safetensors${query}`])
+    expect(requests).toEqual([`/m/config.json${query}`, `/m/model.safetensors${query}`])
   })
 
   test("that answers with an error", async () => {

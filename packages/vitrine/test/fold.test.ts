@@ -23,11 +23,11 @@ test("what follows from constants is computed beforehand, to the same result", a
   expect(count(folded.graph, "conv2d")).toBe(count(whole, "conv2d"))
   expect(Object.keys(folded.constants).toSorted()).toEqual(Object.keys(folded.graph.states).toSorted())
   expect(folded.constants["stem.conv.weight"]).toBeUndefined()
-  const given = { images: images(2 * 13 * 16 * 3) }
+  const inputs = { images: images(2 * 13 * 16 * 3) }
   const results = await Promise.all(
     [{ graph: whole, constants }, folded].map(async ({ graph, constants }) => {
       const program = await referenceBackend().compile(graph, { batch: 2, constants })
-      return [...((await program.run(given)).logits?.data ?? [])]
+      return [...((await program.run(inputs)).logits?.data ?? [])]
     }),
   )
   expect(results[0]).toHaveLength(6)

@@ -38,9 +38,9 @@ describe.each(["reference", "onnx"])("Google's .npz files on %s", (backend) => {
     const images = pixels(name, "images")
     const { imageSize } = golden(name).json as { imageSize: [number, number] }
     const model = await loadInNode(goldenPath(`${name}.npz`), { backend, imageSize })
-    const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
-    expect(found).toHaveLength(2)
-    expect(float32Error(flat(found), expected(name, "logits"))).toBeLessThan(1)
+    const actual = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
+    expect(actual).toHaveLength(2)
+    expect(float32Error(flat(actual), expected(name, "logits"))).toBeLessThan(1)
     for (const block of [0, 1]) {
       const taps = await Promise.all(images.map((image) => model.inspect(image, [`blocks.${block}.residual2`])))
       const tokens = taps.flatMap((tap) => Array.from(tap[`blocks.${block}.residual2`]?.data ?? []))
@@ -54,8 +54,8 @@ describe.each(["reference", "onnx"])("Google's .npz files on %s", (backend) => {
     const { resized: imageSize } = golden(name).json as { resized: [number, number] }
     const model = await loadInNode(goldenPath(`${name}.npz`), { backend, imageSize })
     expect(model.config.imageSize).toEqual(imageSize)
-    const found = await model.logits(pixels(name, "resized_images"))
-    expect(float32Error(flat(found), expected(name, "resized_logits"))).toBeLessThan(1)
+    const actual = await model.logits(pixels(name, "resized_images"))
+    expect(float32Error(flat(actual), expected(name, "resized_logits"))).toBeLessThan(1)
     await model.close()
   })
 })
@@ -67,8 +67,8 @@ test.each(names)("%s is the same model in a page, from bytes, a file, files and 
   const file = new File([bytes], `${name}.npz`)
   for (const source of [bytes, file, [file], { [`a/${name}.npz`]: bytes }, new Blob([bytes])]) {
     const model = await loadInPage(source, { backend: "reference", imageSize })
-    const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
-    expect(float32Error(flat(found), expected(name, "logits"))).toBeLessThan(1)
+    const actual = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
+    expect(float32Error(flat(actual), expected(name, "logits"))).toBeLessThan(1)
     await model.close()
   }
 })

@@ -73,8 +73,8 @@ test("weights in several files are fetched and loaded as one", async () => {
 })
 
 test("a page fetches the files of a name itself", async () => {
-  const found = await locateModel("hf:owner/tiny@v1")
-  expect(found.kind === "folder" && found.folder.nameOf("config.json")).toBe(
+  const actual = await locateModel("hf:owner/tiny@v1")
+  expect(actual.kind === "folder" && actual.folder.nameOf("config.json")).toBe(
     "https://huggingface.co/owner/tiny/resolve/v1/config.json",
   )
 })

@@ -32,10 +32,10 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
     const model = await load(folder, { backend })
     open.push(model)
     const images = results.map(({ file }) => join(folder, file))
-    const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
+    const actual = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
     for (const [i, { file, logits }] of results.entries())
-      expect(float32Error(found[i] as Float32Array, logits), file).toBeLessThan(1)
-    const all = found.flatMap((row) => [...row])
+      expect(float32Error(actual[i] as Float32Array, logits), file).toBeLessThan(1)
+    const all = actual.flatMap((row) => [...row])
     expect(float32Error(all, Array.from(exact?.data ?? []))).toBeLessThan(1)
   })
 
@@ -45,8 +45,8 @@ describe.each(["onnx", "reference"])("Hugging Face's folders on %s", (backend) =
     const model = await load(goldenPath(name), { backend })
     open.push(model)
     for (const tap of [0, 1].map((block) => `blocks.${block}.residual2`)) {
-      const found = await Promise.all(results.map(({ file }) => model.inspect(join(goldenPath(name), file), [tap])))
-      const tokens = found.flatMap((each) => Array.from(each[tap]?.data ?? []))
+      const actual = await Promise.all(results.map(({ file }) => model.inspect(join(goldenPath(name), file), [tap])))
+      const tokens = actual.flatMap((each) => Array.from(each[tap]?.data ?? []))
       expect(float32Error(tokens, Array.from(exact[tap.slice(0, 8)]?.data ?? [])), tap).toBeLessThan(1)
     }
   })
@@ -65,8 +65,8 @@ test.each(resized)("%s at another size has positions as transformers resizes the
   const options = { imageSize: [height, width], cropMode: "squash", cropPct: 1 } as const
   const model = await load(goldenPath(name), { backend: "onnx", ...options })
   open.push(model)
-  const found = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
-  const all = found.flatMap((row) => [...row])
+  const actual = model.config.classes > 0 ? await model.logits(images) : await Promise.all(images.map(model.embed))
+  const all = actual.flatMap((row) => [...row])
   expect(float32Error(all, Array.from(resized_logits?.data ?? []))).toBeLessThan(1)
 })
 

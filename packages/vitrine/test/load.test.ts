@@ -41,9 +41,9 @@ describe.each(["onnx", "onnx-web", "reference"])("timm's folder on %s", (backend
   test("predicts timm's classes", async () => {
     const model = await loaded(folder, { backend })
     for (const { file, top } of results) {
-      const found = await model.predict(join(folder, file), { top: top.length })
-      expect(found.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
-      for (const [i, { probability }] of found.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
+      const actual = await model.predict(join(folder, file), { top: top.length })
+      expect(actual.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
+      for (const [i, { probability }] of actual.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
     }
   })
 })
@@ -83,11 +83,11 @@ test("what each block gives is timm's, by the block's name", async () => {
   const { json, tensors } = golden("interpret")
   const model = await loaded(folder, { backend: "onnx" })
   const names = ["blocks.0", "blocks.1"]
-  const found = await model.inspect(join(folder, json.image), names)
+  const actual = await model.inspect(join(folder, json.image), names)
   for (const name of names) {
     const { data, shape } = tensors[`folder.${name}`] as GoldenTensor
-    expect(found[name]?.shape).toEqual(shape)
-    expect(Math.max(...data.map((x, i) => Math.abs(x - (found[name]?.data[i] as number))))).toBeLessThan(5e-5)
+    expect(actual[name]?.shape).toEqual(shape)
+    expect(Math.max(...data.map((x, i) => Math.abs(x - (actual[name]?.data[i] as number))))).toBeLessThan(5e-5)
   }
 })
 
@@ -95,22 +95,22 @@ test("the taps are those that inspect takes, with the shapes that it gives", asy
   const model = await loaded(folder, { backend: "onnx" })
   const taps = model.taps()
   expect(taps.map(({ name }) => name)).toContain("blocks.1.attn.weights")
-  const found = await model.inspect(
+  const actual = await model.inspect(
     picture,
     taps.map(({ name }) => name),
   )
-  expect(Object.keys(found).sort()).toEqual(taps.map(({ name }) => name).sort())
-  for (const { name, shape } of taps) expect(found[name]?.shape, name).toEqual(shape)
+  expect(Object.keys(actual).sort()).toEqual(taps.map(({ name }) => name).sort())
+  for (const { name, shape } of taps) expect(actual[name]?.shape, name).toEqual(shape)
 })
 
 test.each(["onnx", "onnx-web", "reference"])("gives weights by name on %s", async (backend) => {
   const model = await loaded(folder, { backend })
   const stored = readTensors(join(folder, "model.safetensors"))
   const names = ["pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.bias"]
-  const found = await model.parameters(names)
+  const actual = await model.parameters(names)
   for (const name of names) {
-    expect(found[name]?.shape).toEqual(stored[name]?.shape)
-    expect(Float32Array.from(found[name]?.data ?? [])).toEqual(stored[name]?.data)
+    expect(actual[name]?.shape).toEqual(stored[name]?.shape)
+    expect(Float32Array.from(actual[name]?.data ?? [])).toEqual(stored[name]?.data)
   }
   await expect(model.parameters(["pos_embed", "no.such"])).rejects.toThrow('the model has no parameter named "no.such"')
 })
@@ -129,17 +129,17 @@ test("inspects intermediate values by name", async () => {
   const model = await loaded(folder, { backend: "onnx" })
   const { imageSize, patchSize, heads, classToken } = onlyViT(model.config, "this")
   const taps = ["patch_embed.patches", "blocks.0.attn.weights", "probabilities"]
-  const found = await model.inspect(picture, taps)
-  expect(Object.keys(found).sort()).toEqual([...taps].sort())
+  const actual = await model.inspect(picture, taps)
+  expect(Object.keys(actual).sort()).toEqual([...taps].sort())
   const patches = (imageSize[0] / patchSize[0]) * (imageSize[1] / patchSize[1])
   const tokens = patches + (classToken ? 1 : 0)
-  const weights = found["blocks.0.attn.weights"]
+  const weights = actual["blocks.0.attn.weights"]
   expect(weights?.shape).toEqual([1, heads, tokens, tokens])
   for (let row = 0; row < heads * tokens; row++) {
     const shares = weights?.data.slice(row * tokens, (row + 1) * tokens)
     expect(Array.from(shares ?? []).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5)
   }
-  expect(found["patch_embed.patches"]?.shape.slice(0, 1)).toEqual([1])
+  expect(actual["patch_embed.patches"]?.shape.slice(0, 1)).toEqual([1])
   await expect(model.inspect(picture, ["blocks.99.attn.weights"])).rejects.toThrow(
     'the model has no intermediate value named "blocks.99.attn.weights"',
   )

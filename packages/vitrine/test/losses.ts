@@ -26,9 +26,9 @@ export const expectedLosses: readonly number[] = [
 ]
 
 export async function losses(events: AsyncIterable<TrainEvent | { readonly type: "setup" }>): Promise<number[]> {
-  const found: number[] = []
-  for await (const event of events) if (event.type === "step") found.push(event.loss)
-  return found
+  const all: number[] = []
+  for await (const event of events) if (event.type === "step") all.push(event.loss)
+  return all
 }
 
 /** The greatest difference, relative to what float32 may differ by: `max(2e-5, 1e-5 · max|expected|)`. */

@@ -22,7 +22,7 @@ export async function writePictures(folder: string): Promise<void> {
 export type Event = SetupEvent | TrainEvent
 
 export async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
-  const found: Event[] = []
-  for await (const event of events) found.push(event)
-  return found
+  const all: Event[] = []
+  for await (const event of events) all.push(event)
+  return all
 }

@@ -13,8 +13,8 @@ import { resolveReadingRecipe } from "../src/tasks/read/recipe.ts"
 import { readingConfig } from "../src/tasks/read/record.ts"
 
 const characters = "0123456789abcdef".split("")
-const own = alphabet(characters)
-const facts = { examples: 9, alphabet: own, longest: 5, imageSize: [8, 40], mean: [0.4], std: [0.3] } as const
+const letters = alphabet(characters)
+const facts = { examples: 9, alphabet: letters, longest: 5, imageSize: [8, 40], mean: [0.4], std: [0.3] } as const
 const model = { dim: 12, heads: 3, encoderDepth: 1, decoderDepth: 2, mlpDim: 20, patchSize: [4, 4] } as const
 const recipe = resolveReadingRecipe({ task: "read", model, batchSize: 2, steps: 1 }, facts, 0)
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
     recipe,
     engines: [],
   } as const
-  await writeFile(join(folder, "config.json"), JSON.stringify(readingConfig(record, own)))
+  await writeFile(join(folder, "config.json"), JSON.stringify(readingConfig(record, letters)))
   const parameters = seq2seqParameters(recipe.config)
   const values = initializeSeq2Seq(parameters, keyFromSeed(5))
   const tensors = parameters.map(({ name, shape }) => {

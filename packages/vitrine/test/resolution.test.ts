@@ -42,8 +42,8 @@ describe.each(["onnx", "reference"])("at other sizes on %s", (backend) => {
     await model.close()
     const expected = Array.from(tensors[`${name}.logits`]?.data ?? [])
     expect(expected).toHaveLength(files.length * model.config.classes)
-    const found = logits.flatMap((row) => [...row])
-    expect(float32Error(found, expected)).toBeLessThan(1)
+    const actual = logits.flatMap((row) => [...row])
+    expect(float32Error(actual, expected)).toBeLessThan(1)
   })
 })
 

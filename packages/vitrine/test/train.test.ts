@@ -45,8 +45,8 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
 
   const weights = new Uint8Array(await readFile(join(out, "model.safetensors")))
   const { tensors } = parseHeader(weights, { fileSize: weights.length, name: "model.safetensors" })
-  const found = Object.fromEntries(tensors.map(({ name, shape }) => [name, shape]))
-  expect(found).toEqual(
+  const actual = Object.fromEntries(tensors.map(({ name, shape }) => [name, shape]))
+  expect(actual).toEqual(
     Object.fromEntries(imageModel(model.config).parameters.map(({ name, shape }) => [name, [...shape]])),
   )
 
@@ -194,9 +194,9 @@ test("starts from another model at a larger size, and with other classes", async
   )
   expect(setup).toMatchObject({ classes: classes.slice(0, 2), from: { newHead: true } })
   expect(rest.at(-1)).toMatchObject({ type: "end", finished: true })
-  const found = await weightsOf(other)
-  expect(found.get("head.weight")).toEqual(new Float32Array(2 * 32))
-  for (const [name, values] of stored) if (!name.startsWith("head.")) expect(found.get(name), name).toEqual(values)
+  const actual = await weightsOf(other)
+  expect(actual.get("head.weight")).toEqual(new Float32Array(2 * 32))
+  for (const [name, values] of stored) if (!name.startsWith("head.")) expect(actual.get(name), name).toEqual(values)
 })
 
 test("a run from another model learns, and is resumed without it, or before the first checkpoint with it", async () => {
@@ -298,10 +298,10 @@ test("a new head starts at 0 as a single layer, and learns alone where the backb
   const run = { ...options, data: await twoClasses(), from: source, out }
   const [setup] = await collect(train({ ...run, recipe: { ...probe, init: "timm" } }))
   expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { classes: 2, preLogits: null } } })
-  const found = await weightsOf(out)
-  expect(found.get("head.weight")?.some((value) => value !== 0)).toBe(true)
-  expect([...found.keys()].filter((name) => name.startsWith("pre_logits."))).toEqual([])
-  for (const [name, values] of stored) if (!/^(head|pre_logits)\./.test(name)) expect(found.get(name)).toEqual(values)
+  const actual = await weightsOf(out)
+  expect(actual.get("head.weight")?.some((value) => value !== 0)).toBe(true)
+  expect([...actual.keys()].filter((name) => name.startsWith("pre_logits."))).toEqual([])
+  for (const [name, values] of stored) if (!/^(head|pre_logits)\./.test(name)) expect(actual.get(name)).toEqual(values)
   const still = { ...probe, steps: 1, learningRate: 0 }
   await collect(train({ ...run, out: join(place, "zero"), recipe: { ...still, init: "timm" } }))
   expect((await weightsOf(join(place, "zero"))).get("head.weight")).toEqual(new Float32Array(2 * 32))

@@ -32,14 +32,14 @@ test("a folder of Hugging Face's finds what transformers does, and shows what it
     )
     const size = [image.height, image.width] as const
     const expected = queryDetections(logits ?? [], boxes ?? [], 0, detector.config, size)
-    const found = await detector.detect(image, { threshold: 0 })
-    expect(found.labels.length, name).toBe(expected.labels.length)
-    for (const [n, query] of found.queries.entries()) {
+    const actual = await detector.detect(image, { threshold: 0 })
+    expect(actual.labels.length, name).toBe(expected.labels.length)
+    for (const [n, query] of actual.queries.entries()) {
       const i = expected.queries.indexOf(query)
-      expect(found.labels[n], name).toBe(expected.labels[i])
-      expect(found.scores[n], name).toBeCloseTo(expected.scores[i] as number, 4)
+      expect(actual.labels[n], name).toBe(expected.labels[i])
+      expect(actual.scores[n], name).toBeCloseTo(expected.scores[i] as number, 4)
       for (const edge of [0, 1, 2, 3])
-        expect(found.boxes[4 * n + edge], name).toBeCloseTo(expected.boxes[4 * i + edge] as number, 1)
+        expect(actual.boxes[4 * n + edge], name).toBeCloseTo(expected.boxes[4 * i + edge] as number, 1)
     }
     const tap = "transformer.decoder.layers.0.multihead_attn.weights"
     const { taps, grid, size: resized, canvas } = await detector.inspect(image, [tap, "boxes"])

@@ -9,8 +9,8 @@ const { results } = expected
 const [first] = results
 const files = async (): Promise<File[]> => [await fileOf("model.safetensors"), await fileOf("config.json")]
 
-const apart = (found: ArrayLike<number>, logits: readonly number[]): number =>
-  Math.max(...logits.map((z, i) => Math.abs(z - (found[i] as number))))
+const apart = (actual: ArrayLike<number>, logits: readonly number[]): number =>
+  Math.max(...logits.map((z, i) => Math.abs(z - (actual[i] as number))))
 
 test("a page's export loads again", async () => {
   const { files: made } = await exportModel(await files(), { to: "timm" })

@@ -27,9 +27,9 @@ describe.each<[string, () => ReturnType<typeof load>]>([
     for (const [i, { file, logits: row }] of results.entries())
       expect(float32Error(logits[i] as Float32Array, row), file).toBeLessThan(1)
     for (const { file, top } of results) {
-      const found = await model.predict(addressOf(file), { top: top.length })
-      expect(found.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
-      for (const [i, { probability }] of found.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
+      const actual = await model.predict(addressOf(file), { top: top.length })
+      expect(actual.map(({ index, label }) => [index, label])).toEqual(top.map(({ index, label }) => [index, label]))
+      for (const [i, { probability }] of actual.entries()) expect(probability).toBeCloseTo(top[i]?.probability ?? -1, 5)
     }
   })
 })
@@ -40,10 +40,10 @@ test.each([
 ])("at another size gives timm's logits: %s", async (name, overrides) => {
   const model = await loaded(await files(), overrides)
   const logits = await model.logits(await Promise.all(results.map(({ file }) => fileOf(file))))
-  const wanted = await logitsAt(name)
-  expect(wanted).toHaveLength(results.length * model.config.classes)
-  const found = logits.flatMap((row) => [...row])
-  expect(float32Error(found, wanted)).toBeLessThan(1)
+  const reference = await logitsAt(name)
+  expect(reference).toHaveLength(results.length * model.config.classes)
+  const actual = logits.flatMap((row) => [...row])
+  expect(float32Error(actual, reference)).toBeLessThan(1)
 })
 
 test.each<[string, (weights: File) => Parameters<typeof load>[0]]>([
@@ -57,8 +57,8 @@ test.each<[string, (weights: File) => Parameters<typeof load>[0]]>([
   expect(bare.notes.length).toBeGreaterThan(0)
   const image = await fileOf("exact-rgb.png")
   const { mean, std, cropPct, interpolation } = whole.preprocessing
-  const told = await loaded(source(await fileOf("model.safetensors")), { heads, mean, std, cropPct, interpolation })
-  const [logits] = await told.logits([image])
+  const hinted = await loaded(source(await fileOf("model.safetensors")), { heads, mean, std, cropPct, interpolation })
+  const [logits] = await hinted.logits([image])
   expect(float32Error(logits as Float32Array, [...((await whole.logits([image]))[0] as Float32Array)])).toBeLessThan(1)
 })
 

@@ -48,8 +48,8 @@ test.each([
     const data = Uint8Array.from(images?.data.slice(i * size, (i + 1) * size) ?? [])
     return { width, height, channels: 3, data } as const
   })
-  const found = (await model.logits(inputs)).flatMap((row) => [...row])
-  expect(float32Error(found, logits?.data ?? [])).toBeLessThan(1)
+  const actual = (await model.logits(inputs)).flatMap((row) => [...row])
+  expect(float32Error(actual, logits?.data ?? [])).toBeLessThan(1)
 })
 
 test.each(["huggingface-deit-teacher", "huggingface-dinov2", "huggingface-dinov2-registers"])(
@@ -66,8 +66,8 @@ test.each(["huggingface-deit-teacher", "huggingface-dinov2", "huggingface-dinov2
     const { results } = JSON.parse(await (await fileOf(`${name}/expected.json`)).text()) as {
       results: { file: string; logits: number[] }[]
     }
-    const found = await model.logits(await Promise.all(results.map(({ file }) => fileOf(`${name}/${file}`))))
+    const actual = await model.logits(await Promise.all(results.map(({ file }) => fileOf(`${name}/${file}`))))
     for (const [i, { file, logits }] of results.entries())
-      expect(float32Error(found[i] as Float32Array, logits), file).toBeLessThan(1)
+      expect(float32Error(actual[i] as Float32Array, logits), file).toBeLessThan(1)
   },
 )

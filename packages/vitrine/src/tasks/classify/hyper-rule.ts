@@ -2,13 +2,16 @@ import { flip, randomCrop } from "@vitrine/data"
 import type { Recipe } from "./recipe.ts"
 
 /**
- * BiT-HyperRule: how to fine-tune a pre-trained ResNet on any data, by their number and size alone ("Big Transfer (BiT):
- * General Visual Representation Learning", Kolesnikov et al., 2020, section 3.3; numbers as google-research/big_transfer's
- * `bit_hyperrule.py` has them). Images of fewer than 96² pixels are made 160² and cropped to 128², larger ones 512² and
- * 480². Fewer than 20,000 images take 500 steps of 512, fewer than 500,000 take 10,000, more 20,000; all but the first with
- * mixup of 0.1. SGD with momentum 0.9 at 0.003 for a batch of 512, without weight decay: after a linear warm-up the rate
- * falls tenfold three times. Images are mirrored, which is not for those that mean something else in a mirror.
- * @param examples training images.
+ * BiT-HyperRule: a recipe that fine-tunes a pre-trained ResNet on any data, by their number and size alone. From "Big Transfer (BiT):
+ * General Visual Representation Learning", Kolesnikov et al., 2020, section 3.3, with the numbers of `bit_hyperrule.py` in
+ * google-research/big_transfer.
+ * - Images of fewer than 96² pixels are resized to 160² and cropped to 128², larger ones to 512² and 480². They are mirrored, which
+ *   does not suit images that mean something else in a mirror.
+ * - Fewer than 20,000 images take 500 steps of 512, fewer than 500,000 take 10,000, and more take 20,000. All but the first have
+ *   mixup of 0.1.
+ * - The optimizer is SGD with momentum 0.9, without weight decay. Its rate is 0.003 for a batch of 512; after a linear warm-up it
+ *   falls tenfold three times.
+ * @param examples the number of training images.
  * @param imageSize height and width of the images in pixels.
  */
 export function hyperRule(examples: number, [height, width]: readonly [number, number]): Recipe {
