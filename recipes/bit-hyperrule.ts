@@ -1,5 +1,5 @@
-// BiT-HyperRule (Kolesnikov et al., 2020): fine-tunes a ResNet of BiT's by the number and the size of the images alone: 128² or
-// 480² pixels, 500 to 20,000 steps of 512 images, mixup where there are many.
+// BiT-HyperRule (Kolesnikov et al., 2020): fine-tunes a ResNet by the number and the size of the images alone.
+// It takes 128² or 480² pixels, 500 to 20,000 steps of 512 images, and mixup where there are many images.
 //
 //     vitrine train --data flowers --from BiT-M-R50x1.npz --recipe bit-hyperrule
 //

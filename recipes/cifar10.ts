@@ -1,4 +1,5 @@
-// CIFAR-10: a ViT of 683,050 parameters from scratch, 5.1 epochs. It goes on learning for long after that.
+// CIFAR-10: a ViT of 683,050 parameters from scratch, 5.1 epochs.
+// It goes on learning for long after that.
 //
 //     vitrine train --data cifar10 --recipe cifar10
 //

@@ -1,5 +1,6 @@
-// Fine-tuning as in the paper (Dosovitskiy et al., 2021, section 4.1 and appendix B.1.1): SGD with momentum, batches of 512,
-// cosine decay after 500 steps of warm-up, gradients clipped at norm 1, no weight decay, 384² pixels.
+// Fine-tuning as in the paper (Dosovitskiy et al., 2021, section 4.1 and appendix B.1.1).
+// SGD with momentum, batches of 512, cosine decay after 500 steps of warm-up, gradients clipped at norm 1, no weight decay,
+// 384² pixels.
 //
 //     vitrine train --data cifar10 --from vit_base --recipe fine-tune-paper
 //

@@ -1,5 +1,6 @@
-// The hybrid of the web guide: the first layers of a ResNet see the drawing, and their 8 × 8 places of 64 features are cut
-// into 16 patches for a Vision Transformer of two blocks. Otherwise as `guide`.
+// The hybrid of the web guide: a Vision Transformer behind the first layers of a ResNet.
+// These see the drawing, and their 8 × 8 places of 64 features are cut into 16 patches for a Vision Transformer of two blocks.
+// All else is as in `guide`.
 //
 //     vitrine train --data shapes --recipe guide-hybrid --out runs/guide-hybrid
 //

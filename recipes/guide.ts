@@ -1,6 +1,6 @@
-// The model of the web guide: as small as one can be whose every matrix can be read. 16 patches, 17 tokens of width 48,
-// four blocks of three heads. Labels are smoothed so that its probabilities say more than
-// yes and no; small starting values and a strong decay leave only what was learned in filters and positions.
+// The model of the web guide: so small that every matrix of it can be read.
+// It has 16 patches, 17 tokens of width 48 and four blocks of three heads. Labels are smoothed so that its probabilities say
+// more than yes and no. Small starting values and a strong decay leave only what was learned in filters and positions.
 //
 //     vitrine train --data shapes --recipe guide --out runs/guide
 //

@@ -1,5 +1,5 @@
-// Learning without labels, as the paper tries it (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2): half of the
-// patches are corrupted, and their mean colours of 3 bits a channel predicted.
+// Learning without labels, as the paper tries it (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2).
+// Half of the patches are corrupted. The model predicts their mean colours of 3 bits a channel.
 //
 //     vitrine train --data fashion-mnist --recipe masked-patch --out runs/masked
 //     vitrine train --data fashion-mnist --from runs/masked --recipe few-shot --per-class 10

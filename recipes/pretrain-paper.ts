@@ -1,5 +1,6 @@
-// Pre-training as in the paper (Dosovitskiy et al., 2021, section 4.1 and appendix B.1): Adam with decoupled decay of the
-// weights, batches of 4,096, a line up for 10,000 steps and a line down, dropout, a hidden layer with tanh before the logits.
+// Pre-training as in the paper (Dosovitskiy et al., 2021, section 4.1 and appendix B.1).
+// Adam with decoupled decay of the weights, batches of 4,096, a line up for 10,000 steps and a line down, dropout, a hidden
+// layer with tanh before the logits.
 //
 //     vitrine train --data imagenet21k --recipe pretrain-paper --model B/16
 //

@@ -3,13 +3,15 @@ import { join } from "node:path"
 import { scenes } from "@vitrine/detection"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
+import { detectionSchedule } from "vitrine"
+import { overrideTraining } from "../dist/recipes/overrides.js"
 import { expectFault, golden, temporaryFolder, vitrine, withoutNumbers } from "./vitrine.ts"
 
 const place = temporaryFolder()
 const data = join(place, "data")
 const run = join(place, "run")
 const small =
-  "--image-size 32 --dim 16 --num-heads 2 --mlp-dim 16 --queries 5 --encoder-depth 1 --decoder-depth 1 --batch-size 4 --steps 2 --threads 1 --backend onnx"
+  "--image-size 32 --dim 16 --num-heads 2 --mlp-dim 16 --queries 5 --encoder-depth 1 --decoder-depth 1 --batch-size 4 --steps 2 --threads 1 --workers 0 --backend onnx"
 
 /** Eight scenes with Pascal VOC's annotations, one box of which has no area, and a detector of two steps. */
 beforeAll(async () => {
@@ -53,16 +55,23 @@ test("eval gives COCO's figures", async () => {
 })
 
 test.each([
-  ["--warmup 1", { decay: "step", warmup: 1, final: 0.1, drop: 0.85 }],
-  ["--schedule cosine", { decay: "cosine", warmup: 0.02, final: 0 }],
-])("train %s changes that part of the schedule", async (flags, schedule) => {
-  const out = join(place, flags.slice(2).replace(" ", "-"))
-  const all = `${small} --steps 1 ${flags}`.split(" ")
-  const { code } = await vitrine(["train", "--task", "detect", "--data", data, ...all, "-o", out])
-  expect(code).toBe(0)
-  const { vitrine: record } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
-  expect(record.recipe.training.schedule).toMatchObject(schedule)
+  [{ warmup: 1 }, { ...detectionSchedule, warmup: 1 }],
+  [{ schedule: "cosine" }, { ...detectionSchedule, decay: "cosine", final: 0 }],
+] as const)("flags %j change that part of DETR's schedule", (flags, schedule) => {
+  expect(overrideTraining({}, flags, detectionSchedule).schedule).toEqual(schedule)
 })
+
+test.each([["--warmup 1", { decay: "step", warmup: 1, final: 0.1, drop: 0.85 }]])(
+  "train %s changes that part of the schedule",
+  async (flags, schedule) => {
+    const out = join(place, flags.slice(2).replace(" ", "-"))
+    const all = `${small} --steps 1 ${flags}`.split(" ")
+    const { code } = await vitrine(["train", "--task", "detect", "--data", data, ...all, "-o", out])
+    expect(code).toBe(0)
+    const { vitrine: record } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
+    expect(record.recipe.training.schedule).toMatchObject(schedule)
+  },
+)
 
 test("detect tells and draws what it finds, and survives an image that cannot be read", async () => {
   const broken = join(place, "broken.png")

@@ -8,7 +8,7 @@ import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine, vitrineProc
 const folder = temporaryFolder()
 const data = tinyData(join(folder, "tiny"))
 const at = (name: string): string => join(folder, name)
-const steps = 400
+const steps = 200
 const args = [
   "train",
   "--data",
@@ -17,9 +17,9 @@ const args = [
   "--steps",
   String(steps),
   "--eval-every",
-  "40",
-  "--checkpoint-every",
   "20",
+  "--checkpoint-every",
+  "10",
 ]
 
 beforeAll(async () => {
@@ -170,7 +170,7 @@ describe("a folder", () => {
     expect(saved.length).toBeGreaterThan(0)
     const rescued = at("rescued")
     cpSync(run, rescued, { recursive: true })
-    const resumed = await vitrine(["train", "--resume", rescued, "--keep-last", "2", "--checkpoint-every", "20"])
+    const resumed = await vitrine(["train", "--resume", rescued, "--keep-last", "2", "--checkpoint-every", "10"])
     expect(`${resumed.code} ${resumed.stderr}`).toContain(`0 Resuming at step ${saved.at(-1).step}`)
     const { metrics } = (await outcome(rescued)) as { metrics: unknown }
     expect(metrics).toEqual(((await outcome(at("whole"))) as { metrics: unknown }).metrics)

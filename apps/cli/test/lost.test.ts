@@ -47,11 +47,16 @@ async function compared<O extends ResumeOptions, S extends RunSetup, E extends o
 }
 
 test("a classifier goes on with a new device where one is lost", () =>
-  compared("classifier", train, { data, recipe: { ...small, model: { ...model, depth: 1, patchSize: [4, 4] } } }))
+  compared("classifier", train, {
+    data,
+    workers: 0,
+    recipe: { ...small, model: { ...model, depth: 1, patchSize: [4, 4] } },
+  }))
 
 test("so does a detector", () =>
   compared("detector", trainDetector, {
     data: "scenes",
+    workers: 0,
     recipe: { ...small, imageSize: [32, 32], model: { ...model, ...layers, queries: 5 } },
   }))
 

@@ -11,7 +11,7 @@ const at = (name: string): string => join(folder, name)
 const published = join(golden, "../bit-folder")
 const photo = join(golden, "wide-rgb.png")
 const run = at("run")
-const tiny = ["--widths", "32", "--depths", "3", "--stem-width", "16", "--groups", "1", "--image-size", "16"]
+const tiny = "--widths 32 --depths 3 --stem-width 16 --groups 1 --image-size 16 --threads 1 --workers 0".split(" ")
 
 async function done(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await vitrine(args)
@@ -73,7 +73,7 @@ test("Google's .npz is predicted with, and asks for the groups where they are no
 })
 
 test("BiT-HyperRule is a recipe that looks at the data", async () => {
-  const flags = ["--image-size", "16", "--steps", "2", "--batch-size", "8", "--accumulate", "1"]
+  const flags = "--image-size 16 --steps 1 --batch-size 8 --accumulate 1 --threads 1 --workers 0".split(" ")
   const rule = [
     "train",
     "--data",

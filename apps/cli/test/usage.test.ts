@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
-import { expectFault, golden, missingShader, temporaryFolder, vitrine, vitrineProcess } from "./vitrine.ts"
+import { expectFault, golden, missingShader, temporaryFolder, tinyData, vitrine, vitrineProcess } from "./vitrine.ts"
 
 const commands = [
   "train",
@@ -33,6 +35,21 @@ describe("help", () => {
     expect(code).toBe(0)
     expect(stdout).toContain("Examples:\n  vitrine ")
     expect(stdout).not.toContain("\x1b")
+  })
+
+  test("of train lists the recipes of the folder, and so does the README", async () => {
+    const { stdout } = await vitrine(["train", "--help"])
+    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+    const recipes = readdirSync(new URL("../../../recipes", import.meta.url)).filter((name) => name.endsWith(".ts"))
+    expect(recipes.length).toBeGreaterThan(10)
+    for (const file of recipes) {
+      const text = readFileSync(new URL(`../../../recipes/${file}`, import.meta.url), "utf8")
+      const title = text.slice("// ".length, text.indexOf("\n"))
+      expect(title).toMatch(/\.$/)
+      const name = file.replace(".ts", "")
+      expect(stdout).toContain(`  ${name.padEnd("fashion-mnist-crops".length)}  ${title}\n`)
+      expect(readme).toContain(`| [\`${name}\`](../../recipes/${file}) | ${title} |`)
+    }
   })
 
   test("without a command is wrong usage", async () => {
@@ -108,14 +125,15 @@ describe("a flag of another task is refused by its name", () => {
 
 describe("a failure is one line and exit code 1", () => {
   const folder = temporaryFolder()
+  const data = tinyData(join(folder, "tiny"))
   test.each([
     ["data that do not exist", ["train", "--data", "nowhere"], /nowhere: no such file or folder/],
     ["a model that does not exist", ["predict", "--model", "nowhere", "a.png"], /nowhere.*no such file/],
     ["a recipe that does not exist", ["train", "--data", "shapes", "--recipe", "cake"], /cake.*fashion-mnist-quick/],
     ["a run that does not exist", ["train", "--resume", "nowhere"], /nowhere/],
-    ["a start that does not exist", ["train", "--data", "shapes", "--from", "nowhere"], /nowhere.*no such file/],
+    ["a start that does not exist", ["train", "--data", data, "--from", "nowhere"], /nowhere.*no such file/],
     ["weights that do not exist", ["weights", "nowhere.safetensors"], /nowhere\.safetensors.*no such file/],
-    ["an impossible model", ["train", "--data", "shapes", "--dim", "30", "--heads", "4"], /4 heads do not divide/],
+    ["an impossible model", ["train", "--data", data, "--dim", "30", "--heads", "4"], /4 heads do not divide/],
     ["an unknown variant", ["bench", "--model", "XXL/16"], /XXL\/16/],
   ])("%s", async (_, args, fault) => {
     expectFault(await vitrine(args, { cwd: folder }), fault)
@@ -158,7 +176,7 @@ test("doctor finds what runs here", async () => {
 })
 
 test("bench measures training and inference", async () => {
-  const args = ["bench", "--model", "Ti/16", "--image-size", "32", "--batch-size", "2", "--steps", "2", "--json"]
+  const args = ["bench", ..."--model Ti/16 --image-size 32 --batch-size 2 --steps 1 --threads 1 --json".split(" ")]
   const { code, stdout } = await vitrine(args)
   expect(code).toBe(0)
   const { measured, parameters } = JSON.parse(stdout)

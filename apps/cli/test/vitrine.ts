@@ -198,4 +198,4 @@ export function tinyData(folder: string, { train = 96, test = 30, side = 8 } = {
 
 /** A model and a recipe that train in no time. */
 export const tinyModel: readonly string[] =
-  "--patch-size 4 --dim 16 --depth 1 --heads 2 --batch-size 8 --lr 0.01 --threads 1".split(" ")
+  "--patch-size 4 --dim 16 --depth 1 --heads 2 --batch-size 8 --lr 0.01 --threads 1 --workers 0".split(" ")
