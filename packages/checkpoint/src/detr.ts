@@ -3,16 +3,20 @@
  * https://github.com/facebookresearch/detr
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/detr
  */
-import { VitrineError } from "@vitrine/core"
+import { vitConfig } from "@vitrine/core"
 import { type DetrConfig, detrConfig, detrParameters } from "@vitrine/detection"
 import { type ResNetConfig, resnetConfig } from "@vitrine/resnet"
-import { configError, fileError, shown } from "./errors.ts"
-import { type FieldReader, fieldReader, isObject, type Json } from "./fields.ts"
+import * as v from "valibot"
+import { configError, fileError, inFile, shown } from "./errors.ts"
+import { schema as vitSchema } from "./families/vit/schema.ts"
+import { isObject, type Json } from "./json.ts"
+import { classNames } from "./labels.ts"
 import { openWeights } from "./model.ts"
 import type { ModelFiles } from "./model-files.ts"
+import { imageNetMean, imageNetStd, standardDeviations } from "./preprocessing.ts"
+import { flag, listOf, number, object, oneOf, only, pair, parse, perChannel, text } from "./schema.ts"
 import { isTaskConfig } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
-import { classNames, imageNetMean, imageNetStd } from "./timm.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
 /** How a detector's images are prepared: resized bilinearly, normalised, and padded by zeros at the right and below. */
@@ -51,6 +55,8 @@ export interface DetectorHints {
 const kindOf = ({ model_type: type, architecture }: Json): string =>
   type === undefined ? `architecture is ${shown(architecture)}` : `model_type is ${shown(type)}`
 
+const fileSchema = object({ architecture: v.nullish(text), id2label: v.nullish(object({})) })
+
 /**
  * Opens the detector of a folder: a run of Vitrine's, a folder of Hugging Face's `DetrForObjectDetection` (with ResNets of
  * timm or of transformers), or the weights of facebookresearch's alone, from which the configuration follows.
@@ -64,41 +70,48 @@ export async function openDetector(
 ): Promise<OpenDetector> {
   const file = files.nameOf("config.json")
   const json = (await files.json("config.json")) ?? null
-  if (json !== null && !isTaskConfig(json, "detect"))
-    throw configError(file, `is of no detector: its ${kindOf(json as Json)}; vitrine predict says what images show`)
+  if (json === null) return openWeightsAlone(files, weightsFile, hints)
+  const fields = parse(fileSchema, json, file)
+  if (!isTaskConfig(json, "detect"))
+    throw configError(file, `is of no detector: its ${kindOf(fields)}; vitrine predict says what images show`)
   const { weights, name } = await openWeights(files, weightsFile)
-  const renamed = ownNames(weights, name)
-  const read = fieldReader(file)
-  if (json === null) {
-    const dim = renamed.shapes.get("query_embed.weight")?.[1] ?? 0
-    if (hints.heads === undefined && dim % 8 !== 0)
-      throw configError(
-        name,
-        `the weights do not tell the number of heads, which is not 8 as usual with a width of ${dim}: say it (--num-heads)`,
-      )
-    const config = fromShapes(renamed.shapes, { heads: hints.heads ?? 8, dilated: hints.dilated ?? false }, name)
-    const assumed = [
-      ...(hints.heads === undefined ? ["8 heads (--num-heads)"] : []),
-      ...(hints.dilated === undefined ? ["no dilation (--dilation)"] : []),
-    ].join(" and ")
-    const notes = assumed === "" ? [] : [`has no config.json: it is taken to have ${assumed}, as DETR has`]
-    return { config, labels: null, preprocessing: published, ...weighed(renamed, weights, config, name), json, notes }
+  const renamed = publishedNames(weights, name)
+  if (fields.architecture === "detr") {
+    const model = vitrineModel(fields, file)
+    return { ...model, ...sourcesOf(renamed, weights, model.config, name), json, notes: [] }
   }
-  if ((json as Json).architecture === "detr") {
-    const { config, ...described } = ownModel(json as Json, read, file)
-    return { config, ...described, ...weighed(renamed, weights, config, name), json, notes: [] }
-  }
-  const config = huggingFaceModel(json as Json, renamed.shapes, read, file, name)
-  const { id2label } = json as Json
-  const labels = isObject(id2label) ? classNames("id2label", id2label, config.classes, file) : null
+  const config = huggingFaceModel(fields, renamed.shapes, file, name)
+  const { id2label } = fields
+  const labels = id2label == null ? null : classNames("id2label", id2label, config.classes, file)
   const processor = await files.json("preprocessor_config.json")
   const preprocessing =
-    processor === undefined ? published : processed(processor, files.nameOf("preprocessor_config.json"))
+    processor === undefined ? published : readPreprocessor(processor, files.nameOf("preprocessor_config.json"))
   const notes = processor === undefined ? ["has no preprocessor_config.json: images are prepared as DETR's are"] : []
-  return { config, labels, preprocessing, ...weighed(renamed, weights, config, name), json, notes }
+  return { config, labels, preprocessing, ...sourcesOf(renamed, weights, config, name), json, notes }
 }
 
-/** As the published models have it. */
+/** Weights of facebookresearch's. */
+async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: DetectorHints): Promise<OpenDetector> {
+  const { weights, name } = await openWeights(files, weightsFile)
+  const renamed = publishedNames(weights, name)
+  const dim = renamed.shapes.get("query_embed.weight")?.[1] ?? 0
+  if (hints.heads === undefined && dim % 8 !== 0)
+    throw configError(
+      name,
+      `the weights do not tell the number of heads, which is not 8 as usual with a width of ${dim}: say it (--num-heads)`,
+    )
+  const { heads = 8, dilated = false } = hints
+  const config = fromShapes(renamed.shapes, { heads, dilated }, name)
+  const assumed = [
+    ...(hints.heads === undefined ? ["8 heads (--num-heads)"] : []),
+    ...(hints.dilated === undefined ? ["no dilation (--dilation)"] : []),
+  ].join(" and ")
+  const notes = assumed === "" ? [] : [`has no config.json: it is taken to have ${assumed}, as DETR has`]
+  const preprocessing = published
+  return { config, labels: null, preprocessing, ...sourcesOf(renamed, weights, config, name), json: null, notes }
+}
+
+/** The published models' preprocessing. */
 const published: DetectorPreprocessing = { shortest: 800, within: [1333, 1333], mean: imageNetMean, std: imageNetStd }
 
 /** Weights under the names of facebookresearch's. */
@@ -108,30 +121,30 @@ interface Renamed {
   readonly from: ReadonlyMap<string, readonly string[]>
 }
 
-function ownNames({ tensors }: Pick<Weights, "tensors">, file: string): Renamed {
+function publishedNames({ tensors }: Pick<Weights, "tensors">, file: string): Renamed {
   const shapes = new Map<string, readonly number[]>()
   const from = new Map<string, string[]>()
   for (const { name, shape } of tensors) {
-    // Batches that a norm has seen, which nothing reads.
+    // The count of batches that a norm has seen. Nothing reads it.
     if (name.endsWith(".num_batches_tracked")) continue
-    const { own, part, parts } = ownName(name)
-    const sources = from.get(own) ?? new Array<string>(parts).fill("")
-    if (sources[part] !== "") throw fileError(file, `two tensors stand for ${shown(own)}: ${shown(name)} is one`)
+    const { parameter, part, parts } = publishedName(name)
+    const sources = from.get(parameter) ?? new Array<string>(parts).fill("")
+    if (sources[part] !== "") throw fileError(file, `two tensors stand for ${shown(parameter)}: ${shown(name)} is one`)
     sources[part] = name
-    from.set(own, sources)
+    from.set(parameter, sources)
     shapes.set(
-      own,
+      parameter,
       shape.map((size, axis) => (axis === 0 ? size * parts : size)),
     )
   }
-  for (const [own, sources] of from)
+  for (const [parameter, sources] of from)
     if (sources.includes(""))
-      throw fileError(file, `has not all tensors of ${shown(own)}: ${sources.filter(Boolean).join(", ")} alone`)
+      throw fileError(file, `has not all tensors of ${shown(parameter)}: ${sources.filter(Boolean).join(", ")} alone`)
   return { shapes, from }
 }
 
-interface OwnName {
-  readonly own: string
+interface PublishedName {
+  readonly parameter: string
   /** Which of `parts` equal parts along the first axis. */
   readonly part: number
   readonly parts: number
@@ -154,22 +167,22 @@ const inLayer: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** The name of a tensor of Hugging Face's by facebookresearch's; others stay. Those of transformers 4 and 5 are read. */
-function ownName(name: string): OwnName {
-  const whole = (own: string): OwnName => ({ own, part: 0, parts: 1 })
+function publishedName(name: string): PublishedName {
+  const whole = (parameter: string): PublishedName => ({ parameter, part: 0, parts: 1 })
   const [, inBackbone] = /^model\.backbone\.(?:conv_encoder\.)?model\.(.*)$/.exec(name) ?? []
-  if (inBackbone !== undefined) return whole(`backbone.0.body.${ownBackboneName(inBackbone)}`)
+  if (inBackbone !== undefined) return whole(`backbone.0.body.${torchvisionName(inBackbone)}`)
   const [, side, index, rest] = /^model\.(encoder|decoder)\.layers\.(\d+)\.(.*)$/.exec(name) ?? []
-  if (rest === undefined) return whole(inHead.reduce((own, [from, to]) => own.replace(from, to), name))
+  if (rest === undefined) return whole(inHead.reduce((renamed, [from, to]) => renamed.replace(from, to), name))
   const final = side === "encoder" ? "norm2." : "norm3."
-  const own = inLayer.reduce((t, [from, to]) => t.replace(from, to), rest.replace(/^final_layer_norm\./, final))
+  const path = inLayer.reduce((t, [from, to]) => t.replace(from, to), rest.replace(/^final_layer_norm\./, final))
   const at = `transformer.${side}.layers.${index}.`
-  const [, attention, letter, leaf] = /^(.*)\.([qkv])_proj\.(weight|bias)$/.exec(own) ?? []
-  if (letter === undefined) return whole(at + own)
-  return { own: `${at}${attention}.in_proj_${leaf}`, part: "qkv".indexOf(letter), parts: 3 }
+  const [, attention, letter, leaf] = /^(.*)\.([qkv])_proj\.(weight|bias)$/.exec(path) ?? []
+  if (letter === undefined) return whole(at + path)
+  return { parameter: `${at}${attention}.in_proj_${leaf}`, part: "qkv".indexOf(letter), parts: 3 }
 }
 
 /** torchvision's name of a tensor of a ResNet, whose names timm shares, by that of transformers. */
-function ownBackboneName(name: string): string {
+function torchvisionName(name: string): string {
   const leaf = (kind: string, index: string): string => (kind === "convolution" ? `conv${index}` : `bn${index}`)
   return name
     .replace(/^embedder\.embedder\.(convolution|normalization)\./, (_, kind: string) => `${leaf(kind, "1")}.`)
@@ -185,8 +198,8 @@ function ownBackboneName(name: string): string {
     )
 }
 
-/** The parameters' sources, checked. */
-function weighed(
+/** The sources of all parameters, whose shapes are checked. */
+function sourcesOf(
   { shapes, from }: Renamed,
   weights: Weights,
   config: DetrConfig,
@@ -200,7 +213,7 @@ function weighed(
     dtype: dtypes.get(from.get(name)?.[0] ?? "") ?? "F32",
   }))
   checkTensors({ tensors }, parameters, file)
-  return { weights, sources: new Map(parameters.map(({ name }) => [name, { from: from.get(name) as string[] }])) }
+  return { weights, sources: new Map(parameters.map(({ name }) => [name, { from: from.get(name) ?? [] }])) }
 }
 
 /** The configuration of a detector with a ResNet, as far as names and shapes tell. */
@@ -240,7 +253,7 @@ function fromShapes(
     norm: "frozen",
     dilated,
   }
-  return possible(file, () =>
+  return inFile(file, () =>
     detrConfig({
       backbone: { kind: "resnet", config: resnetConfig(resnet) },
       classes: axis("class_embed.weight", 0) - 1,
@@ -256,100 +269,143 @@ function fromShapes(
   )
 }
 
-function possible<T>(file: string, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    throw VitrineError.isInstance(error) && error.kind === "config" ? configError(file, error.message, error) : error
-  }
+const resnetSchema = only("a backbone", {
+  channels: v.exactOptional(number),
+  stemWidth: v.exactOptional(number),
+  block: v.exactOptional(oneOf(["basic", "bottleneck"])),
+  widths: v.exactOptional(listOf(number)),
+  depths: v.exactOptional(listOf(number)),
+  norm: v.exactOptional(oneOf(["frozen", "group"])),
+  dilated: v.exactOptional(flag),
+})
+
+const backboneSchema = v.variant(
+  "kind",
+  [
+    v.strictObject({ kind: v.literal("resnet"), config: resnetSchema }),
+    v.strictObject({ kind: v.literal("vit"), config: vitSchema }),
+  ],
+  "one of resnet, vit",
+)
+
+const detectorSchema = only("a detector", {
+  backbone: backboneSchema,
+  classes: v.exactOptional(number),
+  queries: v.exactOptional(number),
+  dim: v.exactOptional(number),
+  heads: v.exactOptional(number),
+  encoderDepth: v.exactOptional(number),
+  decoderDepth: v.exactOptional(number),
+  mlpDim: v.exactOptional(number),
+  normFirst: v.exactOptional(flag),
+  chainedNorm: v.exactOptional(flag),
+  dropout: v.exactOptional(number),
+})
+
+const runSchema = object({ vitrine: object({ detector: detectorSchema, imageSize: pair }) })
+
+/** A backbone that a file may hold in part. */
+function fullBackbone(backbone: v.InferOutput<typeof backboneSchema>): DetrConfig["backbone"] {
+  return backbone.kind === "resnet"
+    ? { kind: "resnet", config: resnetConfig(backbone.config) }
+    : { kind: "vit", config: vitConfig(backbone.config) }
 }
 
-/** What Vitrine writes into the `config.json` of a run: the configuration under `vitrine.detector`. */
-function ownModel(
-  json: Json,
-  read: FieldReader,
-  file: string,
-): Pick<OpenDetector, "config" | "labels" | "preprocessing"> {
-  const { detector, imageSize, mean, std } = read.object("vitrine", json.vitrine)
-  const config = possible(file, () => detrConfig(read.object("vitrine.detector", detector)))
+/** The model of a run of Vitrine's, whose `config.json` has the configuration under `vitrine.detector`. */
+function vitrineModel(json: Json, file: string): Pick<OpenDetector, "config" | "labels" | "preprocessing"> {
+  const { detector, imageSize: within, ...record } = parse(runSchema, json, file).vitrine
+  const config = inFile(file, () => detrConfig({ ...detector, backbone: fullBackbone(detector.backbone) }), {
+    "": "vitrine.detector",
+  })
   const { channels } = config.backbone.config
-  const within = read.pair("vitrine.imageSize", imageSize)
+  const schema = object({ mean: perChannel(channels), std: standardDeviations(channels) })
+  const { mean, std } = parse(schema, record, file, "vitrine")
   const labels = json.label_names == null ? null : classNames("label_names", json.label_names, config.classes, file)
-  const deviations = read.perChannel("vitrine.std", std, channels)
-  if (!deviations.every((value) => value > 0)) throw configError(file, `vitrine.std must be above 0, got ${shown(std)}`)
-  const preprocessing = {
-    shortest: Math.min(...within),
-    within,
-    mean: read.perChannel("vitrine.mean", mean, channels),
-    std: deviations,
-  }
-  return { config, labels, preprocessing }
+  return { config, labels, preprocessing: { shortest: Math.min(...within), within, mean, std } }
 }
+
+const huggingFaceSchema = object({
+  activation_function: v.nullish(oneOf(["relu"])),
+  position_embedding_type: v.nullish(oneOf(["sine"])),
+  backbone_config: v.nullish(
+    object({
+      output_stride: v.nullish(number, 32),
+      downsample_in_bottleneck: v.nullish(flag),
+      downsample_in_first_stage: v.nullish(flag),
+    }),
+  ),
+  dilation: v.nullish(flag, false),
+  dropout: v.nullish(number, 0.1),
+  d_model: v.nullish(number, 256),
+  num_queries: v.nullish(number, 100),
+  encoder_layers: v.nullish(number, 6),
+  decoder_layers: v.nullish(number, 6),
+  encoder_attention_heads: v.nullish(number, 8),
+  decoder_attention_heads: v.nullish(number, 8),
+  encoder_ffn_dim: v.nullish(number, 2048),
+  decoder_ffn_dim: v.nullish(number, 2048),
+  auxiliary_loss: v.nullish(flag, false),
+})
 
 /** The model that Hugging Face's `config.json` describes, on the backbone that the weights tell. */
-function huggingFaceModel(
-  json: Json,
-  shapes: Renamed["shapes"],
-  read: FieldReader,
-  file: string,
-  weightsFile: string,
-): DetrConfig {
-  const number = (field: string, otherwise: number): number => read.number(field, json[field] ?? otherwise)
-  read.oneOf("activation_function", json.activation_function ?? "relu", ["relu"])
-  read.oneOf("position_embedding_type", json.position_embedding_type ?? "sine", ["sine"])
-  const backbone = isObject(json.backbone_config) ? json.backbone_config : {}
-  const strided =
-    backbone.output_stride == null ? 32 : read.number("backbone_config.output_stride", backbone.output_stride)
-  const dilated = read.boolean("dilation", json.dilation ?? false) || strided === 16
-  if (backbone.downsample_in_bottleneck === true || backbone.downsample_in_first_stage === true)
+function huggingFaceModel(json: Json, shapes: Renamed["shapes"], file: string, weightsFile: string): DetrConfig {
+  const fields = parse(huggingFaceSchema, json, file)
+  const backbone = fields.backbone_config
+  if (backbone?.downsample_in_bottleneck === true || backbone?.downsample_in_first_stage === true)
     throw configError(file, "backbone_config halves the resolution where torchvision's ResNets do not")
-  const heads = number("encoder_attention_heads", 8)
-  const found = fromShapes(shapes, { heads, dilated, dropout: number("dropout", 0.1) }, weightsFile)
-  const told = {
-    dim: number("d_model", 256),
-    queries: number("num_queries", 100),
-    encoderDepth: number("encoder_layers", 6),
-    decoderDepth: number("decoder_layers", 6),
-    mlpDim: number("decoder_ffn_dim", 2048),
-  }
-  for (const [field, otherwise] of [
-    ["attention_heads", 8],
-    ["ffn_dim", 2048],
-  ] as const) {
-    const [encoder, decoder] = [number(`encoder_${field}`, otherwise), number(`decoder_${field}`, otherwise)]
+  for (const [field, encoder, decoder] of [
+    ["attention_heads", fields.encoder_attention_heads, fields.decoder_attention_heads],
+    ["ffn_dim", fields.encoder_ffn_dim, fields.decoder_ffn_dim],
+  ] as const)
     if (encoder !== decoder)
       throw configError(
         file,
         `encoder_${field} is ${encoder}, but decoder_${field} ${decoder}: Vitrine has one for both`,
       )
-  }
-  for (const [field, value] of Object.entries(told))
-    if (found[field as keyof DetrConfig] !== value)
-      throw configError(file, `says ${field} ${value}, but the weights have ${shown(found[field as keyof DetrConfig])}`)
-  return { ...found, chainedNorm: read.boolean("auxiliary_loss", json.auxiliary_loss ?? false) }
+  const { encoder_attention_heads: heads, dropout } = fields
+  const dilated = fields.dilation || backbone?.output_stride === 16
+  const config = fromShapes(shapes, { heads, dilated, dropout }, weightsFile)
+  for (const [path, field, value] of [
+    ["d_model", "dim", fields.d_model],
+    ["num_queries", "queries", fields.num_queries],
+    ["encoder_layers", "encoderDepth", fields.encoder_layers],
+    ["decoder_layers", "decoderDepth", fields.decoder_layers],
+    ["decoder_ffn_dim", "mlpDim", fields.decoder_ffn_dim],
+  ] as const)
+    if (config[field] !== value)
+      throw configError(file, `${path} says ${field} ${value}, but the weights have ${config[field]}`)
+  return { ...config, chainedNorm: fields.auxiliary_loss }
 }
 
+const side = "from 1 to 16384 pixels"
+const pixels = v.pipe(number, v.integer(side), v.minValue(1, side), v.maxValue(16384, side))
+
+const preprocessorSchema = object({
+  do_resize: v.nullish(flag, true),
+  do_normalize: v.nullish(flag, true),
+  do_rescale: v.nullish(flag, true),
+  rescale_factor: v.nullish(
+    v.pipe(
+      number,
+      v.check((factor) => factor > 0, "above 0"),
+    ),
+    1 / 255,
+  ),
+  image_mean: v.nullish(perChannel(3), [...imageNetMean]),
+  image_std: v.nullish(standardDeviations(3), [...imageNetStd]),
+})
+
+const sizeSchema = object({ longest_edge: pixels, shortest_edge: pixels })
+
 /** A `preprocessor_config.json` of `DetrImageProcessor`, of any version. */
-function processed(json: unknown, file: string): DetectorPreprocessing {
-  if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
-  const read = fieldReader(file)
-  for (const field of ["do_resize", "do_normalize", "do_rescale"])
-    if (json[field] != null && !read.boolean(field, json[field]))
-      throw configError(file, `${field} is false: Vitrine resizes and normalises a detector's images`)
-  const { size } = json
-  const given = isObject(size) ? size : { shortest_edge: size ?? 800, longest_edge: json.max_size ?? 1333 }
-  const side = (field: string): number => {
-    const value = read.number(`size.${field}`, given[field])
-    if (!(Number.isInteger(value) && value >= 1 && value <= 16384))
-      throw configError(file, `size.${field} must be from 1 to 16384 pixels, got ${value}`)
-    return value
-  }
-  const longest = side("longest_edge")
-  const scale = 255 * read.number("rescale_factor", json.rescale_factor ?? 1 / 255)
-  const values = (field: string, otherwise: readonly number[]): readonly number[] =>
-    read.perChannel(field, json[field] ?? otherwise, 3).map((value) => value / scale)
-  const std = values("image_std", imageNetStd)
-  if (!std.every((value) => value > 0))
-    throw configError(file, `image_std must be above 0, got ${shown(json.image_std)}`)
-  return { shortest: side("shortest_edge"), within: [longest, longest], mean: values("image_mean", imageNetMean), std }
+function readPreprocessor(json: unknown, file: string): DetectorPreprocessing {
+  const fields = parse(preprocessorSchema, json, file)
+  for (const field of ["do_resize", "do_normalize", "do_rescale"] as const)
+    if (!fields[field]) throw configError(file, `${field} is false: Vitrine resizes and normalises a detector's images`)
+  const { size, max_size, image_mean, image_std } = fields
+  const given = isObject(size) ? size : { shortest_edge: size ?? 800, longest_edge: max_size ?? 1333 }
+  const { shortest_edge: shortest, longest_edge: longest } = parse(sizeSchema, given, file, "size")
+  const scale = 255 * fields.rescale_factor
+  const scaled = (values: readonly number[]): readonly number[] => values.map((value) => value / scale)
+  return { shortest, within: [longest, longest], mean: scaled(image_mean), std: scaled(image_std) }
 }

@@ -23,3 +23,19 @@ export function shown(value: unknown): string {
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value))
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }
+
+/**
+ * Makes something whose errors know nothing of a file.
+ * @param paths where the file has a field, by the first word of the error; "" stands for all other words.
+ * @throws VitrineError (config) with the file before what was wrong.
+ */
+export function inFile<T>(file: string, make: () => T, paths: Readonly<Record<string, string>> = {}): T {
+  try {
+    return make()
+  } catch (error) {
+    if (!VitrineError.isInstance(error) || error.kind !== "config") throw error
+    const [word = ""] = /^\w+/.exec(error.message) ?? []
+    const path = Object.hasOwn(paths, word) ? paths[word] : paths[""]
+    throw configError(file, path === undefined ? error.message : `${path}: ${error.message}`, error)
+  }
+}

@@ -5,12 +5,44 @@ export {
   openDetector,
   type OpenDetector,
 } from "./detr.ts"
-export { type BiTWeights, type BiTOptions, readBiTWeights } from "./bit.ts"
-export { checkedModel, imageModel, isBiT, type ModelConfig, onlyViT } from "./families.ts"
-export { type GoogleWeights, type GoogleOptions, readGoogleWeights } from "./google.ts"
+export type { ModelDescription, ModelHints, WeightsModel } from "./description.ts"
+export { readBiTWeights } from "./families/bit/weights.ts"
+export type { Family, ModelWords, Recognition, RecipeRules } from "./families/family.ts"
+export type {
+  HuggingFaceFormat,
+  HuggingFaceTensor,
+  TimmFields,
+  TimmFormat,
+  TimmModel,
+  WeightsFormat,
+} from "./families/formats.ts"
+export {
+  attentionConfig,
+  attentionOf,
+  families,
+  familyOf,
+  familyOfRecipe,
+  imageModel,
+  recognisedFamily,
+  resizeWeights,
+  storedConfig,
+} from "./families/index.ts"
+export { readGoogleWeights } from "./families/vit/google-weights.ts"
+export { readStateDict } from "./families/vit/timm-weights.ts"
+export {
+  beyondHuggingFace,
+  fromHuggingFace,
+  type HuggingFaceFiles,
+  huggingFaceSources,
+  huggingFaceTensors,
+  isHuggingFace,
+  toHuggingFace,
+} from "./huggingface.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
-export { type PositionMethod, type PositionResize, resizePositions, resizeWeights } from "./positions.ts"
-export { hintsOf, type Overrides, applyOverrides, type Preprocessing, splitOverrides } from "./preprocessing.ts"
+export type { FamilyName, ModelConfig } from "./model-config.ts"
+export { applyOverrides, hintsOf, type Overrides, splitOverrides } from "./overrides.ts"
+export { type PositionMethod, type PositionResize, resizePositions } from "./positions.ts"
+export type { Preprocessing } from "./preprocessing.ts"
 export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
 export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
 export {
@@ -26,8 +58,6 @@ export {
 export * as schemas from "./schema.ts"
 export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
-export { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
-export { huggingFaceSources, timmSources } from "./names.ts"
 export type { ModelFiles } from "./model-files.ts"
 export { openGoogleModel, openModel, type OpenModel } from "./model.ts"
 export {
@@ -37,16 +67,14 @@ export {
   type WeightSources,
   type WeightTensor,
 } from "./weights.ts"
-export { beyondHuggingFace, type HuggingFaceFiles, huggingFaceTensors, toHuggingFace } from "./export-huggingface.ts"
-export { toTimm } from "./export-timm.ts"
-export { type ModelHints, readStateDict, type StateDict } from "./statedict.ts"
 export { isTaskConfig, type TaskName, taskNames, taskOfConfig, taskOfFiles, taskRecord } from "./task.ts"
 export { checkTensors } from "./tensors.ts"
 export {
   beyondTimm,
   fromTimmConfig,
-  type ModelDescription,
   type TimmConfig,
   type TimmExtra,
+  timmSources,
+  toTimm,
   toTimmConfig,
 } from "./timm.ts"

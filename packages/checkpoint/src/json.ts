@@ -1,5 +1,11 @@
 import { fileError, shown } from "./errors.ts"
 
+/** An object of a JSON file, of which nothing is known. */
+export type Json = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
 export interface JsonLimits {
   /** Most bytes that are looked at. */
   readonly bytes: number

@@ -1,16 +1,14 @@
 /** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
-import { readBiTWeights, isBiTWeights } from "./bit.ts"
+import type { ModelDescription, ModelHints } from "./description.ts"
 import { fileError } from "./errors.ts"
-import { type GoogleOptions, readGoogleWeights } from "./google.ts"
-import { fromHuggingFace, isHuggingFace } from "./huggingface.ts"
+import type { Family } from "./families/family.ts"
+import { families, recognisedFamily } from "./families/index.ts"
+import { fromHuggingFace, huggingFaceSources, isHuggingFace } from "./huggingface.ts"
 import type { ModelFiles } from "./model-files.ts"
-import { huggingFaceSources, timmSources } from "./names.ts"
-import { openNpzArchive } from "./npz.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
-import { type ModelHints, readStateDict } from "./statedict.ts"
 import { checkTask } from "./task.ts"
-import { fromTimmConfig, type ModelDescription } from "./timm.ts"
+import { fromTimmConfig, timmSources } from "./timm.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
 
 /** A model of which only headers have been read: `parameterReader(weights, sources)` gives its parameters. */
@@ -40,16 +38,16 @@ export async function openModel(
   const json = await files.json("config.json")
   if (json === undefined) return openStateDict(files, weightsFile, hints)
   checkTask(json, "classify", configFile)
-  const foreign = isHuggingFace(json)
-  const description = foreign
-    ? fromHuggingFace(json, (await files.json("preprocessor_config.json")) ?? null, configFile)
-    : fromTimmConfig(json, configFile)
+  if (isHuggingFace(json)) {
+    const preprocessor = (await files.json("preprocessor_config.json")) ?? null
+    const description = await fromHuggingFace(json, preprocessor, configFile)
+    const { weights, name } = await openWeights(files, weightsFile)
+    const sources = await huggingFaceSources(weights, description.config, String(json.model_type), name)
+    return { ...description, weights, sources, json }
+  }
+  const description = await fromTimmConfig(json, configFile)
   const { weights, name } = await openWeights(files, weightsFile)
-  const { config } = description
-  const sources = foreign
-    ? huggingFaceSources(weights, config, (json as { model_type: string }).model_type, name)
-    : timmSources(weights, config, name)
-  return { ...description, weights, sources, json }
+  return { ...description, weights, sources: timmSources(weights, description.config, name), json }
 }
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
@@ -57,8 +55,8 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
   const weights = await openSafetensorsSource(source)
   const name = files.nameOf(weightsFile)
-  const model = isBiTWeights(weights) ? readBiTWeights(weights, name, hints) : readStateDict(weights, name, hints)
-  return { ...model, weights, json: null }
+  const format = await familyOfWeights(weights).formats.timmWeights()
+  return { ...format.read(weights, name, hints), weights, json: null }
 }
 
 /** The weights of a folder in one file or in shards. */
@@ -80,15 +78,18 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   return { weights, name: files.nameOf(shardIndex) }
 }
 
+/** The family that a tensor's name tells; the first of the table where none does, whose reader says what is missing. */
+function familyOfWeights({ tensors }: Pick<Weights, "tensors">): Family {
+  return recognisedFamily(({ tensor }) => tensors.some(({ name }) => tensor.test(name))) ?? families.vit
+}
+
 /**
  * Opens a Vision Transformer or a BiT of Google's, the bytes of an .npz file.
  * @throws VitrineError (file, config)
  */
-export async function openGoogleModel(source: ByteSource, options: GoogleOptions = {}): Promise<OpenModel> {
+export async function openGoogleModel(source: ByteSource, hints: ModelHints = {}): Promise<OpenModel> {
+  const { openNpzArchive } = await import("./npz.ts")
   const weights = await openNpzArchive(source)
-  const { name } = source
-  const model = isBiTWeights(weights)
-    ? readBiTWeights(weights, name, options)
-    : readGoogleWeights(weights, name, options)
-  return { ...model, weights, json: null }
+  const format = await familyOfWeights(weights).formats.googleWeights()
+  return { ...format.read(weights, source.name, hints), weights, json: null }
 }

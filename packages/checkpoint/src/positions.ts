@@ -1,5 +1,4 @@
-import { initializeViT, keyFromSeed, patchGrid, prefixPositionCount, VitrineError, vitParameters } from "@vitrine/core"
-import { isBiT, type ModelConfig } from "./families.ts"
+import { VitrineError } from "@vitrine/core"
 
 /**
  * How position embeddings go to another grid, by whose models they are:
@@ -42,29 +41,6 @@ export function resizePositions(table: Float32Array, options: PositionResize): F
   })
   out.set(alongAxis(wide, down, { outer: 1, size: from[0], inner: to[1] * dim }), prefix)
   return out
-}
-
-/**
- * What other weights a model needs at another image size than theirs: its positions. Learned ones are resized, fixed ones
- * computed anew; a model without positions needs none.
- * @param read gives a tensor of the weights, by name; it is called only if there is something to resize.
- */
-export async function resizeWeights(
-  from: ModelConfig,
-  to: ModelConfig,
-  read: (name: string) => Promise<Float32Array> | Float32Array,
-  method: PositionMethod = "timm",
-): Promise<Record<string, Float32Array>> {
-  if (isBiT(from) || isBiT(to)) return {}
-  const [before, after] = [patchGrid(from), patchGrid(to)]
-  if (to.positions === "none" || (before[0] === after[0] && before[1] === after[1])) return {}
-  if (to.positions === "sincos2d") {
-    const fixed = vitParameters(to).filter(({ role }) => role === "fixedPositions")
-    return initializeViT(fixed, to, "timm", keyFromSeed(0))
-  }
-  const table = await read("pos_embed")
-  const prefixTokens = prefixPositionCount(to)
-  return { pos_embed: resizePositions(table, { prefixTokens, dim: to.dim, from: before, to: after, method }) }
 }
 
 /** What one place of the result is made of: cells of the source and their shares. */

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot"
 import { configError, shown } from "./errors.ts"
-import { isObject } from "./fields.ts"
+import { isObject } from "./json.ts"
 
 /** What checks data from outside, and gives them their type. */
 export type Schema<T> = v.GenericSchema<unknown, T>
@@ -15,10 +15,38 @@ export const number: Schema<number> = v.pipe(v.number("a number"), v.finite("a n
 /** A number of pixels, or of anything else that is counted and may be 0. */
 export const count: Schema<number> = v.pipe(v.number("a number"), v.safeInteger("a count"), v.minValue(0, "a count"))
 
+const isCount = (value: unknown): value is number => v.is(count, value)
+
+/** A count of pixels for both sides, or [height, width]. */
+export const pair: Schema<readonly [height: number, width: number]> = v.pipe(
+  v.custom<number | readonly [number, number]>(
+    (value) => isCount(value) || (Array.isArray(value) && value.length === 2 && value.every(isCount)),
+    "a count of pixels or [height, width]",
+  ),
+  v.transform((sides): readonly [number, number] => (typeof sides === "number" ? [sides, sides] : sides)),
+)
+
+/** A number a channel; a list of one number stands for all channels. */
+export function perChannel(channels: number): Schema<readonly number[]> {
+  return v.pipe(
+    v.custom<readonly number[]>(
+      (value) =>
+        Array.isArray(value) && (value.length === 1 || value.length === channels) && value.every(Number.isFinite),
+      `${channels} numbers, one a channel`,
+    ),
+    v.transform((values) => Array.from({ length: channels / values.length }, () => values).flat()),
+  )
+}
+
 /** @param bounds the smallest and the largest integer. */
 export function integer([least, most]: readonly [least: number, most: number]): Schema<number> {
   const noun = `an integer from ${least} to ${most}`
   return v.pipe(v.number("a number"), v.integer(noun), v.minValue(least, noun), v.maxValue(most, noun))
+}
+
+/** @param range of each side. */
+export function sides(range: readonly [least: number, most: number]): Schema<readonly [height: number, width: number]> {
+  return v.strictTuple([integer(range), integer(range)], "[height, width]")
 }
 
 /** One of a table's names. */
@@ -26,17 +54,28 @@ export function oneOf<const N extends string>(names: readonly N[]): Schema<N> {
   return v.picklist(names, `one of ${names.join(", ")}`)
 }
 
+/** The value of a row, by the row's name. */
+export function rowOf<T extends {}>(table: ReadonlyMap<string, T>): Schema<T> {
+  const noun = `one of ${[...table.keys()].join(", ")}`
+  return v.pipe(
+    v.string(noun),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const row = table.get(dataset.value)
+      if (row !== undefined) return row
+      addIssue({ message: noun })
+      return NEVER
+    }),
+  )
+}
+
 /** A list; each item is checked. */
 export function listOf<T>(item: Schema<T>): Schema<T[]> {
   return v.array(item, "a list")
 }
 
-/** No list, which has fields too. */
-const anObject = v.check(isObject, "an object")
-
 /** An object whose other fields are left alone. */
 export function object<E extends v.ObjectEntries>(entries: E): Schema<v.InferOutput<v.LooseObjectSchema<E, string>>> {
-  return v.pipe(v.unknown(), anObject, v.looseObject(entries))
+  return v.pipe(v.unknown(), anObject, withRequired(entries), v.looseObject(entries))
 }
 
 /**
@@ -49,22 +88,36 @@ export function only<E extends v.ObjectEntries>(
 ): Schema<v.InferOutput<v.StrictObjectSchema<E, string>>> {
   // Without a prototype, so that `toString` is no field.
   const fields: E = Object.assign(Object.create(null), entries)
-  return v.pipe(v.unknown(), anObject, v.strictObject(fields, `is not a field of ${noun}`))
+  const strict = v.strictObject(fields, `is not a field of ${noun}`)
+  return v.pipe(v.unknown(), anObject, withRequired(entries), strict)
+}
+
+/** No list, which has fields too. */
+const anObject = v.check(isObject, "an object")
+
+const optional: readonly string[] = ["exact_optional", "nullish", "optional"]
+
+/** Gives missing fields the value undefined, so that their own schemas say what they must be. */
+function withRequired(entries: v.ObjectEntries): v.TransformAction<unknown, unknown> {
+  const required = Object.keys(entries).filter((name) => !optional.includes(entries[name]?.type ?? ""))
+  const missing = Object.fromEntries(required.map((name) => [name, undefined]))
+  return v.transform((data) => (isObject(data) ? { ...missing, ...data } : data))
 }
 
 /**
  * Plain data that fits a schema.
  * @param where names the file, or the thing, in errors.
+ * @param at the path of `data` in the file.
  * @throws VitrineError (config) of one line: the path of the first field that does not fit, what it must be and what it is.
  */
-export function parse<T>(schema: Schema<T>, data: unknown, where: string): T {
+export function parse<T>(schema: Schema<T>, data: unknown, where: string, at = ""): T {
   const result = v.safeParse(schema, data, { abortEarly: true, abortPipeEarly: true })
   if (result.success) return result.output
-  throw configError(where, fault(result.issues[0]))
+  throw configError(where, fault(result.issues[0], at))
 }
 
-function fault(issue: v.BaseIssue<unknown>): string {
-  const path = pathOf(issue)
+function fault(issue: v.BaseIssue<unknown>, at: string): string {
+  const path = pathOf(issue, at)
   const last = issue.path?.at(-1)
   if (last?.origin === "key") return issue.expected === "never" ? `${path} ${issue.message}` : `${path} is missing`
   return path === ""
@@ -73,8 +126,8 @@ function fault(issue: v.BaseIssue<unknown>): string {
 }
 
 /** `model_args.channels[1]` */
-function pathOf({ path }: v.BaseIssue<unknown>): string {
-  let whole = ""
+function pathOf({ path }: v.BaseIssue<unknown>, at: string): string {
+  let whole = at
   for (const { key } of path ?? []) {
     const name = String(key)
     if (typeof key === "number" || !/^[\w-]+$/.test(name)) whole += `[${shown(key)}]`

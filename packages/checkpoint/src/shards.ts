@@ -3,7 +3,7 @@
  * holds each tensor. https://huggingface.co/docs/safetensors/metadata_parsing
  */
 import { fileError, shown } from "./errors.ts"
-import { isObject } from "./fields.ts"
+import { isObject } from "./json.ts"
 import { faultsOf } from "./tensors.ts"
 import type { Weights } from "./weights.ts"
 

@@ -1,6 +1,6 @@
 /** The tasks that models are trained for, and how the files of a model tell its task. */
 import { configError, shown } from "./errors.ts"
-import { isObject, type Json } from "./fields.ts"
+import { isObject, type Json } from "./json.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { openSafetensorsSource } from "./weights.ts"
 

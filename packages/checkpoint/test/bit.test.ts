@@ -4,7 +4,7 @@ import { golden, goldenPath } from "@vitrine/golden"
 import { bitConfig, bitParameters } from "@vitrine/resnet"
 import { describe, expect, it } from "vitest"
 import { readBiTWeights, openNpzArchive, memorySource, parameterReader, toFloat32, type Weights } from "../src/index.ts"
-import { roundedMiddles, roundedWidth } from "../src/families.ts"
+import { roundedMiddles, roundedWidth } from "../src/families/bit/widths.ts"
 
 const names = ["bit-odd", "bit-square"]
 const open = (name: string): Promise<Weights> =>
@@ -30,7 +30,7 @@ describe.each(names)("%s", (name) => {
   ] as const)("is read from %s names, with its widths, blocks and classes", async (_, weightsOf, weightEpsilon) => {
     const weights = await weightsOf(name)
     const model = readBiTWeights(weights, name, options)
-    expect(model.config).toEqual({ ...config, weightEpsilon })
+    expect(model.config).toEqual(bitConfig({ ...config, weightEpsilon }))
     const [read, own] = [parameterReader(weights, model.sources), timmWeights(name)]
     expect([...model.sources.keys()].toSorted()).toEqual(own.tensors.map((tensor) => tensor.name).toSorted())
     for (const parameter of model.sources.keys())
@@ -53,7 +53,7 @@ it("blocks whose middle is no quarter of their width are read as they are, and r
 it("weights without a head are a model without classes", () => {
   const { config } = golden("bit-features").json
   const model = readBiTWeights(timmWeights("bit-features"), "x", { imageSize: config.imageSize, groups: config.groups })
-  expect(model.config).toEqual(config)
+  expect(model.config).toEqual(bitConfig(config))
 })
 
 describe("weights that are none of BiT's", () => {

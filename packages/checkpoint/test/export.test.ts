@@ -7,7 +7,7 @@ import {
   fromHuggingFace,
   fromTimmConfig,
   huggingFaceTensors,
-  onlyViT,
+  attentionConfig,
   parameterReader,
   type ModelDescription,
   type Preprocessing,
@@ -56,7 +56,7 @@ describe("Hugging Face's form", () => {
     const parameters: Record<string, Float32Array> = {}
     for (const each of sources.keys()) parameters[each] = await read(each)
 
-    const made = huggingFaceTensors(description.config, parameters)
+    const made = await huggingFaceTensors(description.config, parameters)
     const stored = new Map(weights.tensors.map((tensor) => [tensor.name, tensor.shape]))
     for (const { name: tensor, shape, data } of made) {
       // The class token's position has been added to it, and the mask is for training.
@@ -69,14 +69,14 @@ describe("Hugging Face's form", () => {
     expect(left.filter((tensor) => !/pooler|mask_token/.test(tensor))).toEqual([])
     await weights.close()
 
-    const written = toHuggingFace(description)
+    const written = await toHuggingFace(description)
     const config = JSON.parse(JSON.stringify(written.config))
-    const again = fromHuggingFace(config, written.preprocessor, "config.json")
+    const again = await fromHuggingFace(config, written.preprocessor, "config.json")
     const names = description.config.classes === 3 ? ["LABEL_0", "LABEL_1", "LABEL_2"] : null
     expect(again).toEqual({ ...description, notes: [], labels: description.labels ?? names })
     for (const field of ["architectures", "model_type", "image_size", "patch_size", "mlp_ratio", "use_swiglu_ffn"])
       expect(config[field], field).toEqual((json as Record<string, unknown>)[field])
-    const found = huggingFaceSources({ tensors: made }, again.config, config.model_type, "model.safetensors")
+    const found = await huggingFaceSources({ tensors: made }, again.config, config.model_type, "model.safetensors")
     const reread = parameterReader(
       {
         read: async (tensor): Promise<StoredTensor> => {
@@ -101,12 +101,15 @@ describe("Hugging Face's form", () => {
     ["no classes", { classes: 0 }],
     ["LayerScale and no biases in its blocks", { layerScale: 1, projBias: false, qkvBias: false }],
     ["a class token without a position", { prefixPositions: false }],
-  ])("holds a model with %s", (_, fields) => {
+  ])("holds a model with %s", async (_, fields) => {
     const description = model(fields)
-    const own = onlyViT(description.config, "this")
-    const tensors = huggingFaceTensors(own, weightsOf(own))
-    const config = onlyViT(fromHuggingFace(toHuggingFace(description).config, null, "config.json").config, "this")
-    huggingFaceSources({ tensors }, config, "vit", "model.safetensors")
+    const own = attentionConfig(description.config, "this")
+    const tensors = await huggingFaceTensors(own, weightsOf(own))
+    const config = attentionConfig(
+      (await fromHuggingFace((await toHuggingFace(description)).config, null, "config.json")).config,
+      "this",
+    )
+    await huggingFaceSources({ tensors }, config, "vit", "model.safetensors")
     expect(config).toMatchObject({ activation: own.activation, positions: "learned", pool: "token" })
     const positions = tensors.find(({ name }) => name.endsWith("position_embeddings"))?.data as Float32Array
     expect(positions.every((x) => x === 0)).toBe(own.positions === "none")
@@ -122,8 +125,8 @@ describe("Hugging Face's form", () => {
     [{ gatedMlp: true }, /MLPs gated by gelu/],
     [{ distillationToken: true, registers: 1 }, /a distillation token and registers/],
   ])("is refused for %o", async (fields, message) => {
-    const config = onlyViT(model(fields).config, "this")
-    expect(await fault((async () => huggingFaceTensors(config, weightsOf(config)))())).toMatch(message)
+    const config = attentionConfig(model(fields).config, "this")
+    expect(await fault((async () => await huggingFaceTensors(config, weightsOf(config)))())).toMatch(message)
   })
 
   it.each<[string, Partial<Preprocessing>, object, number]>([
@@ -155,26 +158,26 @@ describe("Hugging Face's form", () => {
       { resample: 1, image_mean: [0.5, 0.4, 0.3], image_std: [0.2, 0.3, 0.4] },
       0,
     ],
-  ])("prepares images that are %s", (_, fields, expected, notes) => {
+  ])("prepares images that are %s", async (_, fields, expected, notes) => {
     const description = model({}, fields)
-    const made = toHuggingFace(description)
+    const made = await toHuggingFace(description)
     expect(made.preprocessor).toMatchObject(expected)
     expect(made.notes).toHaveLength(notes)
-    const { preprocessing } = fromHuggingFace(made.config, made.preprocessor, "config.json")
+    const { preprocessing } = await fromHuggingFace(made.config, made.preprocessor, "config.json")
     expect(preprocessing).toMatchObject({ mean: squash.mean, std: squash.std, size: [8, 8] })
     if (fields.resize !== undefined) expect(preprocessing.resize).toEqual(fields.resize)
   })
 
   it("is refused for preprocessing that no processor does", async () => {
     const refused = async (fields: Partial<ViTConfig>, how: Partial<Preprocessing>): Promise<string> =>
-      fault((async () => toHuggingFace(model(fields, how)))())
+      fault((async () => await toHuggingFace(model(fields, how)))())
     expect(await refused({}, { cropMode: "border" })).toMatch(/pads images.*--crop-mode squash/)
     expect(await refused({ imageSize: [8, 12] }, { cropMode: "center" })).toMatch(/not square.*--crop-mode squash/)
   })
 
-  it("keeps names that occur twice, and those of objects", () => {
-    const { config } = toHuggingFace({ ...model(), labels: ["crane", "crane", "__proto__"] })
-    expect(fromHuggingFace(JSON.parse(JSON.stringify(config)), null, "config.json").labels).toEqual([
+  it("keeps names that occur twice, and those of objects", async () => {
+    const { config } = await toHuggingFace({ ...model(), labels: ["crane", "crane", "__proto__"] })
+    expect((await fromHuggingFace(JSON.parse(JSON.stringify(config)), null, "config.json")).labels).toEqual([
       "crane",
       "crane",
       "__proto__",
@@ -183,23 +186,25 @@ describe("Hugging Face's form", () => {
 })
 
 describe("timm's form", () => {
-  it("says what timm cannot be told", () => {
-    expect(toTimm(model()).notes).toEqual([])
-    expect(toTimm(model({ layerNormEpsilon: 1e-12 })).notes).toMatchObject([/ε = 0\.000001, this model with 1e-12/])
+  it("says what timm cannot be told", async () => {
+    expect((await toTimm(model())).notes).toEqual([])
+    expect((await toTimm(model({ layerNormEpsilon: 1e-12 }))).notes).toMatchObject([
+      /ε = 0\.000001, this model with 1e-12/,
+    ])
     const stem = { width: 64, depths: [], groups: 32, numerics: "google" } as const
-    expect(toTimm(model({ stem, imageSize: [32, 32], patchSize: [1, 1] }, { size: [32, 32] })).notes).toEqual([
+    expect((await toTimm(model({ stem, imageSize: [32, 32], patchSize: [1, 1] }, { size: [32, 32] }))).notes).toEqual([
       "timm's stem has other ε than Google's: logits differ a little",
     ])
-    expect(toTimm(model({}, { resize: null })).notes).toMatchObject([/only crops/])
-    expect(toTimm(model({}, { resize: [9, 12] })).notes).toMatchObject([
+    expect((await toTimm(model({}, { resize: null }))).notes).toMatchObject([/only crops/])
+    expect((await toTimm(model({}, { resize: [9, 12] }))).notes).toMatchObject([
       /timm resizes images to .*, this model to 9×12/,
     ])
   })
 
-  it("finds the share of the crop for Hugging Face's sizes", () => {
+  it("finds the share of the crop for Hugging Face's sizes", async () => {
     for (let side = 8; side < 60; side++) {
-      const { config } = toTimm(model({}, { cropMode: "center", cropPct: Math.max(0.1, 8 / side), resize: side }))
-      const { preprocessing } = fromTimmConfig(config, "config.json")
+      const { config } = await toTimm(model({}, { cropMode: "center", cropPct: Math.max(0.1, 8 / side), resize: side }))
+      const { preprocessing } = await fromTimmConfig(config, "config.json")
       expect(Math.floor(8 / preprocessing.cropPct)).toBe(side)
       expect(preprocessing).toMatchObject({ cropMode: "center", mean: squash.mean, std: squash.std })
     }
@@ -207,7 +212,9 @@ describe("timm's form", () => {
 
   it("is refused for a model with a hidden layer before the logits", async () => {
     const preLogits = { dim: 4, activation: "tanh" } as const
-    expect(await fault((async () => toTimm(model({ preLogits })))())).toMatch(/hidden layer of 4.*export it to onnx$/)
+    expect(await fault((async () => await toTimm(model({ preLogits })))())).toMatch(
+      /hidden layer of 4.*export it to onnx$/,
+    )
   })
 })
 

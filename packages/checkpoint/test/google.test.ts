@@ -5,7 +5,7 @@ import { goldenPath } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import {
-  onlyViT,
+  attentionConfig,
   readGoogleWeights,
   memorySource,
   type NpzArchive,
@@ -230,7 +230,7 @@ test("whatever names, shapes and dtypes an archive claims, there is a model or o
 test("readModelFolder opens an .npz file, whatever its name", async () => {
   const path = goldenPath("google-token.npz")
   const { weights, config, json, path: found } = await readModelFolder(path)
-  expect([onlyViT(config, "this").dim, json, found]).toEqual([12, null, path])
+  expect([attentionConfig(config, "this").dim, json, found]).toEqual([12, null, path])
   expect((await weights.read("cls")).shape).toEqual([1, 1, 12])
   await weights.close()
   const stored = fileURLToPath(new URL("golden/files/npz/stored.npz", import.meta.url))

@@ -10,7 +10,7 @@ import {
   fromHuggingFace,
   imageModel,
   isHuggingFace,
-  onlyViT,
+  attentionConfig,
   applyOverrides,
   parameterReader,
   readSafetensors,
@@ -18,6 +18,7 @@ import {
   writeSafetensors,
 } from "../src/index.ts"
 import { readModelFolder } from "../src/node.ts"
+import { fault } from "./support.ts"
 
 const scratch = mkdtempSync(join(tmpdir(), "vitrine-huggingface-"))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
@@ -63,8 +64,8 @@ function errorOf(action: () => unknown): string {
 }
 
 describe("config.json", () => {
-  test("becomes a ViTConfig", () => {
-    const { config: found, labels } = described({})
+  test("becomes a ViTConfig", async () => {
+    const { config: found, labels } = await described({})
     expect(labels).toEqual(["tench", "goldfish", "shark"])
     expect(found).toEqual(
       vitConfig({
@@ -82,14 +83,14 @@ describe("config.json", () => {
     )
   })
 
-  test("has the defaults of transformers", () => {
-    const found = fromHuggingFace({ model_type: "vit" }, null, "config.json")
+  test("has the defaults of transformers", async () => {
+    const found = await fromHuggingFace({ model_type: "vit" }, null, "config.json")
     expect(found.config).toEqual(vitConfig({ classes: 2, layerNormEpsilon: 1e-12 }))
     expect(found.labels).toBeNull()
   })
 
-  test("sizes may be pairs, and a bare model has no classes", () => {
-    const found = described({ image_size: [48, 32], patch_size: [16, 8], architectures: ["ViTModel"] })
+  test("sizes may be pairs, and a bare model has no classes", async () => {
+    const found = await described({ image_size: [48, 32], patch_size: [16, 8], architectures: ["ViTModel"] })
     expect(found.config).toMatchObject({ imageSize: [48, 32], patchSize: [16, 8], classes: 0 })
     expect(found.labels).toBeNull()
   })
@@ -101,8 +102,8 @@ describe("config.json", () => {
     ["quick_gelu", "quick_gelu"],
     ["relu", "relu"],
     ["swish", "silu"],
-  ])("%s is %s", (hidden_act, activation) => {
-    expect(onlyViT(described({ hidden_act }).config, "this").activation).toBe(activation)
+  ])("%s is %s", async (hidden_act, activation) => {
+    expect(attentionConfig((await described({ hidden_act })).config, "this").activation).toBe(activation)
   })
 
   test.each<[object, RegExp]>([
@@ -128,8 +129,8 @@ describe("config.json", () => {
     [{ patch_size: 20 }, /patches of 20×20 do not divide images of 48×48/],
     [{ hidden_size: 13 }, /3 heads do not divide a width of 13/],
     [{ layer_norm_eps: "1e-12" }, /layer_norm_eps must be a number, got "1e-12"/],
-  ])("%j is refused", (changes, message) => {
-    const found = errorOf(() => described(changes))
+  ])("%j is refused", async (changes, message) => {
+    const found = await fault(described(changes))
     expect(found).toMatch(message)
     expect(found).toMatch(/^m\/config\.json: /)
   })
@@ -161,20 +162,26 @@ describe("config.json", () => {
       { model_type: "dinov2_with_registers", architectures: ["Dinov2WithRegistersModel"] },
       { registers: 4, prefixPositions: false, classToken: true },
     ],
-  ])("%j is %j", (changes, expected) => {
-    expect(described(changes).config).toMatchObject(expected)
+  ])("%j is %j", async (changes, expected) => {
+    expect((await described(changes)).config).toMatchObject(expected)
   })
 
-  test("has the defaults of transformers for every model_type", () => {
-    const defaults = (model_type: string): unknown => fromHuggingFace({ model_type }, null, "config.json").config
-    expect(defaults("deit")).toMatchObject({ patchSize: [16, 16], mlpDim: 3072, layerNormEpsilon: 1e-12, registers: 1 })
-    expect(defaults("dinov2")).toMatchObject({
+  test("has the defaults of transformers for every model_type", async () => {
+    const defaults = async (model_type: string): Promise<unknown> =>
+      (await fromHuggingFace({ model_type }, null, "config.json")).config
+    expect(await defaults("deit")).toMatchObject({
+      patchSize: [16, 16],
+      mlpDim: 3072,
+      layerNormEpsilon: 1e-12,
+      registers: 1,
+    })
+    expect(await defaults("dinov2")).toMatchObject({
       patchSize: [14, 14],
       mlpDim: 3072,
       layerNormEpsilon: 1e-6,
       layerScale: 1,
     })
-    expect(defaults("dinov2_with_registers")).toMatchObject({
+    expect(await defaults("dinov2_with_registers")).toMatchObject({
       patchSize: [16, 16],
       registers: 4,
       layerNormEpsilon: 1e-6,
@@ -198,15 +205,15 @@ describe("DINOv2 takes images of the size that its preprocessor makes", () => {
     ["exact sides", { size: { height: 80, width: 32 } }, { size: [80, 32], cropMode: "squash" }],
     ["no crop to a size", { do_resize: false }, { size: [64, 64], cropMode: "squash" }],
     ["no file", null, { size: [64, 64], resize: 73, cropMode: "center", mean: [0.485, 0.456, 0.406] }],
-  ])("%s", (_, json, expected) => {
-    const found = described(changes, json)
+  ])("%s", async (_, json, expected) => {
+    const found = await described(changes, json)
     expect(found.config.imageSize).toEqual([64, 64])
     expect(found.preprocessing).toMatchObject(expected)
     expect(applyOverrides(found, {}, "m").config.imageSize).toEqual(found.preprocessing.size)
   })
 
-  test("which its patches must divide", () => {
-    const found = described(changes, { ...bit, crop_size: 50 })
+  test("which its patches must divide", async () => {
+    const found = await described(changes, { ...bit, crop_size: 50 })
     expect(errorOf(() => applyOverrides(found, {}, "m"))).toMatch(/patches of 16×16 do not divide images of 50×50/)
   })
 })
@@ -258,8 +265,8 @@ describe("preprocessor_config.json", () => {
       { size: 48, image_mean: 0.4, image_std: [0.3] },
       { mean: [0.4, 0.4, 0.4], std: [0.3, 0.3, 0.3] },
     ],
-  ])("%s", (_, json, expected) => {
-    expect(described({}, json).preprocessing).toMatchObject(expected)
+  ])("%s", async (_, json, expected) => {
+    expect((await described({}, json)).preprocessing).toMatchObject(expected)
   })
 
   test.each<[object, RegExp]>([
@@ -279,29 +286,34 @@ describe("preprocessor_config.json", () => {
     [{ size: 48, rescale_factor: 0 }, /rescale_factor must be above 0, got 0/],
     [{ size: 48, do_pad: true }, /do_pad is true: Vitrine does not pad images/],
     [{ image_processor_type: "DetrImageProcessor" }, /image_processor_type is "DetrImageProcessor": Vitrine has/],
-  ])("%j is refused", (json, message) => {
-    const found = errorOf(() => described({}, json))
+  ])("%j is refused", async (json, message) => {
+    const found = await fault(described({}, json))
     expect(found).toMatch(message)
     expect(found).toMatch(/^m\/preprocessor_config\.json: /)
   })
 })
 
-test("whatever stands in the files, there is a model or one line", () => {
+test("whatever stands in the files, there is a model or one line", async () => {
   const fields = [...Object.keys(config), "mlp_ratio", "use_swiglu_ffn", "layerscale_value", "num_register_tokens"]
   const steps = ["size", "crop_size", "do_resize", "do_center_crop", "do_rescale", "rescale_factor", "resample"]
   const kinds = ["do_normalize", "image_mean", "image_std", "image_processor_type", "feature_extractor_type"]
   const types = ["vit", "deit", "dinov2", "dinov2_with_registers"]
   const some = (names: string[]): fc.Arbitrary<object> =>
     fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.jsonValue(), fc.integer({ min: -1, max: 64 }), fc.boolean()))
-  fc.assert(
-    fc.property(fc.constantFrom(...types), some(fields), some([...steps, ...kinds]), (type, changes, preprocessor) => {
-      try {
-        described({ model_type: type, architectures: undefined, ...changes }, preprocessor)
-      } catch (error) {
-        expect(VitrineError.isInstance(error), String(error)).toBe(true)
-        expect((error as Error).message).toMatch(/^m\/[^\n]*$/)
-      }
-    }),
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...types),
+      some(fields),
+      some([...steps, ...kinds]),
+      async (type, changes, preprocessor) => {
+        try {
+          await described({ model_type: type, architectures: undefined, ...changes }, preprocessor)
+        } catch (error) {
+          expect(VitrineError.isInstance(error), String(error)).toBe(true)
+          expect((error as Error).message).toMatch(/^m\/[^\n]*$/)
+        }
+      },
+    ),
     { numRuns: 500 },
   )
 })
@@ -344,13 +356,13 @@ const headerOf = (tensors: Map<string, StoredTensor>): Parameters<typeof hugging
   tensors: [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape, begin: 0, end: 0 })),
 })
 
-describe("tensors", () => {
-  const model = described({}).config
-  const features = described({ architectures: ["ViTModel"] }).config
+describe("tensors", async () => {
+  const model = (await described({})).config
+  const features = (await described({ architectures: ["ViTModel"] })).config
 
   test("every parameter has its tensors, and only q, k and v are joined", async () => {
     const tensors = tensorsOf("vit.")
-    const sources = huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors")
+    const sources = await huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors")
     expect([...sources.keys()]).toEqual(imageModel(model).parameters.map(({ name }) => name))
     expect([...sources.values()].flatMap(({ from }) => from).toSorted()).toEqual([...tensors.keys()].toSorted())
     for (const [name, { from }] of sources) expect(from.length, name).toBe(name.includes(".qkv.") ? 3 : 1)
@@ -366,24 +378,26 @@ describe("tensors", () => {
     }
   })
 
-  test("a bare model may have the prefix, a pooler and a mask token", () => {
+  test("a bare model may have the prefix, a pooler and a mask token", async () => {
     const bare = tensorsOf("")
     bare.set("pooler.dense.weight", tensor([12, 12], 0)).set("pooler.dense.bias", tensor([12], 0))
-    expect(huggingFaceSources(headerOf(bare), features, "vit", "m").get("norm.bias")?.from).toEqual(["layernorm.bias"])
+    expect((await huggingFaceSources(headerOf(bare), features, "vit", "m")).get("norm.bias")?.from).toEqual([
+      "layernorm.bias",
+    ])
     const prefixed = tensorsOf("vit.").set("vit.embeddings.mask_token", tensor([1, 1, 12], 0))
     prefixed.delete("classifier.weight")
     prefixed.delete("classifier.bias")
-    expect(huggingFaceSources(headerOf(prefixed), features, "vit", "m").get("norm.bias")?.from).toEqual([
+    expect((await huggingFaceSources(headerOf(prefixed), features, "vit", "m")).get("norm.bias")?.from).toEqual([
       "vit.layernorm.bias",
     ])
   })
 
-  test("faults have the names of the file", () => {
+  test("faults have the names of the file", async () => {
     const tensors = tensorsOf("vit.")
     tensors.delete("vit.encoder.layer.0.attention.attention.key.weight")
     tensors.set("vit.encoder.layer.1.attention.attention.query.bias", tensor([36], 0))
     tensors.set("vit.embeddings.distillation_token", tensor([1, 1, 12], 0))
-    expect(errorOf(() => huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors"))).toBe(
+    expect(await fault(huggingFaceSources(headerOf(tensors), model, "vit", "m.safetensors"))).toBe(
       "m.safetensors: does not hold the model's tensors; " +
         'missing: "vit.encoder.layer.0.attention.attention.key.weight"; ' +
         'wrong shape: "vit.encoder.layer.1.attention.attention.query.bias" is [36], not [12]; ' +
@@ -425,7 +439,7 @@ test.each([
         })
   }
   const read = parameterReader(folder.weights, folder.sources)
-  const sources = huggingFaceSources(headerOf(renamed), folder.config, model_type, "m")
+  const sources = await huggingFaceSources(headerOf(renamed), folder.config, model_type, "m")
   const readRenamed = parameterReader({ read: async (name) => renamed.get(name) as StoredTensor }, sources)
   for (const { name } of imageModel(folder.config).parameters)
     expect(await readRenamed(name), name).toEqual(await read(name))

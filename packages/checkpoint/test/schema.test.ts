@@ -16,7 +16,7 @@ const file = object({
 test.each<[unknown, string]>([
   [null, "x.json: must hold an object, got null"],
   [[], "x.json: must hold an object, got []"],
-  [{}, "x.json: name is missing"],
+  [{}, "x.json: name must be text, got undefined"],
   [{ name: 5 }, "x.json: name must be text, got 5"],
   [{ name: "", sizes: "12" }, 'x.json: sizes must be a list, got "12"'],
   [{ name: "", sizes: [1, "2"] }, 'x.json: sizes[1] must be a number, got "2"'],

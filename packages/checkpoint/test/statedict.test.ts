@@ -2,8 +2,16 @@ import { type ViTConfig, VitrineError, vitConfig, vitParameters } from "@vitrine
 import { golden, goldenNames } from "@vitrine/golden"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { architectures } from "../src/architectures.ts"
-import { fromTimmConfig, imageModel, type ModelHints, onlyViT, readStateDict, type WeightTensor } from "../src/index.ts"
+import { architectures } from "../src/families/vit/architectures.ts"
+import {
+  fromTimmConfig,
+  imageModel,
+  type ModelHints,
+  attentionConfig,
+  readStateDict,
+  type WeightTensor,
+} from "../src/index.ts"
+import { fault } from "./support.ts"
 
 const header = (parameters: readonly { name: string; shape: readonly number[] }[]): { tensors: WeightTensor[] } => ({
   tensors: parameters.map(({ name, shape }) => ({ name, shape, dtype: "F32" })),
@@ -35,12 +43,12 @@ describe("every kind of model is known by its shapes", () => {
 })
 
 describe("published models are known by their shapes, or ask", () => {
-  test.each([...architectures.keys()])("%s", (name) => {
-    const { config } = fromTimmConfig({ architecture: name }, name)
+  test.each([...architectures.keys()])("%s", async (name) => {
+    const { config } = await fromTimmConfig({ architecture: name }, name)
     const parameters = header(imageModel(config).parameters)
     try {
       const found = readStateDict(parameters, "w.safetensors", {}).config
-      const { heads, activation, layerNormEpsilon, poolPrefix } = onlyViT(config, "this")
+      const { heads, activation, layerNormEpsilon, poolPrefix } = attentionConfig(config, "this")
       expect(found).toMatchObject({ heads, activation, layerNormEpsilon, poolPrefix })
     } catch (error) {
       expect((error as Error).message).toMatch(
@@ -49,22 +57,20 @@ describe("published models are known by their shapes, or ask", () => {
     }
   })
 
-  test("such as these", () => {
-    const taken = (name: string): readonly string[] | undefined =>
-      read(onlyViT(fromTimmConfig({ architecture: name }, name).config, "this")).notes
+  test("such as these", async () => {
+    const taken = async (name: string): Promise<readonly string[] | undefined> =>
+      read(attentionConfig((await fromTimmConfig({ architecture: name }, name)).config, "this")).notes
     const rest = "at 224×224, its images for timm's usual ones"
-    expect(taken("vit_base_patch16_384")).toEqual([
+    expect(await taken("vit_base_patch16_384")).toEqual([
       `has no config.json: taken for vit_base_patch16_224 with 12 heads, gelu and ε = 0.000001, ${rest}`,
     ])
-    expect(taken("vit_giant_patch14_reg4_dinov2")).toEqual([
+    expect(await taken("vit_giant_patch14_reg4_dinov2")).toEqual([
       `has no config.json: taken for vit_giant_patch14_reg4_dinov2 with 24 heads, silu and ε = 0.000001, ${rest}`,
     ])
-    expect(errorOf(() => taken("vit_base_patch16_siglip_gap_224"))).toBe(
+    expect(await fault(taken("vit_base_patch16_siglip_gap_224"))).toBe(
       "w.safetensors: the weights do not tell the number of heads (16 in vit_base_patch16_gap_224, 12 in vit_base_patch16_siglip_gap_512): say it (--num-heads)",
     )
-    expect(errorOf(() => taken("vit_large_patch14_clip_224"))).toMatch(
-      /do not tell the activation \(gelu in .*, quick_/,
-    )
+    expect(await fault(taken("vit_large_patch14_clip_224"))).toMatch(/do not tell the activation \(gelu in .*, quick_/)
   })
 })
 
@@ -92,9 +98,9 @@ describe("names", () => {
     expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
     for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
   })
-  test("of DINOv2's own are those of its models", () => {
+  test("of DINOv2's own are those of its models", async () => {
     for (const name of ["vit_small_patch14_dinov2", "vit_base_patch14_reg4_dinov2", "vit_giant_patch14_reg4_dinov2"]) {
-      const config = onlyViT(fromTimmConfig({ architecture: name, num_classes: 0 }, name).config, name)
+      const config = attentionConfig((await fromTimmConfig({ architecture: name, num_classes: 0 }, name)).config, name)
       const { dim, imageSize, heads, gatedMlp, prefixPositions, registers } = config
       const own = vitParameters(config).map(({ name, shape }) => {
         const renamed = name.replace(/^reg_token$/, "register_tokens")

@@ -16,10 +16,10 @@ import {
 } from "@vitrine/core"
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
-import { architectures } from "../src/architectures.ts"
+import { architectures } from "../src/families/vit/architectures.ts"
 import {
   imageModel,
-  onlyViT,
+  attentionConfig,
   beyondTimm,
   fromTimmConfig,
   type Preprocessing,
@@ -77,36 +77,37 @@ async function fault(action: Promise<unknown>): Promise<string> {
 describe("the models that timm builds", () => {
   test.each(built.cases.map((each) => [each.json.architecture, each.json.model_args, each] as const))(
     "%s %j",
-    (name, _, { json, expected, parameters }) => {
+    async (name, _, { json, expected, parameters }) => {
       if (/^vit_so400m_patch14_siglip_(gap_)?384$/.test(name)) {
         // timm drops the pixels at the edges; Vitrine wants whole patches.
-        expect(errorOf(() => fromTimmConfig(json, "c.json"))).toMatch(
-          /patches of 14×14 do not divide images of 384×384/,
-        )
+        expect(await fault(fromTimmConfig(json, "c.json"))).toMatch(/patches of 14×14 do not divide images of 384×384/)
         return
       }
-      const { config } = fromTimmConfig(json, "c.json")
+      const { config } = await fromTimmConfig(json, "c.json")
       expect(config).toEqual(vitConfig(expected))
       const lines = imageModel(config).parameters.map((each) => `${each.name} ${each.shape.join("x")}`)
       expect(createHash("sha256").update(lines.sort().join("\n")).digest("hex")).toBe(parameters)
       // What a name alone says is said in other words, if need be.
-      const again = toTimmConfig(config, { preprocessing: preprocessing(onlyViT(config, "this")) })
-      expect(fromTimmConfig({ ...again, vitrine: undefined }, "c.json").config).toEqual(config)
-      expect(beyondTimm(config)).toEqual([])
+      const again = await toTimmConfig(config, { preprocessing: preprocessing(attentionConfig(config, "this")) })
+      expect((await fromTimmConfig({ ...again, vitrine: undefined }, "c.json")).config).toEqual(config)
+      expect(await beyondTimm(config)).toEqual([])
     },
   )
 
-  test("are all in the table, and no others", () => {
+  test("are all in the table, and no others", async () => {
     expect([...architectures.keys()].sort()).toEqual([...new Set(built.cases.map((c) => c.json.architecture))].sort())
     for (const architecture of [...Object.keys(built.refused), "resnet50", "toString", ""])
-      expect(errorOf(() => fromTimmConfig({ architecture }, "c.json"))).toMatch(
+      expect(await fault(fromTimmConfig({ architecture }, "c.json"))).toMatch(
         /^c\.json: architecture ".*" is not one of timm's plain or hybrid Vision Transformers/,
       )
   })
 
-  test("with a tag in the name, and in the older form without pretrained_cfg", () => {
+  test("with a tag in the name, and in the older form without pretrained_cfg", async () => {
     const old = { architecture: "vit_small_patch16_384.augreg", input_size: [3, 384, 384], fixed_input_size: true }
-    const { config, preprocessing, labels } = fromTimmConfig({ ...old, num_classes: 2, labels: ["a", "b"] }, "c.json")
+    const { config, preprocessing, labels } = await fromTimmConfig(
+      { ...old, num_classes: 2, labels: ["a", "b"] },
+      "c.json",
+    )
     expect(config).toEqual(vitVariant("S/16", { imageSize: [384, 384], classes: 2 }))
     expect(labels).toEqual(["a", "b"])
     expect(preprocessing).toEqual({
@@ -120,8 +121,8 @@ describe("the models that timm builds", () => {
   })
 })
 
-test("grey images without statistics get the mean of ImageNet's, as in timm", () => {
-  const { preprocessing } = fromTimmConfig(
+test("grey images without statistics get the mean of ImageNet's, as in timm", async () => {
+  const { preprocessing } = await fromTimmConfig(
     { architecture: "vit_tiny_patch16_224", model_args: { in_chans: 1 } },
     "c.json",
   )
@@ -187,18 +188,18 @@ describe("toTimmConfig", () => {
       })
     })
 
-  test("is read again as the same model", () => {
-    fc.assert(
-      fc.property(configs, (config) => {
+  test("is read again as the same model", async () => {
+    await fc.assert(
+      fc.asyncProperty(configs, async (config) => {
         const extra = { preprocessing: preprocessing(config), vitrine: { seed: 7 } }
-        const json = JSON.parse(JSON.stringify(toTimmConfig(config, extra)))
+        const json = JSON.parse(JSON.stringify(await toTimmConfig(config, extra)))
         const { preprocessing: images } = extra
         const expected = { config, preprocessing: images, labels: null, positionMethod: "timm" }
-        expect(fromTimmConfig(json, "c.json")).toEqual(expected)
+        expect(await fromTimmConfig(json, "c.json")).toEqual(expected)
         expect(json.vitrine.seed).toBe(7)
         // timm reads the same model, but for what is said to be beyond it.
-        if (beyondTimm(config).length > 0) return
-        const told = fromTimmConfig({ ...json, vitrine: undefined }, "c.json").config
+        if ((await beyondTimm(config)).length > 0) return
+        const told = (await fromTimmConfig({ ...json, vitrine: undefined }, "c.json")).config
         expect(told).toEqual(config.positions === "sincos2d" ? { ...config, positions: "learned" } : config)
       }),
     )
@@ -224,24 +225,26 @@ describe("toTimmConfig", () => {
       { stem: { width: 32, depths: [1, 1], groups: 8, numerics: "timm" }, patchSize: [1, 1], gatedMlp: true },
       ["a stem of 32 channels in 8 groups with 1, 1 blocks", "gated MLPs behind a stem"],
     ],
-  ])("of %j leaves out %j", (fields, expected) => {
-    expect(beyondTimm(vitConfig(fields))).toEqual(expected)
+  ])("of %j leaves out %j", async (fields, expected) => {
+    expect(await beyondTimm(vitConfig(fields))).toEqual(expected)
   })
 
-  test("takes the name of the published model", () => {
+  test("takes the name of the published model", async () => {
     const config = vitVariant("Ti/16", { classes: 2 })
-    const json = toTimmConfig(config, { preprocessing: preprocessing(config), labels: ["no", "yes"] })
+    const json = await toTimmConfig(config, { preprocessing: preprocessing(config), labels: ["no", "yes"] })
     expect(json.architecture).toBe("vit_tiny_patch16_224")
     const hybrid = vitVariant("R50+L/32", { imageSize: [64, 64] })
-    expect(toTimmConfig(hybrid, { preprocessing: preprocessing(hybrid) }).architecture).toBe("vit_large_r50_s32_224")
+    expect((await toTimmConfig(hybrid, { preprocessing: preprocessing(hybrid) })).architecture).toBe(
+      "vit_large_r50_s32_224",
+    )
     expect(json.model_args).not.toHaveProperty("num_classes")
-    expect(fromTimmConfig(json, "c.json").labels).toEqual(["no", "yes"])
+    expect((await fromTimmConfig(json, "c.json")).labels).toEqual(["no", "yes"])
   })
 })
 
-describe("impossible and unknown models", () => {
+describe("impossible and unknown models", async () => {
   const config = vitVariant("Ti/16", { imageSize: [32, 32], classes: 3 })
-  const sound = toTimmConfig(config, { preprocessing: preprocessing(config) })
+  const sound = await toTimmConfig(config, { preprocessing: preprocessing(config) })
   const timm = (args: object, more: object = {}): object => ({
     architecture: "vit_tiny_patch16_224",
     model_args: args,
@@ -310,21 +313,21 @@ describe("impossible and unknown models", () => {
     [own({ heads: 5 }), /heads must divide dim/],
     [own({ dropout: "0.1" }), /dropout must be a number, got "0\.1"/],
     [own({ layerNormEpsilon: null }), /layerNormEpsilon must be a number, got null/],
-    [own({ preLogits: "x" }), /preLogits\.dim must be an integer/],
-  ])("%j", (json, message) => {
-    const found = errorOf(() => fromTimmConfig(json, "c.json"))
+    [own({ preLogits: "x" }), /vitrine\.model\.preLogits must be an object, got "x"/],
+  ])("%j", async (json, message) => {
+    const found = await fault(fromTimmConfig(json, "c.json"))
     expect(found).toMatch(message)
     expect(found).toMatch(/^c\.json: /)
   })
 
-  test("anything at all is read or refused", () => {
+  test("anything at all is read or refused", async () => {
     const value = fc.jsonValue() as fc.Arbitrary<unknown>
     const keys = fc.constantFrom(...Object.keys(sound.model_args), ...Object.keys(sound.pretrained_cfg), "vitrine")
-    fc.assert(
-      fc.property(fc.dictionary(keys, value), fc.dictionary(keys, value), value, (args, cfg, own) => {
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(keys, value), fc.dictionary(keys, value), value, async (args, cfg, own) => {
         const json = { ...sound, model_args: args, pretrained_cfg: cfg, label_names: own, vitrine: { model: own } }
         try {
-          fromTimmConfig(json, "c.json")
+          await fromTimmConfig(json, "c.json")
         } catch (error) {
           if (!VitrineError.isInstance(error)) throw error
         }
@@ -450,7 +453,7 @@ describe("a run folder is a model folder", () => {
 
   test.each(Object.entries(configs))("of %s", async (name, config) => {
     const path = join(folder, name)
-    const run = await createRun(path, toTimmConfig(config, { preprocessing: preprocessing(config) }))
+    const run = await createRun(path, await toTimmConfig(config, { preprocessing: preprocessing(config) }))
     await run.saveCheckpoint({ step: 1, tensors: weightsOf(config), trainingTensors: [], state: null })
     await run.close()
     const model = await readModelFolder(path)

@@ -25,7 +25,13 @@ export { forwardFlops } from "./flops.ts"
 export { cut, type Halves } from "./graph/cut.ts"
 export { type Graph, type GraphOutputs, graph, printGraph } from "./graph/graph.ts"
 export type { ImageModel } from "./model.ts"
-export { type Activation, activate, activationNames, type PreLogitsActivation } from "./nn/activations.ts"
+export {
+  type Activation,
+  activate,
+  activationNames,
+  type PreLogitsActivation,
+  preLogitsActivations,
+} from "./nn/activations.ts"
 export {
   type AttentionMasks,
   type AttentionOptions,
@@ -63,11 +69,15 @@ export {
   prefixPositionCount,
   prefixTokens,
   type StemConfig,
+  stemNumerics,
+  stemRanges,
   stemStride,
   tokenCount,
   type ViTConfig,
   vitVariant,
   vitConfig,
+  vitFlags,
+  vitRanges,
 } from "./vit/config.ts"
 export { vitEncoder, type ViTHeads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
 export { type InitScheme, initializeViT, initSchemes } from "./vit/initialization.ts"

@@ -2,6 +2,8 @@ import { VitrineError } from "@vitrine/core"
 
 /** A ResNet-v2 of "Big Transfer (BiT): General Visual Representation Learning" (Kolesnikov et al., 2020). */
 export interface BiTConfig {
+  /** Tells this configuration from those of other families. */
+  readonly family: "bit"
   /** Height and width of the images, of any parity. */
   readonly imageSize: readonly [height: number, width: number]
   /** Channels of the images. */
@@ -32,6 +34,7 @@ const depths = { 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3] } as c
  */
 export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
   const config = {
+    family: "bit",
     imageSize: [224, 224],
     channels: 3,
     classes: 1000,
@@ -70,41 +73,55 @@ export function bitVariant(name: string, fields: Partial<BiTConfig> = {}): BiTCo
   })
 }
 
-/** Largest counts that are taken for a model and not for a mistake or an attack. */
-const limits = { imageSize: 16384, channels: 1024, width: 1 << 17, stages: 16, depth: 1024, classes: 1 << 22 }
+/**
+ * The smallest and the largest value of each count; of lists, of each stage. Larger ones are a mistake or an attack.
+ */
+export const bitRanges = {
+  imageSize: [1, 16384],
+  channels: [1, 1024],
+  classes: [0, 4194304],
+  stemWidth: [1, 131072],
+  widths: [1, 131072],
+  middles: [1, 131072],
+  depths: [1, 1024],
+  groups: [1, 131072],
+  stages: [1, 16],
+} as const
 
 function checkConfig(config: BiTConfig): void {
   const fail = (message: string): never => {
     throw new VitrineError("config", message)
   }
-  const count = (field: string, value: unknown, least: number, most: number): void => {
+  const count = (field: Exclude<keyof typeof bitRanges, "stages">, value: unknown): void => {
+    const [least, most] = bitRanges[field]
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
       fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
   }
-  const { imageSize, widths, depths, stemWidth, groups } = config
+  const { family, imageSize, widths, depths, stemWidth, groups } = config
+  if (family !== "bit") fail(`family must be bit, got ${told(family)}`)
   if (!Array.isArray(imageSize) || imageSize.length !== 2)
     fail(`imageSize must be [height, width], got ${told(imageSize)}`)
-  for (const side of imageSize) count("imageSize", side, 1, limits.imageSize)
-  count("channels", config.channels, 1, limits.channels)
-  count("classes", config.classes, 0, limits.classes)
+  for (const side of imageSize) count("imageSize", side)
+  count("channels", config.channels)
+  count("classes", config.classes)
   for (const [field, list] of Object.entries({ widths, depths }))
-    if (!Array.isArray(list) || list.length < 1 || list.length > limits.stages)
-      fail(`${field} must have a number for each of 1 to ${limits.stages} stages, got ${told(list)}`)
+    if (!Array.isArray(list) || list.length < 1 || list.length > bitRanges.stages[1])
+      fail(`${field} must have a number for each of 1 to ${bitRanges.stages[1]} stages, got ${told(list)}`)
   if (widths.length !== depths.length)
     fail(`widths tells of ${widths.length} stages, but depths of ${depths.length}: there must be one of each a stage`)
-  for (const depth of depths) count("depths", depth, 1, limits.depth)
-  count("groups", groups, 1, limits.width)
-  count("stemWidth", stemWidth, 1, limits.width)
+  for (const depth of depths) count("depths", depth)
+  count("groups", groups)
+  count("stemWidth", stemWidth)
   if (stemWidth % groups !== 0) fail(`groups must divide stemWidth, but ${groups} do not divide ${stemWidth}`)
   const { middles } = config
   if (middles !== undefined && !(Array.isArray(middles) && middles.length === widths.length))
     fail(`middles must have a number for each of ${widths.length} stages, got ${told(middles)}`)
   for (const [stage, width] of widths.entries()) {
-    count("widths", width, 1, limits.width)
+    count("widths", width)
     if (middles === undefined && width % (4 * groups) !== 0)
       fail(`groups must divide a quarter of each of widths, but ${groups} do not divide ${width} / 4`)
     const middle = middleOf(config, stage)
-    count("middles", middle, 1, limits.width)
+    count("middles", middle)
     for (const channels of [width, middle])
       if (channels % groups !== 0)
         fail(`groups must divide widths and middles, but ${groups} do not divide ${channels}`)

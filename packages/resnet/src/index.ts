@@ -1,4 +1,4 @@
-export { type BiTConfig, bitConfig, bitVariant, isBiTVariant } from "./config.ts"
+export { type BiTConfig, bitConfig, bitRanges, bitVariant, isBiTVariant } from "./config.ts"
 export { bit, bitFeatures } from "./model.ts"
 export { initializeBiT, bitParameters, bitModel } from "./parameters.ts"
 export {

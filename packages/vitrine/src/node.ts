@@ -1,9 +1,10 @@
 export {
-  isBiT,
+  attentionOf,
+  familyOf,
   type DetectorHints,
   type DetectorPreprocessing,
   type ModelConfig,
-  onlyViT,
+  attentionConfig,
   type Overrides,
   type Preprocessing,
   type TaskName,

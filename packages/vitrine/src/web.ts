@@ -1,8 +1,9 @@
 export {
-  isBiT,
+  attentionOf,
+  familyOf,
   type DetectorPreprocessing,
   type ModelConfig,
-  onlyViT,
+  attentionConfig,
   type Overrides,
   type Preprocessing,
   type TaskName,

@@ -232,7 +232,7 @@ describe("a config.json", () => {
     ],
     ["no widths", args({ channels: [] }), "model_args.channels must be a list of widths, got []"],
     ["huge widths", args({ channels: [2 ** 40] }), "widths must be an integer from 1 to 131072"],
-    ["words", args({ channels: ["wide"] }), 'model_args.channels must be a number, got "wide"'],
+    ["words", args({ channels: ["wide"] }), 'model_args.channels[0] must be a number, got "wide"'],
     ["a norm", args({ norm_layer: "batchnorm2d" }), "model_args.norm_layer must be one of groupnorm"],
     ["other widths", args({ channels: [32, 96] }), "does not hold the model's tensors; wrong shape"],
     ["a ResNet of another kind", model((json) => ({ ...json, architecture: "resnetv2_50" })), "nor a ResNet of BiT's"],

@@ -2,9 +2,9 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { env, pipeline, RawImage } from "@huggingface/transformers"
-import { onlyViT, parameterReader } from "@vitrine/checkpoint"
+import { attentionConfig, parameterReader } from "@vitrine/checkpoint"
 import { readModelFolder, writeModelFolder } from "@vitrine/checkpoint/node"
-import { graph, ops, rootScope, vit, type ViTConfig } from "@vitrine/core"
+import { graph, ops, rootScope, vit, vitConfig } from "@vitrine/core"
 import { golden, goldenNames, goldenPath } from "@vitrine/golden"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import sharp from "sharp"
@@ -143,7 +143,7 @@ describe("every feature of the family is exported", () => {
     await weights.close()
     const input = ops.input("images", ["batch", ...config.imageSize, config.channels])
     const program = await backend.compile(
-      graph({ outputs: { logits: vit(rootScope(), input, onlyViT(config, "this")) } }),
+      graph({ outputs: { logits: vit(rootScope(), input, attentionConfig(config, "this")) } }),
       {
         batch: 3,
         constants,
@@ -157,7 +157,7 @@ describe("every feature of the family is exported", () => {
 
   test.each(names)("%s", async (name) => {
     const { json, tensors } = golden(name)
-    const config = json.config as ViTConfig
+    const config = vitConfig(json.config)
     const ones = Array.from({ length: config.channels }, () => 1)
     const preprocessing = { size: config.imageSize, interpolation: "bilinear", cropPct: 1, cropMode: "squash" } as const
     const weights = Object.fromEntries(
@@ -169,7 +169,7 @@ describe("every feature of the family is exported", () => {
     const model = { ...description, preprocessing: { ...preprocessing, mean: ones, std: ones }, weights }
     for (const to of ["timm", "hf"] as const) {
       const out = join(folder, `${name}-${to}`)
-      const write = async (): Promise<void> => writeModelFolder(out, exportFiles(model, { to }).files)
+      const write = async (): Promise<void> => writeModelFolder(out, (await exportFiles(model, { to })).files)
       if (to === "hf" ? refused.test(name) : config.pool === "token+average") {
         await expect(write()).rejects.toThrow(/no class of transformers|timm does not have/)
         continue

@@ -7,7 +7,7 @@ import { vitConfig } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { golden, goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { load, type Model, onlyViT } from "../src/node.ts"
+import { load, type Model, attentionConfig } from "../src/node.ts"
 import { float32Error } from "./losses.ts"
 
 const { json, tensors } = golden("family")
@@ -49,7 +49,7 @@ describe.each(models.map(({ name, ...rest }) => [name, rest] as const))("%s as t
   test.each(cases.map((one) => [one.name, one] as const))("gives timm's positions: %s", async (grid, { imageSize }) => {
     const { config, weights } = await readModelFolder(folderOf(name))
     const read = async (tensor: string): Promise<Float32Array> => toFloat32(await weights.read(tensor))
-    const resized = await resizeWeights(config, vitConfig({ ...config, imageSize }), read)
+    const resized = await resizeWeights(config, vitConfig({ ...attentionConfig(config, "this"), imageSize }), read)
     const table = resized["pos_embed"] ?? (await read("pos_embed"))
     await weights.close()
     const expected = tensors[`${name}.${grid}.pos_embed`]?.data ?? []
@@ -68,7 +68,7 @@ describe.each(models.map(({ name, ...rest }) => [name, rest] as const))("%s as t
       /do not tell the number of heads: say it \(--num-heads\)$/,
     )
     const bare = await load(file, { backend: "onnx", ...preprocessing, imageSize, ...untold })
-    expect(bare.config).toEqual({ ...own.config, layerScale: onlyViT(bare.config, "this").layerScale })
+    expect(bare.config).toEqual({ ...own.config, layerScale: attentionConfig(bare.config, "this").layerScale })
     expect(bare.notes).toEqual([expect.stringMatching(/^has no config\.json: taken for a model with 3 heads/)])
     expect(await error(bare, `${name}.own`)).toBeLessThan(1)
   })

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type GoldenTensor, golden, goldenPath, readTensors } from "@vitrine/golden"
 import { afterAll, describe, expect, test } from "vitest"
-import { load, type Model, onlyViT } from "../src/node.ts"
+import { load, type Model, attentionConfig } from "../src/node.ts"
 import { float32Error } from "./losses.ts"
 
 const folder = goldenPath("vit-folder-tiny")
@@ -70,7 +70,7 @@ test("a path, bytes and pixels are the same image", async () => {
 test("embeddings are what the head reads", async () => {
   const model = await loaded(folder, { backend: "reference" })
   const features = await model.embed(picture)
-  expect(features.length).toBe(onlyViT(model.config, "this").dim)
+  expect(features.length).toBe(attentionConfig(model.config, "this").dim)
   const parameters = readTensors(join(folder, "model.safetensors"))
   const [weight, bias] = [parameters["head.weight"], parameters["head.bias"]]
   const logits = Array.from(bias?.data ?? [], (b, row) =>
@@ -127,7 +127,7 @@ test("shows an image as the model sees it", async () => {
 
 test("inspects intermediate values by name", async () => {
   const model = await loaded(folder, { backend: "onnx" })
-  const { imageSize, patchSize, heads, classToken } = onlyViT(model.config, "this")
+  const { imageSize, patchSize, heads, classToken } = attentionConfig(model.config, "this")
   const taps = ["patch_embed.patches", "blocks.0.attn.weights", "probabilities"]
   const actual = await model.inspect(picture, taps)
   expect(Object.keys(actual).sort()).toEqual([...taps].sort())

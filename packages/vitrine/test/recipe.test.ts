@@ -1,4 +1,4 @@
-import { onlyViT } from "@vitrine/checkpoint"
+import { attentionConfig } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
 import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
 import type { DataFacts } from "../src/tasks/classify/recipe.ts"
@@ -60,7 +60,7 @@ describe("fills in what is left open", () => {
   test("a model that is taught has a distillation token; one that learns without labels no classes", () => {
     const taught = resolveRecipe({ distillation: { kind: "soft" }, model: "Ti/16" }, large, 0)
     expect(taught).toMatchObject({ distillation: { kind: "soft", alpha: 0.5, tau: 1 }, config: { classes: 10 } })
-    expect(onlyViT(taught.config, "this").distillationToken).toBe(true)
+    expect(attentionConfig(taught.config, "this").distillationToken).toBe(true)
     expect(resolveRecipe({ task: "masked-patch" }, small, 0).config.classes).toBe(0)
   })
 

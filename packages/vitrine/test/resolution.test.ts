@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Overrides, resizeWeights, toFloat32, toTimmConfig } from "@vitrine/checkpoint"
+import { attentionConfig, type Overrides, resizeWeights, toFloat32, toTimmConfig } from "@vitrine/checkpoint"
 import { createRun, readModelFolder } from "@vitrine/checkpoint/node"
 import { initializeViT, keyFromSeed, vitConfig, vitParameters } from "@vitrine/core"
 import { shapes } from "@vitrine/data"
@@ -49,7 +49,7 @@ describe.each(["onnx", "reference"])("at other sizes on %s", (backend) => {
 
 test.each(cases.map((one) => [one.name, one] as const))("gives timm's table of positions: %s", async (name, one) => {
   const { config, weights } = await readModelFolder(folder)
-  const to = vitConfig({ ...config, imageSize: one.imageSize })
+  const to = vitConfig({ ...attentionConfig(config, "this"), imageSize: one.imageSize })
   const { pos_embed: table } = await resizeWeights(config, to, async (tensor) => toFloat32(await weights.read(tensor)))
   await weights.close()
   const expected = tensors[`${name}.pos_embed`]?.data ?? []
@@ -76,7 +76,7 @@ describe("models without a learned table", () => {
       const path = join(place, `${positions}-${imageSize.join("x")}`)
       const own = { size: imageSize, interpolation: "bilinear", cropPct: 1, cropMode: "center" } as const
       const preprocessing = { ...own, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
-      const run = await createRun(path, toTimmConfig(config, { preprocessing }))
+      const run = await createRun(path, await toTimmConfig(config, { preprocessing }))
       const stored = vitParameters(config).map(
         ({ name, shape }) => [name, { dtype: "F32", shape, data: values[name] as Float32Array }] as const,
       )

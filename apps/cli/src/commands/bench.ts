@@ -1,6 +1,5 @@
 import {
   graph,
-  initializeViT,
   keyFromSeed,
   ops,
   parameterCount,
@@ -8,13 +7,11 @@ import {
   rootScope,
   randomStream,
   type ImageModel,
-  vitVariant,
   VitrineError,
-  vitModel,
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
-import { bitVariant, initializeBiT, isBiTVariant, bitModel } from "@vitrine/resnet"
+import { familyOfRecipe } from "@vitrine/checkpoint"
 import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { defineCommand } from "../command.ts"
@@ -137,13 +134,10 @@ interface BenchModel {
 
 function modelOf({ model: name, imageSize: side }: BenchValues): BenchModel {
   const fields = { imageSize: [side, side] as const }
-  if (isBiTVariant(name)) {
-    const model = bitModel(bitVariant(name, fields))
-    return { model, initial: initializeBiT(model.parameters, keyFromSeed(0)) }
-  }
-  const config = vitVariant(name, fields)
-  const model = vitModel(config)
-  return { model, initial: initializeViT(model.parameters, config, "timm", keyFromSeed(0)) }
+  const family = familyOfRecipe(name, fields)
+  const config = family.recipes.variant(name, fields)
+  const model = family.model(config)
+  return { model, initial: family.initialize(model.parameters, config, "timm", keyFromSeed(0)) }
 }
 
 type Engine = Awaited<ReturnType<typeof create>>

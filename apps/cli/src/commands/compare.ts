@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import type { Flags, Values } from "../flags/flag.ts"
 import { colors, note, print } from "../output.ts"
-import { shortModel } from "../show/model-name.ts"
+import { familyOf } from "@vitrine/checkpoint"
 import { count, duration, metric, percent, printable, table } from "../show/text.ts"
 
 const flags = {
@@ -81,7 +81,7 @@ function report(runs: readonly RunSummary[]): string {
   const rows = runs.map((run) => [
     printable(run.run),
     ...(many ? [printable(basename(run.data))] : []),
-    shortModel(run.config),
+    familyOf(run.config).describe(run.config).short,
     count(run.parameters),
     metric(run.forwardFlops),
     count(run.step * run.imagesPerStep),

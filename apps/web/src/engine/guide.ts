@@ -1,4 +1,11 @@
-import { fromTimmConfig, onlyViT, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
+import {
+  attentionConfig,
+  fromTimmConfig,
+  type ModelDescription,
+  parseJson,
+  readSafetensors,
+  toFloat32,
+} from "@vitrine/checkpoint"
 import {
   type Backend,
   foldKey,
@@ -104,7 +111,7 @@ export interface Guide {
 interface OpenModel {
   readonly backend: Backend
   readonly config: ViTConfig
-  readonly description: ReturnType<typeof fromTimmConfig>
+  readonly description: ModelDescription
   /** The parameters of the file. */
   readonly trained: Readonly<Record<string, Float32Array>>
   readonly parameters: readonly Parameter[]
@@ -250,8 +257,8 @@ export function createGuide(folder: string): Guide {
 async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
   const read = fileReader(folder)
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
-  const description = fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  const config = onlyViT(description.config, "the guide")
+  const description = await fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const config = attentionConfig(description.config, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const parameters = vitParameters(config)
   const trained: Record<string, Float32Array> = {}

@@ -1,5 +1,5 @@
 import { type Backend, VitrineError } from "@vitrine/core"
-import { type ImageInput, load, type Model, onlyViT } from "vitrine/web"
+import { type ImageInput, load, type Model, attentionConfig } from "vitrine/web"
 import { type Values, valuesOf } from "./values.ts"
 
 /** What a hybrid computes for a picture. Features of its convolutions are `[1, rows, columns, channels]`. */
@@ -20,7 +20,7 @@ export interface Hybrid {
 export async function openHybrid(read: (file: string) => Promise<Uint8Array>, backend: Backend): Promise<Hybrid> {
   const files = { "config.json": await read("config.json"), "model.safetensors": await read("model.safetensors") }
   const model: Model<ImageInput> = await load(files, { backend })
-  const { stem } = onlyViT(model.config, "the guide's hybrid")
+  const { stem } = attentionConfig(model.config, "the guide's hybrid")
   const depth = stem?.depths.at(-1)
   if (!stem || depth === undefined)
     throw new VitrineError("config", "the guide's hybrid has no convolutions before its patches")

@@ -19,7 +19,7 @@ import {
   positionSimilarity,
   type Query,
 } from "@vitrine/interpret"
-import { type ImageInput, load, type Model, onlyViT, type Prediction, topPredictions } from "vitrine/web"
+import { type ImageInput, load, type Model, attentionConfig, type Prediction, topPredictions } from "vitrine/web"
 import { entryOf } from "../checked.ts"
 import type { Entry } from "./archive.ts"
 import { retryOnNewDevice, sharedBackend } from "./backend.ts"
@@ -250,7 +250,7 @@ async function openModel(files: ModelFiles["files"], options: ModelOptions): Pro
     ...(side === undefined ? {} : { imageSize: side }),
   })
   try {
-    return { files, options, model, config: onlyViT(model.config, "looking into attention") }
+    return { files, options, model, config: attentionConfig(model.config, "looking into attention") }
   } catch (error) {
     await model.close()
     throw error

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import { type Dataset, shapes } from "@vitrine/data"
 import { bestOf, type Curve, learningCurve } from "@vitrine/interpret"
 import {
-  isBiT,
+  attentionOf,
   type MemoryStore,
   memoryStore,
   type Recipe,
@@ -116,8 +116,9 @@ export function createTraining(): Training {
       const data = run.data === "shapes" ? run.data : datasetsOf(run.data)
       for await (const event of train({ ...options, data, store, backend, checkpointEvery, signal })) {
         post(event)
-        if (event.type === "setup" && !isBiT(event.recipe.config)) {
-          const { config, interpolation, cropPct, cropMode, mean, std } = event.recipe
+        const config = event.type === "setup" ? attentionOf(event.recipe.config) : null
+        if (event.type === "setup" && config !== null) {
+          const { interpolation, cropPct, cropMode, mean, std } = event.recipe
           const preprocessing = { size: config.imageSize, interpolation, cropPct, cropMode, mean, std }
           sampler = await createSampler(backend, config, preprocessing, samplesOf(data), 10)
         }

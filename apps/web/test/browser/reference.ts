@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { fromTimmConfig, onlyViT, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
+import { attentionConfig, fromTimmConfig, parseJson, readSafetensors, toFloat32 } from "@vitrine/checkpoint"
 import { graph, ops, rootScope, type Tensor, type ViTConfig, vit, vitParameters } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
 
@@ -22,8 +22,8 @@ export async function openReference(name = ""): Promise<Reference> {
     readFile(new URL("config.json", folder)),
     readFile(new URL("model.safetensors", folder)),
   ])
-  const { config: modelConfig, preprocessing } = fromTimmConfig(parseJson(json, "config.json"), "config.json")
-  const config = onlyViT(modelConfig, "the guide")
+  const { config: modelConfig, preprocessing } = await fromTimmConfig(parseJson(json, "config.json"), "config.json")
+  const config = attentionConfig(modelConfig, "the guide")
   const { tensors } = readSafetensors(bytes, "model.safetensors")
   const constants: Record<string, Float32Array> = {}
   for (const { name } of vitParameters(config)) {

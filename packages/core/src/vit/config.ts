@@ -9,7 +9,7 @@ export const pools = ["token", "average", "map", "token+average"] as const
 export const positionKinds = ["learned", "sincos2d", "none"] as const
 
 /** Whose ε a hybrid's ResNet may use. */
-const stemNumerics = ["google", "timm"] as const
+export const stemNumerics = ["google", "timm"] as const
 
 /**
  * The first layers of a ResNet before the patches, as in the paper's hybrids: a 7×7 convolution and a max pool, each of
@@ -31,6 +31,8 @@ export interface StemConfig {
  * models that came after it, as timm's `VisionTransformer` builds them.
  */
 export interface ViTConfig {
+  /** Tells this configuration from those of other families. */
+  readonly family: "vit"
   /** Height and width of the input in pixels. */
   readonly imageSize: readonly [height: number, width: number]
   /** Height and width of a patch in pixels, or in places of the stem's features; they divide the size of these. */
@@ -109,6 +111,7 @@ const sizes = {
 } as const
 
 const defaults: ViTConfig = {
+  family: "vit",
   imageSize: [224, 224],
   patchSize: [16, 16],
   stem: null,
@@ -182,25 +185,26 @@ export function vitVariant(name: string, fields: Partial<ViTConfig> = {}): ViTCo
   return vitConfig({ ...shape, stem, patchSize: [side, side], ...fields })
 }
 
-/** Largest counts that are taken for a model and not for a mistake or an attack. */
-const limits = {
-  imageSize: 16384,
-  patchSize: 16384,
-  channels: 1024,
-  dim: 65536,
-  depth: 1024,
-  heads: 1024,
-  mlpDim: 1 << 20,
-  registers: 1024,
-  classes: 1 << 22,
-  stemWidth: 1 << 16,
-  stages: 8,
-  stageDepth: 1024,
-}
+/** The smallest and the largest value of each count. Larger ones are a mistake or an attack. */
+export const vitRanges = {
+  imageSize: [1, 16384],
+  patchSize: [1, 16384],
+  channels: [1, 1024],
+  dim: [1, 65536],
+  depth: [1, 1024],
+  heads: [1, 1024],
+  mlpDim: [1, 1048576],
+  registers: [0, 1024],
+  classes: [0, 4194304],
+} as const
+
+/** The same for a stem; `depths` is for each stage. */
+export const stemRanges = { width: [1, 65536], groups: [1, 65536], depths: [1, 1024], stages: [0, 8] } as const
 
 const maxTokens = 1 << 20
 
-const flags = [
+/** The fields of a ViTConfig that are true or false. */
+export const vitFlags = [
   "gatedMlp",
   "classToken",
   "distillationToken",
@@ -221,7 +225,7 @@ function checkConfig(config: ViTConfig): void {
   const fail = (message: string): never => {
     throw new VitrineError("config", message)
   }
-  const count = (field: string, value: unknown, least: number, most: number): void => {
+  const count = (field: string, value: unknown, [least, most]: readonly [number, number]): void => {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
       fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
   }
@@ -231,21 +235,20 @@ function checkConfig(config: ViTConfig): void {
   for (const field of ["imageSize", "patchSize"] as const) {
     const pair = config[field]
     if (!Array.isArray(pair) || pair.length !== 2) fail(`${field} must be [height, width], got ${JSON.stringify(pair)}`)
-    for (const side of pair) count(field, side, 1, limits[field])
+    for (const side of pair) count(field, side, vitRanges[field])
   }
-  for (const field of ["channels", "dim", "depth", "heads", "mlpDim"] as const)
-    count(field, config[field], 1, limits[field])
-  for (const field of ["classes", "registers"] as const) count(field, config[field], 0, limits[field])
+  for (const field of ["channels", "dim", "depth", "heads", "mlpDim", "classes", "registers"] as const)
+    count(field, config[field], vitRanges[field])
   if (config.dim % config.heads !== 0)
     fail(`heads must divide dim, but ${config.heads} heads do not divide a width of ${config.dim}`)
   const { stem } = config
   if (stem !== null) {
     if (typeof stem !== "object" || Array.isArray(stem)) fail(`stem must be an object or null, got ${told(stem)}`)
-    count("stem.width", stem.width, 1, limits.stemWidth)
-    count("stem.groups", stem.groups, 1, limits.stemWidth)
-    if (!Array.isArray(stem.depths) || stem.depths.length > limits.stages)
-      fail(`stem.depths must be a list of up to ${limits.stages} stages, got ${told(stem.depths)}`)
-    for (const depth of stem.depths) count("stem.depths", depth, 1, limits.stageDepth)
+    count("stem.width", stem.width, stemRanges.width)
+    count("stem.groups", stem.groups, stemRanges.groups)
+    if (!Array.isArray(stem.depths) || stem.depths.length > stemRanges.stages[1])
+      fail(`stem.depths must be a list of up to ${stemRanges.stages[1]} stages, got ${told(stem.depths)}`)
+    for (const depth of stem.depths) count("stem.depths", depth, stemRanges.depths)
     if (stem.width % stem.groups !== 0)
       fail(`stem.groups must divide stem.width, but ${stem.groups} do not divide ${stem.width}`)
     oneOf("stem.numerics", stem.numerics, stemNumerics)
@@ -261,7 +264,8 @@ function checkConfig(config: ViTConfig): void {
   oneOf("pool", config.pool, pools)
   oneOf("positions", config.positions, positionKinds)
   oneOf("activation", config.activation, activationNames)
-  for (const field of flags) oneOf(field, config[field], [true, false])
+  oneOf("family", config.family, ["vit"])
+  for (const field of vitFlags) oneOf(field, config[field], [true, false])
   if (config.pool.startsWith("token") && !config.classToken)
     fail(`pool "${config.pool}" needs a class token, but classToken is false`)
   if (config.normAfterPool && !config.finalNorm) fail("normAfterPool is true, but finalNorm is false")
@@ -273,7 +277,7 @@ function checkConfig(config: ViTConfig): void {
   if (config.positions === "sincos2d" && config.dim % 4 !== 0)
     fail(`sincos2d positions need a width divisible by 4, got ${config.dim}`)
   if (config.preLogits !== null) {
-    count("preLogits.dim", config.preLogits?.dim, 1, limits.dim)
+    count("preLogits.dim", config.preLogits?.dim, vitRanges.dim)
     oneOf("preLogits.activation", config.preLogits?.activation, rowNames(preLogitsActivations))
   }
   for (const field of ["dropout", "attentionDropout", "stochasticDepth"] as const)

@@ -1,6 +1,6 @@
 import { referenceBackend } from "@vitrine/backend-reference"
 import { afterAll, describe, expect, test } from "vitest"
-import { load, type Model, onlyViT, VitrineError } from "../../src/web.ts"
+import { load, type Model, attentionConfig, VitrineError } from "../../src/web.ts"
 import { float32Error } from "../losses.ts"
 import { addressOf, expected, fileOf, logitsAt } from "./golden.ts"
 
@@ -52,7 +52,7 @@ test.each<[string, (weights: File) => Parameters<typeof load>[0]]>([
   ["bytes by path", (weights) => ({ "tiny/model.safetensors": weights })],
 ])("weights without a config.json, as %s, give timm's logits", async (_, source) => {
   const whole = await loaded(await files())
-  const { heads } = onlyViT(whole.config, "this")
+  const { heads } = attentionConfig(whole.config, "this")
   const bare = await loaded(source(await fileOf("model.safetensors")), { heads })
   expect(bare.notes.length).toBeGreaterThan(0)
   const image = await fileOf("exact-rgb.png")
@@ -91,7 +91,7 @@ test("takes what a page has for an image", async () => {
 
 test("looks inside", async () => {
   const model = await loaded(await files())
-  const { dim, heads } = onlyViT(model.config, "this")
+  const { dim, heads } = attentionConfig(model.config, "this")
   const file = await fileOf("wide-rgb.png")
   expect((await model.embed(file)).length).toBe(dim)
   const { "blocks.0.attn.weights": weights } = await model.inspect(file, ["blocks.0.attn.weights"])

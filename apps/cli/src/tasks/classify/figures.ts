@@ -1,4 +1,4 @@
-import { firstConvolution, patchGrid, patchPixels, type ViTConfig, VitrineError } from "@vitrine/core"
+import { patchGrid, patchPixels, type ViTConfig, VitrineError } from "@vitrine/core"
 import {
   attentionFigure,
   type AttentionMap,
@@ -23,7 +23,7 @@ import {
   type Query,
   rolloutFigure,
 } from "@vitrine/interpret"
-import { evaluate, type ImageInput, isBiT, type Model, type ModelConfig, onlyViT } from "vitrine"
+import { attentionConfig, evaluate, familyOf, type ImageInput, type Model, type ModelConfig } from "vitrine"
 import {
   canDraw,
   checkNumbers,
@@ -64,7 +64,8 @@ interface Subject extends ClassifierOptions {
 }
 
 /** What a model's figures are drawn from besides its images and its run. */
-const abilitiesOf = (config: ModelConfig): readonly FigureNeed[] => (isBiT(config) ? [] : ["attention", "patches"])
+const abilitiesOf = (config: ModelConfig): readonly FigureNeed[] =>
+  familyOf(config).attention(config) === null ? [] : ["attention", "patches"]
 
 const drawers: Required<FigureDrawers<Subject>> = {
   filters: drawFilters,
@@ -83,7 +84,7 @@ export async function* classifierFigures(options: ClassifierOptions): Figures {
   const { config } = options.model
   const { block, head, query } = options.flags
   if (block !== undefined || head !== undefined) {
-    const { depth, heads } = onlyViT(config, block === undefined ? "--head" : "--block")
+    const { depth, heads } = attentionConfig(config, block === undefined ? "--head" : "--block")
     checkNumbers("model", { block: [block, depth], head: [head, heads] })
   }
   if (typeof query === "number")
@@ -105,7 +106,7 @@ async function observe(
   const { config } = options.model
   if (!abilitiesOf(config).includes("attention"))
     return { features: await observeFeatures(options), attention: undefined }
-  const vit = onlyViT(config, "attention")
+  const vit = attentionConfig(config, "attention")
   const { depth, heads, pool } = vit
   const layout = { grid: gridOf(vit), patchSize: patchPixels(vit), depth, heads }
   const pooled = pool.startsWith("token") ? "class" : "mean"
@@ -120,16 +121,17 @@ function gridOf(config: ViTConfig): Grid {
 
 /** @throws VitrineError (config) for a model without attention */
 function attentionOf({ model, attention }: Subject, figure: FigureName): AttentionObservation {
-  onlyViT(model.config, `the figure ${figure}`)
+  attentionConfig(model.config, `the figure ${figure}`)
   if (attention === undefined) throw new VitrineError("config", `the figure ${figure} needs images`)
   return attention
 }
 
 async function* drawFilters({ model, flags: { theme } }: Subject): AsyncGenerator<DrawnFigure> {
   const { config } = model
-  const name = `${isBiT(config) ? "stem.conv" : firstConvolution(config)}.weight`
+  const family = familyOf(config)
+  const name = `${family.firstConvolution(config)}.weight`
   const data = filterComponents(entryOf(await model.parameters([name]), name))
-  const embeds = !isBiT(config) && config.stem === null
+  const embeds = family.attention(config)?.stem === null
   yield {
     figure: "filters",
     file: "filters",
@@ -140,7 +142,7 @@ async function* drawFilters({ model, flags: { theme } }: Subject): AsyncGenerato
 }
 
 async function* drawPositions({ model, flags: { theme } }: Subject): AsyncGenerator<DrawnFigure> {
-  const config = onlyViT(model.config, "the figure positions")
+  const config = attentionConfig(model.config, "the figure positions")
   if (config.positions === "none") throw new VitrineError("config", "the model has no position embeddings")
   const data = positionSimilarity(entryOf(await model.parameters(["pos_embed"]), "pos_embed"), gridOf(config))
   yield {

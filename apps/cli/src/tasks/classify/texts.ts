@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { imageModel, isBiT, type ModelConfig } from "@vitrine/checkpoint"
-import { parameterCount, tokenCount } from "@vitrine/core"
+import { familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
+import { parameterCount } from "@vitrine/core"
 import type { Evaluation } from "@vitrine/trainer"
 import type { ResolvedRecipe, SetupEvent } from "vitrine"
 import { field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
@@ -31,18 +31,9 @@ function header(run: string, event: SetupEvent): string {
 }
 
 function describeModel(config: ModelConfig): string {
-  const by = (pair: readonly number[]): string => pair.join("×")
-  const images = `${by(config.imageSize)}×${config.channels}`
-  const parameters = `${count(parameterCount(imageModel(config).parameters))} parameters`
-  if (isBiT(config)) {
-    const { depths, widths } = config
-    return `ResNet, ${depths.join("+")} blocks of width ${widths.join(", ")} · ${images} · ${parameters}`
-  }
-  const { patchSize, depth, dim, heads, stem } = config
-  return (
-    `ViT${stem === null ? "" : ` behind a ResNet of ${stem.depths.join("+") || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads} · ${images} in patches of ${by(patchSize)}: ` +
-    `${tokenCount(config)} tokens · ${parameters}`
-  )
+  const { structure, input } = familyOf(config).describe(config)
+  const images = `${config.imageSize.join("×")}×${config.channels}${input === "" ? "" : ` ${input}`}`
+  return `${structure} · ${images} · ${count(parameterCount(imageModel(config).parameters))} parameters`
 }
 
 function describeRecipe({

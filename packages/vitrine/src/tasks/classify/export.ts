@@ -9,9 +9,10 @@ import {
   withExternalData,
 } from "@vitrine/backend-onnx"
 import {
+  attentionOf,
+  familyOf,
   huggingFaceTensors,
   imageModel,
-  isBiT,
   type ModelConfig,
   type StoredTensor,
   toHuggingFace,
@@ -31,7 +32,7 @@ import type { WholeModel } from "./whole-model.ts"
  * - `onnx`: onnxruntime, and transformers.js through `env.localModelPath`; `onnx/model.onnx` with the same JSON files.
  * @throws VitrineError (config) for a model that they do not have, or that float16 cannot hold.
  */
-export function exportFiles(model: WholeModel, { to, precision = [] }: ExportFormat): ExportedFiles {
+export async function exportFiles(model: WholeModel, { to, precision = [] }: ExportFormat): Promise<ExportedFiles> {
   const [dtype = "float32", ...others] = new Set(precision)
   if (to === "onnx") return onnxFiles(model, [dtype, ...others])
   if (others.length > 0 || dtype === "int8")
@@ -44,14 +45,14 @@ export function exportFiles(model: WholeModel, { to, precision = [] }: ExportFor
     dtype === "float16" ? { dtype: "F16", shape, data: float16Bits(data, name) } : { dtype: "F32", shape, data },
   ]
   if (to === "timm") {
-    const { config, notes } = toTimm(model)
+    const { config, notes } = await toTimm(model)
     const tensors = imageModel(model.config).parameters.map(({ name, shape }) =>
       stored(name, shape, model.weights[name] as Float32Array),
     )
     return { files: folder(tensors, { "config.json": config }), notes }
   }
-  const tensors = huggingFaceTensors(model.config, model.weights)
-  const { config, preprocessor, notes } = toHuggingFace(model)
+  const tensors = await huggingFaceTensors(model.config, model.weights)
+  const { config, preprocessor, notes } = await toHuggingFace(model)
   const json = { "config.json": { ...config, dtype }, "preprocessor_config.json": preprocessor }
   return {
     files: folder(
@@ -83,7 +84,10 @@ const variants: Readonly<Record<ExportPrecision, { readonly dtype: string; reado
   int8: { dtype: "q8", file: "model_quantized.onnx" },
 }
 
-function onnxFiles(model: WholeModel, precision: readonly [ExportPrecision, ...ExportPrecision[]]): ExportedFiles {
+async function onnxFiles(
+  model: WholeModel,
+  precision: readonly [ExportPrecision, ...ExportPrecision[]],
+): Promise<ExportedFiles> {
   const files = new Map<string, readonly Uint8Array[]>()
   const externalData: Record<string, number> = {}
   for (const each of precision) {
@@ -94,7 +98,7 @@ function onnxFiles(model: WholeModel, precision: readonly [ExportPrecision, ...E
     files.set(`onnx/${file}_data`, external)
     externalData[file] = 1
   }
-  const { config, preprocessor, notes } = toHuggingFace(model)
+  const { config, preprocessor, notes } = await toHuggingFace(model)
   const transformersJs = {
     dtype: variants[precision[0]].dtype,
     ...(Object.keys(externalData).length > 0 && { use_external_data_format: externalData }),
@@ -127,8 +131,12 @@ function encodeOnnx(
   precision: ExportPrecision,
   file: string,
 ): { readonly chunks: readonly Uint8Array[]; readonly external?: readonly Uint8Array[] } {
-  if (precision === "int8" && isBiT(config))
-    throw new VitrineError("config", "int8 is for the linear layers of Vision Transformers: export a ResNet in float16")
+  const { int8, label } = familyOf(config)
+  if (precision === "int8" && !int8)
+    throw new VitrineError(
+      "config",
+      `int8 is for the linear layers of Vision Transformers: export a ${label} in float16`,
+    )
   const folded = foldConstants(exportGraph(config), weights)
   const plain = toOnnx(folded.graph, { portable: true, constants: folded.constants })
   const model = convert[precision](plain)
@@ -150,7 +158,7 @@ const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>
 /** The graph of the file, from images as PyTorch and transformers.js lay them out. */
 function exportGraph(config: ModelConfig): Graph {
   const taps: Record<string, Tensor> = {}
-  const tokens = config.classes === 0 && !isBiT(config)
+  const tokens = config.classes === 0 && attentionOf(config) !== null
   const scope = rootScope({ taps: tokens ? ["norm"] : [], onTap: (name, t) => void (taps[name] = t) })
   const pixels = ops.input("pixel_values", ["batch", config.channels, ...config.imageSize])
   const result = imageModel(config).forward(scope, ops.transpose(pixels, [0, 2, 3, 1]))

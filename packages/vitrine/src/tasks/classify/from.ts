@@ -1,21 +1,31 @@
 import {
+  applyOverrides,
+  type Family,
+  familyOf,
+  familyOfRecipe,
   imageModel,
-  isBiT,
   type ModelConfig,
   type ModelDescription,
   type ModelHints,
   type OpenModel,
-  applyOverrides,
   parameterReader,
   resizeWeights,
 } from "@vitrine/checkpoint"
-import { type ViTConfig, VitrineError, vitVariant } from "@vitrine/core"
-import { type BiTConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
+import { type ViTConfig, VitrineError } from "@vitrine/core"
+import type { BiTConfig } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
 
 /** Fields of a model that can change between two runs. */
-const free: readonly string[] = ["imageSize", "classes", "preLogits", "dropout", "attentionDropout", "stochasticDepth"]
+const free: readonly string[] = [
+  "family",
+  "imageSize",
+  "classes",
+  "preLogits",
+  "dropout",
+  "attentionDropout",
+  "stochasticDepth",
+]
 
 /** Whether a model tells these classes apart, as far as can be known: one without labels may. */
 function tells({ config, labels }: ModelDescription, classes: readonly string[]): boolean {
@@ -32,27 +42,29 @@ export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: read
   const { config, preprocessing } = applyOverrides(from, {}, path)
   const { model = {} } = recipe
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
-  if (name !== undefined && isBiTVariant(name) !== isBiT(config))
-    throw new VitrineError(
-      "config",
-      `the run's model ${name} is a ${familyOf(!isBiT(config))}, but that of ${path} is a ${familyOf(isBiT(config))}`,
-    )
-  const asked = { ...(name === undefined ? {} : shapeOf(name, given.imageSize ?? config.imageSize)), ...given }
+  const family = familyOf(config)
+  const { label } = familyOfRecipe(name, name === undefined ? config : {})
+  if (label !== family.label)
+    throw new VitrineError("config", `the run's model ${name} is a ${label}, but that of ${path} is a ${family.label}`)
+  const shape = name === undefined ? {} : variantShape(family, name, given.imageSize ?? config.imageSize)
+  const asked = { ...shape, ...given }
   checkSame(asked, config, path)
   const { classes: _, ...same } = config
-  const kept = isBiT(config) || tells(from, classes) ? same : { ...same, preLogits: null }
+  const kept = tells(from, classes) ? same : { ...same, ...family.recipes.linearHead }
   const { interpolation, cropPct, cropMode, mean, std } = preprocessing
   return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
 }
 
+type HintFields = Partial<
+  Pick<ViTConfig, "imageSize" | "heads" | "activation" | "layerNormEpsilon" | "pool"> & Pick<BiTConfig, "groups">
+>
+
 /** What a recipe says of the model that weights without a `config.json` may not tell. */
 export function hintsFrom(model: Recipe["model"]): ModelHints {
   if (typeof model !== "object") return {}
-  const { imageSize, heads, activation, layerNormEpsilon, pool, groups }: Partial<ViTConfig & BiTConfig> = model
+  const { imageSize, heads, activation, layerNormEpsilon, pool, groups }: HintFields = model
   return { imageSize, heads, activation, layerNormEpsilon, groups, ...(pool !== "token+average" && { pool }) }
 }
-
-const familyOf = (resnet: boolean): string => (resnet ? "ResNet" : "Vision Transformer")
 
 function checkSame(asked: object, found: ModelConfig, path: string): void {
   const fields: Readonly<Record<string, unknown>> = { ...found }
@@ -61,7 +73,7 @@ function checkSame(asked: object, found: ModelConfig, path: string): void {
     if (own === undefined)
       throw new VitrineError(
         "config",
-        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} is a ${familyOf(isBiT(found))}`,
+        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} is a ${familyOf(found).label}`,
       )
     if (!free.includes(field) && JSON.stringify(value) !== JSON.stringify(own))
       throw new VitrineError(
@@ -71,13 +83,18 @@ function checkSame(asked: object, found: ModelConfig, path: string): void {
   }
 }
 
-function shapeOf(name: string, imageSize: readonly [number, number]): Partial<ModelConfig> {
-  if (isBiTVariant(name)) {
-    const { stemWidth, widths, depths } = bitVariant(name)
-    return { stemWidth, widths, depths }
-  }
-  const { patchSize, stem, dim, depth, heads, mlpDim } = vitVariant(name, { imageSize })
-  return { patchSize, stem, dim, depth, heads, mlpDim }
+/** The fields that a variant's name decides. */
+function variantShape(family: Family, name: string, imageSize: readonly [number, number]): Partial<ModelConfig> {
+  const { variant, variantFields } = family.recipes
+  return Object.fromEntries(
+    Object.entries(variant(name, { imageSize })).filter(([field]) => variantFields.includes(field)),
+  )
+}
+
+/** The fields that make the head, as text. */
+function headOf(config: ModelConfig): string {
+  const { linearHead } = familyOf(config).recipes
+  return JSON.stringify(Object.entries(config).filter(([field]) => Object.hasOwn(linearHead, field)))
 }
 
 /** The facts of data as the model sees them: it gets grey images in colour, and coloured ones in grey. */
@@ -106,8 +123,7 @@ export async function startFrom(
 ): Promise<Start> {
   const { config: from, positionMethod, weights, sources } = model
   checkSame(config, from, path)
-  const hidden = (each: ModelConfig): string => JSON.stringify(isBiT(each) ? null : each.preLogits)
-  const newHead = !tells(model, classes) || hidden(from) !== hidden(config)
+  const newHead = !tells(model, classes) || headOf(from) !== headOf(config)
   const read = parameterReader(weights, sources)
   const initial: Record<string, Float32Array> = {}
   for (const name of sources.keys()) if (!(newHead && isHead(name))) initial[name] = await read(name)

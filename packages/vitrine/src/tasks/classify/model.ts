@@ -26,7 +26,7 @@ export interface Prediction {
 
 /** A trained classifier. `Input` is what the platform can make an image of. */
 export interface Model<Input> {
-  /** The configuration of a Vision Transformer, or of a ResNet of BiT's (`isBiT`). */
+  /** The configuration, whose `family` tells a Vision Transformer from a ResNet. */
   readonly config: ModelConfig
   /** A name for each class. */
   readonly labels: readonly string[]

@@ -1,6 +1,5 @@
-import { isBiT, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
-import { type InitScheme, initSchemes, type ViTConfig, VitrineError, vitVariant, vitConfig } from "@vitrine/core"
-import { type BiTConfig, bitConfig, bitVariant, isBiTVariant } from "@vitrine/resnet"
+import { familyOf, familyOfRecipe, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
+import { type InitScheme, VitrineError } from "@vitrine/core"
 import type { Mix, Transform } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
 import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
@@ -45,10 +44,10 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
 }
 
 /**
- * Fields of a ViTConfig or of a BiTConfig, and the name of a variant that they change. It is a ResNet by its variant, or by
- * `widths` or `depths`.
+ * Fields of a configuration, and the name of a variant that they change. The family follows from `family`, from the variant,
+ * or from fields that only one family has, such as `widths`; otherwise the model is a Vision Transformer.
  */
-export type ModelFields = (Partial<ViTConfig> | Partial<BiTConfig>) & { readonly variant?: string }
+export type ModelFields = Partial<ModelConfig> & { readonly variant?: string }
 
 /** A recipe that depends on the data. */
 export type RecipeRule = (data: DataFacts) => Recipe
@@ -156,6 +155,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   )
   const { augmentNormalized = [] } = recipe
   checkTransforms(augment)
+  const { recipes: rules } = familyOf(config)
   const [height, width] = config.imageSize
   if (batchSize * height * width * config.channels > 2 ** 30)
     throw new VitrineError(
@@ -166,9 +166,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     numbers.length === 1 ? Array.from({ length: config.channels }, () => numbers[0] as number) : numbers
   return {
     config,
-    init: isBiT(config)
-      ? oneOf("init", recipe.init ?? "timm", ["timm"])
-      : oneOf("init", recipe.init ?? "fan", initSchemes),
+    init: oneOf("init", recipe.init ?? rules.initScheme, rules.initSchemes),
     batchSize,
     augment,
     augmentNormalized,
@@ -212,7 +210,6 @@ function modelFor({ model = {}, distillation }: Recipe): string | ModelFields {
   return { distillationToken: true, ...(typeof model === "string" ? { variant: model } : model) }
 }
 
-/** Small images get a small model: 6 layers of width 96 over patches of about an eighth of the side. */
 function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig {
   const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
   const [height, width] = data.imageSize
@@ -224,33 +221,8 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig 
       "config",
       `recipe: the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
-  if (name === undefined ? "widths" in given || "depths" in given : isBiTVariant(name)) return resnetConfig(name, known)
-  return transformerConfig(name, known, small)
-}
-
-/** Weights are standardised with timm's ε unless told, so that timm loads the run. */
-function resnetConfig(name: string | undefined, fields: Partial<BiTConfig>): BiTConfig {
-  const known = { weightEpsilon: 1e-8, ...fields }
-  refuseOthers("ResNet", Object.keys(known), Object.keys(bitConfig()))
-  return name === undefined ? bitConfig(known) : bitVariant(name, known)
-}
-
-function transformerConfig(
-  name: string | undefined,
-  known: Partial<ViTConfig> & Pick<ViTConfig, "imageSize">,
-  small: boolean,
-): ViTConfig {
-  refuseOthers("Vision Transformer", Object.keys(known), Object.keys(vitConfig()))
-  if (name !== undefined) return vitVariant(name, known)
-  const { imageSize } = known
-  if (!small) return vitVariant("Ti/16", known)
-  const patch = imageSize[0] % 4 === 0 && imageSize[1] % 4 === 0 ? 4 : 1
-  const dim = known.dim ?? 96
-  const shape = { patchSize: [patch, patch] as const, dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim }
-  return vitConfig({ ...shape, ...known })
-}
-
-function refuseOthers(family: string, fields: readonly string[], own: readonly string[]): void {
-  const other = fields.find((field) => !own.includes(field))
-  if (other !== undefined) throw new VitrineError("config", `recipe: a ${family} has no "${other}"`)
+  const family = familyOfRecipe(name, given)
+  const other = Object.keys(known).find((field) => !family.fields.includes(field))
+  if (other !== undefined) throw new VitrineError("config", `recipe: a ${family.label} has no "${other}"`)
+  return family.recipes.config(known, name, small)
 }

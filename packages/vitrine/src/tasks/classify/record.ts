@@ -1,4 +1,4 @@
-import { checkedModel, taskRecord } from "@vitrine/checkpoint"
+import { storedConfig, taskRecord } from "@vitrine/checkpoint"
 import { checkTransforms } from "@vitrine/data/internal"
 import { trainingOptions } from "@vitrine/trainer"
 import { originOf, type RunOrigin } from "../../origin.ts"
@@ -34,7 +34,7 @@ export function recordOf(config: unknown): RunRecord | null {
     cropMode: recipe.cropMode ?? "center",
     task: recipe.task ?? "classify",
     distillation: recipe.distillation ?? null,
-    config: checkedModel("config.json", recipe.config),
+    config: storedConfig(recipe.config, "vitrine.recipe.config", config, "config.json"),
     training: trainingOptions(recipe.training),
   }
   return {

@@ -99,22 +99,26 @@ export async function prepareClassifier<Source>(
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
   const backend = await openBackend()
   const teacher = await platform.openTeacher?.(recipe, classNames, backend)
+  const labels = classNames.length > 0 ? classNames : null
+  const described =
+    record && typeof resumed?.config === "object"
+      ? resumed.config
+      : await toTimmConfig(recipe.config, { preprocessing: preprocessingOf(recipe), labels })
   await writeRecord(backend, record?.engines ?? [], (engines) => {
-    if (record && typeof resumed?.config === "object")
-      return { ...resumed.config, vitrine: { ...record, engines, model: recipe.config } }
-    const vitrine: RunRecord = {
-      data: data.origin,
-      seed,
-      valFraction,
-      checkpointEvery,
-      recipe,
-      engines,
-      ...(start?.origin !== undefined && { from: start.origin }),
-      ...(teacher && { teacher: teacher.origin }),
-      ...selection,
-    }
-    const labels = classNames.length > 0 ? classNames : null
-    return toTimmConfig(recipe.config, { preprocessing: preprocessingOf(recipe), labels, vitrine })
+    const vitrine: RunRecord = record
+      ? { ...record, engines }
+      : {
+          data: data.origin,
+          seed,
+          valFraction,
+          checkpointEvery,
+          recipe,
+          engines,
+          ...(start?.origin !== undefined && { from: start.origin }),
+          ...(teacher && { teacher: teacher.origin }),
+          ...selection,
+        }
+    return { ...described, vitrine: { ...vitrine, model: recipe.config } }
   })
   return {
     setup: {

@@ -1,16 +1,14 @@
-import { imageModel, isBiT, onlyViT, type Preprocessing } from "@vitrine/checkpoint"
+import { attentionConfig, familyOf, imageModel, type Preprocessing } from "@vitrine/checkpoint"
 import {
   type Backend,
   foldKey,
   type ImageModel,
-  initializeViT,
   type Key,
   keyFromSeed,
   type Parameter,
   VitrineError,
 } from "@vitrine/core"
 import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
-import { initializeBiT } from "@vitrine/resnet"
 import {
   classificationObjective,
   distillationObjective,
@@ -112,7 +110,7 @@ function initialValues(
   parameters: readonly Parameter[],
   key: Key,
 ): Record<string, Float32Array> {
-  return isBiT(config) ? initializeBiT(parameters, key) : initializeViT(parameters, config, init, key)
+  return familyOf(config).initialize(parameters, config, init, key)
 }
 
 type ObjectiveBuilder = (model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined) => Objective
@@ -121,9 +119,9 @@ const builders: Readonly<Record<ObjectiveName, ObjectiveBuilder>> = {
   classify(model, { config, distillation, training: { loss, classWeights } }, teacher) {
     if (distillation === null) return classificationObjective(model, loss, classWeights)
     if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-    return distillationObjective(onlyViT(config, "distillation"), loss, classWeights, distillation, teacher)
+    return distillationObjective(attentionConfig(config, "distillation"), loss, classWeights, distillation, teacher)
   },
-  "masked-patch": (_, recipe) => maskedPatchObjective(onlyViT(recipe.config, "masked-patch"), recipe),
+  "masked-patch": (_, recipe) => maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe),
 }
 
 /** The classes of a model that a recipe trains on these data; none where it learns no classes. */

@@ -18,7 +18,8 @@ export async function exportClassifier(source: ExportSource, options: ExportOpti
   const { to, precision = ["float32"], force = false } = options
   const out = resolve(options.out ?? `${exportName(source)}-${to}`)
   const model = await readModel(source, options)
-  if (to !== "onnx" || !out.endsWith(".onnx")) return writeFolder(out, exportFiles(model, { to, precision }), force)
+  if (to !== "onnx" || !out.endsWith(".onnx"))
+    return writeFolder(out, await exportFiles(model, { to, precision }), force)
   const [single, ...others] = precision
   if (others.length > 0)
     throw new VitrineError("config", `${out}: one file holds one precision, not ${precision.join(", ")}; name a folder`)

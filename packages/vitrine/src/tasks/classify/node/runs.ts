@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { imageModel, isBiT, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
+import { familyOf, imageModel, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
 import { learnsClasses } from "../objectives.ts"
@@ -21,8 +21,8 @@ export interface RunEvaluation {
 export interface RunSummary {
   /** The path that `readRun` took. */
   readonly run: string
-  /** The family by the names of the ViT paper. */
-  readonly family: "ViT" | "hybrid" | "BiT"
+  /** The kind of model as the ViT paper calls it: `ViT`, `hybrid` or `BiT`. */
+  readonly family: string
   readonly config: ModelConfig
   readonly parameters: number
   /** Operations of a forward pass over one image: 2 for each multiply-accumulate. */
@@ -92,7 +92,7 @@ export async function readRun(path: string): Promise<RunSummary> {
   const { images, flops } = costUntil(step)
   return {
     run: path,
-    family: isBiT(config) ? "BiT" : config.stem === null ? "ViT" : "hybrid",
+    family: familyOf(config).describe(config).kind,
     config,
     parameters: parameterCount(model.parameters),
     forwardFlops: forward,

@@ -1,42 +1,24 @@
 /** Weights under timm's names without a `config.json`: the model follows from names and shapes, as far as they tell. */
 import {
-  type Activation,
   firstConvolution,
   type Parameter,
   prefixTokens,
   type StemConfig,
   stemStride,
   type ViTConfig,
+  vitConfig,
   vitParameters,
 } from "@vitrine/core"
+import type { ModelHints, WeightsModel } from "../../description.ts"
+import { configError, fileError, inFile, shown } from "../../errors.ts"
+import { groupsOf } from "../../groups.ts"
+import { imageNetMean, imageNetStd } from "../../preprocessing.ts"
+import { type ShapedSource, sizeAt, sourceTensors } from "../../sources.ts"
+import { checkTensors } from "../../tensors.ts"
+import type { Weights } from "../../weights.ts"
 import { architectures } from "./architectures.ts"
-import { configError, fileError, shown } from "./errors.ts"
-import { classPosition, type ShapedSource, wanted } from "./names.ts"
-import { checkTensors } from "./tensors.ts"
-import { checked } from "./families.ts"
-import { groupsOf } from "./groups.ts"
-import { imageNetMean, imageNetStd, type ModelDescription, vitOfTimm } from "./timm.ts"
-import type { Weights, WeightSources } from "./weights.ts"
-
-/** What weights without a `config.json` may not tell of their model. */
-export interface ModelHints {
-  /** Attention heads. */
-  readonly heads?: number | undefined
-  readonly activation?: Activation | undefined
-  /** ε of the LayerNorms. */
-  readonly layerNormEpsilon?: number | undefined
-  /** What the head reads, in a model that has a class token. */
-  readonly pool?: "token" | "average" | "map" | undefined
-  /** Groups of the group norms of a ResNet. */
-  readonly groups?: number | undefined
-  /** Height and width in pixels, where the patches do not lie in a square or have no positions. */
-  readonly imageSize?: readonly [height: number, width: number] | undefined
-}
-
-export interface StateDict extends ModelDescription {
-  readonly config: ViTConfig
-  readonly sources: WeightSources
-}
+import { classPosition } from "./class-position.ts"
+import { timm } from "./timm.ts"
 
 const marker = "patch_embed.proj.weight"
 
@@ -56,7 +38,11 @@ const aliases: readonly ((name: string) => string)[] = [
  * of DeiT III and of DINOv2's own repository (https://github.com/facebookresearch/dinov2) are understood.
  * @throws VitrineError (file, config) for weights of another model, and for what cannot be known.
  */
-export function readStateDict({ tensors }: Pick<Weights, "tensors">, file: string, hints: ModelHints): StateDict {
+export function readStateDict(
+  { tensors }: Pick<Weights, "tensors">,
+  file: string,
+  hints: ModelHints,
+): WeightsModel<ViTConfig> {
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const nameInFile = (name: string): string => {
@@ -72,7 +58,7 @@ export function readStateDict({ tensors }: Pick<Weights, "tensors">, file: strin
       ? classPosition(name, config, nameInFile("cls_token"), nameInFile("pos_embed"))
       : { from: [nameInFile(name)], shapes: [shape] }
   const sources = new Map(vitParameters(config).map((parameter) => [parameter.name, source(parameter)]))
-  checkTensors({ tensors: tensors.filter(({ name }) => name !== unused) }, wanted(sources), file)
+  checkTensors({ tensors: tensors.filter(({ name }) => name !== unused) }, sourceTensors(sources), file)
   const { channels, imageSize, distillationToken } = config
   const [mean, std] =
     (distillationToken || dinov2) && channels === 3
@@ -113,7 +99,7 @@ function configOf(
       throw fileError(file, `holds no Vision Transformer under timm's names: ${shown(nameInFile(name))} is missing`)
     if (shape.length !== rank)
       throw fileError(file, `tensor ${shown(nameInFile(name))} is [${shape.join(", ")}]; expected ${rank} sizes`)
-    return shape[axis] as number
+    return sizeAt(shape, axis)
   }
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
@@ -151,10 +137,11 @@ function configOf(
     qkNorm: has("blocks.0.attn.q_norm.weight"),
     layerScale: has("blocks.0.ls1.gamma") ? 1e-5 : null,
   } as const
+  const stride = stem === null ? 1 : stemStride(stem)
   const grid = {
     rows: has("pos_embed") ? size("pos_embed", 3, 1) : undefined,
     prefix: prefixTokens(known),
-    cell: patchSize.map((side) => side * (stem === null ? 1 : stemStride(stem))) as [number, number],
+    cell: [stride * patchSize[0], stride * patchSize[1]] as const,
   }
   // DINOv2's registers have no positions, but the class token has one.
   const folded = dinov2 && known.registers > 0
@@ -172,13 +159,14 @@ function configOf(
   const layerNormEpsilon = hints.layerNormEpsilon ?? agreed("layerNormEpsilon", alike) ?? 1e-6
   if (hints.activation === undefined && among("activation", alike) !== "")
     throw configError(file, `the weights do not tell the activation${among("activation", alike)}: say it (--act-layer)`)
-  const config = checked(file, {
+  const fields: Partial<ViTConfig> = {
     ...told,
     heads,
     activation,
     layerNormEpsilon,
     poolPrefix: agreed("poolPrefix", alike) ?? false,
-  })
+  }
+  const config = inFile(file, () => vitConfig(fields))
   const name = alike.keys().next().value
   return {
     config,
@@ -254,7 +242,7 @@ function published(told: Partial<ViTConfig>): ReadonlyMap<string, ViTConfig> {
   const found = new Map<string, ViTConfig>()
   for (const [name, args] of architectures) {
     if (args.embed_dim !== told.dim || args.depth !== told.depth) continue
-    const config = vitOfTimm({ architecture: name }, {}, {}, name)
+    const config = timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
     const same =
       compared.every((field) => JSON.stringify(config[field]) === JSON.stringify(told[field])) &&
       (config.layerScale === null) === (told.layerScale === null) &&

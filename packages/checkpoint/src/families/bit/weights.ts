@@ -3,55 +3,39 @@
  * `[height, width, in, out]`, and in timm's names. https://github.com/google-research/big_transfer
  */
 import type { Parameter } from "@vitrine/core"
-import { type BiTConfig, bitParameters } from "@vitrine/resnet"
-import { fileError } from "./errors.ts"
-import { checkedBiT, unusual } from "./families.ts"
-import { groupsOf } from "./groups.ts"
-import { checkTensors } from "./tensors.ts"
-import type { ModelDescription } from "./timm.ts"
-import type { ParameterSource, Weights, WeightSources } from "./weights.ts"
-
-export interface BiTWeights extends ModelDescription {
-  readonly config: BiTConfig
-  readonly sources: WeightSources
-}
-
-export interface BiTOptions {
-  /** Height and width in pixels, of which weights tell nothing; 224² unless told. */
-  readonly imageSize?: readonly [height: number, width: number] | undefined
-  /** Groups of the group norms, of which weights tell nothing; 32 unless told. */
-  readonly groups?: number | undefined
-}
+import { type BiTConfig, bitConfig, bitParameters } from "@vitrine/resnet"
+import type { ModelHints, WeightsModel } from "../../description.ts"
+import { fileError, inFile } from "../../errors.ts"
+import { groupsOf } from "../../groups.ts"
+import { partOf } from "../../sources.ts"
+import { checkTensors } from "../../tensors.ts"
+import type { ParameterSource, Weights } from "../../weights.ts"
+import { unusualMiddles } from "./widths.ts"
 
 const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
 const timmRoot = "stem.conv.weight"
-
-/** Whether weights are those of a ResNet of BiT's, in either naming. */
-export const isBiTWeights = ({ tensors }: Pick<Weights, "tensors">): boolean =>
-  tensors.some(({ name }) => name === googleRoot || name === timmRoot)
 
 /**
  * Takes weights for a ResNet of BiT's: channels, widths, blocks and classes follow from names and shapes, ε of weight
  * standardisation from whose names they are, 1e-10 in Google's and 1e-8 in timm's. Images are prepared as each of them does
  * by default; `notes` says what was taken for granted.
+ * @param hints the size of images, 224² by default, and the groups of the group norms, 32 by default.
  * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other.
  */
 export function readBiTWeights(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
-  options: BiTOptions = {},
-): BiTWeights {
+  hints: Pick<ModelHints, "imageSize" | "groups"> = {},
+): WeightsModel<BiTConfig> {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const google = shapes.has(googleRoot)
-  if (!google && !shapes.has(timmRoot))
-    throw fileError(file, `holds no ResNet of BiT's: neither "${googleRoot}" nor "${timmRoot}" is there`)
   const named = google ? googleName : (name: string): string => name
   /** The shape of a convolution as `[out, in, height, width]`. */
-  const kernel = (name: string): readonly number[] | undefined => {
+  const kernel = (name: string): Convolution | undefined => {
     const shape = shapes.get(named(name))
     if (shape === undefined) return undefined
-    if (shape.length !== 4) throw fileError(file, `tensor "${named(name)}" is [${shape.join(", ")}], no convolution`)
-    return google ? ([3, 2, 0, 1].map((axis) => shape[axis]) as number[]) : shape
+    if (!isConvolution(shape)) throw fileError(file, `tensor "${named(name)}" is [${shape.join(", ")}], no convolution`)
+    return google ? [shape[3], shape[2], shape[0], shape[1]] : shape
   }
   const widths: number[] = []
   const middles: number[] = []
@@ -65,13 +49,17 @@ export function readBiTWeights(
     middles.push(kernel(`stages.${stage}.blocks.0.conv1.weight`)?.[0] ?? width / 4)
     depths.push(depth)
   }
-  const [stemWidth, channels] = kernel(timmRoot) as [number, number]
+  const root = kernel(timmRoot)
+  if (root === undefined)
+    throw fileError(file, `holds no ResNet of BiT's: neither "${googleRoot}" nor "${timmRoot}" is there`)
+  const [stemWidth, channels] = root
   const classes = kernel("head.fc.weight")?.[0] ?? 0
   const weightEpsilon = google ? 1e-10 : 1e-8
-  const { imageSize = [224, 224] } = options
-  const groups = groupsOf(options.groups, [stemWidth, ...widths, ...middles], file)
-  const blocks = { stemWidth, widths, depths, ...unusual(widths, middles) }
-  const config = checkedBiT(file, { imageSize, groups, channels, classes, ...blocks, weightEpsilon })
+  const { imageSize = [224, 224] } = hints
+  const groups = groupsOf(hints.groups, [stemWidth, ...widths, ...middles], file)
+  const blocks = { stemWidth, widths, depths, ...unusualMiddles(widths, middles) }
+  const fields = { imageSize, groups, channels, classes, ...blocks, weightEpsilon }
+  const config = inFile(file, () => bitConfig(fields))
   const parameters = bitParameters(config)
   checkTensors(
     { tensors },
@@ -97,23 +85,29 @@ export function readBiTWeights(
   }
 }
 
+type Convolution = readonly [outputs: number, inputs: number, height: number, width: number]
+
+const isConvolution = (shape: readonly number[]): shape is Convolution => shape.length === 4
+
 /** The shape of a parameter in its file. */
 function stored({ shape }: Parameter, google: boolean): readonly number[] {
-  return google && shape.length === 4 ? ([2, 3, 1, 0].map((axis) => shape[axis]) as number[]) : shape
+  if (!google || !isConvolution(shape)) return shape
+  const [outputs, inputs, height, width] = shape
+  return [height, width, inputs, outputs]
 }
 
 function origin({ name, shape }: Parameter, google: boolean): ParameterSource {
   if (!google) return { from: [name] }
+  if (!isConvolution(shape)) return { from: [googleName(name)] }
   const [outputs, inputs, height, width] = shape
-  if (outputs === undefined || inputs === undefined || height === undefined || width === undefined)
-    return { from: [googleName(name)] }
   const places = height * width
-  const make = ([values]: readonly Float32Array[]): Float32Array => {
+  const make = ([part]: readonly Float32Array[]): Float32Array => {
+    const values = partOf(part)
     const out = new Float32Array(outputs * inputs * places)
     let at = 0
     for (let o = 0; o < outputs; o++)
       for (let i = 0; i < inputs; i++)
-        for (let p = 0; p < places; p++) out[at++] = (values as Float32Array)[(p * inputs + i) * outputs + o] as number
+        for (let p = 0; p < places; p++) out[at++] = values[(p * inputs + i) * outputs + o] as number
     return out
   }
   return { from: [googleName(name)], make }

@@ -10,28 +10,16 @@ import {
   type StemConfig,
   stemStride,
   type ViTConfig,
+  vitConfig,
   vitParameters,
 } from "@vitrine/core"
-import type { StorageDType } from "./dtype.ts"
-import { configError, fileError, shown } from "./errors.ts"
-import { type ShapedSource, wanted } from "./names.ts"
-import { checkTensors } from "./tensors.ts"
-import { checked } from "./families.ts"
-import { groupsOf } from "./groups.ts"
-import type { ModelDescription } from "./timm.ts"
-import type { Weights, WeightSources, WeightTensor } from "./weights.ts"
-
-export interface GoogleWeights extends ModelDescription {
-  readonly config: ViTConfig
-  readonly sources: WeightSources
-}
-
-export interface GoogleOptions {
-  /** Height and width in pixels, where the file does not tell: of patches that do not lie in a square, or without positions. */
-  readonly imageSize?: readonly [height: number, width: number] | undefined
-  /** Groups of the group norms of a hybrid's ResNet; 32 unless told. */
-  readonly groups?: number | undefined
-}
+import type { ModelHints, WeightsModel } from "../../description.ts"
+import type { StorageDType } from "../../dtype.ts"
+import { configError, fileError, inFile, shown } from "../../errors.ts"
+import { groupsOf } from "../../groups.ts"
+import { type ShapedSource, sizeAt, sourceTensors, weightOf } from "../../sources.ts"
+import { checkTensors } from "../../tensors.ts"
+import type { Weights, WeightTensor } from "../../weights.ts"
 
 /** What stands before all names: of a whole training's state, and then of the image tower among two. */
 const states = ["", "params/", "opt/target/"]
@@ -71,15 +59,15 @@ const root = "conv_root/kernel"
 export function readGoogleWeights(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
-  options: GoogleOptions = {},
-): GoogleWeights {
+  hints: ModelHints = {},
+): WeightsModel<ViTConfig> {
   const { prefix, own, others } = ownTensors(tensors, file)
   const shapes = new Map(own.map(({ name, shape }) => [name.slice(prefix.length), shape]))
   const layout = layoutOf(prefix, shapes)
-  const config = configOf(shapes, layout, options, file)
+  const config = configOf(shapes, layout, hints, file)
   const entries = vitParameters(config).map((parameter) => [parameter.name, origin(parameter, config, layout)] as const)
   if (layout.stacked) entries.sort(([, a], [, b]) => compare(a.from.join(), b.from.join()))
-  checkTensors({ tensors: own }, wanted(entries), file)
+  checkTensors({ tensors: own }, sourceTensors(entries), file)
   const notes: string[] = []
   if (others > 0) notes.push(`${others} tensors beside the image tower, such as a text tower's, are left out`)
   if (config.positions === "sincos2d")
@@ -142,7 +130,7 @@ const blockOf = (index: number | string, stacked: boolean): string =>
 function configOf(
   shapes: Shapes,
   { prefix, modules, stacked, table, map }: Layout,
-  { imageSize, groups }: GoogleOptions,
+  { imageSize, groups }: ModelHints,
   file: string,
 ): ViTConfig {
   /** A size along an axis of a tensor that must be there. */
@@ -155,7 +143,7 @@ function configOf(
         file,
         `tensor ${shown(prefix + name)} has the shape [${shape.join(", ")}]; expected ${rank} sizes`,
       )
-    return shape[axis] as number
+    return sizeAt(shape, axis)
   }
   const inBlock = (name: string, rank: number, axis: number): number =>
     size(blockOf(0, stacked) + name, rank + Number(stacked), axis + Number(stacked))
@@ -169,7 +157,7 @@ function configOf(
   // big_vision adds positions to the patches alone, but for files of older versions, which it tells by the squares too.
   const prefixPositions =
     classToken && table !== undefined && (table !== "pos_embedding" || (!isSquare(rows) && isSquare(rows - 1)))
-  return checked(file, {
+  const fields: Partial<ViTConfig> = {
     imageSize:
       table === undefined
         ? (imageSize ?? [224, 224])
@@ -192,7 +180,8 @@ function configOf(
     activation: "gelu_tanh",
     preLogits: shapes.has("pre_logits/kernel") ? { dim: size("pre_logits/kernel", 2, 1), activation: "tanh" } : null,
     layerNormEpsilon: 1e-6,
-  })
+  }
+  return inFile(file, () => vitConfig(fields))
 }
 
 function stemOf(shapes: Shapes, width: number, groups: number | undefined, file: string): StemConfig {
@@ -269,7 +258,7 @@ function origin(
         )
 
   if (role === "fixedPositions") {
-    const make = (): Float32Array => initializeViT([parameter], config, "timm", keyFromSeed(0))[name] as Float32Array
+    const make = (): Float32Array => weightOf(initializeViT([parameter], config, "timm", keyFromSeed(0)), name)
     return { from: [], shapes: [], make }
   }
   const backbone = /^patch_embed\.backbone\.(.*)$/.exec(layer)?.[1]
@@ -285,7 +274,7 @@ function origin(
     case "cls_token":
       return from(["cls"], shape)
     case "pos_embed":
-      return from([table as string], shape)
+      return from([table ?? tables[0]], shape)
     case "patch_embed.proj": {
       const [, channels = 1] = shape
       if (!path.endsWith(".weight")) return from(["embedding/bias"], shape)

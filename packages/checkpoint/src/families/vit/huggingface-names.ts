@@ -1,19 +1,7 @@
-import { patchGrid, type ViTConfig, vitParameters } from "@vitrine/core"
-import { type BiTConfig, bitParameters } from "@vitrine/resnet"
-import { imageModel, isBiT, type ModelConfig } from "./families.ts"
-import { bitTarget } from "./huggingface-bit.ts"
-import { checkTensors } from "./tensors.ts"
-import type { ParameterSource, WeightSources } from "./weights.ts"
-
-/** The part of a file's header that names its tensors. */
-interface TensorNames {
-  readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]
-}
-
-/** A source with the shapes that its tensors must have. */
-export interface ShapedSource extends ParameterSource {
-  readonly shapes: readonly (readonly number[])[]
-}
+/** Names of a Vision Transformer's tensors in transformers. */
+import { type ViTConfig, vitParameters } from "@vitrine/core"
+import { type ShapedSource, sourceTensors, type TensorNames } from "../../sources.ts"
+import { classPosition } from "./class-position.ts"
 
 /** Hugging Face's names of what stands outside of the blocks, but for the prefix of the model. */
 const outside: Readonly<Record<string, string>> = {
@@ -80,8 +68,7 @@ export function huggingFaceTargets(
   config: ViTConfig,
   prefix: string,
 ): { readonly name: string; readonly shape: readonly number[] }[] {
-  const { from, shapes } = huggingFaceSource(parameter, shape, config, published(config, prefix))
-  return from.map((name, i) => ({ name, shape: shapes[i] as readonly number[] }))
+  return sourceTensors([[parameter, huggingFaceSource(parameter, shape, config, published(config, prefix))]])
 }
 
 function namingOf({ tensors }: TensorNames, config: ViTConfig, modelType: string): Naming {
@@ -118,79 +105,12 @@ function huggingFaceSource(
     if (name === undefined) throw new Error(`Hugging Face's models have no ${parameter}`)
     return index === undefined ? `${prefix}${name}${field}` : `${prefix}${blocks}.${index}.${name}${field}`
   })
-  return { from, shapes: from.map(() => shape.with(0, (shape[0] as number) / from.length)) }
+  const [rows = 1, ...others] = shape
+  return { from, shapes: from.map(() => [rows / from.length, ...others]) }
 }
 
-/**
- * The class token and the positions of the patches, from DINOv2's table: it has a row for the class token, which is added
- * to that, whatever else stands before the patches.
- */
-export function classPosition(
-  parameter: "cls_token" | "pos_embed",
-  config: ViTConfig,
-  token: string,
-  table: string,
-): ShapedSource {
-  const { dim } = config
-  const [rows, columns] = patchGrid(config)
-  const tableShape = [1, 1 + rows * columns, dim]
-  if (parameter === "pos_embed")
-    return { from: [table], shapes: [tableShape], make: ([all]) => (all as Float32Array).subarray(dim) }
-  return {
-    from: [token, table],
-    shapes: [[1, 1, dim], tableShape],
-    make: ([own, all]) => (own as Float32Array).map((value, i) => value + ((all as Float32Array)[i] as number)),
-  }
-}
-
-/** What a file may hold besides: they play no part in features and logits. */
-const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
-
-/**
- * Finds a model's parameters in a file of Hugging Face's and checks that it holds nothing else.
- * @param modelType that of `config.json`; models without a head may have their names with and without it.
- * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
- */
-export function huggingFaceSources(
-  header: TensorNames,
-  config: ModelConfig,
-  modelType: string,
-  file: string,
-): WeightSources {
-  const sources = new Map(isBiT(config) ? bitSources(header, config) : vitSources(header, config, modelType))
-  checkTensors({ tensors: header.tensors.filter(({ name }) => !unused.test(name)) }, wanted(sources), file)
-  return sources
-}
-
-function vitSources(header: TensorNames, config: ViTConfig, modelType: string): [string, ShapedSource][] {
+/** The tensors of a file that make each parameter. */
+export function vitSources(header: TensorNames, config: ViTConfig, modelType: string): [string, ShapedSource][] {
   const naming = namingOf(header, config, modelType)
   return vitParameters(config).map(({ name, shape }) => [name, huggingFaceSource(name, shape, config, naming)])
-}
-
-function bitSources(header: TensorNames, config: BiTConfig): [string, ShapedSource][] {
-  const prefix = header.tensors.some(({ name }) => name.startsWith("embedder.")) ? "" : "bit."
-  return bitParameters(config).map((parameter) => {
-    const { name, shape } = bitTarget(parameter, prefix)
-    return [parameter.name, { from: [name], shapes: [shape] }]
-  })
-}
-
-/** The tensors that sources are made of, each once. */
-export function wanted(
-  sources: Iterable<readonly [string, ShapedSource]>,
-): { name: string; shape: readonly number[] }[] {
-  const tensors = new Map<string, readonly number[]>()
-  for (const [, { from, shapes }] of sources)
-    for (const [i, name] of from.entries()) tensors.set(name, shapes[i] as readonly number[])
-  return Array.from(tensors, ([name, shape]) => ({ name, shape }))
-}
-
-/**
- * The same for a file with the names of Vitrine and timm: every parameter is one tensor.
- * @throws VitrineError (file)
- */
-export function timmSources(header: TensorNames, config: ModelConfig, file: string): WeightSources {
-  const { parameters } = imageModel(config)
-  checkTensors(header, parameters, file)
-  return new Map(parameters.map(({ name }) => [name, { from: [name] }]))
 }

@@ -1,3 +1,5 @@
+import type { Activation } from "@vitrine/core"
+
 /** What timm's constructor of a plain Vision Transformer is told, by timm's names. */
 export interface TimmArgs {
   readonly patch_size: number
@@ -16,7 +18,7 @@ export interface TimmArgs {
   readonly pool_include_prefix?: true
   readonly final_norm?: false
   readonly fc_norm?: false
-  readonly act_layer?: string
+  readonly act_layer?: Activation
   /** timm is told a class here, which no JSON file can: the packed SwiGLU. */
   readonly mlp_layer?: "swiglu"
   /** Of the LayerNorm that timm is told as a function; 1e-6 unless told. */
@@ -84,7 +86,7 @@ const distilled = { distilled: true } as const
 const hybrid = (...stem_depths: readonly number[]) => ({ patch_size: 1, stem_depths }) as const
 
 /** Names that share everything but the patch size, which stands in the name. */
-const families: readonly (readonly [Size, names: string])[] = [
+const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [test, "test_vit"],
   [tiny, "vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224"],
   [small, "vit_small_patch16_224 vit_small_patch16_384 vit_small_patch32_224 vit_small_patch32_384"],
@@ -203,7 +205,7 @@ const families: readonly (readonly [Size, names: string])[] = [
 
 /** timm's models whose structure is that of a plain pre-norm Vision Transformer, or of one behind a ResNet, as of timm 1.0.31. */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
-  families.flatMap(([args, names]) =>
+  sizesAndNames.flatMap(([args, names]) =>
     names.split(" ").map((name) => {
       const patch_size = Number(/_patch(\d+)_/.exec(name)?.[1] ?? 16)
       return [name, { patch_size, ...args }] as const

@@ -1,0 +1,37 @@
+import type { Activation } from "@vitrine/core"
+import type { ModelConfig } from "./model-config.ts"
+import type { PositionMethod } from "./positions.ts"
+import type { Preprocessing } from "./preprocessing.ts"
+import type { WeightSources } from "./weights.ts"
+
+/** What the files of a model say of it. */
+export interface ModelDescription<C extends ModelConfig = ModelConfig> {
+  readonly config: C
+  readonly preprocessing: Preprocessing
+  /** Names of the classes, in the order of the logits; null where the files do not name them. */
+  readonly labels: readonly string[] | null
+  /** How the library that the model comes from resizes position embeddings. */
+  readonly positionMethod: PositionMethod
+  /** What a user of the model should know: what was left out or assumed, a line each. */
+  readonly notes?: readonly string[]
+}
+
+/** A model of weights without a `config.json`. */
+export interface WeightsModel<C extends ModelConfig = ModelConfig> extends ModelDescription<C> {
+  readonly sources: WeightSources
+}
+
+/** What weights without a `config.json` may not tell of their model. */
+export interface ModelHints {
+  /** Attention heads. */
+  readonly heads?: number | undefined
+  readonly activation?: Activation | undefined
+  /** ε of the LayerNorms. */
+  readonly layerNormEpsilon?: number | undefined
+  /** What the head reads, in a model that has a class token. */
+  readonly pool?: "token" | "average" | "map" | undefined
+  /** Groups of the group norms of a ResNet. */
+  readonly groups?: number | undefined
+  /** Height and width in pixels, where the patches do not lie in a square or have no positions. */
+  readonly imageSize?: readonly [height: number, width: number] | undefined
+}

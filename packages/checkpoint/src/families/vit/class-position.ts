@@ -1,0 +1,24 @@
+import { patchGrid, type ViTConfig } from "@vitrine/core"
+import { partOf, type ShapedSource, sum } from "../../sources.ts"
+
+/**
+ * The class token and the positions of the patches, from DINOv2's table: it has a row for the class token, which is added
+ * to that, whatever else stands before the patches.
+ */
+export function classPosition(
+  parameter: "cls_token" | "pos_embed",
+  config: ViTConfig,
+  token: string,
+  table: string,
+): ShapedSource {
+  const { dim } = config
+  const [rows, columns] = patchGrid(config)
+  const tableShape = [1, 1 + rows * columns, dim]
+  if (parameter === "pos_embed")
+    return { from: [table], shapes: [tableShape], make: ([values]) => partOf(values).subarray(dim) }
+  return {
+    from: [token, table],
+    shapes: [[1, 1, dim], tableShape],
+    make: ([values, positions]) => sum(partOf(values), partOf(positions)),
+  }
+}

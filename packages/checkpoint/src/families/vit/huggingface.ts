@@ -1,0 +1,153 @@
+/**
+ * Vision Transformers in the `config.json` of transformers:
+ * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2, dinov2_with_registers
+ */
+import { type ViTConfig, vitConfig } from "@vitrine/core"
+import * as v from "valibot"
+import { huggingFaceActivations } from "../../activations.ts"
+import { configError, inFile, shown } from "../../errors.ts"
+import type { Json } from "../../json.ts"
+import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts"
+import type { HuggingFaceFormat, HuggingFaceModel, HuggingFaceType } from "../formats.ts"
+import { vitSources } from "./huggingface-names.ts"
+import { beyond, tensors, write } from "./to-huggingface.ts"
+
+/** The published models' preprocessor: a share of 0.875 of the image, normalised by the statistics of ImageNet. */
+const cropped = (type: string, size: (sides: number[]) => unknown) => (imageSize: readonly [number, number]) => ({
+  image_processor_type: type,
+  size: size(imageSize.map((side) => Math.round(side / 0.875))),
+  crop_size: { height: imageSize[0], width: imageSize[1] },
+  image_mean: [0.485, 0.456, 0.406],
+  image_std: [0.229, 0.224, 0.225],
+})
+const dino = {
+  heads: ["ForImageClassification", "Model", "Backbone"],
+  preprocessor: cropped("BitImageProcessor", (sides) => ({ shortest_edge: Math.min(...sides) })),
+}
+const single = ["ForImageClassification", "Model", "ForMaskedImageModeling"]
+
+const types: ReadonlyMap<string, HuggingFaceType> = new Map<string, HuggingFaceType>([
+  ["vit", { classes: "ViT", heads: single, preprocessor: () => ({}) }],
+  [
+    "deit",
+    {
+      classes: "DeiT",
+      heads: [...single, "ForImageClassificationWithTeacher"],
+      preprocessor: cropped("DeiTImageProcessor", ([height, width]) => ({ height, width })),
+    },
+  ],
+  ["dinov2", { classes: "Dinov2", ...dino }],
+  ["dinov2_with_registers", { classes: "Dinov2WithRegisters", ...dino }],
+])
+
+export const huggingFace: HuggingFaceFormat<ViTConfig> = { types, read, write, beyond, sources: vitSources, tensors }
+
+const schema = object({
+  model_type: oneOf(["vit", "deit", "dinov2", "dinov2_with_registers"]),
+  image_size: v.nullish(pair, 224),
+  patch_size: v.nullish(pair),
+  num_channels: v.nullish(number, 3),
+  hidden_size: v.nullish(number, 768),
+  num_hidden_layers: v.nullish(number, 12),
+  num_attention_heads: v.nullish(number, 12),
+  head_dim: v.nullish(number),
+  intermediate_size: v.nullish(number, 3072),
+  mlp_ratio: v.nullish(number, 4),
+  qkv_bias: v.nullish(flag, true),
+  hidden_act: v.nullish(rowOf(huggingFaceActivations), "gelu"),
+  hidden_dropout_prob: v.nullish(number, 0),
+  attention_probs_dropout_prob: v.nullish(number, 0),
+  layer_norm_eps: v.nullish(number),
+  use_swiglu_ffn: v.nullish(flag, false),
+  layerscale_value: v.nullish(number, 1),
+  drop_path_rate: v.nullish(number, 0),
+  num_register_tokens: v.nullish(number, 4),
+})
+
+type Fields = v.InferOutput<typeof schema>
+
+/** Where a `config.json` has the fields of a configuration. */
+const paths = {
+  imageSize: "image_size",
+  patchSize: "patch_size",
+  patches: "patch_size",
+  channels: "num_channels",
+  dim: "hidden_size",
+  depth: "num_hidden_layers",
+  heads: "num_attention_heads",
+  mlpDim: "intermediate_size",
+  classes: "num_labels",
+  registers: "num_register_tokens",
+  dropout: "hidden_dropout_prob",
+  attentionDropout: "attention_probs_dropout_prob",
+  stochasticDepth: "drop_path_rate",
+  layerNormEpsilon: "layer_norm_eps",
+}
+
+function read(json: Json, architecture: string, classes: number, file: string): HuggingFaceModel<ViTConfig> {
+  const fields = parse(schema, json, file)
+  const { model_type: type, image_size: imageSize, hidden_size: dim, num_attention_heads: heads } = fields
+  const isDino = type === "dinov2" || type === "dinov2_with_registers"
+  const config = inFile(
+    file,
+    () =>
+      vitConfig({
+        imageSize,
+        channels: fields.num_channels,
+        dim,
+        depth: fields.num_hidden_layers,
+        heads,
+        classes,
+        positions: "learned",
+        qkvBias: fields.qkv_bias,
+        activation: fields.hidden_act,
+        dropout: fields.hidden_dropout_prob,
+        attentionDropout: fields.attention_probs_dropout_prob,
+        ...(isDino ? dinov2(fields, classes > 0) : vitOrDeit(fields, architecture.endsWith("WithTeacher"))),
+      }),
+    isDino ? { ...paths, mlpDim: "mlp_ratio" } : paths,
+  )
+  if (isDino && imageSize[0] !== imageSize[1])
+    throw configError(
+      file,
+      `image_size is ${imageSize.join("×")}: transformers runs DINOv2 with positions of a square grid alone`,
+    )
+  const { head_dim: headDim } = fields
+  if (headDim != null && headDim !== dim / heads)
+    throw configError(file, `head_dim is ${shown(headDim)}: Vitrine has heads of hidden_size / num_attention_heads`)
+  // Only DINOv2 with registers resizes its positions with antialias, as timm does.
+  const positionMethod = type === "dinov2_with_registers" ? "timm" : "huggingface"
+  return { config, takes: isDino ? "any size" : "its size", positionMethod }
+}
+
+function vitOrDeit(fields: Fields, distillationToken: boolean): Partial<ViTConfig> {
+  return {
+    patchSize: fields.patch_size ?? [16, 16],
+    mlpDim: fields.intermediate_size,
+    layerNormEpsilon: fields.layer_norm_eps ?? 1e-12,
+    distillationToken,
+    // A DeiT without a teacher's head has a second token that no head reads.
+    registers: fields.model_type === "deit" && !distillationToken ? 1 : 0,
+  }
+}
+
+function dinov2(fields: Fields, classifies: boolean): Partial<ViTConfig> {
+  const { hidden_size: dim, use_swiglu_ffn: gatedMlp } = fields
+  const hidden = Math.trunc(dim * fields.mlp_ratio)
+  const registers = fields.model_type === "dinov2_with_registers"
+  const side = registers ? 16 : 14
+  return {
+    patchSize: fields.patch_size ?? [side, side],
+    // Two thirds of the width, up to a multiple of 8, so that three matrices weigh what two did.
+    mlpDim: gatedMlp ? 8 * Math.ceil(Math.trunc((hidden * 2) / 3) / 8) : hidden,
+    gatedMlp,
+    ...(gatedMlp && { activation: "silu" }),
+    layerScale: fields.layerscale_value,
+    stochasticDepth: fields.drop_path_rate,
+    layerNormEpsilon: fields.layer_norm_eps ?? 1e-6,
+    pool: classifies ? "token+average" : "token",
+    registers: registers ? fields.num_register_tokens : 0,
+    // The class token's position is added to it as it is read: registers have none.
+    prefixPositions: !registers,
+  }
+}

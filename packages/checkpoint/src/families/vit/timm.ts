@@ -1,0 +1,292 @@
+/**
+ * Vision Transformers in the `config.json` of timm:
+ * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py
+ */
+import { firstConvolution, type StemConfig, type ViTConfig, vitConfig } from "@vitrine/core"
+import * as v from "valibot"
+import { timmActivations } from "../../activations.ts"
+import { configError, inFile, shown } from "../../errors.ts"
+import type { Json } from "../../json.ts"
+import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts"
+import type { TimmFields, TimmFormat } from "../formats.ts"
+import { architectures, type TimmArgs } from "./architectures.ts"
+
+export const timm: TimmFormat<ViTConfig> = {
+  has: (name) => architectures.has(name),
+  read: readTimm,
+  write(config) {
+    const { distillationToken, imageSize, patchSize } = config
+    const [architecture, known] = nearestArchitecture(config)
+    const settings: Json = { ...known }
+    const rest = optional(config).filter(([key, value, otherwise]) => value !== (settings[key] ?? otherwise))
+    return {
+      architecture,
+      num_features: config.dim,
+      global_pool: poolNames[config.pool],
+      model_args: {
+        img_size: [...imageSize],
+        patch_size: patchSize[0] === patchSize[1] ? patchSize[0] : [...patchSize],
+        in_chans: config.channels,
+        embed_dim: config.dim,
+        depth: config.depth,
+        num_heads: config.heads,
+        mlp_ratio: mlpRatio(config),
+        class_token: config.classToken,
+        global_pool: poolNames[config.pool],
+        fc_norm: config.normAfterPool,
+        // A fixed table lies in the weights like a learned one.
+        pos_embed: config.positions === "none" ? "none" : "learn",
+        act_layer: config.activation,
+        ...Object.fromEntries(rest.map(([key, value]) => [key, value])),
+        ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
+        ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
+        ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
+      },
+      pretrained_cfg: {
+        fixed_input_size: true,
+        first_conv: firstConvolution(config),
+        classifier: distillationToken ? ["head", "head_dist"] : "head",
+      },
+    }
+  },
+  beyond,
+  nearest(config) {
+    const notes: string[] = []
+    const { stem, layerNormEpsilon } = config
+    const fitted: ViTConfig = { ...config, stem: stem === null ? null : { ...stem, numerics: "timm" } }
+    if (stem?.numerics === "google") notes.push("timm's stem has other ε than Google's: logits differ a little")
+    if (beyond(fitted).length > 0)
+      notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${layerNormEpsilon}: logits differ a little`)
+    return { config: { ...fitted, layerNormEpsilon: timmEpsilon }, notes }
+  },
+}
+
+/** timm's ε of layer norms, which a `config.json` can hardly change. */
+const timmEpsilon = 1e-6
+
+const poolNames = { token: "token", average: "avg", map: "map", "token+average": "token" } as const
+
+/** Arguments that are written where they differ from the architecture's, and what timm takes without them. */
+function optional(config: ViTConfig): readonly (readonly [key: string, value: unknown, otherwise: unknown])[] {
+  return [
+    ["reg_tokens", config.registers, 0],
+    ["no_embed_class", !config.prefixPositions, false],
+    ["pre_norm", config.embeddingNorm, false],
+    ["qkv_bias", config.qkvBias, true],
+    ["proj_bias", config.projBias, true],
+    ["qk_norm", config.qkNorm, false],
+    // To timm, 0 is no LayerScale. The values that factors start from play no part once they are trained.
+    ["init_values", config.layerScale === null ? 0 : config.layerScale || 1e-5, 0],
+    ["pool_include_prefix", config.poolPrefix, false],
+    ["final_norm", config.finalNorm, true],
+  ]
+}
+
+function beyond(config: ViTConfig): string[] {
+  const { preLogits, layerNormEpsilon: epsilon, gatedMlp, distillationToken, registers, positions, stem } = config
+  const features: string[] = []
+  if (stem !== null && !all.some(([, args]) => sameStem(args, stem)))
+    features.push(
+      `a stem of ${stem.width} channels in ${stem.groups} groups with ${stem.depths.join(", ") || "no"} blocks`,
+    )
+  if (stem?.numerics === "google") features.push("Google's ε in its stem")
+  if (stem !== null && distillationToken) features.push("a distillation token behind a stem")
+  if (stem !== null && gatedMlp) features.push("gated MLPs behind a stem")
+  if (preLogits !== null) features.push(`a hidden layer of ${preLogits.dim} before the logits`)
+  if (config.pool === "token+average") features.push("a head that reads the class token beside the average")
+  if (distillationToken && gatedMlp) features.push("gated MLPs beside a distillation token")
+  if (distillationToken && (registers > 0 || !config.prefixPositions || positions === "none"))
+    features.push("a distillation token beside registers, or without a position")
+  if (epsilon !== 1e-6 && (epsilon !== 1e-5 || gatedMlp || distillationToken || stem !== null))
+    features.push(`layer norms with ε = ${epsilon}`)
+  return features
+}
+
+/** timm takes the integer part of `dim · ratio`, which the rounding of the quotient must not push below. */
+function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number {
+  const hidden = gatedMlp ? 2 * mlpDim : mlpDim
+  const ratio = hidden / dim
+  return Math.trunc(dim * ratio) === hidden ? ratio : (hidden + 0.5) / dim
+}
+
+type Architecture = readonly [name: string, args: TimmArgs]
+
+const all: readonly Architecture[] = [...architectures]
+
+/** The stem of every hybrid of timm's, but for its blocks. */
+const stemSize = { width: 64, depths: [], groups: 32, numerics: "timm" } as const
+
+/** Whether timm has this stem, but for its ε, under a name. */
+function sameStem({ stem_depths }: TimmArgs, { width, groups, depths }: StemConfig): boolean {
+  return width === stemSize.width && groups === stemSize.groups && `${stem_depths}` === `${depths}`
+}
+
+/**
+ * The architecture with the most in common. `model_args` say what differs, but for what only a name can tell timm: in
+ * that the two must agree if they can.
+ */
+function nearestArchitecture(config: ViTConfig): Architecture {
+  const { stem } = config
+  if (stem !== null) {
+    const hybrids = all.filter(([, { stem_depths }]) => stem_depths !== undefined)
+    const same = hybrids.filter(([, args]) => sameStem(args, stem))
+    return first([...same.filter(([, { embed_dim }]) => embed_dim === config.dim), ...same, ...hybrids])
+  }
+  const able = all.filter(
+    ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6, stem_depths }]) =>
+      stem_depths === undefined &&
+      distilled === config.distillationToken &&
+      (distilled || (mlp_layer === "swiglu") === config.gatedMlp) &&
+      (distilled || config.gatedMlp || norm_epsilon === (config.layerNormEpsilon === 1e-5 ? 1e-5 : 1e-6)),
+  )
+  const alike = able.filter(
+    ([, args]) =>
+      args.embed_dim === config.dim &&
+      args.depth === config.depth &&
+      args.num_heads === config.heads &&
+      args.patch_size === config.patchSize[0] &&
+      (args.global_pool ?? "token") === poolNames[config.pool],
+  )
+  return first([...alike, ...able.filter(([name]) => name.includes("_base_patch16_")), ...able])
+}
+
+function first<T>([item]: readonly T[]): T {
+  if (item === undefined) throw new Error("no architecture of timm's can be this model")
+  return item
+}
+
+const model_args = {
+  img_size: v.nullish(pair),
+  patch_size: v.nullish(pair),
+  in_chans: v.nullish(number),
+  num_classes: v.nullish(number),
+  global_pool: v.nullish(oneOf(["token", "avg", "map"])),
+  embed_dim: v.nullish(number),
+  depth: v.nullish(number),
+  num_heads: v.nullish(number),
+  mlp_ratio: v.nullish(number),
+  qkv_bias: v.nullish(flag),
+  qk_norm: v.nullish(flag),
+  proj_bias: v.nullish(flag),
+  init_values: v.nullish(number),
+  class_token: v.nullish(flag),
+  pos_embed: v.nullish(oneOf(["learn", "none", ""])),
+  no_embed_class: v.nullish(flag),
+  reg_tokens: v.nullish(number),
+  pre_norm: v.nullish(flag),
+  final_norm: v.nullish(flag),
+  fc_norm: v.nullish(flag),
+  pool_include_prefix: v.nullish(flag),
+  act_layer: v.nullish(rowOf(timmActivations)),
+  pos_drop_rate: v.nullish(number),
+  proj_drop_rate: v.nullish(number),
+  attn_drop_rate: v.nullish(number),
+  drop_path_rate: v.nullish(number),
+  dynamic_img_size: v.nullish(flag),
+}
+const argsSchema = object(model_args)
+const pretrainedSchema = object({ global_pool: model_args.global_pool })
+
+/** Arguments that change the training alone and that a ViTConfig has no place for. */
+const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init"]
+
+/** Arguments that Vitrine takes at the value that changes nothing, and what else they would be. */
+const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], feature: string]>> = {
+  scale_attn_norm: [[false], "a norm inside of the attention"],
+  scale_mlp_norm: [[false], "a norm inside of the MLP"],
+  dynamic_img_pad: [[false], "padding of images"],
+  use_naflex: [[false], "NaFlex"],
+  embed_layer: [[], "another patch embedding"],
+  embed_norm_layer: [[], "a norm after the patch embedding"],
+  norm_layer: [["layernorm"], "another norm"],
+  block_fn: [[], "another block"],
+  mlp_layer: [["mlp"], "another MLP"],
+  attn_layer: [["attn", ""], "another attention"],
+}
+
+/** Where a `config.json` has the fields of a configuration; "" stands for all others. */
+const paths = {
+  imageSize: "model_args.img_size",
+  patchSize: "model_args.patch_size",
+  patches: "model_args.patch_size",
+  channels: "model_args.in_chans",
+  dim: "model_args.embed_dim",
+  depth: "model_args.depth",
+  heads: "model_args.num_heads",
+  mlpDim: "model_args.mlp_ratio",
+  classes: "num_classes",
+  registers: "model_args.reg_tokens",
+  pool: "model_args.global_pool",
+  normAfterPool: "model_args.fc_norm",
+  dropout: "model_args.proj_drop_rate",
+  attentionDropout: "model_args.attn_drop_rate",
+  stochasticDepth: "model_args.drop_path_rate",
+  "": "model_args",
+}
+
+/** Missing arguments are the architecture's, or timm's defaults. timm drops arguments that are None. */
+function readTimm({ architecture, num_classes, model_args, pretrained, at }: TimmFields, file: string): ViTConfig {
+  const known = architectures.get(architecture)
+  if (known === undefined) throw new Error(`${architecture} is not in the table`)
+  refuseFeatures(model_args, file)
+  const args = parse(argsSchema, model_args, file, "model_args")
+  const { input_size, num_classes: trained } = pretrained
+  const fixed = pretrained.fixed_input_size === true && args.dynamic_img_size !== true
+  const [channels = 3, ...inputSize] = input_size ?? []
+  const pool = args.global_pool ?? known.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
+  const dim = args.embed_dim ?? known.embed_dim
+  const gatedMlp = (model_args.mlp_layer ?? known.mlp_layer) === "swiglu"
+  const hidden = Math.trunc(dim * (args.mlp_ratio ?? known.mlp_ratio ?? 4))
+  if (gatedMlp && hidden % 2 !== 0)
+    throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
+  const distillationToken = known.distilled === true
+  const finalNorm = args.final_norm ?? known.final_norm ?? true
+  const side = known.img_size ?? 224
+  const fields = {
+    imageSize: args.img_size ?? sidesOf(fixed && known.img_size === undefined ? inputSize : []) ?? [side, side],
+    patchSize: args.patch_size ?? [known.patch_size, known.patch_size],
+    stem: known.stem_depths === undefined ? null : { ...stemSize, depths: known.stem_depths },
+    channels: args.in_chans ?? channels,
+    dim,
+    depth: args.depth ?? known.depth,
+    heads: args.num_heads ?? known.num_heads,
+    mlpDim: gatedMlp ? hidden / 2 : hidden,
+    gatedMlp,
+    classes: args.num_classes ?? num_classes ?? trained ?? 1000,
+    classToken: args.class_token ?? known.class_token ?? true,
+    distillationToken,
+    registers: args.reg_tokens ?? known.reg_tokens ?? 0,
+    pool: pool === "avg" ? "average" : (pool ?? "token"),
+    poolPrefix: args.pool_include_prefix ?? known.pool_include_prefix ?? false,
+    finalNorm,
+    normAfterPool: finalNorm && (args.fc_norm ?? known.fc_norm ?? pool === "avg"),
+    positions: (args.pos_embed ?? "learn") === "learn" || distillationToken ? "learned" : "none",
+    prefixPositions: !(args.no_embed_class ?? known.no_embed_class ?? false),
+    embeddingNorm: args.pre_norm ?? known.pre_norm ?? false,
+    qkvBias: args.qkv_bias ?? known.qkv_bias ?? true,
+    projBias: args.proj_bias ?? true,
+    qkNorm: args.qk_norm ?? false,
+    layerScale: (args.init_values ?? known.init_values ?? 0) || null,
+    activation: args.act_layer ?? known.act_layer ?? "gelu",
+    preLogits: null,
+    dropout: args.proj_drop_rate ?? 0,
+    attentionDropout: args.attn_drop_rate ?? 0,
+    stochasticDepth: args.drop_path_rate ?? 0,
+    layerNormEpsilon: model_args.norm_layer == null ? (known.norm_epsilon ?? 1e-6) : 1e-6,
+  } as const
+  return inFile(file, () => vitConfig(fields), paths)
+}
+
+function sidesOf([height, width]: readonly number[]): readonly [number, number] | undefined {
+  return height === undefined || width === undefined ? undefined : [height, width]
+}
+
+function refuseFeatures(args: Json, file: string): void {
+  for (const [key, value] of Object.entries(args)) {
+    if (value === null || Object.hasOwn(model_args, key) || ignored.includes(key)) continue
+    const [accepted, feature] = (Object.hasOwn(neutral, key) ? neutral[key] : undefined) ?? []
+    if (accepted === undefined) throw configError(file, `model_args.${key} is not known to Vitrine`)
+    if (accepted.includes(value)) continue
+    throw configError(file, `model_args.${key} is ${shown(value)}: Vitrine does not have ${feature}`)
+  }
+}

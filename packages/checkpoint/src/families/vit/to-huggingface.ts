@@ -1,0 +1,202 @@
+/**
+ * Vision Transformers as transformers loads them, strictly: the fields of `config.json` and the tensors under the names in
+ * which its models are published.
+ */
+import { prefixTokens, tokenCount, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { huggingFaceName } from "../../activations.ts"
+import type { Json } from "../../json.ts"
+import { sum, weightOf } from "../../sources.ts"
+import type { HuggingFaceTensor } from "../formats.ts"
+import { huggingFaceTargets } from "./huggingface-names.ts"
+
+type ModelType = "vit" | "deit" | "dinov2" | "dinov2_with_registers"
+
+/** What the names of their classes begin with. */
+const classNames: Readonly<Record<ModelType, string>> = {
+  vit: "ViT",
+  deit: "DeiT",
+  dinov2: "Dinov2",
+  dinov2_with_registers: "Dinov2WithRegisters",
+}
+
+/** The kind of model that has most of what this one has. */
+function modelType({ classes, distillationToken, gatedMlp, layerScale, pool, registers }: ViTConfig): ModelType {
+  if (distillationToken) return "deit"
+  const dino = gatedMlp || pool === "token+average" || (layerScale !== null && classes === 0)
+  // DeiT's second token is a register where no head reads it.
+  if (registers > 0) return dino || registers > 1 ? "dinov2_with_registers" : "deit"
+  return dino ? "dinov2" : "vit"
+}
+
+const isDino = (type: ModelType): boolean => type === "dinov2" || type === "dinov2_with_registers"
+
+/** The fields of a `config.json` that make the same model, and what they cannot say. */
+export function write(config: ViTConfig): { readonly fields: Json; readonly notes: readonly string[] } {
+  const { classes, imageSize, patchSize } = config
+  const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
+    height === width ? height : [height, width]
+  const type = modelType(config)
+  const architecture = `${classNames[type]}${classes > 0 ? "ForImageClassification" : "Model"}`
+  const fields = {
+    architectures: [config.distillationToken ? `${architecture}WithTeacher` : architecture],
+    model_type: type,
+    image_size: same(imageSize),
+    patch_size: same(patchSize),
+    num_channels: config.channels,
+    hidden_size: config.dim,
+    num_hidden_layers: config.depth,
+    num_attention_heads: config.heads,
+    ...(isDino(type)
+      ? {
+          mlp_ratio: mlpRatio(config) ?? config.mlpDim / config.dim,
+          use_swiglu_ffn: config.gatedMlp,
+          // transformers refuses integers here, and 1 is the default.
+          ...(Number.isInteger(config.layerScale ?? 1) ? {} : { layerscale_value: config.layerScale }),
+          drop_path_rate: config.stochasticDepth,
+          ...(config.registers > 0 && { num_register_tokens: config.registers }),
+        }
+      : { intermediate_size: config.mlpDim }),
+    hidden_act: huggingFaceName(config.activation),
+    layer_norm_eps: config.layerNormEpsilon,
+    qkv_bias: config.qkvBias,
+    hidden_dropout_prob: config.dropout,
+    attention_probs_dropout_prob: config.attentionDropout,
+  }
+  const note = `the model has no classes: load it with ${architecture}.from_pretrained(folder, add_pooling_layer=False)`
+  return { fields, notes: classes === 0 && !isDino(type) ? [note] : [] }
+}
+
+/** DINOv2's whole number of times that its MLPs are wider than its tokens; undefined where there is none. */
+function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number | undefined {
+  // Of gated MLPs, two thirds of that width, up to a multiple of 8.
+  const width = (ratio: number): number =>
+    gatedMlp ? 8 * Math.ceil(Math.trunc((dim * ratio * 2) / 3) / 8) : dim * ratio
+  const near = Math.floor(((gatedMlp ? 1.5 : 1) * mlpDim) / dim)
+  return [near, near - 1, near + 1].find((ratio) => ratio > 0 && width(ratio) === mlpDim)
+}
+
+/** The properties of a model that no class of transformers has, or none together with its others. */
+export function beyond(config: ViTConfig): string[] {
+  const type = modelType(config)
+  const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
+    config
+  const features: Readonly<Record<string, boolean>> = {
+    "a ResNet before the patches": config.stem !== null,
+    [`pooling "${pool}"`]: pool !== "token" && pool !== "token+average",
+    "averages over the tokens before the patches": pool === "token+average" && config.poolPrefix,
+    "features of both the class token and the average": pool === "token+average" && classes === 0,
+    [`a hidden layer of ${preLogits?.dim} before the logits`]: preLogits !== null,
+    "a norm before the blocks": config.embeddingNorm,
+    "normed queries and keys": config.qkNorm,
+    "no final norm": !config.finalNorm,
+    "a norm after the pooling": config.normAfterPool && pool !== "token",
+    "a distillation token without classes": distillationToken && classes === 0,
+    "a distillation token and registers": distillationToken && registers > 0,
+    "a distillation token and gated MLPs": distillationToken && gatedMlp,
+    [`the activation ${activation}`]: huggingFaceName(activation) === undefined,
+    [`MLPs gated by ${activation}`]: gatedMlp && activation !== "silu",
+    [`MLPs of ${mlpDim}, which DINOv2's are not for a width of ${dim}`]: isDino(type) && mlpRatio(config) === undefined,
+    [`images of ${imageSize.join("×")}, where DINOv2's are square`]: isDino(type) && imageSize[0] !== imageSize[1],
+  }
+  return Object.keys(features).filter((name) => features[name])
+}
+
+type Weights = Readonly<Record<string, Float32Array>>
+
+/** A model's parameters under the names of its class in transformers. */
+export function tensors(config: ViTConfig, weights: Weights): readonly HuggingFaceTensor[] {
+  const prefix = (type: string): string => (config.classes > 0 ? `${type}.` : "")
+  const type = modelType(config)
+  const target = targetOf(config, type)
+  const changed = {
+    ...embeddings(config, type, weights),
+    ...scaled(config, target, weights),
+    ...head(config, target, weights),
+  }
+  const { dim, normAfterPool } = config
+  const all = vitParameters(target).flatMap(({ name, shape, role }) => {
+    const source = normAfterPool ? name.replace(/^norm\./, "fc_norm.") : name
+    const neutral = (): Float32Array =>
+      new Float32Array(shape.reduce((n, size) => n * size, 1)).fill(role === "layerScale" ? 1 : 0)
+    const values = changed[name] ?? weights[source] ?? neutral()
+    // DINOv2's registers have no positions, DeiT's second token has one.
+    const naming = name === "reg_token" && isDino(type) ? { ...target, prefixPositions: false } : target
+    const parts = huggingFaceTargets(name, shape, naming, prefix(type))
+    const length = values.length / parts.length
+    return parts.map((part, i) => ({
+      name: part.name,
+      shape: name === "pos_embed" ? [1, values.length / dim, dim] : part.shape,
+      data: values.subarray(i * length, (i + 1) * length),
+    }))
+  })
+  const mask = { name: `${prefix(type)}embeddings.mask_token`, shape: [1, dim], data: new Float32Array(dim) }
+  return isDino(type) ? [...all, mask] : all
+}
+
+/** The model as its class in transformers has it. */
+function targetOf(config: ViTConfig, type: ModelType): ViTConfig {
+  const { layerScale, pool, classes } = config
+  return vitConfig({
+    ...config,
+    positions: "learned",
+    prefixPositions: true,
+    // LayerNorm is taken token by token: of the class token it is the same before the pooling and after.
+    normAfterPool: false,
+    projBias: true,
+    layerScale: isDino(type) ? (layerScale ?? 1) : null,
+    pool: isDino(type) && classes > 0 ? "token+average" : pool,
+  })
+}
+
+/** Tokens and positions: one of each token for ViT and DeiT, of the class token and the patches for DINOv2. */
+function embeddings(config: ViTConfig, type: ModelType, weights: Weights): Weights {
+  const { dim, positions, registers } = config
+  const prefix = prefixTokens(config)
+  const table = new Float32Array(tokenCount(config) * dim)
+  if (positions !== "none") table.set(weightOf(weights, "pos_embed"), config.prefixPositions ? 0 : prefix * dim)
+  if (registers === 0 || !isDino(type)) return { pos_embed: table }
+  const patches = new Float32Array(table.length - registers * dim)
+  patches.set(table.subarray(0, dim))
+  patches.set(table.subarray(prefix * dim), dim)
+  const tokens = sum(weightOf(weights, "reg_token"), table.subarray(dim))
+  return { pos_embed: patches, reg_token: tokens }
+}
+
+/** LayerScale where the class has none: in the layers before it. */
+function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
+  if (config.layerScale === null || target.layerScale !== null) return {}
+  const made: Record<string, Float32Array> = {}
+  for (let i = 0; i < config.depth; i++)
+    for (const [layer, scale] of [
+      ["attn.proj", "ls1"],
+      ["mlp.fc2", "ls2"],
+    ] as const) {
+      const factors = weightOf(weights, `blocks.${i}.${scale}.gamma`)
+      for (const name of [`blocks.${i}.${layer}.weight`, `blocks.${i}.${layer}.bias`]) {
+        const values = weights[name]
+        if (values !== undefined) made[name] = scaledRows(values, factors)
+      }
+    }
+  return made
+}
+
+/** A matrix, or a list, whose rows are multiplied by a factor each. */
+function scaledRows(values: Float32Array, factors: Float32Array): Float32Array {
+  const scaled = values.slice()
+  const length = values.length / factors.length
+  for (const [row, factor] of factors.entries()) {
+    const part = scaled.subarray(row * length, (row + 1) * length)
+    part.set(part.map((value) => value * factor))
+  }
+  return scaled
+}
+
+/** DINOv2's head reads the average over the patches too: here with factors of 0. */
+function head(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
+  if (config.pool === target.pool) return {}
+  const { classes, dim } = config
+  const narrow = weightOf(weights, "head.weight")
+  const wide = new Float32Array(2 * classes * dim)
+  for (let row = 0; row < classes; row++) wide.set(narrow.subarray(row * dim, (row + 1) * dim), 2 * row * dim)
+  return { "head.weight": wide }
+}

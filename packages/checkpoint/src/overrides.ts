@@ -1,0 +1,91 @@
+import type { ModelDescription, ModelHints } from "./description.ts"
+import { configError, inFile, shown } from "./errors.ts"
+import { familyOf } from "./families/index.ts"
+import { cropMode, cropPct, interpolation, type Preprocessing, standardDeviations } from "./preprocessing.ts"
+import { object, pair, parse, perChannel } from "./schema.ts"
+
+/**
+ * Settings in place of those of a model's files. Hints are for weights without a `config.json`; other files must agree
+ * with them.
+ */
+export interface Overrides extends Omit<ModelHints, "imageSize"> {
+  /** Height and width of the model's input, or one number for both. Position embeddings are resized to it. */
+  readonly imageSize?: number | readonly [height: number, width: number] | undefined
+  readonly interpolation?: Preprocessing["interpolation"] | undefined
+  readonly cropPct?: number | undefined
+  readonly cropMode?: Preprocessing["cropMode"] | undefined
+  /** A value a channel, or one for all. */
+  readonly mean?: readonly number[] | undefined
+  readonly std?: readonly number[] | undefined
+}
+
+/** The hints among overrides. */
+export function hintsOf({ heads, activation, layerNormEpsilon, pool, groups, imageSize }: Overrides): ModelHints {
+  const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
+  return { heads, activation, layerNormEpsilon, pool, groups, imageSize: size }
+}
+
+/** Overrides apart from the options that stand beside them. */
+export function splitOverrides<T extends Overrides>(
+  options: T,
+): [overrides: Overrides, others: Omit<T, keyof Overrides>] {
+  const {
+    heads,
+    activation,
+    layerNormEpsilon,
+    pool,
+    groups,
+    imageSize,
+    interpolation,
+    cropPct,
+    cropMode,
+    mean,
+    std,
+    ...others
+  } = options
+  const hints = { heads, activation, layerNormEpsilon, pool, groups, imageSize }
+  return [{ ...hints, interpolation, cropPct, cropMode, mean, std }, others]
+}
+
+/**
+ * The model at the size of its images, with other settings in place of its own. `resizeWeights` makes the weights that
+ * belong to it.
+ * @param file names the model in errors.
+ * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
+ */
+export function applyOverrides(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
+  const { preprocessing } = description
+  const family = familyOf(description.config)
+  const { noun } = family.describe(description.config)
+  const values = new Map(Object.entries(family.hints(description.config)))
+  const { imageSize: _, ...hints } = hintsOf(overrides)
+  for (const [hint, value] of Object.entries(hints)) {
+    const own = values.get(hint)
+    if (value === undefined || value === own) continue
+    if (own === undefined) throw configError(file, `a ${noun} has no ${hint} to be told`)
+    throw configError(file, `the model has ${hint} ${shown(own)}, not ${shown(value)}`)
+  }
+  const imageSize = parse(pair, overrides.imageSize ?? preprocessing.size, file, "imageSize")
+  const config = inFile(file, () => family.config({ ...description.config, imageSize }))
+  const fields = {
+    interpolation: overrides.interpolation ?? preprocessing.interpolation,
+    cropPct: overrides.cropPct ?? preprocessing.cropPct,
+    cropMode: overrides.cropMode ?? preprocessing.cropMode,
+    mean: overrides.mean ?? preprocessing.mean,
+    std: overrides.std ?? preprocessing.std,
+  }
+  const { channels } = config
+  const schema = object({
+    interpolation,
+    cropPct,
+    cropMode,
+    mean: perChannel(channels),
+    std: standardDeviations(channels),
+  })
+  const changed = { ...parse(schema, fields, file), size: imageSize }
+  const { resize } = preprocessing
+  // Hugging Face's geometry is for one size. `cropPct` and `cropMode` say what is nearest to it at another.
+  const keeps = resize !== undefined && imageSize.join() === preprocessing.size.join()
+  const replaced = overrides.cropPct !== undefined || overrides.cropMode !== undefined
+  return { ...description, config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed }
+}
