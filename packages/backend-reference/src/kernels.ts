@@ -32,7 +32,7 @@ function unary(f: (x: number) => number): UnaryKernel {
 function binary(f: (a: number, b: number) => number): BinaryKernel {
   return ([a, b], _node, [{ shape }], [aType, bType]) => {
     const y = broadcast(b, bType.shape, shape)
-    return [broadcast(a, aType.shape, shape).map((value, i) => f(value, at(y, i)))]
+    return [broadcast(a, aType.shape, shape).map((value, i) => f(value, y[i] as number))]
   }
 }
 
@@ -42,7 +42,7 @@ function reduction(start: number, f: (a: number, b: number) => number): Reductio
     const steps = strides(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
     const out = zeros(outType).fill(start)
     walk(shape, steps, (position, i) => {
-      out[position] = f(at(out, position), at(x, i))
+      out[position] = f(out[position] as number, x[i] as number)
     })
     return [out]
   }
@@ -85,10 +85,10 @@ function matMul(a: Values, b: Values, out: Values, product: Product): void {
   const { rows, inner, columns, transposeA, transposeB } = product
   for (let i = 0; i < rows; i++)
     for (let p = 0; p < inner; p++) {
-      const x = at(a, transposeA ? p * rows + i : i * inner + p)
+      const x = a[transposeA ? p * rows + i : i * inner + p] as number
       for (let j = 0; j < columns; j++) {
-        const y = at(b, transposeB ? j * inner + p : p * columns + j)
-        out[i * columns + j] = at(out, i * columns + j) + x * y
+        const y = b[transposeB ? j * inner + p : p * columns + j] as number
+        out[i * columns + j] = (out[i * columns + j] as number) + x * y
       }
     }
 }
@@ -122,9 +122,9 @@ export const kernels: Kernels<Values> = {
   transpose: ([x], { attributes: { permutation } }, [{ shape }], [source]) => {
     const from = strides(source.shape)
     const out = new Float64Array(x.length)
-    const steps = permutation.map((axis) => at(from, axis))
+    const steps = permutation.map((axis) => dimAt(from, axis))
     walk(shape, steps, (position, i) => {
-      out[i] = at(x, position)
+      out[i] = x[position] as number
     })
     return [out]
   },
@@ -134,7 +134,7 @@ export const kernels: Kernels<Values> = {
     let to = 0
     for (const [i, part] of parts.entries()) {
       const shape = partTypes[i]?.shape ?? []
-      const size = at(shape, axis)
+      const size = dimAt(shape, axis)
       copyAxis(part, shape, out, type.shape, axis, { from: 0, to, size })
       to += size
     }
@@ -143,7 +143,7 @@ export const kernels: Kernels<Values> = {
   split: ([x], { attributes: { axis } }, types, [source]) =>
     types.map((type, i) => {
       const out = zeros(type)
-      const size = at(type.shape, axis)
+      const size = dimAt(type.shape, axis)
       copyAxis(x, source.shape, out, type.shape, axis, { from: i * size, to: 0, size })
       return out
     }),
@@ -154,7 +154,7 @@ export const kernels: Kernels<Values> = {
   },
   pad: ([x], { attributes: { axis, before } }, [type], [source]) => {
     const out = zeros(type)
-    copyAxis(x, source.shape, out, type.shape, axis, { from: 0, to: before, size: at(source.shape, axis) })
+    copyAxis(x, source.shape, out, type.shape, axis, { from: 0, to: before, size: dimAt(source.shape, axis) })
     return [out]
   },
 

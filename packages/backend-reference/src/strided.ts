@@ -1,7 +1,8 @@
+import { dimAt } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 
 /** The value at an index. @throws RangeError where there is none. */
-export function at(values: ArrayLike<number>, i: number): number {
+export function at(values: Float64Array, i: number): number {
   const value = values[i]
   if (value === undefined) throw new RangeError(`no value ${i} among ${values.length}`)
   return value
@@ -35,20 +36,15 @@ export function walk(
   visit: (position: number, i: number) => void,
 ): void {
   const missing = shape.length - strides.length
-  /** The axes from the fastest to the slowest; `count` says how far along each of them the walk is. */
-  const axes = shape.map((size, axis) => ({ size, step: strides[axis - missing] ?? 0, count: 0 })).reverse()
-  const total = elementCount(shape)
-  let position = 0
-  for (let i = 0; i < total; i++) {
-    visit(position, i)
-    for (const axis of axes) {
-      position += axis.step
-      axis.count += 1
-      if (axis.count < axis.size) break
-      position -= axis.step * axis.size
-      axis.count = 0
-    }
+  let i = 0
+  const walkFrom = (axis: number, position: number): void => {
+    const size = shape[axis]
+    if (size === undefined) return visit(position, i++)
+    const step = strides[axis - missing] ?? 0
+    if (axis === shape.length - 1) for (let k = 0; k < size; k++) visit(position + k * step, i++)
+    else for (let k = 0; k < size; k++) walkFrom(axis + 1, position + k * step)
   }
+  walkFrom(0, 0)
 }
 
 /** The values of `x` broadcast to `shape`; `x` itself where nothing has to be repeated. */
@@ -58,7 +54,7 @@ export function broadcast(x: Float64Array, from: readonly number[], shape: reado
   const out = new Float64Array(total)
   if (x.length === 1) return out.fill(at(x, 0))
   walk(shape, broadcastStrides(from), (position, i) => {
-    out[i] = at(x, position)
+    out[i] = x[position] as number
   })
   return out
 }
@@ -67,7 +63,7 @@ export function broadcast(x: Float64Array, from: readonly number[], shape: reado
 export function around(shape: readonly number[], axis: number): { outer: number; size: number; inner: number } {
   return {
     outer: elementCount(shape.slice(0, axis)),
-    size: at(shape, axis),
+    size: dimAt(shape, axis),
     inner: elementCount(shape.slice(axis + 1)),
   }
 }
