@@ -92,9 +92,9 @@ const inputsAndOutputs: Readonly<Record<string, Test>> = {
       const [dx, dweight] = gradients([loss], [x, weight]) as [Tensor, Tensor]
       return graph({ outputs: { y, loss, dx, dweight, first: ops.sum(x, [0]) } })
     }
-    const g = build(drawFrom(1, 1))
+    const g = build(drawFrom(1, { batch: 1 }))
     for (const batch of [2, 5, 1]) {
-      const draw = drawFrom(1, batch)
+      const draw = drawFrom(1, { batch })
       build(draw)
       expectClose(
         await runOnce(backend, g, draw.data, batch),

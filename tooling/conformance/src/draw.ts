@@ -20,13 +20,20 @@ export interface Drawn extends Draw {
   readonly data: Record<string, HostData>
 }
 
-/** The same numbers for the same seed. A named batch dimension is drawn at size `batch`. */
-export function drawFrom(seed: number, batch?: number): Drawn {
+export interface DrawOptions {
+  /** The size at which a named batch dimension is drawn. */
+  readonly batch?: number
+  /** The names of inputs begin with it, so that several computations can be one graph. */
+  readonly prefix?: string
+}
+
+/** The same numbers for the same seed. */
+export function drawFrom(seed: number, { batch, prefix = "" }: DrawOptions = {}): Drawn {
   const random = randomStream(keyFromSeed(seed))
   const tensors: Record<string, Tensor> = {}
   const data: Record<string, HostData> = {}
   const add = (shape: Shape, dtype: Tensor["dtype"], values: HostData): Tensor => {
-    const name = `x${Object.keys(tensors).length}`
+    const name = `${prefix}x${Object.keys(tensors).length}`
     data[name] = values
     tensors[name] = ops.input(name, shape, dtype)
     return tensors[name]

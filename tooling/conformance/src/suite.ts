@@ -1,4 +1,4 @@
-import { type Backend, gradients, graph, type Tensor } from "@vitrine/core"
+import { type Backend, gradients, graph, type HostData, type Tensor } from "@vitrine/core"
 import { referenceBackend } from "@vitrine/backend-reference"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import type { Build, Case } from "./cases/case.ts"
@@ -69,45 +69,63 @@ export function conformance(
 /** The variant of a case that the smoke subset runs. */
 export const smokeCase = (variants: Case): Case => Object.fromEntries(Object.entries(variants).slice(0, 1))
 
-/** @throws Error with a line for every variant that differs from the reference. */
+/**
+ * Compares all variants of a case with the reference in one graph, since compiling takes most of the time. Where they
+ * differ, it compares them one by one.
+ * @throws Error with a line for every variant that differs from the reference.
+ */
 export async function verifyCase(backend: () => Backend, variants: Case, tolerance: Tolerance): Promise<void> {
-  const verify = (build: Build): Promise<void> => verifyBuild(backend(), build, tolerance)
+  const together = await verifyBuilds(backend(), await buildsOf(variants), tolerance).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (together === undefined) return
+  const verify = (build: Build): Promise<void> => verifyBuilds(backend(), [build], tolerance)
   const faults: string[] = []
   for (const [what, variant] of Object.entries(variants))
     try {
       await (typeof variant === "function" ? verify(variant) : variant.check(verify))
     } catch (error) {
-      faults.push(`${what}: ${tell(error)}`)
+      faults.push(`${what}: ${explain(error)}`)
     }
-  if (faults.length > 0) throw new Error(faults.join("\n"))
+  throw new Error(faults.join("\n") || `only together: ${explain(together)}`)
+}
+
+/** The computations of a case, among them those that its properties draw. */
+async function buildsOf(variants: Case): Promise<Build[]> {
+  const builds: Build[] = []
+  for (const variant of Object.values(variants))
+    if (typeof variant === "function") builds.push(variant)
+    else await variant.check(async (build) => void builds.push(build))
+  return builds
 }
 
 /** The message of an error; of a property's, the simplest case that fails, and how. */
-function tell(error: unknown): string {
+function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const found = /^Counterexample: .*$/m.exec(error.message)
-  return found && error.cause ? `${found[0]}: ${tell(error.cause)}` : error.message
+  const counterexample = /^Counterexample: .*$/m.exec(error.message)
+  return counterexample && error.cause ? `${counterexample[0]}: ${explain(error.cause)}` : error.message
 }
 
-/** Compares a computation, and the gradients of a random-weighted sum of its outputs, with the reference. */
-async function verifyBuild(backend: Backend, build: Build, tolerance: Tolerance): Promise<void> {
-  const draw = drawFrom(42)
-  const built = build(draw)
-  const outputs: readonly Tensor[] = Array.isArray(built) ? built : [built as Tensor]
-  const named: Record<string, Tensor> = Object.fromEntries(outputs.map((t, i) => [`y${i}`, t]))
-  const wrt = Object.entries(draw.tensors).filter(([, t]) => t.dtype === "float32")
-  const ends = outputs.filter((t) => t.dtype === "float32")
-  const seeds = ends.map(({ shape }) => draw.normal(shape))
-  const made = gradients(
-    ends,
-    wrt.map(([, t]) => t),
-    seeds,
-  )
-  made.forEach((t, i) => void (named[`grad ${wrt[i]?.[0]}`] = t))
-  const g = graph({ outputs: named })
-  const [actual, expected] = await Promise.all([
-    runOnce(backend, g, draw.data),
-    runOnce(referenceBackend(), g, draw.data),
-  ])
+/** Compares computations, and the gradients of a random-weighted sum of each one's outputs, with the reference. */
+async function verifyBuilds(backend: Backend, builds: readonly Build[], tolerance: Tolerance): Promise<void> {
+  const outputs: Record<string, Tensor> = {}
+  const data: Record<string, HostData> = {}
+  for (const [i, build] of builds.entries()) {
+    const prefix = builds.length === 1 ? "" : `${i}.`
+    const draw = drawFrom(42, { prefix })
+    const result = build(draw)
+    const ys: readonly Tensor[] = "node" in result ? [result] : result
+    for (const [k, y] of ys.entries()) outputs[`${prefix}y${k}`] = y
+    const inputs = Object.entries(draw.tensors).filter(([, t]) => t.dtype === "float32")
+    const ends = ys.filter((t) => t.dtype === "float32")
+    const seeds = ends.map(({ shape }) => draw.normal(shape))
+    const wrt = inputs.map(([, t]) => t)
+    const grads = gradients(ends, wrt, seeds)
+    for (const [k, [name]] of inputs.entries()) outputs[`${prefix}grad ${name}`] = grads[k] as Tensor
+    Object.assign(data, draw.data)
+  }
+  const g = graph({ outputs })
+  const [actual, expected] = await Promise.all([runOnce(backend, g, data), runOnce(referenceBackend(), g, data)])
   expectClose(actual, expected, tolerance)
 }

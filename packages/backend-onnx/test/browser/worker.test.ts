@@ -3,9 +3,9 @@ import { graph, ops } from "@vitrine/core"
 import { expect, test } from "vitest"
 import { onnxBackend } from "../../src/web.ts"
 
-const skip = { "constants from a file": "a page has no files" }
+const options = { skip: { "constants from a file": "a page has no files" }, subset: "smoke" } as const
 
-conformance("onnxruntime-web in a worker of a page", () => onnxBackend(), { skip })
+conformance("onnxruntime-web in a worker of a page", () => onnxBackend(), options)
 
 test("the page answers while the worker computes", async () => {
   const backend = await onnxBackend()
