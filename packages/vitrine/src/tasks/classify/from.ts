@@ -16,8 +16,8 @@ import type { BiTConfig } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe.ts"
 
-/** Fields of a model that can change between two runs. */
-const free: readonly string[] = [
+/** Fields of a model that a run may change. */
+const changeable: readonly string[] = [
   "family",
   "imageSize",
   "classes",
@@ -27,58 +27,59 @@ const free: readonly string[] = [
   "stochasticDepth",
 ]
 
-/** Whether a model tells these classes apart, as far as can be known: one without labels may. */
-function tells({ config, labels }: ModelDescription, classes: readonly string[]): boolean {
+/** Whether a model has these classes. A model without labels may have any. */
+function hasClasses({ config, labels }: ModelDescription, classes: readonly string[]): boolean {
   return config.classes === classes.length && (labels === null || labels.join("\n") === classes.join("\n"))
 }
 
 /**
- * A recipe that goes on from a model: what it leaves open of the model and of its input is as the model has it. For other
- * classes the head becomes a single linear layer, as in the paper (section 3.2).
+ * Completes a recipe for a run that starts from a model: the model decides what the recipe leaves open of the model and its input. For
+ * other classes the head becomes a single linear layer, as in the paper (section 3.2).
  * @param path names the model in errors.
  * @throws VitrineError (config) for a recipe of another model.
  */
 export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: readonly string[], path: string): Recipe {
   const { config, preprocessing } = applyOverrides(from, {}, path)
   const { model = {} } = recipe
-  const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
+  const { variant: name, ...fields } = typeof model === "string" ? { variant: model } : model
   const family = familyOf(config)
   const { label } = familyOfRecipe(name, name === undefined ? config : {})
   if (label !== family.label)
     throw new VitrineError("config", `the run's model ${name} is a ${label}, but that of ${path} is a ${family.label}`)
-  const shape = name === undefined ? {} : variantShape(family, name, given.imageSize ?? config.imageSize)
-  const asked = { ...shape, ...given }
-  checkSame(asked, config, path)
-  const { classes: _, ...same } = config
-  const kept = tells(from, classes) ? same : { ...same, ...family.recipes.linearHead }
+  const shape = name === undefined ? {} : variantShape(family, name, fields.imageSize ?? config.imageSize)
+  const changes = { ...shape, ...fields }
+  checkSame(changes, config, path)
+  const { classes: _, ...base } = config
+  const head = hasClasses(from, classes) ? {} : family.recipes.linearHead
   const { interpolation, cropPct, cropMode, mean, std } = preprocessing
-  return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...kept, ...asked } }
+  return { interpolation, cropPct, cropMode, mean, std, ...recipe, model: { ...base, ...head, ...changes } }
 }
 
 type HintFields = Partial<
   Pick<ViTConfig, "imageSize" | "heads" | "activation" | "layerNormEpsilon" | "pool"> & Pick<BiTConfig, "groups">
 >
 
-/** What a recipe says of the model that weights without a `config.json` may not tell. */
+/** The hints in a recipe for weights without a `config.json`. */
 export function hintsFrom(model: Recipe["model"]): ModelHints {
   if (typeof model !== "object") return {}
   const { imageSize, heads, activation, layerNormEpsilon, pool, groups }: HintFields = model
   return { imageSize, heads, activation, layerNormEpsilon, groups, ...(pool !== "token+average" && { pool }) }
 }
 
-function checkSame(asked: object, found: ModelConfig, path: string): void {
-  const fields: Readonly<Record<string, unknown>> = { ...found }
-  for (const [field, value] of Object.entries(asked)) {
-    const own = fields[field]
-    if (own === undefined)
+/** @throws VitrineError (config) for fields in which the model at `path` differs. */
+function checkSame(fields: object, config: ModelConfig, path: string): void {
+  const modelFields: Readonly<Record<string, unknown>> = { ...config }
+  for (const [field, value] of Object.entries(fields)) {
+    const modelValue = modelFields[field]
+    if (modelValue === undefined)
       throw new VitrineError(
         "config",
-        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} is a ${familyOf(found).label}`,
+        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} is a ${familyOf(config).label}`,
       )
-    if (!free.includes(field) && JSON.stringify(value) !== JSON.stringify(own))
+    if (!changeable.includes(field) && JSON.stringify(value) !== JSON.stringify(modelValue))
       throw new VitrineError(
         "config",
-        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} has ${JSON.stringify(own)}`,
+        `the run's model has ${field} ${JSON.stringify(value)}, but that of ${path} has ${JSON.stringify(modelValue)}`,
       )
   }
 }
@@ -97,21 +98,21 @@ function headOf(config: ModelConfig): string {
   return JSON.stringify(Object.entries(config).filter(([field]) => Object.hasOwn(linearHead, field)))
 }
 
-/** The facts of data as the model sees them: it gets grey images in colour, and coloured ones in grey. */
+/** The facts of data after their images are converted to the model's channels, grey or colour. */
 export function factsFor(facts: DataFacts, { channels }: ModelConfig): DataFacts {
   return channels === 1 || channels === 3 ? { ...facts, channels } : facts
 }
 
-export interface Start {
-  /** Values for a model's parameters, by name. */
+/** What a run starts from. */
+export interface StartingWeights {
+  /** Values of parameters, by name. */
   readonly initial: Record<string, Float32Array>
-  /** Whether the head starts at 0, for it has other classes. */
+  /** Whether the head starts at 0, because it has other classes. */
   readonly newHead: boolean
 }
 
 /**
- * What a model of `config` for these classes starts from: the weights of another, their positions resized, and for other
- * classes a head of zeros.
+ * The starting weights of a model of `config`: those of another model, with positions resized, and for other classes a head of zeros.
  * @param path names the other model in errors.
  * @throws VitrineError (config) for another kind of model.
  */
@@ -120,10 +121,10 @@ export async function startFrom(
   config: ModelConfig,
   classes: readonly string[],
   path: string,
-): Promise<Start> {
+): Promise<StartingWeights> {
   const { config: from, positionMethod, weights, sources } = model
   checkSame(config, from, path)
-  const newHead = !tells(model, classes) || headOf(from) !== headOf(config)
+  const newHead = !hasClasses(model, classes) || headOf(from) !== headOf(config)
   const read = parameterReader(weights, sources)
   const initial: Record<string, Float32Array> = {}
   for (const name of sources.keys()) if (!(newHead && isHead(name))) initial[name] = await read(name)

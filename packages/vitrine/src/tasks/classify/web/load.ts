@@ -18,7 +18,7 @@ export interface LoadOptions extends BackendChoice, Overrides {}
 /**
  * Loads a classifier in a page. The source is an address (of this site, or of one that allows it by CORS), a name on the Hugging
  * Face hub (`hf:owner/name`), or files. It holds
- * - a folder with `config.json` and `model.safetensors`, as Vitrine and timm write it, or Hugging Face's with
+ * - a folder of Vitrine or timm with `config.json` and `model.safetensors`, or one of Hugging Face's with
  *   `preprocessor_config.json`;
  * - or weights alone: an .npz file of Google's vision_transformer, big_vision or big_transfer, or a .safetensors file in timm's
  *   names, which may need `heads`.
