@@ -1,8 +1,15 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 // Packages resolve each other's sources, so nothing has to be built before a unit test.
 export default defineConfig({
   resolve: { conditions: ["@vitrine/source"] },
   ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
-  test: { include: ["test/**/*.test.ts"], exclude: ["test/browser/**"], testTimeout: 60_000, pool: "forks" },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/browser/**"],
+    setupFiles: [fileURLToPath(new URL("vitest.setup.ts", import.meta.url))],
+    testTimeout: 60_000,
+    pool: "forks",
+  },
 })
