@@ -71,10 +71,7 @@ export function App(): JSX.Element {
           {t.status.noEngine(engineFault.value)}
         </p>
       )}
-      {here === "guide" ? <Guide /> : null}
-      {here === "train" ? <LazyRoom key="train" load={train} /> : null}
-      {here === "inspect" ? <LazyRoom key="inspect" load={inspect} /> : null}
-      {here === "detect" ? <LazyRoom key="detect" load={detect} /> : null}
+      {here === "guide" ? <Guide /> : <LazyRoom key={here} load={lazyRooms[here]} />}
       <Zoom />
     </>
   )
@@ -82,11 +79,11 @@ export function App(): JSX.Element {
 
 const themeChoices = ["system", "light", "dark"] as const
 
-const train = async (): Promise<() => JSX.Element> => (await import("./train/train.tsx")).Train
-
-const inspect = async (): Promise<() => JSX.Element> => (await import("./inspect/inspect.tsx")).Inspect
-
-const detect = async (): Promise<() => JSX.Element> => (await import("./detect/detect.tsx")).Detect
+const lazyRooms: Readonly<Record<Exclude<Room, "guide">, () => Promise<() => JSX.Element>>> = {
+  train: async () => (await import("./train/train.tsx")).Train,
+  inspect: async () => (await import("./inspect/inspect.tsx")).Inspect,
+  detect: async () => (await import("./detect/detect.tsx")).Detect,
+}
 
 /** A room. Its code is loaded when the reader enters it. */
 function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {

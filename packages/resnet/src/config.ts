@@ -1,9 +1,12 @@
 import { VitrineError } from "@vitrine/core"
 
+/** The tag of these configurations among those of other model families. */
+const bitFamily = "bit"
+
 /** A ResNet-v2 of "Big Transfer (BiT): General Visual Representation Learning" (Kolesnikov et al., 2020). */
 export interface BiTConfig {
   /** Tells this configuration from those of other families. */
-  readonly family: "bit"
+  readonly family: typeof bitFamily
   /** Height and width of the images, of any parity. */
   readonly imageSize: readonly [height: number, width: number]
   /** Channels of the images. */
@@ -34,7 +37,7 @@ const depths = { 50: [3, 4, 6, 3], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3] } as c
  */
 export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
   const config = {
-    family: "bit",
+    family: bitFamily,
     imageSize: [224, 224],
     channels: 3,
     classes: 1000,
@@ -98,7 +101,7 @@ function checkConfig(config: BiTConfig): void {
       fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
   }
   const { family, imageSize, widths, depths, stemWidth, groups } = config
-  if (family !== "bit") fail(`family must be bit, got ${told(family)}`)
+  if (family !== bitFamily) fail(`family must be ${bitFamily}, got ${told(family)}`)
   if (!Array.isArray(imageSize) || imageSize.length !== 2)
     fail(`imageSize must be [height, width], got ${told(imageSize)}`)
   for (const side of imageSize) count("imageSize", side)
