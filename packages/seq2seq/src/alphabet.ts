@@ -6,18 +6,18 @@ export interface Alphabet {
   readonly characters: readonly string[]
   readonly begin: 1
   readonly end: 0
-  /** Tokens, `begin` and `end` among them. */
+  /** The number of tokens, with `begin` and `end`. */
   readonly size: number
   /**
    * The tokens of a text, without `begin` and `end`.
-   * @throws VitrineError (config) that names the first character which is not in the alphabet.
+   * @throws VitrineError (config) naming the first character that is not in the alphabet
    */
   encode(text: string): number[]
-  /** The text of tokens; `begin` and `end` say nothing. */
+  /** The text of tokens, without `begin` and `end`. */
   decode(tokens: Iterable<number>): string
 }
 
-/** @throws VitrineError (config) for characters that are not one grapheme each, or not different. */
+/** @throws VitrineError (config) for characters that are not one grapheme each, or not all different */
 export function alphabet(characters: readonly string[]): Alphabet {
   const tokens = new Map<string, number>()
   for (const character of characters) {
@@ -43,15 +43,15 @@ export function alphabet(characters: readonly string[]): Alphabet {
           )
         return token
       }),
-    decode: (given) => Array.from(given, (token) => characters[token - 2] ?? "").join(""),
+    decode: (text) => Array.from(text, (token) => characters[token - 2] ?? "").join(""),
   }
 }
 
 /** The characters of texts, each once, in the order of their code points. */
 export function charactersOf(texts: Iterable<string>): string[] {
-  const found = new Set<string>()
-  for (const text of texts) for (const character of graphemes(text)) found.add(character)
-  return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const characters = new Set<string>()
+  for (const text of texts) for (const character of graphemes(text)) characters.add(character)
+  return [...characters].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
 /** A text in characters as people see them, composed (NFC). */

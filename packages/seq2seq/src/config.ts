@@ -1,4 +1,4 @@
-import { VitrineError } from "@vitrine/core"
+import { checkFields, type Field, hasRow, showValue, VitrineError } from "@vitrine/core"
 
 /** The activations that `torch.nn.Transformer` has. */
 export const transformerActivations = ["relu", "gelu"] as const
@@ -6,7 +6,7 @@ export const transformerActivations = ["relu", "gelu"] as const
 export type TransformerActivation = (typeof transformerActivations)[number]
 
 export function isTransformerActivation(name: unknown): name is TransformerActivation {
-  return transformerActivations.some((each) => each === name)
+  return transformerActivations.some((activation) => activation === name)
 }
 
 /** The Transformer of "Attention is all you need" (Vaswani et al., 2017), as `torch.nn.Transformer` has it. */
@@ -19,15 +19,36 @@ export interface TransformerConfig {
   /** Hidden width of the feed-forward networks, d_ff. */
   readonly mlpDim: number
   readonly activation: TransformerActivation
-  /** Whether each branch is normed where it begins (pre-norm) and not where it has been added (post-norm, the paper's). */
+  /** Whether norms stand before each branch (pre-norm) and not after each sum (post-norm, the paper's). */
   readonly normFirst: boolean
   /** Whether there is a norm after the last layer of the encoder, and one after that of the decoder. */
   readonly finalNorms: boolean
   /** Whether linear layers and norms have biases. */
   readonly bias: boolean
-  /** Of embeddings, attention weights, hidden values and what each branch gives. */
+  /** Rate of dropout on embeddings, attention weights, hidden values and outputs of branches. */
   readonly dropout: number
   readonly layerNormEpsilon: number
+}
+
+const integer = (from: number, to: number): Field => ({ kind: "number", integer: true, from, to })
+const flag: Field = { kind: "boolean" }
+
+/** The largest counts. Larger ones are a mistake or an attack. */
+const most = { width: 1 << 16, depth: 1024, vocabulary: 1 << 22, length: 1 << 16, imageSize: 1 << 15, channels: 1024 }
+
+/** The kind and bounds of each field of a Transformer. */
+export const transformerFields: Readonly<Record<keyof TransformerConfig, Field>> = {
+  dim: integer(1, most.width),
+  heads: integer(1, most.width),
+  encoderDepth: integer(1, most.depth),
+  decoderDepth: integer(1, most.depth),
+  mlpDim: integer(1, most.width),
+  activation: { kind: "choice", of: transformerActivations },
+  normFirst: flag,
+  finalNorms: flag,
+  bias: flag,
+  dropout: { kind: "number", from: 0, below: 1 },
+  layerNormEpsilon: { kind: "number", above: 0, below: 1 },
 }
 
 /** Tokens of a vocabulary, at most `length` of them. */
@@ -39,7 +60,7 @@ export interface TokenSourceConfig {
   readonly shared: boolean
 }
 
-/** An image in patches, row by row; those as high as the image are strips of columns. */
+/** An image in patches, row by row. Patches as high as the image are strips of columns. */
 export interface ImageSourceConfig {
   readonly kind: "image"
   readonly imageSize: readonly [height: number, width: number]
@@ -47,24 +68,48 @@ export interface ImageSourceConfig {
   readonly channels: number
 }
 
-/** A Transformer with what stands around it: from a source to tokens of a vocabulary. */
+type SourceConfig = TokenSourceConfig | ImageSourceConfig
+
+const sizes: Field = { kind: "tuple", of: [integer(1, most.imageSize), integer(1, most.imageSize)] }
+
+/** The kind and bounds of each field of a source, by its kind. */
+export const sourceFields: {
+  readonly [K in SourceConfig["kind"]]: Readonly<
+    Record<Exclude<keyof Extract<SourceConfig, { readonly kind: K }>, "kind">, Field>
+  >
+} = {
+  tokens: { vocabulary: integer(1, most.vocabulary), length: integer(1, most.length), shared: flag },
+  image: { imageSize: sizes, patchSize: sizes, channels: integer(1, most.channels) },
+}
+
+/** A whole model: a Transformer with its embeddings, from a source to tokens of a vocabulary. */
 export interface Seq2SeqConfig extends TransformerConfig {
-  readonly source: TokenSourceConfig | ImageSourceConfig
+  readonly source: SourceConfig
   /** Tokens of the target, `begin` and `end` among them. */
   readonly vocabulary: number
-  /** The token that every target begins with, and that is never learned. */
+  /** The token that every target begins with. It is never predicted. */
   readonly begin: number
   /** The token that ends a target. */
   readonly end: number
-  /** The most tokens of a target, `end` included. */
+  /** The most tokens of a target, with `end`. */
   readonly length: number
   /** Whether the matrix before the softmax is the target's table of embeddings, as in the paper. */
   readonly tied: boolean
 }
 
+/** The kind and bounds of each field of a whole model, but for those of the Transformer and of the source. */
+export const seq2seqFields: Readonly<Record<Exclude<keyof Seq2SeqConfig, keyof TransformerConfig | "source">, Field>> =
+  {
+    vocabulary: integer(2, most.vocabulary),
+    begin: integer(0, most.vocabulary - 1),
+    end: integer(0, most.vocabulary - 1),
+    length: integer(1, most.length),
+    tied: flag,
+  }
+
 /**
- * A checked configuration; what is left out is the paper's base model, with torch's final norms.
- * @throws VitrineError (config) for a model that cannot exist.
+ * A checked configuration. The default is the paper's base model, with torch's final norms.
+ * @throws VitrineError (config) for a model that cannot exist
  */
 export function transformerConfig(fields: Partial<TransformerConfig> = {}): TransformerConfig {
   const config: TransformerConfig = {
@@ -81,87 +126,46 @@ export function transformerConfig(fields: Partial<TransformerConfig> = {}): Tran
     layerNormEpsilon: 1e-5,
     ...fields,
   }
-  count("dim", config.dim, 1, limits.width)
-  count("heads", config.heads, 1, limits.width)
-  count("mlpDim", config.mlpDim, 1, limits.width)
-  count("encoderDepth", config.encoderDepth, 1, limits.depth)
-  count("decoderDepth", config.decoderDepth, 1, limits.depth)
+  checkFields(transformerFields, config)
   if (config.dim % config.heads !== 0) fail(`heads must divide dim, but ${config.heads} do not divide ${config.dim}`)
-  if (!isTransformerActivation(config.activation))
-    fail(`activation must be ${transformerActivations.join(" or ")}, got ${told(config.activation)}`)
-  for (const field of ["normFirst", "finalNorms", "bias"] as const) flag(field, config[field])
-  if (!(config.dropout >= 0 && config.dropout < 1)) fail(`dropout must be in [0, 1), got ${told(config.dropout)}`)
-  const { layerNormEpsilon } = config
-  if (!(layerNormEpsilon > 0 && layerNormEpsilon < 1))
-    fail(`layerNormEpsilon must be in (0, 1), got ${told(layerNormEpsilon)}`)
   return config
 }
 
-type Given = Partial<Seq2SeqConfig> & Pick<Seq2SeqConfig, "source" | "vocabulary" | "begin" | "end" | "length">
+type RequiredFields = Pick<Seq2SeqConfig, "source" | "vocabulary" | "begin" | "end" | "length">
 
 /**
- * A checked configuration; what is left out is as in `transformerConfig`, and the output is tied to the embeddings.
- * @throws VitrineError (config) for a model that cannot exist.
+ * A checked configuration. The defaults are those of `transformerConfig`, with an output that is tied to the embeddings.
+ * @throws VitrineError (config) for a model that cannot exist
  */
-export function seq2seqConfig(fields: Given): Seq2SeqConfig {
+export function seq2seqConfig(fields: Partial<Seq2SeqConfig> & RequiredFields): Seq2SeqConfig {
   const config: Seq2SeqConfig = { ...transformerConfig(fields), tied: true, ...fields }
-  const { source, vocabulary, begin, end, length } = config
-  count("vocabulary", vocabulary, 2, limits.vocabulary)
-  count("length", length, 1, limits.length)
-  count("begin", begin, 0, vocabulary - 1)
-  count("end", end, 0, vocabulary - 1)
+  checkFields(seq2seqFields, config)
+  const { source, vocabulary, begin, end } = config
+  for (const [name, token] of Object.entries({ begin, end }))
+    if (token >= vocabulary) fail(`${name} must be an integer from 0 to ${vocabulary - 1}, got ${token}`)
   if (begin === end) fail(`begin and end must be two tokens, both are ${begin}`)
-  flag("tied", config.tied)
-  if (typeof source !== "object" || source === null)
-    return fail(`source must be tokens or an image, got ${told(source)}`)
-  switch (source.kind) {
-    case "tokens":
-      count("source.vocabulary", source.vocabulary, 1, limits.vocabulary)
-      count("source.length", source.length, 1, limits.length)
-      flag("source.shared", source.shared)
-      if (source.shared && source.vocabulary !== vocabulary)
-        fail(`shared embeddings need one vocabulary, but source has ${source.vocabulary} tokens, target ${vocabulary}`)
-      return config
-    case "image":
-      checkImage(source)
-      return config
-    default:
-      return fail(`source.kind must be tokens or image, got ${told((source as { kind: unknown }).kind)}`)
-  }
+  const kind: unknown = source?.kind
+  if (!hasRow(sourceFields, kind))
+    fail(`source.kind must be ${Object.keys(sourceFields).join(" or ")}, got ${showValue(kind)}`)
+  checkFields(sourceFields[source.kind], source, "source.")
+  if (source.kind === "image") checkPatches(source)
+  else if (source.shared && source.vocabulary !== vocabulary)
+    fail(`shared embeddings need one vocabulary, but source has ${source.vocabulary} tokens, target ${vocabulary}`)
+  return config
 }
 
-/** Tokens that the encoder sees. */
+/** The number of tokens that the encoder reads. */
 export function sourceLength({ source }: Pick<Seq2SeqConfig, "source">): number {
   if (source.kind === "tokens") return source.length
   const { imageSize, patchSize } = source
   return (imageSize[0] / patchSize[0]) * (imageSize[1] / patchSize[1])
 }
 
-/** Largest counts that are taken for a model and not for a mistake or an attack. */
-const limits = { width: 1 << 16, depth: 1024, vocabulary: 1 << 22, length: 1 << 16, imageSize: 1 << 15, channels: 1024 }
-
-function checkImage({ imageSize, patchSize, channels }: ImageSourceConfig): void {
-  count("source.channels", channels, 1, limits.channels)
-  for (const [field, pair] of Object.entries({ imageSize, patchSize })) {
-    if (!Array.isArray(pair) || pair.length !== 2) fail(`source.${field} must be [height, width], got ${told(pair)}`)
-    for (const side of pair) count(`source.${field}`, side, 1, limits.imageSize)
-  }
-  if (imageSize.some((side, i) => side % (patchSize[i] as number) !== 0))
+function checkPatches({ imageSize, patchSize }: ImageSourceConfig): void {
+  if (imageSize[0] % patchSize[0] !== 0 || imageSize[1] % patchSize[1] !== 0)
     fail(`patches of ${patchSize.join("×")} do not fill an image of ${imageSize.join("×")}`)
-}
-
-function count(field: string, value: unknown, least: number, most: number): void {
-  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
-    fail(`${field} must be an integer from ${least} to ${most}, got ${told(value)}`)
-}
-
-function flag(field: string, value: unknown): void {
-  if (typeof value !== "boolean") fail(`${field} must be true or false, got ${told(value)}`)
 }
 
 function fail(message: string): never {
   throw new VitrineError("config", message)
 }
-
-/** A value as a message shows it: text in quotes, and NaN as NaN. */
-const told = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))

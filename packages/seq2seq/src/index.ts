@@ -4,12 +4,15 @@ export {
   isTransformerActivation,
   type Seq2SeqConfig,
   seq2seqConfig,
+  seq2seqFields,
+  sourceFields,
   sourceLength,
   type TokenSourceConfig,
   type TransformerConfig,
   type TransformerActivation,
   transformerActivations,
   transformerConfig,
+  transformerFields,
 } from "./config.ts"
 export { checkTokens, type Decoder, createDecoder } from "./decoder.ts"
 export { measureTexts, type TextBatch, type TextEvaluation, textObjective } from "./objective.ts"

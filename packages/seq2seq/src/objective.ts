@@ -8,30 +8,30 @@ import { oneHot, seq2seq } from "./seq2seq.ts"
 export interface TextBatch {
   /** Images `[size, height, width, channels]`, or tokens `[size, source tokens]`. */
   readonly source: Float32Array | Int32Array
-  /** 1 for source tokens that are not there, `[size, source tokens]`. */
+  /** 1 for padding among the source tokens, `[size, source tokens]`. */
   readonly padding: Uint8Array
-  /** The tokens after `begin`, `[size, length]`: a text and then `end`, to the end of the row. */
+  /** The tokens after `begin`, `[size, length]`: a text, then `end` to the end of the row. */
   readonly targets: Int32Array
-  /** 1 for a text's tokens and its first `end`, else 0, `[size, length]`; zeros for rows that pad a short last batch. */
+  /** 1 for the tokens of a text and its first `end`, otherwise 0, `[size, length]`; zeros for rows that pad a short last batch. */
   readonly weights: Float32Array
   readonly size: number
 }
 
-/** What an evaluation of texts found, each token told from the true ones before it. */
+/** The measures of a model on some texts. Each token is predicted from the true ones before it. */
 export interface TextEvaluation {
-  /** Texts. */
+  /** The number of texts. */
   readonly examples: number
-  /** Mean loss a token, without label smoothing. */
+  /** Mean loss of a token, without label smoothing. */
   readonly loss: number
-  /** Share of the texts of which every token is the likeliest, `end` too: of those that greedy decoding gives exactly. */
+  /** Share of the texts whose tokens, with `end`, are all the likeliest: those that greedy decoding gives exactly. */
   readonly exact: number
-  /** Share of the tokens that are the likeliest, `end` included. */
+  /** Share of the tokens, with `end`, that are the likeliest. */
   readonly tokens: number
 }
 
 /**
- * Texts by teacher forcing: the cross-entropy of each token against the true ones before it, with label smoothing (Vaswani et
- * al., 2017, section 5.4) over the whole vocabulary, as PyTorch's. A row of the loss is a token.
+ * The objective of texts by teacher forcing: the cross-entropy of each token, predicted from the true ones before it, with label
+ * smoothing (Vaswani et al., 2017, section 5.4) over the whole vocabulary, as PyTorch's. A row of the loss is a token.
  */
 export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective<TextBatch, TextEvaluation> {
   if (!(smoothing >= 0 && smoothing < 1))
@@ -39,42 +39,42 @@ export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective
   return {
     rows: (scope) => ({ losses: tokenLosses(scope, config, smoothing).losses, weights: weightsOf(config) }),
     prepare: (batch) => ({
-      inputs: { ...given(batch), weights: batch.weights },
+      inputs: { ...inputsOf(batch), weights: batch.weights },
       total: batch.weights.reduce((a, b) => a + b, 0),
     }),
     measure: measureTexts(config),
   }
 }
 
-/** Texts by how many are exact. */
+/** Measures texts. The score is the share of exact ones. */
 export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEvaluation> {
   const { vocabulary, length } = config
   return {
     outputs: (scope) => tokenLosses(scope, config, 0),
     pass: () => {
-      const found = { examples: 0, loss: 0, exact: 0, right: 0, tokens: 0 }
+      const counts = { examples: 0, loss: 0, exact: 0, right: 0, tokens: 0 }
       return {
         async add(batch, run) {
-          const { logits, losses } = await run(given(batch))
+          const { logits, losses } = await run(inputsOf(batch))
           for (let row = 0; row < batch.size; row++) {
             if (batch.weights[row * length] === 0) continue
             let exact = true
             for (let at = row * length; at < (row + 1) * length && batch.weights[at] !== 0; at++) {
               const right = largest(logits?.data ?? [], at * vocabulary, vocabulary) === batch.targets[at]
               exact &&= right
-              found.right += right ? 1 : 0
-              found.tokens++
-              found.loss += losses?.data[at] ?? Number.NaN
+              counts.right += right ? 1 : 0
+              counts.tokens++
+              counts.loss += losses?.data[at] ?? Number.NaN
             }
-            found.examples++
-            if (exact) found.exact++
+            counts.examples++
+            if (exact) counts.exact++
           }
         },
         result: () => ({
-          examples: found.examples,
-          loss: found.loss / found.tokens,
-          exact: found.exact / found.examples,
-          tokens: found.right / found.tokens,
+          examples: counts.examples,
+          loss: counts.loss / counts.tokens,
+          exact: counts.exact / counts.examples,
+          tokens: counts.right / counts.tokens,
         }),
       }
     },
@@ -98,22 +98,26 @@ function tokenLosses(
     vocabulary,
   ])
   const hot = ops.reshape(oneHot(targets, vocabulary), logits.shape)
-  const wanted = ops.add(ops.mul(hot, 1 - smoothing), smoothing / vocabulary)
-  return { logits, losses: ops.softmaxCrossEntropy(logits, wanted) }
+  const smoothed = ops.add(ops.mul(hot, 1 - smoothing), smoothing / vocabulary)
+  return { logits, losses: ops.softmaxCrossEntropy(logits, smoothed) }
 }
 
 const weightsOf = ({ length }: Seq2SeqConfig): Tensor =>
   ops.reshape(ops.input("weights", ["batch", length]), [`batch*${length}`])
 
-const given = ({ source, padding, targets }: TextBatch): Readonly<Record<string, HostData>> => ({
+const inputsOf = ({ source, padding, targets }: TextBatch): Readonly<Record<string, HostData>> => ({
   source,
   padding,
   targets,
 })
 
-/** Of numbers from a place on, the place of the largest; of equal ones the first. */
+/** The place of the largest of some numbers, after `from`; of equal ones the first. */
 function largest(numbers: ArrayLike<number>, from: number, count: number): number {
   let best = 0
-  for (let i = 1; i < count; i++) if ((numbers[from + i] as number) > (numbers[from + best] as number)) best = i
+  let most = -Infinity
+  for (let i = 0; i < count; i++) {
+    const number = numbers[from + i] ?? Number.NaN
+    if (number > most) [best, most] = [i, number]
+  }
   return best
 }

@@ -6,13 +6,13 @@ import { transformer } from "./transformer.ts"
 /** Every parameter of `torch.nn.Transformer`, in the order in which the model asks for them. */
 export function transformerParameters(config: TransformerConfig): Parameter[] {
   const tokens = ops.input("tokens", ["batch", 1, config.dim])
-  return recorded((scope) => transformer(scope, tokens, tokens, config))
+  return recordParameters((scope) => transformer(scope, tokens, tokens, config))
 }
 
 /** Every parameter of a model, in the order in which the model asks for them. */
 export function seq2seqParameters(config: Seq2SeqConfig): Parameter[] {
   const tokens = ops.input("tokens", ["batch", 1], "int32")
-  return recorded((scope) => seq2seq(scope, sourceInput(config), tokens, config))
+  return recordParameters((scope) => seq2seq(scope, sourceInput(config), tokens, config))
 }
 
 /** Input `source`: images, or the numbers of tokens. */
@@ -23,24 +23,25 @@ export function sourceInput(config: Seq2SeqConfig, batch: number | "batch" = "ba
     : ops.input("source", [batch, sourceLength(config)], "int32")
 }
 
-function recorded(model: (scope: Scope) => void): Parameter[] {
-  const found = new Map<string, Tensor>()
+/** The parameters that a model asks for. */
+function recordParameters(model: (scope: Scope) => void): Parameter[] {
+  const tensors = new Map<string, Tensor>()
   const parameters: Parameter[] = []
   const param = (parameter: Parameter): Tensor => {
-    const known = found.get(parameter.name)
-    if (known !== undefined) return known
-    const made = ops.state(parameter.name, parameter.shape)
-    found.set(parameter.name, made)
+    const shared = tensors.get(parameter.name)
+    if (shared !== undefined) return shared
+    const tensor = ops.state(parameter.name, parameter.shape)
+    tensors.set(parameter.name, tensor)
     parameters.push(parameter)
-    return made
+    return tensor
   }
   model(rootScope({ param }))
   return parameters
 }
 
 /**
- * Starting values by name: matrices Xavier-uniform, as `torch.nn.Transformer` starts them, patches LeCun-normal, embeddings
- * N(0, 1/dim), so that scaled they are as large as the positions; gains 1 and biases 0.
+ * Starting values by name: matrices Xavier-uniform as in `torch.nn.Transformer`, patches LeCun-normal, gains 1 and biases 0.
+ * Embeddings are N(0, 1/dim); times √dim they are as large as the positions.
  */
 export function initializeSeq2Seq(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(
@@ -48,15 +49,15 @@ export function initializeSeq2Seq(parameters: readonly Parameter[], key: Key): R
       const random = randomStream(foldKey(key, name))
       const [outputs = 1, ...inputs] = shape
       const fanIn = inputs.reduce((n, size) => n * size, 1)
-      const draw = {
-        scale: () => 1,
-        bias: () => 0,
-        patch: () => random.normal() / Math.sqrt(fanIn),
-        embedding: () => random.normal() / Math.sqrt(fanIn),
-      }[role as string]
       const bound = Math.sqrt(6 / (fanIn + outputs))
-      const uniform = (): number => bound * (2 * random.uniform() - 1)
-      return [name, Float32Array.from({ length: outputs * fanIn }, draw ?? uniform)]
+      const value = (): number => {
+        if (role === "scale") return 1
+        if (role === "bias") return 0
+        return role === "patch" || role === "embedding"
+          ? random.normal() / Math.sqrt(fanIn)
+          : bound * (2 * random.uniform() - 1)
+      }
+      return [name, Float32Array.from({ length: outputs * fanIn }, value)]
     }),
   )
 }

@@ -1,20 +1,20 @@
-import { linear, ops, patchEmbedding, type Scope, type Shape, type Tensor } from "@vitrine/core"
+import { fixed, linear, ops, patchEmbedding, type Scope, type Shape, type Tensor } from "@vitrine/core"
 import { product } from "@vitrine/core/backend"
 import { type Seq2SeqConfig, sourceLength } from "./config.ts"
 import { sinusoidPositions } from "./positions.ts"
 import { causalMask, transformerDecoder, transformerEncoder } from "./transformer.ts"
 
 /**
- * The whole model with teacher forcing: from a source and the tokens that came before, int32 `[batch, target]`, the first
- * of them `begin`, to the logits of each next one, `[batch, target, vocabulary]`.
- * @param source images `[batch, height, width, channels]` or tokens, int32 `[batch, source]`.
- * @param padding true for source tokens that are not there, bool `[batch, source tokens]`.
+ * The whole model with teacher forcing: a source and target tokens → the logits of each next token, `[batch, target, vocabulary]`.
+ * @param source images `[batch, height, width, channels]` or tokens, int32 `[batch, source]`
+ * @param tokens int32 `[batch, target]`, `begin` first
+ * @param padding true for padding among the source tokens, bool `[batch, source tokens]`
  */
 export function seq2seq(scope: Scope, source: Tensor, tokens: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
   return predictAll(scope, encodeSource(scope, source, config, padding), tokens, config, padding)
 }
 
-/** The same from what the decoder looks at, `[batch, source tokens, dim]`. */
+/** The same from the memory, `[batch, source tokens, dim]`. */
 export function predictAll(
   scope: Scope,
   memory: Tensor,
@@ -22,13 +22,13 @@ export function predictAll(
   config: Seq2SeqConfig,
   padding?: Tensor,
 ): Tensor {
-  const length = tokens.shape[1] as number
+  const length = fixed(tokens.shape, 1)
   const target = embedTarget(scope, tokens, positionsOf(length, config.dim), config)
   const masks = { targetMask: causalMask(length), memoryPadding: padding }
   return predict(scope, transformerDecoder(scope, target, memory, config, masks), config)
 }
 
-/** Source → what the decoder looks at, `[batch, source tokens, dim]`. */
+/** Source → memory, the encoder's output that the decoder reads, `[batch, source tokens, dim]`. */
 export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
   const embedded =
     config.source.kind === "image"
@@ -44,13 +44,13 @@ export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig
   return transformerEncoder(scope, x, config, { sourcePadding: padding })
 }
 
-/** Tokens `[batch, target]` and the positions where they stand, `[…, dim]`, that broadcast → `[batch, target, dim]`. */
+/** Tokens `[batch, target]` and their positions, which broadcast → embeddings `[batch, target, dim]`. */
 export function embedTarget(scope: Scope, tokens: Tensor, positions: Tensor, config: Seq2SeqConfig): Tensor {
   const placed = ops.add(embed(scope, "embedding", tokens, config.vocabulary, config), positions)
   return scope.tap("target", scope.dropout("target.dropout", placed, config.dropout))
 }
 
-/** What the decoder gives, `[batch, target, dim]` → logits `[batch, target, vocabulary]`. */
+/** The decoder's output `[batch, target, dim]` → logits `[batch, target, vocabulary]`. */
 export function predict(scope: Scope, x: Tensor, { tied, vocabulary, dim }: Seq2SeqConfig): Tensor {
   const logits = tied
     ? ops.linear(x, table(scope, "embedding", vocabulary, dim))
@@ -67,12 +67,12 @@ function table(scope: Scope, name: string, vocabulary: number, dim: number): Ten
   return scope.at(name).param("weight", [vocabulary, dim], "embedding")
 }
 
-/** Rows of a table, times √dim (section 3.4), by a product with one-hot rows, which every backend has: `[…]` → `[…, dim]`. */
+/** Tokens `[…]` → rows of a table times √dim (section 3.4), `[…, dim]`, by a product with one-hot rows, which every backend has. */
 function embed(scope: Scope, name: string, tokens: Tensor, vocabulary: number, { dim }: Seq2SeqConfig): Tensor {
   const rows: Shape = [product(tokens.shape), vocabulary]
   const hot = ops.reshape(oneHot(tokens, vocabulary), rows)
-  const found = ops.matMul(hot, table(scope, name, vocabulary, dim)) // [batch · tokens, dim]
-  return ops.mul(ops.reshape(found, [...tokens.shape, dim]), Math.sqrt(dim))
+  const embedded = ops.matMul(hot, table(scope, name, vocabulary, dim)) // [batch · tokens, dim]
+  return ops.mul(ops.reshape(embedded, [...tokens.shape, dim]), Math.sqrt(dim))
 }
 
 /** int32 `[…]` → float32 `[…, count]`, 1 at the index. */
@@ -81,6 +81,6 @@ export function oneHot(indices: Tensor, count: number): Tensor {
     Float32Array.from({ length: count }, (_, i) => i),
     [count],
   )
-  const given = ops.reshape(ops.cast(indices, "float32"), [...indices.shape, 1])
-  return ops.where(ops.greater(ops.abs(ops.sub(given, places)), 0.5), 0, 1)
+  const column = ops.reshape(ops.cast(indices, "float32"), [...indices.shape, 1])
+  return ops.where(ops.greater(ops.abs(ops.sub(column, places)), 0.5), 0, 1)
 }

@@ -1,9 +1,10 @@
-import { attendHeads, ops, projectHeads, type Scope, type Tensor } from "@vitrine/core"
-import { type Seq2SeqConfig } from "./config.ts"
+import { attendHeads, dimAt, fixed, ops, projectHeads, type Scope, type Tensor, VitrineError } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
+import type { Seq2SeqConfig } from "./config.ts"
 import { embedTarget, oneHot, positionsOf, predict } from "./seq2seq.ts"
 import { attentionOf, transformerDecoderWith } from "./transformer.ts"
 
-/** Keys and values of an attention, one of each a layer of the decoder. */
+/** Keys and values of an attention, one of each for every layer of the decoder. */
 export interface KeysAndValues {
   readonly keys: readonly Tensor[]
   readonly values: readonly Tensor[]
@@ -11,30 +12,36 @@ export interface KeysAndValues {
 
 /** Keys and values of the memory `[batch, source, dim]` for every layer, `[batch, heads, source, headDim]` each. */
 export function memoryKeys(scope: Scope, memory: Tensor, config: Seq2SeqConfig): KeysAndValues {
-  const found = Array.from({ length: config.decoderDepth }, (_, i) =>
+  const projections = Array.from({ length: config.decoderDepth }, (_, i) =>
     projectHeads(scope.at(`decoder.layers.${i}.multihead_attn`), { k: memory, v: memory }, attentionOf(config)),
   )
-  return { keys: found.map(({ k }) => k), values: found.map(({ v }) => v) }
+  return { keys: projections.map(({ k }) => k), values: projections.map(({ v }) => v) }
 }
 
 export interface StepInputs {
   /** The last token of each hypothesis, int32 `[batch · beams]`, those of an example side by side. */
   readonly tokens: Tensor
-  /** How many stand before it, int32 `[1]`. */
+  /** The number of tokens before it, int32 `[1]`. */
   readonly position: Tensor
-  /** What earlier steps found, `[batch · beams, heads, length, headDim]`; anything finite at places that come later. */
+  /**
+   * Keys and values of the tokens before it, `[batch · beams, heads, length, headDim]`. Later places hold any finite value.
+   */
   readonly cache: KeysAndValues
-  /** Which hypothesis of the same example each one goes on from, one-hot `[batch, beams, beams]`; without it, the same. */
+  /**
+   * The hypothesis that each one extends, as its number within the example, one-hot `[batch, beams, beams]`. Without it each
+   * extends the one of its own number.
+   */
   readonly parents?: Tensor | undefined
   /** Of the example's memory, `[batch, heads, source, headDim]`. */
   readonly memory: KeysAndValues
-  /** True for source tokens that are not there, bool `[batch, source]`. */
+  /** True for padding among the source tokens, bool `[batch, source]`. */
   readonly padding?: Tensor | undefined
 }
 
 /**
- * One token more: logits `[batch · beams, vocabulary]`, and the keys and values with those of this token at its place. The
- * memory is not repeated for each hypothesis: they are queries of one example.
+ * One step of decoding: the logits of the next tokens, `[batch · beams, vocabulary]`, and the cache with the keys and values of
+ * the last ones. The hypotheses of an example are queries to one memory, which is not repeated. Where the batch is open, each
+ * example has one hypothesis.
  */
 export function decodeStep(
   scope: Scope,
@@ -43,45 +50,51 @@ export function decodeStep(
 ): { readonly logits: Tensor; readonly cache: KeysAndValues } {
   const { dim, heads, length, vocabulary } = config
   const options = attentionOf(config)
-  const rows = tokens.shape[0] as number
-  const batch = (memory.keys[0] as Tensor).shape[0] as number
-  const beams = typeof rows === "number" ? rows / batch : 1
+  const rows = dimAt(tokens.shape, 0)
+  const batch = dimAt(layerOf(memory.keys, 0).shape, 0)
+  const beams = typeof rows === "number" && typeof batch === "number" ? rows / batch : 1
   const places = ops.constant(
     Float32Array.from({ length }, (_, i) => i),
     [length],
   )
   const later = ops.greater(places, ops.cast(position, "float32")) // [length]
   const here = ops.reshape(oneHot(position, length), [1, length])
-  const atPlace = ops.greater(ops.reshape(here, [1, 1, length, 1]), 0.5)
+  const isHere = ops.greater(ops.reshape(here, [1, 1, length, 1]), 0.5)
   const keys: Tensor[] = []
   const values: Tensor[] = []
-  /** What the hypothesis that this one goes on from had found, and this token's. */
-  const extended = (cached: Tensor, t: Tensor): Tensor => {
-    const before = parents === undefined ? cached : chosen(parents, cached)
-    return ops.where(atPlace, t, before)
-  }
+  /** The cache of each hypothesis' parent, with the keys or values of its last token. */
+  const extended = (cached: Tensor, last: Tensor): Tensor =>
+    ops.where(isHere, last, parents === undefined ? cached : ofParents(parents, cached))
   const placed = ops.matMul(here, positionsOf(length, dim)) // [1, dim]
   const x = embedTarget(scope, ops.reshape(tokens, [rows, 1]), placed, config) // [rows, 1, dim]
   const y = transformerDecoderWith(scope, x, config, {
     own: (layer, t, i) => {
       const { q, k, v } = projectHeads(layer, { q: t, k: t, v: t }, options) // [rows, heads, 1, headDim]
-      keys[i] = extended(cache.keys[i] as Tensor, k)
-      values[i] = extended(cache.values[i] as Tensor, v)
-      const attentionMask = ops.reshape(later, [1, length])
-      return attendHeads(layer, q, keys[i], values[i], { ...options, attentionMask })
+      const [key, value] = [extended(layerOf(cache.keys, i), k), extended(layerOf(cache.values, i), v)]
+      keys.push(key)
+      values.push(value)
+      return attendHeads(layer, q, key, value, { ...options, attentionMask: ops.reshape(later, [1, length]) })
     },
     cross: (layer, t, i) => {
-      const { q } = projectHeads(layer, { q: ops.reshape(t, [batch, beams, dim]) }, { heads, bias: config.bias })
-      const [k, v] = [memory.keys[i] as Tensor, memory.values[i] as Tensor]
+      const queries = ops.reshape(t, [batch, beams, dim])
+      const { q } = projectHeads(layer, { q: queries }, { heads, bias: config.bias })
+      const [k, v] = [layerOf(memory.keys, i), layerOf(memory.values, i)]
       return ops.reshape(attendHeads(layer, q, k, v, { ...options, keyPaddingMask: padding }), [rows, 1, dim])
     },
   })
   return { logits: ops.reshape(predict(scope, y, config), [rows, vocabulary]), cache: { keys, values } }
 }
 
-/** Rows of each example by one-hot rows: parents `[batch, beams, beams]`, x `[batch · beams, …]` → its shape. */
-function chosen(parents: Tensor, x: Tensor): Tensor {
-  const [batch, beams] = parents.shape as [number, number]
-  const width = x.shape.slice(1).reduce<number>((n, size) => n * (size as number), 1)
-  return ops.reshape(ops.matMul(parents, ops.reshape(x, [batch, beams, width])), x.shape)
+/** @throws VitrineError (shape) where a layer has no tensor */
+function layerOf(tensors: readonly Tensor[], layer: number): Tensor {
+  const tensor = tensors[layer]
+  if (tensor === undefined) throw new VitrineError("shape", `there are no keys and values of layer ${layer}`)
+  return tensor
+}
+
+/** The rows of each hypothesis' parent: parents `[batch, beams, beams]`, x `[batch · beams, …]` → its shape. */
+function ofParents(parents: Tensor, x: Tensor): Tensor {
+  const width = elementCount(x.shape.slice(1))
+  const rows = ops.reshape(x, [dimAt(parents.shape, 0), fixed(parents.shape, 1), width])
+  return ops.reshape(ops.matMul(parents, rows), x.shape)
 }

@@ -2,22 +2,22 @@ import { VitrineError } from "@vitrine/core"
 import { type TransformerConfig, transformerConfig } from "./config.ts"
 import { transformerParameters } from "./parameters.ts"
 
-/** What a state dict does not tell of its model; heads have no default. */
+/** The fields of a configuration that do not follow from a state dict. Heads have no default. */
 export type TorchHints = Pick<TransformerConfig, "heads"> &
   Partial<Pick<TransformerConfig, "activation" | "normFirst" | "dropout" | "layerNormEpsilon">>
 
 export interface TorchTransformer {
   readonly config: TransformerConfig
-  /** Of every parameter its name in the state dict. */
+  /** The name of every parameter in the state dict. */
   readonly names: ReadonlyMap<string, string>
 }
 
 const marker = "encoder.layers.0.self_attn.in_proj_weight"
 
 /**
- * The configuration of a `torch.nn.Transformer` whose state dict has tensors of these names and shapes. A prefix that the
- * names have in a larger module, such as `transformer.`, is understood, and tensors without it belong to others.
- * @throws VitrineError (file) for a tensor that is missing, of another shape, or belongs to no layer.
+ * The configuration of a `torch.nn.Transformer` by the names and shapes of its state dict. The names may have a prefix from a
+ * larger module, such as `transformer.`; tensors without it are ignored.
+ * @throws VitrineError (file) for a tensor that is missing, of another shape, or belongs to no layer
  */
 export function readTorchTransformer(
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -26,9 +26,9 @@ export function readTorchTransformer(
   const fail = (message: string): never => {
     throw new VitrineError("file", message)
   }
-  const found = [...shapes.keys()].find((name) => name === marker || name.endsWith(`.${marker}`))
-  if (found === undefined) return fail(`holds no torch.nn.Transformer: no tensor is named ${marker}`)
-  const prefix = found.slice(0, -marker.length)
+  const first = [...shapes.keys()].find((name) => name === marker || name.endsWith(`.${marker}`))
+  if (first === undefined) return fail(`holds no torch.nn.Transformer: no tensor is named ${marker}`)
+  const prefix = first.slice(0, -marker.length)
   const has = (name: string): boolean => shapes.has(prefix + name)
   const depth = (side: string): number => {
     let layers = 0
@@ -37,7 +37,7 @@ export function readTorchTransformer(
   }
   const config = transformerConfig({
     ...hints,
-    dim: shapes.get(found)?.[1] ?? 0,
+    dim: shapes.get(first)?.[1] ?? 0,
     encoderDepth: depth("encoder"),
     decoderDepth: depth("decoder"),
     mlpDim: shapes.get(`${prefix}encoder.layers.0.linear1.weight`)?.[0] ?? 0,
@@ -46,9 +46,9 @@ export function readTorchTransformer(
   })
   const names = new Map<string, string>()
   for (const { name, shape } of transformerParameters(config)) {
-    const own = shapes.get(prefix + name)
-    if (own === undefined) return fail(`tensor ${prefix}${name} is missing`)
-    if (own.join() !== shape.join()) return fail(`tensor ${prefix}${name} is [${own}], expected [${shape}]`)
+    const stored = shapes.get(prefix + name)
+    if (stored === undefined) return fail(`tensor ${prefix}${name} is missing`)
+    if (stored.join() !== shape.join()) return fail(`tensor ${prefix}${name} is [${stored}], expected [${shape}]`)
     names.set(name, prefix + name)
   }
   const stranger = [...shapes.keys()].find(

@@ -1,21 +1,21 @@
 // Names of parameters are torch.nn.Transformer's, so that its state dict needs no map. Tokens are [batch, tokens, dim].
-import { activate, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
+import { activate, fixed, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
 import type { TransformerConfig } from "./config.ts"
 
-/** What may be looked at, by the names of `torch.nn.Transformer`: as in `multiHeadAttention`, each bool or added to the scores. */
+/** The masks of `torch.nn.Transformer`, as in `multiHeadAttention`: each is bool, or added to the scores. */
 export interface TransformerMasks {
-  /** Of source tokens for each other, `[source, source]`, and which of them are not there, `[batch, source]`. */
+  /** For source tokens: the hidden ones for each, `[source, source]`, and padding, `[batch, source]`. */
   readonly sourceMask?: Tensor | undefined
   readonly sourcePadding?: Tensor | undefined
-  /** Of target tokens for each other, such as `causalMask`, and which of them are not there, `[batch, target]`. */
+  /** For target tokens: the hidden ones for each, such as `causalMask`, and padding, `[batch, target]`. */
   readonly targetMask?: Tensor | undefined
   readonly targetPadding?: Tensor | undefined
-  /** Of the encoder's outputs for target tokens, `[target, source]`, and which of them are hidden, `[batch, source]`. */
+  /** For the memory: the hidden source tokens for each target token, `[target, source]`, and padding, `[batch, source]`. */
   readonly memoryMask?: Tensor | undefined
   readonly memoryPadding?: Tensor | undefined
 }
 
-/** True above the diagonal, `[tokens, tokens]`: no token sees a later one. */
+/** True above the diagonal, `[tokens, tokens]`: later tokens are hidden. */
 export function causalMask(tokens: number): Tensor {
   const places = Float32Array.from({ length: tokens }, (_, i) => i)
   return ops.greater(ops.constant(places, [1, tokens]), ops.constant(places, [tokens, 1]))
@@ -32,7 +32,7 @@ export function transformer(
   return transformerDecoder(scope, target, transformerEncoder(scope, source, config, masks), config, masks)
 }
 
-/** The encoder, `[batch, source, dim]` → the same shape, that the decoder looks at: the memory. */
+/** The encoder: embedded source `[batch, source, dim]` → memory of the same shape. */
 export function transformerEncoder(
   scope: Scope,
   source: Tensor,
@@ -51,7 +51,7 @@ export function transformerEncoder(
   return scope.tap("encoder", finalNorm(scope.at("encoder"), x, config))
 }
 
-/** The decoder with all target tokens at once, `[batch, target, dim]` → the same shape. */
+/** The decoder on all target tokens at once: `[batch, target, dim]` → the same shape. */
 export function transformerDecoder(
   scope: Scope,
   target: Tensor,
@@ -67,13 +67,16 @@ export function transformerDecoder(
   })
 }
 
-/** How a decoder attends: `layer` is the scope of the attention in layer `index`, y `[batch, tokens, dim]`. */
+/**
+ * The two attentions of a decoder's layers, to its own tokens and to the memory. `layer` is the scope of the attention in layer
+ * `index`; y is `[batch, tokens, dim]`.
+ */
 export interface DecoderAttention {
   readonly own: (layer: Scope, y: Tensor, index: number) => Tensor
   readonly cross: (layer: Scope, y: Tensor, index: number) => Tensor
 }
 
-/** The layers of the decoder and its final norm, around ways of attending. */
+/** The decoder by its attentions: the layers and the final norm. */
 export function transformerDecoderWith(
   scope: Scope,
   target: Tensor,
@@ -91,7 +94,7 @@ export function transformerDecoderWith(
   return scope.tap("decoder", finalNorm(scope.at("decoder"), x, config))
 }
 
-/** Heads and biases of every attention, and the dropout of its weights. */
+/** The options of every attention. */
 export function attentionOf({ heads, bias, dropout }: TransformerConfig): {
   readonly heads: number
   readonly bias: boolean
@@ -100,7 +103,7 @@ export function attentionOf({ heads, bias, dropout }: TransformerConfig): {
   return { heads, bias, weightDropout: dropout }
 }
 
-/** x with a branch added to it; the norm is at the branch's beginning, or after the sum. */
+/** Adds a branch to x, with the norm before the branch or after the sum. */
 function residual(
   scope: Scope,
   name: string,
@@ -116,7 +119,7 @@ function residual(
 /** Equation 2. */
 function feedForward(scope: Scope, x: Tensor, { mlpDim, activation, bias, dropout }: TransformerConfig): Tensor {
   const hidden = activate(linear(scope.at("linear1"), x, mlpDim, { bias }), activation) // […, mlpDim]
-  return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), x.shape[2] as number, { bias })
+  return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), fixed(x.shape, 2), { bias })
 }
 
 function finalNorm(scope: Scope, x: Tensor, config: TransformerConfig): Tensor {
