@@ -1,6 +1,7 @@
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { type Backend, VitrineError } from "@vitrine/core"
+import { messageOf } from "./errors.ts"
 import { note } from "./output.ts"
 import {
   type BackendFactory,
@@ -67,7 +68,7 @@ function tensorflow(device: "wasm" | "cpu"): BackendFactory {
       return tfjsBackend(tf)
     } catch (error) {
       if (VitrineError.isInstance(error)) throw error
-      const why = (error as Error).message.split("\n")[0]
+      const [why] = messageOf(error).split("\n")
       throw new VitrineError(
         "backend",
         `tfjs cannot be loaded (${why}): npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-${device}`,

@@ -10,7 +10,7 @@ export function exitCodeOf(error: unknown, command?: string): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const debug = Boolean(process.env.VITRINE_DEBUG)
   const { red } = errorColors
-  const message = oneLine(error instanceof Error ? error.message : String(error))
+  const message = oneLine(messageOf(error))
   if (error instanceof UsageError) complain(withHelp(message, command))
   else if (isVitrineError(error)) complain(message)
   else complain(`unexpected ${red("error")}: ${message}${debug ? "" : " (set VITRINE_DEBUG=1 to see where)"}`)
@@ -27,6 +27,9 @@ export function withHelp(message: string, command?: string): string {
 function isVitrineError(error: unknown): boolean {
   return typeof error === "object" && error !== null && Symbol.for("vitrine.error") in error
 }
+
+/** What an error says, whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Writes an error as a line of the command's own. */
 export function complain(message: string): void {

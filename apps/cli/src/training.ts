@@ -2,7 +2,6 @@ import { existsSync } from "node:fs"
 import { type Recipe, type RecipeRule, type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
 import { choose } from "./backends.ts"
 import { UsageError } from "./errors.ts"
-import type { Flags } from "./flags/flag.ts"
 import { type EngineValues, engineOptions, type MachineValues } from "./flags/machine.ts"
 import type { TrainValues } from "./flags/train.ts"
 import { interruption } from "./interruption.ts"
@@ -21,8 +20,7 @@ export type ResumeOptions = Pick<
 export type Train<O, S, E extends object> = (options: O | ResumeOptions) => AsyncIterable<S | TrainEvent<E>>
 
 /** How the command trains models of one task. */
-interface Training<V extends TrainValues, O, S, E extends object> {
-  readonly flags: Flags
+interface Training<V extends TrainValues, O, S, E extends object> extends Pick<TrainPart, "names" | "flags"> {
   /** The value of `--data` for data that are built in. */
   readonly builtIn?: string
   options(flags: V, recipe: Recipe | RecipeRule): O | Promise<O>
@@ -33,21 +31,21 @@ interface Training<V extends TrainValues, O, S, E extends object> {
 
 /** A task's part of `vitrine train`. */
 export function trainPart<V extends TrainValues, O extends ResumeOptions, S extends RunSetup, E extends object>({
-  flags: accepted,
   builtIn,
   options,
   train,
   texts,
   ending,
+  ...part
 }: Training<V, O, S, E>): TrainPart {
-  const carryOut = async (options: O | ResumeOptions, run: string, flags: TrainValues): Promise<number> => {
+  const trainAndShow = async (options: O | ResumeOptions, run: string, flags: TrainValues): Promise<number> => {
     const report = flags.json ? jsonReporter(run) : reporter(run, texts)
     if (!(await trainTo(train, options, flags, report))) return 130
     if (!flags.json) await showResult(run, ending)
     return 0
   }
   return {
-    flags: accepted,
+    ...part,
     async begin(flags: V, recipe, out) {
       const { data, steps, epochs, seed, valFraction, keepLast, checkpointEvery } = flags
       if (data === undefined)
@@ -56,11 +54,11 @@ export function trainPart<V extends TrainValues, O extends ResumeOptions, S exte
         )
       if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
       const run = { data, out, seed, valFraction, keepLast, checkpointEvery }
-      return carryOut({ ...(await options(flags, recipe)), ...run }, out, flags)
+      return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
     async resume(flags: TrainValues & { readonly workers?: number }, resume) {
       const { data, workers, keepLast, checkpointEvery } = flags
-      return carryOut({ resume, data, workers, keepLast, checkpointEvery }, resume, flags)
+      return trainAndShow({ resume, data, workers, keepLast, checkpointEvery }, resume, flags)
     },
   }
 }

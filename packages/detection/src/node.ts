@@ -1,4 +1,10 @@
 export * from "./index.ts"
 export { createDetectionLoader, type NodeDetectionLoaderOptions } from "./node/loader.ts"
 export { openDetection } from "./node/open.ts"
-export { resolveDetection, type ResolveDetectionOptions, type ResolvedDetection } from "./node/resolve.ts"
+export {
+  type AnnotationFormat,
+  annotationFormats,
+  resolveDetection,
+  type ResolveDetectionOptions,
+  type ResolvedDetection,
+} from "./node/resolve.ts"

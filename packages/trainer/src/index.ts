@@ -16,6 +16,7 @@ export {
   type Distillation,
   distillationFields,
   type DistillationName,
+  distillationNames,
   distillationObjective,
   type Teacher,
 } from "./objectives/distillation.ts"

@@ -3,13 +3,19 @@ import { type Overrides, splitOverrides } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 
 /** Whose form a model is written in. */
-export type ExportTarget = "timm" | "hf" | "onnx"
+export const exportTargets = ["timm", "hf", "onnx"] as const
+export type ExportTarget = (typeof exportTargets)[number]
+
+/** The types of whole weights. */
+export const exportTypes = ["float32", "float16"] as const
+/** The types of quantized weights. */
+export const quantizedTypes = ["int8"] as const
 
 /**
  * The type of the weights. `int8` is dynamic quantization, for Vision Transformers in ONNX alone: their linear layers multiply
  * integers.
  */
-export type ExportPrecision = "float32" | "float16" | "int8"
+export type ExportPrecision = (typeof exportTypes)[number] | (typeof quantizedTypes)[number]
 
 export interface ExportFormat {
   readonly to: ExportTarget

@@ -29,11 +29,20 @@ export type { BiTConfig } from "@vitrine/resnet"
 export type { SearchOptions, Seq2SeqConfig, TextEvaluation } from "@vitrine/seq2seq"
 export type { Evaluation, TrainEvent, TrainingOptions } from "@vitrine/trainer"
 
-export type { ExportedFiles, ExportFormat, ExportPrecision, ExportTarget } from "./export.ts"
+export {
+  type ExportedFiles,
+  type ExportFormat,
+  type ExportPrecision,
+  exportTargets,
+  type ExportTarget,
+  exportTypes,
+  quantizedTypes,
+} from "./export.ts"
 export {
   type BackendChoice,
   type BackendFactory,
   type BackendOptions,
+  backendPrecisions,
   backends,
   type ChosenBackend,
   chooseBackend,

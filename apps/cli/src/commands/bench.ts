@@ -191,16 +191,22 @@ async function training(
 }
 
 function measurement(what: Measurement["what"], times: readonly number[], batch: number): Measurement {
-  const sorted = times.slice(1 + warmup).sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const medianMs = ((sorted[middle] as number) + (sorted[(sorted.length - 1) >> 1] as number)) / 2
+  const [firstMs = Number.NaN, ...others] = times
+  const medianMs = median(others.slice(warmup))
   return {
     what,
-    firstMs: times[0] as number,
+    firstMs,
     medianMs,
     imagesPerSecond: (1000 * batch) / medianMs,
     peakBytes: process.resourceUsage().maxRSS * 1024,
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const [low = Number.NaN, high = low] = sorted.slice(sorted.length % 2 === 0 ? middle - 1 : middle, middle + 1)
+  return (low + high) / 2
 }
 
 let pool: Float32Array | undefined

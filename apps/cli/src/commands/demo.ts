@@ -91,18 +91,19 @@ async function showDemo(flags: DemoValues): Promise<number> {
   return 0
 }
 
-/** What a model says of the first held-out images. */
+/** What a model says of the first validation images. */
 async function predictions(run: string, backend: Backend, seed: number): Promise<PredictedImage[]> {
   const { val } = await resolveData("shapes", { seed })
-  const dataset = await openDataset(val as NonNullable<typeof val>)
+  if (val === null) throw new Error("the drawings have no validation images")
+  const dataset = await openDataset(val)
   const model = await load(run, { backend })
   try {
     const shown: PredictedImage[] = []
-    for (let i = 0; i < 24; i++) {
+    for (const [i, label] of dataset.labels.slice(0, 24).entries()) {
       const image = await dataset.read(i)
       const [first] = await model.predict(image, { top: 1 })
-      const label = dataset.classes[dataset.labels[i] as number] as string
-      shown.push({ image, label, predicted: first?.label ?? "", probability: first?.probability ?? 0 })
+      const { label: predicted = "", probability = 0 } = first ?? {}
+      shown.push({ image, label: dataset.classes[label] ?? String(label), predicted, probability })
     }
     return shown
   } finally {

@@ -4,6 +4,7 @@ import type { BackendFactory, ChosenBackend } from "vitrine"
 import { backends, choose } from "../backends.ts"
 import { defineCommand } from "../command.ts"
 import { jsonFlag } from "../flags/model.ts"
+import { messageOf } from "../errors.ts"
 import { colors, print } from "../output.ts"
 import { bytes } from "../show/text.ts"
 
@@ -15,7 +16,7 @@ interface BackendReport {
   /** Seconds from nothing to the first result. */
   readonly seconds?: number
   /** What its device can do, if the backend reports it. */
-  readonly device?: Readonly<Record<string, unknown>>
+  readonly device?: object
 }
 
 export const doctor = defineCommand({
@@ -71,8 +72,8 @@ async function examine(name: string, factory: BackendFactory): Promise<BackendRe
       await program.dispose()
       if (sum?.data[0] !== 2) return { name, works: false, detail: `computes 1 + 1 = ${sum?.data[0]}` }
       const seconds = (performance.now() - begun) / 1000
-      const device = "report" in backend ? { device: backend.report as Record<string, unknown> } : {}
-      return { name, works: true, detail: backend.device, seconds, ...device }
+      const report = "report" in backend && typeof backend.report === "object" ? backend.report : null
+      return { name, works: true, detail: backend.device, seconds, ...(report && { device: report }) }
     } finally {
       await backend.close()
     }
@@ -108,7 +109,7 @@ async function sharpReport(): Promise<{ works: boolean; detail: string }> {
     const { default: sharp } = await import("sharp")
     return { works: true, detail: `${sharp.versions.sharp}: JPEG, PNG, WebP and GIF` }
   } catch (error) {
-    const why = (error as Error).message.trim().split("\n")[0]
+    const [why] = messageOf(error).trim().split("\n")
     return { works: false, detail: `cannot be loaded (${why}): npm install sharp` }
   }
 }

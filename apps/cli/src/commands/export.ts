@@ -1,9 +1,9 @@
-import { type ExportPrecision, exportModel, taskOf } from "vitrine"
+import { exportModel, type ExportPrecision, exportTargets, exportTypes, quantizedTypes, taskOf } from "vitrine"
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import type { Flags } from "../flags/flag.ts"
 import { jsonFlag, modelHelp } from "../flags/model.ts"
-import { precisionsValue } from "../flags/values.ts"
+import { choicesValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
 import { colors, note, print } from "../output.ts"
 import { bytes, printable } from "../show/text.ts"
@@ -14,7 +14,7 @@ const flags = {
   to: {
     value: "<world>",
     help: "timm, hf (transformers), or onnx (onnxruntime, transformers.js)",
-    choices: ["timm", "hf", "onnx"],
+    choices: exportTargets,
     required: true,
   },
   out: {
@@ -25,9 +25,9 @@ const flags = {
   dtype: {
     value: "<name>",
     help: "float32 or float16; of onnx both, with a comma, as two files",
-    parse: precisionsValue,
+    parse: choicesValue(exportTypes),
   },
-  quantize: { value: "<name>", help: "of onnx: linear layers in integers", choices: ["int8"] },
+  quantize: { value: "<name>", help: "of onnx: linear layers in integers", choices: quantizedTypes },
   force: { help: "replace an export that is there" },
   ...jsonFlag,
 } as const satisfies Flags

@@ -7,22 +7,20 @@ import { groups, trainFlags } from "../flags/train.ts"
 import { builtInRecipes, loadRecipe } from "../recipes/load.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
-import type { TaskCommands } from "../tasks/task.ts"
+import type { TrainPart } from "../tasks/task.ts"
 import { freeFolder } from "../training.ts"
-
-const taskFlag = {
-  task: {
-    group: groups.training,
-    value: "<name>",
-    help: "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
-    choices: Object.values(tasks).flatMap(({ trainedAs }) => trainedAs),
-  },
-} as const satisfies Flags
-
-const flags = { ...trainFlags, ...taskFlag } as const
 
 export async function train(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.train())
+  const flags = {
+    ...trainFlags,
+    task: {
+      group: groups.training,
+      value: "<name>",
+      help: "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
+      choices: parts.rows.flatMap(({ part }) => part.names),
+    },
+  } as const
   const all: Flags = { ...flags, ...parts.flags }
   return defineCommand({
     flags,
@@ -62,25 +60,27 @@ export async function train(): Promise<CommandDefinition> {
         return parts.of(tasks[await taskOf(resume)], names, refusal).resume(values, resume)
       }
       const recipe = source === undefined ? {} : await loadRecipe(source)
-      const part = parts.of(taskNamed(values.task ?? taskOfRecipe(recipe)), names, refusal)
+      const name = values.task ?? taskOfRecipe(recipe)
+      const row = parts.rows.find(({ part }) => part.names.includes(name))
+      const part = parts.of(row?.task ?? tasks.classify, names, refusal)
       return part.begin(values, recipe, values.out ?? freeFolder(join("runs", nameOf(data))))
     },
   })
 }
 
-/** Names the one value of `--task` that a flag is for, or else one that it is not for. */
-function refusal(task: TaskCommands, acceptors: readonly TaskCommands[]): string {
-  const [only, ...others] = acceptors.flatMap(({ trainedAs }) => trainedAs)
-  return others.length === 0 ? `is for --task ${only}` : `is not for --task ${task.trainedAs.join(" or ")}`
+/** Names the one value of `--task` that a flag is for, or else those that it is not for. */
+function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
+  const [only, ...others] = acceptors.flatMap((row) => row.part.names)
+  return others.length === 0 ? `is for --task ${only}` : `is not for --task ${part.names.join(" or ")}`
+}
+
+interface TrainRow {
+  readonly part: TrainPart
 }
 
 /** What a recipe trains. Rules make recipes of image classifiers. */
 function taskOfRecipe(recipe: Recipe | RecipeRule): string {
   return typeof recipe === "function" ? "classify" : (recipe.task ?? "classify")
-}
-
-function taskNamed(name: string): TaskCommands {
-  return Object.values(tasks).find(({ trainedAs }) => trainedAs.includes(name)) ?? tasks.classify
 }
 
 /** What a run on these data is called. */

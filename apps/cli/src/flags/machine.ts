@@ -1,3 +1,4 @@
+import { backendPrecisions } from "vitrine"
 import { backends } from "../backends.ts"
 import type { Flags, Values } from "./flag.ts"
 import { integerValue } from "./values.ts"
@@ -25,7 +26,7 @@ export const machineFlags = {
     group,
     value: "<dtype>",
     help: "bfloat16: factors of products, on node-gpu and node-cpu; float16: storage, on webgpu",
-    choices: ["float32", "bfloat16", "float16"],
+    choices: backendPrecisions,
     default: "float32",
     resumable: true,
   },

@@ -1,5 +1,6 @@
 import type { Overrides } from "@vitrine/checkpoint"
 import { activationNames } from "@vitrine/core"
+import { cropModeNames, interpolations } from "@vitrine/data"
 import type { Flags, Values } from "./flag.ts"
 import { cropValue, integerValue, numbersValue, poolValue, positivesValue, positiveValue, sizeValue } from "./values.ts"
 
@@ -18,7 +19,7 @@ export const overrideFlags = {
     group: images,
     value: "<filter>",
     help: "default: the model's",
-    choices: ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"],
+    choices: interpolations,
   },
   cropPct: {
     group: images,
@@ -26,7 +27,7 @@ export const overrideFlags = {
     help: "share of the image that is kept, 0.1 to 1; default: the model's",
     parse: cropValue,
   },
-  cropMode: { group: images, value: "<how>", help: "default: the model's", choices: ["center", "squash", "border"] },
+  cropMode: { group: images, value: "<how>", help: "default: the model's", choices: cropModeNames },
   mean: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: numbersValue },
   std: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: positivesValue },
   numHeads: { group: hints, value: "<n>", help: "attention heads", parse: integerValue(1) },

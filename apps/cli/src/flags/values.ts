@@ -1,3 +1,4 @@
+import { pools } from "@vitrine/core"
 import { InvalidArgumentError } from "commander"
 
 type Parser<T> = (text: string) => T
@@ -64,19 +65,14 @@ export const namesValue: Parser<readonly string[]> = (text) => {
   return names
 }
 
-/** What a head reads, in timm's spelling or the library's. */
-export const poolValue: Parser<"token" | "average" | "map"> = (text) => {
-  if (text === "avg" || text === "average") return "average"
-  if (text === "token" || text === "map") return text
-  throw new InvalidArgumentError("Give avg, token or map.")
-}
+type Pool = Exclude<(typeof pools)[number], "token+average">
 
-/** Precisions with commas between them. */
-export const precisionsValue: Parser<readonly ("float32" | "float16")[]> = (text) =>
-  text.split(",").map((name) => {
-    if (name !== "float32" && name !== "float16") throw new InvalidArgumentError("Give float32, float16, or both.")
-    return name
-  })
+/** What a head reads, in timm's spelling or the library's. */
+export const poolValue: Parser<Pool> = (text) => {
+  const pool = text === "avg" ? "average" : pools.find((each) => each === text)
+  if (pool === undefined || pool === "token+average") throw new InvalidArgumentError("Give avg, token or map.")
+  return pool
+}
 
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))

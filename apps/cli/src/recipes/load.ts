@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as vitrine from "vitrine"
 import { type Recipe, type RecipeRule, VitrineError } from "vitrine"
+import { messageOf } from "../errors.ts"
 
 /**
  * A recipe from a file, or one of the built-in ones by name.
@@ -63,7 +64,7 @@ async function readJson(file: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(file, "utf8"))
   } catch (error) {
-    throw new VitrineError("file", `${file}: cannot be read as JSON (${(error as Error).message})`, { cause: error })
+    throw new VitrineError("file", `${file}: cannot be read as JSON (${messageOf(error)})`, { cause: error })
   }
 }
 
@@ -74,6 +75,6 @@ async function runModule(file: string): Promise<unknown> {
   try {
     return await jiti.import(file, { default: true })
   } catch (error) {
-    throw new VitrineError("file", `${file}: cannot be loaded (${(error as Error).message})`, { cause: error })
+    throw new VitrineError("file", `${file}: cannot be loaded (${messageOf(error)})`, { cause: error })
   }
 }

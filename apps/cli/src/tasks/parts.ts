@@ -3,8 +3,15 @@ import { flagName, type Flags } from "../flags/flag.ts"
 import { tasks } from "./index.ts"
 import type { TaskCommands } from "./task.ts"
 
+/** A task, and what a command does for it. */
+interface Row<P> {
+  readonly task: TaskCommands
+  readonly part: P
+}
+
 /** What a command does for each task. */
 export interface Parts<P> {
+  readonly rows: readonly Row<P>[]
   /** The flags that some tasks alone accept. */
   readonly flags: Flags
   /**
@@ -13,34 +20,36 @@ export interface Parts<P> {
    * @param refusal what is said of a flag that other tasks accept and this one does not
    * @throws UsageError for such a flag
    */
-  of(task: TaskCommands, names: readonly string[], refusal?: Refusal): P
+  of(task: TaskCommands, names: readonly string[], refusal?: Refusal<P>): P
 }
 
-type Refusal = (task: TaskCommands, acceptors: readonly TaskCommands[]) => string
+type Refusal<P> = (row: Row<P>, acceptors: readonly Row<P>[]) => string
 
 /** Loads a command's part of every task. */
 export async function partsOf<P extends { readonly flags: Flags }>(
   load: (task: TaskCommands) => Promise<P>,
 ): Promise<Parts<P>> {
-  const rows: { readonly task: TaskCommands; readonly part: P }[] = []
+  const rows: Row<P>[] = []
   for (const task of Object.values(tasks)) rows.push({ task, part: await load(task) })
   return {
+    rows,
     flags: joined(rows.map(({ part }) => part.flags)),
     of(task, names, refusal = foreignToModel) {
-      for (const name of names) {
-        const acceptors = rows.filter(({ part }) => Object.hasOwn(part.flags, name)).map((row) => row.task)
-        if (acceptors.length > 0 && !acceptors.includes(task))
-          throw new UsageError(`${flagName(name)} ${refusal(task, acceptors)}`)
-      }
       const row = rows.find((each) => each.task === task)
       if (row === undefined) throw new Error(`${task.models} are in no table of tasks`)
+      for (const name of names) {
+        const acceptors = rows.filter(({ part }) => Object.hasOwn(part.flags, name))
+        if (acceptors.length > 0 && !acceptors.includes(row))
+          throw new UsageError(`${flagName(name)} ${refusal(row, acceptors)}`)
+      }
       return row.part
     },
   }
 }
 
-const foreignToModel: Refusal = (task, acceptors) =>
-  `is for ${acceptors.map(({ models }) => models).join(" and ")}, and the model is ${task.model}`
+function foreignToModel({ task }: Row<unknown>, acceptors: readonly Row<unknown>[]): string {
+  return `is for ${acceptors.map((row) => row.task.models).join(" and ")}, and the model is ${task.model}`
+}
 
 /** Several tables as one. Tasks that accept the same flag share its declaration. */
 function joined(tables: readonly Flags[]): Flags {

@@ -6,8 +6,6 @@ import type { ExportOptions, ImageInput, Recipe, RecipeRule } from "vitrine"
 
 /** What the commands do with models of one task. Each part is loaded by the command that needs it. */
 export interface TaskCommands {
-  /** The values of `--task` that train such a model. */
-  readonly trainedAs: readonly string[]
   /** What messages call one model, and several: "a detector", "detectors". */
   readonly model: string
   readonly models: string
@@ -26,6 +24,8 @@ interface Part {
 }
 
 export interface TrainPart extends Part {
+  /** The values of `--task` that train such a model. */
+  readonly names: readonly string[]
   /** Trains into a new folder. Gives the exit code. */
   begin(flags: FlagValues, recipe: Recipe | RecipeRule, folder: string): Promise<number>
   /** Goes on with a run. Gives the exit code. */

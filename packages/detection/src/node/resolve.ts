@@ -10,9 +10,13 @@ import { sceneClasses } from "../data/scenes.ts"
 import { type FaultList, type Faults, faultList } from "../data/faults.ts"
 import { parseVoc, type VocImage } from "../data/voc.ts"
 
+/** The forms of annotations. */
+export const annotationFormats = ["coco", "voc"] as const
+export type AnnotationFormat = (typeof annotationFormats)[number]
+
 export interface ResolveDetectionOptions {
   /** The form of the annotations; by default COCO's where there are some, else Pascal VOC's. */
-  readonly format?: "coco" | "voc" | undefined
+  readonly format?: AnnotationFormat | undefined
   /** Share of the images for validation where the data have no validation or test set; default 0.1. */
   readonly valFraction?: number | undefined
   /** Decides which images those are, and the content of the built-in scenes; default 0. */

@@ -28,6 +28,8 @@ const kinds: Readonly<Record<DistillationName, DistillationKind>> = {
   soft: { targets: softened, losses: divergence },
 }
 
+export const distillationNames: readonly DistillationName[] = rowNames(kinds)
+
 /** How a student learns from a teacher; names and defaults are DeiT's. */
 export interface Distillation {
   /** The teacher's decision as a second label, or its distribution. */
@@ -39,7 +41,7 @@ export interface Distillation {
 }
 
 export const distillationFields: Readonly<Record<keyof Distillation, Field>> = {
-  kind: { kind: "choice", of: rowNames(kinds) },
+  kind: { kind: "choice", of: distillationNames },
   alpha: { kind: "number", from: 0, to: 1 },
   tau: { kind: "number", above: 0 },
 }

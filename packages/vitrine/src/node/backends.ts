@@ -1,5 +1,8 @@
 import { type Backend, VitrineError } from "@vitrine/core"
 
+/** The types that a backend may compute in. */
+export const backendPrecisions = ["float32", "bfloat16", "float16"] as const
+
 export interface BackendOptions {
   /** Threads of the engine; as many as there are cores by default. */
   readonly threads?: number
@@ -9,7 +12,7 @@ export interface BackendOptions {
    * float32 by default. On node-gpu and node-cpu, bfloat16 is the type of the factors of matrix products. On webgpu, float16 is
    * the type in which activations are stored; training then needs `lossScaling`.
    */
-  readonly precision?: "float32" | "bfloat16" | "float16"
+  readonly precision?: (typeof backendPrecisions)[number]
   /** Whether a GPU that the CPU emulates is accepted. By default it is for a backend by name, and is not for `auto`. */
   readonly software?: boolean
 }

@@ -1,7 +1,6 @@
 import type { TaskCommands } from "../task.ts"
 
 export const classify: TaskCommands = {
-  trainedAs: ["classify", "masked-patch"],
   model: "an image classifier",
   models: "image classifiers",
   train: async () => (await import("./train.ts")).train,

@@ -69,6 +69,6 @@ export const ending: Ending = {
 
 /** Whether a model tells classes apart. One that learned from masked patches does not. */
 async function hasClasses(run: string): Promise<boolean> {
-  const { num_classes } = JSON.parse(await readFile(join(run, "config.json"), "utf8")) as { num_classes?: number }
-  return num_classes !== 0
+  const config: { num_classes?: number } = JSON.parse(await readFile(join(run, "config.json"), "utf8"))
+  return config.num_classes !== 0
 }

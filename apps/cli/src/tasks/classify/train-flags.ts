@@ -1,4 +1,5 @@
 import { initSchemes, positionKinds } from "@vitrine/core"
+import { distillationNames } from "@vitrine/trainer"
 import type { Recipe } from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { groups, modelFlags, type TrainValues } from "../../flags/train.ts"
@@ -85,7 +86,7 @@ export const flags = {
     group: training,
     value: "<kind>",
     help: "the teacher's decision, or its distribution; default: hard",
-    choices: ["hard", "soft"],
+    choices: distillationNames,
   },
   distillationAlpha: {
     group: training,

@@ -1,4 +1,4 @@
-import { train as trainClassifier, type TrainOptions } from "vitrine"
+import { objectiveNames, train as trainClassifier, type TrainOptions } from "vitrine"
 import { localModel } from "../../hub.ts"
 import { trainPart } from "../../training.ts"
 import { overrideRecipe } from "./recipe.ts"
@@ -6,6 +6,7 @@ import { ending, texts } from "./texts.ts"
 import { type ClassifyValues, flags } from "./train-flags.ts"
 
 export const train = trainPart({
+  names: objectiveNames,
   flags,
   builtIn: "shapes",
   train: trainClassifier,

@@ -1,3 +1,4 @@
+import { annotationFormats } from "@vitrine/detection/node"
 import type { Flags } from "../../flags/flag.ts"
 
 /** Which annotations of the data are read. */
@@ -6,7 +7,7 @@ export const annotationFlags = {
     group: "Detection (--task detect):",
     value: "<kind>",
     help: "which to read, where the data have both; default: coco",
-    choices: ["coco", "voc"],
+    choices: annotationFormats,
   },
 } as const satisfies Flags
 

@@ -1,7 +1,6 @@
 import type { TaskCommands } from "../task.ts"
 
 export const detect: TaskCommands = {
-  trainedAs: ["detect"],
   model: "a detector",
   models: "detectors",
   train: async () => (await import("./train.ts")).train,

@@ -1,4 +1,3 @@
-import type { DetectionEvaluation } from "@vitrine/detection"
 import { type DetectionRecipe, detectionSchedule, trainDetector, type TrainDetectorOptions } from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { modelFlags, type TrainValues } from "../../flags/train.ts"
@@ -37,13 +36,16 @@ type DetectValues = TrainValues & Values<typeof flags>
 const ending: Ending = {
   summary: (_, metrics) => {
     const last = metrics.findLast(({ type }) => type === "evaluation")
-    return last ? precisionLine(last as unknown as DetectionEvaluation) : "No validation images, so no AP."
+    if (last === undefined) return "No validation images, so no AP."
+    const value = (name: string): number => (typeof last[name] === "number" ? last[name] : -1)
+    return precisionLine({ ap: value("ap"), ap50: value("ap50"), ap75: value("ap75"), examples: value("examples") })
   },
   model: "the best model (with config.json)",
   next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
 }
 
 export const train = trainPart({
+  names: ["detect"],
   flags,
   builtIn: "scenes",
   train: trainDetector,

@@ -1,7 +1,6 @@
 import type { TaskCommands } from "../task.ts"
 
 export const read: TaskCommands = {
-  trainedAs: ["read"],
   model: "a model that reads",
   models: "models that read",
   train: async () => (await import("./train.ts")).train,

@@ -57,6 +57,7 @@ const ending: Ending = {
 }
 
 export const train = trainPart({
+  names: ["read"],
   flags,
   train: trainReader,
   texts,

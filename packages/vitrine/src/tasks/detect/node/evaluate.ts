@@ -1,6 +1,6 @@
 import { graph, programs, rootScope, VitrineError } from "@vitrine/core"
 import { type DetectionEvaluation, detectionObjective, type Faults } from "@vitrine/detection"
-import { createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
+import { type AnnotationFormat, createDetectionLoader, openDetection, resolveDetection } from "@vitrine/detection/node"
 import { evaluateBatches } from "@vitrine/trainer"
 import { checkFinite } from "../../../finite.ts"
 import { openBackend } from "../../../node/backends.ts"
@@ -10,7 +10,7 @@ import { type LoadDetectorOptions, readDetector } from "./load.ts"
 export interface EvaluateDetectorOptions extends LoadDetectorOptions {
   /** A path or `scenes`; the training data by default. */
   readonly data?: string | undefined
-  readonly format?: "coco" | "voc" | undefined
+  readonly format?: AnnotationFormat | undefined
   /** `val` by default, or `test` for data without validation images. */
   readonly split?: "train" | "val" | "test" | undefined
   /** 16 by default; it does not change the result. */

@@ -12,6 +12,7 @@ import {
   sizeAfter,
 } from "@vitrine/detection"
 import {
+  type AnnotationFormat,
   createDetectionLoader,
   type DetectionDataset,
   type DetectionSource,
@@ -37,7 +38,7 @@ export interface TrainDetectorOptions extends RunOptions {
   /** A path or `scenes`, as `resolveDetection` takes it. Not needed to resume, unless the data have moved. */
   readonly data?: string | undefined
   /** Which annotations to read of data that have both. */
-  readonly format?: "coco" | "voc" | undefined
+  readonly format?: AnnotationFormat | undefined
   /** The data and the starting detector decide what it leaves open. Not needed to resume. */
   readonly recipe?: DetectionRecipe | undefined
   /** The detector whose weights the run starts from. It has the same parameters, but may have other classes. */
