@@ -3,6 +3,7 @@
 import torch
 from torch.nn import MultiheadAttention
 
+from cases import chosen
 from common import write
 
 BATCH = 3
@@ -63,5 +64,5 @@ def make(name: str, dim: int, heads: int, queries: int, keys: int, seed: int, sa
 
 
 def generate() -> None:
-    for seed, (name, args) in enumerate(CASES.items(), start=1200):
+    for name, args, seed in chosen("attention-", CASES):
         make(name, seed=seed, **args)

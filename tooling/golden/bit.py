@@ -8,6 +8,7 @@ import torch
 from timm.layers import GroupNormAct, StdConv2d
 from timm.models.resnetv2 import ResNetV2
 
+from cases import chosen, is_chosen
 from common import FILES, write
 from vit import inputs_of, outputs_of
 
@@ -93,8 +94,10 @@ def make(name: str, args: dict, seed: int) -> None:
 
 
 def generate() -> None:
-    for seed, (name, args) in enumerate(CASES.items(), start=900):
+    for name, args, seed in chosen("bit-", CASES):
         make(name, args, seed)
+    if not is_chosen("bit-variants"):
+        return
     variants = []
     for name, size in VARIANTS.items():
         model = timm.create_model(f"resnetv2_{size}_bit", num_classes=21843, device="meta")

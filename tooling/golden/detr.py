@@ -9,6 +9,7 @@ import sys
 import torch
 import torchvision
 
+from cases import chosen, is_chosen
 from common import nchw, write
 from resnet import Basic, Deep, Narrow, redraw as redraw_resnet
 
@@ -227,9 +228,12 @@ def training(name: str, case: dict, seed: int) -> None:
 
 
 def generate() -> None:
-    for seed, (name, case) in enumerate(CASES.items(), start=970):
+    for name, case, seed in chosen("detr-", CASES):
         make(name, case, seed)
-    losses()
+    if is_chosen("detr-losses"):
+        losses()
+    if not is_chosen("detr-training"):
+        return
     # All images of one size after padding, as one program takes them.
     backbone = dict(block=Deep, widths=[8, 8, 12, 12], depths=[1, 1, 1, 1], stem=4)
     case = dict(backbone=backbone, sizes=[(64, 48), (40, 64)], d_model=8, nhead=2, enc=1, dec=2, mlp=12, queries=4, classes=3, objects=[2, 1])

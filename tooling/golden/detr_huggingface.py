@@ -9,6 +9,7 @@ from timm.models.resnet import Bottleneck, ResNet
 from transformers import DetrConfig, DetrForObjectDetection, ResNetConfig
 from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
 
+from cases import chosen
 from common import FILES, write
 from folder import picture
 from resnet import drawn
@@ -102,5 +103,5 @@ def make(name: str, config: DetrConfig, seed: int) -> None:
 
 
 def generate() -> None:
-    for seed, (name, config) in enumerate(MODELS.items(), start=1200):
+    for name, config, seed in chosen("huggingface-", MODELS):
         make(name, config(), seed)

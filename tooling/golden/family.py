@@ -9,6 +9,7 @@ from timm.layers import GluMlp
 from timm.models._hub import save_for_hf
 from timm.models.vision_transformer import checkpoint_filter_fn
 
+from cases import seed_of
 from common import FILES, redraw, write
 from folder import IMAGES, NAME
 
@@ -51,9 +52,9 @@ def dinov2_names(model: torch.nn.Module, generator: torch.Generator) -> dict[str
 @torch.no_grad()
 def generate() -> None:
     models, tensors = [], {}
-    for seed, (name, (architecture, args, untold)) in enumerate(MODELS.items(), start=700):
+    for name, (architecture, args, untold) in MODELS.items():
         model = timm.create_model(architecture, **args).eval()
-        redraw(model, torch.Generator().manual_seed(seed))
+        redraw(model, torch.Generator().manual_seed(seed_of(f"family-{name}")))
         folder = FILES / f"family-{name}"
         save_for_hf(model, folder, safe_serialization=True)
         (folder / "model.safetensors").chmod(0o644)
@@ -74,8 +75,8 @@ def generate() -> None:
             tensors[f"{name}.{grid}.pos_embed"] = still.pos_embed
             cases.append({"name": grid, "imageSize": size})
         models.append({"name": name, "untold": {"heads": 3, **untold}, "cases": cases})
-    for seed, (name, (architecture, args)) in enumerate(OWN_NAMES.items(), start=720):
-        generator = torch.Generator().manual_seed(seed)
+    for name, (architecture, args) in OWN_NAMES.items():
+        generator = torch.Generator().manual_seed(seed_of(name))
         model = timm.create_model(architecture, **{**args, "num_classes": 0}).eval()
         redraw(model, generator)
         own = dinov2_names(model, generator)

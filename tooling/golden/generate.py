@@ -1,55 +1,80 @@
-"""Writes the golden files: python generate.py [NAME ...], of the names below.
+"""Writes the golden files: python generate.py [NAME ...].
 
-No name means all.
+A NAME is a generator below, or a file that one of them makes alone, such as vit-token. No NAME means all.
 """
 
 import importlib
 import logging
 import sys
 
-GENERATORS = (
-    "vit",
-    "attention",
-    "seq2seq",
-    "bit",
-    "bit_folder",
-    "hybrid",
-    "resnet",
-    "detr",
-    "detr_huggingface",
-    "training",
-    "losses",
-    "folder",
-    "resolution",
-    "family",
-    "huggingface",
-    "interpret",
-    "probe",
-    "objectives",
-    "variants",
-    "flops",
-    "matching",
-    "average_precision",
-    "threefry",
-)
+import cases
+
+# The generators, and what the names of the files begin with that each can make alone.
+GENERATORS = {
+    "vit": ("vit-",),
+    "attention": ("attention-",),
+    "seq2seq": ("transformer-", "seq2seq-"),
+    "bit": ("bit-",),
+    "bit_folder": (),
+    "hybrid": ("hybrid-",),
+    "resnet": ("resnet-",),
+    "detr": ("detr-",),
+    "detr_huggingface": ("huggingface-detr",),
+    "training": ("training-",),
+    "losses": (),
+    "folder": (),
+    "resolution": (),
+    "family": (),
+    "huggingface": ("huggingface-",),
+    "interpret": (),
+    "probe": (),
+    "objectives": (),
+    "variants": (),
+    "flops": (),
+    "matching": (),
+    "average_precision": (),
+    "threefry": (),
+}
+
+
+def generator_of(name: str) -> str | None:
+    """The generator that makes a file: the one with the longest beginning of its name."""
+    beginnings = {prefix: generator for generator, prefixes in GENERATORS.items() for prefix in prefixes}
+    fitting = [prefix for prefix in beginnings if name.startswith(prefix)]
+    return beginnings[max(fitting, key=len)] if fitting else None
+
+
+def run(generator: str, files: set[str]) -> None:
+    """Makes some files of a generator; all where there are none."""
+    if generator != "threefry":
+        import torch
+        from timm.layers import set_fused_attn
+
+        set_fused_attn(False)
+        # One thread and one order of sums: the same files wherever they are made with the same versions.
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+    cases.only = files
+    importlib.import_module(generator).generate()
+    missing = files - cases.made
+    if missing:
+        sys.exit(f"{generator} has no case {', '.join(sorted(missing))}")
+    print(generator, *sorted(files))
 
 
 def main(names: list[str]) -> None:
-    unknown = [name for name in names if name not in GENERATORS]
-    if unknown:
-        sys.exit(f"no generator {', '.join(unknown)}; there are {', '.join(GENERATORS)}")
     logging.disable(logging.WARNING)
-    for name in names or GENERATORS:
-        if name != "threefry":
-            import torch
-            from timm.layers import set_fused_attn
-
-            set_fused_attn(False)
-            # One thread and one order of sums: the same files wherever they are made with the same versions.
-            torch.set_num_threads(1)
-            torch.use_deterministic_algorithms(True)
-        importlib.import_module(name).generate()
-        print(name)
+    whole = set(names or GENERATORS) & set(GENERATORS)
+    files: dict[str, set[str]] = {name: set() for name in whole}
+    for name in names:
+        generator = name if name in whole else generator_of(name)
+        if generator is None:
+            sys.exit(f"no generator or file {name}; the generators are {', '.join(GENERATORS)}")
+        if generator not in whole:
+            files.setdefault(generator, set()).add(name)
+    for generator in GENERATORS:
+        if generator in files:
+            run(generator, files[generator])
 
 
 if __name__ == "__main__":

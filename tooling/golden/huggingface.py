@@ -24,6 +24,7 @@ from transformers.models.deit.image_processing_pil_deit import DeiTImageProcesso
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import logging
 
+from cases import chosen
 from common import FILES, write
 from folder import picture
 
@@ -139,7 +140,7 @@ def block_outputs(model: torch.nn.Module, batch: torch.Tensor) -> dict[str, torc
 @torch.no_grad()
 def generate() -> None:
     logging.disable_progress_bar()
-    for seed, (name, (architecture, config, processor)) in enumerate(MODELS.items(), 500):
+    for name, (architecture, config, processor), seed in chosen("huggingface-", MODELS):
         folder = FILES / f"huggingface-{name}"
         model = architecture(config)
         redraw(model, torch.Generator().manual_seed(seed))

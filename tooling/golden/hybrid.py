@@ -8,6 +8,7 @@ from timm.layers import GroupNormAct, HybridEmbed, StdConv2dSame
 from timm.models.resnetv2 import ResNetV2, create_resnetv2_stem
 from timm.models.vision_transformer import VisionTransformer
 
+from cases import chosen, is_chosen
 from common import redraw, vitrine_config, write
 from vit import inputs_of, outputs_of
 
@@ -57,8 +58,10 @@ def make(name: str, stem: dict, args: dict, seed: int) -> None:
 
 
 def generate() -> None:
-    for seed, (name, (stem, args)) in enumerate(CASES.items(), start=980):
+    for name, (stem, args), seed in chosen("hybrid-", CASES):
         make(name, stem, args, seed)
+    if not is_chosen("hybrid-variants"):
+        return
     variants = []
     for name, architecture in VARIANTS.items():
         model = timm.create_model(architecture, num_classes=1000)

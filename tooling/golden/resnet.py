@@ -6,6 +6,7 @@ from torchvision.models.resnet import Bottleneck as Deep
 from torchvision.models.resnet import ResNet
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from cases import chosen
 from common import nchw, write
 from vit import hooked
 
@@ -74,5 +75,5 @@ def make(name: str, image, block, widths, depths, stem, dilated=False, seed=0) -
 
 
 def generate() -> None:
-    for seed, (name, case) in enumerate(CASES.items(), start=950):
+    for name, case, seed in chosen("resnet-", CASES):
         make(name, **case, seed=seed)

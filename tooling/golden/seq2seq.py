@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cases import chosen
 from common import nchw, write
 
 BATCH = 3
@@ -244,7 +245,7 @@ def make_model(name: str, seed: int, source: dict, vocabulary: int, length: int,
 
 
 def generate() -> None:
-    for seed, (name, args) in enumerate(TRANSFORMERS.items(), start=1300):
+    for name, args, seed in chosen("transformer-", TRANSFORMERS):
         make_transformer(name, seed, **args)
-    for seed, (name, args) in enumerate(MODELS.items(), start=1350):
+    for name, args, seed in chosen("seq2seq-", MODELS):
         make_model(name, seed, **args)

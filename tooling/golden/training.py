@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from timm.optim import param_groups_layer_decay
 from timm.utils import ModelEmaV3
 
+from cases import chosen
 from common import nchw, redraw, timm_config, vitrine_config, write
 
 STEPS = 20
@@ -138,5 +139,5 @@ def make(name: str, seed: int, optimizer: dict, schedule: dict = dict(kind="cons
 
 
 def generate() -> None:
-    for seed, (name, case) in enumerate(CASES.items(), start=200):
+    for name, case, seed in chosen("training-", CASES):
         make(name, seed, **case)

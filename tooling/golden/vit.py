@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from timm.models.vision_transformer import VisionTransformer
 
+from cases import chosen
 from common import nchw, redraw, timm_config, vitrine_config, write
 
 BATCH = 3
@@ -166,5 +167,5 @@ def make(name: str, args: dict, seed: int) -> None:
 
 
 def generate() -> None:
-    for seed, (name, args) in enumerate(CASES.items(), start=100):
+    for name, args, seed in chosen("vit-", CASES):
         make(name, args, seed)
