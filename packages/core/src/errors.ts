@@ -1,23 +1,24 @@
-/**
- * The errors that Vitrine throws on purpose: their message alone tells what was wrong, where, and what to do, so a
- * command line prints it without a stack. They are recognised across duplicate copies of a package by a shared symbol.
- */
+/** The mark of Vitrine's errors. Copies of this package share it, so that each knows the errors of the others. */
 const marker = Symbol.for("vitrine.error")
 
 export type ErrorKind =
   /** Shapes or dtypes that do not fit an operation. */
   | "shape"
-  /** A configuration that describes no possible model, recipe or command. */
+  /** A configuration that no model, recipe or command can have. */
   | "config"
-  /** A file that is missing, broken or not what it claims to be. */
+  /** A file that is missing or broken, or has another format than its name says. */
   | "file"
-  /** A backend that cannot be loaded, or cannot run what it was given. */
+  /** A backend that cannot be loaded, or cannot run a graph. */
   | "backend"
-  /** A device that was lost while in use: make the backend anew and go on from the last checkpoint. */
+  /** A device that was lost while in use. A new backend can go on from the last checkpoint. */
   | "device"
   /** Training that cannot go on, such as a loss that is not finite. */
   | "training"
 
+/**
+ * An error that Vitrine throws on purpose. Its message is one line that says what was wrong, where, and what to do, so that a
+ * command can print it without a stack.
+ */
 export class VitrineError extends Error {
   override readonly name = "VitrineError"
   readonly kind: ErrorKind

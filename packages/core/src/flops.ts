@@ -5,8 +5,8 @@ import { graphCost } from "./graph/cost.ts"
 import { graph } from "./graph/graph.ts"
 
 /**
- * Operations of a forward pass over one image: 2 for each multiply-accumulate of matrix products and convolutions, as
- * `torch.utils.flop_counter` counts them. Papers and timm often tell multiply-accumulates, which are half as many.
+ * Operations of a forward pass over one image: 2 for each multiply-accumulate of matrix products and convolutions, as in
+ * `torch.utils.flop_counter`. Papers and timm often count multiply-accumulates, which are half as many.
  */
 export function forwardFlops({ imageSize, channels, forward }: ImageModel): number {
   const images = input("images", ["batch", ...imageSize, channels])

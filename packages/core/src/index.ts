@@ -61,24 +61,25 @@ export * as ops from "./tensor/index.ts"
 export { type Dim, dimAt, fixed, type Shape } from "./tensor/shape.ts"
 export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
-  firstConvolution,
-  patchGrid,
-  patchPixels,
   pools,
   positionKinds,
-  prefixPositionCount,
-  prefixTokens,
   type StemConfig,
   stemNumerics,
   stemRanges,
-  stemStride,
-  tokenCount,
   type ViTConfig,
-  vitVariant,
-  vitConfig,
   vitFlags,
   vitRanges,
 } from "./vit/config.ts"
+export {
+  firstConvolution,
+  patchGrid,
+  patchPixels,
+  prefixPositionCount,
+  prefixTokens,
+  stemStride,
+  tokenCount,
+} from "./vit/geometry.ts"
+export { vitVariant, vitConfig } from "./vit/variants.ts"
 export { vitEncoder, type ViTHeads, patchEmbedding, patchFeatures, vit, vitHeads } from "./vit/model.ts"
 export { type InitScheme, initializeViT, initSchemes } from "./vit/initialization.ts"
 export { parameterCount, vitModel, vitParameters } from "./vit/parameters.ts"

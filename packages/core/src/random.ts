@@ -1,7 +1,7 @@
 /**
- * Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as
- * 1, 2, 3", 2011), the generator of `jax.random`. A key and a counter give the same bits on every machine and
- * backend, in any order, so nothing random has a state that must be saved.
+ * The key of counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3", 2011), the generator of `jax.random`. A key and a counter give the same bits on every machine and backend, in
+ * any order, so no random state has to be saved.
  */
 export type Key = readonly [number, number]
 
@@ -54,7 +54,7 @@ export function keyFromSeed(seed: number): Key {
   return [Math.floor(seed / 2 ** 32) >>> 0, seed >>> 0]
 }
 
-/** A new key derived from `key` by each part of a path: names (FNV-1a) and integers alike. Never use one key twice. */
+/** A new key, derived from `key` by each part of a path: a name (hashed by FNV-1a) or an integer. Never use one key twice. */
 export function foldKey(key: Key, ...path: readonly (string | number)[]): Key {
   let k = key
   for (const part of path) {
@@ -68,7 +68,7 @@ export function foldKey(key: Key, ...path: readonly (string | number)[]): Key {
   return k
 }
 
-/** A stream of numbers from one key: each call takes the next ones. */
+/** A stream of random numbers from one key. Each call takes the next ones. */
 export interface RandomStream {
   /** Uniform in [0, 1), 32 bits. */
   uniform(): number
@@ -97,22 +97,22 @@ export function randomStream(key: Key): RandomStream {
   }
 }
 
-/** The integers 0 … n − 1 in an order that `key` alone decides (Fisher–Yates). */
+/** The integers 0 … n − 1 in an order that follows from `key` (Fisher–Yates). */
 export function permutation(key: Key, n: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i)
   const { integer } = randomStream(key)
   for (let i = n - 1; i > 0; i--) {
     const j = integer(i + 1)
-    const held = order[i] as number
+    const first = order[i] as number
     order[i] = order[j] as number
-    order[j] = held
+    order[j] = first
   }
   return order
 }
 
 /**
- * The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). Each takes 16 random bits,
- * of a word the lower ones first, so the probability is `rate` rounded to a multiple of 2⁻¹⁶.
+ * The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). An entry takes 16 random bits,
+ * the lower half of a word first, so the probability is `rate` rounded to a multiple of 2⁻¹⁶.
  */
 export function dropoutMask(key: Key, rate: number, out: Float32Array | Float64Array): void {
   const threshold = Math.round(rate * 2 ** 16)

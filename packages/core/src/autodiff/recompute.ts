@@ -3,10 +3,10 @@ import { barrier } from "../tensor/ops.ts"
 import { apply, mapInputs, type Node, type OpName, outputsOf, type Tensor } from "../tensor/tensor.ts"
 
 /**
- * The same gradients with less held in memory between forward and backward (Chen et al., "Training Deep Nets with
- * Sublinear Memory Cost", 2016): of the forward computation of `outputs` they read only `kept`, such as what goes into
- * each block, and compute the rest anew from the last of those before it. What follows the last of `kept` stays, since
- * its gradients are the first to be taken. Random masks come out the same, being functions of their key.
+ * The same gradients with less memory between forward and backward pass (Chen et al., "Training Deep Nets with Sublinear
+ * Memory Cost", 2016). Of the forward pass of `outputs` they read only `kept`, such as the inputs of blocks, and compute the
+ * rest again from these. Values behind the last of `kept` stay, since the backward pass needs them first. Random masks come
+ * out the same, since they follow from their key.
  */
 export function recomputing(
   grads: readonly Tensor[],
@@ -32,7 +32,7 @@ export function recomputing(
       stays.add(node)
       substitutes.set(node, originals)
     } else if (node.op === "input") {
-      // Or what is made of inputs alone, such as masks, would be merged with the first and kept.
+      // Without a barrier, values that are made of inputs alone, such as masks, would be merged with the first ones and kept.
       const id = `recompute ${node.attributes.name}`
       substitutes.set(
         node,

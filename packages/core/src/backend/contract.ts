@@ -9,7 +9,7 @@ export interface HostTensor {
   readonly shape: readonly number[]
 }
 
-/** A float32 tensor where it lies in a file, so that a backend can map it instead of copying it. */
+/** A float32 tensor in a file, which a backend can map instead of copying it. */
 export interface FileSlice {
   readonly path: string
   /** In bytes from the start of the file. */
@@ -21,29 +21,29 @@ export interface CompileOptions {
   /** The size of the batch dimension, if the graph has one. */
   readonly batch?: number
   /**
-   * States whose values never change in this program: they may be packed, folded or mapped from a file. Several slices
-   * are parts that follow each other along the first axis.
+   * States whose values never change in this program. The backend may pack them, fold them or map them from a file. Several
+   * slices are parts along the first axis.
    */
   readonly constants?: Readonly<Record<string, Float32Array | FileSlice | readonly FileSlice[]>>
 }
 
 /** Anything that can run a graph. */
 export interface Backend {
-  /** Such as `onnx`, `reference`, `tfjs`. */
+  /** A short name, such as `onnx`, `reference` or `tfjs`. */
   readonly name: string
-  /** What it runs on, for people to read. */
+  /** The device and the engine, for people to read. */
   readonly device: string
   compile(graph: Graph, options?: CompileOptions): Promise<Program>
-  /** Slots that live on the device between runs, shared by programs; zeros where `data` gives nothing. */
+  /** Slots that live on the device between runs. Programs share them. A slot without `data` starts at zero. */
   createState(slots: Readonly<Record<string, TensorType>>, data?: Readonly<Record<string, HostData>>): Promise<State>
   close(): Promise<void>
 }
 
 export interface Program {
   /**
-   * Runs the graph once. Every input must be given, with as many values as its shape holds; every state that the graph
-   * reads and that is no constant must be a slot of `state`, and the slots it updates hold the new values afterwards.
-   * @throws VitrineError (backend) for a missing or ill-sized input, before anything has changed.
+   * Runs the graph once. Every input needs as many values as its shape holds. Every state of the graph that is no constant
+   * must be a slot of `state`. The graph's updates are in these slots afterwards.
+   * @throws VitrineError (backend) for a missing input, or one of the wrong size, before anything has changed.
    */
   run(inputs: Readonly<Record<string, HostData>>, state?: State): Promise<Readonly<Record<string, HostTensor>>>
   dispose(): Promise<void>

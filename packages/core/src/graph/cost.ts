@@ -8,7 +8,7 @@ export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float16: 2
 export interface GraphCost {
   /** Multiplications and additions of matrix products and convolutions: 2 for each multiply-accumulate. */
   readonly flops: number
-  /** The most bytes that live at once if each value is freed after its last use, states and inputs included. */
+  /** The most bytes that live at once, states and inputs included, where each value is freed after its last use. */
   readonly peakBytes: number
   /** Bytes of the state slots: parameters, moments, accumulators. */
   readonly stateBytes: number

@@ -13,7 +13,7 @@ export interface Halves {
   readonly saved: Readonly<Record<string, TensorType>>
 }
 
-/** Ops that are done again rather than their results kept: most are only another view of what is kept. */
+/** Ops that `second` computes again, so that their results need no slot: most are views of other values. */
 const cheap: ReadonlySet<OpName> = new Set<OpName>([
   "reshape",
   "transpose",

@@ -75,7 +75,7 @@ function forChannels(x: Tensor, channels: number): Tensor {
   return reshape(spread, [batch, 1, channels])
 }
 
-/** What each fused op computes, in required ops and simpler fused ones: the definition that every kernel must match. */
+/** The definition of each fused op, in required ops and simpler fused ones. Every kernel must match it. */
 export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
   linear: ([x, weight, bias]) => {
     const rows = matMul(asRows(x), weight, transposeB)

@@ -26,8 +26,8 @@ export type GraphNode<K extends OpName = OpName> = {
 }[K]
 
 /**
- * A program as plain data: it can be cloned to a worker, hashed, cached and printed. Nodes stand in an order in which
- * they can run; nothing in it is dead or computed twice.
+ * A program as plain data, which can be cloned to a worker, hashed, cached and printed. Nodes are in an order in which they
+ * can run. No node is dead, and none is computed twice.
  */
 export interface Graph<D extends Dim = Dim> {
   readonly nodes: readonly GraphNode[]
@@ -36,7 +36,7 @@ export interface Graph<D extends Dim = Dim> {
   readonly inputs: Readonly<Record<string, ValueId>>
   readonly states: Readonly<Record<string, ValueId>>
   readonly outputs: Readonly<Record<string, ValueId>>
-  /** New values of state slots, written when all else has run. */
+  /** New values of state slots. They are written after all nodes have run. */
   readonly updates: Readonly<Record<string, ValueId>>
 }
 
@@ -119,7 +119,7 @@ function leaves(nodes: readonly GraphNode[], op: "input" | "state"): Record<stri
   return values
 }
 
-/** The nodes that `roots` depend on, each after its inputs; without recursion, since a model may be deep. */
+/** The nodes that `roots` depend on, each after its inputs. There is no recursion, since a model may be deep. */
 export function sortedNodes(roots: readonly Tensor[]): Node[] {
   const order: Node[] = []
   const entered = new Set<Node>()

@@ -5,7 +5,7 @@ import { elementCount, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Scope } from "./scope.ts"
 
-/** Where ε keeps a deviation from 0: under the root, `√(variance + ε)`, or after it, `√variance + ε`. */
+/** The ε that keeps a deviation from 0: within the root, `√(variance + ε)`, or outside, `√variance + ε`. */
 export interface Deviation {
   readonly epsilon: number
   readonly outside: boolean
@@ -16,13 +16,13 @@ export interface StandardizedConvOptions {
   /** Height and width of the kernels. */
   readonly size: number
   readonly stride: number
-  /** `centre`: half of the kernel at every side; `same`: TensorFlow's, which only pads what windows reach, more at the end. */
+  /** `centre` pads half a kernel at every side. `same` is TensorFlow's: as little as the windows need, with more at the end. */
   readonly padding: "centre" | "same"
   readonly deviation: Deviation
 }
 
 /**
- * A convolution without bias, each of whose kernels is standardised to mean 0 and variance 1 (Qiao et al., 2019):
+ * A convolution without bias. Each of its kernels is standardised to mean 0 and variance 1 (Qiao et al., 2019):
  * `[batch, h, w, in]` → `[batch, ⌈h / stride⌉, ⌈w / stride⌉, outputs]`.
  */
 export function standardizedConv(scope: Scope, x: Tensor, options: StandardizedConvOptions): Tensor {

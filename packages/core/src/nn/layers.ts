@@ -5,9 +5,9 @@ import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
 
 export interface LinearOptions {
-  /** What the matrix is; "linear" unless told. */
+  /** The role of the matrix; "linear" by default. */
   readonly role?: Role
-  /** Whether there is a bias, as there is unless told. */
+  /** Whether there is a bias; true by default. */
   readonly bias?: boolean
 }
 

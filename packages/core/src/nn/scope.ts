@@ -3,7 +3,7 @@ import { dropoutMask, mul, state } from "../tensor/ops.ts"
 import { type Shape, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 
-/** What a parameter is, which decides how it is initialised and whether it decays. */
+/** The kind of a parameter. It decides how the parameter starts, and whether it decays. */
 export type Role =
   /** The matrix of a linear layer, `[out, in]`. */
   | "linear"
@@ -23,7 +23,7 @@ export type Role =
   | "distillationToken"
   /** A table of embeddings, a row a token. */
   | "embedding"
-  /** A query that is learned, not projected from the image. */
+  /** A learned query, which no projection gives. */
   | "latent"
   /** A learned table of position embeddings. */
   | "positions"
@@ -33,39 +33,39 @@ export type Role =
   | "frozen"
 
 export interface Parameter {
-  /** The full name, timm's. */
+  /** The full name, as in timm. */
   readonly name: string
   readonly shape: readonly number[]
   readonly role: Role
 }
 
-/** Where in the model a layer stands; all that it is given besides tensors. */
+/** The place of a layer in the model. A layer gets this and tensors, and nothing else. */
 export interface Scope {
-  /** The name so far, such as `blocks.0.attn`. */
+  /** The name of the place, such as `blocks.0.attn`. */
   readonly path: string
   /** @throws VitrineError (shape), with the full name and shape, when the model has no such parameter. */
   param(name: string, shape: readonly number[], role: Role): Tensor
   at(name: string): Scope
-  /** Names an intermediate value, which costs nothing unless somebody asks for it. */
+  /** Names an intermediate value. It costs nothing unless the options of the scope ask for it. */
   tap(name: string, t: Tensor): Tensor
-  /** Whether somebody asks for one of these, so that a fused op has to be taken apart. */
+  /** Whether one of these taps is asked for, so that a fused op has to be taken apart. */
   taps(...names: readonly string[]): boolean
-  /** Names a value from which what follows can be computed again, such as what goes into a block. */
+  /** Marks a value, such as a block's input, from which the values behind it can be computed again. */
   checkpoint(t: Tensor): Tensor
-  /** Whether dropout does anything. */
+  /** Whether there is a random key, so that dropout works. */
   readonly training: boolean
   /** Inverted dropout; the identity without a key. `maskShape` broadcasts to `t` and is its shape by default. */
   dropout(name: string, t: Tensor, rate: number, maskShape?: Shape): Tensor
 }
 
 export interface ScopeOptions {
-  /** Gives a parameter by its specification: by default the state slot of that name. */
+  /** Gives the tensor of a parameter, by default the state slot of its name. */
   readonly param?: (parameter: Parameter) => Tensor
   /** The random key of this step (int32 `[2]`), for training; without it dropout does nothing. */
   readonly key?: Tensor
-  /** The taps that are wanted, by full name, or all; a name that ends in `.*` stands for all below it. */
+  /** The taps to collect, by full name, or all. A name that ends in `.*` stands for all below it. */
   readonly taps?: readonly string[] | "all"
-  /** Called with every wanted tap. */
+  /** Called with every tap that is to be collected. */
   readonly onTap?: (name: string, t: Tensor) => void
   /** Called with every checkpoint, in order. */
   readonly onCheckpoint?: (t: Tensor) => void
@@ -82,7 +82,7 @@ export function rootScope(options: ScopeOptions = {}): Scope {
   } = options
   const exact = new Set(taps === "all" ? [] : taps)
   const prefixes = taps === "all" ? [""] : taps.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -1))
-  const wanted = (name: string): boolean => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+  const collects = (name: string): boolean => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
 
   const scope = (path: string): Scope => {
     const full = (name: string): string => (path === "" ? name : `${path}.${name}`)
@@ -99,7 +99,7 @@ export function rootScope(options: ScopeOptions = {}): Scope {
       },
       at: (name) => scope(full(name)),
       tap: (name, t) => {
-        if (wanted(full(name))) onTap(full(name), t)
+        if (collects(full(name))) onTap(full(name), t)
         return t
       },
       checkpoint: (t) => {
@@ -107,7 +107,7 @@ export function rootScope(options: ScopeOptions = {}): Scope {
         return t
       },
       training: key !== undefined,
-      taps: (...names) => names.some((name) => wanted(full(name))),
+      taps: (...names) => names.some((name) => collects(full(name))),
       dropout: (name, t, rate, maskShape = t.shape) =>
         key === undefined || rate === 0 ? t : mul(t, dropoutMask(key, full(name), maskShape, rate)),
     }

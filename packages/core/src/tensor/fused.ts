@@ -2,8 +2,8 @@ import { VitrineError } from "../errors.ts"
 import { dimAt, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Tensor } from "./tensor.ts"
 
-// Ops that a backend may run as one kernel. Where it does not name one, `lower` puts in the decomposition of
-// graph/decompose.ts, so none of them is ever required.
+// Ops that a backend may run as one kernel. `lower` replaces those without a kernel by their decomposition in
+// graph/decompose.ts, so none of them is required.
 
 function expect(op: string, what: string, t: Tensor, shape: Shape): void {
   if (!sameShape(t.shape, shape))
@@ -33,9 +33,7 @@ export function reluGrad(dy: Tensor, y: Tensor): Tensor {
   return applyOne("reluGrad", [dy, y], {}, y.shape)
 }
 
-/**
- * x Φ(x), by erf, or approximately by tanh (Hendrycks and Gimpel, 2016). The two differ by up to 4.73e-4.
- */
+/** x Φ(x) by erf, or approximately by tanh (Hendrycks and Gimpel, 2016). The two differ by up to 4.73e-4. */
 export function gelu(x: Tensor, { approximate = false }: { readonly approximate?: boolean } = {}): Tensor {
   return applyOne("gelu", [x], { approximate }, x.shape)
 }
@@ -61,8 +59,8 @@ export function softmaxGrad(dy: Tensor, y: Tensor): Tensor {
 }
 
 /**
- * Cross-entropy of each row, `−Σ targets · log softmax(logits)`: logits and targets `[rows, classes]` → `[rows]`.
- * Targets are distributions, so label smoothing, mixup and class weights need nothing here. No gradient to targets.
+ * Cross-entropy of each row, `−Σ targets · log softmax(logits)`: logits and targets `[rows, classes]` → `[rows]`. Targets are
+ * distributions, so label smoothing, mixup and class weights change only the targets. There is no gradient to targets.
  */
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expect("softmaxCrossEntropy", "targets", targets, logits.shape)
@@ -74,11 +72,12 @@ export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return applyOne("softmaxCrossEntropy", [logits, targets], {}, logits.shape.slice(0, 1))
 }
 
+/** The outputs of a norm. */
 export interface Normalized {
   readonly y: Tensor
-  /** Of layerNorm `[…, 1]`. */
+  /** The means: `[…, 1]` of a layer norm, `[batch, groups]` of a group norm. */
   readonly mean: Tensor
-  /** 1 / √(variance + ε), of the same shape. */
+  /** 1 / √(variance + ε), in the shape of the means. */
   readonly rstd: Tensor
 }
 
@@ -105,9 +104,8 @@ export function layerNormGrad(
 }
 
 /**
- * Group norm (Wu and He, 2018), as `torch.nn.GroupNorm`: each image's channels are normed in equal groups of neighbours,
- * over all places, with the biased variance: x `[batch, height, width, channels]`, weight and bias `[channels]`; mean and
- * rstd of the groups are `[batch, groups]`.
+ * Group norm (Wu and He, 2018), as in `torch.nn.GroupNorm`. Equal groups of neighbouring channels of an image are normed over
+ * all places, with the biased variance: x `[batch, height, width, channels]`, weight and bias `[channels]`.
  */
 export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: number, epsilon: number): Normalized {
   const channels = x.shape.slice(-1)
@@ -135,7 +133,7 @@ export function groupNormGrad(
 export interface Attended {
   /** `[…, queries, headDim]` */
   readonly context: Tensor
-  /** log Σ exp of each row of scores, `[…, queries, 1]`: all that a backward pass needs to know of the softmax. */
+  /** log Σ exp of each row of scores, `[…, queries, 1]`: a backward pass needs no more of the softmax. */
   readonly logSumExp: Tensor
 }
 
@@ -181,7 +179,7 @@ export function attentionGrad(
   return apply("attentionGrad", [dcontext, q, k, v, context, logSumExp], { scale }, [q, k, v])
 }
 
-/** What changes in AdamW from step to step: scalars, so that one compiled program serves all steps. */
+/** The scalars of AdamW that change from step to step. As inputs they let one compiled program serve all steps. */
 export interface AdamWScalars {
   /** Learning rate over 1 − β₁ᵗ. */
   readonly stepSize: Tensor
@@ -191,10 +189,7 @@ export interface AdamWScalars {
   readonly decay: Tensor
 }
 
-/**
- * One step of AdamW (Loshchilov and Hutter, 2019) in the order of PyTorch: decay, moments, update. With decay 1 it is
- * Adam.
- */
+/** One step of AdamW (Loshchilov and Hutter, 2019) in the order of PyTorch: decay, moments, update. With decay 1 it is Adam. */
 export function adamW(
   parameter: Tensor,
   gradient: Tensor,

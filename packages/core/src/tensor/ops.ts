@@ -12,7 +12,7 @@ import {
 } from "./shape.ts"
 import { apply, applyOne, type DType, type Tensor } from "./tensor.ts"
 
-// The required ops: a backend that runs these runs everything. Each checks its shapes here, once, for all backends.
+// The required ops: a backend that runs these runs everything. Each checks its shapes here, for all backends.
 
 function fail(op: string, message: string): never {
   throw new VitrineError("shape", `${op}: ${message}`)
@@ -75,7 +75,7 @@ export const add = (a: Operand, b: Operand): Tensor => binary("add", a, b)
 export const sub = (a: Operand, b: Operand): Tensor => binary("sub", a, b)
 export const mul = (a: Operand, b: Operand): Tensor => binary("mul", a, b)
 export const div = (a: Operand, b: Operand): Tensor => binary("div", a, b)
-/** The larger of the two; NaN where either is. A tie sends the gradient to `a`. */
+/** The greater of the two, or NaN where either is NaN. The gradient of a tie goes to `a`. */
 export const maximum = (a: Operand, b: Operand): Tensor => binary("maximum", a, b)
 /** Bool: a > b, false where either is NaN. */
 export const greater = (a: Operand, b: Operand): Tensor => binary("greater", a, b)
@@ -123,7 +123,7 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 
 // Shape
 
-/** The same elements in another shape. The batch, where there is one, stays slowest. */
+/** The same elements in another shape. The batch, where there is one, stays in the first dimension. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (product(shape) !== product(x.shape))
     fail("reshape", `${showShape(x.shape)} does not fit into ${showShape(shape)}`)
@@ -217,7 +217,7 @@ export function sum(x: Tensor, axes?: readonly number[], keepDims = false): Tens
   return reduce("sum", x, axes, keepDims)
 }
 
-/** The largest over `axes`, or over all of them. Every tied element gets the whole gradient. */
+/** The greatest over `axes`, or over all of them. Every tied element gets the whole gradient. */
 export function max(x: Tensor, axes?: readonly number[], keepDims = false): Tensor {
   return reduce("max", x, axes, keepDims)
 }
@@ -229,8 +229,8 @@ export function mean(x: Tensor, axes: readonly number[], keepDims = false): Tens
 }
 
 /**
- * Matrix products over the last two axes; the axes before them must be equal.
- * `[…, m, k] × […, k, n] → […, m, n]`, either factor transposed on the way if asked.
+ * Matrix products over the last two axes; the axes before them must be equal. `[…, m, k] × […, k, n] → […, m, n]`, where the
+ * options can transpose either factor first.
  */
 export function matMul(
   a: Tensor,
@@ -253,8 +253,8 @@ export function matMul(
 // Randomness and structure
 
 /**
- * The mask of inverted dropout: 0 with probability `rate`, else 1 / (1 − rate), as `random.dropoutMask` makes it from
- * `fold(key, path)`. `key` is an int32 input of shape [2] that changes from step to step.
+ * The mask of inverted dropout: 0 with probability `rate`, else 1 / (1 − rate). It is `dropoutMask` of `random.ts` with the key
+ * `foldKey(key, path)`. `key` is an int32 input of shape [2] that changes from step to step.
  */
 export function dropoutMask(key: Tensor, path: string, shape: Shape, rate: number): Tensor {
   checkDType("dropoutMask", key, "int32")
@@ -269,8 +269,8 @@ export function stopGradient(x: Tensor): Tensor {
 }
 
 /**
- * The same value, which nothing may look through: what follows it is computed anew even where an equal value exists,
- * so that activations can be recomputed instead of kept. Barriers with different ids are never merged.
+ * The same value, which is never merged with it. Values computed from a barrier are computed again even where equal ones
+ * exist, so that activations need not be kept. Barriers with different ids are never merged with each other.
  */
 export function barrier(x: Tensor, id: string): Tensor {
   return applyOne("barrier", [x], { id }, x.shape, x.dtype)

@@ -1,8 +1,8 @@
 import { VitrineError } from "../errors.ts"
 
 /**
- * A dimension: a number, or the batch size, which a graph leaves open until it is compiled. Reshaping may fold
- * dimensions into the batch, so `"batch*197"` stands for 197 rows an example.
+ * A dimension: a number, or the batch size, which a graph leaves open until it is compiled. Reshaping may fold dimensions
+ * into the batch: `"batch*197"` stands for 197 rows an example.
  */
 export type Dim = number | "batch" | `batch*${number}`
 
@@ -11,7 +11,7 @@ export type Shape = readonly Dim[]
 
 export interface BatchMultiple {
   readonly batch: boolean
-  /** The number, or what multiplies the batch size. */
+  /** The number, or the factor of the batch size. */
   readonly times: number
 }
 
@@ -25,7 +25,7 @@ function toDim({ batch, times }: BatchMultiple): Dim {
   return times === 1 ? "batch" : `batch*${times}`
 }
 
-/** The product of dimensions. @throws VitrineError (shape) when the batch occurs twice. */
+/** The product of dimensions, as one dimension. @throws VitrineError (shape) when the batch occurs twice. */
 export function product(dims: Shape): Dim {
   let batch = false
   let times = 1
@@ -81,7 +81,7 @@ export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`
 }
 
-/** The shape that NumPy's broadcasting gives. @throws VitrineError (shape) when the two do not fit. */
+/** The shape that two shapes broadcast to, by NumPy's rules. @throws VitrineError (shape) when the two do not fit. */
 export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length)
   return Array.from({ length: rank }, (_, i): Dim => {

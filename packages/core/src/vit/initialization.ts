@@ -1,6 +1,7 @@
 import type { Parameter } from "../nn/scope.ts"
 import { foldKey, type Key, type RandomStream, randomStream } from "../random.ts"
-import { cutChannels, patchGrid, prefixPositionCount, type ViTConfig } from "./config.ts"
+import type { ViTConfig } from "./config.ts"
+import { cutChannels, patchGrid, prefixPositionCount } from "./geometry.ts"
 
 /**
  * How parameters start.
@@ -154,15 +155,15 @@ function sampler(distribution: Distribution, random: RandomStream, cut: number):
   }
 }
 
-/** How many matrices, each with a fan-out of its own, lie in one parameter. */
+/** How many matrices lie in one parameter. Each has a share of its outputs. */
 function matricesIn(name: string, { gatedMlp }: ViTConfig): number {
   if (name.endsWith("qkv.weight")) return 3
   return name.endsWith(".kv.weight") || (gatedMlp && /^blocks\..*\.fc1\.weight$/.test(name)) ? 2 : 1
 }
 
 /**
- * The 2-D sine-cosine table of big_vision, `[tokens, dim]`: a quarter of the width each for sin x, cos x,
- * sin y, cos y, frequencies 1 / 10000^(i / (dim/4 − 1)); zeros for the tokens before the patches.
+ * The 2-D sine-cosine table of big_vision, `[tokens, dim]`. A quarter of the width each holds sin x, cos x, sin y and cos y,
+ * with frequencies 1 / 10000^(i / (dim/4 − 1)). The tokens before the patches have zeros.
  */
 function sincosPositions(config: ViTConfig, out: Float32Array): void {
   const [rows, columns] = patchGrid(config)

@@ -1,5 +1,5 @@
-// Letters of the paper: H, W, C height, width and channels of an image; P size of a patch; N patches; D width of the
-// tokens; L blocks. Names of parameters are timm's, so that weights need no map.
+// Letters of the paper: H, W and C are the height, width and channels of an image, P is the size of a patch, N the number of
+// patches, D the width of the tokens, L the number of blocks. Parameters have timm's names, so that its weights fit as they are.
 import { latentAttention, selfAttention } from "../nn/attention.ts"
 import { type Activation, activate, preLogitsActivations } from "../nn/activations.ts"
 import { layerNorm, linear } from "../nn/layers.ts"
@@ -8,32 +8,33 @@ import { linear as project, softmax } from "../tensor/fused.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
 import { dimAt, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { cutChannels, patchGrid, prefixTokens, type ViTConfig } from "./config.ts"
+import type { ViTConfig } from "./config.ts"
+import { cutChannels, patchGrid, prefixTokens } from "./geometry.ts"
 import { stemFeatures } from "./stem.ts"
 
 /** The Vision Transformer: images `[batch, height, width, channels]` → logits `[batch, classes]`. */
 export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
-  const { logits: own, distilled } = vitHeads(scope, images, config)
-  const y = distilled === null ? own : between(own, distilled)
+  const heads = vitHeads(scope, images, config)
+  const y = heads.distilled === null ? heads.logits : halfway(heads.logits, heads.distilled)
   if (config.classes === 0) return y
   const logits = scope.tap("logits", y)
   if (scope.taps("probabilities")) scope.tap("probabilities", softmax(logits))
   return logits
 }
 
-const between = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
+const halfway = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
 
-/** What the heads of a Vision Transformer give; features in place of logits in a model without classes. */
+/** The outputs of a Vision Transformer's heads: logits, or features in a model without classes. */
 export interface ViTHeads {
   /** `[batch, classes]` */
   readonly logits: Tensor
-  /** The logits of the distillation token, `[batch, classes]`; null in a model that has none. */
+  /** The logits of the distillation token, `[batch, classes]`; null in a model without that token. */
   readonly distilled: Tensor | null
 }
 
 /**
- * The Vision Transformer with each head by itself, as DeiT trains them: the class token's on the labels, the distillation
- * token's on the teacher's. `vit` gives the mean of the two, as DeiT evaluates.
+ * The Vision Transformer with the outputs of each head. DeiT trains the class token's head on the labels and the
+ * distillation token's on the teacher's predictions. It evaluates by the mean of the two, which `vit` gives.
  */
 export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): ViTHeads {
   const x = vitEncoder(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
@@ -46,7 +47,7 @@ export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): ViTHe
   }
 }
 
-/** The encoder: embedded patches `[batch, N, D]` (eq. 1) → what the blocks make of all tokens, `[batch, tokens, D]`. */
+/** The encoder: embedded patches `[batch, N, D]` (eq. 1) → all tokens after the last block, `[batch, tokens, D]`. */
 export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
   let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
   if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
@@ -56,7 +57,7 @@ export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Te
   return x
 }
 
-/** The patches' own tokens after the encoder, normed: `[batch, tokens, D]` → `[batch, N, D]`. */
+/** The tokens of the patches after the encoder, normed: `[batch, tokens, D]` → `[batch, N, D]`. */
 export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const patches = slice(x, 1, prefixTokens(config), fixed(x.shape, 1))
   if (!config.finalNorm) return patches
@@ -65,7 +66,7 @@ export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tenso
 
 type PatchConfig = Pick<ViTConfig, "imageSize" | "patchSize" | "channels" | "dim" | "embeddingNorm" | "stem">
 
-/** Cuts images, or a hybrid's features of them, into patches and embeds each: `[batch, H, W, C]` → `[batch, N, D]`. */
+/** Cuts images, or a hybrid's features, into patches and embeds each patch: `[batch, H, W, C]` → `[batch, N, D]`. */
 export function patchEmbedding(scope: Scope, images: Tensor, config: PatchConfig): Tensor {
   const { stem, dim } = config
   const x = stem === null ? images : stemFeatures(scope.at("backbone"), images, stem)
@@ -82,7 +83,7 @@ export function patchEmbedding(scope: Scope, images: Tensor, config: PatchConfig
   return scope.tap("embeddings", project(flat, weight, bias))
 }
 
-/** Adds positions and puts the tokens that are not of the image before the patches: `[batch, N, D]` → `[batch, tokens, D]`. */
+/** Adds positions, and puts the learned tokens before the patches: `[batch, N, D]` → `[batch, tokens, D]`. */
 function embedTokens(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
   const { dim, registers } = config
   const prefix: Tensor[] = []
@@ -123,7 +124,7 @@ function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number): Te
   return scope.tap("residual2", add(y, residual("mlp", "ls2", mlp(scope.at("mlp"), b, config)))) // eq. 3
 }
 
-/** Scales each channel by a factor of its own (LayerScale). */
+/** Scales each channel by a learned factor (LayerScale). */
 function layerScale(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   return config.layerScale === null ? x : mul(x, scope.param("gamma", [config.dim], "layerScale"))
 }
@@ -143,8 +144,8 @@ function gated(x: Tensor, activation: Activation): Tensor {
 }
 
 /**
- * What the head reads, normed, and what the distillation token's reads: `[batch, tokens, D]` → `[batch, D]` each. The tap
- * of a model with both is their mean, timm's features.
+ * The normed inputs of the head and of the distillation token's head: `[batch, tokens, D]` → `[batch, D]` each. The tap
+ * `pooled` of a model with both is their mean, as timm's features are.
  */
 function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Tensor | null] {
   const { dim, distillationToken, finalNorm, layerNormEpsilon, normAfterPool, poolPrefix } = config
@@ -164,16 +165,16 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Ten
     }
   }
   if (normAfterPool) return [scope.tap("pooled", norm("fc_norm", pick(x))), null]
-  // LayerNorm is taken token by token: where few tokens are read and nobody looks at the others, only those are normed.
-  const few = config.pool === "token" && !scope.taps("norm")
-  const y = scope.tap("norm", norm("norm", few ? slice(x, 1, 0, distillationToken ? 2 : 1) : x))
+  // LayerNorm works token by token, so only the tokens that are read need it.
+  const onlyTokens = config.pool === "token" && !scope.taps("norm")
+  const y = scope.tap("norm", norm("norm", onlyTokens ? slice(x, 1, 0, distillationToken ? 2 : 1) : x))
   if (!distillationToken) return [scope.tap("pooled", pick(y)), null]
-  const [own, distilled] = [token(y, 0), token(y, 1)]
-  if (scope.taps("pooled")) scope.tap("pooled", between(own, distilled))
-  return [own, distilled]
+  const [pooled, distilled] = [token(y, 0), token(y, 1)]
+  if (scope.taps("pooled")) scope.tap("pooled", halfway(pooled, distilled))
+  return [pooled, distilled]
 }
 
-/** timm's `AttentionPoolLatent`: attention by a learned query, then an MLP around which it goes too: `[batch, tokens, D]` → `[batch, D]`. */
+/** timm's `AttentionPoolLatent`: attention of a learned query, then an MLP with a shortcut: `[batch, tokens, D]` → `[batch, D]`. */
 function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const y = latentAttention(scope, x, config.heads)
   const hidden = config.gatedMlp ? 2 * config.mlpDim : config.mlpDim

@@ -4,25 +4,25 @@ import { input, state } from "../tensor/ops.ts"
 import type { ViTConfig } from "./config.ts"
 import { vit } from "./model.ts"
 
-/** Every parameter of a model, in the order in which the model asks for them. */
+/** Every parameter of a model, in the order in which the model uses them. */
 export function vitParameters(config: ViTConfig): Parameter[] {
-  const found = new Map<string, Parameter>()
+  const parameters = new Map<string, Parameter>()
   const param = (parameter: Parameter): ReturnType<typeof state> => {
-    found.set(parameter.name, parameter)
+    parameters.set(parameter.name, parameter)
     return state(parameter.name, parameter.shape)
   }
   vit(rootScope({ param }), input("images", ["batch", ...config.imageSize, config.channels]), config)
-  return [...found.values()]
+  return [...parameters.values()]
 }
 
-/** A Vision Transformer as a model among others. */
+/** A Vision Transformer as an `ImageModel`. */
 export function vitModel(config: ViTConfig): ImageModel {
   const { imageSize, channels, classes } = config
   const forward: ImageModel["forward"] = (scope, images) => vit(scope, images, config)
   return { imageSize, channels, classes, parameters: vitParameters(config), forward }
 }
 
-/** How many numbers a model has to learn: fixed tables and frozen values are left out. */
+/** How many numbers a model learns, without fixed tables and frozen values. */
 export function parameterCount(parameters: readonly Parameter[]): number {
   return parameters
     .filter(({ role }) => role !== "fixedPositions" && role !== "frozen")

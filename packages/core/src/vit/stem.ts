@@ -1,5 +1,5 @@
-// The first layers of a ResNet, from whose features a hybrid cuts its patches (Dosovitskiy et al., 2021, section 3.1), as in
-// models_resnet.py of google-research/vision_transformer. Names of parameters are timm's.
+// The first layers of a ResNet. A hybrid cuts their features into patches (Dosovitskiy et al., 2021, section 3.1), as in
+// models_resnet.py of google-research/vision_transformer. Parameters have timm's names.
 import { type Deviation, maxPoolSame, standardizedConv } from "../nn/convolution.ts"
 import { groupNorm } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
@@ -7,15 +7,16 @@ import { relu } from "../tensor/fused.ts"
 import { add } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { type StemConfig, stemWidth } from "./config.ts"
+import type { StemConfig } from "./config.ts"
+import { stemWidth } from "./geometry.ts"
 
-/** Where Google's code and timm's differ: kernels are standardised, and groups normed, with other ε. */
+/** The ε of standardised kernels and of group norms, in which Google's code and timm's differ. */
 const numerics: Readonly<Record<StemConfig["numerics"], { kernels: Deviation; groupNorm: number }>> = {
   google: { kernels: { epsilon: 1e-5, outside: true }, groupNorm: 1e-6 },
   timm: { kernels: { epsilon: 1e-8, outside: false }, groupNorm: 1e-5 },
 }
 
-/** Images `[batch, H, W, C]` → features `[batch, rows, columns, channels]`, of the sizes that `stemSize` and `stemWidth` tell. */
+/** Images `[batch, H, W, C]` → features `[batch, rows, columns, channels]`, by the sizes of `stemStride` and `stemWidth`. */
 export function stemFeatures(scope: Scope, images: Tensor, stem: StemConfig): Tensor {
   const { width, depths } = stem
   // timm has no name for a root without stages.
@@ -30,14 +31,14 @@ export function stemFeatures(scope: Scope, images: Tensor, stem: StemConfig): Te
   return y
 }
 
-/** A bottleneck with its norms after the convolutions and its stride at the 3×3 one (ResNet v1.5). */
+/** A bottleneck whose norms follow the convolutions, and whose 3×3 convolution has the stride (ResNet v1.5). */
 function bottleneck(scope: Scope, x: Tensor, width: number, stride: number, stem: StemConfig): Tensor {
   const projects = stride > 1 || fixed(x.shape, 3) !== width
   const down = scope.at("downsample")
   const shortcut = projects ? norm(down, "norm", conv(down, "conv", x, width, { stride }, stem), stem) : x
   const narrow = relu(norm(scope, "norm1", conv(scope, "conv1", x, width / 4, {}, stem), stem))
-  const seen = relu(norm(scope, "norm2", conv(scope, "conv2", narrow, width / 4, { size: 3, stride }, stem), stem))
-  return relu(add(norm(scope, "norm3", conv(scope, "conv3", seen, width, {}, stem), stem), shortcut))
+  const middle = relu(norm(scope, "norm2", conv(scope, "conv2", narrow, width / 4, { size: 3, stride }, stem), stem))
+  return relu(add(norm(scope, "norm3", conv(scope, "conv3", middle, width, {}, stem), stem), shortcut))
 }
 
 function conv(
@@ -52,5 +53,5 @@ function conv(
   return standardizedConv(scope.at(name), x, { outputs, size, stride, padding: "same", deviation })
 }
 
-const norm = (scope: Scope, name: string, x: Tensor, { groups, numerics: whose }: StemConfig): Tensor =>
-  groupNorm(scope.at(name), x, groups, numerics[whose].groupNorm)
+const norm = (scope: Scope, name: string, x: Tensor, stem: StemConfig): Tensor =>
+  groupNorm(scope.at(name), x, stem.groups, numerics[stem.numerics].groupNorm)
