@@ -60,7 +60,7 @@ describe("names and shapes are timm's", () => {
       const first = ours.filter((each) => !/^blocks\.([1-9]|\d\d)/.test(each.name))
       expect(Object.fromEntries(first.map((each) => [each.name, each.shape]))).toEqual(shapes)
       expect(parameterCount(ours)).toBe(parameters)
-      expect(vitVariant(known, { pool: config.pool })).toEqual({ family: "vit", ...config })
+      expect(vitVariant(known, { pool: config.pool })).toEqual({ ...config, family: "vit" })
     })
 })
 
