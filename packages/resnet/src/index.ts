@@ -6,6 +6,7 @@ export {
   type ResNetConfig,
   resnetConfig,
   resnetFeatures,
+  resnetFields,
   resnetStride,
   resnetVariant,
 } from "./resnet.ts"

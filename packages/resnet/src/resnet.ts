@@ -1,5 +1,7 @@
 // Names of parameters are torchvision's, so that weights need no map. Images and features are [batch, height, width, channels].
 import {
+  checkFields,
+  type Field,
   foldKey,
   groupNorm,
   type Key,
@@ -32,6 +34,19 @@ export interface ResNetConfig {
   readonly dilated: boolean
 }
 
+const width = { kind: "number", integer: true, from: 1, to: 1 << 17 } as const
+
+/** What each field of a ResNetConfig holds. */
+export const resnetFields: Readonly<Record<keyof ResNetConfig, Field>> = {
+  channels: { kind: "number", integer: true, from: 1, to: 1024 },
+  stemWidth: width,
+  block: { kind: "choice", of: ["basic", "bottleneck"] },
+  widths: { kind: "list", of: width },
+  depths: { kind: "list", of: { kind: "number", integer: true, from: 1, to: 1024 } },
+  norm: { kind: "choice", of: ["frozen", "group"] },
+  dilated: { kind: "boolean" },
+}
+
 /** ε of every norm. */
 const epsilon = 1e-5
 
@@ -49,30 +64,19 @@ const variants = {
 export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
   const base = { channels: 3, stemWidth: 64, norm: "frozen", dilated: false } as const
   const config: ResNetConfig = { ...base, ...variants.resnet50, ...fields }
-  const { channels, stemWidth, block, widths, depths, norm, dilated } = config
+  const { block, widths, depths, dilated } = config
   const fail = (message: string): never => {
     throw new VitrineError("config", message)
   }
-  const count = (field: string, value: unknown, most: number): void => {
-    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most)
-      fail(`${field} must be an integer from 1 to ${most}, got ${JSON.stringify(value)}`)
-  }
+  checkFields(resnetFields, config)
   for (const [field, list] of Object.entries({ widths, depths }))
-    if (!Array.isArray(list) || list.length < 1 || list.length > 16)
+    if (list.length < 1 || list.length > 16)
       fail(`${field} must have a number for each of 1 to 16 stages, got ${JSON.stringify(list)}`)
   if (widths.length !== depths.length)
     fail(`widths tells of ${widths.length} stages, but depths of ${depths.length}: there must be one of each a stage`)
-  if (block !== "basic" && block !== "bottleneck")
-    fail(`block must be basic or bottleneck, got ${JSON.stringify(block)}`)
-  if (norm !== "frozen" && norm !== "group") fail(`norm must be frozen or group, got ${JSON.stringify(norm)}`)
   if (dilated && block === "basic") fail("dilated is for bottleneck blocks, as in torchvision")
-  count("channels", channels, 1024)
-  count("stemWidth", stemWidth, 1 << 17)
-  for (const depth of depths) count("depths", depth, 1024)
-  for (const width of widths) {
-    count("widths", width, 1 << 17)
+  for (const width of widths)
     if (block === "bottleneck" && width % 4 !== 0) fail(`4 must divide the widths of bottleneck blocks, got ${width}`)
-  }
   return config
 }
 
