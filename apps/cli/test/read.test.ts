@@ -110,14 +110,17 @@ describe.sequential("reading", () => {
     const { vitrine: record } = config
     const model = record.recipe.config
     for (const [change, message] of [
-      [{ label_names: ["0", "1", "1"] }, /config\.json: alphabet: "1" stands there twice/],
-      [{ label_names: ["0", "1", "23"] }, /config\.json: alphabet: "23" is not one character/],
-      [{ label_names: ["0"] }, /config\.json: has a vocabulary of 5, but 1 label_names/],
-      [{ begin: 0 }, /config\.json: begin and end must be two tokens, both are 0/],
-      [{ vocabulary: 2 ** 40 }, /config\.json: vocabulary must be an integer from 2 to/],
-      [{ length: 0 }, /config\.json: length must be an integer from 1/],
+      [{ label_names: ["0", "1", "1"] }, /config\.json: label_names: alphabet: "1" stands there twice/],
+      [{ label_names: ["0", "1", "23"] }, /config\.json: label_names: alphabet: "23" is not one character/],
+      [
+        { label_names: ["0"] },
+        /config\.json: vitrine\.recipe\.config has a vocabulary of 5, but there are 1 label_names/,
+      ],
+      [{ begin: 0 }, /config\.json: vitrine\.recipe\.config: begin and end must be two tokens, both are 0/],
+      [{ vocabulary: 2 ** 40 }, /config\.json: vitrine\.recipe\.config\.vocabulary must be an integer from 2 to/],
+      [{ length: 0 }, /config\.json: vitrine\.recipe\.config\.length must be an integer from 1/],
       [{ decoderDepth: 3 }, /does not hold the model's tensors; missing: "decoder\.layers\.2/],
-      [{ std: [0] }, /config\.json: its std must be above 0, got \[0\]/],
+      [{ std: [0] }, /config\.json: vitrine\.recipe\.std\[0\] must be a positive number, got 0/],
     ] as const) {
       const { label_names = config.label_names, std = record.recipe.std, ...fields } = change as Record<string, unknown>
       const recipe = { ...record.recipe, std, config: { ...model, ...fields } }

@@ -302,7 +302,12 @@ describe("recipes", () => {
 
   test.each([
     ["that cannot be parsed", "broken.ts", "export default {", /broken\.ts: cannot be loaded/],
-    ["with an unknown field", "field.json", '{"lerningRate":1}', /there is no field "lerningRate"/],
+    [
+      "with an unknown field",
+      "field.json",
+      '{"lerningRate":1}',
+      /recipe: lerningRate is not a field of a recipe; did you mean learningRate\?/,
+    ],
     ["that is no object", "list.json", "[1]", /list\.json: holds no recipe/],
     ["that is no JSON", "text.json", "lr = 1", /text\.json: cannot be read as JSON/],
   ])("%s is refused", async (_, name, text, fault) => {

@@ -8,7 +8,7 @@ export type Field = (
   | NumberField
   | { readonly kind: "boolean" }
   | { readonly kind: "text" }
-  | { readonly kind: "choice"; readonly of: readonly string[] }
+  | { readonly kind: "choice"; readonly of: readonly (string | number)[] }
   | { readonly kind: "nullable"; readonly of: Field }
   | { readonly kind: "tuple"; readonly of: readonly Field[] }
   | { readonly kind: "list"; readonly of: Field }
@@ -74,7 +74,7 @@ export function accepts(field: Field, value: unknown): boolean {
     case "text":
       return typeof value === "string"
     case "choice":
-      return typeof value === "string" && field.of.includes(value)
+      return field.of.some((each) => each === value)
     case "nullable":
       return value === null || accepts(field.of, value)
     case "tuple":

@@ -9,19 +9,18 @@ export type RunOrigin = {
   readonly engines: readonly string[]
 }
 
-/** The origin in a record; null without data or a seed. Defaults stand for other fields that a record lacks. */
+/** The origin in a record that was checked. Defaults stand for fields that it lacks. */
 export function originOf(
-  { data, seed, valFraction, checkpointEvery, engines }: Partial<RunOrigin>,
-  evaluateEvery: number,
-): RunOrigin | null {
-  if (typeof data !== "string" || typeof seed !== "number") return null
-  return {
+  {
     data,
     seed,
-    valFraction: typeof valFraction === "number" ? valFraction : 0.1,
-    checkpointEvery: typeof checkpointEvery === "number" ? checkpointEvery : evaluateEvery,
-    engines: Array.isArray(engines) ? engines.map(String) : [],
-  }
+    valFraction = 0.1,
+    checkpointEvery,
+    engines = [],
+  }: Partial<RunOrigin> & Pick<RunOrigin, "data" | "seed">,
+  evaluateEvery: number,
+): RunOrigin {
+  return { data, seed, valFraction, checkpointEvery: checkpointEvery ?? evaluateEvery, engines }
 }
 
 /** The names of the classes, or of the characters, in a `config.json`; none where it has no list of them. */

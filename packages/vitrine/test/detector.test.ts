@@ -159,7 +159,7 @@ test("a run starts from another's weights, but for the head of other classes", a
 })
 
 test.each([
-  [{ queries: 5 }, 'there is no field "queries" for detection'],
+  [{ queries: 5 }, "recipe: queries is not a field of a recipe for detection"],
   [{ batchSize: 9 }, "a batch of 9 needs more than the 8 training images"],
   [{ steps: 1, epochs: 1 }, "give steps or epochs, not both"],
   [{ model: { classes: 7 } }, "the model has 7 classes, the data 4"],

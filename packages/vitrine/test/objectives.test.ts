@@ -95,7 +95,10 @@ test("a teacher is found by the names of its classes, and refused where it does 
       { distillFrom: teacher, recipe: { ...recipe, distillation: { alpha: 2 } } },
       "distillation.alpha must be a number in [0, 1], got 2",
     ],
-    [{ distillFrom: teacher, recipe: { ...recipe, task: "masked-patch" } }, "cannot be taught masked-patch"],
+    [
+      { distillFrom: teacher, recipe: { ...recipe, task: "masked-patch" } },
+      "task masked-patch learns no classes, and distillation teaches classes",
+    ],
   ] as const)
     await expect(collect(train({ ...run, ...wrong }))).rejects.toThrow(message)
 })

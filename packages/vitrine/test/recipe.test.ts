@@ -122,13 +122,17 @@ test("what is written down says all: resolved twice, it is the same", () => {
 
 describe("refuses in one line that says what to change", () => {
   test.each<[string, object, string]>([
-    ["an unknown field", { learningrate: 1 }, 'recipe: there is no field "learningrate"'],
+    [
+      "an unknown field",
+      { learningrate: 1 },
+      "recipe: learningrate is not a field of a recipe; did you mean learningRate?",
+    ],
     ["steps and epochs", { steps: 1, epochs: 1 }, "recipe: give steps or epochs, not both"],
     ["half a batch", { batchSize: 1.5 }, "recipe: batchSize must be a positive integer, got 1.5"],
     [
       "batches larger than the data",
       { batchSize: 1001 },
-      "recipe: a batch of 1001 needs more than the 1000 training images",
+      "recipe: batchSize: a batch of 1001 needs more than the 1000 training images",
     ],
     [
       "other classes than the data's",

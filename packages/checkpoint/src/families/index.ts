@@ -92,7 +92,7 @@ export function storedConfig(stored: unknown, at: string, json: unknown, file: s
 /** The configuration of fields that fit the schema, with the path in the file before what cannot be. */
 export function checkedConfig(family: Family, fields: Partial<ModelConfig>, at: string, file: string): ModelConfig {
   const paths = Object.fromEntries(family.fields.map((field) => [field, `${at}.${field}`]))
-  return inFile(file, () => family.config(fields), paths)
+  return inFile(file, () => family.config(fields), { "": at, ...paths })
 }
 
 /**

@@ -1,9 +1,12 @@
 import { familyOf, familyOfRecipe, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme, VitrineError } from "@vitrine/core"
-import type { Mix, Transform } from "@vitrine/data"
+import { type Mix, normalize, type Transform } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
-import { checkDistillation, type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
-import { learnsClasses, objectiveNames, type ObjectiveName } from "./objectives.ts"
+import { type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { inField } from "../../in-field.ts"
+import { optionsIn } from "../../training-schema.ts"
+import { learnsClasses, type ObjectiveName } from "./objectives.ts"
+import { checkRecipe } from "./schema.ts"
 
 /** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
@@ -53,36 +56,16 @@ export type ModelFields = Partial<ModelConfig> & { readonly variant?: string }
 export type RecipeRule = (data: DataFacts) => Recipe
 
 /** The recipe for data; everything is left open where there is none. */
-export function recipeFor(recipe: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
-  return typeof recipe === "function" ? recipe(data) : recipe
+export function recipeFor(rule: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
+  const recipe = typeof rule === "function" ? rule(data) : rule
+  checkRecipe(recipe)
+  return recipe
 }
 
 /** Gives a recipe, or a rule that makes one for data, its type; returns it as it is. */
 export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
 }
-
-const fields: ReadonlySet<string> = new Set([
-  "model",
-  "init",
-  "steps",
-  "epochs",
-  "batchSize",
-  "augment",
-  "augmentNormalized",
-  "task",
-  "distillation",
-  "labelSmoothing",
-  "mix",
-  "dropLast",
-  "interpolation",
-  "cropPct",
-  "cropMode",
-  "mean",
-  "std",
-  "evaluateEvery",
-  ...Object.keys(trainingOptions({ steps: 1 })),
-])
 
 /** What the data say about a run. */
 export interface DataFacts {
@@ -124,46 +107,44 @@ const smallSide = 96
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
  */
 export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
-  for (const field of Object.keys(recipe))
-    if (!fields.has(field)) throw new VitrineError("config", `recipe: there is no field "${field}"`)
+  checkRecipe(recipe)
   const batchSize = recipe.batchSize ?? 64
   const dropLast = recipe.dropLast ?? true
-  if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
-    throw new VitrineError("config", `recipe: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)
   if (dropLast && data.examples < batchSize)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower the batch size (batchSize, --batch-size)`,
+      `recipe: batchSize: a batch of ${batchSize} needs more than the ${data.examples} training images; lower it (--batch-size)`,
     )
   const batches = dropLast ? Math.floor(data.examples / batchSize) : Math.ceil(data.examples / batchSize)
   const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
   if (recipe.steps !== undefined && recipe.epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
-  const training = trainingOptions({ ...pick(recipe), steps, seed })
-  const task = oneOf("task", recipe.task ?? "classify", objectiveNames)
+  if (steps === 0)
+    throw new VitrineError("config", `recipe: epochs: ${recipe.epochs} of ${perEpoch} updates each make no step`)
+  const training = inField("recipe", "", () => trainingOptions({ ...optionsIn(recipe), steps, seed }))
+  const { task = "classify", augmentNormalized = [] } = recipe
   const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }
-  if (distillation !== null) {
-    checkDistillation(distillation)
-    if (!learnsClasses(task))
-      throw new VitrineError("config", `recipe: a model cannot be taught ${task} by distillation`)
-  }
-  const config = modelConfig(modelFor(recipe), learnsClasses(task) ? data : { ...data, classes: 0 })
+  if (distillation !== null && !learnsClasses(task))
+    throw new VitrineError("config", `recipe: task ${task} learns no classes, and distillation teaches classes`)
+  const facts = learnsClasses(task) ? data : { ...data, classes: 0 }
+  const config = inField("recipe", "model", () => modelConfig(modelFor(recipe), facts))
   // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
-  const { augmentNormalized = [] } = recipe
-  checkTransforms(augment)
   const { recipes: rules } = familyOf(config)
+  const mean = perChannel("mean", recipe.mean ?? data.mean, config)
+  const std = perChannel("std", recipe.std ?? data.std, config)
+  const numbers = normalize(0, 1)
+  inField("recipe", "augment", () => checkTransforms([...augment, numbers]))
+  inField("recipe", "augmentNormalized", () => checkTransforms([numbers, ...augmentNormalized]))
   const [height, width] = config.imageSize
   if (batchSize * height * width * config.channels > 2 ** 30)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower one of them (--batch-size, --image-size)`,
+      `recipe: a batch of ${batchSize} images of ${height}×${width}×${config.channels} takes over 4 GiB; lower batchSize or model.imageSize (--batch-size, --image-size)`,
     )
-  const eachChannel = (numbers: readonly number[]): readonly number[] =>
-    numbers.length === 1 ? Array.from({ length: config.channels }, () => numbers[0] as number) : numbers
   return {
     config,
     init: oneOf("init", recipe.init ?? rules.initScheme, rules.initSchemes),
@@ -177,19 +158,23 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     dropLast,
     interpolation: recipe.interpolation ?? "bicubic",
     cropPct: recipe.cropPct ?? 1,
-    cropMode: oneOf("cropMode", recipe.cropMode ?? "center", ["center", "squash", "border"]),
-    mean: eachChannel(recipe.mean ?? data.mean),
-    std: eachChannel(recipe.std ?? data.std),
+    cropMode: recipe.cropMode ?? "center",
+    mean,
+    std,
     evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),
     training,
   }
 }
 
-function pick(recipe: Recipe): Partial<TrainingOptions> {
-  const names = Object.keys(trainingOptions({ steps: 1 })).filter((name) => name !== "steps")
-  return Object.fromEntries(
-    Object.entries(recipe).filter(([name, value]) => names.includes(name) && value !== undefined),
-  )
+/** A value for each channel; one number stands for all. */
+function perChannel(field: string, values: readonly number[], { channels }: ModelConfig): readonly number[] {
+  if (values.length === channels) return values
+  if (values.length !== 1)
+    throw new VitrineError(
+      "config",
+      `recipe: ${field} must be ${channels} numbers or one, got ${JSON.stringify(values)}`,
+    )
+  return Array.from({ length: channels }, () => values).flat()
 }
 
 function oneOf<T extends string>(field: string, value: T, allowed: readonly T[]): T {
@@ -219,10 +204,10 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig 
   if (known.channels !== data.channels || known.classes !== data.classes)
     throw new VitrineError(
       "config",
-      `recipe: the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
+      `the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
   const family = familyOfRecipe(name, given)
   const other = Object.keys(known).find((field) => !family.fields.includes(field))
-  if (other !== undefined) throw new VitrineError("config", `recipe: a ${family.label} has no "${other}"`)
+  if (other !== undefined) throw new VitrineError("config", `a ${family.label} has no "${other}"`)
   return family.recipes.config(known, name, small)
 }

@@ -1,8 +1,10 @@
 import { storedConfig, taskRecord } from "@vitrine/checkpoint"
-import { checkTransforms } from "@vitrine/data/internal"
 import { trainingOptions } from "@vitrine/trainer"
+import { fieldOf } from "../../fields-schema.ts"
+import { inField } from "../../in-field.ts"
 import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedRecipe } from "./recipe.ts"
+import { checkRecord } from "./schema.ts"
 
 /** What a run folder remembers in `config.json`, so that it can go on alone. */
 export type RunRecord = RunOrigin & {
@@ -21,30 +23,36 @@ export type RunRecord = RunOrigin & {
  * The record in a `config.json`; null for a model that was not trained by Vitrine.
  * @throws VitrineError (config) for a record that makes no sense.
  */
-export function recordOf(config: unknown): RunRecord | null {
-  const record: Partial<RunRecord> | null = taskRecord(config, "classify")
-  const { recipe, from, teacher, classes, perClass } = record ?? {}
-  if (record === null || !isObject(recipe)) return null
-  const origin = originOf(record, recipe.evaluateEvery)
-  if (origin === null) return null
-  if (!Array.isArray(recipe.augment) || !isObject(recipe.training) || !isObject(recipe.config)) return null
-  checkTransforms(recipe.augment)
-  const checked = {
-    ...recipe,
-    cropMode: recipe.cropMode ?? "center",
-    task: recipe.task ?? "classify",
-    distillation: recipe.distillation ?? null,
-    config: storedConfig(recipe.config, "vitrine.recipe.config", config, "config.json"),
-    training: trainingOptions(recipe.training),
-  }
+export function recordOf(json: unknown, file = "config.json"): RunRecord | null {
+  const record: unknown = taskRecord(json, "classify")
+  if (fieldOf(record, "recipe") === undefined) return null
+  checkRecord(record, file)
+  const { recipe, from, teacher, classes, perClass } = record
   return {
-    ...origin,
-    recipe: checked,
-    ...(typeof from === "string" && { from }),
-    ...(typeof teacher === "string" && { teacher }),
-    ...(Array.isArray(classes) && { classes: classes.map(String) }),
-    ...(typeof perClass === "number" && { perClass }),
+    ...originOf(record, recipe.evaluateEvery),
+    recipe: {
+      ...before,
+      ...recipe,
+      config: storedConfig(recipe.config, "vitrine.recipe.config", json, file),
+      training: inField(file, "vitrine.recipe.training", () => trainingOptions(recipe.training)),
+    },
+    ...(from !== undefined && { from }),
+    ...(teacher !== undefined && { teacher }),
+    ...(classes !== undefined && { classes }),
+    ...(perClass !== undefined && { perClass }),
   }
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+/** The behaviour of older versions, which wrote no such fields. */
+const before = {
+  init: "fan",
+  augmentNormalized: [],
+  task: "classify",
+  distillation: null,
+  labelSmoothing: 0,
+  mix: null,
+  dropLast: true,
+  interpolation: "bicubic",
+  cropPct: 1,
+  cropMode: "center",
+} as const

@@ -8,7 +8,10 @@ import {
   detrConfig,
 } from "@vitrine/detection"
 import { resnetConfig } from "@vitrine/resnet"
+import { inField } from "../../in-field.ts"
+import { optionsIn } from "../../training-schema.ts"
 import { type Schedule, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { checkDetectionRecipe } from "./schema.ts"
 
 /** Everything about the training of a detector but the data: plain data, which is written down with the run. */
 export interface DetectionRecipe
@@ -62,11 +65,6 @@ export interface DetectionFacts {
 /** Images up to this side are trained on as they are; larger ones are resized to it. */
 const largestSide = 160
 
-const ofClassifiers = ["loss", "classWeights", "layerDecay", "ema"]
-const ofTraining = Object.keys(trainingOptions({ steps: 1 })).filter((name) => !ofClassifiers.includes(name))
-const others = ["model", "imageSize", "epochs", "batchSize", "augment", "losses", "mean", "std", "evaluateEvery"]
-const fields: ReadonlySet<string> = new Set([...others, ...ofTraining])
-
 /**
  * Fills in what a recipe leaves open, from the data and from defaults: a small detector that learns from nothing.
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
@@ -76,9 +74,8 @@ export function resolveDetectionRecipe(
   data: DetectionFacts,
   seed: number,
 ): ResolvedDetectionRecipe {
-  for (const field of Object.keys(recipe))
-    if (!fields.has(field)) throw new VitrineError("config", `recipe: there is no field "${field}" for detection`)
-  const { model = {}, imageSize = fittedSize(data.imageSize), steps: given, epochs, batchSize = 32, ...rest } = recipe
+  checkDetectionRecipe(recipe)
+  const { model = {}, imageSize = fittedSize(data.imageSize), steps: updates, epochs, batchSize = 32, ...rest } = recipe
   const {
     augment = data.builtIn ? [] : detectionTraining(imageSize),
     losses,
@@ -86,28 +83,23 @@ export function resolveDetectionRecipe(
     mean = [0.5, 0.5, 0.5],
     std = [0.25, 0.25, 0.25],
   } = rest
-  if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
-    throw new VitrineError("config", `recipe: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)
   if (data.examples < batchSize)
     throw new VitrineError(
       "config",
-      `recipe: a batch of ${batchSize} needs more than the ${data.examples} training images; lower the batch size (--batch-size)`,
+      `recipe: batchSize: a batch of ${batchSize} needs more than the ${data.examples} training images; lower it (--batch-size)`,
     )
-  if (given !== undefined && epochs !== undefined)
+  if (updates !== undefined && epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
-  const steps = given ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
-  const own = Object.entries(recipe).filter(([name, value]) => ofTraining.includes(name) && value !== undefined)
-  const training = trainingOptions({ ...trainingDefaults, ...Object.fromEntries(own), steps, seed })
+  const steps = updates ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
+  const options = { ...trainingDefaults, ...optionsIn(recipe), steps, seed }
+  const training = inField("recipe", "", () => trainingOptions(options))
   if (model.classes !== undefined && model.classes !== data.classes)
     throw new VitrineError("config", `recipe: the model has ${model.classes} classes, the data ${data.classes}`)
+  const queries = Math.max(16, Math.ceil(1.5 * data.objects))
+  const fields = { ...smallModel, queries, ...model, classes: data.classes }
   return {
-    config: detrConfig({
-      ...smallModel,
-      queries: Math.max(16, Math.ceil(1.5 * data.objects)),
-      ...model,
-      classes: data.classes,
-    }),
+    config: inField("recipe", "model", () => detrConfig(fields)),
     imageSize,
     batchSize,
     augment,

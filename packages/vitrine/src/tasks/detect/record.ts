@@ -1,9 +1,11 @@
 import { taskRecord } from "@vitrine/checkpoint"
-import { VitrineError } from "@vitrine/core"
-import { detrConfig } from "@vitrine/detection"
+import { detectionLossDefaults, detrConfig } from "@vitrine/detection"
 import { trainingOptions } from "@vitrine/trainer"
+import { fieldOf } from "../../fields-schema.ts"
+import { inField } from "../../in-field.ts"
 import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedDetectionRecipe } from "./recipe.ts"
+import { checkDetectionRecord } from "./schema.ts"
 
 /** What the run folder of a detector remembers in `config.json`, so that it can be used and go on alone. */
 export interface DetectionRecord extends RunOrigin {
@@ -21,21 +23,23 @@ export function detectionConfig(record: DetectionRecord, labels: readonly string
 
 /**
  * The record in a `config.json`; null for a detector that was not trained by Vitrine.
- * @throws VitrineError (config, file) for a record that makes no sense.
+ * @param file names the file in errors.
+ * @throws VitrineError (config) for a record that makes no sense.
  */
-export function detectionRecordOf(json: unknown, name: string): DetectionRecord | null {
-  const record: Partial<DetectionRecord> | null = taskRecord(json, "detect")
-  if (record?.task === undefined) return null
+export function detectionRecordOf(json: unknown, file: string): DetectionRecord | null {
+  const record: unknown = taskRecord(json, "detect")
+  if (fieldOf(record, "task") === undefined) return null
+  checkDetectionRecord(record, file)
   const { recipe, format } = record
-  const origin = recipe && originOf(record, recipe.evaluateEvery)
-  if (typeof recipe !== "object" || !origin)
-    throw new VitrineError("file", `${name}: its record of the run lacks data, seed or recipe`)
-  if (!Array.isArray(recipe.augment) || !Array.isArray(recipe.imageSize) || typeof recipe.batchSize !== "number")
-    throw new VitrineError("file", `${name}: its recipe lacks augment, imageSize or batchSize`)
   return {
     task: "detect",
-    ...origin,
-    ...(format === "coco" || format === "voc" ? { format } : {}),
-    recipe: { ...recipe, config: detrConfig(recipe.config), training: trainingOptions(recipe.training) },
+    ...originOf(record, recipe.evaluateEvery),
+    ...(format && { format }),
+    recipe: {
+      ...recipe,
+      losses: { ...detectionLossDefaults, ...recipe.losses },
+      config: inField(file, "vitrine.recipe.config", () => detrConfig(recipe.config)),
+      training: inField(file, "vitrine.recipe.training", () => trainingOptions(recipe.training)),
+    },
   }
 }

@@ -1,8 +1,11 @@
 import { VitrineError } from "@vitrine/core"
 import { type Alphabet, type Seq2SeqConfig, seq2seqConfig, type TransformerConfig } from "@vitrine/seq2seq"
 import { type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { inField } from "../../in-field.ts"
+import { optionsIn } from "../../training-schema.ts"
+import { checkReadingRecipe } from "./schema.ts"
 
-/** What a recipe may say of a reader. */
+/** The fields of a reader that a recipe can hold. */
 export interface ReaderFields extends Partial<TransformerConfig> {
   /** [height, width] that lines are scaled to stay within; by default the data's height, or 32, and their greatest width. */
   readonly imageSize?: readonly [number, number]
@@ -87,46 +90,30 @@ const trainingDefaults = {
 } as const
 
 const defaultSteps = 3000
-const modelFields = ["imageSize", "patchSize", "channels", "length", "tied", ...Object.keys(smallModel)]
-const trainingFields = Object.keys(trainingOptions({ steps: 1 })).filter(
-  (name) => !["steps", "seed", "loss", "classWeights", "layerDecay"].includes(name),
-)
-const fields: ReadonlySet<string> = new Set([
-  ...(["task", "model", "characters", "steps", "epochs", "batchSize", "labelSmoothing"] as const),
-  ...(["mean", "std", "evaluateEvery"] as const),
-  ...trainingFields,
-])
 
 /**
  * Fills in what a recipe leaves open, from the data and from defaults.
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
  */
 export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, seed: number): ResolvedReadingRecipe {
-  const fail = (message: string): never => {
-    throw new VitrineError("config", `recipe: ${message}`)
-  }
-  for (const field of Object.keys(recipe)) if (!fields.has(field)) fail(`there is no field "${field}" for reading`)
-  const { model = {}, characters = [1, 5], steps: given, epochs, batchSize = 64, labelSmoothing = 0.1 } = recipe
-  for (const field of Object.keys(model))
-    if (![...modelFields, "finalNorms", "bias", "layerNormEpsilon"].includes(field))
-      fail(`there is no field "model.${field}" for reading`)
-  if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
-    fail(`batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)
+  checkReadingRecipe(recipe)
+  const { model = {}, characters = [1, 5], steps: updates, epochs, batchSize = 64, labelSmoothing = 0.1 } = recipe
   if (data.examples < batchSize)
-    fail(
-      `a batch of ${batchSize} needs more than the ${data.examples} lines to train on; lower the batch size (--batch-size)`,
+    throw new VitrineError(
+      "config",
+      `recipe: batchSize: a batch of ${batchSize} needs more than the ${data.examples} lines to train on; lower it (--batch-size)`,
     )
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) fail(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`)
-  if (given !== undefined && epochs !== undefined) fail("give steps or epochs, not both")
+  if (updates !== undefined && epochs !== undefined)
+    throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
-  const steps = given ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
-  const own = Object.entries(recipe).filter(([name, value]) => trainingFields.includes(name) && value !== undefined)
-  const training = trainingOptions({ ...trainingDefaults, ...Object.fromEntries(own), steps, seed })
+  const steps = updates ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
+  const options = { ...trainingDefaults, ...optionsIn(recipe), steps, seed }
+  const training = inField("recipe", "", () => trainingOptions(options))
   const { evaluateEvery = Math.max(1, Math.ceil(steps / 10)) } = recipe
   const { mean = data.mean, std = data.std } = recipe
   return {
     task: "read",
-    config: readerConfig(model, data),
+    config: inField("recipe", "model", () => readerConfig(model, data)),
     characters,
     batchSize,
     labelSmoothing,

@@ -32,6 +32,7 @@ import {
   resolveDetectionRecipe,
 } from "../recipe.ts"
 import { detectionConfig, type DetectionRecord, detectionRecordOf } from "../record.ts"
+import { checkDetectionRecipe } from "../schema.ts"
 import { readDetector } from "./load.ts"
 
 export interface TrainDetectorOptions extends RunOptions {
@@ -83,6 +84,7 @@ async function prepareDetector(
   if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
   const data = options.data ?? record?.data
   if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
+  if (options.recipe) checkDetectionRecipe(options.recipe)
   const { seed = 0, valFraction = 0.1, format } = record ?? options
   const {
     train: source,

@@ -18,6 +18,7 @@ import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
 import type { RunSetup, TaskSetup } from "../../../setup.ts"
 import { imageSource, lineBatches, readableLines, readingFacts } from "../lines.ts"
 import { type ReadingRecipe, type ResolvedReadingRecipe, resolveReadingRecipe } from "../recipe.ts"
+import { checkReadingRecipe } from "../schema.ts"
 import { readingConfig, type ReadingRecord, readingRecordOf } from "../record.ts"
 
 export interface TrainReaderOptions extends RunOptions {
@@ -64,6 +65,7 @@ async function prepareReader(
   const record = stored?.record
   const data = options.data ?? record?.data
   if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
+  if (options.recipe) checkReadingRecipe(options.recipe)
   const { seed = 0, valFraction = 0.1, recipe: { characters } = {} } = record ?? options
   const lines = await resolveLines(data, { valFraction, seed, ...(characters && { characters }) })
   closeLater(lines.close)

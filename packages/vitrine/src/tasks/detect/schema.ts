@@ -1,0 +1,84 @@
+import { families, schemas } from "@vitrine/checkpoint"
+import { type Fields, rowNames } from "@vitrine/core"
+import { detectionLossFields, detectionTransformFields, detrFields } from "@vitrine/detection"
+import { resnetFields } from "@vitrine/resnet"
+import * as v from "valibot"
+import {
+  type Entries,
+  entriesOf,
+  fieldSchema,
+  lenient,
+  type ObjectSchema,
+  partialEntries,
+  type Schema,
+  strict,
+  taggedSchema,
+} from "../../fields-schema.ts"
+import { originFields, recipeFields, resolvedFields, trainingEntries } from "../../training-schema.ts"
+import type { DetectionRecipe } from "./recipe.ts"
+import type { DetectionRecord } from "./record.ts"
+
+/** Options of training that detectors do not have. */
+const absentOptions = ["loss", "classWeights", "layerDecay", "ema"] as const
+
+const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
+const imageFields: Fields = { imageSize: { kind: "tuple", of: [side, side] } }
+
+/** The entries of a DetrConfig, each of which may be left out. */
+function modelEntries(object: ObjectSchema): Entries {
+  const backbone = taggedSchema(object, "kind", "backbone", {
+    resnet: { config: object("a ResNet", partialEntries(resnetFields)) },
+    vit: { config: families.vit.schema },
+  })
+  return { ...partialEntries(detrFields), backbone: v.optional(backbone) }
+}
+
+/** A list of steps of augmentation. */
+function augmentSchema(object: ObjectSchema): Schema {
+  const steps: Schema = v.lazy(() => v.array(step, "a list"))
+  const simple = rowNames(detectionTransformFields).map((op) => [op, entriesOf(detectionTransformFields[op])] as const)
+  const step = taggedSchema(object, "op", "transform", {
+    ...Object.fromEntries(simple),
+    either: { first: steps, second: steps },
+  })
+  return steps
+}
+
+const recipeSchema = ((): Schema => {
+  const training = Object.entries(trainingEntries(strict)).filter(
+    ([name]) => !absentOptions.some((each) => each === name),
+  )
+  return strict("a recipe for detection", {
+    ...Object.fromEntries(training),
+    ...partialEntries({ ...recipeFields, ...imageFields }),
+    model: v.optional(strict("a detector", modelEntries(strict))),
+    augment: v.optional(augmentSchema(strict)),
+    losses: v.optional(strict("the losses", partialEntries(detectionLossFields))),
+  })
+})()
+
+/** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
+export function checkDetectionRecipe(recipe: DetectionRecipe): void {
+  schemas.parse(recipeSchema, recipe, "recipe")
+}
+
+/** A record as a file has it: older versions wrote no `losses`. */
+export type StoredDetectionRecord = Omit<Partial<DetectionRecord>, "data" | "seed" | "recipe"> &
+  Pick<DetectionRecord, "data" | "seed" | "recipe">
+
+const recordSchema = lenient("a record", {
+  ...entriesOf(originFields),
+  format: v.optional(fieldSchema({ kind: "choice", of: ["coco", "voc"] })),
+  recipe: lenient("a recipe", {
+    ...entriesOf({ ...resolvedFields, ...imageFields }),
+    config: lenient("a detector", modelEntries(lenient)),
+    augment: augmentSchema(lenient),
+    losses: v.optional(lenient("the losses", partialEntries(detectionLossFields))),
+    training: lenient("options of training", trainingEntries(lenient)),
+  }),
+})
+
+/** @throws VitrineError (config) with the path of the first field that a record cannot hold. */
+export function checkDetectionRecord(record: unknown, file: string): asserts record is StoredDetectionRecord {
+  schemas.parse(recordSchema, record, file, "vitrine")
+}

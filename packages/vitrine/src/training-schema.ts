@@ -1,0 +1,70 @@
+/** Schemas of what recipes and records of all tasks hold. */
+import { mixFields, transformFields } from "@vitrine/data"
+import { type Fields, rowNames } from "@vitrine/core"
+import { optimizers, scheduleFields, trainingFields, type TrainingOptions } from "@vitrine/trainer"
+import * as v from "valibot"
+import {
+  type Entries,
+  entriesOf,
+  type ObjectSchema,
+  partialEntries,
+  type Schema,
+  taggedSchema,
+} from "./fields-schema.ts"
+
+/** The entries of TrainingOptions, each of which may be left out. */
+export function trainingEntries(object: ObjectSchema): Entries {
+  const rows = Object.fromEntries(Object.entries(optimizers).map(([name, { fields }]) => [name, entriesOf(fields)]))
+  return {
+    ...partialEntries(trainingFields),
+    optimizer: v.optional(taggedSchema(object, "name", "optimizer", rows)),
+    schedule: v.optional(object("a schedule", entriesOf(scheduleFields))),
+  }
+}
+
+const optionNames: readonly string[] = [...Object.keys(trainingFields), "optimizer", "schedule"]
+
+/** The options of training that a recipe has. */
+export function optionsIn(recipe: Partial<TrainingOptions>): Partial<TrainingOptions> {
+  return Object.fromEntries(
+    Object.entries(recipe).filter(([name, value]) => optionNames.includes(name) && value !== undefined),
+  )
+}
+
+const positiveInteger = { kind: "number", integer: true, from: 1 } as const
+
+/** Fields of the recipes of all tasks beside TrainingOptions. */
+export const recipeFields: Fields = {
+  epochs: { kind: "number", above: 0, to: 1e6 },
+  batchSize: positiveInteger,
+  evaluateEvery: positiveInteger,
+  mean: { kind: "list", of: { kind: "number" } },
+  std: { kind: "list", of: { kind: "number", above: 0 } },
+}
+
+/** Fields that the records of all tasks hold. */
+export const originFields: Fields = {
+  data: { kind: "text" },
+  seed: { kind: "number", integer: true, from: 0 },
+  valFraction: { kind: "number", from: 0, below: 1, optional: true },
+  checkpointEvery: { kind: "number", above: 0, optional: true },
+  engines: { kind: "list", of: { kind: "text" }, optional: true },
+}
+
+/** Fields that the recipes in records of all tasks hold. */
+export const resolvedFields: Fields = {
+  batchSize: positiveInteger,
+  evaluateEvery: { kind: "number", above: 0 },
+  mean: { kind: "list", of: { kind: "number" } },
+  std: { kind: "list", of: { kind: "number", above: 0 } },
+}
+
+/** A list of steps from an image to a model's input. */
+export function transformsSchema(object: ObjectSchema): Schema {
+  const rows = Object.fromEntries(rowNames(transformFields).map((op) => [op, entriesOf(transformFields[op])]))
+  return v.array(taggedSchema(object, "op", "transform", rows), "a list")
+}
+
+export function mixSchema(object: ObjectSchema): Schema {
+  return object("a mix", entriesOf(mixFields))
+}
