@@ -198,8 +198,16 @@ test("a ResNet trains, resumes with the same bits, and starts another run", asyn
 })
 
 test.each<[string, Recipe, string]>([
-  ["fields of the other family", { model: { variant: "R50x1", dim: 8 } }, "recipe: model.dim is not a field of a ResNet"],
-  ["and the other way", { model: { variant: "Ti/16", stemWidth: 8 } }, "recipe: model.stemWidth is not a field of a Vision Transformer"],
+  [
+    "fields of the other family",
+    { model: { variant: "R50x1", dim: 8 } },
+    "recipe: model.dim is not a field of a ResNet",
+  ],
+  [
+    "and the other way",
+    { model: { variant: "Ti/16", stemWidth: 8 } },
+    "recipe: model.stemWidth is not a field of a Vision Transformer",
+  ],
   [
     "groups that do not divide",
     { model: { widths: [32], depths: [1], stemWidth: 16 } },

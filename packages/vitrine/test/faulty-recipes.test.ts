@@ -3,8 +3,8 @@ import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import { recordOf } from "../src/tasks/classify/record.ts"
-import { type Recipe, resolveRecipe } from "../src/tasks/classify/recipe.ts"
-import { type DetectionRecipe, resolveDetectionRecipe } from "../src/tasks/detect/recipe.ts"
+import { resolveRecipe } from "../src/tasks/classify/recipe.ts"
+import { resolveDetectionRecipe } from "../src/tasks/detect/recipe.ts"
 import { detectionRecordOf } from "../src/tasks/detect/record.ts"
 import { type ReadingRecipe, resolveReadingRecipe } from "../src/tasks/read/recipe.ts"
 import { readingRecordOf } from "../src/tasks/read/record.ts"
@@ -19,8 +19,8 @@ import {
 } from "./faults.ts"
 import { expectOneLine } from "./mutations.ts"
 
-const classify = (recipe: object): unknown => resolveRecipe(recipe as Recipe, facts, 0)
-const detect = (recipe: object): unknown => resolveDetectionRecipe(recipe as DetectionRecipe, detectionFacts, 0)
+const classify = (recipe: object): unknown => resolveRecipe(recipe, facts, 0)
+const detect = (recipe: object): unknown => resolveDetectionRecipe(recipe, detectionFacts, 0)
 const read = (recipe: object): unknown => resolveReadingRecipe(recipe as ReadingRecipe, readingFacts, 0)
 
 describe("a faulty recipe is refused in one line that names the field, what was expected and what came", () => {

@@ -1,5 +1,5 @@
 /** Recipes and records that are wrong in one place. The tests run in Node and in a page. */
-import { VitrineError } from "@vitrine/core"
+import { showValue, VitrineError } from "@vitrine/core"
 import fc from "fast-check"
 import { expect } from "vitest"
 
@@ -102,7 +102,7 @@ export function expectOneLine(
 ): number {
   let refused = 0
   for (const mutation of fc.sample(mutations(data, root), { numRuns: runs, seed: 14 })) {
-    const shown = `${mutation.path.join(".")} = ${String(JSON.stringify(mutation.value) ?? String(mutation.value))}`
+    const shown = `${mutation.path.join(".")} = ${showValue(mutation.value)}`
     try {
       read(mutation.data)
     } catch (error) {

@@ -1,8 +1,8 @@
 /// <reference types="vite/client" />
 import { describe, expect, test } from "vitest"
 import { recordOf } from "../../src/tasks/classify/record.ts"
-import { type Recipe, resolveRecipe } from "../../src/tasks/classify/recipe.ts"
-import { type DetectionRecipe, resolveDetectionRecipe } from "../../src/tasks/detect/recipe.ts"
+import { resolveRecipe } from "../../src/tasks/classify/recipe.ts"
+import { resolveDetectionRecipe } from "../../src/tasks/detect/recipe.ts"
 import { detectionRecordOf } from "../../src/tasks/detect/record.ts"
 import { type ReadingRecipe, resolveReadingRecipe } from "../../src/tasks/read/recipe.ts"
 import { readingRecordOf } from "../../src/tasks/read/record.ts"
@@ -19,8 +19,8 @@ import { expectOneLine } from "../mutations.ts"
 
 // The same as in Node: engines differ in the words of their own errors, which must not come through.
 
-const classify = (recipe: object): unknown => resolveRecipe(recipe as Recipe, facts, 0)
-const detect = (recipe: object): unknown => resolveDetectionRecipe(recipe as DetectionRecipe, detectionFacts, 0)
+const classify = (recipe: object): unknown => resolveRecipe(recipe, facts, 0)
+const detect = (recipe: object): unknown => resolveDetectionRecipe(recipe, detectionFacts, 0)
 const read = (recipe: object): unknown => resolveReadingRecipe(recipe as ReadingRecipe, readingFacts, 0)
 
 test("faulty recipes are refused in one line", () => {

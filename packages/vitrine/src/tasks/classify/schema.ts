@@ -38,7 +38,10 @@ const classifyFields: Fields = {
 
 const withoutVariant = v.pipe(
   schemas.object({ variant: v.optional(schemas.text) }),
-  v.transform(({ variant: _, ...fields }) => fields),
+  v.transform((model) => {
+    const { variant: _, ...fields } = model
+    return fields
+  }),
 )
 
 /** The name of a variant, or fields of a configuration, by the schema of their family. */
