@@ -1,6 +1,6 @@
 // Names of parameters are timm's, so that weights need no map. Images and features are [batch, height, width, channels].
-import { groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitrine/core"
-import { type BiTConfig, middleOf } from "./config.ts"
+import { fixed, groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitrine/core"
+import { type BiTConfig, stagesOf } from "./config.ts"
 
 /** BiT's ResNet-v2: images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features. */
 export function bit(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
@@ -9,16 +9,14 @@ export function bit(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   return config.classes === 0 ? pooled : scope.tap("logits", head(scope.at("head.fc"), pooled, config.classes))
 }
 
-/** What the stages make of images, normed and through ReLU: `[batch, height / 2^(stages + 1), …, last width]`, rounded up. */
+/** Images → normed features after ReLU, `[batch, height / 2^(stages + 1), width / 2^(stages + 1), last width]`, rounded up. */
 export function bitFeatures(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   let x = scope.tap("stem", stem(scope.at("stem"), images, config))
-  for (const [stage, width] of config.widths.entries()) {
-    const widths = [middleOf(config, stage), width] as const
-    for (let i = 0; i < (config.depths[stage] as number); i++) {
+  for (const [stage, { width, middle, depth }] of stagesOf(config).entries())
+    for (let i = 0; i < depth; i++) {
       const name = `stages.${stage}.blocks.${i}`
-      x = scope.tap(name, block(scope.at(name), x, widths, stage > 0 && i === 0 ? 2 : 1, i === 0, config))
+      x = scope.tap(name, block(scope.at(name), x, [middle, width], stage > 0 && i === 0 ? 2 : 1, i === 0, config))
     }
-  }
   return scope.tap("norm", normRelu(scope.at("norm"), x, config))
 }
 
@@ -26,17 +24,18 @@ export function bitFeatures(scope: Scope, images: Tensor, config: BiTConfig): Te
 function stem(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   const x = scope.tap("conv", conv(scope.at("conv"), images, config.stemWidth, 7, 2, config))
   const [y] = ops.maxPool2d(x, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })
-  // The border is of zeros that can be the largest, as BiT has it, and not left out of the maximum: max(y, 0) there, as
-  // y + max(−y, 0). Not by `pad`: ONNX Runtime makes zeros before a pool its padding, which is left out.
+  // BiT's pool has a border of zeros that count in the maximum: at the border it is max(y, 0), computed as y + max(−y, 0).
+  // `pad` does not serve: ONNX Runtime turns zeros before a pool into the pool's padding, which does not count.
   return ops.add(y, ops.mul(ops.relu(ops.neg(y)), atBorder(x)))
 }
 
-/** 1 where a window of the pool reaches over the border, else 0: `[1, rows, columns, 1]`. */
-function atBorder({ shape: [, height, width] }: Tensor): Tensor {
+/** 1 where a window of the pool reaches over the border, otherwise 0: `[1, rows, columns, 1]`. */
+function atBorder({ shape }: Tensor): Tensor {
+  const [height, width] = [fixed(shape, 1), fixed(shape, 2)]
+  const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)]
   const reaches = (at: number, length: number): boolean => at === 0 || 2 * at + 1 === length
-  const [rows, columns] = [height, width].map((length) => Math.ceil((length as number) / 2)) as [number, number]
   const places = Float32Array.from({ length: rows * columns }, (_, at) =>
-    Number(reaches(Math.floor(at / columns), height as number) || reaches(at % columns, width as number)),
+    Number(reaches(Math.floor(at / columns), height) || reaches(at % columns, width)),
   )
   return ops.constant(places, [1, rows, columns, 1])
 }
@@ -56,8 +55,8 @@ function block(
   const activated = norm("norm1", x)
   const shortcut = first ? convolved("downsample.conv", activated, width, 1, stride) : x
   const narrow = convolved("conv1", activated, middle, 1)
-  const seen = convolved("conv2", norm("norm2", narrow), middle, 3, stride)
-  return ops.add(convolved("conv3", norm("norm3", seen), width, 1), shortcut)
+  const inner = convolved("conv2", norm("norm2", narrow), middle, 3, stride)
+  return ops.add(convolved("conv3", norm("norm3", inner), width, 1), shortcut)
 }
 
 function normRelu(scope: Scope, x: Tensor, { groups, groupNormEpsilon }: BiTConfig): Tensor {
@@ -79,7 +78,7 @@ function conv(
 
 /** The head is stored as a 1×1 convolution, `[classes, width, 1, 1]`. */
 function head(scope: Scope, pooled: Tensor, classes: number): Tensor {
-  const width = pooled.shape[1] as number
+  const width = fixed(pooled.shape, 1)
   const weight = scope.param("weight", [classes, width, 1, 1], "head")
   return ops.linear(pooled, ops.reshape(weight, [classes, width]), scope.param("bias", [classes], "bias"))
 }

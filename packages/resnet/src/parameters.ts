@@ -13,16 +13,16 @@ import { bit } from "./model.ts"
 
 /** Every parameter of a model, in the order in which the model asks for them. */
 export function bitParameters(config: BiTConfig): Parameter[] {
-  const found: Parameter[] = []
+  const parameters: Parameter[] = []
   const param = (parameter: Parameter): Tensor => {
-    found.push(parameter)
+    parameters.push(parameter)
     return ops.state(parameter.name, parameter.shape)
   }
   bit(rootScope({ param }), ops.input("images", ["batch", ...config.imageSize, config.channels]), config)
-  return found
+  return parameters
 }
 
-/** A ResNet of BiT's as a model among others. */
+/** BiT's ResNet as an image classifier. */
 export function bitModel(config: BiTConfig): ImageModel {
   const { imageSize, channels, classes } = config
   const forward: ImageModel["forward"] = (scope, images) => bit(scope, images, config)
@@ -30,8 +30,8 @@ export function bitModel(config: BiTConfig): ImageModel {
 }
 
 /**
- * Starting values by name, as timm's: convolutions N(0, 2/fan-out), the head N(0, 0.01²), gains 1, biases 0. They
- * depend on the key and each parameter's name alone.
+ * Starting values by name, as timm's: convolutions N(0, 2/fan-out), the head N(0, 0.01²), gains 1, biases 0. A value depends
+ * on the key and the parameter's name alone.
  */
 export function initializeBiT(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(

@@ -2,13 +2,16 @@
 import {
   checkFields,
   type Field,
+  fixed,
   foldKey,
   groupNorm,
+  hasRow,
   type Key,
   ops,
   type Parameter,
-  type Scope,
   randomStream,
+  type Scope,
+  showValue,
   type Tensor,
   VitrineError,
 } from "@vitrine/core"
@@ -21,16 +24,16 @@ export interface ResNetConfig {
   readonly stemWidth: number
   /** Two 3×3 convolutions, or 1×1, 3×3 and 1×1 with a quarter of the channels in the middle. */
   readonly block: "basic" | "bottleneck"
-  /** Channels that each stage gives. */
+  /** Channels of the output of each stage. */
   readonly widths: readonly number[]
   /** Blocks of each stage. */
   readonly depths: readonly number[]
   /**
-   * What norms are: batch norm whose statistics and factors are never trained (`running_mean`, `running_var`), or, for models
-   * that start from nothing, group norm with groups of 8 channels, or one group of all where 8 do not divide them.
+   * `frozen` is batch norm whose statistics and factors are never trained (`running_mean`, `running_var`). `group`, for models
+   * that start from nothing, is group norm with groups of 8 channels, or with one group where 8 does not divide the channels.
    */
   readonly norm: "frozen" | "group"
-  /** Whether the last stage keeps the resolution and looks twice as wide instead: DETR's DC5. */
+  /** Whether the last stage has a dilation of 2 in place of its stride: DETR's DC5. */
   readonly dilated: boolean
 }
 
@@ -58,8 +61,8 @@ const variants = {
 } as const
 
 /**
- * A checked configuration: what is left out is ResNet-50's.
- * @throws VitrineError (config) for a model that cannot exist.
+ * A checked configuration. The default is ResNet-50.
+ * @throws VitrineError (config) for a model that cannot exist
  */
 export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
   const base = { channels: 3, stemWidth: 64, norm: "frozen", dilated: false } as const
@@ -71,7 +74,7 @@ export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
   checkFields(resnetFields, config)
   for (const [field, list] of Object.entries({ widths, depths }))
     if (list.length < 1 || list.length > 16)
-      fail(`${field} must have a number for each of 1 to 16 stages, got ${JSON.stringify(list)}`)
+      fail(`${field} must have a number for each of 1 to 16 stages, got ${showValue(list)}`)
   if (widths.length !== depths.length)
     fail(`widths tells of ${widths.length} stages, but depths of ${depths.length}: there must be one of each a stage`)
   if (dilated && block === "basic") fail("dilated is for bottleneck blocks, as in torchvision")
@@ -82,12 +85,12 @@ export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
 
 /**
  * A variant by torchvision's name: `resnet18`, `resnet34`, `resnet50` or `resnet101`.
- * @throws VitrineError (config) for a name that is not one.
+ * @throws VitrineError (config) for another name
  */
 export function resnetVariant(name: string, fields: Partial<ResNetConfig> = {}): ResNetConfig {
-  if (!Object.hasOwn(variants, name))
+  if (!hasRow(variants, name))
     throw new VitrineError("config", `no variant "${name}": there are ${Object.keys(variants).join(", ")}`)
-  return resnetConfig({ ...variants[name as keyof typeof variants], ...fields })
+  return resnetConfig({ ...variants[name], ...fields })
 }
 
 /** Pixels from one place of the features to the next. */
@@ -97,14 +100,14 @@ export function resnetStride({ widths, dilated }: ResNetConfig): number {
   return 2 ** halvings
 }
 
-/** Images `[batch, height, width, channels]` → what the stages make of them, `[batch, height / stride, width / stride, last width]`, rounded up. */
+/** Images `[batch, height, width, channels]` → features `[batch, height / stride, width / stride, last width]`, rounded up. */
 export function resnetFeatures(scope: Scope, images: Tensor, config: ResNetConfig): Tensor {
   const root = { conv: scope.at("conv1"), norm: scope.at("bn1") }
   const stem = ops.relu(layer(root, images, { outputs: config.stemWidth, size: 7, stride: 2 }, config))
   let x = scope.tap("stem", ops.maxPool2d(stem, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })[0])
   for (const [stage, width] of config.widths.entries()) {
     const dilates = config.dilated && stage > 0 && stage === config.widths.length - 1
-    for (let i = 0; i < (config.depths[stage] as number); i++) {
+    for (let i = 0; i < (config.depths[stage] ?? 0); i++) {
       const stride = stage > 0 && i === 0 && !dilates ? 2 : 1
       const at = `layer${stage + 1}.${i}`
       x = scope.tap(at, residual(scope.at(at), x, width, stride, dilates && i > 0 ? 2 : 1, config))
@@ -121,15 +124,19 @@ function residual(
   dilation: number,
   config: ResNetConfig,
 ): Tensor {
-  const numbered = (index: number, t: Tensor, outputs: number, size: number, step = 1, apart = 1): Tensor => {
-    const scopes = { conv: scope.at(`conv${index}`), norm: scope.at(`bn${index}`) }
-    return layer(scopes, t, { outputs, size, stride: step, dilation: apart }, config)
-  }
+  const conv = (index: number, t: Tensor, kernel: Kernel): Tensor =>
+    layer({ conv: scope.at(`conv${index}`), norm: scope.at(`bn${index}`) }, t, kernel, config)
   const narrow = width / 4
-  const branch =
-    config.block === "basic"
-      ? numbered(2, ops.relu(numbered(1, x, width, 3, stride, dilation)), width, 3, 1, dilation)
-      : numbered(3, ops.relu(numbered(2, ops.relu(numbered(1, x, narrow, 1)), narrow, 3, stride, dilation)), width, 1)
+  const basic = (): Tensor => {
+    const first = ops.relu(conv(1, x, { outputs: width, size: 3, stride, dilation }))
+    return conv(2, first, { outputs: width, size: 3, dilation })
+  }
+  const bottleneck = (): Tensor => {
+    const first = ops.relu(conv(1, x, { outputs: narrow, size: 1 }))
+    const second = ops.relu(conv(2, first, { outputs: narrow, size: 3, stride, dilation }))
+    return conv(3, second, { outputs: width, size: 1 })
+  }
+  const branch = config.block === "basic" ? basic() : bottleneck()
   const changes = stride !== 1 || x.shape[3] !== width
   const down = { conv: scope.at("downsample.0"), norm: scope.at("downsample.1") }
   const shortcut = changes ? layer(down, x, { outputs: width, size: 1, stride }, config) : x
@@ -139,7 +146,9 @@ function residual(
 interface Kernel {
   readonly outputs: number
   readonly size: number
-  readonly stride: number
+  /** 1 by default. */
+  readonly stride?: number
+  /** 1 by default. */
   readonly dilation?: number
 }
 
@@ -147,10 +156,10 @@ interface Kernel {
 function layer(
   scopes: { readonly conv: Scope; readonly norm: Scope },
   x: Tensor,
-  { outputs, size, stride, dilation = 1 }: Kernel,
+  { outputs, size, stride = 1, dilation = 1 }: Kernel,
   { norm }: ResNetConfig,
 ): Tensor {
-  const weight = scopes.conv.param("weight", [outputs, x.shape[3] as number, size, size], "convolution")
+  const weight = scopes.conv.param("weight", [outputs, fixed(x.shape, 3), size, size], "convolution")
   const border = ((size - 1) / 2) * dilation
   const convolved = (kernels: Tensor): Tensor =>
     ops.conv2d(x, dilation === 1 ? kernels : spread(kernels, dilation), {
@@ -161,15 +170,15 @@ function layer(
   const frozen = (name: string): Tensor => scopes.norm.param(name, [outputs], "frozen")
   const factor = ops.div(frozen("weight"), ops.sqrt(ops.add(frozen("running_var"), epsilon)))
   const shift = ops.sub(frozen("bias"), ops.mul(frozen("running_mean"), factor))
-  // The factor goes into the kernels, which are smaller than what they make.
+  // The factor multiplies the kernels, which are smaller than their output.
   return ops.add(convolved(ops.mul(weight, ops.reshape(factor, [outputs, 1, 1, 1]))), shift)
 }
 
-/** The kernels of a dilated convolution as those of a plain one: zeros between the values. */
+/** The kernels of a dilated convolution as those of a plain one, with zeros between the values. */
 function spread(weight: Tensor, dilation: number): Tensor {
-  const [outputs, inputs, size] = weight.shape as readonly [number, number, number, number]
-  const apart = (t: Tensor, axis: number): Tensor => ops.pad(t, axis, 0, dilation - 1)
-  const cells = apart(apart(ops.reshape(weight, [outputs, inputs, size, 1, size, 1]), 3), 5)
+  const [outputs, inputs, size] = [fixed(weight.shape, 0), fixed(weight.shape, 1), fixed(weight.shape, 2)]
+  const padded = (t: Tensor, axis: number): Tensor => ops.pad(t, axis, 0, dilation - 1)
+  const cells = padded(padded(ops.reshape(weight, [outputs, inputs, size, 1, size, 1]), 3), 5)
   const wide = ops.reshape(cells, [outputs, inputs, size * dilation, size * dilation])
   const end = (size - 1) * dilation + 1
   return ops.slice(ops.slice(wide, 2, 0, end), 3, 0, end)
@@ -177,14 +186,15 @@ function spread(weight: Tensor, dilation: number): Tensor {
 
 /**
  * Starting values of a ResNet's parameters by name, as torchvision's: convolutions N(0, 2/fan-out), factors and variances 1,
- * biases and means 0. They depend on the key and each parameter's name alone.
+ * biases and means 0. A value depends on the key and the parameter's name alone.
  */
 export function initializeResNet(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(
     parameters.map(({ name, shape, role }) => {
       const values = new Float32Array(shape.reduce((n, dim) => n * dim, 1))
       if (role !== "convolution") return [name, values.fill(/\.(weight|running_var)$/.test(name) ? 1 : 0)]
-      const std = Math.sqrt((2 * (shape[1] as number)) / values.length)
+      const [, inputs = 1] = shape
+      const std = Math.sqrt((2 * inputs) / values.length)
       const random = randomStream(foldKey(key, name))
       return [name, values.map(() => std * random.normal())]
     }),
