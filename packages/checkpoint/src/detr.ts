@@ -55,7 +55,11 @@ export interface DetectorHints {
 const kindOf = ({ model_type: type, architecture }: Json): string =>
   type === undefined ? `architecture is ${shown(architecture)}` : `model_type is ${shown(type)}`
 
-const fileSchema = object({ architecture: v.nullish(text), id2label: v.nullish(object({})) })
+const fileSchema = object({
+  architecture: v.nullish(text),
+  model_type: v.nullish(text),
+  id2label: v.nullish(object({})),
+})
 
 /**
  * Opens the detector of a folder: a run of Vitrine's, a folder of Hugging Face's `DetrForObjectDetection` (with ResNets of
@@ -76,7 +80,7 @@ export async function openDetector(
     throw configError(file, `is of no detector: its ${kindOf(fields)}; vitrine predict says what images show`)
   const { weights, name } = await openWeights(files, weightsFile)
   const renamed = publishedNames(weights, name)
-  if (fields.architecture === "detr") {
+  if (fields.model_type == null) {
     const model = vitrineModel(fields, file)
     return { ...model, ...sourcesOf(renamed, weights, model.config, name), json, notes: [] }
   }
@@ -101,7 +105,8 @@ async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: D
       `the weights do not tell the number of heads, which is not 8 as usual with a width of ${dim}: say it (--num-heads)`,
     )
   const { heads = 8, dilated = false } = hints
-  const config = fromShapes(renamed.shapes, { heads, dilated }, name)
+  const fields = fromShapes(renamed.shapes, dilated, name)
+  const config = inFile(name, () => detrConfig({ ...fields, heads }))
   const assumed = [
     ...(hints.heads === undefined ? ["8 heads (--num-heads)"] : []),
     ...(hints.dilated === undefined ? ["no dilation (--dilation)"] : []),
@@ -216,12 +221,8 @@ function sourcesOf(
   return { weights, sources: new Map(parameters.map(({ name }) => [name, { from: from.get(name) ?? [] }])) }
 }
 
-/** The configuration of a detector with a ResNet, as far as names and shapes tell. */
-function fromShapes(
-  shapes: Renamed["shapes"],
-  { heads, dilated, dropout = 0.1 }: { readonly heads: number; readonly dilated: boolean; readonly dropout?: number },
-  file: string,
-): DetrConfig {
+/** What names and shapes tell of a detector with a ResNet. */
+function fromShapes(shapes: Renamed["shapes"], dilated: boolean, file: string): Partial<DetrConfig> {
   const axis = (name: string, at: number): number => {
     const size = shapes.get(name)?.[at]
     if (size === undefined) throw fileError(file, `holds no DETR: there is no ${shown(name)} with ${at + 1} axes`)
@@ -253,20 +254,16 @@ function fromShapes(
     norm: "frozen",
     dilated,
   }
-  return inFile(file, () =>
-    detrConfig({
-      backbone: { kind: "resnet", config: resnetConfig(resnet) },
-      classes: axis("class_embed.weight", 0) - 1,
-      queries: axis("query_embed.weight", 0),
-      dim: axis("query_embed.weight", 1),
-      heads,
-      encoderDepth: depth("encoder"),
-      decoderDepth: depth("decoder"),
-      mlpDim: axis("transformer.decoder.layers.0.linear1.weight", 0),
-      normFirst: shapes.has("transformer.encoder.norm.weight"),
-      dropout,
-    }),
-  )
+  return {
+    backbone: { kind: "resnet", config: inFile(file, () => resnetConfig(resnet)) },
+    classes: axis("class_embed.weight", 0) - 1,
+    queries: axis("query_embed.weight", 0),
+    dim: axis("query_embed.weight", 1),
+    encoderDepth: depth("encoder"),
+    decoderDepth: depth("decoder"),
+    mlpDim: axis("transformer.decoder.layers.0.linear1.weight", 0),
+    normFirst: shapes.has("transformer.encoder.norm.weight"),
+  }
 }
 
 const resnetSchema = only("a backbone", {
@@ -302,7 +299,12 @@ const detectorSchema = only("a detector", {
   dropout: v.exactOptional(number),
 })
 
-const runSchema = object({ vitrine: object({ detector: detectorSchema, imageSize: pair }) })
+const imageSize = v.pipe(
+  pair,
+  v.check((size) => size.every((side) => side >= 1 && side <= 16384), "[height, width] from 1 to 16384 pixels"),
+)
+
+const runSchema = object({ vitrine: object({ detector: detectorSchema, imageSize }) })
 
 /** A backbone that a file may hold in part. */
 function fullBackbone(backbone: v.InferOutput<typeof backboneSchema>): DetrConfig["backbone"] {
@@ -329,7 +331,7 @@ const huggingFaceSchema = object({
   position_embedding_type: v.nullish(oneOf(["sine"])),
   backbone_config: v.nullish(
     object({
-      output_stride: v.nullish(number, 32),
+      output_stride: v.nullish(v.picklist([16, 32], "one of 16, 32"), 32),
       downsample_in_bottleneck: v.nullish(flag),
       downsample_in_first_stage: v.nullish(flag),
     }),
@@ -364,7 +366,7 @@ function huggingFaceModel(json: Json, shapes: Renamed["shapes"], file: string, w
       )
   const { encoder_attention_heads: heads, dropout } = fields
   const dilated = fields.dilation || backbone?.output_stride === 16
-  const config = fromShapes(shapes, { heads, dilated, dropout }, weightsFile)
+  const weights = fromShapes(shapes, dilated, weightsFile)
   for (const [path, field, value] of [
     ["d_model", "dim", fields.d_model],
     ["num_queries", "queries", fields.num_queries],
@@ -372,9 +374,10 @@ function huggingFaceModel(json: Json, shapes: Renamed["shapes"], file: string, w
     ["decoder_layers", "decoderDepth", fields.decoder_layers],
     ["decoder_ffn_dim", "mlpDim", fields.decoder_ffn_dim],
   ] as const)
-    if (config[field] !== value)
-      throw configError(file, `${path} says ${field} ${value}, but the weights have ${config[field]}`)
-  return { ...config, chainedNorm: fields.auxiliary_loss }
+    if (weights[field] !== value)
+      throw configError(file, `${path} says ${field} ${value}, but the weights have ${weights[field]}`)
+  const paths = { heads: "encoder_attention_heads", dropout: "dropout" }
+  return inFile(file, () => detrConfig({ ...weights, heads, dropout, chainedNorm: fields.auxiliary_loss }), paths)
 }
 
 const side = "from 1 to 16384 pixels"

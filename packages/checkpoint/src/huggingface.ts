@@ -12,18 +12,13 @@ import type { HuggingFaceTensor } from "./families/formats.ts"
 import { familyOf, fromFamilies, recognisedFamily } from "./families/index.ts"
 import { fromPreprocessor } from "./huggingface-preprocessor.ts"
 import { toPreprocessor } from "./huggingface-to-preprocessor.ts"
-import { isObject, type Json } from "./json.ts"
+import type { Json } from "./json.ts"
 import { classNames } from "./labels.ts"
 import type { ModelConfig } from "./model-config.ts"
 import { listOf, number, object, oneOf, parse, text } from "./schema.ts"
 import { sourceTensors, type TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
 import type { WeightSources } from "./weights.ts"
-
-/** Whether a `config.json` describes a model of transformers rather than one of timm's. */
-export function isHuggingFace(json: unknown): json is Json {
-  return isObject(json) && typeof json.architecture !== "string" && json.model_type !== undefined
-}
 
 const typeSchema = object({ model_type: text })
 

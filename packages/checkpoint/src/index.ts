@@ -35,7 +35,6 @@ export {
   type HuggingFaceFiles,
   huggingFaceSources,
   huggingFaceTensors,
-  isHuggingFace,
   toHuggingFace,
 } from "./huggingface.ts"
 export { type JsonLimits, parseJson } from "./json.ts"
@@ -59,7 +58,7 @@ export * as schemas from "./schema.ts"
 export { type ByteSource, memorySource } from "./source.ts"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export type { ModelFiles } from "./model-files.ts"
-export { openGoogleModel, openModel, type OpenModel } from "./model.ts"
+export { isHuggingFace, openGoogleModel, openModel, type OpenModel } from "./model.ts"
 export {
   type ParameterSource,
   parameterReader,

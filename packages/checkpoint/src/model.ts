@@ -3,7 +3,7 @@ import type { ModelDescription, ModelHints } from "./description.ts"
 import { fileError } from "./errors.ts"
 import type { Family } from "./families/family.ts"
 import { families, recognisedFamily } from "./families/index.ts"
-import { fromHuggingFace, huggingFaceSources, isHuggingFace } from "./huggingface.ts"
+import { isObject, type Json } from "./json.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
@@ -39,6 +39,7 @@ export async function openModel(
   if (json === undefined) return openStateDict(files, weightsFile, hints)
   checkTask(json, "classify", configFile)
   if (isHuggingFace(json)) {
+    const { fromHuggingFace, huggingFaceSources } = await import("./huggingface.ts")
     const preprocessor = (await files.json("preprocessor_config.json")) ?? null
     const description = await fromHuggingFace(json, preprocessor, configFile)
     const { weights, name } = await openWeights(files, weightsFile)
@@ -48,6 +49,11 @@ export async function openModel(
   const description = await fromTimmConfig(json, configFile)
   const { weights, name } = await openWeights(files, weightsFile)
   return { ...description, weights, sources: timmSources(weights, description.config, name), json }
+}
+
+/** Whether a `config.json` describes a model of transformers rather than one of timm's. */
+export function isHuggingFace(json: unknown): json is Json {
+  return isObject(json) && typeof json.architecture !== "string" && json.model_type !== undefined
 }
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
