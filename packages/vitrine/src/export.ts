@@ -2,13 +2,13 @@
 import { type Overrides, splitOverrides } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 
-/** Whose form a model is written in. */
+/** The library whose form a model is written in: timm, Hugging Face's transformers, or an ONNX runtime. */
 export const exportTargets = ["timm", "hf", "onnx"] as const
 export type ExportTarget = (typeof exportTargets)[number]
 
-/** The types of whole weights. */
+/** Types of weights that are not quantized. */
 export const exportTypes = ["float32", "float16"] as const
-/** The types of quantized weights. */
+/** Types of quantized weights. */
 export const quantizedTypes = ["int8"] as const
 
 /**

@@ -8,38 +8,36 @@ import { optionsIn } from "../../training-schema.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
 
-/** Everything about a training run but the data: plain data, so that it can be JSON, and is written down with the run. */
+/** How a classifier is trained, apart from the data. It is plain data, and each run stores it. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
-  /** A variant such as `Ti/16` or `R50x1`, the fields of a configuration, or both. What the data decide is filled in. */
+  /** A variant such as `Ti/16` or `R50x1`, fields of a configuration, or both. The data decide the other fields. */
   readonly model?: string | ModelFields
-  /** How parameters start; `fan` by default, which suits small models on small data. A ResNet has `timm` alone. */
+  /** How parameters are drawn. `fan`, the default, suits small models on small data. A ResNet has `timm` alone. */
   readonly init?: InitScheme
-  /** Length of the run: updates, or passes over the data. */
+  /** Updates of the run. Give `steps` or `epochs`. */
   readonly steps?: number
+  /** Passes over the data; 10 by default. */
   readonly epochs?: number
-  /** Examples a batch; an update sees `accumulate` times as many. */
+  /** Examples of a batch; an update takes `accumulate` batches. */
   readonly batchSize?: number
-  /** What happens to each training image between decoding and normalisation. */
+  /** Transforms of each training image between decoding and normalisation. */
   readonly augment?: readonly Transform[]
-  /** What happens to it after normalisation, such as random erasing. */
+  /** Transforms of it after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
   /** What is learned: the classes of images, or without labels the colours of masked patches. */
   readonly task?: ObjectiveName
-  /** How the model learns from a teacher, which `train` is given. */
+  /** How the model learns from a teacher (`distillFrom` of `train`). */
   readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
   readonly mix?: Mix
-  /** Leave out the short last batch of an epoch; true by default. */
+  /** Whether an epoch leaves out its short last batch; true by default. */
   readonly dropLast?: boolean
   readonly interpolation?: Preprocessing["interpolation"]
   /** The share of the image that evaluation keeps; 1 by default. */
   readonly cropPct?: number
-  /** How images of another shape become the model's; `center` by default. */
+  /** How images of another shape get the model's shape; `center` by default. */
   readonly cropMode?: Preprocessing["cropMode"]
-  /**
-   * Mean and standard deviation of each channel of the input, or one number for all; those of the first 10,000 training
-   * images by default.
-   */
+  /** Mean and standard deviation of each channel, or one number for all; by default those of the first 10,000 training images. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
   /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
@@ -55,19 +53,19 @@ export type ModelFields = Partial<ModelConfig> & { readonly variant?: string }
 /** A recipe that depends on the data. */
 export type RecipeRule = (data: DataFacts) => Recipe
 
-/** The recipe for data; everything is left open where there is none. */
+/** The recipe for these data; without one, an empty recipe. */
 export function recipeFor(rule: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
   const recipe = typeof rule === "function" ? rule(data) : rule
   checkRecipe(recipe)
   return recipe
 }
 
-/** Gives a recipe, or a rule that makes one for data, its type; returns it as it is. */
+/** Returns a recipe, or a rule for data, as it is. TypeScript then checks it. */
 export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
 }
 
-/** What the data say about a run. */
+/** The facts of data that decide what a recipe leaves open. */
 export interface DataFacts {
   readonly examples: number
   readonly classes: number
@@ -78,7 +76,7 @@ export interface DataFacts {
   readonly std: readonly number[]
 }
 
-/** A recipe with nothing left open. */
+/** A complete recipe. */
 export interface ResolvedRecipe {
   readonly config: ModelConfig
   readonly init: InitScheme
@@ -99,11 +97,11 @@ export interface ResolvedRecipe {
   readonly training: TrainingOptions
 }
 
-/** Images up to this size are trained on as they are; larger ones at 224. */
+/** Images up to this side keep their size; larger ones are resized to 224. */
 const smallSide = 96
 
 /**
- * Fills in what a recipe leaves open, from the data and from defaults.
+ * Completes a recipe from the data and from defaults.
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
  */
 export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
@@ -129,7 +127,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     throw new VitrineError("config", `recipe: task ${task} learns no classes, and distillation teaches classes`)
   const facts = learnsClasses(task) ? data : { ...data, classes: 0 }
   const config = inField("recipe", "model", () => modelConfig(modelFor(recipe), facts))
-  // What is cut out of an image becomes the model's input, whatever size the recipe was written for.
+  // Crops have the size of the model's input, even if the recipe names another.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
@@ -189,25 +187,25 @@ function oneOf<T extends string>(field: string, value: T, allowed: readonly T[])
 /** DeiT's defaults. */
 const deit: Distillation = { kind: "hard", alpha: 0.5, tau: 1 }
 
-/** A model that is taught has a distillation token. */
+/** The model of a recipe; by distillation it has a distillation token. */
 function modelFor({ model = {}, distillation }: Recipe): string | ModelFields {
   if (distillation === undefined) return model
   return { distillationToken: true, ...(typeof model === "string" ? { variant: model } : model) }
 }
 
 function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig {
-  const { variant: name, ...given } = typeof model === "string" ? { variant: model } : model
+  const { variant: name, ...fields } = typeof model === "string" ? { variant: model } : model
   const [height, width] = data.imageSize
   const small = Math.max(height, width) <= smallSide
-  const imageSize = given.imageSize ?? (small ? data.imageSize : ([224, 224] as const))
-  const known = { channels: data.channels, classes: data.classes, ...given, imageSize }
-  if (known.channels !== data.channels || known.classes !== data.classes)
+  const imageSize = fields.imageSize ?? (small ? data.imageSize : ([224, 224] as const))
+  const config = { channels: data.channels, classes: data.classes, ...fields, imageSize }
+  if (config.channels !== data.channels || config.classes !== data.classes)
     throw new VitrineError(
       "config",
-      `the model has ${known.channels} channels and ${known.classes} classes, the data ${data.channels} and ${data.classes}`,
+      `the model has ${config.channels} channels and ${config.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
-  const family = familyOfRecipe(name, given)
-  const other = Object.keys(known).find((field) => !family.fields.includes(field))
+  const family = familyOfRecipe(name, fields)
+  const other = Object.keys(config).find((field) => !family.fields.includes(field))
   if (other !== undefined) throw new VitrineError("config", `a ${family.label} has no "${other}"`)
-  return family.recipes.config(known, name, small)
+  return family.recipes.config(config, name, small)
 }

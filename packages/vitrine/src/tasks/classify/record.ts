@@ -6,21 +6,22 @@ import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedRecipe } from "./recipe.ts"
 import { checkRecord } from "./schema.ts"
 
-/** What a run folder remembers in `config.json`, so that it can go on alone. */
+/** What the run folder of a classifier stores in `config.json`, so that the run can go on alone. */
 export type RunRecord = RunOrigin & {
   readonly recipe: ResolvedRecipe
   /** Absolute path of the model that the run starts from, or `hf:owner/name@commit`. */
   readonly from?: string
-  /** The model that it is taught by, as `from`. */
+  /** The teacher by distillation: its path or name, as in `from`. */
   readonly teacher?: string
-  /** The classes that it is trained on, where they are not all of the data's. */
+  /** The classes of the run; absent for all of the data's. */
   readonly classes?: readonly string[]
-  /** How many images of each class, where they are not all. */
+  /** Training images of each class; absent for all. */
   readonly perClass?: number
 }
 
 /**
- * The record in a `config.json`; null for a model that was not trained by Vitrine.
+ * The record in a `config.json`; null for a model that Vitrine has not trained.
+ * @param file names the file in errors.
  * @throws VitrineError (config) for a record that makes no sense.
  */
 export function recordOf(json: unknown, file = "config.json"): RunRecord | null {
@@ -31,7 +32,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   return {
     ...originOf(record, recipe.evaluateEvery),
     recipe: {
-      ...before,
+      ...olderDefaults,
       ...recipe,
       config: storedConfig(recipe.config, "vitrine.recipe.config", json, file),
       training: inField(file, "vitrine.recipe.training", () => trainingOptions(recipe.training)),
@@ -43,8 +44,8 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   }
 }
 
-/** The behaviour of older versions, which wrote no such fields. */
-const before = {
+/** What older versions did, which wrote no such fields. */
+const olderDefaults = {
   init: "fan",
   augmentNormalized: [],
   task: "classify",

@@ -8,25 +8,27 @@ import {
   detrConfig,
 } from "@vitrine/detection"
 import { resnetConfig } from "@vitrine/resnet"
+import { type Schedule, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
 import { optionsIn } from "../../training-schema.ts"
-import { type Schedule, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { checkDetectionRecipe } from "./schema.ts"
 
-/** Everything about the training of a detector but the data: plain data, which is written down with the run. */
+/** How a detector is trained, apart from the data. It is plain data, and each run stores it. */
 export interface DetectionRecipe
   extends Partial<Omit<TrainingOptions, "steps" | "loss" | "classWeights" | "layerDecay" | "ema">> {
-  /** Fields of a DetrConfig; the data decide `classes`. */
+  /** Fields of a DetrConfig. The data decide `classes`. */
   readonly model?: Partial<DetrConfig>
-  /** [height, width] that images are resized to stay within and padded to. */
+  /** [height, width] of the model's input. Images are resized to fit into it, and padded. */
   readonly imageSize?: readonly [number, number]
-  /** Length of the run: updates, or passes over the data. */
+  /** Updates of the run. Give `steps` or `epochs`. */
   readonly steps?: number
+  /** Passes over the data. */
   readonly epochs?: number
+  /** Images of a batch; an update takes `accumulate` batches. */
   readonly batchSize?: number
   /**
-   * What happens to each training image and its boxes. By default that of DETR, `detectionTraining(imageSize)`, and nothing
-   * for the built-in scenes, which are many.
+   * Transforms of each training image and its boxes. DETR's, `detectionTraining(imageSize)`, by default; none for the built-in scenes,
+   * which are many.
    */
   readonly augment?: readonly DetectionTransform[]
   readonly losses?: Partial<DetectionLossOptions>
@@ -37,7 +39,7 @@ export interface DetectionRecipe
   readonly evaluateEvery?: number
 }
 
-/** A recipe with nothing left open. */
+/** A complete recipe. */
 export interface ResolvedDetectionRecipe {
   readonly config: DetrConfig
   readonly imageSize: readonly [number, number]
@@ -50,23 +52,23 @@ export interface ResolvedDetectionRecipe {
   readonly training: TrainingOptions
 }
 
-/** What the data say about a run. */
+/** The facts of data that decide what a recipe leaves open. */
 export interface DetectionFacts {
   readonly examples: number
   readonly classes: number
   /** [height, width] of the first image. */
   readonly imageSize: readonly [number, number]
-  /** In the fullest image. */
+  /** The most objects of one image. */
   readonly objects: number
-  /** Whether they are the built-in scenes. */
+  /** Whether the data are the built-in scenes. */
   readonly builtIn: boolean
 }
 
-/** Images up to this side are trained on as they are; larger ones are resized to it. */
+/** Images up to this side keep their size; larger ones are resized to it. */
 const largestSide = 160
 
 /**
- * Fills in what a recipe leaves open, from the data and from defaults: a small detector that learns from nothing.
+ * Completes a recipe from the data and from defaults, which are those of a small detector that starts at random.
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
  */
 export function resolveDetectionRecipe(
@@ -113,7 +115,7 @@ export function resolveDetectionRecipe(
 
 const defaultSteps = 4500
 
-/** DETR's, which keeps its rate until late: detectors learn long after they have left the average boxes. */
+/** DETR's schedule. Its rate falls late, because a detector learns for long after it predicts more than average boxes. */
 export const detectionSchedule: Schedule = { decay: "step", warmup: 0.02, final: 0.1, drop: 0.85 }
 
 const trainingDefaults: Partial<TrainingOptions> = {
@@ -123,7 +125,7 @@ const trainingDefaults: Partial<TrainingOptions> = {
   schedule: detectionSchedule,
 }
 
-/** Features every 8 pixels. Norms stand after the sums, as in DETR: before them, small detectors keep to the average boxes. */
+/** Features every 8 pixels. Norms stand after the sums, as in DETR; with norms before them, small detectors predict average boxes. */
 const smallModel: Partial<DetrConfig> = {
   backbone: {
     kind: "resnet",
@@ -137,7 +139,7 @@ const smallModel: Partial<DetrConfig> = {
   dropout: 0,
 }
 
-/** The size of the first image, made smaller where a side is longer than `largestSide`, in whole cells of 8 pixels. */
+/** The size of the first image in whole cells of 8 pixels, scaled down if a side is longer than `largestSide`. */
 function fittedSize([height, width]: readonly [number, number]): readonly [number, number] {
   const factor = Math.min(1, largestSide / Math.max(height, width))
   const side = (length: number): number => Math.max(8, 8 * Math.round((length * factor) / 8))

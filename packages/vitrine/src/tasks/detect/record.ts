@@ -7,14 +7,14 @@ import { originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedDetectionRecipe } from "./recipe.ts"
 import { checkDetectionRecord } from "./schema.ts"
 
-/** What the run folder of a detector remembers in `config.json`, so that it can be used and go on alone. */
+/** What the run folder of a detector stores in `config.json`, so that it can be used and the run can go on alone. */
 export interface DetectionRecord extends RunOrigin {
   readonly task: "detect"
   readonly format?: "coco" | "voc"
   readonly recipe: ResolvedDetectionRecipe
 }
 
-/** `config.json` of a detector's run: what the model is, and how it came to be. */
+/** `config.json` of a detector's run: the model and its record. */
 export function detectionConfig(record: DetectionRecord, labels: readonly string[]): object {
   const { config: detector, imageSize, mean, std } = record.recipe
   const vitrine = { detector, imageSize, mean, std, ...record }
@@ -22,7 +22,7 @@ export function detectionConfig(record: DetectionRecord, labels: readonly string
 }
 
 /**
- * The record in a `config.json`; null for a detector that was not trained by Vitrine.
+ * The record in a `config.json`; null for a detector that Vitrine has not trained.
  * @param file names the file in errors.
  * @throws VitrineError (config) for a record that makes no sense.
  */

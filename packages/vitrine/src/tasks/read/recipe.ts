@@ -7,29 +7,34 @@ import { checkReadingRecipe } from "./schema.ts"
 
 /** The fields of a reader that a recipe can hold. */
 export interface ReaderFields extends Partial<TransformerConfig> {
-  /** [height, width] that lines are scaled to stay within; by default the data's height, or 32, and their greatest width. */
+  /**
+   * [height, width] of the model's input, into which lines are scaled. The height is the data's by default, or 32 for lines of several
+   * heights; the width is their greatest width.
+   */
   readonly imageSize?: readonly [number, number]
   /** [height, width]; by default strips of 4 columns as high as the image. */
   readonly patchSize?: readonly [number, number]
-  /** 1 for grey, as by default, or 3. */
+  /** 1 for grey, the default, or 3. */
   readonly channels?: 1 | 3
-  /** The most characters of a text that is read; by default those of the longest text to train on. */
+  /** The most characters of a text; by default those of the longest training text. */
   readonly length?: number
-  /** Whether the matrix before the softmax is the table of embeddings; it is by default. */
+  /** Whether the matrix before the softmax is the table of embeddings; true by default. */
   readonly tied?: boolean
 }
 
 type Training = Omit<TrainingOptions, "steps" | "seed" | "loss" | "classWeights" | "layerDecay">
 
-/** Everything about the training of a reader but the data: plain data, which is written down with the run. */
+/** How a reader is trained, apart from the data. It is plain data, and each run stores it. */
 export interface ReadingRecipe extends Partial<Training> {
   readonly task: "read"
   readonly model?: ReaderFields
-  /** Of rows made of the data's images: how many each has; from 1 to 5 by default. */
+  /** How many characters a row has, for data of which rows are made; from 1 to 5 by default. */
   readonly characters?: readonly [least: number, most: number]
-  /** Length of the run: updates, or passes over the data. */
+  /** Updates of the run. Give `steps` or `epochs`. */
   readonly steps?: number
+  /** Passes over the data. */
   readonly epochs?: number
+  /** Lines of a batch; an update takes `accumulate` batches. */
   readonly batchSize?: number
   readonly labelSmoothing?: number
   /** Mean and standard deviation of each channel; by default those of some training images. */
@@ -39,7 +44,7 @@ export interface ReadingRecipe extends Partial<Training> {
   readonly evaluateEvery?: number
 }
 
-/** A recipe with nothing left open. */
+/** A complete recipe. */
 export interface ResolvedReadingRecipe {
   readonly task: "read"
   readonly config: Seq2SeqConfig
@@ -52,24 +57,24 @@ export interface ResolvedReadingRecipe {
   readonly training: TrainingOptions
 }
 
-/** What the data say about a run. */
+/** The facts of data that decide what a recipe leaves open. */
 export interface ReadingFacts {
   readonly examples: number
   readonly alphabet: Alphabet
   /** Characters of the longest text. */
   readonly longest: number
-  /** [height, width] of the images, the greatest of each. */
+  /** The greatest height and the greatest width of the images. */
   readonly imageSize: readonly [number, number]
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-/** Helps an editor check a recipe of a reader. */
+/** Returns a recipe as it is. TypeScript then checks it. */
 export function defineReadingRecipe(recipe: ReadingRecipe): ReadingRecipe {
   return recipe
 }
 
-/** Reads a row of up to five digits after some minutes on two cores. */
+/** This model reads a row of up to five digits after some minutes on two cores. */
 const smallModel = {
   dim: 64,
   heads: 4,
@@ -92,7 +97,7 @@ const trainingDefaults = {
 const defaultSteps = 3000
 
 /**
- * Fills in what a recipe leaves open, from the data and from defaults.
+ * Completes a recipe from the data and from defaults.
  * @throws VitrineError (config) for a field that is unknown or makes no sense.
  */
 export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, seed: number): ResolvedReadingRecipe {
@@ -126,11 +131,11 @@ export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, 
 
 function readerConfig(
   { imageSize: size, patchSize: patch, channels = 1, length: most, ...fields }: ReaderFields,
-  { alphabet: { size: vocabulary, begin, end }, longest, imageSize: found }: ReadingFacts,
+  { alphabet: { size: vocabulary, begin, end }, longest, imageSize: lineSize }: ReadingFacts,
 ): Seq2SeqConfig {
-  const height = size?.[0] ?? found[0]
+  const height = size?.[0] ?? lineSize[0]
   const patchSize = patch ?? [height, 4]
-  const width = size?.[1] ?? Math.ceil((found[1] * height) / found[0] / patchSize[1]) * patchSize[1]
+  const width = size?.[1] ?? Math.ceil((lineSize[1] * height) / lineSize[0] / patchSize[1]) * patchSize[1]
   return seq2seqConfig({
     ...smallModel,
     ...fields,

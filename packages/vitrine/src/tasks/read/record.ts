@@ -7,7 +7,7 @@ import { labelNames, originOf, type RunOrigin } from "../../origin.ts"
 import type { ResolvedReadingRecipe } from "./recipe.ts"
 import { checkReadingRecord } from "./schema.ts"
 
-/** What the run folder of a reader remembers in `config.json`, so that it can be used and go on alone. */
+/** What the run folder of a reader stores in `config.json`, so that it can be used and the run can go on alone. */
 export interface ReadingRecord extends RunOrigin {
   readonly task: "read"
   readonly recipe: ResolvedReadingRecipe
@@ -19,7 +19,7 @@ export function readingConfig(record: ReadingRecord, { characters }: Alphabet): 
 }
 
 /**
- * The record and the alphabet in a `config.json`; null for one that is not of a reader's run.
+ * The record and the alphabet in a `config.json`; null for other models.
  * @param file names the file in errors.
  * @throws VitrineError (config) for a record that makes no sense.
  */
@@ -31,8 +31,8 @@ export function readingRecordOf(
   if (record === null) return null
   checkReadingRecord(record, file)
   const { recipe } = record
-  const fail = (what: string): never => {
-    throw new VitrineError("config", `${file}: vitrine.recipe.${what}`)
+  const fail = (fault: string): never => {
+    throw new VitrineError("config", `${file}: vitrine.recipe.${fault}`)
   }
   const config = inField(file, "vitrine.recipe.config", () => seq2seqConfig(recipe.config))
   const { source } = config
