@@ -16,27 +16,27 @@ export interface CommandDefinition {
   readonly flags: Flags
   /** Flags that some tasks alone accept. */
   readonly taskFlags?: Flags
-  /** Headings of the help that stand first, in their order. */
+  /** The headings that stand first in the help, in their order. */
   readonly groups?: readonly string[]
   readonly examples: readonly Example[]
   /** What the help says after the examples. */
   readonly notes?: () => string
   /**
-   * Gives the exit code; 0 where it gives none.
-   * @param names the flags of the command line, without those that have their default
+   * Gives the exit code, or nothing for 0.
+   * @param names the flags of the command line
    */
   run(values: readonly unknown[], flags: FlagValues, names: readonly string[]): Run
 }
 
 type Run = Promise<number | void>
 
-/** A command by what the list of commands says of it. */
+/** A command in the list of commands. Its definition is loaded when the command is named. */
 export interface CommandEntry {
   readonly description: string
   load(): Promise<CommandDefinition>
 }
 
-/** A command whose arguments and flags give the types of what it runs with. */
+/** As `CommandDefinition`. The arguments and flags give the types of what `run` takes. */
 interface TypedDefinition<A extends Arguments, F extends Flags>
   extends Omit<CommandDefinition, "arguments" | "flags" | "run"> {
   readonly arguments?: A
@@ -50,7 +50,7 @@ export function defineCommand<const A extends Arguments, const F extends Flags>(
   return definition
 }
 
-/** Gives a command of Commander its arguments, flags and help, and what it does. */
+/** Adds arguments, flags, help and action to a command of Commander. */
 export function fillCommand(
   command: Command,
   { arguments: parameters = [], flags, taskFlags = {}, groups = [], examples, notes, run }: CommandDefinition,

@@ -2,27 +2,28 @@ import type { PullProgress } from "vitrine"
 import { errorColors, note, statusLine } from "./output.ts"
 import { bytes, duration, percent } from "./show/text.ts"
 
-/** A model by what the user named it and where it lies. */
+/** A model on this machine. */
 export interface LocalModel {
-  /** What the library takes: a path, or for a model of the hub its name with the commit. */
+  /** As the library takes it: a path, or the name of a model of the hub with its commit. */
   readonly name: string
   readonly path: string
 }
 
-/** Sees to it that a model which is named as the hub's, `hf:owner/name`, is on this machine, and shows how it gets there. */
-export async function localModel(given: string): Promise<LocalModel> {
-  return given.startsWith("hf:") ? fetchModel(given) : { name: given, path: given }
+/** Finds a model on this machine. A model of the hub, `hf:owner/name`, is fetched first. */
+export async function localModel(model: string): Promise<LocalModel> {
+  return model.startsWith("hf:") ? fetchModel(model) : { name: model, path: model }
 }
 
-export async function fetchModel(given: string): Promise<LocalModel & { commit: string; fetched: number }> {
+/** Fetches a model of the hub, and shows how far it is. */
+export async function fetchModel(name: string): Promise<LocalModel & { commit: string; fetched: number }> {
   const { pull } = await import("vitrine")
   const line = statusLine()
-  const show = downloadLine(given, line.update)
+  const show = downloadLine(name, line.update)
   try {
-    const pulled = await pull(given, { onProgress: show })
+    const model = await pull(name, { onProgress: show })
     line.clear()
-    if (pulled.unreached !== null) note(errorColors.yellow(`${pulled.unreached}; using what the cache has`))
-    return pulled
+    if (model.unreached !== null) note(errorColors.yellow(`${model.unreached}; using what the cache has`))
+    return model
   } finally {
     line.clear()
   }
@@ -30,7 +31,7 @@ export async function fetchModel(given: string): Promise<LocalModel & { commit: 
 
 const cells = 20
 
-/** What a line says of a download that is under way: once where lines cannot be written again. */
+/** Shows a download: a line that it begins, then a status line. */
 function downloadLine(model: string, update: (text: string) => void): (progress: PullProgress) => void {
   const { green, dim, bold } = errorColors
   let first: { readonly at: number; readonly bytes: number } | undefined
@@ -46,12 +47,12 @@ function downloadLine(model: string, update: (text: string) => void): (progress:
     drawn = now
     const rate = (have - first.bytes) / ((now - first.at) / 1000)
     const full = Math.floor((cells * have) / total)
-    const figures = [
+    const parts = [
       percent(have / total, 0),
       `${bytes(have)} of ${bytes(total)}`,
       ...(rate > 0 ? [`${bytes(rate)}/s`, `${duration((total - have) / rate)} left`] : []),
       file,
     ]
-    update(`  ${green("━".repeat(full))}${dim("━".repeat(cells - full))} ${figures.join(dim(" · "))}`)
+    update(`  ${green("━".repeat(full))}${dim("━".repeat(cells - full))} ${parts.join(dim(" · "))}`)
   }
 }

@@ -3,8 +3,8 @@ import { type Io, withIo } from "./output.ts"
 import { program } from "./program.ts"
 
 /**
- * Runs the command that `words` say and gives the exit code.
- * @param io where it writes; to the streams of this process unless told
+ * Runs a command line and gives the exit code.
+ * @param io the streams of this process by default
  */
 export async function main(words: readonly string[], io?: Io): Promise<number> {
   return withIo(io, async () => {

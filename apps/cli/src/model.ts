@@ -7,7 +7,7 @@ import { type overrideFlags, overridesOf } from "./flags/overrides.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
-/** What commands accept that use an image classifier. */
+/** The flags of commands that use an image classifier. */
 export type ModelValues = Values<typeof modelFlag & typeof overrideFlags> & MachineValues
 
 /** Loads an image classifier from a path, uses it and closes it. */
@@ -31,7 +31,7 @@ export async function withModel<T>(
   }
 }
 
-/** Writes what had to be assumed of a model. */
+/** Writes what the library assumed of a model. */
 export function showNotes(model: string, notes: readonly string[]): void {
   for (const line of notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
 }

@@ -10,7 +10,7 @@ export interface Output {
   readonly columns?: number
 }
 
-/** Where a command writes, and how it ends before its time. */
+/** Where a command writes, and how it ends early. */
 export interface Io {
   readonly stdout: Output
   readonly stderr: Output
@@ -36,10 +36,10 @@ export function onBrokenPipe(): void {
 
 const storage = new AsyncLocalStorage<Io>()
 
-/** What the running command writes to. */
+/** The streams of the running command. */
 export const currentIo = (): Io => storage.getStore() ?? processIo
 
-/** Runs a command that writes elsewhere than to the streams of this process. */
+/** Runs a command with other streams than those of this process. */
 export function withIo<T>(io: Io | undefined, run: () => Promise<T>): Promise<T> {
   return io === undefined ? run() : storage.run(io, run)
 }
@@ -76,8 +76,9 @@ function colorsOf(stream: "stdout" | "stderr"): Colors {
   }
 }
 
-/** Colours of the standard output, and of the standard error. */
+/** Colours of the standard output. */
 export const colors: Colors = colorsOf("stdout")
+/** Colours of the standard error. */
 export const errorColors: Colors = colorsOf("stderr")
 
 /** How the user reaches this command again: through npx where npm ran it. */

@@ -16,12 +16,12 @@ export type ResumeOptions = Pick<
   "data" | "workers" | "keepLast" | "checkpointEvery" | "resume" | "out" | "backend" | "signal"
 >
 
-/** Trains a model of one task. To resume it takes nothing of what the task adds to the options. */
+/** Trains a model of one task, or resumes a run. Every task resumes by the same options. */
 export type Train<O, S, E extends object> = (options: O | ResumeOptions) => AsyncIterable<S | TrainEvent<E>>
 
 /** How the command trains models of one task. */
-interface Training<V extends TrainValues, O, S, E extends object> extends Pick<TrainPart, "names" | "flags"> {
-  /** The value of `--data` for data that are built in. */
+interface Training<V extends TrainValues, O, S, E extends object> extends Pick<TrainPart, "objectives" | "flags"> {
+  /** The value of `--data` that stands for built-in data. */
   readonly builtIn?: string
   options(flags: V, recipe: Recipe | RecipeRule): O | Promise<O>
   readonly train: Train<O, S, E>
@@ -29,8 +29,8 @@ interface Training<V extends TrainValues, O, S, E extends object> extends Pick<T
   readonly ending: Ending
 }
 
-/** A task's part of `vitrine train`. */
-export function trainPart<V extends TrainValues, O extends ResumeOptions, S extends RunSetup, E extends object>({
+/** Makes a task's part of `vitrine train`. */
+export function defineTraining<V extends TrainValues, O extends ResumeOptions, S extends RunSetup, E extends object>({
   builtIn,
   options,
   train,
@@ -70,8 +70,8 @@ export function freeFolder(path: string): string {
 }
 
 /**
- * Trains, saves and reports, until the end or a signal. Where a device is lost, it goes on from the last checkpoint on a
- * new one.
+ * Trains, saves and reports, until the end or a signal. After the loss of a device it goes on from the last checkpoint, on a
+ * new device.
  * @returns whether all steps were taken.
  */
 export async function trainTo<O extends ResumeOptions, S extends RunSetup, E extends object>(
@@ -98,7 +98,7 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
   }
 }
 
-/** Trains on one backend, until the end, a signal or, once a step was taken, the loss of its device. */
+/** Trains on one backend, until the end or a signal. The loss of the device is a result once a step was taken. */
 async function trainOnce<O extends ResumeOptions, S extends RunSetup, E extends object>(
   train: Train<O, S, E>,
   options: O | ResumeOptions,

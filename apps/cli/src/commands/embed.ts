@@ -40,7 +40,7 @@ interface Features {
   readonly rows: Float32Array[]
 }
 
-/** Computes the features of images; gives the exit code: 1 if any of them could not be read. */
+/** Computes the features of images. Gives the exit code, 1 if an image could not be read. */
 async function computeFeatures(images: readonly string[], values: Values<typeof flags>): Promise<number> {
   const { out } = values
   const encode = out === undefined ? undefined : formats[extname(out)]

@@ -12,13 +12,14 @@ import { freeFolder } from "../training.ts"
 
 export async function train(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.train())
+  const objectives = parts.rows.flatMap(({ part }) => Object.entries(part.objectives))
   const flags = {
     ...trainFlags,
     task: {
       group: groups.training,
       value: "<name>",
-      help: "default: classify; colours of masked patches, without labels; detect: objects and their boxes; read: lines of text",
-      choices: parts.rows.flatMap(({ part }) => part.names),
+      help: `what is learned; default: classify; ${objectives.map((objective) => objective.join(": ")).join("; ")}`,
+      choices: objectives.map(([name]) => name),
     },
   } as const
   const all: Flags = { ...flags, ...parts.flags }
@@ -61,7 +62,7 @@ export async function train(): Promise<CommandDefinition> {
       }
       const recipe = source === undefined ? {} : await loadRecipe(source)
       const name = values.task ?? taskOfRecipe(recipe)
-      const row = parts.rows.find(({ part }) => part.names.includes(name))
+      const row = parts.rows.find(({ part }) => Object.hasOwn(part.objectives, name))
       const part = parts.of(row?.task ?? tasks.classify, names, refusal)
       return part.begin(values, recipe, values.out ?? freeFolder(join("runs", nameOf(data))))
     },
@@ -70,8 +71,10 @@ export async function train(): Promise<CommandDefinition> {
 
 /** Names the one value of `--task` that a flag is for, or else those that it is not for. */
 function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
-  const [only, ...others] = acceptors.flatMap((row) => row.part.names)
-  return others.length === 0 ? `is for --task ${only}` : `is not for --task ${part.names.join(" or ")}`
+  const [only, ...others] = acceptors.flatMap((row) => Object.keys(row.part.objectives))
+  return others.length === 0
+    ? `is for --task ${only}`
+    : `is not for --task ${Object.keys(part.objectives).join(" or ")}`
 }
 
 interface TrainRow {

@@ -3,7 +3,7 @@ import { machineFlags } from "./machine.ts"
 import { jsonFlag, modelFlag } from "./model.ts"
 import { integerValue } from "./values.ts"
 
-/** What every task accepts to evaluate. */
+/** The flags of `eval` that every task accepts. */
 export const evalFlags = {
   ...modelFlag,
   data: {

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander"
 
 /** A flag as plain data. Its key in a table is its name: `batchSize` is `--batch-size`. */
 export interface Flag {
-  /** What the help calls its value. It takes several words if this ends in `...>`; without it, it is a switch. */
+  /** The value in the help, such as `<n>`. A flag without one is a switch. One that ends in `...>` takes several words. */
   readonly value?: string
   /** Another name, such as `-o`. */
   readonly alias?: string
@@ -36,12 +36,12 @@ type Value<F> = F extends { readonly parse: (text: string, ...rest: never[]) => 
 
 type Certain = { readonly required: true } | { readonly default: unknown }
 
-/** What a command gets from its flags. A flag that is neither required nor has a default may be missing. */
+/** The values of flags by name. One is missing where a flag is neither given nor required and has no default. */
 export type Values<F extends Flags> = {
   readonly [N in keyof F as F[N] extends Certain ? N : never]: Value<F[N]>
 } & { readonly [N in keyof F as F[N] extends Certain ? never : N]?: Value<F[N]> }
 
-/** The values of flags that are not known here. */
+/** The values of any flags. */
 export type FlagValues = Readonly<Record<string, unknown>>
 
 /** A flag's name as it is written on the command line. */

@@ -3,7 +3,7 @@ import type { Flags, Values } from "./flag.ts"
 import { machineFlags } from "./machine.ts"
 import { choicesValue, integerValue, moreNamesValue, queryValue } from "./values.ts"
 
-/** What every task accepts to inspect. */
+/** The flags of `inspect` that every task accepts. */
 export const inspectFlags = {
   figure: {
     value: "<names>",
@@ -29,7 +29,7 @@ export const inspectFlags = {
 
 export type InspectValues = Values<typeof inspectFlags>
 
-/** Whose attention is shown. Several tasks accept them. */
+/** Flags of several tasks that choose whose attention is shown. */
 export const attentionFlags = {
   block: {
     value: "<i>",

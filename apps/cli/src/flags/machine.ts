@@ -5,7 +5,7 @@ import { integerValue } from "./values.ts"
 
 const group = "Machine:"
 
-/** What computes. */
+/** What a command computes on. */
 export const machineFlags = {
   backend: {
     group,
@@ -35,7 +35,7 @@ export const machineFlags = {
 export type MachineValues = Values<typeof machineFlags>
 export type EngineValues = Pick<MachineValues, "threads"> & Partial<Pick<MachineValues, "precision">>
 
-/** What the flags say of the engine. */
+/** The options of a backend. */
 export const engineOptions = ({ threads, precision }: EngineValues): EngineValues => ({
   ...(threads === undefined ? {} : { threads }),
   ...(precision === undefined ? {} : { precision }),

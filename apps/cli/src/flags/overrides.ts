@@ -7,7 +7,7 @@ import { cropValue, integerValue, numbersValue, poolValue, positivesValue, posit
 const images = "Images:"
 const hints = "What weights without a config.json do not tell:"
 
-/** What a model's folder says of its images, or does not say of itself. The names are timm's. */
+/** Overrides of a model's preprocessing, and hints for weights without a `config.json`. The names are timm's. */
 export const overrideFlags = {
   imageSize: {
     group: images,

@@ -12,6 +12,7 @@ import {
   sizeValue,
 } from "./values.ts"
 
+/** Headings of the help. */
 export const groups = {
   run: "Run:",
   model: "Model (defaults suit the size of the images):",
@@ -19,7 +20,7 @@ export const groups = {
 } as const
 const { run, model, training } = groups
 
-/** What every task accepts to train. */
+/** The flags of `train` that every task accepts. */
 export const trainFlags = {
   data: {
     group: run,
@@ -106,7 +107,7 @@ export const trainFlags = {
   ...machineFlags,
 } as const satisfies Flags
 
-/** What several tasks accept to train. */
+/** The flags of `train` that several tasks accept. */
 export const modelFlags = {
   from: {
     group: run,

@@ -7,7 +7,7 @@ import { type Recipe, type RecipeRule, VitrineError } from "vitrine"
 import { messageOf } from "../errors.ts"
 
 /**
- * A recipe from a file, or one of the built-in ones by name.
+ * Loads a recipe from a file, or a built-in one by name.
  * @throws VitrineError (file) that names the file and the fault.
  */
 export async function loadRecipe(nameOrFile: string): Promise<Recipe | RecipeRule> {
@@ -31,7 +31,7 @@ function checkedRule(rule: RecipeRule, file: string): RecipeRule {
   }
 }
 
-/** The folder of the built-in recipes, which are modules like a user's. */
+/** The folder of the built-in recipes. */
 const folder = dirname(fileURLToPath(import.meta.resolve("@vitrine/recipes/package.json")))
 
 const recipeNames = (): string[] =>
@@ -39,7 +39,7 @@ const recipeNames = (): string[] =>
     .filter((file) => file.endsWith(".ts"))
     .map((file) => basename(file, ".ts"))
 
-/** Every built-in recipe with the first line of its header. */
+/** The built-in recipes, each with the first line of its header. */
 export function builtInRecipes(): { readonly name: string; readonly title: string }[] {
   return recipeNames().map((name) => {
     const [title = ""] = readFileSync(join(folder, `${name}.ts`), "utf8").split("\n", 1)

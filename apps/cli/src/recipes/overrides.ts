@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts"
 import type { EngineValues } from "../flags/machine.ts"
 import type { TrainValues } from "../flags/train.ts"
 
-/** The fields that have a value. */
+/** The fields that are not undefined. */
 export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
@@ -34,7 +34,7 @@ type TrainingValues = EngineValues &
 
 /**
  * A recipe of any task, overridden by flags.
- * @param schedule the schedule whose other parts stay where a flag changes one
+ * @param schedule what a flag changes a part of
  */
 export function overrideTraining<R extends TrainingFields>(
   recipe: R,
@@ -77,7 +77,7 @@ function overrideSchedule(
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
 
-/** The optimizer of a flag. One that the recipe has already keeps the recipe's settings. */
+/** The optimizer that a flag names. It keeps the recipe's settings if the recipe has the same one. */
 function overrideOptimizer(
   recipe: OptimizerOptions | undefined,
   { optimizer: spelling }: TrainingValues,
@@ -87,8 +87,8 @@ function overrideOptimizer(
 }
 
 /**
- * A recipe of a task whose recipes do not depend on the data.
- * @throws VitrineError (config) for a function
+ * Checks the recipe of a task that has no rules, which make recipes from facts of the data.
+ * @throws VitrineError (config) for a rule
  * @throws UsageError for a recipe of another task
  */
 export function fixedRecipe<T extends object>(recipe: Recipe | RecipeRule, task: string, name = "the recipe"): T {

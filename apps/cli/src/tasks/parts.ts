@@ -3,13 +3,13 @@ import { flagName, type Flags } from "../flags/flag.ts"
 import { tasks } from "./index.ts"
 import type { TaskCommands } from "./task.ts"
 
-/** A task, and what a command does for it. */
+/** A task with its part of a command. */
 interface Row<P> {
   readonly task: TaskCommands
   readonly part: P
 }
 
-/** What a command does for each task. */
+/** The parts of a command, one for each task. */
 export interface Parts<P> {
   readonly rows: readonly Row<P>[]
   /** The flags that some tasks alone accept. */
@@ -17,8 +17,8 @@ export interface Parts<P> {
   /**
    * The part of a task.
    * @param names the flags of the command line
-   * @param refusal what is said of a flag that other tasks accept and this one does not
-   * @throws UsageError for such a flag
+   * @param refusal says why a flag is refused
+   * @throws UsageError for a flag that other tasks accept and this one does not
    */
   of(task: TaskCommands, names: readonly string[], refusal?: Refusal<P>): P
 }
@@ -51,7 +51,7 @@ function foreignToModel({ task }: Row<unknown>, acceptors: readonly Row<unknown>
   return `is for ${acceptors.map((row) => row.task.models).join(" and ")}, and the model is ${task.model}`
 }
 
-/** Several tables as one. Tasks that accept the same flag share its declaration. */
+/** Joins tables. Tasks that accept the same flag share its declaration. */
 function joined(tables: readonly Flags[]): Flags {
   const flags: Record<string, Flags[string]> = {}
   for (const [name, flag] of tables.flatMap((table) => Object.entries(table))) {

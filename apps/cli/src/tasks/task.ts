@@ -4,9 +4,9 @@ import type { Flags, FlagValues } from "../flags/flag.ts"
 import type { Figures, FiguresOptions } from "../show/figures.ts"
 import type { ExportOptions, ImageInput, Recipe, RecipeRule } from "vitrine"
 
-/** What the commands do with models of one task. Each part is loaded by the command that needs it. */
+/** What the commands do with models of one task. A command loads the part that it needs. */
 export interface TaskCommands {
-  /** What messages call one model, and several: "a detector", "detectors". */
+  /** One model and several models in messages, such as "a detector" and "detectors". */
   readonly model: string
   readonly models: string
   train(): Promise<TrainPart>
@@ -18,17 +18,17 @@ export interface TaskCommands {
   readonly commands?: Readonly<Record<string, CommandEntry>>
 }
 
-/** What a command accepts for models of the task, beside the flags that it accepts for all. */
 interface Part {
+  /** The flags that the command accepts for the task, beside those for all tasks. */
   readonly flags: Flags
 }
 
 export interface TrainPart extends Part {
-  /** The values of `--task` that train such a model. */
-  readonly names: readonly string[]
+  /** The values of `--task` that train such a model, each with what it learns. */
+  readonly objectives: Readonly<Record<string, string>>
   /** Trains into a new folder. Gives the exit code. */
   begin(flags: FlagValues, recipe: Recipe | RecipeRule, folder: string): Promise<number>
-  /** Goes on with a run. Gives the exit code. */
+  /** Resumes a run. Gives the exit code. */
   resume(flags: FlagValues, folder: string): Promise<number>
 }
 
@@ -38,7 +38,7 @@ export interface EvalPart extends Part {
 }
 
 export interface PredictPart extends Part {
-  /** Answers for images. Gives the exit code: 1 if any of them could not be read. */
+  /** Says what images show. Gives the exit code, 1 if an image could not be read. */
   predict(path: string, images: readonly string[], flags: FlagValues): Promise<number>
 }
 
@@ -48,13 +48,13 @@ export interface InspectPart extends Part {
 }
 
 export interface ExportPart extends Part {
-  /** What the task's flags say of the export. */
+  /** The options of the export by the task's flags. */
   options(flags: FlagValues): Partial<ExportOptions>
 }
 
 /** A model to look into. */
 export interface Subject {
-  /** What had to be assumed of it. */
+  /** What the library assumed of it. */
   readonly notes: readonly string[]
   taps(): readonly { readonly name: string; readonly shape: readonly number[] }[]
   /** Intermediate values, each with a first dimension of 1. */

@@ -21,7 +21,7 @@ const flags = {
   ...overrideFlags,
 } as const satisfies Flags
 
-export const evaluation: EvalPart = { flags, evaluate }
+export const evalPart: EvalPart = { flags, evaluate }
 
 async function evaluate(path: string, values: EvalValues & Values<typeof flags>): Promise<void> {
   const { model, json, data = [undefined], classes, byPosition, split, realLabels, batchSize } = values

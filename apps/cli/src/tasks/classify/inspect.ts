@@ -12,7 +12,7 @@ const flags = {
   ...overrideFlags,
 } as const satisfies Flags
 
-export const inspection: InspectPart = { flags, open }
+export const inspectPart: InspectPart = { flags, open }
 
 async function open(path: string, backend: Backend, values: InspectValues & Values<typeof flags>): Promise<Subject> {
   const model = await load(path, { backend, ...overridesOf(values) })

@@ -15,9 +15,9 @@ const flags = {
   ...overrideFlags,
 } as const satisfies Flags
 
-export const prediction: PredictPart = { flags, predict }
+export const predictPart: PredictPart = { flags, predict }
 
-/** Says what images show; gives the exit code: 1 if any of them could not be read. */
+/** Says what images show. Gives the exit code, 1 if an image could not be read. */
 async function predict(
   path: string,
   images: readonly string[],

@@ -17,7 +17,7 @@ import {
 
 const { run, model, training } = groups
 
-/** What image classifiers accept to train. */
+/** The flags of `train` that image classifiers accept. */
 export const flags = {
   ...modelFlags,
   classes: {

@@ -1,12 +1,17 @@
-import { objectiveNames, train as trainClassifier, type TrainOptions } from "vitrine"
+import { type ObjectiveName, train as trainClassifier, type TrainOptions } from "vitrine"
 import { localModel } from "../../hub.ts"
-import { trainPart } from "../../training.ts"
+import { defineTraining } from "../../training.ts"
 import { overrideRecipe } from "./recipe.ts"
 import { ending, texts } from "./texts.ts"
 import { type ClassifyValues, flags } from "./train-flags.ts"
 
-export const train = trainPart({
-  names: objectiveNames,
+const objectives: Readonly<Record<ObjectiveName, string>> = {
+  classify: "classes of images",
+  "masked-patch": "colours of masked patches, without labels",
+}
+
+export const trainPart = defineTraining({
+  objectives,
   flags,
   builtIn: "shapes",
   train: trainClassifier,

@@ -12,7 +12,8 @@ import { jsonFlag } from "../../flags/model.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
 import { localModel } from "../../hub.ts"
 import { decodeBatches, imageFiles } from "../../images.ts"
-import { colors, errorColors, note, print } from "../../output.ts"
+import { showNotes } from "../../model.ts"
+import { colors, note, print } from "../../output.ts"
 import { count, percent, printable, table } from "../../show/text.ts"
 import { dilationFlags } from "./flags.ts"
 
@@ -51,7 +52,7 @@ interface DetectedObject {
   readonly box: readonly [number, number, number, number]
 }
 
-/** Finds objects in images; gives the exit code: 1 if any of them could not be read. */
+/** Finds objects in images. Gives the exit code, 1 if an image could not be read. */
 async function findObjects(
   model: string,
   paths: readonly string[],
@@ -63,7 +64,7 @@ async function findObjects(
   const backend = await create(machine.backend, { worker: false, ...engineOptions(machine) })
   try {
     const detector = await loadDetector(path, { backend, heads, dilated })
-    for (const line of detector.notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
+    showNotes(model, detector.notes)
     try {
       if (out !== undefined) await mkdir(out, { recursive: true })
       const results: { file: string; width: number; height: number; objects: DetectedObject[]; picture?: string }[] = []
@@ -71,9 +72,9 @@ async function findObjects(
         for (const { file, image } of batch) {
           const objects = objectsOf(await detector.detect(image, { threshold }), detector.labels)
           const { width, height } = image
-          const picture = out === undefined ? {} : { picture: join(out, names.get(file) ?? basename(file)) }
-          if (picture.picture !== undefined) await draw(image, objects, picture.picture)
-          results.push({ file, width, height, objects, ...picture })
+          const picture = out === undefined ? undefined : join(out, names.get(file) ?? basename(file))
+          if (picture !== undefined) await draw(image, objects, picture)
+          results.push({ file, width, height, objects, ...(picture === undefined ? {} : { picture }) })
           if (!json) print(lines(file, objects))
         }
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, threshold, results }))
@@ -97,8 +98,8 @@ function objectsOf({ boxes, labels, scores }: Detections, names: readonly string
 
 async function draw(image: Image, objects: readonly DetectedObject[], path: string): Promise<void> {
   const { toPng } = await import("@vitrine/interpret/node")
-  const shown = objects.map((object) => ({ ...object, label: printable(object.label) }))
-  await writeFileAtomic(path, await toPng(detectionFigure(image, shown), { scale: 1 }))
+  const labelled = objects.map((object) => ({ ...object, label: printable(object.label) }))
+  await writeFileAtomic(path, await toPng(detectionFigure(image, labelled), { scale: 1 }))
 }
 
 function lines(file: string, objects: readonly DetectedObject[]): string {
@@ -115,7 +116,7 @@ function lines(file: string, objects: readonly DetectedObject[]): string {
   return [bold(printable(file)), dim(head), ...rest].join("\n")
 }
 
-/** A name for the picture of each file. Names are numbered where several files are called the same. */
+/** The name of each file's picture. Names are numbered where several files have the same. */
 function pictureNames(files: readonly string[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   const used = new Set<string>()

@@ -8,7 +8,7 @@ import type { EvalPart } from "../task.ts"
 import { annotationFlags } from "./flags.ts"
 import { evaluationTable, faultLines } from "./texts.ts"
 
-export const evaluation: EvalPart = { flags: annotationFlags, evaluate }
+export const evalPart: EvalPart = { flags: annotationFlags, evaluate }
 
 async function evaluate(path: string, flags: EvalValues & Values<typeof annotationFlags>): Promise<void> {
   const { model, data = [undefined], split, batchSize, annotations: format, json } = flags

@@ -6,7 +6,7 @@ import { dilationFlags } from "./flags.ts"
 const { imageSize, numHeads } = overrideFlags
 const flags = { imageSize, numHeads, ...dilationFlags } as const satisfies Flags
 
-export const exportation: ExportPart = {
+export const exportPart: ExportPart = {
   flags,
   options: ({ imageSize, numHeads: heads, dilation: dilated }: Values<typeof flags>) => ({ imageSize, heads, dilated }),
 }

@@ -10,7 +10,7 @@ import { dilationFlags } from "./flags.ts"
 const { numHeads } = overrideFlags
 const flags = { ...attentionFlags, numHeads, ...dilationFlags } as const satisfies Flags
 
-export const inspection: InspectPart = { flags, open }
+export const inspectPart: InspectPart = { flags, open }
 
 async function open(path: string, backend: Backend, values: InspectValues & Values<typeof flags>): Promise<Subject> {
   const { numHeads: heads, dilation: dilated } = values

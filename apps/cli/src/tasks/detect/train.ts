@@ -5,7 +5,7 @@ import { integerValue } from "../../flags/values.ts"
 import { localModel } from "../../hub.ts"
 import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.ts"
 import type { Ending } from "../../show/result.ts"
-import { trainPart } from "../../training.ts"
+import { defineTraining } from "../../training.ts"
 import { annotationFlags } from "./flags.ts"
 import { precisionLine, texts } from "./texts.ts"
 
@@ -44,8 +44,8 @@ const ending: Ending = {
   next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
 }
 
-export const train = trainPart({
-  names: ["detect"],
+export const trainPart = defineTraining({
+  objectives: { detect: "objects and their boxes" },
   flags,
   builtIn: "scenes",
   train: trainDetector,

@@ -9,7 +9,7 @@ import { count, percent, printable, table } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
 import { searchFlags } from "./flags.ts"
 
-export const evaluation: EvalPart = { flags: searchFlags, evaluate }
+export const evalPart: EvalPart = { flags: searchFlags, evaluate }
 
 async function evaluate(path: string, flags: EvalValues & Values<typeof searchFlags>): Promise<void> {
   const { data = [undefined], split = "val", batchSize, beams, lengthPenalty, json, model } = flags

@@ -1,3 +1,3 @@
 import type { ExportPart } from "../task.ts"
 
-export const exportation: ExportPart = { flags: {}, options: () => ({}) }
+export const exportPart: ExportPart = { flags: {}, options: () => ({}) }

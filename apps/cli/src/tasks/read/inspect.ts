@@ -5,7 +5,7 @@ import { attentionFlags, type InspectValues } from "../../flags/inspect.ts"
 import type { InspectPart, Subject } from "../task.ts"
 import { readerFigures } from "./figures.ts"
 
-export const inspection: InspectPart = { flags: attentionFlags, open }
+export const inspectPart: InspectPart = { flags: attentionFlags, open }
 
 async function open(
   path: string,

@@ -9,9 +9,9 @@ import { percent, printable } from "../../show/text.ts"
 import type { PredictPart } from "../task.ts"
 import { searchFlags } from "./flags.ts"
 
-export const prediction: PredictPart = { flags: searchFlags, predict }
+export const predictPart: PredictPart = { flags: searchFlags, predict }
 
-/** Reads the text in images; gives the exit code: 1 if any of them could not be read. */
+/** Reads the text in images. Gives the exit code, 1 if an image could not be read. */
 async function predict(
   path: string,
   images: readonly string[],

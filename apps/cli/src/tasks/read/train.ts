@@ -15,7 +15,7 @@ import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.
 import { field, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { bestAndLast, type Ending } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
-import { trainPart } from "../../training.ts"
+import { defineTraining } from "../../training.ts"
 
 const { imageSize, patchSize, dim, depth, heads, mlpDim, dropout, activation, ema, labelSmoothing } = modelFlags
 
@@ -56,8 +56,8 @@ const ending: Ending = {
   next: (run) => [`eval --model ${run}`, `predict --model ${run} LINE.png …`],
 }
 
-export const train = trainPart({
-  names: ["read"],
+export const trainPart = defineTraining({
+  objectives: { read: "lines of text" },
   flags,
   train: trainReader,
   texts,
