@@ -8,7 +8,7 @@ import * as v from "valibot"
 import type { ModelDescription } from "./description.ts"
 import { configError, shown } from "./errors.ts"
 import type { Family } from "./families/family.ts"
-import type { HuggingFaceTensor } from "./families/formats.ts"
+import type { HuggingFaceFormat, HuggingFaceTensor } from "./families/formats.ts"
 import { familyOf, fromFamilies, recognisedFamily } from "./families/index.ts"
 import { fromPreprocessor } from "./huggingface-preprocessor.ts"
 import { toPreprocessor } from "./huggingface-to-preprocessor.ts"
@@ -44,7 +44,7 @@ export async function fromHuggingFace(
 ): Promise<ModelDescription> {
   const { model_type: type } = parse(typeSchema, json, file)
   const family = familyOfType(type)
-  const format = await family?.formats.huggingFace()
+  const format = await family?.formats.huggingFace?.()
   const names = format?.types.get(type)
   if (format === undefined || names === undefined) {
     const known = fromFamilies((each) => each.modelTypes)
@@ -89,6 +89,15 @@ function classCount({ id2label, num_labels }: v.InferOutput<typeof fileSchema>, 
   return named ?? counted ?? 2
 }
 
+/** @throws VitrineError (config) for a family that Vitrine does not write for transformers. */
+async function formatOf(config: ModelConfig): Promise<HuggingFaceFormat> {
+  const { formats, label } = familyOf(config)
+  const format = await formats.huggingFace?.()
+  if (format === undefined)
+    throw new VitrineError("config", `a ${label} is not written for transformers: export it to timm`)
+  return format
+}
+
 /** Two JSON files, and what they could not say: lines for people. */
 export interface HuggingFaceFiles {
   readonly config: Json
@@ -103,8 +112,7 @@ export interface HuggingFaceFiles {
 export async function toHuggingFace({ config, preprocessing, labels }: ModelDescription): Promise<HuggingFaceFiles> {
   const { preprocessor, notes } = toPreprocessor(preprocessing, config)
   const names = labels ?? Array.from({ length: config.classes }, (_, i) => `LABEL_${i}`)
-  const format = await familyOf(config).formats.huggingFace()
-  const model = format.write(config)
+  const model = (await formatOf(config)).write(config)
   return {
     config: {
       ...model.fields,
@@ -120,7 +128,7 @@ export async function toHuggingFace({ config, preprocessing, labels }: ModelDesc
 
 /** The properties of a model that no class of transformers has, or none together with its others. */
 export async function beyondHuggingFace(config: ModelConfig): Promise<string[]> {
-  return (await familyOf(config).formats.huggingFace()).beyond(config)
+  return (await formatOf(config)).beyond(config)
 }
 
 /**
@@ -135,7 +143,7 @@ export async function huggingFaceTensors(
   config: ModelConfig,
   weights: Readonly<Record<string, Float32Array>>,
 ): Promise<readonly HuggingFaceTensor[]> {
-  const format = await familyOf(config).formats.huggingFace()
+  const format = await formatOf(config)
   const reasons = format.beyond(config)
   if (reasons.length > 0)
     throw new VitrineError(
@@ -159,7 +167,7 @@ export async function huggingFaceSources(
   modelType: string,
   file: string,
 ): Promise<WeightSources> {
-  const format = await familyOf(config).formats.huggingFace()
+  const format = await formatOf(config)
   const sources = new Map(format.sources(header, config, modelType))
   checkTensors({ tensors: header.tensors.filter(({ name }) => !unused.test(name)) }, sourceTensors(sources), file)
   return sources

@@ -61,7 +61,9 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
   const weights = await openSafetensorsSource(source)
   const name = files.nameOf(weightsFile)
-  const format = await familyOfWeights(weights).formats.timmWeights()
+  const { formats, label } = familyOfWeights(weights)
+  const format = await formats.timmWeights?.()
+  if (format === undefined) throw fileError(name, `holds a ${label}, which needs its config.json`)
   return { ...format.read(weights, name, hints), weights, json: null }
 }
 
@@ -96,6 +98,8 @@ function familyOfWeights({ tensors }: Pick<Weights, "tensors">): Family {
 export async function openGoogleModel(source: ByteSource, hints: ModelHints = {}): Promise<OpenModel> {
   const { openNpzArchive } = await import("./npz.ts")
   const weights = await openNpzArchive(source)
-  const format = await familyOfWeights(weights).formats.googleWeights()
+  const { formats, label } = familyOfWeights(weights)
+  const format = await formats.googleWeights?.()
+  if (format === undefined) throw fileError(source.name, `holds a ${label}, which is not read from .npz files`)
   return { ...format.read(weights, source.name, hints), weights, json: null }
 }

@@ -42,14 +42,14 @@ export interface Family<C extends ModelConfig = ModelConfig> {
    */
   resize(from: C, to: C, read: ReadParameter, method: PositionMethod): Promise<Record<string, Float32Array>>
 
-  /** How other libraries store the family. Each is loaded when it is needed. */
+  /** How other libraries store the family. Each is loaded when it is needed. Runs are stored in timm's format. */
   readonly formats: {
     timm(): Promise<TimmFormat<C>>
-    huggingFace(): Promise<HuggingFaceFormat<C>>
+    huggingFace?(): Promise<HuggingFaceFormat<C>>
     /** Weights under timm's names without a `config.json`. */
-    timmWeights(): Promise<WeightsFormat<C>>
+    timmWeights?(): Promise<WeightsFormat<C>>
     /** Weights in Google's .npz files. */
-    googleWeights(): Promise<WeightsFormat<C>>
+    googleWeights?(): Promise<WeightsFormat<C>>
   }
 }
 
