@@ -9,7 +9,6 @@ export type { Detections, Objects } from "./data/objects.ts"
 export { openDetectionInMemory } from "./data/open.ts"
 export { sceneClasses, scenes } from "./data/scenes.ts"
 export {
-  checkDetectionTransforms,
   transformExample,
   detectionEvaluation,
   detectionTraining,
@@ -24,7 +23,6 @@ export {
   type SizeCrop,
 } from "./data/transforms.ts"
 export { parseVoc, type VocImage } from "./data/voc.ts"
-export { detectionTransformFields } from "./data/transform-fields.ts"
 export { type Assignment, assignment } from "./match/assign.ts"
 export { type AveragePrecision, averagePrecision } from "./metrics/average-precision.ts"
 export { type Backbone, backboneImageSize, backboneName, backbones } from "./model/backbones.ts"

@@ -1,13 +1,4 @@
-import {
-  checkFields,
-  type Fields,
-  foldKey,
-  hasRow,
-  type Key,
-  randomStream,
-  showValue,
-  VitrineError,
-} from "@vitrine/core"
+import { type Fields, foldKey, hasRow, type Key, randomStream, showValue, VitrineError } from "@vitrine/core"
 import { cropImage, type Image, resizeImage, type Size } from "@vitrine/data"
 import { mirrored, roundHalfEven } from "@vitrine/data/internal"
 import { mapBoxes, type Objects, objectList, packObjects } from "./objects.ts"
@@ -54,13 +45,14 @@ export interface Either {
 type Op = DetectionTransform["op"]
 
 interface TransformRow<O extends Op> {
-  /** The fields of the step. Lists of steps are `nested`. */
+  /** The kind and bounds of the step's fields. */
   readonly fields: Fields
+  /** The names of its fields that are lists of steps. */
   readonly nested?: readonly string[]
   readonly apply: (example: Example, step: Extract<DetectionTransform, { readonly op: O }>, key: Key) => Example
 }
 
-const pixels = { kind: "number", integer: true, from: 1 } as const
+const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
 
 /** Every step by its name. */
 export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
@@ -70,8 +62,8 @@ export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
   },
   resizeShortest: {
     fields: {
-      shortest: { kind: "list", of: pixels },
-      within: { kind: "tuple", of: [pixels, pixels], optional: true },
+      shortest: { kind: "list", of: side },
+      within: { kind: "tuple", of: [side, side], optional: true },
     },
     apply(example, { shortest, within }, key) {
       const length = shortest[randomStream(key).integer(shortest.length)]
@@ -80,7 +72,7 @@ export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
     },
   },
   sizeCrop: {
-    fields: { least: pixels, most: pixels },
+    fields: { least: side, most: side },
     apply({ image, objects }, { least, most }, key) {
       const random = randomStream(key)
       const side = (length: number): number => {
@@ -99,33 +91,6 @@ export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
     apply: (example, { first, second }, key) =>
       transformExample(example, randomStream(key).uniform() < 0.5 ? first : second, foldKey(key, "either")),
   },
-}
-
-/**
- * Checks plain data for steps.
- * @param place the name of the list in errors, such as `augment`
- * @throws VitrineError (config) for an unknown step, and for a field that its step does not take
- */
-export function checkDetectionTransforms(steps: readonly unknown[], place = "augment"): void {
-  for (const [i, step] of steps.entries()) {
-    const at = `${place}[${i}]`
-    const { op, ...fields }: Readonly<Record<string, unknown>> = { ...(typeof step === "object" ? step : {}) }
-    if (!hasRow(detectionTransforms, op))
-      throw new VitrineError(
-        "config",
-        `${at}.op must be one of ${Object.keys(detectionTransforms).join(", ")}, got ${showValue(op ?? step)}`,
-      )
-    const { fields: table, nested = [] } = detectionTransforms[op]
-    const unknown = Object.keys(fields).find((name) => !Object.hasOwn(table, name) && !nested.includes(name))
-    if (unknown !== undefined) throw new VitrineError("config", `${at}.${unknown} is not a field of ${op}`)
-    checkFields(table, fields, `${at}.`)
-    for (const name of nested) {
-      const list = fields[name]
-      if (!Array.isArray(list))
-        throw new VitrineError("config", `${at}.${name} must be a list of steps, got ${showValue(list)}`)
-      checkDetectionTransforms(list, `${at}.${name}`)
-    }
-  }
 }
 
 /** DETR's augmentation, its lengths of 480 to 800 pixels scaled to images of [height, width]. */

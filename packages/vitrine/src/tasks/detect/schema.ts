@@ -1,6 +1,6 @@
 import { families, schemas } from "@vitrine/checkpoint"
 import { type Fields, rowNames } from "@vitrine/core"
-import { detectionLossFields, detectionTransformFields, detrFields } from "@vitrine/detection"
+import { detectionLossFields, detectionTransforms, detrFields } from "@vitrine/detection"
 import { resnetFields } from "@vitrine/resnet"
 import * as v from "valibot"
 import {
@@ -36,11 +36,11 @@ function modelEntries(object: ObjectSchema): Entries {
 /** A list of steps of augmentation. */
 function augmentSchema(object: ObjectSchema): Schema {
   const steps: Schema = v.lazy(() => v.array(step, "a list"))
-  const simple = rowNames(detectionTransformFields).map((op) => [op, entriesOf(detectionTransformFields[op])] as const)
-  const step = taggedSchema(object, "op", "transform", {
-    ...Object.fromEntries(simple),
-    either: { first: steps, second: steps },
+  const rows = rowNames(detectionTransforms).map((op) => {
+    const { fields, nested = [] } = detectionTransforms[op]
+    return [op, { ...entriesOf(fields), ...Object.fromEntries(nested.map((name) => [name, steps])) }] as const
   })
+  const step = taggedSchema(object, "op", "transform", Object.fromEntries(rows))
   return steps
 }
 
