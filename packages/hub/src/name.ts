@@ -6,27 +6,27 @@ export interface HubName {
   readonly repo: string
   /** A branch, a tag or a commit; `main` by default. */
   readonly revision: string
-  /** The weights to take where a repository holds several. */
+  /** The file of the weights, where a repository has several; null for the only one. */
   readonly file: string | null
 }
 
 const prefix = "hf:"
 const part = /^[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?$/
 const revisionPart = /^[\w+-][\w.+-]*$/
-/** A name that is a file's and nothing else on any system. */
+/** The names that mean a plain file on every system. */
 export const plainFile: RegExp = /^[\w+-][\w.+-]*$/
 
-/** Whether a text names a model of the hub rather than a path: `hf:owner/name`. */
+/** Whether a text is the name of a model of the hub, `hf:owner/name`, and not a path. */
 export const isHubName = (text: string): boolean => text.startsWith(prefix)
 
 /**
- * Takes `hf:owner/name` apart, with `@revision` or `/file` behind it; the prefix may be left out.
- * @throws VitrineError (config) for anything else.
+ * Parses `hf:owner/name`, with or without `@revision` or `/file` at the end. The prefix may be left out.
+ * @throws VitrineError (config) for anything else
  */
 export function parseHubName(text: string): HubName {
-  const given = isHubName(text) ? text.slice(prefix.length) : text
-  const at = given.indexOf("@")
-  const [path, revision] = at < 0 ? [given, "main"] : [given.slice(0, at), given.slice(at + 1)]
+  const bare = isHubName(text) ? text.slice(prefix.length) : text
+  const at = bare.indexOf("@")
+  const [path, revision] = at < 0 ? [bare, "main"] : [bare.slice(0, at), bare.slice(at + 1)]
   const [owner = "", name = "", file = null, ...rest] = path.split("/")
   const isRepo = [owner, name].every((word) => word.length <= 96 && part.test(word) && !/--|\.\./.test(word))
   const isRevision = revision.length <= 200 && revision.split("/").every((word) => revisionPart.test(word))
@@ -39,7 +39,7 @@ export function parseHubName(text: string): HubName {
   )
 }
 
-/** The address under which a model's files lie, for what fetches them itself, such as a page. */
+/** The address of a model's files, for a page that fetches them itself. */
 export function hubAddress({ repo, revision }: HubName, endpoint = "https://huggingface.co"): string {
   return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/`
 }

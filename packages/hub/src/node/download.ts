@@ -7,27 +7,27 @@ import { VitrineError } from "@vitrine/core"
 import type { RemoteFile } from "./listing.ts"
 import { type Answer, Passing, type Requests } from "./requests.ts"
 
-/** Milliseconds before another try; each that brings bytes starts the row again. */
+/** Milliseconds before each new try. After a try that brought bytes they start over. */
 const waits = [250, 1000, 4000, 16_000]
 
 export interface Download {
   readonly file: RemoteFile
   readonly url: string
-  /** Where it is put when all of it is there and right; until then it lies beside, as `.incomplete`. */
+  /** The path of the whole, checked file. Until then it is beside, with the ending `.incomplete`. */
   readonly to: string
   readonly requests: Requests
-  /** Called with the bytes of the file that are there. */
+  /** Called with the number of bytes so far. */
   readonly onBytes: (have: number) => void
   readonly signal: AbortSignal | undefined
 }
 
 /**
- * Downloads a file, goes on where an earlier try ended, and checks what came against the hub's checksum.
- * `downloadFileToCacheDir` of @huggingface/hub (2.17) begins anew after each interruption, checks nothing, tells no
- * progress and writes to the standard output, hence this.
+ * Downloads a file from where an earlier try ended, and checks it against the hub's checksum. `downloadFileToCacheDir` of
+ * @huggingface/hub (2.17) does not serve: it starts over after each interruption, checks nothing, has no progress and writes to
+ * the standard output.
  *
- * Two processes may be at it at once: they write the same bytes to the same places of one partial file, and each checks
- * what it has written.
+ * Two processes may download the same file: they write the same bytes to the same places of one partial file, and each checks
+ * the whole.
  * @throws VitrineError (file)
  */
 export async function download(job: Download): Promise<void> {
@@ -49,13 +49,13 @@ export async function download(job: Download): Promise<void> {
   }
   await explaining(to, "write", () =>
     rename(partial, to).catch(async (error: NodeJS.ErrnoException) => {
-      // Another process was faster.
+      // Another process may have been faster.
       if (error.code !== "ENOENT" || (await sizeOf(to)) !== file.size) throw error
     }),
   )
 }
 
-/** Puts what is missing behind what is there. */
+/** Appends the missing bytes to the partial file, and checks it. */
 async function attempt({ file, url, requests, onBytes }: Download, partial: string): Promise<void> {
   const { size, path } = file
   const handle = await explaining(partial, "write", () => open(partial, constants.O_RDWR | constants.O_CREAT))
@@ -66,7 +66,7 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
     if (have < size) {
       const headers = { "Accept-Encoding": "identity", ...(have > 0 ? { Range: `bytes=${have}-` } : {}) }
       const response = await requests.file(url, headers)
-      // A server that knows no ranges sends all of it.
+      // A server without ranges sends the whole file.
       if (have > 0 && !continues(response, have)) {
         hash = startHash(file)
         have = 0
@@ -85,28 +85,28 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
       await handle.truncate(size)
       await handle.sync()
     })
-    const came = hash.digest("hex")
-    if (came === file.hash.hex) return
+    const checksum = hash.digest("hex")
+    if (checksum === file.hash.hex) return
     await rm(partial, { force: true })
     throw new VitrineError(
       "file",
-      `${path}: was damaged on its way: its checksum is ${came}, expected ${file.hash.hex}; what came was deleted, try again`,
+      `${path}: was damaged on its way: its checksum is ${checksum}, expected ${file.hash.hex}; what came was deleted, try again`,
     )
   } finally {
     await handle.close()
   }
 }
 
-/** Whether an answer begins at a byte, as it was asked to. */
+/** Whether an answer begins at the requested byte. */
 const continues = ({ status, headers }: Answer, from: number): boolean =>
   status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${from}-`)
 
-/** Git's name of a file is the hash of its content after a header (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
+/** Git's hash of a file is of a header and the content (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
 function startHash({ hash, size }: RemoteFile): Hash {
   return hash.algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`)
 }
 
-/** Reads what is there into a hash, up to `most` bytes, and says how much it is. */
+/** Adds a file, up to `most` bytes, to a hash. Gives the number of bytes. */
 async function hashFile(handle: FileHandle, hash: Hash, most: number): Promise<number> {
   const buffer = Buffer.allocUnsafe(2 ** 20)
   let have = 0
@@ -123,5 +123,5 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
     done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten
 }
 
-/** 0 for what is not there. */
+/** The size of a file; 0 where there is none. */
 export const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0

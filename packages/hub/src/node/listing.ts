@@ -5,11 +5,11 @@ import { type HubName, plainFile } from "../name.ts"
 export interface RemoteFile {
   readonly path: string
   readonly size: number
-  /** How its content can be checked, and what it is called in the cache. */
+  /** The checksum of its content, which is also its name in the cache. */
   readonly hash: { readonly algorithm: "sha256" | "git"; readonly hex: string }
 }
 
-/** What the hub says of a file in a listing. */
+/** A file in a listing of the hub, not yet checked. */
 export interface ListedFile {
   readonly type?: unknown
   readonly path?: unknown
@@ -19,26 +19,26 @@ export interface ListedFile {
 }
 
 /**
- * A file of the repository's root, or null for what has no plain name there and is of no use to a model.
- * @throws VitrineError (file) for a size or a hash that is none: the latter becomes a file's name.
+ * A file of the repository's root, or null for folders and other names, which no model needs.
+ * @throws VitrineError (file) for an invalid size or hash, since the hash becomes the name of a file
  */
 export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint: string): RemoteFile | null {
   if (type !== "file" || typeof path !== "string" || !plainFile.test(path)) return null
   const bytes = lfs?.size ?? size
   const hex = lfs?.oid ?? oid
   const digits = lfs ? 64 : 40
-  if (!Number.isSafeInteger(bytes) || (bytes as number) < 0)
+  if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0)
     throw new VitrineError("file", `${endpoint}: lists ${path} with a size of ${JSON.stringify(bytes)}`)
   if (typeof hex !== "string" || hex.length !== digits || !/^[0-9a-f]+$/.test(hex))
     throw new VitrineError("file", `${endpoint}: lists ${path} with a checksum that is no ${digits} hexadecimal digits`)
-  return { path, size: bytes as number, hash: { algorithm: lfs ? "sha256" : "git", hex } }
+  return { path, size: bytes, hash: { algorithm: lfs ? "sha256" : "git", hex } }
 }
 
-/** The files of a repository that make a model, the weights last. */
+/** The files of a model in a repository. */
 export interface ModelFiles {
   readonly configs: readonly string[]
   readonly weights: readonly string[]
-  /** Whether the model is one file that needs no folder. */
+  /** Whether the model is a single file without a configuration. */
   readonly alone: boolean
 }
 
@@ -46,10 +46,10 @@ const shard = /^model-(\d{5})-of-(\d{5})\.safetensors$/
 const index = "model.safetensors.index.json"
 
 /**
- * What of a repository is needed: the configuration and one set of weights. Pickles, which could run code, and other
- * engines' files are left where they are.
- * @param place names the repository in errors.
- * @throws VitrineError (file) for a repository without weights that Vitrine reads.
+ * The files of a repository that a model needs: the configuration and one set of weights. Pickles, which could run code, and
+ * files of other engines are not among them.
+ * @param place the name of the repository in errors
+ * @throws VitrineError (file) for a repository without weights that Vitrine reads
  */
 export function modelFiles(paths: readonly string[], { repo, file }: HubName, place = `hf:${repo}`): ModelFiles {
   const configs = ["config.json", "preprocessor_config.json"].filter((path) => paths.includes(path))
@@ -74,8 +74,9 @@ export function modelFiles(paths: readonly string[], { repo, file }: HubName, pl
 function weightsOf(paths: readonly string[], archives: readonly string[], place: string): readonly string[] {
   if (paths.includes("model.safetensors")) return ["model.safetensors"]
   const shards = paths.filter((path) => shard.test(path))
-  if (paths.includes(index) && shards.length > 0) {
-    const total = Number(shard.exec(shards[0] as string)?.[2])
+  const [first] = shards
+  if (paths.includes(index) && first !== undefined) {
+    const total = Number(shard.exec(first)?.[2])
     if (shards.length !== total)
       throw new VitrineError("file", `${place}: holds ${shards.length} of the ${total} files that its weights are in`)
     return [...shards, index]

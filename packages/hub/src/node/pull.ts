@@ -8,12 +8,13 @@ import { type ModelFiles, modelFiles, type RemoteFile, remoteFile } from "./list
 import { Passing, type Requests, requests } from "./requests.ts"
 import { type HubSettings, hubSettings } from "./settings.ts"
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface PullProgress {
-  /** The file that is under way. */
+  /** The name of the current file. */
   readonly file: string
-  /** Bytes that are there of all files that were missing, those of an earlier try included. */
+  /** Bytes of the missing files that are on this machine by now, also from an interrupted download. */
   readonly bytes: number
+  /** Bytes of all missing files. */
   readonly total: number
 }
 
@@ -24,27 +25,27 @@ export interface PullOptions {
 
 /** A model of the hub on this machine. */
 export interface PullResult {
-  /** What to load: the folder of the model, or the one file that it is. */
+  /** The folder of the model, or its only file. `load` takes it. */
   readonly path: string
-  /** The same model by its commit: `hf:owner/name@commit`. It is loaded from the cache without asking the hub. */
+  /** The model with its commit, `hf:owner/name@commit`. By this name it is loaded from the cache without a request. */
   readonly name: string
   readonly commit: string
-  /** Bytes that had to be fetched. */
+  /** Fetched bytes. */
   readonly fetched: number
-  /** Why the hub was not asked which commit the revision is, if it could not be. */
+  /** Why the hub could not be reached, so that the commit is the cache's; null where it was reached or not needed. */
   readonly unreached: string | null
 }
 
 /**
- * Fetches a model of the Hugging Face hub, `hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/file.npz`, into
- * the cache that it shares with Python's `huggingface_hub` (`HF_HUB_CACHE`, `HF_HOME`), and only what the model needs.
- * What is there already is not fetched again, an interrupted download goes on where it ended, and every file is checked
- * against the hub's checksum. `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` are heard.
+ * Fetches a model of the Hugging Face hub: `hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/file.npz`. Its files go
+ * to the cache of Python's `huggingface_hub` (`HF_HUB_CACHE`, `HF_HOME`); only those that the model needs are fetched, and only
+ * once. An interrupted download continues where it ended. Every file is checked against the hub's checksum. `HF_ENDPOINT`,
+ * `HF_TOKEN` and `HF_HUB_OFFLINE` have their usual meaning.
  *
  *     const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
  *
- * @throws VitrineError (config, file): a name that is none, a model that is not there, gated or pickled, a hub that
- *   cannot be reached and of whose model nothing is in the cache, a full disk, a wrong checksum.
+ * @throws VitrineError (config, file) for an invalid name; for a model that does not exist, is gated or has pickles alone; for a
+ *   hub that cannot be reached, where the model is not in the cache; for a full disk and a wrong checksum
  */
 export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<PullResult> {
   const name = parseHubName(text)
@@ -59,54 +60,52 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
     if (typeof cached === "object") return { ...cached, unreached: null }
     if (settings.offline) throw new VitrineError("file", `${cached}, and HF_HUB_OFFLINE is set`)
   }
-  const ask = requests(name, settings, signal)
-  let found: { commit: string; files: RemoteFile[] }
+  const server = requests(name, settings, signal)
+  let listing: Listing
   try {
-    found = await listed(name, settings, ask)
+    listing = await listFiles(name, settings, server)
   } catch (error) {
-    const cached = error instanceof Passing ? await cachedModel(folder, name) : undefined
+    if (!(error instanceof Passing)) throw error
+    const cached = await cachedModel(folder, name)
     if (typeof cached !== "object") throw error
-    return { ...cached, unreached: (error as Error).message }
+    return { ...cached, unreached: error.message }
   }
-  const { commit, files } = found
+  const { commit, files } = listing
   const byPath = new Map(files.map((file) => [file.path, file]))
-  const chosen = modelFiles([...byPath.keys()], name)
-  const needed = [...chosen.configs, ...chosen.weights].map((path) => byPath.get(path) as RemoteFile)
-  const fetched = await fetchAll({ name, commit, settings, ask, folder, needed, onProgress, signal })
-  // Last: until then the revision is, to those without the hub, what it was when all of it was there.
+  const model = modelFiles([...byPath.keys()], name)
+  const needed = [...model.configs, ...model.weights].flatMap((path) => byPath.get(path) ?? [])
+  const fetched = await fetchAll({ name, commit, settings, server, folder, needed, onProgress, signal })
+  // Last, so that the revision without the hub stays the whole model of before until the new one is whole.
   if (!isCommit) await writeRef(join(folder, "refs", ...name.revision.split("/")), commit)
-  return { ...placed(folder, name, commit, chosen), fetched, unreached: null }
+  return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }
 
 const commitHash = /^[0-9a-f]{40}$/
 
-/** Which commit a revision is, and the files that it has. */
-async function listed(
-  { repo, revision }: HubName,
-  { endpoint }: HubSettings,
-  { api }: Requests,
-): Promise<{ commit: string; files: RemoteFile[] }> {
-  const { modelInfo, listFiles } = await import("@huggingface/hub")
+/** The commit of a revision, and its files. */
+interface Listing {
+  readonly commit: string
+  readonly files: readonly RemoteFile[]
+}
+
+async function listFiles({ repo, revision }: HubName, { endpoint }: HubSettings, { api }: Requests): Promise<Listing> {
+  const hub = await import("@huggingface/hub")
   const common = { hubUrl: endpoint, fetch: api }
   try {
-    const { sha } = await modelInfo({ ...common, name: repo, revision, additionalFields: ["sha"] })
+    const { sha } = await hub.modelInfo({ ...common, name: repo, revision, additionalFields: ["sha"] })
     if (typeof sha !== "string" || !commitHash.test(sha))
       throw new VitrineError("file", `${endpoint}: names no commit for hf:${repo}`)
     const files: RemoteFile[] = []
-    for await (const entry of listFiles({ ...common, repo: { type: "model", name: repo }, revision: sha })) {
+    for await (const entry of hub.listFiles({ ...common, repo: { type: "model", name: repo }, revision: sha })) {
       const file = remoteFile(entry, endpoint)
       if (file !== null) files.push(file)
     }
     return { commit: sha, files }
   } catch (error) {
-    if (VitrineError.isInstance(error) || (error as Error).name === "AbortError") throw error
-    throw new VitrineError(
-      "file",
-      `${endpoint}: does not answer as the Hugging Face hub does (${(error as Error).message})`,
-      {
-        cause: error,
-      },
-    )
+    if (VitrineError.isInstance(error) || !(error instanceof Error) || error.name === "AbortError") throw error
+    throw new VitrineError("file", `${endpoint}: does not answer as the Hugging Face hub does (${error.message})`, {
+      cause: error,
+    })
   }
 }
 
@@ -114,19 +113,19 @@ interface Fetching {
   readonly name: HubName
   readonly commit: string
   readonly settings: HubSettings
-  readonly ask: Requests
+  readonly server: Requests
   readonly folder: string
   readonly needed: readonly RemoteFile[]
   readonly onProgress: PullOptions["onProgress"] | undefined
   readonly signal: AbortSignal | undefined
 }
 
-/** Fetches what is missing and gives the number of bytes that were; each file gets its place in the snapshot. */
+/** Fetches the missing files, and links every file from the snapshot. Gives the number of fetched bytes. */
 async function fetchAll({
   name,
   commit,
   settings,
-  ask,
+  server,
   folder,
   needed,
   onProgress,
@@ -148,7 +147,7 @@ async function fetchAll({
   for (const file of needed) {
     if (missing.includes(file)) {
       const onBytes = (have: number): void => onProgress?.({ file: file.path, bytes: before + have, total })
-      await download({ file, url: base + file.path, to: blob(file), requests: ask, onBytes, signal })
+      await download({ file, url: base + file.path, to: blob(file), requests: server, onBytes, signal })
       before += file.size
     }
     await linkTo(blob(file), join(snapshotOf(folder, commit), file.path))
@@ -170,7 +169,7 @@ async function makeFolders(...paths: string[]): Promise<void> {
   for (const path of paths) await explaining(path, "write", () => mkdir(path, { recursive: true }))
 }
 
-/** A link from the snapshot to the content, as Python makes it; a copy where there are no links. */
+/** Makes a link from the snapshot to the content, as Python does; a copy where the disk has no links. */
 async function linkTo(blob: string, path: string): Promise<void> {
   await explaining(path, "write", async () => {
     await rm(path, { force: true })
@@ -185,7 +184,7 @@ async function writeRef(path: string, commit: string): Promise<void> {
 
 const snapshotOf = (folder: string, commit: string): string => join(folder, "snapshots", commit)
 
-/** What the cache has of a model, or what it lacks, in words. */
+/** A model of the cache, or in words what the cache lacks of it. */
 async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResult, "unreached"> | string> {
   const { repo, revision } = name
   const ref = join(folder, "refs", ...revision.split("/"))
@@ -194,25 +193,25 @@ async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResu
   if (!commitHash.test(commit)) return `${place}: is not in the cache (${folder})`
   const snapshot = snapshotOf(folder, commit)
   const paths: string[] = []
-  // A link may lead to what is not there any more.
+  // A link may lead to a file that is gone.
   for (const path of await readdir(snapshot).catch(() => []))
     if ((await sizeOf(join(snapshot, path))) > 0) paths.push(path)
   try {
-    return { ...placed(folder, name, commit, modelFiles(paths, name, snapshot)), fetched: 0 }
+    return { ...locate(folder, name, commit, modelFiles(paths, name, snapshot)), fetched: 0 }
   } catch (error) {
     if (!VitrineError.isInstance(error)) throw error
     return `${place}: is not whole in the cache: ${error.message}`
   }
 }
 
-/** Where a model lies. */
-function placed(
+/** The path of a model in the cache, and its name with the commit. */
+function locate(
   folder: string,
   { repo, file }: HubName,
   commit: string,
   { weights, alone }: ModelFiles,
 ): Pick<PullResult, "path" | "name" | "commit"> {
   const snapshot = snapshotOf(folder, commit)
-  const one = alone || file !== null ? join(snapshot, weights[0] as string) : snapshot
-  return { path: one, name: `hf:${repo}${file === null ? "" : `/${file}`}@${commit}`, commit }
+  const [first = ""] = alone || file !== null ? weights : []
+  return { path: join(snapshot, first), name: `hf:${repo}${file === null ? "" : `/${file}`}@${commit}`, commit }
 }

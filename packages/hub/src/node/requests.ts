@@ -2,16 +2,16 @@ import { VitrineError } from "@vitrine/core"
 import type { HubName } from "../name.ts"
 import type { HubSettings } from "./settings.ts"
 
-/** Milliseconds without an answer, or without another byte of it, after which a server counts as gone. */
+/** After so many milliseconds of silence a server counts as gone. */
 const patience = (Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT) || 30) * 1000
 
-/** A failure that another try might not have. */
+/** A failure that may pass: another try is worth it. */
 export class Passing extends VitrineError {}
 
 export interface Requests {
-  /** For answers in JSON: all of them, of at most 16 MiB each and 200 in number. */
+  /** For answers in JSON, of at most 16 MiB each, and at most 200 of them. */
   readonly api: typeof fetch
-  /** For files: an answer whose body fails when nothing comes any more. */
+  /** For files. The body of the answer fails after a silence. */
   readonly file: (url: string, headers: Record<string, string>) => Promise<Answer>
 }
 
@@ -25,8 +25,8 @@ const mostBytes = 2 ** 24
 const mostAnswers = 200
 
 /**
- * Requests to one hub about one model, whose failures are VitrineErrors. The token goes to the hub itself and never to
- * where an answer may lead.
+ * Requests to one hub for one model. Their failures are VitrineErrors. The token goes to the hub alone, and not to the addresses
+ * of redirections.
  */
 export function requests(name: HubName, { endpoint, token }: HubSettings, signal: AbortSignal | undefined): Requests {
   const origin = new URL(endpoint).origin
@@ -94,8 +94,7 @@ export function requests(name: HubName, { endpoint, token }: HubSettings, signal
 /** A connection that failed, in one line. */
 function unreachable(endpoint: string, error: unknown): VitrineError {
   if (VitrineError.isInstance(error)) return error
-  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } }
-  const why = name === "TimeoutError" ? `no answer in ${patience / 1000} s` : (cause?.code ?? cause?.message ?? message)
+  const why = isTimeout(error) ? `no answer in ${patience / 1000} s` : reasonOf(error)
   return new Passing(
     "file",
     `${endpoint}: cannot be reached (${why}); with HF_HUB_OFFLINE=1 the cache alone is asked`,
@@ -105,7 +104,17 @@ function unreachable(endpoint: string, error: unknown): VitrineError {
   )
 }
 
-/** What the hub means by an answer that is none. */
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === "TimeoutError"
+
+/** Why a request failed: the system's code, or else the message of the cause or of the error itself. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  if (!(cause instanceof Error)) return error.message
+  return "code" in cause && typeof cause.code === "string" ? cause.code : cause.message || error.message
+}
+
+/** The error of an answer without success. */
 function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolean, response: Response): VitrineError {
   const { status, headers } = response
   const code = headers.get("X-Error-Code")
@@ -114,7 +123,7 @@ function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolea
   if (code === "GatedRepo")
     return new VitrineError("file", `${model}: is gated: accept its terms at ${endpoint}/${repo}; ${login}`)
   if (code === "RevisionNotFound") return new VitrineError("file", `${model}: has no revision "${revision}"`)
-  // The hub tells those who may not see a private model that there is none.
+  // The hub answers that there is no model where it is private.
   if (status === 404 || code === "RepoNotFound")
     return new VitrineError("file", `${model}: ${endpoint} has no such model, or it is private: ${login}`)
   if (status === 401 || status === 403)

@@ -3,17 +3,17 @@ import { homedir } from "node:os"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 
-/** Where the hub is and who asks, as `huggingface_hub` in Python takes it from the environment. */
+/** The address of the hub and the user's token, from the environment as `huggingface_hub` in Python takes them. */
 export interface HubSettings {
-  /** Without a slash at its end; `HF_ENDPOINT`, or https://huggingface.co. */
+  /** `HF_ENDPOINT`, or https://huggingface.co; without a slash at the end. */
   readonly endpoint: string
-  /** `HF_TOKEN`, or what `hf auth login` has stored. */
+  /** `HF_TOKEN`, or the token that `hf auth login` stored. */
   readonly token: string | undefined
-  /** `HF_HUB_OFFLINE`: the cache is all there is. */
+  /** `HF_HUB_OFFLINE`: no requests, the cache alone. */
   readonly offline: boolean
 }
 
-/** @throws VitrineError (config) for an endpoint that is no address. */
+/** @throws VitrineError (config) for an endpoint that is no address */
 export async function hubSettings(env: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
   const endpoint = (env.HF_ENDPOINT || "https://huggingface.co").replace(/\/+$/, "")
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol))
