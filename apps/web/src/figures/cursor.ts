@@ -1,5 +1,5 @@
 import { type Signal, useSignal } from "@preact/signals"
-import type { HTMLAttributes, TargetedPointerEvent } from "preact"
+import type { HTMLAttributes, TargetedMouseEvent } from "preact"
 
 export interface Cell {
   readonly row: number
@@ -11,7 +11,7 @@ export interface Cursor {
   /** Listeners for the element whose box the cells fill. */
   readonly on: Pick<
     HTMLAttributes<HTMLElement>,
-    "onPointerMove" | "onPointerDown" | "onPointerLeave" | "onKeyDown" | "onBlur" | "onFocus"
+    "onPointerMove" | "onPointerDown" | "onClick" | "onPointerLeave" | "onKeyDown" | "onBlur" | "onFocus"
   >
 }
 
@@ -27,7 +27,7 @@ export function useCursor(rows: number, cols: number, onMove: (cell: Cell | null
     cell.value = next
     onMove(next, isChosen)
   }
-  const cellUnder = (event: TargetedPointerEvent<HTMLElement>): Cell => {
+  const cellUnder = (event: TargetedMouseEvent<HTMLElement>): Cell => {
     const box = event.currentTarget.getBoundingClientRect()
     const at = (share: number, n: number): number => Math.min(n - 1, Math.max(0, Math.floor(share * n)))
     return {
@@ -38,8 +38,16 @@ export function useCursor(rows: number, cols: number, onMove: (cell: Cell | null
   return {
     cell,
     on: {
-      onPointerMove: (event) => go(cellUnder(event)),
-      onPointerDown: (event) => go(cellUnder(event), true),
+      // A finger that moves scrolls the page. Only its tap, a click, chooses.
+      onPointerMove: (event) => {
+        if (event.pointerType !== "touch") go(cellUnder(event))
+      },
+      onPointerDown: (event) => {
+        if (event.pointerType !== "touch") go(cellUnder(event), true)
+      },
+      onClick: (event) => {
+        if (event instanceof PointerEvent && event.pointerType === "touch") go(cellUnder(event), true)
+      },
       onPointerLeave: (event) => {
         if (document.activeElement !== event.currentTarget) go(null)
       },

@@ -1,7 +1,7 @@
 import { type Signal, signal, useSignal } from "@preact/signals"
 import { colorTable } from "@vitrine/interpret"
 import type { JSX } from "preact"
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import { domainOf, shade } from "./colors.ts"
 import { useCursor } from "./cursor.ts"
@@ -18,7 +18,8 @@ export const zoomed: Signal<MatrixProps | null> = signal(null)
 export function Zoom(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
   const props = zoomed.value
-  useEffect(() => {
+  // The window opens before the matrix is drawn, which needs its size.
+  useLayoutEffect(() => {
     if (props !== null) dialog.current?.showModal()
   }, [props])
   const close = (): void => {

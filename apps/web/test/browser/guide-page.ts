@@ -20,6 +20,14 @@ export async function visit(page: Page, id: string): Promise<void> {
   )
 }
 
+/** Whether the matrix in the enlarging window is drawn. */
+export const isPainted = (page: Page): Promise<boolean> =>
+  page.locator("dialog canvas").evaluate((canvas) => {
+    if (!(canvas instanceof HTMLCanvasElement) || canvas.width === 0 || canvas.height === 0) return false
+    const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] }
+    return data.some((byte) => byte > 0)
+  })
+
 /** Values that a figure draws, by the name of their tap. */
 interface FigureValues {
   readonly tap: string

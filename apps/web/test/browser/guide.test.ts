@@ -5,7 +5,16 @@ import { gzipSync } from "node:zlib"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { drop } from "./drop.ts"
-import { compare, type GuideReferences, openReferences, pixelsOf, ready, steps, visit } from "./guide-page.ts"
+import {
+  compare,
+  type GuideReferences,
+  isPainted,
+  openReferences,
+  pixelsOf,
+  ready,
+  steps,
+  visit,
+} from "./guide-page.ts"
 import { openSite, type Site, type Visit } from "./site.ts"
 import { fits, violationsInBothThemes } from "./violations.ts"
 
@@ -58,6 +67,7 @@ test("can be read by keyboard: a cursor in a matrix says value and meaning", asy
   await page.keyboard.press("Escape")
   await page.getByRole("button", { name: "Enlarge: attention weights" }).first().click()
   await page.getByRole("dialog").waitFor()
+  await expect.poll(() => isPainted(page)).toBe(true)
   await page.keyboard.press("Escape")
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
 })

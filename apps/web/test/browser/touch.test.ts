@@ -1,0 +1,92 @@
+import type { CDPSession, Page } from "playwright"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { isPainted, ready, visit } from "./guide-page.ts"
+import { openSite, type Site } from "./site.ts"
+
+// One reader with a phone: the tests go on where those before ended.
+let site: Site
+let page: Page
+let finger: CDPSession
+
+beforeAll(async () => {
+  site = await openSite()
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
+  page = (await site.open("/", { ...phone, reducedMotion: "reduce" })).page
+  finger = await page.context().newCDPSession(page)
+  await ready(page)
+  await visit(page, "patches")
+})
+
+afterAll(() => site?.close())
+
+/** The patch that has the mark in the figure of the patches, from 0. */
+const markedPatch = (): Promise<number> =>
+  page.locator("#patches .patch").evaluateAll((all) => all.findIndex((each) => each.classList.contains("marked")))
+
+/** The middle of one of the sixteen patches, as the page lies in the window. */
+async function middleOf(patch: number): Promise<{ x: number; y: number }> {
+  const box = await page.locator("#patches .patch-field").boundingBox()
+  if (box === null) throw new Error("no patches")
+  const place = (index: number): number => (index + 0.5) / 4
+  return { x: box.x + place(patch % 4) * box.width, y: box.y + place(Math.floor(patch / 4)) * box.height }
+}
+
+/** Moves fingers from where they touch, in twenty steps of a frame each, and lifts them. */
+async function drag(fingersAt: (share: number) => readonly { x: number; y: number }[]): Promise<void> {
+  const touch = (
+    type: "touchStart" | "touchMove" | "touchEnd",
+    points: ReturnType<typeof fingersAt>,
+  ): Promise<unknown> =>
+    finger.send("Input.dispatchTouchEvent", { type, touchPoints: points.map((point, id) => ({ ...point, id })) })
+  await touch("touchStart", fingersAt(0))
+  for (let step = 1; step <= 20; step++) {
+    await touch("touchMove", fingersAt(step / 20))
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)))
+  }
+  await touch("touchEnd", [])
+}
+
+/** Whether a patch of the figure lies at a place of the window. */
+const isPatch = ({ x, y }: { x: number; y: number }): Promise<boolean> =>
+  page.evaluate(([left, top]) => document.elementFromPoint(left, top)?.matches("#patches .patch") === true, [
+    x,
+    y,
+  ] as const)
+
+const pageScale = (): Promise<number> => page.evaluate(() => visualViewport?.scale ?? 1)
+
+const scrollTop = (): Promise<number> => page.evaluate(() => scrollY)
+
+test("a finger that scrolls over a figure chooses nothing, and one that taps does", async () => {
+  await page.locator("#patches .patch-field").scrollIntoViewIfNeeded()
+  const [before, top] = [await markedPatch(), await scrollTop()]
+  const { x, y } = await middleOf(15)
+  expect(before).not.toBe(15)
+  await drag((share) => [{ x, y: y - 150 * share }])
+  await expect.poll(scrollTop, { timeout: 3000 }).toBeGreaterThan(top + 50)
+  expect(await markedPatch()).toBe(before)
+  const place = await middleOf(10)
+  await page.touchscreen.tap(place.x, place.y)
+  await expect.poll(markedPatch).toBe(10)
+})
+
+test("an enlarged matrix is drawn when its window opens", async () => {
+  await visit(page, "softmax")
+  await page.getByRole("button", { name: "Enlarge: attention weights" }).first().tap()
+  await page.getByRole("dialog").waitFor()
+  await expect.poll(() => isPainted(page)).toBe(true)
+})
+
+test("two fingers enlarge the page where they lie on a figure", async () => {
+  await page.getByRole("button", { name: "Close" }).tap()
+  await visit(page, "patches")
+  // Figures that are drawn late move those below.
+  await expect.poll(async () => isPatch(await middleOf(5))).toBe(true)
+  const { x, y } = await middleOf(5)
+  expect(await pageScale()).toBe(1)
+  await drag((share) => [
+    { x, y: y - 10 - 100 * share },
+    { x, y: y + 10 + 100 * share },
+  ])
+  await expect.poll(pageScale).toBeGreaterThan(1.5)
+})
