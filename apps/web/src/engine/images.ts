@@ -37,36 +37,66 @@ export interface Example {
 
 const mostBytes = 2 ** 30
 
+/** Pictures of a folder or a zip, and why others were left out. */
+export interface ReadPictures {
+  readonly pictures: PictureSet
+  /** A line for each picture that cannot be read. */
+  readonly faults: readonly string[]
+}
+
 /**
  * Reads images from a folder or a zip, with a folder for each class, and perhaps `train` and `val` above them.
  * @param onProgress is called now and then with the number of images that are read
+ * @throws VitrineError (file or config) where fewer than two classes have images that can be read
  */
 export async function readImages(
   entries: readonly Entry[],
   side: number,
   onProgress: (done: number, all: number) => void,
-): Promise<PictureSet> {
-  const files = await unpack(entries)
-  const images = [...files].filter(([path]) => isImagePath(path))
-  const [first = ""] = images[0] ?? []
-  const name = /^([^/]+)\//.exec(first)?.[1] ?? entries[0]?.[0] ?? ""
-  const { classes, train, val } = folderLayout(
-    images.map(([path]) => path),
-    name || "the folder",
-  )
-  const count = train.items.length + (val?.items.length ?? 0)
-  checkSize(count, side)
-  let done = 0
-  const read = async ({ items, labels }: typeof train): Promise<PictureSplit> => {
-    const data = new Uint8Array(items.length * side * side * 3)
-    for (const [i, item] of items.entries()) {
-      const [path, file] = elementAt(images, item)
-      data.set(squarePixels(await decodeImage(file, path), side), i * side * side * 3)
-      if (++done % 20 === 0) onProgress(done, count)
+): Promise<ReadPictures> {
+  const images = [...(await unpack(entries))].filter(([path]) => isImagePath(path))
+  checkSize(images.length, side)
+  const faults: string[] = []
+  const readable: { readonly path: string; readonly square: Uint8Array }[] = []
+  for (const [i, [path, file]] of images.entries()) {
+    try {
+      readable.push({ path, square: squarePixels(await decodeImage(file, path), side) })
+    } catch (error) {
+      if (!VitrineError.isInstance(error)) throw error
+      faults.push(error.message)
     }
+    if ((i + 1) % 20 === 0) onProgress(i + 1, images.length)
+  }
+  const [fault] = faults
+  if (readable.length === 0 && fault !== undefined) throw new VitrineError("file", fault)
+  const name = setName(
+    entries,
+    images.map(([path]) => path),
+  )
+  const { classes, train, val } = folderLayout(
+    readable.map(({ path }) => path),
+    name,
+  )
+  if (classes.length < 2)
+    throw new VitrineError(
+      "file",
+      `${name}: all its images are of one class, "${classes.join()}": put those of each class in a folder, such as ${name}/cat/1.jpg`,
+    )
+  const split = ({ items, labels }: typeof train): PictureSplit => {
+    const data = new Uint8Array(items.length * side * side * 3)
+    for (const [i, item] of items.entries()) data.set(elementAt(readable, item).square, i * side * side * 3)
     return { pixels: data, labels: Int32Array.from(labels) }
   }
-  return { name, classes, side, train: await read(train), val: val === null ? null : await read(val) }
+  const pictures = { name, classes, side, train: split(train), val: val === null ? null : split(val) }
+  return { pictures, faults }
+}
+
+/** The folder that encloses all images, or else the name of the archive. */
+function setName(entries: readonly Entry[], paths: readonly string[]): string {
+  const [outer = ""] = paths[0]?.split("/") ?? []
+  const [archive = "the folder"] = entries[0] ?? []
+  const isCommon = paths.every((path) => path.startsWith(`${outer}/`))
+  return outer !== "" && isCommon ? outer : archive.replace(/\.zip$/i, "")
 }
 
 /** Drawings and photographs as data. Every fifth one of a class is held out. */

@@ -14,6 +14,7 @@ import {
 import { valueIn } from "../checked.ts"
 import { type Entry, unpack, zipFolder } from "./archive.ts"
 import { dropLostBackend, sharedBackend } from "./backend.ts"
+import type { DataKind } from "./data-kind.ts"
 import { type DiskFolder, listFolders, openFolder, removeFolder } from "./disk.ts"
 import { datasetsOf, type Example, filesOf, type PictureSet, picturesFrom, readExamples, readImages } from "./images.ts"
 import { createSampler, type Sample, type Sampler } from "./samples.ts"
@@ -21,8 +22,8 @@ import { createSampler, type Sample, type Sampler } from "./samples.ts"
 /** A run before it starts. */
 export interface TrainSetup {
   readonly name: string
-  /** The built-in drawings, or the reader's pictures that were read last. */
-  readonly data: "shapes" | "pictures"
+  /** The built-in drawings, the last folder, or the last pictures that were made in the page. */
+  readonly data: DataKind
   readonly recipe: Recipe
   readonly seed: number
   /** Files of a model to start from. */
@@ -33,7 +34,13 @@ export interface TrainSetup {
 export type TrainUpdate =
   | SetupEvent
   | TrainEvent
-  | { readonly type: "samples"; readonly step: number; readonly samples: readonly Sample[] }
+  | {
+      readonly type: "samples"
+      readonly step: number
+      readonly samples: readonly Sample[]
+      /** Whether the model does not learn from these pictures. */
+      readonly heldOut: boolean
+    }
   /** The run goes on, but not on disk. */
   | { readonly type: "unsaved"; readonly why: string }
   /** The device is lost. The run goes on from its last checkpoint, on another device. */
@@ -53,11 +60,14 @@ export interface RunSummary {
   readonly hasData: boolean
 }
 
+/** The pictures that the worker holds. */
 export interface DataSummary {
   readonly name: string
   readonly classes: readonly string[]
   readonly train: number
   readonly validation: number
+  /** A line for each picture that cannot be read. */
+  readonly faults: readonly string[]
 }
 
 type Listener = (updates: readonly TrainUpdate[]) => void
@@ -101,7 +111,8 @@ interface Run {
 type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from">
 
 export function createTraining(): Training {
-  let pictures: PictureSet | undefined
+  /** The reader's pictures that were read last, by their kind. */
+  const pictures: { folder?: PictureSet; make?: PictureSet } = {}
   let running: AbortController | undefined
   const runOnce = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
     if (running !== undefined) throw new VitrineError("training", "another run is being trained: pause it first")
@@ -124,7 +135,8 @@ export function createTraining(): Training {
         }
         if (event.type === "checkpoint" && sampler !== undefined) {
           const samples = await sampler.predict(checkpointReader(store))
-          post({ type: "samples", step: event.step, samples })
+          const heldOut = data === "shapes" || data.validation !== undefined
+          post({ type: "samples", step: event.step, samples, heldOut })
         }
         await letMessagesIn()
       }
@@ -149,31 +161,38 @@ export function createTraining(): Training {
   }
   return {
     async readImages(entries, side, onProgress) {
-      pictures = await readImages(entries, side, onProgress)
-      return summaryOfData(pictures)
+      delete pictures.folder
+      const { pictures: folder, faults } = await readImages(entries, side, onProgress)
+      pictures.folder = folder
+      return summaryOfData(folder, faults)
     },
     async readExamples(examples, side) {
-      pictures = await readExamples(examples, side)
-      return summaryOfData(pictures)
+      delete pictures.make
+      pictures.make = await readExamples(examples, side)
+      return summaryOfData(pictures.make, [])
     },
-    async start({ name, data: kind, recipe, seed, from }, listener) {
-      const data = kind === "shapes" ? kind : pictures
-      if (data === undefined) throw new VitrineError("config", "no pictures have been read")
-      const folder = await openFolder(name)
-      if (data !== "shapes") for (const [path, bytes] of Object.entries(filesOf(data))) await folder.write(path, bytes)
-      const model = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
-      await runToEnd({ folder, paths: [], memory: memoryStore(), data }, { recipe, seed, ...model }, listener)
-    },
-    async resume(name, listener) {
-      const folder = await openFolder(name)
-      const files = await folder.read()
-      const memory = memoryStore(files)
-      const isShapes = valueIn(memory.config, "vitrine", "data") === "shapes"
-      const data = isShapes ? "shapes" : (picturesFrom(files) ?? pictures)
-      if (data === undefined)
-        throw new VitrineError("config", "the images that this run was trained on are not here: read them first")
-      await runToEnd({ folder, paths: Object.keys(files), memory, data }, { resume: true }, listener)
-    },
+    start: ({ name, data: kind, recipe, seed, from }, listener) =>
+      alone(name, async () => {
+        const data = kind === "shapes" ? kind : pictures[kind]
+        if (data === undefined)
+          throw new VitrineError("config", "no pictures have been read: choose a folder or a zip first")
+        const folder = await openFolder(name)
+        if (data !== "shapes")
+          for (const [path, bytes] of Object.entries(filesOf(data))) await folder.write(path, bytes)
+        const model = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
+        await runToEnd({ folder, paths: [], memory: memoryStore(), data }, { recipe, seed, ...model }, listener)
+      }),
+    resume: (name, listener) =>
+      alone(name, async () => {
+        const folder = await openFolder(name)
+        const files = await folder.read()
+        const memory = memoryStore(files)
+        const isShapes = valueIn(memory.config, "vitrine", "data") === "shapes"
+        const data = isShapes ? "shapes" : (picturesFrom(files) ?? pictures.folder)
+        if (data === undefined)
+          throw new VitrineError("config", "the images that this run was trained on are not here: read them first")
+        await runToEnd({ folder, paths: Object.keys(files), memory, data }, { resume: true }, listener)
+      }),
     pause() {
       running?.abort()
     },
@@ -199,11 +218,19 @@ export function createTraining(): Training {
       for (const [path, bytes] of Object.entries(files)) await folder.write(path, bytes)
       return summaryOfRun(free, files)
     },
-    remove: removeFolder,
+    remove: (name) => alone(name, () => removeFolder(name)),
   }
 }
 
-/** The data set from which samples are drawn. */
+/** Works on a run that no other tab of the site works on. @throws VitrineError (training) where one does. */
+function alone(name: string, work: () => Promise<void>): Promise<void> {
+  return navigator.locks.request(`run ${name}`, { ifAvailable: true }, async (lock) => {
+    if (lock === null) throw new VitrineError("training", `${name}: is being trained in another tab`)
+    await work()
+  })
+}
+
+/** The data set of the samples: pictures that are held out, where there are some. */
 function samplesOf(data: "shapes" | ReturnType<typeof datasetsOf>): Dataset {
   return data === "shapes" ? shapes({ split: "val", size: 200 }) : (data.validation ?? data.train)
 }
@@ -219,11 +246,12 @@ function checkpointReader(store: MemoryStore): (name: string) => Float32Array {
   }
 }
 
-const summaryOfData = ({ name, classes, train, val }: PictureSet): DataSummary => ({
+const summaryOfData = ({ name, classes, train, val }: PictureSet, faults: readonly string[]): DataSummary => ({
   name,
   classes,
   train: train.labels.length,
   validation: val?.labels.length ?? 0,
+  faults,
 })
 
 /** The files of the one run among dropped files, by their path in it. */

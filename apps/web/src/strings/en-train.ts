@@ -11,6 +11,10 @@ export const train = {
   reading: (done: number, all: number): string => `Reading ${done} of ${all} pictures …`,
   readData: (name: string, train: number, validation: number, classes: number): string =>
     `${name}: ${train} pictures to learn from, ${validation} to test on, ${classes} classes.`,
+  unreadable: (n: number, first: string): string =>
+    n === 1
+      ? `One picture cannot be read and is left out: ${first}.`
+      : `${n} pictures cannot be read and are left out, the first: ${first}.`,
   className: "Name of a class",
   addClass: "Add class",
   pad: "Drawing pad: draw with mouse, finger or pen",
@@ -65,6 +69,7 @@ export const train = {
   training: "on the pictures it learns from",
   validation: "on pictures it has not seen",
   samples: "What it says of pictures it has not seen, and where it looks",
+  trainSamples: "What it says of the pictures it learns from, for none are held out, and where it looks",
   sample: (predicted: string, share: string, label: string): string =>
     `It says ${predicted}, ${share}. It is ${label}.`,
   deviceLost: "The graphics processor was taken away. The run goes on from its last checkpoint; nothing is lost.",

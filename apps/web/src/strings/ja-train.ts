@@ -13,6 +13,7 @@ export const train: Texts["train"] = {
   reading: (done, all) => `${all} 枚のうち ${done} 枚を読みました …`,
   readData: (name, train, validation, classes) =>
     `${name}：学ぶ絵 ${train} 枚、試す絵 ${validation} 枚、${classes} クラス。`,
+  unreadable: (n, first) => `読めない絵 ${n} 枚を除きました。最初のもの：${first}。`,
   className: "クラスの名前",
   addClass: "クラスを加える",
   pad: "お絵かき板：マウスや指やペンで描けます",
@@ -67,6 +68,7 @@ export const train: Texts["train"] = {
   training: "学んでいる絵で",
   validation: "見たことのない絵で",
   samples: "見たことのない絵を何と言うか、どこを見ているか",
+  trainSamples: "取り分けた絵がないので、学んでいる絵そのものを何と言うか、どこを見ているか",
   sample: (predicted, share, label) => `答えは${predicted}（${share}）、正解は${label}。`,
   deviceLost:
     "グラフィックスプロセッサが使えなくなりました。最後のチェックポイントから続けます。何も失われていません。",

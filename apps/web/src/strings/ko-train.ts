@@ -13,6 +13,7 @@ export const train: Texts["train"] = {
   reading: (done, all) => `그림 ${all}장 가운데 ${done}장을 읽었습니다 …`,
   readData: (name, train, validation, classes) =>
     `${name}: 배울 그림 ${train}장, 시험할 그림 ${validation}장, 클래스 ${classes}개.`,
+  unreadable: (n, first) => `읽을 수 없는 그림 ${n}장은 뺐습니다. 그 첫째: ${first}.`,
   className: "클래스 이름",
   addClass: "클래스 더하기",
   pad: "그림판: 마우스나 손가락, 펜으로 그리세요",
@@ -67,6 +68,7 @@ export const train: Texts["train"] = {
   training: "배우는 그림에서",
   validation: "본 적 없는 그림에서",
   samples: "본 적 없는 그림을 무엇이라 하는지, 어디를 보는지",
+  trainSamples: "따로 떼어 둔 그림이 없으므로, 배우고 있는 그림을 무엇이라 하는지, 어디를 보는지",
   sample: (predicted, share, label) => `답은 ${predicted}(${share}), 정답은 ${label}.`,
   deviceLost: "그래픽 프로세서를 더 쓸 수 없게 되었습니다. 마지막 체크포인트부터 이어 갑니다. 잃은 것은 없습니다.",
   unsaved: (why) =>

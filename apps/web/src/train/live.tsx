@@ -84,7 +84,7 @@ export function Live(): JSX.Element {
       )}
       {progress.samples.length === 0 ? null : (
         <>
-          <h2 class="small">{t.samples}</h2>
+          <h2 class="small">{progress.heldOut ? t.samples : t.trainSamples}</h2>
           <div class="samples">
             {progress.samples.map((sample, i) => (
               <SampleFigure key={i} sample={sample} />

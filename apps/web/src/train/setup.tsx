@@ -1,58 +1,23 @@
-import { useSignal } from "@preact/signals"
+import type { Signal } from "@preact/signals"
 import type { JSX } from "preact"
-import type { Entry } from "../engine/archive.ts"
-import type { TrainSetup } from "../engine/training.ts"
+import { dataKinds } from "../engine/data-kind.ts"
 import { DropZone } from "../figures/drop-zone.tsx"
 import { Select } from "../figures/select.tsx"
 import { strings } from "../strings/index.ts"
-import { examples, Make } from "./make.tsx"
-import { modelOf, recipeOf, resolutions, type Size, sizes } from "./presets.ts"
+import * as form from "./form.ts"
+import { Make } from "./make.tsx"
+import { resolutions, sizes } from "./presets.ts"
 import * as state from "./state.ts"
-
-const dataKinds = ["shapes", "folder", "make"] as const
-
-type DataKind = (typeof dataKinds)[number]
 
 /** Everything that is chosen before a run starts. */
 export function Setup(): JSX.Element {
   const t = strings.value.train
-  const kind = useSignal<DataKind>("shapes")
-  const size = useSignal<Size>("small")
-  const side = useSignal(32)
-  const steps = useSignal(600)
-  const batch = useSignal(64)
-  const rate = useSignal(0.002)
-  const augment = useSignal(false)
-  const seed = useSignal(0)
-  const name = useSignal("shapes")
-  const from = useSignal<readonly Entry[]>([])
-  const heads = useSignal(0)
+  const { kind, size, side, augment, name, from, heads } = form
   const busy = state.phase.value === "preparing" || state.phase.value === "running"
   const pictures = state.pictures.value
-  const setup = async (): Promise<TrainSetup> => {
-    if (kind.value === "make") await state.readExamples(examples.value, side.value)
-    const count = kind.value === "shapes" ? Number.POSITIVE_INFINITY : (state.pictures.value?.train ?? 0)
-    const model =
-      from.value.length === 0
-        ? modelOf(size.value, side.value)
-        : { imageSize: [side.value, side.value] as const, ...(heads.value > 0 ? { heads: heads.value } : {}) }
-    const choice = {
-      steps: steps.value,
-      batchSize: Math.max(1, Math.min(batch.value, count)),
-      learningRate: rate.value,
-      augment: augment.value,
-    }
-    return {
-      name: freeName(name.value.trim() || "run"),
-      data: kind.value === "shapes" ? "shapes" : "pictures",
-      recipe: recipeOf(model, choice, side.value),
-      seed: seed.value,
-      ...(from.value.length === 0 ? {} : { from: from.value }),
-    }
-  }
   const number = (
     label: string,
-    value: typeof steps,
+    value: Signal<number>,
     options: { readonly min: number; readonly max?: number; readonly step?: number },
   ): JSX.Element => (
     <label class="field">
@@ -72,7 +37,7 @@ export function Setup(): JSX.Element {
       class="setup"
       onSubmit={(event) => {
         event.preventDefault()
-        void state.begin(setup)
+        void state.begin(form.setup)
       }}
     >
       <fieldset disabled={busy}>
@@ -82,16 +47,7 @@ export function Setup(): JSX.Element {
         <div class="choices">
           {dataKinds.map((each) => (
             <label key={each} class="choice">
-              <input
-                type="radio"
-                name="kind"
-                checked={kind.value === each}
-                onChange={() => {
-                  kind.value = each
-                  name.value = each === "shapes" ? "shapes" : "mine"
-                  augment.value = each !== "shapes"
-                }}
-              />
+              <input type="radio" name="kind" checked={kind.value === each} onChange={() => form.chooseKind(each)} />
               {t.kinds[each]}
             </label>
           ))}
@@ -111,7 +67,8 @@ export function Setup(): JSX.Element {
             {state.readProgress.value === null ? null : <p role="status">{t.reading(...state.readProgress.value)}</p>}
             {pictures === null ? null : (
               <p role="status">
-                {t.readData(pictures.name, pictures.train, pictures.validation, pictures.classes.length)}
+                {t.readData(pictures.name, pictures.train, pictures.validation, pictures.classes.length)}{" "}
+                {pictures.faults.length === 0 ? null : t.unreadable(pictures.faults.length, pictures.faults[0] ?? "")}
               </p>
             )}
           </DropZone>
@@ -145,7 +102,7 @@ export function Setup(): JSX.Element {
               }))}
               onChoose={(next) => {
                 side.value = next
-                state.pictures.value = null
+                void state.readFolderAgain(next)
               }}
             />
           </label>
@@ -159,7 +116,7 @@ export function Setup(): JSX.Element {
             ]}
             onFiles={(entries) => {
               from.value = entries
-              rate.value = 0.0003
+              form.rate.value = 0.0003
             }}
           >
             <p class="hint">{t.fromHint}</p>
@@ -184,6 +141,7 @@ export function Setup(): JSX.Element {
                     type="number"
                     min={1}
                     max={64}
+                    value={heads.value || ""}
                     onChange={(event) => {
                       heads.value = Number(event.currentTarget.value)
                     }}
@@ -199,10 +157,10 @@ export function Setup(): JSX.Element {
           <span class="step-number">3</span> {t.recipe}
         </legend>
         <div class="fields">
-          {number(t.steps, steps, { min: 1, max: 100000 })}
-          {number(t.batch, batch, { min: 1, max: 1024 })}
-          {number(t.rate, rate, { min: 0, max: 1, step: 0.0001 })}
-          {number(t.seed, seed, { min: 0 })}
+          {number(t.steps, form.steps, { min: 1, max: 100000 })}
+          {number(t.batch, form.batch, { min: 1, max: 1024 })}
+          {number(t.rate, form.rate, { min: 0, max: 1, step: 0.0001 })}
+          {number(t.seed, form.seed, { min: 0 })}
         </div>
         <label class="choice">
           <input
@@ -233,12 +191,4 @@ export function Setup(): JSX.Element {
       </div>
     </form>
   )
-}
-
-/** A name that no run has. */
-function freeName(name: string): string {
-  const names = new Set(state.runs.value.map((run) => run.name))
-  let free = name
-  for (let i = 2; names.has(free); i++) free = `${name}-${i}`
-  return free
 }

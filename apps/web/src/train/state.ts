@@ -19,6 +19,8 @@ export interface Progress {
   readonly losses: readonly (readonly [step: number, loss: number])[]
   readonly accuracies: readonly (readonly [step: number, top1: number])[]
   readonly samples: readonly Sample[]
+  /** Whether the model does not learn from the samples. */
+  readonly heldOut: boolean
 }
 
 const noProgress: Progress = {
@@ -31,6 +33,7 @@ const noProgress: Progress = {
   losses: [],
   accuracies: [],
   samples: [],
+  heldOut: true,
 }
 
 export const phase: Signal<Phase> = signal("idle")
@@ -42,7 +45,7 @@ export const deviceLost: Signal<boolean> = signal(false)
 /** Why the run is not on the disk; null if it is. */
 export const unsaved: Signal<string | null> = signal(null)
 export const runs: Signal<readonly RunSummary[]> = signal([])
-/** The reader's pictures that the worker holds. */
+/** The folder that the worker has read. */
 export const pictures: Signal<DataSummary | null> = signal(null)
 /** How many pictures are read, while a folder is read. */
 export const readProgress: Signal<readonly [done: number, all: number] | null> = signal(null)
@@ -64,7 +67,12 @@ export function refreshRuns(): Promise<void> {
   })
 }
 
+/** The files that the reader chose last as pictures. */
+let folder: readonly Entry[] = []
+
+/** Reads pictures for training at a size. */
 export function readFolder(entries: readonly Entry[], side: number): Promise<void> {
+  folder = entries
   return attempt(async () => {
     pictures.value = null
     readProgress.value = [0, entries.length]
@@ -79,8 +87,14 @@ export function readFolder(entries: readonly Entry[], side: number): Promise<voi
   })
 }
 
-export async function readExamples(examples: readonly Example[], side: number): Promise<void> {
-  pictures.value = await training().readExamples(examples, side)
+/** Reads the same files again, at another size. */
+export async function readFolderAgain(side: number): Promise<void> {
+  if (folder.length > 0) await readFolder(folder, side)
+}
+
+/** Reads the pictures that were made in the page. */
+export function readExamples(examples: readonly Example[], side: number): Promise<DataSummary> {
+  return training().readExamples(examples, side)
 }
 
 /** Starts a run, and follows it to its end. */
@@ -143,7 +157,7 @@ function apply(before: Progress, update: TrainUpdate): Progress {
     case "evaluation":
       return { ...before, accuracies: [...before.accuracies, [update.step, update.top1]] }
     case "samples":
-      return { ...before, samples: update.samples }
+      return { ...before, samples: update.samples, heldOut: update.heldOut }
     case "checkpoint":
       return before
     case "unsaved":

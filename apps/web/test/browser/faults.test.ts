@@ -132,15 +132,21 @@ prototype.grow = function (pages) {
     await Promise.all([refused.close(), allowed.close()])
   })
 
-  test("its tab a run waits, and goes on in another", { timeout: 200_000 }, async () => {
+  test("its tab a run waits, and goes on in another, but never in two", { timeout: 200_000 }, async () => {
     const { page, close } = await site.open("/train/")
     await chooseThings(page)
-    await train(page, { Steps: 40, "Pictures a step": 8 })
+    await train(page, { Steps: 150, "Pictures a step": 8 })
     await expect.poll(() => stepOf(page), { timeout: 100_000 }).toBeGreaterThan(27)
     const next = await page.context().newPage()
-    await page.close()
     await next.goto(`${site.address}/train/`)
-    await next.getByRole("row", { name: /mine/ }).getByText("25 / 40").waitFor()
+    await next.getByRole("button", { name: "Go on: mine" }).click()
+    await next.getByRole("alert").filter({ hasText: "is being trained in another tab" }).waitFor()
+    await page.close()
+    await next.reload()
+    await next
+      .getByRole("row", { name: /mine/ })
+      .getByText(/(25|50|75|100) \/ 150/)
+      .waitFor()
     await next.getByRole("button", { name: "Go on: mine" }).click()
     await phase(next, "done")
     await close()

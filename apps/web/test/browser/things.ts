@@ -1,8 +1,8 @@
 import { zipSync } from "fflate"
 import type { Page } from "playwright"
 
-/** A zip of 24 small pictures of two classes, drawn by the page. */
-export async function thingsZip(page: Page): Promise<{ name: string; mimeType: string; buffer: Buffer }> {
+/** 24 small pictures of two classes, drawn by the page: `box/1.png`, `line/0.png`. */
+async function drawThings(page: Page): Promise<Record<string, Uint8Array>> {
   const pictures = await page.evaluate(() =>
     Array.from({ length: 24 }, (_, i) => {
       const canvas = document.createElement("canvas")
@@ -15,19 +15,29 @@ export async function thingsZip(page: Page): Promise<{ name: string; mimeType: s
         if (i % 2) context.fillRect(10, 10, 20, 20)
         else context.fillRect(2, 18, 36, 4)
       }
-      return canvas.toDataURL("image/png").split(",")[1] as string
+      return canvas.toDataURL("image/png").split(",")[1] ?? ""
     }),
   )
-  const entries = pictures.map((data, i) => [`things/${i % 2 ? "box" : "line"}/${i}.png`, Buffer.from(data, "base64")])
-  return { name: "things.zip", mimeType: "application/zip", buffer: Buffer.from(zipSync(Object.fromEntries(entries))) }
+  return Object.fromEntries(
+    pictures.map((data, i) => [`${i % 2 ? "box" : "line"}/${i}.png`, Buffer.from(data, "base64")]),
+  )
 }
 
-/** Chooses them as the pictures to train on. */
-export async function chooseThings(page: Page): Promise<void> {
+/** Chooses a zip of those pictures to train on, at the paths that `place` gives them, and of other files. */
+export async function chooseZip(
+  page: Page,
+  name: string,
+  place: (path: string) => string,
+  others: Readonly<Record<string, Uint8Array>> = {},
+): Promise<void> {
+  const files = Object.entries(await drawThings(page)).map(([path, bytes]) => [place(path), bytes] as const)
+  const buffer = Buffer.from(zipSync({ ...Object.fromEntries(files), ...others }))
   await page.getByLabel("Folder or zip").check()
-  await page
-    .locator('.setup input[accept=".zip"]')
-    .first()
-    .setInputFiles(await thingsZip(page))
+  await page.locator('.setup input[accept=".zip"]').first().setInputFiles({ name, mimeType: "application/zip", buffer })
+}
+
+/** Chooses those pictures to train on. */
+export async function chooseThings(page: Page): Promise<void> {
+  await chooseZip(page, "things.zip", (path) => `things/${path}`)
   await page.getByText("things: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
 }

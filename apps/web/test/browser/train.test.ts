@@ -7,7 +7,7 @@ import { unzipSync, zipSync } from "fflate"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { openSite, type Site, type Visit } from "./site.ts"
-import { chooseThings } from "./things.ts"
+import { chooseThings, chooseZip } from "./things.ts"
 import { fill, phase, stepOf, train } from "./train-page.ts"
 import { fits, violationsInBothThemes } from "./violations.ts"
 
@@ -113,6 +113,7 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   await chooseThings(page)
   await trainToEnd({ Steps: 12 })
   expect(await page.locator(".sample").count()).toBe(2)
+  await page.getByRole("heading", { name: "What it says of pictures it has not seen" }).waitFor()
 
   await page.getByText("Start from a model of your own").click()
   const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
@@ -143,14 +144,65 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   }
   await trainToEnd({ Steps: 4 })
   expect(await page.locator(".sample").count()).toBeGreaterThan(0)
+  // Four of a class are too few to hold some out.
+  await page.getByRole("heading", { name: "What it says of the pictures it learns from" }).waitFor()
   expect(reader.faults).toEqual([])
 })
 
-test("says in words what is wrong with files", async () => {
-  await page.getByLabel("Folder or zip").check()
+/** The settings of a run of the disk. */
+async function recipeOf(run: string): Promise<{ batchSize: number; config: { imageSize: readonly number[] } }> {
+  const downloading = page.waitForEvent("download")
+  await page.getByRole("button", { name: `Download: ${run}`, exact: true }).click()
+  const files = unzipSync(await readFile(await (await downloading).path()))
+  const { vitrine } = JSON.parse(new TextDecoder().decode(files[`${run}/config.json`])) as {
+    vitrine: { recipe: { training: { batchSize: number }; batchSize: number; config: { imageSize: number[] } } }
+  }
+  return { batchSize: vitrine.recipe.batchSize ?? vitrine.recipe.training.batchSize, config: vitrine.recipe.config }
+}
+
+test("reads pictures again at the size that is chosen after them", async () => {
+  await chooseThings(page)
+  await page.getByLabel("Resolution").selectOption("48 × 48")
+  await page.getByText("things: 22 pictures to learn from").waitFor()
+  await page.getByLabel("Name of the run").fill("larger")
+  await trainToEnd({ Steps: 2, "Pictures a step": 64 })
+  const { batchSize, config } = await recipeOf("larger")
+  expect(batchSize).toBe(22)
+  expect(config.imageSize).toEqual([48, 48])
+  await page.getByLabel("Resolution").selectOption("32 × 32")
+})
+
+test("trains on nothing where the last folder cannot be read, nor on pictures that were drawn before", async () => {
   const zip = page.locator('.setup input[accept=".zip"]').first()
   await zip.setInputFiles({ name: "bad.zip", mimeType: "application/zip", buffer: Buffer.from("PK nothing") })
   await page.getByRole("alert").filter({ hasText: "bad.zip: cannot be unpacked" }).waitFor()
+  await train(page, { Steps: 2 })
+  await page.getByRole("alert").filter({ hasText: "no pictures have been read" }).waitFor()
+})
+
+test("takes the classes from the folders, and nothing else for a class", async () => {
+  await chooseZip(page, "flat.zip", (path) => `flat/${path.replace("/", "-")}`)
+  await page.getByRole("alert").filter({ hasText: 'all its images are of one class, "flat"' }).waitFor()
+  await chooseZip(page, "loose.zip", (path) => path)
+  await page.getByText("loose: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
+})
+
+test("leaves out a picture that cannot be read, and says which", async () => {
+  await chooseZip(page, "torn.zip", (path) => `torn/${path}`, { "torn/box/torn.jpg": Buffer.from("no picture") })
+  await page.getByText("torn: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
+  await page.getByText("One picture cannot be read and is left out: torn/box/torn.jpg: is not a JPEG").waitFor()
+})
+
+test("keeps the reader's choices while another room is visited", async () => {
+  await fill(page, { Steps: 7 })
+  await page.getByRole("link", { name: "Guide" }).click()
+  await page.getByRole("heading", { level: 1, name: "How a Vision Transformer sees" }).waitFor()
+  await page.getByRole("link", { name: "Train" }).click()
+  await expect.poll(() => page.getByLabel("Steps", { exact: true }).inputValue()).toBe("7")
+  await page.getByText("torn: 22 pictures to learn from").waitFor()
+})
+
+test("says in words what is wrong with files", async () => {
   await page.locator('.runs input[accept=".zip"]').setInputFiles({
     name: "none.zip",
     mimeType: "application/zip",
