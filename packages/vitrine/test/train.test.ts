@@ -127,7 +127,10 @@ test("refuses in one line", async () => {
     [{ data, recipe, out }, `${out}: is not empty`],
     [{ resume: place }, "holds no run"],
     [{ resume: foreign }, "does not say how it was trained"],
-    [{ data, recipe: { batchSize: 100 } }, "lower the batch size"],
+    [
+      { data, recipe: { batchSize: 100 } },
+      "batchSize: a batch of 100 needs more than the 54 training images; lower it (--batch-size)",
+    ],
     [{ data, recipe: { ...recipe, learningRate: 1e30, clip: null } }, "the loss is"],
     [{ data, recipe, backend: "abacus" }, 'no backend "abacus"'],
   ] as const) {
