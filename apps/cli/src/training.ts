@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { type Recipe, type RecipeRule, type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
+import { type RecipeRule, type RunSetup, type TrainEvent, type TrainOptions, VitrineError } from "vitrine"
 import { choose } from "./backends.ts"
 import { UsageError } from "./errors.ts"
 import { type EngineValues, engineOptions, type MachineValues } from "./flags/machine.ts"
@@ -23,7 +23,7 @@ export type Train<O, S, E extends object> = (options: O | ResumeOptions) => Asyn
 interface Training<V extends TrainValues, O, S, E extends object> extends Pick<TrainPart, "objectives" | "flags"> {
   /** The value of `--data` that stands for built-in data. */
   readonly builtIn?: string
-  options(flags: V, recipe: Recipe | RecipeRule): O | Promise<O>
+  options(flags: V, recipe: object | RecipeRule): O | Promise<O>
   readonly train: Train<O, S, E>
   readonly texts: RunTexts<S, E>
   readonly ending: Ending

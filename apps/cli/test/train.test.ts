@@ -301,6 +301,19 @@ describe("recipes", () => {
   })
 
   test.each([
+    [{ optimizer: "adamw" }, ["--optimizer", "sgd"], /optimizer must be an object, got "adamw"/],
+    [{ model: 5 }, ["--dim", "8"], /model must be .* an object, got 5/],
+    [{ schedule: 3 }, ["--warmup", "1"], /schedule must be an object, got 3/],
+    [{ mix: 5 }, ["--mixup", "1"], /mix must be an object, got 5/],
+    [{ task: "detect", model: 5 }, ["--queries", "5"], /model must be an object, got 5/],
+    [{ task: "read", optimizer: "adamw" }, ["--optimizer", "sgd"], /optimizer must be an object/],
+  ] as const)("a fault of %j is not hidden by %j", async (recipe, flags, fault) => {
+    writeFileSync(at("faulty.json"), JSON.stringify(recipe))
+    const never = ["--data", data, "--recipe", at("faulty.json"), "--out", at("never")]
+    expectFault(await vitrine(["train", ...never, ...flags]), fault)
+  })
+
+  test.each([
     ["that cannot be parsed", "broken.ts", "export default {", /broken\.ts: cannot be loaded/],
     [
       "with an unknown field",

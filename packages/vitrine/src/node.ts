@@ -87,6 +87,7 @@ export {
   resolveRecipe,
 } from "./tasks/classify/recipe.ts"
 export type { RunRecord } from "./tasks/classify/record.ts"
+export { checkRecipe } from "./tasks/classify/schema.ts"
 export type { SetupEvent } from "./tasks/classify/train.ts"
 export type { WholeModel } from "./tasks/classify/whole-model.ts"
 
@@ -106,6 +107,7 @@ export {
   resolveDetectionRecipe,
 } from "./tasks/detect/recipe.ts"
 export type { DetectionRecord } from "./tasks/detect/record.ts"
+export { checkDetectionRecipe } from "./tasks/detect/schema.ts"
 
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
 export {
@@ -123,3 +125,4 @@ export {
   type ResolvedReadingRecipe,
 } from "./tasks/read/recipe.ts"
 export type { ReadingRecord } from "./tasks/read/record.ts"
+export { checkReadingRecipe } from "./tasks/read/schema.ts"

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path"
-import { type Recipe, type RecipeRule, taskOf } from "vitrine"
+import { type RecipeRule, taskOf } from "vitrine"
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { flagName, type Flags } from "../flags/flag.ts"
@@ -82,8 +82,8 @@ interface TrainRow {
 }
 
 /** What a recipe trains. Rules make recipes of image classifiers. */
-function taskOfRecipe(recipe: Recipe | RecipeRule): string {
-  return typeof recipe === "function" ? "classify" : (recipe.task ?? "classify")
+function taskOfRecipe(recipe: object | RecipeRule): string {
+  return "task" in recipe ? String(recipe.task) : "classify"
 }
 
 /** What a run on these data is called. */

@@ -3,17 +3,24 @@ import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as vitrine from "vitrine"
-import { type Recipe, type RecipeRule, VitrineError } from "vitrine"
+import { checkRecipe, type RecipeRule, VitrineError } from "vitrine"
 import { messageOf } from "../errors.ts"
 
 /**
- * Loads a recipe from a file, or a built-in one by name.
+ * Loads a recipe from a file, or a built-in one by name. A rule, which makes a recipe from facts of the data, is checked when it
+ * does.
  * @throws VitrineError (file) that names the file and the fault.
  */
-export async function loadRecipe(nameOrFile: string): Promise<Recipe | RecipeRule> {
+export async function loadRecipe(nameOrFile: string): Promise<object | RecipeRule> {
   const file = find(nameOrFile)
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
-  if (typeof recipe === "function") return checkedRule(recipe as RecipeRule, file)
+  if (typeof recipe === "function")
+    return (data) => {
+      const made: unknown = recipe(data)
+      if (!isObject(made)) throw new VitrineError("file", `${file}: its function gives no recipe`)
+      checkRecipe(made)
+      return made
+    }
   if (!isObject(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
   return recipe
@@ -21,15 +28,6 @@ export async function loadRecipe(nameOrFile: string): Promise<Recipe | RecipeRul
 
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
-
-/** Checks what a rule makes. A rule is a function from the facts of the data to a recipe. */
-function checkedRule(rule: RecipeRule, file: string): RecipeRule {
-  return (data) => {
-    const recipe = rule(data)
-    if (!isObject(recipe)) throw new VitrineError("file", `${file}: its function gives no recipe`)
-    return recipe
-  }
-}
 
 /** The folder of the built-in recipes. */
 const folder = dirname(fileURLToPath(import.meta.resolve("@vitrine/recipes/package.json")))

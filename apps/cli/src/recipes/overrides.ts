@@ -87,14 +87,14 @@ function overrideOptimizer(
 }
 
 /**
- * Checks the recipe of a task that has no rules, which make recipes from facts of the data.
- * @throws VitrineError (config) for a rule
+ * The fields of a recipe for one task, unchecked.
+ * @throws VitrineError (config) for a rule, which makes recipes of classifiers
  * @throws UsageError for a recipe of another task
  */
-export function fixedRecipe<T extends object>(recipe: Recipe | RecipeRule, task: string, name = "the recipe"): T {
+export function recipeFields(recipe: object | RecipeRule, task: string, name = "the recipe"): object {
   if (typeof recipe === "function")
     throw new VitrineError("config", `${name}: makes recipes of classifiers, not for --task ${task}`)
-  const { task: recipeTask = task, ...fields } = recipe as { readonly task?: string }
+  const { task: recipeTask = task, ...fields }: { readonly task?: unknown } = recipe
   if (recipeTask !== task) throw new UsageError(`the recipe is for --task ${recipeTask}, not for --task ${task}`)
-  return fields as T
+  return fields
 }

@@ -2,7 +2,7 @@ import type { Backend, HostTensor } from "@vitrine/core"
 import type { CommandEntry } from "../command.ts"
 import type { Flags, FlagValues } from "../flags/flag.ts"
 import type { Figures, FiguresOptions } from "../show/figures.ts"
-import type { ExportOptions, ImageInput, Recipe, RecipeRule } from "vitrine"
+import type { ExportOptions, ImageInput, RecipeRule } from "vitrine"
 
 /** What the commands do with models of one task. A command loads the part that it needs. */
 export interface TaskCommands {
@@ -27,7 +27,7 @@ export interface TrainPart extends Part {
   /** The values of `--task` that train such a model, each with what it learns. */
   readonly objectives: Readonly<Record<string, string>>
   /** Trains into a new folder. Gives the exit code. */
-  begin(flags: FlagValues, recipe: Recipe | RecipeRule, folder: string): Promise<number>
+  begin(flags: FlagValues, recipe: object | RecipeRule, folder: string): Promise<number>
   /** Resumes a run. Gives the exit code. */
   resume(flags: FlagValues, folder: string): Promise<number>
 }

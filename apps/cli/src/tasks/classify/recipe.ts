@@ -1,10 +1,15 @@
-import type { ModelFields, Recipe, RecipeRule } from "vitrine"
+import { checkRecipe, type ModelFields, type Recipe, type RecipeRule } from "vitrine"
 import { defined, overrideTraining } from "../../recipes/overrides.ts"
 import type { ClassifyValues } from "./train-flags.ts"
 
-/** A recipe, or a rule that makes one, overridden by flags. */
-export function overrideRecipe(recipe: Recipe | RecipeRule, flags: ClassifyValues): Recipe | RecipeRule {
-  return typeof recipe === "function" ? (data) => override(recipe(data), flags) : override(recipe, flags)
+/**
+ * A recipe, or a rule that makes one, overridden by flags.
+ * @throws VitrineError (config) for a field that a recipe cannot hold
+ */
+export function overrideRecipe(recipe: object | RecipeRule, flags: ClassifyValues): Recipe | RecipeRule {
+  if (typeof recipe === "function") return (data) => override(recipe(data), flags)
+  checkRecipe(recipe)
+  return override(recipe, flags)
 }
 
 function override({ model, ...recipe }: Recipe, flags: ClassifyValues): Recipe {

@@ -1,9 +1,15 @@
-import { type DetectionRecipe, detectionSchedule, trainDetector, type TrainDetectorOptions } from "vitrine"
+import {
+  checkDetectionRecipe,
+  type DetectionRecipe,
+  detectionSchedule,
+  trainDetector,
+  type TrainDetectorOptions,
+} from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { modelFlags, type TrainValues } from "../../flags/train.ts"
 import { integerValue } from "../../flags/values.ts"
 import { localModel } from "../../hub.ts"
-import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.ts"
+import { defined, overrideTraining, recipeFields } from "../../recipes/overrides.ts"
 import type { Ending } from "../../show/result.ts"
 import { defineTraining } from "../../training.ts"
 import { annotationFlags } from "./flags.ts"
@@ -53,11 +59,13 @@ export const trainPart = defineTraining({
   ending,
   async options(values: DetectValues, recipe): Promise<TrainDetectorOptions> {
     const { from, annotations: format, workers } = values
+    const fields = recipeFields(recipe, "detect", values.recipe)
+    checkDetectionRecipe(fields)
     return {
       from: from === undefined ? undefined : (await localModel(from)).path,
       format,
       workers,
-      recipe: overrideRecipe(fixedRecipe(recipe, "detect", values.recipe), values),
+      recipe: overrideRecipe(fields, values),
     }
   },
 })

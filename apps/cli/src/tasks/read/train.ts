@@ -5,13 +5,19 @@ import {
   type TextEvaluation,
   transformerActivations,
 } from "@vitrine/seq2seq"
-import { type ReadingRecipe, type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "vitrine"
+import {
+  checkReadingRecipe,
+  type ReadingRecipe,
+  type ReadingSetupEvent,
+  trainReader,
+  type TrainReaderOptions,
+} from "vitrine"
 import { UsageError } from "../../errors.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { modelFlags, type TrainValues } from "../../flags/train.ts"
 import { rangeValue } from "../../flags/values.ts"
 import { errorColors } from "../../output.ts"
-import { defined, fixedRecipe, overrideTraining } from "../../recipes/overrides.ts"
+import { defined, overrideTraining, recipeFields } from "../../recipes/overrides.ts"
 import { field, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { bestAndLast, type Ending } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
@@ -62,12 +68,14 @@ export const trainPart = defineTraining({
   train: trainReader,
   texts,
   ending,
-  options: (values: ReadValues, recipe): TrainReaderOptions => ({
-    recipe: overrideRecipe(fixedRecipe(recipe, "read", values.recipe), values),
-  }),
+  options(values: ReadValues, recipe): TrainReaderOptions {
+    const fields = { ...recipeFields(recipe, "read", values.recipe), task: "read" }
+    checkReadingRecipe(fields)
+    return { recipe: overrideRecipe(fields, values) }
+  },
 })
 
-function overrideRecipe({ model, ...recipe }: Partial<ReadingRecipe>, flags: ReadValues): ReadingRecipe {
+function overrideRecipe({ model, ...recipe }: ReadingRecipe, flags: ReadValues): ReadingRecipe {
   const { imageSize, patchSize, dim, depth, heads, mlpDim, dropout, activation } = flags
   if (activation !== undefined && !isTransformerActivation(activation))
     throw new UsageError(
@@ -78,7 +86,6 @@ function overrideRecipe({ model, ...recipe }: Partial<ReadingRecipe>, flags: Rea
   return {
     ...overrideTraining(recipe, flags),
     ...defined({ ema, labelSmoothing, characters }),
-    task: "read",
     model: { ...model, ...fields },
   }
 }

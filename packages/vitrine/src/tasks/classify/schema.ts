@@ -69,7 +69,7 @@ const recipeSchema = strict("a recipe", {
 })
 
 /** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
-export function checkRecipe(recipe: Recipe): void {
+export function checkRecipe(recipe: unknown): asserts recipe is Recipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 

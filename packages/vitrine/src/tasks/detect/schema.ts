@@ -58,7 +58,7 @@ const recipeSchema = ((): Schema => {
 })()
 
 /** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
-export function checkDetectionRecipe(recipe: DetectionRecipe): void {
+export function checkDetectionRecipe(recipe: unknown): asserts recipe is DetectionRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 

@@ -50,7 +50,7 @@ const recipeSchema = ((): Schema => {
 })()
 
 /** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
-export function checkReadingRecipe(recipe: ReadingRecipe): void {
+export function checkReadingRecipe(recipe: unknown): asserts recipe is ReadingRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 
