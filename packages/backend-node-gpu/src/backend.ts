@@ -5,7 +5,7 @@ import { compile, type TensorFlowProgram } from "./program.ts"
 import { createSlots } from "./state.ts"
 
 export interface NodeGpuOptions {
-  /** What matrix products take their factors in; sums and all else stay in float32. `float32` by default. */
+  /** The precision of the factors of matrix products; `float32` by default. Sums and all else are in float32. */
   readonly precision?: MatMulPrecision | undefined
 }
 
@@ -13,7 +13,7 @@ export interface TensorFlowBackend extends Backend {
   compile(graph: Graph, options?: CompileOptions): Promise<TensorFlowProgram>
 }
 
-/** Runs graphs on the TensorFlow library behind a tfjs-node addon. */
+/** A backend on the TensorFlow library behind a tfjs-node addon. */
 export function tensorFlowBackend(binding: Binding, { precision = "float32" }: NodeGpuOptions = {}): TensorFlowBackend {
   const device = binding.isUsingGpuDevice() ? "gpu" : "cpu"
   return {

@@ -1,11 +1,11 @@
-/** A tensor that TensorFlow holds: its number in the addon, its shape and its data type (`DT_*`). */
+/** A tensor in TensorFlow's memory: its number in the addon, its shape and its data type (`DT_*`). */
 export interface TensorInfo {
   readonly id: number
   readonly shape: readonly number[]
   readonly dtype: number
 }
 
-/** The part that is used here of the native addon inside `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu`. */
+/** The functions of the native addon in `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` that are used here. */
 export interface Binding {
   readonly TF_Version: string
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array | Uint8Array): number

@@ -6,7 +6,7 @@ import envPaths from "env-paths"
 
 export type AddonName = "node-gpu" | "node-cpu"
 
-/** The npm package that each device's addon comes from. */
+/** The npm package of each addon. */
 export const packages: Readonly<Record<AddonName, string>> = {
   "node-gpu": "@tensorflow/tfjs-node-gpu",
   "node-cpu": "@tensorflow/tfjs-node",
@@ -16,27 +16,27 @@ export const packages: Readonly<Record<AddonName, string>> = {
 export interface Addon {
   readonly name: AddonName
   readonly version: string
-  /** The folder of the npm package that it is part of. */
+  /** The folder of its npm package. */
   readonly folder: string
   readonly path: string
 }
 
-/** Where `vitrine setup` puts an addon: `VITRINE_CACHE`, else the user's cache folder. */
+/** The folder into which `vitrine setup` puts an addon, in `VITRINE_CACHE` or else in the user's cache folder. */
 export function setupFolder(name: AddonName): string {
   const cache = process.env.VITRINE_CACHE ?? envPaths("vitrine", { suffix: "" }).cache
   return join(cache, `${name}-${process.platform}-${process.arch}`)
 }
 
 /**
- * The addon of a package: one that `vitrine setup` has built, else one that the running program's project has.
- * Gives a reason, as one line, where there is none.
+ * The addon that `vitrine setup` has built, or else the one that is installed in the running program's project. Without
+ * either, one line that says why.
  */
 export function findAddon(name: AddonName): Addon | string {
   const reasons: string[] = []
   for (const from of [setupFolder(name), process.cwd()]) {
-    const found = addonIn(name, from)
-    if (typeof found !== "string") return found
-    reasons.push(found)
+    const addon = addonIn(name, from)
+    if (typeof addon !== "string") return addon
+    reasons.push(addon)
   }
   return `${reasons.at(-1)}; run \`vitrine setup ${name}\``
 }

@@ -20,7 +20,7 @@ const carriers = {
   bool: { array: Uint8Array, type: dataTypes.bool },
 } as const satisfies Record<DType, unknown>
 
-/** The number of a tensor with a copy of the values; the caller frees it. */
+/** The number of a new tensor with a copy of the values. The caller frees it. */
 export function upload(binding: Binding, data: HostData, { shape, dtype }: TensorType): number {
   const { array: Carrier, type } = carriers[dtype]
   const values: Elements = data instanceof Carrier ? data : new Carrier(data)
@@ -35,7 +35,7 @@ export function download(binding: Binding, id: number, { dtype }: TensorType): H
   return data instanceof Carrier ? data : new Carrier(data)
 }
 
-/** The float32 values of one or several parts of files, one after the other. @throws VitrineError (file) */
+/** The float32 values of a part of a file, or of several parts one after the other. @throws VitrineError (backend) for a file that ends too soon. */
 export function readSlices(slices: FileSlice | readonly FileSlice[]): Float32Array {
   if ("path" in slices) return readSlice(slices)
   const parts = slices.map(readSlice)

@@ -4,19 +4,19 @@ import type { GraphWriter } from "./graph-def.ts"
 
 export type OutputType = TensorType<number>
 
-/** A value of the graph: the output of a node of TensorFlow's that computes it, and its type. */
+/** A value of the graph: the output of the TensorFlow node that computes it, and its type. */
 export interface Value extends OutputType {
   readonly name: string
 }
 
-/** What products are computed in; sums are kept in float32 either way. */
+/** The precision of the factors of matrix products. Sums are in float32. */
 export type MatMulPrecision = "float32" | "bfloat16"
 
 export interface Writer extends GraphWriter {
   readonly precision: MatMulPrecision
 }
 
-/** One op as nodes of TensorFlow's: gives the names of the outputs. */
+/** One op as TensorFlow nodes. Gives the names of the outputs. */
 export type Kernel<K extends OpName> = (
   w: Writer,
   inputs: OpInputs<Value>[K],

@@ -5,22 +5,22 @@ import { type NodeGpuOptions, type TensorFlowBackend, tensorFlowBackend } from "
 import type { Binding } from "./binding.ts"
 import { type Addon, type AddonName, findAddon, packages } from "./find.ts"
 
-/** Functions that Node 23 has taken away and that tfjs-node still calls: https://github.com/tensorflow/tfjs/issues/8609 */
+/** Puts back functions that tfjs-node calls and Node 23 no longer has: https://github.com/tensorflow/tfjs/issues/8609 */
 export function polyfillUtil(): void {
   const removed = util as unknown as Record<string, unknown>
   removed.isNullOrUndefined = (value: unknown) => value === null || value === undefined
   removed.isArray = Array.isArray
 }
 
-/** The oldest release of TensorFlow that the graphs of this package have been run on. */
+/** The oldest release of TensorFlow that the graphs of this package run on. */
 const oldestTensorFlow = [2, 15] as const
 
 /**
  * Loads an addon into this process.
- * @throws VitrineError (backend), in one line: what was found, or why not, and what to run.
+ * @throws VitrineError (backend) where that fails, or its TensorFlow is too old. The message says what to run.
  */
 export function loadBinding(addon: Addon): Binding {
-  // TensorFlow's own log on standard error, from which errors come as exceptions anyway.
+  // Without TensorFlow's log on standard error: its errors come as exceptions.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"
   let binding: Binding
   try {
@@ -43,16 +43,16 @@ export function loadBinding(addon: Addon): Binding {
 }
 
 export interface LoadOptions extends NodeGpuOptions {
-  /** Threads of one op, as many as there are cores by default. It holds for the process: the first to load decides. */
+  /** Threads of one op; by default as many as there are cores. The first backend of a process decides for all. */
   readonly threads?: number | undefined
-  /** Told, in one line, when `node-gpu` has to compute on the processor. */
+  /** Called with one line where `node-gpu` has to compute on the processor. */
   readonly onFallback?: (message: string) => void
 }
 
 /**
- * The backend on TensorFlow's native library: CUDA with `node-gpu`, the processor with `node-cpu`; by default the first
- * of the two whose addon is there.
- * @throws VitrineError (backend) where there is no addon, or it cannot be loaded; the message says what to run.
+ * The backend on TensorFlow's native library, with CUDA (`node-gpu`) or on the processor (`node-cpu`). By default it takes the
+ * first of the two that has an addon.
+ * @throws VitrineError (backend) where there is no addon, or it cannot be loaded. The message says what to run.
  */
 export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}): Promise<TensorFlowBackend> {
   const addon = name === undefined ? firstAddon() : findAddon(name)

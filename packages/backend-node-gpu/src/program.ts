@@ -16,7 +16,7 @@ import { type Feed, openSession } from "./session.ts"
 import { type Holder, isSlots, type Slot, type Slots } from "./state.ts"
 import { type Mask, toTensorFlow, type Variable } from "./to-tensorflow.ts"
 
-/** A tensor of TensorFlow.js, as far as it is used here. */
+/** The part of a TensorFlow.js tensor that is used here. */
 export interface NodeTensor {
   readonly shape: readonly number[]
   readonly dtype: string
@@ -31,8 +31,8 @@ export interface NodeBackend<T extends NodeTensor> {
 
 export interface TensorFlowProgram extends Program {
   /**
-   * `run` on tensors of the tfjs-node program that loaded the addon, which reads them where they lie and whose outputs
-   * become tensors that the caller disposes of.
+   * `run` on tensors of the tfjs-node that loaded the addon. Inputs are read in place. Outputs are new tensors, which the
+   * caller disposes of.
    * @throws VitrineError (backend) for a missing or ill-shaped input, or a tfjs-node with another addon.
    */
   runTensors<T extends NodeTensor>(

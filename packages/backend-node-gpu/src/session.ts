@@ -16,8 +16,8 @@ export interface Session {
 }
 
 /**
- * Hands a graph to TensorFlow. The addon reads graphs only as a SavedModel on disk: the file is gone when this returns.
- * @throws VitrineError (backend) if TensorFlow does not take the graph.
+ * Hands a graph to TensorFlow. The addon reads graphs only as a SavedModel on disk, so it is written and removed again.
+ * @throws VitrineError (backend) where TensorFlow refuses the graph.
  */
 export function openSession(binding: Binding, nodes: readonly NodeDef[]): Session {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-graph-"))

@@ -3,22 +3,22 @@ import { checkedData, elementCount } from "@vitrine/core/backend"
 import type { Binding } from "./binding.ts"
 import { backendName, download, fail, upload } from "./host.ts"
 
-/** A session whose variables hold values of slots. */
+/** A session whose variables hold the values of slots. */
 export interface Holder {
-  /** The number of a new tensor with a variable's value; the caller frees it. */
+  /** The number of a new tensor with a variable's value. The caller frees it. */
   fetch(name: string): number
 }
 
 /**
- * A slot of a state. Every session keeps variables of its own, so a slot counts its versions: a program that holds an
- * older one is given the newest before it runs, and a program that writes becomes the holder of the newest.
+ * A slot of a state. Every session has its own variable for a slot, so a slot counts versions of its value. A program with an
+ * older version gets the newest before it runs. A program that writes the slot becomes the holder of the newest.
  */
 export class Slot {
   readonly type: TensorType
   version = 0
   readonly #binding: Binding
   readonly #name: string
-  /** The newest value as a tensor of its own, while no session is known to hold it. */
+  /** A tensor with the newest value, where no session holds it. */
   #tensor: number | undefined
   #holder: Holder | undefined
 
@@ -29,7 +29,7 @@ export class Slot {
     this.#tensor = upload(binding, data, type)
   }
 
-  /** The number of a tensor with the newest value; it stays the slot's. */
+  /** The number of a tensor with the newest value. It belongs to the slot. */
   tensor(): number {
     this.#tensor ??= (this.#holder ?? fail("the state has been disposed of")).fetch(this.#name)
     return this.#tensor
@@ -49,20 +49,20 @@ export class Slot {
     this.version++
   }
 
-  /** A session now holds the newest value too. */
+  /** Notes that a session now holds the newest value too. */
   shared(holder: Holder): void {
     this.#holder ??= holder
     this.#free()
   }
 
-  /** A session has made the newest value. */
+  /** Notes that a session has made the newest value. */
   written(holder: Holder): void {
     this.#free()
     this.#holder = holder
     this.version++
   }
 
-  /** A session is about to lose its variables. */
+  /** Takes the value over from a session that is about to lose its variables. */
   leave(holder: Holder): void {
     if (this.#holder !== holder) return
     this.tensor()

@@ -6,18 +6,17 @@ import type { Initializer, OnnxModel } from "./onnx/model.ts"
 
 export interface OnnxWebOptions {
   /**
-   * Threads; as many as the machine has, up to four, by default. There is one in Node, and in a page that is not
-   * cross-origin isolated.
+   * Threads; by default as many as the machine has, up to four. Node, and pages that are not cross-origin isolated, have one.
    */
   readonly threads?: number
-  /** Where onnxruntime-web's `.wasm` and `.mjs` files are served, if not beside its script. */
+  /** The URL of the folder with onnxruntime-web's `.wasm` and `.mjs` files, where it is not that of its script. */
   readonly wasmPaths?: string
-  /** In a page, run in a worker, so that the page stays responsive. True by default. */
+  /** Whether to run in a worker of the page, so that the page stays responsive. True by default. */
   readonly worker?: boolean
 }
 
 /**
- * ONNX Runtime as WebAssembly, in pages and in Node. The options of the first backend hold for all of a page.
+ * A backend on ONNX Runtime as WebAssembly, in pages and in Node. The options of a page's first backend hold for all others.
  * @throws VitrineError (backend) when onnxruntime-web cannot be loaded.
  */
 export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend> {
@@ -37,7 +36,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
           executionProviders: ["wasm"],
           graphOptimizationLevel: "all",
           logSeverityLevel: 3,
-          // Core has merged equal expressions; what is still written twice stands behind a barrier.
+          // Core has merged equal expressions. Those that are left stand behind barriers, and must stay.
           extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
         })
       } catch (error) {
@@ -48,7 +47,7 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
 }
 
 function explained(error: Error): VitrineError {
-  const why = error.message.split("\n")[0] as string
+  const [why = ""] = error.message.split("\n")
   const help = /no available backend|initiali[sz]e/i.test(why)
     ? ": serve its .wasm and .mjs files, and say where by wasmPaths"
     : ""
@@ -60,7 +59,7 @@ interface Settings {
   readonly worker: boolean
 }
 
-/** Of this page or process: onnxruntime-web can be set up once. */
+/** The settings of this page or process, since onnxruntime-web can be set up once. */
 let settings: Settings | undefined
 
 function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settings {
@@ -73,7 +72,7 @@ function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settin
   return { threads, worker }
 }
 
-/** A worker takes the memory of the tensors that it is sent, which belongs to states and callers. */
+/** Tensors with a copy of their data. A worker takes the memory of tensors, but states and callers still need theirs. */
 function copyingTensor(ort: typeof Ort): Ort.TensorConstructor {
   const Tensor = ort.Tensor as new (type: "float32", data: Float32Array, dims: readonly number[]) => Ort.Tensor
   return class extends Tensor {
@@ -105,8 +104,8 @@ async function inMemory(model: OnnxModel): Promise<OnnxModel> {
 /** Reads part of a file, in Node, or of a URL, in a page. */
 async function readSlice({ path, offset, length }: FileSlice): Promise<Uint8Array> {
   const bytes = new Uint8Array(length)
-  const fail = (found: number | string): never => {
-    throw new VitrineError("file", `${path}: expected ${length} bytes from ${offset} on, got ${found}`)
+  const fail = (actual: number | string): never => {
+    throw new VitrineError("file", `${path}: expected ${length} bytes from ${offset} on, got ${actual}`)
   }
   const fs = globalThis.process?.getBuiltinModule?.("node:fs/promises")
   if (fs !== undefined) {

@@ -20,9 +20,9 @@ import { kernelsOf } from "./kernels.ts"
 import { isTfjsState, makeState } from "./state.ts"
 
 /**
- * Runs graphs op by op on a TensorFlow.js instance, on whichever device is its current one: set that with
- * `tf.setBackend` before anything is compiled. Gradients are the graph's own, so devices need no gradient kernels.
- * The instance stays the caller's: `close` leaves it as it is.
+ * A backend that runs graphs op by op on a TensorFlow.js instance, on its current device. Set the device with `tf.setBackend`
+ * before the first graph is compiled. Gradients are part of graphs, so devices need no gradient kernels. `close` leaves the
+ * instance as it is.
  */
 export function tfjsBackend(tf: TensorFlow): Backend {
   const kernels = kernelsOf(tf)

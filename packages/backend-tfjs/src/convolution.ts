@@ -13,7 +13,7 @@ function images(x: Tensor): Tensor4D {
   return isFour(x) ? x : fail(`expected a tensor of four axes, got [${x.shape.join(", ")}]`)
 }
 
-/** The convolution set out of ops that every device has: tfjs' own filter gradient and max-pool indices are not among them. */
+/** The convolution set, made of ops that every device has. Not all have tfjs' filter gradient and max-pool indices. */
 export function convolutionKernels(tf: TensorFlow): Kernels<Tensor> {
   const around = ([top, bottom, left, right]: Window["padding"]): Padding => [
     [0, 0],
@@ -23,7 +23,7 @@ export function convolutionKernels(tf: TensorFlow): Kernels<Tensor> {
   ]
   const filterOf = (weight: Tensor): Tensor4D => tf.transpose(images(weight), [2, 3, 1, 0])
 
-  /** What stands at row `a` and column `b` of every window of a padded `x`: `[batch, rows, columns, channels]`. */
+  /** The entries at row `a` and column `b` of all windows of a padded `x`: `[batch, rows, columns, channels]`. */
   const windowEntry = (
     x: Tensor,
     [a, b]: readonly [row: number, column: number],

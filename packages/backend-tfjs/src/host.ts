@@ -6,7 +6,7 @@ import type { Tensor } from "@tensorflow/tfjs-core"
 /** A TensorFlow.js instance: the `@tensorflow/tfjs-core` module, or one that holds it such as `@tensorflow/tfjs`. */
 export type TensorFlow = typeof tfjs
 
-/** The dimensions of a type, as an array of the caller's. */
+/** The dimensions of a type, as a new array. */
 export const dims = ({ shape }: TensorType<number>): number[] => [...shape]
 
 export function fail(message: string): never {

@@ -7,11 +7,11 @@ interface Options {
 }
 
 /**
- * Products of equal batches of matrices, plus a bias along the last axis, which only single matrices may have.
+ * Products of two matrices, with a bias along the last axis, or of equal batches of matrices without one.
  *
- * The wasm device gives only two matrices that are not to be transposed to its fast kernel, about ten times faster
- * (https://github.com/tensorflow/tfjs/pull/2532), and its slow one adds the wrong elements of a bias. So there they are
- * transposed beforehand. Batches gain nothing from being taken apart.
+ * The fast kernel of the wasm device takes two matrices that need no transposition; it is about ten times faster
+ * (https://github.com/tensorflow/tfjs/pull/2532). The slow one adds the wrong elements of a bias. So single matrices are
+ * transposed beforehand on that device. Batches would gain nothing from it.
  */
 export function matMul(
   tf: TensorFlow,

@@ -15,8 +15,8 @@ async function sha256(path: string): Promise<string> {
 }
 
 /**
- * Fetches a file and checks its SHA-256; what an earlier try has left in `path.part` is gone on with.
- * @throws VitrineError (file) for a connection that breaks off, or a file that is not what the index promised.
+ * Downloads a file and checks its SHA-256. It goes on from `path.part`, where an earlier try has left that.
+ * @throws VitrineError (file) for a connection that breaks off, or a file with another checksum than the index gives.
  */
 export async function download(
   { name, url, size, sha256: expected }: Download,
@@ -55,12 +55,12 @@ export async function download(
       throw networkError(url, error)
     }
   }
-  const found = await sha256(part)
-  if (found !== expected) {
+  const actual = await sha256(part)
+  if (actual !== expected) {
     await rm(part)
     throw new VitrineError(
       "file",
-      `${name} came with SHA-256 ${found}, but the index gives ${expected}: it was deleted, try again`,
+      `${name} came with SHA-256 ${actual}, but the index gives ${expected}: it was deleted, try again`,
     )
   }
   await rename(part, path)

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import type { AddonName } from "../find.ts"
 import { compareReleases, type IndexFile, indexFiles, networkError, releaseOf } from "./python-index.ts"
 
-/** The releases that go together: the addon's sources, and the library that it is built against. */
+/** The release of the addon's sources, and that of the library against which they are compiled. */
 export const releases = { tfjsNode: "4.22.0", tensorflow: "2.21.0" } as const
 
 export interface Download extends IndexFile {
@@ -41,7 +41,7 @@ const cuda: readonly (readonly [project: string, least: string, below: string])[
 ]
 
 /**
- * Asks the index which files a setup needs, and their sizes.
+ * The files that a setup needs, with their sizes, by the Python index.
  * @throws VitrineError (backend) on a platform for which there is no recipe; (file) where the index cannot be reached.
  */
 export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<SetupPlan> {

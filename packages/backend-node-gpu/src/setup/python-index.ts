@@ -8,7 +8,7 @@ export interface IndexFile {
   readonly sha256: string
 }
 
-/** The index that pip or uv would ask. */
+/** The package index of pip and uv. */
 export const pythonIndex = (): string =>
   process.env.PIP_INDEX_URL ?? process.env.UV_DEFAULT_INDEX ?? process.env.UV_INDEX_URL ?? "https://pypi.org/simple"
 
@@ -23,7 +23,7 @@ export function networkError(url: string, why: unknown): VitrineError {
 }
 
 /**
- * All files of a project, as the simple repository API lists them (PEP 503). Those without a SHA-256 are left out.
+ * All files of a project that have a SHA-256, by the simple repository API (PEP 503).
  * @throws VitrineError (file) where the index cannot be reached or does not know the project.
  */
 export async function indexFiles(project: string, signal?: AbortSignal): Promise<IndexFile[]> {

@@ -18,23 +18,23 @@ export type SetupProgress =
   | { readonly type: "step"; readonly step: "check" | "unpack" | "sources" | "compile" | "test" }
 
 export interface SetupOptions {
-  /** Builds even where an addon is already in place. */
+  /** Whether to build even where an addon is in place. */
   readonly force?: boolean
   readonly onProgress?: (progress: SetupProgress) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Builds tfjs-node's addon against the libtensorflow of TensorFlow's wheel, into the folder that `findAddon` looks in.
- * Downloads that were broken off go on where they stopped, and nothing is put in place before it has worked.
+ * Builds tfjs-node's addon against the libtensorflow of TensorFlow's wheel, in the folder of `setupFolder`. Interrupted
+ * downloads go on where they stopped. The addon is put in place after it has been tried.
  * @throws VitrineError (backend) for a platform without a recipe, no compiler or a build that fails; (file) for no
  * network, a checksum that does not fit, or too little room: the message says how much is needed.
  */
 export async function setup(name: AddonName, options: SetupOptions = {}): Promise<Addon> {
   const { onProgress = () => {}, signal } = options
   const folder = setupFolder(name)
-  const known = findAddon(name)
-  if (typeof known !== "string" && known.folder.startsWith(folder) && !options.force) return known
+  const existing = findAddon(name)
+  if (typeof existing !== "string" && existing.folder.startsWith(folder) && !options.force) return existing
 
   onProgress({ type: "step", step: "check" })
   const compiler = await findCompiler()
@@ -99,7 +99,7 @@ async function checkRoom({ peakBytes }: SetupPlan, folder: string): Promise<void
     )
 }
 
-/** The package as npm has it, without its install script. */
+/** Unpacks the npm package without running its install script. */
 async function unpackSources(name: AddonName, staging: string, target: string): Promise<void> {
   await mkdir(target, { recursive: true })
   const spec = `${packages[name]}@${releases.tfjsNode}`
@@ -114,7 +114,7 @@ async function unpackSources(name: AddonName, staging: string, target: string): 
   }
 }
 
-/** Headers and libraries of a wheel, as the addon's build expects them; CUDA's stay where TensorFlow looks for them. */
+/** The place of a wheel's file in the package: headers and libraries for the build, and CUDA's where TensorFlow looks for them. */
 function placeInPackage(name: string): string | undefined {
   if (/^tensorflow\/libtensorflow_(cc|framework)\.[\w.]+$/.test(name)) return join("deps", "lib", basename(name))
   const header = /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl\/c)\/.*\.h)$/.exec(
@@ -124,7 +124,7 @@ function placeInPackage(name: string): string | undefined {
   return /^nvidia\/[\w]+\/(lib|bin|nvvm)\//.test(name) ? join("deps", name) : undefined
 }
 
-/** The names without a version, which the linker looks for: `libtensorflow` is `libtensorflow_cc`. */
+/** Links libraries under the names for the linker, which have no version: `libtensorflow` is `libtensorflow_cc`. */
 async function linkLibraries(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
     const plain = file
@@ -168,7 +168,7 @@ async function compile(compiler: string, target: string): Promise<void> {
   }
 }
 
-/** Loads the addon in a process of its own, which may die of it. */
+/** Loads the addon in a separate process, since loading may crash it. */
 async function tryOut(path: string): Promise<void> {
   const script = `const b = require(${JSON.stringify(path)}); const id = b.createTensor([2], 1, new Float32Array([1, 2])); if (b.tensorDataSync(id)[1] !== 2) process.exit(1)`
   try {
@@ -178,7 +178,7 @@ async function tryOut(path: string): Promise<void> {
   }
 }
 
-/** The line of a program's complaints that says most. */
+/** The line of a program's error output that says most. */
 function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string }
   const lines = (stderr || message).trim().split("\n")

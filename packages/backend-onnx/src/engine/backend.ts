@@ -14,22 +14,22 @@ import { OnnxProgram } from "./program.ts"
 import { HostState } from "./state.ts"
 
 export interface EngineBackendOptions {
-  /** Whether values given to `createState` belong to the state from then on, as in a worker to which they were sent. */
+  /** Whether a state takes over the values of `createState`, as in a worker to which they were sent. */
   readonly adoptsData?: boolean
 }
 
-/** A backend on an ONNX Runtime in this thread, which `run` blocks. */
+/** A backend on an ONNX Runtime in this thread. Runs block the thread. */
 export function engineBackend(engine: Engine, { adoptsData = false }: EngineBackendOptions = {}): Backend {
   const programs = new Set<OnnxProgram>()
   let closed = false
   let last: Promise<unknown> = Promise.resolve()
-  /** One thing at a time: programs share buffers. */
+  /** Does one thing after another, since programs share buffers. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work, work)
-    last = mine.catch(() => {})
-    return mine
+    const result = last.then(work, work)
+    last = result.catch(() => {})
+    return result
   }
-  const open = (): void => {
+  const checkOpen = (): void => {
     if (closed) throw new VitrineError("backend", "the backend has been closed")
   }
   return {
@@ -37,7 +37,7 @@ export function engineBackend(engine: Engine, { adoptsData = false }: EngineBack
     device: engine.device,
 
     async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
-      open()
+      checkOpen()
       const program = await inTurn(() => OnnxProgram.load(engine, graph, options))
       programs.add(program)
       return {
@@ -54,7 +54,7 @@ export function engineBackend(engine: Engine, { adoptsData = false }: EngineBack
     },
 
     async createState(slots: Readonly<Record<string, TensorType>>, data?: Readonly<Record<string, HostData>>) {
-      open()
+      checkOpen()
       return new HostState(slots, data, adoptsData)
     },
 

@@ -10,18 +10,18 @@ export { cudaProvider, type OnnxAvailability, onnxAvailability } from "./load.ts
 
 export interface OnnxBackendOptions extends NativeOptions {
   /**
-   * Run in a worker thread, so that this one stays free; inputs are then copied. True by default. Where the compiled
-   * worker is missing, as in a bundle, everything runs in this thread.
+   * Whether to run in a worker thread, so that this one stays free. Inputs are then copied. True by default. Where the
+   * compiled worker is missing, as in a bundle, everything runs in this thread.
    */
   readonly worker?: boolean
 }
 
 /**
- * ONNX Runtime's native library.
+ * A backend on ONNX Runtime's native library.
  * @throws VitrineError (backend) when onnxruntime-node cannot be loaded.
  */
 export async function onnxBackend({ worker = true, ...options }: OnnxBackendOptions = {}): Promise<Backend> {
-  // Beside this file when compiled; TypeScript sources cannot run in a worker of Node 20.
+  // The worker is compiled, since TypeScript sources cannot run in a worker of Node 20.
   const file = ["./worker.js", "../../dist/node/worker.js"]
     .map((path) => new URL(path, import.meta.url))
     .find((url) => existsSync(url))
@@ -30,7 +30,7 @@ export async function onnxBackend({ worker = true, ...options }: OnnxBackendOpti
 }
 
 function workerChannel(file: URL): Channel {
-  // Without this process's flags: under a test runner they would lead compiled code to TypeScript sources.
+  // Without this process's flags: those of a test runner would resolve compiled code to TypeScript sources.
   const worker = new Worker(file, { execArgv: [] })
   let ending = false
   return {
@@ -40,7 +40,7 @@ function workerChannel(file: URL): Channel {
       worker.on("error", (error) => listener(`the worker of the backend failed: ${error.message}`))
       worker.on("exit", (code) => listener(`the worker of the backend ended with code ${code}`))
     },
-    // A worker that is being ended holds the process until it has ended.
+    // The process waits until a worker that is being ended has ended.
     busy: (pending) => (pending || ending ? worker.ref() : worker.unref()),
     end: async () => {
       ending = true

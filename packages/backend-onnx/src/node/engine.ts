@@ -1,27 +1,27 @@
 import { statSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { dirname, resolve } from "node:path"
-import { type FileSlice, VitrineError } from "@vitrine/core"
+import { VitrineError } from "@vitrine/core"
 import type { InferenceSession } from "onnxruntime-common"
 import type { Engine } from "../engine/engine.ts"
 import { encodeModel, isFileSlice } from "../onnx/encode.ts"
 import type { Initializer, OnnxModel } from "../onnx/model.ts"
-import { installedVersion, loadOrt } from "./load.ts"
+import { firstLine, installedVersion, loadOrt } from "./load.ts"
 
 export interface NativeOptions {
-  /** Threads for one op; as many as the process may use by default. */
+  /** Threads of one op; by default as many as the process may use. */
   readonly threads?: number
-  /** Sums in an order that does not depend on timing. ONNX Runtime's CPU kernels do so anyway for one thread count. */
+  /** Whether sums have an order that does not depend on timing. ONNX Runtime's CPU kernels always have for one thread count. */
   readonly deterministic?: boolean
   /** ONNX Runtime's execution providers, `["cpu"]` by default. */
   readonly executionProviders?: readonly string[]
   /**
-   * Batches are run in slices of a few examples, so that memory is needed for a slice and not for the batch, and values
-   * stay nearer to the caches: the fewest examples whose matrix products have this many rows (tokens), or an eighth of
-   * it where nothing is summed over the batch. 4096 by default; Infinity for whole batches.
+   * A batch is run in slices, which need less memory and stay nearer to the caches. A slice has the fewest examples whose
+   * matrix products have this many rows (tokens), or an eighth of it where nothing is summed over the batch. 4096 by
+   * default; Infinity for whole batches.
    */
   readonly sliceRows?: number
-  /** Where to write a profile of every run, as a prefix of the file's name. */
+  /** The beginning of the name of a file, to which a profile of every run is written. */
   readonly profile?: string
 }
 
@@ -36,7 +36,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 4,
-    // Planning all of a run's memory as one block costs a third more of it, and is no faster.
+    // A plan of a run's memory as one block takes a third more of it, and is no faster.
     enableMemPattern: false,
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   }
@@ -48,7 +48,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     sliceRows: options.sliceRows ?? 4096,
     load: async (model) => {
       const extra = {
-        // Core has merged equal expressions; what is still written twice stands behind a barrier.
+        // Core has merged equal expressions. Those that are left stand behind barriers, and must stay.
         optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
         session: {
           ...(options.deterministic === true ? { use_deterministic_compute: "1" } : {}),
@@ -56,48 +56,49 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
         },
       }
       try {
-        const { written, externalData } = apart(model)
-        return await ort.InferenceSession.create(encodeModel(written), { ...sessionOptions, externalData, extra })
+        const { model: encoded, externalData } = withValuesInPlace(model)
+        return await ort.InferenceSession.create(encodeModel(encoded), { ...sessionOptions, externalData, extra })
       } catch (error) {
-        const why = (error as Error).message.split("\n")[0]
-        throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${why}`, { cause: error })
+        throw new VitrineError("backend", `onnxruntime-node cannot load the model: ${firstLine(error)}`, {
+          cause: error,
+        })
       }
     },
   }
 }
 
-/** What is given to the engine where it lies: in the model's bytes it would be copied once more. */
+/** Values of this many bytes or more are handed to the engine in place. In the model's bytes they would be copied once more. */
 const largeBytes = 2 ** 16
 
 /**
- * A model whose large values are files in name alone, and those files. Not where there are real ones too: ONNX Runtime
- * takes the one or the other.
+ * A model whose large values are external data, and the memory of these. ONNX Runtime takes external data either from memory
+ * or from files, so a model with values in files stays as it is.
  */
-function apart(model: OnnxModel): {
-  readonly written: OnnxModel
+function withValuesInPlace(model: OnnxModel): {
+  readonly model: OnnxModel
   readonly externalData: { readonly path: string; readonly data: Uint8Array }[]
 } {
   const externalData: { readonly path: string; readonly data: Uint8Array }[] = []
-  if (model.initializers.some(({ data }) => isFileSlice(data))) return { written: model, externalData }
+  if (model.initializers.some(({ data }) => isFileSlice(data))) return { model, externalData }
   const initializers = model.initializers.map((each): Initializer => {
-    const { buffer, byteOffset, byteLength } = each.data as Exclude<Initializer["data"], FileSlice>
-    if (byteLength < largeBytes) return each
+    const { data } = each
+    if (isFileSlice(data) || data.byteLength < largeBytes) return each
     const path = `values ${externalData.length}`
-    externalData.push({ path, data: new Uint8Array(buffer, byteOffset, byteLength) })
-    return { ...each, data: { path, offset: 0, length: byteLength } }
+    externalData.push({ path, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })
+    return { ...each, data: { path, offset: 0, length: data.byteLength } }
   })
-  return { written: { ...model, initializers }, externalData }
+  return { model: { ...model, initializers }, externalData }
 }
 
-/** Where the files lie to which the model refers. @throws VitrineError (file) for one that ends too soon. */
+/** The folder of the files that a model refers to, as an option of the session. @throws VitrineError (file) for a file that ends too soon. */
 function externalFolder(model: OnnxModel): Record<string, string> {
   const slices = model.initializers.map(({ data }) => data).filter(isFileSlice)
   const ends = new Map<string, number>()
   for (const { path, offset, length } of slices) ends.set(path, Math.max(ends.get(path) ?? 0, offset + length))
   for (const [path, end] of ends) {
-    const found = statSync(path, { throwIfNoEntry: false })?.size
-    if (found === undefined) throw new VitrineError("file", `${path}: there is no such file`)
-    if (found < end) throw new VitrineError("file", `${path}: has ${found} bytes, but its tensors need ${end}`)
+    const size = statSync(path, { throwIfNoEntry: false })?.size
+    if (size === undefined) throw new VitrineError("file", `${path}: there is no such file`)
+    if (size < end) throw new VitrineError("file", `${path}: has ${size} bytes, but its tensors need ${end}`)
   }
   const folders = new Set([...ends.keys()].map((path) => dirname(resolve(path))))
   if (folders.size > 1)

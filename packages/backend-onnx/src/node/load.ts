@@ -12,15 +12,20 @@ export interface OnnxAvailability {
   readonly reason?: string
 }
 
+/** The first line of an error's message. */
+export function firstLine(error: unknown): string {
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n")
+  return line
+}
+
 export async function loadOrt(): Promise<typeof Ort> {
   try {
-    const module = (await import("onnxruntime-node")) as unknown as { default?: typeof Ort } & typeof Ort
+    const module: typeof Ort & { readonly default?: typeof Ort } = await import("onnxruntime-node")
     return module.default ?? module
   } catch (error) {
-    const why = (error as Error).message.split("\n")[0]
     throw new VitrineError(
       "backend",
-      `onnxruntime-node cannot be loaded (${why}): install it with ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or use @vitrine/backend-onnx/web`,
+      `onnxruntime-node cannot be loaded (${firstLine(error)}): install it with ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, or use @vitrine/backend-onnx/web`,
       { cause: error },
     )
   }
@@ -33,11 +38,12 @@ export async function onnxAvailability(): Promise<OnnxAvailability> {
     await loadOrt()
     return { available: true, ...(version === undefined ? {} : { version }) }
   } catch (error) {
-    return { available: false, ...(version === undefined ? {} : { version }), reason: (error as Error).message }
+    const reason = error instanceof Error ? error.message : String(error)
+    return { available: false, ...(version === undefined ? {} : { version }), reason }
   }
 }
 
-/** Why ONNX Runtime cannot use CUDA here, or undefined where its library for it is installed. */
+/** Why ONNX Runtime cannot use CUDA here; undefined where its CUDA library is installed. */
 export function cudaProvider(): string | undefined {
   let folder: string
   try {
@@ -54,7 +60,8 @@ export function cudaProvider(): string | undefined {
 
 export function installedVersion(): string | undefined {
   try {
-    return (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string }).version
+    const { version }: { readonly version: string } = createRequire(import.meta.url)("onnxruntime-node/package.json")
+    return version
   } catch {
     return undefined
   }

@@ -4,7 +4,8 @@ import type { Request } from "../remote/protocol.ts"
 import { serve } from "../remote/server.ts"
 import { type NativeOptions, nativeEngine } from "./engine.ts"
 
-const port = parentPort as MessagePort
+if (parentPort === null) throw new Error("this file is the program of a worker thread")
+const port: MessagePort = parentPort
 const answer = serve(
   async (options) => engineBackend(await nativeEngine(options as NativeOptions), { adoptsData: true }),
   (reply, transfer) => port.postMessage(reply, transfer),

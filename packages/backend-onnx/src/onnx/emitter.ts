@@ -6,8 +6,8 @@ import { type Attribute, elementTypes, type Initializer, type OnnxNode } from ".
 export type Reader = OpName | "output"
 
 /**
- * A value while a model is written. Scalings and constant fills stay symbolic until somebody needs the elements, so
- * that a matrix product can take a factor as its alpha and an element-wise op a fill as a scalar.
+ * A value while a model is written. Scalings and constant fills stay symbolic until a node needs the elements. So a matrix
+ * product can take a factor as its alpha, and an element-wise op a fill as a scalar.
  */
 export interface Value extends TensorType {
   /** The name of the elements, before scaling. */

@@ -1,18 +1,18 @@
 import { type Backend, type HostData, type Program, type State, VitrineError } from "@vitrine/core"
 import { buffersOf, type CallName, type Calls, type Reply, type Request } from "./protocol.ts"
 
-/** Another thread, as this one sees it. */
+/** The connection to another thread. */
 export interface Channel {
   send(request: Request, transfer: ArrayBuffer[]): void
   onReply(listener: (reply: Reply) => void): void
-  /** Called when the thread ends of itself. */
+  /** Calls the listener when the thread ends by itself. */
   onEnd(listener: (reason: string) => void): void
-  /** Whether answers are awaited, so that the process must not end. */
+  /** Tells the channel whether replies are pending, so that the process must not end. */
   busy(pending: boolean): void
   end(): Promise<void>
 }
 
-/** A backend that lives behind a channel. @throws what opening it there throws. */
+/** A backend in another thread. @throws the errors of opening it there. */
 export async function remoteBackend(channel: Channel, options: unknown): Promise<Backend> {
   const pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   let count = 0
@@ -86,7 +86,7 @@ export async function remoteBackend(channel: Channel, options: unknown): Promise
   }
 }
 
-/** Views of large buffers would be sent with all of the buffer. */
+/** The same data without other parts of their buffers, which would be sent too. */
 function compact(data: Readonly<Record<string, HostData>>): Record<string, HostData> {
   return Object.fromEntries(
     Object.entries(data).map(([key, values]) => [

@@ -1,6 +1,6 @@
 import type { CompileOptions, ErrorKind, Graph, HostData, HostTensor, TensorType } from "@vitrine/core"
 
-/** What can be asked of a backend in another thread, as functions of plain data. Programs and states are numbers. */
+/** The calls to a backend in another thread, as functions of plain data. Programs and states are numbers. */
 export interface Calls {
   open(options: unknown): { readonly name: string; readonly device: string }
   compile(graph: Graph, options: CompileOptions): number
@@ -26,7 +26,7 @@ export interface Request<K extends CallName = CallName> {
 }
 
 export interface Fault {
-  /** Given for a VitrineError. */
+  /** The kind of a VitrineError; undefined for other errors. */
   readonly kind: ErrorKind | undefined
   readonly message: string
   readonly stack: string | undefined
@@ -34,7 +34,7 @@ export interface Fault {
 
 export type Reply = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly fault: Fault }
 
-/** The memory of some values, to hand over with a message. */
+/** The memory of values, to be handed over with a message. */
 export function buffersOf(values: Iterable<HostData>): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>()
   for (const { buffer } of values) if (buffer instanceof ArrayBuffer) buffers.add(buffer)

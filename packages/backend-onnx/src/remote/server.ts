@@ -3,7 +3,7 @@ import { buffersOf, type CallName, type Calls, type Reply, type Request } from "
 
 type Send = (reply: Reply, transfer: ArrayBuffer[]) => void
 
-/** Answers requests with a backend that the first of them opens. */
+/** Answers requests with a backend. The first request opens it. */
 export function serve(open: (options: unknown) => Promise<Backend>, send: Send): (request: Request) => Promise<void> {
   let backend: Backend | undefined
   let count = 0
@@ -13,9 +13,9 @@ export function serve(open: (options: unknown) => Promise<Backend>, send: Send):
     map.set(++count, value)
     return count
   }
-  const known = <T>(map: Map<number, T>, id: number, what: string): T => {
+  const live = <T>(map: Map<number, T>, id: number, kind: string): T => {
     const value = map.get(id)
-    if (value === undefined) throw new VitrineError("backend", `the ${what} has been disposed of`)
+    if (value === undefined) throw new VitrineError("backend", `the ${kind} has been disposed of`)
     return value
   }
   const opened = (): Backend => {
@@ -29,15 +29,15 @@ export function serve(open: (options: unknown) => Promise<Backend>, send: Send):
     },
     compile: async (graph, options) => numbered(programs, await opened().compile(graph, options)),
     run: (program, inputs, state) =>
-      known(programs, program, "program").run(inputs, state === undefined ? undefined : known(states, state, "state")),
+      live(programs, program, "program").run(inputs, state === undefined ? undefined : live(states, state, "state")),
     disposeProgram: async (id) => {
       const program = programs.get(id)
       programs.delete(id)
       await program?.dispose()
     },
     createState: async (slots, data) => numbered(states, await opened().createState(slots, data)),
-    readState: (state, name) => known(states, state, "state").read(name),
-    writeState: (state, name, data) => known(states, state, "state").write(name, data),
+    readState: (state, name) => live(states, state, "state").read(name),
+    writeState: (state, name, data) => live(states, state, "state").write(name, data),
     disposeState: async (id) => {
       const state = states.get(id)
       states.delete(id)
@@ -51,7 +51,7 @@ export function serve(open: (options: unknown) => Promise<Backend>, send: Send):
   }
   return async ({ id, call, values }) => {
     try {
-      const result = await (calls[call] as (...given: unknown[]) => Promise<unknown>)(...values)
+      const result = await (calls[call] as (...values: unknown[]) => Promise<unknown>)(...values)
       send({ id, result }, transferable(call, result))
     } catch (error) {
       const { message, stack } = error instanceof Error ? error : new Error(String(error))
