@@ -1,4 +1,4 @@
-import { keyFromSeed, rowNames, vitConfig, vitVariant } from "@vitrine/core"
+import { keyFromSeed, vitConfig, vitVariant } from "@vitrine/core"
 import { bitConfig, bitVariant } from "@vitrine/resnet"
 import { describe, expect, test } from "vitest"
 import {
@@ -44,12 +44,12 @@ describe("a configuration says its family", () => {
   })
 
   test("and one that names none, or another, is refused", async () => {
-    const swin: object = { ...bit, family: "swin" }
-    await expect(async () => familyOf({ ...bit, ...swin })).rejects.toThrow(
-      /^family must be one of vit, bit, got "swin"$/,
+    const other: object = { ...bit, family: "other" }
+    await expect(async () => familyOf({ ...bit, ...other })).rejects.toThrow(
+      /^family must be one of vit, bit.*, got "other"$/,
     )
-    expect(() => vitConfig({ ...vit, ...swin })).toThrow(/^family must be one of vit, got "swin"$/)
-    expect(() => bitConfig({ ...bit, ...swin })).toThrow(/^family must be bit, got "swin"$/)
+    expect(() => vitConfig({ ...vit, ...other })).toThrow(/^family must be one of vit, got "other"$/)
+    expect(() => bitConfig({ ...bit, ...other })).toThrow(/^family must be bit, got "other"$/)
   })
 })
 
@@ -105,14 +105,14 @@ describe("config.json", () => {
   )
 
   test.each<[string, unknown, RegExp]>([
-    ["no family", {}, /^c\.json: vitrine\.model\.family must be one of vit, bit, got ""$/],
-    ["another family", { family: "swin" }, /^c\.json: vitrine\.model\.family must be one of vit, bit, got "swin"$/],
+    ["no family", {}, /^c\.json: vitrine\.model\.family must be one of vit, bit.*, got ""$/],
+    ["another family", { family: "other" }, /^c\.json: vitrine\.model\.family must be one of vit, bit.*, got "other"$/],
     ["another field", { ...vit, widths: [1] }, /^c\.json: vitrine\.model\.widths is not a field of a model$/],
     ["text", { ...vit, depth: "1" }, /^c\.json: vitrine\.model\.depth must be a number, got "1"$/],
     ["a count too large", { ...vit, depth: 1e6 }, /^c\.json: vitrine\.model\.depth must be an integer from 1 to 1024/],
     ["heads that do not divide", { ...vit, heads: 5 }, /^c\.json: vitrine\.model\.heads: heads must divide dim/],
     ["no list", { ...bit, widths: 64 }, /^c\.json: vitrine\.model\.widths must be a list, got 64$/],
-    ["nothing", null, /^c\.json: vitrine\.model\.family must be one of vit, bit, got ""$/],
+    ["nothing", null, /^c\.json: vitrine\.model\.family must be one of vit, bit.*, got ""$/],
   ])("with a configuration of %s is refused by its path", async (_, stored, message) => {
     const read = async (): Promise<unknown> => storedConfig(stored, "vitrine.model", {}, "c.json")
     expect(await fault(read())).toMatch(message)
@@ -122,5 +122,4 @@ describe("config.json", () => {
 test("variants of a recipe are those of their families", () => {
   expect(families.vit.recipes.variant("B/16", small)).toEqual(vitVariant("B/16", small))
   expect(families.bit.recipes.variant("R50x1", small)).toEqual(bitVariant("R50x1", small))
-  expect(rowNames(families)).toEqual(["vit", "bit"])
 })

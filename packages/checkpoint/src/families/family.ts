@@ -67,7 +67,7 @@ export interface Recognition {
   readonly tensor: RegExp
   /** Whether a name is that of a variant. */
   variant(name: string): boolean
-  /** Fields of a recipe's model that no other family has. */
+  /** Fields that tell the family of a recipe's model. Of several families, the first that has all fields of the recipe is it. */
   readonly fields: readonly string[]
 }
 

@@ -40,16 +40,16 @@ export function familyOfArchitecture(architecture: string): Family | undefined {
 }
 
 /**
- * The family of a recipe's model, by its `family`, its variant, or fields that only one family has.
+ * The family of a recipe's model, by its `family`, its variant, or its fields; a Vision Transformer where nothing tells.
  * @param variant its name, where the recipe has one.
  */
 export function familyOfRecipe(variant: string | undefined, fields: object): Family {
   const { family } = { family: undefined, ...fields }
   if (hasRow(families, family)) return families[family]
-  const recognised = recognisedFamily((each) =>
-    variant === undefined ? each.fields.some((field) => Object.hasOwn(fields, field)) : each.variant(variant),
-  )
-  return recognised ?? families.vit
+  if (variant !== undefined) return recognisedFamily((each) => each.variant(variant)) ?? families.vit
+  const names = Object.keys(fields)
+  const candidates = rows.filter(({ recognises }) => recognises.fields.some((field) => names.includes(field)))
+  return candidates.find((each) => names.every((name) => each.fields.includes(name))) ?? candidates[0] ?? families.vit
 }
 
 /** The model of a configuration. */
