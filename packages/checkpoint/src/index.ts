@@ -28,6 +28,7 @@ export {
   storedConfig,
 } from "./families/index.ts"
 export { readGoogleWeights } from "./families/vit/google-weights.ts"
+export { schema as vitSchema } from "./families/vit/schema.ts"
 export { readStateDict } from "./families/vit/timm-weights.ts"
 export {
   beyondHuggingFace,

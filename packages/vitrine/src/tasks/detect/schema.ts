@@ -1,4 +1,4 @@
-import { families, schemas } from "@vitrine/checkpoint"
+import { schemas, vitSchema } from "@vitrine/checkpoint"
 import { type Fields, rowNames } from "@vitrine/core"
 import { detectionLossFields, detectionTransforms, detrFields } from "@vitrine/detection"
 import { resnetFields } from "@vitrine/resnet"
@@ -28,7 +28,7 @@ const imageFields: Fields = { imageSize: { kind: "tuple", of: [side, side] } }
 function modelEntries(object: ObjectSchema): Entries {
   const backbone = taggedSchema(object, "kind", "backbone", {
     resnet: { config: object("a ResNet", partialEntries(resnetFields)) },
-    vit: { config: families.vit.schema },
+    vit: { config: vitSchema },
   })
   return { ...partialEntries(detrFields), backbone: v.optional(backbone) }
 }
