@@ -2,6 +2,7 @@ import type { DataFacts } from "../src/tasks/classify/recipe.ts"
 import type { DetectionFacts } from "../src/tasks/detect/recipe.ts"
 import type { ReadingFacts } from "../src/tasks/read/recipe.ts"
 import { alphabet } from "@vitrine/seq2seq"
+import { optimizerNames } from "@vitrine/trainer"
 
 export const facts: DataFacts = {
   examples: 1000,
@@ -29,10 +30,12 @@ export const readingFacts: ReadingFacts = {
   std: [0.3],
 }
 
+const names = optimizerNames.join(", ")
+
 /** Faulty recipes of classifiers, and what is said of them. */
 export const faults: readonly (readonly [recipe: object, message: string])[] = [
-  [{ optimizer: { name: "lion" } }, 'recipe: optimizer.name must be one of adam, adamw, sgd, got "lion"'],
-  [{ optimizer: { name: "AdamW" } }, 'recipe: optimizer.name must be one of adam, adamw, sgd, got "AdamW"'],
+  [{ optimizer: { name: "tiger" } }, `recipe: optimizer.name must be one of ${names}, got "tiger"`],
+  [{ optimizer: { name: "AdamW" } }, `recipe: optimizer.name must be one of ${names}, got "AdamW"`],
   [{ optimizer: "adamw" }, 'recipe: optimizer must be an object, got "adamw"'],
   [
     { optimizer: { name: "adamw", betas: 3 } },
