@@ -1,7 +1,7 @@
 import { VitrineError } from "./errors.ts"
 
 /**
- * What a field of options holds, as plain data. A table of fields by name stands for an object of options: its type
+ * The values that a field of options can hold, as plain data. A table of fields by name stands for an object of options: its type
  * (`FieldValues`), its check (`checkFields`), the choices of a command and a schema all follow from the table.
  */
 export type Field = (
@@ -107,7 +107,7 @@ function isWithin({ integer, from = -Infinity, above, to = Infinity, below }: Nu
   )
 }
 
-/** What a field expects, as it follows "must be": "a positive integer", "one of a, b". */
+/** The values that a field can hold in words, to follow "must be": "a positive integer", "one of a, b". */
 export function expectation(field: Field): string {
   switch (field.kind) {
     case "number":

@@ -1,4 +1,4 @@
-/** What the first bytes of an image file say, before anything is decoded. */
+/** The header of an image file, which is read before anything is decoded. */
 export interface ImageHeader {
   readonly format: "JPEG" | "PNG" | "WebP" | "GIF"
   /** In pixels, as stored: before an EXIF orientation. 0 where the header is broken or missing. */

@@ -61,7 +61,7 @@ export function localBatchMaker<B>(make: (job: BatchJob) => Promise<B>, close: (
   return { make: idle(make), ahead: 1, close }
 }
 
-/** What makes batches, and how many it may hold at a time. */
+/** Makes batches, up to `ahead` of them at a time. */
 export interface BatchMaker<B = Batch> {
   make(job: BatchJob): Promise<B>
   readonly ahead: number
@@ -106,7 +106,7 @@ function expect(holds: boolean, message: string): void {
   if (!holds) throw new VitrineError("config", `loader: ${message}`)
 }
 
-/** What an order is made of. */
+/** The facts of a data set that its order depends on. */
 export type Examples = Pick<Dataset, "name" | "classes" | "length">
 
 /** A loader over `maker`, which it closes. */

@@ -50,7 +50,7 @@ export const outlines: readonly ((u: number, v: number) => number)[] = [
   // heart: a square on its corner, and a disc on each of its upper sides
   (u, v) =>
     Math.min((Math.abs(u) + Math.abs(v - 0.15) - 0.66) * Math.SQRT1_2, disc(Math.abs(u) - 0.33, v + 0.18, 0.467)),
-  // ring: what lies near a circle
+  // ring: the places near a circle
   (u, v) => Math.abs(disc(u, v, 0.72)) - 0.2,
   (u, v) => box(u, v, 0.72, 0.72),
   // star: inside all of five lines but one

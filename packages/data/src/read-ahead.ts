@@ -1,7 +1,7 @@
 /** Enough to keep decoding threads busy while this one transforms. */
 const ahead = 3
 
-/** Each example with what `read` gives of it, in turn. The next examples are read meanwhile. */
+/** Reads examples in turn. While the caller uses one, the next ones are read. */
 export async function* readAhead<T>(
   examples: Iterable<number>,
   read: (example: number) => Promise<T>,

@@ -37,29 +37,29 @@ export function drawShape(label: number, key: Key): Image {
   if (inside === undefined)
     throw new VitrineError("config", `shapes have classes 0 … ${outlines.length - 1}, got ${label}`)
   const random = bits(key)
-  const between = (low: number, high: number): number => low + ((high - low) * (random() >>> 0)) / 2 ** 32
+  const within = (low: number, high: number): number => low + ((high - low) * (random() >>> 0)) / 2 ** 32
 
-  const radius = between(8, 11)
-  const cx = between(radius, side - radius)
-  const cy = between(radius, side - radius)
-  const turn = between(-0.3, 0.3)
+  const radius = within(8, 11)
+  const cx = within(radius, side - radius)
+  const cy = within(radius, side - radius)
+  const turn = within(-0.3, 0.3)
   const cos = Math.cos(turn) / radius
   const sin = Math.sin(turn) / radius
-  const lean = between(-0.1, 0.1)
+  const lean = within(-0.1, 0.1)
 
-  const back = colour(between, 10, 120)
-  let front = colour(between, 110, 250)
-  while (contrast(front, back) < 70) front = colour(between, 110, 250)
-  const second = nearby(back, between, 25)
-  const shade = nearby(front, between, 30)
+  const back = colour(within, 10, 120)
+  let front = colour(within, 110, 250)
+  while (contrast(front, back) < 70) front = colour(within, 110, 250)
+  const second = nearby(back, within, 25)
+  const shade = nearby(front, within, 30)
 
-  // The background goes between two near colours in waves: a gradient, stripes, or stripes across stripes.
-  const angle = between(0, 2 * Math.PI)
-  const frequency = between(0.1, 1.1)
-  const along = waves(Math.cos(angle) * frequency, Math.sin(angle) * frequency, between(0, 2 * Math.PI))
+  // The background goes within two near colours in waves: a gradient, stripes, or stripes across stripes.
+  const angle = within(0, 2 * Math.PI)
+  const frequency = within(0.1, 1.1)
+  const along = waves(Math.cos(angle) * frequency, Math.sin(angle) * frequency, within(0, 2 * Math.PI))
   const across = random() & 1 ? waves(-Math.sin(angle) * frequency, Math.cos(angle) * frequency, 0) : undefined
 
-  const scale = between(2, 8) / 128
+  const scale = within(2, 8) / 128
   // Nothing of a shape lies farther out than this.
   const reach = (1.3 * radius + 1) ** 2
 
@@ -101,23 +101,23 @@ export function drawShape(label: number, key: Key): Image {
 
 type Colour = readonly [number, number, number]
 
-type Between = (low: number, high: number) => number
+type Within = (low: number, high: number) => number
 
-const colour = (between: Between, low: number, high: number): Colour => [
-  between(low, high),
-  between(low, high),
-  between(low, high),
+const colour = (within: Within, low: number, high: number): Colour => [
+  within(low, high),
+  within(low, high),
+  within(low, high),
 ]
 
-const nearby = (c: Colour, between: Between, reach: number): Colour => [
-  c[0] + between(-reach, reach),
-  c[1] + between(-reach, reach),
-  c[2] + between(-reach, reach),
+const nearby = (c: Colour, within: Within, reach: number): Colour => [
+  c[0] + within(-reach, reach),
+  c[1] + within(-reach, reach),
+  c[2] + within(-reach, reach),
 ]
 
 const contrast = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-/** sin(wx x + wy y + phase), with coordinates from the middle; takes apart what depends on x and on y. */
+/** sin(wx x + wy y + phase), with coordinates from the middle, by tables for x and for y. */
 function waves(wx: number, wy: number, phase: number): (x: number, y: number) => number {
   const columns = Float64Array.from({ length: 2 * side }, (_, i) => {
     const at = wx * ((i >> 1) - side / 2)

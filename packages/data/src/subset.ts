@@ -13,7 +13,7 @@ export interface Selection {
 }
 
 /**
- * The examples of some classes, or a few of each class, as a data set of its own with labels from 0 on. Which examples
+ * The examples of some classes, or a few of each class, as a data set with labels from 0 on. Which examples
  * are drawn, the seed and the class's name alone decide; they stay in the order of the data.
  * @throws VitrineError (config) for a class that the data do not have, or that has fewer than `perClass` examples.
  */

@@ -23,7 +23,7 @@ export interface StepEvent {
   readonly learningRate: number
   /** Norm of all gradients before clipping, where gradients are clipped or accumulated. */
   readonly gradientNorm?: number
-  /** What the loss was multiplied by for its gradients, where it is scaled. */
+  /** Factor of the loss for its gradients, where the loss is scaled. */
   readonly lossScale?: number
   /** Present where those gradients overflowed: nothing was updated, and the next scale is half of this. */
   readonly skipped?: true
@@ -55,7 +55,7 @@ export interface EndEvent {
   readonly seconds: number
 }
 
-/** What happens while a model trains. */
+/** The events of a training. */
 export type TrainEvent<E extends object = Evaluation> =
   | StartEvent
   | StepEvent

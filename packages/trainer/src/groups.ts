@@ -14,7 +14,7 @@ export type DecayMode = keyof typeof decayModes
 
 export const decayModeNames: readonly DecayMode[] = rowNames(decayModes)
 
-/** Names that `freeze` takes besides those of parameters, each with the parameters that it stands for. */
+/** Names that `freeze` takes besides the names of parameters. Each function selects its parameters. */
 export const frozenParts = {
   backbone: (parameter: string): boolean => !isHead(parameter),
 }
@@ -51,7 +51,7 @@ export const groupFields: Readonly<Record<keyof GroupOptions, Field>> = {
 /** Parameters that share a learning rate and a weight decay. */
 export interface ParameterGroup {
   readonly name: string
-  /** What the learning rate is multiplied by. */
+  /** Factor of the learning rate. */
   readonly scale: number
   readonly weightDecay: number
   readonly parameters: readonly Parameter[]
@@ -94,7 +94,7 @@ export function parameterGroups(parameters: readonly Parameter[], options: Group
   return [...groups.values()].map((group, i) => ({ name: `group${i}`, ...group }))
 }
 
-/** Whether a parameter belongs to what turns features into logits. */
+/** Whether a parameter belongs to the layers that turn features into logits. */
 export function isHead(name: string): boolean {
   return /^(head|head_dist|pre_logits)\./.test(name)
 }

@@ -19,7 +19,7 @@ export const lossScaleSlots: readonly string[] = [scaleSlot, sinceSlot, skippedS
 /** Gradients that overflow at this scale would at any. */
 export const leastLossScale: number = 2 ** -16
 
-/** The values that those slots start with; what is left out starts at 0. */
+/** The values that these slots start with. The others start at 0. */
 export const firstLossScale: Readonly<Record<string, Float32Array>> = { [scaleSlot]: Float32Array.of(2 ** 16) }
 
 /** How many steps were skipped until now, by the values of slots. The optimizer does not count them. */

@@ -35,7 +35,7 @@ export function optimizer({ name, ...settings }: OptimizerOptions): Optimizer {
 
 type Spellings = { readonly [N in OptimizerName]: keyof (typeof optimizers)[N]["spellings"] }
 
-/** What the command's `--optimizer` can say: the spellings of all optimizers. */
+/** The spellings of all optimizers: the choices of the command's `--optimizer`. */
 export type OptimizerSpelling = Spellings[OptimizerName]
 
 const spellings: ReadonlyMap<string, OptimizerOptions> = new Map(
@@ -48,7 +48,7 @@ export const optimizerSpellings: readonly OptimizerSpelling[] = [...spellings.ke
 
 /**
  * The options that a spelling stands for.
- * @throws VitrineError (config) for what no optimizer is called.
+ * @throws VitrineError (config) for any other name.
  */
 export function spelledOptimizer(spelling: OptimizerSpelling): OptimizerOptions {
   const options = spellings.get(spelling)
@@ -60,7 +60,7 @@ export function spelledOptimizer(spelling: OptimizerSpelling): OptimizerOptions 
   return options
 }
 
-/** The spelling of options: of those whose settings they all have, the one with most settings. */
+/** The spelling of options. Settings that are 0 or false count as missing, and values make no difference. */
 export function spellingOf(options: OptimizerOptions): OptimizerSpelling | undefined {
   const settings: Readonly<Record<string, unknown>> = options
   const size = (spelling: string): number => Object.keys(spellings.get(spelling) ?? {}).length

@@ -17,7 +17,7 @@ export interface TrainingOptions extends GroupOptions {
   readonly loss: Loss
   /** Largest norm of all gradients together; null for no clipping. */
   readonly clip: number | null
-  /** Decay of an exponential moving average of the parameters, which is then what is evaluated and published. */
+  /** Decay of an exponential moving average of the parameters. The average is then evaluated and published. */
   readonly ema: number | null
   /** Weights of the classes in the loss, as PyTorch's `CrossEntropyLoss(weight)`; null for none. */
   readonly classWeights: readonly number[] | null
@@ -29,7 +29,7 @@ export interface TrainingOptions extends GroupOptions {
   readonly seed: number
 }
 
-/** What each of the options holds, but for the optimizer and the schedule, which have tables of their own. */
+/** The fields of TrainingOptions. The optimizer and the schedule have other tables. */
 export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "optimizer" | "schedule">, Field>> = {
   steps: { kind: "number", integer: true, from: 1 },
   accumulate: { kind: "number", integer: true, from: 1 },
@@ -45,7 +45,7 @@ export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "opt
 }
 
 /**
- * Checked options; what is left out is AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1.
+ * Checked options. The defaults are AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1.
  * @throws VitrineError (config) for the first option that makes no sense.
  */
 export function trainingOptions(fields: Partial<TrainingOptions> & Pick<TrainingOptions, "steps">): TrainingOptions {

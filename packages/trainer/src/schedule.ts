@@ -1,6 +1,6 @@
 import { type Field, rowNames, VitrineError } from "@vitrine/core"
 
-/** Where a run stands: what a decay makes its rate of. */
+/** The place of a step in its run, by which a decay computes the rate. */
 interface Moment {
   /** Steps taken before this one. */
   readonly step: number
@@ -40,7 +40,7 @@ export interface Schedule {
   readonly decay: Decay
   /** Steps of linear warm-up; below 1 a fraction of all steps. */
   readonly warmup: number
-  /** Where cosine and linear decay end, as a fraction of the base rate. What each drop of step decay leaves of the rate. */
+  /** For cosine and linear decay: the last rate as a fraction of the base rate. For step decay: the factor of each drop. */
   readonly final: number
   /** The steps, from 0, at which step decay drops. Those below 1 are fractions of all steps. 2/3 by default, as in DETR. */
   readonly drop?: number | readonly number[]

@@ -18,7 +18,7 @@ export interface StepResult {
   readonly loss: number
   /** Norm of all gradients before clipping, where it was computed. */
   readonly gradientNorm?: number
-  /** What the loss was multiplied by for its gradients, where it is scaled. */
+  /** Factor of the loss for its gradients, where the loss is scaled. */
   readonly lossScale?: number
   /** Present where those gradients overflowed, so that nothing was updated. */
   readonly skipped?: true

@@ -37,7 +37,7 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly parameters: readonly Parameter[]
   /** Values of the parameters to start from, by name; others start at 0. Not needed to resume. */
   readonly initial?: Readonly<Record<string, Float32Array>> | undefined
-  /** What the model learns, such as `classificationObjective`. */
+  /** The objective, such as `classificationObjective`. */
   readonly objective: Objective<B, E>
   readonly options: TrainingOptions
   /** Opens the training data after `consumed` batches: the same batches must follow as without the interruption. */

@@ -73,7 +73,7 @@ function mapEntries(fields: Fields, schemaOf: (field: Field) => Schema): Entries
 
 /**
  * The schema of an object whose field `tag` names a row of a table.
- * @param noun what a row is, such as "transform".
+ * @param noun a row in words, such as "transform".
  * @param rows the other entries of each row.
  */
 export function taggedSchema(

@@ -1,10 +1,10 @@
 import { VitrineError } from "@vitrine/core"
 
 /**
- * Makes something of a field's value.
+ * Makes something from a field, so that errors name the field.
  * @param where names the recipe or the file in errors.
  * @param path names the field; "" for the whole.
- * @throws VitrineError of the same kind, with the place before what was wrong.
+ * @throws VitrineError of the same kind, whose message begins with the place.
  */
 export function inField<T>(where: string, path: string, make: () => T): T {
   try {

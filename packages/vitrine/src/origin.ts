@@ -1,4 +1,4 @@
-/** What every run folder stores in `config.json`, so that the run can go on alone. */
+/** The facts that every run folder stores in `config.json`, so that the run can go on alone. */
 export type RunOrigin = {
   /** The name of built-in data, or an absolute path. */
   readonly data: string

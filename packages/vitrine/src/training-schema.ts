@@ -1,4 +1,4 @@
-/** Schemas of what recipes and records of all tasks hold. */
+/** Schemas of the fields that recipes and records of all tasks share. */
 import { mixFields, transformFields } from "@vitrine/data"
 import { type Fields, rowNames } from "@vitrine/core"
 import { optimizers, scheduleFields, trainingFields, type TrainingOptions } from "@vitrine/trainer"
@@ -12,7 +12,7 @@ import {
   taggedSchema,
 } from "./fields-schema.ts"
 
-/** The entries of TrainingOptions, each of which may be left out. */
+/** The entries of TrainingOptions. All of them may be left out. */
 export function trainingEntries(object: ObjectSchema): Entries {
   const rows = Object.fromEntries(Object.entries(optimizers).map(([name, { fields }]) => [name, entriesOf(fields)]))
   return {

@@ -15,7 +15,7 @@ import { unreadable } from "./unreadable.ts"
  * profiles are ignored. Of 16 bits the high byte is kept. An EXIF orientation is applied, but not in a WebP, where
  * browsers do not agree.
  * @param input a path, or the bytes of a file
- * @param name what errors call the image; default: the path
+ * @param name the image's name in errors; default: the path
  * @throws VitrineError for what is missing, too large, broken, truncated or of another format
  */
 export async function decodeImage(input: string | Uint8Array, name?: string): Promise<Image> {

@@ -11,7 +11,7 @@ export interface NodeLoaderOptions extends LoaderOptions {
   /** Which data to load: a source, or a data set that is open already (which stays open). */
   readonly source?: DatasetSource
   readonly dataset?: Dataset
-  /** Threads that make batches; 0: this thread. Default 1. Has no influence on what the batches hold. */
+  /** Threads that make batches; 0: this thread. Default 1. The batches do not depend on it. */
   readonly workers?: number
 }
 

@@ -21,7 +21,7 @@ export interface ResolvedData {
 }
 
 /**
- * Finds the training and the validation set in what a user names:
+ * Finds the training and the validation set of a path or a name:
  * - `shapes`: the built-in drawings, 50,000 and 2,000 of them,
  * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one a line,
  * - a folder of images, a folder for each class, with or without train and val | valid | validation | test around them,

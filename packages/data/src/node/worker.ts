@@ -5,7 +5,7 @@ import { cached, type PixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import { serveBatches } from "./pool.ts"
 
-/** What a worker is started with. */
+/** The data that a worker starts with. */
 export interface WorkerInput {
   readonly source: DatasetSource
   readonly plan: BatchPlan

@@ -44,7 +44,7 @@ export function resizeImage(
   return filtered(image, width, height, interpolation, window, passes)
 }
 
-/** The part of an image within a window. What lies outside of the image becomes `fill`, a byte a channel, or 0. */
+/** The part of an image within a window. Places outside of the image become `fill`, a byte a channel, or 0. */
 export function cropImage(image: Image, { x, y, width, height }: Window, fill?: readonly number[]): Image {
   const { channels, data } = image
   if (x === 0 && y === 0 && width === image.width && height === image.height) return image

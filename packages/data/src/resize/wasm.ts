@@ -32,7 +32,7 @@ interface Exports {
 /** Sizes or starts of source, target, bounds and weights in memory. */
 type Regions = readonly [source: number, target: number, bounds: number, weights: number]
 
-/** What lies below belongs to the module. */
+/** The memory below belongs to the module. */
 const firstRegion = 1024
 
 let passes: Passes | undefined
@@ -54,7 +54,7 @@ function compile(): Passes | undefined {
 }
 
 function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports): Passes {
-  // Regions start on multiples of 16, and have room for what vectors read and write past their ends.
+  // Regions start on multiples of 16. Vectors read and write some bytes past the ends of their data.
   const layout = ([a, b, c, d]: Regions): Regions => {
     const room = (size: number): number => (size + 63) & ~15
     const second = firstRegion + room(a)

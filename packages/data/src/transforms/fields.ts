@@ -31,7 +31,7 @@ const ratios = {
   ],
 } as const
 
-/** What each step holds. Checks, and the schemas of recipes, follow from this table. */
+/** The fields of each step. Checks, and the schemas of recipes, follow from this table. */
 export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } = {
   resize: {
     size: { kind: "either", of: [side, size] },

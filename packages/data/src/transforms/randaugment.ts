@@ -49,7 +49,7 @@ const operations: readonly Operation[] = [
   (image, strength, sign) => move(image, 0, sign * strength * 0.45),
 ]
 
-/** `n` operations drawn with replacement, each of which is left out half of the time, as timm does. */
+/** Applies `n` operations, drawn with replacement. Each is left out half of the time, as by timm. */
 export function augmented(image: Image, n: number, magnitude: number, random: RandomStream): Image {
   let current = image.channels === 4 ? toThree(image) : image
   for (let i = 0; i < n; i++) {

@@ -2,7 +2,7 @@ import type { Interpolation } from "../resize/coefficients.ts"
 
 /**
  * One step from an image to a model's input, as plain data that can be cloned to a worker thread and kept with a run. Steps
- * before `normalize` work on bytes, steps after it on its floats. `fields.ts` has the table of what each step holds.
+ * before `normalize` work on bytes, steps after it on its floats. `fields.ts` has the table of the fields of all steps.
  */
 export type Transform =
   | Resize

@@ -6,7 +6,7 @@ import { decodeLimits } from "../limits.ts"
 import { messageOf } from "../message.ts"
 import { readPixels } from "./pixels.ts"
 
-/** A file, its bytes, or what a page draws from: ImageData, a bitmap, an `<img>`, `<canvas>` or `<video>`. */
+/** A file, its bytes, or a source of pixels in a page: ImageData, a bitmap, an `<img>`, `<canvas>` or `<video>`. */
 export type ImageSource = ImageBitmapSource | ArrayBuffer | Uint8Array
 
 const options: ImageBitmapOptions = {
@@ -20,7 +20,7 @@ const options: ImageBitmapOptions = {
  * `decodeImage` for Node: grey is repeated, alpha is dropped and not blended, colour profiles are ignored, of 16 bits
  * the high byte is kept, an EXIF orientation is applied (but not in a WebP). In Chromium the bytes are Node's.
  * Elements, canvases and bitmaps have the pixels that the browser made of their file. Works in workers.
- * @param name what errors call the image; default: a File's name
+ * @param name the image's name in errors; default: a File's name
  * @throws VitrineError (file) for what is too large, broken, truncated, of another format or not readable, and for
  *   transparent pixels in a browser without WebGL 2, which has no other way to their colours
  */

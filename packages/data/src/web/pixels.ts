@@ -12,7 +12,7 @@ type Reader = (x: number, y: number, width: number, height: number, into: Uint8A
 export function readPixels(bitmap: ImageBitmap, label: string): Image {
   const image = { width: bitmap.width, height: bitmap.height, channels: 3 as const }
   const data = new Uint8Array(image.width * image.height * 3)
-  // A 2-D canvas multiplies by alpha, which loses colours: it serves what is opaque, WebGL the rest.
+  // A 2-D canvas multiplies colours by alpha, which loses bits. It reads opaque images, and WebGL reads the others.
   if (!copy(canvasReader(bitmap, label), image, data, true)) copy(textureReader(bitmap, label), image, data, false)
   return { ...image, data }
 }

@@ -14,7 +14,7 @@ import { labelledInputs, measureClasses, weighted } from "./classification.ts"
 import { type Loss, rowLosses } from "./losses.ts"
 import type { Objective } from "./objective.ts"
 
-/** What the distillation token learns from the teacher's logits `[rows, classes]`, and by which loss. */
+/** How the distillation token learns: its targets, from the teacher's logits `[rows, classes]`, and its loss. */
 interface DistillationKind {
   targets(logits: ArrayLike<number>, classes: number, tau: number): Float32Array
   /** `[batch]`, from logits and targets `[batch, classes]`. */
@@ -51,7 +51,7 @@ export type Teacher = (images: Float32Array, size: number) => Promise<ArrayLike<
 
 /**
  * DeiT's distillation (Touvron et al., 2021, equations 2 and 3; `losses.py`): the class token learns the labels and the
- * distillation token what the teacher says. Soft distillation is divided by the number of classes too, as there.
+ * distillation token the teacher's answers. Soft distillation is divided by the number of classes too, as there.
  */
 export function distillationObjective(
   config: ViTConfig,

@@ -30,7 +30,7 @@ export interface Rows {
   readonly losses: Tensor
   /** The weight of each row, `[rows]`. */
   readonly weights: Tensor
-  /** What an objective computes its `hostInputs` from. None is named `loss`. */
+  /** The values from which the host computes `hostInputs`. None is named `loss`. */
   readonly hostValues?: Readonly<Record<string, Tensor>>
 }
 
@@ -40,7 +40,7 @@ export interface Prepared {
   readonly total: number
 }
 
-/** How a model is measured: what the backend computes of each batch, and what the host makes of that. */
+/** How a model is measured: the backend computes outputs of each batch, and the host makes figures of them. */
 export interface Measure<B extends Sized = Batch, E extends object = Evaluation> {
   readonly outputs: (scope: Scope) => Readonly<Record<string, Tensor>>
   /** Begins a pass over the data. */

@@ -1,6 +1,6 @@
 import { type Fields, type FieldValues, ops, type Tensor } from "@vitrine/core"
 
-/** An optimizer as two pure functions. What it remembers of a parameter are state slots, zeros at first. */
+/** An optimizer as two pure functions. Its memory of a parameter are state slots, zeros at first. */
 export interface Optimizer {
   readonly slots: readonly string[]
   /** The numbers that change from step to step, which the update graph takes as inputs. `step` counts from 0. */
@@ -18,7 +18,7 @@ export interface Optimizer {
 /** A kind of optimizer: a row of the table in `index.ts`. `S` are its spellings. */
 export interface OptimizerKind<F extends Fields, S extends object> {
   readonly fields: F
-  /** What the command's `--optimizer` can say for this kind, each with the options that it stands for. */
+  /** The names of this kind in the command's `--optimizer`, with the options that each stands for. */
   readonly spellings: S
   /** @throws VitrineError (config) for settings that do not go together. */
   create(settings: FieldValues<F>): Optimizer

@@ -2,7 +2,7 @@ import { ops, type Tensor, VitrineError } from "@vitrine/core"
 import { decayedGradient, type OptimizerKind } from "./optimizer.ts"
 
 const fields = {
-  /** What each step keeps of the velocity before it; 0 by default. */
+  /** The share of the velocity that each step keeps; 0 by default. */
   momentum: { kind: "number", from: 0, below: 1, optional: true },
   /** Whether a step looks ahead along the velocity (Nesterov's momentum); false by default. */
   nesterov: { kind: "boolean", optional: true },

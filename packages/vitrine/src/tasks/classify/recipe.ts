@@ -24,7 +24,7 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly augment?: readonly Transform[]
   /** Transforms of it after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
-  /** What is learned: the classes of images, or without labels the colours of masked patches. */
+  /** The objective: the classes of images, or without labels the colours of masked patches. */
   readonly task?: ObjectiveName
   /** How the model learns from a teacher (`distillFrom` of `train`). */
   readonly distillation?: Partial<Distillation>

@@ -24,7 +24,7 @@ const absentOptions = ["loss", "classWeights", "layerDecay", "ema"] as const
 const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
 const imageFields: Fields = { imageSize: { kind: "tuple", of: [side, side] } }
 
-/** The entries of a DetrConfig, each of which may be left out. */
+/** The entries of a DetrConfig. All of them may be left out. */
 function modelEntries(object: ObjectSchema): Entries {
   const backbone = taggedSchema(object, "kind", "backbone", {
     resnet: { config: object("a ResNet", partialEntries(resnetFields)) },

@@ -61,7 +61,7 @@ export interface ResolvedReadingRecipe {
 export interface ReadingFacts {
   readonly examples: number
   readonly alphabet: Alphabet
-  /** Characters of the longest text. */
+  /** The number of characters in the longest text. */
   readonly longest: number
   /** The greatest height and the greatest width of the images. */
   readonly imageSize: readonly [number, number]

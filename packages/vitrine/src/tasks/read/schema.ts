@@ -54,7 +54,7 @@ export function checkReadingRecipe(recipe: unknown): asserts recipe is ReadingRe
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 
-/** The entries of a Seq2SeqConfig. What a Transformer has defaults for may be left out. */
+/** The entries of a Seq2SeqConfig. Those with defaults may be left out. */
 function modelEntries(object: ObjectSchema): Entries {
   const { tokens, image } = sourceFields
   const source = taggedSchema(object, "kind", "source", { tokens: entriesOf(tokens), image: entriesOf(image) })
