@@ -11,7 +11,7 @@ import { strings } from "../strings/index.ts"
 import { dimensions, keys, named, queries, tokenName, tokens } from "./axes.ts"
 import type { FigureData } from "./state.ts"
 
-const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 /** Chooses the block and the head of the figures. */
 export function HeadPicker({ g, heads = true }: { readonly g: FigureData; readonly heads?: boolean }): JSX.Element {
@@ -37,14 +37,14 @@ export function HeadPicker({ g, heads = true }: { readonly g: FigureData; readon
   )
   return (
     <div class="head-picker">
-      {choice(label().block, depth, chosenBlock)}
-      {heads ? choice(label().head, count, chosenHead) : null}
+      {choice(labels().block, depth, chosenBlock)}
+      {heads ? choice(labels().head, count, chosenHead) : null}
     </div>
   )
 }
 
 export function drawQkv(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   return (
     <>
       <HeadPicker g={g} />
@@ -94,7 +94,7 @@ export function drawQkv(g: FigureData): JSX.Element {
 }
 
 export function drawScores(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const [q, k, scores] = [g.inHead("attn.q"), g.inHead("attn.k"), g.inHead("attn.scores")]
   return (
     <>
@@ -116,7 +116,7 @@ export function drawScores(g: FigureData): JSX.Element {
 }
 
 export function drawSoftmax(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const weights = g.inHead("attn.weights")
   const sums = Float32Array.from({ length: weights.rows }, (_, row) => rowOf(weights, row).reduce((a, b) => a + b, 0))
   return (
@@ -149,7 +149,7 @@ export function drawSoftmax(g: FigureData): JSX.Element {
 }
 
 export function drawRow(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const { token } = g
   const weights = rowOf(g.inHead("attn.weights"), token)
   const values = g.inHead("attn.v")
@@ -217,7 +217,7 @@ export function drawRows(g: FigureData): JSX.Element {
       <Matrix
         view={g.inHead("attn.context")}
         symbol="C"
-        label={label().context}
+        label={labels().context}
         rows={tokens(g.grid)}
         cols={dimensions()}
         tap="attn.context"
@@ -241,7 +241,7 @@ export function Glance({
   readonly onChoose?: () => void
 }): JSX.Element {
   const largest = weights.reduce((a, b) => Math.max(a, b), 1e-9)
-  const text = `${label().attendedBy} ${name ?? tokenName(token, g.grid)}`
+  const text = `${labels().attendedBy} ${name ?? tokenName(token, g.grid)}`
   return (
     <button
       type="button"
@@ -269,7 +269,7 @@ export function Glance({
 }
 
 export function drawHeads(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const weights = g.inBlock("attn.weights")
   const { token } = g
   return (
@@ -305,7 +305,7 @@ export function drawHeads(g: FigureData): JSX.Element {
 }
 
 export function drawProject(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const { dim, heads } = g.model.config
   const width = dim / heads
   const context = concatenateHeads(g.inBlock("attn.context"))

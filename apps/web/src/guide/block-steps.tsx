@@ -12,7 +12,7 @@ import { Glance, HeadPicker } from "./attention-steps.tsx"
 import { dimensions, named, tokenName, tokens } from "./axes.ts"
 import type { FigureData } from "./state.ts"
 
-const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 /** The tokens before a block. */
 const blockInput = (g: FigureData): View => view(g.tap(g.block === 0 ? "tokens" : `blocks.${g.block - 1}.residual2`))
@@ -26,7 +26,7 @@ function Addition(props: {
   readonly taps: readonly [string, string]
 }): JSX.Element {
   const { g, before, added, after, symbols, taps } = props
-  const t = label()
+  const t = labels()
   const largest = Math.max(...[before, added, after].map(({ data }) => Math.max(...data.map(Math.abs))))
   const domain = [-largest, largest] as const
   const rows = tokens(g.grid)
@@ -106,7 +106,7 @@ export function drawResidual2(g: FigureData): JSX.Element {
 }
 
 export function drawNorm(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const { token } = g
   const name = tokenName(token, g.grid)
   const x = rowOf(view(g.inBlock("residual1")), token)
@@ -173,7 +173,7 @@ function gelu(x: number): number {
 const curve = Array.from({ length: 121 }, (_, i): [number, number] => [i / 15 - 4, gelu(i / 15 - 4)])
 
 export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const training = useSignal(false)
   const draw = useSignal(0)
   const { token } = g
@@ -276,7 +276,7 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
 }
 
 export function drawRepeat(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const { depth, heads } = g.model.config
   const { figure } = strings.value
   return (

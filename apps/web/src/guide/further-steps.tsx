@@ -14,10 +14,10 @@ import { dimensions, keys, lines, named, tokenName, tokens } from "./axes.ts"
 import { datasets, table5, table6 } from "./paper.ts"
 import type { FigureData } from "./state.ts"
 
-const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 export function ScaleFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const { token } = g
   const scores = rowOf(g.inHead("attn.scores"), token)
   const width = g.inHead("attn.q").cols
@@ -90,7 +90,7 @@ export function ScaleFigure({ g }: { readonly g: FigureData }): JSX.Element {
 }
 
 export function NormOrderFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const answer = useAnswer(() => engine().guide.normOrders(), g.trace.pixels)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
   const series: Series[] = [
@@ -101,7 +101,7 @@ export function NormOrderFigure({ g }: { readonly g: FigureData }): JSX.Element 
 }
 
 export function ConvolutionFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const answer = useAnswer(() => engine().guide.convolution(), g.trace)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
   return (
@@ -131,7 +131,7 @@ export function ConvolutionFigure({ g }: { readonly g: FigureData }): JSX.Elemen
 const grids = [4, 6, 8, 12, 16]
 
 export function ResolutionFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const chosen = useSignal(8)
   const side = chosen.value
   const answer = useAnswer(
@@ -186,7 +186,7 @@ export function ResolutionFigure({ g }: { readonly g: FigureData }): JSX.Element
 }
 
 export function FamilyFigure(): JSX.Element {
-  const t = label()
+  const t = labels()
   const answer = useAnswer(() => engine().family(), 0)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
   const heads = [t.model, t.width, t.layers, t.headsCount, t.tokensCount, t.parameters, t.flops]
@@ -261,7 +261,7 @@ function sizeSeries({
 }
 
 export function PretrainingFigure(): JSX.Element {
-  const t = label()
+  const t = labels()
   const series = table5.map(({ model, top1 }, i): Series => {
     const points = top1.flatMap((value, x): [number, number][] => (value === null ? [] : [[x, value]]))
     return { name: model, points, color: i + 1 }
@@ -286,7 +286,7 @@ export function PretrainingFigure(): JSX.Element {
 }
 
 export function ComputeFigure(): JSX.Element {
-  const t = label()
+  const t = labels()
   const families = [
     { family: "vit", name: "ViT", color: 1 },
     { family: "resnet", name: "ResNet (BiT)", color: 2 },

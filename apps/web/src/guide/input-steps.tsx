@@ -14,7 +14,7 @@ import { dimensions, lines, named, patchPixels, tokenName, tokens } from "./axes
 import { Picker } from "./picker.tsx"
 import { type FigureData, picked } from "./state.ts"
 
-const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 export const drawData = (): JSX.Element => <Picker />
 
@@ -31,7 +31,7 @@ export function drawImage({ trace, side }: FigureData): JSX.Element {
           pixels={trace.pixels}
           width={side}
           height={side}
-          label={picked.value === null ? label().yourImage : label().image}
+          label={picked.value === null ? labels().yourImage : labels().image}
         />
       </figure>
       <div class="planes">
@@ -56,7 +56,7 @@ export const className = (index: number): string => strings.value.guide.classes[
 
 export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const open = useSignal(true)
-  const t = label()
+  const t = labels()
   const truth = g.trace.label
   const oneHot = Float32Array.from(g.model.labels, (_, i) => (i === truth ? 1 : 0))
   return (
@@ -90,7 +90,7 @@ export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
 }
 
 export function drawPatches({ trace, side, grid }: FigureData): JSX.Element {
-  return <Patches pixels={trace.pixels} side={side} grid={grid} label={label().image} apart />
+  return <Patches pixels={trace.pixels} side={side} grid={grid} label={labels().image} apart />
 }
 
 /** The index of the marked patch, or 0 while the class token is marked. */
@@ -105,7 +105,7 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData
   return (
     <>
       <div class="pair">
-        <Patches pixels={trace.pixels} side={side} grid={grid} label={label().image} />
+        <Patches pixels={trace.pixels} side={side} grid={grid} label={labels().image} />
         <figure class="one-patch">
           <Picture pixels={cutPatch(trace.pixels, side, p, index)} width={p} height={p} />
           <figcaption>{strings.value.figure.patch(index + 1, grid)}</figcaption>
@@ -114,7 +114,7 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData
       <Matrix
         view={matrix(rowOf(flat, index), 1, flat.cols)}
         symbol="xₚⁱ"
-        label={label().flattened}
+        label={labels().flattened}
         rows={named("")}
         cols={axis}
         height={30}
@@ -123,7 +123,7 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData
       <Matrix
         view={flat}
         symbol="xₚ"
-        label={label().allFlattened}
+        label={labels().allFlattened}
         rows={tokens(grid, 1)}
         cols={axis}
         domain={[-1, 1]}
@@ -147,7 +147,7 @@ function cutPatch(pixels: Uint8Array, side: number, p: number, index: number): U
 
 export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const chosen = useSignal(0)
-  const t = label()
+  const t = labels()
   const { tap, model, parameter, grid } = g
   const { dim, patchSize } = model.config
   const p = patchSize[0]
@@ -243,7 +243,7 @@ export function drawEmbedAll({ tap, grid }: FigureData): JSX.Element {
     <Matrix
       view={view(tap("patch_embed.embeddings"))}
       symbol="xₚE"
-      label={label().embeddings}
+      label={labels().embeddings}
       rows={tokens(grid, 1)}
       cols={dimensions()}
       tap="patch_embed.embeddings"
@@ -260,7 +260,7 @@ export function drawClassToken({ tap, grid }: FigureData): JSX.Element {
   return (
     <Matrix
       view={matrix(all, embedded.rows + 1, embedded.cols)}
-      label={label().tokensBefore}
+      label={labels().tokensBefore}
       rows={tokens(grid)}
       cols={dimensions()}
     />
@@ -274,7 +274,7 @@ export function drawPositions({ tap, grid }: FigureData): JSX.Element {
       <Matrix
         view={positions}
         symbol="E_pos"
-        label={label().positions}
+        label={labels().positions}
         rows={tokens(grid)}
         cols={dimensions()}
         tap="positions"
@@ -291,13 +291,13 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
   const maps = Array.from({ length: grid * grid }, (_, i) => similarity(positions, i + 1, 1))
   return (
     <div class="similarity">
-      <div class="maps" style={{ "--grid": grid }} role="group" aria-label={label().similarity}>
+      <div class="maps" style={{ "--grid": grid }} role="group" aria-label={labels().similarity}>
         {maps.map((map, i) => (
           <button
             key={i}
             type="button"
             class={i + 1 === markedToken.value ? "map marked" : "map"}
-            aria-label={`${label().similarityTo} ${figure.patch(i + 1, grid)}`}
+            aria-label={`${labels().similarityTo} ${figure.patch(i + 1, grid)}`}
             aria-pressed={i + 1 === chosenToken.value}
             onPointerEnter={() => {
               hoveredToken.value = i + 1
@@ -315,7 +315,7 @@ export function SimilarityMaps({ positions, grid }: { readonly positions: View; 
       </div>
       <Matrix
         view={matrix(elementAt(maps, token - 1), grid, grid)}
-        label={`${label().similarityTo} ${figure.patch(token, grid)}`}
+        label={`${labels().similarityTo} ${figure.patch(token, grid)}`}
         rows={lines("row")}
         cols={lines("column")}
         cell={44}
@@ -332,7 +332,7 @@ export function drawInput({ tap, grid }: FigureData): JSX.Element {
     <Matrix
       view={input}
       symbol="z₀"
-      label={label().inputTokens}
+      label={labels().inputTokens}
       rows={tokens(grid)}
       cols={dimensions()}
       tap="tokens"

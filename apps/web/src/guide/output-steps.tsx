@@ -6,13 +6,14 @@ import { format, percent } from "../figures/format.ts"
 import { Matrix } from "../figures/matrix.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { Plot } from "../figures/plot.tsx"
+import { Select } from "../figures/select.tsx"
 import { largestIndex, matrix, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { dimensions, lines, named, tokens } from "./axes.ts"
 import { className } from "./input-steps.tsx"
-import { type FigureData, lastStep, losses, reset, status, takeSteps } from "./state.ts"
+import { type FigureData, lastStep, losses, reset, status, takeSteps, target } from "./state.ts"
 
-const label = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
+const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
 export function drawReadout(g: FigureData): JSX.Element {
   const pooled = g.tap("pooled").data
@@ -21,7 +22,7 @@ export function drawReadout(g: FigureData): JSX.Element {
       <Matrix
         view={view(g.tap("norm"))}
         symbol="LN(z₄)"
-        label={label().normed}
+        label={labels().normed}
         rows={tokens(g.grid)}
         cols={dimensions()}
         tap="norm"
@@ -29,7 +30,7 @@ export function drawReadout(g: FigureData): JSX.Element {
       <Matrix
         view={matrix(pooled, 1, pooled.length)}
         symbol="y"
-        label={label().finalToken}
+        label={labels().finalToken}
         rows={named("")}
         cols={dimensions()}
         height={34}
@@ -40,7 +41,7 @@ export function drawReadout(g: FigureData): JSX.Element {
 }
 
 export function drawPredict(g: FigureData): JSX.Element {
-  const t = label()
+  const t = labels()
   const logits = g.tap("logits").data
   const probabilities = g.tap("probabilities").data
   const classes = g.model.labels.map((_, i) => className(i))
@@ -97,12 +98,11 @@ function byLayer(norms: readonly { readonly name: string; readonly norm: number 
 }
 
 export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const t = label()
+  const t = labels()
   const probabilities = g.tap("probabilities").data
-  const chosen = useSignal<number | null>(null)
-  const exponent = useSignal(-1.5)
-  const target = chosen.value ?? g.trace.label ?? largestIndex(probabilities)
-  const loss = -Math.log(elementAt(probabilities, target))
+  const exponent = useSignal(-2)
+  const label = target.value ?? g.trace.label ?? largestIndex(probabilities)
+  const loss = -Math.log(elementAt(probabilities, label))
   const rate = 10 ** exponent.value
   const busy = status.value.kind === "computing"
   const step = lastStep.value
@@ -113,25 +113,19 @@ export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
       <div class="pair">
         <div class="stack">
           <p class="loss-line">
-            −log <b>{format(elementAt(probabilities, target), 4)}</b> ={" "}
+            −log <b>{format(elementAt(probabilities, label), 4)}</b> ={" "}
             <strong data-tap="loss">{format(loss, 5)}</strong>
           </p>
           <label class="field">
             {t.chooseTruth}
-            <select
-              value={target}
-              onChange={(event) => {
-                chosen.value = Number(event.currentTarget.value)
+            <Select
+              value={label}
+              options={classes.map((name, i) => ({ value: i, text: i === g.trace.label ? `${name} ✓` : name }))}
+              onChoose={(next) => {
+                target.value = next
                 losses.value = []
               }}
-            >
-              {classes.map((name, i) => (
-                <option key={name} value={i}>
-                  {name}
-                  {i === g.trace.label ? " ✓" : ""}
-                </option>
-              ))}
-            </select>
+            />
           </label>
           <label class="field">
             {t.rate} η = {format(rate, 2)}
@@ -147,10 +141,10 @@ export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
             />
           </label>
           <div class="actions">
-            <button type="button" class="primary" disabled={busy} onClick={() => void takeSteps(1, target, rate)}>
+            <button type="button" class="primary" disabled={busy} onClick={() => void takeSteps(1, label, rate)}>
               {t.takeStep}
             </button>
-            <button type="button" disabled={busy} onClick={() => void takeSteps(10, target, rate)}>
+            <button type="button" disabled={busy} onClick={() => void takeSteps(10, label, rate)}>
               {t.takeTen}
             </button>
           </div>
@@ -170,7 +164,7 @@ export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
           most={1}
           label={t.probabilities}
           best={largestIndex(probabilities)}
-          target={target}
+          target={label}
         />
       </div>
       {step === null ? null : (

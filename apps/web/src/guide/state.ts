@@ -19,6 +19,8 @@ export const picked: Signal<number | null> = signal(0)
 /** Losses of the reader's steps on the present picture. The first one is before any step. */
 export const losses: Signal<readonly number[]> = signal([])
 export const lastStep: Signal<GradientStep | null> = signal(null)
+/** The label that the reader chose for the present picture, or that the first step went towards. */
+export const target: Signal<number | null> = signal(null)
 
 /** Everything that a figure draws: the model, and its trace of one picture. */
 export interface FigureData {
@@ -90,7 +92,12 @@ export function start(): Promise<void> {
 
 async function traceDrawing(index: number): Promise<void> {
   const drawing = drawings.value[index]
-  if (drawing !== undefined) show(await guide().trace(drawing))
+  if (drawing !== undefined) await tracePicture(drawing)
+}
+
+async function tracePicture(picture: Drawing | Blob): Promise<void> {
+  show(await guide().trace(picture))
+  target.value = null
 }
 
 /** Shows a new trace, to which no step has led. */
@@ -107,7 +114,7 @@ export function pick(index: number): Promise<void> {
 
 export function drop(file: Blob): Promise<void> {
   return attempt(async () => {
-    show(await guide().trace(file))
+    await tracePicture(file)
     picked.value = null
   })
 }
@@ -124,6 +131,7 @@ export function redraw(): Promise<void> {
 
 /** Takes gradient steps towards a label, and traces the picture with the new weights. */
 export function takeSteps(count: number, label: number, rate: number): Promise<void> {
+  target.value = label
   return attempt(async () => {
     for (let i = 0; i < count; i++) {
       const step = await guide().step(label, rate)

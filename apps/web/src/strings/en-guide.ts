@@ -17,7 +17,7 @@ export const guide: GuideTexts = {
       title: "Pictures and labels",
       text: [
         "A classifier learns from *examples*: pictures that somebody has named. These are drawn by the project itself, ten shapes in any colour, size and place, so there are as many as one likes and they belong to everyone.",
-        "The model on this page has seen 192,000 such drawings. It has not seen these. Take one, or drop a photo of your own; the model knows only shapes, and it is instructive to see what it makes of a cat.",
+        "The model on this page learned from 50,000 such drawings, and saw each about four times. It has not seen these. Take one, or drop a photo of your own; the model knows only shapes, and it is instructive to see what it makes of a cat.",
       ],
     },
     image: {
@@ -177,7 +177,7 @@ export const guide: GuideTexts = {
       title: "The label, back again",
       text: [
         "Now the envelope. The *cross-entropy* is −log of the probability that the model gave to the truth: 0 if it was certain and right, large if it was certain and wrong.",
-        "*Backpropagation* follows every number back through everything above and finds how the loss would change with each of 123,802 weights. A step against that gradient makes it smaller. Take one: all figures on this page are then drawn from the new weights. Teach it a wrong label, or let it forget everything and start over.",
+        "*Backpropagation* follows every number back through everything above and finds how the loss would change with each of 123,802 weights. A small step against that gradient makes it smaller; one that is too large can overshoot, and make it larger. Take one: all figures on this page are then drawn from the new weights. Teach it a wrong label, or let it forget everything and start over.",
       ],
     },
     scale: {

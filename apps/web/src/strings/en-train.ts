@@ -72,6 +72,7 @@ export const train = {
   trainSamples: "What it says of the pictures it learns from, for none are held out, and where it looks",
   sample: (predicted: string, share: string, label: string): string =>
     `It says ${predicted}, ${share}. It is ${label}.`,
+  truth: (label: string): string => `It is ${label}.`,
   deviceLost: "The graphics processor was taken away. The run goes on from its last checkpoint; nothing is lost.",
   unsaved: (why: string): string =>
     `The browser gives no more room on the disk (${why}). Training goes on in memory: download the run before you close the tab.`,

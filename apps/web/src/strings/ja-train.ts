@@ -70,6 +70,7 @@ export const train: Texts["train"] = {
   samples: "見たことのない絵を何と言うか、どこを見ているか",
   trainSamples: "取り分けた絵がないので、学んでいる絵そのものを何と言うか、どこを見ているか",
   sample: (predicted, share, label) => `答えは${predicted}（${share}）、正解は${label}。`,
+  truth: (label) => `正解は${label}。`,
   deviceLost:
     "グラフィックスプロセッサが使えなくなりました。最後のチェックポイントから続けます。何も失われていません。",
   unsaved: (why) =>

@@ -70,6 +70,7 @@ export const train: Texts["train"] = {
   samples: "본 적 없는 그림을 무엇이라 하는지, 어디를 보는지",
   trainSamples: "따로 떼어 둔 그림이 없으므로, 배우고 있는 그림을 무엇이라 하는지, 어디를 보는지",
   sample: (predicted, share, label) => `답은 ${predicted}(${share}), 정답은 ${label}.`,
+  truth: (label) => `정답은 ${label}.`,
   deviceLost: "그래픽 프로세서를 더 쓸 수 없게 되었습니다. 마지막 체크포인트부터 이어 갑니다. 잃은 것은 없습니다.",
   unsaved: (why) =>
     `브라우저가 저장 공간을 더 내주지 않습니다(${why}). 학습은 메모리에서 이어집니다. 탭을 닫기 전에 기록을 내려받으세요.`,

@@ -86,6 +86,20 @@ test("takes a gradient step that lowers the loss, and restores the weights", asy
   expect(reader.faults).toEqual([])
 })
 
+test("a step lowers the loss of every drawing", async () => {
+  await visit(page, "loss")
+  for (const [i, drawing] of (await page.locator(".drawing input").all()).entries()) {
+    // A click of a script's, which does not scroll.
+    await drawing.evaluate((input) => input.dispatchEvent(new MouseEvent("click")))
+    await expect.poll(() => page.locator("[data-fell]").count()).toBe(0)
+    await page.getByRole("button", { name: "Take one step" }).click()
+    const fell = ((await page.locator("[data-fell]").getAttribute("data-fell")) ?? "").split(" ").map(Number)
+    expect(fell[1], `drawing ${i + 1}`).toBeLessThan(Number(fell[0]))
+    await page.getByRole("button", { name: "Trained weights" }).click()
+    await expect.poll(() => page.locator("[data-fell]").count()).toBe(0)
+  }
+})
+
 test("draws what the model computes for a dropped photo", async () => {
   const photo = join(await mkdtemp(join(tmpdir(), "vitrine-web-")), "photo.jpg")
   await page.screenshot({ type: "jpeg", path: photo })
@@ -96,6 +110,22 @@ test("draws what the model computes for a dropped photo", async () => {
   const some = ["flatten", "embedAll", "qkv", "softmax", "residual2", "readout", "convolution", "hybrid"]
   expect(await compare(page, references, some)).toBeGreaterThanOrEqual(11)
   expect(reader.faults).toEqual([])
+})
+
+test("goes on teaching the label that it began with, whatever the model says by then", async () => {
+  await visit(page, "loss")
+  const label = page.getByLabel("Label to learn")
+  const first = await label.inputValue()
+  await page.getByRole("button", { name: "Take one step" }).click()
+  await page.locator("[data-fell]").waitFor()
+  await page.getByRole("button", { name: "Forget everything" }).click()
+  await expect.poll(() => page.locator("[data-fell]").count()).toBe(0)
+  expect(await page.locator("#loss .bars .best th").textContent()).not.toBe(
+    await label.locator(":checked").textContent(),
+  )
+  expect(await label.inputValue()).toBe(first)
+  await page.getByRole("button", { name: "Trained weights" }).click()
+  await ready(page)
 })
 
 test("tells what is wrong with a file, and goes on", async () => {
