@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 
 /** Characters as tokens: 0 ends a text, 1 begins it, and the characters follow. */
 export interface Alphabet {
-  /** Each one character as people see it (a grapheme), all different. */
+  /** Different characters as people see them (graphemes). */
   readonly characters: readonly string[]
   readonly begin: 1
   readonly end: 0

@@ -1,12 +1,15 @@
 import { VitrineError } from "@vitrine/core"
 
-/** What the logits of the next tokens follow from: one more token for each hypothesis. */
+/** The last tokens of all hypotheses, for the model to predict the next ones. */
 export interface NextToken {
   /** The number of tokens of each hypothesis so far, without `begin`: 0, 1, 2 … in turn. */
   readonly position: number
   /** The last token of each hypothesis, `[batch · beams]`. */
   readonly tokens: Int32Array
-  /** The hypothesis of the previous call that each one extends, as its number within the example, `[batch · beams]`; null at first. */
+  /**
+   * The number of the hypothesis that each one extends, among those of its example in the previous call, `[batch · beams]`; null
+   * in the first call.
+   */
   readonly parents: Int32Array | null
 }
 
@@ -143,8 +146,8 @@ function extendGreedily(
   if (hypothesis === undefined) return over([])
   const log = hypothesis.logs.reduce((a, b) => Math.max(a, b), -Infinity)
   const extension = extensionOf(hypothesis, 0, Math.max(0, hypothesis.logs.indexOf(log)), log)
-  if (extension.token === end) return over([ended(extension, alpha)])
-  return last ? over([cutOff(extension, alpha)]) : { alive: [extension], finished: [], over: false }
+  if (extension.token === end) return over([completeHypothesis(extension, alpha)])
+  return last ? over([cutHypothesis(extension, alpha)]) : { alive: [extension], finished: [], over: false }
 }
 
 function extendBeam(
@@ -154,17 +157,19 @@ function extendBeam(
   { beams, alpha, last }: ExtensionOptions,
 ): Example {
   const ranked = bestExtensions(alive, 2 * beams)
-  const ends = ranked.filter(({ token }) => token === space.end).map((extension) => ended(extension, alpha))
-  const kept = [...finished, ...ends].sort((a, b) => b.score - a.score).slice(0, beams)
-  const grown = ranked.filter(({ token }) => token !== space.end).slice(0, beams)
+  const complete = ranked.filter(({ token }) => token === space.end)
+  const best = [...finished, ...complete.map((extension) => completeHypothesis(extension, alpha))]
+    .sort((a, b) => b.score - a.score)
+    .slice(0, beams)
+  const rest = ranked.filter(({ token }) => token !== space.end).slice(0, beams)
   if (last) {
-    const cut = grown.map((extension) => cutOff(extension, alpha))
-    return over(kept.length > 0 ? kept : cut.sort((a, b) => b.score - a.score))
+    const cut = rest.map((extension) => cutHypothesis(extension, alpha))
+    return over(best.length > 0 ? best : cut.sort((a, b) => b.score - a.score))
   }
-  const bound = Math.max(...grown.map(({ sum }) => sum)) / lengthPenalty(space.length, alpha)
-  const worst = kept.length === beams ? kept.at(-1) : undefined
+  const bound = Math.max(...rest.map(({ sum }) => sum)) / lengthPenalty(space.length, alpha)
+  const worst = best.length === beams ? best.at(-1) : undefined
   const decided = worst !== undefined && worst.score >= bound
-  return grown.length === 0 || decided ? over(kept) : { alive: grown, finished: kept, over: false }
+  return rest.length === 0 || decided ? over(best) : { alive: rest, finished: best, over: false }
 }
 
 const over = (finished: readonly Hypothesis[]): Example => ({ alive: [], finished, over: true })
@@ -183,13 +188,13 @@ const extensionOf = (
 })
 
 /** A hypothesis that ends with its last token. */
-const ended = ({ tokens, ...extension }: Extension, alpha: number): Hypothesis => ({
-  ...cutOff({ ...extension, tokens: tokens.slice(0, -1) }, alpha),
+const completeHypothesis = ({ tokens, ...extension }: Extension, alpha: number): Hypothesis => ({
+  ...cutHypothesis({ ...extension, tokens: tokens.slice(0, -1) }, alpha),
   ended: true,
 })
 
 /** A hypothesis at the greatest length. */
-const cutOff = ({ tokens, logProbabilities, sum }: Alive, alpha: number): Hypothesis => ({
+const cutHypothesis = ({ tokens, logProbabilities, sum }: Alive, alpha: number): Hypothesis => ({
   tokens,
   ended: false,
   logProbabilities,

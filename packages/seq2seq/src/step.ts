@@ -68,14 +68,14 @@ export function decodeStep(
   const placed = ops.matMul(here, positionsOf(length, dim)) // [1, dim]
   const x = embedTarget(scope, ops.reshape(tokens, [rows, 1]), placed, config) // [rows, 1, dim]
   const y = transformerDecoderWith(scope, x, config, {
-    own: (layer, t, i) => {
+    selfAttention: (layer, t, i) => {
       const { q, k, v } = projectHeads(layer, { q: t, k: t, v: t }, options) // [rows, heads, 1, headDim]
       const [key, value] = [extended(layerOf(cache.keys, i), k), extended(layerOf(cache.values, i), v)]
       keys.push(key)
       values.push(value)
       return attendHeads(layer, q, key, value, { ...options, attentionMask: ops.reshape(later, [1, length]) })
     },
-    cross: (layer, t, i) => {
+    crossAttention: (layer, t, i) => {
       const queries = ops.reshape(t, [batch, beams, dim])
       const { q } = projectHeads(layer, { q: queries }, { heads, bias: config.bias })
       const [k, v] = [layerOf(memory.keys, i), layerOf(memory.values, i)]

@@ -4,13 +4,13 @@ import type { TransformerConfig } from "./config.ts"
 
 /** The masks of `torch.nn.Transformer`, as in `multiHeadAttention`: each is bool, or added to the scores. */
 export interface TransformerMasks {
-  /** For source tokens: the hidden ones for each, `[source, source]`, and padding, `[batch, source]`. */
+  /** `sourceMask` hides source tokens from each other, `[source, source]`; `sourcePadding` hides padding, `[batch, source]`. */
   readonly sourceMask?: Tensor | undefined
   readonly sourcePadding?: Tensor | undefined
-  /** For target tokens: the hidden ones for each, such as `causalMask`, and padding, `[batch, target]`. */
+  /** The same for target tokens, `[target, target]`, such as `causalMask`, and `[batch, target]`. */
   readonly targetMask?: Tensor | undefined
   readonly targetPadding?: Tensor | undefined
-  /** For the memory: the hidden source tokens for each target token, `[target, source]`, and padding, `[batch, source]`. */
+  /** `memoryMask` hides source tokens from target tokens, `[target, source]`; `memoryPadding` hides padding, `[batch, source]`. */
   readonly memoryMask?: Tensor | undefined
   readonly memoryPadding?: Tensor | undefined
 }
@@ -59,11 +59,11 @@ export function transformerDecoder(
   config: TransformerConfig,
   masks: TransformerMasks = {},
 ): Tensor {
-  const own = { ...attentionOf(config), attentionMask: masks.targetMask, keyPaddingMask: masks.targetPadding }
-  const cross = { ...attentionOf(config), attentionMask: masks.memoryMask, keyPaddingMask: masks.memoryPadding }
+  const selfOptions = { ...attentionOf(config), attentionMask: masks.targetMask, keyPaddingMask: masks.targetPadding }
+  const crossOptions = { ...attentionOf(config), attentionMask: masks.memoryMask, keyPaddingMask: masks.memoryPadding }
   return transformerDecoderWith(scope, target, config, {
-    own: (layer, y) => multiHeadAttention(layer, y, y, y, own),
-    cross: (layer, y) => multiHeadAttention(layer, y, memory, memory, cross),
+    selfAttention: (layer, y) => multiHeadAttention(layer, y, y, y, selfOptions),
+    crossAttention: (layer, y) => multiHeadAttention(layer, y, memory, memory, crossOptions),
   })
 }
 
@@ -72,8 +72,8 @@ export function transformerDecoder(
  * `index`; y is `[batch, tokens, dim]`.
  */
 export interface DecoderAttention {
-  readonly own: (layer: Scope, y: Tensor, index: number) => Tensor
-  readonly cross: (layer: Scope, y: Tensor, index: number) => Tensor
+  readonly selfAttention: (layer: Scope, y: Tensor, index: number) => Tensor
+  readonly crossAttention: (layer: Scope, y: Tensor, index: number) => Tensor
 }
 
 /** The decoder by its attentions: the layers and the final norm. */
@@ -81,13 +81,13 @@ export function transformerDecoderWith(
   scope: Scope,
   target: Tensor,
   config: TransformerConfig,
-  { own, cross }: DecoderAttention,
+  { selfAttention, crossAttention }: DecoderAttention,
 ): Tensor {
   let x = target
   for (let i = 0; i < config.decoderDepth; i++) {
     const layer = scope.at(`decoder.layers.${i}`)
-    x = residual(layer, "norm1", x, config, (y) => own(layer.at("self_attn"), y, i))
-    x = residual(layer, "norm2", x, config, (y) => cross(layer.at("multihead_attn"), y, i))
+    x = residual(layer, "norm1", x, config, (y) => selfAttention(layer.at("self_attn"), y, i))
+    x = residual(layer, "norm2", x, config, (y) => crossAttention(layer.at("multihead_attn"), y, i))
     x = residual(layer, "norm3", x, config, (y) => feedForward(layer, y, config))
     x = scope.tap(`decoder.layers.${i}`, x)
   }

@@ -19,8 +19,8 @@ export interface Flip {
 }
 
 /**
- * Resizes, bilinear, until the shorter side has one of the lengths of `shortest`, drawn at random, or less, so that the
- * image stays within [height, width]: DETR's `RandomResize`, where its `max_size` is a square.
+ * Resizes the shorter side to a random length of `shortest`, bilinear; to less where the image would be larger than `within`,
+ * [height, width]. It is DETR's `RandomResize`, where `max_size` is the side of a square.
  */
 export interface ResizeShortest {
   readonly op: "resizeShortest"
@@ -28,7 +28,7 @@ export interface ResizeShortest {
   readonly within?: Size
 }
 
-/** Cuts out a part whose sides are drawn from `least` to `most` pixels each, at a random place: DETR's `RandomSizeCrop`. */
+/** Cuts out a part at a random place. Each side has a random length from `least` to `most` pixels. DETR's `RandomSizeCrop`. */
 export interface SizeCrop {
   readonly op: "sizeCrop"
   readonly least: number

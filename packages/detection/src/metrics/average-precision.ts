@@ -36,7 +36,8 @@ const areaRanges = { all: [0, 1e10], small: [0, 1024], medium: [1024, 9216], lar
 /**
  * The average precision and recall of boxes as COCO defines and pycocotools' `COCOeval` computes them: 101 points of recall,
  * at most 100 detections of a class in an image, crowds that match any number of detections.
- * @param truth, detections by image, in the same order
+ * @param truth the objects of each image
+ * @param detections those in each image, in the same order
  * @throws VitrineError (shape) for lists of different lengths, unknown classes, and scores or boxes that are NaN
  */
 export function averagePrecision(

@@ -29,7 +29,7 @@ type BackboneOf<K extends BackboneKind> = {
   readonly [P in K]: { readonly kind: P; readonly config: BackboneConfigs[P] }
 }[K]
 
-/** The model that computes features of images: a ResNet, for images of any size, or a Vision Transformer, whose patches are the places. */
+/** The model that computes features of images. A ResNet takes images of any size; a Vision Transformer has a feature for each patch. */
 export type Backbone = BackboneOf<BackboneKind>
 
 type Size = readonly [height: number, width: number]

@@ -25,7 +25,7 @@ const epsilon = 1e-5
 
 /**
  * DETR (Carion et al., 2020): images `[batch, height, width, channels]` → classes and boxes.
- * @param padding of images that are smaller than their batch; without it the positions are a constant of the graph
+ * @param padding for images that are smaller than their batch; without it the positions are a constant of the graph
  */
 export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): DetrOutputs {
   const features = scope.tap("features", backboneFeatures(scope.at("backbone.0.body"), images, config.backbone))
@@ -56,7 +56,7 @@ export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?:
 
 interface Context {
   readonly config: DetrConfig
-  /** Of the image's places, added to queries and keys. */
+  /** The positions of the image's places. They are added to queries and keys. */
   readonly positions: Tensor
   readonly keyPaddingMask: Tensor | undefined
 }

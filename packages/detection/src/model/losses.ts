@@ -5,7 +5,7 @@ import type { DetrOutputs } from "./detr.ts"
 
 /** The weights of the parts of the loss; names and defaults are facebookresearch's. */
 export interface DetectionLossOptions {
-  /** Of the class of no object, beside 1 for the others. */
+  /** The weight of the class of no object. The other classes have 1. */
   readonly noObjectWeight: number
   readonly boxWeight: number
   readonly overlapWeight: number

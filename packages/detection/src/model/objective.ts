@@ -56,7 +56,7 @@ export function detectionObjective(
     },
     prepare: (batch) => {
       const images = batch.weights.reduce((a, b) => a + b)
-      // The loss of each image is its share of the batch's already.
+      // The loss of an image already has its share of the batch's loss in it.
       return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * images) }, total: images }
     },
     hostInputs: ({ logits, boxes }, { targets, weights }) => {

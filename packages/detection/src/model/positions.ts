@@ -43,8 +43,8 @@ function nearest(length: number, out: number): number[] {
 }
 
 /**
- * DETR's sine positions (`PositionEmbeddingSine` with `normalize`). A place is y and x: its number among the visible places of
- * its column and of its row, as a share of them. Each takes half of `dim`, y before x, in sines and cosines in turn.
+ * DETR's sine positions (`PositionEmbeddingSine` with `normalize`). The y of a place is its rank among the visible places of its
+ * column, divided by their number; x is the same in its row. Each takes half of `dim`, y first, as alternating sines and cosines.
  * @param visible `[batch, rows · columns]`
  * @returns `[batch, rows · columns, dim]`
  */

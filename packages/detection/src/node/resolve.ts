@@ -34,7 +34,7 @@ export interface ResolvedDetection {
   readonly faults: Faults
 }
 
-/** The lists of Pascal VOC by their names, and the split that each gives. */
+/** The split of each list of Pascal VOC, by the list's name. */
 const vocLists = { train: "train", val: "val", test: "test", trainval: "train" } as const
 
 /** Words for a split in the names of files and folders. */
@@ -49,9 +49,9 @@ const mostXml = 16 * 2 ** 20
 /**
  * The images, objects and splits of:
  * - `scenes`: the built-in scenes, 20,000, 500 and 500 of them;
- * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and images anywhere below. There
- *   is a JSON file for each of train, val and test, by the names of files or folders; or there is one, and its images have a
- *   `split`, or the split is random;
+ * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and images anywhere below. The
+ *   splits follow from the names of several JSON files or their folders, or from the field `split` of the images; otherwise
+ *   the split is random;
  * - the same with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …, or folders called train and val.
  *
  * Boxes that cannot be used and images that are missing are left out, with a line in `faults`.
@@ -196,7 +196,7 @@ async function vocSplits(
   if (lists.length === 0) return undefined
   const annotations = new Set(xml)
   const splits = new Map<string, Split[]>()
-  // The list of both trained and validated images counts where there is no list of trained ones alone.
+  // `trainval` counts only where there is no `train`: the two have images in common.
   const counts = ({ list, root }: (typeof lists)[number]): boolean =>
     list !== "trainval" || !lists.some((other) => other.root === root && other.list === "train")
   for (const { name, root, list } of lists.filter(counts)) {
@@ -267,7 +267,7 @@ function splitOf(name = ""): Split | undefined {
 /** The name of an image in the tree, or why there is none. */
 type ImageName = string | { readonly fault: string }
 
-/** Finds the image of an annotation in a folder. Of several with the same name it is the nearest to the folder, if one is. */
+/** Finds the image of an annotation. Where several images have its name, it is the one nearest to the annotation's folder. */
 interface ImageFinder {
   /** @param file a path from the folder, or the end of a path */
   byPath(file: string, folder: string): ImageName

@@ -13,7 +13,7 @@ const waits = [250, 1000, 4000, 16_000]
 export interface Download {
   readonly file: RemoteFile
   readonly url: string
-  /** The path of the whole, checked file. Until then it is beside, with the ending `.incomplete`. */
+  /** The path of the file once it is whole and checked. Until then its name ends with `.incomplete`. */
   readonly to: string
   readonly requests: Requests
   /** Called with the number of bytes so far. */
@@ -101,7 +101,7 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
 const continues = ({ status, headers }: Answer, from: number): boolean =>
   status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${from}-`)
 
-/** Git's hash of a file is of a header and the content (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
+/** Git hashes a header and the content of a file (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
 function startHash({ hash, size }: RemoteFile): Hash {
   return hash.algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`)
 }

@@ -32,7 +32,7 @@ export interface PullResult {
   readonly commit: string
   /** Fetched bytes. */
   readonly fetched: number
-  /** Why the hub could not be reached, so that the commit is the cache's; null where it was reached or not needed. */
+  /** Why the hub could not be reached. The commit is then that of the cache. Null where it was reached or not needed. */
   readonly unreached: string | null
 }
 
@@ -75,7 +75,7 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
   const model = modelFiles([...byPath.keys()], name)
   const needed = [...model.configs, ...model.weights].flatMap((path) => byPath.get(path) ?? [])
   const fetched = await fetchAll({ name, commit, settings, server, folder, needed, onProgress, signal })
-  // Last, so that the revision without the hub stays the whole model of before until the new one is whole.
+  // Written last: until the new commit is whole, the revision stays the old one for a pull without the hub.
   if (!isCommit) await writeRef(join(folder, "refs", ...name.revision.split("/")), commit)
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }

@@ -39,9 +39,9 @@ export function attentionMap(
 }
 
 /**
- * The attention of one query of a decoder to the places of an image: of an object query of a detector, DETR's paper (Carion et
- * al., 2020) figure 6, or of a character of a reader; of one head of a layer, or of the mean of its heads.
- * @param weights the tap `decoder.layers.I.multihead_attn.weights`, of a detector with `transformer.` before it,
+ * The attention of one query of a decoder to the places of an image, by one head of a layer or by the mean of its heads. The
+ * query is an object query of a detector (DETR, Carion et al., 2020, figure 6) or a character of a reader.
+ * @param weights the tap `decoder.layers.I.multihead_attn.weights`, for a detector with `transformer.` before it,
  *   `[batch, heads, queries, places]`
  * @param options `query`: the number of the query, as in `QueryDetections.queries`; `grid`: the rows and columns of the places;
  *   `within`: the rows and columns from the top left that show image, where the others are padding

@@ -14,8 +14,8 @@ export interface Neighbor extends PatchOfImage {
 }
 
 /**
- * The patches whose features are most similar to those of one patch, the most similar first: the correspondences of Amir et
- * al. (2021), "Deep ViT features as dense visual descriptors", figure 1.
+ * The patches with the most similar features to those of one patch, the most similar first: the correspondences of Amir et al.
+ * (2021), "Deep ViT features as dense visual descriptors", figure 1.
  * @param features tokens of images, such as the tap `norm` or `blocks.I`, each `[batch, tokens, dim]`
  * @param options `count`: the number of patches, 8 by default; `otherImages`: leaves out those of the same image
  * @throws VitrineError (shape, config)

@@ -48,7 +48,7 @@ export function logAxis(values: Iterable<number>): Axis {
   return { low, high, ticks: round.filter((x) => x >= low && x <= high), log: true }
 }
 
-/** The ticks with their texts. All have the digits that their step needs; those of a logarithmic axis a prefix, as in 5T. */
+/** The ticks with their texts: with the digits that their step needs, or on a logarithmic axis with a prefix, as in 5T. */
 export function labelledTicks({ ticks, log }: Axis, unit = ""): (readonly [tick: number, label: string])[] {
   const withLabels = (label: (tick: number) => string) => ticks.map((tick) => [tick, label(tick)] as const)
   if (log) return withLabels(format("~s"))

@@ -46,7 +46,7 @@ interface LegendKey {
   readonly width: number
 }
 
-/** Names of colours, in rows that end at a width; the first row stands on the origin. */
+/** The names of colours in rows, aligned at the right. The first row is at the origin. */
 export function legend(
   keys: readonly (readonly [color: string, name: string])[],
   width: number,

@@ -51,7 +51,7 @@ export function enlarge(image: Image, factor: number): Image {
 const enlargeTo = (image: Image, side: number): Image =>
   enlarge(image, Math.max(1, Math.round(side / Math.max(image.width, image.height))))
 
-/** A map at each pixel of an image, as shares of its largest value: linear between the centres of the patches. */
+/** The values of a map at the pixels of an image, as shares of the largest, linear between the centres of the patches. */
 function sharesOf(map: PatchMap, width: number, height: number): (x: number, y: number) => number {
   const { rows, columns } = map.grid
   const largest = map.values.reduce((a, b) => Math.max(a, b), 0) || 1
@@ -65,7 +65,7 @@ function sharesOf(map: PatchMap, width: number, height: number): (x: number, y: 
   }
 }
 
-/** The two cells whose centres lie around a pixel, and its distance from the first as a share of theirs. */
+/** The two cells with a pixel between their centres, and where it is between them, from 0 to 1. */
 function nearestCells(pixel: number, pixels: number, cells: number): [first: number, second: number, share: number] {
   const at = Math.min(Math.max(((pixel + 0.5) * cells) / pixels - 0.5, 0), cells - 1)
   const first = Math.min(Math.floor(at), Math.max(0, cells - 2))
