@@ -1,42 +1,42 @@
 /// <reference types="@webgpu/types" />
 import type { Backend } from "@vitrine/core"
 import type { PlanLimits } from "./plan/plan.ts"
-import { fail, Gpu, type Profiler } from "./run/gpu.ts"
-import { GpuProgram } from "./run/program.ts"
+import { compileProgram } from "./run/compile.ts"
+import { fail, Gpu, messageOf, type Profiler } from "./run/gpu.ts"
 import { createTuner, type TuningStore } from "./run/tune.ts"
 import { sideBySide } from "./run/subgroups.ts"
 import { GpuState } from "./run/state.ts"
 
 export interface DeviceOptions {
-  /** A device to share, such as that of another library; it stays the caller's. */
+  /** A device to share, such as that of another library. The caller closes it. */
   readonly device?: GPUDevice
-  /** Which adapter is wanted where there are several. */
+  /** Which adapter to choose where there are several. */
   readonly powerPreference?: GPUPowerPreference
-  /** Whether an adapter that computes on the CPU will do. False by default. */
+  /** Whether to accept an adapter that computes on the CPU. False by default. */
   readonly software?: boolean
   /**
-   * What activations are stored in, and weights that do not change; what is computed with them is float32. float16 takes
-   * a device with `shader-f16`, and `lossScaling` in training.
+   * How activations, and weights that do not change, are stored. Kernels compute in float32. float16 needs a device with
+   * `shader-f16`, and `lossScaling` in training.
    */
   readonly precision?: "float32" | "float16"
   /**
-   * Whether the tiles of matrix products are chosen by measuring, once for each size on a device, and remembered in the
-   * user's cache folder, or IndexedDB in pages; by default where it is a GPU.
+   * Whether the tiles of matrix products are chosen by measuring, once for each size on a device. They are remembered in
+   * the user's cache folder, or in IndexedDB in pages. True by default on GPUs.
    */
   readonly autotune?: boolean
   /**
-   * Whether kernels are those for GPUs, whose threads share memory, or those for adapters that compute on the CPU; by
-   * default after the adapter. Results agree to rounding.
+   * Which kernels to run: those for GPUs, whose threads share memory, or those for adapters that compute on the CPU. The
+   * adapter decides by default. The results of both agree to rounding.
    */
   readonly kernels?: "gpu" | "cpu"
   /**
-   * Called after every run with the time that each kernel took, in order; runs are slower for it. It takes a device
-   * with `timestamp-query`.
+   * Called after every run with the time that each kernel took, in order. It needs a device with `timestamp-query`, and
+   * slows runs down.
    */
   readonly profile?: Profiler
 }
 
-/** Asks for an adapter and a device with all that kernels can use of it. */
+/** A device of the preferred adapter, with all features and limits that kernels can use. */
 export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): Promise<GPUDevice> {
   if (gpu === undefined) return fail("there is no WebGPU here: a browser that has it, or a secure page, is needed")
   const { powerPreference } = options
@@ -44,8 +44,8 @@ export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): 
   if (adapter === null) return fail("no adapter: this machine has no GPU with a driver that WebGPU knows")
   if (isSoftware(adapter.info) && !options.software)
     return fail(`the only adapter, ${describe(adapter.info)}, computes on the CPU; ask for it by software: true`)
-  const wanted: GPUFeatureName[] = ["timestamp-query", "subgroups", "shader-f16"]
-  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature))
+  const features: GPUFeatureName[] = ["timestamp-query", "subgroups", "shader-f16"]
+  const requiredFeatures = features.filter((feature) => adapter.features.has(feature))
   const limits = [
     "maxBufferSize",
     "maxStorageBufferBindingSize",
@@ -58,11 +58,11 @@ export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): 
   try {
     return await adapter.requestDevice({ label: "vitrine", requiredFeatures, requiredLimits })
   } catch (error) {
-    return fail(`${describe(adapter.info)} gives no device: ${(error as Error).message}`, error)
+    return fail(`${describe(adapter.info)} gives no device: ${messageOf(error)}`, error)
   }
 }
 
-/** Adapters that are no GPU are told by their names, where browsers do not say so. */
+/** Whether an adapter is no GPU. Browsers do not always say so, so its names decide too. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   return computesOnCpu(info) || /null-backend/i.test(describe(info))
 }
@@ -72,27 +72,27 @@ const computesOnCpu = (info: GPUAdapterInfo): boolean =>
 
 /** An adapter's names, for people. */
 export function describe({ vendor, architecture, device, description }: GPUAdapterInfo): string {
-  const names = [vendor, architecture, device, description].filter((each) => each !== "")
+  const names = [vendor, architecture, device, description].filter((name) => name !== "")
   return [...new Set(names)].join(" ") || "an unnamed adapter"
 }
 
-/** What a device can do, as far as kernels care. */
+/** What a device can do that matters to kernels. */
 export interface DeviceReport {
   readonly adapter: string
   /** Whether it computes on the CPU. */
   readonly software: boolean
   readonly features: readonly string[]
-  /** Largest buffer and largest binding in bytes, buffers of a kernel, bytes and threads of a workgroup. */
+  /** Largest buffer and binding in bytes, most buffers of a kernel, most bytes and threads of a workgroup. */
   readonly limits: Readonly<
     Record<"buffer" | "binding" | "buffersPerKernel" | "workgroupMemory" | "workgroupThreads", number>
   >
-  /** Which kernels it runs: what activations are stored in, how threads add up, how tiles of products are chosen. */
+  /** Which kernels it runs: how activations are stored, how threads sum up, how tiles of products are chosen. */
   readonly kernels: Readonly<Record<"storage" | "reductions" | "tiles", string>>
 }
 
 export interface WebGpuBackend extends Backend {
   readonly report: DeviceReport
-  /** The device itself, for other libraries to share. */
+  /** The device, which other libraries may share. */
   readonly gpu: GPUDevice
 }
 
@@ -120,10 +120,10 @@ function reportOf(
   }
 }
 
-/** A backend on a device, which `close` leaves as it is if it is the caller's. */
+/** A backend on a device. `close` destroys the device unless the options hold it. */
 export async function deviceBackend(
   device: GPUDevice,
-  { autotune = !isSoftware(device.adapterInfo), device: given, kernels, precision, profile: profiler }: DeviceOptions,
+  { autotune = !isSoftware(device.adapterInfo), device: shared, kernels, precision, profile: profiler }: DeviceOptions,
   store: TuningStore,
 ): Promise<WebGpuBackend> {
   const half = precision === "float16"
@@ -149,8 +149,8 @@ export async function deviceBackend(
     device: name,
     report: reportOf(device, planLimits, autotune),
     gpu: device,
-    compile: (graph, options = {}) => GpuProgram.compile(gpu, graph, options, planLimits, tuner),
+    compile: (graph, options = {}) => compileProgram(gpu, graph, options, planLimits, tuner),
     createState: (slots, data = {}) => GpuState.create(gpu, slots, data, planLimits.largest),
-    close: async () => gpu.close(given === undefined),
+    close: async () => gpu.close(shared === undefined),
   }
 }

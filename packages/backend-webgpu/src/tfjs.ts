@@ -5,15 +5,16 @@ import type { Tensor } from "@tensorflow/tfjs-core"
 import { type Backend, type HostData, type Program, type State, VitrineError } from "@vitrine/core"
 import { tfjsBackend } from "@vitrine/backend-tfjs"
 import type { WebGpuBackend } from "./backend.ts"
-import type { OnHost } from "./plan/tensor.ts"
-import { fail } from "./run/gpu.ts"
+import type { HostDType } from "./plan/tensor.ts"
+import { fail, messageOf } from "./run/gpu.ts"
 import { GpuProgram } from "./run/program.ts"
 
 type TensorFlow = typeof tfjs
 
 /**
- * Graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a backend of ours: `tf` is set to it, so that
- * its tensors and ours can meet (`runTensors`). Whatever `tf` had as its WebGPU device before goes.
+ * A backend that runs graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a backend of ours. `tf` is set
+ * to that device, so that its tensors can go into programs of ours (`runTensors`). It replaces the WebGPU device that `tf`
+ * had before.
  * @throws VitrineError (backend) where @tensorflow/tfjs-backend-webgpu is missing.
  */
 export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Promise<Backend> {
@@ -28,7 +29,7 @@ export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Prom
   return { ...plain, name: "webgpu-tfjs", device: "tfjs on WebGPU" }
 }
 
-/** tfjs makes its backend only where `navigator.gpu` is, though it does not look at it, and Node has none. */
+/** tfjs makes its backend only where `navigator.gpu` exists. It does not use it, and Node has none. */
 function asIfInPage<T>(make: () => T): T {
   const { navigator } = globalThis
   if (navigator?.gpu !== undefined) return make()
@@ -44,7 +45,7 @@ async function load(): Promise<typeof tfjsWebGpu> {
   try {
     return await import("@tensorflow/tfjs-backend-webgpu")
   } catch (error) {
-    const why = (error as Error).message.split("\n")[0]
+    const why = messageOf(error).split("\n")[0]
     const help = "npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-webgpu"
     throw new VitrineError("backend", `tfjs-backend-webgpu cannot be loaded (${why}): ${help}`, { cause: error })
   }
@@ -55,8 +56,8 @@ function deviceOf(tf: TensorFlow): GPUDevice | undefined {
 }
 
 /**
- * Runs a compiled program on tensors of tfjs and gives tensors, without a way over the host: tfjs copies what it hands
- * out, and takes our results as they are. The given tensors stay the caller's, and so do the results.
+ * Runs a compiled program on tensors of tfjs. The values stay on the device: tfjs hands out copies of its buffers, and
+ * takes the buffers of our results as they are. Inputs and results are the caller's to dispose of.
  * @throws VitrineError (backend) where `tf` is not on the program's device.
  */
 export async function runTensors(
@@ -68,32 +69,32 @@ export async function runTensors(
   if (!(program instanceof GpuProgram)) return fail("runTensors takes a program that webgpuBackend compiled")
   if (tf.getBackend() !== "webgpu" || deviceOf(tf) !== program.device)
     return fail("tfjs is on another device: set it up by plainBackend(tf, backend)")
-  const given: Record<string, GPUBuffer | HostData> = {}
-  const handed: Tensor[] = []
+  const values: Record<string, GPUBuffer | HostData> = {}
+  const copies: Tensor[] = []
   try {
     for (const [name, t] of Object.entries(inputs)) {
       const data = onDevice(t)
-      if (data) handed.push(data.tensorRef)
-      given[name] = (data?.buffer as GPUBuffer | undefined) ?? (await t.data<"float32" | "int32" | "bool">())
+      if (data) copies.push(data.tensorRef)
+      values[name] = data?.buffer instanceof GPUBuffer ? data.buffer : await t.data<"float32" | "int32" | "bool">()
     }
-    const results = await program.runOnDevice(given, state)
+    const results = await program.runOnDevice(values, state)
     return Object.fromEntries(
-      Object.entries(results).map(([name, { buffer, shape, dtype }]) => [name, taken(tf, buffer, [...shape], dtype)]),
+      Object.entries(results).map(([name, { buffer, shape, dtype }]) => [name, wrapped(tf, buffer, [...shape], dtype)]),
     )
   } finally {
-    tf.dispose(handed)
+    tf.dispose(copies)
   }
 }
 
-/** A tensor on a buffer, which it owns; tfjs takes no bools, but their bits are those of 0 and 1. */
-function taken(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: OnHost): Tensor {
+/** A tensor that owns a buffer. tfjs takes no buffers of bools, but theirs hold the int32 0 and 1. */
+function wrapped(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: HostDType): Tensor {
   if (dtype !== "bool") return tf.tensor({ buffer, zeroCopy: true }, shape, dtype)
   return tf.tidy(() => tf.cast(tf.tensor({ buffer, zeroCopy: true }, shape, "int32"), "bool"))
 }
 
 /**
- * A copy of a tensor's buffer, on its way with all that tfjs has recorded before; it keeps small tensors on the host,
- * and tells by throwing.
+ * A copy of a tensor's buffer. The device makes it after all that tfjs has recorded before. It is undefined for a small
+ * tensor, which tfjs keeps on the host.
  */
 function onDevice(t: Tensor): { readonly tensorRef: Tensor; readonly buffer?: unknown } | undefined {
   try {

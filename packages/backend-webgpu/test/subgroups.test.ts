@@ -5,7 +5,7 @@ import { nodeDevice } from "../src/node.ts"
 import { planOf, type PlanLimits } from "../src/plan/plan.ts"
 import { accessOf } from "../src/run/bind.ts"
 import { Gpu } from "../src/run/gpu.ts"
-import { GpuProgram } from "../src/run/program.ts"
+import { compileProgram } from "../src/run/compile.ts"
 import { sideBySide } from "../src/run/subgroups.ts"
 import { inferGraph, trainGraph } from "./steps.ts"
 import { hasSwiftShader, noSwiftShader, swiftShaderDevice } from "./swiftshader.ts"
@@ -45,7 +45,7 @@ describe.skipIf(!hasSwiftShader)(`subgroups${hasSwiftShader ? "" : ` (${noSwiftS
   afterAll(() => gpu.close(true))
 
   const results = async (g: Graph, own: Partial<PlanLimits>): Promise<number[]> => {
-    const program = await GpuProgram.compile(gpu, g, {}, { ...limits, ...own })
+    const program = await compileProgram(gpu, g, {}, { ...limits, ...own })
     const inputs = Object.fromEntries(
       Object.entries(g.inputs).map(([name, value]) => {
         const { shape } = g.values[value] as TensorType

@@ -4,8 +4,8 @@ import { join } from "node:path"
 import { type Backend, graph, ops } from "@vitrine/core"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { nodeDevice, webgpuBackend } from "../src/node.ts"
-import { candidates, chooseTiling } from "../src/kernels/matmul.ts"
-import type { View } from "../src/plan/view.ts"
+import { candidates, chooseTiling } from "../src/kernels/tiling.ts"
+import { type View, wholeView } from "../src/plan/view.ts"
 import { hasSwiftShader, noSwiftShader } from "./swiftshader.ts"
 
 const [m, k, n] = [40, 520, 36]
@@ -28,10 +28,8 @@ it.each([1, 3, 10, 33, 200])("have a candidate for every size, the first of whic
   ] as const) {
     const key = JSON.stringify({ batch: [], m, k, n, along: [true, true] })
     const [first, ...others] = candidates(key)
-    const view = (shape: number[]): View => ({ tensor: 0, shape, strides: [shape[1] as number, 1], offset: 0 })
-    expect(chooseTiling({ op: "matMul", attributes: {}, inputs: [view([m, k]), view([k, n])], outputs: [] })).toEqual(
-      first,
-    )
+    const view = (shape: number[]): View => wholeView({ shape, dtype: "float32", place: "work" })
+    expect(chooseTiling({ inputs: [view([m, k]), view([k, n])] })).toEqual(first)
     for (const other of others) expect(other).not.toEqual(first)
   }
 })

@@ -1,66 +1,74 @@
+import { dimAt } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import type { Step } from "../plan/step.ts"
-import type { Tensor } from "../plan/tensor.ts"
-import { sizeOf, type View } from "../plan/view.ts"
-import type { Target } from "./kernels.ts"
+import { matrixAxes, type View } from "../plan/view.ts"
 import { shuffled } from "./lanes.ts"
 import { lowest } from "./reduce.ts"
 import { elementIndex, f, fold, type Kernel, Shader, u } from "./shader.ts"
+import type { Target } from "./target.ts"
 
-// Attention without the matrix of scores (Dao et al., "FlashAttention", 2022): a workgroup of 64 threads holds one row
-// of queries (or keys) a thread in registers, or a share of it, and goes over tiles of the others in its memory. The
-// backward pass computes the weights again from logSumExp.
-
-type Tensors = readonly Tensor[]
+// Attention without the matrix of scores (Dao et al., "FlashAttention", 2022). Each of the 64 threads of a workgroup holds
+// one row of queries (or keys) in registers, or a share of it. Together they go over tiles of the other side, in the
+// workgroup's memory. The backward pass computes the weights again from logSumExp.
 
 const threads = 64
 
-interface Layout {
+/** The widths of the rows of queries and keys, and of those of values. */
+type Widths = readonly [features: number, values: number]
+
+/** How the work is shared out among threads. */
+interface Sharing {
   readonly shader: Shader
+  /** The sizes of the axes before rows and features. */
   readonly lead: readonly number[]
-  /** Threads that share a row, each holding a part of its features. */
+  /** Threads that share a row. Each holds a part of its features. */
   readonly lanes: number
   /** Whether those threads stand in one subgroup. */
   readonly near: boolean
   /** Rows of the other side in a tile. */
   readonly tile: number
-  /** `T` of a row that one thread holds, of the width of queries and keys, and of values. */
-  readonly own: readonly [features: number, values: number]
-  readonly width: readonly [features: number, values: number]
+  /** `T` in a row. */
+  readonly width: Widths
+  /** `T` of a row that one thread holds. */
+  readonly part: Widths
 }
 
 /** Floats that a thread may hold in registers. */
 const registers = 160
 
-function layoutOf(
-  tensors: Tensors,
-  views: readonly View[],
-  [d, dv]: readonly [number, number],
-  held: number,
+/**
+ * @param rowFloats floats that all threads of a row hold together.
+ * @param exchanged sums that threads of a row exchange for each row of a tile.
+ */
+function sharingOf(
+  views: readonly [View, ...View[]],
+  [d, dv]: Widths,
+  rowFloats: number,
   exchanged: number,
   { workgroupMemory, subgroup }: Target,
-): Layout {
+): Sharing {
   const aligned = ({ strides, offset, shape }: View): boolean =>
-    offset % 4 === 0 && strides.slice(0, -1).every((step, i) => step % 4 === 0 || shape[i] === 1)
+    offset % 4 === 0 && strides.slice(0, -1).every((stride, i) => stride % 4 === 0 || shape[i] === 1)
   const vector = d % 4 === 0 && dv % 4 === 0 && views.every(aligned)
-  const shader = new Shader(tensors, vector)
+  const shader = new Shader(vector)
   const [w, wv] = vector ? [d / 4, dv / 4] : [d, dv]
   let lanes = 1
-  while (held / lanes > registers && lanes < 8 && w % (2 * lanes) === 0 && wv % (2 * lanes) === 0) lanes *= 2
+  while (rowFloats / lanes > registers && lanes < 8 && w % (2 * lanes) === 0 && wv % (2 * lanes) === 0) lanes *= 2
   const near = lanes <= subgroup
   const bytes = (tile: number): number => 4 * tile * (d + dv + 2 + (lanes > 1 && !near ? threads * exchanged : 0))
   let tile = 16
   while (tile > 1 && bytes(tile) > workgroupMemory) tile /= 2
-  const lead = (views[0] as View).shape.slice(0, -2)
-  return { shader, lead, lanes, near, tile, own: [w / lanes, wv / lanes], width: [w, wv] }
+  const lead = views[0].shape.slice(0, -2)
+  return { shader, lead, lanes, near, tile, part: [w / lanes, wv / lanes], width: [w, wv] }
 }
 
 /** Where row `row` of matrix `head` of a view begins, in elements. */
 function rowStart(view: View, row: string): string {
-  const lead = { shape: view.shape.slice(0, -2), strides: view.strides.slice(0, -2), offset: view.offset }
-  const step = view.strides.at(-2) as number
-  return `${elementIndex(lead, "head")} + ${row} * ${u(step)}`
+  const { lead, rows } = matrixAxes(view)
+  return `${elementIndex(lead, "head")} + ${row} * ${u(rows.stride)}`
 }
 
+/** `T` number `c` of a row. */
 function at(shader: Shader, view: View, row: string, c: string): string {
   const begin = rowStart(view, row)
   return shader.vector
@@ -68,14 +76,15 @@ function at(shader: Shader, view: View, row: string, c: string): string {
     : shader.element(view.tensor, `${begin} + ${c}`)
 }
 
+/** A statement that writes `T` number `c` of a row. */
 function put(shader: Shader, view: View, row: string, c: string, value: string): string {
   const begin = rowStart(view, row)
   return shader.store(view.tensor, shader.vector, `${shader.vector ? `(${begin}) / 4u` : begin} + ${c}`, value)
 }
 
-/** Fills a tile: rows `begin + j` of a view, zeros beyond the last. */
-function fill({ shader, tile }: Layout, name: string, view: View, width: number): string {
-  const rows = view.shape.at(-2) as number
+/** Statements that fill a tile with rows `begin + j` of a view, and with zeros beyond the last. */
+function fill({ shader, tile }: Sharing, name: string, view: View, width: number): string {
+  const rows = dimAt(view.shape, -2)
   shader.global(`var<workgroup> ${name}: array<T, ${tile * width}>;`)
   return `for (var t = local; t < ${u(tile * width)}; t += ${u(threads)}) {
     let r = begin + t / ${u(width)};
@@ -85,8 +94,8 @@ function fill({ shader, tile }: Layout, name: string, view: View, width: number)
   }`
 }
 
-/** Σ over the threads that share a row of what each has in `name`, for all rows of the tile. */
-function exchange({ shader, lanes, near, tile }: Layout, names: readonly string[]): string {
+/** Statements that sum arrays, with a number for each row of the tile, over the threads that share a row. */
+function exchange({ shader, lanes, near, tile }: Sharing, names: readonly string[]): string {
   if (lanes === 1) return ""
   if (near) {
     const sums = names.map((name) => `var v = ${name}[j]; ${shuffled(shader, "v", lanes, plus)} ${name}[j] = v;`)
@@ -102,19 +111,21 @@ function exchange({ shader, lanes, near, tile }: Layout, names: readonly string[
   for (var j = 0u; j < ${u(tile)}; j++) { ${names.map((name) => `${name}[j] = ${sums(name)};`).join(" ")} }`
 }
 
-function summed(shader: Shader): string {
+/** The name of a function that sums the elements of one `T`. */
+function total(shader: Shader): string {
   return shader.function(
     "total",
     `fn total(x: T) -> f32 { return ${shader.vector ? "(x.x + x.y) + (x.z + x.w)" : "x"}; }`,
   )
 }
 
-function kernel(label: string, { shader, lead, lanes }: Layout, rows: number, body: string): Kernel {
+/** A kernel of `rows` rows for each matrix. `body` may use `head`, `row`, `inside`, `slot` and `lane`. */
+function kernel(label: string, { shader, lead, lanes }: Sharing, rows: number, body: string): Kernel {
   const perGroup = threads / lanes
-  const [y, z] = fold(sizeOf(lead))
+  const [y, z] = fold(elementCount(lead))
   const code = shader.text(
     threads,
-    `let head = min(group.z * groups.y + group.y, ${u(sizeOf(lead) - 1)});
+    `let head = min(group.z * groups.y + group.y, ${u(elementCount(lead) - 1)});
 let slot = local / ${u(lanes)};
 let lane = local % ${u(lanes)};
 let wanted = group.x * ${u(perGroup)} + slot;
@@ -130,41 +141,42 @@ const plus = (a: string, b: string): string => `${a} + ${b}`
 const repeat = (count: number, body: string, name: string = "i"): string =>
   `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
 
-/** Statements for each of a thread's own numbers, written out: what is indexed by constants alone is sure to be in registers. */
+/** Statements for each number of an array, written out: arrays that only constants index are sure to be in registers. */
 const unrolled = (count: number, body: (i: string) => string): string =>
   Array.from({ length: count }, (_, i) => body(u(i))).join(" ")
 
 /** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
-export function attentionKernel(tensors: Tensors, step: Step<"attention">, target: Target): Kernel {
-  const [q, k, v] = step.inputs as [View, View, View]
-  const [context, logSumExp] = step.outputs as [View | null, View | null]
-  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
-  const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
-  const layout = layoutOf(tensors, context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, target)
-  const { shader, tile, own, width } = layout
-  const total = summed(shader)
-  const share = (which: 0 | 1, i: string): string => `lane * ${u(own[which])} + ${i}`
-  const writes = context ? unrolled(own[1], (i) => put(shader, context, "row", share(1, i), `acc[${i}] * scale`)) : ""
-  const body = `var q: array<T, ${own[0]}>;
-var acc: array<T, ${own[1]}>;
-${unrolled(own[0], (i) => `q[${i}] = ${at(shader, q, "row", share(0, i))} * ${f(step.attributes.scale)};`)}
-${unrolled(own[1], (i) => `acc[${i}] = T(0);`)}
+export function attentionKernel(step: Step<"attention">, target: Target): Kernel {
+  const [q, k, v] = step.inputs
+  const [context, logSumExp] = step.outputs
+  const [queries, keys] = [dimAt(q.shape, -2), dimAt(k.shape, -2)]
+  const [d, dv] = [dimAt(q.shape, -1), dimAt(v.shape, -1)]
+  const sharing = sharingOf(context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, target)
+  const { shader, tile, part, width } = sharing
+  const sum = total(shader)
+  /** The number of `T` in a row that is number `i` of a thread. */
+  const share = (which: 0 | 1, i: string): string => `lane * ${u(part[which])} + ${i}`
+  const writes = context ? unrolled(part[1], (i) => put(shader, context, "row", share(1, i), `acc[${i}] * scale`)) : ""
+  const body = `var q: array<T, ${part[0]}>;
+var acc: array<T, ${part[1]}>;
+${unrolled(part[0], (i) => `q[${i}] = ${at(shader, q, "row", share(0, i))} * ${f(step.attributes.scale)};`)}
+${unrolled(part[1], (i) => `acc[${i}] = T(0);`)}
 var top = ${lowest};
 var sum = 0.0f;
 for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
-  ${fill(layout, "kTile", k, width[0])}
-  ${fill(layout, "vTile", v, width[1])}
+  ${fill(sharing, "kTile", k, width[0])}
+  ${fill(sharing, "vTile", v, width[1])}
   workgroupBarrier();
   var s: array<f32, ${tile}>;
-  ${repeat(tile, `var dot = T(0); ${unrolled(own[0], (i) => `dot = fma(q[${i}], kTile[j * ${u(width[0])} + ${share(0, i)}], dot);`)} s[j] = ${total}(dot);`, "j")}
-  ${exchange(layout, ["s"])}
+  ${repeat(tile, `var dot = T(0); ${unrolled(part[0], (i) => `dot = fma(q[${i}], kTile[j * ${u(width[0])} + ${share(0, i)}], dot);`)} s[j] = ${sum}(dot);`, "j")}
+  ${exchange(sharing, ["s"])}
   var next = top;
   ${repeat(tile, `if (begin + j < ${u(keys)}) { next = max(next, s[j]); }`, "j")}
   let shrink = exp(top - next);
   top = next;
   sum *= shrink;
-  ${unrolled(own[1], (i) => `acc[${i}] *= shrink;`)}
-  ${repeat(tile, `if (begin + j < ${u(keys)}) { let p = exp(s[j] - top); sum += p; ${unrolled(own[1], (i) => `acc[${i}] = fma(T(p), vTile[j * ${u(width[1])} + ${share(1, i)}], acc[${i}]);`)} }`, "j")}
+  ${unrolled(part[1], (i) => `acc[${i}] *= shrink;`)}
+  ${repeat(tile, `if (begin + j < ${u(keys)}) { let p = exp(s[j] - top); sum += p; ${unrolled(part[1], (i) => `acc[${i}] = fma(T(p), vTile[j * ${u(width[1])} + ${share(1, i)}], acc[${i}]);`)} }`, "j")}
   workgroupBarrier();
 }
 if (inside) {
@@ -172,90 +184,90 @@ if (inside) {
   ${writes}
   ${logSumExp ? `if (lane == 0u) { ${shader.store(logSumExp.tensor, false, `head * ${u(queries)} + row`, "top + log(sum)")} }` : ""}
 }`
-  return kernel(`attention [${q.shape}] over ${keys} keys`, layout, queries, body)
+  return kernel(`attention [${q.shape}] over ${keys} keys`, sharing, queries, body)
 }
 
 /** dq = scale · (p (dcontext vᵀ − δ)) k, and δ = Σ dcontext · context of each query. */
-export function attentionGradQueryKernel(tensors: Tensors, step: Step<"attentionGradQuery">, target: Target): Kernel {
-  const [dc, q, k, v, context, logSumExp] = step.inputs as [View, View, View, View, View, View]
-  const [dq, delta] = step.outputs as [View | null, View | null]
-  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
-  const [d, dv] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
-  const views = [q, k, v, dc, context, ...(dq ? [dq] : [])]
-  const layout = layoutOf(tensors, views, [d, dv], 2 * d + dv, 2, target)
-  const { shader, tile, own, width, lanes, near } = layout
-  const total = summed(shader)
+export function attentionGradQueryKernel(step: Step<"attentionGradQuery">, target: Target): Kernel {
+  const [dc, q, k, v, context, logSumExp] = step.inputs
+  const [dq, delta] = step.outputs
+  const [queries, keys] = [dimAt(q.shape, -2), dimAt(k.shape, -2)]
+  const [d, dv] = [dimAt(q.shape, -1), dimAt(v.shape, -1)]
+  const views: [View, ...View[]] = [q, k, v, dc, context, ...(dq ? [dq] : [])]
+  const sharing = sharingOf(views, [d, dv], 2 * d + dv, 2, target)
+  const { shader, tile, part, width, lanes, near } = sharing
+  const sum = total(shader)
   const scale = f(step.attributes.scale)
-  const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
+  const share = (which: 0 | 1): string => `lane * ${u(part[which])} + i`
   if (lanes > 1 && !near) shader.global(`var<workgroup> deltas: array<f32, ${threads}>;`)
   const together = near
-    ? `var delta = ${total}(product); ${shuffled(shader, "delta", lanes, plus)}`
+    ? `var delta = ${sum}(product); ${shuffled(shader, "delta", lanes, plus)}`
     : lanes === 1
-      ? `let delta = ${total}(product);`
-      : `deltas[local] = ${total}(product); workgroupBarrier(); let delta = ${Array.from({ length: lanes }, (_, i) => `deltas[slot * ${u(lanes)} + ${u(i)}]`).join(" + ")};`
-  const body = `var q: array<T, ${own[0]}>;
-var g: array<T, ${own[1]}>;
-var acc: array<T, ${own[0]}>;
+      ? `let delta = ${sum}(product);`
+      : `deltas[local] = ${sum}(product); workgroupBarrier(); let delta = ${Array.from({ length: lanes }, (_, i) => `deltas[slot * ${u(lanes)} + ${u(i)}]`).join(" + ")};`
+  const body = `var q: array<T, ${part[0]}>;
+var g: array<T, ${part[1]}>;
+var acc: array<T, ${part[0]}>;
 var product = T(0);
-${repeat(own[0], `q[i] = ${at(shader, q, "row", share(0))} * ${scale}; acc[i] = T(0);`)}
-${repeat(own[1], `g[i] = ${at(shader, dc, "row", share(1))}; product = fma(g[i], ${at(shader, context, "row", share(1))}, product);`)}
+${repeat(part[0], `q[i] = ${at(shader, q, "row", share(0))} * ${scale}; acc[i] = T(0);`)}
+${repeat(part[1], `g[i] = ${at(shader, dc, "row", share(1))}; product = fma(g[i], ${at(shader, context, "row", share(1))}, product);`)}
 ${together}
 let normalizer = ${shader.element(logSumExp.tensor, rowStart(logSumExp, "row"))};
 for (var begin = 0u; begin < ${u(keys)}; begin += ${u(tile)}) {
-  ${fill(layout, "kTile", k, width[0])}
-  ${fill(layout, "vTile", v, width[1])}
+  ${fill(sharing, "kTile", k, width[0])}
+  ${fill(sharing, "vTile", v, width[1])}
   workgroupBarrier();
   var s: array<f32, ${tile}>;
   var e: array<f32, ${tile}>;
   ${repeat(
     tile,
     `var x = T(0); var y = T(0);
-    ${repeat(own[0], `x = fma(q[i], kTile[j * ${u(width[0])} + ${share(0)}], x);`)}
-    ${repeat(own[1], `y = fma(g[i], vTile[j * ${u(width[1])} + ${share(1)}], y);`)}
-    s[j] = ${total}(x); e[j] = ${total}(y);`,
+    ${repeat(part[0], `x = fma(q[i], kTile[j * ${u(width[0])} + ${share(0)}], x);`)}
+    ${repeat(part[1], `y = fma(g[i], vTile[j * ${u(width[1])} + ${share(1)}], y);`)}
+    s[j] = ${sum}(x); e[j] = ${sum}(y);`,
     "j",
   )}
-  ${exchange(layout, ["s", "e"])}
+  ${exchange(sharing, ["s", "e"])}
   ${repeat(
     tile,
     `if (begin + j < ${u(keys)}) {
       let ds = exp(s[j] - normalizer) * (e[j] - delta);
-      ${repeat(own[0], `acc[i] = fma(T(ds), kTile[j * ${u(width[0])} + ${share(0)}], acc[i]);`)}
+      ${repeat(part[0], `acc[i] = fma(T(ds), kTile[j * ${u(width[0])} + ${share(0)}], acc[i]);`)}
     }`,
     "j",
   )}
   workgroupBarrier();
 }
 if (inside) {
-  ${dq ? repeat(own[0], put(shader, dq, "row", share(0), `acc[i] * ${scale}`)) : ""}
+  ${dq ? repeat(part[0], put(shader, dq, "row", share(0), `acc[i] * ${scale}`)) : ""}
   ${delta ? `if (lane == 0u) { ${shader.store(delta.tensor, false, `head * ${u(queries)} + row`, "delta")} }` : ""}
 }`
-  return kernel(`attentionGrad of queries [${q.shape}] over ${keys} keys`, layout, queries, body)
+  return kernel(`attentionGrad of queries [${q.shape}] over ${keys} keys`, sharing, queries, body)
 }
 
 /** dk = scale · (p (dcontext vᵀ − δ))ᵀ q and dv = pᵀ dcontext. */
-export function attentionGradKeyKernel(tensors: Tensors, step: Step<"attentionGradKey">, target: Target): Kernel {
-  const [dc, q, k, v, logSumExp, delta] = step.inputs as [View, View, View, View, View, View]
-  const [dk, dv] = step.outputs as [View | null, View | null]
-  const [queries, keys] = [q.shape.at(-2) as number, k.shape.at(-2) as number]
-  const [d, w] = [q.shape.at(-1) as number, v.shape.at(-1) as number]
-  const views = [q, k, v, dc, ...(dk ? [dk] : []), ...(dv ? [dv] : [])]
-  const layout = layoutOf(tensors, views, [d, w], 2 * d + 2 * w, 2, target)
-  const { shader, tile, own, width } = layout
-  const total = summed(shader)
+export function attentionGradKeyKernel(step: Step<"attentionGradKey">, target: Target): Kernel {
+  const [dc, q, k, v, logSumExp, delta] = step.inputs
+  const [dk, dv] = step.outputs
+  const [queries, keys] = [dimAt(q.shape, -2), dimAt(k.shape, -2)]
+  const [d, w] = [dimAt(q.shape, -1), dimAt(v.shape, -1)]
+  const views: [View, ...View[]] = [q, k, v, dc, ...(dk ? [dk] : []), ...(dv ? [dv] : [])]
+  const sharing = sharingOf(views, [d, w], 2 * d + 2 * w, 2, target)
+  const { shader, tile, part, width } = sharing
+  const sum = total(shader)
   const scale = f(step.attributes.scale)
-  const share = (i: number): string => `lane * ${u(own[i] as number)} + i`
+  const share = (which: 0 | 1): string => `lane * ${u(part[which])} + i`
   shader.global(`var<workgroup> known: array<vec2<f32>, ${tile}>;`)
   const element = (view: View): string => shader.element(view.tensor, rowStart(view, "(begin + local)"))
-  const body = `var k: array<T, ${own[0]}>;
-var v: array<T, ${own[1]}>;
-var dk: array<T, ${own[0]}>;
-var dv: array<T, ${own[1]}>;
-${repeat(own[0], `k[i] = ${at(shader, k, "row", share(0))} * ${scale}; dk[i] = T(0);`)}
-${repeat(own[1], `v[i] = ${at(shader, v, "row", share(1))}; dv[i] = T(0);`)}
+  const body = `var k: array<T, ${part[0]}>;
+var v: array<T, ${part[1]}>;
+var dk: array<T, ${part[0]}>;
+var dv: array<T, ${part[1]}>;
+${repeat(part[0], `k[i] = ${at(shader, k, "row", share(0))} * ${scale}; dk[i] = T(0);`)}
+${repeat(part[1], `v[i] = ${at(shader, v, "row", share(1))}; dv[i] = T(0);`)}
 for (var begin = 0u; begin < ${u(queries)}; begin += ${u(tile)}) {
-  ${fill(layout, "qTile", q, width[0])}
-  ${fill(layout, "gTile", dc, width[1])}
+  ${fill(sharing, "qTile", q, width[0])}
+  ${fill(sharing, "gTile", dc, width[1])}
   if (local < ${u(tile)} && begin + local < ${u(queries)}) { known[local] = vec2<f32>(${element(logSumExp)}, ${element(delta)}); }
   workgroupBarrier();
   var s: array<f32, ${tile}>;
@@ -263,27 +275,27 @@ for (var begin = 0u; begin < ${u(queries)}; begin += ${u(tile)}) {
   ${repeat(
     tile,
     `var x = T(0); var y = T(0);
-    ${repeat(own[0], `x = fma(k[i], qTile[j * ${u(width[0])} + ${share(0)}], x);`)}
-    ${repeat(own[1], `y = fma(v[i], gTile[j * ${u(width[1])} + ${share(1)}], y);`)}
-    s[j] = ${total}(x); e[j] = ${total}(y);`,
+    ${repeat(part[0], `x = fma(k[i], qTile[j * ${u(width[0])} + ${share(0)}], x);`)}
+    ${repeat(part[1], `y = fma(v[i], gTile[j * ${u(width[1])} + ${share(1)}], y);`)}
+    s[j] = ${sum}(x); e[j] = ${sum}(y);`,
     "j",
   )}
-  ${exchange(layout, ["s", "e"])}
+  ${exchange(sharing, ["s", "e"])}
   ${repeat(
     tile,
     `if (begin + j < ${u(queries)}) {
       let p = exp(s[j] - known[j].x);
       let ds = p * (e[j] - known[j].y);
-      ${repeat(own[0], `dk[i] = fma(T(ds), qTile[j * ${u(width[0])} + ${share(0)}], dk[i]);`)}
-      ${repeat(own[1], `dv[i] = fma(T(p), gTile[j * ${u(width[1])} + ${share(1)}], dv[i]);`)}
+      ${repeat(part[0], `dk[i] = fma(T(ds), qTile[j * ${u(width[0])} + ${share(0)}], dk[i]);`)}
+      ${repeat(part[1], `dv[i] = fma(T(p), gTile[j * ${u(width[1])} + ${share(1)}], dv[i]);`)}
     }`,
     "j",
   )}
   workgroupBarrier();
 }
 if (inside) {
-  ${dk ? repeat(own[0], put(shader, dk, "row", share(0), `dk[i] * ${scale}`)) : ""}
-  ${dv ? repeat(own[1], put(shader, dv, "row", share(1), "dv[i]")) : ""}
+  ${dk ? repeat(part[0], put(shader, dk, "row", share(0), `dk[i] * ${scale}`)) : ""}
+  ${dv ? repeat(part[1], put(shader, dv, "row", share(1), "dv[i]")) : ""}
 }`
-  return kernel(`attentionGrad of keys [${k.shape}] over ${queries} queries`, layout, keys, body)
+  return kernel(`attentionGrad of keys [${k.shape}] over ${queries} queries`, sharing, keys, body)
 }

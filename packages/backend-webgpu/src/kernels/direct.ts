@@ -1,26 +1,30 @@
-import type { View } from "../plan/view.ts"
-import type { Sizes, Tiling } from "./matmul.ts"
+import { matrixAxes, type View } from "../plan/view.ts"
 import { type Shader, u } from "./shader.ts"
+import type { ProductSizes, Tiling } from "./tiling.ts"
 
-// Products whose factors are read where they lie: each thread goes along the inner axis four at a time, with what it
-// needs of them in registers. Where threads stand in subgroups, four neighbours make the same rows, so each of them
-// reads one in four of the first factor, and hands it to the others.
+// Products without workgroups' memory. Each thread goes along the inner axis four steps at a time, with what it needs of
+// the factors in registers. Where threads stand in subgroups, four neighbours make the same rows: each of them reads a
+// quarter of the first factor, and hands it to the others.
 
 const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
 
-/** Whether four elements of a factor that follow each other in memory are a vector there. */
+/**
+ * Whether every four elements along an axis are a vector in memory.
+ * @param run elements along that axis.
+ * @param across the stride of the other axis.
+ */
 const inVectors = ({ strides, offset }: View, run: number, across: number): boolean =>
-  run % 4 === 0 && across % 4 === 0 && offset % 4 === 0 && strides.slice(0, -2).every((step) => step % 4 === 0)
+  run % 4 === 0 && across % 4 === 0 && offset % 4 === 0 && strides.slice(0, -2).every((stride) => stride % 4 === 0)
 
 /**
- * Statements that add four steps of the inner axis, from `k0` on, to the accumulators `c0_0`…, and where they are wanted
- * the first factor's own to the sums `s0`…. They know `offsetA`, `offsetB`, `row`, `column` and `to`; rows and columns
- * beyond the last are read again, since nobody will store what they come to.
+ * Statements that add four steps of the inner axis, from `k0` on, to the accumulators `c0_0`…. With `sums`, they add the
+ * elements of the first factor to `s0`…. They use `offsetA`, `offsetB`, `row`, `column` and `to`. For rows and columns
+ * beyond the last, whose results are not stored, the last is read again.
  */
 export function directLoop(
   shader: Shader,
   [a, b]: readonly [View, View],
-  { m, n, k }: Sizes,
+  { m, n, k }: ProductSizes,
   { threadRows, threadColumns }: Tiling,
   quads: boolean,
   sums: boolean,
@@ -30,45 +34,46 @@ export function directLoop(
   const ragged = k % 4 !== 0
   const lines: string[] = []
   const line = (text: string): void => void lines.push(text)
-  const along = (view: View, inner: -1 | -2): boolean => view.strides.at(inner) === 1 && k > 1
-  /** Number `kk` of the four, or the last one there is. */
+  const [aAxes, bAxes] = [matrixAxes(a), matrixAxes(b)]
+  /** Step `kk` of the four, or the last one that there is. */
   const inside = (kk: string): string => (ragged ? `min(k0 + ${kk}, ${u(k - 1)})` : `(k0 + ${kk})`)
   const last = (count: number, at: string): string => `min(${at}, ${u(Math.max(0, count))})`
 
   // The first factor: `left(r, kk)` is its element of row r.
-  const [stepRow, stepK] = a.strides.slice(-2) as [number, number]
-  const rowsLie = !along(a, -1) && stepRow === 1
+  const [stepRow, stepK] = [aAxes.rows.stride, aAxes.columns.stride]
+  const aRunsInward = stepK === 1 && k > 1
   const element = (r: string, kk: string): string =>
     shader.element(a.tensor, `offsetA + ${last(m - 1, r)} * ${u(stepRow)} + ${kk} * ${u(stepK)}`)
-  const known = (value: string, kk: string, zero: string): string =>
+  /** The value of a step, or zero beyond the last. */
+  const orZero = (value: string, kk: string, zero: string): string =>
     ragged ? `select(${zero}, ${value}, k0 + ${kk} < to)` : value
   const hand = (value: string, kk: number): string => `${shader.subgroup("quadBroadcast")}(${value}, ${u(kk)})`
   let left: (r: number, kk: number) => string
-  if (rowsLie && inVectors(a, m, stepK)) {
+  if (!aRunsInward && stepRow === 1 && inVectors(a, m, stepK)) {
     const vector = (g: number, kk: string): string => {
       const at = `offsetA + ${last(m - 4, `row + ${u(4 * g)}`)} + ${inside(kk)} * ${u(stepK)}`
-      return known(shader.four(a.tensor, `(${at}) / 4u`), kk, "vec4<f32>(0)")
+      return orZero(shader.four(a.tensor, `(${at}) / 4u`), kk, "vec4<f32>(0)")
     }
     if (quads) each(groups, (g) => line(`let a${g} = ${vector(g, "lane")};`))
     else each(groups, (g) => four.forEach((kk) => line(`let a${g}_${kk} = ${vector(g, u(kk))};`)))
     left = (r, kk) => (quads ? hand(`a${r >> 2}[${r % 4}]`, kk) : `a${r >> 2}_${kk}[${r % 4}]`)
   } else if (quads) {
-    each(threadRows, (r) => line(`let a${r} = ${known(element(`row + ${u(r)}`, inside("lane")), "lane", "0.0f")};`))
+    each(threadRows, (r) => line(`let a${r} = ${orZero(element(`row + ${u(r)}`, inside("lane")), "lane", "0.0f")};`))
     left = (r, kk) => hand(`a${r}`, kk)
   } else {
-    const whole = along(a, -1) && inVectors(a, k, stepRow)
+    const whole = aRunsInward && inVectors(a, k, stepRow)
     each(threadRows, (r) => {
       const at = `offsetA + ${last(m - 1, `row + ${u(r)}`)} * ${u(stepRow)} + k0`
-      const parts = four.map((kk) => known(element(`row + ${u(r)}`, inside(u(kk))), u(kk), "0.0f"))
+      const parts = four.map((kk) => orZero(element(`row + ${u(r)}`, inside(u(kk))), u(kk), "0.0f"))
       line(`let a${r} = ${whole ? shader.four(a.tensor, `(${at}) / 4u`) : `vec4<f32>(${parts.join(", ")})`};`)
     })
     left = (r, kk) => `a${r}[${kk}]`
   }
 
-  // The second: `right(kk)` are the statements that give `b0`… their vectors of columns.
-  const [stepInner, stepColumn] = b.strides.slice(-2) as [number, number]
+  // The second factor: `right(kk)` adds the statements that give `b0`… their vectors of columns.
+  const [stepInner, stepColumn] = [bAxes.rows.stride, bAxes.columns.stride]
   let right: (kk: number) => void
-  if (along(b, -2) && inVectors(b, k, stepColumn)) {
+  if (stepInner === 1 && k > 1 && inVectors(b, k, stepColumn)) {
     each(threadColumns, (c) => {
       const at = `offsetB + ${last(n - 1, `column + ${u(c)}`)} * ${u(stepColumn)} + k0`
       line(`let t${c} = ${shader.four(b.tensor, `(${at}) / 4u`)};`)
@@ -84,7 +89,7 @@ export function directLoop(
         const value = whole
           ? shader.four(b.tensor, `(${at(0, 4)}) / 4u`)
           : `vec4<f32>(${four.map((c) => shader.element(b.tensor, at(c, 1))).join(", ")})`
-        line(`let b${j} = ${known(value, u(kk), "vec4<f32>(0)")};`)
+        line(`let b${j} = ${orZero(value, u(kk), "vec4<f32>(0)")};`)
       })
   }
 

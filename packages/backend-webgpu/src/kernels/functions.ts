@@ -1,17 +1,17 @@
 import type { Shader } from "./shader.ts"
 
-// Functions of WGSL on `T`, f32 or vec4<f32>. NaN and infinity are told from their bits, since a compiler may assume
+// Functions of WGSL on `T`, f32 or vec4<f32>. They recognise NaN and infinity by their bits, since a compiler may assume
 // that there are none.
 
 const polynomial = (x: string, coefficients: readonly number[]): string =>
   coefficients.reduceRight((text, c) => (text === "" ? `T(${c})` : `fma(T(${x}), ${text}, T(${c}))`), "")
 
-/** erf(x) / x in powers of x², for |x| ≤ 1: a minimax fit, to 1.2e-9. */
+/** Coefficients of erf(x) / x in powers of x², for |x| ≤ 1: a minimax fit, to 1.2e-9. */
 const inner = [
   1.1283791065216064, -0.3761262595653534, 0.11283600330352783, -0.026854444295167923, 0.005189535208046436,
   -0.0008020841050893068, 0.00007889119297033176,
 ]
-/** exp(x²) · (1 − erf(x)) in powers of 1 / (1 + x / 2), for 1 ≤ x ≤ 4.2: a minimax fit, to 8.3e-9. */
+/** Those of exp(x²) · (1 − erf(x)) in powers of 1 / (1 + x / 2), for 1 ≤ x ≤ 4.2: a minimax fit, to 8.3e-9. */
 const outer = [
   0.0005403915420174599, 0.27443450689315796, 0.32668179273605347, 0.11244431883096695, 0.38712430000305176,
   -0.04414414241909981, -0.057837970554828644,
@@ -40,19 +40,19 @@ interface Definition {
 const definitions: Readonly<Record<FunctionName, Definition>> = {
   isNan: { text: "fn isNan(x: T) -> B { return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }" },
   finite: { text: "fn finite(x: T) -> B { return (bitcast<U>(x) & U(0x7f800000u)) != U(0x7f800000u); }" },
-  /** The larger one; NaN where either is. */
+  /** The larger of two, or NaN where either is NaN. */
   larger: {
     text: "fn larger(a: T, b: T) -> T { return select(max(a, b), a + b, isNan(a) | isNan(b)); }",
     calls: ["isNan"],
   },
-  /** log, of which some devices know nothing at zero and below. */
+  /** log with −∞ at zero and NaN below, which some devices do not give. */
   logOf: {
     text: `fn logOf(x: T) -> T {
   let special = select(U(0x7fc00000u), U(0xff800000u), x == T(0)) | bitcast<U>(x);
   return select(log(x), bitcast<T>(special), x <= T(0));
 }`,
   },
-  /** tanh, which some devices overflow far from zero. */
+  /** tanh, which overflows on some devices far from zero. */
   tanhOf: { text: "fn tanhOf(x: T) -> T { return select(tanh(x), sign(x), abs(x) >= T(15)); }" },
   erf: {
     text: `fn erf(x: T) -> T {
@@ -104,7 +104,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   return bitcast<T>(select(rounded, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
 }`,
   },
-  /** The two words that a key gives at a counter: Threefry-2x32 with 20 rounds, as in @vitrine/core. */
+  /** Threefry-2x32 with 20 rounds, as in @vitrine/core: the two words of a key at a counter. */
   threefry: {
     text: `fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
   let keys = array<u32, 3>(key.x, key.y, key.x ^ key.y ^ 0x1bd11bdau);
@@ -125,7 +125,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   },
 }
 
-/** Puts a function, and those that it calls, into a shader. */
+/** Adds a function, and those that it calls, to a shader, and gives its name. */
 export function use(shader: Shader, name: FunctionName): string {
   const { text, calls } = definitions[name]
   for (const each of calls ?? []) use(shader, each)

@@ -1,11 +1,11 @@
 import { type Shader, u } from "./shader.ts"
 
-// Threads that share a row (or another result) stand next to each other in a workgroup of 64. Where a device has
-// subgroups, they add up by exchanging registers; else, and beyond a subgroup, in the workgroup's memory.
+// Threads that share a row (or another result) stand next to each other in a workgroup of 64. Within a subgroup they
+// combine their values by exchanging registers, and otherwise in the workgroup's memory.
 
 export type Combine = (a: string, b: string) => string
 
-/** Statements after which `name`, an f32, holds in each of `lanes` neighbours what all of theirs come to. */
+/** Statements that combine the f32 `name` of `lanes` neighbours, and leave the result in each of them. */
 export function shuffled(shader: Shader, name: string, lanes: number, combine: Combine): string {
   const steps: string[] = []
   for (let mask = 1; mask < lanes; mask *= 2)
@@ -14,8 +14,8 @@ export function shuffled(shader: Shader, name: string, lanes: number, combine: C
 }
 
 /**
- * Adds a function `name(x: f32, local: u32) -> f32` that combines over `lanes` threads; all threads must call it.
- * @param subgroup threads that certainly stand in one subgroup, or 0.
+ * Adds a function `name(x: f32, local: u32) -> f32` that combines over `lanes` threads. All threads must call it.
+ * @param subgroup neighbours that are sure to stand in one subgroup, or 0.
  */
 export function laneReduction(shader: Shader, name: string, lanes: number, combine: Combine, subgroup: number): string {
   const near = Math.min(lanes, Math.max(1, subgroup))

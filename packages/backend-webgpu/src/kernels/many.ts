@@ -1,100 +1,105 @@
-import type { Step } from "../plan/step.ts"
+import { elementCount } from "@vitrine/core/backend"
+import type { PointwiseStep } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
-import { sizeOf, type View } from "../plan/view.ts"
+import { isLiteral, isRepeated, type View } from "../plan/view.ts"
 import { evaluate, resultOf } from "./pointwise.ts"
 import { f, flat, Shader, u } from "./shader.ts"
 
 // Kernels over many tensors at once, such as an optimizer's over all parameters. Each workgroup finds in a table where
-// the stretch of elements that it takes lies in each buffer.
+// its stretch of elements lies in each buffer.
 
 /** Elements that a workgroup takes: 256 threads, four vectors of four each. */
 export const stretch = 4096
 
-/** What is computed for one tensor and its companions. */
+/** The steps on one tensor and its companions. */
 export interface LateSet {
-  readonly steps: readonly Step[]
-  /** What it reads: whole tensors, or one number that stands for all. */
-  readonly operands: readonly { readonly view: View; readonly single: boolean }[]
-  /** Where results go: slots by name. */
-  readonly results: readonly { readonly tensor: number; readonly slot: string }[]
+  readonly steps: readonly PointwiseStep[]
+  readonly operands: readonly Operand[]
+  /** The slots to which results go. */
+  readonly results: readonly { readonly tensor: Tensor; readonly slot: string }[]
   readonly size: number
 }
 
-/** Gathers what a set of late steps reads and writes. */
-export function lateSet(
-  tensors: readonly Tensor[],
-  steps: readonly Step[],
-  slots: ReadonlyMap<number, readonly string[]>,
-): LateSet {
-  const made = new Set(steps.map(({ outputs }) => (outputs[0] as View).tensor))
-  const size = sizeOf(resultOf(steps).shape)
-  const operands = new Map<string, { view: View; single: boolean }>()
-  for (const { inputs } of steps)
-    for (const view of inputs) {
-      const { place, shape } = tensors[view.tensor] as Tensor
-      if (place === "literal" || made.has(view.tensor)) continue
-      const single = size > 1 ? view.strides.every((step, i) => step === 0 || view.shape[i] === 1) : sizeOf(shape) === 1
-      operands.set(operandKey(view), { view, single })
-    }
-  const results = [...made].flatMap((tensor) => (slots.get(tensor) ?? []).map((slot) => ({ tensor, slot })))
-  return { steps, operands: [...operands.values()], results, size }
+/** What a late set reads: a whole tensor, or a single number for all elements. */
+interface Operand {
+  readonly view: View
+  readonly single: boolean
 }
 
-const operandKey = ({ tensor, offset }: View): string => `${tensor}+${offset}`
+/** A late set, with what it reads and writes. */
+export function lateSet(steps: readonly PointwiseStep[], slots: ReadonlyMap<Tensor, readonly string[]>): LateSet {
+  const made = new Set(steps.map(({ outputs: [y] }) => y.tensor))
+  const size = elementCount(resultOf(steps).shape)
+  const operands: Operand[] = []
+  for (const view of steps.flatMap(({ inputs }) => [...inputs])) {
+    if (isLiteral(view) || made.has(view.tensor)) continue
+    const single = size > 1 ? isRepeated(view) : elementCount(view.tensor.shape) === 1
+    const at = operands.findIndex((operand) => beginsWith(operand.view, view))
+    if (at < 0) operands.push({ view, single })
+    else operands[at] = { view, single }
+  }
+  const results = [...made].flatMap((tensor) => (slots.get(tensor) ?? []).map((slot) => ({ tensor, slot })))
+  return { steps, operands, results, size }
+}
 
-/** Equal texts mean that two sets compute the same of other tensors. */
-export function signature(tensors: readonly Tensor[], { steps, operands, results }: LateSet): string {
-  const names = new Map<string, string>()
-  operands.forEach(({ view, single }, i) => names.set(operandKey(view), `${single ? "one" : "each"}${i}`))
-  steps.forEach(({ outputs }, i) => names.set(operandKey(outputs[0] as View), `step${i}`))
+/** Whether two views begin with the same element. */
+const beginsWith = (a: View, b: View): boolean => a.tensor === b.tensor && a.offset === b.offset
+
+/** The operand that a view reads, and its number. */
+function operandOf(operands: readonly Operand[], view: View): readonly [number, Operand] {
+  for (const [i, operand] of operands.entries()) if (beginsWith(operand.view, view)) return [i, operand]
+  throw new Error(`a late step reads [${view.tensor.shape}], which is no operand of its set`)
+}
+
+/** A text for what a set computes. Sets of equal texts compute the same of other tensors. */
+export function signature({ steps, operands, results }: LateSet): string {
+  const numbers = new Map(steps.map(({ outputs: [y] }, i) => [y.tensor, i]))
   const text = (view: View): string => {
-    const { place, value } = tensors[view.tensor] as Tensor
-    return place === "literal" ? f(value as number) : (names.get(operandKey(view)) as string)
+    const { tensor } = view
+    if (tensor.place === "literal") return f(tensor.value)
+    if (numbers.has(tensor)) return `step${numbers.get(tensor)}`
+    const [i, { single }] = operandOf(operands, view)
+    return `${single ? "one" : "each"}${i}`
   }
   const lines = steps.map(
     ({ op, attributes, inputs }) => `${op}${JSON.stringify(attributes)}(${inputs.map(text).join()})`,
   )
-  return [...lines, ...results.map(({ tensor }) => names.get(`${tensor}+0`))].join(";")
+  return [...lines, ...results.map(({ tensor }) => `step${numbers.get(tensor)}`)].join(";")
 }
 
 /**
- * The code for sets of one signature. `operandBuffers` and `resultBuffers` say in which of the kernel's buffers each
- * lies; `writable` which of them are written. The table comes last: rows of the number of vectors, then one offset an
- * operand and result, in vectors, or in elements for single numbers.
+ * The code for sets of one signature. `operandBuffers` and `resultBuffers` give the number of the kernel's buffer in which
+ * each lies, `writable` whether each buffer is written. The table is the last buffer. Its rows are the number of vectors,
+ * then an offset for each operand and result, in vectors, or in elements for single numbers.
  */
 export function lateCode(
-  tensors: readonly Tensor[],
   { steps, operands, results }: LateSet,
   operandBuffers: readonly number[],
   resultBuffers: readonly number[],
   writable: readonly boolean[],
 ): string {
-  const shader = new Shader(tensors, true)
+  const shader = new Shader(true)
   const columns = 1 + operands.length + results.length
   const entry = (column: number): string => `table[base + ${u(column)}]`
-  writable.forEach((writes, i) =>
-    shader.global(
-      `@group(0) @binding(${i}) var<storage, ${writes ? "read_write" : "read"}> buffer${i}: array<vec4<f32>>;`,
-    ),
-  )
+  for (const [i, isWritten] of writable.entries()) {
+    const access = isWritten ? "read_write" : "read"
+    shader.global(`@group(0) @binding(${i}) var<storage, ${access}> buffer${i}: array<vec4<f32>>;`)
+  }
   shader.global(`@group(0) @binding(${writable.length}) var<storage, read> table: array<u32>;`)
-  const texts = new Map<string, string>()
-  const loads = operands.map(({ view, single }, i) => {
-    texts.set(operandKey(view), `o${i}`)
+  const loads = operands.map(({ single }, i) => {
     const buffer = `buffer${operandBuffers[i]}`
     return single
       ? `let o${i} = T(${buffer}[${entry(1 + i)} / 4u][${entry(1 + i)} % 4u]);`
       : `let o${i} = ${buffer}[${entry(1 + i)} + n];`
   })
   const reader = (view: View): string => {
-    const { place, value } = tensors[view.tensor] as Tensor
-    return place === "literal" ? `T(${f(value as number)})` : (texts.get(operandKey(view)) as string)
+    const { tensor } = view
+    return tensor.place === "literal" ? `T(${f(tensor.value)})` : `o${operandOf(operands, view)[0]}`
   }
-  const values = new Map<number, string>()
-  const lines = evaluate(shader, tensors, { steps, writes: new Set() }, "n", values, reader)
+  const values = new Map<Tensor, string>()
+  const lines = evaluate(shader, { steps, writes: new Set() }, "n", values, reader)
   const stores = results.map(
-    ({ tensor }, i) =>
-      `buffer${resultBuffers[i]}[${entry(1 + operands.length + i)} + n] = ${values.get(tensor) as string};`,
+    ({ tensor }, i) => `buffer${resultBuffers[i]}[${entry(1 + operands.length + i)} + n] = ${values.get(tensor)};`,
   )
   return shader.text(
     256,
@@ -106,9 +111,12 @@ for (var n = local; n < table[base]; n += 256u) {
   )
 }
 
-/** Sums of the squares of stretches of many tensors in one buffer, one a workgroup: rows of a number of elements and an offset in vectors. */
+/**
+ * The code for sums of squares of many tensors in one buffer. Each workgroup takes a stretch. The table's rows are its
+ * number of elements, its offset in vectors, and the number of its sum.
+ */
 export function squaresCode(): string {
-  const shader = new Shader([], true)
+  const shader = new Shader(true)
   shader.global(`@group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;
@@ -135,9 +143,12 @@ if (local == 0u && inside) { sums[table[3u * row + 2u]] = pool[0]; }`,
   )
 }
 
-/** Sums of parts that other kernels left, of many tensors: a table's rows are a number of vectors, of parts, the vectors from one part to the next, and where the parts and the result begin. */
+/**
+ * The code for sums of parts that other kernels left, of many tensors. The table's rows are a number of vectors, the number
+ * of parts, the vectors from one part to the next, and the offsets of the parts and of the result in vectors.
+ */
 export function sumsCode(): string {
-  const shader = new Shader([], true)
+  const shader = new Shader(true)
   shader.global(`@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> sums: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;`)

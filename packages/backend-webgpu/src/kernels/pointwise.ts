@@ -1,162 +1,161 @@
-import type { Step, Steps } from "../plan/step.ts"
+import { dimAt } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
+import type { PointwiseStep, Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
-import { isDense, sizeOf, type View } from "../plan/view.ts"
-import { use } from "./functions.ts"
+import { hasOrderOf, type View } from "../plan/view.ts"
+import { type FunctionName, use } from "./functions.ts"
 import { elementIndex, f, flat, fold, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 
-/** Steps that are computed point by point, and which of their results are written. */
+/** Pointwise steps, and which of their results are written. */
 export interface Pointwise {
-  readonly steps: readonly Step[]
-  readonly writes: ReadonlySet<number>
+  readonly steps: readonly PointwiseStep[]
+  readonly writes: ReadonlySet<Tensor>
 }
 
-type Tensors = readonly Tensor[]
+/** No steps, on a result that is written. */
+export const written = ({ tensor }: View): Pointwise => ({ steps: [], writes: new Set([tensor]) })
 
-/** The result of the last step, which is as large as all of them. */
-export const resultOf = (steps: readonly Step[]): View => (steps.at(-1) as Step).outputs[0] as View
+/** The result of the last step. All steps of a kernel have results of its size. */
+export function resultOf(steps: readonly PointwiseStep[]): View {
+  const last = steps.at(-1)
+  if (last === undefined) throw new Error("a kernel without a step")
+  return last.outputs[0]
+}
 
-/** Whether whole vectors of four fit: the last one may reach into the padding that ends a tensor. */
-function takesVectors(tensors: Tensors, { steps, writes }: Pointwise): boolean {
-  const size = sizeOf(resultOf(steps).shape)
-  const apart = (view: View | null): boolean =>
-    view !== null && writes.has(view.tensor) && lanesOf(view).kind === "apart"
-  if (steps.some(({ outputs }) => outputs.some(apart))) return false
+/** The ops of steps in a label, each after a space. */
+export const opsIn = (steps: readonly PointwiseStep[]): string => steps.map(({ op }) => ` ${op}`).join("")
+
+/** Whether a kernel of these steps can take vectors of four. The last one may reach into the padding at a tensor's end. */
+function takesVectors({ steps, writes }: Pointwise): boolean {
+  const size = elementCount(resultOf(steps).shape)
+  const isWritten = ({ tensor }: View): boolean => writes.has(tensor)
+  if (steps.some(({ outputs: [y] }) => isWritten(y) && lanesOf(y).kind === "apart")) return false
   if (size % 4 === 0) return true
-  const whole = (view: View | null): boolean =>
-    view === null || !writes.has(view.tensor) || sizeOf((tensors[view.tensor] as Tensor).shape) === size
   return (
     size > 1 &&
-    steps.every(
-      ({ op, inputs, outputs }) =>
-        op !== "pieces" &&
-        outputs.every(whole) &&
-        inputs.every((view) => sizeOf(view.shape) === 1 || lanesOf(view).kind !== "apart"),
-    )
+    steps.every(({ op, inputs, outputs: [y] }) => {
+      const fits = (view: View): boolean => elementCount(view.shape) === 1 || lanesOf(view).kind !== "apart"
+      return op !== "pieces" && (!isWritten(y) || elementCount(y.tensor.shape) === size) && inputs.every(fits)
+    })
   )
 }
 
+/** The type of a value in registers: bools are `B`, int32 `I`, all others `T`. */
+const registerType = ({ dtype }: Tensor): "B" | "I" | "T" => (dtype === "bool" ? "B" : dtype === "int32" ? "I" : "T")
+
 /** The value at number `at`, counted in elements or, in a shader of vectors, in vectors. */
-export function read(shader: Shader, tensors: Tensors, view: View, at: string): string {
-  const { dtype, place, value } = tensors[view.tensor] as Tensor
-  if (place === "literal") return `T(${f(value as number)})`
-  const wide = (text: string): string =>
-    dtype === "bool" ? `B(${text})` : dtype === "int32" ? `I(${text})` : `T(${text})`
+export function read(shader: Shader, view: View, at: string): string {
+  const { tensor } = view
+  if (tensor.place === "literal") return `T(${f(tensor.value)})`
+  const isBool = tensor.dtype === "bool"
   if (!shader.vector) {
-    const text = shader.element(view.tensor, elementIndex(view, at))
-    return dtype === "bool" ? `bool(${text})` : text
+    const text = shader.element(tensor, elementIndex(view, at))
+    return isBool ? `bool(${text})` : text
   }
   const lanes = lanesOf(view)
   if (lanes.kind === "same") {
-    const text = shader.element(view.tensor, lanes.index(at))
-    return dtype === "bool" ? `B(${text} != 0u)` : wide(text)
+    const text = shader.element(tensor, lanes.index(at))
+    return isBool ? `B(${text} != 0u)` : `${registerType(tensor)}(${text})`
   }
   if (lanes.kind === "together") {
-    const text = shader.four(view.tensor, lanes.index(at))
-    return dtype === "bool" ? `B(${text})` : text
+    const text = shader.four(tensor, lanes.index(at))
+    return isBool ? `B(${text})` : text
   }
-  const each = [0, 1, 2, 3].map((j) => shader.element(view.tensor, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
-  return dtype === "bool" ? `B(${each.map((text) => `${text} != 0u`).join(", ")})` : wide(each.join(", "))
+  const each = [0, 1, 2, 3].map((j) => shader.element(tensor, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
+  return `${registerType(tensor)}(${each.map((text) => (isBool ? `${text} != 0u` : text)).join(", ")})`
 }
 
-/** Writes `value` to number `at` of a view, which is dense from 0 on unless elements are written one by one. */
-export function write(shader: Shader, tensors: Tensors, view: View, at: string, value: string): string {
-  const { dtype } = tensors[view.tensor] as Tensor
-  const bits = dtype === "bool" ? `U(${value})` : value
-  if (!shader.vector) return shader.store(view.tensor, false, elementIndex(view, at), bits)
+/** A statement that writes `value` to number `at` of a view, counted as `read` does. */
+function write(shader: Shader, view: View, at: string, value: string): string {
+  const { tensor } = view
+  const bits = tensor.dtype === "bool" ? `U(${value})` : value
+  if (!shader.vector) return shader.store(tensor, false, elementIndex(view, at), bits)
   const lanes = lanesOf(view)
-  if (lanes.kind === "together" || (lanes.kind === "same" && sizeOf(view.shape) === 1))
-    return shader.store(view.tensor, true, lanes.index(at), bits)
-  throw new Error(`vectors cannot be written to ${JSON.stringify(view)}`)
-}
-
-/** The statements that compute the steps at number `at`; `values` holds what is known and takes what they make. */
-export function evaluate(
-  shader: Shader,
-  tensors: Tensors,
-  { steps, writes }: Pointwise,
-  at: string,
-  values: Map<number, string>,
-  reader: Reader = (view) => read(shader, tensors, view, at),
-): string[] {
-  const lines: string[] = []
-  for (const [i, step] of steps.entries()) {
-    const out = step.outputs[0] as View
-    const { dtype } = tensors[out.tensor] as Tensor
-    const name = `v${i}`
-    const type = dtype === "bool" ? "B" : dtype === "int32" ? "I" : "T"
-    const args = step.op === "pieces" ? [] : step.inputs.map((view) => argument(view, out, values, reader))
-    lines.push(`let ${name}: ${type} = ${apply(shader, tensors, step, args, at)};`)
-    values.set(out.tensor, name)
-    if (writes.has(out.tensor)) lines.push(write(shader, tensors, out, at, name))
-  }
-  return lines
+  if (lanes.kind === "together" || (lanes.kind === "same" && elementCount(view.shape) === 1))
+    return shader.store(tensor, true, lanes.index(at), bits)
+  throw new Error(`vectors cannot be written to [${view.shape}] with strides [${view.strides}]`)
 }
 
 /** The text of an input's value. */
 export type Reader = (view: View) => string
 
-function argument(view: View, out: View, values: ReadonlyMap<number, string>, reader: Reader): string {
-  const known = values.get(view.tensor)
-  return known !== undefined && isSame(view, out) ? known : reader(view)
+/**
+ * Statements that compute steps at number `at`. `values` holds the texts of values in registers, and the results of the
+ * steps are added to it.
+ */
+export function evaluate(
+  shader: Shader,
+  { steps, writes }: Pointwise,
+  at: string,
+  values: Map<Tensor, string>,
+  reader: Reader = (view) => read(shader, view, at),
+): string[] {
+  const lines: string[] = []
+  for (const [i, step] of steps.entries()) {
+    const [y] = step.outputs
+    const name = `v${i}`
+    const operand = (view: View): string => {
+      const value = values.get(view.tensor)
+      return value !== undefined && hasOrderOf(view, y) ? value : reader(view)
+    }
+    lines.push(`let ${name}: ${registerType(y.tensor)} = ${expression(shader, step, operand, at)};`)
+    values.set(y.tensor, name)
+    if (writes.has(y.tensor)) lines.push(write(shader, y, at, name))
+  }
+  return lines
 }
 
-/** Whether a view is a whole tensor in order, as large as `out`. */
-export function isSame(view: View, out: View): boolean {
-  return view.offset === 0 && sizeOf(view.shape) === sizeOf(out.shape) && isDense(view)
-}
+const operators = { add: "+", sub: "-", mul: "*", div: "/", greater: ">" } as const
+const functions = { log: "logOf", erf: "erf", tanh: "tanhOf", isFinite: "finite" } as const
 
-function apply(shader: Shader, tensors: Tensors, step: Step, args: readonly string[], at: string): string {
-  const [a, b, c] = args as [string, string, string]
-  const call = (name: Parameters<typeof use>[1], ...given: string[]): string =>
-    `${use(shader, name)}(${given.join(", ")})`
+/** What a step computes. Operands are read in order, since bindings are numbered as they are read. */
+function expression(shader: Shader, step: PointwiseStep, operand: Reader, at: string): string {
+  const call = (name: FunctionName, ...texts: string[]): string => `${use(shader, name)}(${texts.join(", ")})`
   switch (step.op) {
     case "add":
-      return `${a} + ${b}`
     case "sub":
-      return `${a} - ${b}`
     case "mul":
-      return `${a} * ${b}`
     case "div":
-      return `${a} / ${b}`
-    case "maximum":
-      return call("larger", a, b)
     case "greater":
-      return `${a} > ${b}`
-    case "where":
-      return `select(${c}, ${b}, ${a})`
+      return `${operand(step.inputs[0])} ${operators[step.op]} ${operand(step.inputs[1])}`
+    case "maximum":
+      return call("larger", operand(step.inputs[0]), operand(step.inputs[1]))
+    case "where": {
+      const [condition, a, b] = [operand(step.inputs[0]), operand(step.inputs[1]), operand(step.inputs[2])]
+      return `select(${b}, ${a}, ${condition})`
+    }
     case "neg":
-      return `-(${a})`
-    case "log":
-      return call("logOf", a)
+      return `-(${operand(step.inputs[0])})`
     case "exp":
     case "sqrt":
-      return `${step.op}(${a})`
+      return `${step.op}(${operand(step.inputs[0])})`
+    case "log":
     case "erf":
-      return call("erf", a)
     case "tanh":
-      return call("tanhOf", a)
     case "isFinite":
-      return call("finite", a)
+      return call(functions[step.op], operand(step.inputs[0]))
     case "relu":
-      return call("larger", a, "T(0)")
+      return call("larger", operand(step.inputs[0]), "T(0)")
     case "gelu":
-      return call((step.attributes as Steps["gelu"]).approximate ? "geluTanh" : "gelu", a)
-    case "geluGrad":
-      return `${a} * ${call((step.attributes as Steps["geluGrad"]).approximate ? "geluTanhSlope" : "geluSlope", b)}`
+      return call(step.attributes.approximate ? "geluTanh" : "gelu", operand(step.inputs[0]))
+    case "geluGrad": {
+      const [dy, x] = [operand(step.inputs[0]), operand(step.inputs[1])]
+      return `${dy} * ${call(step.attributes.approximate ? "geluTanhSlope" : "geluSlope", x)}`
+    }
     case "cast":
-      return cast(shader, step.attributes as Steps["cast"], a)
+      return cast(shader, step, operand(step.inputs[0]))
     case "copy":
-      return a
+      return operand(step.inputs[0])
     case "pieces":
-      return pieces(shader, tensors, step as Step<"pieces">, at)
+      return piece(shader, step, at)
     case "dropoutMask":
-      return mask(shader, step as Step<"dropoutMask">, at)
-    default:
-      throw new Error(`${step.op} is not computed point by point`)
+      // The key's binding gets the width of an operand's.
+      operand(step.inputs[0])
+      return mask(shader, step, at)
   }
 }
 
-function cast(shader: Shader, { from, to }: Steps["cast"], x: string): string {
+function cast(shader: Shader, { attributes: { from, to } }: Step<"cast">, x: string): string {
   if (to === "float16") return `${use(shader, "toFloat16")}(${x})`
   if (to === "bfloat16") return `${use(shader, "toBfloat16")}(${x})`
   if (to === "int32") return from === "int32" ? x : `I(${x})`
@@ -164,26 +163,26 @@ function cast(shader: Shader, { from, to }: Steps["cast"], x: string): string {
   return from === "int32" || from === "bool" ? `T(${x})` : x
 }
 
-/** One element of a concatenation, by a function of its number; vectors are put together from four. */
-function pieces(shader: Shader, tensors: Tensors, { attributes, inputs, outputs }: Step<"pieces">, at: string): string {
-  const out = outputs[0] as View
-  const { axis } = attributes
-  const { dtype } = tensors[out.tensor] as Tensor
+/** One element of a concatenation, by a function of its number. Vectors are put together from four. */
+function piece(
+  shader: Shader,
+  { attributes: { axis, pieces }, inputs, outputs: [y] }: Step<"pieces">,
+  at: string,
+): string {
+  const { dtype } = y.tensor
   const type = dtype === "bool" ? "u32" : dtype === "int32" ? "i32" : "f32"
-  const outer = sizeOf(out.shape.slice(0, axis))
-  const inner = sizeOf(out.shape.slice(axis + 1))
-  const size = out.shape[axis] as number
+  const inner = elementCount(y.shape.slice(axis + 1))
+  const size = dimAt(y.shape, axis)
   let start = 0
-  const cases = attributes.pieces.map(({ end, from }) => {
-    const width = end - start
-    const shift = start
+  const cases = pieces.map(({ end, from }) => {
+    const [width, shift] = [end - start, start]
     start = end
-    if (from === null) return `if (c < ${u(end)}) { return ${type}(0); }`
-    const view = inputs[from] as View
+    const view = from === null ? undefined : inputs[from]
+    if (view === undefined) return `if (c < ${u(end)}) { return ${type}(0); }`
+    const { tensor } = view
     const place = `((o * ${u(width)} + (c - ${u(shift)})) * ${u(inner)} + n)`
-    const { place: where, value } = tensors[view.tensor] as Tensor
-    const text = where === "literal" ? f(value as number) : shader.element(view.tensor, elementIndex(view, place))
-    return `if (c < ${u(end)}) { return ${text}; }`
+    const value = tensor.place === "literal" ? f(tensor.value) : shader.element(tensor, elementIndex(view, place))
+    return `if (c < ${u(end)}) { return ${value}; }`
   })
   const name = shader.unused("piece")
   shader.function(
@@ -194,13 +193,12 @@ function pieces(shader: Shader, tensors: Tensors, { attributes, inputs, outputs 
   return ${type}(0);
 }`,
   )
-  if (outer * size * inner !== sizeOf(out.shape)) throw new Error("pieces do not fill their result")
   const parts = shader.vector ? [0, 1, 2, 3].map((j) => `${name}(4u * ${at} + ${u(j)})`) : [`${name}(${at})`]
-  if (dtype === "bool") return `B(${parts.map((part) => `${part} != 0u`).join(", ")})`
-  return `${dtype === "int32" ? "I" : "T"}(${parts.join(", ")})`
+  const values = dtype === "bool" ? parts.map((part) => `${part} != 0u`) : parts
+  return `${registerType(y.tensor)}(${values.join(", ")})`
 }
 
-/** FNV-1a, by which `fold` takes a name into a key. */
+/** FNV-1a, the hash by which core takes a name into a key. */
 function hash(name: string): number {
   let h = 0x811c9dc5
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193)
@@ -208,12 +206,11 @@ function hash(name: string): number {
 }
 
 /** `dropoutMask` of @vitrine/core: 16 bits an element, so that one call of the generator makes four. */
-function mask(shader: Shader, { attributes, inputs }: Step<"dropoutMask">, at: string): string {
+function mask(shader: Shader, { attributes, inputs: [key] }: Step<"dropoutMask">, at: string): string {
   use(shader, "threefry")
   const { path, rate } = attributes
-  const key = inputs[0] as View
-  const word = (i: number): string =>
-    `bitcast<u32>(${shader.element(key.tensor, u(key.offset + i * (key.strides[0] as number)))})`
+  const stride = dimAt(key.strides, 0)
+  const word = (i: number): string => `bitcast<u32>(${shader.element(key.tensor, u(key.offset + i * stride))})`
   const name = shader.unused("mask")
   shader.function(
     name,
@@ -228,13 +225,13 @@ function mask(shader: Shader, { attributes, inputs }: Step<"dropoutMask">, at: s
 }
 
 /** One thread an element, or four: 256 threads a workgroup. */
-export function pointwiseKernel(tensors: Tensors, group: Pointwise): Kernel {
+export function pointwiseKernel(group: Pointwise): Kernel {
   const { steps } = group
   const { shape } = resultOf(steps)
-  const vector = takesVectors(tensors, group)
-  const shader = new Shader(tensors, vector)
-  const count = vector ? Math.ceil(sizeOf(shape) / 4) : sizeOf(shape)
-  const lines = evaluate(shader, tensors, group, "i", new Map())
+  const vector = takesVectors(group)
+  const shader = new Shader(vector)
+  const count = vector ? Math.ceil(elementCount(shape) / 4) : elementCount(shape)
+  const lines = evaluate(shader, group, "i", new Map())
   const code = shader.text(
     256,
     `let i = ${flat} * 256u + local;
@@ -249,15 +246,9 @@ ${lines.join("\n")}`,
   }
 }
 
-/** A function `store(i, x)` that goes on with value number `i` of a kernel's result, and writes what is to be written. */
-export function storing(
-  shader: Shader,
-  tensors: Tensors,
-  result: View,
-  after: Pointwise,
-  name: string = "store",
-): string {
-  const lines = after.writes.has(result.tensor) ? [write(shader, tensors, result, "i", "x")] : []
-  lines.push(...evaluate(shader, tensors, after, "i", new Map([[result.tensor, "x"]])))
+/** A function `store(i, x)` that a kernel calls with its value number `i`. It computes `after`, and writes. */
+export function storing(shader: Shader, result: View, after: Pointwise, name: string = "store"): string {
+  const lines = after.writes.has(result.tensor) ? [write(shader, result, "i", "x")] : []
+  lines.push(...evaluate(shader, after, "i", new Map([[result.tensor, "x"]])))
   return shader.function(name, `fn ${name}(i: u32, x: T) {\n${lines.join("\n")}\n}`)
 }

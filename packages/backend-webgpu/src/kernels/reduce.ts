@@ -1,14 +1,16 @@
+import { dimAt } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
 import type { Step } from "../plan/step.ts"
 import type { Tensor } from "../plan/tensor.ts"
-import { rowMajor, sizeOf, type View } from "../plan/view.ts"
+import { hasOrderOf, type Layout, rowMajor, type View } from "../plan/view.ts"
 import { use } from "./functions.ts"
 import { laneReduction } from "./lanes.ts"
-import { evaluate, isSame, type Pointwise, read, storing } from "./pointwise.ts"
+import { evaluate, opsIn, type Pointwise, read, storing, written } from "./pointwise.ts"
 import { elementIndex, flat, fold, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 
-type Reduction = Step<"sum"> | Step<"max">
+type Reduction = Step<"sum" | "max">
 
-/** −∞ comes from bits that are not known when the shader is compiled, which would be refused. */
+/** −∞. A compiler would refuse it as a constant, so its bits depend on a thread's number. */
 export const lowest = "bitcast<f32>(0xff800000u | (local >> 31u))"
 const start = { sum: "0.0f", max: lowest } as const
 const join = {
@@ -16,15 +18,15 @@ const join = {
   max: (a: string, b: string) => `larger(${a}, ${b})`,
 } as const
 
+/** The number of results of a reduction, and of elements that each is made of. */
 interface Extent {
   readonly outputs: number
   readonly depth: number
 }
 
-export function extent({ attributes, inputs }: Reduction): Extent {
-  const { shape } = inputs[0] as View
-  const depth = attributes.axes.reduce((n, axis) => n * (shape[axis] as number), 1)
-  return { outputs: sizeOf(shape) / depth, depth }
+export function extent({ attributes: { axes }, inputs: [{ shape }] }: Reduction): Extent {
+  const depth = elementCount(axes.map((axis) => dimAt(shape, axis)))
+  return { outputs: elementCount(shape) / depth, depth }
 }
 
 /** Into how many parts a reduction falls, so that enough threads take part in it. */
@@ -34,42 +36,39 @@ export function reduceParts({ outputs, depth }: Extent): number {
 }
 
 /**
- * Sums or maxima over some axes, of what is computed point by point before, and with what follows. Where memory runs
- * along a reduced axis, 64 threads share an output (or fewer, if there is less to do); otherwise 64 threads take
- * neighbouring outputs of 4 parts of the reduced axes. With `parts`, `[parts, outputs]` is written as it is.
+ * Sums or maxima over some axes, with `before` computed on the way and `after` computed of the results. Where memory runs
+ * along a reduced axis, up to 64 threads share a result. Otherwise 64 threads take neighbouring results, in 4 parts of the
+ * reduced axes. With `parts`, `[parts, outputs]` is written as it is.
  */
 export function reduceKernel(
-  tensors: readonly Tensor[],
   step: Reduction,
   before: Pointwise,
   after: Pointwise,
   subgroup: number,
   parts?: { readonly count: number; readonly view: View },
 ): Kernel {
-  const input = step.inputs[0] as View
-  const result = step.outputs[0] as View
+  const [input] = step.inputs
+  const [result] = step.outputs
   const { axes } = step.attributes
   const { outputs, depth } = extent(step)
-  const shader = new Shader(tensors, false)
+  const shader = new Shader(false)
   const order = rowMajor(input.shape)
-  const part = (reduced: boolean): { shape: number[]; strides: number[]; offset: number } => {
-    const chosen = input.shape.flatMap((_, i) => (axes.includes(i) === reduced ? [i] : []))
+  /** The reduced axes of the input counted row by row, or the others. */
+  const axesOf = (isReduced: boolean): Layout => {
+    const chosen = [...input.shape.keys()].filter((axis) => axes.includes(axis) === isReduced)
     return {
-      shape: chosen.map((i) => input.shape[i] as number),
-      strides: chosen.map((i) => order[i] as number),
+      shape: chosen.map((axis) => dimAt(input.shape, axis)),
+      strides: chosen.map((axis) => dimAt(order, axis)),
       offset: 0,
     }
   }
-  const [kept, reduced] = [part(false), part(true)]
-  const values = new Map<number, string>()
-  const lines = evaluate(shader, tensors, before, "e", values)
-  const known = values.get(input.tensor)
-  const value = known !== undefined && isSame(input, input) ? known : read(shader, tensors, input, "e")
+  const [kept, reduced] = [axesOf(false), axesOf(true)]
+  const values = new Map<Tensor, string>()
+  const lines = evaluate(shader, before, "e", values)
+  const made = values.get(input.tensor)
+  const value = made !== undefined && hasOrderOf(input, input) ? made : read(shader, input, "e")
   shader.function("value", `fn value(e: u32) -> f32 {\n${lines.join("\n")}\nreturn ${value};\n}`)
-  const store =
-    parts === undefined
-      ? storing(shader, tensors, result, after)
-      : storing(shader, tensors, parts.view, { steps: [], writes: new Set([parts.view.tensor]) })
+  const store = parts === undefined ? storing(shader, result, after) : storing(shader, parts.view, written(parts.view))
 
   const along = reduced.strides.at(-1) === 1 || outputs === 1
   const lanes = along ? Math.min(64, 2 ** Math.ceil(Math.log2(Math.max(1, depth / 2)))) : 4
@@ -107,7 +106,7 @@ ${tree.join("\n")}
 let result = ${all};
 if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, result); }`,
   )
-  const then = parts === undefined ? after.steps.map(({ op }) => ` ${op}`).join("") : ` in ${count} parts`
+  const then = parts === undefined ? opsIn(after.steps) : ` in ${count} parts`
   return {
     label: `${before.steps.map(({ op }) => `${op} `).join("")}${step.op} [${input.shape}] over [${axes}]${then}`,
     code,
@@ -116,32 +115,28 @@ if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, result); }`
   }
 }
 
-/** Parts `[count, size]` that are to be added up, and what becomes of the sums. */
+/** Parts `[count, size]` that are summed up, and what is computed of the sums. */
 export interface Parts {
   readonly view: View
   readonly result: View
   readonly after: Pointwise
 }
 
-/** Adds up the parts that other kernels left, or takes the largest: one thread a result, or four. */
-export function combineKernel(
-  tensors: readonly Tensor[],
-  all: readonly Parts[],
-  count: number,
-  op: "sum" | "max" = "sum",
-): Kernel {
-  const sizes = all.map(({ result }) => sizeOf(result.shape))
+/** Sums up the parts that other kernels left, or takes their maximum: one thread a result, or four. */
+export function combineKernel(all: readonly Parts[], count: number, op: "sum" | "max" = "sum"): Kernel {
+  const sizes = all.map(({ result }) => elementCount(result.shape))
   const vector =
-    op === "sum" && all.every(({ result }, i) => (sizes[i] as number) % 4 === 0 && lanesOf(result).kind === "together")
-  const shader = new Shader(tensors, vector)
-  const width = vector ? 4 : 1
+    op === "sum" &&
+    sizes.every((size) => size % 4 === 0) &&
+    all.every(({ result }) => lanesOf(result).kind === "together")
+  const shader = new Shader(vector)
   if (op === "max") use(shader, "larger")
   let end = 0
   const cases = all.map(({ view, result, after }, i) => {
-    const size = (sizes[i] as number) / width
+    const size = elementCount(result.shape) / (vector ? 4 : 1)
     const begin = end
     end += size
-    const store = storing(shader, tensors, result, after, `store${i}`)
+    const store = storing(shader, result, after, `store${i}`)
     const at = `p * ${u(size)} + n`
     const value = vector ? shader.four(view.tensor, at) : shader.element(view.tensor, at)
     const first = op === "sum" ? "T(0)" : `T(${lowest})`
@@ -154,9 +149,8 @@ export function combineKernel(
   })
   const threads = end > 4096 ? 256 : 64
   const code = shader.text(threads, `let i = ${flat} * ${u(threads)} + local;\n${cases.join("\n")}`)
-  const then = all.flatMap(({ after }) => after.steps.map(({ op: each }) => ` ${each}`)).join("")
   return {
-    label: `${op} of ${count} parts [${sizes}]${then}`,
+    label: `${op} of ${count} parts [${sizes}]${opsIn(all.flatMap(({ after }) => after.steps))}`,
     code,
     bindings: shader.bindings,
     grid: fold(Math.ceil(end / threads)),

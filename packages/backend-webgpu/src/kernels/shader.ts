@@ -1,15 +1,15 @@
-import type { Stored, Tensor } from "../plan/tensor.ts"
-import { merged, type View } from "../plan/view.ts"
+import type { StoredDType, Tensor } from "../plan/tensor.ts"
+import { type Axis, type Layout, merged } from "../plan/view.ts"
 
-/** What a kernel is given in a binding. */
+/** A tensor that a kernel reads or writes. */
 export interface Binding {
-  readonly tensor: number
+  readonly tensor: Tensor
   readonly access: "read" | "write"
 }
 
-/** One dispatch, before anything is known of memory. */
+/** One kernel on its tensors, wherever these lie in memory. */
 export interface Kernel {
-  /** What it computes and on what shapes, for people. */
+  /** Ops and shapes, for people. */
   readonly label: string
   readonly code: string
   readonly bindings: readonly Binding[]
@@ -17,9 +17,9 @@ export interface Kernel {
   readonly grid: readonly [number, number, number]
 }
 
-const scalarTypes: Readonly<Record<Stored, string>> = { float32: "f32", float16: "f16", int32: "i32", bool: "u32" }
+const scalarTypes: Readonly<Record<StoredDType, string>> = { float32: "f32", float16: "f16", int32: "i32", bool: "u32" }
 
-/** Where a value is too large for float16 it becomes infinite; what a device's conversion makes of it is its own affair. */
+/** A function that stores float32 as float16. Too large values become infinite, which conversions of devices may not do. */
 const narrowing = (type: "f32" | "vec4<f32>"): string => {
   const [name, bits, narrow] = type === "f32" ? ["narrow", "u32", "f16"] : ["narrow4", "vec4<u32>", "vec4<f16>"]
   return `fn ${name}(x: ${type}) -> ${narrow} {
@@ -37,70 +37,70 @@ export function f(value: number): string {
   return /[.e]/.test(text) ? `${text}f` : `${text}.0f`
 }
 
-interface Bound extends Binding {
+/** A binding as the text declares it: by name, of elements or of vectors of four. */
+interface Variable extends Binding {
   readonly name: string
-  readonly dtype: Stored
   readonly vector: boolean
 }
 
-/** float16 is how values are stored; what is computed with them is float32. */
-const wide = (dtype: Stored, type: string, text: string): string => (dtype === "float16" ? `${type}(${text})` : text)
+/** Values that are stored in float16 are computed with in float32. */
+const wide = (dtype: StoredDType, type: string, text: string): string =>
+  dtype === "float16" ? `${type}(${text})` : text
 
 /**
- * Collects what one kernel's WGSL is made of: its bindings, the functions it calls, and its main function. `T` is the
- * type of the values that it works on, `f32` or `vec4<f32>`, with `B` and `I` as wide. Tensors are numbers in `tensors`.
+ * Collects the parts of one kernel's WGSL: its bindings, the functions it calls, and its main function. `T` is the type of
+ * the values that it works on, `f32` or `vec4<f32>`. `B`, `I` and `U` are bools and integers of the same width.
  */
 export class Shader {
   readonly vector: boolean
-  readonly #tensors: readonly Tensor[]
-  readonly #bound: Bound[] = []
+  readonly #variables: Variable[] = []
   readonly #functions = new Map<string, string>()
   readonly #globals = new Set<string>()
   #subgroups = false
 
-  constructor(tensors: readonly Tensor[], vector: boolean) {
-    this.#tensors = tensors
+  constructor(vector: boolean) {
     this.vector = vector
   }
 
-  #bind(tensor: number, access: Binding["access"], vector: boolean): Bound {
-    const known = this.#bound.find((each) => each.tensor === tensor && each.access === access)
-    if (known) return known
-    const { dtype } = this.#tensors[tensor] as Tensor
-    const made = { tensor, dtype, access, vector, name: `${access === "read" ? "x" : "y"}${this.#bound.length}` }
-    this.#bound.push(made)
-    return made
+  #bind(tensor: Tensor, access: Binding["access"], vector: boolean): Variable {
+    const bound = this.#variables.find((each) => each.tensor === tensor && each.access === access)
+    if (bound) return bound
+    const variable = { tensor, access, vector, name: `${access === "read" ? "x" : "y"}${this.#variables.length}` }
+    this.#variables.push(variable)
+    return variable
   }
 
   /** One element, as `f32`, `i32` or `u32`. */
-  element(tensor: number, index: string): string {
-    const { name, dtype, vector } = this.#bind(tensor, "read", false)
+  element(tensor: Tensor, index: string): string {
+    const { dtype } = tensor
+    const { name, vector } = this.#bind(tensor, "read", false)
     return wide(dtype, "f32", vector ? `${name}[(${index}) / 4u][(${index}) % 4u]` : `${name}[${index}]`)
   }
 
   /** Four elements that begin at `4 · index`. */
-  four(tensor: number, index: string): string {
-    const { name, dtype, vector } = this.#bind(tensor, "read", true)
+  four(tensor: Tensor, index: string): string {
+    const { dtype } = tensor
+    const { name, vector } = this.#bind(tensor, "read", true)
     if (vector) return wide(dtype, "vec4<f32>", `${name}[${index}]`)
     const each = [0, 1, 2, 3].map((j) => wide(dtype, "f32", `${name}[4u * (${index}) + ${u(j)}]`))
     return `vec4<${dtype === "float16" ? "f32" : scalarTypes[dtype]}>(${each.join(", ")})`
   }
 
-  /** A statement that stores number `index`, of elements or vectors of four; all stores to one tensor are of one width. */
-  store(tensor: number, vector: boolean, index: string, value: string): string {
-    const { name, dtype } = this.#bind(tensor, "write", vector)
-    if (dtype !== "float16") return `${name}[${index}] = ${value};`
+  /** A statement that stores an element or a vector of four, by number. All stores to one tensor are of one width. */
+  store(tensor: Tensor, vector: boolean, index: string, value: string): string {
+    const { name } = this.#bind(tensor, "write", vector)
+    if (tensor.dtype !== "float16") return `${name}[${index}] = ${value};`
     const narrow = vector ? this.function("narrow4", narrowing("vec4<f32>")) : this.function("narrow", narrowing("f32"))
     return `${name}[${index}] = ${narrow}(${value});`
   }
 
-  /** Adds a function, unless it is there already. */
+  /** Adds a function by name, and gives the name. */
   function(name: string, text: string): string {
     this.#functions.set(name, text)
     return name
   }
 
-  /** A name for a function that no other has, and that does not depend on which tensors it is for. */
+  /** A name that no other function has. It does not depend on the tensors of the kernel. */
   unused(name: string): string {
     return `${name}${this.#functions.size}`
   }
@@ -109,27 +109,27 @@ export class Shader {
     this.#globals.add(text)
   }
 
-  /** A function of subgroups, which the shader asks for then. */
+  /** The name of a built-in function of subgroups, which the text then enables. */
   subgroup(name: "subgroupShuffleXor" | "quadBroadcast"): string {
     this.#subgroups = true
     return name
   }
 
   get bindings(): readonly Binding[] {
-    return this.#bound.map(({ tensor, access }) => ({ tensor, access }))
+    return this.#variables.map(({ tensor, access }) => ({ tensor, access }))
   }
 
-  /** The whole text; `body` may use `group`, `groups`, `local` (its number in the workgroup) and `global`. */
+  /** The whole text. `body` may use `group`, `groups` and `local`, the number of the thread in its workgroup. */
   text(threads: number, body: string): string {
     const t = this.vector ? ["vec4<f32>", "vec4<bool>", "vec4<i32>", "vec4<u32>"] : ["f32", "bool", "i32", "u32"]
     const aliases = ["T", "B", "I", "U"].map((name, i) => `alias ${name} = ${t[i]};`)
-    const bindings = this.#bound.map(({ name, dtype, access, vector }, i) => {
+    const bindings = this.#variables.map(({ name, tensor: { dtype }, access, vector }, i) => {
       const element = vector ? `vec4<${scalarTypes[dtype]}>` : scalarTypes[dtype]
       const mode = access === "read" ? "read" : "read_write"
       return `@group(0) @binding(${i}) var<storage, ${mode}> ${name}: array<${element}>;`
     })
     return [
-      ...(this.#bound.some(({ dtype }) => dtype === "float16") ? ["enable f16;"] : []),
+      ...(this.#variables.some(({ tensor }) => tensor.dtype === "float16") ? ["enable f16;"] : []),
       ...(this.#subgroups ? ["enable subgroups;"] : []),
       ...aliases,
       ...bindings,
@@ -144,7 +144,7 @@ export class Shader {
   }
 }
 
-/** Workgroups in a row, folded where a dimension may not hold them all; `flat` is their number in a shader. */
+/** The grid for a number of workgroups, folded where one dimension may not hold them all. */
 export function fold(groups: number): [number, number, number] {
   const most = 65535
   if (groups <= most) return [groups, 1, 1]
@@ -152,57 +152,47 @@ export function fold(groups: number): [number, number, number] {
   return [Math.ceil(groups / rows), rows, 1]
 }
 
+/** The number of a workgroup in a grid that `fold` made. */
 export const flat = "(group.y * groups.x + group.x)"
 
-interface Walked {
-  readonly size: number
-  readonly step: number
-}
-
-/** Where element number `at` of a shape lies, given the steps of its axes. */
-function walk(dims: readonly Walked[], offset: number, at: string): string {
+/** Where element number `at` of a shape lies, by the strides of its axes. */
+function walk(axes: readonly Axis[], offset: number, at: string): string {
   const terms: string[] = []
-  let inner = dims.reduce((n, { size }) => n * size, 1)
-  dims.forEach(({ size, step }, i) => {
+  let inner = axes.reduce((n, { size }) => n * size, 1)
+  for (const [i, { size, stride }] of axes.entries()) {
     inner /= size
-    if (step === 0) return
+    if (stride === 0) continue
     const divided = inner === 1 ? at : `${at} / ${u(inner)}`
     const coordinate = i === 0 ? divided : `${inner === 1 ? at : `(${divided})`} % ${u(size)}`
-    terms.push(
-      step === 1 && dims.length === 1 ? coordinate : step === 1 ? `(${coordinate})` : `(${coordinate}) * ${u(step)}`,
-    )
-  })
+    if (stride !== 1) terms.push(`(${coordinate}) * ${u(stride)}`)
+    else terms.push(axes.length === 1 ? coordinate : `(${coordinate})`)
+  }
   if (offset > 0 || terms.length === 0) terms.push(u(offset))
-  return terms.length === 1 ? (terms[0] as string) : `(${terms.join(" + ")})`
+  const sum = terms.join(" + ")
+  return terms.length === 1 ? sum : `(${sum})`
 }
 
-/** Where the elements of a view lie: element number `at`, counted row by row. */
-export function elementIndex(view: Omit<View, "tensor">, at: string): string {
-  const dims = merged(view.shape, [view.strides])
-  return walk(
-    dims.map(({ size, steps }) => ({ size, step: steps[0] as number })),
-    view.offset,
-    at,
-  )
-}
+/** Where element number `at` of a layout lies, counted row by row. */
+export const elementIndex = (layout: Layout, at: string): string => walk(merged(layout), layout.offset, at)
 
-/** How the elements `4 i` to `4 i + 3` of a view lie, for every `i`. */
+/** How the elements `4 i` to `4 i + 3` of a layout lie, for every `i`: as a vector, as one element, or anyhow. */
 export type Lanes =
   | { readonly kind: "together"; readonly index: (at: string) => string }
   | { readonly kind: "same"; readonly index: (at: string) => string }
   | { readonly kind: "apart" }
 
-export function lanesOf(view: Omit<View, "tensor">): Lanes {
-  const dims = merged(view.shape, [view.strides]).map(({ size, steps }) => ({ size, step: steps[0] as number }))
-  const last = dims.at(-1)
-  if (last === undefined || dims.every(({ step }) => step === 0)) return { kind: "same", index: () => u(view.offset) }
+export function lanesOf(layout: Layout): Lanes {
+  const { offset } = layout
+  const axes = merged(layout)
+  const last = axes.at(-1)
+  if (last === undefined || axes.every(({ stride }) => stride === 0)) return { kind: "same", index: () => u(offset) }
   // The end of a dense tensor is padded to whole vectors.
-  const dense = dims.length === 1 && last.step === 1
+  const dense = axes.length === 1 && last.stride === 1
   if (!dense && last.size % 4 !== 0) return { kind: "apart" }
-  const quarter = { size: Math.ceil(last.size / 4), step: last.step }
-  const outer = dims.slice(0, -1)
-  if (last.step === 0) return { kind: "same", index: (at) => walk([...outer, quarter], view.offset, at) }
-  if (last.step !== 1 || view.offset % 4 !== 0 || outer.some(({ step }) => step % 4 !== 0)) return { kind: "apart" }
-  const quarters = [...outer.map(({ size, step }) => ({ size, step: step / 4 })), quarter]
-  return { kind: "together", index: (at) => walk(quarters, view.offset / 4, at) }
+  const quarter = { size: Math.ceil(last.size / 4), stride: last.stride }
+  const outer = axes.slice(0, -1)
+  if (last.stride === 0) return { kind: "same", index: (at) => walk([...outer, quarter], offset, at) }
+  if (last.stride !== 1 || offset % 4 !== 0 || outer.some(({ stride }) => stride % 4 !== 0)) return { kind: "apart" }
+  const quarters = [...outer.map(({ size, stride }) => ({ size, stride: stride / 4 })), quarter]
+  return { kind: "together", index: (at) => walk(quarters, offset / 4, at) }
 }

@@ -1,22 +1,22 @@
+import { dimAt } from "@vitrine/core"
+import { elementCount, fourDims } from "@vitrine/core/backend"
 import type { Step, Window } from "../plan/step.ts"
-import type { Tensor } from "../plan/tensor.ts"
-import { sizeOf, type View } from "../plan/view.ts"
+import type { View } from "../plan/view.ts"
 import { flat, fold, type Kernel, Shader, u } from "./shader.ts"
 import { lowest } from "./reduce.ts"
 
-// The convolution set, one thread a result: images NHWC, weights [out, in, height, width], all of them dense.
+// The convolution set, one thread a result. Images are NHWC, weights [out, in, height, width], and all are dense.
 
-type Tensors = readonly Tensor[]
-
+/** A kernel with one thread for each element of a view, whose number is `i`. */
 function each(op: string, shader: Shader, view: View, body: string): Kernel {
-  const count = sizeOf(view.shape)
+  const count = elementCount(view.shape)
   const code = shader.text(64, `let i = ${flat} * 64u + local;\nif (i >= ${u(count)}) { return; }\n${body}`)
   return { label: `${op} [${view.shape}]`, code, bindings: shader.bindings, grid: fold(Math.ceil(count / 64)) }
 }
 
-/** Coordinates of number `i` of a shape, by the given names. */
+/** Statements that give the coordinates of element `i` of a shape their names. */
 function coordinates(shape: readonly number[], names: readonly string[]): string {
-  let inner = sizeOf(shape)
+  let inner = elementCount(shape)
   return shape
     .map((size, axis) => {
       inner /= size
@@ -25,14 +25,13 @@ function coordinates(shape: readonly number[], names: readonly string[]): string
     .join(" ")
 }
 
-/** The place `[a, b, c, d]` in a shape of four axes. */
-const place = ([, b, c, d]: readonly number[], at: readonly [string, string, string, string]): string =>
-  `((${at[0]} * ${u(b as number)} + ${at[1]}) * ${u(c as number)} + ${at[2]}) * ${u(d as number)} + ${at[3]}`
+/** The number of the element at some coordinates of a dense tensor of four axes. */
+function place({ shape }: View, [i, j, k, l]: readonly [string, string, string, string]): string {
+  const [, b, c, d] = fourDims(shape)
+  return `((${i} * ${u(b)} + ${j}) * ${u(c)} + ${k}) * ${u(d)} + ${l}`
+}
 
-const size4 = (view: View): readonly [number, number, number, number] =>
-  view.shape as readonly [number, number, number, number]
-
-/** Loops over a window; `row` and `column` are where it reads, and lie within the image. */
+/** Loops over the places of a window that lie within the image, `row` and `column`. */
 function overWindow(
   [height, width]: readonly [number, number],
   [h, w]: readonly [number, number],
@@ -46,14 +45,14 @@ function overWindow(
 } }`
 }
 
-export function conv2dKernel(tensors: Tensors, { inputs, outputs, attributes }: Step<"conv2d">): Kernel {
-  const [image, weight] = inputs as [View, View]
-  const out = outputs[0] as View
-  const shader = new Shader(tensors, false)
-  const [, h, w, channels] = size4(image)
-  const [, , kh, kw] = size4(weight)
-  const x = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
-  const k = shader.element(weight.tensor, place(weight.shape, ["o", "c", "a", "b"]))
+export function conv2dKernel({ inputs, outputs, attributes }: Step<"conv2d">): Kernel {
+  const [image, weight] = inputs
+  const [out] = outputs
+  const shader = new Shader(false)
+  const [, h, w, channels] = fourDims(image.shape)
+  const [, , kh, kw] = fourDims(weight.shape)
+  const x = shader.element(image.tensor, place(image, ["n", "row", "column", "c"]))
+  const k = shader.element(weight.tensor, place(weight, ["o", "c", "a", "b"]))
   return each(
     "conv2d",
     shader,
@@ -65,18 +64,15 @@ ${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function conv2dInputGradKernel(
-  tensors: Tensors,
-  { inputs, outputs, attributes }: Step<"conv2dInputGrad">,
-): Kernel {
-  const [dy, weight] = inputs as [View, View]
-  const out = outputs[0] as View
-  const shader = new Shader(tensors, false)
-  const [, oh, ow] = size4(dy)
-  const [outputsCount, , kh, kw] = size4(weight)
+export function conv2dInputGradKernel({ inputs, outputs, attributes }: Step<"conv2dInputGrad">): Kernel {
+  const [dy, weight] = inputs
+  const [out] = outputs
+  const shader = new Shader(false)
+  const [, oh, ow] = fourDims(dy.shape)
+  const [outChannels, , kh, kw] = fourDims(weight.shape)
   const { strides, padding } = attributes
-  const d = shader.element(dy.tensor, place(dy.shape, ["n", "y", "x", "o"]))
-  const k = shader.element(weight.tensor, place(weight.shape, ["o", "c", "a", "b"]))
+  const d = shader.element(dy.tensor, place(dy, ["n", "y", "x", "o"]))
+  const k = shader.element(weight.tensor, place(weight, ["o", "c", "a", "b"]))
   return each(
     "conv2dInputGrad",
     shader,
@@ -89,25 +85,22 @@ for (var a = 0u; a < ${u(kh)}; a++) { for (var b = 0u; b < ${u(kw)}; b++) {
   let y = top / ${u(strides[0])};
   let x = left / ${u(strides[1])};
   if (top % ${u(strides[0])} == 0u && left % ${u(strides[1])} == 0u && y < ${u(oh)} && x < ${u(ow)}) {
-    for (var o = 0u; o < ${u(outputsCount)}; o++) { sum = fma(${d}, ${k}, sum); }
+    for (var o = 0u; o < ${u(outChannels)}; o++) { sum = fma(${d}, ${k}, sum); }
   }
 } }
 ${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function conv2dWeightGradKernel(
-  tensors: Tensors,
-  { inputs, outputs, attributes }: Step<"conv2dWeightGrad">,
-): Kernel {
-  const [dy, image] = inputs as [View, View]
-  const out = outputs[0] as View
-  const shader = new Shader(tensors, false)
-  const [batch, oh, ow] = size4(dy)
-  const [, h, w] = size4(image)
+export function conv2dWeightGradKernel({ inputs, outputs, attributes }: Step<"conv2dWeightGrad">): Kernel {
+  const [dy, image] = inputs
+  const [out] = outputs
+  const shader = new Shader(false)
+  const [batch, oh, ow] = fourDims(dy.shape)
+  const [, h, w] = fourDims(image.shape)
   const { strides, padding } = attributes
-  const d = shader.element(dy.tensor, place(dy.shape, ["n", "y", "x", "o"]))
-  const v = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
+  const d = shader.element(dy.tensor, place(dy, ["n", "y", "x", "o"]))
+  const v = shader.element(image.tensor, place(image, ["n", "row", "column", "c"]))
   return each(
     "conv2dWeightGrad",
     shader,
@@ -123,14 +116,15 @@ ${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }
 
-export function maxPool2dKernel(tensors: Tensors, { inputs, outputs, attributes }: Step<"maxPool2d">): Kernel {
-  const [image] = inputs as [View]
-  const [values, indices] = outputs as [View | null, View | null]
-  const shader = new Shader(tensors, false)
-  const [, h, w] = size4(image)
-  const v = shader.element(image.tensor, place(image.shape, ["n", "row", "column", "c"]))
-  const found = `let v = ${v}; if (v > best || first) { best = v; index = i32(row * ${u(w)} + column); first = false; }`
-  const out = (values ?? indices) as View
+export function maxPool2dKernel({ inputs, outputs, attributes }: Step<"maxPool2d">): Kernel {
+  const [image] = inputs
+  const [values, indices] = outputs
+  const shader = new Shader(false)
+  const [, h, w] = fourDims(image.shape)
+  const v = shader.element(image.tensor, place(image, ["n", "row", "column", "c"]))
+  const larger = `let v = ${v}; if (v > best || first) { best = v; index = i32(row * ${u(w)} + column); first = false; }`
+  const out = values ?? indices
+  if (out === null) throw new Error("a pooling whose results nothing reads")
   return each(
     "maxPool2d",
     shader,
@@ -139,17 +133,17 @@ export function maxPool2dKernel(tensors: Tensors, { inputs, outputs, attributes 
 var best = ${lowest};
 var index = 0i;
 var first = true;
-${overWindow(attributes.size, [h, w], attributes, found)}
+${overWindow(attributes.size, [h, w], attributes, larger)}
 ${values ? shader.store(values.tensor, false, "i", "best") : ""}
 ${indices ? shader.store(indices.tensor, false, "i", "index") : ""}`,
   )
 }
 
-export function gatherKernel(tensors: Tensors, { inputs, outputs }: Step<"gather">): Kernel {
-  const [x, indices] = inputs as [View, View]
-  const out = outputs[0] as View
-  const shader = new Shader(tensors, false)
-  const [, rows, channels] = x.shape as readonly [number, number, number]
+export function gatherKernel({ inputs, outputs }: Step<"gather">): Kernel {
+  const [x, indices] = inputs
+  const [out] = outputs
+  const shader = new Shader(false)
+  const [rows, channels] = [dimAt(x.shape, 1), dimAt(x.shape, 2)]
   const index = shader.element(indices.tensor, "i")
   const value = shader.element(x.tensor, `(n * ${u(rows)} + at) * ${u(channels)} + c`)
   return each(
@@ -162,12 +156,12 @@ ${shader.store(out.tensor, false, "i", value)}`,
   )
 }
 
-/** Each result looks for the values that go to it, in order, so that equal runs give equal bits. */
-export function scatterAddKernel(tensors: Tensors, { inputs, outputs }: Step<"scatterAdd">): Kernel {
-  const [values, indices] = inputs as [View, View]
-  const out = outputs[0] as View
-  const shader = new Shader(tensors, false)
-  const [, chosen, channels] = values.shape as readonly [number, number, number]
+/** Each result sums the values that go to it in their order, so that equal runs give equal bits. */
+export function scatterAddKernel({ inputs, outputs }: Step<"scatterAdd">): Kernel {
+  const [values, indices] = inputs
+  const [out] = outputs
+  const shader = new Shader(false)
+  const [chosen, channels] = [dimAt(values.shape, 1), dimAt(values.shape, 2)]
   const at = `(n * ${u(chosen)} + r) * ${u(channels)} + c`
   const index = shader.element(indices.tensor, at)
   const value = shader.element(values.tensor, at)

@@ -1,21 +1,36 @@
-import { isSame } from "../kernels/pointwise.ts"
-import { isPointwise, type Step } from "./step.ts"
+import { elementCount } from "@vitrine/core/backend"
+import { type AnchorStep, isPointwiseStep, type PointwiseStep, type Step, type StepName } from "./step.ts"
 import type { Tensor } from "./tensor.ts"
-import { isDense, sizeOf, type View } from "./view.ts"
+import { hasOrderOf, isLiteral, isWhole, type View } from "./view.ts"
 
-/** Steps that become one kernel: at most one that is not computed point by point, with what stands before and after. */
+/** Steps that become one kernel: at most one that is not pointwise, and pointwise ones before and after it. */
 export interface Group {
-  readonly anchor: Step | undefined
-  /** What a reduction reads, computed on the way. */
-  readonly before: readonly Step[]
-  /** What is done with each result before it is written. */
-  readonly after: readonly Step[]
-  /** The tensors that other kernels read, or that somebody asked for. */
-  readonly writes: ReadonlySet<number>
+  readonly anchor: AnchorStep | undefined
+  /** Pointwise steps that compute what the anchor, a reduction, reads. */
+  readonly before: readonly PointwiseStep[]
+  /** Pointwise steps on the anchor's results. */
+  readonly after: readonly PointwiseStep[]
+  /** The tensors of the group that other kernels or the host read. */
+  readonly writes: ReadonlySet<Tensor>
 }
 
-/** Kernels that hand their first result on, element by element. */
-const handing: ReadonlySet<string> = new Set([
+/**
+ * Puts pointwise steps together with each other and with the kernels whose results they read, as long as no kernel waits
+ * for itself and none has more than `bindings` tensors. Groups come in an order in which they can run.
+ * @param results the tensors that the host reads.
+ */
+export function fuse(steps: readonly Step[], results: ReadonlySet<Tensor>, bindings: number): Group[] {
+  const fusion = new Fusion(steps, results, bindings)
+  return fusion.drafts().map((draft) => ({
+    anchor: draft.anchor?.step,
+    before: draft.before.map(({ step }) => step),
+    after: draft.after.map(({ step }) => step),
+    writes: new Set(fusion.written(draft)),
+  }))
+}
+
+/** Anchors that hand their first result on element by element. */
+const handing: ReadonlySet<StepName> = new Set<StepName>([
   "sum",
   "max",
   "matMul",
@@ -27,172 +42,191 @@ const handing: ReadonlySet<string> = new Set([
   "sumOfSquares",
 ])
 
-interface Growing {
-  anchor: number | undefined
-  before: number[]
-  after: number[]
-  size: number
+/** A step and its place among all steps. */
+interface Numbered<S extends Step> {
+  readonly step: S
+  readonly index: number
+  /** The group that the step belongs to so far. Late steps have none. */
+  draft?: Draft
 }
 
-/**
- * Puts steps that are computed point by point together with each other and with the kernels whose results they read, as
- * long as no kernel waits for itself and none has more than `bindings` tensors. Groups come in an order in which they
- * can run.
- */
-export function fuse(
-  steps: readonly Step[],
-  tensors: readonly Tensor[],
-  wanted: ReadonlySet<number>,
-  bindings: number,
-): Group[] {
-  const producers = new Map<number, number[]>()
-  const readers = new Map<number, number[]>()
-  const note = (map: Map<number, number[]>, tensor: number, i: number): void =>
-    void map.set(tensor, [...(map.get(tensor) ?? []), i])
-  steps.forEach(({ inputs, outputs }, i) => {
-    for (const view of outputs) if (view) note(producers, view.tensor, i)
-    for (const { tensor } of inputs) note(readers, tensor, i)
-  })
-  const groupOf = new Map<number, Growing>()
-  const at = (i: number): Step => steps[i] as Step
-  const members = ({ anchor, before, after }: Growing): number[] => [
-    ...before,
-    ...(anchor === undefined ? [] : [anchor]),
-    ...after,
-  ]
-  const written = (g: Growing): number[] => {
-    const own = new Set(members(g))
-    return [...own].flatMap((i) =>
-      at(i).outputs.flatMap((view) => {
-        if (view === null) return []
-        const outside = (readers.get(view.tensor) ?? []).some((reader) => !own.has(reader))
-        return outside || wanted.has(view.tensor) ? [view.tensor] : []
-      }),
-    )
+type PointwiseMember = Numbered<PointwiseStep>
+type AnchorMember = Numbered<AnchorStep>
+type Member = PointwiseMember | AnchorMember
+
+/** A group that may still grow. */
+interface Draft {
+  readonly anchor?: AnchorMember
+  before: readonly PointwiseMember[]
+  after: readonly PointwiseMember[]
+  /** Elements of the anchor's first result, or of the result of each pointwise step. */
+  readonly size: number
+}
+
+const membersOf = ({ anchor, before, after }: Draft): Member[] => [...before, ...(anchor ? [anchor] : []), ...after]
+
+const lastIndex = (draft: Draft): number => Math.max(...membersOf(draft).map(({ index }) => index))
+const firstIndex = (draft: Draft): number => Math.min(...membersOf(draft).map(({ index }) => index))
+
+const outputsOf = ({ step }: Member): View[] => [...step.outputs].filter((view) => view !== null && view !== undefined)
+
+class Fusion {
+  readonly #members: readonly Member[]
+  readonly #producers = new Map<Tensor, Member[]>()
+  readonly #readers = new Map<Tensor, Member[]>()
+  readonly #results: ReadonlySet<Tensor>
+  readonly #bindings: number
+
+  constructor(steps: readonly Step[], results: ReadonlySet<Tensor>, bindings: number) {
+    this.#members = steps.map((step, index) => (isPointwiseStep(step) ? { step, index } : { step, index }))
+    this.#results = results
+    this.#bindings = bindings
+    const note = (map: Map<Tensor, Member[]>, tensor: Tensor, member: Member): void => {
+      const members = map.get(tensor)
+      if (members === undefined) map.set(tensor, [member])
+      else members.push(member)
+    }
+    for (const member of this.#members) {
+      for (const { tensor } of outputsOf(member)) note(this.#producers, tensor, member)
+      for (const { tensor } of member.step.inputs) note(this.#readers, tensor, member)
+    }
+    for (const member of this.#members) if (member.step.late === undefined) this.#add(member)
   }
-  /** The groups that one needs the results of. */
-  const needs = (g: Growing): Set<Growing> => {
-    const found = new Set<Growing>()
-    for (const i of members(g))
-      for (const { tensor } of at(i).inputs)
-        for (const from of producers.get(tensor) ?? []) {
-          const group = groupOf.get(from)
-          if (group && group !== g) found.add(group)
-        }
-    return found
+
+  #readersOf(tensor: Tensor): readonly Member[] {
+    return this.#readers.get(tensor) ?? []
   }
-  const last = (g: Growing): number => Math.max(...members(g))
-  const first = (g: Growing): number => Math.min(...members(g))
-  /** Whether `g` has to wait for `target`. */
-  const waitsFor = (g: Growing, target: Growing): boolean => {
-    const earliest = first(target)
-    const seen = new Set<Growing>([g])
-    const stack = [g]
+
+  /** The tensors that kernels of other groups or the host read. */
+  written(draft: Draft): Tensor[] {
+    const members = new Set(membersOf(draft))
+    return [...members]
+      .flatMap(outputsOf)
+      .map(({ tensor }) => tensor)
+      .filter((tensor) => this.#results.has(tensor) || this.#readersOf(tensor).some((reader) => !members.has(reader)))
+  }
+
+  /** The groups whose results a group reads. */
+  #needs(draft: Draft): Set<Draft> {
+    const needs = new Set<Draft>()
+    for (const { step } of membersOf(draft))
+      for (const { tensor } of step.inputs)
+        for (const producer of this.#producers.get(tensor) ?? [])
+          if (producer.draft !== undefined && producer.draft !== draft) needs.add(producer.draft)
+    return needs
+  }
+
+  /** Whether a group has to wait for `target`. */
+  #waitsFor(draft: Draft, target: Draft): boolean {
+    const earliest = firstIndex(target)
+    const visited = new Set([draft])
+    const stack = [draft]
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       if (top === target) return true
-      for (const each of needs(top))
-        if (!seen.has(each) && last(each) >= earliest) {
-          seen.add(each)
+      for (const each of this.#needs(top))
+        if (!visited.has(each) && lastIndex(each) >= earliest) {
+          visited.add(each)
           stack.push(each)
         }
     }
     return false
   }
-  const count = (g: Growing): number => {
-    const own = new Set(written(g))
-    const made = new Set(members(g).flatMap((i) => at(i).outputs.flatMap((view) => (view ? [view.tensor] : []))))
-    for (const i of members(g))
-      for (const { tensor } of at(i).inputs)
-        if (!made.has(tensor) && (tensors[tensor] as Tensor).place !== "literal") own.add(tensor)
-    return own.size
-  }
-  const isWhole = (view: View): boolean =>
-    view.offset === 0 && isDense(view) && sizeOf(view.shape) === sizeOf((tensors[view.tensor] as Tensor).shape)
-  /** The group that makes an operand element by element as `out` wants it. */
-  const maker = (view: View, out: View): Growing | undefined => {
-    const [from, ...more] = producers.get(view.tensor) ?? []
-    if (from === undefined || more.length > 0 || !isSame(view, out)) return undefined
-    const g = groupOf.get(from)
-    const [result] = at(from).outputs
-    if (g === undefined || g.size !== sizeOf(out.shape) || result?.tensor !== view.tensor || !isWhole(result))
-      return undefined
-    if (g.before.includes(from)) return undefined
-    return g.anchor === undefined || handing.has(at(g.anchor).op) ? g : undefined
-  }
-  const join = (g: Growing, other: Growing): void => {
-    g.after = [...g.after, ...other.after].sort((a, b) => a - b)
-    for (const i of other.after) groupOf.set(i, g)
-  }
-  const together = (g: Growing, other: Growing): Growing => ({ ...g, after: [...g.after, ...other.after] })
-  const canJoin = (g: Growing, other: Growing): boolean =>
-    [...needs(other)].every((each) => each === g || !waitsFor(each, g)) &&
-    [...needs(g)].every((each) => each === other || !waitsFor(each, other)) &&
-    count(together(g, other)) <= bindings
 
-  steps.forEach((step, i) => {
-    if (step.late !== undefined) return
-    const out = step.outputs.find((view) => view !== null) as View
-    const own: Growing = { anchor: i, before: [], after: [], size: sizeOf(out.shape) }
-    if (!isPointwise(step.op)) {
-      groupOf.set(i, own)
-      const input = step.inputs[0] as View
-      const source = step.op === "sum" || step.op === "max" ? maker(input, input) : undefined
-      if (source === undefined || source.anchor !== undefined) return
-      const leaving = written(source)
-      if (leaving.length !== 1 || leaving[0] !== input.tensor || wanted.has(input.tensor)) return
-      if ((readers.get(input.tensor) ?? []).length !== 1) return
-      own.before = source.after
-      for (const each of source.after) groupOf.set(each, own)
-      return
-    }
-    Object.assign(own, { anchor: undefined, after: [i] })
-    groupOf.set(i, own)
-    if (!isWhole(out)) return
-    const makers = [...new Set(step.inputs.flatMap((view) => maker(view, out) ?? []))]
-    let g = own
-    for (const each of makers.sort((a, b) => last(b) - last(a))) {
-      if (g.anchor !== undefined && each.anchor !== undefined) continue
-      const [into, from] = g.anchor !== undefined ? [g, each] : [each, g]
-      if (!canJoin(into, from)) continue
-      join(into, from)
-      g = into
-    }
-  })
+  /** How many tensors in memory the kernel of a group reads and writes. */
+  #bindingsOf(draft: Draft): number {
+    const members = membersOf(draft)
+    const made = new Set(members.flatMap(outputsOf).map(({ tensor }) => tensor))
+    const bound = new Set(this.written(draft))
+    for (const { step } of members)
+      for (const view of step.inputs) if (!made.has(view.tensor) && !isLiteral(view)) bound.add(view.tensor)
+    return bound.size
+  }
 
-  /** Whether only steps at the very end read what a group makes, and the norm of all such. */
-  const isLeaf = (g: Growing): boolean =>
-    written(g).every((tensor) =>
-      (readers.get(tensor) ?? []).every((reader) => at(reader).late !== undefined || at(reader).op === "sumOfSquares"),
+  /** The group that makes an operand element by element as `y` needs it. */
+  #maker(view: View, y: View): Draft | undefined {
+    const [producer, ...others] = this.#producers.get(view.tensor) ?? []
+    const draft = producer?.draft
+    if (producer === undefined || draft === undefined || others.length > 0 || !hasOrderOf(view, y)) return undefined
+    const [result] = producer.step.outputs
+    if (draft.size !== elementCount(y.shape) || result?.tensor !== view.tensor || !isWhole(result)) return undefined
+    if (draft.before.some((member) => member === producer)) return undefined
+    return draft.anchor === undefined || handing.has(draft.anchor.step.op) ? draft : undefined
+  }
+
+  #canJoin(draft: Draft, other: Draft): boolean {
+    const joined = { ...draft, after: [...draft.after, ...other.after] }
+    return (
+      [...this.#needs(other)].every((each) => each === draft || !this.#waitsFor(each, draft)) &&
+      [...this.#needs(draft)].every((each) => each === other || !this.#waitsFor(each, other)) &&
+      this.#bindingsOf(joined) <= this.#bindings
     )
-  return ordered([...new Set(groupOf.values())], needs, last, isLeaf).map((g) => ({
-    anchor: g.anchor === undefined ? undefined : at(g.anchor),
-    before: g.before.map(at),
-    after: g.after.map(at),
-    writes: new Set(written(g)),
-  }))
+  }
+
+  #add(member: Member): void {
+    if (isPointwiseMember(member)) this.#addPointwise(member)
+    else this.#addAnchor(member)
+  }
+
+  #addAnchor(anchor: AnchorMember): void {
+    const [output] = outputsOf(anchor)
+    const draft: Draft = { anchor, before: [], after: [], size: elementCount(output?.shape ?? []) }
+    anchor.draft = draft
+    const { step } = anchor
+    if (step.op !== "sum" && step.op !== "max") return
+    const [x] = step.inputs
+    const source = this.#maker(x, x)
+    if (source === undefined || source.anchor !== undefined) return
+    const [written, ...others] = this.written(source)
+    if (written !== x.tensor || others.length > 0) return
+    if (this.#results.has(x.tensor) || this.#readersOf(x.tensor).length !== 1) return
+    draft.before = source.after
+    for (const each of source.after) each.draft = draft
+  }
+
+  #addPointwise(member: PointwiseMember): void {
+    const { inputs, outputs } = member.step
+    const [y] = outputs
+    let draft: Draft = { before: [], after: [member], size: elementCount(y.shape) }
+    member.draft = draft
+    if (!isWhole(y)) return
+    const makers = new Set([...inputs].flatMap((view) => this.#maker(view, y) ?? []))
+    for (const maker of [...makers].sort((a, b) => lastIndex(b) - lastIndex(a))) {
+      if (draft.anchor !== undefined && maker.anchor !== undefined) continue
+      const [into, from] = draft.anchor === undefined ? [maker, draft] : [draft, maker]
+      if (!this.#canJoin(into, from)) continue
+      into.after = [...into.after, ...from.after].sort((a, b) => a.index - b.index)
+      for (const each of from.after) each.draft = into
+      draft = into
+    }
+  }
+
+  /** Whether only late steps and the norm of all gradients read what a group makes. */
+  #isLeaf(draft: Draft): boolean {
+    const isLast = ({ step }: Member): boolean => step.late !== undefined || step.op === "sumOfSquares"
+    return this.written(draft).every((tensor) => this.#readersOf(tensor).every(isLast))
+  }
+
+  /**
+   * An order in which every group comes after those that it needs, and otherwise as the steps came. A leaf comes as soon as
+   * it can, so that what it reads need not be kept.
+   */
+  drafts(): Draft[] {
+    const entries = new Map<Draft, { readonly draft: Draft; place: number; time: number }>()
+    let count = 0
+    const timeOf = (draft: Draft): number => {
+      const visited = entries.get(draft)
+      if (visited !== undefined) return visited.time
+      const entry = { draft, place: 0, time: 0 }
+      entries.set(draft, entry)
+      const times = [...this.#needs(draft)].sort((a, b) => lastIndex(a) - lastIndex(b)).map(timeOf)
+      entry.place = count++
+      entry.time = this.#isLeaf(draft) ? Math.max(-1, ...times) : entry.place
+      return entry.time
+    }
+    const all = new Set(this.#members.flatMap(({ draft }) => draft ?? []))
+    for (const draft of [...all].sort((a, b) => lastIndex(a) - lastIndex(b))) timeOf(draft)
+    return [...entries.values()].sort((a, b) => a.time - b.time || a.place - b.place).map(({ draft }) => draft)
+  }
 }
 
-/**
- * An order in which every group comes after those that it needs, and otherwise as the steps came; but what is made for
- * the end is made as soon as it can be, so that what it reads need not be kept.
- */
-function ordered(
-  groups: readonly Growing[],
-  needs: (g: Growing) => ReadonlySet<Growing>,
-  last: (g: Growing) => number,
-  isLeaf: (g: Growing) => boolean,
-): Growing[] {
-  const place = new Map<Growing, number>()
-  const time = new Map<Growing, number>()
-  const visit = (g: Growing): void => {
-    if (time.has(g)) return
-    time.set(g, 0)
-    const before = [...needs(g)].sort((a, b) => last(a) - last(b))
-    for (const each of before) visit(each)
-    place.set(g, place.size)
-    time.set(g, isLeaf(g) ? Math.max(-1, ...before.map((each) => time.get(each) as number)) : place.size - 1)
-  }
-  for (const g of [...groups].sort((a, b) => last(a) - last(b))) visit(g)
-  const at = (map: ReadonlyMap<Growing, number>, g: Growing): number => map.get(g) as number
-  return [...place.keys()].sort((a, b) => at(time, a) - at(time, b) || at(place, a) - at(place, b))
-}
+const isPointwiseMember = (member: Member): member is PointwiseMember => isPointwiseStep(member.step)

@@ -1,104 +1,166 @@
-import type { Graph } from "@vitrine/core"
-import type { GraphNode, ValueId } from "@vitrine/core/backend"
-import { numbers } from "./tensor.ts"
-import { sizeOf } from "./view.ts"
+import {
+  type BoundGraph,
+  elementCount,
+  type GraphNode,
+  type OpName,
+  sameShape,
+  typeOf,
+  type ValueId,
+} from "@vitrine/core/backend"
 
 /**
- * What only computes new values of slots, point by point, can be left to the end and written in place: an optimizer's
- * arithmetic. Such nodes are numbered by the connected set that they belong to, which becomes one kernel.
+ * The nodes that only compute next values of slots, point by point, such as an optimizer's arithmetic. They run at the end
+ * and write in place. Nodes that read each other's values make a set, which becomes one kernel.
  */
 export interface Late {
-  /** The set of a node, by its index in the graph. */
-  readonly sets: ReadonlyMap<number, number>
+  /** The number of each node's set. */
+  readonly sets: ReadonlyMap<GraphNode, number>
   /** The values that those nodes make. */
   readonly values: ReadonlySet<ValueId>
 }
 
-const arithmetic: ReadonlySet<string> = new Set([
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "maximum",
-  "greater",
-  "where",
-  "neg",
-  "exp",
-  "log",
-  "sqrt",
-  "tanh",
-])
+const arithmetic = {
+  add: true,
+  sub: true,
+  mul: true,
+  div: true,
+  maximum: true,
+  greater: true,
+  where: true,
+  neg: true,
+  exp: true,
+  log: true,
+  sqrt: true,
+  tanh: true,
+} satisfies { readonly [Op in OpName]?: true }
 
-const looks: ReadonlySet<string> = new Set(["reshape", "transpose", "broadcastTo", "slice", "split", "barrier"])
+type ArithmeticNode = GraphNode<keyof typeof arithmetic>
 
-export function lateNodes(g: Graph): Late {
-  const producer = new Map<ValueId, number>()
-  const readers = new Map<ValueId, number[]>()
-  g.nodes.forEach((node, i) => {
-    for (const value of node.outputs) producer.set(value, i)
-    for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), i])
-  })
-  const slotsOf = new Map<ValueId, string[]>()
-  for (const [name, value] of Object.entries(g.updates)) slotsOf.set(value, [...(slotsOf.get(value) ?? []), name])
-  const shown = new Set(Object.values(g.outputs))
-  const shape = (value: ValueId): string => numbers(g.values[value] as Graph["values"][number]).join()
-  const node = (i: number): GraphNode => g.nodes[i] as GraphNode
+const isArithmetic = (node: GraphNode): node is ArithmeticNode => Object.hasOwn(arithmetic, node.op)
 
-  const late = new Set<number>()
-  for (let i = g.nodes.length - 1; i >= 0; i--) {
-    const { op, inputs, outputs } = node(i)
-    const value = outputs[0]
-    const isNumber = g.values[value]?.dtype === "float32" || op === "greater"
-    if (!arithmetic.has(op) || shown.has(value) || !isNumber) continue
-    const read = readers.get(value) ?? []
-    const sameSize = (reader: number): boolean => late.has(reader) && shape(node(reader).outputs[0]) === shape(value)
-    const fits = (operand: ValueId): boolean =>
-      shape(operand) === shape(value) || sizeOf(numbers(g.values[operand] as Graph["values"][number])) === 1
-    if ((read.length > 0 || slotsOf.has(value)) && read.every(sameSize) && inputs.every(fits)) late.add(i)
-  }
+/** Who makes and reads the values of a graph. */
+class Values {
+  readonly graph: BoundGraph
+  readonly #producers = new Map<ValueId, GraphNode>()
+  readonly #readers = new Map<ValueId, GraphNode[]>()
 
-  const sets = connected(late, g, producer, shape)
-  // A slot that a set writes may be read by that set alone, element by element; sets that read more run before.
-  const base = (value: ValueId): ValueId => {
-    const at = node(producer.get(value) as number)
-    return looks.has(at.op) ? base(at.inputs[0] as ValueId) : value
-  }
-  const writers = new Map<string, number>()
-  for (const [i, set] of sets)
-    for (const value of node(i).outputs) for (const name of slotsOf.get(value) ?? []) writers.set(name, set)
-  const demoted = new Set<number>()
-  for (const [i, set] of sets)
-    for (const value of node(i).inputs) {
-      // Operands in memory are numbers; a condition is made within the set.
-      if (g.values[value]?.dtype !== "float32" && sets.get(producer.get(value) as number) !== set) demoted.add(set)
-      const origin = node(producer.get(base(value)) as number)
-      if (origin.op !== "state") continue
-      const writer = writers.get(origin.attributes.name)
-      const direct = base(value) === value && shape(value) === shape(node(i).outputs[0])
-      if (writer !== undefined && (writer !== set || !direct)) demoted.add(set)
+  constructor(graph: BoundGraph) {
+    this.graph = graph
+    for (const node of graph.nodes) {
+      for (const value of node.outputs) this.#producers.set(value, node)
+      for (const value of node.inputs) this.#readers.set(value, [...this.readers(value), node])
     }
-  for (const [i, set] of sets) if (demoted.has(set)) sets.delete(i)
-  return { sets, values: new Set([...sets.keys()].flatMap((i) => node(i).outputs)) }
+  }
+
+  producer(value: ValueId): GraphNode {
+    const node = this.#producers.get(value)
+    if (node === undefined) throw new Error(`no node makes value ${value}`)
+    return node
+  }
+
+  readers(value: ValueId): readonly GraphNode[] {
+    return this.#readers.get(value) ?? []
+  }
+
+  haveOneShape(a: ValueId, b: ValueId): boolean {
+    return sameShape(typeOf(this.graph, a).shape, typeOf(this.graph, b).shape)
+  }
+
+  isFloat(value: ValueId): boolean {
+    return typeOf(this.graph, value).dtype === "float32"
+  }
+
+  /** The value that a chain of views begins with. */
+  base(value: ValueId): ValueId {
+    const node = this.producer(value)
+    switch (node.op) {
+      case "reshape":
+      case "transpose":
+      case "broadcastTo":
+      case "slice":
+      case "split":
+      case "barrier":
+        return this.base(node.inputs[0])
+      default:
+        return value
+    }
+  }
 }
 
-/** Numbers the sets of late nodes that read each other's values, as they are. */
-function connected(
-  late: ReadonlySet<number>,
-  g: Graph,
-  producer: ReadonlyMap<ValueId, number>,
-  shape: (value: ValueId) => string,
-): Map<number, number> {
-  const parent = new Map<number, number>()
-  const find = (i: number): number => {
-    const up = parent.get(i) ?? i
-    return up === i ? i : find(up)
+export function lateNodes(g: BoundGraph): Late {
+  const values = new Values(g)
+  const slotsOf = new Map<ValueId, string[]>()
+  for (const [name, value] of Object.entries(g.updates)) slotsOf.set(value, [...(slotsOf.get(value) ?? []), name])
+  const nodes = candidates(values, slotsOf)
+  const sets = connected(nodes, values)
+  const early = earlySets(sets, values, slotsOf)
+  const late = new Map([...sets].filter(([, set]) => !early.has(set)))
+  return { sets: late, values: new Set([...late.keys()].flatMap(({ outputs }) => outputs)) }
+}
+
+/** Nodes of arithmetic whose values only slots and other candidates of the same shape read. They come in order. */
+function candidates(values: Values, slotsOf: ReadonlyMap<ValueId, readonly string[]>): readonly ArithmeticNode[] {
+  const { graph } = values
+  const results = new Set(Object.values(graph.outputs))
+  const late = new Set<GraphNode>()
+  const nodes: ArithmeticNode[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (!isArithmetic(node)) continue
+    const [value] = node.outputs
+    if (results.has(value) || (!values.isFloat(value) && node.op !== "greater")) continue
+    const readers = values.readers(value)
+    const isLate = (reader: GraphNode): boolean =>
+      isArithmetic(reader) && late.has(reader) && values.haveOneShape(reader.outputs[0], value)
+    const fits = (operand: ValueId): boolean =>
+      values.haveOneShape(operand, value) || elementCount(typeOf(graph, operand).shape) === 1
+    const inputs: readonly ValueId[] = node.inputs
+    if ((readers.length === 0 && !slotsOf.has(value)) || !readers.every(isLate) || !inputs.every(fits)) continue
+    late.add(node)
+    nodes.push(node)
   }
-  for (const i of late) {
-    const { inputs, outputs } = g.nodes[i] as GraphNode
-    for (const value of inputs) {
-      const from = producer.get(value) as number
-      if (late.has(from) && shape(value) === shape(outputs[0])) parent.set(find(i), find(from))
+  return nodes.reverse()
+}
+
+/** Numbers the sets of nodes that read each other's values. */
+function connected(nodes: readonly ArithmeticNode[], values: Values): ReadonlyMap<ArithmeticNode, number> {
+  const sets = new Map<GraphNode, ReadonlySet<ArithmeticNode>>()
+  for (const node of nodes) {
+    const inputs: readonly ValueId[] = node.inputs
+    const producers = inputs
+      .filter((value) => values.haveOneShape(value, node.outputs[0]))
+      .map((value) => values.producer(value))
+    const set = new Set([node, ...producers.flatMap((producer) => [...(sets.get(producer) ?? [])])])
+    for (const each of set) sets.set(each, set)
+  }
+  const numbered = [...new Set(sets.values())].flatMap((set, number) =>
+    [...set].map((node): [ArithmeticNode, number] => [node, number]),
+  )
+  return new Map(numbered)
+}
+
+/**
+ * The sets that have to run with the other kernels. A slot that a late set writes may be read by that set alone, element by
+ * element. Operands in memory are numbers; a condition must be made within the set.
+ */
+function earlySets(
+  sets: ReadonlyMap<ArithmeticNode, number>,
+  values: Values,
+  slotsOf: ReadonlyMap<ValueId, readonly string[]>,
+): ReadonlySet<number> {
+  const writers = new Map<string, number>()
+  for (const [{ outputs }, set] of sets)
+    for (const value of outputs) for (const name of slotsOf.get(value) ?? []) writers.set(name, set)
+  const setOf = (node: GraphNode): number | undefined => (isArithmetic(node) ? sets.get(node) : undefined)
+  const early = new Set<number>()
+  for (const [node, set] of sets)
+    for (const value of node.inputs) {
+      if (!values.isFloat(value) && setOf(values.producer(value)) !== set) early.add(set)
+      const base = values.base(value)
+      const origin = values.producer(base)
+      if (origin.op !== "state") continue
+      const writer = writers.get(origin.attributes.name)
+      const isDirect = base === value && values.haveOneShape(value, node.outputs[0])
+      if (writer !== undefined && (writer !== set || !isDirect)) early.add(set)
     }
-  }
-  return new Map([...late].sort((a, b) => a - b).map((i) => [i, find(i)]))
+  return early
 }

@@ -1,63 +1,105 @@
-import type { Graph } from "@vitrine/core"
-import type { GraphNode, Ops, ValueId } from "@vitrine/core/backend"
-import { numbers } from "./tensor.ts"
-import { reshaped, sliced, transposed, type View, wholeView } from "./view.ts"
+import { dimAt } from "@vitrine/core"
+import { type BoundGraph, type GraphNode, typeOf, type ValueId } from "@vitrine/core/backend"
+import { type Layout, reshaped, rowMajor, sliced, transposed } from "./view.ts"
 
 /** Where a value lies within the memory of another one, the holder. */
-export interface Placement extends Omit<View, "tensor"> {
+export interface Placement extends Layout {
   readonly holder: ValueId
 }
 
-/** Ops whose kernels write their results in any layout; the outputs that this is said of. */
-const flexible: Readonly<Record<string, readonly number[]>> = { attention: [0], attentionGrad: [0, 1, 2], matMul: [0] }
+/** The outputs that kernels write in any layout. */
+function flexible(node: GraphNode): readonly ValueId[] {
+  switch (node.op) {
+    case "attention":
+    case "matMul":
+      return node.outputs.slice(0, 1)
+    case "attentionGrad":
+      return node.outputs
+    default:
+      return []
+  }
+}
 
 /**
- * Values that are written straight to where their transposed, reshaped or joined form is wanted, so that heads are put
- * together again without a kernel.
+ * The values that kernels write straight to the place of their transposed, reshaped or concatenated form. Heads of
+ * attention, for example, are put together again without a kernel.
  */
-export function placements(g: Graph): ReadonlyMap<ValueId, Placement> {
-  const readers = new Map<ValueId, GraphNode[]>()
-  for (const node of g.nodes) for (const value of node.inputs) readers.set(value, [...(readers.get(value) ?? []), node])
-  const shape = (value: ValueId): readonly number[] => numbers(g.values[value] as Graph["values"][number])
+export function placements(g: BoundGraph): ReadonlyMap<ValueId, Placement> {
   const placed = new Map<ValueId, Placement>()
-
-  const place = (value: ValueId): void => {
-    const path: GraphNode[] = []
-    let at = value
-    for (;;) {
-      const next = (readers.get(at) ?? []).filter(({ op }) => op === "transpose" || op === "reshape")
-      const others = (readers.get(at) ?? []).filter(({ op }) => op === "concat")
-      if (next.length !== 1 || others.length > 0) break
-      path.push(next[0] as GraphNode)
-      at = (next[0] as GraphNode).outputs[0]
-    }
-    const joined = readers.get(at) ?? []
-    const alone = [value, ...path.slice(0, -1).map(({ outputs }) => outputs[0])].every(
-      (each) => (readers.get(each) ?? []).length === 1 && !Object.values(g.outputs).includes(each),
-    )
-    let holder = at
-    let view: View | undefined = wholeView(0, shape(at))
-    if (joined.length === 1 && joined[0]?.op === "concat" && alone) {
-      const [join] = joined as [GraphNode]
-      const { axis } = join.attributes as Ops["concat"]
-      const parts: readonly ValueId[] = join.inputs
-      const before = parts.slice(0, parts.indexOf(at)).reduce((n, part) => n + (shape(part)[axis] as number), 0)
-      holder = join.outputs[0]
-      view = sliced(wholeView(0, shape(holder)), axis, before, shape(at)[axis] as number)
-    } else if (!path.some(({ op }) => op === "transpose")) return
-    for (const { op, attributes, inputs } of path.reverse()) {
-      if (view === undefined) return
-      if (op === "reshape") view = reshaped(view, shape(inputs[0]))
-      else {
-        const { permutation } = attributes as Ops["transpose"]
-        const inverse = permutation.map((_, i) => permutation.indexOf(i))
-        view = transposed(view, inverse)
-      }
-    }
-    // Kernels write rows, so the last axis must stay together.
-    if (view === undefined || (view.shape.at(-1) !== 1 && view.strides.at(-1) !== 1)) return
-    placed.set(value, { holder, shape: view.shape, strides: view.strides, offset: view.offset })
+  const chains = new Chains(g)
+  for (const value of g.nodes.flatMap(flexible)) {
+    const placement = chains.placementOf(value)
+    if (placement !== undefined) placed.set(value, placement)
   }
-  for (const { op, outputs } of g.nodes) for (const i of flexible[op] ?? []) place(outputs[i] as ValueId)
   return placed
+}
+
+type Look = GraphNode<"transpose" | "reshape">
+
+class Chains {
+  readonly #graph: BoundGraph
+  readonly #readers = new Map<ValueId, GraphNode[]>()
+
+  constructor(graph: BoundGraph) {
+    this.#graph = graph
+    for (const node of graph.nodes)
+      for (const value of node.inputs) this.#readers.set(value, [...this.#readersOf(value), node])
+  }
+
+  #readersOf(value: ValueId): readonly GraphNode[] {
+    return this.#readers.get(value) ?? []
+  }
+
+  #shape(value: ValueId): readonly number[] {
+    return typeOf(this.#graph, value).shape
+  }
+
+  /** The chain of transposes and reshapes that a value goes through. */
+  #chain(value: ValueId): readonly Look[] {
+    const readers = this.#readersOf(value)
+    const [next, ...others] = readers.filter((node) => node.op === "transpose" || node.op === "reshape")
+    if (next === undefined || others.length > 0 || readers.some(({ op }) => op === "concat")) return []
+    return [next, ...this.#chain(next.outputs[0])]
+  }
+
+  #isReadOnce(value: ValueId): boolean {
+    return this.#readersOf(value).length === 1 && !Object.values(this.#graph.outputs).includes(value)
+  }
+
+  placementOf(value: ValueId): Placement | undefined {
+    const chain = this.#chain(value)
+    const end = chain.at(-1)?.outputs[0] ?? value
+    const [reader, ...others] = this.#readersOf(end)
+    const inner = [value, ...chain.slice(0, -1).map(({ outputs }) => outputs[0])]
+    let layout: Placement | undefined
+    if (reader?.op === "concat" && others.length === 0 && inner.every((each) => this.#isReadOnce(each)))
+      layout = this.#partOf(reader, end)
+    else if (chain.some(({ op }) => op === "transpose")) layout = this.#whole(end)
+    for (const node of chain.toReversed()) layout = layout && this.#before(node, layout)
+    // Kernels write rows, so the last axis must stay together.
+    const together = layout?.shape.at(-1) === 1 || layout?.strides.at(-1) === 1
+    return together ? layout : undefined
+  }
+
+  #whole(holder: ValueId): Placement {
+    const shape = this.#shape(holder)
+    return { holder, shape, strides: rowMajor(shape), offset: 0 }
+  }
+
+  /** Where one input of a concatenation lies in its result. */
+  #partOf({ inputs, outputs, attributes: { axis } }: GraphNode<"concat">, part: ValueId): Placement {
+    const size = (value: ValueId): number => dimAt(this.#shape(value), axis)
+    const start = inputs.slice(0, inputs.indexOf(part)).reduce((n, each) => n + size(each), 0)
+    return sliced(this.#whole(outputs[0]), axis, start, size(part))
+  }
+
+  /** The place of a node's input, from the place of its output. */
+  #before(node: Look, placement: Placement): Placement | undefined {
+    if (node.op === "reshape") return reshaped(placement, this.#shape(node.inputs[0]))
+    const { permutation } = node.attributes
+    return transposed(
+      placement,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    )
+  }
 }

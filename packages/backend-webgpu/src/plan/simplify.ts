@@ -1,124 +1,164 @@
-import { isPointwise, type Step } from "./step.ts"
+import { dimAt } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
+import type { Step } from "./step.ts"
 import type { StepList } from "./steps.ts"
 import type { Tensor } from "./tensor.ts"
-import { isDense, sizeOf, type View, wholeView } from "./view.ts"
+import { isDense, isLiteral, sameView, turned, type View, wholeView } from "./view.ts"
 
-/** Steps whose results somebody reads, with those results that nobody does taken out. */
-export function withoutDead(list: StepList): Step[] {
-  const wanted = new Set(
-    [...Object.values(list.outputs), ...Object.values(list.copies)]
-      .map(({ tensor }) => tensor)
-      .concat([...list.inPlace.keys()]),
-  )
-  const kept: Step[] = []
-  for (const step of list.steps.toReversed()) {
-    const outputs = step.outputs.map((view) => (view && wanted.has(view.tensor) ? view : null))
-    if (outputs.every((view) => view === null)) continue
-    for (const { tensor } of step.inputs) wanted.add(tensor)
-    // What is computed point by point has one result, and a window's two belong together.
-    kept.push(isPointwise(step.op) ? step : { ...step, outputs })
+/** The steps whose results are read, without those of their results that are not. */
+export function withoutDead({ steps, outputs, copies, inPlace }: StepList): Step[] {
+  const read = new Set([...Object.values(outputs), ...Object.values(copies)].map(({ tensor }) => tensor))
+  for (const tensor of inPlace.keys()) read.add(tensor)
+  const alive: Step[] = []
+  for (const step of steps.toReversed()) {
+    if (!step.outputs.some((view) => view && read.has(view.tensor))) continue
+    for (const { tensor } of step.inputs) read.add(tensor)
+    alive.push(withoutDeadResults(step, read))
   }
-  return kept.reverse()
+  return alive.reverse()
 }
 
-/**
- * The sum of a gradient's rows, which a bias gets, is taken by the product that reads the same rows for the weight.
- */
+function withoutDeadResults(step: Step, read: ReadonlySet<Tensor>): Step {
+  const alive = (view: View | null): View | null => (view && read.has(view.tensor) ? view : null)
+  switch (step.op) {
+    case "layerNorm": {
+      const [y, mean, rstd] = step.outputs
+      return { ...step, outputs: [alive(y), alive(mean), alive(rstd)] }
+    }
+    case "layerNormGradWeight":
+    case "attention":
+    case "attentionGradQuery":
+    case "attentionGradKey":
+    case "maxPool2d": {
+      const [a, b] = step.outputs
+      return { ...step, outputs: [alive(a), alive(b)] }
+    }
+    default:
+      return step
+  }
+}
+
+/** A bias' gradient, the sum of rows, is taken by the product that reads the same rows for the weight's gradient. */
 export function withRowSums(steps: readonly Step[]): Step[] {
-  const replaced = new Map<number, Step>()
-  const gone = new Set<number>()
-  steps.forEach((step, i) => {
+  const replaced = new Map<Step, Step>()
+  const dropped = new Set<Step>()
+  for (const step of steps) {
+    if (step.op !== "sum" || step.attributes.axes.join() !== "0") continue
     const [rows] = step.inputs
-    const axes = step.op === "sum" ? (step as Step<"sum">).attributes.axes : []
-    if (rows === undefined || rows.shape.length !== 2 || axes.join() !== "0") return
-    const out = step.outputs[0] as View
-    const firstReader = steps.findIndex(({ inputs }) => inputs.some(({ tensor }) => tensor === out.tensor))
-    const at = steps.findIndex(
-      ({ op, inputs: [a] }, j) => op === "matMul" && !replaced.has(j) && a !== undefined && isTurned(a, rows),
-    )
-    if (at < 0 || (firstReader >= 0 && at > firstReader)) return
-    const product = steps[at] as Step
-    replaced.set(at, { ...product, outputs: [product.outputs[0] ?? null, out] })
-    gone.add(i)
-  })
-  return steps.flatMap((step, i) => (gone.has(i) ? [] : [replaced.get(i) ?? step]))
-}
-
-function isTurned(a: View, rows: View): boolean {
-  return (
-    a.tensor === rows.tensor &&
-    a.offset === rows.offset &&
-    a.shape.join() === rows.shape.toReversed().join() &&
-    a.strides.join() === rows.strides.toReversed().join()
-  )
+    const [sum] = step.outputs
+    if (rows.shape.length !== 2) continue
+    const isReader = ({ inputs }: Step): boolean => inputs.some(({ tensor }) => tensor === sum.tensor)
+    const columns = turned(rows)
+    for (const product of steps) {
+      if (product.op === "matMul" && !replaced.has(product) && sameView(product.inputs[0], columns)) {
+        replaced.set(product, { ...product, outputs: [product.outputs[0], sum] })
+        dropped.add(step)
+        break
+      }
+      // The sum is read before such a product comes.
+      if (isReader(product)) break
+    }
+  }
+  return steps.filter((step) => !dropped.has(step)).map((step) => replaced.get(step) ?? step)
 }
 
 /** Whether a view reads every element of its tensor once, in whatever order. */
-function isAll({ tensor, shape, strides, offset }: View, tensors: readonly Tensor[]): boolean {
-  const axes = shape.map((_, axis) => axis).sort((a, b) => (strides[b] as number) - (strides[a] as number))
+function isAll(view: View): boolean {
+  const { shape, strides, offset } = view
+  const axes = [...shape.keys()].sort((a, b) => dimAt(strides, b) - dimAt(strides, a))
   const inOrder = {
-    tensor,
-    shape: axes.map((a) => shape[a] as number),
-    strides: axes.map((a) => strides[a] as number),
+    shape: axes.map((axis) => dimAt(shape, axis)),
+    strides: axes.map((axis) => dimAt(strides, axis)),
     offset,
   }
-  return offset === 0 && isDense(inOrder) && sizeOf(shape) === sizeOf((tensors[tensor] as Tensor).shape)
+  return offset === 0 && isDense(inOrder) && elementCount(shape) === elementCount(view.tensor.shape)
 }
 
-/** A chain of additions of sums of squares, such as the norm of all gradients, as one step, and what else is added. */
+const isScalar = (view: View): boolean => elementCount(view.shape) === 1
+
+const isZero = ({ tensor }: View): boolean => tensor.place === "literal" && tensor.value === 0
+
+/** The fewest sums of squares that become one step. */
+const leastSums = 4
+
+/** A chain of additions of sums of squares, such as the norm of all gradients, becomes one step. */
 export function withNorms(steps: readonly Step[], tensors: Tensor[]): Step[] {
-  const producer = new Map<number, Step>()
-  const readers = new Map<number, number>()
-  for (const step of steps) {
-    for (const view of step.outputs) if (view) producer.set(view.tensor, step)
-    for (const { tensor } of step.inputs) readers.set(tensor, (readers.get(tensor) ?? 0) + 1)
-  }
-  const isOne = (view: View | null | undefined): boolean => !!view && sizeOf(view.shape) === 1
-  const alone = (tensor: number): boolean => readers.get(tensor) === 1
-  /** What is squared, where a scalar is the sum of the squares of one tensor. */
-  const squared = (scalar: View): { of: View; steps: Step[] } | undefined => {
-    const sum = producer.get(scalar.tensor)
-    if (sum?.op !== "sum" || !alone(scalar.tensor) || !isOne(sum.outputs[0])) return undefined
-    const square = producer.get(sum.inputs[0]?.tensor as number)
-    const [a, b] = square?.inputs ?? []
-    if (square?.op !== "mul" || a === undefined || b === undefined || !isAll(sum.inputs[0] as View, tensors))
-      return undefined
-    if (!alone(sum.inputs[0]?.tensor as number) || JSON.stringify(a) !== JSON.stringify(b) || !isAll(a, tensors))
-      return undefined
-    const { place, shape } = tensors[a.tensor] as Tensor
-    return place === "literal" ? undefined : { of: wholeView(a.tensor, shape), steps: [sum, square] }
-  }
-  const gone = new Set<Step>()
-  const made = new Map<Step, Step[]>()
-  const collect = (view: View, of: View[], rest: View[], dropped: Step[]): void => {
-    const found = squared(view)
-    const add = producer.get(view.tensor)
-    if (found) {
-      of.push(found.of)
-      dropped.push(...found.steps)
-    } else if (add?.op === "add" && add.late === undefined && isOne(add.outputs[0]) && alone(view.tensor)) {
-      dropped.push(add)
-      for (const each of add.inputs) collect(each, of, rest, dropped)
-    } else rest.push(view)
-  }
+  const chains = new Chains(steps)
+  const dropped = new Set<Step>()
+  const replaced = new Map<Step, readonly Step[]>()
   for (const step of steps.toReversed()) {
-    if (step.op !== "add" || gone.has(step) || step.late !== undefined || !isOne(step.outputs[0])) continue
-    const [of, rest, dropped]: [View[], View[], Step[]] = [[], [], []]
-    for (const each of step.inputs) collect(each, of, rest, dropped)
-    const others = rest.filter(({ tensor }) => {
-      const { place, value } = tensors[tensor] as Tensor
-      return !(place === "literal" && value === 0)
-    })
-    if (of.length < 4) continue
-    for (const each of dropped) gone.add(each)
-    let out = step.outputs[0] as View
-    const norm: Step[] = []
-    for (const other of others) {
-      const sum = wholeView(tensors.push({ shape: [], dtype: "float32", place: "work" }) - 1, [])
-      norm.unshift({ op: "add", attributes: {}, inputs: [sum, other], outputs: [out] })
-      out = sum
-    }
-    made.set(step, [{ op: "sumOfSquares", attributes: {}, inputs: of, outputs: [out] }, ...norm])
+    if (step.op !== "add" || step.late !== undefined || dropped.has(step) || !isScalar(step.outputs[0])) continue
+    const chain = chains.endingWith(step)
+    if (chain.squared.length < leastSums) continue
+    for (const each of chain.steps) dropped.add(each)
+    replaced.set(step, normSteps(step, chain, tensors))
   }
-  return steps.flatMap((step) => made.get(step) ?? (gone.has(step) ? [] : [step]))
+  return steps.flatMap((step) => replaced.get(step) ?? (dropped.has(step) ? [] : [step]))
+}
+
+/** A chain of additions: the tensors whose squares it sums, its other terms, and the steps that become superfluous. */
+interface Chain {
+  readonly squared: View[]
+  readonly rest: View[]
+  readonly steps: Step[]
+}
+
+/** The sum of all squares, and additions of the other terms of the chain. */
+function normSteps(last: Step<"add">, { squared, rest }: Chain, tensors: Tensor[]): Step[] {
+  let [y] = last.outputs
+  const additions: Step[] = []
+  for (const other of rest.filter((view) => !isZero(view))) {
+    const tensor: Tensor = { shape: [], dtype: "float32", place: "work" }
+    tensors.push(tensor)
+    const sum = wholeView(tensor)
+    additions.unshift({ op: "add", attributes: {}, inputs: [sum, other], outputs: [y] })
+    y = sum
+  }
+  return [{ op: "sumOfSquares", attributes: {}, inputs: squared, outputs: [y] }, ...additions]
+}
+
+class Chains {
+  readonly #producers = new Map<Tensor, Step>()
+  readonly #readers = new Map<Tensor, number>()
+
+  constructor(steps: readonly Step[]) {
+    for (const step of steps) {
+      for (const view of step.outputs) if (view) this.#producers.set(view.tensor, step)
+      for (const { tensor } of step.inputs) this.#readers.set(tensor, (this.#readers.get(tensor) ?? 0) + 1)
+    }
+  }
+
+  endingWith(step: Step<"add">): Chain {
+    const chain: Chain = { squared: [], rest: [], steps: [] }
+    for (const view of step.inputs) this.#collect(view, chain)
+    return chain
+  }
+
+  #isReadOnce({ tensor }: View): boolean {
+    return this.#readers.get(tensor) === 1
+  }
+
+  #collect(term: View, chain: Chain): void {
+    const norm = this.#squared(term)
+    const add = this.#producers.get(term.tensor)
+    if (norm !== undefined) {
+      chain.squared.push(norm.x)
+      chain.steps.push(...norm.steps)
+    } else if (add?.op === "add" && add.late === undefined && isScalar(add.outputs[0]) && this.#isReadOnce(term)) {
+      chain.steps.push(add)
+      for (const each of add.inputs) this.#collect(each, chain)
+    } else chain.rest.push(term)
+  }
+
+  /** What is squared, where a scalar is the sum of the squares of one tensor. */
+  #squared(scalar: View): { readonly x: View; readonly steps: readonly Step[] } | undefined {
+    const sum = this.#producers.get(scalar.tensor)
+    if (sum?.op !== "sum" || !this.#isReadOnce(scalar) || !isScalar(sum.outputs[0])) return undefined
+    const [squares] = sum.inputs
+    const square = this.#producers.get(squares.tensor)
+    if (square?.op !== "mul" || !isAll(squares) || !this.#isReadOnce(squares)) return undefined
+    const [a, b] = square.inputs
+    if (!sameView(a, b) || !isAll(a) || isLiteral(a)) return undefined
+    return { x: wholeView(a.tensor), steps: [sum, square] }
+  }
 }

@@ -2,103 +2,141 @@ import type { DType } from "@vitrine/core"
 import type { Ops } from "@vitrine/core/backend"
 import type { View } from "./view.ts"
 
-/** A stretch of an axis that is filled from one input, or with zeros where `from` is null. */
+/** A stretch of an axis up to `end`. It is filled from the input with number `from`, or with zeros where that is null. */
 export interface Piece {
   readonly end: number
   readonly from: number | null
 }
 
-/** What each kind of step is told besides what it reads and writes. */
-export interface Steps {
-  // Point by point: element i of each output from element i of each input
-  add: None
-  sub: None
-  mul: None
-  div: None
-  maximum: None
-  greater: None
-  where: None
-  neg: None
-  exp: None
-  log: None
-  sqrt: None
-  erf: None
-  tanh: None
-  isFinite: None
-  relu: None
-  gelu: { readonly approximate: boolean }
-  geluGrad: { readonly approximate: boolean }
-  cast: { readonly from: DType; readonly to: DType }
-  /** The input's elements, in order. */
-  copy: None
-  /** The inputs one after the other along an axis: concatenation and padding. */
-  pieces: { readonly axis: number; readonly pieces: readonly Piece[] }
-  dropoutMask: { readonly path: string; readonly rate: number }
-  // The rest writes whole tensors
-  sum: { readonly axes: readonly number[] }
-  max: { readonly axes: readonly number[] }
-  /** `[…, m, k] × […, k, n]`; the second output, where there is one, is the sum over k of the first factor. */
-  matMul: None
-  softmax: None
-  softmaxGrad: None
-  softmaxCrossEntropy: None
-  layerNorm: { readonly epsilon: number }
-  /** The gradient to x, from dy, x, weight, mean and rstd. */
-  layerNormGrad: None
-  /** The gradients to weight and bias, from dy, x, mean and rstd. */
-  layerNormGradWeight: None
-  attention: { readonly scale: number }
-  /** dq, and for each query the sum of dcontext · context, from dcontext, q, k, v, context, logSumExp. */
-  attentionGradQuery: { readonly scale: number }
-  /** dk and dv, from dcontext, q, k, v, logSumExp and those sums. */
-  attentionGradKey: { readonly scale: number }
-  /** √ of nothing: the sum of the squares of all inputs together, each dense. */
-  sumOfSquares: None
-  conv2d: Window
-  conv2dInputGrad: Window
-  conv2dWeightGrad: Window
-  maxPool2d: Ops["maxPool2d"]
-  gather: None
-  scatterAdd: None
-}
+/** A result that is left out where no step reads it. */
+type Optional = View | null
 
 type None = Readonly<Record<string, never>>
+
+interface Kind<Inputs extends readonly View[], Outputs extends readonly (Optional | undefined)[], Attributes = None> {
+  readonly inputs: Inputs
+  readonly outputs: Outputs
+  readonly attributes: Attributes
+}
+
+type Unary<Attributes = None> = Kind<readonly [x: View], readonly [y: View], Attributes>
+type Binary<Attributes = None> = Kind<readonly [a: View, b: View], readonly [y: View], Attributes>
+
+/** Steps that compute element i of their output from element i of each input. */
+interface PointwiseSteps {
+  add: Binary
+  sub: Binary
+  mul: Binary
+  div: Binary
+  maximum: Binary
+  greater: Binary
+  where: Kind<readonly [condition: View, a: View, b: View], readonly [y: View]>
+  neg: Unary
+  exp: Unary
+  log: Unary
+  sqrt: Unary
+  erf: Unary
+  tanh: Unary
+  isFinite: Unary
+  relu: Unary
+  gelu: Unary<Ops["gelu"]>
+  /** From dy and x. */
+  geluGrad: Binary<Ops["geluGrad"]>
+  cast: Unary<{ readonly from: DType; readonly to: DType }>
+  /** The input's elements, in order. */
+  copy: Unary
+  /** The inputs one after the other along an axis: concatenation and padding. */
+  pieces: Kind<readonly View[], readonly [y: View], { readonly axis: number; readonly pieces: readonly Piece[] }>
+  dropoutMask: Kind<readonly [key: View], readonly [mask: View], Ops["dropoutMask"]>
+}
+
+/** The steps that have a kernel of their own. */
+interface AnchorSteps {
+  sum: Unary<{ readonly axes: readonly number[] }>
+  max: Unary<{ readonly axes: readonly number[] }>
+  /** `[…, m, k] × […, k, n]`. The second output, if there is one, is the sum over k of the first factor. */
+  matMul: Kind<readonly [a: View, b: View], readonly [product: View, rowSums?: View]>
+  softmax: Unary
+  softmaxGrad: Kind<readonly [dy: View, y: View], readonly [dx: View]>
+  softmaxCrossEntropy: Kind<readonly [logits: View, targets: View], readonly [losses: View]>
+  layerNorm: Kind<
+    readonly [x: View, weight: View, bias: View],
+    readonly [y: Optional, mean: Optional, rstd: Optional],
+    Ops["layerNorm"]
+  >
+  layerNormGrad: Kind<readonly [dy: View, x: View, weight: View, mean: View, rstd: View], readonly [dx: View]>
+  layerNormGradWeight: Kind<
+    readonly [dy: View, x: View, mean: View, rstd: View],
+    readonly [dweight: Optional, dbias: Optional]
+  >
+  attention: Kind<
+    readonly [q: View, k: View, v: View],
+    readonly [context: Optional, logSumExp: Optional],
+    Ops["attention"]
+  >
+  /** `delta` is the sum of dcontext · context of each query. */
+  attentionGradQuery: Kind<
+    readonly [dcontext: View, q: View, k: View, v: View, context: View, logSumExp: View],
+    readonly [dq: Optional, delta: Optional],
+    Ops["attentionGrad"]
+  >
+  attentionGradKey: Kind<
+    readonly [dcontext: View, q: View, k: View, v: View, logSumExp: View, delta: View],
+    readonly [dk: Optional, dv: Optional],
+    Ops["attentionGrad"]
+  >
+  /** The sum of the squares of all elements of all inputs. Each input is dense. */
+  sumOfSquares: Kind<readonly View[], readonly [sum: View]>
+  conv2d: Kind<readonly [x: View, weight: View], readonly [y: View], Window>
+  conv2dInputGrad: Kind<readonly [dy: View, weight: View], readonly [dx: View], Window>
+  conv2dWeightGrad: Kind<readonly [dy: View, x: View], readonly [dweight: View], Window>
+  maxPool2d: Kind<readonly [x: View], readonly [values: Optional, indices: Optional], Ops["maxPool2d"]>
+  gather: Kind<readonly [x: View, indices: View], readonly [y: View]>
+  scatterAdd: Kind<readonly [values: View, indices: View], readonly [y: View]>
+}
+
 export type Window = Ops["conv2d"]
+
+type Steps = PointwiseSteps & AnchorSteps
 
 export type StepName = keyof Steps
 
-export interface Step<K extends StepName = StepName> {
-  readonly op: K
-  readonly attributes: Steps[K]
-  readonly inputs: readonly View[]
-  /** Where the results go; null for one that nobody reads. */
-  readonly outputs: readonly (View | null)[]
-  /** Of steps that compute the next values of slots, and write them in place: the set that becomes one kernel. */
-  readonly late?: number
-}
+/** One computation on tensors in memory, of any kind or of kind `K`. */
+export type Step<K extends StepName = StepName> = {
+  [Op in K]: Steps[Op] & {
+    readonly op: Op
+    /** The number of the late set that the step belongs to: see late.ts. */
+    readonly late?: number
+  }
+}[K]
 
-const pointwise: ReadonlySet<string> = new Set([
-  "add",
-  "sub",
-  "mul",
-  "div",
-  "maximum",
-  "greater",
-  "where",
-  "neg",
-  "exp",
-  "log",
-  "sqrt",
-  "erf",
-  "tanh",
-  "isFinite",
-  "relu",
-  "gelu",
-  "geluGrad",
-  "cast",
-  "copy",
-  "pieces",
-  "dropoutMask",
-])
+export type PointwiseStep = Step<keyof PointwiseSteps>
+export type AnchorStep = Step<keyof AnchorSteps>
 
-export const isPointwise = (op: string): boolean => pointwise.has(op)
+const pointwise = {
+  add: true,
+  sub: true,
+  mul: true,
+  div: true,
+  maximum: true,
+  greater: true,
+  where: true,
+  neg: true,
+  exp: true,
+  log: true,
+  sqrt: true,
+  erf: true,
+  tanh: true,
+  isFinite: true,
+  relu: true,
+  gelu: true,
+  geluGrad: true,
+  cast: true,
+  copy: true,
+  pieces: true,
+  dropoutMask: true,
+} satisfies Record<keyof PointwiseSteps, true>
+
+export const isPointwise = (op: string): op is keyof PointwiseSteps => Object.hasOwn(pointwise, op)
+
+export const isPointwiseStep = (step: Step): step is PointwiseStep => isPointwise(step.op)

@@ -1,351 +1,279 @@
-import type { Graph } from "@vitrine/core"
-import { type GraphNode, lastUses, type OpName, type ValueId } from "@vitrine/core/backend"
-import { lateNodes } from "./late.ts"
-import { placements } from "./placement.ts"
-import { isPointwise, type Piece, type Step, type StepName, type Steps } from "./step.ts"
-import { numbers, stored, type Stored, type Tensor } from "./tensor.ts"
-import { broadcasted, isDense, reshaped, sizeOf, sliced, transposed, type View, wholeView } from "./view.ts"
+import { dimAt } from "@vitrine/core"
+import { type BoundGraph, type GraphNode, type OpName, typeOf, type ValueId } from "@vitrine/core/backend"
+import { StepBuilder } from "./builder.ts"
+import { type Constants, leaf, type LeafOp } from "./leaves.ts"
+import { type Late, lateNodes } from "./late.ts"
+import type { Piece, PointwiseStep, Step } from "./step.ts"
+import type { Tensor } from "./tensor.ts"
+import { broadcasted, isLiteral, isWhole, sliced, transposed, turned, type View } from "./view.ts"
 
-/** A graph as steps on tensors in memory: reshapes, transposes, slices and broadcasts have become ways to read. */
+/** A graph as steps on tensors in memory. Reshapes, transposes, slices and broadcasts have become ways to read. */
 export interface StepList {
   readonly tensors: Tensor[]
-  readonly steps: Step[]
-  /** Whole tensors, dense. */
+  readonly steps: readonly Step[]
+  /** The results of the program, each a whole tensor. */
   readonly outputs: Readonly<Record<string, View>>
-  /** New values of slots, to be copied there at the end. */
+  /** Next values of slots, to be copied there at the end. */
   readonly copies: Readonly<Record<string, View>>
-  /** New values of slots that their steps write in place, by tensor: see late.ts. */
-  readonly inPlace: ReadonlyMap<number, readonly string[]>
+  /** The slots that late steps write in place, by the tensor that stands for their next value. */
+  readonly inPlace: ReadonlyMap<Tensor, readonly string[]>
 }
 
-/** Ops that become steps of the same name with dense inputs. */
-const dense: ReadonlySet<string> = new Set([
-  "conv2d",
-  "conv2dInputGrad",
-  "conv2dWeightGrad",
-  "maxPool2d",
-  "gather",
-  "scatterAdd",
-])
+/** Ops that have no step. Their decompositions take their place. */
+const decomposed = {
+  adamW: true,
+  groupNorm: true,
+  groupNormGrad: true,
+  linear: true,
+  reluGrad: true,
+  stopGradient: true,
+} satisfies { readonly [Op in OpName]?: true }
 
-/** Ops whose inputs may lie anyhow, but along the last axis without gaps. */
-const rows: ReadonlySet<string> = new Set(["softmax", "softmaxGrad", "softmaxCrossEntropy", "layerNorm"])
-
-/** Ops that this backend runs as they are. */
-export function supports(op: OpName): boolean {
-  return (
-    isPointwise(op) ||
-    dense.has(op) ||
-    rows.has(op) ||
-    op === "layerNormGrad" ||
-    op === "attention" ||
-    op === "attentionGrad" ||
-    structural.has(op)
-  )
-}
-
-const structural: ReadonlySet<string> = new Set([
-  "input",
-  "state",
-  "constant",
-  "full",
-  "reshape",
-  "transpose",
-  "broadcastTo",
-  "split",
-  "slice",
-  "barrier",
-  "concat",
-  "pad",
-  "sum",
-  "max",
-  "matMul",
-])
-
-/** Constants that are smaller are not worth to be stored in float16. */
-const leastConstant = 1024
+/** Whether this backend runs an op as it is. */
+export const supports = (op: OpName): boolean => !Object.hasOwn(decomposed, op)
 
 /**
- * The steps of a graph without named dimensions whose ops are all supported. With `narrow`, these values are stored in
- * float16, and so are large constants.
+ * The steps of a graph whose ops are all supported. With `narrow`, these values are stored in float16, and so are large
+ * constants.
  */
-export function stepsOf(
-  g: Graph,
-  constants: Readonly<Record<string, Float32Array>>,
-  narrow: ReadonlySet<ValueId> | undefined,
-): StepList {
-  const tensors: Tensor[] = []
-  const steps: Step[] = []
-  const views = new Map<ValueId, View>()
-  const placed = placements(g)
+export function stepsOf(g: BoundGraph, constants: Constants, narrow: ReadonlySet<ValueId> | undefined): StepList {
+  const builder = new StepBuilder(g, narrow ?? new Set())
   const late = lateNodes(g)
-  const used = lastUses(g)
-
-  const add = (tensor: Tensor): View => wholeView(tensors.push(tensor) - 1, tensor.shape)
-  const work = (shape: readonly number[], dtype: Stored): View => add({ shape, dtype, place: "work" })
-  const typeOf = (value: ValueId): { shape: readonly number[]; dtype: Stored } => {
-    const type = g.values[value] as Graph["values"][number]
-    return { shape: numbers(type), dtype: narrow?.has(value) ? "float16" : stored(type.dtype) }
-  }
-  const at = (value: ValueId): View => views.get(value) as View
-  const step = <K extends StepName>(
-    op: K,
-    attributes: Steps[K],
-    inputs: readonly View[],
-    outputs: readonly (View | null)[],
-    late?: number,
-  ): void => void steps.push({ op, attributes, inputs, outputs, ...(late === undefined ? {} : { late }) })
-  const dtypeOf = (view: View): Stored => (tensors[view.tensor] as Tensor).dtype
-  const copies = new Map<string, View>()
-  const copy = (view: View): View => {
-    const key = JSON.stringify(view)
-    const known = copies.get(key)
-    if (known) return known
-    const out = work(view.shape, dtypeOf(view))
-    step("copy", {}, [view], [out])
-    copies.set(key, out)
-    return out
-  }
-  const isLiteral = (view: View): boolean => (tensors[view.tensor] as Tensor).place === "literal"
-  const whole = (view: View): boolean =>
-    view.offset === 0 && isDense(view) && sizeOf((tensors[view.tensor] as Tensor).shape) === sizeOf(view.shape)
-  const solid = (view: View): View => (whole(view) && !isLiteral(view) ? view : copy(view))
-  const inRows = (view: View): View =>
-    !isLiteral(view) && (view.shape.at(-1) === 1 || view.strides.at(-1) === 1) ? view : copy(view)
-  /** A new tensor for a value, or its place in another's. */
-  const result = (value: ValueId): View | null => {
-    if (placed.has(value)) return placeOf(value)
-    if ((used[value] as number) < 0) return null
-    const { shape, dtype } = typeOf(value)
-    return work(shape, dtype)
-  }
-  const holders = new Map<ValueId, View>()
-  const placeOf = (value: ValueId): View => {
-    const { holder, shape, strides, offset } = placed.get(value) as NonNullable<ReturnType<typeof placed.get>>
-    const type = typeOf(holder)
-    const held = holders.get(holder) ?? work(type.shape, type.dtype)
-    holders.set(holder, held)
-    return { tensor: held.tensor, shape, strides, offset }
-  }
-  const emit = (
-    node: GraphNode,
-    op: StepName,
-    attributes: Steps[StepName],
-    inputs: readonly View[],
-    set?: number,
-  ): void => {
-    const outputs = node.outputs.map(result)
-    node.outputs.forEach((value, i) => void (outputs[i] && views.set(value, outputs[i])))
-    step(op, attributes, inputs, outputs, set)
-  }
-
-  const viewOf = (node: GraphNode): readonly (View | undefined)[] | undefined => {
-    const { op, attributes, inputs, outputs } = node
-    const x = (): View => at(inputs[0] as ValueId)
-    const shape = (): readonly number[] => typeOf(outputs[0]).shape
-    switch (op) {
-      case "barrier":
-        return [x()]
-      case "reshape":
-        return [reshaped(x(), shape())]
-      case "transpose":
-        return [transposed(x(), attributes.permutation)]
-      case "broadcastTo":
-        return [broadcasted(x(), shape())]
-      case "slice": {
-        const { axis, start, end } = attributes
-        return [sliced(x(), axis, start, end - start)]
-      }
-      case "split": {
-        const { axis, parts } = attributes
-        const size = (x().shape[axis] as number) / parts
-        return outputs.map((_, i) => sliced(x(), axis, i * size, size))
-      }
-      default:
-        return undefined
-    }
-  }
-
-  for (const [index, node] of g.nodes.entries()) {
-    const { op, attributes, outputs } = node
-    const value = outputs[0]
-    const { shape, dtype } = typeOf(value)
-    const given = (): View[] => node.inputs.map(at)
-    const seen = viewOf(node)
-    if (seen !== undefined) {
-      outputs.forEach((each, i) => views.set(each, seen[i] ?? reshapedCopy(at(node.inputs[0] as ValueId), each)))
-      continue
-    }
-    switch (op) {
+  for (const node of g.nodes)
+    switch (node.op) {
       case "input":
-        views.set(value, add({ shape, dtype, place: "input", name: attributes.name }))
-        break
-      case "state": {
-        const { name } = attributes
-        const data = Object.hasOwn(constants, name) ? constants[name] : undefined
-        const place = data ? "constant" : "state"
-        const small = shape.length < 2 || sizeOf(shape) < leastConstant
-        const held = data && narrow && !small && dtype === "float32" ? "float16" : dtype
-        views.set(value, add({ shape, dtype: held, place, name, ...(data ? { data } : {}) }))
-        break
-      }
+      case "state":
       case "constant":
-        views.set(value, add({ shape, dtype, place: "constant", data: attributes.data }))
+      case "full":
+        builder.setView(node.outputs[0], leaf(builder, node, constants, narrow !== undefined))
         break
-      case "full": {
-        const { value: number } = attributes
-        if (Number.isFinite(Math.fround(number)))
-          views.set(value, add({ shape, dtype, place: "literal", value: number }))
-        else {
-          const one = add({ shape: [], dtype, place: "constant", data: Float32Array.of(number) })
-          views.set(value, broadcasted(one, shape))
-        }
-        break
-      }
-      case "concat": {
-        let end = 0
-        const { axis } = attributes
-        const inputs = given()
-        if (holders.has(value)) {
-          const held = holders.get(value) as View
-          node.inputs.forEach((part, i) => {
-            const size = (inputs[i] as View).shape[axis] as number
-            if (at(part).tensor !== held.tensor) step("copy", {}, [at(part)], [sliced(held, axis, end, size)])
-            end += size
-          })
-          views.set(value, held)
-          break
-        }
-        const pieces = inputs.map((view, from): Piece => {
-          end += view.shape[axis] as number
-          return { end, from }
-        })
-        emit(node, "pieces", { axis, pieces }, inputs)
-        break
-      }
-      case "pad": {
-        const { axis, before } = attributes
-        const [x] = given() as [View]
-        const end = before + (x.shape[axis] as number)
-        const pieces: Piece[] = [
-          { end: before, from: null },
-          { end, from: 0 },
-          { end: shape[axis] as number, from: null },
-        ]
-        emit(node, "pieces", { axis, pieces }, [x])
-        break
-      }
-      case "cast": {
-        const from = (g.values[node.inputs[0]] as Graph["values"][number]).dtype
-        const to = (g.values[value] as Graph["values"][number]).dtype
-        emit(node, "cast", { from, to }, given())
-        break
-      }
-      case "dropoutMask":
-        emit(node, "dropoutMask", attributes, given())
-        break
-      case "sum":
-      case "max":
-        emit(node, op, { axes: attributes.axes }, given())
-        break
-      case "matMul": {
-        const { transposeA, transposeB } = attributes
-        const [a, b] = given() as [View, View]
-        emit(node, "matMul", {}, [matrix(turned(a, transposeA)), matrix(turned(b, transposeB))])
-        break
-      }
-      case "layerNorm": {
-        const [x, weight, bias] = given() as [View, View, View]
-        emit(node, "layerNorm", attributes, [inRows(x), spoken(weight), spoken(bias)])
-        break
-      }
-      case "layerNormGrad": {
-        const [dy, x, weight, mean, rstd] = given() as [View, View, View, View, View]
-        const [dx, ...rest] = outputs.map(result) as [View | null, View | null, View | null]
-        const [d, t] = [inRows(dy), inRows(x)]
-        if (dx) step("layerNormGrad", {}, [d, t, spoken(weight), mean, rstd], [dx])
-        if (rest.some((view) => view !== null)) step("layerNormGradWeight", {}, [d, t, mean, rstd], rest)
-        for (const [i, view] of [dx, ...rest].entries()) if (view) views.set(outputs[i] as ValueId, view)
-        break
-      }
-      case "attention":
-        emit(node, "attention", attributes, given().map(inRows))
-        break
-      case "attentionGrad": {
-        const { scale } = attributes
-        const [dc, q, k, v, context, logSumExp] = given().map(inRows) as [View, View, View, View, View, View]
-        const [dq, dk, dv] = outputs.map(result) as [View | null, View | null, View | null]
-        const delta = work(logSumExp.shape, "float32")
-        step("attentionGradQuery", { scale }, [dc, q, k, v, context, logSumExp], [dq, delta])
-        if (dk || dv) step("attentionGradKey", { scale }, [dc, q, k, v, logSumExp, delta], [dk, dv])
-        for (const [i, view] of [dq, dk, dv].entries()) if (view) views.set(outputs[i] as ValueId, view)
-        break
-      }
       default:
-        if (dense.has(op)) emit(node, op as StepName, attributes as Steps[StepName], given().map(solid))
-        else if (rows.has(op)) emit(node, op as StepName, attributes as Steps[StepName], given().map(inRows))
-        else if (late.sets.has(index)) {
-          const inputs = given().map(lateOperand(shape))
-          emit(node, op as StepName, attributes as Steps[StepName], inputs, late.sets.get(index))
-        } else {
-          const inputs = given().map((view) => broadcasted(view, shape))
-          emit(node, op as StepName, attributes as Steps[StepName], inputs)
-        }
+        addNode(builder, node, late)
     }
-  }
+  return withResults(builder, late)
+}
 
-  /** Operands of steps that write slots in place are whole tensors, or one number. */
-  function lateOperand(shape: readonly number[]) {
-    return (view: View): View => {
-      if (isLiteral(view) || view.shape.every((size, i) => size === 1 || view.strides[i] === 0))
-        return broadcasted(view, shape)
-      return isDense(view) && view.offset % 4 === 0 ? view : copy(view)
+/** Adds what a node computes. The order within each line is that of the steps: copies of inputs come first. */
+function addNode(b: StepBuilder, node: Exclude<GraphNode, GraphNode<LeafOp>>, late: Late): void {
+  const view = (value: ValueId): View => b.view(value)
+  const result = (value: ValueId): View => b.result(value)
+  const rows = (value: ValueId): View => b.rows(view(value))
+  const whole = (value: ValueId): View => b.whole(view(value))
+  const vector = (value: ValueId): View => b.vector(view(value))
+  switch (node.op) {
+    case "barrier":
+      return b.setView(node.outputs[0], view(node.inputs[0]))
+    case "reshape":
+      return b.setView(node.outputs[0], b.reshaped(view(node.inputs[0]), b.typeOf(node.outputs[0]).shape))
+    case "transpose":
+      return b.setView(node.outputs[0], transposed(view(node.inputs[0]), node.attributes.permutation))
+    case "broadcastTo":
+      return b.setView(node.outputs[0], broadcasted(view(node.inputs[0]), b.typeOf(node.outputs[0]).shape))
+    case "slice": {
+      const { axis, start, end } = node.attributes
+      return b.setView(node.outputs[0], sliced(view(node.inputs[0]), axis, start, end - start))
     }
+    case "split": {
+      const { axis, parts } = node.attributes
+      const x = view(node.inputs[0])
+      const size = dimAt(x.shape, axis) / parts
+      for (const [i, part] of node.outputs.entries()) b.setView(part, sliced(x, axis, i * size, size))
+      return
+    }
+    case "concat":
+      return addConcat(b, node)
+    case "pad": {
+      const [x, y] = [view(node.inputs[0]), result(node.outputs[0])]
+      const { axis, before, after } = node.attributes
+      const end = before + dimAt(x.shape, axis)
+      const pieces: Piece[] = [
+        { end: before, from: null },
+        { end, from: 0 },
+        { end: end + after, from: null },
+      ]
+      return b.step({ op: "pieces", attributes: { axis, pieces }, inputs: [x], outputs: [y] })
+    }
+    case "cast": {
+      const [from, to] = [typeOf(b.graph, node.inputs[0]).dtype, typeOf(b.graph, node.outputs[0]).dtype]
+      const [x, y] = [view(node.inputs[0]), result(node.outputs[0])]
+      return b.step({ op: "cast", attributes: { from, to }, inputs: [x], outputs: [y] })
+    }
+    case "dropoutMask": {
+      const [key, mask] = [view(node.inputs[0]), result(node.outputs[0])]
+      return b.step({ op: "dropoutMask", attributes: node.attributes, inputs: [key], outputs: [mask] })
+    }
+    case "sum":
+    case "max": {
+      const { axes } = node.attributes
+      const [x, y] = [view(node.inputs[0]), result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: { axes }, inputs: [x], outputs: [y] })
+    }
+    case "matMul": {
+      const { transposeA, transposeB } = node.attributes
+      const [x, y] = [view(node.inputs[0]), view(node.inputs[1])]
+      const [left, right] = [b.matrix(transposeA ? turned(x) : x), b.matrix(transposeB ? turned(y) : y)]
+      return b.step({ op: "matMul", attributes: {}, inputs: [left, right], outputs: [result(node.outputs[0])] })
+    }
+    case "softmax": {
+      const [x, y] = [rows(node.inputs[0]), result(node.outputs[0])]
+      return b.step({ op: "softmax", attributes: {}, inputs: [x], outputs: [y] })
+    }
+    case "softmaxGrad":
+    case "softmaxCrossEntropy": {
+      const [x, other, y] = [rows(node.inputs[0]), rows(node.inputs[1]), result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: {}, inputs: [x, other], outputs: [y] })
+    }
+    case "layerNorm": {
+      const [x, weight, bias] = [rows(node.inputs[0]), vector(node.inputs[1]), vector(node.inputs[2])]
+      const [y, mean, rstd] = [result(node.outputs[0]), result(node.outputs[1]), result(node.outputs[2])]
+      const { attributes } = node
+      return b.step({ op: "layerNorm", attributes, inputs: [x, weight, bias], outputs: [y, mean, rstd] })
+    }
+    case "layerNormGrad": {
+      const [dx, dweight, dbias] = [result(node.outputs[0]), result(node.outputs[1]), result(node.outputs[2])]
+      const [dy, x, weight] = [rows(node.inputs[0]), rows(node.inputs[1]), vector(node.inputs[2])]
+      const [mean, rstd] = [view(node.inputs[3]), view(node.inputs[4])]
+      b.step({ op: "layerNormGrad", attributes: {}, inputs: [dy, x, weight, mean, rstd], outputs: [dx] })
+      const outputs = [dweight, dbias] as const
+      return b.step({ op: "layerNormGradWeight", attributes: {}, inputs: [dy, x, mean, rstd], outputs })
+    }
+    case "attention": {
+      const [q, k, v] = [rows(node.inputs[0]), rows(node.inputs[1]), rows(node.inputs[2])]
+      const [context, logSumExp] = [result(node.outputs[0]), result(node.outputs[1])]
+      const { attributes } = node
+      return b.step({ op: "attention", attributes, inputs: [q, k, v], outputs: [context, logSumExp] })
+    }
+    case "attentionGrad":
+      return addAttentionGrad(b, node)
+    case "conv2d":
+    case "conv2dInputGrad":
+    case "conv2dWeightGrad": {
+      const [x, other, y] = [whole(node.inputs[0]), whole(node.inputs[1]), result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: node.attributes, inputs: [x, other], outputs: [y] })
+    }
+    case "maxPool2d": {
+      const [x, values, indices] = [whole(node.inputs[0]), result(node.outputs[0]), result(node.outputs[1])]
+      return b.step({ op: "maxPool2d", attributes: node.attributes, inputs: [x], outputs: [values, indices] })
+    }
+    case "gather":
+    case "scatterAdd": {
+      const [x, indices, y] = [whole(node.inputs[0]), whole(node.inputs[1]), result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: {}, inputs: [x, indices], outputs: [y] })
+    }
+    case "adamW":
+    case "groupNorm":
+    case "groupNormGrad":
+    case "linear":
+    case "reluGrad":
+    case "stopGradient":
+      throw new Error(`${node.op} has no step`)
+    default:
+      return addArithmetic(b, node, late.sets.get(node))
   }
-  function turned(view: View, transpose: boolean): View {
-    const rank = view.shape.length
-    if (!transpose) return view
-    return transposed(view, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2])
-  }
-  function matrix(view: View): View {
-    const runs = !isLiteral(view) && (view.strides.at(-1) === 1 || view.strides.at(-2) === 1)
-    return runs ? view : copy(view)
-  }
-  /** A vector that a kernel reads element by element. */
-  function spoken(view: View): View {
-    return isLiteral(view) || view.strides[0] === 1 || view.shape[0] === 1 ? view : copy(view)
-  }
-  function reshapedCopy(view: View, value: ValueId): View {
-    return reshaped(copy(view), typeOf(value).shape) as View
-  }
+}
 
-  const states = new Set(Object.keys(g.updates))
-  /** A value that nothing overwrites before it is copied to where it is wanted, which may be another slot. */
-  const final = (value: ValueId, toSlot: boolean): View => {
-    const view = at(value)
-    const { dtype, place, name } = tensors[view.tensor] as Tensor
-    if (dtype === "float16") {
-      const out = work(view.shape, "float32")
-      step("copy", {}, [view], [out])
-      return out
+/** Parts that are written in place need no kernel. */
+function addConcat(b: StepBuilder, { inputs, outputs: [y], attributes: { axis } }: GraphNode<"concat">): void {
+  const parts = inputs.map((value) => b.view(value))
+  const holder = b.holder(y)
+  let end = 0
+  if (holder === undefined) {
+    const pieces = parts.map(({ shape }, from): Piece => {
+      end += dimAt(shape, axis)
+      return { end, from }
+    })
+    return b.step({ op: "pieces", attributes: { axis, pieces }, inputs: parts, outputs: [b.result(y)] })
+  }
+  for (const part of parts) {
+    const size = dimAt(part.shape, axis)
+    const place = sliced(holder, axis, end, size)
+    if (part.tensor !== holder.tensor) b.step({ op: "copy", attributes: {}, inputs: [part], outputs: [place] })
+    end += size
+  }
+  b.setView(y, holder)
+}
+
+function addAttentionGrad(b: StepBuilder, { inputs, outputs, attributes }: GraphNode<"attentionGrad">): void {
+  const rows = (value: ValueId): View => b.rows(b.view(value))
+  const [dcontext, q, k] = [rows(inputs[0]), rows(inputs[1]), rows(inputs[2])]
+  const [v, context, logSumExp] = [rows(inputs[3]), rows(inputs[4]), rows(inputs[5])]
+  const [dq, dk, dv] = [b.result(outputs[0]), b.result(outputs[1]), b.result(outputs[2])]
+  const delta = b.work(logSumExp.shape, "float32")
+  b.step({
+    op: "attentionGradQuery",
+    attributes,
+    inputs: [dcontext, q, k, v, context, logSumExp],
+    outputs: [dq, delta],
+  })
+  b.step({ op: "attentionGradKey", attributes, inputs: [dcontext, q, k, v, logSumExp, delta], outputs: [dk, dv] })
+}
+
+type ArithmeticOp = Exclude<Extract<OpName, PointwiseStep["op"]>, "cast" | "dropoutMask">
+
+/** @param set the number of the late set that the node belongs to. */
+function addArithmetic(b: StepBuilder, node: GraphNode<ArithmeticOp>, set: number | undefined): void {
+  const { shape } = b.typeOf(node.outputs[0])
+  const operand = (value: ValueId): View =>
+    set === undefined ? broadcasted(b.view(value), shape) : b.lateOperand(b.view(value), shape)
+  const late = set === undefined ? {} : { late: set }
+  switch (node.op) {
+    case "where": {
+      const [condition, x, z] = [operand(node.inputs[0]), operand(node.inputs[1]), operand(node.inputs[2])]
+      const outputs = [b.result(node.outputs[0])] as const
+      return b.step({ op: "where", attributes: {}, inputs: [condition, x, z], outputs, ...late })
     }
-    return place === "state" && (toSlot || states.has(name as string)) ? copy(view) : solid(view)
+    case "add":
+    case "sub":
+    case "mul":
+    case "div":
+    case "maximum":
+    case "greater": {
+      const [x, z, y] = [operand(node.inputs[0]), operand(node.inputs[1]), b.result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: {}, inputs: [x, z], outputs: [y], ...late })
+    }
+    case "geluGrad": {
+      const [dy, x, dx] = [operand(node.inputs[0]), operand(node.inputs[1]), b.result(node.outputs[0])]
+      return b.step({ op: "geluGrad", attributes: node.attributes, inputs: [dy, x], outputs: [dx], ...late })
+    }
+    case "gelu": {
+      const [x, y] = [operand(node.inputs[0]), b.result(node.outputs[0])]
+      return b.step({ op: "gelu", attributes: node.attributes, inputs: [x], outputs: [y], ...late })
+    }
+    default: {
+      const [x, y] = [operand(node.inputs[0]), b.result(node.outputs[0])]
+      return b.step({ op: node.op, attributes: {}, inputs: [x], outputs: [y], ...late })
+    }
   }
-  const inPlace = new Map<number, string[]>()
-  const updated: Record<string, View> = {}
-  for (const [name, value] of Object.entries(g.updates)) {
-    const view = at(value)
-    const { place, name: slot } = tensors[view.tensor] as Tensor
-    if (place === "state" && slot === name && whole(view)) continue
-    const slotType = g.values[g.states[name] ?? value] as Graph["values"][number]
-    if (isLiteral(view) && slotType.dtype === "float32") {
-      const out = work(view.shape, "float32")
-      step("copy", {}, [view], [out], -1 - steps.length)
-      inPlace.set(out.tensor, [name])
-    } else if (late.values.has(value) && whole(view))
-      inPlace.set(view.tensor, [...(inPlace.get(view.tensor) ?? []), name])
-    else updated[name] = final(value, true)
+}
+
+/** Ends the list: what the program hands out is whole, and next values of slots are copied or written in place. */
+function withResults(b: StepBuilder, late: Late): StepList {
+  const { graph } = b
+  const slots = new Set(Object.keys(graph.updates))
+  const copied = (view: View, set?: number): View => {
+    const y = b.work(view.shape, "float32")
+    b.step({ op: "copy", attributes: {}, inputs: [view], outputs: [y], ...(set === undefined ? {} : { late: set }) })
+    return y
   }
-  const outputs = Object.fromEntries(Object.entries(g.outputs).map(([name, value]) => [name, final(value, false)]))
-  return { tensors, steps, outputs, copies: updated, inPlace }
+  /** A value that nothing overwrites before it is read. */
+  const final = (view: View, isForSlot: boolean): View => {
+    const { tensor } = view
+    if (tensor.dtype === "float16") return copied(view)
+    const isOverwritten = tensor.place === "state" && (isForSlot || slots.has(tensor.name))
+    return isOverwritten ? b.copy(view) : b.whole(view)
+  }
+  const inPlace = new Map<Tensor, string[]>()
+  const copies: Record<string, View> = {}
+  for (const [name, value] of Object.entries(graph.updates)) {
+    const view = b.view(value)
+    const { tensor } = view
+    if (tensor.place === "state" && tensor.name === name && isWhole(view)) continue
+    const { dtype } = typeOf(graph, graph.states[name] ?? value)
+    // A slot that is filled with one number is a late set of its own; those of nodes have numbers from 0 on.
+    if (isLiteral(view) && dtype === "float32") inPlace.set(copied(view, -1 - b.steps.length).tensor, [name])
+    else if (late.values.has(value) && isWhole(view)) inPlace.set(tensor, [...(inPlace.get(tensor) ?? []), name])
+    else copies[name] = final(view, true)
+  }
+  const results = Object.entries(graph.outputs).map(([name, value]) => [name, final(b.view(value), false)] as const)
+  return { tensors: b.tensors, steps: b.steps, outputs: Object.fromEntries(results), copies, inPlace }
 }

@@ -1,75 +1,109 @@
-/** How elements of a tensor in memory are read: element `c` lies at `offset + Σ c[i] · strides[i]`. */
-export interface View {
-  /** The number of the tensor. */
-  readonly tensor: number
+import { dimAt } from "@vitrine/core"
+import { elementCount } from "@vitrine/core/backend"
+import type { Tensor } from "./tensor.ts"
+
+/** Where elements lie in memory: element `c` is at `offset + Σ c[i] · strides[i]`. */
+export interface Layout {
   readonly shape: readonly number[]
   readonly strides: readonly number[]
   readonly offset: number
 }
 
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, dim) => n * dim, 1)
+/** A way to read or write elements of a tensor. */
+export interface View extends Layout {
+  readonly tensor: Tensor
+}
 
 /** Strides of a tensor whose last axis is the fastest, without gaps. */
 export function rowMajor(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length)
   let step = 1
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = step
-    step *= shape[i] as number
-  }
-  return strides
+  return shape
+    .toReversed()
+    .map((size) => {
+      const stride = step
+      step *= size
+      return stride
+    })
+    .reverse()
 }
 
-export function wholeView(tensor: number, shape: readonly number[]): View {
+/** All elements of a tensor, in order; or those of another shape with as many. */
+export function wholeView(tensor: Tensor, shape: readonly number[] = tensor.shape): View {
   return { tensor, shape, strides: rowMajor(shape), offset: 0 }
 }
 
 /** Whether the elements lie in order, without gaps, from `offset` on. */
-export function isDense({ shape, strides }: View): boolean {
-  let step = 1
-  for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] !== 1 && strides[i] !== step) return false
-    step *= shape[i] as number
-  }
-  return true
+export function isDense({ shape, strides }: Layout): boolean {
+  const dense = rowMajor(shape)
+  return shape.every((size, axis) => size === 1 || strides[axis] === dense[axis])
 }
 
-export function transposed(view: View, permutation: readonly number[]): View {
+/** Whether a view is its whole tensor, in order. */
+export function isWhole(view: View): boolean {
+  return view.offset === 0 && isDense(view) && elementCount(view.shape) === elementCount(view.tensor.shape)
+}
+
+/** Whether a view reads a tensor in order from its beginning, with as many elements as `other`. */
+export function hasOrderOf(view: View, other: Layout): boolean {
+  return view.offset === 0 && elementCount(view.shape) === elementCount(other.shape) && isDense(view)
+}
+
+export const isLiteral = ({ tensor }: View): boolean => tensor.place === "literal"
+
+/** Whether one element stands for all. */
+export const isRepeated = ({ shape, strides }: Layout): boolean =>
+  shape.every((size, axis) => size === 1 || strides[axis] === 0)
+
+/** Whether two views read the same elements of one tensor in one shape. */
+export function sameView(a: View, b: View): boolean {
+  return (
+    a.tensor === b.tensor &&
+    a.offset === b.offset &&
+    a.shape.join() === b.shape.join() &&
+    a.strides.join() === b.strides.join()
+  )
+}
+
+export function transposed<L extends Layout>(view: L, permutation: readonly number[]): L {
   return {
     ...view,
-    shape: permutation.map((axis) => view.shape[axis] as number),
-    strides: permutation.map((axis) => view.strides[axis] as number),
+    shape: permutation.map((axis) => dimAt(view.shape, axis)),
+    strides: permutation.map((axis) => dimAt(view.strides, axis)),
   }
+}
+
+/** A view with its last two axes exchanged. */
+export function turned(view: View): View {
+  const { length } = view.shape
+  return transposed(view, [...view.shape.keys()].slice(0, -2).concat(length - 1, length - 2))
 }
 
 /** `size` elements of one axis, from `start` on. */
-export function sliced(view: View, axis: number, start: number, size: number): View {
+export function sliced<L extends Layout>(view: L, axis: number, start: number, size: number): L {
   return {
     ...view,
     shape: view.shape.with(axis, size),
-    offset: view.offset + start * (view.strides[axis] as number),
+    offset: view.offset + start * dimAt(view.strides, axis),
   }
 }
 
-/** NumPy's broadcasting: axes of 1, or none, repeat. */
+/** NumPy's broadcasting: axes of size 1 repeat, and so do missing ones. */
 export function broadcasted(view: View, shape: readonly number[]): View {
   const lead = shape.length - view.shape.length
-  const strides = shape.map((dim, i) => {
-    const own = view.shape[i - lead]
-    return own === undefined || (own === 1 && dim !== 1) ? 0 : (view.strides[i - lead] as number)
+  const strides = shape.map((size, axis) => {
+    const [viewSize, stride] = [view.shape[axis - lead], view.strides[axis - lead]]
+    return stride === undefined || (viewSize === 1 && size !== 1) ? 0 : stride
   })
   return { ...view, shape, strides }
 }
 
 /** The same elements in another shape, or undefined where that takes a copy. */
-export function reshaped(view: View, shape: readonly number[]): View | undefined {
-  const dims = merged(view.shape, [view.strides])
+export function reshaped<L extends Layout>(view: L, shape: readonly number[]): L | undefined {
   const strides = new Array<number>(shape.length).fill(0)
   let axis = shape.length - 1
-  for (let d = dims.length - 1; d >= 0; d--) {
-    const { size, steps } = dims[d] as Merged
+  for (const { size, stride } of merged(view).reverse()) {
     let left = size
-    let step = steps[0] as number
+    let step = stride
     while (left > 1) {
       const dim = shape[axis]
       if (dim === undefined || left % dim !== 0) return undefined
@@ -82,23 +116,37 @@ export function reshaped(view: View, shape: readonly number[]): View | undefined
   return { ...view, shape, strides }
 }
 
-export interface Merged {
+/** An axis of elements that lie `stride` apart. */
+export interface Axis {
   readonly size: number
-  /** One step for each of the given strides. */
-  readonly steps: readonly number[]
+  readonly stride: number
 }
 
-/** The fewest axes over which all of `strides` walk the same elements; axes of 1 are dropped. */
-export function merged(shape: readonly number[], strides: readonly (readonly number[])[]): Merged[] {
-  const dims: { size: number; steps: number[] }[] = []
-  shape.forEach((size, i) => {
-    if (size === 1) return
-    const steps = strides.map((each) => each[i] as number)
-    const outer = dims.at(-1)
-    if (outer?.steps.every((step, k) => step === (steps[k] as number) * size)) {
-      outer.size *= size
-      outer.steps = steps
-    } else dims.push({ size, steps })
-  })
-  return dims
+/** The fewest axes that walk the elements of a layout in order. Axes of size 1 are dropped. */
+export function merged({ shape, strides }: Layout): Axis[] {
+  const axes: Axis[] = []
+  for (const [i, size] of shape.entries()) {
+    if (size === 1) continue
+    const stride = dimAt(strides, i)
+    const outer = axes.at(-1)
+    if (outer?.stride === stride * size) axes.splice(-1, 1, { size: outer.size * size, stride })
+    else axes.push({ size, stride })
+  }
+  return axes
+}
+
+/** The last axis but one and the last of a view that holds matrices. */
+export interface MatrixAxes {
+  readonly rows: Axis
+  readonly columns: Axis
+  /** The axes before them: where each matrix begins. */
+  readonly lead: Layout
+}
+
+export function matrixAxes({ shape, strides, offset }: Layout): MatrixAxes {
+  return {
+    rows: { size: dimAt(shape, -2), stride: dimAt(strides, -2) },
+    columns: { size: dimAt(shape, -1), stride: dimAt(strides, -1) },
+    lead: { shape: shape.slice(0, -2), strides: strides.slice(0, -2), offset },
+  }
 }

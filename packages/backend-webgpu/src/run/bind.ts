@@ -1,12 +1,19 @@
+import { elementCount } from "@vitrine/core/backend"
 import { lateCode, type LateSet, squaresCode, stretch, sumsCode } from "../kernels/many.ts"
-import type { Dispatch, Plan, Summed } from "../plan/plan.ts"
-import { squaresStretch } from "../plan/plan.ts"
+import { type Binding, fold, type Kernel } from "../kernels/shader.ts"
+import {
+  type Dispatch,
+  type LateDispatch,
+  type SquaresDispatch,
+  squaresStretch,
+  type Summed,
+  type SumsDispatch,
+} from "../plan/plan.ts"
 import { bytesOf, type Tensor } from "../plan/tensor.ts"
-import { sizeOf, type View } from "../plan/view.ts"
-import { fold } from "../kernels/shader.ts"
+import type { View } from "../plan/view.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Where a tensor lies. */
+/** Where a tensor lies on the device. */
 export interface Place {
   readonly buffer: GPUBuffer
   /** In bytes. */
@@ -22,38 +29,37 @@ export interface Ready {
 }
 
 export interface Locator {
-  readonly tensor: (tensor: number) => Place
+  readonly tensor: (tensor: Tensor) => Place
   readonly slot: (name: string) => Place
 }
 
-export const accessOf = (bindings: readonly { readonly access: "read" | "write" }[]): string =>
+/** An "r" or "w" for each binding. */
+export const accessOf = (bindings: readonly Pick<Binding, "access">[]): string =>
   bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("")
 
-/** The dispatches of one entry of a plan: several where what it takes together lies in several buffers. */
-export async function ready(
-  gpu: Gpu,
-  plan: Plan,
-  dispatch: Dispatch,
-  locate: Locator,
-  tables: GPUBuffer[],
-): Promise<Ready[]> {
+/** Compiles a kernel, if that was not done before. */
+export const compiled = (gpu: Gpu, { label, code, bindings }: Kernel): Promise<GPUComputePipeline> =>
+  gpu.pipeline(label, code, accessOf(bindings))
+
+/**
+ * The dispatches of one entry of a plan. There are several where its tensors lie in several buffers.
+ * @param tables takes the tables that are made for them.
+ */
+export async function ready(gpu: Gpu, dispatch: Dispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
   switch (dispatch.kind) {
     case "kernel": {
-      const { label, code, bindings, grid } = dispatch.kernel
-      const access = accessOf(bindings)
-      const pipeline = await gpu.pipeline(label, code, access)
-      const resources = bindings.map(({ tensor }) => ({
-        ...locate.tensor(tensor),
-        size: bytesOf(plan.tensors[tensor] as Tensor),
-      }))
-      return [{ label, pipeline, group: bindGroup(gpu, label, access, resources), grid }]
+      const { kernel } = dispatch
+      const { label, bindings, grid } = kernel
+      const pipeline = await compiled(gpu, kernel)
+      const resources = bindings.map(({ tensor }) => ({ ...locate.tensor(tensor), size: bytesOf(tensor) }))
+      return [{ label, pipeline, group: bindGroup(gpu, label, accessOf(bindings), resources), grid }]
     }
     case "squares":
       return squares(gpu, dispatch, locate, tables)
     case "sums":
-      return sums(gpu, plan, dispatch.items, locate, tables)
+      return sums(gpu, dispatch, locate, tables)
     case "late":
-      return late(gpu, plan, dispatch.sets, locate, tables)
+      return late(gpu, dispatch, locate, tables)
   }
 }
 
@@ -62,19 +68,23 @@ function bindGroup(gpu: Gpu, label: string, access: string, resources: readonly 
   return gpu.device.createBindGroup({ label, layout: gpu.layout(access), entries })
 }
 
-/** Items by the buffers that they lie in. */
-function byBuffers<T>(items: readonly T[], buffersOf: (item: T) => readonly GPUBuffer[]): T[][] {
-  const known = new Map<GPUBuffer, number>()
-  const groups = new Map<string, T[]>()
+/** Items of a dispatch whose tensors lie in the same buffers. */
+type Alike<T> = readonly [T, ...T[]]
+
+/** Groups items by the buffers that their tensors lie in. */
+function byBuffers<T>(items: readonly T[], buffersOf: (item: T) => readonly GPUBuffer[]): Alike<T>[] {
+  const numbers = new Map<GPUBuffer, number>()
+  const numberOf = (buffer: GPUBuffer): number => {
+    const number = numbers.get(buffer) ?? numbers.size
+    numbers.set(buffer, number)
+    return number
+  }
+  const groups = new Map<string, [T, ...T[]]>()
   for (const item of items) {
-    const key = buffersOf(item)
-      .map((buffer) => {
-        const number = known.get(buffer) ?? known.size
-        known.set(buffer, number)
-        return number
-      })
-      .join()
-    groups.set(key, [...(groups.get(key) ?? []), item])
+    const key = buffersOf(item).map(numberOf).join()
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
   }
   return [...groups.values()]
 }
@@ -89,34 +99,32 @@ function table(gpu: Gpu, label: string, rows: readonly (readonly number[])[], ta
 
 async function squares(
   gpu: Gpu,
-  { inputs, parts }: Extract<Dispatch, { kind: "squares" }>,
+  { inputs, parts }: SquaresDispatch,
   locate: Locator,
   tables: GPUBuffer[],
 ): Promise<Ready[]> {
-  let next = 0
-  const numbered = inputs.map((view) => {
-    const first = next
-    next += Math.ceil(sizeOf(view.shape) / squaresStretch)
-    return { view, first }
+  let count = 0
+  const items = inputs.map(({ shape, tensor }) => {
+    const size = elementCount(shape)
+    const first = count
+    count += Math.ceil(size / squaresStretch)
+    return { place: locate.tensor(tensor), size, first }
   })
   const code = squaresCode()
   const made: Ready[] = []
-  for (const alike of byBuffers(numbered, ({ view }) => [locate.tensor(view.tensor).buffer])) {
-    const rows = alike.flatMap(({ view, first }) => {
-      const size = sizeOf(view.shape)
-      const { offset } = locate.tensor(view.tensor)
-      return Array.from({ length: Math.ceil(size / squaresStretch) }, (_, i) => [
+  for (const alike of byBuffers(items, ({ place }) => [place.buffer])) {
+    const rows = alike.flatMap(({ place: { offset }, size, first }) =>
+      Array.from({ length: Math.ceil(size / squaresStretch) }, (_, i) => [
         Math.min(squaresStretch, size - i * squaresStretch),
         offset / 16 + (i * squaresStretch) / 4,
         first + i,
-      ])
-    })
+      ]),
+    )
     const label = `squares of ${alike.length} tensors`
-    const { buffer } = locate.tensor((alike[0] as (typeof alike)[number]).view.tensor)
-    const target = locate.tensor(parts)
+    const [{ place }] = alike
     const resources = [
-      { buffer },
-      { ...target, size: Math.max(16, 4 * next) },
+      { buffer: place.buffer },
+      { ...locate.tensor(parts), size: Math.max(16, 4 * count) },
       { buffer: table(gpu, label, rows, tables) },
     ]
     const group = bindGroup(gpu, label, "rwr", resources)
@@ -125,82 +133,68 @@ async function squares(
   return made
 }
 
-async function sums(
-  gpu: Gpu,
-  plan: Plan,
-  items: readonly Summed[],
-  locate: Locator,
-  tables: GPUBuffer[],
-): Promise<Ready[]> {
+async function sums(gpu: Gpu, { items }: SumsDispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
   const made: Ready[] = []
   const code = sumsCode()
-  const at = ({ parts, result }: Summed): [Place, Place] => [locate.tensor(parts), locate.tensor(result)]
-  for (const alike of byBuffers(items, (item) => at(item).map(({ buffer }) => buffer))) {
-    const rows = alike.flatMap((item) => {
-      const [from, to] = at(item)
-      const vectors = sizeOf((plan.tensors[item.result] as Tensor).shape) / 4
-      return Array.from({ length: Math.ceil(vectors / 64) }, (_, i) => [
+  const placed = items.map(({ parts, result, count }: Summed) => ({
+    from: locate.tensor(parts),
+    to: locate.tensor(result),
+    vectors: elementCount(result.shape) / 4,
+    count,
+  }))
+  for (const alike of byBuffers(placed, ({ from, to }) => [from.buffer, to.buffer])) {
+    const rows = alike.flatMap(({ from, to, vectors, count }) =>
+      Array.from({ length: Math.ceil(vectors / 64) }, (_, i) => [
         Math.min(64, vectors - 64 * i),
-        item.count,
+        count,
         vectors,
         from.offset / 16 + 64 * i,
         to.offset / 16 + 64 * i,
-      ])
-    })
-    const label = `sums of parts of ${alike.length} tensors`
-    const [from, to] = at(alike[0] as Summed)
-    const buffers = [from.buffer, to.buffer, table(gpu, label, rows, tables)]
-    const group = bindGroup(
-      gpu,
-      label,
-      "rwr",
-      buffers.map((buffer) => ({ buffer })),
+      ]),
     )
+    const label = `sums of parts of ${alike.length} tensors`
+    const [{ from, to }] = alike
+    const resources = [from.buffer, to.buffer, table(gpu, label, rows, tables)].map((buffer) => ({ buffer }))
+    const group = bindGroup(gpu, label, "rwr", resources)
     made.push({ label, pipeline: await gpu.pipeline(label, code, "rwr"), group, grid: fold(rows.length) })
   }
   return made
 }
 
-async function late(
-  gpu: Gpu,
-  plan: Plan,
-  sets: readonly LateSet[],
-  locate: Locator,
-  tables: GPUBuffer[],
-): Promise<Ready[]> {
-  const at = ({ tensor, offset }: View): Place => {
+async function late(gpu: Gpu, { sets }: LateDispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
+  const placeOf = ({ tensor, offset }: View): Place => {
     const place = locate.tensor(tensor)
     return { buffer: place.buffer, offset: place.offset + 4 * offset }
   }
-  const places = ({ operands, results }: LateSet): Place[] => [
-    ...operands.map(({ view }) => at(view)),
-    ...results.map(({ slot }) => locate.slot(slot)),
-  ]
+  const placed = sets.map((set: LateSet) => ({
+    set,
+    operands: set.operands.map(({ view, single }) => ({ place: placeOf(view), single })),
+    results: set.results.map(({ slot }) => ({ place: locate.slot(slot), single: false })),
+  }))
   const made: Ready[] = []
-  for (const alike of byBuffers(sets, (set) => places(set).map(({ buffer }) => buffer))) {
-    const [model] = alike as [LateSet]
-    const used = places(model).map(({ buffer }) => buffer)
-    const buffers = [...new Set(used)]
-    const numbers = used.map((buffer) => buffers.indexOf(buffer))
-    const count = model.operands.length
-    const written = new Set(numbers.slice(count))
+  for (const alike of byBuffers(placed, ({ operands, results }) => [...operands, ...results].map(bufferOf))) {
+    const [{ set, operands, results }] = alike
+    const buffers = [...new Set([...operands, ...results].map(bufferOf))]
+    const numberOf = (item: { readonly place: Place }): number => buffers.indexOf(bufferOf(item))
+    const written = new Set(results.map(numberOf))
     const writable = buffers.map((_, i) => written.has(i))
-    const code = lateCode(plan.tensors, model, numbers.slice(0, count), numbers.slice(count), writable)
+    const code = lateCode(set, operands.map(numberOf), results.map(numberOf), writable)
     const access = `${writable.map((writes) => (writes ? "w" : "r")).join("")}r`
-    const label = `${model.steps.map(({ op }) => op).join(" ")} of ${alike.length} slots`
-    const rows = alike.flatMap((set) => {
-      const offsets = places(set)
-      return Array.from({ length: Math.ceil(set.size / stretch) }, (_, i) => {
-        const vectors = Math.ceil(Math.min(stretch, set.size - i * stretch) / 4)
-        const columns = offsets.map(({ offset }, k) =>
-          set.operands[k]?.single ? offset / 4 : offset / 16 + (i * stretch) / 4,
+    const label = `${set.steps.map(({ op }) => op).join(" ")} of ${alike.length} slots`
+    const rows = alike.flatMap(({ set: { size }, ...each }) =>
+      Array.from({ length: Math.ceil(size / stretch) }, (_, i) => {
+        const vectors = Math.ceil(Math.min(stretch, size - i * stretch) / 4)
+        const offsets = [...each.operands, ...each.results].map(({ place: { offset }, single }) =>
+          single ? offset / 4 : offset / 16 + (i * stretch) / 4,
         )
-        return [vectors, ...columns]
-      })
-    })
+        return [vectors, ...offsets]
+      }),
+    )
     const resources = [...buffers, table(gpu, label, rows, tables)].map((buffer) => ({ buffer }))
     const pipeline = await gpu.pipeline(label, code, access)
     made.push({ label, pipeline, group: bindGroup(gpu, label, access, resources), grid: fold(rows.length) })
   }
   return made
 }
+
+const bufferOf = ({ place }: { readonly place: Place }): GPUBuffer => place.buffer

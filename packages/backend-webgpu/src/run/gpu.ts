@@ -1,21 +1,27 @@
 import { VitrineError } from "@vitrine/core"
 
+/** @throws VitrineError (backend), always. */
 export function fail(message: string, cause?: unknown): never {
   throw new VitrineError("backend", `webgpu: ${message}`, cause === undefined ? undefined : { cause })
 }
 
-/** Lines as one, since a message is one line. */
+/** The message of anything thrown. */
+export const messageOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error)
+
+/** A text as one line. */
 export const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").trim()
 
 export const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`
 
-interface Made {
+/** What is made once for a device. */
+interface Shared {
   readonly pipelines: Map<string, Promise<GPUComputePipeline>>
   readonly layouts: Map<string, GPUBindGroupLayout>
 }
 
-/** What backends on one device share. */
-const madeOn = new WeakMap<GPUDevice, Made>()
+/** All backends on a device share these. */
+const sharedBy = new WeakMap<GPUDevice, Shared>()
 
 /** How long a kernel took on the device. */
 export interface KernelTime {
@@ -23,10 +29,10 @@ export interface KernelTime {
   readonly milliseconds: number
 }
 
-/** Takes the times of all kernels of a run. */
+/** Takes the times of all kernels of a run, in order. */
 export type Profiler = (times: readonly KernelTime[]) => void
 
-/** A device, what was made on it once, and what went wrong on it. */
+/** A device with its pipelines and layouts. It remembers the first error, and throws it at every later call. */
 export class Gpu {
   readonly device: GPUDevice
   readonly limits: GPUSupportedLimits
@@ -34,7 +40,7 @@ export class Gpu {
   readonly #pipelines: Map<string, Promise<GPUComputePipeline>>
   readonly #layouts: Map<string, GPUBindGroupLayout>
   readonly #freeReadbacks: GPUBuffer[] = []
-  readonly #onError: (event: GPUUncapturedErrorEvent) => void
+  readonly #onError: (event: Event) => void
   #failure: VitrineError | undefined
   #closed = false
 
@@ -42,11 +48,12 @@ export class Gpu {
     this.device = device
     this.profiler = profiler
     this.limits = device.limits
-    const made = madeOn.get(device) ?? { pipelines: new Map(), layouts: new Map() }
-    madeOn.set(device, made)
-    this.#pipelines = made.pipelines
-    this.#layouts = made.layouts
+    const { pipelines, layouts } = sharedBy.get(device) ?? { pipelines: new Map(), layouts: new Map() }
+    sharedBy.set(device, { pipelines, layouts })
+    this.#pipelines = pipelines
+    this.#layouts = layouts
     this.#onError = (event) => {
+      if (!(event instanceof GPUUncapturedErrorEvent)) return
       event.preventDefault()
       this.#failure ??= new VitrineError("backend", `webgpu: ${oneLine(event.error.message)}`)
     }
@@ -64,13 +71,13 @@ export class Gpu {
     )
   }
 
-  /** @throws VitrineError: what went wrong on the device, whose values cannot be trusted any more. */
+  /** @throws VitrineError for the first error of the device, after which its values cannot be trusted. */
   check(): void {
     if (this.#closed) fail("the backend has been closed")
     if (this.#failure) throw this.#failure
   }
 
-  /** Waits for the device; where that fails, says why. */
+  /** Waits for the device. @throws VitrineError with the reason where that fails. */
   async settled<T>(work: Promise<T>): Promise<T> {
     try {
       const result = await work
@@ -78,14 +85,17 @@ export class Gpu {
       return result
     } catch (error) {
       if (VitrineError.isInstance(error)) throw error
-      // The promise of the loss may come after those that fail by it.
+      // The promise that tells of a loss may settle after those that fail because of it.
       await new Promise((resolve) => setTimeout(resolve, 0))
       this.check()
-      return fail(oneLine((error as Error).message), error)
+      return fail(oneLine(messageOf(error)), error)
     }
   }
 
-  /** Does something whose errors belong to it, and throws the first. */
+  /**
+   * Does some work on the device.
+   * @throws VitrineError (backend) for the first error of the device, that begins with `what` and ends with `help`.
+   */
   async guarded<T>(what: string, work: () => T | Promise<T>, help: string = ""): Promise<T> {
     const { device } = this
     this.check()
@@ -98,22 +108,23 @@ export class Gpu {
     } catch (error) {
       await Promise.allSettled(scopes())
       if (VitrineError.isInstance(error)) throw error
-      return fail(`${what}: ${oneLine((error as Error).message)}`, error)
+      return fail(`${what}: ${oneLine(messageOf(error))}`, error)
     }
     const errors = scopes()
     const settled = await this.settled(Promise.all(errors))
-    const found = settled.find((error) => error !== null)
-    if (found) {
+    const first = settled.find((error) => error !== null)
+    if (first) {
       if (result instanceof Promise) await result.catch(() => {})
-      fail(`${what}: ${oneLine(found.message)}${help}`)
+      fail(`${what}: ${oneLine(first.message)}${help}`)
     }
     return await result
   }
 
+  /** The layout of bindings. `access` has an r or w for each. */
   layout(access: string): GPUBindGroupLayout {
     const known = this.#layouts.get(access)
     if (known) return known
-    const made = this.device.createBindGroupLayout({
+    const layout = this.device.createBindGroupLayout({
       label: access,
       entries: access.split("").map((each, binding) => ({
         binding,
@@ -121,18 +132,18 @@ export class Gpu {
         buffer: { type: each === "r" ? "read-only-storage" : "storage" },
       })),
     })
-    this.#layouts.set(access, made)
-    return made
+    this.#layouts.set(access, layout)
+    return layout
   }
 
-  /** The pipeline of a text, compiled once; `access` has an r or w for each binding. */
+  /** The pipeline of a text, compiled once. `access` has an r or w for each binding. */
   async pipeline(label: string, code: string, access: string): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(code)
     if (known) return known
-    const made = this.#compile(label, code, access)
-    this.#pipelines.set(code, made)
-    made.catch(() => this.#pipelines.delete(code))
-    return made
+    const pipeline = this.#compile(label, code, access)
+    this.#pipelines.set(code, pipeline)
+    pipeline.catch(() => this.#pipelines.delete(code))
+    return pipeline
   }
 
   async #compile(label: string, code: string, access: string): Promise<GPUComputePipeline> {
@@ -143,14 +154,14 @@ export class Gpu {
         module = device.createShaderModule({ label, code })
         const layout = device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(access)] })
         const compiling = device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } })
-        // Where the module is invalid, the scope tells more.
+        // Where the module is invalid, the error scope has the better message.
         compiling.catch(() => {})
         return compiling
       })
     } catch (error) {
       this.check()
       if (VitrineError.isInstance(error)) throw error
-      return fail(`the kernel ${label} was refused: ${oneLine((error as Error).message)}`, error)
+      return fail(`the kernel ${label} was refused: ${oneLine(messageOf(error))}`, error)
     }
   }
 
@@ -158,7 +169,7 @@ export class Gpu {
     return this.device.createBuffer({ label, size: Math.max(16, size), usage })
   }
 
-  /** A buffer that the host can read, of at least `bytes`; it is given back for others to use. */
+  /** A buffer of at least `bytes` that the host can read. `giveReadback` takes it back for later calls. */
   takeReadback(bytes: number): GPUBuffer {
     const fitting = this.#freeReadbacks.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0]
     if (fitting === undefined || fitting.size > 4 * Math.max(bytes, 65536))
@@ -169,14 +180,14 @@ export class Gpu {
 
   giveReadback(buffer: GPUBuffer): void {
     this.#freeReadbacks.push(buffer)
-    // Few are needed at once; a large one is not kept for ever.
+    // A few are enough, and a large one is not kept for ever.
     if (this.#freeReadbacks.length > 4) this.#freeReadbacks.shift()?.destroy()
   }
 
   close(destroyDevice: boolean): void {
     if (this.#closed) return
     this.#closed = true
-    this.device.removeEventListener("uncapturederror", this.#onError as unknown as EventListener)
+    this.device.removeEventListener("uncapturederror", this.#onError)
     for (const buffer of this.#freeReadbacks) buffer.destroy()
     if (destroyDevice) this.device.destroy()
   }

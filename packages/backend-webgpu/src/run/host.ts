@@ -1,16 +1,14 @@
 import type { HostData, TensorType } from "@vitrine/core"
-import { showShape } from "@vitrine/core/backend"
-import type { OnHost } from "../plan/tensor.ts"
-import { sizeOf } from "../plan/view.ts"
+import { elementCount, showShape } from "@vitrine/core/backend"
+import type { HostDType } from "../plan/tensor.ts"
 import { fail } from "./gpu.ts"
 
-/** The values, if they are there, of the right kind, and fill the shape. */
-export function checked(
-  what: string,
-  data: HostData | undefined,
-  type: Pick<TensorType, "shape"> & { dtype: string },
-): HostData {
-  const count = sizeOf(type.shape as readonly number[])
+/**
+ * The values of an input, a constant or a slot.
+ * @throws VitrineError (backend) where they are missing, of another kind, or do not fill the shape.
+ */
+export function checked(what: string, data: HostData | undefined, type: TensorType): HostData {
+  const count = elementCount(type.shape)
   const [kind, fits] =
     type.dtype === "int32"
       ? ["Int32Array", data instanceof Int32Array]
@@ -18,11 +16,11 @@ export function checked(
         ? ["Uint8Array", data instanceof Uint8Array]
         : ["Float32Array", data instanceof Float32Array || data instanceof Float64Array]
   if (data !== undefined && fits && data.length === count) return data
-  const found = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
-  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${found}`)
+  const actual = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
+  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${actual}`)
 }
 
-/** Puts values into memory as the device holds them. */
+/** Writes values into memory as the device holds them. */
 export function pack(data: HostData, into: ArrayBuffer, offset: number): void {
   if (data instanceof Int32Array) new Int32Array(into, offset, data.length).set(data)
   else if (data instanceof Uint8Array) new Uint32Array(into, offset, data.length).set(data)
@@ -30,7 +28,7 @@ export function pack(data: HostData, into: ArrayBuffer, offset: number): void {
 }
 
 /** A copy of values as the device holds them. */
-export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: OnHost): HostData {
+export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: HostDType): HostData {
   if (dtype === "int32") return new Int32Array(from, offset, count).slice()
   if (dtype === "bool") return Uint8Array.from(new Uint32Array(from, offset, count))
   return new Float32Array(from, offset, count).slice()

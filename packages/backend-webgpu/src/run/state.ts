@@ -1,10 +1,11 @@
 import type { HostData, State, TensorType } from "@vitrine/core"
-import { elementCount } from "@vitrine/core/backend"
+import { bindDim, elementCount } from "@vitrine/core/backend"
 import { aligned } from "../plan/memory.ts"
-import { bytesOf, stored } from "../plan/tensor.ts"
+import { bytesOf, hostDType } from "../plan/tensor.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"
 import { checked, pack, unpack } from "./host.ts"
 
+/** Where a slot lies on the device. */
 export interface Slot {
   readonly type: TensorType
   readonly buffer: GPUBuffer
@@ -13,7 +14,34 @@ export interface Slot {
   readonly bytes: number
 }
 
-/** Slots side by side in as few buffers as their sizes allow. */
+/** Slots that share a buffer, with its size. */
+interface Chunk {
+  readonly slots: [name: string, slot: Omit<Slot, "buffer">][]
+  bytes: number
+}
+
+/** Puts slots side by side in as few buffers as their sizes allow. */
+function chunksOf(slots: Readonly<Record<string, TensorType>>, largest: number): Chunk[] {
+  const chunks: Chunk[] = []
+  for (const [name, type] of Object.entries(slots)) {
+    const shape = type.shape.map((dim) => bindDim(dim))
+    const bytes = aligned(bytesOf({ shape, dtype: hostDType(type.dtype) }))
+    if (bytes > largest)
+      fail(
+        `state "${name}" takes ${megabytes(bytes)}, and this device's largest buffer is ${megabytes(largest)}: take a smaller model`,
+      )
+    let chunk = chunks.at(-1)
+    if (chunk === undefined || chunk.bytes + bytes > largest) {
+      chunk = { slots: [], bytes: 0 }
+      chunks.push(chunk)
+    }
+    chunk.slots.push([name, { type, offset: chunk.bytes, bytes }])
+    chunk.bytes += bytes
+  }
+  return chunks
+}
+
+/** The state of programs on a device: their slots, in a few buffers. */
 export class GpuState implements State {
   readonly slots: Readonly<Record<string, TensorType>>
   readonly gpu: Gpu
@@ -44,25 +72,16 @@ export class GpuState implements State {
       const type = Object.hasOwn(slots, name) ? slots[name] : undefined
       checked(`state "${name}"`, values, type ?? fail(`no state slot "${name}"`))
     }
-    const sizes: number[] = []
-    const where = new Map<string, { type: TensorType; buffer: number; offset: number; bytes: number }>()
-    for (const [name, type] of Object.entries(slots)) {
-      const bytes = aligned(bytesOf({ shape: type.shape as readonly number[], dtype: stored(type.dtype) }))
-      if (bytes > largest)
-        fail(
-          `state "${name}" takes ${megabytes(bytes)}, and this device's largest buffer is ${megabytes(largest)}: take a smaller model`,
-        )
-      if (sizes.length === 0 || (sizes.at(-1) as number) + bytes > largest) sizes.push(0)
-      where.set(name, { type, buffer: sizes.length - 1, offset: sizes.at(-1) as number, bytes })
-      sizes[sizes.length - 1] = (sizes.at(-1) as number) + bytes
-    }
-    const total = sizes.reduce((sum, size) => sum + size, 0)
+    const chunks = chunksOf(slots, largest)
+    const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0)
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+    const places = new Map<string, Slot>()
     const buffers = await gpu.guarded(`a state of ${megabytes(total)} does not fit`, () =>
-      sizes.map((size, i) => gpu.buffer(`state ${i}`, size, usage)),
-    )
-    const places = new Map(
-      [...where].map(([name, { buffer, ...rest }]) => [name, { ...rest, buffer: buffers[buffer] as GPUBuffer }]),
+      chunks.map(({ bytes, slots: parts }, i) => {
+        const buffer = gpu.buffer(`state ${i}`, bytes, usage)
+        for (const [name, slot] of parts) places.set(name, { ...slot, buffer })
+        return buffer
+      }),
     )
     const state = new GpuState(gpu, slots, places, buffers)
     for (const [name, values] of Object.entries(data)) state.#upload(state.slot(name), values)
@@ -75,7 +94,7 @@ export class GpuState implements State {
     return this.#places.get(name) ?? fail(`no state slot "${name}"`)
   }
 
-  /** What hangs on these buffers goes with them. */
+  /** Registers what has to be done when the state is disposed of. */
   onDispose(dispose: () => void): void {
     this.#disposers.push(dispose)
   }
@@ -89,7 +108,7 @@ export class GpuState implements State {
     encoder.copyBufferToBuffer(buffer, offset, readback, 0, bytes)
     gpu.device.queue.submit([encoder.finish()])
     await gpu.settled(readback.mapAsync(GPUMapMode.READ, 0, bytes))
-    const values = unpack(readback.getMappedRange(0, bytes), 0, elementCount(type.shape), stored(type.dtype))
+    const values = unpack(readback.getMappedRange(0, bytes), 0, elementCount(type.shape), hostDType(type.dtype))
     readback.unmap()
     gpu.giveReadback(readback)
     return values
@@ -104,7 +123,7 @@ export class GpuState implements State {
   #upload({ buffer, offset }: Slot, data: HostData): void {
     const { queue } = this.gpu.device
     if (data instanceof Float32Array && data.buffer instanceof ArrayBuffer) {
-      queue.writeBuffer(buffer, offset, data as Float32Array<ArrayBuffer>)
+      queue.writeBuffer(buffer, offset, data)
       return
     }
     const packed = new ArrayBuffer(data.length * 4)

@@ -9,7 +9,8 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(subgroup_invocatio
   seen[local] = vec2<u32>(lane, size);
 }`
 
-const known = new WeakMap<GPUDevice, Promise<number>>()
+/** What was found on each device. */
+const counts = new WeakMap<GPUDevice, Promise<number>>()
 
 /**
  * How many neighbouring threads of a workgroup are sure to stand in one subgroup; 0 where a device has none. WGSL does not
@@ -17,9 +18,9 @@ const known = new WeakMap<GPUDevice, Promise<number>>()
  */
 export function sideBySide(gpu: Gpu): Promise<number> {
   const { device } = gpu
-  const found = known.get(device) ?? look(gpu)
-  known.set(device, found)
-  return found
+  const count = counts.get(device) ?? look(gpu)
+  counts.set(device, count)
+  return count
 }
 
 async function look(gpu: Gpu): Promise<number> {
@@ -42,13 +43,12 @@ async function look(gpu: Gpu): Promise<number> {
   encoder.copyBufferToBuffer(buffer, 0, readback, 0, bytes)
   device.queue.submit([encoder.finish()])
   await gpu.settled(readback.mapAsync(GPUMapMode.READ, 0, bytes))
-  const seen = new Uint32Array(readback.getMappedRange(0, bytes).slice(0))
+  const layout = [...new Uint32Array(readback.getMappedRange(0, bytes))]
   readback.unmap()
   gpu.giveReadback(readback)
   buffer.destroy()
-  const inOrder = Array.from({ length: threads }, (_, i) => {
-    const [lane, size] = [seen[2 * i] as number, seen[2 * i + 1] as number]
-    return size >= least && lane === i % size
-  })
-  return inOrder.every(Boolean) ? Math.min(least, threads) : 0
+  const lanes = layout.filter((_, i) => i % 2 === 0)
+  const sizes = layout.filter((_, i) => i % 2 === 1)
+  const inOrder = sizes.every((size, i) => size >= least && lanes[i] === i % size)
+  return inOrder ? Math.min(least, threads) : 0
 }

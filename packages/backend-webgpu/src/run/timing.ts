@@ -1,7 +1,7 @@
 import type { Ready } from "./bind.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Times the kernels of one run, each in a pass of its own, by the device's clock. */
+/** Times the kernels of one run by the device's clock. Each runs in a pass of its own. */
 export class Timing {
   readonly #gpu: Gpu
   #labels: readonly string[] = []
@@ -36,7 +36,7 @@ export class Timing {
     this.#readback = readback
   }
 
-  /** Waits for the run, and tells its times. */
+  /** Waits for the run, and hands its times to the profiler. */
   async report(): Promise<void> {
     const readback = this.#readback
     if (readback === undefined) return
@@ -49,7 +49,7 @@ export class Timing {
     this.#times?.destroy()
     this.#gpu.profiler?.(
       this.#labels.map((kernel, i) => {
-        const [from, to] = [nanoseconds[2 * i] as bigint, nanoseconds[2 * i + 1] as bigint]
+        const [from = 0n, to = 0n] = nanoseconds.subarray(2 * i)
         return { kernel, milliseconds: to > from ? Number(to - from) / 1e6 : 0 }
       }),
     )

@@ -1,48 +1,45 @@
-import { candidates, type Tiling } from "../kernels/matmul.ts"
 import { kernelsOf } from "../kernels/kernels.ts"
 import type { Kernel } from "../kernels/shader.ts"
+import { candidates, type Tiling } from "../kernels/tiling.ts"
 import type { PlanLimits } from "../plan/plan.ts"
 import type { Step } from "../plan/step.ts"
 import { bytesOf, type Tensor } from "../plan/tensor.ts"
-import { accessOf } from "./bind.ts"
+import { type View, wholeView } from "../plan/view.ts"
+import { accessOf, compiled } from "./bind.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Where tilings are remembered: a text by a name. What cannot be read or written is measured again. */
+/** Remembers texts by name. What cannot be read or written is measured again. */
 export interface TuningStore {
   read(name: string): Promise<string | undefined>
   write(name: string, text: string): Promise<void>
 }
 
+type Product = Step<"matMul">
+
 /** Chooses how products are cut by measuring on the device, once for each kind and size. */
 export interface Tuner {
-  /** The tiling of a product, where it is known. */
+  /** The tiling for a key of `tilingKey`, or undefined where it has not been measured. */
   readonly tiling: (key: string) => Tiling | undefined
-  /** Measures products that are not known yet, and remembers. */
+  /** Measures products, by their keys, and remembers their tilings. */
   measure(products: ReadonlyMap<string, Product>): Promise<void>
-}
-
-/** A product, and the tensors that its views are of. */
-export interface Product {
-  readonly step: Step<"matMul">
-  readonly tensors: readonly Tensor[]
 }
 
 const version = 2
 
 export async function createTuner(gpu: Gpu, limits: PlanLimits, device: string, store: TuningStore): Promise<Tuner> {
   const name = `tiles-${version}-${device}`
-  const known = new Map<string, Tiling>(read(await store.read(name).catch(() => undefined)))
+  const tilings = new Map<string, Tiling>(parse(await store.read(name).catch(() => undefined)))
   return {
-    tiling: (key) => known.get(key),
+    tiling: (key) => tilings.get(key),
     measure: async (products) => {
-      for (const [key, product] of products) known.set(key, await fastest(gpu, limits, key, product))
-      await store.write(name, JSON.stringify([...known])).catch(() => {})
+      for (const [key, product] of products) tilings.set(key, await fastest(gpu, limits, key, product))
+      await store.write(name, JSON.stringify([...tilings])).catch(() => {})
     },
   }
 }
 
-/** What was remembered, as far as it can be what we wrote. */
-function read(text: string | undefined): [string, Tiling][] {
+/** The tilings in a stored text. What we cannot have written is left out. */
+function parse(text: string | undefined): [string, Tiling][] {
   try {
     const entries: unknown = JSON.parse(text ?? "[]")
     if (!Array.isArray(entries)) return []
@@ -58,38 +55,39 @@ async function fastest(gpu: Gpu, limits: PlanLimits, key: string, product: Produ
   const { maxComputeInvocationsPerWorkgroup: most } = gpu.limits
   const fits = ({ rows, columns, depth, threadRows, threadColumns }: Tiling): boolean =>
     (rows / threadRows) * (columns / threadColumns) <= most && 4 * depth * (rows + columns) <= limits.workgroupMemory
-  let best: { tiling: Tiling; time: number } | undefined
+  let best: { readonly tiling: Tiling; readonly time: number } | undefined
   for (const tiling of candidates(key).filter(fits)) {
     const time = await timeOf(gpu, limits, product, tiling)
     if (best === undefined || time < best.time) best = { tiling, time }
   }
-  return (best as NonNullable<typeof best>).tiling
+  if (best === undefined) throw new Error(`no tiling fits the device for ${key}`)
+  return best.tiling
 }
 
-/** Repetitions that are timed together, and how often; the least time counts. */
+/** Repetitions in a pass, and passes that are timed after one that is not; the least time counts. */
 const repetitions = 8
 const rounds = 3
 
 /** Milliseconds that a product takes in a tiling, on tensors of its own. */
-async function timeOf(gpu: Gpu, limits: PlanLimits, { step, tensors: all }: Product, tiling: Tiling): Promise<number> {
-  const tensors = [...all]
-  const writes = new Set(step.outputs.flatMap((view) => (view ? [view.tensor] : [])))
-  const group = { anchor: step, before: [], after: [], writes }
-  const kernels = kernelsOf(tensors, group, { ...limits, tiling: () => tiling }, () => false)
-  const used = new Set(kernels.flatMap(({ bindings }) => bindings.map(({ tensor }) => tensor)))
-  const buffers = new Map(
-    [...used].map((i) => [i, gpu.buffer("tuning", bytesOf(tensors[i] as Tensor), GPUBufferUsage.STORAGE)]),
-  )
+async function timeOf(gpu: Gpu, limits: PlanLimits, product: Product, tiling: Tiling): Promise<number> {
+  const writes = new Set(product.outputs.flatMap((view) => (view === undefined ? [] : [view.tensor])))
+  const work = (shape: readonly number[]): View => wholeView({ shape, dtype: "float32", place: "work" })
+  const group = { anchor: product, before: [], after: [], writes }
+  const kernels = kernelsOf(group, { ...limits, tiling: () => tiling }, work, () => false)
+  const buffers = new Map<Tensor, GPUBuffer>()
+  const bufferOf = (tensor: Tensor): GPUBuffer => {
+    const buffer = buffers.get(tensor) ?? gpu.buffer("tuning", bytesOf(tensor), GPUBufferUsage.STORAGE)
+    buffers.set(tensor, buffer)
+    return buffer
+  }
   try {
     const ready: { pipeline: GPUComputePipeline; group: GPUBindGroup; grid: Kernel["grid"] }[] = []
-    for (const { label, code, bindings, grid } of kernels) {
-      const access = accessOf(bindings)
-      const pipeline = await gpu.pipeline(label, code, access)
-      const entries = bindings.map(({ tensor }, binding) => ({
-        binding,
-        resource: { buffer: buffers.get(tensor) as GPUBuffer },
-      }))
-      ready.push({ pipeline, group: gpu.device.createBindGroup({ layout: gpu.layout(access), entries }), grid })
+    for (const kernel of kernels) {
+      const { bindings, grid } = kernel
+      const entries = bindings.map(({ tensor }, binding) => ({ binding, resource: { buffer: bufferOf(tensor) } }))
+      const layout = gpu.layout(accessOf(bindings))
+      const group = gpu.device.createBindGroup({ layout, entries })
+      ready.push({ pipeline: await compiled(gpu, kernel), group, grid })
     }
     const run = (pass: GPUComputePassEncoder): void => {
       for (let i = 0; i < repetitions; i++)
@@ -131,7 +129,7 @@ async function timed(gpu: Gpu, run: (pass: GPUComputePassEncoder) => void): Prom
   encoder.copyBufferToBuffer(times, 0, readback, 0, 16)
   device.queue.submit([encoder.finish()])
   await gpu.settled(readback.mapAsync(GPUMapMode.READ, 0, 16))
-  const [from, to] = new BigUint64Array(readback.getMappedRange(0, 16)) as unknown as [bigint, bigint]
+  const [from = 0n, to = 0n] = new BigUint64Array(readback.getMappedRange(0, 16))
   const elapsed = Number(to - from) / 1e6
   readback.unmap()
   gpu.giveReadback(readback)
