@@ -1,9 +1,8 @@
 import type { CommandEntry } from "./command.ts"
 import { tasks } from "./tasks/index.ts"
 
-const taskCommands: Readonly<Record<string, CommandEntry>> = Object.assign(
-  {},
-  ...Object.values(tasks).map(({ commands }) => commands ?? {}),
+const taskCommands: Readonly<Record<string, CommandEntry>> = Object.fromEntries(
+  Object.values(tasks).flatMap((task) => Object.entries(task.commands ?? {})),
 )
 
 /** The commands in the order of the help. */

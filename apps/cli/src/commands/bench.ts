@@ -51,13 +51,13 @@ export const bench = defineCommand({
 
 interface Measurement {
   readonly what: "train" | "infer"
-  /** Milliseconds: the first step with compilation, and the median of the others. */
+  /** Milliseconds of the first step, which compiles, and the median of the others. */
   readonly firstMs: number
   readonly medianMs: number
   readonly imagesPerSecond: number
-  /** Of the whole process, so far. */
+  /** The most memory of the process so far. */
   readonly peakBytes: number
-  /** What the device spent the last step on, the longest first. */
+  /** The kernels of the last step, the longest first. */
   readonly kernels?: readonly KernelRuns[]
 }
 
@@ -68,7 +68,7 @@ interface KernelRuns {
   readonly milliseconds: number
 }
 
-/** Steps that are run before any is measured. */
+/** Steps that run before those that are measured. */
 const warmup = 2
 
 /** Measures training steps and inference of a model on random data. */
@@ -108,7 +108,7 @@ async function measureModel(flags: BenchValues): Promise<void> {
   }
 }
 
-/** WebGPU, whose kernels are timed on the device. */
+/** A WebGPU backend that times its kernels on the device. */
 async function profiledBackend({ backend, precision }: BenchValues, profile: Profiler): Promise<Engine> {
   if (backend !== "webgpu") throw new VitrineError("config", `--profile needs --backend webgpu, not ${backend}`)
   const storage = precision === "float16" ? precision : "float32"
@@ -211,7 +211,7 @@ function median(values: readonly number[]): number {
 
 let pool: Float32Array | undefined
 
-/** Noise; drawn once, since drawing must not be what is measured. */
+/** A batch of noise. The noise is drawn once, so that drawing it is not measured. */
 function randomBatch({ imageSize: [height, width], channels, classes }: ImageModel, size: number): Batch {
   if (pool?.length !== size * height * width * channels) {
     const random = randomStream(keyFromSeed(0))

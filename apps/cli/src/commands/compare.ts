@@ -65,7 +65,7 @@ const drawn = ({ run, family, data, evaluations }: RunSummary): Parameters<typeo
   evaluations,
 })
 
-/** A row for each run. The data have a column where they differ. */
+/** A row for each run. Data that differ have a column. */
 function report(runs: readonly RunSummary[]): string {
   const many = new Set(runs.map(({ data }) => data)).size > 1
   const head = [

@@ -36,7 +36,7 @@ export const demo = defineCommand({
   run: (_, values) => showDemo(values),
 })
 
-/** The main job from end to end, on data that are built in; gives the exit code. */
+/** Trains, evaluates and predicts on built-in data. Gives the exit code. */
 async function showDemo(flags: DemoValues): Promise<number> {
   const { bold, cyan, dim } = colors
   const run = flags.out ?? freeFolder(join("runs", "demo"))
@@ -60,17 +60,17 @@ async function showDemo(flags: DemoValues): Promise<number> {
   try {
     const result = await evaluate(run, { backend })
     print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)
-    const shown = await predictions(run, backend, flags.seed)
-    const sheet = await toPng(predictionsFigure(shown), { scale: 1 })
+    const examples = await predictions(run, backend, flags.seed)
+    const sheet = await toPng(predictionsFigure(examples), { scale: 1 })
     await writeFileAtomic(join(run, "predictions.png"), [sheet])
     await mkdir(pictures, { recursive: true })
-    for (const [i, { image, label }] of shown.slice(0, 8).entries())
+    for (const [i, { image, label }] of examples.slice(0, 8).entries())
       await writeFileAtomic(join(pictures, `${i + 1}-${label}.png`), [encodePng(image)])
-    const wrong = shown.filter(({ label, predicted }) => label !== predicted).length
+    const wrong = examples.filter(({ label, predicted }) => label !== predicted).length
     print(
-      `${bold("Predictions")} for ${shown.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,
+      `${bold("Predictions")} for ${examples.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,
     )
-    print(picturesInText(shown, isColorful(currentIo().stdout)))
+    print(picturesInText(examples, isColorful(currentIo().stdout)))
   } finally {
     await backend.close()
   }
@@ -91,21 +91,21 @@ async function showDemo(flags: DemoValues): Promise<number> {
   return 0
 }
 
-/** What a model says of the first validation images. */
+/** The predictions of a model for the first validation images. */
 async function predictions(run: string, backend: Backend, seed: number): Promise<PredictedImage[]> {
   const { val } = await resolveData("shapes", { seed })
   if (val === null) throw new Error("the drawings have no validation images")
   const dataset = await openDataset(val)
   const model = await load(run, { backend })
   try {
-    const shown: PredictedImage[] = []
+    const images: PredictedImage[] = []
     for (const [i, label] of dataset.labels.slice(0, 24).entries()) {
       const image = await dataset.read(i)
       const [first] = await model.predict(image, { top: 1 })
       const { label: predicted = "", probability = 0 } = first ?? {}
-      shown.push({ image, label: dataset.classes[label] ?? String(label), predicted, probability })
+      images.push({ image, label: dataset.classes[label] ?? String(label), predicted, probability })
     }
-    return shown
+    return images
   } finally {
     await model.close()
   }

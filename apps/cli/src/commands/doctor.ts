@@ -11,11 +11,11 @@ import { bytes } from "../show/text.ts"
 interface BackendReport {
   readonly name: string
   readonly works: boolean
-  /** What it runs on, or why it does not. */
+  /** What it runs on, or why it does not run. */
   readonly detail: string
   /** Seconds from nothing to the first result. */
   readonly seconds?: number
-  /** What its device can do, if the backend reports it. */
+  /** The report of its device, if it has one. */
   readonly device?: object
 }
 

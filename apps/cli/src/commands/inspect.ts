@@ -83,7 +83,7 @@ function checkUsage(paths: readonly string[], { tap, listTaps, figure, out }: In
   if (figure !== undefined) throw new UsageError("--tap gives values, not a --figure")
 }
 
-/** A model, the images that are shown with it, and how. */
+/** A model to look into, the images to show it, and the flags. */
 interface Inspection {
   readonly model: string
   readonly backend: string

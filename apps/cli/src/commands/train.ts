@@ -69,7 +69,7 @@ export async function train(): Promise<CommandDefinition> {
   })
 }
 
-/** Names the one value of `--task` that a flag is for, or else those that it is not for. */
+/** Says the value of `--task` that a flag is for, or the values that it is not for if it is for several. */
 function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
   const [only, ...others] = acceptors.flatMap((row) => Object.keys(row.part.objectives))
   return others.length === 0
@@ -81,12 +81,12 @@ interface TrainRow {
   readonly part: TrainPart
 }
 
-/** What a recipe trains. Rules make recipes of image classifiers. */
+/** The value of `--task` that a recipe is for. Rules make recipes of image classifiers. */
 function taskOfRecipe(recipe: object | RecipeRule): string {
   return "task" in recipe ? String(recipe.task) : "classify"
 }
 
-/** What a run on these data is called. */
+/** The name of a run on data. */
 function nameOf(data: string): string {
   return basename(data).replace(/\.(tar|tar\.gz|tgz|json)$/, "") || "run"
 }

@@ -33,7 +33,7 @@ export async function partsOf<P extends { readonly flags: Flags }>(
   for (const task of Object.values(tasks)) rows.push({ task, part: await load(task) })
   return {
     rows,
-    flags: joined(rows.map(({ part }) => part.flags)),
+    flags: merge(rows.map(({ part }) => part.flags)),
     of(task, names, refusal = foreignToModel) {
       const row = rows.find((each) => each.task === task)
       if (row === undefined) throw new Error(`${task.models} are in no table of tasks`)
@@ -52,7 +52,7 @@ function foreignToModel({ task }: Row<unknown>, acceptors: readonly Row<unknown>
 }
 
 /** Joins tables. Tasks that accept the same flag share its declaration. */
-function joined(tables: readonly Flags[]): Flags {
+function merge(tables: readonly Flags[]): Flags {
   const flags: Record<string, Flags[string]> = {}
   for (const [name, flag] of tables.flatMap((table) => Object.entries(table))) {
     if (flags[name] !== undefined && flags[name] !== flag) throw new Error(`two tasks declare ${flagName(name)}`)
