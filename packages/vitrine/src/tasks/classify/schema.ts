@@ -88,7 +88,8 @@ const recordSchema = lenient("a record", {
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),
-    ...partialEntries(classifyFields),
+    // Runs by older versions could have any share.
+    ...partialEntries({ ...classifyFields, cropPct: { kind: "number", above: 0 } }),
     config: schemas.object({}),
     augment: transformsSchema(lenient),
     augmentNormalized: v.optional(transformsSchema(lenient)),
