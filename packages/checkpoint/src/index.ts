@@ -1,3 +1,4 @@
+export { bestCheckpoint, type CheckpointScore } from "./best.ts"
 export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
 export {
   type DetectorHints,

@@ -70,6 +70,7 @@ describe("a run", () => {
     expect(resumed.checkpoint).toEqual({
       step: 4,
       score: null,
+      loss: null,
       path: join(path, "checkpoints", "step-00000004"),
       tensors: new Map([["head.weight", tensor(4)]]),
       trainingTensors: new Map([["head.weight.m", tensor(-4)]]),

@@ -8,6 +8,8 @@ export interface FolderLayout {
   readonly val: FolderSplit | null
   /** Paths passed over: hidden, not an image, or outside a class folder. */
   readonly skipped: number
+  /** Why, a line for each kind with its number and an example. Hidden files have none. */
+  readonly passedOver: readonly string[]
 }
 
 export interface FolderSplit {
@@ -16,21 +18,32 @@ export interface FolderSplit {
   readonly labels: Int32Array
 }
 
-const validationNames = ["val", "valid", "validation", "test"]
+/** The usual names of the folders of a split, in any case. Those that come first are taken first. */
+const splitNames = {
+  train: ["train", "training", "training_set"],
+  validation: ["val", "valid", "validation", "dev", "test", "testing", "test_set", "eval"],
+} as const
+
+/** Images in formats that are not decoded. */
+const otherImages = /\.(hei[cf]|avif|tiff?|bmp|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
+
+/** Whether a path is of a system's own: hidden, macOS' or Synology's. */
+const isHidden = (path: string): boolean =>
+  path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX" || part === "@eaDir")
 
 /** Whether a path looks like an image that we decode, and is not hidden. */
 export function isImagePath(path: string): boolean {
-  if (!/\.(jpe?g|png|webp|gif)$/i.test(path)) return false
-  return !path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX")
+  return /\.(jpe?g|png|webp|gif)$/i.test(path) && !isHidden(path)
 }
 
 /**
- * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with
- * `val`, `valid`, `validation` or `test` beside it, under any number of enclosing folders. Classes are sorted by name and
+ * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with a
+ * folder for validation or test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by name and
  * examples by folder and name, as torchvision's ImageFolder does. Without a validation folder, `valFraction` of each
  * class, at least one image, is held out; which ones, `seed` and the class's name alone decide.
  * @param paths relative, with "/" between the parts
- * @throws VitrineError when no class has an image, or a validation class is not in the training set
+ * @throws VitrineError when no class has an image, all images of a class are of formats that are not decoded, or a validation
+ *   class is not in the training set
  */
 export function folderLayout(
   paths: readonly string[],
@@ -49,16 +62,15 @@ export function folderLayout(
   const outer = [...new Set(entries.map(outermost))]
   const folderOf = (...names: string[]): string | undefined =>
     names.flatMap((each) => outer.filter((folder) => folder.toLowerCase() === each))[0]
-  const trainName = folderOf("train")
-  const isSplit =
-    trainName !== undefined &&
-    outer.every((folder) => folder === trainName || validationNames.includes(folder.toLowerCase()))
+  const trainName = folderOf(...splitNames.train)
+  const validationName = folderOf(...splitNames.validation)
+  const isSplit = trainName !== undefined && (outer.length === 1 || validationName !== undefined)
   const inside = (folder: string | undefined): Entry[] =>
     entries.flatMap((entry) =>
       entry.folders[0] === folder && entry.folders.length > 1 ? [{ ...entry, folders: entry.folders.slice(1) }] : [],
     )
   const trainEntries = isSplit ? inside(trainName) : entries
-  const valEntries = isSplit ? inside(folderOf(...validationNames)) : []
+  const valEntries = isSplit ? inside(validationName) : []
   if (trainEntries.length === 0)
     throw new VitrineError("file", `${name}: the images under train are not in class folders, such as train/cat/1.jpg`)
 
@@ -87,8 +99,49 @@ export function folderLayout(
     items: list.map(({ item }) => item),
     labels: Int32Array.from(list, ({ label }) => label),
   })
-  const used = trainEntries.length + valEntries.length
-  return { classes, train: part(train), val: val.length > 0 ? part(val) : null, skipped: paths.length - used }
+  const used = new Set([...trainEntries, ...valEntries].map(({ item }) => item))
+  const others = paths.filter((path, item) => !used.has(item) && !isHidden(path))
+  const passedOver = reasons(others)
+  const lost = lostClass(others, isSplit ? [trainName, validationName] : [], classes, images)
+  if (lost !== undefined)
+    throw new VitrineError(
+      "file",
+      `${name}: the class folder "${lost}" has no image that can be read (JPEG, PNG, WebP and GIF are read): convert its images, or remove the folder; ${others.length} files are passed over: ${passedOver.join("; ")}`,
+    )
+  return {
+    classes,
+    train: part(train),
+    val: val.length > 0 ? part(val) : null,
+    skipped: paths.length - used.size,
+    passedOver,
+  }
+}
+
+/** Why paths are passed over: the number of each kind, and an example. */
+function reasons(paths: readonly string[]): string[] {
+  const kinds = new Map<string, string[]>()
+  for (const path of paths) {
+    const kind = isImagePath(path)
+      ? "images outside of the class folders"
+      : `${/\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase() ?? "other"} files`
+    kinds.set(kind, [...(kinds.get(kind) ?? []), path])
+  }
+  return Array.from(kinds, ([kind, [example = "", ...rest]]) => `${1 + rest.length} ${kind}, such as ${example}`)
+}
+
+/** A class folder all of whose images are of other formats. */
+function lostClass(
+  others: readonly string[],
+  splits: readonly (string | undefined)[],
+  classes: readonly string[],
+  images: readonly Entry[],
+): string | undefined {
+  const depth = images[0]?.folders.length ?? 1
+  const folders = others
+    .filter((path) => otherImages.test(path))
+    .map((path) => path.split("/").slice(0, -1))
+    .filter((parts) => parts.length === depth && (splits.length === 0 || splits.includes(parts.at(-2))))
+  return folders.map((parts) => parts.at(-1) ?? "").find((folder) => !classes.includes(folder))
 }
 
 /** An image by its position in the list, the folders around it, from the outermost on, and its file's name. */

@@ -54,3 +54,27 @@ test.each<[string, string[], RegExp]>([
 ])("%s", (_, paths, fault) => {
   expect(() => folderLayout(paths, "set")).toThrow(fault)
 })
+
+test.each([
+  ["Training", "Testing"],
+  ["training_set", "test_set"],
+  ["train", "dev"],
+  ["TRAIN", "eval"],
+])("%s and %s are splits and no classes, beside other folders too", (train, other) => {
+  const paths = [...numbered(`${train}/a`, 2), ...numbered(`${train}/b`, 2), ...numbered(`${other}/a`, 1)]
+  const { classes, val, passedOver } = folderLayout([...paths, "notes/c/1.jpg", "@eaDir/x/1.jpg"], "set")
+  expect(classes).toEqual(["a", "b"])
+  expect(val?.items.length).toBe(1)
+  expect(passedOver).toEqual(["1 images outside of the class folders, such as notes/c/1.jpg"])
+})
+
+test("files that are passed over are named by kind, and a class of nothing else is refused", () => {
+  const paths = [...numbered("ant", 3), ...numbered("bee", 3), "bee/a.jp2", "bee/b.jp2", "loose.jpg", "bee/.x"]
+  expect(folderLayout(paths, "set").passedOver).toEqual([
+    "2 .jp2 files, such as bee/a.jp2",
+    "1 images outside of the class folders, such as loose.jpg",
+  ])
+  expect(() => folderLayout([...paths, "cat/1.heic"], "set")).toThrow(
+    /the class folder "cat" has no image that can be read .*4 files are passed over: .*1 \.heic files, such as cat\/1\.heic/,
+  )
+})

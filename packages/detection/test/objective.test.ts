@@ -73,7 +73,7 @@ test("what is found is measured in the pixels of the images before they were res
 test("rows that pad a batch weigh nothing and are matched with nothing", async () => {
   const batches: DetectionBatch[] = []
   for await (const batch of pass()) batches.push(batch)
-  const { inputs, total } = await objective.prepare(batches[1] as DetectionBatch, keyFromSeed(0))
+  const { inputs, total } = await objective.prepare(batches[1] as DetectionBatch, keyFromSeed(0), batches.slice(1, 2))
   expect(total).toBe(3)
   expect(Array.from(inputs["weights"] as Float32Array)).toEqual([3, 3, 3, 0])
   const layers = config.decoderDepth
@@ -81,7 +81,7 @@ test("rows that pad a batch weigh nothing and are matched with nothing", async (
     logits: { data: new Float32Array(4 * layers * 9 * 5), shape: [4, layers, 9, 5] },
     boxes: { data: new Float32Array(4 * layers * 9 * 4).fill(0.5), shape: [4, layers, 9, 4] },
   }
-  const told = await objective.hostInputs?.(seen, batches[1] as DetectionBatch)
+  const told = await objective.hostInputs?.(seen, batches[1] as DetectionBatch, batches.slice(1, 2))
   const sum = (name: string, from: number, to: number): number =>
     Array.from(told?.[`targets.${name}`] as Float32Array)
       .slice(from * layers * 9, to * layers * 9)

@@ -79,6 +79,7 @@ export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEval
       }
     },
     score: ({ exact }) => exact,
+    loss: ({ loss }) => loss,
   }
 }
 

@@ -13,6 +13,8 @@ export interface RunStore {
   saveCheckpoint(checkpoint: {
     readonly step: number
     readonly score: number | null
+    /** The loss on validation data, which decides among equal scores. */
+    readonly loss: number | null
     readonly tensors: Iterable<readonly [name: string, tensor: SavedTensor]>
     readonly trainingTensors: Iterable<readonly [name: string, tensor: SavedTensor]>
     readonly state: unknown
@@ -37,7 +39,7 @@ export async function save(
   state: State,
   slots: Slots,
   parameters: readonly Parameter[],
-  { step, score }: { readonly step: number; readonly score: number | null },
+  { step, score, loss }: { readonly step: number; readonly score: number | null; readonly loss: number | null },
 ): Promise<{ readonly path: string }> {
   const saved = async (name: string, shape: readonly number[]): Promise<SavedTensor> => {
     const data = await state.read(name)
@@ -55,7 +57,7 @@ export async function save(
     tensors.push([name, { dtype: "F32", shape: parameter.shape, data: float32(published.data) }])
     if (published === parameter && parameter.dtype === "F32") trainingTensors.delete(name)
   }
-  return store.saveCheckpoint({ step, score, tensors, trainingTensors, state: null })
+  return store.saveCheckpoint({ step, score, loss, tensors, trainingTensors, state: null })
 }
 
 function float32(data: HostData): Float32Array {

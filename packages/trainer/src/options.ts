@@ -19,7 +19,12 @@ export interface TrainingOptions extends GroupOptions {
   readonly clip: number | null
   /** Decay of an exponential moving average of the parameters. The average is then evaluated and published. */
   readonly ema: number | null
-  /** Weights of the classes in the loss, as PyTorch's `CrossEntropyLoss(weight)`; null for none. */
+  /** Whether that decay warms up, min(ema, (1 + t) / (10 + t)) at step t from 0, so that short runs forget where they started. */
+  readonly emaWarmup: boolean
+  /**
+   * Weights of the classes in the loss, as PyTorch's `CrossEntropyLoss(weight)`, and with the loss `binary` as
+   * `BCEWithLogitsLoss(pos_weight)`; null for none.
+   */
   readonly classWeights: readonly number[] | null
   /** Whether gradients are taken of a scaled loss, as float16 needs (PyTorch's GradScaler); overflowing steps are skipped. */
   readonly lossScaling: boolean
@@ -37,6 +42,7 @@ export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "opt
   loss: { kind: "choice", of: lossNames },
   clip: { kind: "nullable", of: { kind: "number", above: 0 } },
   ema: { kind: "nullable", of: { kind: "number", from: 0, below: 1 } },
+  emaWarmup: { kind: "boolean" },
   classWeights: { kind: "nullable", of: { kind: "list", of: { kind: "number", from: 0 } } },
   lossScaling: { kind: "boolean" },
   gradCheckpointing: { kind: "boolean" },
@@ -57,6 +63,7 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     loss: "cross-entropy",
     clip: 1,
     ema: null,
+    emaWarmup: false,
     classWeights: null,
     lossScaling: false,
     gradCheckpointing: false,

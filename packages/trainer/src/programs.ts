@@ -24,6 +24,8 @@ export interface StepOptions {
   readonly clip: number | null
   /** Decay of the exponential moving average of the parameters; null for none. */
   readonly ema: number | null
+  /** Whether the decay warms up; it is then an input of each step. */
+  readonly emaWarmup?: boolean
   /** Whether gradients are taken of a scaled loss: see loss-scale.ts. */
   readonly lossScaling: boolean
   /** Whether the backward pass computes blocks again. Only their inputs are then kept. */
@@ -114,7 +116,8 @@ interface Update {
 
 /** Clips, updates the parameters and their slots, and averages. */
 function update(options: StepOptions, gradients: Backward["gradients"]): Update {
-  const { clip, ema, lossScaling, optimizer } = options
+  const { clip, ema, emaWarmup, lossScaling, optimizer } = options
+  const decay = emaWarmup ? ops.input("ema.decay", []) : ema
   const unscaled = lossScaling ? unscale : (t: Tensor): Tensor => t
   const squares = Array.from(gradients.values(), (gradient) => ops.sum(ops.square(gradient)))
   const norm = unscaled(ops.sqrt(squares.reduce((a, b) => ops.add(a, b))))
@@ -135,7 +138,8 @@ function update(options: StepOptions, gradients: Backward["gradients"]): Update 
       const next = optimizer.update(ops.state(name, shape), clipped, slots, scalars, group.weightDecay)
       updates[name] = next.parameter
       for (const [each, value] of Object.entries(next.slots)) updates[slotName(each, name)] = value
-      if (ema !== null) updates[emaName(name)] = ops.add(ops.mul(slot("ema"), ema), ops.mul(next.parameter, 1 - ema))
+      if (ema !== null && decay !== null)
+        updates[emaName(name)] = ops.add(ops.mul(slot("ema"), decay), ops.mul(next.parameter, ops.sub(1, decay)))
     }
   }
   return { norm, updates: lossScaling ? unlessOverflowed(norm, updates) : updates }
@@ -185,19 +189,22 @@ export function evaluationGraph(
   return graph({ outputs: outputs(rootScope({ param: leaves(averaged) })) })
 }
 
-/** The inputs of an update: the numbers of the optimizer. `step` counts from 0. */
+/** The inputs of an update: the numbers of the optimizer and of the average. `step` counts from 0. */
 export function updateInputs(
-  { groups, optimizer }: StepOptions,
+  { groups, optimizer, ema, emaWarmup }: StepOptions,
   step: number,
   learningRate: number,
 ): Record<string, Float32Array> {
-  return Object.fromEntries(
+  const average =
+    ema !== null && emaWarmup ? { "ema.decay": Float32Array.of(Math.min(ema, (1 + step) / (10 + step))) } : {}
+  const scalars = Object.fromEntries(
     groups.flatMap(({ name, scale, weightDecay }) =>
       Object.entries(optimizer.scalars(step, learningRate * scale, weightDecay)).map(
         ([scalar, value]): [string, Float32Array] => [`${name}.${scalar}`, Float32Array.of(value)],
       ),
     ),
   )
+  return { ...scalars, ...average }
 }
 
 /** The random key of a step, for dropout and stochastic depth. */

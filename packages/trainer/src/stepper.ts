@@ -64,14 +64,14 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
       const parts: { readonly batch: B; readonly prepared: Prepared; readonly key: Key }[] = []
       for (const [i, batch] of batches.entries()) {
         const batchKey = stepKey(key, step * accumulate + i)
-        parts.push({ batch, prepared: await objective.prepare(batch, batchKey), key: batchKey })
+        parts.push({ batch, prepared: await objective.prepare(batch, batchKey, batches), key: batchKey })
       }
       const total = Float32Array.of(parts.reduce((sum, { prepared }) => sum + prepared.total, 0))
       const scalars = updateInputs(options, step - skipped, learningRate)
       let loss = 0
       for (const { batch, prepared, key } of parts) {
         const inputs = { ...prepared.inputs, total, key: Int32Array.from(key) }
-        const outputs = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch)
+        const outputs = await backward.run(accumulate === 1 ? { ...inputs, ...scalars } : inputs, state, batch, batches)
         loss += outputs.loss?.data[0] ?? Number.NaN
         if (accumulate === 1) return counted(stepResult(loss, outputs))
       }
@@ -98,7 +98,7 @@ function stepResult(loss: number, { gradientNorm, lossScale }: Awaited<ReturnTyp
 /** The program of a step. */
 interface Runner<B> {
   slots(size: number): Readonly<Record<string, TensorType>>
-  run(inputs: Inputs, state: State, batch: B): Promise<Readonly<Record<string, HostTensor>>>
+  run(inputs: Inputs, state: State, batch: B, batches: readonly B[]): Promise<Readonly<Record<string, HostTensor>>>
   dispose(): Promise<void>
 }
 
@@ -127,7 +127,7 @@ function halves<B extends Sized>(
       parts = { size, graphs: cut(whole, hostValues, size) }
       return parts.graphs.saved
     },
-    async run(inputs, state, batch) {
+    async run(inputs, state, batch, batches) {
       if (parts?.size !== batch.size)
         throw new VitrineError(
           "training",
@@ -137,7 +137,7 @@ function halves<B extends Sized>(
       compiled ??= Promise.all([backend.compile(first), backend.compile(second)])
       const [forward, rest] = await compiled
       const values = await forward.run(inputs, state)
-      return rest.run({ ...inputs, ...(await hostInputs(values, batch)) }, state)
+      return rest.run({ ...inputs, ...(await hostInputs(values, batch, batches)) }, state)
     },
     async dispose() {
       for (const program of (await compiled) ?? []) await program.dispose()

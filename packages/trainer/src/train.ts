@@ -75,6 +75,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     optimizer: optimizer(options.optimizer),
     clip: options.clip,
     ema: options.ema,
+    emaWarmup: options.ema !== null && options.emaWarmup,
     lossScaling: options.lossScaling,
     gradCheckpointing: options.gradCheckpointing,
     accumulate,
@@ -136,6 +137,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       ended = step >= steps || signal?.aborted === true
       const due = (every = steps): boolean => step >= steps || step % every === 0
       let score: number | null = null
+      let loss: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
         const measure = async (): Promise<E> => evaluateBatches(evaluator, await pass(), objective.measure, state)
@@ -143,11 +145,12 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
         store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
         score = objective.measure.score(evaluation)
+        loss = objective.measure.loss?.(evaluation) ?? null
         yield { type: "evaluation", step, ...evaluation }
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
         const current = state
-        const { path } = await speed.aside(() => save(store, current, slots, published, { step, score }))
+        const { path } = await speed.aside(() => save(store, current, slots, published, { step, score, loss }))
         yield { type: "checkpoint", step, path }
       }
     }

@@ -18,3 +18,8 @@ export function trainingOrder(
   const start = { epoch: Math.floor(consumed / perEpoch), batch: consumed % perEpoch }
   return { batchSize, seed, shuffle: true, dropLast, start }
 }
+
+/** The updates of passes over the data: enough that no pass is cut short, but for rounding. `accumulate` batches make one. */
+export function stepsOf(epochs: number, batches: number, accumulate = 1): number {
+  return Math.max(1, Math.ceil((epochs * batches) / accumulate - 1e-9))
+}

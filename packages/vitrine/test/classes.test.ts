@@ -21,6 +21,17 @@ describe("classes of data are found among a model's", () => {
     expect(actual).toEqual({ modelClasses: [0, 1], match: "position", labels: expected ?? labels })
   })
 
+  test("by number where the model names none: folder 7 is output 7, whatever the order of strings", () => {
+    expect(matchClasses(data("0", "1", "10", "2"), null, 12)).toMatchObject({
+      modelClasses: [0, 1, 10, 2],
+      match: "name",
+    })
+    expect(() => matchClasses(data("1", "2", "3"), null, 3)).toThrow(
+      /numbers up to 3, but the model's classes are 0 to 2/,
+    )
+    expect(matchClasses(data("1", "2", "3"), null, 3, true).modelClasses).toEqual([0, 1, 2])
+  })
+
   test("by position where it is asked for", () => {
     const actual = matchClasses(data("dog", "cat"), ["cat", "dog"], 2, true)
     expect(actual).toEqual({ modelClasses: [0, 1], match: "position", labels: ["cat", "dog"] })

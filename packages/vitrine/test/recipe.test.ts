@@ -96,6 +96,8 @@ describe("fills in what is left open", () => {
     const steps = (recipe: Recipe): number => resolveRecipe(recipe, small, 0).training.steps
     expect(steps({ epochs: 2, batchSize: 100 })).toBe(20)
     expect(steps({ epochs: 2, batchSize: 100, accumulate: 5 })).toBe(4)
+    // Whole passes: no update is cut off at the end of each.
+    expect(steps({ epochs: 10, batchSize: 100, accumulate: 4 })).toBe(25)
     expect(steps({ epochs: 2, batchSize: 300, dropLast: false })).toBe(8)
     expect(steps({ epochs: 0.5, batchSize: 100 })).toBe(5)
     expect(steps({ steps: 3 })).toBe(3)

@@ -75,7 +75,7 @@ export const poolValue: Parser<Pool> = (text) => {
 }
 
 /** A positive number, or `off`. */
-export const positiveOrOff: Parser<number | null> = (text) => (text === "off" ? null : positiveValue(text))
+export const positiveOrOff: Parser<number | "off"> = (text) => (text === "off" ? text : positiveValue(text))
 
 /** Names between commas. More are added where the flag is given again. */
 export const moreNamesValue = (text: string, before: readonly string[] = []): readonly string[] => [

@@ -51,7 +51,7 @@ export function overrideTraining<R extends TrainingFields>(
       accumulate: flags.accumulate,
       learningRate: flags.lr,
       weightDecay: flags.weightDecay,
-      clip: flags.clip,
+      clip: flags.clip === "off" ? null : flags.clip,
       gradCheckpointing: flags.gradCheckpointing,
       // Gradients that are stored in float16 vanish unless they are scaled.
       lossScaling: flags.precision === "float16" ? true : undefined,

@@ -5,15 +5,14 @@ import { fileError, shown } from "../errors.ts"
 import { toJson } from "../json.ts"
 import { writeSafetensors } from "../safetensors.ts"
 import { explaining, isSystemError, readJson, writeFolderAtomic, writeNewFile } from "./files.ts"
+import type { CheckpointScore } from "../best.ts"
 import { openSafetensors } from "./open.ts"
 
 /** Names of the files in the folder of a checkpoint. */
 const files = { model: "model.safetensors", training: "training.safetensors", state: "state.json" } as const
 
-export interface CheckpointInfo {
+export interface CheckpointInfo extends CheckpointScore {
   readonly step: number
-  /** How good the model is, higher being better; null if nobody said. */
-  readonly score: number | null
   readonly path: string
 }
 
@@ -32,6 +31,8 @@ export interface NewCheckpoint {
   readonly step: number
   /** How good the model is, higher being better (give a loss with its sign changed); not finite counts as unknown. */
   readonly score?: number | null | undefined
+  /** The loss on validation data, which decides among equal scores; not finite counts as unknown. */
+  readonly loss?: number | null | undefined
   readonly tensors: Iterable<readonly [name: string, tensor: StoredTensor]>
   readonly trainingTensors: Iterable<readonly [name: string, tensor: StoredTensor]>
   /** State of the loop: plain JSON data, at most a million values in 16 MiB, all of its numbers finite. */
@@ -47,8 +48,8 @@ export const modelOf = ({ path }: CheckpointInfo): string => join(path, files.mo
 export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo> {
   const { step, tensors, trainingTensors, state } = checkpoint
   if (!Number.isSafeInteger(step) || step < 0) throw fileError(folder, `no checkpoint can have the step ${shown(step)}`)
-  const score = Number.isFinite(checkpoint.score) ? (checkpoint.score as number) : null
-  const json = toJson({ step, score, state: state ?? null }, folder, "state")
+  const [score, loss] = [finite(checkpoint.score), finite(checkpoint.loss)]
+  const json = toJson({ step, score, loss, state: state ?? null }, folder, "state")
   const path = join(folder, folderName(step))
   // transformers and others ask for this entry before they read a file.
   const model = writeSafetensors(tensors, { format: "pt" })
@@ -58,8 +59,10 @@ export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint)
     await writeNewFile(join(temp, files.training), training)
     await writeNewFile(join(temp, files.state), [json])
   })
-  return { step, score, path }
+  return { step, score, loss, path }
 }
+
+const finite = (x: number | null | undefined): number | null => (Number.isFinite(x) ? (x ?? null) : null)
 
 /** The checkpoints in `folder` by step, and what is wrong with those that are damaged. */
 export async function listCheckpoints(folder: string): Promise<{ sound: CheckpointInfo[]; damaged: Error[] }> {
@@ -86,12 +89,13 @@ export async function listCheckpoints(folder: string): Promise<{ sound: Checkpoi
 /** Reads a checkpoint's state and checks that its files are whole. */
 async function inspect(path: string, step: number): Promise<{ info: CheckpointInfo; state: unknown }> {
   const file = join(path, files.state)
-  const json = (await readJson(file)) as { step?: unknown; score?: unknown; state?: unknown } | null
+  const json = (await readJson(file)) as { step?: unknown; score?: unknown; loss?: unknown; state?: unknown } | null
   if (json?.step !== step) throw fileError(file, `says step ${shown(json?.step)}, but its folder says ${step}`)
-  const { score = null, state = null } = json
+  const { score = null, loss = null, state = null } = json
   if (score !== null && typeof score !== "number") throw fileError(file, `has the score ${shown(score)}`)
+  if (loss !== null && typeof loss !== "number") throw fileError(file, `has the loss ${shown(loss)}`)
   for (const name of [files.model, files.training]) await (await openSafetensors(join(path, name))).close()
-  return { info: { step, score, path }, state }
+  return { info: { step, score, loss, path }, state }
 }
 
 /** @throws VitrineError (file) */

@@ -7,6 +7,7 @@
  *     checkpoints/step-00001200/{model,training}.safetensors, state.json
  *     run.lock               while a process writes
  */
+import { bestCheckpoint } from "../best.ts"
 import { copyFile, link, readdir, rename, rm, rmdir, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
@@ -171,7 +172,7 @@ function openRun(
       const saved = await writeCheckpoint(join(path, names.checkpoints), checkpoint)
       checkpoints = [...checkpoints.filter(({ step }) => step !== saved.step), saved].sort((a, b) => a.step - b.step)
       await publish(path, checkpoints)
-      const kept = new Set([...checkpoints.slice(-keepLast), best(checkpoints), saved])
+      const kept = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
       for (const old of checkpoints) if (!kept.has(old)) await removeFolderAtomic(old.path)
       checkpoints = checkpoints.filter((each) => kept.has(each))
       return saved
@@ -196,17 +197,9 @@ function checkOptions(path: string, { keepLast = 2 }: RunOptions): void {
     throw fileError(path, `keepLast must be an integer of 1 or more, got ${shown(keepLast)}`)
 }
 
-/** The first of those with the highest score. */
-function best(checkpoints: readonly CheckpointInfo[]): CheckpointInfo | undefined {
-  let found: CheckpointInfo | undefined
-  for (const each of checkpoints)
-    if (each.score !== null && (found === undefined || each.score > (found.score as number))) found = each
-  return found
-}
-
 /** Makes the best model, or else the last, the folder's own: by a hard link where the file system has them. */
 async function publish(path: string, checkpoints: readonly CheckpointInfo[]): Promise<void> {
-  const chosen = best(checkpoints) ?? checkpoints.at(-1)
+  const chosen = bestCheckpoint(checkpoints) ?? checkpoints.at(-1)
   if (chosen === undefined) return
   const target = join(path, names.model)
   await explaining(target, "write", async () => {

@@ -103,10 +103,10 @@ export function packedSource(
 export async function resolveArchive(
   path: string,
   options: { valFraction?: number; seed?: number },
-): Promise<{ train: PackedSource; val: PackedSource | null }> {
+): Promise<{ train: PackedSource; val: PackedSource | null; passedOver: readonly string[] }> {
   const packed = await readArchive(path)
   const names = packed.files.map(({ name }) => name)
-  const { classes, skipped, train, val } = folderLayout(names, path, options)
+  const { classes, skipped, passedOver, train, val } = folderLayout(names, path, options)
   const source = ({ items, labels }: FolderSplit, split: string): PackedSource => {
     const files = items.map((item) => at(packed.files, item))
     return packedSource(packed, files, {
@@ -116,7 +116,7 @@ export async function resolveArchive(
       skipped: skipped + packed.links,
     })
   }
-  return { train: source(train, "train"), val: val === null ? null : source(val, "val") }
+  return { train: source(train, "train"), val: val === null ? null : source(val, "val"), passedOver }
 }
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */

@@ -36,10 +36,23 @@ interface Thread<B> {
   close(): Promise<void>
 }
 
-function thread<B>(script: URL, workerData: unknown): Thread<B> {
-  // Node refuses this flag of `node --input-type=module -e …` for workers, though they inherit it.
+/**
+ * A worker with the flags of this process, but for those that Node refuses for workers though they inherit them: the flags of
+ * V8 and of the process, such as `--max-old-space-size`, hold for all threads already.
+ */
+function startWorker(script: URL, workerData: unknown): Worker {
   const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"))
-  const worker = new Worker(script, { workerData, execArgv })
+  try {
+    return new Worker(script, { workerData, execArgv })
+  } catch (error) {
+    const [, refused] = /invalid execArgv flags: (.*)$/.exec(error instanceof Error ? error.message : "") ?? []
+    if (refused === undefined) throw error
+    return new Worker(script, { workerData, execArgv: execArgv.filter((flag) => !refused.split(", ").includes(flag)) })
+  }
+}
+
+function thread<B>(script: URL, workerData: unknown): Thread<B> {
+  const worker = startWorker(script, workerData)
   const waiting = new Map<number, { resolve(batch: B): void; reject(error: unknown): void }>()
   let jobs = 0
   let failure: VitrineError | undefined

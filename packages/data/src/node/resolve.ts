@@ -18,6 +18,8 @@ export interface ResolveOptions {
 export interface ResolvedData {
   readonly train: DatasetSource
   readonly val: DatasetSource | null
+  /** Files that are passed over, a line for each kind with its number and an example. */
+  readonly passedOver: readonly string[]
 }
 
 /**
@@ -36,6 +38,7 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     return {
       train: { kind: "shapes", split: "train", size: 50_000, seed },
       val: { kind: "shapes", split: "val", size: 2_000, seed },
+      passedOver: [],
     }
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
@@ -55,7 +58,8 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     labels,
     skipped: parts.skipped,
   })
-  return { train: source(parts.train, "train"), val: parts.val === null ? null : source(parts.val, "val") }
+  const { train, val, passedOver } = parts
+  return { train: source(train, "train"), val: val === null ? null : source(val, "val"), passedOver }
 }
 
 /** MNIST's files, by the names that its descendants use too; undefined where there are none. */
@@ -83,5 +87,5 @@ async function findIdx(folder: string, files: readonly string[]): Promise<Resolv
     ? (await readFile(join(folder, "classes.txt"), "utf8")).split(/\r?\n/).filter((line) => line.trim() !== "")
     : defaultClasses((await readIdx(train.labels)).data, val ? (await readIdx(val.labels)).data : new Uint8Array())
   const source = (files: { images: string; labels: string }): IdxSource => ({ kind: "idx", ...files, classes })
-  return { train: source(train), val: val === undefined ? null : source(val) }
+  return { train: source(train), val: val === undefined ? null : source(val), passedOver: [] }
 }

@@ -1,6 +1,6 @@
 import { dimAt, fixed, ops, type Scope, type Tensor } from "@vitrine/core"
 import type { Objective } from "@vitrine/trainer"
-import type { DetectionBatch } from "../data/batch.ts"
+import type { DetectionBatch, Target } from "../data/batch.ts"
 import type { Detections, Objects } from "../data/objects.ts"
 import { type AveragePrecision, averagePrecision } from "../metrics/average-precision.ts"
 import { type DetrConfig, detrChannels, featureGrid } from "./config.ts"
@@ -28,7 +28,7 @@ export interface DetectionEvaluation extends AveragePrecision {
 
 /**
  * DETR's objective for `@vitrine/trainer`. The model's predictions go to the host, which matches them with the objects; the loss
- * and its gradients follow. The loss of a step of several batches is the mean over their images. The score is COCO's AP.
+ * and its gradients follow. The loss of a step of several batches is that of one batch with all their images. The score is COCO's AP.
  * @throws VitrineError (shape) for images that the backbone does not take
  */
 export function detectionObjective(
@@ -54,14 +54,15 @@ export function detectionObjective(
       const { total } = detectionLosses({ logits, boxes }, targetInputs(config), lossOptions)
       return { losses: total, weights: ops.input("weights", ["batch"]), hostValues: { logits, boxes } }
     },
-    prepare: (batch) => {
-      const images = batch.weights.reduce((a, b) => a + b)
-      // The loss of an image already has its share of the batch's loss in it.
-      return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * images) }, total: images }
+    prepare: (batch, _, batches) => {
+      const images = imagesOf(batch)
+      // The loss of an image already has its share of the step's loss in it.
+      const total = batches.reduce((sum, each) => sum + imagesOf(each), 0)
+      return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * total) }, total: images }
     },
-    hostInputs: ({ logits, boxes }, { targets, weights }) => {
-      const real = targets.map((target, row) => (weights[row] === 0 ? null : target))
-      const matched = matchedTargets(logits?.data ?? [], boxes?.data ?? [], real, config, lossOptions, {
+    hostInputs: ({ logits, boxes }, batch, batches) => {
+      const options = { ...lossOptions, counted: batches.flatMap(targetsOf) }
+      const matched = matchedTargets(logits?.data ?? [], boxes?.data ?? [], targetsOf(batch), config, options, {
         ...matchingDefaults,
         ...costs,
       })
@@ -91,6 +92,12 @@ export function detectionObjective(
     },
   }
 }
+
+const imagesOf = ({ weights }: DetectionBatch): number => weights.reduce((a, b) => a + b, 0)
+
+/** The targets of each image; null for rows of padding. */
+const targetsOf = ({ targets, weights }: DetectionBatch): (Target | null)[] =>
+  targets.map((target, row) => (weights[row] === 0 ? null : target))
 
 /** The values of the last layer: `[batch, decoderDepth, …]` → `[batch, …]`. */
 export function lastLayer(t: Tensor): Tensor {

@@ -28,6 +28,11 @@ export interface MatchedTargets {
   readonly boxWeights: Float32Array
 }
 
+export interface MatchedShare {
+  /** The targets of all images of a step, whose objects the losses are divided by; those of the batch by default. */
+  readonly counted?: readonly (Target | null)[]
+}
+
 /**
  * Matches the predictions of each layer of the decoder with the objects, at the least cost (`HungarianMatcher`), and makes the
  * targets of all queries. Rows of padding have no targets.
@@ -41,14 +46,14 @@ export function matchedTargets(
   boxes: ArrayLike<number>,
   targets: readonly (Target | null)[],
   config: Pick<DetrConfig, "classes" | "queries" | "decoderDepth">,
-  { noObjectWeight }: Pick<DetectionLossOptions, "noObjectWeight">,
+  { noObjectWeight, counted = targets }: Pick<DetectionLossOptions, "noObjectWeight"> & MatchedShare,
   costs: MatchingCosts = matchingDefaults,
 ): MatchedTargets {
   const { classes, queries, decoderDepth } = config
   const outcomes = classes + 1
   let objects = 0
   let weights = 0
-  for (const target of targets) {
+  for (const target of counted) {
     if (target === null) continue
     const { length } = target.labels
     const matched = Math.min(queries, length)

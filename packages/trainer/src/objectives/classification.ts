@@ -20,9 +20,9 @@ export function classificationObjective(
   return {
     rows: (scope) => {
       const { images, targets, weights } = labelledInputs(model)
-      return { losses: rowLosses(model.forward(scope, images), targets, loss), weights }
+      return { losses: rowLosses(model.forward(scope, images), targets, loss, classWeights), weights }
     },
-    prepare: (batch) => weighted(batch, classWeights),
+    prepare: (batch) => weighted(batch, loss, classWeights),
     measure,
   }
 }
@@ -50,6 +50,7 @@ export function measureClasses(model: ImageModel, loss: Loss): Measure {
       }
     },
     score: ({ top1 }) => top1,
+    loss: ({ loss }) => loss,
   }
 }
 
@@ -71,12 +72,12 @@ export function labelledInputs({
 }
 
 /**
- * Targets scaled by the weights of the classes, and the weight of the batch. As in PyTorch's `CrossEntropyLoss(weight)`, an
- * example counts by the weight of its label.
+ * The inputs of a batch and its weight. For the softmax, targets are scaled by the weights of the classes; as in PyTorch's
+ * `CrossEntropyLoss(weight)`, an example counts by the weight of its label.
  */
-export function weighted(batch: Batch, classWeights: readonly number[] | null): Prepared {
+export function weighted(batch: Batch, loss: Loss, classWeights: readonly number[] | null): Prepared {
   const { images, targets, labels, weights } = batch
-  if (classWeights === null)
+  if (classWeights === null || loss === "binary")
     return { inputs: { images, targets, weights }, total: weights.reduce((sum, weight) => sum + weight, 0) }
   // Labels and targets are of the classes that there are weights for.
   const weightOf = (label: number): number => classWeights[label] ?? Number.NaN

@@ -69,12 +69,12 @@ export function distillationObjective(
       const { images, targets, weights } = labelledInputs(config)
       const { logits, distilled } = vitHeads(scope, images, config)
       if (distilled === null) throw noToken
-      const labelLosses = rowLosses(logits, targets, loss)
+      const labelLosses = rowLosses(logits, targets, loss, classWeights)
       const teacherLosses = lossesOf(distilled, ops.input("teacher", ["batch", classes]), classes, tau)
       return { losses: ops.add(ops.mul(labelLosses, 1 - alpha), ops.mul(teacherLosses, alpha)), weights }
     },
     prepare: async (batch) => {
-      const prepared = weighted(batch, classWeights)
+      const prepared = weighted(batch, loss, classWeights)
       const logits = await teacher(batch.images, batch.size)
       return { ...prepared, inputs: { ...prepared.inputs, teacher: targetsOf(logits, classes, tau) } }
     },

@@ -5,13 +5,20 @@ import { ops, rowNames, type Tensor } from "@vitrine/core"
  * follow from this table.
  */
 export const losses = {
-  /** Softmax against distributions over the classes. */
+  /** Softmax against distributions over the classes. Weights of classes lie in the targets. */
   "cross-entropy": (logits: Tensor, targets: Tensor): Tensor => ops.softmaxCrossEntropy(logits, targets),
-  /** A sigmoid for each class, for images that may show several; the mean over the classes. */
-  binary: (logits: Tensor, targets: Tensor): Tensor => {
+  /**
+   * A sigmoid for each class, for images that may show several; the mean over the classes. Weights `[classes]` count where an
+   * image shows the class, as PyTorch's `BCEWithLogitsLoss(pos_weight)`.
+   */
+  binary: (logits: Tensor, targets: Tensor, weights?: Tensor): Tensor => {
     // log(1 + exp(z)) − t z, without overflow
     const softplus = ops.add(ops.maximum(logits, 0), ops.log(ops.add(ops.exp(ops.neg(ops.abs(logits))), 1)))
-    return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
+    if (weights === undefined) return ops.mean(ops.sub(softplus, ops.mul(targets, logits)), [1])
+    // w t log(1 + exp(−z)) + (1 − t) log(1 + exp(z)), where log(1 + exp(−z)) = log(1 + exp(z)) − z
+    const positives = ops.mul(targets, weights)
+    const factor = ops.add(ops.sub(positives, targets), 1)
+    return ops.mean(ops.sub(ops.mul(factor, softplus), ops.mul(positives, logits)), [1])
   },
 }
 
@@ -20,6 +27,13 @@ export type Loss = keyof typeof losses
 export const lossNames: readonly Loss[] = rowNames(losses)
 
 /** The loss of each row, `[batch]`. */
-export function rowLosses(logits: Tensor, targets: Tensor, loss: Loss): Tensor {
-  return losses[loss](logits, targets)
+export function rowLosses(
+  logits: Tensor,
+  targets: Tensor,
+  loss: Loss,
+  classWeights: readonly number[] | null = null,
+): Tensor {
+  const weights =
+    classWeights === null ? undefined : ops.constant(Float32Array.from(classWeights), [classWeights.length])
+  return losses[loss](logits, targets, weights)
 }

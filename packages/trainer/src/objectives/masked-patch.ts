@@ -86,6 +86,7 @@ export function maskedPatchObjective(config: ViTConfig, normalization: Normaliza
         }
       },
       score: ({ top1 }) => top1,
+      loss: ({ loss }) => loss,
     },
   }
 }

@@ -16,12 +16,17 @@ export type Inputs = Readonly<Record<string, HostData>>
 export interface Objective<B extends Sized = Batch, E extends object = Evaluation> {
   /** The losses, from the inputs that `prepare` gives. Each row has a loss: an image, a patch of one, a symbol. */
   readonly rows: (scope: Scope) => Rows
-  readonly prepare: (batch: B, key: Key) => Prepared | Promise<Prepared>
+  /** `batches` are all of the step, of which `batch` is one: a loss that divides by a count divides by that of the step. */
+  readonly prepare: (batch: B, key: Key, batches: readonly B[]) => Prepared | Promise<Prepared>
   /**
    * The inputs of `rows` that the host computes from its `hostValues`. The step is then cut in two: the host computes these
    * after the first part and before the second.
    */
-  readonly hostInputs?: (hostValues: Readonly<Record<string, HostTensor>>, batch: B) => Inputs | Promise<Inputs>
+  readonly hostInputs?: (
+    hostValues: Readonly<Record<string, HostTensor>>,
+    batch: B,
+    batches: readonly B[],
+  ) => Inputs | Promise<Inputs>
   readonly measure: Measure<B, E>
 }
 
@@ -47,6 +52,8 @@ export interface Measure<B extends Sized = Batch, E extends object = Evaluation>
   readonly pass: () => Pass<B, E>
   /** The figure by which checkpoints are compared; more is better. */
   readonly score: (evaluation: E) => number
+  /** The figure that decides among equal scores; less is better. */
+  readonly loss?: (evaluation: E) => number
 }
 
 export interface Pass<B extends Sized = Batch, E extends object = Evaluation> {

@@ -1,4 +1,4 @@
-import { parseJson, readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
+import { bestCheckpoint, type CheckpointScore, parseJson, readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import type { RunStore, SavedRun } from "@vitrine/trainer"
 
@@ -17,9 +17,8 @@ export interface MemoryStore extends RunStore {
   files(): Record<string, Uint8Array<ArrayBuffer>>
 }
 
-interface StoredCheckpoint {
+interface StoredCheckpoint extends CheckpointScore {
   readonly step: number
-  readonly score: number | null
   readonly path: string
   readonly model: Uint8Array<ArrayBuffer>
   readonly training: Uint8Array<ArrayBuffer>
@@ -35,7 +34,7 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
   const opened = files === undefined ? undefined : openRun(files)
   let config: object | null = opened?.config ?? null
   let newest = opened?.checkpoints.at(-1)
-  let best = opened && bestOf(opened.checkpoints)
+  let best = opened && bestCheckpoint(opened.checkpoints)
   let metrics = opened?.metrics ?? []
   return {
     get config() {
@@ -47,11 +46,11 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
     appendMetrics(event) {
       metrics.push({ step: event.step, line: `${JSON.stringify(event)}\n` })
     },
-    async saveCheckpoint({ step, score, tensors, trainingTensors }) {
+    async saveCheckpoint({ step, score, loss, tensors, trainingTensors }) {
       const path = `checkpoints/step-${String(step).padStart(8, "0")}`
       const model = concatenate(writeSafetensors(tensors, { format: "pt" }))
-      newest = { step, score, path, model, training: concatenate(writeSafetensors(trainingTensors)) }
-      if (score !== null && score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = newest
+      newest = { step, score, loss, path, model, training: concatenate(writeSafetensors(trainingTensors)) }
+      best = bestCheckpoint(best === undefined ? [newest] : [best, newest])
       return { path }
     },
     resume() {
@@ -71,10 +70,10 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
       if (newest === undefined) return files
       files["model.safetensors"] = (best ?? newest).model
       files["metrics.jsonl"] = text(metrics.map(({ line }) => line).join(""))
-      for (const { step, score, path, model, training } of new Set([best ?? newest, newest])) {
+      for (const { step, score, loss, path, model, training } of new Set([best ?? newest, newest])) {
         files[`${path}/model.safetensors`] = model
         files[`${path}/training.safetensors`] = training
-        files[`${path}/state.json`] = text(`${JSON.stringify({ step, score, state: null })}\n`)
+        files[`${path}/state.json`] = text(`${JSON.stringify({ step, score, loss, state: null })}\n`)
       }
       return files
     },
@@ -98,11 +97,18 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
     const { [file]: state, [`${path}/model.safetensors`]: model, [`${path}/training.safetensors`]: training } = files
     // A checkpoint without all three files was being written, or deleted.
     if (path === undefined || state === undefined || model === undefined || training === undefined) return []
-    const { step, score }: { step?: unknown; score?: unknown } = Object(parseJson(state, file))
+    const { step, score, loss }: { step?: unknown; score?: unknown; loss?: unknown } = Object(parseJson(state, file))
     if (typeof step !== "number") throw new VitrineError("file", `${file}: has no step`)
     const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)
     return [
-      { step, score: typeof score === "number" ? score : null, path, model: copy(model), training: copy(training) },
+      {
+        step,
+        score: numberOrNull(score),
+        loss: numberOrNull(loss),
+        path,
+        model: copy(model),
+        training: copy(training),
+      },
     ]
   })
   return {
@@ -125,13 +131,7 @@ function metricsOf(file: Uint8Array | undefined): { step: number; line: string }
   })
 }
 
-/** The first checkpoint with the highest score. */
-function bestOf(checkpoints: readonly StoredCheckpoint[]): StoredCheckpoint | undefined {
-  let best: StoredCheckpoint | undefined
-  for (const checkpoint of checkpoints)
-    if (checkpoint.score !== null && checkpoint.score > (best?.score ?? Number.NEGATIVE_INFINITY)) best = checkpoint
-  return best
-}
+const numberOrNull = (value: unknown): number | null => (typeof value === "number" ? value : null)
 
 const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content)
 

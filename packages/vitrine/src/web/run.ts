@@ -1,3 +1,4 @@
+import { VitrineError } from "@vitrine/core"
 import type { RunPlace } from "../run.ts"
 import { type BackendChoice, openBackend } from "./backend.ts"
 import type { MemoryStore } from "./memory-store.ts"
@@ -17,6 +18,11 @@ export interface PageRunOptions extends BackendChoice {
 
 /** A run in the memory of a page. */
 export async function memoryRun({ store, resume = false, ...options }: PageRunOptions): Promise<RunPlace> {
+  if (!resume && store?.config != null)
+    throw new VitrineError(
+      "config",
+      "the store holds a run already: go on with it (resume), or give a new memoryStore()",
+    )
   return {
     resumed: resume ? { config: store?.config, checkpoint: store?.resume() ?? undefined, damaged: [] } : undefined,
     path: () => null,

@@ -4,6 +4,7 @@ import { familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount } from "@vitrine/core"
 import type { Evaluation } from "@vitrine/trainer"
 import type { ResolvedRecipe, SetupEvent } from "vitrine"
+import { errorColors } from "../../output.ts"
 import { field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { bestAndLast, type Ending } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
@@ -18,7 +19,7 @@ export const texts: RunTexts<SetupEvent, Evaluation> = {
 }
 
 function header(run: string, event: SetupEvent): string {
-  const { recipe, from: origin, teacher } = event
+  const { recipe, from: origin, teacher, passedOver } = event
   return [
     ...opening(run, event),
     field("model", describeModel(recipe.config)),
@@ -26,6 +27,9 @@ function header(run: string, event: SetupEvent): string {
     ...(origin?.notes ?? []).map((line) => field("", printable(line))),
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     imagesLine(event),
+    ...(passedOver.length === 0
+      ? []
+      : [field("", errorColors.yellow(`passed over ${passedOver.map(printable).join("; ")}`))]),
     field("recipe", describeRecipe(recipe)),
   ].join("\n")
 }

@@ -29,6 +29,16 @@ export function matchClasses(
 ): MatchedClasses {
   const matches = classes.map((label) => labels?.indexOf(label) ?? -1)
   if (!byPosition && labels !== null && !matches.includes(-1)) return { modelClasses: matches, match: "name", labels }
+  if (!byPosition && labels === null && classes.every((label) => /^\d+$/.test(label))) {
+    const outputs = classes.map(Number)
+    if (outputs.every((output) => output < count))
+      return { modelClasses: outputs, match: "name", labels: Array.from({ length: count }, (_, i) => String(i)) }
+    if (classes.length === count)
+      throw new VitrineError(
+        "config",
+        `${name}: its folders are numbers up to ${Math.max(...outputs)}, but the model's classes are 0 to ${count - 1}: rename them, or say that they are its classes in their order (byPosition, --by-position)`,
+      )
+  }
   const missing = JSON.stringify(classes[matches.indexOf(-1)])
   if (classes.length !== count)
     throw new VitrineError(

@@ -4,6 +4,7 @@ import { type Mix, normalize, type Transform } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
 import { type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
+import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
@@ -106,7 +107,7 @@ const smallSide = 96
  */
 export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
   checkRecipe(recipe)
-  const batchSize = recipe.batchSize ?? 64
+  const batchSize = recipe.batchSize ?? Math.min(64, data.examples)
   const dropLast = recipe.dropLast ?? true
   if (dropLast && data.examples < batchSize)
     throw new VitrineError(
@@ -117,10 +118,10 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
   if (recipe.steps !== undefined && recipe.epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
-  const steps = recipe.steps ?? Math.round((recipe.epochs ?? 10) * perEpoch)
-  if (steps === 0)
-    throw new VitrineError("config", `recipe: epochs: ${recipe.epochs} of ${perEpoch} updates each make no step`)
-  const training = inField("recipe", "", () => trainingOptions({ ...optionsIn(recipe), steps, seed }))
+  const steps = recipe.steps ?? stepsOf(recipe.epochs ?? 10, batches, recipe.accumulate)
+  const training = inField("recipe", "", () =>
+    trainingOptions({ emaWarmup: typeof recipe.ema === "number", ...optionsIn(recipe), steps, seed }),
+  )
   const { task = "classify", augmentNormalized = [] } = recipe
   const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }
   if (distillation !== null && !learnsClasses(task))

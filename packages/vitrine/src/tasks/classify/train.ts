@@ -1,5 +1,5 @@
 import { type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
-import type { Backend } from "@vitrine/core"
+import { type Backend, VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import type { Evaluation, Teacher } from "@vitrine/trainer"
 import type { OpenRun, PreparedTask } from "../../run.ts"
@@ -32,6 +32,8 @@ export interface TrainingData {
   readonly origin: string
   readonly train: Dataset
   readonly validation: Dataset | undefined
+  /** Files that are passed over, a line for each kind. */
+  readonly passedOver: readonly string[]
 }
 
 /** A model that a run starts from. */
@@ -64,6 +66,8 @@ export interface ClassifierPlatform<Source> {
 /** The first event of a run: what is about to be trained. */
 export interface SetupEvent extends RunSetup {
   readonly classes: readonly string[]
+  /** Files of the data that are passed over, a line for each kind with its number and an example. */
+  readonly passedOver: readonly string[]
   readonly recipe: ResolvedRecipe
   /**
    * The model that the run starts from: its name, whether it gets a new head for other classes, and what its files leave open
@@ -94,6 +98,7 @@ export async function prepareClassifier<Source>(
   const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
   const recipe = plan.resolve(start)
   const classNames = classesOf(recipe, dataset)
+  if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
   platform.checkRecipe?.(recipe)
   const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
@@ -124,6 +129,7 @@ export async function prepareClassifier<Source>(
     setup: {
       data: data.name,
       classes: dataset.classes,
+      passedOver: data.passedOver,
       examples: dataset.length,
       validation: validation?.length ?? 0,
       recipe,
@@ -143,6 +149,28 @@ export async function prepareClassifier<Source>(
         checkpointEvery,
       }),
   }
+}
+
+/** The class names in a `config.json`; null where it has none. */
+function labelNames(config: unknown): readonly string[] | null {
+  const { label_names: names }: { readonly label_names?: unknown } = Object(config)
+  return Array.isArray(names) ? names.map(String) : null
+}
+
+/** @throws VitrineError (config) for data whose classes are not those that a run learned so far. */
+function checkSameClasses(learned: readonly string[] | null, classNames: readonly string[], data: string): void {
+  if (learned === null || classNames.length === 0) return
+  const missing = learned.filter((name) => !classNames.includes(name))
+  const added = classNames.filter((name) => !learned.includes(name))
+  if (missing.length === 0 && added.length === 0) return
+  const list = (names: readonly string[]): string => names.map((name) => JSON.stringify(name)).join(", ")
+  throw new VitrineError(
+    "config",
+    `${data}: its classes are no longer those of the run: ${[
+      ...(missing.length > 0 ? [`${list(missing)} ${missing.length === 1 ? "is" : "are"} missing`] : []),
+      ...(added.length > 0 ? [`${list(added)} ${added.length === 1 ? "is" : "are"} new`] : []),
+    ].join(", ")}; restore the folders, or start a new run from its weights (--from)`,
+  )
 }
 
 /** How a run gets its recipe, for which the model that it starts from has to be open. */

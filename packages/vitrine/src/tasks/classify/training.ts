@@ -27,7 +27,9 @@ import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
 /** The facts of data that decide what a recipe leaves open. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
   const { width, height } = await dataset.read(0)
-  const { mean, std } = await meanStd(dataset)
+  const { mean, std: deviations } = await meanStd(dataset)
+  // A channel that varies by less than half a step of 8 bits is constant: its values are only shifted.
+  const std = deviations.map((deviation) => (deviation < 1 / 510 ? 1 : deviation))
   const { length: examples, channels, classes } = dataset
   return { examples, channels, classes: classes.length, imageSize: [height, width], mean, std }
 }

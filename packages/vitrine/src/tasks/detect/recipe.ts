@@ -10,12 +10,13 @@ import {
 import { resnetConfig } from "@vitrine/resnet"
 import { type Schedule, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
+import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { checkDetectionRecipe } from "./schema.ts"
 
 /** How a detector is trained, apart from the data. It is plain data, and each run stores it. */
 export interface DetectionRecipe
-  extends Partial<Omit<TrainingOptions, "steps" | "loss" | "classWeights" | "layerDecay" | "ema">> {
+  extends Partial<Omit<TrainingOptions, "steps" | "loss" | "classWeights" | "layerDecay" | "ema" | "emaWarmup">> {
   /** Fields of a DetrConfig. The data decide `classes`. */
   readonly model?: Partial<DetrConfig>
   /** [height, width] of the model's input. Images are resized to fit into it, and padded. */
@@ -92,8 +93,9 @@ export function resolveDetectionRecipe(
     )
   if (updates !== undefined && epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
-  const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
-  const steps = updates ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
+  const batches = Math.floor(data.examples / batchSize)
+  const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
+  const steps = updates ?? (epochs === undefined ? defaultSteps : stepsOf(epochs, batches, recipe.accumulate))
   const options = { ...trainingDefaults, ...optionsIn(recipe), steps, seed }
   const training = inField("recipe", "", () => trainingOptions(options))
   if (model.classes !== undefined && model.classes !== data.classes)

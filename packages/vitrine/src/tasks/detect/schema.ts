@@ -19,7 +19,7 @@ import type { DetectionRecipe } from "./recipe.ts"
 import type { DetectionRecord } from "./record.ts"
 
 /** Options of training that detectors do not have. */
-const absentOptions = ["loss", "classWeights", "layerDecay", "ema"] as const
+const absentOptions = ["loss", "classWeights", "layerDecay", "ema", "emaWarmup"] as const
 
 const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
 const imageFields: Fields = { imageSize: { kind: "tuple", of: [side, side] } }

@@ -2,6 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import { type Alphabet, type Seq2SeqConfig, seq2seqConfig, type TransformerConfig } from "@vitrine/seq2seq"
 import { type TrainingOptions, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
+import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { checkReadingRecipe } from "./schema.ts"
 
@@ -110,9 +111,9 @@ export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, 
     )
   if (updates !== undefined && epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
-  const perEpoch = Math.max(1, Math.floor(data.examples / batchSize / (recipe.accumulate ?? 1)))
-  const steps = updates ?? (epochs === undefined ? defaultSteps : Math.max(1, Math.round(epochs * perEpoch)))
-  const options = { ...trainingDefaults, ...optionsIn(recipe), steps, seed }
+  const batches = Math.floor(data.examples / batchSize)
+  const steps = updates ?? (epochs === undefined ? defaultSteps : stepsOf(epochs, batches, recipe.accumulate))
+  const options = { emaWarmup: typeof recipe.ema === "number", ...trainingDefaults, ...optionsIn(recipe), steps, seed }
   const training = inField("recipe", "", () => trainingOptions(options))
   const { evaluateEvery = Math.max(1, Math.ceil(steps / 10)) } = recipe
   const { mean = data.mean, std = data.std } = recipe

@@ -72,7 +72,7 @@ function platformOf(
     async openData({ seed, valFraction, classes, perClass }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-      const { train, val } = await resolveData(name, { valFraction, seed })
+      const { train, val, passedOver } = await resolveData(name, { valFraction, seed })
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
         closeLater(dataset.close)
@@ -84,6 +84,7 @@ function platformOf(
         origin: name === "shapes" ? name : resolve(name),
         train: await open(train, { classes, perClass, seed }),
         validation: val === null ? undefined : await open(val, { classes }),
+        passedOver,
       }
     },
     async openStart(name, hints) {

@@ -49,7 +49,7 @@ function platformOf(data: TrainOptions["data"]): ClassifierPlatform<ModelSource>
     async openData({ seed }) {
       const { train, validation } = data === "shapes" ? drawings(seed) : data
       const name = data === "shapes" ? data : train.name
-      return { name, origin: name, train, validation }
+      return { name, origin: name, train, validation, passedOver: [] }
     },
     async openStart(source, hints) {
       const location = await locateModel(source)
