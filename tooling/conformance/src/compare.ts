@@ -1,6 +1,6 @@
 import type { HostData, HostTensor } from "@vitrine/core"
 
-/** What two float32 computations of one thing may differ by: `max|Δ| ≤ max(absolute, relative · max|expected|)`. */
+/** The greatest difference between two float32 computations: `max|Δ| ≤ max(absolute, relative · max|expected|)`. */
 export interface Tolerance {
   readonly absolute: number
   readonly relative: number
@@ -8,7 +8,7 @@ export interface Tolerance {
 
 export const float32Tolerance: Tolerance = { absolute: 2e-5, relative: 1e-5 }
 
-/** How far `actual` is from `expected`, as a message; undefined where it is close enough. NaN and ±∞ must agree. */
+/** A message that says how far `actual` is from `expected`; undefined where they are close enough. NaN and ±∞ must agree. */
 export function difference(actual: HostData, expected: HostData, tolerance: Tolerance): string | undefined {
   if (actual.length !== expected.length) return `${actual.length} values instead of ${expected.length}`
   let largest = 0
@@ -34,10 +34,10 @@ export function expectClose(
   tolerance: Tolerance = float32Tolerance,
 ): void {
   const faults = Object.entries(expected).flatMap(([name, { data, shape }]) => {
-    const found = actual[name]
-    if (found === undefined) return [`${name} is missing`]
-    if (found.shape.join() !== shape.join()) return [`${name} is [${found.shape}] instead of [${shape}]`]
-    const fault = difference(found.data, data, tolerance)
+    const result = actual[name]
+    if (result === undefined) return [`${name} is missing`]
+    if (result.shape.join() !== shape.join()) return [`${name} is [${result.shape}] instead of [${shape}]`]
+    const fault = difference(result.data, data, tolerance)
     return fault === undefined ? [] : [`${name} [${shape}]: ${fault}`]
   })
   const unknown = Object.keys(actual).filter((name) => !Object.hasOwn(expected, name))

@@ -32,16 +32,16 @@ import {
   trainStep,
 } from "./models.ts"
 
-/** What a test is given: the backend, and what its results may differ by. */
-export interface Given {
+/** The backend that a test is of, and the tolerance of its results. */
+export interface Subject {
   readonly backend: Backend
   readonly tolerance: Tolerance
 }
 
-/** Images in a batch of every whole model: where sizes are equal, a backend compiles a kernel once for all tests. */
+/** The batch size of all whole models. Since it is the same, a backend compiles a kernel once for all tests. */
 const modelBatch = 3
 
-type Test = (given: Given) => Promise<void>
+type Test = (subject: Subject) => Promise<void>
 type Inputs = Readonly<Record<string, HostData>>
 type Results = Readonly<Record<string, HostTensor>>
 
@@ -50,7 +50,7 @@ const { add, constant, input, isFinite, linear, mul, relu, state, sub, sum, wher
 const float = (...shape: number[]): TensorType => ({ shape, dtype: "float32" })
 const floats = (...values: number[]): Float32Array => Float32Array.from(values)
 
-/** Compiles, runs once and lets go. */
+/** Compiles a graph, runs it once and disposes of the program. */
 export async function runOnce(backend: Backend, g: Graph, inputs: Inputs, batch?: number): Promise<Results> {
   const program = await backend.compile(g, batch === undefined ? {} : { batch })
   try {
@@ -75,7 +75,7 @@ async function values(s: State, name: string): Promise<number[]> {
   return Array.from(await s.read(name))
 }
 
-/** `x ← x / 2 + given`, and what was read. */
+/** A graph that gives `x`, and then sets `x ← x / 2 + given`. */
 function counter(): Graph {
   const x = state("x", [2])
   return graph({ outputs: { before: x }, updates: { x: add(mul(x, 0.5), input("given", [2])) } })
@@ -412,7 +412,7 @@ function vitTests(): Record<string, Test> {
   const entries = Object.entries(configs).flatMap(([name, config]): [string, Test][] => {
     const parameters = randomParameters(vitParameters(config), config)
     const slots = Object.fromEntries(vitParameters(config).map(({ name, shape }) => [name, float(...shape)]))
-    const compared = async ({ backend, tolerance }: Given, g: Graph, inputs: Inputs): Promise<void> => {
+    const compare = async ({ backend, tolerance }: Subject, g: Graph, inputs: Inputs): Promise<void> => {
       const results = await Promise.all(
         [backend, referenceBackend()].map(async (each) => {
           const s = await each.createState(slots, parameters)
@@ -429,30 +429,30 @@ function vitTests(): Record<string, Test> {
     return [
       [
         `ViT, ${name}: forward`,
-        (given) =>
-          compared(given, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), modelBatch), {
+        (subject) =>
+          compare(subject, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), modelBatch), {
             images,
           }),
       ],
       [
         `ViT, ${name}: every tap`,
-        (given) => {
+        (subject) => {
           const { logits, taps } = trace(config, imagesOf(config, modelBatch), { taps: "all" })
-          return compared(given, graph({ outputs: { ...taps, result: logits } }), { images })
+          return compare(subject, graph({ outputs: { ...taps, result: logits } }), { images })
         },
       ],
       [
         `ViT, ${name}: gradients`,
-        (given) => {
+        (subject) => {
           const x = imagesOf(config, modelBatch)
           const { logits, parameters: wrt } = trace(config, x)
           const seed = input("seed", logits.shape)
-          const made = gradients([logits], [x, ...Object.values(wrt)], [seed])
+          const grads = gradients([logits], [x, ...Object.values(wrt)], [seed])
           const names = ["images", ...Object.keys(wrt)]
-          const g = graph({ outputs: Object.fromEntries(made.map((t, i) => [`grad.${names[i]}`, t])) })
-          const drawn = drawFrom(5)
-          drawn.normal(logits.shape)
-          return compared(given, g, { images, seed: drawn.data["x0"] as HostData })
+          const g = graph({ outputs: Object.fromEntries(grads.map((t, i) => [`grad.${names[i]}`, t])) })
+          const draw = drawFrom(5)
+          draw.normal(logits.shape)
+          return compare(subject, g, { images, seed: draw.data["x0"] as HostData })
         },
       ],
     ]
@@ -460,7 +460,7 @@ function vitTests(): Record<string, Test> {
   return Object.fromEntries(entries)
 }
 
-/** A model in which everything that training knows is on. */
+/** A model with dropout of every kind. */
 const trained = {
   ...(configs["class token"] as (typeof configs)[string]),
   dropout: 0.1,
@@ -497,32 +497,24 @@ const training: Readonly<Record<string, Test>> = {
     const [targets, weights] = [input("targets", logits.shape), input("weights", [modelBatch])]
     const loss = lossOf(logits, targets, weights)
     const names = Object.keys(wrt)
-    const made = gradients([loss], Object.values(wrt))
-    const whole = Object.fromEntries(made.map((t, i) => [`grad.${names[i]}`, t]))
-    const seen = { logits, loss }
-    const { first, second, saved } = cut(graph({ outputs: { ...seen, ...whole } }), ["logits"])
+    const grads = gradients([loss], Object.values(wrt))
+    const outputs = { logits, loss, ...Object.fromEntries(grads.map((t, i) => [`grad.${names[i]}`, t])) }
+    const { first, second, saved } = cut(graph({ outputs }), ["logits"])
     const slots = Object.fromEntries(vitParameters(trained).map(({ name, shape }) => [name, float(...shape)]))
     const s = await backend.createState({ ...slots, ...saved }, randomParameters(vitParameters(trained), trained))
-    const {
-      targets: told,
-      weights: weighed,
-      ...inputs
-    } = Object.fromEntries(
-      Object.entries(trainInputs(trained, modelBatch, 1)).filter(([name]) =>
-        ["images", "key", "targets", "weights"].includes(name),
-      ),
-    ) as Record<string, HostData>
-    const late = { targets: told as HostData, weights: weighed as HostData }
-    const step = async (g: Graph, given: Inputs): Promise<Results> => {
+    const all = Object.entries(trainInputs(trained, modelBatch, 1))
+    const only = (...names: string[]): Inputs => Object.fromEntries(all.filter(([name]) => names.includes(name)))
+    const [early, late] = [only("images", "key"), only("images", "key", "targets", "weights")]
+    const step = async (g: Graph, inputs: Inputs): Promise<Results> => {
       const program = await backend.compile(g)
-      const results = await program.run(given, s)
+      const results = await program.run(inputs, s)
       await program.dispose()
       return results
     }
-    const expected = await step(graph({ outputs: { ...seen, ...whole } }), { ...inputs, ...late })
-    expectClose(await step(first, inputs), { logits: expected["logits"] as HostTensor }, tolerance)
+    const expected = await step(graph({ outputs }), late)
+    expectClose(await step(first, early), { logits: expected["logits"] as HostTensor }, tolerance)
     const { logits: _, ...rest } = expected
-    expectClose(await step(second, { ...inputs, ...late }), rest, tolerance)
+    expectClose(await step(second, late), rest, tolerance)
     await s.dispose()
   },
   "recomputed activations give the same gradients": async ({ backend, tolerance }) => {
@@ -545,7 +537,7 @@ const training: Readonly<Record<string, Test>> = {
   },
 }
 
-/** What a backend promises besides its ops. */
+/** The tests of a backend's contract, by group. */
 export const contract: Readonly<Record<string, Readonly<Record<string, Test>>>> = {
   "inputs and outputs": inputsAndOutputs,
   states,

@@ -1,7 +1,7 @@
 import { type HostData, keyFromSeed, ops, type Shape, randomStream, type Tensor } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 
-/** Makes the inputs of a case: each call is a new input of the graph, and the values that it will be given. */
+/** Draws the inputs of a case. Each call makes an input of the graph, and draws its values. */
 export interface Draw {
   /** Float32, standard normal times `scale` plus `shift`. */
   normal(shape: Shape, options?: { readonly scale?: number; readonly shift?: number }): Tensor

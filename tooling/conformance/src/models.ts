@@ -22,7 +22,7 @@ const { add, adamW, div, input, mul, softmaxCrossEntropy, state, sum } = ops
 
 const small = { imageSize: [8, 8], patchSize: [4, 4], dim: 16, depth: 2, heads: 2, mlpDim: 32, classes: 5 } as const
 
-/** Small models that between them go every way through the ViT. */
+/** Small models that together use every part of the ViT. */
 export const configs: Readonly<Record<string, ViTConfig>> = {
   "class token": vitConfig(small),
   "average pooling, sine positions, tanh GELU": vitConfig({
@@ -82,7 +82,7 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
   }),
 }
 
-/** Parameters with values everywhere, the head and the biases too, so that nothing is hidden behind a zero. */
+/** Parameters that are nowhere 0, in the head and the biases neither, since a zero would hide an error. */
 export function randomParameters(
   parameters: readonly Parameter[],
   config: ViTConfig,
@@ -111,7 +111,7 @@ export interface Model {
   readonly taps: Readonly<Record<string, Tensor>>
 }
 
-/** The forward pass, its parameters and what was tapped on the way. */
+/** The forward pass, with its parameters and taps. */
 export function trace(
   config: ViTConfig,
   images: Tensor,
@@ -137,7 +137,7 @@ export interface Step {
   readonly updates: Readonly<Record<string, Tensor>>
 }
 
-/** A step of AdamW with dropout: what changes from step to step comes in as inputs. */
+/** A step of AdamW with dropout. The scalars that change from step to step are inputs. */
 export function trainStep(config: ViTConfig): Step {
   const key = input("key", [2], "int32")
   const { logits, parameters } = trace(config, imagesOf(config), { key })
@@ -149,8 +149,8 @@ export function trainStep(config: ViTConfig): Step {
   Object.entries(parameters).forEach(([name, parameter], i) => {
     const gradient = grads[i] as Tensor
     norm = add(norm, sum(ops.square(gradient)))
-    // An epsilon far above rounding errors: Adam would blow up the rounding of a gradient that is zero, such as that
-    // of the keys' bias, to a whole step.
+    // The epsilon is far above rounding errors. Otherwise Adam would make a whole step of the rounding of a gradient that is
+    // zero, such as that of the keys' bias.
     const attributes = { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 }
     const [m, v] = [state(`m.${name}`, parameter.shape), state(`v.${name}`, parameter.shape)]
     const moved = adamW(parameter, gradient, m, v, scalars, attributes)
@@ -168,7 +168,7 @@ export function trainSlots(config: ViTConfig): Record<string, TensorType> {
   )
 }
 
-/** What the `t`-th step (from 1) is given. */
+/** The inputs of the `t`-th step, from 1. */
 export function trainInputs(config: ViTConfig, batch: number, t: number): Record<string, Float32Array | Int32Array> {
   const random = randomStream(foldKey(keyFromSeed(4), t))
   const targets = new Float32Array(batch * config.classes).fill(0.1 / config.classes)

@@ -14,7 +14,7 @@ export interface ConformanceOptions {
   readonly tolerance?: Tolerance
   /**
    * "smoke" is for a second way to the same kernels, such as a worker of a page. It runs the first variant of each op with
-   * its gradient, what `Backend`, `Program` and `State` promise, one model's gradients, and a training run of three steps.
+   * its gradient, the contract of `Backend`, `Program` and `State`, one model's gradients, and a training run of three steps.
    */
   readonly subset?: "smoke"
 }
@@ -22,15 +22,15 @@ export interface ConformanceOptions {
 /** The tests of whole models that the smoke subset runs. */
 const smokeModels: ReadonlySet<string> = new Set(["ViT, class token: gradients", "three steps of AdamW with dropout"])
 
-/** The names that `skip` takes: the ops and what is promised besides. */
+/** The names that `skip` takes: ops, and the tests of the contract. */
 export const caseNames: readonly string[] = [
   ...Object.keys(opCases),
   ...Object.values(contract).flatMap((tests) => Object.keys(tests)),
 ]
 
 /**
- * Registers the suite that every backend passes: each op and each gradient on many shapes, whole models, training
- * steps, and what `Backend`, `Program` and `State` promise, all held against the float64 reference.
+ * Registers the suite that every backend passes: each op and each gradient on many shapes, whole models, training steps, and
+ * the contract of `Backend`, `Program` and `State`. Results are compared with the float64 reference.
  * @throws Error for a skip that names no case, so that none outlives its reason.
  */
 export function conformance(

@@ -60,7 +60,7 @@ function optionsOf(json: TrainingCase, variation: Variation): TrainingOptions {
   })
 }
 
-/** The batches of a golden file; labels become smoothed targets as the loader would make them. */
+/** The batches of a golden file. Labels become smoothed targets, as in the loader. */
 function source(json: TrainingCase, tensors: Readonly<Record<string, GoldenTensor>>, consumed: number): BatchSource {
   const images = tensors.images as GoldenTensor
   const { classes } = json.config
@@ -102,21 +102,21 @@ const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   return difference / largest
 }
 
-/** Everything of a tensor but the bias of the keys, whose gradient is nothing but rounding. */
+/** A tensor's values without the bias of the keys, whose gradient is nothing but rounding. */
 function withoutKeyBias(name: string, data: ArrayLike<number>): number[] {
   const all = Array.from(data)
   return name.endsWith("qkv.bias") ? all.filter((_, i) => Math.floor((3 * i) / all.length) !== 1) : all
 }
 
-/** How far losses and parameters may be from PyTorch's float64, relative to the largest. */
+/** The greatest distance of losses and parameters from PyTorch's float64, relative to the largest of them. */
 export interface ParityTolerance {
   readonly losses: number
   readonly parameters: number
 }
 
 /**
- * Registers a test for each golden run (`training-*` of @vitrine/golden, by name): its steps as PyTorch takes them,
- * by losses, norms, averages and final parameters. One is taken with a scaled loss and blocks computed again as well.
+ * Registers a test for each golden run (`training-*` of @vitrine/golden, by name). Losses, norms, averages and final
+ * parameters must be PyTorch's. One run is also taken with a scaled loss and blocks that are computed again.
  */
 export function trainingParity(
   engine: string,

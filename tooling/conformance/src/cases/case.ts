@@ -2,15 +2,15 @@ import type { Tensor } from "@vitrine/core"
 import fc from "fast-check"
 import type { Draw } from "../draw.ts"
 
-/** A small computation: it draws its inputs and gives what is to be compared with the reference. */
+/** A small computation: it draws its inputs, and gives the tensors to compare with the reference. */
 export type Build = (draw: Draw) => Tensor | readonly Tensor[]
 
-/** Many computations, from drawn parameters, shrunk to the simplest that fails. */
+/** Many computations, with drawn parameters. A failure is shrunk to the simplest computation that fails. */
 export interface Property {
   readonly check: (verify: (build: Build) => Promise<void>) => Promise<void>
 }
 
-/** The variants of one case by what is special about each. */
+/** The variants of a case, each by a name that says what is special about it. */
 export type Case = Readonly<Record<string, Build | Property>>
 
 export function property<T>(
@@ -33,7 +33,7 @@ export function shapes(least = 0, most = 4): fc.Arbitrary<number[]> {
   return fc.array(size, { minLength: least, maxLength: most })
 }
 
-/** Shapes that broadcast together to the first one: some of the others' axes are 1 or missing. */
+/** Shapes that broadcast to the first of them. Some axes of the others are 1 or missing. */
 export function broadcastable(count: number): fc.Arbitrary<number[][]> {
   return shapes().chain((shape) =>
     fc

@@ -20,11 +20,11 @@ function activation(op: (x: Tensor) => Tensor): Case {
 function norm(draw: Draw, shape: readonly number[], epsilon = 1e-6, shift = 0): readonly Tensor[] {
   const dim = shape.slice(-1)
   const { y, mean, rstd } = layerNorm(draw.normal(shape, { shift }), draw.normal(dim), draw.normal(dim), epsilon)
-  // A backend's rule for y reads the other two, so they are checked as values; no gradient flows into them.
+  // The gradient of y reads the other two outputs. They are compared as values, since no gradient flows into them.
   return [y, ops.stopGradient(mean), ops.stopGradient(rstd)]
 }
 
-/** Of images `[batch, height, width, channels]`. */
+/** A group norm of images `[batch, height, width, channels]`. */
 function grouped(draw: Draw, shape: readonly number[], groups: number, epsilon = 1e-5, shift = 0): readonly Tensor[] {
   const channels = shape.slice(-1)
   const x = draw.normal(shape, { shift })
@@ -44,14 +44,14 @@ function attend(
   return [context, ops.stopGradient(logSumExp)]
 }
 
-/** 1 above the diagonal: what a causal mask hides. */
+/** A causal mask: 1 above the diagonal, where keys are hidden. */
 const upper = (n: number): Tensor =>
   ops.constant(
     Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? 1 : 0)),
     [n, n],
   )
 
-/** Cross attention of torch's names, its parameters drawn. */
+/** Cross attention with drawn parameters of torch's names. */
 function masked(draw: Draw, [queries, keys]: readonly [number, number], masks: AttentionMasks): Tensor {
   const scope = rootScope({ param: ({ shape }) => draw.normal(shape, { scale: 0.4 }) })
   const [query, other] = [draw.normal([2, queries, 6]), draw.normal([2, keys, 6])]
@@ -73,6 +73,7 @@ export const fused: Readonly<Record<string, Case>> = {
     tokens: (d) => linear(d.normal([2, 5, 7]), d.normal([3, 7]), d.normal([3])),
     rows: (d) => linear(d.normal([5, 7]), d.normal([3, 7]), d.normal([3])),
     "without a bias": (d) => linear(d.normal([4, 6]), d.normal([2, 6])),
+    "a filled bias before GELU": (d) => gelu(linear(d.normal([4, 6]), d.normal([2, 6]), ops.full([2], 0.5))),
     "a vector": (d) => linear(d.normal([6]), d.normal([2, 6]), d.normal([2])),
     "one in, one out": (d) => linear(d.normal([3, 1]), d.normal([1, 1]), d.normal([1])),
     "larger than a tile": (d) => linear(d.normal([3, 43, 96], { scale: 0.3 }), d.normal([130, 96]), d.normal([130])),
