@@ -19,26 +19,26 @@ import { isTaskConfig } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
-/** How a detector's images are prepared: resized bilinearly, normalised, and padded by zeros at the right and below. */
+/** How a detector's images are prepared: resized bilinearly, normalised, and padded with zeros at the right and below. */
 export interface DetectorPreprocessing {
-  /** What the shorter side becomes, or less, so that the image stays within `within`. */
+  /** The length of the resized shorter side. It is less where the image would not fit into `within`. */
   readonly shortest: number
-  /** Height and width. */
+  /** The largest height and width. */
   readonly within: readonly [height: number, width: number]
   /** A value a channel, of pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-/** A detector of which only headers have been read: `parameterReader(weights, sources)` gives its parameters. */
+/** A detector. Only headers of its weights have been read; `parameterReader(weights, sources)` reads its parameters. */
 export interface OpenDetector {
   readonly config: DetrConfig
-  /** Names of the classes, in the order of the logits; null where they are not told. */
+  /** Names of the classes, in the order of the logits; null where the files do not name them. */
   readonly labels: readonly string[] | null
   readonly preprocessing: DetectorPreprocessing
   readonly weights: Weights
   readonly sources: WeightSources
-  /** `config.json` as it stands; null where there is none. */
+  /** The parsed `config.json`; null without one. */
   readonly json: unknown
   /** What a user of the model should know: what was left out or assumed, a line each. */
   readonly notes: readonly string[]
@@ -46,9 +46,9 @@ export interface OpenDetector {
 
 /** What weights without a `config.json` do not tell. */
 export interface DetectorHints {
-  /** Attention heads; 8 unless told. */
+  /** Attention heads; 8 by default. */
   readonly heads?: number | undefined
-  /** Whether the backbone's last stage is dilated (DC5); false unless told. */
+  /** Whether the backbone's last stage is dilated (DC5); false by default. */
   readonly dilated?: boolean | undefined
 }
 
@@ -62,8 +62,10 @@ const fileSchema = object({
 })
 
 /**
- * Opens the detector of a folder: a run of Vitrine's, a folder of Hugging Face's `DetrForObjectDetection` (with ResNets of
- * timm or of transformers), or the weights of facebookresearch's alone, from which the configuration follows.
+ * Opens the detector of a folder:
+ * - a run of Vitrine's,
+ * - Hugging Face's `DetrForObjectDetection`, with ResNets of timm or of transformers,
+ * - weights of facebookresearch's without a `config.json`. The configuration follows from them.
  * @throws VitrineError (file, config) for files that are missing or broken, and for models that are no DETR, or one with
  *   features that Vitrine does not have.
  */
@@ -94,7 +96,7 @@ export async function openDetector(
   return { config, labels, preprocessing, ...sourcesOf(renamed, weights, config, name), json, notes }
 }
 
-/** Weights of facebookresearch's. */
+/** Opens weights of facebookresearch's. */
 async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: DetectorHints): Promise<OpenDetector> {
   const { weights, name } = await openWeights(files, weightsFile)
   const renamed = publishedNames(weights, name)
@@ -119,10 +121,10 @@ async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: D
 /** The published models' preprocessing. */
 const published: DetectorPreprocessing = { shortest: 800, within: [1333, 1333], mean: imageNetMean, std: imageNetStd }
 
-/** Weights under the names of facebookresearch's. */
+/** Weights under facebookresearch's names. */
 interface Renamed {
   readonly shapes: ReadonlyMap<string, readonly number[]>
-  /** The tensors that make a parameter, in the order in which they are joined. */
+  /** The tensors of the file that make a parameter, in their order. */
   readonly from: ReadonlyMap<string, readonly string[]>
 }
 
@@ -162,7 +164,7 @@ const inHead: readonly (readonly [RegExp, string])[] = [
   [/^class_labels_classifier\./, "class_embed."],
   [/^bbox_predictor\./, "bbox_embed."],
 ]
-/** What stands in a layer; the norms are numbered in the order in which they are used. */
+/** Names in a layer. Norms are numbered in the order of the computation. */
 const inLayer: readonly (readonly [RegExp, string])[] = [
   [/^encoder_attn\./, "multihead_attn."],
   [/\.o_proj\./, ".out_proj."],
@@ -171,7 +173,7 @@ const inLayer: readonly (readonly [RegExp, string])[] = [
   [/^encoder_attn_layer_norm\./, "norm2."],
 ]
 
-/** The name of a tensor of Hugging Face's by facebookresearch's; others stay. Those of transformers 4 and 5 are read. */
+/** facebookresearch's name of a tensor that transformers 4 or 5 wrote. Other names stay. */
 function publishedName(name: string): PublishedName {
   const whole = (parameter: string): PublishedName => ({ parameter, part: 0, parts: 1 })
   const [, inBackbone] = /^model\.backbone\.(?:conv_encoder\.)?model\.(.*)$/.exec(name) ?? []
@@ -186,7 +188,7 @@ function publishedName(name: string): PublishedName {
   return { parameter: `${at}${attention}.in_proj_${leaf}`, part: "qkv".indexOf(letter), parts: 3 }
 }
 
-/** torchvision's name of a tensor of a ResNet, whose names timm shares, by that of transformers. */
+/** torchvision's name of a tensor of a ResNet of transformers. timm's names are torchvision's. */
 function torchvisionName(name: string): string {
   const leaf = (kind: string, index: string): string => (kind === "convolution" ? `conv${index}` : `bn${index}`)
   return name
@@ -221,7 +223,7 @@ function sourcesOf(
   return { weights, sources: new Map(parameters.map(({ name }) => [name, { from: from.get(name) ?? [] }])) }
 }
 
-/** What names and shapes tell of a detector with a ResNet. */
+/** The fields of a detector with a ResNet that follow from names and shapes. */
 function fromShapes(shapes: Renamed["shapes"], dilated: boolean, file: string): Partial<DetrConfig> {
   const axis = (name: string, at: number): number => {
     const size = shapes.get(name)?.[at]
@@ -306,7 +308,7 @@ const imageSize = v.pipe(
 
 const runSchema = object({ vitrine: object({ detector: detectorSchema, imageSize }) })
 
-/** A backbone that a file may hold in part. */
+/** A backbone with defaults for the fields that the file lacks. */
 function fullBackbone(backbone: v.InferOutput<typeof backboneSchema>): DetrConfig["backbone"] {
   return backbone.kind === "resnet"
     ? { kind: "resnet", config: resnetConfig(backbone.config) }
@@ -406,8 +408,8 @@ function readPreprocessor(json: unknown, file: string): DetectorPreprocessing {
   for (const field of ["do_resize", "do_normalize", "do_rescale"] as const)
     if (!fields[field]) throw configError(file, `${field} is false: Vitrine resizes and normalises a detector's images`)
   const { size, max_size, image_mean, image_std } = fields
-  const given = isObject(size) ? size : { shortest_edge: size ?? 800, longest_edge: max_size ?? 1333 }
-  const { shortest_edge: shortest, longest_edge: longest } = parse(sizeSchema, given, file, "size")
+  const edges = isObject(size) ? size : { shortest_edge: size ?? 800, longest_edge: max_size ?? 1333 }
+  const { shortest_edge: shortest, longest_edge: longest } = parse(sizeSchema, edges, file, "size")
   const scale = 255 * fields.rescale_factor
   const scaled = (values: readonly number[]): readonly number[] => values.map((value) => value / scale)
   return { shortest, within: [longest, longest], mean: scaled(image_mean), std: scaled(image_std) }

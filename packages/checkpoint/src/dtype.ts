@@ -1,3 +1,5 @@
+import { hasRow, rowNames } from "@vitrine/core"
+
 /** The number types of a safetensors file that Vitrine reads and writes. */
 export type StorageDType =
   | "U64"
@@ -41,7 +43,7 @@ interface StorageType {
   view(buffer: ArrayBufferLike, byteOffset: number, length: number): StorageArray
 }
 
-/** In the order in which the official library lays tensors out: the widest first, then as its enum has them. */
+/** In the order in which the official library stores tensors: the widest first, then by its enum. */
 export const storageTypes: Readonly<Record<StorageDType, StorageType>> = {
   U64: { bytes: 8, view: (b, o, n) => new BigUint64Array(b, o, n) },
   I64: { bytes: 8, view: (b, o, n) => new BigInt64Array(b, o, n) },
@@ -58,10 +60,10 @@ export const storageTypes: Readonly<Record<StorageDType, StorageType>> = {
   BOOL: { bytes: 1, view: (b, o, n) => new Uint8Array(b, o, n) },
 }
 
-export const storageDTypes: readonly StorageDType[] = Object.keys(storageTypes) as StorageDType[]
+export const storageDTypes: readonly StorageDType[] = rowNames(storageTypes)
 
 export function isStorageDType(name: unknown): name is StorageDType {
-  return typeof name === "string" && Object.hasOwn(storageTypes, name)
+  return hasRow(storageTypes, name)
 }
 
 /** Bytes of one element. */
@@ -69,7 +71,7 @@ export function bytesPerElement(dtype: StorageDType): number {
   return storageTypes[dtype].bytes
 }
 
-/** The elements of little-endian `bytes`; a copy only where their address does not fit the type. */
+/** The elements of little-endian `bytes`. They are copied only if their address does not fit the type. */
 export function viewBytes(dtype: StorageDType, bytes: Uint8Array): StorageArray {
   const { bytes: size, view } = storageTypes[dtype]
   // Not `slice`, which for a Buffer of Node is no copy.
@@ -77,8 +79,10 @@ export function viewBytes(dtype: StorageDType, bytes: Uint8Array): StorageArray 
   return view(aligned.buffer, aligned.byteOffset, aligned.byteLength / size)
 }
 
+type Numbers = Exclude<StorageArray, BigInt64Array | BigUint64Array>
+
 /** The values as JavaScript numbers, exact for all types but I64 and U64 beyond 2^53. May be `data` itself. */
-export function numbers({ dtype, data }: StoredTensor): Exclude<StorageArray, BigInt64Array | BigUint64Array> {
+export function numbers({ dtype, data }: StoredTensor): Numbers {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number)
   if (dtype === "BF16") return bfloat16ToFloat32(data)
   if (dtype === "F16") return float16ToFloat32(data)
@@ -91,14 +95,14 @@ export function toFloat32(tensor: StoredTensor): Float32Array {
   return values instanceof Float32Array ? values : Float32Array.from(values)
 }
 
-function bfloat16ToFloat32(bits: ArrayLike<number>): Float32Array {
+function bfloat16ToFloat32(bits: Numbers): Float32Array {
   const words = new Uint32Array(bits.length)
   for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16
   return new Float32Array(words.buffer)
 }
 
 /** IEEE 754 binary16, subnormals, infinities and NaN payloads included. */
-function float16ToFloat32(bits: ArrayLike<number>): Float32Array {
+function float16ToFloat32(bits: Numbers): Float32Array {
   const words = new Uint32Array(bits.length)
   const values = new Float32Array(words.buffer)
   for (let i = 0; i < bits.length; i++) {

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
-/** Control characters and line separators: a hostile name must not break an error into lines or drive a terminal. */
+/** Control characters and line separators. A hostile name must not break an error into lines or control a terminal. */
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
 const escaped = (text: string): string =>
@@ -11,12 +11,12 @@ export function fileError(file: string, fault: string, cause?: unknown): Vitrine
   return new VitrineError("file", escaped(`${file}: ${fault}`), cause === undefined ? {} : { cause })
 }
 
-/** The same for a file that is sound but describes no possible model. */
+/** The same of kind "config", for a file that is whole but describes no possible model. */
 export function configError(file: string, fault: string, cause?: unknown): VitrineError {
   return new VitrineError("config", escaped(`${file}: ${fault}`), cause === undefined ? {} : { cause })
 }
 
-/** A value from a file as it may stand in a message: quoted and not longer than a name has to be. */
+/** A value from a file for a message: text in quotes, and at most 100 characters. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 99)}…` : value)
   // JSON has no word for 1e999.

@@ -1,13 +1,13 @@
 import { configError } from "./errors.ts"
 
 /**
- * The groups of group norms, of which weights without a `config.json` tell nothing: 32, as in all published models, unless
- * told.
- * @param widths of what is normed.
- * @throws VitrineError (config) where they are not told and cannot be 32.
+ * The groups of a model's group norms. Weights without a `config.json` do not tell them: without a hint they are 32, as in all
+ * published models.
+ * @param widths channels of the norms.
+ * @throws VitrineError (config) if there is no hint and they cannot be 32.
  */
-export function groupsOf(told: number | undefined, widths: readonly number[], file: string): number {
-  if (told !== undefined) return told
+export function groupsOf(hint: number | undefined, widths: readonly number[], file: string): number {
+  if (hint !== undefined) return hint
   const odd = widths.find((width) => width % 32 !== 0)
   if (odd !== undefined)
     throw configError(

@@ -13,9 +13,9 @@ import { flag, number, object, pair, parse, perChannel, type Schema, text } from
 type Pair = readonly [height: number, width: number]
 
 interface Processor {
-  /** Whether a bare count as `size` means a square; otherwise it is the shorter side. */
+  /** Whether a number as `size` means both sides; otherwise it is the shorter side. */
   readonly squares: boolean
-  /** What holds unless the file says otherwise. */
+  /** The values of fields that a file lacks. */
   readonly defaults: Json
 }
 
@@ -28,7 +28,7 @@ const clip = {
   image_std: [0.26862954, 0.26130258, 0.27577711],
 }
 
-/** By their names without `ImageProcessor`, or `FeatureExtractor` in old files. */
+/** By their names without the ending `ImageProcessor`, or `FeatureExtractor` in old files. */
 const processors: ReadonlyMap<string, Processor> = new Map([
   ["ViT", { squares: true, defaults: vit }],
   ["DeiT", { squares: true, defaults: deit }],
@@ -59,12 +59,12 @@ type Fields = v.InferOutput<typeof schema>
  * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize and of the processors'
  * centre crop.
  * @param anySize whether the model takes images of other sizes than its own, as transformers runs DINOv2.
- * @throws VitrineError (config) for one that does not make images of the model's size, or that Vitrine cannot follow.
+ * @throws VitrineError (config) for a preprocessor that makes images of another size, or that Vitrine cannot follow.
  */
 export function fromPreprocessor(json: unknown, config: ModelConfig, file: string, anySize = false): Preprocessing {
   const { squares, defaults } = processorOf(json, file)
-  const given = Object.entries(parse(object({}), json, file)).filter(([, value]) => value !== null)
-  const fields = parse(schema, { ...defaults, ...Object.fromEntries(given) }, file)
+  const values = Object.entries(parse(object({}), json, file)).filter(([, value]) => value !== null)
+  const fields = parse(schema, { ...defaults, ...Object.fromEntries(values) }, file)
   if (fields.do_pad) throw configError(file, "do_pad is true: Vitrine does not pad images")
   const { resample } = fields
   const interpolation = typeof resample === "number" ? pillowFilters[resample] : undefined
@@ -86,11 +86,11 @@ function processorOf(json: unknown, file: string): Processor {
   const processor = processors.get(name.replace(/(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/, ""))
   if (processor !== undefined) return processor
   const field = image_processor_type == null ? "feature_extractor_type" : "image_processor_type"
-  const known = [...processors.keys()].join(", ")
-  throw configError(file, `${field} is ${shown(name)}: Vitrine has the image processors of ${known}`)
+  const names = [...processors.keys()].join(", ")
+  throw configError(file, `${field} is ${shown(name)}: Vitrine has the image processors of ${names}`)
 }
 
-/** Images of the model's size stay as they are. */
+/** Does not change images of the model's size. */
 const squash = { cropPct: 1, cropMode: "squash" } as const
 
 function geometry(
@@ -101,13 +101,13 @@ function geometry(
   file: string,
 ): Pick<Preprocessing, "size" | "cropPct" | "cropMode" | "resize"> {
   const takes = `the model takes ${modelSize.join("×")}`
-  /** A size of images that the model takes. */
-  const taken = (field: string, size: Pair): Pair => {
+  /** Checks that the model takes images of a size. */
+  const accepted = (field: string, size: Pair): Pair => {
     if (anySize || size.join() === modelSize.join()) return size
     throw configError(file, `${field} is ${size.join("×")}, but ${takes}`)
   }
   const crops = fields.do_center_crop
-  const cropped = crops ? taken("crop_size", sides("crop_size", fields.crop_size ?? modelSize, file)) : modelSize
+  const cropped = crops ? accepted("crop_size", sides("crop_size", fields.crop_size ?? modelSize, file)) : modelSize
   // Neither resized nor cropped, images must have the model's size already.
   if (!fields.do_resize)
     return crops ? { size: cropped, cropPct: 1, cropMode: "center", resize: null } : { size: modelSize, ...squash }
@@ -119,7 +119,7 @@ function geometry(
   }
   if (typeof target === "number")
     throw configError(file, `size.shortest_edge without do_center_crop gives images of any shape, but ${takes}`)
-  return { size: taken("size", target), ...squash }
+  return { size: accepted("size", target), ...squash }
 }
 
 /** A shortest side, or exactly [height, width]. */

@@ -5,7 +5,7 @@ import type { ModelConfig } from "./model-config.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 
 /**
- * The `preprocessor_config.json` that prepares images the same.
+ * The `preprocessor_config.json` that prepares images in the same way.
  * @throws VitrineError (config) where no processor of transformers does.
  */
 export function toPreprocessor(
@@ -71,10 +71,10 @@ function geometry({ size, cropPct, cropMode, resize }: Preprocessing): Steps {
     return { resize: scaled, crop: even ? "even" : "down" }
   }
   if (cropMode === "center" && height === width) return { resize: scaled[0], crop: "even" }
-  const what =
+  const step =
     cropMode === "border" ? "pads images to their border" : "cuts images that are not square out of the middle"
   throw new VitrineError(
     "config",
-    `no image processor of transformers ${what}: give --crop-mode squash, or export to timm`,
+    `no image processor of transformers ${step}: give --crop-mode squash, or export to timm`,
   )
 }

@@ -29,12 +29,11 @@ const fileSchema = object({
 })
 
 /**
- * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2, DINOv2 with registers or BiT. Classes
- * without a head give the normed class token: their poolers are left out. Missing fields have the defaults of
- * transformers 5. DINOv2 runs at the size that its preprocessor makes images of, with positions resized to it,
- * and BiT at that size too.
- * @param preprocessorJson null where there is no such file: images are then prepared as the published models' are.
- * @param file names `config.json` in errors; the preprocessor's file is looked for beside it.
+ * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2, DINOv2 with registers or BiT. Models without a
+ * head give the normed class token; their poolers are left out. Missing fields have the defaults of transformers 5. DINOv2 and
+ * BiT take images of the preprocessor's size; positions of DINOv2 are resized to it.
+ * @param preprocessorJson null without such a file. Images are then prepared as those of the published models.
+ * @param file names `config.json` in errors. Errors of the preprocessor name a file in the same folder.
  * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
  */
 export async function fromHuggingFace(
@@ -47,22 +46,22 @@ export async function fromHuggingFace(
   const format = await family?.formats.huggingFace?.()
   const names = format?.types.get(type)
   if (format === undefined || names === undefined) {
-    const known = fromFamilies((each) => each.modelTypes)
+    const readable = fromFamilies((each) => each.modelTypes)
     throw configError(
       file,
-      `model_type is ${shown(type)}: of Hugging Face's models Vitrine reads ${known.map(shown).join(", ")}`,
+      `model_type is ${shown(type)}: of Hugging Face's models Vitrine reads ${readable.map(shown).join(", ")}`,
     )
   }
   const fields = parse(fileSchema, json, file)
   const classifier = `${names.classes}ForImageClassification`
   const [first = classifier] = fields.architectures
-  const known = names.heads.map((head) => names.classes + head)
-  const architecture = parse(oneOf(known), first, file, "architectures[0]")
+  const classNamesOfType = names.heads.map((head) => names.classes + head)
+  const architecture = parse(oneOf(classNamesOfType), first, file, "architectures[0]")
   const classes = architecture.startsWith(classifier) ? classCount(fields, file) : 0
   const { config, takes, positionMethod } = format.read(fields, architecture, classes, file)
-  const beside = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
-  const prepared = preprocessorJson ?? names.preprocessor(config.imageSize)
-  const preprocessing = fromPreprocessor(prepared, config, beside, takes !== "its size")
+  const preprocessorFile = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
+  const preprocessor = preprocessorJson ?? names.preprocessor(config.imageSize)
+  const preprocessing = fromPreprocessor(preprocessor, config, preprocessorFile, takes !== "its size")
   const { id2label } = fields
   return {
     config: takes === "the preprocessor's size" ? { ...config, imageSize: preprocessing.size } : config,
@@ -82,11 +81,10 @@ function familyOfType(type: string): Family | undefined {
 
 /** Outputs of the head. */
 function classCount({ id2label, num_labels }: v.InferOutput<typeof fileSchema>, file: string): number {
-  const named = id2label == null ? undefined : Object.keys(id2label).length
-  const counted = num_labels ?? undefined
-  if (named !== undefined && counted !== undefined && named !== counted)
-    throw configError(file, `num_labels is ${counted}, but id2label has ${named} names`)
-  return named ?? counted ?? 2
+  const names = id2label == null ? undefined : Object.keys(id2label).length
+  if (names !== undefined && num_labels != null && names !== num_labels)
+    throw configError(file, `num_labels is ${num_labels}, but id2label has ${names} names`)
+  return names ?? num_labels ?? 2
 }
 
 /** @throws VitrineError (config) for a family that Vitrine does not write for transformers. */
@@ -98,7 +96,7 @@ async function formatOf(config: ModelConfig): Promise<HuggingFaceFormat> {
   return format
 }
 
-/** Two JSON files, and what they could not say: lines for people. */
+/** Two JSON files, and notes on what they cannot say, a line each. */
 export interface HuggingFaceFiles {
   readonly config: Json
   readonly preprocessor: Json
@@ -126,16 +124,15 @@ export async function toHuggingFace({ config, preprocessing, labels }: ModelDesc
   }
 }
 
-/** The properties of a model that no class of transformers has, or none together with its others. */
+/** The properties of a model that no class of transformers has, or that none has together with the model's others. */
 export async function beyondHuggingFace(config: ModelConfig): Promise<string[]> {
   return (await formatOf(config)).beyond(config)
 }
 
 /**
- * A model's parameters under transformers' names, some of them views of the given values. What a class of transformers has
- * and the model has not, stands there at the value that changes nothing: positions and biases of 0, factors of 1. What the
- * model has and ViT has not goes into other parameters: LayerScale into the matrix before it, the positions of registers
- * into them.
+ * A model's parameters under transformers' names. Some are views of `weights`. Parameters that the class of transformers has and
+ * the model lacks get neutral values: positions and biases of 0, factors of 1. Parameters that the model has and the class
+ * lacks go into others: LayerScale into the matrix before it, positions of registers into the registers.
  * @param weights by timm's names.
  * @throws VitrineError (config) for a model that no class of transformers is.
  */
@@ -153,12 +150,12 @@ export async function huggingFaceTensors(
   return format.tensors(config, weights)
 }
 
-/** What a file may hold besides: it plays no part in features and logits. */
+/** Tensors that a file may also hold. Features and logits do not depend on them. */
 const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
 
 /**
- * The tensors that make a model's parameters, in a file of Hugging Face's. The file must hold nothing else.
- * @param modelType that of `config.json`; models without a head may have their names with and without it.
+ * The tensors that make a model's parameters, in a file of Hugging Face's. The file must hold no others.
+ * @param modelType the `model_type` of `config.json`, which names of tensors may begin with.
  * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
  */
 export async function huggingFaceSources(

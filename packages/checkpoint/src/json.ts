@@ -11,7 +11,7 @@ export interface JsonLimits {
   readonly bytes: number
   /** Deepest nesting: `{"a":[1]}` is 2 deep. */
   readonly depth: number
-  /** Most values, objects and arrays among them: they cost far more memory than their text. */
+  /** Most values, with objects and arrays. They take far more memory than their text. */
   readonly values: number
 }
 
@@ -24,10 +24,11 @@ const comma = 0x2c
 const colon = 0x3a
 
 /**
- * Parses JSON that may be hostile: its size, depth and number of values are checked before anything is built, and a
- * key that occurs twice in an object, which `JSON.parse` swallows, is an error.
- * @param file names the file in errors, and `what` the part of it that is parsed, as in "header".
- * @param limits those of a small file unless told: 16 MiB, 64 deep, a million values.
+ * Parses JSON that may be hostile. Its size, depth and number of values are checked before it is built. A key that occurs
+ * twice in an object is an error; `JSON.parse` accepts it.
+ * @param file names the file in errors.
+ * @param what names the part of the file, such as "header".
+ * @param limits by default those of a small file: 16 MiB, 64 deep, a million values.
  * @throws VitrineError (file)
  */
 export function parseJson(bytes: Uint8Array, file: string, what = "text", limits: JsonLimits = jsonFile): unknown {
@@ -52,8 +53,8 @@ export function parseJson(bytes: Uint8Array, file: string, what = "text", limits
 }
 
 /**
- * Plain data as JSON that `parseJson` takes and that says the same: a number that is not finite, which JSON turns
- * into null, is an error.
+ * Plain data as JSON that `parseJson` reads as the same data. A number that is not finite is an error; JSON would turn it
+ * into null.
  * @throws VitrineError (file)
  */
 export function toJson(value: unknown, file: string, what: string, indent = 0): Uint8Array {
@@ -111,7 +112,7 @@ function duplicateKey(text: string): string | undefined {
       while (text.charCodeAt(next) <= 0x20) next++
       const keys = open.at(-1)
       if (!keys || text.charCodeAt(next) !== colon) continue
-      const key = plain ? text.slice(start + 1, i) : (JSON.parse(text.slice(start, i + 1)) as string)
+      const key = plain ? text.slice(start + 1, i) : String(JSON.parse(text.slice(start, i + 1)))
       if (keys.has(key)) return key
       keys.add(key)
     }

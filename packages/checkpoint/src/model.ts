@@ -1,4 +1,4 @@
-/** Opens models, wherever their files are: the same for folders on disk, files in a page and addresses. */
+/** Opens models from folders on disk, files in a page and addresses. */
 import type { ModelDescription, ModelHints } from "./description.ts"
 import { fileError } from "./errors.ts"
 import type { Family } from "./families/family.ts"
@@ -11,10 +11,10 @@ import { checkTask } from "./task.ts"
 import { fromTimmConfig, timmSources } from "./timm.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
 
-/** A model of which only headers have been read: `parameterReader(weights, sources)` gives its parameters. */
+/** A model. Only headers of its weights have been read; `parameterReader(weights, sources)` reads its parameters. */
 export interface OpenModel extends ModelDescription {
   readonly weights: Weights
-  /** Of which tensors of `weights` each parameter is made. */
+  /** The tensors of `weights` that make each parameter. */
   readonly sources: WeightSources
   /** `config.json` as it stands; null where there is none. */
   readonly json: unknown
@@ -25,7 +25,7 @@ export interface OpenModel extends ModelDescription {
  * `model.safetensors.index.json` names. A `config.json` with a `model_type` is read as Hugging Face's, with
  * `preprocessor_config.json` if there is one; without any, weights under timm's names are read by `readStateDict`. All
  * tensors of the model are in the weights, with the right shapes.
- * @param hints what weights without a `config.json` do not tell; they are for these alone.
+ * @param hints what weights without a `config.json` do not tell. Other models ignore them.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
  */
@@ -79,9 +79,9 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
     )
   const shards = parseShardIndex(index, files.nameOf(shardIndex))
   const weights = await openShards(shards, async (shard) => {
-    const opened = await files.open(shard)
-    if (opened === undefined) throw fileError(files.name, `has no ${shard}, which ${shardIndex} names`)
-    return { weights: await openSafetensorsSource(opened), name: files.nameOf(shard) }
+    const source = await files.open(shard)
+    if (source === undefined) throw fileError(files.name, `has no ${shard}, which ${shardIndex} names`)
+    return { weights: await openSafetensorsSource(source), name: files.nameOf(shard) }
   })
   return { weights, name: files.nameOf(shardIndex) }
 }

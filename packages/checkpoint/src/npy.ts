@@ -21,10 +21,10 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
 const maxHeader = 10_000
 const maxRank = 32
 
-/** Bytes from the beginning of a file in which its header ends, if it is one that is read. */
+/** The header of a file that is read ends within so many bytes. */
 export const npyHeadBytes: number = 12 + maxHeader
 
-/** Kind and bytes of an element, as NumPy writes them after the byte order. JAX writes bfloat16 as two opaque bytes. */
+/** By kind and bytes of an element, NumPy's text after the byte order. JAX writes bfloat16 as two opaque bytes. */
 const dtypes: ReadonlyMap<string, StorageDType> = new Map([
   ["f8", "F64"],
   ["f4", "F32"],
@@ -41,7 +41,7 @@ const dtypes: ReadonlyMap<string, StorageDType> = new Map([
   ["b1", "BOOL"],
 ])
 
-/** Whether a file begins as .npy files do. */
+/** Whether a file begins like a .npy file. */
 export function isNpy(bytes: Uint8Array): boolean {
   return magic.every((byte, i) => bytes[i] === byte)
 }
@@ -96,16 +96,16 @@ interface Fields {
   readonly shape: readonly number[]
 }
 
-/** The one kind of Python dict that NumPy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`. */
+/** Parses the kind of Python dict that NumPy writes: `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`. */
 function parseDict(text: string, file: string): Fields {
   let rest = text.trimEnd()
   const fail = (expected: string): never => {
     throw fileError(file, `has a broken .npy header: expected ${expected} at ${shown(rest.slice(0, 40))}`)
   }
   const take = (pattern: RegExp): string | undefined => {
-    const found = pattern.exec(rest)?.[0]
-    if (found !== undefined) rest = rest.slice(found.length)
-    return found
+    const [text] = pattern.exec(rest) ?? []
+    if (text !== undefined) rest = rest.slice(text.length)
+    return text
   }
   const quoted = (what: string): string => (take(/^('[^'"\\]*'|"[^'"\\]*") */) ?? fail(what)).trimEnd().slice(1, -1)
   const fields: { descr?: string; fortranOrder?: boolean; shape?: number[] } = {}
@@ -145,43 +145,44 @@ function parseDict(text: string, file: string): Fields {
  * @param bytes from `header.begin` to the end of the file. They may be changed, and be the result's memory.
  */
 export function decodeNpy({ dtype, shape, fortranOrder, bigEndian }: NpyHeader, bytes: Uint8Array): StoredTensor {
-  const elements = bigEndian ? swapped(bytes, bytesPerElement(dtype)) : bytes
+  const elements = bigEndian ? withSwappedBytes(bytes, bytesPerElement(dtype)) : bytes
   const data = viewBytes(dtype, elements)
   return { dtype, shape, data: fortranOrder && shape.length > 1 ? rowMajor(data, shape) : data }
 }
 
-function swapped(bytes: Uint8Array, size: number): Uint8Array {
+function withSwappedBytes(bytes: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(bytes.length)
   for (let at = 0; at < bytes.length; at += size)
     for (let i = 0; i < size; i++) out[at + i] = bytes[at + size - 1 - i] as number
   return out
 }
 
+/** The elements of an array in Fortran's order, in C's order. */
 function rowMajor(data: StorageArray, shape: readonly number[]): StorageArray {
-  const strides: number[] = []
-  shape.reduce((stride, size) => {
-    strides.push(stride)
-    return stride * size
-  }, 1)
-  const from = data as Float32Array
-  const out = from.slice()
-  const index = shape.map(() => 0)
-  let at = 0
-  for (let i = 0; i < out.length; i++) {
-    out[i] = from[at] as number
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const stride = strides[axis] as number
-      const next = (index[axis] as number) + 1
-      at += stride
-      if (next < (shape[axis] as number)) {
-        index[axis] = next
-        break
-      }
-      index[axis] = 0
-      at -= stride * next
-    }
+  const axes: Axis[] = []
+  let stride = 1
+  for (const size of shape) {
+    axes.push({ size, stride })
+    stride *= size
   }
+  const values = data as Float32Array
+  const out = values.slice()
+  let at = 0
+  const copy = ([axis, ...inner]: readonly Axis[], begin: number): void => {
+    if (axis === undefined) return
+    const end = begin + axis.size * axis.stride
+    for (let from = begin; from < end; from += axis.stride)
+      if (inner.length === 0) out[at++] = values[from] as number
+      else copy(inner, from)
+  }
+  copy(axes, 0)
   return out
+}
+
+interface Axis {
+  readonly size: number
+  /** Elements from one place along the axis to the next. */
+  readonly stride: number
 }
 
 /**

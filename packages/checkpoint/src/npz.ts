@@ -13,7 +13,7 @@ export interface ArrayInfo {
   readonly bytes: number
 }
 
-/** An archive of which only the headers have been read. */
+/** An archive. Only headers have been read. */
 export interface NpzArchive {
   /** In the order of the archive's directory. */
   readonly tensors: readonly ArrayInfo[]

@@ -48,8 +48,7 @@ export function splitOverrides<T extends Overrides>(
 }
 
 /**
- * The model at the size of its images, with other settings in place of its own. `resizeWeights` makes the weights that
- * belong to it.
+ * The model at another image size and with other settings. `resizeWeights` makes its weights.
  * @param file names the model in errors.
  * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
  */
@@ -60,10 +59,10 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
   const values = new Map(Object.entries(family.hints(description.config)))
   const { imageSize: _, ...hints } = hintsOf(overrides)
   for (const [hint, value] of Object.entries(hints)) {
-    const own = values.get(hint)
-    if (value === undefined || value === own) continue
-    if (own === undefined) throw configError(file, `a ${noun} has no ${hint} to be told`)
-    throw configError(file, `the model has ${hint} ${shown(own)}, not ${shown(value)}`)
+    const actual = values.get(hint)
+    if (value === undefined || value === actual) continue
+    if (actual === undefined) throw configError(file, `a ${noun} has no ${hint} to be told`)
+    throw configError(file, `the model has ${hint} ${shown(actual)}, not ${shown(value)}`)
   }
   const imageSize = parse(pair, overrides.imageSize ?? preprocessing.size, file, "imageSize")
   const config = inFile(file, () => family.config({ ...description.config, imageSize }))
@@ -85,7 +84,7 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
   const changed = { ...parse(schema, fields, file), size: imageSize }
   const { resize } = preprocessing
   // Hugging Face's geometry is for one size. `cropPct` and `cropMode` say what is nearest to it at another.
-  const keeps = resize !== undefined && imageSize.join() === preprocessing.size.join()
-  const replaced = overrides.cropPct !== undefined || overrides.cropMode !== undefined
-  return { ...description, config, preprocessing: keeps && !replaced ? { ...changed, resize } : changed }
+  const sameSize = resize !== undefined && imageSize.join() === preprocessing.size.join()
+  const sameCrop = overrides.cropPct === undefined && overrides.cropMode === undefined
+  return { ...description, config, preprocessing: sameSize && sameCrop ? { ...changed, resize } : changed }
 }

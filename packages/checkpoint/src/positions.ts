@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 
 /**
- * How position embeddings go to another grid, by whose models they are:
+ * How position embeddings are resized to another grid, by the library of the model:
  * - `timm`: bicubic (a = -0.5) with antialias, edges left out of the average; `resample_abs_pos_embed` of timm.
  * - `huggingface`: bicubic (a = -0.75) without antialias, edges repeated; `interpolate_pos_encoding` of transformers.
  * - `google`: linear between aligned corners; `scipy.ndimage.zoom` of order 1, as google-research/vision_transformer.
@@ -10,7 +10,7 @@ import { VitrineError } from "@vitrine/core"
 export type PositionMethod = "timm" | "huggingface" | "google" | "bilinear"
 
 export interface PositionResize {
-  /** Rows before the grid's, such as a class token's; they stay as they are. */
+  /** Rows before the grid's, such as a class token's. They are not resized. */
   readonly prefixTokens: number
   readonly dim: number
   readonly from: readonly [rows: number, columns: number]
@@ -43,7 +43,7 @@ export function resizePositions(table: Float32Array, options: PositionResize): F
   return out
 }
 
-/** What one place of the result is made of: cells of the source and their shares. */
+/** The cells of the source that make one place of the result, and their shares. */
 type Shares = readonly (readonly [cell: number, share: number])[]
 
 /** [outer, size, inner] to [outer, places, inner]. */

@@ -2,18 +2,18 @@ import { type CropMode, cropModeNames, type Interpolation, interpolations } from
 import * as v from "valibot"
 import { number, oneOf, perChannel, type Schema } from "./schema.ts"
 
-/** What stands between an image file and the model's input. */
+/** How an image file becomes the model's input. */
 export interface Preprocessing {
-  /** Height and width of the images that the model is given, in pixels. */
+  /** Height and width of the model's input, in pixels. */
   readonly size: readonly [height: number, width: number]
   readonly interpolation: Interpolation
-  /** Share of the resized image's side that the crop keeps: the image is resized to `size / cropPct` first. */
+  /** The share of the resized image's sides that the crop keeps. The image is resized to `size / cropPct` before. */
   readonly cropPct: number
   readonly cropMode: CropMode
   /**
-   * Hugging Face's own geometry, which then stands for `cropPct` and `cropMode`: the image is resized so that its
-   * shorter side has a length, or to exactly [height, width], or not at all (null); the middle is cut out, and where
-   * that lies between two pixels the upper and left one begins it. timm's takes the even one.
+   * Hugging Face's geometry, in place of `cropPct` and `cropMode`. The image is resized to a length of its shorter side, or to
+   * [height, width], or not at all (null). Then the middle is cut out. Where the middle lies between two pixels, the crop begins
+   * at the upper left one; timm's crop begins at the even one.
    */
   readonly resize?: number | readonly [height: number, width: number] | null
   /** A value a channel, of pixels in [0, 1]. */

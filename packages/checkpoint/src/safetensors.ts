@@ -12,7 +12,7 @@ import {
   viewBytes,
 } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
-import { type JsonLimits, parseJson } from "./json.ts"
+import { isObject, type JsonLimits, parseJson } from "./json.ts"
 
 export interface TensorInfo {
   readonly name: string
@@ -26,7 +26,7 @@ export interface TensorInfo {
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
-  /** In the order in which their bytes lie in the file. */
+  /** In the order of their bytes in the file. */
   readonly tensors: readonly TensorInfo[]
 }
 
@@ -83,29 +83,30 @@ export function parseHeader(bytes: Uint8Array, facts: FileFacts): SafetensorsHea
   const dataStart = headerOffset + length
   if (bytes.length < dataStart) throw fileError(file, `truncated: its header ends at byte ${dataStart}`)
   if (bytes[headerOffset] !== 0x7b) throw fileError(file, `not a safetensors file: its header does not begin with "{"`)
-  const json = parseJson(bytes.subarray(headerOffset, dataStart), file, "header", headerLimits)
-  const entries = json as Record<string, unknown>
-  const metadata = Object.hasOwn(entries, metadataKey) ? entries[metadataKey] : {}
-  if (!isRecord(metadata)) throw fileError(file, "__metadata__ must be an object of strings")
-  for (const [key, value] of Object.entries(metadata))
-    if (typeof value !== "string") throw fileError(file, `__metadata__ must hold strings, but ${shown(key)} is not one`)
+  const entries = parseJson(bytes.subarray(headerOffset, dataStart), file, "header", headerLimits)
+  if (!isObject(entries)) throw fileError(file, "not a safetensors file: its header is no object")
+  const { [metadataKey]: metadata = {} } = entries
+  if (!isObject(metadata)) throw fileError(file, "__metadata__ must be an object of strings")
+  if (!isTexts(metadata)) {
+    const [key] = Object.entries(metadata).find(([, value]) => typeof value !== "string") ?? []
+    throw fileError(file, `__metadata__ must hold strings, but ${shown(key)} is not one`)
+  }
 
   const tensors: TensorInfo[] = []
   for (const [name, entry] of Object.entries(entries))
     if (name !== metadataKey) tensors.push(tensorInfo(name, entry, dataStart, facts))
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let position = dataStart
-  let previous: TensorInfo | undefined
+  let previous = ""
   for (const tensor of tensors) {
-    if (tensor.begin < position)
-      throw fileError(file, `tensor ${shown(tensor.name)} overlaps ${shown((previous as TensorInfo).name)}`)
+    if (tensor.begin < position) throw fileError(file, `tensor ${shown(tensor.name)} overlaps ${shown(previous)}`)
     if (tensor.begin > position)
       throw fileError(file, `${tensor.begin - position} bytes before tensor ${shown(tensor.name)} belong to no tensor`)
     position = tensor.end
-    previous = tensor
+    previous = tensor.name
   }
   if (position !== fileSize) throw fileError(file, `${fileSize - position} bytes at its end belong to no tensor`)
-  return { metadata: metadata as Record<string, string>, tensors }
+  return { metadata, tensors }
 }
 
 function tensorInfo(name: string, entry: unknown, dataStart: number, { fileSize, name: file }: FileFacts): TensorInfo {
@@ -113,27 +114,30 @@ function tensorInfo(name: string, entry: unknown, dataStart: number, { fileSize,
     throw fileError(file, `tensor ${shown(name)} ${fault}`)
   }
   if (name === "__proto__") return fail("has a name that is not taken")
-  if (!isRecord(entry)) return fail("is not described by an object")
+  if (!isObject(entry)) return fail("is not described by an object")
   const { dtype, shape, data_offsets: offsets } = entry
   if (!isStorageDType(dtype)) return fail(`has the dtype ${shown(dtype)}; known are ${storageDTypes.join(", ")}`)
-  if (!Array.isArray(shape) || shape.length > maxRank || !shape.every(isCount))
+  if (!isCounts(shape) || shape.length > maxRank)
     return fail(`has the shape ${shown(shape)}; expected at most ${maxRank} integers that are not negative`)
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+  const [begin, end, ...others] = isCounts(offsets) ? offsets : []
+  if (begin === undefined || end === undefined || others.length > 0)
     return fail(`has the data_offsets ${shown(offsets)}; expected [begin, end]`)
-  const [begin, end] = offsets as [number, number]
   if (end < begin) return fail(`ends at ${end}, before it begins at ${begin}`)
   if (dataStart + end > fileSize)
     return fail(`ends ${dataStart + end - fileSize} bytes after the end of the file, which is truncated or lies`)
-  const bytes = (shape as number[]).reduce((product, size) => product * size, bytesPerElement(dtype))
+  const bytes = shape.reduce((product, size) => product * size, bytesPerElement(dtype))
   if (bytes !== end - begin)
     return fail(`has ${end - begin} bytes, but ${dtype} of shape ${shown(shape)} needs ${bytes}`)
   return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end }
 }
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isCounts = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isCount)
+
+const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
+  isObject(value) && Object.values(value).every((text) => typeof text === "string")
 
 /**
  * Reads a whole safetensors file. The tensors are views of `bytes`, copied only where their address is not aligned.
@@ -154,8 +158,8 @@ export function readSafetensors(bytes: Uint8Array, name: string): Safetensors {
 }
 
 /**
- * The file as chunks to be written one after the other: the header, then the tensors' own memory, not copied. The
- * bytes are those of the official library: the widest dtype first, then by name, the header padded to eight bytes.
+ * The file in chunks: the header, then the memory of the tensors, which is not copied. The bytes are those of the official
+ * library: the widest dtype first, then by name, the header padded to eight bytes.
  * @param tensors a Map, or `Object.entries` of a record.
  * @throws VitrineError (file) for a name that occurs twice and for data that does not fit its shape.
  */
@@ -174,11 +178,11 @@ export function writeSafetensors(
     entries.push(`"__metadata__":{${pairs.join()}}`)
   }
   const chunks: Uint8Array[] = []
-  const seen = new Set([metadataKey, "__proto__"])
+  const names = new Set([metadataKey, "__proto__"])
   let position = 0
   for (const [name, { dtype, shape, data }] of sorted) {
-    if (seen.has(name)) throw fileError("safetensors", `the tensor name ${shown(name)} is taken`)
-    seen.add(name)
+    if (names.has(name)) throw fileError("safetensors", `the tensor name ${shown(name)} is taken`)
+    names.add(name)
     const bytes = shape.reduce((product, size) => product * size, bytesPerElement(dtype))
     if (bytes !== data.byteLength)
       throw fileError(

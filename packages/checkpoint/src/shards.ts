@@ -1,6 +1,6 @@
 /**
- * Weights in several files, as transformers writes those of large models: `model.safetensors.index.json` says which file
- * holds each tensor. https://huggingface.co/docs/safetensors/metadata_parsing
+ * Weights in several files, as transformers writes large models. `model.safetensors.index.json` says which file holds each
+ * tensor. https://huggingface.co/docs/safetensors/metadata_parsing
  */
 import { fileError, shown } from "./errors.ts"
 import { isObject } from "./json.ts"
@@ -45,14 +45,14 @@ export async function openShards(
   const tensors: Weights["tensors"][number][] = []
   for (const [file, expected] of shards) {
     const { weights, name } = await open(file)
-    const found = new Set(weights.tensors.map((tensor) => tensor.name))
-    const listed = new Set(expected)
+    const names = new Set(weights.tensors.map((tensor) => tensor.name))
+    const expectedNames = new Set(expected)
     const faults = faultsOf({
-      missing: expected.filter((tensor) => !found.has(tensor)).map(shown),
-      unexpected: [...found].filter((tensor) => !listed.has(tensor)).map(shown),
+      missing: expected.filter((tensor) => !names.has(tensor)).map(shown),
+      unexpected: [...names].filter((tensor) => !expectedNames.has(tensor)).map(shown),
     })
     if (faults !== "") throw fileError(name, `does not hold the tensors that ${shardIndex} says; ${faults}`)
-    for (const tensor of found) owners.set(tensor, weights)
+    for (const tensor of names) owners.set(tensor, weights)
     tensors.push(...weights.tensors)
   }
   return {

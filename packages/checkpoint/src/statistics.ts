@@ -1,13 +1,13 @@
 import { numbers, type StoredTensor } from "./dtype.ts"
 
-/** What the finite values of a tensor are like; null where there are none. */
+/** Statistics of the finite values of a tensor; null where there are none. */
 export interface ValueStatistics {
   readonly min: number | null
   readonly max: number | null
   readonly mean: number | null
   /** Standard deviation of the population: divided by the count, not by one less. */
   readonly std: number | null
-  /** Values that are NaN or infinite; they are left out of the others. */
+  /** How many values are NaN or infinite. The other statistics leave them out. */
   readonly nonFinite: number
 }
 

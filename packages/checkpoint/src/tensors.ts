@@ -2,11 +2,11 @@ import type { StorageDType } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
 import type { TensorInfo } from "./safetensors.ts"
 
-/** What weights are made of. */
+/** The dtypes of weights. */
 const fractional: readonly StorageDType[] = ["F32", "F16", "BF16", "F64"]
 
-/** Faults that are spelt out; the rest are counted. */
-const named = 3
+/** The most faults of a kind that an error names. It counts the others. */
+const mostNames = 3
 
 /**
  * Checks that a file holds exactly the tensors that a model needs, by name and shape, in numbers that can be weights.
@@ -17,31 +17,31 @@ export function checkTensors(
   expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
   file: string,
 ): void {
-  const found = new Map(header.tensors.map((tensor) => [tensor.name, tensor]))
+  const tensors = new Map(header.tensors.map((tensor) => [tensor.name, tensor]))
   const missing: string[] = []
   const misshapen: string[] = []
   const integers: string[] = []
   for (const { name, shape } of expected) {
-    const tensor = found.get(name)
-    found.delete(name)
+    const tensor = tensors.get(name)
+    tensors.delete(name)
     if (tensor === undefined) missing.push(shown(name))
     else if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis]))
       misshapen.push(`${shown(name)} is [${tensor.shape.join(", ")}], not [${shape.join(", ")}]`)
     else if (tensor.dtype !== undefined && !fractional.includes(tensor.dtype))
       integers.push(`${shown(name)} is ${tensor.dtype}, not one of ${fractional.join(", ")}`)
   }
-  const unexpected = [...found.keys()].map(shown)
+  const unexpected = [...tensors.keys()].map(shown)
   const faults = faultsOf({ missing, "wrong shape": misshapen, "wrong dtype": integers, unexpected })
   if (faults !== "") throw fileError(file, `does not hold the model's tensors; ${faults}`)
 }
 
-/** Lists of tensors, as they are shown, by what is wrong with them: in words, empty if nothing is. */
+/** A sentence of lists of names by what is wrong with them; empty if nothing is. */
 export function faultsOf(faults: Readonly<Record<string, readonly string[]>>): string {
   return Object.entries(faults)
     .filter(([, list]) => list.length > 0)
     .map(([what, list]) => {
-      const rest = list.length - named
-      return `${what}: ${list.slice(0, named).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`
+      const rest = list.length - mostNames
+      return `${what}: ${list.slice(0, mostNames).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`
     })
     .join("; ")
 }

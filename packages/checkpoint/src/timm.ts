@@ -42,7 +42,7 @@ export interface TimmExtra {
   readonly preprocessing: Preprocessing
   /** Names of the classes, in the order of the logits. */
   readonly labels?: readonly string[] | null | undefined
-  /** What else the file should remember, such as recipe, data and seed: plain JSON data. */
+  /** Plain JSON data that the file keeps for Vitrine, such as recipe, data and seed. */
   readonly vitrine?: Json | undefined
 }
 
@@ -85,7 +85,7 @@ export async function beyondTimm(config: ModelConfig): Promise<string[]> {
 }
 
 /**
- * The `config.json` of a model that timm is to load by itself, and what it cannot say: lines for people.
+ * The `config.json` of a model for timm, and notes on what it cannot say, a line each.
  * @throws VitrineError (config) for a model that timm does not have.
  */
 export async function toTimm({
@@ -103,7 +103,7 @@ export async function toTimm({
   return { config: json, notes: [...fitted.notes, ...near.notes] }
 }
 
-/** Hugging Face's geometry by timm's means, where there is one. */
+/** Preprocessing with Hugging Face's geometry, in timm's terms as far as there are any. */
 function timmPreprocessing({ resize, ...plain }: Preprocessing): {
   readonly preprocessing: Preprocessing
   readonly notes: readonly string[]
@@ -154,9 +154,9 @@ export async function fromTimmConfig(json: unknown, file: string): Promise<Model
     throw configError(file, `has no "architecture": it does not describe a timm model`)
   // In its older form the file is a `pretrained_cfg` itself.
   const at = json.pretrained_cfg === undefined ? "" : "pretrained_cfg"
-  const { num_classes, model_args, vitrine, ...named } = parse(fileSchema, json, file)
+  const { num_classes, model_args, vitrine, architecture: tagged } = parse(fileSchema, json, file)
   const pretrained = parse(pretrainedSchema, at === "" ? json : json.pretrained_cfg, file, at)
-  const [architecture = ""] = named.architecture.split(".")
+  const [architecture = ""] = tagged.split(".")
   const family = familyOfArchitecture(architecture)
   const format = await family?.formats.timm()
   if (family === undefined || !format?.has(architecture)) {

@@ -1,4 +1,4 @@
-/** Weights as they lie in files, and which of their tensors make a model's parameters. */
+/** Weights in files, and the tensors that make a model's parameters. */
 import { type StorageDType, type StoredTensor, toFloat32, viewBytes } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
 import { headerLength, headerOffset, parseHeader, type TensorInfo } from "./safetensors.ts"
@@ -8,26 +8,26 @@ export interface WeightTensor {
   readonly name: string
   readonly dtype: StorageDType
   readonly shape: readonly number[]
-  /** Its bytes in a file, for one that lies there row-major and uncompressed. */
+  /** Where its bytes lie, if they are row-major and uncompressed. */
   readonly place?: { readonly file: string; readonly begin: number; readonly end: number }
 }
 
-/** Open weights, of which only headers have been read. */
+/** Open weights. Only headers have been read. */
 export interface Weights {
   readonly tensors: readonly WeightTensor[]
   /** Reads one tensor. */
   read(name: string): Promise<StoredTensor>
 }
 
-/** Of which tensors a parameter is made. */
+/** The tensors that make a parameter. */
 export interface ParameterSource {
-  /** In the names of the file. */
+  /** Their names in the file. */
   readonly from: readonly string[]
-  /** Makes the parameter's values of theirs; without it they are joined along their first axis. */
+  /** Makes the parameter's values. Without it the tensors are concatenated along their first axis. */
   readonly make?: (parts: readonly Float32Array[]) => Float32Array
 }
 
-/** The sources of all parameters of a model, those next to each other that are made of the same tensors. */
+/** The sources of all parameters of a model. Parameters of the same tensors stand next to each other. */
 export type WeightSources = ReadonlyMap<string, ParameterSource>
 
 /** Open weights of a safetensors file. */
@@ -59,28 +59,29 @@ export async function openSafetensorsSource(source: ByteSource): Promise<Safeten
 }
 
 /**
- * Reads the parameters of a model by their names, in float32. What the last one was made of is kept, so that tensors
- * which hold several parameters are read once where these are asked for in the order of `sources`.
+ * Reads the parameters of a model by their names, in float32. The tensors of the last parameter stay in memory, so that a
+ * tensor with several parameters is read once if these are read in the order of `sources`.
  */
 export function parameterReader(
   weights: Pick<Weights, "read">,
   sources: WeightSources,
 ): (name: string) => Promise<Float32Array> {
-  let kept = new Map<string, Promise<Float32Array>>()
+  let cache = new Map<string, Promise<Float32Array>>()
   return async (name) => {
     const source = sources.get(name)
     if (source === undefined) throw new Error(`the model has no parameter ${name}`)
-    const { from, make = joined } = source
+    const { from, make = concatenated } = source
     const read = async (tensor: string): Promise<Float32Array> => toFloat32(await weights.read(tensor))
-    const parts = new Map(from.map((tensor) => [tensor, kept.get(tensor) ?? read(tensor)]))
-    kept = make === joined ? new Map() : parts
+    const parts = new Map(from.map((tensor) => [tensor, cache.get(tensor) ?? read(tensor)]))
+    cache = make === concatenated ? new Map() : parts
     return make(await Promise.all(parts.values()))
   }
 }
 
-/** The values of tensors one after the other; those of one alone as they are. */
-function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0] as Float32Array
+/** The values of tensors one after the other. One tensor's values are not copied. */
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const [only, ...others] = parts
+  if (only !== undefined && others.length === 0) return only
   const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0))
   let at = 0
   for (const part of parts) {

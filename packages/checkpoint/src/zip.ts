@@ -19,17 +19,17 @@ export interface ZipEntry {
 
 const signatures = { local: 0x04034b50, descriptor: 0x08074b50, central: 0x02014b50, end: 0x06054b50 }
 const signatures64 = { end: 0x06064b50, locator: 0x07064b50 }
-/** Fields of 32 and of 16 bits that say that zip64's field holds the number. */
+/** Values of fields of 32 and of 16 bits whose number stands in zip64's field. */
 const in64 = 0xffffffff
 const in64Short = 0xffff
 const flagBits = { encrypted: 0x2041, level: 0x6, descriptor: 0x8, utf8: 0x800 }
 const limits = { entries: 10_000, directory: 1 << 24 }
 /** Deflate cannot do better: 258 bytes for two bits. */
 const maxRatio = 1032
-/** What all deflated entries together may become: real weights compress by a tenth, bombs a thousandfold. */
+/** The most bytes that all deflated entries may inflate to. Real weights compress by a tenth, bombs a thousandfold. */
 const inflatedLimit = (fileSize: number): number => 2 ** 26 + 100 * fileSize
 
-/** Whether a file begins as zip archives do, empty ones too. */
+/** Whether a file begins like a zip archive, with entries or empty. */
 export function isZip(bytes: Uint8Array): boolean {
   if (bytes.length < 4) return false
   const signature = viewOf(bytes).getUint32(0, true)
@@ -38,28 +38,28 @@ export function isZip(bytes: Uint8Array): boolean {
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** An entry as the directory has it. */
-interface Listed extends ZipEntry {
+/** An entry in the directory. */
+interface DirectoryHeader extends ZipEntry {
   readonly rawName: Uint8Array
   readonly flags: number
   readonly method: number
 }
 
 /**
- * Lists an archive, with the directory checked against the headers of the entries.
+ * Lists an archive. The directory is checked against the headers of the entries.
  * @throws VitrineError (file) for archives that are broken, encrypted, contradict themselves or would inflate to
  *   far more than they are, and for names that are no plain relative paths or occur twice.
  */
 export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> {
   const { name: file } = source
   const directory = await findDirectory(source)
-  const listed = parseDirectory(await source.read(directory.begin, directory.end), directory.entries, file)
-  const inflated = listed.reduce((total, { deflated, size }) => total + (deflated ? size : 0), 0)
+  const headers = parseDirectory(await source.read(directory.begin, directory.end), directory.entries, file)
+  const inflated = headers.reduce((total, { deflated, size }) => total + (deflated ? size : 0), 0)
   if (inflated > inflatedLimit(source.size))
     throw fileError(file, `would inflate from ${source.size} bytes to ${inflated}, which is taken for an attack`)
 
-  const inOrder = [...listed].sort((a, b) => a.begin - b.begin)
-  const located = new Map<Listed, ZipEntry>()
+  const inOrder = [...headers].sort((a, b) => a.begin - b.begin)
+  const entries = new Map<DirectoryHeader, ZipEntry>()
   let position = 0
   for (const [i, entry] of inOrder.entries()) {
     const what = `entry ${shown(entry.name)}`
@@ -72,11 +72,11 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> 
       checkDescriptor(await source.read(position, Math.min(next, position + 24)), next - position, entry, file)
       position = next
     }
-    located.set(entry, { ...entry, begin })
+    entries.set(entry, { ...entry, begin })
   }
   if (position !== directory.begin)
     throw fileError(file, `${directory.begin - position} bytes before its zip directory belong to no entry`)
-  return listed.map((entry) => located.get(entry) as ZipEntry)
+  return headers.flatMap((header) => entries.get(header) ?? [])
 }
 
 interface Directory {
@@ -128,12 +128,12 @@ function toNumber(view: DataView, at: number, file: string): number {
   return Number(value)
 }
 
-function parseDirectory(bytes: Uint8Array, entries: number, file: string): Listed[] {
+function parseDirectory(bytes: Uint8Array, entries: number, file: string): DirectoryHeader[] {
   const broken = (): never => {
     throw fileError(file, "has a broken zip directory")
   }
   const view = viewOf(bytes)
-  const listed: Listed[] = []
+  const headers: DirectoryHeader[] = []
   const names = new Set<string>()
   let at = 0
   while (at < bytes.length) {
@@ -165,12 +165,12 @@ function parseDirectory(bytes: Uint8Array, entries: number, file: string): Liste
     if (method === 8 && size > maxRatio * compressedSize)
       fail(`claims to inflate from ${compressedSize} bytes to ${size}, which deflate cannot do`)
     const crc = view.getUint32(at + 16, true)
-    listed.push({ name, rawName, flags, method, deflated: method === 8, crc, compressedSize, size, begin })
+    headers.push({ name, rawName, flags, method, deflated: method === 8, crc, compressedSize, size, begin })
     at = next
   }
-  if (listed.length !== entries)
-    throw fileError(file, `its zip directory claims ${entries} entries, but has ${listed.length}`)
-  return listed
+  if (headers.length !== entries)
+    throw fileError(file, `its zip directory claims ${entries} entries, but has ${headers.length}`)
+  return headers
 }
 
 function entryName(raw: Uint8Array, flags: number, file: string): string {
@@ -188,7 +188,7 @@ function entryName(raw: Uint8Array, flags: number, file: string): string {
   return name
 }
 
-/** Gives the numbers of the zip64 field one after the other. */
+/** A function that gives the numbers of the zip64 field one after the other. */
 function zip64Field(extra: Uint8Array, broken: () => never): () => number {
   const view = viewOf(extra)
   let at = 0
@@ -211,8 +211,8 @@ function zip64Field(extra: Uint8Array, broken: () => never): () => number {
   }
 }
 
-/** Checks the header before the content and says where the content begins; all of it must lie before `next`. */
-async function checkLocalHeader(source: ByteSource, entry: Listed, next: number): Promise<number> {
+/** Checks the header before the content, which must end before `next`. Returns where the content begins. */
+async function checkLocalHeader(source: ByteSource, entry: DirectoryHeader, next: number): Promise<number> {
   const fail = (fault: string): never => {
     throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
   }
@@ -234,14 +234,14 @@ async function checkLocalHeader(source: ByteSource, entry: Listed, next: number)
   const crc = head.getUint32(14, true)
   // An archive that was written as a stream has zeros here and the numbers after the content.
   const later = (entry.flags & flagBits.descriptor) !== 0
-  const agrees = (own: number, listed: number): boolean => own === listed || (later && own === 0)
+  const agrees = (local: number, central: number): boolean => local === central || (later && local === 0)
   if (!agrees(size, entry.size) || !agrees(compressedSize, entry.compressedSize) || !agrees(crc, entry.crc))
     fail("has another size or checksum in its own header than in the directory")
   return begin
 }
 
-/** The CRC and the sizes after a content whose header does not have them: with or without signature, 32 or 64 bits. */
-function checkDescriptor(bytes: Uint8Array, room: number, entry: Listed, file: string): void {
+/** Checks the CRC and the sizes that stand after a content whose header lacks them, with or without signature, in 32 or 64 bits. */
+function checkDescriptor(bytes: Uint8Array, room: number, entry: DirectoryHeader, file: string): void {
   const view = viewOf(bytes)
   const signed = room === 16 || room === 24
   const at = signed ? 4 : 0
@@ -256,7 +256,7 @@ function checkDescriptor(bytes: Uint8Array, room: number, entry: Listed, file: s
 }
 
 /**
- * The content of an entry in memory of its own or of the source's, checked by its CRC-32.
+ * The content of an entry, checked by its CRC-32. It may be memory of the source.
  * @throws VitrineError (file)
  */
 export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Array> {
@@ -271,13 +271,13 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise
 
 /** At most `length` bytes from the beginning of an entry, not checked by the CRC. */
 export async function readZipEntryHead(source: ByteSource, entry: ZipEntry, length: number): Promise<Uint8Array> {
-  const wanted = Math.min(length, entry.size)
-  if (!entry.deflated) return source.read(entry.begin, entry.begin + wanted)
+  const size = Math.min(length, entry.size)
+  if (!entry.deflated) return source.read(entry.begin, entry.begin + size)
   // A stored block of deflate, of up to 64 KiB, is inflated only when all of it is there.
-  const raw = await source.read(entry.begin, entry.begin + Math.min(entry.compressedSize, 2 * wanted + (1 << 17)))
+  const raw = await source.read(entry.begin, entry.begin + Math.min(entry.compressedSize, 2 * size + (1 << 17)))
   return inflate(
     raw,
-    wanted,
+    size,
     (fault) => {
       throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
     },
@@ -285,19 +285,19 @@ export async function readZipEntryHead(source: ByteSource, entry: ZipEntry, leng
   )
 }
 
-/** Bytes that are inflated at a time: what stands between a bomb and the limit is a thousand times as much. */
+/** Bytes that are inflated at a time. A bomb makes at most a thousand times as many before it is stopped. */
 const step = 1 << 13
 
-/** @param head whether the rest, if there is more than `size`, is not wanted. */
+/** @param head whether `size` bytes are enough, and more may follow. */
 function inflate(raw: Uint8Array, size: number, fail: (fault: string) => never, head = false): Uint8Array {
   const out = allocate(size, fail)
   let done = 0
   let over = false
   const stream = new Inflate((chunk) => {
     over ||= done + chunk.length > size
-    const taken = chunk.subarray(0, size - done)
-    out.set(taken, done)
-    done += taken.length
+    const part = chunk.subarray(0, size - done)
+    out.set(part, done)
+    done += part.length
   })
   try {
     for (let at = 0; at < raw.length; at += step) {
@@ -330,7 +330,7 @@ for (let byte = 0; byte < 256; byte++) {
   }
 }
 
-/** Eight bytes at a time ("slicing-by-8"), which takes half the time of one by one. */
+/** The CRC of eight bytes at a time ("slicing-by-8"), in half the time of one by one. */
 function crc32(bytes: Uint8Array): number {
   const entry = (zeros: number, byte: number): number => crcTables[256 * zeros + (byte & 0xff)] as number
   const byte = (at: number): number => bytes[at] as number

@@ -11,14 +11,7 @@ export async function bundle(source: string, folder: string): Promise<string> {
     configFile: false,
     logLevel: "silent",
     root: path(".."),
-    resolve: {
-      alias: {
-        "@vitrine/checkpoint/node": path("../src/node.ts"),
-        "@vitrine/checkpoint": path("../src/index.ts"),
-        "@vitrine/core": path("../../core/src/index.ts"),
-      },
-    },
-    ssr: { noExternal: true },
+    ssr: { noExternal: true, resolve: { conditions: ["@vitrine/source", "node", "import", "default"] } },
     build: {
       ssr: source,
       outDir: folder,

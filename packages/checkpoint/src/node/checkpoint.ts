@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import type { StoredTensor } from "../dtype.ts"
 import { fileError, shown } from "../errors.ts"
-import { toJson } from "../json.ts"
+import { isObject, toJson } from "../json.ts"
 import { writeSafetensors } from "../safetensors.ts"
 import { explaining, isSystemError, readJson, writeFolderAtomic, writeNewFile } from "./files.ts"
 import type { CheckpointScore } from "../best.ts"
@@ -16,26 +16,26 @@ export interface CheckpointInfo extends CheckpointScore {
   readonly path: string
 }
 
-/** Everything that training needs to go on as if it had never stopped. */
+/** All that training needs to go on as if it had never stopped. */
 export interface Checkpoint extends CheckpointInfo {
   /** The model's parameters, by timm's names. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Slots of the optimizer, moving averages, accumulators. */
   readonly trainingTensors: ReadonlyMap<string, StoredTensor>
-  /** State of the loop, as it was given. */
+  /** The loop's state. */
   readonly state: unknown
 }
 
 export interface NewCheckpoint {
   /** Steps that have been taken. */
   readonly step: number
-  /** How good the model is, higher being better (give a loss with its sign changed); not finite counts as unknown. */
+  /** How good the model is: higher is better, so a loss needs its sign changed. A number that is not finite is unknown. */
   readonly score?: number | null | undefined
   /** The loss on validation data, which decides among equal scores; not finite counts as unknown. */
   readonly loss?: number | null | undefined
   readonly tensors: Iterable<readonly [name: string, tensor: StoredTensor]>
   readonly trainingTensors: Iterable<readonly [name: string, tensor: StoredTensor]>
-  /** State of the loop: plain JSON data, at most a million values in 16 MiB, all of its numbers finite. */
+  /** The loop's state: plain JSON data with finite numbers, at most a million values in 16 MiB. */
   readonly state: unknown
 }
 
@@ -44,14 +44,14 @@ const folderName = (step: number): string => `step-${String(step).padStart(8, "0
 /** Path of the model in a checkpoint. */
 export const modelOf = ({ path }: CheckpointInfo): string => join(path, files.model)
 
-/** Writes a checkpoint into `folder`, whole or not at all; one of the same step is replaced. */
+/** Writes a checkpoint into `folder`, whole or not at all. It replaces one of the same step. */
 export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo> {
   const { step, tensors, trainingTensors, state } = checkpoint
   if (!Number.isSafeInteger(step) || step < 0) throw fileError(folder, `no checkpoint can have the step ${shown(step)}`)
   const [score, loss] = [finite(checkpoint.score), finite(checkpoint.loss)]
   const json = toJson({ step, score, loss, state: state ?? null }, folder, "state")
   const path = join(folder, folderName(step))
-  // transformers and others ask for this entry before they read a file.
+  // transformers refuses files without the entry "format".
   const model = writeSafetensors(tensors, { format: "pt" })
   const training = writeSafetensors(trainingTensors)
   await writeFolderAtomic(path, async (temp) => {
@@ -64,34 +64,35 @@ export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint)
 
 const finite = (x: number | null | undefined): number | null => (Number.isFinite(x) ? (x ?? null) : null)
 
-/** The checkpoints in `folder` by step, and what is wrong with those that are damaged. */
-export async function listCheckpoints(folder: string): Promise<{ sound: CheckpointInfo[]; damaged: Error[] }> {
+/** The whole checkpoints in `folder` by step, and the errors of the others. */
+export async function listCheckpoints(folder: string): Promise<{ checkpoints: CheckpointInfo[]; errors: Error[] }> {
   const names = await explaining(folder, "read", () =>
     readdir(folder).catch((error) => {
       if (isSystemError(error, "ENOENT")) return []
       throw error
     }),
   )
-  const sound: CheckpointInfo[] = []
-  const damaged: Error[] = []
+  const checkpoints: CheckpointInfo[] = []
+  const errors: Error[] = []
   for (const name of names) {
     const step = Number(/^step-(\d{8,})$/.exec(name)?.[1] ?? Number.NaN)
     if (folderName(step) !== name) continue
     try {
-      sound.push((await inspect(join(folder, name), step)).info)
+      checkpoints.push((await inspect(join(folder, name), step)).info)
     } catch (error) {
-      damaged.push(error as Error)
+      if (!(error instanceof Error)) throw error
+      errors.push(error)
     }
   }
-  return { sound: sound.sort((a, b) => a.step - b.step), damaged }
+  return { checkpoints: checkpoints.sort((a, b) => a.step - b.step), errors }
 }
 
 /** Reads a checkpoint's state and checks that its files are whole. */
 async function inspect(path: string, step: number): Promise<{ info: CheckpointInfo; state: unknown }> {
   const file = join(path, files.state)
-  const json = (await readJson(file)) as { step?: unknown; score?: unknown; loss?: unknown; state?: unknown } | null
-  if (json?.step !== step) throw fileError(file, `says step ${shown(json?.step)}, but its folder says ${step}`)
-  const { score = null, loss = null, state = null } = json
+  const json = await readJson(file)
+  const { step: stored, score = null, loss = null, state = null } = isObject(json) ? json : {}
+  if (stored !== step) throw fileError(file, `says step ${shown(stored)}, but its folder says ${step}`)
   if (score !== null && typeof score !== "number") throw fileError(file, `has the score ${shown(score)}`)
   if (loss !== null && typeof loss !== "number") throw fileError(file, `has the loss ${shown(loss)}`)
   for (const name of [files.model, files.training]) await (await openSafetensors(join(path, name))).close()

@@ -5,10 +5,10 @@ import { VitrineError } from "@vitrine/core"
 import { fileError } from "../errors.ts"
 import { jsonFile, parseJson } from "../json.ts"
 
-/** Names of files and folders that are not finished; whoever owns a folder may delete them. */
+/** How names of unfinished files and folders begin. The owner of a folder may delete them. */
 export const temporary = ".vitrine-tmp-"
-/** Name of a folder that is about to be replaced by a new one of the rest of the name. */
-const replaced = ".vitrine-old-"
+/** How the name of a folder begins that a new one is about to replace. The rest is the new one's name. */
+const oldPrefix = ".vitrine-old-"
 
 const meanings: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
@@ -29,26 +29,26 @@ const meanings: Readonly<Record<string, string>> = {
 }
 
 export function isSystemError(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
-  const code = (error as NodeJS.ErrnoException | null)?.code
-  return error instanceof Error && typeof code === "string" && (codes.length === 0 || codes.includes(code))
+  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return false
+  return codes.length === 0 || codes.includes(error.code)
 }
 
-/** A failed system call as a one-line VitrineError; any other error as it is. */
-export function explained(path: string, doing: string, error: unknown): unknown {
+/** A VitrineError of one line for a failed system call; any other error is returned. */
+export function explain(path: string, doing: string, error: unknown): unknown {
   if (VitrineError.isInstance(error) || !isSystemError(error)) return error
-  return fileError(path, `cannot ${doing}: ${meanings[error.code as string] ?? error.message}`, error)
+  return fileError(path, `cannot ${doing}: ${meanings[error.code ?? ""] ?? error.message}`, error)
 }
 
-/** Runs `action`, whose system errors become VitrineErrors. */
+/** Runs an action and turns its system errors into VitrineErrors. */
 export async function explaining<T>(path: string, doing: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
-    throw explained(path, doing, error)
+    throw explain(path, doing, error)
   }
 }
 
-/** Opens an existing file; a folder, a pipe or a device, which could block for ever, is refused. */
+/** Opens an existing file. Folders are refused, and pipes and devices, which could block for ever. */
 export async function openForReading(path: string): Promise<{ handle: FileHandle; size: number }> {
   return explaining(path, "read", async () => {
     const facts = await stat(path)
@@ -64,10 +64,10 @@ export async function openForReading(path: string): Promise<{ handle: FileHandle
   })
 }
 
-/** What Node 20 takes at a time. */
+/** The most bytes that Node 20 reads at a time. */
 const largestPiece = 2 ** 32
 
-/** Exactly `length` bytes from `position`, in memory of their own. */
+/** Exactly `length` bytes from `position`, in new memory. */
 export async function readBytes(
   handle: FileHandle,
   path: string,
@@ -101,8 +101,8 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 /**
- * Makes a folder and those above it, if they are not there. Node's own recursive mkdir tries for ever where a parent
- * exists but answers ENOENT, as /proc does (seen in Node 20.20).
+ * Makes a folder and its missing parents. The recursive mkdir of Node 20.20 tries for ever if a parent exists but answers
+ * ENOENT, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   const make = async (): Promise<void> => {
@@ -117,14 +117,14 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
-/** A name in `folder` for something that is not finished. */
+/** A path in `folder` for an unfinished file or folder. */
 export function temporaryPath(folder: string): string {
   return join(folder, `${temporary}${process.pid}-${randomBytes(6).toString("hex")}`)
 }
 
-export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(replaced)
+export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(oldPrefix)
 
-/** Makes the names in a folder survive a power failure. */
+/** Syncs a folder, so that its names survive a power failure. */
 async function syncFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, "r")
@@ -139,7 +139,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes a new file and waits until it lies on the disk. Fails if the file exists. */
+/** Writes a new file and waits until it is on the disk. Fails if the file exists. */
 export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const handle = await open(path, "wx")
   try {
@@ -154,7 +154,7 @@ export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): 
   }
 }
 
-/** What a caller wants written: text as UTF-8, or bytes in one or several chunks. */
+/** The content of a file: text, written as UTF-8, or bytes in one or several chunks. */
 export type Content = string | Uint8Array | Iterable<Uint8Array>
 
 export const asChunks = (content: Content): Iterable<Uint8Array> =>
@@ -165,8 +165,8 @@ export const asChunks = (content: Content): Iterable<Uint8Array> =>
       : content
 
 /**
- * Writes a file so that at any moment, a power failure included, the path holds either what it held before or all of
- * the new content. On failure nothing is left behind.
+ * Writes a file. At any moment, even after a power failure, the path has either its old content or all of the new content.
+ * A failure leaves nothing behind.
  * @throws VitrineError (file), such as for a full disk, a folder that cannot be written, or a file that exists if
  *   `replace` is false.
  */
@@ -191,15 +191,15 @@ export async function writeFileAtomic(
 }
 
 /**
- * Writes a folder so that its path holds either nothing (or what it held before), or all that `fill` puts into the
- * folder it is given. A replaced folder that a kill left aside is put back by `recoverFolder` of the parent.
+ * Writes a folder. At any moment the path has either its old content or all files that `fill` writes. If a kill leaves the old
+ * folder under another name, `recoverFolder` of the parent puts it back.
  * @throws VitrineError (file)
  */
 export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
   await explaining(path, "write", async () => {
     const parent = dirname(resolve(path))
     const temp = temporaryPath(parent)
-    const aside = join(parent, replaced + basename(path))
+    const aside = join(parent, oldPrefix + basename(path))
     try {
       await mkdir(temp)
       await fill(temp)
@@ -218,17 +218,17 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   })
 }
 
-/** @throws VitrineError (file) for a path that something stands at. */
+/** @throws VitrineError (file) for a path that exists. */
 async function refuseExisting(path: string): Promise<void> {
-  const found = await explaining(path, "write", () =>
+  const facts = await explaining(path, "write", () =>
     stat(path).catch((error) => {
       if (!isSystemError(error, "ENOENT")) throw error
     }),
   )
-  if (found !== undefined) throw fileError(path, "exists already: choose another name, or replace it (--force)")
+  if (facts !== undefined) throw fileError(path, "exists already: choose another name, or replace it (--force)")
 }
 
-/** Deletes a folder so that it is either whole or gone. */
+/** Deletes a folder. At any moment it is either whole or gone. */
 export async function removeFolderAtomic(path: string): Promise<void> {
   await explaining(path, "delete", async () => {
     const temp = temporaryPath(dirname(resolve(path)))
@@ -237,13 +237,13 @@ export async function removeFolderAtomic(path: string): Promise<void> {
   })
 }
 
-/** Clears away what a killed process left in `folder`. Only its owner may call this. */
+/** Removes what a killed process left in `folder`. Only its owner may call this. */
 export async function recoverFolder(folder: string): Promise<void> {
   await explaining(folder, "clean up", async () => {
     for (const name of await readdir(folder)) {
-      if (name.startsWith(replaced)) {
+      if (name.startsWith(oldPrefix)) {
         // A non-empty target means that the new folder took its place: the old one goes.
-        await rename(join(folder, name), join(folder, name.slice(replaced.length))).catch((error) => {
+        await rename(join(folder, name), join(folder, name.slice(oldPrefix.length))).catch((error) => {
           if (!isSystemError(error, "ENOTEMPTY", "EEXIST", "EPERM")) throw error
         })
         await rm(join(folder, name), { recursive: true, force: true })

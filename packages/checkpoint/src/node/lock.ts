@@ -5,21 +5,22 @@ import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileError } from "../errors.ts"
+import { isObject } from "../json.ts"
 import { explaining, isSystemError, temporary, temporaryPath } from "./files.ts"
 
 interface Holder {
   readonly pid: number
   readonly host: string
-  /** When the process began, where the system tells: a pid alone may have been given to another process since. */
+  /** When the process began, where the system tells it: later the pid may be another process's. */
   readonly started: string | null
   readonly token: string
 }
 
 /**
- * Takes the lock that the file at `path` is, so that one process at a time writes a run. The lock of a process of
- * this machine that has died is taken over.
- * @returns how to give the lock back.
- * @throws VitrineError (file) that names the process that holds it.
+ * Takes the lock file at `path`, so that one process at a time writes a run. The lock of a dead process of this machine is
+ * taken over.
+ * @returns a function that releases the lock.
+ * @throws VitrineError (file) that names the process which has the lock.
  */
 export async function lock(path: string): Promise<() => Promise<void>> {
   const token = randomBytes(8).toString("hex")
@@ -32,7 +33,7 @@ export async function lock(path: string): Promise<() => Promise<void>> {
         if (await claim(temp, path)) return () => release(path, token)
         const other = await read(path)
         if (other === "none") continue
-        if (await alive(other)) throw held(path, other as Holder)
+        if (other !== "broken" && (await isAlive(other))) throw lockedError(path, other)
         await removeStale(temp, path)
       }
       throw fileError(path, "cannot lock: other processes try to lock it too")
@@ -43,26 +44,26 @@ export async function lock(path: string): Promise<() => Promise<void>> {
 }
 
 /**
- * Deletes the lock of a dead process. Only who holds a second lock for it may do so: else the lock that another has
- * just taken over could be deleted in the belief that it is still the dead one's.
+ * Deletes the lock of a dead process, under a second lock. Without that, two processes could each see the dead one's lock, and
+ * the slower one would delete the lock that the faster one has just taken.
  */
 async function removeStale(temp: string, path: string): Promise<void> {
   const guard = join(dirname(path), `${temporary}takeover`)
   if (await claim(temp, guard)) {
     try {
       const other = await read(path)
-      if (other !== "none" && !(await alive(other))) await rm(path, { force: true })
+      if (other !== "none" && !(await isAlive(other))) await rm(path, { force: true })
     } finally {
       await rm(guard, { force: true })
     }
   } else {
     const other = await read(guard)
-    if (other !== "none" && !(await alive(other))) await rm(guard, { force: true })
+    if (other !== "none" && !(await isAlive(other))) await rm(guard, { force: true })
     else await setTimeout(10)
   }
 }
 
-/** Puts the finished lock file in its place, all of it at once; false if there is one already. */
+/** Puts the written lock file in its place in one step; false if there is one already. */
 async function claim(temp: string, path: string): Promise<boolean> {
   try {
     await link(temp, path).catch(async (error) => {
@@ -82,16 +83,16 @@ async function release(path: string, token: string): Promise<void> {
   if (typeof holder === "object" && holder.token === token) await rm(path, { force: true })
 }
 
-function held(path: string, { pid, host }: Holder): Error {
+function lockedError(path: string, { pid, host }: Holder): Error {
   const who = host === hostname() ? `process ${pid}` : `process ${pid} on ${JSON.stringify(host)}`
   return fileError(path, `${who} is writing this run: wait for it or stop it, or delete this file if it is gone`)
 }
 
-/** Who holds a lock; "none" if there is none, "broken" if the file says nothing. */
+/** The holder of a lock; "none" without a lock file, "broken" if the file names no process. */
 async function read(path: string): Promise<Holder | "none" | "broken"> {
   try {
-    const { pid, host, started, token } = JSON.parse(await readFile(path, "utf8")) as Holder
-    return Number.isSafeInteger(pid) && pid > 0 && typeof host === "string" ? { pid, host, started, token } : "broken"
+    const holder: unknown = JSON.parse(await readFile(path, "utf8"))
+    return isHolder(holder) ? holder : "broken"
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return "none"
     if (isSystemError(error)) throw error
@@ -99,7 +100,10 @@ async function read(path: string): Promise<Holder | "none" | "broken"> {
   }
 }
 
-async function alive(holder: Holder | "broken"): Promise<boolean> {
+const isHolder = (holder: unknown): holder is Holder =>
+  isObject(holder) && Number.isSafeInteger(holder.pid) && Number(holder.pid) > 0 && typeof holder.host === "string"
+
+async function isAlive(holder: Holder | "broken"): Promise<boolean> {
   if (holder === "broken") return false
   const { pid, host, started } = holder
   // Nothing can be known about a process on another machine.

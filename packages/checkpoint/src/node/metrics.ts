@@ -1,8 +1,9 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { fileError, shown } from "../errors.ts"
-import { explained, explaining, isSystemError, openForReading, readBytes, writeFileAtomic } from "./files.ts"
+import { isObject } from "../json.ts"
+import { explain, explaining, isSystemError, openForReading, readBytes, writeFileAtomic } from "./files.ts"
 
-/** One line of `metrics.jsonl`: what happened at a step, as plain JSON data. */
+/** One line of `metrics.jsonl`: an event at a step, as plain JSON data. */
 export interface MetricsEvent {
   readonly step: number
   readonly [key: string]: unknown
@@ -13,7 +14,7 @@ const maxBytes = 2 ** 28
 
 export interface MetricsLog {
   append(event: MetricsEvent): void
-  /** Waits until all lines lie on the disk. */
+  /** Waits until all lines are on the disk. */
   sync(): void
   close(): void
 }
@@ -24,7 +25,7 @@ export function openMetrics(path: string): MetricsLog {
     try {
       return action()
     } catch (error) {
-      throw explained(path, "write", error)
+      throw explain(path, "write", error)
     }
   }
   const fd = calling(() => openSync(path, "a"))
@@ -47,11 +48,13 @@ export function openMetrics(path: string): MetricsLog {
   }
 }
 
-const isStep = (step: unknown): step is number => Number.isSafeInteger(step) && (step as number) >= 0
+const isStep = (step: unknown): step is number => typeof step === "number" && Number.isSafeInteger(step) && step >= 0
+
+const isEvent = (event: unknown): event is MetricsEvent => isObject(event) && isStep(event.step)
 
 /**
- * The events of a `metrics.jsonl`, oldest first; none if there is no such file or folder. A last line without its end, which a
- * kill leaves, is not counted.
+ * The events of a `metrics.jsonl`, oldest first; none if there is no such file or folder. A last line that a kill cut off is
+ * left out.
  * @throws VitrineError (file)
  */
 export async function readMetrics(path: string): Promise<MetricsEvent[]> {
@@ -60,18 +63,18 @@ export async function readMetrics(path: string): Promise<MetricsEvent[]> {
 }
 
 /**
- * Drops the events after `step`, and at the end what is no whole line. Atomic; the file is left alone if there is
- * nothing to drop.
- * @throws VitrineError (file) for a broken line among those that are kept.
+ * Drops the events after `step`, and a last line that is not whole. Atomic. A file with nothing to drop is not written.
+ * @throws VitrineError (file) for a broken line before the last event that stays.
  */
 export async function truncateMetrics(path: string, step: number): Promise<void> {
-  const { lines, torn } = await readLines(path)
-  const isKept = ({ event }: Line): boolean => event !== undefined && event.step <= step
-  const kept = lines.filter(isKept)
-  // After a power failure the end may hold anything, but what was synced with a checkpoint must be there.
-  const broken = lines.findIndex(({ event }) => event === undefined)
-  if (broken >= 0 && broken < lines.findLastIndex(isKept)) refuse(path, lines, broken)
-  if (torn || kept.length < lines.length) await writeFileAtomic(path, kept.map(({ text }) => `${text}\n`).join(""))
+  const { lines, rest } = await readLines(path)
+  const stays = ({ event }: Line): boolean => event !== undefined && event.step <= step
+  const first = lines.filter(stays)
+  // After a power failure the end may hold anything, but lines that were synced with a checkpoint must be there.
+  const fault = lines.findIndex(({ event }) => event === undefined)
+  if (fault >= 0 && fault < lines.findLastIndex(stays)) refuse(path, lines, fault)
+  if (rest !== "" || first.length < lines.length)
+    await writeFileAtomic(path, first.map(({ text }) => `${text}\n`).join(""))
 }
 
 interface Line {
@@ -83,29 +86,29 @@ function refuse(path: string, lines: readonly Line[], index: number): never {
   throw fileError(path, `line ${index + 1} is not an event with a step: ${shown(lines[index]?.text)}`)
 }
 
-/** The lines, and whether the file ends in the middle of one. */
-async function readLines(path: string): Promise<{ lines: readonly Line[]; torn: boolean }> {
+/** The lines, and the rest of the file after the last of them. */
+async function readLines(path: string): Promise<{ lines: readonly Line[]; rest: string }> {
   const texts = (await readText(path)).split("\n")
-  const torn = texts.pop() !== ""
-  return { lines: texts.map((text) => ({ text, event: parsed(text) })), torn }
+  const rest = texts.pop() ?? ""
+  return { lines: texts.map((text) => ({ text, event: eventOf(text) })), rest }
 }
 
-function parsed(line: string): MetricsEvent | undefined {
+function eventOf(line: string): MetricsEvent | undefined {
   try {
-    const event = JSON.parse(line) as MetricsEvent | null
-    return isStep(event?.step) ? event : undefined
+    const event: unknown = JSON.parse(line)
+    return isEvent(event) ? event : undefined
   } catch {
     return undefined
   }
 }
 
 async function readText(path: string): Promise<string> {
-  const opened = await openForReading(path).catch((error) => {
-    if (isSystemError((error as Error).cause, "ENOENT", "ENOTDIR")) return undefined
+  const file = await openForReading(path).catch((error: unknown) => {
+    if (error instanceof Error && isSystemError(error.cause, "ENOENT", "ENOTDIR")) return undefined
     throw error
   })
-  if (opened === undefined) return ""
-  const { handle, size } = opened
+  if (file === undefined) return ""
+  const { handle, size } = file
   try {
     if (size > maxBytes) throw fileError(path, `has ${size} bytes, over the limit of ${maxBytes}`)
     return Buffer.from(await explaining(path, "read", () => readBytes(handle, path, 0, size))).toString("utf8")

@@ -11,18 +11,18 @@ import type { Weights } from "../weights.ts"
 import { explaining, readJson } from "./files.ts"
 import { openFile, weightsFormat } from "./open.ts"
 
-/** A model: a run folder of Vitrine's, a folder that timm or Hugging Face publishes, or an .npz file of Google's. */
+/** A model of a run folder, of a folder that timm or Hugging Face publishes, or of an .npz file of Google's. */
 export interface ModelFolder extends OpenModel {
   /** Absolute. */
   readonly path: string
-  /** Open: close it when the weights have been read. */
+  /** Its files are open until `close`. */
   readonly weights: Weights & { close(): Promise<void> }
 }
 
 /**
- * Opens the model of a folder, or of its `config.json` or a safetensors file in it or anywhere, as `openModel` does. Any
- * other file must be a Vision Transformer of Google's in .npz.
- * @param hints what the files may not tell; what they tell stands.
+ * Opens the model at a path, as `openModel` does. The path is a folder, its `config.json`, or any safetensors file; any other
+ * file must be an .npz file of Google's.
+ * @param hints what weights without a `config.json` do not tell.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
  */
@@ -32,16 +32,16 @@ export async function readModelFolder(path: string, hints: ModelHints = {}): Pro
   )
 }
 
-/** A detector: a run folder of Vitrine's, a folder of Hugging Face's, or weights of facebookresearch's. */
+/** A detector of a run folder, of a folder of Hugging Face's, or of weights of facebookresearch's. */
 export interface DetectorFolder extends OpenDetector {
   /** Absolute. */
   readonly path: string
-  /** Open: close it when the weights have been read. */
+  /** Its files are open until `close`. */
   readonly weights: Weights & { close(): Promise<void> }
 }
 
 /**
- * Opens the detector of a folder, or of its `config.json` or a safetensors file in it or anywhere, as `openDetector` does.
+ * Opens the detector at a path, as `openDetector` does. The path is a folder, its `config.json`, or any safetensors file.
  * @throws VitrineError (file, config) for files that are missing or broken, models that are no DETR, and pickles.
  */
 export async function readDetectorFolder(path: string, hints: DetectorHints = {}): Promise<DetectorFolder> {
@@ -87,9 +87,9 @@ async function openPath(path: string): Promise<OpenPath> {
     )
   const handles: Pick<OpenFile, "close">[] = []
   const open = async (file: string): Promise<ByteSource> => {
-    const opened = await openFile(file)
-    handles.push(opened)
-    return opened
+    const source = await openFile(file)
+    handles.push(source)
+    return source
   }
   const weightsFile = /\.safetensors(\.index\.json)?$/.test(path) && !isFolder ? basename(path) : undefined
   const belongs = isFolder || weightsFile !== undefined || basename(path) === "config.json"
@@ -108,13 +108,13 @@ async function openPath(path: string): Promise<OpenPath> {
 /** Opens the model at a path, whose files stay open until its weights are closed. */
 async function inFolder<M extends { readonly weights: Weights }>(
   path: string,
-  read: (opened: OpenPath) => Promise<M>,
+  read: (place: OpenPath) => Promise<M>,
 ): Promise<M & { readonly path: string; readonly weights: Weights & { close(): Promise<void> } }> {
-  const opened = await openPath(path)
-  const { close } = opened
+  const place = await openPath(path)
+  const { close } = place
   try {
-    const model = await read(opened)
-    return { ...model, path: opened.path, weights: { ...model.weights, close } }
+    const model = await read(place)
+    return { ...model, path: place.path, weights: { ...model.weights, close } }
   } catch (error) {
     await close()
     throw error
@@ -140,12 +140,12 @@ function filesOf(folder: string, open: Open): ModelFiles {
   }
 }
 
-/** A link that leads nowhere is not there. */
+/** Whether a file exists. A link to nothing does not. */
 async function exists(file: string): Promise<boolean> {
-  const found = await explaining(file, "read", () =>
+  const facts = await explaining(file, "read", () =>
     stat(file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") throw error
     }),
   )
-  return found !== undefined
+  return facts !== undefined
 }

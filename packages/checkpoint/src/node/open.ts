@@ -10,22 +10,22 @@ import { openSafetensorsSource, type SafetensorsWeights, type Weights } from "..
 import { isZip } from "../zip.ts"
 import { explaining, openForReading, readBytes, readJson } from "./files.ts"
 
-/** An open safetensors file of which only the header has been read. */
+/** An open safetensors file. Only the header has been read. */
 export interface SafetensorsFile extends SafetensorsWeights {
-  /** Absolute: with a tensor's `begin` and `end` it says where the bytes lie. */
+  /** Absolute. A tensor's bytes lie there from its `begin` to its `end`. */
   readonly path: string
   /** Bytes of the file. */
   readonly size: number
-  /** Reads one tensor into memory of its own. */
+  /** Reads one tensor into new memory. */
   read(name: string): Promise<StoredTensor>
-  /** Reads all tensors, each into memory of its own, so that each can be transferred to a worker. */
+  /** Reads all tensors, each into new memory, so that each can be transferred to a worker. */
   readAll(): Promise<Map<string, StoredTensor>>
   close(): Promise<void>
 }
 
 /**
- * Opens a safetensors file and reads its header alone.
- * @throws VitrineError (file) for a file that is missing, broken or not what it claims to be.
+ * Opens a safetensors file and reads only its header.
+ * @throws VitrineError (file) for a file that is missing, broken or of another format.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const { weights, ...file } = await openWith(path, openSafetensorsSource)
@@ -37,7 +37,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return { ...weights, ...file, readAll }
 }
 
-/** An open .npz or .npy file of which only headers have been read. */
+/** An open .npz or .npy file. Only headers have been read. */
 export interface NpzFile extends NpzArchive {
   /** Absolute. */
   readonly path: string
@@ -47,7 +47,7 @@ export interface NpzFile extends NpzArchive {
 }
 
 /**
- * Opens an .npz file and reads its headers alone.
+ * Opens an .npz file and reads only its headers.
  * @throws VitrineError (file) for a file that is missing, broken or hostile, and for pickled arrays.
  */
 export async function openNpz(path: string): Promise<NpzFile> {
@@ -55,13 +55,13 @@ export async function openNpz(path: string): Promise<NpzFile> {
   return { ...weights, ...file }
 }
 
-/** Opens an .npy file as an archive of one tensor of the file's name. */
+/** Opens an .npy file as an archive of one tensor, which has the file's name. */
 async function openNpy(path: string): Promise<NpzFile> {
   const { weights, ...file } = await openWith(path, (source) => openNpyArray(source, basename(path, ".npy")))
   return { ...weights, ...file }
 }
 
-/** Opens a file and takes its weights from it. */
+/** Opens a file and its weights. */
 async function openWith<W>(
   path: string,
   parse: (source: ByteSource) => Promise<W>,
@@ -75,7 +75,7 @@ async function openWith<W>(
   }
 }
 
-/** A file of which each part is read into memory of its own. */
+/** Opens a file whose parts are read into new memory. */
 export async function openFile(path: string): Promise<ByteSource & { close(): Promise<void> }> {
   const { handle, size } = await openForReading(path)
   const read = (begin: number, end: number): Promise<Uint8Array> =>
@@ -83,7 +83,7 @@ export async function openFile(path: string): Promise<ByteSource & { close(): Pr
   return { name: path, size, read, close: () => handle.close() }
 }
 
-/** Kinds of weights files, told apart by their first bytes. */
+/** The formats of weights. The first bytes of a file tell its format. */
 export type WeightsFormat = "safetensors" | "npz" | "npy"
 
 export async function weightsFormat(path: string): Promise<WeightsFormat> {
@@ -115,8 +115,8 @@ export interface WeightsDescription {
 }
 
 /**
- * What a file of safetensors, .npz or .npy holds, whatever its name, or all files of a folder's weights together: names,
- * dtypes, shapes, sizes and what the values are like. One tensor at a time is in memory.
+ * Describes a file of safetensors, .npz or .npy, whatever its name, or all weights of a folder: names, dtypes, shapes, sizes and
+ * statistics of the values. One tensor at a time is in memory.
  * @param path of the file, of a folder, or of its `model.safetensors.index.json`.
  * @throws VitrineError (file)
  */
@@ -139,7 +139,7 @@ export async function describeWeights(path: string): Promise<WeightsDescription>
   }
 }
 
-/** The file of weights in a folder, or the index of several; any other path as it is. */
+/** The file of weights in a folder, or the index of several files; any other path is returned. */
 async function weightsOf(path: string): Promise<string> {
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return path
   const index = join(path, shardIndex)

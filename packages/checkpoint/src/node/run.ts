@@ -44,48 +44,48 @@ const names = {
 } as const
 
 export interface RunOptions {
-  /** Newest checkpoints that are kept beside the best one; 2 unless told. */
+  /** How many of the newest checkpoints are kept beside the best one; 2 by default. */
   readonly keepLast?: number | undefined
 }
 
-/** A run that this process alone writes, until `close`. */
+/** A run that only this process writes, until `close`. */
 export interface RunFolder {
   readonly path: string
-  /** The checkpoints that are kept, by step. */
+  /** The checkpoints of the folder, by step. */
   readonly checkpoints: readonly CheckpointInfo[]
   /** Replaces `config.json`. */
   writeConfig(config: object): Promise<void>
   /**
-   * Adds a line to `metrics.jsonl`. What belongs to a step must be added before the checkpoint of that step is saved:
-   * a resumed run keeps the events up to its checkpoint and writes the later ones again.
+   * Adds a line to `metrics.jsonl`. Events of a step must be added before the checkpoint of that step is saved, for a resumed
+   * run keeps the events up to its checkpoint and writes the later ones again.
    */
   appendMetrics(event: MetricsEvent): void
   /**
-   * Saves a checkpoint, whole or not at all, publishes the best (or else the last) model as `model.safetensors` and
+   * Saves a checkpoint, whole or not at all. Then publishes the best model, or else the last, as `model.safetensors` and
    * deletes the checkpoints that are neither best nor among the last. The tensors must not change until it is done.
-   * @throws VitrineError (file), such as for a full disk; the earlier checkpoints are then as they were.
+   * @throws VitrineError (file), such as for a full disk. The earlier checkpoints do not change then.
    */
   saveCheckpoint(checkpoint: NewCheckpoint): Promise<CheckpointInfo>
-  /** Gives up the lock. */
+  /** Releases the lock. */
   close(): Promise<void>
-  /** Closes a run that has come to nothing, and removes the folder if it holds no checkpoint and no metrics. */
+  /** Closes a run that failed, and removes its folder if it holds no checkpoint and no metrics. */
   discard(): Promise<void>
 }
 
 export interface ResumedRun {
   readonly run: RunFolder
-  /** `config.json`, as it stands. */
+  /** The parsed `config.json`. */
   readonly config: unknown
-  /** Where to go on; null if the run ended before its first checkpoint, and starts anew. */
+  /** The checkpoint to go on from; null if the run has none and starts anew. */
   readonly checkpoint: Checkpoint | null
-  /** What is wrong with checkpoints that were passed over because a file of theirs is broken. */
+  /** The errors of checkpoints with a broken file, which are passed over. */
   readonly damaged: readonly Error[]
 }
 
 /**
  * Begins a run in a folder that is empty or does not exist.
- * @param config what `config.json` will hold, as from `toTimmConfig`.
- * @throws VitrineError (file) if the folder holds anything, a run among others.
+ * @param config the content of `config.json`, as from `toTimmConfig`.
+ * @throws VitrineError (file) if the folder holds anything.
  */
 export async function createRun(path: string, config: object, options: RunOptions = {}): Promise<RunFolder> {
   checkOptions(path, options)
@@ -93,7 +93,7 @@ export async function createRun(path: string, config: object, options: RunOption
   await refuseUsed(path)
   const unlock = await lock(join(path, names.lock))
   try {
-    // Another process may have begun a run between the look and the lock.
+    // Another process may have begun a run before the lock was taken.
     await refuseUsed(path)
     await recoverFolder(path)
     await explaining(path, "create the run", () => makeFolder(join(path, names.checkpoints)))
@@ -107,7 +107,7 @@ export async function createRun(path: string, config: object, options: RunOption
 }
 
 /**
- * Goes on with a run: clears away what a kill left, finds the newest sound checkpoint and drops the metrics after it.
+ * Opens a run to go on with it: removes what a kill left, reads the newest whole checkpoint and drops the metrics after it.
  * @throws VitrineError (file) if there is no run, or another process writes it.
  */
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<ResumedRun> {
@@ -120,12 +120,12 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
     await explaining(folder, "create", () => makeFolder(folder))
     await recoverFolder(path)
     await recoverFolder(folder)
-    const { sound, damaged } = await listCheckpoints(folder)
-    const newest = sound.at(-1)
+    const { checkpoints, errors: damaged } = await listCheckpoints(folder)
+    const newest = checkpoints.at(-1)
     const checkpoint = newest === undefined ? null : await readCheckpoint(newest)
     await truncateMetrics(join(path, names.metrics), checkpoint?.step ?? -1)
-    await publish(path, sound)
-    return { run: openRun(path, sound, unlock, options), config, checkpoint, damaged }
+    await publish(path, checkpoints)
+    return { run: openRun(path, checkpoints, unlock, options), config, checkpoint, damaged }
   } catch (error) {
     await unlock()
     throw error
@@ -133,21 +133,21 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
 }
 
 /**
- * The newest sound checkpoint of a run, which may be running; null if there is none.
+ * The newest whole checkpoint of a run, which another process may write; null if there is none.
  * @throws VitrineError (file)
  */
 export async function latestCheckpoint(path: string): Promise<CheckpointInfo | null> {
   await refuseNoRun(path)
-  return (await listCheckpoints(join(path, names.checkpoints))).sound.at(-1) ?? null
+  return (await listCheckpoints(join(path, names.checkpoints))).checkpoints.at(-1) ?? null
 }
 
 function openRun(
   path: string,
-  found: readonly CheckpointInfo[],
+  stored: readonly CheckpointInfo[],
   unlock: () => Promise<void>,
   { keepLast = 2 }: RunOptions,
 ): RunFolder {
-  let checkpoints = found
+  let checkpoints = stored
   let metrics: MetricsLog | undefined
   const close = async (): Promise<void> => {
     metrics?.close()
@@ -172,9 +172,9 @@ function openRun(
       const saved = await writeCheckpoint(join(path, names.checkpoints), checkpoint)
       checkpoints = [...checkpoints.filter(({ step }) => step !== saved.step), saved].sort((a, b) => a.step - b.step)
       await publish(path, checkpoints)
-      const kept = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
-      for (const old of checkpoints) if (!kept.has(old)) await removeFolderAtomic(old.path)
-      checkpoints = checkpoints.filter((each) => kept.has(each))
+      const keep = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
+      for (const each of checkpoints) if (!keep.has(each)) await removeFolderAtomic(each.path)
+      checkpoints = checkpoints.filter((each) => keep.has(each))
       return saved
     },
     close,
@@ -184,7 +184,7 @@ function openRun(
       await close()
       if (!empty) return
       await rm(join(path, names.config), { force: true })
-      // These two go only while they are empty.
+      // Only empty folders are removed.
       await rmdir(join(path, names.checkpoints))
         .then(() => rmdir(path))
         .catch(() => {})
@@ -197,37 +197,37 @@ function checkOptions(path: string, { keepLast = 2 }: RunOptions): void {
     throw fileError(path, `keepLast must be an integer of 1 or more, got ${shown(keepLast)}`)
 }
 
-/** Makes the best model, or else the last, the folder's own: by a hard link where the file system has them. */
+/** Links or copies the best model, or else the last, to `model.safetensors` of the folder. */
 async function publish(path: string, checkpoints: readonly CheckpointInfo[]): Promise<void> {
-  const chosen = bestCheckpoint(checkpoints) ?? checkpoints.at(-1)
-  if (chosen === undefined) return
+  const source = bestCheckpoint(checkpoints) ?? checkpoints.at(-1)
+  if (source === undefined) return
   const target = join(path, names.model)
   await explaining(target, "write", async () => {
     const temp = temporaryPath(path)
     try {
-      await link(modelOf(chosen), temp).catch(async (error) => {
+      await link(modelOf(source), temp).catch(async (error) => {
         if (!isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw error
-        await copyFile(modelOf(chosen), temp)
+        await copyFile(modelOf(source), temp)
       })
       await rename(temp, target)
     } finally {
-      // To rename a link over another of the same file does nothing, and leaves both.
+      // Renaming a link over another link to the same file does nothing and leaves both.
       await rm(temp, { force: true })
     }
   })
 }
 
-/** What an empty folder may hold: what `createRun` itself leaves if it is killed. */
+/** Refuses a folder with any file but those that a killed `createRun` leaves. */
 async function refuseUsed(path: string): Promise<void> {
   const isOurs = async (name: string): Promise<boolean> =>
     name === names.lock ||
     isTemporary(name) ||
     (name === names.checkpoints && (await readdir(join(path, name))).length === 0)
   await explaining(path, "read", async () => {
-    const found = await readdir(path)
-    if (found.includes(names.config) && (found.includes(names.checkpoints) || found.includes(names.metrics)))
+    const files = await readdir(path)
+    if (files.includes(names.config) && (files.includes(names.checkpoints) || files.includes(names.metrics)))
       throw fileError(path, "holds a run already: resume it, or choose another folder")
-    for (const name of found)
+    for (const name of files)
       if (!(await isOurs(name)))
         throw fileError(path, `is not empty (it holds ${shown(name)}): choose a new folder for the run`)
   })
@@ -236,8 +236,8 @@ async function refuseUsed(path: string): Promise<void> {
 async function refuseNoRun(path: string): Promise<void> {
   await explaining(path, "resume", async () => {
     if (!(await stat(path)).isDirectory()) throw fileError(path, "cannot resume: it is not a folder")
-    const found = await readdir(path)
-    if (!found.includes(names.config) || !found.includes(names.checkpoints))
+    const files = await readdir(path)
+    if (!files.includes(names.config) || !files.includes(names.checkpoints))
       throw fileError(path, `holds no run: ${names.config} or ${names.checkpoints}/ is missing`)
   })
 }

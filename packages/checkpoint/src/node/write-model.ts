@@ -3,13 +3,13 @@ import { dirname, join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
 import { explaining, isSystemError, makeFolder, writeFolderAtomic, writeNewFile } from "./files.ts"
 
-/** What a folder that may be replaced can hold: the files of a model, and nothing that training has left. */
-const ofModel = /^(config\.json|preprocessor_config\.json|model\.safetensors|onnx(\/model[\w.]*)?)$/
+/** The files of an exported model. A folder with others is not replaced. */
+const modelFile = /^(config\.json|preprocessor_config\.json|model\.safetensors|onnx(\/model[\w.]*)?)$/
 
 /**
  * Writes the files of a model into a folder, whole or not at all.
- * @param files by their path within the folder, each in pieces.
- * @param replace whether a folder that holds a model, and nothing else, may be replaced.
+ * @param files their content in pieces, by their path in the folder.
+ * @param replace whether a folder with an exported model and nothing else may be replaced.
  * @throws VitrineError (file) for a folder that is not empty and may not be replaced, or cannot be written.
  */
 export async function writeModelFolder(
@@ -17,16 +17,16 @@ export async function writeModelFolder(
   files: ReadonlyMap<string, Iterable<Uint8Array>>,
   { replace = false }: { readonly replace?: boolean } = {},
 ): Promise<void> {
-  const found = await explaining(path, "write", () =>
+  const names = await explaining(path, "write", () =>
     readdir(path, { recursive: true }).catch((error) => {
       if (isSystemError(error, "ENOENT")) return []
       throw error
     }),
   )
-  const stranger = found.map((name) => name.replaceAll("\\", "/")).find((name) => !ofModel.test(name))
+  const stranger = names.map((name) => name.replaceAll("\\", "/")).find((name) => !modelFile.test(name))
   if (stranger !== undefined)
     throw fileError(path, `holds ${shown(stranger)}, which is no part of an exported model: choose another folder`)
-  if (found.length > 0 && !replace)
+  if (names.length > 0 && !replace)
     throw fileError(path, "holds a model already: choose another folder, or replace it (--force)")
   await explaining(path, "write", () => makeFolder(dirname(resolve(path))))
   await writeFolderAtomic(path, async (folder) => {

@@ -94,7 +94,7 @@ const schema = object({
   num_groups: v.nullish(number, 32),
 })
 
-/** Where a `config.json` has the fields of a configuration. */
+/** The paths of a configuration's fields in a `config.json`. */
 const paths = {
   channels: "num_channels",
   classes: "num_labels",

@@ -15,7 +15,7 @@ export const bit: Family<BiTConfig> = {
   },
   schema,
   fields,
-  config: (given) => bitConfig(given),
+  config: (values) => bitConfig(values),
   model: bitModel,
   describe: ({ depths, widths }) => ({
     kind: "BiT",
@@ -35,9 +35,9 @@ export const bit: Family<BiTConfig> = {
     linearHead: {},
     variant: bitVariant,
     // Weights are standardised with timm's ε, so that timm loads the run.
-    config: (given, variant) => {
-      const standardised = { weightEpsilon: 1e-8, ...given }
-      return variant === undefined ? bitConfig(standardised) : bitVariant(variant, standardised)
+    config: (values, variant) => {
+      const withEpsilon = { weightEpsilon: 1e-8, ...values }
+      return variant === undefined ? bitConfig(withEpsilon) : bitVariant(variant, withEpsilon)
     },
   },
   initialize: (parameters, _, __, key) => initializeBiT(parameters, key),

@@ -17,7 +17,7 @@ interface Architecture {
   readonly factor: number
 }
 
-/** What the name alone tells timm. */
+/** timm knows these by the name alone. */
 const architectures: readonly Architecture[] = [
   { name: "resnetv2_50x1_bit", depths: [3, 4, 6, 3], factor: 1 },
   { name: "resnetv2_50x3_bit", depths: [3, 4, 6, 3], factor: 3 },
@@ -29,7 +29,7 @@ const architectures: readonly Architecture[] = [
 const base: Architecture = { name: "resnetv2_50x1_bit", depths: [], factor: 1 }
 const channels: readonly number[] = [256, 512, 1024, 2048]
 const stemChannels = 64
-/** timm's own, which a `config.json` cannot change. */
+/** timm's ε, which a `config.json` cannot change. */
 const epsilons = { groupNormEpsilon: 1e-5, weightEpsilon: 1e-8 } as const
 const groups = 32
 
@@ -38,10 +38,10 @@ export const timm: TimmFormat<BiTConfig> = {
   read: readTimm,
   write(config) {
     const { widths, depths, stemWidth } = config
-    const able = architectures.filter((each) => begins(each.depths, depths))
+    const candidates = architectures.filter((each) => begins(each.depths, depths))
     // timm drops stages from the end.
-    const alike = able.find(({ factor }) => scaled(channels.slice(0, widths.length), factor, widths))
-    const { name, factor } = alike ?? able[0] ?? base
+    const closest = candidates.find(({ factor }) => scaled(channels.slice(0, widths.length), factor, widths))
+    const { name, factor } = closest ?? candidates[0] ?? base
     return {
       architecture: name,
       num_features: widths.at(-1) ?? 0,
@@ -83,7 +83,7 @@ const begins = (list: readonly number[], numbers: readonly number[]): boolean =>
 const scaled = (list: readonly number[], factor: number, widths: readonly number[]): boolean =>
   list.map((each) => each * factor).join() === widths.join()
 
-/** Arguments that change the training alone, or that stand at the value which changes nothing. */
+/** Arguments that Vitrine accepts at the value that changes nothing, or at any value if they change the training alone. */
 const neutral: Readonly<Record<string, readonly unknown[] | "any">> = {
   drop_rate: "any",
   drop_path_rate: "any",
@@ -114,7 +114,7 @@ const model_args = {
 }
 const argsSchema = object(model_args)
 
-/** Where a `config.json` has the fields of a configuration; "" stands for all others. */
+/** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
 const paths = {
   channels: "model_args.in_chans",
   classes: "num_classes",
@@ -133,9 +133,9 @@ function readTimm(fields: TimmFields, file: string): BiTConfig {
     if (accepted !== "any" && !accepted.includes(value))
       throw configError(file, `model_args.${key} is ${shown(value)}: of ResNets Vitrine has BiT's alone`)
   }
-  const known = architectures.find((each) => each.name === architecture)
-  if (known === undefined) throw new Error(`${architecture} is not in the table`)
-  const { depths, factor } = known
+  const row = architectures.find((each) => each.name === architecture)
+  if (row === undefined) throw new Error(`${architecture} is not in the table`)
+  const { depths, factor } = row
   const args = parse(argsSchema, fields.model_args, file, "model_args")
   const [inputs = 3, height = 224, width = 224] = pretrained.input_size ?? []
   const widths = (args.channels ?? channels).map((each) => roundedWidth(each * factor)).slice(0, depths.length)

@@ -1,6 +1,6 @@
 /**
  * The ResNets of Big Transfer without a `config.json`: in the .npz files of google-research/big_transfer, whose kernels are
- * `[height, width, in, out]`, and in timm's names. https://github.com/google-research/big_transfer
+ * `[height, width, in, out]`, and under timm's names. https://github.com/google-research/big_transfer
  */
 import type { Parameter } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitParameters } from "@vitrine/resnet"
@@ -16,9 +16,9 @@ const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
 const timmRoot = "stem.conv.weight"
 
 /**
- * Takes weights for a ResNet of BiT's: channels, widths, blocks and classes follow from names and shapes, ε of weight
- * standardisation from whose names they are, 1e-10 in Google's and 1e-8 in timm's. Images are prepared as each of them does
- * by default; `notes` says what was taken for granted.
+ * Reads weights as a ResNet of BiT's. Channels, widths, blocks and classes follow from names and shapes. ε of weight
+ * standardisation is 1e-10 under Google's names and 1e-8 under timm's. Images are prepared as Google's or timm's code does by
+ * default. `notes` says what was assumed.
  * @param hints the size of images, 224² by default, and the groups of the group norms, 32 by default.
  * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other.
  */
@@ -29,12 +29,13 @@ export function readBiTWeights(
 ): WeightsModel<BiTConfig> {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const google = shapes.has(googleRoot)
-  const named = google ? googleName : (name: string): string => name
-  /** The shape of a convolution as `[out, in, height, width]`. */
+  const nameInFile = google ? googleName : (name: string): string => name
+  /** The shape of a kernel as `[out, in, height, width]`. */
   const kernel = (name: string): Convolution | undefined => {
-    const shape = shapes.get(named(name))
+    const shape = shapes.get(nameInFile(name))
     if (shape === undefined) return undefined
-    if (!isConvolution(shape)) throw fileError(file, `tensor "${named(name)}" is [${shape.join(", ")}], no convolution`)
+    if (!isConvolution(shape))
+      throw fileError(file, `tensor "${nameInFile(name)}" is [${shape.join(", ")}], no convolution`)
     return google ? [shape[3], shape[2], shape[0], shape[1]] : shape
   }
   const widths: number[] = []
@@ -44,7 +45,7 @@ export function readBiTWeights(
     const width = kernel(`stages.${stage}.blocks.0.conv3.weight`)?.[0]
     if (width === undefined) break
     let depth = 1
-    while (shapes.has(named(`stages.${stage}.blocks.${depth}.conv3.weight`))) depth++
+    while (shapes.has(nameInFile(`stages.${stage}.blocks.${depth}.conv3.weight`))) depth++
     widths.push(width)
     middles.push(kernel(`stages.${stage}.blocks.0.conv1.weight`)?.[0] ?? width / 4)
     depths.push(depth)
@@ -63,7 +64,7 @@ export function readBiTWeights(
   const parameters = bitParameters(config)
   checkTensors(
     { tensors },
-    parameters.map((each) => ({ name: named(each.name), shape: stored(each, google) })),
+    parameters.map((each) => ({ name: nameInFile(each.name), shape: stored(each, google) })),
     file,
   )
   const half = Array.from({ length: channels }, () => 0.5)

@@ -1,6 +1,6 @@
 import type { Activation } from "@vitrine/core"
 
-/** What timm's constructor of a plain Vision Transformer is told, by timm's names. */
+/** Arguments of timm's constructor of a Vision Transformer, by timm's names. */
 export interface TimmArgs {
   readonly patch_size: number
   readonly embed_dim: number
@@ -19,13 +19,13 @@ export interface TimmArgs {
   readonly final_norm?: false
   readonly fc_norm?: false
   readonly act_layer?: Activation
-  /** timm is told a class here, which no JSON file can: the packed SwiGLU. */
+  /** The packed SwiGLU. timm takes a class here, which a JSON file cannot hold. */
   readonly mlp_layer?: "swiglu"
-  /** Of the LayerNorm that timm is told as a function; 1e-6 unless told. */
+  /** ε of the LayerNorm, which timm takes as a function; 1e-6 by default. */
   readonly norm_epsilon?: number
   /** Whether it is a `VisionTransformerDistilled`. */
   readonly distilled?: true
-  /** Blocks of each stage of a hybrid's ResNet, which timm is given as a module. */
+  /** Blocks of each stage of a hybrid's ResNet, which timm takes as a module. */
   readonly stem_depths?: readonly number[]
 }
 
@@ -85,7 +85,7 @@ const so150m2Reg = {
 const distilled = { distilled: true } as const
 const hybrid = (...stem_depths: readonly number[]) => ({ patch_size: 1, stem_depths }) as const
 
-/** Names that share everything but the patch size, which stands in the name. */
+/** Names of architectures that differ only in the patch size, which is part of the name. */
 const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [test, "test_vit"],
   [tiny, "vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224"],
@@ -203,7 +203,7 @@ const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [{ ...size(96, 9, 3, 2), ...map, reg_tokens: 1, pool_include_prefix: true, ...dino }, "test_vit3"],
 ]
 
-/** timm's models whose structure is that of a plain pre-norm Vision Transformer, or of one behind a ResNet, as of timm 1.0.31. */
+/** The architectures of timm 1.0.31 that are plain pre-norm Vision Transformers, or hybrids of one and a ResNet. */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
   sizesAndNames.flatMap(([args, names]) =>
     names.split(" ").map((name) => {

@@ -1,6 +1,6 @@
 /**
- * Vision Transformers in the .npz files of google-research/vision_transformer and of google-research/big_vision: their
- * kernels are transposed, query, key and value stand apart, `[D, heads, D / heads]` each, and blocks may be stacked.
+ * Vision Transformers in the .npz files of google-research/vision_transformer and of google-research/big_vision. Their kernels
+ * are transposed. Query, key and value are tensors of `[D, heads, D / heads]` each. Blocks may be stacked in one tensor.
  * https://github.com/google-research/vision_transformer, https://github.com/google-research/big_vision
  */
 import {
@@ -21,28 +21,29 @@ import { type ShapedSource, sizeAt, sourceTensors, weightOf } from "../../source
 import { checkTensors } from "../../tensors.ts"
 import type { Weights, WeightTensor } from "../../weights.ts"
 
-/** What stands before all names: of a whole training's state, and then of the image tower among two. */
+/** Prefixes of names: of a training's state. */
 const states = ["", "params/", "opt/target/"]
+/** The prefix of the image tower, where there is a text tower too. */
 const tower = "img/"
-/** Where positions have been: before Linen, in big_vision until 2022, and since. */
+/** Names of the positions: before Linen, in big_vision until 2022, and since then. */
 const tables = ["Transformer/posembed_input/pos_embedding", "Transformer/pos_embedding", "pos_embedding"] as const
 
-/** Names of a block's modules: as released, and as Linen numbers them. */
+/** Names of a block's modules: in the released files, and with Linen's numbers. */
 const released = { attention: "MultiHeadDotProductAttention_1", norm2: "LayerNorm_2", mlp: "MlpBlock_3" }
 const linen: typeof released = { attention: "MultiHeadDotProductAttention_0", norm2: "LayerNorm_1", mlp: "MlpBlock_0" }
 
 const floats: readonly StorageDType[] = ["F64", "F32", "BF16", "F16"]
 
-/** How a file is laid out. Names are those after the prefix. */
+/** The layout of a file. Names are without the prefix. */
 interface Layout {
   readonly prefix: string
   readonly modules: typeof released
-  /** All blocks in one, stacked along a first axis, as `scan` has them. */
+  /** Whether all blocks are stacked along a first axis, as by `scan`. */
   readonly stacked: boolean
   readonly table: (typeof tables)[number] | undefined
-  /** What stands before the names of a head that pools by attention. */
+  /** The prefix of the names of a head that pools by attention; undefined for another head. */
   readonly map: "MAPHead_0/" | "" | undefined
-  /** Group norms' arrays in a hybrid: [1, 1, 1, channels] before Linen, [channels] since. */
+  /** The rank of arrays of a hybrid's group norms: [1, 1, 1, channels] before Linen, [channels] since then. */
   readonly groupNormRank: number
 }
 
@@ -50,24 +51,28 @@ interface Layout {
 const root = "conv_root/kernel"
 
 /**
- * Takes an archive for a Vision Transformer of Google's. The configuration follows from names and shapes: pooling by
- * attention where there is a probe, by average where there is no class token; a square grid wherever there can be one;
- * GELU in its tanh approximation as Flax has it, ε = 10⁻⁶. A text tower is left out. Of a file without positions those are
- * taken to be the sine-cosine ones of big_vision, at 224² unless told; `notes` says so.
- * @throws VitrineError (file, config) for an archive that holds another model, or tensors that do not fit each other.
+ * Reads an archive as a Vision Transformer of Google's. The configuration follows from names and shapes:
+ * - The head pools by attention if there is a probe, and by average if there is no class token.
+ * - The grid of patches is a square wherever it can be one.
+ * - The activation is GELU in its tanh approximation, as in Flax, and ε is 10⁻⁶.
+ * - Without positions in the file, the model has big_vision's sine-cosine positions, at 224² by default. `notes` says so.
+ *
+ * A text tower is left out.
+ * @param hints the size of images, where the file does not tell it, and the groups of a hybrid's group norms.
+ * @throws VitrineError (file, config) for an archive of another model, or with tensors that do not fit each other.
  */
 export function readGoogleWeights(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
   hints: ModelHints = {},
 ): WeightsModel<ViTConfig> {
-  const { prefix, own, others } = ownTensors(tensors, file)
-  const shapes = new Map(own.map(({ name, shape }) => [name.slice(prefix.length), shape]))
+  const { prefix, tower: image, others } = imageTower(tensors, file)
+  const shapes = new Map(image.map(({ name, shape }) => [name.slice(prefix.length), shape]))
   const layout = layoutOf(prefix, shapes)
   const config = configOf(shapes, layout, hints, file)
   const entries = vitParameters(config).map((parameter) => [parameter.name, origin(parameter, config, layout)] as const)
   if (layout.stacked) entries.sort(([, a], [, b]) => compare(a.from.join(), b.from.join()))
-  checkTensors({ tensors: own }, sourceTensors(entries), file)
+  checkTensors({ tensors: image }, sourceTensors(entries), file)
   const notes: string[] = []
   if (others > 0) notes.push(`${others} tensors beside the image tower, such as a text tower's, are left out`)
   if (config.positions === "sincos2d")
@@ -91,23 +96,23 @@ export function readGoogleWeights(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** The tensors of the image model among those of a file, and how many stand beside it. */
-function ownTensors(
+/** The tensors of the image tower, and the number of the other weights of the file. */
+function imageTower(
   tensors: readonly WeightTensor[],
   file: string,
-): { prefix: string; own: WeightTensor[]; others: number } {
+): { prefix: string; tower: WeightTensor[]; others: number } {
   const names = new Set(tensors.map(({ name }) => name))
   const prefixes = states.flatMap((state) => [state, state + tower])
   const prefix = prefixes.find((each) => names.has(`${each}embedding/kernel`))
   if (prefix === undefined)
     throw fileError(file, `holds no Vision Transformer of Google's: "embedding/kernel" is missing`)
   const state = prefix.endsWith(tower) ? prefix.slice(0, -tower.length) : prefix
-  // What is not under the state is the optimizer's.
-  const own = tensors.filter(({ name }) => name.startsWith(prefix))
-  const others = tensors.filter(({ name }) => name.startsWith(state)).length - own.length
-  const other = own.find(({ dtype }) => !floats.includes(dtype))
+  const image = tensors.filter(({ name }) => name.startsWith(prefix))
+  // Tensors without the state's prefix are the optimizer's.
+  const others = tensors.filter(({ name }) => name.startsWith(state)).length - image.length
+  const other = image.find(({ dtype }) => !floats.includes(dtype))
   if (other) throw fileError(file, `tensor ${shown(other.name)} is ${other.dtype}; weights are ${floats.join(", ")}`)
-  return { prefix, own, others }
+  return { prefix, tower: image, others }
 }
 
 type Shapes = ReadonlyMap<string, readonly number[]>
@@ -151,10 +156,10 @@ function configOf(
   const stem = shapes.has(root) ? stemOf(shapes, size(root, 4, 3), groups, file) : null
   const stride = stem === null ? 1 : stemStride(stem)
   const classToken = shapes.has("cls")
-  // The released files, in whose names there is always a table.
+  // The released files always have a table.
   if (table === undefined && modules === released) size(tables[0], 3, 1)
   const rows = table === undefined ? 0 : size(table, 3, 1)
-  // big_vision adds positions to the patches alone, but for files of older versions, which it tells by the squares too.
+  // big_vision adds positions to the patches alone. It tells files of older versions by the number of rows, as here.
   const prefixPositions =
     classToken && table !== undefined && (table !== "pos_embedding" || (!isSquare(rows) && isSquare(rows - 1)))
   const fields: Partial<ViTConfig> = {
@@ -197,25 +202,25 @@ function stemOf(shapes: Shapes, width: number, groups: number | undefined, file:
 
 const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))
 
-/** Height and width of images with so many patches: a square, as Google's code takes it to be, wherever it can be one. */
+/** Height and width of images with so many patches: a square wherever it can be one, as in Google's code. */
 function gridSize(
   patches: number,
   patch: readonly [number, number],
-  told: readonly [number, number] | undefined,
+  hint: readonly [number, number] | undefined,
   file: string,
 ): readonly [number, number] {
   const side = Math.sqrt(patches)
   if (isSquare(patches)) return [side * patch[0], side * patch[1]]
-  if (told !== undefined && Math.ceil(told[0] / patch[0]) * Math.ceil(told[1] / patch[1]) === patches) return told
+  if (hint !== undefined && Math.ceil(hint[0] / patch[0]) * Math.ceil(hint[1] / patch[1]) === patches) return hint
   throw configError(
     file,
-    told === undefined
+    hint === undefined
       ? `has positions for ${patches} patches, which make no square: say its image size (imageSize, --image-size)`
-      : `has positions for ${patches} patches of ${patch.join("×")} pixels, which do not make images of ${told.join("×")}`,
+      : `has positions for ${patches} patches of ${patch.join("×")} pixels, which do not make images of ${hint.join("×")}`,
   )
 }
 
-/** The tensors of Google's that make a parameter. */
+/** The tensors of the file that make a parameter. */
 function origin(
   parameter: Parameter,
   config: ViTConfig,
@@ -231,7 +236,7 @@ function origin(
   const [rows = 0, inputs = 0] = shape
   const heading = [heads, dim / heads]
 
-  /** Tensors of one shape, each a matrix of so many columns that is transposed; 1 for what stays as it is. */
+  /** Tensors of one shape, each a matrix of so many columns that is transposed. With 1 column nothing is transposed. */
   const from = (names: readonly string[], sourceShape: readonly number[], columns = 1, channels = 1): ShapedSource => {
     const [sources, at] = [
       names.map((each) => prefix + block + each),
@@ -317,7 +322,7 @@ function origin(
   }
 }
 
-/** Google's name of a layer of the stem by timm's: `stages.0.blocks.1.norm2` is `block1/unit2/gn2`. */
+/** Google's name of a layer of the stem, from timm's: `stages.0.blocks.1.norm2` is `block1/unit2/gn2`. */
 function stemModule(layer: string): readonly [module: string, isNorm: boolean] {
   const [, stage, block, part = ""] = /^stages\.(\d+)\.blocks\.(\d+)\.(.*)$/.exec(layer) ?? []
   const [name = layer] = (part || layer).split(".").slice(-1)
@@ -328,22 +333,22 @@ function stemModule(layer: string): readonly [module: string, isNorm: boolean] {
 }
 
 interface Transposition {
-  /** Which of so many stacked ones is meant. */
+  /** The index of the block in a stack of `depth` blocks; undefined without a stack. */
   readonly at: number | undefined
   readonly depth: number
   readonly columns: number
-  /** Each row of the result is a matrix of so many columns, to be transposed too: [P, P, C, D] → [D, P, P, C] → [D, C, P, P]. */
+  /** Each row of the result is a matrix of so many columns, which is transposed too: [P, P, C, D] → [D, P, P, C] → [D, C, P, P]. */
   readonly channels: number
 }
 
-/** Matrices, each transposed, one after the other. */
+/** The transposed matrices one after the other. */
 function transposed(parts: readonly Float32Array[], { at, depth, columns, channels }: Transposition): Float32Array {
-  const own = parts.map((part) =>
+  const matrices = parts.map((part) =>
     at === undefined ? part : part.subarray((at * part.length) / depth, ((at + 1) * part.length) / depth),
   )
-  const out = new Float32Array(own.reduce((total, { length }) => total + length, 0))
+  const out = new Float32Array(matrices.reduce((total, { length }) => total + length, 0))
   let begin = 0
-  for (const values of own) {
+  for (const values of matrices) {
     transposeMatrix(values, columns, out.subarray(begin, begin + values.length))
     begin += values.length
   }
@@ -353,7 +358,7 @@ function transposed(parts: readonly Float32Array[], { at, depth, columns, channe
   return out
 }
 
-/** Writes a row-major matrix of so many columns to `out`, transposed; a few rows at a time, so that both stay in cache. */
+/** Writes the transpose of a row-major matrix to `out`, a few rows at a time, so that both stay in the cache. */
 function transposeMatrix(values: Float32Array, columns: number, out: Float32Array): void {
   const rows = values.length / columns
   for (let first = 0; first < rows; first += 16) {

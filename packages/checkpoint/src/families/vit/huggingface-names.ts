@@ -3,7 +3,7 @@ import { type ViTConfig, vitParameters } from "@vitrine/core"
 import { type ShapedSource, sourceTensors, type TensorNames } from "../../sources.ts"
 import { classPosition } from "./class-position.ts"
 
-/** Hugging Face's names of what stands outside of the blocks, but for the prefix of the model. */
+/** Names outside of the blocks, without the prefix of the model. */
 const outside: Readonly<Record<string, string>> = {
   cls_token: "embeddings.cls_token",
   dist_token: "embeddings.distillation_token",
@@ -35,7 +35,7 @@ const dinoBlock: BlockNames = {
 }
 const swigluBlock: BlockNames = { ...dinoBlock, "mlp.fc1": ["mlp.weights_in"], "mlp.fc2": ["mlp.weights_out"] }
 
-/** What transformers 5 calls these while a model runs, as in the file of a bare `state_dict`. */
+/** The names of transformers 5 in memory, which the file of a bare `state_dict` has. */
 const inMemory = {
   "attn.qkv": ["attention.q_proj", "attention.k_proj", "attention.v_proj"],
   "attn.proj": ["attention.o_proj"],
@@ -47,9 +47,9 @@ const running = {
 } satisfies Record<string, BlockNames>
 
 interface Naming {
-  /** Of the model: "vit.", or nothing for a bare model. */
+  /** The prefix of the model's names: "vit.", or nothing for a bare model. */
   readonly prefix: string
-  /** Of a block, before its number. */
+  /** The prefix of a block's names, before its number. */
   readonly blocks: string
   readonly block: BlockNames
 }
@@ -61,7 +61,7 @@ const published = ({ layerScale, gatedMlp }: ViTConfig, prefix: string): Naming 
   block: layerScale === null ? vitBlock : gatedMlp ? swigluBlock : dinoBlock,
 })
 
-/** The tensors that a parameter becomes in Hugging Face's files: equal parts of it, along the first axis. */
+/** The tensors of a file that hold a parameter: equal parts of it along the first axis. */
 export function huggingFaceTargets(
   parameter: string,
   shape: readonly number[],
@@ -80,7 +80,7 @@ function namingOf({ tensors }: TensorNames, config: ViTConfig, modelType: string
   return { ...naming, block: gatedMlp ? running.swiglu : running.dino }
 }
 
-/** The tensors of Hugging Face's that make a parameter. */
+/** The tensors of a file that make a parameter. */
 function huggingFaceSource(
   parameter: string,
   shape: readonly number[],

@@ -66,7 +66,7 @@ const schema = object({
 
 type Fields = v.InferOutput<typeof schema>
 
-/** Where a `config.json` has the fields of a configuration. */
+/** The paths of a configuration's fields in a `config.json`. */
 const paths = {
   imageSize: "image_size",
   patchSize: "patch_size",

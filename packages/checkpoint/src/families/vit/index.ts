@@ -29,7 +29,7 @@ export const vit: Family<ViTConfig> = {
   },
   schema,
   fields,
-  config: (given) => vitConfig(given),
+  config: (values) => vitConfig(values),
   model: vitModel,
   describe,
   hints: ({ heads, activation, layerNormEpsilon, pool, stem }) => ({
@@ -85,10 +85,10 @@ function describe(config: ViTConfig): ModelWords {
 }
 
 /** Small images get a small model: 6 layers of width 96 over patches of 4×4. Others get Ti/16. */
-function recipeConfig(given: Partial<ViTConfig>, variant: string | undefined, small: boolean): ViTConfig {
-  if (variant !== undefined) return vitVariant(variant, given)
-  if (!small) return vitVariant("Ti/16", given)
-  const { dim = 96, imageSize } = given
+function recipeConfig(values: Partial<ViTConfig>, variant: string | undefined, small: boolean): ViTConfig {
+  if (variant !== undefined) return vitVariant(variant, values)
+  if (!small) return vitVariant("Ti/16", values)
+  const { dim = 96, imageSize } = values
   const patch = imageSize?.every((side) => side % 4 === 0) ? 4 : 1
-  return vitConfig({ patchSize: [patch, patch], dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim, ...given })
+  return vitConfig({ patchSize: [patch, patch], dim, depth: 6, heads: dim / 32, mlpDim: 4 * dim, ...values })
 }

@@ -1,4 +1,4 @@
-/** Weights under timm's names without a `config.json`: the model follows from names and shapes, as far as they tell. */
+/** Weights under timm's names without a `config.json`. The model follows from names and shapes. */
 import {
   firstConvolution,
   type Parameter,
@@ -22,7 +22,7 @@ import { timm } from "./timm.ts"
 
 const marker = "patch_embed.proj.weight"
 
-/** What others call what timm calls by another name: DeiT III's factors of LayerScale; DINOv2's registers and gated MLP. */
+/** Other names than timm's: of DeiT III's factors of LayerScale, and of DINOv2's registers and gated MLP. */
 const aliases: readonly ((name: string) => string)[] = [
   (name) => name.replace(/\.ls([12])\.gamma$/, ".gamma_$1"),
   (name) => name.replace(/^reg_token$/, "register_tokens"),
@@ -30,13 +30,17 @@ const aliases: readonly ((name: string) => string)[] = [
 ]
 
 /**
- * Takes weights for a Vision Transformer under timm's names. What shapes do not tell is as in the published models of
- * the same shapes, where these agree, unless it is told: the number of heads must be known in one way or the other; the
- * activation is GELU (SiLU in gated MLPs) and ε 10⁻⁶ for models that nobody published. A square grid is taken wherever
- * there can be one. Images are prepared as timm does by default for such models: DeiT's by ImageNet's mean and deviation,
- * others by 0.5. `notes` says what was taken for granted. A prefix that all names share, such as `module.`, and the names
- * of DeiT III and of DINOv2's own repository (https://github.com/facebookresearch/dinov2) are understood.
- * @throws VitrineError (file, config) for weights of another model, and for what cannot be known.
+ * Reads weights as a Vision Transformer under timm's names. Names may share a prefix, such as `module.`, and may be those of
+ * DeiT III or of DINOv2's repository (https://github.com/facebookresearch/dinov2).
+ *
+ * Fields that shapes do not tell come from `hints`, or else from the published models of the same shapes if these agree:
+ * - The number of heads must come from one of the two.
+ * - Without either, the activation is GELU, or SiLU in gated MLPs, and ε is 10⁻⁶.
+ * - The grid of patches is a square wherever it can be one.
+ *
+ * Images are prepared as timm does by default: those of DeiT and DINOv2 with ImageNet's mean and deviation, others with 0.5.
+ * `notes` says what was assumed.
+ * @throws VitrineError (file, config) for weights of another model, and for fields that nothing tells.
  */
 export function readStateDict(
   { tensors }: Pick<Weights, "tensors">,
@@ -46,10 +50,10 @@ export function readStateDict(
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const nameInFile = (name: string): string => {
-    const known = [name, ...aliases.map((alias) => alias(name))]
-    return prefix + (known.find((each) => shapes.has(prefix + each)) ?? name)
+    const names = [name, ...aliases.map((alias) => alias(name))]
+    return prefix + (names.find((each) => shapes.has(prefix + each)) ?? name)
   }
-  // DINOv2 learns a token for masked patches, which plays no part in features.
+  // DINOv2 learns a token for masked patches. Features do not depend on it.
   const unused = `${prefix}mask_token`
   const dinov2 = shapes.has(unused) || shapes.has(`${prefix}register_tokens`)
   const { config, notes } = configOf((name) => shapes.get(nameInFile(name)), nameInFile, file, hints, dinov2)
@@ -75,7 +79,7 @@ export function readStateDict(
       std,
     },
     labels: null,
-    // DINOv2 with registers resizes its positions with antialias, the first one did not.
+    // DINOv2 resizes its positions with antialias only if it has registers.
     positionMethod: dinov2 && config.registers === 0 ? "huggingface" : "timm",
     notes,
     sources,
@@ -110,13 +114,13 @@ function configOf(
   const gatedMlp = size("blocks.0.mlp.fc1.weight", 2, 0) === 2 * mlpDim
   const classToken = has("cls_token")
   const normAfterPool = has("fc_norm.weight")
-  const beside = has("head.weight") && size("head.weight", 2, 1) === 2 * dim
+  const wideHead = has("head.weight") && size("head.weight", 2, 1) === 2 * dim
   const pool = has("attn_pool.latent")
     ? "map"
-    : beside
+    : wideHead
       ? "token+average"
       : (hints.pool ?? (normAfterPool || !classToken ? "average" : "token"))
-  const known = {
+  const structure = {
     patchSize,
     stem,
     channels: size(stem === null ? marker : `${firstConvolution({ stem })}.weight`, 4, 1),
@@ -140,50 +144,56 @@ function configOf(
   const stride = stem === null ? 1 : stemStride(stem)
   const grid = {
     rows: has("pos_embed") ? size("pos_embed", 3, 1) : undefined,
-    prefix: prefixTokens(known),
+    prefix: prefixTokens(structure),
     cell: [stride * patchSize[0], stride * patchSize[1]] as const,
   }
   // DINOv2's registers have no positions, but the class token has one.
-  const folded = dinov2 && known.registers > 0
-  const { imageSize, prefixPositions } = folded
-    ? { ...gridOf({ ...grid, prefix: 1 }, hints.imageSize, file), prefixPositions: false }
-    : gridOf(grid, hints.imageSize, file)
-  const told = { ...known, imageSize, prefixPositions, classes: has("head.weight") ? size("head.weight", 2, 0) : 0 }
-
-  const alike = published(told)
-  const perHead = known.qkNorm ? size("blocks.0.attn.q_norm.weight", 1, 0) : undefined
-  const heads = hints.heads ?? (perHead === undefined ? agreed("heads", alike) : dim / perHead)
+  const { imageSize, prefixPositions } =
+    dinov2 && structure.registers > 0
+      ? { ...gridOf({ ...grid, prefix: 1 }, hints.imageSize, file), prefixPositions: false }
+      : gridOf(grid, hints.imageSize, file)
+  const classes = has("head.weight") ? size("head.weight", 2, 0) : 0
+  const shaped = { ...structure, imageSize, prefixPositions, classes }
+  const models = publishedModels(shaped)
+  const perHead = structure.qkNorm ? size("blocks.0.attn.q_norm.weight", 1, 0) : undefined
+  const heads = hints.heads ?? (perHead === undefined ? commonValue("heads", models) : dim / perHead)
   if (heads === undefined)
-    throw configError(file, `the weights do not tell the number of heads${among("heads", alike)}: say it (--num-heads)`)
-  const activation = hints.activation ?? agreed("activation", alike) ?? (gatedMlp ? "silu" : "gelu")
-  const layerNormEpsilon = hints.layerNormEpsilon ?? agreed("layerNormEpsilon", alike) ?? 1e-6
-  if (hints.activation === undefined && among("activation", alike) !== "")
-    throw configError(file, `the weights do not tell the activation${among("activation", alike)}: say it (--act-layer)`)
+    throw configError(
+      file,
+      `the weights do not tell the number of heads${differences("heads", models)}: say it (--num-heads)`,
+    )
+  const activation = hints.activation ?? commonValue("activation", models) ?? (gatedMlp ? "silu" : "gelu")
+  const layerNormEpsilon = hints.layerNormEpsilon ?? commonValue("layerNormEpsilon", models) ?? 1e-6
+  if (hints.activation === undefined && differences("activation", models) !== "")
+    throw configError(
+      file,
+      `the weights do not tell the activation${differences("activation", models)}: say it (--act-layer)`,
+    )
   const fields: Partial<ViTConfig> = {
-    ...told,
+    ...shaped,
     heads,
     activation,
     layerNormEpsilon,
-    poolPrefix: agreed("poolPrefix", alike) ?? false,
+    poolPrefix: commonValue("poolPrefix", models) ?? false,
   }
   const config = inFile(file, () => vitConfig(fields))
-  const name = alike.keys().next().value
+  const [name = "a model"] = models.keys()
   return {
     config,
     notes: [
-      `has no config.json: taken for ${name ?? "a model"} with ${heads} heads, ${activation} and ε = ${layerNormEpsilon}, at ${imageSize.join("×")}, its images for timm's usual ones`,
+      `has no config.json: taken for ${name} with ${heads} heads, ${activation} and ε = ${layerNormEpsilon}, at ${imageSize.join("×")}, its images for timm's usual ones`,
     ],
   }
 }
 
-/** The ResNet before the patches, with the ε of timm's. */
+/** The ResNet before the patches, with timm's ε; null for none. */
 function stemOf(find: Find, groups: number | undefined, file: string): StemConfig | null {
-  const within = "patch_embed.backbone"
-  const [width] = find(`${within}.stem.conv.weight`) ?? find(`${within}.conv.weight`) ?? []
+  const backbone = "patch_embed.backbone"
+  const [width] = find(`${backbone}.stem.conv.weight`) ?? find(`${backbone}.conv.weight`) ?? []
   if (width === undefined) return null
   const depths: number[] = []
   const has = (stage: number, block: number): boolean =>
-    find(`${within}.stages.${stage}.blocks.${block}.conv1.weight`) !== undefined
+    find(`${backbone}.stages.${stage}.blocks.${block}.conv1.weight`) !== undefined
   for (let stage = 0; has(stage, 0); stage++) {
     let depth = 1
     while (has(stage, depth)) depth++
@@ -192,14 +202,14 @@ function stemOf(find: Find, groups: number | undefined, file: string): StemConfi
   return { width, depths, groups: groupsOf(groups, [width], file), numerics: "timm" }
 }
 
-/** The image size that the table of positions is for, and whether the tokens before the patches have positions in it. */
+/** The image size of a table of positions, and whether the tokens before the patches have positions in it. */
 function gridOf(
   { rows, prefix, cell }: { rows: number | undefined; prefix: number; cell: readonly [number, number] },
   imageSize: ModelHints["imageSize"],
   file: string,
 ): Pick<ViTConfig, "imageSize" | "prefixPositions"> {
   if (rows === undefined) return { imageSize: imageSize ?? [224, 224], prefixPositions: true }
-  const asked = imageSize && Math.ceil(imageSize[0] / cell[0]) * Math.ceil(imageSize[1] / cell[1])
+  const hinted = imageSize && Math.ceil(imageSize[0] / cell[0]) * Math.ceil(imageSize[1] / cell[1])
   const places = [true, false].map((prefixPositions) => {
     const patches = rows - (prefixPositions ? prefix : 0)
     const side = Math.sqrt(patches)
@@ -209,7 +219,7 @@ function gridOf(
   })
   const ambiguous = prefix > 0 && places.every(({ square }) => square)
   const { size, prefixPositions } =
-    places.find(({ patches, square }) => patches === asked || (square && !ambiguous)) ?? {}
+    places.find(({ patches, square }) => patches === hinted || (square && !ambiguous)) ?? {}
   if (size !== undefined && prefixPositions !== undefined) return { imageSize: size, prefixPositions }
   throw configError(
     file,
@@ -237,31 +247,35 @@ const compared = [
   "qkNorm",
 ] as const
 
-/** timm's models of the same parameters, but for the head and the grid. */
-function published(told: Partial<ViTConfig>): ReadonlyMap<string, ViTConfig> {
-  const found = new Map<string, ViTConfig>()
+/** timm's models with the same parameters, but for those of the head and the positions. */
+function publishedModels(shaped: Partial<ViTConfig>): ReadonlyMap<string, ViTConfig> {
+  const models = new Map<string, ViTConfig>()
   for (const [name, args] of architectures) {
-    if (args.embed_dim !== told.dim || args.depth !== told.depth) continue
+    if (args.embed_dim !== shaped.dim || args.depth !== shaped.depth) continue
     const config = timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
     const same =
-      compared.every((field) => JSON.stringify(config[field]) === JSON.stringify(told[field])) &&
-      (config.layerScale === null) === (told.layerScale === null) &&
-      (prefixTokens(config) === 0 || config.prefixPositions === told.prefixPositions)
-    if (same) found.set(name, config)
+      compared.every((field) => JSON.stringify(config[field]) === JSON.stringify(shaped[field])) &&
+      (config.layerScale === null) === (shaped.layerScale === null) &&
+      (prefixTokens(config) === 0 || config.prefixPositions === shaped.prefixPositions)
+    if (same) models.set(name, config)
   }
-  return found
+  return models
 }
 
-type Untold = "heads" | "activation" | "layerNormEpsilon" | "poolPrefix"
+/** Fields that no shape tells. */
+type UntoldField = "heads" | "activation" | "layerNormEpsilon" | "poolPrefix"
 
-/** What all of them have; undefined where they differ, or there are none. */
-function agreed<K extends Untold>(field: K, models: ReadonlyMap<string, ViTConfig>): ViTConfig[K] | undefined {
+/** The value that all models have; undefined if they differ, or if there are none. */
+function commonValue<K extends UntoldField>(
+  field: K,
+  models: ReadonlyMap<string, ViTConfig>,
+): ViTConfig[K] | undefined {
   const [first, ...others] = new Set(Array.from(models.values(), (config) => config[field]))
   return others.length === 0 ? first : undefined
 }
 
-/** How they differ, as a message has it. */
-function among(field: Untold, models: ReadonlyMap<string, ViTConfig>): string {
+/** The models' different values in words; empty if they agree. */
+function differences(field: UntoldField, models: ReadonlyMap<string, ViTConfig>): string {
   const byValue = new Map(Array.from(models, ([name, config]) => [config[field], name]))
   if (byValue.size < 2) return ""
   return ` (${Array.from(byValue, ([value, name]) => `${value} in ${name}`).join(", ")})`

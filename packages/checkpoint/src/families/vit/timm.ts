@@ -16,8 +16,8 @@ export const timm: TimmFormat<ViTConfig> = {
   read: readTimm,
   write(config) {
     const { distillationToken, imageSize, patchSize } = config
-    const [architecture, known] = nearestArchitecture(config)
-    const settings: Json = { ...known }
+    const [architecture, row] = nearestArchitecture(config)
+    const settings: Json = { ...row }
     const rest = optional(config).filter(([key, value, otherwise]) => value !== (settings[key] ?? otherwise))
     return {
       architecture,
@@ -66,7 +66,7 @@ const timmEpsilon = 1e-6
 
 const poolNames = { token: "token", average: "avg", map: "map", "token+average": "token" } as const
 
-/** Arguments that are written where they differ from the architecture's, and what timm takes without them. */
+/** Arguments that are written where they differ from the architecture's, and their defaults in timm. */
 function optional(config: ViTConfig): readonly (readonly [key: string, value: unknown, otherwise: unknown])[] {
   return [
     ["reg_tokens", config.registers, 0],
@@ -132,14 +132,14 @@ function nearestArchitecture(config: ViTConfig): Architecture {
     const same = hybrids.filter(([, args]) => sameStem(args, stem))
     return first([...same.filter(([, { embed_dim }]) => embed_dim === config.dim), ...same, ...hybrids])
   }
-  const able = all.filter(
+  const candidates = all.filter(
     ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6, stem_depths }]) =>
       stem_depths === undefined &&
       distilled === config.distillationToken &&
       (distilled || (mlp_layer === "swiglu") === config.gatedMlp) &&
       (distilled || config.gatedMlp || norm_epsilon === (config.layerNormEpsilon === 1e-5 ? 1e-5 : 1e-6)),
   )
-  const alike = able.filter(
+  const closest = candidates.filter(
     ([, args]) =>
       args.embed_dim === config.dim &&
       args.depth === config.depth &&
@@ -147,7 +147,7 @@ function nearestArchitecture(config: ViTConfig): Architecture {
       args.patch_size === config.patchSize[0] &&
       (args.global_pool ?? "token") === poolNames[config.pool],
   )
-  return first([...alike, ...able.filter(([name]) => name.includes("_base_patch16_")), ...able])
+  return first([...closest, ...candidates.filter(([name]) => name.includes("_base_patch16_")), ...candidates])
 }
 
 function first<T>([item]: readonly T[]): T {
@@ -204,7 +204,7 @@ const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], f
   attn_layer: [["attn", ""], "another attention"],
 }
 
-/** Where a `config.json` has the fields of a configuration; "" stands for all others. */
+/** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
 const paths = {
   imageSize: "model_args.img_size",
   patchSize: "model_args.patch_size",
@@ -226,53 +226,53 @@ const paths = {
 
 /** Missing arguments are the architecture's, or timm's defaults. timm drops arguments that are None. */
 function readTimm({ architecture, num_classes, model_args, pretrained, at }: TimmFields, file: string): ViTConfig {
-  const known = architectures.get(architecture)
-  if (known === undefined) throw new Error(`${architecture} is not in the table`)
+  const row = architectures.get(architecture)
+  if (row === undefined) throw new Error(`${architecture} is not in the table`)
   refuseFeatures(model_args, file)
   const args = parse(argsSchema, model_args, file, "model_args")
   const { input_size, num_classes: trained } = pretrained
   const fixed = pretrained.fixed_input_size === true && args.dynamic_img_size !== true
   const [channels = 3, ...inputSize] = input_size ?? []
-  const pool = args.global_pool ?? known.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
-  const dim = args.embed_dim ?? known.embed_dim
-  const gatedMlp = (model_args.mlp_layer ?? known.mlp_layer) === "swiglu"
-  const hidden = Math.trunc(dim * (args.mlp_ratio ?? known.mlp_ratio ?? 4))
+  const pool = args.global_pool ?? row.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
+  const dim = args.embed_dim ?? row.embed_dim
+  const gatedMlp = (model_args.mlp_layer ?? row.mlp_layer) === "swiglu"
+  const hidden = Math.trunc(dim * (args.mlp_ratio ?? row.mlp_ratio ?? 4))
   if (gatedMlp && hidden % 2 !== 0)
     throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
-  const distillationToken = known.distilled === true
-  const finalNorm = args.final_norm ?? known.final_norm ?? true
-  const side = known.img_size ?? 224
+  const distillationToken = row.distilled === true
+  const finalNorm = args.final_norm ?? row.final_norm ?? true
+  const side = row.img_size ?? 224
   const fields = {
-    imageSize: args.img_size ?? sidesOf(fixed && known.img_size === undefined ? inputSize : []) ?? [side, side],
-    patchSize: args.patch_size ?? [known.patch_size, known.patch_size],
-    stem: known.stem_depths === undefined ? null : { ...stemSize, depths: known.stem_depths },
+    imageSize: args.img_size ?? sidesOf(fixed && row.img_size === undefined ? inputSize : []) ?? [side, side],
+    patchSize: args.patch_size ?? [row.patch_size, row.patch_size],
+    stem: row.stem_depths === undefined ? null : { ...stemSize, depths: row.stem_depths },
     channels: args.in_chans ?? channels,
     dim,
-    depth: args.depth ?? known.depth,
-    heads: args.num_heads ?? known.num_heads,
+    depth: args.depth ?? row.depth,
+    heads: args.num_heads ?? row.num_heads,
     mlpDim: gatedMlp ? hidden / 2 : hidden,
     gatedMlp,
     classes: args.num_classes ?? num_classes ?? trained ?? 1000,
-    classToken: args.class_token ?? known.class_token ?? true,
+    classToken: args.class_token ?? row.class_token ?? true,
     distillationToken,
-    registers: args.reg_tokens ?? known.reg_tokens ?? 0,
+    registers: args.reg_tokens ?? row.reg_tokens ?? 0,
     pool: pool === "avg" ? "average" : (pool ?? "token"),
-    poolPrefix: args.pool_include_prefix ?? known.pool_include_prefix ?? false,
+    poolPrefix: args.pool_include_prefix ?? row.pool_include_prefix ?? false,
     finalNorm,
-    normAfterPool: finalNorm && (args.fc_norm ?? known.fc_norm ?? pool === "avg"),
+    normAfterPool: finalNorm && (args.fc_norm ?? row.fc_norm ?? pool === "avg"),
     positions: (args.pos_embed ?? "learn") === "learn" || distillationToken ? "learned" : "none",
-    prefixPositions: !(args.no_embed_class ?? known.no_embed_class ?? false),
-    embeddingNorm: args.pre_norm ?? known.pre_norm ?? false,
-    qkvBias: args.qkv_bias ?? known.qkv_bias ?? true,
+    prefixPositions: !(args.no_embed_class ?? row.no_embed_class ?? false),
+    embeddingNorm: args.pre_norm ?? row.pre_norm ?? false,
+    qkvBias: args.qkv_bias ?? row.qkv_bias ?? true,
     projBias: args.proj_bias ?? true,
     qkNorm: args.qk_norm ?? false,
-    layerScale: (args.init_values ?? known.init_values ?? 0) || null,
-    activation: args.act_layer ?? known.act_layer ?? "gelu",
+    layerScale: (args.init_values ?? row.init_values ?? 0) || null,
+    activation: args.act_layer ?? row.act_layer ?? "gelu",
     preLogits: null,
     dropout: args.proj_drop_rate ?? 0,
     attentionDropout: args.attn_drop_rate ?? 0,
     stochasticDepth: args.drop_path_rate ?? 0,
-    layerNormEpsilon: model_args.norm_layer == null ? (known.norm_epsilon ?? 1e-6) : 1e-6,
+    layerNormEpsilon: model_args.norm_layer == null ? (row.norm_epsilon ?? 1e-6) : 1e-6,
   } as const
   return inFile(file, () => vitConfig(fields), paths)
 }

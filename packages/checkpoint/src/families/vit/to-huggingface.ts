@@ -19,7 +19,7 @@ const classNames: Readonly<Record<ModelType, string>> = {
   dinov2_with_registers: "Dinov2WithRegisters",
 }
 
-/** The kind of model that has most of what this one has. */
+/** The `model_type` with most of a model's features. */
 function modelType({ classes, distillationToken, gatedMlp, layerScale, pool, registers }: ViTConfig): ModelType {
   if (distillationToken) return "deit"
   const dino = gatedMlp || pool === "token+average" || (layerScale !== null && classes === 0)
@@ -66,7 +66,7 @@ export function write(config: ViTConfig): { readonly fields: Json; readonly note
   return { fields, notes: classes === 0 && !isDino(type) ? [note] : [] }
 }
 
-/** DINOv2's whole number of times that its MLPs are wider than its tokens; undefined where there is none. */
+/** The whole number that DINOv2's MLPs are wider than its tokens; undefined where there is none. */
 function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number | undefined {
   // Of gated MLPs, two thirds of that width, up to a multiple of 8.
   const width = (ratio: number): number =>
@@ -165,7 +165,7 @@ function embeddings(config: ViTConfig, type: ModelType, weights: Weights): Weigh
 /** LayerScale where the class has none: in the layers before it. */
 function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
   if (config.layerScale === null || target.layerScale !== null) return {}
-  const made: Record<string, Float32Array> = {}
+  const parameters: Record<string, Float32Array> = {}
   for (let i = 0; i < config.depth; i++)
     for (const [layer, scale] of [
       ["attn.proj", "ls1"],
@@ -174,10 +174,10 @@ function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights
       const factors = weightOf(weights, `blocks.${i}.${scale}.gamma`)
       for (const name of [`blocks.${i}.${layer}.weight`, `blocks.${i}.${layer}.bias`]) {
         const values = weights[name]
-        if (values !== undefined) made[name] = scaledRows(values, factors)
+        if (values !== undefined) parameters[name] = scaledRows(values, factors)
       }
     }
-  return made
+  return parameters
 }
 
 /** A matrix, or a list, whose rows are multiplied by a factor each. */
