@@ -15,16 +15,25 @@ export type ErrorKind =
   /** Training that cannot go on, such as a loss that is not finite. */
   | "training"
 
+/** What a terminal acts on: C0, DEL and C1 controls, line and paragraph separators, controls of direction. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression names them
+const controls = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Text of a file, a name or a server with its control characters as `\u001b`, so that it is safe to print. */
+export function escapeControls(text: string): string {
+  return text.replace(controls, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+}
+
 /**
  * An error that Vitrine throws on purpose. Its message is one line that says what was wrong, where, and what to do, so that a
- * command can print it without a stack.
+ * command can print it without a stack. Control characters in it are escaped.
  */
 export class VitrineError extends Error {
   override readonly name = "VitrineError"
   readonly kind: ErrorKind
 
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(escapeControls(message), options)
     this.kind = kind
     Object.defineProperty(this, marker, { value: true })
   }

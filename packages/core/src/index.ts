@@ -9,7 +9,7 @@ export type {
   Program,
   State,
 } from "./backend/contract.ts"
-export { type ErrorKind, VitrineError } from "./errors.ts"
+export { type ErrorKind, escapeControls, VitrineError } from "./errors.ts"
 export {
   accepts,
   checkFields,

@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gzipSync } from "node:zlib"
+import sharp from "sharp"
+
+const golden = fileURLToPath(new URL("../../golden/files/", import.meta.url))
+const corpus = fileURLToPath(new URL("../corpus/", import.meta.url))
+
+/** Files larger than this are left out, so that mutations meet headers and not weights. */
+const mostBytes = 2 ** 17
+
+/** Small golden files, by the end of their path. */
+export function goldenFiles(ending: RegExp): Uint8Array[] {
+  return readdirSync(golden, { recursive: true, encoding: "utf8" })
+    .filter((path) => ending.test(path))
+    .map((path) => join(golden, path))
+    .filter((path) => statSync(path).isFile() && statSync(path).size <= mostBytes)
+    .map((path) => readFileSync(path))
+}
+
+/** Inputs that once failed, and hand-made ones: the files of `corpus/NAME`. */
+export function corpusFiles(name: string): Uint8Array[] {
+  try {
+    return readdirSync(join(corpus, name)).map((file) => readFileSync(join(corpus, name, file)))
+  } catch {
+    return []
+  }
+}
+
+const text = (content: string): Uint8Array => new TextEncoder().encode(content)
+
+/** Small images of every format that is decoded. */
+export async function images(): Promise<Uint8Array[]> {
+  const pixels = Uint8Array.from({ length: 9 * 7 * 3 }, (_, i) => (i * 37) % 256)
+  const image = sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
+  const gray = image.clone().toColourspace("b-w")
+  const files = [image.clone().png(), image.clone().jpeg(), image.clone().webp(), image.clone().gif()]
+  const others = [gray.clone().png(), image.clone().png({ palette: true }), image.clone().jpeg({ progressive: true })]
+  return Promise.all([...files, ...others].map((each) => each.toBuffer()))
+}
+
+/** IDX files of labels and of images. */
+export function idxFiles(): Uint8Array[] {
+  const labels = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2)
+  const pixels = Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8)
+  return [labels, pixels]
+}
+
+/** Labels of lines, by tabs and as lines of JSON. */
+export const labelFiles = (): Uint8Array[] => [
+  text("file\ttext\na.png\tabc\nb/c.png\tx y z\n"),
+  text('{"file": "a.png", "text": "abc"}\n{"file": "b.png", "text": "ü"}\n'),
+]
+
+/** Annotations in COCO's JSON. */
+export const cocoFiles = (): Uint8Array[] => [
+  text(
+    JSON.stringify({
+      images: [{ id: 1, file_name: "a.png", width: 10, height: 8 }],
+      annotations: [{ id: 1, image_id: 1, category_id: 2, bbox: [1, 2, 3, 4], area: 12, iscrowd: 0 }],
+      categories: [
+        { id: 2, name: "cat" },
+        { id: 5, name: "dog" },
+      ],
+    }),
+  ),
+]
+
+/** An annotation in Pascal VOC's XML. */
+export const vocFiles = (): Uint8Array[] => [
+  text(
+    '<?xml version="1.0"?><annotation><filename>a.jpg</filename><size><width>10</width><height>8</height><depth>3</depth></size>' +
+      "<object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>4</xmax><ymax>6</ymax></bndbox></object></annotation>",
+  ),
+]
+
+/** Tar archives of a folder of classes, plain and gzipped. */
+export async function tarFiles(): Promise<Uint8Array[]> {
+  const [png = new Uint8Array()] = await images()
+  const entry = (name: string, content: Uint8Array): Buffer => {
+    const header = Buffer.alloc(512)
+    header.write(name, 0)
+    header.write("0000644\0", 100)
+    header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124)
+    header.write("ustar\u000000", 257)
+    header.write("0", 156)
+    header.fill(" ", 148, 156)
+    const sum = header.reduce((a, b) => a + b, 0)
+    header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148)
+    return Buffer.concat([header, content, Buffer.alloc((512 - (content.length % 512)) % 512)])
+  }
+  const tar = Buffer.concat([entry("set/cat/a.png", png), entry("set/dog/b.png", png), Buffer.alloc(1024)])
+  return [tar, gzipSync(tar)]
+}
+
+/** Names of models on the hub. */
+export const hubNames = (): Uint8Array[] => [text("hf:owner/name"), text("hf:owner/name@main"), text("hf:o/n/a.npz")]
+
+/** Recipes of the three tasks, as JSON. */
+export const recipes = (): Uint8Array[] =>
+  [
+    {
+      model: { dim: 32, depth: 2, heads: 2, mlpDim: 64, patchSize: [4, 4] },
+      steps: 10,
+      batchSize: 4,
+      optimizer: { name: "adamw", betas: [0.9, 0.95] },
+      schedule: { decay: "cosine", warmup: 0.1, final: 0 },
+      mix: { mixup: 0.2 },
+      augment: [{ op: "flip", p: 0.5 }],
+      mean: [0.5],
+      std: [0.25],
+      clip: 1,
+    },
+    { model: "R50x1", epochs: 2, optimizer: { name: "sgd", momentum: 0.9, nesterov: true }, labelSmoothing: 0.1 },
+    { model: { queries: 5, dim: 32, heads: 2 }, imageSize: [64, 64], steps: 5, losses: { giou: 2 } },
+    { task: "read", model: { dim: 32, heads: 2 }, characters: [1, 3], steps: 5 },
+  ].map((recipe) => text(JSON.stringify(recipe)))
+
+/** Logs of training. */
+export const metricsFiles = (): Uint8Array[] => [
+  text('{"type":"start","step":0}\n{"type":"step","step":1,"loss":2.3}\n{"type":"evaluation","step":1,"top1":0.5,"loss":1}\n'),
+]

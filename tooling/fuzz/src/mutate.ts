@@ -1,0 +1,162 @@
+import type { randomStream } from "@vitrine/core"
+
+type RandomStream = ReturnType<typeof randomStream>
+
+/** Numbers that lengths, counts and offsets are turned into. */
+const integers: readonly number[] = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff]
+
+/** Values that a field of JSON is turned into. */
+const values: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  0,
+  1,
+  0.5,
+  1e300,
+  2 ** 53,
+  "",
+  "0",
+  "1",
+  "toString",
+  "__proto__",
+  "constructor",
+  "\u001b[31m",
+  "../..",
+  [],
+  {},
+  [[]],
+  { toString: 1 },
+]
+
+/** A changed copy of a file: one to eight changes of bytes, or for JSON as often a change of its values. */
+export function mutate(bytes: Uint8Array, others: readonly Uint8Array[], random: RandomStream): Uint8Array {
+  if (random.integer(2) === 0) {
+    const changed = mutateJson(bytes, random)
+    if (changed !== null) return changed
+  }
+  let result: Uint8Array = bytes.slice()
+  for (let n = 1 + random.integer(1 + random.integer(8)); n > 0; n--) result = change(result, others, random)
+  return result
+}
+
+type Change = (bytes: Uint8Array, random: RandomStream, others: readonly Uint8Array[]) => Uint8Array
+
+const changes: readonly Change[] = [
+  // A bit, a byte, a run of one byte.
+  (bytes, { integer }) => {
+    const at = integer(bytes.length)
+    return bytes.with(at, (bytes[at] ?? 0) ^ (1 << integer(8)))
+  },
+  (bytes, { integer }) => bytes.with(integer(bytes.length), integer(256)),
+  (bytes, { integer }) => {
+    const start = integer(bytes.length)
+    return bytes.slice().fill(integer(256), start, start + 1 + integer(16))
+  },
+  // A number that means a length, in either order of bytes.
+  (bytes, { integer }) => {
+    const copy = bytes.slice()
+    const view = new DataView(copy.buffer)
+    const value = integers[integer(integers.length)] ?? 0
+    const [at, little] = [integer(bytes.length), integer(2) === 0]
+    if (at + 4 <= bytes.length) view.setUint32(at, value, little)
+    else copy[at] = value
+    return copy
+  },
+  // The same digits in text: sizes of headers and archives.
+  (bytes, { integer }) => {
+    const text = new TextDecoder("latin1").decode(bytes)
+    const numbers = Array.from(text.matchAll(/\d+/g)).slice(0, 1000)
+    const number = numbers[integer(Math.max(1, numbers.length))]
+    if (number === undefined) return bytes
+    const other = ["0", "1", "-1", "9007199254740993", "1e999", "00", `${number[0]}0`, ""][integer(8)]
+    return latin1(text.slice(0, number.index) + other + text.slice(number.index + number[0].length))
+  },
+  // Less, more, twice, elsewhere.
+  (bytes, { integer }) => bytes.slice(0, integer(bytes.length + 1)),
+  (bytes, { integer }) => {
+    const at = integer(bytes.length)
+    return joined(bytes.subarray(0, at), bytes.subarray(at + 1 + integer(32)))
+  },
+  (bytes, { integer }) => {
+    const [at, length] = [integer(bytes.length), 1 + integer(64)]
+    const part = bytes.subarray(at, at + length)
+    return joined(bytes.subarray(0, at), ...Array.from({ length: 1 + integer(50) }, () => part), bytes.subarray(at))
+  },
+  (bytes, { integer }, others) => {
+    const other = others[integer(others.length)] ?? bytes
+    const at = integer(other.length)
+    return joined(bytes.subarray(0, integer(bytes.length)), other.subarray(at, at + integer(256)))
+  },
+]
+
+function change(bytes: Uint8Array, others: readonly Uint8Array[], random: RandomStream): Uint8Array {
+  if (bytes.length === 0) return Uint8Array.of(random.integer(256))
+  return changes[random.integer(changes.length)]?.(bytes, random, others) ?? bytes
+}
+
+/** JSON with one to three of its values changed, removed or renamed; null for what is no JSON. */
+function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null {
+  if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return null
+  let root: unknown
+  try {
+    root = JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return null
+  }
+  for (let n = 1 + random.integer(3); n > 0; n--) {
+    const places = placesOf(root)
+    const place = places[random.integer(Math.max(1, places.length))]
+    if (place === undefined) break
+    const [parent, key] = place
+    const value = values[random.integer(values.length)]
+    switch (random.integer(4)) {
+      case 0:
+        delete parent[key]
+        break
+      case 1:
+        parent[`${key}_`] = parent[key]
+        break
+      case 2:
+        parent[key] = nested(random.integer(200), parent[key])
+        break
+      default:
+        parent[key] = value
+    }
+  }
+  return new TextEncoder().encode(JSON.stringify(root) ?? "")
+}
+
+type Parent = Record<string, unknown>
+
+/** Every place of a value within another, as its parent and key. */
+function placesOf(root: unknown): [Parent, string][] {
+  const places: [Parent, string][] = []
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return
+    for (const [key, value] of Object.entries(node)) {
+      places.push([node as Parent, key])
+      if (places.length < 5000) visit(value)
+    }
+  }
+  visit(root)
+  return places
+}
+
+function nested(depth: number, value: unknown): unknown {
+  let result = value
+  for (let i = 0; i < depth; i++) result = [result]
+  return result
+}
+
+const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    result.set(part, at)
+    at += part.length
+  }
+  return result
+}

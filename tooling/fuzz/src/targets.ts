@@ -1,0 +1,190 @@
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  fromHuggingFace,
+  fromTimmConfig,
+  memorySource,
+  openDetector,
+  openGoogleModel,
+  openModel,
+  parseJson,
+  readNpy,
+  readNpz,
+  readSafetensors,
+} from "@vitrine/checkpoint"
+import { readMetrics } from "@vitrine/checkpoint/node"
+import { parseIdx, parseLabels } from "@vitrine/data"
+import { decodeImage, openTree } from "@vitrine/data/node"
+import { parseCoco, parseVoc } from "@vitrine/detection"
+import { parseHubName } from "@vitrine/hub"
+import { type DetectionRecipe, type Recipe, readRun, resolveDetectionRecipe, resolveRecipe } from "vitrine"
+import * as corpus from "./corpus.ts"
+
+/** A parser, and files that it reads. */
+export interface Target {
+  readonly name: string
+  /** The source files whose branches its inputs should reach. */
+  readonly covers: readonly string[]
+  corpus(): Uint8Array[] | Promise<Uint8Array[]>
+  parse(bytes: Uint8Array): unknown
+}
+
+const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const folder = mkdtempSync(join(tmpdir(), "vitrine-fuzz-"))
+
+/** A file with these bytes, which the next call overwrites. */
+function fileOf(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+
+/** A model folder in memory. */
+const folderOf = (json: Uint8Array | undefined, weights: Uint8Array | undefined): Parameters<typeof openModel>[0] => ({
+  name: "folder",
+  nameOf: (file) => `folder/${file}`,
+  json: async (file) => (file === "config.json" && json ? parseJson(json, "config.json") : undefined),
+  open: async (file) => (file === "model.safetensors" && weights ? memorySource(weights, file) : undefined),
+})
+
+const ignore = (): void => {}
+const dataFacts = { examples: 100, classes: 3, channels: 3, imageSize: [32, 32], mean: [0.5], std: [0.2] } as const
+const detectionFacts = { examples: 100, classes: 3, imageSize: [64, 64], objects: 2, builtIn: false } as const
+
+/** Every parser of files that come from elsewhere. */
+export const targets: readonly Target[] = [
+  {
+    name: "safetensors",
+    covers: ["checkpoint/safetensors", "checkpoint/dtype"],
+    corpus: () => corpus.goldenFiles(/\.safetensors$/),
+    parse: (bytes) => readSafetensors(bytes, "file"),
+  },
+  {
+    name: "npy",
+    covers: ["checkpoint/npy"],
+    corpus: () => corpus.corpusFiles("npy"),
+    parse: (bytes) => readNpy(bytes, "file"),
+  },
+  {
+    name: "npz",
+    covers: ["checkpoint/npz", "checkpoint/zip"],
+    corpus: () => corpus.goldenFiles(/\.npz$/),
+    parse: (bytes) => readNpz(bytes, "file"),
+  },
+  {
+    name: "json",
+    covers: ["checkpoint/json"],
+    corpus: () => corpus.goldenFiles(/config\.json$/),
+    parse: (bytes) => parseJson(bytes, "file"),
+  },
+  {
+    name: "timm-config",
+    covers: ["checkpoint/timm"],
+    corpus: () => corpus.goldenFiles(/(family-.*|folder-tiny|bit-folder)[/\\]config\.json$/),
+    parse: (bytes) => fromTimmConfig(parseJson(bytes, "file"), "file"),
+  },
+  {
+    name: "huggingface-config",
+    covers: ["checkpoint/huggingface"],
+    corpus: () => corpus.goldenFiles(/huggingface[^/\\]*[/\\]config\.json$/),
+    parse: (bytes) => fromHuggingFace(parseJson(bytes, "file"), null, "file"),
+  },
+  {
+    name: "preprocessor-config",
+    covers: ["checkpoint/preprocessor"],
+    corpus: () => corpus.goldenFiles(/preprocessor_config\.json$/),
+    parse: (bytes) => fromHuggingFace({ model_type: "vit" }, parseJson(bytes, "file"), "file"),
+  },
+  {
+    name: "state-dict",
+    covers: ["checkpoint/statedict", "checkpoint/bit"],
+    corpus: () => corpus.goldenFiles(/(vit-token|vit-registers|vit-distilled|bit-square|hybrid-root)\.safetensors$/),
+    parse: (bytes) => openModel(folderOf(undefined, bytes), "model.safetensors", { heads: 2 }),
+  },
+  {
+    name: "google-npz",
+    covers: ["checkpoint/google"],
+    corpus: () => corpus.goldenFiles(/(google|big-vision|bit)-[a-z]*\.npz$/),
+    parse: (bytes) => openGoogleModel(memorySource(bytes, "file")),
+  },
+  {
+    name: "detector-config",
+    covers: ["checkpoint/detr"],
+    corpus: () => corpus.goldenFiles(/huggingface-detr[^/\\]*[/\\]config\.json$/),
+    parse: (bytes) => openDetector(folderOf(bytes, undefined), "model.safetensors"),
+  },
+  {
+    name: "idx",
+    covers: ["data/idx"],
+    corpus: corpus.idxFiles,
+    parse: (bytes) => parseIdx(bytes, "file"),
+  },
+  {
+    name: "labels",
+    covers: ["data/lines/labels"],
+    corpus: corpus.labelFiles,
+    parse: (bytes) => parseLabels(utf8(bytes), bytes[0] === 0x7b ? "labels.jsonl" : "labels.tsv"),
+  },
+  {
+    name: "coco",
+    covers: ["detection/data/coco", "detection/data/annotations"],
+    corpus: corpus.cocoFiles,
+    parse: (bytes) => parseCoco(utf8(bytes), "file", ignore),
+  },
+  {
+    name: "voc",
+    covers: ["detection/data/voc"],
+    corpus: corpus.vocFiles,
+    parse: (bytes) => parseVoc(utf8(bytes), "file", ignore),
+  },
+  {
+    name: "image",
+    covers: ["data/header", "data/node/decode"],
+    corpus: corpus.images,
+    parse: (bytes) => decodeImage(bytes, "file"),
+  },
+  {
+    name: "tar",
+    covers: ["data/node/tar", "data/node/archive"],
+    corpus: corpus.tarFiles,
+    parse: async (bytes) => {
+      const path = fileOf(bytes[0] === 0x1f ? "set.tar.gz" : "set.tar", bytes)
+      const tree = await openTree(path, () => true)
+      await tree.close?.()
+    },
+  },
+  {
+    name: "hub-name",
+    covers: ["hub/name"],
+    corpus: corpus.hubNames,
+    parse: (bytes) => parseHubName(utf8(bytes)),
+  },
+  {
+    name: "recipe",
+    covers: ["vitrine/tasks/classify/recipe"],
+    corpus: corpus.recipes,
+    parse: (bytes) => resolveRecipe(parseJson(bytes, "file") as Recipe, dataFacts, 0),
+  },
+  {
+    name: "detection-recipe",
+    covers: ["vitrine/tasks/detect/recipe"],
+    corpus: corpus.recipes,
+    parse: (bytes) => resolveDetectionRecipe(parseJson(bytes, "file") as DetectionRecipe, detectionFacts, 0),
+  },
+  {
+    name: "metrics",
+    covers: ["checkpoint/node/metrics"],
+    corpus: corpus.metricsFiles,
+    parse: (bytes) => readMetrics(fileOf("metrics.jsonl", bytes)),
+  },
+  {
+    name: "run",
+    covers: ["vitrine/node/runs"],
+    corpus: () => corpus.goldenFiles(/(folder-tiny|bit-folder)[/\\]config\.json$/),
+    parse: (bytes) => {
+      fileOf("config.json", bytes)
+      return readRun(folder)
+    },
+  },
+]
