@@ -119,5 +119,7 @@ export const recipes = (): Uint8Array[] =>
 
 /** Logs of training. */
 export const metricsFiles = (): Uint8Array[] => [
-  text('{"type":"start","step":0}\n{"type":"step","step":1,"loss":2.3}\n{"type":"evaluation","step":1,"top1":0.5,"loss":1}\n'),
+  text(
+    '{"type":"start","step":0}\n{"type":"step","step":1,"loss":2.3}\n{"type":"evaluation","step":1,"top1":0.5,"loss":1}\n',
+  ),
 ]

@@ -83,7 +83,8 @@ async function outcome(target: Target, bytes: Uint8Array): Promise<unknown> {
 /** What is wrong with an error; null for a `VitrineError` of one line. */
 function faultOf(error: unknown): string | null {
   if (!VitrineError.isInstance(error)) return `threw ${String((error as Error).stack ?? error).slice(0, 600)}`
-  if (escapeControls(error.message) !== error.message) return `has control characters in its message: ${JSON.stringify(error.message)}`
+  if (escapeControls(error.message) !== error.message)
+    return `has control characters in its message: ${JSON.stringify(error.message)}`
   if (error.message.length > 2000) return `has a message of ${error.message.length} characters`
   return null
 }

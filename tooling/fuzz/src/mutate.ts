@@ -3,7 +3,9 @@ import type { randomStream } from "@vitrine/core"
 type RandomStream = ReturnType<typeof randomStream>
 
 /** Numbers that lengths, counts and offsets are turned into. */
-const integers: readonly number[] = [0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff]
+const integers: readonly number[] = [
+  0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+]
 
 /** Values that a field of JSON is turned into. */
 const values: readonly unknown[] = [

@@ -1,0 +1,16 @@
+// Faults at the writes of every command: node tooling/crash/main.mjs [--count N] [--scenario NAME], after a build.
+import { parseArgs } from "node:util"
+import { crash } from "./crash.mjs"
+import { scenarios } from "./scenarios.mjs"
+
+const { values } = parseArgs({
+  options: { count: { type: "string", default: "250" }, scenario: { type: "string", multiple: true } },
+})
+let faults = 0
+for (const { name } of scenarios.filter(({ name }) => values.scenario?.includes(name) ?? true)) {
+  const report = await crash({ name, count: Number(values.count) })
+  faults += report.faults.length
+  console.log(`${name}: ${report.trials} faults at ${report.operations} operations, ${report.faults.length} wrong`)
+  for (const fault of report.faults) console.log(`  ${fault}`)
+}
+process.exitCode = faults > 0 ? 1 : 0
