@@ -14,8 +14,8 @@ import {
   readSafetensors,
 } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
-import { parseIdx, parseLabels } from "@vitrine/data"
-import { decodeImage, openTree } from "@vitrine/data/node"
+import { openTree, parseIdx, parseLabels } from "@vitrine/data/internal/node"
+import { decodeImage } from "@vitrine/data/node"
 import { parseCoco, parseVoc } from "@vitrine/detection"
 import { parseHubName } from "@vitrine/hub"
 import { type DetectionRecipe, type Recipe, readRun, resolveDetectionRecipe, resolveRecipe } from "vitrine"

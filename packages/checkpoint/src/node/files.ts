@@ -1,4 +1,6 @@
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
+import { readlinkSync } from "node:fs"
+import { hostname } from "node:os"
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
@@ -117,9 +119,41 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
+/** The space of process numbers: the machine, and on Linux the namespace in it. */
+function processSpace(): string {
+  let space = hostname()
+  try {
+    space += readlinkSync("/proc/self/ns/pid")
+  } catch {
+    // Other systems have one space.
+  }
+  return createHash("sha256").update(space).digest("hex").slice(0, 8)
+}
+
+/** The prefix of unfinished names of this machine. The process and a random part follow. */
+const temporaryHere = `${temporary}${processSpace()}-`
+
 /** A path in `folder` for an unfinished file or folder. */
 export function temporaryPath(folder: string): string {
-  return join(folder, `${temporary}${process.pid}-${randomBytes(6).toString("hex")}`)
+  return join(folder, `${temporaryHere}${process.pid}-${randomBytes(6).toString("hex")}`)
+}
+
+/** Deletes unfinished files and folders of processes of this machine that have ended. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(temporaryHere)) continue
+    const [pid] = name.slice(temporaryHere.length).split("-")
+    if (!isAlive(Number(pid))) await rm(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return isSystemError(error, "EPERM")
+  }
 }
 
 export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(oldPrefix)
@@ -178,6 +212,7 @@ export async function writeFileAtomic(
   if (!replace) await refuseExisting(path)
   await explaining(path, "write", async () => {
     const folder = dirname(resolve(path))
+    await removeLeftovers(folder)
     const temp = temporaryPath(folder)
     try {
       await writeNewFile(temp, asChunks(content))
@@ -200,6 +235,7 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
     const parent = dirname(resolve(path))
     const temp = temporaryPath(parent)
     const aside = join(parent, oldPrefix + basename(path))
+    await removeLeftovers(parent)
     try {
       await mkdir(temp)
       await fill(temp)
