@@ -49,10 +49,10 @@ const training = (name, args) => ({
  */
 export const scenarios = [
   training("classify", ["--data", "classes", "--patch-size", "4", "--depth", "1"]),
-  training("detect", [
-    ...["--task", "detect", "--data", "boxes", "--image-size", "32", "--queries", "3"],
-    ...["--encoder-depth", "1", "--decoder-depth", "1"],
-  ]),
+  training(
+    "detect",
+    "--task detect --data boxes --image-size 32 --queries 3 --encoder-depth 1 --decoder-depth 1".split(" "),
+  ),
   training("read", ["--task", "read", "--data", "lines", "--depth", "1"]),
   {
     name: "export",
