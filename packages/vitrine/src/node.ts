@@ -77,16 +77,9 @@ export { readRun, type RunEvaluation, type RunSummary } from "./tasks/classify/n
 export { type TrainOptions, train } from "./tasks/classify/node/train.ts"
 export { objectiveNames, type ObjectiveName } from "./tasks/classify/objectives.ts"
 export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
-export {
-  type DataFacts,
-  defineRecipe,
-  type ModelFields,
-  type Recipe,
-  type RecipeRule,
-  type ResolvedRecipe,
-  resolveRecipe,
-} from "./tasks/classify/recipe.ts"
-export type { RunRecord } from "./tasks/classify/record.ts"
+export { defineRecipe, resolveRecipe } from "./tasks/classify/recipe.ts"
+export type { DataFacts, ModelFields, Recipe, RecipeRule, ResolvedRecipe } from "./tasks/classify/recipe-type.ts"
+export type { RunRecord } from "./tasks/classify/record-type.ts"
 export { checkRecipe } from "./tasks/classify/schema.ts"
 export type { SetupEvent } from "./tasks/classify/train.ts"
 export type { WholeModel } from "./tasks/classify/whole-model.ts"
@@ -99,14 +92,9 @@ export {
 } from "./tasks/detect/node/evaluate.ts"
 export { type LoadDetectorOptions, loadDetector } from "./tasks/detect/node/load.ts"
 export { type DetectionSetupEvent, trainDetector, type TrainDetectorOptions } from "./tasks/detect/node/train.ts"
-export {
-  type DetectionFacts,
-  type DetectionRecipe,
-  detectionSchedule,
-  type ResolvedDetectionRecipe,
-  resolveDetectionRecipe,
-} from "./tasks/detect/recipe.ts"
-export type { DetectionRecord } from "./tasks/detect/record.ts"
+export { detectionSchedule, resolveDetectionRecipe } from "./tasks/detect/recipe.ts"
+export type { DetectionFacts, DetectionRecipe, ResolvedDetectionRecipe } from "./tasks/detect/recipe-type.ts"
+export type { DetectionRecord } from "./tasks/detect/record-type.ts"
 export { checkDetectionRecipe } from "./tasks/detect/schema.ts"
 
 export { type EvaluateReaderOptions, evaluateReader, type ReaderEvaluation } from "./tasks/read/node/evaluate.ts"
@@ -118,11 +106,7 @@ export {
   type ReadingInspection,
 } from "./tasks/read/node/load.ts"
 export { type ReadingSetupEvent, trainReader, type TrainReaderOptions } from "./tasks/read/node/train.ts"
-export {
-  defineReadingRecipe,
-  type ReaderFields,
-  type ReadingRecipe,
-  type ResolvedReadingRecipe,
-} from "./tasks/read/recipe.ts"
-export type { ReadingRecord } from "./tasks/read/record.ts"
+export { defineReadingRecipe } from "./tasks/read/recipe.ts"
+export type { ReaderFields, ReadingRecipe, ResolvedReadingRecipe } from "./tasks/read/recipe-type.ts"
+export type { ReadingRecord } from "./tasks/read/record-type.ts"
 export { checkReadingRecipe } from "./tasks/read/schema.ts"

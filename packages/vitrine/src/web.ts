@@ -45,15 +45,8 @@ export { exportFiles, onnxFile } from "./tasks/classify/export.ts"
 export { hyperRule } from "./tasks/classify/hyper-rule.ts"
 export { type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
 export { evaluationTransforms } from "./tasks/classify/preprocessing.ts"
-export {
-  type DataFacts,
-  defineRecipe,
-  type ModelFields,
-  type Recipe,
-  type RecipeRule,
-  type ResolvedRecipe,
-  resolveRecipe,
-} from "./tasks/classify/recipe.ts"
+export { defineRecipe, resolveRecipe } from "./tasks/classify/recipe.ts"
+export type { DataFacts, ModelFields, Recipe, RecipeRule, ResolvedRecipe } from "./tasks/classify/recipe-type.ts"
 export type { SetupEvent } from "./tasks/classify/train.ts"
 export { type LoadOptions, load } from "./tasks/classify/web/load.ts"
 export { type TrainOptions, train } from "./tasks/classify/web/train.ts"

@@ -1,6 +1,6 @@
-import type { DataFacts } from "../src/tasks/classify/recipe.ts"
-import type { DetectionFacts } from "../src/tasks/detect/recipe.ts"
-import type { ReadingFacts } from "../src/tasks/read/recipe.ts"
+import type { DataFacts } from "../src/tasks/classify/recipe-type.ts"
+import type { DetectionFacts } from "../src/tasks/detect/recipe-type.ts"
+import type { ReadingFacts } from "../src/tasks/read/recipe-type.ts"
 import { alphabet } from "@vitrine/seq2seq"
 import { optimizerNames } from "@vitrine/trainer"
 

@@ -1,6 +1,6 @@
 import { type Dataset, flip, padCrop, shapes } from "@vitrine/data"
 import type { TrainEvent } from "@vitrine/trainer"
-import type { Recipe } from "../src/tasks/classify/recipe.ts"
+import type { Recipe } from "../src/tasks/classify/recipe-type.ts"
 
 /** A short run on drawings that has a bit of everything. */
 export const recipe: Recipe = {

@@ -1,7 +1,7 @@
 import { attentionConfig } from "@vitrine/checkpoint"
 import { describe, expect, test } from "vitest"
 import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
-import type { DataFacts } from "../src/tasks/classify/recipe.ts"
+import type { DataFacts } from "../src/tasks/classify/recipe-type.ts"
 
 const small: DataFacts = {
   examples: 1000,

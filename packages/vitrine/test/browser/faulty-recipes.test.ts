@@ -4,7 +4,8 @@ import { recordOf } from "../../src/tasks/classify/record.ts"
 import { resolveRecipe } from "../../src/tasks/classify/recipe.ts"
 import { resolveDetectionRecipe } from "../../src/tasks/detect/recipe.ts"
 import { detectionRecordOf } from "../../src/tasks/detect/record.ts"
-import { type ReadingRecipe, resolveReadingRecipe } from "../../src/tasks/read/recipe.ts"
+import { resolveReadingRecipe } from "../../src/tasks/read/recipe.ts"
+import type { ReadingRecipe } from "../../src/tasks/read/recipe-type.ts"
 import { readingRecordOf } from "../../src/tasks/read/record.ts"
 import {
   detectionFacts,

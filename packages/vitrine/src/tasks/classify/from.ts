@@ -14,8 +14,7 @@ import {
 import { type ViTConfig, VitrineError } from "@vitrine/core"
 import type { BiTConfig } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
-import type { DataFacts, Recipe } from "./recipe.ts"
-
+import type { DataFacts, Recipe } from "./recipe-type.ts"
 /** Fields of a model that a run may change. */
 const changeable: readonly string[] = [
   "family",

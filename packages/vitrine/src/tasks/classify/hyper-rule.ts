@@ -1,5 +1,5 @@
 import { flip, randomCrop } from "@vitrine/data"
-import type { Recipe } from "./recipe.ts"
+import type { Recipe } from "./recipe-type.ts"
 
 /**
  * BiT-HyperRule: a recipe that fine-tunes a pre-trained ResNet on any data, by their number and size alone. From "Big Transfer (BiT):

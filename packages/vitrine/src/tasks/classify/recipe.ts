@@ -1,58 +1,14 @@
-import { familyOf, familyOfRecipe, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
-import { type InitScheme, VitrineError } from "@vitrine/core"
-import { type Mix, normalize, type Transform } from "@vitrine/data"
+import { familyOf, familyOfRecipe, type ModelConfig } from "@vitrine/checkpoint"
+import { VitrineError } from "@vitrine/core"
+import { normalize } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
-import { type Distillation, type TrainingOptions, trainingOptions } from "@vitrine/trainer"
+import { type Distillation, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
 import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
-import { learnsClasses, type ObjectiveName } from "./objectives.ts"
+import { learnsClasses } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
-
-/** How a classifier is trained, apart from the data. It is plain data, and each run stores it. */
-export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
-  /** A variant such as `Ti/16` or `R50x1`, fields of a configuration, or both. The data decide the other fields. */
-  readonly model?: string | ModelFields
-  /** How parameters are drawn. `fan`, the default, suits small models on small data. A ResNet has `timm` alone. */
-  readonly init?: InitScheme
-  /** Updates of the run. Give `steps` or `epochs`. */
-  readonly steps?: number
-  /** Passes over the data; 10 by default. */
-  readonly epochs?: number
-  /** Examples of a batch; an update takes `accumulate` batches. */
-  readonly batchSize?: number
-  /** Transforms of each training image between decoding and normalisation. */
-  readonly augment?: readonly Transform[]
-  /** Transforms of it after normalisation, such as random erasing. */
-  readonly augmentNormalized?: readonly Transform[]
-  /** The objective: the classes of images, or without labels the colours of masked patches. */
-  readonly task?: ObjectiveName
-  /** How the model learns from a teacher (`distillFrom` of `train`). */
-  readonly distillation?: Partial<Distillation>
-  readonly labelSmoothing?: number
-  readonly mix?: Mix
-  /** Whether an epoch leaves out its short last batch; true by default. */
-  readonly dropLast?: boolean
-  readonly interpolation?: Preprocessing["interpolation"]
-  /** The share of the image that evaluation keeps; 1 by default. */
-  readonly cropPct?: number
-  /** How images of another shape get the model's shape; `center` by default. */
-  readonly cropMode?: Preprocessing["cropMode"]
-  /** Mean and standard deviation of each channel, or one number for all; by default those of the first 10,000 training images. */
-  readonly mean?: readonly number[]
-  readonly std?: readonly number[]
-  /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
-  readonly evaluateEvery?: number
-}
-
-/**
- * Fields of a configuration, and the name of a variant that they change. The family follows from `family`, from the variant,
- * or from fields that only one family has, such as `widths`; otherwise the model is a Vision Transformer.
- */
-export type ModelFields = Partial<ModelConfig> & { readonly variant?: string }
-
-/** A recipe that depends on the data. */
-export type RecipeRule = (data: DataFacts) => Recipe
+import type { Recipe, DataFacts, ResolvedRecipe, ModelFields, RecipeRule } from "./recipe-type.ts"
 
 /** The recipe for these data; without one, an empty recipe. */
 export function recipeFor(rule: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
@@ -64,38 +20,6 @@ export function recipeFor(rule: Recipe | RecipeRule = {}, data: DataFacts): Reci
 /** Returns a recipe, or a rule for data, as it is. TypeScript then checks it. */
 export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
-}
-
-/** The facts of data that decide what a recipe leaves open. */
-export interface DataFacts {
-  readonly examples: number
-  readonly classes: number
-  readonly channels: number
-  /** Height and width of the first image. */
-  readonly imageSize: readonly [number, number]
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-}
-
-/** A complete recipe. */
-export interface ResolvedRecipe {
-  readonly config: ModelConfig
-  readonly init: InitScheme
-  readonly batchSize: number
-  readonly augment: readonly Transform[]
-  readonly augmentNormalized: readonly Transform[]
-  readonly task: ObjectiveName
-  readonly distillation: Distillation | null
-  readonly labelSmoothing: number
-  readonly mix: Mix | null
-  readonly dropLast: boolean
-  readonly interpolation: Preprocessing["interpolation"]
-  readonly cropPct: number
-  readonly cropMode: Preprocessing["cropMode"]
-  readonly mean: readonly number[]
-  readonly std: readonly number[]
-  readonly evaluateEvery: number
-  readonly training: TrainingOptions
 }
 
 /** Images up to this side keep their size; larger ones are resized to 224. */

@@ -23,9 +23,8 @@ import {
   transformsSchema,
 } from "../../training-schema.ts"
 import { objectiveNames } from "./objectives.ts"
-import type { Recipe } from "./recipe.ts"
-import type { RunRecord } from "./record.ts"
-
+import type { Recipe } from "./recipe-type.ts"
+import type { RunRecord } from "./record-type.ts"
 const classifyFields: Fields = {
   init: { kind: "choice", of: initSchemes },
   task: { kind: "choice", of: objectiveNames },

@@ -5,8 +5,9 @@ import type { Evaluation, Teacher } from "@vitrine/trainer"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
-import { type Recipe, recipeFor, type RecipeRule, type ResolvedRecipe, resolveRecipe } from "./recipe.ts"
-import type { RunRecord } from "./record.ts"
+import type { Recipe, RecipeRule, ResolvedRecipe } from "./recipe-type.ts"
+import { recipeFor, resolveRecipe } from "./recipe.ts"
+import type { RunRecord } from "./record-type.ts"
 import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from "./training.ts"
 
 /** The options of training a classifier that Node and pages share. */

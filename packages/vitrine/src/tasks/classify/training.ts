@@ -22,7 +22,7 @@ import { trainingOrder } from "../../order.ts"
 import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
-import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe.ts"
+import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
 
 /** The facts of data that decide what a recipe leaves open. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {

@@ -27,7 +27,8 @@ import {
 import { checkFinite } from "../../finite.ts"
 import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 import { exportedSize } from "./export.ts"
-import { type DetectionRecord, detectionRecordOf } from "./record.ts"
+import type { DetectionRecord } from "./record-type.ts"
+import { detectionRecordOf } from "./record.ts"
 
 /** A trained detector. `Input` is what the platform can make an image of. */
 export interface Detector<Input> {

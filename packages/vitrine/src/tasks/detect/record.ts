@@ -3,16 +3,9 @@ import { detectionLossDefaults, detrConfig } from "@vitrine/detection"
 import { trainingOptions } from "@vitrine/trainer"
 import { fieldOf } from "../../fields-schema.ts"
 import { inField } from "../../in-field.ts"
-import { originOf, type RunOrigin } from "../../origin.ts"
-import type { ResolvedDetectionRecipe } from "./recipe.ts"
+import { originOf } from "../../origin.ts"
 import { checkDetectionRecord } from "./schema.ts"
-
-/** What the run folder of a detector stores in `config.json`, so that it can be used and the run can go on alone. */
-export interface DetectionRecord extends RunOrigin {
-  readonly task: "detect"
-  readonly format?: "coco" | "voc"
-  readonly recipe: ResolvedDetectionRecipe
-}
+import type { DetectionRecord } from "./record-type.ts"
 
 /** `config.json` of a detector's run: the model and its record. */
 export function detectionConfig(record: DetectionRecord, labels: readonly string[]): object {

@@ -15,9 +15,8 @@ import {
   taggedSchema,
 } from "../../fields-schema.ts"
 import { originFields, recipeFields, resolvedFields, trainingEntries } from "../../training-schema.ts"
-import type { DetectionRecipe } from "./recipe.ts"
-import type { DetectionRecord } from "./record.ts"
-
+import type { DetectionRecipe } from "./recipe-type.ts"
+import type { DetectionRecord } from "./record-type.ts"
 /** Options of training that detectors do not have. */
 const absentOptions = ["loss", "classWeights", "layerDecay", "ema", "emaWarmup"] as const
 

@@ -11,7 +11,7 @@ import {
   sourceLength,
   type TextBatch,
 } from "@vitrine/seq2seq"
-import type { ReadingFacts } from "./recipe.ts"
+import type { ReadingFacts } from "./recipe-type.ts"
 
 /** How lines are prepared for a reader. */
 export interface LinePreparation {

@@ -3,15 +3,9 @@ import { VitrineError } from "@vitrine/core"
 import { type Alphabet, alphabet, seq2seqConfig } from "@vitrine/seq2seq"
 import { trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
-import { labelNames, originOf, type RunOrigin } from "../../origin.ts"
-import type { ResolvedReadingRecipe } from "./recipe.ts"
+import { labelNames, originOf } from "../../origin.ts"
 import { checkReadingRecord } from "./schema.ts"
-
-/** What the run folder of a reader stores in `config.json`, so that it can be used and the run can go on alone. */
-export interface ReadingRecord extends RunOrigin {
-  readonly task: "read"
-  readonly recipe: ResolvedReadingRecipe
-}
+import type { ReadingRecord } from "./record-type.ts"
 
 /** `config.json` of a reader's run; the characters are its alphabet. */
 export function readingConfig(record: ReadingRecord, { characters }: Alphabet): object {

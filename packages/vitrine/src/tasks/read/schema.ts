@@ -14,9 +14,8 @@ import {
   taggedSchema,
 } from "../../fields-schema.ts"
 import { originFields, recipeFields, resolvedFields, trainingEntries } from "../../training-schema.ts"
-import type { ReadingRecipe } from "./recipe.ts"
-import type { ReadingRecord } from "./record.ts"
-
+import type { ReadingRecipe } from "./recipe-type.ts"
+import type { ReadingRecord } from "./record-type.ts"
 /** Options of training that readers do not have. */
 const absentOptions = ["seed", "loss", "classWeights", "layerDecay"] as const
 

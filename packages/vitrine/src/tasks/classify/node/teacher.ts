@@ -3,7 +3,7 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, graph, ops, programs, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import type { Teacher } from "@vitrine/trainer"
 import { locate } from "../../../node/hub.ts"
-import type { ResolvedRecipe } from "../recipe.ts"
+import type { ResolvedRecipe } from "../recipe-type.ts"
 import { constantsOf } from "./load.ts"
 
 /** A teacher by distillation. */

@@ -25,13 +25,10 @@ import { trainingOrder } from "../../../order.ts"
 import { labelNames } from "../../../origin.ts"
 import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
 import type { RunSetup, TaskSetup } from "../../../setup.ts"
-import {
-  type DetectionFacts,
-  type DetectionRecipe,
-  type ResolvedDetectionRecipe,
-  resolveDetectionRecipe,
-} from "../recipe.ts"
-import { detectionConfig, type DetectionRecord, detectionRecordOf } from "../record.ts"
+import type { DetectionFacts, DetectionRecipe, ResolvedDetectionRecipe } from "../recipe-type.ts"
+import { resolveDetectionRecipe } from "../recipe.ts"
+import type { DetectionRecord } from "../record-type.ts"
+import { detectionConfig, detectionRecordOf } from "../record.ts"
 import { checkDetectionRecipe } from "../schema.ts"
 import { readDetector } from "./load.ts"
 

@@ -19,7 +19,8 @@ import { locate } from "../../../node/hub.ts"
 import { decode, type ImageInput } from "../../../node/image.ts"
 import { type TapShape, tapGraph, tapShapes } from "../../../taps.ts"
 import { type LineView, lineView, placeLine, roomFor } from "../lines.ts"
-import { type ReadingRecord, readingRecordOf } from "../record.ts"
+import type { ReadingRecord } from "../record-type.ts"
+import { readingRecordOf } from "../record.ts"
 
 /** A possible text of an image. */
 export interface Reading {

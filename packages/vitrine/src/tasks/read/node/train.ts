@@ -17,9 +17,11 @@ import { trainingOrder } from "../../../order.ts"
 import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
 import type { RunSetup, TaskSetup } from "../../../setup.ts"
 import { imageSource, lineBatches, readableLines, readingFacts } from "../lines.ts"
-import { type ReadingRecipe, type ResolvedReadingRecipe, resolveReadingRecipe } from "../recipe.ts"
+import type { ReadingRecipe, ResolvedReadingRecipe } from "../recipe-type.ts"
+import { resolveReadingRecipe } from "../recipe.ts"
 import { checkReadingRecipe } from "../schema.ts"
-import { readingConfig, type ReadingRecord, readingRecordOf } from "../record.ts"
+import type { ReadingRecord } from "../record-type.ts"
+import { readingConfig, readingRecordOf } from "../record.ts"
 
 export interface TrainReaderOptions extends RunOptions {
   /** A path, as `resolveLines` takes it. Not needed to resume, unless the data have moved. */
