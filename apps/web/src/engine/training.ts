@@ -113,6 +113,8 @@ type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from">
 export function createTraining(): Training {
   /** The reader's pictures that were read last, by their kind. */
   const pictures: { folder?: PictureSet; make?: PictureSet } = {}
+  /** The reading of the last folder, whose pictures count even where an earlier one ends later. */
+  let reading: object | undefined
   let running: AbortController | undefined
   const runOnce = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
     if (running !== undefined) throw new VitrineError("training", "another run is being trained: pause it first")
@@ -161,9 +163,11 @@ export function createTraining(): Training {
   }
   return {
     async readImages(entries, side, onProgress) {
+      const turn = {}
+      reading = turn
       delete pictures.folder
       const { pictures: folder, faults } = await readImages(entries, side, onProgress)
-      pictures.folder = folder
+      if (reading === turn) pictures.folder = folder
       return summaryOfData(folder, faults)
     },
     async readExamples(examples, side) {

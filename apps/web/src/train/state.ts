@@ -69,20 +69,24 @@ export function refreshRuns(): Promise<void> {
 
 /** The files that the reader chose last as pictures. */
 let folder: readonly Entry[] = []
+/** Readings of folders so far. */
+let turns = 0
 
-/** Reads pictures for training at a size. */
+/** Reads pictures for training at a size. They take the place of those that are still being read. */
 export function readFolder(entries: readonly Entry[], side: number): Promise<void> {
   folder = entries
+  const turn = ++turns
+  const onProgress = proxy((done: number, all: number) => {
+    if (turn === turns) readProgress.value = [done, all]
+  })
   return attempt(async () => {
     pictures.value = null
     readProgress.value = [0, entries.length]
     try {
-      const onProgress = proxy((done: number, all: number) => {
-        readProgress.value = [done, all]
-      })
-      pictures.value = await training().readImages(entries, side, onProgress)
+      const next = await training().readImages(entries, side, onProgress)
+      if (turn === turns) pictures.value = next
     } finally {
-      readProgress.value = null
+      if (turn === turns) readProgress.value = null
     }
   })
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import type { Page } from "playwright"
 import { afterAll, beforeAll, expect, test } from "vitest"
@@ -113,6 +114,12 @@ test("draws what the model computes for a dropped photo", async () => {
 })
 
 test("goes on teaching the label that it began with, whatever the model says by then", async () => {
+  const picture = fileURLToPath(
+    new URL("../../../../tooling/golden/files/vit-folder-tiny/wide-rgb.png", import.meta.url),
+  )
+  const before = await pixelsOf(page)
+  await page.locator("#data input[type=file]").setInputFiles(picture)
+  await expect.poll(async () => (await pixelsOf(page)).join() === before.join()).toBe(false)
   await visit(page, "loss")
   const label = page.getByLabel("Label to learn")
   const first = await label.inputValue()

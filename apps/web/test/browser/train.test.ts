@@ -50,6 +50,12 @@ async function trainToEnd(fields: Readonly<Record<string, number> & { Steps: num
   await phase(page, "done")
 }
 
+/** By a key, which figures that are drawn meanwhile cannot move away from under a pointer. */
+async function pause(): Promise<void> {
+  await page.getByRole("button", { name: "Pause" }).press("Enter")
+  await phase(page, "paused")
+}
+
 const command = new URL("../../../cli/bin/vitrine.js", import.meta.url).pathname
 
 /** Goes on with a run by the command, some steps, and gives the step where it was interrupted. */
@@ -77,8 +83,7 @@ test("exchanges a run with the command in Node, there and back", async () => {
   await train(page, { Steps: 200, "Pictures a step": 16 })
   await phase(page, "running")
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(5)
-  await page.getByRole("button", { name: "Pause" }).click()
-  await phase(page, "paused")
+  await pause()
   const paused = await stepOf(page)
 
   const downloading = page.waitForEvent("download")
@@ -104,8 +109,7 @@ test("exchanges a run with the command in Node, there and back", async () => {
   await page.getByRole("row", { name: /back/ }).getByText(`${after} / 200`).waitFor()
   await page.getByRole("button", { name: "Go on: back" }).click()
   await expect.poll(() => stepOf(page), { timeout: 60_000 }).toBeGreaterThan(after + 5)
-  await page.getByRole("button", { name: "Pause" }).click()
-  await phase(page, "paused")
+  await pause()
   expect(reader.faults).toEqual([])
 })
 
