@@ -5,7 +5,7 @@ import { strings } from "../strings/index.ts"
 import type { PaneProps } from "./pane-props.ts"
 import * as state from "./state.ts"
 
-/** Chooses whose attention the figures draw. */
+/** Radio buttons that choose whose attention the figures draw: that of the class token, all patches or one patch. */
 export function Askers(): JSX.Element {
   const t = strings.value.inspect
   const summary = state.panes.value.a?.summary
@@ -34,7 +34,7 @@ export function Askers(): JSX.Element {
   )
 }
 
-/** The attention of all heads, and that of the chosen one in large. */
+/** Draws a small attention map of each head, and a large one of the head that the user chose. */
 export function Attention({ pane, slot }: PaneProps): JSX.Element {
   const t = strings.value.inspect
   const { inspection, attention, summary } = pane

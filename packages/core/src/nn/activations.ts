@@ -4,9 +4,9 @@ import type { Tensor } from "../tensor/tensor.ts"
 import { rowNames } from "../tables.ts"
 
 /**
- * The activations of MLPs, by timm's names. A row is all that a new one needs: types, checks, the command's choices and
- * timm's `act_layer` follow from this table. An activation that transformers has too gets its name there in
- * `checkpoint/activations.ts`.
+ * The activations of MLPs, by timm's names. To add an activation, add a row. The type `Activation`, the checks, the
+ * choices of `vitrine train --activation` and timm's `act_layer` follow from this table. If transformers has the
+ * activation too, add its name in transformers to `checkpoint/src/activations.ts`.
  */
 export const activations = {
   /** x Φ(x), by the error function. */
@@ -29,7 +29,10 @@ export function activate(x: Tensor, name: Activation): Tensor {
   return activations[name](x)
 }
 
-/** The activations of the hidden layer before the logits: `tanh` as in pre-training, `relu` as in small models. */
+/**
+ * The activations of the hidden layer before the logits. ViT's pre-training uses `tanh`. labml's ViT for CIFAR-10 uses
+ * `relu`.
+ */
 export const preLogitsActivations = {
   tanh: (x: Tensor): Tensor => tanh(x),
   relu: (x: Tensor): Tensor => relu(x),

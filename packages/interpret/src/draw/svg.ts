@@ -55,10 +55,11 @@ export interface Drawing {
   /** What the figure shows. It stands under the title. */
   readonly subtitle: string
   readonly theme: Theme
-  /** Of the content. */
+  /** The width of the content, without the margins. */
   readonly width: number
+  /** The height of the content, without the title, the subtitle and the margins. */
   readonly height: number
-  /** Elements whose origin is the content's top left. */
+  /** SVG elements. Their origin is the top left corner of the content. */
   readonly content: readonly string[]
 }
 
@@ -97,10 +98,10 @@ export function svg(size: { readonly width: number; readonly height: number }, .
   )
 }
 
-/** The text that a page shows where the pointer is on the element that holds this one. */
+/** A `title` element. When the pointer is on its parent element, the page shows its text. */
 export const tooltip = (content: string): string => element("title", {}, escape(content))
 
-/** A text in lines that fit in a width. */
+/** Breaks a text at its spaces into lines that fit in a width. A word wider than that gets a line of its own. */
 function wordLines(content: string, width: number): string[] {
   const lines: string[] = []
   for (const word of content.split(" ")) {
@@ -111,11 +112,11 @@ function wordLines(content: string, width: number): string[] {
   return lines
 }
 
-/** Text as XML holds it; characters that XML cannot hold become �. */
+/** Escapes a text for XML. Control characters, lone surrogates, U+FFFE and U+FFFF become �. */
 function escape(content: string): string {
   return (
     content
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression matches control characters
       .replaceAll(/[\u0000-\u001f\u007f-\u009f\ufffe\uffff\p{Surrogate}]/gu, "�")
       .replaceAll("&", "&amp;")
       .replaceAll("<", "&lt;")

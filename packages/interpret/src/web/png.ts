@@ -2,8 +2,9 @@ import { VitrineError } from "@vitrine/core"
 import { pngSize, type PngOptions } from "../png-size.ts"
 
 /**
- * A figure's SVG as the bytes of a PNG file, drawn by the browser, in a page.
- * @throws VitrineError (config) for a size that no picture has, or an SVG that the browser does not draw
+ * Draws a figure's SVG with the browser of the page, and returns the bytes of a PNG file.
+ * @throws VitrineError (config) if the SVG is no figure, if the scale is not positive, if a side of the PNG is under 1
+ *   or over 16,384 pixels, or if the browser cannot draw the SVG or a PNG of that size
  */
 export async function toPng(svg: string, options: PngOptions = {}): Promise<Uint8Array> {
   const { width, height } = pngSize(svg, options)

@@ -3,8 +3,9 @@ import { defined, overrideTraining } from "../../recipes/overrides.ts"
 import type { ClassifyValues } from "./train-flags.ts"
 
 /**
- * A recipe, or a rule that makes one, overridden by flags.
- * @throws VitrineError (config) for a field that a recipe cannot hold
+ * Overrides the fields of a recipe with flags. If `recipe` is a rule, it returns a new rule, which applies the flags to
+ * the recipe that the old rule makes.
+ * @throws VitrineError (config) if `recipe` is an object with a field that a recipe cannot hold
  */
 export function overrideRecipe(recipe: object | RecipeRule, flags: ClassifyValues): Recipe | RecipeRule {
   if (typeof recipe === "function") return (data) => override(recipe(data), flags)
@@ -38,7 +39,7 @@ function overrideModel(model: Recipe["model"], flags: ClassifyValues): ModelFiel
   const { widths, depths, stemWidth, groups } = flags
   const transformer = { imageSize, patchSize, dim, depth, heads, mlpDim, pool, positions, activation, dropout }
   const resnet = { stochasticDepth, widths, depths, stemWidth, groups }
-  // A variant named by a flag replaces the recipe's whole model.
+  // If `--model` names a variant, the variant replaces the recipe's whole model.
   const base = flags.model === undefined ? fields : { variant: flags.model }
   const all = { ...base, ...defined({ ...transformer, ...resnet }) }
   return isEmpty(all) ? undefined : all

@@ -18,9 +18,9 @@ import {
 } from "../../show/figures.ts"
 import { percent } from "../../show/text.ts"
 
-/** The most objects of an image in a figure. */
+/** Without `--query`, a figure shows at most this many objects of an image. */
 const mostObjects = 15
-/** The least score of an object in a figure, as in `vitrine detect`. */
+/** An object counts if its score is above this number. It is the default of `vitrine detect --threshold` too. */
 const threshold = 0.5
 
 /** A detector with the flags and options of its figures. */
@@ -46,8 +46,9 @@ export function detectorFigures(subject: Subject): Figures {
 }
 
 /**
- * The attention of the query of each object above the threshold, or of the one with the highest score where there is none; or
- * of the query that a flag names.
+ * Draws the attention of object queries. If `--query` gives a number, it draws that query. Otherwise it draws the query
+ * of each object with a score above the threshold, `mostObjects` at most. If no score is above the threshold, it draws
+ * the query of the object with the highest score.
  */
 async function drawAttention(
   detector: Detector<ImageInput>,
@@ -67,14 +68,14 @@ async function drawAttention(
     return { query: number, score, caption, object: { box: [x0, y0, x1, y1] as const, class: label } }
   })
   const above = objects.filter(({ score }) => score > threshold).length
-  const chosen =
+  const picks =
     query === undefined
       ? objects.slice(0, Math.min(mostObjects, Math.max(1, above)))
       : objects.filter((object) => object.query === query)
   const tap = `transformer.decoder.layers.${block}.multihead_attn.weights`
   const { taps, grid, within } = await detector.inspect(image, [tap])
   const weights = entryOf(taps, tap)
-  const maps = chosen.map((object): AttentionMapStyle & { readonly query: number; readonly score: number } => ({
+  const maps = picks.map((object): AttentionMapStyle & { readonly query: number; readonly score: number } => ({
     ...object,
     map: queryAttention(weights, { grid, within, query: object.query, head }),
   }))
@@ -83,7 +84,7 @@ async function drawAttention(
   return {
     figure: "attention",
     file: name,
-    shows: `where the queries of ${chosen.length} ${chosen.length === 1 ? "object" : "objects"} in ${basename(file)} look, in ${at}`,
+    shows: `where the queries of ${picks.length} ${picks.length === 1 ? "object" : "objects"} in ${basename(file)} look, in ${at}`,
     data: { grid: within, maps },
     svg: () => attentionFigure(picture, maps, { theme, from: "each object's query", at }),
   }
