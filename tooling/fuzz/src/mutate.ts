@@ -111,13 +111,14 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
     const place = places[random.integer(Math.max(1, places.length))]
     if (place === undefined) break
     const [parent, key] = place
-    const value = values[random.integer(values.length)]
+    // A copy, which the next change may change.
+    const value = structuredClone(values[random.integer(values.length)])
     switch (random.integer(4)) {
       case 0:
         delete parent[key]
         break
       case 1:
-        parent[`${key}_`] = parent[key]
+        parent[`${key}_`] = structuredClone(parent[key])
         break
       case 2:
         parent[key] = nested(random.integer(200), parent[key])
