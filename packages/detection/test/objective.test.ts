@@ -93,3 +93,29 @@ test("rows that pad a batch weigh nothing and are matched with nothing", async (
   expect(classes.subarray(3 * layers * 9 * 5).every((value) => value === 0)).toBe(true)
   expect(classes.reduce((a, b) => a + b, 0)).toBeCloseTo(layers, 4)
 })
+
+test("the batches of one step weigh as one batch: boxes and classes divide by what is in all of them", async () => {
+  const batches: DetectionBatch[] = []
+  for await (const batch of pass()) batches.push(batch)
+  const shares: number[] = []
+  for (const batch of batches) {
+    const outputs = perfect(batch.targets)
+    const layered = Object.fromEntries(
+      Object.entries(outputs).map(([name, { data, shape }]) => {
+        const [rows = 0, queries = 0, width = 0] = shape
+        const repeated = Float32Array.from({ length: rows * config.decoderDepth * queries * width }, (_, i) => {
+          const row = Math.floor(i / (config.decoderDepth * queries * width))
+          return Number(data[row * queries * width + (i % (queries * width))])
+        })
+        return [name, { data: repeated, shape: [rows, config.decoderDepth, queries, width] }]
+      }),
+    )
+    const inputs = await objective.hostInputs?.(layered, batch, batches)
+    shares.push(Array.from(inputs?.["targets.boxWeights"] as Float32Array).reduce((a, b) => a + b, 0))
+    const { inputs: prepared, total } = await objective.prepare(batch, keyFromSeed(0), batches)
+    // Weights are scaled by the images of the step, whose sum the loop divides by.
+    expect(Math.max(...(prepared["weights"] as Float32Array))).toBe(7)
+    expect(total).toBe(batch === batches[0] ? 4 : 3)
+  }
+  expect(shares.reduce((a, b) => a + b, 0)).toBeCloseTo(config.decoderDepth, 5)
+})

@@ -1,4 +1,5 @@
-import { ops } from "@vitrine/core"
+import { evaluateGraph } from "@vitrine/backend-reference"
+import { graph, ops } from "@vitrine/core"
 import {
   optimizer,
   type OptimizerOptions,
@@ -54,4 +55,22 @@ describe("spellings", () => {
     expect(spellingOf({ name: "sgd", momentum: 0, nesterov: false })).toBe("sgd")
     expect(spellingOf({ name: "adamw", betas: [0.8, 0.9] })).toBe("adamw")
   })
+})
+
+test.each([
+  [false, [1 - 0.1 * 2, 0.8 - 0.1 * (0.9 * 2 + 3)]],
+  [true, [1 - 0.1 * (2 + 0.9 * 2), 0.62 - 0.1 * (3 + 0.9 * (0.9 * 2 + 3))]],
+])("SGD with momentum 0.9 steps as PyTorch's, Nesterov: %s", (nesterov, expected) => {
+  const { update } = optimizer({ name: "sgd", momentum: 0.9, nesterov })
+  const scalar = (name: string) => ops.state(name, [1])
+  const next = update(scalar("p"), scalar("g"), { momentum: scalar("v") }, { rate: ops.full([], 0.1) }, 0)
+  const g = graph({ outputs: { p: next.parameter, v: next.slots["momentum"] ?? scalar("v") } })
+  let [p, v] = [1, 0]
+  for (const [step, gradient] of [2, 3].entries()) {
+    const values = { p: Float32Array.of(p), g: Float32Array.of(gradient), v: Float32Array.of(v) }
+    const result = evaluateGraph(g, values)
+    p = result["p"]?.[0] ?? Number.NaN
+    v = result["v"]?.[0] ?? Number.NaN
+    expect(p).toBeCloseTo(expected[step] ?? Number.NaN, 6)
+  }
 })

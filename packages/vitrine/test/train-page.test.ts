@@ -47,6 +47,13 @@ test("an interrupted run ends with the bytes of an uninterrupted one", async () 
   expect(parts.resume()?.step).toBe(5)
 })
 
+test("a store that holds a run is not used for another", async () => {
+  const store = memoryStore()
+  await losses(train({ data, recipe: { ...recipe, steps: 1 }, seed: 4, store, backend: "reference" }))
+  const again = losses(train({ data, recipe, seed: 5, store, backend: "reference" }))
+  await expect(again).rejects.toThrow(/the store holds a run already: go on with it \(resume\)/)
+})
+
 test("a run in memory is a run folder when it is written down", async () => {
   const backend = await onnxBackend({ worker: false })
   const store = memoryStore()

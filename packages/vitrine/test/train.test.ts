@@ -152,6 +152,18 @@ test("remembers which engines computed a run", async () => {
   expect((await load(out)).config.classes).toBeGreaterThan(0)
 })
 
+test("a resumed run refuses data whose classes have changed, by name", async () => {
+  const [copy, out] = [join(place, "renamed"), join(place, "renamed-run")]
+  await cp(data, copy, { recursive: true })
+  for await (const event of train({ ...options, data: copy, out, checkpointEvery: 2 }))
+    if (event.type === "step" && event.step === 3) break
+  const [first = ""] = classes
+  await rename(join(copy, first), join(copy, "zebra"))
+  await expect(collect(train({ resume: out, workers: 0, backend: "onnx" }))).rejects.toThrow(
+    new RegExp(`its classes are no longer those of the run: "${first}" is missing, "zebra" is new`),
+  )
+})
+
 /** Another set of drawings: two classes. */
 async function twoClasses(): Promise<string> {
   const folder = join(place, "two-classes")
