@@ -32,6 +32,16 @@ describe("floating-point operations", () => {
     expect(graphCost(graph({ outputs: { da, db } }), 4).flops).toBe(2 * forward)
   })
 
+  it("of attention are two products, and of its gradient five: the scores are computed again", () => {
+    const [q, k, v] = [input("q", [2, 3, 7, 4]), input("k", [2, 3, 7, 4]), input("v", [2, 3, 7, 4])]
+    const { context } = ops.attention(q, k, v, 0.5)
+    const [dq, dk, dv] = gradients([context], [q, k, v]) as [Tensor, Tensor, Tensor]
+    const product = 2 * 2 * 3 * 7 * 7 * 4
+    const forward = graphCost(graph({ outputs: { context } })).flops
+    expect(forward).toBe(2 * product)
+    expect(graphCost(graph({ outputs: { context, dq, dk, dv } })).flops).toBe(forward + 5 * product)
+  })
+
   it("of a convolution and its gradients are alike", () => {
     const [x, w] = [input("x", [2, 8, 8, 3]), input("w", [5, 3, 3, 3])]
     const y = ops.conv2d(x, w)
