@@ -24,6 +24,8 @@ const splitNames = {
   validation: ["val", "valid", "validation", "dev", "test", "testing", "test_set", "eval"],
 } as const
 
+const validationFolders: readonly string[] = splitNames.validation
+
 /** Images in formats that are not decoded. */
 const otherImages = /\.(hei[cf]|avif|tiff?|bmp|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
 
@@ -38,8 +40,8 @@ export function isImagePath(path: string): boolean {
 
 /**
  * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with a
- * folder for validation or test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by name and
- * examples by folder and name, as torchvision's ImageFolder does. Without a validation folder, `valFraction` of each
+ * folder for validation or test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by
+ * name and examples by folder and name, as torchvision's ImageFolder does. Without a validation folder, `valFraction` of each
  * class, at least one image, is held out; which ones, `seed` and the class's name alone decide.
  * @param paths relative, with "/" between the parts
  * @throws VitrineError when no class has an image, all images of a class are of formats that are not decoded, or a validation
@@ -119,14 +121,21 @@ export function folderLayout(
 
 /** Why paths are passed over: the number of each kind, and an example. */
 function reasons(paths: readonly string[]): string[] {
-  const kinds = new Map<string, string[]>()
+  const kinds = new Map<string, { readonly example: string; count: number }>()
   for (const path of paths) {
-    const kind = isImagePath(path)
-      ? "images outside of the class folders"
-      : `${/\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase() ?? "other"} files`
-    kinds.set(kind, [...(kinds.get(kind) ?? []), path])
+    const kind = kindOf(path)
+    const entry = kinds.get(kind)
+    if (entry === undefined) kinds.set(kind, { example: path, count: 1 })
+    else entry.count++
   }
-  return Array.from(kinds, ([kind, [example = "", ...rest]]) => `${1 + rest.length} ${kind}, such as ${example}`)
+  return Array.from(kinds, ([kind, { example, count }]) => `${count} ${kind}, such as ${example}`)
+}
+
+/** What a path that is passed over holds. */
+function kindOf(path: string): string {
+  if (!isImagePath(path)) return `${/\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase() ?? "other"} files`
+  const split = path.split("/").find((folder) => validationFolders.includes(folder.toLowerCase()))
+  return split === undefined ? "images outside of the class folders" : `images of the split "${split}"`
 }
 
 /** A class folder all of whose images are of other formats. */

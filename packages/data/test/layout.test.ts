@@ -78,3 +78,15 @@ test("files that are passed over are named by kind, and a class of nothing else 
     /the class folder "cat" has no image that can be read .*4 files are passed over: .*1 \.heic files, such as cat\/1\.heic/,
   )
 })
+
+test("where there are both val and test, the images of test are named as such", () => {
+  const paths = [...numbered("train/a", 2), ...numbered("val/a", 1), ...numbered("test/a", 3)]
+  expect(folderLayout(paths, "set").passedOver).toEqual([`3 images of the split "test", such as test/a/0.jpg`])
+})
+
+test("many files that are passed over take time in proportion to their number", () => {
+  const notes = Array.from({ length: 300_000 }, (_, i) => `notes/${i}.xml`)
+  expect(folderLayout([...numbered("a", 2), ...numbered("b", 2), ...notes], "set").passedOver).toEqual([
+    "300000 .xml files, such as notes/0.xml",
+  ])
+})
