@@ -127,9 +127,9 @@ test("goes on teaching the label that it began with, whatever the model says by 
   await page.locator("[data-fell]").waitFor()
   await page.getByRole("button", { name: "Forget everything" }).click()
   await expect.poll(() => page.locator("[data-fell]").count()).toBe(0)
-  expect(await page.locator("#loss .bars .best th").textContent()).not.toBe(
-    await label.locator(":checked").textContent(),
-  )
+  await expect
+    .poll(() => page.locator("#loss .bars .best th").textContent())
+    .not.toBe(await label.locator(":checked").textContent())
   expect(await label.inputValue()).toBe(first)
   await page.getByRole("button", { name: "Trained weights" }).click()
   await ready(page)
