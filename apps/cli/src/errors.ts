@@ -1,5 +1,7 @@
+import { VitrineError } from "@vitrine/core/errors"
 import { CommanderError } from "commander"
-import { currentIo, errorColors } from "./output.ts"
+import { errorColors, note } from "./output.ts"
+import { printable } from "./show/text.ts"
 
 /** A command line that makes no sense. */
 export class UsageError extends Error {}
@@ -9,12 +11,11 @@ export function exitCodeOf(error: unknown, command?: string): number {
   // Commander has written its own message. Help is no failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const debug = Boolean(process.env.VITRINE_DEBUG)
-  const { red } = errorColors
   const message = oneLine(messageOf(error))
   if (error instanceof UsageError) complain(withHelp(message, command))
-  else if (isVitrineError(error)) complain(message)
-  else complain(`unexpected ${red("error")}: ${message}${debug ? "" : " (set VITRINE_DEBUG=1 to see where)"}`)
-  if (debug && error instanceof Error) currentIo().stderr.write(`${error.stack}\n`)
+  else if (VitrineError.isInstance(error)) complain(message)
+  else complain(`unexpected error: ${message}${debug ? "" : " (set VITRINE_DEBUG=1 to see where)"}`)
+  if (debug && error instanceof Error) note(String(error.stack))
   return error instanceof UsageError ? 2 : 1
 }
 
@@ -23,17 +24,12 @@ export function withHelp(message: string, command?: string): string {
   return `${message.replace(/\.$/, "")}; see ${["vitrine", command, "--help"].filter(Boolean).join(" ")}`
 }
 
-/** As `VitrineError.isInstance`, without loading the library to say that a flag is wrong. */
-function isVitrineError(error: unknown): boolean {
-  return typeof error === "object" && error !== null && Symbol.for("vitrine.error") in error
-}
-
 /** What an error says, whatever was thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Writes an error as a line of the command's own. */
 export function complain(message: string): void {
-  currentIo().stderr.write(`${errorColors.red("vitrine:")} ${message}\n`)
+  note(`${errorColors.red("vitrine:")} ${printable(message)}`)
 }
 
 const oneLine = (text: string): string => text.trim().replaceAll(/\s*[\r\n]+\s*/g, " ")

@@ -1,6 +1,6 @@
 import type { PullProgress } from "vitrine"
 import { errorColors, note, statusLine } from "./output.ts"
-import { bytes, duration, percent } from "./show/text.ts"
+import { bytes, duration, percent, printable } from "./show/text.ts"
 
 /** A model on this machine. */
 export interface LocalModel {
@@ -22,7 +22,7 @@ export async function fetchModel(name: string): Promise<LocalModel & { commit: s
   try {
     const model = await pull(name, { onProgress: show })
     line.clear()
-    if (model.unreached !== null) note(errorColors.yellow(`${model.unreached}; using what the cache has`))
+    if (model.unreached !== null) note(errorColors.yellow(`${printable(model.unreached)}; using what the cache has`))
     return model
   } finally {
     line.clear()
@@ -41,7 +41,7 @@ function downloadLine(model: string, update: (text: string) => void): (progress:
     if (first === undefined) {
       first = { at: now, bytes: have }
       const rest = have === 0 ? "" : `, ${bytes(have)} of it there from an earlier try`
-      note(bold(`Fetching ${model}`) + dim(` (${bytes(total)}${rest})`))
+      note(bold(`Fetching ${printable(model)}`) + dim(` (${bytes(total)}${rest})`))
     }
     if (now - drawn < 100) return
     drawn = now
@@ -51,7 +51,7 @@ function downloadLine(model: string, update: (text: string) => void): (progress:
       percent(have / total, 0),
       `${bytes(have)} of ${bytes(total)}`,
       ...(rate > 0 ? [`${bytes(rate)}/s`, `${duration((total - have) / rate)} left`] : []),
-      file,
+      printable(file),
     ]
     update(`  ${green("━".repeat(full))}${dim("━".repeat(cells - full))} ${parts.join(dim(" · "))}`)
   }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
+import { escapeControls } from "@vitrine/core/errors"
 import pc from "picocolors"
 
 /** A stream of text. */
@@ -84,14 +85,27 @@ export const errorColors: Colors = colorsOf("stderr")
 /** How the user reaches this command again: through npx where npm ran it. */
 export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
 
+/** Line breaks, and the colours that this command writes. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are written with them
+const layout = /(\n|\x1b\[(?:\d{1,2}|38;2;[\d;]+)m)/
+
+/**
+ * Text without control characters, but for those of the command itself. Text of files and names is escaped before, by
+ * `printable`, since it may hold colours. JSON stays the same value: the escapes are JSON's.
+ */
+function safe(text: string): string {
+  const parts = text.split(layout)
+  return parts.map((part, i) => (i % 2 === 0 ? escapeControls(part) : part)).join("")
+}
+
 /** Writes a line of the result. */
 export function print(text: string): void {
-  currentIo().stdout.write(`${text}\n`)
+  currentIo().stdout.write(`${safe(text)}\n`)
 }
 
 /** Writes a line that is no result, such as progress or a hint. */
 export function note(text: string): void {
-  currentIo().stderr.write(`${text}\n`)
+  currentIo().stderr.write(`${safe(text)}\n`)
 }
 
 /** A line of a terminal that is written again and again. */
@@ -108,7 +122,7 @@ export function statusLine(): StatusLine {
   return {
     update(text) {
       if (!live) return
-      stderr.write(`\r\x1b[2K${fit(text, (stderr.columns ?? 80) - 1)}`)
+      stderr.write(`\r\x1b[2K${fit(safe(text), (stderr.columns ?? 80) - 1)}`)
       written = true
     },
     clear() {

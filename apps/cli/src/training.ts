@@ -8,6 +8,7 @@ import { interruption } from "./interruption.ts"
 import { currentIo, note, print } from "./output.ts"
 import { type Reporter, reporter, type RunTexts } from "./show/progress.ts"
 import { type Ending, showResult } from "./show/result.ts"
+import { printable } from "./show/text.ts"
 import type { TrainPart } from "./tasks/task.ts"
 
 /** What a run is resumed with. */
@@ -89,7 +90,7 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
     for (;;) {
       const { finished, lost } = await trainOnce(train, next, flags, report)
       if (lost === undefined) return finished
-      note(`vitrine: ${lost.message}: that is done now`)
+      note(`vitrine: ${printable(lost.message)}: that is done now`)
       next = { data, workers, keepLast, checkpointEvery, signal, resume }
     }
   } finally {
@@ -133,7 +134,7 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): vo
 function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
-    stopping: () => note(`vitrine: stopping after this step; resume with: vitrine train --resume ${run}`),
+    stopping: () => note(`vitrine: stopping after this step; resume with: vitrine train --resume ${printable(run)}`),
     close: () => {},
   }
 }

@@ -50,7 +50,7 @@ async function compareRuns(paths: readonly string[], { out, theme, json }: Value
   print(report(runs))
   if (runs.some(({ from }) => from !== null))
     note(colors.dim("What a run started from was trained too; only the run itself is counted."))
-  if (out !== undefined) note(`${out}: accuracy against training compute`)
+  if (out !== undefined) note(`${printable(out)}: accuracy against training compute`)
 }
 
 async function png(svg: string): Promise<Uint8Array> {

@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts"
 import { jsonFlag } from "../flags/model.ts"
 import { messageOf } from "../errors.ts"
 import { colors, print } from "../output.ts"
-import { bytes } from "../show/text.ts"
+import { bytes, printable } from "../show/text.ts"
 
 interface BackendReport {
   readonly name: string
@@ -52,13 +52,13 @@ async function report(json: boolean): Promise<void> {
   print(bold("\nBackends"))
   for (const { name, works, detail, seconds, device } of reports) {
     const time = seconds === undefined ? "" : dim(` (${seconds.toFixed(2)} s to start)`)
-    print(`  ${sign(works)} ${name.padEnd(9)} ${detail}${time}`)
-    for (const line of deviceLines(device)) print(dim(`              ${line}`))
+    print(`  ${sign(works)} ${name.padEnd(9)} ${printable(detail)}${time}`)
+    for (const line of deviceLines(device)) print(dim(`              ${printable(line)}`))
   }
   print(auto === null ? red("  auto finds none") : `  auto takes ${bold(auto)}`)
-  for (const { name, reason } of passedOver) print(dim(`    and passes over ${name}: ${reason}`))
+  for (const { name, reason } of passedOver) print(dim(`    and passes over ${name}: ${printable(reason)}`))
   print(bold("\nImages"))
-  print(`  ${sign(machine.images.works)} sharp     ${machine.images.detail}`)
+  print(`  ${sign(machine.images.works)} sharp     ${printable(machine.images.detail)}`)
 }
 
 /** Starts a backend and lets it add two numbers. */

@@ -11,7 +11,7 @@ import { localModel } from "../hub.ts"
 import { decodeBatches, imageFiles, withAnswers } from "../images.ts"
 import { withModel } from "../model.ts"
 import { note, print } from "../output.ts"
-import { count } from "../show/text.ts"
+import { count, printable } from "../show/text.ts"
 
 const flags = {
   ...modelFlag,
@@ -61,7 +61,7 @@ async function computeFeatures(images: readonly string[], values: Values<typeof 
   })
   if (out !== undefined && encode !== undefined && features.rows.length > 0) {
     await writeFileAtomic(out, encode(features))
-    note(`${out}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`)
+    note(`${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`)
   }
   return features.files.length === files.length ? 0 : 1
 }

@@ -6,7 +6,7 @@ import { jsonFlag, modelHelp } from "../flags/model.ts"
 import { choicesValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
 import { colors, note, print } from "../output.ts"
-import { bytes, printable } from "../show/text.ts"
+import { bytes, printable, table } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
 
@@ -64,8 +64,8 @@ export async function exportCommand(): Promise<CommandDefinition> {
       })
       if (json) return print(JSON.stringify({ model: name, to, ...result }))
       print(colors.bold(printable(result.path)))
-      const width = Math.max(...result.files.map((file) => file.path.length))
-      for (const file of result.files) print(`  ${file.path.padEnd(width)}  ${bytes(file.bytes)}`)
+      const rows = result.files.map((file) => [`  ${printable(file.path)}`, bytes(file.bytes)])
+      print(table(rows))
       for (const line of result.notes) note(`note: ${printable(line)}`)
     },
   })

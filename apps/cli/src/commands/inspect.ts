@@ -126,7 +126,9 @@ async function showValues(
     const stacked = taps.map((name) => [name, stack(name, results)] as const)
     const metadata = { files: JSON.stringify(results.map(({ file }) => file)) }
     await writeFileAtomic(out, writeSafetensors(stacked, metadata))
-    note(`${out}: ${taps.join(", ")} of ${count(results.length)} ${results.length === 1 ? "image" : "images"}`)
+    note(
+      `${printable(out)}: ${taps.join(", ")} of ${count(results.length)} ${results.length === 1 ? "image" : "images"}`,
+    )
   }
   if (json) print(JSON.stringify({ model, backend, results }, asArrays))
   return results.length === files.length ? 0 : 1
@@ -182,7 +184,7 @@ async function draw({ model, backend, subject, files, values }: Inspection): Pro
   for await (const drawn of subject.figures({ images, names, strict, status })) {
     if ("reason" in drawn) {
       status.clear()
-      note(colors.dim(`${drawn.figure}: left out, ${drawn.reason}`))
+      note(colors.dim(`${drawn.figure}: left out, ${printable(drawn.reason)}`))
       continue
     }
     await mkdir(out, { recursive: true })
@@ -190,7 +192,7 @@ async function draw({ model, backend, subject, files, values }: Inspection): Pro
     await writeFileAtomic(file, await encoded(drawn, format))
     status.clear()
     written.push({ figure: drawn.figure, file, shows: drawn.shows })
-    if (!json) print(`${colors.bold(file.padEnd(out.length + 18))} ${drawn.shows}`)
+    if (!json) print(`${colors.bold(printable(file).padEnd(out.length + 18))} ${printable(drawn.shows)}`)
   }
   if (json) print(JSON.stringify({ model, backend, figures: written }))
   return images.length === files.length ? 0 : 1

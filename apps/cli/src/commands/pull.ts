@@ -2,7 +2,7 @@ import { defineCommand } from "../command.ts"
 import { jsonFlag } from "../flags/model.ts"
 import { fetchModel } from "../hub.ts"
 import { note, print } from "../output.ts"
-import { bytes } from "../show/text.ts"
+import { bytes, printable } from "../show/text.ts"
 
 const variables = `
 Models lie in the cache that Python shares. A download that was interrupted goes on where it ended.
@@ -24,6 +24,6 @@ export const pull = defineCommand({
     const { name, path, commit, fetched } = await fetchModel(model)
     if (json) return print(JSON.stringify({ model: name, commit, path, fetched }))
     note(fetched === 0 ? "There already:" : `${bytes(fetched)} fetched:`)
-    print(path)
+    print(printable(path))
   },
 })

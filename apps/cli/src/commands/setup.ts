@@ -11,7 +11,7 @@ import { UsageError } from "../errors.ts"
 import type { Flags, Values } from "../flags/flag.ts"
 import { jsonFlag } from "../flags/model.ts"
 import { colors, currentIo, note, print, self, statusLine } from "../output.ts"
-import { bytes, duration, table } from "../show/text.ts"
+import { bytes, duration, printable, table } from "../show/text.ts"
 
 const flags = {
   dryRun: { help: "only say what would be fetched, and how large it is" },
@@ -42,11 +42,11 @@ async function plan(name: AddonName, { json }: SetupValues): Promise<void> {
   const folder = setupFolder(name)
   const total = downloads.reduce((sum, { size }) => sum + size, 0)
   if (json) return print(JSON.stringify({ name, folder, downloads, totalBytes: total, peakBytes }))
-  const rows = downloads.map((file) => [file.name, bytes(file.size)])
+  const rows = downloads.map((file) => [printable(file.name), bytes(file.size)])
   print(table([...rows, [bold("to fetch"), bold(bytes(total))], ["room needed at the most", bytes(peakBytes)]], [1]))
-  print(dim(`\ninto ${folder}`))
+  print(dim(`\ninto ${printable(folder)}`))
   const addon = findAddon(name)
-  if (typeof addon !== "string") print(dim(`There is one already: ${addon.path}`))
+  if (typeof addon !== "string") print(dim(`There is one already: ${printable(addon.path)}`))
 }
 
 const steps: Readonly<Record<Extract<SetupProgress, { type: "step" }>["step"], string>> = {
@@ -85,7 +85,7 @@ async function run(name: AddonName, { force, json }: SetupValues): Promise<void>
     const addon = await build(name, { force: force === true, onProgress, signal: interrupted.signal })
     line.clear()
     if (json) print(JSON.stringify(addon))
-    else print(`${name} is ready: ${self} train --backend ${name} …\n${dim(addon.path)}`)
+    else print(`${name} is ready: ${self} train --backend ${name} …\n${dim(printable(addon.path))}`)
   } catch (error) {
     if (interrupted.signal.aborted) throw new UsageError(`stopped; ${self} setup ${name} goes on where this ended`)
     throw error

@@ -1,7 +1,7 @@
 import type { PredictedImage } from "@vitrine/interpret"
 import type { Image } from "vitrine"
 import { colors, currentIo } from "../output.ts"
-import { percent } from "./text.ts"
+import { percent, printable } from "./text.ts"
 
 /** Predictions as text: the first eight with their pictures where colours can be shown, or else a list of all. */
 export function picturesInText(predictions: readonly PredictedImage[], pictures: boolean): string {
@@ -13,7 +13,10 @@ export function picturesInText(predictions: readonly PredictedImage[], pictures:
 /** A mark with the predicted class, and the true class in brackets where it is another. */
 function captionLines({ label, predicted, probability }: PredictedImage): string[] {
   const right = label === predicted
-  return [`${right ? "✓" : "✗"} ${predicted} ${percent(probability, 0)}`, ...(right ? [] : [`(it is: ${label})`])]
+  return [
+    `${right ? "✓" : "✗"} ${printable(predicted)} ${percent(probability, 0)}`,
+    ...(right ? [] : [`(it is: ${printable(label)})`]),
+  ]
 }
 
 /** As many pictures beside each other as the terminal holds, each over its caption. */

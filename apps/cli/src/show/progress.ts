@@ -51,8 +51,8 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           break
         case "start":
           steps = event.steps
-          say(field("backend", `${event.backend} · ${event.device}`))
-          for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${reason}`)))
+          say(field("backend", `${event.backend} · ${printable(event.device)}`))
+          for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${printable(reason)}`)))
           say("")
           break
         case "step": {
@@ -86,7 +86,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           if (event.finished) note(dim(`  ${duration(event.seconds)} for ${count(event.step)} steps`))
           else
             note(
-              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${run}`)}`,
+              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${printable(run)}`)}`,
             )
       }
     },
@@ -103,8 +103,8 @@ export const field = (name: string, text: string): string => `  ${dim(name.padEn
 /** Names the run, and the checkpoints that could not be read. */
 export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
   return [
-    bold(`${resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`} ${run}`),
-    ...damaged.map((message) => yellow(`  passed over a checkpoint: ${message}`)),
+    bold(`${resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`} ${printable(run)}`),
+    ...damaged.map((message) => yellow(`  passed over a checkpoint: ${printable(message)}`)),
   ]
 }
 

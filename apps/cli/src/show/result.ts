@@ -3,7 +3,7 @@ import { type MetricsEvent, readMetrics, writeFileAtomic } from "@vitrine/checkp
 import { bestOf, type Curve, curveFigure, learningCurve, type CurveEvaluation } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
 import { charts } from "./charts.ts"
-import { count, percent } from "./text.ts"
+import { count, percent, printable } from "./text.ts"
 
 const { bold, cyan, dim } = colors
 
@@ -24,7 +24,7 @@ export async function showResult(run: string, { summary, model, next }: Ending):
   print(`${summary(curve, metrics)}\n`)
   print(fileList(run, model))
   const commands = await next(run)
-  print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${command}`)}`)].join("\n"))
+  print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${printable(command)}`)}`)].join("\n"))
 }
 
 /** Writes `curve.svg` into the run's folder. */
@@ -60,5 +60,5 @@ export function fileList(
     ["checkpoints/", "to resume from"],
     ...more,
   ]
-  return [bold(run), ...rows.map(([file, what]) => `  ${file.padEnd(18)} ${dim(what)}`)].join("\n")
+  return [bold(printable(run)), ...rows.map(([file, what]) => `  ${file.padEnd(18)} ${dim(what)}`)].join("\n")
 }

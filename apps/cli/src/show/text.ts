@@ -1,3 +1,5 @@
+import { escapeControls } from "@vitrine/core/errors"
+
 /** Numbers as people read them. */
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US")
 export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`
@@ -49,6 +51,4 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
 }
 
 /** Text from files, with nothing that could drive a terminal. */
-export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "�")
+export const printable = escapeControls

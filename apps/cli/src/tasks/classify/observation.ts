@@ -11,7 +11,7 @@ import {
 } from "@vitrine/interpret"
 import type { Image, ImageInput, Model } from "vitrine"
 import { entryOf, type FiguresOptions, mostImages } from "../../show/figures.ts"
-import { percent } from "../../show/text.ts"
+import { percent, printable } from "../../show/text.ts"
 
 /** An image as the model sees it. */
 interface Picture extends AttentionPicture {
@@ -60,7 +60,7 @@ export async function observeFeatures({ model, images, status }: ClassifierOptio
   const features: HostTensor[] = []
   let grid: Grid = { rows: 1, columns: 1 }
   for (const { file, image } of images.slice(0, mostImages)) {
-    status.update(`looking at ${basename(file)}`)
+    status.update(`looking at ${printable(basename(file))}`)
     const { data, shape } = entryOf(await model.inspect(image, ["norm"]), "norm")
     const [batch = 1, rows = 1, columns = 1, dim = 1] = shape
     grid = { rows, columns }
@@ -85,7 +85,7 @@ export async function observeAttention(
   const pictures: (Picture & PictureAttention)[] = []
   const features: HostTensor[] = []
   for (const [i, { file, image }] of images.entries()) {
-    status.update(`looking at ${basename(file)} (${i + 1} of ${images.length})`)
+    status.update(`looking at ${printable(basename(file))} (${i + 1} of ${images.length})`)
     const values = await model.inspect(image, [...taps, `blocks.${block}`])
     const weights = taps.map((name) => entryOf(values, name))
     for (const [b, sums] of distances.entries())

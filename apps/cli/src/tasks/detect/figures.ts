@@ -16,7 +16,7 @@ import {
   mostImages,
   numbered,
 } from "../../show/figures.ts"
-import { percent } from "../../show/text.ts"
+import { percent, printable } from "../../show/text.ts"
 
 /** Without `--query`, a figure shows at most this many objects of an image. */
 const mostObjects = 15
@@ -33,7 +33,7 @@ interface Subject extends FiguresOptions {
 const drawers: FigureDrawers<Subject> = {
   async *attention({ detector, flags, images, status }) {
     for (const [i, { file, image }] of images.slice(0, mostImages).entries()) {
-      status.update(`looking at ${basename(file)}`)
+      status.update(`looking at ${printable(basename(file))}`)
       yield drawAttention(detector, flags, { file, image, name: numbered("attention", i, images.length) })
     }
   },
@@ -84,7 +84,7 @@ async function drawAttention(
   return {
     figure: "attention",
     file: name,
-    shows: `where the queries of ${picks.length} ${picks.length === 1 ? "object" : "objects"} in ${basename(file)} look, in ${at}`,
+    shows: `where the queries of ${picks.length} ${picks.length === 1 ? "object" : "objects"} in ${printable(basename(file))} look, in ${at}`,
     data: { grid: within, maps },
     svg: () => attentionFigure(picture, maps, { theme, from: "each object's query", at }),
   }

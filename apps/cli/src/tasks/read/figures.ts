@@ -16,7 +16,7 @@ import {
   mostImages,
   numbered,
 } from "../../show/figures.ts"
-import { percent } from "../../show/text.ts"
+import { percent, printable } from "../../show/text.ts"
 
 /** A reader with the flags and options of its figures. */
 interface Subject extends FiguresOptions {
@@ -28,7 +28,7 @@ interface Subject extends FiguresOptions {
 const drawers: FigureDrawers<Subject> = {
   async *attention({ reader, flags, images, status }) {
     for (const [i, { file, image }] of images.slice(0, mostImages).entries()) {
-      status.update(`reading ${basename(file)}`)
+      status.update(`reading ${printable(basename(file))}`)
       yield drawAttention(reader, flags, { file, image, name: numbered("attention", i, images.length) })
     }
   },
@@ -59,17 +59,20 @@ async function drawAttention(
     ...(reading.ended ? ["the end"] : []),
   ]
   if (query !== undefined && query >= captions.length)
-    throw new VitrineError("config", `no character ${query} in ${basename(file)}: ${captions.length} are read, from 0`)
+    throw new VitrineError(
+      "config",
+      `no character ${query} in ${printable(basename(file))}: ${captions.length} are read, from 0`,
+    )
   const maps = captions.flatMap((caption, i): AttentionMapStyle[] => {
     if (query !== undefined && query !== i) return []
     return [{ caption, map: queryAttention(weights, { grid, within, query: i, head }) }]
   })
   const at = `layer ${block} of the decoder, ${head === undefined ? "mean of its heads" : `head ${head}`}`
-  const picture = { image: view, caption: `${basename(file)} · ${reading.text}` }
+  const picture = { image: view, caption: `${printable(basename(file))} · ${reading.text}` }
   return {
     figure: "attention",
     file: name,
-    shows: `where the decoder looks in ${basename(file)} for each character, in ${at}`,
+    shows: `where the decoder looks in ${printable(basename(file))} for each character, in ${at}`,
     data: { grid: within, text: reading.text, maps },
     svg: () => attentionFigure(picture, maps, { theme, from: "each character", at }),
   }
