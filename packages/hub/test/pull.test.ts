@@ -1,5 +1,6 @@
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -7,13 +8,17 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { parseHubName } from "../src/name.ts"
 import { type PullProgress, pull } from "../src/node.ts"
+import { download } from "../src/node/download.ts"
+import { requests } from "../src/node/requests.ts"
 import { commit, gitHash, type HubServer, hubServer, type Repository, sha256 } from "./server.ts"
 
 const root = mkdtempSync(join(tmpdir(), "vitrine-hub-"))
@@ -168,6 +173,29 @@ describe("an interrupted download", () => {
     expect(statSync(join(path, "model.safetensors")).size).toBe(weights.length)
   })
 
+  test("begins anew where the server says that it has no such range", async () => {
+    mkdirSync(join(folder(), "blobs"), { recursive: true })
+    writeFileSync(partial(), weights.subarray(0, 400_000))
+    server.faults = { refusesRanges: true }
+    const { path } = await pull(name)
+    expect(sha256(readFileSync(join(path, "model.safetensors")))).toBe(sha256(weights))
+  })
+
+  test("of less than 1 KiB a second is given up", async () => {
+    server.faults = { rate: 100 }
+    const settings = { endpoint: server.endpoint, authorization: undefined, offline: false }
+    const slow = download({
+      file: { path: "model.safetensors", size: weights.length, hash: { algorithm: "sha256", hex: sha256(weights) } },
+      url: `${server.endpoint}/${model.name}/resolve/${commit}/model.safetensors`,
+      to: join(cache, "slow"),
+      requests: requests(parseHubName(name), settings, undefined, 200),
+      onBytes: () => {},
+      signal: undefined,
+      waits: [1],
+    })
+    await expect(slow).rejects.toThrow(/sends less than 1024 bytes a second; try again later$/)
+  })
+
   test("by two processes at once gives one right file", async () => {
     server.faults = { breaks: [500_000, 100_000, 250_000] }
     const both = await Promise.all([pull(name), pull(name)])
@@ -316,7 +344,48 @@ describe("a hostile hub", () => {
   })
 })
 
+describe("a planted link", () => {
+  const elsewhere = (): string => join(cache, "elsewhere")
+  test("in the place of a partial or a whole file is not written through", async () => {
+    mkdirSync(join(folder(), "blobs"), { recursive: true })
+    writeFileSync(elsewhere(), "precious")
+    symlinkSync(elsewhere(), partial())
+    symlinkSync(elsewhere(), join(folder(), "blobs", gitHash(config)))
+    const { path } = await pull(name)
+    expect(readFileSync(elsewhere(), "utf8")).toBe("precious")
+    expect(sha256(readFileSync(join(path, "model.safetensors")))).toBe(sha256(weights))
+    expect(lstatSync(join(folder(), "blobs", sha256(weights))).isFile()).toBe(true)
+  })
+
+  test.each(["blobs", "snapshots", `snapshots/${commit}`, "refs"])("in the place of %s is refused", async (place) => {
+    mkdirSync(elsewhere())
+    mkdirSync(dirname(join(folder(), place)), { recursive: true })
+    symlinkSync(elsewhere(), join(folder(), place))
+    expect(await fault()).toMatch(/is a link in the place of a folder; remove it/)
+    expect(readdirSync(elsewhere())).toEqual([])
+  })
+})
+
 describe("the token", () => {
+  test("of an address goes to the hub alone, and is in no message", async () => {
+    vi.stubEnv("HF_ENDPOINT", server.endpoint.replace("//", "//user:pass%40word@"))
+    vi.stubEnv("HF_TOKEN", "hf_secret")
+    await pull(name)
+    const basic = `Basic ${Buffer.from("user:pass@word").toString("base64")}`
+    expect(new Set(server.seen.map(({ at, token }) => [at, token].join()))).toEqual(new Set([`hub,${basic}`, "cdn,"]))
+    server.faults = { api: { status: 403, code: "GatedRepo" } }
+    expect(await fault(`${name}@v1`)).not.toMatch(/user|pass|word/)
+    vi.stubEnv("HF_ENDPOINT", "htp//user:p@ssword@hub")
+    expect(await fault()).toMatch(/^HF_ENDPOINT is "…@hub"; expected an address/)
+  })
+
+  test("that no header can hold is refused, and not printed", async () => {
+    vi.stubEnv("HF_TOKEN", "hf_secret\nhf_other")
+    expect(await fault()).toMatch(/^the token of HF_TOKEN .* holds a space, a line break/)
+    expect(await fault()).not.toMatch(/hf_/)
+    expect(server.seen).toEqual([])
+  })
+
   test("goes to the hub and not to where its files are", async () => {
     vi.stubEnv("HF_TOKEN", "hf_secret")
     await pull(name)

@@ -18,6 +18,8 @@ export interface Faults {
   corrupt?: boolean
   /** Takes no notice of ranges. */
   noRanges?: boolean
+  /** Answers every range with status 416. */
+  refusesRanges?: boolean
   /** Sends more than is listed. */
   tail?: Uint8Array
   /** Entries of the tree in place of the real ones. */
@@ -79,6 +81,7 @@ export async function hubServer({ name, files, large, revisions = ["main"] }: Re
     const { corrupt, noRanges, tail, rate, breaks, stalls } = state.faults
     const whole = Buffer.concat([files[path] as Uint8Array, tail ?? new Uint8Array()])
     if (corrupt) whole[whole.length >> 1] = ~(whole[whole.length >> 1] as number)
+    if (state.faults.refusesRanges && request.headers.range !== undefined) return response.writeHead(416).end()
     const from = noRanges ? 0 : Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0)
     const body = whole.subarray(from)
     const partial = request.headers.range !== undefined && !noRanges

@@ -1,14 +1,15 @@
 import { createHash, type Hash } from "node:crypto"
 import { constants } from "node:fs"
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises"
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import { explaining } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import type { RemoteFile } from "./listing.ts"
-import { type Answer, Passing, type Requests } from "./requests.ts"
+import { type Answer, NoSuchRange, Passing, type Requests } from "./requests.ts"
 
-/** Milliseconds before each new try. After a try that brought bytes they start over. */
-const waits = [250, 1000, 4000, 16_000]
+/** Milliseconds before each new try. After a try that brought `worthwhile` bytes they start over. */
+const defaultWaits = [250, 1000, 4000, 16_000]
+const worthwhile = 2 ** 16
 
 export interface Download {
   readonly file: RemoteFile
@@ -19,6 +20,7 @@ export interface Download {
   /** Called with the number of bytes so far. */
   readonly onBytes: (have: number) => void
   readonly signal: AbortSignal | undefined
+  readonly waits?: readonly number[]
 }
 
 /**
@@ -31,7 +33,7 @@ export interface Download {
  * @throws VitrineError (file)
  */
 export async function download(job: Download): Promise<void> {
-  const { file, to, signal } = job
+  const { file, to, signal, waits = defaultWaits } = job
   const partial = `${to}.incomplete`
   for (let tries = 0; ; ) {
     const before = await sizeOf(partial)
@@ -41,7 +43,9 @@ export async function download(job: Download): Promise<void> {
     } catch (error) {
       signal?.throwIfAborted()
       if (!(error instanceof Passing)) throw error
-      if ((await sizeOf(partial)) > before) tries = 0
+      // What is there is not of the file that the server has now.
+      if (error instanceof NoSuchRange) await rm(partial, { force: true })
+      if ((await sizeOf(partial)) >= before + worthwhile) tries = 0
       const wait = waits[tries++]
       if (wait === undefined) throw error
       await sleep(wait, undefined, signal ? { signal } : {})
@@ -58,7 +62,7 @@ export async function download(job: Download): Promise<void> {
 /** Appends the missing bytes to the partial file, and checks it. */
 async function attempt({ file, url, requests, onBytes }: Download, partial: string): Promise<void> {
   const { size, path } = file
-  const handle = await explaining(partial, "write", () => open(partial, constants.O_RDWR | constants.O_CREAT))
+  const handle = await explaining(partial, "write", () => openPartial(partial))
   try {
     let hash = startHash(file)
     let have = await explaining(partial, "read", () => hashFile(handle, hash, size))
@@ -97,6 +101,12 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
   }
 }
 
+/** Opens a partial file, or makes it. A link in its place is removed: writing through it would change a file elsewhere. */
+async function openPartial(path: string): Promise<FileHandle> {
+  if (await isLink(path)) await rm(path)
+  return open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0))
+}
+
 /** Whether an answer begins at the requested byte. */
 const continues = ({ status, headers }: Answer, from: number): boolean =>
   status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${from}-`)
@@ -123,5 +133,12 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
     done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten
 }
 
-/** The size of a file; 0 where there is none. */
-export const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0
+/** The size of a file; 0 where there is none, or a link. */
+export async function sizeOf(path: string): Promise<number> {
+  const stats = await lstat(path).catch(() => undefined)
+  return stats?.isFile() === true ? stats.size : 0
+}
+
+export async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true
+}

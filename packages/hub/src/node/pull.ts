@@ -1,9 +1,9 @@
-import { copyFile, mkdir, readdir, readFile, rm, statfs, symlink } from "node:fs/promises"
+import { copyFile, mkdir, readdir, readFile, rm, stat, statfs, symlink } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { explaining, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type HubName, hubAddress, parseHubName } from "../name.ts"
-import { download, sizeOf } from "./download.ts"
+import { download, isLink, sizeOf } from "./download.ts"
 import { type ModelFiles, modelFiles, type RemoteFile, remoteFile } from "./listing.ts"
 import { Passing, type Requests, requests } from "./requests.ts"
 import { type HubSettings, hubSettings } from "./settings.ts"
@@ -76,7 +76,7 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
   const needed = [...model.configs, ...model.weights].flatMap((path) => byPath.get(path) ?? [])
   const fetched = await fetchAll({ name, commit, settings, server, folder, needed, onProgress, signal })
   // Written last: until the new commit is whole, the revision stays the old one for a pull without the hub.
-  if (!isCommit) await writeRef(join(folder, "refs", ...name.revision.split("/")), commit)
+  if (!isCommit) await writeRef(folder, join("refs", ...name.revision.split("/")), commit)
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }
 
@@ -132,7 +132,7 @@ async function fetchAll({
   signal,
 }: Fetching): Promise<number> {
   const blob = ({ hash }: RemoteFile): string => join(folder, "blobs", hash.hex)
-  await makeFolders(join(folder, "blobs"), snapshotOf(folder, commit))
+  await makeFolders(folder, "blobs", join("snapshots", commit))
   const missing: RemoteFile[] = []
   let left = 0
   for (const file of needed)
@@ -165,8 +165,18 @@ async function checkSpace(folder: string, needed: number): Promise<void> {
     )
 }
 
-async function makeFolders(...paths: string[]): Promise<void> {
-  for (const path of paths) await explaining(path, "write", () => mkdir(path, { recursive: true }))
+/**
+ * Makes folders below the folder of a model.
+ * @throws VitrineError (file) for a link in the place of one: what is written through it would land elsewhere
+ */
+async function makeFolders(folder: string, ...paths: string[]): Promise<void> {
+  for (const path of paths) {
+    let place = join(folder, path)
+    for (; place.length > folder.length; place = dirname(place))
+      if (await isLink(place))
+        throw new VitrineError("file", `${place}: is a link in the place of a folder; remove it, or set HF_HUB_CACHE`)
+    await explaining(folder, "write", () => mkdir(join(folder, path), { recursive: true }))
+  }
 }
 
 /** Makes a link from the snapshot to the content, as Python does; a copy where the disk has no links. */
@@ -177,9 +187,9 @@ async function linkTo(blob: string, path: string): Promise<void> {
   })
 }
 
-async function writeRef(path: string, commit: string): Promise<void> {
-  await makeFolders(dirname(path))
-  await writeFileAtomic(path, commit)
+async function writeRef(folder: string, ref: string, commit: string): Promise<void> {
+  await makeFolders(folder, dirname(ref))
+  await writeFileAtomic(join(folder, ref), commit)
 }
 
 const snapshotOf = (folder: string, commit: string): string => join(folder, "snapshots", commit)
@@ -195,7 +205,7 @@ async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResu
   const paths: string[] = []
   // A link may lead to a file that is gone.
   for (const path of await readdir(snapshot).catch(() => []))
-    if ((await sizeOf(join(snapshot, path))) > 0) paths.push(path)
+    if (((await stat(join(snapshot, path)).catch(() => undefined))?.size ?? 0) > 0) paths.push(path)
   try {
     return { ...locate(folder, name, commit, modelFiles(paths, name, snapshot)), fetched: 0 }
   } catch (error) {

@@ -3,15 +3,21 @@ import type { HubName } from "../name.ts"
 import type { HubSettings } from "./settings.ts"
 
 /** After so many milliseconds of silence a server counts as gone. */
-const patience = (Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT) || 30) * 1000
+const defaultPatience = (Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT) || 30) * 1000
+
+/** The least bytes a second of a file, over the time of `patience`. */
+const leastRate = 1024
 
 /** A failure that may pass: another try is worth it. */
 export class Passing extends VitrineError {}
 
+/** The server has no bytes from the place that was asked for. */
+export class NoSuchRange extends Passing {}
+
 export interface Requests {
   /** For answers in JSON, of at most 16 MiB each, and at most 200 of them. */
   readonly api: typeof fetch
-  /** For files. The body of the answer fails after a silence. */
+  /** For files. The body of the answer fails after a silence, and where it is slower than 1 KiB a second. */
   readonly file: (url: string, headers: Record<string, string>) => Promise<Answer>
 }
 
@@ -28,20 +34,25 @@ const mostAnswers = 200
  * Requests to one hub for one model. Their failures are VitrineErrors. The token goes to the hub alone, and not to the addresses
  * of redirections.
  */
-export function requests(name: HubName, { endpoint, token }: HubSettings, signal: AbortSignal | undefined): Requests {
+export function requests(
+  name: HubName,
+  { endpoint, authorization }: HubSettings,
+  signal: AbortSignal | undefined,
+  patience: number = defaultPatience,
+): Requests {
   const origin = new URL(endpoint).origin
   let answers = 0
 
   const ask = async (url: string, init: RequestInit): Promise<Response> => {
     const headers = new Headers(init.headers)
-    if (token !== undefined && new URL(url).origin === origin) headers.set("Authorization", `Bearer ${token}`)
+    if (authorization !== undefined && new URL(url).origin === origin) headers.set("Authorization", authorization)
     const response = await fetch(url, { ...init, headers }).catch((error: unknown) => {
       signal?.throwIfAborted()
-      throw unreachable(endpoint, error)
+      throw unreachable(endpoint, error, patience)
     })
     if (response.ok) return response
     await response.body?.cancel().catch(() => {})
-    throw refusal(name, endpoint, token !== undefined, response)
+    throw refusal(name, endpoint, authorization !== undefined, response)
   }
 
   return {
@@ -60,7 +71,7 @@ export function requests(name: HubName, { endpoint, token }: HubSettings, signal
         }
       } catch (error) {
         signal?.throwIfAborted()
-        throw unreachable(endpoint, error)
+        throw unreachable(endpoint, error, patience)
       }
       if (length > mostBytes)
         throw new VitrineError("file", `${endpoint}: answers with over ${mostBytes} bytes of JSON`)
@@ -75,13 +86,21 @@ export function requests(name: HubName, { endpoint, token }: HubSettings, signal
       const response = await ask(url, { headers, signal: signals })
       async function* body(): AsyncGenerator<Uint8Array> {
         try {
+          let since = performance.now()
+          let bytes = 0
           for await (const chunk of response.body ?? []) {
             watch.refresh()
+            bytes += chunk.length
             yield chunk
+            if (performance.now() - since < patience) continue
+            if (bytes < leastRate * (patience / 1000))
+              throw new Passing("file", `${endpoint}: sends less than ${leastRate} bytes a second; try again later`)
+            since = performance.now()
+            bytes = 0
           }
         } catch (error) {
           signal?.throwIfAborted()
-          throw unreachable(endpoint, error)
+          throw unreachable(endpoint, error, patience)
         } finally {
           clearTimeout(watch)
         }
@@ -92,7 +111,7 @@ export function requests(name: HubName, { endpoint, token }: HubSettings, signal
 }
 
 /** A connection that failed, in one line. */
-function unreachable(endpoint: string, error: unknown): VitrineError {
+function unreachable(endpoint: string, error: unknown, patience: number): VitrineError {
   if (VitrineError.isInstance(error)) return error
   const why = isTimeout(error) ? `no answer in ${patience / 1000} s` : reasonOf(error)
   return new Passing(
@@ -128,6 +147,7 @@ function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolea
     return new VitrineError("file", `${model}: ${endpoint} has no such model, or it is private: ${login}`)
   if (status === 401 || status === 403)
     return new VitrineError("file", `${model}: ${endpoint} does not give it (status ${status}): ${login}`)
+  if (status === 416) return new NoSuchRange("file", `${model}: ${endpoint} has fewer bytes than it lists (status 416)`)
   if (status === 429)
     return new Passing("file", `${endpoint}: takes no more requests for now (status 429); try again later`)
   const kind = status >= 500 ? Passing : VitrineError
