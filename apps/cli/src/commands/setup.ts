@@ -41,7 +41,11 @@ async function plan(name: AddonName, { json }: SetupValues): Promise<void> {
   const { downloads, peakBytes } = await planSetup(name)
   const folder = setupFolder(name)
   const total = downloads.reduce((sum, { size }) => sum + size, 0)
-  if (json) return print(JSON.stringify({ name, folder, downloads, totalBytes: total, peakBytes }))
+  if (json) {
+    // What else an address holds may open a private index.
+    const files = downloads.map(({ url, ...file }) => ({ ...file, url: new URL(url).origin + new URL(url).pathname }))
+    return print(JSON.stringify({ name, folder, downloads: files, totalBytes: total, peakBytes }))
+  }
   const rows = downloads.map((file) => [printable(file.name), bytes(file.size)])
   print(table([...rows, [bold("to fetch"), bold(bytes(total))], ["room needed at the most", bytes(peakBytes)]], [1]))
   print(dim(`\ninto ${printable(folder)}`))

@@ -1,64 +1,121 @@
+import { unescape } from "node:querystring"
 import { VitrineError } from "@vitrine/core"
+import { type Login, netrcLogin } from "./netrc.ts"
 
 /** A file of a project on a Python package index. */
 export interface IndexFile {
   readonly name: string
   readonly url: string
-  /** In lower-case hexadecimal digits. */
-  readonly sha256: string
 }
 
-/** The package index of pip and uv. */
-export const pythonIndex = (): string =>
-  process.env.PIP_INDEX_URL ?? process.env.UV_DEFAULT_INDEX ?? process.env.UV_INDEX_URL ?? "https://pypi.org/simple"
+/** A Python package index, asked over HTTP. */
+export interface PythonIndex {
+  /** Its address, without user and password. */
+  readonly url: string
+  /**
+   * A request to the index or to where its files are, with the user and password of its address or of netrc, as pip sends them.
+   * @throws VitrineError (file) where there is no answer
+   */
+  fetch(url: string, init?: RequestInit): Promise<Response>
+}
 
-export function networkError(url: string, why: unknown): VitrineError {
-  const { message, cause } = why as Error
+/** By which variables pip and uv find their index. */
+const variables = ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"]
+
+/** @throws VitrineError (config) for an address that is none */
+export function pythonIndex(): PythonIndex {
+  const variable = variables.find((name) => process.env[name]) ?? ""
+  const text = process.env[variable] ?? "https://pypi.org/simple"
+  const address = URL.canParse(text) ? new URL(text) : undefined
+  if (address === undefined || !/^https?:$/.test(address.protocol))
+    throw new VitrineError(
+      "config",
+      `${variable} is ${JSON.stringify(text.replace(/^.*@/s, "…@"))}; expected an address such as https://pypi.org/simple`,
+    )
+  const index = { origin: address.origin, login: loginOf(address) }
+  return {
+    url: `${address.origin}${address.pathname}`.replace(/\/+$/, ""),
+    async fetch(url, init = {}) {
+      const target = new URL(url)
+      const login =
+        loginOf(target) ??
+        (target.origin === index.origin ? index.login : undefined) ??
+        (await netrcLogin(target.hostname))
+      target.username = ""
+      target.password = ""
+      const headers = new Headers(init.headers)
+      if (login !== undefined) headers.set("authorization", basic(login))
+      try {
+        return await fetch(target, { ...init, headers })
+      } catch (error) {
+        if (init.signal?.aborted) throw error
+        throw networkError(url, error)
+      }
+    },
+  }
+}
+
+function loginOf({ username, password }: URL): Login | undefined {
+  return username === "" && password === "" ? undefined : { user: unescape(username), password: unescape(password) }
+}
+
+const basic = ({ user, password }: Login): string => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+
+/** An address as errors name it: without user and password. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`
+}
+
+/** A connection that failed or broke off. */
+export function networkError(url: string, error: unknown): VitrineError {
+  const { message, cause } = error instanceof Error ? error : new Error(String(error))
   const reason = cause instanceof Error ? cause.message : message
   return new VitrineError(
     "file",
     `${new URL(url).host} cannot be reached (${reason}): check the network, or name a mirror in PIP_INDEX_URL`,
-    { cause: why },
+    { cause: error },
   )
 }
 
+/** An answer without success. */
+export function refusal(url: string, { status, statusText }: Response): VitrineError {
+  const login = status === 401 || status === 403 ? "; give user and password in PIP_INDEX_URL or in ~/.netrc" : ""
+  return new VitrineError("file", `${shownUrl(url)} answers ${status} ${statusText}`.trimEnd() + login)
+}
+
+/** The most bytes of a project's page. */
+const mostBytes = 2 ** 24
+
 /**
- * All files of a project that have a SHA-256, by the simple repository API (PEP 503).
- * @throws VitrineError (file) where the index cannot be reached or does not know the project.
+ * All files of a project, by the simple repository API (PEP 503).
+ * @throws VitrineError (file) where the index cannot be reached, does not know the project, or answers with over 16 MiB
  */
-export async function indexFiles(project: string, signal?: AbortSignal): Promise<IndexFile[]> {
-  const page = `${pythonIndex().replace(/\/+$/, "")}/${project}/`
-  let html: string
+export async function indexFiles(index: PythonIndex, project: string, signal?: AbortSignal): Promise<IndexFile[]> {
+  const page = `${index.url}/${project}/`
+  const response = await index.fetch(page, { headers: { accept: "text/html" }, ...(signal ? { signal } : {}) })
+  if (!response.ok) throw refusal(page, response)
+  const chunks: Uint8Array[] = []
+  let length = 0
   try {
-    const response = await fetch(page, { headers: { accept: "text/html" }, ...(signal ? { signal } : {}) })
-    if (!response.ok) throw new VitrineError("file", `${page} answers ${response.status} ${response.statusText}`)
-    html = await response.text()
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length
+      if (length > mostBytes) break
+      chunks.push(chunk)
+    }
   } catch (error) {
-    if (VitrineError.isInstance(error) || signal?.aborted) throw error
+    if (signal?.aborted) throw error
     throw networkError(page, error)
   }
-  const links = html.matchAll(/<a\s[^>]*href="([^"#]+)#sha256=([0-9a-f]{64})"[^>]*>\s*([^<\s]+)\s*<\/a>/g)
-  return [...links].map(([, href = "", sha256 = "", name = ""]) => ({
-    name,
-    url: new URL(href.replaceAll("&amp;", "&"), page).href,
-    sha256,
-  }))
+  if (length > mostBytes) throw new VitrineError("file", `${shownUrl(page)} answers with over ${mostBytes} bytes`)
+  return linksOf(Buffer.concat(chunks).toString("utf8"), page)
 }
 
-const numbers = (version: string): number[] => version.split(".").map(Number)
-
-/** Less than 0 where the first release is older than the second. */
-export function compareReleases(a: string, b: string): number {
-  const [x, y] = [numbers(a), numbers(b)]
-  for (let i = 0; i < Math.max(x.length, y.length); i++) {
-    const difference = (x[i] ?? 0) - (y[i] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return 0
-}
-
-/** The version in a wheel's name, or undefined for anything but a release: `name-version(-build)?-python-abi-platform.whl`. */
-export function releaseOf(file: IndexFile): string | undefined {
-  const version = file.name.endsWith(".whl") ? file.name.split("-")[1] : undefined
-  return version !== undefined && /^\d+(\.\d+)*$/.test(version) ? version : undefined
+/** The links of a project's page. */
+function linksOf(html: string, page: string): IndexFile[] {
+  const links = html.matchAll(/<a\s[^<>]{0,4096}?href="([^"<>#]{1,4096})[^<>]{0,8192}>\s*([^<\s]{1,1024})\s*<\/a>/g)
+  return [...links].flatMap(([, href = "", name = ""]) => {
+    const path = href.replaceAll("&amp;", "&")
+    return URL.canParse(path, page) ? [{ name, url: new URL(path, page).href }] : []
+  })
 }

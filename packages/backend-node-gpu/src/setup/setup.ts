@@ -6,8 +6,10 @@ import { basename, dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { VitrineError } from "@vitrine/core"
 import { type Addon, type AddonName, findAddon, packages, setupFolder } from "../find.ts"
-import { download } from "./download.ts"
-import { planSetup, releases, type SetupPlan } from "./plan.ts"
+import { download, hashOf } from "./download.ts"
+import { releases, sourceIntegrity } from "./files.ts"
+import { planSetup, type SetupPlan } from "./plan.ts"
+import { pythonIndex } from "./python-index.ts"
 import { unpack } from "./unpack.ts"
 
 const run = promisify(execFile)
@@ -28,7 +30,7 @@ export interface SetupOptions {
  * Builds tfjs-node's addon against the libtensorflow of TensorFlow's wheel, in the folder of `setupFolder`. Interrupted
  * downloads go on where they stopped. The addon is put in place after it has been tried.
  * @throws VitrineError (backend) for a platform without a recipe, no compiler or a build that fails; (file) for no
- * network, a checksum that does not fit, or too little room: the message says how much is needed.
+ * network, a checksum that is not the one in `files.ts`, or too little room: the message says how much is needed.
  */
 export async function setup(name: AddonName, options: SetupOptions = {}): Promise<Addon> {
   const { onProgress = () => {}, signal } = options
@@ -39,6 +41,7 @@ export async function setup(name: AddonName, options: SetupOptions = {}): Promis
   onProgress({ type: "step", step: "check" })
   const compiler = await findCompiler()
   const plan = await planSetup(name, signal)
+  const index = pythonIndex()
   const cache = join(dirname(folder), "downloads")
   await mkdir(cache, { recursive: true })
   await checkRoom(plan, cache)
@@ -46,8 +49,9 @@ export async function setup(name: AddonName, options: SetupOptions = {}): Promis
   const total = plan.downloads.reduce((sum, { size }) => sum + size, 0)
   let before = 0
   for (const file of plan.downloads) {
-    const report = (done: number): void => onProgress({ type: "download", file: file.name, done: before + done, total })
-    await download(file, join(cache, file.name), report, signal)
+    const onBytes = (done: number): void =>
+      onProgress({ type: "download", file: file.name, done: before + done, total })
+    await download(file, join(cache, file.name), { index, onBytes, signal })
     before += file.size
   }
 
@@ -99,7 +103,7 @@ async function checkRoom({ peakBytes }: SetupPlan, folder: string): Promise<void
     )
 }
 
-/** Unpacks the npm package without running its install script. */
+/** Unpacks the npm package, once its hash is checked, without running its install script. */
 async function unpackSources(name: AddonName, staging: string, target: string): Promise<void> {
   await mkdir(target, { recursive: true })
   const spec = `${packages[name]}@${releases.tfjsNode}`
@@ -107,9 +111,13 @@ async function unpackSources(name: AddonName, staging: string, target: string): 
     await run("npm", ["pack", spec, "--pack-destination", staging, "--silent"], { cwd: staging })
     const [archive] = (await readdir(staging)).filter((file) => file.endsWith(".tgz"))
     if (archive === undefined) throw new Error("npm pack leaves no archive")
+    const integrity = `sha512-${await hashOf(join(staging, archive), "sha512", "base64")}`
+    if (integrity !== sourceIntegrity[name])
+      throw new VitrineError("file", `npm gives ${spec} with ${integrity}, expected ${sourceIntegrity[name]}`)
     await run("tar", ["-xzf", join(staging, archive), "-C", target, "--strip-components=1"])
     await rm(join(staging, archive))
   } catch (error) {
+    if (VitrineError.isInstance(error)) throw error
     throw new VitrineError("file", `npm cannot fetch ${spec} (${lastLine(error)})`, { cause: error })
   }
 }
