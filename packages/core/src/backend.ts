@@ -1,5 +1,5 @@
-// What a backend is made of: graphs as data, the passes over them, and helpers for shapes and values. The contract of a
-// backend is in the index, since its users need it too.
+// The parts that a backend is made of: graphs as data, passes over graphs, and helpers for shapes and values. The
+// interface `Backend` itself is exported from the index, since users of backends need it too.
 
 export { drawDropoutMask, dropoutKey } from "./backend/dropout.ts"
 export { float16Bits } from "./backend/float16.ts"

@@ -1,4 +1,7 @@
-/** The mark of Vitrine's errors. Copies of this package share it, so that each knows the errors of the others. */
+/**
+ * Marks errors as Vitrine's. `Symbol.for` gives all copies of this package the same symbol, so each copy recognises the
+ * errors of the others.
+ */
 const marker = Symbol.for("vitrine.error")
 
 export type ErrorKind =
@@ -15,11 +18,17 @@ export type ErrorKind =
   /** Training that cannot go on, such as a loss that is not finite. */
   | "training"
 
-/** What a terminal acts on: C0, DEL and C1 controls, line and paragraph separators, controls of direction. */
+/**
+ * Characters that a terminal obeys: C0, DEL and C1 controls, line and paragraph separators, and controls of text
+ * direction.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression names them
 const controls = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** Text of a file, a name or a server with its control characters as `\u001b`, so that it is safe to print. */
+/**
+ * Replaces the control characters of a text by escapes such as `\u001b`, so that text of a file, a name or a server is
+ * safe to print.
+ */
 export function escapeControls(text: string): string {
   return text.replace(controls, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }

@@ -1,8 +1,9 @@
 import { VitrineError } from "./errors.ts"
 
 /**
- * The values that a field of options can hold, as plain data. A table of fields by name stands for an object of options: its type
- * (`FieldValues`), its check (`checkFields`), the choices of a command and a schema all follow from the table.
+ * The values that a field of options can hold, as plain data. A table of fields by name describes an object of options.
+ * The object's type (`FieldValues`), its check (`checkFields`), the choices of a command and a schema all follow from
+ * the table.
  */
 export type Field = (
   | NumberField
@@ -12,9 +13,9 @@ export type Field = (
   | { readonly kind: "nullable"; readonly of: Field }
   | { readonly kind: "tuple"; readonly of: readonly Field[] }
   | { readonly kind: "list"; readonly of: Field }
-  /** Values by any name. */
+  /** An object with any names as keys. */
   | { readonly kind: "record"; readonly of: Field }
-  /** One field or another. */
+  /** A value of any of these fields. */
   | { readonly kind: "either"; readonly of: readonly Field[] }
 ) & {
   /** The field may be left out. */
@@ -25,13 +26,13 @@ export type Field = (
 export interface NumberField {
   readonly kind: "number"
   readonly integer?: true
-  /** The least value, itself allowed. */
+  /** The least value that is allowed. */
   readonly from?: number
-  /** The values must be greater than this. */
+  /** Values must be greater than this. */
   readonly above?: number
-  /** The greatest value, itself allowed. */
+  /** The greatest value that is allowed. */
   readonly to?: number
-  /** The values must be less than this. */
+  /** Values must be less than this. */
   readonly below?: number
 }
 
@@ -57,7 +58,7 @@ interface CompoundValues<O> {
   either: O extends readonly (infer E extends Field)[] ? FieldValue<E> : never
 }
 
-/** The type of the options that a table stands for. */
+/** The type of the options that a table describes. */
 export type FieldValues<T extends Fields> = {
   readonly [N in keyof T as T[N] extends { readonly optional: true } ? never : N]: FieldValue<T[N]>
 } & {
@@ -107,7 +108,7 @@ function isWithin({ integer, from = -Infinity, above, to = Infinity, below }: Nu
   )
 }
 
-/** The values that a field can hold in words, to follow "must be": "a positive integer", "one of a, b". */
+/** Describes the values that a field can hold, in words that follow "must be": "a positive integer", "one of a, b". */
 export function expectation(field: Field): string {
   switch (field.kind) {
     case "number":
@@ -148,8 +149,8 @@ function numberExpectation({ from, above, to, below }: NumberField): string {
 
 /**
  * Checks options against their table.
- * @param place begins the name of each field in errors, such as `schedule.`
- * @throws VitrineError (config) for the first field that holds something else than its table says.
+ * @param place the start of each field's name in errors, such as `schedule.`
+ * @throws VitrineError (config) for the first field whose value its table does not allow.
  */
 export function checkFields(fields: Fields, options: object, place = ""): void {
   const values = new Map<string, unknown>(Object.entries(options))
@@ -162,9 +163,9 @@ export function checkFields(fields: Fields, options: object, place = ""): void {
 
 const longest = 100
 
-/** A value as an error shows it: text in quotes, NaN as NaN, long values cut. */
+/** A value for an error message: text in quotes, NaN as NaN, long values cut. */
 export function showValue(value: unknown): string {
-  // JSON has no words for NaN, infinities and functions.
+  // JSON cannot express NaN, infinities and functions.
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value))
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
 }

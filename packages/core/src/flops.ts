@@ -5,8 +5,9 @@ import { graphCost } from "./graph/cost.ts"
 import { graph } from "./graph/graph.ts"
 
 /**
- * Operations of a forward pass over one image: 2 for each multiply-accumulate of matrix products and convolutions, as in
- * `torch.utils.flop_counter`. Papers and timm often count multiply-accumulates, which are half as many.
+ * The operations of a forward pass over one image: 2 for each multiply-accumulate of matrix products and convolutions,
+ * as in `torch.utils.flop_counter`. Papers and timm often count multiply-accumulates, so their numbers are half as
+ * large.
  */
 export function forwardFlops({ imageSize, channels, forward }: ImageModel): number {
   const images = input("images", ["batch", ...imageSize, channels])

@@ -1,7 +1,7 @@
 import type { Parameter, Scope } from "./nn/scope.ts"
 import type { Tensor } from "./tensor/tensor.ts"
 
-/** A model of images, of any family. Measuring, training and export need no more than this. */
+/** An image model of any family. Evaluation, training and export need no more than this. */
 export interface ImageModel {
   /** Height and width of the input in pixels. */
   readonly imageSize: readonly [height: number, width: number]
@@ -12,8 +12,8 @@ export interface ImageModel {
   /** The parameters, in the order in which the model uses them. */
   readonly parameters: readonly Parameter[]
   /**
-   * Images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features. Every model has the tap
-   * `pooled`, `[batch, width]`, and with classes the tap `logits`.
+   * Images `[batch, height, width, channels]` → logits `[batch, classes]`, or the pooled features if there are no
+   * classes. Every model has the tap `pooled`, `[batch, width]`. A model with classes also has the tap `logits`.
    */
   readonly forward: (scope: Scope, images: Tensor) => Tensor
 }

@@ -5,7 +5,9 @@
  */
 export type Key = readonly [number, number]
 
-/** Writes the words of consecutive counters `(high, low)`, `(high, low + 1)`, … into `out`, two a counter. */
+/**
+ * Writes the words of consecutive counters `(high, low)`, `(high, low + 1)`, … into `out`, two words for each counter.
+ */
 function words([k0, k1]: Key, high: number, low: number, out: Uint32Array): void {
   const k2 = k0 ^ k1 ^ 0x1bd11bda
   for (let i = 0; i + 1 < out.length; i += 2) {
@@ -54,7 +56,10 @@ export function keyFromSeed(seed: number): Key {
   return [Math.floor(seed / 2 ** 32) >>> 0, seed >>> 0]
 }
 
-/** A new key, derived from `key` by each part of a path: a name (hashed by FNV-1a) or an integer. Never use one key twice. */
+/**
+ * Derives a new key from `key` and each part of a path: a name (hashed by FNV-1a) or an integer. Never use one key
+ * twice.
+ */
 export function foldKey(key: Key, ...path: readonly (string | number)[]): Key {
   let k = key
   for (const part of path) {
@@ -97,7 +102,7 @@ export function randomStream(key: Key): RandomStream {
   }
 }
 
-/** The integers 0 … n − 1 in an order that follows from `key` (Fisher–Yates). */
+/** The integers 0 … n − 1 in a random order that follows from `key` (Fisher–Yates). */
 export function permutation(key: Key, n: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i)
   const { integer } = randomStream(key)
@@ -111,19 +116,19 @@ export function permutation(key: Key, n: number): Uint32Array {
 }
 
 /**
- * The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). An entry takes 16 random bits,
- * the lower half of a word first, so the probability is `rate` rounded to a multiple of 2⁻¹⁶.
+ * The mask of inverted dropout: each entry is 0 with probability `rate`, else 1 / (1 − rate). Each entry uses 16 random
+ * bits, the lower half of a word first, so the probability is `rate` rounded to a multiple of 2⁻¹⁶.
  */
 export function dropoutMask(key: Key, rate: number, out: Float32Array | Float64Array): void {
   const threshold = Math.round(rate * 2 ** 16)
-  const kept = 1 / (1 - rate)
+  const scale = 1 / (1 - rate)
   const block = new Uint32Array(2048)
   for (let start = 0; start < out.length; start += 2 * block.length) {
     words(key, 0, start / 4, block)
     const end = Math.min(2 * block.length, out.length - start)
     for (let i = 0; i < end; i++) {
       const word = block[i >>> 1] as number
-      out[start + i] = (i % 2 === 0 ? word & 0xffff : word >>> 16) < threshold ? 0 : kept
+      out[start + i] = (i % 2 === 0 ? word & 0xffff : word >>> 16) < threshold ? 0 : scale
     }
   }
 }

@@ -7,13 +7,13 @@ export interface SavedTensor {
   readonly data: Float32Array | Float64Array
 }
 
-/** Where a run keeps its checkpoints and metrics. The run folders of `@vitrine/checkpoint` are such stores. */
+/** A place for the checkpoints and metrics of a run, such as a run folder of `@vitrine/checkpoint`. */
 export interface RunStore {
   appendMetrics(event: { readonly step: number; readonly [key: string]: unknown }): void
   saveCheckpoint(checkpoint: {
     readonly step: number
     readonly score: number | null
-    /** The loss on validation data, which decides among equal scores. */
+    /** The loss on validation data. It decides between checkpoints with equal scores. */
     readonly loss: number | null
     readonly tensors: Iterable<readonly [name: string, tensor: SavedTensor]>
     readonly trainingTensors: Iterable<readonly [name: string, tensor: SavedTensor]>
@@ -21,7 +21,7 @@ export interface RunStore {
   }): Promise<{ readonly path: string }>
 }
 
-/** A checkpoint that was read. */
+/** The content of a checkpoint. */
 export interface SavedRun {
   readonly step: number
   readonly path: string
@@ -30,8 +30,9 @@ export interface SavedRun {
 }
 
 /**
- * Saves the slots of a training. The published model has the average of each parameter where there is one. Parameters whose
- * bits are then lost, because they are averaged or in float64, are saved among the training tensors too.
+ * Saves the slots of a training. The published model has the moving average of each parameter, if there is one. If
+ * publishing would lose bits of a parameter, because it is averaged or in float64, the parameter itself is saved among
+ * the training tensors too.
  * @throws VitrineError (training) if a parameter is not finite, before anything is written.
  */
 export async function save(
@@ -65,8 +66,9 @@ function float32(data: HostData): Float32Array {
 }
 
 /**
- * The values of all slots from a checkpoint.
- * @throws VitrineError (file) if one is missing or of another size. The checkpoint then belongs to another model or recipe.
+ * Reads the values of all slots from a checkpoint.
+ * @throws VitrineError (file) if a value is missing or has another size. The checkpoint then belongs to another model
+ *   or recipe.
  */
 export function restoreTensors(run: SavedRun, slots: Slots): Record<string, HostData> {
   return Object.fromEntries(

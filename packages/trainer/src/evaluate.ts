@@ -2,8 +2,8 @@ import type { HostTensor, Programs, State } from "@vitrine/core"
 import type { Measure, Sized } from "./objectives/objective.ts"
 
 /**
- * Runs the programs of an `evaluationGraph` over batches, one pass. `state` holds the parameters, unless they are
- * constants of the programs. `onOutputs` is called with the outputs of each batch.
+ * Runs the programs of an `evaluationGraph` over batches once. `state` holds the parameters, unless they are constants
+ * of the programs. `onOutputs` gets the outputs of each batch.
  */
 export async function evaluateBatches<B extends Sized, E extends object>(
   programs: Programs,

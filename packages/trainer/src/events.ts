@@ -2,11 +2,11 @@ import type { Evaluation } from "./metrics.ts"
 
 export interface StartEvent {
   readonly type: "start"
-  /** Updates already taken, when a run is resumed. */
+  /** Updates so far: 0, or more if the run was resumed. */
   readonly step: number
   readonly steps: number
   readonly stepsPerEpoch: number
-  /** Numbers that the model learns. */
+  /** Count of the numbers that the model learns. */
   readonly parameters: number
   readonly backend: string
   readonly device: string
@@ -14,23 +14,26 @@ export interface StartEvent {
 
 export interface StepEvent {
   readonly type: "step"
-  /** Updates taken, this one included. */
+  /** Updates so far, with this one. */
   readonly step: number
-  /** Epochs taken, with a fraction. */
+  /** Epochs so far, with a fraction. */
   readonly epoch: number
   /** Loss of this step's batch, before the update. */
   readonly loss: number
   readonly learningRate: number
-  /** Norm of all gradients before clipping, where gradients are clipped or accumulated. */
+  /** Norm of all gradients before clipping, if gradients are clipped or accumulated. */
   readonly gradientNorm?: number
-  /** Factor of the loss for its gradients, where the loss is scaled. */
+  /** The factor by which this step's loss was scaled, if the loss is scaled. */
   readonly lossScale?: number
-  /** Present where those gradients overflowed: nothing was updated, and the next scale is half of this. */
+  /**
+   * Present if the scaled gradients overflowed. Then nothing was updated, and the next step's scale is half of this
+   * one.
+   */
   readonly skipped?: true
   readonly imagesPerSecond: number
-  /** Share of the time so far that was spent waiting for data. */
+  /** Share of the time so far in which the loop waited for data. */
   readonly waiting: number
-  /** Seconds that the rest of the run will take at the present pace. */
+  /** Seconds until the end of the run at the present pace. */
   readonly eta: number
 }
 
@@ -49,7 +52,7 @@ export interface CheckpointEvent {
 export interface EndEvent {
   readonly type: "end"
   readonly step: number
-  /** Whether all steps were taken, or an AbortSignal ended the run early. */
+  /** True if all steps are done, false if an AbortSignal ended the run early. */
   readonly finished: boolean
   /** Seconds since the start. */
   readonly seconds: number

@@ -1,7 +1,7 @@
 import { checkFields, type Field, hasRow, type Parameter, type Role, rowNames, VitrineError } from "@vitrine/core"
 
 /**
- * Which parameters decay, by their role. A row is all that a new way needs: types and checks follow from this table.
+ * Selects the parameters that decay by their role. To add a mode, add a row. Types and checks follow from this table.
  */
 export const decayModes = {
   /** Matrices alone (linear layers, convolutions, patches, head), as is usual for transformers. */
@@ -14,28 +14,28 @@ export type DecayMode = keyof typeof decayModes
 
 export const decayModeNames: readonly DecayMode[] = rowNames(decayModes)
 
-/** Names that `freeze` takes besides the names of parameters. Each function selects its parameters. */
+/** Names that `freeze` accepts besides names of parameters. Each function selects its parameters. */
 export const frozenParts = {
   backbone: (parameter: string): boolean => !isHead(parameter),
 }
 
-/** Which parameters learn, how fast, and which decay. */
+/** The parameters that learn, their learning rates, and the parameters that decay. */
 export interface GroupOptions {
   readonly weightDecay: number
   readonly decay: DecayMode
   /**
-   * The rate of each layer is that of the next one times this (BEiT's layer-wise decay, as timm assigns it); 1: none. Layers
-   * are the blocks, in the order in which their names come.
+   * Layer-wise learning-rate decay, as in BEiT and timm: each layer's rate is this factor times the next layer's; 1 for
+   * none. The layers are the blocks, in the order of the parameters.
    */
   readonly layerDecay: number
   /**
-   * Parameters that stay as they are: names, or prefixes that end at a dot, such as `blocks.0` or `patch_embed`, or
-   * `backbone` for all but the head.
+   * Parameters that do not change. An entry is a parameter's name, a prefix that ends before a dot, such as `blocks.0`
+   * or `patch_embed`, or `backbone`, which means all parameters but the head's.
    */
   readonly freeze: readonly string[]
   /**
-   * Factors of the learning rate, by names or prefixes that end at a dot: DETR's backbone has `{ backbone: 0.1 }`. Where
-   * several fit, all count.
+   * Factors of the learning rate, by names or prefixes that end before a dot: DETR's backbone has `{ backbone: 0.1 }`.
+   * If several entries match a parameter, their factors are multiplied.
    */
   readonly rates: Readonly<Record<string, number>>
 }
@@ -59,7 +59,7 @@ export interface ParameterGroup {
 
 /**
  * Sorts the parameters that learn into groups. Computed tables and frozen norms never learn.
- * @throws VitrineError (config) for names that no parameter has, and where nothing is left to learn.
+ * @throws VitrineError (config) for a name that matches no parameter, or if every parameter is frozen.
  */
 export function parameterGroups(parameters: readonly Parameter[], options: GroupOptions): ParameterGroup[] {
   checkFields(groupFields, options)
@@ -99,12 +99,12 @@ export function isHead(name: string): boolean {
   return /^(head|head_dist|pre_logits)\./.test(name)
 }
 
-/** The block that a parameter stands in, such as `blocks.3` or `stages.0.blocks.2`; undefined for the patch embedding. */
+/** The block of a parameter, such as `blocks.3` or `stages.0.blocks.2`; undefined for the patch embedding. */
 function blockOf(name: string): string | undefined {
   return /^(?!patch_embed\.)(.*\.\d+)\./.exec(name)?.[1]
 }
 
-/** 0 for the embeddings, 1 … depth for the blocks (the final norm goes with the last), depth + 1 for the head. */
+/** 0 for the embeddings, 1 … depth for the blocks, depth for the final norm, depth + 1 for the head. */
 function layerOf(name: string, blocks: readonly string[]): number {
   const block = blockOf(name)
   if (block !== undefined) return blocks.indexOf(block) + 1

@@ -3,21 +3,21 @@ import { argmax, rowsOf } from "./rows.ts"
 /** The result of an evaluation of classes. */
 export interface Evaluation {
   readonly examples: number
-  /** Mean loss an example. */
+  /** Mean loss of an example. */
   readonly loss: number
   /** Share of examples whose class has the largest logit. */
   readonly top1: number
   /** Share of examples whose class is among the five largest logits. */
   readonly top5: number
-  /** Mean over the classes that have examples of the share that is right. */
+  /** For each class the share of its examples that are right, then the mean over the classes that have examples. */
   readonly meanPerClass: number
   /** Counts by true class (rows) and predicted class. */
   readonly confusion: readonly (readonly number[])[]
 }
 
-/** Adds batches up to an evaluation. */
+/** Sums the results of batches up to an evaluation. */
 export interface Tally {
-  /** logits `[rows, classes]`; rows of weight 0 do not count. */
+  /** `logits` is `[rows, classes]`. Rows of weight 0 do not count. */
   add(logits: ArrayLike<number>, losses: ArrayLike<number>, labels: ArrayLike<number>, weights: ArrayLike<number>): void
   result(): Evaluation
 }
@@ -55,23 +55,29 @@ export function tally(classes: number): Tally {
   }
 }
 
-/** How many scores come before that of a label: larger ones, and equal ones of earlier classes, as in argmax. */
+/**
+ * The number of classes that come before the label: those with a larger score, and those with an equal score and a
+ * lower index, as in argmax.
+ */
 function rankOf(scores: Float64Array, label: number): number {
   const score = scores[label] ?? Number.NaN
-  return scores.reduce((rank, other, c) => rank + (other > score || (other === score && c < label) ? 1 : 0), 0)
+  return scores.reduce(
+    (rank, otherScore, c) => rank + (otherScore > score || (otherScore === score && c < label) ? 1 : 0),
+    0,
+  )
 }
 
 export interface RealAccuracy {
   /** Images with at least one label. */
   readonly examples: number
-  /** Share of them whose predicted class is among their labels. */
+  /** Share of these images whose predicted class is one of their labels. */
   readonly top1: number
 }
 
 /**
- * ImageNet's reassessed labels (Beyer et al., "Are we done with ImageNet?", 2020): an image may have several, and one that
- * has none does not count.
- * @param predicted the class that the model gives each image
+ * Accuracy on ImageNet's reassessed labels (Beyer et al., "Are we done with ImageNet?", 2020). An image may have
+ * several labels. An image without a label does not count.
+ * @param predicted the class that the model predicts for each image
  * @param labels the true classes of each image
  */
 export function realAccuracy(predicted: Int32Array, labels: readonly (readonly number[])[]): RealAccuracy {

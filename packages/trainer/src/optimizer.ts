@@ -20,7 +20,7 @@ const kinds: ReadonlyMap<string, AnyOptimizerKind> = new Map<string, AnyOptimize
 
 /**
  * Makes an optimizer.
- * @throws VitrineError (config) for a name that no optimizer has, and for settings that it does not take.
+ * @throws VitrineError (config) for an unknown name, and for settings that this optimizer does not have.
  */
 export function optimizer({ name, ...settings }: OptimizerOptions): Optimizer {
   const kind = kinds.get(name)
@@ -35,7 +35,7 @@ export function optimizer({ name, ...settings }: OptimizerOptions): Optimizer {
 
 type Spellings = { readonly [N in OptimizerName]: keyof (typeof optimizers)[N]["spellings"] }
 
-/** The spellings of all optimizers: the choices of the command's `--optimizer`. */
+/** The spellings of all optimizers. They are the choices of the command's `--optimizer`. */
 export type OptimizerSpelling = Spellings[OptimizerName]
 
 const spellings: ReadonlyMap<string, OptimizerOptions> = new Map(
@@ -47,8 +47,8 @@ const isSpelling = (name: string): name is OptimizerSpelling => spellings.has(na
 export const optimizerSpellings: readonly OptimizerSpelling[] = [...spellings.keys()].filter(isSpelling).toSorted()
 
 /**
- * The options that a spelling stands for.
- * @throws VitrineError (config) for any other name.
+ * The options of a spelling.
+ * @throws VitrineError (config) for an unknown spelling.
  */
 export function spelledOptimizer(spelling: OptimizerSpelling): OptimizerOptions {
   const options = spellings.get(spelling)
@@ -60,7 +60,9 @@ export function spelledOptimizer(spelling: OptimizerSpelling): OptimizerOptions 
   return options
 }
 
-/** The spelling of options. Settings that are 0 or false count as missing, and values make no difference. */
+/**
+ * Finds the spelling of options. It compares only which settings are present. A setting of 0 or false counts as absent.
+ */
 export function spellingOf(options: OptimizerOptions): OptimizerSpelling | undefined {
   const settings: Readonly<Record<string, unknown>> = options
   const size = (spelling: string): number => Object.keys(spellings.get(spelling) ?? {}).length

@@ -4,37 +4,49 @@ import { type Loss, lossNames } from "./objectives/losses.ts"
 import { type OptimizerOptions, optimizer } from "./optimizer.ts"
 import { type Schedule, scheduleFields } from "./schedule.ts"
 
-/** How a model is trained: plain data, written down with a run. */
+/** How a model is trained. It is plain data and is stored with a run. */
 export interface TrainingOptions extends GroupOptions {
   /** Updates in the whole run. */
   readonly steps: number
-  /** Micro-batches whose gradients make one update. */
+  /** Number of micro-batches whose gradients are added up for one update. */
   readonly accumulate: number
   readonly optimizer: OptimizerOptions
   /** The base learning rate. */
   readonly learningRate: number
   readonly schedule: Schedule
   readonly loss: Loss
-  /** Largest norm of all gradients together; null for no clipping. */
+  /** The largest norm of all gradients together. Larger gradients are scaled down to it. Null means no clipping. */
   readonly clip: number | null
-  /** Decay of an exponential moving average of the parameters. The average is then evaluated and published. */
+  /**
+   * Decay of an exponential moving average of the parameters, or null. If there is an average, it is evaluated and
+   * published.
+   */
   readonly ema: number | null
-  /** Whether that decay warms up, min(ema, (1 + t) / (10 + t)) at step t from 0, so that short runs forget where they started. */
+  /**
+   * Whether the decay warms up: at step t, from 0, it is min(ema, (1 + t) / (10 + t)). So the average of a short run
+   * forgets the starting values.
+   */
   readonly emaWarmup: boolean
   /**
-   * Weights of the classes in the loss, as PyTorch's `CrossEntropyLoss(weight)`, and with the loss `binary` as
-   * `BCEWithLogitsLoss(pos_weight)`; null for none.
+   * Weights of the classes in the loss, or null. They act as in PyTorch's `CrossEntropyLoss(weight)`, or with the loss
+   * `binary` as in `BCEWithLogitsLoss(pos_weight)`.
    */
   readonly classWeights: readonly number[] | null
-  /** Whether gradients are taken of a scaled loss, as float16 needs (PyTorch's GradScaler); overflowing steps are skipped. */
+  /**
+   * Whether the loss is scaled while gradients are computed, as float16 needs (PyTorch's GradScaler). Steps that
+   * overflow are skipped.
+   */
   readonly lossScaling: boolean
-  /** Whether blocks are computed again for their gradients: a third more time, and less memory on backends that keep to the order of the graph, as WebGPU. */
+  /**
+   * Whether the backward pass computes blocks again. A step takes a third longer. It saves memory on backends that run
+   * ops in the graph's order, such as WebGPU.
+   */
   readonly gradCheckpointing: boolean
   /** Seed of dropout and stochastic depth. */
   readonly seed: number
 }
 
-/** The fields of TrainingOptions. The optimizer and the schedule have other tables. */
+/** The fields of TrainingOptions. The optimizer and the schedule have their own tables. */
 export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "optimizer" | "schedule">, Field>> = {
   steps: { kind: "number", integer: true, from: 1 },
   accumulate: { kind: "number", integer: true, from: 1 },
@@ -51,8 +63,8 @@ export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "opt
 }
 
 /**
- * Checked options. The defaults are AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1.
- * @throws VitrineError (config) for the first option that makes no sense.
+ * Checks options and adds defaults: AdamW at 1e-3 with 10 % warm-up, cosine decay, weight decay 0.05 and clipping at 1.
+ * @throws VitrineError (config) for the first option that has no possible value.
  */
 export function trainingOptions(fields: Partial<TrainingOptions> & Pick<TrainingOptions, "steps">): TrainingOptions {
   const options: TrainingOptions = {

@@ -1,11 +1,11 @@
-/** Steps over which the pace is averaged. */
+/** Number of steps over which the pace is averaged. */
 const window = 50
 
-/** How fast the last steps followed each other. Time spent on other things is taken out. */
+/** Measures the time between steps. Time spent on other work is subtracted. */
 export interface Pace {
-  /** Notes that a step has ended. */
+  /** Records the end of a step. */
   step(): void
-  /** Runs something that is no part of training. */
+  /** Runs other work, such as an evaluation, whose time does not count. */
   aside<T>(action: () => Promise<T>): Promise<T>
   readonly secondsPerStep: number
 }

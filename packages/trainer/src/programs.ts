@@ -20,19 +20,19 @@ export interface StepOptions {
   readonly objective: Pick<Objective, "rows">
   readonly groups: readonly ParameterGroup[]
   readonly optimizer: Optimizer
-  /** Largest norm of all gradients together; null for no clipping. */
+  /** The largest norm of all gradients together, or null for no clipping. */
   readonly clip: number | null
   /** Decay of the exponential moving average of the parameters; null for none. */
   readonly ema: number | null
-  /** Whether the decay warms up; it is then an input of each step. */
+  /** Whether the decay warms up. If so, the decay is an input of each step. */
   readonly emaWarmup?: boolean
-  /** Whether gradients are taken of a scaled loss: see loss-scale.ts. */
+  /** Whether the loss is scaled while gradients are computed: see loss-scale.ts. */
   readonly lossScaling: boolean
-  /** Whether the backward pass computes blocks again. Only their inputs are then kept. */
+  /** Whether the backward pass computes blocks again. If so, only the blocks' inputs are kept. */
   readonly gradCheckpointing: boolean
 }
 
-/** Names of the state slots that stand beside a parameter of this name. */
+/** The name of a slot that belongs to a parameter. */
 export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
 const accumulator = (parameter: string): string => slotName("gradient", parameter)
 export const emaName = (parameter: string): string => slotName("ema", parameter)
@@ -40,7 +40,7 @@ export const emaName = (parameter: string): string => slotName("ema", parameter)
 /** State slots by name. */
 export type Slots = Readonly<Record<string, { readonly shape: readonly number[]; readonly dtype: "float32" }>>
 
-/** Every slot that training needs besides the parameters. All start at 0 but averages and the loss scale. */
+/** The slots of training besides the parameters. All start at 0, except averages and the loss scale. */
 export function trainingSlots(options: StepOptions, accumulates: boolean): Slots {
   const names = [
     ...options.optimizer.slots,
@@ -56,7 +56,7 @@ export function trainingSlots(options: StepOptions, accumulates: boolean): Slots
   )
 }
 
-/** Parameters as leaves, one tensor a name. */
+/** Makes parameters into state slots of the graph. Equal names give the same tensor. */
 function leaves(rename: (name: string) => string = (name) => name): (parameter: Parameter) => Tensor {
   const tensors = new Map<string, Tensor>()
   return ({ name, shape }) => {
@@ -66,7 +66,7 @@ function leaves(rename: (name: string) => string = (name) => name): (parameter: 
   }
 }
 
-/** Every parameter that an objective computes with, in the order in which it asks for them. */
+/** The parameters that an objective reads, in the order in which it reads them. */
 export function objectiveParameters(objective: StepOptions["objective"]): Parameter[] {
   const parameters = new Map<string, Parameter>()
   const leaf = leaves()
@@ -81,13 +81,13 @@ export function objectiveParameters(objective: StepOptions["objective"]): Parame
 interface Backward {
   readonly loss: Tensor
   readonly hostValues: Readonly<Record<string, Tensor>>
-  /** By the names of the parameters that learn. */
+  /** The gradient of each parameter that learns, by its name. */
   readonly gradients: ReadonlyMap<string, Tensor>
 }
 
 /**
- * The loss and its gradients: Σ weights · loss / `total`. The host gives the total, so that the rows of several
- * micro-batches, or of a padded batch, weigh what they would in one full batch.
+ * The loss, Σ weights · loss / `total`, and its gradients. The host computes the total. So the rows of micro-batches
+ * and of padded batches have the same weight as in one full batch.
  */
 function backward({ objective, groups, lossScaling, gradCheckpointing }: StepOptions): Backward {
   const param = leaves()
@@ -109,12 +109,12 @@ function backward({ objective, groups, lossScaling, gradCheckpointing }: StepOpt
 }
 
 interface Update {
-  /** Of all gradients before clipping. */
+  /** The norm of all gradients before clipping. */
   readonly norm: Tensor
   readonly updates: Record<string, Tensor>
 }
 
-/** Clips, updates the parameters and their slots, and averages. */
+/** Clips the gradients, updates the parameters and their slots, and updates the averages. */
 function update(options: StepOptions, gradients: Backward["gradients"]): Update {
   const { clip, ema, emaWarmup, lossScaling, optimizer } = options
   const decay = emaWarmup ? ops.input("ema.decay", []) : ema
@@ -145,7 +145,7 @@ function update(options: StepOptions, gradients: Backward["gradients"]): Update 
   return { norm, updates: lossScaling ? unlessOverflowed(norm, updates) : updates }
 }
 
-/** The outputs of an update, where there are any. */
+/** The outputs of an update: the norm of the gradients and the loss scale, if the options use them. */
 function updateOutputs({ clip, lossScaling }: StepOptions, norm: Tensor): Record<string, Tensor> {
   return {
     ...(clip === null && !lossScaling ? {} : { gradientNorm: norm }),
@@ -153,14 +153,19 @@ function updateOutputs({ clip, lossScaling }: StepOptions, norm: Tensor): Record
   }
 }
 
-/** A whole step as one graph: forward, backward, update. Its outputs are the host's values, the loss and the norm. */
+/**
+ * A whole step as one graph: forward, backward, update. Its outputs are the host's values, the loss and those of the
+ * update.
+ */
 export function stepGraph(options: StepOptions): Graph {
   const { loss, hostValues, gradients } = backward(options)
   const { norm, updates } = update(options, gradients)
   return graph({ outputs: { ...hostValues, loss, ...updateOutputs(options, norm) }, updates })
 }
 
-/** Adds the gradients of a micro-batch to the accumulators. Its outputs are the host's values and the loss. */
+/**
+ * A graph that adds the gradients of a micro-batch to the accumulators. Its outputs are the host's values and the loss.
+ */
 export function gradientsGraph(options: StepOptions): Graph {
   const { loss, hostValues, gradients } = backward(options)
   const updates = Array.from(gradients, ([name, gradient]): [string, Tensor] => {
@@ -170,7 +175,7 @@ export function gradientsGraph(options: StepOptions): Graph {
   return graph({ outputs: { ...hostValues, loss }, updates: Object.fromEntries(updates) })
 }
 
-/** Updates from the accumulators, and empties them. */
+/** A graph that updates from the accumulators and sets them to 0. */
 export function updateGraph(options: StepOptions): Graph {
   const parameters = options.groups.flatMap((group) => group.parameters)
   const sums = new Map(parameters.map(({ name, shape }) => [name, ops.state(accumulator(name), shape)]))
@@ -179,7 +184,7 @@ export function updateGraph(options: StepOptions): Graph {
   return graph({ outputs: { gradientNorm: norm, ...updateOutputs(options, norm) }, updates })
 }
 
-/** The outputs that are measured, from the averages of parameters where there are any. */
+/** A graph with the outputs of a measure. It uses the averages of the parameters, if there are any. */
 export function evaluationGraph(
   { outputs }: Pick<Measure, "outputs">,
   { groups, ema }: Pick<StepOptions, "groups" | "ema"> = { groups: [], ema: null },
@@ -189,7 +194,7 @@ export function evaluationGraph(
   return graph({ outputs: outputs(rootScope({ param: leaves(averaged) })) })
 }
 
-/** The inputs of an update: the numbers of the optimizer and of the average. `step` counts from 0. */
+/** The inputs of an update: the numbers of the optimizer and the decay of the average. `step` counts from 0. */
 export function updateInputs(
   { groups, optimizer, ema, emaWarmup }: StepOptions,
   step: number,

@@ -4,7 +4,7 @@ export function* rowsOf(values: ArrayLike<number>, width: number): Generator<Flo
   for (let begin = 0; begin < all.length; begin += width) yield all.subarray(begin, begin + width)
 }
 
-/** The place of the largest value; of equal ones the first. */
+/** The index of the largest value. Of equal values the first counts. */
 export function argmax(values: Iterable<number>): number {
   let [best, largest, place] = [0, Number.NEGATIVE_INFINITY, 0]
   for (const value of values) {

@@ -1,30 +1,30 @@
 import { type Field, rowNames, VitrineError } from "@vitrine/core"
 
-/** The place of a step in its run, by which a decay computes the rate. */
+/** A step within its run. The decays compute the learning rate from it. */
 interface Moment {
-  /** Steps taken before this one. */
+  /** Number of steps before this one. */
   readonly step: number
-  /** Steps of the whole run, and of its warm-up. */
+  /** Number of steps of the whole run, and of its warm-up. */
   readonly steps: number
   readonly warm: number
-  /** The share of the steps after the warm-up that are taken, from 0 to 1. */
+  /** The share of the steps after the warm-up that are done, from 0 to 1. */
   readonly progress: number
   readonly schedule: Schedule
 }
 
 /**
- * How the rate falls after the warm-up, as a factor of the base rate. A row is all that a new decay needs: types, checks and
- * the command's `--schedule` follow from this table.
+ * The decays of the learning rate after the warm-up, as factors of the base rate. To add a decay, add a row. Types,
+ * checks and the command's `--schedule` follow from this table.
  */
 export const decays = {
-  /** Half a cosine to `final`: SGDR's without restarts (Loshchilov and Hutter, 2017). */
+  /** Half a cosine down to `final`, as in SGDR without restarts (Loshchilov and Hutter, 2017). */
   cosine: ({ progress, schedule }: Moment): number => towards(schedule, 0.5 * (1 + Math.cos(Math.PI * progress))),
-  /** A line to `final`. */
+  /** A straight line down to `final`. */
   linear: ({ progress, schedule }: Moment): number => towards(schedule, 1 - progress),
   constant: (): number => 1,
   /** √(warm-up / step), as in "Scaling Vision Transformers" (Zhai et al., 2022). */
   rsqrt: ({ step, warm }: Moment): number => Math.sqrt(Math.max(1, warm) / Math.max(1, warm, step + 1)),
-  /** `final` times less from each `drop` on. */
+  /** Multiplies by `final` at each `drop`. */
   step: ({ step, steps, schedule }: Moment): number =>
     schedule.final ** dropSteps(schedule, steps).filter((drop) => step >= drop).length,
 }
@@ -38,11 +38,14 @@ export const decayNames: readonly Decay[] = rowNames(decays)
 /** How the learning rate changes over a run. */
 export interface Schedule {
   readonly decay: Decay
-  /** Steps of linear warm-up; below 1 a fraction of all steps. */
+  /** Number of steps of linear warm-up. A number below 1 is a fraction of all steps. */
   readonly warmup: number
   /** For cosine and linear decay: the last rate as a fraction of the base rate. For step decay: the factor of each drop. */
   readonly final: number
-  /** The steps, from 0, at which step decay drops. Those below 1 are fractions of all steps. 2/3 by default, as in DETR. */
+  /**
+   * The steps, counted from 0, at which step decay drops. Numbers below 1 are fractions of all steps. The default is
+   * 2/3, as in DETR.
+   */
   readonly drop?: number | readonly number[]
 }
 
@@ -68,8 +71,8 @@ export function warmupSteps({ warmup }: Schedule, steps: number): number {
 }
 
 /**
- * The learning rate of step `step`, counted from 0, in a run of `steps`: `base · (step + 1) / warmup` while warming up, then
- * from `base` on as the schedule's decay says.
+ * The learning rate of step `step`, counted from 0, in a run of `steps`. During warm-up it is `base · (step + 1) /
+ * warmup`. Then it starts at `base` and follows the schedule's decay.
  */
 export function learningRate(base: number, schedule: Schedule, step: number, steps: number): number {
   const warm = warmupSteps(schedule, steps)
@@ -83,8 +86,8 @@ function dropSteps({ drop = 2 / 3 }: Schedule, steps: number): number[] {
 }
 
 /**
- * The base rate by which `rsqrt` is the schedule of "Attention is all you need" (Vaswani et al., 2017, equation 3),
- * dim^-0.5 · min(step^-0.5, step · warmup^-1.5) for steps counted from 1. It is the rate at the end of the warm-up.
+ * The base rate with which `rsqrt` becomes the schedule of "Attention is all you need" (Vaswani et al., 2017, equation
+ * 3), dim^-0.5 · min(step^-0.5, step · warmup^-1.5) for steps counted from 1. It is the rate at the end of the warm-up.
  */
 export function transformerRate(dim: number, warmup: number): number {
   if (!(dim > 0 && warmup > 0))

@@ -16,19 +16,19 @@ import { gradientsGraph, type StepOptions, stepGraph, stepKey, updateGraph, upda
 
 export interface StepResult {
   readonly loss: number
-  /** Norm of all gradients before clipping, where it was computed. */
+  /** Norm of all gradients before clipping, if it was computed. */
   readonly gradientNorm?: number
-  /** Factor of the loss for its gradients, where the loss is scaled. */
+  /** The factor by which the loss was scaled, if it was. */
   readonly lossScale?: number
-  /** Present where those gradients overflowed, so that nothing was updated. */
+  /** Present if the scaled gradients overflowed. Then nothing was updated. */
   readonly skipped?: true
 }
 
-/** Takes one step on the batches that make it up; `step` counts from 0. */
+/** Does one training step on its micro-batches. `step` counts from 0. */
 export interface Stepper<B> {
   /**
-   * Slots that the state needs besides the training's, for batches of a size. A step that is cut in two hands values on in
-   * them. To be called before the first step.
+   * Slots that the state needs besides those of the training, for batches of a size. A step that is cut in two carries
+   * values in them from one part to the other. Call this before the first step.
    */
   slots(size: number): Readonly<Record<string, TensorType>>
   run(state: State, batches: readonly B[], step: number, learningRate: number): Promise<StepResult>
@@ -39,13 +39,13 @@ export interface StepperOptions<B extends Sized> extends StepOptions {
   readonly objective: Pick<Objective<B>, "rows" | "prepare" | "hostInputs">
   readonly accumulate: number
   readonly key: Key
-  /** Steps that were skipped before. The optimizer counts only those that it took. */
+  /** Number of steps that were skipped before the start. The optimizer does not count them. */
   readonly skipped: number
 }
 
 /**
- * One program for the whole step, or with accumulation two: one that adds up gradients and one that updates from them.
- * They are compiled at the first step.
+ * Runs training steps. A step is one program, or two with accumulation: the first adds up gradients, the second
+ * updates. The programs are compiled at the first step.
  */
 export function stepper<B extends Sized>(backend: Backend, options: StepperOptions<B>): Stepper<B> {
   const { accumulate, key, objective } = options
@@ -95,7 +95,7 @@ function stepResult(loss: number, { gradientNorm, lossScale }: Awaited<ReturnTyp
     : { loss, gradientNorm: norm, ...scaled }
 }
 
-/** The program of a step. */
+/** Runs the graph of a step. */
 interface Runner<B> {
   slots(size: number): Readonly<Record<string, TensorType>>
   run(inputs: Inputs, state: State, batch: B, batches: readonly B[]): Promise<Readonly<Record<string, HostTensor>>>
@@ -111,7 +111,10 @@ function uncut(backend: Backend, whole: Graph): Runner<Sized> {
   }
 }
 
-/** Two programs, and the host's computation after the first. The first hands values on in slots for batches of one size. */
+/**
+ * Runs a step that is cut in two programs. The host computes between them. The slots that connect the programs fit
+ * batches of one size.
+ */
 function halves<B extends Sized>(
   backend: Backend,
   whole: Graph,
@@ -135,9 +138,9 @@ function halves<B extends Sized>(
         )
       const { first, second } = parts.graphs
       compiled ??= Promise.all([backend.compile(first), backend.compile(second)])
-      const [forward, rest] = await compiled
+      const [forward, backward] = await compiled
       const values = await forward.run(inputs, state)
-      return rest.run({ ...inputs, ...(await hostInputs(values, batch, batches)) }, state)
+      return backward.run({ ...inputs, ...(await hostInputs(values, batch, batches)) }, state)
     },
     async dispose() {
       for (const program of (await compiled) ?? []) await program.dispose()

@@ -23,43 +23,45 @@ import { firstLossScale, leastLossScale, skippedSteps } from "./loss-scale.ts"
 import { learningRate } from "./schedule.ts"
 import { type StepperOptions, stepper } from "./stepper.ts"
 
-/** Endless batches that a run can begin with at any place, such as the loaders of `@vitrine/data`. */
+/** Endless batches that can start at any position, such as the loaders of `@vitrine/data`. */
 export interface BatchSource<B extends Sized = Batch> extends AsyncIterable<B> {
   readonly batchesPerEpoch: number
-  /** Milliseconds that the consumer has waited for batches. */
+  /** Milliseconds in which the consumer waited for batches. */
   readonly waitedMs: number
   close(): Promise<void>
 }
 
 export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluation> {
   readonly backend: Backend
-  /** The model's parameters, which are published. Those that the objective adds are kept with the checkpoints alone. */
+  /** The model's parameters. They are published. Parameters that the objective adds are only kept in checkpoints. */
   readonly parameters: readonly Parameter[]
-  /** Values of the parameters to start from, by name; others start at 0. Not needed to resume. */
+  /** Starting values of the parameters, by name. Other parameters start at 0. A resumed run does not need them. */
   readonly initial?: Readonly<Record<string, Float32Array>> | undefined
   /** The objective, such as `classificationObjective`. */
   readonly objective: Objective<B, E>
   readonly options: TrainingOptions
-  /** Opens the training data after `consumed` batches: the same batches must follow as without the interruption. */
+  /**
+   * Opens the training data after `consumed` batches. The batches must be the same as in a run without interruption.
+   */
   readonly batches: (consumed: number) => Promise<BatchSource<B>>
-  /** Opens one pass over the data to evaluate on. */
+  /** Opens the evaluation data for one pass. */
   readonly evaluation?: (() => Promise<AsyncIterable<B>>) | undefined
-  /** Steps between evaluations; there is one at the end in any case. */
+  /** Steps between evaluations. There is always one at the end. */
   readonly evaluateEvery?: number | undefined
-  /** Where checkpoints and metrics go, such as a run folder. */
+  /** The store for checkpoints and metrics, such as a run folder. */
   readonly store?: RunStore | undefined
-  /** Steps between checkpoints; there is one at the end in any case. */
+  /** Steps between checkpoints. There is always one at the end. */
   readonly checkpointEvery?: number | undefined
-  /** The checkpoint to go on from. */
+  /** The checkpoint from which the run continues. */
   readonly resume?: SavedRun | undefined
-  /** Ends the run after the step that is under way, with a checkpoint. */
+  /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Trains a model, step by step as the consumer asks for events: not to ask is to pause. The same inputs give the same
- * numbers, whether the run was interrupted and resumed or not.
- * @throws VitrineError (training) when the loss or a parameter is no longer finite; earlier checkpoints are untouched.
+ * Trains a model. Each request for an event runs the loop until that event, so a consumer pauses the training by not
+ * asking. The same inputs give the same numbers, whether or not the run was interrupted and resumed.
+ * @throws VitrineError (training) if the loss or a parameter is not finite. Earlier checkpoints stay as they are.
  */
 export async function* trainingLoop<B extends Sized = Batch, E extends object = Evaluation>(
   inputs: TrainInputs<B, E>,
@@ -111,10 +113,10 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     const speed = pace()
     let ended = step >= steps
     while (!ended) {
-      const taken = next ?? (await take(batches, accumulate))
+      const micro = next ?? (await take(batches, accumulate))
       next = undefined
       const rate = learningRate(options.learningRate, options.schedule, step, steps)
-      const result = await stepping.run(state, taken, step, rate)
+      const result = await stepping.run(state, micro, step, rate)
       step++
       if (!Number.isFinite(result.loss)) throw notFinite(result.loss, step, rate)
       if (result.skipped && (result.lossScale ?? 1) < leastLossScale)
@@ -126,7 +128,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         epoch: (step * accumulate) / batchesPerEpoch,
         ...result,
         learningRate: rate,
-        imagesPerSecond: taken.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,
+        imagesPerSecond: micro.reduce((n, { size }) => n + size, 0) / speed.secondsPerStep,
         waiting: source.waitedMs / (performance.now() - start),
         eta: speed.secondsPerStep * (steps - step),
       }
@@ -163,7 +165,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
   }
 }
 
-/** Averages start where their parameters do. */
+/** The starting values of all slots. An average starts at the value of its parameter. */
 function startingValues(initial: Readonly<Record<string, Float32Array>>, slots: Slots): Record<string, HostData> {
   const values: Record<string, HostData> = { ...initial }
   for (const [name, data] of Object.entries(initial))
@@ -172,15 +174,15 @@ function startingValues(initial: Readonly<Record<string, Float32Array>>, slots: 
 }
 
 /**
- * Lets timers and signals have their turn. A backend that computes on this thread, with data that are always ready, would
- * keep Node from them until the last step. A page's backends wait for a device or another thread in any case.
+ * Lets timers and signals run. If a backend computes on this thread and the data are always ready, Node would otherwise
+ * handle neither until the last step. In a page, backends wait for a device or another thread anyway.
  */
 async function turn(): Promise<void> {
   const { setImmediate }: { setImmediate?: (run: () => void) => unknown } = globalThis
   if (setImmediate !== undefined) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-/** The next batches, one or more. */
+/** Takes the next `count` batches, at least one. */
 async function take<B>(batches: AsyncIterator<B>, count: number): Promise<readonly [B, ...B[]]> {
   const next = async (): Promise<B> => {
     const result = await batches.next()

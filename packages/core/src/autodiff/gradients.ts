@@ -5,7 +5,7 @@ import { sameShape, showShape } from "../tensor/shape.ts"
 import { type Node, type OpName, outputsOf, type Tensor } from "../tensor/tensor.ts"
 import { type OutputGrads, rules } from "./rules.ts"
 
-/** Ops through which no gradient flows: leaves, comparisons, and what stops it. */
+/** Ops that pass no gradient to their inputs: leaves, comparisons, random masks and `stopGradient`. */
 const constantOps: ReadonlySet<OpName> = new Set<OpName>([
   "input",
   "state",
@@ -18,9 +18,10 @@ const constantOps: ReadonlySet<OpName> = new Set<OpName>([
 ])
 
 /**
- * The gradients of `outputs` to each of `wrt`, by reverse-mode differentiation, as symbolic tensors of the same
- * shapes; zeros where no output depends on one. `seeds` are the gradients to the outputs, ones by default.
- * @throws VitrineError (shape) for an op that has no rule.
+ * Reverse-mode differentiation: the gradients of `outputs` to each tensor of `wrt`, as symbolic tensors of the same
+ * shapes. A gradient is zero if no output depends on its tensor. `seeds` are the gradients to the outputs, ones by
+ * default.
+ * @throws VitrineError (shape) if a seed has another shape than its output, or an op has no rule.
  */
 export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], seeds?: readonly Tensor[]): Tensor[] {
   const order = sortedNodes(outputs)
@@ -30,7 +31,7 @@ export function gradients(outputs: readonly Tensor[], wrt: readonly Tensor[], se
     if (sources.has(node) || (!constantOps.has(node.op) && node.inputs.some((t) => depends.has(t.node))))
       depends.add(node)
 
-  /** The gradients to each node's outputs, as far as they have been added up. */
+  /** The gradients to each node's outputs, summed over the readers that the loop has reached. */
   const grads = new Map<Node, (Tensor | undefined)[]>()
   const accumulate = (t: Tensor, grad: Tensor): void => {
     const slots = grads.get(t.node) ?? t.node.outputs.map(() => undefined)
@@ -71,7 +72,7 @@ function applyRule<K extends OpName>(
   return rule(grads as OutputGrads[K], { inputs, outputs: outputsOf<K>(node), attributes })
 }
 
-/** Values in a storage dtype are added in float32. */
+/** Adds two gradients. Those in a storage dtype are added in float32. */
 function sumOf(a: Tensor, b: Tensor): Tensor {
   return cast(add(cast(a, "float32"), cast(b, "float32")), a.dtype)
 }

@@ -3,18 +3,18 @@ import { barrier } from "../tensor/ops.ts"
 import { apply, mapInputs, type Node, type OpName, outputsOf, type Tensor } from "../tensor/tensor.ts"
 
 /**
- * The same gradients with less memory between forward and backward pass (Chen et al., "Training Deep Nets with Sublinear
- * Memory Cost", 2016). Of the forward pass of `outputs` they read only `kept`, such as the inputs of blocks, and compute the
- * rest again from these. Values behind the last of `kept` stay, since the backward pass needs them first. Random masks come
- * out the same, since they follow from their key.
+ * Changes gradients so that a backend keeps fewer values between forward and backward pass (Chen et al., "Training Deep
+ * Nets with Sublinear Memory Cost", 2016). The new gradients read only the tensors `checkpoints` of the forward pass,
+ * such as the inputs of blocks, and compute all values between them again. Values after the last checkpoint are kept,
+ * since the backward pass needs them first. Random masks come out the same, since they follow from their key.
  */
 export function recomputing(
   grads: readonly Tensor[],
   outputs: readonly Tensor[],
-  kept: readonly Tensor[],
+  checkpoints: readonly Tensor[],
 ): readonly Tensor[] {
   const forward = sortedNodes(outputs)
-  const last = kept.at(-1)?.node
+  const last = checkpoints.at(-1)?.node
   const stays = new Set<Node>()
   /** The tensors that the backward pass reads in place of a node's outputs. */
   const substitutes = new Map<Node, readonly Tensor[]>()
@@ -32,7 +32,8 @@ export function recomputing(
       stays.add(node)
       substitutes.set(node, originals)
     } else if (node.op === "input") {
-      // Without a barrier, values that are made of inputs alone, such as masks, would be merged with the first ones and kept.
+      // Masks are computed from inputs alone. Without a barrier, the graph would merge the second computation of a mask
+      // with the first and keep its result.
       const id = `recompute ${node.attributes.name}`
       substitutes.set(
         node,
@@ -40,12 +41,12 @@ export function recomputing(
       )
     } else {
       const copies = node.inputs.length === 0 ? originals : copy(node)
-      const copyOrKept = (t: Tensor, index: number): Tensor => {
-        const i = kept.findIndex((each) => each.node === node && each.index === index)
-        const original = kept[i]
+      const copyOrCheckpoint = (t: Tensor, index: number): Tensor => {
+        const i = checkpoints.findIndex((checkpoint) => checkpoint.node === node && checkpoint.index === index)
+        const original = checkpoints[i]
         return original === undefined ? t : barrier(original, `recompute from ${i}`)
       }
-      substitutes.set(node, copies.map(copyOrKept))
+      substitutes.set(node, copies.map(copyOrCheckpoint))
     }
   }
   for (const node of sortedNodes(grads)) if (!substitutes.has(node)) substitutes.set(node, copy(node))

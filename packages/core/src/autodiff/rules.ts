@@ -46,8 +46,8 @@ export type OutputGrads = {
 }
 
 /**
- * The vector-Jacobian product of an op: from the gradients to its outputs the gradients to its inputs, as thunks so that
- * none is built in vain; null where there is none.
+ * The vector-Jacobian product of an op. It takes the gradients to the op's outputs and gives those to its inputs, as
+ * functions, so that only the gradients that somebody needs are built. Null stands for an input without a gradient.
  */
 export type Rule<K extends OpName> = (grads: OutputGrads[K], node: Applied<K>) => OpInputs<(() => Tensor) | null>[K]
 
@@ -78,7 +78,7 @@ function unary<K extends UnaryOp>(grad: (dy: Tensor, x: Tensor, y: Tensor, attri
   return ([dy], { inputs: [x], outputs: [y], attributes }) => [() => grad(dy, x, y, attributes)]
 }
 
-/** A reduced tensor with its axes back as ones. */
+/** A reduced tensor with each reduced axis restored at size 1. */
 function unreduced(t: Tensor, x: Tensor, axes: readonly number[]): Tensor {
   return reshape(
     t,
@@ -157,7 +157,7 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
       ...(bias ? [() => sum(rows, [0])] : []),
     ]
   },
-  // From the output, which is kept anyway by what reads it.
+  // From the output, which the ops that read it keep anyway.
   relu: unary((dy, _, y) => reluGrad(dy, y)),
   gelu: unary((dy, x, _, attributes) => geluGrad(dy, x, attributes)),
   softmax: unary((dy, _, y) => softmaxGrad(dy, y)),
@@ -195,14 +195,17 @@ export const rules: { readonly [K in OpName]?: Rule<K> } = {
   scatterAdd: ([dy], { inputs: [, indices] }) => [() => gather(dy, indices), null],
 }
 
-/** The gradient to the first output of an op whose other outputs are there for its rule alone. */
+/**
+ * The gradient to the first output. The op's other outputs exist only for its gradient, so they have no gradient
+ * themselves.
+ */
 function toFirst(op: OpName, [dy, ...others]: readonly (Tensor | undefined)[]): Tensor {
   if (dy === undefined || others.some((grad) => grad !== undefined))
     throw new VitrineError("shape", `gradients: ${op} passes gradients on from its first output alone`)
   return dy
 }
 
-/** Three gradients of one op, which is made once, for the first of them that is called for. */
+/** The three gradients of one op as functions. The first call makes the op, the others share it. */
 function together(make: () => readonly [Tensor, Tensor, Tensor]): readonly [() => Tensor, () => Tensor, () => Tensor] {
   let made: readonly [Tensor, Tensor, Tensor] | undefined
   const grads = (): readonly [Tensor, Tensor, Tensor] => (made ??= make())

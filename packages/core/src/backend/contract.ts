@@ -1,7 +1,10 @@
 import type { Graph } from "../graph/graph.ts"
 import type { TensorType } from "../tensor/tensor.ts"
 
-/** Values on the host: float32 tensors as Float32Array, int32 as Int32Array, bool as Uint8Array of 0 and 1. */
+/**
+ * Values on the host. A float32 tensor is a Float32Array (or a Float64Array on the reference backend), int32 an
+ * Int32Array, bool a Uint8Array of 0 and 1.
+ */
 export type HostData = Float32Array | Float64Array | Int32Array | Uint8Array
 
 export interface HostTensor {
@@ -12,7 +15,7 @@ export interface HostTensor {
 /** A float32 tensor in a file, which a backend can map instead of copying it. */
 export interface FileSlice {
   readonly path: string
-  /** In bytes from the start of the file. */
+  /** The first byte, counted from the start of the file. */
   readonly offset: number
   readonly length: number
 }
@@ -21,8 +24,8 @@ export interface CompileOptions {
   /** The size of the batch dimension, if the graph has one. */
   readonly batch?: number
   /**
-   * States whose values never change in this program. The backend may pack them, fold them or map them from a file. Several
-   * slices are parts along the first axis.
+   * States whose values never change in this program. The backend may repack them, fold them into other constants or
+   * map them from a file. A list of slices holds the parts of one tensor along its first axis.
    */
   readonly constants?: Readonly<Record<string, Float32Array | FileSlice | readonly FileSlice[]>>
 }
@@ -41,8 +44,8 @@ export interface Backend {
 
 export interface Program {
   /**
-   * Runs the graph once. Every input needs as many values as its shape holds. Every state of the graph that is no constant
-   * must be a slot of `state`. The graph's updates are in these slots afterwards.
+   * Runs the graph once. Every input needs as many values as its shape holds. `state` must have a slot for every state
+   * of the graph that is not among the constants. The run writes the graph's updates into these slots.
    * @throws VitrineError (backend) for a missing input, or one of the wrong size, before anything has changed.
    */
   run(inputs: Readonly<Record<string, HostData>>, state?: State): Promise<Readonly<Record<string, HostTensor>>>

@@ -16,7 +16,7 @@ export function float16Bits(values: Float32Array, name: string): Uint16Array {
       throw new VitrineError("config", `"${name}" holds ${values[i]}, which float16 cannot (its largest is 65504)`)
     if (magnitude >= 0x7f800000) bits[i] = sign | 0x7c00 | (magnitude > 0x7f800000 ? 0x200 : 0)
     else if (magnitude >= 0x38800000) {
-      // Half of the last place that stays, less one if that place is even: adding it rounds.
+      // Half of the last bit that stays, minus one if that bit is even. To add this rounds to nearest, ties to even.
       const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1)
       bits[i] = sign | ((rounded >>> 13) - (112 << 10))
     } else bits[i] = sign | roundHalfEven(Math.abs(values[i] as number) * 2 ** 24)
@@ -26,6 +26,6 @@ export function float16Bits(values: Float32Array, name: string): Uint16Array {
 
 function roundHalfEven(x: number): number {
   const low = Math.floor(x)
-  const rest = x - low
-  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low
+  const fraction = x - low
+  return fraction > 0.5 || (fraction === 0.5 && low % 2 === 1) ? low + 1 : low
 }

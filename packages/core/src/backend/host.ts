@@ -4,8 +4,8 @@ import type { TensorType } from "../tensor/tensor.ts"
 import type { HostData } from "./contract.ts"
 
 /**
- * The data of an input, a state or a constant, if they are there and fill the shape.
- * @param backend its name, with which messages begin.
+ * Checks that the data of an input, a state or a constant exist and fill the shape, and returns them.
+ * @param backend the backend's name, with which messages begin.
  * @throws VitrineError (backend) for missing data, or another number of values.
  */
 export function checkedData(

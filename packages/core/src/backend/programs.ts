@@ -3,7 +3,10 @@ import type { Graph } from "../graph/graph.ts"
 
 /** One graph, compiled for one batch size after another. */
 export interface Programs {
-  /** The program for a batch size, compiled at the first call. It may be disposed of after `limit` other sizes were used. */
+  /**
+   * The program for a batch size. The first call with a size compiles it. After calls with `limit` other sizes the
+   * program may be disposed of.
+   */
   at(batch: number): Promise<Program>
   dispose(): Promise<void>
 }
@@ -15,25 +18,25 @@ export function programs(
   options: Omit<CompileOptions, "batch"> = {},
   limit: number = 2,
 ): Programs {
-  const kept = new Map<number, Promise<Program>>()
+  const cache = new Map<number, Promise<Program>>()
   return {
     async at(batch) {
-      const program = kept.get(batch) ?? backend.compile(graph, { ...options, batch })
-      kept.delete(batch)
-      kept.set(batch, program)
-      for (const [size, old] of kept) {
-        if (kept.size <= limit) break
-        kept.delete(size)
+      const program = cache.get(batch) ?? backend.compile(graph, { ...options, batch })
+      cache.delete(batch)
+      cache.set(batch, program)
+      for (const [size, old] of cache) {
+        if (cache.size <= limit) break
+        cache.delete(size)
         await (await old).dispose()
       }
       return program.catch((error) => {
-        kept.delete(batch)
+        cache.delete(batch)
         throw error
       })
     },
     async dispose() {
-      const all = [...kept.values()]
-      kept.clear()
+      const all = [...cache.values()]
+      cache.clear()
       for (const program of all) await (await program).dispose()
     },
   }

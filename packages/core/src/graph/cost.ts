@@ -8,13 +8,15 @@ export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float16: 2
 export interface GraphCost {
   /** Multiplications and additions of matrix products and convolutions: 2 for each multiply-accumulate. */
   readonly flops: number
-  /** The most bytes that live at once, states and inputs included, where each value is freed after its last use. */
+  /**
+   * The greatest number of bytes in use at once. States and inputs count, and each value is freed after its last use.
+   */
   readonly peakBytes: number
   /** Bytes of the state slots: parameters, moments, accumulators. */
   readonly stateBytes: number
 }
 
-/** What one run of a graph costs at a batch size, before any backend fuses or reuses anything. */
+/** The cost of one run of a graph at a batch size, before a backend fuses ops or reuses memory. */
 export function graphCost(g: Graph, batch?: number): GraphCost {
   const bytes = (value: ValueId): number => {
     const { shape, dtype } = typeOf(g, value)

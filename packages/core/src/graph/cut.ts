@@ -3,13 +3,13 @@ import { state } from "../tensor/ops.ts"
 import { apply, mapInputs, mapOutputs, type OpName, type Tensor, type TensorType } from "../tensor/tensor.ts"
 import { bindBatch, type Graph, type GraphNode, graph, typeOf, type ValueId } from "./graph.ts"
 
-/** A graph in two, between which the host can act. */
+/** A graph in two halves, between which the host can act. */
 export interface Halves {
-  /** Computes the outputs that the host is to see, and writes `saved`. */
+  /** Computes the outputs that the host needs early, and writes `saved`. */
   readonly first: Graph
-  /** Computes the rest from the inputs and `saved`. */
+  /** Computes all other outputs and the updates from the inputs and `saved`. */
   readonly second: Graph
-  /** The slots in which values go from one to the other, without leaving the backend; they need no starting values. */
+  /** Slots that carry values from `first` to `second` and never leave the backend. They need no starting values. */
   readonly saved: Readonly<Record<string, TensorType>>
 }
 
@@ -24,10 +24,10 @@ const cheap: ReadonlySet<OpName> = new Set<OpName>([
 ])
 
 /**
- * Cuts a graph at some of its outputs. The host can look at these before it gives the inputs that depend on them, to match
- * boxes or to reduce over machines: a step of training becomes a forward and a backward graph that together do the same
- * work. Every input of `first` and of `second` is one of the source's.
- * @param early names of outputs of `first`; all others belong to `second`, and so do the updates.
+ * Cuts a graph in two. The host reads the early outputs, computes from them, and gives the results to the second half
+ * as inputs: to match boxes, or to reduce over machines. A training step becomes a forward and a backward graph that do
+ * the same work together. Every input of `first` and of `second` is an input of the source.
+ * @param early names of the outputs of `first`. All other outputs and all updates belong to `second`.
  * @param batch the batch size, if the graph has one: slots have fixed sizes.
  * @throws VitrineError (shape) for a name that is no output.
  */
@@ -44,10 +44,12 @@ export function cut(source: Graph, early: readonly string[], batch?: number): Ha
     earlyValues.map(([, value]) => value),
     producers,
   )
-  /** Values as `first` has them, as `second` computes them, and those that `second` reads from slots. */
+  /**
+   * Values as `first` has them (`before`), as `second` computes them (`after`), and as `second` reads them from slots.
+   */
   const before = new Map<ValueId, Tensor>()
   const after = new Map<ValueId, Tensor>()
-  const kept = new Map<ValueId, Tensor>()
+  const slotTensors = new Map<ValueId, Tensor>()
 
   const rebuild = <K extends OpName>(
     node: GraphNode<K>,
@@ -55,14 +57,19 @@ export function cut(source: Graph, early: readonly string[], batch?: number): Ha
     into: Map<ValueId, Tensor>,
   ): void => {
     const types = mapOutputs<K, ValueId, TensorType>(node, (value) => typeOf(g, value))
-    const made: readonly Tensor[] = apply<K>(node.op, mapInputs<K, ValueId, Tensor>(node, at), node.attributes, types)
+    const results: readonly Tensor[] = apply<K>(
+      node.op,
+      mapInputs<K, ValueId, Tensor>(node, at),
+      node.attributes,
+      types,
+    )
     const values: readonly ValueId[] = node.outputs
-    for (const [i, value] of values.entries()) into.set(value, existing(made[i], value))
+    for (const [i, value] of values.entries()) into.set(value, existing(results[i], value))
   }
   const keep = (value: ValueId): Tensor => {
     const { shape, dtype } = typeOf(g, value)
-    const slot = kept.get(value) ?? state(`saved:${kept.size}`, shape, dtype)
-    kept.set(value, slot)
+    const slot = slotTensors.get(value) ?? state(`saved:${slotTensors.size}`, shape, dtype)
+    slotTensors.set(value, slot)
     return slot
   }
   const inFirst = (value: ValueId): Tensor => existing(before.get(value), value)
@@ -84,7 +91,11 @@ export function cut(source: Graph, early: readonly string[], batch?: number): Ha
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, at(value)]))
   const rest = Object.fromEntries(Object.entries(g.outputs).filter(([name]) => !early.includes(name)))
   const second = graph({ outputs: tensors(rest, inSecond), updates: tensors(g.updates, inSecond) })
-  const slots = [...kept].map(([value, { shape, dtype }], i) => ({ name: `saved:${i}`, value, type: { shape, dtype } }))
+  const slots = [...slotTensors].map(([value, { shape, dtype }], i) => ({
+    name: `saved:${i}`,
+    value,
+    type: { shape, dtype },
+  }))
   return {
     first: graph({
       outputs: tensors(Object.fromEntries(earlyValues), inFirst),
@@ -95,9 +106,9 @@ export function cut(source: Graph, early: readonly string[], batch?: number): Ha
   }
 }
 
-function existing<T>(made: T | undefined, value: ValueId): T {
-  if (made === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
-  return made
+function existing<T>(t: T | undefined, value: ValueId): T {
+  if (t === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+  return t
 }
 
 /** The nodes that values are computed from, leaves included. */

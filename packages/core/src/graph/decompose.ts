@@ -24,7 +24,7 @@ import { dimAt, fixed, product, type Shape } from "../tensor/shape.ts"
 import { softmax as softmaxOp } from "../tensor/fused.ts"
 import type { OpInputs, OpName, OpOutputs, Ops, Tensor } from "../tensor/tensor.ts"
 
-/** A fused op in required ops and simpler fused ones. */
+/** The decomposition of a fused op into required ops and simpler fused ones. */
 export type Decomposition<K extends OpName> = (inputs: OpInputs<Tensor>[K], attributes: Ops[K]) => OpOutputs<Tensor>[K]
 
 const transposeB = { transposeB: true }
@@ -56,7 +56,7 @@ function logSumExp(x: Tensor): Tensor {
   return add(top, log(sum(exp(sub(x, top)), last(x.shape), true)))
 }
 
-/** Images `[batch, height, width, channels]` as `[batch, places, channels]`. */
+/** Images `[batch, height, width, channels]` as `[batch, height · width, channels]`. */
 function asPlaces(x: Tensor): Tensor {
   const { shape } = x
   return reshape(x, [dimAt(shape, 0), product(shape.slice(1, -1)), dimAt(shape, -1)])
@@ -116,7 +116,7 @@ export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
     const dx = mul(rstd, sub(sub(dnormalized, mean(dnormalized, axis, true)), along))
     return [dx, sum(mul(dy, normalized), rows), sum(dy, rows)]
   },
-  // Sums over places come first, so that only they are regrouped, and no whole image is.
+  // The sums over places come first, so that they alone are grouped, and not whole images.
   groupNorm: ([x, weight, bias], { groups, epsilon }) => {
     const t = asPlaces(x)
     const [places, channels] = [fixed(t.shape, 1), fixed(t.shape, 2)]
@@ -149,7 +149,7 @@ export const decompositions: { readonly [K in OpName]?: Decomposition<K> } = {
   attentionGrad: ([dcontext, q, k, v, context], { scale }) => {
     const weights = softmaxOp(mul(matMul(q, k, transposeB), scale))
     const dweights = matMul(dcontext, v, transposeB)
-    // The sum that softmax's gradient subtracts, taken from the context: headDim wide instead of tokens wide.
+    // Softmax's gradient subtracts a sum over tokens. The context gives the same sum over headDim, which is narrower.
     const row = sum(mul(dcontext, context), last(dcontext.shape), true)
     const dscores = mul(mul(weights, sub(dweights, row)), scale)
     return [matMul(dscores, k), matMul(dscores, q, transposeA), matMul(weights, dcontext, transposeA)]

@@ -15,7 +15,7 @@ import {
 /** The number of a value: an output of a node of the graph. */
 export type ValueId = number
 
-/** A node of a graph: an op, and the values that it reads and makes. */
+/** A node of a graph: an op, the values that it reads, and those that it makes. */
 export type GraphNode<K extends OpName = OpName> = {
   [Op in K]: {
     readonly op: Op
@@ -26,8 +26,8 @@ export type GraphNode<K extends OpName = OpName> = {
 }[K]
 
 /**
- * A program as plain data, which can be cloned to a worker, hashed, cached and printed. Nodes are in an order in which they
- * can run. No node is dead, and none is computed twice.
+ * A program as plain data, which can be cloned to a worker, hashed, cached and printed. Each node stands after the
+ * nodes that it reads from. Outputs or updates depend on every node, and no two nodes compute the same.
  */
 export interface Graph<D extends Dim = Dim> {
   readonly nodes: readonly GraphNode[]
@@ -56,13 +56,13 @@ export interface GraphOutputs {
 }
 
 /**
- * Everything that `outputs` and `updates` need, sorted, with common subexpressions computed once.
- * @throws VitrineError (shape) when one name is used for two different inputs or slots, or an update does not fit its slot.
+ * Collects all nodes that `outputs` and `updates` need, sorts them and merges equal ones.
+ * @throws VitrineError (shape) if two different inputs or slots have one name, or an update does not fit its slot.
  */
 export function graph({ outputs = {}, updates = {} }: GraphOutputs): Graph {
   const nodes: GraphNode[] = []
   const values: TensorType[] = []
-  /** The outputs of the first node of each kind: equal nodes have equal keys. */
+  /** The outputs of the first of several equal nodes, by the key that equal nodes share. */
   const merged = new Map<string, readonly ValueId[]>()
   const constants = new Map<object, number>()
   const ids = new Map<Node, readonly ValueId[]>()
@@ -119,7 +119,10 @@ function leaves(nodes: readonly GraphNode[], op: "input" | "state"): Record<stri
   return values
 }
 
-/** The nodes that `roots` depend on, each after its inputs. There is no recursion, since a model may be deep. */
+/**
+ * The nodes that `roots` depend on, each after its inputs. It uses no recursion, since a model may be too deep for the
+ * stack.
+ */
 export function sortedNodes(roots: readonly Tensor[]): Node[] {
   const order: Node[] = []
   const entered = new Set<Node>()
@@ -141,7 +144,9 @@ export function sortedNodes(roots: readonly Tensor[]): Node[] {
   return order
 }
 
-/** A text for an op, its attributes and inputs: equal texts mean equal values. Constants are equal when they share memory. */
+/**
+ * A text for an op, its attributes and inputs. Equal texts mean equal values. Constants are equal if they share memory.
+ */
 function keyOf<K extends OpName>(node: Node<K>, inputs: readonly ValueId[], constants: Map<object, number>): string {
   const attributes = JSON.stringify(node.attributes, (_, value: unknown) => {
     if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value) // JSON has no -0, NaN, Infinity
@@ -156,8 +161,9 @@ function keyOf<K extends OpName>(node: Node<K>, inputs: readonly ValueId[], cons
 }
 
 /**
- * The same graph at one batch size.
- * @throws VitrineError (shape) for a size that is no positive integer, or none where the graph has a batch dimension.
+ * Replaces the batch dimension of a graph by a number.
+ * @throws VitrineError (shape) for a size that is no positive integer, or for no size if the graph has a batch
+ *   dimension.
  */
 export function bindBatch(source: Graph, batch: number | undefined): BoundGraph {
   if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1))
@@ -166,7 +172,7 @@ export function bindBatch(source: Graph, batch: number | undefined): BoundGraph 
   return { ...source, values }
 }
 
-/** The index of the node that reads each value last; the number of nodes for outputs and updates. */
+/** For each value the index of the node that reads it last. For outputs and updates it is the number of nodes. */
 export function lastUses(g: Graph): readonly number[] {
   const last = new Array<number>(g.values.length).fill(-1)
   for (const [i, node] of g.nodes.entries()) for (const value of [...node.outputs, ...node.inputs]) last[value] = i
@@ -174,7 +180,7 @@ export function lastUses(g: Graph): readonly number[] {
   return last
 }
 
-/** A listing to read, one node a line. */
+/** Lists a graph for people to read, one node a line. */
 export function printGraph(g: Graph): string {
   const typed = (value: ValueId): string => {
     const { shape, dtype } = typeOf(g, value)

@@ -2,7 +2,7 @@ import { VitrineError } from "../errors.ts"
 import { mapInputs, mapOutputs, type OpInputs, type OpName, type OpOutputs, type TensorType } from "../tensor/tensor.ts"
 import { type BoundGraph, type GraphNode, lastUses, typeOf, type ValueId } from "./graph.ts"
 
-/** One op on a backend's own values: from the inputs to the outputs, which it allocates. */
+/** Computes one op on a backend's values. It allocates the outputs. */
 export type Kernel<V, K extends OpName> = (
   inputs: OpInputs<V>[K],
   node: GraphNode<K>,
@@ -10,7 +10,7 @@ export type Kernel<V, K extends OpName> = (
   inputTypes: OpInputs<TensorType<number>>[K],
 ) => OpOutputs<V>[K]
 
-/** A backend as a table of kernels. Of the leaves, `constant` and `full` need one. */
+/** A backend as a table of kernels. Inputs and states need no kernel, `constant` and `full` do. */
 export type Kernels<V> = { readonly [K in OpName]?: Kernel<V, K> }
 
 /** The results of a run. */
@@ -20,8 +20,8 @@ export interface Interpretation<V> {
 }
 
 /**
- * Runs a graph node by node, and hands each value to `dispose` right after its last use. Inputs and states belong to the
- * caller and are never disposed of; neither are outputs and updates.
+ * Runs a graph node by node. It hands each value to `dispose` right after the last use, but never inputs and states,
+ * which belong to the caller, nor outputs and updates.
  * @throws VitrineError (backend) for an op without a kernel, or a missing input or state.
  */
 export function interpret<V>(
@@ -34,9 +34,9 @@ export function interpret<V>(
   const live = new Map<ValueId, V>()
   const borrowed = new Set<ValueId>()
   const read = (value: ValueId): V => {
-    const found = live.get(value)
-    if (found === undefined) throw new VitrineError("backend", `value ${value} of the graph has not been computed`)
-    return found
+    const result = live.get(value)
+    if (result === undefined) throw new VitrineError("backend", `value ${value} of the graph has not been computed`)
+    return result
   }
   const borrow = (kind: string, ids: Readonly<Record<string, ValueId>>, values: Readonly<Record<string, V>>): void => {
     for (const [name, id] of Object.entries(ids)) {

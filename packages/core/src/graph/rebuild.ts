@@ -12,7 +12,7 @@ import {
 import { decompositions } from "./decompose.ts"
 import { type Graph, type GraphNode, type GraphOutputs, graph, typeOf, type ValueId } from "./graph.ts"
 
-/** Makes the tensors that stand for a node's outputs when a graph is built anew. */
+/** Makes the tensors that replace a node's outputs in a new graph. */
 export type Rewrite = <K extends OpName>(
   node: GraphNode<K>,
   inputs: OpInputs<Tensor>[K],
@@ -21,7 +21,7 @@ export type Rewrite = <K extends OpName>(
 
 const keep: Rewrite = ({ op, attributes }, inputs, outputs) => apply(op, inputs, attributes, outputs)
 
-/** The graph as symbolic tensors again, each node replaced by what `rewrite` makes of it. */
+/** Turns a graph back into symbolic tensors. `rewrite` can replace each node. */
 export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs> {
   const tensors = new Map<ValueId, Tensor>()
   const at = (value: ValueId): Tensor => {
@@ -31,10 +31,10 @@ export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs
   }
   const rebuild = <K extends OpName>(node: GraphNode<K>): void => {
     const types = mapOutputs<K, ValueId, TensorType>(node, (value) => typeOf(g, value))
-    const made = rewrite(node, mapInputs<K, ValueId, Tensor>(node, at), types)
+    const results = rewrite(node, mapInputs<K, ValueId, Tensor>(node, at), types)
     const values: readonly ValueId[] = node.outputs
     for (const [i, value] of values.entries()) {
-      const [t, type] = [made[i], typeOf(g, value)]
+      const [t, type] = [results[i], typeOf(g, value)]
       if (t === undefined || !sameShape(t.shape, type.shape) || t.dtype !== type.dtype)
         throw new Error(`${node.op}: output ${i} became ${t && showShape(t.shape)} and was ${showShape(type.shape)}`)
       tensors.set(value, t)
@@ -47,8 +47,8 @@ export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs
 }
 
 /**
- * The same graph with every fused op that `supports` does not accept replaced by its decomposition, and those in that
- * decomposition likewise.
+ * Replaces every fused op that the backend does not support by its decomposition. Fused ops within the decomposition
+ * are replaced in the same way.
  */
 export function lower(g: Graph, supports: (op: OpName) => boolean): Graph {
   let current = g

@@ -11,7 +11,7 @@ import { rowNames } from "../tables.ts"
 export const activations = {
   /** x Φ(x), by the error function. */
   gelu: (x: Tensor): Tensor => gelu(x),
-  /** x Φ(x), approximately, by tanh. */
+  /** x Φ(x), approximated with tanh. */
   gelu_tanh: (x: Tensor): Tensor => gelu(x, { approximate: true }),
   /** x σ(1.702 x), as in OpenAI's CLIP. */
   quick_gelu: (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702))),

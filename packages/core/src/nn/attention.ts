@@ -15,7 +15,7 @@ export interface AttentionOptions {
   readonly qkvBias?: boolean
   /** Whether the projection at the end has a bias; true by default. */
   readonly projBias?: boolean
-  /** ε of the LayerNorm of queries and keys over each head's width; without it they are not normed. */
+  /** ε of the LayerNorm of queries and keys over each head's width. Without it there is no such norm. */
   readonly qkNormEpsilon?: number | undefined
 }
 
@@ -35,8 +35,8 @@ export function selfAttention(scope: Scope, x: Tensor, options: AttentionOptions
 }
 
 /**
- * Multi-head attention of one learned query: x `[batch, tokens, dim]` → `[batch, dim]`. This is the first half of timm's
- * `AttentionPoolLatent`, from which the parameters have their names.
+ * Multi-head attention of one learned query: x `[batch, tokens, dim]` → `[batch, dim]`. It is the first half of timm's
+ * `AttentionPoolLatent` and uses the same names of parameters.
  */
 export function latentAttention(scope: Scope, x: Tensor, heads: number): Tensor {
   const dim = fixed(x.shape, 2)
@@ -71,14 +71,16 @@ export interface MultiHeadOptions extends AttentionMasks {
 }
 
 /**
- * Multi-head attention (Vaswani et al., 2017, section 3.2.2), with the parameters' names of `torch.nn.MultiheadAttention`:
- * query `[batch, queries, dim]`, key and value `[batch, keys, dim]` → the query's shape. The caller adds positions that only
- * queries and keys have: `multiHeadAttention(scope, add(x, p), add(x, p), x, …)`.
+ * Multi-head attention (Vaswani et al., 2017, section 3.2.2), with the parameter names of
+ * `torch.nn.MultiheadAttention`: query `[batch, queries, dim]`, key and value `[batch, keys, dim]` → the query's shape.
+ * If queries and keys have positions p that values have not, the caller adds them: `multiHeadAttention(scope, add(x,
+ * p), add(x, p), x, …)`.
  *
- * A bool mask is true where a key is hidden. A float32 mask is added to the scores and −∞ where a key is hidden. Hidden
- * keys have weight 0. A query from which all keys are hidden gets zeros from the heads, so the output's bias alone, and no
- * gradient, as in torch's `scaled_dot_product_attention`. No gradient flows into the −∞ of a mask.
- * @throws VitrineError (shape) where heads do not divide the width, or a mask does not fit.
+ * A bool mask is true where a key is hidden. A float32 mask is added to the scores, and is −∞ where a key is hidden.
+ * Hidden keys have weight 0. If all keys are hidden from a query, its heads give zeros, as in torch's
+ * `scaled_dot_product_attention`. The result is then the output's bias, and no gradient flows to the query. No gradient
+ * flows into the −∞ of a mask.
+ * @throws VitrineError (shape) if the heads do not divide the width, or a mask does not fit.
  */
 export function multiHeadAttention(
   scope: Scope,
@@ -91,14 +93,15 @@ export function multiHeadAttention(
   return attendHeads(scope, q, k, v, options)
 }
 
-/** The order in which `in_proj` holds its three parts. */
+/** The three parts of `in_proj`, in their order. */
 const projections = ["q", "k", "v"] as const
 
 type Projection = (typeof projections)[number]
 
 /**
- * The first half of `multiHeadAttention`: projects any of queries, keys and values, `[batch, tokens, dim]`, by their part of
- * `in_proj`, to `[batch, heads, tokens, headDim]`. Neighbours that are one tensor are projected by one product.
+ * The first half of `multiHeadAttention`. It projects queries, keys or values, or several of them, `[batch, tokens, dim]` →
+ * `[batch, heads, tokens, headDim]`. Each has its own part of `in_proj`. If neighbouring parts project the same tensor,
+ * one matrix product computes them.
  */
 export function projectHeads<K extends Projection>(
   scope: Scope,
@@ -133,8 +136,8 @@ export function projectHeads<K extends Projection>(
 }
 
 /**
- * The second half of `multiHeadAttention`: attends from queries `[batch, heads, queries, headDim]` to keys and values
- * `[batch, heads, keys, headDim]`, joins the heads and projects them by `out_proj`: `[batch, queries, dim]`.
+ * The second half of `multiHeadAttention`: queries `[batch, heads, queries, headDim]` attend to keys and values
+ * `[batch, heads, keys, headDim]`. The heads are joined and projected by `out_proj` to `[batch, queries, dim]`.
  */
 export function attendHeads(scope: Scope, q: Tensor, k: Tensor, v: Tensor, options: MultiHeadOptions): Tensor {
   const { weightDropout = 0, bias = true } = options
@@ -145,7 +148,7 @@ export function attendHeads(scope: Scope, q: Tensor, k: Tensor, v: Tensor, optio
   )
 }
 
-/** Both masks, checked, with four axes. */
+/** Checks the masks and gives each of them four axes. */
 function masksOf(
   scope: Scope,
   q: Tensor,
@@ -190,12 +193,15 @@ function joinHeads(t: Tensor): Tensor {
   return reshape(transpose(t, [0, 2, 1, 3]), [dimAt(t.shape, 0), tokens, heads * headDim])
 }
 
-/** The score of a hidden key: its weight is 0 beside any other. It is not −∞, for GPUs may assume that numbers are finite. */
+/**
+ * The score of a hidden key. Beside any other score its weight is 0. It is finite, since GPU compilers may assume that
+ * no number is infinite.
+ */
 const hidden = -1e30
 
 /**
- * `softmax(q kᵀ / √headDim + mask) v`. It is one fused op unless there are masks, or scores or weights are tapped, or
- * weights are dropped. Masks have four axes and broadcast to the scores.
+ * `softmax(q kᵀ / √headDim + mask) v`. This is one fused op, unless there are masks, dropout of weights, or taps of
+ * scores or weights. Masks have four axes and broadcast to the scores.
  */
 function attend(
   scope: Scope,
@@ -212,12 +218,12 @@ function attend(
   const hides: ((t: Tensor, value: number) => Tensor)[] = []
   for (const mask of masks) {
     const visible = mask.dtype === "bool" ? undefined : greater(mask, hidden)
-    /** Puts a number where keys are hidden. */
+    /** Writes `value` where the mask hides a key. */
     const hide = (t: Tensor, value: number): Tensor => (visible ? where(visible, t, value) : where(mask, value, t))
     scores = hide(visible ? add(scores, where(visible, mask, 0)) : scores, hidden)
     hides.push(hide)
   }
-  // Again after the softmax, for queries without any key: their scores are equal, and their weights must be 0.
+  // The mask is applied again after the softmax. A query without any key has equal scores, and its weights must be 0.
   const weights = scope.tap(
     "weights",
     hides.reduce((w, hide) => hide(w, 0), fused.softmax(scores)),

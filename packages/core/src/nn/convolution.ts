@@ -5,7 +5,7 @@ import { elementCount, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Scope } from "./scope.ts"
 
-/** The ε that keeps a deviation from 0: within the root, `√(variance + ε)`, or outside, `√variance + ε`. */
+/** ε keeps a deviation from 0. It is added within the root, `√(variance + ε)`, or outside, `√variance + ε`. */
 export interface Deviation {
   readonly epsilon: number
   readonly outside: boolean
@@ -16,7 +16,10 @@ export interface StandardizedConvOptions {
   /** Height and width of the kernels. */
   readonly size: number
   readonly stride: number
-  /** `centre` pads half a kernel at every side. `same` is TensorFlow's: as little as the windows need, with more at the end. */
+  /**
+   * `centre` pads half a kernel at every side. `same` pads as TensorFlow does: as little as the windows need, the odd
+   * row or column at the end.
+   */
   readonly padding: "centre" | "same"
   readonly deviation: Deviation
 }
@@ -47,7 +50,10 @@ function standardized(weight: Tensor, { epsilon, outside }: Deviation): Tensor {
   return div(centred, add(sqrt(variance), epsilon))
 }
 
-/** The largest of each window, padded as TensorFlow's SAME: `[batch, h, w, channels]` → `[batch, ⌈h / stride⌉, ⌈w / stride⌉, channels]`. */
+/**
+ * The greatest value of each window, padded as TensorFlow's SAME: `[batch, h, w, channels]` → `[batch, ⌈h / stride⌉, ⌈w
+ * / stride⌉, channels]`.
+ */
 export function maxPoolSame(x: Tensor, size: number, stride: number): Tensor {
   return maxPool2d(x, [size, size], sameWindow(x, size, stride))[0]
 }

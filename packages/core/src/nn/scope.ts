@@ -3,7 +3,7 @@ import { dropoutMask, mul, state } from "../tensor/ops.ts"
 import { type Shape, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 
-/** The kind of a parameter. It decides how the parameter starts, and whether it decays. */
+/** The kind of a parameter. It decides how the parameter is initialised, and whether weight decay applies to it. */
 export type Role =
   /** The matrix of a linear layer, `[out, in]`. */
   | "linear"
@@ -21,9 +21,9 @@ export type Role =
   /** The class token, or registers. */
   | "classToken"
   | "distillationToken"
-  /** A table of embeddings, a row a token. */
+  /** A table of embeddings, one row for each token. */
   | "embedding"
-  /** A learned query, which no projection gives. */
+  /** A learned query. No projection computes it. */
   | "latent"
   /** A learned table of position embeddings. */
   | "positions"
@@ -39,18 +39,18 @@ export interface Parameter {
   readonly role: Role
 }
 
-/** The place of a layer in the model. A layer gets this and tensors, and nothing else. */
+/** The place of a layer in the model. It gives the layer parameters, taps and dropout. */
 export interface Scope {
   /** The name of the place, such as `blocks.0.attn`. */
   readonly path: string
   /** @throws VitrineError (shape), with the full name and shape, when the model has no such parameter. */
   param(name: string, shape: readonly number[], role: Role): Tensor
   at(name: string): Scope
-  /** Names an intermediate value. It costs nothing unless the options of the scope ask for it. */
+  /** Names an intermediate value. This costs nothing unless the options of the scope ask for the tap. */
   tap(name: string, t: Tensor): Tensor
-  /** Whether one of these taps is asked for, so that a fused op has to be taken apart. */
+  /** Whether the options ask for one of these taps. Then a fused op has to be taken apart. */
   taps(...names: readonly string[]): boolean
-  /** Marks a value, such as a block's input, from which the values behind it can be computed again. */
+  /** Marks a value, such as a block's input, from which later values can be computed again. */
   checkpoint(t: Tensor): Tensor
   /** Whether there is a random key, so that dropout works. */
   readonly training: boolean
@@ -63,9 +63,9 @@ export interface ScopeOptions {
   readonly param?: (parameter: Parameter) => Tensor
   /** The random key of this step (int32 `[2]`), for training; without it dropout does nothing. */
   readonly key?: Tensor
-  /** The taps to collect, by full name, or all. A name that ends in `.*` stands for all below it. */
+  /** Full names of the taps to collect, or all. A name that ends in `.*` stands for all taps below it. */
   readonly taps?: readonly string[] | "all"
-  /** Called with every tap that is to be collected. */
+  /** Called with every tap that `taps` names. */
   readonly onTap?: (name: string, t: Tensor) => void
   /** Called with every checkpoint, in order. */
   readonly onCheckpoint?: (t: Tensor) => void

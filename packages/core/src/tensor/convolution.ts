@@ -2,8 +2,8 @@ import { VitrineError } from "../errors.ts"
 import { dimAt, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Ops, type Tensor } from "./tensor.ts"
 
-// The convolution set, for hybrid stems, ResNets and detection. Images are NHWC, weights [out, in, height, width] as in
-// PyTorch. A backend has the whole set or none of it.
+// Convolutions, for hybrid stems, ResNets and detection. Images are NHWC, weights [out, in, height, width] as in
+// PyTorch. A backend supports all of these ops or none.
 
 export interface WindowOptions {
   readonly strides?: readonly [number, number]
@@ -48,8 +48,8 @@ export function conv2dWeightGrad(dy: Tensor, x: Tensor, shape: Shape, window: Wi
 }
 
 /**
- * The greatest value of each window, and its index into the flattened rows and columns of its image and channel. Padding is
- * never the greatest. Of equal values the first is taken.
+ * The greatest value of each window, and its index into the flattened rows and columns of its image and channel.
+ * Padding is never the greatest. Of several equal values the first counts.
  */
 export function maxPool2d(
   x: Tensor,

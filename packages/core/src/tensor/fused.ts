@@ -2,12 +2,12 @@ import { VitrineError } from "../errors.ts"
 import { dimAt, fixed, type Shape, sameShape, showShape } from "./shape.ts"
 import { apply, applyOne, type Tensor } from "./tensor.ts"
 
-// Ops that a backend may run as one kernel. `lower` replaces those without a kernel by their decomposition in
-// graph/decompose.ts, so none of them is required.
+// Ops that a backend may run as one kernel. If a backend has no kernel for one, `lower` replaces it by its
+// decomposition in graph/decompose.ts.
 
-function expect(op: string, what: string, t: Tensor, shape: Shape): void {
+function expect(op: string, name: string, t: Tensor, shape: Shape): void {
   if (!sameShape(t.shape, shape))
-    throw new VitrineError("shape", `${op}: ${what} must be ${showShape(shape)}, got ${showShape(t.shape)}`)
+    throw new VitrineError("shape", `${op}: ${name} must be ${showShape(shape)}, got ${showShape(t.shape)}`)
 }
 
 /** `x weightᵀ + bias`: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`. */
@@ -27,7 +27,7 @@ export function relu(x: Tensor): Tensor {
   return applyOne("relu", [x], {}, x.shape)
 }
 
-/** The gradient of relu from its output `y`, or from its input, which has the same signs. */
+/** The gradient of relu. `y` is relu's output, or its input, which is positive at the same elements. */
 export function reluGrad(dy: Tensor, y: Tensor): Tensor {
   expect("reluGrad", "dy", dy, y.shape)
   return applyOne("reluGrad", [dy, y], {}, y.shape)
@@ -59,8 +59,9 @@ export function softmaxGrad(dy: Tensor, y: Tensor): Tensor {
 }
 
 /**
- * Cross-entropy of each row, `−Σ targets · log softmax(logits)`: logits and targets `[rows, classes]` → `[rows]`. Targets are
- * distributions, so label smoothing, mixup and class weights change only the targets. There is no gradient to targets.
+ * Cross-entropy of each row, `−Σ targets · log softmax(logits)`: logits and targets `[rows, classes]` → `[rows]`.
+ * Targets are distributions, so label smoothing, mixup and class weights change only the targets. No gradient flows to
+ * the targets.
  */
 export function softmaxCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expect("softmaxCrossEntropy", "targets", targets, logits.shape)
@@ -104,8 +105,9 @@ export function layerNormGrad(
 }
 
 /**
- * Group norm (Wu and He, 2018), as in `torch.nn.GroupNorm`. Equal groups of neighbouring channels of an image are normed over
- * all places, with the biased variance: x `[batch, height, width, channels]`, weight and bias `[channels]`.
+ * Group norm (Wu and He, 2018), as in `torch.nn.GroupNorm`. The channels form equal groups of neighbours. Each group of
+ * an image is normed over its channels and all places, with the biased variance: x `[batch, height, width, channels]`,
+ * weight and bias `[channels]`.
  */
 export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: number, epsilon: number): Normalized {
   const channels = x.shape.slice(-1)
@@ -133,7 +135,7 @@ export function groupNormGrad(
 export interface Attended {
   /** `[…, queries, headDim]` */
   readonly context: Tensor
-  /** log Σ exp of each row of scores, `[…, queries, 1]`: a backward pass needs no more of the softmax. */
+  /** log Σ exp of each row of scores, `[…, queries, 1]`. The backward pass computes the softmax from it again. */
   readonly logSumExp: Tensor
 }
 
@@ -179,7 +181,10 @@ export function attentionGrad(
   return apply("attentionGrad", [dcontext, q, k, v, context, logSumExp], { scale }, [q, k, v])
 }
 
-/** The scalars of AdamW that change from step to step. As inputs they let one compiled program serve all steps. */
+/**
+ * The scalars of AdamW that change from step to step. They are inputs of the graph, so that one compiled program serves
+ * all steps.
+ */
 export interface AdamWScalars {
   /** Learning rate over 1 − β₁ᵗ. */
   readonly stepSize: Tensor
@@ -198,8 +203,8 @@ export function adamW(
   { stepSize, correction, decay }: AdamWScalars,
   attributes: { readonly beta1: number; readonly beta2: number; readonly epsilon: number },
 ): readonly [parameter: Tensor, m: Tensor, v: Tensor] {
-  for (const [what, t] of Object.entries({ gradient, m, v })) expect("adamW", what, t, parameter.shape)
-  for (const [what, t] of Object.entries({ stepSize, correction, decay })) expect("adamW", what, t, [])
+  for (const [name, t] of Object.entries({ gradient, m, v })) expect("adamW", name, t, parameter.shape)
+  for (const [name, t] of Object.entries({ stepSize, correction, decay })) expect("adamW", name, t, [])
   const inputs = [parameter, gradient, m, v, stepSize, correction, decay] as const
   return apply("adamW", inputs, attributes, [parameter, parameter, parameter])
 }

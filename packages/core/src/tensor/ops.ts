@@ -12,7 +12,7 @@ import {
 } from "./shape.ts"
 import { apply, applyOne, type DType, type Tensor } from "./tensor.ts"
 
-// The required ops: a backend that runs these runs everything. Each checks its shapes here, for all backends.
+// The required ops: a backend that runs these runs everything. Each function checks shapes here, for all backends.
 
 function fail(op: string, message: string): never {
   throw new VitrineError("shape", `${op}: ${message}`)
@@ -31,7 +31,7 @@ function checkAxis(op: string, t: Tensor, axis: number): number {
 
 // Leaves
 
-/** A value that every run takes from its caller. */
+/** A value that the caller gives to every run. */
 export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
   return applyOne("input", [], { name }, shape, dtype)
 }
@@ -43,7 +43,7 @@ export function state(name: string, shape: Shape, dtype: DType = "float32"): Ten
   return applyOne("state", [], { name }, shape, dtype)
 }
 
-/** Values that are part of the graph. Float data is float32, Int32Array int32. */
+/** Values that are part of the graph. A Float32Array makes a float32 tensor, an Int32Array an int32 tensor. */
 export function constant(data: Float32Array | Int32Array, shape: Shape): Tensor {
   if (elementCount(shape) !== data.length) fail("constant", `${data.length} values do not fill ${showShape(shape)}`)
   return applyOne("constant", [], { data }, shape, data instanceof Int32Array ? "int32" : "float32")
@@ -80,7 +80,7 @@ export const maximum = (a: Operand, b: Operand): Tensor => binary("maximum", a, 
 /** Bool: a > b, false where either is NaN. */
 export const greater = (a: Operand, b: Operand): Tensor => binary("greater", a, b)
 
-/** `a` where the bool `condition` holds, `b` elsewhere; all three broadcast. */
+/** `a` where the bool `condition` is true, `b` elsewhere. All three broadcast. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const x = typeof a === "number" ? scalar(a) : a
   const y = typeof b === "number" ? scalar(b) : b
@@ -123,7 +123,7 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 
 // Shape
 
-/** The same elements in another shape. The batch, where there is one, stays in the first dimension. */
+/** The same elements in another shape. The batch dimension, if there is one, stays the first. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (product(shape) !== product(x.shape))
     fail("reshape", `${showShape(x.shape)} does not fit into ${showShape(shape)}`)
@@ -190,7 +190,7 @@ export function slice(x: Tensor, axis: number, start: number, end: number): Tens
   return applyOne("slice", [x], { axis: at, start, end }, x.shape.with(at, end - start), x.dtype)
 }
 
-/** Zeros before and after, along one axis. */
+/** Adds zeros before and after the elements of one axis. */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
   const at = checkAxis("pad", x, axis)
   checkDType("pad", x, "float32")
@@ -217,7 +217,7 @@ export function sum(x: Tensor, axes?: readonly number[], keepDims = false): Tens
   return reduce("sum", x, axes, keepDims)
 }
 
-/** The greatest over `axes`, or over all of them. Every tied element gets the whole gradient. */
+/** The greatest value over `axes`, or over all of them. Tied elements get the whole gradient each. */
 export function max(x: Tensor, axes?: readonly number[], keepDims = false): Tensor {
   return reduce("max", x, axes, keepDims)
 }
@@ -229,8 +229,8 @@ export function mean(x: Tensor, axes: readonly number[], keepDims = false): Tens
 }
 
 /**
- * Matrix products over the last two axes; the axes before them must be equal. `[…, m, k] × […, k, n] → […, m, n]`, where the
- * options can transpose either factor first.
+ * Matrix products over the last two axes, `[…, m, k] × […, k, n] → […, m, n]`. All axes before the last two must be
+ * equal. The options transpose a factor first.
  */
 export function matMul(
   a: Tensor,
@@ -263,14 +263,14 @@ export function dropoutMask(key: Tensor, path: string, shape: Shape, rate: numbe
   return applyOne("dropoutMask", [key], { path, rate }, shape)
 }
 
-/** The same value, through which no gradient flows. */
+/** The same value. No gradient flows through it. */
 export function stopGradient(x: Tensor): Tensor {
   return applyOne("stopGradient", [x], {}, x.shape, x.dtype)
 }
 
 /**
- * The same value, which is never merged with it. Values computed from a barrier are computed again even where equal ones
- * exist, so that activations need not be kept. Barriers with different ids are never merged with each other.
+ * The same value under another identity. Values computed from a barrier are computed again even where equal ones exist,
+ * so that activations need not be kept. Barriers with different ids are never merged with each other.
  */
 export function barrier(x: Tensor, id: string): Tensor {
   return applyOne("barrier", [x], { id }, x.shape, x.dtype)

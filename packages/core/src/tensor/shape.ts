@@ -1,12 +1,12 @@
 import { VitrineError } from "../errors.ts"
 
 /**
- * A dimension: a number, or the batch size, which a graph leaves open until it is compiled. Reshaping may fold dimensions
- * into the batch: `"batch*197"` stands for 197 rows an example.
+ * A dimension: a number, or the batch size, which is open until the graph is compiled. Reshaping may fold dimensions
+ * into the batch: `"batch*197"` stands for 197 rows for each example.
  */
 export type Dim = number | "batch" | `batch*${number}`
 
-/** Dimensions, the slowest first. Only the first one may be named. */
+/** Dimensions. The last one varies fastest in memory. Only the first one may depend on the batch. */
 export type Shape = readonly Dim[]
 
 export interface BatchMultiple {
@@ -38,7 +38,7 @@ export function product(dims: Shape): Dim {
   return toDim({ batch, times })
 }
 
-/** The number of elements of a shape. `batch` is needed where a dimension depends on it. */
+/** The number of elements of a shape. `batch` is needed if a dimension depends on it. */
 export function elementCount(shape: Shape, batch?: number): number {
   let n = 1
   for (const dim of shape) n *= bindDim(dim, batch)
@@ -51,14 +51,20 @@ export function bindDim(dim: Dim, batch?: number): number {
   return parseDim(dim).times * batch
 }
 
-/** The dimension of an axis, counted from the end where it is negative. @throws VitrineError (shape) where there is none. */
+/**
+ * The dimension of an axis. A negative axis counts from the end.
+ * @throws VitrineError (shape) if there is no such axis.
+ */
 export function dimAt<D extends Dim>(shape: readonly D[], axis: number): D {
   const dim = shape.at(axis)
   if (dim === undefined) throw new VitrineError("shape", `${showShape(shape)} has no axis ${axis}`)
   return dim
 }
 
-/** The size of an axis, which must be a number, as that of every axis but the first is. */
+/**
+ * The size of an axis that must not depend on the batch.
+ * @throws VitrineError (shape) if it does.
+ */
 export function fixed(shape: Shape, axis: number): number {
   const dim = shape.at(axis)
   if (typeof dim !== "number") throw new VitrineError("shape", `axis ${axis} of ${showShape(shape)} has no fixed size`)

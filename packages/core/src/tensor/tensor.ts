@@ -2,8 +2,8 @@ import { VitrineError } from "../errors.ts"
 import { type Dim, type Shape, showShape } from "./shape.ts"
 
 /**
- * The type of a tensor's elements. Arithmetic is float32. float16 and bfloat16 are for storage, reached by `cast`. int32
- * holds indices and random keys, bool the results of comparisons.
+ * The type of a tensor's elements. Arithmetic is in float32. float16 and bfloat16 are for storage, and `cast` converts
+ * to them. int32 holds indices and random keys, bool the results of comparisons.
  */
 export type DType = "float32" | "float16" | "bfloat16" | "int32" | "bool"
 
@@ -20,7 +20,7 @@ type Window = {
   readonly padding: readonly [number, number, number, number]
 }
 
-/** The attributes of every op. Output shapes stand on the node, so no attribute repeats them. */
+/** The attributes of every op. A node holds the shapes of its outputs, so attributes do not repeat them. */
 export interface Ops {
   // Leaves
   input: { readonly name: string }
@@ -59,7 +59,7 @@ export interface Ops {
   dropoutMask: { readonly path: string; readonly rate: number }
   stopGradient: None
   barrier: { readonly id: string }
-  // Fused: a backend that does not name these gets their decomposition
+  // Fused ops: a backend that does not support one gets its decomposition.
   linear: None
   relu: None
   reluGrad: None
@@ -75,7 +75,7 @@ export interface Ops {
   attention: { readonly scale: number }
   attentionGrad: { readonly scale: number }
   adamW: { readonly beta1: number; readonly beta2: number; readonly epsilon: number }
-  // The convolution set: a backend declares the whole of it or none
+  // Convolutions: a backend supports all of them or none.
   conv2d: Window
   conv2dInputGrad: Window
   conv2dWeightGrad: Window
@@ -167,7 +167,9 @@ export type SingleOp = Exclude<OpName, keyof ManyOutputs<unknown>>
 /** The outputs of every op, where `T` stands for an output. */
 export type OpOutputs<T> = { readonly [K in SingleOp]: readonly [T] } & ManyOutputs<T>
 
-/** One application of an op. Nodes are immutable, know nothing of any engine, and are shared by what reads them. */
+/**
+ * One application of an op. Nodes are immutable and do not depend on an engine. Several nodes may read the same node.
+ */
 export type Node<K extends OpName = OpName> = {
   [Op in K]: {
     readonly op: Op
@@ -177,14 +179,14 @@ export type Node<K extends OpName = OpName> = {
   }
 }[K]
 
-/** A symbolic tensor: one output of a node. It holds no values; a backend gives them to it when a graph runs. */
+/** A symbolic tensor: one output of a node. It holds no values. A backend computes the values when a graph runs. */
 export interface Tensor extends TensorType {
   readonly node: Node
   /** Which of the node's outputs this is. */
   readonly index: number
 }
 
-/** The inputs of an op, each replaced by what `f` makes of it. */
+/** Maps each input of an op by `f`. */
 export function mapInputs<K extends OpName, T, U>(
   { inputs }: { readonly op: K; readonly inputs: OpInputs<T>[K] },
   f: (input: T) => U,
@@ -193,7 +195,7 @@ export function mapInputs<K extends OpName, T, U>(
   return list.map(f) as unknown as OpInputs<U>[K]
 }
 
-/** The outputs of an op, each replaced by what `f` makes of it and its place. */
+/** Maps each output of an op by `f`, which also gets the output's index. */
 export function mapOutputs<K extends OpName, T, U>(
   { outputs }: { readonly op: K; readonly outputs: OpOutputs<T>[K] },
   f: (output: T, index: number) => U,

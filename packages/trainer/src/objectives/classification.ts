@@ -5,8 +5,9 @@ import { type Loss, rowLosses } from "./losses.ts"
 import type { Measure, Objective, Prepared } from "./objective.ts"
 
 /**
- * Images and the classes that they show. Measured without the weights of the classes.
- * @throws VitrineError (config) for a model without classes, or weights that are not one a class.
+ * The objective of classification: images and their classes. Class weights change the loss of training, but not that of
+ * evaluation.
+ * @throws VitrineError (config) for a model without classes, or if the number of weights is not the number of classes.
  */
 export function classificationObjective(
   model: ImageModel,
@@ -28,7 +29,7 @@ export function classificationObjective(
 }
 
 /**
- * Logits and losses of labelled images, by their accuracy.
+ * Measures a classifier on labelled images by loss and accuracy.
  * @throws VitrineError (config) for a model without classes.
  */
 export function measureClasses(model: ImageModel, loss: Loss): Measure {
@@ -54,7 +55,7 @@ export function measureClasses(model: ImageModel, loss: Loss): Measure {
   }
 }
 
-/** Images `[batch, height, width, channels]`, their targets `[batch, classes]` and weights `[batch]`. */
+/** The inputs of a batch: images `[batch, height, width, channels]`, targets `[batch, classes]`, weights `[batch]`. */
 export function labelledInputs({
   imageSize,
   channels,
@@ -72,14 +73,14 @@ export function labelledInputs({
 }
 
 /**
- * The inputs of a batch and its weight. For the softmax, targets are scaled by the weights of the classes; as in PyTorch's
- * `CrossEntropyLoss(weight)`, an example counts by the weight of its label.
+ * The inputs of a batch and its total weight. With cross-entropy the targets are multiplied by the weights of their
+ * classes, and an example counts by the weight of its label, as in PyTorch's `CrossEntropyLoss(weight)`.
  */
 export function weighted(batch: Batch, loss: Loss, classWeights: readonly number[] | null): Prepared {
   const { images, targets, labels, weights } = batch
   if (classWeights === null || loss === "binary")
     return { inputs: { images, targets, weights }, total: weights.reduce((sum, weight) => sum + weight, 0) }
-  // Labels and targets are of the classes that there are weights for.
+  // `classWeights` has one weight for each class, so every label has its weight.
   const weightOf = (label: number): number => classWeights[label] ?? Number.NaN
   const total = weights.reduce((sum, weight, row) => sum + weight * weightOf(labels[row] ?? Number.NaN), 0)
   const scaled = targets.map((target, i) => target * weightOf(i % classWeights.length))

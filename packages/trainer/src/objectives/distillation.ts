@@ -14,10 +14,13 @@ import { labelledInputs, measureClasses, weighted } from "./classification.ts"
 import { type Loss, rowLosses } from "./losses.ts"
 import type { Objective } from "./objective.ts"
 
-/** How the distillation token learns: its targets, from the teacher's logits `[rows, classes]`, and its loss. */
+/**
+ * A kind of distillation: the targets of the distillation token, made from the teacher's logits `[rows, classes]`, and
+ * its loss.
+ */
 interface DistillationKind {
   targets(logits: ArrayLike<number>, classes: number, tau: number): Float32Array
-  /** `[batch]`, from logits and targets `[batch, classes]`. */
+  /** The losses `[batch]`, from logits and targets `[batch, classes]`. */
   losses(logits: Tensor, targets: Tensor, classes: number, tau: number): Tensor
 }
 
@@ -30,11 +33,11 @@ const kinds: Readonly<Record<DistillationName, DistillationKind>> = {
 
 export const distillationNames: readonly DistillationName[] = rowNames(kinds)
 
-/** How a student learns from a teacher; names and defaults are DeiT's. */
+/** How a student learns from a teacher. Names and defaults are DeiT's. */
 export interface Distillation {
-  /** The teacher's decision as a second label, or its distribution. */
+  /** The targets: the teacher's most likely class (`hard`), or its distribution (`soft`). */
   readonly kind: DistillationName
-  /** The weight of the teacher's loss; that of the labels is 1 − alpha. */
+  /** The weight of the distillation loss. The loss of the labels has the weight 1 − alpha. */
   readonly alpha: number
   /** The temperature of soft distillation. */
   readonly tau: number
@@ -46,12 +49,13 @@ export const distillationFields: Readonly<Record<keyof Distillation, Field>> = {
   tau: { kind: "number", above: 0 },
 }
 
-/** The teacher's logits, `[batch, classes]`, on images as the student is given them. */
+/** Computes the teacher's logits, `[batch, classes]`, on the images that the student gets. */
 export type Teacher = (images: Float32Array, size: number) => Promise<ArrayLike<number>>
 
 /**
- * DeiT's distillation (Touvron et al., 2021, equations 2 and 3; `losses.py`): the class token learns the labels and the
- * distillation token the teacher's answers. Soft distillation is divided by the number of classes too, as there.
+ * DeiT's distillation (Touvron et al., 2021, equations 2 and 3; `losses.py`). The class token learns the labels, and
+ * the distillation token learns the teacher's answers. As in `losses.py`, the soft loss is also divided by the number
+ * of classes.
  */
 export function distillationObjective(
   config: ViTConfig,
@@ -85,12 +89,12 @@ export function distillationObjective(
 /** KL(targets ‖ softmax(logits / τ)) · τ² / classes, `[batch]`. */
 function divergence(logits: Tensor, targets: Tensor, classes: number, tau: number): Tensor {
   const crossEntropy = ops.softmaxCrossEntropy(ops.mul(logits, 1 / tau), targets)
-  // The limit of p log p at 0 is 0.
+  // p log p tends to 0 as p does, so the floor of 1e-37 is harmless.
   const entropy = ops.neg(ops.sum(ops.mul(targets, ops.log(ops.maximum(targets, 1e-37))), [1]))
   return ops.mul(ops.sub(crossEntropy, entropy), (tau * tau) / classes)
 }
 
-/** One-hot, the first of equal ones. */
+/** The class with the largest logit as a one-hot target. Of equal logits the first counts. */
 function decisions(logits: ArrayLike<number>, classes: number): Float32Array {
   const hot = new Float32Array(logits.length)
   let begin = 0

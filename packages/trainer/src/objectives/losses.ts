@@ -1,15 +1,15 @@
 import { ops, rowNames, type Tensor } from "@vitrine/core"
 
 /**
- * Losses of rows `[batch]`, from logits and targets `[batch, classes]`. A row is all that a new loss needs: types and checks
+ * Losses of rows `[batch]`, from logits and targets `[batch, classes]`. To add a loss, add a row. Types and checks
  * follow from this table.
  */
 export const losses = {
-  /** Softmax against distributions over the classes. Weights of classes lie in the targets. */
+  /** Cross-entropy of a softmax with distributions over the classes. The targets already contain class weights. */
   "cross-entropy": (logits: Tensor, targets: Tensor): Tensor => ops.softmaxCrossEntropy(logits, targets),
   /**
-   * A sigmoid for each class, for images that may show several; the mean over the classes. Weights `[classes]` count where an
-   * image shows the class, as PyTorch's `BCEWithLogitsLoss(pos_weight)`.
+   * The mean over the classes of a sigmoid's cross-entropy, for images that may show several classes. `weights`,
+   * `[classes]`, multiply the losses of positive targets, as in PyTorch's `BCEWithLogitsLoss(pos_weight)`.
    */
   binary: (logits: Tensor, targets: Tensor, weights?: Tensor): Tensor => {
     // log(1 + exp(z)) − t z, without overflow

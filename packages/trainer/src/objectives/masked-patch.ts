@@ -19,15 +19,18 @@ import type { Batch } from "@vitrine/data"
 import { tally } from "../metrics.ts"
 import type { Objective, Prepared } from "./objective.ts"
 
-/** Levels of a channel in the colours that are predicted: 3 bits. */
+/** Levels of each channel in the predicted colours: 3 bits. */
 const levels = 8
 /** The share of the patches that are corrupted. */
-const corrupted = 0.5
-/** The shares of those that are masked, and that get another patch's pixels. The rest stay as they are. */
-const masked = 0.8
-const swapped = 0.1
+const corruptedShare = 0.5
+/**
+ * The share of the corrupted patches that are masked, and the share that get another patch's pixels. The others keep
+ * theirs.
+ */
+const maskedShare = 0.8
+const swappedShare = 0.1
 
-/** Mean and standard deviation by which images were normalised, a number a channel. */
+/** Mean and standard deviation by which images were normalised, one number for each channel. */
 export interface Normalization {
   readonly mean: readonly number[]
   readonly std: readonly number[]
@@ -35,9 +38,9 @@ export interface Normalization {
 
 /**
  * The paper's self-supervision (Dosovitskiy et al., 2021, section 4.6 and appendix B.1.2). Half of the patches are
- * corrupted, and the model predicts the mean colour of each, in 3 bits a channel. Of the corrupted patches 80 % become a
- * learned mask, 10 % another patch of the image, and 10 % stay. The mask (`mask_token`) and the head (`mask_head`) are
- * parameters of the training, not of the model.
+ * corrupted, and the model predicts the mean colour of each of these, with 3 bits for each channel. Of the corrupted
+ * patches 80 % become a learned mask, 10 % become another patch of the image, and 10 % keep their pixels. The mask
+ * (`mask_token`) and the head (`mask_head`) are parameters of the training, not of the model.
  */
 export function maskedPatchObjective(config: ViTConfig, normalization: Normalization): Objective {
   const { channels, dim } = config
@@ -116,13 +119,13 @@ function corrupt(batch: Batch, key: Key, config: ViTConfig, normalization: Norma
     const rowKey = foldKey(key, "corrupt", row)
     const random = randomStream(rowKey)
     const order = permutation(foldKey(rowKey, "order"), patches)
-    for (const patch of order.subarray(0, Math.max(1, Math.round(corrupted * patches)))) {
+    for (const patch of order.subarray(0, Math.max(1, Math.round(corruptedShare * patches)))) {
       weights[row * patches + patch] = 1
       total++
       const chance = random.uniform()
-      const other = random.integer(patches)
-      if (chance < masked) mask[row * patches + patch] = 1
-      else if (chance < masked + swapped) copyPatch(batch.images, images, row, other, patch, config)
+      const source = random.integer(patches)
+      if (chance < maskedShare) mask[row * patches + patch] = 1
+      else if (chance < maskedShare + swappedShare) copyPatch(batch.images, images, row, source, patch, config)
     }
   }
   return { inputs: { images, mask, targets, weights }, labels, total }
@@ -143,7 +146,9 @@ function copyPatch(
     to.set(from.subarray(start(source, y), start(source, y) + patchWidth * channels), start(target, y))
 }
 
-/** The mean colour of each patch, in 3 bits a channel, the first channel's the highest: `[size · patches]`. */
+/**
+ * The mean colour of each patch, with 3 bits for each channel, those of the first channel highest: `[size · patches]`.
+ */
 export function patchColours(
   images: Float32Array,
   size: number,

@@ -2,7 +2,7 @@ import type { HostData, HostTensor, Key, Scope, Tensor } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import type { Evaluation } from "../metrics.ts"
 
-/** A batch as the loop knows it: by its number of examples. */
+/** The part of a batch that the training loop reads. */
 export interface Sized {
   readonly size: number
 }
@@ -10,17 +10,23 @@ export interface Sized {
 export type Inputs = Readonly<Record<string, HostData>>
 
 /**
- * What a model learns: the loss as a graph, the inputs that the host makes of a batch, and how the model is measured. `B` is
- * a batch, `E` the result of an evaluation.
+ * What a model learns: a loss as a graph, the inputs that the host makes from a batch, and a measure. `B` is the type
+ * of a batch, `E` that of an evaluation.
  */
 export interface Objective<B extends Sized = Batch, E extends object = Evaluation> {
-  /** The losses, from the inputs that `prepare` gives. Each row has a loss: an image, a patch of one, a symbol. */
+  /**
+   * The graph from the inputs that `prepare` makes to the losses of rows. A row is an image, a patch of an image, or a
+   * symbol of a text.
+   */
   readonly rows: (scope: Scope) => Rows
-  /** `batches` are all of the step, of which `batch` is one: a loss that divides by a count divides by that of the step. */
+  /**
+   * Makes the inputs of one batch. `batches` are all micro-batches of the step: a loss that divides by a count divides
+   * by that of the whole step.
+   */
   readonly prepare: (batch: B, key: Key, batches: readonly B[]) => Prepared | Promise<Prepared>
   /**
-   * The inputs of `rows` that the host computes from its `hostValues`. The step is then cut in two: the host computes these
-   * after the first part and before the second.
+   * Makes those inputs of `rows` that depend on its `hostValues`. If this function exists, the step is cut in two. The
+   * host runs it between the two parts.
    */
   readonly hostInputs?: (
     hostValues: Readonly<Record<string, HostTensor>>,
@@ -31,7 +37,7 @@ export interface Objective<B extends Sized = Batch, E extends object = Evaluatio
 }
 
 export interface Rows {
-  /** `[rows]` */
+  /** The losses, `[rows]`. */
   readonly losses: Tensor
   /** The weight of each row, `[rows]`. */
   readonly weights: Tensor
@@ -41,24 +47,24 @@ export interface Rows {
 
 export interface Prepared {
   readonly inputs: Inputs
-  /** The weight of all rows together. */
+  /** The sum of the weights of all rows. */
   readonly total: number
 }
 
-/** How a model is measured: the backend computes outputs of each batch, and the host makes figures of them. */
+/** How a model is measured. The backend computes outputs for each batch, and the host computes figures from them. */
 export interface Measure<B extends Sized = Batch, E extends object = Evaluation> {
   readonly outputs: (scope: Scope) => Readonly<Record<string, Tensor>>
   /** Begins a pass over the data. */
   readonly pass: () => Pass<B, E>
-  /** The figure by which checkpoints are compared; more is better. */
+  /** The figure by which checkpoints are compared. Greater is better. */
   readonly score: (evaluation: E) => number
-  /** The figure that decides among equal scores; less is better. */
+  /** The figure that decides between checkpoints with equal scores. Smaller is better. */
   readonly loss?: (evaluation: E) => number
 }
 
 export interface Pass<B extends Sized = Batch, E extends object = Evaluation> {
-  /** Takes a batch in; `run` computes the outputs from inputs, as often as it is called. */
+  /** Adds a batch. `run` computes the outputs from inputs, and may be called several times. */
   add(batch: B, run: (inputs: Inputs) => Promise<Readonly<Record<string, HostTensor>>>): Promise<void>
-  /** The figures of the pass. Its numbers are written down with a run. */
+  /** The figures of the pass. They are stored with a run. */
   result(): E
 }

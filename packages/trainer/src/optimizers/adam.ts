@@ -2,7 +2,7 @@ import { type FieldValues, ops, type Tensor } from "@vitrine/core"
 import { decayedGradient, type Optimizer, type OptimizerKind } from "./optimizer.ts"
 
 const fields = {
-  /** Decay of the averages of gradients and of their squares; 0.9 and 0.999 by default. */
+  /** Decay of the moving averages of the gradients and of their squares; 0.9 and 0.999 by default. */
   betas: {
     kind: "tuple",
     of: [
@@ -11,7 +11,7 @@ const fields = {
     ],
     optional: true,
   },
-  /** Added to the root of the average of squares; 1e-8 by default. */
+  /** The number added to the root of the mean square; 1e-8 by default. */
   epsilon: { kind: "number", above: 0, optional: true },
 } as const
 
@@ -19,7 +19,7 @@ export type AdamFields = typeof fields
 
 /**
  * Adam (Kingma and Ba, 2015) as in PyTorch.
- * @param decoupled whether weights decay directly, as in AdamW, or through the gradient
+ * @param decoupled whether weight decay acts on the weights directly, as in AdamW, or through the gradient
  */
 export function adamOptimizer(
   { betas: [beta1, beta2] = [0.9, 0.999], epsilon = 1e-8 }: FieldValues<AdamFields>,

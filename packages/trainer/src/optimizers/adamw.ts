@@ -3,7 +3,10 @@ import type { OptimizerKind } from "./optimizer.ts"
 
 const spellings = { adamw: { name: "adamw" } } as const
 
-/** Adam with weights that decay directly ("Decoupled Weight Decay Regularization", Loshchilov and Hutter, 2019). */
+/**
+ * Adam with decoupled weight decay, which acts on the weights directly (Loshchilov and Hutter, "Decoupled Weight Decay
+ * Regularization", 2019).
+ */
 export const adamw: OptimizerKind<AdamFields, typeof spellings> = {
   fields: adam.fields,
   spellings,

@@ -11,7 +11,7 @@ export interface Features {
   readonly labels: Int32Array
 }
 
-/** Runs programs that give `pooled`, `[batch, width]`, over batches, one pass. */
+/** Runs programs with the output `pooled`, `[batch, width]`, over batches once. */
 export function probeFeatures(programs: Programs, batches: AsyncIterable<Batch>): Promise<Features> {
   return collect(batches, async ({ images, size }) => {
     const { pooled } = await (await programs.at(size)).run({ images })
@@ -19,7 +19,7 @@ export function probeFeatures(programs: Programs, batches: AsyncIterable<Batch>)
   })
 }
 
-/** The numbers of the images themselves, `[rows, height · width · channels]`. */
+/** The pixels of the images as features, `[rows, height · width · channels]`. */
 export function pixelFeatures(batches: AsyncIterable<Batch>): Promise<Features> {
   return collect(batches, async ({ images }) => images)
 }
@@ -33,7 +33,7 @@ async function collect(
   for await (const batch of batches) {
     const values = Float32Array.from(await vectors(batch))
     const width = values.length / batch.size
-    // Rows that pad a short batch come last.
+    // Rows that pad a short batch have weight 0 and come last.
     const count = batch.weights.reduce((n, weight) => n + (weight > 0 ? 1 : 0), 0)
     rows.push(values.subarray(0, count * width))
     labels.push(...batch.labels.subarray(0, count))
@@ -47,7 +47,7 @@ async function collect(
   return { values, width: labels.length === 0 ? 0 : values.length / labels.length, labels: Int32Array.from(labels) }
 }
 
-/** The rows at some places. */
+/** Selects the rows at these indices. */
 export function selectedRows({ values, width, labels }: Features, places: readonly number[]): Features {
   const selected = { values: new Float32Array(places.length * width), width, labels: new Int32Array(places.length) }
   for (const [row, place] of places.entries()) {
@@ -57,7 +57,7 @@ export function selectedRows({ values, width, labels }: Features, places: readon
   return selected
 }
 
-/** Share of the rows whose class has the largest of `scores`, `[rows, classes]`; of equal ones the first. */
+/** The share of rows whose label has the largest of `scores`, `[rows, classes]`. Of equal scores the first counts. */
 export function probeAccuracy(scores: ArrayLike<number>, labels: Int32Array): number {
   const predictions = Int32Array.from(rowsOf(scores, scores.length / labels.length), argmax)
   return labels.filter((label, row) => label === predictions[row]).length / labels.length

@@ -2,16 +2,18 @@ import type { Features } from "./features.ts"
 import { type LinearClassifier, moments, standardized } from "./linear.ts"
 import { addScaled, at, dot } from "./vectors.ts"
 
-/** The value of the feature that stands for the bias. It is large, so that its weight is hardly penalised. */
+/**
+ * The value of the constant feature whose weight is the bias. It is large, so that the penalty hardly affects the bias.
+ */
 const biasFeature = 100
 
-/** The penalties that big_vision tries. */
+/** The penalties that big_vision compares. */
 export const leastSquaresPenalties: readonly number[] = Array.from({ length: 30 }, (_, i) => 2 ** (i - 10))
 
 /**
- * Regularised least squares onto targets of −1 and 1, the few-shot classifier of the paper (Dosovitskiy et al., 2021,
- * section 4.1), with the standardisation and the bias of big_vision's `fewshot_lsr.py`:
- * (XᵀX + λI)⁻¹ XᵀY, or where there are fewer examples than features Xᵀ(XXᵀ + λI)⁻¹ Y.
+ * Regularised least squares with targets of −1 and 1: the few-shot classifier of the paper (Dosovitskiy et al., 2021,
+ * section 4.1). Standardisation and bias are those of big_vision's `fewshot_lsr.py`. The solution is (XᵀX + λI)⁻¹ XᵀY,
+ * or Xᵀ(XXᵀ + λI)⁻¹ Y if there are fewer examples than features.
  */
 export function leastSquares(train: Features, classes: number, l2s: readonly number[]): LinearClassifier[] {
   const { width, labels } = train
@@ -53,20 +55,23 @@ function product(a: Float64Array, b: Float64Array, n: number, m: number, columns
   return out
 }
 
-/** a aᵀ for a `[n, m]`, the part on and below the diagonal. */
+/** The lower triangle of a aᵀ, with the diagonal, for a `[n, m]`. */
 function productWithTransposed(a: Float64Array, n: number, m: number): Float64Array {
   const out = new Float64Array(n * n)
   for (let i = 0; i < n; i++) for (let k = 0; k <= i; k++) out[i * n + k] = dot(a, i * m, a, k * m, m)
   return out
 }
 
-/** (a + l2 I)⁻¹ b by Cholesky's decomposition, for a positive a `[n, n]` given by its lower part, and b `[n, columns]`. */
+/**
+ * Computes (a + l2 I)⁻¹ b by Cholesky's decomposition. a `[n, n]` is positive, and only its lower triangle is read. b
+ * is `[n, columns]`.
+ */
 export function solvePositive(a: Float64Array, n: number, l2: number, b: Float64Array, columns: number): Float64Array {
   const lower = a.slice()
   for (let i = 0; i < n; i++) {
     for (let k = 0; k < i; k++) {
-      const rest = at(lower, i * n + k) - dot(lower, i * n, lower, k * n, k)
-      lower[i * n + k] = rest / at(lower, k * n + k)
+      const remainder = at(lower, i * n + k) - dot(lower, i * n, lower, k * n, k)
+      lower[i * n + k] = remainder / at(lower, k * n + k)
     }
     const square = at(lower, i * n + i) + l2 - dot(lower, i * n, lower, i * n, i)
     lower[i * n + i] = Math.sqrt(Math.max(square, Number.MIN_VALUE))

@@ -5,7 +5,7 @@ import { addScaled, at } from "./vectors.ts"
 
 /** A linear classifier on standardised features: scores = ((x − mean) / std) · weights + bias. */
 export interface LinearClassifier {
-  /** Of each feature over the training examples, [width]. */
+  /** The mean of each feature over the training examples, [width]. */
   readonly mean: Float64Array
   readonly std: Float64Array
   /** [width, classes] */
@@ -29,7 +29,7 @@ export function linearScores({ mean, std, weights, bias }: LinearClassifier, fea
   return scores
 }
 
-/** Mean and standard deviation of each feature; the deviation has 1e-5 added, as in big_vision, so that none is 0. */
+/** Mean and standard deviation of each feature. 1e-5 is added to the deviation, as in big_vision, so that none is 0. */
 export function moments({ values, width, labels }: Features): { mean: Float64Array; std: Float64Array } {
   const rows = labels.length
   const mean = new Float64Array(width)
@@ -73,12 +73,13 @@ export interface ChosenFit {
   readonly l2: number
 }
 
-/** With more examples than this, one part in five is held out, instead of each in turn. */
+/** With more examples than this, only the first of the parts is held out. */
 const manyRows = 5000
 
 /**
- * Fits with the penalty that does best on examples held out of the training set: each fifth of every class in turn, or
- * fewer parts where a class has fewer examples. Of equal accuracies the middle one wins. Then fits on all.
+ * Chooses the penalty with the highest accuracy on held-out training examples, then fits on all examples. Each fifth of
+ * every class is held out in turn. If a class has fewer than five examples, there are as many parts as it has examples.
+ * Of several penalties with equal accuracy, the middle one is chosen.
  */
 export function fitByValidation(fit: Fit, train: Features, classes: number, l2s: readonly number[]): ChosenFit {
   const { labels } = train
@@ -105,8 +106,8 @@ export function fitByValidation(fit: Fit, train: Features, classes: number, l2s:
     }
   const most = Math.max(...choices.map(({ correct }) => correct))
   const best = choices.filter(({ correct }) => correct > most - 0.5)
-  const chosen = best[best.length >> 1]
-  const [classifier] = chosen ? fit(train, classes, [chosen.l2]) : []
-  if (!chosen || !classifier) throw new VitrineError("config", "probe: there are no penalties to choose from")
-  return { classifier, l2: chosen.l2 }
+  const choice = best[best.length >> 1]
+  const [classifier] = choice ? fit(train, classes, [choice.l2]) : []
+  if (!choice || !classifier) throw new VitrineError("config", "probe: there are no penalties to choose from")
+  return { classifier, l2: choice.l2 }
 }

@@ -6,8 +6,8 @@ import { addScaled, at } from "./vectors.ts"
 export const logisticPenalties: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1]
 
 /**
- * Multinomial logistic regression on standardised features: the mean cross-entropy plus l2 / 2 · ‖weights‖², the bias free;
- * scikit-learn's `LogisticRegression(C=1 / (l2 · rows))`.
+ * Multinomial logistic regression on standardised features. It minimises the mean cross-entropy plus l2 / 2 ·
+ * ‖weights‖², and does not penalise the bias. scikit-learn's `LogisticRegression(C=1 / (l2 · rows))` does the same.
  */
 export function logisticRegression(train: Features, classes: number, l2s: readonly number[]): LinearClassifier[] {
   const { width, labels } = train
@@ -21,7 +21,7 @@ export function logisticRegression(train: Features, classes: number, l2s: readon
   })
 }
 
-/** The loss and its gradient at weights `[width, classes]` followed by the bias `[classes]`. */
+/** The loss and its gradient. `at` holds the weights `[width, classes]` and then the bias `[classes]`. */
 function crossEntropy(
   point: Float64Array,
   x: Float64Array,

@@ -25,8 +25,9 @@ interface Pair {
 }
 
 /**
- * Minimises a smooth convex function from `start` by L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm 7.5)
- * with backtracking, until no part of the gradient is larger than `tolerance` or no step helps.
+ * Minimises a smooth convex function from `start` by L-BFGS (Nocedal and Wright, "Numerical Optimization", algorithm
+ * 7.5) with backtracking. It stops if no component of the gradient exceeds `tolerance`, or if no step decreases the
+ * function.
  */
 export function minimize(f: (at: Float64Array) => Point, start: Float64Array, tolerance = 1e-9): Float64Array {
   let at: Float64Array = start
@@ -55,7 +56,7 @@ export function minimize(f: (at: Float64Array) => Point, start: Float64Array, to
   return at
 }
 
-/** −H · gradient, with the inverse Hessian H that follows from the pairs. */
+/** −H · gradient, where `pairs` define the approximate inverse Hessian H. */
 function newton(pairs: readonly Pair[], gradient: Float64Array): Float64Array {
   let q: Float64Array = gradient
   const steps = pairs.toReversed().map(({ s, y, rho }) => {

@@ -2,13 +2,13 @@ import { type Backend, graph, type HostData, ops } from "@vitrine/core"
 import type { Features } from "./features.ts"
 
 export interface NeighbourOptions {
-  /** Neighbours that vote, at most as many as there are; 20 by default. */
+  /** The number of neighbours that vote; 20 by default. If there are fewer examples, all vote. */
   readonly k?: number | undefined
   /** A neighbour of cosine similarity s votes with weight exp(s / temperature); 0.07 by default. */
   readonly temperature?: number | undefined
 }
 
-/** Each row divided by its length. */
+/** Divides each row by its length. */
 function normalized({ values, width }: Features): Float32Array {
   const out = new Float32Array(values.length)
   for (let begin = 0; begin < values.length; begin += width) {
@@ -22,12 +22,13 @@ function normalized({ values, width }: Features): Float32Array {
   return out
 }
 
-/** Rows that are compared with all examples at a time. */
+/** Number of rows that one product compares with all examples. */
 const blockRows = 256
 
 /**
- * The votes of each row's nearest training examples by cosine similarity, `[rows, classes]`: the weighted k-nearest-neighbour
- * classifier of DINO (Caron et al., 2021; `eval_knn.py`). Similarities are matrix products on the backend.
+ * The weighted k-nearest-neighbour classifier of DINO (Caron et al., 2021; `eval_knn.py`). It returns the votes of each
+ * row's nearest training examples by cosine similarity, `[rows, classes]`. The backend computes the similarities as
+ * matrix products.
  */
 export async function neighbourVotes(
   backend: Backend,
@@ -74,14 +75,16 @@ interface Neighbour {
   readonly similarity: number
 }
 
-/** A function from the similarities of all examples to the `count` most similar ones, the nearest first. */
+/**
+ * Makes a function that finds the `count` most similar examples, nearest first, from the similarities of all examples.
+ */
 function nearestExamples(count: number) {
   return (similarities: HostData): readonly Neighbour[] => {
     const nearest: Neighbour[] = []
     let least = Number.NEGATIVE_INFINITY
     similarities.forEach((similarity, example) => {
       if (nearest.length === count && similarity <= least) return
-      const place = nearest.findLastIndex((other) => other.similarity >= similarity) + 1
+      const place = nearest.findLastIndex((neighbour) => neighbour.similarity >= similarity) + 1
       nearest.splice(place, 0, { example, similarity })
       if (nearest.length > count) nearest.pop()
       least = nearest.at(-1)?.similarity ?? least

@@ -1,20 +1,20 @@
-// The inner loops of linear algebra, over parts of arrays.
+// Inner loops of linear algebra on parts of arrays.
 
-/** @throws RangeError for a place outside of the array. */
+/** @throws RangeError for an index outside the array. */
 export function at(values: Float64Array, place: number): number {
   const value = values[place]
   if (value === undefined) throw new RangeError(`there is no number ${place} among ${values.length}`)
   return value
 }
 
-/** Σ a[i] · b[i] over `n` numbers of each, from `aStart` and `bStart` on. */
+/** Σ a[aStart + i] · b[bStart + i] for i from 0 to n − 1. */
 export function dot(a: Float64Array, aStart: number, b: Float64Array, bStart: number, n: number): number {
   let sum = 0
   for (let i = 0; i < n; i++) sum += at(a, aStart + i) * at(b, bStart + i)
   return sum
 }
 
-/** target[i] += factor · source[i] for `n` numbers of each, from `targetStart` and `sourceStart` on. */
+/** target[targetStart + i] += factor · source[sourceStart + i] for i from 0 to n − 1. */
 export function addScaled(
   target: Float64Array,
   targetStart: number,
