@@ -1,9 +1,9 @@
 /**
  * The figures of a model and of its run, in the order of `vitrine inspect`.
  * - `shows`: what the figure shows, in a few words
- * - `needs`: what it is drawn from besides the model's parameters
+ * - `needs`: the input of the figure besides the model's parameters
  * - `data`, `svg`: the functions of this package that compute and draw it
- * - `from`: what `data` takes
+ * - `from`: the input of `data`
  * - `source`: the paper and its figure
  */
 export const figureTable = [
@@ -93,14 +93,14 @@ export const figureTable = [
 export type FigureName = (typeof figureTable)[number]["name"]
 
 /**
- * What a figure is drawn from: images, the run that trained the model, or an ability that only some models have. Those are
- * attention weights, and patches as tokens.
+ * An input of a figure (images, or the run that trained the model) or an ability that only some models have (attention
+ * weights, or patches as tokens).
  */
 export type FigureNeed = "images" | "run" | "attention" | "patches"
 
 export const figureNames: readonly FigureName[] = figureTable.map(({ name }) => name)
 
-/** What each figure is drawn from. */
+/** The needs of each figure. */
 export const figureNeeds: ReadonlyMap<FigureName, readonly FigureNeed[]> = new Map(
   figureTable.map(({ name, needs }) => [name, needs]),
 )

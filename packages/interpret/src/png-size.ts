@@ -1,14 +1,17 @@
 import { VitrineError } from "@vitrine/core"
 
 export interface PngOptions {
-  /** Pixels of the PNG for one of the SVG, 2 by default. */
+  /** The number of pixels of the PNG for one unit of the SVG, 2 by default. */
   readonly scale?: number
 }
 
-/** What browsers and renderers draw at most. */
+/** The longest side that browsers and renderers draw. */
 const limit = 16384
 
-/** The size of the PNG of a figure. */
+/**
+ * The size of a figure's PNG.
+ * @throws VitrineError (config) if the SVG is no figure, or if a side of the PNG is under 1 or over 16,384 pixels
+ */
 export function pngSize(svg: string, { scale = 2 }: PngOptions): { width: number; height: number; scale: number } {
   const [, width, height] = /^<svg [^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? []
   if (width === undefined || height === undefined) throw new VitrineError("config", "this is no SVG of a figure")

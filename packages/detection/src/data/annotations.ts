@@ -3,20 +3,20 @@ import { type Objects, packObjects } from "./objects.ts"
 
 /** An image as an annotation file describes it. */
 export interface AnnotatedImage {
-  /** As the file gives it: a name, or a path below some folder. */
+  /** The file as the annotations name it: a name, or a path below some folder. */
   readonly file: string
   readonly width: number
   readonly height: number
-  /** The split of the data that the image belongs to, where the file says so. */
+  /** The split of the image, if the annotation file names it. */
   readonly split?: string
   readonly objects: Objects
 }
 
-/** An object as an annotation file gives it, not yet checked. */
+/** An object as an annotation file describes it, before any check. */
 export interface RawObject {
-  /** Its name in an error. */
+  /** The name of the object in errors. */
   readonly name: string
-  /** x0, y0, x1, y1: anything. */
+  /** x0, y0, x1, y1. The values can be of any type. */
   readonly box: readonly unknown[]
   readonly label: number
   readonly area?: unknown
@@ -24,8 +24,8 @@ export interface RawObject {
 }
 
 /**
- * The valid objects: those whose box is four finite numbers and has an area inside of the image. A box that reaches out of the
- * image is cut.
+ * Selects the valid objects. Their boxes are four finite numbers and have an area inside the image. A box that crosses
+ * the border of the image is cut.
  * @param fault gets a line for each box that is cut or left out
  */
 export function validObjects(
@@ -74,6 +74,6 @@ function validBox(
 const isBox = (values: readonly unknown[]): values is Box =>
   values.length === 4 && values.every((x) => typeof x === "number" && Number.isFinite(x))
 
-/** Whether a value is the width or height of an image. */
+/** Whether a value can be the width or height of an image. */
 export const isSize = (n: unknown): n is number =>
   typeof n === "number" && Number.isSafeInteger(n) && n > 0 && n < 2 ** 24

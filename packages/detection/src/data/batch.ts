@@ -6,51 +6,51 @@ import type { DetectionDataset } from "./dataset.ts"
 import { type Objects, objectList } from "./objects.ts"
 import { transformExample, type DetectionTransform } from "./transforms.ts"
 
-/** The objects of an image that a model learns to detect, without crowds. */
+/** The objects of an image that a model learns to detect. Crowds are not among them. */
 export interface Target {
-  /** [n]. */
+  /** The classes, [n]. */
   readonly labels: Int32Array
-  /** Centre x and y, width and height in [0, 1] of the image without its padding, [n, 4]. */
+  /** Centre x, centre y, width and height as shares of the image without its padding, [n, 4]. */
   readonly boxes: Float32Array
 }
 
-/** The images and targets of one step of training. The arrays belong to the receiver of the batch. */
+/** The images and targets of one training step. The receiver of the batch owns the arrays. */
 export interface DetectionBatch {
-  /** Normalised, each in the upper left corner, zeros around: [size, height, width, 3]. */
+  /** Normalised images, each in the upper left corner of zeros: [size, height, width, 3]. */
   readonly images: Float32Array
-  /** 1 where an image is, 0 where it is padded: [size, height, width]. */
+  /** 1 for a pixel of the image, 0 for padding: [size, height, width]. */
   readonly mask: Float32Array
   /** [height, width] of each image without its padding, [size]. */
   readonly sizes: readonly Size[]
   /** [height, width] of each image before the transforms, [size]. */
   readonly originals: readonly Size[]
-  /** [size]; none for padding rows. */
+  /** The targets of each row, [size]. Rows that pad the batch have none. */
   readonly targets: readonly Target[]
-  /** The place in the data set of each row that is no padding. */
+  /** The index in the data set of each row that does not pad the batch. */
   readonly examples: Uint32Array
-  /** 1, or 0 for the rows that pad a short last batch, [size]. */
+  /** 1 for an image, 0 for a row that pads a short last batch, [size]. */
   readonly weights: Float32Array
-  /** The number of rows with padding: always the batch size. */
+  /** The number of rows, with those that pad the batch: always the batch size. */
   readonly size: number
   readonly epoch: number
-  /** Place in the epoch. */
+  /** The index of the batch in its epoch. */
   readonly index: number
 }
 
-/** Everything that batches follow from: plain data. */
+/** The data that determine all batches, as plain data. */
 export interface DetectionPlan {
   readonly transforms: readonly DetectionTransform[]
   readonly batchSize: number
   readonly seed: number
-  /** [height, width] that images are padded to. */
+  /** The size [height, width] to which images are padded. */
   readonly imageSize: Size
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
 /**
- * Makes the batches of a plan. A batch depends on the plan and the job alone. Rows that pad a short batch have zeros for pixels,
- * and a mask of ones, so that no model divides by the size of an empty image.
+ * Makes the batches of a plan. A batch depends only on the plan and the job. Rows that pad a short batch have zeros for
+ * pixels and ones for the mask. So no model divides by the size of an empty image.
  */
 export function detectionBatchMaker(
   dataset: DetectionDataset,

@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { type AnnotatedImage, isSize, type RawObject, validObjects } from "./annotations.ts"
 
-/** An annotation file of COCO's form: its categories by rising id, and its images in order. */
+/** The content of a COCO annotation file: its categories in order of rising id, and its images in order. */
 export interface Coco {
   readonly classes: readonly string[]
   readonly images: readonly AnnotatedImage[]
@@ -9,7 +9,7 @@ export interface Coco {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** An image with its unchecked objects. */
+/** An image whose objects are not checked yet. */
 interface RawImage extends Omit<AnnotatedImage, "objects"> {
   readonly raw: RawObject[]
 }
@@ -18,7 +18,7 @@ interface RawImage extends Omit<AnnotatedImage, "objects"> {
  * Reads annotations in COCO's JSON (`images`, `annotations`, `categories`; boxes [x, y, width, height]).
  * @param name the name of the file in errors
  * @param fault gets a line for each image and annotation that is left out, and each box that is cut
- * @throws VitrineError (file) for what is not COCO's JSON, or has no clear categories
+ * @throws VitrineError (file) if the text is not COCO's JSON, or its categories are not clear
  */
 export function parseCoco(text: string, name: string, fault: (line: string) => void): Coco {
   const fail = (message: string): never => {
@@ -39,13 +39,13 @@ export function parseCoco(text: string, name: string, fault: (line: string) => v
   for (const [i, annotation] of annotations.entries()) {
     const { id, image_id: imageId, category_id: category, bbox, area, iscrowd } = fieldsOf(annotation)
     const image = images.get(imageId)
-    const called = `${name}, annotation ${shown(id ?? `number ${i}`)}${image === undefined ? "" : ` of ${image.file}`}`
+    const place = `${name}, annotation ${quoted(id ?? `number ${i}`)}${image === undefined ? "" : ` of ${image.file}`}`
     const label = labelOf.get(category)
-    if (id !== undefined && ids.has(id)) fault(`${called}: its id is another annotation's; left out`)
-    else if (image === undefined) fault(`${called}: there is no image ${shown(imageId)}; left out`)
-    else if (label === undefined) fault(`${called}: there is no category ${shown(category)}; left out`)
-    else if (!Array.isArray(bbox)) fault(`${called}: its bbox is ${kindOf(bbox)}, not a list; left out`)
-    else image.raw.push({ name: called, box: cornersOf(bbox), label, area, crowd: iscrowd === 1 || iscrowd === true })
+    if (id !== undefined && ids.has(id)) fault(`${place}: its id is another annotation's; left out`)
+    else if (image === undefined) fault(`${place}: there is no image ${quoted(imageId)}; left out`)
+    else if (label === undefined) fault(`${place}: there is no category ${quoted(category)}; left out`)
+    else if (!Array.isArray(bbox)) fault(`${place}: its bbox is ${kindOf(bbox)}, not a list; left out`)
+    else image.raw.push({ name: place, box: cornersOf(bbox), label, area, crowd: iscrowd === 1 || iscrowd === true })
     ids.add(id)
   }
   return {
@@ -75,13 +75,13 @@ interface Category {
   readonly name: string
 }
 
-/** Categories by rising id. */
+/** Categories in order of rising id. */
 function categoryNames(categories: readonly unknown[], fail: (message: string) => never): Category[] {
   const names = new Map<number, string>()
   for (const [i, category] of categories.entries()) {
     const { id, name } = fieldsOf(category)
     if (typeof id !== "number" || !Number.isSafeInteger(id) || typeof name !== "string" || name === "")
-      return fail(`category ${i} needs a whole number as id and a name, got ${shown(category)}`)
+      return fail(`category ${i} needs a whole number as id and a name, got ${quoted(category)}`)
     if (names.has(id)) fail(`two categories have the id ${id}`)
     names.set(id, name)
   }
@@ -100,17 +100,17 @@ function rawImages(images: readonly unknown[], name: string, fault: (line: strin
   const byId = new Map<unknown, RawImage>()
   for (const [i, image] of images.entries()) {
     const { id, file_name: file, width, height, split } = fieldsOf(image)
-    const called = `${name}, image ${typeof file === "string" ? file : i}`
+    const place = `${name}, image ${typeof file === "string" ? file : i}`
     if ((typeof id !== "number" && typeof id !== "string") || typeof file !== "string" || file === "")
-      fault(`${called}: needs an id and a file_name, got ${shown(image)}; left out`)
-    else if (!isSize(width) || !isSize(height)) fault(`${called}: its size is ${shown([width, height])}; left out`)
-    else if (byId.has(id)) fault(`${called}: its id ${shown(id)} is another image's; left out`)
+      fault(`${place}: needs an id and a file_name, got ${quoted(image)}; left out`)
+    else if (!isSize(width) || !isSize(height)) fault(`${place}: its size is ${quoted([width, height])}; left out`)
+    else if (byId.has(id)) fault(`${place}: its id ${quoted(id)} is another image's; left out`)
     else byId.set(id, { file, width, height, ...(typeof split === "string" ? { split } : {}), raw: [] })
   }
   return byId
 }
 
-/** A box [x, y, width, height] by its corners; another list as it is. */
+/** Converts a box [x, y, width, height] to corners. Returns any other list as it is. */
 function cornersOf(bbox: readonly unknown[]): readonly unknown[] {
   const [x, y, width, height] = bbox.map((value) => (typeof value === "number" ? value : undefined))
   if (bbox.length !== 4 || x === undefined || y === undefined || width === undefined || height === undefined)
@@ -123,4 +123,4 @@ const isFields = (value: unknown): value is Fields =>
 const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {})
 const kindOf = (value: unknown): string =>
   value === undefined ? "missing" : value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`
-const shown = (value: unknown): string => (JSON.stringify(value) ?? "undefined").slice(0, 80)
+const quoted = (value: unknown): string => (JSON.stringify(value) ?? "undefined").slice(0, 80)

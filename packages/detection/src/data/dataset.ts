@@ -1,15 +1,15 @@
 import type { FilesSource, Image, PackedSource, Size } from "@vitrine/data"
 import type { Objects } from "./objects.ts"
 
-/** Images and the objects in them, read one by one. */
+/** Images with their objects, which are read one by one. */
 export interface DetectionDataset {
   readonly name: string
   readonly classes: readonly string[]
   /** The number of images. */
   readonly length: number
-  /** How to open the same data in another thread; absent for a data set that only this thread can read. */
+  /** The data from which another thread can open the same data set. Absent if only this thread can read it. */
   readonly source?: DetectionSource
-  /** The name of image `index` in errors: a file's name where there is one. */
+  /** The name of image `index` in errors: the file's name if there is a file. */
   describe(index: number): string
   objects(index: number): Objects
   /** [height, width, 3]. */
@@ -17,17 +17,17 @@ export interface DetectionDataset {
   close?(): Promise<void>
 }
 
-/** How to open a data set: plain data that can be cloned to a worker thread. */
+/** The data from which a data set can be opened. They can be cloned to a worker thread. */
 export type DetectionSource = ScenesSource | AnnotatedSource
 
-/** The built-in drawings, see `scenes`. */
+/** The built-in drawings: see `scenes`. */
 export interface ScenesSource {
   readonly kind: "scenes"
   readonly split: "train" | "val" | "test"
   /** The number of images. */
   readonly size: number
   readonly seed?: number
-  /** [height, width] of each; default 64×64. */
+  /** [height, width] of each image; 64×64 by default. */
   readonly imageSize?: Size
 }
 
@@ -37,7 +37,7 @@ export interface AnnotatedSource {
   readonly name: string
   readonly classes: readonly string[]
   readonly images: FilesSource | PackedSource
-  /** [height, width] that the annotations give for each image. */
+  /** [height, width] of each image by the annotations. */
   readonly sizes: readonly Size[]
   readonly objects: readonly Objects[]
 }

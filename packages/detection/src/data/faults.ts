@@ -1,4 +1,4 @@
-/** Faults of annotation files: their number, and the first of them, a line each. */
+/** Faults of annotation files: their number, and a line for each of the first faults. */
 export interface Faults {
   readonly count: number
   readonly lines: readonly string[]

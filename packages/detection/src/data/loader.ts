@@ -6,16 +6,16 @@ import type { DetectionDataset } from "./dataset.ts"
 import { type DetectionTransform, detectionEvaluation } from "./transforms.ts"
 
 export interface DetectionLoaderOptions extends OrderOptions {
-  /** [height, width] that images are padded to. */
+  /** The size [height, width] to which images are padded. */
   readonly imageSize: Size
-  /** Default: `detectionEvaluation(imageSize)`. */
+  /** The transforms; `detectionEvaluation(imageSize)` by default. */
   readonly transforms?: readonly DetectionTransform[]
-  /** Of each channel, in [0, 1]; ImageNet's by default. */
+  /** The mean of each channel, in [0, 1]; ImageNet's by default. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
 }
 
-/** Loads batches in this thread. The entry `./node` has a `createDetectionLoader` with worker threads. */
+/** Loads batches in this thread. The entry `./node` has a `createDetectionLoader` that uses worker threads. */
 export async function createDetectionLoader(
   options: DetectionLoaderOptions & { readonly dataset: DetectionDataset },
 ): Promise<Loader<DetectionBatch>> {
@@ -25,7 +25,7 @@ export async function createDetectionLoader(
   return loaderOf(dataset, options, [...plan.imageSize, 3], maker)
 }
 
-/** Checks the options. */
+/** Checks the options and makes a plan of them. */
 export function detectionPlan(dataset: DetectionDataset, options: DetectionLoaderOptions): DetectionPlan {
   const { batchSize, imageSize, seed = 0, mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] } = options
   checkOrder(dataset, options)

@@ -1,16 +1,19 @@
 import { type Box, boxAt, boxList, packBoxes } from "../boxes/boxes.ts"
 
-/** The objects of one image, as they are annotated. */
+/** The annotated objects of one image. */
 export interface Objects {
   /** Corners x0, y0, x1, y1 in pixels, [n, 4]. */
   readonly boxes: Float64Array
   /** Classes, [n]. */
   readonly labels: Int32Array
-  /** COCO's area of the outline, or else that of the box, in square pixels, [n]. It makes an object small, medium or large. */
+  /**
+   * The area of each object in square pixels, [n]: COCO's area of the outline, or else the area of the box. It decides
+   * whether an object is small, medium or large.
+   */
   readonly areas: Float64Array
   /**
-   * 1 for a crowd (COCO's `iscrowd`, VOC's `difficult`), [n]. A crowd is not learned from, and a detection of it is neither
-   * right nor wrong.
+   * 1 for a crowd (COCO's `iscrowd`, VOC's `difficult`), [n]. A model does not learn from a crowd, and a detection of
+   * it is neither right nor wrong.
    */
   readonly crowd: Uint8Array
 }
@@ -21,7 +24,7 @@ export interface Detections {
   readonly boxes: Float64Array
   /** Classes, [n]. */
   readonly labels: Int32Array
-  /** [n]; the greatest counts first. */
+  /** The scores, [n]. Detections with greater scores are matched first. */
   readonly scores: Float64Array
 }
 
@@ -33,7 +36,7 @@ export interface SingleObject {
   readonly crowd: boolean
 }
 
-/** The objects of an image, one by one. */
+/** The objects of an image as a list. */
 export function objectList({ boxes, labels, areas, crowd }: Objects): SingleObject[] {
   return Array.from(labels, (label, i) => ({
     box: boxAt(boxes, i),
@@ -43,7 +46,7 @@ export function objectList({ boxes, labels, areas, crowd }: Objects): SingleObje
   }))
 }
 
-/** Single objects as those of an image. */
+/** Packs single objects into the objects of an image. */
 export function packObjects(list: readonly SingleObject[]): Objects {
   return {
     boxes: packBoxes(list.map(({ box }) => box)),
@@ -53,7 +56,7 @@ export function packObjects(list: readonly SingleObject[]): Objects {
   }
 }
 
-/** The same objects with other boxes. */
+/** Replaces the box of each object. */
 export const mapBoxes = (objects: Objects, change: (box: Box) => Box): Objects => ({
   ...objects,
   boxes: packBoxes(boxList(objects.boxes).map(change)),

@@ -9,11 +9,11 @@ import { type Objects, packObjects } from "./objects.ts"
 export const sceneClasses: readonly string[] = ["circle", "cross", "square", "triangle"]
 
 /**
- * Procedural scenes with boxes: one to six shapes of random sizes, places, angles (up to 17°) and colours on a background of
- * waves and noise. Shapes may touch, but hardly cover each other. An image depends on seed, split and index alone, so the data
- * are endless, need no files, and the splits have no image in common. A box ends at the outermost pixels that its shape covers
- * by half.
- * @throws VitrineError (config) unless `size` is a positive integer and images have 32 to 2048 pixels each way
+ * Random scenes with boxes: one to six shapes on a background of waves and noise. Sizes, places, angles (up to 17°) and
+ * colours are random. Shapes may touch, but they hardly overlap. An image depends only on seed, split and index, so the
+ * data need no files, and no two splits share an image. A box ends at the outermost pixels of which its shape covers at
+ * least half.
+ * @throws VitrineError (config) unless `size` is a positive integer and both sides of images are 32 to 2048 pixels
  */
 export function scenes({ split, size, seed = 0, imageSize = [64, 64] }: Omit<ScenesSource, "kind">): DetectionDataset {
   if (!Number.isSafeInteger(size) || size < 1)
@@ -45,9 +45,9 @@ interface Shape {
 }
 
 interface Scene {
-  /** The two colours between which the background waves. */
+  /** The two colours of the background's waves. */
   readonly colors: readonly [Color, Color]
-  /** Of the waves: radians a pixel, and their angle. */
+  /** The frequency of the waves, in radians for each pixel, and their angle. */
   readonly frequency: number
   readonly angle: number
   /** The strength of the noise. */
@@ -93,7 +93,7 @@ const classOutlines = sceneClasses.map((name) => {
   return outline
 })
 
-/** Calls `visit` for each pixel that a shape covers, with the covered share of it, in (0, 1]. */
+/** Calls `visit` for each pixel that a shape covers, with the share of the pixel that it covers, in (0, 1]. */
 function forCovered(
   { label, x, y, radius, turn }: Shape,
   [height, width]: Size,
@@ -102,7 +102,7 @@ function forCovered(
   const distance = classOutlines[label]
   if (distance === undefined) throw new VitrineError("config", `scenes: there is no class ${label}`)
   const [cos, sin] = [Math.cos(turn) / radius, Math.sin(turn) / radius]
-  // No shape is wider than this.
+  // The largest distance from a shape's centre to its outline, and one pixel.
   const reach = 1.3 * radius + 1
   for (let row = Math.max(0, Math.floor(y - reach)); row < Math.min(height, y + reach); row++)
     for (let column = Math.max(0, Math.floor(x - reach)); column < Math.min(width, x + reach); column++) {

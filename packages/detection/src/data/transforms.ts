@@ -9,18 +9,21 @@ export interface Example {
   readonly objects: Objects
 }
 
-/** A step of augmentation for images with boxes: plain data. The steps of DETR's `datasets/transforms.py`. */
+/**
+ * A transform of an image with its boxes, as plain data. The transforms are those of DETR's `datasets/transforms.py`.
+ */
 export type DetectionTransform = Flip | ResizeShortest | SizeCrop | Either
 
-/** Exchanges left and right with probability `p`. */
+/** Mirrors the image left to right with probability `p`. */
 export interface Flip {
   readonly op: "flip"
   readonly p: number
 }
 
 /**
- * Resizes the shorter side to a random length of `shortest`, bilinear; to less where the image would be larger than `within`,
- * [height, width]. It is DETR's `RandomResize`, where `max_size` is the side of a square.
+ * Resizes the image so that its shorter side has a random length from `shortest`, by bilinear interpolation. If the
+ * image would then exceed `within`, [height, width], it becomes smaller. DETR calls it `RandomResize`; its `max_size`
+ * is the side of a square.
  */
 export interface ResizeShortest {
   readonly op: "resizeShortest"
@@ -28,14 +31,14 @@ export interface ResizeShortest {
   readonly within?: Size
 }
 
-/** Cuts out a part at a random place. Each side has a random length from `least` to `most` pixels. DETR's `RandomSizeCrop`. */
+/** Crops a random part. Each side has a random length from `least` to `most` pixels. DETR calls it `RandomSizeCrop`. */
 export interface SizeCrop {
   readonly op: "sizeCrop"
   readonly least: number
   readonly most: number
 }
 
-/** One list of steps or the other, with equal probability. */
+/** Applies one of two lists of transforms, with equal probability. */
 export interface Either {
   readonly op: "either"
   readonly first: readonly DetectionTransform[]
@@ -45,16 +48,16 @@ export interface Either {
 type Op = DetectionTransform["op"]
 
 interface TransformRow<O extends Op> {
-  /** The kind and bounds of the step's fields. */
+  /** The kind and bounds of the transform's fields. */
   readonly fields: Fields
-  /** The names of its fields that are lists of steps. */
+  /** The names of those fields that are lists of transforms. */
   readonly nested?: readonly string[]
   readonly apply: (example: Example, step: Extract<DetectionTransform, { readonly op: O }>, key: Key) => Example
 }
 
 const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
 
-/** Every step by its name. */
+/** All transforms by their names. */
 export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
   flip: {
     fields: { p: { kind: "number", from: 0, to: 1 } },
@@ -93,7 +96,7 @@ export const detectionTransforms: { readonly [O in Op]: TransformRow<O> } = {
   },
 }
 
-/** DETR's augmentation, its lengths of 480 to 800 pixels scaled to images of [height, width]. */
+/** DETR's augmentation. Its lengths of 480 to 800 pixels are scaled to images of [height, width]. */
 export function detectionTraining([height, width]: Size): DetectionTransform[] {
   const scaled = (length: number): number => Math.max(1, Math.round((length * Math.min(height, width)) / 800))
   const lengths = (from: number, to: number, by: number): number[] => [
@@ -114,15 +117,15 @@ export function detectionTraining([height, width]: Size): DetectionTransform[] {
   ]
 }
 
-/** Resizing to the largest size within [height, width] that keeps the aspect. */
+/** Resizes to the largest size within [height, width] with the same aspect ratio. */
 export function detectionEvaluation([height, width]: Size): DetectionTransform[] {
   return [{ op: "resizeShortest", shortest: [Math.min(height, width)], within: [height, width] }]
 }
 
 /**
- * Applies steps to an image and its boxes. A crop cuts boxes, and leaves out those without an area inside.
+ * Applies transforms to an image and its boxes. A crop cuts boxes, and drops boxes that have no area inside it.
  * @param key decides everything random
- * @throws VitrineError (config) for an unknown step
+ * @throws VitrineError (config) for an unknown transform
  */
 export function transformExample(example: Example, transforms: readonly DetectionTransform[], key: Key): Example {
   return transforms.reduce((current, step, at) => applyStep(current, step, foldKey(key, at)), example)
@@ -138,19 +141,22 @@ function applyStep<O extends Op>(
   return detectionTransforms[step.op].apply(example, step, key)
 }
 
-/** [height, width] after `resizeShortest`, rounded as transformers' DETR does, and never beyond `within`. */
+/**
+ * The size [height, width] after `resizeShortest`. It is rounded as in transformers' DETR, and never exceeds `within`.
+ */
 export function shortestSize([height, width]: Size, shortest: number, within?: Size): Size {
   const [short, long] = [Math.min(height, width), Math.max(height, width)]
-  const [other, most] = within === undefined ? [Infinity, Infinity] : width >= height ? within : [within[1], within[0]]
-  const fitting = (long / short) * shortest > most ? (most * short) / long : shortest
-  const exact = Math.min(fitting, other)
-  const small = Math.max(1, Math.min(roundHalfEven(exact), other))
+  const [shortMost, longMost] =
+    within === undefined ? [Infinity, Infinity] : width >= height ? within : [within[1], within[0]]
+  const fitting = (long / short) * shortest > longMost ? (longMost * short) / long : shortest
+  const exact = Math.min(fitting, shortMost)
+  const small = Math.max(1, Math.min(roundHalfEven(exact), shortMost))
   const large = small === short && exact === shortest ? long : Math.trunc((exact * long) / short)
-  const side = Math.max(1, Math.min(large, most))
+  const side = Math.max(1, Math.min(large, longMost))
   return width < height ? [side, small] : [small, side]
 }
 
-/** [height, width] that every image of a size has after the steps; undefined where it is drawn at random. */
+/** The size [height, width] after the transforms of every image of one size. It is undefined if the size is random. */
 export function sizeAfter(transforms: readonly DetectionTransform[], size: Size): Size | undefined {
   let current = size
   for (const step of transforms) {
@@ -178,7 +184,7 @@ export function resized({ image, objects }: Example, [height, width]: Size): Exa
   }
 }
 
-/** The objects of the part of an image that begins at (x, y). */
+/** The objects in the part of an image that begins at (x, y). */
 export function croppedObjects(objects: Objects, x: number, y: number, width: number, height: number): Objects {
   const across = (value: number): number => Math.min(Math.max(value - x, 0), width)
   const down = (value: number): number => Math.min(Math.max(value - y, 0), height)

@@ -2,9 +2,9 @@ import { parseXml, XmlElement } from "@rgrove/parse-xml"
 import { VitrineError } from "@vitrine/core"
 import { isSize } from "./annotations.ts"
 
-/** An annotation file of Pascal VOC: one image. */
+/** The content of a Pascal VOC annotation file. It describes one image. */
 export interface VocImage {
-  /** Its `filename`, if there is one. */
+  /** The text of `filename`, if there is one. */
   readonly file: string | undefined
   readonly width: number
   readonly height: number
@@ -13,17 +13,17 @@ export interface VocImage {
 
 interface VocObject {
   readonly name: string
-  /** xmin, ymin, xmax, ymax; NaN for what is no number. */
+  /** xmin, ymin, xmax, ymax. A text that is no number becomes NaN. */
   readonly box: readonly number[]
   readonly difficult: boolean
 }
 
 /**
- * Reads an annotation in the XML of Pascal VOC, which LabelImg writes too. Document types are not read, so that no entity
- * can be defined. Boxes are not checked.
+ * Reads an annotation in the XML of Pascal VOC, which LabelImg also writes. It skips document types, so that no file
+ * can define entities. It does not check boxes.
  * @param name the name of the file in errors
  * @param fault gets a line for each object without a name, which is left out
- * @throws VitrineError (file) for what is not XML or not VOC's, or does not say how large the image is
+ * @throws VitrineError (file) if the text is not Pascal VOC's XML, or has no size of the image
  */
 export function parseVoc(text: string, name: string, fault: (line: string) => void): VocImage {
   const fail = (message: string): never => {

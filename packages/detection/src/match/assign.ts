@@ -1,18 +1,19 @@
 import { VitrineError } from "@vitrine/core"
 
-/** Pairs of a row and a column, as many as the shorter side has, sorted by row. */
+/** Pairs of a row and a column, sorted by row. There are as many pairs as the shorter side has entries. */
 export interface Assignment {
   readonly rows: Int32Array
   readonly columns: Int32Array
 }
 
 /**
- * The assignment of rows to columns, each used at most once, with the least sum of costs: exact, for any rectangle. The
- * shortest augmenting paths of Jonker and Volgenant in the rectangular form of Crouse ("On implementing 2D rectangular
- * assignment algorithms", 2016), as scipy's `linear_sum_assignment`; O(rows · columns · shorter side).
+ * Assigns rows to columns with the least sum of costs. Each row and column is used at most once. The result is exact
+ * for any rectangular table. The method is that of Jonker and Volgenant, by shortest augmenting paths, in the
+ * rectangular form of Crouse ("On implementing 2D rectangular assignment algorithms", 2016), as in scipy's
+ * `linear_sum_assignment`. It takes O(rows · columns · shorter side).
  * @param cost [rows, columns]; Infinity forbids a pair
- * @throws VitrineError for another length, for NaN or -Infinity (naming the pair), and where forbidden pairs leave no
- * assignment of the whole shorter side
+ * @throws VitrineError for another number of costs, for NaN or -Infinity (with the pair), and if forbidden pairs
+ *   prevent a full assignment
  */
 export function assignment(cost: ArrayLike<number>, rows: number, columns: number): Assignment {
   if (cost.length !== rows * columns)
@@ -33,7 +34,10 @@ export function assignment(cost: ArrayLike<number>, rows: number, columns: numbe
   return { rows: Int32Array.from(pairs, ({ row }) => row), columns: Int32Array.from(pairs, ({ column }) => column) }
 }
 
-/** The target of each of `n` sources, for n ≤ m. Sources enter one by one, each by the shortest path of reduced costs. */
+/**
+ * Finds the target of each of `n` sources, for n ≤ m. It adds the sources one by one, each along the shortest path of
+ * reduced costs.
+ */
 function shortestPaths(cost: (source: number, target: number) => number, n: number, m: number): Int32Array {
   const sourcePrice = new Float64Array(n)
   const targetPrice = new Float64Array(m)
@@ -60,7 +64,7 @@ function shortestPaths(cost: (source: number, target: number) => number, n: numb
           distance[target] = through
           from[target] = source
         }
-        // Among equals a free target ends the search at once.
+        // Of equally near targets a free one is better, since it ends the search.
         if (nearest < 0 || reach < shortest || (reach === shortest && sourceOf[target] === -1)) {
           nearest = target
           shortest = reach

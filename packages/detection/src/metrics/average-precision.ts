@@ -2,14 +2,14 @@ import { VitrineError } from "@vitrine/core"
 import { type Box, boxArea, boxList } from "../boxes/boxes.ts"
 import type { Detections, Objects } from "../data/objects.ts"
 
-/** COCO's twelve measures of boxes, each in [0, 1], or -1 where there are no objects; and AP by class. */
+/** COCO's twelve measures of boxes, and AP by class. Each is in [0, 1], or -1 if there are no objects. */
 export interface AveragePrecision {
-  /** Mean over the overlaps 0.5, 0.55 … 0.95 and over classes. */
+  /** The mean AP over the overlaps 0.5, 0.55 … 0.95 and over classes. */
   readonly ap: number
-  /** At an overlap of 0.5, and of 0.75. */
+  /** AP at an overlap of 0.5, and of 0.75. */
   readonly ap50: number
   readonly ap75: number
-  /** Of objects up to 32², up to 96² and of more square pixels. */
+  /** AP of objects with up to 32², up to 96², and more square pixels. */
   readonly apSmall: number
   readonly apMedium: number
   readonly apLarge: number
@@ -25,7 +25,7 @@ export interface AveragePrecision {
 }
 
 const spaced = (from: number, to: number, count: number): number[] =>
-  // numpy's linspace: multiples of a rounded step decide which side of a threshold a ratio falls on.
+  // numpy's linspace multiplies a rounded step. This rounding decides whether a ratio is above or below a threshold.
   Array.from({ length: count }, (_, i) => (i === count - 1 ? to : from + i * ((to - from) / (count - 1))))
 
 const overlaps = spaced(0.5, 0.95, 10)
@@ -34,10 +34,10 @@ const mostDetections = 100
 const areaRanges = { all: [0, 1e10], small: [0, 1024], medium: [1024, 9216], large: [9216, 1e10] } as const
 
 /**
- * The average precision and recall of boxes as COCO defines and pycocotools' `COCOeval` computes them: 101 points of recall,
- * at most 100 detections of a class in an image, crowds that match any number of detections.
+ * The average precision and recall of boxes as COCO defines them and pycocotools' `COCOeval` computes them: with 101
+ * points of recall, at most 100 detections of a class in an image, and crowds that match any number of detections.
  * @param truth the objects of each image
- * @param detections those in each image, in the same order
+ * @param detections the detections of each image, in the same order
  * @throws VitrineError (shape) for lists of different lengths, unknown classes, and scores or boxes that are NaN
  */
 export function averagePrecision(
@@ -83,7 +83,7 @@ export function averagePrecision(
   }
 }
 
-/** The mean precision, at all overlaps or at one. */
+/** The mean precision over all overlaps, or at one overlap. */
 const precision = (curves: readonly Curve[], overlap?: number): number =>
   mean(
     curves.flatMap((curve) => (overlap === undefined ? curve.precision : curve.precision.slice(overlap, overlap + 1))),
@@ -91,7 +91,7 @@ const precision = (curves: readonly Curve[], overlap?: number): number =>
 
 const recall = (curves: readonly Curve[]): number => mean(curves.flatMap((curve) => curve.recall))
 
-/** By overlap: the mean precision over the points of recall, and the greatest recall; -1 without objects. */
+/** For each overlap: the mean precision over the points of recall, and the greatest recall; -1 without objects. */
 interface Curve {
   readonly precision: readonly number[]
   readonly recall: readonly number[]
@@ -100,7 +100,7 @@ interface Curve {
 /** Objects and detections of one class in one image. */
 interface ImagePair {
   readonly objects: readonly CocoObject[]
-  /** By falling score, at most 100. */
+  /** At most 100 detections, sorted by falling score. */
   readonly detections: readonly CocoDetection[]
 }
 
@@ -113,12 +113,12 @@ interface CocoObject {
 interface CocoDetection {
   readonly area: number
   readonly score: number
-  /** With each object of the image and class. */
+  /** The overlap with each object of the class in the image. */
   readonly overlaps: readonly number[]
 }
 
 function objectsByClass({ boxes, labels, areas, crowd }: Objects, image: number, classes: number): ByClass<CocoObject> {
-  check("objects", image, { boxes, labels, others: [areas, crowd] }, classes)
+  check("objects", image, { boxes, labels, lists: [areas, crowd] }, classes)
   const list = boxList(boxes).map((box, i) => ({ box, area: areas[i] ?? Number.NaN, crowd: crowd[i] === 1 }))
   return grouped(labels, list)
 }
@@ -129,7 +129,7 @@ function detectionsByClass(
   classes: number,
   objects: ByClass<CocoObject>,
 ): ByClass<CocoDetection> {
-  check("detections", image, { boxes, labels, others: [scores] }, classes)
+  check("detections", image, { boxes, labels, lists: [scores] }, classes)
   const list = boxList(boxes).map((box, i) => ({ box, score: scores[i] ?? Number.NaN }))
   return new Map(
     Array.from(grouped(labels, list), ([label, members]) => {
@@ -157,7 +157,7 @@ function grouped<T>(labels: Int32Array, list: readonly T[]): ByClass<T> {
   return groups
 }
 
-/** Intersection over union; over the detection's own area where the object is a crowd. */
+/** Intersection over union. If the object is a crowd, it is intersection over the area of the detection. */
 function overlap(detection: Box, { box, crowd }: CocoObject): number {
   const [x0, y0, x1, y1] = detection
   const [width, height] = [Math.min(x1, box[2]) - Math.max(x0, box[0]), Math.min(y1, box[3]) - Math.max(y0, box[1])]
@@ -166,18 +166,21 @@ function overlap(detection: Box, { box, crowd }: CocoObject): number {
   return intersection / (crowd ? boxArea(detection) : boxArea(detection) + boxArea(box) - intersection)
 }
 
-/** The detections of a class in an image, matched with its objects. */
+/** The detections of a class in an image after matching. */
 interface Matching {
   readonly detections: readonly {
     readonly score: number
-    /** By overlap: 1 for a match, 0 for none, -1 for a detection that does not count. */
+    /** For each overlap: 1 for a match, 0 for no match, -1 for a detection that does not count. */
     readonly hits: readonly number[]
   }[]
-  /** Objects that count. */
+  /** The number of objects that count. */
   readonly objects: number
 }
 
-/** Each detection in turn takes the free object that it overlaps most, one that counts before one that does not. */
+/**
+ * Matches each detection, best first, with the free object of the greatest overlap. Objects that count come before
+ * those that do not.
+ */
 function matchPair(
   { objects, detections }: ImagePair,
   [least, greatest]: readonly [number, number],
@@ -219,7 +222,7 @@ function matchPair(
 function precisionRecall(matchings: readonly Matching[]): Curve {
   const objects = matchings.reduce((sum, matching) => sum + matching.objects, 0)
   if (objects === 0) return { precision: overlaps.map(() => -1), recall: overlaps.map(() => -1) }
-  // Equal scores keep the order of images, as pycocotools' merge sort does.
+  // Equal scores keep the order of the images, since pycocotools' merge sort keeps it.
   const ranked = matchings.flatMap(({ detections }) => detections).sort((a, b) => b.score - a.score)
   const curves = overlaps.map((_, t) => {
     let [right, wrong] = [0, 0]
@@ -243,7 +246,7 @@ function precisionRecall(matchings: readonly Matching[]): Curve {
   return { precision: curves.map((curve) => curve.precision), recall: curves.map((curve) => curve.recall) }
 }
 
-/** The mean of the values that are not -1. */
+/** The mean of all values except -1. */
 function mean(values: readonly number[]): number {
   const measured = values.filter((value) => value > -1)
   return measured.length === 0 ? -1 : measured.reduce((sum, value) => sum + value, 0) / measured.length
@@ -252,18 +255,18 @@ function mean(values: readonly number[]): number {
 interface CheckedList {
   readonly boxes: Float64Array
   readonly labels: Int32Array
-  /** The other fields, a value for each box. */
-  readonly others: readonly (Float64Array | Uint8Array)[]
+  /** The other fields. Each has one value for each box. */
+  readonly lists: readonly (Float64Array | Uint8Array)[]
 }
 
-function check(what: string, image: number, { boxes, labels, others }: CheckedList, classes: number): void {
+function check(what: string, image: number, { boxes, labels, lists }: CheckedList, classes: number): void {
   const fail = (fault: string): never => {
     throw new VitrineError("shape", `averagePrecision: the ${what} of image ${image} ${fault}`)
   }
   const count = labels.length
-  if (boxes.length !== 4 * count || others.some((values) => values.length !== count))
+  if (boxes.length !== 4 * count || lists.some((values) => values.length !== count))
     fail(`are ${count} labels and ${boxes.length} coordinates`)
   for (const label of labels) if (!(label >= 0 && label < classes)) fail(`have class ${label} of ${classes}`)
-  for (const values of [boxes, ...others])
+  for (const values of [boxes, ...lists])
     for (const value of values) if (Number.isNaN(value)) fail("have a NaN among them")
 }

@@ -29,28 +29,31 @@ type BackboneOf<K extends BackboneKind> = {
   readonly [P in K]: { readonly kind: P; readonly config: BackboneConfigs[P] }
 }[K]
 
-/** The model that computes features of images. A ResNet takes images of any size; a Vision Transformer has a feature for each patch. */
+/**
+ * A model that computes features of images. A ResNet accepts images of any size. A Vision Transformer computes one
+ * feature vector for each patch.
+ */
 export type Backbone = BackboneOf<BackboneKind>
 
 type Size = readonly [height: number, width: number]
 
 /** A kind of backbone. */
 interface BackboneRow<C> {
-  /** Its name in texts. */
+  /** The name of the kind in texts. */
   readonly name: string
-  /** @throws VitrineError (config) for a model that cannot exist */
+  /** @throws VitrineError (config) for an impossible configuration */
   readonly check: (fields: Partial<C>) => C
-  /** The only size of images that it takes; undefined where it takes any. */
+  /** The only image size that the backbone accepts, or undefined if it accepts any. */
   readonly imageSize: (config: C) => Size | undefined
-  /** Rows and columns of the features of images of a size. */
+  /** Rows and columns of the features, for images of a size. */
   readonly grid: (config: C, imageSize: Size) => Size
   /** Images `[batch, height, width, channels]` → features `[batch, rows, columns, width]`. */
   readonly features: (scope: Scope, images: Tensor, config: C) => Tensor
-  /** Starting values by name. */
+  /** Starting values of the parameters, by name. */
   readonly initialize: (parameters: readonly Parameter[], config: C, key: Key) => Record<string, Float32Array>
 }
 
-/** Every kind of backbone. */
+/** All kinds of backbones. */
 export const backbones: { readonly [K in BackboneKind]: BackboneRow<BackboneConfigs[K]> } = {
   resnet: {
     name: "ResNet",
@@ -80,19 +83,19 @@ export const backbones: { readonly [K in BackboneKind]: BackboneRow<BackboneConf
 /** The name of a backbone in texts. */
 export const backboneName = ({ kind }: Backbone): string => backbones[kind].name
 
-/** The only size of images that a backbone takes; undefined where it takes any. */
+/** The only image size that a backbone accepts, or undefined if it accepts any. */
 export function backboneImageSize<K extends BackboneKind>({ kind, config }: BackboneOf<K>): Size | undefined {
   return backbones[kind].imageSize(config)
 }
 
-/** @throws VitrineError (config) for a model that cannot exist */
+/** @throws VitrineError (config) for an impossible configuration */
 export function checkedBackbone<K extends BackboneKind>({ kind, config }: BackboneOf<K>): BackboneOf<K> {
   return { kind, config: backbones[kind].check(config) }
 }
 
 /**
- * Rows and columns of the features of images of a size.
- * @throws VitrineError (shape) for a size that the backbone does not take
+ * Rows and columns of a backbone's features, for images of a size.
+ * @throws VitrineError (shape) for a size that the backbone does not accept
  */
 export function backboneGrid<K extends BackboneKind>({ kind, config }: BackboneOf<K>, imageSize: Size): Size {
   const only = backbones[kind].imageSize(config)

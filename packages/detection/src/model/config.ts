@@ -5,32 +5,40 @@ import { type Backbone, backboneGrid, backbones, checkedBackbone } from "./backb
 /** A detector of "End-to-End Object Detection with Transformers" (Carion et al., 2020). */
 export interface DetrConfig {
   readonly backbone: Backbone
-  /** Classes of objects. There is one logit more, the last, for no object. */
+  /** The number of classes of objects. The logits have one class more, the last, which means no object. */
   readonly classes: number
-  /** Learned object queries: the most objects that are detected in an image. */
+  /**
+   * The number of learned object queries. It is also the greatest number of objects that the model detects in an image.
+   */
   readonly queries: number
-  /** Width of the tokens; a multiple of 4, half of it for the positions along each axis. */
+  /**
+   * The width of the tokens. It is a multiple of 4: each axis has half of the width for sines and cosines of its
+   * positions.
+   */
   readonly dim: number
-  /** Heads of every attention; they divide `dim`. */
+  /** The number of heads of every attention. It divides `dim`. */
   readonly heads: number
   readonly encoderDepth: number
   readonly decoderDepth: number
   /** Width of the hidden layer of each feed-forward network. */
   readonly mlpDim: number
-  /** Whether norms stand before each branch and not after each sum; the encoder then ends with a norm too. */
+  /**
+   * Whether norms stand before each branch (true) or after each sum (false). With norms before each branch, the encoder
+   * also ends with a norm.
+   */
   readonly normFirst: boolean
   /**
-   * Whether each layer of the decoder reads the normed output of the layer before, and the last output is normed twice, as in
-   * transformers' models with `auxiliary_loss`. In DETR the norm is for the answers alone.
+   * Whether each decoder layer reads the normed output of the layer before. The last output is then normed twice, as in
+   * transformers' models with `auxiliary_loss`. In DETR only the predictions read the normed outputs.
    */
   readonly chainedNorm: boolean
-  /** Rate of dropout, of attention weights too. */
+  /** The rate of dropout, which also applies to attention weights. */
   readonly dropout: number
 }
 
 const integer = (from: number, to: number): Field => ({ kind: "number", integer: true, from, to })
 
-/** The kind and bounds of each field, but for the backbone. Larger counts are a mistake or an attack. */
+/** The kind and bounds of each field except the backbone. The bounds on counts refuse mistakes and attacks. */
 export const detrFields: Readonly<Record<Exclude<keyof DetrConfig, "backbone">, Field>> = {
   classes: integer(1, 1 << 20),
   queries: integer(1, 1 << 16),
@@ -45,8 +53,8 @@ export const detrFields: Readonly<Record<Exclude<keyof DetrConfig, "backbone">, 
 }
 
 /**
- * A checked configuration. The default is DETR's with ResNet-50 for COCO's 91 classes.
- * @throws VitrineError (config) for a model that cannot exist
+ * Checks a configuration. The default is DETR with ResNet-50 for COCO's 91 classes.
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function detrConfig(fields: Partial<DetrConfig> = {}): DetrConfig {
   const config: DetrConfig = {
@@ -77,14 +85,14 @@ export function detrConfig(fields: Partial<DetrConfig> = {}): DetrConfig {
   return { ...config, backbone: checkedBackbone(backbone) }
 }
 
-/** Colour channels of the images. */
+/** The number of colour channels of the images. */
 export function detrChannels({ backbone }: DetrConfig): number {
   return backbone.config.channels
 }
 
 /**
- * Rows and columns of the features of images of a size.
- * @throws VitrineError (shape) for a size that the backbone does not take
+ * Rows and columns of the features, for images of a size.
+ * @throws VitrineError (shape) for a size that the backbone does not accept
  */
 export function featureGrid({ backbone }: DetrConfig, imageSize: readonly [number, number]): readonly [number, number] {
   return backboneGrid(backbone, imageSize)

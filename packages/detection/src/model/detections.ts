@@ -3,18 +3,19 @@ import type { Detections } from "../data/objects.ts"
 import type { DetrConfig } from "./config.ts"
 import { probabilities } from "./targets.ts"
 
-/** The objects that a detector's queries detect in an image. */
+/** The detections of an image, with the queries that they come from. */
 export interface QueryDetections extends Detections {
   /** The query of each object, [n]. */
   readonly queries: Int32Array
 }
 
 /**
- * The detections of one image of a batch, each with the likeliest class that is an object, best first (`PostProcess`).
+ * The detections of one image of a batch, with the highest score first. The class of a query is its most likely class
+ * of an object (`PostProcess`).
  * @param logits `[batch, queries, classes + 1]`
  * @param boxes `[batch, queries, 4]`
- * @param size height and width of the image, in whose pixels the boxes are
- * @param threshold only detections with higher scores are kept
+ * @param size height and width of the image; the resulting boxes are in its pixels
+ * @param threshold the result has only detections with higher scores
  */
 export function queryDetections(
   logits: ArrayLike<number>,
@@ -32,11 +33,11 @@ export function queryDetections(
     const box = [(cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height] as const
     return { query, label: likely.indexOf(score), score, box }
   })
-  const kept = all.filter(({ score }) => score > threshold).toSorted((a, b) => b.score - a.score)
+  const detections = all.filter(({ score }) => score > threshold).toSorted((a, b) => b.score - a.score)
   return {
-    boxes: packBoxes(kept.map(({ box }) => box)),
-    labels: Int32Array.from(kept, ({ label }) => label),
-    scores: Float64Array.from(kept, ({ score }) => score),
-    queries: Int32Array.from(kept, ({ query }) => query),
+    boxes: packBoxes(detections.map(({ box }) => box)),
+    labels: Int32Array.from(detections, ({ label }) => label),
+    scores: Float64Array.from(detections, ({ score }) => score),
+    queries: Int32Array.from(detections, ({ query }) => query),
   }
 }

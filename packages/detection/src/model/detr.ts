@@ -1,20 +1,20 @@
-// Names of parameters are facebookresearch's, so that weights need no map.
+// The names of parameters are those of facebookresearch's DETR, so its weights load without a mapping.
 import { dimAt, fixed, layerNorm, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
 import { backboneFeatures } from "./backbones.ts"
 import type { DetrConfig } from "./config.ts"
 import { sinePositions } from "./positions.ts"
 
-/** The predictions of every layer of the decoder. Those of the last are the answer, the others are for auxiliary losses. */
+/** The predictions of every decoder layer. The last layer gives the answer. The others are used by auxiliary losses. */
 export interface DetrOutputs {
-  /** `[batch, decoderDepth, queries, classes + 1]`; the last class is no object. */
+  /** `[batch, decoderDepth, queries, classes + 1]`. The last class means no object. */
   readonly logits: Tensor
-  /** cx, cy, w, h as shares of each image without its padding: `[batch, decoderDepth, queries, 4]`. */
+  /** cx, cy, w, h as shares of the image without its padding: `[batch, decoderDepth, queries, 4]`. */
   readonly boxes: Tensor
 }
 
 /** The padding of a batch, from `featurePadding`. */
 export interface PaddingTensors {
-  /** `[batch, rows · columns]`: 1 for image, 0 for padding. */
+  /** 1 for a place of the image, 0 for padding: `[batch, rows · columns]`. */
   readonly visible: Tensor
   /** `[batch, rows · columns, dim]` */
   readonly positions: Tensor
@@ -25,7 +25,7 @@ const epsilon = 1e-5
 
 /**
  * DETR (Carion et al., 2020): images `[batch, height, width, channels]` → classes and boxes.
- * @param padding for images that are smaller than their batch; without it the positions are a constant of the graph
+ * @param padding needed if images are smaller than their batch; without it the positions are a constant of the graph
  */
 export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?: PaddingTensors): DetrOutputs {
   const features = scope.tap("features", backboneFeatures(scope.at("backbone.0.body"), images, config.backbone))
@@ -56,7 +56,7 @@ export function detr(scope: Scope, images: Tensor, config: DetrConfig, padding?:
 
 interface Context {
   readonly config: DetrConfig
-  /** The positions of the image's places. They are added to queries and keys. */
+  /** The positions of the image's places. Attention adds them to queries and keys. */
   readonly positions: Tensor
   readonly keyPaddingMask: Tensor | undefined
 }
@@ -115,7 +115,7 @@ function decoder(scope: Scope, memory: Tensor, queries: Tensor, context: Context
   return scope.tap("norm", answers)
 }
 
-/** Adds a branch by its number, with its norm before the branch or after the sum. */
+/** Adds the branch of a number to its input. The norm stands before the branch or after the sum. */
 function branches(
   scope: Scope,
   { normFirst, dropout }: DetrConfig,
@@ -143,7 +143,7 @@ function feedForward(scope: Scope, x: Tensor, { dim, mlpDim, dropout }: DetrConf
   return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), dim)
 }
 
-/** Three layers with ReLU between: `[…, dim]` → `[…, 4]`. */
+/** Three linear layers with ReLU after the first two: `[…, dim]` → `[…, 4]`. */
 function boxHead(scope: Scope, x: Tensor, dim: number): Tensor {
   const layer = (index: number, t: Tensor, outputs: number): Tensor =>
     linear(scope.at(`layers.${index}`), t, outputs, { role: "head" })

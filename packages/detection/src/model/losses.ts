@@ -3,13 +3,13 @@ import { product } from "@vitrine/core/backend"
 import type { DetrConfig } from "./config.ts"
 import type { DetrOutputs } from "./detr.ts"
 
-/** The weights of the parts of the loss; names and defaults are facebookresearch's. */
+/** The weights of the parts of the loss. Names and defaults are facebookresearch's. */
 export interface DetectionLossOptions {
-  /** The weight of the class of no object. The other classes have 1. */
+  /** The weight of the class that means no object. The other classes have weight 1. */
   readonly noObjectWeight: number
   readonly boxWeight: number
   readonly overlapWeight: number
-  /** Whether the loss is that of every layer of the decoder, or of the last alone. */
+  /** Whether all decoder layers have a loss, or only the last. */
   readonly auxiliary: boolean
 }
 
@@ -28,26 +28,28 @@ export const detectionLossFields: Readonly<Record<keyof DetectionLossOptions, Fi
   auxiliary: { kind: "boolean" },
 }
 
-/** The targets of the queries, from `matchedTargets`. They contain the share of each query in the batch's loss. */
+/**
+ * The targets of the queries, from `matchedTargets`. They already contain the weight of each query in the batch's loss.
+ */
 export interface TargetTensors {
-  /** Each query's class, one-hot times the query's share: `[batch, decoderDepth, queries, classes + 1]`. */
+  /** The one-hot class of each query, times the query's weight: `[batch, decoderDepth, queries, classes + 1]`. */
   readonly classes: Tensor
-  /** cx, cy, w, h `[batch, decoderDepth, queries, 4]`; any box with an area where no object is matched. */
+  /** cx, cy, w, h, `[batch, decoderDepth, queries, 4]`. A query without a matched object has any box with an area. */
   readonly boxes: Tensor
-  /** The share of each query's box, `[batch, decoderDepth, queries]`; 0 where no object is matched. */
+  /** The weight of each query's box, `[batch, decoderDepth, queries]`; 0 for a query without a matched object. */
   readonly boxWeights: Tensor
 }
 
 export interface DetectionLosses {
-  /** The weighted sum of the parts, of all layers that learn: `[batch]`. Its sum is the batch's loss. */
+  /** The weighted sum of the parts over all layers with a loss: `[batch]`. Its sum is the batch's loss. */
   readonly total: Tensor
-  /** Of the last layer, unweighted, `[batch]` each: cross-entropy, L1 distance, 1 − generalised IoU. */
+  /** The unweighted parts of the last layer, `[batch]` each: cross-entropy, L1 distance, 1 − generalised IoU. */
   readonly classes: Tensor
   readonly boxes: Tensor
   readonly overlaps: Tensor
 }
 
-/** The inputs of a graph for the targets. */
+/** The graph's inputs that hold the targets. */
 export function targetInputs({ classes, decoderDepth, queries }: DetrConfig): TargetTensors {
   const shape = ["batch", decoderDepth, queries] as const
   return {
@@ -82,7 +84,7 @@ export function detectionLosses(
   }
 }
 
-/** Σ |a − b| over the last axis, without a gradient where the two are equal, as in PyTorch. */
+/** Σ |a − b| over the last axis. The gradient is 0 where the two are equal, as in PyTorch. */
 function distance(a: Tensor, b: Tensor): Tensor {
   const difference = ops.sub(a, b)
   const size = ops.where(
@@ -95,7 +97,7 @@ function distance(a: Tensor, b: Tensor): Tensor {
 
 /**
  * Generalised IoU (Rezatofighi et al., 2019) of pairs of boxes cx, cy, w, h, `[batch, depth, queries, 4]` each, as
- * `[batch, depth, queries]`. Where sides touch each other the gradient is halved between them, as in PyTorch.
+ * `[batch, depth, queries]`. If two sides coincide, each gets half of the gradient, as in PyTorch.
  */
 function generalizedIou(a: Tensor, b: Tensor): Tensor {
   const [aLow, aHigh] = corners(a)
@@ -106,7 +108,7 @@ function generalizedIou(a: Tensor, b: Tensor): Tensor {
   return ops.sub(ops.div(intersection, union), ops.div(ops.sub(hull, union), hull))
 }
 
-/** The corners with the least and the greatest coordinates, `[…, 2]` each. */
+/** The corner with the least coordinates and the one with the greatest, `[…, 2]` each. */
 function corners(boxes: Tensor): readonly [Tensor, Tensor] {
   const centre = ops.slice(boxes, 3, 0, 2)
   const half = ops.mul(ops.slice(boxes, 3, 2, 4), 0.5)
@@ -119,7 +121,7 @@ function extent(sides: Tensor): Tensor {
   return ops.reshape(ops.mul(width, height), sides.shape.slice(0, -1))
 }
 
-/** Width times height, 0 where a side is below 0, without a gradient at 0. */
+/** Width times height. It is 0 if a side is 0 or less, and then has no gradient. */
 function area(sides: Tensor): Tensor {
   return extent(ops.relu(sides))
 }

@@ -13,23 +13,24 @@ import { type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.
 export interface DetectionObjectiveOptions {
   /** Height and width of the batches' images with their padding. */
   readonly imageSize: readonly [number, number]
-  /** Whether images may be smaller than that. Where none is, attention needs no masks, which is faster. */
+  /** Whether images may be smaller than that. If none is, attention needs no masks, which is faster. */
   readonly padded: boolean
-  /** The objects of an image of the validation data, by its number. */
+  /** The objects of an image of the validation data, by the image's index. */
   readonly truth: (example: number) => Objects
   readonly losses?: Partial<DetectionLossOptions>
   readonly costs?: Partial<MatchingCosts>
 }
 
-/** The measures of a detector on some images. */
+/** COCO's measures of a detector, and its loss. */
 export interface DetectionEvaluation extends AveragePrecision {
   readonly examples: number
 }
 
 /**
- * DETR's objective for `@vitrine/trainer`. The model's predictions go to the host, which matches them with the objects; the loss
- * and its gradients follow. The loss of a step of several batches is that of one batch with all their images. The score is COCO's AP.
- * @throws VitrineError (shape) for images that the backbone does not take
+ * DETR's objective for `@vitrine/trainer`. The host receives the model's predictions and matches them with the objects.
+ * Then the loss and its gradients are computed. The loss of a step does not depend on how its images are divided into
+ * batches. The score is COCO's AP.
+ * @throws VitrineError (shape) for images that the backbone does not accept
  */
 export function detectionObjective(
   config: DetrConfig,
@@ -56,8 +57,8 @@ export function detectionObjective(
     },
     prepare: (batch, _, batches) => {
       const images = imagesOf(batch)
-      // The loss of an image already has its share of the step's loss in it.
-      const total = batches.reduce((sum, each) => sum + imagesOf(each), 0)
+      // The targets already contain the weight of each image in the step's loss.
+      const total = batches.reduce((sum, part) => sum + imagesOf(part), 0)
       return { inputs: { ...inputs(batch), weights: batch.weights.map((weight) => weight * total) }, total: images }
     },
     hostInputs: ({ logits, boxes }, batch, batches) => {
@@ -95,11 +96,11 @@ export function detectionObjective(
 
 const imagesOf = ({ weights }: DetectionBatch): number => weights.reduce((a, b) => a + b, 0)
 
-/** The targets of each image; null for rows of padding. */
+/** The targets of each image, or null for rows that pad the batch. */
 const targetsOf = ({ targets, weights }: DetectionBatch): (Target | null)[] =>
   targets.map((target, row) => (weights[row] === 0 ? null : target))
 
-/** The values of the last layer: `[batch, decoderDepth, …]` → `[batch, …]`. */
+/** Selects the values of the last layer: `[batch, decoderDepth, …]` → `[batch, …]`. */
 export function lastLayer(t: Tensor): Tensor {
   const depth = fixed(t.shape, 1)
   return ops.reshape(ops.slice(t, 1, depth - 1, depth), [dimAt(t.shape, 0), ...t.shape.slice(2)])

@@ -3,26 +3,26 @@ import { backboneImageSize, initializeBackbone } from "./backbones.ts"
 import { type DetrConfig, detrChannels } from "./config.ts"
 import { detr } from "./detr.ts"
 
-/** The beginning of the names of the backbone's parameters. */
+/** The prefix of the names of the backbone's parameters. */
 export const backbonePrefix = "backbone.0.body"
 
-/** Every parameter of a detector, in the order in which the model asks for them. */
+/** All parameters of a detector, in the order in which the model reads them. */
 export function detrParameters(config: DetrConfig): Parameter[] {
   const parameters = new Map<string, Parameter>()
   const param = (parameter: Parameter): Tensor => {
     parameters.set(parameter.name, parameter)
     return ops.state(parameter.name, parameter.shape)
   }
-  // The parameters of a backbone that takes any size do not depend on it.
+  // A backbone that accepts any image size has the same parameters for each size.
   const size = backboneImageSize(config.backbone) ?? [64, 64]
   detr(rootScope({ param }), ops.input("images", ["batch", ...size, detrChannels(config)]), config)
   return [...parameters.values()]
 }
 
 /**
- * Starting values by name. A ResNet starts as torchvision's, a ViT by the scheme `fan`. The rest starts as facebookresearch's:
- * matrices of the transformer Xavier-uniform, heads and biases uniform in ±1/√fan-in, queries N(0, 1). A value depends on the
- * key and the parameter's name alone.
+ * Starting values by name. A ResNet starts as in torchvision, a ViT by the scheme `fan`. All other values start as in
+ * facebookresearch's DETR: matrices of the transformer are Xavier-uniform, heads and biases are uniform in ±1/√fan-in,
+ * queries are N(0, 1). A value depends only on the key and the parameter's name.
  */
 export function initializeDetr(
   parameters: readonly Parameter[],
@@ -52,7 +52,7 @@ function randomValues(
   const uniform = (bound: number): Float32Array => values.map(() => bound * (2 * random.uniform() - 1))
   if (role === "scale") return values.fill(1)
   if (role === "latent") return values.map(() => random.normal())
-  // A bias has the bounds of its matrix.
+  // A bias has the same bounds as the matrix of its layer.
   const [outputs = 1, ...inputs] = shapes.get(name.replace(/bias$/, "weight")) ?? []
   const fanIn = inputs.reduce((n, dim) => n * dim, 1)
   if (role === "linear") return uniform(Math.sqrt(6 / (fanIn + outputs)))

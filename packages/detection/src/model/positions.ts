@@ -1,8 +1,8 @@
 import { VitrineError } from "@vitrine/core"
 
-/** The padding of a batch at the places of its features: inputs of a model beside the images. */
+/** The padding of a batch at the places of its features. It is an input of the model beside the images. */
 export interface FeaturePadding {
-  /** 1 for a place that shows image, 0 for padding: `[batch, rows · columns]`. */
+  /** 1 for a place of the image, 0 for padding: `[batch, rows · columns]`. */
   readonly visible: Float32Array
   /** The position embeddings of the places: `[batch, rows · columns, dim]`. */
   readonly positions: Float32Array
@@ -13,7 +13,7 @@ const scale = 2 * Math.PI
 const epsilon = 1e-6
 
 /**
- * The padding of a batch and the positions, at the places of its features. The mask is resized by nearest neighbours, as
+ * Computes the padding and the positions at the places of the features. The mask is resized to nearest neighbours, as
  * `torch.nn.functional.interpolate` does.
  * @param mask 1 for image, 0 for padding: `[batch, height, width]`
  */
@@ -36,15 +36,16 @@ export function featurePadding(
   return { visible, positions: sinePositions(visible, grid, dim) }
 }
 
-/** The nearest of `length` places to each of `out`, in float32 as PyTorch computes it. */
+/** For each of `out` places the nearest of `length` places. It computes in float32, as PyTorch does. */
 function nearest(length: number, out: number): number[] {
   const step = Math.fround(length / out)
   return Array.from({ length: out }, (_, i) => Math.min(length - 1, Math.floor(Math.fround(i * step))))
 }
 
 /**
- * DETR's sine positions (`PositionEmbeddingSine` with `normalize`). The y of a place is its rank among the visible places of its
- * column, divided by their number; x is the same in its row. Each takes half of `dim`, y first, as alternating sines and cosines.
+ * DETR's sine positions (`PositionEmbeddingSine` with `normalize`). The y of a place is its rank among the visible
+ * places of its column, divided by their number. The x is the same in its row. Each takes half of `dim`, y first, as
+ * alternating sines and cosines.
  * @param visible `[batch, rows · columns]`
  * @returns `[batch, rows · columns, dim]`
  */
@@ -57,7 +58,7 @@ export function sinePositions(
   const rates = Float64Array.from({ length: features }, (_, i) => temperature ** ((2 * Math.floor(i / 2)) / features))
   const places = rows * columns
   const out = new Float32Array(visible.length * dim)
-  /** Fills one half of the features of the places of a row or column: `first`, `first + step`, … */
+  /** Fills half of the features at the places of a row or column: `first`, `first + step`, … */
   const fillLine = (first: number, step: number, length: number, half: 0 | 1): void => {
     let total = 0
     for (let i = 0; i < length; i++) total += visible[first + i * step] ?? 0

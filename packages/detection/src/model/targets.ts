@@ -5,7 +5,7 @@ import { assignment } from "../match/assign.ts"
 import type { DetrConfig } from "./config.ts"
 import type { DetectionLossOptions } from "./losses.ts"
 
-/** The weights of the parts of a pair's cost in the matching; names and defaults are facebookresearch's. */
+/** The weights of the parts of the cost by which queries are matched. Names and defaults are facebookresearch's. */
 export interface MatchingCosts {
   readonly classCost: number
   readonly boxCost: number
@@ -21,7 +21,7 @@ export const matchingFields: Readonly<Record<keyof MatchingCosts, Field>> = {
   overlapCost: { kind: "number", from: 0 },
 }
 
-/** Values of `targetInputs`. */
+/** The values of `targetInputs`. */
 export interface MatchedTargets {
   readonly classes: Float32Array
   readonly boxes: Float32Array
@@ -29,17 +29,21 @@ export interface MatchedTargets {
 }
 
 export interface MatchedShare {
-  /** The targets of all images of a step, whose objects the losses are divided by; those of the batch by default. */
+  /**
+   * The targets of all images of the step, by whose number of objects the losses are divided. By default these are the
+   * targets of the batch.
+   */
   readonly counted?: readonly (Target | null)[]
 }
 
 /**
- * Matches the predictions of each layer of the decoder with the objects, at the least cost (`HungarianMatcher`), and makes the
- * targets of all queries. Rows of padding have no targets.
+ * Matches the predictions of each decoder layer with the objects at the least cost (`HungarianMatcher`), and makes the
+ * targets of all queries. Rows that pad the batch have no targets.
  * @param logits `[batch, decoderDepth, queries, classes + 1]`
  * @param boxes `[batch, decoderDepth, queries, 4]`
- * @param targets of each image; null for rows of padding
- * @throws VitrineError (config) for a class that the model does not have, (training) for predictions that are not finite
+ * @param targets those of each image, or null for rows that pad the batch
+ * @throws VitrineError (config) for a class that the model does not have, (training) for predictions that are not
+ *   finite
  */
 export function matchedTargets(
   logits: ArrayLike<number>,
@@ -88,7 +92,7 @@ export function matchedTargets(
   return values
 }
 
-/** The cost of each query with each object, `[queries, objects]`. */
+/** The cost of matching each query with each object, `[queries, objects]`. */
 function matchingCost(
   logits: ArrayLike<number>,
   boxes: ArrayLike<number>,

@@ -9,11 +9,11 @@ import { openCached } from "./open.ts"
 
 export interface NodeDetectionLoaderOptions extends DetectionLoaderOptions {
   readonly source: DetectionSource
-  /** Threads that make batches; 0 for this thread. Default 1. Batches do not depend on it. */
+  /** The number of threads that make batches, or 0 for this thread; 1 by default. Batches do not depend on it. */
   readonly workers?: number
 }
 
-/** The data that a worker is started with. */
+/** The data with which a worker starts. */
 export interface DetectionWorkerInput {
   readonly source: DetectionSource
   readonly plan: DetectionPlan
@@ -21,9 +21,9 @@ export interface DetectionWorkerInput {
 }
 
 /**
- * Loads batches in worker threads. This thread makes them where the package runs from its TypeScript sources, which a worker
- * of Node 20 cannot load.
- * @throws VitrineError for options that make no sense, and for data that cannot be opened
+ * Loads batches in worker threads. If the package runs from its TypeScript sources, this thread loads them, since a
+ * worker of Node 20 cannot run TypeScript.
+ * @throws VitrineError for impossible options, and for data that cannot be opened
  */
 export async function createDetectionLoader(options: NodeDetectionLoaderOptions): Promise<Loader<DetectionBatch>> {
   const { source, workers = 1 } = options
@@ -47,7 +47,7 @@ export async function createDetectionLoader(options: NodeDetectionLoaderOptions)
 
 const workerUrl = new URL("./worker.js", import.meta.url)
 
-/** A cache of decoded images, where they are of one size and fit into memory. */
+/** A cache of decoded images, if all have one size and fit into memory. */
 async function cacheFor(source: DetectionSource): Promise<PixelCache | undefined> {
   if (source.kind !== "annotated") return undefined
   const images = await openDataset(source.images)

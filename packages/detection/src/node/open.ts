@@ -9,7 +9,7 @@ export async function openDetection(source: DetectionSource): Promise<DetectionD
   return openCached(source, undefined)
 }
 
-/** The same, with decoded images kept in `cache`. */
+/** Opens a data set, and keeps its decoded images in `cache`. */
 export async function openCached(source: DetectionSource, cache: PixelCache | undefined): Promise<DetectionDataset> {
   const inMemory = openDetectionInMemory(source)
   if (inMemory !== undefined) return inMemory

@@ -10,16 +10,16 @@ import { sceneClasses } from "../data/scenes.ts"
 import { type FaultList, type Faults, faultList } from "../data/faults.ts"
 import { parseVoc, type VocImage } from "../data/voc.ts"
 
-/** The forms of annotations. */
+/** The formats of annotations. */
 export const annotationFormats = ["coco", "voc"] as const
 export type AnnotationFormat = (typeof annotationFormats)[number]
 
 export interface ResolveDetectionOptions {
-  /** The form of the annotations; by default COCO's where there are some, else Pascal VOC's. */
+  /** The format of the annotations. By default it is COCO's if there are such files, else Pascal VOC's. */
   readonly format?: AnnotationFormat | undefined
-  /** Share of the images for validation where the data have no validation or test set; default 0.1. */
+  /** The share of the images for validation if the data have no validation or test set; 0.1 by default. */
   readonly valFraction?: number | undefined
-  /** Decides which images those are, and the content of the built-in scenes; default 0. */
+  /** Decides which images are for validation, and the content of the built-in scenes; 0 by default. */
   readonly seed?: number | undefined
   /** [height, width] of the built-in scenes. */
   readonly imageSize?: readonly [number, number] | undefined
@@ -30,32 +30,33 @@ export interface ResolvedDetection {
   readonly train: DetectionSource | null
   readonly val: DetectionSource | null
   readonly test: DetectionSource | null
-  /** What was left out of the annotation files, or changed. */
+  /** The annotations that were left out or changed. */
   readonly faults: Faults
 }
 
 /** The split of each list of Pascal VOC, by the list's name. */
 const vocLists = { train: "train", val: "val", test: "test", trainval: "train" } as const
 
-/** Words for a split in the names of files and folders. */
+/** Names of files and folders that mean a split. */
 const splitWords = { train: "train", valid: "val", validation: "val", val: "val", test: "test" } as const
 
 type Split = (typeof splitWords)[keyof typeof splitWords]
 
-/** Larger annotation files are refused before they are read; JavaScript's strings end near 2²⁹ characters. */
+/** A larger annotation file is refused before it is read. A JavaScript string holds about 2²⁹ characters at most. */
 const mostJson = 500 * 2 ** 20
 const mostXml = 16 * 2 ** 20
 
 /**
- * The images, objects and splits of:
+ * Finds the images, objects and splits of:
  * - `scenes`: the built-in scenes, 20,000, 500 and 500 of them;
- * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and images anywhere below. The
- *   splits follow from the names of several JSON files or their folders, or from the field `split` of the images; otherwise
- *   the split is random;
- * - the same with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …, or folders called train and val.
+ * - a folder or a .tar, .tar.gz or .tgz with annotations in COCO's JSON (or such a JSON file) and with images anywhere
+ *   below. The splits follow from the names of several JSON files or their folders, or from the images' field `split`.
+ *   Otherwise the split is random;
+ * - a folder or archive with Pascal VOC's XML: `Annotations/*.xml` and `ImageSets/Main/train.txt` …, or folders called
+ *   train and val.
  *
- * Boxes that cannot be used and images that are missing are left out, with a line in `faults`.
- * @throws VitrineError naming the path and what was expected
+ * Unusable boxes and missing images are left out, each with a line in `faults`.
+ * @throws VitrineError that names the path and what was expected
  */
 export async function resolveDetection(
   pathOrName: string,
@@ -112,7 +113,7 @@ interface AnnotatedSet {
 }
 
 interface SplitImage extends Omit<AnnotatedImage, "split"> {
-  /** The splits that the image belongs to. */
+  /** The splits to which the image belongs. */
   readonly splits: readonly Split[]
 }
 
@@ -183,7 +184,7 @@ async function vocSet(tree: FileTree, faults: FaultList): Promise<AnnotatedSet> 
   }
 }
 
-/** The splits of each annotation by the lists in ImageSets/Main; undefined without lists. */
+/** The splits of each annotation by the lists in ImageSets/Main, or undefined if there are no lists. */
 async function vocSplits(
   tree: FileTree,
   xml: readonly string[],
@@ -196,7 +197,7 @@ async function vocSplits(
   if (lists.length === 0) return undefined
   const annotations = new Set(xml)
   const splits = new Map<string, Split[]>()
-  // `trainval` counts only where there is no `train`: the two have images in common.
+  // `trainval` counts only if there is no `train`, since the two lists share images.
   const counts = ({ list, root }: (typeof lists)[number]): boolean =>
     list !== "trainval" || !lists.some((other) => other.root === root && other.list === "train")
   for (const { name, root, list } of lists.filter(counts)) {
@@ -264,10 +265,13 @@ function splitOf(name = ""): Split | undefined {
   return hasRow(splitWords, lower) ? splitWords[lower] : undefined
 }
 
-/** The name of an image in the tree, or why there is none. */
+/** The name of an image in the tree, or the reason why there is none. */
 type ImageName = string | { readonly fault: string }
 
-/** Finds the image of an annotation. Where several images have its name, it is the one nearest to the annotation's folder. */
+/**
+ * Finds the image of an annotation. If several images have its name, it takes the one whose folder is nearest to the
+ * annotation's.
+ */
 interface ImageFinder {
   /** @param file a path from the folder, or the end of a path */
   byPath(file: string, folder: string): ImageName
@@ -317,7 +321,7 @@ function imageFinder(names: readonly string[]): ImageFinder {
   }
 }
 
-/** The number of folders that two paths begin with in common. */
+/** The number of leading folders that two paths share. */
 function commonParts(a: string, b: string): number {
   const [left, right] = [a.split("/"), b.split("/")]
   const end = left.findIndex((part, i) => part !== right[i])

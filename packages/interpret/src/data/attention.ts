@@ -2,27 +2,31 @@ import { type HostTensor, VitrineError } from "@vitrine/core"
 import { checkIndex, type Grid, isIndex, type PatchMap, type Place, patchIndex, prefixTokens } from "./grid.ts"
 import { addScaled, dot, shapeOf, sum } from "./tensors.ts"
 
-/** Whose attention it is: the class token's, one patch's, or the mean over all patches, which an average-pooling model reads. */
+/**
+ * The token that attends: the class token, one patch, or the mean over all patches, which an average-pooling model
+ * uses.
+ */
 export type Query = "class" | "mean" | Place
 
 export interface AttentionMap extends PatchMap {
-  /** The attention to each token before the patches; with `values` it sums to 1. */
+  /** The attention to each token before the patches. Together with `values` it sums to 1. */
   readonly prefix: Float32Array
 }
 
 export interface AttentionMapOptions {
   readonly grid: Grid
-  /** Default: the class token, and `"mean"` in models without tokens before the patches. */
+  /** The class token by default, or `"mean"` in models without tokens before the patches. */
   readonly query?: Query | undefined
-  /** The image of the batch, 0 by default. */
+  /** The index of the image in the batch, 0 by default. */
   readonly image?: number | undefined
 }
 
-/** A head by its number, or the mean of all. */
+/** The index of a head, or the mean of all heads. */
 type Head = number | "mean"
 
 /**
- * The attention map of one head of one block, or of the mean of its heads: DINO (Caron et al., 2021), figures 1 and 3.
+ * The attention map of one head of a block, or of the mean of the block's heads: DINO (Caron et al., 2021), figures 1
+ * and 3.
  * @param weights the tap `blocks.I.attn.weights`, `[batch, heads, tokens, tokens]`
  * @throws VitrineError (shape, config)
  */
@@ -31,20 +35,20 @@ export function attentionMap(
   { grid, query, image = 0, head = "mean" }: AttentionMapOptions & { readonly head?: Head | undefined },
 ): AttentionMap {
   const { heads, tokens, prefix, row } = attention(weights, grid, image)
-  const chosen = headsOf(head, heads)
+  const headIndices = headsOf(head, heads)
   const values = new Float64Array(tokens)
   for (const [token, share] of queryShares(query, grid, prefix).entries())
-    if (share !== 0) for (const h of chosen) addScaled(values, row(h, token), share / chosen.length)
+    if (share !== 0) for (const h of headIndices) addScaled(values, row(h, token), share / headIndices.length)
   return asMap(values, prefix, grid)
 }
 
 /**
- * The attention of one query of a decoder to the places of an image, by one head of a layer or by the mean of its heads. The
- * query is an object query of a detector (DETR, Carion et al., 2020, figure 6) or a character of a reader.
- * @param weights the tap `decoder.layers.I.multihead_attn.weights`, for a detector with `transformer.` before it,
- *   `[batch, heads, queries, places]`
- * @param options `query`: the number of the query, as in `QueryDetections.queries`; `grid`: the rows and columns of the places;
- *   `within`: the rows and columns from the top left that show image, where the others are padding
+ * The attention of one query of a decoder to the places of an image, by one head of a layer or by the mean of its
+ * heads. The query is an object query of a detector (DETR, Carion et al., 2020, figure 6) or a character of a reader.
+ * @param weights a tap `[batch, heads, queries, places]`: `transformer.decoder.layers.I.multihead_attn.weights` of a
+ *   detector, or `decoder.layers.I.multihead_attn.weights` of a reader
+ * @param options `query`: the index of the query, as in `QueryDetections.queries`; `grid`: the rows and columns of all
+ *   places; `within`: the rows and columns, from the top left, that hold the image, where the other places are padding
  * @throws VitrineError (shape, config)
  */
 export function queryAttention(
@@ -65,11 +69,11 @@ export function queryAttention(
   checkIndex("query", query, queries)
   checkIndex("row", within.rows - 1, grid.rows)
   checkIndex("column", within.columns - 1, grid.columns)
-  const chosen = headsOf(head, heads)
+  const headIndices = headsOf(head, heads)
   const values = new Float64Array(places)
-  for (const h of chosen) {
+  for (const h of headIndices) {
     const at = ((image * heads + h) * queries + query) * places
-    addScaled(values, weights.data.subarray(at, at + places), 1 / chosen.length)
+    addScaled(values, weights.data.subarray(at, at + places), 1 / headIndices.length)
   }
   const inside = (_: number, place: number): boolean =>
     place < within.rows * grid.columns && place % grid.columns < within.columns
@@ -77,10 +81,10 @@ export function queryAttention(
 }
 
 /**
- * Attention rollout (Abnar & Zuidema, 2020), as the ViT paper (Dosovitskiy et al., 2021) draws it in figures 6 and 14. Each
- * block counts as the mean of its heads plus the identity, for the residual, with rows normed to 1; the product of all blocks
- * is the rollout. Only the row of the query is computed.
- * @param weights the taps `blocks.0.attn.weights` to the last, each `[batch, heads, tokens, tokens]`
+ * Attention rollout (Abnar & Zuidema, 2020), as in the ViT paper (Dosovitskiy et al., 2021), figures 6 and 14. Each
+ * block becomes a matrix: the mean of its heads plus the identity, which stands for the residual, with rows that sum to
+ * 1. The rollout is the product of these matrices. Only the row of the query is computed.
+ * @param weights the taps `blocks.0.attn.weights` to the last block's, each `[batch, heads, tokens, tokens]`
  * @throws VitrineError (shape, config)
  */
 export function attentionRollout(weights: readonly HostTensor[], options: AttentionMapOptions): AttentionMap {
@@ -107,9 +111,9 @@ export function attentionRollout(weights: readonly HostTensor[], options: Attent
 }
 
 /**
- * The mean attention distance of each head, in pixels: ViT paper (Dosovitskiy et al., 2021), figures 7 right and 11. It is the
- * distance between the centres of two patches, averaged by the attention of one to the other, then over patches and images.
- * Attention to tokens before the patches does not count.
+ * The mean attention distance of each head, in pixels: ViT paper (Dosovitskiy et al., 2021), figures 7 right and 11.
+ * The distances between the centres of two patches are averaged, weighted by the attention of one patch to the other,
+ * and then averaged over patches and images. Attention to tokens before the patches does not count.
  * @param weights the tap `blocks.I.attn.weights`, `[batch, heads, tokens, tokens]`
  * @param patchSize height and width of a patch in pixels
  * @returns `[heads]`
@@ -135,7 +139,7 @@ export function attentionDistance(
   })
 }
 
-/** Distances from the centre of each patch to those of all, `[patches][patches]`, in pixels. */
+/** Distances from the centre of each patch to the centres of all, `[patches][patches]`, in pixels. */
 function patchDistances({ rows, columns }: Grid, [height, width]: readonly [number, number]): Float64Array[] {
   const length = rows * columns
   return Array.from({ length }, (_, i) =>
@@ -151,7 +155,7 @@ interface Attention {
   readonly heads: number
   readonly tokens: number
   readonly prefix: number
-  /** The attention of a head from one token to all. */
+  /** The attention of a head from one token to all tokens. */
   readonly row: (head: number, token: number) => HostTensor["data"]
 }
 
@@ -173,22 +177,22 @@ function attentionShape(weights: HostTensor): readonly [batch: number, heads: nu
   return [batch, heads, tokens]
 }
 
-/** The numbers of the heads that are averaged. */
+/** The indices of the heads that are averaged. */
 function headsOf(head: Head, count: number): number[] {
   if (head === "mean") return Array.from({ length: count }, (_, h) => h)
   checkIndex("head", head, count)
   return [head]
 }
 
-/** The share of each token in the query, `[tokens]`; they sum to 1. */
+/** The weight of each token in the query, `[tokens]`. The weights sum to 1. */
 function queryShares(query: Query | undefined, grid: Grid, prefix: number): Float64Array {
   const patches = grid.rows * grid.columns
   const shares = new Float64Array(prefix + patches)
-  const chosen = query ?? (prefix > 0 ? "class" : "mean")
-  if (chosen === "mean") return shares.fill(1 / patches, prefix)
-  if (chosen === "class" && prefix === 0)
+  const attender = query ?? (prefix > 0 ? "class" : "mean")
+  if (attender === "mean") return shares.fill(1 / patches, prefix)
+  if (attender === "class" && prefix === 0)
     throw new VitrineError("config", `the model has no class token; ask for the "mean" or a patch`)
-  shares[chosen === "class" ? 0 : prefix + patchIndex(grid, chosen)] = 1
+  shares[attender === "class" ? 0 : prefix + patchIndex(grid, attender)] = 1
   return shares
 }
 

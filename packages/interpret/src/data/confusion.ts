@@ -4,7 +4,7 @@ export interface Confusion {
   readonly labels: readonly string[]
   /** Numbers of images, `[true class][predicted class]`. */
   readonly counts: readonly (readonly number[])[]
-  /** The same as shares of each true class, 0 to 1; 0 for a class without images. */
+  /** The counts divided by the number of images of the true class, 0 to 1. They are 0 for a class without images. */
   readonly shares: readonly (readonly number[])[]
   /** The share of all images on the diagonal. */
   readonly accuracy: number

@@ -1,14 +1,14 @@
-/** The fields of an evaluation that are a score, a share or COCO's AP, and their names. */
+/** The fields of an evaluation that hold its score, and their names: a share of correct answers, or COCO's AP. */
 export const curveScores = { top1: "accuracy", exact: "share of exact lines", ap: "AP" } as const
 
 type Measure = keyof typeof curveScores
 
 const measures: readonly Measure[] = ["top1", "exact", "ap"]
 
-/** An evaluation of a run. */
+/** An evaluation during a run. */
 export interface CurveEvaluation {
   readonly step: number
-  /** Absent where it was not measured. */
+  /** Absent if it was not measured. */
   readonly loss?: number
   /** From 0 to 1. */
   readonly score: number
@@ -24,7 +24,7 @@ export interface Curve {
 
 /**
  * The curves of a run: loss and learning rate of each step, loss and score of each evaluation.
- * @param metrics the lines of `metrics.jsonl`, or events of a run; those of other types are passed over
+ * @param metrics the lines of `metrics.jsonl`, or events of a run; other types of lines and events are ignored
  */
 export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
@@ -37,7 +37,7 @@ export function learningCurve(metrics: Iterable<object>): Curve {
     if (type !== "evaluation") continue
     const field = measures.find((name) => isNumber(rest[name]))
     const score = field && rest[field]
-    // AP is below 0 where there is nothing to find.
+    // AP is −1 if there are no objects to find.
     if (field === undefined || !isNumber(score) || score < 0) continue
     measure = field
     evaluations.push({ step, ...(isNumber(loss) && { loss }), score })
@@ -45,7 +45,7 @@ export function learningCurve(metrics: Iterable<object>): Curve {
   return { steps, measure, evaluations }
 }
 
-/** The first evaluation of the highest score; undefined where there is none. */
+/** The first evaluation with the highest score, or undefined if there is none. */
 export function bestOf(evaluations: readonly CurveEvaluation[]): CurveEvaluation | undefined {
   return evaluations.reduce<CurveEvaluation | undefined>(
     (a, b) => (a === undefined || b.score > a.score ? b : a),
@@ -57,7 +57,7 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 
 export type Point = readonly [x: number, y: number]
 
-/** A moving average, weighted by a triangle, at no more than `count` points. */
+/** A moving average with a triangular weight, at no more than `count` points. */
 export function smoothCurve(points: readonly Point[], count: number): Point[] {
   const reach = Math.max(1, Math.round(points.length / 40))
   return evenIndices(points.length, count).flatMap((at) =>
@@ -75,12 +75,12 @@ export function smoothCurve(points: readonly Point[], count: number): Point[] {
   )
 }
 
-/** At most `count` of the points, evenly spaced, both ends included. */
+/** At most `count` of the points, evenly spaced, with the first and the last. */
 export function thinCurve(points: readonly Point[], count: number): Point[] {
   return evenIndices(points.length, count).flatMap((at) => points.slice(at, at + 1))
 }
 
-/** At most `count` of the indices of `length` items, evenly spaced, the first and the last included. */
+/** At most `count` indices of `length` items, evenly spaced, with the first and the last. */
 function evenIndices(length: number, count: number): number[] {
   const places = Math.min(length, count)
   return Array.from({ length: places }, (_, i) => (places === 1 ? 0 : Math.round((i * (length - 1)) / (places - 1))))

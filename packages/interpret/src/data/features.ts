@@ -4,7 +4,7 @@ import { principalComponents } from "./pca.ts"
 import { cosine, shapeOf, unit } from "./tensors.ts"
 
 export interface PatchOfImage extends Place {
-  /** The number of the image, from 0, over all batches. */
+  /** The index of the image over all batches, from 0. */
   readonly image: number
 }
 
@@ -14,10 +14,11 @@ export interface Neighbor extends PatchOfImage {
 }
 
 /**
- * The patches with the most similar features to those of one patch, the most similar first: the correspondences of Amir et al.
- * (2021), "Deep ViT features as dense visual descriptors", figure 1.
+ * The patches whose features are most similar to those of one patch, most similar first: the correspondences of Amir et
+ * al. (2021), "Deep ViT features as dense visual descriptors", figure 1.
  * @param features tokens of images, such as the tap `norm` or `blocks.I`, each `[batch, tokens, dim]`
- * @param options `count`: the number of patches, 8 by default; `otherImages`: leaves out those of the same image
+ * @param options `count`: the number of patches, 8 by default; `otherImages`: whether to leave out patches of the same
+ *   image
  * @throws VitrineError (shape, config)
  */
 export function nearestPatches(
@@ -52,8 +53,9 @@ export interface FeatureColors {
 }
 
 /**
- * The first three principal components of patch features as red, green and blue, shared by all images: DINOv2 (Oquab et
- * al., 2023), figure 1, without its cut of the background. The 1st and the 99th percentile of each component become 0 and 1.
+ * The first three principal components of patch features as red, green and blue, computed over all images: DINOv2
+ * (Oquab et al., 2023), figure 1, but with the background. The 1st and the 99th percentile of each component become 0
+ * and 1.
  * @param features tokens of images, such as the tap `norm` or `blocks.I`, each `[batch, tokens, dim]`
  * @throws VitrineError (shape)
  */

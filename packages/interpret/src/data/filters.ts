@@ -9,13 +9,13 @@ export interface FilterComponents {
   readonly channels: number
   /** `[count, height, width, channels]`, each of length 1. */
   readonly components: Float32Array
-  /** The share of the filters' variance that each explains, `[count]`. */
+  /** The share of the filters' variance that each component explains, `[count]`. */
   readonly explained: Float64Array
 }
 
 /**
- * The principal components of the filters of a first convolution: ViT paper (Dosovitskiy et al., 2021), figure 7 left, which
- * shows 28 of the patch embedding.
+ * The principal components of the filters of a first convolution, as in the ViT paper (Dosovitskiy et al., 2021),
+ * figure 7 left, which shows 28 components of the patch embedding.
  * @param weight such as `patch_embed.proj.weight`, `[dim, channels, height, width]`
  * @throws VitrineError (shape)
  */

@@ -32,8 +32,8 @@ export function prefixTokens(tokens: number, { rows, columns }: Grid, what: stri
 }
 
 /**
- * The index of a patch, row by row.
- * @throws VitrineError (config) for a place outside of the grid
+ * The index of a patch, counted row by row.
+ * @throws VitrineError (config) for a place outside the grid
  */
 export function patchIndex({ rows, columns }: Grid, { row, column }: Place): number {
   if (!isIndex(row, rows) || !isIndex(column, columns))
@@ -41,7 +41,7 @@ export function patchIndex({ rows, columns }: Grid, { row, column }: Place): num
   return row * columns + column
 }
 
-/** @throws VitrineError (config) for a number that is none of 0 … count − 1 */
+/** @throws VitrineError (config) for an index that is not one of 0 … count − 1 */
 export function checkIndex(what: string, index: number, count: number): void {
   if (!isIndex(index, count)) throw new VitrineError("config", `no ${what} ${index}: there are ${count}, from 0`)
 }

@@ -3,19 +3,23 @@ import { EigenvalueDecomposition, Matrix } from "ml-matrix"
 import { dot } from "./tensors.ts"
 
 export interface PrincipalComponents {
-  /** Of the samples, `[dims]`. */
+  /** The mean of the samples, `[dims]`. */
   readonly mean: Float64Array
-  /** `[count, dims]`: directions of length 1, by falling variance; the entry of largest size is positive. */
+  /**
+   * `[count, dims]`: directions of length 1, in order of falling variance. The entry with the largest magnitude is
+   * positive.
+   */
   readonly components: Float64Array
-  /** The share of the whole variance that lies along each component, `[count]`. */
+  /** The share of the total variance along each component, `[count]`. */
   readonly explained: Float64Array
-  /** The samples along the components, `[samples, count]`. */
+  /** The coordinates of the samples along the components, `[samples, count]`. */
   readonly scores: Float64Array
 }
 
 /**
- * The principal components of `[samples, dims]` values, by the eigenvectors of the smaller of the two matrices of products.
- * There are at most `count`, and at most `min(samples − 1, dims)`; directions without variance are left out.
+ * The principal components of `[samples, dims]` values. They are computed from the eigenvectors of `x xᵀ` or `xᵀ x`,
+ * whichever is smaller. There are at most `count`, and at most `min(samples − 1, dims)`. Directions without variance
+ * are left out.
  * @throws VitrineError (shape) for fewer than two samples, and for values that do not fill a table
  */
 export function principalComponents(values: ArrayLike<number>, samples: number, count: number): PrincipalComponents {
@@ -32,7 +36,7 @@ export function principalComponents(values: ArrayLike<number>, samples: number, 
   const transposed = centred.transpose()
   const { variances, vectors } = symmetricEigen(products(wide ? centred : transposed))
   const total = variances.reduce((sum, x) => sum + Math.max(x, 0), 0)
-  // Where nothing varies, the rounding of the mean is left.
+  // If nothing varies, the eigenvalues are the rounding errors of the mean. They must not count as variance.
   const rounding = Math.max(1e-12 * Math.max(...variances), 1e-24 * table.norm("frobenius") ** 2)
   const varying = variances.filter((x) => x > rounding).slice(0, Math.min(count, samples - 1, dims))
   const directions = vectors.slice(0, varying.length).map((vector) => {
@@ -49,7 +53,7 @@ export function principalComponents(values: ArrayLike<number>, samples: number, 
   }
 }
 
-/** The products of all pairs of rows, `x xᵀ`; `mmul` would compute each pair twice. */
+/** The products of all pairs of rows, `x xᵀ`. Each pair is computed once; `mmul` would compute it twice. */
 function products(x: Matrix): Matrix {
   const rows = Array.from({ length: x.rows }, (_, i) => Float64Array.from(x.getRow(i)))
   const out = new Matrix(rows.length, rows.length)
@@ -62,7 +66,7 @@ function products(x: Matrix): Matrix {
   return out
 }
 
-/** Eigenvalues from the largest on, and an eigenvector for each. */
+/** Eigenvalues in falling order, and an eigenvector for each. */
 function symmetricEigen(matrix: Matrix): { readonly variances: number[]; readonly vectors: number[][] } {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true })
   const pairs = realEigenvalues
@@ -71,7 +75,7 @@ function symmetricEigen(matrix: Matrix): { readonly variances: number[]; readonl
   return { variances: pairs.map(({ variance }) => variance), vectors: pairs.map(({ vector }) => vector) }
 }
 
-/** A vector at length 1, turned so that its entry of largest size is positive: an eigenvector has no sign of its own. */
+/** A vector with length 1 whose entry of the largest magnitude is positive. Eigenvectors have no sign of their own. */
 function oriented(vector: readonly number[]): number[] {
   const extreme = vector.reduce((a, x) => (Math.abs(x) > Math.abs(a) ? x : a), 0)
   const length = Math.hypot(...vector) * Math.sign(extreme)

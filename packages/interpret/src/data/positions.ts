@@ -4,13 +4,13 @@ import { cosine, shapeOf, unit } from "./tensors.ts"
 
 export interface PositionSimilarity {
   readonly grid: Grid
-  /** Cosine similarities from −1 to 1, `[patches, patches]`: row i compares patch i with all. */
+  /** Cosine similarities from −1 to 1, `[patches, patches]`. Row i compares patch i with all patches. */
   readonly values: Float32Array
 }
 
 /**
  * The similarity of position embeddings: ViT paper (Dosovitskiy et al., 2021), figure 7 centre.
- * @param positions `pos_embed`, `[1, tokens, dim]`; tokens before the patches are left out
+ * @param positions `pos_embed`, `[1, tokens, dim]`; tokens before the patches do not count
  * @throws VitrineError (shape)
  */
 export function positionSimilarity(positions: HostTensor, grid: Grid): PositionSimilarity {

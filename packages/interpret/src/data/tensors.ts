@@ -4,8 +4,10 @@ import { type HostTensor, VitrineError } from "@vitrine/core"
 type Sizes<Names extends readonly string[]> = { readonly [I in keyof Names]: number }
 
 /**
- * The shape of a tensor that has the named dimensions, such as `["batch", "heads", "tokens", "tokens"]`.
- * @throws VitrineError (shape) for other dimensions, for data that do not fill them, and for values that are not finite
+ * Checks that a tensor has the named dimensions, such as `["batch", "heads", "tokens", "tokens"]`, and returns its
+ * shape.
+ * @throws VitrineError (shape) for another number of dimensions, for data that do not fill them, and for values that
+ *   are not finite
  */
 export function shapeOf<const Names extends readonly string[]>(
   { data, shape }: HostTensor,
@@ -37,18 +39,18 @@ export function sum(values: ArrayLike<number>): number {
   return total
 }
 
-/** The sum of products of two vectors. */
+/** The sum of the products of two vectors' entries. */
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let total = 0
   for (let i = 0; i < a.length; i++) total += (a[i] ?? 0) * (b[i] ?? 0)
   return total
 }
 
-/** A vector at length 1; zeros where it has no length. */
+/** A vector scaled to length 1. A vector of zeros stays as it is. */
 export function unit(values: ArrayLike<number>): Float64Array {
   const length = Math.sqrt(dot(values, values))
   return Float64Array.from(values, (x) => (length === 0 ? 0 : x / length))
 }
 
-/** The cosine of the angle between two vectors that `unit` gives; 0 where one has no length. */
+/** The cosine of the angle between two vectors from `unit`; 0 if one of them is zero. */
 export const cosine = (a: Float64Array, b: Float64Array): number => Math.min(1, Math.max(-1, dot(a, b)))

@@ -13,27 +13,30 @@ export interface Axis {
 }
 
 /**
- * An axis with round ends around the values, and about `count` round ticks.
- * @param whole the ends where all values are equal; by default they lie 0.5 below and above
+ * An axis around the values with round ends and about `count` round ticks.
+ * @param whole the ends if all values are equal; by default 0.5 below and above the value
  */
 export function niceAxis(values: Iterable<number>, count: number, whole?: readonly [number, number]): Axis {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
-  // Values that differ by their rounding alone would have ticks that no number can tell apart.
+  // If values differed by rounding only, all ticks would have the same label. So the axis has a least length.
   const least = Math.max(1e-12 * Math.max(Math.abs(low), Math.abs(high)), 1e-280)
   if (!(high - low > least)) [low, high] = whole ?? (Number.isFinite(low) ? [low - 0.5, low + 0.5] : [0, 1])
   const [start, end] = nice(low, high, count)
   return { low: start, high: end, ticks: ticks(start, end, count) }
 }
 
-/** An axis with the given ends, and about `count` round ticks. */
+/** An axis with exact ends and about `count` round ticks. */
 export const exactAxis = (low: number, high: number, count: number): Axis => ({
   low,
   high,
   ticks: ticks(low, high, count),
 })
 
-/** A logarithmic axis somewhat beyond the values, all above 0, with as many round ticks a decade as there is room for. */
+/**
+ * A logarithmic axis that reaches a little beyond the values, which must be above 0. Each decade has as many round
+ * ticks as there is room for.
+ */
 export function logAxis(values: Iterable<number>): Axis {
   let [low, high] = [Number.POSITIVE_INFINITY, 0]
   for (const x of values) [low, high] = [Math.min(low, x), Math.max(high, x)]
@@ -48,7 +51,10 @@ export function logAxis(values: Iterable<number>): Axis {
   return { low, high, ticks: round.filter((x) => x >= low && x <= high), log: true }
 }
 
-/** The ticks with their texts: with the digits that their step needs, or on a logarithmic axis with a prefix, as in 5T. */
+/**
+ * The ticks with their labels. Labels have the digits that the step needs. On a logarithmic axis they have a prefix, as
+ * in 5T.
+ */
 export function labelledTicks({ ticks, log }: Axis, unit = ""): (readonly [tick: number, label: string])[] {
   const withLabels = (label: (tick: number) => string) => ticks.map((tick) => [tick, label(tick)] as const)
   if (log) return withLabels(format("~s"))
@@ -71,7 +77,7 @@ export interface Frame {
   readonly unit?: "%" | undefined
 }
 
-/** Grid lines, ticks and names of two axes, whose inner corner at the top left is the origin. */
+/** Grid lines, ticks and names of two axes. The origin is the top left corner of the area inside the axes. */
 export function axes({ width, height, x, y, theme, xLabel, yLabel, unit }: Frame): string[] {
   const small = { size: 11, fill: theme.muted }
   const down = (tick: number): number => scaled(y, tick, height, 0)
@@ -92,11 +98,11 @@ export function axes({ width, height, x, y, theme, xLabel, yLabel, unit }: Frame
 export const sideways = (x: number, y: number, content: string, fill: string, bold = false): string =>
   text(0, 0, content, { fill, bold, anchor: "middle", transform: `translate(${x} ${y}) rotate(-90)` })
 
-/** The place of a value between two ends of a frame. */
+/** The coordinate of a value in a frame that reaches from `start` to `end`. */
 export const scaled = ({ low, high, log }: Axis, value: number, start: number, end: number): number =>
   start + (end - start) * (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low))
 
-/** A bar of the colours from `low` at the bottom to `high` at the top, with ticks to its right and its name beside them. */
+/** A bar of colours, `low` at the bottom and `high` at the top, with ticks and a name to the right. */
 export function colorBar(
   x: number,
   height: number,

@@ -1,11 +1,11 @@
 import { rgb } from "d3-color"
 import { interpolateInferno, interpolateSinebow, interpolateViridis, schemeTableau10 } from "d3-scale-chromatic"
 
-// Every colour of the figures, and those of values on the site.
+// Every colour of the figures, and the colours of values on the site.
 
 export type ThemeName = "light" | "dark"
 
-/** Colours of everything but the data. */
+/** Colours of everything except the data. */
 export interface Theme {
   readonly name: ThemeName
   readonly background: string
@@ -43,16 +43,16 @@ export const themes: Readonly<Record<ThemeName, Theme>> = {
   },
 }
 
-/** From 0 … 1 to a colour as three bytes. */
+/** Maps a number from 0 to 1 to a colour of three bytes. */
 export type ColorMap = (x: number) => Color
 
 export type Color = readonly [red: number, green: number, blue: number]
 
-/** Maps of the papers' figures, the same in both themes. */
+/** The colour maps of the papers' figures. They are the same in both themes. */
 export const viridis: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpolateViridis(i / 255)))
 export const inferno: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpolateInferno(i / 255)))
 
-/** What the colours of a matrix say: a sign and a size, a share of 1, or the light of a channel. */
+/** What the colours of a matrix mean: a sign and a magnitude, a share of 1, or the brightness of a channel. */
 export type ColorScale = "signed" | "share" | "light" | "red" | "green" | "blue"
 
 type Oklch = readonly [lightness: number, chroma: number, hue: number]
@@ -131,7 +131,7 @@ const scales: Readonly<Record<ThemeName, Readonly<Record<ColorScale, readonly Ok
 
 const tables = new Map<string, Uint8ClampedArray>()
 
-/** The 256 colours of a scale from its least value to its greatest, red, green and blue in turn. */
+/** The 256 colours of a scale from its least to its greatest value. Each has three bytes: red, green and blue. */
 export function colorTable(scale: ColorScale, theme: ThemeName): Uint8ClampedArray {
   const key = `${scale} ${theme}`
   const table = tables.get(key) ?? tableOf(scales[theme][scale])
@@ -139,7 +139,7 @@ export function colorTable(scale: ColorScale, theme: ThemeName): Uint8ClampedArr
   return table
 }
 
-/** The colours of a scale as a map. */
+/** The colour map of a scale. */
 export function scaleColors(scale: ColorScale, theme: ThemeName): ColorMap {
   const table = colorTable(scale, theme)
   return (x) => {
@@ -179,27 +179,30 @@ function srgb(lightness: number, a: number, b: number): number[] {
   ].map((x) => 255 * (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055))
 }
 
-/** The colour of a class: ten that are easy to tell apart, then others that lie far from those before. */
+/**
+ * The colour of a class. The first ten are easy to tell apart. Later ones differ from their predecessors by the golden
+ * ratio of the hue circle.
+ */
 export function classColor(index: number): string {
   return schemeTableau10[index] ?? rgb(interpolateSinebow((index * 0.618034) % 1)).formatHex()
 }
 
-/** Colours of series: those of the theme first, then others that can be told from them. */
+/** The colour of a series: those of the theme first, then others that differ from them. */
 export function seriesColor(index: number, { blue, green, orange }: Theme): string {
   // Tableau's first, second and fifth colours are close to the theme's blue, orange and green.
-  const others = schemeTableau10.filter((_, i) => ![0, 1, 4].includes(i))
-  const colors = [blue, green, orange, ...others]
+  const distinctColors = schemeTableau10.filter((_, i) => ![0, 1, 4].includes(i))
+  const colors = [blue, green, orange, ...distinctColors]
   return colors[index % colors.length] ?? blue
 }
 
-/** Black or white, whichever reads better on a colour (relative luminance of WCAG 2). */
+/** Black or white, whichever is easier to read on a colour (relative luminance of WCAG 2). */
 export function inkOn(color: string): string {
   const [red, green, blue] = bytesOf(color)
   const linear = (value: number): number => ((value / 255 + 0.055) / 1.055) ** 2.4
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) > 0.3 ? themes.light.ink : "#ffffff"
 }
 
-/** From one colour to another in equal steps. */
+/** A colour map from one colour to another in equal steps. */
 export function blend(from: string, to: string): ColorMap {
   const [a, b] = [bytesOf(from), bytesOf(to)]
   const mix = (channel: 0 | 1 | 2, x: number): number => Math.round(a[channel] + (b[channel] - a[channel]) * x)
@@ -215,7 +218,7 @@ function bytesOf(color: string): Color {
 
 const indexOf = (x: number): number => Math.min(255, Math.max(0, Math.round(255 * x)))
 
-/** A map of 256 colours, each computed when it is first used. */
+/** A map of 256 colours. It computes each colour at its first use. */
 function lazyMap(color: (index: number) => Color): ColorMap {
   const cache: Color[] = []
   return (x) => {

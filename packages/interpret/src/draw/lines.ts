@@ -8,9 +8,9 @@ export interface Line {
   readonly opacity?: number
   /** The width of the stroke. */
   readonly thick?: number
-  /** Whether each point has a dot, if there are at most 60. */
+  /** Whether to draw a dot at each point. Lines of more than 60 points have no dots. */
   readonly dots?: boolean
-  /** The text that a page shows where the pointer is on the line. */
+  /** The text that a page shows when the pointer is on the line. */
   readonly name?: string
 }
 
@@ -46,7 +46,7 @@ interface LegendKey {
   readonly width: number
 }
 
-/** The names of colours in rows, aligned at the right. The first row is at the origin. */
+/** The names of the colours, in rows that are aligned at the right. The first row is at the origin. */
 export function legend(
   keys: readonly (readonly [color: string, name: string])[],
   width: number,

@@ -9,7 +9,7 @@ export function encodePng({ width, height, channels, data }: Image): Uint8Array 
   return encode({ width, height, channels, data }, { zlib: { level: 6 } })
 }
 
-/** An image in a figure. The pixels of a small one are drawn as squares, so that no renderer smooths them. */
+/** An image as SVG. A small image is drawn as squares, so that no renderer smooths its pixels. */
 export function imageElement(image: Image, x: number, y: number, width: number, height: number): string {
   const factor = Math.round(Math.max((2 * width) / image.width, (2 * height) / image.height))
   const href = `data:image/png;base64,${base64(encodePng(enlarge(image, Math.max(1, factor))))}`
@@ -22,14 +22,14 @@ function base64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-/** An image by the colour of each pixel. */
+/** Makes an image from a function that gives the colour of each pixel. */
 export function imageOf(width: number, height: number, color: (x: number, y: number) => Color): Image {
   const data = new Uint8Array(width * height * 3)
   for (let y = 0, at = 0; y < height; y++) for (let x = 0; x < width; x++, at += 3) data.set(color(x, y), at)
   return { width, height, channels: 3, data }
 }
 
-/** The colours of an image's pixels; alpha is dropped. */
+/** The colour of each pixel. Alpha is ignored. */
 export function pixelsOf({ width, channels, data }: Image): (x: number, y: number) => Color {
   return (x, y) => {
     const at = (y * width + x) * channels
@@ -38,7 +38,7 @@ export function pixelsOf({ width, channels, data }: Image): (x: number, y: numbe
   }
 }
 
-/** The same image in red, green and blue, each pixel a square of `factor` by `factor`. */
+/** Enlarges an image so that each pixel becomes a square of `factor` by `factor`, in red, green and blue. */
 export function enlarge(image: Image, factor: number): Image {
   if (factor === 1 && image.channels === 3) return image
   const pixel = pixelsOf(image)
@@ -47,11 +47,14 @@ export function enlarge(image: Image, factor: number): Image {
   )
 }
 
-/** An image whose longer side is about `side` pixels, enlarged by a whole factor. */
+/** Enlarges an image by a whole factor until its longer side is about `side` pixels. */
 const enlargeTo = (image: Image, side: number): Image =>
   enlarge(image, Math.max(1, Math.round(side / Math.max(image.width, image.height))))
 
-/** The values of a map at the pixels of an image, as shares of the largest, linear between the centres of the patches. */
+/**
+ * The values of a map at each pixel of an image, divided by the largest value. Between the centres of patches they are
+ * interpolated linearly.
+ */
 function sharesOf(map: PatchMap, width: number, height: number): (x: number, y: number) => number {
   const { rows, columns } = map.grid
   const largest = map.values.reduce((a, b) => Math.max(a, b), 0) || 1
@@ -65,14 +68,14 @@ function sharesOf(map: PatchMap, width: number, height: number): (x: number, y: 
   }
 }
 
-/** The two cells with a pixel between their centres, and where it is between them, from 0 to 1. */
+/** The two cells whose centres enclose a pixel, and the pixel's position between the centres, from 0 to 1. */
 function nearestCells(pixel: number, pixels: number, cells: number): [first: number, second: number, share: number] {
   const at = Math.min(Math.max(((pixel + 0.5) * cells) / pixels - 0.5, 0), cells - 1)
   const first = Math.min(Math.floor(at), Math.max(0, cells - 2))
   return [first, Math.min(first + 1, cells - 1), at - first]
 }
 
-/** A map in colours, about `side` pixels long. */
+/** Draws a map in colours. The longer side has about `side` pixels. */
 export function heatmap(map: PatchMap, side: number, colors: ColorMap): Image {
   const { rows, columns } = map.grid
   const factor = Math.max(1, Math.round(side / Math.max(rows, columns)))
@@ -81,7 +84,7 @@ export function heatmap(map: PatchMap, side: number, colors: ColorMap): Image {
   return imageOf(width, height, (x, y) => colors(share(x, y)))
 }
 
-/** A map in colours over the image in grey: the larger a value, the more of its colour covers the image. */
+/** Draws a map in colours over the image in grey. The larger a value is, the more its colour covers the image. */
 export function overlay(image: Image, map: PatchMap, side: number, colors: ColorMap): Image {
   const base = enlargeTo(image, side)
   const pixel = pixelsOf(base)
@@ -97,7 +100,10 @@ export function overlay(image: Image, map: PatchMap, side: number, colors: Color
   })
 }
 
-/** An image in the light of a map, as the ViT paper shows attention. The light is the root of each share, so that small shares are visible. */
+/**
+ * Lights an image by a map, as the ViT paper shows attention. The brightness is the root of each value's share of the
+ * largest value, so that small values are visible.
+ */
 export function spotlight(image: Image, map: PatchMap, side: number): Image {
   const base = enlargeTo(image, side)
   const pixel = pixelsOf(base)

@@ -2,7 +2,7 @@ import { type Theme, type ThemeName, themes } from "./colors.ts"
 
 type Attributes = Readonly<Record<string, string | number | undefined>>
 
-/** An element of SVG. Numbers are rounded to hundredths; attributes that are undefined are left out. */
+/** An SVG element. Numbers are rounded to hundredths. Undefined attributes are left out. */
 export function element(name: string, attributes: Attributes, ...children: readonly string[]): string {
   const pairs = Object.entries(attributes).flatMap(([key, value]) =>
     value === undefined ? [] : [` ${key}="${typeof value === "number" ? Number(value.toFixed(2)) : escape(value)}"`],
@@ -11,7 +11,7 @@ export function element(name: string, attributes: Attributes, ...children: reado
   return children.length === 0 ? `${start}/>` : `${start}>${children.join("")}</${name}>`
 }
 
-/** A line of text, of size 12 by default. */
+/** A line of text. Its size is 12 by default. */
 export function text(
   x: number,
   y: number,
@@ -33,10 +33,12 @@ interface TextStyle {
   readonly transform?: string | undefined
 }
 
-/** The approximate width of a text: letters of a sans-serif are somewhat over half as wide as they are high. */
+/**
+ * The approximate width of a text. Letters of a sans-serif font are a little more than half as wide as they are high.
+ */
 export const textWidth = (content: string, size = 12): number => 0.57 * size * Array.from(content).length
 
-/** A text that fits in a width, with an ellipsis where it was cut. */
+/** Cuts a text to fit in a width, and adds an ellipsis if something was cut. */
 export function fitted(content: string, width: number, size = 12): string {
   const letters = Array.from(content)
   const room = Math.max(1, Math.floor(width / textWidth("x", size)))
@@ -83,7 +85,7 @@ export function figure({ title, subtitle, theme, width, height, content }: Drawi
   )
 }
 
-/** A document of SVG. */
+/** An SVG document. */
 export function svg(size: { readonly width: number; readonly height: number }, ...content: readonly string[]): string {
   return element(
     "svg",

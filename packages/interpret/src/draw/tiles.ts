@@ -3,7 +3,7 @@ import type { Theme } from "./colors.ts"
 import { imageElement } from "./raster.ts"
 import { element, fitted, text } from "./svg.ts"
 
-/** Images side by side, with a caption under them. */
+/** Images side by side, with a caption below. */
 export interface Tile {
   readonly images: readonly Image[]
   readonly caption?: Caption | undefined
@@ -11,7 +11,7 @@ export interface Tile {
   readonly frames?: readonly TileFrame[] | undefined
 }
 
-/** A line in the muted colour, or several in colours of their own. */
+/** A line in the muted colour, or several parts with their own colours. */
 export type Caption = string | readonly { readonly content: string; readonly fill: string; readonly bold?: boolean }[]
 
 export interface TileFrame {
@@ -23,11 +23,11 @@ export interface TileFrame {
 export interface TileOptions {
   /** Tiles in a row. */
   readonly columns: number
-  /** The longer side of an image, in the figure's units. */
+  /** The longer side of an image in SVG units. */
   readonly side: number
   /** The space between tiles, 12 by default. */
   readonly gap?: number
-  /** The size of the captions' letters, 11 by default. */
+  /** The font size of the captions, 11 by default. */
   readonly captionSize?: number
   readonly theme: Theme
 }
@@ -42,7 +42,7 @@ export interface Block {
 /** The space between the images of a tile. */
 const imageGap = 4
 
-/** Tiles in rows; all their images are of one size. */
+/** Draws tiles in rows. All images must have the same size. */
 export function tiles(all: readonly Tile[], { columns, side, gap = 12, captionSize = 11, theme }: TileOptions): Block {
   const lineHeight = captionSize + 5
   const captions = all.map(({ caption = [] }) =>
@@ -83,7 +83,7 @@ export function boxOf(image: Pick<Image, "width" | "height"> | undefined, side: 
   return [(side * image.width) / larger, (side * image.height) / larger]
 }
 
-/** A frame with a pale edge, cut at the borders of the image. */
+/** A rectangle with a pale edge, clipped to the image. */
 function frameElements(
   { corners, color }: TileFrame,
   left: number,

@@ -10,9 +10,9 @@ import type { LabelledBox } from "./detection.ts"
 
 /** An image with its caption. */
 export interface AttentionPicture {
-  /** The image as the model sees it: `model.view(image)` of the package vitrine. */
+  /** The image that the model gets: `model.view(image)` of the package vitrine. */
   readonly image: Image
-  /** Such as the name of the file and the predicted class. */
+  /** For example the name of the file and the predicted class. */
   readonly caption?: string | undefined
 }
 
@@ -20,15 +20,16 @@ export interface AttentionPicture {
 export interface AttentionMapStyle {
   readonly map: PatchMap
   readonly caption: string
-  /** The object whose query the map is of. */
+  /** The object that the map's query detects. */
   readonly object?: Pick<LabelledBox, "box" | "class"> | undefined
 }
 
 /**
- * Attention maps over an image, such as those of the heads of a block: DINO (Caron et al., 2021), figures 1 and 3. Maps of a
- * detector's objects have the objects' boxes: DETR (Carion et al., 2020), figure 6. Each map is brightest where it is largest.
- * Maps of an image that is much wider than high, such as a line of text, stand one above the other.
- * @param options `from`: the name of the query, and `at`: of the block or head, for the subtitle
+ * Attention maps over an image, such as those of a block's heads: DINO (Caron et al., 2021), figures 1 and 3. Maps of a
+ * detector's queries also show the boxes of the objects: DETR (Carion et al., 2020), figure 6. Each map is brightest
+ * where it is largest. If the image is much wider than high, such as a line of text, the maps stand one above the
+ * other.
+ * @param options `from`: the name of the query, for the subtitle; `at`: the name of the block or head, for the subtitle
  */
 export function attentionFigure(
   picture: AttentionPicture,
@@ -68,8 +69,8 @@ export function attentionFigure(
 }
 
 /**
- * The attention maps of all heads in all blocks for one image; DINO's figure 3 for a whole model. Blocks go down, or across
- * where there are more of them than heads. Each map is brightest where it is largest.
+ * The attention maps of all heads in all blocks for one image: DINO's figure 3 for a whole model. Each row is a block.
+ * If there are more blocks than heads, each column is a block. Each map is brightest where it is largest.
  * @param maps `[depth][heads]`
  * @param options `from`: the name of the query, for the subtitle
  */
@@ -81,8 +82,8 @@ export function headsFigure(
   const theme = themeOf(style)
   const heads = Math.max(...maps.map(({ length }) => length), 0)
   if (heads === 0) throw new VitrineError("shape", "there are no attention maps to show")
-  const turned = maps.length > heads
-  const [columns, rows] = turned ? [maps.length, heads] : [heads, maps.length]
+  const transposed = maps.length > heads
+  const [columns, rows] = transposed ? [maps.length, heads] : [heads, maps.length]
   const box = boxOf(picture.image, Math.min(112, Math.max(56, 860 / columns)))
   const step = { x: box[0] + 6, y: box[1] + 6 }
   const large = boxOf(picture.image, 180)
@@ -90,11 +91,11 @@ export function headsFigure(
   const label = { size: 11, fill: theme.muted }
   const cells = maps.flatMap((row, block) =>
     row.map((map, head) => {
-      const [x, y] = turned ? [block, head] : [head, block]
+      const [x, y] = transposed ? [block, head] : [head, block]
       return imageElement(heatmap(map, 2 * Math.max(...box), inferno), left + x * step.x, y * step.y, ...box)
     }),
   )
-  const [across, down] = turned ? ["block", "head"] : ["head", "block"]
+  const [across, down] = transposed ? ["block", "head"] : ["head", "block"]
   const names = [
     ...Array.from({ length: rows }, (_, y) =>
       text(left - 10, y * step.y + box[1] / 2 + 4, `${down} ${y}`, { ...label, anchor: "end" }),
@@ -107,7 +108,7 @@ export function headsFigure(
   const height = rows * step.y - 6
   return figure({
     title: "Attention of all heads",
-    subtitle: `Where ${from} looks, in every block (${turned ? "across" : "down"}) and head (${turned ? "down" : "across"}); each map is brightest where it is largest`,
+    subtitle: `Where ${from} looks, in every block (${transposed ? "across" : "down"}) and head (${transposed ? "down" : "across"}); each map is brightest where it is largest`,
     theme,
     width: width + 18 + colorBarWidth,
     height: Math.max(height + 20, large[1] + 20),
@@ -122,8 +123,8 @@ export function headsFigure(
 }
 
 /**
- * Attention rollout: each image, the image in the light of its map, and the map over it. ViT paper (Dosovitskiy et al., 2021),
- * figures 6 and 14.
+ * Attention rollout: each image, the image lit by its map, and the map over the image. ViT paper (Dosovitskiy et al.,
+ * 2021), figures 6 and 14.
  * @param options `from`: the name of the query, for the subtitle
  */
 export function rolloutFigure(

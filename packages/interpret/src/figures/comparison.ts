@@ -4,21 +4,21 @@ import { seriesColor } from "../draw/colors.ts"
 import { drawLine, legend } from "../draw/lines.ts"
 import { element, type FigureStyle, figure, fitted, text, themeOf } from "../draw/svg.ts"
 
-/** A run with the accuracy and the compute of each of its evaluations. */
+/** A run with the accuracy and the training operations of each of its evaluations. */
 export interface ComparedRun {
   readonly name: string
   /** Runs of one family have one colour. */
   readonly family: string
   /** Runs on the same data share a panel. */
   readonly data: string
-  /** `flops`: operations of training until then, above 0; `top1`: the accuracy on validation images. */
+  /** `flops`: operations of training before the evaluation, above 0; `top1`: the accuracy on validation images. */
   readonly evaluations: readonly { readonly flops: number; readonly top1: number }[]
 }
 
 /**
- * Accuracy against training compute, a line for each run: after the ViT paper's figure 5 (Dosovitskiy et al., 2021), which
- * has a dot for each model. Where all runs are of one family, each has its own colour.
- * @throws VitrineError (config) where no run has an evaluation, (shape) for one without compute
+ * Accuracy against training operations, a line for each run. The ViT paper's figure 5 (Dosovitskiy et al., 2021) has a
+ * dot for each model. If all runs have one family, each run has its own colour.
+ * @throws VitrineError (config) if no run has an evaluation, (shape) for an evaluation without operations
  */
 export function comparisonFigure(
   runs: readonly ComparedRun[],

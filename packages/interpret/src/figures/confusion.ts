@@ -5,10 +5,13 @@ import { blend } from "../draw/colors.ts"
 import { imageElement, imageOf } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, fitted, text, textWidth, themeOf } from "../draw/svg.ts"
 
-/** The most classes with counts in the cells, and with names beside them. */
+/** The greatest number of classes for which cells show counts, and for which classes have names at the sides. */
 const most = { counts: 20, names: 60 }
 
-/** The confusion matrix: true classes down, predicted ones across, coloured by the share of the true class. */
+/**
+ * Draws a confusion matrix. True classes are rows, predicted classes are columns. Colours show shares of the true
+ * class.
+ */
 export function confusionFigure({ labels, counts, shares, accuracy }: Confusion, style: FigureStyle = {}): string {
   const theme = themeOf(style)
   const classes = labels.length
@@ -16,7 +19,7 @@ export function confusionFigure({ labels, counts, shares, accuracy }: Confusion,
   const side = cell * classes
   const colors = blend(theme.background, theme.blue)
   const shareOf = (row: number, column: number): number => shares[row]?.[column] ?? 0
-  // The root makes rare confusions visible.
+  // The root of the share makes rare confusions visible.
   const shade = (share: number) => colors(Math.sqrt(share))
   const map = imageElement(
     imageOf(classes, classes, (x, y) => shade(shareOf(y, x))),

@@ -3,23 +3,23 @@ import { classColor, inkOn } from "../draw/colors.ts"
 import { imageElement } from "../draw/raster.ts"
 import { element, fitted, svg, text, textWidth } from "../draw/svg.ts"
 
-/** An object of an image, detected or annotated. */
+/** An object of an image, from a detector or an annotation. */
 export interface LabelledBox {
   /** Corners x0, y0, x1, y1 in pixels of the image. */
   readonly box: readonly [number, number, number, number]
   readonly label: string
-  /** The number of the class, which gives the colour. */
+  /** The index of the class. It decides the colour. */
   readonly class: number
-  /** In [0, 1]. It stands behind the label. */
+  /** The score in [0, 1]. It stands after the label. */
   readonly score?: number | undefined
 }
 
-/** Smaller images are enlarged by a whole factor. */
+/** An image whose longer side is smaller is enlarged by a whole factor. */
 const leastSide = 640
 
 /**
- * An image with a box around each object, in the colour of its class. Labels stand above, in or below their boxes, where they
- * hide no other label as far as there is room. Small images are enlarged.
+ * Draws an image with a box around each object, in the colour of its class. Labels stand above, in or below their
+ * boxes. They avoid each other if there is room. Small images are enlarged.
  */
 export function detectionFigure(image: Image, boxes: readonly LabelledBox[]): string {
   const factor = Math.max(1, Math.ceil(leastSide / Math.max(image.width, image.height)))
@@ -63,7 +63,10 @@ interface Area {
 
 const rectangle = ({ x0, y0, x1, y1 }: Area) => ({ x: x0, y: y0, width: x1 - x0, height: y1 - y0 })
 
-/** The place of a tag: the first within the picture that meets no other tag, or else the one that meets least of them. */
+/**
+ * The place of a label: the first place within the picture that overlaps no other label, or else the one with the least
+ * overlap.
+ */
 function tagPlace(
   box: Area,
   width: number,
@@ -88,6 +91,6 @@ function tagPlace(
   return places.reduce((best, place) => (hidden(place) < hidden(best) ? place : best), at(box.x0, box.y0 - height))
 }
 
-/** The area that two rectangles have in common. */
+/** The area of the intersection of two rectangles. */
 const common = (a: Area, b: Area): number =>
   Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0)) * Math.max(0, Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0))

@@ -5,9 +5,10 @@ import { hex, viridis } from "../draw/colors.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
 
 /**
- * The mean attention distance of each head by depth: ViT paper (Dosovitskiy et al., 2021), figures 7 right and 11.
+ * Draws the mean attention distance of each head by depth: ViT paper (Dosovitskiy et al., 2021), figures 7 right and
+ * 11.
  * @param distances in pixels, `[depth][heads]`, from `attentionDistance` of each block
- * @param options `images`: the number of images that were averaged, for the subtitle
+ * @param options `images`: the number of images in the average, for the subtitle
  */
 export function distanceFigure(
   distances: readonly ArrayLike<number>[],

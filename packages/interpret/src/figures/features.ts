@@ -9,8 +9,8 @@ import { boxOf, tiles } from "../draw/tiles.ts"
 import type { AttentionPicture } from "./attention.ts"
 
 /**
- * Images, and the first three principal components of their patches' features as red, green and blue: DINOv2 (Oquab et
- * al., 2023), figure 1. Similar features have similar colours, across all images.
+ * Draws images, and beside each the first three principal components of its patches' features as red, green and blue:
+ * DINOv2 (Oquab et al., 2023), figure 1. Similar features have similar colours in all images.
  */
 export function featuresFigure(
   pictures: readonly AttentionPicture[],
@@ -34,7 +34,7 @@ export function featuresFigure(
   })
 }
 
-/** The patches of an image as pixels, of colours from 0 to 1. */
+/** The patches of an image as pixels. `colors` are from 0 to 1. */
 function patchColors(colors: Float32Array, { rows, columns }: Grid): Image {
   return imageOf(columns, rows, (x, y) => {
     const at = (y * columns + x) * 3
@@ -43,15 +43,15 @@ function patchColors(colors: Float32Array, { rows, columns }: Grid): Image {
   })
 }
 
-/** A patch with the patches that `nearestPatches` gives for it. */
+/** A patch and its most similar patches, from `nearestPatches`. */
 export interface PatchNeighbors {
   readonly query: PatchOfImage
   readonly neighbors: readonly Neighbor[]
 }
 
 /**
- * Patches and those with the most similar features, each framed in its surroundings: Amir et al. (2021), "Deep ViT features as
- * dense visual descriptors", figure 1, patch by patch.
+ * Draws patches and the patches with the most similar features, each framed among its neighbours: Amir et al. (2021),
+ * "Deep ViT features as dense visual descriptors", figure 1, for single patches.
  */
 export function neighborsFigure(
   images: readonly Image[],
@@ -90,7 +90,10 @@ export function neighborsFigure(
   })
 }
 
-/** The five by five patches around one, which is framed. They move inwards at the borders of the image. */
+/**
+ * Cuts out the five by five patches around a patch, and frames the patch. At the border of the image the cut moves
+ * inwards.
+ */
 function surroundings(
   images: readonly Image[],
   { rows, columns }: Grid,

@@ -8,9 +8,9 @@ import { type FigureStyle, figure, themeOf } from "../draw/svg.ts"
 import { tiles } from "../draw/tiles.ts"
 
 /**
- * The principal components of the filters, seven in a row: ViT paper (Dosovitskiy et al., 2021), figure 7 left. Three channels
- * are drawn as colours, one in grey, others as their mean, from negative (blue) to positive (orange). The sign of a component
- * means nothing.
+ * Draws the principal components of filters, seven in a row: ViT paper (Dosovitskiy et al., 2021), figure 7 left.
+ * Filters of three channels are drawn as colours, filters of one channel in grey. Of others the mean over the channels
+ * is drawn, from negative (blue) to positive (orange). The sign of a component means nothing.
  */
 export function filtersFigure(filters: FilterComponents, style: FigureStyle = {}): string {
   const theme = themeOf(style)
@@ -29,7 +29,7 @@ export function filtersFigure(filters: FilterComponents, style: FigureStyle = {}
   })
 }
 
-/** A component `[height, width, channels]`, scaled by its largest value. */
+/** Draws a component `[height, width, channels]`, scaled by its largest magnitude. */
 function componentImage(
   values: Float32Array,
   { width, height, channels }: Pick<FilterComponents, "width" | "height" | "channels">,

@@ -5,12 +5,13 @@ import { imageElement, imageOf } from "../draw/raster.ts"
 import { element, type FigureStyle, figure, text, themeOf } from "../draw/svg.ts"
 
 const largestSide = 560
-/** The most maps in a row or column. */
+/** The greatest number of maps in a row or column. */
 const most = 14
 
 /**
- * The similarity of position embeddings: ViT paper (Dosovitskiy et al., 2021), figure 7 centre. A map for each patch compares
- * it with all. Of grids with more than 14 rows or columns some maps are left out, evenly. Rows and columns count from 0.
+ * Draws the similarity of position embeddings: ViT paper (Dosovitskiy et al., 2021), figure 7 centre. One map for each
+ * patch compares its embedding with those of all patches. Of a grid with more than 14 rows or columns, only evenly
+ * spaced ones are drawn. Rows and columns count from 0.
  */
 export function positionsFigure({ grid, values }: PositionSimilarity, style: FigureStyle = {}): string {
   const theme = themeOf(style)

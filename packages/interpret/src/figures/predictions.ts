@@ -3,16 +3,19 @@ import { format } from "d3-format"
 import { type FigureStyle, figure, themeOf } from "../draw/svg.ts"
 import { tiles } from "../draw/tiles.ts"
 
-/** An image with its class and the likeliest class by a model. */
+/** An image with its true class and the class that a model predicts. */
 export interface PredictedImage {
   readonly image: Image
   readonly label: string
   readonly predicted: string
-  /** Of the predicted class, in [0, 1]. */
+  /** The probability of the predicted class, in [0, 1]. */
   readonly probability: number
 }
 
-/** Images with the predicted class under each, and the true one where they differ. The images are of one size. */
+/**
+ * Draws images with the predicted class under each, and the true class if it differs. All images must have the same
+ * size.
+ */
 export function predictionsFigure(predictions: readonly PredictedImage[], style: FigureStyle = {}): string {
   const theme = themeOf(style)
   const right = predictions.filter(({ label, predicted }) => label === predicted).length

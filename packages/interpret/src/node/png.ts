@@ -4,9 +4,9 @@ import { initWasm, Resvg } from "@resvg/resvg-wasm"
 import { pngSize, type PngOptions } from "../png-size.ts"
 
 /**
- * A figure's SVG as the bytes of a PNG file, with the same letters on every machine: the package brings its font (Inter,
- * Latin and Greek).
- * @throws VitrineError (config) for a size that no picture has
+ * Draws a figure's SVG, and returns the bytes of a PNG file. The package contains the font (Inter, Latin and Greek), so
+ * the letters are the same on every machine.
+ * @throws VitrineError (config) if the SVG is no figure, or if a side of the PNG is under 1 or over 16,384 pixels
  */
 export async function toPng(svg: string, options: PngOptions = {}): Promise<Uint8Array> {
   const { scale } = pngSize(svg, options)
