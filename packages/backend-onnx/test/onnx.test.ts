@@ -51,6 +51,39 @@ describe("toOnnx", () => {
     await session.release()
   })
 
+  describe("attention over many tokens", () => {
+    const tokens = 800
+    const [q, k, v] = [input("q", [1, tokens, 2]), state("k", [1, tokens, 2]), input("v", [1, tokens, 2])]
+    const { context } = ops.attention(q, k, v, 1)
+
+    it("goes by blocks of queries, but in standard operators for files", () => {
+      const g = graph({ outputs: { context } })
+      expect(opsOf(toOnnx(g))).toContain("Scan")
+      const portable = opsOf(toOnnx(g, { portable: true }))
+      expect(portable).toContain("Softmax")
+      expect(portable).not.toContain("Scan")
+    })
+
+    it("reads a slot before an update overwrites it", async () => {
+      const backend = await onnxBackend({ worker: false })
+      const program = await backend.compile(graph({ outputs: { context }, updates: { k: mul(k, 0) } }))
+      const values = (scale: number): Float32Array =>
+        Float32Array.from({ length: 2 * tokens }, (_, i) => scale * Math.sin(i))
+      const slots = await backend.createState({ k: { shape: [1, tokens, 2], dtype: "float32" } }, { k: values(3) })
+      const { context: result } = await program.run({ q: values(5), v: values(1) }, slots)
+      const [keys, queries] = [values(3), values(5)]
+      let [sum, first] = [0, 0]
+      for (let i = 0; i < tokens; i++) {
+        const [a = 0, b = 0] = keys.subarray(2 * i)
+        const weight = Math.exp((queries[0] ?? 0) * a + (queries[1] ?? 0) * b)
+        sum += weight
+        first += weight * Math.sin(2 * i)
+      }
+      expect(result?.data[0]).toBeCloseTo(first / sum, 5)
+      await backend.close()
+    })
+  })
+
   it("moves factors into matrix products", () => {
     const [a, b] = [input("a", [2, 3]), input("b", [3, 2])]
     const model = toOnnx(graph({ outputs: { y: ops.matMul(mul(a, 0.5), mul(b, 4)) } }))

@@ -1,4 +1,4 @@
-import type { OnnxModel, OnnxNode } from "../onnx/model.ts"
+import { type OnnxModel, type OnnxNode, readsOf } from "../onnx/model.ts"
 
 const elementwise: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Max", "Where"])
 /** Nodes whose output may be their input's memory. */
@@ -13,7 +13,7 @@ export function inPlace(model: OnnxModel): ReadonlySet<string> {
   const readers = new Map<string, OnnxNode[]>()
   for (const node of model.nodes) {
     for (const name of node.outputs) producers.set(name, node)
-    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node])
+    for (const name of readsOf(node)) readers.set(name, [...(readers.get(name) ?? []), node])
   }
   /** The nodes that read a value, or memory that may be the value's. */
   const readersOf = (name: string): OnnxNode[] =>
@@ -25,7 +25,7 @@ export function inPlace(model: OnnxModel): ReadonlySet<string> {
     const before = new Set<OnnxNode>([last])
     const stack = [last]
     for (let node = stack.pop(); node !== undefined; node = stack.pop())
-      for (const name of node.inputs) {
+      for (const name of readsOf(node)) {
         const producer = producers.get(name)
         if (producer !== undefined && !before.has(producer)) {
           before.add(producer)

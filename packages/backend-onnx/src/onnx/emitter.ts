@@ -1,6 +1,6 @@
 import { type DType, type Shape, type TensorType, VitrineError } from "@vitrine/core"
 import { bindDim, elementCount, type OpName, parseDim, product } from "@vitrine/core/backend"
-import { type Attribute, elementTypes, type Initializer, type OnnxNode } from "./model.ts"
+import { type Attribute, elementTypes, type Initializer, type OnnxBody, type OnnxNode } from "./model.ts"
 
 /** An op that reads a value; `output` stands for the graph's caller. */
 export type Reader = OpName | "output"
@@ -32,7 +32,7 @@ export interface NodeOptions {
 
 /** Collects nodes and constants, and gives names that no other value has. */
 export class Emitter {
-  readonly nodes: OnnxNode[] = []
+  nodes: OnnxNode[] = []
   readonly initializers: Initializer[] = []
   /** Whether the model has only standard operators of the portable operator set. */
   readonly portable: boolean
@@ -81,6 +81,23 @@ export class Emitter {
     { attributes = {}, domain = "" }: NodeOptions,
   ): void {
     this.nodes.push({ op, domain, inputs, outputs, attributes })
+  }
+
+  /**
+   * A graph for a node to run. Its nodes may read all values that exist already.
+   * @param make adds the nodes. It gets the names of the inputs and gives the outputs.
+   */
+  body(
+    inputs: readonly TensorType[],
+    make: (names: readonly string[]) => readonly (TensorType & { readonly name: string })[],
+  ): OnnxBody {
+    const outer = this.nodes
+    this.nodes = []
+    const values = inputs.map((type) => ({ ...type, name: this.name() }))
+    const outputs = make(values.map(({ name }) => name))
+    const { nodes } = this
+    this.nodes = outer
+    return { nodes, inputs: values, outputs }
   }
 
   constant(shape: readonly number[], dtype: Initializer["dtype"], data: Initializer["data"], key?: string): string {

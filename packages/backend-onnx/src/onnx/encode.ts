@@ -3,6 +3,8 @@ import {
   type Attribute,
   elementTypes,
   type Initializer,
+  isExtended,
+  type OnnxBody,
   type OnnxModel,
   type OnnxNode,
   type OnnxValue,
@@ -14,7 +16,7 @@ import { Message } from "./protobuf.ts"
 /** The version of the file format that came with an operator set. */
 const irVersion = (opset: number): number => (opset >= 20 ? 9 : 8)
 
-const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const
+const attributeType = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const
 
 const byteLength = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
 
@@ -44,17 +46,26 @@ export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Arr
 
 /** The same in pieces, to be written one after the other. Values are not copied: their memory is among the pieces. */
 export function encodeModelChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
-  const graph = new Message()
-  model.nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
-  graph.add(2, "vitrine")
-  for (const initializer of model.initializers) graph.add(5, encodeInitializer(initializer))
-  for (const value of model.inputs) graph.add(11, encodeValue(value))
-  for (const value of model.outputs) graph.add(12, encodeValue(value))
+  const graph = encodeGraph("vitrine", model, model.initializers)
   const message = new Message().int(1, irVersion(model.opset)).add(2, "vitrine").add(7, graph)
   message.add(8, new Message().add(1, "").int(2, model.opset))
-  if (model.nodes.some(({ domain }) => domain !== "")) message.add(8, new Message().add(1, "com.microsoft").int(2, 1))
+  if (model.nodes.some(isExtended)) message.add(8, new Message().add(1, "com.microsoft").int(2, 1))
   for (const [key, value] of Object.entries(metadata)) message.add(14, new Message().add(1, key).add(2, value))
   return message.chunks
+}
+
+function encodeGraph(
+  name: string,
+  { nodes, inputs, outputs }: OnnxBody,
+  initializers: readonly Initializer[],
+): Message {
+  const graph = new Message()
+  nodes.forEach((node, i) => void graph.add(1, encodeNode(node, i)))
+  graph.add(2, name)
+  for (const initializer of initializers) graph.add(5, encodeInitializer(initializer))
+  for (const value of inputs) graph.add(11, encodeValue(value))
+  for (const value of outputs) graph.add(12, encodeValue(value))
+  return graph
 }
 
 function encodeNode({ op, domain, inputs, outputs, attributes }: OnnxNode, index: number): Message {
@@ -70,6 +81,7 @@ function encodeAttribute(name: string, value: Attribute): Message {
   const message = new Message().add(1, name)
   if (typeof value === "number") return message.int(3, value).int(20, attributeType.int)
   if (typeof value === "string") return message.add(4, value).int(20, attributeType.string)
+  if ("nodes" in value) return message.add(6, encodeGraph(name, value, [])).int(20, attributeType.graph)
   if ("float" in value) return message.float(2, value.float).int(20, attributeType.float)
   for (const item of value) message.int(8, item)
   return message.int(20, attributeType.ints)

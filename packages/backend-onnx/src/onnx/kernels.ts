@@ -1,5 +1,6 @@
 import { dimAt, fixed, type Shape } from "@vitrine/core"
 import { type Ops, product, sameShape } from "@vitrine/core/backend"
+import { attentionKernels } from "./attention.ts"
 import { convolutionKernels } from "./convolution.ts"
 import { type Emitter, onesBeside, type Value } from "./emitter.ts"
 import { gelu, geluGrad } from "./gelu.ts"
@@ -200,5 +201,6 @@ export const kernels: OnnxKernels = {
     const change = e.one("Div", [e.one("Mul", [m2, scalar(stepSize)]), e.one("Add", [root, number(epsilon)])])
     return [e.one("Sub", [e.one("Mul", [p, scalar(decay)]), change]), m2, v2]
   },
+  ...attentionKernels,
   ...convolutionKernels,
 }

@@ -1,7 +1,14 @@
 import type { DType, FileSlice, Shape } from "@vitrine/core"
 
-/** An attribute of an ONNX node: an integer, a list of integers, a float or a string. */
-export type Attribute = number | readonly number[] | { readonly float: number } | string
+/** An attribute of an ONNX node: an integer, a list of integers, a float, a string or a graph that the node runs. */
+export type Attribute = number | readonly number[] | { readonly float: number } | string | OnnxBody
+
+/** A graph that a node runs, such as Scan's. Its nodes may also read values of the graph around it. */
+export interface OnnxBody {
+  readonly nodes: readonly OnnxNode[]
+  readonly inputs: readonly OnnxValue[]
+  readonly outputs: readonly OnnxValue[]
+}
 
 export interface OnnxNode {
   readonly op: string
@@ -11,6 +18,37 @@ export interface OnnxNode {
   /** An empty name for an output that nobody reads. */
   readonly outputs: readonly string[]
   readonly attributes: Readonly<Record<string, Attribute>>
+}
+
+/** The graphs that a node runs. */
+function bodiesOf({ attributes }: OnnxNode): readonly OnnxBody[] {
+  return Object.values(attributes).filter((value): value is OnnxBody => typeof value === "object" && "nodes" in value)
+}
+
+/** A node's inputs, and what the nodes of its bodies read. */
+export function readsOf(node: OnnxNode): readonly string[] {
+  return [...node.inputs, ...bodiesOf(node).flatMap(({ nodes }) => nodes.flatMap(readsOf))]
+}
+
+/** Whether a node, or one of its bodies, needs operators of ONNX Runtime's own. */
+export function isExtended(node: OnnxNode): boolean {
+  return node.domain !== "" || bodiesOf(node).some(({ nodes }) => nodes.some(isExtended))
+}
+
+/** A node with other names for its values, in its bodies too. */
+export function renameValues(node: OnnxNode, rename: (name: string) => string): OnnxNode {
+  const attributes = Object.entries(node.attributes).map(([name, value]): [string, Attribute] => [
+    name,
+    typeof value === "object" && "nodes" in value
+      ? { ...value, nodes: value.nodes.map((inner) => renameValues(inner, rename)) }
+      : value,
+  ])
+  return {
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+    attributes: Object.fromEntries(attributes),
+  }
 }
 
 /** ONNX's numbers for element types. */

@@ -12,11 +12,20 @@ import {
   typeOf,
   type ValueId,
 } from "@vitrine/core/backend"
+import { isAttention, isLong } from "./attention.ts"
 import { Emitter, type Reader, type Value } from "./emitter.ts"
 import { isFileSlice } from "./encode.ts"
 import type { Output, Scaled } from "./kernel.ts"
 import { kernels } from "./kernels.ts"
-import type { Initializer, Mask, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
+import {
+  type Initializer,
+  type Mask,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+  readsOf,
+  renameValues,
+} from "./model.ts"
 
 export interface OnnxOptions extends CompileOptions {
   /** Only operators of the standard's version 17, for any engine and for files. False by default. */
@@ -24,7 +33,9 @@ export interface OnnxOptions extends CompileOptions {
 }
 
 /** The graph in ops that have an ONNX form. */
-export const lowered = (g: Graph): Graph => lower(g, (op) => op in kernels)
+export function lowered(g: Graph, portable = false): Graph {
+  return lower(g, (op, inputs) => (isAttention(op) ? !portable && isLong(inputs) : op in kernels))
+}
 
 /**
  * A graph as an ONNX model; without a `batch` that dimension is left open, as `batch` in the model's inputs and outputs.
@@ -34,9 +45,9 @@ export const lowered = (g: Graph): Graph => lower(g, (op) => op in kernels)
  * (shape) for an open batch in a graph that draws dropout or sums gradients over the batch.
  */
 export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
-  const open = lowered(source)
-  const g: Graph = options.batch === undefined ? open : bindBatch(open, options.batch)
   const portable = options.portable === true
+  const open = lowered(source, portable)
+  const g: Graph = options.batch === undefined ? open : bindBatch(open, options.batch)
   const e = new Emitter(portable)
   const values = new Map<ValueId, Value>()
   const readers = readersOf(g)
@@ -133,16 +144,12 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   const outputNames = mapNames(g.outputs, addOutput)
   const updateNames = mapNames(g.updates, (name, value) => addOutput(`${name}'`, value))
   const rename = (name: string): string => renamed.get(name) ?? name
-  const renamedNodes = e.nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map(rename),
-    outputs: node.outputs.map(rename),
-  }))
+  const renamedNodes = e.nodes.map((node) => renameValues(node, rename))
   const nodes = withoutDead(
     renamedNodes,
     outputs.map(({ name }) => name),
   )
-  const read = new Set(nodes.flatMap((node) => node.inputs))
+  const read = new Set(nodes.flatMap(readsOf))
   return {
     opset: portable ? 17 : 20,
     nodes,
@@ -218,7 +225,7 @@ function withoutDead(nodes: readonly OnnxNode[], values: readonly string[]): Onn
   const live: OnnxNode[] = []
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => read.has(name))) continue
-    for (const name of node.inputs) read.add(name)
+    for (const name of readsOf(node)) read.add(name)
     live.push(node)
   }
   return live.reverse()

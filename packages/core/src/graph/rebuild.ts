@@ -48,14 +48,19 @@ export function unfold(g: Graph, rewrite: Rewrite = keep): Required<GraphOutputs
 
 /**
  * Replaces every fused op that the backend does not support by its decomposition. Fused ops within the decomposition
- * are replaced in the same way.
+ * are replaced in the same way. `inputs` are the types of the op's inputs.
  */
-export function lower(g: Graph, supports: (op: OpName) => boolean): Graph {
+export function lower(g: Graph, supports: (op: OpName, inputs: readonly TensorType[]) => boolean): Graph {
   let current = g
-  while (current.nodes.some(({ op }) => !supports(op) && op in decompositions))
+  const isSupported = ({ op, inputs }: GraphNode): boolean =>
+    supports(
+      op,
+      inputs.map((value) => typeOf(current, value)),
+    )
+  while (current.nodes.some((node) => node.op in decompositions && !isSupported(node)))
     current = graph(
       unfold(current, (node, inputs, outputs) => {
-        const decompose = supports(node.op) ? undefined : decompositions[node.op]
+        const decompose = supports(node.op, inputs) ? undefined : decompositions[node.op]
         return decompose ? decompose(inputs, node.attributes) : keep(node, inputs, outputs)
       }),
     )

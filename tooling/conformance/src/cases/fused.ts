@@ -169,6 +169,7 @@ export const fused: Readonly<Record<string, Case>> = {
     "more keys than queries": (d) => attend(d, [1, 2], [3, 7, 4, 5]),
     "without a batch": (d) => attend(d, [], [6, 6, 4, 4]),
     "197 tokens": (d) => attend(d, [1, 1], [197, 197, 16, 16]),
+    "801 tokens": (d) => attend(d, [1, 2], [801, 801, 3, 2]),
     "any sizes": property(fc.tuple(shapes(0, 2), fc.tuple(size, size, size, size)), (d, [lead, sizes]) =>
       attend(d, lead, sizes),
     ),
