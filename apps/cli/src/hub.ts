@@ -1,4 +1,6 @@
+import { findCheckpoint } from "@vitrine/checkpoint/node"
 import type { PullProgress } from "vitrine"
+import { UsageError } from "./errors.ts"
 import { errorColors, note, statusLine } from "./output.ts"
 import { bytes, duration, percent, printable } from "./show/text.ts"
 
@@ -9,8 +11,16 @@ export interface LocalModel {
   readonly path: string
 }
 
-/** Finds a model on this machine. A model of the hub, `hf:owner/name`, is fetched first. */
-export async function localModel(model: string): Promise<LocalModel> {
+/**
+ * Finds a model on this machine. A model of the hub, `hf:owner/name`, is fetched first.
+ * @param checkpoint which one of a run; by default the model that it publishes
+ */
+export async function localModel(model: string, checkpoint?: "last" | "best" | number): Promise<LocalModel> {
+  if (checkpoint !== undefined) {
+    if (model.startsWith("hf:")) throw new UsageError(`--checkpoint is for run folders, and ${model} is of the hub`)
+    const { path } = await findCheckpoint(model, checkpoint)
+    return { name: path, path }
+  }
   return model.startsWith("hf:") ? fetchModel(model) : { name: model, path: model }
 }
 

@@ -8,6 +8,7 @@ import { overrideTraining } from "../dist/recipes/overrides.js"
 import {
   emulated,
   expectFault,
+  golden,
   missingShader,
   temporaryFolder,
   tinyData,
@@ -44,9 +45,28 @@ describe("train", () => {
     expect(stderr).toMatch(/backend\s+onnx · onnxruntime-node/)
     expect(stderr).toMatch(/step 20\/40 · epoch 1\.7 · loss \d\.\d+ · lr .* images\/s · \d:\d\d left/)
     expect(stderr).toMatch(/step 40 {2}\d+\.\d\d % right/)
+    expect(stderr).toContain(
+      "30 validation images tell accuracy to ±18 points, too few to tell which model is the best",
+    )
+    expect(stderr).toContain("shown as the mean of the last 50 steps")
     expect(stderr).not.toContain("\x1b")
     expect(stdout).toMatch(/Training loss[^]*Validation accuracy[^]*Accuracy on the validation images: .*at step/)
     expect(stdout).toContain(`vitrine eval --model ${run}`)
+    expect(stdout).toMatch(/model\.safetensors +the best model, of step [24]0, as timm loads it/)
+  })
+
+  test("any checkpoint of it is a model, by its path or its step", async () => {
+    const predict = async (...model: string[]): Promise<unknown> => {
+      const { code, stdout, stderr } = await vitrine(["predict", join(golden, "grey.png"), "--json", ...model])
+      expect(`${code} ${stderr}`).toMatch(/^0 /)
+      return JSON.parse(stdout).results
+    }
+    const last = await predict("--model", join(run, "checkpoints/step-00000040"))
+    expect(await predict("--model", run, "--checkpoint", "last")).toEqual(last)
+    expect(await predict("--model", run, "--checkpoint", "20")).not.toEqual(last)
+    const { code, stderr } = await vitrine(["predict", "x.png", "--model", run, "--checkpoint", "30"])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${run}: has no checkpoint of step 30: it has those of 20, 40`)
   })
 
   test("learns", async () => {

@@ -11,5 +11,6 @@ export {
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
+export { findCheckpoint, publishedCheckpoint, runOfCheckpoint } from "./node/run-checkpoints.ts"
 export { type DetectorFolder, type ModelFolder, readDetectorFolder, readModelFolder, taskOfPath } from "./node/model.ts"
 export { writeModelFolder } from "./node/write-model.ts"

@@ -16,7 +16,17 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readSafetensors, type StoredTensor } from "../src/index.ts"
-import { createRun, latestCheckpoint, type NewCheckpoint, type RunFolder, readMetrics, resumeRun } from "../src/node.ts"
+import {
+  createRun,
+  findCheckpoint,
+  latestCheckpoint,
+  type NewCheckpoint,
+  publishedCheckpoint,
+  readMetrics,
+  resumeRun,
+  type RunFolder,
+  runOfCheckpoint,
+} from "../src/node.ts"
 import { bundle } from "./bundle.ts"
 import { fault, mountSmall } from "./support.ts"
 
@@ -105,6 +115,17 @@ describe("a run", () => {
       expect(steps(path)).toEqual(["step-00000006", "step-00000007"])
     })
     expect(await latestCheckpoint(path)).toMatchObject({ step: 7, score: 0.95 })
+    await withRun(fresh(), async (run) => {
+      for (const [step, score] of [1, 3, 2].entries()) await run.saveCheckpoint(checkpoint(step, score))
+      expect(await findCheckpoint(run.path, "last")).toMatchObject({ step: 2, score: 2 })
+      expect(await findCheckpoint(run.path, "best")).toMatchObject({ step: 1, score: 3 })
+      expect(await publishedCheckpoint(run.path)).toMatchObject({ step: 1 })
+      const { path } = await findCheckpoint(run.path, 1)
+      expect(runOfCheckpoint(path)).toBe(run.path)
+      expect(runOfCheckpoint(run.path)).toBeUndefined()
+      await expect(findCheckpoint(run.path, 0)).rejects.toThrow("has no checkpoint of step 0: it has those of 1, 2")
+    })
+    await expect(findCheckpoint(folder, "last")).rejects.toThrow("has no checkpoints: name the folder of a run")
   })
 
   test("takes no state that would not be the same when it is read", async () => {

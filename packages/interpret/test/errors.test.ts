@@ -137,6 +137,13 @@ test("the best of a curve is the first of the highest score, whatever is measure
     evaluations: [2, 3, 4].map((step) => ({ step, score: step === 2 ? 0.25 : 0.5 })),
   })
   expect(bestOf(evaluations)).toEqual({ step: 3, score: 0.5 })
+  const equal = [
+    { step: 1, score: 1, loss: 0.7 },
+    { step: 2, score: 1, loss: 0.2 },
+    { step: 3, score: 1, loss: 0.2 },
+    { step: 4, score: 1, loss: 0.3 },
+  ]
+  expect(bestOf(equal)?.step).toBe(3)
   expect(bestOf([])).toBeUndefined()
   expect(learningCurve([{ type: "evaluation", step: 1, loss: 2, exact: 0.1, characters: 0.6 }])).toMatchObject({
     measure: "exact",

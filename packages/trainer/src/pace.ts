@@ -1,7 +1,10 @@
 /** Number of steps over which the pace is averaged. */
 const window = 50
 
-/** Measures the time between steps. Time spent on other work is subtracted. */
+/**
+ * Measures the time between steps. Time spent on other work is subtracted. The first step counts only until there is a second,
+ * because engines are still starting in it.
+ */
 export interface Pace {
   /** Records the end of a step. */
   step(): void
@@ -13,12 +16,14 @@ export interface Pace {
 export function pace(): Pace {
   let last = performance.now()
   const spans: number[] = []
+  let steps = 0
   return {
     step() {
       const now = performance.now()
       spans.push(now - last)
       last = now
-      if (spans.length >= window) spans.shift()
+      steps++
+      if (steps === 2 || spans.length > window) spans.shift()
     },
     async aside(action) {
       const start = performance.now()

@@ -31,6 +31,8 @@ export interface Stepper<B> {
    * values in them from one part to the other. Call this before the first step.
    */
   slots(size: number): Readonly<Record<string, TensorType>>
+  /** Compiles the programs for batches of a size. Without this call they are compiled at the first step. */
+  compile(size: number): Promise<void>
   run(state: State, batches: readonly B[], step: number, learningRate: number): Promise<StepResult>
   dispose(): Promise<void>
 }
@@ -45,7 +47,7 @@ export interface StepperOptions<B extends Sized> extends StepOptions {
 
 /**
  * Runs training steps. A step is one program, or two with accumulation: the first adds up gradients, the second
- * updates. The programs are compiled at the first step.
+ * updates.
  */
 export function stepper<B extends Sized>(backend: Backend, options: StepperOptions<B>): Stepper<B> {
   const { accumulate, key, objective } = options
@@ -60,6 +62,10 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
   }
   return {
     slots: backward.slots,
+    async compile(size) {
+      await backward.compile(size)
+      if (accumulate > 1) await (update ??= backend.compile(updateGraph(options)))
+    },
     async run(state, batches, step, learningRate) {
       const parts: { readonly batch: B; readonly prepared: Prepared; readonly key: Key }[] = []
       for (const [i, batch] of batches.entries()) {
@@ -98,6 +104,7 @@ function stepResult(loss: number, { gradientNorm, lossScale }: Awaited<ReturnTyp
 /** Runs the graph of a step. */
 interface Runner<B> {
   slots(size: number): Readonly<Record<string, TensorType>>
+  compile(size: number): Promise<unknown>
   run(inputs: Inputs, state: State, batch: B, batches: readonly B[]): Promise<Readonly<Record<string, HostTensor>>>
   dispose(): Promise<void>
 }
@@ -106,6 +113,7 @@ function uncut(backend: Backend, whole: Graph): Runner<Sized> {
   const compiled = programs(backend, whole)
   return {
     slots: () => ({}),
+    compile: compiled.at,
     run: async (inputs, state, { size }) => (await compiled.at(size)).run(inputs, state),
     dispose: compiled.dispose,
   }
@@ -125,20 +133,21 @@ function halves<B extends Sized>(
   )
   let parts: { readonly size: number; readonly graphs: Halves } | undefined
   let compiled: Promise<readonly [Program, Program]> | undefined
+  const compile = ({ first, second }: Halves): Promise<readonly [Program, Program]> =>
+    (compiled ??= Promise.all([backend.compile(first), backend.compile(second)]))
   return {
     slots(size) {
       parts = { size, graphs: cut(whole, hostValues, size) }
       return parts.graphs.saved
     },
+    compile: async () => parts && compile(parts.graphs),
     async run(inputs, state, batch, batches) {
       if (parts?.size !== batch.size)
         throw new VitrineError(
           "training",
           `a batch of ${batch.size} among batches of ${parts?.size}: this objective needs batches of one size`,
         )
-      const { first, second } = parts.graphs
-      compiled ??= Promise.all([backend.compile(first), backend.compile(second)])
-      const [forward, backward] = await compiled
+      const [forward, backward] = await compile(parts.graphs)
       const values = await forward.run(inputs, state)
       return backward.run({ ...inputs, ...(await hostInputs(values, batch, batches)) }, state)
     },

@@ -110,6 +110,8 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       backend: backend.name,
       device: backend.device,
     }
+    // Compiling is no part of the pace of steps.
+    if (next) await stepping.compile(next[0].size)
     const speed = pace()
     let ended = step >= steps
     while (!ended) {

@@ -59,6 +59,7 @@ export type { TapShape } from "./taps.ts"
 export { tasks } from "./tasks/node.ts"
 export type { LoadedModel, Task, TaskTrainOptions } from "./tasks/task.ts"
 
+export { type BestName, bestNames } from "./tasks/classify/best.ts"
 export type { ClassMatch } from "./tasks/classify/classes.ts"
 export { exportFiles, onnxFile } from "./tasks/classify/export.ts"
 export { hyperRule } from "./tasks/classify/hyper-rule.ts"

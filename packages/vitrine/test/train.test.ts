@@ -2,11 +2,11 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { imageModel, parseHeader, toFloat32 } from "@vitrine/checkpoint"
-import { readModelFolder } from "@vitrine/checkpoint/node"
+import { findCheckpoint, readModelFolder } from "@vitrine/checkpoint/node"
 import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { evaluate, load, type Recipe, train } from "../src/node.ts"
+import { bestNames, evaluate, type Evaluation, load, type Recipe, train } from "../src/node.ts"
 import { recipe as short } from "./losses.ts"
 import { classes, collect, type Event, writePictures } from "./pictures.ts"
 
@@ -331,4 +331,25 @@ test("classes of other names get a new head, though they are as many", async () 
   const [same] = await collect(train({ ...options, data, from: source, recipe: short }))
   const [other] = await collect(train({ ...options, data: renamed, from: source, recipe: short }))
   expect([same, other]).toMatchObject([{ from: { newHead: false } }, { from: { newHead: true } }])
+})
+
+test("publishes the checkpoint that is the best by the recipe's figure, or the last; each can be loaded", async () => {
+  const published = async (best: NonNullable<Recipe["best"]>): Promise<number | undefined> => {
+    const out = join(place, `best-${best}`)
+    const events = await collect(train({ ...options, data, out, recipe: { ...recipe, evaluateEvery: 1, best } }))
+    const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event] : []))
+    const by = { top1: (e: Evaluation) => e.top1, loss: (e: Evaluation) => -e.loss, last: () => 0 }
+    const figure = best === "mean-per-class" ? (e: Evaluation) => e.meanPerClass : by[best]
+    const most = Math.max(...evaluations.map(figure))
+    const ties = evaluations.filter((e) => figure(e) === most)
+    const chosen = best === "last" ? evaluations.at(-1) : ties.reduce((a, b) => (b.loss <= a.loss ? b : a))
+    expect(await evaluate(out, { backend: "onnx" })).toMatchObject({ loss: chosen?.loss, top1: chosen?.top1 })
+    return chosen?.step
+  }
+  for (const best of bestNames) await published(best)
+  const run = join(place, "best-loss")
+  const last = await findCheckpoint(run, "last")
+  expect((await evaluate(last.path, { backend: "onnx" })).loss).toBe(
+    (await evaluate(join(place, "best-last"), { backend: "onnx" })).loss,
+  )
 })

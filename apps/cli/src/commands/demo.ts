@@ -15,7 +15,7 @@ import { loadRecipe } from "../recipes/load.ts"
 import { charts } from "../show/charts.ts"
 import { picturesInText } from "../show/pictures.ts"
 import { reporter } from "../show/progress.ts"
-import { drawCurve, fileList } from "../show/result.ts"
+import { drawCurve, fileList, modelLine } from "../show/result.ts"
 import { overrideRecipe } from "../tasks/classify/recipe.ts"
 import { printable } from "../show/text.ts"
 import { confusionTable, headline } from "../tasks/classify/report.ts"
@@ -76,7 +76,7 @@ async function showDemo(flags: DemoValues): Promise<number> {
     await backend.close()
   }
   print(
-    fileList(run, ending.model, [
+    fileList(run, await modelLine(run, ending.model), [
       ["predictions.png", "held-out images and what the model says they are"],
       ["images/", "some of them, as files"],
     ]),

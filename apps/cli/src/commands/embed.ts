@@ -47,7 +47,7 @@ async function computeFeatures(images: readonly string[], values: Values<typeof 
   if (out !== undefined && encode === undefined)
     throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
   const files = await imageFiles(images)
-  const { path } = await localModel(values.model)
+  const { path } = await localModel(values.model, values.checkpoint)
   const features: Features = { files: [], rows: [] }
   await withModel(path, values, async (model) => {
     for await (const batch of decodeBatches(files)) {

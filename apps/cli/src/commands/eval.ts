@@ -17,7 +17,7 @@ export async function evaluation(): Promise<CommandDefinition> {
       ["vitrine eval --model vit_tiny --data imagenet --real-labels real.json", ""],
     ],
     async run(_, values, names) {
-      const { path } = await localModel(values.model)
+      const { path } = await localModel(values.model, values.checkpoint)
       await parts.of(tasks[await taskOf(path)], names).evaluate(path, values)
     },
   })

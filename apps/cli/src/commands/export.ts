@@ -2,7 +2,7 @@ import { exportModel, type ExportPrecision, exportTargets, exportTypes, quantize
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import type { Flags } from "../flags/flag.ts"
-import { jsonFlag, modelHelp } from "../flags/model.ts"
+import { checkpointFlag, jsonFlag, modelHelp } from "../flags/model.ts"
 import { choicesValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
 import { colors, note, print } from "../output.ts"
@@ -29,6 +29,7 @@ const flags = {
   },
   quantize: { value: "<name>", help: "of onnx: linear layers in integers", choices: quantizedTypes },
   force: { help: "replace an export that is there" },
+  ...checkpointFlag,
   ...jsonFlag,
 } as const satisfies Flags
 
@@ -48,12 +49,12 @@ export async function exportCommand(): Promise<CommandDefinition> {
       ["vitrine export ViT-B_16.npz --to onnx --dtype float32,float16 --quantize int8", "three files"],
     ],
     async run([model], values, names) {
-      const { to, out, dtype = [], quantize, force, json } = values
+      const { to, out, dtype = [], quantize, force, json, checkpoint } = values
       if (quantize !== undefined && to !== "onnx")
         throw new UsageError(`--quantize ${quantize}: only ONNX files hold quantized models; give --to onnx`)
       if (dtype.length > 1 && to !== "onnx") throw new UsageError(`--dtype ${dtype.join()}: give one, or --to onnx`)
       const precisions: readonly ExportPrecision[] = [...dtype, ...(quantize === undefined ? [] : [quantize])]
-      const { name, path } = await localModel(model)
+      const { name, path } = await localModel(model, checkpoint)
       const { options } = parts.of(tasks[await taskOf(path)], names)
       const result = await exportModel(name, {
         to,

@@ -43,7 +43,7 @@ export async function inspect(): Promise<CommandDefinition> {
     notes: figureList,
     async run([model, paths], values, names) {
       checkUsage(paths, values)
-      const { path } = await localModel(model)
+      const { path } = await localModel(model, values.checkpoint)
       const part = parts.of(tasks[await taskOf(path)], names)
       // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
       const backend = await create(values.backend, { worker: false, ...engineOptions(values) })

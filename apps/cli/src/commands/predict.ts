@@ -19,7 +19,7 @@ export async function predict(): Promise<CommandDefinition> {
       ["vitrine predict --model hf:google/vit-base-patch16-224 photo.jpg", "fetched from the Hugging Face hub"],
     ],
     async run([images], values, names) {
-      const { path } = await localModel(values.model)
+      const { path } = await localModel(values.model, values.checkpoint)
       return parts.of(tasks[await taskOf(path)], names).predict(path, images, values)
     },
   })

@@ -57,7 +57,7 @@ export const probe = defineCommand({
 /** Measures a model's frozen features on one or several data sets. */
 async function measure(values: Values<typeof flags>): Promise<void> {
   const { data = [undefined], model, json } = values
-  const { path } = await localModel(model)
+  const { path } = await localModel(model, values.checkpoint)
   const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
   try {
     const probes: Probe[] = []

@@ -1,10 +1,23 @@
 import type { Flags } from "./flag.ts"
+import { checkpointValue } from "./values.ts"
 
 export const modelHelp =
   "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
 
+/** Which checkpoint of a run's is used. */
+export const checkpointFlag = {
+  checkpoint: {
+    value: "<which>",
+    help: "of a run: last, best, or a step; default: the model that it publishes",
+    parse: checkpointValue,
+  },
+} as const satisfies Flags
+
 /** The model that a command uses. */
-export const modelFlag = { model: { value: "<model>", help: modelHelp, required: true } } as const satisfies Flags
+export const modelFlag = {
+  model: { value: "<model>", help: modelHelp, required: true },
+  ...checkpointFlag,
+} as const satisfies Flags
 
 /** The form of what a command prints. */
 export const jsonFlag = { json: { help: "one JSON document" } } as const satisfies Flags

@@ -28,6 +28,13 @@ export const unitValue: Parser<number> = numberValue((n) => n >= 0 && n <= 1, "a
 /** In (0, 1]. */
 export const shareValue: Parser<number> = numberValue((n) => n > 0 && n <= 1, "a number above 0, up to 1")
 
+/** A step, or a word for a checkpoint. */
+export const checkpointValue: Parser<"last" | "best" | number> = (text) => {
+  if (text === "last" || text === "best") return text
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give last, best, or the step of a checkpoint.")
+  return Number(text)
+}
+
 /** `48`, or height and width as in `48x40`. */
 export const sizeValue: Parser<readonly [number, number]> = (text) => {
   const [, height, width = height] = /^([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?$/.exec(text) ?? []

@@ -1,5 +1,5 @@
 import { basename, join } from "node:path"
-import { readMetrics } from "@vitrine/checkpoint/node"
+import { readMetrics, runOfCheckpoint } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import {
   curveFigure,
@@ -127,7 +127,8 @@ interface RunSubject {
 
 /** The learning curve of a run. */
 export async function* drawCurve({ path, flags: { theme } }: RunSubject): AsyncGenerator<DrawnFigure> {
-  const data = learningCurve(await readMetrics(join(path, "metrics.jsonl")))
+  const run = runOfCheckpoint(path) ?? path
+  const data = learningCurve(await readMetrics(join(run, "metrics.jsonl")))
   if (data.steps.length === 0)
     throw new VitrineError("config", `${path} is no run folder: it has no steps in metrics.jsonl`)
   yield {
@@ -135,7 +136,7 @@ export async function* drawCurve({ path, flags: { theme } }: RunSubject): AsyncG
     file: "curve",
     shows: `loss, ${curveScores[data.measure]} and learning rate over the steps of training`,
     data,
-    svg: () => curveFigure(data, { theme, title: basename(path) }),
+    svg: () => curveFigure(data, { theme, title: basename(run) }),
   }
 }
 

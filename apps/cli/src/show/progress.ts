@@ -3,6 +3,9 @@ import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, printable, short } from "./text.ts"
 
+/** The loss that is shown is the mean of so many last steps. */
+const meanSteps = 50
+
 /** Shows how a run goes. */
 export interface Reporter<S, E extends object> {
   event(event: S | TrainEvent<E>, passedOver: ChosenBackend["passedOver"]): void
@@ -34,7 +37,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
   const line = statusLine()
   const terminal = currentIo().stderr.isTTY === true
   let steps = 1
-  let smooth: number | undefined
+  const losses: number[] = []
   let drawn = 0
   let lines = 0
   let stopping = false
@@ -53,20 +56,23 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           steps = event.steps
           say(field("backend", `${event.backend} · ${printable(event.device)}`))
           for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${printable(reason)}`)))
+          say(field("loss", dim(`shown as the mean of the last ${meanSteps} steps`)))
           say("")
           break
         case "step": {
-          smooth = smooth === undefined ? event.loss : 0.95 * smooth + 0.05 * event.loss
+          losses.push(event.loss)
+          if (losses.length > meanSteps) losses.shift()
+          const loss = losses.reduce((a, b) => a + b, 0) / losses.length
           const now = performance.now()
           if (terminal) {
             if (now - drawn < 100) break
             drawn = now
             line.update(
-              `${bar(event.step, steps)}${figures(event, steps, smooth)}${stopping ? yellow("  saving …") : ""}`,
+              `${bar(event.step, steps)}${figures(event, steps, loss)}${stopping ? yellow("  saving …") : ""}`,
             )
           } else if (event.step >= (lines * steps) / 10) {
             while (event.step >= (lines * steps) / 10) lines++
-            say(`  step ${figures(event, steps, smooth)}`)
+            say(`  step ${figures(event, steps, loss)}`)
           }
           break
         }
@@ -117,6 +123,18 @@ export function imagesLine({
 }: RunSetup & { readonly classes: readonly string[] }): string {
   const images = `${count(examples)} images to train on, ${count(validation)} to validate`
   return field("data", `${printable(data)}: ${images}, ${classes.length} classes`)
+}
+
+/** Shares of fewer examples are known to no better than ten points. */
+const fewest = 100
+
+/** Warns where the validation examples are too few to tell one model from another. */
+export function fewValidation({ validation, resumed }: RunSetup, what: string, ...advice: readonly string[]): string[] {
+  if (validation === 0 || validation >= fewest) return []
+  const points = Math.round(196 * Math.sqrt(0.25 / validation))
+  const remedy = resumed === null ? `: ${["hold out more (--val-fraction)", ...advice].join(", or ")}` : ""
+  const text = `${validation} validation ${what} tell accuracy to ±${points} points, too few to tell which model is the best`
+  return [field("", yellow(`${text}${remedy}`))]
 }
 
 /** The length, optimizer and schedule of a run, and more. */

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { type MetricsEvent, readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
+import { type MetricsEvent, publishedCheckpoint, readMetrics, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { bestOf, type Curve, curveFigure, learningCurve, type CurveEvaluation } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
 import { charts } from "./charts.ts"
@@ -11,7 +11,7 @@ const { bold, cyan, dim } = colors
 export interface Ending {
   /** The result in a line. */
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
-  /** What `model.safetensors` holds. */
+  /** How `model.safetensors` is read. */
   readonly model: string
   /** Commands that use the model. */
   next(run: string): readonly string[] | Promise<readonly string[]>
@@ -22,7 +22,7 @@ export async function showResult(run: string, { summary, model, next }: Ending):
   const { curve, metrics } = await drawCurve(run)
   print(`\n${charts(curve)}`)
   print(`${summary(curve, metrics)}\n`)
-  print(fileList(run, model))
+  print(fileList(run, await modelLine(run, model)))
   const commands = await next(run)
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${printable(command)}`)}`)].join("\n"))
 }
@@ -45,6 +45,14 @@ export function bestAndLast({ evaluations }: Curve, what: string): string | unde
   return best.step === last.step
     ? `${what}: ${at(last)}, the best of the run.`
     : `${what}: best ${at(best)}, last ${at(last)}.`
+}
+
+/** Which model `model.safetensors` holds, and how it is read. */
+export async function modelLine(run: string, model: string): Promise<string> {
+  const published = await publishedCheckpoint(run)
+  if (published === null) return model
+  const { step, score } = published
+  return `the ${score === null ? "last" : "best"} model, of step ${count(step)}, ${model}`
 }
 
 /** The files of a run. */

@@ -10,6 +10,7 @@ import type { ModelHints } from "../description.ts"
 import type { Weights } from "../weights.ts"
 import { explaining, readJson } from "./files.ts"
 import { openFile, weightsFormat } from "./open.ts"
+import { runOfCheckpoint } from "./run-checkpoints.ts"
 
 /** A model of a run folder, of a folder that timm or Hugging Face publishes, or of an .npz file of Google's. */
 export interface ModelFolder extends OpenModel {
@@ -20,8 +21,8 @@ export interface ModelFolder extends OpenModel {
 }
 
 /**
- * Opens the model at a path, as `openModel` does. The path is a folder, its `config.json`, or any safetensors file; any other
- * file must be an .npz file of Google's.
+ * Opens the model at a path, as `openModel` does. The path is a folder, its `config.json`, a checkpoint of a run, or any
+ * safetensors file; any other file must be an .npz file of Google's.
  * @param hints what weights without a `config.json` do not tell.
  * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
  *   does not have, and weights of another model.
@@ -132,10 +133,14 @@ async function openNpz(path: string, open: Open, hints: ModelHints): Promise<Ope
 
 function filesOf(folder: string, open: Open): ModelFiles {
   const nameOf = (file: string): string => join(folder, file)
+  // A checkpoint is described by the `config.json` of its run.
+  const run = runOfCheckpoint(folder)
+  const jsonName = (file: string): string =>
+    run !== undefined && file === "config.json" ? join(run, file) : nameOf(file)
   return {
     name: folder,
     nameOf,
-    json: async (file) => ((await exists(nameOf(file))) ? readJson(nameOf(file)) : undefined),
+    json: async (file) => ((await exists(jsonName(file))) ? readJson(jsonName(file)) : undefined),
     open: async (file) => ((await exists(nameOf(file))) ? open(nameOf(file)) : undefined),
   }
 }

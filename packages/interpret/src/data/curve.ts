@@ -45,13 +45,19 @@ export function learningCurve(metrics: Iterable<object>): Curve {
   return { steps, measure, evaluations }
 }
 
-/** The first evaluation with the highest score, or undefined if there is none. */
+/**
+ * The evaluation with the highest score, or undefined if there is none. Of equal scores it is the one with the lowest loss, and
+ * of equal losses the latest. Without losses it is the first.
+ */
 export function bestOf(evaluations: readonly CurveEvaluation[]): CurveEvaluation | undefined {
   return evaluations.reduce<CurveEvaluation | undefined>(
-    (a, b) => (a === undefined || b.score > a.score ? b : a),
+    (a, b) => (a === undefined || b.score > a.score || (b.score === a.score && isTieBreak(b, a)) ? b : a),
     undefined,
   )
 }
+
+const isTieBreak = ({ loss }: CurveEvaluation, { loss: other }: CurveEvaluation): boolean =>
+  loss !== undefined && other !== undefined && loss <= other
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 

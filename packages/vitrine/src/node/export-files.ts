@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path"
 import type { Overrides } from "@vitrine/checkpoint"
-import { writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
+import { runOfCheckpoint, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import type { ExportedFiles, ExportFormat } from "../export.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
@@ -54,5 +54,6 @@ export async function writeOnnx(
 /** What an export is called: the last part of a path without its ending, or of the hub's name without its revision. */
 export function exportName({ name }: ExportSource): string {
   const path = name.startsWith("hf:") ? name.replace(/@[^@]*$/, "") : resolve(name)
-  return basename(path).replace(/\.(npz|safetensors)$/, "")
+  const run = runOfCheckpoint(path)
+  return (run === undefined ? basename(path) : `${basename(run)}-${basename(path)}`).replace(/\.(npz|safetensors)$/, "")
 }

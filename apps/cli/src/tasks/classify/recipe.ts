@@ -14,7 +14,7 @@ export function overrideRecipe(recipe: object | RecipeRule, flags: ClassifyValue
 }
 
 function override({ model, ...recipe }: Recipe, flags: ClassifyValues): Recipe {
-  const { mixup, cutmix, init, ema, layerDecay, labelSmoothing } = flags
+  const { mixup, cutmix, init, ema, layerDecay, labelSmoothing, best } = flags
   const mix = defined({ mixup, cutmix })
   const distillation = defined({
     kind: flags.distillation,
@@ -23,7 +23,7 @@ function override({ model, ...recipe }: Recipe, flags: ClassifyValues): Recipe {
   })
   return {
     ...overrideTraining(recipe, flags),
-    ...defined({ model: overrideModel(model, flags), init, ema, layerDecay, labelSmoothing }),
+    ...defined({ model: overrideModel(model, flags), init, ema, layerDecay, labelSmoothing, best }),
     ...(flags.task === undefined ? {} : { task: flags.task }),
     ...(isEmpty(mix) ? {} : { mix: { ...recipe.mix, ...mix } }),
     ...(isEmpty(distillation) ? {} : { distillation: { ...recipe.distillation, ...distillation } }),

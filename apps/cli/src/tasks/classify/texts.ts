@@ -5,7 +5,7 @@ import { parameterCount } from "@vitrine/core"
 import type { Evaluation } from "@vitrine/trainer"
 import type { ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
-import { field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
+import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { bestAndLast, type Ending } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
 
@@ -27,6 +27,7 @@ function header(run: string, event: SetupEvent): string {
     ...(origin?.notes ?? []).map((line) => field("", printable(line))),
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     imagesLine(event),
+    ...(recipe.best === "last" ? [] : fewValidation(event, "images", "publish the last model (--best last)")),
     ...(passedOver.length === 0
       ? []
       : [field("", errorColors.yellow(`passed over ${passedOver.map(printable).join("; ")}`))]),
@@ -64,7 +65,7 @@ function describeRecipe({
 export const ending: Ending = {
   summary: (curve) =>
     bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy.",
-  model: "the best model, as timm loads it (with config.json)",
+  model: "as timm loads it (with config.json)",
   next: async (run) =>
     (await hasClasses(run))
       ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]

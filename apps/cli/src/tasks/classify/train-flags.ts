@@ -1,6 +1,6 @@
 import { initSchemes, positionKinds } from "@vitrine/core"
 import { distillationNames } from "@vitrine/trainer"
-import type { Recipe } from "vitrine"
+import { bestNames, type Recipe } from "vitrine"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { groups, modelFlags, type TrainValues } from "../../flags/train.ts"
 import {
@@ -31,6 +31,12 @@ export const flags = {
     value: "<n>",
     help: "training images of each class, drawn by the seed; default: all",
     parse: integerValue(1),
+  },
+  best: {
+    group: run,
+    value: "<figure>",
+    help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1",
+    choices: bestNames,
   },
   model: {
     group: model,

@@ -8,7 +8,7 @@ import { create } from "../../backends.ts"
 import { defineCommand } from "../../command.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions, machineFlags } from "../../flags/machine.ts"
-import { jsonFlag } from "../../flags/model.ts"
+import { checkpointFlag, jsonFlag } from "../../flags/model.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
 import { localModel } from "../../hub.ts"
 import { decodeBatches, imageFiles } from "../../images.ts"
@@ -26,6 +26,7 @@ const flags = {
     parse: integerValue(1),
   },
   out: { alias: "-o", value: "<folder>", help: "draw boxes on the images, as PNG files in this folder" },
+  ...checkpointFlag,
   ...jsonFlag,
   ...machineFlags,
 } as const satisfies Flags
@@ -56,11 +57,11 @@ interface DetectedObject {
 async function findObjects(
   model: string,
   paths: readonly string[],
-  { threshold, out, json, numHeads: heads, dilation: dilated, ...machine }: Values<typeof flags>,
+  { threshold, out, json, numHeads: heads, dilation: dilated, checkpoint, ...machine }: Values<typeof flags>,
 ): Promise<number> {
   const files = await imageFiles(paths)
   const names = pictureNames(files)
-  const { path } = await localModel(model)
+  const { path } = await localModel(model, checkpoint)
   const backend = await create(machine.backend, { worker: false, ...engineOptions(machine) })
   try {
     const detector = await loadDetector(path, { backend, heads, dilated })

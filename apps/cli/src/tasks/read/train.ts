@@ -18,7 +18,7 @@ import { modelFlags, type TrainValues } from "../../flags/train.ts"
 import { rangeValue } from "../../flags/values.ts"
 import { errorColors } from "../../output.ts"
 import { defined, overrideTraining, recipeFields } from "../../recipes/overrides.ts"
-import { field, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
+import { fewValidation, field, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { bestAndLast, type Ending } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
 import { defineTraining } from "../../training.ts"
@@ -58,7 +58,7 @@ const texts: RunTexts<ReadingSetupEvent, TextEvaluation> = {
 const ending: Ending = {
   summary: (curve) =>
     bestAndLast(curve, "Validation lines read exactly") ?? "No validation lines, so nothing is measured.",
-  model: "the best model, by torch.nn.Transformer's names",
+  model: "by torch.nn.Transformer's names",
   next: (run) => [`eval --model ${run}`, `predict --model ${run} LINE.png …`],
 }
 
@@ -108,6 +108,7 @@ function header(run: string, event: ReadingSetupEvent): string {
       "data",
       `${printable(data)}: ${count(examples)} lines to train on, ${count(validation)} to validate, up to ${count(length - 1)} of ${characters.length} characters: ${printable(shortened(characters.join("")))}`,
     ),
+    ...fewValidation(event, "lines"),
     ...(first === undefined
       ? []
       : [field("", yellow(`${count(skipped.length)} lines passed over, such as ${printable(first)}`))]),

@@ -2,6 +2,7 @@ import { type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
 import { type InitScheme } from "@vitrine/core"
 import { type Mix, type Transform } from "@vitrine/data"
 import { type Distillation, type TrainingOptions } from "@vitrine/trainer"
+import { type BestName } from "./best.ts"
 import { type ObjectiveName } from "./objectives.ts"
 
 /** How a classifier is trained, apart from the data. It is plain data, and each run stores it. */
@@ -38,6 +39,8 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
   readonly std?: readonly number[]
   /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
   readonly evaluateEvery?: number
+  /** The figure on the validation images by which the published checkpoint is chosen, or `last`; `top1` by default. */
+  readonly best?: BestName
 }
 
 /**
@@ -78,5 +81,6 @@ export interface ResolvedRecipe {
   readonly mean: readonly number[]
   readonly std: readonly number[]
   readonly evaluateEvery: number
+  readonly best: BestName
   readonly training: TrainingOptions
 }

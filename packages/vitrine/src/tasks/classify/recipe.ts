@@ -85,6 +85,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     mean,
     std,
     evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),
+    best: recipe.best ?? "top1",
     training,
   }
 }

@@ -43,4 +43,5 @@ const olderDefaults = {
   interpolation: "bicubic",
   cropPct: 1,
   cropMode: "center",
+  best: "top1",
 } as const

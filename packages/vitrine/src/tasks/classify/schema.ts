@@ -22,6 +22,7 @@ import {
   trainingEntries,
   transformsSchema,
 } from "../../training-schema.ts"
+import { bestNames } from "./best.ts"
 import { objectiveNames } from "./objectives.ts"
 import type { Recipe } from "./recipe-type.ts"
 import type { RunRecord } from "./record-type.ts"
@@ -33,6 +34,7 @@ const classifyFields: Fields = {
   interpolation: { kind: "choice", of: interpolations },
   cropPct: { kind: "number", from: 0.1, to: 1 },
   cropMode: { kind: "choice", of: cropModeNames },
+  best: { kind: "choice", of: bestNames },
 }
 
 const withoutVariant = v.pipe(

@@ -21,6 +21,7 @@ import {
 import { trainingOrder } from "../../order.ts"
 import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
+import { bestScores } from "./best.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
 
@@ -92,13 +93,14 @@ export function trainOn({
       }))
   const model = imageModel(config)
   const unset = model.parameters.filter(({ name }) => initial?.[name] === undefined)
+  const objective = builders[recipe.task](model, recipe, teacher)
   const drawn = initialValues(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
   return trainingLoop({
     ...place,
     backend,
     parameters: model.parameters,
     initial: { ...drawn, ...initial },
-    objective: builders[recipe.task](model, recipe, teacher),
+    objective: { ...objective, measure: { ...objective.measure, score: bestScores[recipe.best] } },
     options: training,
     batches,
     evaluation,

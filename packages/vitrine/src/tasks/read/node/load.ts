@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { checkTensors, toFloat32 } from "@vitrine/checkpoint"
-import { openSafetensors, readJson } from "@vitrine/checkpoint/node"
+import { openSafetensors, readJson, runOfCheckpoint } from "@vitrine/checkpoint/node"
 import { type Backend, type HostTensor, ops, type Scope, type Tensor, VitrineError } from "@vitrine/core"
 import {
   type Alphabet,
@@ -144,7 +144,7 @@ export async function readReader(path: string): Promise<ReaderFolder> {
     () => true,
   )
   const folder = isFolder ? path : dirname(path)
-  const file = join(folder, "config.json")
+  const file = join(runOfCheckpoint(folder) ?? folder, "config.json")
   const run = readingRecordOf(await readJson(file).catch(() => null), file)
   if (run === null)
     throw new VitrineError("config", `${path}: does not read; vitrine predict says what an image shows as a whole`)

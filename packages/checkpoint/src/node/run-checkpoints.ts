@@ -1,0 +1,42 @@
+import { basename, dirname, join, resolve } from "node:path"
+import { bestCheckpoint } from "../best.ts"
+import { fileError } from "../errors.ts"
+import { type CheckpointInfo, listCheckpoints } from "./checkpoint.ts"
+
+const checkpointsOf = async (run: string): Promise<readonly CheckpointInfo[]> =>
+  (await listCheckpoints(join(run, "checkpoints"))).checkpoints
+
+/** The run that a folder is a checkpoint of; undefined for other folders. */
+export function runOfCheckpoint(folder: string): string | undefined {
+  const path = resolve(folder)
+  const isCheckpoint = /^step-\d{8,}$/.test(basename(path)) && basename(dirname(path)) === "checkpoints"
+  return isCheckpoint ? dirname(dirname(path)) : undefined
+}
+
+/** The checkpoint whose model a run publishes: the best, or where nothing was measured the newest; null if there is none. */
+export async function publishedCheckpoint(run: string): Promise<CheckpointInfo | null> {
+  const checkpoints = await checkpointsOf(run)
+  return bestCheckpoint(checkpoints) ?? checkpoints.at(-1) ?? null
+}
+
+/**
+ * A checkpoint of a run, whose path is one of a model: the newest (`last`), the one whose model the run publishes (`best`), or that
+ * of a step.
+ * @throws VitrineError (file) that names the steps there are.
+ */
+export async function findCheckpoint(run: string, which: "last" | "best" | number): Promise<CheckpointInfo> {
+  const checkpoints = await checkpointsOf(run)
+  const checkpoint =
+    which === "best"
+      ? await publishedCheckpoint(run)
+      : which === "last"
+        ? checkpoints.at(-1)
+        : checkpoints.find(({ step }) => step === which)
+  if (checkpoint) return checkpoint
+  throw fileError(
+    run,
+    checkpoints.length === 0
+      ? "has no checkpoints: name the folder of a run"
+      : `has no checkpoint of step ${which}: it has those of ${checkpoints.map(({ step }) => step).join(", ")}`,
+  )
+}
