@@ -22,6 +22,7 @@ GENERATORS = {
     "detr_huggingface": ("huggingface-detr",),
     "training": ("training-",),
     "losses": (),
+    "labels": (),
     "folder": (),
     "resolution": (),
     "family": (),

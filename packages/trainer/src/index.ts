@@ -9,6 +9,7 @@ export {
   type ParameterGroup,
   parameterGroups,
 } from "./groups.ts"
+export { averagePrecision, type LabelEvaluation, type LabelFigures, type LabelTally, labelTally } from "./labels.ts"
 export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
 export { classificationObjective, measureClasses } from "./objectives/classification.ts"
 export {
@@ -21,6 +22,7 @@ export {
   type Teacher,
 } from "./objectives/distillation.ts"
 export { type Loss, lossNames, rowLosses } from "./objectives/losses.ts"
+export { measureLabels, multiLabelObjective } from "./objectives/multi-label.ts"
 export { patchColours, maskedPatchObjective, type Normalization } from "./objectives/masked-patch.ts"
 export type { Inputs, Measure, Objective, Pass, Prepared, Rows, Sized } from "./objectives/objective.ts"
 export {
