@@ -6,22 +6,22 @@ export interface HubName {
   readonly repo: string
   /** A branch, a tag or a commit; `main` by default. */
   readonly revision: string
-  /** The file of the weights, where a repository has several; null for the only one. */
+  /** The file of the weights if the name has one; otherwise null, and the repository must have only one. */
   readonly file: string | null
 }
 
 const prefix = "hf:"
 const part = /^[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?$/
 const revisionPart = /^[\w+-][\w.+-]*$/
-/** The names that mean a plain file on every system. */
+/** Names that are plain files on every system. */
 export const plainFile: RegExp = /^[\w+-][\w.+-]*$/
 
-/** Whether a text is the name of a model of the hub, `hf:owner/name`, and not a path. */
+/** Whether a text names a model of the hub, `hf:owner/name`. Otherwise it is a path. */
 export const isHubName = (text: string): boolean => text.startsWith(prefix)
 
 /**
- * Parses `hf:owner/name`, with or without `@revision` or `/file` at the end. The prefix may be left out.
- * @throws VitrineError (config) for anything else
+ * Parses `hf:owner/name`, which may end with `@revision` or `/file`. The prefix may be missing.
+ * @throws VitrineError (config) for any other text
  */
 export function parseHubName(text: string): HubName {
   const bare = isHubName(text) ? text.slice(prefix.length) : text
@@ -32,14 +32,14 @@ export function parseHubName(text: string): HubName {
   const isRevision = revision.length <= 200 && revision.split("/").every((word) => revisionPart.test(word))
   const isFile = file === null || (plainFile.test(file) && /\.(npz|safetensors)$/.test(file))
   if (isRepo && isRevision && isFile && rest.length === 0) return { repo: `${owner}/${name}`, revision, file }
-  const shown = JSON.stringify(text.length > 200 ? `${text.slice(0, 199)}…` : text)
+  const quoted = JSON.stringify(text.length > 200 ? `${text.slice(0, 199)}…` : text)
   throw new VitrineError(
     "config",
-    `${shown}: is no name of a model on the hub; expected hf:owner/name, hf:owner/name@revision or hf:owner/name/file.npz`,
+    `${quoted}: is no name of a model on the hub; expected hf:owner/name, hf:owner/name@revision or hf:owner/name/file.npz`,
   )
 }
 
-/** The address of a model's files, for a page that fetches them itself. */
+/** The address of a model's files. Pages fetch from it themselves. */
 export function hubAddress({ repo, revision }: HubName, endpoint = "https://huggingface.co"): string {
   return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/`
 }

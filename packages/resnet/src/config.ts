@@ -1,39 +1,42 @@
 import { hasRow, showValue, VitrineError } from "@vitrine/core"
 
-/** The tag of these configurations among those of other model families. */
+/** The family of these configurations. */
 const bitFamily = "bit"
 
 /** A ResNet-v2 of "Big Transfer (BiT): General Visual Representation Learning" (Kolesnikov et al., 2020). */
 export interface BiTConfig {
-  /** Tells this configuration from those of other families. */
+  /** Marks this configuration, since other families of models have others. */
   readonly family: typeof bitFamily
-  /** Height and width of the images, of any parity. */
+  /** Height and width of the images. They may be odd. */
   readonly imageSize: readonly [height: number, width: number]
   /** Channels of the images. */
   readonly channels: number
-  /** Number of logits; 0 for a model whose output is the pooled features. */
+  /** The number of logits; 0 for a model that returns the pooled features. */
   readonly classes: number
   /** Channels after the root convolution. */
   readonly stemWidth: number
   /** Channels of the output of each stage. */
   readonly widths: readonly number[]
-  /** Channels in the middle of the blocks of each stage; a quarter of its width by default. */
+  /** Channels in the middle of the blocks of each stage. The default is a quarter of the stage's width. */
   readonly middles?: readonly number[]
-  /** Blocks of each stage. */
+  /** The number of blocks of each stage. */
   readonly depths: readonly number[]
-  /** Groups of every group norm. */
+  /** The number of groups of every group norm. */
   readonly groups: number
   readonly groupNormEpsilon: number
-  /** ε of weight standardisation, `(w − mean) / √(variance + ε)`: 1e-10 as in Google's code by default; timm's is 1e-8. */
+  /**
+   * ε of weight standardisation, `(w − mean) / √(variance + ε)`. The default is 1e-10, as in Google's code. timm has
+   * 1e-8.
+   */
   readonly weightEpsilon: number
 }
 
-/** Blocks of each stage by the name of the depth. */
+/** The number of blocks of each stage, by the name of the depth. */
 const depthsOf = { R50: [3, 4, 6, 3], R101: [3, 4, 23, 3], R152: [3, 8, 36, 3] } as const
 
 /**
- * A checked configuration. The default is R50x1 at 224².
- * @throws VitrineError (config) for a model that cannot exist
+ * Checks a configuration. The default is R50x1 at 224².
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function bitConfig(fields: Partial<BiTConfig> = {}): BiTConfig {
   const config = {
@@ -59,8 +62,8 @@ const variantName = /^(?:BiT-)?(R50|R101|R152)x([1-9]\d?|0\.5)$/
 export const isBiTVariant = (name: string): boolean => variantName.test(name)
 
 /**
- * A variant by its usual name, such as `bitVariant("R50x1")` or `bitVariant("R101x3", { classes: 21843 })`: the number of
- * layers, 50, 101 or 152, and the factor of the widths, a whole number or 0.5.
+ * A variant by its usual name, such as `bitVariant("R50x1")` or `bitVariant("R101x3", { classes: 21843 })`. The name
+ * holds the number of layers, 50, 101 or 152, and the factor of the widths, a whole number or 0.5.
  * @throws VitrineError (config) for another name
  */
 export function bitVariant(name: string, fields: Partial<BiTConfig> = {}): BiTConfig {
@@ -77,7 +80,8 @@ export function bitVariant(name: string, fields: Partial<BiTConfig> = {}): BiTCo
 }
 
 /**
- * The smallest and the largest value of each count; of lists, of each stage. Larger ones are a mistake or an attack.
+ * The smallest and the largest value of each count, and of each stage's count in lists. They refuse mistakes and
+ * attacks.
  */
 export const bitRanges = {
   imageSize: [1, 16384],
@@ -135,7 +139,7 @@ function checkConfig(config: BiTConfig): void {
 
 /** A stage of blocks. */
 interface Stage {
-  /** Channels of its output, and in the middle of its blocks. */
+  /** The channels of its output, and the channels in the middle of its blocks. */
   readonly width: number
   readonly middle: number
   /** The number of blocks. */

@@ -1,4 +1,5 @@
-// Names of parameters are timm's, so that weights need no map. Images and features are [batch, height, width, channels].
+// The names of parameters are timm's, so its weights load without a mapping. Images and features are [batch, height,
+// width, channels].
 import { fixed, groupNorm, ops, type Scope, standardizedConv, type Tensor } from "@vitrine/core"
 import { type BiTConfig, stagesOf } from "./config.ts"
 
@@ -9,7 +10,10 @@ export function bit(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   return config.classes === 0 ? pooled : scope.tap("logits", head(scope.at("head.fc"), pooled, config.classes))
 }
 
-/** Images → normed features after ReLU, `[batch, height / 2^(stages + 1), width / 2^(stages + 1), last width]`, rounded up. */
+/**
+ * Images → features after the last norm and ReLU, `[batch, height / 2^(stages + 1), width / 2^(stages + 1), last
+ * width]`, rounded up.
+ */
 export function bitFeatures(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   let x = scope.tap("stem", stem(scope.at("stem"), images, config))
   for (const [stage, { width, middle, depth }] of stagesOf(config).entries())
@@ -24,12 +28,13 @@ export function bitFeatures(scope: Scope, images: Tensor, config: BiTConfig): Te
 function stem(scope: Scope, images: Tensor, config: BiTConfig): Tensor {
   const x = scope.tap("conv", conv(scope.at("conv"), images, config.stemWidth, 7, 2, config))
   const [y] = ops.maxPool2d(x, [3, 3], { strides: [2, 2], padding: [1, 1, 1, 1] })
-  // BiT's pool has a border of zeros that count in the maximum: at the border it is max(y, 0), computed as y + max(−y, 0).
-  // `pad` does not serve: ONNX Runtime turns zeros before a pool into the pool's padding, which does not count.
+  // BiT pads its pool with zeros that count in the maximum. So the maximum at the border is max(y, 0), which is
+  // computed as y + max(−y, 0). `pad` would be wrong: ONNX Runtime turns zeros before a pool into the pool's padding,
+  // which does not count.
   return ops.add(y, ops.mul(ops.relu(ops.neg(y)), atBorder(x)))
 }
 
-/** 1 where a window of the pool reaches over the border, otherwise 0: `[1, rows, columns, 1]`. */
+/** 1 where the pool's window crosses the border, otherwise 0: `[1, rows, columns, 1]`. */
 function atBorder({ shape }: Tensor): Tensor {
   const [height, width] = [fixed(shape, 1), fixed(shape, 2)]
   const [rows, columns] = [Math.ceil(height / 2), Math.ceil(width / 2)]
@@ -40,7 +45,7 @@ function atBorder({ shape }: Tensor): Tensor {
   return ops.constant(places, [1, rows, columns, 1])
 }
 
-/** A pre-activation bottleneck (He et al., 2016) with its stride at the 3×3 convolution. */
+/** A pre-activation bottleneck (He et al., 2016). The 3×3 convolution has the stride. */
 function block(
   scope: Scope,
   x: Tensor,
@@ -63,7 +68,7 @@ function normRelu(scope: Scope, x: Tensor, { groups, groupNormEpsilon }: BiTConf
   return ops.relu(groupNorm(scope, x, groups, groupNormEpsilon))
 }
 
-/** A standardised convolution, padded so that a stride of 1 keeps the size. */
+/** A standardised convolution. Its padding keeps the size if the stride is 1. */
 function conv(
   scope: Scope,
   x: Tensor,
@@ -76,7 +81,7 @@ function conv(
   return standardizedConv(scope, x, { outputs, size, stride, padding: "centre", deviation })
 }
 
-/** The head is stored as a 1×1 convolution, `[classes, width, 1, 1]`. */
+/** The head. Its weights are stored as a 1×1 convolution, `[classes, width, 1, 1]`. */
 function head(scope: Scope, pooled: Tensor, classes: number): Tensor {
   const width = fixed(pooled.shape, 1)
   const weight = scope.param("weight", [classes, width, 1, 1], "head")

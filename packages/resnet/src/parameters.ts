@@ -11,7 +11,7 @@ import {
 import type { BiTConfig } from "./config.ts"
 import { bit } from "./model.ts"
 
-/** Every parameter of a model, in the order in which the model asks for them. */
+/** All parameters of a model, in the order in which the model reads them. */
 export function bitParameters(config: BiTConfig): Parameter[] {
   const parameters: Parameter[] = []
   const param = (parameter: Parameter): Tensor => {
@@ -30,8 +30,8 @@ export function bitModel(config: BiTConfig): ImageModel {
 }
 
 /**
- * Starting values by name, as timm's: convolutions N(0, 2/fan-out), the head N(0, 0.01²), gains 1, biases 0. A value depends
- * on the key and the parameter's name alone.
+ * Starting values by name, as in timm: convolutions N(0, 2/fan-out), the head N(0, 0.01²), gains 1, biases 0. A value
+ * depends only on the key and the parameter's name.
  */
 export function initializeBiT(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(

@@ -1,4 +1,5 @@
-// Names of parameters are torchvision's, so that weights need no map. Images and features are [batch, height, width, channels].
+// The names of parameters are torchvision's, so its weights load without a mapping. Images and features are [batch,
+// height, width, channels].
 import {
   checkFields,
   type Field,
@@ -16,30 +17,36 @@ import {
   VitrineError,
 } from "@vitrine/core"
 
-/** A ResNet of "Deep Residual Learning for Image Recognition" (He et al., 2016) up to its last features, as torchvision builds it. */
+/**
+ * A ResNet of "Deep Residual Learning for Image Recognition" (He et al., 2016) without its classifier, as torchvision
+ * builds it.
+ */
 export interface ResNetConfig {
   /** Channels of the images. */
   readonly channels: number
   /** Channels after the root convolution. */
   readonly stemWidth: number
-  /** Two 3×3 convolutions, or 1×1, 3×3 and 1×1 with a quarter of the channels in the middle. */
+  /**
+   * `basic` has two 3×3 convolutions. `bottleneck` has 1×1, 3×3 and 1×1, with a quarter of the channels in the middle.
+   */
   readonly block: "basic" | "bottleneck"
   /** Channels of the output of each stage. */
   readonly widths: readonly number[]
-  /** Blocks of each stage. */
+  /** The number of blocks of each stage. */
   readonly depths: readonly number[]
   /**
-   * `frozen` is batch norm whose statistics and factors are never trained (`running_mean`, `running_var`). `group`, for models
-   * that start from nothing, is group norm with groups of 8 channels, or with one group where 8 does not divide the channels.
+   * `frozen` is a batch norm whose statistics and factors are never trained (`running_mean`, `running_var`). `group` is
+   * a group norm, for models that are trained from scratch. Its groups have 8 channels. If 8 does not divide the
+   * channels, there is one group.
    */
   readonly norm: "frozen" | "group"
-  /** Whether the last stage has a dilation of 2 in place of its stride: DETR's DC5. */
+  /** Whether the last stage has a dilation of 2 instead of its stride, as in DETR's DC5. */
   readonly dilated: boolean
 }
 
 const width = { kind: "number", integer: true, from: 1, to: 1 << 17 } as const
 
-/** What each field of a ResNetConfig holds. */
+/** The kind and bounds of each field. */
 export const resnetFields: Readonly<Record<keyof ResNetConfig, Field>> = {
   channels: { kind: "number", integer: true, from: 1, to: 1024 },
   stemWidth: width,
@@ -61,8 +68,8 @@ const variants = {
 } as const
 
 /**
- * A checked configuration. The default is ResNet-50.
- * @throws VitrineError (config) for a model that cannot exist
+ * Checks a configuration. The default is ResNet-50.
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function resnetConfig(fields: Partial<ResNetConfig> = {}): ResNetConfig {
   const base = { channels: 3, stemWidth: 64, norm: "frozen", dilated: false } as const
@@ -93,9 +100,9 @@ export function resnetVariant(name: string, fields: Partial<ResNetConfig> = {}):
   return resnetConfig({ ...variants[name], ...fields })
 }
 
-/** Pixels from one place of the features to the next. */
+/** The distance in pixels between neighbouring places of the features. */
 export function resnetStride({ widths, dilated }: ResNetConfig): number {
-  // The root convolution, its pool and every stage but the first halve the size. The first stage has no stride to dilate.
+  // The root convolution, the pool and every stage after the first halve the size. A dilated last stage does not.
   const halvings = widths.length + 1 - (dilated && widths.length > 1 ? 1 : 0)
   return 2 ** halvings
 }
@@ -152,7 +159,7 @@ interface Kernel {
   readonly dilation?: number
 }
 
-/** A convolution, padded so that a stride of 1 keeps the size, and its norm. */
+/** A convolution with its norm. The padding keeps the size if the stride is 1. */
 function layer(
   scopes: { readonly conv: Scope; readonly norm: Scope },
   x: Tensor,
@@ -170,11 +177,11 @@ function layer(
   const frozen = (name: string): Tensor => scopes.norm.param(name, [outputs], "frozen")
   const factor = ops.div(frozen("weight"), ops.sqrt(ops.add(frozen("running_var"), epsilon)))
   const shift = ops.sub(frozen("bias"), ops.mul(frozen("running_mean"), factor))
-  // The factor multiplies the kernels, which are smaller than their output.
+  // The factor multiplies the kernels, since they are smaller than the output.
   return ops.add(convolved(ops.mul(weight, ops.reshape(factor, [outputs, 1, 1, 1]))), shift)
 }
 
-/** The kernels of a dilated convolution as those of a plain one, with zeros between the values. */
+/** Turns the kernels of a dilated convolution into plain kernels with zeros between the values. */
 function spread(weight: Tensor, dilation: number): Tensor {
   const [outputs, inputs, size] = [fixed(weight.shape, 0), fixed(weight.shape, 1), fixed(weight.shape, 2)]
   const padded = (t: Tensor, axis: number): Tensor => ops.pad(t, axis, 0, dilation - 1)
@@ -185,8 +192,8 @@ function spread(weight: Tensor, dilation: number): Tensor {
 }
 
 /**
- * Starting values of a ResNet's parameters by name, as torchvision's: convolutions N(0, 2/fan-out), factors and variances 1,
- * biases and means 0. A value depends on the key and the parameter's name alone.
+ * Starting values by name, as in torchvision: convolutions N(0, 2/fan-out), factors and variances 1, biases and means
+ * 0. A value depends only on the key and the parameter's name.
  */
 export function initializeResNet(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(

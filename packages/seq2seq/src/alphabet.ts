@@ -1,8 +1,8 @@
 import { VitrineError } from "@vitrine/core"
 
-/** Characters as tokens: 0 ends a text, 1 begins it, and the characters follow. */
+/** Characters as tokens. Token 0 ends a text, token 1 begins it, and the characters follow. */
 export interface Alphabet {
-  /** Different characters as people see them (graphemes). */
+  /** Distinct graphemes: characters as people see them. */
   readonly characters: readonly string[]
   readonly begin: 1
   readonly end: 0
@@ -10,14 +10,14 @@ export interface Alphabet {
   readonly size: number
   /**
    * The tokens of a text, without `begin` and `end`.
-   * @throws VitrineError (config) naming the first character that is not in the alphabet
+   * @throws VitrineError (config) with the first character that is not in the alphabet
    */
   encode(text: string): number[]
-  /** The text of tokens, without `begin` and `end`. */
+  /** The text of tokens. `begin` and `end` are left out. */
   decode(tokens: Iterable<number>): string
 }
 
-/** @throws VitrineError (config) for characters that are not one grapheme each, or not all different */
+/** @throws VitrineError (config) if a character is not exactly one grapheme, or occurs twice */
 export function alphabet(characters: readonly string[]): Alphabet {
   const tokens = new Map<string, number>()
   for (const character of characters) {
@@ -47,14 +47,14 @@ export function alphabet(characters: readonly string[]): Alphabet {
   }
 }
 
-/** The characters of texts, each once, in the order of their code points. */
+/** The distinct characters of texts, in the order of their code points. */
 export function charactersOf(texts: Iterable<string>): string[] {
   const characters = new Set<string>()
   for (const text of texts) for (const character of graphemes(text)) characters.add(character)
   return [...characters].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
-/** A text in characters as people see them, composed (NFC). */
+/** The graphemes of a text, composed (NFC). */
 export function graphemes(text: string): string[] {
   return Array.from(
     new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text.normalize("NFC")),

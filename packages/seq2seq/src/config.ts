@@ -1,6 +1,6 @@
 import { checkFields, type Field, hasRow, showValue, VitrineError } from "@vitrine/core"
 
-/** The activations that `torch.nn.Transformer` has. */
+/** The activations of `torch.nn.Transformer`. */
 export const transformerActivations = ["relu", "gelu"] as const
 
 export type TransformerActivation = (typeof transformerActivations)[number]
@@ -9,7 +9,7 @@ export function isTransformerActivation(name: unknown): name is TransformerActiv
   return transformerActivations.some((activation) => activation === name)
 }
 
-/** The Transformer of "Attention is all you need" (Vaswani et al., 2017), as `torch.nn.Transformer` has it. */
+/** The Transformer of "Attention is all you need" (Vaswani et al., 2017), in the form of `torch.nn.Transformer`. */
 export interface TransformerConfig {
   /** Width of the tokens, d_model. */
   readonly dim: number
@@ -19,13 +19,13 @@ export interface TransformerConfig {
   /** Hidden width of the feed-forward networks, d_ff. */
   readonly mlpDim: number
   readonly activation: TransformerActivation
-  /** Whether norms stand before each branch (pre-norm) and not after each sum (post-norm, the paper's). */
+  /** Whether norms stand before each branch (pre-norm, true) or after each sum (post-norm, false, as in the paper). */
   readonly normFirst: boolean
-  /** Whether there is a norm after the last layer of the encoder, and one after that of the decoder. */
+  /** Whether the encoder and the decoder each end with a norm. */
   readonly finalNorms: boolean
   /** Whether linear layers and norms have biases. */
   readonly bias: boolean
-  /** Rate of dropout on embeddings, attention weights, hidden values and outputs of branches. */
+  /** The rate of dropout on embeddings, attention weights, hidden values and outputs of branches. */
   readonly dropout: number
   readonly layerNormEpsilon: number
 }
@@ -33,7 +33,7 @@ export interface TransformerConfig {
 const integer = (from: number, to: number): Field => ({ kind: "number", integer: true, from, to })
 const flag: Field = { kind: "boolean" }
 
-/** The largest counts. Larger ones are a mistake or an attack. */
+/** The largest counts. They refuse mistakes and attacks. */
 const most = { width: 1 << 16, depth: 1024, vocabulary: 1 << 22, length: 1 << 16, imageSize: 1 << 15, channels: 1024 }
 
 /** The kind and bounds of each field of a Transformer. */
@@ -51,16 +51,19 @@ export const transformerFields: Readonly<Record<keyof TransformerConfig, Field>>
   layerNormEpsilon: { kind: "number", above: 0, below: 1 },
 }
 
-/** Tokens of a vocabulary, at most `length` of them. */
+/** A source of tokens of a vocabulary, at most `length` of them. */
 export interface TokenSourceConfig {
   readonly kind: "tokens"
   readonly vocabulary: number
   readonly length: number
-  /** Whether source and target have one table of embeddings, as in the paper. */
+  /** Whether source and target share one table of embeddings, as in the paper. */
   readonly shared: boolean
 }
 
-/** An image in patches, row by row. Patches as high as the image are strips of columns. */
+/**
+ * An image as the source. It is divided into patches, which are read row by row. Patches as high as the image are
+ * strips of columns.
+ */
 export interface ImageSourceConfig {
   readonly kind: "image"
   readonly imageSize: readonly [height: number, width: number]
@@ -82,22 +85,22 @@ export const sourceFields: {
   image: { imageSize: sizes, patchSize: sizes, channels: integer(1, most.channels) },
 }
 
-/** A whole model: a Transformer with its embeddings, from a source to tokens of a vocabulary. */
+/** A whole model: a Transformer with embeddings, which predicts target tokens from a source. */
 export interface Seq2SeqConfig extends TransformerConfig {
   readonly source: SourceConfig
-  /** Tokens of the target, `begin` and `end` among them. */
+  /** The number of target tokens, with `begin` and `end`. */
   readonly vocabulary: number
-  /** The token that every target begins with. It is never predicted. */
+  /** The token that begins every target. The model never predicts it. */
   readonly begin: number
   /** The token that ends a target. */
   readonly end: number
-  /** The most tokens of a target, with `end`. */
+  /** The greatest number of tokens of a target, with `end`. */
   readonly length: number
-  /** Whether the matrix before the softmax is the target's table of embeddings, as in the paper. */
+  /** Whether the target's table of embeddings is also the matrix before the softmax, as in the paper. */
   readonly tied: boolean
 }
 
-/** The kind and bounds of each field of a whole model, but for those of the Transformer and of the source. */
+/** The kind and bounds of each field of a whole model, except the fields of the Transformer and of the source. */
 export const seq2seqFields: Readonly<Record<Exclude<keyof Seq2SeqConfig, keyof TransformerConfig | "source">, Field>> =
   {
     vocabulary: integer(2, most.vocabulary),
@@ -108,8 +111,8 @@ export const seq2seqFields: Readonly<Record<Exclude<keyof Seq2SeqConfig, keyof T
   }
 
 /**
- * A checked configuration. The default is the paper's base model, with torch's final norms.
- * @throws VitrineError (config) for a model that cannot exist
+ * Checks a configuration. The default is the paper's base model with torch's final norms.
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function transformerConfig(fields: Partial<TransformerConfig> = {}): TransformerConfig {
   const config: TransformerConfig = {
@@ -134,8 +137,8 @@ export function transformerConfig(fields: Partial<TransformerConfig> = {}): Tran
 type RequiredFields = Pick<Seq2SeqConfig, "source" | "vocabulary" | "begin" | "end" | "length">
 
 /**
- * A checked configuration. The defaults are those of `transformerConfig`, with an output that is tied to the embeddings.
- * @throws VitrineError (config) for a model that cannot exist
+ * Checks a configuration. The defaults are those of `transformerConfig`, and an output that is tied to the embeddings.
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function seq2seqConfig(fields: Partial<Seq2SeqConfig> & RequiredFields): Seq2SeqConfig {
   const config: Seq2SeqConfig = { ...transformerConfig(fields), tied: true, ...fields }

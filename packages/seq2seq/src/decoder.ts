@@ -23,9 +23,10 @@ import { decodeStep, type KeysAndValues, memoryKeys } from "./step.ts"
 /** Decodes sources. */
 export interface Decoder {
   /**
+   * Decodes a batch of sources.
    * @param source `batch` images or lists of tokens
    * @param padding 1 for padding among the source tokens, `[batch, source tokens]`; none by default
-   * @returns the hypotheses of each source, the best first
+   * @returns the hypotheses of each source, best first
    */
   decode(
     source: HostData,
@@ -35,7 +36,7 @@ export interface Decoder {
   dispose(): Promise<void>
 }
 
-/** Programs for a number of sources and of beams, and the slots that they share. */
+/** Programs for one number of sources and of beams, and the slots that the programs share. */
 interface Compiled {
   readonly encode: Program
   readonly step: Program
@@ -44,8 +45,9 @@ interface Compiled {
 }
 
 /**
- * Greedy decoding and beam search. The keys and values of the source and of earlier tokens are in slots on the backend. One
- * program encodes, one takes a step. They are compiled for a number of sources and of beams; the last ones are kept.
+ * Makes a decoder for greedy decoding and beam search. Slots on the backend hold the keys and values of the source and
+ * of earlier tokens. One program encodes sources, another computes a step. The programs are compiled for each number of
+ * sources and of beams, and the most recent ones are cached.
  * @param constants the parameters by name
  */
 export function createDecoder(
@@ -94,7 +96,7 @@ function checkSize(what: string, size: number, expected: number): void {
   if (size !== expected) throw new VitrineError("shape", `decode: ${what} must have ${expected} values, got ${size}`)
 }
 
-/** @throws VitrineError (shape) for numbers that are no tokens of a vocabulary */
+/** @throws VitrineError (shape) for numbers outside the vocabulary */
 export function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i] ?? Number.NaN
@@ -164,14 +166,14 @@ function encodeGraph(scope: Scope, config: Seq2SeqConfig, batch: number): Graph 
   return graph({ updates: { ...keys, "memory.padding": ops.cast(padding, "float32") } })
 }
 
-/** The slots of the keys and values of every layer. */
+/** The slots that hold the keys and values of every layer. */
 function keysAndValues(what: string, depth: number, shape: Shape): KeysAndValues {
   const slots = (part: string): Tensor[] =>
     Array.from({ length: depth }, (_, i) => ops.state(`${what}.${part}.${i}`, shape))
   return { keys: slots("keys"), values: slots("values") }
 }
 
-/** Keys and values by the names of their slots. */
+/** Keys and values under the names of their slots. */
 function named(what: string, { keys, values }: KeysAndValues): Record<string, Tensor> {
   const pairs = (part: string, tensors: readonly Tensor[]): [string, Tensor][] =>
     tensors.map((t, i) => [`${what}.${part}.${i}`, t])

@@ -4,34 +4,41 @@ import { type Seq2SeqConfig, sourceLength } from "./config.ts"
 import { sourceInput } from "./parameters.ts"
 import { oneHot, seq2seq } from "./seq2seq.ts"
 
-/** Sources and the texts that belong to them. */
+/** Sources and their texts. */
 export interface TextBatch {
   /** Images `[size, height, width, channels]`, or tokens `[size, source tokens]`. */
   readonly source: Float32Array | Int32Array
   /** 1 for padding among the source tokens, `[size, source tokens]`. */
   readonly padding: Uint8Array
-  /** The tokens after `begin`, `[size, length]`: a text, then `end` to the end of the row. */
+  /** The tokens after `begin`, `[size, length]`. Each row has a text, and then `end` up to the end of the row. */
   readonly targets: Int32Array
-  /** 1 for the tokens of a text and its first `end`, otherwise 0, `[size, length]`; zeros for rows that pad a short last batch. */
+  /**
+   * 1 for the tokens of a text and its first `end`, otherwise 0, `[size, length]`. Rows that pad a short last batch
+   * have zeros.
+   */
   readonly weights: Float32Array
   readonly size: number
 }
 
-/** The measures of a model on some texts. Each token is predicted from the true ones before it. */
+/** The measures of a model on some texts. The model predicts each token from the true tokens before it. */
 export interface TextEvaluation {
   /** The number of texts. */
   readonly examples: number
-  /** Mean loss of a token, without label smoothing. */
+  /** The mean loss of a token, without label smoothing. */
   readonly loss: number
-  /** Share of the texts whose tokens, with `end`, are all the likeliest: those that greedy decoding gives exactly. */
+  /**
+   * The share of the texts of which every token, with `end`, has the greatest probability. Greedy decoding reproduces
+   * exactly these texts.
+   */
   readonly exact: number
-  /** Share of the tokens, with `end`, that are the likeliest. */
+  /** The share of the tokens, with `end`, that have the greatest probability. */
   readonly tokens: number
 }
 
 /**
- * The objective of texts by teacher forcing: the cross-entropy of each token, predicted from the true ones before it, with label
- * smoothing (Vaswani et al., 2017, section 5.4) over the whole vocabulary, as PyTorch's. A row of the loss is a token.
+ * The objective of texts by teacher forcing: the cross-entropy of each token, which is predicted from the true tokens
+ * before it. Label smoothing (Vaswani et al., 2017, section 5.4) is spread over the whole vocabulary, as in PyTorch. A
+ * row of the loss is a token.
  */
 export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective<TextBatch, TextEvaluation> {
   if (!(smoothing >= 0 && smoothing < 1))
@@ -46,7 +53,7 @@ export function textObjective(config: Seq2SeqConfig, smoothing = 0.1): Objective
   }
 }
 
-/** Measures texts. The score is the share of exact ones. */
+/** Measures texts. The score is the share of exact texts. */
 export function measureTexts(config: Seq2SeqConfig): Measure<TextBatch, TextEvaluation> {
   const { vocabulary, length } = config
   return {
@@ -112,7 +119,7 @@ const inputsOf = ({ source, padding, targets }: TextBatch): Readonly<Record<stri
   targets,
 })
 
-/** The place of the largest of some numbers, after `from`; of equal ones the first. */
+/** The offset of the largest of `count` numbers from `from` on. Of equal numbers the first counts. */
 function largest(numbers: ArrayLike<number>, from: number, count: number): number {
   let best = 0
   let most = -Infinity

@@ -3,19 +3,19 @@ import { type Seq2SeqConfig, sourceLength, type TransformerConfig } from "./conf
 import { seq2seq } from "./seq2seq.ts"
 import { transformer } from "./transformer.ts"
 
-/** Every parameter of `torch.nn.Transformer`, in the order in which the model asks for them. */
+/** All parameters of a `torch.nn.Transformer`, in the order in which the model reads them. */
 export function transformerParameters(config: TransformerConfig): Parameter[] {
   const tokens = ops.input("tokens", ["batch", 1, config.dim])
   return recordParameters((scope) => transformer(scope, tokens, tokens, config))
 }
 
-/** Every parameter of a model, in the order in which the model asks for them. */
+/** All parameters of a model, in the order in which the model reads them. */
 export function seq2seqParameters(config: Seq2SeqConfig): Parameter[] {
   const tokens = ops.input("tokens", ["batch", 1], "int32")
   return recordParameters((scope) => seq2seq(scope, sourceInput(config), tokens, config))
 }
 
-/** Input `source`: images, or the numbers of tokens. */
+/** The graph's input `source`: images, or tokens as numbers. */
 export function sourceInput(config: Seq2SeqConfig, batch: number | "batch" = "batch"): Tensor {
   const { source } = config
   return source.kind === "image"
@@ -23,7 +23,7 @@ export function sourceInput(config: Seq2SeqConfig, batch: number | "batch" = "ba
     : ops.input("source", [batch, sourceLength(config)], "int32")
 }
 
-/** The parameters that a model asks for. */
+/** The parameters that a model reads. */
 function recordParameters(model: (scope: Scope) => void): Parameter[] {
   const tensors = new Map<string, Tensor>()
   const parameters: Parameter[] = []
@@ -40,8 +40,8 @@ function recordParameters(model: (scope: Scope) => void): Parameter[] {
 }
 
 /**
- * Starting values by name: matrices Xavier-uniform as in `torch.nn.Transformer`, patches LeCun-normal, gains 1 and biases 0.
- * Embeddings are N(0, 1/dim); times √dim they are as large as the positions.
+ * Starting values by name. Matrices are Xavier-uniform as in `torch.nn.Transformer`, patches are LeCun-normal, gains 1
+ * and biases 0. Embeddings are N(0, 1/dim), so that times √dim they are as large as the positions.
  */
 export function initializeSeq2Seq(parameters: readonly Parameter[], key: Key): Record<string, Float32Array> {
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 /**
- * The sinusoids of section 3.5, `[length, dim]`: sin(p / 10000^(2i / dim)) in column 2i, the cosine of the same in 2i + 1.
+ * The sinusoids of section 3.5, `[length, dim]`: column 2i holds sin(p / 10000^(2i / dim)), column 2i + 1 the cosine of
+ * the same number.
  */
 export function sinusoidPositions(length: number, dim: number): Float32Array {
   const table = new Float32Array(length * dim)

@@ -1,22 +1,22 @@
 import { VitrineError } from "@vitrine/core"
 
-/** The last tokens of all hypotheses, for the model to predict the next ones. */
+/** The last token of every hypothesis. The model predicts the next tokens from it. */
 export interface NextToken {
-  /** The number of tokens of each hypothesis so far, without `begin`: 0, 1, 2 … in turn. */
+  /** The number of tokens in each hypothesis so far, without `begin`. It is 0 in the first call, then 1, 2, … */
   readonly position: number
   /** The last token of each hypothesis, `[batch · beams]`. */
   readonly tokens: Int32Array
   /**
-   * The number of the hypothesis that each one extends, among those of its example in the previous call, `[batch · beams]`; null
-   * in the first call.
+   * The parent of each hypothesis, `[batch · beams]`: the index, among the hypotheses of the same example in the
+   * previous call, of the hypothesis that it extends. Null in the first call.
    */
   readonly parents: Int32Array | null
 }
 
 export interface SearchOptions {
-  /** Hypotheses that are kept of each example; 1 for greedy decoding. */
+  /** The number of hypotheses kept for each example; 1 for greedy decoding. */
   readonly beams?: number | undefined
-  /** α of the length penalty, 0 for none; the paper's 0.6 by default. */
+  /** α of the length penalty; 0 for no penalty. The default is the paper's 0.6. */
   readonly lengthPenalty?: number | undefined
 }
 
@@ -25,41 +25,42 @@ interface SearchSpace {
   readonly vocabulary: number
   readonly begin: number
   readonly end: number
-  /** The most tokens, with `end`. */
+  /** The greatest number of tokens, with `end`. */
   readonly length: number
 }
 
 /** A decoded text. */
 export interface Hypothesis {
-  /** Without `begin` and `end`. */
+  /** The tokens without `begin` and `end`. */
   readonly tokens: readonly number[]
-  /** Whether it ends with `end`; otherwise it was cut off at the greatest length. */
+  /** Whether the text ends with `end`. Otherwise it was cut at the greatest length. */
   readonly ended: boolean
-  /** Natural logarithm of the probability of each token, and of `end` if it ended. */
+  /** The natural logarithm of the probability of each token, and of `end` if the text has ended. */
   readonly logProbabilities: readonly number[]
-  /** The sum of `logProbabilities` over the length penalty. Hypotheses are compared by it. */
+  /** The sum of `logProbabilities` divided by the length penalty. Hypotheses are compared by it. */
   readonly score: number
 }
 
 /**
- * The length penalty of Wu et al. (2016, equation 14, without coverage), ((5 + length) / 6)^α. It divides the logarithm of a
- * hypothesis' probability. The length counts `end`.
+ * The length penalty of Wu et al. (2016, equation 14, without coverage), ((5 + length) / 6)^α. The logarithm of a
+ * hypothesis' probability is divided by it. The length counts `end`.
  */
 export function lengthPenalty(length: number, alpha: number): number {
   return ((5 + length) / 6) ** alpha
 }
 
 /**
- * Greedy decoding, or the beam search of tensor2tensor, which is the paper's:
- * - At each position the best 2 · beams extensions are ranked. Those that end join the finished hypotheses, of which the best
- *   `beams` are kept; the best `beams` others go on.
- * - The search of an example ends when `beams` hypotheses are finished and no other can beat the worst of them: its
- *   probability cannot grow, and its penalty is at most that of the greatest length.
- * - At the greatest length, hypotheses that did not end count only where none of the example has ended.
+ * Greedy decoding, or the beam search of tensor2tensor, which the paper uses:
+ * - At each position the best 2 · beams extensions are ranked. Those that end join the finished hypotheses, and the
+ *   best `beams` finished ones are kept. The best `beams` unfinished ones are extended further.
+ * - The search of an example stops when `beams` hypotheses are finished and no unfinished one can beat the worst of
+ *   them. The probability of an unfinished one cannot grow, and its penalty is at most that of the greatest length.
+ * - At the greatest length, unfinished hypotheses count only if none of the example has finished.
  *
- * `begin` is never chosen. Equal extensions are ranked by hypothesis and then by token, the first first.
- * @param next gives the logits of the next tokens, `[batch · beams, vocabulary]`
- * @returns the hypotheses of each example, the best first: `beams` at most
+ * `begin` is never predicted. Equal extensions are ranked by the index of the hypothesis, then by token, smallest
+ * first.
+ * @param next computes the logits of the next tokens, `[batch · beams, vocabulary]`
+ * @returns at most `beams` hypotheses of each example, best first
  */
 export async function beamSearch(
   next: (step: NextToken) => Promise<ArrayLike<number>>,
@@ -103,24 +104,24 @@ export function checkSearch({ beams = 1, lengthPenalty: alpha = 0.6 }: SearchOpt
   if (!(alpha >= 0 && alpha < 10)) throw new VitrineError("config", `lengthPenalty must be in [0, 10), got ${alpha}`)
 }
 
-/** A hypothesis that has not ended. */
+/** An unfinished hypothesis. */
 interface Alive extends Pick<Hypothesis, "tokens" | "logProbabilities"> {
-  /** Of `logProbabilities`. */
+  /** The sum of `logProbabilities`. */
   readonly sum: number
-  /** The number of the hypothesis that it extends. */
+  /** The index of the hypothesis that it extends. */
   readonly parent: number
 }
 
 const start: Alive = { tokens: [], logProbabilities: [], sum: 0, parent: 0 }
 
-/** A hypothesis with the logarithms of the probabilities of its next token. */
+/** An unfinished hypothesis with the log probabilities of its next token. */
 interface Predicted extends Alive {
   readonly logs: Float64Array
 }
 
 interface Example {
   readonly alive: readonly Alive[]
-  /** The best first. */
+  /** Finished hypotheses, best first. */
   readonly finished: readonly Hypothesis[]
   readonly over: boolean
 }
@@ -128,11 +129,11 @@ interface Example {
 interface ExtensionOptions {
   readonly beams: number
   readonly alpha: number
-  /** Whether the greatest length is reached. */
+  /** Whether this is the last position. */
   readonly last: boolean
 }
 
-/** A hypothesis with one token more. */
+/** A hypothesis extended by one token. */
 interface Extension extends Alive {
   readonly token: number
 }
@@ -161,15 +162,15 @@ function extendBeam(
   const best = [...finished, ...complete.map((extension) => completeHypothesis(extension, alpha))]
     .sort((a, b) => b.score - a.score)
     .slice(0, beams)
-  const rest = ranked.filter(({ token }) => token !== space.end).slice(0, beams)
+  const unfinished = ranked.filter(({ token }) => token !== space.end).slice(0, beams)
   if (last) {
-    const cut = rest.map((extension) => cutHypothesis(extension, alpha))
+    const cut = unfinished.map((extension) => cutHypothesis(extension, alpha))
     return over(best.length > 0 ? best : cut.sort((a, b) => b.score - a.score))
   }
-  const bound = Math.max(...rest.map(({ sum }) => sum)) / lengthPenalty(space.length, alpha)
+  const bound = Math.max(...unfinished.map(({ sum }) => sum)) / lengthPenalty(space.length, alpha)
   const worst = best.length === beams ? best.at(-1) : undefined
-  const decided = worst !== undefined && worst.score >= bound
-  return rest.length === 0 || decided ? over(best) : { alive: rest, finished: best, over: false }
+  const isDecided = worst !== undefined && worst.score >= bound
+  return unfinished.length === 0 || isDecided ? over(best) : { alive: unfinished, finished: best, over: false }
 }
 
 const over = (finished: readonly Hypothesis[]): Example => ({ alive: [], finished, over: true })
@@ -187,13 +188,13 @@ const extensionOf = (
   sum: sum + log,
 })
 
-/** A hypothesis that ends with its last token. */
+/** Finishes a hypothesis whose last token is `end`. */
 const completeHypothesis = ({ tokens, ...extension }: Extension, alpha: number): Hypothesis => ({
   ...cutHypothesis({ ...extension, tokens: tokens.slice(0, -1) }, alpha),
   ended: true,
 })
 
-/** A hypothesis at the greatest length. */
+/** Finishes a hypothesis at the greatest length. */
 const cutHypothesis = ({ tokens, logProbabilities, sum }: Alive, alpha: number): Hypothesis => ({
   tokens,
   ended: false,
@@ -201,7 +202,7 @@ const cutHypothesis = ({ tokens, logProbabilities, sum }: Alive, alpha: number):
   score: sum / lengthPenalty(logProbabilities.length, alpha),
 })
 
-/** The `count` likeliest extensions. */
+/** The `count` most probable extensions, best first. */
 function bestExtensions(alive: readonly Predicted[], count: number): Extension[] {
   const best: { hypothesis: Predicted; parent: number; token: number; log: number; sum: number }[] = []
   for (const [parent, hypothesis] of alive.entries())
@@ -210,14 +211,14 @@ function bestExtensions(alive: readonly Predicted[], count: number): Extension[]
       const sum = hypothesis.sum + log
       const worst = best.length === count ? best.at(-1) : undefined
       if (worst !== undefined && !(sum > worst.sum)) return
-      const place = best.findIndex((other) => sum > other.sum)
+      const place = best.findIndex((extension) => sum > extension.sum)
       best.splice(place < 0 ? best.length : place, 0, { hypothesis, parent, token, log, sum })
       if (best.length > count) best.pop()
     })
   return best.map(({ hypothesis, parent, token, log }) => extensionOf(hypothesis, parent, token, log))
 }
 
-/** The logarithms of a row's probabilities; −∞ for `begin`, which does not occur again. */
+/** The log probabilities of a row. `begin` gets −∞, since it cannot occur again. */
 function logSoftmax(logits: ArrayLike<number>, from: number, { vocabulary, begin }: SearchSpace): Float64Array {
   const row = Float64Array.from({ length: vocabulary }, (_, i) => logits[from + i] ?? Number.NaN)
   const top = row.reduce((a, b) => Math.max(a, b))

@@ -5,7 +5,8 @@ import { sinusoidPositions } from "./positions.ts"
 import { causalMask, transformerDecoder, transformerEncoder } from "./transformer.ts"
 
 /**
- * The whole model with teacher forcing: a source and target tokens → the logits of each next token, `[batch, target, vocabulary]`.
+ * The whole model with teacher forcing: a source and target tokens → the logits of the token after each target token,
+ * `[batch, target, vocabulary]`.
  * @param source images `[batch, height, width, channels]` or tokens, int32 `[batch, source]`
  * @param tokens int32 `[batch, target]`, `begin` first
  * @param padding true for padding among the source tokens, bool `[batch, source tokens]`
@@ -14,7 +15,7 @@ export function seq2seq(scope: Scope, source: Tensor, tokens: Tensor, config: Se
   return predictAll(scope, encodeSource(scope, source, config, padding), tokens, config, padding)
 }
 
-/** The same from the memory, `[batch, source tokens, dim]`. */
+/** The model behind the encoder: memory `[batch, source tokens, dim]` and target tokens → logits, as in `seq2seq`. */
 export function predictAll(
   scope: Scope,
   memory: Tensor,
@@ -28,7 +29,7 @@ export function predictAll(
   return predict(scope, transformerDecoder(scope, target, memory, config, masks), config)
 }
 
-/** Source → memory, the encoder's output that the decoder reads, `[batch, source tokens, dim]`. */
+/** Source → memory `[batch, source tokens, dim]`: the encoder's output, to which the decoder attends. */
 export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig, padding?: Tensor): Tensor {
   const embedded =
     config.source.kind === "image"
@@ -44,7 +45,7 @@ export function encodeSource(scope: Scope, source: Tensor, config: Seq2SeqConfig
   return transformerEncoder(scope, x, config, { sourcePadding: padding })
 }
 
-/** Tokens `[batch, target]` and their positions, which broadcast → embeddings `[batch, target, dim]`. */
+/** Tokens `[batch, target]` and their positions, which broadcast, → embeddings `[batch, target, dim]`. */
 export function embedTarget(scope: Scope, tokens: Tensor, positions: Tensor, config: Seq2SeqConfig): Tensor {
   const placed = ops.add(embed(scope, "embedding", tokens, config.vocabulary, config), positions)
   return scope.tap("target", scope.dropout("target.dropout", placed, config.dropout))
@@ -58,7 +59,7 @@ export function predict(scope: Scope, x: Tensor, { tied, vocabulary, dim }: Seq2
   return scope.tap("logits", logits)
 }
 
-/** The sinusoids as a constant, `[tokens, dim]`. */
+/** The sinusoids as a constant of the graph, `[tokens, dim]`. */
 export function positionsOf(tokens: number, dim: number): Tensor {
   return ops.constant(sinusoidPositions(tokens, dim), [tokens, dim])
 }
@@ -67,7 +68,10 @@ function table(scope: Scope, name: string, vocabulary: number, dim: number): Ten
   return scope.at(name).param("weight", [vocabulary, dim], "embedding")
 }
 
-/** Tokens `[…]` → rows of a table times √dim (section 3.4), `[…, dim]`, by a product with one-hot rows, which every backend has. */
+/**
+ * Tokens `[…]` → rows of a table times √dim (section 3.4), `[…, dim]`. It multiplies by one-hot rows, since every
+ * backend has matrix products.
+ */
 function embed(scope: Scope, name: string, tokens: Tensor, vocabulary: number, { dim }: Seq2SeqConfig): Tensor {
   const rows: Shape = [product(tokens.shape), vocabulary]
   const hot = ops.reshape(oneHot(tokens, vocabulary), rows)
@@ -75,7 +79,7 @@ function embed(scope: Scope, name: string, tokens: Tensor, vocabulary: number, {
   return ops.mul(ops.reshape(embedded, [...tokens.shape, dim]), Math.sqrt(dim))
 }
 
-/** int32 `[…]` → float32 `[…, count]`, 1 at the index. */
+/** int32 `[…]` → float32 `[…, count]`, with 1 at each index. */
 export function oneHot(indices: Tensor, count: number): Tensor {
   const places = ops.constant(
     Float32Array.from({ length: count }, (_, i) => i),

@@ -4,13 +4,13 @@ import type { Seq2SeqConfig } from "./config.ts"
 import { embedTarget, oneHot, positionsOf, predict } from "./seq2seq.ts"
 import { attentionOf, transformerDecoderWith } from "./transformer.ts"
 
-/** Keys and values of an attention, one of each for every layer of the decoder. */
+/** The keys and values of one attention for every layer of the decoder. */
 export interface KeysAndValues {
   readonly keys: readonly Tensor[]
   readonly values: readonly Tensor[]
 }
 
-/** Keys and values of the memory `[batch, source, dim]` for every layer, `[batch, heads, source, headDim]` each. */
+/** The keys and values of the memory `[batch, source, dim]` for every layer, `[batch, heads, source, headDim]` each. */
 export function memoryKeys(scope: Scope, memory: Tensor, config: Seq2SeqConfig): KeysAndValues {
   const projections = Array.from({ length: config.decoderDepth }, (_, i) =>
     projectHeads(scope.at(`decoder.layers.${i}.multihead_attn`), { k: memory, v: memory }, attentionOf(config)),
@@ -19,29 +19,30 @@ export function memoryKeys(scope: Scope, memory: Tensor, config: Seq2SeqConfig):
 }
 
 export interface StepInputs {
-  /** The last token of each hypothesis, int32 `[batch · beams]`, those of an example side by side. */
+  /** The last token of each hypothesis, int32 `[batch · beams]`. The hypotheses of an example are adjacent. */
   readonly tokens: Tensor
-  /** The number of tokens before it, int32 `[1]`. */
+  /** The number of tokens before the last one, int32 `[1]`. */
   readonly position: Tensor
   /**
-   * Keys and values of the tokens before it, `[batch · beams, heads, length, headDim]`. Later places hold any finite value.
+   * The keys and values of the tokens before the last one, `[batch · beams, heads, length, headDim]`. Later places hold
+   * any finite values.
    */
   readonly cache: KeysAndValues
   /**
-   * The hypothesis that each one extends, as its number within the example, one-hot `[batch, beams, beams]`. Without it each
-   * extends the one of its own number.
+   * The parent of each hypothesis, one-hot `[batch, beams, beams]`: the index, within the example, of the hypothesis
+   * that it extends. Without this input each hypothesis extends the one with its own index.
    */
   readonly parents?: Tensor | undefined
-  /** Of the example's memory, `[batch, heads, source, headDim]`. */
+  /** The keys and values of each example's memory, `[batch, heads, source, headDim]`. */
   readonly memory: KeysAndValues
   /** True for padding among the source tokens, bool `[batch, source]`. */
   readonly padding?: Tensor | undefined
 }
 
 /**
- * One step of decoding: the logits of the next tokens, `[batch · beams, vocabulary]`, and the cache with the keys and values of
- * the last ones. The hypotheses of an example are queries to one memory, which is not repeated. Where the batch is open, each
- * example has one hypothesis.
+ * One step of decoding. It computes the logits of the next tokens, `[batch · beams, vocabulary]`, and adds the keys and
+ * values of the last tokens to the cache. The hypotheses of an example attend to one memory, which is not repeated. If
+ * the batch size is open, each example has one hypothesis.
  */
 export function decodeStep(
   scope: Scope,
@@ -62,7 +63,7 @@ export function decodeStep(
   const isHere = ops.greater(ops.reshape(here, [1, 1, length, 1]), 0.5)
   const keys: Tensor[] = []
   const values: Tensor[] = []
-  /** The cache of each hypothesis' parent, with the keys or values of its last token. */
+  /** Takes the cache of each hypothesis' parent, and adds the keys or values of the last token. */
   const extended = (cached: Tensor, last: Tensor): Tensor =>
     ops.where(isHere, last, parents === undefined ? cached : ofParents(parents, cached))
   const placed = ops.matMul(here, positionsOf(length, dim)) // [1, dim]
@@ -85,14 +86,16 @@ export function decodeStep(
   return { logits: ops.reshape(predict(scope, y, config), [rows, vocabulary]), cache: { keys, values } }
 }
 
-/** @throws VitrineError (shape) where a layer has no tensor */
+/** @throws VitrineError (shape) if the layer has no tensor */
 function layerOf(tensors: readonly Tensor[], layer: number): Tensor {
   const tensor = tensors[layer]
   if (tensor === undefined) throw new VitrineError("shape", `there are no keys and values of layer ${layer}`)
   return tensor
 }
 
-/** The rows of each hypothesis' parent: parents `[batch, beams, beams]`, x `[batch · beams, …]` → its shape. */
+/**
+ * Selects the row of each hypothesis' parent: parents `[batch, beams, beams]`, x `[batch · beams, …]` → the shape of x.
+ */
 function ofParents(parents: Tensor, x: Tensor): Tensor {
   const width = elementCount(x.shape.slice(1))
   const rows = ops.reshape(x, [dimAt(parents.shape, 0), fixed(parents.shape, 1), width])

@@ -2,22 +2,22 @@ import { VitrineError } from "@vitrine/core"
 import { type TransformerConfig, transformerConfig } from "./config.ts"
 import { transformerParameters } from "./parameters.ts"
 
-/** The fields of a configuration that do not follow from a state dict. Heads have no default. */
+/** The fields of a configuration that a state dict does not determine. `heads` has no default. */
 export type TorchHints = Pick<TransformerConfig, "heads"> &
   Partial<Pick<TransformerConfig, "activation" | "normFirst" | "dropout" | "layerNormEpsilon">>
 
 export interface TorchTransformer {
   readonly config: TransformerConfig
-  /** The name of every parameter in the state dict. */
+  /** The name in the state dict of every parameter. */
   readonly names: ReadonlyMap<string, string>
 }
 
 const marker = "encoder.layers.0.self_attn.in_proj_weight"
 
 /**
- * The configuration of a `torch.nn.Transformer` by the names and shapes of its state dict. The names may have a prefix from a
- * larger module, such as `transformer.`; tensors without it are ignored.
- * @throws VitrineError (file) for a tensor that is missing, of another shape, or belongs to no layer
+ * Derives the configuration of a `torch.nn.Transformer` from the names and shapes of its state dict. Names may have the
+ * prefix of a larger module, such as `transformer.`. Tensors without this prefix are ignored.
+ * @throws VitrineError (file) for a tensor that is missing, has another shape, or belongs to no layer
  */
 export function readTorchTransformer(
   shapes: ReadonlyMap<string, readonly number[]>,

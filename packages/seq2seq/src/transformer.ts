@@ -1,13 +1,17 @@
-// Names of parameters are torch.nn.Transformer's, so that its state dict needs no map. Tokens are [batch, tokens, dim].
+// The names of parameters are those of torch.nn.Transformer, so its state dict loads without a mapping. Tokens are
+// [batch, tokens, dim].
 import { activate, fixed, linear, multiHeadAttention, ops, type Scope, type Tensor } from "@vitrine/core"
 import type { TransformerConfig } from "./config.ts"
 
-/** The masks of `torch.nn.Transformer`, as in `multiHeadAttention`: each is bool, or added to the scores. */
+/** The masks of `torch.nn.Transformer`, as in `multiHeadAttention`. A mask is bool, or is added to the scores. */
 export interface TransformerMasks {
   /** `sourceMask` hides source tokens from each other, `[source, source]`; `sourcePadding` hides padding, `[batch, source]`. */
   readonly sourceMask?: Tensor | undefined
   readonly sourcePadding?: Tensor | undefined
-  /** The same for target tokens, `[target, target]`, such as `causalMask`, and `[batch, target]`. */
+  /**
+   * `targetMask` hides target tokens from each other, `[target, target]`, such as `causalMask`; `targetPadding` hides
+   * padding, `[batch, target]`.
+   */
   readonly targetMask?: Tensor | undefined
   readonly targetPadding?: Tensor | undefined
   /** `memoryMask` hides source tokens from target tokens, `[target, source]`; `memoryPadding` hides padding, `[batch, source]`. */
@@ -15,7 +19,7 @@ export interface TransformerMasks {
   readonly memoryPadding?: Tensor | undefined
 }
 
-/** True above the diagonal, `[tokens, tokens]`: later tokens are hidden. */
+/** Hides later tokens: true above the diagonal, `[tokens, tokens]`. */
 export function causalMask(tokens: number): Tensor {
   const places = Float32Array.from({ length: tokens }, (_, i) => i)
   return ops.greater(ops.constant(places, [1, tokens]), ops.constant(places, [tokens, 1]))
@@ -51,7 +55,7 @@ export function transformerEncoder(
   return scope.tap("encoder", finalNorm(scope.at("encoder"), x, config))
 }
 
-/** The decoder on all target tokens at once: `[batch, target, dim]` → the same shape. */
+/** The decoder for all target tokens together: `[batch, target, dim]` → the same shape. */
 export function transformerDecoder(
   scope: Scope,
   target: Tensor,
@@ -68,15 +72,15 @@ export function transformerDecoder(
 }
 
 /**
- * The two attentions of a decoder's layers, to its own tokens and to the memory. `layer` is the scope of the attention in layer
- * `index`; y is `[batch, tokens, dim]`.
+ * The attentions of a decoder layer: to the target's own tokens and to the memory. `layer` is the scope of the
+ * attention in layer `index`. y is `[batch, tokens, dim]`.
  */
 export interface DecoderAttention {
   readonly selfAttention: (layer: Scope, y: Tensor, index: number) => Tensor
   readonly crossAttention: (layer: Scope, y: Tensor, index: number) => Tensor
 }
 
-/** The decoder by its attentions: the layers and the final norm. */
+/** The decoder with any implementation of its attentions: all layers and the final norm. */
 export function transformerDecoderWith(
   scope: Scope,
   target: Tensor,
@@ -103,7 +107,7 @@ export function attentionOf({ heads, bias, dropout }: TransformerConfig): {
   return { heads, bias, weightDropout: dropout }
 }
 
-/** Adds a branch to x, with the norm before the branch or after the sum. */
+/** Adds a branch to x. The norm stands before the branch or after the sum. */
 function residual(
   scope: Scope,
   name: string,
@@ -116,7 +120,7 @@ function residual(
   return config.normFirst ? ops.add(x, dropped(branch(normed(x)))) : normed(ops.add(x, dropped(branch(x))))
 }
 
-/** Equation 2. */
+/** The feed-forward network, equation 2. */
 function feedForward(scope: Scope, x: Tensor, { mlpDim, activation, bias, dropout }: TransformerConfig): Tensor {
   const hidden = activate(linear(scope.at("linear1"), x, mlpDim, { bias }), activation) // […, mlpDim]
   return linear(scope.at("linear2"), scope.dropout("dropout", hidden, dropout), fixed(x.shape, 2), { bias })

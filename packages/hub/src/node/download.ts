@@ -14,22 +14,22 @@ const worthwhile = 2 ** 16
 export interface Download {
   readonly file: RemoteFile
   readonly url: string
-  /** The path of the file once it is whole and checked. Until then its name ends with `.incomplete`. */
+  /** The path of the complete and checked file. Until then the file's name ends with `.incomplete`. */
   readonly to: string
   readonly requests: Requests
-  /** Called with the number of bytes so far. */
+  /** Called with the number of bytes received so far. */
   readonly onBytes: (have: number) => void
   readonly signal: AbortSignal | undefined
   readonly waits?: readonly number[]
 }
 
 /**
- * Downloads a file from where an earlier try ended, and checks it against the hub's checksum. `downloadFileToCacheDir` of
- * @huggingface/hub (2.17) does not serve: it starts over after each interruption, checks nothing, has no progress and writes to
- * the standard output.
+ * Downloads a file, and checks it against the hub's checksum. It continues where an earlier download ended.
+ * `downloadFileToCacheDir` of @huggingface/hub (2.17) cannot be used: it starts again after each interruption, checks
+ * nothing, reports no progress and writes to the standard output.
  *
- * Two processes may download the same file: they write the same bytes to the same places of one partial file, and each checks
- * the whole.
+ * Two processes may download the same file. They write the same bytes to the same places of one partial file, and each
+ * checks the whole file.
  * @throws VitrineError (file)
  */
 export async function download(job: Download): Promise<void> {
@@ -53,7 +53,7 @@ export async function download(job: Download): Promise<void> {
   }
   await explaining(to, "write", () =>
     rename(partial, to).catch(async (error: NodeJS.ErrnoException) => {
-      // Another process may have been faster.
+      // Another process may have finished first.
       if (error.code !== "ENOENT" || (await sizeOf(to)) !== file.size) throw error
     }),
   )
@@ -70,7 +70,7 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
     if (have < size) {
       const headers = { "Accept-Encoding": "identity", ...(have > 0 ? { Range: `bytes=${have}-` } : {}) }
       const response = await requests.file(url, headers)
-      // A server without ranges sends the whole file.
+      // A server that does not support ranges sends the whole file.
       if (have > 0 && !continues(response, have)) {
         hash = startHash(file)
         have = 0
@@ -107,16 +107,19 @@ async function openPartial(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0))
 }
 
-/** Whether an answer begins at the requested byte. */
+/** Whether an answer continues at the requested byte. */
 const continues = ({ status, headers }: Answer, from: number): boolean =>
   status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${from}-`)
 
-/** Git hashes a header and the content of a file (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). */
+/**
+ * Starts the hash of a file. Git hashes a header before the content
+ * (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects).
+ */
 function startHash({ hash, size }: RemoteFile): Hash {
   return hash.algorithm === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`)
 }
 
-/** Adds a file, up to `most` bytes, to a hash. Gives the number of bytes. */
+/** Adds at most `most` bytes of a file to a hash. Returns the number of bytes. */
 async function hashFile(handle: FileHandle, hash: Hash, most: number): Promise<number> {
   const buffer = Buffer.allocUnsafe(2 ** 20)
   let have = 0

@@ -1,15 +1,15 @@
 import { VitrineError } from "@vitrine/core"
 import { type HubName, plainFile } from "../name.ts"
 
-/** A file of a repository as the hub lists it. */
+/** A file in the hub's listing of a repository. */
 export interface RemoteFile {
   readonly path: string
   readonly size: number
-  /** The checksum of its content, which is also its name in the cache. */
+  /** The checksum of the content. It is also the file's name in the cache. */
   readonly hash: { readonly algorithm: "sha256" | "git"; readonly hex: string }
 }
 
-/** A file in a listing of the hub, not yet checked. */
+/** A file in a listing before any check. */
 export interface ListedFile {
   readonly type?: unknown
   readonly path?: unknown
@@ -19,8 +19,8 @@ export interface ListedFile {
 }
 
 /**
- * A file of the repository's root, or null for folders and other names, which no model needs.
- * @throws VitrineError (file) for an invalid size or hash, since the hash becomes the name of a file
+ * Checks a file of a listing. Returns null for folders and for names outside the root, which no model needs.
+ * @throws VitrineError (file) for an invalid size or hash; the hash becomes the name of a file
  */
 export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint: string): RemoteFile | null {
   if (type !== "file" || typeof path !== "string" || !plainFile.test(path)) return null
@@ -38,7 +38,7 @@ export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint:
 export interface ModelFiles {
   readonly configs: readonly string[]
   readonly weights: readonly string[]
-  /** Whether the model is a single file without a configuration. */
+  /** Whether the model is one file without a configuration. */
   readonly alone: boolean
 }
 
@@ -46,8 +46,8 @@ const shard = /^model-(\d{5})-of-(\d{5})\.safetensors$/
 const index = "model.safetensors.index.json"
 
 /**
- * The files of a repository that a model needs: the configuration and one set of weights. Pickles, which could run code, and
- * files of other engines are not among them.
+ * Selects the files that a model needs: the configuration and one set of weights. It skips pickles, which could run
+ * code, and files of other engines.
  * @param place the name of the repository in errors
  * @throws VitrineError (file) for a repository without weights that Vitrine reads
  */

@@ -12,9 +12,11 @@ import { type HubSettings, hubSettings } from "./settings.ts"
 export interface PullProgress {
   /** The name of the current file. */
   readonly file: string
-  /** Bytes of the missing files that are on this machine by now, also from an interrupted download. */
+  /**
+   * The number of bytes of the missing files that are on this machine so far, with those of an interrupted download.
+   */
   readonly bytes: number
-  /** Bytes of all missing files. */
+  /** The number of bytes of all missing files. */
   readonly total: number
 }
 
@@ -23,29 +25,32 @@ export interface PullOptions {
   readonly signal?: AbortSignal
 }
 
-/** A model of the hub on this machine. */
+/** A model of the hub after it was fetched. */
 export interface PullResult {
-  /** The folder of the model, or its only file. `load` takes it. */
+  /** The path of the model's folder, or of its only file. `load` accepts it. */
   readonly path: string
-  /** The model with its commit, `hf:owner/name@commit`. By this name it is loaded from the cache without a request. */
+  /** The model with its commit, `hf:owner/name@commit`. With this name `load` uses the cache without a request. */
   readonly name: string
   readonly commit: string
-  /** Fetched bytes. */
+  /** The number of bytes that were fetched. */
   readonly fetched: number
-  /** Why the hub could not be reached. The commit is then that of the cache. Null where it was reached or not needed. */
+  /**
+   * The reason why the hub could not be reached, or null if it was reached or not needed. With a reason, the commit is
+   * that of the cache.
+   */
   readonly unreached: string | null
 }
 
 /**
- * Fetches a model of the Hugging Face hub: `hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/file.npz`. Its files go
- * to the cache of Python's `huggingface_hub` (`HF_HUB_CACHE`, `HF_HOME`); only those that the model needs are fetched, and only
- * once. An interrupted download continues where it ended. Every file is checked against the hub's checksum. `HF_ENDPOINT`,
- * `HF_TOKEN` and `HF_HUB_OFFLINE` have their usual meaning.
+ * Fetches a model of the Hugging Face hub: `hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/file.npz`. The
+ * files go to the cache of Python's `huggingface_hub` (`HF_HUB_CACHE`, `HF_HOME`). Only files that the model needs and
+ * the cache lacks are fetched. An interrupted download continues where it ended. Every file is checked against the
+ * hub's checksum. `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` have their usual meaning.
  *
- *     const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+ * const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
  *
- * @throws VitrineError (config, file) for an invalid name; for a model that does not exist, is gated or has pickles alone; for a
- *   hub that cannot be reached, where the model is not in the cache; for a full disk and a wrong checksum
+ * @throws VitrineError (config, file) for an invalid name; for a model that does not exist, is gated or has only
+ *   pickles; for a hub that cannot be reached if the cache lacks the model; for a full disk and a wrong checksum
  */
 export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<PullResult> {
   const name = parseHubName(text)
@@ -75,7 +80,7 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
   const model = modelFiles([...byPath.keys()], name)
   const needed = [...model.configs, ...model.weights].flatMap((path) => byPath.get(path) ?? [])
   const fetched = await fetchAll({ name, commit, settings, server, folder, needed, onProgress, signal })
-  // Written last: until the new commit is whole, the revision stays the old one for a pull without the hub.
+  // The reference is written last. Until the new commit is complete, a pull without the hub gets the old one.
   if (!isCommit) await writeRef(folder, join("refs", ...name.revision.split("/")), commit)
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }
@@ -120,7 +125,7 @@ interface Fetching {
   readonly signal: AbortSignal | undefined
 }
 
-/** Fetches the missing files, and links every file from the snapshot. Gives the number of fetched bytes. */
+/** Fetches the missing files, and links every file from the snapshot. Returns the number of fetched bytes. */
 async function fetchAll({
   name,
   commit,
@@ -179,7 +184,7 @@ async function makeFolders(folder: string, ...paths: string[]): Promise<void> {
   }
 }
 
-/** Makes a link from the snapshot to the content, as Python does; a copy where the disk has no links. */
+/** Links a file of the snapshot to the content, as Python does. If the disk has no links, it copies. */
 async function linkTo(blob: string, path: string): Promise<void> {
   await explaining(path, "write", async () => {
     await rm(path, { force: true })
@@ -194,7 +199,7 @@ async function writeRef(folder: string, ref: string, commit: string): Promise<vo
 
 const snapshotOf = (folder: string, commit: string): string => join(folder, "snapshots", commit)
 
-/** A model of the cache, or in words what the cache lacks of it. */
+/** Finds a model in the cache. Returns a sentence that says what is missing if the model is not complete. */
 async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResult, "unreached"> | string> {
   const { repo, revision } = name
   const ref = join(folder, "refs", ...revision.split("/"))
@@ -203,7 +208,7 @@ async function cachedModel(folder: string, name: HubName): Promise<Omit<PullResu
   if (!commitHash.test(commit)) return `${place}: is not in the cache (${folder})`
   const snapshot = snapshotOf(folder, commit)
   const paths: string[] = []
-  // A link may lead to a file that is gone.
+  // A link may point to a deleted file.
   for (const path of await readdir(snapshot).catch(() => []))
     if (((await stat(join(snapshot, path)).catch(() => undefined))?.size ?? 0) > 0) paths.push(path)
   try {

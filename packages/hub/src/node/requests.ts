@@ -2,20 +2,20 @@ import { VitrineError } from "@vitrine/core"
 import type { HubName } from "../name.ts"
 import type { HubSettings } from "./settings.ts"
 
-/** After so many milliseconds of silence a server counts as gone. */
+/** Milliseconds without data after which a server counts as unreachable. */
 const defaultPatience = (Number(process.env.HF_HUB_DOWNLOAD_TIMEOUT) || 30) * 1000
 
 /** The least bytes a second of a file, over the time of `patience`. */
 const leastRate = 1024
 
-/** A failure that may pass: another try is worth it. */
+/** A failure that may be temporary, so that a retry can succeed. */
 export class Passing extends VitrineError {}
 
 /** The server has no bytes from the place that was asked for. */
 export class NoSuchRange extends Passing {}
 
 export interface Requests {
-  /** For answers in JSON, of at most 16 MiB each, and at most 200 of them. */
+  /** For answers in JSON: at most 200 of them, of at most 16 MiB each. */
   readonly api: typeof fetch
   /** For files. The body of the answer fails after a silence, and where it is slower than 1 KiB a second. */
   readonly file: (url: string, headers: Record<string, string>) => Promise<Answer>
@@ -31,8 +31,8 @@ const mostBytes = 2 ** 24
 const mostAnswers = 200
 
 /**
- * Requests to one hub for one model. Their failures are VitrineErrors. The token goes to the hub alone, and not to the addresses
- * of redirections.
+ * Makes requests to one hub for one model. Failures are VitrineErrors. The token is sent only to the hub, not to the
+ * addresses of redirections.
  */
 export function requests(
   name: HubName,
@@ -110,7 +110,7 @@ export function requests(
   }
 }
 
-/** A connection that failed, in one line. */
+/** A failed connection as an error of one line. */
 function unreachable(endpoint: string, error: unknown, patience: number): VitrineError {
   if (VitrineError.isInstance(error)) return error
   const why = isTimeout(error) ? `no answer in ${patience / 1000} s` : reasonOf(error)
@@ -125,7 +125,7 @@ function unreachable(endpoint: string, error: unknown, patience: number): Vitrin
 
 const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === "TimeoutError"
 
-/** Why a request failed: the system's code, or else the message of the cause or of the error itself. */
+/** The reason of a failed request: the system's code, or the message of the cause or of the error. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause } = error
@@ -133,7 +133,7 @@ function reasonOf(error: unknown): string {
   return "code" in cause && typeof cause.code === "string" ? cause.code : cause.message || error.message
 }
 
-/** The error of an answer without success. */
+/** The error for an answer without success. */
 function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolean, response: Response): VitrineError {
   const { status, headers } = response
   const code = headers.get("X-Error-Code")
@@ -142,7 +142,7 @@ function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolea
   if (code === "GatedRepo")
     return new VitrineError("file", `${model}: is gated: accept its terms at ${endpoint}/${repo}; ${login}`)
   if (code === "RevisionNotFound") return new VitrineError("file", `${model}: has no revision "${revision}"`)
-  // The hub answers that there is no model where it is private.
+  // The hub answers that a model does not exist if it is private.
   if (status === 404 || code === "RepoNotFound")
     return new VitrineError("file", `${model}: ${endpoint} has no such model, or it is private: ${login}`)
   if (status === 401 || status === 403)

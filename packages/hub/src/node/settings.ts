@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { unescape } from "node:querystring"
 import { VitrineError } from "@vitrine/core"
 
-/** The address of the hub and the user's token, from the environment as `huggingface_hub` in Python takes them. */
+/** The address of the hub and the user's token. The environment variables are those of Python's `huggingface_hub`. */
 export interface HubSettings {
   /** `HF_ENDPOINT`, or https://huggingface.co; without user and password, and without a slash at the end. */
   readonly endpoint: string
@@ -13,7 +13,7 @@ export interface HubSettings {
    * `hf auth login` stored.
    */
   readonly authorization: string | undefined
-  /** `HF_HUB_OFFLINE`: no requests, the cache alone. */
+  /** `HF_HUB_OFFLINE`: no requests, only the cache. */
   readonly offline: boolean
 }
 
