@@ -1,21 +1,27 @@
 import { currentIo } from "./output.ts"
 
-/** Turns the first Ctrl-C (or SIGTERM) into an AbortSignal. The second one ends the process at once. */
+/**
+ * Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP into an AbortSignal. A second SIGINT ends the process at once. SIGTERM and
+ * SIGHUP, which schedulers and closing terminals repeat, never do.
+ */
 export interface Interruption {
   readonly signal: AbortSignal
   stop(): void
   close(): void
 }
 
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
 export function interruption(onStop: () => void): Interruption {
   const { exit } = currentIo()
   const controller = new AbortController()
-  const stop = (): void => {
-    if (controller.signal.aborted) exit(130)
+  let interrupts = 0
+  const stop = (name: NodeJS.Signals): void => {
+    if (name === "SIGINT" && ++interrupts > 1) exit(130)
+    if (controller.signal.aborted) return
     controller.abort()
     onStop()
   }
-  const signals = ["SIGINT", "SIGTERM"] as const
   for (const name of signals) process.on(name, stop)
   return {
     signal: controller.signal,

@@ -3,7 +3,8 @@ import { main } from "./main.ts"
 import { onBrokenPipe } from "./output.ts"
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error
+  // A terminal that was closed answers EIO.
+  if (error.code !== "EPIPE" && !(error.code === "EIO" && process.stdout.isTTY)) throw error
   onBrokenPipe()
 })
 process.stderr.on("error", () => {})

@@ -74,31 +74,34 @@ async function interrupt(run: string, anywhere: boolean): Promise<NodeJS.Signals
   return signal
 }
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s saves, says how to resume and ends with 130", async (name) => {
-  const run = at(name)
-  let sent = false
-  const result = await vitrineProcess([...args, "--out", run, "--json"], {
-    watch: (child, stdout) => {
-      if (sent || !stdout.includes('"step":33')) return
-      sent = true
-      child.kill(name)
-    },
-  })
-  expect(result.code).toBe(130)
-  expect(result.stderr).toContain(`vitrine train --resume ${run}`)
-  const events = result.stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line))
-  const { step } = events.at(-1)
-  expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
-  expect(events.at(-2)).toMatchObject({ type: "checkpoint", step })
-  expect(step).toBeGreaterThanOrEqual(33)
-  expect(step).toBeLessThan(steps)
-  const resumed = await vitrine(["train", "--resume", run], { cwd: "/" })
-  expect(`${resumed.code} ${resumed.stderr}`).toContain(`0 Resuming at step ${step}`)
-  expect(await outcome(run)).toEqual(await outcome(at("whole")))
-})
+test.each([["SIGINT"], ["SIGTERM", "SIGHUP", "SIGTERM", "SIGHUP", "SIGINT"]] as const)(
+  "%s saves, says how to resume and ends with 130, whatever follows",
+  async (name, ...more) => {
+    const run = at(name)
+    let sent = false
+    const result = await vitrineProcess([...args, "--out", run, "--json"], {
+      watch: (child, stdout) => {
+        if (sent || !stdout.includes('"step":33')) return
+        sent = true
+        for (const each of [name, ...more]) child.kill(each)
+      },
+    })
+    expect(result.code).toBe(130)
+    expect(result.stderr).toContain(`vitrine train --resume ${run}`)
+    const events = result.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+    const { step } = events.at(-1)
+    expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
+    expect(events.at(-2)).toMatchObject({ type: "checkpoint", step })
+    expect(step).toBeGreaterThanOrEqual(33)
+    expect(step).toBeLessThan(steps)
+    const resumed = await vitrine(["train", "--resume", run], { cwd: "/" })
+    expect(`${resumed.code} ${resumed.stderr}`).toContain(`0 Resuming at step ${step}`)
+    expect(await outcome(run)).toEqual(await outcome(at("whole")))
+  },
+)
 
 test("a second SIGINT ends at once", async () => {
   const result = await vitrineProcess([...args, "--steps", "100000", "--out", at("twice"), "--json"], {

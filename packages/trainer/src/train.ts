@@ -99,7 +99,8 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
   let state: State | undefined
   try {
     const batches = source[Symbol.asyncIterator]()
-    let next = step < steps ? await take(batches, accumulate) : undefined
+    const arrive = (): Promise<readonly [B, ...B[]] | undefined> => unlessStuck(take(batches, accumulate), signal)
+    let next = step < steps ? await arrive() : undefined
     state = await backend.createState({ ...slots, ...(next && stepping.slots(next[0].size)) }, values)
     yield {
       type: "start",
@@ -113,10 +114,19 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     // Compiling is no part of the pace of steps.
     if (next) await stepping.compile(next[0].size)
     const speed = pace()
-    let ended = step >= steps
+    let saved = step
+    let ended = next === undefined
     while (!ended) {
-      const micro = next ?? (await take(batches, accumulate))
+      const micro = next ?? (await arrive())
       next = undefined
+      if (micro === undefined) {
+        // The run is stopped while the data are stuck.
+        if (store && step > saved) {
+          const { path } = await save(store, state, slots, published, { step, score: null, loss: null })
+          yield { type: "checkpoint", step, path }
+        }
+        break
+      }
       const rate = learningRate(options.learningRate, options.schedule, step, steps)
       const result = await stepping.run(state, micro, step, rate)
       step++
@@ -144,8 +154,16 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       let loss: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
         const pass = inputs.evaluation
-        const measure = async (): Promise<E> => evaluateBatches(evaluator, await pass(), objective.measure, state)
-        const evaluation = await speed.aside(measure)
+        const measure = async (): Promise<E> =>
+          evaluateBatches(evaluator, untilStuck(await pass(), signal), objective.measure, state)
+        const evaluation = await speed.aside(measure).catch((error: unknown) => {
+          if (error !== stuck) throw error
+        })
+        if (evaluation === undefined) {
+          // The resumed run takes the steps since the last checkpoint again, and evaluates then.
+          step = saved
+          break
+        }
         const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
         store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
         score = objective.measure.score(evaluation)
@@ -155,6 +173,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       if (store && (ended || due(inputs.checkpointEvery))) {
         const current = state
         const { path } = await speed.aside(() => save(store, current, slots, published, { step, score, loss }))
+        saved = step
         yield { type: "checkpoint", step, path }
       }
     }
@@ -195,6 +214,45 @@ async function take<B>(batches: AsyncIterator<B>, count: number): Promise<readon
   const rest: B[] = []
   while (rest.length < count - 1) rest.push(await next())
   return [first, ...rest]
+}
+
+/** Milliseconds that a batch has to come in, once the run is stopped. */
+const patience = 2000
+
+/** What comes, or undefined where nothing comes for two seconds after a signal: data may be stuck, as on a network disk. */
+async function unlessStuck<T>(coming: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+  if (signal === undefined) return coming
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let wait = (): void => {}
+  const late = new Promise<undefined>((resolve) => {
+    wait = () => (timer = setTimeout(resolve, patience, undefined))
+  })
+  if (signal.aborted) wait()
+  else signal.addEventListener("abort", wait, { once: true })
+  try {
+    return await Promise.race([coming, late])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener("abort", wait)
+    coming.catch(() => {})
+  }
+}
+
+const stuck = new Error("the data are stuck")
+
+/** Batches, or the error `stuck`. */
+async function* untilStuck<B>(batches: AsyncIterable<B>, signal: AbortSignal | undefined): AsyncGenerator<B> {
+  const iterator = batches[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const result = await unlessStuck(iterator.next(), signal)
+      if (result === undefined) throw stuck
+      if (result.done) return
+      yield result.value
+    }
+  } finally {
+    await iterator.return?.()
+  }
 }
 
 function notFinite(loss: number, step: number, rate: number): VitrineError {

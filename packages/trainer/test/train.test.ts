@@ -19,7 +19,7 @@ import {
   trainingLoop,
   trainingOptions,
 } from "@vitrine/trainer"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 
 const config = vitConfig({
   imageSize: [8, 8],
@@ -122,6 +122,58 @@ describe("train", () => {
     setTimeout(() => stop.abort(), 0)
     const events = await all(trainingLoop(inputs({ signal: stop.signal })))
     expect(events.at(-1)).toMatchObject({ type: "end", finished: false })
+  })
+
+  test("saves and ends though no batch comes any more", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      const store = memory()
+      const stop = new AbortController()
+      const never = new Promise<IteratorResult<Batch>>(() => {})
+      const stuck = (consumed: number): Awaited<ReturnType<TrainInputs["batches"]>> => {
+        let index = consumed
+        const next = (): Promise<IteratorResult<Batch>> =>
+          index < 3 ? Promise.resolve({ done: false, value: makeBatch(index++) }) : never
+        return { ...source(consumed), [Symbol.asyncIterator]: () => ({ next }) }
+      }
+      const events: TrainEvent[] = []
+      for await (const event of trainingLoop(
+        inputs({ store, signal: stop.signal, batches: async (consumed) => stuck(consumed) }),
+      )) {
+        events.push(event)
+        if (event.type === "step" && event.step === 3)
+          setImmediate(async () => {
+            await new Promise(setImmediate)
+            stop.abort()
+            await vi.advanceTimersByTimeAsync(2000)
+          })
+      }
+      expect(events.at(-1)).toMatchObject({ type: "end", step: 3, finished: false })
+      expect([...store.saved.keys()]).toEqual([3])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test("ends though no batch to evaluate on comes, at the last checkpoint", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    try {
+      const store = memory()
+      const stop = new AbortController()
+      const evaluation = async (): Promise<AsyncIterable<Batch>> => {
+        setImmediate(async () => {
+          stop.abort()
+          await vi.advanceTimersByTimeAsync(2000)
+        })
+        return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }
+      }
+      const fields = { store, signal: stop.signal, checkpointEvery: 2, evaluation, evaluateEvery: 3 }
+      const events = await all(trainingLoop(inputs(fields)))
+      expect(events.at(-1)).toMatchObject({ type: "end", step: 2, finished: false })
+      expect([...store.saved.keys()]).toEqual([2])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test("computes blocks again for their gradients, and comes to the same", async () => {

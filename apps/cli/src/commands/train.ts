@@ -49,7 +49,8 @@ export async function train(): Promise<CommandDefinition> {
       const rows = recipes.map(({ name, title }) => `  ${name.padEnd(width)}  ${title}`)
       return (
         `\nBuilt-in recipes:\n${rows.join("\n")}\n\n` +
-        "Ctrl-C ends the step, saves, says how to resume and exits with 130; a second one ends at once."
+        "Ctrl-C, SIGTERM and SIGHUP end the step, save, say how to resume and exit with 130; a second Ctrl-C ends at once.\n" +
+        "nohup does not keep a run going, since Node takes SIGHUP again: setsid or tmux do."
       )
     },
     async run(_, values, names) {

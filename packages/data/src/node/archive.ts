@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs"
-import { type FileHandle, open } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
 import { basename } from "node:path"
 import { createGunzip } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
@@ -8,8 +8,8 @@ import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath, folderLayout, type FolderSplit } from "../layout.ts"
 import { decodeLimits } from "../limits.ts"
 import { decodeImage } from "./decode.ts"
+import { openFile } from "./open-file.ts"
 import { type ByteReader, readTar } from "./tar.ts"
-import { unreadable } from "./unreadable.ts"
 
 /** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
 export const mostPackedBytes: number = 2 ** 30
@@ -45,9 +45,9 @@ export interface Packed {
 export async function readArchive(path: string, keeps: (name: string) => boolean = () => false): Promise<Packed> {
   const files: PackedFile[] = []
   if (/\.tar$/i.test(path)) {
-    const file = await openFile(path)
+    const { file, size } = await openFile(path)
     try {
-      const links = await readTar(fileReader(file, (await file.stat()).size), path, async (entry) => {
+      const links = await readTar(fileReader(file, size), path, async (entry) => {
         files.push(entry)
         return false
       })
@@ -150,7 +150,7 @@ export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages"
   read(offset: number, size: number, name: string): Promise<Uint8Array>
   close(): Promise<void>
 }> {
-  const file = pages === undefined ? await openFile(path) : undefined
+  const file = pages === undefined ? (await openFile(path)).file : undefined
   return {
     async read(offset, size, name) {
       const bytes = Buffer.allocUnsafe(size)
@@ -194,12 +194,6 @@ function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array)
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  return open(path).catch((error: Error) => {
-    throw unreadable(path, error)
-  })
-}
-
 function fileReader(file: FileHandle, size: number): ByteReader {
   const buffer = Buffer.allocUnsafe(2 ** 20)
   let start = 0 // Where the bytes in `buffer` begin in the file.
@@ -223,7 +217,7 @@ function fileReader(file: FileHandle, size: number): ByteReader {
 }
 
 async function gunzipReader(path: string): Promise<{ reader: ByteReader; close(): void }> {
-  const file = await openFile(path)
+  const { file } = await openFile(path)
   const packed = createReadStream("", { fd: file, highWaterMark: 2 ** 18 })
   const unpacked = createGunzip({ chunkSize: 2 ** 18 })
   packed.on("error", (error) => unpacked.destroy(error))

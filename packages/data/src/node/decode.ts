@@ -1,4 +1,3 @@
-import { readFile, stat } from "node:fs/promises"
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
@@ -7,7 +6,7 @@ import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
 import { toThree } from "../transforms/geometry.ts"
 import { messageOf } from "../message.ts"
-import { unreadable } from "./unreadable.ts"
+import { readFileWithin } from "./open-file.ts"
 
 /**
  * Decodes a JPEG, PNG, WebP or GIF (its first frame) to RGB, [height, width, 3], with the bytes that Pillow's
@@ -20,10 +19,11 @@ import { unreadable } from "./unreadable.ts"
  */
 export async function decodeImage(input: string | Uint8Array, name?: string): Promise<Image> {
   const label = name ?? (typeof input === "string" ? input : "image")
-  const bytes = typeof input === "string" ? await readImageFile(input, label) : input
+  const bytes = typeof input === "string" ? await readFileWithin(input, decodeLimits.fileBytes, label) : input
   const format = imageHeader(bytes)?.format
   if (bytes.length === 0) throw new VitrineError("file", `${label}: is empty`)
-  if (bytes.length > decodeLimits.fileBytes) throw tooLarge(label, bytes.length)
+  if (bytes.length > decodeLimits.fileBytes)
+    throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
   if (format === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
   const sharp = await loadSharp()
   try {
@@ -39,20 +39,6 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
     throw new VitrineError("file", `${label}: broken ${format} image (${fault})`, { cause: error })
   }
 }
-
-async function readImageFile(path: string, label: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path)
-    if (size > decodeLimits.fileBytes) throw tooLarge(label, size)
-    return await readFile(path)
-  } catch (error) {
-    if (VitrineError.isInstance(error)) throw error
-    throw unreadable(label, error)
-  }
-}
-
-const tooLarge = (label: string, size: number): VitrineError =>
-  new VitrineError("file", `${label}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`)
 
 interface Raw {
   readonly width: number

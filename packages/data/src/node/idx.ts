@@ -1,4 +1,3 @@
-import { open, readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { promisify } from "node:util"
 import { constants, gunzip, gunzipSync } from "node:zlib"
@@ -7,7 +6,7 @@ import type { Dataset, IdxSource } from "../dataset.ts"
 import { type IdxHeader, idxHeader, parseIdx } from "../idx.ts"
 import { checkLabels, pixels } from "../pixels.ts"
 import { messageOf } from "../message.ts"
-import { unreadable } from "./unreadable.ts"
+import { openFile, readFileWithin } from "./open-file.ts"
 
 /** The largest IDX file that is read into memory, unpacked. */
 const maxBytes = 2 ** 31
@@ -20,18 +19,15 @@ const gunzipAsync = promisify(gunzip)
  * @throws VitrineError naming the file; nothing is allocated for sizes that the file cannot have
  */
 export async function readIdx(path: string): Promise<{ dims: readonly number[]; data: Uint8Array }> {
-  const file = await open(path).catch((error: Error) => {
-    throw unreadable(path, error)
-  })
+  const { file, size: stored } = await openFile(path)
   try {
     const zipped = path.endsWith(".gz")
-    const { size: stored } = await file.stat()
     const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(stored, zipped ? 4096 : 20)), { position: 0 })
     const start = buffer.subarray(0, bytesRead)
     const header = idxHeader(zipped ? unzipStart(start, path) : start, path)
     checkClaim(header, stored, zipped, path)
     const bytes = new Uint8Array(new SharedArrayBuffer(header.size))
-    if (zipped) bytes.set(await unzip(await readFile(path), header, path))
+    if (zipped) bytes.set(await unzip(await readFileWithin(path, stored), header, path))
     else {
       let at = 0
       while (at < bytes.length) {
@@ -61,7 +57,7 @@ function unzipStart(start: Buffer, path: string): Uint8Array {
   }
 }
 
-async function unzip(packed: Buffer, { dims, size }: IdxHeader, path: string): Promise<Uint8Array> {
+async function unzip(packed: Uint8Array, { dims, size }: IdxHeader, path: string): Promise<Uint8Array> {
   try {
     const bytes = await gunzipAsync(packed, { maxOutputLength: size })
     if (bytes.length === size) return bytes

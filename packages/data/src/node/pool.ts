@@ -29,6 +29,9 @@ export function workerPool<B>(script: URL, input: unknown, size: number, close: 
   }
 }
 
+/** Milliseconds that a thread has to end in, once it is told to. */
+const patience = 2000
+
 interface Thread<B> {
   make(job: BatchJob): Promise<B>
   /** Jobs not answered yet. */
@@ -86,9 +89,27 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
     load: () => waiting.size,
     close: async () => {
       closing = true
-      await worker.terminate()
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise<"late">((resolve) => (timer = setTimeout(resolve, patience, "late")))
+      const ended = worker.terminate()
+      if ((await Promise.race([ended, late])) === "late") leaveBehind(worker, ended)
+      clearTimeout(timer)
     },
   }
+}
+
+/**
+ * Gives up a thread that a system call blocks, such as one that reads from a network disk that is gone. Node waits for it at
+ * the end of the process, so that end is then by SIGTERM.
+ */
+function leaveBehind(worker: Worker, ended: Promise<number>): void {
+  worker.unref()
+  const end = (): void => {
+    process.removeAllListeners("SIGTERM")
+    process.kill(process.pid, "SIGTERM")
+  }
+  process.once("exit", end)
+  void ended.then(() => process.off("exit", end))
 }
 
 /**

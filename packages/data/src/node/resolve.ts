@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
@@ -7,6 +7,7 @@ import { folderLayout, type FolderSplit } from "../layout.ts"
 import { isArchivePath, resolveArchive } from "./archive.ts"
 import { listFiles } from "./files.ts"
 import { defaultClasses, readIdx } from "./idx.ts"
+import { readFileWithin } from "./open-file.ts"
 
 export interface ResolveOptions {
   /** Share of each class to hold out where the data have no validation set of their own; default 0.1. */
@@ -84,7 +85,10 @@ async function findIdx(folder: string, files: readonly string[]): Promise<Resolv
   if (train === undefined) return undefined
   const val = pair("t10k|val|valid|validation|test")
   const classes = files.includes("classes.txt")
-    ? (await readFile(join(folder, "classes.txt"), "utf8")).split(/\r?\n/).filter((line) => line.trim() !== "")
+    ? new TextDecoder()
+        .decode(await readFileWithin(join(folder, "classes.txt"), 2 ** 24))
+        .split(/\r?\n/)
+        .filter((line) => line.trim() !== "")
     : defaultClasses((await readIdx(train.labels)).data, val ? (await readIdx(val.labels)).data : new Uint8Array())
   const source = (files: { images: string; labels: string }): IdxSource => ({ kind: "idx", ...files, classes })
   return { train: source(train), val: val === undefined ? null : source(val), passedOver: [] }

@@ -1,10 +1,10 @@
-import { open, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { FilesSource, PackedSource } from "../dataset.ts"
 import { isArchivePath, openArchive, type PackedFile, packedSource, readArchive } from "./archive.ts"
 import { listFiles } from "./files.ts"
-import { unreadable } from "./unreadable.ts"
+import { readFileWithin } from "./open-file.ts"
 
 /** The files of a folder or of an archive, by relative paths with "/" between the parts. */
 export interface FileTree {
@@ -37,19 +37,7 @@ async function folderTree(path: string): Promise<FileTree> {
   return {
     path,
     names: await listFiles(path),
-    async read(name, most) {
-      const inner = join(path, name)
-      const file = await open(inner).catch((error: Error) => {
-        throw unreadable(inner, error)
-      })
-      try {
-        const { size } = await file.stat()
-        if (size > most) throw tooLarge(inner, size, most)
-        return await file.readFile()
-      } finally {
-        await file.close()
-      }
-    },
+    read: (name, most) => readFileWithin(join(path, name), most),
     images: (names, title) => ({
       kind: "files",
       name: title,
@@ -76,7 +64,7 @@ async function archiveTree(path: string, keeps: (name: string) => boolean): Prom
     names: [...files.keys()],
     async read(name, most) {
       const { offset, size } = find(name)
-      if (size > most) throw tooLarge(`${path}: ${name}`, size, most)
+      if (size > most) throw new VitrineError("file", `${path}: ${name}: is ${size} bytes; up to ${most} are read`)
       return read(offset, size, `${path}: ${name}`)
     },
     images: (names, title) =>
@@ -89,6 +77,3 @@ async function archiveTree(path: string, keeps: (name: string) => boolean): Prom
     close,
   }
 }
-
-const tooLarge = (name: string, size: number, most: number): VitrineError =>
-  new VitrineError("file", `${name}: is ${size} bytes; up to ${most} are read`)
