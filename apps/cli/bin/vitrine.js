@@ -9,4 +9,8 @@ if (!existsSync(entry)) {
 }
 // From Node 22.8 on; a second start is faster by what it takes to compile.
 module.enableCompileCache?.()
-await import(entry.href)
+await import(entry.href).catch((error) => {
+  if (error.code !== "EMFILE") throw error
+  console.error("vitrine: this shell lets a process open too few files; raise it: ulimit -n 1024")
+  process.exitCode = 1
+})

@@ -14,9 +14,41 @@ export function exitCodeOf(error: unknown, command?: string): number {
   const message = oneLine(messageOf(error))
   if (error instanceof UsageError) complain(withHelp(message, command))
   else if (VitrineError.isInstance(error)) complain(message)
+  else if (isSystemError(error)) complain(systemMessage(error))
+  else if (openFiles() < 128) complain(`${tooManyFiles()} (${message})`)
   else complain(`unexpected error: ${message}${debug ? "" : " (set VITRINE_DEBUG=1 to see where)"}`)
   if (debug && error instanceof Error) note(String(error.stack))
   return error instanceof UsageError ? 2 : 1
+}
+
+type SystemError = NodeJS.ErrnoException & { readonly syscall: string }
+
+/** Whether an error is the system's answer to a call, such as for a full disk, and no defect of the command. */
+function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && "code" in error && "syscall" in error && typeof error.syscall === "string"
+}
+
+/** A failed system call in words. */
+function systemMessage({ code, message, path, syscall }: SystemError): string {
+  if (code === "EMFILE") return tooManyFiles()
+  return `${path ?? "the system"}: ${syscall} failed: ${reasonOf(message)}`
+}
+
+/** A system's message without its code and call. */
+const reasonOf = (message: string): string => message.replace(/^[A-Z0-9]+: /, "").replace(/, \w+( '.*')?$/s, "")
+
+const tooManyFiles = (): string =>
+  `this shell lets a process open ${openFiles()} files, which is too few; raise it: ulimit -n 1024`
+
+/** How many files this process may have open. Where it may open few, modules are not found and libraries do not load. */
+function openFiles(): number {
+  const report: { userLimits?: { open_files?: { soft: number | "unlimited" } } } = Object(process.report?.getReport())
+  return Number(report.userLimits?.open_files?.soft ?? Number.POSITIVE_INFINITY)
+}
+
+/** The error of a standard output that cannot be written, such as to a full disk. */
+export function outputFault(error: Error): VitrineError {
+  return new VitrineError("file", `standard output: cannot write: ${reasonOf(error.message)}`, { cause: error })
 }
 
 /** A message about a command line, and the help to read. */

@@ -21,7 +21,7 @@ export interface Io {
   whenReaderLeaves(action: () => void): void
 }
 
-let leave = (): void => process.exit(0)
+let leave = (code: number): void => process.exit(code)
 
 /** The streams of this process. It ends once nobody reads its output, unless a command says otherwise. */
 const processIo: Io = {
@@ -31,8 +31,9 @@ const processIo: Io = {
   whenReaderLeaves: (action) => void (leave = action),
 }
 
-export function onBrokenPipe(): void {
-  leave()
+/** Called once the standard output has no reader any more, or cannot be written. */
+export function onReaderLeft(code: number): void {
+  leave(code)
 }
 
 const storage = new AsyncLocalStorage<Io>()

@@ -19,6 +19,12 @@ function timm(name: string): number[] {
 const worst = (found: Iterable<number>, wanted: readonly number[]): number =>
   Math.max(...Array.from(found, (x, i) => Math.abs(x - (wanted[i] as number))))
 
+test("a file in the place of the folder of figures is one line", async () => {
+  const file = join(folder, "FILE")
+  writeFileSync(file, "")
+  expectFault(await vitrine(["inspect", golden, first, "--out", file]), /FILE: is a file, not a folder; name another/)
+})
+
 describe("inspect --tap", () => {
   test("gives what timm's blocks give, as JSON", async () => {
     const args = ["inspect", golden, first, "--tap", "blocks.0,blocks.1", "--tap", "blocks.1.residual2", "--json"]

@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import { expectFault, golden, temporaryFolder, tinyData, tinyModel, vitrineProcess } from "./vitrine.ts"
 
@@ -30,5 +32,19 @@ describe.sequential("a command as a process", () => {
     expectFault(await vitrineProcess(["predict", "--model", "nowhere", image]), /nowhere.*no such file/)
     expectFault(await vitrineProcess(["train", "--lr", "fast"]), /--lr.*'fast'/, 2)
     expect(existsSync("runs")).toBe(false)
+  })
+
+  test.skipIf(!existsSync("/dev/full"))("says so where its output or its files are not to be had", () => {
+    const bin = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url))
+    const inShell = (script: string): string => {
+      const { status, stderr } = spawnSync("sh", ["-c", script, process.execPath, bin], { encoding: "utf8" })
+      return `${status} ${stderr}`
+    }
+    expect(inShell('"$0" "$1" --version > /dev/full')).toBe(
+      "1 vitrine: standard output: cannot write: no space left on device\n",
+    )
+    expect(inShell('ulimit -n 40; "$0" "$1" predict --help > /dev/null')).toMatch(
+      /^(0 |1 vitrine: this shell lets a process open .*raise it: ulimit -n 1024.*\n$)/,
+    )
   })
 })

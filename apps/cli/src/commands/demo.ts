@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
@@ -9,6 +8,7 @@ import { create } from "../backends.ts"
 import { defineCommand } from "../command.ts"
 import type { Flags, Values } from "../flags/flag.ts"
 import { engineOptions, machineFlags } from "../flags/machine.ts"
+import { makeFolder } from "../folder.ts"
 import { integerValue } from "../flags/values.ts"
 import { colors, currentIo, isColorful, note, print, self } from "../output.ts"
 import { loadRecipe } from "../recipes/load.ts"
@@ -64,7 +64,7 @@ async function showDemo(flags: DemoValues): Promise<number> {
     const examples = await predictions(run, backend, flags.seed)
     const sheet = await toPng(predictionsFigure(examples), { scale: 1 })
     await writeFileAtomic(join(run, "predictions.png"), [sheet])
-    await mkdir(pictures, { recursive: true })
+    await makeFolder(pictures)
     for (const [i, { image, label }] of examples.slice(0, 8).entries())
       await writeFileAtomic(join(pictures, `${i + 1}-${label}.png`), [encodePng(image)])
     const wrong = examples.filter(({ label, predicted }) => label !== predicted).length

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { extname, join } from "node:path"
 import { valueStatistics, writeSafetensors } from "@vitrine/checkpoint"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
@@ -11,6 +10,7 @@ import { UsageError } from "../errors.ts"
 import { type InspectValues, inspectFlags } from "../flags/inspect.ts"
 import { engineOptions } from "../flags/machine.ts"
 import { modelHelp } from "../flags/model.ts"
+import { makeFolder } from "../folder.ts"
 import { localModel } from "../hub.ts"
 import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
 import { showNotes } from "../model.ts"
@@ -187,7 +187,7 @@ async function draw({ model, backend, subject, files, values }: Inspection): Pro
       note(colors.dim(`${drawn.figure}: left out, ${printable(drawn.reason)}`))
       continue
     }
-    await mkdir(out, { recursive: true })
+    await makeFolder(out)
     const file = join(out, `${drawn.file}.${format}`)
     await writeFileAtomic(file, await encoded(drawn, format))
     status.clear()

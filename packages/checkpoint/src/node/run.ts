@@ -180,7 +180,8 @@ function openRun(
     close,
     async discard() {
       const begun: readonly string[] = [names.checkpoints, names.config, names.lock]
-      const empty = checkpoints.length === 0 && (await readdir(path)).every((name) => begun.includes(name))
+      const files = await readdir(path).catch(() => [])
+      const empty = checkpoints.length === 0 && files.every((name) => begun.includes(name))
       await close()
       if (!empty) return
       await rm(join(path, names.config), { force: true })

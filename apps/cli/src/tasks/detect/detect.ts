@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { basename, extname, join } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import type { Detections } from "@vitrine/detection"
@@ -10,6 +9,7 @@ import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions, machineFlags } from "../../flags/machine.ts"
 import { checkpointFlag, jsonFlag } from "../../flags/model.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
+import { makeFolder } from "../../folder.ts"
 import { localModel } from "../../hub.ts"
 import { decodeBatches, imageFiles } from "../../images.ts"
 import { showNotes } from "../../model.ts"
@@ -67,7 +67,7 @@ async function findObjects(
     const detector = await loadDetector(path, { backend, heads, dilated })
     showNotes(model, detector.notes)
     try {
-      if (out !== undefined) await mkdir(out, { recursive: true })
+      if (out !== undefined) await makeFolder(out)
       const results: { file: string; width: number; height: number; objects: DetectedObject[]; picture?: string }[] = []
       for await (const batch of decodeBatches(files))
         for (const { file, image } of batch) {
