@@ -1,10 +1,11 @@
-import { readdir, stat } from "node:fs/promises"
+import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { isImagePath } from "@vitrine/data"
-import { decodeImage } from "@vitrine/data/node"
+import { decodedFormats } from "@vitrine/data"
+import { decodeImage, listImages } from "@vitrine/data/node"
 import type { Image } from "vitrine"
 import { complain } from "./errors.ts"
+import { notePassedOver } from "./show/passed-over.ts"
 
 /**
  * Files as they were named. A folder stands for the images in it and below, sorted.
@@ -18,11 +19,9 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
       files.push(path)
       continue
     }
-    const inside = await readdir(path, { recursive: true }).catch((error: Error) => {
-      throw new VitrineError("file", `${path}: cannot be read (${error.message})`, { cause: error })
-    })
-    const images = inside.filter(isImagePath).sort()
-    if (images.length === 0) throw new VitrineError("file", `${path}: holds no JPEG, PNG, WebP or GIF images`)
+    const { images, passedOver } = await listImages(path)
+    if (images.length === 0) throw new VitrineError("file", `${path}: holds no ${decodedFormats} image`)
+    notePassedOver({ data: path, passedOver })
     for (const image of images) files.push(join(path, image))
   }
   return files

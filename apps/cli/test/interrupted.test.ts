@@ -149,7 +149,7 @@ describe("a folder", () => {
   })
 
   test("whose parent is a file is one line", async () => {
-    const file = join(data, "t10k-labels-idx1-ubyte.gz")
+    const file = join(data, "val-labels-idx1-ubyte.gz")
     expectFault(await vitrine([...args, "--out", join(file, "run"), "--json"]), /cannot create the run/)
   })
 

@@ -24,7 +24,7 @@ describe("probe", () => {
     const { data: found } = await json("probe", "--model", run, "--shots", "2,4", "--seeds", "2", "--threads", "1")
     expect(found).toHaveLength(1)
     const [{ results, ...facts }] = found
-    expect(facts).toEqual({ data, classes: ["0", "1", "2"], examples: 96, test: 30, width: 16 })
+    expect(facts).toEqual({ data, classes: ["0", "1", "2"], examples: 96, test: 30, width: 16, passedOver: [] })
     expect(results.map(({ shots, method }: { shots: number; method: string }) => `${shots} ${method}`)).toEqual(
       [2, 4].flatMap((shots) =>
         ["least-squares", "logistic", "knn", "nearest", "pixels"].map((method) => `${shots} ${method}`),
@@ -40,7 +40,7 @@ describe("probe", () => {
   })
 
   test("shows a table over data sets, and their mean", async () => {
-    const other = tinyData(join(folder, "other"), { train: 60, test: 12 })
+    const other = tinyData(join(folder, "other"), { train: 60, validation: 12 })
     const args = ["--data", data, other, "--methods", "knn,least-squares", "--k", "3"]
     const { code, stdout, stderr } = await vitrine(["probe", "--model", run, ...args])
     expect(`${code} ${stderr}`).toMatch(

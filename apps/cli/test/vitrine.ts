@@ -178,11 +178,11 @@ export function idx(shape: readonly number[], data: Uint8Array): Uint8Array {
 }
 
 /** Small images of three classes, told apart by where they are bright, as MNIST's four files. */
-export function tinyData(folder: string, { train = 96, test = 30, side = 8 } = {}): string {
+export function tinyData(folder: string, { train = 96, validation = 30, side = 8 } = {}): string {
   mkdirSync(folder, { recursive: true })
   for (const [split, count] of [
     ["train", train],
-    ["t10k", test],
+    ["val", validation],
   ] as const) {
     const labels = Uint8Array.from({ length: count }, (_, i) => i % 3)
     const images = Uint8Array.from({ length: count * side ** 2 }, (_, at) => {

@@ -1,11 +1,25 @@
-import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
-import { at } from "./at.ts"
+import { VitrineError } from "@vitrine/core"
+import { decodedFormats, fileKind, isHiddenPath, isImagePath, isOtherImagePath, passedOverLines } from "./formats.ts"
+import {
+  checkFraction,
+  heldOut,
+  type Split,
+  type SplitNames,
+  type SplitOptions,
+  splitOf,
+  splits,
+  usualSplitNames,
+} from "./splits.ts"
 
-/** The images of the training and the validation set, as positions in a list of paths. */
+/** The images of each split, as positions in a list of paths. */
 export interface FolderLayout {
   readonly classes: readonly string[]
   readonly train: FolderSplit
   readonly val: FolderSplit | null
+  /** Images of a test folder. They are no validation set: they must not choose a model. */
+  readonly test: FolderSplit | null
+  /** The folders of the splits. */
+  readonly folders: SplitNames
   /** Paths passed over: hidden, not an image, or outside a class folder. */
   readonly skipped: number
   /** Why, a line for each kind with its number and an example. Hidden files have none. */
@@ -18,139 +32,160 @@ export interface FolderSplit {
   readonly labels: Int32Array
 }
 
-/** The usual names of the folders of a split, in any case. Those that come first are taken first. */
-const splitNames = {
-  train: ["train", "training", "training_set"],
-  validation: ["val", "valid", "validation", "dev", "test", "testing", "test_set", "eval"],
-} as const
-
-const validationFolders: readonly string[] = splitNames.validation
-
-/** Images in formats that are not decoded. */
-const otherImages = /\.(hei[cf]|avif|tiff?|bmp|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
-
-/** Whether a path is of a system's own: hidden, macOS' or Synology's. */
-const isHidden = (path: string): boolean =>
-  path.split("/").some((part) => part.startsWith(".") || part === "__MACOSX" || part === "@eaDir")
-
-/** Whether a path looks like an image that we decode, and is not hidden. */
-export function isImagePath(path: string): boolean {
-  return /\.(jpe?g|png|webp|gif)$/i.test(path) && !isHidden(path)
+export interface FolderOptions extends SplitOptions {
+  /** Whether images need no class: where some are in no class folder, all are taken, as one class without a name. */
+  readonly unlabelled?: boolean | undefined
 }
 
 /**
- * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with a
- * folder for validation or test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by
- * name and examples by folder and name, as torchvision's ImageFolder does. Without a validation folder, `valFraction` of each
- * class, at least one image, is held out; which ones, `seed` and the class's name alone decide.
- * @param paths relative, with "/" between the parts
- * @throws VitrineError when no class has an image, all images of a class are of formats that are not decoded, or a validation
- *   class is not in the training set
+ * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with folders for
+ * validation and test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by name and
+ * examples by folder and name, as torchvision's ImageFolder does. Without a folder for validation or test, `valFraction` of each
+ * class, at least one image, is held out to validate; which ones, `seed` and the class's name alone decide.
+ * @param paths relative, with "/" between the parts. A folder without files has "/" at its end.
+ * @throws VitrineError when no class has an image, all images of a class are of formats that are not decoded, or a split has a
+ *   class that the training set lacks
  */
-export function folderLayout(
-  paths: readonly string[],
-  name: string,
-  options: { valFraction?: number; seed?: number } = {},
-): FolderLayout {
-  const { valFraction = 0.1, seed = 0 } = options
-  if (!(valFraction >= 0 && valFraction < 1))
-    throw new VitrineError("config", `valFraction must be in [0, 1), got ${valFraction}`)
+export function folderLayout(paths: readonly string[], name: string, options: FolderOptions = {}): FolderLayout {
+  const { valFraction, seed = 0, unlabelled = false, testValidates = false } = options
+  checkFraction(valFraction)
   const images = paths.flatMap((path, item): Entry[] => (isImagePath(path) ? [{ item, ...splitPath(path) }] : []))
-  if (images.length === 0) throw new VitrineError("file", `${name}: holds no JPEG, PNG, WebP or GIF image`)
-  const entries = withoutEnclosing(images).filter(({ folders }) => folders.length > 0)
-  if (entries.length === 0)
-    throw new VitrineError("file", `${name}: its images are not in class folders, such as ${name}/cat/1.jpg`)
-
-  const outer = [...new Set(entries.map(outermost))]
-  const folderOf = (...names: string[]): string | undefined =>
-    names.flatMap((each) => outer.filter((folder) => folder.toLowerCase() === each))[0]
-  const trainName = folderOf(...splitNames.train)
-  const validationName = folderOf(...splitNames.validation)
-  const isSplit = trainName !== undefined && (outer.length === 1 || validationName !== undefined)
-  const inside = (folder: string | undefined): Entry[] =>
-    entries.flatMap((entry) =>
-      entry.folders[0] === folder && entry.folders.length > 1 ? [{ ...entry, folders: entry.folders.slice(1) }] : [],
-    )
-  const trainEntries = isSplit ? inside(trainName) : entries
-  const valEntries = isSplit ? inside(validationName) : []
-  if (trainEntries.length === 0)
-    throw new VitrineError("file", `${name}: the images under train are not in class folders, such as train/cat/1.jpg`)
-
-  const classes = [...new Set(trainEntries.map(outermost))].sort(byCodePoint)
-  const labels = new Map(classes.map((label, i) => [label, i]))
-  const examples = (list: readonly Entry[]): Example[] =>
-    list
-      .map((entry) => ({ ...entry, label: labels.get(outermost(entry)) ?? -1, folder: entry.folders.join("/") }))
-      .sort((a, b) => a.label - b.label || byCodePoint(a.folder, b.folder) || byCodePoint(a.file, b.file))
-  let train = examples(trainEntries)
-  let val = examples(valEntries)
-  const stranger = val.find(({ label }) => label < 0)
-  if (stranger)
+  if (images.length === 0) throw new VitrineError("file", `${name}: holds no ${decodedFormats} image`)
+  const inner = withoutEnclosing(images)
+  const parts = splitFolders(inner, testValidates)
+  if (parts === "no train")
     throw new VitrineError(
       "file",
-      `${name}: the validation images have a class "${outermost(stranger)}" that the training images lack`,
+      `${name}: has folders for validation and test, but none called train: name one, or give one of them`,
     )
-  if (val.length === 0 && valFraction > 0) {
-    const members = classes.map((): number[] => [])
-    for (const { item, label } of train) members[label]?.push(item)
-    const heldOut = new Set(members.flatMap((items, label) => drawn(items, at(classes, label), valFraction, seed)))
-    val = train.filter(({ item }) => heldOut.has(item))
-    train = train.filter(({ item }) => !heldOut.has(item))
+  const isFlat =
+    unlabelled &&
+    inner.some(({ folders }) => folders.length === 0 || (parts.train !== undefined && folders.length === 1))
+  const inside = (folder: string | undefined): Entry[] =>
+    folder === undefined ? [] : inner.filter(({ folders }) => folders[0] === folder).map(withoutFolder)
+  const splitFolderNames = new Set(Object.values(parts))
+  const entries: Record<Split, readonly Entry[]> = {
+    train: (parts.train === undefined
+      ? inner.filter(({ folders: [outer = ""] }) => !splitFolderNames.has(outer))
+      : inside(parts.train)
+    ).filter(({ folders }) => isFlat || folders.length > 0),
+    val: inside(parts.val).filter(({ folders }) => isFlat || folders.length > 0),
+    test: inside(parts.test).filter(({ folders }) => isFlat || folders.length > 0),
+  }
+  if (entries.train.length === 0)
+    throw new VitrineError(
+      "file",
+      parts.train === undefined
+        ? `${name}: its images are not in class folders, such as ${name}/cat/1.jpg`
+        : `${name}: the images under ${parts.train} are not in class folders, such as ${parts.train}/cat/1.jpg`,
+    )
+  const classOf = isFlat ? () => "" : outermost
+  const classes = [...new Set(entries.train.map(classOf))].sort(byCodePoint)
+  const labels = new Map(classes.map((label, i) => [label, i]))
+  const examples = (split: Split): readonly Example[] =>
+    entries[split]
+      .map((entry) => ({ ...entry, label: labels.get(classOf(entry)) ?? -1, folder: entry.folders.join("/") }))
+      .sort((a, b) => a.label - b.label || byCodePoint(a.folder, b.folder) || byCodePoint(a.file, b.file))
+  const lists = { train: examples("train"), val: examples("val"), test: examples("test") }
+  // A test folder of nothing but other names has no labels, such as test/unknown.
+  if (lists.test.every(({ label }) => label < 0)) lists.test = []
+  for (const split of ["val", "test"] as const) {
+    const stranger = lists[split].find(({ label }) => label < 0)
+    if (stranger)
+      throw new VitrineError(
+        "file",
+        `${name}: the ${split === "val" ? "validation" : "test"} images have a class "${outermost(stranger)}" that the training images lack`,
+      )
+  }
+  if (lists.val.length === 0) {
+    const share = valFraction ?? (lists.test.length > 0 ? 0 : 0.1)
+    const out = heldOut(
+      lists.train.map(({ label }) => label),
+      classes,
+      share,
+      seed,
+    )
+    lists.val = lists.train.filter((_, place) => out.has(place))
+    lists.train = lists.train.filter((_, place) => !out.has(place))
   }
   const part = (list: readonly Example[]): FolderSplit => ({
     items: list.map(({ item }) => item),
     labels: Int32Array.from(list, ({ label }) => label),
   })
-  const used = new Set([...trainEntries, ...valEntries].map(({ item }) => item))
-  const others = paths.filter((path, item) => !used.has(item) && !isHidden(path))
-  const passedOver = reasons(others)
-  const lost = lostClass(others, isSplit ? [trainName, validationName] : [], classes, images)
+  const used = new Set(splits.flatMap((split) => lists[split].map(({ item }) => item)))
+  const others = paths.filter((path, item) => !used.has(item) && !isHiddenPath(path))
+  const enclosing = (images[0]?.folders.length ?? 0) - (inner[0]?.folders.length ?? 0)
+  const passedOver = passedOverLines(others, (path) => kindOf(path, enclosing, parts))
+  const lost = isFlat ? undefined : lostClass(others, enclosing, parts.train, classes)
   if (lost !== undefined)
     throw new VitrineError(
       "file",
-      `${name}: the class folder "${lost}" has no image that can be read (JPEG, PNG, WebP and GIF are read): convert its images, or remove the folder; ${others.length} files are passed over: ${passedOver.join("; ")}`,
+      `${name}: the class folder "${lost}" has no image that can be read (${decodedFormats.replace(" or ", " and ")} are read): convert its images, or remove the folder; ${others.length} files are passed over: ${passedOver.join("; ")}`,
     )
+  const folders = Object.fromEntries(
+    splits.flatMap((split) => (lists[split].length > 0 && parts[split] !== undefined ? [[split, parts[split]]] : [])),
+  )
   return {
-    classes,
-    train: part(train),
-    val: val.length > 0 ? part(val) : null,
+    classes: isFlat ? [] : classes,
+    train: part(lists.train),
+    val: lists.val.length > 0 ? part(lists.val) : null,
+    test: lists.test.length > 0 ? part(lists.test) : null,
+    folders,
     skipped: paths.length - used.size,
     passedOver,
   }
 }
 
-/** Why paths are passed over: the number of each kind, and an example. */
-function reasons(paths: readonly string[]): string[] {
-  const kinds = new Map<string, { readonly example: string; count: number }>()
-  for (const path of paths) {
-    const kind = kindOf(path)
-    const entry = kinds.get(kind)
-    if (entry === undefined) kinds.set(kind, { example: path, count: 1 })
-    else entry.count++
+/**
+ * The outermost folders that are splits by their names. A class may be called train, if its images lie beside those of other
+ * classes.
+ */
+function splitFolders(entries: readonly Entry[], testValidates: boolean): SplitNames | "no train" {
+  const outer = [...new Set(entries.filter(({ folders }) => folders.length > 0).map(outermost))].sort(byCodePoint)
+  const named = (split: Split): string | undefined =>
+    usualSplitNames[split].flatMap((name) => outer.filter((folder) => folder.toLowerCase() === name))[0]
+  const [train, test, val = testValidates ? test : undefined] = [named("train"), named("test"), named("val")]
+  const found: SplitNames = {
+    ...(train !== undefined && { train }),
+    ...(val !== undefined && { val }),
+    ...(test !== undefined && !testValidates && { test }),
   }
-  return Array.from(kinds, ([kind, { example, count }]) => `${count} ${kind}, such as ${example}`)
+  if (train === undefined) {
+    const isAlone = outer.every((folder) => splitOf(folder) !== undefined)
+    if (!isAlone) return found
+    return outer.length > 1 ? "no train" : {}
+  }
+  const isClass = entries.some(({ folders }) => folders.length === 1 && folders[0] === train)
+  return isClass && outer.length > 1 && val === undefined && test === undefined ? {} : found
 }
 
 /** What a path that is passed over holds. */
-function kindOf(path: string): string {
-  if (!isImagePath(path)) return `${/\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase() ?? "other"} files`
-  const split = path.split("/").find((folder) => validationFolders.includes(folder.toLowerCase()))
-  return split === undefined ? "images outside of the class folders" : `images of the split "${split}"`
+function kindOf(path: string, enclosing: number, parts: SplitNames): string {
+  if (!isImagePath(path)) return fileKind(path)
+  const [outer = "", ...rest] = path.split("/").slice(enclosing)
+  if (rest.length === 0) return "images outside of the class folders"
+  const split = splitOf(outer)
+  if (split !== undefined && (parts[split] !== undefined || split !== "train"))
+    return parts[split] === outer ? `images of "${outer}" in no class folder` : `images of the split "${outer}"`
+  return parts.train === undefined
+    ? "images outside of the class folders"
+    : `images of the folder "${outer}" beside the splits`
 }
 
-/** A class folder all of whose images are of other formats. */
+/** A class folder all of whose images are of other formats, or that is empty. */
 function lostClass(
   others: readonly string[],
-  splits: readonly (string | undefined)[],
+  enclosing: number,
+  train: string | undefined,
   classes: readonly string[],
-  images: readonly Entry[],
 ): string | undefined {
-  const depth = images[0]?.folders.length ?? 1
+  const place = enclosing + (train === undefined ? 0 : 1)
   const folders = others
-    .filter((path) => otherImages.test(path))
+    .filter((path) => isOtherImagePath(path) || path.endsWith("/"))
     .map((path) => path.split("/").slice(0, -1))
-    .filter((parts) => parts.length === depth && (splits.length === 0 || splits.includes(parts.at(-2))))
-  return folders.map((parts) => parts.at(-1) ?? "").find((folder) => !classes.includes(folder))
+    .filter((parts) => parts.length > place && (train === undefined || parts[enclosing] === train))
+    .map((parts) => parts[place] ?? "")
+  return folders.find((folder) => !classes.includes(folder) && (train !== undefined || splitOf(folder) === undefined))
 }
 
 /** An image by its position in the list, the folders around it, from the outermost on, and its file's name. */
@@ -171,23 +206,18 @@ function splitPath(path: string): Pick<Entry, "folders" | "file"> {
 
 const outermost = ({ folders: [folder = ""] }: Entry): string => folder
 
+const withoutFolder = (entry: Entry): Entry => ({ ...entry, folders: entry.folders.slice(1) })
+
 /** Entries without the folders that enclose all of them. The last folder above the files is a class, and stays. */
 function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
   const [first] = entries
   if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
     return entries
-  return withoutEnclosing(entries.map((entry) => ({ ...entry, folders: entry.folders.slice(1) })))
-}
-
-/** The items of a class that are held out, drawn by the seed and the class's name. */
-function drawn(items: readonly number[], className: string, valFraction: number, seed: number): number[] {
-  const count = items.length < 2 ? 0 : Math.max(1, Math.round(items.length * valFraction))
-  const order = permutation(foldKey(keyFromSeed(seed), "split", className), items.length)
-  return Array.from(order.subarray(0, count), (place) => at(items, place))
+  return withoutEnclosing(entries.map(withoutFolder))
 }
 
 /** Order of strings by code point, as Python's; JavaScript's own differs beyond the basic plane. */
-function byCodePoint(a: string, b: string): number {
+export function byCodePoint(a: string, b: string): number {
   const n = Math.min(a.length, b.length)
   for (let i = 0; i < n; i++) {
     const x = a.charCodeAt(i)

@@ -1,5 +1,6 @@
 export * from "./index.ts"
 export { decodeLimits } from "./limits.ts"
+export { listImages } from "./node/files.ts"
 export { decodeImage } from "./node/decode.ts"
 export { type ResolvedLines, type ResolveLinesOptions, resolveLines } from "./node/lines.ts"
 export { createLoader, type NodeLoaderOptions } from "./node/loader.ts"

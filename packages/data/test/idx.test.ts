@@ -33,12 +33,16 @@ describe("a folder of IDX files", () => {
       [`t10k-images-idx3-ubyte${end}`]: pack(idx([2, 2, 3], counting(12))),
       [`t10k-labels-idx1-ubyte${end}`]: pack(idx([2], [3, 0])),
     })
-    const { train, val } = await resolveData(path)
+    const { train, val, test, splitNames } = await resolveData(path)
+    expect([val, splitNames]).toEqual([null, { train: "train", test: "t10k" }])
+    const divided = await resolveData(path, { valFraction: 0.5 })
+    const sizes = [divided.train, divided.val].map(async (part) => part && (await openDataset(part)).length)
+    expect(await Promise.all(sizes)).toEqual([3, 2])
     const dataset = await openDataset(train)
     expect(dataset).toMatchObject({ length: 5, channels: 1, classes: ["0", "1", "2", "3"] })
     expect([...dataset.labels]).toEqual([2, 0, 1, 0, 2])
     expect(await dataset.read(1)).toEqual({ width: 3, height: 2, channels: 1, data: Uint8Array.of(6, 7, 8, 9, 10, 11) })
-    expect((await openDataset(val as NonNullable<typeof val>)).length).toBe(2)
+    expect((await openDataset(test as NonNullable<typeof test>)).length).toBe(2)
     const { mean, std } = await meanStd(dataset)
     expect(mean[0]).toBeCloseTo(14.5 / 255, 12)
     expect(std[0]).toBeCloseTo(Math.sqrt((30 * 30 - 1) / 12) / 255, 12)

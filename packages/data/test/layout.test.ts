@@ -14,7 +14,7 @@ test("classes are sorted by name, examples by folder and name, as torchvision do
   expect(skipped).toBe(2)
 })
 
-test.each(["val", "valid", "validation", "test", "Test"])("train and %s are found under enclosing folders", (split) => {
+test.each(["val", "valid", "Validation", "dev"])("train and %s are found under enclosing folders", (split) => {
   const paths = [
     ...numbered("set/v1/train/cat", 3),
     ...numbered("set/v1/train/dog", 2),
@@ -26,9 +26,11 @@ test.each(["val", "valid", "validation", "test", "Test"])("train and %s are foun
   expect([...(val?.labels ?? [])]).toEqual([1, 1])
 })
 
-test("val is taken before test, and a class may be called train", () => {
-  const both = [...numbered("train/a", 2), ...numbered("test/a", 3), ...numbered("val/a", 1)]
-  expect(folderLayout(both, "set").val?.items.length).toBe(1)
+test("val and test are two splits, and a class may be called train", () => {
+  const both = [...numbered("train/a", 2), ...numbered("test/a", 3), ...numbered("valid/a", 1)]
+  const { val, test, folders, passedOver } = folderLayout(both, "set")
+  expect([val?.items.length, test?.items.length, passedOver.length]).toEqual([1, 3, 0])
+  expect(folders).toEqual({ train: "train", val: "valid", test: "test" })
   const vehicles = [...numbered("train", 3), ...numbered("bus", 3)]
   expect(folderLayout(vehicles, "set").classes).toEqual(["bus", "train"])
 })
@@ -58,14 +60,53 @@ test.each<[string, string[], RegExp]>([
 test.each([
   ["Training", "Testing"],
   ["training_set", "test_set"],
-  ["train", "dev"],
   ["TRAIN", "eval"],
 ])("%s and %s are splits and no classes, beside other folders too", (train, other) => {
-  const paths = [...numbered(`${train}/a`, 2), ...numbered(`${train}/b`, 2), ...numbered(`${other}/a`, 1)]
-  const { classes, val, passedOver } = folderLayout([...paths, "notes/c/1.jpg", "@eaDir/x/1.jpg"], "set")
-  expect(classes).toEqual(["a", "b"])
-  expect(val?.items.length).toBe(1)
-  expect(passedOver).toEqual(["1 images outside of the class folders, such as notes/c/1.jpg"])
+  const paths = [...numbered(`${train}/a`, 20), ...numbered(`${train}/b`, 20), ...numbered(`${other}/a`, 1)]
+  const layout = folderLayout([...paths, "notes/c/1.jpg", "@eaDir/x/1.jpg"], "set")
+  expect(layout.classes).toEqual(["a", "b"])
+  // The test images choose no model, and the training set stays whole.
+  expect([layout.train.items.length, layout.val, layout.test?.items.length]).toEqual([40, null, 1])
+  expect(layout.folders).toEqual({ train, test: other })
+  expect(layout.passedOver).toEqual([`1 images of the folder "notes" beside the splits, such as notes/c/1.jpg`])
+})
+
+test("with a test folder, images are held out to validate only if that is asked for; older runs validate on it", () => {
+  const paths = [...numbered("train/a", 10), ...numbered("train/b", 10), ...numbered("test/a", 3)]
+  const sizes = (options: object): (number | undefined)[] => {
+    const { train, val, test } = folderLayout(paths, "set", options)
+    return [train.items.length, val?.items.length, test?.items.length]
+  }
+  expect(sizes({ valFraction: 0.2 })).toEqual([16, 4, 3])
+  expect(sizes({ testValidates: true })).toEqual([20, 3, undefined])
+})
+
+test("a split beside class folders is no class, and splits without train are refused", () => {
+  const beside = [...numbered("a", 2), ...numbered("b", 2), ...numbered("test/a", 1)]
+  const { classes, test } = folderLayout(beside, "set")
+  expect([classes, test?.items.length]).toEqual([["a", "b"], 1])
+  const train = [...numbered("train/a", 2), ...numbered("train/b", 2), "more/1.jpg"]
+  expect(folderLayout(train, "set").classes).toEqual(["a", "b"])
+  expect(() => folderLayout([...numbered("val/a", 2), ...numbered("test/a", 2)], "set")).toThrow(/none called train/)
+})
+
+test("test images without labels are passed over, by name", () => {
+  const paths = [...numbered("train/a", 20), ...numbered("train/b", 20)]
+  for (const folder of ["test", "test/unknown"]) {
+    const { test, val, passedOver } = folderLayout([...paths, ...numbered(folder, 2)], "set")
+    expect([test, val?.items.length, passedOver.length]).toEqual([null, 4, 1])
+    expect(passedOver[0]).toContain(`such as ${folder}/0.jpg`)
+  }
+})
+
+test("without labels, images of a flat folder are taken, in all splits", () => {
+  const options = { unlabelled: true, valFraction: 0.2 }
+  const flat = folderLayout(numbered("photos", 10), "set", options)
+  expect([flat.classes, flat.train.items.length, flat.val?.items.length]).toEqual([["photos"], 8, 2])
+  const loose = folderLayout([...numbered("photos", 9), "1.jpg"], "set", options)
+  expect([loose.classes, loose.train.items.length, loose.val?.items.length]).toEqual([[], 8, 2])
+  const split = folderLayout([...numbered("train", 9), ...numbered("val", 3)], "set", options)
+  expect([split.classes, split.train.items.length, split.val?.items.length]).toEqual([[], 9, 3])
 })
 
 test("files that are passed over are named by kind, and a class of nothing else is refused", () => {
@@ -74,14 +115,10 @@ test("files that are passed over are named by kind, and a class of nothing else 
     "2 .jp2 files, such as bee/a.jp2",
     "1 images outside of the class folders, such as loose.jpg",
   ])
+  expect(() => folderLayout([...paths, "empty/"], "set")).toThrow(/the class folder "empty" has no image/)
   expect(() => folderLayout([...paths, "cat/1.heic"], "set")).toThrow(
     /the class folder "cat" has no image that can be read .*4 files are passed over: .*1 \.heic files, such as cat\/1\.heic/,
   )
-})
-
-test("where there are both val and test, the images of test are named as such", () => {
-  const paths = [...numbered("train/a", 2), ...numbered("val/a", 1), ...numbered("test/a", 3)]
-  expect(folderLayout(paths, "set").passedOver).toEqual([`3 images of the split "test", such as test/a/0.jpg`])
 })
 
 test("many files that are passed over take time in proportion to their number", () => {

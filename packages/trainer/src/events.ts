@@ -37,10 +37,12 @@ export interface StepEvent {
   readonly eta: number
 }
 
-/** The result of a pass over the validation data, such as an `Evaluation`. */
+/** The result of a pass over the validation data, or over test data, such as an `Evaluation`. */
 export type EvaluationEvent<E extends object = Evaluation> = E & {
   readonly type: "evaluation"
   readonly step: number
+  /** Present where the data are a test split, which chooses no checkpoint. */
+  readonly split?: "test"
 }
 
 export interface CheckpointEvent {

@@ -46,6 +46,8 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly batches: (consumed: number) => Promise<BatchSource<B>>
   /** Opens the evaluation data for one pass. */
   readonly evaluation?: (() => Promise<AsyncIterable<B>>) | undefined
+  /** Whether `evaluation` is a test split, which events then name. */
+  readonly evaluatesTest?: boolean | undefined
   /** Steps between evaluations. There is always one at the end. */
   readonly evaluateEvery?: number | undefined
   /** The store for checkpoints and metrics, such as a run folder. */
@@ -165,10 +167,11 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
           break
         }
         const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
-        store?.appendMetrics({ type: "evaluation", step, ...Object.fromEntries(figures) })
+        const split = inputs.evaluatesTest === true ? ({ split: "test" } as const) : {}
+        store?.appendMetrics({ type: "evaluation", step, ...split, ...Object.fromEntries(figures) })
         score = objective.measure.score(evaluation)
         loss = objective.measure.loss?.(evaluation) ?? null
-        yield { type: "evaluation", step, ...evaluation }
+        yield { type: "evaluation", step, ...split, ...evaluation }
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
         const current = state

@@ -55,6 +55,39 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
   expect(measured).toMatchObject({ data, split: "val", labels: classes, top1: Math.max(...reported) })
 })
 
+test("a test folder is measured under its own name, and chooses no model", async () => {
+  const folder = join(place, "splits")
+  for (const name of classes) {
+    await cp(join(data, name), join(folder, "Training", name), { recursive: true })
+    await cp(join(data, name), join(folder, "Testing", name), { recursive: true })
+  }
+  const out = join(place, "tested")
+  const events = await collect(train({ ...options, data: folder, out }))
+  const splitNames = { train: "Training", test: "Testing" }
+  expect(events[0]).toMatchObject({ examples: 60, validation: 0, test: 60, splitNames, classCounts: [20, 20, 20] })
+  expect(events.filter(({ type }) => type === "evaluation")).toMatchObject([{ split: "test" }, { split: "test" }])
+  const last = await readFile(join(out, "checkpoints", "step-00000006", "model.safetensors"))
+  expect(await readFile(join(out, "model.safetensors"))).toEqual(last)
+  expect(await evaluate(out, { backend: "onnx" })).toMatchObject({ split: "test", examples: 60 })
+  await expect(evaluate(out, { backend: "onnx", split: "val" })).rejects.toThrow(/no validation images.*: train, test/)
+})
+
+test("masked patches are learned from a flat folder", async () => {
+  const flat = join(place, "flat")
+  await cp(join(data, "circle"), flat, { recursive: true })
+  await writeFile(join(flat, "notes.txt"), "")
+  await mkdir(join(flat, "more"))
+  await rename(join(flat, "0.png"), join(flat, "more", "0.png"))
+  const learning = { task: "masked-patch", steps: 1, batchSize: 4 } as const
+  const [setup] = await collect(train({ ...options, data: flat, recipe: { ...recipe, ...learning } }))
+  expect(setup).toMatchObject({
+    examples: 18,
+    validation: 2,
+    classes: [],
+    passedOver: [expect.stringContaining(".txt")],
+  })
+})
+
 test("leaves no folder when it fails before its first step", async () => {
   const out = join(place, "nothing")
   const failing = collect(train({ ...options, data, out, recipe: { ...recipe, freeze: ["block.0"] } }))

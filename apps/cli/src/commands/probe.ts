@@ -8,6 +8,7 @@ import { overrideFlags, overridesOf } from "../flags/overrides.ts"
 import { choicesValue, countsValue, integerValue, namesValue, positiveValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
 import { colors, note, print } from "../output.ts"
+import { notePassedOver } from "../show/passed-over.ts"
 import { count, percent, printable, table } from "../show/text.ts"
 
 const flags = {
@@ -65,6 +66,7 @@ async function measure(values: Values<typeof flags>): Promise<void> {
       const { test, classes, shots, seeds, methods, k, temperature, batchSize, workers } = values
       const options = { test, classes, shots, seeds, methods, k, temperature, batchSize, workers }
       const result = await probeModel(path, { ...options, data: each, backend, ...overridesOf(values) })
+      notePassedOver(result)
       probes.push(result)
       if (!json)
         note(

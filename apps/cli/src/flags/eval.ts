@@ -10,7 +10,11 @@ export const evalFlags = {
     value: "<path...>",
     help: 'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
   },
-  split: { value: "<name>", help: "which part of the data; default: val", choices: ["val", "train", "test"] },
+  split: {
+    value: "<name>",
+    help: "which part of the data; default: val, or test where there is none",
+    choices: ["val", "train", "test"],
+  },
   batchSize: { value: "<n>", help: "images at a time", parse: integerValue(1), default: 64 },
   ...jsonFlag,
   ...machineFlags,

@@ -40,7 +40,7 @@ export const trainFlags = {
   valFraction: {
     group: run,
     value: "<x>",
-    help: "held out where the data have no validation set; default: 0.1",
+    help: "held out where the data have no validation set; default: 0.1, or 0 beside a test set",
     parse: fractionValue,
   },
   evalEvery: {

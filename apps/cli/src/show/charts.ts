@@ -4,7 +4,7 @@ import { colors, currentIo } from "../output.ts"
 import { count, short } from "./text.ts"
 
 /** The curves as characters: loss, and the score where it was measured more than once. */
-export function charts({ steps, measure, evaluations }: Curve): string {
+export function charts({ steps, measure, evaluations, split }: Curve): string {
   const width = Math.max(30, Math.min(72, (currentIo().stdout.columns ?? 80) - 14))
   const loss = smoothCurve(
     steps.map(({ step, loss }): Point => [step, loss]),
@@ -13,7 +13,8 @@ export function charts({ steps, measure, evaluations }: Curve): string {
   const measured = evaluations.map(({ step, score }): Point => [step, 100 * score])
   const parts: string[] = []
   if (loss.length > 1) parts.push(chart("Training loss", loss, width, "ansiBlue"))
-  if (measured.length > 1) parts.push(chart(`Validation ${curveScores[measure]}, %`, measured, width, "ansiGreen"))
+  const title = `${split === "test" ? "Test" : "Validation"} ${curveScores[measure]}, %`
+  if (measured.length > 1) parts.push(chart(title, measured, width, "ansiGreen"))
   return parts.join("\n")
 }
 

@@ -1,4 +1,5 @@
-import { type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
+import type { Split, SplitNames } from "@vitrine/data"
+import { type EvaluationEvent, type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
 import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, printable, short } from "./text.ts"
@@ -17,9 +18,9 @@ export interface Reporter<S, E extends object> {
 const { bold, dim, green, yellow, cyan } = errorColors
 
 /** What the texts of a run say of one task. */
-export interface RunTexts<S, E> {
+export interface RunTexts<S, E extends object> {
   header(run: string, event: S): string
-  evaluation(event: E): EvaluationText
+  evaluation(event: EvaluationEvent<E>): EvaluationText
 }
 
 export interface EvaluationText {
@@ -115,14 +116,25 @@ export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
 }
 
 /** The data of a run, where they are images with classes. */
-export function imagesLine({
-  data,
-  examples,
-  validation,
-  classes,
-}: RunSetup & { readonly classes: readonly string[] }): string {
-  const images = `${count(examples)} images to train on, ${count(validation)} to validate`
-  return field("data", `${printable(data)}: ${images}, ${classes.length} classes`)
+export function imagesLine({ data, examples, validation, classes, ...rest }: RunSetup & ImagesFacts): string {
+  const { test = 0, splitNames: names } = rest
+  const folder = (split: Split): string => {
+    const name = names?.[split]
+    return name === undefined || name === split ? "" : ` (${printable(name)})`
+  }
+  const heldOut = names !== undefined && names.val === undefined ? " (held out)" : folder("val")
+  const images = [
+    `${count(examples)} images to train on${folder("train")}`,
+    ...(validation > 0 || test === 0 ? [`${count(validation)} to validate${validation > 0 ? heldOut : ""}`] : []),
+    ...(test > 0 ? [`${count(test)} to test${folder("test")}`] : []),
+  ]
+  return field("data", `${printable(data)}: ${images.join(", ")}, ${classes.length} classes`)
+}
+
+interface ImagesFacts {
+  readonly classes: readonly string[]
+  readonly test?: number
+  readonly splitNames?: SplitNames
 }
 
 /** Shares of fewer examples are known to no better than ten points. */

@@ -55,6 +55,12 @@ export async function modelLine(run: string, model: string): Promise<string> {
   return `the ${score === null ? "last" : "best"} model, of step ${count(step)}, ${model}`
 }
 
+/** The last score of a run; undefined where nothing was measured. */
+export function lastScore({ evaluations }: Curve, what: string): string | undefined {
+  const last = evaluations.at(-1)
+  return last && `${what}: ${bold(percent(last.score, 2))} at step ${count(last.step)}, the last.`
+}
+
 /** The files of a run. */
 export function fileList(
   run: string,

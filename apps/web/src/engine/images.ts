@@ -21,6 +21,8 @@ export interface PictureSet {
   readonly side: number
   readonly train: PictureSplit
   readonly val: PictureSplit | null
+  /** Pictures that are measured where there are none to validate. They choose no model. */
+  readonly test: PictureSplit | null
 }
 
 interface PictureSplit {
@@ -73,7 +75,7 @@ export async function readImages(
     entries,
     images.map(([path]) => path),
   )
-  const { classes, train, val } = folderLayout(
+  const { classes, train, val, test } = folderLayout(
     readable.map(({ path }) => path),
     name,
   )
@@ -87,7 +89,7 @@ export async function readImages(
     for (const [i, item] of items.entries()) data.set(elementAt(readable, item).square, i * side * side * 3)
     return { pixels: data, labels: Int32Array.from(labels) }
   }
-  const pictures = { name, classes, side, train: split(train), val: val === null ? null : split(val) }
+  const pictures = { name, classes, side, train: split(train), val: val && split(val), test: test && split(test) }
   return { pictures, faults }
 }
 
@@ -119,7 +121,14 @@ export async function readExamples(examples: readonly Example[], side: number): 
       data.set(squarePixels(await decodeImage(image), side), i * side * side * 3)
     return { pixels: data, labels: Int32Array.from(split, ({ className }) => classes.indexOf(className)) }
   }
-  return { name: "pictures", classes, side, train: await read(train), val: val.length === 0 ? null : await read(val) }
+  return {
+    name: "pictures",
+    classes,
+    side,
+    train: await read(train),
+    val: val.length === 0 ? null : await read(val),
+    test: null,
+  }
 }
 
 function checkSize(count: number, side: number): void {
@@ -136,19 +145,26 @@ function squarePixels(image: Image, side: number): Uint8Array {
   return Uint8Array.from(data, (value) => Math.round(255 * value))
 }
 
-export function datasetsOf({ name, classes, side, train, val }: PictureSet): { train: Dataset; validation?: Dataset } {
+export function datasetsOf({ name, classes, side, train, val, test }: PictureSet): {
+  train: Dataset
+  validation?: Dataset
+  test?: Dataset
+} {
   const open = (split: PictureSplit): Dataset =>
     pixels({ name, classes, height: side, width: side, channels: 3, pixels: split.pixels, labels: split.labels })
-  return { train: open(train), ...(val === null ? {} : { validation: open(val) }) }
+  return { train: open(train), ...(val && { validation: open(val) }), ...(test && { test: open(test) }) }
 }
 
 /** The files that keep pictures beside their run. */
-export function filesOf({ name, classes, side, train, val }: PictureSet): Record<string, Uint8Array<ArrayBuffer>> {
-  const bytes = (labels: Int32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => new Uint8Array(labels.buffer)
+export function filesOf({ name, classes, side, ...splits }: PictureSet): Record<string, Uint8Array<ArrayBuffer>> {
+  const files = (["train", "val", "test"] as const).flatMap((name) => {
+    const split = splits[name]
+    if (split === null) return []
+    const { pixels, labels } = split
+    return [[`data/${name}.pixels`, pixels] as const, [`data/${name}.labels`, new Uint8Array(labels.buffer)] as const]
+  })
   return {
-    "data/train.pixels": train.pixels,
-    "data/train.labels": bytes(train.labels),
-    ...(val === null ? {} : { "data/val.pixels": val.pixels, "data/val.labels": bytes(val.labels) }),
+    ...Object.fromEntries(files),
     "data/about.json": new TextEncoder().encode(JSON.stringify({ name, classes, side })),
   }
 }
@@ -162,12 +178,19 @@ export function picturesFrom(files: Readonly<Record<string, Uint8Array<ArrayBuff
   const [name, classes, side] = [valueIn(json, "name"), valueIn(json, "classes"), valueIn(json, "side")]
   if (typeof side !== "number" || !Array.isArray(classes))
     throw new VitrineError("file", "data/about.json: does not say the classes and the size of the pictures")
-  return { name: String(name), classes: classes.map(String), side, train, val: splitFrom(files, "val") }
+  return {
+    name: String(name),
+    classes: classes.map(String),
+    side,
+    train,
+    val: splitFrom(files, "val"),
+    test: splitFrom(files, "test"),
+  }
 }
 
 function splitFrom(
   files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
-  split: "train" | "val",
+  split: "train" | "val" | "test",
 ): PictureSplit | null {
   const [bytes, labels] = [files[`data/${split}.pixels`], files[`data/${split}.labels`]]
   if (bytes === undefined || labels === undefined) return null

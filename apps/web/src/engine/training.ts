@@ -137,7 +137,7 @@ export function createTraining(): Training {
         }
         if (event.type === "checkpoint" && sampler !== undefined) {
           const samples = await sampler.predict(checkpointReader(store))
-          const heldOut = data === "shapes" || data.validation !== undefined
+          const heldOut = data === "shapes" || (data.validation ?? data.test) !== undefined
           post({ type: "samples", step: event.step, samples, heldOut })
         }
         await letMessagesIn()
@@ -236,7 +236,7 @@ function alone(name: string, work: () => Promise<void>): Promise<void> {
 
 /** The data set of the samples: pictures that are held out, where there are some. */
 function samplesOf(data: "shapes" | ReturnType<typeof datasetsOf>): Dataset {
-  return data === "shapes" ? shapes({ split: "val", size: 200 }) : (data.validation ?? data.train)
+  return data === "shapes" ? shapes({ split: "val", size: 200 }) : (data.validation ?? data.test ?? data.train)
 }
 
 /** The parameters of the newest checkpoint by their name. */
@@ -250,11 +250,11 @@ function checkpointReader(store: MemoryStore): (name: string) => Float32Array {
   }
 }
 
-const summaryOfData = ({ name, classes, train, val }: PictureSet, faults: readonly string[]): DataSummary => ({
+const summaryOfData = ({ name, classes, train, val, test }: PictureSet, faults: readonly string[]): DataSummary => ({
   name,
   classes,
   train: train.labels.length,
-  validation: val?.labels.length ?? 0,
+  validation: (val ?? test)?.labels.length ?? 0,
   faults,
 })
 

@@ -1,11 +1,10 @@
 import { createReadStream } from "node:fs"
 import type { FileHandle } from "node:fs/promises"
-import { basename } from "node:path"
 import { createGunzip } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
-import { isImagePath, folderLayout, type FolderSplit } from "../layout.ts"
+import { isImagePath } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
 import { decodeImage } from "./decode.ts"
 import { openFile } from "./open-file.ts"
@@ -17,7 +16,7 @@ export const mostPackedBytes: number = 2 ** 30
 const greatestGrowth = 100
 const page = 2 ** 24
 
-/** Whether a path is named like an archive that `resolveArchive` reads. */
+/** Whether a path is named like an archive that `readArchive` reads. */
 export function isArchivePath(path: string): boolean {
   return /\.(tar|tar\.gz|tgz)$/i.test(path)
 }
@@ -97,26 +96,6 @@ export function packedSource(
     offsets: Float64Array.from(files, ({ offset }) => offset),
     sizes: Float64Array.from(files, ({ size }) => size),
   }
-}
-
-/** Finds classes and splits in an archive. Both sets share its memory. */
-export async function resolveArchive(
-  path: string,
-  options: { valFraction?: number; seed?: number },
-): Promise<{ train: PackedSource; val: PackedSource | null; passedOver: readonly string[] }> {
-  const packed = await readArchive(path)
-  const names = packed.files.map(({ name }) => name)
-  const { classes, skipped, passedOver, train, val } = folderLayout(names, path, options)
-  const source = ({ items, labels }: FolderSplit, split: string): PackedSource => {
-    const files = items.map((item) => at(packed.files, item))
-    return packedSource(packed, files, {
-      name: `${basename(path)} ${split}`,
-      classes,
-      labels,
-      skipped: skipped + packed.links,
-    })
-  }
-  return { train: source(train, "train"), val: val === null ? null : source(val, "val"), passedOver }
 }
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */

@@ -2,6 +2,7 @@ import { realpath, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, FilesSource } from "../dataset.ts"
+import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } from "../formats.ts"
 import { decodeImage } from "./decode.ts"
 import { unreadable } from "./unreadable.ts"
 
@@ -22,23 +23,28 @@ export function openFiles(source: FilesSource): Dataset {
 }
 
 /**
- * Every file under a folder, by relative path with "/" between its parts. Links are followed, each linked folder once.
+ * Every file under a folder, by relative path with "/" between its parts, and every folder without files, with "/" at its end. Links
+ * are followed, each linked folder once. `special` are pipes, devices and links to nothing, which must not be opened.
  * @throws VitrineError when a folder cannot be read, or holds more than ten million files
  */
-export async function listFiles(folder: string): Promise<string[]> {
+export async function listFiles(folder: string): Promise<{ readonly files: string[]; readonly special: string[] }> {
   const files: string[] = []
+  const special: string[] = []
   const linked = new Set<string>()
   const walk = async (path: string, relative: string): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
       throw unreadable(path, error)
     })
+    if (entries.every(({ name }) => isHiddenName(name)) && relative !== "") files.push(`${relative}/`)
     for (const entry of entries) {
       const inner = join(path, entry.name)
       const relativePath = relative === "" ? entry.name : `${relative}/${entry.name}`
       let isFolder = entry.isDirectory()
+      let isFile = entry.isFile()
       if (entry.isSymbolicLink()) {
         const target = await stat(inner).catch(() => undefined)
         isFolder = target?.isDirectory() ?? false
+        isFile = target?.isFile() ?? false
         if (isFolder) {
           const real = await realpath(inner)
           if (linked.has(real) || folderStart(await realpath(path)).startsWith(folderStart(real))) continue
@@ -47,14 +53,34 @@ export async function listFiles(folder: string): Promise<string[]> {
       }
       if (isFolder) {
         // A hidden folder counts once, for all that is in it.
-        if (entry.name.startsWith(".") || entry.name === "__MACOSX") files.push(relativePath)
+        if (isHiddenName(entry.name)) files.push(relativePath)
         else await walk(inner, relativePath)
-      } else files.push(relativePath)
+      } else (isFile ? files : special).push(relativePath)
       if (files.length > 1e7) throw new VitrineError("file", `${folder}: holds more than ten million files`)
     }
   }
   await walk(folder, "")
-  return files
+  return { files, special }
+}
+
+/**
+ * The images in a folder and below, sorted, and what else is there, a line for each kind.
+ * @throws VitrineError when a folder cannot be read
+ */
+export async function listImages(
+  folder: string,
+): Promise<{ readonly images: string[]; readonly passedOver: readonly string[] }> {
+  const { files, special } = await listFiles(folder)
+  const others = files.filter((file) => !isImagePath(file) && !isHiddenPath(file))
+  return {
+    images: files.filter(isImagePath).sort(),
+    passedOver: [...passedOverLines(others, fileKind), ...specialLines(special)],
+  }
+}
+
+/** Says how many files are none that can be read. */
+export function specialLines(special: readonly string[]): string[] {
+  return passedOverLines(special, () => "that are no regular files")
 }
 
 const folderStart = (path: string): string => `${path}/`

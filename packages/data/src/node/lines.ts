@@ -46,7 +46,7 @@ export async function resolveLines(path: string, options: ResolveLinesOptions = 
   const { valFraction = 0.1, seed = 0, characters = [1, 5] } = options
   const tree = await labelled(path)
   if (tree === undefined) {
-    const { train, val } = await resolveData(path, { seed, valFraction })
+    const { train, val } = await resolveData(path, { seed, valFraction, testValidates: true })
     const open = async (source: DatasetSource, part: "train" | "val"): Promise<LineSet> => {
       const partSeed = foldKey(keyFromSeed(seed), "rows", part)[0]
       return characterRows(await openDataset(source), { size: rowCounts[part], characters, seed: partSeed })

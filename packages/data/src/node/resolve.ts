@@ -2,75 +2,93 @@ import { stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
-import type { DatasetSource, FilesSource, IdxSource } from "../dataset.ts"
-import { folderLayout, type FolderSplit } from "../layout.ts"
-import { isArchivePath, resolveArchive } from "./archive.ts"
-import { listFiles } from "./files.ts"
+import type { DatasetSource, IdxSource, SubsetSource } from "../dataset.ts"
+import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
+import { checkFraction, heldOut, type Split, type SplitNames } from "../splits.ts"
+import { isArchivePath } from "./archive.ts"
+import { specialLines } from "./files.ts"
 import { defaultClasses, readIdx } from "./idx.ts"
 import { readFileWithin } from "./open-file.ts"
+import { type FileTree, openTree } from "./tree.ts"
 
-export interface ResolveOptions {
-  /** Share of each class to hold out where the data have no validation set of their own; default 0.1. */
-  readonly valFraction?: number
-  /** Decides which images those are, and the built-in drawings; default 0. */
-  readonly seed?: number
-}
+export type ResolveOptions = FolderOptions
 
 export interface ResolvedData {
   readonly train: DatasetSource
   readonly val: DatasetSource | null
+  /** Images to measure a model on once it is chosen. They are no validation set. */
+  readonly test: DatasetSource | null
+  readonly splitNames: SplitNames
   /** Files that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
 }
 
 /**
- * Finds the training and the validation set of a path or a name:
+ * Finds the training, the validation and the test set of a path or a name:
  * - `shapes`: the built-in drawings, 50,000 and 2,000 of them,
  * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one a line,
- * - a folder of images, a folder for each class, with or without train and val | valid | validation | test around them,
+ * - a folder of images, a folder for each class, with or without folders for splits around them (see `folderLayout`),
  * - a .tar, .tar.gz or .tgz of such a folder.
  * @throws VitrineError naming the path and what was expected
  */
 export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
-  const { seed = 0 } = options
+  const { seed = 0, valFraction } = options
+  checkFraction(valFraction)
   const path = resolve(pathOrName)
   const info = await stat(path).catch(() => undefined)
   if (pathOrName === "shapes" && !info?.isDirectory())
     return {
       train: { kind: "shapes", split: "train", size: 50_000, seed },
       val: { kind: "shapes", split: "val", size: 2_000, seed },
+      test: null,
+      splitNames: { train: "train", val: "val" },
       passedOver: [],
     }
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
-  if (!info.isDirectory()) {
-    if (isArchivePath(path)) return resolveArchive(path, options)
+  if (!info.isDirectory() && !isArchivePath(path))
     throw new VitrineError("file", `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
+  const tree = await openTree(path, () => false)
+  try {
+    const idx = info.isDirectory() ? await findIdx(path, tree.names, options) : undefined
+    return idx ?? resolveFolders(tree, pathOrName, options)
+  } finally {
+    await tree.close()
   }
-  const files = await listFiles(path)
-  const idx = await findIdx(path, files)
-  if (idx !== undefined) return idx
-  const parts = folderLayout(files, pathOrName, options)
-  const source = ({ items, labels }: FolderSplit, split: string): FilesSource => ({
-    kind: "files",
-    name: `${basename(path)} ${split}`,
-    classes: parts.classes,
-    paths: items.map((item) => join(path, at(files, item))),
-    labels,
-    skipped: parts.skipped,
-  })
-  const { train, val, passedOver } = parts
-  return { train: source(train, "train"), val: val === null ? null : source(val, "val"), passedOver }
+}
+
+function resolveFolders(tree: FileTree, name: string, options: ResolveOptions): ResolvedData {
+  const { names, special, path } = tree
+  const layout = folderLayout(names, name, options)
+  const { classes, folders: splitNames } = layout
+  const source = ({ items, labels }: FolderSplit, split: Split): DatasetSource =>
+    tree.images(
+      items.map((item) => at(names, item)),
+      `${basename(path)} ${split}`,
+      { classes, labels, skipped: layout.skipped },
+    )
+  const { train, val, test } = layout
+  return {
+    train: source(train, "train"),
+    val: val && source(val, "val"),
+    test: test && source(test, "test"),
+    splitNames,
+    passedOver: [...layout.passedOver, ...specialLines(special)],
+  }
 }
 
 /** MNIST's files, by the names that its descendants use too; undefined where there are none. */
-async function findIdx(folder: string, files: readonly string[]): Promise<ResolvedData | undefined> {
+async function findIdx(
+  folder: string,
+  files: readonly string[],
+  { testValidates = false, valFraction, seed = 0 }: ResolveOptions,
+): Promise<ResolvedData | undefined> {
   const find = (split: string, what: string): string | undefined => {
     const pattern = new RegExp(`^(.*-)?(${split})-${what}[-.]idx\\d-ubyte(\\.gz)?$`)
     const name = files.filter((file) => pattern.test(file)).sort((a, b) => a.length - b.length)[0]
     return name === undefined ? undefined : join(folder, name)
   }
-  const pair = (split: string): { images: string; labels: string } | undefined => {
+  const pair = (split: string): IdxPair | undefined => {
     const images = find(split, "images")
     const labels = find(split, "labels")
     if (images === undefined && labels === undefined) return undefined
@@ -81,15 +99,48 @@ async function findIdx(folder: string, files: readonly string[]): Promise<Resolv
       )
     return { images, labels }
   }
+  const nameOf = (split: Split, files: IdxPair | undefined): SplitNames =>
+    files === undefined ? {} : { [split]: basename(files.images).replace(/-images.*$/, "") }
   const train = pair("train")
   if (train === undefined) return undefined
-  const val = pair("t10k|val|valid|validation|test")
+  const val = pair(testValidates ? "t10k|val|valid|validation|test" : "val|valid|validation")
+  const test = testValidates ? undefined : pair("t10k|test")
+  const labelsOf = async (files: IdxPair | undefined): Promise<Uint8Array> =>
+    files === undefined ? new Uint8Array() : (await readIdx(files.labels)).data
+  const trainLabels = await labelsOf(train)
   const classes = files.includes("classes.txt")
     ? new TextDecoder()
         .decode(await readFileWithin(join(folder, "classes.txt"), 2 ** 24))
         .split(/\r?\n/)
         .filter((line) => line.trim() !== "")
-    : defaultClasses((await readIdx(train.labels)).data, val ? (await readIdx(val.labels)).data : new Uint8Array())
-  const source = (files: { images: string; labels: string }): IdxSource => ({ kind: "idx", ...files, classes })
-  return { train: source(train), val: val === undefined ? null : source(val), passedOver: [] }
+    : defaultClasses(trainLabels, await labelsOf(val), await labelsOf(test))
+  const source = (files: IdxPair): IdxSource => ({ kind: "idx", ...files, classes })
+  const share = valFraction ?? (test === undefined ? 0.1 : 0)
+  const divided =
+    val === undefined && !testValidates
+      ? divide(source(train), trainLabels, classes, share, seed)
+      : { train: source(train), val: val === undefined ? null : source(val) }
+  const splitNames = { ...nameOf("train", train), ...nameOf("val", val), ...nameOf("test", test) }
+  return { ...divided, test: test === undefined ? null : source(test), splitNames, passedOver: [] }
+}
+
+type IdxPair = Pick<IdxSource, "images" | "labels">
+
+/** Holds a share of each class out of a source to validate on. */
+function divide(
+  source: DatasetSource,
+  labels: ArrayLike<number>,
+  classes: readonly string[],
+  share: number,
+  seed: number,
+): Pick<ResolvedData, "train" | "val"> {
+  const out = heldOut(labels, classes, share, seed)
+  if (out.size === 0) return { train: source, val: null }
+  const part = (isOut: boolean): SubsetSource => ({
+    kind: "subset",
+    of: source,
+    examples: Uint32Array.from(Array.from(labels, (_, i) => i).filter((i) => out.has(i) === isOut)),
+    classes,
+  })
+  return { train: part(false), val: part(true) }
 }

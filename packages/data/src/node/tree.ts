@@ -10,15 +10,20 @@ import { readFileWithin } from "./open-file.ts"
 export interface FileTree {
   readonly path: string
   readonly names: readonly string[]
+  /** Pipes, devices and links to nothing, which must not be opened; links and devices of an archive are only counted. */
+  readonly special: readonly string[]
   /**
    * The bytes of a file of `names`.
    * @throws VitrineError for one that has more than `most`
    */
   read(name: string, most: number): Promise<Uint8Array>
-  /** Some files of `names` as images of one class, in this order. */
-  images(names: readonly string[], title: string): FilesSource | PackedSource
+  /** Some files of `names` as images, in this order: of one class, unless labels are given. */
+  images(names: readonly string[], title: string, labels?: TreeLabels): FilesSource | PackedSource
   close(): Promise<void>
 }
+
+/** The classes of images, and what was passed over beside them. */
+export type TreeLabels = Pick<FilesSource, "classes" | "labels" | "skipped">
 
 /**
  * Opens a folder, or a .tar, .tar.gz or .tgz of one.
@@ -34,17 +39,17 @@ export async function openTree(path: string, keeps: (name: string) => boolean): 
 }
 
 async function folderTree(path: string): Promise<FileTree> {
+  const { files, special } = await listFiles(path)
   return {
     path,
-    names: await listFiles(path),
+    names: files,
+    special,
     read: (name, most) => readFileWithin(join(path, name), most),
-    images: (names, title) => ({
+    images: (names, title, labels = unlabelled(path, names.length)) => ({
       kind: "files",
       name: title,
-      classes: [basename(path)],
       paths: names.map((name) => join(path, name)),
-      labels: new Int32Array(names.length),
-      skipped: 0,
+      ...labels,
     }),
     close: async () => {},
   }
@@ -62,18 +67,20 @@ async function archiveTree(path: string, keeps: (name: string) => boolean): Prom
   return {
     path,
     names: [...files.keys()],
+    special: [],
     async read(name, most) {
       const { offset, size } = find(name)
       if (size > most) throw new VitrineError("file", `${path}: ${name}: is ${size} bytes; up to ${most} are read`)
       return read(offset, size, `${path}: ${name}`)
     },
-    images: (names, title) =>
-      packedSource(packed, names.map(find), {
-        name: title,
-        classes: [basename(path)],
-        labels: new Int32Array(names.length),
-        skipped: packed.links,
-      }),
+    images: (names, title, labels = unlabelled(path, names.length)) =>
+      packedSource(packed, names.map(find), { name: title, ...labels, skipped: labels.skipped + packed.links }),
     close,
   }
 }
+
+const unlabelled = (path: string, count: number): TreeLabels => ({
+  classes: [basename(path)],
+  labels: new Int32Array(count),
+  skipped: 0,
+})

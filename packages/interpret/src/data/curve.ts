@@ -20,6 +20,8 @@ export interface Curve {
   /** The field that the scores come from. */
   readonly measure: Measure
   readonly evaluations: readonly CurveEvaluation[]
+  /** Present where the evaluations are of test data, which chose no model. */
+  readonly split?: "test"
 }
 
 /**
@@ -30,6 +32,7 @@ export function learningCurve(metrics: Iterable<object>): Curve {
   const steps: { step: number; loss: number; learningRate: number }[] = []
   const evaluations: CurveEvaluation[] = []
   let measure: Measure = "top1"
+  let isTest = false
   for (const event of metrics) {
     const { type, step, loss, learningRate, ...rest }: Readonly<Record<string, unknown>> = { ...event }
     if (!isNumber(step)) continue
@@ -40,9 +43,10 @@ export function learningCurve(metrics: Iterable<object>): Curve {
     // AP is −1 if there are no objects to find.
     if (field === undefined || !isNumber(score) || score < 0) continue
     measure = field
+    isTest ||= rest["split"] === "test"
     evaluations.push({ step, ...(isNumber(loss) && { loss }), score })
   }
-  return { steps, measure, evaluations }
+  return { steps, measure, evaluations, ...(isTest && { split: "test" as const }) }
 }
 
 /**

@@ -15,7 +15,7 @@ interface Panel {
 
 /** The curves of a run: training and validation loss, score, and learning rate over the steps. */
 export function curveFigure(
-  { steps, measure, evaluations }: Curve,
+  { steps, measure, evaluations, split: testSplit }: Curve,
   { title = "Learning curve", ...style }: FigureStyle & { readonly title?: string } = {},
 ): string {
   const theme = themeOf(style)
@@ -23,7 +23,8 @@ export function curveFigure(
   const validation = evaluations.flatMap(({ step, loss }): Point[] => (loss === undefined ? [] : [[step, loss]]))
   const scores = evaluations.map(({ step, score }): Point => [step, score])
   const rates = steps.map(({ step, learningRate }): Point => [step, learningRate])
-  const best = bestOf(evaluations)
+  const split = testSplit ?? "validation"
+  const [which, shown] = split === "test" ? ["Last", evaluations.at(-1)] : ["Best", bestOf(evaluations)]
   const all: Panel[] = [
     {
       title: "Loss",
@@ -35,7 +36,7 @@ export function curveFigure(
       ],
     },
     {
-      title: `Validation ${curveScores[measure]}`,
+      title: `${split === "test" ? "Test" : "Validation"} ${curveScores[measure]}`,
       height: 150,
       lines: [{ points: scores, color: theme.green, dots: true }],
       unit: "%",
@@ -63,11 +64,11 @@ export function curveFigure(
     top += height + 54
   }
   const keys: [string, string][] = [[theme.blue, "training, smoothed"]]
-  if (validation.length > 0) keys.push([theme.orange, "validation"])
+  if (validation.length > 0) keys.push([theme.orange, split])
   const subtitle =
-    best === undefined
+    shown === undefined
       ? "Without validation images"
-      : `Best validation ${curveScores[measure]} ${format(".2%")(best.score)} at step ${format(",")(best.step)}`
+      : `${which} ${split} ${curveScores[measure]} ${format(".2%")(shown.score)} at step ${format(",")(shown.step)}`
   return figure({
     title,
     subtitle,

@@ -1,12 +1,12 @@
 import { evaluate as evaluateClassifier, type ModelEvaluation } from "vitrine"
 import { create } from "../../backends.ts"
-import { UsageError } from "../../errors.ts"
 import type { EvalValues } from "../../flags/eval.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
 import { namesValue } from "../../flags/values.ts"
 import { colors, errorColors, note, print } from "../../output.ts"
+import { notePassedOver } from "../../show/passed-over.ts"
 import { count, percent, printable, short, table } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
 import { classTable, confusionTable, headline, perClass } from "./report.ts"
@@ -25,7 +25,6 @@ export const evalPart: EvalPart = { flags, evaluate }
 
 async function evaluate(path: string, values: EvalValues & Values<typeof flags>): Promise<void> {
   const { model, json, data = [undefined], classes, byPosition, split, realLabels, batchSize } = values
-  if (split === "test") throw new UsageError("--split test is for detectors")
   const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
   try {
     const options = { classes, byPosition, split, realLabels, batchSize, backend, ...overridesOf(values) }
@@ -33,6 +32,7 @@ async function evaluate(path: string, values: EvalValues & Values<typeof flags>)
     for (const each of data) {
       const result = await evaluateClassifier(path, { ...options, data: each })
       if (result.match === "position" && byPosition !== true) note(matchedByPosition(result))
+      notePassedOver(result)
       results.push(result)
     }
     const [only] = results

@@ -16,12 +16,14 @@ export function perClass({ labels, confusion }: ModelEvaluation): ClassResult[] 
   })
 }
 
+const splitLabels = { train: "training", val: "validation", test: "test" } as const
+
 /** Accuracy and loss in a line. */
 export function headline(result: ModelEvaluation): string {
   const { examples, top1, top5, meanPerClass, loss, data, split, labels } = result
   const { bold } = colors
   const five = labels.length > 5 ? `, ${percent(top5, 2)} among the first five` : ""
-  const images = `${count(examples)} ${split === "val" ? "validation" : "training"} images of ${printable(data)}`
+  const images = `${count(examples)} ${splitLabels[split]} images of ${printable(data)}`
   return `${bold(percent(top1, 2))} right${five}, ${percent(meanPerClass, 2)} mean per class; loss ${short(loss)} on ${images}`
 }
 

@@ -6,15 +6,16 @@ import type { Evaluation } from "@vitrine/trainer"
 import type { ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
 import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
-import { bestAndLast, type Ending } from "../../show/result.ts"
+import { passedOverText } from "../../show/passed-over.ts"
+import { bestAndLast, type Ending, lastScore } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
 
 export const texts: RunTexts<SetupEvent, Evaluation> = {
   header,
-  evaluation: ({ top1, loss, examples }) => ({
+  evaluation: ({ top1, loss, examples, split }) => ({
     score: top1,
     text: `${percent(top1, 2)} right`,
-    detail: `loss ${short(loss)} on ${count(examples)} validation images`,
+    detail: `loss ${short(loss)} on ${count(examples)} ${split ?? "validation"} images`,
   }),
 }
 
@@ -28,11 +29,20 @@ function header(run: string, event: SetupEvent): string {
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     imagesLine(event),
     ...(recipe.best === "last" ? [] : fewValidation(event, "images", "publish the last model (--best last)")),
-    ...(passedOver.length === 0
-      ? []
-      : [field("", errorColors.yellow(`passed over ${passedOver.map(printable).join("; ")}`))]),
+    ...(event.validation === 0 && event.test > 0 && recipe.best === "last"
+      ? [field("", "test images choose no model: the last one is published (else: --val-fraction, --best)")]
+      : []),
+    ...classesLine(event),
+    ...(passedOver.length === 0 ? [] : [field("", errorColors.yellow(passedOverText(passedOver)))]),
     field("recipe", describeRecipe(recipe)),
   ].join("\n")
+}
+
+/** The classes with their numbers of training images, as far as they fit into two lines or so. */
+function classesLine({ classes, classCounts }: SetupEvent): string[] {
+  const most = 20
+  const names = classes.slice(0, most).map((name, i) => `${printable(name)} ${count(classCounts[i] ?? 0)}`)
+  return names.length === 0 ? [] : [field("classes", `${names.join(", ")}${classes.length > most ? ", …" : ""}`)]
 }
 
 function describeModel(config: ModelConfig): string {
@@ -64,7 +74,9 @@ function describeRecipe({
 
 export const ending: Ending = {
   summary: (curve) =>
-    bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy.",
+    curve.split === "test"
+      ? (lastScore(curve, "Accuracy on the test images") ?? "")
+      : (bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy."),
   model: "as timm loads it (with config.json)",
   next: async (run) =>
     (await hasClasses(run))

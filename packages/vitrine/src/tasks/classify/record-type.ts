@@ -11,4 +11,6 @@ export type RunRecord = RunOrigin & {
   readonly classes?: readonly string[]
   /** Training images of each class; absent for all. */
   readonly perClass?: number
+  /** Whether a test split validates where there is no validation split, as in runs of older versions. */
+  readonly testValidates: boolean
 }

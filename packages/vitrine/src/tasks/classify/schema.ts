@@ -87,6 +87,7 @@ const recordSchema = lenient("a record", {
   teacher: v.optional(schemas.text),
   classes: v.optional(schemas.listOf(schemas.text)),
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
+  testValidates: v.optional(fieldSchema({ kind: "boolean" })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),
     // Runs by older versions could have any share.

@@ -1,10 +1,11 @@
 import { type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
-import type { Dataset } from "@vitrine/data"
+import type { Dataset, SplitNames } from "@vitrine/data"
 import type { Evaluation, Teacher } from "@vitrine/trainer"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
+import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import type { Recipe, RecipeRule, ResolvedRecipe } from "./recipe-type.ts"
 import { recipeFor, resolveRecipe } from "./recipe.ts"
 import type { RunRecord } from "./record-type.ts"
@@ -24,7 +25,12 @@ export interface ClassifierOptions<Source> {
 }
 
 /** What decides which examples a run sees. */
-export type DataChoice = Pick<RunRecord, "seed" | "valFraction" | "classes" | "perClass">
+export interface DataChoice extends Pick<RunRecord, "seed" | "classes" | "perClass" | "testValidates"> {
+  /** By default a tenth where the data have neither a validation nor a test set. */
+  readonly valFraction: number | undefined
+  /** Whether images need no class. */
+  readonly unlabelled: boolean
+}
 
 export interface TrainingData {
   /** The data's name in the setup event. */
@@ -33,6 +39,10 @@ export interface TrainingData {
   readonly origin: string
   readonly train: Dataset
   readonly validation: Dataset | undefined
+  /** Images that choose no model. */
+  readonly test?: Dataset | undefined
+  /** What the splits are called in the data. */
+  readonly splitNames?: SplitNames
   /** Files that are passed over, a line for each kind. */
   readonly passedOver: readonly string[]
 }
@@ -67,6 +77,12 @@ export interface ClassifierPlatform<Source> {
 /** The first event of a run: what is about to be trained. */
 export interface SetupEvent extends RunSetup {
   readonly classes: readonly string[]
+  /** Training images of each class. */
+  readonly classCounts: readonly number[]
+  /** Images of a test split. They are measured during the run only where there are none to validate, and choose no model. */
+  readonly test: number
+  /** What the splits are called in the data; a split that was held out has no name. */
+  readonly splitNames: SplitNames
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
   readonly recipe: ResolvedRecipe
@@ -89,11 +105,15 @@ export async function prepareClassifier<Source>(
   options: ClassifierOptions<Source>,
   platform: ClassifierPlatform<Source>,
 ): Promise<PreparedTask<TaskSetup<SetupEvent>, Evaluation>> {
-  const { seed = 0, valFraction = 0.1, classes, perClass } = record ?? options
+  const { seed = 0, classes, perClass } = record ?? options
+  const testValidates = record?.testValidates ?? false
+  const { task = "classify" }: { readonly task?: ObjectiveName } = record?.recipe ?? Object(options.recipe)
   const selection = { ...(classes && { classes }), ...(perClass !== undefined && { perClass }) }
-  const data = await platform.openData({ seed, valFraction, ...selection })
-  const { train: dataset, validation } = data
-  const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, dataset, seed, platform.teacher)
+  const unlabelled = !testValidates && !learnsClasses(task)
+  const share = (record ?? options).valFraction
+  const data = await platform.openData({ seed, valFraction: share, unlabelled, testValidates, ...selection })
+  const { train: dataset, validation, test } = data
+  const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
   // A checkpoint holds all that a run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
   const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
@@ -116,13 +136,14 @@ export async function prepareClassifier<Source>(
       : {
           data: data.origin,
           seed,
-          valFraction,
+          valFraction: share ?? (test === undefined ? 0.1 : 0),
           checkpointEvery,
           recipe,
           engines,
           ...(start?.origin !== undefined && { from: start.origin }),
           ...(teacher && { teacher: teacher.origin }),
           ...selection,
+          testValidates,
         }
     return { ...described, vitrine: { ...vitrine, model: recipe.config } }
   })
@@ -133,6 +154,9 @@ export async function prepareClassifier<Source>(
       passedOver: data.passedOver,
       examples: dataset.length,
       validation: validation?.length ?? 0,
+      test: test?.length ?? 0,
+      splitNames: data.splitNames ?? {},
+      classCounts: countsOf(dataset),
       recipe,
       from: start && weights ? { model: start.name, newHead: weights.newHead, notes: start.model.notes ?? [] } : null,
       teacher: platform.teacher ?? null,
@@ -142,6 +166,7 @@ export async function prepareClassifier<Source>(
         ...place,
         dataset,
         validation,
+        test,
         recipe,
         backend,
         openLoader: platform.openLoader,
@@ -150,6 +175,13 @@ export async function prepareClassifier<Source>(
         checkpointEvery,
       }),
   }
+}
+
+/** Examples of each class. */
+function countsOf({ classes, labels }: Dataset): number[] {
+  const counts = classes.map(() => 0)
+  for (const label of labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
+  return counts
 }
 
 /** The class names in a `config.json`; null where it has none. */
@@ -187,12 +219,15 @@ function storedPlan(recipe: ResolvedRecipe): RecipePlan {
 
 async function newPlan(
   rule: Recipe | RecipeRule | undefined,
-  dataset: Dataset,
+  { train: dataset, validation, test }: TrainingData,
   seed: number,
   teacher: string | undefined,
 ): Promise<RecipePlan> {
   const facts = await factsOf(dataset)
-  const draft = recipeFor(rule, facts)
+  const rules = recipeFor(rule, facts)
+  // A test split chooses no model, unless the recipe says that it does.
+  const isTested = validation === undefined && test !== undefined
+  const draft = isTested && rules.best === undefined ? { ...rules, best: "last" as const } : rules
   const recipe = teacher === undefined ? draft : { distillation: {}, ...draft }
   return {
     hints: hintsFrom(draft.model),

@@ -53,6 +53,8 @@ export type OpenLoader = (dataset: Dataset, options: LoaderOptions) => Promise<L
 export interface TrainingRun extends TrainingPlace {
   readonly dataset: Dataset
   readonly validation: Dataset | undefined
+  /** Measured where there is no validation set; it chooses no checkpoint. */
+  readonly test: Dataset | undefined
   readonly recipe: ResolvedRecipe
   readonly backend: Backend
   readonly openLoader: OpenLoader
@@ -67,6 +69,7 @@ export interface TrainingRun extends TrainingPlace {
 export function trainOn({
   dataset,
   validation,
+  test,
   recipe,
   backend,
   openLoader,
@@ -83,10 +86,11 @@ export function trainOn({
       smoothing,
       ...(mix === null ? {} : { mix }),
     })
+  const measured = validation ?? test
   const evaluation =
-    validation &&
+    measured &&
     ((): Promise<Loader> =>
-      openLoader(validation, {
+      openLoader(measured, {
         transforms: evaluationTransforms(preprocessingOf(recipe), config),
         batchSize,
         epochs: 1,
@@ -104,6 +108,7 @@ export function trainOn({
     options: training,
     batches,
     evaluation,
+    evaluatesTest: validation === undefined,
     evaluateEvery,
   })
 }

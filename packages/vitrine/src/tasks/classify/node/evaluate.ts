@@ -1,7 +1,7 @@
 import { applyOverrides, hintsOf, imageModel, type Overrides, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
-import type { Dataset } from "@vitrine/data"
+import type { Dataset, Split } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
   type Evaluation,
@@ -15,6 +15,7 @@ import { checkFinite } from "../../../finite.ts"
 import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
+import { dataChoiceOf } from "../data-choice.ts"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
@@ -23,8 +24,8 @@ import { readRealLabels } from "./real.ts"
 export interface EvaluateOptions extends BackendChoice, Overrides {
   /** A path or `shapes`; the training data by default. */
   readonly data?: string | undefined
-  /** `val` by default. */
-  readonly split?: "train" | "val" | undefined
+  /** By default `val`, or `test` where there are no images to validate. */
+  readonly split?: Split | undefined
   /** Names of the classes to measure on; all by default, and on the training data those of the run. */
   readonly classes?: readonly string[] | undefined
   /** Match the data's classes with the model's by their order, whatever their names. */
@@ -40,13 +41,15 @@ export interface EvaluateOptions extends BackendChoice, Overrides {
 
 export interface ModelEvaluation extends Evaluation {
   readonly data: string
-  readonly split: "train" | "val"
+  readonly split: Split
   /** Names of the classes, in the order of the confusion matrix. */
   readonly labels: readonly string[]
   /** How the classes of the data match the model's. */
   readonly match: ClassMatch
   /** Accuracy by the reassessed labels; null without them. */
   readonly real: RealAccuracy | null
+  /** Files of the data that are passed over, a line for each kind with its number and an example. */
+  readonly passedOver: readonly string[]
 }
 
 /**
@@ -55,7 +58,7 @@ export interface ModelEvaluation extends Evaluation {
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
-  const { data, split = "val", classes, byPosition, realLabels, batchSize = 64, ...others } = options
+  const { data, split, classes, byPosition, realLabels, batchSize = 64, ...others } = options
   const [overrides, choice] = splitOverrides(others)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closers: (() => Promise<void>)[] = [folder.weights.close]
@@ -66,9 +69,16 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const name = data ?? record?.data
     if (name === undefined)
       throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-    const { seed = 0, valFraction = 0.1 } = record ?? {}
-    const source = (await resolveData(name, { seed, valFraction }))[split]
-    if (source === null) throw new VitrineError("config", `${name}: has no validation set; evaluate on split "train"`)
+    const { passedOver, ...resolved } = await resolveData(name, dataChoiceOf(record, data))
+    const part = split ?? (resolved.val === null && resolved.test !== null ? "test" : "val")
+    const source = resolved[part]
+    if (source === null) {
+      const others = (["train", "val", "test"] as const).filter((name) => resolved[name] !== null)
+      throw new VitrineError(
+        "config",
+        `${name}: has no ${part === "val" ? "validation" : part} images; evaluate another split: ${others.join(", ")}`,
+      )
+    }
     const complete = await openDataset(source)
     if (complete.close) closers.push(complete.close)
     const selected = subset(complete, { classes: classes ?? (data === undefined ? record?.classes : undefined) })
@@ -95,7 +105,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
         if (weight > 0) predictions.push(largest(values.slice(row * config.classes, (row + 1) * config.classes)))
     })
     const accuracy = real && realAccuracy(Int32Array.from(predictions), real)
-    return { data: name, split, labels, match, ...figures, real: accuracy }
+    return { data: name, split: part, labels, match, ...figures, real: accuracy, passedOver }
   } finally {
     for (const close of closers.reverse()) await close()
   }

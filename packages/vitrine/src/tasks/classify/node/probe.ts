@@ -27,6 +27,7 @@ import {
 import { openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { tapGraph, tapShapes } from "../../../taps.ts"
+import { dataChoiceOf } from "../data-choice.ts"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
@@ -94,6 +95,8 @@ export interface Probe {
   /** Width of the features. */
   readonly width: number
   readonly results: readonly ProbeResult[]
+  /** Files of the data that are passed over, a line for each kind with its number and an example. */
+  readonly passedOver: readonly string[]
 }
 
 /**
@@ -115,9 +118,8 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const record = recordOf(folder.json)
     const name = options.data ?? record?.data
     if (name === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
-    const { seed = 0, valFraction = 0.1 } = record ?? {}
-    const resolved = await resolveData(name, { seed, valFraction })
-    const testSource = options.test === undefined ? resolved.val : await testSourceOf(options.test)
+    const resolved = await resolveData(name, dataChoiceOf(record, options.data))
+    const testSource = options.test === undefined ? (resolved.val ?? resolved.test) : await testSourceOf(options.test)
     if (testSource === null) throw new VitrineError("config", `${name}: has no images to measure on; name test data`)
     const open = async (source: DatasetSource): Promise<Dataset> => {
       const dataset = await openDataset(source)
@@ -177,7 +179,15 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
       results.push(...methods.map((method) => summary(method, perClass ?? null, outcomes)))
     }
     const { shape: [, width = 0] = [] } = tapShapes(forward).find(({ name }) => name === "pooled") ?? {}
-    return { data: name, classes: train.classes, examples: train.length, test: test.length, width, results }
+    return {
+      data: name,
+      classes: train.classes,
+      examples: train.length,
+      test: test.length,
+      width,
+      results,
+      passedOver: resolved.passedOver,
+    }
   } finally {
     for (const close of closers.reverse()) await close()
   }
@@ -230,7 +240,9 @@ function summary(method: ProbeMethod, shots: number | null, outcomes: readonly O
 
 /** The validation set of test data, or all of data that have none. */
 async function testSourceOf(path: string): Promise<DatasetSource> {
-  return (await resolveData(path)).val ?? (await resolveData(path, { valFraction: 0 })).train
+  const { val, test, splitNames } = await resolveData(path)
+  const part = val !== null && splitNames.val === undefined ? null : val
+  return part ?? test ?? (await resolveData(path, { valFraction: 0 })).train
 }
 
 /** Images of the model's size, in [0, 1]. */

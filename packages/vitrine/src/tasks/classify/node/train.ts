@@ -70,10 +70,10 @@ function platformOf(
 ): ClassifierPlatform<string> {
   const teacher = record ? record.teacher : options.distillFrom
   return {
-    async openData({ seed, valFraction, classes, perClass }) {
+    async openData({ classes, perClass, ...choice }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-      const { train, val, passedOver } = await resolveData(name, { valFraction, seed })
+      const { train, val, test, splitNames, passedOver } = await resolveData(name, choice)
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
         closeLater(dataset.close)
@@ -83,8 +83,10 @@ function platformOf(
         name,
         // An absolute path can be resumed from anywhere.
         origin: name === "shapes" ? name : resolve(name),
-        train: await open(train, { classes, perClass, seed }),
+        train: await open(train, { classes, perClass, seed: choice.seed }),
         validation: val === null ? undefined : await open(val, { classes }),
+        test: test === null ? undefined : await open(test, { classes }),
+        splitNames,
         passedOver,
       }
     },

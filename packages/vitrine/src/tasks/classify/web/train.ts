@@ -11,7 +11,9 @@ import { openModelAt } from "./load.ts"
 
 export interface TrainOptions extends PageRunOptions {
   /** `shapes`, the built-in drawings, or data sets, which stay open. */
-  readonly data: "shapes" | { readonly train: Dataset; readonly validation?: Dataset | undefined }
+  readonly data:
+    | "shapes"
+    | { readonly train: Dataset; readonly validation?: Dataset | undefined; readonly test?: Dataset | undefined }
   /** The data and the model decide what it leaves open. Not needed to resume. */
   readonly recipe?: Recipe | RecipeRule | undefined
   /**
@@ -47,9 +49,9 @@ export function train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainE
 function platformOf(data: TrainOptions["data"]): ClassifierPlatform<ModelSource> {
   return {
     async openData({ seed }) {
-      const { train, validation } = data === "shapes" ? drawings(seed) : data
+      const { train, validation, test } = data === "shapes" ? drawings(seed) : data
       const name = data === "shapes" ? data : train.name
-      return { name, origin: name, train, validation, passedOver: [] }
+      return { name, origin: name, train, validation, test, passedOver: [] }
     },
     async openStart(source, hints) {
       const location = await locateModel(source)
@@ -60,7 +62,7 @@ function platformOf(data: TrainOptions["data"]): ClassifierPlatform<ModelSource>
 }
 
 /** As many as in Node. */
-function drawings(seed: number): { readonly train: Dataset; readonly validation: Dataset } {
+function drawings(seed: number): { readonly train: Dataset; readonly validation: Dataset; readonly test?: undefined } {
   return {
     train: shapes({ split: "train", size: 50_000, seed }),
     validation: shapes({ split: "val", size: 2_000, seed }),
