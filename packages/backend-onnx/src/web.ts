@@ -6,18 +6,20 @@ import type { Initializer, OnnxModel } from "./onnx/model.ts"
 
 export interface OnnxWebOptions {
   /**
-   * Threads; by default as many as the machine has, up to four. Node, and pages that are not cross-origin isolated, have one.
+   * The number of threads; by default that of the machine, at most four. Node, and pages that are not cross-origin
+   * isolated, have one thread.
    */
   readonly threads?: number
-  /** The URL of the folder with onnxruntime-web's `.wasm` and `.mjs` files, where it is not that of its script. */
+  /** The URL of the folder with onnxruntime-web's `.wasm` and `.mjs` files, if it is not the folder of its script. */
   readonly wasmPaths?: string
-  /** Whether to run in a worker of the page, so that the page stays responsive. True by default. */
+  /** Whether to run in a worker, so that the page stays responsive. True by default. */
   readonly worker?: boolean
 }
 
 /**
- * A backend on ONNX Runtime as WebAssembly, in pages and in Node. The options of a page's first backend hold for all others.
- * @throws VitrineError (backend) when onnxruntime-web cannot be loaded.
+ * A backend on ONNX Runtime as WebAssembly, in pages and in Node. The options of a page's first backend apply to all
+ * later ones.
+ * @throws VitrineError (backend) if onnxruntime-web cannot be loaded.
  */
 export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend> {
   const ort = await load()
@@ -36,7 +38,8 @@ export async function onnxBackend(options: OnnxWebOptions = {}): Promise<Backend
           executionProviders: ["wasm"],
           graphOptimizationLevel: "all",
           logSeverityLevel: 3,
-          // Core has merged equal expressions. Those that are left stand behind barriers, and must stay.
+          // Core has already merged equal expressions. Equal expressions that remain stand behind barriers and must not
+          // be merged.
           extra: { optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" } },
         })
       } catch (error) {
@@ -59,7 +62,7 @@ interface Settings {
   readonly worker: boolean
 }
 
-/** The settings of this page or process, since onnxruntime-web can be set up once. */
+/** The settings of this page or process. onnxruntime-web can be set up only once. */
 let settings: Settings | undefined
 
 function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settings {
@@ -72,7 +75,10 @@ function settle(wasm: Ort.Env.WebAssemblyFlags, options: OnnxWebOptions): Settin
   return { threads, worker }
 }
 
-/** Tensors with a copy of their data. A worker takes the memory of tensors, but states and callers still need theirs. */
+/**
+ * Makes tensors from a copy of their data. A worker takes the memory of tensors, but states and callers still need
+ * theirs.
+ */
 function copyingTensor(ort: typeof Ort): Ort.TensorConstructor {
   const Tensor = ort.Tensor as new (type: "float32", data: Float32Array, dims: readonly number[]) => Ort.Tensor
   return class extends Tensor {
@@ -101,7 +107,7 @@ async function inMemory(model: OnnxModel): Promise<OnnxModel> {
   return { ...model, initializers: await Promise.all(initializers) }
 }
 
-/** Reads part of a file, in Node, or of a URL, in a page. */
+/** Reads a part of a file (in Node) or of a URL (in a page). */
 async function readSlice({ path, offset, length }: FileSlice): Promise<Uint8Array> {
   const bytes = new Uint8Array(length)
   const fail = (actual: number | string): never => {

@@ -19,7 +19,7 @@ export function referenceBackend(): Backend {
 
 async function compile(source: Graph, { batch, constants = {} }: CompileOptions = {}): Promise<Program> {
   const g = bindBatch(lower(source, supports), batch)
-  /** The data of some leaves, checked. */
+  /** Checks the data of some leaves and converts them to float64. */
   const dataOf = (
     kind: string,
     leaves: Readonly<Record<string, ValueId>>,
@@ -56,8 +56,8 @@ async function compile(source: Graph, { batch, constants = {} }: CompileOptions 
 }
 
 /**
- * Computes a graph without inputs at once.
- * @param states the values of all its states
+ * Computes a graph without inputs immediately.
+ * @param states the values of all states of the graph
  */
 export function evaluateGraph(
   g: Graph,
@@ -71,13 +71,16 @@ export function evaluateGraph(
   return interpret(program, kernels, {}, Object.fromEntries(values), () => {}).outputs
 }
 
-/** The data in float64. @throws VitrineError (backend) where there are none, or not as many as the shape holds. */
+/**
+ * The data in float64.
+ * @throws VitrineError (backend) if there are none, or another number than the shape holds
+ */
 function float64(name: string, data: HostData | undefined, type: TensorType): Float64Array {
   const values = checkedData("reference", name, data, type)
   return values instanceof Float64Array ? values : Float64Array.from(values)
 }
 
-/** The slots of each state that this backend has made. */
+/** The slots of the states that this backend has made. */
 const slotsOfStates = new WeakMap<State, Map<string, Float64Array>>()
 
 async function createState(

@@ -8,7 +8,7 @@ type Window = Ops["conv2d"]
 const dims = ({ shape }: TensorType<number>): Dims => fourDims(shape)
 const zeros = ({ shape }: TensorType<number>): Float64Array => new Float64Array(elementCount(shape))
 
-/** Calls `visit` for every product of a convolution: flat positions in x, weight and y. */
+/** Calls `visit` for every product of a convolution, with the flat positions in x, weight and y. */
 function eachProduct(
   x: Dims,
   weight: Dims,

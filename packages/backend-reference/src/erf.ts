@@ -1,6 +1,6 @@
 /**
- * The error function to fourteen digits: its Maclaurin series below 2.5, the continued fraction of the
- * complementary function (Abramowitz and Stegun 7.1.14) above.
+ * The error function to fourteen digits. Below 2.5 it is the Maclaurin series, above it is the continued fraction of
+ * the complementary function (Abramowitz and Stegun 7.1.14).
  */
 export function erf(x: number): number {
   const a = Math.abs(x)

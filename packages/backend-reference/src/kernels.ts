@@ -5,7 +5,7 @@ import { erf } from "./erf.ts"
 import { roundTo } from "./rounding.ts"
 import { around, at, broadcast, strides, walk } from "./strided.ts"
 
-// Every value is a Float64Array, whatever its dtype: bools are 0 and 1, and integers up to 2^53 are exact.
+// Every value is a Float64Array, whatever its dtype. Bools are 0 and 1. Integers up to 2^53 are exact.
 
 type Values = Float64Array
 type Type = TensorType<number>
@@ -38,8 +38,8 @@ function binary(f: (a: number, b: number) => number): BinaryKernel {
 
 function reduction(start: number, f: (a: number, b: number) => number): ReductionKernel {
   return ([x], { attributes: { axes } }, [outType], [{ shape }]) => {
-    const kept = shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
-    const steps = strides(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
+    const reducedShape = shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+    const steps = strides(reducedShape).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
     const out = zeros(outType).fill(start)
     walk(shape, steps, (position, i) => {
       out[position] = f(out[position] as number, x[i] as number)
@@ -48,7 +48,7 @@ function reduction(start: number, f: (a: number, b: number) => number): Reductio
   }
 }
 
-/** Where a window of one axis lies in the source and in the target, and how long it is. */
+/** A window of one axis: where it begins in the source, where it begins in the target, and its length. */
 interface AxisWindow {
   readonly from: number
   readonly to: number
@@ -80,7 +80,7 @@ interface Product {
   readonly transposeB: boolean
 }
 
-/** Adds a product of two matrices to `out`. */
+/** Adds the product of two matrices to `out`. */
 function matMul(a: Values, b: Values, out: Values, product: Product): void {
   const { rows, inner, columns, transposeA, transposeB } = product
   for (let i = 0; i < rows; i++)
@@ -183,5 +183,8 @@ export const kernels: Kernels<Values> = {
   ...convolutionKernels,
 }
 
-/** Whether an op runs as it is; fused ops do not, so that their definition is what is tested. */
+/**
+ * Whether the backend has a kernel for an op. It has none for fused ops, so it computes their decompositions, which
+ * define them.
+ */
 export const supports = (op: OpName): boolean => op in kernels

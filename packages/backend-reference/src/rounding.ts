@@ -2,19 +2,24 @@ import type { DType } from "@vitrine/core"
 
 const bits = new DataView(new ArrayBuffer(4))
 
-/** The nearest value with `mantissa` bits after the leading one, ties to even, from exponent `least` on subnormal. */
+/**
+ * Rounds to `mantissa` bits after the leading one, to nearest, ties to even. Numbers below exponent `least` are
+ * subnormal.
+ */
 function roundMantissa(x: number, mantissa: number, least: number, largest: number): number {
   if (x === 0 || !Number.isFinite(x)) return x
   const exponent = Math.max(Math.floor(Math.log2(Math.abs(x))), least)
   const unit = 2 ** (exponent - mantissa)
   const scaled = x / unit
   const floor = Math.floor(scaled)
-  const rest = scaled - floor
-  const rounded = (rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor) * unit
+  const fraction = scaled - floor
+  const rounded = (fraction > 0.5 || (fraction === 0.5 && floor % 2 !== 0) ? floor + 1 : floor) * unit
   return Math.abs(rounded) > largest ? Math.sign(x) * Number.POSITIVE_INFINITY : rounded
 }
 
-/** A value as it comes back from storage in `dtype`. float32 is left in double precision: this backend is the oracle. */
+/**
+ * The value after storage in `dtype`. float32 keeps double precision, since other backends are compared with this one.
+ */
 export function roundTo(dtype: DType, x: number): number {
   switch (dtype) {
     case "float16":

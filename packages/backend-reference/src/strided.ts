@@ -1,7 +1,10 @@
 import { dimAt } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 
-/** The value at an index. @throws RangeError where there is none. */
+/**
+ * The value at an index.
+ * @throws RangeError if there is none
+ */
 export function at(values: Float64Array, i: number): number {
   const value = values[i]
   if (value === undefined) throw new RangeError(`no value ${i} among ${values.length}`)
@@ -21,14 +24,14 @@ export function strides(shape: readonly number[]): readonly number[] {
     .reverse()
 }
 
-/** Row-major strides of a shape, 0 along axes of size 1 so that they broadcast. */
+/** Row-major strides of a shape. Axes of size 1 have stride 0, so that they broadcast. */
 function broadcastStrides(shape: readonly number[]): readonly number[] {
   return strides(shape).map((stride, axis) => (shape[axis] === 1 ? 0 : stride))
 }
 
 /**
- * Visits the elements of `shape` in order, calling `visit` with the position in a tensor of `strides`, which may be
- * shorter than the shape (missing leading axes broadcast).
+ * Visits the elements of `shape` in order. It calls `visit` with the position of each element in a tensor with
+ * `strides`. If there are fewer strides than axes, the tensor broadcasts along the leading axes.
  */
 export function walk(
   shape: readonly number[],
@@ -47,7 +50,7 @@ export function walk(
   walkFrom(0, 0)
 }
 
-/** The values of `x` broadcast to `shape`; `x` itself where nothing has to be repeated. */
+/** The values of `x` broadcast to `shape`, or `x` itself if the shapes are equal in size. */
 export function broadcast(x: Float64Array, from: readonly number[], shape: readonly number[]): Float64Array {
   const total = elementCount(shape)
   if (x.length === total) return x
@@ -59,7 +62,7 @@ export function broadcast(x: Float64Array, from: readonly number[], shape: reado
   return out
 }
 
-/** How a row-major tensor falls apart around one axis: `outer` × `size` × `inner`. */
+/** The sizes before, at and after an axis of a row-major tensor: `outer` × `size` × `inner`. */
 export function around(shape: readonly number[], axis: number): { outer: number; size: number; inner: number } {
   return {
     outer: elementCount(shape.slice(0, axis)),

@@ -20,9 +20,9 @@ import { kernelsOf } from "./kernels.ts"
 import { isTfjsState, makeState } from "./state.ts"
 
 /**
- * A backend that runs graphs op by op on a TensorFlow.js instance, on its current device. Set the device with `tf.setBackend`
- * before the first graph is compiled. Gradients are part of graphs, so devices need no gradient kernels. `close` leaves the
- * instance as it is.
+ * A backend that runs graphs op by op on the current device of a TensorFlow.js instance. Set the device with
+ * `tf.setBackend` before the first graph is compiled. Graphs already contain gradients, so devices need no gradient
+ * kernels. `close` does not change the instance.
  */
 export function tfjsBackend(tf: TensorFlow): Backend {
   const kernels = kernelsOf(tf)
@@ -102,12 +102,12 @@ function compile(
     const kernels: Kernels<Tensor> = { ...table, dropoutMask: dropoutKernel(tf, keys, inputs) }
     const { outputs, updates } = interpret(g, kernels, uploaded, states, (t) => t.dispose())
 
-    // From here to the first await nothing else runs: two runs at once see each other's updates whole or not at all.
+    // Until the first await no other code runs. So two simultaneous runs see either all updates of each other or none.
     const borrowed = new Set(Object.values(states))
     const results = Object.entries(outputs).map(([name, t]) => ({ name, t: tf.clone(t) }))
     const next = Object.entries(updates).map(([name, t]) => ({ name, t: tf.clone(t) }))
-    const made = [...Object.values(outputs), ...Object.values(updates), ...Object.values(uploaded)]
-    for (const t of new Set(made)) if (!borrowed.has(t)) t.dispose()
+    const temporaries = [...Object.values(outputs), ...Object.values(updates), ...Object.values(uploaded)]
+    for (const t of new Set(temporaries)) if (!borrowed.has(t)) t.dispose()
     if (state !== undefined && isTfjsState(state)) for (const { name, t } of next) state.put(name, t)
     try {
       const downloads = results.map(
@@ -128,7 +128,10 @@ function compile(
   }
 }
 
-/** Draws masks on the host, where the words of the keys are known. @param keys the input that holds the key of each mask. */
+/**
+ * Draws dropout masks on the host, which knows the words of the keys.
+ * @param keys the input that holds the key of each mask
+ */
 function dropoutKernel(
   tf: TensorFlow,
   keys: ReadonlyMap<number, string>,

@@ -7,13 +7,19 @@ type Window = Ops["conv2d"]
 /** Padding of batch, rows, columns and channels. */
 type Padding = [[0, 0], [number, number], [number, number], [0, 0]]
 
-/** Images or kernels. @throws VitrineError (backend) for a tensor with another number of axes. */
+/**
+ * Checks that a tensor has four axes, as images and kernels have.
+ * @throws VitrineError (backend) for another number of axes
+ */
 function images(x: Tensor): Tensor4D {
   const isFour = (t: Tensor): t is Tensor4D => t.rank === 4
   return isFour(x) ? x : fail(`expected a tensor of four axes, got [${x.shape.join(", ")}]`)
 }
 
-/** The convolution set, made of ops that every device has. Not all have tfjs' filter gradient and max-pool indices. */
+/**
+ * Convolutions and pools, made of ops that every device has. Some devices lack tfjs' filter gradient and max-pool
+ * indices.
+ */
 export function convolutionKernels(tf: TensorFlow): Kernels<Tensor> {
   const around = ([top, bottom, left, right]: Window["padding"]): Padding => [
     [0, 0],
@@ -40,7 +46,7 @@ export function convolutionKernels(tf: TensorFlow): Kernels<Tensor> {
     )
   }
 
-  /** Positions in flattened `[batch, rows, channels]` of rows chosen along axis 1. */
+  /** Converts indices of rows along axis 1 to positions in a flattened `[batch, rows, channels]`. */
   const flatten = (indices: Tensor, rows: number): Tensor => {
     const [batch, channels] = [dimAt(indices.shape, 0), dimAt(indices.shape, 2)]
     const base = Int32Array.from({ length: batch * channels }, (_, i) => {
@@ -84,7 +90,7 @@ export function convolutionKernels(tf: TensorFlow): Kernels<Tensor> {
       const imageWidth = dimAt(x.shape, 2)
       const padded = tf.pad(x, around(window.padding), Number.NEGATIVE_INFINITY)
       const [top, , left] = window.padding
-      /** The entries at row `a` and column `b` of all windows, and where they lie in their images. */
+      /** The entries at row `a` and column `b` of all windows, and their positions in the images. */
       const candidates = (a: number, b: number): readonly [values: Tensor, indices: Tensor] => {
         const places = Float32Array.from({ length: rows * columns }, (_, i) => {
           const row = Math.floor(i / columns) * window.strides[0] + a - top

@@ -8,7 +8,7 @@ import { matMul } from "./matmul.ts"
 type UnaryKernel = (inputs: readonly [x: Tensor]) => readonly [Tensor]
 type BinaryKernel = (inputs: readonly [a: Tensor, b: Tensor]) => readonly [Tensor]
 
-/** Every op but `dropoutMask`, which needs values on the host. */
+/** The kernels of all ops except `dropoutMask`, whose kernel needs values on the host. */
 export function kernelsOf(tf: TensorFlow): Kernels<Tensor> {
   const unary =
     (f: (x: Tensor) => Tensor): UnaryKernel =>
@@ -69,7 +69,7 @@ export function kernelsOf(tf: TensorFlow): Kernels<Tensor> {
 }
 
 function maximum(tf: TensorFlow, a: Tensor, b: Tensor): Tensor {
-  // The wasm device compares and picks, which loses a NaN in one of the two places.
+  // The maximum of the wasm device loses a NaN in one of the two operands.
   if (tf.getBackend() !== "wasm") return tf.maximum(a, b)
   return tf.tidy(() => tf.where(tf.logicalOr(tf.isNaN(a), tf.isNaN(b)), Number.NaN, tf.maximum(a, b)))
 }

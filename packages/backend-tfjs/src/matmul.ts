@@ -7,11 +7,11 @@ interface Options {
 }
 
 /**
- * Products of two matrices, with a bias along the last axis, or of equal batches of matrices without one.
+ * Products of two matrices, with a bias along the last axis, or of equal batches of matrices without a bias.
  *
- * The fast kernel of the wasm device takes two matrices that need no transposition; it is about ten times faster
- * (https://github.com/tensorflow/tfjs/pull/2532). The slow one adds the wrong elements of a bias. So single matrices are
- * transposed beforehand on that device. Batches would gain nothing from it.
+ * The fast kernel of the wasm device accepts two matrices without transposition. It is about ten times faster
+ * (https://github.com/tensorflow/tfjs/pull/2532). The slow kernel adds the wrong elements of a bias. So this function
+ * first transposes single matrices on that device. Batches would not become faster.
  */
 export function matMul(
   tf: TensorFlow,

@@ -3,7 +3,10 @@ import { checkedData, elementCount } from "@vitrine/core/backend"
 import type { Tensor } from "@tensorflow/tfjs-core"
 import { download, fail, type TensorFlow, upload } from "./host.ts"
 
-/** A state whose slots are tensors. `put` takes a tensor over, and disposes of the one that it replaces. */
+/**
+ * A state whose slots are tensors. `put` replaces a slot's tensor, which the state then owns, and disposes of the old
+ * one.
+ */
 export interface TfjsState extends State {
   readonly tensors: ReadonlyMap<string, Tensor>
   put(name: string, t: Tensor): void
@@ -40,7 +43,7 @@ export function makeState(
     put,
     read: async (name) => {
       live(name)
-      // A second handle, so that an update while the values travel does not take them away.
+      // The clone keeps the values alive if an update replaces the tensor during the transfer.
       const view = tf.clone(tensors.get(name) ?? fail("the state has been disposed of"))
       try {
         return await download(view)

@@ -14,7 +14,10 @@ import { OnnxProgram } from "./program.ts"
 import { HostState } from "./state.ts"
 
 export interface EngineBackendOptions {
-  /** Whether a state takes over the values of `createState`, as in a worker to which they were sent. */
+  /**
+   * Whether a state uses the arrays given to `createState` as its memory. A worker can do that with arrays that were
+   * sent to it.
+   */
   readonly adoptsData?: boolean
 }
 
@@ -23,7 +26,7 @@ export function engineBackend(engine: Engine, { adoptsData = false }: EngineBack
   const programs = new Set<OnnxProgram>()
   let closed = false
   let last: Promise<unknown> = Promise.resolve()
-  /** Does one thing after another, since programs share buffers. */
+  /** Runs tasks one after another, since programs share buffers. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = last.then(work, work)
     last = result.catch(() => {})

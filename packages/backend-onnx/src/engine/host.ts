@@ -3,7 +3,7 @@ import { elementCount, showShape } from "@vitrine/core/backend"
 
 export type Elements = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
 
-/** The arrays that hold tensors on the host: float16 and bfloat16 stand as float32. */
+/** The array types of tensors on the host. float16 and bfloat16 are float32 there. */
 const arrays = {
   float32: Float32Array,
   float16: Float32Array,
@@ -12,19 +12,19 @@ const arrays = {
   bool: Uint8Array,
 } as const satisfies Record<DType, unknown>
 
-/** Zeros to hold a tensor on the host. */
+/** An array of zeros for a tensor on the host. */
 export function zeros({ shape, dtype }: TensorType): Elements {
   return new arrays[dtype](elementCount(shape))
 }
 
-/** Whether an engine takes the array as it is. */
+/** Whether an engine accepts the array without conversion. */
 export function isElements(data: unknown): data is Elements {
   const typed = data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array
   return typed && data.buffer instanceof ArrayBuffer
 }
 
 /**
- * `data` as the array that an engine takes for this type, checked. Float64Array is rounded.
+ * Checks `data` and converts them to the array that an engine accepts for this type. Float64Array is rounded.
  * @throws VitrineError (backend) for the wrong kind of array or number of values.
  */
 export function checkedElements(name: string, { shape, dtype }: TensorType, data: HostData | undefined): Elements {
@@ -39,6 +39,6 @@ export function checkedElements(name: string, { shape, dtype }: TensorType, data
     )
   }
   if (data instanceof Float64Array) return Float32Array.from(data)
-  // Engines take no shared memory.
+  // Engines do not accept shared memory.
   return isElements(data) ? data : data.slice()
 }

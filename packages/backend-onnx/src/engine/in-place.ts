@@ -1,12 +1,12 @@
 import { type OnnxModel, type OnnxNode, readsOf } from "../onnx/model.ts"
 
 const elementwise: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Max", "Where"])
-/** Nodes whose output may be their input's memory. */
+/** Nodes whose output may share its input's memory. */
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity"])
 
 /**
- * The slots whose update may overwrite them: those written by an element-wise node that comes after all other nodes which
- * read the slot, whatever order the engine chooses.
+ * The slots that an update may overwrite in place. The update must come from an element-wise node that runs, in any
+ * order that the engine may choose, after all other nodes that read the slot.
  */
 export function inPlace(model: OnnxModel): ReadonlySet<string> {
   const producers = new Map<string, OnnxNode>()
@@ -15,12 +15,12 @@ export function inPlace(model: OnnxModel): ReadonlySet<string> {
     for (const name of node.outputs) producers.set(name, node)
     for (const name of readsOf(node)) readers.set(name, [...(readers.get(name) ?? []), node])
   }
-  /** The nodes that read a value, or memory that may be the value's. */
+  /** The nodes that read a value, or memory that the value may share. */
   const readersOf = (name: string): OnnxNode[] =>
     (readers.get(name) ?? []).flatMap((node) =>
       views.has(node.op) ? [node, ...node.outputs.flatMap(readersOf)] : [node],
     )
-  /** A node and all that must run before it. */
+  /** A node and all nodes that must run before it. */
   const upTo = (last: OnnxNode): ReadonlySet<OnnxNode> => {
     const before = new Set<OnnxNode>([last])
     const stack = [last]

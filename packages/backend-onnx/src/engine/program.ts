@@ -23,7 +23,7 @@ import { Session, type Sources } from "./session.ts"
 import { slice, sliceSize } from "./slices.ts"
 import { HostState } from "./state.ts"
 
-/** The sessions of a graph that is run slice by slice. */
+/** The sessions of a graph that runs slice by slice. */
 interface SlicedSessions {
   readonly stages: readonly Session[]
   readonly totals: HostState
@@ -35,10 +35,10 @@ type Inputs = Readonly<Record<string, Elements>>
 /** A compiled graph. */
 export class OnnxProgram {
   readonly #graph: BoundGraph
-  /** The inputs that hold something for each example. */
+  /** The inputs with a row for each example. */
   readonly #perExample: ReadonlySet<string>
   readonly #sliced: SlicedSessions | undefined
-  /** The session of the whole graph, or of what the slices leave. */
+  /** The session of the whole graph. If the graph is sliced, it is the session of the part after the slices. */
   readonly #rest: Session
   readonly #masks = new Map<string, Float32Array<ArrayBuffer>>()
   #released = false
@@ -135,7 +135,10 @@ export class OnnxProgram {
     return { ...outputs, ...(await this.#rest.run(this.#wholeSources(inputs, stateOf))) }
   }
 
-  /** All inputs, in the form that engines take. @throws VitrineError (backend) before anything has changed. */
+  /**
+   * Checks all inputs and converts them for the engine.
+   * @throws VitrineError (backend) before anything has changed.
+   */
   #checkInputs(inputs: Readonly<Record<string, HostData>>): Inputs {
     return Object.fromEntries(
       Object.entries(this.#graph.inputs).map(([name, value]) => [
@@ -145,7 +148,7 @@ export class OnnxProgram {
     )
   }
 
-  /** @throws VitrineError (backend) for a slot that is missing, or has another type than the graph's state. */
+  /** @throws VitrineError (backend) for a slot that is missing, or that has another type than the graph's state. */
   #checkState(state: HostState | undefined): void {
     const { states, updates } = this.#graph
     const names = new Set([
@@ -165,7 +168,7 @@ export class OnnxProgram {
     }
   }
 
-  /** Draws a mask, for all slices at once where it has something for each example. */
+  /** Draws a mask. A mask with a row for each example is drawn for all slices at once. */
   #draw(mask: Mask, slices: number, inputs: Inputs): Elements {
     const { path, rate, key, shape, perExample } = mask
     const n = elementCount(shape) * (perExample ? slices : 1)
@@ -177,7 +180,7 @@ export class OnnxProgram {
   }
 }
 
-/** @throws RangeError for a name that has no value. */
+/** @throws RangeError if there is no value. */
 function existing<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new RangeError(`there is no value for "${name}"`)
   return value

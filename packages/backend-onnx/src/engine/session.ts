@@ -8,21 +8,21 @@ import { type Elements, isElements } from "./host.ts"
 import { inPlace } from "./in-place.ts"
 import type { HostState } from "./state.ts"
 
-/** Where a run finds its data, and puts it. */
+/** The sources of a run's data and the targets of its outputs. */
 export interface Sources {
   input(name: string): Elements
   mask(mask: Mask): Elements
-  /** The state that holds a slot. */
+  /** The state that contains a slot. */
   state(slot: string): HostState
-  /** The memory for an output; without it the engine takes new memory. */
+  /** The memory for an output. Without it the engine allocates memory. */
   output(name: string): Elements | undefined
 }
 
-/** One ONNX model, loaded. */
+/** A loaded ONNX model. */
 export class Session {
   readonly model: OnnxModel
   readonly #engine: Engine
-  /** Nothing for a model without outputs, which engines refuse. */
+  /** Undefined for a model without outputs, which engines refuse. */
   readonly #session: InferenceSession | undefined
   readonly #inPlace: ReadonlySet<string>
   readonly #shapes: ReadonlyMap<string, readonly number[]>

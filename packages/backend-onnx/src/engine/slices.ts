@@ -2,13 +2,15 @@ import { fixed, type Graph, type TensorType } from "@vitrine/core"
 import { type GraphNode, graphCost, type OpName, parseDim, typeOf, type ValueId } from "@vitrine/core/backend"
 
 /**
- * A graph cut so that a large batch can be run a few examples at a time, whose values fit into the processor's caches.
- * Whatever sums over the batch becomes a total: a state slot to which every slice adds.
+ * A graph that is cut so that a few examples of a large batch run at a time. Their values fit into the processor's
+ * caches. Each sum over the batch becomes a total: a state slot to which every slice adds its part.
  */
 export interface Sliced {
-  /** Each is run on all slices before the next: it reads the totals of those before it. */
+  /**
+   * The stages. Each runs on all slices before the next one begins, since a stage reads the totals of earlier stages.
+   */
   readonly stages: readonly Graph[]
-  /** What remains to be done once, with the totals. */
+  /** The part that runs once after the stages, with the totals. */
   readonly rest: Graph
   readonly totals: Readonly<Record<string, TensorType>>
 }
@@ -24,8 +26,8 @@ const alongLastAxis: ReadonlySet<OpName> = new Set<OpName>([
 ])
 
 /**
- * Cuts a graph, whose batch is not bound yet, into slices.
- * @returns undefined where that cannot be done, or would compute something large twice.
+ * Cuts a graph with an open batch into slices.
+ * @returns undefined if the graph cannot be cut, or if slices would repeat a large computation.
  */
 export function slice(g: Graph): Sliced | undefined {
   const totals = totalsOf(g)
@@ -34,7 +36,7 @@ export function slice(g: Graph): Sliced | undefined {
   const producers = new Map<ValueId, GraphNode>()
   for (const node of g.nodes) for (const value of node.outputs) producers.set(value, node)
 
-  /** How many totals must be known, one after the other, before a value can be computed. */
+  /** For each value, the number of totals that must be computed before it, one after the other. */
   const depths = new Map<ValueId, number>()
   const depth = (value: ValueId): number => depths.get(value) ?? 0
   for (const node of g.nodes) {
@@ -47,7 +49,7 @@ export function slice(g: Graph): Sliced | undefined {
   if (perBatch.length === 0) return undefined
   const last = Math.max(...perBatch.map(depth))
 
-  /** The nodes from which values are computed, without going behind totals. */
+  /** The nodes from which values are computed. Totals count as given. */
   const nodesFor = (values: readonly ValueId[]): ReadonlySet<GraphNode> => {
     const nodes = new Set<GraphNode>()
     const stack = [...values]
@@ -59,7 +61,7 @@ export function slice(g: Graph): Sliced | undefined {
     }
     return nodes
   }
-  /** Totals from which a stage computes something for each example. */
+  /** Totals from which a later stage computes rows of examples. */
   const early = new Set<ValueId>()
   for (const node of nodesFor(perBatch)) for (const value of node.inputs) if (isTotal(value)) early.add(value)
   const stageOf = (total: ValueId): number => (early.has(total) ? depth(total) : last)
@@ -67,8 +69,8 @@ export function slice(g: Graph): Sliced | undefined {
   const stages = Array.from({ length: last + 1 }, (_, k): Graph => {
     const sums = [...totals].filter(([value]) => stageOf(value) === k)
     const outputs = Object.fromEntries(k === last ? batchOutputs : [])
-    const kept = nodesFor([...sums.map(([value]) => value), ...Object.values(outputs)])
-    return withTotals({ ...subgraph(g, kept, totals), outputs }, sums)
+    const selection = nodesFor([...sums.map(([value]) => value), ...Object.values(outputs)])
+    return withTotals({ ...subgraph(g, selection, totals), outputs }, sums)
   })
 
   const restOutputs = Object.fromEntries(Object.entries(g.outputs).filter(([, value]) => !hasBatch(g, value)))
@@ -89,7 +91,10 @@ function hasBatch(g: Graph, value: ValueId): boolean {
   return typeof typeOf(g, value).shape[0] === "string"
 }
 
-/** The values that sum over the batch, with a name for each; undefined where a node does something else with the batch. */
+/**
+ * The values that are sums over the batch, with a name for each. It is undefined if a node uses the batch in another
+ * way.
+ */
 function totalsOf(g: Graph): ReadonlyMap<ValueId, string> | undefined {
   const totals = new Map<ValueId, string>()
   for (const node of g.nodes) {
@@ -98,7 +103,7 @@ function totalsOf(g: Graph): ReadonlyMap<ValueId, string> | undefined {
     if (sums.length < outputs.length) {
       const ranks = outputs.map((value) => typeOf(g, value).shape.length)
       if (alongLastAxis.has(node.op) && Math.max(...ranks) < 2) return undefined
-      // Of several outputs only the gradients of LayerNorm's parameters are sums.
+      // Of ops with several outputs only LayerNorm's gradient has outputs that are sums.
       if (sums.length > 0 && node.op !== "layerNormGrad") return undefined
     } else if (!node.inputs.some((value) => hasBatch(g, value))) continue
     else if (!sumsOverBatch(g, node)) return undefined
@@ -107,7 +112,7 @@ function totalsOf(g: Graph): ReadonlyMap<ValueId, string> | undefined {
   return totals
 }
 
-/** Whether the node's value for a batch is the sum of its values for the parts of that batch. */
+/** Whether the node's value for a batch is the sum of its values for parts of the batch. */
 function sumsOverBatch(g: Graph, node: GraphNode): boolean {
   switch (node.op) {
     case "sum":
@@ -125,7 +130,7 @@ function sumsOverBatch(g: Graph, node: GraphNode): boolean {
   }
 }
 
-/** The graph of a stage, which adds its sums to the slots of totals. */
+/** The graph of a stage. It adds its sums to the slots of the totals. */
 function withTotals(g: Graph, sums: readonly (readonly [ValueId, string])[]): Graph {
   const nodes = [...g.nodes]
   const values = [...g.values]
@@ -142,14 +147,14 @@ function withTotals(g: Graph, sums: readonly (readonly [ValueId, string])[]): Gr
   return { ...g, nodes, values, states, updates }
 }
 
-/** Some nodes of a graph, in which totals that are read have become states. Values keep their numbers. */
+/** A graph of some nodes. The totals that they read become states. Values keep their numbers. */
 function subgraph(
   g: Graph,
-  kept: ReadonlySet<GraphNode>,
+  selection: ReadonlySet<GraphNode>,
   totals: ReadonlyMap<ValueId, string>,
   ends: readonly ValueId[] = [],
 ): Graph {
-  const nodes = g.nodes.filter((node) => kept.has(node))
+  const nodes = g.nodes.filter((node) => selection.has(node))
   const computed = new Set<ValueId>(nodes.flatMap<ValueId>((node) => node.outputs))
   const read = new Set<ValueId>([...nodes.flatMap<ValueId>((node) => node.inputs), ...ends])
   const slots = [...totals].filter(([value]) => read.has(value) && !computed.has(value))
@@ -169,9 +174,9 @@ function subgraph(
 }
 
 /**
- * How many examples of a batch to run at a time: the fewest whose matrix products have `rows` rows, or an eighth of
- * that where no totals have to be kept. With fewer, reading the weights and writing the totals takes a share of the
- * time; with more, values are larger than they need to be.
+ * The number of examples in a slice: the fewest whose matrix products have `rows` rows, or an eighth of that if there
+ * are no totals. With fewer examples, reading the weights and writing the totals would take too much of the time. With
+ * more, the values would be larger than necessary.
  */
 export function sliceSize({ stages, totals }: Sliced, batch: number, rows: number): number {
   const least = Object.keys(totals).length === 0 ? rows / 8 : rows
@@ -180,7 +185,7 @@ export function sliceSize({ stages, totals }: Sliced, batch: number, rows: numbe
   return batch
 }
 
-/** The most rows that an example has in a matrix product with weights. */
+/** The greatest number of rows of one example in a matrix product with weights. */
 function rowsPerExample(stages: readonly Graph[]): number {
   let most = 1
   for (const g of stages)
@@ -189,10 +194,10 @@ function rowsPerExample(stages: readonly Graph[]): number {
       const shape = first === undefined ? [] : typeOf(g, first).shape
       const [batch] = shape
       if (typeof batch !== "string" || !(op === "linear" || (op === "matMul" && shape.length === 2))) continue
-      const others = shape.slice(1, -1).map((_, i) => fixed(shape, i + 1))
+      const middleSizes = shape.slice(1, -1).map((_, i) => fixed(shape, i + 1))
       most = Math.max(
         most,
-        others.reduce((n, dim) => n * dim, parseDim(batch).times),
+        middleSizes.reduce((n, dim) => n * dim, parseDim(batch).times),
       )
     }
   return most

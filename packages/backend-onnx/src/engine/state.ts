@@ -7,12 +7,12 @@ interface Slot {
   spare: Elements | undefined
 }
 
-/** Slots in host memory. Programs read `current` and write it, or write `spare` and swap. */
+/** Slots in host memory. Programs read `current`. They write it in place, or write `spare` and swap the two. */
 export class HostState implements State {
   readonly slots: Readonly<Record<string, TensorType>>
   readonly #slots = new Map<string, Slot>()
 
-  /** @param adopt whether the values may be kept, and written, where they lie. */
+  /** @param adopt whether the slots may use the given arrays as their memory, and write to them */
   constructor(
     slots: Readonly<Record<string, TensorType>>,
     data: Readonly<Record<string, HostData>> = {},
@@ -37,7 +37,7 @@ export class HostState implements State {
     return this.#slot(name).current
   }
 
-  /** A second buffer for a slot, to be written while the first is read. */
+  /** A second buffer of a slot. It is written while the first is read. */
   spare(name: string): Elements {
     const slot = this.#slot(name)
     return (slot.spare ??= zeros(slot.type))
@@ -52,7 +52,6 @@ export class HostState implements State {
     this.#slot(name).current = data
   }
 
-  /** Sets all slots to zero. */
   clear(): void {
     for (const { current } of this.#slots.values()) current.fill(0)
   }

@@ -10,7 +10,7 @@ export { cudaProvider, type OnnxAvailability, onnxAvailability } from "./load.ts
 
 export interface OnnxBackendOptions extends NativeOptions {
   /**
-   * Whether to run in a worker thread, so that this one stays free. Inputs are then copied. True by default. Where the
+   * Whether to run in a worker thread, so that this thread stays free. Inputs are then copied. True by default. If the
    * compiled worker is missing, as in a bundle, everything runs in this thread.
    */
   readonly worker?: boolean
@@ -30,7 +30,8 @@ export async function onnxBackend({ worker = true, ...options }: OnnxBackendOpti
 }
 
 function workerChannel(file: URL): Channel {
-  // Without this process's flags: those of a test runner would resolve compiled code to TypeScript sources.
+  // The worker must not inherit this process's flags. Those of a test runner would resolve compiled code to TypeScript
+  // sources.
   const worker = new Worker(file, { execArgv: [] })
   let ending = false
   return {
@@ -40,7 +41,7 @@ function workerChannel(file: URL): Channel {
       worker.on("error", (error) => listener(`the worker of the backend failed: ${error.message}`))
       worker.on("exit", (code) => listener(`the worker of the backend ended with code ${code}`))
     },
-    // The process waits until a worker that is being ended has ended.
+    // The process waits for a worker that is ending.
     busy: (pending) => (pending || ending ? worker.ref() : worker.unref()),
     end: async () => {
       ending = true

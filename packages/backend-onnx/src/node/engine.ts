@@ -9,23 +9,29 @@ import type { Initializer, OnnxModel } from "../onnx/model.ts"
 import { firstLine, installedVersion, loadOrt } from "./load.ts"
 
 export interface NativeOptions {
-  /** Threads of one op; by default as many as the process may use. */
+  /** The number of threads of one op. By default the process uses as many as it may. */
   readonly threads?: number
-  /** Whether sums have an order that does not depend on timing. ONNX Runtime's CPU kernels always have for one thread count. */
+  /**
+   * Whether sums have an order that does not depend on timing. The order of ONNX Runtime's CPU kernels depends only on
+   * the number of threads.
+   */
   readonly deterministic?: boolean
   /** ONNX Runtime's execution providers, `["cpu"]` by default. */
   readonly executionProviders?: readonly string[]
   /**
-   * A batch is run in slices, which need less memory and stay nearer to the caches. A slice has the fewest examples whose
-   * matrix products have this many rows (tokens), or an eighth of it where nothing is summed over the batch. 4096 by
-   * default; Infinity for whole batches.
+   * A batch runs in slices, which need less memory and fit better into the caches. A slice has the fewest examples
+   * whose matrix products have this many rows (tokens), or an eighth of that if nothing is summed over the batch. 4096
+   * by default. Infinity runs whole batches.
    */
   readonly sliceRows?: number
-  /** The beginning of the name of a file, to which a profile of every run is written. */
+  /** The prefix of the name of a file. If it is present, a profile of every run is written there. */
   readonly profile?: string
 }
 
-/** onnxruntime-node in this thread. @throws VitrineError (backend) when it cannot be loaded. */
+/**
+ * onnxruntime-node in this thread.
+ * @throws VitrineError (backend) if it cannot be loaded.
+ */
 export async function nativeEngine(options: NativeOptions = {}): Promise<Engine> {
   const ort = await loadOrt()
   const threads = options.threads ?? availableParallelism()
@@ -36,7 +42,7 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     executionMode: "sequential",
     graphOptimizationLevel: "all",
     logSeverityLevel: 4,
-    // A plan of a run's memory as one block takes a third more of it, and is no faster.
+    // With a memory plan a run needs a third more memory and is no faster.
     enableMemPattern: false,
     ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
   }
@@ -48,7 +54,8 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
     sliceRows: options.sliceRows ?? 4096,
     load: async (model) => {
       const extra = {
-        // Core has merged equal expressions. Those that are left stand behind barriers, and must stay.
+        // Core has already merged equal expressions. Equal expressions that remain stand behind barriers and must not
+        // be merged.
         optimization: { disable_specified_optimizers: "CommonSubexpressionElimination" },
         session: {
           ...(options.deterministic === true ? { use_deterministic_compute: "1" } : {}),
@@ -67,12 +74,15 @@ export async function nativeEngine(options: NativeOptions = {}): Promise<Engine>
   }
 }
 
-/** Values of this many bytes or more are handed to the engine in place. In the model's bytes they would be copied once more. */
+/**
+ * Values of at least this many bytes are given to the engine in their own memory. Within the model's bytes they would
+ * be copied once more.
+ */
 const largeBytes = 2 ** 16
 
 /**
- * A model whose large values are external data, and the memory of these. ONNX Runtime takes external data either from memory
- * or from files, so a model with values in files stays as it is.
+ * Moves the large values of a model to external data, and returns the memory of these values. ONNX Runtime takes
+ * external data either from memory or from files. So a model with values in files stays as it is.
  */
 function withValuesInPlace(model: OnnxModel): {
   readonly model: OnnxModel
@@ -90,7 +100,10 @@ function withValuesInPlace(model: OnnxModel): {
   return { model: { ...model, initializers }, externalData }
 }
 
-/** The folder of the files that a model refers to, as an option of the session. @throws VitrineError (file) for a file that ends too soon. */
+/**
+ * The folder of the files that a model refers to, as an option of the session.
+ * @throws VitrineError (file) for a file that is missing or too short.
+ */
 function externalFolder(model: OnnxModel): Record<string, string> {
   const slices = model.initializers.map(({ data }) => data).filter(isFileSlice)
   const ends = new Map<string, number>()

@@ -8,7 +8,7 @@ export interface OnnxAvailability {
   readonly available: boolean
   /** The version of onnxruntime-node, if it is installed. */
   readonly version?: string
-  /** Why it cannot be used. */
+  /** The reason why it cannot be used. */
   readonly reason?: string
 }
 
@@ -31,7 +31,7 @@ export async function loadOrt(): Promise<typeof Ort> {
   }
 }
 
-/** Whether onnxruntime-node can be used here, and why not. */
+/** Finds out whether onnxruntime-node can be used here. */
 export async function onnxAvailability(): Promise<OnnxAvailability> {
   const version = installedVersion()
   try {
@@ -43,7 +43,7 @@ export async function onnxAvailability(): Promise<OnnxAvailability> {
   }
 }
 
-/** Why ONNX Runtime cannot use CUDA here; undefined where its CUDA library is installed. */
+/** The reason why ONNX Runtime cannot use CUDA here. Undefined if its CUDA library is installed. */
 export function cudaProvider(): string | undefined {
   let folder: string
   try {

@@ -3,39 +3,41 @@ import { elementCount, fourDims, type Ops, product } from "@vitrine/core/backend
 import type { Emitter, Value } from "./emitter.ts"
 import type { OnnxKernels } from "./kernel.ts"
 
-// ONNX convolves NCHW, core NHWC.
+// ONNX's convolution expects NCHW, core has NHWC.
 
 type Window = Ops["conv2d"]
-/** Rows and columns, or steps down and across. */
+/** A number for rows and one for columns. */
 type Pair = readonly [number, number]
 
 const toNchw = (e: Emitter, x: string): string => e.one("Transpose", [x], { attributes: { perm: [0, 3, 1, 2] } })
 const toNhwc = (e: Emitter, x: string): string => e.one("Transpose", [x], { attributes: { perm: [0, 2, 3, 1] } })
 
-/** ONNX's order: top, left, bottom, right. */
+/** The padding in ONNX's order: top, left, bottom, right. */
 const pads = ({ padding: [top, bottom, left, right] }: Window): number[] => [top, left, bottom, right]
 
-/** Whether each place is computed from one place alone, so that images and features are the rows of a matrix product. */
+/**
+ * Whether each output place depends on one input place only. Then images and features are the rows of a matrix product.
+ */
 const isPointwise = (kernel: Shape, { padding }: Window): boolean =>
   kernel[2] === 1 && kernel[3] === 1 && padding.every((n) => n === 0)
 
 /** Rows and columns of images. */
 const gridOf = (shape: Shape): Pair => [fixed(shape, 1), fixed(shape, 2)]
 
-/** `[batch, height, width, channels]` as the rows of a matrix. */
+/** `[batch, height, width, channels]` as rows of a matrix. */
 const asRows = (e: Emitter, x: string, shape: Shape): string =>
   e.reshape(x, shape, [product(shape.slice(0, -1)), dimAt(shape, -1)])
 
 const asMatrix = (e: Emitter, weight: Value): string =>
   e.reshape(e.elements(weight), weight.shape, weight.shape.slice(0, 2))
 
-/** From a place on, every stride-th one, `rows × columns` of them. */
+/** Selects `rows × columns` places of an image, from one place on with strides. */
 function everyOther(e: Emitter, x: string, [top, left]: Pair, [rows, columns]: Pair, [down, across]: Pair): string {
   const ends = [top + (rows - 1) * down + 1, left + (columns - 1) * across + 1]
   return e.one("Slice", [x, e.ints([top, left]), e.ints(ends), e.ints([1, 2]), e.ints([down, across])])
 }
 
-/** Spreads the places of an image, with zeros between them, over an image of the size of the output. */
+/** Puts the places of an image into an image of the output's size, with zeros between them. */
 function spread(e: Emitter, x: string, shape: Shape, [down, across]: Pair, output: Shape): string {
   if (down === 1 && across === 1) return x
   const [batch, , , channels] = fourDims(shape)
@@ -47,7 +49,10 @@ function spread(e: Emitter, x: string, shape: Shape, [down, across]: Pair, outpu
   return e.one("Slice", [image, e.ints([0, 0]), e.ints(gridOf(output)), e.ints([1, 2])])
 }
 
-/** With fewer channels, a product for each place of the kernel has too little to do. */
+/**
+ * The fewest channels for which matrix products are used. With fewer channels the product of one place of the kernel is
+ * too small.
+ */
 const fewChannels = 8
 
 export const convolutionKernels: OnnxKernels = {
@@ -71,15 +76,15 @@ export const convolutionKernels: OnnxKernels = {
       return [spread(e, image, small, window.strides, shape)]
     }
     const [top, bottom, left, right] = window.padding
-    /** Rows or columns at the end that no window reached. */
-    const rest = (axis: 0 | 1, padding: number): number => {
+    /** The number of rows or columns at the end that no window reached. */
+    const unreached = (axis: 0 | 1, padding: number): number => {
       const covered = (fixed(dy.shape, 1 + axis) - 1) * window.strides[axis] + fixed(weight.shape, 2 + axis)
       return fixed(shape, 1 + axis) + padding - covered
     }
     const attributes = {
       strides: window.strides,
       pads: pads(window),
-      output_padding: [rest(0, top + bottom), rest(1, left + right)],
+      output_padding: [unreached(0, top + bottom), unreached(1, left + right)],
     }
     return [toNhwc(e, e.one("ConvTranspose", [toNchw(e, e.elements(dy)), e.elements(weight)], { attributes }))]
   },
@@ -88,12 +93,12 @@ export const convolutionKernels: OnnxKernels = {
     const [outputs, inputs, height, width] = [fixed(shape, 0), fixed(shape, 1), fixed(shape, 2), fixed(shape, 3)]
     if (inputs < fewChannels) return [swappedWeightGrad(e, dy, x, window, [height, width])]
     const [top, bottom, left, right] = window.padding
-    const around = e.ints([0, top, left, 0, 0, bottom, right, 0])
-    const padded = window.padding.some((n) => n > 0) ? e.one("Pad", [e.elements(x), around]) : e.elements(x)
+    const pads4d = e.ints([0, top, left, 0, 0, bottom, right, 0])
+    const padded = window.padding.some((n) => n > 0) ? e.one("Pad", [e.elements(x), pads4d]) : e.elements(x)
     const rows = asRows(e, e.elements(dy), dy.shape)
     const grid = gridOf(dy.shape)
     const whole = isPointwise(shape, window) && window.strides.every((n) => n === 1)
-    // The inputs of each place of the kernel, side by side, and their product with the gradients.
+    // Concatenates the inputs of each place of the kernel, and multiplies them by the gradients.
     const [first, ...others] = Array.from({ length: height * width }, (_, i) => {
       const place: Pair = [Math.floor(i / width), i % width]
       const entries = whole ? padded : everyOther(e, padded, place, grid, window.strides)
@@ -112,7 +117,7 @@ export const convolutionKernels: OnnxKernels = {
     const attributes = { kernel_shape: window.size, strides: window.strides, pads: pads(window) }
     const names = [toNchw(e, e.elements(x))]
     if (readers.length === 0) return [toNhwc(e, e.one("MaxPool", names, { attributes })), ""]
-    // ONNX's indices count through all images and channels.
+    // ONNX's indices count over all images and channels.
     const [values, indices] = e.node("MaxPool", names, 2, { attributes })
     const places = elementCount(gridOf(x.shape))
     const within = e.cast(e.one("Mod", [indices, e.ints([places])]), "int32")
@@ -131,8 +136,8 @@ export const convolutionKernels: OnnxKernels = {
 }
 
 /**
- * The gradient as a convolution in which images and channels have changed places: what was a stride between windows is
- * now a dilation of the kernel, which is the gradient.
+ * The gradient as a convolution that exchanges images and channels. The output's gradient is its kernel. The stride
+ * between windows becomes the dilation of the kernel.
  */
 function swappedWeightGrad(e: Emitter, dy: Value, x: Value, window: Window, kernel: Pair): string {
   const swap = (value: Value): string => e.one("Transpose", [e.elements(value)], { attributes: { perm: [3, 0, 1, 2] } })

@@ -2,26 +2,26 @@ import { type DType, type Shape, type TensorType, VitrineError } from "@vitrine/
 import { bindDim, elementCount, type OpName, parseDim, product } from "@vitrine/core/backend"
 import { type Attribute, elementTypes, type Initializer, type OnnxBody, type OnnxNode } from "./model.ts"
 
-/** An op that reads a value; `output` stands for the graph's caller. */
+/** An op that reads a value. `output` means that the value is an output of the graph. */
 export type Reader = OpName | "output"
 
 /**
- * A value while a model is written. Scalings and constant fills stay symbolic until a node needs the elements. So a matrix
- * product can take a factor as its alpha, and an element-wise op a fill as a scalar.
+ * A value while a model is written. A scale or a constant fill stays symbolic until a node needs the elements. So a
+ * matrix product can use the scale as its alpha, and an element-wise op can use the fill as a scalar.
  */
 export interface Value extends TensorType {
   /** The name of the elements, before scaling. */
   readonly of: string
-  /** The elements are those of `of` times this. */
+  /** The factor of the elements: the value is `of` times this. */
   readonly scale: number
-  /** Every element is this number; `of` is then empty. */
+  /** The number that every element is. If it is present, `of` is empty. */
   readonly fill?: number
   readonly readers: readonly Reader[]
 }
 
 /**
- * The best shape for a number beside a value of some shape in an element-wise operator. Where that shape ends in 1, ONNX
- * Runtime takes the value's elements one by one beside a scalar, but not beside ones of the same rank.
+ * The best shape for a scalar operand of an element-wise operator, next to a value of some shape. If that shape ends in
+ * 1, ONNX Runtime is fast with an operand of rank 0, and slow with one of the same rank.
  */
 export const onesBeside = (shape: Shape): readonly number[] => (shape.at(-1) === 1 ? shape.map(() => 1) : [])
 
@@ -30,15 +30,15 @@ export interface NodeOptions {
   readonly domain?: OnnxNode["domain"]
 }
 
-/** Collects nodes and constants, and gives names that no other value has. */
+/** Collects nodes and constants, and gives unique names to values. */
 export class Emitter {
   nodes: OnnxNode[] = []
   readonly initializers: Initializer[] = []
   /** Whether the model has only standard operators of the portable operator set. */
   readonly portable: boolean
-  /** An input whose first dimension is the batch, where that is left open. */
+  /** An input whose first dimension is the batch, if the batch is open. */
   batchInput: string | undefined
-  /** The names that `once` has given. */
+  /** The names that `once` has returned. */
   readonly #once = new Map<string, string>()
   /** The sources of reshaped values. */
   readonly #reshaped = new Map<string, { readonly of: string; readonly shape: string }>()
@@ -49,7 +49,7 @@ export class Emitter {
     this.portable = portable
   }
 
-  /** A name that is still free: the preferred one, or a variation of it. */
+  /** A unique name: the preferred one, or a variation of it. */
   name(preferred: string = `#${this.#count++}`): string {
     let name = preferred
     for (let i = 2; this.#names.has(name); i++) name = `${preferred}#${i}`
@@ -57,7 +57,7 @@ export class Emitter {
     return name
   }
 
-  /** Adds a node. Gives the names of its outputs. */
+  /** Adds a node and returns the names of its outputs. */
   node(op: string, inputs: readonly string[], outputs: 2, options?: NodeOptions): [string, string]
   node(op: string, inputs: readonly string[], outputs: 3, options?: NodeOptions): [string, string, string]
   node(op: string, inputs: readonly string[], outputs: number, options?: NodeOptions): string[]
@@ -67,7 +67,7 @@ export class Emitter {
     return names
   }
 
-  /** Adds a node with one output. Gives its name. */
+  /** Adds a node with one output and returns its name. */
   one(op: string, inputs: readonly string[], options: NodeOptions = {}): string {
     const name = this.name()
     this.#push(op, inputs, [name], options)
@@ -113,7 +113,10 @@ export class Emitter {
     return this.one("Cast", [x], { attributes: { to: elementTypes[dtype] } })
   }
 
-  /** A number for an element-wise operator. @param beside the shape of the other operand. */
+  /**
+   * A number as an operand of an element-wise operator.
+   * @param beside the shape of the other operand.
+   */
   scalar(value: number, beside: Shape = []): string {
     const shape = onesBeside(beside)
     const key = `f${Object.is(value, -0) ? "-0" : value} ${shape}`
@@ -124,7 +127,7 @@ export class Emitter {
     return this.constant([values.length], "int64", BigInt64Array.from(values, BigInt), `i${values}`)
   }
 
-  /** The name of a shape, which depends on the batch where that is left open. */
+  /** The name of a shape as a value. If the batch is open, the shape depends on it. */
   dims(shape: Shape): string {
     const [first, ...others] = shape
     const rest = others.map((dim) => bindDim(dim))
@@ -142,14 +145,14 @@ export class Emitter {
     })
   }
 
-  /** The name that `make` gives for a key; `make` is called once for each. */
+  /** The name that `make` returns for a key. `make` is called once for each key. */
   once(key: string, make: () => string): string {
     const name = this.#once.get(key) ?? make()
     this.#once.set(key, name)
     return name
   }
 
-  /** `x`, which has the shape `from`, in another shape. */
+  /** Gives `x`, which has the shape `from`, the shape `to`. */
   reshape(x: string, from: Shape, to: Shape): string {
     const source = this.#reshaped.get(x) ?? { of: x, shape: `${from}` }
     if (source.shape === `${to}`) return source.of
@@ -168,7 +171,7 @@ export class Emitter {
     return this.constant(sizes, "float32", new Float32Array(elementCount(sizes)).fill(1), `ones${shape}`)
   }
 
-  /** The name of a value's elements, in full. */
+  /** The name of a value's elements, with its scale or fill applied. */
   elements({ of, scale, fill, shape }: Value): string {
     if (fill !== undefined) {
       const number = this.scalar(fill * scale)

@@ -13,7 +13,7 @@ import { Message } from "./protobuf.ts"
 
 // Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
-/** The version of the file format that came with an operator set. */
+/** The version of the file format that introduced an operator set. */
 const irVersion = (opset: number): number => (opset >= 20 ? 9 : 8)
 
 const attributeType = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const
@@ -30,8 +30,8 @@ export interface EncodeOptions {
 }
 
 /**
- * The bytes of an ONNX file. Values that lie in a file stay there. The model refers to files by their names alone, so all
- * must lie in one folder: the model's, or one that the engine is told.
+ * The bytes of an ONNX file. Values in other files stay there. The model refers to these files by name only, so they
+ * must all lie in one folder: the model's, or one that is named to the engine.
  */
 export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Array<ArrayBuffer> {
   const chunks = encodeModelChunks(model, options)
@@ -44,7 +44,10 @@ export function encodeModel(model: OnnxModel, options?: EncodeOptions): Uint8Arr
   return out
 }
 
-/** The same in pieces, to be written one after the other. Values are not copied: their memory is among the pieces. */
+/**
+ * The bytes of an ONNX file in pieces, to be written one after the other. Values are not copied: the pieces include
+ * their memory.
+ */
 export function encodeModelChunks(model: OnnxModel, { metadata = {} }: EncodeOptions = {}): readonly Uint8Array[] {
   const graph = encodeGraph("vitrine", model, model.initializers)
   const message = new Message().int(1, irVersion(model.opset)).add(2, "vitrine").add(7, graph)

@@ -1,22 +1,25 @@
 import { isFileSlice } from "./encode.ts"
 import type { OnnxModel } from "./model.ts"
 
-/** The most bytes of values in a model's file. Protobuf files hold less than 2 GiB, and nodes and names need room too. */
+/**
+ * The greatest number of bytes of values in a model's file. Protobuf files are limited to 2 GiB, and nodes and names
+ * need space too.
+ */
 export const mostInline: number = 2 ** 31 - 2 ** 26
 
-/** Values begin at multiples of this, since engines map pages. */
+/** Values begin at multiples of this number, since engines map pages. */
 const alignment = 4096
-/** The fewest bytes of a value that leaves the model's file. */
+/** The fewest bytes of a value that is moved to the other file. */
 const least = 1024
 
-/** Bytes of the values that a model holds in memory. */
+/** The number of bytes of the values that a model holds in memory. */
 export function valueBytes({ initializers }: OnnxModel): number {
   return initializers.reduce((total, { data }) => total + (isFileSlice(data) ? 0 : data.byteLength), 0)
 }
 
 /**
- * A model whose values lie in another file, and the content of that file in pieces.
- * @param file the file's name; it must lie beside the model.
+ * Moves the values of a model to another file, and returns the content of that file in pieces.
+ * @param file the file's name; the file must lie beside the model.
  */
 export function withExternalData(
   model: OnnxModel,

@@ -3,7 +3,9 @@ import { float16Bits } from "@vitrine/core/backend"
 import { isFileSlice } from "./encode.ts"
 import { elementTypes, type Initializer, type OnnxModel, type OnnxNode } from "./model.ts"
 
-/** Sums over many values, exponentials and roots, and masks, whose −1e30 is no float16: they stay in float32. */
+/**
+ * Operators that stay in float32: sums over many values, exponentials, roots, and masks, whose −1e30 exceeds float16.
+ */
 const sensitive: ReadonlySet<string> = new Set([
   "LayerNormalization",
   "Softmax",
@@ -21,9 +23,10 @@ const otherOutputs: ReadonlySet<string> = new Set(["Shape", "Greater", "Less"])
 type Precision = "float32" | "float16" | "other"
 
 /**
- * A model that holds its weights, and computes, in float16; LayerNorm, softmax and sums stay in float32, and so do
- * inputs and outputs.
- * @throws VitrineError (backend) for a model whose weights are not in memory; (config) for one above 65504, which float16 cannot hold.
+ * Converts a model to float16: it stores weights and computes in float16. LayerNorm, softmax, sums, inputs and outputs
+ * stay in float32.
+ * @throws VitrineError (backend) if weights are not in memory; (config) for a weight above 65504, which float16 cannot
+ *   hold.
  */
 export function toFloat16(model: OnnxModel): OnnxModel {
   const read16 = new Set(model.nodes.flatMap(({ op, inputs }) => (sensitive.has(op) ? [] : inputs)))
@@ -38,7 +41,7 @@ export function toFloat16(model: OnnxModel): OnnxModel {
 
   const nodes: OnnxNode[] = []
   const casts = new Set<string>()
-  /** The name of a value in a precision. Integers and bools keep theirs. */
+  /** The name of a value in a precision. Integers and bools keep their types. */
   const as = (name: string, target: "float32" | "float16"): string => {
     const source = precision.get(name)
     if (name === "" || source === "other" || source === target) return name
@@ -53,7 +56,7 @@ export function toFloat16(model: OnnxModel): OnnxModel {
     const gives: Precision =
       node.op === "Cast" ? castPrecision(node) : otherOutputs.has(node.op) || ofIntegers ? "other" : computes
     const inputs = node.op === "Cast" ? node.inputs : node.inputs.map((name) => as(name, computes))
-    /** The model's outputs stay in float32: they are cast from another name. */
+    /** The model's outputs stay in float32, so a node computes under an inner name and a cast gives the output. */
     const inner = (name: string): string =>
       outputTypes.get(name) === "float32" && gives === "float16" ? `${name} float16` : name
     nodes.push({ ...node, inputs, outputs: node.outputs.map(inner) })

@@ -1,7 +1,7 @@
 import type { Emitter, Value } from "./emitter.ts"
 import { type Scaled, unscaled } from "./kernel.ts"
 
-/** x Φ(x), by the error function or by tanh. */
+/** x Φ(x), with the error function or with tanh. */
 export function gelu(e: Emitter, x: Value, approximate: boolean): readonly [string | Scaled] {
   if (e.portable) return [approximate ? portableTanhGelu(e, e.elements(x)) : portableGelu(e, e.elements(x))]
   if (approximate) return [e.one("Gelu", [e.elements(x)], { attributes: { approximate: "tanh" } })]
@@ -12,7 +12,7 @@ export function gelu(e: Emitter, x: Value, approximate: boolean): readonly [stri
 
 export function geluGrad(e: Emitter, dy: Value, x: Value, approximate: boolean): readonly [string | Scaled] {
   if (approximate) return [tanhGeluGrad(e, e.elements(dy), e.elements(x))]
-  // x Φ(x) is differentiated to Φ(x) + x φ(x) = ½ ((1 + erf u) + 2/√π · u exp(−u²)) with u = x/√2.
+  // The derivative of x Φ(x) is Φ(x) + x φ(x) = ½ ((1 + erf u) + 2/√π · u exp(−u²)) with u = x/√2.
   const u = halfRoot(e, x)
   const density = e.one("Div", [u, e.one("Exp", [e.one("Mul", [u, u])])])
   const slope = e.one("Add", [twiceCdf(e, u), e.one("Mul", [density, e.scalar(2 / Math.sqrt(Math.PI))])])
@@ -20,9 +20,9 @@ export function geluGrad(e: Emitter, dy: Value, x: Value, approximate: boolean):
   return [{ of: e.one("Mul", [of, slope]), scale: scale / 2 }]
 }
 
-// ONNX Runtime recognises the next two by the order of their operations, and fuses each into one.
+// ONNX Runtime recognises the next two functions by the order of their operations, and fuses each into one operator.
 
-/** x Φ(x) without the operator Gelu, which is younger than the portable operator set. */
+/** x Φ(x) without the operator Gelu, which the portable operator set does not have. */
 function portableGelu(e: Emitter, x: string): string {
   const cdf = e.one("Add", [e.one("Erf", [e.one("Div", [x, e.scalar(Math.SQRT2)])]), e.scalar(1)])
   return e.one("Mul", [e.one("Mul", [x, cdf]), e.scalar(0.5)])

@@ -2,19 +2,19 @@ import type { TensorType } from "@vitrine/core"
 import type { OpInputs, OpName, OpOutputs, Ops } from "@vitrine/core/backend"
 import type { Emitter, Reader, Value } from "./emitter.ts"
 
-/** An output of an op, before a kernel has made it. */
+/** The type of an output that a kernel has to make, and the ops that read it. */
 export interface Output extends TensorType {
   readonly readers: readonly Reader[]
 }
 
-/** Elements that are still to be multiplied by a number. */
+/** Elements and a factor that still has to be applied. */
 export interface Scaled {
   /** The name of the elements, before scaling. */
   readonly of: string
   readonly scale: number
 }
 
-/** One op as ONNX nodes: from the inputs to the outputs, each a name or a scaled value. */
+/** Writes one op as ONNX nodes. It returns each output as a name or a scaled value. */
 export type OnnxKernel<K extends OpName> = (
   e: Emitter,
   inputs: OpInputs<Value>[K],
@@ -24,7 +24,7 @@ export type OnnxKernel<K extends OpName> = (
 
 export type OnnxKernels = { readonly [K in OpName]?: OnnxKernel<K> }
 
-/** The elements of a value before scaling, and the scale; a fill in full. */
+/** The elements of a value without its scale, and the scale. A fill becomes elements. */
 export function unscaled(e: Emitter, value: Value): Scaled {
   return value.fill === undefined ? value : { of: e.elements(value), scale: 1 }
 }

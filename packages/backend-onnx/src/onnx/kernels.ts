@@ -14,7 +14,9 @@ type ElementwiseKernel = (
   outputs: readonly [Output],
 ) => readonly [string]
 
-/** The name to use where broadcasting is allowed: a fill is one number if the others still give the output's shape. */
+/**
+ * The name of an operand that may broadcast. A fill becomes one number if other operands still give the output's shape.
+ */
 function operand(e: Emitter, value: Value, others: readonly Value[], { shape }: Output): string {
   const spare = value.fill !== undefined && others.some((other) => sameShape(other.shape, shape))
   return spare ? e.scalar(value.fill, shape) : e.elements(value)
@@ -44,7 +46,7 @@ function linearUnary<K extends LinearOp>(
   }
 }
 
-/** A factor that may be moved to another place in a product without losing NaN or overflowing. */
+/** Whether a factor can move within a product without causing NaN or overflow. */
 const movable = (factor: number): boolean => Math.abs(factor) > 1e-20 && Math.abs(factor) < 1e20
 
 function matrixProduct(e: Emitter, a: Value, b: Value, { transposeA, transposeB }: Ops["matMul"]): string {
@@ -76,7 +78,8 @@ export const kernels: OnnxKernels = {
     ] as const)
       if (fill !== undefined && whole(value) && movable(fill * value.scale))
         return [{ of: value.of, scale: value.scale * fill }]
-    // The scale of a factor that is not broadcast may wait: it may meet a matrix product, or another factor.
+    // The scale of an operand that does not broadcast stays symbolic. A later matrix product or another scale may
+    // absorb it.
     const scale = (whole(x) ? x.scale : 1) * (whole(y) ? y.scale : 1)
     if (!movable(scale)) return [e.one("Mul", [operand(e, x, [y], output), operand(e, y, [x], output)])]
     const name = (value: Value, other: Value): string => (whole(value) ? value.of : operand(e, value, [other], output))
@@ -118,7 +121,7 @@ export const kernels: OnnxKernels = {
 
   sum: linearUnary((e, x, { axes, keepDims }, output, shape) => {
     const leading = axes.every((axis, i) => axis === i) && axes.length < shape.length
-    // The number of rows must be known to sum them up by a product.
+    // A product can sum rows only if their number is known.
     const open = axes.includes(0) && typeof shape[0] === "string"
     if (!leading || open) return e.one("ReduceSum", [x, e.ints(axes)], { attributes: { keepdims: Number(keepDims) } })
     const [rows, columns] = [product(shape.slice(0, axes.length)), product(shape.slice(axes.length))]
@@ -139,19 +142,19 @@ export const kernels: OnnxKernels = {
     const [outputs, inputs] = [dimAt(weight.shape, 0), dimAt(weight.shape, 1)]
     const rows = product(x.shape.slice(0, -1))
     const { readers } = output
-    // Where only GELU and its gradient read it, it is made as x / √2, the argument of the error function.
+    // If only GELU and its gradient read the result, the layer computes x / √2, the argument of the error function.
     const halves = readers.includes("geluGrad") && readers.every((op) => op === "gelu" || op === "geluGrad")
     const factor = halves ? Math.SQRT1_2 : 1
     const attributes = { transB: 1, alpha: { float: scale * factor } }
     const products = e.one("Gemm", [e.reshape(of, x.shape, [rows, inputs]), e.elements(weight)], { attributes })
-    // Not as the third input of Gemm, which ONNX Runtime fills in on one thread.
+    // The bias is not the third input of Gemm, since ONNX Runtime would copy it on one thread.
     const sums = bias ? e.one("Add", [products, e.elements({ ...bias, scale: bias.scale * factor })]) : products
     return [{ of: e.reshape(sums, [rows, outputs], output.shape), scale: 1 / factor }]
   },
   relu: unary("Relu"),
   reluGrad: (e, [dy, y]) => {
     const { of, scale } = unscaled(e, dy)
-    // A product with 0 and 1, for Where is slower.
+    // Multiplies by 0 or 1, since Where is slower.
     const passes = e.one("Greater", [e.elements(y), e.scalar(0, y.shape)])
     return [{ of: e.one("Mul", [of, e.cast(passes, "float32")]), scale }]
   },
@@ -180,7 +183,7 @@ export const kernels: OnnxKernels = {
     const [d, scale] = [matrix(dy), column(rstd)]
     const centred = e.one("Sub", [matrix(x), column(mean)])
     const along = e.one("Mul", [d, centred])
-    // Means over each row as products with weight / dim.
+    // Means over each row as matrix products with weight / dim.
     const w = e.one("Mul", [e.reshape(gain, [dim], [dim, 1]), e.scalar(1 / dim)])
     const k = e.one("Mul", [e.one("MatMul", [along, w]), e.one("Mul", [scale, scale])])
     const flat = e.one("Sub", [e.one("Mul", [d, gain]), e.one("MatMul", [d, w])])

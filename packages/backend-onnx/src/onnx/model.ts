@@ -12,10 +12,10 @@ export interface OnnxBody {
 
 export interface OnnxNode {
   readonly op: string
-  /** The standard operators, or those that ONNX Runtime adds. */
+  /** The empty string for standard operators, or the domain of those that ONNX Runtime adds. */
   readonly domain: "" | "com.microsoft"
   readonly inputs: readonly string[]
-  /** An empty name for an output that nobody reads. */
+  /** The names of the outputs. An output without a reader has an empty name. */
   readonly outputs: readonly string[]
   readonly attributes: Readonly<Record<string, Attribute>>
 }
@@ -56,7 +56,7 @@ export const elementTypes = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, 
 
 export interface OnnxValue {
   readonly name: string
-  /** The first dimension may be the batch, left open. */
+  /** The shape. Only its first dimension may be an open batch. */
   readonly shape: Shape
   readonly dtype: DType
 }
@@ -65,24 +65,24 @@ export interface Initializer {
   readonly name: string
   readonly shape: readonly number[]
   readonly dtype: DType | "int64" | "int8"
-  /** Little-endian values, float16 as its bits, or where they lie in a file. */
+  /** Little-endian values (float16 as bits), or the part of a file that holds them. */
   readonly data: Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array | Int8Array | FileSlice
 }
 
 /** A dropout mask that the host must draw before every run. */
 export interface Mask {
-  /** The model's input that takes it. */
+  /** The model's input for the mask. */
   readonly name: string
-  /** The graph's input that holds the key. */
+  /** The graph's input with the key. */
   readonly key: string
   readonly path: string
   readonly rate: number
   readonly shape: readonly number[]
-  /** Whether its first axis is the batch. */
+  /** Whether the first axis is the batch. */
   readonly perExample: boolean
 }
 
-/** An ONNX model as plain data, with its names for the graph's inputs, states, outputs and updates. */
+/** An ONNX model as plain data, with the model's names of the graph's inputs, states, outputs and updates. */
 export interface OnnxModel {
   /** The version of the standard operators. */
   readonly opset: number

@@ -3,14 +3,14 @@ export class Message {
   readonly #parts: Uint8Array[] = []
   #length = 0
 
-  /** An integer field (varint); negative numbers are written as int64. */
+  /** Adds an integer field (varint). Negative numbers are written as int64. */
   int(field: number, value: number | bigint): this {
     this.#varint(field << 3)
     this.#varint(value)
     return this
   }
 
-  /** A float field (fixed 32 bits, little-endian). */
+  /** Adds a float field (fixed 32 bits, little-endian). */
   float(field: number, value: number): this {
     this.#varint((field << 3) | 5)
     const bytes = new Uint8Array(4)
@@ -19,7 +19,7 @@ export class Message {
     return this
   }
 
-  /** A bytes, string or message field. */
+  /** Adds a field of bytes, a string or a message. */
   add(field: number, value: Uint8Array | string | Message): this {
     this.#varint((field << 3) | 2)
     if (value instanceof Message) {
@@ -34,7 +34,7 @@ export class Message {
     return this
   }
 
-  /** The message's bytes, in pieces. */
+  /** The message's bytes in pieces. */
   get chunks(): readonly Uint8Array[] {
     return this.#parts
   }

@@ -2,14 +2,15 @@ import { isFileSlice } from "./encode.ts"
 import { elementTypes, type Initializer, type OnnxModel, type OnnxNode } from "./model.ts"
 
 /**
- * The largest magnitude of a weight, in seven bits and not eight. Processors without VNNI add two products of an input's
- * byte and a weight's in 16 bits, which would overflow with eight, so that their answers would differ.
+ * The largest magnitude of a weight. It has seven bits, not eight. Processors without VNNI add two products of an input
+ * byte and a weight in 16 bits. With eight bits this sum would overflow, and results would differ between processors.
  */
 const largest = 63
 
 /**
- * A model whose linear layers (Gemm with constant weights) multiply integers. Weights are int8 with a scale for each
- * output. Inputs become uint8 in each run, by the range of the batch (dynamic quantization). All else stays in float32.
+ * Changes the linear layers of a model (Gemm with constant weights) so that they multiply integers. Weights become int8
+ * with a scale for each output. Inputs become uint8 in each run, scaled by the range of the batch (dynamic
+ * quantization). Everything else stays in float32.
  * @param keep whether a constant stays as it is.
  */
 export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean = () => false): OnnxModel {
@@ -54,7 +55,7 @@ export function quantizeLinear(model: OnnxModel, keep: (name: string) => boolean
   return { ...model, nodes, initializers }
 }
 
-/** A matrix `[outputs, inputs]` as int8 `[inputs, outputs]`, and the factor of each output. */
+/** Converts a matrix `[outputs, inputs]` to int8 `[inputs, outputs]`, with the scale of each output. */
 function quantizeRows(
   matrix: Float32Array,
   outputs: number,

@@ -28,21 +28,21 @@ import {
 } from "./model.ts"
 
 export interface OnnxOptions extends CompileOptions {
-  /** Only operators of the standard's version 17, for any engine and for files. False by default. */
+  /** Whether to use only standard operators of version 17, for any engine and for files. False by default. */
   readonly portable?: boolean
 }
 
-/** The graph in ops that have an ONNX form. */
+/** The graph in ops that have an ONNX kernel. */
 export function lowered(g: Graph, portable = false): Graph {
   return lower(g, (op, inputs) => (isAttention(op) ? !portable && isLong(inputs) : op in kernels))
 }
 
 /**
- * A graph as an ONNX model; without a `batch` that dimension is left open, as `batch` in the model's inputs and outputs.
- * States that are `constants` become part of the model, the others inputs; outputs and updates become outputs. float16
- * and bfloat16 stand as float32 in inputs and outputs.
- * @throws VitrineError (backend) for a constant of the wrong size, or dropout whose key is no input;
- * (shape) for an open batch in a graph that draws dropout or sums gradients over the batch.
+ * Converts a graph to an ONNX model. Without a `batch` that dimension stays open, as `batch` in the model's inputs and
+ * outputs. States that are `constants` become part of the model, and other states become inputs. Outputs and updates
+ * become outputs. Inputs and outputs have float32 instead of float16 and bfloat16.
+ * @throws VitrineError (backend) for a constant of the wrong size, or dropout whose key is no input; (shape) for an
+ *   open batch in a graph that draws dropout or sums gradients over the batch.
  */
 export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   const portable = options.portable === true
@@ -54,13 +54,13 @@ export function toOnnx(source: Graph, options: OnnxOptions = {}): OnnxModel {
   const outputOf = (value: ValueId): Output => ({ ...typeOf(g, value), readers: readers.get(value) ?? [] })
   const set = (value: ValueId, name: string): void => void values.set(value, { ...outputOf(value), of: name, scale: 1 })
   const valueOf = (value: ValueId): Value => {
-    const found = values.get(value)
-    if (found === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
-    return found
+    const result = values.get(value)
+    if (result === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+    return result
   }
 
   const inputs: OnnxValue[] = []
-  /** Makes a value an input of the model, in the dtype in which the host holds it. */
+  /** Makes a value an input of the model, in the dtype that the host uses. */
   const addInput = (preferred: string, value: ValueId): string => {
     const { shape, dtype } = typeOf(g, value)
     const name = e.name(preferred)
@@ -174,7 +174,7 @@ function readersOf(g: Graph): ReadonlyMap<ValueId, readonly Reader[]> {
   return readers
 }
 
-/** Adds a constant state, in one piece or in parts along its first axis. Gives the name of the whole. */
+/** Adds a constant state. It may come in parts along its first axis. Returns the name of the whole. */
 function addConstant(
   e: Emitter,
   name: string,
@@ -201,7 +201,7 @@ function addConstant(
   return first !== undefined && names.length === 1 ? first : e.one("Concat", names, { attributes: { axis: 0 } })
 }
 
-/** A shape without a named dimension. */
+/** The sizes of a shape without an open dimension. */
 const sizes = (shape: Shape): number[] => shape.map((dim) => bindDim(dim))
 
 /** The model's names for the values of a graph. */
@@ -212,14 +212,14 @@ function mapNames(
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, add(name, value)]))
 }
 
-/** The dtype in which the host holds values: float16 and bfloat16 are float32 there. */
+/** The dtype of a value on the host: float16 and bfloat16 are float32 there. */
 const onHost = (dtype: DType): DType => (dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype)
 
 function cast(e: Emitter, name: string, from: DType, to: DType): string {
   return from === to ? name : e.cast(name, to)
 }
 
-/** The nodes from which some values are computed, in the same order: kernels may write more than is needed. */
+/** Removes nodes that no value depends on. Kernels may write more nodes than necessary. The order stays the same. */
 function withoutDead(nodes: readonly OnnxNode[], values: readonly string[]): OnnxNode[] {
   const read = new Set(values)
   const live: OnnxNode[] = []

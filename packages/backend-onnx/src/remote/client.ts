@@ -7,12 +7,15 @@ export interface Channel {
   onReply(listener: (reply: Reply) => void): void
   /** Calls the listener when the thread ends by itself. */
   onEnd(listener: (reason: string) => void): void
-  /** Tells the channel whether replies are pending, so that the process must not end. */
+  /** Tells the channel whether replies are pending. The process must not end before they arrive. */
   busy(pending: boolean): void
   end(): Promise<void>
 }
 
-/** A backend in another thread. @throws the errors of opening it there. */
+/**
+ * A backend in another thread.
+ * @throws the error with which the thread failed to open it.
+ */
 export async function remoteBackend(channel: Channel, options: unknown): Promise<Backend> {
   const pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   let count = 0
@@ -86,7 +89,7 @@ export async function remoteBackend(channel: Channel, options: unknown): Promise
   }
 }
 
-/** The same data without other parts of their buffers, which would be sent too. */
+/** Copies data whose buffers hold other data too, since whole buffers would be sent. */
 function compact(data: Readonly<Record<string, HostData>>): Record<string, HostData> {
   return Object.fromEntries(
     Object.entries(data).map(([key, values]) => [

@@ -1,6 +1,6 @@
 import type { CompileOptions, ErrorKind, Graph, HostData, HostTensor, TensorType } from "@vitrine/core"
 
-/** The calls to a backend in another thread, as functions of plain data. Programs and states are numbers. */
+/** The calls to a backend in another thread, as functions of plain data. Numbers stand for programs and states. */
 export interface Calls {
   open(options: unknown): { readonly name: string; readonly device: string }
   compile(graph: Graph, options: CompileOptions): number
@@ -34,7 +34,7 @@ export interface Fault {
 
 export type Reply = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly fault: Fault }
 
-/** The memory of values, to be handed over with a message. */
+/** The memory of values, which a message can transfer. */
 export function buffersOf(values: Iterable<HostData>): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>()
   for (const { buffer } of values) if (buffer instanceof ArrayBuffer) buffers.add(buffer)
