@@ -17,6 +17,7 @@ GENERATORS = {
     "bit": ("bit-",),
     "bit_folder": (),
     "hybrid": ("hybrid-",),
+    "rotary": ("rotary-",),
     "resnet": ("resnet-",),
     "detr": ("detr-",),
     "detr_huggingface": ("huggingface-detr",),

@@ -50,6 +50,8 @@ export const kernels: KernelTable = {
   log: plain("Log"),
   sqrt: plain("Sqrt"),
   erf: plain("Erf"),
+  sin: plain("Sin"),
+  cos: plain("Cos"),
   tanh: plain("Tanh"),
   isFinite: plain("IsFinite"),
   cast: (w, [x], _, [{ dtype }]) => [cast(w, x.name, x.dtype, dtype)],

@@ -113,6 +113,8 @@ export const kernels: Kernels<Values> = {
   log: unary(Math.log),
   sqrt: unary(Math.sqrt),
   erf: unary(erf),
+  sin: unary(Math.sin),
+  cos: unary(Math.cos),
   tanh: unary(Math.tanh),
   isFinite: unary((x) => (Number.isFinite(x) ? 1 : 0)),
   cast: ([x], _node, [{ dtype }]) => [x.map((value) => roundTo(dtype, value))],

@@ -33,6 +33,8 @@ export function kernelsOf(tf: TensorFlow): Kernels<Tensor> {
     log: unary(tf.log),
     sqrt: unary(tf.sqrt),
     erf: unary(tf.erf),
+    sin: unary(tf.sin),
+    cos: unary(tf.cos),
     tanh: unary(tf.tanh),
     isFinite: unary(tf.isFinite),
     cast: ([x], _, [{ dtype }]) => [tf.cast(x, tfjsDType(dtype))],

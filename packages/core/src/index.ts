@@ -42,6 +42,7 @@ export {
   projectHeads,
   selfAttention,
 } from "./nn/attention.ts"
+export { channelPairs } from "./nn/rotary.ts"
 export { groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
 export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
@@ -63,6 +64,9 @@ export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
   pools,
   positionKinds,
+  type RotaryPositions,
+  rotaryAxes,
+  rotaryFrequencies,
   type StemConfig,
   stemNumerics,
   stemRanges,
@@ -74,8 +78,10 @@ export {
   firstConvolution,
   patchGrid,
   patchPixels,
+  positionTable,
   prefixPositionCount,
   prefixTokens,
+  rotaryPositions,
   stemStride,
   tokenCount,
 } from "./vit/geometry.ts"

@@ -60,7 +60,7 @@ describe("names and shapes are timm's", () => {
       const first = ours.filter((each) => !/^blocks\.([1-9]|\d\d)/.test(each.name))
       expect(Object.fromEntries(first.map((each) => [each.name, each.shape]))).toEqual(shapes)
       expect(parameterCount(ours)).toBe(parameters)
-      expect(vitVariant(known, { pool: config.pool })).toEqual({ ...config, family: "vit" })
+      expect(vitVariant(known, { pool: config.pool })).toEqual(vitConfig(config))
     })
 })
 
@@ -130,6 +130,43 @@ describe("variant", () => {
     })
 })
 
+const rotary = {
+  kind: "rotary",
+  pairs: "neighbours",
+  axes: "xy",
+  centres: false,
+  offset: 0,
+  reference: null,
+  frequencies: "fixed",
+  temperature: 100,
+  table: false,
+} as const
+
+describe("rotary positions", () => {
+  const small = { imageSize: [16, 24], patchSize: [8, 8], dim: 24, depth: 2, heads: 3, mlpDim: 24 } as const
+  it("have no parameters, unless their frequencies are learned or a table stands beside them", () => {
+    const names = (fields: Partial<typeof rotary> | object): string[] =>
+      vitParameters(vitConfig({ ...small, positions: { ...rotary, ...fields } })).map(({ name }) => name)
+    const plain = names({})
+    expect(plain.filter((name) => /rope|pos_embed/.test(name))).toEqual([])
+    expect(names({ table: true }).filter((name) => !plain.includes(name))).toEqual(["pos_embed"])
+    expect(names({ frequencies: "learned" }).filter((name) => !plain.includes(name))).toEqual(["rope.freqs"])
+  })
+  it("start with learned frequencies of the same sizes along two axes at right angles", () => {
+    const config = vitConfig({ ...small, positions: { ...rotary, frequencies: "learned", temperature: 10 } })
+    const freqs = initializeViT(vitParameters(config), config, "fan", keyFromSeed(0))["rope.freqs"] as Float32Array
+    const half = 4
+    const rows = config.depth * config.heads
+    for (let row = 0; row < rows; row++) {
+      const at = (axis: number, i: number): number => freqs[(axis * rows + row) * half + i] as number
+      for (const i of [0, 1, 2, 3]) expect(Math.hypot(at(0, i), at(1, i))).toBeCloseTo(10 ** (-(i % 2) / 2), 6)
+      expect(at(0, 0) * at(0, 2) + at(1, 0) * at(1, 2)).toBeCloseTo(0, 6)
+    }
+    const first = Array.from({ length: rows }, (_, row) => freqs[row * half])
+    expect(new Set(first).size).toBe(rows)
+  })
+})
+
 describe("a configuration that describes no model", () => {
   const stem = { width: 64, depths: [], groups: 32, numerics: "timm" }
   const broken: readonly (readonly [object, string])[] = [
@@ -161,6 +198,29 @@ describe("a configuration that describes no model", () => {
     [{ stem, patchSize: [5, 5] }, "patches of 5×5 do not divide features of 56×56"],
     [{ pool: "max" }, 'pool must be one of token, average, map, token+average, got "max"'],
     [{ positions: "rope" }, 'positions must be one of learned, sincos2d, none, got "rope"'],
+    [{ positions: { ...rotary, kind: "rope" } }, 'positions.kind must be one of rotary, got "rope"'],
+    [{ positions: { ...rotary, pairs: "half" } }, 'positions.pairs must be one of halves, neighbours, got "half"'],
+    [{ positions: { ...rotary, axes: "yx" } }, 'positions.axes must be one of ij, xy, got "yx"'],
+    [{ positions: { ...rotary, table: 1 } }, "positions.table must be one of true, false, got 1"],
+    [{ positions: { ...rotary, temperature: 0 } }, "positions.temperature must be above 0, got 0"],
+    [{ positions: { ...rotary, offset: Number.NaN } }, "positions.offset must be from -1024 to 1024, got NaN"],
+    [{ positions: { ...rotary, reference: [16] } }, "positions.reference must be [rows, columns] or null, got [16]"],
+    [{ positions: { ...rotary, reference: [0, 4] } }, "positions.reference must be an integer from 1 to 16384, got 0"],
+    [
+      { positions: { ...rotary, centres: true, reference: [4, 4] } },
+      "positions.reference must be null where centres is true",
+    ],
+    [
+      { positions: { ...rotary, frequencies: "learned", offset: 1 } },
+      "learned frequencies turn neighbours, by coordinates from 0 without a reference",
+    ],
+    [{ positions: rotary, dim: 720, heads: 8 }, "rotary positions need heads of a multiple of 4, got 90"],
+    [{ mapPool: { heads: 8, mlpDim: 64 } }, 'mapPool needs pool "map", got "token"'],
+    [
+      { pool: "map", mapPool: { heads: 5, mlpDim: 64 } },
+      "mapPool.heads must divide dim, but 5 heads do not divide a width of 768",
+    ],
+    [{ splitGate: true }, "splitGate is true, but gatedMlp is false"],
     [{ activation: "swish" }, 'activation must be one of gelu, gelu_tanh, quick_gelu, relu, silu, got "swish"'],
     [{ classToken: 1 }, "classToken must be one of true, false, got 1"],
     [{ classToken: false }, 'pool "token" needs a class token, but classToken is false'],

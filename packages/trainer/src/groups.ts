@@ -104,10 +104,13 @@ function blockOf(name: string): string | undefined {
   return /^(?!patch_embed\.)(.*\.\d+)\./.exec(name)?.[1]
 }
 
-/** 0 for the embeddings, 1 … depth for the blocks, depth for the final norm, depth + 1 for the head. */
+/**
+ * 0 for the embeddings, 1 … depth for the blocks, depth for the final norm, depth + 1 for the head and, as in timm, for the
+ * frequencies of rotary positions.
+ */
 function layerOf(name: string, blocks: readonly string[]): number {
   const block = blockOf(name)
   if (block !== undefined) return blocks.indexOf(block) + 1
   if (name.startsWith("norm.")) return blocks.length
-  return isHead(name) || /^(fc_norm|attn_pool)\./.test(name) ? blocks.length + 1 : 0
+  return isHead(name) || /^(fc_norm|attn_pool|rope)\./.test(name) ? blocks.length + 1 : 0
 }

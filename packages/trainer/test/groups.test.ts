@@ -38,6 +38,34 @@ test("computed position tables never learn", () => {
   expect(names).not.toContain("pos_embed")
 })
 
+test("frequencies of rotary positions learn at the head's rate and never decay, as in timm", () => {
+  const rotary = {
+    kind: "rotary",
+    pairs: "neighbours",
+    axes: "xy",
+    centres: false,
+    offset: 0,
+    reference: null,
+    frequencies: "learned",
+    temperature: 10,
+    table: true,
+  } as const
+  const mixed = vitParameters({ ...config, positions: rotary, keyBias: false, layerScale: 0.1 })
+  const groups = parameterGroups(mixed, { ...plain, layerDecay: 0.5 })
+  const groupOf = (name: string): readonly [scale: number, weightDecay: number] | undefined => {
+    const group = groups.find(({ parameters }) => parameters.some((parameter) => parameter.name === name))
+    return group && [group.scale, group.weightDecay]
+  }
+  expect(groupOf("rope.freqs")).toEqual([1, 0])
+  expect(groupOf("head.weight")).toEqual([1, 0.05])
+  expect(groupOf("blocks.2.gamma_1")).toEqual([0.5, 0])
+  expect(groupOf("blocks.0.attn.q_bias")).toEqual([0.125, 0])
+  expect(groupOf("blocks.1.attn.qkv.weight")).toEqual([0.25, 0.05])
+  expect(groupOf("pos_embed")).toEqual([0.0625, 0])
+  const frozen = parameterGroups(mixed, { ...plain, freeze: ["backbone"] }).flatMap((group) => group.parameters)
+  expect(frozen.map(({ name }) => name)).toEqual(["head.weight", "head.bias"])
+})
+
 test("prefixes have rates of their own", () => {
   const found = parameterGroups(parameters, { ...plain, decay: "all", rates: { blocks: 0.1, "blocks.2": 0.5 } })
   const scaleOf = (name: string): number | undefined =>

@@ -22,6 +22,28 @@ const { add, adamW, div, input, mul, softmaxCrossEntropy, state, sum } = ops
 
 const small = { imageSize: [8, 8], patchSize: [4, 4], dim: 16, depth: 2, heads: 2, mlpDim: 32, classes: 5 } as const
 
+const rotary = {
+  kind: "rotary",
+  pairs: "neighbours",
+  axes: "xy",
+  centres: false,
+  offset: 1,
+  reference: [3, 4],
+  frequencies: "fixed",
+  temperature: 100,
+  table: true,
+} as const
+const centred = {
+  ...rotary,
+  pairs: "halves",
+  axes: "ij",
+  centres: true,
+  offset: 0,
+  reference: null,
+  table: false,
+} as const
+const mixed = { ...rotary, offset: 0, reference: null, frequencies: "learned", temperature: 10, table: false } as const
+
 /** Small models that together use every part of the ViT. */
 export const configs: Readonly<Record<string, ViTConfig>> = {
   "class token": vitConfig(small),
@@ -72,6 +94,30 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
     stem: { width: 4, depths: [1, 1], groups: 2, numerics: "timm" },
     depth: 1,
   }),
+  "rotary positions beside a table, a matrix for each projection and gate, norms within, no keys' bias": vitConfig({
+    ...small,
+    imageSize: [8, 12],
+    positions: rotary,
+    splitQkv: true,
+    keyBias: false,
+    gatedMlp: true,
+    splitGate: true,
+    attentionNorm: true,
+    mlpNorm: true,
+    activation: "silu",
+  }),
+  "rotary positions of centres, registers, LayerScale, no keys' bias, a pool of its own size": vitConfig({
+    ...small,
+    imageSize: [12, 8],
+    positions: centred,
+    registers: 2,
+    layerScale: 0.5,
+    keyBias: false,
+    pool: "map",
+    poolPrefix: true,
+    mapPool: { heads: 4, mlpDim: 24 },
+  }),
+  "learned rotary positions": vitConfig({ ...small, imageSize: [8, 12], positions: mixed }),
   "one patch, one head, no positions, no head": vitConfig({
     ...small,
     imageSize: [4, 4],
@@ -80,6 +126,14 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
     positions: "none",
     classes: 0,
   }),
+}
+
+const large = { ...small, imageSize: [32, 32], patchSize: [1, 1], dim: 8, depth: 1, heads: 1, mlpDim: 8 } as const
+
+/** Models of 1,024 patches, whose coordinates and angles are those of large images. */
+export const largeConfigs: Readonly<Record<string, ViTConfig>> = {
+  "1,024 patches, rotary positions": vitConfig({ ...large, positions: { ...rotary, temperature: 10000 } }),
+  "1,024 patches, learned rotary positions": vitConfig({ ...large, positions: mixed }),
 }
 
 /** Parameters that are nowhere 0, in the head and the biases neither, since a zero would hide an error. */

@@ -28,7 +28,9 @@ function tapName(name: string): string {
 
 const hybrids = goldenNames("hybrid-").filter((name) => name !== "hybrid-variants")
 
-describe.each([...goldenNames("vit-").filter((name) => name !== "vit-folder-tiny"), ...hybrids])(
+const rotaries = goldenNames("rotary-")
+
+describe.each([...goldenNames("vit-").filter((name) => name !== "vit-folder-tiny"), ...hybrids, ...rotaries])(
   "%s in float64",
   (name) => {
     const { json, tensors } = golden(name)

@@ -114,6 +114,8 @@ describe("the cases", () => {
       log: true,
       sqrt: true,
       erf: true,
+      sin: true,
+      cos: true,
       tanh: true,
       isFinite: true,
       cast: true,

@@ -47,6 +47,21 @@ const trainings = [
 const googles = ["gap", "hybrid", "hybrid-root", "released", "token"].map((name) => `google-${name}`)
 const bigVisions = ["gap", "map", "old", "siglip", "sincos", "tok"].map((name) => `big-vision-${name}`)
 const attentions = ["added", "blind", "both", "causal", "cross", "padding"].map((name) => `attention-${name}`)
+const rotaries = [
+  "axial",
+  "axial-table",
+  "core",
+  "dinov3",
+  "dinov3-gated",
+  "dinov3-token",
+  "eva-giant",
+  "eva02",
+  "eva02-norms",
+  "mixed",
+  "mixed-table",
+  "registers",
+  "spatial",
+].map((name) => `rotary-${name}`)
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
 const hybrids = ["average", "features", "google", "root", "stages", "variants"].map((name) => `hybrid-${name}`)
 
@@ -90,7 +105,17 @@ test("the golden files are those that the README lists", () => {
   const detectors = ["dilated", "losses", "post", "pre", "training"].map((name) => `detr-${name}`)
   const detection = ["assignment", "average-precision", "boxes", ...detectors]
   const others = ["family", "flops", "interpret", "losses", "probe", "resolution", "threefry", "variants"]
-  const models = [...bigVisions, ...bits, ...googles, ...hybrids, ...resnets, ...seq2seqs, ...transformers, ...vits]
+  const models = [
+    ...bigVisions,
+    ...bits,
+    ...googles,
+    ...hybrids,
+    ...resnets,
+    ...rotaries,
+    ...seq2seqs,
+    ...transformers,
+    ...vits,
+  ]
   const all = [...attentions, ...detection, ...models, ...objectives, ...others, ...trainings]
   expect(goldenNames()).toEqual(all.toSorted())
   expect(goldenNames("vit-")).toEqual(vits)

@@ -4,6 +4,7 @@ import {
   parameterCount,
   patchGrid,
   patchPixels,
+  positionTable,
   VitrineError,
   type ViTConfig,
   vitParameters,
@@ -154,7 +155,7 @@ export function createInspection(guideFolder: string): Inspection {
         dim: config.dim,
         depth: config.depth,
         heads: config.heads,
-        hasPositions: config.positions !== "none",
+        hasPositions: positionTable(config) !== null,
         hasClassToken: config.classToken,
       }
     },

@@ -94,6 +94,8 @@ export const kernels: OnnxKernels = {
   log: unary("Log"),
   sqrt: unary("Sqrt"),
   erf: unary("Erf"),
+  sin: unary("Sin"),
+  cos: unary("Cos"),
   tanh: unary("Tanh"),
   isFinite: (e, [x]) => [e.one("Less", [e.one("Abs", [e.elements(x)]), e.scalar(Number.POSITIVE_INFINITY)])],
   cast: (e, [x], _, [{ dtype }]) => [e.cast(e.elements(x), dtype)],

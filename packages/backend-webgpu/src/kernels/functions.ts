@@ -23,6 +23,9 @@ export type FunctionName =
   | "larger"
   | "logOf"
   | "tanhOf"
+  | "quarterSine"
+  | "sinOf"
+  | "cosOf"
   | "erf"
   | "gelu"
   | "geluSlope"
@@ -54,6 +57,24 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   },
   /** tanh, which overflows on some devices far from zero. */
   tanhOf: { text: "fn tanhOf(x: T) -> T { return select(tanh(x), sign(x), abs(x) >= T(15)); }" },
+  /**
+   * sin(x + quarters · π / 2), of which WGSL promises three digits. x less the nearest multiple of π / 2, which is taken off in
+   * three parts, goes into the polynomials of Cephes (https://netlib.org/cephes).
+   */
+  quarterSine: {
+    text: `fn quarterSine(x: T, quarters: T) -> T {
+  let q = round(x * T(0.63661977236758134));
+  let r = fma(q, T(-7.54978995489188216e-8), fma(q, T(-4.837512969970703125e-4), fma(q, T(-1.5703125), x)));
+  let z = r * r;
+  let s = fma(r * z, ${polynomial("z", [-0.16666654611, 0.0083321608736, -0.00019515295891])}, r);
+  let c = fma(z * z, ${polynomial("z", [0.04166664568298827, -0.001388731625493765, 0.00002443315711809948])}, fma(z, T(-0.5), T(1)));
+  let turn = q + quarters - T(4) * floor((q + quarters) * T(0.25));
+  let value = select(s, c, (turn == T(1)) | (turn == T(3)));
+  return select(value, -value, turn >= T(2));
+}`,
+  },
+  sinOf: { text: "fn sinOf(x: T) -> T { return quarterSine(x, T(0)); }", calls: ["quarterSine"] },
+  cosOf: { text: "fn cosOf(x: T) -> T { return quarterSine(x, T(1)); }", calls: ["quarterSine"] },
   erf: {
     text: `fn erf(x: T) -> T {
   let a = abs(x);

@@ -106,7 +106,7 @@ export function evaluate(
 }
 
 const operators = { add: "+", sub: "-", mul: "*", div: "/", greater: ">" } as const
-const functions = { log: "logOf", erf: "erf", tanh: "tanhOf", isFinite: "finite" } as const
+const functions = { log: "logOf", erf: "erf", sin: "sinOf", cos: "cosOf", tanh: "tanhOf", isFinite: "finite" } as const
 
 /** What a step computes. Operands are read in order, since bindings are numbered as they are read. */
 function expression(shader: Shader, step: PointwiseStep, operand: Reader, at: string): string {
@@ -131,6 +131,8 @@ function expression(shader: Shader, step: PointwiseStep, operand: Reader, at: st
       return `${step.op}(${operand(step.inputs[0])})`
     case "log":
     case "erf":
+    case "sin":
+    case "cos":
     case "tanh":
     case "isFinite":
       return call(functions[step.op], operand(step.inputs[0]))

@@ -36,6 +36,8 @@ interface PointwiseSteps {
   log: Unary
   sqrt: Unary
   erf: Unary
+  sin: Unary
+  cos: Unary
   tanh: Unary
   isFinite: Unary
   relu: Unary
@@ -126,6 +128,8 @@ const pointwise = {
   log: true,
   sqrt: true,
   erf: true,
+  sin: true,
+  cos: true,
   tanh: true,
   isFinite: true,
   relu: true,

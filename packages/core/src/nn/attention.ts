@@ -1,10 +1,24 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
-import { add, broadcastTo, greater, matMul, mul, reshape, slice, split, transpose, where } from "../tensor/ops.ts"
+import {
+  add,
+  broadcastTo,
+  concat,
+  full,
+  greater,
+  matMul,
+  mul,
+  reshape,
+  slice,
+  split,
+  transpose,
+  where,
+} from "../tensor/ops.ts"
 import { dimAt, fixed, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { hasRow } from "../tables.ts"
 import { layerNorm, linear } from "./layers.ts"
+import { rotate, type Turn } from "./rotary.ts"
 import type { Scope } from "./scope.ts"
 
 export interface AttentionOptions {
@@ -13,6 +27,14 @@ export interface AttentionOptions {
   readonly weightDropout: number
   /** Whether the projections to queries, keys and values have biases; true by default. */
   readonly qkvBias?: boolean
+  /** Whether the projection to keys has a bias where the others have; true by default. */
+  readonly keyBias?: boolean
+  /** Whether queries, keys and values have a matrix each; false by default. */
+  readonly splitQkv?: boolean
+  /** ε of a LayerNorm of the joined heads before the projection at the end; without it they are not normed. */
+  readonly normEpsilon?: number | undefined
+  /** Turns queries and keys, normed or not. */
+  readonly turn?: Turn | undefined
   /** Whether the projection at the end has a bias; true by default. */
   readonly projBias?: boolean
   /** ε of the LayerNorm of queries and keys over each head's width. Without it there is no such norm. */
@@ -21,17 +43,37 @@ export interface AttentionOptions {
 
 /** Multi-head self-attention (appendix A of the ViT paper): x `[batch, tokens, dim]` → the same shape. */
 export function selfAttention(scope: Scope, x: Tensor, options: AttentionOptions): Tensor {
-  const { heads, weightDropout, qkvBias = true, projBias = true, qkNormEpsilon } = options
+  const { heads, weightDropout, projBias = true, qkNormEpsilon, normEpsilon, turn } = options
   const dim = fixed(x.shape, 2)
-  const normed = (name: string, t: Tensor): Tensor =>
-    qkNormEpsilon === undefined ? t : layerNorm(scope.at(`${name}_norm`), t, qkNormEpsilon)
-
-  const [q, k, v] = split(linear(scope.at("qkv"), x, 3 * dim, { bias: qkvBias }), 2, 3) // each [batch, tokens, dim]
-  const query = scope.tap("q", normed("q", perHead(q, heads))) // [batch, heads, tokens, headDim]
-  const key = scope.tap("k", normed("k", perHead(k, heads)))
+  const prepared = (name: string, t: Tensor): Tensor => {
+    const normed = qkNormEpsilon === undefined ? t : layerNorm(scope.at(`${name}_norm`), t, qkNormEpsilon)
+    return turn === undefined ? normed : rotate(normed, turn)
+  }
+  const [q, k, v] = queriesKeysValues(scope, x, options) // each [batch, tokens, dim]
+  const query = scope.tap("q", prepared("q", perHead(q, heads))) // [batch, heads, tokens, headDim]
+  const key = scope.tap("k", prepared("k", perHead(k, heads)))
   const value = scope.tap("v", perHead(v, heads))
   const context = scope.tap("context", attend(scope, query, key, value, weightDropout))
-  return scope.tap("proj", linear(scope.at("proj"), joinHeads(context), dim, { bias: projBias }))
+  const joined = joinHeads(context)
+  const normed = normEpsilon === undefined ? joined : layerNorm(scope.at("norm"), joined, normEpsilon)
+  return scope.tap("proj", linear(scope.at("proj"), normed, dim, { bias: projBias }))
+}
+
+/** The projections of x `[batch, tokens, dim]`, each of the same shape. */
+function queriesKeysValues(
+  scope: Scope,
+  x: Tensor,
+  { qkvBias = true, keyBias = true, splitQkv = false }: AttentionOptions,
+): readonly [q: Tensor, k: Tensor, v: Tensor] {
+  const dim = fixed(x.shape, 2)
+  if (splitQkv) {
+    const project = (name: string, bias: boolean): Tensor => linear(scope.at(`${name}_proj`), x, dim, { bias })
+    return [project("q", qkvBias), project("k", qkvBias && keyBias), project("v", qkvBias)]
+  }
+  if (!qkvBias || keyBias) return split(linear(scope.at("qkv"), x, 3 * dim, { bias: qkvBias }), 2, 3)
+  const bias = (name: string): Tensor => scope.param(`${name}_bias`, [dim], "bias")
+  const weight = scope.at("qkv").param("weight", [3 * dim, dim], "linear")
+  return split(fused.linear(x, weight, concat([bias("q"), full([dim], 0), bias("v")], 0)), 2, 3)
 }
 
 /**

@@ -27,6 +27,8 @@ export type Role =
   | "latent"
   /** A learned table of position embeddings. */
   | "positions"
+  /** The learned frequencies of rotary positions, `[2, depth, heads, headDim / 2]`. */
+  | "frequencies"
   /** A table that is computed and never trained. */
   | "fixedPositions"
   /** A statistic or factor of a frozen batch norm, which is never trained. */

@@ -91,7 +91,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return applyOne("where", [condition, x, y], {}, shape)
 }
 
-type Unary = "neg" | "exp" | "log" | "sqrt" | "erf" | "tanh"
+type Unary = "neg" | "exp" | "log" | "sqrt" | "erf" | "sin" | "cos" | "tanh"
 
 function unary(op: Unary, x: Tensor): Tensor {
   checkDType(op, x, "float32")
@@ -105,6 +105,8 @@ export const log = (x: Tensor): Tensor => unary("log", x)
 export const sqrt = (x: Tensor): Tensor => unary("sqrt", x)
 /** Gauss error function. */
 export const erf = (x: Tensor): Tensor => unary("erf", x)
+export const sin = (x: Tensor): Tensor => unary("sin", x)
+export const cos = (x: Tensor): Tensor => unary("cos", x)
 export const tanh = (x: Tensor): Tensor => unary("tanh", x)
 export const sigmoid = (x: Tensor): Tensor => mul(add(tanh(mul(x, 0.5)), 1), 0.5)
 export const abs = (x: Tensor): Tensor => maximum(x, neg(x))

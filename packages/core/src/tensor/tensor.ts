@@ -40,6 +40,8 @@ export interface Ops {
   log: None
   sqrt: None
   erf: None
+  sin: None
+  cos: None
   tanh: None
   isFinite: None
   cast: None
@@ -107,6 +109,8 @@ export interface OpInputs<T> {
   log: One<T>
   sqrt: One<T>
   erf: One<T>
+  sin: One<T>
+  cos: One<T>
   tanh: One<T>
   isFinite: One<T>
   cast: One<T>

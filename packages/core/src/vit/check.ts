@@ -2,7 +2,18 @@ import { VitrineError } from "../errors.ts"
 import { showValue } from "../fields.ts"
 import { activationNames, preLogitsActivations } from "../nn/activations.ts"
 import { rowNames } from "../tables.ts"
-import { pools, positionKinds, stemNumerics, stemRanges, vitFlags, type ViTConfig, vitRanges } from "./config.ts"
+import { channelPairs } from "../nn/rotary.ts"
+import {
+  pools,
+  positionKinds,
+  rotaryAxes,
+  rotaryFrequencies,
+  stemNumerics,
+  stemRanges,
+  vitFlags,
+  type ViTConfig,
+  vitRanges,
+} from "./config.ts"
 import { cutSize } from "./geometry.ts"
 
 const maxTokens = 1 << 20
@@ -49,19 +60,48 @@ export function checkConfig(config: ViTConfig): void {
       `${height}×${width} ${stem ? "features" : "images"} in ${patchHeight}×${patchWidth} patches make more than ${maxTokens} tokens`,
     )
   oneOf("pool", config.pool, pools)
-  oneOf("positions", config.positions, positionKinds)
+  const { positions, mapPool } = config
+  if (typeof positions !== "object" || positions === null) oneOf("positions", positions, positionKinds)
+  else {
+    oneOf("positions.kind", positions.kind, ["rotary"])
+    oneOf("positions.pairs", positions.pairs, channelPairs)
+    oneOf("positions.axes", positions.axes, rotaryAxes)
+    oneOf("positions.frequencies", positions.frequencies, rotaryFrequencies)
+    for (const field of ["centres", "table"] as const) oneOf(`positions.${field}`, positions[field], [true, false])
+    const { offset, temperature, reference, frequencies } = positions
+    if (!(typeof offset === "number" && Math.abs(offset) <= 1024))
+      fail(`positions.offset must be from -1024 to 1024, got ${showValue(offset)}`)
+    if (!(typeof temperature === "number" && temperature > 0 && Number.isFinite(temperature)))
+      fail(`positions.temperature must be above 0, got ${showValue(temperature)}`)
+    if (reference !== null && !(Array.isArray(reference) && reference.length === 2))
+      fail(`positions.reference must be [rows, columns] or null, got ${showValue(reference)}`)
+    for (const side of reference ?? []) count("positions.reference", side, vitRanges.imageSize)
+    if (positions.centres && reference !== null) fail("positions.reference must be null where centres is true")
+    if (frequencies === "learned" && (positions.pairs === "halves" || positions.centres || offset !== 0 || reference))
+      fail("learned frequencies turn neighbours, by coordinates from 0 without a reference")
+    if ((config.dim / config.heads) % 4 !== 0)
+      fail(`rotary positions need heads of a multiple of 4, got ${config.dim / config.heads}`)
+  }
+  if (mapPool !== null) {
+    if (config.pool !== "map") fail(`mapPool needs pool "map", got ${showValue(config.pool)}`)
+    count("mapPool.heads", mapPool.heads, vitRanges.heads)
+    count("mapPool.mlpDim", mapPool.mlpDim, vitRanges.mlpDim)
+    if (config.dim % mapPool.heads !== 0)
+      fail(`mapPool.heads must divide dim, but ${mapPool.heads} heads do not divide a width of ${config.dim}`)
+  }
   oneOf("activation", config.activation, activationNames)
   oneOf("family", config.family, ["vit"])
   for (const field of vitFlags) oneOf(field, config[field], [true, false])
   if (config.pool.startsWith("token") && !config.classToken)
     fail(`pool "${config.pool}" needs a class token, but classToken is false`)
   if (config.normAfterPool && !config.finalNorm) fail("normAfterPool is true, but finalNorm is false")
+  if (config.splitGate && !config.gatedMlp) fail("splitGate is true, but gatedMlp is false")
   if (config.distillationToken && (config.pool !== "token" || config.normAfterPool || config.preLogits !== null))
     fail(`a distillation token needs pool "token", the final norm before it and linear heads`)
   const { layerScale } = config
   if (!(layerScale === null || (typeof layerScale === "number" && Number.isFinite(layerScale))))
     fail(`layerScale must be a number or null, got ${showValue(layerScale)}`)
-  if (config.positions === "sincos2d" && config.dim % 4 !== 0)
+  if (positions === "sincos2d" && config.dim % 4 !== 0)
     fail(`sincos2d positions need a width divisible by 4, got ${config.dim}`)
   if (config.preLogits !== null) {
     count("preLogits.dim", config.preLogits?.dim, vitRanges.dim)

@@ -1,4 +1,5 @@
 import type { Activation, PreLogitsActivation } from "../nn/activations.ts"
+import type { channelPairs } from "../nn/rotary.ts"
 
 /**
  * What the head of a Vision Transformer may read:
@@ -9,8 +10,39 @@ import type { Activation, PreLogitsActivation } from "../nn/activations.ts"
  */
 export const pools = ["token", "average", "map", "token+average"] as const
 
-/** The kinds of position embeddings: a learned table, big_vision's fixed 2-D sine-cosine table, or none. */
+/** Position embeddings that are a word: a learned table, big_vision's fixed 2-D sine-cosine table, or none. */
 export const positionKinds = ["learned", "sincos2d", "none"] as const
+
+/** The order of a patch's coordinates: row and column, or column and row. */
+export const rotaryAxes = ["ij", "xy"] as const
+
+/** Whether the frequencies of rotary positions follow from a temperature, or are learned for each block and head (RoPE-Mixed). */
+export const rotaryFrequencies = ["fixed", "learned"] as const
+
+/**
+ * Rotary positions: queries and keys of patches turn by angles that grow with the patch's coordinates ("Rotary Position
+ * Embedding for Vision Transformer", Heo et al., 2024). Fixed frequencies turn one half of the channels by the first coordinate
+ * and the other half by the second; learned ones turn each by both. Another image size gets other coordinates.
+ */
+export interface RotaryPositions {
+  readonly kind: "rotary"
+  readonly pairs: (typeof channelPairs)[number]
+  readonly axes: (typeof rotaryAxes)[number]
+  /**
+   * Whether coordinates are those of the patches' centres, from -1 to 1 over the image, with frequencies in turns (DINOv3).
+   * Otherwise they count patches from 0, with frequencies in radians.
+   */
+  readonly centres: boolean
+  /** Patches by which coordinates are shifted; 1 in most of the Perception Encoder's models. */
+  readonly offset: number
+  /** The grid to which coordinates are scaled (EVA-02); null for none. */
+  readonly reference: readonly [rows: number, columns: number] | null
+  readonly frequencies: (typeof rotaryFrequencies)[number]
+  /** Frequency i of n is temperature^(-i / n). Learned ones start so. */
+  readonly temperature: number
+  /** Whether a learned table is added to the tokens as well. */
+  readonly table: boolean
+}
 
 /**
  * The code whose ε a hybrid's ResNet uses. Google's divides kernels by √variance + 1e-5, and its norms have 1e-6. timm's
@@ -71,17 +103,29 @@ export interface ViTConfig {
   readonly pool: (typeof pools)[number]
   /** Whether averages and learned queries also read the tokens before the patches. */
   readonly poolPrefix: boolean
+  /** Heads of the pool by a learned query, and the width of its MLP's hidden layer; null for those of the blocks. */
+  readonly mapPool: { readonly heads: number; readonly mlpDim: number } | null
   /** Whether there is a LayerNorm after the blocks. */
   readonly finalNorm: boolean
   /** Whether the final LayerNorm comes after the pooling (timm's `fc_norm`) or before it (`norm`, as in the paper). */
   readonly normAfterPool: boolean
-  readonly positions: (typeof positionKinds)[number]
+  readonly positions: (typeof positionKinds)[number] | RotaryPositions
   /** Whether the tokens before the patches have positions, as in the paper. In DeiT III they are prepended after positions are added. */
   readonly prefixPositions: boolean
   /** Whether a LayerNorm comes before the blocks, in place of the patches' bias (CLIP, Radford et al., 2021). */
   readonly embeddingNorm: boolean
   /** Whether the projections to queries, keys and values have biases. */
   readonly qkvBias: boolean
+  /** Whether the projection to keys has a bias where the others have. In EVA and DINOv3 it has none. */
+  readonly keyBias: boolean
+  /** Whether queries, keys and values have a matrix each, as in larger models of EVA-02. */
+  readonly splitQkv: boolean
+  /** Whether the two layers of a gated MLP have a matrix each: `fc1_g`, which is activated, and `fc1_x`. */
+  readonly splitGate: boolean
+  /** Whether the output of all heads is normed before its projection (EVA-02's CLIP). */
+  readonly attentionNorm: boolean
+  /** Whether the hidden layer of each MLP is normed (NormFormer, Shleifer et al., 2021; EVA-02). */
+  readonly mlpNorm: boolean
   /** Whether the projection out of the attention and the layers of the MLPs have biases. */
   readonly projBias: boolean
   /** Whether queries and keys are normed, head by head ("Scaling Vision Transformers to 22 Billion Parameters", Dehghani et al., 2023). */
@@ -111,6 +155,11 @@ export const vitFlags = [
   "prefixPositions",
   "embeddingNorm",
   "qkvBias",
+  "keyBias",
+  "splitQkv",
+  "splitGate",
+  "attentionNorm",
+  "mlpNorm",
   "projBias",
   "qkNorm",
 ] as const

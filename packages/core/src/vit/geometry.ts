@@ -1,4 +1,4 @@
-import type { StemConfig, ViTConfig } from "./config.ts"
+import type { RotaryPositions, StemConfig, ViTConfig } from "./config.ts"
 
 /** Channels of a stem's features after one of its stages, by default the last. */
 export function stemWidth({ width, depths }: StemConfig, stage: number = depths.length - 1): number {
@@ -66,4 +66,15 @@ export function tokenCount(config: ViTConfig): number {
 /** Rows of the table of positions that come before those of the patches. */
 export function prefixPositionCount(config: ViTConfig): number {
   return config.prefixPositions ? prefixTokens(config) : 0
+}
+
+/** The rotary positions of a model; null in one with others. */
+export function rotaryPositions({ positions }: Pick<ViTConfig, "positions">): RotaryPositions | null {
+  return typeof positions === "object" ? positions : null
+}
+
+/** The table of positions that is added to the tokens, `pos_embed`: learned, computed, or null for none. */
+export function positionTable({ positions }: Pick<ViTConfig, "positions">): "learned" | "sincos2d" | null {
+  if (typeof positions === "object") return positions.table ? "learned" : null
+  return positions === "none" ? null : positions
 }

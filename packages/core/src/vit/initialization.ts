@@ -1,7 +1,7 @@
 import type { Parameter } from "../nn/scope.ts"
 import { foldKey, type Key, type RandomStream, randomStream } from "../random.ts"
 import type { ViTConfig } from "./config.ts"
-import { cutChannels, patchGrid, prefixPositionCount } from "./geometry.ts"
+import { cutChannels, patchGrid, prefixPositionCount, rotaryPositions } from "./geometry.ts"
 
 /**
  * How parameters start.
@@ -33,6 +33,8 @@ export function initializeViT(
     parameters.map((parameter) => {
       const values = new Float32Array(parameter.shape.reduce((n, dim) => n * dim, 1))
       if (parameter.role === "fixedPositions") sincosPositions(config, values)
+      else if (parameter.role === "frequencies")
+        drawFrequencies(config, randomStream(foldKey(key, parameter.name)), values)
       else {
         const random = randomStream(foldKey(key, parameter.name))
         const draw = sampler(distribution(parameter, config, schemes[scheme]), random, schemes[scheme].cut)
@@ -123,7 +125,7 @@ function distribution({ name, shape, role }: Parameter, config: ViTConfig, schem
       return scheme.head
     case "bias":
       if (name === "patch_embed.proj.bias") return scheme.patchBias(cutChannels(config) * patchSize[0] * patchSize[1])
-      return name.includes(".mlp.") ? scheme.mlpBias : zero
+      return name.includes(".mlp.fc") ? scheme.mlpBias : zero
     case "scale":
       return { value: /^patch_embed\.backbone\..*\.norm3\.weight$/.test(name) ? 0 : 1 }
     case "layerScale":
@@ -138,6 +140,7 @@ function distribution({ name, shape, role }: Parameter, config: ViTConfig, schem
     case "positions":
       return scheme.positions
     case "fixedPositions":
+    case "frequencies":
     case "frozen":
       throw new Error(`${name} is not drawn`)
   }
@@ -178,4 +181,23 @@ function sincosPositions(config: ViTConfig, out: Float32Array): void {
         out[at + 2 * quarter + i] = Math.sin(y * frequency)
         out[at + 3 * quarter + i] = Math.cos(y * frequency)
       }
+}
+
+/**
+ * The starting frequencies of RoPE-Mixed, `[2, depth, heads, headDim / 2]`: those of fixed rotary positions along two axes at
+ * right angles, which lie in a random direction for each block and head (`init_random_2d_freqs` of timm).
+ */
+function drawFrequencies(config: ViTConfig, random: RandomStream, out: Float32Array): void {
+  const { depth, dim, heads } = config
+  const temperature = rotaryPositions(config)?.temperature ?? 1
+  const half = dim / heads / 2
+  for (let row = 0; row < depth * heads; row++) {
+    const direction = 2 * Math.PI * random.uniform()
+    for (let i = 0; i < half; i++) {
+      const angle = direction + (i < half / 2 ? 0 : Math.PI / 2)
+      const size = temperature ** (-(i % (half / 2)) / (half / 2))
+      out[row * half + i] = size * Math.cos(angle)
+      out[(depth * heads + row) * half + i] = size * Math.sin(angle)
+    }
+  }
 }

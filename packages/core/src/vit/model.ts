@@ -1,7 +1,8 @@
 // Letters of the paper: H, W and C are the height, width and channels of an image, P is the size of a patch, N the number of
 // patches, D the width of the tokens, L the number of blocks. Parameters have timm's names, so that its weights fit as they are.
 import { latentAttention, selfAttention } from "../nn/attention.ts"
-import { type Activation, activate, preLogitsActivations } from "../nn/activations.ts"
+import { activate, preLogitsActivations } from "../nn/activations.ts"
+import type { Turn } from "../nn/rotary.ts"
 import { layerNorm, linear } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
@@ -9,7 +10,8 @@ import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose }
 import { dimAt, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { ViTConfig } from "./config.ts"
-import { cutChannels, patchGrid, prefixTokens } from "./geometry.ts"
+import { cutChannels, patchGrid, positionTable, prefixTokens, rotaryPositions } from "./geometry.ts"
+import { rotaryTurns } from "./rotary.ts"
 import { stemFeatures } from "./stem.ts"
 
 /** The Vision Transformer: images `[batch, height, width, channels]` → logits `[batch, classes]`. */
@@ -52,8 +54,11 @@ export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Te
   let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
   if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
   x = scope.tap("tokens", x)
-  for (let i = 0; i < config.depth; i++)
-    x = scope.tap(`blocks.${i}`, block(scope.at(`blocks.${i}`), scope.checkpoint(x), config, dropPathRate(config, i))) // eq. 2, 3
+  const turns = rotaryTurns(scope, config)
+  for (let i = 0; i < config.depth; i++) {
+    const name = `blocks.${i}`
+    x = scope.tap(name, block(scope.at(name), scope.checkpoint(x), config, dropPathRate(config, i), turns?.(i))) // eq. 2, 3
+  }
   return x
 }
 
@@ -99,48 +104,56 @@ function embedTokens(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
 }
 
 function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  if (config.positions === "none") return x
-  const role = config.positions === "learned" ? "positions" : "fixedPositions"
+  const table = positionTable(config)
+  if (table === null) return x
+  const role = table === "learned" ? "positions" : "fixedPositions"
   return add(x, scope.tap("positions", scope.param("pos_embed", [1, fixed(x.shape, 1), config.dim], role)))
 }
 
 /** One pre-norm block: `[batch, tokens, D]` → the same shape. */
-function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number): Tensor {
-  const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, projBias } = config
-  const residual = (name: string, scale: string, branch: Tensor): Tensor => {
-    const kept = layerScale(scope.at(scale), scope.dropout(`${name}.drop`, branch, dropout), config)
+function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, turn: Turn | undefined): Tensor {
+  const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, keyBias, splitQkv, projBias } = config
+  const residual = (name: string, index: 1 | 2, branch: Tensor): Tensor => {
+    const kept = layerScale(scope, index, scope.dropout(`${name}.drop`, branch, dropout), config)
     return scope.dropout(`${name}.drop_path`, kept, dropPath, [dimAt(x.shape, 0), 1, 1])
   }
   const attention = {
     heads,
     weightDropout: attentionDropout,
     qkvBias,
+    keyBias,
+    splitQkv,
     projBias,
     qkNormEpsilon: config.qkNorm ? layerNormEpsilon : undefined,
+    normEpsilon: config.attentionNorm ? layerNormEpsilon : undefined,
+    turn,
   }
   const a = scope.tap("norm1", layerNorm(scope.at("norm1"), x, layerNormEpsilon))
-  const y = scope.tap("residual1", add(x, residual("attn", "ls1", selfAttention(scope.at("attn"), a, attention)))) // eq. 2
+  const y = scope.tap("residual1", add(x, residual("attn", 1, selfAttention(scope.at("attn"), a, attention)))) // eq. 2
   const b = scope.tap("norm2", layerNorm(scope.at("norm2"), y, layerNormEpsilon))
-  return scope.tap("residual2", add(y, residual("mlp", "ls2", mlp(scope.at("mlp"), b, config)))) // eq. 3
+  return scope.tap("residual2", add(y, residual("mlp", 2, mlp(scope.at("mlp"), b, config)))) // eq. 3
 }
 
-/** Scales each channel by a learned factor (LayerScale). */
-function layerScale(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  return config.layerScale === null ? x : mul(x, scope.param("gamma", [config.dim], "layerScale"))
+/** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for it. */
+function layerScale(scope: Scope, index: 1 | 2, x: Tensor, config: ViTConfig): Tensor {
+  const name = rotaryPositions(config) === null ? `ls${index}.gamma` : `gamma_${index}`
+  return config.layerScale === null ? x : mul(x, scope.param(name, [config.dim], "layerScale"))
 }
 
 /** Two linear layers with a nonlinearity between: `[…, D]` → the same shape. */
 function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const { activation, dropout, gatedMlp, mlpDim, projBias: bias } = config
-  const inner = scope.tap("fc1", linear(scope.at("fc1"), x, gatedMlp ? 2 * mlpDim : mlpDim, { bias }))
-  const hidden = scope.tap("hidden", gatedMlp ? gated(inner, activation) : activate(inner, activation)) // […, mlpDim]
-  return scope.tap("output", linear(scope.at("fc2"), scope.dropout("drop1", hidden, dropout), config.dim, { bias }))
-}
-
-/** The first half through the activation, times the second: `[…, 2 mlpDim]` → `[…, mlpDim]`. */
-function gated(x: Tensor, activation: Activation): Tensor {
-  const [gate, value] = split(x, -1, 2)
-  return mul(activate(gate, activation), value)
+  const { activation, dropout, gatedMlp, mlpDim, mlpNorm, projBias: bias, layerNormEpsilon } = config
+  const inner = (name: string, width: number): Tensor => scope.tap(name, linear(scope.at(name), x, width, { bias }))
+  const [gate, value] = config.splitGate
+    ? [inner("fc1_g", mlpDim), inner("fc1_x", mlpDim)]
+    : gatedMlp
+      ? split(inner("fc1", 2 * mlpDim), -1, 2)
+      : [inner("fc1", mlpDim)]
+  const active = activate(gate, activation)
+  const hidden = scope.tap("hidden", value === undefined ? active : mul(active, value)) // […, mlpDim]
+  const dropped = scope.dropout("drop1", hidden, dropout)
+  const normed = mlpNorm ? layerNorm(scope.at("norm"), dropped, layerNormEpsilon) : dropped
+  return scope.tap("output", linear(scope.at("fc2"), normed, config.dim, { bias }))
 }
 
 /**
@@ -176,9 +189,18 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Ten
 
 /** timm's `AttentionPoolLatent`: attention of a learned query, then an MLP with a shortcut: `[batch, tokens, D]` → `[batch, D]`. */
 function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const y = latentAttention(scope, x, config.heads)
-  const hidden = config.gatedMlp ? 2 * config.mlpDim : config.mlpDim
-  const plain = { ...config, gatedMlp: false, mlpDim: hidden, projBias: true, dropout: 0 }
+  const { gatedMlp, heads, mlpDim } = config
+  const own = config.mapPool ?? { heads, mlpDim: gatedMlp ? 2 * mlpDim : mlpDim }
+  const y = latentAttention(scope, x, own.heads)
+  const plain = {
+    ...config,
+    gatedMlp: false,
+    splitGate: false,
+    mlpNorm: false,
+    mlpDim: own.mlpDim,
+    projBias: true,
+    dropout: 0,
+  }
   return add(y, mlp(scope.at("mlp"), layerNorm(scope.at("norm"), y, config.layerNormEpsilon), plain))
 }
 

@@ -2,7 +2,7 @@ import { ops, type Tensor } from "@vitrine/core"
 import type { Draw } from "../draw.ts"
 import { broadcastable, type Case, property, shapes } from "./case.ts"
 
-const { add, cast, div, erf, exp, greater, isFinite, log, maximum, mul, neg, sqrt, sub, tanh, where } = ops
+const { add, cast, cos, div, erf, exp, greater, isFinite, log, maximum, mul, neg, sin, sqrt, sub, tanh, where } = ops
 
 type Binary = (a: Tensor | number, b: Tensor | number) => Tensor
 
@@ -56,6 +56,25 @@ function unary(op: (x: Tensor) => Tensor, draw: (d: Draw, shape: readonly number
 
 const positive = (d: Draw, shape: readonly number[]): Tensor => d.uniform(shape, 0.3, 4)
 const normal = (d: Draw, shape: readonly number[]): Tensor => d.normal(shape, { scale: 1.5 })
+/** Angles near the multiples of a quarter turn, up to those of the largest grids of patches. */
+const turns = [
+  -300,
+  -32.1,
+  -Math.PI,
+  -1.6,
+  -0.7853,
+  0,
+  1e-4,
+  0.7854,
+  1.5707,
+  2.4,
+  3.1416,
+  4.7,
+  6.2832,
+  31.9,
+  127.5,
+  255,
+]
 const plain = (build: (d: Draw) => readonly Tensor[]) => (d: Draw) => build(d).map(ops.stopGradient)
 
 export const elementwise: Readonly<Record<string, Case>> = {
@@ -107,6 +126,8 @@ export const elementwise: Readonly<Record<string, Case>> = {
     ...unary(erf, normal),
     "far out": (d) => erf(d.values([6], [-30, -4, 0, 1e-4, 4, 30])),
   },
+  sin: { ...unary(sin, normal), "far out": (d) => sin(d.values([turns.length], turns)) },
+  cos: { ...unary(cos, normal), "far out": (d) => cos(d.values([turns.length], turns)) },
   tanh: { ...unary(tanh, normal), "far out": (d) => tanh(d.values([6], [-1000, -20, 0, 1e-4, 20, 1000])) },
   isFinite: {
     "NaN and infinity": (d) => isFinite(d.values([special.length], special)),

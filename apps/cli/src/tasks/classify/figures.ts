@@ -1,4 +1,4 @@
-import { patchGrid, patchPixels, type ViTConfig, VitrineError } from "@vitrine/core"
+import { patchGrid, patchPixels, positionTable, rotaryPositions, type ViTConfig, VitrineError } from "@vitrine/core"
 import {
   attentionFigure,
   type AttentionMap,
@@ -143,7 +143,11 @@ async function* drawFilters({ model, flags: { theme } }: Subject): AsyncGenerato
 
 async function* drawPositions({ model, flags: { theme } }: Subject): AsyncGenerator<DrawnFigure> {
   const config = attentionConfig(model.config, "the figure positions")
-  if (config.positions === "none") throw new VitrineError("config", "the model has no position embeddings")
+  if (positionTable(config) === null)
+    throw new VitrineError(
+      "config",
+      `the figure positions needs a table of positions, and the model has ${rotaryPositions(config) === null ? "none" : "rotary positions alone"}`,
+    )
   const data = positionSimilarity(entryOf(await model.parameters(["pos_embed"]), "pos_embed"), gridOf(config))
   yield {
     figure: "positions",

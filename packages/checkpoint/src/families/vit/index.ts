@@ -4,6 +4,7 @@ import {
   initSchemes,
   keyFromSeed,
   patchGrid,
+  positionTable,
   prefixPositionCount,
   tokenCount,
   type ViTConfig,
@@ -53,8 +54,9 @@ export const vit: Family<ViTConfig> = {
   initialize: initializeViT,
   async resize(from, to, read, method) {
     const [before, after] = [patchGrid(from), patchGrid(to)]
-    if (to.positions === "none" || (before[0] === after[0] && before[1] === after[1])) return {}
-    if (to.positions === "sincos2d") {
+    const kind = positionTable(to)
+    if (kind === null || (before[0] === after[0] && before[1] === after[1])) return {}
+    if (kind === "sincos2d") {
       const fixed = vitParameters(to).filter(({ role }) => role === "fixedPositions")
       return initializeViT(fixed, to, "timm", keyFromSeed(0))
     }

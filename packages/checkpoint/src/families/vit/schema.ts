@@ -1,15 +1,19 @@
 import {
   activationNames,
+  channelPairs,
   pools,
   positionKinds,
   preLogitsActivations,
+  rotaryAxes,
+  rotaryFrequencies,
   rowNames,
   stemNumerics,
   stemRanges,
   type ViTConfig,
   vitRanges,
 } from "@vitrine/core"
-import { exactOptional as field, nullable } from "valibot"
+import { exactOptional as field, lazy, nullable } from "valibot"
+import { isObject } from "../../json.ts"
 import { flag, integer, listOf, number, oneOf, only, type Schema, sides } from "../../schema.ts"
 
 const stem = only("a stem", {
@@ -23,6 +27,23 @@ const preLogits = only("a hidden layer", {
   dim: integer(vitRanges.dim),
   activation: oneOf(rowNames(preLogitsActivations)),
 })
+
+const rotary = only("rotary positions", {
+  kind: oneOf(["rotary"]),
+  pairs: oneOf(channelPairs),
+  axes: oneOf(rotaryAxes),
+  centres: flag,
+  offset: number,
+  reference: nullable(sides(vitRanges.imageSize)),
+  frequencies: oneOf(rotaryFrequencies),
+  temperature: number,
+  table: flag,
+})
+
+/** A word, or rotary positions. */
+const positions: Schema<ViTConfig["positions"]> = lazy((value) => (isObject(value) ? rotary : oneOf(positionKinds)))
+
+const mapPool = only("a pool", { heads: integer(vitRanges.heads), mlpDim: integer(vitRanges.mlpDim) })
 
 const entries = {
   family: field(oneOf(["vit"])),
@@ -41,12 +62,18 @@ const entries = {
   registers: field(integer(vitRanges.registers)),
   pool: field(oneOf(pools)),
   poolPrefix: field(flag),
+  mapPool: field(nullable(mapPool)),
   finalNorm: field(flag),
   normAfterPool: field(flag),
-  positions: field(oneOf(positionKinds)),
+  positions: field(positions),
   prefixPositions: field(flag),
   embeddingNorm: field(flag),
   qkvBias: field(flag),
+  keyBias: field(flag),
+  splitQkv: field(flag),
+  splitGate: field(flag),
+  attentionNorm: field(flag),
+  mlpNorm: field(flag),
   projBias: field(flag),
   qkNorm: field(flag),
   layerScale: field(nullable(number)),
