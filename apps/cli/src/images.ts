@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { decodedFormats } from "@vitrine/data"
+import { imageHeader, openFile } from "@vitrine/data/internal/node"
 import { decodeImage, listImages } from "@vitrine/data/node"
 import type { Image } from "vitrine"
 import { complain } from "./errors.ts"
@@ -35,16 +36,20 @@ export interface DecodedImage {
 const batchSize = 16
 /** Large images make smaller batches. */
 const batchPixels = 48e6
-/** Files that are decoded while the command waits for one. */
+/** Files that are decoded while the command waits for one: fewer where they are large. */
 const ahead = 3
+/** The most pixels of an image. */
+const mostPixels = 100e6
+/** The header of nearly every image lies within so many bytes. */
+const headerBytes = 2 ** 16
 
 /** Decodes files in batches for a model. A file that cannot be read is complained about and left out. */
 export async function* decodeBatches(files: readonly string[]): AsyncGenerator<readonly DecodedImage[]> {
   let batch: DecodedImage[] = []
   let pixels = 0
-  for (const [file, decoding] of decodedAhead(files)) {
+  for await (const [file, decoding] of decodedAhead(files)) {
     try {
-      const image = await decoding
+      const image = await decoding.value
       batch.push({ file, image })
       pixels += image.width * image.height
     } catch (error) {
@@ -59,16 +64,40 @@ export async function* decodeBatches(files: readonly string[]): AsyncGenerator<r
   if (batch.length > 0) yield batch
 }
 
-/** Each file with its image, which may still be decoding. The next files are decoded meanwhile. */
-function* decodedAhead(files: readonly string[]): Generator<readonly [file: string, image: Promise<Image>]> {
-  const queue: (readonly [string, Promise<Image>])[] = []
+/**
+ * Each file with its image, which may still be decoding. The next files are decoded meanwhile, as many as have the pixels of a
+ * batch together.
+ */
+async function* decodedAhead(
+  files: readonly string[],
+): AsyncGenerator<readonly [file: string, image: { readonly value: Promise<Image> }]> {
+  const queue: { readonly file: string; readonly pixels: number; readonly value: Promise<Image> }[] = []
+  const waiting = (): number => queue.reduce((sum, { pixels }) => sum + pixels, 0)
   for (const file of files) {
-    const image = decodeImage(file)
-    image.catch(() => {}) // The error is shown when the file's turn comes.
-    queue.push([file, image])
-    if (queue.length > ahead) yield* queue.splice(0, 1)
+    const pixels = await pixelsOf(file)
+    while (queue.length > ahead || (queue.length > 0 && waiting() + pixels > batchPixels)) {
+      const [next] = queue.splice(0, 1)
+      if (next) yield [next.file, next]
+    }
+    const value = decodeImage(file)
+    value.catch(() => {}) // The error is shown when the file's turn comes.
+    queue.push({ file, pixels, value })
   }
-  yield* queue
+  for (const next of queue) yield [next.file, next]
+}
+
+/** The pixels that a file's header announces. Where it is not to be found, as many as an image may have. */
+async function pixelsOf(path: string): Promise<number> {
+  const opened = await openFile(path).catch(() => undefined)
+  if (opened === undefined) return 0
+  const { file } = opened
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(headerBytes), 0, headerBytes, 0)
+    const { width, height } = imageHeader(buffer.subarray(0, bytesRead)) ?? { width: 0, height: 0 }
+    return width * height || mostPixels
+  } finally {
+    await file.close()
+  }
 }
 
 /** Each file of a batch with what a model gives for its image. */

@@ -193,6 +193,17 @@ describe("a run", () => {
     expect((await latestCheckpoint(path))?.step).toBe(2)
   })
 
+  test("with more metrics than are read, or nested ones, says so", async () => {
+    const path = join(fresh(), "..", "many.jsonl")
+    writeFileSync(path, '{"step":1}\n'.repeat(5))
+    expect(await readMetrics(path, 5)).toHaveLength(5)
+    expect(await fault(readMetrics(path, 4))).toMatch(/many\.jsonl: has more than 4 lines$/)
+    writeFileSync(path, "\n".repeat(9))
+    expect(await fault(readMetrics(path, 4))).toMatch(/has more than 4 lines$/)
+    writeFileSync(path, `{"step":1,"x":${"[".repeat(5000)}${"]".repeat(5000)}}\n`)
+    expect(await fault(readMetrics(path))).toMatch(/line 1 is not an event with a step/)
+  })
+
   test("with a broken line among its metrics says which", async () => {
     const path = fresh()
     await withRun(path, async (run) => {

@@ -1,5 +1,6 @@
 /** For Vitrine's own packages: unstable, any release may change it. */
 export * from "./internal.ts"
 export { cached, type PixelCache, pixelCache } from "./node/cache.ts"
+export { openFile, readFileWithin } from "./node/open-file.ts"
 export { serveBatches, workerPool } from "./node/pool.ts"
 export { type FileTree, openTree } from "./node/tree.ts"

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
+import { readJson } from "@vitrine/checkpoint/node"
 import * as vitrine from "vitrine"
 import { checkRecipe, type RecipeRule, VitrineError } from "vitrine"
 import { messageOf } from "../errors.ts"
@@ -56,14 +56,6 @@ function find(nameOrFile: string): string {
     "file",
     `${nameOrFile}: no such recipe: name a .ts, .js or .json file, or one of ${recipeNames().join(", ")}`,
   )
-}
-
-async function readJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, "utf8"))
-  } catch (error) {
-    throw new VitrineError("file", `${file}: cannot be read as JSON (${messageOf(error)})`, { cause: error })
-  }
 }
 
 /** Runs a module, in which `import … from "vitrine"` gives this library wherever the file lies. */

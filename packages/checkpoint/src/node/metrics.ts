@@ -1,3 +1,4 @@
+import { isDeepJson, textLines } from "@vitrine/data/internal"
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { fileError, shown } from "../errors.ts"
 import { isObject } from "../json.ts"
@@ -11,6 +12,7 @@ export interface MetricsEvent {
 
 /** Largest `metrics.jsonl` that is read: a million steps take about 200 MB. */
 const maxBytes = 2 ** 28
+const maxLines = 4_000_000
 
 export interface MetricsLog {
   append(event: MetricsEvent): void
@@ -57,8 +59,8 @@ const isEvent = (event: unknown): event is MetricsEvent => isObject(event) && is
  * left out.
  * @throws VitrineError (file)
  */
-export async function readMetrics(path: string): Promise<MetricsEvent[]> {
-  const { lines } = await readLines(path)
+export async function readMetrics(path: string, most: number = maxLines): Promise<MetricsEvent[]> {
+  const { lines } = await readLines(path, most)
   return lines.map(({ event }, index) => event ?? refuse(path, lines, index))
 }
 
@@ -87,14 +89,20 @@ function refuse(path: string, lines: readonly Line[], index: number): never {
 }
 
 /** The lines, and the rest of the file after the last of them. */
-async function readLines(path: string): Promise<{ lines: readonly Line[]; rest: string }> {
-  const texts = (await readText(path)).split("\n")
-  const rest = texts.pop() ?? ""
-  return { lines: texts.map((text) => ({ text, event: eventOf(text) })), rest }
+async function readLines(path: string, most = maxLines): Promise<{ lines: readonly Line[]; rest: string }> {
+  const lines: Line[] = []
+  let rest: string | undefined
+  for (const text of textLines(await readText(path))) {
+    if (rest !== undefined) lines.push({ text: rest, event: eventOf(rest) })
+    if (lines.length > most) throw fileError(path, `has more than ${most} lines`)
+    rest = text
+  }
+  return { lines, rest: rest ?? "" }
 }
 
 function eventOf(line: string): MetricsEvent | undefined {
   try {
+    if (isDeepJson(line)) return undefined
     const event: unknown = JSON.parse(line)
     return isEvent(event) ? event : undefined
   } catch {

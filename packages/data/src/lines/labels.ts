@@ -1,4 +1,5 @@
 import { VitrineError } from "@vitrine/core"
+import { deepest, isDeepJson, textLines } from "../text.ts"
 
 /** The file of a line's image, and the line's text. */
 export interface LineLabel {
@@ -6,7 +7,7 @@ export interface LineLabel {
   readonly text: string
 }
 
-/** The greatest number of characters in a text, and of texts in a file. */
+/** The greatest number of characters in a text, and of lines in a file, empty ones among them. */
 export const labelLimits: { readonly characters: number; readonly lines: number } = {
   characters: 256,
   lines: 10_000_000,
@@ -17,15 +18,15 @@ export const labelLimits: { readonly characters: number; readonly lines: number 
  * `labels.jsonl`, on each line an object with `file` and `text`. Texts are composed (NFC), and without spaces around them.
  * @throws VitrineError (file) that names the line and what was expected.
  */
-export function parseLabels(text: string, name: string): LineLabel[] {
+export function parseLabels(text: string, name: string, mostLines: number = labelLimits.lines): LineLabel[] {
   const json = name.endsWith(".jsonl")
   const labels: LineLabel[] = []
-  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/)
-  for (const [i, line] of lines.entries()) {
-    if (line.trim() === "" || (!json && i === 0 && line === "file\ttext")) continue
-    if (labels.length === labelLimits.lines)
-      throw new VitrineError("file", `${name}: has more than ${labelLimits.lines} lines`)
-    const place = `${name}:${i + 1}`
+  let number = 0
+  for (const line of textLines(text.replace(/^\uFEFF/, ""))) {
+    if (++number > mostLines && (line !== "" || number > mostLines + 1))
+      throw new VitrineError("file", `${name}: has more than ${mostLines} lines`)
+    if (line.trim() === "" || (!json && number === 1 && line === "file\ttext")) continue
+    const place = `${name}:${number}`
     const [file, content] = json ? fromJson(line, place) : fromTabs(line, place)
     labels.push({ file: file.replaceAll("\\", "/").replace(/^\.\//, ""), text: content.normalize("NFC").trim() })
   }
@@ -39,6 +40,7 @@ function fromTabs(line: string, place: string): [file: string, text: string] {
 }
 
 function fromJson(line: string, place: string): [file: string, text: string] {
+  if (isDeepJson(line)) throw new VitrineError("file", `${place}: is nested more than ${deepest} deep`)
   let value: unknown
   try {
     value = JSON.parse(line)

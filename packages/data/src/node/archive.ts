@@ -12,6 +12,8 @@ import { type ByteReader, readTar } from "./tar.ts"
 
 /** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
 export const mostPackedBytes: number = 2 ** 30
+/** Entries of a .tar.gz. The layout of a million takes about 1 GiB. */
+const mostPackedEntries = 1e6
 /** Unpacking stops when an archive grows by more than this factor: images hardly compress. */
 const greatestGrowth = 100
 const page = 2 ** 24
@@ -59,7 +61,7 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
   const memory = pagedMemory(pages)
   const { reader, close } = await gunzipReader(path)
   try {
-    const links = await readTar(reader, path, async ({ name, size }) => {
+    const visit = async ({ name, size }: PackedFile): Promise<boolean> => {
       files.push({ name, size, offset: memory.length() })
       if (!(isImagePath(name) || keeps(name)) || size > decodeLimits.fileBytes) return false
       if (memory.length() + size > mostPackedBytes)
@@ -74,8 +76,8 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
         left -= bytes.length
       }
       return true
-    })
-    return { path, files, pages, links }
+    }
+    return { path, files, pages, links: await readTar(reader, path, visit, mostPackedEntries) }
   } finally {
     close()
   }

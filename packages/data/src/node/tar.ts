@@ -16,7 +16,10 @@ export interface TarFile {
 }
 
 const block = 512
-const mostFiles = 1e7
+/** Entries of any kind that are read. */
+export const mostEntries = 2e6
+/** Folders around a file. */
+const deepestPath = 255
 const longestName = 2 ** 16
 
 /**
@@ -29,12 +32,13 @@ export async function readTar(
   reader: ByteReader,
   archive: string,
   visit: (file: TarFile) => Promise<boolean>,
+  most: number = mostEntries,
 ): Promise<number> {
   const fail = (fault: string): never => {
     throw new VitrineError("file", `${archive}: ${fault}`)
   }
   let offset = 0
-  let files = 0
+  let entries = 0
   let passed = 0
   let longName: string | undefined
   let longSize: number | undefined
@@ -43,6 +47,7 @@ export async function readTar(
     if (header.length === 0) return passed
     if (header.length < block) fail(`ends inside the header of an entry, after ${offset} bytes`)
     offset += block
+    if (++entries > most) fail(`holds more than ${most} entries: unpack it to a folder`)
     if (header.every((byte) => byte === 0)) return passed
     if (!checksumHolds(header))
       fail(offset === block ? "is not a tar archive" : `has a broken header at byte ${offset - block}`)
@@ -72,9 +77,9 @@ export async function readTar(
     const name = clean(longName ?? (prefix === "" ? short : `${prefix}/${short}`))
     longName = undefined
     longSize = undefined
-    if (name === undefined) return fail(`has an entry with a name that leads out of it: ${JSON.stringify(short)}`)
+    if (name === undefined)
+      return fail(`has an entry with a name that leads out of it or too deep: ${JSON.stringify(short)}`)
     const isFile = type === "0" || type === "\0" || type === "7"
-    if (isFile && ++files > mostFiles) fail("holds more than ten million files")
     if (!isFile && type !== "5" && type !== "g") passed++
     const taken = isFile && (await visit({ name, size, offset }))
     if (!(await reader.skip(taken ? padded - size : padded))) truncated(name)
@@ -82,17 +87,18 @@ export async function readTar(
   }
 }
 
-/** The path without "./"; undefined if it is absolute or climbs. */
+/** The path without "./"; undefined if it is absolute, climbs, or is too deep. */
 function clean(name: string): string | undefined {
   if (name.startsWith("/") || /^[a-z]:/i.test(name) || name.length > longestName) return undefined
   const parts = name.replaceAll("\\", "/").split("/")
-  if (parts.includes("..")) return undefined
+  if (parts.includes("..") || parts.length > deepestPath) return undefined
   return parts.filter((part) => part !== "" && part !== ".").join("/")
 }
 
 function checksumHolds(header: Uint8Array): boolean {
   // The field of the sum itself counts as spaces.
-  const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0)
+  let sum = 8 * 32
+  for (let i = 0; i < header.length; i++) if (i < 148 || i >= 156) sum += header[i] ?? 0
   return sum === number(header, 148, 8)
 }
 
@@ -107,15 +113,16 @@ function number(header: Uint8Array, at: number, length: number): number {
   return field.subarray(1).reduce((value, byte) => value * 256 + byte, first & 0x7f)
 }
 
+const decoder = new TextDecoder()
+
 function text(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
 /** Records "length key=value\n" of a pax header. */
 function paxRecords(data: Uint8Array): Map<string, string> {
   const records = new Map<string, string>()
-  const decoder = new TextDecoder()
   for (let at = 0; at < data.length; ) {
     const space = data.indexOf(32, at)
     const length = Number(decoder.decode(data.subarray(at, Math.max(at, space))))

@@ -1,5 +1,6 @@
 import { parseXml, XmlElement } from "@rgrove/parse-xml"
 import { VitrineError } from "@vitrine/core"
+import { deepest } from "@vitrine/data/internal"
 import { isSize } from "./annotations.ts"
 
 /** The content of a Pascal VOC annotation file. It describes one image. */
@@ -49,11 +50,22 @@ export function parseVoc(text: string, name: string, fault: (line: string) => vo
 }
 
 function parseRoot(text: string, fail: (message: string) => never): XmlElement | null {
+  if (isDeepXml(text)) return fail(`is not XML of at most ${deepest} levels`)
   try {
     return parseXml(text).root
   } catch (error) {
     return fail(`is not XML (${error instanceof Error ? error.message.split("\n")[0] : ""})`)
   }
+}
+
+/** Whether XML is nested too deep, by its tags alone. The parser calls itself for each level. */
+function isDeepXml(text: string): boolean {
+  let depth = 0
+  for (const [, slash, closed] of text.matchAll(/<(\/?)[^<>!?/][^<>]*?(\/?)>/g)) {
+    if (slash) depth--
+    else if (!closed && ++depth > deepest) return true
+  }
+  return false
 }
 
 const children = (element: XmlElement, name: string): XmlElement[] =>

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises"
 import { basename, dirname } from "node:path"
 import { foldKey, hasRow, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { isImagePath } from "@vitrine/data"
-import { type FileTree, openTree } from "@vitrine/data/internal/node"
+import { type FileTree, openTree, textLines } from "@vitrine/data/internal/node"
 import { type AnnotatedImage, type RawObject, validObjects } from "../data/annotations.ts"
 import { parseCoco } from "../data/coco.ts"
 import type { AnnotatedSource, DetectionSource } from "../data/dataset.ts"
@@ -44,7 +44,9 @@ type Split = (typeof splitWords)[keyof typeof splitWords]
 
 /** A larger annotation file is refused before it is read. A JavaScript string holds about 2²⁹ characters at most. */
 const mostJson = 500 * 2 ** 20
-const mostXml = 16 * 2 ** 20
+/** An annotation of one image with ten objects has 3 kB. */
+const mostXml = 2 ** 20
+const mostList = 16 * 2 ** 20
 
 /**
  * Finds the images, objects and splits of:
@@ -178,8 +180,8 @@ async function vocSet(tree: FileTree, faults: FaultList): Promise<AnnotatedSet> 
       )
       const folderSplit = splitOf(dirname(name))
       const objectList = validObjects(raw, width, height, faults.add)
-      const imageSplits = splits?.get(name) ?? (folderSplit === undefined ? [] : [folderSplit])
-      return { file, width, height, objects: objectList, splits: imageSplits }
+      const listed = splits?.get(name) ?? (folderSplit === undefined ? [] : [folderSplit])
+      return { file, width, height, objects: objectList, splits: [...listed] }
     }),
   }
 }
@@ -189,25 +191,25 @@ async function vocSplits(
   tree: FileTree,
   xml: readonly string[],
   faults: FaultList,
-): Promise<ReadonlyMap<string, readonly Split[]> | undefined> {
+): Promise<ReadonlyMap<string, ReadonlySet<Split>> | undefined> {
   const lists = tree.names.flatMap((name) => {
     const [, root = "", list] = setFile.exec(name) ?? []
     return hasRow(vocLists, list) ? [{ name, root, list }] : []
   })
   if (lists.length === 0) return undefined
   const annotations = new Set(xml)
-  const splits = new Map<string, Split[]>()
+  const splits = new Map<string, Set<Split>>()
   // `trainval` counts only if there is no `train`, since the two lists share images.
   const counts = ({ list, root }: (typeof lists)[number]): boolean =>
     list !== "trainval" || !lists.some((other) => other.root === root && other.list === "train")
   for (const { name, root, list } of lists.filter(counts)) {
-    for (const line of (await text(tree, name, mostXml)).split(/\r?\n/)) {
+    for (const line of textLines(await text(tree, name, mostList))) {
       const id = line.trim()
       if (id === "") continue
       const file = `${root}Annotations/${id}.xml`
       if (!annotations.has(file))
         faults.add(`${name}: there is no annotation ${JSON.stringify(file.slice(-80))}; left out`)
-      else splits.set(file, [...(splits.get(file) ?? []), vocLists[list]])
+      else splits.set(file, (splits.get(file) ?? new Set()).add(vocLists[list]))
     }
   }
   return splits

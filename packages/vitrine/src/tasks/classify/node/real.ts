@@ -1,8 +1,7 @@
-import { readFile, stat } from "node:fs/promises"
 import { basename } from "node:path"
-import { explaining } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
+import { deepest, isDeepJson, readFileWithin } from "@vitrine/data/internal/node"
 
 /** Sorts numbered images by their numbers. */
 const byNumber = new Intl.Collator("en", { numeric: true })
@@ -21,9 +20,7 @@ export async function readRealLabels(
   const fail = (fault: string, cause?: unknown): never => {
     throw new VitrineError("file", `${path}: ${fault}`, { cause })
   }
-  const { size } = await explaining(path, "read", () => stat(path))
-  if (size > largestFile) return fail(`has ${size} bytes; up to ${largestFile} are read`)
-  const lists = parse(await explaining(path, "read", () => readFile(path, "utf8")), fail)
+  const lists = parse(new TextDecoder().decode(await readFileWithin(path, largestFile)), fail)
   if (!Array.isArray(lists) || lists.length !== dataset.length)
     return fail(`must be a list of ${dataset.length} lists, one for each image of ${dataset.name}`)
   const isClass = (label: unknown): boolean => Number.isInteger(label) && Number(label) >= 0 && Number(label) < classes
@@ -43,6 +40,7 @@ export async function readRealLabels(
 }
 
 function parse(text: string, fail: (fault: string, cause?: unknown) => never): unknown {
+  if (isDeepJson(text)) return fail(`is not JSON of at most ${deepest} levels`)
   try {
     return JSON.parse(text)
   } catch (error) {

@@ -1,0 +1,75 @@
+import { writeFileSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, test } from "vitest"
+import { isDeepJson, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
+import { type ByteReader, readTar } from "../src/node/tar.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "vitrine-bounds-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A tar of entries without bytes. */
+function emptyEntries(names: readonly string[]): ByteReader {
+  const blocks = names.map((name) => {
+    const header = Buffer.alloc(512)
+    header.write(name.slice(-100), 0)
+    header.write(name.slice(0, -100), 345)
+    header.write("00000000000\0", 124)
+    header.write("ustar\u000000", 257)
+    header.write("0", 156)
+    header.fill(" ", 148, 156)
+    header.write(
+      header
+        .reduce((a, b) => a + b, 0)
+        .toString(8)
+        .padStart(6, "0"),
+      148,
+    )
+    return header
+  })
+  const bytes = Buffer.concat(blocks)
+  let at = 0
+  return {
+    read: async (n) => bytes.subarray(at, (at += n)),
+    skip: async (n) => (at += n) <= bytes.length,
+  }
+}
+
+describe("at its bound, what is read", () => {
+  test("are the lines of a table, empty ones among them", () => {
+    expect(parseLabels("a\tx\n\n\nb\ty\n", "labels.tsv", 4)).toHaveLength(2)
+    expect(() => parseLabels("a\tx\n\n\nb\ty\n", "labels.tsv", 3)).toThrow("labels.tsv: has more than 3 lines")
+    expect(() => parseLabels("\n".repeat(10), "labels.tsv", 5)).toThrow("has more than 5 lines")
+    expect(parseLabels("\n".repeat(5), "labels.tsv", 5)).toEqual([])
+  })
+
+  test("is JSON of 64 levels", () => {
+    const nested = (depth: number): string => `{"file":"a","text":"b","more":${"[".repeat(depth)}${"]".repeat(depth)}}`
+    expect(parseLabels(nested(63), "labels.jsonl")).toEqual([{ file: "a", text: "b" }])
+    for (const depth of [64, 5000]) expect(() => parseLabels(nested(depth), "labels.jsonl")).toThrow(/:1: is nested/)
+    expect(isDeepJson(JSON.stringify({ text: "[".repeat(100), quote: '"['.repeat(100) }))).toBe(false)
+  })
+
+  test("are entries of an archive, and folders around a file", async () => {
+    const names = ["a", "b", "c"]
+    const found: string[] = []
+    const visit = async ({ name }: { name: string }): Promise<boolean> => found.push(name) < 0
+    expect(await readTar(emptyEntries(names), "a.tar", visit, 3)).toBe(0)
+    expect(found).toEqual(names)
+    await expect(readTar(emptyEntries(names), "a.tar", visit, 2)).rejects.toThrow("a.tar: holds more than 2 entries")
+    const path = `${"a/".repeat(127)}b`
+    await expect(readTar(emptyEntries([path]), "a.tar", visit)).resolves.toBe(0)
+  })
+
+  test("are the bytes of a file", async () => {
+    const path = join(folder, "five")
+    writeFileSync(path, "12345")
+    expect(Buffer.from(await readFileWithin(path, 5)).toString()).toBe("12345")
+    await expect(readFileWithin(path, 4)).rejects.toThrow(/five: is 5 bytes; up to 4 are read$/)
+  })
+})
+
+test("lines come without their ends, one by one", () => {
+  for (const text of ["", "a", "a\n", "\n\n", "a\r\nb\rc\n\r\n", "\r"])
+    expect([...textLines(text)]).toEqual(text.split(/\r?\n/))
+})
