@@ -92,8 +92,15 @@ export function only<E extends v.ObjectEntries>(
   return v.pipe(v.unknown(), anObject, withRequired(entries), strict)
 }
 
-/** No list, which has fields too. */
-const anObject = v.check(isObject, "an object")
+/** Names that valibot passes over, since objects of JavaScript inherit them. */
+const inherited = ["__proto__", "constructor", "prototype"]
+
+/** No list, which has fields too, and nothing that would be passed over. */
+const anObject = v.rawCheck<unknown>(({ dataset: { value }, addIssue }) => {
+  if (!isObject(value)) addIssue({ message: "an object" })
+  else if (inherited.some((name) => Object.hasOwn(value, name)))
+    addIssue({ message: `an object without a field ${inherited.join(", ")}` })
+})
 
 const optional: readonly string[] = ["exact_optional", "nullish", "optional"]
 

@@ -154,7 +154,10 @@ describe("writeFolderAtomic", () => {
     writeFileSync(join(parent, ".vitrine-old-a", "file"), "older")
     mkdirSync(join(parent, ".vitrine-tmp-1-2"))
     symlinkSync("nowhere", join(parent, ".vitrine-tmp-3-4"))
-    await recoverFolder(parent)
+    // What was planted comes back nowhere.
+    for (const name of ["..", "", "config.json", "a"]) writeFileSync(join(parent, `.vitrine-old-${name}c`), "planted")
+    symlinkSync("/", join(parent, ".vitrine-old-link"))
+    await recoverFolder(parent, (name) => /^(a|b|link)$/.test(name))
     expect(readdirSync(parent).sort()).toEqual(["a", "b"])
     expect(readFileSync(join(parent, "a", "file"), "utf8")).toBe("two")
     expect(existsSync(join(parent, "b", "file"))).toBe(true)

@@ -193,6 +193,20 @@ describe("a run", () => {
     expect((await latestCheckpoint(path))?.step).toBe(2)
   })
 
+  test("with a planted file of a replaced folder keeps its own files", async () => {
+    const path = fresh()
+    await withRun(path, async (run) => {
+      await run.saveCheckpoint(checkpoint(1))
+    })
+    const config = readFileSync(join(path, "config.json"), "utf8")
+    writeFileSync(join(path, ".vitrine-old-config.json"), "{}")
+    writeFileSync(join(path, "checkpoints", ".vitrine-old-step-00000002"), "planted")
+    await (await resumeRun(path)).run.close()
+    expect(readFileSync(join(path, "config.json"), "utf8")).toBe(config)
+    expect(readdirSync(path).filter((name) => name.startsWith("."))).toEqual([])
+    expect(readdirSync(join(path, "checkpoints"))).toEqual(["step-00000001"])
+  })
+
   test("with more metrics than are read, or nested ones, says so", async () => {
     const path = join(fresh(), "..", "many.jsonl")
     writeFileSync(path, '{"step":1}\n'.repeat(5))

@@ -39,6 +39,9 @@ export interface NewCheckpoint {
   readonly state: unknown
 }
 
+/** Whether a name is that of a checkpoint's folder. */
+export const isCheckpoint = (name: string): boolean => /^step-\d{8,}$/.test(name)
+
 const folderName = (step: number): string => `step-${String(step).padStart(8, "0")}`
 
 /** Path of the model in a checkpoint. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { readlinkSync } from "node:fs"
 import { hostname } from "node:os"
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { fileError } from "../errors.ts"
@@ -273,17 +273,21 @@ export async function removeFolderAtomic(path: string): Promise<void> {
   })
 }
 
-/** Removes what a killed process left in `folder`. Only its owner may call this. */
-export async function recoverFolder(folder: string): Promise<void> {
+/**
+ * Removes what a killed process left in `folder`. Only its owner may call this.
+ * @param isRestored whether a folder of that name, which was about to be replaced, comes back
+ */
+export async function recoverFolder(folder: string, isRestored: (name: string) => boolean): Promise<void> {
   await explaining(folder, "clean up", async () => {
     for (const name of await readdir(folder)) {
-      if (name.startsWith(oldPrefix)) {
+      if (!isTemporary(name)) continue
+      const [path, original] = [join(folder, name), name.slice(oldPrefix.length)]
+      if (name.startsWith(oldPrefix) && isRestored(original) && (await lstat(path)).isDirectory())
         // A non-empty target means that the new folder took its place: the old one goes.
-        await rename(join(folder, name), join(folder, name.slice(oldPrefix.length))).catch((error) => {
-          if (!isSystemError(error, "ENOTEMPTY", "EEXIST", "EPERM")) throw error
+        await rename(path, join(folder, original)).catch((error) => {
+          if (!isSystemError(error, "ENOTEMPTY", "EEXIST", "EPERM", "ENOTDIR")) throw error
         })
-        await rm(join(folder, name), { recursive: true, force: true })
-      } else if (name.startsWith(temporary)) await rm(join(folder, name), { recursive: true, force: true })
+      await rm(path, { recursive: true, force: true })
     }
   })
 }

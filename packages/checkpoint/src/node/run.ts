@@ -15,6 +15,7 @@ import { toJson } from "../json.ts"
 import {
   type Checkpoint,
   type CheckpointInfo,
+  isCheckpoint,
   listCheckpoints,
   modelOf,
   type NewCheckpoint,
@@ -95,7 +96,7 @@ export async function createRun(path: string, config: object, options: RunOption
   try {
     // Another process may have begun a run before the lock was taken.
     await refuseUsed(path)
-    await recoverFolder(path)
+    await recoverFolder(path, () => false)
     await explaining(path, "create the run", () => makeFolder(join(path, names.checkpoints)))
     const run = openRun(path, [], unlock, options)
     await run.writeConfig(config)
@@ -118,8 +119,8 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
     const config = await readJson(join(path, names.config))
     const folder = join(path, names.checkpoints)
     await explaining(folder, "create", () => makeFolder(folder))
-    await recoverFolder(path)
-    await recoverFolder(folder)
+    await recoverFolder(path, () => false)
+    await recoverFolder(folder, isCheckpoint)
     const { checkpoints, errors: damaged } = await listCheckpoints(folder)
     const newest = checkpoints.at(-1)
     const checkpoint = newest === undefined ? null : await readCheckpoint(newest)
