@@ -11,5 +11,7 @@ export default defineConfig({
     setupFiles: [fileURLToPath(new URL("vitest.setup.ts", import.meta.url))],
     testTimeout: 60_000,
     pool: "forks",
+    // Files of a package share a process, with what it has loaded and compiled.
+    isolate: false,
   },
 })

@@ -1,11 +1,14 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 // The command is tested as it is built: Node imports compiled code itself.
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: [fileURLToPath(new URL("../../vitest.setup.ts", import.meta.url))],
     testTimeout: 60_000,
     pool: "forks",
+    isolate: false,
     server: { deps: { external: [/\/dist\//] } },
   },
 })

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Walks through the production build in a real browser. Files run two at a time, each with a browser of its own. */
+/** Walks through the production build in a real browser. Files run three at a time, each with a browser of its own. */
 export default defineConfig({
   resolve: { conditions: ["@vitrine/source"] },
   ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
@@ -9,6 +9,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 })

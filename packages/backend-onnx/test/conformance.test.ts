@@ -1,4 +1,4 @@
 import { conformance } from "@vitrine/conformance"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 
-conformance("onnxruntime-node", () => onnxBackend({ worker: false }))
+conformance("onnxruntime-node", () => onnxBackend({ worker: false, threads: 2 }))

@@ -7,9 +7,12 @@ export const hasSwiftShader: boolean = useSwiftShader()
 
 export const noSwiftShader = "no SwiftShader: install Chromium, which brings it"
 
+/** SwiftShader takes long to compile the zeros of workgroups' memory, and the checks of indexes. Pages keep the checks. */
+const toggles = ["disable_workgroup_init", "disable_robustness"]
+
 /** A device of SwiftShader, a Vulkan driver that computes on the CPU. */
 export function swiftShaderDevice(): Promise<GPUDevice> {
-  return nodeDevice({ software: true })
+  return nodeDevice({ software: true, dawn: [`enable-dawn-features=${toggles.join(",")}`] })
 }
 
 let shared: Promise<GPUDevice> | undefined
