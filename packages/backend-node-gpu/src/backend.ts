@@ -5,7 +5,9 @@ import { compile, type TensorFlowProgram } from "./program.ts"
 import { createSlots } from "./state.ts"
 
 export interface NodeGpuOptions {
-  /** The precision of the factors of matrix products; `float32` by default. Sums and all else are in float32. */
+  /**
+   * The precision of the factors of matrix products; `float32` by default. Sums and all other values are in float32.
+   */
   readonly precision?: MatMulPrecision | undefined
 }
 

@@ -5,7 +5,9 @@ export interface TensorInfo {
   readonly dtype: number
 }
 
-/** The functions of the native addon in `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu` that are used here. */
+/**
+ * The functions that the backend uses of the native addon in `@tensorflow/tfjs-node` and `@tensorflow/tfjs-node-gpu`.
+ */
 export interface Binding {
   readonly TF_Version: string
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array | Uint8Array): number

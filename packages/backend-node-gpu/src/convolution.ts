@@ -11,13 +11,13 @@ const windowAttributes = ({ strides, padding: [top, bottom, left, right] }: Wind
   explicit_paddings: { ints: [0, 0, top, bottom, left, right, 0, 0] },
 })
 
-/** A weight `[out, in, height, width]` as TensorFlow's filter `[height, width, in, out]`. */
+/** Converts a weight `[out, in, height, width]` to TensorFlow's filter `[height, width, in, out]`. */
 const filter = (w: GraphWriter, weight: string): string =>
   w.float("Transpose", [weight, w.ints([2, 3, 1, 0])], { Tperm: { type: "int32" } })
 
 const int = (w: GraphWriter, op: string, a: string, b: string): string => w.one(op, [a, b], { T: { type: "int32" } })
 
-/** Positions in flattened `[batch, rows, channels]` of rows chosen along axis 1. */
+/** Converts indices of rows along axis 1 to positions in a flattened `[batch, rows, channels]`. */
 function positions(w: GraphWriter, indices: Value, rows: number): string {
   const [batch, channels] = [fixed(indices.shape, 0), fixed(indices.shape, 2)]
   const offsets = Int32Array.from(
@@ -56,7 +56,7 @@ export const convolutionKernels: KernelTable = {
       },
       outputs: 2,
     })
-    // From (row · padded width + column) · channels + channel to row · width + column of the image without padding.
+    // Converts (row · padded width + column) · channels + channel to row · width + column of the image without padding.
     const place = int(w, "FloorDiv", at, w.int(channels))
     const paddedWidth = w.int(width + left + right)
     const row = int(w, "Sub", int(w, "FloorDiv", place, paddedWidth), w.int(top))

@@ -21,15 +21,15 @@ export interface Addon {
   readonly path: string
 }
 
-/** The folder into which `vitrine setup` puts an addon, in `VITRINE_CACHE` or else in the user's cache folder. */
+/** The folder where `vitrine setup` puts an addon. It is in `VITRINE_CACHE`, or else in the user's cache folder. */
 export function setupFolder(name: AddonName): string {
   const cache = process.env.VITRINE_CACHE ?? envPaths("vitrine", { suffix: "" }).cache
   return join(cache, `${name}-${process.platform}-${process.arch}`)
 }
 
 /**
- * The addon that `vitrine setup` has built, or else the one that is installed in the running program's project. Without
- * either, one line that says why.
+ * Finds the addon that `vitrine setup` has built, or else the one in the `node_modules` of the running program. If
+ * there is neither, it returns a line that says why.
  */
 export function findAddon(name: AddonName): Addon | string {
   const reasons: string[] = []

@@ -15,7 +15,10 @@ export type Attribute =
 
 export type Elements = Float32Array | Int32Array | Uint8Array
 
-/** A node of TensorFlow's graph. Inputs are `node`, `node:output`, or `^node` for one that must only have run before. */
+/**
+ * A node of TensorFlow's graph. An input is `node`, `node:output`, or `^node`, which means that the node must run
+ * first.
+ */
 export interface NodeDef {
   readonly name: string
   readonly op: string
@@ -60,12 +63,12 @@ function attributeProto(writer: BinaryWriter, value: Attribute): void {
   }
 }
 
-/** The tag under which the graph stands in its SavedModel. */
+/** The tag of the graph in its SavedModel. */
 export const tag = "serve"
 
 /**
- * The bytes of `saved_model.pb` for a graph without variables of its own: `SavedModel` > `MetaGraphDef` > `GraphDef`,
- * field by field as in https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/protobuf.
+ * The bytes of `saved_model.pb` for a graph without variables: `SavedModel` > `MetaGraphDef` > `GraphDef`. The fields
+ * are those of https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/protobuf.
  */
 export function savedModel(nodes: readonly NodeDef[]): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter()
@@ -92,17 +95,17 @@ export function savedModel(nodes: readonly NodeDef[]): Uint8Array<ArrayBuffer> {
 
 interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>
-  /** Nodes that must have run before, though their outputs are not read. */
+  /** Nodes that must run first, although their outputs are not read. */
   readonly after?: readonly string[]
 }
 
-/** Collects nodes; constants and nodes of a key are written once. */
+/** Collects nodes. It writes equal constants, and nodes with equal keys, only once. */
 export class GraphWriter {
   readonly nodes: NodeDef[] = []
-  /** The names that `once` has given. */
+  /** The names that `once` has returned. */
   readonly #once = new Map<string, string>()
 
-  /** Adds a node. Gives the names of its outputs. */
+  /** Adds a node and returns the names of its outputs. */
   node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: 2 }): [string, string]
   node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: number }): string[]
   node(op: string, inputs: readonly string[], options: NodeOptions & { readonly outputs: number }): string[] {
@@ -110,7 +113,7 @@ export class GraphWriter {
     return Array.from({ length: options.outputs }, (_, i) => `${name}:${i}`)
   }
 
-  /** Adds a node with one output. Gives its name. */
+  /** Adds a node with one output and returns its name. */
   one(
     op: string,
     inputs: readonly string[],
@@ -126,7 +129,7 @@ export class GraphWriter {
     return name
   }
 
-  /** An op on float32 tensors. */
+  /** Adds an op on float32 tensors. */
   float(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
     return this.one(op, inputs, { T: { type: "float32" }, ...attributes })
   }
@@ -165,13 +168,13 @@ export class GraphWriter {
     )
   }
 
-  /** An output that is there once the nodes have run. */
+  /** An output that exists when the nodes have run. */
   signal(after: readonly string[]): string {
     const value = { tensor: { dtype: "bool", shape: [], data: Uint8Array.of(1) } } as const
     return this.one("Const", [], { dtype: { type: "bool" }, value }, after)
   }
 
-  /** The name that `make` gives for a key; `make` is called once for each. */
+  /** The name that `make` returns for a key. `make` is called once for each key. */
   once(key: string, make: () => string): string {
     const name = this.#once.get(key) ?? make()
     this.#once.set(key, name)
@@ -179,5 +182,5 @@ export class GraphWriter {
   }
 }
 
-/** The node that an output belongs to. */
+/** The node of an output. */
 export const nodeOf = (output: string): string => output.slice(0, output.lastIndexOf(":"))

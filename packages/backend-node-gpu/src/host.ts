@@ -4,14 +4,14 @@ import { bindDim } from "@vitrine/core/backend"
 import { type Binding, dataTypes } from "./binding.ts"
 import type { Elements } from "./graph-def.ts"
 
-/** The name with which messages of this backend begin. */
+/** The name of the backend at the beginning of its messages. */
 export const backendName = "tfjs-node"
 
 export function fail(message: string): never {
   throw new VitrineError("backend", `${backendName}: ${message}`)
 }
 
-/** The arrays and data types in which values reach TensorFlow: float16 and bfloat16 travel as float32. */
+/** The array types and data types with which values reach TensorFlow. float16 and bfloat16 are sent as float32. */
 const carriers = {
   float32: { array: Float32Array, type: dataTypes.float32 },
   float16: { array: Float32Array, type: dataTypes.float32 },
@@ -20,7 +20,7 @@ const carriers = {
   bool: { array: Uint8Array, type: dataTypes.bool },
 } as const satisfies Record<DType, unknown>
 
-/** The number of a new tensor with a copy of the values. The caller frees it. */
+/** Makes a tensor with a copy of the values and returns its number. The caller frees it. */
 export function upload(binding: Binding, data: HostData, { shape, dtype }: TensorType): number {
   const { array: Carrier, type } = carriers[dtype]
   const values: Elements = data instanceof Carrier ? data : new Carrier(data)
@@ -28,14 +28,17 @@ export function upload(binding: Binding, data: HostData, { shape, dtype }: Tenso
   return binding.createTensor(sizes, type, values)
 }
 
-/** A copy of a tensor's values. */
+/** Copies a tensor's values. */
 export function download(binding: Binding, id: number, { dtype }: TensorType): HostData {
   const data = binding.tensorDataSync(id)
   const { array: Carrier } = carriers[dtype]
   return data instanceof Carrier ? data : new Carrier(data)
 }
 
-/** The float32 values of a part of a file, or of several parts one after the other. @throws VitrineError (backend) for a file that ends too soon. */
+/**
+ * Reads the float32 values of a part of a file, or of several parts in order.
+ * @throws VitrineError (backend) for a file that is too short.
+ */
 export function readSlices(slices: FileSlice | readonly FileSlice[]): Float32Array {
   if ("path" in slices) return readSlice(slices)
   const parts = slices.map(readSlice)
@@ -48,7 +51,7 @@ export function readSlices(slices: FileSlice | readonly FileSlice[]): Float32Arr
   return all
 }
 
-/** The values of a float32 tensor in a file. */
+/** Reads the values of a float32 tensor from a file. */
 function readSlice({ path, offset, length }: FileSlice): Float32Array {
   const bytes = Buffer.from(new ArrayBuffer(length))
   const file = openSync(path, "r")

@@ -4,7 +4,7 @@ import type { GraphWriter } from "./graph-def.ts"
 
 export type OutputType = TensorType<number>
 
-/** A value of the graph: the output of the TensorFlow node that computes it, and its type. */
+/** A value of the graph: its type, and the output of the TensorFlow node that computes it. */
 export interface Value extends OutputType {
   readonly name: string
 }
@@ -16,7 +16,7 @@ export interface Writer extends GraphWriter {
   readonly precision: MatMulPrecision
 }
 
-/** One op as TensorFlow nodes. Gives the names of the outputs. */
+/** Writes one op as TensorFlow nodes. It returns the names of the outputs. */
 export type Kernel<K extends OpName> = (
   w: Writer,
   inputs: OpInputs<Value>[K],
@@ -26,7 +26,7 @@ export type Kernel<K extends OpName> = (
 
 export type KernelTable = { readonly [K in OpName]?: Kernel<K> }
 
-/** A value in another data type. */
+/** Casts a value to another data type. */
 export function cast(w: Writer, x: string, from: DType, to: DType): string {
   if (from === to) return x
   return w.once(`cast ${x} ${to}`, () => w.one("Cast", [x], { SrcT: { type: from }, DstT: { type: to } }))

@@ -5,7 +5,10 @@ import { cast, type KernelTable, type Value, type Writer } from "./kernel.ts"
 
 type PlainKernel = (w: Writer, inputs: readonly [Value, ...Value[]]) => readonly [string]
 
-/** A TensorFlow op without attributes, on tensors of one type. The first of several inputs may have another type. */
+/**
+ * A TensorFlow op without attributes whose tensors have one type. Only the first of several inputs may have another
+ * type.
+ */
 function plain(op: string): PlainKernel {
   return (w, inputs) => {
     const [first] = inputs
@@ -19,7 +22,7 @@ function reduction(w: Writer, op: "Sum" | "Max", { name }: Value, { axes, keepDi
   return w.float(op, [name, w.ints(axes)], { Tidx: { type: "int32" }, keep_dims: { bool: keepDims } })
 }
 
-/** Products of fewer rows stay in float32: they take no time, and the head's logits are among them. */
+/** Products of fewer rows stay in float32. They take little time, and the head's logits are among them. */
 const fewRows = 32
 
 function product(w: Writer, a: Value, b: Value, transposeA: boolean, transposeB: boolean): string {
@@ -94,7 +97,7 @@ export const kernels: KernelTable = {
     const { axes } = attributes
     const leading = axes.every((axis, i) => axis === i) && axes.length > 0 && axes.length < x.shape.length
     if (!leading) return [reduction(w, "Sum", x, attributes)]
-    // The kernel for the gradient of a bias sums rows in parallel.
+    // Sums rows with the kernel of a bias' gradient, since that kernel runs in parallel.
     const columns = elementCount(x.shape.slice(axes.length))
     const rows = w.reshape(x.name, [elementCount(x.shape) / columns, columns])
     return [w.reshape(w.float("BiasAddGrad", [rows], { data_format: { string: "NHWC" } }), shape)]

@@ -5,22 +5,23 @@ import { type NodeGpuOptions, type TensorFlowBackend, tensorFlowBackend } from "
 import type { Binding } from "./binding.ts"
 import { type Addon, type AddonName, findAddon, packages } from "./find.ts"
 
-/** Puts back functions that tfjs-node calls and Node 23 no longer has: https://github.com/tensorflow/tfjs/issues/8609 */
+/** Restores functions that tfjs-node calls and Node 23 no longer has: https://github.com/tensorflow/tfjs/issues/8609 */
 export function polyfillUtil(): void {
   const removed = util as unknown as Record<string, unknown>
   removed.isNullOrUndefined = (value: unknown) => value === null || value === undefined
   removed.isArray = Array.isArray
 }
 
-/** The oldest release of TensorFlow that the graphs of this package run on. */
+/** The oldest TensorFlow release that can run the graphs of this package. */
 const oldestTensorFlow = [2, 15] as const
 
 /**
  * Loads an addon into this process.
- * @throws VitrineError (backend) where that fails, or its TensorFlow is too old. The message says what to run.
+ * @throws VitrineError (backend) if the addon does not load, or its TensorFlow is too old. The message names the
+ *   command that helps.
  */
 export function loadBinding(addon: Addon): Binding {
-  // Without TensorFlow's log on standard error: its errors come as exceptions.
+  // TensorFlow must not log to standard error. Its errors also arrive as exceptions.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "3"
   let binding: Binding
   try {
@@ -43,16 +44,19 @@ export function loadBinding(addon: Addon): Binding {
 }
 
 export interface LoadOptions extends NodeGpuOptions {
-  /** Threads of one op; by default as many as there are cores. The first backend of a process decides for all. */
+  /**
+   * The number of threads of one op; by default the number of cores. The first backend of a process decides for all
+   * later ones.
+   */
   readonly threads?: number | undefined
-  /** Called with one line where `node-gpu` has to compute on the processor. */
+  /** Called with one line if `node-gpu` has to compute on the processor. */
   readonly onFallback?: (message: string) => void
 }
 
 /**
- * The backend on TensorFlow's native library, with CUDA (`node-gpu`) or on the processor (`node-cpu`). By default it takes the
- * first of the two that has an addon.
- * @throws VitrineError (backend) where there is no addon, or it cannot be loaded. The message says what to run.
+ * The backend on TensorFlow's native library, with CUDA (`node-gpu`) or on the processor (`node-cpu`). By default it
+ * uses the first of the two whose addon exists.
+ * @throws VitrineError (backend) if there is no addon, or it does not load. The message names the command that helps.
  */
 export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}): Promise<TensorFlowBackend> {
   const addon = name === undefined ? firstAddon() : findAddon(name)
@@ -66,7 +70,7 @@ export async function nodeGpuBackend(name?: AddonName, options: LoadOptions = {}
   return tensorFlowBackend(binding, options)
 }
 
-/** The addon that computes on a GPU, else the other one; why not, where there is neither. */
+/** Finds the addon for GPUs, or else the one for processors. If there is neither, it returns a line that says why. */
 function firstAddon(): Addon | string {
   const addon = findAddon("node-gpu")
   return typeof addon === "string" ? findAddon("node-cpu") : addon

@@ -16,13 +16,13 @@ import { type Feed, openSession } from "./session.ts"
 import { type Holder, isSlots, type Slot, type Slots } from "./state.ts"
 import { type Mask, toTensorFlow, type Variable } from "./to-tensorflow.ts"
 
-/** The part of a TensorFlow.js tensor that is used here. */
+/** The properties that the backend reads of a TensorFlow.js tensor. */
 export interface NodeTensor {
   readonly shape: readonly number[]
   readonly dtype: string
 }
 
-/** `tf.backend()` of tfjs-node or tfjs-node-gpu. */
+/** The functions that the backend uses of `tf.backend()` of tfjs-node or tfjs-node-gpu. */
 export interface NodeBackend<T extends NodeTensor> {
   readonly binding: Binding
   getInputTensorIds(tensors: readonly T[]): number[]
@@ -31,8 +31,8 @@ export interface NodeBackend<T extends NodeTensor> {
 
 export interface TensorFlowProgram extends Program {
   /**
-   * `run` on tensors of the tfjs-node that loaded the addon. Inputs are read in place. Outputs are new tensors, which the
-   * caller disposes of.
+   * `run` for tensors of the tfjs-node that loaded the addon. Inputs are read in place. Outputs are new tensors, and
+   * the caller disposes of them.
    * @throws VitrineError (backend) for a missing or ill-shaped input, or a tfjs-node with another addon.
    */
   runTensors<T extends NodeTensor>(
@@ -42,7 +42,7 @@ export interface TensorFlowProgram extends Program {
   ): Readonly<Record<string, T>>
 }
 
-/** The version of a slot that a variable holds. */
+/** A slot, and the version of its value that a variable holds. */
 interface SlotVersion {
   readonly slot: Slot
   readonly version: number
@@ -87,7 +87,7 @@ export function compile(
   }
   const versions = new Map<string, SlotVersion>()
 
-  /** Gives the variables the newest values of the state. */
+  /** Assigns the newest values of the state to the variables. */
   const refresh = (slots: Slots | undefined): void => {
     const stale: { readonly name: string; readonly slot: Slot; readonly variable: Variable }[] = []
     for (const [name, variable] of slotVariables) {
@@ -116,7 +116,7 @@ export function compile(
   const outputs = Object.entries(g.outputs)
   const fetches = [...outputs.map(([, { node }]) => node), ...(g.done ? [g.done] : [])]
 
-  /** Runs on tensors, and gives those of the outputs. */
+  /** Runs on tensors and returns the tensors of the outputs. */
   const compute = (feeds: readonly Feed[], state: State | undefined): TensorInfo[] => {
     if (closed) return fail("the program has been disposed of")
     if (slotVariables.length > 0) {
@@ -183,7 +183,7 @@ export function compile(
   }
 }
 
-/** @throws VitrineError (backend) for another shape or dtype than the graph's. */
+/** @throws VitrineError (backend) if the shape or dtype differs from the graph's. */
 function checkType(
   name: string,
   actual: { readonly shape: Shape; readonly dtype: string },

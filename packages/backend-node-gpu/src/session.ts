@@ -5,10 +5,10 @@ import { VitrineError } from "@vitrine/core"
 import type { Binding, TensorInfo } from "./binding.ts"
 import { type NodeDef, savedModel, tag } from "./graph-def.ts"
 
-/** A node that takes a value, and the number of the tensor that holds it. */
+/** A node that receives a value, and the number of the tensor with that value. */
 export type Feed = readonly [node: string, id: number]
 
-/** A graph that TensorFlow has optimized and placed, with the memory of its variables. */
+/** A graph that TensorFlow has optimized and placed on devices, with the memory of its variables. */
 export interface Session {
   /** Feeds some nodes and fetches the outputs of others. The caller frees the tensors of both. */
   run(feeds: readonly Feed[], fetches: readonly string[]): TensorInfo[]
@@ -16,8 +16,9 @@ export interface Session {
 }
 
 /**
- * Hands a graph to TensorFlow. The addon reads graphs only as a SavedModel on disk, so it is written and removed again.
- * @throws VitrineError (backend) where TensorFlow refuses the graph.
+ * Loads a graph into TensorFlow. The addon reads graphs only as a SavedModel on disk, so the function writes one and
+ * removes it again.
+ * @throws VitrineError (backend) if TensorFlow refuses the graph.
  */
 export function openSession(binding: Binding, nodes: readonly NodeDef[]): Session {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-graph-"))

@@ -5,20 +5,21 @@ import { backendName, download, fail, upload } from "./host.ts"
 
 /** A session whose variables hold the values of slots. */
 export interface Holder {
-  /** The number of a new tensor with a variable's value. The caller frees it. */
+  /** Makes a tensor with the value of a variable and returns its number. The caller frees it. */
   fetch(name: string): number
 }
 
 /**
- * A slot of a state. Every session has its own variable for a slot, so a slot counts versions of its value. A program with an
- * older version gets the newest before it runs. A program that writes the slot becomes the holder of the newest.
+ * A slot of a state. Every session has its own variable for a slot, so a slot counts the versions of its value. A
+ * program with an old version gets the newest before it runs. A program that writes the slot becomes the holder of the
+ * newest version.
  */
 export class Slot {
   readonly type: TensorType
   version = 0
   readonly #binding: Binding
   readonly #name: string
-  /** A tensor with the newest value, where no session holds it. */
+  /** The number of a tensor with the newest value, if no session holds that value. */
   #tensor: number | undefined
   #holder: Holder | undefined
 
@@ -29,16 +30,16 @@ export class Slot {
     this.#tensor = upload(binding, data, type)
   }
 
-  /** The number of a tensor with the newest value. It belongs to the slot. */
+  /** The number of a tensor with the newest value. The slot owns the tensor. */
   tensor(): number {
     this.#tensor ??= (this.#holder ?? fail("the state has been disposed of")).fetch(this.#name)
     return this.#tensor
   }
 
   read(): HostData {
-    const kept = this.#tensor !== undefined
+    const hadTensor = this.#tensor !== undefined
     const data = download(this.#binding, this.tensor(), this.type)
-    if (!kept) this.#free()
+    if (!hadTensor) this.#free()
     return data
   }
 
@@ -49,20 +50,20 @@ export class Slot {
     this.version++
   }
 
-  /** Notes that a session now holds the newest value too. */
+  /** Records that another session now holds the newest value. */
   shared(holder: Holder): void {
     this.#holder ??= holder
     this.#free()
   }
 
-  /** Notes that a session has made the newest value. */
+  /** Records that a session has written the newest value. */
   written(holder: Holder): void {
     this.#free()
     this.#holder = holder
     this.version++
   }
 
-  /** Takes the value over from a session that is about to lose its variables. */
+  /** Saves the newest value of a session that is about to lose its variables. */
   leave(holder: Holder): void {
     if (this.#holder !== holder) return
     this.tensor()
@@ -102,7 +103,7 @@ export function createSlots(
   const live = new Map(
     Object.entries(types).map(([name, type]) => [
       name,
-      // A copy: TensorFlow reads the values where they lie.
+      // TensorFlow does not copy the values, so the slot needs its own copy.
       new Slot(binding, name, type, data[name]?.slice() ?? new Float32Array(elementCount(type.shape))),
     ]),
   )

@@ -17,9 +17,9 @@ import { kernels } from "./kernels.ts"
 
 /** A dropout mask that the host must draw before every run. */
 export interface Mask {
-  /** The node that takes it. */
+  /** The node that receives the mask. */
   readonly node: string
-  /** The graph's input that holds the key. */
+  /** The graph's input with the key. */
   readonly key: string
   readonly path: string
   readonly rate: number
@@ -31,18 +31,18 @@ export interface Variable {
   readonly type: OutputType
   /** The output with the slot's value. */
   readonly read: string
-  /** The node that takes a new value; `written` is the output of a run that has stored it. */
+  /** `value` is the node that receives a new value. `written` is an output that exists once the new value is stored. */
   readonly value: string
   readonly written: string
 }
 
-/** An input or output of the graph, and the node that takes or gives it. */
+/** An input or output of the graph, and its TensorFlow node. */
 export interface Port {
   readonly node: string
   readonly type: OutputType
 }
 
-/** A graph of TensorFlow's, and where it has the inputs, slots and outputs of a graph of core's. */
+/** A TensorFlow graph, and its nodes for the inputs, slots and outputs of a graph of core. */
 export interface TensorFlowGraph {
   readonly nodes: readonly NodeDef[]
   readonly inputs: Readonly<Record<string, Port>>
@@ -50,11 +50,11 @@ export interface TensorFlowGraph {
   readonly masks: readonly Mask[]
   readonly outputs: Readonly<Record<string, Port>>
   readonly updated: readonly string[]
-  /** An output that is there once all slots are updated. */
+  /** An output that exists once all slots are updated. */
   readonly done: string | undefined
 }
 
-/** Ops whose output may be their input's memory. */
+/** Ops whose output may share its input's memory. */
 const rearranges: ReadonlySet<OpName> = new Set<OpName>([
   "barrier",
   "broadcastTo",
@@ -78,9 +78,10 @@ export interface TensorFlowOptions {
 }
 
 /**
- * A graph at one batch size as a graph of TensorFlow's, with a variable for each slot. A constant that is only read in
- * half precision is stored in it.
- * @throws VitrineError (backend) for dropout whose key is no input; (shape) without the batch size that the graph needs.
+ * Converts a graph at one batch size to a TensorFlow graph with a variable for each slot. A constant that is only read
+ * in half precision is stored in half precision.
+ * @throws VitrineError (backend) for dropout whose key is no input; (shape) if the graph needs a batch size and there
+ *   is none.
  */
 export function toTensorFlow(source: Graph, { batch, precision, constants }: TensorFlowOptions): TensorFlowGraph {
   const g = bindBatch(lower(source, supports), batch)
@@ -98,23 +99,23 @@ export function toTensorFlow(source: Graph, { batch, precision, constants }: Ten
 const isType = (attribute: Attribute | undefined, dtype: DType): boolean =>
   attribute !== undefined && "type" in attribute && attribute.type === dtype
 
-/** The dtype in which the host holds values: float16 and bfloat16 are float32 there. */
+/** The dtype of a value on the host: float16 and bfloat16 are float32 there. */
 const onHost = (dtype: DType): DType => (dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype)
 
-/** @param narrow the slots that are stored in bfloat16. */
+/** @param narrow the slots that are stored in bfloat16 */
 function write(g: BoundGraph, precision: MatMulPrecision, narrow: ReadonlySet<string>): TensorFlowGraph {
   const w = Object.assign(new GraphWriter(), { precision })
   const values = new Map<ValueId, Value>()
   const type = (value: ValueId): OutputType => typeOf(g, value)
   const set = (value: ValueId, name: string): void => void values.set(value, { name, ...type(value) })
   const valueOf = (value: ValueId): Value => {
-    const found = values.get(value)
-    if (found === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
-    return found
+    const output = values.get(value)
+    if (output === undefined) throw new RangeError(`value ${value} is read before a node makes it`)
+    return output
   }
   const placeholder = ({ shape, dtype }: OutputType): string =>
     w.one("Placeholder", [], { dtype: { type: onHost(dtype) }, shape: { shape } })
-  /** Values that may share memory with inputs. Inputs lie in the host's memory, so a variable must hold a copy. */
+  /** Values that may share the host's memory with inputs. A variable must hold a copy of them. */
   const borrowed = new Set<ValueId>()
   const copied = (name: string, dtype: DType): string => w.one("DeepCopy", [name], { T: { type: dtype } })
 
@@ -190,7 +191,7 @@ function write(g: BoundGraph, precision: MatMulPrecision, narrow: ReadonlySet<st
     if (handle === undefined || variable === undefined) throw new RangeError(`no variable for "${slot}"`)
     const { dtype } = type(value)
     const next = borrowed.has(value) ? copied(valueOf(value).name, dtype) : valueOf(value).name
-    // Reading makes a tensor of its own, so writing need not wait for any other reader.
+    // Reading makes a separate tensor, so the write need not wait for any other reader.
     return w.one("AssignVariableOp", [handle, next], { dtype: { type: dtype } }, [variable.read])
   })
   const done = assigned.length === 0 ? undefined : w.signal(assigned)

@@ -8,35 +8,35 @@ import { sideBySide } from "./run/subgroups.ts"
 import { GpuState } from "./run/state.ts"
 
 export interface DeviceOptions {
-  /** A device to share, such as that of another library. The caller closes it. */
+  /** A device to share with another library. The caller closes it. */
   readonly device?: GPUDevice
-  /** Which adapter to choose where there are several. */
+  /** The adapter to prefer if there are several. */
   readonly powerPreference?: GPUPowerPreference
   /** Whether to accept an adapter that computes on the CPU. False by default. */
   readonly software?: boolean
   /**
-   * How activations, and weights that do not change, are stored. Kernels compute in float32. float16 needs a device with
-   * `shader-f16`, and `lossScaling` in training.
+   * The storage of activations and of constant weights. Kernels compute in float32. float16 needs a device with
+   * `shader-f16`, and training with it needs `lossScaling`.
    */
   readonly precision?: "float32" | "float16"
   /**
-   * Whether the tiles of matrix products are chosen by measuring, once for each size on a device. They are remembered in
-   * the user's cache folder, or in IndexedDB in pages. True by default on GPUs.
+   * Whether tiles of matrix products are chosen by measurement, once for each size on a device. The results are stored
+   * in the user's cache folder, or in IndexedDB in pages. True by default on GPUs.
    */
   readonly autotune?: boolean
   /**
-   * Which kernels to run: those for GPUs, whose threads share memory, or those for adapters that compute on the CPU. The
-   * adapter decides by default. The results of both agree to rounding.
+   * The kernels to run: `gpu` for GPUs, whose threads share memory, or `cpu` for adapters that compute on the CPU. The
+   * adapter decides by default. The results of both agree up to rounding.
    */
   readonly kernels?: "gpu" | "cpu"
   /**
-   * Called after every run with the time that each kernel took, in order. It needs a device with `timestamp-query`, and
-   * slows runs down.
+   * Called after every run with the time of each kernel, in order. It needs a device with `timestamp-query`, and makes
+   * runs slower.
    */
   readonly profile?: Profiler
 }
 
-/** A device of the preferred adapter, with all features and limits that kernels can use. */
+/** Opens a device of the preferred adapter, with all features and limits that kernels can use. */
 export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): Promise<GPUDevice> {
   if (gpu === undefined) return fail("there is no WebGPU here: a browser that has it, or a secure page, is needed")
   const { powerPreference } = options
@@ -62,7 +62,7 @@ export async function openDevice(gpu: GPU | undefined, options: DeviceOptions): 
   }
 }
 
-/** Whether an adapter is no GPU. Browsers do not always say so, so its names decide too. */
+/** Whether an adapter computes on the CPU. Browsers do not always say so, so the adapter's names count too. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   return computesOnCpu(info) || /null-backend/i.test(describe(info))
 }
@@ -70,29 +70,35 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 const computesOnCpu = (info: GPUAdapterInfo): boolean =>
   info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(describe(info))
 
-/** An adapter's names, for people. */
+/** An adapter's names, for people to read. */
 export function describe({ vendor, architecture, device, description }: GPUAdapterInfo): string {
   const names = [vendor, architecture, device, description].filter((name) => name !== "")
   return [...new Set(names)].join(" ") || "an unnamed adapter"
 }
 
-/** What a device can do that matters to kernels. */
+/** The abilities of a device that kernels depend on. */
 export interface DeviceReport {
   readonly adapter: string
-  /** Whether it computes on the CPU. */
+  /** Whether the device computes on the CPU. */
   readonly software: boolean
   readonly features: readonly string[]
-  /** Largest buffer and binding in bytes, most buffers of a kernel, most bytes and threads of a workgroup. */
+  /**
+   * The largest buffer and binding in bytes, the greatest number of buffers of a kernel, and the most bytes and threads
+   * of a workgroup.
+   */
   readonly limits: Readonly<
     Record<"buffer" | "binding" | "buffersPerKernel" | "workgroupMemory" | "workgroupThreads", number>
   >
-  /** Which kernels it runs: how activations are stored, how threads sum up, how tiles of products are chosen. */
+  /**
+   * The kernels that the device runs: the storage of activations, the way in which threads sum, and the choice of
+   * tiles.
+   */
   readonly kernels: Readonly<Record<"storage" | "reductions" | "tiles", string>>
 }
 
 export interface WebGpuBackend extends Backend {
   readonly report: DeviceReport
-  /** The device, which other libraries may share. */
+  /** The device. Other libraries may share it. */
   readonly gpu: GPUDevice
 }
 
@@ -120,7 +126,7 @@ function reportOf(
   }
 }
 
-/** A backend on a device. `close` destroys the device unless the options hold it. */
+/** A backend on a device. `close` destroys the device, unless it came with the options. */
 export async function deviceBackend(
   device: GPUDevice,
   { autotune = !isSoftware(device.adapterInfo), device: shared, kernels, precision, profile: profiler }: DeviceOptions,

@@ -8,9 +8,10 @@ export type { KernelTime, Profiler } from "./run/gpu.ts"
 export type WebGpuOptions = DeviceOptions
 
 /**
- * A backend that runs graphs as WebGPU kernels, in a page or a worker. It closes no device that the caller gave.
- * @throws VitrineError (backend) where there is no WebGPU, or where the only adapter computes on the CPU and `software` is
- * not set.
+ * A backend that runs graphs as WebGPU kernels, in a page or a worker. It does not close a device that came with the
+ * options.
+ * @throws VitrineError (backend) if there is no WebGPU, or if the only adapter computes on the CPU and `software` is
+ *   not set.
  */
 export async function webgpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await openDevice(globalThis.navigator?.gpu, options))

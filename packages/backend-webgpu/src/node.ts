@@ -9,17 +9,17 @@ export type { KernelTime, Profiler } from "./run/gpu.ts"
 
 export interface WebGpuNodeOptions extends DeviceOptions {
   /**
-   * Options of Dawn, such as `backend=vulkan` or `backend=null`. By default workgroups' memory is not filled with zeros
-   * before each kernel, since no kernel relies on it.
+   * Options of Dawn, such as `backend=vulkan` or `backend=null`. By default the memory of workgroups is not set to zero
+   * before each kernel, since no kernel needs that.
    */
   readonly dawn?: readonly string[]
 }
 
 /**
- * A backend that runs graphs as WebGPU kernels in Node, by the npm package `webgpu` (Dawn). On Linux it finds GPUs through
- * Vulkan's loader, `libvulkan.so.1`.
- * @throws VitrineError (backend) where the package is missing, where there is no adapter, or where the only one computes on
- * the CPU and `software` is not set.
+ * A backend that runs graphs as WebGPU kernels in Node, with the npm package `webgpu` (Dawn). On Linux it finds GPUs
+ * through Vulkan's loader, `libvulkan.so.1`.
+ * @throws VitrineError (backend) if the package is missing, if there is no adapter, or if the only adapter computes on
+ *   the CPU and `software` is not set.
  */
 export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<WebGpuBackend> {
   const device = options.device ?? (await nodeDevice(options))
@@ -29,7 +29,7 @@ export async function webgpuBackend(options: WebGpuNodeOptions = {}): Promise<We
 /** Dawn's entry points by their options. A device needs its entry point to stay alive. */
 const entries = new Map<string, GPU>()
 
-/** A device for `webgpuBackend` and for other libraries. The caller destroys it. */
+/** Opens a device for `webgpuBackend` and for other libraries. The caller destroys it. */
 export async function nodeDevice(options: Omit<WebGpuNodeOptions, "device"> = {}): Promise<GPUDevice> {
   const flags = [...(options.dawn ?? ["enable-dawn-features=disable_workgroup_init"])]
   if (!flags.some((flag) => flag.startsWith("backend="))) needVulkan()
@@ -52,13 +52,15 @@ async function load(): Promise<typeof dawn> {
   }
 }
 
-/** On Linux GPUs are found through Vulkan's loader. Where it is missing, Dawn would write to the standard error. */
+/**
+ * Checks for Vulkan's loader, through which Dawn finds GPUs on Linux. Without it Dawn would write to standard error.
+ */
 function needVulkan(): void {
   if (process.platform !== "linux") return
   try {
     process.dlopen({ exports: {} }, "libvulkan.so.1")
   } catch (error) {
-    // Node refuses it as an addon even where it is there.
+    // Node cannot load the library as an addon, but the message tells whether the file exists.
     if (/cannot open shared object file/.test(messageOf(error)))
       throw new VitrineError(
         "backend",

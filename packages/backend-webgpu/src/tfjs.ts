@@ -12,15 +12,15 @@ import { GpuProgram } from "./run/program.ts"
 type TensorFlow = typeof tfjs
 
 /**
- * A backend that runs graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a backend of ours. `tf` is set
- * to that device, so that its tensors can go into programs of ours (`runTensors`). It replaces the WebGPU device that `tf`
- * had before.
- * @throws VitrineError (backend) where @tensorflow/tfjs-backend-webgpu is missing.
+ * A backend that runs graphs op by op on TensorFlow.js' own WebGPU kernels, on the device of a `WebGpuBackend`. It sets
+ * `tf` to that device, so that programs can use its tensors (`runTensors`). The WebGPU device that `tf` had before is
+ * replaced.
+ * @throws VitrineError (backend) if @tensorflow/tfjs-backend-webgpu is missing.
  */
 export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Promise<Backend> {
   const { WebGPUBackend } = await load()
   if (deviceOf(tf) !== gpu) {
-    // Importing it registers a device of its own where the page has WebGPU.
+    // In a page with WebGPU, the import registers another device.
     if (tf.findBackendFactory("webgpu") !== null) tf.removeBackend("webgpu")
     tf.registerBackend("webgpu", () => asIfInPage(() => new WebGPUBackend(gpu, gpu.adapterInfo)), 3)
   }
@@ -29,7 +29,7 @@ export async function plainBackend(tf: TensorFlow, { gpu }: WebGpuBackend): Prom
   return { ...plain, name: "webgpu-tfjs", device: "tfjs on WebGPU" }
 }
 
-/** tfjs makes its backend only where `navigator.gpu` exists. It does not use it, and Node has none. */
+/** tfjs makes its backend only if `navigator.gpu` exists, although it does not use it. Node has none. */
 function asIfInPage<T>(make: () => T): T {
   const { navigator } = globalThis
   if (navigator?.gpu !== undefined) return make()
@@ -56,9 +56,9 @@ function deviceOf(tf: TensorFlow): GPUDevice | undefined {
 }
 
 /**
- * Runs a compiled program on tensors of tfjs. The values stay on the device: tfjs hands out copies of its buffers, and
- * takes the buffers of our results as they are. Inputs and results are the caller's to dispose of.
- * @throws VitrineError (backend) where `tf` is not on the program's device.
+ * Runs a compiled program on tensors of tfjs. The values stay on the device. tfjs gives out copies of its buffers, and
+ * takes the buffers of the results without copying. The caller disposes of inputs and results.
+ * @throws VitrineError (backend) if `tf` is not on the program's device.
  */
 export async function runTensors(
   tf: TensorFlow,
@@ -86,15 +86,15 @@ export async function runTensors(
   }
 }
 
-/** A tensor that owns a buffer. tfjs takes no buffers of bools, but theirs hold the int32 0 and 1. */
+/** A tensor that owns a buffer. tfjs accepts no buffers of bools, but its bools are int32 of 0 and 1 too. */
 function wrapped(tf: TensorFlow, buffer: GPUBuffer, shape: number[], dtype: HostDType): Tensor {
   if (dtype !== "bool") return tf.tensor({ buffer, zeroCopy: true }, shape, dtype)
   return tf.tidy(() => tf.cast(tf.tensor({ buffer, zeroCopy: true }, shape, "int32"), "bool"))
 }
 
 /**
- * A copy of a tensor's buffer. The device makes it after all that tfjs has recorded before. It is undefined for a small
- * tensor, which tfjs keeps on the host.
+ * A copy of a tensor's buffer. The device makes it after everything that tfjs has recorded before. It is undefined for
+ * a small tensor, which tfjs keeps on the host.
  */
 function onDevice(t: Tensor): { readonly tensorRef: Tensor; readonly buffer?: unknown } | undefined {
   try {

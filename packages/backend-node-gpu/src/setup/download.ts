@@ -10,13 +10,13 @@ export interface DownloadOptions {
   readonly index: PythonIndex
   readonly onBytes: (done: number) => void
   readonly signal?: AbortSignal | undefined
-  /** A server that sends less than 1 KiB a second over so many milliseconds is given up. */
+  /** Milliseconds. A download fails if the server sends less than 1 KiB a second over this time. */
   readonly patience?: number
 }
 
 const sizeOnDisk = async (path: string): Promise<number | undefined> => (await stat(path).catch(() => undefined))?.size
 
-/** The hash of a file as its algorithm writes it. */
+/** The hash of a file, in hexadecimal or base64. */
 export async function hashOf(path: string, algorithm: "sha256" | "sha512", form: "hex" | "base64"): Promise<string> {
   const hash = createHash(algorithm)
   for await (const chunk of createReadStream(path)) hash.update(chunk)
@@ -24,9 +24,9 @@ export async function hashOf(path: string, algorithm: "sha256" | "sha512", form:
 }
 
 /**
- * Downloads a file and checks its SHA-256. It goes on from `path.part`, where an earlier try has left that, and starts over
- * where the server refuses to.
- * @throws VitrineError (file) for a connection that breaks off, or a file with another checksum than the pinned one
+ * Downloads a file and checks its SHA-256. It continues with `path.part` if an earlier download left that file. If the
+ * server refuses to continue, it starts again.
+ * @throws VitrineError (file) if the connection breaks, or the checksum differs from the pinned one
  */
 export async function download(file: Download, path: string, options: DownloadOptions): Promise<void> {
   const { name, size, sha256 } = file
@@ -43,7 +43,7 @@ export async function download(file: Download, path: string, options: DownloadOp
   await rename(part, path)
 }
 
-/** Appends to a part what it lacks. */
+/** Appends the missing bytes to the partial file. */
 async function fetchRest(
   { url, size }: Download,
   part: string,
@@ -53,7 +53,7 @@ async function fetchRest(
   let done = (await sizeOnDisk(part)) ?? 0
   try {
     let response = await index.fetch(url, { ...init, headers: done > 0 ? { range: `bytes=${done}-` } : {} })
-    // What is there is not of the file that the server has now.
+    // The partial file is longer than the file that the server has now.
     if (response.status === 416 && done > 0) response = await index.fetch(url, init)
     if (!response.ok || response.body === null) throw refusal(url, response)
     const append = response.status === 206

@@ -1,26 +1,26 @@
 import type { AddonName } from "../find.ts"
 
-/** A wheel as it was when this package was made. Its SHA-256 is checked against this one, whatever an index says. */
+/** A wheel as it was when this package was published. Its SHA-256 must be this one, whatever the index says. */
 export interface PinnedFile {
-  /** The project of the Python index. */
+  /** The project's name on the Python index. */
   readonly project: string
   readonly name: string
   readonly size: number
-  /** In lower-case hexadecimal digits. */
+  /** 64 lower-case hexadecimal digits. */
   readonly sha256: string
 }
 
-/** The release of the addon's sources, and that of the library against which they are compiled. */
+/** The releases of the addon's sources, and of the library with which they are compiled. */
 export const releases = { tfjsNode: "4.22.0", tensorflow: "2.21.0" } as const
 
-/** The SHA-512 of the npm packages with the addon's sources, as npm writes it. */
+/** The SHA-512 of the npm packages with the addon's sources, in npm's notation. */
 export const sourceIntegrity: Readonly<Record<AddonName, string>> = {
   "node-cpu": "sha512-uHrXeUlfgkMxTZqHkESSV7zSdKdV0LlsBeblqkuKU9nnfxB1pC6DtoyYVaLxznzZy7WQSegjcohxxCjAf6Dc7w==",
   "node-gpu": "sha512-p//NN6DGiN4hInUmIkRffaFVMcdTREUMjPyjW04J7OXvB2zBlQimj61eFKSgRrH3f5TnOfKzb0n56he/B6a4bw==",
 }
 
-// Only the libraries in TensorFlow's wheels are used, so the wheel of any Python version would do: these are 3.11's.
-/** The wheel that holds libtensorflow without CUDA, for each platform. */
+// Only the libraries in TensorFlow's wheels are used, so the wheels of any Python version would do. These are for 3.11.
+/** The wheel that contains libtensorflow without CUDA, for each platform. */
 const libraries: Readonly<Record<string, PinnedFile>> = {
   "linux-x64": {
     project: "tensorflow-cpu",
@@ -124,11 +124,11 @@ const cuda: readonly PinnedFile[] = [
   },
 ]
 
-/** The platforms on which an addon can be set up. */
+/** The platforms for which an addon can be set up. */
 export const platformsOf = (addon: AddonName): string[] =>
   addon === "node-gpu" ? ["linux-x64"] : Object.keys(libraries)
 
-/** The wheels of an addon; undefined on a platform without a recipe. */
+/** The wheels of an addon, or undefined if the platform has no recipe. */
 export function filesOf(addon: AddonName, platform: string): readonly PinnedFile[] | undefined {
   if (!platformsOf(addon).includes(platform)) return undefined
   const { [platform]: library } = libraries

@@ -2,15 +2,15 @@ import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { join } from "node:path"
 
-/** A user's name and password for a host. */
+/** The user name and password for a host. */
 export interface Login {
   readonly user: string
   readonly password: string
 }
 
 /**
- * The login of a host in the file that `NETRC` names, or else in `~/.netrc` or `~/_netrc`, as Python's `requests` looks for it.
- * A file that cannot be read has none.
+ * Finds the login of a host in the file that `NETRC` names, or else in `~/.netrc` or `~/_netrc`, as Python's `requests`
+ * does. An unreadable file has none.
  */
 export async function netrcLogin(host: string): Promise<Login | undefined> {
   const { NETRC } = process.env
@@ -21,7 +21,7 @@ export async function netrcLogin(host: string): Promise<Login | undefined> {
   return undefined
 }
 
-/** The login of a host in the text of a netrc file, or that of `default`. */
+/** The login of a host in the text of a netrc file, or else the login of `default`. */
 export function loginIn(text: string, host: string): Login | undefined {
   const logins = new Map<string | null, { user: string; password: string }>()
   let current = { user: "", password: "" }

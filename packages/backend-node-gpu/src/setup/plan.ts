@@ -7,18 +7,18 @@ export interface Download extends PinnedFile {
   readonly url: string
 }
 
-/** The files that a setup downloads, and the room that it takes. */
+/** The files that a setup downloads, and the disk space that it needs. */
 export interface SetupPlan {
   readonly name: AddonName
   readonly downloads: readonly Download[]
-  /** Bytes on disk at the most, while the archives are unpacked. */
+  /** The greatest number of bytes on disk. It is reached while the archives are unpacked. */
   readonly peakBytes: number
 }
 
 /**
- * The files that a setup needs, and where the Python index has them.
- * @throws VitrineError (backend) on a platform for which there is no recipe; (config) for an index that is no address; (file)
- *   where the index cannot be reached or lacks a file
+ * Plans a setup: the files that it needs and their addresses on the Python index.
+ * @throws VitrineError (backend) on a platform without a recipe; (config) for an index that is no address; (file) if
+ *   the index cannot be reached or lacks a file
  */
 export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<SetupPlan> {
   const platform = `${process.platform}-${process.arch}`
@@ -30,12 +30,13 @@ export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<
     )
   const index = pythonIndex()
   const downloads = await Promise.all(files.map((file) => locate(index, file, signal)))
-  // A wheel and its unpacked libraries take 4.1 times the wheel's size for libtensorflow, up to 2.4 times for NVIDIA's.
+  // A wheel and its unpacked libraries need 4.1 times the wheel's size for libtensorflow, and up to 2.4 times for
+  // NVIDIA's.
   const room = downloads.map(({ project, size }) => size * (project.startsWith("tensorflow") ? 4.5 : 2.5))
   return { name, downloads, peakBytes: Math.ceil(room.reduce((sum, bytes) => sum + bytes, 0)) }
 }
 
-/** Where an index has a file. */
+/** Finds the address of a file on an index. */
 export async function locate(index: PythonIndex, file: PinnedFile, signal?: AbortSignal): Promise<Download> {
   const files = await indexFiles(index, file.project, signal)
   const link = files.find(({ name }) => name === file.name)

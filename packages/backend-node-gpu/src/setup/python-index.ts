@@ -2,27 +2,28 @@ import { unescape } from "node:querystring"
 import { VitrineError } from "@vitrine/core"
 import { type Login, netrcLogin } from "./netrc.ts"
 
-/** A file of a project on a Python package index. */
+/** A project's file on a Python package index. */
 export interface IndexFile {
   readonly name: string
   readonly url: string
 }
 
-/** A Python package index, asked over HTTP. */
+/** A Python package index that is reached over HTTP. */
 export interface PythonIndex {
-  /** Its address, without user and password. */
+  /** The address without user and password. */
   readonly url: string
   /**
-   * A request to the index or to where its files are, with the user and password of its address or of netrc, as pip sends them.
-   * @throws VitrineError (file) where there is no answer
+   * A request to the index or to the server of its files. It sends the user and password of the address or of netrc, as
+   * pip does.
+   * @throws VitrineError (file) if there is no answer
    */
   fetch(url: string, init?: RequestInit): Promise<Response>
 }
 
-/** By which variables pip and uv find their index. */
+/** The environment variables with which pip and uv find their index. */
 const variables = ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"]
 
-/** @throws VitrineError (config) for an address that is none */
+/** @throws VitrineError (config) if the variable is no address */
 export function pythonIndex(): PythonIndex {
   const variable = variables.find((name) => process.env[name]) ?? ""
   const text = process.env[variable] ?? "https://pypi.org/simple"
@@ -61,13 +62,13 @@ function loginOf({ username, password }: URL): Login | undefined {
 
 const basic = ({ user, password }: Login): string => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
 
-/** An address as errors name it: without user and password. */
+/** An address for error messages, without user and password. */
 export function shownUrl(url: string): string {
   const { origin, pathname } = new URL(url)
   return `${origin}${pathname}`
 }
 
-/** A connection that failed or broke off. */
+/** The error for a connection that failed or broke. */
 export function networkError(url: string, error: unknown): VitrineError {
   const { message, cause } = error instanceof Error ? error : new Error(String(error))
   const reason = cause instanceof Error ? cause.message : message
@@ -78,18 +79,18 @@ export function networkError(url: string, error: unknown): VitrineError {
   )
 }
 
-/** An answer without success. */
+/** The error for an answer without success. */
 export function refusal(url: string, { status, statusText }: Response): VitrineError {
   const login = status === 401 || status === 403 ? "; give user and password in PIP_INDEX_URL or in ~/.netrc" : ""
   return new VitrineError("file", `${shownUrl(url)} answers ${status} ${statusText}`.trimEnd() + login)
 }
 
-/** The most bytes of a project's page. */
+/** The greatest number of bytes of a project's page. */
 const mostBytes = 2 ** 24
 
 /**
- * All files of a project, by the simple repository API (PEP 503).
- * @throws VitrineError (file) where the index cannot be reached, does not know the project, or answers with over 16 MiB
+ * Lists all files of a project by the simple repository API (PEP 503).
+ * @throws VitrineError (file) if the index cannot be reached, does not know the project, or answers with over 16 MiB
  */
 export async function indexFiles(index: PythonIndex, project: string, signal?: AbortSignal): Promise<IndexFile[]> {
   const page = `${index.url}/${project}/`

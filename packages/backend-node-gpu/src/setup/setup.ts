@@ -20,17 +20,17 @@ export type SetupProgress =
   | { readonly type: "step"; readonly step: "check" | "unpack" | "sources" | "compile" | "test" }
 
 export interface SetupOptions {
-  /** Whether to build even where an addon is in place. */
+  /** Whether to build even if an addon is installed. */
   readonly force?: boolean
   readonly onProgress?: (progress: SetupProgress) => void
   readonly signal?: AbortSignal
 }
 
 /**
- * Builds tfjs-node's addon against the libtensorflow of TensorFlow's wheel, in the folder of `setupFolder`. Interrupted
- * downloads go on where they stopped. The addon is put in place after it has been tried.
- * @throws VitrineError (backend) for a platform without a recipe, no compiler or a build that fails; (file) for no
- * network, a checksum that is not the one in `files.ts`, or too little room: the message says how much is needed.
+ * Builds tfjs-node's addon with the libtensorflow of TensorFlow's wheel, in the folder `setupFolder`. Interrupted
+ * downloads continue where they stopped. The addon is tested before it is installed.
+ * @throws VitrineError (backend) for a platform without a recipe, no compiler or a failed build; (file) for no network,
+ *   a checksum that differs from `files.ts`, or too little disk space: the message says how much is needed.
  */
 export async function setup(name: AddonName, options: SetupOptions = {}): Promise<Addon> {
   const { onProgress = () => {}, signal } = options
@@ -103,7 +103,7 @@ async function checkRoom({ peakBytes }: SetupPlan, folder: string): Promise<void
     )
 }
 
-/** Unpacks the npm package, once its hash is checked, without running its install script. */
+/** Checks the hash of the npm package and unpacks it. Its install script does not run. */
 async function unpackSources(name: AddonName, staging: string, target: string): Promise<void> {
   await mkdir(target, { recursive: true })
   const spec = `${packages[name]}@${releases.tfjsNode}`
@@ -122,7 +122,10 @@ async function unpackSources(name: AddonName, staging: string, target: string): 
   }
 }
 
-/** The place of a wheel's file in the package: headers and libraries for the build, and CUDA's where TensorFlow looks for them. */
+/**
+ * The path of a wheel's file within the package: headers and libraries for the build, and CUDA's libraries where
+ * TensorFlow looks for them.
+ */
 function placeInPackage(name: string): string | undefined {
   if (/^tensorflow\/libtensorflow_(cc|framework)\.[\w.]+$/.test(name)) return join("deps", "lib", basename(name))
   const header = /^tensorflow\/include\/((?:tensorflow\/c|tensorflow\/core\/platform|tsl|xla\/tsl\/c)\/.*\.h)$/.exec(
@@ -132,7 +135,10 @@ function placeInPackage(name: string): string | undefined {
   return /^nvidia\/[\w]+\/(lib|bin|nvvm)\//.test(name) ? join("deps", name) : undefined
 }
 
-/** Links libraries under the names for the linker, which have no version: `libtensorflow` is `libtensorflow_cc`. */
+/**
+ * Links libraries under the names without a version that the linker looks for. `libtensorflow` is a link to
+ * `libtensorflow_cc`.
+ */
 async function linkLibraries(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
     const plain = file
@@ -176,7 +182,7 @@ async function compile(compiler: string, target: string): Promise<void> {
   }
 }
 
-/** Loads the addon in a separate process, since loading may crash it. */
+/** Loads the addon in a separate process, since loading may crash the process. */
 async function tryOut(path: string): Promise<void> {
   const script = `const b = require(${JSON.stringify(path)}); const id = b.createTensor([2], 1, new Float32Array([1, 2])); if (b.tensorDataSync(id)[1] !== 2) process.exit(1)`
   try {
@@ -186,7 +192,7 @@ async function tryOut(path: string): Promise<void> {
   }
 }
 
-/** The line of a program's error output that says most. */
+/** The line that says most in a program's error output. */
 function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string }
   const lines = (stderr || message).trim().split("\n")

@@ -6,8 +6,8 @@ import { VitrineError } from "@vitrine/core"
 import { openPromise } from "yauzl"
 
 /**
- * Unpacks the entries of a wheel for which `place` gives a path below `folder`.
- * @throws VitrineError (file) for a wheel that cannot be read; yauzl refuses names that lead out of the folder.
+ * Unpacks those entries of a wheel for which `place` returns a path, which is relative to `folder`.
+ * @throws VitrineError (file) for an unreadable wheel; yauzl refuses names that lead out of the folder.
  */
 export async function unpack(
   wheel: string,

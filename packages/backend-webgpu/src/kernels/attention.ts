@@ -7,38 +7,38 @@ import { lowest } from "./reduce.ts"
 import { elementIndex, f, fold, type Kernel, Shader, u } from "./shader.ts"
 import type { Target } from "./target.ts"
 
-// Attention without the matrix of scores (Dao et al., "FlashAttention", 2022). Each of the 64 threads of a workgroup holds
-// one row of queries (or keys) in registers, or a share of it. Together they go over tiles of the other side, in the
-// workgroup's memory. The backward pass computes the weights again from logSumExp.
+// Attention that does not store the matrix of scores (Dao et al., "FlashAttention", 2022). A workgroup has 64 threads.
+// Each thread keeps a row of queries (or keys), or a share of a row, in registers. The workgroup loads the rows of the
+// other side tile by tile into its memory. The backward pass computes the weights again from logSumExp.
 
 const threads = 64
 
-/** The widths of the rows of queries and keys, and of those of values. */
+/** The widths of the rows of queries and keys, and of the rows of values. */
 type Widths = readonly [features: number, values: number]
 
-/** How the work is shared out among threads. */
+/** The division of the work among threads. */
 interface Sharing {
   readonly shader: Shader
   /** The sizes of the axes before rows and features. */
   readonly lead: readonly number[]
-  /** Threads that share a row. Each holds a part of its features. */
+  /** The number of threads that share a row. Each keeps a part of its features. */
   readonly lanes: number
-  /** Whether those threads stand in one subgroup. */
+  /** Whether these threads are in one subgroup. */
   readonly near: boolean
-  /** Rows of the other side in a tile. */
+  /** The number of rows of the other side in a tile. */
   readonly tile: number
-  /** `T` in a row. */
+  /** The number of `T` in a row. */
   readonly width: Widths
-  /** `T` of a row that one thread holds. */
+  /** The number of `T` of a row that one thread keeps. */
   readonly part: Widths
 }
 
-/** Floats that a thread may hold in registers. */
+/** The greatest number of floats that a thread may keep in registers. */
 const registers = 160
 
 /**
- * @param rowFloats floats that all threads of a row hold together.
- * @param exchanged sums that threads of a row exchange for each row of a tile.
+ * @param rowFloats the number of floats that all threads of a row keep together
+ * @param exchanged the number of sums that the threads of a row exchange for each row of a tile
  */
 function sharingOf(
   views: readonly [View, ...View[]],
@@ -62,13 +62,13 @@ function sharingOf(
   return { shader, lead, lanes, near, tile, part: [w / lanes, wv / lanes], width: [w, wv] }
 }
 
-/** Where row `row` of matrix `head` of a view begins, in elements. */
+/** The index of the first element of row `row` of matrix `head` of a view. */
 function rowStart(view: View, row: string): string {
   const { lead, rows } = matrixAxes(view)
   return `${elementIndex(lead, "head")} + ${row} * ${u(rows.stride)}`
 }
 
-/** `T` number `c` of a row. */
+/** The `T` with index `c` in a row. */
 function at(shader: Shader, view: View, row: string, c: string): string {
   const begin = rowStart(view, row)
   return shader.vector
@@ -76,13 +76,13 @@ function at(shader: Shader, view: View, row: string, c: string): string {
     : shader.element(view.tensor, `${begin} + ${c}`)
 }
 
-/** A statement that writes `T` number `c` of a row. */
+/** A statement that writes the `T` with index `c` in a row. */
 function put(shader: Shader, view: View, row: string, c: string, value: string): string {
   const begin = rowStart(view, row)
   return shader.store(view.tensor, shader.vector, `${shader.vector ? `(${begin}) / 4u` : begin} + ${c}`, value)
 }
 
-/** Statements that fill a tile with rows `begin + j` of a view, and with zeros beyond the last. */
+/** Statements that fill a tile with the rows of a view from `begin` on. Rows after the view's last are zero. */
 function fill({ shader, tile }: Sharing, name: string, view: View, width: number): string {
   const rows = dimAt(view.shape, -2)
   shader.global(`var<workgroup> ${name}: array<T, ${tile * width}>;`)
@@ -94,7 +94,7 @@ function fill({ shader, tile }: Sharing, name: string, view: View, width: number
   }`
 }
 
-/** Statements that sum arrays, with a number for each row of the tile, over the threads that share a row. */
+/** Statements that sum arrays over the threads that share a row. An array has one number for each row of the tile. */
 function exchange({ shader, lanes, near, tile }: Sharing, names: readonly string[]): string {
   if (lanes === 1) return ""
   if (near) {
@@ -111,7 +111,7 @@ function exchange({ shader, lanes, near, tile }: Sharing, names: readonly string
   for (var j = 0u; j < ${u(tile)}; j++) { ${names.map((name) => `${name}[j] = ${sums(name)};`).join(" ")} }`
 }
 
-/** The name of a function that sums the elements of one `T`. */
+/** Adds a function that sums the elements of one `T`, and returns its name. */
 function total(shader: Shader): string {
   return shader.function(
     "total",
@@ -119,7 +119,7 @@ function total(shader: Shader): string {
   )
 }
 
-/** A kernel of `rows` rows for each matrix. `body` may use `head`, `row`, `inside`, `slot` and `lane`. */
+/** A kernel with `rows` rows for each matrix. `body` may use `head`, `row`, `inside`, `slot` and `lane`. */
 function kernel(label: string, { shader, lead, lanes }: Sharing, rows: number, body: string): Kernel {
   const perGroup = threads / lanes
   const [y, z] = fold(elementCount(lead))
@@ -141,11 +141,13 @@ const plus = (a: string, b: string): string => `${a} + ${b}`
 const repeat = (count: number, body: string, name: string = "i"): string =>
   `for (var ${name} = 0u; ${name} < ${u(count)}; ${name}++) { ${body} }`
 
-/** Statements for each number of an array, written out: arrays that only constants index are sure to be in registers. */
+/**
+ * Statements for each element of an array, written out. Arrays that are indexed only by constants stay in registers.
+ */
 const unrolled = (count: number, body: (i: string) => string): string =>
   Array.from({ length: count }, (_, i) => body(u(i))).join(" ")
 
-/** softmax(scale · q kᵀ) v and logSumExp, with the running maximum of the scores. */
+/** softmax(scale · q kᵀ) v and logSumExp. It keeps the maximum of the scores so far. */
 export function attentionKernel(step: Step<"attention">, target: Target): Kernel {
   const [q, k, v] = step.inputs
   const [context, logSumExp] = step.outputs
@@ -154,7 +156,7 @@ export function attentionKernel(step: Step<"attention">, target: Target): Kernel
   const sharing = sharingOf(context ? [q, k, v, context] : [q, k, v], [d, dv], d + dv, 1, target)
   const { shader, tile, part, width } = sharing
   const sum = total(shader)
-  /** The number of `T` in a row that is number `i` of a thread. */
+  /** The index in the row of a thread's `T` with index `i`. */
   const share = (which: 0 | 1, i: string): string => `lane * ${u(part[which])} + ${i}`
   const writes = context ? unrolled(part[1], (i) => put(shader, context, "row", share(1, i), `acc[${i}] * scale`)) : ""
   const body = `var q: array<T, ${part[0]}>;
@@ -187,7 +189,7 @@ if (inside) {
   return kernel(`attention [${q.shape}] over ${keys} keys`, sharing, queries, body)
 }
 
-/** dq = scale · (p (dcontext vᵀ − δ)) k, and δ = Σ dcontext · context of each query. */
+/** dq = scale · (p (dcontext vᵀ − δ)) k, and for each query δ = Σ dcontext · context. */
 export function attentionGradQueryKernel(step: Step<"attentionGradQuery">, target: Target): Kernel {
   const [dc, q, k, v, context, logSumExp] = step.inputs
   const [dq, delta] = step.outputs

@@ -2,24 +2,24 @@ import { matrixAxes, type View } from "../plan/view.ts"
 import { type Shader, u } from "./shader.ts"
 import type { ProductSizes, Tiling } from "./tiling.ts"
 
-// Products without workgroups' memory. Each thread goes along the inner axis four steps at a time, with what it needs of
-// the factors in registers. Where threads stand in subgroups, four neighbours make the same rows: each of them reads a
-// quarter of the first factor, and hands it to the others.
+// Matrix products without workgroup memory. Each thread steps through the inner axis, four steps at a time, and keeps
+// the elements of the factors in registers. If threads are in subgroups, four neighbours compute the same rows. Each of
+// them reads a quarter of the first factor and gives it to the others.
 
 const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
 
 /**
- * Whether every four elements along an axis are a vector in memory.
- * @param run elements along that axis.
- * @param across the stride of the other axis.
+ * Whether each four elements along an axis are a vector in memory.
+ * @param run the number of elements along the axis
+ * @param across the stride of the other axis
  */
 const inVectors = ({ strides, offset }: View, run: number, across: number): boolean =>
   run % 4 === 0 && across % 4 === 0 && offset % 4 === 0 && strides.slice(0, -2).every((stride) => stride % 4 === 0)
 
 /**
- * Statements that add four steps of the inner axis, from `k0` on, to the accumulators `c0_0`…. With `sums`, they add the
- * elements of the first factor to `s0`…. They use `offsetA`, `offsetB`, `row`, `column` and `to`. For rows and columns
- * beyond the last, whose results are not stored, the last is read again.
+ * Statements that add four steps of the inner axis, from `k0` on, to the accumulators `c0_0`…. With `sums` they also
+ * add the elements of the first factor to `s0`…. They use `offsetA`, `offsetB`, `row`, `column` and `to`. Rows and
+ * columns after the last read the last one again; their results are not stored.
  */
 export function directLoop(
   shader: Shader,
@@ -35,16 +35,16 @@ export function directLoop(
   const lines: string[] = []
   const line = (text: string): void => void lines.push(text)
   const [aAxes, bAxes] = [matrixAxes(a), matrixAxes(b)]
-  /** Step `kk` of the four, or the last one that there is. */
+  /** The index of step `kk` of the four, or of the last step if there are fewer. */
   const inside = (kk: string): string => (ragged ? `min(k0 + ${kk}, ${u(k - 1)})` : `(k0 + ${kk})`)
   const last = (count: number, at: string): string => `min(${at}, ${u(Math.max(0, count))})`
 
-  // The first factor: `left(r, kk)` is its element of row r.
+  // The first factor: `left(r, kk)` is the element of row r.
   const [stepRow, stepK] = [aAxes.rows.stride, aAxes.columns.stride]
   const aRunsInward = stepK === 1 && k > 1
   const element = (r: string, kk: string): string =>
     shader.element(a.tensor, `offsetA + ${last(m - 1, r)} * ${u(stepRow)} + ${kk} * ${u(stepK)}`)
-  /** The value of a step, or zero beyond the last. */
+  /** The value of a step, or zero after the last step. */
   const orZero = (value: string, kk: string, zero: string): string =>
     ragged ? `select(${zero}, ${value}, k0 + ${kk} < to)` : value
   const hand = (value: string, kk: number): string => `${shader.subgroup("quadBroadcast")}(${value}, ${u(kk)})`
@@ -70,7 +70,7 @@ export function directLoop(
     left = (r, kk) => `a${r}[${kk}]`
   }
 
-  // The second factor: `right(kk)` adds the statements that give `b0`… their vectors of columns.
+  // The second factor: `right(kk)` adds statements that load vectors of columns into `b0`….
   const [stepInner, stepColumn] = [bAxes.rows.stride, bAxes.columns.stride]
   let right: (kk: number) => void
   if (stepInner === 1 && k > 1 && inVectors(b, k, stepColumn)) {

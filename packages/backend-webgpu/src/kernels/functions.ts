@@ -1,17 +1,20 @@
 import type { Shader } from "./shader.ts"
 
-// Functions of WGSL on `T`, f32 or vec4<f32>. They recognise NaN and infinity by their bits, since a compiler may assume
-// that there are none.
+// Functions of WGSL for `T`, which is f32 or vec4<f32>. They recognise NaN and infinity by their bits, since a compiler
+// may assume that no number is NaN or infinite.
 
 const polynomial = (x: string, coefficients: readonly number[]): string =>
   coefficients.reduceRight((text, c) => (text === "" ? `T(${c})` : `fma(T(${x}), ${text}, T(${c}))`), "")
 
-/** Coefficients of erf(x) / x in powers of x², for |x| ≤ 1: a minimax fit, to 1.2e-9. */
+/** Coefficients of erf(x) / x in powers of x², for |x| ≤ 1. It is a minimax fit with an error of 1.2e-9. */
 const inner = [
   1.1283791065216064, -0.3761262595653534, 0.11283600330352783, -0.026854444295167923, 0.005189535208046436,
   -0.0008020841050893068, 0.00007889119297033176,
 ]
-/** Those of exp(x²) · (1 − erf(x)) in powers of 1 / (1 + x / 2), for 1 ≤ x ≤ 4.2: a minimax fit, to 8.3e-9. */
+/**
+ * Coefficients of exp(x²) · (1 − erf(x)) in powers of 1 / (1 + x / 2), for 1 ≤ x ≤ 4.2. It is a minimax fit with an
+ * error of 8.3e-9.
+ */
 const outer = [
   0.0005403915420174599, 0.27443450689315796, 0.32668179273605347, 0.11244431883096695, 0.38712430000305176,
   -0.04414414241909981, -0.057837970554828644,
@@ -43,19 +46,19 @@ interface Definition {
 const definitions: Readonly<Record<FunctionName, Definition>> = {
   isNan: { text: "fn isNan(x: T) -> B { return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }" },
   finite: { text: "fn finite(x: T) -> B { return (bitcast<U>(x) & U(0x7f800000u)) != U(0x7f800000u); }" },
-  /** The larger of two, or NaN where either is NaN. */
+  /** The larger of two values, or NaN if either is NaN. */
   larger: {
     text: "fn larger(a: T, b: T) -> T { return select(max(a, b), a + b, isNan(a) | isNan(b)); }",
     calls: ["isNan"],
   },
-  /** log with −∞ at zero and NaN below, which some devices do not give. */
+  /** log with −∞ at zero and NaN below. Some devices give other values there. */
   logOf: {
     text: `fn logOf(x: T) -> T {
   let special = select(U(0x7fc00000u), U(0xff800000u), x == T(0)) | bitcast<U>(x);
   return select(log(x), bitcast<T>(special), x <= T(0));
 }`,
   },
-  /** tanh, which overflows on some devices far from zero. */
+  /** tanh. On some devices the built-in function overflows for large magnitudes. */
   tanhOf: { text: "fn tanhOf(x: T) -> T { return select(tanh(x), sign(x), abs(x) >= T(15)); }" },
   /**
    * sin(x + quarters · π / 2), of which WGSL promises three digits. x less the nearest multiple of π / 2, which is taken off in
@@ -103,7 +106,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
 }`,
     calls: ["tanhOf"],
   },
-  /** Rounded to float16, ties to even, as float32. */
+  /** Rounds to float16, ties to even, and returns a float32. */
   toFloat16: {
     text: `fn toFloat16(x: T) -> T {
   let bits = bitcast<U>(x);
@@ -117,7 +120,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   return bitcast<T>(rounded | (bits & U(0x80000000u)));
 }`,
   },
-  /** Rounded to bfloat16, ties to even, as float32. */
+  /** Rounds to bfloat16, ties to even, and returns a float32. */
   toBfloat16: {
     text: `fn toBfloat16(x: T) -> T {
   let bits = bitcast<U>(x);
@@ -125,7 +128,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   return bitcast<T>(select(rounded, bits, (bits & U(0x7fffffffu)) > U(0x7f800000u)));
 }`,
   },
-  /** Threefry-2x32 with 20 rounds, as in @vitrine/core: the two words of a key at a counter. */
+  /** Threefry-2x32 with 20 rounds, as in @vitrine/core: the two words that a key gives at a counter. */
   threefry: {
     text: `fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
   let keys = array<u32, 3>(key.x, key.y, key.x ^ key.y ^ 0x1bd11bdau);
@@ -146,7 +149,7 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
   },
 }
 
-/** Adds a function, and those that it calls, to a shader, and gives its name. */
+/** Adds a function and the functions that it calls to a shader, and returns its name. */
 export function use(shader: Shader, name: FunctionName): string {
   const { text, calls } = definitions[name]
   for (const each of calls ?? []) use(shader, each)

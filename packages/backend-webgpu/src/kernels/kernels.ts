@@ -28,10 +28,10 @@ import {
   scatterAddKernel,
 } from "./windows.ts"
 
-/** Makes memory for values between the kernels of a group, in float32. */
+/** Allocates float32 memory for values between the kernels of a group. */
 export type MakeWork = (shape: readonly number[]) => View
 
-/** Whether the sums of these parts are taken later, by a kernel for many. */
+/** Takes parts whose sum a later kernel can compute together with others. It returns false if it cannot. */
 export type Defer = (parts: readonly Parts[], count: number) => boolean
 
 /** The kernels of a group, in order. */

@@ -1,11 +1,11 @@
 import { type Shader, u } from "./shader.ts"
 
-// Threads that share a row (or another result) stand next to each other in a workgroup of 64. Within a subgroup they
-// combine their values by exchanging registers, and otherwise in the workgroup's memory.
+// Threads that share a row or another result are neighbours in a workgroup of 64. Threads of one subgroup combine their
+// values by exchanging registers. Other threads use the workgroup's memory.
 
 export type Combine = (a: string, b: string) => string
 
-/** Statements that combine the f32 `name` of `lanes` neighbours, and leave the result in each of them. */
+/** Statements that combine the f32 `name` of `lanes` neighbours. Each of the neighbours gets the result. */
 export function shuffled(shader: Shader, name: string, lanes: number, combine: Combine): string {
   const steps: string[] = []
   for (let mask = 1; mask < lanes; mask *= 2)
@@ -14,8 +14,8 @@ export function shuffled(shader: Shader, name: string, lanes: number, combine: C
 }
 
 /**
- * Adds a function `name(x: f32, local: u32) -> f32` that combines over `lanes` threads. All threads must call it.
- * @param subgroup neighbours that are sure to stand in one subgroup, or 0.
+ * Adds a function `name(x: f32, local: u32) -> f32` that combines values of `lanes` threads. All threads must call it.
+ * @param subgroup the number of neighbours that are certainly in one subgroup, or 0
  */
 export function laneReduction(shader: Shader, name: string, lanes: number, combine: Combine, subgroup: number): string {
   const near = Math.min(lanes, Math.max(1, subgroup))
@@ -27,7 +27,7 @@ export function laneReduction(shader: Shader, name: string, lanes: number, combi
     )
   shader.global("var<workgroup> pool: array<f32, 64>;")
   if (near > 1) {
-    const rest = Array.from({ length: parts - 1 }, (_, i) => `v = ${combine("v", `pool[first + ${u(i + 1)}]`)};`)
+    const others = Array.from({ length: parts - 1 }, (_, i) => `v = ${combine("v", `pool[first + ${u(i + 1)}]`)};`)
     return shader.function(
       name,
       `fn ${name}(x: f32, local: u32) -> f32 {
@@ -37,7 +37,7 @@ export function laneReduction(shader: Shader, name: string, lanes: number, combi
   workgroupBarrier();
   let first = local / ${u(lanes)} * ${u(parts)};
   v = pool[first];
-  ${rest.join(" ")}
+  ${others.join(" ")}
   workgroupBarrier();
   return v;
 }`,

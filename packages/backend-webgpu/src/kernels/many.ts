@@ -5,53 +5,53 @@ import { isLiteral, isRepeated, type View } from "../plan/view.ts"
 import { evaluate, resultOf } from "./pointwise.ts"
 import { f, flat, Shader, u } from "./shader.ts"
 
-// Kernels over many tensors at once, such as an optimizer's over all parameters. Each workgroup finds in a table where
-// its stretch of elements lies in each buffer.
+// Kernels over many tensors at once, such as an optimizer's kernel over all parameters. A table tells each workgroup
+// the position of its stretch of elements in each buffer.
 
-/** Elements that a workgroup takes: 256 threads, four vectors of four each. */
+/** The number of elements of a workgroup: 256 threads with four vectors of four elements each. */
 export const stretch = 4096
 
-/** The steps on one tensor and its companions. */
+/** Steps on one tensor and on its operands. */
 export interface LateSet {
   readonly steps: readonly PointwiseStep[]
   readonly operands: readonly Operand[]
-  /** The slots to which results go. */
+  /** The slots that receive results. */
   readonly results: readonly { readonly tensor: Tensor; readonly slot: string }[]
   readonly size: number
 }
 
-/** What a late set reads: a whole tensor, or a single number for all elements. */
+/** An operand of a late set: a whole tensor, or a single number for all elements. */
 interface Operand {
   readonly view: View
   readonly single: boolean
 }
 
-/** A late set, with what it reads and writes. */
+/** Makes a late set, and finds its operands and results. */
 export function lateSet(steps: readonly PointwiseStep[], slots: ReadonlyMap<Tensor, readonly string[]>): LateSet {
-  const made = new Set(steps.map(({ outputs: [y] }) => y.tensor))
+  const computed = new Set(steps.map(({ outputs: [y] }) => y.tensor))
   const size = elementCount(resultOf(steps).shape)
   const operands: Operand[] = []
   for (const view of steps.flatMap(({ inputs }) => [...inputs])) {
-    if (isLiteral(view) || made.has(view.tensor)) continue
+    if (isLiteral(view) || computed.has(view.tensor)) continue
     const single = size > 1 ? isRepeated(view) : elementCount(view.tensor.shape) === 1
     const at = operands.findIndex((operand) => beginsWith(operand.view, view))
     if (at < 0) operands.push({ view, single })
     else operands[at] = { view, single }
   }
-  const results = [...made].flatMap((tensor) => (slots.get(tensor) ?? []).map((slot) => ({ tensor, slot })))
+  const results = [...computed].flatMap((tensor) => (slots.get(tensor) ?? []).map((slot) => ({ tensor, slot })))
   return { steps, operands, results, size }
 }
 
-/** Whether two views begin with the same element. */
+/** Whether two views begin at the same element. */
 const beginsWith = (a: View, b: View): boolean => a.tensor === b.tensor && a.offset === b.offset
 
-/** The operand that a view reads, and its number. */
+/** The index of the operand that a view reads, and the operand. */
 function operandOf(operands: readonly Operand[], view: View): readonly [number, Operand] {
   for (const [i, operand] of operands.entries()) if (beginsWith(operand.view, view)) return [i, operand]
   throw new Error(`a late step reads [${view.tensor.shape}], which is no operand of its set`)
 }
 
-/** A text for what a set computes. Sets of equal texts compute the same of other tensors. */
+/** A text for the computation of a set. Sets with equal texts do the same computation on different tensors. */
 export function signature({ steps, operands, results }: LateSet): string {
   const numbers = new Map(steps.map(({ outputs: [y] }, i) => [y.tensor, i]))
   const text = (view: View): string => {
@@ -68,9 +68,10 @@ export function signature({ steps, operands, results }: LateSet): string {
 }
 
 /**
- * The code for sets of one signature. `operandBuffers` and `resultBuffers` give the number of the kernel's buffer in which
- * each lies, `writable` whether each buffer is written. The table is the last buffer. Its rows are the number of vectors,
- * then an offset for each operand and result, in vectors, or in elements for single numbers.
+ * The code for sets with one signature. `operandBuffers` and `resultBuffers` hold, for each operand and result, the
+ * index of the kernel's buffer with its values. `writable` says which buffers are written. The table is the last
+ * buffer. A row has the number of vectors, and an offset for each operand and result. Offsets count vectors, or
+ * elements for single numbers.
  */
 export function lateCode(
   { steps, operands, results }: LateSet,
@@ -112,8 +113,8 @@ for (var n = local; n < table[base]; n += 256u) {
 }
 
 /**
- * The code for sums of squares of many tensors in one buffer. Each workgroup takes a stretch. The table's rows are its
- * number of elements, its offset in vectors, and the number of its sum.
+ * The code for sums of squares of many tensors in one buffer. Each workgroup sums a stretch. A row of the table has the
+ * stretch's number of elements, its offset in vectors, and the index of its sum.
  */
 export function squaresCode(): string {
   const shader = new Shader(true)
@@ -144,8 +145,9 @@ if (local == 0u && inside) { sums[table[3u * row + 2u]] = pool[0]; }`,
 }
 
 /**
- * The code for sums of parts that other kernels left, of many tensors. The table's rows are a number of vectors, the number
- * of parts, the vectors from one part to the next, and the offsets of the parts and of the result in vectors.
+ * The code that sums parts from other kernels, for many tensors. A row of the table has the number of vectors, the
+ * number of parts, the distance from one part to the next, and the offsets of the parts and of the result. Distances
+ * and offsets count vectors.
  */
 export function sumsCode(): string {
   const shader = new Shader(true)

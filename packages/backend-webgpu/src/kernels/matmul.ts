@@ -7,8 +7,8 @@ import { elementIndex, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 import { productSizes, type Tiling } from "./tiling.ts"
 
 /**
- * `[…, m, k] × […, k, n]`, and `after` of the product. A second output takes the sums over k of the first factor. With
- * splits, the parts of the product are written to `parts`, `[splits, …, m, n]`, as they are.
+ * `[…, m, k] × […, k, n]`, followed by the steps `after`. A second output receives the sums of the first factor over k.
+ * With splits, the parts of the product go to `parts`, `[splits, …, m, n]`, without `after`.
  */
 export function matMulKernel(
   step: Step<"matMul">,
@@ -44,14 +44,14 @@ export function matMulKernel(
   const column = vector ? "column + 4u * j" : "column + j"
   const at = `(${number} * ${u(m)} + row + i) * ${u(n)} + ${column}`
   const value = vector ? `made[i * ${u(nVectors)} + j]` : `made[i * ${u(nVectors)} + j / 4u][j % 4u]`
-  /** The rows whose sums a thread has, by their numbers in the workgroup. */
+  /** The rows that a thread sums, by their indices in the workgroup. */
   const rowsOfThread =
     sums === undefined
       ? []
       : direct
         ? each(threadRows, (i) => `ty * ${u(threadRows)} + ${u(i)}`)
         : sharedRows(rows, threads)
-  // Threads of the first columns write them.
+  // The threads of the first columns write the sums.
   const writeSum = ({ tensor }: View, row: string, i: number): string => {
     const inside = direct ? "tx == 0u && " : rows % threads === 0 ? "" : `${row} < ${u(rows)} && `
     const store = shader.store(tensor, false, `${number} * ${u(m)} + m0 + ${row}`, `s${i}`)
@@ -92,13 +92,13 @@ ${sums ? `if (group.x == 0u) { ${writeSums.join(" ")} }` : ""}`
 
 const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
 
-/** The rows of a workgroup's tile that a thread sums, where its threads take them in turn. */
+/** The rows of a workgroup's tile that a thread sums, if the threads divide the rows among them. */
 const sharedRows = (rows: number, threads: number): string[] =>
   each(Math.ceil(rows / threads), (i) => `local + ${u(i * threads)}`)
 
 /**
- * Statements that fill a workgroup's tiles with `depth` steps of the inner axis from `k0` on, and add their product to the
- * accumulators.
+ * Statements that load `depth` steps of the inner axis, from `k0` on, into a workgroup's tiles, and add the tiles'
+ * product to the accumulators.
  */
 function stagedLoop(
   shader: Shader,
@@ -116,7 +116,7 @@ function stagedLoop(
   const multiply = each(threadRows, (i) =>
     each(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
   ).flat()
-  // The threads of the first columns sum what the tile holds.
+  // The threads of the first columns sum the elements of the tile.
   const summing = sharedRows(rows, threads).map((row, i) => {
     const inside = rows % threads === 0 ? "" : `if (${row} < ${u(rows)}) `
     return `${inside}{ let r = ${row}; for (var k = 0u; k < ${u(depth)}; k++) { s${i} += tileA[k * ${u(rows / 4)} + r / 4u][r % 4u]; } }`
@@ -133,13 +133,13 @@ function stagedLoop(
   workgroupBarrier();`
 }
 
-/** Where the matrices of a batch begin. */
+/** The offset of a batch's matrix. */
 const batchOffset = (view: View, batch: readonly number[]): string =>
   elementIndex({ ...matrixAxes(view).lead, shape: batch }, "batch")
 
 /**
- * Statements that load `depth × width` of a factor into a workgroup's tile, the inner axis slowest, with zeros beyond its
- * end. Where memory runs along the inner axis, each thread transposes blocks of 4 × 4 in its registers.
+ * Statements that load `depth × width` of a factor into a workgroup's tile. The inner axis varies slowest. Elements
+ * after its end are zero. If memory runs along the inner axis, each thread transposes blocks of 4 × 4 in its registers.
  */
 function operand(
   shader: Shader,
@@ -162,7 +162,7 @@ function operand(
     across % 4 === 0 &&
     view.offset % 4 === 0 &&
     view.strides.slice(0, -2).every((stride) => stride % 4 === 0)
-  // Four elements along memory, from `j` on, of number `i` of the other axis.
+  // Four neighbours in memory, from `j` on, at index `i` of the other axis.
   const end = along === "inner" ? "to" : u(size)
   const at = `${offset} + i * ${u(across)} + j`
   const load = aligned

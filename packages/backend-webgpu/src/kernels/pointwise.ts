@@ -6,26 +6,29 @@ import { hasOrderOf, type View } from "../plan/view.ts"
 import { type FunctionName, use } from "./functions.ts"
 import { elementIndex, f, flat, fold, type Kernel, lanesOf, Shader, u } from "./shader.ts"
 
-/** Pointwise steps, and which of their results are written. */
+/** Pointwise steps, and the results that are written to memory. */
 export interface Pointwise {
   readonly steps: readonly PointwiseStep[]
   readonly writes: ReadonlySet<Tensor>
 }
 
-/** No steps, on a result that is written. */
+/** No steps: the view itself is written. */
 export const written = ({ tensor }: View): Pointwise => ({ steps: [], writes: new Set([tensor]) })
 
-/** The result of the last step. All steps of a kernel have results of its size. */
+/** The result of the last step. The results of all steps of a kernel have the same size. */
 export function resultOf(steps: readonly PointwiseStep[]): View {
   const last = steps.at(-1)
   if (last === undefined) throw new Error("a kernel without a step")
   return last.outputs[0]
 }
 
-/** The ops of steps in a label, each after a space. */
+/** The ops of steps for a label, with a space before each. */
 export const opsIn = (steps: readonly PointwiseStep[]): string => steps.map(({ op }) => ` ${op}`).join("")
 
-/** Whether a kernel of these steps can take vectors of four. The last one may reach into the padding at a tensor's end. */
+/**
+ * Whether a kernel of these steps can use vectors of four. The last vector may reach into the padding at a tensor's
+ * end.
+ */
 function takesVectors({ steps, writes }: Pointwise): boolean {
   const size = elementCount(resultOf(steps).shape)
   const isWritten = ({ tensor }: View): boolean => writes.has(tensor)
@@ -40,10 +43,10 @@ function takesVectors({ steps, writes }: Pointwise): boolean {
   )
 }
 
-/** The type of a value in registers: bools are `B`, int32 `I`, all others `T`. */
+/** The type of a value in registers: `B` for bools, `I` for int32, `T` for all others. */
 const registerType = ({ dtype }: Tensor): "B" | "I" | "T" => (dtype === "bool" ? "B" : dtype === "int32" ? "I" : "T")
 
-/** The value at number `at`, counted in elements or, in a shader of vectors, in vectors. */
+/** The value at index `at`, which counts elements, or vectors in a shader of vectors. */
 export function read(shader: Shader, view: View, at: string): string {
   const { tensor } = view
   if (tensor.place === "literal") return `T(${f(tensor.value)})`
@@ -65,7 +68,7 @@ export function read(shader: Shader, view: View, at: string): string {
   return `${registerType(tensor)}(${each.map((text) => (isBool ? `${text} != 0u` : text)).join(", ")})`
 }
 
-/** A statement that writes `value` to number `at` of a view, counted as `read` does. */
+/** A statement that writes `value` at index `at` of a view. The index counts as in `read`. */
 function write(shader: Shader, view: View, at: string, value: string): string {
   const { tensor } = view
   const bits = tensor.dtype === "bool" ? `U(${value})` : value
@@ -76,11 +79,11 @@ function write(shader: Shader, view: View, at: string, value: string): string {
   throw new Error(`vectors cannot be written to [${view.shape}] with strides [${view.strides}]`)
 }
 
-/** The text of an input's value. */
+/** Gives the text of an input's value. */
 export type Reader = (view: View) => string
 
 /**
- * Statements that compute steps at number `at`. `values` holds the texts of values in registers, and the results of the
+ * Statements that compute steps at index `at`. `values` holds the texts of values in registers. The results of the
  * steps are added to it.
  */
 export function evaluate(
@@ -108,7 +111,10 @@ export function evaluate(
 const operators = { add: "+", sub: "-", mul: "*", div: "/", greater: ">" } as const
 const functions = { log: "logOf", erf: "erf", sin: "sinOf", cos: "cosOf", tanh: "tanhOf", isFinite: "finite" } as const
 
-/** What a step computes. Operands are read in order, since bindings are numbered as they are read. */
+/**
+ * The expression of a step. It reads the operands in order, since bindings are numbered in the order of the first
+ * reads.
+ */
 function expression(shader: Shader, step: PointwiseStep, operand: Reader, at: string): string {
   const call = (name: FunctionName, ...texts: string[]): string => `${use(shader, name)}(${texts.join(", ")})`
   switch (step.op) {
@@ -151,7 +157,7 @@ function expression(shader: Shader, step: PointwiseStep, operand: Reader, at: st
     case "pieces":
       return piece(shader, step, at)
     case "dropoutMask":
-      // The key's binding gets the width of an operand's.
+      // The key's binding needs the width of the other operands' bindings.
       operand(step.inputs[0])
       return mask(shader, step, at)
   }
@@ -165,7 +171,7 @@ function cast(shader: Shader, { attributes: { from, to } }: Step<"cast">, x: str
   return from === "int32" || from === "bool" ? `T(${x})` : x
 }
 
-/** One element of a concatenation, by a function of its number. Vectors are put together from four. */
+/** One element of a concatenation, as a function of its index. A vector is made from four calls. */
 function piece(
   shader: Shader,
   { attributes: { axis, pieces }, inputs, outputs: [y] }: Step<"pieces">,
@@ -200,14 +206,14 @@ function piece(
   return `${registerType(y.tensor)}(${values.join(", ")})`
 }
 
-/** FNV-1a, the hash by which core takes a name into a key. */
+/** FNV-1a, the hash with which core folds a name into a key. */
 function hash(name: string): number {
   let h = 0x811c9dc5
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193)
   return h >>> 0
 }
 
-/** `dropoutMask` of @vitrine/core: 16 bits an element, so that one call of the generator makes four. */
+/** `dropoutMask` of @vitrine/core. An element needs 16 bits, so one call of the generator is enough for four. */
 function mask(shader: Shader, { attributes, inputs: [key] }: Step<"dropoutMask">, at: string): string {
   use(shader, "threefry")
   const { path, rate } = attributes
@@ -226,7 +232,7 @@ function mask(shader: Shader, { attributes, inputs: [key] }: Step<"dropoutMask">
   return shader.vector ? `${name}(${at})` : `${name}((${at}) / 4u)[(${at}) % 4u]`
 }
 
-/** One thread an element, or four: 256 threads a workgroup. */
+/** A kernel with one thread for each element or each four elements, and 256 threads in a workgroup. */
 export function pointwiseKernel(group: Pointwise): Kernel {
   const { steps } = group
   const { shape } = resultOf(steps)
@@ -248,7 +254,10 @@ ${lines.join("\n")}`,
   }
 }
 
-/** A function `store(i, x)` that a kernel calls with its value number `i`. It computes `after`, and writes. */
+/**
+ * Adds a function `store(i, x)`, which a kernel calls with its value at index `i`. The function computes the steps
+ * `after` and writes.
+ */
 export function storing(shader: Shader, result: View, after: Pointwise, name: string = "store"): string {
   const lines = after.writes.has(result.tensor) ? [write(shader, result, "i", "x")] : []
   lines.push(...evaluate(shader, after, "i", new Map([[result.tensor, "x"]])))

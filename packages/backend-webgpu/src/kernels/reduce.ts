@@ -10,7 +10,7 @@ import { elementIndex, flat, fold, type Kernel, lanesOf, Shader, u } from "./sha
 
 type Reduction = Step<"sum" | "max">
 
-/** −∞. A compiler would refuse it as a constant, so its bits depend on a thread's number. */
+/** −∞. A compiler would refuse it as a constant, so the expression depends on the thread's index. */
 export const lowest = "bitcast<f32>(0xff800000u | (local >> 31u))"
 const start = { sum: "0.0f", max: lowest } as const
 const join = {
@@ -18,7 +18,7 @@ const join = {
   max: (a: string, b: string) => `larger(${a}, ${b})`,
 } as const
 
-/** The number of results of a reduction, and of elements that each is made of. */
+/** The number of results of a reduction, and the number of elements that each result reduces. */
 interface Extent {
   readonly outputs: number
   readonly depth: number
@@ -29,16 +29,16 @@ export function extent({ attributes: { axes }, inputs: [{ shape }] }: Reduction)
   return { outputs: elementCount(shape) / depth, depth }
 }
 
-/** Into how many parts a reduction falls, so that enough threads take part in it. */
+/** The number of parts of a reduction. It is large enough for many threads to take part. */
 export function reduceParts({ outputs, depth }: Extent): number {
   const lanes = outputs * Math.min(depth, 64)
   return Math.max(1, Math.min(64, Math.floor(16384 / lanes), Math.floor(depth / 256)))
 }
 
 /**
- * Sums or maxima over some axes, with `before` computed on the way and `after` computed of the results. Where memory runs
- * along a reduced axis, up to 64 threads share a result. Otherwise 64 threads take neighbouring results, in 4 parts of the
- * reduced axes. With `parts`, `[parts, outputs]` is written as it is.
+ * Sums or maxima over some axes. The steps `before` compute the elements, the steps `after` use the results. If memory
+ * runs along a reduced axis, up to 64 threads share a result. Otherwise 64 threads compute neighbouring results, in 4
+ * parts of the reduced axes. With `parts` the kernel writes `[parts, outputs]` without `after`.
  */
 export function reduceKernel(
   step: Reduction,
@@ -53,7 +53,7 @@ export function reduceKernel(
   const { outputs, depth } = extent(step)
   const shader = new Shader(false)
   const order = rowMajor(input.shape)
-  /** The reduced axes of the input counted row by row, or the others. */
+  /** The layout of the reduced axes of the input, counted row by row, or that of the other axes. */
   const axesOf = (isReduced: boolean): Layout => {
     const chosen = [...input.shape.keys()].filter((axis) => axes.includes(axis) === isReduced)
     return {
@@ -62,11 +62,11 @@ export function reduceKernel(
       offset: 0,
     }
   }
-  const [kept, reduced] = [axesOf(false), axesOf(true)]
+  const [outerAxes, reduced] = [axesOf(false), axesOf(true)]
   const values = new Map<Tensor, string>()
   const lines = evaluate(shader, before, "e", values)
-  const made = values.get(input.tensor)
-  const value = made !== undefined && hasOrderOf(input, input) ? made : read(shader, input, "e")
+  const computed = values.get(input.tensor)
+  const value = computed !== undefined && hasOrderOf(input, input) ? computed : read(shader, input, "e")
   shader.function("value", `fn value(e: u32) -> f32 {\n${lines.join("\n")}\nreturn ${value};\n}`)
   const store = parts === undefined ? storing(shader, result, after) : storing(shader, parts.view, written(parts.view))
 
@@ -99,7 +99,7 @@ let number = min(wanted, ${u(outputs * count - 1)});
 let o = number % ${u(outputs)};
 let begin = (number / ${u(outputs)}) * ${u(chunk)};
 let to = min(begin + ${u(chunk)}, ${u(depth)});
-let base = ${elementIndex(kept, "o")};
+let base = ${elementIndex(outerAxes, "o")};
 var total = ${start[step.op]};
 for (var r = begin + lane; r < to; r += ${u(lanes)}) { let x = value(base + ${elementIndex(reduced, "r")}); total = ${combine("total", "x")}; }
 ${tree.join("\n")}
@@ -115,14 +115,14 @@ if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, result); }`
   }
 }
 
-/** Parts `[count, size]` that are summed up, and what is computed of the sums. */
+/** Parts `[count, size]`, and the steps on their sum. */
 export interface Parts {
   readonly view: View
   readonly result: View
   readonly after: Pointwise
 }
 
-/** Sums up the parts that other kernels left, or takes their maximum: one thread a result, or four. */
+/** Sums the parts from other kernels, or takes their maximum. One thread computes one result, or four. */
 export function combineKernel(all: readonly Parts[], count: number, op: "sum" | "max" = "sum"): Kernel {
   const sizes = all.map(({ result }) => elementCount(result.shape))
   const vector =

@@ -7,21 +7,21 @@ import { opsIn, type Pointwise, storing } from "./pointwise.ts"
 import { lowest } from "./reduce.ts"
 import { elementIndex, f, flat, fold, type Kernel, Shader, u } from "./shader.ts"
 
-// Kernels that take a tensor row by row: several threads share a row, and 64 make a workgroup.
+// Kernels that process a tensor row by row. Several threads share a row, and 64 threads are a workgroup.
 
 interface Rows {
   readonly shader: Shader
-  /** Number of rows, and of `T` in each. */
+  /** The number of rows, and the number of `T` in a row. */
   readonly rows: number
   readonly width: number
-  /** Threads that share a row. */
+  /** The number of threads that share a row. */
   readonly lanes: number
   readonly subgroup: number
-  /** The text of `T` number `c` of this thread's row of a view. */
+  /** The text of the `T` with index `c` in this thread's row of a view. */
   readonly at: (view: View, c: string) => string
 }
 
-/** The rows of the first view. The others have as many, or one for all. */
+/** The rows of the first view. Each other view has as many rows, or one that repeats. */
 function rowsOf(views: readonly [View, ...View[]], subgroup: number, scalar: boolean = false): Rows {
   const [{ shape }] = views
   const size = dimAt(shape, -1)
@@ -44,7 +44,7 @@ function rowsOf(views: readonly [View, ...View[]], subgroup: number, scalar: boo
 
 /** Adds functions `sumOf` and `maxOf`, which reduce over the threads of a row. All threads must call them. */
 function reductions({ shader, lanes, subgroup }: Rows, ops: readonly ("sum" | "max")[]): void {
-  /** The elements of one `T`, reduced. */
+  /** Reduces the elements of one `T`. */
   const within = {
     sum: shader.vector ? "(x.x + x.y) + (x.z + x.w)" : "x",
     max: shader.vector ? "max(max(x.x, x.y), max(x.z, x.w))" : "x",
@@ -116,7 +116,7 @@ if (inside) { ${loop(r, `${store}(row * ${u(r.width)} + c, ${v} * (${d} - total)
   )
 }
 
-/** −Σ targets · log softmax(logits) of each row. */
+/** −Σ targets · log softmax(logits) for each row. */
 export function crossEntropyKernel(step: Step<"softmaxCrossEntropy">, after: Pointwise, subgroup: number): Kernel {
   const [logits, targets] = step.inputs
   const r = rowsOf([logits, targets], subgroup, true)
@@ -139,7 +139,7 @@ if (inside && lane == 0u) { ${store}(row, total); }`,
   )
 }
 
-/** (x − mean) · rstd · weight + bias over the last axis. The variance is computed of x − mean. */
+/** (x − mean) · rstd · weight + bias over the last axis. The variance is computed from x − mean. */
 export function layerNormKernel(step: Step<"layerNorm">, after: Pointwise, subgroup: number): Kernel {
   const [x, weight, bias] = step.inputs
   const [y, mean, rstd] = step.outputs
@@ -168,7 +168,7 @@ if (inside) {
   )
 }
 
-/** A vector as rows that are all the same. */
+/** Repeats a vector for each row. */
 function spread(vector: View, { shape }: View): View {
   return { ...vector, shape, strides: [...new Array<number>(shape.length - 1).fill(0), dimAt(vector.strides, 0)] }
 }
@@ -196,14 +196,14 @@ if (inside) { ${loop(r, `${store}(row * ${u(r.width)} + c, rstd * (${d} - first 
   )
 }
 
-/** Into how many parts the rows fall where columns are summed. */
+/** The number of parts into which the rows are divided for sums over columns. */
 export function columnParts(rows: number, width: number): number {
   return Math.max(1, Math.min(64, Math.floor(rows / 32), Math.ceil(2048 / width)))
 }
 
 /**
- * Σ dy x̂ and Σ dy over the rows, in `count` parts, which another kernel sums up where there are several. A workgroup takes
- * 16 neighbouring columns (of `T`), 8 rows at a time.
+ * Σ dy x̂ and Σ dy over the rows, in `count` parts. If there are several parts, another kernel sums them. A workgroup
+ * handles 16 neighbouring columns (of `T`), 8 rows at a time.
  */
 export function layerNormGradWeightKernel(
   step: Step<"layerNormGradWeight">,

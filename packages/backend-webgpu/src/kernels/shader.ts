@@ -7,19 +7,22 @@ export interface Binding {
   readonly access: "read" | "write"
 }
 
-/** One kernel on its tensors, wherever these lie in memory. */
+/** One kernel and its tensors. It does not depend on the places of the tensors in memory. */
 export interface Kernel {
-  /** Ops and shapes, for people. */
+  /** Ops and shapes, for people to read. */
   readonly label: string
   readonly code: string
   readonly bindings: readonly Binding[]
-  /** Workgroups. */
+  /** The number of workgroups in each dimension. */
   readonly grid: readonly [number, number, number]
 }
 
 const scalarTypes: Readonly<Record<StoredDType, string>> = { float32: "f32", float16: "f16", int32: "i32", bool: "u32" }
 
-/** A function that stores float32 as float16. Too large values become infinite, which conversions of devices may not do. */
+/**
+ * A function that stores float32 as float16. Values that are too large become infinite. The devices' own conversions
+ * may give other values.
+ */
 const narrowing = (type: "f32" | "vec4<f32>"): string => {
   const [name, bits, narrow] = type === "f32" ? ["narrow", "u32", "f16"] : ["narrow4", "vec4<u32>", "vec4<f16>"]
   return `fn ${name}(x: ${type}) -> ${narrow} {
@@ -28,28 +31,28 @@ const narrowing = (type: "f32" | "vec4<f32>"): string => {
 }`
 }
 
-/** The text of an unsigned number. */
+/** An unsigned number as text. */
 export const u = (n: number): string => `${n}u`
 
-/** The text of a float32. */
+/** A float32 as text. */
 export function f(value: number): string {
   const text = String(Math.fround(value))
   return /[.e]/.test(text) ? `${text}f` : `${text}.0f`
 }
 
-/** A binding as the text declares it: by name, of elements or of vectors of four. */
+/** A binding as a variable of the text: its name, and whether its elements are vectors of four. */
 interface Variable extends Binding {
   readonly name: string
   readonly vector: boolean
 }
 
-/** Values that are stored in float16 are computed with in float32. */
+/** Converts a value that is stored in float16, since kernels compute in float32. */
 const wide = (dtype: StoredDType, type: string, text: string): string =>
   dtype === "float16" ? `${type}(${text})` : text
 
 /**
- * Collects the parts of one kernel's WGSL: its bindings, the functions it calls, and its main function. `T` is the type of
- * the values that it works on, `f32` or `vec4<f32>`. `B`, `I` and `U` are bools and integers of the same width.
+ * Collects the parts of one kernel's WGSL: its bindings, its functions and its main function. `T` is the type of the
+ * values, `f32` or `vec4<f32>`. `B`, `I` and `U` are bools and integers of the same width.
  */
 export class Shader {
   readonly vector: boolean
@@ -86,7 +89,10 @@ export class Shader {
     return `vec4<${dtype === "float16" ? "f32" : scalarTypes[dtype]}>(${each.join(", ")})`
   }
 
-  /** A statement that stores an element or a vector of four, by number. All stores to one tensor are of one width. */
+  /**
+   * A statement that stores an element or a vector of four at an index. All stores to one tensor must have the same
+   * width.
+   */
   store(tensor: Tensor, vector: boolean, index: string, value: string): string {
     const { name } = this.#bind(tensor, "write", vector)
     if (tensor.dtype !== "float16") return `${name}[${index}] = ${value};`
@@ -94,13 +100,13 @@ export class Shader {
     return `${name}[${index}] = ${narrow}(${value});`
   }
 
-  /** Adds a function by name, and gives the name. */
+  /** Adds a function and returns its name. */
   function(name: string, text: string): string {
     this.#functions.set(name, text)
     return name
   }
 
-  /** A name that no other function has. It does not depend on the tensors of the kernel. */
+  /** A unique name for a function. It does not depend on the kernel's tensors. */
   unused(name: string): string {
     return `${name}${this.#functions.size}`
   }
@@ -109,7 +115,7 @@ export class Shader {
     this.#globals.add(text)
   }
 
-  /** The name of a built-in function of subgroups, which the text then enables. */
+  /** Enables subgroups in the text, and returns the name of a built-in function of subgroups. */
   subgroup(name: "subgroupShuffleXor" | "quadBroadcast"): string {
     this.#subgroups = true
     return name
@@ -119,7 +125,7 @@ export class Shader {
     return this.#variables.map(({ tensor, access }) => ({ tensor, access }))
   }
 
-  /** The whole text. `body` may use `group`, `groups` and `local`, the number of the thread in its workgroup. */
+  /** The whole text. `body` may use `group`, `groups` and `local`, the index of the thread in its workgroup. */
   text(threads: number, body: string): string {
     const t = this.vector ? ["vec4<f32>", "vec4<bool>", "vec4<i32>", "vec4<u32>"] : ["f32", "bool", "i32", "u32"]
     const aliases = ["T", "B", "I", "U"].map((name, i) => `alias ${name} = ${t[i]};`)
@@ -144,7 +150,7 @@ export class Shader {
   }
 }
 
-/** The grid for a number of workgroups, folded where one dimension may not hold them all. */
+/** The grid for a number of workgroups. It has two dimensions if one is too small. */
 export function fold(groups: number): [number, number, number] {
   const most = 65535
   if (groups <= most) return [groups, 1, 1]
@@ -152,10 +158,10 @@ export function fold(groups: number): [number, number, number] {
   return [Math.ceil(groups / rows), rows, 1]
 }
 
-/** The number of a workgroup in a grid that `fold` made. */
+/** The index of a workgroup in a grid from `fold`. */
 export const flat = "(group.y * groups.x + group.x)"
 
-/** Where element number `at` of a shape lies, by the strides of its axes. */
+/** The position of the element with index `at`, from the strides of the axes. */
 function walk(axes: readonly Axis[], offset: number, at: string): string {
   const terms: string[] = []
   let inner = axes.reduce((n, { size }) => n * size, 1)
@@ -172,10 +178,13 @@ function walk(axes: readonly Axis[], offset: number, at: string): string {
   return terms.length === 1 ? sum : `(${sum})`
 }
 
-/** Where element number `at` of a layout lies, counted row by row. */
+/** The position of the element with index `at` of a layout, counted row by row. */
 export const elementIndex = (layout: Layout, at: string): string => walk(merged(layout), layout.offset, at)
 
-/** How the elements `4 i` to `4 i + 3` of a layout lie, for every `i`: as a vector, as one element, or anyhow. */
+/**
+ * The arrangement in memory of the elements `4 i` to `4 i + 3` of a layout, for every `i`: a vector, one repeated
+ * element, or any places.
+ */
 export type Lanes =
   | { readonly kind: "together"; readonly index: (at: string) => string }
   | { readonly kind: "same"; readonly index: (at: string) => string }
@@ -186,7 +195,7 @@ export function lanesOf(layout: Layout): Lanes {
   const axes = merged(layout)
   const last = axes.at(-1)
   if (last === undefined || axes.every(({ stride }) => stride === 0)) return { kind: "same", index: () => u(offset) }
-  // The end of a dense tensor is padded to whole vectors.
+  // The end of a dense tensor is padded to a whole vector.
   const dense = axes.length === 1 && last.stride === 1
   if (!dense && last.size % 4 !== 0) return { kind: "apart" }
   const quarter = { size: Math.ceil(last.size / 4), stride: last.stride }

@@ -1,14 +1,20 @@
 import type { Step } from "../plan/step.ts"
 import type { Tiling } from "./tiling.ts"
 
-/** What kernels are made for. */
+/** The device that kernels are written for. */
 export interface Target {
-  /** Threads that stand side by side in one subgroup, where kernels may exchange their registers; 0 for none. */
+  /**
+   * The number of neighbouring threads that are in one subgroup, so that kernels may exchange their registers; 0 for
+   * none.
+   */
   readonly subgroup: number
   /** Bytes of memory that a workgroup may use. */
   readonly workgroupMemory: number
-  /** Whether it computes on the CPU, where workgroups' memory is no faster than other memory, and takes time to fill. */
+  /**
+   * Whether the device computes on the CPU. There the memory of workgroups is no faster than other memory, and takes
+   * time to fill.
+   */
   readonly cpu?: boolean
-  /** The tiling of a product, where that was measured. */
+  /** The measured tiling of a product, or undefined. */
   readonly tiling?: (step: Step<"matMul">) => Tiling | undefined
 }

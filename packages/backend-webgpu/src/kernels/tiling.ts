@@ -4,8 +4,9 @@ import type { Step } from "../plan/step.ts"
 import { matrixAxes } from "../plan/view.ts"
 
 /**
- * How a product is cut. Each workgroup makes rows × columns, each of its threads a block of them. Workgroups hold `depth`
- * of the inner axis at a time in their memory; where that is 0, threads read for themselves: see direct.ts.
+ * The division of a product. Each workgroup computes a tile of rows × columns, and each of its threads a block of the
+ * tile. Workgroups load `depth` steps of the inner axis at a time into their memory. If `depth` is 0, threads read
+ * without that memory: see direct.ts.
  */
 export interface Tiling {
   readonly rows: number
@@ -13,7 +14,10 @@ export interface Tiling {
   readonly depth: number
   readonly threadRows: number
   readonly threadColumns: number
-  /** Parts of the inner axis. Where there are several, each has workgroups of its own, and another kernel sums them up. */
+  /**
+   * The number of parts of the inner axis. If there are several, each part has its own workgroups, and another kernel
+   * sums the parts.
+   */
   readonly splits: number
 }
 
@@ -30,14 +34,14 @@ type Product = Pick<Step<"matMul">, "inputs">
 
 export function productSizes({ inputs: [a, b] }: Product): ProductSizes {
   const { lead, rows, columns } = matrixAxes(a)
-  // The order of the fields is that of the keys in caches.
+  // The fields have the order of the keys in caches.
   return { batch: lead.shape, m: rows.size, k: columns.size, n: dimAt(b.shape, -1) }
 }
 
-/** Workgroups that keep a large device busy. */
+/** The number of workgroups that keep a large device busy. */
 const enough = 96
 
-/** A text for a product. Equal texts mean equal sizes, and factors that lie alike in memory. */
+/** A text for a product. Products with equal texts have equal sizes, and their factors have equal layouts in memory. */
 export function tilingKey(product: Product): string {
   const along = product.inputs.map(({ strides }) => strides.at(-1) === 1)
   return JSON.stringify({ ...productSizes(product), along })
@@ -46,11 +50,13 @@ export function tilingKey(product: Product): string {
 const tiles = ({ batch, m, n }: ProductSizes, rows: number, columns: number): number =>
   elementCount(batch) * Math.ceil(m / rows) * Math.ceil(n / columns)
 
-/** Into how many parts the inner axis falls, so that there are enough workgroups. */
+/** The number of parts of the inner axis that gives enough workgroups. */
 const splitsOf = (sizes: ProductSizes, rows: number, columns: number): number =>
   Math.max(1, Math.min(8, Math.floor(enough / tiles(sizes, rows, columns)), Math.floor(sizes.k / 512)))
 
-/** Tilings of which one may be the fastest on some device, for the product of a key. The first is `chooseTiling`'s. */
+/**
+ * Tilings of which one may be the fastest on a device, for the product of a key. The first is that of `chooseTiling`.
+ */
 export function candidates(key: string): Tiling[] {
   const sizes: ProductSizes = JSON.parse(key)
   const shapes = [
@@ -77,13 +83,13 @@ export function candidates(key: string): Tiling[] {
   return [first, ...[...staged, direct].filter(isOther)]
 }
 
-/** The tiling of a product where none was measured. */
+/** The tiling of a product that was not measured. */
 export function chooseTiling(product: Product, cpu: boolean = false): Tiling {
   const sizes = productSizes(product)
   return cpu ? untiled(sizes) : bySize(sizes)
 }
 
-/** Threads read for themselves, and no more of them stand together than exchange what they load. */
+/** Threads read without workgroup memory. A workgroup has only as many threads as exchange their loads. */
 function untiled({ m, n }: ProductSizes): Tiling {
   // Kernels of small blocks compile faster.
   const small = m * n <= 4096
@@ -91,7 +97,7 @@ function untiled({ m, n }: ProductSizes): Tiling {
   return { rows: threadRows, columns: 4 * threadColumns, depth: 0, threadRows, threadColumns, splits: 1 }
 }
 
-/** Large tiles where there are enough of them, and the inner axis split where not. */
+/** Large tiles if there are enough of them. Otherwise the inner axis is split. */
 function bySize(sizes: ProductSizes): Tiling {
   const { m, n, k } = sizes
   const side = m > 32 && n > 32 && (tiles(sizes, 64, 64) >= enough / 2 || k > 512) ? 64 : 32

@@ -5,16 +5,17 @@ import type { View } from "../plan/view.ts"
 import { flat, fold, type Kernel, Shader, u } from "./shader.ts"
 import { lowest } from "./reduce.ts"
 
-// The convolution set, one thread a result. Images are NHWC, weights [out, in, height, width], and all are dense.
+// Convolutions and pools, with one thread for each result. Images are NHWC, weights [out, in, height, width], and all
+// tensors are dense.
 
-/** A kernel with one thread for each element of a view, whose number is `i`. */
-function each(op: string, shader: Shader, view: View, body: string): Kernel {
+/** A kernel with one thread for each element of a view. `i` is the element's index. */
+function elementKernel(op: string, shader: Shader, view: View, body: string): Kernel {
   const count = elementCount(view.shape)
   const code = shader.text(64, `let i = ${flat} * 64u + local;\nif (i >= ${u(count)}) { return; }\n${body}`)
   return { label: `${op} [${view.shape}]`, code, bindings: shader.bindings, grid: fold(Math.ceil(count / 64)) }
 }
 
-/** Statements that give the coordinates of element `i` of a shape their names. */
+/** Statements that name the coordinates of element `i` of a shape. */
 function coordinates(shape: readonly number[], names: readonly string[]): string {
   let inner = elementCount(shape)
   return shape
@@ -25,13 +26,13 @@ function coordinates(shape: readonly number[], names: readonly string[]): string
     .join(" ")
 }
 
-/** The number of the element at some coordinates of a dense tensor of four axes. */
+/** The index of the element at some coordinates of a dense tensor with four axes. */
 function place({ shape }: View, [i, j, k, l]: readonly [string, string, string, string]): string {
   const [, b, c, d] = fourDims(shape)
   return `((${i} * ${u(b)} + ${j}) * ${u(c)} + ${k}) * ${u(d)} + ${l}`
 }
 
-/** Loops over the places of a window that lie within the image, `row` and `column`. */
+/** Loops over the places of a window that are within the image, as `row` and `column`. */
 function overWindow(
   [height, width]: readonly [number, number],
   [h, w]: readonly [number, number],
@@ -53,7 +54,7 @@ export function conv2dKernel({ inputs, outputs, attributes }: Step<"conv2d">): K
   const [, , kh, kw] = fourDims(weight.shape)
   const x = shader.element(image.tensor, place(image, ["n", "row", "column", "c"]))
   const k = shader.element(weight.tensor, place(weight, ["o", "c", "a", "b"]))
-  return each(
+  return elementKernel(
     "conv2d",
     shader,
     out,
@@ -73,7 +74,7 @@ export function conv2dInputGradKernel({ inputs, outputs, attributes }: Step<"con
   const { strides, padding } = attributes
   const d = shader.element(dy.tensor, place(dy, ["n", "y", "x", "o"]))
   const k = shader.element(weight.tensor, place(weight, ["o", "c", "a", "b"]))
-  return each(
+  return elementKernel(
     "conv2dInputGrad",
     shader,
     out,
@@ -101,7 +102,7 @@ export function conv2dWeightGradKernel({ inputs, outputs, attributes }: Step<"co
   const { strides, padding } = attributes
   const d = shader.element(dy.tensor, place(dy, ["n", "y", "x", "o"]))
   const v = shader.element(image.tensor, place(image, ["n", "row", "column", "c"]))
-  return each(
+  return elementKernel(
     "conv2dWeightGrad",
     shader,
     out,
@@ -125,7 +126,7 @@ export function maxPool2dKernel({ inputs, outputs, attributes }: Step<"maxPool2d
   const larger = `let v = ${v}; if (v > best || first) { best = v; index = i32(row * ${u(w)} + column); first = false; }`
   const out = values ?? indices
   if (out === null) throw new Error("a pooling whose results nothing reads")
-  return each(
+  return elementKernel(
     "maxPool2d",
     shader,
     out,
@@ -146,7 +147,7 @@ export function gatherKernel({ inputs, outputs }: Step<"gather">): Kernel {
   const [rows, channels] = [dimAt(x.shape, 1), dimAt(x.shape, 2)]
   const index = shader.element(indices.tensor, "i")
   const value = shader.element(x.tensor, `(n * ${u(rows)} + at) * ${u(channels)} + c`)
-  return each(
+  return elementKernel(
     "gather",
     shader,
     out,
@@ -156,7 +157,7 @@ ${shader.store(out.tensor, false, "i", value)}`,
   )
 }
 
-/** Each result sums the values that go to it in their order, so that equal runs give equal bits. */
+/** Each result sums its values in their order, so that equal runs give equal bits. */
 export function scatterAddKernel({ inputs, outputs }: Step<"scatterAdd">): Kernel {
   const [values, indices] = inputs
   const [out] = outputs
@@ -165,7 +166,7 @@ export function scatterAddKernel({ inputs, outputs }: Step<"scatterAdd">): Kerne
   const at = `(n * ${u(chosen)} + r) * ${u(channels)} + c`
   const index = shader.element(indices.tensor, at)
   const value = shader.element(values.tensor, at)
-  return each(
+  return elementKernel(
     "scatterAdd",
     shader,
     out,

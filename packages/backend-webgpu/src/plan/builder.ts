@@ -14,7 +14,7 @@ import {
   wholeView,
 } from "./view.ts"
 
-/** Collects the tensors and steps of a program, and knows where the values of its graph lie. */
+/** Collects the tensors and steps of a program, and finds the view of each value of its graph. */
 export class StepBuilder {
   readonly graph: BoundGraph
   readonly tensors: Tensor[] = []
@@ -23,7 +23,7 @@ export class StepBuilder {
   readonly #narrow: ReadonlySet<ValueId>
   readonly #placements: ReadonlyMap<ValueId, Placement>
   readonly #views = new Map<ValueId, View>()
-  /** The memory of values in which other values have a place. */
+  /** The memory of values that contain the places of other values. */
   readonly #holders = new Map<ValueId, View>()
   readonly #copies: { readonly view: View; readonly copy: View }[] = []
 
@@ -61,7 +61,7 @@ export class StepBuilder {
     this.#views.set(value, view)
   }
 
-  /** Makes the tensor of a value, or finds its place in the tensor of another. */
+  /** Allocates the tensor of a value, or finds the value's place within another tensor. */
   result(value: ValueId): View {
     const placement = this.#placements.get(value)
     const view = placement === undefined ? this.#memoryOf(value) : this.#placeOf(placement)
@@ -69,7 +69,7 @@ export class StepBuilder {
     return view
   }
 
-  /** The memory of a value into which other values are written, or undefined. */
+  /** The memory of a value that contains the places of other values, or undefined. */
   holder(value: ValueId): View | undefined {
     return this.#holders.get(value)
   }
@@ -85,10 +85,10 @@ export class StepBuilder {
     return { tensor: memory.tensor, shape, strides, offset }
   }
 
-  /** A dense tensor with a view's elements, in order. It is made once. */
+  /** A dense tensor with a view's elements in order. Equal views share one copy. */
   copy(view: View): View {
-    const known = this.#copies.find((each) => sameView(each.view, view))
-    if (known !== undefined) return known.copy
+    const entry = this.#copies.find((each) => sameView(each.view, view))
+    if (entry !== undefined) return entry.copy
     const copy = this.work(view.shape, view.tensor.dtype)
     this.step({ op: "copy", attributes: {}, inputs: [view], outputs: [copy] })
     this.#copies.push({ view, copy })
@@ -102,20 +102,20 @@ export class StepBuilder {
     return result
   }
 
-  // A kernel that cannot read an operand as it lies gets a copy.
+  // The next methods return a view that a kernel can read: the given view, or a copy.
 
-  /** Dense, from the first element of the tensor on. */
+  /** A dense view of a whole tensor. */
   whole(view: View): View {
     return isWhole(view) && !isLiteral(view) ? view : this.copy(view)
   }
 
-  /** Without gaps along the last axis. */
+  /** A view without gaps along the last axis. */
   rows(view: View): View {
     const fits = !isLiteral(view) && (view.shape.at(-1) === 1 || view.strides.at(-1) === 1)
     return fits ? view : this.copy(view)
   }
 
-  /** Without gaps along one of the last two axes. */
+  /** A view without gaps along one of the last two axes. */
   matrix(view: View): View {
     const fits = !isLiteral(view) && (view.strides.at(-1) === 1 || view.strides.at(-2) === 1)
     return fits ? view : this.copy(view)
@@ -126,7 +126,7 @@ export class StepBuilder {
     return isLiteral(view) || view.strides[0] === 1 || view.shape[0] === 1 ? view : this.copy(view)
   }
 
-  /** For steps that write slots in place: one number for all elements, or whole vectors of four. */
+  /** An operand of a step that writes slots in place: one number for all elements, or whole vectors of four. */
   lateOperand(view: View, shape: readonly number[]): View {
     if (isLiteral(view) || isRepeated(view)) return broadcasted(view, shape)
     return isDense(view) && view.offset % 4 === 0 ? view : this.copy(view)

@@ -3,10 +3,12 @@ import { type AnchorStep, isPointwiseStep, type PointwiseStep, type Step, type S
 import type { Tensor } from "./tensor.ts"
 import { hasOrderOf, isLiteral, isWhole, type View } from "./view.ts"
 
-/** Steps that become one kernel: at most one that is not pointwise, and pointwise ones before and after it. */
+/**
+ * Steps that become one kernel: at most one that is not pointwise (the anchor), and pointwise ones before and after it.
+ */
 export interface Group {
   readonly anchor: AnchorStep | undefined
-  /** Pointwise steps that compute what the anchor, a reduction, reads. */
+  /** Pointwise steps that compute the input of the anchor, if the anchor is a reduction. */
   readonly before: readonly PointwiseStep[]
   /** Pointwise steps on the anchor's results. */
   readonly after: readonly PointwiseStep[]
@@ -15,9 +17,9 @@ export interface Group {
 }
 
 /**
- * Puts pointwise steps together with each other and with the kernels whose results they read, as long as no kernel waits
- * for itself and none has more than `bindings` tensors. Groups come in an order in which they can run.
- * @param results the tensors that the host reads.
+ * Groups pointwise steps with each other, and with the kernels whose results they read. No kernel may wait for itself,
+ * and none may have more than `bindings` tensors. Each group stands after the groups that it needs.
+ * @param results the tensors that the host reads
  */
 export function fuse(steps: readonly Step[], results: ReadonlySet<Tensor>, bindings: number): Group[] {
   const fusion = new Fusion(steps, results, bindings)
@@ -29,8 +31,8 @@ export function fuse(steps: readonly Step[], results: ReadonlySet<Tensor>, bindi
   }))
 }
 
-/** Anchors that hand their first result on element by element. */
-const handing: ReadonlySet<StepName> = new Set<StepName>([
+/** Anchors that pass their first result on element by element. */
+const passing: ReadonlySet<StepName> = new Set<StepName>([
   "sum",
   "max",
   "matMul",
@@ -42,11 +44,11 @@ const handing: ReadonlySet<StepName> = new Set<StepName>([
   "sumOfSquares",
 ])
 
-/** A step and its place among all steps. */
+/** A step and its index among all steps. */
 interface Numbered<S extends Step> {
   readonly step: S
   readonly index: number
-  /** The group that the step belongs to so far. Late steps have none. */
+  /** The group to which the step belongs so far. Late steps have none. */
   draft?: Draft
 }
 
@@ -59,7 +61,7 @@ interface Draft {
   readonly anchor?: AnchorMember
   before: readonly PointwiseMember[]
   after: readonly PointwiseMember[]
-  /** Elements of the anchor's first result, or of the result of each pointwise step. */
+  /** The number of elements of the anchor's first result, or of each pointwise step's result. */
   readonly size: number
 }
 
@@ -97,7 +99,7 @@ class Fusion {
     return this.#readers.get(tensor) ?? []
   }
 
-  /** The tensors that kernels of other groups or the host read. */
+  /** The tensors that the host or kernels of other groups read. */
   written(draft: Draft): Tensor[] {
     const members = new Set(membersOf(draft))
     return [...members]
@@ -116,7 +118,7 @@ class Fusion {
     return needs
   }
 
-  /** Whether a group has to wait for `target`. */
+  /** Whether a group has to wait for `target`, directly or through other groups. */
   #waitsFor(draft: Draft, target: Draft): boolean {
     const earliest = firstIndex(target)
     const visited = new Set([draft])
@@ -132,17 +134,17 @@ class Fusion {
     return false
   }
 
-  /** How many tensors in memory the kernel of a group reads and writes. */
+  /** The number of tensors in memory that the kernel of a group reads and writes. */
   #bindingsOf(draft: Draft): number {
     const members = membersOf(draft)
-    const made = new Set(members.flatMap(outputsOf).map(({ tensor }) => tensor))
+    const produced = new Set(members.flatMap(outputsOf).map(({ tensor }) => tensor))
     const bound = new Set(this.written(draft))
     for (const { step } of members)
-      for (const view of step.inputs) if (!made.has(view.tensor) && !isLiteral(view)) bound.add(view.tensor)
+      for (const view of step.inputs) if (!produced.has(view.tensor) && !isLiteral(view)) bound.add(view.tensor)
     return bound.size
   }
 
-  /** The group that makes an operand element by element as `y` needs it. */
+  /** The group that computes an operand element by element, in the order of `y`. */
   #maker(view: View, y: View): Draft | undefined {
     const [producer, ...others] = this.#producers.get(view.tensor) ?? []
     const draft = producer?.draft
@@ -150,15 +152,15 @@ class Fusion {
     const [result] = producer.step.outputs
     if (draft.size !== elementCount(y.shape) || result?.tensor !== view.tensor || !isWhole(result)) return undefined
     if (draft.before.some((member) => member === producer)) return undefined
-    return draft.anchor === undefined || handing.has(draft.anchor.step.op) ? draft : undefined
+    return draft.anchor === undefined || passing.has(draft.anchor.step.op) ? draft : undefined
   }
 
   #canJoin(draft: Draft, other: Draft): boolean {
-    const joined = { ...draft, after: [...draft.after, ...other.after] }
+    const union = { ...draft, after: [...draft.after, ...other.after] }
     return (
       [...this.#needs(other)].every((each) => each === draft || !this.#waitsFor(each, draft)) &&
       [...this.#needs(draft)].every((each) => each === other || !this.#waitsFor(each, other)) &&
-      this.#bindingsOf(joined) <= this.#bindings
+      this.#bindingsOf(union) <= this.#bindings
     )
   }
 
@@ -200,15 +202,15 @@ class Fusion {
     }
   }
 
-  /** Whether only late steps and the norm of all gradients read what a group makes. */
+  /** Whether only late steps and the norm of all gradients read a group's results. */
   #isLeaf(draft: Draft): boolean {
     const isLast = ({ step }: Member): boolean => step.late !== undefined || step.op === "sumOfSquares"
     return this.written(draft).every((tensor) => this.#readersOf(tensor).every(isLast))
   }
 
   /**
-   * An order in which every group comes after those that it needs, and otherwise as the steps came. A leaf comes as soon as
-   * it can, so that what it reads need not be kept.
+   * All groups, each after the groups that it needs, and otherwise in the order of the steps. A leaf comes as early as
+   * possible, so that the memory of its operands is free early.
    */
   drafts(): Draft[] {
     const entries = new Map<Draft, { readonly draft: Draft; place: number; time: number }>()

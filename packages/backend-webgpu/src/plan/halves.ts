@@ -2,7 +2,7 @@ import type { Graph } from "@vitrine/core"
 import { typeOf, type ValueId } from "@vitrine/core/backend"
 import { isPointwise } from "./step.ts"
 
-/** Ops besides those point by point whose first results may be stored in float16. */
+/** Ops, besides the pointwise ones, whose first results may be stored in float16. */
 const narrowed: ReadonlySet<string> = new Set([
   "matMul",
   "softmax",
@@ -15,13 +15,13 @@ const narrowed: ReadonlySet<string> = new Set([
   "pad",
 ])
 
-/** Narrower rows hold sums, losses and the like, which stay in float32. */
+/** Values with narrower rows, such as sums and losses, stay in float32. */
 const leastWidth = 8
 
 /**
- * The values that a program with storage in float16 stores so: activations and their gradients, which have a row for each
- * example. Weights, their gradients and the results of the program stay in float32.
- * @param g a graph whose batch is not bound.
+ * The values that a program with float16 storage stores in float16: activations and their gradients, which have a row
+ * for each example. Weights, their gradients and the program's results stay in float32.
+ * @param g a graph with an open batch
  */
 export function halves(g: Graph): ReadonlySet<ValueId> {
   const results = new Set([...Object.values(g.outputs), ...Object.values(g.updates)])

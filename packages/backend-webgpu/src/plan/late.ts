@@ -9,13 +9,13 @@ import {
 } from "@vitrine/core/backend"
 
 /**
- * The nodes that only compute next values of slots, point by point, such as an optimizer's arithmetic. They run at the end
- * and write in place. Nodes that read each other's values make a set, which becomes one kernel.
+ * The nodes that only compute next values of slots, point by point, such as an optimizer's arithmetic. They run at the
+ * end and write in place. Nodes that read each other's values form a set, which becomes one kernel.
  */
 export interface Late {
-  /** The number of each node's set. */
+  /** The index of each node's set. */
   readonly sets: ReadonlyMap<GraphNode, number>
-  /** The values that those nodes make. */
+  /** The values that these nodes compute. */
   readonly values: ReadonlySet<ValueId>
 }
 
@@ -38,7 +38,7 @@ type ArithmeticNode = GraphNode<keyof typeof arithmetic>
 
 const isArithmetic = (node: GraphNode): node is ArithmeticNode => Object.hasOwn(arithmetic, node.op)
 
-/** Who makes and reads the values of a graph. */
+/** The producers and readers of a graph's values. */
 class Values {
   readonly graph: BoundGraph
   readonly #producers = new Map<ValueId, GraphNode>()
@@ -70,7 +70,7 @@ class Values {
     return typeOf(this.graph, value).dtype === "float32"
   }
 
-  /** The value that a chain of views begins with. */
+  /** The value at the beginning of a chain of views. */
   base(value: ValueId): ValueId {
     const node = this.producer(value)
     switch (node.op) {
@@ -98,7 +98,7 @@ export function lateNodes(g: BoundGraph): Late {
   return { sets: late, values: new Set([...late.keys()].flatMap(({ outputs }) => outputs)) }
 }
 
-/** Nodes of arithmetic whose values only slots and other candidates of the same shape read. They come in order. */
+/** Arithmetic nodes whose values only slots and other candidates of the same shape read, in the graph's order. */
 function candidates(values: Values, slotsOf: ReadonlyMap<ValueId, readonly string[]>): readonly ArithmeticNode[] {
   const { graph } = values
   const results = new Set(Object.values(graph.outputs))
@@ -121,7 +121,7 @@ function candidates(values: Values, slotsOf: ReadonlyMap<ValueId, readonly strin
   return nodes.reverse()
 }
 
-/** Numbers the sets of nodes that read each other's values. */
+/** Gives an index to each set of nodes that read each other's values. */
 function connected(nodes: readonly ArithmeticNode[], values: Values): ReadonlyMap<ArithmeticNode, number> {
   const sets = new Map<GraphNode, ReadonlySet<ArithmeticNode>>()
   for (const node of nodes) {
@@ -139,8 +139,8 @@ function connected(nodes: readonly ArithmeticNode[], values: Values): ReadonlyMa
 }
 
 /**
- * The sets that have to run with the other kernels. A slot that a late set writes may be read by that set alone, element by
- * element. Operands in memory are numbers; a condition must be made within the set.
+ * The sets that have to run with the other kernels. Only the late set that writes a slot may read it, and only element
+ * by element. An operand in memory must hold numbers. A condition must be computed within the set.
  */
 function earlySets(
   sets: ReadonlyMap<ArithmeticNode, number>,

@@ -5,14 +5,14 @@ import { broadcasted, type View } from "./view.ts"
 /** The values of states that do not change, by name. */
 export type Constants = Readonly<Record<string, Float32Array>>
 
-/** Constants with fewer elements are not worth storing in float16. */
+/** A constant with fewer elements stays in float32, since float16 would save little. */
 const leastNarrowed = 1024
 
 export type LeafOp = "input" | "state" | "constant" | "full"
 
 /**
  * The tensor of a leaf.
- * @param narrows whether large constants are stored in float16.
+ * @param narrows whether large constants are stored in float16
  */
 export function leaf(builder: StepBuilder, node: GraphNode<LeafOp>, constants: Constants, narrows: boolean): View {
   const { shape, dtype } = builder.typeOf(node.outputs[0])
@@ -32,7 +32,7 @@ export function leaf(builder: StepBuilder, node: GraphNode<LeafOp>, constants: C
     case "full": {
       const { value } = node.attributes
       if (Number.isFinite(Math.fround(value))) return builder.tensor({ shape, dtype, place: "literal", value })
-      // WGSL has no text for such a number.
+      // WGSL has no literal for such a number.
       const data = Float32Array.of(value)
       return broadcasted(builder.tensor({ shape: [], dtype, place: "constant", data }), shape)
     }

@@ -1,6 +1,8 @@
 import type { Tensor } from "./tensor.ts"
 
-/** When a tensor's memory is in use: from its first writer to its last reader, by number of the dispatch. */
+/**
+ * The time in which a tensor's memory is in use: from its first writer to its last reader, as indices of dispatches.
+ */
 export interface Lifetime {
   readonly tensor: Tensor
   readonly bytes: number
@@ -8,16 +10,16 @@ export interface Lifetime {
   readonly to: number
 }
 
-/** Where a tensor lies, in bytes from the beginning of an arena. */
+/** The place of a tensor in an arena, in bytes. */
 export interface ArenaPlace {
-  /** The number of the arena. */
+  /** The index of the arena. */
   readonly arena: number
   readonly offset: number
 }
 
 export interface Memory {
   readonly places: ReadonlyMap<Tensor, ArenaPlace>
-  /** Bytes of each arena. */
+  /** The size of each arena in bytes. */
   readonly arenas: readonly number[]
 }
 
@@ -35,14 +37,14 @@ interface Block extends Lifetime {
   readonly offset: number
 }
 
-/** Bindings begin at multiples of this many bytes. */
+/** Bindings begin at multiples of this number of bytes. */
 const alignment = 256
 export const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment
 
 /**
- * Lays tensors out in a few buffers, the arenas, so that none overlaps another one in time and in place. A kernel may not
- * read one part of a buffer and write another, so `apart` holds the tensors that may not share an arena. Larger tensors
- * are placed first, each at the lowest offset that is free while it lives.
+ * Places tensors in a few buffers, the arenas. No two tensors may use the same bytes at the same time. A kernel may not
+ * read one part of a buffer and write another, so `apart` holds the pairs of tensors that may not share an arena.
+ * Larger tensors are placed first, each at the lowest offset that is free during its lifetime.
  */
 export function layOut(
   lifetimes: readonly Lifetime[],
@@ -61,7 +63,10 @@ export function layOut(
   return { places, arenas: arenas.map(({ bytes }) => bytes) }
 }
 
-/** The first arena of a tensor's colour with room for it, and where. A new one is added to `arenas` where none has. */
+/**
+ * The first arena of a tensor's colour with enough space, and the offset. If there is none, a new arena is added to
+ * `arenas`.
+ */
 function roomFor(life: Coloured, bytes: number, arenas: Arena[], largest: number): [Arena, number] {
   for (const arena of arenas) {
     if (arena.colour !== life.colour) continue
@@ -73,17 +78,17 @@ function roomFor(life: Coloured, bytes: number, arenas: Arena[], largest: number
   return [arena, 0]
 }
 
-/** Gives tensors that must lie apart different colours. */
+/** Gives different colours to tensors that may not share an arena. */
 function coloured(lifetimes: readonly Lifetime[], apart: ReadonlyMap<Tensor, ReadonlySet<Tensor>>): Coloured[] {
   const colours = new Map<Tensor, number>()
   const colourOf = (tensor: Tensor): number => {
-    const taken = new Set([...(apart.get(tensor) ?? [])].map((other) => colours.get(other)))
+    const neighbourColours = new Set([...(apart.get(tensor) ?? [])].map((other) => colours.get(other)))
     let colour = 0
-    while (taken.has(colour)) colour++
+    while (neighbourColours.has(colour)) colour++
     colours.set(tensor, colour)
     return colour
   }
-  // In the order of their first use tensors have few neighbours, so that a few colours are enough.
+  // In the order of first use each tensor has few neighbours, so a few colours are enough.
   const ordered = [...lifetimes].sort((a, b) => a.from - b.from)
   return ordered.map((life) => ({ ...life, colour: colourOf(life.tensor) }))
 }

@@ -2,12 +2,12 @@ import { dimAt } from "@vitrine/core"
 import { type BoundGraph, type GraphNode, typeOf, type ValueId } from "@vitrine/core/backend"
 import { type Layout, reshaped, rowMajor, sliced, transposed } from "./view.ts"
 
-/** Where a value lies within the memory of another one, the holder. */
+/** The place of a value within the memory of another value, the holder. */
 export interface Placement extends Layout {
   readonly holder: ValueId
 }
 
-/** The outputs that kernels write in any layout. */
+/** The outputs that a kernel can write in any layout. */
 function flexible(node: GraphNode): readonly ValueId[] {
   switch (node.op) {
     case "attention":
@@ -21,8 +21,8 @@ function flexible(node: GraphNode): readonly ValueId[] {
 }
 
 /**
- * The values that kernels write straight to the place of their transposed, reshaped or concatenated form. Heads of
- * attention, for example, are put together again without a kernel.
+ * The values that kernels write directly to the places of their transposed, reshaped or concatenated forms. For
+ * example, the heads of attention are joined without a kernel.
  */
 export function placements(g: BoundGraph): ReadonlyMap<ValueId, Placement> {
   const placed = new Map<ValueId, Placement>()
@@ -54,7 +54,7 @@ class Chains {
     return typeOf(this.#graph, value).shape
   }
 
-  /** The chain of transposes and reshapes that a value goes through. */
+  /** The transposes and reshapes that follow a value, in order. */
   #chain(value: ValueId): readonly Look[] {
     const readers = this.#readersOf(value)
     const [next, ...others] = readers.filter((node) => node.op === "transpose" || node.op === "reshape")
@@ -76,7 +76,7 @@ class Chains {
       layout = this.#partOf(reader, end)
     else if (chain.some(({ op }) => op === "transpose")) layout = this.#whole(end)
     for (const node of chain.toReversed()) layout = layout && this.#before(node, layout)
-    // Kernels write rows, so the last axis must stay together.
+    // Kernels write rows, so the last axis must have no gaps.
     const together = layout?.shape.at(-1) === 1 || layout?.strides.at(-1) === 1
     return together ? layout : undefined
   }
@@ -86,14 +86,14 @@ class Chains {
     return { holder, shape, strides: rowMajor(shape), offset: 0 }
   }
 
-  /** Where one input of a concatenation lies in its result. */
+  /** The place of one input of a concatenation in its result. */
   #partOf({ inputs, outputs, attributes: { axis } }: GraphNode<"concat">, part: ValueId): Placement {
     const size = (value: ValueId): number => dimAt(this.#shape(value), axis)
     const start = inputs.slice(0, inputs.indexOf(part)).reduce((n, each) => n + size(each), 0)
     return sliced(this.#whole(outputs[0]), axis, start, size(part))
   }
 
-  /** The place of a node's input, from the place of its output. */
+  /** The place of a node's input, given the place of its output. */
   #before(node: Look, placement: Placement): Placement | undefined {
     if (node.op === "reshape") return reshaped(placement, this.#shape(node.inputs[0]))
     const { permutation } = node.attributes

@@ -14,7 +14,10 @@ import { isPointwiseStep, type PointwiseStep, type Step } from "./step.ts"
 import { bytesOf, type Tensor } from "./tensor.ts"
 import { type View, wholeView } from "./view.ts"
 
-/** One entry of a plan. All but the first kind run over many tensors, which a table lists. */
+/**
+ * One entry of a plan. A kernel dispatch computes one result. The other kinds run over many tensors, which a table
+ * lists.
+ */
 export type Dispatch = KernelDispatch | SquaresDispatch | SumsDispatch | LateDispatch
 
 export interface KernelDispatch {
@@ -22,20 +25,20 @@ export interface KernelDispatch {
   readonly kernel: Kernel
 }
 
-/** Sums of squares of stretches of `inputs`, into `parts`. */
+/** Sums the squares of stretches of `inputs` into `parts`. */
 export interface SquaresDispatch {
   readonly kind: "squares"
   readonly inputs: readonly View[]
   readonly parts: Tensor
 }
 
-/** Sums of parts that other kernels left. */
+/** Sums parts that other kernels wrote. */
 export interface SumsDispatch {
   readonly kind: "sums"
   readonly items: readonly Summed[]
 }
 
-/** Next values of slots, written in place. The sets have one signature. */
+/** Computes next values of slots in place. The sets have one signature. */
 export interface LateDispatch {
   readonly kind: "late"
   readonly sets: readonly LateSet[]
@@ -49,30 +52,30 @@ export interface Summed {
   readonly count: number
 }
 
-/** A program before there is a device: its dispatches in order, and where everything lies in memory. */
+/** A program before it is on a device: its dispatches in order, and the places of all tensors in memory. */
 export interface Plan {
   readonly tensors: readonly Tensor[]
   readonly dispatches: readonly Dispatch[]
   readonly memory: Memory
-  /** The results of the program by name, each a whole tensor. */
+  /** The results of the program by name. Each is a whole tensor. */
   readonly outputs: Readonly<Record<string, View>>
-  /** What is copied to slots at the end, by the slot's name. */
+  /** The values that are copied to slots at the end, by the slot's name. */
   readonly copies: Readonly<Record<string, View>>
 }
 
 export interface PlanLimits extends Target {
-  /** Most buffers that a kernel may bind. */
+  /** The greatest number of buffers that a kernel may bind. */
   readonly bindings: number
-  /** Bytes of the largest buffer, and of the largest binding. */
+  /** The size in bytes of the largest buffer that can be bound. */
   readonly largest: number
   /** Whether activations are stored in float16. */
   readonly half?: boolean
 }
 
-/** Elements that one workgroup squares and sums. */
+/** The number of elements that one workgroup squares and sums. */
 export const squaresStretch = 16384
 
-/** Larger parts are summed by a kernel of their own, and not at the end. */
+/** Larger parts are summed immediately by a separate kernel, not at the end. */
 const largestDeferred = 2 ** 20
 
 export function planOf(
@@ -81,7 +84,8 @@ export function planOf(
   constants: Readonly<Record<string, Float32Array>>,
   limits: PlanLimits,
 ): Plan {
-  // A CPU multiplies faster than it recomputes weights of attention row by row, and has the memory to keep them.
+  // On a CPU, attention's gradient is decomposed: multiplying is faster there than computing weights again row by row,
+  // and the memory is large enough to keep them.
   const decomposesAttention = limits.cpu && source.nodes.some(({ op }) => op === "attentionGrad")
   const lowered = lower(source, (op) => supports(op) && !(decomposesAttention && op.startsWith("attention")))
   const list = stepsOf(bindBatch(lowered, batch), constants, limits.half ? halves(lowered) : undefined)
@@ -95,7 +99,7 @@ export function planOf(
   return { tensors, dispatches, memory: memoryOf(dispatches, results, limits.largest), outputs, copies }
 }
 
-/** The kernels of all groups. Small sums of parts that are read at the end become one dispatch. */
+/** The kernels of all groups. Small sums of parts that are read only at the end become one dispatch. */
 function groupDispatches(
   groups: readonly Group[],
   steps: readonly Step[],
@@ -146,7 +150,7 @@ function groupDispatches(
   return dispatches
 }
 
-/** Late sets that compute the same become one dispatch. Those that only overwrite come last. */
+/** Late sets with the same computation become one dispatch. Sets that only overwrite slots come last. */
 function lateDispatches(steps: readonly Step[], slots: ReadonlyMap<Tensor, readonly string[]>): LateDispatch[] {
   const sets = new Map<number, PointwiseStep[]>()
   for (const step of steps)
@@ -161,7 +165,7 @@ function lateDispatches(steps: readonly Step[], slots: ReadonlyMap<Tensor, reado
     .map((each) => ({ kind: "late", sets: each }))
 }
 
-/** The tensors that a dispatch reads and writes; slots that it writes in place are not among them. */
+/** The tensors that a dispatch reads and writes, without the slots that it writes in place. */
 export function touched(dispatch: Dispatch): { readonly reads: readonly Tensor[]; readonly writes: readonly Tensor[] } {
   switch (dispatch.kind) {
     case "kernel": {
@@ -181,8 +185,8 @@ export function touched(dispatch: Dispatch): { readonly reads: readonly Tensor[]
 
 const isWork = ({ place }: Tensor): boolean => place === "work"
 
-/** @param kept the tensors that are read after the last dispatch. */
-function memoryOf(dispatches: readonly Dispatch[], kept: ReadonlySet<Tensor>, largest: number): Memory {
+/** @param lastRead the tensors that are read after the last dispatch */
+function memoryOf(dispatches: readonly Dispatch[], lastRead: ReadonlySet<Tensor>, largest: number): Memory {
   const lifetimes = new Map<Tensor, Lifetime>()
   const apart = new Map<Tensor, Set<Tensor>>()
   const separate = (a: Tensor, b: Tensor): void => void apart.set(a, (apart.get(a) ?? new Set()).add(b))
@@ -190,7 +194,7 @@ function memoryOf(dispatches: readonly Dispatch[], kept: ReadonlySet<Tensor>, la
     const { reads, writes } = touched(dispatch)
     for (const tensor of [...reads, ...writes].filter(isWork)) {
       const from = lifetimes.get(tensor)?.from ?? i
-      const to = kept.has(tensor) ? dispatches.length : i
+      const to = lastRead.has(tensor) ? dispatches.length : i
       lifetimes.set(tensor, { tensor, bytes: bytesOf(tensor), from, to })
     }
     for (const a of reads.filter(isWork))
@@ -203,11 +207,11 @@ function memoryOf(dispatches: readonly Dispatch[], kept: ReadonlySet<Tensor>, la
   return layOut([...lifetimes.values()], apart, largest)
 }
 
-/** Tensors one after the other in a buffer of their own. */
+/** Tensors in a row in one buffer. */
 export interface Row<T extends Tensor> {
-  /** Where each tensor begins, in bytes. */
+  /** The offset of each tensor in bytes. */
   readonly offsets: ReadonlyMap<T, number>
-  /** Bytes of the buffer. */
+  /** The size of the buffer in bytes. */
   readonly bytes: number
 }
 

@@ -3,9 +3,9 @@ import { elementCount } from "@vitrine/core/backend"
 import type { Step } from "./step.ts"
 import type { StepList } from "./steps.ts"
 import type { Tensor } from "./tensor.ts"
-import { isDense, isLiteral, sameView, turned, type View, wholeView } from "./view.ts"
+import { isDense, isLiteral, matrixTransposed, sameView, type View, wholeView } from "./view.ts"
 
-/** The steps whose results are read, without those of their results that are not. */
+/** Removes steps without readers, and results without readers of the other steps. */
 export function withoutDead({ steps, outputs, copies, inPlace }: StepList): Step[] {
   const read = new Set([...Object.values(outputs), ...Object.values(copies)].map(({ tensor }) => tensor))
   for (const tensor of inPlace.keys()) read.add(tensor)
@@ -38,7 +38,10 @@ function withoutDeadResults(step: Step, read: ReadonlySet<Tensor>): Step {
   }
 }
 
-/** A bias' gradient, the sum of rows, is taken by the product that reads the same rows for the weight's gradient. */
+/**
+ * The product for a weight's gradient reads the same rows as the sum for the bias' gradient. This function lets the
+ * product compute that sum.
+ */
 export function withRowSums(steps: readonly Step[]): Step[] {
   const replaced = new Map<Step, Step>()
   const dropped = new Set<Step>()
@@ -48,21 +51,21 @@ export function withRowSums(steps: readonly Step[]): Step[] {
     const [sum] = step.outputs
     if (rows.shape.length !== 2) continue
     const isReader = ({ inputs }: Step): boolean => inputs.some(({ tensor }) => tensor === sum.tensor)
-    const columns = turned(rows)
+    const columns = matrixTransposed(rows)
     for (const product of steps) {
       if (product.op === "matMul" && !replaced.has(product) && sameView(product.inputs[0], columns)) {
         replaced.set(product, { ...product, outputs: [product.outputs[0], sum] })
         dropped.add(step)
         break
       }
-      // The sum is read before such a product comes.
+      // The sum is read before the product runs.
       if (isReader(product)) break
     }
   }
   return steps.filter((step) => !dropped.has(step)).map((step) => replaced.get(step) ?? step)
 }
 
-/** Whether a view reads every element of its tensor once, in whatever order. */
+/** Whether a view reads every element of its tensor once, in any order. */
 function isAll(view: View): boolean {
   const { shape, strides, offset } = view
   const axes = [...shape.keys()].sort((a, b) => dimAt(strides, b) - dimAt(strides, a))
@@ -78,10 +81,10 @@ const isScalar = (view: View): boolean => elementCount(view.shape) === 1
 
 const isZero = ({ tensor }: View): boolean => tensor.place === "literal" && tensor.value === 0
 
-/** The fewest sums of squares that become one step. */
+/** The fewest sums of squares that are merged into one step. */
 const leastSums = 4
 
-/** A chain of additions of sums of squares, such as the norm of all gradients, becomes one step. */
+/** Merges a chain of additions of sums of squares, such as the norm of all gradients, into one step. */
 export function withNorms(steps: readonly Step[], tensors: Tensor[]): Step[] {
   const chains = new Chains(steps)
   const dropped = new Set<Step>()
@@ -96,18 +99,18 @@ export function withNorms(steps: readonly Step[], tensors: Tensor[]): Step[] {
   return steps.flatMap((step) => replaced.get(step) ?? (dropped.has(step) ? [] : [step]))
 }
 
-/** A chain of additions: the tensors whose squares it sums, its other terms, and the steps that become superfluous. */
+/** A chain of additions: the tensors of its sums of squares, its other terms, and the steps that one step replaces. */
 interface Chain {
   readonly squared: View[]
-  readonly rest: View[]
+  readonly terms: View[]
   readonly steps: Step[]
 }
 
-/** The sum of all squares, and additions of the other terms of the chain. */
-function normSteps(last: Step<"add">, { squared, rest }: Chain, tensors: Tensor[]): Step[] {
+/** One sum of all squares, followed by additions of the chain's other terms. */
+function normSteps(last: Step<"add">, { squared, terms }: Chain, tensors: Tensor[]): Step[] {
   let [y] = last.outputs
   const additions: Step[] = []
-  for (const other of rest.filter((view) => !isZero(view))) {
+  for (const other of terms.filter((view) => !isZero(view))) {
     const tensor: Tensor = { shape: [], dtype: "float32", place: "work" }
     tensors.push(tensor)
     const sum = wholeView(tensor)
@@ -129,7 +132,7 @@ class Chains {
   }
 
   endingWith(step: Step<"add">): Chain {
-    const chain: Chain = { squared: [], rest: [], steps: [] }
+    const chain: Chain = { squared: [], terms: [], steps: [] }
     for (const view of step.inputs) this.#collect(view, chain)
     return chain
   }
@@ -147,10 +150,10 @@ class Chains {
     } else if (add?.op === "add" && add.late === undefined && isScalar(add.outputs[0]) && this.#isReadOnce(term)) {
       chain.steps.push(add)
       for (const each of add.inputs) this.#collect(each, chain)
-    } else chain.rest.push(term)
+    } else chain.terms.push(term)
   }
 
-  /** What is squared, where a scalar is the sum of the squares of one tensor. */
+  /** If a scalar is the sum of the squares of one tensor, the tensor and the steps of that sum. */
   #squared(scalar: View): { readonly x: View; readonly steps: readonly Step[] } | undefined {
     const sum = this.#producers.get(scalar.tensor)
     if (sum?.op !== "sum" || !this.#isReadOnce(scalar) || !isScalar(sum.outputs[0])) return undefined

@@ -2,13 +2,13 @@ import type { DType } from "@vitrine/core"
 import type { Ops } from "@vitrine/core/backend"
 import type { View } from "./view.ts"
 
-/** A stretch of an axis up to `end`. It is filled from the input with number `from`, or with zeros where that is null. */
+/** A stretch of an axis up to `end`. It comes from the input with index `from`, or is zero if `from` is null. */
 export interface Piece {
   readonly end: number
   readonly from: number | null
 }
 
-/** A result that is left out where no step reads it. */
+/** A result, or null if no step reads it. */
 type Optional = View | null
 
 type None = Readonly<Record<string, never>>
@@ -42,21 +42,21 @@ interface PointwiseSteps {
   isFinite: Unary
   relu: Unary
   gelu: Unary<Ops["gelu"]>
-  /** From dy and x. */
+  /** Computes the gradient from dy and x. */
   geluGrad: Binary<Ops["geluGrad"]>
   cast: Unary<{ readonly from: DType; readonly to: DType }>
-  /** The input's elements, in order. */
+  /** Copies the input's elements in order. */
   copy: Unary
-  /** The inputs one after the other along an axis: concatenation and padding. */
+  /** Joins the inputs along an axis, for concatenation and padding. */
   pieces: Kind<readonly View[], readonly [y: View], { readonly axis: number; readonly pieces: readonly Piece[] }>
   dropoutMask: Kind<readonly [key: View], readonly [mask: View], Ops["dropoutMask"]>
 }
 
-/** The steps that have a kernel of their own. */
+/** The steps that need a separate kernel. */
 interface AnchorSteps {
   sum: Unary<{ readonly axes: readonly number[] }>
   max: Unary<{ readonly axes: readonly number[] }>
-  /** `[…, m, k] × […, k, n]`. The second output, if there is one, is the sum over k of the first factor. */
+  /** `[…, m, k] × […, k, n]`. The second output, if there is one, is the sum of the first factor over k. */
   matMul: Kind<readonly [a: View, b: View], readonly [product: View, rowSums?: View]>
   softmax: Unary
   softmaxGrad: Kind<readonly [dy: View, y: View], readonly [dx: View]>
@@ -76,7 +76,7 @@ interface AnchorSteps {
     readonly [context: Optional, logSumExp: Optional],
     Ops["attention"]
   >
-  /** `delta` is the sum of dcontext · context of each query. */
+  /** `delta` is the sum of dcontext · context for each query. */
   attentionGradQuery: Kind<
     readonly [dcontext: View, q: View, k: View, v: View, context: View, logSumExp: View],
     readonly [dq: Optional, delta: Optional],
@@ -103,11 +103,11 @@ type Steps = PointwiseSteps & AnchorSteps
 
 export type StepName = keyof Steps
 
-/** One computation on tensors in memory, of any kind or of kind `K`. */
+/** One computation on tensors in memory, of kind `K`. */
 export type Step<K extends StepName = StepName> = {
   [Op in K]: Steps[Op] & {
     readonly op: Op
-    /** The number of the late set that the step belongs to: see late.ts. */
+    /** The index of the step's late set: see late.ts. */
     readonly late?: number
   }
 }[K]

@@ -5,21 +5,21 @@ import { type Constants, leaf, type LeafOp } from "./leaves.ts"
 import { type Late, lateNodes } from "./late.ts"
 import type { Piece, PointwiseStep, Step } from "./step.ts"
 import type { Tensor } from "./tensor.ts"
-import { broadcasted, isLiteral, isWhole, sliced, transposed, turned, type View } from "./view.ts"
+import { broadcasted, isLiteral, isWhole, matrixTransposed, sliced, transposed, type View } from "./view.ts"
 
-/** A graph as steps on tensors in memory. Reshapes, transposes, slices and broadcasts have become ways to read. */
+/** A graph as steps on tensors in memory. Reshapes, transposes, slices and broadcasts have become views. */
 export interface StepList {
   readonly tensors: Tensor[]
   readonly steps: readonly Step[]
-  /** The results of the program, each a whole tensor. */
+  /** The results of the program. Each is a whole tensor. */
   readonly outputs: Readonly<Record<string, View>>
-  /** Next values of slots, to be copied there at the end. */
+  /** Next values of slots. They are copied to the slots at the end. */
   readonly copies: Readonly<Record<string, View>>
-  /** The slots that late steps write in place, by the tensor that stands for their next value. */
+  /** The slots that late steps write in place, by the tensor of the slot's next value. */
   readonly inPlace: ReadonlyMap<Tensor, readonly string[]>
 }
 
-/** Ops that have no step. Their decompositions take their place. */
+/** Ops without a step. They are replaced by their decompositions. */
 const decomposed = {
   adamW: true,
   groupNorm: true,
@@ -29,12 +29,12 @@ const decomposed = {
   stopGradient: true,
 } satisfies { readonly [Op in OpName]?: true }
 
-/** Whether this backend runs an op as it is. */
+/** Whether this backend supports an op without decomposing it. */
 export const supports = (op: OpName): boolean => !Object.hasOwn(decomposed, op)
 
 /**
- * The steps of a graph whose ops are all supported. With `narrow`, these values are stored in float16, and so are large
- * constants.
+ * The steps of a graph whose ops are all supported. `narrow` holds the values that are stored in float16. If it exists,
+ * large constants are stored in float16 too.
  */
 export function stepsOf(g: BoundGraph, constants: Constants, narrow: ReadonlySet<ValueId> | undefined): StepList {
   const builder = new StepBuilder(g, narrow ?? new Set())
@@ -53,7 +53,7 @@ export function stepsOf(g: BoundGraph, constants: Constants, narrow: ReadonlySet
   return withResults(builder, late)
 }
 
-/** Adds what a node computes. The order within each line is that of the steps: copies of inputs come first. */
+/** Adds the steps of a node. In each line copies of inputs come first, so the order of calls is the order of steps. */
 function addNode(b: StepBuilder, node: Exclude<GraphNode, GraphNode<LeafOp>>, late: Late): void {
   const view = (value: ValueId): View => b.view(value)
   const result = (value: ValueId): View => b.result(value)
@@ -111,7 +111,10 @@ function addNode(b: StepBuilder, node: Exclude<GraphNode, GraphNode<LeafOp>>, la
     case "matMul": {
       const { transposeA, transposeB } = node.attributes
       const [x, y] = [view(node.inputs[0]), view(node.inputs[1])]
-      const [left, right] = [b.matrix(transposeA ? turned(x) : x), b.matrix(transposeB ? turned(y) : y)]
+      const [left, right] = [
+        b.matrix(transposeA ? matrixTransposed(x) : x),
+        b.matrix(transposeB ? matrixTransposed(y) : y),
+      ]
       return b.step({ op: "matMul", attributes: {}, inputs: [left, right], outputs: [result(node.outputs[0])] })
     }
     case "softmax": {
@@ -172,7 +175,7 @@ function addNode(b: StepBuilder, node: Exclude<GraphNode, GraphNode<LeafOp>>, la
   }
 }
 
-/** Parts that are written in place need no kernel. */
+/** Adds the steps of a concatenation. Parts that are written in place need no step. */
 function addConcat(b: StepBuilder, { inputs, outputs: [y], attributes: { axis } }: GraphNode<"concat">): void {
   const parts = inputs.map((value) => b.view(value))
   const holder = b.holder(y)
@@ -210,7 +213,7 @@ function addAttentionGrad(b: StepBuilder, { inputs, outputs, attributes }: Graph
 
 type ArithmeticOp = Exclude<Extract<OpName, PointwiseStep["op"]>, "cast" | "dropoutMask">
 
-/** @param set the number of the late set that the node belongs to. */
+/** @param set the index of the node's late set */
 function addArithmetic(b: StepBuilder, node: GraphNode<ArithmeticOp>, set: number | undefined): void {
   const { shape } = b.typeOf(node.outputs[0])
   const operand = (value: ValueId): View =>
@@ -246,7 +249,10 @@ function addArithmetic(b: StepBuilder, node: GraphNode<ArithmeticOp>, set: numbe
   }
 }
 
-/** Ends the list: what the program hands out is whole, and next values of slots are copied or written in place. */
+/**
+ * Finishes the list: the program's results become whole tensors, and next values of slots are copied or written in
+ * place.
+ */
 function withResults(b: StepBuilder, late: Late): StepList {
   const { graph } = b
   const slots = new Set(Object.keys(graph.updates))
@@ -269,7 +275,8 @@ function withResults(b: StepBuilder, late: Late): StepList {
     const { tensor } = view
     if (tensor.place === "state" && tensor.name === name && isWhole(view)) continue
     const { dtype } = typeOf(graph, graph.states[name] ?? value)
-    // A slot that is filled with one number is a late set of its own; those of nodes have numbers from 0 on.
+    // A slot that is filled with one number becomes a separate late set with a negative index. Sets of nodes have
+    // indices from 0 on.
     if (isLiteral(view) && dtype === "float32") inPlace.set(copied(view, -1 - b.steps.length).tensor, [name])
     else if (late.values.has(value) && isWhole(view)) inPlace.set(tensor, [...(inPlace.get(tensor) ?? []), name])
     else copies[name] = final(view, true)

@@ -2,19 +2,19 @@ import { dimAt } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 import type { Tensor } from "./tensor.ts"
 
-/** Where elements lie in memory: element `c` is at `offset + Σ c[i] · strides[i]`. */
+/** The places of elements in memory: element `c` is at `offset + Σ c[i] · strides[i]`. */
 export interface Layout {
   readonly shape: readonly number[]
   readonly strides: readonly number[]
   readonly offset: number
 }
 
-/** A way to read or write elements of a tensor. */
+/** A layout in which elements of a tensor are read or written. */
 export interface View extends Layout {
   readonly tensor: Tensor
 }
 
-/** Strides of a tensor whose last axis is the fastest, without gaps. */
+/** Strides of a tensor without gaps whose last axis varies fastest. */
 export function rowMajor(shape: readonly number[]): number[] {
   let step = 1
   return shape
@@ -27,34 +27,34 @@ export function rowMajor(shape: readonly number[]): number[] {
     .reverse()
 }
 
-/** All elements of a tensor, in order; or those of another shape with as many. */
+/** A view of all elements of a tensor in order. It may have another shape with as many elements. */
 export function wholeView(tensor: Tensor, shape: readonly number[] = tensor.shape): View {
   return { tensor, shape, strides: rowMajor(shape), offset: 0 }
 }
 
-/** Whether the elements lie in order, without gaps, from `offset` on. */
+/** Whether the elements from `offset` on are in order and without gaps. */
 export function isDense({ shape, strides }: Layout): boolean {
   const dense = rowMajor(shape)
   return shape.every((size, axis) => size === 1 || strides[axis] === dense[axis])
 }
 
-/** Whether a view is its whole tensor, in order. */
+/** Whether a view has all elements of its tensor in order. */
 export function isWhole(view: View): boolean {
   return view.offset === 0 && isDense(view) && elementCount(view.shape) === elementCount(view.tensor.shape)
 }
 
-/** Whether a view reads a tensor in order from its beginning, with as many elements as `other`. */
+/** Whether a view reads a tensor in order from its first element, with as many elements as `other`. */
 export function hasOrderOf(view: View, other: Layout): boolean {
   return view.offset === 0 && elementCount(view.shape) === elementCount(other.shape) && isDense(view)
 }
 
 export const isLiteral = ({ tensor }: View): boolean => tensor.place === "literal"
 
-/** Whether one element stands for all. */
+/** Whether all elements of a view are one element in memory. */
 export const isRepeated = ({ shape, strides }: Layout): boolean =>
   shape.every((size, axis) => size === 1 || strides[axis] === 0)
 
-/** Whether two views read the same elements of one tensor in one shape. */
+/** Whether two views read the same elements of one tensor in the same shape. */
 export function sameView(a: View, b: View): boolean {
   return (
     a.tensor === b.tensor &&
@@ -72,13 +72,13 @@ export function transposed<L extends Layout>(view: L, permutation: readonly numb
   }
 }
 
-/** A view with its last two axes exchanged. */
-export function turned(view: View): View {
+/** Exchanges the last two axes of a view. */
+export function matrixTransposed(view: View): View {
   const { length } = view.shape
   return transposed(view, [...view.shape.keys()].slice(0, -2).concat(length - 1, length - 2))
 }
 
-/** `size` elements of one axis, from `start` on. */
+/** Selects `size` elements along one axis, from `start` on. */
 export function sliced<L extends Layout>(view: L, axis: number, start: number, size: number): L {
   return {
     ...view,
@@ -87,7 +87,7 @@ export function sliced<L extends Layout>(view: L, axis: number, start: number, s
   }
 }
 
-/** NumPy's broadcasting: axes of size 1 repeat, and so do missing ones. */
+/** Broadcasts by NumPy's rules: axes of size 1 repeat, and so do missing axes. */
 export function broadcasted(view: View, shape: readonly number[]): View {
   const lead = shape.length - view.shape.length
   const strides = shape.map((size, axis) => {
@@ -97,7 +97,7 @@ export function broadcasted(view: View, shape: readonly number[]): View {
   return { ...view, shape, strides }
 }
 
-/** The same elements in another shape, or undefined where that takes a copy. */
+/** The same elements in another shape, or undefined if they would have to be copied. */
 export function reshaped<L extends Layout>(view: L, shape: readonly number[]): L | undefined {
   const strides = new Array<number>(shape.length).fill(0)
   let axis = shape.length - 1
@@ -116,13 +116,13 @@ export function reshaped<L extends Layout>(view: L, shape: readonly number[]): L
   return { ...view, shape, strides }
 }
 
-/** An axis of elements that lie `stride` apart. */
+/** An axis whose neighbouring elements are `stride` apart. */
 export interface Axis {
   readonly size: number
   readonly stride: number
 }
 
-/** The fewest axes that walk the elements of a layout in order. Axes of size 1 are dropped. */
+/** The fewest axes that visit the elements of a layout in order. Axes of size 1 are dropped. */
 export function merged({ shape, strides }: Layout): Axis[] {
   const axes: Axis[] = []
   for (const [i, size] of shape.entries()) {
@@ -135,11 +135,11 @@ export function merged({ shape, strides }: Layout): Axis[] {
   return axes
 }
 
-/** The last axis but one and the last of a view that holds matrices. */
+/** The last two axes of a view that holds matrices. */
 export interface MatrixAxes {
   readonly rows: Axis
   readonly columns: Axis
-  /** The axes before them: where each matrix begins. */
+  /** The layout of the other axes: the place of each matrix. */
   readonly lead: Layout
 }
 

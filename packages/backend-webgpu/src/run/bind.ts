@@ -13,14 +13,14 @@ import { bytesOf, type Tensor } from "../plan/tensor.ts"
 import type { View } from "../plan/view.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Where a tensor lies on the device. */
+/** The place of a tensor on the device. */
 export interface Place {
   readonly buffer: GPUBuffer
-  /** In bytes. */
+  /** The offset in bytes. */
   readonly offset: number
 }
 
-/** A dispatch that is ready to be encoded. */
+/** A dispatch that can be encoded. */
 export interface Ready {
   readonly label: string
   readonly pipeline: GPUComputePipeline
@@ -33,17 +33,17 @@ export interface Locator {
   readonly slot: (name: string) => Place
 }
 
-/** An "r" or "w" for each binding. */
+/** A text with an "r" or "w" for each binding. */
 export const accessOf = (bindings: readonly Pick<Binding, "access">[]): string =>
   bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("")
 
-/** Compiles a kernel, if that was not done before. */
+/** Compiles a kernel, or returns the pipeline of an earlier call. */
 export const compiled = (gpu: Gpu, { label, code, bindings }: Kernel): Promise<GPUComputePipeline> =>
   gpu.pipeline(label, code, accessOf(bindings))
 
 /**
- * The dispatches of one entry of a plan. There are several where its tensors lie in several buffers.
- * @param tables takes the tables that are made for them.
+ * The dispatches of one entry of a plan. There are several if its tensors are in several buffers.
+ * @param tables receives the tables that are made for them
  */
 export async function ready(gpu: Gpu, dispatch: Dispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
   switch (dispatch.kind) {
@@ -68,10 +68,10 @@ function bindGroup(gpu: Gpu, label: string, access: string, resources: readonly 
   return gpu.device.createBindGroup({ label, layout: gpu.layout(access), entries })
 }
 
-/** Items of a dispatch whose tensors lie in the same buffers. */
+/** Items of a dispatch whose tensors are in the same buffers. */
 type Alike<T> = readonly [T, ...T[]]
 
-/** Groups items by the buffers that their tensors lie in. */
+/** Groups items by the buffers of their tensors. */
 function byBuffers<T>(items: readonly T[], buffersOf: (item: T) => readonly GPUBuffer[]): Alike<T>[] {
   const numbers = new Map<GPUBuffer, number>()
   const numberOf = (buffer: GPUBuffer): number => {
@@ -111,7 +111,7 @@ async function squares(
     return { place: locate.tensor(tensor), size, first }
   })
   const code = squaresCode()
-  const made: Ready[] = []
+  const dispatches: Ready[] = []
   for (const alike of byBuffers(items, ({ place }) => [place.buffer])) {
     const rows = alike.flatMap(({ place: { offset }, size, first }) =>
       Array.from({ length: Math.ceil(size / squaresStretch) }, (_, i) => [
@@ -128,13 +128,13 @@ async function squares(
       { buffer: table(gpu, label, rows, tables) },
     ]
     const group = bindGroup(gpu, label, "rwr", resources)
-    made.push({ label, pipeline: await gpu.pipeline(label, code, "rwr"), group, grid: fold(rows.length) })
+    dispatches.push({ label, pipeline: await gpu.pipeline(label, code, "rwr"), group, grid: fold(rows.length) })
   }
-  return made
+  return dispatches
 }
 
 async function sums(gpu: Gpu, { items }: SumsDispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
-  const made: Ready[] = []
+  const dispatches: Ready[] = []
   const code = sumsCode()
   const placed = items.map(({ parts, result, count }: Summed) => ({
     from: locate.tensor(parts),
@@ -156,9 +156,9 @@ async function sums(gpu: Gpu, { items }: SumsDispatch, locate: Locator, tables: 
     const [{ from, to }] = alike
     const resources = [from.buffer, to.buffer, table(gpu, label, rows, tables)].map((buffer) => ({ buffer }))
     const group = bindGroup(gpu, label, "rwr", resources)
-    made.push({ label, pipeline: await gpu.pipeline(label, code, "rwr"), group, grid: fold(rows.length) })
+    dispatches.push({ label, pipeline: await gpu.pipeline(label, code, "rwr"), group, grid: fold(rows.length) })
   }
-  return made
+  return dispatches
 }
 
 async function late(gpu: Gpu, { sets }: LateDispatch, locate: Locator, tables: GPUBuffer[]): Promise<Ready[]> {
@@ -171,7 +171,7 @@ async function late(gpu: Gpu, { sets }: LateDispatch, locate: Locator, tables: G
     operands: set.operands.map(({ view, single }) => ({ place: placeOf(view), single })),
     results: set.results.map(({ slot }) => ({ place: locate.slot(slot), single: false })),
   }))
-  const made: Ready[] = []
+  const dispatches: Ready[] = []
   for (const alike of byBuffers(placed, ({ operands, results }) => [...operands, ...results].map(bufferOf))) {
     const [{ set, operands, results }] = alike
     const buffers = [...new Set([...operands, ...results].map(bufferOf))]
@@ -192,9 +192,9 @@ async function late(gpu: Gpu, { sets }: LateDispatch, locate: Locator, tables: G
     )
     const resources = [...buffers, table(gpu, label, rows, tables)].map((buffer) => ({ buffer }))
     const pipeline = await gpu.pipeline(label, code, access)
-    made.push({ label, pipeline, group: bindGroup(gpu, label, access, resources), grid: fold(rows.length) })
+    dispatches.push({ label, pipeline, group: bindGroup(gpu, label, access, resources), grid: fold(rows.length) })
   }
-  return made
+  return dispatches
 }
 
 const bufferOf = ({ place }: { readonly place: Place }): GPUBuffer => place.buffer

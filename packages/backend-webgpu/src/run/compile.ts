@@ -10,8 +10,8 @@ import { GpuProgram } from "./program.ts"
 import type { Tuner } from "./tune.ts"
 
 /**
- * Plans a graph, measures tilings of its products where there is a tuner, and compiles its kernels.
- * @throws VitrineError (backend) for constants that do not fit, and for what the device cannot hold or compile.
+ * Plans a graph, measures tilings of its products if there is a tuner, and compiles its kernels.
+ * @throws VitrineError (backend) for constants that do not fit, and for memory or kernels that the device refuses
  */
 export async function compileProgram(
   gpu: Gpu,
@@ -36,7 +36,7 @@ export async function compileProgram(
   }
 }
 
-/** The constants of a graph by name. */
+/** The constants of a graph by name, after a check. */
 function checkedConstants(
   graph: BoundGraph,
   constants: NonNullable<CompileOptions["constants"]>,
@@ -54,7 +54,7 @@ function checkedConstants(
   return values
 }
 
-/** A plan, made again where tilings of its products had to be measured. */
+/** A plan. If tilings of its products had to be measured, it is made again with them. */
 async function tunedPlan(
   source: Graph,
   batch: number | undefined,
@@ -66,9 +66,9 @@ async function tunedPlan(
   const unmeasured = new Map<string, Step<"matMul">>()
   const tiling: PlanLimits["tiling"] = (step) => {
     const key = tilingKey(step)
-    const known = tuner.tiling(key)
-    if (known === undefined) unmeasured.set(key, step)
-    return known
+    const knownTiling = tuner.tiling(key)
+    if (knownTiling === undefined) unmeasured.set(key, step)
+    return knownTiling
   }
   const plan = planOf(source, batch, constants, { ...limits, tiling })
   if (unmeasured.size === 0) return plan

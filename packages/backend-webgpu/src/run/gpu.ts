@@ -1,38 +1,38 @@
 import { VitrineError } from "@vitrine/core"
 
-/** @throws VitrineError (backend), always. */
+/** @throws VitrineError (backend), always */
 export function fail(message: string, cause?: unknown): never {
   throw new VitrineError("backend", `webgpu: ${message}`, cause === undefined ? undefined : { cause })
 }
 
-/** The message of anything thrown. */
+/** The message of any thrown value. */
 export const messageOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "message" in error ? String(error.message) : String(error)
 
-/** A text as one line. */
+/** Joins the lines of a text. */
 export const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ").trim()
 
 export const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`
 
-/** What is made once for a device. */
+/** Objects that are made once for a device. */
 interface Shared {
   readonly pipelines: Map<string, Promise<GPUComputePipeline>>
   readonly layouts: Map<string, GPUBindGroupLayout>
 }
 
-/** All backends on a device share these. */
+/** The shared objects of each device. All backends on a device use them. */
 const sharedBy = new WeakMap<GPUDevice, Shared>()
 
-/** How long a kernel took on the device. */
+/** The time of a kernel on the device. */
 export interface KernelTime {
   readonly kernel: string
   readonly milliseconds: number
 }
 
-/** Takes the times of all kernels of a run, in order. */
+/** Receives the times of all kernels of a run, in order. */
 export type Profiler = (times: readonly KernelTime[]) => void
 
-/** A device with its pipelines and layouts. It remembers the first error, and throws it at every later call. */
+/** A device with its pipelines and layouts. It stores the first error, and every later call throws that error. */
 export class Gpu {
   readonly device: GPUDevice
   readonly limits: GPUSupportedLimits
@@ -71,13 +71,16 @@ export class Gpu {
     )
   }
 
-  /** @throws VitrineError for the first error of the device, after which its values cannot be trusted. */
+  /** @throws VitrineError for the first error of the device, after which its values cannot be trusted */
   check(): void {
     if (this.#closed) fail("the backend has been closed")
     if (this.#failure) throw this.#failure
   }
 
-  /** Waits for the device. @throws VitrineError with the reason where that fails. */
+  /**
+   * Waits for the device.
+   * @throws VitrineError with the reason if the work fails
+   */
   async settled<T>(work: Promise<T>): Promise<T> {
     try {
       const result = await work
@@ -85,7 +88,7 @@ export class Gpu {
       return result
     } catch (error) {
       if (VitrineError.isInstance(error)) throw error
-      // The promise that tells of a loss may settle after those that fail because of it.
+      // The promise that reports a lost device may settle after the promises that fail because of it.
       await new Promise((resolve) => setTimeout(resolve, 0))
       this.check()
       return fail(oneLine(messageOf(error)), error)
@@ -93,8 +96,9 @@ export class Gpu {
   }
 
   /**
-   * Does some work on the device.
-   * @throws VitrineError (backend) for the first error of the device, that begins with `what` and ends with `help`.
+   * Runs work in error scopes.
+   * @throws VitrineError (backend) for the first error of the device; its message begins with `what` and ends with
+   *   `help`
    */
   async guarded<T>(what: string, work: () => T | Promise<T>, help: string = ""): Promise<T> {
     const { device } = this
@@ -122,8 +126,8 @@ export class Gpu {
 
   /** The layout of bindings. `access` has an r or w for each. */
   layout(access: string): GPUBindGroupLayout {
-    const known = this.#layouts.get(access)
-    if (known) return known
+    const cached = this.#layouts.get(access)
+    if (cached) return cached
     const layout = this.device.createBindGroupLayout({
       label: access,
       entries: access.split("").map((each, binding) => ({
@@ -136,10 +140,10 @@ export class Gpu {
     return layout
   }
 
-  /** The pipeline of a text, compiled once. `access` has an r or w for each binding. */
+  /** The pipeline of a text. It is compiled once. `access` has an r or w for each binding. */
   async pipeline(label: string, code: string, access: string): Promise<GPUComputePipeline> {
-    const known = this.#pipelines.get(code)
-    if (known) return known
+    const cached = this.#pipelines.get(code)
+    if (cached) return cached
     const pipeline = this.#compile(label, code, access)
     this.#pipelines.set(code, pipeline)
     pipeline.catch(() => this.#pipelines.delete(code))
@@ -154,7 +158,7 @@ export class Gpu {
         module = device.createShaderModule({ label, code })
         const layout = device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(access)] })
         const compiling = device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: "main" } })
-        // Where the module is invalid, the error scope has the better message.
+        // If the module is invalid, the error scope has the better message.
         compiling.catch(() => {})
         return compiling
       })
@@ -169,7 +173,7 @@ export class Gpu {
     return this.device.createBuffer({ label, size: Math.max(16, size), usage })
   }
 
-  /** A buffer of at least `bytes` that the host can read. `giveReadback` takes it back for later calls. */
+  /** Takes a buffer of at least `bytes` that the host can read. `giveReadback` returns it for later calls. */
   takeReadback(bytes: number): GPUBuffer {
     const fitting = this.#freeReadbacks.filter(({ size }) => size >= bytes).sort((a, b) => a.size - b.size)[0]
     if (fitting === undefined || fitting.size > 4 * Math.max(bytes, 65536))
@@ -180,7 +184,7 @@ export class Gpu {
 
   giveReadback(buffer: GPUBuffer): void {
     this.#freeReadbacks.push(buffer)
-    // A few are enough, and a large one is not kept for ever.
+    // A few buffers are enough. The oldest is destroyed, so that no large one stays for ever.
     if (this.#freeReadbacks.length > 4) this.#freeReadbacks.shift()?.destroy()
   }
 

@@ -4,8 +4,8 @@ import type { HostDType } from "../plan/tensor.ts"
 import { fail } from "./gpu.ts"
 
 /**
- * The values of an input, a constant or a slot.
- * @throws VitrineError (backend) where they are missing, of another kind, or do not fill the shape.
+ * Checks the values of an input, a constant or a slot, and returns them.
+ * @throws VitrineError (backend) if they are missing, have another type, or do not fill the shape
  */
 export function checked(what: string, data: HostData | undefined, type: TensorType): HostData {
   const count = elementCount(type.shape)
@@ -20,14 +20,14 @@ export function checked(what: string, data: HostData | undefined, type: TensorTy
   return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${actual}`)
 }
 
-/** Writes values into memory as the device holds them. */
+/** Writes values into memory in the device's format. */
 export function pack(data: HostData, into: ArrayBuffer, offset: number): void {
   if (data instanceof Int32Array) new Int32Array(into, offset, data.length).set(data)
   else if (data instanceof Uint8Array) new Uint32Array(into, offset, data.length).set(data)
   else new Float32Array(into, offset, data.length).set(data)
 }
 
-/** A copy of values as the device holds them. */
+/** Copies values out of memory in the device's format. */
 export function unpack(from: ArrayBuffer, offset: number, count: number, dtype: HostDType): HostData {
   if (dtype === "int32") return new Int32Array(from, offset, count).slice()
   if (dtype === "bool") return Uint8Array.from(new Uint32Array(from, offset, count))

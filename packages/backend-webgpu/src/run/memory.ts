@@ -5,7 +5,7 @@ import type { Locator, Place } from "./bind.ts"
 import type { Gpu } from "./gpu.ts"
 import type { GpuState } from "./state.ts"
 
-/** A program's own memory on a device: values between its kernels, inputs and constants. */
+/** The memory of a program on a device: values between its kernels, inputs and constants. */
 export class ProgramMemory {
   readonly inputs: Row<InputTensor>
   readonly inputBuffer: GPUBuffer
@@ -31,7 +31,7 @@ export class ProgramMemory {
     }
   }
 
-  /** Tells where tensors lie. Slots lie in a state, without which they have no place. */
+  /** A function that finds the place of a tensor. Slots are in a state, so they need one. */
   locator(state: GpuState | undefined): Locator {
     const slot = (name: string): Place => {
       if (state === undefined) throw new Error(`slot "${name}" has no place without a state`)
@@ -56,13 +56,13 @@ const inputsOf = ({ tensors }: Plan): Row<InputTensor> => inARow(tensors.filter(
 const constantsOf = ({ tensors }: Plan): Row<ConstantTensor> =>
   inARow(tensors.filter((tensor) => tensor.place === "constant"))
 
-/** Bytes of a program's own memory. */
+/** The size in bytes of a program's memory, without its states. */
 export function memoryBytes(plan: Plan): number {
   const arenas = plan.memory.arenas.reduce((sum, bytes) => sum + bytes, 0)
   return arenas + inputsOf(plan).bytes + constantsOf(plan).bytes
 }
 
-/** A constant's data as the device holds it; the bits of float16 in whole words. */
+/** A constant's data in the device's format. The bits of float16 fill whole words. */
 function storedData({ dtype, data, name = "constant" }: ConstantTensor): Float32Array | Int32Array | Uint16Array {
   if (dtype !== "float16" || !(data instanceof Float32Array)) return data
   const bits = new Uint16Array(2 * Math.ceil(data.length / 2))

@@ -15,15 +15,15 @@ interface Copy {
   readonly bytes: number
 }
 
-/** A result and where it lies. */
+/** A result and its place. */
 interface ResultPlace {
   readonly from: Place
-  /** In the buffer that is read back. */
+  /** The offset in the buffer that the host reads. */
   readonly offset: number
   readonly bytes: number
 }
 
-/** All that a run on one state encodes. */
+/** The objects that a run with one state encodes. */
 interface Bound {
   readonly dispatches: readonly Ready[]
   readonly copies: readonly Copy[]
@@ -36,24 +36,24 @@ interface Result {
   readonly tensor: Tensor
   readonly shape: readonly number[]
   readonly dtype: HostDType
-  /** In the buffer that is read back. */
+  /** The offset in the buffer that the host reads. */
   readonly offset: number
 }
 
-/** Values on the host, or on the device as float32, int32, or u32 for bools. */
+/** Values on the host, or buffers on the device that hold float32, int32, or u32 for bools. */
 export type DeviceInputs = Readonly<Record<string, HostData | GPUBuffer>>
 
-/** A tensor on the device, dense. Its buffer may be larger. */
+/** A dense tensor on the device. Its buffer may be larger. */
 export interface DeviceTensor {
   readonly buffer: GPUBuffer
   readonly shape: readonly number[]
   readonly dtype: HostDType
 }
 
-/** What a program takes of the device. */
+/** The resources that a program needs on the device. */
 export interface ProgramCost {
   readonly dispatches: number
-  /** Of the program's own memory: values between kernels, inputs and constants. */
+  /** The size of the program's memory: values between kernels, inputs and constants. */
   readonly bytes: number
   /** The label of each dispatch. */
   readonly kernels: readonly string[]
@@ -65,13 +65,13 @@ export class GpuProgram implements Program {
   readonly #graph: BoundGraph
   readonly #plan: Plan
   readonly #memory: ProgramMemory
-  /** The inputs on their way to the device. */
+  /** The inputs before their upload. */
   readonly #staging: ArrayBuffer
   readonly #results: readonly Result[]
   readonly #resultBytes: number
   /** The slots that the program reads or writes. */
   readonly #slotNames: ReadonlySet<string>
-  /** By state, or by the program itself where it needs none. */
+  /** The bound objects of each state. A program without state uses itself as the key. */
   readonly #bound = new Map<object, Bound>()
   readonly #binding = new Map<object, Promise<Bound>>()
   /** The dispatches that bind no slot. All states share them. */
@@ -107,7 +107,7 @@ export class GpuProgram implements Program {
     return { dispatches: dispatches.length, bytes: memoryBytes(this.#plan), kernels }
   }
 
-  /** Compiles all kernels, and binds the tensors of those that read or write no slot. */
+  /** Compiles all kernels, and binds the tensors of those that use no slot. */
   async prepare(): Promise<void> {
     const gpu = this.#gpu
     const locate = this.#memory.locator(undefined)
@@ -143,8 +143,8 @@ export class GpuProgram implements Program {
   }
 
   /**
-   * Uploads packed values, copies those that lie on the device already, encodes and submits one run.
-   * @param targets a buffer for each result, or one for all.
+   * Uploads packed values, copies inputs that are already on the device, then encodes and submits one run.
+   * @param targets one buffer for each result, or one for all
    */
   #submit(
     { dispatches, copies, results }: Bound,
@@ -178,7 +178,7 @@ export class GpuProgram implements Program {
     device.queue.submit([encoder.finish()])
   }
 
-  /** @throws VitrineError (backend) for inputs and slots that do not fit the graph. */
+  /** @throws VitrineError (backend) for inputs and slots that do not fit the graph */
   #check(inputs: DeviceInputs, state: State | undefined): GpuState | undefined {
     if (this.#disposed) fail("the program has been disposed of")
     this.#gpu.check()
@@ -205,23 +205,23 @@ export class GpuProgram implements Program {
   }
 
   /**
-   * Runs up to the point where the device has everything.
-   * @param targets buffers that take the results: one each, or one for all.
+   * Runs until the device has all commands.
+   * @param targets buffers for the results: one each, or one for all
    */
   async #start(inputs: DeviceInputs, state: State | undefined, targets: readonly GPUBuffer[]): Promise<void> {
     const gpu = this.#gpu
     const slots = this.#check(inputs, state)
     const key = slots ?? this
-    const known = this.#bound.get(key)
+    const cached = this.#bound.get(key)
     const timing = gpu.profiler && new Timing(gpu)
     const copies = this.#inputCopies(inputs)
-    if (known) {
-      // The staging memory is free again at the end of this synchronous part.
-      this.#submit(known, this.#pack(inputs, this.#staging), copies, targets, timing)
+    if (cached) {
+      // The staging memory is free again when this synchronous part ends.
+      this.#submit(cached, this.#pack(inputs, this.#staging), copies, targets, timing)
       await timing?.report()
       return
     }
-    // The caller may change the arrays as soon as anything is waited for.
+    // The caller may change the arrays during the next await, so they are copied now.
     const packed = this.#pack(inputs, this.#staging.slice())
     const bound = await this.#bindOnce(key, slots)
     await gpu.guarded("the first run failed", () => this.#submit(bound, packed, copies, targets, timing))
@@ -252,8 +252,8 @@ export class GpuProgram implements Program {
   }
 
   /**
-   * `run` with inputs and results on the device: buffers of float32, int32, or u32 of 0 and 1, which the caller owns. It
-   * resolves when the work has been submitted.
+   * `run` with inputs and results on the device, in buffers of float32, int32, or u32 of 0 and 1. The caller owns the
+   * buffers. It resolves when the work has been submitted.
    */
   async runOnDevice(inputs: DeviceInputs, state?: State): Promise<Readonly<Record<string, DeviceTensor>>> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
@@ -271,7 +271,7 @@ export class GpuProgram implements Program {
     }
   }
 
-  /** Writes the inputs that lie on the host into memory, as the device holds them. */
+  /** Writes the inputs from the host into memory in the device's format. */
   #pack(inputs: DeviceInputs, into: ArrayBuffer): ArrayBuffer {
     for (const [{ name }, offset] of this.#memory.inputs.offsets) {
       const data = inputs[name]
@@ -280,7 +280,7 @@ export class GpuProgram implements Program {
     return into
   }
 
-  /** The copies of inputs that lie on the device. */
+  /** The copies of inputs that are on the device. */
   #inputCopies(inputs: DeviceInputs): Copy[] {
     return [...this.#memory.inputs.offsets].flatMap(([{ name, shape }, offset]): Copy[] => {
       const buffer = inputs[name]
@@ -291,8 +291,8 @@ export class GpuProgram implements Program {
   }
 
   #bindOnce(key: object, state: GpuState | undefined): Promise<Bound> {
-    const known = this.#binding.get(key)
-    if (known) return known
+    const cached = this.#binding.get(key)
+    if (cached) return cached
     const binding = this.#gpu
       .guarded("the program does not fit its state", () => this.#bind(state))
       .then((bound) => {

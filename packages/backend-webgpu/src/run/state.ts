@@ -5,22 +5,22 @@ import { bytesOf, hostDType } from "../plan/tensor.ts"
 import { fail, type Gpu, megabytes } from "./gpu.ts"
 import { checked, pack, unpack } from "./host.ts"
 
-/** Where a slot lies on the device. */
+/** The place of a slot on the device. */
 export interface Slot {
   readonly type: TensorType
   readonly buffer: GPUBuffer
-  /** In bytes. */
+  /** The offset in bytes. */
   readonly offset: number
   readonly bytes: number
 }
 
-/** Slots that share a buffer, with its size. */
+/** Slots that share a buffer, and the buffer's size. */
 interface Chunk {
   readonly slots: [name: string, slot: Omit<Slot, "buffer">][]
   bytes: number
 }
 
-/** Puts slots side by side in as few buffers as their sizes allow. */
+/** Distributes slots over as few buffers as possible. */
 function chunksOf(slots: Readonly<Record<string, TensorType>>, largest: number): Chunk[] {
   const chunks: Chunk[] = []
   for (const [name, type] of Object.entries(slots)) {
@@ -41,7 +41,7 @@ function chunksOf(slots: Readonly<Record<string, TensorType>>, largest: number):
   return chunks
 }
 
-/** The state of programs on a device: their slots, in a few buffers. */
+/** The state of programs on a device. Its slots are in a few buffers. */
 export class GpuState implements State {
   readonly slots: Readonly<Record<string, TensorType>>
   readonly gpu: Gpu
@@ -88,13 +88,13 @@ export class GpuState implements State {
     return state
   }
 
-  /** @throws VitrineError where there is no such slot. */
+  /** @throws VitrineError if there is no such slot */
   slot(name: string): Slot {
     if (this.#disposed) fail("the state has been disposed of")
     return this.#places.get(name) ?? fail(`no state slot "${name}"`)
   }
 
-  /** Registers what has to be done when the state is disposed of. */
+  /** Adds a function that is called when the state is disposed of. */
   onDispose(dispose: () => void): void {
     this.#disposers.push(dispose)
   }

@@ -9,12 +9,12 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(subgroup_invocatio
   seen[local] = vec2<u32>(lane, size);
 }`
 
-/** What was found on each device. */
+/** The result for each device. */
 const counts = new WeakMap<GPUDevice, Promise<number>>()
 
 /**
- * How many neighbouring threads of a workgroup are sure to stand in one subgroup; 0 where a device has none. WGSL does not
- * say how threads are laid out in subgroups, so a kernel looks.
+ * The number of neighbouring threads of a workgroup that are certainly in one subgroup; 0 for a device without
+ * subgroups. WGSL does not define the arrangement of threads in subgroups, so a kernel measures it.
  */
 export function sideBySide(gpu: Gpu): Promise<number> {
   const { device } = gpu

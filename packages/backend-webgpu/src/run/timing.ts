@@ -1,7 +1,7 @@
 import type { Ready } from "./bind.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Times the kernels of one run by the device's clock. Each runs in a pass of its own. */
+/** Measures the kernels of one run with the device's clock. Each kernel runs in a separate pass. */
 export class Timing {
   readonly #gpu: Gpu
   #labels: readonly string[] = []
@@ -36,7 +36,7 @@ export class Timing {
     this.#readback = readback
   }
 
-  /** Waits for the run, and hands its times to the profiler. */
+  /** Waits for the run, and gives its times to the profiler. */
   async report(): Promise<void> {
     const readback = this.#readback
     if (readback === undefined) return

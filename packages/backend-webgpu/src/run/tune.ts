@@ -8,7 +8,7 @@ import { type View, wholeView } from "../plan/view.ts"
 import { accessOf, compiled } from "./bind.ts"
 import type { Gpu } from "./gpu.ts"
 
-/** Remembers texts by name. What cannot be read or written is measured again. */
+/** Stores texts by name. If a text cannot be read or written, tilings are measured again. */
 export interface TuningStore {
   read(name: string): Promise<string | undefined>
   write(name: string, text: string): Promise<void>
@@ -16,11 +16,11 @@ export interface TuningStore {
 
 type Product = Step<"matMul">
 
-/** Chooses how products are cut by measuring on the device, once for each kind and size. */
+/** Chooses the tilings of products by measuring on the device, once for each kind and size. */
 export interface Tuner {
-  /** The tiling for a key of `tilingKey`, or undefined where it has not been measured. */
+  /** The tiling for a key of `tilingKey`, or undefined if it has not been measured. */
   readonly tiling: (key: string) => Tiling | undefined
-  /** Measures products, by their keys, and remembers their tilings. */
+  /** Measures products by their keys, and stores their tilings. */
   measure(products: ReadonlyMap<string, Product>): Promise<void>
 }
 
@@ -38,7 +38,7 @@ export async function createTuner(gpu: Gpu, limits: PlanLimits, device: string, 
   }
 }
 
-/** The tilings in a stored text. What we cannot have written is left out. */
+/** The tilings in a stored text. Invalid entries are left out. */
 function parse(text: string | undefined): [string, Tiling][] {
   try {
     const entries: unknown = JSON.parse(text ?? "[]")
@@ -64,11 +64,14 @@ async function fastest(gpu: Gpu, limits: PlanLimits, key: string, product: Produ
   return best.tiling
 }
 
-/** Repetitions in a pass, and passes that are timed after one that is not; the least time counts. */
+/**
+ * The number of repetitions in a pass, and the number of timed passes, which follow one untimed pass. The shortest time
+ * counts.
+ */
 const repetitions = 8
 const rounds = 3
 
-/** Milliseconds that a product takes in a tiling, on tensors of its own. */
+/** The milliseconds that a product needs with a tiling. It runs on temporary tensors. */
 async function timeOf(gpu: Gpu, limits: PlanLimits, product: Product, tiling: Tiling): Promise<number> {
   const writes = new Set(product.outputs.flatMap((view) => (view === undefined ? [] : [view.tensor])))
   const work = (shape: readonly number[]): View => wholeView({ shape, dtype: "float32", place: "work" })
@@ -105,7 +108,7 @@ async function timeOf(gpu: Gpu, limits: PlanLimits, product: Product, tiling: Ti
   }
 }
 
-/** Milliseconds of a pass, by the device's clock where it has one. */
+/** The milliseconds of a pass, by the device's clock if it has one. */
 async function timed(gpu: Gpu, run: (pass: GPUComputePassEncoder) => void): Promise<number> {
   const { device } = gpu
   const encoder = device.createCommandEncoder()

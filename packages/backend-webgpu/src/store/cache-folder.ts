@@ -4,13 +4,13 @@ import { join } from "node:path"
 import envPaths from "env-paths"
 import type { TuningStore } from "../run/tune.ts"
 
-/** A file in the folder `VITRINE_CACHE`, or else in the user's cache folder. */
+/** The path of a file in the folder `VITRINE_CACHE`, or else in the user's cache folder. */
 function pathOf(name: string): string {
   const cache = process.env.VITRINE_CACHE ?? envPaths("vitrine", { suffix: "" }).cache
   return join(cache, "webgpu", `${createHash("sha256").update(name).digest("hex").slice(0, 32)}.json`)
 }
 
-/** Remembers tilings in files. */
+/** Stores tilings in files. */
 export const cacheFolder: TuningStore = {
   read: (name) => readFile(pathOf(name), "utf8"),
   write: async (name, text) => {

@@ -20,7 +20,7 @@ async function inTable<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore)
   }
 }
 
-/** Remembers tilings for pages of this origin. */
+/** Stores tilings for the pages of this origin. */
 export const indexedDb: TuningStore = {
   read: (name) => inTable<string | undefined>("readonly", (store) => store.get(name)),
   write: async (name, text) => void (await inTable("readwrite", (store) => store.put(text, name))),
