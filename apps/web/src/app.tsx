@@ -12,10 +12,10 @@ import { chooseLanguage, language, languageCodes, languages, strings } from "./s
 
 export function App(): JSX.Element {
   const t = strings.value
-  const here = room.value
+  const currentRoom = room.value
   useEffect(() => {
-    document.title = `${t.rooms[here]} · Vitrine`
-  }, [here, t])
+    document.title = `${t.rooms[currentRoom]} · Vitrine`
+  }, [currentRoom, t])
   return (
     <>
       <a class="skip" href="#content">
@@ -37,7 +37,7 @@ export function App(): JSX.Element {
               key={each}
               href={addressOf(each)}
               onClick={visit(each)}
-              {...(each === here ? { "aria-current": "page" as const } : {})}
+              {...(each === currentRoom ? { "aria-current": "page" as const } : {})}
             >
               {t.rooms[each]}
             </a>
@@ -71,7 +71,7 @@ export function App(): JSX.Element {
           {t.status.noEngine(engineFault.value)}
         </p>
       )}
-      {here === "guide" ? <Guide /> : <LazyRoom key={here} load={lazyRooms[here]} />}
+      {currentRoom === "guide" ? <Guide /> : <LazyRoom key={currentRoom} load={lazyRooms[currentRoom]} />}
       <Zoom />
     </>
   )
@@ -85,7 +85,7 @@ const lazyRooms: Readonly<Record<Exclude<Room, "guide">, () => Promise<() => JSX
   detect: async () => (await import("./detect/detect.tsx")).Detect,
 }
 
-/** A room. Its code is loaded when the reader enters it. */
+/** A room whose code is loaded when the reader enters it. */
 function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> }): JSX.Element | null {
   const loaded = useSignal<(() => JSX.Element) | null>(null)
   useEffect(() => {
@@ -98,7 +98,7 @@ function LazyRoom({ load }: { readonly load: () => Promise<() => JSX.Element> })
   return Component === null ? <main id="content" class="room" /> : <Component />
 }
 
-/** Follows a link inside of the page, unless the reader opens it in another tab. */
+/** Follows a link within the page, unless the reader opens it in another tab. */
 function visit(to: Room): (event: MouseEvent) => void {
   return (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return

@@ -7,11 +7,11 @@ import { App } from "./app.tsx"
 
 render(<App />, document.body)
 
-// The copy for offline use begins late, so that it does not slow the first load.
+// The service worker starts after the page has loaded, so that it does not slow the first visit.
 if (import.meta.env.PROD && "serviceWorker" in navigator)
   addEventListener("load", () => {
     setTimeout(() => {
-      // Without the copy the site needs the network.
+      // Without the service worker the site needs the network.
       navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`).catch(() => {})
     }, 4000)
   })

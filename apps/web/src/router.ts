@@ -20,7 +20,7 @@ addEventListener("popstate", () => {
   room.value = roomOf(location.pathname)
 })
 
-/** Goes to a room without loading the page anew, so that the worker keeps its models. */
+/** Shows a room without reloading the page, so that the worker keeps its models. */
 export function go(to: Room): void {
   if (to === room.value) return
   history.pushState(null, "", addressOf(to))

@@ -5,7 +5,7 @@ import { strings } from "../strings/index.ts"
 import { likeliest, nameOf, toneOf } from "./names.ts"
 import * as state from "./state.ts"
 
-/** The answers above the threshold, and the idle queries by choice. */
+/** The answers above the threshold, and the idle queries if the reader wants them. */
 export function AnswerTable(): JSX.Element {
   const t = strings.value.detect
   const { threshold, withTruth, withIdle } = state
@@ -45,10 +45,10 @@ export function AnswerTable(): JSX.Element {
           class="findings"
           aria-label={t.answers}
           onPointerLeave={() => {
-            state.pointed.value = null
+            state.pointedQuery.value = null
           }}
           onKeyDown={(event) => {
-            if (event.key === "Escape") state.chosen.value = state.pointed.value = null
+            if (event.key === "Escape") state.chosenQuery.value = state.pointedQuery.value = null
           }}
         >
           <thead>
@@ -97,15 +97,15 @@ function Row({ answer, isIdle = false }: { readonly answer: state.Answer; readon
   const [height, width] = state.detections.value?.size ?? [1, 1]
   const pixels = box.map((share, i) => Math.round(share * (i % 2 === 0 ? width : height)))
   const point = (): void => {
-    state.pointed.value = query
+    state.pointedQuery.value = query
   }
   return (
     <tr
-      class={`${isIdle ? "idle" : ""} ${state.marked.value === query ? "marked" : ""}`}
+      class={`${isIdle ? "idle" : ""} ${state.markedQuery.value === query ? "marked" : ""}`}
       data-query={query}
       onPointerEnter={point}
       onClick={() => {
-        state.chosen.value = query
+        state.chosenQuery.value = query
       }}
     >
       <th scope="row">
@@ -113,13 +113,13 @@ function Row({ answer, isIdle = false }: { readonly answer: state.Answer; readon
           <input
             type="radio"
             name="query"
-            checked={state.chosen.value === query}
+            checked={state.chosenQuery.value === query}
             onFocus={point}
             onBlur={() => {
-              state.pointed.value = null
+              state.pointedQuery.value = null
             }}
             onChange={() => {
-              state.chosen.value = query
+              state.chosenQuery.value = query
             }}
           />
           <i class={`swatch ${isIdle ? "none" : toneOf(label)}`} />

@@ -4,7 +4,7 @@ import { count } from "../figures/format.ts"
 import { strings } from "../strings/index.ts"
 import * as state from "./state.ts"
 
-/** The detector, and the choice of another. */
+/** Names the detector, and lets the reader choose another. */
 export function DetectorChoice(): JSX.Element {
   const t = strings.value.detect
   const { inspect } = strings.value

@@ -10,11 +10,11 @@ import { likeliest, nameOf } from "./names.ts"
 import { Stage } from "./stage.tsx"
 import * as state from "./state.ts"
 
-/** One query: its attention and its answers, layer by layer. */
+/** The attention and the answers of one query, layer by layer. */
 export function ExaminedQuery(): JSX.Element {
   const t = strings.value.detect
   const { detections, queryLayers, summary } = state
-  const query = queryLayers.value?.query ?? state.examined.value ?? 0
+  const query = queryLayers.value?.query ?? state.examinedQuery.value ?? 0
   const layers = summary.value?.layers ?? 1
   const at = Math.min(state.layer.value, layers - 1)
   const layer = queryLayers.value?.layers[at]
@@ -59,11 +59,11 @@ export function ExaminedQuery(): JSX.Element {
   )
 }
 
-/** The attention of the query in a layer, with its box there and in the other layers. */
+/** The attention of the query in one layer, with the query's boxes in all layers. */
 function Attention(props: {
   readonly picture: PictureDetections
   readonly layer: QueryLayer
-  /** The number of the layer, from 0. */
+  /** The index of the layer, from 0. */
   readonly at: number
   readonly query: number
 }): JSX.Element {
@@ -116,7 +116,7 @@ function Heads({ layer }: { readonly layer: QueryLayer }): JSX.Element | null {
 
 function Classes({ layer }: { readonly layer: QueryLayer }): JSX.Element {
   const t = strings.value.detect
-  // A few classes keep their places from layer to layer.
+  // If there are only a few classes, each keeps its place in all layers.
   const few = (state.summary.value?.labels.length ?? 0) < 5
   const classes = few ? layer.classes.toSorted((a, b) => a.index - b.index) : layer.classes
   const best = classes.findIndex(({ index }) => index === layer.classes[0]?.index)

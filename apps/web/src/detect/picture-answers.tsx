@@ -46,14 +46,14 @@ function PictureWithBoxes(): JSX.Element {
   const picture = state.detections.value
   const shot = state.shots.value[state.current.value]
   if (picture === null) return <Preview />
-  const { threshold, marked, answers, withIdle, withTruth } = state
+  const { threshold, markedQuery, answers, withIdle, withTruth } = state
   const boxes = answers.value.flatMap(({ query, label, score, box }): Box[] => {
-    const isMarked = query === marked.value
+    const isMarked = query === markedQuery.value
     if (score <= threshold.value)
       return withIdle.value || isMarked
         ? [{ key: query, corners: box, tone: "none", weight: isMarked ? "strong" : "idle" }]
         : []
-    const weight = isMarked ? "strong" : marked.value === null ? "plain" : "faint"
+    const weight = isMarked ? "strong" : markedQuery.value === null ? "plain" : "faint"
     const name = `${nameOf(label)} ${Math.round(100 * score)}`
     return [{ key: query, corners: box, tone: toneOf(label), weight, ...(weight !== "faint" && { label: name }) }]
   })
@@ -69,10 +69,10 @@ function PictureWithBoxes(): JSX.Element {
         boxes={boxes}
         aspect={picture.width / picture.height}
         onPoint={(key) => {
-          state.pointed.value = typeof key === "number" ? key : null
+          state.pointedQuery.value = typeof key === "number" ? key : null
         }}
         onChoose={(key) => {
-          state.chosen.value = typeof key === "number" ? key : null
+          state.chosenQuery.value = typeof key === "number" ? key : null
         }}
       />
     </Stage>
@@ -84,7 +84,7 @@ const cornersOf = (boxes: Float64Array, index: number): Box["corners"] => {
   return [x0, y0, x1, y1]
 }
 
-/** The scene alone, until the detector is open. */
+/** The scene without answers. It is shown until the detector is open. */
 function Preview(): JSX.Element {
   const picture = state.shots.value[0]?.picture
   if (!(picture instanceof ImageData)) return <div class="waiting stage" />

@@ -2,7 +2,7 @@ import type { JSX } from "preact"
 import type { PictureDetections } from "../engine/detection.ts"
 import { Overlay } from "../figures/overlay.tsx"
 
-/** A picture, under weights where there are some, and boxes over it. */
+/** A picture, darkened by weights if there are any, with boxes over it. */
 export function Stage(props: {
   readonly label: string
   readonly picture: Pick<PictureDetections, "pixels" | "width" | "height" | "grid">

@@ -12,14 +12,14 @@ import type {
   Scene,
 } from "../engine/detection.ts"
 
-/** A picture for the detector. The objects of a built-in scene are known. */
+/** A picture for the detector. A built-in scene also has its true objects. */
 interface Shot {
   readonly name: string
   readonly picture: Blob | ImageData
   readonly scene: Scene | null
 }
 
-/** The answer of one query; corners as shares of the picture. */
+/** The answer of one query. Its corners are shares of the picture. */
 export interface Answer {
   readonly query: number
   readonly label: number
@@ -31,34 +31,36 @@ export interface Answer {
 
 export const summary: Signal<DetectorSummary | null> = signal(null)
 export const origin: Signal<DetectorOrigin> = signal({ kind: "builtIn" })
-/** A scene, and then dropped pictures. */
+/** A built-in scene, followed by dropped pictures. */
 export const shots: Signal<readonly Shot[]> = signal([])
 export const current: Signal<number> = signal(0)
 export const detections: Signal<PictureDetections | null> = signal(null)
 export const threshold: Signal<number> = signal(0.5)
 export const withTruth: Signal<boolean> = signal(false)
 export const withIdle: Signal<boolean> = signal(false)
-/** The layer of the decoder in the second figure, and its head. */
+/** The decoder layer of the second figure, and its head. */
 export const layer: Signal<number> = signal(0)
 export const head: Signal<number | "mean"> = signal("mean")
 export const busy: Signal<number> = signal(0)
 export const fault: Signal<string | null> = signal(null)
 
 /** The query of the last click. */
-export const chosen: Signal<number | null> = signal(null)
-/** The query under the pointer or with the focus. */
-export const pointed: Signal<number | null> = signal(null)
+export const chosenQuery: Signal<number | null> = signal(null)
+/** The query under the pointer, or the one with the focus. */
+export const pointedQuery: Signal<number | null> = signal(null)
 
-/** The answers of all queries after the last layer, the best first. */
+/** The answers of all queries after the last layer, best first. */
 export const answers: ReadonlySignal<readonly Answer[]> = computed(() => {
   const last = detections.value?.layers.at(-1)
   if (last === undefined) return []
   return Array.from(last.scores, (_, query) => answerOf(last, query)).sort((a, b) => b.score - a.score)
 })
 
-export const marked: ReadonlySignal<number | null> = computed(() => pointed.value ?? chosen.value)
+export const markedQuery: ReadonlySignal<number | null> = computed(() => pointedQuery.value ?? chosenQuery.value)
 /** The query of the second figure. */
-export const examined: ReadonlySignal<number | null> = computed(() => marked.value ?? answers.value[0]?.query ?? null)
+export const examinedQuery: ReadonlySignal<number | null> = computed(
+  () => markedQuery.value ?? answers.value[0]?.query ?? null,
+)
 export const queryLayers: Signal<{ readonly query: number; readonly layers: readonly QueryLayer[] } | null> =
   signal(null)
 
@@ -98,29 +100,29 @@ async function detect(detector: Remote<Detection>): Promise<void> {
   const next = await detector.detect(shot.picture)
   if (shots.value[current.value] !== shot) return
   queryLayers.value = null
-  chosen.value = pointed.value = null
+  chosenQuery.value = pointedQuery.value = null
   detections.value = next
 }
 
 effect(() => {
-  const [query, picture] = [examined.value, detections.value]
+  const [query, picture] = [examinedQuery.value, detections.value]
   if (query !== null && picture !== null) void untracked(() => examine(query, picture))
 })
 
-/** Fetches the layers of a query. A query that was examined later takes its place. */
+/** Fetches the layers of a query. If the reader has examined another query meanwhile, the result is dropped. */
 async function examine(query: number, picture: PictureDetections): Promise<void> {
   try {
     const layers = await (await detector()).queryLayers(query)
-    if (examined.peek() === query && detections.peek() === picture) queryLayers.value = { query, layers }
+    if (examinedQuery.peek() === query && detections.peek() === picture) queryLayers.value = { query, layers }
   } catch (error) {
     fault.value = messageOf(error)
   }
 }
 
-/** A scene with many objects, for addresses that name none. */
+/** The index of the first scene, if the address names none. It has many objects. */
 const firstScene = 8
 
-/** Opens the site's detector on the scene of the address. */
+/** Opens the site's detector, and shows the scene that the address names. */
 export function start(address: string): Promise<void> {
   const number = Number(new URLSearchParams(address).get("scene") ?? firstScene)
   return attempt(async (detector) => {

@@ -1,12 +1,12 @@
 import { VitrineError } from "@vitrine/core"
 import { unzip, type UnzipFileInfo, type Unzipped, zipSync } from "fflate"
 
-/** A file with its path in its folder or archive. */
+/** A file with its path in the folder or archive. */
 export type Entry = readonly [path: string, file: Blob]
 
 const limits = { files: 200_000, bytes: 2 ** 30 }
 
-/** All files by their paths, those inside of zips in place of the zips. */
+/** All files by their paths. Zips are replaced by the files in them. */
 export async function unpack(entries: readonly Entry[]): Promise<Map<string, Blob>> {
   const files = new Map<string, Blob>()
   for (const [path, file] of entries)
@@ -15,7 +15,10 @@ export async function unpack(entries: readonly Entry[]): Promise<Map<string, Blo
   return files
 }
 
-/** The archive's directory says how large its files are. fflate cuts off a file that unpacks to more. */
+/**
+ * The limits are checked with the sizes in the archive's directory. fflate cuts a file that unpacks to more than its
+ * size.
+ */
 async function unzipped(name: string, file: Blob): Promise<Entry[]> {
   if (file.size > limits.bytes)
     throw new VitrineError("file", `${name}: has ${file.size} bytes; up to ${limits.bytes} are read`)
@@ -40,7 +43,7 @@ async function unzipped(name: string, file: Blob): Promise<Entry[]> {
   return Object.entries(files).map(([path, content]) => [path, new Blob([content])])
 }
 
-/** A folder as a zip. Nothing is compressed, because weights hardly compress. */
+/** Packs a folder as a zip. It does not compress, since weights hardly become smaller. */
 export function zipFolder(folder: string, files: Readonly<Record<string, Uint8Array>>): Uint8Array<ArrayBuffer> {
   const paths = Object.entries(files).map(([path, bytes]): [string, Uint8Array] => [`${folder}/${path}`, bytes])
   return zipSync(Object.fromEntries(paths), { level: 0 })

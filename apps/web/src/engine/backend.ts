@@ -5,12 +5,12 @@ import type { BackendName } from "./backend-name.ts"
 let choice: BackendName = "auto"
 let backend: Promise<Backend> | undefined
 
-/** The page calls this before anything else. */
+/** Sets the backend of the worker. The page calls this before anything else. */
 export function chooseBackend(name: BackendName): void {
   choice = name
 }
 
-/** The one backend of this worker, which all rooms share. After a failure the next call tries again. */
+/** The backend of this worker. All rooms share it. After a failure the next call tries again. */
 export function sharedBackend(): Promise<Backend> {
   backend ??= createBackend(choice, { worker: false }).catch((error: unknown) => {
     backend = undefined
@@ -19,14 +19,14 @@ export function sharedBackend(): Promise<Backend> {
   return backend
 }
 
-/** Whether an error says that the device is lost. If so, the next call of `sharedBackend` opens another. */
+/** Whether an error means that the device is lost. If it is, the next call of `sharedBackend` opens another one. */
 export function dropLostBackend(error: unknown): boolean {
   const isLost = error instanceof Error && /device was lost/.test(error.message)
   if (isLost) backend = undefined
   return isLost
 }
 
-/** Does work, and does it again after a lost device. `forget` drops what lived on that device. */
+/** Runs `work`, and runs it again if the device was lost. `forget` drops the objects on the lost device. */
 export async function retryOnNewDevice<T>(work: () => Promise<T>, forget: () => void): Promise<T> {
   try {
     return await work()

@@ -14,13 +14,13 @@ function storedBackend(): BackendName {
   return isBackendName(name) ? name : "auto"
 }
 
-/** Loads the page anew, because models and runs stay on the backend that they were begun on. */
+/** Reloads the page with another backend. Models and runs cannot move to another backend. */
 export function switchBackend(name: BackendName): void {
   localStorage.setItem("backend", name)
   location.reload()
 }
 
-/** Why the worker cannot run at all; null while it does. */
+/** The reason why the worker cannot run at all, or null if it can. */
 export const engineFault: Signal<string | null> = signal(null)
 
 /** The worker that all rooms share. The first call starts it. */
@@ -36,7 +36,7 @@ export function engine(): Remote<Engine> {
   return remote
 }
 
-/** An error in words, whether the page or the worker threw it. */
+/** The message of an error, which the page or the worker threw. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   const { status } = strings.peek()

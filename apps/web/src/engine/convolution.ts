@@ -1,7 +1,10 @@
 import { type Graph, graph, ops, type ViTConfig } from "@vitrine/core"
 import { elementAt } from "../checked.ts"
 
-/** The patch embedding as a convolution whose stride is the size of its kernel: `convolved` is `[batch, N, D]`. */
+/**
+ * The patch embedding as a convolution whose stride equals the size of its kernel. The output `convolved` is `[batch,
+ * N, D]`.
+ */
 export function convolutionGraph({ imageSize, patchSize, channels, dim }: ViTConfig): Graph {
   const images = ops.input("images", ["batch", ...imageSize, channels])
   const kernel = ops.state("patch_embed.proj.weight", [dim, channels, ...patchSize])

@@ -17,7 +17,7 @@ import { retryOnNewDevice, sharedBackend } from "./backend.ts"
 import { droppedModel, type ModelFiles, publishedModel } from "./model-files.ts"
 import { imageData, rgbBytes } from "./pixels.ts"
 
-/** Where a detector comes from: the site, or dropped files. */
+/** The source of a detector: the site, or dropped files. */
 export type DetectorOrigin =
   | { readonly kind: "builtIn" }
   | { readonly kind: "files"; readonly entries: readonly Entry[] }
@@ -28,7 +28,7 @@ export interface DetectorSummary {
   readonly labels: readonly string[]
   readonly parameters: number
   readonly queries: number
-  /** Layers of the decoder, each with heads of attention. */
+  /** The number of decoder layers, and of attention heads in each. */
   readonly layers: number
   readonly heads: number
   readonly encoderDepth: number
@@ -42,44 +42,44 @@ export interface Scene {
   readonly labels: readonly string[]
 }
 
-/** The answers of all queries after one layer of the decoder, by query. */
+/** The answers of all queries after one decoder layer, in the order of the queries. */
 export interface LayerAnswers {
   /** Corners as shares of the picture, `[queries, 4]`. */
   readonly boxes: Float64Array
-  /** The likeliest class that is an object. */
+  /** The most probable class, except no object. */
   readonly labels: Int32Array
-  /** Its probability. */
+  /** The probability of that class. */
   readonly scores: Float64Array
   /** The probability of no object. */
   readonly nothing: Float64Array
 }
 
-/** A picture, and the answers of a detector. */
+/** A picture with the answers of a detector. */
 export interface PictureDetections {
-  /** RGB bytes of the picture. Large pictures are made smaller. */
+  /** RGB bytes of the picture. A large picture is reduced. */
   readonly pixels: Uint8Array
   readonly width: number
   readonly height: number
-  /** The size of the picture itself. */
+  /** The size of the original picture. */
   readonly size: readonly [height: number, width: number]
   readonly layers: readonly LayerAnswers[]
-  /** Rows and columns of the places that queries attend to. */
+  /** Rows and columns of the places to which queries attend. */
   readonly grid: readonly [rows: number, columns: number]
 }
 
-/** One query in one layer of the decoder. */
+/** One query after one decoder layer. */
 export interface QueryLayer {
-  /** The attention of the heads' mean. */
+  /** The mean attention of all heads. */
   readonly mean: Float32Array
   /** The attention of each head. */
   readonly heads: readonly Float32Array[]
-  /** The likeliest classes; the index of no object is the number of classes. */
+  /** The most probable classes. The index that equals the number of classes means no object. */
   readonly classes: readonly Prediction[]
 }
 
 export interface Detection {
   open(origin: DetectorOrigin): Promise<DetectorSummary>
-  /** A built-in scene, for which no detector has to be open. */
+  /** A built-in scene. It needs no open detector. */
   scene(index: number): Promise<Scene>
   detect(picture: Blob | ImageData): Promise<PictureDetections>
   /** A query of the last picture, in every layer. */
@@ -89,19 +89,19 @@ export interface Detection {
 interface OpenDetector {
   readonly files: ModelFiles["files"]
   readonly detector: Detector<ImageInput>
-  /** The last picture's values. */
+  /** The inspection of the last picture. */
   inspected?: DetectorInspection
 }
 
-/** Longest side of the picture as the page draws it. */
+/** The longest side of the picture on the page. */
 const longestSide = 640
 
 const attentionTap = (layer: number): string => `transformer.decoder.layers.${layer}.multihead_attn.weights`
 
-/** @param folder address of the site's detector */
+/** @param folder the address of the site's detector */
 export function createDetection(folder: string): Detection {
   let current: OpenDetector | undefined
-  /** Whether the detector lived on a device that is lost. */
+  /** Whether the device of the detector is lost. */
   let isLost = false
   const openDetector = async (files: ModelFiles["files"]): Promise<OpenDetector> => ({
     files,
@@ -175,7 +175,7 @@ export function createDetection(folder: string): Detection {
   }
 }
 
-/** The classes of a query after a layer, the likeliest first. The class after all others is no object. */
+/** The classes of a query after a layer, most probable first. The class after all others means no object. */
 function classProbabilities(
   { config, labels }: Detector<ImageInput>,
   { taps }: DetectorInspection,
@@ -188,7 +188,7 @@ function classProbabilities(
   return topPredictions(logits, [...labels, ""], count)
 }
 
-/** `queryDetections` has the best answer first; here they are by query. */
+/** The answers in the order of the queries. `queryDetections` returns them best first. */
 function layerAnswers(detector: Detector<ImageInput>, inspected: DetectorInspection, layer: number): LayerAnswers {
   const { config } = detector
   const { logits, boxes } = inspected.taps
@@ -209,7 +209,7 @@ function layerAnswers(detector: Detector<ImageInput>, inspected: DetectorInspect
   return answers
 }
 
-/** A picture as the page draws it. */
+/** A picture in the size that the page draws. */
 function thumbnail(image: Image): Pick<PictureDetections, "pixels" | "width" | "height"> {
   const scale = Math.min(1, longestSide / Math.max(image.width, image.height))
   const scaled = (side: number): number => Math.max(1, Math.round(scale * side))

@@ -1,18 +1,21 @@
 import { VitrineError } from "@vitrine/core"
 
-/** A folder of the site's private file system, which outlives the page. */
+/** A folder in the site's private file system. It stays when the page is closed. */
 export interface DiskFolder {
   readonly name: string
-  /** Writes the whole file or nothing. @throws VitrineError (file) where the disk is full. */
+  /**
+   * Writes the whole file or nothing.
+   * @throws VitrineError (file) if the disk is full
+   */
   write(path: string, data: Uint8Array<ArrayBuffer> | Blob): Promise<void>
-  /** All files by their path. */
+  /** All files by their paths. */
   files(): Promise<Record<string, File>>
-  /** The bytes of all files by their path. */
+  /** The bytes of all files by their paths. */
   read(): Promise<Record<string, Uint8Array<ArrayBuffer>>>
   remove(path: string): Promise<void>
 }
 
-/** Training runs, and dropped files that the reader lets the browser keep. */
+/** `runs` holds training runs. `kept` holds dropped files that the browser keeps with the reader's consent. */
 type Shelf = "runs" | "kept"
 
 async function root(shelf: Shelf): Promise<FileSystemDirectoryHandle> {
@@ -27,10 +30,10 @@ export async function listFolders(shelf: Shelf = "runs"): Promise<string[]> {
   return names.sort()
 }
 
-/** Opens a folder, and makes it where there is none. */
+/** Opens a folder. If there is none, it makes one. */
 export async function openFolder(name: string, shelf: Shelf = "runs"): Promise<DiskFolder> {
   const folder = await (await root(shelf)).getDirectoryHandle(name, { create: true })
-  /** The folder of a file, which is made where there is none, and the name of the file in it. */
+  /** The folder of a file, which is made if necessary, and the file's name within it. */
   const locate = async (path: string): Promise<readonly [FileSystemDirectoryHandle, string]> => {
     const slash = path.lastIndexOf("/")
     let parent = folder

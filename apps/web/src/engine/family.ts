@@ -8,11 +8,11 @@ export interface Variant {
   readonly heads: number
   readonly tokens: number
   readonly parameters: number
-  /** Of one image. A multiplication with its addition counts as 2. */
+  /** The operations of one image. A multiplication with its addition counts as 2. */
   readonly flops: number
 }
 
-/** The paper's variants and DeiT's smaller ones at 224 × 224. All counts are of the models themselves. */
+/** The paper's variants and DeiT's smaller ones at 224 × 224. The counts come from the models themselves. */
 export function family(): Variant[] {
   return ["Ti/16", "S/16", "B/32", "B/16", "L/32", "L/16", "H/14", "R26+S/32", "R50+B/16", "R50+L/32"].map((name) => {
     const config = vitVariant(name)

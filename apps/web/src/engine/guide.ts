@@ -45,16 +45,16 @@ export interface GuideModel {
   readonly parameters: Readonly<Record<string, Values>>
 }
 
-/** What the model computed for one picture. The figures draw it. */
+/** The values that the model computed for one picture. The figures draw them. */
 export interface Trace {
-  /** The model's input before normalisation: `[height, width, 3]`, bytes. */
+  /** The picture before normalisation: `[height, width, 3]`, bytes. */
   readonly pixels: Uint8Array
-  /** The class of a built-in drawing; null for the reader's own picture. */
+  /** The class of a built-in drawing, or null for the reader's own picture. */
   readonly label: number | null
-  /** The model's intermediate values by the names of its taps, each with a first dimension of 1. */
+  /** The model's intermediate values by the names of their taps. The first dimension of each is 1. */
   readonly taps: Readonly<Record<string, Values>>
   readonly parameters: Readonly<Record<string, Values>>
-  /** Steps that the reader has taken since the model was loaded. */
+  /** The number of the reader's steps since the model was loaded. */
   readonly steps: number
 }
 
@@ -72,11 +72,11 @@ export interface Drawing {
 export interface GradientStep {
   /** The loss before the step. */
   readonly before: number
-  /** The loss after it. */
+  /** The loss after the step. */
   readonly after: number
-  /** Norm of the gradient of each parameter. */
+  /** The norm of each parameter's gradient. */
   readonly norms: readonly { readonly name: string; readonly norm: number }[]
-  /** The gradient of the loss to the input, `[height, width, 3]`. */
+  /** The gradient of the loss with respect to the picture, `[height, width, 3]`. */
   readonly pixels: Float32Array
 }
 
@@ -92,19 +92,19 @@ const taps = [
   "probabilities",
 ]
 
-/** A model on which readers can take steps, with the trace of one picture. */
+/** A model that readers can train step by step, with the trace of one picture. */
 export interface Guide {
   model(): Promise<GuideModel>
   drawings(seed: number, count: number): Promise<Drawing[]>
   trace(source: Drawing | Blob): Promise<Trace>
-  /** Traces the last picture again, with the parameters as they are now. */
+  /** Traces the last picture again, with the present parameters. */
   retrace(): Promise<Trace>
   step(label: number, rate: number): Promise<GradientStep>
   reset(weights: "trained" | "random"): Promise<void>
   convolution(): Promise<{ readonly convolved: Values; readonly difference: number }>
   positions(side: number): Promise<Values>
   normOrders(): Promise<NormOrders>
-  /** Traces the last picture in another model, a hybrid. */
+  /** Traces the last picture in the guide's hybrid model. */
   hybrid(): Promise<HybridTrace>
 }
 
@@ -112,24 +112,24 @@ interface OpenModel {
   readonly backend: Backend
   readonly config: ViTConfig
   readonly description: ModelDescription
-  /** The parameters of the file. */
+  /** The parameters from the file. */
   readonly trained: Readonly<Record<string, Float32Array>>
   readonly parameters: readonly Parameter[]
   readonly state: State
   readonly trace: Program
 }
 
-/** A picture as the model takes it. */
+/** A picture in the format of the model's input. */
 interface Picture extends Pick<Trace, "pixels" | "label"> {
   readonly input: Float32Array
 }
 
-/** @param folder address of the guide's model */
+/** @param folder the address of the guide's model */
 export function createGuide(folder: string): Guide {
   let loading: Promise<OpenModel> | undefined
   let stepping: Promise<Program> | undefined
   let hybrid: Promise<Hybrid> | undefined
-  /** The parameters at the last reading. A model on another device goes on from them. */
+  /** The parameters when they were last read. A model on another device continues with them. */
   let latest: Readonly<Record<string, Values>> | undefined
   let picture: Picture | undefined
   let steps = 0
@@ -253,7 +253,7 @@ export function createGuide(folder: string): Guide {
   }
 }
 
-/** @param latest parameters in place of the file's */
+/** @param latest parameters that replace those of the file */
 async function openModel(folder: string, latest: Readonly<Record<string, Values>> = {}): Promise<OpenModel> {
   const read = fileReader(folder)
   const [json, bytes, backend] = await Promise.all([read("config.json"), read("model.safetensors"), sharedBackend()])
@@ -284,7 +284,7 @@ const fileReader =
 
 const imageInput = (config: ViTConfig): Tensor => ops.input("images", ["batch", ...config.imageSize, config.channels])
 
-/** Everything that the guide draws, in one run. */
+/** A graph that computes all values of the guide in one run. */
 function traceGraph(config: ViTConfig): Graph {
   const outputs: Record<string, Tensor> = {}
   const scope = rootScope({
@@ -297,7 +297,7 @@ function traceGraph(config: ViTConfig): Graph {
   return graph({ outputs })
 }
 
-/** The loss of one image, its gradients, and a step of plain gradient descent. */
+/** A graph with the loss of one image, its gradients, and a step of plain gradient descent. */
 function stepGraph(config: ViTConfig, parameters: readonly Parameter[]): Graph {
   const leaves = Object.fromEntries(parameters.map(({ name, shape }) => [name, ops.state(name, shape)]))
   const images = imageInput(config)

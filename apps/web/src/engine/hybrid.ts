@@ -2,18 +2,18 @@ import { type Backend, VitrineError } from "@vitrine/core"
 import { type ImageInput, load, type Model, attentionConfig } from "vitrine/web"
 import { type Values, valuesOf } from "./values.ts"
 
-/** What a hybrid computes for a picture. Features of its convolutions are `[1, rows, columns, channels]`. */
+/** The values that a hybrid computes for a picture. Features of its convolutions are `[1, rows, columns, channels]`. */
 export interface HybridTrace {
-  /** After the first convolution and the pooling. */
+  /** The features after the first convolution and the pooling. */
   readonly root: Values
-  /** After the stages, from which patches are cut. */
+  /** The features after the stages. Patches are cut from them. */
   readonly features: Values
   readonly embeddings: Values
   readonly probabilities: Values
 }
 
 export interface Hybrid {
-  /** @param pixels RGB bytes of a square picture. */
+  /** @param pixels RGB bytes of a square picture */
   trace(pixels: Uint8Array): Promise<HybridTrace>
 }
 

@@ -14,14 +14,14 @@ import { decodeImage } from "@vitrine/data/web"
 import { elementAt, valueIn } from "../checked.ts"
 import { type Entry, unpack } from "./archive.ts"
 
-/** The reader's pictures, at the size at which they are trained. */
+/** The reader's pictures in the size for training. */
 export interface PictureSet {
   readonly name: string
   readonly classes: readonly string[]
   readonly side: number
   readonly train: PictureSplit
   readonly val: PictureSplit | null
-  /** Pictures that are measured where there are none to validate. They choose no model. */
+  /** Pictures for the evaluation if there are none for validation. They do not decide which model is kept. */
   readonly test: PictureSplit | null
 }
 
@@ -31,7 +31,7 @@ interface PictureSplit {
   readonly labels: Int32Array<ArrayBuffer>
 }
 
-/** A picture that was drawn or photographed in the page. */
+/** A picture that the reader drew or photographed in the page. */
 export interface Example {
   readonly className: string
   readonly image: ImageData
@@ -39,7 +39,7 @@ export interface Example {
 
 const mostBytes = 2 ** 30
 
-/** Pictures of a folder or a zip, and why others were left out. */
+/** The pictures of a folder or a zip, and the faults of pictures that were left out. */
 export interface ReadPictures {
   readonly pictures: PictureSet
   /** A line for each picture that cannot be read. */
@@ -47,9 +47,9 @@ export interface ReadPictures {
 }
 
 /**
- * Reads images from a folder or a zip, with a folder for each class, and perhaps `train` and `val` above them.
- * @param onProgress is called now and then with the number of images that are read
- * @throws VitrineError (file or config) where fewer than two classes have images that can be read
+ * Reads images from a folder or a zip. Each class has a folder. Folders `train` and `val` may stand above these.
+ * @param onProgress receives the number of images read so far from time to time
+ * @throws VitrineError (file or config) if fewer than two classes have readable images
  */
 export async function readImages(
   entries: readonly Entry[],
@@ -93,7 +93,7 @@ export async function readImages(
   return { pictures, faults }
 }
 
-/** The folder that encloses all images, or else the name of the archive. */
+/** The name of the folder that contains all images, or else of the archive. */
 function setName(entries: readonly Entry[], paths: readonly string[]): string {
   const [outer = ""] = paths[0]?.split("/") ?? []
   const [archive = "the folder"] = entries[0] ?? []
@@ -101,7 +101,7 @@ function setName(entries: readonly Entry[], paths: readonly string[]): string {
   return outer !== "" && isCommon ? outer : archive.replace(/\.zip$/i, "")
 }
 
-/** Drawings and photographs as data. Every fifth one of a class is held out. */
+/** Makes a data set of drawings and photographs. Every fifth picture of a class is held out. */
 export async function readExamples(examples: readonly Example[], side: number): Promise<PictureSet> {
   const classes = [...new Set(examples.map(({ className }) => className))].sort()
   if (classes.length < 2) throw new VitrineError("config", "training needs two classes or more, with a picture each")
@@ -139,7 +139,7 @@ function checkSize(count: number, side: number): void {
     )
 }
 
-/** The middle square at the size, as RGB bytes. */
+/** The middle square of a picture, resized, as RGB bytes. */
 function squarePixels(image: Image, side: number): Uint8Array {
   const { data } = applyTransforms(image, [toRgb(), resize(side), centerCrop([side, side])])
   return Uint8Array.from(data, (value) => Math.round(255 * value))
@@ -155,7 +155,7 @@ export function datasetsOf({ name, classes, side, train, val, test }: PictureSet
   return { train: open(train), ...(val && { validation: open(val) }), ...(test && { test: open(test) }) }
 }
 
-/** The files that keep pictures beside their run. */
+/** Files with the pictures of a run. They are stored beside the run. */
 export function filesOf({ name, classes, side, ...splits }: PictureSet): Record<string, Uint8Array<ArrayBuffer>> {
   const files = (["train", "val", "test"] as const).flatMap((name) => {
     const split = splits[name]
@@ -169,7 +169,7 @@ export function filesOf({ name, classes, side, ...splits }: PictureSet): Record<
   }
 }
 
-/** Pictures from those files; null where there are none. */
+/** Reads the pictures from such files. Returns null if there are none. */
 export function picturesFrom(files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>): PictureSet | null {
   const about = files["data/about.json"]
   const train = splitFrom(files, "train")

@@ -30,17 +30,17 @@ import { imageData, rgbBytes } from "./pixels.ts"
 import type { Slot } from "./slot.ts"
 import { valuesOf } from "./values.ts"
 
-/** Where a model comes from: the guide, a run of this device, or dropped files. */
+/** The source of a model: the guide, a run on this device, or dropped files. */
 export type ModelOrigin =
   | { readonly kind: "guide" }
   | { readonly kind: "run"; readonly name: string }
   | { readonly kind: "files"; readonly entries: readonly Entry[] }
 
-/** Settings of the reader in place of those in the files. */
+/** Settings of the reader that replace those of the files. */
 export interface ModelOptions {
-  /** Attention heads, which weights alone do not tell. */
+  /** The number of attention heads, which weights do not determine. */
   readonly heads?: number
-  /** Side of the pictures in pixels; positions are resized. */
+  /** The side of the pictures in pixels. Position embeddings are resized to it. */
   readonly side?: number
 }
 
@@ -59,12 +59,12 @@ export interface ModelSummary {
   readonly hasClassToken: boolean
 }
 
-/** What a model says about one picture. */
+/** The predictions and figures of a model for one picture. */
 export interface PictureInspection {
-  /** The picture as the model sees it, RGB bytes. */
+  /** The picture as the model receives it, RGB bytes. */
   readonly pixels: Uint8Array
   readonly predictions: readonly Prediction[]
-  /** Mean distance in pixels at which each head looks: `[depth][heads]`. */
+  /** The mean distance in pixels over which each head attends: `[depth][heads]`. */
   readonly distance: readonly (readonly number[])[]
 }
 
@@ -89,9 +89,9 @@ export interface Inspection {
   /** The attention of `query` in the last picture. */
   attention(slot: Slot, query: Query | null): Promise<AttentionMaps>
   filters(slot: Slot): Promise<FilterPictures>
-  /** Cosine of each position with each, `[patches, patches]`. */
+  /** The cosine similarity of each position with each, `[patches, patches]`. */
   positions(slot: Slot): Promise<Float32Array>
-  /** Colours of the patches of some pictures by their features, RGB bytes `[rows, columns, 3]` each. */
+  /** The features of some pictures' patches as colours, RGB bytes `[rows, columns, 3]` for each picture. */
   features(slot: Slot, pictures: readonly (Blob | ImageData)[]): Promise<Uint8Array[]>
   /** A built-in drawing. */
   drawing(label: number, seed: number): Promise<ImageData>
@@ -103,17 +103,17 @@ interface OpenModel {
   readonly options: ModelOptions
   readonly model: Model<ImageInput>
   readonly config: ViTConfig
-  /** Attention weights of the last picture, by block. */
+  /** The attention weights of the last picture, one tensor for each block. */
   weights?: readonly HostTensor[]
 }
 
-/** Attention of all blocks and heads is kept up to this many numbers. */
+/** The greatest number of attention weights that are kept for a picture. */
 const mostWeights = 2 ** 27
 
 export function createInspection(guideFolder: string): Inspection {
   const models = new Map<Slot, OpenModel>()
-  /** Slots whose models lived on a device that is lost. */
-  const lost = new Set<Slot>()
+  /** The slots whose models were on a device that is lost. */
+  const lostSlots = new Set<Slot>()
   const modelIn = (slot: Slot): OpenModel => {
     const model = models.get(slot)
     if (model === undefined) throw new VitrineError("config", "no model is open")
@@ -122,19 +122,19 @@ export function createInspection(guideFolder: string): Inspection {
   const onModel = <T>(slot: Slot, work: (open: OpenModel) => Promise<T>): Promise<T> =>
     retryOnNewDevice(
       async () => {
-        if (lost.has(slot)) {
+        if (lostSlots.has(slot)) {
           const { files, options } = modelIn(slot)
           models.set(slot, await openModel(files, options))
-          lost.delete(slot)
+          lostSlots.delete(slot)
         }
         return work(modelIn(slot))
       },
       () => {
-        for (const each of models.keys()) lost.add(each)
+        for (const each of models.keys()) lostSlots.add(each)
       },
     )
   const close = async (slot: Slot): Promise<void> => {
-    if (!lost.delete(slot)) await models.get(slot)?.model.close()
+    if (!lostSlots.delete(slot)) await models.get(slot)?.model.close()
     models.delete(slot)
   }
   return {
@@ -234,7 +234,7 @@ function gridOf({ config }: OpenModel): { rows: number; columns: number } {
   return { rows, columns }
 }
 
-/** A component as RGB bytes: grey is 0, and the largest weight has full colour. */
+/** A component as RGB bytes. Grey is 0, and the largest magnitude has full colour. */
 function filterPicture(weights: ArrayLike<number>, channels: number): Uint8Array {
   const values = Array.from(weights)
   const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12)
@@ -242,7 +242,7 @@ function filterPicture(weights: ArrayLike<number>, channels: number): Uint8Array
   return Uint8Array.from(channels === 3 ? bytes : bytes.flatMap((grey) => [grey, grey, grey]))
 }
 
-/** @throws VitrineError (config) for a model without attention, which is closed again. */
+/** @throws VitrineError (config) for a model without attention; the model is closed again */
 async function openModel(files: ModelFiles["files"], options: ModelOptions): Promise<OpenModel> {
   const { heads, side } = options
   const model = await load(Object.fromEntries(files), {

@@ -2,20 +2,20 @@ import { VitrineError } from "@vitrine/core"
 import type { Entry } from "./archive.ts"
 import { listFolders, openFolder, removeFolder } from "./disk.ts"
 
-/** Dropped files that the reader lets this browser keep, so that links to them open here. */
+/** Dropped files that this browser keeps with the reader's consent. Links to them work in this browser. */
 export interface KeptFiles {
-  /** The name of files in a link. It is the same for the same paths and bytes. */
+  /** The id of files in a link. Equal paths and bytes give the same id. */
   idOf(entries: readonly Entry[]): Promise<string>
   has(id: string): Promise<boolean>
   keep(id: string, entries: readonly Entry[]): Promise<void>
-  /** Null for files that are not kept here. */
+  /** Finds files by their id. Returns null if they are not stored here. */
   find(id: string): Promise<Entry[] | null>
-  /** Bytes of all files together. */
+  /** The size of all files in bytes. */
   size(): Promise<number>
   forget(): Promise<void>
 }
 
-/** The last file that is written. Where it is missing, other files are missing too. */
+/** The name of the file that is written last. If it is missing, other files may be missing too. */
 const list = "list.json"
 
 export function createKeptFiles(): KeptFiles {

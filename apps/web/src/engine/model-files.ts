@@ -1,13 +1,13 @@
 import { VitrineError } from "@vitrine/core"
 import { type Entry, unpack } from "./archive.ts"
 
-/** The files of a model by their path, and its name for the reader. */
+/** The files of a model by their paths, and a name for the reader. */
 export interface ModelFiles {
   readonly name: string
   readonly files: ReadonlyMap<string, Blob>
 }
 
-/** A model among dropped files, folders and zips. */
+/** Finds a model among dropped files, folders and zips. */
 export async function droppedModel(entries: readonly Entry[]): Promise<ModelFiles> {
   const files = await unpack(entries)
   const paths = [...files.keys()].sort((a, b) => a.split("/").length - b.split("/").length)
@@ -16,7 +16,10 @@ export async function droppedModel(entries: readonly Entry[]): Promise<ModelFile
   return { name: path.includes("/") ? (path.split("/")[0] ?? path) : (archive ?? path), files }
 }
 
-/** A model that the site itself publishes. @param folder its address */
+/**
+ * Fetches a model that the site publishes.
+ * @param folder its address
+ */
 export async function publishedModel(folder: string): Promise<ModelFiles["files"]> {
   const files = new Map<string, Blob>()
   for (const file of ["config.json", "model.safetensors"]) {

@@ -19,7 +19,7 @@ import {
 } from "@vitrine/core"
 import { entryOf } from "../checked.ts"
 
-/** Norm of the gradient that reaches the tokens before each block, and after the last one. */
+/** The norm of the gradient of the tokens before each block, and after the last one. */
 export interface NormOrders {
   readonly pre: readonly number[]
   readonly post: readonly number[]
@@ -30,10 +30,9 @@ type Order = keyof NormOrders
 const depth = 12
 
 /**
- * Compares both places of the norm (Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020).
- * The place decides how much of the gradient reaches the first blocks. Both models have twelve blocks of the guide
- * model's width, the same random weights, and the loss of one class. They start from the reader's tokens, whose
- * variance is brought to 1.
+ * Compares the two places of the norm (Xiong et al., "On Layer Normalization in the Transformer Architecture", 2020).
+ * The place decides how large the gradient is in the first blocks. Both models have twelve blocks of the guide model's
+ * width, the same random weights, and the loss of one class. They start from the reader's tokens, scaled to variance 1.
  */
 export async function normOrders(backend: Backend, config: ViTConfig, tokens: Float32Array): Promise<NormOrders> {
   const norms = async (order: Order): Promise<number[]> => {
@@ -52,7 +51,7 @@ export async function normOrders(backend: Backend, config: ViTConfig, tokens: Fl
   return { pre: await norms("pre"), post: await norms("post") }
 }
 
-/** Each token with mean 0 and variance 1, the scale at which weights are drawn. */
+/** Scales each token to mean 0 and variance 1, for which the weights are initialised. */
 function standardized(tokens: Float32Array, dim: number): Float32Array {
   const out = new Float32Array(tokens.length)
   for (let start = 0; start < tokens.length; start += dim) {
@@ -67,7 +66,7 @@ function standardized(tokens: Float32Array, dim: number): Float32Array {
   return out
 }
 
-/** The norms of the gradients of one class's loss, by the level at which they are taken. */
+/** The norms of the gradients of one class's loss, at each level of the model. */
 function gradientNorms(order: Order, config: ViTConfig, scope: Scope): Record<string, Tensor> {
   let last = ops.input("tokens", ["batch", tokenCount(config), config.dim])
   const levels = [last]
@@ -87,7 +86,7 @@ function gradientNorms(order: Order, config: ViTConfig, scope: Scope): Record<st
   return Object.fromEntries(norms.map((norm, level) => [`norm${level}`, norm]))
 }
 
-/** x + f(LN(x)), or LN(x + f(x)), for the attention and for the MLP. */
+/** x + f(LN(x)), or LN(x + f(x)), for the attention and then for the MLP. */
 function block(order: Order, scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const sublayer = (name: string, x: Tensor, f: (x: Tensor) => Tensor): Tensor => {
     const norm = (t: Tensor): Tensor => layerNorm(scope.at(name), t, config.layerNormEpsilon)

@@ -1,6 +1,6 @@
 import type { Image } from "@vitrine/data"
 
-/** The RGB bytes of an image. Grey is repeated. */
+/** The RGB bytes of an image. A grey value is repeated for the three channels. */
 export function rgbBytes({ data, channels }: Image): Uint8Array {
   if (channels === 3) return data
   const out = new Uint8Array(3 * data.length)
@@ -8,7 +8,7 @@ export function rgbBytes({ data, channels }: Image): Uint8Array {
   return out
 }
 
-/** RGB bytes as a picture that a page can draw. */
+/** Makes a picture for the page from RGB bytes. */
 export function imageData(data: Uint8Array, width: number, height: number): ImageData {
   const out = new Uint8ClampedArray(width * height * 4).fill(255)
   for (let i = 0; i < width * height; i++) out.set(data.subarray(3 * i, 3 * i + 3), 4 * i)

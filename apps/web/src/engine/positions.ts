@@ -2,7 +2,7 @@ import { resizeWeights } from "@vitrine/checkpoint"
 import { type ViTConfig, vitConfig } from "@vitrine/core"
 import type { Values } from "./values.ts"
 
-/** A model's learned positions, resized as timm does for images with `side` patches down and across. */
+/** Resizes a model's position embeddings, as timm does, for images with `side` patches down and across. */
 export async function positionsAt(config: ViTConfig, positions: Float32Array, side: number): Promise<Values> {
   const { patchSize, dim } = config
   const target = vitConfig({ ...config, imageSize: [side * patchSize[0], side * patchSize[1]] })

@@ -16,16 +16,16 @@ import { evaluationTransforms, type Preprocessing, topPredictions } from "vitrin
 import { elementAt, entryOf } from "../checked.ts"
 import { valuesOf } from "./values.ts"
 
-/** A picture, its prediction, and the attention behind it. */
+/** A picture, its prediction, and the attention of the last block. */
 export interface Sample {
-  /** `[height, width, 3]`, as the model sees it. */
+  /** `[height, width, 3]`, as the model receives it. */
   readonly pixels: Uint8Array
   readonly width: number
   readonly height: number
   readonly label: string
   readonly predicted: string
   readonly probability: number
-  /** Attention of the last block, a number for each patch, and the patches down and across. */
+  /** The attention of the last block, a number for each patch. */
   readonly attention: Float32Array
   readonly grid: readonly [rows: number, columns: number]
 }
@@ -36,7 +36,7 @@ export interface Sampler {
   close(): Promise<void>
 }
 
-/** Predicts some pictures of a data set, of each class in turn, with a model that is being trained. */
+/** Predicts some pictures of a data set with a model in training. It takes pictures of each class in turn. */
 export async function createSampler(
   backend: Backend,
   config: ViTConfig,
@@ -95,7 +95,7 @@ export async function createSampler(
   }
 }
 
-/** Normalised values of 1 or 3 channels as RGB bytes. */
+/** Converts normalised values of 1 or 3 channels to RGB bytes. */
 function rgbPixels(values: Float32Array, channels: number, { mean, std }: Preprocessing): Uint8Array {
   const bytes = Array.from(values, (value, i) =>
     Math.round(255 * (value * elementAt(std, i % channels) + elementAt(mean, i % channels))),
@@ -103,7 +103,7 @@ function rgbPixels(values: Float32Array, channels: number, { mean, std }: Prepro
   return Uint8Array.from(channels === 1 ? bytes.flatMap((grey) => [grey, grey, grey]) : bytes)
 }
 
-/** Indices of the first examples of each class in turn. */
+/** The indices of `count` examples. It takes the first ones of each class in turn. */
 function spread({ labels, classes }: Dataset, count: number): number[] {
   const byClass = classes.map((): number[] => [])
   for (const [i, label] of labels.subarray(0, 2000).entries()) byClass[label]?.push(i)

@@ -22,15 +22,15 @@ import { createSampler, type Sample, type Sampler } from "./samples.ts"
 /** A run before it starts. */
 export interface TrainSetup {
   readonly name: string
-  /** The built-in drawings, the last folder, or the last pictures that were made in the page. */
+  /** The pictures: the built-in drawings, the last folder, or the last pictures made in the page. */
   readonly data: DataKind
   readonly recipe: Recipe
   readonly seed: number
-  /** Files of a model to start from. */
+  /** Files of a model from which the training starts. */
   readonly from?: readonly Entry[]
 }
 
-/** News of a run for the page. */
+/** A message about a run for the page. */
 export type TrainUpdate =
   | SetupEvent
   | TrainEvent
@@ -38,29 +38,29 @@ export type TrainUpdate =
       readonly type: "samples"
       readonly step: number
       readonly samples: readonly Sample[]
-      /** Whether the model does not learn from these pictures. */
+      /** Whether the samples are pictures that the model does not learn from. */
       readonly heldOut: boolean
     }
-  /** The run goes on, but not on disk. */
+  /** The run continues, but it is no longer saved on disk. */
   | { readonly type: "unsaved"; readonly why: string }
-  /** The device is lost. The run goes on from its last checkpoint, on another device. */
+  /** The device is lost. The run continues from its last checkpoint on another device. */
   | { readonly type: "lost" }
 
-/** A run on the disk. */
+/** A run on disk. */
 export interface RunSummary {
   readonly name: string
   readonly data: string
   readonly step: number
   readonly steps: number
-  /** Blocks × width. */
+  /** The numbers of blocks and of dimensions: blocks × width. */
   readonly size: string
   readonly best: number | null
   readonly curve: Curve
-  /** Whether the pictures of the run are on the disk too. */
+  /** Whether the pictures of the run are also on disk. */
   readonly hasData: boolean
 }
 
-/** The pictures that the worker holds. */
+/** The pictures that the worker holds in memory. */
 export interface DataSummary {
   readonly name: string
   readonly classes: readonly string[]
@@ -79,31 +79,34 @@ export interface Training {
     onProgress: (done: number, all: number) => void,
   ): Promise<DataSummary>
   readExamples(examples: readonly Example[], side: number): Promise<DataSummary>
-  /** Trains to the end, or until `pause`. @throws VitrineError (training) while another run goes on. */
+  /**
+   * Trains to the end, or until `pause`.
+   * @throws VitrineError (training) while another run is in progress
+   */
   start(setup: TrainSetup, listener: Listener): Promise<void>
-  /** Goes on with a run of the disk. */
+  /** Continues a run from disk. */
   resume(name: string, listener: Listener): Promise<void>
   /** Ends the run after its present step, with a checkpoint. */
   pause(): void
   runs(): Promise<RunSummary[]>
   /** A run folder as a zip. */
   archive(name: string): Promise<Uint8Array<ArrayBuffer>>
-  /** Puts a run folder, or a zip of one, on the disk. */
+  /** Stores a run folder, or a zip of one, on disk. */
   open(entries: readonly Entry[]): Promise<RunSummary>
   remove(name: string): Promise<void>
 }
 
-/** A run that loses more devices than this ends. */
+/** The greatest number of lost devices. With one more, the run ends. */
 const mostLosses = 3
 
-/** Steps between checkpoints. A closed tab loses up to as many steps. */
+/** The number of steps between checkpoints. A closed tab loses at most as many. */
 const checkpointEvery = 25
 
 /** A run in progress. */
 interface Run {
   readonly folder: DiskFolder
   readonly memory: MemoryStore
-  /** Paths of the files that are in the folder when the run starts. */
+  /** The paths of the files in the folder when the run starts. */
   readonly paths: readonly string[]
   readonly data: PictureSet | "shapes"
 }
@@ -111,16 +114,16 @@ interface Run {
 type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from">
 
 export function createTraining(): Training {
-  /** The reader's pictures that were read last, by their kind. */
+  /** The reader's pictures that were read last, for each kind of data. */
   const pictures: { folder?: PictureSet; make?: PictureSet } = {}
-  /** The reading of the last folder, whose pictures count even where an earlier one ends later. */
-  let reading: object | undefined
-  let running: AbortController | undefined
+  /** The last reading of a folder. Only its pictures count, even if an earlier reading ends later. */
+  let lastReading: object | undefined
+  let currentRun: AbortController | undefined
   const runOnce = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
-    if (running !== undefined) throw new VitrineError("training", "another run is being trained: pause it first")
-    const aborting = new AbortController()
-    running = aborting
-    const { signal } = aborting
+    if (currentRun !== undefined) throw new VitrineError("training", "another run is being trained: pause it first")
+    const controller = new AbortController()
+    currentRun = controller
+    const { signal } = controller
     const { post, flush } = batched(listener)
     const store = mirrored(run, (why) => post({ type: "unsaved", why }))
     let sampler: Sampler | undefined
@@ -143,12 +146,12 @@ export function createTraining(): Training {
         await letMessagesIn()
       }
     } finally {
-      running = undefined
+      currentRun = undefined
       flush()
       await sampler?.close().catch(() => {})
     }
   }
-  /** Trains to the end. After a lost device the run goes on from its last checkpoint, on another device. */
+  /** Trains to the end. After a lost device the run continues from its last checkpoint on another device. */
   const runToEnd = async (run: Run, options: StartOptions, listener: Listener): Promise<void> => {
     for (let losses = 0; ; losses++) {
       const isResumed = losses > 0 && run.memory.resume() !== null
@@ -164,10 +167,10 @@ export function createTraining(): Training {
   return {
     async readImages(entries, side, onProgress) {
       const turn = {}
-      reading = turn
+      lastReading = turn
       delete pictures.folder
       const { pictures: folder, faults } = await readImages(entries, side, onProgress)
-      if (reading === turn) pictures.folder = folder
+      if (lastReading === turn) pictures.folder = folder
       return summaryOfData(folder, faults)
     },
     async readExamples(examples, side) {
@@ -198,7 +201,7 @@ export function createTraining(): Training {
         await runToEnd({ folder, paths: Object.keys(files), memory, data }, { resume: true }, listener)
       }),
     pause() {
-      running?.abort()
+      currentRun?.abort()
     },
     async runs() {
       const summaries: RunSummary[] = []
@@ -226,7 +229,10 @@ export function createTraining(): Training {
   }
 }
 
-/** Works on a run that no other tab of the site works on. @throws VitrineError (training) where one does. */
+/**
+ * Works on a run, unless another tab of the site does.
+ * @throws VitrineError (training) if another tab does
+ */
 function alone(name: string, work: () => Promise<void>): Promise<void> {
   return navigator.locks.request(`run ${name}`, { ifAvailable: true }, async (lock) => {
     if (lock === null) throw new VitrineError("training", `${name}: is being trained in another tab`)
@@ -234,12 +240,12 @@ function alone(name: string, work: () => Promise<void>): Promise<void> {
   })
 }
 
-/** The data set of the samples: pictures that are held out, where there are some. */
+/** The data set of the samples: held-out pictures, if there are any. */
 function samplesOf(data: "shapes" | ReturnType<typeof datasetsOf>): Dataset {
   return data === "shapes" ? shapes({ split: "val", size: 200 }) : (data.validation ?? data.test ?? data.train)
 }
 
-/** The parameters of the newest checkpoint by their name. */
+/** A function that reads the parameters of the newest checkpoint by their names. */
 function checkpointReader(store: MemoryStore): (name: string) => Float32Array {
   const tensors = store.resume()?.tensors
   return (name) => {
@@ -258,7 +264,7 @@ const summaryOfData = ({ name, classes, train, val, test }: PictureSet, faults: 
   faults,
 })
 
-/** The files of the one run among dropped files, by their path in it. */
+/** The files of the one run among dropped files, by their paths within the run folder. */
 async function runFolder(
   entries: readonly Entry[],
 ): Promise<{ name: string; files: Record<string, Uint8Array<ArrayBuffer>> }> {
@@ -298,7 +304,7 @@ function summaryOfRun(name: string, files: Readonly<Record<string, Uint8Array>>)
   }
 }
 
-/** An event of `metrics.jsonl`; nothing for a line that is cut short. */
+/** An event of `metrics.jsonl`, or nothing for an incomplete line. */
 function parsedLine(line: string): object[] {
   try {
     const event: unknown = JSON.parse(line)
@@ -308,10 +314,13 @@ function parsedLine(line: string): object[] {
   }
 }
 
-/** The folder of a checkpoint's file. */
+/** The checkpoint folder of a file. */
 const checkpointOf = (path: string): string | undefined => /^checkpoints\/[^/]+/.exec(path)?.[0]
 
-/** A run in memory, with a copy on the disk. A checkpoint's `state.json` comes last, so that checkpoints are whole. */
+/**
+ * Keeps a run in memory, with a copy on disk. A checkpoint's `state.json` is written last, so that a checkpoint with
+ * that file is complete.
+ */
 function mirrored({ memory, folder, paths }: Run, onFailure: (why: string) => void): MemoryStore {
   let saved = new Set(paths.flatMap((path) => checkpointOf(path) ?? []))
   const save = async (): Promise<void> => {
@@ -359,7 +368,7 @@ function batched(listener: Listener): { post: (update: TrainUpdate) => void; flu
   }
 }
 
-/** Waits until messages have come in. A step that computes in this thread lets none in. */
+/** Lets messages arrive. A step that computes in this thread would block them. */
 function letMessagesIn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()

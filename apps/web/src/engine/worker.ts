@@ -11,14 +11,14 @@ const model = `${import.meta.env.BASE_URL}model/`
 
 let detection: (Detection & ProxyMarked) | undefined
 
-/** The first call fetches the code. */
+/** Fetches the code of the detection room at the first call. */
 async function detect(): Promise<Detection & ProxyMarked> {
   const { createDetection } = await import("./detection.ts")
   detection ??= proxy(createDetection(`${import.meta.env.BASE_URL}detector/`))
   return detection
 }
 
-/** Everything that a page can ask of the worker, which does all the computing. */
+/** The functions that the page can call in the worker. The worker does all the computing. */
 const engine = {
   chooseBackend,
   guide: proxy(createGuide(model)),

@@ -7,15 +7,15 @@ export interface BarsProps {
   readonly values: Numbers | readonly number[]
   readonly show?: (value: number) => string
   readonly label: string
-  /** The bar that stands out. */
+  /** The index of the bar to highlight. */
   readonly best?: number | null
-  /** The bar that ought to stand out. */
+  /** The index of the bar that should be the highlighted one. */
   readonly target?: number | null
   readonly most?: number
   readonly tap?: string
 }
 
-/** Labelled numbers as bars, in a table. The bars start at a middle line where some are negative. */
+/** Labelled numbers as bars in a table. If some numbers are negative, the bars start at a line in the middle. */
 export function Bars({ labels, values, show = brief, label, best, target, most, tap }: BarsProps): JSX.Element {
   const all = Array.from(values)
   const largest = most ?? Math.max(...all.map(Math.abs), 1e-12)

@@ -6,14 +6,14 @@ export interface Box {
   readonly key: string | number
   /** Corners as shares of the picture. */
   readonly corners: readonly [x0: number, y0: number, x1: number, y1: number]
-  /** The name of its colour. */
+  /** The name of the box's colour. */
   readonly tone: string
-  /** How much the box stands out. Dashed boxes cannot be pointed at. */
+  /** How strongly the box is drawn. The pointer does not react to dashed boxes. */
   readonly weight: "strong" | "plain" | "faint" | "idle" | "dashed"
   readonly label?: string
 }
 
-/** Boxes over a picture. A box has its name where there is room. */
+/** Boxes over a picture. A box has a label if there is room. */
 export function Boxes(props: {
   readonly boxes: readonly Box[]
   /** Width divided by height. */
@@ -25,15 +25,15 @@ export function Boxes(props: {
   const frame = useRef<HTMLDivElement>(null)
   const width = useWidth(frame, 1)
   const height = width / aspect
-  /** The smallest box at a place. */
+  /** The smallest box under the pointer. */
   const under = (event: TargetedPointerEvent<Element> | MouseEvent): Box["key"] | null => {
     const field = frame.current?.getBoundingClientRect()
     if (field === undefined) return null
     const [x, y] = [(event.clientX - field.left) / field.width, (event.clientY - field.top) / field.height]
-    const there = boxes.filter(
+    const candidates = boxes.filter(
       ({ weight, corners: [x0, y0, x1, y1] }) => weight !== "dashed" && x >= x0 && x <= x1 && y >= y0 && y <= y1,
     )
-    return there.sort((a, b) => area(a) - area(b))[0]?.key ?? null
+    return candidates.sort((a, b) => area(a) - area(b))[0]?.key ?? null
   }
   const ordered = boxes.toSorted((a, b) => order.indexOf(a.weight) - order.indexOf(b.weight))
   return (
@@ -84,9 +84,9 @@ interface Label {
   readonly wide: number
 }
 
-/** Places names above, below or in their boxes. No name covers another or leaves the picture. */
+/** Places labels above, below or in their boxes. No label covers another one or leaves the picture. */
 function placeLabels(boxes: readonly Box[], width: number, height: number): Label[] {
-  const placed: Label[] = []
+  const labels: Label[] = []
   const rank = ({ weight }: Box): number => (weight === "strong" ? 0 : 1)
   for (const box of boxes.toSorted((a, b) => rank(a) - rank(b))) {
     if (box.label === undefined) continue
@@ -97,12 +97,12 @@ function placeLabels(boxes: readonly Box[], width: number, height: number): Labe
     const free = (y: number): boolean =>
       y >= 0 &&
       y + tall <= height &&
-      placed.every((p) => x + wide <= p.x || p.x + p.wide <= x || y + tall <= p.y || p.y + tall <= y)
+      labels.every((p) => x + wide <= p.x || p.x + p.wide <= x || y + tall <= p.y || p.y + tall <= y)
     const places = [top * height - tall, bottom * height, top * height, bottom * height - tall]
     const y = places.find(free) ?? (box.weight === "strong" ? Math.max(0, top * height) : undefined)
-    if (y !== undefined) placed.push({ box, text, x, y, wide })
+    if (y !== undefined) labels.push({ box, text, x, y, wide })
   }
-  return placed
+  return labels
 }
 
 let pen: OffscreenCanvasRenderingContext2D | null | undefined

@@ -18,7 +18,7 @@ export function domainOf(values: Numbers, scale: ColorScale): Domain {
   return scale === "share" ? [0, Math.max(high, 1e-9)] : [0, 255]
 }
 
-/** Values as RGB bytes. */
+/** Converts values to RGB bytes. */
 export function heatPixels(values: Numbers, scale: ColorScale, domain: Domain, theme: ThemeName): Uint8Array {
   const table = colorTable(scale, theme)
   const pixels = new Uint8Array(3 * values.length)
@@ -29,7 +29,10 @@ export function heatPixels(values: Numbers, scale: ColorScale, domain: Domain, t
   return pixels
 }
 
-/** Position of a value in a table of 256 colours. The root of shares keeps small ones in sight beside a large one. */
+/**
+ * The index of a value's colour in a table of 256 colours. For shares it uses the square root, so that small values
+ * stay visible beside large ones.
+ */
 export function shade(value: number, [low, high]: Domain, scale: ColorScale): number {
   const part = Math.min(1, Math.max(0, (value - low) / (high - low)))
   return Math.round(255 * (scale === "share" ? Math.sqrt(part) : part))

@@ -8,7 +8,7 @@ export interface Cell {
 
 export interface Cursor {
   readonly cell: Signal<Cell | null>
-  /** Listeners for the element whose box the cells fill. */
+  /** Event listeners for the element that contains the grid. */
   readonly on: Pick<
     HTMLAttributes<HTMLElement>,
     "onPointerMove" | "onPointerDown" | "onClick" | "onPointerLeave" | "onKeyDown" | "onBlur" | "onFocus"
@@ -16,9 +16,9 @@ export interface Cursor {
 }
 
 /**
- * A cursor over a grid of cells, for pointer, touch and keyboard. Arrows move it, Home and End go along a row, Page Up
- * and Page Down along a column, Escape takes it away.
- * @param onMove is called with each move, and with the choice that a click, a tap, Enter or Space makes
+ * A cursor over a grid of cells, for pointer, touch and keyboard. Arrow keys move it. Home and End move it within a
+ * row, Page Up and Page Down within a column. Escape removes it.
+ * @param onMove receives each new cell; `isChosen` is true after a click, a tap, Enter or Space
  */
 export function useCursor(rows: number, cols: number, onMove: (cell: Cell | null, isChosen: boolean) => void): Cursor {
   const cell = useSignal<Cell | null>(null)
@@ -38,7 +38,7 @@ export function useCursor(rows: number, cols: number, onMove: (cell: Cell | null
   return {
     cell,
     on: {
-      // A finger that moves scrolls the page. Only its tap, a click, chooses.
+      // A moving finger scrolls the page. Only a tap, which is a click, chooses a cell.
       onPointerMove: (event) => {
         if (event.pointerType !== "touch") go(cellUnder(event))
       },

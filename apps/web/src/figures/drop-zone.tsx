@@ -3,10 +3,10 @@ import type { ComponentChildren, JSX } from "preact"
 import type { Entry } from "../engine/archive.ts"
 import { chosenFiles, droppedFiles } from "./files.ts"
 
-/** A place to drop files and folders, with buttons that choose them. */
+/** An area for dropped files and folders, with buttons to choose some. */
 export function DropZone(props: {
   readonly children?: ComponentChildren
-  /** A button chooses a folder, or files of some types. */
+  /** Each button lets the reader choose a folder, or files of some types. */
   readonly buttons: readonly { readonly text: string; readonly folder?: boolean; readonly accept?: string }[]
   readonly onFiles: (entries: readonly Entry[]) => void
 }): JSX.Element {

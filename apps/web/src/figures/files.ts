@@ -5,7 +5,7 @@ export function chosenFiles(files: FileList | null): Entry[] {
   return Array.from(files ?? [], (file): Entry => [file.webkitRelativePath || file.name, file])
 }
 
-/** The files that a reader dropped, and those in dropped folders. */
+/** The files that a reader dropped, with those in dropped folders. */
 export async function droppedFiles(transfer: DataTransfer | null): Promise<Entry[]> {
   const files: Entry[] = []
   const visit = async (entry: FileSystemEntry): Promise<void> => {
@@ -27,7 +27,7 @@ async function childrenOf(directory: FileSystemDirectoryEntry): Promise<FileSyst
   const reader = directory.createReader()
   const children: FileSystemEntry[] = []
   for (;;) {
-    // A reader gives a hundred at a time.
+    // A reader returns at most a hundred entries at a time.
     const next = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
     if (next.length === 0) return children
     children.push(...next)

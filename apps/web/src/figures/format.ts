@@ -1,4 +1,4 @@
-/** Six significant digits, with a true minus. */
+/** Formats a number with six significant digits and a true minus sign. */
 export function format(value: number, digits = 6): string {
   if (value === 0) return "0"
   const size = Math.abs(value)
@@ -6,7 +6,7 @@ export function format(value: number, digits = 6): string {
   return text.replaceAll("-", "−")
 }
 
-/** 3 significant digits, for labels. */
+/** Formats a number with three significant digits, for labels. */
 export const brief = (value: number): string => format(value, 3)
 
 /** 0.9231 → "92.3 %" */

@@ -1,10 +1,10 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 
-/** The token under the pointer or a cursor, in any figure: 0 is the class token, 1 the first patch. */
+/** The token under the pointer or the cursor of any figure. 0 is the class token, 1 the first patch. */
 export const hoveredToken: Signal<number | null> = signal(null)
-/** The second token of a figure that relates two, such as the key of a query. */
+/** The second token of a figure that relates two tokens, such as the key of a query. */
 export const otherToken: Signal<number | null> = signal(null)
-/** The token of the last click or tap. Figures of one token draw this one. */
+/** The token that the reader clicked last. Figures of one token draw this one. */
 export const chosenToken: Signal<number> = signal(6)
 /** The token that all figures mark. */
 export const markedToken: ReadonlySignal<number> = computed(() => hoveredToken.value ?? chosenToken.value)

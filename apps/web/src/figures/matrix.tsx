@@ -14,7 +14,7 @@ import type { MatrixProps } from "./matrix-props.ts"
 import { Symbol } from "./symbol.tsx"
 import { zoomed } from "./zoom.tsx"
 
-/** A matrix as a heat map. A cursor reads it cell by cell, and a button enlarges it. */
+/** A matrix as a heat map. The cursor shows the value of a cell, and a button enlarges the matrix. */
 export function Matrix(props: MatrixProps): JSX.Element {
   const { view, label, rows, cols, symbol, tone, scale = "signed", cell = 22, tap } = props
   const domain = props.domain ?? domainOf(view.data, scale)
@@ -28,12 +28,12 @@ export function Matrix(props: MatrixProps): JSX.Element {
     props.onCell?.(at)
   })
   const box = useRef<HTMLDivElement>(null)
-  // Scripts and tests read the values from here.
+  // The attributes hold the values for scripts and tests.
   useEffect(() => {
     if (box.current !== null) Object.assign(box.current, { view })
   })
   const t = strings.value.figure
-  // Wide matrices get tall cells, so that their rows stay apart.
+  // A wide matrix has high cells, so that its rows can be told apart.
   const height = props.height ?? (view.cols > 2 * view.rows ? 9 * view.rows : 0)
   return (
     <div
@@ -78,7 +78,7 @@ export function Matrix(props: MatrixProps): JSX.Element {
   )
 }
 
-/** The values as pixels, one a cell. */
+/** The values as pixels, one for each cell. */
 export function Heat({ view, scale, domain }: { view: View; scale: ColorScale; domain: Domain }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const colors = theme.value
@@ -89,7 +89,7 @@ export function Heat({ view, scale, domain }: { view: View; scale: ColorScale; d
   return <canvas ref={canvas} width={view.cols} height={view.rows} aria-hidden="true" />
 }
 
-/** Marks the row of the token that all figures mark, and its column where columns are tokens. */
+/** Marks the row of the marked token. If columns are tokens, it also marks the column. */
 function Marks({ view, rows, cols }: MatrixProps): JSX.Element | null {
   const { firstToken } = rows
   const row = firstToken === undefined ? null : markedToken.value - firstToken
@@ -148,7 +148,7 @@ function describe(at: Cell, { view, rows, cols, explain }: MatrixProps): JSX.Ele
 
 const ramp = { data: Float32Array.from({ length: 64 }, (_, i) => i / 63), rows: 1, cols: 64 }
 
-/** The key of the colours. */
+/** The legend of the colours. */
 function Legend({ scale, domain }: { scale: ColorScale; domain: Domain }): JSX.Element {
   return (
     <span class="legend">

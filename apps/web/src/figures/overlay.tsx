@@ -8,18 +8,18 @@ export interface OverlayProps {
   readonly width: number
   readonly height: number
   readonly grid: readonly [rows: number, columns: number]
-  /** A number for each patch. Patches with a large one are bright. */
+  /** A number for each patch. The larger the number, the brighter the patch. */
   readonly weights?: Float32Array
-  /** The patch with a frame. */
+  /** The index of the patch with a frame. */
   readonly marked?: number | null
   readonly label: string
 }
 
-/** A picture under weights. It is one canvas, so that it can be saved. */
+/** A picture that is darkened by weights. It is one canvas, so that it can be saved. */
 export function Overlay(props: OverlayProps): JSX.Element {
   const { pixels, width, height, grid, weights, marked, label } = props
   const canvas = useRef<HTMLCanvasElement>(null)
-  // Small pictures are drawn larger, so that frames are thin.
+  // A small picture is drawn enlarged, so that frames are thin.
   const scale = Math.max(1, Math.floor(256 / Math.max(width, height)))
   useLayoutEffect(() => {
     const target = canvas.current?.getContext("2d")
@@ -34,7 +34,7 @@ export function Overlay(props: OverlayProps): JSX.Element {
     const left = (column: number): number => Math.ceil((column * width) / columns)
     for (const [i, weight] of weights?.entries() ?? []) {
       const [row, column] = [Math.floor(i / columns), i % columns]
-      // A dark grey, in light and in dark: patches with large weights glow.
+      // The dark grey is the same in both themes: patches with large weights look bright.
       context.fillStyle = `rgb(26 26 26 / ${0.94 * (1 - weight / largest)})`
       context.fillRect(left(column), top(row), left(column + 1) - left(column), top(row + 1) - top(row))
     }

@@ -10,18 +10,18 @@ import type { Numbers } from "./view.ts"
 export interface PatchesProps {
   readonly pixels: Uint8Array
   readonly side: number
-  /** Patches down and across. */
+  /** The number of patches down and across. */
   readonly grid: number
   readonly label: string
-  /** A number for each patch. Patches of 0 are dark. */
+  /** A number for each patch. A patch with 0 is dark. */
   readonly weights?: Numbers
   /** The name of the weights. */
   readonly weightName?: string
-  /** Gaps between the patches. */
+  /** Whether there are gaps between the patches. */
   readonly apart?: boolean
 }
 
-/** The image with its patches. Each can be pointed at and chosen. The patch of the marked token has a mark. */
+/** The image in patches. The reader can point at a patch and choose it. The patch of the marked token has a frame. */
 export function Patches(props: PatchesProps): JSX.Element {
   const { pixels, side, grid, label, weights, apart = false } = props
   const t = strings.value.figure

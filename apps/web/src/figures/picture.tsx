@@ -2,7 +2,7 @@ import type { JSX } from "preact"
 import { useLayoutEffect, useRef } from "preact/hooks"
 import { imageData } from "../engine/pixels.ts"
 
-/** RGB bytes as a canvas with one pixel for each pixel. CSS decides its size. */
+/** Draws RGB bytes on a canvas of the picture's size in pixels. CSS decides the size on the page. */
 export function Picture(props: {
   readonly pixels: Uint8Array
   readonly width: number

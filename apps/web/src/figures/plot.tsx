@@ -7,12 +7,12 @@ import { useWidth } from "./width.ts"
 export interface Series {
   readonly name: string
   readonly points: readonly (readonly [x: number, y: number])[]
-  /** A colour of the design, 1 … 5. */
+  /** The number of a colour of the design, 1 … 5. */
   readonly color: number
-  /** Dots without a line. */
+  /** Whether to draw dots without a line. */
   readonly dots?: boolean
   readonly labels?: readonly string[]
-  /** The side of the points on which their labels stand; without it they have none. */
+  /** The side of the points for their labels. Without it there are no labels. */
   readonly labelSide?: "above" | "below"
 }
 
@@ -26,13 +26,13 @@ export interface PlotProps {
   readonly yRange?: readonly [number, number]
   readonly xRange?: readonly [number, number]
   readonly height?: number
-  /** Names may have two lines. A name that would touch the one before is left out. */
+  /** Ticks of the x axis. A name may have two lines. A name that would touch the one before is left out. */
   readonly xTicks?: readonly { readonly at: number; readonly name: string }[]
   readonly show?: (value: number) => string
   readonly showX?: (value: number) => string
 }
 
-/** Lines and dots on two axes. Pointer and keyboard read the value of every point. */
+/** Lines and dots on two axes. The reader can read the value of each point with pointer and keyboard. */
 export function Plot(props: PlotProps): JSX.Element {
   const { series, label, logX = false, logY = false, height = 320, show = brief, showX = brief } = props
   const box = useRef<HTMLDivElement>(null)
@@ -193,14 +193,14 @@ function range(
   return [low >= 0 && low < room * 4 ? 0 : low - room, high + room]
 }
 
-/** Keeps a label between the axis and the edge. */
+/** The text anchor that keeps a label between the axis and the edge. */
 const anchor = (x: number, left: number, right: number): "start" | "middle" | "end" =>
   x < left + 30 ? "start" : x > right - 60 ? "end" : "middle"
 
 /** "100.0 %" → "100 %" */
 const round = (text: string): string => text.replace(/\.0+(?=\D*$)/, "")
 
-/** Ticks whose names do not touch. Letters of 13 px are 7.6 px wide at most. */
+/** Selects ticks whose names do not touch. A letter of 13 px is at most 7.6 px wide. */
 function apart<T extends { readonly at: number; readonly name: string }>(
   marks: readonly T[],
   px: (at: number) => number,
@@ -214,7 +214,7 @@ function apart<T extends { readonly at: number; readonly name: string }>(
   })
 }
 
-/** Round numbers, about five. */
+/** About five round numbers. */
 function ticks([low, high]: readonly [number, number], log: boolean, most = 5): number[] {
   if (log && high > 4 * low) {
     const marks: number[] = []

@@ -7,7 +7,7 @@ export function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }
 
-/** The styles that a drawing takes along. */
+/** The CSS properties that a saved drawing keeps. */
 const properties = [
   "fill",
   "stroke",
@@ -21,7 +21,7 @@ const properties = [
   "text-anchor",
 ]
 
-/** A figure of the page as an SVG: its canvases, its drawings with their styles, and the captions of both. */
+/** A figure of the page as SVG: its canvases, its drawings with their styles, and its captions. */
 export function toSvg(figure: HTMLElement): string {
   const box = figure.getBoundingClientRect()
   const { backgroundColor } = getComputedStyle(document.body)
@@ -56,7 +56,7 @@ export function toSvg(figure: HTMLElement): string {
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-/** A figure as a PNG, with two pixels for each of the page's. */
+/** A figure as PNG, with twice as many pixels as on the page in each direction. */
 export async function toPng(figure: HTMLElement): Promise<Blob> {
   const address = URL.createObjectURL(new Blob([toSvg(figure)], { type: "image/svg+xml" }))
   try {

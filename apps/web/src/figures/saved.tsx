@@ -3,13 +3,13 @@ import { useRef } from "preact/hooks"
 import { strings } from "../strings/index.ts"
 import { save, toPng, toSvg } from "./save.ts"
 
-/** A section with a title and a figure, which the reader can save. */
+/** A section with a title and a figure that the reader can save. */
 export function Saved(props: {
   readonly id: string
   readonly title: string
-  /** Stands between the title and the figure, and is not saved. */
+  /** Content between the title and the figure. It is not saved. */
   readonly head?: ComponentChildren
-  /** Stands after the figure, and is not saved. */
+  /** Content after the figure. It is not saved. */
   readonly foot?: ComponentChildren
   readonly children: ComponentChildren
 }): JSX.Element {

@@ -2,7 +2,7 @@ import type { JSX } from "preact"
 
 /** A choice among named values. */
 export function Select<T extends string | number>(props: {
-  /** Names the element where no label stands beside it. */
+  /** The name of the element if it has no visible label. */
   readonly label?: string
   readonly value: T
   readonly options: readonly { readonly value: T; readonly text: string; readonly lang?: string }[]

@@ -5,7 +5,7 @@ import { strings } from "../strings/index.ts"
 /** The types of pictures that a reader can choose. */
 export const pictureTypes = "image/jpeg,image/png,image/webp,image/gif"
 
-/** Small pictures, of which the reader chooses one. */
+/** Thumbnails of pictures. The reader chooses one. */
 export function Shots(props: {
   readonly shots: readonly { readonly name: string; readonly picture: Blob | ImageData }[]
   readonly current: number
@@ -42,7 +42,7 @@ function Thumb({ picture }: { readonly picture: Blob | ImageData }): JSX.Element
         ?.drawImage(bitmap, (bitmap.width - size) / 2, (bitmap.height - size) / 2, size, size, 0, 0, 96, 96)
       bitmap.close()
     }
-    // The model reports a picture that cannot be decoded.
+    // The model reports pictures that cannot be decoded.
     draw().catch(() => {})
   }, [picture])
   return <canvas class="picture" ref={canvas} width={96} height={96} aria-hidden="true" />

@@ -1,7 +1,7 @@
 import type { JSX } from "preact"
 import { Picture } from "./picture.tsx"
 
-/** Attention without the picture, one pixel for each patch, so that hundreds of maps are drawn quickly. */
+/** Attention without the picture. It has one pixel for each patch, so that hundreds of maps are drawn quickly. */
 export function SmallMap(props: {
   readonly weights: Float32Array
   readonly grid: readonly [rows: number, columns: number]

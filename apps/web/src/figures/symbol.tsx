@@ -1,6 +1,6 @@
 import type { JSX } from "preact"
 
-/** A symbol with an index, written `E_pos`. */
+/** A symbol that may have an index, such as `E_pos`. */
 export function Symbol({ name }: { readonly name: string | undefined }): JSX.Element | null {
   if (name === undefined) return null
   const [base, index] = name.split("_")

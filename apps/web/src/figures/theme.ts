@@ -3,7 +3,7 @@ import type { ThemeName } from "@vitrine/interpret"
 
 const system = matchMedia("(prefers-color-scheme: dark)")
 
-/** The reader's choice; null follows the system. */
+/** The reader's choice, or null to follow the system. */
 export const chosenTheme: Signal<ThemeName | null> = signal(storedTheme())
 
 /** The theme of the page. */

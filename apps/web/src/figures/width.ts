@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { RefObject } from "preact"
 import { useLayoutEffect } from "preact/hooks"
 
-/** The width of an element in pixels, by which letters in a drawing keep their size. */
+/** The width of an element in pixels. Drawings use it to keep their letters at the same size. */
 export function useWidth(box: RefObject<HTMLElement | null>, least = 240): number {
   const width = useSignal(640)
   useLayoutEffect(() => {

@@ -11,14 +11,14 @@ import { Symbol } from "./symbol.tsx"
 import { theme } from "./theme.ts"
 import { valueAt } from "./view.ts"
 
-/** The matrix that fills the window; null for none. */
+/** The enlarged matrix, or null. */
 export const zoomed: Signal<MatrixProps | null> = signal(null)
 
-/** A matrix in large. A slider changes the size of its cells, and large cells hold their numbers. */
+/** An enlarged matrix in a window. A slider changes the size of the cells, and large cells show their numbers. */
 export function Zoom(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
   const props = zoomed.value
-  // The window opens before the matrix is drawn, which needs its size.
+  // The window opens before the matrix is drawn, since the drawing needs its size.
   useLayoutEffect(() => {
     if (props !== null) dialog.current?.showModal()
   }, [props])

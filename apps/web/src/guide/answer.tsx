@@ -8,7 +8,7 @@ interface Failure {
   readonly failed: string
 }
 
-/** The answer of the engine, which is asked again for each `key`; null while it computes. */
+/** The engine's answer to `ask`, which is called again for each new `key`. It is null while the engine computes. */
 export function useAnswer<T>(ask: () => Promise<T>, key: unknown): T | null | Failure {
   const latest = useSignal<{ readonly key: unknown; readonly answer: T | Failure } | null>(null)
   useEffect(() => {

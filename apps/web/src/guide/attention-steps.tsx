@@ -13,7 +13,7 @@ import type { FigureData } from "./state.ts"
 
 const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
 
-/** Chooses the block and the head of the figures. */
+/** Lets the reader choose the block and the head of the figures. */
 export function HeadPicker({ g, heads = true }: { readonly g: FigureData; readonly heads?: boolean }): JSX.Element {
   const { depth, heads: count } = g.model.config
   const id = useId()
@@ -226,7 +226,7 @@ export function drawRows(g: FigureData): JSX.Element {
   )
 }
 
-/** A small picture under the weights of one token. */
+/** A small picture that is darkened by the weights of one token. */
 export function Glance({
   g,
   token,

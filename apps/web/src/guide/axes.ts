@@ -1,13 +1,13 @@
 import type { Axis } from "../figures/matrix-props.ts"
 import { strings } from "../strings/index.ts"
 
-/** The name of a token: the class token, or a patch with its place. */
+/** The name of a token: the class token, or a patch with its row and column. */
 export function tokenName(token: number, grid: number): string {
   const { figure } = strings.value
   return token === 0 ? figure.classToken : figure.patch(token, grid)
 }
 
-/** All tokens, or those of the patches, which start at 1. */
+/** An axis of all tokens, or from token 1 on of the patches. */
 export function tokens(grid: number, first: 0 | 1 = 0): Axis {
   const { figure } = strings.value
   return {
@@ -32,10 +32,10 @@ export function dimensions(): Axis {
   return { name: figure.dimensions, describe: (i) => figure.dimension(i + 1) }
 }
 
-/** An axis of one row, or with one name for all. */
+/** An axis with one row, or with one name for all rows. */
 export const named = (name: string): Axis => ({ name, describe: () => name })
 
-/** The pixels of a patch, row by row, with their channels. */
+/** An axis of the pixels of a patch, row by row, with their channels. */
 export function patchPixels(patch: number, channels: readonly string[]): Axis {
   const { figure } = strings.value
   return {

@@ -161,7 +161,7 @@ export function drawNorm(g: FigureData): JSX.Element {
   )
 }
 
-/** x Φ(x), by the error function of Abramowitz and Stegun 7.1.26. Only the curve is drawn by it. */
+/** x Φ(x), with the error function of Abramowitz and Stegun 7.1.26. It is only used to draw the curve. */
 function gelu(x: number): number {
   const z = Math.abs(x) / Math.SQRT2
   const t = 1 / (1 + 0.3275911 * z)

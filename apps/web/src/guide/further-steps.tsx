@@ -132,8 +132,8 @@ const grids = [4, 6, 8, 12, 16]
 
 export function ResolutionFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
-  const chosen = useSignal(8)
-  const side = chosen.value
+  const selectedSide = useSignal(8)
+  const side = selectedSide.value
   const answer = useAnswer(
     async () => ({ side, table: await engine().guide.positions(side) }),
     `${side} ${g.trace.steps}`,
@@ -150,7 +150,7 @@ export function ResolutionFigure({ g }: { readonly g: FigureData }): JSX.Element
                 name="grid"
                 checked={n === side}
                 onChange={() => {
-                  chosen.value = n
+                  selectedSide.value = n
                 }}
               />
               <span>{n}²</span>
@@ -247,7 +247,7 @@ export function FamilyFigure(): JSX.Element {
   )
 }
 
-/** Parameters of some variants by their FLOPs. */
+/** The numbers of parameters of some variants against their FLOPs. */
 function sizeSeries({
   variants,
   ...series

@@ -123,7 +123,7 @@ function StatusLine(): JSX.Element {
   const texts = strings.value.status
   const now = status.value
   if (now.kind === "failed" && model.value === null) {
-    // A GPU is missing only where the reader asked for one.
+    // A missing GPU matters only if the reader asked for one.
     const noGpu = chosenBackend.value === "webgpu"
     return (
       <p class="status failed" role="alert">
@@ -147,7 +147,7 @@ function StatusLine(): JSX.Element {
   )
 }
 
-/** The contents and the picture with the marked patch, which stay in sight beside the text. */
+/** The contents, and the picture with the marked patch. They stay visible beside the text. */
 function Rail({ at }: { readonly at: StepId }): JSX.Element {
   const { guide } = strings.value
   const g = figureData()

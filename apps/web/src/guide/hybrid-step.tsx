@@ -18,7 +18,7 @@ import { dimensions, lines, tokens } from "./axes.ts"
 import { className } from "./input-steps.tsx"
 import type { FigureData } from "./state.ts"
 
-/** One channel of features `[1, rows, columns, channels]`. */
+/** One channel of features `[1, rows, columns, channels]` as a matrix. */
 function channelOf({ data, shape }: Values, channel: number): View {
   const [, rows = 1, columns = 1, channels = 1] = shape
   return matrix(
@@ -32,11 +32,11 @@ export function HybridFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = strings.value.guide.labels
   const answer = useAnswer(() => engine().guide.hybrid(), g.trace.pixels)
   const after = useSignal<"root" | "features">("features")
-  const chosen = useSignal(0)
+  const selectedChannel = useSignal(0)
   if (answer === null || failed(answer)) return <Waiting answer={answer} />
   const features = answer[after.value]
   const channels = features.shape.at(-1) ?? 1
-  const channel = Math.min(chosen.value, channels - 1)
+  const channel = Math.min(selectedChannel.value, channels - 1)
   const map = channelOf(features, channel)
   const probabilities = answer.probabilities.data
   return (
@@ -59,7 +59,12 @@ export function HybridFigure({ g }: { readonly g: FigureData }): JSX.Element {
           ))}
         </fieldset>
       </div>
-      <FeatureMaps features={features} channels={channels} channel={channel} choose={(k) => (chosen.value = k)} />
+      <FeatureMaps
+        features={features}
+        channels={channels}
+        channel={channel}
+        choose={(k) => (selectedChannel.value = k)}
+      />
       <div class="pair">
         <Matrix
           view={map}
@@ -70,7 +75,7 @@ export function HybridFigure({ g }: { readonly g: FigureData }): JSX.Element {
           cell={38}
           tap={`hybrid:${after.value}`}
           onCell={(cell) => {
-            // A patch covers as many places down and across as it would cover pixels.
+            // A patch covers as many places in each direction as it would cover pixels.
             const size = map.rows / g.grid
             hoveredToken.value =
               cell === null ? null : Math.floor(cell.row / size) * g.grid + Math.floor(cell.col / size) + 1

@@ -93,7 +93,7 @@ export function drawPatches({ trace, side, grid }: FigureData): JSX.Element {
   return <Patches pixels={trace.pixels} side={side} grid={grid} label={labels().image} apart />
 }
 
-/** The index of the marked patch, or 0 while the class token is marked. */
+/** The index of the marked patch. It is 0 if the class token is marked. */
 const patchOf = (token: number): number => Math.max(0, token - 1)
 
 export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData): JSX.Element {
@@ -146,7 +146,7 @@ function cutPatch(pixels: Uint8Array, side: number, p: number, index: number): U
 }
 
 export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const chosen = useSignal(0)
+  const filterIndex = useSignal(0)
   const t = labels()
   const { tap, model, parameter, grid } = g
   const { dim, patchSize } = model.config
@@ -157,7 +157,7 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const bias = parameter("patch_embed.proj.bias").data
   const index = patchOf(g.token)
   const axis = patchPixels(p, strings.value.figure.channel)
-  const filter = flattenFilter(kernel, chosen.value, p)
+  const filter = flattenFilter(kernel, filterIndex.value, p)
   const x = rowOf(flat, index)
   const sum = dot(x, filter)
   return (
@@ -168,18 +168,18 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
             key={k}
             type="button"
             role="radio"
-            aria-checked={k === chosen.value}
+            aria-checked={k === filterIndex.value}
             aria-label={`${t.filter} ${k + 1}`}
-            tabIndex={k === chosen.value ? 0 : -1}
+            tabIndex={k === filterIndex.value ? 0 : -1}
             onClick={() => {
-              chosen.value = k
+              filterIndex.value = k
             }}
             onKeyDown={(event) => {
               const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 12, ArrowUp: -12 }[event.key]
               if (by === undefined) return
               event.preventDefault()
-              chosen.value = (chosen.value + by + dim) % dim
-              const next = event.currentTarget.parentElement?.children[chosen.value]
+              filterIndex.value = (filterIndex.value + by + dim) % dim
+              const next = event.currentTarget.parentElement?.children[filterIndex.value]
               if (next instanceof HTMLElement) next.focus()
             }}
           >
@@ -199,14 +199,14 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
       <Matrix
         view={matrix(filter, 1, filter.length)}
         symbol="E"
-        label={`${t.filter} ${chosen.value + 1}`}
+        label={`${t.filter} ${filterIndex.value + 1}`}
         rows={named("")}
         cols={axis}
         height={22}
       />
       <p class="sum">
-        Σ x · E = <b>{format(sum, 4)}</b> + {t.bias} <b>{format(elementAt(bias, chosen.value), 4)}</b> ={" "}
-        <b>{format(valueAt(embedded, index, chosen.value), 4)}</b>
+        Σ x · E = <b>{format(sum, 4)}</b> + {t.bias} <b>{format(elementAt(bias, filterIndex.value), 4)}</b> ={" "}
+        <b>{format(valueAt(embedded, index, filterIndex.value), 4)}</b>
       </p>
       <Matrix
         view={matrix(rowOf(embedded, index), 1, dim)}
@@ -216,14 +216,14 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
         cols={dimensions()}
         height={30}
         onCell={(cell) => {
-          if (cell !== null) chosen.value = cell.col
+          if (cell !== null) filterIndex.value = cell.col
         }}
       />
     </>
   )
 }
 
-/** Column `k` of E in the order of a flattened patch; the kernel is `[dim, channels, p, p]`. */
+/** Column `k` of E, in the order of a flattened patch. The kernel is `[dim, channels, p, p]`. */
 function flattenFilter(kernel: Float32Array, k: number, p: number): Float32Array {
   const area = p * p
   return Float32Array.from({ length: 3 * area }, (_, i) =>
@@ -231,7 +231,7 @@ function flattenFilter(kernel: Float32Array, k: number, p: number): Float32Array
   )
 }
 
-/** A filter as colours: grey is 0. */
+/** A filter as colours. Grey is 0. */
 function filterPixels(kernel: Float32Array, k: number, p: number): Uint8Array {
   const filter = flattenFilter(kernel, k, p)
   const largest = filter.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9)
@@ -284,7 +284,7 @@ export function drawPositions({ tap, grid }: FigureData): JSX.Element {
   )
 }
 
-/** The similarity of each place's position embedding to all others. */
+/** The similarity of each position embedding to all others. */
 export function SimilarityMaps({ positions, grid }: { readonly positions: View; readonly grid: number }): JSX.Element {
   const { figure } = strings.value
   const token = Math.max(1, markedToken.value)

@@ -85,7 +85,7 @@ export function drawPredict(g: FigureData): JSX.Element {
   )
 }
 
-/** The norm of the gradient of each layer, over all its parameters. */
+/** The norm of the gradient of each layer, over all parameters of the layer. */
 function byLayer(norms: readonly { readonly name: string; readonly norm: number }[]): [string, number][] {
   const squares = new Map<string, number>()
   for (const { name, norm } of norms) {
@@ -204,7 +204,7 @@ export function LossFigure({ g }: { readonly g: FigureData }): JSX.Element {
   )
 }
 
-/** The norm of the gradient over the channels of each pixel. */
+/** The norm of the gradient of each pixel, over its channels. */
 function perPixel(gradient: Float32Array): Float32Array {
   return Float32Array.from({ length: gradient.length / 3 }, (_, i) =>
     Math.hypot(...gradient.subarray(3 * i, 3 * i + 3)),

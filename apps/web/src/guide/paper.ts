@@ -1,6 +1,6 @@
 /**
  * Table 5 of Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (arXiv 2010.11929v2, which corrects the
- * exaFLOPs of v1): top-1 on ImageNet after fine-tuning at 384 × 384, by the data of the pre-training.
+ * exaFLOPs of v1): top-1 on ImageNet after fine-tuning at 384 × 384, for each data set of the pre-training.
  */
 export const table5: readonly { readonly model: string; readonly top1: readonly (number | null)[] }[] = [
   { model: "ViT-B/32", top1: [73.38, 81.28, 80.73] },
@@ -12,7 +12,7 @@ export const table5: readonly { readonly model: string; readonly top1: readonly 
 
 export const datasets = ["ImageNet\n1.3 M", "ImageNet-21k\n14 M", "JFT-300M\n303 M"] as const
 
-/** Table 6: top-1 on ImageNet after pre-training on JFT-300M, and the exaFLOPs of that. */
+/** Table 6: top-1 on ImageNet after pre-training on JFT-300M, and the exaFLOPs of the pre-training. */
 export const table6: readonly {
   readonly model: string
   readonly family: "vit" | "resnet" | "hybrid"

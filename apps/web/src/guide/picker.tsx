@@ -4,7 +4,7 @@ import { Picture } from "../figures/picture.tsx"
 import { strings } from "../strings/index.ts"
 import { drawings, drop, pick, picked, redraw } from "./state.ts"
 
-/** The drawings to choose from, and a place to drop a picture. */
+/** A choice of drawings, and an area for a dropped picture. */
 export function Picker(): JSX.Element {
   const { guide } = strings.value
   const isOver = useSignal(false)

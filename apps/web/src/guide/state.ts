@@ -14,25 +14,25 @@ export const status: Signal<Status> = signal({ kind: "starting" })
 export const model: Signal<GuideModel | null> = signal(null)
 export const trace: Signal<Trace | null> = signal(null)
 export const drawings: Signal<readonly Drawing[]> = signal([])
-/** The index of the drawing on the page; null for the reader's own picture. */
+/** The index of the chosen drawing, or null for the reader's own picture. */
 export const picked: Signal<number | null> = signal(0)
-/** Losses of the reader's steps on the present picture. The first one is before any step. */
+/** The losses of the reader's steps on the present picture. The first one is that before any step. */
 export const losses: Signal<readonly number[]> = signal([])
 export const lastStep: Signal<GradientStep | null> = signal(null)
-/** The label that the reader chose for the present picture, or that the first step went towards. */
+/** The label that the reader chose for the present picture, or else the label of the first step. */
 export const target: Signal<number | null> = signal(null)
 
-/** Everything that a figure draws: the model, and its trace of one picture. */
+/** The data of all figures: the model, and its trace of one picture. */
 export interface FigureData {
   readonly model: GuideModel
   readonly trace: Trace
-  /** Patches down and across. */
+  /** The number of patches down and across. */
   readonly grid: number
-  /** Pixels down and across. */
+  /** The number of pixels down and across. */
   readonly side: number
   /** The token that all figures mark. */
   readonly token: number
-  /** The block and the head that the reader chose. */
+  /** The chosen block and head. */
   readonly block: number
   readonly head: number
   readonly tap: (name: string) => Values
@@ -43,7 +43,7 @@ export interface FigureData {
   readonly parameter: (name: string) => Values
 }
 
-/** Null until the first picture is traced. */
+/** The data of the figures, or null until the first picture is traced. */
 export function figureData(): FigureData | null {
   if (model.value === null || trace.value === null) return null
   const { imageSize, patchSize } = model.value.config
@@ -68,7 +68,7 @@ export function figureData(): FigureData | null {
 
 let seed = 3
 
-/** Does work on the engine, and keeps the status. */
+/** Runs work on the engine, and sets the status. */
 async function attempt(work: () => Promise<void>): Promise<void> {
   if (status.value.kind !== "starting") status.value = { kind: "computing" }
   try {
@@ -100,7 +100,7 @@ async function tracePicture(picture: Drawing | Blob): Promise<void> {
   target.value = null
 }
 
-/** Shows a new trace, to which no step has led. */
+/** Shows the trace of a new picture, for which the reader has taken no steps. */
 function show(next: Trace): void {
   trace.value = next
   losses.value = []
@@ -119,7 +119,7 @@ export function drop(file: Blob): Promise<void> {
   })
 }
 
-/** Offers other drawings, and traces the first. */
+/** Offers new drawings, and traces the first. */
 export function redraw(): Promise<void> {
   seed++
   return attempt(async () => {

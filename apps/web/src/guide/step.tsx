@@ -18,7 +18,7 @@ export interface StepProps {
   readonly draw: (g: FigureData) => ComponentChildren
 }
 
-/** One step of the guide: words and a formula beside a figure. The figure is drawn when it comes near. */
+/** One step of the guide: a text and a formula beside a figure. The figure is drawn when it is near the window. */
 export function Step({ id, number, draw }: StepProps): JSX.Element {
   const { title, text } = strings.value.guide.steps[id]
   const formula = formulas[id]
@@ -52,7 +52,10 @@ export function Step({ id, number, draw }: StepProps): JSX.Element {
   )
 }
 
-/** A figure follows its data while it is near. Each is drawn in its own task, so that the page never waits for all. */
+/**
+ * A figure that follows its data while it is near the window. Each figure is drawn in a separate task, so that the page
+ * never waits for all of them.
+ */
 function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly near: Signal<boolean> }): JSX.Element {
   const g = useSignal<FigureData | null>(null)
   useSignalEffect(() => {
@@ -71,7 +74,7 @@ function Figure({ draw, near }: { readonly draw: StepProps["draw"]; readonly nea
 
 const waiting = new Map<object, () => void>()
 
-/** Does work in its own task. Newer work of an owner takes the place of its older work. */
+/** Runs work in a separate task. New work of an owner replaces the owner's waiting work. */
 function inTurn(owner: object, work: () => void): void {
   if (waiting.size === 0) setTimeout(next)
   waiting.set(owner, work)

@@ -59,7 +59,7 @@ async function copyLink(): Promise<void> {
   await state.makeLink()
   if (state.link.value === null) return
   history.replaceState(null, "", `${location.pathname}?${state.link.value.query}`)
-  // The address bar has the link where the browser refuses the clipboard.
+  // If the browser refuses the clipboard, the reader still has the link in the address bar.
   navigator.clipboard?.writeText(location.href).catch(() => {})
 }
 

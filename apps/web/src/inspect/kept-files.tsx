@@ -3,7 +3,7 @@ import { brief } from "../figures/format.ts"
 import { strings } from "../strings/index.ts"
 import * as state from "./state.ts"
 
-/** The dropped files of a link: those that are missing here, and those that the reader can keep. */
+/** The dropped files of a link: those that are missing in this browser, and those that it can keep. */
 export function KeptFiles(): JSX.Element {
   const t = strings.value.inspect
   const loose = state.link.value?.loose ?? []

@@ -8,7 +8,7 @@ import { count } from "../figures/format.ts"
 import { strings } from "../strings/index.ts"
 import * as state from "./state.ts"
 
-/** The model of a slot, and the choice of another. */
+/** Names the model of a slot, and lets the reader choose another. */
 export function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
   const t = strings.value.inspect
   const pane = state.panes.value[slot]
@@ -23,7 +23,7 @@ export function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
     void list()
   }, [])
   const isMissing = state.missing.value.some((each) => each.for === slot)
-  const chosen = isMissing
+  const selectedSource = isMissing
     ? ""
     : pane?.origin.kind === "run"
       ? `run:${pane.origin.name}`
@@ -33,7 +33,7 @@ export function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
       <label class="field">
         {t.models}
         <select
-          value={chosen}
+          value={selectedSource}
           onChange={(event) => {
             const { value } = event.currentTarget
             if (value === "guide") void state.openModel(slot, { kind: "guide" })
@@ -79,7 +79,7 @@ export function ModelChoice({ slot }: { readonly slot: Slot }): JSX.Element {
   )
 }
 
-/** Settings of the reader in place of those in the files. */
+/** Settings of the reader that replace those of the files. */
 function Options({ slot }: { readonly slot: Slot }): JSX.Element {
   const t = strings.value.inspect
   const side = useSignal("")

@@ -12,10 +12,10 @@ import type {
 } from "../engine/inspection.ts"
 import { type Slot, slots } from "../engine/slot.ts"
 
-/** Whose attention the figures draw: the class token's, the mean of all patches, or that of one patch by its index. */
+/** The token whose attention the figures draw: the class token, the mean of all patches, or one patch by its index. */
 export type Asker = "class" | "mean" | number
 
-/** An open model with everything that the page draws of it. */
+/** An open model, with the data of all its figures. */
 export interface Pane {
   readonly origin: ModelOrigin
   readonly summary: ModelSummary
@@ -26,7 +26,7 @@ export interface Pane {
   readonly features: readonly Uint8Array[]
 }
 
-/** A picture to inspect. A link can name a built-in drawing. */
+/** A picture to inspect. A link can only name a built-in drawing. */
 export interface Shot {
   readonly name: string
   readonly picture: Blob | ImageData
@@ -41,17 +41,20 @@ export const head: Signal<readonly [block: number, head: number]> = signal([0, 0
 export const place: Signal<number> = signal(0)
 export const busy: Signal<number> = signal(0)
 export const fault: Signal<string | null> = signal(null)
-/** The last choice of each slot, which can be opened again with options. */
+/** The last choice of each slot. It can be opened again with other options. */
 export const lastChoice: Signal<Readonly<Record<Slot, ModelOrigin>>> = signal({
   a: { kind: "guide" },
   b: { kind: "guide" },
 })
 
-/** Dropped files that a link names and that are not kept here. */
+/** Dropped files that a link names and this browser does not keep. */
 export const missing: Signal<readonly { readonly for: Slot | "picture"; readonly name: string }[]> = signal([])
-/** The address of this view, after the reader asked for it, with its files that are not kept here. */
+/**
+ * The link to this view after the reader asked for it, and the dropped files of the view that this browser does not
+ * keep.
+ */
 export const link: Signal<{ readonly query: string; readonly loose: readonly LooseFiles[] } | null> = signal(null)
-/** Bytes of the files that are kept in this browser. */
+/** The size in bytes of the files that this browser keeps. */
 export const keptBytes: Signal<number> = signal(0)
 
 interface LooseFiles {
@@ -122,7 +125,7 @@ function queryOf(slot: Slot): Query | null {
   if (summary === undefined) return null
   if (asker.value === "class") return summary.hasClassToken ? "class" : "mean"
   if (asker.value === "mean") return "mean"
-  // A patch of the first model stands for the patch of the second in the same place.
+  // A patch of the first model selects the patch at the same place in the second model.
   const [rows, columns] = panes.value.a?.summary.grid ?? summary.grid
   const [row, column] = [Math.floor(asker.value / columns), asker.value % columns]
   const scaled = (index: number, from: number, to: number): number =>
@@ -161,8 +164,8 @@ export function addPictures(entries: readonly Entry[]): Promise<void> {
 }
 
 /**
- * Makes the address of the view. It names models and runs of this device, drawings by their seed, dropped files by their
- * hash and name, a head, and the asker.
+ * Makes a link to this view. It names models and runs of this device, drawings by their seeds, dropped files by their
+ * hashes and names, the head, and the token that attends.
  */
 export function makeLink(): Promise<void> {
   return attempt(async () => {
@@ -217,7 +220,7 @@ export function forgetFiles(): Promise<void> {
   })
 }
 
-/** The files that a link names. Those that are not kept here become missing. */
+/** Finds the files that a link names. Files that this browser does not keep are added to `missing`. */
 async function findFiles(text: string, purpose: Slot | "picture"): Promise<Entry[] | null> {
   const [, id = "", name = ""] = /^file:([^:]*):(.*)$/.exec(text) ?? []
   const entries = await keptFiles().find(id)
@@ -225,7 +228,7 @@ async function findFiles(text: string, purpose: Slot | "picture"): Promise<Entry
   return entries
 }
 
-/** Two whole numbers of a link, such as `5.60`. */
+/** Parses two whole numbers of a link, such as `5.60`. */
 function pairOf(text: string | null): readonly [number, number] | null {
   const [a, b] = (text ?? "").split(".").map(Number)
   return Number.isInteger(a) && Number.isInteger(b) && a !== undefined && b !== undefined ? [a, b] : null
@@ -238,7 +241,7 @@ async function originOf(text: string | null, slot: Slot): Promise<ModelOrigin | 
   return entries && { kind: "files", entries }
 }
 
-/** Opens the view of an address, or the guide's model with some drawings. */
+/** Opens the view of a link, or else the guide's model with some drawings. */
 export function restore(address: string): Promise<void> {
   const query = new URLSearchParams(address)
   const askerText = query.get("asks")

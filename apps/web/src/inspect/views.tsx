@@ -22,7 +22,7 @@ export function Views(): JSX.Element {
   )
 }
 
-/** A figure of each model, side by side, that can be saved. */
+/** A figure of each open model, side by side. The reader can save it. */
 function Section(props: {
   readonly id: string
   readonly title: string

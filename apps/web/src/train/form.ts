@@ -6,7 +6,7 @@ import { examples } from "./make.tsx"
 import { modelOf, recipeOf, type Size } from "./presets.ts"
 import { pictures, readExamples, runs } from "./state.ts"
 
-// The reader's choices. They outlive the room, as the run does.
+// The reader's choices. They stay when the reader leaves the room.
 
 export const kind: Signal<DataKind> = signal("shapes")
 export const size: Signal<Size> = signal("small")
@@ -17,9 +17,9 @@ export const rate: Signal<number> = signal(0.002)
 export const augment: Signal<boolean> = signal(false)
 export const seed: Signal<number> = signal(0)
 export const name: Signal<string> = signal("shapes")
-/** Files of a model to start from. */
+/** Files of a model from which the training starts. */
 export const from: Signal<readonly Entry[]> = signal([])
-/** Attention heads of that model; 0 where its files tell them. */
+/** The number of attention heads of that model, or 0 if its files contain it. */
 export const heads: Signal<number> = signal(0)
 
 export function chooseKind(next: DataKind): void {
@@ -28,7 +28,7 @@ export function chooseKind(next: DataKind): void {
   augment.value = next !== "shapes"
 }
 
-/** The run that the choices describe. */
+/** Describes the run that the reader has chosen. */
 export async function setup(): Promise<TrainSetup> {
   const imageSize = [side.value, side.value] as const
   const model =
@@ -50,7 +50,7 @@ export async function setup(): Promise<TrainSetup> {
   }
 }
 
-/** Pictures to learn from. Those that were made in the page are read now. */
+/** The number of pictures to learn from. Pictures that were made in the page are read now. */
 async function pictureCount(): Promise<number> {
   switch (kind.value) {
     case "shapes":
@@ -62,7 +62,7 @@ async function pictureCount(): Promise<number> {
   }
 }
 
-/** A name that no run has. */
+/** A name that no run has yet. */
 function freeName(wish: string): string {
   const names = new Set(runs.value.map((run) => run.name))
   let free = wish

@@ -12,7 +12,7 @@ const chosenClass: Signal<string> = signal("A")
 
 const side = 160
 
-/** Makes pictures for classes, by hand or with the camera. */
+/** Lets the reader make pictures for classes, by drawing or with the camera. */
 export function Make(): JSX.Element {
   const t = strings.value.train
   const name = useSignal("")

@@ -6,7 +6,10 @@ export type Size = (typeof sizes)[number]
 
 export const resolutions = [32, 48, 64, 96, 128] as const
 
-/** A model for square pictures of this side. The small one cuts small pictures into 16 patches; all else is 64. */
+/**
+ * A model for square pictures with this side. The small one cuts small pictures into 16 patches. Otherwise there are
+ * 64.
+ */
 export function modelOf(size: Size, side: number): ModelFields {
   const patch = size === "small" && side <= 48 ? side / 4 : side / 8
   const square = { imageSize: [side, side], patchSize: [patch, patch] } as const

@@ -8,14 +8,14 @@ import { strings } from "../strings/index.ts"
 import * as state from "./state.ts"
 import { thinned } from "./thinned.ts"
 
-/** The runs of this device, to go on with, to compare and to download. */
+/** The runs on this device. The reader can continue, compare and download them. */
 export function Runs(): JSX.Element {
   const t = strings.value.train
   const compared = useSignal<ReadonlySet<string>>(new Set())
   const all = state.runs.value
   const busy = state.phase.value === "preparing" || state.phase.value === "running"
-  const chosen = all.filter(({ name }) => compared.value.has(name))
-  const longest = Math.max(1, ...chosen.map(({ step }) => step))
+  const comparedRuns = all.filter(({ name }) => compared.value.has(name))
+  const longest = Math.max(1, ...comparedRuns.map(({ step }) => step))
   return (
     <section class="runs" aria-label={t.runs}>
       <h2>{t.runs}</h2>
@@ -52,7 +52,7 @@ export function Runs(): JSX.Element {
       >
         <p class="hint">{t.openRun}</p>
       </DropZone>
-      {chosen.length === 0 ? null : (
+      {comparedRuns.length === 0 ? null : (
         <div class="pair">
           <Plot
             label={t.loss}
@@ -60,7 +60,7 @@ export function Runs(): JSX.Element {
             y={t.loss}
             logY
             xRange={[0, longest]}
-            series={chosen.map((run, i) => ({
+            series={comparedRuns.map((run, i) => ({
               name: run.name,
               color: (i % 5) + 1,
               points: thinned(run.curve.steps.map(({ step, loss }) => [step, loss])),
@@ -73,7 +73,7 @@ export function Runs(): JSX.Element {
             xRange={[0, longest]}
             yRange={[0, 1]}
             show={percent}
-            series={chosen.map((run, i) => ({
+            series={comparedRuns.map((run, i) => ({
               name: run.name,
               color: (i % 5) + 1,
               points: run.curve.evaluations.map(({ step, score }) => [step, score]),

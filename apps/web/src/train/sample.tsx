@@ -4,14 +4,14 @@ import { percent } from "../figures/format.ts"
 import { Picture } from "../figures/picture.tsx"
 import { strings } from "../strings/index.ts"
 
-/** The name of a class: of the built-in drawings in the reader's language. */
+/** The name of a class. Built-in drawings have names in the reader's language. */
 const className = (name: string): string => {
   const { classes } = strings.value.guide
   const english = ["arrow", "circle", "crescent", "cross", "half disc", "heart", "ring", "square", "star", "triangle"]
   return classes[english.indexOf(name)] ?? name
 }
 
-/** A picture under its attention, with the prediction below. */
+/** A picture that is darkened by its attention, with the prediction below. */
 export function SampleFigure({ sample }: { readonly sample: Sample }): JSX.Element {
   const t = strings.value.train
   const { pixels, width, height, attention, grid, label, predicted, probability } = sample

@@ -9,7 +9,7 @@ import { Make } from "./make.tsx"
 import { resolutions, sizes } from "./presets.ts"
 import * as state from "./state.ts"
 
-/** Everything that is chosen before a run starts. */
+/** The choices before a run starts. */
 export function Setup(): JSX.Element {
   const t = strings.value.train
   const { kind, size, side, augment, name, from, heads } = form

@@ -19,7 +19,7 @@ export interface Progress {
   readonly losses: readonly (readonly [step: number, loss: number])[]
   readonly accuracies: readonly (readonly [step: number, top1: number])[]
   readonly samples: readonly Sample[]
-  /** Whether the model does not learn from the samples. */
+  /** Whether the samples are pictures that the model does not learn from. */
   readonly heldOut: boolean
 }
 
@@ -38,16 +38,16 @@ const noProgress: Progress = {
 
 export const phase: Signal<Phase> = signal("idle")
 export const progress: Signal<Progress> = signal(noProgress)
-/** The last fault in words; null after success. */
+/** The message of the last fault, or null after a success. */
 export const fault: Signal<string | null> = signal(null)
-/** Whether the run has lost a device, and goes on on another. */
+/** Whether the run has lost a device and continues on another one. */
 export const deviceLost: Signal<boolean> = signal(false)
-/** Why the run is not on the disk; null if it is. */
+/** The reason why the run is not saved on disk, or null if it is. */
 export const unsaved: Signal<string | null> = signal(null)
 export const runs: Signal<readonly RunSummary[]> = signal([])
-/** The folder that the worker has read. */
+/** The pictures that the worker has read. */
 export const pictures: Signal<DataSummary | null> = signal(null)
-/** How many pictures are read, while a folder is read. */
+/** The number of pictures read so far and in all, while the worker reads a folder. */
 export const readProgress: Signal<readonly [done: number, all: number] | null> = signal(null)
 
 const training = (): ReturnType<typeof engine>["training"] => engine().training
@@ -67,12 +67,12 @@ export function refreshRuns(): Promise<void> {
   })
 }
 
-/** The files that the reader chose last as pictures. */
+/** The files of the last folder of pictures that the reader chose. */
 let folder: readonly Entry[] = []
-/** Readings of folders so far. */
+/** The number of folders that were read so far. */
 let turns = 0
 
-/** Reads pictures for training at a size. They take the place of those that are still being read. */
+/** Reads pictures for training at a size. If another folder is still being read, its pictures are dropped. */
 export function readFolder(entries: readonly Entry[], side: number): Promise<void> {
   folder = entries
   const turn = ++turns
@@ -91,7 +91,7 @@ export function readFolder(entries: readonly Entry[], side: number): Promise<voi
   })
 }
 
-/** Reads the same files again, at another size. */
+/** Reads the same files again at another size. */
 export async function readFolderAgain(side: number): Promise<void> {
   if (folder.length > 0) await readFolder(folder, side)
 }
@@ -110,7 +110,7 @@ export function begin(prepare: () => Promise<TrainSetup>): Promise<void> {
   })
 }
 
-/** Goes on with a run of the disk, and follows it to its end. */
+/** Continues a run from disk, and follows it to its end. */
 export function resume(run: RunSummary): Promise<void> {
   const { steps, evaluations } = run.curve
   const isSaved = ({ step }: { readonly step: number }): boolean => step <= run.step
@@ -142,7 +142,7 @@ async function follow(work: (listener: (updates: readonly TrainUpdate[]) => void
     .catch(() => runs.value)
 }
 
-/** Progress after one update. Sets the signals beside it too. */
+/** Computes the progress after one update. It also sets other signals of this module. */
 function apply(before: Progress, update: TrainUpdate): Progress {
   switch (update.type) {
     case "setup":

@@ -1,6 +1,8 @@
 type Point = readonly [x: number, y: number]
 
-/** At most so many points, each the mean of its neighbours, so that long runs are drawn quickly. */
+/**
+ * Reduces points to `most` at most, so that long runs are drawn quickly. Each new point is the mean of its neighbours.
+ */
 export function thinned(points: readonly Point[], most = 240): Point[] {
   const size = Math.ceil(points.length / most)
   if (size <= 1) return [...points]
