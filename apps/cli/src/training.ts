@@ -14,7 +14,7 @@ import type { TrainPart } from "./tasks/task.ts"
 /** What a run is resumed with. */
 export type ResumeOptions = Pick<
   TrainOptions,
-  "data" | "workers" | "keepLast" | "checkpointEvery" | "resume" | "out" | "backend" | "signal"
+  "data" | "workers" | "keepLast" | "checkpointEvery" | "resume" | "takeOver" | "out" | "backend" | "signal"
 >
 
 /** Trains a model of one task, or resumes a run. Every task resumes by the same options. */
@@ -58,8 +58,8 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
       return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
     async resume(flags: TrainValues & { readonly workers?: number }, resume) {
-      const { data, workers, keepLast, checkpointEvery } = flags
-      return trainAndShow({ resume, data, workers, keepLast, checkpointEvery }, resume, flags)
+      const { takeOver, data, workers, keepLast, checkpointEvery } = flags
+      return trainAndShow({ resume, takeOver, data, workers, keepLast, checkpointEvery }, resume, flags)
     },
   }
 }

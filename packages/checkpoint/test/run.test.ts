@@ -10,11 +10,13 @@ import {
   rmSync,
   truncateSync,
   writeFileSync,
+  statSync,
+  utimesSync,
 } from "node:fs"
 import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { readSafetensors, type StoredTensor } from "../src/index.ts"
 import {
   createRun,
@@ -284,6 +286,62 @@ describe("the lock", () => {
     if (taken && (process.platform === "linux" || content() === "{")) await (await resumeRun(path)).run.close()
     else expect(await fault(resumeRun(path))).toMatch(/process \d+ .*is writing this run/)
     expect(readdirSync(path).filter((name) => name.startsWith("."))).toEqual([])
+  })
+
+  const minutesAgo = (path: string, minutes: number): void => {
+    const time = new Date(Date.now() - 60_000 * minutes)
+    utimesSync(path, time, time)
+  }
+  const elsewhere = { ...holder, host: "elsewhere", space: "another", lease: 600 }
+
+  test("of a machine that gave no sign of life for ten minutes is free, before that by take-over alone", async () => {
+    const path = fresh()
+    await withRun(path, async () => {})
+    const file = join(path, "run.lock")
+    writeFileSync(file, JSON.stringify(elsewhere))
+    minutesAgo(file, 9)
+    expect(await fault(resumeRun(path))).toMatch(
+      /run\.lock: process \d+ on "elsewhere" is writing this run: .*resume with --take-over, or wait until .* 10 minutes$/,
+    )
+    await (await resumeRun(path, { takeOver: true })).run.close()
+    writeFileSync(file, JSON.stringify(elsewhere))
+    minutesAgo(file, 11)
+    await (await resumeRun(path)).run.close()
+    // Another container of this machine has other process numbers; a lock of an older version has no lease.
+    writeFileSync(file, JSON.stringify({ ...elsewhere, host: hostname(), lease: undefined }))
+    minutesAgo(file, 1000)
+    expect(await fault(resumeRun(path))).toMatch(/is gone, resume with --take-over$/)
+  })
+
+  test("moves while it is had, and a writer that lost it writes nothing more", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    const path = fresh()
+    const first = await createRun(path, { of: "first" })
+    const file = join(path, "run.lock")
+    minutesAgo(file, 9)
+    const before = statSync(file).mtimeMs
+    vi.advanceTimersByTime(30_000)
+    expect(statSync(file).mtimeMs).toBeGreaterThan(before)
+    vi.useRealTimers()
+    first.appendMetrics({ step: 1 })
+    await first.saveCheckpoint(checkpoint(1))
+
+    expect(await fault(resumeRun(path))).toMatch(
+      /is writing this run: wait for it or stop it, or resume with --take-over$/,
+    )
+    const { run: second } = await resumeRun(path, { takeOver: true })
+    const lost = /run\.lock: process \d+ on ".*" has taken over this run; this one ends$/
+    await new Promise((resolve) => setTimeout(resolve, 21))
+    expect(await fault((async () => first.appendMetrics({ step: 2 }))())).toMatch(lost)
+    expect(await fault(first.saveCheckpoint(checkpoint(2)))).toMatch(lost)
+    expect(await fault(first.writeConfig({ of: "lost" }))).toMatch(lost)
+    await first.discard()
+    second.appendMetrics({ step: 2 })
+    await second.saveCheckpoint(checkpoint(2))
+    await second.close()
+    expect(steps(path)).toEqual(["step-00000001", "step-00000002"])
+    expect(await readMetrics(join(path, "metrics.jsonl"))).toEqual([{ step: 1 }, { step: 2 }])
+    expect(readdirSync(path).filter((name) => name.startsWith(".") || name === "run.lock")).toEqual([])
   })
 
   test("goes to one of many that try at once over a dead one's", async () => {

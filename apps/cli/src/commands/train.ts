@@ -61,6 +61,7 @@ export async function train(): Promise<CommandDefinition> {
           throw new UsageError(`${flagName(fixed)} cannot change a run that is resumed: it goes on by its own recipe`)
         return parts.of(tasks[await taskOf(resume)], names, refusal).resume(values, resume)
       }
+      if (values.takeOver) throw new UsageError("--take-over is for --resume RUN")
       const recipe = source === undefined ? {} : await loadRecipe(source)
       const name = values.task ?? taskOfRecipe(recipe)
       const row = parts.rows.find(({ part }) => Object.hasOwn(part.objectives, name))

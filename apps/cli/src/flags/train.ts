@@ -36,6 +36,11 @@ export const trainFlags = {
     help: "go on with an interrupted run, by its own recipe and data",
     resumable: true,
   },
+  takeOver: {
+    group: run,
+    help: "with --resume: though another process may write the run, such as one of a container that is gone",
+    resumable: true,
+  },
   seed: { group: run, value: "<n>", help: "decides everything random; default: 0", parse: integerValue(0) },
   valFraction: {
     group: run,

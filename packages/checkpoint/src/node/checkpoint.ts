@@ -47,8 +47,15 @@ const folderName = (step: number): string => `step-${String(step).padStart(8, "0
 /** Path of the model in a checkpoint. */
 export const modelOf = ({ path }: CheckpointInfo): string => join(path, files.model)
 
-/** Writes a checkpoint into `folder`, whole or not at all. It replaces one of the same step. */
-export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint): Promise<CheckpointInfo> {
+/**
+ * Writes a checkpoint into `folder`, whole or not at all. It replaces one of the same step.
+ * @param beforeRename throws where this process must not write any more
+ */
+export async function writeCheckpoint(
+  folder: string,
+  checkpoint: NewCheckpoint,
+  beforeRename: () => void,
+): Promise<CheckpointInfo> {
   const { step, tensors, trainingTensors, state } = checkpoint
   if (!Number.isSafeInteger(step) || step < 0) throw fileError(folder, `no checkpoint can have the step ${shown(step)}`)
   const [score, loss] = [finite(checkpoint.score), finite(checkpoint.loss)]
@@ -61,6 +68,7 @@ export async function writeCheckpoint(folder: string, checkpoint: NewCheckpoint)
     await writeNewFile(join(temp, files.model), model)
     await writeNewFile(join(temp, files.training), training)
     await writeNewFile(join(temp, files.state), [json])
+    beforeRename()
   })
   return { step, score, loss, path }
 }

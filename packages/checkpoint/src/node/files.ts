@@ -120,7 +120,7 @@ export async function makeFolder(path: string): Promise<void> {
 }
 
 /** The space of process numbers: the machine, and on Linux the namespace in it. */
-function processSpace(): string {
+export function processSpace(): string {
   let space = hostname()
   try {
     space += readlinkSync("/proc/self/ns/pid")
@@ -201,13 +201,14 @@ export const asChunks = (content: Content): Iterable<Uint8Array> =>
 /**
  * Writes a file. At any moment, even after a power failure, the path has either its old content or all of the new content.
  * A failure leaves nothing behind.
+ * @param beforeRename throws where the new content must not take the place of the old any more
  * @throws VitrineError (file), such as for a full disk, a folder that cannot be written, or a file that exists if
  *   `replace` is false.
  */
 export async function writeFileAtomic(
   path: string,
   content: Content,
-  { replace = true }: { readonly replace?: boolean } = {},
+  { replace = true, beforeRename }: { readonly replace?: boolean; readonly beforeRename?: () => void } = {},
 ): Promise<void> {
   if (!replace) await refuseExisting(path)
   await explaining(path, "write", async () => {
@@ -216,6 +217,7 @@ export async function writeFileAtomic(
     const temp = temporaryPath(folder)
     try {
       await writeNewFile(temp, asChunks(content))
+      beforeRename?.()
       await rename(temp, path)
     } catch (error) {
       await rm(temp, { force: true }).catch(() => {})

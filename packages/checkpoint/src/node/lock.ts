@@ -1,40 +1,66 @@
 import { randomBytes } from "node:crypto"
-import { constants } from "node:fs"
-import { copyFile, link, readFile, rm, writeFile } from "node:fs/promises"
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs"
+import { copyFile, link, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileError } from "../errors.ts"
 import { isObject } from "../json.ts"
-import { explaining, isSystemError, temporary, temporaryPath } from "./files.ts"
+import { explain, explaining, isSystemError, processSpace, temporary, temporaryPath } from "./files.ts"
 
 interface Holder {
   readonly pid: number
   readonly host: string
+  /** The process numbers that `pid` is one of: those of a machine, or of a container on it. Old locks have none. */
+  readonly space?: string
   /** When the process began, where the system tells it: later the pid may be another process's. */
   readonly started: string | null
   readonly token: string
+  /** After so many seconds without a sign of life the lock is free for other machines. Old locks have none. */
+  readonly lease?: number
+}
+
+export interface Lock {
+  /**
+   * Checks that this process still has the lock: after a sleep of the machine another one may have taken it over. It is a sign
+   * of life too.
+   * @param age milliseconds that the last check may be old; 0 by default
+   * @throws VitrineError (file)
+   */
+  check(age?: number): void
+  release(): Promise<void>
+}
+
+export interface LockOptions {
+  /** Takes the lock of a process that may live, which then ends at its next write. */
+  readonly takeOver?: boolean | undefined
+  /** Seconds; ten minutes by default. */
+  readonly lease?: number
 }
 
 /**
- * Takes the lock file at `path`, so that one process at a time writes a run. The lock of a dead process of this machine is
- * taken over.
- * @returns a function that releases the lock.
+ * Takes the lock file at `path`, so that one process at a time writes a run. A lock is taken over from a dead process of this
+ * machine, and from a process elsewhere that has given no sign of life for the time of its lease. Signs of life are writes to
+ * the lock file, so that their times are by the clock of the file system, as is the time that they are compared with.
  * @throws VitrineError (file) that names the process which has the lock.
  */
-export async function lock(path: string): Promise<() => Promise<void>> {
+export async function lock(path: string, { takeOver = false, lease = 600 }: LockOptions = {}): Promise<Lock> {
   const token = randomBytes(8).toString("hex")
-  const holder: Holder = { pid: process.pid, host: hostname(), started: await startOf(process.pid), token }
+  const { pid } = process
+  const holder: Holder = { pid, host: hostname(), space: processSpace(), started: await startOf(pid), token, lease }
   return explaining(path, "lock", async () => {
     const temp = temporaryPath(dirname(path))
     try {
       await writeFile(temp, `${JSON.stringify(holder)}\n`, { flag: "wx" })
+      const { mtimeMs: now } = await stat(temp)
+      const isTaken = async (other: Holder | "broken"): Promise<boolean> =>
+        !takeOver && (await isAlive(other)) && !(await isOver(other, path, now))
       for (let tries = 0; tries < 100; tries++) {
-        if (await claim(temp, path)) return () => release(path, token)
+        if (await claim(temp, path)) return heldLock(path, token, lease)
         const other = await read(path)
         if (other === "none") continue
-        if (other !== "broken" && (await isAlive(other))) throw lockedError(path, other)
-        await removeStale(temp, path)
+        if (other !== "broken" && (await isTaken(other))) throw lockedError(path, other)
+        await removeStale(temp, path, isTaken)
       }
       throw fileError(path, "cannot lock: other processes try to lock it too")
     } finally {
@@ -43,16 +69,70 @@ export async function lock(path: string): Promise<() => Promise<void>> {
   })
 }
 
+/** Whether the lease of a process elsewhere has ended at a time of the file system. */
+async function isOver(holder: Holder | "broken", path: string, now: number): Promise<boolean> {
+  if (holder === "broken" || isHere(holder) || holder.lease === undefined) return false
+  const { mtimeMs } = await stat(path)
+  return now - mtimeMs > 1000 * holder.lease
+}
+
+/** A lock that this process has, and a timer that gives signs of life. */
+function heldLock(path: string, token: string, lease: number): Lock {
+  let seen = Number.NEGATIVE_INFINITY
+  const beat = (): void => {
+    // What is open stays the same file, whoever takes its place.
+    const fd = openSync(path, "r+")
+    try {
+      const text = readFileSync(fd, "utf8")
+      if (holderIn(text)?.token !== token) throw takenError(path, holderIn(text))
+      writeSync(fd, text, 0)
+    } finally {
+      closeSync(fd)
+    }
+  }
+  const timer = setInterval(
+    () => {
+      try {
+        beat()
+      } catch {
+        // The next check says it.
+      }
+    },
+    (1000 * lease) / 20,
+  ).unref()
+  return {
+    check(age = 0) {
+      const now = performance.now()
+      if (now - seen < age) return
+      try {
+        beat()
+      } catch (error) {
+        throw isSystemError(error, "ENOENT") ? takenError(path, undefined) : explain(path, "write", error)
+      }
+      seen = now
+    },
+    async release() {
+      clearInterval(timer)
+      const holder = await read(path)
+      if (typeof holder === "object" && holder.token === token) await rm(path, { force: true })
+    },
+  }
+}
+
 /**
  * Deletes the lock of a dead process, under a second lock. Without that, two processes could each see the dead one's lock, and
  * the slower one would delete the lock that the faster one has just taken.
  */
-async function removeStale(temp: string, path: string): Promise<void> {
+async function removeStale(
+  temp: string,
+  path: string,
+  isTaken: (holder: Holder | "broken") => Promise<boolean>,
+): Promise<void> {
   const guard = join(dirname(path), `${temporary}takeover`)
   if (await claim(temp, guard)) {
     try {
       const other = await read(path)
-      if (other !== "none" && !(await isAlive(other))) await rm(path, { force: true })
+      if (other !== "none" && !(await isTaken(other))) await rm(path, { force: true })
     } finally {
       await rm(guard, { force: true })
     }
@@ -78,36 +158,56 @@ async function claim(temp: string, path: string): Promise<boolean> {
   }
 }
 
-async function release(path: string, token: string): Promise<void> {
-  const holder = await read(path)
-  if (typeof holder === "object" && holder.token === token) await rm(path, { force: true })
+function lockedError(path: string, holder: Holder): Error {
+  const { pid, host, lease } = holder
+  if (isHere(holder))
+    return fileError(path, `process ${pid} is writing this run: wait for it or stop it, or resume with --take-over`)
+  const free = lease === undefined ? "" : `, or wait until it has given no sign of life for ${lease / 60} minutes`
+  return fileError(
+    path,
+    `process ${pid} on ${JSON.stringify(host)} is writing this run: wait for it or stop it; if it is gone, resume with --take-over${free}`,
+  )
 }
 
-function lockedError(path: string, { pid, host }: Holder): Error {
-  const who = host === hostname() ? `process ${pid}` : `process ${pid} on ${JSON.stringify(host)}`
-  return fileError(path, `${who} is writing this run: wait for it or stop it, or delete this file if it is gone`)
-}
+const takenError = (path: string, holder: Holder | undefined): Error =>
+  fileError(
+    path,
+    holder === undefined
+      ? "is gone, so another process may write this run; this one ends"
+      : `process ${holder.pid} on ${JSON.stringify(holder.host)} has taken over this run; this one ends`,
+  )
 
 /** The holder of a lock; "none" without a lock file, "broken" if the file names no process. */
 async function read(path: string): Promise<Holder | "none" | "broken"> {
   try {
-    const holder: unknown = JSON.parse(await readFile(path, "utf8"))
-    return isHolder(holder) ? holder : "broken"
+    return holderIn(await readFile(path, "utf8")) ?? "broken"
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return "none"
-    if (isSystemError(error)) throw error
-    return "broken"
+    throw error
   }
 }
+
+function holderIn(text: string): Holder | undefined {
+  try {
+    const holder: unknown = JSON.parse(text)
+    return isHolder(holder) ? holder : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a process is of this machine, and its number of this container's. */
+const isHere = ({ host, space }: Holder): boolean =>
+  space === undefined ? host === hostname() : space === processSpace()
 
 const isHolder = (holder: unknown): holder is Holder =>
   isObject(holder) && Number.isSafeInteger(holder.pid) && Number(holder.pid) > 0 && typeof holder.host === "string"
 
 async function isAlive(holder: Holder | "broken"): Promise<boolean> {
   if (holder === "broken") return false
-  const { pid, host, started } = holder
-  // Nothing can be known about a process on another machine.
-  if (host !== hostname()) return true
+  const { pid, started } = holder
+  // Nothing can be known about a process elsewhere.
+  if (!isHere(holder)) return true
   try {
     process.kill(pid, 0)
   } catch (error) {

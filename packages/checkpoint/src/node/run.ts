@@ -33,7 +33,7 @@ import {
   temporaryPath,
   writeFileAtomic,
 } from "./files.ts"
-import { lock } from "./lock.ts"
+import { type Lock, lock } from "./lock.ts"
 import { type MetricsEvent, type MetricsLog, openMetrics, truncateMetrics } from "./metrics.ts"
 
 const names = {
@@ -47,6 +47,8 @@ const names = {
 export interface RunOptions {
   /** How many of the newest checkpoints are kept beside the best one; 2 by default. */
   readonly keepLast?: number | undefined
+  /** Resumes a run that another process may still write. That process ends at its next write. */
+  readonly takeOver?: boolean | undefined
 }
 
 /** A run that only this process writes, until `close`. */
@@ -92,17 +94,17 @@ export async function createRun(path: string, config: object, options: RunOption
   checkOptions(path, options)
   await explaining(path, "create the run", () => makeFolder(resolve(path)))
   await refuseUsed(path)
-  const unlock = await lock(join(path, names.lock))
+  const runLock = await lock(join(path, names.lock))
   try {
     // Another process may have begun a run before the lock was taken.
     await refuseUsed(path)
     await recoverFolder(path, () => false)
     await explaining(path, "create the run", () => makeFolder(join(path, names.checkpoints)))
-    const run = openRun(path, [], unlock, options)
+    const run = openRun(path, [], runLock, options)
     await run.writeConfig(config)
     return run
   } catch (error) {
-    await unlock()
+    await runLock.release()
     throw error
   }
 }
@@ -114,7 +116,7 @@ export async function createRun(path: string, config: object, options: RunOption
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<ResumedRun> {
   checkOptions(path, options)
   await refuseNoRun(path)
-  const unlock = await lock(join(path, names.lock))
+  const runLock = await lock(join(path, names.lock), { takeOver: options.takeOver })
   try {
     const config = await readJson(join(path, names.config))
     const folder = join(path, names.checkpoints)
@@ -125,10 +127,10 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
     const newest = checkpoints.at(-1)
     const checkpoint = newest === undefined ? null : await readCheckpoint(newest)
     await truncateMetrics(join(path, names.metrics), checkpoint?.step ?? -1)
-    await publish(path, checkpoints)
-    return { run: openRun(path, checkpoints, unlock, options), config, checkpoint, damaged }
+    await publish(path, checkpoints, runLock)
+    return { run: openRun(path, checkpoints, runLock, options), config, checkpoint, damaged }
   } catch (error) {
-    await unlock()
+    await runLock.release()
     throw error
   }
 }
@@ -145,7 +147,7 @@ export async function latestCheckpoint(path: string): Promise<CheckpointInfo | n
 function openRun(
   path: string,
   stored: readonly CheckpointInfo[],
-  unlock: () => Promise<void>,
+  runLock: Lock,
   { keepLast = 2 }: RunOptions,
 ): RunFolder {
   let checkpoints = stored
@@ -153,7 +155,7 @@ function openRun(
   const close = async (): Promise<void> => {
     metrics?.close()
     metrics = undefined
-    await unlock()
+    await runLock.release()
   }
   return {
     path: resolve(path),
@@ -162,24 +164,35 @@ function openRun(
     },
     async writeConfig(config) {
       const file = join(path, names.config)
-      await writeFileAtomic(file, toJson(config, file, "text", 2))
+      await writeFileAtomic(file, toJson(config, file, "text", 2), { beforeRename: () => runLock.check() })
     },
     appendMetrics(event) {
+      runLock.check(20)
       metrics ??= openMetrics(join(path, names.metrics))
       metrics.append(event)
     },
     async saveCheckpoint(checkpoint) {
       metrics?.sync()
-      const saved = await writeCheckpoint(join(path, names.checkpoints), checkpoint)
+      const saved = await writeCheckpoint(join(path, names.checkpoints), checkpoint, () => runLock.check())
       checkpoints = [...checkpoints.filter(({ step }) => step !== saved.step), saved].sort((a, b) => a.step - b.step)
-      await publish(path, checkpoints)
+      await publish(path, checkpoints, runLock)
       const keep = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
-      for (const each of checkpoints) if (!keep.has(each)) await removeFolderAtomic(each.path)
+      for (const each of checkpoints)
+        if (!keep.has(each)) {
+          runLock.check()
+          await removeFolderAtomic(each.path)
+        }
       checkpoints = checkpoints.filter((each) => keep.has(each))
       return saved
     },
     close,
     async discard() {
+      try {
+        runLock.check()
+      } catch {
+        // The folder is another process's, or gone.
+        return close()
+      }
       const begun: readonly string[] = [names.checkpoints, names.config, names.lock]
       const files = await readdir(path).catch(() => [])
       const empty = checkpoints.length === 0 && files.every((name) => begun.includes(name))
@@ -200,7 +213,7 @@ function checkOptions(path: string, { keepLast = 2 }: RunOptions): void {
 }
 
 /** Links or copies the best model, or else the last, to `model.safetensors` of the folder. */
-async function publish(path: string, checkpoints: readonly CheckpointInfo[]): Promise<void> {
+async function publish(path: string, checkpoints: readonly CheckpointInfo[], runLock: Lock): Promise<void> {
   const source = bestCheckpoint(checkpoints) ?? checkpoints.at(-1)
   if (source === undefined) return
   const target = join(path, names.model)
@@ -211,6 +224,7 @@ async function publish(path: string, checkpoints: readonly CheckpointInfo[]): Pr
         if (!isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) throw error
         await copyFile(modelOf(source), temp)
       })
+      runLock.check()
       await rename(temp, target)
     } finally {
       // Renaming a link over another link to the same file does nothing and leaves both.

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly out?: string | undefined
   /** The run folder to go on with, by the data and the recipe that its `config.json` names. */
   readonly resume?: string | undefined
+  /** Resumes a run that another process may still write. That process ends at its next write. */
+  readonly takeOver?: boolean | undefined
   /** A backend's name, or an open backend, which stays open; `auto` by default. */
   readonly backend?: string | Backend | undefined
   /** Decides initialisation, order, augmentation and dropout; 0 by default. */
@@ -30,9 +32,9 @@ export interface RunOptions {
 }
 
 /** The run folder that the options name. */
-export async function runFolder({ out, resume, backend, threads, keepLast }: RunOptions): Promise<RunPlace> {
+export async function runFolder({ out, resume, takeOver, backend, threads, keepLast }: RunOptions): Promise<RunPlace> {
   const folderOptions = keepLast === undefined ? {} : { keepLast }
-  const resumed = resume === undefined ? undefined : await resumeRun(resume, folderOptions)
+  const resumed = resume === undefined ? undefined : await resumeRun(resume, { ...folderOptions, takeOver })
   let run: RunFolder | undefined = resumed?.run
   return {
     resumed: resumed && {
