@@ -23,6 +23,8 @@ export interface WeightsModel<C extends ModelConfig = ModelConfig> extends Model
 
 /** What weights without a `config.json` may not tell of their model. */
 export interface ModelHints {
+  /** The model's name in timm, such as "deit3_small_patch16_224": its computation, where names of tensors can be several models'. */
+  readonly architecture?: string | undefined
   /** Attention heads. */
   readonly heads?: number | undefined
   readonly activation?: Activation | undefined

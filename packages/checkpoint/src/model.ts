@@ -1,14 +1,15 @@
 /** Opens models from folders on disk, files in a page and addresses. */
 import type { ModelDescription, ModelHints } from "./description.ts"
-import { fileError } from "./errors.ts"
+import { configError, fileError, shown } from "./errors.ts"
 import type { Family } from "./families/family.ts"
-import { families, recognisedFamily } from "./families/index.ts"
+import { families, familyOfArchitecture, recognisedFamily } from "./families/index.ts"
 import { isObject, type Json } from "./json.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
 import type { ByteSource } from "./source.ts"
 import { checkTask } from "./task.ts"
 import { fromTimmConfig, timmSources } from "./timm.ts"
+import { timmArchitecture } from "./timm-names.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
 
 /** A model. Only headers of its weights have been read; `parameterReader(weights, sources)` reads its parameters. */
@@ -38,6 +39,7 @@ export async function openModel(
   const json = await files.json("config.json")
   if (json === undefined) return openStateDict(files, weightsFile, hints)
   checkTask(json, "classify", configFile)
+  checkArchitecture(hints, json, configFile)
   if (isHuggingFace(json)) {
     const { fromHuggingFace, huggingFaceSources } = await import("./huggingface.ts")
     const preprocessor = (await files.json("preprocessor_config.json")) ?? null
@@ -56,6 +58,14 @@ export function isHuggingFace(json: unknown): json is Json {
   return isObject(json) && typeof json.architecture !== "string" && json.model_type !== undefined
 }
 
+/** @throws VitrineError (config) for a hint of another architecture than the file's. */
+function checkArchitecture({ architecture }: ModelHints, json: unknown, file: string): void {
+  if (architecture === undefined) return
+  const named = isObject(json) && typeof json.architecture === "string" ? json.architecture : undefined
+  if (named === undefined || timmArchitecture(named) !== timmArchitecture(architecture))
+    throw configError(file, `architecture is ${shown(named)}, not ${shown(architecture)} (--arch)`)
+}
+
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
   const source = await files.open(weightsFile)
   if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
@@ -64,6 +74,14 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   const { formats, label } = familyOfWeights(weights)
   const format = await formats.timmWeights?.()
   if (format === undefined) throw fileError(name, `holds a ${label}, which needs its config.json`)
+  const { architecture } = hints
+  if (architecture !== undefined) {
+    const named = familyOfArchitecture(timmArchitecture(architecture))
+    if (named === undefined || !(await named.formats.timm()).has(timmArchitecture(architecture)))
+      throw configError(name, `${shown(architecture)} (--arch) is none of timm's models that Vitrine reads`)
+    if (named.label !== label)
+      throw configError(name, `holds a ${label}, and ${architecture} (--arch) is a ${named.label}`)
+  }
   return { ...format.read(weights, name, hints), weights, json: null }
 }
 
@@ -99,6 +117,8 @@ export async function openGoogleModel(source: ByteSource, hints: ModelHints = {}
   const { openNpzArchive } = await import("./npz.ts")
   const weights = await openNpzArchive(source)
   const { formats, label } = familyOfWeights(weights)
+  if (hints.architecture !== undefined)
+    throw configError(source.name, "has Google's names, which tell the model: --arch is for weights under timm's")
   const format = await formats.googleWeights?.()
   if (format === undefined) throw fileError(source.name, `holds a ${label}, which is not read from .npz files`)
   return { ...format.read(weights, source.name, hints), weights, json: null }

@@ -20,9 +20,10 @@ export interface Overrides extends Omit<ModelHints, "imageSize"> {
 }
 
 /** The hints among overrides. */
-export function hintsOf({ heads, activation, layerNormEpsilon, pool, groups, imageSize }: Overrides): ModelHints {
+export function hintsOf(overrides: Overrides): ModelHints {
+  const { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize } = overrides
   const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
-  return { heads, activation, layerNormEpsilon, pool, groups, imageSize: size }
+  return { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize: size }
 }
 
 /** Overrides apart from the options that stand beside them. */
@@ -30,6 +31,7 @@ export function splitOverrides<T extends Overrides>(
   options: T,
 ): [overrides: Overrides, others: Omit<T, keyof Overrides>] {
   const {
+    architecture,
     heads,
     activation,
     layerNormEpsilon,
@@ -43,7 +45,7 @@ export function splitOverrides<T extends Overrides>(
     std,
     ...others
   } = options
-  const hints = { heads, activation, layerNormEpsilon, pool, groups, imageSize }
+  const hints = { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize }
   return [{ ...hints, interpolation, cropPct, cropMode, mean, std }, others]
 }
 
@@ -57,7 +59,8 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
   const family = familyOf(description.config)
   const { noun } = family.describe(description.config)
   const values = new Map(Object.entries(family.hints(description.config)))
-  const { imageSize: _, ...hints } = hintsOf(overrides)
+  // What a model is called has been compared where its files were opened.
+  const { imageSize: _, architecture: __, ...hints } = hintsOf(overrides)
   for (const [hint, value] of Object.entries(hints)) {
     const actual = values.get(hint)
     if (value === undefined || value === actual) continue

@@ -24,6 +24,7 @@ import {
 import { count, flag, number, object, parse, perChannel, text } from "./schema.ts"
 import type { TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
+import { timmArchitecture } from "./timm-names.ts"
 import type { WeightSources } from "./weights.ts"
 
 /** A `config.json` that timm reads. What only Vitrine knows stands under `vitrine`. */
@@ -156,7 +157,7 @@ export async function fromTimmConfig(json: unknown, file: string): Promise<Model
   const at = json.pretrained_cfg === undefined ? "" : "pretrained_cfg"
   const { num_classes, model_args, vitrine, architecture: tagged } = parse(fileSchema, json, file)
   const pretrained = parse(pretrainedSchema, at === "" ? json : json.pretrained_cfg, file, at)
-  const [architecture = ""] = tagged.split(".")
+  const architecture = timmArchitecture(tagged)
   const family = familyOfArchitecture(architecture)
   const format = await family?.formats.timm()
   if (family === undefined || !format?.has(architecture)) {

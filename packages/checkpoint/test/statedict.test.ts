@@ -33,11 +33,13 @@ describe("every kind of model is known by its shapes", () => {
     const config = vitConfig(golden(name).json.config)
     const { heads, activation, layerNormEpsilon, imageSize, pool } = config
     const hint = pool === "average" || pool === "token" ? { pool } : {}
-    const found = read(config, { heads, activation, layerNormEpsilon, imageSize, ...hint }).config
+    const found = (): ViTConfig => read(config, { heads, activation, layerNormEpsilon, imageSize, ...hint }).config
+    // Rotary models have no table of positions either, and nothing else that tells them apart.
+    if (config.positions === "none") return expect(errorOf(found)).toMatch(/vit_base_patch16_rope_224, which has rotary/)
     // Neither what LayerScale starts from nor which tokens are averaged is in the weights, nor the width of no head.
-    const { layerScale, poolPrefix } = found
+    const { layerScale, poolPrefix } = found()
     const untold = name === "vit-token-average-features" ? { pool: "token" as const } : {}
-    expect(found).toEqual({ ...config, layerScale, poolPrefix, ...untold })
+    expect(found()).toEqual({ ...config, layerScale, poolPrefix, ...untold })
     expect(layerScale === null).toBe(config.layerScale === null)
   })
 })
@@ -52,7 +54,7 @@ describe("published models are known by their shapes, or ask", () => {
       expect(found).toMatchObject({ heads, activation, layerNormEpsilon, poolPrefix })
     } catch (error) {
       expect((error as Error).message).toMatch(
-        /^w\.safetensors: the weights do not tell the (number of heads|activation) \(.* in .*, .* in .*\): say it \(--/,
+        /^w\.safetensors: the weights do not tell the (number of heads|activation) \(.* in .*, .* in .*\): say it \(--|has \d+ positions, which can be grids of patches in two ways: .*\(--image-size HxW\)/,
       )
     }
   })
@@ -92,12 +94,26 @@ describe("names", () => {
     )
   test.each<[string, (name: string) => string]>([
     ["a prefix", (name) => `module.${name}`],
-    ["DeiT III's factors", (name) => name.replace(/ls(\d)\.gamma/, "gamma_$1")],
   ])("with %s are understood", (_, rename) => {
     const found = renamed(rename)
     expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
     for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
   })
+  test("of DeiT III's repository are, where it is said that they are not a rotary model's", () => {
+    const own = vitConfig({ ...config, imageSize: [12, 12], prefixPositions: false })
+    const tensors = header(
+      vitParameters(own).map(({ name, shape }) => ({ name: name.replace(/ls(\d)\.gamma/, "gamma_$1"), shape })),
+    )
+    const as = (architecture?: string): ReturnType<typeof readStateDict> =>
+      readStateDict(tensors, "w", { heads: 2, architecture, imageSize: [12, 12] })
+    expect(as("deit3_small_patch16_224").config).toEqual({ ...own, layerScale: 1e-6 })
+    expect(as("deit3_small_patch16_224").sources.get("blocks.0.ls1.gamma")?.from).toEqual(["blocks.0.gamma_1"])
+    expect(errorOf(() => as())).toBe(
+      "w: may be deit3_small_patch16_224 or vit_base_patch16_rope_ape_224, which has rotary positions, by the names and shapes of its tensors: say which it is (--arch NAME, its name in timm), or give its config.json",
+    )
+    expect(errorOf(() => as("flexivit_base"))).toMatch(/^w: is no flexivit_base: by its tensors layerScale is true, and/)
+  })
+
   test("of DINOv2's own are those of its models", async () => {
     for (const name of ["vit_small_patch14_dinov2", "vit_base_patch14_reg4_dinov2", "vit_giant_patch14_reg4_dinov2"]) {
       const config = attentionConfig((await fromTimmConfig({ architecture: name, num_classes: 0 }, name)).config, name)
@@ -136,7 +152,11 @@ describe("the grid", () => {
   const model = { patchSize: [4, 4], dim: 8, depth: 1, heads: 2, mlpDim: 16 } as const
   test.each<[Partial<ViTConfig>, ModelHints["imageSize"], Partial<ViTConfig> | RegExp]>([
     [{ imageSize: [16, 16] }, undefined, { imageSize: [16, 16], prefixPositions: true }],
-    [{ imageSize: [16, 16], prefixPositions: false }, undefined, { imageSize: [16, 16], prefixPositions: false }],
+    // 5 × 5 patches, or 4 × 6 and the class token.
+    [{ imageSize: [20, 20], prefixPositions: false }, undefined, /has 25 positions, which can be .* in two ways/],
+    [{ imageSize: [16, 24] }, undefined, /has 25 positions, which can be .* in two ways/],
+    [{ imageSize: [20, 20], prefixPositions: false }, [20, 20], { imageSize: [20, 20], prefixPositions: false }],
+    [{ imageSize: [16, 24] }, [16, 24], { imageSize: [16, 24], prefixPositions: true }],
     // Positions of another size are for resizing.
     [{ imageSize: [16, 16] }, [8, 32], { imageSize: [16, 16], prefixPositions: true }],
     [{ imageSize: [8, 24] }, [8, 24], { imageSize: [8, 24], prefixPositions: true }],
@@ -151,8 +171,7 @@ describe("the grid", () => {
       { imageSize: [12, 12], prefixPositions: false },
     ],
     [{ imageSize: [8, 8], registers: 4 }, [8, 8], { imageSize: [8, 8], prefixPositions: true }],
-    [{ imageSize: [8, 8], positions: "none" }, undefined, { imageSize: [224, 224], positions: "none" }],
-    [{ imageSize: [8, 8], positions: "none" }, [8, 12], { imageSize: [8, 12], positions: "none" }],
+    [{ imageSize: [8, 8], positions: "none" }, [8, 12], /may be a model such as timm's vit_base_patch16_rope_224/],
   ])("%j and %j give %j", (fields, imageSize, expected) => {
     const config = vitConfig({ ...model, ...fields })
     const found = (): ViTConfig => read(config, { heads: 2, imageSize }).config

@@ -64,7 +64,7 @@ describe.each(models.map(({ name, ...rest }) => [name, rest] as const))("%s as t
     const { size: imageSize, ...preprocessing } = own.preprocessing
     await own.close()
     const { heads: _, ...others } = untold
-    await expect(load(file, { backend: "reference", ...others })).rejects.toThrow(
+    await expect(load(file, { backend: "reference", imageSize, ...others })).rejects.toThrow(
       /do not tell the number of heads: say it \(--num-heads\)$/,
     )
     const bare = await load(file, { backend: "onnx", ...preprocessing, imageSize, ...untold })

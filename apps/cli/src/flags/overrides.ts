@@ -30,6 +30,11 @@ export const overrideFlags = {
   cropMode: { group: images, value: "<how>", help: "default: the model's", choices: cropModeNames },
   mean: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: numbersValue },
   std: { group: images, value: "<r,g,b>", help: "of pixels in [0, 1]; default: the model's", parse: positivesValue },
+  arch: {
+    group: hints,
+    value: "<name>",
+    help: "timm's name of the model, where several have the same names of tensors",
+  },
   numHeads: { group: hints, value: "<n>", help: "attention heads", parse: integerValue(1) },
   actLayer: {
     group: hints,
@@ -48,6 +53,7 @@ export const overrideFlags = {
 } as const satisfies Flags
 
 export function overridesOf({
+  arch: architecture,
   numHeads: heads,
   actLayer: activation,
   normEps: layerNormEpsilon,
@@ -57,5 +63,5 @@ export function overridesOf({
 }: Values<typeof overrideFlags>): Overrides {
   const { imageSize, interpolation, cropPct, cropMode, mean, std } = flags
   const images = { imageSize, interpolation, cropPct, cropMode, mean, std }
-  return { ...images, heads, activation, layerNormEpsilon, pool, groups }
+  return { ...images, architecture, heads, activation, layerNormEpsilon, pool, groups }
 }

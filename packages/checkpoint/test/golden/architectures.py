@@ -80,54 +80,59 @@ def parameters(model):
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-cases = []
-refused = {}
-names = [name for module in ("vision_transformer", "deit", "vision_transformer_hybrid") for name in timm.list_models(module=module)]
-for name in names:
-    # No memory is taken for the parameters.
-    model = timm.create_model(name, device="meta")
-    expected = structure(model)
-    if expected is None:
-        refused[name] = beyond(model)
-    else:
-        cases.append({"json": config_of(name, model, {}), "expected": expected, "parameters": parameters(model)})
+def main():
+    cases = []
+    refused = {}
+    names = [name for module in ("vision_transformer", "deit", "vision_transformer_hybrid") for name in timm.list_models(module=module)]
+    for name in names:
+        # No memory is taken for the parameters.
+        model = timm.create_model(name, device="meta")
+        expected = structure(model)
+        if expected is None:
+            refused[name] = beyond(model)
+        else:
+            cases.append({"json": config_of(name, model, {}), "expected": expected, "parameters": parameters(model)})
 
-changes = [
-    {"img_size": 32, "patch_size": 4, "embed_dim": 48, "depth": 3, "num_heads": 4, "mlp_ratio": 2.6},
-    {"img_size": [32, 64], "patch_size": [8, 16], "in_chans": 1, "global_pool": "avg"},
-    {"class_token": False, "global_pool": "avg", "fc_norm": False, "pos_embed": "none"},
-    {"global_pool": "avg", "fc_norm": False, "act_layer": "relu"},
-    {"fc_norm": True, "act_layer": "gelu_tanh", "num_classes": 7, "norm_layer": "layernorm"},
-    {"pos_drop_rate": 0.1, "proj_drop_rate": 0.1, "attn_drop_rate": 0.2, "drop_path_rate": 0.3, "drop_rate": 0.4},
-    {"num_classes": 0, "no_embed_class": True, "class_token": False, "global_pool": "avg"},
-    {"reg_tokens": 0, "init_values": None, "qk_norm": False, "pre_norm": False, "final_norm": True},
-    {"reg_tokens": 3, "init_values": 0.1, "qk_norm": True, "pre_norm": True, "qkv_bias": False, "act_layer": "silu"},
-    {"proj_bias": False, "global_pool": "map", "pool_include_prefix": True, "fc_norm": True, "act_layer": "swish"},
-    {"final_norm": False, "no_embed_class": True, "init_values": 0, "global_pool": "avg", "act_layer": "quick_gelu"},
-]
-built = [("vit_tiny_patch16_384", model_args) for model_args in changes]
-built += [
-    ("vit_tiny_r_s16_p8_224", {"img_size": 61, "patch_size": 2, "embed_dim": 48, "depth": 3, "in_chans": 1, "act_layer": "relu"}),
-    ("vit_small_r26_s32_224", {"img_size": [96, 64], "class_token": False, "global_pool": "avg", "reg_tokens": 2, "depth": 2}),
-]
-for architecture, model_args in built:
-    model = timm.create_model(architecture, device="meta", **model_args)
-    assert not beyond(model), model_args
-    json_config = config_of(architecture, model, model_args)
-    cases.append({"json": json_config, "expected": structure(model), "parameters": parameters(model)})
+    changes = [
+        {"img_size": 32, "patch_size": 4, "embed_dim": 48, "depth": 3, "num_heads": 4, "mlp_ratio": 2.6},
+        {"img_size": [32, 64], "patch_size": [8, 16], "in_chans": 1, "global_pool": "avg"},
+        {"class_token": False, "global_pool": "avg", "fc_norm": False, "pos_embed": "none"},
+        {"global_pool": "avg", "fc_norm": False, "act_layer": "relu"},
+        {"fc_norm": True, "act_layer": "gelu_tanh", "num_classes": 7, "norm_layer": "layernorm"},
+        {"pos_drop_rate": 0.1, "proj_drop_rate": 0.1, "attn_drop_rate": 0.2, "drop_path_rate": 0.3, "drop_rate": 0.4},
+        {"num_classes": 0, "no_embed_class": True, "class_token": False, "global_pool": "avg"},
+        {"reg_tokens": 0, "init_values": None, "qk_norm": False, "pre_norm": False, "final_norm": True},
+        {"reg_tokens": 3, "init_values": 0.1, "qk_norm": True, "pre_norm": True, "qkv_bias": False, "act_layer": "silu"},
+        {"proj_bias": False, "global_pool": "map", "pool_include_prefix": True, "fc_norm": True, "act_layer": "swish"},
+        {"final_norm": False, "no_embed_class": True, "init_values": 0, "global_pool": "avg", "act_layer": "quick_gelu"},
+    ]
+    built = [("vit_tiny_patch16_384", model_args) for model_args in changes]
+    built += [
+        ("vit_tiny_r_s16_p8_224", {"img_size": 61, "patch_size": 2, "embed_dim": 48, "depth": 3, "in_chans": 1, "act_layer": "relu"}),
+        ("vit_small_r26_s32_224", {"img_size": [96, 64], "class_token": False, "global_pool": "avg", "reg_tokens": 2, "depth": 2}),
+    ]
+    for architecture, model_args in built:
+        model = timm.create_model(architecture, device="meta", **model_args)
+        assert not beyond(model), model_args
+        json_config = config_of(architecture, model, model_args)
+        cases.append({"json": json_config, "expected": structure(model), "parameters": parameters(model)})
 
-# Plain models whose image size their patches do not divide are built by timm, which drops the rest of the image.
-for name, reason in refused.items():
-    print(f"{name}: {reason}")
-text = json.dumps({"cases": cases, "refused": refused})
-(files / "architectures.json").write_text(text.replace('{"json"', '\n{"json"').replace(', "refused"', ',\n"refused"') + "\n")
+    # Plain models whose image size their patches do not divide are built by timm, which drops the rest of the image.
+    for name, reason in refused.items():
+        print(f"{name}: {reason}")
+    text = json.dumps({"cases": cases, "refused": refused})
+    (files / "architectures.json").write_text(text.replace('{"json"', '\n{"json"').replace(', "refused"', ',\n"refused"') + "\n")
 
-torch.manual_seed(0)
-small = dict(img_size=16, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=3)
-model = timm.create_model("vit_tiny_patch16_224", **small)
-save_for_hf(
-    model,
-    files / "timm-folder",
-    model_config={"label_names": ["circle", "square", "star"]},
-    safe_serialization=True,
-)
+    torch.manual_seed(0)
+    small = dict(img_size=16, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=3)
+    model = timm.create_model("vit_tiny_patch16_224", **small)
+    save_for_hf(
+        model,
+        files / "timm-folder",
+        model_config={"label_names": ["circle", "square", "star"]},
+        safe_serialization=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -5,11 +5,13 @@
 import type { Parameter } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitParameters } from "@vitrine/resnet"
 import type { ModelHints, WeightsModel } from "../../description.ts"
-import { fileError, inFile } from "../../errors.ts"
+import { configError, fileError, inFile } from "../../errors.ts"
 import { groupsOf } from "../../groups.ts"
 import { partOf } from "../../sources.ts"
 import { checkTensors } from "../../tensors.ts"
+import { timmArchitecture } from "../../timm-names.ts"
 import type { ParameterSource, Weights } from "../../weights.ts"
+import { timm } from "./timm.ts"
 import { unusualMiddles } from "./widths.ts"
 
 const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
@@ -25,7 +27,7 @@ const timmRoot = "stem.conv.weight"
 export function readBiTWeights(
   { tensors }: Pick<Weights, "tensors">,
   file: string,
-  hints: Pick<ModelHints, "imageSize" | "groups"> = {},
+  hints: Pick<ModelHints, "architecture" | "imageSize" | "groups"> = {},
 ): WeightsModel<BiTConfig> {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const google = shapes.has(googleRoot)
@@ -61,6 +63,7 @@ export function readBiTWeights(
   const blocks = { stemWidth, widths, depths, ...unusualMiddles(widths, middles) }
   const fields = { imageSize, groups, channels, classes, ...blocks, weightEpsilon }
   const config = inFile(file, () => bitConfig(fields))
+  if (hints.architecture !== undefined) checkArchitecture(config, hints.architecture, file)
   const parameters = bitParameters(config)
   checkTensors(
     { tensors },
@@ -84,6 +87,16 @@ export function readBiTWeights(
     ],
     sources: new Map(parameters.map((each) => [each.name, origin(each, google)])),
   }
+}
+
+/** @throws VitrineError (config) for weights that are not of timm's model of a name. */
+function checkArchitecture({ depths, widths }: BiTConfig, name: string, file: string): void {
+  const model = timm.read({ architecture: timmArchitecture(name), model_args: {}, pretrained: {}, at: "" }, name)
+  if (depths.join() === model.depths.join() && widths.join() === model.widths.join()) return
+  throw configError(
+    file,
+    `is no ${name}: it has ${depths.join("+")} blocks of width ${widths.join(", ")}, and that has ${model.depths.join("+")} of ${model.widths.join(", ")}`,
+  )
 }
 
 type Convolution = readonly [outputs: number, inputs: number, height: number, width: number]

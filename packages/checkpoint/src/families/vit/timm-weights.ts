@@ -15,10 +15,10 @@ import { groupsOf } from "../../groups.ts"
 import { imageNetMean, imageNetStd } from "../../preprocessing.ts"
 import { type ShapedSource, sizeAt, sourceTensors } from "../../sources.ts"
 import { checkTensors } from "../../tensors.ts"
+import { timmArchitecture } from "../../timm-names.ts"
 import type { Weights } from "../../weights.ts"
-import { architectures } from "./architectures.ts"
 import { classPosition } from "./class-position.ts"
-import { timm } from "./timm.ts"
+import { otherKind, sameNames, sameSizes, type Structure, structureOf, timmModel } from "./published.ts"
 
 const marker = "patch_embed.proj.weight"
 
@@ -29,18 +29,24 @@ const aliases: readonly ((name: string) => string)[] = [
   (name) => name.replace(".mlp.fc1.", ".mlp.w12.").replace(".mlp.fc2.", ".mlp.w3."),
 ]
 
+/** A tensor of rotary positions. */
+const rotary = /(^|\.)rope(_embed)?\.|\.freqs_(cos|sin)$/
+
 /**
  * Reads weights as a Vision Transformer under timm's names. Names may share a prefix, such as `module.`, and may be those of
  * DeiT III or of DINOv2's repository (https://github.com/facebookresearch/dinov2).
  *
- * Fields that shapes do not tell come from `hints`, or else from the published models of the same shapes if these agree:
- * - The number of heads must come from one of the two.
- * - Without either, the activation is GELU, or SiLU in gated MLPs, and ε is 10⁻⁶.
- * - The grid of patches is a square wherever it can be one.
+ * Fields that shapes do not tell come from `hints`, or else from timm's models whose tensors have the same names. Those of
+ * the same sizes are asked first. Where they differ, the weights are refused:
+ * - The number of heads must come from a hint or from models of the same sizes.
+ * - Where no model of timm's has the same names, the activation is GELU, or SiLU in gated MLPs, and ε is 10⁻⁶.
+ * - The grid of patches is a square wherever it can be one, unless the class token makes another grid likely.
+ * - `hints.architecture` names the model in timm. Its structure must be that of the weights; its sizes may differ.
  *
  * Images are prepared as timm does by default: those of DeiT and DINOv2 with ImageNet's mean and deviation, others with 0.5.
  * `notes` says what was assumed.
- * @throws VitrineError (file, config) for weights of another model, and for fields that nothing tells.
+ * @throws VitrineError (file, config) for weights of another model, for weights that may be of several models, and for
+ *   fields that nothing tells.
  */
 export function readStateDict(
   { tensors }: Pick<Weights, "tensors">,
@@ -48,21 +54,27 @@ export function readStateDict(
   hints: ModelHints,
 ): WeightsModel<ViTConfig> {
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
+  const turning = tensors.find(({ name }) => rotary.test(name))
+  if (turning !== undefined)
+    throw configError(
+      file,
+      `has ${shown(turning.name)}: Vitrine does not read models with rotary positions from weights`,
+    )
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const nameInFile = (name: string): string => {
     const names = [name, ...aliases.map((alias) => alias(name))]
     return prefix + (names.find((each) => shapes.has(prefix + each)) ?? name)
   }
-  // DINOv2 learns a token for masked patches. Features do not depend on it.
-  const unused = `${prefix}mask_token`
-  const dinov2 = shapes.has(unused) || shapes.has(`${prefix}register_tokens`)
-  const { config, notes } = configOf((name) => shapes.get(nameInFile(name)), nameInFile, file, hints, dinov2)
+  // DINOv2 learns a token for masked patches. Features do not depend on it. Other models' have another shape.
+  const mask = shapes.get(`${prefix}mask_token`)?.length === 2 ? `${prefix}mask_token` : undefined
+  const dinov2 = mask !== undefined || shapes.has(`${prefix}register_tokens`)
+  const { config, notes } = configOf({ find: (name) => shapes.get(nameInFile(name)), nameInFile, file, hints, dinov2 })
   const source = ({ name, shape }: Parameter): ShapedSource =>
     dinov2 && !config.prefixPositions && (name === "cls_token" || name === "pos_embed")
       ? classPosition(name, config, nameInFile("cls_token"), nameInFile("pos_embed"))
       : { from: [nameInFile(name)], shapes: [shape] }
   const sources = new Map(vitParameters(config).map((parameter) => [parameter.name, source(parameter)]))
-  checkTensors({ tensors: tensors.filter(({ name }) => name !== unused) }, sourceTensors(sources), file)
+  checkTensors({ tensors: tensors.filter(({ name }) => name !== mask) }, sourceTensors(sources), file)
   const { channels, imageSize, distillationToken } = config
   const [mean, std] =
     (distillationToken || dinov2) && channels === 3
@@ -88,13 +100,18 @@ export function readStateDict(
 
 type Find = (name: string) => readonly number[] | undefined
 
-function configOf(
-  find: Find,
-  nameInFile: (name: string) => string,
-  file: string,
-  hints: ModelHints,
-  dinov2: boolean,
-): { readonly config: ViTConfig; readonly notes: readonly string[] } {
+interface Evidence {
+  /** The shape of a tensor by timm's name. */
+  readonly find: Find
+  readonly nameInFile: (name: string) => string
+  readonly file: string
+  readonly hints: ModelHints
+  /** Whether the names are those of DINOv2's repository. */
+  readonly dinov2: boolean
+}
+
+function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly notes: readonly string[] } {
+  const { find, nameInFile, file, hints, dinov2 } = evidence
   const has = (name: string): boolean => find(name) !== undefined
   /** A size along an axis of a tensor that must be there. */
   const size = (name: string, rank: number, axis: number): number => {
@@ -105,6 +122,8 @@ function configOf(
       throw fileError(file, `tensor ${shown(nameInFile(name))} is [${shape.join(", ")}]; expected ${rank} sizes`)
     return sizeAt(shape, axis)
   }
+  const { architecture } = hints
+  const base = architecture === undefined ? undefined : timmModel(timmArchitecture(architecture))
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
   const stem = stemOf(find, hints.groups, file)
@@ -115,22 +134,21 @@ function configOf(
   const classToken = has("cls_token")
   const normAfterPool = has("fc_norm.weight")
   const wideHead = has("head.weight") && size("head.weight", 2, 1) === 2 * dim
-  const pool = has("attn_pool.latent")
+  const toldPool = has("attn_pool.latent")
     ? "map"
     : wideHead
       ? "token+average"
-      : (hints.pool ?? (normAfterPool || !classToken ? "average" : "token"))
+      : normAfterPool || !classToken
+        ? "average"
+        : "token"
+  const pool = toldPool === "map" || wideHead ? toldPool : (hints.pool ?? toldPool)
+  const sizes = { patchSize, stem, dim, depth, mlpDim, registers: has("reg_token") ? size("reg_token", 3, 1) : 0 }
   const structure = {
-    patchSize,
-    stem,
+    ...sizes,
     channels: size(stem === null ? marker : `${firstConvolution({ stem })}.weight`, 4, 1),
-    dim,
-    depth,
-    mlpDim,
     gatedMlp,
     classToken,
     distillationToken: has("dist_token"),
-    registers: has("reg_token") ? size("reg_token", 3, 1) : 0,
     pool,
     finalNorm: normAfterPool || has("norm.weight"),
     normAfterPool,
@@ -141,49 +159,120 @@ function configOf(
     qkNorm: has("blocks.0.attn.q_norm.weight"),
     layerScale: has("blocks.0.ls1.gamma") ? 1e-5 : null,
   } as const
+  const told = (prefixPositions: boolean): Structure => structureOf({ ...structure, pool: toldPool, prefixPositions })
   const stride = stem === null ? 1 : stemStride(stem)
-  const grid = {
+  const { rows, prefix } = {
     rows: has("pos_embed") ? size("pos_embed", 3, 1) : undefined,
-    prefix: prefixTokens(structure),
-    cell: [stride * patchSize[0], stride * patchSize[1]] as const,
+    // DINOv2's registers have no positions, but the class token has one.
+    prefix: dinov2 && structure.registers > 0 ? 1 : prefixTokens(structure),
   }
-  // DINOv2's registers have no positions, but the class token has one.
-  const { imageSize, prefixPositions } =
-    dinov2 && structure.registers > 0
-      ? { ...gridOf({ ...grid, prefix: 1 }, hints.imageSize, file), prefixPositions: false }
-      : gridOf(grid, hints.imageSize, file)
+  const grid = gridOf({
+    rows,
+    prefix,
+    cell: [stride * patchSize[0], stride * patchSize[1]],
+    imageSize: hints.imageSize,
+    prefixPositions: dinov2 ? true : base?.prefixPositions,
+    isPublished: (prefixPositions) => sameSizes(sameNames(told(prefixPositions)), sizes).size > 0,
+    file,
+  })
+  const { imageSize } = grid
+  const prefixPositions = grid.prefixPositions && !(dinov2 && structure.registers > 0)
   const classes = has("head.weight") ? size("head.weight", 2, 0) : 0
-  const shaped = { ...structure, imageSize, prefixPositions, classes }
-  const models = publishedModels(shaped)
+  const like = sameNames(told(prefixPositions))
+  const exact = sameSizes(like, sizes)
+  const factors = nameInFile("blocks.0.ls1.gamma")
+  if (architecture === undefined || base === undefined)
+    refuseOtherKinds(
+      told(prefixPositions),
+      exact.size > 0 ? exact : like,
+      has("blocks.0.ls1.gamma") ? factors : "",
+      file,
+    )
+  else checkStructure(told(prefixPositions), factors, base, architecture, file)
+  const models = base !== undefined ? new Map([[architecture ?? "", base]]) : exact.size > 0 ? exact : like
+  const sized = sameSizes(models, sizes)
   const perHead = structure.qkNorm ? size("blocks.0.attn.q_norm.weight", 1, 0) : undefined
-  const heads = hints.heads ?? (perHead === undefined ? commonValue("heads", models) : dim / perHead)
+  const heads = hints.heads ?? (perHead === undefined ? commonValue("heads", sized) : dim / perHead)
   if (heads === undefined)
     throw configError(
       file,
-      `the weights do not tell the number of heads${differences("heads", models)}: say it (--num-heads)`,
+      `the weights do not tell the number of heads${differences("heads", sized)}: say it (--num-heads)`,
     )
   const activation = hints.activation ?? commonValue("activation", models) ?? (gatedMlp ? "silu" : "gelu")
   const layerNormEpsilon = hints.layerNormEpsilon ?? commonValue("layerNormEpsilon", models) ?? 1e-6
-  if (hints.activation === undefined && differences("activation", models) !== "")
-    throw configError(
-      file,
-      `the weights do not tell the activation${differences("activation", models)}: say it (--act-layer)`,
-    )
+  const poolPrefix = commonValue("poolPrefix", models) ?? false
+  for (const [field, hint, what, flag] of [
+    ["activation", hints.activation, "the activation", "--act-layer"],
+    ["layerNormEpsilon", hints.layerNormEpsilon, "ε of the norms", "--norm-eps"],
+    ["poolPrefix", undefined, "which tokens are averaged", "--arch"],
+  ] as const)
+    if (hint === undefined && differences(field, models) !== "")
+      throw configError(
+        file,
+        `the weights do not tell ${what}${differences(field, models)}: say it (${flag === "--arch" ? "" : `${flag}, or `}--arch NAME, the model's name in timm)`,
+      )
+  const { layerScale } = structure
   const fields: Partial<ViTConfig> = {
-    ...shaped,
+    ...structure,
+    layerScale: layerScale === null ? null : (base?.layerScale ?? layerScale),
+    imageSize,
+    prefixPositions,
+    classes,
     heads,
     activation,
     layerNormEpsilon,
-    poolPrefix: commonValue("poolPrefix", models) ?? false,
+    poolPrefix,
   }
   const config = inFile(file, () => vitConfig(fields))
-  const [name = "a model"] = models.keys()
+  const [name = "a model"] = sized.keys()
   return {
     config,
     notes: [
-      `has no config.json: taken for ${name} with ${heads} heads, ${activation} and ε = ${layerNormEpsilon}, at ${imageSize.join("×")}, its images for timm's usual ones`,
+      `has no config.json: taken for ${architecture ?? name} with ${heads} heads, ${activation} and ε = ${layerNormEpsilon}, at ${imageSize.join("×")}, its images for timm's usual ones`,
     ],
   }
+}
+
+/** What names tell of weights must be what timm's model of the name has. Its head may be another. */
+function checkStructure(told: Structure, factors: string, base: ViTConfig, architecture: string, file: string): void {
+  const expected = new Map<string, unknown>(Object.entries(structureOf(base)))
+  const ofHead = ["pool", "normAfterPool", ...(base.classToken ? ["finalNorm"] : [])]
+  for (const [field, value] of Object.entries(told))
+    if (value !== expected.get(field) && !(ofHead.includes(field) && told.classToken === base.classToken))
+      throw configError(
+        file,
+        `is no ${architecture}: by its tensors ${field} is ${shown(value)}, and that of ${architecture} is ${shown(expected.get(field))}`,
+      )
+  if (factors.endsWith("gamma_1") && !architecture.startsWith("deit3"))
+    throw configError(file, `is no ${architecture}, whose tensors have other names than ${shown(factors)}`)
+}
+
+/**
+ * @param factors the name of the first factors of LayerScale; "" without any.
+ * @throws VitrineError (config) for weights that may be of a model that Vitrine does not compute.
+ */
+function refuseOtherKinds(
+  told: Structure,
+  models: ReadonlyMap<string, ViTConfig>,
+  factors: string,
+  file: string,
+): void {
+  const [name = "a plain Vision Transformer"] = models.keys()
+  const advice = "say which it is (--arch NAME, its name in timm), or give its config.json"
+  // DeiT III's repository has the names of timm's Eva, the class of its rotary models.
+  if (factors.endsWith("gamma_1") && models.size > 0 && !told.prefixPositions)
+    throw configError(
+      file,
+      `may be ${name} or vit_base_patch16_rope_ape_224, which has rotary positions, by the names and shapes of its tensors: ${advice}`,
+    )
+  const other = factors.endsWith("gamma_1")
+    ? { name: "vit_base_patch16_dinov3", has: "rotary positions" }
+    : otherKind(told)
+  if (other !== undefined)
+    throw configError(
+      file,
+      `may be a model such as timm's ${other.name}, which has ${other.has} and is not read, or ${name}, by the names of its tensors: ${advice}`,
+    )
 }
 
 /** The ResNet before the patches, with timm's ε; null for none. */
@@ -202,64 +291,63 @@ function stemOf(find: Find, groups: number | undefined, file: string): StemConfi
   return { width, depths, groups: groupsOf(groups, [width], file), numerics: "timm" }
 }
 
+interface Positions {
+  /** Rows of the table; undefined without one. */
+  readonly rows: number | undefined
+  /** Tokens before the patches that may have rows. */
+  readonly prefix: number
+  /** Height and width of a patch in pixels. */
+  readonly cell: readonly [height: number, width: number]
+  readonly imageSize: ModelHints["imageSize"]
+  /** Whether these tokens have rows, where that is certain. */
+  readonly prefixPositions: boolean | undefined
+  /** Whether timm has a model of the same names and sizes whose tokens before the patches have rows, or have none. */
+  readonly isPublished: (prefixPositions: boolean) => boolean
+  readonly file: string
+}
+
 /** The image size of a table of positions, and whether the tokens before the patches have positions in it. */
-function gridOf(
-  { rows, prefix, cell }: { rows: number | undefined; prefix: number; cell: readonly [number, number] },
-  imageSize: ModelHints["imageSize"],
-  file: string,
-): Pick<ViTConfig, "imageSize" | "prefixPositions"> {
+function gridOf(positions: Positions): Pick<ViTConfig, "imageSize" | "prefixPositions"> {
+  const { rows, prefix, cell, imageSize, isPublished, file } = positions
   if (rows === undefined) return { imageSize: imageSize ?? [224, 224], prefixPositions: true }
   const hinted = imageSize && Math.ceil(imageSize[0] / cell[0]) * Math.ceil(imageSize[1] / cell[1])
-  const places = [true, false].map((prefixPositions) => {
-    const patches = rows - (prefixPositions ? prefix : 0)
-    const side = Math.sqrt(patches)
-    const square = patches > 0 && Number.isInteger(side)
-    const size = square ? ([side * cell[0], side * cell[1]] as const) : imageSize
-    return { prefixPositions, patches, square, size }
-  })
-  const ambiguous = prefix > 0 && places.every(({ square }) => square)
-  const { size, prefixPositions } =
-    places.find(({ patches, square }) => patches === hinted || (square && !ambiguous)) ?? {}
-  if (size !== undefined && prefixPositions !== undefined) return { imageSize: size, prefixPositions }
+  const choices = positions.prefixPositions === undefined || prefix === 0 ? [true, false] : [positions.prefixPositions]
+  const places = choices.map((prefixPositions) => ({
+    prefixPositions,
+    patches: rows - (prefixPositions ? prefix : 0),
+  }))
+  const said = places.find(({ patches }) => patches === hinted)
+  if (said !== undefined && imageSize !== undefined)
+    return { imageSize: squareOf(said.patches, cell) ?? imageSize, prefixPositions: said.prefixPositions }
+  // A square without rows for the tokens may be a grid of nearly equal sides with them: 5 × 5 is 4 × 6 and a class token.
+  const likely = places.filter(
+    ({ patches, prefixPositions }) => isSquare(patches) || (prefixPositions && isNearlySquare(patches)),
+  )
+  const published = likely.filter(({ prefixPositions }) => isPublished(prefixPositions))
+  const [only, other] = prefix === 0 ? likely.slice(0, 1) : published.length === 1 ? published : likely
+  const size = only && squareOf(only.patches, cell)
+  if (only !== undefined && other === undefined && size !== undefined)
+    return { imageSize: size, prefixPositions: only.prefixPositions }
   throw configError(
     file,
-    `has ${rows} positions, which ${ambiguous ? "can be squares of patches in two ways" : "are no square of patches"}: say for which image size they are (--image-size HxW)`,
+    other === undefined
+      ? `has ${rows} positions, which are no square of patches: say for which image size they are (--image-size HxW)`
+      : `has ${rows} positions, which can be grids of patches in two ways: say for which image size they are (--image-size HxW), or which model it is (--arch NAME, its name in timm)`,
   )
 }
 
-const compared = [
-  "patchSize",
-  "stem",
-  "dim",
-  "depth",
-  "mlpDim",
-  "gatedMlp",
-  "classToken",
-  "distillationToken",
-  "registers",
-  "pool",
-  "finalNorm",
-  "normAfterPool",
-  "positions",
-  "embeddingNorm",
-  "qkvBias",
-  "projBias",
-  "qkNorm",
-] as const
+const isSquare = (patches: number): boolean => patches > 0 && Number.isInteger(Math.sqrt(patches))
 
-/** timm's models with the same parameters, but for those of the head and the positions. */
-function publishedModels(shaped: Partial<ViTConfig>): ReadonlyMap<string, ViTConfig> {
-  const models = new Map<string, ViTConfig>()
-  for (const [name, args] of architectures) {
-    if (args.embed_dim !== shaped.dim || args.depth !== shaped.depth) continue
-    const config = timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
-    const same =
-      compared.every((field) => JSON.stringify(config[field]) === JSON.stringify(shaped[field])) &&
-      (config.layerScale === null) === (shaped.layerScale === null) &&
-      (prefixTokens(config) === 0 || config.prefixPositions === shaped.prefixPositions)
-    if (same) models.set(name, config)
-  }
-  return models
+function squareOf(patches: number, cell: readonly [number, number]): readonly [number, number] | undefined {
+  const side = Math.sqrt(patches)
+  return isSquare(patches) ? [side * cell[0], side * cell[1]] : undefined
+}
+
+/** Whether patches can lie in a grid with one side at most twice as long as the other. */
+function isNearlySquare(patches: number): boolean {
+  for (let side = Math.floor(Math.sqrt(patches)); 2 * side * side >= patches && side > 0; side--)
+    if (patches % side === 0) return true
+  return false
 }
 
 /** Fields that no shape tells. */

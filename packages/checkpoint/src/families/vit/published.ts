@@ -1,0 +1,130 @@
+/**
+ * timm's models by what names and shapes of tensors tell of them. Some kinds of models share all names: their weights alone do
+ * not tell which they are.
+ */
+import { prefixTokens, type ViTConfig } from "@vitrine/core"
+import { architectures } from "./architectures.ts"
+import { timm } from "./timm.ts"
+
+/** What the names of tensors tell of a model, whatever its size. */
+export interface Structure
+  extends Pick<
+    ViTConfig,
+    | "gatedMlp"
+    | "classToken"
+    | "distillationToken"
+    | "pool"
+    | "finalNorm"
+    | "normAfterPool"
+    | "positions"
+    | "prefixPositions"
+    | "embeddingNorm"
+    | "qkvBias"
+    | "projBias"
+    | "qkNorm"
+  > {
+  readonly stem: boolean
+  readonly registers: boolean
+  readonly layerScale: boolean
+}
+
+/** The sizes that timm's models of a name share. */
+export type Sizes = Pick<ViTConfig, "patchSize" | "stem" | "dim" | "depth" | "mlpDim" | "registers">
+
+type StructureFields = Omit<Structure, "stem" | "registers" | "layerScale"> &
+  Pick<ViTConfig, "stem" | "registers" | "layerScale">
+
+export function structureOf(config: StructureFields): Structure {
+  const { gatedMlp, classToken, distillationToken, pool, finalNorm, normAfterPool } = config
+  const { positions, embeddingNorm, qkvBias, projBias, qkNorm, stem, registers, layerScale } = config
+  return {
+    gatedMlp,
+    classToken,
+    distillationToken,
+    pool,
+    finalNorm,
+    normAfterPool,
+    positions,
+    // Without tokens before the patches, both values are the same model.
+    prefixPositions: config.prefixPositions || prefixTokens(config) === 0,
+    embeddingNorm,
+    qkvBias,
+    projBias,
+    qkNorm,
+    stem: stem !== null,
+    registers: registers > 0,
+    layerScale: layerScale !== null,
+  }
+}
+
+/** The configuration of timm's model of this name. */
+export function timmModel(name: string): ViTConfig {
+  return timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
+}
+
+let all: ReadonlyMap<string, { readonly config: ViTConfig; readonly structure: string }> | undefined
+
+/**
+ * timm's models with the same names of tensors, of any size. Where none has them, a class token's head may also read an
+ * average, or features without a norm.
+ */
+export function sameNames(structure: Structure): ReadonlyMap<string, ViTConfig> {
+  const same = modelsOf(structure)
+  if (same.size > 0 || !structure.classToken) return same
+  return modelsOf({ ...structure, pool: "token", finalNorm: true, normAfterPool: false })
+}
+
+function modelsOf(structure: Structure): ReadonlyMap<string, ViTConfig> {
+  all ??= new Map(
+    Array.from(architectures.keys(), (name) => {
+      const config = timmModel(name)
+      return [name, { config, structure: JSON.stringify(structureOf(config)) }]
+    }),
+  )
+  const text = JSON.stringify(structure)
+  const models = [...all].filter(([, each]) => each.structure === text)
+  return new Map(models.map(([name, { config }]) => [name, config]))
+}
+
+/** Those of them that have these sizes. */
+export function sameSizes(models: ReadonlyMap<string, ViTConfig>, sizes: Sizes): ReadonlyMap<string, ViTConfig> {
+  const text = ({ patchSize, stem, dim, depth, mlpDim, registers }: Sizes): string =>
+    JSON.stringify([patchSize, stem, dim, depth, mlpDim, registers])
+  return new Map([...models].filter(([, config]) => text(config) === text(sizes)))
+}
+
+/** A kind of timm's models that Vitrine does not compute, under names that its own models have too. */
+interface OtherKind {
+  /** One of them. */
+  readonly name: string
+  readonly has: string
+  readonly structure: Partial<Structure>
+}
+
+/** None of these has a tensor that tells it from a plain Vision Transformer. */
+const otherKinds: readonly OtherKind[] = [
+  { name: "vit_base_patch16_rope_224", has: "rotary positions", structure: { positions: "none" } },
+  {
+    name: "vit_pe_core_base_patch16_224",
+    has: "rotary positions",
+    structure: { embeddingNorm: true, pool: "map" },
+  },
+  {
+    name: "vit_pe_spatial_base_patch16_512",
+    has: "rotary positions",
+    structure: { embeddingNorm: true, finalNorm: false },
+  },
+  {
+    name: "vit_base_patch16_rpn_224",
+    has: "norms behind its layers",
+    structure: { classToken: false, normAfterPool: true, qkvBias: false, layerScale: false, registers: false },
+  },
+]
+
+/** The kind of model, among those that Vitrine does not compute, whose tensors have the same names. */
+export function otherKind(structure: Structure): Omit<OtherKind, "structure"> | undefined {
+  const values = new Map<string, unknown>(Object.entries(structure))
+  return otherKinds.find((kind) =>
+    Object.entries(kind.structure).every(([field, value]) => values.get(field) === value),
+  )
+}

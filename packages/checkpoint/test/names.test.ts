@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
+import { VitrineError } from "@vitrine/core"
+import { expect, test } from "vitest"
+import { recognisedFamily } from "../src/families/index.ts"
+import { fromTimmConfig, type ModelHints, type WeightTensor } from "../src/index.ts"
+
+interface Model {
+  readonly json: { readonly architecture: string }
+  /** The index of its names and shapes. */
+  readonly tensors: number
+  /** Fields of its configuration; null for a model that Vitrine does not have. */
+  readonly expected: Readonly<Record<string, unknown>> | null
+}
+
+const { names, tables } = JSON.parse(
+  gunzipSync(readFileSync(fileURLToPath(new URL("golden/files/names.json.gz", import.meta.url)))).toString(),
+) as { readonly names: readonly { name: string; full: Model; narrow: Model }[]; readonly tables: readonly string[] }
+
+const tensorsOf = ({ tensors }: Model): WeightTensor[] =>
+  (tables[tensors] ?? "").split("\n").map((line) => {
+    const [name = "", shape = ""] = line.split(" ")
+    return { name, dtype: "F32", shape: shape === "" ? [] : shape.split("x").map(Number) }
+  })
+
+/** A model, or the message by which it is refused. */
+async function reading(read: () => Promise<object> | object): Promise<object | string> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!VitrineError.isInstance(error)) throw error
+    return error.message
+  }
+}
+
+/** Weights without a `config.json`, whose family their tensors tell. */
+async function fromWeights(model: Model, hints: ModelHints): Promise<object> {
+  const tensors = tensorsOf(model)
+  const family = recognisedFamily(({ tensor }) => tensors.some(({ name }) => tensor.test(name)))
+  const format = await family?.formats.timmWeights?.()
+  if (format === undefined) throw new VitrineError("file", "is of no family")
+  const { layerScale, ...config } = { layerScale: null, ...format.read({ tensors }, "w", hints).config }
+  // Not what the factors of LayerScale started from.
+  return { ...config, layerScale: layerScale !== null }
+}
+
+/** What a reading must be, but for what plays no part in the computation. */
+function computation(expected: NonNullable<Model["expected"]>): object {
+  const { layerScale, dropout: _, attentionDropout: __, stochasticDepth: ___, ...fields } = expected
+  return layerScale === undefined ? fields : { ...fields, layerScale: layerScale !== null }
+}
+
+test("timm's list of models has 278 names", () => {
+  expect(names).toHaveLength(278)
+})
+
+test("each model of timm's is read right from its folder, or refused by its name", async () => {
+  for (const { name, full, narrow } of names)
+    for (const model of [full, narrow]) {
+      const found = await reading(async () => (await fromTimmConfig(model.json, "config.json")).config)
+      if (model.expected === null) expect(found, name).toMatch(new RegExp(`^config.json: architecture "${name}" is not`))
+      else expect(found, name).toMatchObject(model.expected)
+    }
+})
+
+test("each model of timm's is read right from bare weights, or refused", async () => {
+  const count = { right: 0, wrong: [] as string[] }
+  for (const { name, full, narrow } of names)
+    for (const [size, model] of [
+      ["full", full],
+      ["narrow", narrow],
+    ] as const)
+      for (const hints of [{}, { heads: 3 }, { heads: Number(model.expected?.heads ?? 3) }]) {
+        const found = await reading(() => fromWeights(model, hints))
+        if (typeof found === "string") continue
+        const { heads } = { heads: undefined, ...found }
+        const told = model.expected !== null && { ...computation(model.expected), ...(hints.heads && { heads }) }
+        try {
+          expect(found).toMatchObject(told || { refused: true })
+          count.right++
+        } catch {
+          count.wrong.push(`${name} (${size}, ${JSON.stringify(hints)})`)
+        }
+      }
+  expect(count.wrong).toEqual([])
+  expect(count.right).toBeGreaterThan(400)
+})
+
+test("each model that Vitrine has is read by its name in timm", async () => {
+  for (const { name, full, narrow } of names)
+    for (const model of [full, narrow]) {
+      const { expected } = model
+      const hints = { architecture: name, heads: expected?.heads === undefined ? undefined : Number(expected.heads) }
+      if (expected !== null && !name.includes("_bit"))
+        expect(await reading(() => fromWeights(model, hints)), name).toMatchObject(computation(expected))
+    }
+})
