@@ -15,7 +15,7 @@ import { openWeights } from "./model.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { imageNetMean, imageNetStd, standardDeviations } from "./preprocessing.ts"
 import { flag, listOf, number, object, oneOf, only, pair, parse, perChannel, text } from "./schema.ts"
-import { isTaskConfig } from "./task.ts"
+import { isTaskConfig, otherDetector } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
@@ -78,6 +78,8 @@ export async function openDetector(
   const json = (await files.json("config.json")) ?? null
   if (json === null) return openWeightsAlone(files, weightsFile, hints)
   const fields = parse(fileSchema, json, file)
+  const other = otherDetector(json)
+  if (other !== null) throw configError(file, other)
   if (!isTaskConfig(json, "detect"))
     throw configError(file, `is of no detector: its ${kindOf(fields)}; vitrine predict says what images show`)
   const { weights, name } = await openWeights(files, weightsFile)
@@ -88,12 +90,20 @@ export async function openDetector(
   }
   const config = huggingFaceModel(fields, renamed.shapes, file, name)
   const { id2label } = fields
-  const labels = id2label == null ? null : classNames("id2label", id2label, config.classes, file)
+  const named = id2label == null ? null : classNames("id2label", id2label, config.classes, file)
   const processor = await files.json("preprocessor_config.json")
   const preprocessing =
     processor === undefined ? published : readPreprocessor(processor, files.nameOf("preprocessor_config.json"))
-  const notes = processor === undefined ? ["has no preprocessor_config.json: images are prepared as DETR's are"] : []
-  return { config, labels, preprocessing, ...sourcesOf(renamed, weights, config, name), json, notes }
+  const prepared = processor === undefined ? ["has no preprocessor_config.json: images are prepared as DETR's are"] : []
+  const notes = [...prepared, ...(named?.notes ?? [])]
+  return {
+    config,
+    labels: named?.labels ?? null,
+    preprocessing,
+    ...sourcesOf(renamed, weights, config, name),
+    json,
+    notes,
+  }
 }
 
 /** Opens weights of facebookresearch's. */
@@ -324,7 +334,8 @@ function vitrineModel(json: Json, file: string): Pick<OpenDetector, "config" | "
   const { channels } = config.backbone.config
   const schema = object({ mean: perChannel(channels), std: standardDeviations(channels) })
   const { mean, std } = parse(schema, record, file, "vitrine")
-  const labels = json.label_names == null ? null : classNames("label_names", json.label_names, config.classes, file)
+  const named = json.label_names == null ? null : classNames("label_names", json.label_names, config.classes, file)
+  const labels = named?.labels ?? null
   return { config, labels, preprocessing: { shortest: Math.min(...within), within, mean, std } }
 }
 

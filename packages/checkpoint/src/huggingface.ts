@@ -33,6 +33,7 @@ const fileSchema = object({
  * head give the normed class token; their poolers are left out. Missing fields have the defaults of transformers 5. DINOv2 and
  * BiT take images of the preprocessor's size; positions of DINOv2 are resized to it.
  * @param preprocessorJson null without such a file. Images are then prepared as those of the published models.
+ * @param outputs of the head in the weights, where they are known. Names of another number of classes are left out.
  * @param file names `config.json` in errors. Errors of the preprocessor name a file in the same folder.
  * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
  */
@@ -40,6 +41,7 @@ export async function fromHuggingFace(
   json: unknown,
   preprocessorJson: unknown,
   file: string,
+  outputs?: number,
 ): Promise<ModelDescription> {
   const { model_type: type } = parse(typeSchema, json, file)
   const family = familyOfType(type)
@@ -57,21 +59,26 @@ export async function fromHuggingFace(
   const [first = classifier] = fields.architectures
   const classNamesOfType = names.heads.map((head) => names.classes + head)
   const architecture = parse(oneOf(classNamesOfType), first, file, "architectures[0]")
-  const classes = architecture.startsWith(classifier) ? classCount(fields, file) : 0
+  const classes = architecture.startsWith(classifier) ? (outputs ?? classCount(fields)) : 0
   const { config, takes, positionMethod } = format.read(fields, architecture, classes, file)
   const preprocessorFile = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
   const preprocessor = preprocessorJson ?? names.preprocessor(config.imageSize)
   const preprocessing = fromPreprocessor(preprocessor, config, preprocessorFile, takes !== "its size")
   const { id2label } = fields
+  const named = classes === 0 || id2label == null ? null : classNames("id2label", id2label, classes, file)
+  const fewer = named?.labels != null && Object.keys(id2label ?? {}).length < classes && outputs !== undefined
   return {
     config: takes === "the preprocessor's size" ? { ...config, imageSize: preprocessing.size } : config,
     preprocessing,
-    labels: classes === 0 || id2label == null ? null : classNames("id2label", id2label, classes, file),
+    labels: fewer ? null : (named?.labels ?? null),
     positionMethod,
-    notes:
-      preprocessorJson === null
+    notes: [
+      ...(preprocessorJson === null
         ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
-        : [],
+        : []),
+      ...(named?.notes ?? []),
+      ...(fewer ? [`id2label names too few classes, the model has ${classes}: they are called by their numbers`] : []),
+    ],
   }
 }
 
@@ -79,12 +86,9 @@ function familyOfType(type: string): Family | undefined {
   return recognisedFamily(({ modelTypes }) => modelTypes.includes(type))
 }
 
-/** Outputs of the head. */
-function classCount({ id2label, num_labels }: v.InferOutput<typeof fileSchema>, file: string): number {
-  const names = id2label == null ? undefined : Object.keys(id2label).length
-  if (names !== undefined && num_labels != null && names !== num_labels)
-    throw configError(file, `num_labels is ${num_labels}, but id2label has ${names} names`)
-  return names ?? num_labels ?? 2
+/** Outputs of the head. As in transformers, `id2label` goes before `num_labels`. */
+function classCount({ id2label, num_labels }: v.InferOutput<typeof fileSchema>): number {
+  return id2label == null ? (num_labels ?? 2) : Object.keys(id2label).length
 }
 
 /** @throws VitrineError (config) for a family that Vitrine does not write for transformers. */
@@ -148,6 +152,11 @@ export async function huggingFaceTensors(
       `no class of transformers is this model, which has ${reasons.join(" and ")}: export it to timm or onnx`,
     )
   return format.tensors(config, weights)
+}
+
+/** Outputs of the head in a file; undefined where there is none. */
+export function headOutputs({ tensors }: TensorNames): number | undefined {
+  return tensors.find(({ name, shape }) => /^classifier\.(1\.)?weight$/.test(name) && shape.length === 2)?.shape[0]
 }
 
 /** Tensors that a file may also hold. Features and logits do not depend on them. */

@@ -1,4 +1,5 @@
 import { fileError, shown } from "./errors.ts"
+import { foreignFile } from "./foreign.ts"
 
 /** An object of a JSON file, of which nothing is known. */
 export type Json = Readonly<Record<string, unknown>>
@@ -34,6 +35,8 @@ const colon = 0x3a
 export function parseJson(bytes: Uint8Array, file: string, what = "text", limits: JsonLimits = jsonFile): unknown {
   if (bytes.length > limits.bytes)
     throw fileError(file, `its ${what} of ${bytes.length} bytes is over the limit of ${limits.bytes}`)
+  const foreign = foreignFile(bytes)
+  if (foreign !== undefined) throw fileError(file, foreign)
   checkSize(bytes, file, what, limits)
   let text: string
   try {

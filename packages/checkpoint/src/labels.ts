@@ -1,21 +1,31 @@
 import { configError, shown } from "./errors.ts"
 
+/** Names of classes, in the order of the logits; null where they do not fit, of which the notes tell. */
+export interface ClassNames {
+  readonly labels: readonly string[] | null
+  readonly notes: readonly string[]
+}
+
 /**
- * The names of classes: a list, or an object by index. Classes that the object leaves out are called by their index.
+ * The names of classes: a list, or an object by index. Names may be numbers. Classes that the object leaves out are called by
+ * their index. Names of another number of classes are left out.
  * @param field the path of the names in the file.
- * @throws VitrineError (config)
+ * @throws VitrineError (config) for what holds no names.
  */
-export function classNames(field: string, names: unknown, classes: number, file: string): string[] {
-  if (typeof names !== "object" || names === null || (Array.isArray(names) && names.length !== classes))
+export function classNames(field: string, names: unknown, classes: number, file: string): ClassNames {
+  if (typeof names !== "object" || names === null)
     throw configError(file, `${field} must hold ${classes} names, got ${shown(names)}`)
   const entries: [string, unknown][] = Object.entries(names)
   const all = Array.from({ length: classes }, (_, index) => String(index))
   for (const [key, name] of entries) {
     const index = Number(key)
-    if (!Number.isInteger(index) || index < 0 || index >= classes)
-      throw configError(file, `${field} has ${shown(key)}, but the model has ${classes} classes`)
-    if (typeof name !== "string") throw configError(file, `${field} of class ${index} is ${shown(name)}, not text`)
-    all[index] = name
+    if (!Number.isInteger(index) || index < 0) throw configError(file, `${field} has ${shown(key)}, which is no class`)
+    if (typeof name !== "string" && typeof name !== "number")
+      throw configError(file, `${field} of class ${index} is ${shown(name)}, not text`)
+    if (index < classes) all[index] = String(name)
   }
-  return all
+  const fits = Array.isArray(names) ? names.length === classes : entries.every(([key]) => Number(key) < classes)
+  if (fits) return { labels: all, notes: [] }
+  const note = `${field} names ${entries.length} classes, but the model has ${classes}: they are called by their numbers`
+  return { labels: null, notes: [note] }
 }

@@ -1,6 +1,7 @@
 /** Opens models from folders on disk, files in a page and addresses. */
 import type { ModelDescription, ModelHints } from "./description.ts"
 import { configError, fileError, shown } from "./errors.ts"
+import { conversion } from "./foreign.ts"
 import type { Family } from "./families/family.ts"
 import { families, familyOfArchitecture, recognisedFamily } from "./families/index.ts"
 import { isObject, type Json } from "./json.ts"
@@ -41,10 +42,13 @@ export async function openModel(
   checkTask(json, "classify", configFile)
   checkArchitecture(hints, json, configFile)
   if (isHuggingFace(json)) {
-    const { fromHuggingFace, huggingFaceSources } = await import("./huggingface.ts")
+    const { fromHuggingFace, headOutputs, huggingFaceSources } = await import("./huggingface.ts")
     const preprocessor = (await files.json("preprocessor_config.json")) ?? null
-    const description = await fromHuggingFace(json, preprocessor, configFile)
+    const said = await fromHuggingFace(json, preprocessor, configFile)
     const { weights, name } = await openWeights(files, weightsFile)
+    const outputs = headOutputs(weights)
+    const differs = outputs !== undefined && said.config.classes > 0 && outputs !== said.config.classes
+    const description = differs ? await fromHuggingFace(json, preprocessor, configFile, outputs) : said
     const sources = await huggingFaceSources(weights, description.config, String(json.model_type), name)
     return { ...description, weights, sources, json }
   }
@@ -68,9 +72,18 @@ function checkArchitecture({ architecture }: ModelHints, json: unknown, file: st
 
 async function openStateDict(files: ModelFiles, weightsFile: string, hints: ModelHints): Promise<OpenModel> {
   const source = await files.open(weightsFile)
-  if (source === undefined) throw fileError(files.name, "has no config.json: it is no model folder")
+  if (source === undefined) {
+    await refusePickle(files)
+    throw fileError(files.name, "has no config.json: it is no model folder")
+  }
   const weights = await openSafetensorsSource(source)
   const name = files.nameOf(weightsFile)
+  const published = weights.tensors.find((tensor) => transformersNames.test(tensor.name))
+  if (published !== undefined)
+    throw fileError(
+      name,
+      `has tensors under transformers' names, such as ${shown(published.name)}: put the model's config.json beside it`,
+    )
   const { formats, label } = familyOfWeights(weights)
   const format = await formats.timmWeights?.()
   if (format === undefined) throw fileError(name, `holds a ${label}, which needs its config.json`)
@@ -90,6 +103,7 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   const source = file === shardIndex ? undefined : await files.open(file)
   if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
   const index = await files.json(shardIndex)
+  if (index === undefined) await refusePickle(files)
   if (index === undefined)
     throw fileError(
       files.name,
@@ -103,6 +117,32 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   })
   return { weights, name: files.nameOf(shardIndex) }
 }
+
+/** Names of weights that PyTorch has pickled. */
+const pickles = [
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+  "model.bin",
+  "model.pth",
+  "model.pt",
+  "model.ckpt",
+]
+
+/** @throws VitrineError (file) for a folder whose weights are a pickle. */
+async function refusePickle(files: ModelFiles): Promise<void> {
+  for (const name of pickles)
+    if ((await files.open(name)) !== undefined)
+      throw fileError(
+        files.name,
+        name.endsWith(".index.json")
+          ? `has its weights as pickles of PyTorch's (${name}), which can run code and are never read: save the model once more with transformers, which writes safetensors`
+          : `has its weights as a pickle of PyTorch's, ${name}, which can run code and is never read; ${conversion(name)}`,
+      )
+}
+
+/** The first patches or the first convolution under the names of transformers. */
+const transformersNames =
+  /(^|\.)(embeddings\.patch_embeddings\.projection|embeddings\.patch_embedding|embedder\.convolution)\.weight$/
 
 /** The family that a tensor's name tells; the first of the table where none does, whose reader says what is missing. */
 function familyOfWeights({ tensors }: Pick<Weights, "tensors">): Family {

@@ -12,6 +12,7 @@ import {
   viewBytes,
 } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
+import { foreignFile } from "./foreign.ts"
 import { isObject, type JsonLimits, parseJson } from "./json.ts"
 
 export interface TensorInfo {
@@ -59,6 +60,8 @@ export const headerOffset = 8
 export function headerLength(bytes: Uint8Array, { fileSize, name }: FileFacts): number {
   if (bytes.length < headerOffset || fileSize < headerOffset)
     throw fileError(name, `not a safetensors file: ${Math.min(bytes.length, fileSize)} bytes are too few`)
+  const foreign = foreignFile(bytes)
+  if (foreign !== undefined) throw fileError(name, foreign)
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, headerOffset).getBigUint64(0, true)
   if (claimed > BigInt(headerLimits.bytes))
     throw fileError(

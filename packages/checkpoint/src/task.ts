@@ -1,8 +1,14 @@
 /** The tasks that models are trained for, and how the files of a model tell its task. */
+import * as v from "valibot"
 import { configError, shown } from "./errors.ts"
 import { isObject, type Json } from "./json.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { openSafetensorsSource } from "./weights.ts"
+
+const classSchema = v.looseObject({
+  model_type: v.optional(v.string()),
+  architectures: v.optional(v.array(v.string())),
+})
 
 export const taskNames = ["classify", "detect", "read"] as const
 export type TaskName = (typeof taskNames)[number]
@@ -30,6 +36,18 @@ const signs: Readonly<Record<TaskName, TaskSigns>> = {
 
 /** The `vitrine` field of a `config.json`, which a run of Vitrine's writes. */
 const recordIn = (json: unknown): Json => (isObject(json) && isObject(json.vitrine) ? json.vitrine : {})
+
+/** What is said of detectors that are not read; null for another `config.json`. */
+export function otherDetector(json: unknown): string | null {
+  const { model_type: type, architectures: [architecture] = [] } = v.is(classSchema, json) ? json : {}
+  const reads = `of detectors Vitrine reads DETR alone (model_type "detr", DetrForObjectDetection)`
+  if (architecture === "DetrForSegmentation")
+    return `architectures[0] is ${shown(architecture)}, a panoptic model: ${reads}`
+  const detects =
+    type !== "detr" &&
+    (/detr|table-transformer|yolos|d_fine/.test(type ?? "") || /ForObjectDetection$/.test(architecture ?? ""))
+  return detects ? `model_type is ${shown(type)}: ${reads}` : null
+}
 
 /** The task that a `config.json` names, or that its other fields tell; `classify` without any sign. */
 export function taskOfConfig(json: unknown): TaskName {
@@ -63,6 +81,8 @@ export function checkTask(json: unknown, expected: TaskName, file: string): void
   const { task } = recordIn(json)
   if (task !== undefined && !taskNames.some((name) => name === task))
     throw configError(file, `vitrine.task must be one of ${taskNames.join(", ")}, got ${shown(task)}`)
+  const other = otherDetector(json)
+  if (other !== null) throw configError(file, other)
   const { does, uses } = signs[taskOfConfig(json)]
   if (!isTaskConfig(json, expected)) throw configError(file, `its model ${does}: use ${uses}`)
 }

@@ -167,11 +167,13 @@ export async function fromTimmConfig(json: unknown, file: string): Promise<Model
   const timms = format.read({ architecture, num_classes, model_args, pretrained, at }, file)
   const config = vitrineModel(vitrine.model, timms, family, format, file)
   const names = json.label_names ?? pretrained.label_names ?? json.labels ?? pretrained.labels
+  const named = names == null || config.classes === 0 ? null : classNames("label_names", names, config.classes, file)
   return {
     config,
     preprocessing: readPreprocessing(pretrained, at, config, file),
-    labels: names == null || config.classes === 0 ? null : classNames("label_names", names, config.classes, file),
+    labels: named?.labels ?? null,
     positionMethod: "timm",
+    ...(named !== null && named.notes.length > 0 && { notes: named.notes }),
   }
 }
 

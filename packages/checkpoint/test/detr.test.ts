@@ -194,8 +194,7 @@ describe("other folders", () => {
     expect(await told({ d_model: 32 })).toMatch(/says dim 32, but the weights have 24/)
     expect(await told({ activation_function: "gelu" })).toMatch(/activation_function must be one of relu, got "gelu"/)
     expect(await told({ position_embedding_type: "learned" })).toMatch(/position_embedding_type must be one of sine/)
-    expect(await told({ model_type: "yolos" })).toMatch(/is of no detector: its model_type is "yolos"/)
-    expect(await told({ id2label: { 0: "cat", 3: "dog" } })).toMatch(/id2label has "3", but the model has 3 classes/)
+    expect(await told({ model_type: "yolos" })).toMatch(/model_type is "yolos": of detectors Vitrine reads DETR/)
     expect(await told({ backbone_config: { downsample_in_bottleneck: true } })).toMatch(/halves the resolution/)
     const { "transformer.decoder.norm.bias": _, ...missing } = values
     expect(await fault(readDetectorFolder(await place("missing", null, missing), { heads: 3 }))).toMatch(

@@ -87,9 +87,17 @@ const kindOf = (value: unknown): string => (value === null ? "null" : Array.isAr
 const either =
   /(^|\.)(vitrine\.imageSize|img_size|image_size|patch_size|layerScale|preLogits|stem|label_names|norm_layer|output_stride)(\.|$)/
 
+/** Names of classes, which may be numbers. */
+const labelNames = /(^|\.)(id2label|label_names)(\.|$)/
+
 /** A field that is gone, or null, has a default. Another kind of value than the good one has no meaning. */
 function mayChange({ path, value }: Mutation, good: unknown): boolean {
-  return value == null || kindOf(value) === kindOf(valueAt(good, path)) || either.test(path.join("."))
+  return (
+    value == null ||
+    kindOf(value) === kindOf(valueAt(good, path)) ||
+    either.test(path.join(".")) ||
+    labelNames.test(path.join("."))
+  )
 }
 
 /** What a path in an error may begin with. */

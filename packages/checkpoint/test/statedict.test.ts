@@ -35,7 +35,8 @@ describe("every kind of model is known by its shapes", () => {
     const hint = pool === "average" || pool === "token" ? { pool } : {}
     const found = (): ViTConfig => read(config, { heads, activation, layerNormEpsilon, imageSize, ...hint }).config
     // Rotary models have no table of positions either, and nothing else that tells them apart.
-    if (config.positions === "none") return expect(errorOf(found)).toMatch(/vit_base_patch16_rope_224, which has rotary/)
+    if (config.positions === "none")
+      return expect(errorOf(found)).toMatch(/vit_base_patch16_rope_224, which has rotary/)
     // Neither what LayerScale starts from nor which tokens are averaged is in the weights, nor the width of no head.
     const { layerScale, poolPrefix } = found()
     const untold = name === "vit-token-average-features" ? { pool: "token" as const } : {}
@@ -92,13 +93,14 @@ describe("names", () => {
       "w.safetensors",
       { heads: 2 },
     )
-  test.each<[string, (name: string) => string]>([
-    ["a prefix", (name) => `module.${name}`],
-  ])("with %s are understood", (_, rename) => {
-    const found = renamed(rename)
-    expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
-    for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
-  })
+  test.each<[string, (name: string) => string]>([["a prefix", (name) => `module.${name}`]])(
+    "with %s are understood",
+    (_, rename) => {
+      const found = renamed(rename)
+      expect(found.config).toEqual({ ...config, layerScale: 1e-5 })
+      for (const [name, { from }] of found.sources) expect(from).toEqual([rename(name)])
+    },
+  )
   test("of DeiT III's repository are, where it is said that they are not a rotary model's", () => {
     const own = vitConfig({ ...config, imageSize: [12, 12], prefixPositions: false })
     const tensors = header(
@@ -111,7 +113,9 @@ describe("names", () => {
     expect(errorOf(() => as())).toBe(
       "w: may be deit3_small_patch16_224 or vit_base_patch16_rope_ape_224, which has rotary positions, by the names and shapes of its tensors: say which it is (--arch NAME, its name in timm), or give its config.json",
     )
-    expect(errorOf(() => as("flexivit_base"))).toMatch(/^w: is no flexivit_base: by its tensors layerScale is true, and/)
+    expect(errorOf(() => as("flexivit_base"))).toMatch(
+      /^w: is no flexivit_base: by its tensors layerScale is true, and/,
+    )
   })
 
   test("of DINOv2's own are those of its models", async () => {

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { type DetectorHints, openDetector, type OpenDetector } from "../detr.ts"
 import { fileError } from "../errors.ts"
+import { conversion } from "../foreign.ts"
 import { openGoogleModel, openModel, type OpenModel } from "../model.ts"
 import type { ModelFiles } from "../model-files.ts"
 import type { ByteSource } from "../source.ts"
@@ -83,8 +84,7 @@ async function openPath(path: string): Promise<OpenPath> {
   if (!isFolder && /\.(pth|pt|bin|ckpt|pkl)$/.test(path))
     throw fileError(
       path,
-      "is a pickle of PyTorch's, which can run code and is never read; convert it once, in Python: " +
-        "safetensors.torch.save_file(torch.load(PATH, weights_only=True), 'model.safetensors'), with ['model'] behind the load for detr's",
+      `is a pickle of PyTorch's, which can run code and is never read; ${conversion(basename(path))}, with ['model'] before .items() for detr's`,
     )
   const handles: Pick<OpenFile, "close">[] = []
   const open = async (file: string): Promise<ByteSource> => {

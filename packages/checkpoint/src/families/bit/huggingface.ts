@@ -107,7 +107,12 @@ const paths = {
 
 function read(json: Json, classes: number, file: string): BiTConfig {
   const fields = parse(schema, json, file)
-  if (json.global_padding != null || fields.embedding_dynamic_padding === true)
+  if (fields.embedding_dynamic_padding === true)
+    throw configError(
+      file,
+      "embedding_dynamic_padding is true: Vitrine's max pooling has BiT's own fixed padding, which is false",
+    )
+  if (json.global_padding != null)
     throw configError(
       file,
       `global_padding is ${shown(json.global_padding)}: Vitrine has BiT's own fixed padding, which is null`,

@@ -84,7 +84,12 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
 
   const batchOf = async (images: readonly Input[]): Promise<Float32Array> => {
-    const rows = await Promise.all(images.map(async (image) => applyTransforms(await decode(image), transforms)))
+    const rows = await Promise.all(
+      images.map(async (image) => {
+        const pixels = await decode(image)
+        return naming(image, () => applyTransforms(pixels, transforms))
+      }),
+    )
     const batch = new Float32Array(images.length * imageLength)
     for (const [i, { data }] of rows.entries()) batch.set(data, i * imageLength)
     return batch
@@ -139,6 +144,16 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
       for (const program of compiled.values()) await program.dispose()
       await parts.close()
     },
+  }
+}
+
+/** Names the file of an image in errors. */
+function naming<T>(image: unknown, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (typeof image !== "string" || !VitrineError.isInstance(error)) throw error
+    throw new VitrineError(error.kind, `${image}: ${error.message}`, { cause: error })
   }
 }
 

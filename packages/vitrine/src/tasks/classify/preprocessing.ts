@@ -1,4 +1,5 @@
 import type { ModelConfig, Preprocessing } from "@vitrine/checkpoint"
+import { VitrineError } from "@vitrine/core"
 import { centerCrop, cropModes, grayscale, normalize, resize, type Transform, toRgb } from "@vitrine/data"
 
 /** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
@@ -7,11 +8,20 @@ export function evaluationTransforms(
   { channels }: Pick<ModelConfig, "channels">,
 ): Transform[] {
   const { mean, std } = preprocessing
-  return [channelsOf(channels), ...fit(preprocessing), normalize(mean, std)]
+  const convert = channelsOf(channels)
+  return [convert, ...fit(preprocessing), normalize(mean, std)]
 }
 
-/** To the model's number of channels. */
+/**
+ * To the model's number of channels.
+ * @throws VitrineError (config) for other than 1 or 3.
+ */
 export function channelsOf(channels: number): Transform {
+  if (channels !== 1 && channels !== 3)
+    throw new VitrineError(
+      "config",
+      `the model takes ${channels} channels, but image files are read as grey (1 channel) or in colours (3): export it to ONNX and give it arrays`,
+    )
   return channels === 1 ? grayscale() : toRgb()
 }
 
