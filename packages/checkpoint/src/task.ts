@@ -45,7 +45,7 @@ export function otherDetector(json: unknown): string | null {
     return `architectures[0] is ${shown(architecture)}, a panoptic model: ${reads}`
   const detects =
     type !== "detr" &&
-    (/detr|table-transformer|yolos|d_fine/.test(type ?? "") || /ForObjectDetection$/.test(architecture ?? ""))
+    (/detr|table-transformer|yolos|d_fine/.test(type ?? "") || architecture?.endsWith("ForObjectDetection") === true)
   return detects ? `model_type is ${shown(type)}: ${reads}` : null
 }
 
