@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
-import { useEffect } from "preact/hooks"
+import { useEffect, useRef } from "preact/hooks"
 import { chosenBackend, switchBackend } from "../engine/client.ts"
 import { markedToken } from "../figures/link.ts"
 import { Patches } from "../figures/patches.tsx"
 import { strings } from "../strings/index.ts"
 import type { PartId, StepId } from "../strings/guide-texts.ts"
+import { aimAt, followAddress } from "./aim.ts"
 import * as attention from "./attention-steps.tsx"
 import { tokenName } from "./axes.ts"
 import * as block from "./block-steps.tsx"
@@ -94,7 +95,11 @@ export function Guide(): JSX.Element {
       { rootMargin: "-45% 0px -50% 0px" },
     )
     for (const section of document.querySelectorAll("section.step")) watcher.observe(section)
-    return () => watcher.disconnect()
+    const unfollow = followAddress()
+    return () => {
+      watcher.disconnect()
+      unfollow()
+    }
   }, [])
   let number = 0
   return (
@@ -147,14 +152,39 @@ function StatusLine(): JSX.Element {
   )
 }
 
-/** The contents, and the picture with the marked patch. They stay visible beside the text. */
+/**
+ * The contents, and the picture with the marked patch. They stay visible beside the text. In narrow windows they are a bar
+ * below it, and a button opens the contents.
+ */
 function Rail({ at }: { readonly at: StepId }): JSX.Element {
   const { guide } = strings.value
   const g = figureData()
+  const rail = useRef<HTMLElement>(null)
+  const isOpen = useSignal(false)
+  useEffect(() => {
+    const list = rail.current?.querySelector("nav")
+    const link = list?.querySelector("[aria-current]")
+    const box = list?.closest(".rail nav.open") ?? rail.current
+    if (link && box) keepInside(box, link)
+  }, [at, isOpen.value])
+  const close = (): void => {
+    isOpen.value = false
+  }
   return (
-    <aside class="rail">
+    <aside class="rail" ref={rail} onKeyDown={({ key }) => key === "Escape" && close()}>
       {g === null ? null : <Specimen g={g} />}
-      <nav aria-label={guide.contents}>
+      <button
+        type="button"
+        class="text contents"
+        aria-expanded={isOpen.value}
+        onClick={() => {
+          isOpen.value = !isOpen.value
+        }}
+      >
+        <span>{guide.contents}</span>
+        <b>{guide.steps[at].title}</b>
+      </button>
+      <nav class={isOpen.value ? "open" : ""} aria-label={guide.contents}>
         <ol>
           {parts.map(([part, steps]) => (
             <li key={part}>
@@ -162,7 +192,7 @@ function Rail({ at }: { readonly at: StepId }): JSX.Element {
               <ol>
                 {steps.map(([id]) => (
                   <li key={id}>
-                    <RailLink id={id} at={at} />
+                    <RailLink id={id} at={at} onFollow={close} />
                   </li>
                 ))}
               </ol>
@@ -174,9 +204,30 @@ function Rail({ at }: { readonly at: StepId }): JSX.Element {
   )
 }
 
-function RailLink({ id, at }: { readonly id: StepId; readonly at: StepId }): JSX.Element {
+/** Scrolls a box, and nothing around it, until one of its elements is in sight. */
+function keepInside(box: Element, element: Element): void {
+  const [outer, inner] = [box.getBoundingClientRect(), element.getBoundingClientRect()]
+  const over = Math.max(0, inner.bottom - outer.bottom) + Math.min(0, inner.top - outer.top)
+  if (over !== 0) box.scrollTop += over + Math.sign(over) * outer.height * 0.3
+}
+
+interface RailLinkProps {
+  readonly id: StepId
+  readonly at: StepId
+  readonly onFollow: () => void
+}
+
+function RailLink({ id, at, onFollow }: RailLinkProps): JSX.Element {
   return (
-    <a href={`#${id}`} {...(id === at ? { "aria-current": "step" as const } : {})}>
+    <a
+      href={`#${id}`}
+      // A link to the address that is already there changes nothing, but the reader may have scrolled away from the step.
+      onClick={() => {
+        onFollow()
+        aimAt(id)
+      }}
+      {...(id === at ? { "aria-current": "step" as const } : {})}
+    >
       {strings.value.guide.steps[id].title}
     </a>
   )

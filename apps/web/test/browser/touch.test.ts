@@ -77,8 +77,22 @@ test("an enlarged matrix is drawn when its window opens", async () => {
   await expect.poll(() => isPainted(page)).toBe(true)
 })
 
-test("two fingers enlarge the page where they lie on a figure", async () => {
+/** How far the top of a step is below the top of the window, in CSS pixels. */
+const topOf = (reader: Page, id: string): Promise<number> =>
+  reader.evaluate((step) => document.getElementById(step)?.getBoundingClientRect().top ?? Number.NaN, id)
+
+test("the contents lead to a step, and stay on it while figures above it are drawn", async () => {
   await page.getByRole("button", { name: "Close" }).tap()
+  const contents = page.getByRole("button", { name: "Contents" })
+  await contents.tap()
+  await page.getByRole("navigation", { name: "Contents" }).getByText("The class token, taken out").tap()
+  expect(await contents.getAttribute("aria-expanded")).toBe("false")
+  await visit(page, "readout")
+  await expect.poll(() => topOf(page, "readout")).toBeCloseTo(112, -1)
+  await expect.poll(() => contents.textContent()).toContain("The class token, taken out")
+})
+
+test("two fingers enlarge the page where they lie on a figure", async () => {
   await visit(page, "patches")
   // Figures that are drawn late move those below.
   await expect.poll(async () => isPatch(await middleOf(5))).toBe(true)
@@ -89,4 +103,19 @@ test("two fingers enlarge the page where they lie on a figure", async () => {
     { x, y: y + 10 + 100 * share },
   ])
   await expect.poll(pageScale).toBeGreaterThan(1.5)
+})
+
+test("a link to a step opens the page at that step", async () => {
+  const wide = { viewport: { width: 1280, height: 800 } }
+  const { page: reader, close } = await site.open("/#predict", wide)
+  await ready(reader)
+  await visit(reader, "predict")
+  await expect.poll(() => topOf(reader, "predict")).toBeCloseTo(72, -1)
+  // The contents beside the text follow the reader.
+  const link = reader.locator(".rail [aria-current=step]")
+  await expect.poll(() => link.getAttribute("href")).toBe("#predict")
+  const { y = 0, height = 0 } = (await link.boundingBox()) ?? {}
+  expect(y).toBeGreaterThan(0)
+  expect(y + height).toBeLessThan(800)
+  await close()
 })
