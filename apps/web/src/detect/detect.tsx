@@ -1,6 +1,7 @@
 import "../style/detect.css"
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
+import { Alert } from "../figures/alert.tsx"
 import { droppedFiles } from "../figures/files.ts"
 import { strings } from "../strings/index.ts"
 import { DetectorChoice } from "./detector-choice.tsx"
@@ -28,11 +29,7 @@ export function Detect(): JSX.Element {
         <h1>{t.title}</h1>
         <p class="lead">{t.lead}</p>
       </header>
-      {state.fault.value === null ? null : (
-        <p class="status failed" role="alert">
-          {strings.value.status.failed(state.fault.value)}
-        </p>
-      )}
+      {state.fault.value === null ? null : <Alert>{strings.value.status.failed(state.fault.value)}</Alert>}
       <p class="status" role="status" data-busy={state.busy.value > 0 || state.detections.value === null}>
         {state.summary.value === null && state.fault.value === null
           ? strings.value.status.starting

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { type Dataset, shapes } from "@vitrine/data"
-import { bestOf, type Curve, learningCurve } from "@vitrine/interpret"
+import { bestOf, type Curve, type CurveEvaluation, learningCurve } from "@vitrine/interpret"
 import {
   attentionOf,
   type MemoryStore,
@@ -54,7 +54,8 @@ export interface RunSummary {
   readonly steps: number
   /** The numbers of blocks and of dimensions: blocks × width. */
   readonly size: string
-  readonly best: number | null
+  /** The evaluation of the model that the run publishes. */
+  readonly best: CurveEvaluation | null
   readonly curve: Curve
   /** Whether the pictures of the run are also on disk. */
   readonly hasData: boolean
@@ -298,7 +299,7 @@ function summaryOfRun(name: string, files: Readonly<Record<string, Uint8Array>>)
     step: Math.max(0, ...checkpoints),
     steps: typeof steps === "number" ? steps : 0,
     size: `${depth ?? "?"} × ${dim ?? "?"}`,
-    best: bestOf(curve.evaluations)?.score ?? null,
+    best: bestOf(curve.evaluations) ?? null,
     curve,
     hasData: data === "shapes" || files["data/about.json"] !== undefined,
   }

@@ -231,16 +231,19 @@ export function Glance({
   g,
   token,
   weights,
+  most,
   name,
   onChoose,
 }: {
   readonly g: FigureData
   readonly token: number
   readonly weights: Float64Array
+  /** The weight of a patch without a veil; by default the largest of these. */
+  readonly most?: number | undefined
   readonly name?: string
   readonly onChoose?: () => void
 }): JSX.Element {
-  const largest = weights.reduce((a, b) => Math.max(a, b), 1e-9)
+  const largest = most ?? weights.reduce((a, b) => Math.max(a, b), 1e-9)
   const text = `${labels().attendedBy} ${name ?? tokenName(token, g.grid)}`
   return (
     <button

@@ -275,36 +275,50 @@ export function MlpFigure({ g }: { readonly g: FigureData }): JSX.Element {
   )
 }
 
-export function drawRepeat(g: FigureData): JSX.Element {
+export function RepeatFigure({ g }: { readonly g: FigureData }): JSX.Element {
   const t = labels()
   const { depth, heads } = g.model.config
   const { figure } = strings.value
+  const isShared = useSignal(false)
+  const maps = Array.from({ length: depth * heads }, (_, i) => {
+    const [block, head] = [Math.floor(i / heads), i % heads]
+    const row = rowOf(view(g.tap(`blocks.${block}.attn.weights`), head), 0)
+    return { block, head, own: row.at(0) ?? 0, patches: row.subarray(1) }
+  })
+  const most = isShared.value ? Math.max(...maps.map(({ patches }) => Math.max(...patches))) : undefined
   return (
     <>
+      <label class="choice">
+        <input
+          type="checkbox"
+          checked={isShared.value}
+          onChange={({ currentTarget }) => {
+            isShared.value = currentTarget.checked
+          }}
+        />
+        {t.sharedScale}
+      </label>
       <div class="depth-grid" style={{ "--heads": heads }}>
-        {Array.from({ length: depth * heads }, (_, i) => {
-          const [block, head] = [Math.floor(i / heads), i % heads]
-          const weights = rowOf(view(g.tap(`blocks.${block}.attn.weights`), head), 0).subarray(1)
-          const name = `${figure.classToken}: ${figure.block(block + 1)}, ${figure.head(head + 1)}`
-          return (
-            <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>
-              <Glance
-                g={g}
-                token={0}
-                weights={weights}
-                name={name}
-                onChoose={() => {
-                  chosenBlock.value = block
-                  chosenHead.value = head
-                }}
-              />
-              <small>
-                {block + 1}·{head + 1}
-              </small>
-            </div>
-          )
-        })}
+        {maps.map(({ block, head, own, patches }, i) => (
+          <div key={i} class={block === g.block && head === g.head ? "chosen" : ""}>
+            <Glance
+              g={g}
+              token={0}
+              weights={patches}
+              most={most}
+              name={`${figure.classToken}: ${figure.block(block + 1)}, ${figure.head(head + 1)}`}
+              onChoose={() => {
+                chosenBlock.value = block
+                chosenHead.value = head
+              }}
+            />
+            <small>
+              {block + 1}·{head + 1} <span title={t.ownShare}>{Math.round(100 * own)} %</span>
+            </small>
+          </div>
+        ))}
       </div>
+      <small>{t.ownShareNote}</small>
       {Array.from({ length: depth }, (_, i) => (
         <Matrix
           key={i}

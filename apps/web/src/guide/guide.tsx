@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals"
 import type { JSX } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { chosenBackend, switchBackend } from "../engine/client.ts"
+import { Alert } from "../figures/alert.tsx"
 import { markedToken } from "../figures/link.ts"
 import { Patches } from "../figures/patches.tsx"
 import { strings } from "../strings/index.ts"
@@ -54,7 +55,7 @@ const parts: readonly (readonly [PartId, readonly (readonly [StepId, Draw])[]])[
       ["norm", block.drawNorm],
       ["mlp", (g) => <block.MlpFigure g={g} />],
       ["residual2", block.drawResidual2],
-      ["repeat", block.drawRepeat],
+      ["repeat", (g) => <block.RepeatFigure g={g} />],
     ],
   ],
   [
@@ -131,20 +132,15 @@ function StatusLine(): JSX.Element {
     // A missing GPU matters only if the reader asked for one.
     const noGpu = chosenBackend.value === "webgpu"
     return (
-      <p class="status failed" role="alert">
+      <Alert>
         {noGpu ? texts.noGpu(now.why) : texts.noEngine(now.why)}{" "}
         <button type="button" onClick={() => (noGpu ? switchBackend("onnx-web") : void start())}>
           {noGpu ? texts.useCpu : texts.retry}
         </button>
-      </p>
+      </Alert>
     )
   }
-  if (now.kind === "failed")
-    return (
-      <p class="status failed" role="alert">
-        {texts.failed(now.why)}
-      </p>
-    )
+  if (now.kind === "failed") return <Alert>{texts.failed(now.why)}</Alert>
   return (
     <p class="status" role="status" data-state={now.kind}>
       {now.kind === "starting" ? texts.starting : texts.ready(model.value?.device ?? "")}

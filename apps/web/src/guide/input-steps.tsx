@@ -55,7 +55,7 @@ export function drawImage({ trace, side }: FigureData): JSX.Element {
 export const className = (index: number): string => strings.value.guide.classes[index] ?? String(index)
 
 export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
-  const open = useSignal(true)
+  const open = useSignal(false)
   const t = labels()
   const truth = g.trace.label
   const oneHot = Float32Array.from(g.model.labels, (_, i) => (i === truth ? 1 : 0))

@@ -1,5 +1,6 @@
 import type { JSX } from "preact"
 import { useEffect } from "preact/hooks"
+import { Alert } from "../figures/alert.tsx"
 import { DropZone } from "../figures/drop-zone.tsx"
 import { pictureTypes, Shots } from "../figures/shots.tsx"
 import { strings } from "../strings/index.ts"
@@ -41,11 +42,7 @@ export function Inspect(): JSX.Element {
         {state.link.value === null ? null : <small role="status">{t.linkCopied}</small>}
       </div>
       <KeptFiles />
-      {state.fault.value === null ? null : (
-        <p class="status failed" role="alert">
-          {strings.value.status.failed(state.fault.value)}
-        </p>
-      )}
+      {state.fault.value === null ? null : <Alert>{strings.value.status.failed(state.fault.value)}</Alert>}
       <p class="status" role="status" data-busy={state.busy.value > 0}>
         {state.busy.value > 0 ? strings.value.status.computing : ""}
       </p>

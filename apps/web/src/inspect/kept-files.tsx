@@ -1,4 +1,5 @@
 import type { JSX } from "preact"
+import { Alert } from "../figures/alert.tsx"
 import { brief } from "../figures/format.ts"
 import { strings } from "../strings/index.ts"
 import * as state from "./state.ts"
@@ -11,9 +12,9 @@ export function KeptFiles(): JSX.Element {
   return (
     <>
       {state.missing.value.map((each) => (
-        <p key={`${each.for} ${each.name}`} class="status failed" role="alert">
+        <Alert key={`${each.for} ${each.name}`}>
           {each.for === "picture" ? t.missingPicture(each.name) : t.missingModel(each.name)}
-        </p>
+        </Alert>
       ))}
       {loose.length === 0 ? null : (
         <p class="hint" role="status">

@@ -176,7 +176,7 @@ export const guide: GuideTexts = {
     loss: {
       title: "The label, back again",
       text: [
-        "Now the envelope. The *cross-entropy* is −log of the probability that the model gave to the truth: 0 if it was certain and right, large if it was certain and wrong.",
+        "Now the envelope. The *cross-entropy* is −log of the probability that the model gave to the truth: 0 if it was certain and right, large if it was certain and wrong. While the model learned, the label was softened (*label smoothing*): 0.91 for the truth and 0.01 for each other class, so that it is never wholly certain.",
         "*Backpropagation* follows every number back through everything above and finds how the loss would change with each of 123,802 weights. A small step against that gradient makes it smaller; one that is too large can overshoot, and make it larger. Take one: all figures on this page are then drawn from the new weights. Teach it a wrong label, or let it forget everything and start over.",
       ],
     },
@@ -292,6 +292,9 @@ export const guide: GuideTexts = {
     inference: "In use",
     newMask: "Another mask",
     dropped: "dropped",
+    sharedScale: "Same scale for all maps",
+    ownShare: "weight of the class token on itself",
+    ownShareNote: "The percentage is the weight of the class token on itself, which the map leaves out.",
     afterBlock: "after block",
     finalToken: "the class token, normed",
     headWeights: "weights of the head",

@@ -66,6 +66,10 @@ export const train = {
   stepOf: (step: number, steps: number): string => `step ${step} of ${steps}`,
   seconds: (s: number): string =>
     s < 90 ? `${Math.round(s)} s` : s < 5400 ? `${Math.round(s / 60)} min` : `${(s / 3600).toFixed(1)} h`,
+  fewValidation: (n: number, points: number): string =>
+    `Measured on ${n} ${n === 1 ? "picture" : "pictures"} that it has not seen: too few to tell the accuracy to better than ±${points} points.`,
+  published: (step: number, share: string): string => `The model that is kept is that of step ${step}, with ${share}.`,
+  atStep: (share: string, step: number): string => `${share}, step ${step}`,
   training: "on the pictures it learns from",
   validation: "on pictures it has not seen",
   samples: "What it says of pictures it has not seen, and where it looks",
@@ -78,7 +82,7 @@ export const train = {
     `The browser gives no more room on the disk (${why}). Training goes on in memory: download the run before you close the tab.`,
   runs: "Runs on this device",
   noRuns: "None yet.",
-  columns: { name: "run", data: "pictures", model: "blocks × width", step: "step", best: "accuracy", what: "" },
+  columns: { name: "run", data: "pictures", model: "blocks × width", step: "step", best: "best accuracy", what: "" },
   compare: "Compare",
   download: "Download",
   openRun: "Open a run folder or its zip",

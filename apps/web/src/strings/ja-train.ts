@@ -65,6 +65,10 @@ export const train: Texts["train"] = {
   stepOf: (step, steps) => `${steps} のうち ${step} ステップ`,
   seconds: (s) =>
     s < 90 ? `${Math.round(s)} 秒` : s < 5400 ? `${Math.round(s / 60)} 分` : `${(s / 3600).toFixed(1)} 時間`,
+  fewValidation: (n: number, points: number): string =>
+    `まだ見ていない絵 ${n} 枚で測りました。少ないので、正解率は ±${points} ポイントまでしか分かりません。`,
+  published: (step: number, share: string): string => `残るのはステップ ${step} のモデルで、正解率は ${share} です。`,
+  atStep: (share: string, step: number): string => `${share}（ステップ ${step}）`,
   training: "学んでいる絵で",
   validation: "見たことのない絵で",
   samples: "見たことのない絵を何と言うか、どこを見ているか",
@@ -77,7 +81,7 @@ export const train: Texts["train"] = {
     `ブラウザがこれ以上の保存を許しません（${why}）。学習はメモリの中で続きます。タブを閉じる前に記録をダウンロードしてください。`,
   runs: "この端末の記録",
   noRuns: "まだありません。",
-  columns: { name: "記録", data: "絵", model: "ブロック × 幅", step: "ステップ", best: "正解率", what: "" },
+  columns: { name: "記録", data: "絵", model: "ブロック × 幅", step: "ステップ", best: "最高の正解率", what: "" },
   compare: "比べる",
   download: "ダウンロード",
   openRun: "記録のフォルダか zip を開く",

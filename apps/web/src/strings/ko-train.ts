@@ -65,6 +65,10 @@ export const train: Texts["train"] = {
   stepOf: (step, steps) => `${steps} 가운데 ${step} 걸음`,
   seconds: (s) =>
     s < 90 ? `${Math.round(s)}초` : s < 5400 ? `${Math.round(s / 60)}분` : `${(s / 3600).toFixed(1)}시간`,
+  fewValidation: (n: number, points: number): string =>
+    `본 적 없는 그림 ${n}장으로 쟀습니다. 너무 적어 정확도는 ±${points}포인트까지만 알 수 있습니다.`,
+  published: (step: number, share: string): string => `남는 것은 ${step}번째 걸음의 모델이며 정확도는 ${share}입니다.`,
+  atStep: (share: string, step: number): string => `${share}, 걸음 ${step}`,
   training: "배우는 그림에서",
   validation: "본 적 없는 그림에서",
   samples: "본 적 없는 그림을 무엇이라 하는지, 어디를 보는지",
@@ -76,7 +80,7 @@ export const train: Texts["train"] = {
     `브라우저가 저장 공간을 더 내주지 않습니다(${why}). 학습은 메모리에서 이어집니다. 탭을 닫기 전에 기록을 내려받으세요.`,
   runs: "이 기기의 기록",
   noRuns: "아직 없습니다.",
-  columns: { name: "기록", data: "그림", model: "블록 × 너비", step: "걸음", best: "정확도", what: "" },
+  columns: { name: "기록", data: "그림", model: "블록 × 너비", step: "걸음", best: "최고 정확도", what: "" },
   compare: "비교",
   download: "내려받기",
   openRun: "기록 폴더나 zip 열기",

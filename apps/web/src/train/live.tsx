@@ -1,10 +1,14 @@
 import type { JSX } from "preact"
+import { Alert } from "../figures/alert.tsx"
 import { brief, format, percent } from "../figures/format.ts"
 import { Plot } from "../figures/plot.tsx"
 import { strings } from "../strings/index.ts"
 import { SampleFigure } from "./sample.tsx"
 import * as state from "./state.ts"
 import { thinned } from "./thinned.ts"
+
+/** The accuracy on fewer pictures is known to no better than ten points. */
+const fewest = 100
 
 /** The run in progress. */
 export function Live(): JSX.Element {
@@ -13,6 +17,8 @@ export function Live(): JSX.Element {
   const phase = state.phase.value
   const loss = progress.losses.at(-1)?.[1]
   const accuracy = progress.accuracies.at(-1)?.[1]
+  const { validation } = progress
+  const published = phase === "done" ? state.runs.value.find(({ name }) => name === progress.name)?.best : undefined
   const facts: readonly (readonly [string, string])[] = [
     [t.loss, loss === undefined ? "–" : format(loss, 4)],
     [t.accuracy, accuracy === undefined ? "–" : percent(accuracy)],
@@ -27,21 +33,9 @@ export function Live(): JSX.Element {
         {phase === "running" ? `${progress.name}: ${t.stepOf(progress.step, progress.steps)}` : null}
         {phase === "done" ? `${progress.name}: ${t.phases.done}` : null}
       </p>
-      {state.fault.value === null ? null : (
-        <p class="status failed" role="alert">
-          {strings.value.status.failed(state.fault.value)}
-        </p>
-      )}
-      {state.deviceLost.value ? (
-        <p class="status" role="alert">
-          {t.deviceLost}
-        </p>
-      ) : null}
-      {state.unsaved.value === null ? null : (
-        <p class="status failed" role="alert">
-          {t.unsaved(state.unsaved.value)}
-        </p>
-      )}
+      {state.fault.value === null ? null : <Alert>{strings.value.status.failed(state.fault.value)}</Alert>}
+      {state.deviceLost.value ? <Alert class="status">{t.deviceLost}</Alert> : null}
+      {state.unsaved.value === null ? null : <Alert>{t.unsaved(state.unsaved.value)}</Alert>}
       <progress
         max={Math.max(1, progress.steps)}
         value={progress.step}
@@ -60,6 +54,16 @@ export function Live(): JSX.Element {
           </div>
         ))}
       </dl>
+      {validation === 0 || validation >= fewest ? null : (
+        <p class="hint" data-note="few">
+          {t.fewValidation(validation, Math.round(196 * Math.sqrt(0.25 / validation)))}
+        </p>
+      )}
+      {published ? (
+        <p class="hint" data-note="published">
+          {t.published(published.step, percent(published.score))}
+        </p>
+      ) : null}
       {progress.losses.length < 2 ? null : (
         <div class="pair">
           <Plot

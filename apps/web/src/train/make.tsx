@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks"
 import { messageOf } from "../engine/client.ts"
 import type { Example } from "../engine/images.ts"
 import { strings } from "../strings/index.ts"
+import { Alert } from "../figures/alert.tsx"
 
 /** The pictures that the reader made in this page. */
 export const examples: Signal<readonly Example[]> = signal([])
@@ -204,7 +205,7 @@ function Camera({ onPicture }: { readonly onPicture: (image: ImageData) => void 
           </div>
         </>
       )}
-      {fault.value === null ? null : <p role="alert">{t.noCamera(fault.value)}</p>}
+      {fault.value === null ? null : <Alert class="">{t.noCamera(fault.value)}</Alert>}
     </div>
   )
 }

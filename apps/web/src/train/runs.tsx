@@ -101,7 +101,7 @@ function Row(props: {
       <td>
         {run.step} / {run.steps}
       </td>
-      <td>{run.best === null ? "–" : percent(run.best)}</td>
+      <td>{run.best === null ? "–" : t.atStep(percent(run.best.score), run.best.step)}</td>
       <td class="row-actions">
         {isDone ? null : (
           <button

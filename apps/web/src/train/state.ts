@@ -18,6 +18,8 @@ export interface Progress {
   readonly eta: number
   readonly losses: readonly (readonly [step: number, loss: number])[]
   readonly accuracies: readonly (readonly [step: number, top1: number])[]
+  /** How many pictures the accuracy is measured on. */
+  readonly validation: number
   readonly samples: readonly Sample[]
   /** Whether the samples are pictures that the model does not learn from. */
   readonly heldOut: boolean
@@ -32,6 +34,7 @@ const noProgress: Progress = {
   eta: 0,
   losses: [],
   accuracies: [],
+  validation: 0,
   samples: [],
   heldOut: true,
 }
@@ -146,7 +149,7 @@ async function follow(work: (listener: (updates: readonly TrainUpdate[]) => void
 function apply(before: Progress, update: TrainUpdate): Progress {
   switch (update.type) {
     case "setup":
-      return { ...before, steps: update.recipe.training.steps }
+      return { ...before, steps: update.recipe.training.steps, validation: update.validation }
     case "start": {
       const { step, steps } = update
       const isSaved = ([at]: readonly [number, number]): boolean => at <= step

@@ -73,6 +73,31 @@ test("can be read by keyboard: a cursor in a matrix says value and meaning", asy
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0)
 })
 
+test("compares all maps by one scale, and keeps the label in its envelope", async () => {
+  await visit(page, "repeat")
+  const veils = (): Promise<string> =>
+    page
+      .locator("#repeat .glance")
+      .evaluateAll((all) =>
+        all
+          .map((map) =>
+            Math.min(
+              ...Array.from(map.querySelectorAll<HTMLElement>(".patch"), (patch) =>
+                Number(patch.style.getPropertyValue("--veil")),
+              ),
+            ),
+          )
+          .join(),
+      )
+  expect(new Set((await veils()).split(","))).toEqual(new Set(["0"]))
+  await page.getByLabel("Same scale for all maps").check()
+  await expect.poll(async () => (await veils()).split(",").filter((veil) => veil === "0").length).toBe(1)
+  await visit(page, "label")
+  expect(await page.locator("#label .slip").textContent()).toBe("?")
+  await page.getByRole("button", { name: "Open the envelope" }).click()
+  await expect.poll(() => page.locator("#label .slip").textContent()).not.toBe("?")
+})
+
 test("takes a gradient step that lowers the loss, and restores the weights", async () => {
   await visit(page, "loss")
   const loss = page.locator('#loss [data-tap="loss"]')
@@ -138,7 +163,14 @@ test("goes on teaching the label that it began with, whatever the model says by 
 test("tells what is wrong with a file, and goes on", async () => {
   const input = page.locator("#data input[type=file]")
   await input.setInputFiles({ name: "cat.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a picture") })
-  expect(await page.getByRole("alert").textContent()).toContain("cat.jpg: is not a JPEG, PNG, WebP or GIF image")
+  const alert = page.getByRole("alert").filter({ hasText: "cat.jpg: is not a JPEG, PNG, WebP or GIF image" })
+  await alert.waitFor()
+  // The reader is at the last figure.
+  const isInSight = (element: Element): boolean => {
+    const { top, bottom } = element.getBoundingClientRect()
+    return top >= 0 && bottom <= innerHeight
+  }
+  await expect.poll(() => alert.evaluate(isInSight)).toBe(true)
   await page.getByRole("button", { name: "Other drawings" }).click()
   await ready(page)
 })

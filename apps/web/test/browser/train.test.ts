@@ -118,6 +118,8 @@ test("learns from pictures in a zip, and from drawings made in the page", async 
   await trainToEnd({ Steps: 12 })
   expect(await page.locator(".sample").count()).toBe(2)
   await page.getByRole("heading", { name: "What it says of pictures it has not seen" }).waitFor()
+  await page.getByText("Measured on 2 pictures that it has not seen: too few to tell").waitFor()
+  await page.getByText(/The model that is kept is that of step \d+, with \d+/).waitFor()
 
   await page.getByText("Start from a model of your own").click()
   const weights = await readFile(new URL("../../public/model/model.safetensors", import.meta.url))
