@@ -1,5 +1,5 @@
-// Finds a Chromium for the browser tests, and installs the distribution's where there is none and we may.
-// `node tooling/browser/chromium.mjs` prints its path, or says what to install and exits with 1.
+// Finds a Chromium for the browser tests. If there is none, it installs the distribution's package if it may. `node
+// tooling/browser/chromium.mjs` prints the path, or says what to install and exits with 1.
 import { execFileSync } from "node:child_process"
 import { accessSync, constants } from "node:fs"
 import { delimiter, join } from "node:path"

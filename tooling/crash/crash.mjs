@@ -12,7 +12,7 @@ const shim = pathToFileURL(new URL("faults.mjs", import.meta.url).pathname).href
 
 export const kinds = ["kill before", "kill after", "ENOSPC", "EIO"]
 
-/** Runs the command with the shim; gives its exit code or signal and what it said. */
+/** Runs the command with the shim. Returns its exit code or signal, and its output. */
 function run(args, env, cwd) {
   const { NODE_OPTIONS: _, VITEST: __, ...own } = process.env
   return new Promise((resolve) => {
@@ -27,7 +27,7 @@ function run(args, env, cwd) {
   })
 }
 
-/** A grey PNG image of 8×8 pixels, another for each seed. */
+/** A grey PNG image of 8×8 pixels. Different seeds give different images. */
 function png(seed) {
   const chunk = (type, data) => {
     const body = Buffer.concat([Buffer.from(type), data])
@@ -60,8 +60,8 @@ function makeData(place) {
 }
 
 /**
- * One fault: the command with it, then the command that goes on, and what both left.
- * @returns what is wrong; null for nothing
+ * Runs a command with one fault, then the command that continues, and checks the results of both.
+ * @returns the fault in words, or null if all is right
  */
 async function trial(scenario, place, expected, at, fault) {
   const folder = mkdtempSync(join(place, "trial-"))

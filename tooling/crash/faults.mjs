@@ -1,5 +1,6 @@
-// Loaded by `node --import` before the command. Counts what changes the file system: writes, syncs, renames, removals. At the
-// operation with number CRASH_AT the fault CRASH_FAULT happens. CRASH_COUNT names a file for the count of all operations.
+// `node --import` loads this file before the command. It counts the operations that change the file system: writes,
+// syncs, renames, removals. At the operation with the number CRASH_AT the fault CRASH_FAULT happens. CRASH_COUNT names
+// a file for the count of all operations.
 import fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { isMainThread } from "node:worker_threads"
@@ -27,7 +28,7 @@ function fail(code, text) {
   })
 }
 
-/** Puts the fault in front of one function of an object; `counts` says which calls change the file system. */
+/** Adds the fault to one function of an object. `counts` says which calls change the file system. */
 function wrap(object, name, isAsync, counts = () => true) {
   const original = object[name]
   object[name] = function (...args) {
@@ -41,7 +42,7 @@ function wrap(object, name, isAsync, counts = () => true) {
 
 if (isMainThread) {
   const writes = ([, flags]) => typeof flags === "string" && /[wa+]/.test(flags)
-  // Terminals and pipes are no files.
+  // Terminals and pipes are not files.
   const toFile = ([fd]) => fd > 2
   for (const name of ["rename", "rm", "mkdir", "unlink", "writeFile", "symlink"]) wrap(fs.promises, name, true)
   wrap(fs.promises, "open", true, writes)

@@ -1,4 +1,5 @@
-// Faults at the writes of every command: node tooling/crash/main.mjs [--count N] [--scenario NAME], after a build.
+// Tests faults at the writes of every command: node tooling/crash/main.mjs [--count N] [--scenario NAME], after a
+// build.
 import { parseArgs } from "node:util"
 import { crash } from "./crash.mjs"
 import { scenarios } from "./scenarios.mjs"

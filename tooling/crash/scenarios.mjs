@@ -7,7 +7,7 @@ const saving = ["--checkpoint-every", "1", "--keep-last", "1", "--threads", "1"]
 const length = ["--batch-size", "4", "--steps", "4", "--eval-every", "2", "--val-fraction", "0.2"]
 
 /**
- * What a run ends with, as text: weights, optimizer and metrics. Times differ from run to run.
+ * The results of a run as text: weights, optimizer and metrics. It leaves out times, which differ from run to run.
  * @param {string} run
  */
 function runOutcome(run) {
@@ -35,7 +35,7 @@ function folderOutcome(folder) {
   )
 }
 
-/** A training of one task: after a fault it is resumed, or begun again where nothing was written. */
+/** A training of one task. After a fault it is resumed, or it starts again if nothing was written. */
 const training = (name, args) => ({
   name: `train ${name}`,
   command: (out) => ["train", ...args, ...model, ...length, ...saving, "--out", out],

@@ -1,4 +1,4 @@
-"""attention-*: torch.nn.MultiheadAttention with queries, keys and values of their own, and masks."""
+"""attention-*: torch.nn.MultiheadAttention with separate queries, keys and values, and with masks."""
 
 import torch
 from torch.nn import MultiheadAttention
@@ -8,7 +8,7 @@ from common import write
 
 BATCH = 3
 
-# padding: keys that are not there, for each example; hidden: "causal", or "rows" of which some see nothing.
+# padding: the number of absent keys of each example; hidden: "causal", or "rows", where some queries have no key.
 CASES = {
     "cross": dict(dim=12, heads=3, queries=5, keys=7),
     "causal": dict(dim=10, heads=2, queries=6, keys=6, same=True, mask="causal"),
@@ -52,7 +52,7 @@ def make(name: str, dim: int, heads: int, queries: int, keys: int, seed: int, sa
     leaves = {"query": query} if same else {"query": query, "key": key, "value": value}
     given = {k: v.double().requires_grad_() for k, v in leaves.items()}
     q, k, v = (given.get(each, given["query"]) for each in ("query", "key", "value"))
-    # Without the weights torch takes scaled_dot_product_attention, which gives zeros for a query that sees nothing.
+    # Without the weights torch uses scaled_dot_product_attention, which gives zeros for a query without any key.
     output, _ = attention(q, k, v, need_weights=False, **masks)
     (output * tensors["seed"].double()).sum().backward()
     tensors["output"] = output

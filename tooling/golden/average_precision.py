@@ -1,4 +1,4 @@
-"""average-precision: what pycocotools' COCOeval makes of drawn objects and detections."""
+"""average-precision: the measures that pycocotools' COCOeval computes for random objects and detections."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ FIGURES = ("ap", "ap50", "ap75", "apSmall", "apMedium", "apLarge", "ar1", "ar10"
 
 
 def drawn(rng: np.random.Generator, images: int, classes: int, most: int, crowds: float, ties: bool, extra: int, size: float):
-    """Objects and detections on a grid of half pixels, so that overlaps and thresholds are exactly equal now and then."""
+    """Objects and detections on a grid of half pixels, so that some overlaps equal a threshold exactly."""
     half = lambda x: float(np.round(x * 2) / 2)
     truth, found = [], []
     for image in range(images):
@@ -56,7 +56,7 @@ def cases() -> dict:
 def evaluated(images: int, classes: int, truth: list, found: list) -> dict:
     coco = COCO()
     corner = lambda entry: {"image_id": entry["image"] + 1, "category_id": entry["label"] + 1, "bbox": entry["box"]}
-    # Identifiers from 1: COCOeval takes an object called 0 for none.
+    # Identifiers start at 1, since COCOeval takes an object with the identifier 0 for none.
     coco.dataset = {
         "info": {},
         "images": [{"id": i + 1, "width": 400, "height": 400} for i in range(images)],
@@ -90,7 +90,7 @@ def generate() -> None:
 
 
 def printed(case: dict) -> str:
-    """JSON with one object or detection a line: there are many, of short numbers."""
+    """JSON with one object or detection on each line, since there are many."""
     lines = lambda rows: "[" + ",".join(f"\n   {json.dumps(row)}" for row in rows) + "]"
     fields = [f'"{k}": {lines(v) if k in ("objects", "detections") else json.dumps(v)}' for k, v in case.items()]
     return "{" + ",\n  ".join(fields) + "}"

@@ -1,4 +1,4 @@
-"""bit-*: outputs, gradients and inner values of narrow ResNets of BiT's kind, and the sizes of the published ones."""
+"""bit-*: outputs, gradients and intermediate values of narrow BiT ResNets, and the sizes of the published ones."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from cases import chosen, is_chosen
 from common import FILES, write
 from vit import inputs_of, outputs_of
 
-# timm's own for BiT; Google's is 1e-10.
+# timm's ε for BiT. Google's is 1e-10.
 WEIGHT_EPSILON = 1e-8
 
 CASES = {
@@ -25,7 +25,7 @@ VARIANTS = {"R50x1": "50x1", "R50x3": "50x3", "R101x1": "101x1", "R101x3": "101x
 
 
 def build(groups: int, **args) -> ResNetV2:
-    """As timm builds resnetv2_*_bit, but for the groups."""
+    """Builds a model as timm builds resnetv2_*_bit, but with other groups."""
     norm = partial(GroupNormAct, num_groups=groups)
     return ResNetV2(stem_type="fixed", conv_layer=partial(StdConv2d, eps=WEIGHT_EPSILON), norm_layer=norm, **args)
 
@@ -39,7 +39,7 @@ def redraw(model: ResNetV2, generator: torch.Generator) -> None:
 
 @torch.no_grad()
 def write_google(name: str, model: ResNetV2, args: dict) -> None:
-    """The same weights as google-research/big_transfer names them, which timm's own loader reads back."""
+    """Writes the same weights with the names of google-research/big_transfer, and checks them with timm's loader."""
     hwio = lambda conv: conv.weight.permute(2, 3, 1, 0).contiguous().numpy()
     arrays = {"root_block/standardized_conv2d/kernel": hwio(model.stem.conv)}
     for i, stage in enumerate(model.stages, start=1):
@@ -88,7 +88,7 @@ def make(name: str, args: dict, seed: int) -> None:
     tensors |= {f"tap.{tap}": seen[tap].permute(0, 2, 3, 1) for tap in taps}
     tensors["tap.pooled"] = seen["head.global_pool"].flatten(1)
     write(f"bit-{name}", {"config": config, "seed": seed, "loss": loss}, tensors)
-    # timm's loader takes colours alone.
+    # timm's loader accepts only colour images.
     if model.in_chans == 3:
         write_google(f"bit-{name}", model.float(), args)
 

@@ -1,4 +1,4 @@
-"""bit-folder, bit-huggingface: ResNets of BiT's as timm, transformers and Google write them, and their logits for images."""
+"""bit-folder, bit-huggingface: BiT ResNets in the formats of timm, transformers and Google, and their logits for images."""
 
 import numpy as np
 import timm
@@ -13,7 +13,7 @@ from bit import CASES, build
 from common import FILES, redraw, write
 from folder import IMAGES, NAME
 
-# What the name does not say of a model, as timm can be told it.
+# Arguments that a model's name does not determine.
 ARGS = dict(channels=(32, 64), stem_chs=16, norm_layer="groupnorm1", num_classes=4)
 SIZE = (45, 37)
 LABELS = ["tench", "goldfish", "great white shark"]

@@ -1,12 +1,12 @@
-"""The cases that are to be made, and their random seeds.
+"""Selects the cases to make, and their random seeds.
 
-A seed follows from the name of a case's file, so that a new case, or another order of cases, changes no other file.
+A seed follows from the name of a case's file. So a new case, or another order of cases, changes no other file.
 """
 
 import zlib
 from collections.abc import Iterator
 
-# Files that were made while a seed followed from a case's place keep their seeds.
+# Older files keep the seeds that followed from their places.
 SEEDS = {
     "vit-token": 100,
     "vit-average": 101,
@@ -110,7 +110,7 @@ SEEDS = {
     "seq2seq-image-patches": 1353,
 }
 
-# The names of the files to make, all where it is empty; and of those that `is_chosen` has let pass.
+# The names of the files to make, or none to make all; and the names that `is_chosen` has accepted.
 only: set[str] = set()
 made: set[str] = set()
 
@@ -127,7 +127,7 @@ def is_chosen(file: str) -> bool:
 
 
 def chosen(prefix: str, table: dict) -> Iterator[tuple[str, object, int]]:
-    """The name, the arguments and the seed of each case that is to be made; its file is named `prefix` and the name."""
+    """The name, the arguments and the seed of each case to make. The file's name is `prefix` followed by the case's name."""
     for name, arguments in table.items():
         if is_chosen(prefix + name):
             yield name, arguments, seed_of(prefix + name)

@@ -1,13 +1,13 @@
-"""Do transformers and onnxruntime take an exported folder, and do they see what Vitrine saw?
+"""Checks that transformers and onnxruntime accept an exported folder, and compute what Vitrine computes.
 
     python check_export.py FOLDER
     python check_export.py FOLDER --images a.png b.png --compare predictions.json [--backend torchvision]
 
-FOLDER is one of `vitrine export --to hf` or `--to onnx` (check_timm.py takes those of `--to timm`). transformers must
-find every tensor and no other; ONNX files must pass onnx's checker and run at batch 1 and 3. With --images the logits,
-through the folder's own image processor, are printed, or with --compare held against `vitrine predict --json --logits`:
-the exit status is 1 where a difference exceeds max(2e-5, 1e-5 * max|logit|). Of model_fp16.onnx and
-model_quantized.onnx the difference is told and not judged.
+FOLDER comes from `vitrine export --to hf` or `--to onnx` (check_timm.py checks `--to timm`). transformers must
+find every tensor and no other. ONNX files must pass onnx's checker and run at batch 1 and 3. With --images the script
+prepares the images by the folder's image processor and prints the logits. With --compare it compares them with the output of
+`vitrine predict --json --logits`. The exit status is 1 if a difference exceeds max(2e-5, 1e-5 * max|logit|).
+The differences of model_fp16.onnx and model_quantized.onnx are printed, but do not decide.
 """
 
 import argparse

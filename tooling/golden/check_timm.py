@@ -1,13 +1,13 @@
-"""Does timm take a model folder, and does it see what Vitrine saw?
+"""Checks that timm accepts a model folder, and computes what Vitrine computes.
 
     python check_timm.py FOLDER
     python check_timm.py FOLDER --images a.png b.png
     python check_timm.py FOLDER --images a.png b.png --compare predictions.json
 
-FOLDER holds config.json as timm publishes it and model.safetensors. The weights are loaded with strict=True. With
---images the logits that timm gives, through its own transforms, are printed as {"results": [{"file", "logits"}]}. With
---compare they are held against a document of the same form, such as `vitrine predict --json --logits` prints: the
-verdict is printed instead, and the exit status is 1 where a difference exceeds max(2e-5, 1e-5 * max|logit|).
+FOLDER has config.json in timm's format and model.safetensors. The weights are loaded with strict=True. With --images
+the script prints timm's logits, with timm's transforms, as {"results": [{"file", "logits"}]}. With --compare it compares
+them with a document of the same form, such as the output of `vitrine predict --json --logits`, and prints the verdict.
+The exit status is 1 if a difference exceeds max(2e-5, 1e-5 * max|logit|).
 """
 
 import argparse
@@ -25,7 +25,7 @@ from timm.data import create_transform, resolve_data_config
 
 
 def load(folder: Path) -> torch.nn.Module:
-    """The model of a folder, built by hand and by timm's own folder loader; the two must have the same weights."""
+    """Builds the model of a folder by hand and by timm's folder loader. The two must have the same weights."""
     config = json.loads((folder / "config.json").read_text())
     if not isinstance(config.get("architecture"), str):
         sys.exit(f"{folder / 'config.json'}: no architecture; it must be a config.json as timm publishes it")
@@ -54,7 +54,7 @@ def predict(model: torch.nn.Module, images: list[Path]) -> list[dict]:
 
 
 def compare(expected: list[dict], found: list[dict]) -> dict:
-    """Largest difference of the logits, matched by file name, and whether it is within the tolerance."""
+    """The largest difference of the logits of equal file names, and whether it is within the tolerance."""
     logits = {Path(each["file"]).name: each["logits"] for each in found}
     if len(logits) < len(found):
         sys.exit("two results have the same file name")

@@ -1,4 +1,4 @@
-"""What every generator shares: where files go, how they are written, and how models are filled."""
+"""The parts that all generators share: the place of files, their format, and random parameters of models."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ FILES = Path(__file__).parent / "files"
 
 
 def write(name: str, document: dict, tensors: dict[str, torch.Tensor] | None = None) -> None:
-    """Writes `name.json` and, where there are tensors, `name.safetensors` beside it."""
+    """Writes `name.json`, and `name.safetensors` beside it if there are tensors."""
     path = FILES / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_name(path.name + ".json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
     if tensors:
-        # Cloned, for safetensors refuses two names of one memory.
+        # The tensors are cloned, since safetensors refuses two names for the same memory.
         copies = {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
         save_file(copies, f"{path}.safetensors")
         Path(f"{path}.safetensors").chmod(0o644)
@@ -24,7 +24,7 @@ def write(name: str, document: dict, tensors: dict[str, torch.Tensor] | None = N
 
 @torch.no_grad()
 def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
-    """Draws every parameter anew, so that none is 0 or 1 and each one matters for the outputs."""
+    """Draws new values for all parameters. None is 0 or 1, so that each affects the outputs."""
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         if "norm" in name and name.endswith("weight"):
@@ -38,7 +38,7 @@ def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
 
 
 def nchw(images: torch.Tensor) -> torch.Tensor:
-    """Images as Vitrine has them, [batch, height, width, channels], to PyTorch's order."""
+    """Converts images from Vitrine's order, [batch, height, width, channels], to PyTorch's."""
     return images.permute(0, 3, 1, 2)
 
 

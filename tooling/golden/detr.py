@@ -13,7 +13,7 @@ from cases import chosen, is_chosen
 from common import nchw, write
 from resnet import Basic, Deep, Narrow, redraw as redraw_resnet
 
-# The checkout reads two digits of the version, of which today's torchvision has none of its time.
+# The checkout reads a version with two digits, which today's torchvision no longer has.
 torchvision.__version__ = "0.9.0"
 sys.path.insert(0, os.environ.get("DETR", "detr"))
 from models.backbone import BackboneBase, FrozenBatchNorm2d, Joiner  # noqa: E402
@@ -159,13 +159,13 @@ def make(name: str, case: dict, seed: int) -> None:
 
 
 def losses() -> None:
-    """Losses of given outputs: boxes that are met exactly, that touch, that lie within each other or far apart, and none at all."""
+    """Losses of given outputs. Boxes match exactly, touch, contain each other, are far apart, or there are none."""
     generator = torch.Generator().manual_seed(77)
     batch, layers, queries, classes = 4, 2, 6, 3
     logits = torch.randn(batch, layers, queries, classes + 1, generator=generator)
     centre, size = torch.rand(2, batch, layers, queries, 2, generator=generator).split(1)
     boxes = torch.cat([0.25 + 0.5 * centre[0], 0.05 + 0.4 * size[0]], -1)
-    # Multiples of 1/64, whose corners are the same in every precision.
+    # The corners are multiples of 1/64, which are exact in every precision.
     boxes = (boxes * 64).round().clamp(min=1) / 64
     targets = targets_of([0, 4, 9, 2], classes, generator)
     for t in targets:
@@ -192,7 +192,7 @@ def losses() -> None:
 
 
 def training(name: str, case: dict, seed: int) -> None:
-    """As main.py trains: AdamW with a rate of its own for the backbone, gradients clipped, the rate dropped once."""
+    """Trains as main.py does: AdamW with another rate for the backbone, clipped gradients, and one drop of the rate."""
     generator = torch.Generator().manual_seed(seed)
     model = build(**case).double().train()
     redraw(model, generator)
@@ -234,7 +234,7 @@ def generate() -> None:
         losses()
     if not is_chosen("detr-training"):
         return
-    # All images of one size after padding, as one program takes them.
+    # After padding all images have one size, since one program accepts one size.
     backbone = dict(block=Deep, widths=[8, 8, 12, 12], depths=[1, 1, 1, 1], stem=4)
     case = dict(backbone=backbone, sizes=[(64, 48), (40, 64)], d_model=8, nhead=2, enc=1, dec=2, mlp=12, queries=4, classes=3, objects=[2, 1])
     training("training", case, 990)

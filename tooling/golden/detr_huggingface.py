@@ -1,4 +1,4 @@
-"""huggingface-detr*: folders of transformers' DETR, narrow, on ResNets of timm and of transformers; images, and what they give."""
+"""huggingface-detr*: folders of narrow DETR models of transformers, with ResNets of timm and of transformers; images, and the models' outputs."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from folder import picture
 from resnet import drawn
 
 LABELS = ["cat", "remote", "couch"]
-# Width and height: of both shapes, and one so long that the longest side decides.
+# Width and height. The images have both orientations. One is so long that the limit of the longest side applies.
 IMAGES = {"wide.png": (101, 75), "tall.png": (41, 97), "long.png": (150, 31)}
 SIZE = dict(
     d_model=24, num_queries=6, encoder_layers=2, decoder_layers=2, encoder_attention_heads=3, decoder_attention_heads=3,
@@ -45,7 +45,7 @@ MODELS = {
     "detr": lambda: timm(False),
     "detr-dilated": lambda: timm(True),
     "detr-native": native,
-    # Norms stand between the decoder's layers then.
+    # Then there are norms between the decoder's layers.
     "detr-auxiliary": lambda: native(auxiliary_loss=True, decoder_layers=3),
 }
 

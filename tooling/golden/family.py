@@ -1,4 +1,4 @@
-"""family: small models of the later kinds as timm publishes them, at their own and at other image sizes."""
+"""family: small models of the later kinds in timm's format, at their own and at other image sizes."""
 
 import timm
 import torch
@@ -14,7 +14,7 @@ from common import FILES, redraw, write
 from folder import IMAGES, NAME
 
 SMALL = dict(embed_dim=24, depth=2, num_heads=3, num_classes=4)
-# What shapes do not tell of a model stands in Vitrine's names beside it.
+# Settings that shapes do not determine stand beside the weights, under Vitrine's names.
 MODELS = {
     "siglip": ("vit_base_patch16_siglip_224", dict(img_size=32, patch_size=8, act_layer="gelu_tanh", **SMALL), dict(activation="gelu_tanh")),
     "dinov2": ("vit_small_patch14_reg4_dinov2", dict(img_size=(42, 56), **SMALL), dict(imageSize=[42, 56])),
@@ -25,7 +25,7 @@ MODELS = {
     "reg-gap": ("vit_medium_patch16_reg4_gap_256", dict(img_size=32, patch_size=8, no_embed_class=False, **SMALL), {}),
     "hybrid": ("vit_tiny_r_s16_p8_224", dict(img_size=48, patch_size=4, **SMALL), {}),
 }
-# Models of which DINOv2's own repository keeps the weights under its own names.
+# Models whose weights DINOv2's repository publishes under its own names.
 OWN_NAMES = {
     "dinov2-names": ("vit_small_patch14_dinov2", dict(img_size=70, **SMALL)),
     "dinov2-names-registers": ("vit_giant_patch14_reg4_dinov2", dict(img_size=56, mlp_ratio=4, **SMALL)),
@@ -34,7 +34,7 @@ GRIDS = {"own": None, "square": (6, 6), "wide": (2, 5)}
 
 
 def dinov2_names(model: torch.nn.Module, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """The weights of a model of timm's as DINOv2's repository calls them: its table has a row for the class token."""
+    """The weights of a timm model under the names of DINOv2's repository. Its table of positions has a row for the class token."""
     renamed = {"reg_token": "register_tokens"}
     if isinstance(model.blocks[0].mlp, GluMlp):
         renamed |= {"mlp.fc1": "mlp.w12", "mlp.fc2": "mlp.w3"}
@@ -61,7 +61,7 @@ def generate() -> None:
         patch = model.patch_embed.feat_ratio(as_scalar=False)
         cases = []
         for grid, sides in GRIDS.items():
-            # The table of positions is resized by timm as the images come.
+            # timm resizes the table of positions for each image.
             dynamic = timm.create_model(f"local-dir:{folder}", pretrained=True, dynamic_img_size=True).eval()
             size = dynamic.patch_embed.img_size if sides is None else tuple(n * p for n, p in zip(sides, patch))
             data = resolve_data_config({"img_size": None, "input_size": (3, *size)}, model=dynamic)
@@ -82,7 +82,7 @@ def generate() -> None:
         own = dinov2_names(model, generator)
         save_file(own, FILES / f"{name}.safetensors")
         (FILES / f"{name}.safetensors").chmod(0o644)
-        # timm itself reads them, as it does those that Meta published.
+        # timm reads them as it reads Meta's files.
         model.load_state_dict(checkpoint_filter_fn(dict(own), model), strict=True)
         images = torch.randint(0, 256, (2, *model.patch_embed.img_size, 3), generator=generator, dtype=torch.int32)
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))

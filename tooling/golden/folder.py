@@ -1,4 +1,4 @@
-"""vit-folder-tiny: a model folder as timm publishes it, images, and the logits that timm gives for them."""
+"""vit-folder-tiny: a model folder in timm's format, images, and timm's logits for them."""
 
 import numpy as np
 import timm
@@ -26,7 +26,7 @@ IMAGES = {
 
 
 def picture(width: int, height: int, channels: int, rng: np.random.Generator) -> np.ndarray:
-    """Waves with hard edges and noise: resizing it wrongly shows. [height, width, channels] bytes."""
+    """Waves with hard edges and noise, for which wrong resizing gives clearly different values. [height, width, channels] bytes."""
     y, x = np.arange(height)[:, None, None], np.arange(width)[None, :, None]
     a, b, phase = rng.uniform(0.05, 0.4, channels), rng.uniform(0.05, 0.4, channels), rng.uniform(0, 6, channels)
     waves = 128 + 90 * np.sin(a * x + b * y + phase)
@@ -45,7 +45,7 @@ def generate() -> None:
     labels = dict(label_names=LABELS, label_descriptions=dict(zip(LABELS, DESCRIPTIONS)))
     save_for_hf(model, folder, model_config=labels, safe_serialization=True)
 
-    # What is tested is what a reader of the folder gets.
+    # The test uses the model that a reader of the folder gets.
     (folder / "model.safetensors").chmod(0o644)
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     data = resolve_data_config({}, model=model)

@@ -9,7 +9,7 @@ import sys
 
 import cases
 
-# The generators, and what the names of the files begin with that each can make alone.
+# The generators, and the prefixes of the files that each can make alone.
 GENERATORS = {
     "vit": ("vit-",),
     "attention": ("attention-",),
@@ -40,20 +40,20 @@ GENERATORS = {
 
 
 def generator_of(name: str) -> str | None:
-    """The generator that makes a file: the one with the longest beginning of its name."""
+    """The generator that makes a file: the one with the longest prefix of the file's name."""
     beginnings = {prefix: generator for generator, prefixes in GENERATORS.items() for prefix in prefixes}
     fitting = [prefix for prefix in beginnings if name.startswith(prefix)]
     return beginnings[max(fitting, key=len)] if fitting else None
 
 
 def run(generator: str, files: set[str]) -> None:
-    """Makes some files of a generator; all where there are none."""
+    """Makes some files of a generator, or all if `files` is empty."""
     if generator != "threefry":
         import torch
         from timm.layers import set_fused_attn
 
         set_fused_attn(False)
-        # One thread and one order of sums: the same files wherever they are made with the same versions.
+        # One thread and one order of sums give the same files on every machine with the same versions.
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
     cases.only = files

@@ -1,10 +1,10 @@
-"""google-*, big-vision-*, hybrid-google: .npz files in the names of Google's two code bases, and what their own modules give for them.
+"""google-*, big-vision-*, hybrid-google: .npz files with the names of Google's two code bases, and the outputs of these code bases.
 
     python google_flax.py VISION_TRANSFORMER BIG_VISION
 
-takes checkouts of google-research/vision_transformer at c6de1e5 and google-research/big_vision at 0127fb6, and needs
-flax 0.12.8, einops 0.8.2, ml_collections 1.1.0, scipy 1.17.1 and the jax of requirements.txt. Their code runs as it is; of
-TensorFlow, which they import for files and data alone, stand-ins are enough.
+needs checkouts of google-research/vision_transformer at c6de1e5 and google-research/big_vision at 0127fb6, and
+flax 0.12.8, einops 0.8.2, ml_collections 1.1.0, scipy 1.17.1 and the jax of requirements.txt. Their code runs unchanged.
+They import TensorFlow only for files and data, so stand-ins replace it.
 """
 
 import json
@@ -71,7 +71,7 @@ def siglip():
 
 
 def released(name: str) -> str:
-    """A name of Linen's as the files of 2020 have it: the modules of a block are counted together."""
+    """A name of Linen in the files of 2020, which number all modules of a block together."""
     for new, old in dict(
         MultiHeadDotProductAttention_0="MultiHeadDotProductAttention_1", LayerNorm_1="LayerNorm_2", MlpBlock_0="MlpBlock_3"
     ).items():
@@ -80,7 +80,7 @@ def released(name: str) -> str:
 
 
 def squeezed_before(array: np.ndarray) -> np.ndarray:
-    """An array of a group norm as the files of 2020 have it."""
+    """An array of a group norm in the format of the files of 2020."""
     return array.reshape(1, 1, 1, -1)
 
 
@@ -88,7 +88,8 @@ def before_2022(name: str) -> str:
     return name.replace("MAPHead_0/", "").replace("pos_embedding", "Transformer/pos_embedding")
 
 
-# By name: the module, height and width of its images, the names of its file, what else the file holds, another size.
+# For each name: the module, height and width of its images, the names in its file, the other content of the file, and
+# another image size.
 CASES = {
     "google-token": (google(), (12, 12), str, {}, (20, 20)),
     "google-released": (google(representation_size=7), (12, 12), released, {"opt/state/step": np.array(7)}, None),
@@ -105,7 +106,7 @@ CASES = {
 
 
 def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """No parameter is 0 or 1, so that each one matters."""
+    """Draws a parameter. None is 0 or 1, so that each affects the outputs."""
     noise = rng.standard_normal(shape)
     if name.endswith("scale"):
         return (1 + 0.2 * noise).astype("f4")
@@ -113,7 +114,7 @@ def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
 
 
 def run(model, params: dict, images: np.ndarray, text: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Logits or, without a head, features, and what every block gives, in float64."""
+    """The logits (or the features of a model without a head) and the outputs of all blocks, in float64."""
     params = jax.tree.map(lambda x: np.asarray(x, "f8"), params)
     images = (images - 127.5) / 127.5
     if isinstance(model, models_vit.VisionTransformer):
@@ -122,7 +123,7 @@ def run(model, params: dict, images: np.ndarray, text: np.ndarray | None) -> dic
         blocks = state["intermediates"]["Transformer"]
         return {"logits": out, **{f"blocks.{i}": blocks[f"encoderblock_{i}"]["__call__"][0] for i in range(2)}}
     if isinstance(model, two_towers.Model):
-        # Normalised only after what the image tower gives.
+        # The norm comes after the outputs of the image tower.
         _, _, out = model.apply({"params": params}, images, text)
         return {"logits": out["img/pre_logits"], **{f"blocks.{i}": out["img/encoder"][f"block0{i}"]["+mlp"] for i in range(2)}}
     out, inner = model.apply({"params": params}, images)
@@ -162,11 +163,11 @@ def generate() -> None:
 
 
 def loaded(model, name: str, path: Path) -> dict:
-    """The parameters as the code of the file's origin reads them."""
+    """Reads the parameters with the code that wrote the file."""
     if name.startswith("google-") and name not in ("google-released", "google-hybrid-root"):
         return checkpoint.load(path)
     if name.startswith("google-"):
-        # vision_transformer has no reader of a whole training's state; big_vision has one for both.
+        # vision_transformer cannot read the state of a whole training. big_vision can read both.
         return checkpoint._fix_groupnorm(flax.training.checkpoints.convert_pre_linen(utils.load_params(str(path))))
     if isinstance(model, two_towers.Model):
         config = ml_collections.ConfigDict({"image": {"scan": True}, "text": {}, "bias_init": -10.0})
@@ -176,7 +177,7 @@ def loaded(model, name: str, path: Path) -> dict:
 
 def resized(model, params: dict, size: tuple[int, int]) -> dict:
     flat = dict(flatten_dict(params, sep="/"))
-    # A hybrid of two stages has a place every 8 pixels.
+    # A hybrid with two stages has one place for every 8 pixels.
     cell = 8 if isinstance(model, models_vit.VisionTransformer) and model.resnet else 4
     patches = -(-size[0] // cell) * -(-size[1] // cell)
     table = "Transformer/posembed_input/pos_embedding"
@@ -188,7 +189,7 @@ def resized(model, params: dict, size: tuple[int, int]) -> dict:
 
 
 def timm_layout(flat: dict) -> dict[str, np.ndarray]:
-    """Parameters of a hybrid of one head and no hidden layer, or their gradients, under timm's names and in its layout."""
+    """Converts parameters (or gradients) of a hybrid with one head and no hidden layer to timm's names and layout."""
     dim = flat["cls"].shape[-1]
     flat = {key: np.asarray(value) for key, value in flat.items()}
     oihw = lambda kernel: kernel.transpose(3, 2, 0, 1)  # noqa: E731
@@ -235,8 +236,8 @@ def timm_layout(flat: dict) -> dict[str, np.ndarray]:
 
 
 def hybrid_gradients() -> None:
-    """hybrid-google: as hybrid-* of hybrid.py, by Google's modules."""
-    # Its blocks compute in float32 unless told.
+    """hybrid-google: the same as hybrid-* of hybrid.py, but with Google's modules."""
+    # Its blocks compute in float32 by default.
     models_vit.Encoder1DBlock = partial(models_vit.Encoder1DBlock, dtype="float64")
     rng = np.random.default_rng(690)
     model, size = hybrid(32, 2), (23, 18)

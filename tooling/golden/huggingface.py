@@ -1,4 +1,4 @@
-"""huggingface-*: model folders as transformers writes them, images, and the logits that transformers gives for them."""
+"""huggingface-*: model folders in transformers' format, images, and transformers' logits for them."""
 
 import json
 
@@ -31,10 +31,10 @@ from folder import picture
 LABELS = ["tench", "goldfish", "great white shark", "tiger shark", "hammerhead"]
 SIZE = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=96)
 
-# Width and height of each image: odd, so that crops of them are off the middle.
+# Width and height of each image. They are odd, so that crops are not exactly in the middle.
 IMAGES = {"wide.png": (101, 75), "tall.png": (41, 97), "small.png": (31, 21)}
 
-# Height and width of images for which position embeddings are resized.
+# Height and width of the images for which position embeddings are resized.
 RESIZED = {
     "vit": (64, 80),
     "features": (80, 32),
@@ -44,11 +44,11 @@ RESIZED = {
     "dinov2-swiglu": (56, 56),
 }
 
-# Folders whose weights lie in files of so many bytes, and in another type.
+# Folders with the greatest size of a weights file in bytes, and folders with another type.
 SHARDED = {"dinov2-registers": ("64KB", torch.float16), "dinov2-swiglu": ("96KB", torch.bfloat16)}
 
 IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
-# Of a size that is not the model's, for DINOv2 takes images of any size.
+# The size is not the model's, since DINOv2 accepts images of any size.
 DINO = BitImageProcessorPil(size=dict(shortest_edge=64), crop_size=dict(height=56, width=56), **IMAGENET)
 DINO_SIZE = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=3, image_size=70, patch_size=14)
 
@@ -57,7 +57,8 @@ def names(labels: list[str]) -> dict:
     return dict(id2label=dict(enumerate(labels)), label2id={name: i for i, name in enumerate(labels)})
 
 
-# Processors of Pillow, whose bytes are the same everywhere. A dict is a preprocessor_config.json of an older version.
+# Processors that use Pillow, whose bytes are the same on every machine. A dict is a preprocessor_config.json of an
+# older version.
 MODELS = {
     "vit": (
         ViTForImageClassification,
@@ -110,7 +111,7 @@ MODELS = {
 
 @torch.no_grad()
 def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
-    """Draws every parameter anew, so that none is 0 or 1 and each one matters for the outputs."""
+    """Draws new values for all parameters. None is 0 or 1, so that each affects the outputs."""
     for name, p in model.named_parameters():
         noise = torch.randn(p.shape, generator=generator)
         scale = 0.1 if name.endswith("bias") else 0.4 if "_token" in name or "position" in name else 0.2
@@ -118,15 +119,15 @@ def redraw(model: torch.nn.Module, generator: torch.Generator) -> None:
 
 
 def outputs(model: torch.nn.Module, batch: torch.Tensor, resized: bool = False) -> torch.Tensor:
-    """Logits, or of a model without a head the class token after the last norm."""
-    # DINOv2 resizes its positions whenever it has to.
+    """The logits, or for a model without a head the class token after the last norm."""
+    # DINOv2 always resizes its positions if necessary.
     told = {} if isinstance(model.config, (Dinov2Config, Dinov2WithRegistersConfig)) else dict(interpolate_pos_encoding=resized)
     out = model(pixel_values=batch, **told)
     return out.last_hidden_state[:, 0] if isinstance(model, (ViTModel, Dinov2Model)) else out.logits
 
 
 def block_outputs(model: torch.nn.Module, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What every block gives, [batch, tokens, width]."""
+    """The outputs of all blocks, [batch, tokens, width]."""
     found = []
     blocks = [module for name, module in model.named_modules() if name.split(".")[-2:-1] in (["layers"], ["layer"])]
     hooks = [block.register_forward_hook(lambda _, __, out: found.append(out)) for block in blocks]
@@ -153,7 +154,7 @@ def generate() -> None:
         else:
             processor.save_pretrained(folder)
 
-        # What is tested is what a reader of the folder gets.
+        # The test uses the model that a reader of the folder gets.
         model = architecture.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
         processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
         rng = np.random.default_rng(seed)
@@ -169,7 +170,7 @@ def generate() -> None:
         exact = batch.double()
         tensors = {"images": batch.permute(0, 2, 3, 1), "logits": outputs(model, exact), **block_outputs(model, exact)}
         if name in RESIZED:
-            # Of the size already, so that nothing is resized but the positions.
+            # The images already have the size, so that only the positions are resized.
             larger = rng.integers(0, 256, (2, *RESIZED[name], 3), dtype=np.uint8)
             batch = processor(list(larger), do_resize=False, do_center_crop=False, return_tensors="pt")["pixel_values"]
             tensors["resized_images"] = torch.from_numpy(larger.astype("i4"))

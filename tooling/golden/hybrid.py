@@ -1,4 +1,4 @@
-"""hybrid-*: timm's Vision Transformers behind a ResNet, narrow and odd: outputs, gradients and inner values."""
+"""hybrid-*: timm's Vision Transformers behind a ResNet, narrow and with odd sizes: outputs, gradients and intermediate values."""
 
 from functools import partial
 
@@ -12,7 +12,8 @@ from cases import chosen, is_chosen
 from common import redraw, vitrine_config, write
 from vit import inputs_of, outputs_of
 
-# By name: the stem, and what the transformer is told. Images are of any parity, so that SAME padding is uneven.
+# For each name: the stem, and the arguments of the transformer. Images have odd and even sizes, so that SAME padding is
+# uneven.
 CASES = {
     "root": (dict(width=8, depths=[], groups=4), dict(img_size=(37, 24), patch_size=(5, 2), embed_dim=12, depth=2, num_heads=3, num_classes=5)),
     "stages": (dict(width=8, depths=[1, 2], groups=2), dict(img_size=(27, 46), patch_size=1, embed_dim=8, depth=2, num_heads=2, num_classes=4)),
@@ -29,7 +30,7 @@ VARIANTS = {
 
 
 def build(stem: dict, in_chans: int = 3, **args) -> VisionTransformer:
-    """As timm builds its hybrids, but for the widths and groups."""
+    """Builds a hybrid as timm does, but with other widths and groups."""
     parts = dict(stem_type="same", preact=False, conv_layer=partial(StdConv2dSame, eps=1e-8), norm_layer=partial(GroupNormAct, num_groups=stem["groups"]))
     width, depths = stem["width"], stem["depths"]
     if depths:

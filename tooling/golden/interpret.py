@@ -1,4 +1,4 @@
-"""interpret: what the figures draw, computed by NumPy in float64, and timm's outputs of the blocks of vit-folder-tiny."""
+"""interpret: the data of figures, computed by NumPy in float64, and timm's outputs of the blocks of vit-folder-tiny."""
 
 import numpy as np
 import timm
@@ -11,13 +11,13 @@ from common import FILES, write
 FOLDER = FILES / "vit-folder-tiny"
 IMAGE = "wide-rgb.png"
 PATCH = (8, 4)
-# Rows and columns of patches, and tokens before them.
+# Rows and columns of patches, and the number of tokens before them.
 CASES = {"average": (3, 4, 0), "token": (4, 3, 1), "registers": (2, 5, 3)}
 BATCH, HEADS, DEPTH, DIM = 2, 3, 3, 10
 
 
 def rollout(blocks: np.ndarray) -> np.ndarray:
-    """Abnar & Zuidema, section 3, of [blocks, heads, tokens, tokens]: [tokens, tokens]."""
+    """Abnar & Zuidema, section 3: [blocks, heads, tokens, tokens] to [tokens, tokens]."""
     joint = np.eye(blocks.shape[-1])
     for block in blocks:
         mixed = block.mean(0) + np.eye(blocks.shape[-1])
@@ -26,7 +26,7 @@ def rollout(blocks: np.ndarray) -> np.ndarray:
 
 
 def distances(attention: np.ndarray, rows: int, columns: int, prefix: int) -> np.ndarray:
-    """Of [batch, heads, tokens, tokens]: [heads]."""
+    """[batch, heads, tokens, tokens] to [heads]."""
     y, x = np.divmod(np.arange(rows * columns), columns)
     centres = np.stack([y * PATCH[0], x * PATCH[1]], 1)
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
@@ -35,7 +35,7 @@ def distances(attention: np.ndarray, rows: int, columns: int, prefix: int) -> np
 
 
 def components(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Directions in rows, and the share of the variance of each."""
+    """The directions as rows, and the share of the variance along each."""
     _, sizes, directions = np.linalg.svd(table - table.mean(0), full_matrices=False)
     return directions, sizes**2 / (sizes**2).sum()
 
@@ -63,7 +63,7 @@ def generate() -> None:
     tensors: dict[str, torch.Tensor] = {}
 
     def keep(name: str, array: np.ndarray) -> np.ndarray:
-        """Writes what goes in as float32, and gives those values in float64."""
+        """Stores an input as float32, and returns the rounded values in float64."""
         tensors[name] = torch.from_numpy(np.asarray(array, np.float32))
         return tensors[name].double().numpy()
 
@@ -86,7 +86,7 @@ def generate() -> None:
         }
         tensors |= {f"{name}.{key}": torch.from_numpy(np.ascontiguousarray(value)) for key, value in results.items()}
 
-    # More filters than pixels, and fewer.
+    # One case has more filters than pixels, the other has fewer.
     for name, shape in {"filters.tall": (40, 3, 2, 4), "filters.wide": (12, 3, 4, 4)}.items():
         filters = keep(name, rng.normal(size=shape) * (1 + np.arange(shape[3])))
         directions, explained = components(filters.reshape(shape[0], -1))

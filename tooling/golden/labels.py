@@ -1,4 +1,4 @@
-"""labels: scikit-learn's figures of images with several labels, with ties and a class without positive examples."""
+"""labels: scikit-learn's measures of images with several labels, with ties and a class without positive examples."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""boxes, assignment: torchvision's boxes and transforms of them, and the least costs of scipy's linear_sum_assignment."""
+"""boxes, assignment: torchvision's functions and transforms of boxes, and the least costs by scipy's linear_sum_assignment."""
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ def sizes() -> list:
     return [[h, w, s, l, *get_size_with_aspect_ratio((h, w), s, l)] for h, w, s, l in cases + drawn]
 
 
-# Stands for infinity in the file.
+# The number that means infinity in the file.
 FORBIDDEN = 1e300
 
 

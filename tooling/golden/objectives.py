@@ -1,4 +1,4 @@
-"""objective-*: 20 steps of DeiT's distillation and of masked-patch prediction in float64, and the losses by themselves."""
+"""objective-*: 20 steps of DeiT's distillation and of masked-patch prediction in float64, and the losses alone."""
 
 import timm
 import torch
@@ -72,7 +72,7 @@ def distill(seed: int, kind: str, alpha: float, tau: float) -> None:
 
 
 def masked_patch(seed: int) -> None:
-    """Appendix B.1.2 of the paper: colours of 3 bits a channel, predicted for the corrupted half of the patches."""
+    """Appendix B.1.2 of the paper: the model predicts colours, with 3 bits for each channel, of the corrupted half of the patches."""
     generator = torch.Generator().manual_seed(seed)
     model = timm.create_model("vit_tiny_patch16_224", num_classes=0, **SHAPE)
     redraw(model, generator)
@@ -85,7 +85,7 @@ def masked_patch(seed: int) -> None:
         head.weight.copy_(0.2 * torch.randn(512, dim, generator=generator))
         head.bias.copy_(0.1 * torch.randn(512, generator=generator))
     pixels = torch.rand(STEPS, BATCH, size, size, 3, generator=generator, dtype=torch.float64)
-    # Patches of many colours: a mean over noise would always be grey.
+    # The patches have different colours. The mean of noise would always be grey.
     pixels = pixels * 0.3 + 0.7 * torch.rand(STEPS, BATCH, size // patch, size // patch, 3, generator=generator, dtype=torch.float64).repeat_interleave(patch, 2).repeat_interleave(patch, 3)
     mean, std = torch.tensor(MEAN, dtype=torch.float64), torch.tensor(STD, dtype=torch.float64)
     images = ((pixels - mean) / std).float()

@@ -1,4 +1,4 @@
-"""probe: linear classifiers and neighbours on features, by NumPy's and PyTorch's solvers in float64."""
+"""probe: linear classifiers and neighbours on features, computed with NumPy's and PyTorch's solvers in float64."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ def whiten(x: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def least_squares(x: np.ndarray, labels: np.ndarray, query: np.ndarray, l2: float) -> np.ndarray:
-    """As big_vision's fewshot_lsr: a constant feature of 100 for the bias, targets of -1 and 1."""
+    """The method of big_vision's fewshot_lsr: a constant feature of 100 for the bias, targets of -1 and 1."""
     pad = lambda a: np.pad(a, ((0, 0), (0, 1)), constant_values=100.0)
     a, q = pad(whiten(x, x)), pad(whiten(query, x))
     y = 2.0 * np.eye(CLASSES)[labels] - 1.0
@@ -42,12 +42,12 @@ def logistic(x: np.ndarray, labels: np.ndarray, query: np.ndarray, l2: float) ->
 
     opt.step(closure)
     scores = (q @ w + b).detach()
-    # Only differences between classes say anything: the bias is not penalised.
+    # Only differences between classes matter, and the bias has no penalty.
     return (scores - scores.mean(1, keepdim=True)).numpy()
 
 
 def neighbours(x: np.ndarray, labels: np.ndarray, query: np.ndarray, k: int, temperature: float) -> np.ndarray:
-    """As DINO's eval_knn: the k nearest by cosine, weights exp(similarity / temperature)."""
+    """The method of DINO's eval_knn: the k nearest by cosine, with weights exp(similarity / temperature)."""
     a, q = (F.normalize(torch.from_numpy(v), dim=1) for v in (x, query))
     near, place = (q @ a.T).topk(min(k, len(a)), dim=1)
     hot = F.one_hot(torch.from_numpy(labels)[place], CLASSES).double()

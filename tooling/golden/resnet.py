@@ -1,4 +1,4 @@
-"""resnet-*: features, gradients and inner values of narrow ResNets as torchvision builds them, with frozen batch norm."""
+"""resnet-*: features, gradients and intermediate values of narrow torchvision ResNets with frozen batch norm."""
 
 import torch
 from torchvision.models.resnet import BasicBlock as Basic
@@ -19,7 +19,7 @@ CASES = {
 
 
 class Narrow(ResNet):
-    """torchvision's ResNet, of any widths and of as many stages as there are; its head and pool are left out."""
+    """torchvision's ResNet with any widths and number of stages, without head and pool."""
 
     def __init__(self, block, widths, depths, stem, dilated, norm=FrozenBatchNorm2d):
         torch.nn.Module.__init__(self)
@@ -41,7 +41,7 @@ class Narrow(ResNet):
 
 
 def drawn(name: str, noise: torch.Tensor) -> torch.Tensor:
-    """Values of a convolution or a frozen norm."""
+    """Random values of a convolution or a frozen norm."""
     if name.endswith("running_var"):
         return 0.5 + noise.abs()
     if noise.dim() == 4:

@@ -1,4 +1,4 @@
-"""resolution: vit-folder-tiny at other image sizes and with other preprocessing, and the logits that timm gives."""
+"""resolution: vit-folder-tiny at other image sizes and with other preprocessing, and timm's logits."""
 
 import timm
 import torch
@@ -9,7 +9,7 @@ from common import FILES, write
 from folder import IMAGES
 
 FOLDER = FILES / "vit-folder-tiny"
-# Height and width of the images, and what is asked for beside them, in the names of timm's flags.
+# Height and width of the images, and further options under the names of timm's flags.
 CASES = {
     "tall": ((64, 48), {}),
     "wide-border": ((32, 80), dict(crop_mode="border", crop_pct=0.8, mean=(0.1, 0.3, 0.7))),
@@ -23,7 +23,7 @@ CASES = {
 def generate() -> None:
     cases, tensors = [], {}
     for name, (size, args) in CASES.items():
-        # Given a size, timm resizes the table of positions as it loads it.
+        # timm resizes the table of positions when it loads a model with another size.
         model = timm.create_model(f"local-dir:{FOLDER}", pretrained=True, img_size=size).eval()
         data = resolve_data_config({"img_size": None, "input_size": (3, *size), **args}, model=model)
         assert data["input_size"] == (3, *size), data

@@ -1,4 +1,4 @@
-"""rotary-*: outputs and gradients of small models of timm's Eva: rotary positions of every kind, and EVA's own layers."""
+"""rotary-*: outputs and gradients of small timm Eva models, with rotary positions of every kind and the layers of EVA."""
 
 import inspect
 import types
@@ -13,7 +13,7 @@ from cases import chosen
 from common import POOLS, nchw, redraw, timm_config, write
 from vit import hooked, inputs_of, outputs_of
 
-# Each is an architecture of timm's and the arguments that make it small.
+# A timm architecture for each name, and the arguments that make it small.
 CASES = {
     "eva02": ("eva02_small_patch14_224", dict(img_size=(15, 10), patch_size=5, embed_dim=16, depth=2, num_heads=2, num_classes=5, ref_feat_shape=(4, 3))),
     "eva02-norms": ("eva02_base_patch16_clip_224", dict(img_size=(8, 12), patch_size=4, embed_dim=24, depth=2, num_heads=3, num_classes=4)),
@@ -41,7 +41,7 @@ def doubled():
 
 
 def build(architecture: str, args: dict, double: bool):
-    """A model whose tables are computed in float64 and stored in float32, or timm's own."""
+    """A model whose tables are computed in float64 and stored in float32, or timm's unchanged model."""
     if not double:
         return timm.create_model(architecture, **args).eval()
     original = eva.create_rope_embed

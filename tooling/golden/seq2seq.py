@@ -1,4 +1,4 @@
-"""transformer-*, seq2seq-*: torch.nn.Transformer, with what the paper puts around it, its training, and its decoding."""
+"""transformer-*, seq2seq-*: torch.nn.Transformer, the paper's layers around it, its training, and its decoding."""
 
 import math
 
@@ -12,7 +12,8 @@ from common import nchw, write
 BATCH = 3
 SMOOTHING = 0.1
 
-# Of the masks: absent source tokens and absent target tokens of each example, what the memory hides from the target.
+# Masks: the number of absent source and target tokens of each example, and the source tokens that are hidden from
+# target tokens.
 TRANSFORMERS = {
     "post": dict(d_model=12, nhead=3, layers=(2, 2), dim_feedforward=20, source=6, target=5, causal=True),
     "plain": dict(d_model=10, nhead=2, layers=(1, 2), dim_feedforward=17, source=4, target=4, norms=False),
@@ -34,7 +35,7 @@ STEPS, WARMUP, RATE = 20, 12, 0.25
 
 
 def build(d_model: int, nhead: int, layers: tuple, norms=True, cls=nn.Transformer, **args):
-    """norms: whether encoder and decoder end with one, as torch's do."""
+    """norms: whether encoder and decoder end with a norm, as in torch."""
     model = cls(d_model, nhead, *layers, **(COMMON | args))
     if not norms:
         model.encoder.norm = model.decoder.norm = None
@@ -104,12 +105,12 @@ def sinusoids(length: int, dim: int) -> torch.Tensor:
     angles = places * torch.exp(torch.arange(0, dim, 2, dtype=torch.float64) * (-math.log(10000.0) / dim))
     table = torch.zeros(length, dim, dtype=torch.float64)
     table[:, 0::2], table[:, 1::2] = angles.sin(), angles.cos()[:, : dim // 2]
-    # Constants of a graph are float32.
+    # The constants of a graph are float32.
     return table.float().double()
 
 
 class Seq2Seq(nn.Transformer):
-    """The paper's model around torch's: embeddings times √d, sinusoids, and the matrix before the softmax."""
+    """The paper's layers around torch's model: embeddings times √d, sinusoids, and the matrix before the softmax."""
 
     def surround(self, source: dict, vocabulary: int, tied: bool):
         self.embedding = nn.Embedding(vocabulary, self.d_model)
@@ -144,7 +145,7 @@ def ranked(rows: list) -> list:
 
 @torch.no_grad()
 def decoded(model: Seq2Seq, source: torch.Tensor, padding: torch.Tensor | None, length: int, beams: int, lengthPenalty: float) -> list[dict]:
-    """Of one example, without any cache: the whole decoder again for every hypothesis and token."""
+    """Decodes one example without a cache. It runs the whole decoder for every hypothesis and token."""
 
     def penalty(tokens: int) -> float:
         return ((5 + tokens) / 6) ** lengthPenalty
@@ -188,7 +189,7 @@ def smoothed_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Ten
 
 
 def batch_of(source: dict, vocabulary: int, length: int, generator: torch.Generator, tokens: int) -> dict[str, torch.Tensor]:
-    """Texts of every length; after each one `end`, which counts for nothing from the second time on."""
+    """Texts of different lengths, each followed by `end` tokens. Only the first `end` counts."""
     draw = lambda *shape: torch.randn(*shape, generator=generator)
     if source["kind"] == "image":
         given = draw(BATCH, *source["imageSize"], source["channels"])
@@ -224,8 +225,8 @@ def make_model(name: str, seed: int, source: dict, vocabulary: int, length: int,
     tensors["logits"] = logits
     tensors |= {f"grad.{k}": v.grad for k, v in model.named_parameters()}
 
-    # The paper's schedule, d^-0.5 · min(step^-0.5, step · warm-up^-1.5), times a factor as in tensor2tensor: so narrow a model
-    # at the whole rate would make much of every rounding error.
+    # The paper's schedule, d^-0.5 · min(step^-0.5, step · warm-up^-1.5), times a factor as in tensor2tensor. At the
+    # whole rate such a narrow model would amplify rounding errors.
     optimizer = torch.optim.Adam(model.parameters(), lr=1, betas=(0.9, 0.98), eps=1e-9)
     losses = []
     for step in range(1, STEPS + 1):

@@ -1,4 +1,4 @@
-"""threefry: what JAX's random numbers are made of. Needs jax alone."""
+"""threefry: the bits behind JAX's random numbers. Only jax is needed."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""training-*: 20 steps of training in float64 with PyTorch's own optimizers, and timm's where PyTorch has none."""
+"""training-*: 20 steps of training in float64 with PyTorch's optimizers, or timm's if PyTorch has none."""
 
 import math
 
@@ -35,7 +35,7 @@ CASES = {
 
 
 def rate(base: float, schedule: dict, step: int) -> float:
-    """Learning rate at a step counted from 0: linear warm-up that never is 0, then a cosine to 0."""
+    """The learning rate at a step, counted from 0: a linear warm-up without 0, then a cosine to 0."""
     if schedule["kind"] == "constant":
         return base
     warmup = schedule["warmup"]
@@ -49,7 +49,7 @@ def is_matrix(name: str, p: torch.nn.Parameter) -> bool:
 
 
 def groups_of(model, optimizer: dict, layer_decay: float | None) -> list[dict]:
-    """Parameter groups, each with `lr_scale`."""
+    """Parameter groups with their `lr_scale`."""
     wd = optimizer["weight_decay"]
     if layer_decay is not None:
         return param_groups_layer_decay(model, wd, no_weight_decay_list=model.no_weight_decay(), layer_decay=layer_decay)

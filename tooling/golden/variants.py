@@ -1,4 +1,4 @@
-"""variants: parameters of the published models, counted by timm."""
+"""variants: timm's counts of the parameters of published models."""
 
 import timm
 import torch

@@ -1,4 +1,4 @@
-"""vit-*: outputs, gradients and inner values of small Vision Transformers of every kind that Vitrine can build."""
+"""vit-*: outputs, gradients and intermediate values of small Vision Transformers of every kind that Vitrine can build."""
 
 import timm
 import torch
@@ -12,7 +12,7 @@ from common import nchw, redraw, timm_config, vitrine_config, write
 BATCH = 3
 SMOOTHING = 0.1
 
-# Each is timm's vit_tiny_patch16_224, or another architecture, with these arguments.
+# Each case is timm's vit_tiny_patch16_224, or another architecture, with these arguments.
 CASES = {
     "token": dict(img_size=16, patch_size=4, embed_dim=18, depth=3, num_classes=5),
     "average": dict(img_size=12, patch_size=4, embed_dim=16, depth=2, num_heads=4, num_classes=7, global_pool="avg", class_token=False),
@@ -44,7 +44,7 @@ CASES = {
 
 
 class TokenAverage(VisionTransformer):
-    """What transformers' DINOv2 gives its classifier: the class token and the mean of the patches, side by side."""
+    """The input of the classifier in transformers' DINOv2: the class token and the mean of the patches, side by side."""
 
     def __init__(self, **args) -> None:
         super().__init__(**args)
@@ -61,7 +61,7 @@ def build(architecture: str = "vit_tiny_patch16_224", **args):
 
 
 def soft_targets(classes: int, generator: torch.Generator) -> torch.Tensor:
-    """Two labels mixed for each image, then smoothed: [batch, classes]."""
+    """A mix of two labels for each image, smoothed: [batch, classes]."""
     first, second = torch.randint(0, classes, (2, BATCH), generator=generator)
     share = torch.rand(BATCH, 1, generator=generator)
     mixed = share * F.one_hot(first, classes) + (1 - share) * F.one_hot(second, classes)
@@ -74,7 +74,7 @@ def loss_of(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) 
 
 
 def inputs_of(model, size, channels: int, outputs: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """A model's parameters, and images, targets and weights that are drawn for it."""
+    """The parameters of a model, and random images, targets and weights for it."""
     images = torch.randn(BATCH, *size, channels, generator=generator)
     targets = soft_targets(outputs, generator)
     weights = 0.5 + torch.rand(BATCH, generator=generator)
@@ -83,7 +83,7 @@ def inputs_of(model, size, channels: int, outputs: int, generator: torch.Generat
 
 
 def outputs_of(model, inputs: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], float, dict[str, torch.Tensor]]:
-    """In float64: logits and gradients, the loss, and what `hooked` has seen."""
+    """The logits and gradients, the loss, and the values from `hooked`, in float64."""
     images, targets, weights = (inputs[name].double() for name in ("images", "targets", "weights"))
     model.double()
     logits, seen = hooked(model, nchw(images))
@@ -94,7 +94,7 @@ def outputs_of(model, inputs: dict[str, torch.Tensor]) -> tuple[dict[str, torch.
 
 
 def hooked(model, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The model's outputs, and what its own modules took in (`name<`) and gave out (`name`)."""
+    """The model's outputs, and the inputs (`name<`) and outputs (`name`) of its modules."""
     seen: dict[str, torch.Tensor] = {}
 
     def keep(name):

@@ -1,4 +1,4 @@
-// Refuses circles of imports among source files. Imports of types and dynamic imports count.
+// Refuses circles of imports among source files. Imports of types and dynamic imports count too.
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
@@ -11,7 +11,7 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
   .map((file) => resolve(file))
 const isSource = new Set(files)
 
-/** The source files that a file imports, exports from, or names in a type. */
+/** The source files that a file imports, re-exports, or names in a type. */
 function importsOf(file) {
   const { program, errors } = parseSync(file, readFileSync(file, "utf8"))
   if (errors.length > 0) throw new Error(`${file}: ${errors[0].message}`)
@@ -32,12 +32,12 @@ function importsOf(file) {
 
 const graph = new Map(files.map((file) => [file, importsOf(file)]))
 
-/** Strongly connected components of more than one file (Tarjan, 1972). */
+/** The strongly connected components with more than one file (Tarjan, 1972). */
 function circles() {
   const order = new Map()
   const low = new Map()
   const stack = []
-  const found = []
+  const components = []
   const visit = (file) => {
     order.set(file, order.size)
     low.set(file, order.get(file))
@@ -48,10 +48,10 @@ function circles() {
     }
     if (low.get(file) !== order.get(file)) return
     const circle = stack.splice(stack.indexOf(file))
-    if (circle.length > 1 || graph.get(file).has(file)) found.push(circle)
+    if (circle.length > 1 || graph.get(file).has(file)) components.push(circle)
   }
   for (const file of files) if (!order.has(file)) visit(file)
-  return found
+  return components
 }
 
 const all = circles()

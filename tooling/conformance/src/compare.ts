@@ -8,7 +8,9 @@ export interface Tolerance {
 
 export const float32Tolerance: Tolerance = { absolute: 2e-5, relative: 1e-5 }
 
-/** A message that says how far `actual` is from `expected`; undefined where they are close enough. NaN and ±∞ must agree. */
+/**
+ * Says how much `actual` differs from `expected`. Returns undefined if they are close enough. NaN and ±∞ must agree.
+ */
 export function difference(actual: HostData, expected: HostData, tolerance: Tolerance): string | undefined {
   if (actual.length !== expected.length) return `${actual.length} values instead of ${expected.length}`
   let largest = 0
@@ -27,7 +29,7 @@ export function difference(actual: HostData, expected: HostData, tolerance: Tole
   return `${actual[worst]} instead of ${expected[worst]} at ${worst}: ${worstDelta.toExponential(2)} apart, ${allowed.toExponential(2)} allowed`
 }
 
-/** @throws Error with one line for every tensor that is missing, of another shape, or not close enough. */
+/** @throws Error with a line for every tensor that is missing, has another shape, or is not close enough */
 export function expectClose(
   actual: Readonly<Record<string, HostTensor>>,
   expected: Readonly<Record<string, HostTensor>>,

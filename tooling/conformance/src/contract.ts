@@ -33,13 +33,13 @@ import {
   trainStep,
 } from "./models.ts"
 
-/** The backend that a test is of, and the tolerance of its results. */
+/** The backend under test, and the tolerance of its results. */
 export interface Subject {
   readonly backend: Backend
   readonly tolerance: Tolerance
 }
 
-/** The batch size of all whole models. Since it is the same, a backend compiles a kernel once for all tests. */
+/** The batch size of all whole models. Because it is always the same, a backend compiles each kernel only once. */
 const modelBatch = 3
 
 type Test = (subject: Subject) => Promise<void>
@@ -76,7 +76,7 @@ async function values(s: State, name: string): Promise<number[]> {
   return Array.from(await s.read(name))
 }
 
-/** A graph that gives `x`, and then sets `x ← x / 2 + given`. */
+/** A graph with the output `x`. Each run then sets `x ← x / 2 + given`. */
 function counter(): Graph {
   const x = state("x", [2])
   return graph({ outputs: { before: x }, updates: { x: add(mul(x, 0.5), input("given", [2])) } })
@@ -370,7 +370,7 @@ const constants: Readonly<Record<string, Test>> = {
     await rejects(backend.compile(g, { constants: { gain: floats(1, 2, 3) } }), /gain/)
   },
   "constants from a file": async ({ backend }) => {
-    // Imported here, so that the rest of the suite runs in a browser.
+    // This import is dynamic, so that the rest of the suite runs in a browser.
     const { mkdtemp, rm, writeFile } = await import("node:fs/promises")
     const { tmpdir } = await import("node:os")
     const folder = await mkdtemp(`${tmpdir()}/vitrine-conformance-`)
@@ -460,7 +460,7 @@ function vitTests(): Record<string, Test> {
   return Object.fromEntries(entries)
 }
 
-/** A model with dropout of every kind. */
+/** A model with every kind of dropout. */
 const trained = {
   ...(configs["class token"] as (typeof configs)[string]),
   dropout: 0.1,
@@ -537,7 +537,7 @@ const training: Readonly<Record<string, Test>> = {
   },
 }
 
-/** The tests of a backend's contract, by group. */
+/** The tests of a backend's contract by their groups. */
 export const contract: Readonly<Record<string, Readonly<Record<string, Test>>>> = {
   "inputs and outputs": inputsAndOutputs,
   states,

@@ -1,7 +1,7 @@
 import { type HostData, keyFromSeed, ops, type Shape, randomStream, type Tensor } from "@vitrine/core"
 import { elementCount } from "@vitrine/core/backend"
 
-/** Draws the inputs of a case. Each call makes an input of the graph, and draws its values. */
+/** Draws the inputs of a case. Each call adds an input to the graph and draws its values. */
 export interface Draw {
   /** Float32, standard normal times `scale` plus `shift`. */
   normal(shape: Shape, options?: { readonly scale?: number; readonly shift?: number }): Tensor
@@ -10,24 +10,24 @@ export interface Draw {
   /** Int32 from 0 to `below` − 1. */
   integers(shape: Shape, below: number): Tensor
   bools(shape: Shape): Tensor
-  /** These values: float32 unless they are an Int32Array. */
+  /** The given values: float32, unless they are an Int32Array. */
   values(shape: Shape, values: readonly number[] | Int32Array): Tensor
 }
 
 export interface Drawn extends Draw {
-  /** Every input so far, by name. */
+  /** All inputs so far, by name. */
   readonly tensors: Record<string, Tensor>
   readonly data: Record<string, HostData>
 }
 
 export interface DrawOptions {
-  /** The size at which a named batch dimension is drawn. */
+  /** The size of a batch dimension. */
   readonly batch?: number
-  /** The names of inputs begin with it, so that several computations can be one graph. */
+  /** The prefix of the inputs' names. With it several computations can be one graph. */
   readonly prefix?: string
 }
 
-/** The same numbers for the same seed. */
+/** Draws inputs. Equal seeds give equal numbers. */
 export function drawFrom(seed: number, { batch, prefix = "" }: DrawOptions = {}): Drawn {
   const random = randomStream(keyFromSeed(seed))
   const tensors: Record<string, Tensor> = {}

@@ -130,13 +130,13 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
 
 const large = { ...small, imageSize: [32, 32], patchSize: [1, 1], dim: 8, depth: 1, heads: 1, mlpDim: 8 } as const
 
-/** Models of 1,024 patches, whose coordinates and angles are those of large images. */
+/** Models with 1,024 patches. Their coordinates and angles are those of large images. */
 export const largeConfigs: Readonly<Record<string, ViTConfig>> = {
   "1,024 patches, rotary positions": vitConfig({ ...large, positions: { ...rotary, temperature: 10000 } }),
   "1,024 patches, learned rotary positions": vitConfig({ ...large, positions: mixed }),
 }
 
-/** Parameters that are nowhere 0, in the head and the biases neither, since a zero would hide an error. */
+/** Random parameters. None is 0, not even in the head and the biases, since a zero would hide an error. */
 export function randomParameters(
   parameters: readonly Parameter[],
   config: ViTConfig,
@@ -165,7 +165,7 @@ export interface Model {
   readonly taps: Readonly<Record<string, Tensor>>
 }
 
-/** The forward pass, with its parameters and taps. */
+/** The forward pass with its parameters and taps. */
 export function trace(
   config: ViTConfig,
   images: Tensor,
@@ -203,8 +203,8 @@ export function trainStep(config: ViTConfig): Step {
   Object.entries(parameters).forEach(([name, parameter], i) => {
     const gradient = grads[i] as Tensor
     norm = add(norm, sum(ops.square(gradient)))
-    // The epsilon is far above rounding errors. Otherwise Adam would make a whole step of the rounding of a gradient that is
-    // zero, such as that of the keys' bias.
+    // The epsilon is far above rounding errors. A gradient that is zero, such as that of the keys' bias, consists of
+    // rounding errors, and with a small epsilon Adam would make a whole step of them.
     const attributes = { beta1: 0.9, beta2: 0.999, epsilon: 1e-3 }
     const [m, v] = [state(`m.${name}`, parameter.shape), state(`v.${name}`, parameter.shape)]
     const moved = adamW(parameter, gradient, m, v, scalars, attributes)

@@ -8,30 +8,31 @@ import { contract, runOnce } from "./contract.ts"
 import { drawFrom } from "./draw.ts"
 
 export interface ConformanceOptions {
-  /** Cases that this backend does not pass, each with the reason: they show up as skipped. */
+  /** The cases that this backend does not pass, with the reasons. They appear as skipped tests. */
   readonly skip?: Readonly<Record<string, string>>
-  /** Two float32 computations may differ by this: by default `max(2e-5, 1e-5 · max|expected|)`. */
+  /** The tolerance between two float32 computations; `max(2e-5, 1e-5 · max|expected|)` by default. */
   readonly tolerance?: Tolerance
   /**
-   * "smoke" is for a second way to the same kernels, such as a worker of a page. It runs the first variant of each op with
-   * its gradient, the contract of `Backend`, `Program` and `State`, one model's gradients, and a training run of three steps.
+   * "smoke" is for another way to kernels that are already tested, such as a worker of a page. It runs the first
+   * variant of each op with its gradient, the contract of `Backend`, `Program` and `State`, one model's gradients, and
+   * a training run of three steps.
    */
   readonly subset?: "smoke"
 }
 
-/** The tests of whole models that the smoke subset runs. */
+/** The tests of whole models in the smoke subset. */
 const smokeModels: ReadonlySet<string> = new Set(["ViT, class token: gradients", "three steps of AdamW with dropout"])
 
-/** The names that `skip` takes: ops, and the tests of the contract. */
+/** The names that `skip` accepts: ops, and tests of the contract. */
 export const caseNames: readonly string[] = [
   ...Object.keys(opCases),
   ...Object.values(contract).flatMap((tests) => Object.keys(tests)),
 ]
 
 /**
- * Registers the suite that every backend passes: each op and each gradient on many shapes, whole models, training steps, and
- * the contract of `Backend`, `Program` and `State`. Results are compared with the float64 reference.
- * @throws Error for a skip that names no case, so that none outlives its reason.
+ * Registers the suite that every backend passes: each op and each gradient on many shapes, whole models, training
+ * steps, and the contract of `Backend`, `Program` and `State`. Results are compared with the float64 reference.
+ * @throws Error for a skip that names no case, so that no skip remains after its case is gone
  */
 export function conformance(
   name: string,
@@ -70,9 +71,9 @@ export function conformance(
 export const smokeCase = (variants: Case): Case => Object.fromEntries(Object.entries(variants).slice(0, 1))
 
 /**
- * Compares all variants of a case with the reference in one graph, since compiling takes most of the time. Where they
+ * Compares all variants of a case with the reference in one graph, since compiling takes most of the time. If they
  * differ, it compares them one by one.
- * @throws Error with a line for every variant that differs from the reference.
+ * @throws Error with a line for every variant that differs from the reference
  */
 export async function verifyCase(backend: () => Backend, variants: Case, tolerance: Tolerance): Promise<void> {
   const together = await verifyBuilds(backend(), await buildsOf(variants), tolerance).then(
@@ -91,7 +92,7 @@ export async function verifyCase(backend: () => Backend, variants: Case, toleran
   throw new Error(faults.join("\n") || `only together: ${explain(together)}`)
 }
 
-/** The computations of a case, among them those that its properties draw. */
+/** The computations of a case, with those that its properties draw. */
 async function buildsOf(variants: Case): Promise<Build[]> {
   const builds: Build[] = []
   for (const variant of Object.values(variants))
@@ -100,14 +101,17 @@ async function buildsOf(variants: Case): Promise<Build[]> {
   return builds
 }
 
-/** The message of an error; of a property's, the simplest case that fails, and how. */
+/** The message of an error. For a property it has the simplest case that fails, and the difference. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const counterexample = /^Counterexample: .*$/m.exec(error.message)
   return counterexample && error.cause ? `${counterexample[0]}: ${explain(error.cause)}` : error.message
 }
 
-/** Compares computations, and the gradients of a random-weighted sum of each one's outputs, with the reference. */
+/**
+ * Compares computations with the reference. It also compares the gradients of a sum of each computation's outputs with
+ * random weights.
+ */
 async function verifyBuilds(backend: Backend, builds: readonly Build[], tolerance: Tolerance): Promise<void> {
   const outputs: Record<string, Tensor> = {}
   const data: Record<string, HostData> = {}

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { difference } from "../src/compare.ts"
 import { imagesOf, lossOf, trace } from "../src/models.ts"
 
-/** Our name of what a golden file calls by PyTorch's place. */
+/** The name of our tap for a module of PyTorch in a golden file. */
 function tapName(name: string): string {
   if (name.startsWith("patch_embed.")) return name
   const inBlock = /^(blocks\.\d+)(?:\.(\w+))?$/.exec(name)
@@ -22,7 +22,7 @@ function tapName(name: string): string {
     }
     return `${block}.${ours[part] ?? `attn.${part}`}`
   }
-  // The head reads what we call pooled, and timm's features: what has been pooled and normed.
+  // timm's `features` are pooled and normed. Our tap with these values is `pooled`.
   return name === "patch_embed" ? "patch_embed.embeddings" : name === "features" ? "pooled" : name
 }
 

@@ -6,7 +6,10 @@ import { opCases } from "../src/cases/index.ts"
 import { difference } from "../src/compare.ts"
 import { type Data, differentiate, evaluate, gradientGraph, required } from "./numbers.ts"
 
-/** Variants at a kink, where a difference quotient is no derivative, and those whose gradient is stopped on purpose. */
+/**
+ * Variants at a point where a difference quotient is not the derivative, and variants that stop the gradient on
+ * purpose.
+ */
 const kinks = new Set([
   "maximum: one tensor twice",
   "maximum: ties send the gradient to the first",
@@ -154,7 +157,7 @@ describe("the cases", () => {
       gather: true,
       scatterAdd: true,
     }
-    // States are the contract's, and stopGradient leaves no node.
+    // States are tested in the contract, and stopGradient leaves no node.
     const seen = new Set<string>(["state", "stopGradient"])
     for (const op of Object.keys(opCases))
       await forEachVariant(op, async (build) => {

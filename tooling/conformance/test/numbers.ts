@@ -7,13 +7,13 @@ import { type Drawn, drawFrom } from "../src/draw.ts"
 
 export type Data = Readonly<Record<string, HostData>>
 
-/** One run in float64: the outputs' values by name. */
+/** Runs a graph once in float64. It returns the values of the outputs by name. */
 export async function evaluate(g: Graph, inputs: Data): Promise<Record<string, Float64Array>> {
   const results = await runOnce(referenceBackend(), g, inputs)
   return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float64Array]))
 }
 
-/** Ops that a backend must have, all that a decomposition ends in. */
+/** The ops that a backend must have. Every decomposition consists of them. */
 export const required: ReadonlySet<OpName> = new Set<OpName>([
   ...(["input", "state", "constant", "full", "add", "sub", "mul", "div", "maximum", "greater", "where"] as const),
   ...(["neg", "exp", "log", "sqrt", "erf", "tanh", "isFinite", "cast", "reshape", "transpose", "broadcastTo"] as const),
@@ -24,9 +24,9 @@ export interface Differentiated {
   readonly draw: Drawn
   /** The float32 outputs through which gradients flow. */
   readonly ends: readonly Tensor[]
-  /** What each of the outputs is weighted by: inputs as well. */
+  /** The weights of the outputs. They are inputs too. */
   readonly seeds: readonly Tensor[]
-  /** The float32 inputs whose gradient nothing stops. */
+  /** The float32 inputs that get a gradient. */
   readonly wrt: Readonly<Record<string, Tensor>>
 }
 

@@ -7,7 +7,7 @@ import { difference, float32Tolerance } from "../src/compare.ts"
 import { conformance } from "../src/index.ts"
 import { smokeCase, verifyCase } from "../src/suite.ts"
 
-/** A little off: what a wrong kernel might give. */
+/** Values that are slightly wrong, as a faulty kernel might give them. */
 function spoil(t: Tensor): Tensor {
   if (t.dtype === "bool") return ops.greater(ops.cast(t, "float32"), -1)
   // Indices stay within the data.
@@ -15,7 +15,7 @@ function spoil(t: Tensor): Tensor {
   return ops.mul(ops.add(t, 1e-3), 1.001)
 }
 
-/** The reference with one op spoilt. */
+/** The reference backend with one faulty op. */
 function broken(op: OpName): Backend {
   const backend = referenceBackend()
   return {

@@ -7,10 +7,10 @@ import sharp from "sharp"
 const golden = fileURLToPath(new URL("../../golden/files/", import.meta.url))
 const corpus = fileURLToPath(new URL("../corpus/", import.meta.url))
 
-/** Files larger than this are left out, so that mutations meet headers and not weights. */
+/** Larger files are left out, so that mutations hit headers and not weights. */
 const mostBytes = 2 ** 17
 
-/** Small golden files, by the end of their path. */
+/** Small golden files whose paths have this ending. */
 export function goldenFiles(ending: RegExp): Uint8Array[] {
   return readdirSync(golden, { recursive: true, encoding: "utf8" })
     .filter((path) => ending.test(path))
@@ -19,7 +19,7 @@ export function goldenFiles(ending: RegExp): Uint8Array[] {
     .map((path) => readFileSync(path))
 }
 
-/** Inputs that once failed, and hand-made ones: the files of `corpus/NAME`. */
+/** The files of `corpus/NAME`: inputs that once failed, and hand-made ones. */
 export function corpusFiles(name: string): Uint8Array[] {
   try {
     return readdirSync(join(corpus, name)).map((file) => readFileSync(join(corpus, name, file)))
@@ -30,7 +30,7 @@ export function corpusFiles(name: string): Uint8Array[] {
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
-/** Small images of every format that is decoded. */
+/** Small images of every format that can be decoded. */
 export async function images(): Promise<Uint8Array[]> {
   const pixels = Uint8Array.from({ length: 9 * 7 * 3 }, (_, i) => (i * 37) % 256)
   const image = sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
@@ -47,7 +47,7 @@ export function idxFiles(): Uint8Array[] {
   return [labels, pixels]
 }
 
-/** Labels of lines, by tabs and as lines of JSON. */
+/** Labels of lines, separated by tabs and as lines of JSON. */
 export const labelFiles = (): Uint8Array[] => [
   text("file\ttext\na.png\tabc\nb/c.png\tx y z\n"),
   text('{"file": "a.png", "text": "abc"}\n{"file": "b.png", "text": "ü"}\n'),

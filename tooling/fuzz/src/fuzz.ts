@@ -2,13 +2,13 @@ import { escapeControls, foldKey, keyFromSeed, randomStream, VitrineError } from
 import { mutate } from "./mutate.ts"
 import type { Target } from "./targets.ts"
 
-/** What an input may take. */
+/** The greatest time and memory for an input. */
 export const bounds = { milliseconds: 1000, mebibytes: 300 } as const
 
-/** An input that was not read or refused as it should be. */
+/** An input that was neither read nor refused correctly. */
 export interface Fault {
   readonly target: string
-  /** The place of the input in the sequence of its seed. */
+  /** The index of the input in the sequence of its seed. */
   readonly index: number
   readonly fault: string
   readonly bytes: Uint8Array
@@ -16,32 +16,32 @@ export interface Fault {
 
 export interface FuzzOptions {
   readonly seed: number
-  /** The first input, so that a long run can be cut into parts. */
+  /** The index of the first input, so that a long run can be divided. */
   readonly start?: number
   readonly count: number
-  /** Ends after so many milliseconds, whatever `count` says. */
+  /** Ends after this time, even if there are fewer than `count` inputs. */
   readonly milliseconds?: number
 }
 
 export interface FuzzReport {
   readonly inputs: number
-  /** Inputs that were read, and that were refused with a `VitrineError`. */
+  /** The number of inputs that were read, and of those that were refused with a `VitrineError`. */
   readonly read: number
   readonly refused: number
   readonly faults: readonly Fault[]
 }
 
 /**
- * Gives a parser mutations of its corpus. Each is to be read, or refused with a `VitrineError` of one line without control
- * characters, within a second and 300 MiB.
+ * Feeds a parser with mutations of its corpus. Each must be read, or refused with a `VitrineError` of one line without
+ * control characters, within a second and 300 MiB.
  */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const { seed, start = 0, count, milliseconds = Number.POSITIVE_INFINITY } = options
-  // Buffers of Node differ from other arrays of bytes in what slice and fill do.
+  // `slice` and `fill` of Node's buffers differ from those of other byte arrays.
   const corpus = (await target.corpus()).map((bytes) => Uint8Array.from(bytes))
   const faults: Fault[] = []
   const counts = { read: 0, refused: 0 }
-  // Parsers load their libraries with the first inputs.
+  // The first inputs make parsers load their libraries, which should not count.
   for (const bytes of corpus) await outcome(target, bytes)
   const end = performance.now() + milliseconds
   let index = start
@@ -67,10 +67,10 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   return { inputs: index - start, ...counts, faults }
 }
 
-/** The most memory that the process has had, in MiB. */
+/** The greatest memory of the process so far, in MiB. */
 const peak = (): number => process.resourceUsage().maxRSS / 1024
 
-/** Null for an input that is read, and what is thrown for another. */
+/** Null if an input is read, otherwise the thrown error. */
 async function outcome(target: Target, bytes: Uint8Array): Promise<unknown> {
   try {
     await target.parse(bytes)
@@ -80,7 +80,7 @@ async function outcome(target: Target, bytes: Uint8Array): Promise<unknown> {
   }
 }
 
-/** What is wrong with an error; null for a `VitrineError` of one line. */
+/** The fault of an error in words, or null for a `VitrineError` of one line. */
 function faultOf(error: unknown): string | null {
   if (!VitrineError.isInstance(error)) return `threw ${String((error as Error).stack ?? error).slice(0, 600)}`
   if (escapeControls(error.message) !== error.message)

@@ -2,12 +2,12 @@ import type { randomStream } from "@vitrine/core"
 
 type RandomStream = ReturnType<typeof randomStream>
 
-/** Numbers that lengths, counts and offsets are turned into. */
+/** Numbers that replace lengths, counts and offsets. */
 const integers: readonly number[] = [
   0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
 ]
 
-/** Values that a field of JSON is turned into. */
+/** Values that replace a value in JSON. */
 const values: readonly unknown[] = [
   null,
   true,
@@ -31,7 +31,9 @@ const values: readonly unknown[] = [
   { toString: 1 },
 ]
 
-/** A changed copy of a file: one to eight changes of bytes, or for JSON as often a change of its values. */
+/**
+ * A changed copy of a file. It has one to eight changes of bytes. A file of JSON has changes of values just as often.
+ */
 export function mutate(bytes: Uint8Array, others: readonly Uint8Array[], random: RandomStream): Uint8Array {
   if (random.integer(2) === 0) {
     const changed = mutateJson(bytes, random)
@@ -45,7 +47,7 @@ export function mutate(bytes: Uint8Array, others: readonly Uint8Array[], random:
 type Change = (bytes: Uint8Array, random: RandomStream, others: readonly Uint8Array[]) => Uint8Array
 
 const changes: readonly Change[] = [
-  // A bit, a byte, a run of one byte.
+  // Change a bit, a byte, or a run of one byte.
   (bytes, { integer }) => {
     const at = integer(bytes.length)
     return bytes.with(at, (bytes[at] ?? 0) ^ (1 << integer(8)))
@@ -55,7 +57,7 @@ const changes: readonly Change[] = [
     const start = integer(bytes.length)
     return bytes.slice().fill(integer(256), start, start + 1 + integer(16))
   },
-  // A number that means a length, in either order of bytes.
+  // Change a binary number, which may be a length, in either byte order.
   (bytes, { integer }) => {
     const copy = bytes.slice()
     const view = new DataView(copy.buffer)
@@ -65,7 +67,7 @@ const changes: readonly Change[] = [
     else copy[at] = value
     return copy
   },
-  // The same digits in text: sizes of headers and archives.
+  // Change a number in text, such as a size in the header of an image or archive.
   (bytes, { integer }) => {
     const text = new TextDecoder("latin1").decode(bytes)
     const numbers = Array.from(text.matchAll(/\d+/g)).slice(0, 1000)
@@ -74,21 +76,25 @@ const changes: readonly Change[] = [
     const other = ["0", "1", "-1", "9007199254740993", "1e999", "00", `${number[0]}0`, ""][integer(8)]
     return latin1(text.slice(0, number.index) + other + text.slice(number.index + number[0].length))
   },
-  // Less, more, twice, elsewhere.
+  // Remove, insert or repeat bytes, or take them from another file.
   (bytes, { integer }) => bytes.slice(0, integer(bytes.length + 1)),
   (bytes, { integer }) => {
     const at = integer(bytes.length)
-    return joined(bytes.subarray(0, at), bytes.subarray(at + 1 + integer(32)))
+    return concatenated(bytes.subarray(0, at), bytes.subarray(at + 1 + integer(32)))
   },
   (bytes, { integer }) => {
     const [at, length] = [integer(bytes.length), 1 + integer(64)]
     const part = bytes.subarray(at, at + length)
-    return joined(bytes.subarray(0, at), ...Array.from({ length: 1 + integer(50) }, () => part), bytes.subarray(at))
+    return concatenated(
+      bytes.subarray(0, at),
+      ...Array.from({ length: 1 + integer(50) }, () => part),
+      bytes.subarray(at),
+    )
   },
   (bytes, { integer }, others) => {
     const other = others[integer(others.length)] ?? bytes
     const at = integer(other.length)
-    return joined(bytes.subarray(0, integer(bytes.length)), other.subarray(at, at + integer(256)))
+    return concatenated(bytes.subarray(0, integer(bytes.length)), other.subarray(at, at + integer(256)))
   },
 ]
 
@@ -97,7 +103,7 @@ function change(bytes: Uint8Array, others: readonly Uint8Array[], random: Random
   return changes[random.integer(changes.length)]?.(bytes, random, others) ?? bytes
 }
 
-/** JSON with one to three of its values changed, removed or renamed; null for what is no JSON. */
+/** Changes, removes or renames one to three values of JSON. Returns null if the bytes are not JSON. */
 function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null {
   if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return null
   let root: unknown
@@ -111,7 +117,7 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
     const place = places[random.integer(Math.max(1, places.length))]
     if (place === undefined) break
     const [parent, key] = place
-    // A copy, which the next change may change.
+    // It needs a copy, since the next change may modify it.
     const value = structuredClone(values[random.integer(values.length)])
     switch (random.integer(4)) {
       case 0:
@@ -132,7 +138,7 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
 
 type Parent = Record<string, unknown>
 
-/** Every place of a value within another, as its parent and key. */
+/** The places of all values within a value, as parents and keys. */
 function placesOf(root: unknown): [Parent, string][] {
   const places: [Parent, string][] = []
   const visit = (node: unknown): void => {
@@ -154,7 +160,7 @@ function nested(depth: number, value: unknown): unknown {
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
+function concatenated(...parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {

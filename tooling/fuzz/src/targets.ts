@@ -21,10 +21,10 @@ import { parseHubName } from "@vitrine/hub"
 import { type DetectionRecipe, type Recipe, readRun, resolveDetectionRecipe, resolveRecipe } from "vitrine"
 import * as corpus from "./corpus.ts"
 
-/** A parser, and files that it reads. */
+/** A parser, and files that it can read. */
 export interface Target {
   readonly name: string
-  /** The source files whose branches its inputs should reach. */
+  /** The source files whose branches the inputs should reach. */
   readonly covers: readonly string[]
   corpus(): Uint8Array[] | Promise<Uint8Array[]>
   parse(bytes: Uint8Array): unknown
@@ -33,7 +33,7 @@ export interface Target {
 const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const folder = mkdtempSync(join(tmpdir(), "vitrine-fuzz-"))
 
-/** A file with these bytes, which the next call overwrites. */
+/** Writes the bytes to a file. The next call overwrites it. */
 function fileOf(name: string, bytes: Uint8Array): string {
   const path = join(folder, name)
   writeFileSync(path, bytes)
@@ -52,7 +52,7 @@ const ignore = (): void => {}
 const dataFacts = { examples: 100, classes: 3, channels: 3, imageSize: [32, 32], mean: [0.5], std: [0.2] } as const
 const detectionFacts = { examples: 100, classes: 3, imageSize: [64, 64], objects: 2, builtIn: false } as const
 
-/** Every parser of files that come from elsewhere. */
+/** All parsers of files from outside. */
 export const targets: readonly Target[] = [
   {
     name: "safetensors",

@@ -1,6 +1,8 @@
 import type { GoldenTensor } from "./tensors.ts"
 
-/** The largest difference, as a share of the largest expected value, or of 0.01 where all are smaller: some are 0. */
+/**
+ * The largest difference divided by the largest expected value, or by 0.01 if that is smaller, since some values are 0.
+ */
 export function apart(actual: ArrayLike<number>, { data }: Pick<GoldenTensor, "data">): number {
   let [delta, largest] = [0, 0]
   data.forEach((value, i) => {

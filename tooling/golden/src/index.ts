@@ -5,10 +5,9 @@ import { type GoldenTensor, parseTensors } from "./tensors.ts"
 export { apart } from "./compare.ts"
 export type { GoldenTensor } from "./tensors.ts"
 
-/** A golden file: the document, and the tensors of the safetensors file beside it, if there is one. */
+/** A golden file: the document, and the tensors of the safetensors file beside it if there is one. */
 export interface Golden {
-  // Tests read documents of many forms, which the README describes.
-  // oxlint-disable-next-line typescript/no-explicit-any
+  // The documents have many forms, which the README describes.
   readonly json: any
   readonly tensors: Readonly<Record<string, GoldenTensor>>
 }
@@ -18,13 +17,13 @@ export function goldenPath(path: string): string {
   return fileURLToPath(new URL(`../files/${path}`, import.meta.url))
 }
 
-/** Names that `golden` takes, sorted, those that begin with `prefix`: `goldenNames("vit-")`. */
+/** The sorted names that begin with `prefix`, such as `goldenNames("vit-")`. `golden` reads files by these names. */
 export function goldenNames(prefix = ""): string[] {
   const files = readdirSync(goldenPath(""))
   return files.flatMap((file) => (file.endsWith(".json") && file.startsWith(prefix) ? [file.slice(0, -5)] : [])).sort()
 }
 
-/** Reads `NAME.json` and `NAME.safetensors`. Only for the files of this package, which are trusted. */
+/** Reads `NAME.json` and `NAME.safetensors`. Only the files of this package are trusted enough. */
 export function golden(name: string): Golden {
   const tensorFile = goldenPath(`${name}.safetensors`)
   return {
@@ -35,9 +34,9 @@ export function golden(name: string): Golden {
 
 /** A tensor of a golden file. */
 export function tensor({ tensors }: Golden, name: string): GoldenTensor {
-  const found = tensors[name]
-  if (found === undefined) throw new Error(`no tensor ${name}`)
-  return found
+  const value = tensors[name]
+  if (value === undefined) throw new Error(`no tensor ${name}`)
+  return value
 }
 
 /** The tensors of a trusted safetensors file, by name. */

@@ -1,7 +1,7 @@
-/** One array of a golden file; `shape` is row-major. */
+/** An array of a golden file in row-major order. */
 export interface GoldenTensor {
   readonly shape: readonly number[]
-  /** F32, F64 and I32 as they are; I64 as float64, which holds what the generators write. */
+  /** The values. F32, F64 and I32 keep their type. I64 becomes float64, which is exact for the generators' numbers. */
   readonly data: Float32Array | Float64Array | Int32Array
 }
 
@@ -30,7 +30,7 @@ export function parseTensors(bytes: Uint8Array, file: string): Record<string, Go
     const read = readers[dtype]
     if (read === undefined) throw new Error(`${file}: ${name} is ${dtype}, which golden files do not use`)
     const [start, end] = data_offsets
-    // A copy, for views of 8-byte numbers must be aligned.
+    // The copy is aligned, which views of 8-byte numbers need.
     tensors[name] = { shape, data: read(bytes.slice(body + start, body + end).buffer) }
   }
   return tensors

@@ -60,7 +60,7 @@ function optionsOf(json: TrainingCase, variation: Variation): TrainingOptions {
   })
 }
 
-/** The batches of a golden file. Labels become smoothed targets, as in the loader. */
+/** The batches of a golden file. Labels become smoothed targets, as in the data loader. */
 function source(json: TrainingCase, tensors: Readonly<Record<string, GoldenTensor>>, consumed: number): BatchSource {
   const images = tensors.images as GoldenTensor
   const { classes } = json.config
@@ -102,13 +102,13 @@ const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   return difference / largest
 }
 
-/** A tensor's values without the bias of the keys, whose gradient is nothing but rounding. */
+/** The values of a tensor without the keys' bias, whose gradient consists of rounding errors only. */
 function withoutKeyBias(name: string, data: ArrayLike<number>): number[] {
   const all = Array.from(data)
   return name.endsWith("qkv.bias") ? all.filter((_, i) => Math.floor((3 * i) / all.length) !== 1) : all
 }
 
-/** The greatest distance of losses and parameters from PyTorch's float64, relative to the largest of them. */
+/** The greatest difference of losses and parameters from PyTorch's float64, relative to the largest value. */
 export interface ParityTolerance {
   readonly losses: number
   readonly parameters: number
@@ -116,7 +116,7 @@ export interface ParityTolerance {
 
 /**
  * Registers a test for each golden run (`training-*` of @vitrine/golden, by name). Losses, norms, averages and final
- * parameters must be PyTorch's. One run is also taken with a scaled loss and blocks that are computed again.
+ * parameters must equal PyTorch's. One run is repeated with a scaled loss and gradient checkpointing.
  */
 export function trainingParity(
   engine: string,

@@ -10,7 +10,7 @@ const runs = Object.fromEntries(goldenNames("training-").map((name) => [name, as
 trainingParity("float64", async () => referenceBackend(), runs, { losses: 1e-7, parameters: 1e-6 })
 trainingParity("float32 on ONNX Runtime", () => onnxBackend({ worker: false }), runs)
 
-/** The runs of what depends on an engine: its fused ops, slots that several programs share, and scaled losses. */
+/** The runs that depend on the engine: fused ops, slots that several programs share, and scaled losses. */
 const engineRuns = ["training-adamw-ema", "training-adamw-accumulate", "training-sgd-clip"]
 const smoke = Object.fromEntries(Object.entries(runs).filter(([name]) => engineRuns.includes(name)))
 

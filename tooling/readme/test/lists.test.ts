@@ -12,7 +12,7 @@ import { backends as commandBackends } from "../../../apps/cli/src/backends.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 
-/** The names of each table, by what a mark in a document calls it. */
+/** The names in each table, by the table's name in the marks of documents. */
 const tables: Readonly<Record<string, readonly string[]>> = {
   activations: activationNames,
   backends: Object.keys(backends),

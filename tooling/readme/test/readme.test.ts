@@ -11,7 +11,7 @@ import { swiftShaderEnvironment } from "../../browser/swiftshader.mjs"
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 const cwd = mkdtempSync(join(tmpdir(), "vitrine-readme-"))
 afterAll(() => rmSync(cwd, { recursive: true, force: true }))
-// The root's example predicts a photo; any image will do.
+// The example of the root's README predicts a photo. Any image will do.
 writeFileSync(join(cwd, "photo.png"), readFileSync(join(root, "tooling/golden/files/vit-folder-tiny/exact-rgb.png")))
 
 const published = readdirSync(join(root, "packages")).map((name) => ({ name, folder: join(root, "packages", name) }))
@@ -28,7 +28,7 @@ for (const { name, folder, home } of documents)
     if (name === "backend-webgpu" && driver === undefined) skip("no SwiftShader: install Chromium, which brings it")
     const source = /```ts\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"))?.[1] ?? ""
     expect(source.trim().split("\n").length).toBeGreaterThan(3)
-    // Below the package, so that imports resolve as its users' do, from what was built.
+    // The example lies below the package, so that its imports resolve to the built files, as a user's do.
     const place = join(home, "dist/.readme")
     mkdirSync(place, { recursive: true })
     try {
@@ -49,7 +49,7 @@ for (const { name, folder, home } of documents)
       execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" })
       const { code } = await transformWithOxc(source, file)
       writeFileSync(join(place, "example.mjs"), code)
-      // What an example would fetch, it is told that it cannot.
+      // Without the network, examples must not try to fetch anything.
       const env = { ...process.env, ...driver, HF_HUB_OFFLINE: "1" }
       const options = { cwd, env, encoding: "utf8" } as const
       expect(execFileSync(process.execPath, [join(place, "example.mjs")], options)).not.toBe("")

@@ -2,15 +2,18 @@ import type { Tensor } from "@vitrine/core"
 import fc from "fast-check"
 import type { Draw } from "../draw.ts"
 
-/** A small computation: it draws its inputs, and gives the tensors to compare with the reference. */
+/** A small computation. It draws its inputs and returns the tensors to compare with the reference. */
 export type Build = (draw: Draw) => Tensor | readonly Tensor[]
 
-/** Many computations, with drawn parameters. A failure is shrunk to the simplest computation that fails. */
+/**
+ * A computation with drawn parameters, which stands for many. A failure is reduced to the simplest computation that
+ * fails.
+ */
 export interface Property {
   readonly check: (verify: (build: Build) => Promise<void>) => Promise<void>
 }
 
-/** The variants of a case, each by a name that says what is special about it. */
+/** The variants of a case. A variant's name says what is special about it. */
 export type Case = Readonly<Record<string, Build | Property>>
 
 export function property<T>(
@@ -33,7 +36,7 @@ export function shapes(least = 0, most = 4): fc.Arbitrary<number[]> {
   return fc.array(size, { minLength: least, maxLength: most })
 }
 
-/** Shapes that broadcast to the first of them. Some axes of the others are 1 or missing. */
+/** Shapes that broadcast to the first one. Some axes of the others are 1 or missing. */
 export function broadcastable(count: number): fc.Arbitrary<number[][]> {
   return shapes().chain((shape) =>
     fc

@@ -8,7 +8,7 @@ const pair = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 
 const padding = fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2))
 const image = fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 3, max: 7 }), fc.integer({ min: 3, max: 7 }))
 
-/** The convolution set. A backend has the whole set or none of it. */
+/** Convolutions and pools. A backend supports all of them or none. */
 export const convolution: Readonly<Record<string, Case>> = {
   conv2d: {
     plain: (d) => conv2d(d.normal([2, 5, 6, 3]), d.normal([4, 3, 3, 3])),

@@ -8,7 +8,7 @@ type Binary = (a: Tensor | number, b: Tensor | number) => Tensor
 
 const special = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1, -1, 2.5]
 
-/** Every special value against every other. */
+/** Pairs of each special value with each other one. */
 const drawPairs = (d: Draw): [Tensor, Tensor] => {
   const n = special.length
   return [

@@ -20,7 +20,7 @@ function activation(op: (x: Tensor) => Tensor): Case {
 function norm(draw: Draw, shape: readonly number[], epsilon = 1e-6, shift = 0): readonly Tensor[] {
   const dim = shape.slice(-1)
   const { y, mean, rstd } = layerNorm(draw.normal(shape, { shift }), draw.normal(dim), draw.normal(dim), epsilon)
-  // The gradient of y reads the other two outputs. They are compared as values, since no gradient flows into them.
+  // The gradient of y reads the other two outputs. They are compared as values only, since no gradient flows into them.
   return [y, ops.stopGradient(mean), ops.stopGradient(rstd)]
 }
 
@@ -51,7 +51,7 @@ const upper = (n: number): Tensor =>
     [n, n],
   )
 
-/** Cross attention with drawn parameters of torch's names. */
+/** Cross attention with drawn parameters under torch's names. */
 function masked(draw: Draw, [queries, keys]: readonly [number, number], masks: AttentionMasks): Tensor {
   const scope = rootScope({ param: ({ shape }) => draw.normal(shape, { scale: 0.4 }) })
   const [query, other] = [draw.normal([2, queries, 6]), draw.normal([2, keys, 6])]
