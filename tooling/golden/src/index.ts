@@ -8,6 +8,7 @@ export type { GoldenTensor } from "./tensors.ts"
 /** A golden file: the document, and the tensors of the safetensors file beside it if there is one. */
 export interface Golden {
   // The documents have many forms, which the README describes.
+  // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
   readonly tensors: Readonly<Record<string, GoldenTensor>>
 }
