@@ -84,19 +84,19 @@ export const convolutionKernels: Kernels<Float64Array> = {
   },
   gather: ([x, indices], _node, [out], [xType]) => {
     const [rows, channels] = [dimAt(xType.shape, 1), dimAt(xType.shape, 2)]
-    const chosen = dimAt(out.shape, 1)
+    const count = dimAt(out.shape, 1)
     const gathered = zeros(out).map((_, i) => {
-      const n = Math.floor(i / (chosen * channels))
+      const n = Math.floor(i / (count * channels))
       return at(x, (n * rows + at(indices, i)) * channels + (i % channels))
     })
     return [gathered]
   },
   scatterAdd: ([values, indices], _node, [out], [valuesType]) => {
-    const [chosen, channels] = [dimAt(valuesType.shape, 1), dimAt(valuesType.shape, 2)]
+    const [count, channels] = [dimAt(valuesType.shape, 1), dimAt(valuesType.shape, 2)]
     const rows = dimAt(out.shape, 1)
     const result = zeros(out)
     for (const [i, value] of values.entries()) {
-      const n = Math.floor(i / (chosen * channels))
+      const n = Math.floor(i / (count * channels))
       const o = (n * rows + at(indices, i)) * channels + (i % channels)
       result[o] = at(result, o) + value
     }

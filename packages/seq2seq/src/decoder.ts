@@ -92,8 +92,8 @@ export function createDecoder(
   }
 }
 
-function checkSize(what: string, size: number, expected: number): void {
-  if (size !== expected) throw new VitrineError("shape", `decode: ${what} must have ${expected} values, got ${size}`)
+function checkSize(name: string, size: number, expected: number): void {
+  if (size !== expected) throw new VitrineError("shape", `decode: ${name} must have ${expected} values, got ${size}`)
 }
 
 /** @throws VitrineError (shape) for numbers outside the vocabulary */
@@ -143,8 +143,8 @@ async function compile(
     },
     config,
   )
-  const step = await compiled(graph({ outputs: { logits: next.logits }, updates: named("cache", next.cache) }))
-  const slots = { ...named("memory", memory), ...named("cache", cache), "memory.padding": padding }
+  const step = await compiled(graph({ outputs: { logits: next.logits }, updates: slotsByName("cache", next.cache) }))
+  const slots = { ...slotsByName("memory", memory), ...slotsByName("cache", cache), "memory.padding": padding }
   const types = Object.entries(slots).map(([name, { shape, dtype }]) => [name, { shape, dtype }] as const)
   const state = await backend.createState(Object.fromEntries(types))
   return {
@@ -162,20 +162,20 @@ async function compile(
 function encodeGraph(scope: Scope, config: Seq2SeqConfig, batch: number): Graph {
   const padding = ops.input("padding", [batch, sourceLength(config)], "bool")
   const memory = encodeSource(scope, sourceInput(config, batch), config, padding)
-  const keys = named("memory", memoryKeys(scope, memory, config))
+  const keys = slotsByName("memory", memoryKeys(scope, memory, config))
   return graph({ updates: { ...keys, "memory.padding": ops.cast(padding, "float32") } })
 }
 
 /** The slots that hold the keys and values of every layer. */
-function keysAndValues(what: string, depth: number, shape: Shape): KeysAndValues {
+function keysAndValues(prefix: string, depth: number, shape: Shape): KeysAndValues {
   const slots = (part: string): Tensor[] =>
-    Array.from({ length: depth }, (_, i) => ops.state(`${what}.${part}.${i}`, shape))
+    Array.from({ length: depth }, (_, i) => ops.state(`${prefix}.${part}.${i}`, shape))
   return { keys: slots("keys"), values: slots("values") }
 }
 
 /** Keys and values under the names of their slots. */
-function named(what: string, { keys, values }: KeysAndValues): Record<string, Tensor> {
+function slotsByName(prefix: string, { keys, values }: KeysAndValues): Record<string, Tensor> {
   const pairs = (part: string, tensors: readonly Tensor[]): [string, Tensor][] =>
-    tensors.map((t, i) => [`${what}.${part}.${i}`, t])
+    tensors.map((t, i) => [`${prefix}.${part}.${i}`, t])
   return Object.fromEntries([...pairs("keys", keys), ...pairs("values", values)])
 }

@@ -59,15 +59,15 @@ export function decodeStep(
     [length],
   )
   const later = ops.greater(places, ops.cast(position, "float32")) // [length]
-  const here = ops.reshape(oneHot(position, length), [1, length])
-  const isHere = ops.greater(ops.reshape(here, [1, 1, length, 1]), 0.5)
+  const currentPlace = ops.reshape(oneHot(position, length), [1, length])
+  const isCurrent = ops.greater(ops.reshape(currentPlace, [1, 1, length, 1]), 0.5)
   const keys: Tensor[] = []
   const values: Tensor[] = []
   /** Takes the cache of each hypothesis' parent, and adds the keys or values of the last token. */
   const extended = (cached: Tensor, last: Tensor): Tensor =>
-    ops.where(isHere, last, parents === undefined ? cached : ofParents(parents, cached))
-  const placed = ops.matMul(here, positionsOf(length, dim)) // [1, dim]
-  const x = embedTarget(scope, ops.reshape(tokens, [rows, 1]), placed, config) // [rows, 1, dim]
+    ops.where(isCurrent, last, parents === undefined ? cached : ofParents(parents, cached))
+  const encoding = ops.matMul(currentPlace, positionsOf(length, dim)) // [1, dim]
+  const x = embedTarget(scope, ops.reshape(tokens, [rows, 1]), encoding, config) // [rows, 1, dim]
   const y = transformerDecoderWith(scope, x, config, {
     selfAttention: (layer, t, i) => {
       const { q, k, v } = projectHeads(layer, { q: t, k: t, v: t }, options) // [rows, heads, 1, headDim]

@@ -101,11 +101,11 @@ function backward({ objective, groups, lossScaling, gradCheckpointing }: StepOpt
   if (gradCheckpointing && blockInputs.length === 0)
     throw new VitrineError("config", "gradCheckpointing: this model has no blocks that could be computed again")
   const all = gradCheckpointing ? recomputing(direct, [loss, ...Object.values(hostValues)], blockInputs) : direct
-  const named = all.flatMap((gradient, i) => {
+  const entries = all.flatMap((gradient, i) => {
     const parameter = learning[i]
     return parameter === undefined ? [] : [[parameter.name, gradient] as const]
   })
-  return { loss, hostValues, gradients: new Map(named) }
+  return { loss, hostValues, gradients: new Map(entries) }
 }
 
 interface Update {
@@ -130,14 +130,14 @@ function update(options: StepOptions, gradients: Backward["gradients"]): Update 
     )
     for (const { name, shape } of group.parameters) {
       const slot = (slot: string): Tensor => ops.state(slotName(slot, name), shape)
-      const slots = Object.fromEntries(optimizer.slots.map((each) => [each, slot(each)]))
+      const slots = Object.fromEntries(optimizer.slots.map((slotKind) => [slotKind, slot(slotKind)]))
       const scaled = gradients.get(name)
       if (scaled === undefined) throw new Error(`${name} has no gradient`)
       const gradient = unscaled(scaled)
       const clipped = factor === null ? gradient : ops.mul(gradient, factor)
       const next = optimizer.update(ops.state(name, shape), clipped, slots, scalars, group.weightDecay)
       updates[name] = next.parameter
-      for (const [each, value] of Object.entries(next.slots)) updates[slotName(each, name)] = value
+      for (const [slotKind, value] of Object.entries(next.slots)) updates[slotName(slotKind, name)] = value
       if (ema !== null && decay !== null)
         updates[emaName(name)] = ops.add(ops.mul(slot("ema"), decay), ops.mul(next.parameter, ops.sub(1, decay)))
     }

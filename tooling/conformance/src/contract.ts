@@ -76,10 +76,10 @@ async function values(s: State, name: string): Promise<number[]> {
   return Array.from(await s.read(name))
 }
 
-/** A graph with the output `x`. Each run then sets `x ← x / 2 + given`. */
+/** A graph with the output `x`. Each run then sets `x ← x / 2 + delta`. */
 function counter(): Graph {
   const x = state("x", [2])
-  return graph({ outputs: { before: x }, updates: { x: add(mul(x, 0.5), input("given", [2])) } })
+  return graph({ outputs: { before: x }, updates: { x: add(mul(x, 0.5), input("delta", [2])) } })
 }
 
 const inputsAndOutputs: Readonly<Record<string, Test>> = {
@@ -118,11 +118,11 @@ const inputsAndOutputs: Readonly<Record<string, Test>> = {
   "inputs are checked before anything changes": async ({ backend }) => {
     const s = await backend.createState({ x: float(2) }, { x: floats(1, 2) })
     const program = await backend.compile(counter())
-    await rejects(program.run({}, s), /given/)
-    await rejects(program.run({ given: floats(1) }, s), /given/)
-    await rejects(program.run({ given: floats(1, 2, 3) }, s), /given/)
+    await rejects(program.run({}, s), /delta/)
+    await rejects(program.run({ delta: floats(1) }, s), /delta/)
+    await rejects(program.run({ delta: floats(1, 2, 3) }, s), /delta/)
     expect(await values(s, "x")).toEqual([1, 2])
-    await program.run({ given: floats(0, 0) }, s)
+    await program.run({ delta: floats(0, 0) }, s)
     expect(await values(s, "x")).toEqual([0.5, 1])
     await program.dispose()
     await s.dispose()
@@ -135,9 +135,9 @@ const inputsAndOutputs: Readonly<Record<string, Test>> = {
   "results are the caller's": async ({ backend }) => {
     const x = input("x", [3])
     const program = await backend.compile(graph({ outputs: { same: x, y: mul(x, 2) } }))
-    const given = floats(1, 2, 3)
-    const first = await program.run({ x: given })
-    given.fill(9)
+    const source = floats(1, 2, 3)
+    const first = await program.run({ x: source })
+    source.fill(9)
     const second = await program.run({ x: floats(4, 5, 6) })
     await program.dispose()
     expect(Array.from(first["same"]?.data ?? [])).toEqual([1, 2, 3])
@@ -173,20 +173,20 @@ const inputsAndOutputs: Readonly<Record<string, Test>> = {
   },
   "a program disposed of leaves the others alone": async ({ backend }) => {
     const g = graph({ outputs: { y: relu(input("x", [1])) } })
-    const [one, two] = [await backend.compile(g), await backend.compile(g)]
-    await one.run({ x: floats(1) })
-    await one.dispose()
-    const { y } = await two.run({ x: floats(3) })
+    const [first, second] = [await backend.compile(g), await backend.compile(g)]
+    await first.run({ x: floats(1) })
+    await first.dispose()
+    const { y } = await second.run({ x: floats(3) })
     expect(y?.data[0]).toBe(3)
-    await two.dispose()
+    await second.dispose()
   },
 }
 
 const states: Readonly<Record<string, Test>> = {
   "slots start at zero or as given, and are copies": async ({ backend }) => {
-    const given = floats(1, 2)
-    const s = await backend.createState({ a: float(2), b: float(2) }, { a: given })
-    given.fill(9)
+    const source = floats(1, 2)
+    const s = await backend.createState({ a: float(2), b: float(2) }, { a: source })
+    source.fill(9)
     expect(await values(s, "a")).toEqual([1, 2])
     expect(await values(s, "b")).toEqual([0, 0])
     ;(await s.read("a")).fill(7)
@@ -229,7 +229,7 @@ const states: Readonly<Record<string, Test>> = {
     const program = await backend.compile(counter())
     const before: number[][] = []
     for (let step = 0; step < 4; step++) {
-      const results = await program.run({ given: floats(1, step) }, s)
+      const results = await program.run({ delta: floats(1, step) }, s)
       before.push(Array.from((results["before"] as HostTensor).data))
     }
     expect(before).toEqual([
@@ -264,9 +264,9 @@ const states: Readonly<Record<string, Test>> = {
     const y = add(a, x)
     const updates = { a: y, b: y, c: x, d: state("d", [2]) }
     const program = await backend.compile(graph({ outputs: { y }, updates }))
-    const given = floats(1, 2)
-    await program.run({ x: given }, s)
-    given.fill(100)
+    const source = floats(1, 2)
+    await program.run({ x: source }, s)
+    source.fill(100)
     const { y: second } = await program.run({ x: floats(1, 1) }, s)
     ;(second as HostTensor).data.fill(-1)
     expect(await values(s, "a")).toEqual([2, 3])
@@ -294,14 +294,14 @@ const states: Readonly<Record<string, Test>> = {
   },
   "two states for one program": async ({ backend }) => {
     const program = await backend.compile(graph({ updates: { x: add(state("x", [1]), input("dx", [1])) } }))
-    const [one, two] = [await backend.createState({ x: float(1) }), await backend.createState({ x: float(1) })]
-    await program.run({ dx: floats(1) }, one)
-    await program.run({ dx: floats(10) }, two)
-    await program.run({ dx: floats(1) }, one)
-    expect([await values(one, "x"), await values(two, "x")]).toEqual([[2], [10]])
-    await one.dispose()
-    expect(await values(two, "x")).toEqual([10])
-    await two.dispose()
+    const [first, second] = [await backend.createState({ x: float(1) }), await backend.createState({ x: float(1) })]
+    await program.run({ dx: floats(1) }, first)
+    await program.run({ dx: floats(10) }, second)
+    await program.run({ dx: floats(1) }, first)
+    expect([await values(first, "x"), await values(second, "x")]).toEqual([[2], [10]])
+    await first.dispose()
+    expect(await values(second, "x")).toEqual([10])
+    await second.dispose()
     await program.dispose()
   },
   "a missing slot is told before anything changes": async ({ backend }) => {
@@ -383,10 +383,10 @@ const constants: Readonly<Record<string, Test>> = {
     expect(Array.from((result as HostTensor).data)).toEqual([321, 654])
     await program.dispose()
     const parts = [20, 8].map((offset) => ({ path, offset, length: 12 }))
-    const joined = await backend.compile(graph({ outputs: { y } }), { constants: { weight: parts } })
-    const { y: exchanged } = await joined.run({ x: floats(1, 10, 100) })
+    const inParts = await backend.compile(graph({ outputs: { y } }), { constants: { weight: parts } })
+    const { y: exchanged } = await inParts.run({ x: floats(1, 10, 100) })
     expect(Array.from((exchanged as HostTensor).data)).toEqual([654, 321])
-    await joined.dispose()
+    await inParts.dispose()
     await rm(folder, { recursive: true })
   },
 }

@@ -48,20 +48,20 @@ export function conformance(
     })
     afterAll(() => backend?.close())
 
-    const test = (each: string, run: () => Promise<void>): void => {
-      const reason = Object.hasOwn(skip, each) ? skip[each] : undefined
-      if (reason === undefined) it(each, run)
-      else it.skip(`${each} (${reason})`)
+    const test = (name: string, run: () => Promise<void>): void => {
+      const reason = Object.hasOwn(skip, name) ? skip[name] : undefined
+      if (reason === undefined) it(name, run)
+      else it.skip(`${name} (${reason})`)
     }
     describe("ops and their gradients", () => {
-      for (const [each, variants] of Object.entries(opCases))
-        test(each, () => verifyCase(() => backend, subset === "smoke" ? smokeCase(variants) : variants, tolerance))
+      for (const [name, variants] of Object.entries(opCases))
+        test(name, () => verifyCase(() => backend, subset === "smoke" ? smokeCase(variants) : variants, tolerance))
     })
     for (const [group, tests] of Object.entries(contract))
       describe(group, () => {
-        for (const [each, run] of Object.entries(tests))
-          if (subset === undefined || group !== "models" || smokeModels.has(each))
-            test(each, () => run({ backend, tolerance }))
+        for (const [name, run] of Object.entries(tests))
+          if (subset === undefined || group !== "models" || smokeModels.has(name))
+            test(name, () => run({ backend, tolerance }))
       })
     it("closes", async () => (await makeBackend()).close())
   })
@@ -83,11 +83,11 @@ export async function verifyCase(backend: () => Backend, variants: Case, toleran
   if (together === undefined) return
   const verify = (build: Build): Promise<void> => verifyBuilds(backend(), [build], tolerance)
   const faults: string[] = []
-  for (const [what, variant] of Object.entries(variants))
+  for (const [variantName, variant] of Object.entries(variants))
     try {
       await (typeof variant === "function" ? verify(variant) : variant.check(verify))
     } catch (error) {
-      faults.push(`${what}: ${explain(error)}`)
+      faults.push(`${variantName}: ${explain(error)}`)
     }
   throw new Error(faults.join("\n") || `only together: ${explain(together)}`)
 }

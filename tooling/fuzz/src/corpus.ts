@@ -36,8 +36,8 @@ export async function images(): Promise<Uint8Array[]> {
   const image = sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
   const gray = image.clone().toColourspace("b-w")
   const files = [image.clone().png(), image.clone().jpeg(), image.clone().webp(), image.clone().gif()]
-  const others = [gray.clone().png(), image.clone().png({ palette: true }), image.clone().jpeg({ progressive: true })]
-  return Promise.all([...files, ...others].map((each) => each.toBuffer()))
+  const formats = [gray.clone().png(), image.clone().png({ palette: true }), image.clone().jpeg({ progressive: true })]
+  return Promise.all([...files, ...formats].map((each) => each.toBuffer()))
 }
 
 /** IDX files of labels and of images. */

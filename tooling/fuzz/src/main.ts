@@ -14,9 +14,9 @@ const { values } = parseArgs({
     keep: { type: "string" },
   },
 })
-const chosen = targets.filter(({ name }) => values.target === undefined || values.target.includes(name))
+const selected = targets.filter(({ name }) => values.target === undefined || values.target.includes(name))
 let [inputs, faults] = [0, 0]
-for (const target of chosen) {
+for (const target of selected) {
   const begin = performance.now()
   const report = await fuzz(target, {
     seed: Number(values.seed),

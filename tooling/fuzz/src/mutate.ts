@@ -73,8 +73,8 @@ const changes: readonly Change[] = [
     const numbers = Array.from(text.matchAll(/\d+/g)).slice(0, 1000)
     const number = numbers[integer(Math.max(1, numbers.length))]
     if (number === undefined) return bytes
-    const other = ["0", "1", "-1", "9007199254740993", "1e999", "00", `${number[0]}0`, ""][integer(8)]
-    return latin1(text.slice(0, number.index) + other + text.slice(number.index + number[0].length))
+    const replacement = ["0", "1", "-1", "9007199254740993", "1e999", "00", `${number[0]}0`, ""][integer(8)]
+    return latin1(text.slice(0, number.index) + replacement + text.slice(number.index + number[0].length))
   },
   // Remove, insert or repeat bytes, or take them from another file.
   (bytes, { integer }) => bytes.slice(0, integer(bytes.length + 1)),
@@ -92,9 +92,9 @@ const changes: readonly Change[] = [
     )
   },
   (bytes, { integer }, others) => {
-    const other = others[integer(others.length)] ?? bytes
-    const at = integer(other.length)
-    return concatenated(bytes.subarray(0, integer(bytes.length)), other.subarray(at, at + integer(256)))
+    const donor = others[integer(others.length)] ?? bytes
+    const at = integer(donor.length)
+    return concatenated(bytes.subarray(0, integer(bytes.length)), donor.subarray(at, at + integer(256)))
   },
 ]
 

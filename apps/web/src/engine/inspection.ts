@@ -130,7 +130,7 @@ export function createInspection(guideFolder: string): Inspection {
         return work(modelIn(slot))
       },
       () => {
-        for (const each of models.keys()) lostSlots.add(each)
+        for (const slot of models.keys()) lostSlots.add(slot)
       },
     )
   const close = async (slot: Slot): Promise<void> => {

@@ -54,7 +54,7 @@ export function similarity(m: View, index: number, first: number): Float32Array 
   const row = rowOf(m, index)
   const norm = Math.sqrt(dot(row, row))
   return Float32Array.from({ length: m.rows - first }, (_, i) => {
-    const other = rowOf(m, i + first)
-    return dot(row, other) / (norm * Math.sqrt(dot(other, other)))
+    const otherRow = rowOf(m, i + first)
+    return dot(row, otherRow) / (norm * Math.sqrt(dot(otherRow, otherRow)))
   })
 }

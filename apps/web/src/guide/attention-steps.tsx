@@ -8,7 +8,7 @@ import { Patches } from "../figures/patches.tsx"
 import { Picture } from "../figures/picture.tsx"
 import { concatenateHeads, dot, matrix, rowOf, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
-import { dimensions, keys, named, queries, tokenName, tokens } from "./axes.ts"
+import { dimensions, keys, constantAxis, queries, tokenName, tokens } from "./axes.ts"
 import type { FigureData } from "./state.ts"
 
 const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
@@ -138,7 +138,7 @@ export function drawSoftmax(g: FigureData): JSX.Element {
           symbol="Σ"
           label={t.rowSum}
           rows={tokens(g.grid)}
-          cols={named(strings.value.figure.sum)}
+          cols={constantAxis(strings.value.figure.sum)}
           scale="share"
           tap="row-sums"
           cell={28}
@@ -174,7 +174,7 @@ export function drawRow(g: FigureData): JSX.Element {
             view={matrix(weights, 1, weights.length)}
             symbol="Aᵢ"
             label={`${t.oneRow}: ${tokenName(token, g.grid)}`}
-            rows={named("")}
+            rows={constantAxis("")}
             cols={{ ...keys(g.grid), name: strings.value.figure.tokens }}
             scale="share"
             height={30}
@@ -194,7 +194,7 @@ export function drawRow(g: FigureData): JSX.Element {
             view={matrix(rowOf(context, token), 1, context.cols)}
             symbol="cᵢ"
             label={t.context}
-            rows={named("")}
+            rows={constantAxis("")}
             cols={dimensions()}
             height={30}
           />

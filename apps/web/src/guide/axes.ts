@@ -33,7 +33,7 @@ export function dimensions(): Axis {
 }
 
 /** An axis with one row, or with one name for all rows. */
-export const named = (name: string): Axis => ({ name, describe: () => name })
+export const constantAxis = (name: string): Axis => ({ name, describe: () => name })
 
 /** An axis of the pixels of a patch, row by row, with their channels. */
 export function patchPixels(patch: number, channels: readonly string[]): Axis {

@@ -9,7 +9,7 @@ import { Plot } from "../figures/plot.tsx"
 import { matrix, type Numbers, rowOf, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { Glance, HeadPicker } from "./attention-steps.tsx"
-import { dimensions, named, tokenName, tokens } from "./axes.ts"
+import { dimensions, constantAxis, tokenName, tokens } from "./axes.ts"
 import type { FigureData } from "./state.ts"
 
 const labels = (): (typeof strings.value)["guide"]["labels"] => strings.value.guide.labels
@@ -119,7 +119,7 @@ export function drawNorm(g: FigureData): JSX.Element {
       view={matrix(data, 1, data.length)}
       symbol={symbol}
       label={text}
-      rows={named("")}
+      rows={constantAxis("")}
       cols={dimensions()}
       height={24}
       {...(tap === undefined ? {} : { tap })}

@@ -10,7 +10,7 @@ import { matrix, rowOf, similarity, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
 import { failed, useAnswer, Waiting } from "./answer.tsx"
 import { HeadPicker } from "./attention-steps.tsx"
-import { dimensions, keys, lines, named, tokenName, tokens } from "./axes.ts"
+import { dimensions, keys, lines, constantAxis, tokenName, tokens } from "./axes.ts"
 import { datasets, table5, table6 } from "./paper.ts"
 import type { FigureData } from "./state.ts"
 
@@ -61,7 +61,7 @@ export function ScaleFigure({ g }: { readonly g: FigureData }): JSX.Element {
             view={matrix(scaled, 1, scaled.length)}
             symbol="S"
             label={t.scores}
-            rows={named("")}
+            rows={constantAxis("")}
             cols={keys(g.grid)}
             height={34}
           />
@@ -69,7 +69,7 @@ export function ScaleFigure({ g }: { readonly g: FigureData }): JSX.Element {
             view={matrix(shares, 1, shares.length)}
             symbol="A"
             label={t.weights}
-            rows={named("")}
+            rows={constantAxis("")}
             cols={keys(g.grid)}
             height={34}
             scale="share"

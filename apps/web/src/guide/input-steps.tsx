@@ -10,7 +10,7 @@ import { Picture } from "../figures/picture.tsx"
 import { theme } from "../figures/theme.ts"
 import { dot, matrix, rowOf, similarity, type View, valueAt, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
-import { dimensions, lines, named, patchPixels, tokenName, tokens } from "./axes.ts"
+import { dimensions, lines, constantAxis, patchPixels, tokenName, tokens } from "./axes.ts"
 import { Picker } from "./picker.tsx"
 import { type FigureData, picked } from "./state.ts"
 
@@ -78,7 +78,7 @@ export function LabelFigure({ g }: { readonly g: FigureData }): JSX.Element {
           view={matrix(oneHot, 1, oneHot.length)}
           symbol="y"
           label={t.oneHot}
-          rows={named("y")}
+          rows={constantAxis("y")}
           cols={{ name: t.isA, describe: className }}
           scale="share"
           cell={44}
@@ -115,7 +115,7 @@ export function drawFlatten({ trace, side, grid, tap, model, token }: FigureData
         view={matrix(rowOf(flat, index), 1, flat.cols)}
         symbol="xₚⁱ"
         label={labels().flattened}
-        rows={named("")}
+        rows={constantAxis("")}
         cols={axis}
         height={30}
         domain={[-1, 1]}
@@ -191,7 +191,7 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
         view={matrix(x, 1, x.length)}
         symbol="xₚⁱ"
         label={t.chosenPatch}
-        rows={named("")}
+        rows={constantAxis("")}
         cols={axis}
         height={22}
         domain={[-1, 1]}
@@ -200,7 +200,7 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
         view={matrix(filter, 1, filter.length)}
         symbol="E"
         label={`${t.filter} ${filterIndex.value + 1}`}
-        rows={named("")}
+        rows={constantAxis("")}
         cols={axis}
         height={22}
       />
@@ -212,7 +212,7 @@ export function EmbedFigure({ g }: { readonly g: FigureData }): JSX.Element {
         view={matrix(rowOf(embedded, index), 1, dim)}
         symbol="eᵢ"
         label={`${t.embedding}: ${tokenName(index + 1, grid)}`}
-        rows={named("")}
+        rows={constantAxis("")}
         cols={dimensions()}
         height={30}
         onCell={(cell) => {

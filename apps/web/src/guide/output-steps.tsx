@@ -9,7 +9,7 @@ import { Plot } from "../figures/plot.tsx"
 import { Select } from "../figures/select.tsx"
 import { largestIndex, matrix, view } from "../figures/view.ts"
 import { strings } from "../strings/index.ts"
-import { dimensions, lines, named, tokens } from "./axes.ts"
+import { dimensions, lines, constantAxis, tokens } from "./axes.ts"
 import { className } from "./input-steps.tsx"
 import { type FigureData, lastStep, losses, reset, status, takeSteps, target } from "./state.ts"
 
@@ -31,7 +31,7 @@ export function drawReadout(g: FigureData): JSX.Element {
         view={matrix(pooled, 1, pooled.length)}
         symbol="y"
         label={labels().finalToken}
-        rows={named("")}
+        rows={constantAxis("")}
         cols={dimensions()}
         height={34}
         tap="pooled"

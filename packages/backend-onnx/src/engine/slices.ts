@@ -180,8 +180,8 @@ function subgraph(
  */
 export function sliceSize({ stages, totals }: Sliced, batch: number, rows: number): number {
   const least = Object.keys(totals).length === 0 ? rows / 8 : rows
-  const each = rowsPerExample(stages)
-  for (let size = 1; size < batch; size++) if (batch % size === 0 && size * each >= least) return size
+  const exampleRows = rowsPerExample(stages)
+  for (let size = 1; size < batch; size++) if (batch % size === 0 && size * exampleRows >= least) return size
   return batch
 }
 

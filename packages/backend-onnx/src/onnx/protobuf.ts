@@ -45,13 +45,13 @@ export class Message {
   }
 
   #varint(value: number | bigint): void {
-    let rest = BigInt.asUintN(64, BigInt(value))
+    let remaining = BigInt.asUintN(64, BigInt(value))
     const bytes: number[] = []
     do {
-      const low = Number(rest & 127n)
-      rest >>= 7n
-      bytes.push(rest === 0n ? low : low | 128)
-    } while (rest !== 0n)
+      const low = Number(remaining & 127n)
+      remaining >>= 7n
+      bytes.push(remaining === 0n ? low : low | 128)
+    } while (remaining !== 0n)
     this.#push(Uint8Array.from(bytes))
   }
 }

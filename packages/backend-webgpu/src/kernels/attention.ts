@@ -128,9 +128,9 @@ function kernel(label: string, { shader, lead, lanes }: Sharing, rows: number, b
     `let head = min(group.z * groups.y + group.y, ${u(elementCount(lead) - 1)});
 let slot = local / ${u(lanes)};
 let lane = local % ${u(lanes)};
-let wanted = group.x * ${u(perGroup)} + slot;
-let inside = wanted < ${u(rows)};
-let row = min(wanted, ${u(rows - 1)});
+let unclamped = group.x * ${u(perGroup)} + slot;
+let inside = unclamped < ${u(rows)};
+let row = min(unclamped, ${u(rows - 1)});
 ${body}`,
   )
   return { label, code, bindings: shader.bindings, grid: [Math.ceil(rows / perGroup), y, z] }
@@ -259,7 +259,7 @@ export function attentionGradKeyKernel(step: Step<"attentionGradKey">, target: T
   const sum = total(shader)
   const scale = f(step.attributes.scale)
   const share = (which: 0 | 1): string => `lane * ${u(part[which])} + i`
-  shader.global(`var<workgroup> known: array<vec2<f32>, ${tile}>;`)
+  shader.global(`var<workgroup> statistics: array<vec2<f32>, ${tile}>;`)
   const element = (view: View): string => shader.element(view.tensor, rowStart(view, "(begin + local)"))
   const body = `var k: array<T, ${part[0]}>;
 var v: array<T, ${part[1]}>;
@@ -270,7 +270,7 @@ ${repeat(part[1], `v[i] = ${at(shader, v, "row", share(1))}; dv[i] = T(0);`)}
 for (var begin = 0u; begin < ${u(queries)}; begin += ${u(tile)}) {
   ${fill(sharing, "qTile", q, width[0])}
   ${fill(sharing, "gTile", dc, width[1])}
-  if (local < ${u(tile)} && begin + local < ${u(queries)}) { known[local] = vec2<f32>(${element(logSumExp)}, ${element(delta)}); }
+  if (local < ${u(tile)} && begin + local < ${u(queries)}) { statistics[local] = vec2<f32>(${element(logSumExp)}, ${element(delta)}); }
   workgroupBarrier();
   var s: array<f32, ${tile}>;
   var e: array<f32, ${tile}>;
@@ -286,8 +286,8 @@ for (var begin = 0u; begin < ${u(queries)}; begin += ${u(tile)}) {
   ${repeat(
     tile,
     `if (begin + j < ${u(queries)}) {
-      let p = exp(s[j] - known[j].x);
-      let ds = p * (e[j] - known[j].y);
+      let p = exp(s[j] - statistics[j].x);
+      let ds = p * (e[j] - statistics[j].y);
       ${repeat(part[0], `dk[i] = fma(T(ds), qTile[j * ${u(width[0])} + ${share(0)}], dk[i]);`)}
       ${repeat(part[1], `dv[i] = fma(T(p), gTile[j * ${u(width[1])} + ${share(1)}], dv[i]);`)}
     }`,

@@ -6,7 +6,7 @@ import type { ProductSizes, Tiling } from "./tiling.ts"
 // the elements of the factors in registers. If threads are in subgroups, four neighbours compute the same rows. Each of
 // them reads a quarter of the first factor and gives it to the others.
 
-const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
+const times = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
 
 /**
  * Whether each four elements along an axis are a vector in memory.
@@ -29,7 +29,7 @@ export function directLoop(
   quads: boolean,
   sums: boolean,
 ): string {
-  const four = each(4, (kk) => kk)
+  const four = times(4, (kk) => kk)
   const [groups, vectors] = [threadRows / 4, threadColumns / 4]
   const ragged = k % 4 !== 0
   const lines: string[] = []
@@ -54,15 +54,15 @@ export function directLoop(
       const at = `offsetA + ${last(m - 4, `row + ${u(4 * g)}`)} + ${inside(kk)} * ${u(stepK)}`
       return orZero(shader.four(a.tensor, `(${at}) / 4u`), kk, "vec4<f32>(0)")
     }
-    if (quads) each(groups, (g) => line(`let a${g} = ${vector(g, "lane")};`))
-    else each(groups, (g) => four.forEach((kk) => line(`let a${g}_${kk} = ${vector(g, u(kk))};`)))
+    if (quads) times(groups, (g) => line(`let a${g} = ${vector(g, "lane")};`))
+    else times(groups, (g) => four.forEach((kk) => line(`let a${g}_${kk} = ${vector(g, u(kk))};`)))
     left = (r, kk) => (quads ? hand(`a${r >> 2}[${r % 4}]`, kk) : `a${r >> 2}_${kk}[${r % 4}]`)
   } else if (quads) {
-    each(threadRows, (r) => line(`let a${r} = ${orZero(element(`row + ${u(r)}`, inside("lane")), "lane", "0.0f")};`))
+    times(threadRows, (r) => line(`let a${r} = ${orZero(element(`row + ${u(r)}`, inside("lane")), "lane", "0.0f")};`))
     left = (r, kk) => hand(`a${r}`, kk)
   } else {
     const whole = aRunsInward && inVectors(a, k, stepRow)
-    each(threadRows, (r) => {
+    times(threadRows, (r) => {
       const at = `offsetA + ${last(m - 1, `row + ${u(r)}`)} * ${u(stepRow)} + k0`
       const parts = four.map((kk) => orZero(element(`row + ${u(r)}`, inside(u(kk))), u(kk), "0.0f"))
       line(`let a${r} = ${whole ? shader.four(a.tensor, `(${at}) / 4u`) : `vec4<f32>(${parts.join(", ")})`};`)
@@ -74,16 +74,16 @@ export function directLoop(
   const [stepInner, stepColumn] = [bAxes.rows.stride, bAxes.columns.stride]
   let right: (kk: number) => void
   if (stepInner === 1 && k > 1 && inVectors(b, k, stepColumn)) {
-    each(threadColumns, (c) => {
+    times(threadColumns, (c) => {
       const at = `offsetB + ${last(n - 1, `column + ${u(c)}`)} * ${u(stepColumn)} + k0`
       line(`let t${c} = ${shader.four(b.tensor, `(${at}) / 4u`)};`)
     })
     right = (kk) =>
-      each(vectors, (j) => line(`let b${j} = vec4<f32>(${four.map((c) => `t${4 * j + c}[${kk}]`).join(", ")});`))
+      times(vectors, (j) => line(`let b${j} = vec4<f32>(${four.map((c) => `t${4 * j + c}[${kk}]`).join(", ")});`))
   } else {
     const whole = stepColumn === 1 && inVectors(b, n, stepInner)
     right = (kk) =>
-      each(vectors, (j) => {
+      times(vectors, (j) => {
         const at = (c: number, count: number): string =>
           `offsetB + ${last(n - count, `column + ${u(4 * j + c)}`)} * ${u(stepColumn)} + ${inside(u(kk))} * ${u(stepInner)}`
         const value = whole
@@ -96,10 +96,10 @@ export function directLoop(
   for (const kk of four) {
     line("{")
     right(kk)
-    each(threadRows, (r) => {
+    times(threadRows, (r) => {
       line(`let l${r} = ${left(r, kk)};`)
       if (sums) line(`s${r} += l${r};`)
-      each(vectors, (j) => line(`c${r}_${j} = fma(vec4<f32>(l${r}), b${j}, c${r}_${j});`))
+      times(vectors, (j) => line(`c${r}_${j} = fma(vec4<f32>(l${r}), b${j}, c${r}_${j});`))
     })
     line("}")
   }

@@ -152,6 +152,6 @@ const definitions: Readonly<Record<FunctionName, Definition>> = {
 /** Adds a function and the functions that it calls to a shader, and returns its name. */
 export function use(shader: Shader, name: FunctionName): string {
   const { text, calls } = definitions[name]
-  for (const each of calls ?? []) use(shader, each)
+  for (const callee of calls ?? []) use(shader, callee)
   return shader.function(name, text)
 }

@@ -134,9 +134,9 @@ let offset = table[3u * row + 1u];
 var sum = 0.0f;
 for (var n = local; 4u * n < size; n += 256u) {
   let x = source[offset + n];
-  // What pads a tensor's end is not part of it.
-  let known = select(T(0), x, vec4<u32>(4u * n, 4u * n + 1u, 4u * n + 2u, 4u * n + 3u) < U(size));
-  sum += dot(known, known);
+  // Elements that pad the end of a tensor do not count.
+  let inRange = select(T(0), x, vec4<u32>(4u * n, 4u * n + 1u, 4u * n + 2u, 4u * n + 3u) < U(size));
+  sum += dot(inRange, inRange);
 }
 pool[local] = sum;
 ${tree.join("\n")}

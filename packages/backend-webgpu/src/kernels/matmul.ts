@@ -31,7 +31,7 @@ export function matMulKernel(
 
   const store = parts === undefined ? storing(shader, result, after) : storing(shader, parts, written(parts))
 
-  const accumulators = each(threadRows, (i) => each(nVectors, (j) => `c${i}_${j}`)).flat()
+  const accumulators = times(threadRows, (i) => times(nVectors, (j) => `c${i}_${j}`)).flat()
   const direct = depth === 0
   const loop = direct
     ? directLoop(shader, [a, b], sizes, tiling, subgroup >= 4 && perRow % 4 === 0, sums !== undefined)
@@ -43,13 +43,13 @@ export function matMulKernel(
   const lines = vector ? 1 : 4
   const column = vector ? "column + 4u * j" : "column + j"
   const at = `(${number} * ${u(m)} + row + i) * ${u(n)} + ${column}`
-  const value = vector ? `made[i * ${u(nVectors)} + j]` : `made[i * ${u(nVectors)} + j / 4u][j % 4u]`
+  const value = vector ? `products[i * ${u(nVectors)} + j]` : `products[i * ${u(nVectors)} + j / 4u][j % 4u]`
   /** The rows that a thread sums, by their indices in the workgroup. */
   const rowsOfThread =
     sums === undefined
       ? []
       : direct
-        ? each(threadRows, (i) => `ty * ${u(threadRows)} + ${u(i)}`)
+        ? times(threadRows, (i) => `ty * ${u(threadRows)} + ${u(i)}`)
         : sharedRows(rows, threads)
   // The threads of the first columns write the sums.
   const writeSum = ({ tensor }: View, row: string, i: number): string => {
@@ -77,7 +77,7 @@ let to = min(begin + ${u(stepK)}, ${u(k)});
 for (var k0 = begin; k0 < to; k0 += ${u(strideK)}) {
   ${loop}
 }
-var made = array<vec4<f32>, ${accumulators.length}>(${accumulators.join(", ")});
+var products = array<vec4<f32>, ${accumulators.length}>(${accumulators.join(", ")});
 for (var i = 0u; i < ${u(threadRows)} && row + i < ${u(m)}; i++) {
   for (var j = 0u; j < ${u(nVectors * lines)} && ${column} < ${u(n)}; j++) { ${store}(${vector ? `(${at}) / 4u` : at}, ${value}); }
 }
@@ -90,11 +90,11 @@ ${sums ? `if (group.x == 0u) { ${writeSums.join(" ")} }` : ""}`
   }
 }
 
-const each = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
+const times = <R>(count: number, make: (i: number) => R): R[] => Array.from({ length: count }, (_, i) => make(i))
 
 /** The rows of a workgroup's tile that a thread sums, if the threads divide the rows among them. */
 const sharedRows = (rows: number, threads: number): string[] =>
-  each(Math.ceil(rows / threads), (i) => `local + ${u(i * threads)}`)
+  times(Math.ceil(rows / threads), (i) => `local + ${u(i * threads)}`)
 
 /**
  * Statements that load `depth` steps of the inner axis, from `k0` on, into a workgroup's tiles, and add the tiles'
@@ -113,8 +113,8 @@ function stagedLoop(
   const right = operand(shader, "b", b, { outer: bAxes.columns, inner: bAxes.rows }, columns, depth, threads)
   shader.global(`var<workgroup> tileA: array<vec4<f32>, ${(rows * depth) / 4}>;`)
   shader.global(`var<workgroup> tileB: array<vec4<f32>, ${(columns * depth) / 4}>;`)
-  const multiply = each(threadRows, (i) =>
-    each(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
+  const multiply = times(threadRows, (i) =>
+    times(nVectors, (j) => `c${i}_${j} = fma(vec4<f32>(a${i >> 2}[${i % 4}]), b${j}, c${i}_${j});`),
   ).flat()
   // The threads of the first columns sum the elements of the tile.
   const summing = sharedRows(rows, threads).map((row, i) => {
@@ -125,8 +125,8 @@ function stagedLoop(
   ${right}
   workgroupBarrier();
   for (var k = 0u; k < ${u(depth)}; k++) {
-    ${each(mVectors, (i) => `let a${i} = tileA[k * ${u(rows / 4)} + ty * ${u(mVectors)} + ${u(i)}];`).join(" ")}
-    ${each(nVectors, (j) => `let b${j} = tileB[k * ${u(columns / 4)} + tx * ${u(nVectors)} + ${u(j)}];`).join(" ")}
+    ${times(mVectors, (i) => `let a${i} = tileA[k * ${u(rows / 4)} + ty * ${u(mVectors)} + ${u(i)}];`).join(" ")}
+    ${times(nVectors, (j) => `let b${j} = tileB[k * ${u(columns / 4)} + tx * ${u(nVectors)} + ${u(j)}];`).join(" ")}
     ${multiply.join("\n    ")}
   }
   ${sums ? `if (group.x == 0u) { ${summing.join(" ")} }` : ""}

@@ -64,8 +64,8 @@ export function read(shader: Shader, view: View, at: string): string {
     const text = shader.four(tensor, lanes.index(at))
     return isBool ? `B(${text})` : text
   }
-  const each = [0, 1, 2, 3].map((j) => shader.element(tensor, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
-  return `${registerType(tensor)}(${each.map((text) => (isBool ? `${text} != 0u` : text)).join(", ")})`
+  const elements = [0, 1, 2, 3].map((j) => shader.element(tensor, elementIndex(view, `(4u * ${at} + ${u(j)})`)))
+  return `${registerType(tensor)}(${elements.map((text) => (isBool ? `${text} != 0u` : text)).join(", ")})`
 }
 
 /** A statement that writes `value` at index `at` of a view. The index counts as in `read`. */

@@ -55,10 +55,10 @@ export function reduceKernel(
   const order = rowMajor(input.shape)
   /** The layout of the reduced axes of the input, counted row by row, or that of the other axes. */
   const axesOf = (isReduced: boolean): Layout => {
-    const chosen = [...input.shape.keys()].filter((axis) => axes.includes(axis) === isReduced)
+    const selectedAxes = [...input.shape.keys()].filter((axis) => axes.includes(axis) === isReduced)
     return {
-      shape: chosen.map((axis) => dimAt(input.shape, axis)),
-      strides: chosen.map((axis) => dimAt(order, axis)),
+      shape: selectedAxes.map((axis) => dimAt(input.shape, axis)),
+      strides: selectedAxes.map((axis) => dimAt(order, axis)),
       offset: 0,
     }
   }
@@ -94,8 +94,8 @@ export function reduceKernel(
   const code = shader.text(
     threads,
     `let lane = ${lane};
-let wanted = ${flat} * ${u(perGroup)} + ${slot};
-let number = min(wanted, ${u(outputs * count - 1)});
+let unclamped = ${flat} * ${u(perGroup)} + ${slot};
+let number = min(unclamped, ${u(outputs * count - 1)});
 let o = number % ${u(outputs)};
 let begin = (number / ${u(outputs)}) * ${u(chunk)};
 let to = min(begin + ${u(chunk)}, ${u(depth)});
@@ -104,7 +104,7 @@ var total = ${start[step.op]};
 for (var r = begin + lane; r < to; r += ${u(lanes)}) { let x = value(base + ${elementIndex(reduced, "r")}); total = ${combine("total", "x")}; }
 ${tree.join("\n")}
 let result = ${all};
-if (lane == 0u && wanted < ${u(outputs * count)}) { ${store}(number, result); }`,
+if (lane == 0u && unclamped < ${u(outputs * count)}) { ${store}(number, result); }`,
   )
   const then = parts === undefined ? opsIn(after.steps) : ` in ${count} parts`
   return {

@@ -66,9 +66,9 @@ function rowKernel(label: string, { shader, rows, lanes }: Rows, body: string): 
   const code = shader.text(
     64,
     `let lane = local % ${u(lanes)};
-let wanted = ${flat} * ${u(perGroup)} + local / ${u(lanes)};
-let row = min(wanted, ${u(rows - 1)});
-let inside = wanted < ${u(rows)};
+let unclamped = ${flat} * ${u(perGroup)} + local / ${u(lanes)};
+let row = min(unclamped, ${u(rows - 1)});
+let inside = unclamped < ${u(rows)};
 ${body}`,
   )
   return { label, code, bindings: shader.bindings, grid: fold(Math.ceil(rows / perGroup)) }

@@ -66,7 +66,7 @@ export class Shader {
   }
 
   #bind(tensor: Tensor, access: Binding["access"], vector: boolean): Variable {
-    const bound = this.#variables.find((each) => each.tensor === tensor && each.access === access)
+    const bound = this.#variables.find((variable) => variable.tensor === tensor && variable.access === access)
     if (bound) return bound
     const variable = { tensor, access, vector, name: `${access === "read" ? "x" : "y"}${this.#variables.length}` }
     this.#variables.push(variable)
@@ -85,8 +85,8 @@ export class Shader {
     const { dtype } = tensor
     const { name, vector } = this.#bind(tensor, "read", true)
     if (vector) return wide(dtype, "vec4<f32>", `${name}[${index}]`)
-    const each = [0, 1, 2, 3].map((j) => wide(dtype, "f32", `${name}[4u * (${index}) + ${u(j)}]`))
-    return `vec4<${dtype === "float16" ? "f32" : scalarTypes[dtype]}>(${each.join(", ")})`
+    const elements = [0, 1, 2, 3].map((j) => wide(dtype, "f32", `${name}[4u * (${index}) + ${u(j)}]`))
+    return `vec4<${dtype === "float16" ? "f32" : scalarTypes[dtype]}>(${elements.join(", ")})`
   }
 
   /**

@@ -162,8 +162,8 @@ export function scatterAddKernel({ inputs, outputs }: Step<"scatterAdd">): Kerne
   const [values, indices] = inputs
   const [out] = outputs
   const shader = new Shader(false)
-  const [chosen, channels] = [dimAt(values.shape, 1), dimAt(values.shape, 2)]
-  const at = `(n * ${u(chosen)} + r) * ${u(channels)} + c`
+  const [count, channels] = [dimAt(values.shape, 1), dimAt(values.shape, 2)]
+  const at = `(n * ${u(count)} + r) * ${u(channels)} + c`
   const index = shader.element(indices.tensor, at)
   const value = shader.element(values.tensor, at)
   return elementKernel(
@@ -172,7 +172,7 @@ export function scatterAddKernel({ inputs, outputs }: Step<"scatterAdd">): Kerne
     out,
     `${coordinates(out.shape, ["n", "row", "c"])}
 var sum = 0.0f;
-for (var r = 0u; r < ${u(chosen)}; r++) { if (u32(${index}) == row) { sum += ${value}; } }
+for (var r = 0u; r < ${u(count)}; r++) { if (u32(${index}) == row) { sum += ${value}; } }
 ${shader.store(out.tensor, false, "i", "sum")}`,
   )
 }

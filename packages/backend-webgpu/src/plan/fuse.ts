@@ -125,10 +125,10 @@ class Fusion {
     const stack = [draft]
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       if (top === target) return true
-      for (const each of this.#needs(top))
-        if (!visited.has(each) && lastIndex(each) >= earliest) {
-          visited.add(each)
-          stack.push(each)
+      for (const need of this.#needs(top))
+        if (!visited.has(need) && lastIndex(need) >= earliest) {
+          visited.add(need)
+          stack.push(need)
         }
     }
     return false
@@ -158,8 +158,8 @@ class Fusion {
   #canJoin(draft: Draft, other: Draft): boolean {
     const union = { ...draft, after: [...draft.after, ...other.after] }
     return (
-      [...this.#needs(other)].every((each) => each === draft || !this.#waitsFor(each, draft)) &&
-      [...this.#needs(draft)].every((each) => each === other || !this.#waitsFor(each, other)) &&
+      [...this.#needs(other)].every((need) => need === draft || !this.#waitsFor(need, draft)) &&
+      [...this.#needs(draft)].every((need) => need === other || !this.#waitsFor(need, other)) &&
       this.#bindingsOf(union) <= this.#bindings
     )
   }
@@ -182,7 +182,7 @@ class Fusion {
     if (written !== x.tensor || others.length > 0) return
     if (this.#results.has(x.tensor) || this.#readersOf(x.tensor).length !== 1) return
     draft.before = source.after
-    for (const each of source.after) each.draft = draft
+    for (const member of source.after) member.draft = draft
   }
 
   #addPointwise(member: PointwiseMember): void {
@@ -197,7 +197,7 @@ class Fusion {
       const [into, from] = draft.anchor === undefined ? [maker, draft] : [draft, maker]
       if (!this.#canJoin(into, from)) continue
       into.after = [...into.after, ...from.after].sort((a, b) => a.index - b.index)
-      for (const each of from.after) each.draft = into
+      for (const member of from.after) member.draft = into
       draft = into
     }
   }

@@ -130,7 +130,7 @@ function connected(nodes: readonly ArithmeticNode[], values: Values): ReadonlyMa
       .filter((value) => values.haveOneShape(value, node.outputs[0]))
       .map((value) => values.producer(value))
     const set = new Set([node, ...producers.flatMap((producer) => [...(sets.get(producer) ?? [])])])
-    for (const each of set) sets.set(each, set)
+    for (const member of set) sets.set(member, set)
   }
   const numbered = [...new Set(sets.values())].flatMap((set, number) =>
     [...set].map((node): [ArithmeticNode, number] => [node, number]),

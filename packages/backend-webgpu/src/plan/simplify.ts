@@ -93,7 +93,7 @@ export function withNorms(steps: readonly Step[], tensors: Tensor[]): Step[] {
     if (step.op !== "add" || step.late !== undefined || dropped.has(step) || !isScalar(step.outputs[0])) continue
     const chain = chains.endingWith(step)
     if (chain.squared.length < leastSums) continue
-    for (const each of chain.steps) dropped.add(each)
+    for (const step of chain.steps) dropped.add(step)
     replaced.set(step, normSteps(step, chain, tensors))
   }
   return steps.flatMap((step) => replaced.get(step) ?? (dropped.has(step) ? [] : [step]))
@@ -149,7 +149,7 @@ class Chains {
       chain.steps.push(...norm.steps)
     } else if (add?.op === "add" && add.late === undefined && isScalar(add.outputs[0]) && this.#isReadOnce(term)) {
       chain.steps.push(add)
-      for (const each of add.inputs) this.#collect(each, chain)
+      for (const input of add.inputs) this.#collect(input, chain)
     } else chain.terms.push(term)
   }
 

@@ -100,7 +100,7 @@ export class Gpu {
    * @throws VitrineError (backend) for the first error of the device; its message begins with `what` and ends with
    *   `help`
    */
-  async guarded<T>(what: string, work: () => T | Promise<T>, help: string = ""): Promise<T> {
+  async guarded<T>(subject: string, work: () => T | Promise<T>, help: string = ""): Promise<T> {
     const { device } = this
     this.check()
     const filters = ["validation", "out-of-memory", "internal"] as const
@@ -112,14 +112,14 @@ export class Gpu {
     } catch (error) {
       await Promise.allSettled(scopes())
       if (VitrineError.isInstance(error)) throw error
-      return fail(`${what}: ${oneLine(messageOf(error))}`, error)
+      return fail(`${subject}: ${oneLine(messageOf(error))}`, error)
     }
     const errors = scopes()
     const settled = await this.settled(Promise.all(errors))
     const first = settled.find((error) => error !== null)
     if (first) {
       if (result instanceof Promise) await result.catch(() => {})
-      fail(`${what}: ${oneLine(first.message)}${help}`)
+      fail(`${subject}: ${oneLine(first.message)}${help}`)
     }
     return await result
   }

@@ -7,7 +7,7 @@ import { fail } from "./gpu.ts"
  * Checks the values of an input, a constant or a slot, and returns them.
  * @throws VitrineError (backend) if they are missing, have another type, or do not fill the shape
  */
-export function checked(what: string, data: HostData | undefined, type: TensorType): HostData {
+export function checked(name: string, data: HostData | undefined, type: TensorType): HostData {
   const count = elementCount(type.shape)
   const [kind, fits] =
     type.dtype === "int32"
@@ -17,7 +17,7 @@ export function checked(what: string, data: HostData | undefined, type: TensorTy
         : ["Float32Array", data instanceof Float32Array || data instanceof Float64Array]
   if (data !== undefined && fits && data.length === count) return data
   const actual = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`
-  return fail(`${what} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${actual}`)
+  return fail(`${name} needs a ${kind} of ${count} (${type.dtype} ${showShape(type.shape)}), got ${actual}`)
 }
 
 /** Writes values into memory in the device's format. */

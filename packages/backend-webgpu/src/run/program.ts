@@ -158,7 +158,7 @@ export class GpuProgram implements Program {
     const encoder = device.createCommandEncoder()
     const copy = ({ from, to, bytes }: Copy): void =>
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes)
-    for (const each of inputCopies) copy(each)
+    for (const entry of inputCopies) copy(entry)
     if (timing) timing.encode(encoder, dispatches)
     else if (dispatches.length > 0) {
       const pass = encoder.beginComputePass()
@@ -169,7 +169,7 @@ export class GpuProgram implements Program {
       }
       pass.end()
     }
-    for (const each of copies) copy(each)
+    for (const entry of copies) copy(entry)
     const isShared = targets.length !== results.length
     for (const [i, { from, offset, bytes }] of results.entries()) {
       const buffer = targets[isShared ? 0 : i]

@@ -134,7 +134,7 @@ export class GpuState implements State {
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
-    for (const each of this.#disposers) each()
+    for (const dispose of this.#disposers) dispose()
     for (const buffer of this.#buffers) buffer.destroy()
   }
 }

@@ -211,7 +211,7 @@ function toFirst(op: OpName, [dy, ...others]: readonly (Tensor | undefined)[]): 
 
 /** The three gradients of one op as functions. The first call makes the op, the others share it. */
 function together(make: () => readonly [Tensor, Tensor, Tensor]): readonly [() => Tensor, () => Tensor, () => Tensor] {
-  let made: readonly [Tensor, Tensor, Tensor] | undefined
-  const grads = (): readonly [Tensor, Tensor, Tensor] => (made ??= make())
+  let cached: readonly [Tensor, Tensor, Tensor] | undefined
+  const grads = (): readonly [Tensor, Tensor, Tensor] => (cached ??= make())
   return [() => grads()[0], () => grads()[1], () => grads()[2]]
 }

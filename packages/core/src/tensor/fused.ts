@@ -115,8 +115,8 @@ export function groupNorm(x: Tensor, weight: Tensor, bias: Tensor, groups: numbe
     throw new VitrineError("shape", `groupNorm: ${groups} groups do not divide the channels of ${showShape(x.shape)}`)
   expect("groupNorm", "weight", weight, channels)
   expect("groupNorm", "bias", bias, channels)
-  const each = { shape: [dimAt(x.shape, 0), groups], dtype: x.dtype }
-  const [y, mean, rstd] = apply("groupNorm", [x, weight, bias], { groups, epsilon }, [x, each, each])
+  const statistic = { shape: [dimAt(x.shape, 0), groups], dtype: x.dtype }
+  const [y, mean, rstd] = apply("groupNorm", [x, weight, bias], { groups, epsilon }, [x, statistic, statistic])
   return { y, mean, rstd }
 }
 

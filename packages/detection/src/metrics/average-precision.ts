@@ -259,9 +259,9 @@ interface CheckedList {
   readonly lists: readonly (Float64Array | Uint8Array)[]
 }
 
-function check(what: string, image: number, { boxes, labels, lists }: CheckedList, classes: number): void {
+function check(name: string, image: number, { boxes, labels, lists }: CheckedList, classes: number): void {
   const fail = (fault: string): never => {
-    throw new VitrineError("shape", `averagePrecision: the ${what} of image ${image} ${fault}`)
+    throw new VitrineError("shape", `averagePrecision: the ${name} of image ${image} ${fault}`)
   }
   const count = labels.length
   if (boxes.length !== 4 * count || lists.some((values) => values.length !== count))

@@ -76,9 +76,9 @@ export async function resolveDetection(
   const root = single === undefined ? pathOrName : basename(above) === "annotations" ? dirname(above) : above
   const tree = await openTree(root, (name) => isAnnotation(name))
   try {
-    const chosen = (name: string): boolean =>
+    const isSelected = (name: string): boolean =>
       single === undefined ? isCoco(name) : name === single || name === `annotations/${single}`
-    const json = tree.names.filter((name) => isVisible(name) && chosen(name))
+    const json = tree.names.filter((name) => isVisible(name) && isSelected(name))
     const faults = faultList()
     const set =
       format === "voc" || (format === undefined && json.length === 0)
@@ -284,7 +284,7 @@ interface ImageFinder {
 function imageFinder(names: readonly string[]): ImageFinder {
   const images = names.filter(isImagePath)
   const paths = new Set(images)
-  const named = new Map<string, string[]>()
+  const byName = new Map<string, string[]>()
   const stems = new Map<string, string[]>()
   const put = (map: Map<string, string[]>, key: string, path: string): void => {
     const list = map.get(key)
@@ -293,7 +293,7 @@ function imageFinder(names: readonly string[]): ImageFinder {
   }
   for (const path of images) {
     const name = path.slice(path.lastIndexOf("/") + 1)
-    put(named, name, path)
+    put(byName, name, path)
     put(stems, name.replace(/\.[^.]*$/, ""), path)
   }
   const nearest = (candidates: readonly string[], file: string, folder: string): ImageName => {
@@ -315,7 +315,7 @@ function imageFinder(names: readonly string[]): ImageFinder {
       const clean = file.replaceAll("\\", "/").replace(/^(\.?\/)+/, "")
       const beside = folder === "." ? clean : `${folder}/${clean}`
       if (paths.has(beside)) return beside
-      const candidates = named.get(clean.slice(clean.lastIndexOf("/") + 1)) ?? []
+      const candidates = byName.get(clean.slice(clean.lastIndexOf("/") + 1)) ?? []
       const ending = candidates.filter((path) => path === clean || path.endsWith(`/${clean}`))
       return nearest(ending.length > 0 ? ending : candidates, file, folder)
     },

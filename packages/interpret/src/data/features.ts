@@ -93,11 +93,11 @@ function patchFeatures(features: readonly HostTensor[], grid: Grid): PatchFeatur
   const [first] = batches
   if (first === undefined) throw new VitrineError("shape", "there are no features")
   const { tokens, dim } = first
-  const other = batches.find((batch) => batch.tokens !== tokens || batch.dim !== dim)
-  if (other !== undefined)
+  const mismatch = batches.find((batch) => batch.tokens !== tokens || batch.dim !== dim)
+  if (mismatch !== undefined)
     throw new VitrineError(
       "shape",
-      `features must all be [batch, ${tokens}, ${dim}], got [${other.batch}, ${other.tokens}, ${other.dim}]`,
+      `features must all be [batch, ${tokens}, ${dim}], got [${mismatch.batch}, ${mismatch.tokens}, ${mismatch.dim}]`,
     )
   const prefix = prefixTokens(tokens, grid, "features")
   const images = batches.reduce((sum, { batch }) => sum + batch, 0)

@@ -23,11 +23,11 @@ export interface PatchMap {
  * The number of tokens before the patches: class token, distillation token, registers.
  * @throws VitrineError (shape) for an empty grid, and for fewer tokens than patches
  */
-export function prefixTokens(tokens: number, { rows, columns }: Grid, what: string): number {
+export function prefixTokens(tokens: number, { rows, columns }: Grid, name: string): number {
   if (![rows, columns].every((n) => Number.isSafeInteger(n) && n > 0))
     throw new VitrineError("shape", `a grid must have one row and column or more, got ${rows}×${columns}`)
   if (tokens < rows * columns)
-    throw new VitrineError("shape", `${what}: ${tokens} tokens are too few for ${rows}×${columns} patches`)
+    throw new VitrineError("shape", `${name}: ${tokens} tokens are too few for ${rows}×${columns} patches`)
   return tokens - rows * columns
 }
 
@@ -42,8 +42,8 @@ export function patchIndex({ rows, columns }: Grid, { row, column }: Place): num
 }
 
 /** @throws VitrineError (config) for an index that is not one of 0 … count − 1 */
-export function checkIndex(what: string, index: number, count: number): void {
-  if (!isIndex(index, count)) throw new VitrineError("config", `no ${what} ${index}: there are ${count}, from 0`)
+export function checkIndex(name: string, index: number, count: number): void {
+  if (!isIndex(index, count)) throw new VitrineError("config", `no ${name} ${index}: there are ${count}, from 0`)
 }
 
 /** Whether a number is one of 0 … count − 1. */

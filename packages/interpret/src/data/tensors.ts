@@ -12,14 +12,14 @@ type Sizes<Names extends readonly string[]> = { readonly [I in keyof Names]: num
 export function shapeOf<const Names extends readonly string[]>(
   { data, shape }: HostTensor,
   names: Names,
-  what: string,
+  name: string,
 ): Sizes<Names> {
   const fault = (suffix = ""): VitrineError =>
-    new VitrineError("shape", `${what} must be [${names.join(", ")}], got [${shape.join(", ")}]${suffix}`)
+    new VitrineError("shape", `${name} must be [${names.join(", ")}], got [${shape.join(", ")}]${suffix}`)
   if (!hasSizes(shape, names)) throw fault()
   if (product(shape) !== data.length) throw fault(` with ${data.length} values`)
   const at = data.findIndex((x) => !Number.isFinite(x))
-  if (at >= 0) throw new VitrineError("shape", `${what}: value ${at} is ${data[at]}, which cannot be drawn`)
+  if (at >= 0) throw new VitrineError("shape", `${name}: value ${at} is ${data[at]}, which cannot be drawn`)
   return shape
 }
 

@@ -24,7 +24,7 @@ export function curveFigure(
   const scores = evaluations.map(({ step, score }): Point => [step, score])
   const rates = steps.map(({ step, learningRate }): Point => [step, learningRate])
   const split = testSplit ?? "validation"
-  const [which, shown] = split === "test" ? ["Last", evaluations.at(-1)] : ["Best", bestOf(evaluations)]
+  const [which, evaluation] = split === "test" ? ["Last", evaluations.at(-1)] : ["Best", bestOf(evaluations)]
   const all: Panel[] = [
     {
       title: "Loss",
@@ -66,9 +66,9 @@ export function curveFigure(
   const keys: [string, string][] = [[theme.blue, "training, smoothed"]]
   if (validation.length > 0) keys.push([theme.orange, split])
   const subtitle =
-    shown === undefined
+    evaluation === undefined
       ? "Without validation images"
-      : `${which} ${split} ${curveScores[measure]} ${format(".2%")(shown.score)} at step ${format(",")(shown.step)}`
+      : `${which} ${split} ${curveScores[measure]} ${format(".2%")(evaluation.score)} at step ${format(",")(evaluation.step)}`
   return figure({
     title,
     subtitle,

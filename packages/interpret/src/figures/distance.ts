@@ -34,12 +34,12 @@ export function distanceFigure(
   )
   const dashed = { fill: "none", stroke: theme.muted, "stroke-width": 1.5, "stroke-dasharray": "4 4" }
   const means = rows.map((row, block) => place(block, sum(row) / row.length).join(" "))
-  const named = heads <= 8 ? Array.from({ length: heads }, (_, h) => h) : [0, Math.floor(heads / 2), heads - 1]
+  const legendHeads = heads <= 8 ? Array.from({ length: heads }, (_, h) => h) : [0, Math.floor(heads / 2), heads - 1]
   const label = { size: 11, fill: theme.muted }
   const legend = [
     element("path", { d: `M${width + 18} 4h20`, ...dashed }),
     text(width + 46, 8, "mean of heads", label),
-    ...named.flatMap((head, i) => [
+    ...legendHeads.flatMap((head, i) => [
       element("circle", { cx: width + 28, cy: 26 + 20 * i, r: 5, fill: color(head) }),
       text(width + 46, 30 + 20 * i, `head ${head}`, label),
     ]),
