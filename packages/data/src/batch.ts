@@ -2,6 +2,7 @@ import { foldKey, type Key, keyFromSeed, randomStream, VitrineError } from "@vit
 import { at } from "./at.ts"
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
+import { labelsAt } from "./label-sets.ts"
 import { type Mix, mixBatch } from "./mix.ts"
 import { readAhead } from "./read-ahead.ts"
 import { type Pipeline, pipeline } from "./transforms/apply.ts"
@@ -11,9 +12,9 @@ import type { Transform } from "./transforms/transforms.ts"
 export interface Batch {
   /** [size, height, width, channels]. */
   readonly images: Float32Array
-  /** The class of each row, [size]; 0 for padding. */
+  /** The class of each row, [size]; 0 for padding, and -1 where images may have several labels. */
   readonly labels: Int32Array
-  /** One-hot after label smoothing and mixing, [size, classes]; zeros for padding. */
+  /** One-hot, or 1 for each of several labels, after label smoothing and mixing, [size, classes]; zeros for padding. */
   readonly targets: Float32Array
   /** 1, or 0 for the rows that pad a short last batch, [size]. */
   readonly weights: Float32Array
@@ -48,6 +49,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
   const steps = pipeline(plan.transforms)
   const { batchSize, smoothing, mix, shape } = plan
   const classes = dataset.classes.length
+  const { labelSets } = dataset
   const size = shape[0] * shape[1] * shape[2]
   return async ({ epoch, index, examples }) => {
     const images = new Float32Array(batchSize * size)
@@ -70,7 +72,8 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
       labels[row] = label
       weights[row] = 1
       targets.fill(smoothing / classes, row * classes, (row + 1) * classes)
-      targets[row * classes + label] = 1 - smoothing + smoothing / classes
+      for (const each of labelSets === undefined ? [label] : labelsAt(labelSets, example))
+        targets[row * classes + each] = 1 - smoothing + smoothing / classes
       row++
     }
     if (mix !== null) {

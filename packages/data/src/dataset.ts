@@ -1,4 +1,5 @@
 import type { Image } from "./image.ts"
+import type { LabelSets } from "./label-sets.ts"
 
 /** Labelled images, read one by one. */
 export interface Dataset {
@@ -9,6 +10,8 @@ export interface Dataset {
   readonly channels: 1 | 3
   /** The class of each example, [length]. */
   readonly labels: Int32Array
+  /** Of data whose images may have several labels. `labels` is then -1 throughout. */
+  readonly labelSets?: LabelSets
   /** How to open the same data in another thread; absent for a data set that only this thread can read. */
   readonly source?: DatasetSource
   /** The name of example `index` in errors: a file's name where there is one. */
@@ -40,6 +43,7 @@ export interface PixelsSource {
   /** [length, height, width, channels]. */
   readonly pixels: Uint8Array
   readonly labels: Int32Array
+  readonly labelSets?: LabelSets
 }
 
 /** A pair of IDX files, as MNIST's, plain or gzipped. */
@@ -58,6 +62,7 @@ export interface FilesSource {
   readonly classes: readonly string[]
   readonly paths: readonly string[]
   readonly labels: Int32Array
+  readonly labelSets?: LabelSets
   /** Files that were passed over: hidden, of another kind, or outside a class folder. */
   readonly skipped: number
 }
@@ -73,6 +78,7 @@ export interface PackedSource {
   readonly offsets: Float64Array
   readonly sizes: Float64Array
   readonly labels: Int32Array
+  readonly labelSets?: LabelSets
   readonly skipped: number
 }
 

@@ -26,11 +26,10 @@ export function isOtherImagePath(path: string): boolean {
   return others.test(path)
 }
 
-/** Why paths are passed over: the number of each kind, and an example. */
-export function passedOverLines(paths: Iterable<string>, kindOf: (path: string) => string): string[] {
+/** Why files are passed over: the number of each kind, and an example. */
+export function passedOverLines(files: Iterable<readonly [kind: string, path: string]>): string[] {
   const kinds = new Map<string, { readonly example: string; count: number }>()
-  for (const path of paths) {
-    const kind = kindOf(path)
+  for (const [kind, path] of files) {
     const entry = kinds.get(kind)
     if (entry === undefined) kinds.set(kind, { example: path, count: 1 })
     else entry.count++

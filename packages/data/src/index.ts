@@ -12,6 +12,7 @@ export type {
 export type { Image } from "./image.ts"
 export { decodedFormats, isImagePath } from "./formats.ts"
 export { type FolderLayout, folderLayout, type FolderOptions, type FolderSplit } from "./layout.ts"
+export type { LabelSets } from "./label-sets.ts"
 export { createLoader, type Loader, type LoaderOptions, type OrderOptions } from "./loader.ts"
 export type { LineSet } from "./lines/lines.ts"
 export { characterRows, type RowOptions } from "./lines/rows.ts"

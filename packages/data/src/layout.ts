@@ -1,4 +1,5 @@
 import { VitrineError } from "@vitrine/core"
+import { byCodePoint } from "./code-points.ts"
 import { decodedFormats, fileKind, isHiddenPath, isImagePath, isOtherImagePath, passedOverLines } from "./formats.ts"
 import {
   checkFraction,
@@ -115,7 +116,7 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
   const used = new Set(splits.flatMap((split) => lists[split].map(({ item }) => item)))
   const others = paths.filter((path, item) => !used.has(item) && !isHiddenPath(path))
   const enclosing = (images[0]?.folders.length ?? 0) - (inner[0]?.folders.length ?? 0)
-  const passedOver = passedOverLines(others, (path) => kindOf(path, enclosing, parts))
+  const passedOver = passedOverLines(others.map((path) => [kindOf(path, enclosing, parts), path] as const))
   const lost = isFlat ? undefined : lostClass(others, enclosing, parts.train, classes)
   if (lost !== undefined)
     throw new VitrineError(
@@ -214,15 +215,4 @@ function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
   if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
     return entries
   return withoutEnclosing(entries.map(withoutFolder))
-}
-
-/** Order of strings by code point, as Python's; JavaScript's own differs beyond the basic plane. */
-export function byCodePoint(a: string, b: string): number {
-  const n = Math.min(a.length, b.length)
-  for (let i = 0; i < n; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return x >= 0xd800 && y >= 0xd800 ? (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0) : x - y
-  }
-  return a.length - b.length
 }

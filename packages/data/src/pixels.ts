@@ -6,20 +6,21 @@ import type { Dataset, PixelsSource } from "./dataset.ts"
  * @throws VitrineError when counts or labels do not fit.
  */
 export function pixels(source: Omit<PixelsSource, "kind">): Dataset {
-  const { name, classes, height, width, channels, pixels: data, labels } = source
+  const { name, classes, height, width, channels, pixels: data, labels, labelSets } = source
   const size = height * width * channels
   if (data.length !== size * labels.length)
     throw new VitrineError(
       "file",
       `${name}: ${data.length} bytes are not ${labels.length} images of ${height}×${width}×${channels}`,
     )
-  checkLabels(name, labels, classes.length)
+  if (labelSets === undefined) checkLabels(name, labels, classes.length)
   return {
     name,
     classes,
     length: labels.length,
     channels,
     labels,
+    ...(labelSets && { labelSets }),
     source: { kind: "pixels", ...source },
     describe: (index) => `${name}, image ${index}`,
     read: async (index) => ({ width, height, channels, data: data.subarray(index * size, (index + 1) * size) }),

@@ -1,6 +1,7 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { at } from "./at.ts"
 import type { Dataset } from "./dataset.ts"
+import { pickLabelSets } from "./label-sets.ts"
 
 /** Some of the examples of a data set. */
 export interface Selection {
@@ -22,6 +23,11 @@ export function subset(dataset: Dataset, { classes, perClass, seed = 0 }: Select
   if (perClass !== undefined && !(Number.isSafeInteger(perClass) && perClass >= 1))
     throw new VitrineError("config", `perClass must be a positive integer, got ${perClass}`)
   if (names === dataset.classes && perClass === undefined) return dataset
+  if (dataset.labelSets !== undefined)
+    throw new VitrineError(
+      "config",
+      `${dataset.name}: its images may have several labels, and no classes to choose among`,
+    )
   const places = dataset.classes.map((name) => names.indexOf(name))
   const members = names.map((): number[] => [])
   dataset.labels.forEach((label, example) => members[at(places, label)]?.push(example))
@@ -54,12 +60,13 @@ function some(dataset: Dataset, all: readonly number[], name: string, count: num
 export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly string[]): Dataset {
   const places = dataset.classes.map((name) => classes.indexOf(name))
   const exampleAt = (index: number): number => at(examples, index)
-  const { source: of } = dataset
+  const { source: of, labelSets } = dataset
   return {
     ...dataset,
     classes,
     length: examples.length,
-    labels: Int32Array.from(examples, (example) => at(places, at(dataset.labels, example))),
+    labels: Int32Array.from(examples, (example) => places[at(dataset.labels, example)] ?? -1),
+    ...(labelSets && { labelSets: pickLabelSets(labelSets, examples) }),
     ...(of === undefined ? {} : { source: { kind: "subset", of, examples, classes } }),
     describe: (index) => dataset.describe(exampleAt(index)),
     read: (index) => dataset.read(exampleAt(index)),

@@ -1,6 +1,7 @@
 import { type Probe, probe as probeModel, probeMethods } from "vitrine"
 import { create } from "../backends.ts"
 import { defineCommand } from "../command.ts"
+import { columnFlags } from "../flags/columns.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { engineOptions, machineFlags } from "../flags/machine.ts"
 import { jsonFlag, modelFlag } from "../flags/model.ts"
@@ -30,6 +31,7 @@ const flags = {
   temperature: { value: "<x>", help: "of their votes", parse: positiveValue, default: 0.07 },
   batchSize: { value: "<n>", help: "images at a time", parse: integerValue(1), default: 64 },
   workers: { value: "<n>", help: "threads that prepare images; default: 1", parse: integerValue(0) },
+  ...columnFlags,
   ...overrideFlags,
   ...jsonFlag,
   ...machineFlags,
@@ -63,8 +65,20 @@ async function measure(values: Values<typeof flags>): Promise<void> {
   try {
     const probes: Probe[] = []
     for (const each of data) {
-      const { test, classes, shots, seeds, methods, k, temperature, batchSize, workers } = values
-      const options = { test, classes, shots, seeds, methods, k, temperature, batchSize, workers }
+      const { test, classes, shots, seeds, methods, k, temperature, batchSize, workers, fileColumn } = values
+      const options = {
+        test,
+        classes,
+        shots,
+        seeds,
+        methods,
+        k,
+        temperature,
+        batchSize,
+        workers,
+        fileColumn,
+        labelColumns: values.labelColumn,
+      }
       const result = await probeModel(path, { ...options, data: each, backend, ...overridesOf(values) })
       notePassedOver(result)
       probes.push(result)

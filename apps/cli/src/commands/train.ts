@@ -90,5 +90,5 @@ function taskOfRecipe(recipe: object | RecipeRule): string {
 
 /** The name of a run on data. */
 function nameOf(data: string): string {
-  return basename(data).replace(/\.(tar|tar\.gz|tgz|json)$/, "") || "run"
+  return basename(data).replace(/\.(tar|tar\.gz|tgz|zip|npz|json|csv|tsv|jsonl)$/, "") || "run"
 }

@@ -87,7 +87,7 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
 export function packedSource(
   { path, pages }: Packed,
   files: readonly PackedFile[],
-  rest: Pick<PackedSource, "name" | "classes" | "labels" | "skipped">,
+  rest: Pick<PackedSource, "name" | "classes" | "labels" | "labelSets" | "skipped">,
 ): PackedSource {
   return {
     kind: "packed",
@@ -102,7 +102,7 @@ export function packedSource(
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */
 export async function openPacked(source: PackedSource): Promise<Dataset> {
-  const { name, classes, path, names, offsets, sizes, labels } = source
+  const { name, classes, path, names, offsets, sizes, labels, labelSets } = source
   const { read, close } = await openArchive(source)
   const describe = (index: number): string => `${path}: ${names[index]}`
   return {
@@ -111,6 +111,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     length: names.length,
     channels: 3,
     labels,
+    ...(labelSets && { labelSets }),
     source,
     describe,
     async read(index) {

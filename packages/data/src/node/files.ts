@@ -8,7 +8,7 @@ import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set; they are decoded when they are read. */
 export function openFiles(source: FilesSource): Dataset {
-  const { name, classes, paths, labels } = source
+  const { name, classes, paths, labels, labelSets } = source
   const describe = (index: number): string => paths[index] ?? `${name}, image ${index}`
   return {
     name,
@@ -16,6 +16,7 @@ export function openFiles(source: FilesSource): Dataset {
     length: paths.length,
     channels: 3,
     labels,
+    ...(labelSets && { labelSets }),
     source,
     describe,
     read: (index) => decodeImage(describe(index)),
@@ -74,13 +75,13 @@ export async function listImages(
   const others = files.filter((file) => !isImagePath(file) && !isHiddenPath(file))
   return {
     images: files.filter(isImagePath).sort(),
-    passedOver: [...passedOverLines(others, fileKind), ...specialLines(special)],
+    passedOver: [...passedOverLines(others.map((path) => [fileKind(path), path] as const)), ...specialLines(special)],
   }
 }
 
 /** Says how many files are none that can be read. */
 export function specialLines(special: readonly string[]): string[] {
-  return passedOverLines(special, () => "that are no regular files")
+  return passedOverLines(special.map((path) => ["that are no regular files", path] as const))
 }
 
 const folderStart = (path: string): string => `${path}/`

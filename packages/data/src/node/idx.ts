@@ -3,6 +3,7 @@ import { promisify } from "node:util"
 import { constants, gunzip, gunzipSync } from "node:zlib"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, IdxSource } from "../dataset.ts"
+import { numberedClasses } from "../classes.ts"
 import { type IdxHeader, idxHeader, parseIdx } from "../idx.ts"
 import { checkLabels, pixels } from "../pixels.ts"
 import { messageOf } from "../message.ts"
@@ -89,7 +90,7 @@ export async function openIdx({ images, labels, classes }: IdxSource): Promise<D
     )
   if (count !== classOf.dims[0])
     throw new VitrineError("file", `${images} has ${count} images, ${labels} has ${classOf.dims[0]} labels`)
-  const names = classes ?? defaultClasses(classOf.data)
+  const names = classes ?? numberedClasses(classOf.data, labels).classes
   checkLabels(labels, classOf.data, names.length)
   const shared = new Int32Array(new SharedArrayBuffer(4 * count))
   shared.set(classOf.data)
@@ -102,11 +103,4 @@ export async function openIdx({ images, labels, classes }: IdxSource): Promise<D
     pixels: picture.data,
     labels: shared,
   })
-}
-
-/** "0", "1", … up to the greatest of some labels. */
-export function defaultClasses(...labels: readonly Uint8Array[]): string[] {
-  let greatest = 0
-  for (const list of labels) for (const label of list) greatest = Math.max(greatest, label)
-  return Array.from({ length: greatest + 1 }, (_, i) => String(i))
 }

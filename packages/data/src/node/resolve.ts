@@ -1,33 +1,31 @@
 import { stat } from "node:fs/promises"
-import { basename, join, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
+import { numberedClasses } from "../classes.ts"
 import type { DatasetSource, IdxSource, SubsetSource } from "../dataset.ts"
+import { isHiddenPath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
 import { checkFraction, heldOut, type Split, type SplitNames } from "../splits.ts"
 import { isArchivePath } from "./archive.ts"
 import { specialLines } from "./files.ts"
-import { defaultClasses, readIdx } from "./idx.ts"
+import { readIdx } from "./idx.ts"
 import { readFileWithin } from "./open-file.ts"
+import type { ResolvedData } from "./resolved.ts"
+import { type ColumnOptions, hasLabelColumn } from "./tables/columns.ts"
+import { isTablePath, mostTableBytes, parseTable } from "./tables/parse.ts"
+import { metadataTables, resolveTables, topTables } from "./tables/resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
-export type ResolveOptions = FolderOptions
-
-export interface ResolvedData {
-  readonly train: DatasetSource
-  readonly val: DatasetSource | null
-  /** Images to measure a model on once it is chosen. They are no validation set. */
-  readonly test: DatasetSource | null
-  readonly splitNames: SplitNames
-  /** Files that are passed over, a line for each kind with its number and an example. */
-  readonly passedOver: readonly string[]
-}
+export interface ResolveOptions extends FolderOptions, ColumnOptions {}
 
 /**
  * Finds the training, the validation and the test set of a path or a name:
  * - `shapes`: the built-in drawings, 50,000 and 2,000 of them,
  * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one a line,
  * - a folder of images, a folder for each class, with or without folders for splits around them (see `folderLayout`),
+ * - a folder of images with a table of their labels: Hugging Face's metadata.csv or metadata.jsonl, which wins over class folders, or
+ *   where there are no class folders another .csv, .tsv or .jsonl; or such a table itself,
  * - a .tar, .tar.gz or .tgz of such a folder.
  * @throws VitrineError naming the path and what was expected
  */
@@ -43,17 +41,64 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
       test: null,
       splitNames: { train: "train", val: "val" },
       passedOver: [],
+      notes: [],
     }
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
-  if (!info.isDirectory() && !isArchivePath(path))
-    throw new VitrineError("file", `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
-  const tree = await openTree(path, () => false)
+  const isTable = info.isFile() && isTablePath(path)
+  if (!info.isDirectory() && !isTable && !isArchivePath(path))
+    throw new VitrineError(
+      "file",
+      `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive nor a .csv, .tsv or .jsonl table`,
+    )
+  const tree = await openTree(isTable ? dirname(path) : path, isTablePath)
   try {
+    if (isTable) return await resolveTables(tree, [basename(path)], pathOrName, options)
     const idx = info.isDirectory() ? await findIdx(path, tree.names, options) : undefined
-    return idx ?? resolveFolders(tree, pathOrName, options)
+    return idx ?? (await resolveImages(tree, pathOrName, options))
   } finally {
     await tree.close()
+  }
+}
+
+/** Labels by a table where there is one that holds them, else by folders. */
+async function resolveImages(tree: FileTree, name: string, options: ResolveOptions): Promise<ResolvedData> {
+  const { unlabelled = false, fileColumn, labelColumns } = options
+  if (unlabelled) return resolveFolders(tree, name, options)
+  const isNamed = fileColumn !== undefined || labelColumns !== undefined
+  const metadata = metadataTables(tree)
+  const tables = metadata.length > 0 ? metadata : topTables(tree)
+  if (tables !== undefined && tables.length > 0 && (isNamed || metadata.length > 0)) {
+    const [first = ""] = tables
+    const hasLabels = isNamed || hasLabelColumn(parseTable(await tree.read(first, mostTableBytes), first))
+    const folders = hasLabels ? undefined : foldersOrFault(tree, name, options)
+    if (folders === undefined || folders instanceof VitrineError) return resolveTables(tree, tables, name, options)
+    return { ...folders, notes: [...folders.notes, `${first} has no column of labels: the classes are the folders`] }
+  }
+  const folders = foldersOrFault(tree, name, options)
+  // Images that are in no class folders, or all in one, have their labels elsewhere.
+  const classes = folders instanceof VitrineError ? 0 : classCount(folders.train)
+  if (tables !== undefined && tables.length > 0 && classes < 2) return resolveTables(tree, tables, name, options)
+  if (folders instanceof VitrineError) {
+    const others = tree.names.filter((file) => isTablePath(file) && !isHiddenPath(file))
+    if (others.length === 0) throw folders
+    throw new VitrineError(
+      folders.kind,
+      `${folders.message}; it holds tables (${others.slice(0, 5).join(", ")}): give the one with the labels, as ${name}/${others[0]}`,
+    )
+  }
+  return folders
+}
+
+const classCount = (source: DatasetSource): number =>
+  source.kind === "files" || source.kind === "packed" ? source.classes.length : 0
+
+function foldersOrFault(tree: FileTree, name: string, options: ResolveOptions): ResolvedData | VitrineError {
+  try {
+    return resolveFolders(tree, name, options)
+  } catch (error) {
+    if (error instanceof VitrineError) return error
+    throw error
   }
 }
 
@@ -74,6 +119,7 @@ function resolveFolders(tree: FileTree, name: string, options: ResolveOptions): 
     test: test && source(test, "test"),
     splitNames,
     passedOver: [...layout.passedOver, ...specialLines(special)],
+    notes: [],
   }
 }
 
@@ -108,12 +154,14 @@ async function findIdx(
   const labelsOf = async (files: IdxPair | undefined): Promise<Uint8Array> =>
     files === undefined ? new Uint8Array() : (await readIdx(files.labels)).data
   const trainLabels = await labelsOf(train)
-  const classes = files.includes("classes.txt")
+  const names = files.includes("classes.txt")
     ? new TextDecoder()
         .decode(await readFileWithin(join(folder, "classes.txt"), 2 ** 24))
         .split(/\r?\n/)
         .filter((line) => line.trim() !== "")
-    : defaultClasses(trainLabels, await labelsOf(val), await labelsOf(test))
+    : undefined
+  const numbers = [...trainLabels, ...(await labelsOf(val)), ...(await labelsOf(test))]
+  const { classes, notes } = names === undefined ? numberedClasses(numbers, folder) : { classes: names, notes: [] }
   const source = (files: IdxPair): IdxSource => ({ kind: "idx", ...files, classes })
   const share = valFraction ?? (test === undefined ? 0.1 : 0)
   const divided =
@@ -121,7 +169,7 @@ async function findIdx(
       ? divide(source(train), trainLabels, classes, share, seed)
       : { train: source(train), val: val === undefined ? null : source(val) }
   const splitNames = { ...nameOf("train", train), ...nameOf("val", val), ...nameOf("test", test) }
-  return { ...divided, test: test === undefined ? null : source(test), splitNames, passedOver: [] }
+  return { ...divided, test: test === undefined ? null : source(test), splitNames, passedOver: [], notes }
 }
 
 type IdxPair = Pick<IdxSource, "images" | "labels">

@@ -23,7 +23,7 @@ export interface FileTree {
 }
 
 /** The classes of images, and what was passed over beside them. */
-export type TreeLabels = Pick<FilesSource, "classes" | "labels" | "skipped">
+export type TreeLabels = Pick<FilesSource, "classes" | "labels" | "labelSets" | "skipped">
 
 /**
  * Opens a folder, or a .tar, .tar.gz or .tgz of one.

@@ -1,6 +1,7 @@
 import { evaluate as evaluateClassifier, type ModelEvaluation } from "vitrine"
 import { create } from "../../backends.ts"
 import type { EvalValues } from "../../flags/eval.ts"
+import { columnFlags } from "../../flags/columns.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
@@ -18,16 +19,18 @@ const flags = {
   },
   classes: { value: "<a,b,…>", help: "measure on some of the data's classes", parse: namesValue },
   byPosition: { help: "take the data's classes for the model's in their order, whatever they are called" },
+  ...columnFlags,
   ...overrideFlags,
 } as const satisfies Flags
 
 export const evalPart: EvalPart = { flags, evaluate }
 
 async function evaluate(path: string, values: EvalValues & Values<typeof flags>): Promise<void> {
-  const { model, json, data = [undefined], classes, byPosition, split, realLabels, batchSize } = values
+  const { model, json, data = [undefined], classes, byPosition, split, realLabels, batchSize, fileColumn } = values
   const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
   try {
-    const options = { classes, byPosition, split, realLabels, batchSize, backend, ...overridesOf(values) }
+    const columns = { fileColumn, labelColumns: values.labelColumn }
+    const options = { ...columns, classes, byPosition, split, realLabels, batchSize, backend, ...overridesOf(values) }
     const results: ModelEvaluation[] = []
     for (const each of data) {
       const result = await evaluateClassifier(path, { ...options, data: each })

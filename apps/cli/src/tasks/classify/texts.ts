@@ -20,7 +20,7 @@ export const texts: RunTexts<SetupEvent, Evaluation> = {
 }
 
 function header(run: string, event: SetupEvent): string {
-  const { recipe, from: origin, teacher, passedOver } = event
+  const { recipe, from: origin, teacher, passedOver, dataNotes } = event
   return [
     ...opening(run, event),
     field("model", describeModel(recipe.config)),
@@ -32,6 +32,7 @@ function header(run: string, event: SetupEvent): string {
     ...(event.validation === 0 && event.test > 0 && recipe.best === "last"
       ? [field("", "test images choose no model: the last one is published (else: --val-fraction, --best)")]
       : []),
+    ...dataNotes.map((line) => field("", printable(line))),
     ...classesLine(event),
     ...(passedOver.length === 0 ? [] : [field("", errorColors.yellow(passedOverText(passedOver)))]),
     field("recipe", describeRecipe(recipe)),

@@ -1,6 +1,7 @@
 import { initSchemes, positionKinds } from "@vitrine/core"
 import { distillationNames } from "@vitrine/trainer"
 import { bestNames, type Recipe } from "vitrine"
+import { columnFlags } from "../../flags/columns.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { groups, modelFlags, type TrainValues } from "../../flags/train.ts"
 import {
@@ -38,6 +39,8 @@ export const flags = {
     help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1",
     choices: bestNames,
   },
+  fileColumn: { group: run, ...columnFlags.fileColumn },
+  labelColumn: { group: run, ...columnFlags.labelColumn },
   model: {
     group: model,
     value: "<variant>",

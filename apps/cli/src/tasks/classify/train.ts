@@ -18,13 +18,15 @@ export const trainPart = defineTraining({
   texts,
   ending,
   async options(values: ClassifyValues, recipe): Promise<TrainOptions> {
-    const { from, distillFrom, workers, classes, perClass } = values
+    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn } = values
     return {
       from: from === undefined ? undefined : (await localModel(from)).name,
       distillFrom: distillFrom === undefined ? undefined : (await localModel(distillFrom)).name,
       workers,
       classes,
       perClass,
+      fileColumn,
+      labelColumns: labelColumn,
       recipe: overrideRecipe(recipe, values),
     }
   },

@@ -11,6 +11,9 @@ export type RunRecord = RunOrigin & {
   readonly classes?: readonly string[]
   /** Training images of each class; absent for all. */
   readonly perClass?: number
+  /** The column of a table with the images, and those with the labels; absent where they have their usual names. */
+  readonly fileColumn?: string
+  readonly labelColumns?: readonly string[]
   /** Whether a test split validates where there is no validation split, as in runs of older versions. */
   readonly testValidates: boolean
 }

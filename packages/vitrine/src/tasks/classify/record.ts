@@ -15,7 +15,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   const record: unknown = taskRecord(json, "classify")
   if (fieldOf(record, "recipe") === undefined) return null
   checkRecord(record, file)
-  const { recipe, from, teacher, classes, perClass, testValidates = true } = record
+  const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, testValidates = true } = record
   return {
     ...originOf(record, recipe.evaluateEvery),
     recipe: {
@@ -28,6 +28,8 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
     ...(teacher !== undefined && { teacher }),
     ...(classes !== undefined && { classes }),
     ...(perClass !== undefined && { perClass }),
+    ...(fileColumn !== undefined && { fileColumn }),
+    ...(labelColumns !== undefined && { labelColumns }),
     testValidates,
   }
 }

@@ -87,6 +87,8 @@ const recordSchema = lenient("a record", {
   teacher: v.optional(schemas.text),
   classes: v.optional(schemas.listOf(schemas.text)),
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
+  fileColumn: v.optional(schemas.text),
+  labelColumns: v.optional(schemas.listOf(schemas.text)),
   testValidates: v.optional(fieldSchema({ kind: "boolean" })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),

@@ -22,10 +22,15 @@ export interface ClassifierOptions<Source> {
   readonly checkpointEvery?: number | undefined
   readonly classes?: readonly string[] | undefined
   readonly perClass?: number | undefined
+  /** The column of a table with the images' paths; by default one with a usual name. */
+  readonly fileColumn?: string | undefined
+  /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
+  readonly labelColumns?: readonly string[] | undefined
 }
 
 /** What decides which examples a run sees. */
-export interface DataChoice extends Pick<RunRecord, "seed" | "classes" | "perClass" | "testValidates"> {
+export interface DataChoice
+  extends Pick<RunRecord, "seed" | "classes" | "perClass" | "testValidates" | "fileColumn" | "labelColumns"> {
   /** By default a tenth where the data have neither a validation nor a test set. */
   readonly valFraction: number | undefined
   /** Whether images need no class. */
@@ -45,6 +50,8 @@ export interface TrainingData {
   readonly splitNames?: SplitNames
   /** Files that are passed over, a line for each kind. */
   readonly passedOver: readonly string[]
+  /** How the labels were found, and what is odd about them. */
+  readonly notes?: readonly string[]
 }
 
 /** A model that a run starts from. */
@@ -85,6 +92,8 @@ export interface SetupEvent extends RunSetup {
   readonly splitNames: SplitNames
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
+  /** How the labels of the data were found, and what is odd about them. */
+  readonly dataNotes: readonly string[]
   readonly recipe: ResolvedRecipe
   /**
    * The model that the run starts from: its name, whether it gets a new head for other classes, and what its files leave open
@@ -105,14 +114,20 @@ export async function prepareClassifier<Source>(
   options: ClassifierOptions<Source>,
   platform: ClassifierPlatform<Source>,
 ): Promise<PreparedTask<TaskSetup<SetupEvent>, Evaluation>> {
-  const { seed = 0, classes, perClass } = record ?? options
+  const { seed = 0, classes, perClass, fileColumn, labelColumns } = record ?? options
   const testValidates = record?.testValidates ?? false
   const { task = "classify" }: { readonly task?: ObjectiveName } = record?.recipe ?? Object(options.recipe)
-  const selection = { ...(classes && { classes }), ...(perClass !== undefined && { perClass }) }
+  const selection = {
+    ...(classes && { classes }),
+    ...(perClass !== undefined && { perClass }),
+    ...(fileColumn !== undefined && { fileColumn }),
+    ...(labelColumns && { labelColumns }),
+  }
   const unlabelled = !testValidates && !learnsClasses(task)
   const share = (record ?? options).valFraction
   const data = await platform.openData({ seed, valFraction: share, unlabelled, testValidates, ...selection })
   const { train: dataset, validation, test } = data
+  if (learnsClasses(task)) checkClasses(dataset, data.name)
   const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
   // A checkpoint holds all that a run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
@@ -152,6 +167,7 @@ export async function prepareClassifier<Source>(
       data: data.name,
       classes: dataset.classes,
       passedOver: data.passedOver,
+      dataNotes: data.notes ?? [],
       examples: dataset.length,
       validation: validation?.length ?? 0,
       test: test?.length ?? 0,
@@ -175,6 +191,17 @@ export async function prepareClassifier<Source>(
         checkpointEvery,
       }),
   }
+}
+
+/** @throws VitrineError (config) for data that a classifier cannot learn from. */
+function checkClasses({ classes, labelSets }: Dataset, name: string): void {
+  if (labelSets !== undefined)
+    throw new VitrineError("config", `${name}: its images have several labels, which are not trained on yet`)
+  if (classes.length < 2)
+    throw new VitrineError(
+      "config",
+      `${name}: all its images are of one class, ${JSON.stringify(classes[0] ?? "")}: a classifier needs two or more, each in a folder of its own`,
+    )
 }
 
 /** Examples of each class. */

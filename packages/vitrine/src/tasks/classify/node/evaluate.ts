@@ -15,13 +15,13 @@ import { checkFinite } from "../../../finite.ts"
 import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
-import { dataChoiceOf } from "../data-choice.ts"
+import { type ColumnChoice, dataChoiceOf } from "../data-choice.ts"
 import { evaluationTransforms } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
 
-export interface EvaluateOptions extends BackendChoice, Overrides {
+export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice {
   /** A path or `shapes`; the training data by default. */
   readonly data?: string | undefined
   /** By default `val`, or `test` where there are no images to validate. */
@@ -58,7 +58,7 @@ export interface ModelEvaluation extends Evaluation {
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
-  const { data, split, classes, byPosition, realLabels, batchSize = 64, ...others } = options
+  const { data, split, classes, byPosition, realLabels, batchSize = 64, fileColumn, labelColumns, ...others } = options
   const [overrides, choice] = splitOverrides(others)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closers: (() => Promise<void>)[] = [folder.weights.close]
@@ -69,7 +69,10 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const name = data ?? record?.data
     if (name === undefined)
       throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-    const { passedOver, ...resolved } = await resolveData(name, dataChoiceOf(record, data))
+    const { passedOver, ...resolved } = await resolveData(
+      name,
+      dataChoiceOf(record, data, { fileColumn, labelColumns }),
+    )
     const part = split ?? (resolved.val === null && resolved.test !== null ? "test" : "val")
     const source = resolved[part]
     if (source === null) {

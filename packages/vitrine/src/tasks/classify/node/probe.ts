@@ -27,7 +27,7 @@ import {
 import { openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { tapGraph, tapShapes } from "../../../taps.ts"
-import { dataChoiceOf } from "../data-choice.ts"
+import { type ColumnChoice, dataChoiceOf } from "../data-choice.ts"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
@@ -44,7 +44,7 @@ import { constantsOf } from "./load.ts"
 export const probeMethods = ["least-squares", "logistic", "knn", "nearest", "pixels"] as const
 export type ProbeMethod = (typeof probeMethods)[number]
 
-export interface ProbeOptions extends Overrides {
+export interface ProbeOptions extends Overrides, ColumnChoice {
   /** A path or `shapes`. Classifiers learn from the training set, and are measured on the validation set if there is one. */
   readonly data?: string | undefined
   /** Other data to measure on: their validation set, or all of them if they have none. */
@@ -118,7 +118,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const record = recordOf(folder.json)
     const name = options.data ?? record?.data
     if (name === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
-    const resolved = await resolveData(name, dataChoiceOf(record, options.data))
+    const resolved = await resolveData(name, dataChoiceOf(record, options.data, options))
     const testSource = options.test === undefined ? (resolved.val ?? resolved.test) : await testSourceOf(options.test)
     if (testSource === null) throw new VitrineError("config", `${name}: has no images to measure on; name test data`)
     const open = async (source: DatasetSource): Promise<Dataset> => {

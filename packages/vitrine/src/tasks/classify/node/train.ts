@@ -37,6 +37,10 @@ export interface TrainOptions extends RunOptions {
   readonly classes?: readonly string[] | undefined
   /** Training images of each class, drawn by the seed; all by default. */
   readonly perClass?: number | undefined
+  /** The column of a table with the images' paths; by default one with a usual name. */
+  readonly fileColumn?: string | undefined
+  /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
+  readonly labelColumns?: readonly string[] | undefined
 }
 
 /**
@@ -73,7 +77,7 @@ function platformOf(
     async openData({ classes, perClass, ...choice }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-      const { train, val, test, splitNames, passedOver } = await resolveData(name, choice)
+      const { train, val, test, splitNames, passedOver, notes } = await resolveData(name, choice)
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
         closeLater(dataset.close)
@@ -88,6 +92,7 @@ function platformOf(
         test: test === null ? undefined : await open(test, { classes }),
         splitNames,
         passedOver,
+        notes,
       }
     },
     async openStart(name, hints) {

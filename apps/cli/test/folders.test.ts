@@ -1,0 +1,101 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import sharp from "sharp"
+import { expect, test } from "vitest"
+import { temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
+
+const folder = temporaryFolder()
+
+/** A picture of 16×16 whose brightness tells its class. */
+const picture = (label: number): Promise<Buffer> =>
+  sharp({ create: { width: 16, height: 16, channels: 3, background: { r: 70 * label, g: 60, b: 90 } } })
+    .png()
+    .toBuffer()
+const pictures = await Promise.all([0, 1, 2].map(picture))
+
+/** Writes files; a number stands for a picture of that class. */
+function write(name: string, files: Readonly<Record<string, number | string | Uint8Array>>): string {
+  const root = join(folder, name)
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), typeof content === "number" ? (pictures[content] ?? "") : content)
+  }
+  return root
+}
+
+/** Pictures of each class, by a function from class and number to a path. */
+const each = (count: number, path: (label: number, i: number) => string): Record<string, number> =>
+  Object.fromEntries([0, 1, 2].flatMap((label) => Array.from({ length: count }, (_, i) => [path(label, i), label])))
+
+/** Trains for two steps with no flag but the data's. Gives the header and the setup that was stored. */
+async function trained(data: string, ...more: string[]): Promise<{ header: string; labels: unknown; run: string }> {
+  const run = `${data}-run`
+  const { code, stderr } = await vitrine(["train", "--data", data, "--steps", "2", "--out", run, ...tinyModel, ...more])
+  expect(`${code} ${stderr}`).toMatch(/^0 /)
+  return { header: stderr, labels: JSON.parse(readFileSync(join(run, "config.json"), "utf8")).label_names, run }
+}
+
+test("Training and Testing: the test images are measured and choose nothing", async () => {
+  const data = write("splits", {
+    ...each(10, (label, i) => `Training/c${label}/${i}.png`),
+    ...each(4, (label, i) => `Testing/c${label}/${i}.png`),
+  })
+  const { header, labels, run } = await trained(data)
+  expect(labels).toEqual(["c0", "c1", "c2"])
+  expect(header).toMatch(/30 images to train on \(Training\), 12 to test \(Testing\), 3 classes/)
+  expect(header).toMatch(/test images choose no model: the last one is published/)
+  expect(header).toMatch(/classes +c0 10, c1 10, c2 10/)
+  const { stdout } = await vitrine(["eval", "--model", run, "--json"])
+  expect(JSON.parse(stdout)).toMatchObject({ split: "test", examples: 12 })
+})
+
+test("ImageNetV2's numbered folders", async () => {
+  const { labels } = await trained(
+    write(
+      "numbered",
+      each(4, (label, i) => `${label}/${i}.png`),
+    ),
+  )
+  expect(labels).toEqual(["0", "1", "2"])
+})
+
+test("a CSV of nested paths", async () => {
+  const files = each(4, (label, i) => `images/part${i % 2}/${label}-${i}.png`)
+  const rows = Object.entries(files).map(([path, label]) => `${path},kind ${label}`)
+  const data = write("nested", { ...files, "labels.csv": `image_path,category\n${rows.join("\n")}\n` })
+  const { header, labels } = await trained(join(data, "labels.csv"))
+  expect(labels).toEqual(["kind 0", "kind 1", "kind 2"])
+  expect(header).toMatch(/images and labels by labels\.csv \(image_path; category\), not by folders/)
+})
+
+test("a Hugging Face image folder with metadata", async () => {
+  const files = each(6, (label, i) => `${i < 4 ? "train" : "test"}/${label}-${i}.png`)
+  const lines = (split: string): string =>
+    Object.entries(files)
+      .filter(([path]) => path.startsWith(split))
+      .map(([path, label]) => JSON.stringify({ file_name: path.split("/")[1], label }))
+      .join("\n")
+  const data = write("hugging", {
+    ...files,
+    "train/metadata.jsonl": lines("train"),
+    "test/metadata.jsonl": lines("test"),
+  })
+  const { header, labels } = await trained(data)
+  expect(labels).toEqual(["0", "1", "2"])
+  expect(header).toMatch(/12 images to train on, 6 to test, 3 classes/)
+})
+
+test("two columns that could be the labels are an error, and a flag says which is meant", async () => {
+  const files = each(4, (label, i) => `${label}-${i}.png`)
+  const rows = Object.entries(files).map(([path, label]) => `${path},${label},a`)
+  const data = write("columns", { ...files, "t.csv": `file,label,class\n${rows.join("\n")}\n` })
+  const { code, stderr } = await vitrine(["train", "--data", data, "--out", join(folder, "no")])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/columns "label" and "class": say which .*--label-column/)])
+  expect((await trained(data, "--label-column", "label")).labels).toEqual(["0", "1", "2"])
+})
+
+test("a folder of one class is refused", async () => {
+  const data = write("one", { "cat/1.png": 0, "cat/2.png": 1 })
+  const { code, stderr } = await vitrine(["train", "--data", data, "--out", join(folder, "no")])
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/all its images are of one class, "cat"/)])
+})

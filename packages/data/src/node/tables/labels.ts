@@ -1,0 +1,102 @@
+import { VitrineError } from "@vitrine/core"
+import { at } from "../../at.ts"
+import { classesOfLabels, type NamedClasses } from "../../classes.ts"
+import { type LabelSets, labelSets } from "../../label-sets.ts"
+import { type Columns, isEmpty, numberOf } from "./columns.ts"
+import type { Cell, Table } from "./parse.ts"
+
+/** The labels of some rows of a table. */
+export interface RowLabels extends NamedClasses {
+  /** The class of each row; -1 for a row without a label, and throughout where rows may have several. */
+  readonly labels: Int32Array
+  readonly labelSets?: LabelSets
+}
+
+/**
+ * Reads labels: a class for each row, or several where a cell holds a list, or several columns hold 0 and 1.
+ * @param rows places in the table
+ * @throws VitrineError (file)
+ */
+export function rowLabels(table: Table, columns: Columns, rows: readonly number[]): RowLabels {
+  const [first, ...others] = columns.labels
+  const cells = rows.map((row) => at(table.rows, row))
+  if (others.length > 0) return binaryLabels(table, columns.labels, cells)
+  const column = cells.map((row) => row[first])
+  const lists = listsOf(column, table.columns[first] ?? "")
+  if (lists !== undefined) {
+    const named = classesOfLabels(lists.flat(), table.name)
+    return { ...named, ...several(lists, named.classes) }
+  }
+  const texts = column.map(textOf)
+  const named = classesOfLabels(
+    texts.filter((text) => text !== ""),
+    table.name,
+  )
+  const places = new Map(named.classes.map((name, i) => [name, i]))
+  return { ...named, labels: Int32Array.from(texts, (text) => places.get(text) ?? -1) }
+}
+
+/** Columns whose rows all have exactly one 1 are classes. */
+function binaryLabels({ columns }: Table, places: readonly number[], cells: readonly (readonly Cell[])[]): RowLabels {
+  const classes = places.map((place) => at(columns, place))
+  const sets = cells.map((row) => places.flatMap((place, label) => (numberOf(row[place]) === 1 ? [label] : [])))
+  if (sets.every(({ length }) => length === 1))
+    return {
+      classes,
+      labels: Int32Array.from(sets.flat()),
+      notes: ["each image has exactly one label: they are classes"],
+    }
+  return {
+    classes,
+    labels: new Int32Array(sets.length).fill(-1),
+    labelSets: labelSets(sets),
+    notes: [],
+  }
+}
+
+function several(
+  lists: readonly (readonly string[])[],
+  classes: readonly string[],
+): Pick<RowLabels, "labels" | "labelSets"> {
+  const places = new Map(classes.map((name, i) => [name, i]))
+  const sets = lists.map((list) => [...new Set(list)].flatMap((text) => places.get(text) ?? []))
+  return { labels: new Int32Array(lists.length).fill(-1), labelSets: labelSets(sets) }
+}
+
+/** The text of a label: a whole number as such, though a table has it as 3.0. */
+function textOf(cell: Cell): string {
+  if (isEmpty(cell)) return ""
+  return String(cell)
+    .trim()
+    .replace(/^(\d+)\.0+$/, "$1")
+}
+
+const plural = /^(labels|tags|classes|categories|targets|annotations)$/i
+
+/** The lists in the cells of a column; undefined where it holds single labels. */
+function listsOf(cells: readonly Cell[], column: string): readonly (readonly string[])[] | undefined {
+  if (cells.some(Array.isArray))
+    return cells.map((cell) => (Array.isArray(cell) ? cell.map(textOf) : filled([textOf(cell)])))
+  const texts = cells.map(textOf)
+  if (texts.some((text) => /^\[.*\]$/.test(text))) return texts.map(bracketed)
+  const separators = plural.test(column) ? ["|", ";", ","] : ["|"]
+  const separator = separators.find((each) => texts.some((text) => text.includes(each)))
+  if (separator !== undefined) return texts.map((text) => filled(text.split(separator).map(textOf)))
+  return undefined
+}
+
+const filled = (list: readonly string[]): string[] => list.filter((text) => text !== "")
+
+/** A list of JSON or of Python in a cell. */
+function bracketed(text: string): string[] {
+  const inside = /^\[(.*)\]$/.exec(text)?.[1]
+  if (inside === undefined) return filled([text])
+  const items = inside.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,\s][^,]*/g) ?? []
+  return filled(items.map((item) => textOf(item.trim().replace(/^(["'])(.*)\1$/, "$2"))))
+}
+
+/** @throws VitrineError (file) where a file has two labels. */
+export function refuseTwice(table: string, file: string, earlier: string, later: string): void {
+  if (earlier !== later)
+    throw new VitrineError("file", `${table}: ${file} stands in it twice, with the labels "${earlier}" and "${later}"`)
+}

@@ -1,0 +1,108 @@
+import { parse } from "csv-parse/sync"
+import { VitrineError } from "@vitrine/core"
+import { messageOf } from "../../message.ts"
+
+/** A value of a table: text, or of a JSON line any value. */
+export type Cell = unknown
+
+export interface Table {
+  /** What errors call the file. */
+  readonly name: string
+  readonly columns: readonly string[]
+  /** The cells of each row, by the order of the columns; undefined where a JSON line lacks a column. */
+  readonly rows: readonly (readonly Cell[])[]
+}
+
+/** Larger tables are refused before they are read. */
+export const mostTableBytes: number = 256 * 2 ** 20
+
+/** Whether a path is named like a table. */
+export function isTablePath(path: string): boolean {
+  return /\.(csv|tsv|jsonl)$/i.test(path)
+}
+
+/** Whether a path is named like a table of Hugging Face's image folders. */
+export function isMetadataPath(path: string): boolean {
+  return /(^|\/)metadata\.(csv|jsonl)$/.test(path)
+}
+
+/**
+ * Reads a table: CSV with commas, semicolons or tabs, TSV, or JSON lines.
+ * @throws VitrineError (file) that names the file and the line
+ */
+export function parseTable(bytes: Uint8Array, name: string): Table {
+  const text = textOf(bytes, name)
+  return /\.jsonl$/i.test(name) ? parseJsonLines(text, name) : parseCsv(text, name)
+}
+
+function textOf(bytes: Uint8Array, name: string): string {
+  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-8"
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch {
+    throw new VitrineError("file", `${name}: is not UTF-8`)
+  }
+}
+
+function parseCsv(text: string, name: string): Table {
+  try {
+    const records: string[][] = parse(text, {
+      delimiter: delimiterOf(text, name),
+      relax_quotes: true,
+      skip_empty_lines: true,
+      trim: true,
+    })
+    const [columns, ...rows] = records
+    if (columns === undefined || rows.length === 0)
+      throw new VitrineError("file", `${name}: has no rows below its header`)
+    return checked({ name, columns, rows })
+  } catch (error) {
+    if (VitrineError.isInstance(error)) throw error
+    const [fault = ""] = messageOf(error).split("\n")
+    throw new VitrineError("file", `${name}: ${fault}`, { cause: error })
+  }
+}
+
+/** The one of the usual delimiters that the header has most of, outside of quotes. */
+function delimiterOf(text: string, name: string): string {
+  const [header = ""] = text.replaceAll(/"[^"]*"/g, "").split(/\r?\n/, 1)
+  const counts = (/\.tsv$/i.test(name) ? ["\t", ",", ";"] : [",", ";", "\t"]).map(
+    (delimiter) => [delimiter, header.split(delimiter).length] as const,
+  )
+  const [first = [",", 0] as const, ...others] = counts
+  return others.reduce((best, each) => (each[1] > best[1] ? each : best), first)[0]
+}
+
+function parseJsonLines(text: string, name: string): Table {
+  const places = new Map<string, number>()
+  const rows: Cell[][] = []
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === "") continue
+    const fail = (): never => {
+      throw new VitrineError("file", `${name}: line ${i + 1} is no JSON object`)
+    }
+    let record: unknown
+    try {
+      record = JSON.parse(line)
+    } catch {
+      fail()
+    }
+    if (typeof record !== "object" || record === null || Array.isArray(record)) fail()
+    const row: Cell[] = []
+    for (const [key, value] of Object.entries(Object(record))) {
+      const place = places.get(key) ?? places.size
+      places.set(key, place)
+      row[place] = value
+    }
+    rows.push(row)
+  }
+  if (rows.length === 0) throw new VitrineError("file", `${name}: has no lines`)
+  return checked({ name, columns: [...places.keys()], rows })
+}
+
+function checked(table: Table): Table {
+  const { name, columns } = table
+  const twice = columns.find((column, i) => columns.indexOf(column) < i)
+  if (twice !== undefined) throw new VitrineError("file", `${name}: has two columns "${twice}"`)
+  return table
+}

@@ -1,0 +1,154 @@
+import { basename } from "node:path"
+import { VitrineError } from "@vitrine/core"
+import { at } from "../../at.ts"
+import type { DatasetSource } from "../../dataset.ts"
+import { isHiddenPath, passedOverLines } from "../../formats.ts"
+import { pickLabelSets } from "../../label-sets.ts"
+import { heldOut, type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
+import type { ResolvedData } from "../resolved.ts"
+import type { FileTree } from "../tree.ts"
+import type { ColumnOptions } from "./columns.ts"
+import { refuseTwice, rowLabels } from "./labels.ts"
+import { isMetadataPath, isTablePath } from "./parse.ts"
+import { type ImageRow, tableRows } from "./rows.ts"
+
+export type TableOptions = ColumnOptions & SplitOptions
+
+/** The tables of Hugging Face's image folders: one for all images, or one beside those of each split. */
+export function metadataTables(tree: FileTree): string[] {
+  const tables = tree.names.filter((name) => isMetadataPath(name) && !isHiddenPath(name))
+  const twice = tables.find((name) => name.endsWith(".csv") && tables.includes(name.replace(/csv$/, "jsonl")))
+  if (twice !== undefined)
+    throw new VitrineError("file", `${tree.path}: has both ${twice} and ${twice.replace(/csv$/, "jsonl")}: remove one`)
+  return tables
+}
+
+/** Tables at the top of a tree: the only one, or one for each split by their names. Undefined where it is unclear. */
+export function topTables(tree: FileTree): string[] | undefined {
+  const tables = tree.names.filter((name) => isTablePath(name) && !name.includes("/") && !isHiddenPath(name))
+  const ofSplit = (split: Split): string[] => tables.filter((name) => splitOf(name.replace(/\.\w+$/, "")) === split)
+  // The first one says which columns there are.
+  if (ofSplit("train").length > 0) return splits.flatMap(ofSplit)
+  return tables.length === 1 ? tables : undefined
+}
+
+/**
+ * Images and labels by tables.
+ * @throws VitrineError (file, config)
+ */
+export async function resolveTables(
+  tree: FileTree,
+  names: readonly string[],
+  title: string,
+  options: TableOptions,
+): Promise<ResolvedData> {
+  const { valFraction, seed = 0, testValidates = false } = options
+  const { table, columns, rows: found, others } = await tableRows(tree, names, options)
+  const read = rowLabels(
+    table,
+    columns,
+    found.map(({ row }) => row),
+  )
+  const { classes, labelSets } = read
+  const passed = [...others]
+  const files = new Map<string, string>()
+  const examples = found.flatMap((image, place): Example[] => {
+    const label = at(read.labels, place)
+    const text = columns.labels.map((column) => String(at(table.rows, image.row)[column])).join()
+    if (labelSets === undefined && label < 0) {
+      passed.push([`rows of ${table.name} without a label`, image.file])
+      return []
+    }
+    const earlier = files.get(image.file)
+    if (earlier !== undefined) {
+      refuseTwice(table.name, image.file, earlier, text)
+      passed.push([`rows of ${table.name} that stand in it twice`, image.file])
+      return []
+    }
+    files.set(image.file, text)
+    return [{ ...image, place, label }]
+  })
+  const ofSplit = (split: Split): Example[] =>
+    examples.filter(
+      (example) => (testValidates && example.split === "test" ? "val" : (example.split ?? "train")) === split,
+    )
+  const lists = { train: ofSplit("train"), val: ofSplit("val"), test: ofSplit("test") }
+  // A table of a test set alone, or of a validation set, is all that there is.
+  const [only, ...more] = splits.filter((split) => lists[split].length > 0)
+  if (only === undefined) {
+    const lines = passedOverLines(passed)
+    throw new VitrineError(
+      "file",
+      `${title}: ${table.name} names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`,
+    )
+  }
+  if (only !== "train" && more.length === 0) [lists.train, lists[only]] = [lists[only], []]
+  if (lists.train.length === 0) throw new VitrineError("file", `${title}: ${table.name} has no row of the split train`)
+  const isNumbered = classes.every((name, i) => name === String(i))
+  if (labelSets === undefined && !isNumbered) {
+    const known = new Set(lists.train.map(({ label }) => label))
+    const stranger = [...lists.val, ...lists.test].find(({ label }) => !known.has(label))
+    if (stranger !== undefined)
+      throw new VitrineError(
+        "file",
+        `${title}: the ${stranger.split === "val" ? "validation" : "test"} images have a class "${classes[stranger.label]}" that the training images lack`,
+      )
+  }
+  if (lists.val.length === 0) {
+    const [labels, names] =
+      labelSets === undefined ? [lists.train.map(({ label }) => label), classes] : [lists.train.map(() => 0), [""]]
+    const out = heldOut(labels, names, valFraction ?? (lists.test.length > 0 ? 0 : 0.1), seed)
+    lists.val = lists.train.filter((_, place) => out.has(place))
+    lists.train = lists.train.filter((_, place) => !out.has(place))
+  }
+  const unnamed = tree.names.filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
+  const source = (split: Split): DatasetSource =>
+    tree.images(
+      lists[split].map(({ file }) => file),
+      `${basename(tree.path)} ${split}`,
+      {
+        classes,
+        labels: Int32Array.from(lists[split], ({ label }) => label),
+        ...(labelSets && {
+          labelSets: pickLabelSets(
+            labelSets,
+            lists[split].map(({ place }) => place),
+          ),
+        }),
+        skipped: passed.length + unnamed.length,
+      },
+    )
+  const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
+  const described = labelNames.length > 4 ? `${labelNames.slice(0, 3).join(", ")}, …` : labelNames.join(", ")
+  return {
+    train: source("train"),
+    val: lists.val.length > 0 ? source("val") : null,
+    test: lists.test.length > 0 ? source("test") : null,
+    splitNames: Object.fromEntries(
+      splits.flatMap((split) => {
+        const name = lists[split].find((example) => example.split === split)?.splitName
+        return name === undefined ? [] : [[split, name]]
+      }),
+    ),
+    passedOver: passedOverLines([
+      ...passed,
+      ...unnamed.map(
+        (name) =>
+          [
+            isTablePath(name) ? "tables beside the images" : `files that ${names.join(" and ")} do not name`,
+            name,
+          ] as const,
+      ),
+    ]),
+    notes: [
+      `images and labels by ${names.join(", ")} (${table.columns[columns.file]}; ${described}), not by folders`,
+      ...read.notes,
+    ],
+  }
+}
+
+interface Example extends ImageRow {
+  /** Its place among the rows whose image is there. */
+  readonly place: number
+  readonly label: number
+}

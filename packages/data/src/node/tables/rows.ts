@@ -1,0 +1,132 @@
+import { basename, dirname, join, normalize } from "node:path/posix"
+import { VitrineError } from "@vitrine/core"
+import { at } from "../../at.ts"
+import { fileKind, isHiddenPath, isImagePath } from "../../formats.ts"
+import { type Split, splitOf } from "../../splits.ts"
+import type { FileTree } from "../tree.ts"
+import { type ColumnOptions, type Columns, columnsOf, isEmpty } from "./columns.ts"
+import { type Cell, mostTableBytes, parseTable, type Table } from "./parse.ts"
+
+/** A row whose image is there. */
+export interface ImageRow {
+  /** Its place in the table. */
+  readonly row: number
+  /** The name of its image in the tree. */
+  readonly file: string
+  readonly split: Split | undefined
+  /** What the split is called. */
+  readonly splitName: string | undefined
+}
+
+/** The rows of one table, or of one for each split. */
+export interface TableRows {
+  readonly table: Table
+  readonly columns: Columns
+  readonly rows: readonly ImageRow[]
+  /** Rows that are passed over, by kind: what errors and lines show of each. */
+  readonly others: readonly (readonly [kind: string, example: string])[]
+}
+
+/**
+ * Reads tables and finds the images of their rows. A path begins where its table lies; a name may lack its extension or folder.
+ * @param names the tables, which have the columns of the first
+ * @throws VitrineError (file, config) for paths that lead out of the tree, names that several images have, and unclear columns
+ */
+export async function tableRows(tree: FileTree, names: readonly string[], options: ColumnOptions): Promise<TableRows> {
+  const tables: (readonly [name: string, table: Table])[] = []
+  for (const name of names) tables.push([name, parseTable(await tree.read(name, mostTableBytes), name)])
+  const [first] = tables
+  if (first === undefined) throw new Error("there is no table to read")
+  const [, table] = first
+  const columns = columnsOf(table, options)
+  const find = imageFinder(tree.names)
+  const cells: (readonly Cell[])[] = []
+  const rows: ImageRow[] = []
+  const others: (readonly [string, string])[] = []
+  for (const [name, each] of tables) {
+    const places = table.columns.map((column) => each.columns.indexOf(column))
+    const folder = dirname(name) === "." ? "" : dirname(name)
+    const ownSplit = splitNameIn(name) ?? splitNameOf(basename(name).replace(/\.\w+$/, ""))
+    for (const source of each.rows) {
+      const row = cells.push(places.map((place) => source[place])) - 1
+      const cell = at(cells, row)[columns.file]
+      if (isEmpty(cell)) {
+        others.push([`rows of ${name} without an image`, `row ${row + 1}`])
+        continue
+      }
+      const path = pathIn(tree.path, folder, String(cell), name)
+      const given = columns.split === undefined ? undefined : splitNameOf(String(at(cells, row)[columns.split] ?? ""))
+      const splitName = given ?? ownSplit ?? splitNameIn(path)
+      const split = splitName === undefined ? undefined : splitOf(splitName)
+      const files = find(path, folder === "" ? path : path.slice(folder.length + 1), split)
+      const [file] = files
+      if (file === undefined) others.push([`rows of ${name} whose image is not there`, String(cell)])
+      else if (files.length > 1)
+        throw new VitrineError(
+          "file",
+          `${name}: "${String(cell)}" could be ${files.slice(0, 2).join(" or ")}: give its path`,
+        )
+      else if (!isImagePath(file)) others.push([fileKind(file), file])
+      else rows.push({ row, file, split, splitName })
+    }
+  }
+  return { table: { ...table, rows: cells }, columns, rows, others }
+}
+
+const splitNameOf = (name: string): string | undefined => (splitOf(name) === undefined ? undefined : name)
+
+/** The folder of a path that is a split by its name. */
+const splitNameIn = (path: string): string | undefined =>
+  path
+    .split("/")
+    .slice(0, -1)
+    .find((folder) => splitOf(folder) !== undefined)
+
+/** The path in the tree that a row means. @throws VitrineError (file) for one that leads out of it */
+function pathIn(root: string, folder: string, text: string, table: string): string {
+  const plain = text.trim().replaceAll("\\", "/")
+  const inside = plain.startsWith(`${root}/`) ? plain.slice(root.length + 1) : undefined
+  const path = inside ?? normalize(join(folder, plain))
+  if (
+    (inside === undefined && (plain.startsWith("/") || /^[a-z]:\//i.test(plain))) ||
+    path === ".." ||
+    path.startsWith("../")
+  )
+    throw new VitrineError("file", `${table}: the path ${JSON.stringify(text)} leads out of the folder`)
+  return path
+}
+
+/** Finds images by their path, by the end of their path, or without their extension. */
+function imageFinder(
+  names: readonly string[],
+): (path: string, ending: string, split: Split | undefined) => readonly string[] {
+  const all = new Set(names)
+  let byStem: Map<string, string[]> | undefined
+  return (path, ending, split) => {
+    if (all.has(path)) return [path]
+    byStem ??= stems(names)
+    const matches = [ending, withoutExtension(ending)].flatMap((text) =>
+      (byStem?.get(basename(text)) ?? []).filter((name) => {
+        const [stem, whole] = [`/${withoutExtension(name)}`, `/${name}`]
+        return whole.endsWith(`/${ending}`) || stem.endsWith(`/${ending}`)
+      }),
+    )
+    const distinct = [...new Set(matches)]
+    const ofSplit = distinct.filter((name) => splitOf(splitNameIn(name) ?? "") === split)
+    return ofSplit.length > 0 ? ofSplit : distinct
+  }
+}
+
+const withoutExtension = (path: string): string => path.replace(/\.[^./]+$/, "")
+
+function stems(names: readonly string[]): Map<string, string[]> {
+  const map = new Map<string, string[]>()
+  for (const name of names) {
+    if (isHiddenPath(name) || name.endsWith("/")) continue
+    const stem = basename(withoutExtension(name))
+    const list = map.get(stem)
+    if (list === undefined) map.set(stem, [name])
+    else list.push(name)
+  }
+  return map
+}
