@@ -1,28 +1,47 @@
 import { readFileSync } from "node:fs"
-import { defaultClientConditions, defineConfig } from "vite"
+import { defaultClientConditions, defineConfig, type Plugin } from "vite"
 import { mathml } from "./build/mathml.ts"
 import { pages } from "./build/pages.ts"
 
-/** The headers that every host has to send, from the file that static hosts read. */
-const headers: Record<string, string> = Object.fromEntries(
-  readFileSync(new URL("public/_headers", import.meta.url), "utf8")
-    .split("\n")
-    .flatMap((line) => {
-      const [, name, value] = /^\s+([\w-]+): (.+)$/.exec(line) ?? []
-      return name === undefined || value === undefined ? [] : [[name, value]]
-    }),
-)
+/** Headers for paths of the site. */
+interface PathHeaders {
+  /** The start of the paths. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The headers that a host has to send, from the file that static hosts read. A path gets those of all parts it is in. */
+const parts: readonly PathHeaders[] = readFileSync(new URL("public/_headers", import.meta.url), "utf8")
+  .split(/\n(?=\/)/)
+  .map((part) => {
+    const [path = "", ...lines] = part.trim().split("\n")
+    const headers = lines.map((line) => line.trim().split(/: (.*)/s, 2))
+    return { path: path.replace(/\*$/, ""), headers: Object.fromEntries(headers) }
+  })
 
 /** In development, vite itself puts styles and scripts into the page. */
-const { "Content-Security-Policy": _, ...relaxed } = headers
+const { "Content-Security-Policy": _, ...relaxed } = parts[0]?.headers ?? {}
+
+/** Sends the headers with the built site, as hosts do. */
+const hostHeaders: Plugin = {
+  name: "vitrine:headers",
+  configurePreviewServer(server) {
+    server.middlewares.use((request, response, next) => {
+      for (const { path, headers } of parts)
+        if (request.url?.startsWith(path))
+          for (const [name, value] of Object.entries(headers)) response.appendHeader(name, value)
+      next()
+    })
+  },
+}
 
 export default defineConfig({
-  plugins: [mathml(), pages()],
+  plugins: [mathml(), pages(), hostHeaders],
   resolve: { conditions: ["@vitrine/source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   worker: { format: "es" },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { headers: relaxed, port: 5173 },
-  preview: { headers, port: 4173 },
+  preview: { port: 4173 },
 })

@@ -19,10 +19,14 @@ const rooms = ["train", "inspect", "detect"]
  * and their common hash.
  */
 export function pages(): Plugin {
+  let base = "/"
   return {
     name: "vitrine:pages",
     apply: "build",
     enforce: "post",
+    configResolved(config) {
+      base = config.base
+    },
     generateBundle: {
       order: "post",
       handler(_, bundle) {
@@ -30,15 +34,16 @@ export function pages(): Plugin {
         if (page?.type !== "asset") throw new Error("the build has no index.html")
         for (const room of rooms) this.emitFile({ type: "asset", fileName: `${room}/index.html`, source: page.source })
         const assets = Object.keys(bundle).filter((file) => file.startsWith("assets/"))
-        const files = ["/", ...rooms.map((room) => `/${room}/`), ...assets.map((file) => `/${file}`)]
+        const files = ["", ...rooms.map((room) => `${room}/`), ...assets]
         const hash = createHash("sha256").update(String(page.source)).update(assets.join())
         const served = publicFiles()
         for (const file of served) hash.update(readFileSync(join(publicFolder, file)))
-        const all = [...files, ...served.map((file) => `/${file}`)]
+        const all = [...files, ...served].map((file) => base + file)
         const version = hash.digest("hex").slice(0, 16)
         const script = readFileSync(new URL("service-worker.js", import.meta.url), "utf8")
-        const head = `const version = ${JSON.stringify(version)}\nconst files = ${JSON.stringify(all)}\n`
-        this.emitFile({ type: "asset", fileName: "service-worker.js", source: head + script })
+        const constants = { prefix: `vitrine ${base} `, version, files: all }
+        const head = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)}\n`)
+        this.emitFile({ type: "asset", fileName: "service-worker.js", source: head.join("") + script })
       },
     },
   }

@@ -6,6 +6,7 @@ import { chosenBackend, engineFault, switchBackend } from "./engine/client.ts"
 import { Select } from "./figures/select.tsx"
 import { chosenTheme } from "./figures/theme.ts"
 import { Zoom } from "./figures/zoom.tsx"
+import { Framed, inForeignFrame } from "./frame.tsx"
 import { Guide } from "./guide/guide.tsx"
 import { addressOf, go, type Room, room, rooms } from "./router.ts"
 import { chooseLanguage, language, languageCodes, languages, strings } from "./strings/index.ts"
@@ -71,7 +72,13 @@ export function App(): JSX.Element {
           {t.status.noEngine(engineFault.value)}
         </p>
       )}
-      {currentRoom === "guide" ? <Guide /> : <LazyRoom key={currentRoom} load={lazyRooms[currentRoom]} />}
+      {currentRoom === "guide" ? (
+        <Guide />
+      ) : inForeignFrame ? (
+        <Framed room={currentRoom} />
+      ) : (
+        <LazyRoom key={currentRoom} load={lazyRooms[currentRoom]} />
+      )}
       <Zoom />
     </>
   )

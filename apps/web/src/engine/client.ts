@@ -1,5 +1,6 @@
 import { type Signal, signal } from "@preact/signals"
 import { type Remote, wrap } from "comlink"
+import { storedValue, storeValue } from "../stored.ts"
 import { strings } from "../strings/index.ts"
 import { type BackendName, isBackendName } from "./backend-name.ts"
 import type { Engine } from "./worker.ts"
@@ -10,13 +11,13 @@ let remote: Remote<Engine> | undefined
 export const chosenBackend: Signal<BackendName> = signal(storedBackend())
 
 function storedBackend(): BackendName {
-  const name = localStorage.getItem("backend")
+  const name = storedValue("backend")
   return isBackendName(name) ? name : "auto"
 }
 
 /** Reloads the page with another backend. Models and runs cannot move to another backend. */
 export function switchBackend(name: BackendName): void {
-  localStorage.setItem("backend", name)
+  storeValue("backend", name)
   location.reload()
 }
 

@@ -1,5 +1,6 @@
 import { effect, type Signal, signal } from "@preact/signals"
 import type { ThemeName } from "@vitrine/interpret"
+import { storedValue, storeValue } from "../stored.ts"
 
 const system = matchMedia("(prefers-color-scheme: dark)")
 
@@ -10,7 +11,7 @@ export const chosenTheme: Signal<ThemeName | null> = signal(storedTheme())
 export const theme: Signal<ThemeName> = signal("light")
 
 function storedTheme(): ThemeName | null {
-  const value = localStorage.getItem("theme")
+  const value = storedValue("theme")
   return value === "light" || value === "dark" ? value : null
 }
 
@@ -21,7 +22,6 @@ const settle = (): void => {
 
 system.addEventListener("change", settle)
 effect(() => {
-  if (chosenTheme.value === null) localStorage.removeItem("theme")
-  else localStorage.setItem("theme", chosenTheme.value)
+  storeValue("theme", chosenTheme.value)
   settle()
 })

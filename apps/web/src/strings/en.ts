@@ -41,6 +41,10 @@ export const en = {
   train,
   inspect,
   detect,
+  frame: {
+    refused: "This room uses your camera and keeps files, so it does not run inside of another site.",
+    open: "Open it in a tab of its own",
+  },
   status: {
     starting: "Loading the engine and the model …",
     computing: "Computing …",

@@ -1,4 +1,5 @@
 import { effect, type Signal, signal } from "@preact/signals"
+import { storedValue, storeValue } from "../stored.ts"
 import { en } from "./en.ts"
 import type { Texts } from "./texts.ts"
 
@@ -21,7 +22,7 @@ export const strings: Signal<Texts> = signal(en)
 
 /** The reader's choice of an earlier visit, or the browser's first language that the site has. */
 export const language: Signal<Language> = signal(
-  [localStorage.getItem("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))]
+  [storedValue("language"), ...navigator.languages.map((tag) => tag.slice(0, 2))]
     .flatMap((tag) => languageCodes.find((code) => code === tag) ?? [])
     .at(0) ?? "en",
 )
@@ -38,6 +39,6 @@ async function apply(chosen: Language): Promise<void> {
 }
 
 export function chooseLanguage(chosen: Language): void {
-  localStorage.setItem("language", chosen)
+  storeValue("language", chosen)
   language.value = chosen
 }

@@ -41,6 +41,10 @@ export const ja: Texts = {
   train,
   inspect,
   detect,
+  frame: {
+    refused: "このページはカメラを使い、ファイルを保存するので、ほかのサイトの枠の中では動きません。",
+    open: "新しいタブで開く",
+  },
   status: {
     starting: "エンジンとモデルを読み込んでいます …",
     computing: "計算中 …",

@@ -41,6 +41,10 @@ export const ko: Texts = {
   train,
   inspect,
   detect,
+  frame: {
+    refused: "이 방은 카메라를 쓰고 파일을 보관하므로 다른 사이트의 틀 안에서는 동작하지 않습니다.",
+    open: "새 탭에서 열기",
+  },
   status: {
     starting: "엔진과 모델을 불러오는 중 …",
     computing: "계산 중 …",

@@ -1,3 +1,4 @@
+import { createServer } from "node:http"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { ready } from "./guide-page.ts"
 import { openSite, type Site, type Visit } from "./site.ts"
@@ -150,5 +151,41 @@ prototype.grow = function (pages) {
     await next.getByRole("button", { name: "Go on: mine" }).click()
     await phase(next, "done")
     await close()
+  })
+})
+
+describe("in a frame of another site", () => {
+  let site: Site
+
+  beforeAll(async () => {
+    site = await openSite()
+  })
+
+  afterAll(() => site?.close())
+
+  test("the guide is shown, and the rooms with camera and files refuse", async () => {
+    const framed = (path: string): string => `<iframe src="${site.address}${path}" width="900" height="700"></iframe>`
+    const other = createServer(({ url = "/" }, response) => {
+      response.writeHead(200, { "Content-Type": "text/html" }).end(framed(url))
+    })
+    await new Promise<void>((resolve) => void other.listen(0, "127.0.0.1", resolve))
+    const address = other.address()
+    const foreign = `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`
+    const page = await site.browser.newPage()
+    await page.goto(`${foreign}/`)
+    const guide = page.frameLocator("iframe")
+    await guide.getByRole("heading", { level: 1, name: "How a Vision Transformer sees" }).waitFor()
+    for (const room of ["Train", "Inspect", "Detect"]) {
+      await guide.getByRole("navigation").getByRole("link", { name: room }).click()
+      await guide.getByRole("alert").filter({ hasText: "does not run inside of another site" }).waitFor()
+    }
+    for (const room of ["train", "inspect", "detect"]) {
+      const refused = page.waitForEvent("console", (message) => message.text().includes("frame-ancestors"))
+      await page.goto(`${foreign}/${room}/`)
+      await refused
+      expect(await page.frameLocator("iframe").getByRole("navigation").count()).toBe(0)
+    }
+    await page.close()
+    other.close()
   })
 })
