@@ -12,11 +12,11 @@ const shim = pathToFileURL(new URL("faults.mjs", import.meta.url).pathname).href
 
 export const kinds = ["kill before", "kill after", "ENOSPC", "EIO"]
 
-/** Runs the command with the shim. Returns its exit code or signal, and its output. */
-function run(args, env, cwd) {
+/** Runs the command, or another script, with the shim. Returns its exit code or signal, and its output. */
+function run(script, args, env, cwd) {
   const { NODE_OPTIONS: _, VITEST: __, ...own } = process.env
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", shim, bin, ...args], {
+    const child = spawn(process.execPath, ["--import", shim, script, ...args], {
       cwd,
       env: { ...own, NO_COLOR: "1", ...env },
       stdio: ["ignore", "ignore", "pipe"],
@@ -63,11 +63,18 @@ function makeData(place) {
  * Runs a command with one fault, then the command that continues, and checks the results of both.
  * @returns the fault in words, or null if all is right
  */
-async function trial(scenario, place, expected, at, fault) {
+async function trial(scenario, place, opened, expected, at, fault) {
   const folder = mkdtempSync(join(place, "trial-"))
   try {
     const out = join(folder, "out")
-    const first = await run(scenario.command(out), { CRASH_AT: String(at), CRASH_FAULT: fault }, place)
+    const { script = bin } = scenario
+    const env = opened.env(out)
+    const first = await run(
+      script,
+      scenario.command(out, opened),
+      { ...env, CRASH_AT: String(at), CRASH_FAULT: fault },
+      place,
+    )
     const lines = first.stderr
       .trim()
       .split("\n")
@@ -75,8 +82,8 @@ async function trial(scenario, place, expected, at, fault) {
     if (/unexpected error|\n\s+at /.test(first.stderr)) return `said ${first.stderr.trim().slice(-300)}`
     if (first.signal === null && first.code !== 0 && lines.length !== 1)
       return `ended with ${first.code} and ${lines.length} messages: ${first.stderr.trim().slice(-300)}`
-    const again = scenario.again(out, (file) => existsSync(join(out, file))) ?? scenario.command(out)
-    const second = await run(again, {}, place)
+    const again = scenario.again(out, (file) => existsSync(join(out, file))) ?? scenario.command(out, opened)
+    const second = await run(script, again, env, place)
     if (second.code !== 0) return `the next command ended with ${second.code}: ${second.stderr.trim().slice(-300)}`
     if (scenario.outcome(out) !== expected) return "the next command ended with other bytes"
     const left = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /(^|\/)\./.test(name))
@@ -105,23 +112,27 @@ function spread(operations, count) {
 export async function crash({ name, count, onTrial = () => {} }) {
   const scenario = scenarios.find((each) => each.name === name)
   const place = mkdtempSync(join(tmpdir(), "vitrine-crash-"))
+  const opened = (await scenario.open?.(place)) ?? { env: () => ({}), close() {} }
   try {
     makeData(place)
     const whole = join(place, "whole")
     const counter = join(place, "count")
-    const { code, stderr } = await run(scenario.command(whole), { CRASH_COUNT: counter }, place)
+    const { script = bin } = scenario
+    const env = { ...opened.env(whole), CRASH_COUNT: counter }
+    const { code, stderr } = await run(script, scenario.command(whole, opened), env, place)
     if (code !== 0) throw new Error(`${name} fails by itself: ${stderr}`)
     const operations = Number(readFileSync(counter, "utf8"))
     const expected = scenario.outcome(whole)
     const trials = spread(operations, count)
     const faults = []
     for (const { at, fault } of trials) {
-      const wrong = await trial(scenario, place, expected, at, fault)
+      const wrong = await trial(scenario, place, opened, expected, at, fault)
       onTrial(`${name}: ${fault} at operation ${at} of ${operations}: ${wrong ?? "as it should be"}`)
       if (wrong !== null) faults.push(`${fault} at operation ${at} of ${operations}: ${wrong}`)
     }
     return { operations, trials: trials.length, faults }
   } finally {
+    opened.close()
     rmSync(place, { recursive: true, force: true })
   }
 }

@@ -21,13 +21,25 @@ export interface SetupPlan {
  *   the index cannot be reached or lacks a file
  */
 export async function planSetup(name: AddonName, signal?: AbortSignal): Promise<SetupPlan> {
+  return planOf(name, filesHere(name), signal)
+}
+
+/** @throws VitrineError (backend) */
+export function filesHere(name: AddonName): readonly PinnedFile[] {
   const platform = `${process.platform}-${process.arch}`
   const files = filesOf(name, platform)
-  if (files === undefined)
-    throw new VitrineError(
-      "backend",
-      `no ${name} on ${platform}: it can be set up on ${platformsOf(name).join(", ")}; --backend onnx runs here`,
-    )
+  if (files !== undefined) return files
+  throw new VitrineError(
+    "backend",
+    `no ${name} on ${platform}: it can be set up on ${platformsOf(name).join(", ")}; --backend onnx runs here`,
+  )
+}
+
+export async function planOf(
+  name: AddonName,
+  files: readonly PinnedFile[],
+  signal: AbortSignal | undefined,
+): Promise<SetupPlan> {
   const index = pythonIndex()
   const downloads = await Promise.all(files.map((file) => locate(index, file, signal)))
   // A wheel and its unpacked libraries need 4.1 times the wheel's size for libtensorflow, and up to 2.4 times for

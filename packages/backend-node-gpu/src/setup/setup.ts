@@ -7,8 +7,8 @@ import { promisify } from "node:util"
 import { VitrineError } from "@vitrine/core"
 import { type Addon, type AddonName, findAddon, packages, setupFolder } from "../find.ts"
 import { download, hashOf } from "./download.ts"
-import { releases, sourceIntegrity } from "./files.ts"
-import { planSetup, type SetupPlan } from "./plan.ts"
+import { type PinnedFile, releases, sourceIntegrity } from "./files.ts"
+import { filesHere, planOf, type SetupPlan } from "./plan.ts"
 import { pythonIndex } from "./python-index.ts"
 import { unpack } from "./unpack.ts"
 
@@ -33,16 +33,41 @@ export interface SetupOptions {
  *   a checksum that differs from `files.ts`, or too little disk space: the message says how much is needed.
  */
 export async function setup(name: AddonName, options: SetupOptions = {}): Promise<Addon> {
-  const { onProgress = () => {}, signal } = options
-  const folder = setupFolder(name)
-  const existing = findAddon(name)
-  if (typeof existing !== "string" && existing.folder.startsWith(folder) && !options.force) return existing
+  return setupFrom(name, { wheels: () => filesHere(name), sources: sourceIntegrity[name] }, options)
+}
 
+/** What an addon is made of: the wheels, and the SHA-512 of the npm package as npm writes it. */
+export interface SetupFiles {
+  readonly wheels: () => readonly PinnedFile[]
+  readonly sources: string
+}
+
+export async function setupFrom(name: AddonName, files: SetupFiles, options: SetupOptions): Promise<Addon> {
+  const folder = setupFolder(name)
+  try {
+    const existing = findAddon(name)
+    const isThere = typeof existing !== "string" && existing.folder.startsWith(folder)
+    if (!isThere || options.force) await build(name, folder, files, options)
+    // A setup that was killed at its end has left them.
+    for (const file of files.wheels()) await rm(join(downloadsOf(folder), file.name), { force: true })
+    await removeLeftovers(folder)
+  } catch (error) {
+    if (VitrineError.isInstance(error) || !(error instanceof Error && "syscall" in error)) throw error
+    const reason = error.message.replace(/^[A-Z0-9]+: /, "").replace(/, \w+( '.*')?$/s, "")
+    throw new VitrineError("file", `${folder}: cannot be written (${reason})`, { cause: error })
+  }
+  const built = findAddon(name)
+  if (typeof built === "string") throw new VitrineError("backend", built)
+  return built
+}
+
+async function build(name: AddonName, folder: string, files: SetupFiles, options: SetupOptions): Promise<void> {
+  const { onProgress = () => {}, signal } = options
   onProgress({ type: "step", step: "check" })
   const compiler = await findCompiler()
-  const plan = await planSetup(name, signal)
+  const plan = await planOf(name, files.wheels(), signal)
   const index = pythonIndex()
-  const cache = join(dirname(folder), "downloads")
+  const cache = downloadsOf(folder)
   await mkdir(cache, { recursive: true })
   await checkRoom(plan, cache)
 
@@ -55,11 +80,11 @@ export async function setup(name: AddonName, options: SetupOptions = {}): Promis
     before += file.size
   }
 
-  const staging = `${folder}.${randomUUID()}`
+  const staging = `${folder}.${process.pid}.${randomUUID()}`
   try {
     const target = join(staging, "node_modules", packages[name])
     onProgress({ type: "step", step: "sources" })
-    await unpackSources(name, staging, target)
+    await unpackSources(name, files.sources, staging, target)
     onProgress({ type: "step", step: "unpack" })
     for (const file of plan.downloads) await unpack(join(cache, file.name), target, placeInPackage)
     await linkLibraries(join(target, "deps", "lib"))
@@ -73,10 +98,25 @@ export async function setup(name: AddonName, options: SetupOptions = {}): Promis
   } finally {
     await rm(staging, { recursive: true, force: true })
   }
-  for (const file of plan.downloads) await rm(join(cache, file.name), { force: true })
-  const built = findAddon(name)
-  if (typeof built === "string") throw new VitrineError("backend", built)
-  return built
+}
+
+const downloadsOf = (folder: string): string => join(dirname(folder), "downloads")
+
+/** Removes what setups left that were killed while they built. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const [parent, start] = [dirname(folder), `${basename(folder)}.`]
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(start)) continue
+    if (!isRunning(Number(name.slice(start.length).split(".")[0]))) await rm(join(parent, name), { recursive: true })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM"
+  }
 }
 
 async function findCompiler(): Promise<string> {
@@ -104,7 +144,7 @@ async function checkRoom({ peakBytes }: SetupPlan, folder: string): Promise<void
 }
 
 /** Checks the hash of the npm package and unpacks it. Its install script does not run. */
-async function unpackSources(name: AddonName, staging: string, target: string): Promise<void> {
+async function unpackSources(name: AddonName, expected: string, staging: string, target: string): Promise<void> {
   await mkdir(target, { recursive: true })
   const spec = `${packages[name]}@${releases.tfjsNode}`
   try {
@@ -112,8 +152,8 @@ async function unpackSources(name: AddonName, staging: string, target: string): 
     const [archive] = (await readdir(staging)).filter((file) => file.endsWith(".tgz"))
     if (archive === undefined) throw new Error("npm pack leaves no archive")
     const integrity = `sha512-${await hashOf(join(staging, archive), "sha512", "base64")}`
-    if (integrity !== sourceIntegrity[name])
-      throw new VitrineError("file", `npm gives ${spec} with ${integrity}, expected ${sourceIntegrity[name]}`)
+    if (integrity !== expected)
+      throw new VitrineError("file", `npm gives ${spec} with ${integrity}, expected ${expected}`)
     await run("tar", ["-xzf", join(staging, archive), "-C", target, "--strip-components=1"])
     await rm(join(staging, archive))
   } catch (error) {
