@@ -2,6 +2,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
+import { writeSafetensors } from "@vitrine/checkpoint"
+import { vitConfig, vitParameters } from "@vitrine/core"
 import sharp from "sharp"
 
 const golden = fileURLToPath(new URL("../../golden/files/", import.meta.url))
@@ -28,6 +30,28 @@ export function corpusFiles(name: string): Uint8Array[] {
   }
 }
 
+/** The bytes of a golden file. */
+export const goldenFile = (path: string): Uint8Array => readFileSync(join(golden, path))
+
+/** Records of runs of image classifiers. */
+export const runRecords = (): Uint8Array[] =>
+  ["classify", "resnet", "masked-patch"].map((name) => {
+    const stored = new URL("../../../packages/vitrine/test/stored/", import.meta.url)
+    return readFileSync(new URL(`${name}/config.json`, stored))
+  })
+
+/** Weights of Vision Transformers under timm's names, without a configuration. */
+export function stateDicts(): Uint8Array[] {
+  const size = { imageSize: [16, 16], patchSize: [8, 8], channels: 3, dim: 16, depth: 1, heads: 2, mlpDim: 32 } as const
+  return [vitConfig({ ...size, classes: 3 }), vitConfig({ ...size, classes: 0, registers: 2 })].map((config) => {
+    const tensors = vitParameters(config).map(({ name, shape }) => {
+      const data = new Float32Array(shape.reduce((product, side) => product * side, 1))
+      return [name, { dtype: "F32" as const, shape, data }] as const
+    })
+    return Buffer.concat([...writeSafetensors(tensors)])
+  })
+}
+
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
 /** Small images of every format that can be decoded. */
@@ -49,12 +73,18 @@ export function idxFiles(): Uint8Array[] {
 
 /** Labels of lines, separated by tabs and as lines of JSON. */
 export const labelFiles = (): Uint8Array[] => [
+  deepJson(),
+  text("\n".repeat(5000)),
   text("file\ttext\na.png\tabc\nb/c.png\tx y z\n"),
   text('{"file": "a.png", "text": "abc"}\n{"file": "b.png", "text": "ü"}\n'),
 ]
 
+/** JSON in 5,000 lists, which once ended in an overflow of the stack. */
+export const deepJson = (): Uint8Array => text(`{"step": ${"[".repeat(5000)}${"]".repeat(5000)}}`)
+
 /** Annotations in COCO's JSON. */
 export const cocoFiles = (): Uint8Array[] => [
+  deepJson(),
   text(
     JSON.stringify({
       images: [{ id: 1, file_name: "a.png", width: 10, height: 8 }],
@@ -69,6 +99,7 @@ export const cocoFiles = (): Uint8Array[] => [
 
 /** An annotation in Pascal VOC's XML. */
 export const vocFiles = (): Uint8Array[] => [
+  text("<a>".repeat(5000) + "</a>".repeat(5000)),
   text(
     '<?xml version="1.0"?><annotation><filename>a.jpg</filename><size><width>10</width><height>8</height><depth>3</depth></size>' +
       "<object><name>cat</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>4</xmax><ymax>6</ymax></bndbox></object></annotation>",
@@ -113,13 +144,15 @@ export const recipes = (): Uint8Array[] =>
       clip: 1,
     },
     { model: "R50x1", epochs: 2, optimizer: { name: "sgd", momentum: 0.9, nesterov: true }, labelSmoothing: 0.1 },
-    { model: { queries: 5, dim: 32, heads: 2 }, imageSize: [64, 64], steps: 5, losses: { giou: 2 } },
+    { model: { queries: 5, dim: 32, heads: 2 }, imageSize: [64, 64], steps: 5, losses: { boxWeight: 2 } },
     { task: "read", model: { dim: 32, heads: 2 }, characters: [1, 3], steps: 5 },
+    JSON.parse('{"constructor": 1, "model": {"__proto__": {"dim": 8}}}'),
   ].map((recipe) => text(JSON.stringify(recipe)))
 
 /** Logs of training. */
-export const metricsFiles = (): Uint8Array[] => [
+export const metricsFiles = (): Uint8Array[] => [deepJson(), text("\n".repeat(500)), metricsFile()]
+
+export const metricsFile = (): Uint8Array =>
   text(
     '{"type":"start","step":0}\n{"type":"step","step":1,"loss":2.3}\n{"type":"evaluation","step":1,"top1":0.5,"loss":1}\n',
-  ),
-]
+  )

@@ -1,8 +1,9 @@
-// Fuzzes every parser: node tooling/fuzz/dist/main.js [--seed N] [--count N] [--start N] [--target NAME] [--keep FOLDER]
+// Fuzzes every parser: node tooling/fuzz/dist/main.js [--seed N] [--count N] [--start N] [--target NAME] [--keep FOLDER] [--coverage]
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { fuzz } from "./fuzz.ts"
+import { covering } from "./coverage.ts"
+import { type FuzzReport, fuzz } from "./fuzz.ts"
 import { targets } from "./targets.ts"
 
 const { values } = parseArgs({
@@ -12,22 +13,28 @@ const { values } = parseArgs({
     count: { type: "string", default: "10000" },
     target: { type: "string", multiple: true },
     keep: { type: "string" },
+    coverage: { type: "boolean", default: false },
   },
 })
 const selected = targets.filter(({ name }) => values.target === undefined || values.target.includes(name))
 let [inputs, faults] = [0, 0]
 for (const target of selected) {
   const begin = performance.now()
-  const report = await fuzz(target, {
-    seed: Number(values.seed),
-    start: Number(values.start),
-    count: Number(values.count),
-  })
+  const options = { seed: Number(values.seed), start: Number(values.start), count: Number(values.count) }
+  let report: FuzzReport = { inputs: 0, read: 0, refused: 0, faults: [] }
+  const inputsOf = async (): Promise<void> => {
+    report = await fuzz(target, options)
+  }
+  let covered = ""
+  if (values.coverage) {
+    const { share, missed } = await covering(target.covers, inputsOf)
+    covered = `, ${(100 * share).toFixed(1)} % of its code; never run: ${missed.slice(0, 12).join(" ") || "nothing"}`
+  } else await inputsOf()
   inputs += report.inputs
   faults += report.faults.length
   const rate = (report.inputs / ((performance.now() - begin) / 1000)).toFixed(0)
   console.log(
-    `${target.name.padEnd(20)} ${report.inputs} inputs, ${report.read} read, ${report.refused} refused, ${report.faults.length} faults, ${rate} a second`,
+    `${target.name.padEnd(20)} ${report.inputs} inputs, ${report.read} read, ${report.refused} refused, ${report.faults.length} faults, ${rate} a second${covered}`,
   )
   for (const { index, fault } of report.faults.slice(0, 5)) console.log(`  input ${index} ${fault}`)
   if (values.keep === undefined) continue

@@ -1,4 +1,5 @@
 import type { randomStream } from "@vitrine/core"
+import { isDeepJson } from "@vitrine/data/internal"
 
 type RandomStream = ReturnType<typeof randomStream>
 
@@ -108,7 +109,9 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
   if (bytes[0] !== 0x7b && bytes[0] !== 0x5b) return null
   let root: unknown
   try {
-    root = JSON.parse(new TextDecoder().decode(bytes))
+    const text = new TextDecoder().decode(bytes)
+    if (isDeepJson(text)) return null
+    root = JSON.parse(text)
   } catch {
     return null
   }

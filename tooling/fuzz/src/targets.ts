@@ -48,6 +48,8 @@ const folderOf = (json: Uint8Array | undefined, weights: Uint8Array | undefined)
   open: async (file) => (file === "model.safetensors" && weights ? memorySource(weights, file) : undefined),
 })
 
+const vitFolder = parseJson(corpus.goldenFile("huggingface-vit/config.json"), "config.json")
+const detectorWeights = corpus.goldenFile("huggingface-detr/model.safetensors")
 const ignore = (): void => {}
 const dataFacts = { examples: 100, classes: 3, channels: 3, imageSize: [32, 32], mean: [0.5], std: [0.2] } as const
 const detectionFacts = { examples: 100, classes: 3, imageSize: [64, 64], objects: 2, builtIn: false } as const
@@ -92,27 +94,27 @@ export const targets: readonly Target[] = [
   },
   {
     name: "preprocessor-config",
-    covers: ["checkpoint/preprocessor"],
-    corpus: () => corpus.goldenFiles(/preprocessor_config\.json$/),
-    parse: (bytes) => fromHuggingFace({ model_type: "vit" }, parseJson(bytes, "file"), "file"),
+    covers: ["checkpoint/huggingface-preprocessor"],
+    corpus: () => [corpus.goldenFile("huggingface-vit/preprocessor_config.json")],
+    parse: (bytes) => fromHuggingFace(vitFolder, parseJson(bytes, "file"), "file"),
   },
   {
     name: "state-dict",
-    covers: ["checkpoint/statedict", "checkpoint/bit"],
-    corpus: () => corpus.goldenFiles(/(vit-token|vit-registers|vit-distilled|bit-square|hybrid-root)\.safetensors$/),
+    covers: ["checkpoint/families/vit/timm-weights", "checkpoint/weights"],
+    corpus: corpus.stateDicts,
     parse: (bytes) => openModel(folderOf(undefined, bytes), "model.safetensors", { heads: 2 }),
   },
   {
     name: "google-npz",
-    covers: ["checkpoint/google"],
+    covers: ["checkpoint/families/vit/google-weights", "checkpoint/npz", "checkpoint/zip"],
     corpus: () => corpus.goldenFiles(/(google|big-vision|bit)-[a-z]*\.npz$/),
     parse: (bytes) => openGoogleModel(memorySource(bytes, "file")),
   },
   {
     name: "detector-config",
     covers: ["checkpoint/detr"],
-    corpus: () => corpus.goldenFiles(/huggingface-detr[^/\\]*[/\\]config\.json$/),
-    parse: (bytes) => openDetector(folderOf(bytes, undefined), "model.safetensors"),
+    corpus: () => [corpus.goldenFile("huggingface-detr/config.json")],
+    parse: (bytes) => openDetector(folderOf(bytes, detectorWeights), "model.safetensors"),
   },
   {
     name: "idx",
@@ -180,10 +182,11 @@ export const targets: readonly Target[] = [
   },
   {
     name: "run",
-    covers: ["vitrine/node/runs"],
-    corpus: () => corpus.goldenFiles(/(folder-tiny|bit-folder)[/\\]config\.json$/),
+    covers: ["vitrine/tasks/classify/node/runs", "vitrine/tasks/classify/record"],
+    corpus: corpus.runRecords,
     parse: (bytes) => {
       fileOf("config.json", bytes)
+      fileOf("metrics.jsonl", corpus.metricsFile())
       return readRun(folder)
     },
   },
