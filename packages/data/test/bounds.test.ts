@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
 import { isDeepJson, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
+import { parseTable } from "../src/node/tables/parse.ts"
 import { type ByteReader, readTar } from "../src/node/tar.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-bounds-"))
@@ -48,6 +49,18 @@ describe("at its bound, what is read", () => {
     expect(parseLabels(nested(63), "labels.jsonl")).toEqual([{ file: "a", text: "b" }])
     for (const depth of [64, 5000]) expect(() => parseLabels(nested(depth), "labels.jsonl")).toThrow(/:1: is nested/)
     expect(isDeepJson(JSON.stringify({ text: "[".repeat(100), quote: '"['.repeat(100) }))).toBe(false)
+  })
+
+  test("are rows and columns of a table", () => {
+    const limits = { rows: 2, columns: 2 }
+    const table = (text: string, name: string): number =>
+      parseTable(new TextEncoder().encode(text), name, limits).rows.length
+    expect([table("a,b\n1,2\n3,4\n", "t.csv"), table('{"a":1}\n{"b":2}\n', "t.jsonl")]).toEqual([2, 2])
+    expect(() => table("a,b\n1,2\n3,4\n5,6\n", "t.csv")).toThrow("t.csv: has more than 2 rows")
+    expect(() => table("a,b,c\n1,2,3\n", "t.csv")).toThrow("t.csv: has more than 2 columns")
+    expect(() => table("\n".repeat(5), "t.jsonl")).toThrow("t.jsonl: has more than 2 rows")
+    expect(() => table('{"a":1,"b":2}\n{"c":3}', "t.jsonl")).toThrow("t.jsonl: has more than 2 columns")
+    expect(() => table(`{"a":${"[".repeat(5000)}}`, "t.jsonl")).toThrow("t.jsonl: line 1 is nested more than 64 deep")
   })
 
   test("are entries of an archive, and folders around a file", async () => {

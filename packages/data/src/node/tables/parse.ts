@@ -1,6 +1,7 @@
 import { parse } from "csv-parse/sync"
 import { VitrineError } from "@vitrine/core"
 import { messageOf } from "../../message.ts"
+import { deepest, isDeepJson, textLines } from "../../text.ts"
 
 /** A value of a table: text, or of a JSON line any value. */
 export type Cell = unknown
@@ -16,6 +17,9 @@ export interface Table {
 /** Larger tables are refused before they are read. */
 export const mostTableBytes: number = 256 * 2 ** 20
 
+/** The most rows and columns of a table. Empty lines count as rows of JSON lines. */
+export const tableLimits: { readonly rows: number; readonly columns: number } = { rows: 4_000_000, columns: 10_000 }
+
 /** Whether a path is named like a table. */
 export function isTablePath(path: string): boolean {
   return /\.(csv|tsv|jsonl)$/i.test(path)
@@ -30,9 +34,9 @@ export function isMetadataPath(path: string): boolean {
  * Reads a table: CSV with commas, semicolons or tabs, TSV, or JSON lines.
  * @throws VitrineError (file) that names the file and the line
  */
-export function parseTable(bytes: Uint8Array, name: string): Table {
+export function parseTable(bytes: Uint8Array, name: string, limits: typeof tableLimits = tableLimits): Table {
   const text = textOf(bytes, name)
-  return /\.jsonl$/i.test(name) ? parseJsonLines(text, name) : parseCsv(text, name)
+  return /\.jsonl$/i.test(name) ? parseJsonLines(text, name, limits) : parseCsv(text, name, limits)
 }
 
 function textOf(bytes: Uint8Array, name: string): string {
@@ -44,18 +48,19 @@ function textOf(bytes: Uint8Array, name: string): string {
   }
 }
 
-function parseCsv(text: string, name: string): Table {
+function parseCsv(text: string, name: string, limits: typeof tableLimits): Table {
   try {
     const records: string[][] = parse(text, {
       delimiter: delimiterOf(text, name),
       relax_quotes: true,
       skip_empty_lines: true,
       trim: true,
+      to: limits.rows + 2,
     })
     const [columns, ...rows] = records
     if (columns === undefined || rows.length === 0)
       throw new VitrineError("file", `${name}: has no rows below its header`)
-    return checked({ name, columns, rows })
+    return checked({ name, columns, rows }, limits)
   } catch (error) {
     if (VitrineError.isInstance(error)) throw error
     const [fault = ""] = messageOf(error).split("\n")
@@ -65,7 +70,10 @@ function parseCsv(text: string, name: string): Table {
 
 /** The one of the usual delimiters that the header has most of, outside of quotes. */
 function delimiterOf(text: string, name: string): string {
-  const [header = ""] = text.replaceAll(/"[^"]*"/g, "").split(/\r?\n/, 1)
+  const [header = ""] = text
+    .slice(0, 2 ** 20)
+    .replaceAll(/"[^"]*"/g, "")
+    .split(/\r?\n/, 1)
   const counts = (/\.tsv$/i.test(name) ? ["\t", ",", ";"] : [",", ";", "\t"]).map(
     (delimiter) => [delimiter, header.split(delimiter).length] as const,
   )
@@ -73,15 +81,18 @@ function delimiterOf(text: string, name: string): string {
   return others.reduce((best, each) => (each[1] > best[1] ? each : best), first)[0]
 }
 
-function parseJsonLines(text: string, name: string): Table {
+function parseJsonLines(text: string, name: string, limits: typeof tableLimits): Table {
   const places = new Map<string, number>()
   const rows: Cell[][] = []
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
+  let number = 0
+  for (const line of textLines(text)) {
+    if (++number > limits.rows + 1) throw tooManyRows(name, limits)
     if (line.trim() === "") continue
     const fail = (): never => {
-      throw new VitrineError("file", `${name}: line ${i + 1} is no JSON object`)
+      throw new VitrineError("file", `${name}: line ${number} is no JSON object`)
     }
     let record: unknown
+    if (isDeepJson(line)) throw new VitrineError("file", `${name}: line ${number} is nested more than ${deepest} deep`)
     try {
       record = JSON.parse(line)
     } catch {
@@ -91,17 +102,25 @@ function parseJsonLines(text: string, name: string): Table {
     const row: Cell[] = []
     for (const [key, value] of Object.entries(Object(record))) {
       const place = places.get(key) ?? places.size
+      if (place === limits.columns) throw tooManyColumns(name, limits)
       places.set(key, place)
       row[place] = value
     }
     rows.push(row)
   }
   if (rows.length === 0) throw new VitrineError("file", `${name}: has no lines`)
-  return checked({ name, columns: [...places.keys()], rows })
+  return checked({ name, columns: [...places.keys()], rows }, limits)
 }
 
-function checked(table: Table): Table {
-  const { name, columns } = table
+const tooManyRows = (name: string, { rows }: typeof tableLimits): VitrineError =>
+  new VitrineError("file", `${name}: has more than ${rows} rows`)
+const tooManyColumns = (name: string, { columns }: typeof tableLimits): VitrineError =>
+  new VitrineError("file", `${name}: has more than ${columns} columns`)
+
+function checked(table: Table, limits: typeof tableLimits): Table {
+  const { name, columns, rows } = table
+  if (rows.length > limits.rows) throw tooManyRows(name, limits)
+  if (columns.length > limits.columns) throw tooManyColumns(name, limits)
   const twice = columns.find((column, i) => columns.indexOf(column) < i)
   if (twice !== undefined) throw new VitrineError("file", `${name}: has two columns "${twice}"`)
   return table
