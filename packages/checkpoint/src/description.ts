@@ -1,6 +1,7 @@
 import type { Activation } from "@vitrine/core"
 import type { ModelConfig } from "./model-config.ts"
 import type { PositionMethod } from "./positions.ts"
+import type { ProblemType } from "./problem-type.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import type { WeightSources } from "./weights.ts"
 
@@ -12,6 +13,8 @@ export interface ModelDescription<C extends ModelConfig = ModelConfig> {
   readonly labels: readonly string[] | null
   /** How the library that the model comes from resizes position embeddings. */
   readonly positionMethod: PositionMethod
+  /** What the outputs are, where the files say it. */
+  readonly problemType?: ProblemType | null | undefined
   /** What a user of the model should know: what was left out or assumed, a line each. */
   readonly notes?: readonly string[]
 }

@@ -15,6 +15,7 @@ import { toPreprocessor } from "./huggingface-to-preprocessor.ts"
 import type { Json } from "./json.ts"
 import { classNames } from "./labels.ts"
 import type { ModelConfig } from "./model-config.ts"
+import { readProblemType } from "./problem-type.ts"
 import { listOf, number, object, oneOf, parse, text } from "./schema.ts"
 import { sourceTensors, type TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
@@ -72,6 +73,7 @@ export async function fromHuggingFace(
     preprocessing,
     labels: fewer ? null : (named?.labels ?? null),
     positionMethod,
+    problemType: readProblemType(json, classes, file),
     notes: [
       ...(preprocessorJson === null
         ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
@@ -111,13 +113,19 @@ export interface HuggingFaceFiles {
  * The files that stand beside the weights, for `transformers` and for transformers.js.
  * @throws VitrineError (config) for preprocessing that no image processor of transformers does.
  */
-export async function toHuggingFace({ config, preprocessing, labels }: ModelDescription): Promise<HuggingFaceFiles> {
+export async function toHuggingFace({
+  config,
+  preprocessing,
+  labels,
+  problemType,
+}: ModelDescription): Promise<HuggingFaceFiles> {
   const { preprocessor, notes } = toPreprocessor(preprocessing, config)
   const names = labels ?? Array.from({ length: config.classes }, (_, i) => `LABEL_${i}`)
   const model = (await formatOf(config)).write(config)
   return {
     config: {
       ...model.fields,
+      ...(problemType && { problem_type: problemType }),
       ...(config.classes > 0 && {
         id2label: Object.fromEntries(names.map((name, i) => [i, name])),
         label2id: Object.fromEntries(names.map((name, i) => [name, i])),

@@ -21,6 +21,7 @@ import {
   type Preprocessing,
   standardDeviations,
 } from "./preprocessing.ts"
+import { type ProblemType, readProblemType } from "./problem-type.ts"
 import { count, flag, number, object, parse, perChannel, text } from "./schema.ts"
 import type { TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
@@ -36,6 +37,7 @@ export interface TimmConfig {
   readonly model_args: Json
   readonly pretrained_cfg: Json
   readonly label_names?: readonly string[]
+  readonly problem_type?: ProblemType
   readonly vitrine: { readonly model: ModelConfig; readonly [key: string]: unknown }
 }
 
@@ -43,6 +45,7 @@ export interface TimmExtra {
   readonly preprocessing: Preprocessing
   /** Names of the classes, in the order of the logits. */
   readonly labels?: readonly string[] | null | undefined
+  readonly problemType?: ProblemType | null | undefined
   /** Plain JSON data that the file keeps for Vitrine, such as recipe, data and seed. */
   readonly vitrine?: Json | undefined
 }
@@ -52,7 +55,7 @@ export interface TimmExtra {
  * model, but for what `beyondTimm` names. `timm.create_model("local-dir:FOLDER")` does so by itself.
  */
 export async function toTimmConfig(config: ModelConfig, extra: TimmExtra): Promise<TimmConfig> {
-  const { preprocessing, labels, vitrine } = extra
+  const { preprocessing, labels, problemType, vitrine } = extra
   const format = await familyOf(config).formats.timm()
   const { architecture, num_features, global_pool, model_args, pretrained_cfg } = format.write(config)
   const { fixed_input_size, ...layers } = pretrained_cfg
@@ -62,6 +65,7 @@ export async function toTimmConfig(config: ModelConfig, extra: TimmExtra): Promi
     num_features,
     global_pool,
     ...(labels && { label_names: labels }),
+    ...(problemType && { problem_type: problemType }),
     model_args,
     pretrained_cfg: {
       custom_load: false,
@@ -93,6 +97,7 @@ export async function toTimm({
   config,
   preprocessing,
   labels,
+  problemType,
 }: ModelDescription): Promise<{ readonly config: TimmConfig; readonly notes: readonly string[] }> {
   const format = await familyOf(config).formats.timm()
   const near = format.nearest(config)
@@ -100,7 +105,7 @@ export async function toTimm({
   if (reasons.length > 0)
     throw new VitrineError("config", `timm does not have this model, with ${reasons.join(" and ")}: export it to onnx`)
   const fitted = timmPreprocessing(preprocessing)
-  const json = await toTimmConfig(config, { preprocessing: fitted.preprocessing, labels })
+  const json = await toTimmConfig(config, { preprocessing: fitted.preprocessing, labels, problemType })
   return { config: json, notes: [...fitted.notes, ...near.notes] }
 }
 
@@ -173,6 +178,7 @@ export async function fromTimmConfig(json: unknown, file: string): Promise<Model
     preprocessing: readPreprocessing(pretrained, at, config, file),
     labels: named?.labels ?? null,
     positionMethod: "timm",
+    problemType: readProblemType(json, config.classes, file),
     ...(named !== null && named.notes.length > 0 && { notes: named.notes }),
   }
 }

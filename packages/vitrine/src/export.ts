@@ -23,7 +23,17 @@ export interface ExportFormat {
    * `float32` by default. ONNX takes several: each becomes a file by the name that transformers.js looks for. Layer norms and
    * softmax stay float32 in float16.
    */
-  readonly precision?: readonly ExportPrecision[] | undefined
+  readonly precision?: ExportPrecision | readonly ExportPrecision[] | undefined
+}
+
+/** The precisions of an export, each once. */
+export function precisionsOf({ precision = [] }: Pick<ExportFormat, "precision">): readonly ExportPrecision[] {
+  const list = typeof precision === "string" ? [precision] : precision
+  const known: readonly string[] = [...exportTypes, ...quantizedTypes]
+  const other = list.find((each) => !known.includes(each))
+  if (other !== undefined)
+    throw new VitrineError("config", `precision must be of ${known.join(", ")}, got ${JSON.stringify(other)}`)
+  return [...new Set(list)]
 }
 
 export interface ExportedFiles {

@@ -1,6 +1,6 @@
 import { evaluateGraph } from "@vitrine/backend-reference"
 import { type Graph, graph } from "@vitrine/core"
-import { type GraphNode, type OpName, unfold, type ValueId } from "@vitrine/core/backend"
+import { type GraphNode, type OpName, typeOf, unfold, type ValueId } from "@vitrine/core/backend"
 
 /** A graph, and the values of its states. */
 export interface FoldedGraph {
@@ -42,11 +42,13 @@ function foldedValues(source: Graph, constants: FoldedGraph["constants"]): Map<V
     const origin = origins.get(value)
     if (computed.has(value) && origin !== undefined) names.set(value, `${origin}.folded.${value}`)
   }
+  /** Whether a value is as long as the batch, which is open. */
+  const open = (value: ValueId): boolean => typeOf(source, value).shape.some((size) => typeof size !== "number")
   for (const { op, attributes, inputs, outputs } of source.nodes) {
     const name = op === "state" ? attributes.name : undefined
     const constant =
       name === undefined
-        ? op !== "input" && inputs.every((value) => origins.has(value))
+        ? op !== "input" && inputs.every((value) => origins.has(value)) && !outputs.some(open)
         : Object.hasOwn(constants, name)
     if (!constant) {
       for (const value of inputs) keep(value)

@@ -172,7 +172,8 @@ export function createInspection(guideFolder: string): Inspection {
         open.weights = weights
         return {
           pixels: rgbBytes(await model.view(image)),
-          predictions: config.classes > 0 ? topPredictions(valuesOf(taps, "logits").data, model.labels, 5) : [],
+          predictions:
+            config.classes > 0 ? topPredictions(valuesOf(taps, "logits").data, model.labels, 5, model.problemType) : [],
           distance: weights.map((block) => [...attentionDistance(block, { grid, patchSize: patchPixels(config) })]),
         }
       }),

@@ -30,9 +30,9 @@ async function predict(
     for await (const batch of decodeBatches(files)) {
       const rows = await model.logits(batch.map(({ image }) => image))
       for (const [file, logits] of withAnswers(batch, rows)) {
-        const predictions = topPredictions(logits, model.labels, top)
+        const predictions = topPredictions(logits, model.labels, top, model.problemType)
         results.push({ file, top: predictions, ...(withLogits ? { logits: [...logits] } : {}) })
-        if (!json) print(lines(file, predictions))
+        if (!json) print(lines(file, predictions, model.problemType === "regression"))
       }
     }
     if (json && results.length > 0) print(JSON.stringify({ model: name, backend: model.backend.name, results }))
@@ -40,10 +40,12 @@ async function predict(
   })
 }
 
-function lines(file: string, predictions: readonly Prediction[]): string {
+/** @param plain whether the scores are no probabilities. */
+function lines(file: string, predictions: readonly Prediction[], plain: boolean): string {
   const { bold, dim } = colors
   const rows = predictions.map(({ label, probability }, i) => {
-    const row = `${percent(probability).padStart(8)}  ${printable(label)}`
+    const score = plain ? probability.toPrecision(4) : percent(probability)
+    const row = `${score.padStart(8)}  ${printable(label)}`
     return i === 0 ? bold(row) : dim(row)
   })
   return [printable(file), ...rows].join("\n")

@@ -21,7 +21,7 @@ import {
 } from "@vitrine/checkpoint"
 import { type Graph, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import { float16Bits } from "@vitrine/core/backend"
-import type { ExportedFiles, ExportFormat, ExportPrecision } from "../../export.ts"
+import { type ExportedFiles, type ExportFormat, type ExportPrecision, precisionsOf } from "../../export.ts"
 import { foldConstants } from "../../fold.ts"
 import type { WholeModel } from "./whole-model.ts"
 
@@ -32,8 +32,26 @@ import type { WholeModel } from "./whole-model.ts"
  * - `onnx`: onnxruntime, and transformers.js through `env.localModelPath`; `onnx/model.onnx` with the same JSON files.
  * @throws VitrineError (config) for a model that they do not have, or that float16 cannot hold.
  */
-export async function exportFiles(model: WholeModel, { to, precision = [] }: ExportFormat): Promise<ExportedFiles> {
-  const [dtype = "float32", ...others] = new Set(precision)
+export async function exportFiles(model: WholeModel, { to, precision }: ExportFormat): Promise<ExportedFiles> {
+  const [dtype = "float32", ...others] = precisionsOf({ precision })
+  const exported = await filesOf(model, to, [dtype, ...others])
+  return { ...exported, notes: [...nonFinite(model), ...exported.notes] }
+}
+
+/** A note on weights that are not finite; none where all are. */
+export function nonFinite({ weights }: Pick<WholeModel, "weights">): readonly string[] {
+  const names = Object.keys(weights).filter((name) => weights[name]?.some((value) => !Number.isFinite(value)))
+  const [first, ...others] = names
+  if (first === undefined) return []
+  const rest = others.length > 0 ? ` and ${others.length} more tensors` : ""
+  return [`"${first}"${rest} hold NaN or Inf, which the export keeps`]
+}
+
+async function filesOf(
+  model: WholeModel,
+  to: ExportFormat["to"],
+  [dtype, ...others]: readonly [ExportPrecision, ...ExportPrecision[]],
+): Promise<ExportedFiles> {
   if (to === "onnx") return onnxFiles(model, [dtype, ...others])
   if (others.length > 0 || dtype === "int8")
     throw new VitrineError(
@@ -127,7 +145,7 @@ export function onnxFile(model: WholeModel, precision: ExportPrecision = "float3
 }
 
 function encodeOnnx(
-  { config, weights, labels, preprocessing }: WholeModel,
+  { config, weights, labels, preprocessing, problemType }: WholeModel,
   precision: ExportPrecision,
   file: string,
 ): { readonly chunks: readonly Uint8Array[]; readonly external?: readonly Uint8Array[] } {
@@ -137,11 +155,15 @@ function encodeOnnx(
       "config",
       `int8 is for the linear layers of Vision Transformers: export a ${label} in float16`,
     )
+  const [fault] = precision === "int8" ? nonFinite({ weights }) : []
+  if (fault !== undefined)
+    throw new VitrineError("config", `int8 has no NaN and no Inf, and ${fault.replace(", which the export keeps", "")}`)
   const folded = foldConstants(exportGraph(config), weights)
   const plain = toOnnx(folded.graph, { portable: true, constants: folded.constants })
   const model = convert[precision](plain)
   const metadata = {
     ...(labels && { labels: JSON.stringify(labels) }),
+    ...(problemType && { problem_type: problemType }),
     preprocessing: JSON.stringify(preprocessing),
   }
   if (valueBytes(model) <= mostInline) return { chunks: encodeModelChunks(model, { metadata }) }

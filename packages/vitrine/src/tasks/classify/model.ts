@@ -1,4 +1,11 @@
-import { imageModel, type ModelConfig, type Preprocessing } from "@vitrine/checkpoint"
+import {
+  imageModel,
+  type ModelConfig,
+  type Preprocessing,
+  type ProblemType,
+  type Scoring,
+  scoringOf,
+} from "@vitrine/checkpoint"
 import {
   type Backend,
   type CompileOptions,
@@ -16,11 +23,15 @@ import { checkFinite } from "../../finite.ts"
 import { evaluationTransforms } from "./preprocessing.ts"
 import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 
-/** A class and its probability. */
+/** A class and its score. */
 export interface Prediction {
   /** The number of the class. */
   readonly index: number
   readonly label: string
+  /**
+   * Its share of all classes (softmax). Of a model whose `problemType` is "multi_label_classification", and of one output, each
+   * class has a probability of its own (sigmoid). With "regression" it is the output itself.
+   */
   readonly probability: number
 }
 
@@ -30,6 +41,8 @@ export interface Model<Input> {
   readonly config: ModelConfig
   /** A name for each class. */
   readonly labels: readonly string[]
+  /** What the outputs are, where the model's files say it. */
+  readonly problemType: ProblemType | null
   readonly preprocessing: Preprocessing
   /** What its files leave open or Vitrine assumes of them, a line each. */
   readonly notes: readonly string[]
@@ -64,6 +77,7 @@ export interface Model<Input> {
 export interface ModelParts<Input> {
   readonly config: ModelConfig
   readonly labels: readonly string[] | null
+  readonly problemType?: ProblemType | null | undefined
   readonly preprocessing: Preprocessing
   readonly notes?: readonly string[] | undefined
   readonly constants: NonNullable<CompileOptions["constants"]>
@@ -77,6 +91,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   const labels = parts.labels ?? Array.from({ length: config.classes }, (_, i) => String(i))
   if (labels.length !== config.classes)
     throw new VitrineError("config", `the model has ${config.classes} classes, but ${labels.length} labels`)
+  const { problemType = null } = parts
   const transforms = evaluationTransforms(preprocessing, config)
   const imageLength = config.imageSize[0] * config.imageSize[1] * config.channels
   const compiled = new Map<string, Programs>()
@@ -118,13 +133,14 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   return {
     config,
     labels,
+    problemType,
     preprocessing,
     notes: parts.notes ?? [],
     backend,
     logits,
     async predict(image, { top = 5 } = {}) {
       const [row = new Float32Array()] = await logits([image])
-      return topPredictions(row, labels, top)
+      return topPredictions(row, labels, top, problemType)
     },
     features,
     async embed(image) {
@@ -157,18 +173,31 @@ function naming<T>(image: unknown, make: () => T): T {
   }
 }
 
-/** The most probable classes by their logits. */
-export function topPredictions(logits: Float32Array, labels: readonly string[], top: number): Prediction[] {
-  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
-  const weights = Float64Array.from(logits, (z) => Math.exp(z - largest))
-  const total = weights.reduce((a, b) => a + b, 0)
-  return Array.from(weights, (weight, index) => ({
-    index,
-    label: labels[index] ?? String(index),
-    probability: weight / total,
-  }))
+/**
+ * The classes with the highest scores, by their logits.
+ * @param problemType what the outputs are, as transformers' `problem_type`.
+ */
+export function topPredictions(
+  logits: Float32Array,
+  labels: readonly string[],
+  top: number,
+  problemType: ProblemType | null = null,
+): Prediction[] {
+  const scores = scorings[scoringOf(problemType, logits.length)](logits)
+  return Array.from(scores, (probability, index) => ({ index, label: labels[index] ?? String(index), probability }))
     .sort((a, b) => b.probability - a.probability || a.index - b.index)
     .slice(0, top)
+}
+
+const scorings: Readonly<Record<Scoring, (logits: Float32Array) => Iterable<number>>> = {
+  softmax(logits) {
+    const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
+    const weights = Float64Array.from(logits, (z) => Math.exp(z - largest))
+    const total = weights.reduce((a, b) => a + b, 0)
+    return weights.map((weight) => weight / total)
+  },
+  sigmoid: (logits) => Float64Array.from(logits, (z) => 1 / (1 + Math.exp(-z))),
+  none: (logits) => logits,
 }
 
 /** Reads weights back from the backend. */

@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { refuseOverrides } from "../../export.ts"
+import { precisionsOf, refuseOverrides } from "../../export.ts"
 import type { PageTask } from "../task.ts"
 import { detectorOnnx } from "./export.ts"
 import { loadDetector, readDetector } from "./web/load.ts"
@@ -10,7 +10,8 @@ export const detect: PageTask = {
     const detector = await loadDetector(source, options)
     return { ...detector, inspect: async (image, taps) => (await detector.inspect(image, taps)).taps }
   },
-  async exportModel(location, { to, precision: [single, ...others] = [], ...overrides }) {
+  async exportModel(location, { to, precision, ...overrides }) {
+    const [single = "float32", ...others] = precisionsOf({ precision })
     const { name } = location
     if (to !== "onnx") throw new VitrineError("config", `${name}: is a detector, which is exported to ONNX alone`)
     if (others.length > 0) throw new VitrineError("config", `${name}: a detector becomes one file of one precision`)

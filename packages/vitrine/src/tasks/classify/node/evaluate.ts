@@ -1,4 +1,4 @@
-import { applyOverrides, hintsOf, imageModel, type Overrides, splitOverrides } from "@vitrine/checkpoint"
+import { applyOverrides, hintsOf, imageModel, type Overrides, scoringOf, splitOverrides } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
 import type { Dataset, Split } from "@vitrine/data"
@@ -63,8 +63,11 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closers: (() => Promise<void>)[] = [folder.weights.close]
   try {
-    const { config, preprocessing } = applyOverrides(folder, overrides, path)
+    const { config, preprocessing, problemType } = applyOverrides(folder, overrides, path)
     if (config.classes === 0) throw new VitrineError("config", `${path}: the model has no classes to evaluate`)
+    const scoring = scoringOf(problemType, config.classes)
+    if (scoring === "none")
+      throw new VitrineError("config", `${path}: problem_type is "regression": its outputs are no classes to evaluate`)
     const record = recordOf(folder.json)
     const name = data ?? record?.data
     if (name === undefined)
@@ -94,7 +97,10 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const { backend, close } = await openBackend(choice)
     closers.push(close)
     const constants = await constantsOf(folder, backend, config)
-    const measure = measureClasses(imageModel(config), record?.recipe.training.loss ?? "cross-entropy")
+    const measure = measureClasses(
+      imageModel(config),
+      record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy"),
+    )
     const evaluator = programs(backend, evaluationGraph(measure), { constants })
     closers.push(evaluator.dispose)
     const transforms = evaluationTransforms(preprocessing, config)

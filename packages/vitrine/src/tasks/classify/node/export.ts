@@ -10,20 +10,24 @@ import {
   writeFolder,
   writeOnnx,
 } from "../../../node/export-files.ts"
-import { exportFiles, onnxFile } from "../export.ts"
+import { precisionsOf } from "../../../export.ts"
+import { exportFiles, nonFinite, onnxFile } from "../export.ts"
 import { type WholeModel, wholeModel } from "../whole-model.ts"
 
 /** @throws VitrineError (file, config) */
 export async function exportClassifier(source: ExportSource, options: ExportOptions): Promise<ExportResult> {
-  const { to, precision = ["float32"], force = false } = options
+  const { to, force = false } = options
+  const [single = "float32", ...others] = precisionsOf(options)
   const out = resolve(options.out ?? `${exportName(source)}-${to}`)
   const model = await readModel(source, options)
   if (to !== "onnx" || !out.endsWith(".onnx"))
-    return writeFolder(out, await exportFiles(model, { to, precision }), force)
-  const [single, ...others] = precision
+    return writeFolder(out, await exportFiles(model, { to, precision: [single, ...others] }), force)
   if (others.length > 0)
-    throw new VitrineError("config", `${out}: one file holds one precision, not ${precision.join(", ")}; name a folder`)
-  return writeOnnx(out, onnxFile(model, single), [], force)
+    throw new VitrineError(
+      "config",
+      `${out}: one file holds one precision, not ${[single, ...others].join(", ")}; name a folder`,
+    )
+  return writeOnnx(out, onnxFile(model, single), nonFinite(model), force)
 }
 
 async function readModel({ path, name }: ExportSource, overrides: Overrides): Promise<WholeModel> {

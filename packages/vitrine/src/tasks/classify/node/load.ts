@@ -34,10 +34,10 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
   const [overrides, choice] = splitOverrides(options)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   try {
-    const { config, preprocessing, labels, notes } = applyOverrides(folder, overrides, path)
+    const { config, preprocessing, labels, problemType, notes } = applyOverrides(folder, overrides, path)
     const { backend, close } = await openBackend(choice)
     const constants = await constantsOf(folder, backend, config)
-    return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
+    return createModel({ config, preprocessing, labels, problemType, notes, constants, backend, decode, close })
   } finally {
     await folder.weights.close()
   }

@@ -33,9 +33,9 @@ export interface LoadOptions extends BackendChoice, Overrides {}
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const [overrides, choice] = splitOverrides(options)
   const model = await readModel(await locateModel(source), overrides)
-  const { config, preprocessing, labels, notes, weights: constants } = model
+  const { config, preprocessing, labels, problemType, notes, weights: constants } = model
   const { backend, close } = await openBackend(choice)
-  return createModel({ config, preprocessing, labels, notes, constants, backend, decode, close })
+  return createModel({ config, preprocessing, labels, problemType, notes, constants, backend, decode, close })
 }
 
 /** A classifier with its weights in memory, changed by overrides. */

@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { refuseOverrides } from "../../../export.ts"
+import { precisionsOf, refuseOverrides } from "../../../export.ts"
 import {
   exportName,
   type ExportOptions,
@@ -16,10 +16,10 @@ import { readDetector } from "./load.ts"
  * @throws VitrineError (file, config)
  */
 export async function exportDetector(source: ExportSource, options: ExportOptions): Promise<ExportResult> {
-  const { to, precision = ["float32"], force = false, imageSize, heads, dilated } = options
+  const { to, force = false, imageSize, heads, dilated } = options
   if (to !== "onnx") throw new VitrineError("config", `${source.name}: is a detector, which is exported to ONNX alone`)
   const out = resolve(options.out ?? `${exportName(source)}.onnx`)
-  const [single, ...others] = precision
+  const [single = "float32", ...others] = precisionsOf(options)
   if (others.length > 0 || !out.endsWith(".onnx"))
     throw new VitrineError("config", `${out}: a detector becomes one file that ends in .onnx, of one precision`)
   refuseOverrides(source.name, options, "of a detector", ["imageSize", "heads"])

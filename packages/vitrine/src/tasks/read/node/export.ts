@@ -1,6 +1,6 @@
 import { resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { refuseOverrides } from "../../../export.ts"
+import { precisionsOf, refuseOverrides } from "../../../export.ts"
 import {
   exportName,
   type ExportOptions,
@@ -16,12 +16,12 @@ import { readReader } from "./load.ts"
  * @throws VitrineError (file, config)
  */
 export async function exportReader(source: ExportSource, options: ExportOptions): Promise<ExportResult> {
-  const { to, precision = ["float32"], force = false } = options
+  const { to, force = false } = options
   if (to !== "onnx")
     throw new VitrineError("config", `${source.name}: is a model that reads, which is exported to ONNX alone`)
   refuseOverrides(source.name, options, "of a model that reads")
   const out = resolve(options.out ?? `${exportName(source)}-onnx`)
-  const [single, ...others] = precision
+  const [single = "float32", ...others] = precisionsOf(options)
   if (others.length > 0 || out.endsWith(".onnx"))
     throw new VitrineError("config", `${out}: a model that reads becomes a folder with two files of one precision`)
   const { record, alphabet, values } = await readReader(source.path)
