@@ -3,10 +3,10 @@ import type { Gpu } from "./gpu.ts"
 const threads = 64
 
 const code = `enable subgroups;
-@group(0) @binding(0) var<storage, read_write> layout: array<vec2<u32>>;
+@group(0) @binding(0) var<storage, read_write> lanes: array<vec2<u32>>;
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) size: u32) {
-  layout[local] = vec2<u32>(lane, size);
+  lanes[local] = vec2<u32>(lane, size);
 }`
 
 /** The result for each device. */
