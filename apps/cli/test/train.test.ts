@@ -350,6 +350,30 @@ describe("recipes", () => {
   })
 })
 
+test("the header names classes, what learns, and what a recipe has that rarely is meant", async () => {
+  const tiny = ["--data", data, "--steps", "2", ...tinyModel]
+  const header = async (name: string, ...flags: string[]): Promise<string> =>
+    (await vitrine(["train", ...tiny, ...flags, "--out", at(name)])).stderr
+  const plain = await header("plain", "--freeze", "patch_embed,blocks")
+  expect(plain).toMatch(/classes +0 32, 1 32, 2 32\n/)
+  expect(plain).toMatch(/learns +[\d,]+ parameters; [\d,]+ do not change: patch_embed, blocks\n/)
+  expect(plain).not.toMatch(/warm-up of|average of the parameters|head is frozen/)
+  const doubtful = await header("doubtful", "--warmup", "4", "--freeze", "head", "--lr", "0.01")
+  expect(doubtful).toContain("the warm-up of 4 steps is longer than the run of 2: the rate ends at 0.005, still rising")
+  expect(doubtful).toContain("the head is frozen, but it is new: the model will not learn to tell the classes apart")
+  writeFileSync(at("slow.json"), JSON.stringify({ ema: 0.999, emaWarmup: false }))
+  expect(await header("slow", "--recipe", at("slow.json"))).toContain(
+    "the average of the parameters (EMA 0.999) is 100 % the untrained model after 2 steps",
+  )
+  const resized = await header("resized", "--from", at("plain"), "--image-size", "12")
+  expect(resized).toContain("positions resized from images of 8×8 to 12×12")
+  expectFault(
+    await vitrine(["train", "--resume", at("plain"), "--lr", "1"]),
+    /--lr cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights \(--from .*plain\)/,
+    2,
+  )
+})
+
 test("the demo trains, evaluates, predicts and says what to do next", async () => {
   const { code, stdout, stderr } = await vitrine(["demo", "--steps", "4", "--out", "demo", "--threads", "1"], {
     cwd: folder,

@@ -161,6 +161,7 @@ describe("a run", () => {
   test("that comes to nothing is removed, one with a checkpoint or metrics is not", async () => {
     const [nothing, saved, logged] = [fresh(), fresh(), fresh()]
     await (await createRun(nothing, {})).discard()
+    await expect(createRun(nothing, Promise.resolve({}))).rejects.toThrow("its content is a promise: await it")
     expect(existsSync(nothing)).toBe(false)
     const run = await createRun(saved, {})
     await run.saveCheckpoint(checkpoint(1))

@@ -8,6 +8,8 @@ export interface StartEvent {
   readonly stepsPerEpoch: number
   /** Count of the numbers that the model learns. */
   readonly parameters: number
+  /** Numbers of the model that do not change: frozen parameters and computed tables. */
+  readonly frozen: number
   readonly backend: string
   readonly device: string
 }

@@ -10,7 +10,8 @@ export {
   parameterGroups,
 } from "./groups.ts"
 export { averagePrecision, type LabelEvaluation, type LabelFigures, type LabelTally, labelTally } from "./labels.ts"
-export { type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
+export { startShare } from "./average.ts"
+export { type ConfusionCell, type Evaluation, type RealAccuracy, realAccuracy, type Tally, tally } from "./metrics.ts"
 export { classificationObjective, measureClasses } from "./objectives/classification.ts"
 export {
   checkDistillation,

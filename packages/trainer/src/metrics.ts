@@ -11,9 +11,16 @@ export interface Evaluation {
   readonly top5: number
   /** For each class the share of its examples that are right, then the mean over the classes that have examples. */
   readonly meanPerClass: number
-  /** Counts by true class (rows) and predicted class. */
+  /** Counts by true class (rows) and predicted class; empty beyond `mostDense` classes, where `confusionCells` stands for it. */
   readonly confusion: readonly (readonly number[])[]
+  /** The counts that are not 0, by true and predicted class, beyond `mostDense` classes. */
+  readonly confusionCells?: readonly ConfusionCell[]
 }
+
+export type ConfusionCell = readonly [trueClass: number, predictedClass: number, count: number]
+
+/** The greatest number of classes whose confusion is a whole matrix. */
+export const mostDense = 512
 
 /** Sums the results of batches up to an evaluation. */
 export interface Tally {
@@ -23,7 +30,8 @@ export interface Tally {
 }
 
 export function tally(classes: number): Tally {
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+  /** Counts by `true class · classes + predicted class`. A matrix of many classes would not fit into memory. */
+  const counts = new Map<number, number>()
   let examples = 0
   let loss = 0
   let top1 = 0
@@ -40,17 +48,24 @@ export function tally(classes: number): Tally {
         loss += rowLoss
         if (best === label) top1++
         if (rankOf(scores, label) < 5) top5++
-        const counts = confusion[label]
-        if (counts) counts[best] = (counts[best] ?? 0) + 1
+        const cell = label * classes + best
+        counts.set(cell, (counts.get(cell) ?? 0) + 1)
       }
     },
     result: () => {
-      const rates = confusion.flatMap((row, label) => {
-        const count = row.reduce((a, b) => a + b, 0)
-        return count === 0 ? [] : [(row[label] ?? 0) / count]
-      })
+      const cells = [...counts].sort(([a], [b]) => a - b)
+      const confusionCells = cells.map(
+        ([cell, count]): ConfusionCell => [Math.floor(cell / classes), cell % classes, count],
+      )
+      const totals = new Map<number, number>()
+      for (const [label, , count] of confusionCells) totals.set(label, (totals.get(label) ?? 0) + count)
+      const rates = Array.from(totals, ([label, total]) => (counts.get(label * (classes + 1)) ?? 0) / total)
       const meanPerClass = rates.reduce((a, b) => a + b, 0) / rates.length
-      return { examples, loss: loss / examples, top1: top1 / examples, top5: top5 / examples, meanPerClass, confusion }
+      const figures = { examples, loss: loss / examples, top1: top1 / examples, top5: top5 / examples, meanPerClass }
+      if (classes > mostDense) return { ...figures, confusion: [], confusionCells }
+      const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+      for (const [label, predicted, count] of confusionCells) confusion[label]?.splice(predicted, 1, count)
+      return { ...figures, confusion }
     },
   }
 }

@@ -33,6 +33,11 @@ export interface TrainingOptions extends GroupOptions {
    */
   readonly classWeights: readonly number[] | null
   /**
+   * The divisor of the loss where classes have weights: the weights of the labels, or the number of examples. PyTorch uses
+   * the first for labels, and the second for probabilities, such as the targets of mixup.
+   */
+  readonly classWeightTotal: ClassWeightTotal
+  /**
    * Whether the loss is scaled while gradients are computed, as float16 needs (PyTorch's GradScaler). Steps that
    * overflow are skipped.
    */
@@ -46,6 +51,10 @@ export interface TrainingOptions extends GroupOptions {
   readonly seed: number
 }
 
+export type ClassWeightTotal = (typeof classWeightTotals)[number]
+
+const classWeightTotals = ["labels", "examples"] as const
+
 /** The fields of TrainingOptions. The optimizer and the schedule have their own tables. */
 export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "optimizer" | "schedule">, Field>> = {
   steps: { kind: "number", integer: true, from: 1 },
@@ -56,6 +65,7 @@ export const trainingFields: Readonly<Record<Exclude<keyof TrainingOptions, "opt
   ema: { kind: "nullable", of: { kind: "number", from: 0, below: 1 } },
   emaWarmup: { kind: "boolean" },
   classWeights: { kind: "nullable", of: { kind: "list", of: { kind: "number", from: 0 } } },
+  classWeightTotal: { kind: "choice", of: classWeightTotals },
   lossScaling: { kind: "boolean" },
   gradCheckpointing: { kind: "boolean" },
   seed: { kind: "number", integer: true, from: 0 },
@@ -77,6 +87,7 @@ export function trainingOptions(fields: Partial<TrainingOptions> & Pick<Training
     ema: null,
     emaWarmup: false,
     classWeights: null,
+    classWeightTotal: "labels",
     lossScaling: false,
     gradCheckpointing: false,
     seed: 0,

@@ -11,6 +11,7 @@ import {
   type Tensor,
   VitrineError,
 } from "@vitrine/core"
+import { averageDecay } from "./average.ts"
 import type { ParameterGroup } from "./groups.ts"
 import { lossScale, lossScaleSlots, unlessOverflowed, unscale } from "./loss-scale.ts"
 import type { Measure, Objective } from "./objectives/objective.ts"
@@ -200,8 +201,7 @@ export function updateInputs(
   step: number,
   learningRate: number,
 ): Record<string, Float32Array> {
-  const average =
-    ema !== null && emaWarmup ? { "ema.decay": Float32Array.of(Math.min(ema, (1 + step) / (10 + step))) } : {}
+  const average = ema !== null && emaWarmup ? { "ema.decay": Float32Array.of(averageDecay(ema, true, step)) } : {}
   const scalars = Object.fromEntries(
     groups.flatMap(({ name, scale, weightDecay }) =>
       Object.entries(optimizer.scalars(step, learningRate * scale, weightDecay)).map(

@@ -85,6 +85,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     accumulate,
     key,
   }
+  const learning = parameterCount(stepOptions.groups.flatMap((group) => group.parameters))
   const start = performance.now()
   let step = resume?.step ?? 0
   const slots: Slots = {
@@ -109,7 +110,8 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       step,
       steps,
       stepsPerEpoch: batchesPerEpoch / accumulate,
-      parameters: parameterCount(parameters),
+      parameters: learning,
+      frozen: parameterCount(parameters) - learning,
       backend: backend.name,
       device: backend.device,
     }
@@ -262,6 +264,7 @@ function notFinite(loss: number, step: number, rate: number): VitrineError {
   return new VitrineError(
     "training",
     `step ${step}: the loss is ${loss} at a learning rate of ${rate.toPrecision(3)}; ` +
-      "lower the rate, warm up longer or clip gradients, and resume from the last checkpoint",
+      "start a new run with a lower rate, a longer warm-up or clipped gradients (--lr, --warmup, --clip); " +
+      "it can begin with this run's last checkpoint (--from RUN/checkpoints/step-…)",
   )
 }

@@ -38,6 +38,28 @@ test("counts as sorting would", () => {
   )
 })
 
+test("many classes have a list of cells in place of a matrix", () => {
+  const classes = 21_843
+  const total = tally(classes)
+  const logits = (best: number): number[] => Array.from({ length: classes }, (_, i) => (i === best ? 1 : 0))
+  for (const [label, best] of [
+    [21_842, 21_842],
+    [7, 21_841],
+    [21_842, 3],
+    [7, 21_841],
+  ] as const)
+    total.add(logits(best), [1], [label], [1])
+  const { confusion, confusionCells, top1, meanPerClass } = total.result()
+  expect(confusion).toEqual([])
+  expect(confusionCells).toEqual([
+    [7, 21_841, 2],
+    [21_842, 3, 1],
+    [21_842, 21_842, 1],
+  ])
+  expect([top1, meanPerClass]).toEqual([0.25, 0.25])
+  expect(tally(2).result()).not.toHaveProperty("confusionCells")
+})
+
 test("rows of weight 0 do not count", () => {
   const total = tally(2)
   total.add([1, 0, 0, 1], [0.5, 100], [0, 0], [1, 0])

@@ -1,6 +1,6 @@
 /** Schemas of the fields that recipes and records of all tasks share. */
 import { mixFields, transformFields } from "@vitrine/data"
-import { type Fields, rowNames } from "@vitrine/core"
+import { type Fields, rowNames, VitrineError } from "@vitrine/core"
 import { optimizers, scheduleFields, trainingFields, type TrainingOptions } from "@vitrine/trainer"
 import * as v from "valibot"
 import {
@@ -24,8 +24,13 @@ export function trainingEntries(object: ObjectSchema): Entries {
 
 const optionNames: readonly string[] = [...Object.keys(trainingFields), "optimizer", "schedule"]
 
-/** The options of training that a recipe has. */
+/**
+ * The options of training that a recipe has.
+ * @throws VitrineError (config) for a seed, which a run has and not its recipe.
+ */
 export function optionsIn(recipe: Partial<TrainingOptions>): Partial<TrainingOptions> {
+  if (recipe.seed !== undefined)
+    throw new VitrineError("config", "recipe: seed is no part of a recipe: give it to the run (seed, --seed)")
   return Object.fromEntries(
     Object.entries(recipe).filter(([name, value]) => optionNames.includes(name) && value !== undefined),
   )

@@ -30,6 +30,7 @@ describe("fills in what is left open", () => {
     expect(training).toMatchObject({ steps: 150, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
     expect(rest).toEqual({
       task: "classify",
+      best: "top1",
       distillation: null,
       init: "fan",
       batchSize: 64,

@@ -58,7 +58,9 @@ export async function train(): Promise<CommandDefinition> {
       if (resume !== undefined) {
         const fixed = names.find((name) => all[name]?.resumable !== true)
         if (fixed !== undefined)
-          throw new UsageError(`${flagName(fixed)} cannot change a run that is resumed: it goes on by its own recipe`)
+          throw new UsageError(
+            `${flagName(fixed)} cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights (--from ${resume})`,
+          )
         return parts.of(tasks[await taskOf(resume)], names, refusal).resume(values, resume)
       }
       if (values.takeOver) throw new UsageError("--take-over is for --resume RUN")

@@ -1,8 +1,15 @@
 import type { Split, SplitNames } from "@vitrine/data"
-import { type EvaluationEvent, type StepEvent, type TrainingOptions, warmupSteps } from "@vitrine/trainer"
+import {
+  type EvaluationEvent,
+  type StartEvent,
+  startShare,
+  type StepEvent,
+  type TrainingOptions,
+  warmupSteps,
+} from "@vitrine/trainer"
 import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
-import { count, duration, printable, short } from "./text.ts"
+import { count, duration, percent, printable, short } from "./text.ts"
 
 /** The loss that is shown is the mean of so many last steps. */
 const meanSteps = 50
@@ -39,6 +46,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
   const terminal = currentIo().stderr.isTTY === true
   let steps = 1
   const losses: number[] = []
+  let frozenNames: readonly string[] = []
   let drawn = 0
   let lines = 0
   let stopping = false
@@ -52,11 +60,14 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
       switch (event.type) {
         case "setup":
           say(texts.header(run, event))
+          for (const text of doubts(event.recipe.training)) say(field("", yellow(text)))
+          frozenNames = event.recipe.training.freeze
           break
         case "start":
           steps = event.steps
           say(field("backend", `${event.backend} · ${printable(event.device)}`))
           for (const { name, reason } of passedOver) say(field("", dim(`${name} passed over: ${printable(reason)}`)))
+          say(field("learns", learningLine(event, frozenNames)))
           say(field("loss", dim(`shown as the mean of the last ${meanSteps} steps`)))
           say("")
           break
@@ -103,6 +114,32 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
     },
     close: () => line.clear(),
   }
+}
+
+/** What a recipe has that rarely is what somebody wants. */
+function doubts(training: TrainingOptions): string[] {
+  const { schedule, steps, ema, learningRate } = training
+  const warmup = warmupSteps(schedule, steps)
+  const share = startShare(training)
+  const rate = short((learningRate * steps) / warmup)
+  return [
+    ...(warmup > steps
+      ? [
+          `the warm-up of ${count(warmup)} steps is longer than the run of ${count(steps)}: the rate ends at ${rate}, still rising; lower --warmup`,
+        ]
+      : []),
+    ...(share > 0.05
+      ? [
+          `the average of the parameters (EMA ${ema}) is ${percent(share, 0)} the untrained model after ${count(steps)} steps, and it is what is measured and published; lower --ema`,
+        ]
+      : []),
+  ]
+}
+
+function learningLine({ parameters, frozen }: StartEvent, names: readonly string[]): string {
+  const learning = `${count(parameters)} parameters`
+  if (frozen === 0) return learning
+  return `${learning}; ${count(frozen)} do not change${names.length === 0 ? "" : `: ${names.map(printable).join(", ")}`}`
 }
 
 export const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`

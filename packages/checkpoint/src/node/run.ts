@@ -164,6 +164,7 @@ function openRun(
     },
     async writeConfig(config) {
       const file = join(path, names.config)
+      if (config instanceof Promise) throw fileError(file, "its content is a promise: await it, such as toTimmConfig's")
       await writeFileAtomic(file, toJson(config, file, "text", 2), { beforeRename: () => runLock.check() })
     },
     appendMetrics(event) {

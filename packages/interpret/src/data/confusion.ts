@@ -17,6 +17,11 @@ export interface Confusion {
  */
 export function confusionMatrix(counts: readonly (readonly number[])[], labels: readonly string[]): Confusion {
   const classes = labels.length
+  if (classes > most)
+    throw new VitrineError(
+      "shape",
+      `${classes} classes are too many for a picture of a confusion matrix: ${most} at most`,
+    )
   if (classes === 0 || counts.length !== classes || counts.some((row) => row.length !== classes))
     throw new VitrineError("shape", `a confusion matrix of ${classes} labels must have ${classes} rows and columns`)
   if (counts.flat().some((n) => !(Number.isFinite(n) && n >= 0)))
@@ -26,5 +31,8 @@ export function confusionMatrix(counts: readonly (readonly number[])[], labels: 
   const shares = counts.map((row) => row.map((n) => (n === 0 ? 0 : n / sum(row))))
   return { labels, counts, shares, accuracy: total === 0 ? 0 : diagonal / total }
 }
+
+/** The greatest number of classes that can be drawn. */
+const most = 512
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)

@@ -1,6 +1,7 @@
 import { type ImageModel, ops, type Tensor, VitrineError } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
 import { tally } from "../metrics.ts"
+import type { ClassWeightTotal } from "../options.ts"
 import { type Loss, rowLosses } from "./losses.ts"
 import type { Measure, Objective, Prepared } from "./objective.ts"
 
@@ -13,6 +14,7 @@ export function classificationObjective(
   model: ImageModel,
   loss: Loss,
   classWeights: readonly number[] | null = null,
+  classWeightTotal: ClassWeightTotal = "labels",
 ): Objective {
   const { classes } = model
   if (classWeights !== null && classWeights.length !== classes)
@@ -23,7 +25,7 @@ export function classificationObjective(
       const { images, targets, weights } = labelledInputs(model)
       return { losses: rowLosses(model.forward(scope, images), targets, loss, classWeights), weights }
     },
-    prepare: (batch) => weighted(batch, loss, classWeights),
+    prepare: (batch) => weighted(batch, loss, classWeights, classWeightTotal),
     measure,
   }
 }
@@ -74,15 +76,24 @@ export function labelledInputs({
 
 /**
  * The inputs of a batch and its total weight. With cross-entropy the targets are multiplied by the weights of their
- * classes, and an example counts by the weight of its label, as in PyTorch's `CrossEntropyLoss(weight)`.
+ * classes, as in PyTorch's `CrossEntropyLoss(weight)`. The total then has the weights of the labels, or 1 for each example.
  */
-export function weighted(batch: Batch, loss: Loss, classWeights: readonly number[] | null): Prepared {
+export function weighted(
+  batch: Batch,
+  loss: Loss,
+  classWeights: readonly number[] | null,
+  classWeightTotal: ClassWeightTotal = "labels",
+): Prepared {
   const { images, targets, labels, weights } = batch
-  if (classWeights === null || loss === "binary")
-    return { inputs: { images, targets, weights }, total: weights.reduce((sum, weight) => sum + weight, 0) }
+  const examples = weights.reduce((sum, weight) => sum + weight, 0)
+  if (classWeights === null || loss === "binary") return { inputs: { images, targets, weights }, total: examples }
   // `classWeights` has one weight for each class, so every label has its weight.
   const weightOf = (label: number): number => classWeights[label] ?? Number.NaN
-  const total = weights.reduce((sum, weight, row) => sum + weight * weightOf(labels[row] ?? Number.NaN), 0)
+  const weightOfRow = (row: number): number => weightOf(labels[row] ?? Number.NaN)
+  const total =
+    classWeightTotal === "examples"
+      ? examples
+      : weights.reduce((sum, weight, row) => sum + weight * weightOfRow(row), 0)
   const scaled = targets.map((target, i) => target * weightOf(i % classWeights.length))
   return { inputs: { images, targets: scaled, weights }, total }
 }

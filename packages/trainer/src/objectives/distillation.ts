@@ -9,6 +9,7 @@ import {
   vitHeads,
   vitModel,
 } from "@vitrine/core"
+import type { ClassWeightTotal } from "../options.ts"
 import { argmax, rowsOf } from "../rows.ts"
 import { labelledInputs, measureClasses, weighted } from "./classification.ts"
 import { type Loss, rowLosses } from "./losses.ts"
@@ -63,6 +64,7 @@ export function distillationObjective(
   classWeights: readonly number[] | null,
   { kind, alpha, tau }: Distillation,
   teacher: Teacher,
+  classWeightTotal: ClassWeightTotal = "labels",
 ): Objective {
   const { classes } = config
   const noToken = new VitrineError("config", "distillation needs a model with a distillation token")
@@ -78,7 +80,7 @@ export function distillationObjective(
       return { losses: ops.add(ops.mul(labelLosses, 1 - alpha), ops.mul(teacherLosses, alpha)), weights }
     },
     prepare: async (batch) => {
-      const prepared = weighted(batch, loss, classWeights)
+      const prepared = weighted(batch, loss, classWeights, classWeightTotal)
       const logits = await teacher(batch.images, batch.size)
       return { ...prepared, inputs: { ...prepared.inputs, teacher: targetsOf(logits, classes, tau) } }
     },

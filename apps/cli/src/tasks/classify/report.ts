@@ -9,11 +9,21 @@ interface ClassResult {
   readonly accuracy: number | null
 }
 
-export function perClass({ labels, confusion }: ModelEvaluation): ClassResult[] {
-  return confusion.map((row, i) => {
-    const examples = row.reduce((a, b) => a + b, 0)
-    return { label: labels[i] ?? String(i), examples, accuracy: examples === 0 ? null : (row[i] ?? 0) / examples }
-  })
+export function perClass({ labels, confusion, confusionCells }: ModelEvaluation): ClassResult[] {
+  const totals = labels.map(() => ({ examples: 0, right: 0 }))
+  const add = (label: number, predicted: number, count: number): void => {
+    for (const total of totals.slice(label, label + 1)) {
+      total.examples += count
+      if (label === predicted) total.right += count
+    }
+  }
+  for (const cell of confusionCells ?? []) add(...cell)
+  for (const [label, row] of confusion.entries()) for (const [k, count] of row.entries()) add(label, k, count)
+  return totals.map(({ examples, right }, i) => ({
+    label: labels[i] ?? String(i),
+    examples,
+    accuracy: examples === 0 ? null : right / examples,
+  }))
 }
 
 const splitLabels = { train: "training", val: "validation", test: "test" } as const
@@ -40,7 +50,7 @@ export function classTable(classes: readonly ClassResult[]): string {
 /** A row for each true class, a column for each predicted one. */
 export function confusionTable({ labels, confusion }: Pick<ModelEvaluation, "labels" | "confusion">): string {
   const { bold, green, dim, yellow } = colors
-  const largest = Math.max(...confusion.flat())
+  const largest = confusion.flat().reduce((a, b) => Math.max(a, b), 0)
   const width = Math.max(3, count(largest).length, String(labels.length).length)
   const names = labels.map((label, i) => `${String(i + 1).padStart(2)} ${printable(label)}`)
   const side = Math.max(...names.map(({ length }) => length))

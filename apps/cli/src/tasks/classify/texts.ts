@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount } from "@vitrine/core"
-import type { Evaluation } from "@vitrine/trainer"
+import { type Evaluation, isHead, parameterGroups } from "@vitrine/trainer"
 import type { ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
 import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
@@ -25,6 +25,15 @@ function header(run: string, event: SetupEvent): string {
     ...opening(run, event),
     field("model", describeModel(recipe.config)),
     ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
+    ...(origin?.positionsFrom
+      ? [
+          field(
+            "",
+            `positions resized from images of ${origin.positionsFrom.join("×")} to ${recipe.config.imageSize.join("×")}`,
+          ),
+        ]
+      : []),
+    ...(isHeadFrozen(event) ? [field("", errorColors.yellow(frozenHead(event)))] : []),
     ...(origin?.notes ?? []).map((line) => field("", printable(line))),
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     imagesLine(event),
@@ -39,12 +48,32 @@ function header(run: string, event: SetupEvent): string {
   ].join("\n")
 }
 
-/** The classes with their numbers of training images, as far as they fit into two lines or so. */
+/** The most classes that are named. */
+const mostNamed = 20
+
+/** The classes with their numbers of training images; of many, the first and the range of the numbers. */
 function classesLine({ classes, classCounts }: SetupEvent): string[] {
-  const most = 20
-  const names = classes.slice(0, most).map((name, i) => `${printable(name)} ${count(classCounts[i] ?? 0)}`)
-  return names.length === 0 ? [] : [field("classes", `${names.join(", ")}${classes.length > most ? ", …" : ""}`)]
+  const rows = classes.map((label, i) => ({ label: printable(label), images: classCounts[i] ?? 0 }))
+  if (rows.length === 0) return []
+  const names = rows.slice(0, mostNamed).map(({ label, images }) => `${label} ${count(images)}`)
+  const sorted = [...rows].sort((a, b) => a.images - b.images)
+  const [least, most] = [sorted.at(0), sorted.at(-1)]
+  const rest =
+    rows.length > mostNamed && least !== undefined && most !== undefined
+      ? `, … ${count(rows.length - mostNamed)} more; from ${count(least.images)} (${least.label}) to ${count(most.images)} (${most.label}) images`
+      : ""
+  return [field("classes", `${names.join(", ")}${rest}`)]
 }
+
+/** Whether a head that has learned nothing stays as it is. */
+function isHeadFrozen({ recipe: { config, training }, from, resumed }: SetupEvent): boolean {
+  if (resumed !== null || (from !== null && !from.newHead)) return false
+  const groups = parameterGroups(imageModel(config).parameters, training)
+  return config.classes > 0 && !groups.some(({ parameters }) => parameters.some(({ name }) => isHead(name)))
+}
+
+const frozenHead = ({ from }: SetupEvent): string =>
+  `the head is frozen, but it is new${from === null ? "" : " and starts at 0"}: the model will not learn to tell the classes apart; leave it out of --freeze`
 
 function describeModel(config: ModelConfig): string {
   const { structure, input } = familyOf(config).describe(config)

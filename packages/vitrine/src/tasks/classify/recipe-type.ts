@@ -6,7 +6,7 @@ import { type BestName } from "./best.ts"
 import { type ObjectiveName } from "./objectives.ts"
 
 /** How a classifier is trained, apart from the data. It is plain data, and each run stores it. */
-export interface Recipe extends Partial<Omit<TrainingOptions, "steps">> {
+export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">> {
   /** A variant such as `Ti/16` or `R50x1`, fields of a configuration, or both. The data decide the other fields. */
   readonly model?: string | ModelFields
   /** How parameters are drawn. `fan`, the default, suits small models on small data. A ResNet has `timm` alone. */

@@ -44,7 +44,13 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? stepsOf(recipe.epochs ?? 10, batches, recipe.accumulate)
   const training = inField("recipe", "", () =>
-    trainingOptions({ emaWarmup: typeof recipe.ema === "number", ...optionsIn(recipe), steps, seed }),
+    trainingOptions({
+      emaWarmup: typeof recipe.ema === "number",
+      classWeightTotal: recipe.mix === undefined ? "labels" : "examples",
+      ...optionsIn(recipe),
+      steps,
+      seed,
+    }),
   )
   const { task = "classify", augmentNormalized = [] } = recipe
   const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }

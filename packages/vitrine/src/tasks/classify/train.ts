@@ -1,4 +1,4 @@
-import { type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
+import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Dataset, SplitNames } from "@vitrine/data"
 import type { Evaluation, Teacher } from "@vitrine/trainer"
@@ -96,10 +96,15 @@ export interface SetupEvent extends RunSetup {
   readonly dataNotes: readonly string[]
   readonly recipe: ResolvedRecipe
   /**
-   * The model that the run starts from: its name, whether it gets a new head for other classes, and what its files leave open
-   * or Vitrine assumes of them. Null for a run that starts at random.
+   * The model that the run starts from: its name, whether it gets a new head for other classes, what its files leave open or
+   * Vitrine assumes of them, and the size of its images if positions are resized from that. Null for a run that starts at random.
    */
-  readonly from: { readonly model: string; readonly newHead: boolean; readonly notes: readonly string[] } | null
+  readonly from: {
+    readonly model: string
+    readonly newHead: boolean
+    readonly notes: readonly string[]
+    readonly positionsFrom: readonly [number, number] | null
+  } | null
   /** The name of the teacher by distillation. */
   readonly teacher: string | null
 }
@@ -134,6 +139,7 @@ export async function prepareClassifier<Source>(
   const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
   const recipe = plan.resolve(start)
   const classNames = classesOf(recipe, dataset)
+  if (!resumed && learnsClasses(recipe.task)) checkClasses(dataset, data.name)
   if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
   platform.checkRecipe?.(recipe)
   const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
@@ -174,7 +180,15 @@ export async function prepareClassifier<Source>(
       splitNames: data.splitNames ?? {},
       classCounts: countsOf(dataset),
       recipe,
-      from: start && weights ? { model: start.name, newHead: weights.newHead, notes: start.model.notes ?? [] } : null,
+      from:
+        start && weights
+          ? {
+              model: start.name,
+              newHead: weights.newHead,
+              notes: start.model.notes ?? [],
+              positionsFrom: positionsFrom(start.model.config, recipe.config),
+            }
+          : null,
       teacher: platform.teacher ?? null,
     },
     events: (place) =>
@@ -209,6 +223,21 @@ function countsOf({ classes, labels }: Dataset): number[] {
   const counts = classes.map(() => 0)
   for (const label of labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
   return counts
+}
+
+/** @throws VitrineError (config) for data with fewer than two classes, of which nothing can be learned. */
+function checkClasses({ classes }: Dataset, data: string): void {
+  if (classes.length >= 2) return
+  const names = classes.length === 0 ? "no classes" : `one class, ${JSON.stringify(classes[0])}`
+  throw new VitrineError(
+    "config",
+    `${data}: has ${names}, and a model learns to tell at least two apart: add a folder of other images, or learn without labels (task, --task masked-patch)`,
+  )
+}
+
+/** The size of images whose learned positions are resized to another; null if they stay as they are. */
+function positionsFrom(from: ModelConfig, to: ModelConfig): readonly [number, number] | null {
+  return attentionOf(to) !== null && from.imageSize.join() !== to.imageSize.join() ? from.imageSize : null
 }
 
 /** The class names in a `config.json`; null where it has none. */

@@ -125,10 +125,12 @@ function initialValues(
 type ObjectiveBuilder = (model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined) => Objective
 
 const builders: Readonly<Record<ObjectiveName, ObjectiveBuilder>> = {
-  classify(model, { config, distillation, training: { loss, classWeights } }, teacher) {
-    if (distillation === null) return classificationObjective(model, loss, classWeights)
+  classify(model, { config, distillation, training }, teacher) {
+    const { loss, classWeights, classWeightTotal } = training
+    if (distillation === null) return classificationObjective(model, loss, classWeights, classWeightTotal)
     if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-    return distillationObjective(attentionConfig(config, "distillation"), loss, classWeights, distillation, teacher)
+    const student = attentionConfig(config, "distillation")
+    return distillationObjective(student, loss, classWeights, distillation, teacher, classWeightTotal)
   },
   "masked-patch": (_, recipe) => maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe),
 }
