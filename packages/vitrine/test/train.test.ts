@@ -165,8 +165,11 @@ test("refuses in one line", async () => {
       "batchSize: a batch of 100 needs more than the 54 training images; lower it (--batch-size)",
     ],
     [{ data, recipe: { ...recipe, learningRate: 1e30, clip: null } }, "the loss is"],
-    [{ data, recipe: { ...recipe, seed: 3 } }, "recipe: seed is no part of a recipe: give it to the run"],
-    [{ data, recipe, classes: [classes[0]] }, `has one class, "${classes[0]}", and a model learns to tell at least two`],
+    [{ data, recipe: Object.assign({ seed: 3 }, recipe) }, "recipe: seed is no part of a recipe: give it to the run"],
+    [
+      { data, recipe, classes: [classes[0]] },
+      `has one class, "${classes[0]}", and a model learns to tell at least two`,
+    ],
     [{ data, recipe, backend: "abacus" }, 'no backend "abacus"'],
   ] as const) {
     const error = await collect(train({ workers: 0, backend: "onnx", ...wrong })).catch((thrown: Error) => thrown)
