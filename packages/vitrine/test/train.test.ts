@@ -168,7 +168,7 @@ test("refuses in one line", async () => {
     [{ data, recipe: Object.assign({ seed: 3 }, recipe) }, "recipe: seed is no part of a recipe: give it to the run"],
     [
       { data, recipe, classes: [classes[0]] },
-      `has one class, "${classes[0]}", and a model learns to tell at least two`,
+      `all its images are of one class, "${classes[0]}": a classifier needs two or more`,
     ],
     [{ data, recipe, backend: "abacus" }, 'no backend "abacus"'],
   ] as const) {

@@ -139,7 +139,6 @@ export async function prepareClassifier<Source>(
   const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
   const recipe = plan.resolve(start)
   const classNames = classesOf(recipe, dataset)
-  if (!resumed && learnsClasses(recipe.task)) checkClasses(dataset, data.name)
   if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
   platform.checkRecipe?.(recipe)
   const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
@@ -223,16 +222,6 @@ function countsOf({ classes, labels }: Dataset): number[] {
   const counts = classes.map(() => 0)
   for (const label of labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
   return counts
-}
-
-/** @throws VitrineError (config) for data with fewer than two classes, of which nothing can be learned. */
-function checkClasses({ classes }: Dataset, data: string): void {
-  if (classes.length >= 2) return
-  const names = classes.length === 0 ? "no classes" : `one class, ${JSON.stringify(classes[0])}`
-  throw new VitrineError(
-    "config",
-    `${data}: has ${names}, and a model learns to tell at least two apart: add a folder of other images, or learn without labels (task, --task masked-patch)`,
-  )
 }
 
 /** The size of images whose learned positions are resized to another; null if they stay as they are. */
