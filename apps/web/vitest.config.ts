@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config"
 
-/** Walks through the production build in a real browser. Files run three at a time, each with a browser of its own. */
+/** Walks through the production build in a real browser. Files run three at a time, each process with browsers of its own. */
 export default defineConfig({
   resolve: { conditions: ["@vitrine/source"] },
   ssr: { resolve: { conditions: ["@vitrine/source"], externalConditions: ["node"] } },
@@ -10,5 +10,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
     maxWorkers: 3,
+    isolate: false,
   },
 })

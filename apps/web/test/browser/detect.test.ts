@@ -71,7 +71,7 @@ async function looks(page: Page): Promise<void> {
     for (const [i, share] of shares.entries())
       expect(Math.abs(Number.parseFloat(share) - (100 * (powers[i] as number)) / sum)).toBeLessThan(0.06)
   }
-  expect(await page.locator("#asked .box.dashed").count()).toBe(decoderDepth - 1)
+  await expect.poll(() => page.locator("#asked .box.dashed").count()).toBe(decoderDepth - 1)
   // At the middle of the smallest box that is chosen, or one that is as small, whatever lies around it.
   const area = ({ box: [x0 = 0, y0 = 0, x1 = 0, y1 = 0] }: Row): number => (x1 - x0) * (y1 - y0)
   const table = (await rows(page)).sort((a, b) => area(a) - area(b))
@@ -81,7 +81,7 @@ async function looks(page: Page): Promise<void> {
   await page.locator("#found .boxes").click({ position })
   const checked = Number(await page.locator("tr:has(input:checked)").getAttribute("data-query"))
   expect(area(table.find((each) => each.query === checked) as Row)).toBeLessThan(1.2 * area(table[0] as Row))
-  expect(await page.locator("#asked .box.strong").count()).toBe(1)
+  await expect.poll(() => page.locator("#asked .box.strong").count()).toBe(1)
 }
 
 test("is used by keyboard alone", async () => {
@@ -99,22 +99,24 @@ test("is used by keyboard alone", async () => {
   await heading(0)
   await page.keyboard.press("ArrowDown")
   await heading(1)
-  expect(await page.locator(".findings tr.marked input:checked").count()).toBe(1)
+  await expect.poll(() => page.locator(".findings tr.marked input:checked").count()).toBe(1)
   await page.keyboard.press("Escape")
-  expect(await page.locator(".findings input:checked").count()).toBe(0)
+  await expect.poll(() => page.locator(".findings input:checked").count()).toBe(0)
   await reach("#asked input[type=range]")
   await page.keyboard.press("Home")
   await page.getByText("Layer 1 of").first().waitFor()
   await reach(".query-heads button:nth-child(2)")
   await page.keyboard.press("Enter")
-  expect(await page.getByRole("button", { name: "head 1", exact: true }).getAttribute("aria-pressed")).toBe("true")
+  await expect
+    .poll(() => page.getByRole("button", { name: "head 1", exact: true }).getAttribute("aria-pressed"))
+    .toBe("true")
   expect(reader.faults).toEqual([])
 })
 
 test("finds in a scene what the float64 reference finds, and shows where a query looks", async () => {
   const found = await reference.detect(await drawn.read(6), { threshold: 0 })
   expectSame(await rows(page), found, reference.labels, 0.5)
-  expect(await page.locator("#found .box.plain").count()).toBe((await rows(page)).length)
+  await expect.poll(() => page.locator("#found .box.plain").count()).toBe((await rows(page)).length)
   for (const threshold of [0.9, 0.2]) {
     await slide(page, "Least score", threshold)
     expectSame(await rows(page), found, reference.labels, threshold)
@@ -122,9 +124,11 @@ test("finds in a scene what the float64 reference finds, and shows where a query
   await slide(page, "Least score", 0.5)
   await page.getByLabel("Queries that found nothing").check()
   expect(await rows(page)).toHaveLength(reference.config.queries)
-  expect(await page.locator(".findings tr.idle").count()).toBe(await page.locator("#found .box.idle").count())
+  await expect
+    .poll(() => page.locator(".findings tr.idle").count())
+    .toBe(await page.locator("#found .box.idle").count())
   await page.getByLabel("True boxes").check()
-  expect(await page.locator("#found .box.true").count()).toBe(drawn.objects(6).labels.length)
+  await expect.poll(() => page.locator("#found .box.true").count()).toBe(drawn.objects(6).labels.length)
 
   await page.getByLabel("Queries that found nothing").uncheck()
   await looks(page)
@@ -139,7 +143,7 @@ test("axe finds nothing in light and dark, and nothing overflows at 360 px", asy
   const { width, height } = page.viewportSize() ?? { width: 1280, height: 720 }
   await page.setViewportSize({ width: 360, height: 740 })
   await page.getByLabel("Queries that found nothing").check()
-  expect(await page.getByLabel("True boxes").isChecked()).toBe(true)
+  await expect.poll(() => page.getByLabel("True boxes").isChecked()).toBe(true)
   expect(await violationsInBothThemes(page)).toEqual([])
   expect(await fits(page)).toBe(true)
   await page.getByLabel("Queries that found nothing").uncheck()
@@ -171,7 +175,7 @@ test("opens a dropped run, and a folder of Hugging Face's on a dropped picture",
 
   await page.locator("#found input[type=file]").setInputFiles({ name: "a.png", mimeType, buffer: Buffer.from("no") })
   await page.getByRole("alert").filter({ hasText: "a.png: is not a JPEG" }).waitFor()
-  expect(await page.locator(".shots label").count()).toBe(2)
+  await expect.poll(() => page.locator(".shots label").count()).toBe(2)
   const classifier = ["config.json", "model.safetensors"].map((name) => path(`public/model/${name}`))
   await input.setInputFiles(classifier)
   await page.getByRole("alert").filter({ hasText: "is of no detector" }).waitFor()

@@ -25,8 +25,8 @@ const shotCount = (): Promise<number> => page.locator(".shots label").count()
 test("shows what the model computes for a drawing, by a link", async () => {
   await expectPredictions(page, 5, 60)
   const head = page.getByRole("button", { name: "block 2, head 3", exact: true })
-  expect(await head.getAttribute("aria-pressed")).toBe("true")
-  expect(await page.getByText("patch 7 (row 2, column 3)").count()).toBeGreaterThan(0)
+  await expect.poll(() => head.getAttribute("aria-pressed")).toBe("true")
+  await expect.poll(() => page.getByText("patch 7 (row 2, column 3)").count()).toBeGreaterThan(0)
   expect(reader.faults).toEqual([])
 })
 
@@ -123,7 +123,7 @@ test("links to a view of dropped files open it here if the reader lets them be k
   await page.locator(".shots input").last().check()
   await expect.poll(predictions).toBe(before)
   const pressed = page.getByRole("button", { name: "block 3, head 2", exact: true })
-  expect(await pressed.getAttribute("aria-pressed")).toBe("true")
+  await expect.poll(() => pressed.getAttribute("aria-pressed")).toBe("true")
 
   await page.getByRole("button", { name: "Link to this view" }).click()
   await page.getByRole("button", { name: "Keep a copy" }).click()
@@ -131,7 +131,7 @@ test("links to a view of dropped files open it here if the reader lets them be k
   await page.reload()
   await settled(page)
   await expect.poll(predictions).toBe(before)
-  expect(await pressed.getAttribute("aria-pressed")).toBe("true")
+  await expect.poll(() => pressed.getAttribute("aria-pressed")).toBe("true")
   expect(await alerts.count()).toBe(0)
   await page.getByRole("button", { name: "Delete them" }).click()
   await expect.poll(() => page.getByText("This browser keeps copies").count()).toBe(0)

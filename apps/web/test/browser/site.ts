@@ -1,8 +1,8 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright"
-import { preview } from "vite"
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright"
+import { type PreviewServer, preview } from "vite"
 import { findChromium } from "../../../../tooling/browser/chromium.mjs"
 
-/** The production build on a server of its own, and a browser. */
+/** The production build on a server, and a browser. */
 export interface Site {
   readonly address: string
   readonly browser: Browser
@@ -20,43 +20,29 @@ export interface Visit {
   close(): Promise<void>
 }
 
+let server: Promise<PreviewServer> | undefined
+let plain: Promise<Browser> | undefined
+
 /**
- * @param gpu lets pages have a GPU, in software where there is none.
- * @param flags more of Chromium's.
+ * Test files that run in one process share the server, and the browser without a GPU. Each has pages of its own.
+ *
+ * @param gpu lets pages have a GPU, in software where there is none, in a browser of their own.
  */
-export async function openSite({
-  gpu = false,
-  flags = [],
-}: {
-  readonly gpu?: boolean
-  readonly flags?: readonly string[]
-} = {}): Promise<Site> {
-  const server = await preview({
+export async function openSite({ gpu = false }: { readonly gpu?: boolean } = {}): Promise<Site> {
+  server ??= preview({
     root: new URL("../..", import.meta.url).pathname,
     preview: { port: 0, strictPort: false },
     logLevel: "error",
   })
-  const address = (server.resolvedUrls?.local[0] ?? "").replace(/\/$/, "")
-  const executablePath = findChromium()
-  const browser: Browser = await chromium.launch({
-    ...(executablePath === undefined ? {} : { executablePath }),
-    args: [
-      "--no-sandbox",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      // SwiftShader takes seconds to compile what writes zeros to workgroups' memory.
-      ...(gpu
-        ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"]
-        : ["--disable-features=WebGPU"]),
-      ...flags,
-    ],
-  })
+  const address = ((await server).resolvedUrls?.local[0] ?? "").replace(/\/$/, "")
+  const browser = await (gpu ? launch(gpu) : (plain ??= launch(gpu)))
+  const contexts = new Set<BrowserContext>()
   return {
     address,
     browser,
     async open(path, options = {}, stored = {}) {
       const context = await browser.newContext({ locale: "en", ...options })
+      contexts.add(context)
       const page = await context.newPage()
       await page.addInitScript((values) => {
         for (const [name, value] of Object.entries(values)) localStorage.setItem(name, value)
@@ -77,8 +63,25 @@ export async function openSite({
       return { page, faults, requests, close: () => context.close() }
     },
     async close() {
-      await browser.close()
-      await server.close()
+      if (gpu) await browser.close()
+      else for (const context of contexts) await context.close()
     },
   }
+}
+
+function launch(gpu: boolean): Promise<Browser> {
+  const executablePath = findChromium()
+  return chromium.launch({
+    ...(executablePath === undefined ? {} : { executablePath }),
+    args: [
+      "--no-sandbox",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      // SwiftShader takes seconds to compile what writes zeros to workgroups' memory.
+      ...(gpu
+        ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"]
+        : ["--disable-features=WebGPU", "--use-fake-device-for-media-stream"]),
+    ],
+  })
 }

@@ -86,7 +86,7 @@ test("the contents lead to a step, and stay on it while figures above it are dra
   const contents = page.getByRole("button", { name: "Contents" })
   await contents.tap()
   await page.getByRole("navigation", { name: "Contents" }).getByText("The class token, taken out").tap()
-  expect(await contents.getAttribute("aria-expanded")).toBe("false")
+  await expect.poll(() => contents.getAttribute("aria-expanded")).toBe("false")
   await visit(page, "readout")
   await expect.poll(() => topOf(page, "readout")).toBeCloseTo(112, -1)
   await expect.poll(() => contents.textContent()).toContain("The class token, taken out")
