@@ -68,18 +68,20 @@ export async function* decodeBatches(files: readonly string[]): AsyncGenerator<r
  * Each file with its image, which may still be decoding. The next files are decoded meanwhile, as many as have the pixels of a
  * batch together.
  */
-async function* decodedAhead(
+export async function* decodedAhead(
   files: readonly string[],
+  most: number = batchPixels,
+  decode: (file: string) => Promise<Image> = decodeImage,
 ): AsyncGenerator<readonly [file: string, image: { readonly value: Promise<Image> }]> {
   const queue: { readonly file: string; readonly pixels: number; readonly value: Promise<Image> }[] = []
   const waiting = (): number => queue.reduce((sum, { pixels }) => sum + pixels, 0)
   for (const file of files) {
     const pixels = await pixelsOf(file)
-    while (queue.length > ahead || (queue.length > 0 && waiting() + pixels > batchPixels)) {
+    while (queue.length > ahead || (queue.length > 0 && waiting() + pixels > most)) {
       const [next] = queue.splice(0, 1)
       if (next) yield [next.file, next]
     }
-    const value = decodeImage(file)
+    const value = decode(file)
     value.catch(() => {}) // The error is shown when the file's turn comes.
     queue.push({ file, pixels, value })
   }

@@ -72,8 +72,19 @@ export async function lock(path: string, { takeOver = false, lease = 600 }: Lock
 /** Whether the lease of a process elsewhere has ended at a time of the file system. */
 async function isOver(holder: Holder | "broken", path: string, now: number): Promise<boolean> {
   if (holder === "broken" || isHere(holder) || holder.lease === undefined) return false
-  const { mtimeMs } = await stat(path)
-  return now - mtimeMs > 1000 * holder.lease
+  const facts = await stat(path).catch((error: unknown) => {
+    if (!isSystemError(error, "ENOENT")) throw error
+  })
+  return facts === undefined || now - facts.mtimeMs > 1000 * holder.lease
+}
+
+/** Moves the time of a lock file. A disk that refuses says so at the next file. */
+function sign(fd: number, text: string): void {
+  try {
+    writeSync(fd, text, 0)
+  } catch (error) {
+    if (!isSystemError(error)) throw error
+  }
 }
 
 /** A lock that this process has, and a timer that gives signs of life. */
@@ -85,7 +96,7 @@ function heldLock(path: string, token: string, lease: number): Lock {
     try {
       const text = readFileSync(fd, "utf8")
       if (holderIn(text)?.token !== token) throw takenError(path, holderIn(text))
-      writeSync(fd, text, 0)
+      sign(fd, text)
     } finally {
       closeSync(fd)
     }
