@@ -30,6 +30,7 @@ GENERATORS = {
     "huggingface": ("huggingface-",),
     "interpret": (),
     "probe": (),
+    "processors": (),
     "objectives": (),
     "variants": (),
     "flops": (),

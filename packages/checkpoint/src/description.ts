@@ -37,6 +37,9 @@ export interface ModelHints {
   readonly pool?: "token" | "average" | "map" | undefined
   /** Groups of the group norms of a ResNet. */
   readonly groups?: number | undefined
-  /** Height and width in pixels, where the patches do not lie in a square or have no positions. */
+  /** Of the images' values, where the files' preprocessing does not fit their model. */
+  readonly mean?: readonly number[] | undefined
+  readonly std?: readonly number[] | undefined
+  /** Height and width in pixels, where the files' preprocessing has another size than their model, or where the patches do not lie in a square or have no positions. */
   readonly imageSize?: readonly [height: number, width: number] | undefined
 }

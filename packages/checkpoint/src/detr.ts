@@ -4,27 +4,39 @@
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/detr
  */
 import { vitConfig } from "@vitrine/core"
+import type { Interpolation } from "@vitrine/data"
 import { type DetrConfig, detrConfig, detrParameters } from "@vitrine/detection"
 import { type ResNetConfig, resnetConfig } from "@vitrine/resnet"
 import * as v from "valibot"
 import { configError, fileError, inFile, shown } from "./errors.ts"
 import { schema as vitSchema } from "./families/vit/schema.ts"
+import { withoutNulls } from "./huggingface-preprocessor.ts"
+import { pillowFilters } from "./huggingface-filters.ts"
 import { isObject, type Json } from "./json.ts"
 import { classNames } from "./labels.ts"
 import { openWeights } from "./model.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { imageNetMean, imageNetStd, standardDeviations } from "./preprocessing.ts"
-import { flag, listOf, number, object, oneOf, only, pair, parse, perChannel, text } from "./schema.ts"
+import { flag, listOf, number, object, oneOf, only, pair, parse, perChannel, type Schema, text } from "./schema.ts"
 import { isTaskConfig, otherDetector } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
-/** How a detector's images are prepared: resized bilinearly, normalised, and padded with zeros at the right and below. */
+/** How a detector's images are prepared: resized, normalised, and padded with zeros at the right and below. */
 export interface DetectorPreprocessing {
   /** The length of the resized shorter side. It is less where the image would not fit into `within`. */
   readonly shortest: number
   /** The largest height and width. */
   readonly within: readonly [height: number, width: number]
+  /**
+   * In place of `shortest` and `within`: to the largest size within [height, width], larger than the image or not (`fit`); to
+   * exactly [height, width]; or not at all (null).
+   */
+  readonly resize?: { readonly to: "fit" | "exact"; readonly size: readonly [height: number, width: number] } | null
+  /** Bilinear by default. */
+  readonly interpolation?: Interpolation
+  /** The size that every image is padded to. By default images are padded where the model takes one size alone. */
+  readonly padSize?: readonly [height: number, width: number]
   /** A value a channel, of pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
@@ -397,7 +409,13 @@ const side = "from 1 to 16384 pixels"
 const pixels = v.pipe(number, v.integer(side), v.minValue(1, side), v.maxValue(16384, side))
 
 const preprocessorSchema = object({
+  image_processor_type: v.nullish(text),
+  feature_extractor_type: v.nullish(text),
   do_resize: v.nullish(flag, true),
+  do_pad: v.nullish(flag),
+  pad_and_return_pixel_mask: v.nullish(flag),
+  pad_size: v.nullish(object({ height: pixels, width: pixels })),
+  resample: v.nullish(v.unknown()),
   do_normalize: v.nullish(flag, true),
   do_rescale: v.nullish(flag, true),
   rescale_factor: v.nullish(
@@ -407,21 +425,71 @@ const preprocessorSchema = object({
     ),
     1 / 255,
   ),
-  image_mean: v.nullish(perChannel(3), [...imageNetMean]),
-  image_std: v.nullish(standardDeviations(3), [...imageNetStd]),
+  image_mean: v.nullish(v.unknown(), [...imageNetMean]),
+  image_std: v.nullish(v.unknown(), [...imageNetStd]),
 })
 
-const sizeSchema = object({ longest_edge: pixels, shortest_edge: pixels })
+/** transformers' image processors whose computation is that of DETR's. */
+const processors = /^(Detr|ConditionalDetr|DeformableDetr)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/
 
 /** A `preprocessor_config.json` of `DetrImageProcessor`, of any version. */
 function readPreprocessor(json: unknown, file: string): DetectorPreprocessing {
-  const fields = parse(preprocessorSchema, json, file)
-  for (const field of ["do_resize", "do_normalize", "do_rescale"] as const)
-    if (!fields[field]) throw configError(file, `${field} is false: Vitrine resizes and normalises a detector's images`)
-  const { size, max_size, image_mean, image_std } = fields
-  const edges = isObject(size) ? size : { shortest_edge: size ?? 800, longest_edge: max_size ?? 1333 }
-  const { shortest_edge: shortest, longest_edge: longest } = parse(sizeSchema, edges, file, "size")
-  const scale = 255 * fields.rescale_factor
-  const scaled = (values: readonly number[]): readonly number[] => values.map((value) => value / scale)
-  return { shortest, within: [longest, longest], mean: scaled(image_mean), std: scaled(image_std) }
+  const fields = parse(preprocessorSchema, isObject(json) ? withoutNulls(json) : json, file)
+  const field = fields.image_processor_type == null ? "feature_extractor_type" : "image_processor_type"
+  const name = fields[field] ?? "DetrImageProcessor"
+  if (!processors.test(name))
+    throw configError(file, `${field} is ${shown(name)}: for a DETR Vitrine has the image processor of DETR alone`)
+  const scale = 255 * (fields.do_rescale ? fields.rescale_factor : 1)
+  const values = (schema: Schema<readonly number[]>, path: string, value: unknown): readonly number[] =>
+    parse(schema, typeof value === "number" ? [value] : value, file, path).map((each) => each / scale)
+  const pads = fields.do_pad ?? fields.pad_and_return_pixel_mask ?? true
+  const padSize = pads && fields.pad_size ? ([fields.pad_size.height, fields.pad_size.width] as const) : undefined
+  const interpolation = fields.resample == null ? "bilinear" : pillowFilters[Number(fields.resample)]
+  if (interpolation === undefined)
+    throw configError(
+      file,
+      `resample must be ${pillowFilters.map((filter, i) => `${i} (${filter})`).join(", ")}, got ${shown(fields.resample)}`,
+    )
+  return {
+    ...sizesOf(fields, file),
+    ...(fields.do_resize ? {} : { resize: null }),
+    ...(interpolation !== "bilinear" && { interpolation }),
+    ...(padSize !== undefined && { padSize }),
+    mean: values(perChannel(3), "image_mean", fields.do_normalize ? fields.image_mean : 0),
+    std: values(standardDeviations(3), "image_std", fields.do_normalize ? fields.image_std : 1),
+  }
+}
+
+const edges = object({ shortest_edge: pixels, longest_edge: pixels })
+const bounds = object({ max_height: pixels, max_width: pixels })
+const sides = object({ height: pixels, width: pixels })
+
+/** How images are resized by `size`, which is a count, [height, width], or an object of one of three forms. */
+function sizesOf(
+  { size, max_size }: Json,
+  file: string,
+): Pick<DetectorPreprocessing, "shortest" | "within" | "resize"> {
+  const instead = (to: "fit" | "exact", height: number, width: number): ReturnType<typeof sizesOf> => ({
+    shortest: Math.min(height, width),
+    within: [height, width],
+    resize: { to, size: [height, width] },
+  })
+  if (Array.isArray(size)) {
+    const [height, width] = parse(pair, size, file, "size")
+    return instead("exact", height, width)
+  }
+  if (isObject(size) && size.max_height != null) {
+    const { max_height, max_width } = parse(bounds, size, file, "size")
+    return instead("fit", max_height, max_width)
+  }
+  if (isObject(size) && size.height != null) {
+    const { height, width } = parse(sides, size, file, "size")
+    return instead("exact", height, width)
+  }
+  const { shortest, within } = published
+  // transformers ignores `max_size` without a `size`.
+  const given = size == null ? {} : { shortest_edge: size, longest_edge: max_size ?? within[0] }
+  const lengths = isObject(size) ? size : { shortest_edge: shortest, longest_edge: within[0], ...given }
+  const { shortest_edge, longest_edge } = parse(edges, lengths, file, "size")
+  return { shortest: shortest_edge, within: [longest_edge, longest_edge] }
 }

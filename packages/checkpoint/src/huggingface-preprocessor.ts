@@ -63,7 +63,7 @@ type Fields = v.InferOutput<typeof schema>
  */
 export function fromPreprocessor(json: unknown, config: ModelConfig, file: string, anySize = false): Preprocessing {
   const { squares, defaults } = processorOf(json, file)
-  const values = Object.entries(parse(object({}), json, file)).filter(([, value]) => value !== null)
+  const values = Object.entries(withoutNulls(parse(object({}), json, file)))
   const fields = parse(schema, { ...defaults, ...Object.fromEntries(values) }, file)
   if (fields.do_pad) throw configError(file, "do_pad is true: Vitrine does not pad images")
   const { resample } = fields
@@ -78,6 +78,15 @@ export function fromPreprocessor(json: unknown, config: ModelConfig, file: strin
     ...geometry(fields, squares, config.imageSize, anySize, file),
     ...normalization(fields, config.channels, file),
   }
+}
+
+/** A processor's fields as transformers 5 takes them: a step that is null is none, and other nulls are defaults. */
+export function withoutNulls(json: Json): Json {
+  const values = Object.entries(json).map(([field, value]) => [
+    field,
+    value === null && field.startsWith("do_") ? false : value,
+  ])
+  return Object.fromEntries(values.filter(([, value]) => value !== null))
 }
 
 function processorOf(json: unknown, file: string): Processor {
@@ -99,18 +108,20 @@ function geometry(
   modelSize: Pair,
   anySize: boolean,
   file: string,
-): Pick<Preprocessing, "size" | "cropPct" | "cropMode" | "resize"> {
+): Pick<Preprocessing, "size" | "cropPct" | "cropMode" | "resize" | "crop"> {
   const takes = `the model takes ${modelSize.join("×")}`
   /** Checks that the model takes images of a size. */
   const accepted = (field: string, size: Pair): Pair => {
     if (anySize || size.join() === modelSize.join()) return size
-    throw configError(file, `${field} is ${size.join("×")}, but ${takes}`)
+    const uncropped = !fields.do_center_crop && fields.crop_size != null ? " (do_center_crop is false)" : ""
+    throw configError(file, `${field} is ${size.join("×")}, but ${takes}${uncropped}`)
   }
   const crops = fields.do_center_crop
   const cropped = crops ? accepted("crop_size", sides("crop_size", fields.crop_size ?? modelSize, file)) : modelSize
-  // Neither resized nor cropped, images must have the model's size already.
   if (!fields.do_resize)
-    return crops ? { size: cropped, cropPct: 1, cropMode: "center", resize: null } : { size: modelSize, ...squash }
+    return crops
+      ? { size: cropped, cropPct: 1, cropMode: "center", resize: null }
+      : { size: modelSize, ...squash, resize: null, crop: null }
   const target = resizeTarget(fields.size ?? modelSize, squares, file)
   if (crops) {
     const [height, width] = typeof target === "number" ? [target, target] : target

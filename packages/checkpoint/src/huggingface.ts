@@ -5,16 +5,17 @@
  */
 import { VitrineError } from "@vitrine/core"
 import * as v from "valibot"
-import type { ModelDescription } from "./description.ts"
+import type { ModelDescription, ModelHints } from "./description.ts"
 import { configError, shown } from "./errors.ts"
 import type { Family } from "./families/family.ts"
 import type { HuggingFaceFormat, HuggingFaceTensor } from "./families/formats.ts"
 import { familyOf, fromFamilies, recognisedFamily } from "./families/index.ts"
 import { fromPreprocessor } from "./huggingface-preprocessor.ts"
 import { toPreprocessor } from "./huggingface-to-preprocessor.ts"
-import type { Json } from "./json.ts"
+import { isObject, type Json } from "./json.ts"
 import { classNames } from "./labels.ts"
 import type { ModelConfig } from "./model-config.ts"
+import type { Preprocessing } from "./preprocessing.ts"
 import { readProblemType } from "./problem-type.ts"
 import { listOf, number, object, oneOf, parse, text } from "./schema.ts"
 import { sourceTensors, type TensorNames } from "./sources.ts"
@@ -34,15 +35,16 @@ const fileSchema = object({
  * head give the normed class token; their poolers are left out. Missing fields have the defaults of transformers 5. DINOv2 and
  * BiT take images of the preprocessor's size; positions of DINOv2 are resized to it.
  * @param preprocessorJson null without such a file. Images are then prepared as those of the published models.
- * @param outputs of the head in the weights, where they are known. Names of another number of classes are left out.
  * @param file names `config.json` in errors. Errors of the preprocessor name a file in the same folder.
+ * @param options `outputs` of the head in the weights, where they are known: names of another number of classes are left out.
+ *   `hints` settle what the preprocessor says otherwise than the model.
  * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
  */
 export async function fromHuggingFace(
   json: unknown,
   preprocessorJson: unknown,
   file: string,
-  outputs?: number,
+  { outputs, hints = {} }: { readonly outputs?: number; readonly hints?: ModelHints } = {},
 ): Promise<ModelDescription> {
   const { model_type: type } = parse(typeSchema, json, file)
   const family = familyOfType(type)
@@ -61,11 +63,18 @@ export async function fromHuggingFace(
   const classNamesOfType = names.heads.map((head) => names.classes + head)
   const architecture = parse(oneOf(classNamesOfType), first, file, "architectures[0]")
   const classes = architecture.startsWith(classifier) ? (outputs ?? classCount(fields)) : 0
-  const { config, takes, positionMethod } = format.read(fields, architecture, classes, file)
+  const { config, takes, positionMethod, patchSize } = format.read(fields, architecture, classes, file)
   const preprocessorFile = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
-  const preprocessor = preprocessorJson ?? names.preprocessor(config.imageSize)
-  const preprocessing = fromPreprocessor(preprocessor, config, preprocessorFile, takes !== "its size")
+  const { imageSize, mean, std } = hints
+  const said = preprocessorJson ?? names.preprocessor(config.imageSize)
+  const preprocessor = isObject(said)
+    ? { ...said, ...(mean && { image_mean: mean }), ...(std && { image_std: std }) }
+    : said
+  const anySize = takes !== "its size" || imageSize !== undefined
+  const prepared = fromPreprocessor(preprocessor, config, preprocessorFile, anySize)
+  const preprocessing = patchSize === undefined ? prepared : droppingEdges(prepared, patchSize)
   const { id2label } = fields
+  const problemType = readProblemType(json, classes, file)
   const named = classes === 0 || id2label == null ? null : classNames("id2label", id2label, classes, file)
   const fewer = named?.labels != null && Object.keys(id2label ?? {}).length < classes && outputs !== undefined
   return {
@@ -73,7 +82,7 @@ export async function fromHuggingFace(
     preprocessing,
     labels: fewer ? null : (named?.labels ?? null),
     positionMethod,
-    problemType: readProblemType(json, classes, file),
+    ...(problemType !== null && { problemType }),
     notes: [
       ...(preprocessorJson === null
         ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
@@ -82,6 +91,16 @@ export async function fromHuggingFace(
       ...(fewer ? [`id2label names too few classes, the model has ${classes}: they are called by their numbers`] : []),
     ],
   }
+}
+
+/** Of images that patches do not cover, the convolution leaves the lower and right edges out. */
+function droppingEdges(preprocessing: Preprocessing, patchSize: readonly [number, number]): Preprocessing {
+  const { size } = preprocessing
+  const [height, width] = size
+  const covered = [height - (height % patchSize[0]), width - (width % patchSize[1])] as const
+  if (covered.join() === size.join() || Math.min(...covered) === 0) return preprocessing
+  const { resize = size } = preprocessing
+  return { ...preprocessing, size: covered, resize, crop: size }
 }
 
 function familyOfType(type: string): Family | undefined {

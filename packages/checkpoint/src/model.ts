@@ -44,15 +44,15 @@ export async function openModel(
   if (isHuggingFace(json)) {
     const { fromHuggingFace, headOutputs, huggingFaceSources } = await import("./huggingface.ts")
     const preprocessor = (await files.json("preprocessor_config.json")) ?? null
-    const said = await fromHuggingFace(json, preprocessor, configFile)
+    const said = await fromHuggingFace(json, preprocessor, configFile, { hints })
     const { weights, name } = await openWeights(files, weightsFile)
     const outputs = headOutputs(weights)
     const differs = outputs !== undefined && said.config.classes > 0 && outputs !== said.config.classes
-    const description = differs ? await fromHuggingFace(json, preprocessor, configFile, outputs) : said
+    const description = differs ? await fromHuggingFace(json, preprocessor, configFile, { outputs, hints }) : said
     const sources = await huggingFaceSources(weights, description.config, String(json.model_type), name)
     return { ...description, weights, sources, json }
   }
-  const description = await fromTimmConfig(json, configFile)
+  const description = await fromTimmConfig(json, configFile, hints)
   const { weights, name } = await openWeights(files, weightsFile)
   return { ...description, weights, sources: timmSources(weights, description.config, name), json }
 }

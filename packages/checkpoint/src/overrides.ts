@@ -21,9 +21,9 @@ export interface Overrides extends Omit<ModelHints, "imageSize"> {
 
 /** The hints among overrides. */
 export function hintsOf(overrides: Overrides): ModelHints {
-  const { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize } = overrides
+  const { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize, mean, std } = overrides
   const size = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize
-  return { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize: size }
+  return { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize: size, mean, std }
 }
 
 /** Overrides apart from the options that stand beside them. */
@@ -59,8 +59,8 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
   const family = familyOf(description.config)
   const { noun } = family.describe(description.config)
   const values = new Map(Object.entries(family.hints(description.config)))
-  // What a model is called has been compared where its files were opened.
-  const { imageSize: _, architecture: __, ...hints } = hintsOf(overrides)
+  const { heads, activation, layerNormEpsilon, pool, groups } = overrides
+  const hints = { heads, activation, layerNormEpsilon, pool, groups }
   for (const [hint, value] of Object.entries(hints)) {
     const actual = values.get(hint)
     if (value === undefined || value === actual) continue
@@ -85,9 +85,13 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
     std: standardDeviations(channels),
   })
   const changed = { ...parse(schema, fields, file), size: imageSize }
-  const { resize } = preprocessing
+  const { resize, crop } = preprocessing
   // Hugging Face's geometry is for one size. `cropPct` and `cropMode` say what is nearest to it at another.
   const sameSize = resize !== undefined && imageSize.join() === preprocessing.size.join()
   const sameCrop = overrides.cropPct === undefined && overrides.cropMode === undefined
-  return { ...description, config, preprocessing: sameSize && sameCrop ? { ...changed, resize } : changed }
+  return {
+    ...description,
+    config,
+    preprocessing: sameSize && sameCrop ? { ...changed, resize, ...(crop !== undefined && { crop }) } : changed,
+  }
 }

@@ -16,6 +16,11 @@ export interface Preprocessing {
    * at the upper left one; timm's crop begins at the even one.
    */
   readonly resize?: number | readonly [height: number, width: number] | null
+  /**
+   * With `resize`: the size of the crop, whose lower and right edges are dropped where it is larger than the input. Null for
+   * images that must have the input's size already.
+   */
+  readonly crop?: readonly [height: number, width: number] | null
   /** A value a channel, of pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]

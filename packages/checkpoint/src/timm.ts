@@ -4,7 +4,7 @@
  */
 import { VitrineError } from "@vitrine/core"
 import * as v from "valibot"
-import type { ModelDescription } from "./description.ts"
+import type { ModelDescription, ModelHints } from "./description.ts"
 import { configError, shown } from "./errors.ts"
 import type { Family } from "./families/family.ts"
 import type { TimmFormat } from "./families/formats.ts"
@@ -22,7 +22,7 @@ import {
   standardDeviations,
 } from "./preprocessing.ts"
 import { type ProblemType, readProblemType } from "./problem-type.ts"
-import { count, flag, number, object, parse, perChannel, text } from "./schema.ts"
+import { count, flag, number, object, parse, perChannel, type Schema, text } from "./schema.ts"
 import type { TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
 import { timmArchitecture } from "./timm-names.ts"
@@ -151,10 +151,11 @@ const pretrainedSchema = object({
  * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults. Rates that matter in training
  * alone and that a configuration has no place for are left out: `drop_rate`, `patch_drop_rate`, and a `pos_drop_rate` other
  * than `proj_drop_rate`. The models take images of the file's size: `dynamic_img_size` has no effect.
+ * @param hints settle what the file's preprocessing says otherwise than its model.
  * @param file names the file in errors.
  * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
  */
-export async function fromTimmConfig(json: unknown, file: string): Promise<ModelDescription> {
+export async function fromTimmConfig(json: unknown, file: string, hints: ModelHints = {}): Promise<ModelDescription> {
   if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
   if (json.architecture === undefined)
     throw configError(file, `has no "architecture": it does not describe a timm model`)
@@ -173,12 +174,13 @@ export async function fromTimmConfig(json: unknown, file: string): Promise<Model
   const config = vitrineModel(vitrine.model, timms, family, format, file)
   const names = json.label_names ?? pretrained.label_names ?? json.labels ?? pretrained.labels
   const named = names == null || config.classes === 0 ? null : classNames("label_names", names, config.classes, file)
+  const problemType = readProblemType(json, config.classes, file)
   return {
     config,
-    preprocessing: readPreprocessing(pretrained, at, config, file),
+    preprocessing: readPreprocessing(pretrained, at, config, file, hints),
     labels: named?.labels ?? null,
     positionMethod: "timm",
-    problemType: readProblemType(json, config.classes, file),
+    ...(problemType !== null && { problemType }),
     ...(named !== null && named.notes.length > 0 && { notes: named.notes }),
   }
 }
@@ -210,48 +212,76 @@ function vitrineModel(
   return config
 }
 
-function readPreprocessing(pretrained: Json, at: string, config: ModelConfig, file: string): Preprocessing {
+function readPreprocessing(
+  pretrained: Json,
+  at: string,
+  config: ModelConfig,
+  file: string,
+  hints: ModelHints,
+): Preprocessing {
   const { imageSize, channels } = config
+  const said = { ...pretrained, ...(hints.mean && { mean: hints.mean }), ...(hints.std && { std: hints.std }) }
   const cfg = parse(
     object({
       input_size: v.optional(inputSize),
       interpolation: v.nullish(interpolation, "bicubic"),
       crop_pct: v.nullish(cropPct, 0.875),
       crop_mode: v.nullish(cropMode, "center"),
-      mean: v.nullish(perChannel(channels), [...channelMeans(imageNetMean, channels)]),
-      std: v.nullish(standardDeviations(channels), [...channelMeans(imageNetStd, channels)]),
+      mean: v.nullish(averaged(channels), [...imageNetMean]),
+      std: v.nullish(averaged(channels), [...imageNetStd]),
     }),
-    pretrained,
+    said,
     file,
     at,
   )
   const [, ...size] = cfg.input_size ?? []
-  if (cfg.input_size !== undefined && pretrained.fixed_input_size !== true && size.join() !== imageSize.join())
+  if (
+    hints.imageSize === undefined &&
+    cfg.input_size !== undefined &&
+    pretrained.fixed_input_size !== true &&
+    size.join() !== imageSize.join()
+  )
     throw configError(
       file,
       `${at === "" ? "" : `${at}.`}input_size is ${size.join("×")}, but the model takes ${imageSize.join("×")}`,
     )
-  const { mean, std } = cfg
+  const std = parse(standardDeviations(channels), cfg.std, file, at === "" ? "std" : `${at}.std`)
   return {
     size: imageSize,
     interpolation: cfg.interpolation,
     cropPct: cfg.crop_pct,
     cropMode: cfg.crop_mode,
-    mean,
+    mean: cfg.mean,
     std,
   }
 }
 
-/** For other than three channels timm takes the mean of the three. */
-const channelMeans = (values: readonly number[], channels: number): readonly number[] =>
-  channels === 3 ? values : [values.reduce((sum, value) => sum + value) / 3]
+/** A number a channel. Of three numbers for another number of channels timm takes the mean, as its `adapt_to_chs`. */
+const averaged = (channels: number): Schema<readonly number[]> =>
+  v.pipe(
+    v.unknown(),
+    v.transform((values) => (v.is(numbers, values) && values.length === 3 && channels !== 3 ? [mean(values)] : values)),
+    perChannel(channels),
+  )
+const numbers = v.array(v.pipe(v.number(), v.finite()))
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value) / values.length
 
 /**
- * The tensors that make a model's parameters, in a file under the names of Vitrine and timm: each is one tensor.
+ * The tensors that make a model's parameters, in a file under the names of Vitrine and timm: each is one tensor. All may have
+ * the prefix of a wrapper, such as `module.`.
  * @throws VitrineError (file) for missing, misshapen and unexpected tensors.
  */
 export function timmSources(header: TensorNames, config: ModelConfig, file: string): WeightSources {
   const { parameters } = imageModel(config)
-  checkTensors(header, parameters, file)
-  return new Map(parameters.map(({ name }) => [name, { from: [name] }]))
+  const prefix = wrapperOf(header, familyOf(config).firstConvolution(config))
+  const named = parameters.map(({ name, shape }) => ({ name: prefix + name, shape }))
+  checkTensors(header, named, file)
+  return new Map(parameters.map(({ name }) => [name, { from: [prefix + name] }]))
+}
+
+/** What names begin with in weights of a wrapped model, such as `module.` and `_orig_mod.`. */
+function wrapperOf({ tensors }: TensorNames, layer: string): string {
+  const name = `${layer}.weight`
+  const wrapped = tensors.find((tensor) => tensor.name === name || tensor.name.endsWith(`.${name}`))
+  return wrapped?.name.slice(0, -name.length) ?? ""
 }

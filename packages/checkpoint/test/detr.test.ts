@@ -222,8 +222,15 @@ describe("other folders", () => {
     expect(bare.preprocessing).toMatchObject({ shortest: 800, within: [1333, 1333] })
     const old = await open({ size: 480, max_size: 600, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] })
     expect(old.preprocessing).toMatchObject({ shortest: 480, within: [600, 600], mean: [0.5, 0.5, 0.5] })
-    expect(await fault(open({ do_resize: false }))).toMatch(/do_resize is false/)
-    expect(await fault(open({ size: { height: 64, width: 64 } }))).toMatch(/size.longest_edge must be a number/)
+    expect((await open({ do_resize: false })).preprocessing.resize).toBeNull()
+    const exact = await open({ size: { height: 64, width: 80 }, pad_size: { height: 96, width: 96 }, resample: 3 })
+    expect(exact.preprocessing).toMatchObject({
+      resize: { to: "exact", size: [64, 80] },
+      padSize: [96, 96],
+      interpolation: "bicubic",
+    })
+    expect(await fault(open({ size: { shortest_edge: 64 } }))).toMatch(/size.longest_edge must be a number/)
+    expect(await fault(open({ image_processor_type: "YolosImageProcessor" }))).toMatch(/image_processor_type is "Yolos/)
   })
 })
 

@@ -201,7 +201,7 @@ describe("DINOv2 takes images of the size that its preprocessor makes", () => {
     ["a crop", bit, { size: [48, 48], resize: 55, cropPct: 48 / 55, cropMode: "center", interpolation: "bicubic" }],
     ["an oblong crop", { ...bit, crop_size: { height: 48, width: 32 } }, { size: [48, 32], resize: 55 }],
     ["exact sides", { size: { height: 80, width: 32 } }, { size: [80, 32], cropMode: "squash" }],
-    ["no crop to a size", { do_resize: false }, { size: [64, 64], cropMode: "squash" }],
+    ["no crop to a size", { do_resize: false }, { size: [64, 64], resize: null, crop: null }],
     ["no file", null, { size: [64, 64], resize: 73, cropMode: "center", mean: [0.485, 0.456, 0.406] }],
   ])("%s", async (_, json, expected) => {
     const found = await described(changes, json)
@@ -210,9 +210,10 @@ describe("DINOv2 takes images of the size that its preprocessor makes", () => {
     expect(applyOverrides(found, {}, "m").config.imageSize).toEqual(found.preprocessing.size)
   })
 
-  test("which its patches must divide", async () => {
+  test("of which patches leave out the lower and right edges", async () => {
     const found = await described(changes, { ...bit, crop_size: 50 })
-    expect(errorOf(() => applyOverrides(found, {}, "m"))).toMatch(/patches of 16×16 do not divide images of 50×50/)
+    expect(found.preprocessing).toMatchObject({ size: [48, 48], resize: 55, crop: [50, 50] })
+    expect(applyOverrides(found, {}, "m").preprocessing).toEqual(found.preprocessing)
   })
 })
 

@@ -72,6 +72,8 @@ export interface HuggingFaceModel<C extends ModelConfig = ModelConfig> {
    */
   readonly takes: "its size" | "any size" | "the preprocessor's size"
   readonly positionMethod: PositionMethod
+  /** The size of patches that leave out the edges of images which they do not cover. */
+  readonly patchSize?: readonly [height: number, width: number]
 }
 
 /** https://github.com/huggingface/transformers */

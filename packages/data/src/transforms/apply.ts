@@ -79,17 +79,28 @@ const randomOf = (key: Key, at: number): RandomStream => randomStream(foldKey(ke
 function resized(image: Image, step: Resize, crop?: CenterCrop): Image {
   const [height, width] = resizedSize(image.height, image.width, step)
   if (crop === undefined) return resizeImage(image, width, height, step.interpolation)
-  const window = centerWindow(height, width, crop.size, crop.rounding)
+  const window = windowOf(height, width, crop)
   return contains(height, width, window)
     ? resizeImage(image, width, height, step.interpolation, window)
     : cropped(resizeImage(image, width, height, step.interpolation), crop)
 }
 
-function cropped(image: Image, { size, rounding, fill }: CenterCrop): Image {
+function windowOf(height: number, width: number, { size, rounding, place }: CenterCrop): Window {
+  if (place === "whole" && (size[0] !== height || size[1] !== width))
+    throw new VitrineError(
+      "shape",
+      `the image is ${height}×${width}, and the model's images are not resized (do_resize): they must be ${size.join("×")}`,
+    )
+  if (place !== undefined) return { x: 0, y: 0, height: size[0], width: size[1] }
+  return centerWindow(height, width, size, rounding)
+}
+
+function cropped(image: Image, crop: CenterCrop): Image {
+  const { fill } = crop
   const { width, height, channels } = image
   if (fill !== undefined && fill.length !== channels)
     throw new VitrineError("shape", `centerCrop fills ${fill.length} channels, the image has ${channels}`)
-  return cropImage(image, centerWindow(height, width, size, rounding), fill)
+  return cropImage(image, windowOf(height, width, crop), fill)
 }
 
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {

@@ -42,6 +42,7 @@ export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } =
     size,
     fill: { ...bytes, optional: true },
     rounding: { kind: "choice", of: ["down"], optional: true },
+    place: { kind: "choice", of: ["corner", "whole"], optional: true },
   },
   randomResizedCrop: { size, scale: areas, ratio: ratios, interpolation },
   randomCrop: { size, scale: { kind: "number", from: 1, to: 8 }, interpolation },

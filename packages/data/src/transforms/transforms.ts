@@ -39,6 +39,8 @@ export interface CenterCrop {
   readonly fill?: readonly number[]
   /** How an offset of half a pixel is rounded; to even by default. */
   readonly rounding?: "down"
+  /** In place of the middle: the upper left part, or the whole of an image that must have the size already. */
+  readonly place?: "corner" | "whole"
 }
 
 export interface RandomResizedCrop {
@@ -85,11 +87,12 @@ export function resize(
 
 /**
  * The middle of the image. Places outside of the image become `fill`, by default 0. An offset of half a pixel is rounded to
- * even, as by torchvision's CenterCrop, or by `rounding` down, as by Hugging Face's processors.
+ * even, as by torchvision's CenterCrop, or by `rounding` down, as by Hugging Face's processors. `place` takes another part
+ * than the middle.
  */
 export function centerCrop(
   size: number | Size,
-  options: { fill?: readonly number[]; rounding?: "down" } = {},
+  options: { fill?: readonly number[]; rounding?: "down"; place?: "corner" | "whole" } = {},
 ): Transform {
   return { op: "centerCrop", size: square(size), ...options }
 }

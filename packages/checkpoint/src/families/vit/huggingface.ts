@@ -117,7 +117,12 @@ function read(json: Json, architecture: string, classes: number, file: string): 
     throw configError(file, `head_dim is ${shown(headDim)}: Vitrine has heads of hidden_size / num_attention_heads`)
   // Only DINOv2 with registers resizes its positions with antialias, as timm does.
   const positionMethod = type === "dinov2_with_registers" ? "timm" : "huggingface"
-  return { config, takes: isDino ? "any size" : "its size", positionMethod }
+  return {
+    config,
+    takes: isDino ? "any size" : "its size",
+    positionMethod,
+    ...(isDino && { patchSize: config.patchSize }),
+  }
 }
 
 function vitOrDeit(fields: Fields, distillationToken: boolean): Partial<ViTConfig> {

@@ -231,7 +231,7 @@ function readTimm({ architecture, num_classes, model_args, pretrained, at }: Tim
   refuseFeatures(model_args, file)
   const args = parse(argsSchema, model_args, file, "model_args")
   const { input_size, num_classes: trained } = pretrained
-  const fixed = pretrained.fixed_input_size === true && args.dynamic_img_size !== true
+  const fixed = pretrained.fixed_input_size === true
   const [channels = 3, ...inputSize] = input_size ?? []
   const pool = args.global_pool ?? row.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
   const dim = args.embed_dim ?? row.embed_dim

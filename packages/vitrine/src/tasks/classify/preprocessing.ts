@@ -28,10 +28,13 @@ export function channelsOf(channels: number): Transform {
 /**
  * To the model's size, as timm's `crop_mode` or Hugging Face's processor says. An image of that size may stay as it is.
  */
-export function fit({ size, interpolation, cropPct, cropMode, mean, resize: target }: Preprocessing): Transform[] {
+export function fit(preprocessing: Preprocessing): Transform[] {
+  const { size, interpolation, cropPct, cropMode, mean, resize: target, crop = size } = preprocessing
+  if (crop === null) return [centerCrop(size, { place: "whole" })]
   if (target !== undefined) {
-    const crop = centerCrop(size, { rounding: "down" })
-    return target === null ? [crop] : [resize(target, { interpolation }), crop]
+    const resized = target === null ? [] : [resize(target, { interpolation })]
+    const part = crop.join() === size.join() ? [] : [centerCrop(size, { place: "corner" })]
+    return [...resized, centerCrop(crop, { rounding: "down" }), ...part]
   }
   const [height, width] = size
   const scaled = [Math.floor(height / cropPct), Math.floor(width / cropPct)] as const

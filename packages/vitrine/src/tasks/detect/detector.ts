@@ -89,8 +89,7 @@ const mostProgramBytes = 2 ** 28
 
 export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Input> {
   const { config, labels, preprocessing, notes, record, values, backend, decode } = parts
-  const { shortest, within, mean, std } = preprocessing
-  const transforms = [...(detrChannels(config) === 3 ? [toRgb()] : []), normalize(mean, std)]
+  const { padSize } = preprocessing
   const bytes = Object.values(values).reduce((sum, { byteLength }) => sum + byteLength, 0)
   const mostPrograms = Math.max(1, Math.min(4, Math.floor(mostProgramBytes / bytes)))
   const programs = new Map<string, Promise<Program>>()
@@ -111,11 +110,14 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     image: Image,
     taps: DetectorQuery["taps"],
   ): Promise<Pick<DetectorInspection, "taps" | "size" | "canvas">> => {
-    const size = shortestSize([image.height, image.width], shortest, within)
-    const resized = resizeImage(image, size[1], size[0], "bilinear")
-    const { data } = applyTransforms(resized, transforms)
+    const { data, size } = preparedImage(image, preprocessing, detrChannels(config))
     // Where the backbone takes images of one size alone, others are padded.
-    const canvas = backboneImageSize(config.backbone) ?? size
+    const canvas = backboneImageSize(config.backbone) ?? padSize ?? size
+    if (size[0] > canvas[0] || size[1] > canvas[1])
+      throw new VitrineError(
+        "config",
+        `pad_size is ${canvas.join("×")}, but the image becomes ${size.join("×")}: images must fit into it`,
+      )
     const padded = canvas.join() !== size.join()
     const program = await programFor({ canvas, padded, taps })
     const inputs = padded ? padToCanvas(data, size, canvas, config) : { images: data }
@@ -154,6 +156,28 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
       await parts.close()
     },
   }
+}
+
+/** An image as the detector reads it, [height, width, channels], before it is padded. */
+export function preparedImage(
+  image: Image,
+  preprocessing: DetectorPreprocessing,
+  channels: number,
+): { readonly data: Float32Array; readonly size: Size } {
+  const { mean, std, interpolation = "bilinear" } = preprocessing
+  const size = preparedSize(preprocessing, [image.height, image.width])
+  const resized = preprocessing.resize === null ? image : resizeImage(image, size[1], size[0], interpolation)
+  const { data } = applyTransforms(resized, [...(channels === 3 ? [toRgb()] : []), normalize(mean, std)])
+  return { data, size }
+}
+
+/** The size that an image is resized to. */
+function preparedSize({ shortest, within, resize }: DetectorPreprocessing, size: Size): Size {
+  if (resize === undefined) return shortestSize(size, shortest, within)
+  if (resize === null) return size
+  if (resize.to === "exact") return resize.size
+  const scale = Math.min(resize.size[0] / size[0], resize.size[1] / size[1])
+  return [Math.trunc(size[0] * scale), Math.trunc(size[1] * scale)]
 }
 
 /** What a program computes, and of images of which size. */

@@ -33,18 +33,21 @@ export function detectorOnnx(
   const model = precision === "float16" ? toFloat16(plain) : plain
   if (valueBytes(model) > mostInline)
     throw new VitrineError("config", "weights of more than 2 GiB do not fit into one ONNX file")
-  const { mean, std } = preprocessing
+  const { mean, std, interpolation = "bilinear" } = preprocessing
   const metadata = {
     ...(labels && { labels: JSON.stringify(labels) }),
-    preprocessing: JSON.stringify({ size, interpolation: "bilinear", mean, std }),
+    preprocessing: JSON.stringify({ size, interpolation, mean, std }),
   }
   return encodeModelChunks(model, { metadata })
 }
 
 /** The usual size of a detector's images: the only one that its backbone takes, the run's, or 3 high and 4 wide. */
-export function exportedSize({ backbone }: DetrConfig, { shortest, within }: DetectorPreprocessing): Size {
+export function exportedSize({ backbone }: DetrConfig, preprocessing: DetectorPreprocessing): Size {
+  const { shortest, within, resize, padSize } = preprocessing
   const only = backboneImageSize(backbone)
   if (only !== undefined) return only
+  if (padSize !== undefined) return padSize
+  if (resize) return resize.size
   if (shortest === Math.min(...within)) return within
   return [shortest, Math.min(within[1], Math.round((shortest * 4) / 3))]
 }

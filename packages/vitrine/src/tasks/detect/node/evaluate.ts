@@ -44,6 +44,16 @@ export async function evaluateDetector(
     dilated,
   })
   const { shortest, within: imageSize, mean, std } = preprocessing
+  for (const [field, value] of [
+    ["size", preprocessing.resize],
+    ["resample", preprocessing.interpolation],
+    ["pad_size", preprocessing.padSize],
+  ] as const)
+    if (value !== undefined)
+      throw new VitrineError(
+        "config",
+        `${path}: a detector is measured on images that are resized by their shorter side, bilinearly: ${field} of its preprocessor_config.json is for vitrine detect alone`,
+      )
   const name = data ?? record?.data
   if (name === undefined)
     throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
