@@ -52,17 +52,6 @@ const config = {
 const described = (changes: object, preprocessor: unknown = null): ReturnType<typeof fromHuggingFace> =>
   fromHuggingFace({ ...config, ...changes }, preprocessor, "m/config.json")
 
-function errorOf(action: () => unknown): string {
-  try {
-    action()
-  } catch (error) {
-    expect(VitrineError.isInstance(error), String(error)).toBe(true)
-    expect((error as Error).message).not.toContain("\n")
-    return (error as Error).message
-  }
-  throw new Error("nothing was thrown")
-}
-
 describe("config.json", () => {
   test("becomes a ViTConfig", async () => {
     const { config: found, labels } = await described({})

@@ -1,6 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
+import { decodeGif } from "../gif.ts"
 import { imageHeader, jpegComponents } from "../header.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
@@ -25,8 +26,9 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
   if (format === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
-  const sharp = await loadSharp()
+  const sharp = format === "GIF" ? null : await loadSharp()
   try {
+    if (sharp === null) return decodeGif(bytes)
     const input = sharp(bytes, { limitInputPixels: decodeLimits.pixels, failOn: "error", ignoreIcc: true })
     if (format === "JPEG" && jpegComponents(bytes) === 4) return await decodeCmyk(input)
     const upright = format === "WebP" ? input : input.autoOrient()

@@ -1,4 +1,5 @@
 import { VitrineError } from "@vitrine/core"
+import { decodeGif } from "../gif.ts"
 import { imageHeader } from "../header.ts"
 import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
@@ -39,6 +40,12 @@ export async function decodeImage(input: ImageSource, name?: string): Promise<Im
   if (header === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
   if (header.width * header.height > decodeLimits.pixels) throw tooManyPixels(label)
   if (header.format === "WebP") ignoreExif(bytes)
+  if (header.format === "GIF")
+    try {
+      return decodeGif(bytes)
+    } catch (error) {
+      throw new VitrineError("file", `${label}: broken GIF image (${messageOf(error)})`, { cause: error })
+    }
   const blob = new Blob([bytes], { type: `image/${header.format.toLowerCase()}` })
   return pixelsOf(blob, label, `broken ${header.format} image`)
 }
