@@ -42,6 +42,9 @@ def doubled():
 
 def build(architecture: str, args: dict, double: bool):
     """A model whose tables are computed in float64 and stored in float32, or timm's unchanged model."""
+    # Models that take any size are run at the size of their preprocessing.
+    size = args["img_size"] if isinstance(args["img_size"], tuple) else (args["img_size"],) * 2
+    args = args | {"pretrained_cfg_overlay": {"input_size": (args.get("in_chans", 3), *size)}}
     if not double:
         return timm.create_model(architecture, **args).eval()
     original = eva.create_rope_embed

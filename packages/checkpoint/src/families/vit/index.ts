@@ -21,7 +21,7 @@ import { fields, schema } from "./schema.ts"
 export const vit: Family<ViTConfig> = {
   label: "Vision Transformer",
   recognises: {
-    architecture: /^(vit|deit|deit3|flexivit|eva_large|test_vit)/,
+    architecture: /^(vit|deit|deit3|flexivit|eva|test_vit)/,
     architectures: `one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224"`,
     modelTypes: ["vit", "deit", "dinov2", "dinov2_with_registers"],
     tensor: /(^|\.)(patch_embed\.proj\.weight|embedding\/kernel)$/,

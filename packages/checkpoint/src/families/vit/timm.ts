@@ -5,66 +5,79 @@
 import { firstConvolution, type StemConfig, type ViTConfig, vitConfig } from "@vitrine/core"
 import * as v from "valibot"
 import { timmActivations } from "../../activations.ts"
-import { configError, inFile, shown } from "../../errors.ts"
+import { configError, inFile } from "../../errors.ts"
 import type { Json } from "../../json.ts"
 import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts"
-import type { TimmFields, TimmFormat } from "../formats.ts"
+import type { TimmFields, TimmFormat, TimmModel } from "../formats.ts"
 import { architectures, type TimmArgs } from "./architectures.ts"
+import { evaArchitectures } from "./eva-architectures.ts"
+import { beyondEva, isEva, readEva, writeEva } from "./eva.ts"
+import { type NeutralArgs, pathsOf, poolNames, refuseFeatures, sidesOf } from "./timm-args.ts"
 
 export const timm: TimmFormat<ViTConfig> = {
-  has: (name) => architectures.has(name),
+  has: (name) => architectures.has(name) || evaArchitectures.has(name),
   read: readTimm,
-  write(config) {
-    const { distillationToken, imageSize, patchSize } = config
-    const [architecture, row] = nearestArchitecture(config)
-    const settings: Json = { ...row }
-    const rest = optional(config).filter(([key, value, otherwise]) => value !== (settings[key] ?? otherwise))
-    return {
-      architecture,
-      num_features: config.dim,
-      global_pool: poolNames[config.pool],
-      model_args: {
-        img_size: [...imageSize],
-        patch_size: patchSize[0] === patchSize[1] ? patchSize[0] : [...patchSize],
-        in_chans: config.channels,
-        embed_dim: config.dim,
-        depth: config.depth,
-        num_heads: config.heads,
-        mlp_ratio: mlpRatio(config),
-        class_token: config.classToken,
-        global_pool: poolNames[config.pool],
-        fc_norm: config.normAfterPool,
-        // A fixed table lies in the weights like a learned one.
-        pos_embed: config.positions === "none" ? "none" : "learn",
-        act_layer: config.activation,
-        ...Object.fromEntries(rest.map(([key, value]) => [key, value])),
-        ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
-        ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
-        ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
-      },
-      pretrained_cfg: {
-        fixed_input_size: true,
-        first_conv: firstConvolution(config),
-        classifier: distillationToken ? ["head", "head_dist"] : "head",
-      },
-    }
-  },
-  beyond,
+  write: (config) => (isEva(config) ? writeEva(config) : writePlain(config)),
+  beyond: (config) => (isEva(config) ? beyondEva(config) : beyond(config)),
   nearest(config) {
     const notes: string[] = []
     const { stem, layerNormEpsilon } = config
+    if (isEva(config)) {
+      const norms = [layerNormEpsilon, 1e-6, 1e-5]
+      const near = norms
+        .map((each) => ({ ...config, layerNormEpsilon: each }))
+        .find((each) => beyondEva(each).length === 0)
+      if (near === undefined || near.layerNormEpsilon === layerNormEpsilon) return { config, notes }
+      return { config: near, notes: [otherNorms(near.layerNormEpsilon, layerNormEpsilon)] }
+    }
     const fitted: ViTConfig = { ...config, stem: stem === null ? null : { ...stem, numerics: "timm" } }
     if (stem?.numerics === "google") notes.push("timm's stem has other ε than Google's: logits differ a little")
-    if (beyond(fitted).length > 0)
-      notes.push(`timm norms with ε = ${timmEpsilon}, this model with ${layerNormEpsilon}: logits differ a little`)
+    if (beyond(fitted).length > 0) notes.push(otherNorms(timmEpsilon, layerNormEpsilon))
     return { config: { ...fitted, layerNormEpsilon: timmEpsilon }, notes }
   },
+}
+
+function writePlain(config: ViTConfig): TimmModel {
+  const { distillationToken, imageSize, patchSize } = config
+  const [architecture, row] = nearestArchitecture(config)
+  const settings: Json = { ...row }
+  const rest = optional(config).filter(([key, value, otherwise]) => value !== (settings[key] ?? otherwise))
+  return {
+    architecture,
+    num_features: config.dim,
+    global_pool: poolNames[config.pool],
+    model_args: {
+      img_size: [...imageSize],
+      patch_size: patchSize[0] === patchSize[1] ? patchSize[0] : [...patchSize],
+      in_chans: config.channels,
+      embed_dim: config.dim,
+      depth: config.depth,
+      num_heads: config.heads,
+      mlp_ratio: mlpRatio(config),
+      class_token: config.classToken,
+      global_pool: poolNames[config.pool],
+      fc_norm: config.normAfterPool,
+      // A fixed table lies in the weights like a learned one.
+      pos_embed: config.positions === "none" ? "none" : "learn",
+      act_layer: config.activation,
+      ...Object.fromEntries(rest.map(([key, value]) => [key, value])),
+      ...(config.dropout > 0 && { pos_drop_rate: config.dropout, proj_drop_rate: config.dropout }),
+      ...(config.attentionDropout > 0 && { attn_drop_rate: config.attentionDropout }),
+      ...(config.stochasticDepth > 0 && { drop_path_rate: config.stochasticDepth }),
+    },
+    pretrained_cfg: {
+      fixed_input_size: true,
+      first_conv: firstConvolution(config),
+      classifier: distillationToken ? ["head", "head_dist"] : "head",
+    },
+  }
 }
 
 /** timm's ε of layer norms, which a `config.json` can hardly change. */
 const timmEpsilon = 1e-6
 
-const poolNames = { token: "token", average: "avg", map: "map", "token+average": "token" } as const
+const otherNorms = (timms: number, models: number): string =>
+  `timm norms with ε = ${timms}, this model with ${models}: logits differ a little`
 
 /** Arguments that are written where they differ from the architecture's, and their defaults in timm. */
 function optional(config: ViTConfig): readonly (readonly [key: string, value: unknown, otherwise: unknown])[] {
@@ -190,8 +203,7 @@ const pretrainedSchema = object({ global_pool: model_args.global_pool })
 /** Arguments that change the training alone and that a ViTConfig has no place for. */
 const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init"]
 
-/** Arguments that Vitrine takes at the value that changes nothing, and what else they would be. */
-const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], feature: string]>> = {
+const neutral: NeutralArgs = {
   scale_attn_norm: [[false], "a norm inside of the attention"],
   scale_mlp_norm: [[false], "a norm inside of the MLP"],
   dynamic_img_pad: [[false], "padding of images"],
@@ -204,38 +216,27 @@ const neutral: Readonly<Record<string, readonly [accepted: readonly unknown[], f
   attn_layer: [["attn", ""], "another attention"],
 }
 
-/** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
-const paths = {
-  imageSize: "model_args.img_size",
-  patchSize: "model_args.patch_size",
-  patches: "model_args.patch_size",
-  channels: "model_args.in_chans",
-  dim: "model_args.embed_dim",
-  depth: "model_args.depth",
-  heads: "model_args.num_heads",
-  mlpDim: "model_args.mlp_ratio",
-  classes: "num_classes",
-  registers: "model_args.reg_tokens",
-  pool: "model_args.global_pool",
-  normAfterPool: "model_args.fc_norm",
-  dropout: "model_args.proj_drop_rate",
-  attentionDropout: "model_args.attn_drop_rate",
-  stochasticDepth: "model_args.drop_path_rate",
-  "": "model_args",
-}
+const paths = pathsOf({ registers: "model_args.reg_tokens", normAfterPool: "model_args.fc_norm" })
 
 /** Missing arguments are the architecture's, or timm's defaults. timm drops arguments that are None. */
-function readTimm({ architecture, num_classes, model_args, pretrained, at }: TimmFields, file: string): ViTConfig {
+function readTimm(fields: TimmFields, file: string): ViTConfig {
+  return evaArchitectures.has(fields.architecture) ? readEva(fields, file) : readPlain(fields, file)
+}
+
+function readPlain(
+  { architecture, num_classes, model_args: json, pretrained, at }: TimmFields,
+  file: string,
+): ViTConfig {
   const row = architectures.get(architecture)
   if (row === undefined) throw new Error(`${architecture} is not in the table`)
-  refuseFeatures(model_args, file)
-  const args = parse(argsSchema, model_args, file, "model_args")
+  refuseFeatures(json, { known: model_args, ignored, neutral }, file)
+  const args = parse(argsSchema, json, file, "model_args")
   const { input_size, num_classes: trained } = pretrained
   const fixed = pretrained.fixed_input_size === true
   const [channels = 3, ...inputSize] = input_size ?? []
   const pool = args.global_pool ?? row.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
   const dim = args.embed_dim ?? row.embed_dim
-  const gatedMlp = (model_args.mlp_layer ?? row.mlp_layer) === "swiglu"
+  const gatedMlp = (json.mlp_layer ?? row.mlp_layer) === "swiglu"
   const hidden = Math.trunc(dim * (args.mlp_ratio ?? row.mlp_ratio ?? 4))
   if (gatedMlp && hidden % 2 !== 0)
     throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
@@ -272,21 +273,7 @@ function readTimm({ architecture, num_classes, model_args, pretrained, at }: Tim
     dropout: args.proj_drop_rate ?? 0,
     attentionDropout: args.attn_drop_rate ?? 0,
     stochasticDepth: args.drop_path_rate ?? 0,
-    layerNormEpsilon: model_args.norm_layer == null ? (row.norm_epsilon ?? 1e-6) : 1e-6,
+    layerNormEpsilon: json.norm_layer == null ? (row.norm_epsilon ?? 1e-6) : 1e-6,
   } as const
   return inFile(file, () => vitConfig(fields), paths)
-}
-
-function sidesOf([height, width]: readonly number[]): readonly [number, number] | undefined {
-  return height === undefined || width === undefined ? undefined : [height, width]
-}
-
-function refuseFeatures(args: Json, file: string): void {
-  for (const [key, value] of Object.entries(args)) {
-    if (value === null || Object.hasOwn(model_args, key) || ignored.includes(key)) continue
-    const [accepted, feature] = (Object.hasOwn(neutral, key) ? neutral[key] : undefined) ?? []
-    if (accepted === undefined) throw configError(file, `model_args.${key} is not known to Vitrine`)
-    if (accepted.includes(value)) continue
-    throw configError(file, `model_args.${key} is ${shown(value)}: Vitrine does not have ${feature}`)
-  }
 }
