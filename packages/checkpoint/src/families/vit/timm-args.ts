@@ -9,7 +9,7 @@ export function sidesOf([height, width]: readonly number[]): readonly [number, n
 }
 
 /** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
-export function pathsOf<T extends Readonly<Record<string, string>>>(others: T) {
+export function pathsOf(others: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return {
     imageSize: "model_args.img_size",
     patchSize: "model_args.patch_size",
