@@ -26,6 +26,11 @@ def beyond(model):
     return next((type(part).__name__ for part, kind in ((block, EvaBlock), (block.norm1, LayerNorm)) if type(part) is not kind), None)
 
 
+def structure(model):
+    """The fields of a ViTConfig, read off the built model; None if it is not one as Vitrine builds them."""
+    return None if beyond(model) else eva_config(model)
+
+
 def case(architecture, model, model_args):
     cfg = model.pretrained_cfg
     channels = model.patch_embed.proj.in_channels
@@ -66,4 +71,5 @@ def generate():
     (files / "eva.json").write_text(text.replace('{"json"', '\n{"json"').replace(', "refused"', ',\n"refused"') + "\n")
 
 
-generate()
+if __name__ == "__main__":
+    generate()

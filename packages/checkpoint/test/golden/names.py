@@ -10,6 +10,7 @@ import json
 import timm
 import torch
 from architectures import config_of, files, structure
+from eva import structure as eva_structure
 
 MODULES = ("vision_transformer", "deit", "vision_transformer_hybrid", "eva", "resnetv2")
 tables = {}
@@ -52,7 +53,7 @@ for module in MODULES:
             if module == "resnetv2":
                 expected = bit(model)
             else:
-                expected = structure(model) if hasattr(model, "blocks") and module != "eva" else None
+                expected = eva_structure(model) if module == "eva" else structure(model) if hasattr(model, "blocks") else None
             row[size] = {"json": config_of(name, model, model_args), "tensors": table(model), "expected": expected}
         rows.append(row)
 packed = gzip.compress(json.dumps({"names": rows, "tables": list(tables)}).encode(), mtime=0)

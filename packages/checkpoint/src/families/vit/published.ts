@@ -93,7 +93,7 @@ export function sameSizes(models: ReadonlyMap<string, ViTConfig>, sizes: Sizes):
   return new Map([...models].filter(([, config]) => text(config) === text(sizes)))
 }
 
-/** A kind of timm's models that Vitrine does not compute, under names that its own models have too. */
+/** A kind of timm's models under names that plain Vision Transformers have too. */
 interface OtherKind {
   /** One of them. */
   readonly name: string
@@ -121,7 +121,7 @@ const otherKinds: readonly OtherKind[] = [
   },
 ]
 
-/** The kind of model, among those that Vitrine does not compute, whose tensors have the same names. */
+/** The kind of model, among those that are no plain Vision Transformers, whose tensors have the same names. */
 export function otherKind(structure: Structure): Omit<OtherKind, "structure"> | undefined {
   const values = new Map<string, unknown>(Object.entries(structure))
   return otherKinds.find((kind) =>

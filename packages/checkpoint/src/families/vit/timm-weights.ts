@@ -18,6 +18,7 @@ import { checkTensors } from "../../tensors.ts"
 import { timmArchitecture } from "../../timm-names.ts"
 import type { Weights } from "../../weights.ts"
 import { classPosition } from "./class-position.ts"
+import { isEvaWeights, readEvaWeights } from "./eva-weights.ts"
 import { otherKind, sameNames, sameSizes, type Structure, structureOf, timmModel } from "./published.ts"
 
 const marker = "patch_embed.proj.weight"
@@ -54,13 +55,14 @@ export function readStateDict(
   hints: ModelHints,
 ): WeightsModel<ViTConfig> {
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
+  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
+  if (isEvaWeights((name) => shapes.get(prefix + name), hints)) return readEvaWeights({ tensors }, prefix, file, hints)
   const turning = tensors.find(({ name }) => rotary.test(name))
   if (turning !== undefined)
     throw configError(
       file,
-      `has ${shown(turning.name)}: Vitrine does not read models with rotary positions from weights`,
+      `has ${shown(turning.name)}, which timm's models with rotary positions have not: give a config.json`,
     )
-  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   const nameInFile = (name: string): string => {
     const names = [name, ...aliases.map((alias) => alias(name))]
     return prefix + (names.find((each) => shapes.has(prefix + each)) ?? name)
@@ -271,7 +273,7 @@ function refuseOtherKinds(
   if (other !== undefined)
     throw configError(
       file,
-      `may be a model such as timm's ${other.name}, which has ${other.has} and is not read, or ${name}, by the names of its tensors: ${advice}`,
+      `may be a model such as timm's ${other.name}, which has ${other.has}, or ${name}, by the names of its tensors: ${advice}`,
     )
 }
 

@@ -1,0 +1,195 @@
+/** Weights of timm's `Eva` without a `config.json`. The model follows from names and shapes, or from its name in timm. */
+import {
+  positionTable,
+  prefixPositionCount,
+  rotaryPositions,
+  type ViTConfig,
+  vitConfig,
+  vitParameters,
+} from "@vitrine/core"
+import type { ModelHints, WeightsModel } from "../../description.ts"
+import { configError, fileError, inFile, shown } from "../../errors.ts"
+import { imageNetMean, imageNetStd } from "../../preprocessing.ts"
+import { type ShapedSource, sizeAt, sourceTensors, type TensorNames } from "../../sources.ts"
+import { checkTensors } from "../../tensors.ts"
+import { timmArchitecture } from "../../timm-names.ts"
+import { evaArchitectures } from "./eva-architectures.ts"
+import { readEva } from "./eva.ts"
+
+type Find = (name: string) => readonly number[] | undefined
+
+/** Names that no other class of timm's Vision Transformers has. */
+const evaNames = [
+  "rope.freqs",
+  "blocks.0.attn.q_bias",
+  "blocks.0.attn.q_proj.weight",
+  "blocks.0.mlp.fc1_g.weight",
+  "blocks.0.mlp.norm.weight",
+] as const
+
+/** Whether weights are of timm's `Eva`, by a name in timm or by names of tensors. */
+export function isEvaWeights(find: Find, { architecture }: ModelHints): boolean {
+  if (architecture !== undefined) return evaArchitectures.has(timmArchitecture(architecture))
+  // DeiT III's repository has the same names of LayerScale's factors. Its models have positions and no registers.
+  const scaled = find("blocks.0.gamma_1") !== undefined && (!find("pos_embed") || find("reg_token") !== undefined)
+  return scaled || evaNames.some((name) => find(name) !== undefined)
+}
+
+/**
+ * Reads weights of timm's `Eva`. Nothing in them tells how rotary positions turn: that comes from the model's name in timm
+ * (`hints.architecture`), whose sizes may be others, or else from the published models of the same names and shapes.
+ * @throws VitrineError (file, config) where these differ, and where there are none.
+ */
+export function readEvaWeights(
+  { tensors }: TensorNames,
+  prefix: string,
+  file: string,
+  hints: ModelHints,
+): WeightsModel<ViTConfig> {
+  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
+  const find: Find = (name) => shapes.get(prefix + name)
+  const [name, base] = baseOf(find, hints, file)
+  const config = inFile(file, () => vitConfig(sized(find, base, name, hints, file)))
+  const source = (parameter: { name: string; shape: readonly number[] }): [string, ShapedSource] => [
+    parameter.name,
+    { from: [prefix + parameter.name], shapes: [parameter.shape] },
+  ]
+  const sources = new Map(vitParameters(config).map(source))
+  checkTensors({ tensors }, sourceTensors(sources), file)
+  const { channels, imageSize, heads } = config
+  const { mean, std } = statistics(name, channels)
+  return {
+    config,
+    preprocessing: { size: imageSize, interpolation: "bicubic", cropPct: 0.9, cropMode: "center", mean, std },
+    labels: null,
+    positionMethod: "timm",
+    notes: [
+      `has no config.json: taken for ${name} with ${heads} heads at ${imageSize.join("×")}, its images for timm's usual ones`,
+    ],
+    sources,
+  }
+}
+
+/** The model in timm, by its name, or by names and shapes. */
+function baseOf(find: Find, hints: ModelHints, file: string): readonly [name: string, config: ViTConfig] {
+  const { architecture } = hints
+  const read = (name: string): ViTConfig => {
+    const side = usualSide(name)
+    const pretrained = { input_size: [3, side, side], fixed_input_size: true } as const
+    return readEva({ architecture: name, model_args: {}, pretrained, at: "" }, name)
+  }
+  if (architecture !== undefined) return [architecture, read(timmArchitecture(architecture))]
+  const same = Array.from(evaArchitectures.keys(), (name) => [name, read(name)] as const).filter(([, config]) =>
+    hasParameters(find, config),
+  )
+  const advice = "say which it is (--arch NAME, its name in timm), or give its config.json"
+  const [first, ...others] = same
+  if (first === undefined)
+    throw configError(file, `has the names of timm's Eva, but the sizes of none of its models: ${advice}`)
+  // A head that reads a token and one that reads an average have the same shapes.
+  const other = others.find(([, config]) => computation(config, hints) !== computation(first[1], hints))
+  if (other === undefined) return first
+  throw configError(file, `may be ${first[0]} or ${other[0]}, by the names and shapes of its tensors: ${advice}`)
+}
+
+/** The side of the images of timm's pretrained weights, for models without a table of positions that would tell it. */
+function usualSide(name: string): number {
+  if (name.includes("_dinov3")) return 256
+  return name.endsWith("_lingbot") ? 512 : Number(/_(\d+)$/.exec(name)?.[1] ?? 224)
+}
+
+/** The fields that decide what a model computes from the same tensors. */
+function computation(config: ViTConfig, hints: ModelHints): string {
+  const { imageSize: _, layerScale: __, ...fields } = config
+  return JSON.stringify({ ...fields, ...(hints.pool !== undefined && { pool: hints.pool }) })
+}
+
+/**
+ * Whether weights have the sizes and names of a model. The shapes of the head, of the patches' layer and of a table of positions
+ * may be others. All blocks are alike.
+ */
+function hasParameters(find: Find, config: ViTConfig): boolean {
+  const free = /^(head\.|pos_embed$|rope\.freqs$|patch_embed\.proj\.weight$)/
+  const { depth, dim, heads, patchSize } = config
+  if (find("patch_embed.proj.weight")?.[0] !== dim) return false
+  if (find(`blocks.${depth - 1}.norm1.weight`) === undefined) return false
+  const frequencies = find("rope.freqs")
+  if (frequencies !== undefined && frequencies[2] !== heads) return false
+  if ((find("pos_embed") === undefined) !== (positionTable(config) === null)) return false
+  if (find(`blocks.${depth}.norm1.weight`) !== undefined) return false
+  const patch = find("patch_embed.proj.weight")?.slice(2)
+  const parameters = vitParameters({ ...config, depth: 1, imageSize: patchSize }).filter(({ name }) => !free.test(name))
+  const names = evaNames.filter((name) => find(name) !== undefined)
+  return (
+    patch?.join() === patchSize.join() &&
+    parameters.every(({ name, shape }) => find(name)?.join() === shape.join()) &&
+    names.every((name) => name === "rope.freqs" || parameters.some((parameter) => parameter.name === name)) &&
+    (frequencies === undefined) === (rotaryPositions(config)?.frequencies !== "learned") &&
+    (find("reg_token") === undefined) === (config.registers === 0)
+  )
+}
+
+/** The model with the sizes of its tensors. */
+function sized(find: Find, base: ViTConfig, name: string, hints: ModelHints, file: string): Partial<ViTConfig> {
+  const size = (tensor: string, rank: number, axis: number): number => {
+    const shape = find(tensor)
+    if (shape?.length === rank) return sizeAt(shape, axis)
+    const what = shape === undefined ? "is missing" : `has not ${rank} sizes`
+    throw fileError(file, `is no ${name}: tensor ${shown(tensor)} ${what}`)
+  }
+  const patch = "patch_embed.proj.weight"
+  const [dim, channels] = [size(patch, 4, 0), size(patch, 4, 1)]
+  const patchSize = [size(patch, 4, 2), size(patch, 4, 3)] as const
+  let depth = 0
+  while (find(`blocks.${depth}.norm1.weight`) !== undefined) depth++
+  const learned = find("rope.freqs")
+  const heads = hints.heads ?? (learned?.length === 4 ? learned[2] : dim === base.dim ? base.heads : undefined)
+  if (heads === undefined) throw configError(file, "the weights do not tell the number of heads: say it (--num-heads)")
+  const shaped = {
+    ...base,
+    dim,
+    channels,
+    patchSize,
+    depth,
+    heads,
+    mlpDim: size("blocks.0.mlp.fc2.weight", 2, 1),
+    registers: find("reg_token") === undefined ? 0 : size("reg_token", 3, 1),
+    classes: find("head.weight") === undefined ? 0 : size("head.weight", 2, 0),
+    mapPool: base.mapPool && { ...base.mapPool, mlpDim: size("attn_pool.mlp.fc2.weight", 2, 1) },
+    pool: base.pool !== "map" && base.classToken ? (hints.pool ?? base.pool) : base.pool,
+  }
+  return { ...shaped, imageSize: imageSizeOf(find, shaped, hints, file) }
+}
+
+/** The size of a table of positions; without one that of a hint, or the model's. */
+function imageSizeOf(
+  find: Find,
+  config: ViTConfig,
+  { imageSize }: ModelHints,
+  file: string,
+): readonly [height: number, width: number] {
+  const table = find("pos_embed")
+  const [height, width] = config.patchSize
+  // A published size may be no multiple of other patches.
+  const whole = (side: number, cell: number): number => Math.max(1, Math.floor(side / cell)) * cell
+  if (table === undefined) return imageSize ?? [whole(config.imageSize[0], height), whole(config.imageSize[1], width)]
+  const rows = table.length === 3 ? sizeAt(table, 1) : 0
+  const patches = rows - prefixPositionCount(config)
+  if (imageSize !== undefined && (imageSize[0] / height) * (imageSize[1] / width) === patches) return imageSize
+  const side = Math.sqrt(patches)
+  if (Number.isInteger(side) && side > 0) return [side * height, side * width]
+  throw configError(
+    file,
+    `has ${rows} positions, which are no square of patches: say for which image size they are (--image-size HxW)`,
+  )
+}
+
+const clipMean = [0.48145466, 0.4578275, 0.40821073]
+const clipStd = [0.26862954, 0.26130258, 0.27577711]
+
+/** The mean and deviation of timm's models of this kind. */
+function statistics(name: string, channels: number): { mean: readonly number[]; std: readonly number[] } {
+  const half = Array.from({ length: channels }, () => 0.5)
+  if (channels !== 3 || /_(pe|rope_reg\d)_/.test(name)) return { mean: half, std: half }
+  return name.startsWith("eva") ? { mean: clipMean, std: clipStd } : { mean: imageNetMean, std: imageNetStd }
+}
