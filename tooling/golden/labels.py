@@ -21,7 +21,7 @@ def generate() -> None:
     classes = [c for c in range(CLASSES) if c != EMPTY]
     by_class = [float(average_precision_score(targets[:, c], logits[:, c])) for c in classes]
     figures = {
-        "macroAp": float(average_precision_score(targets[:, classes], logits[:, classes], average="macro")),
+        "ap": float(average_precision_score(targets[:, classes], logits[:, classes], average="macro")),
         "microAp": float(average_precision_score(targets, logits, average="micro")),
         "macroF1": float(f1_score(targets[:, classes], predicted[:, classes], average="macro")),
         "microF1": float(f1_score(targets, predicted, average="micro")),

@@ -99,3 +99,56 @@ test("a folder of one class is refused", async () => {
   const { code, stderr } = await vitrine(["train", "--data", data, "--out", join(folder, "no")])
   expect([code, stderr]).toEqual([1, expect.stringMatching(/all its images are of one class, "cat"/)])
 })
+
+test("images with several labels: training, figures, sigmoids and what exports say", async () => {
+  // Bright pictures are "bright", dark ones "dark", and every third one is "third" too; nobody is "never".
+  const rows = [0, 1, 2].flatMap((label) =>
+    Array.from({ length: 8 }, (_, i) => ({
+      file_name: `${label}-${i}.png`,
+      objects: [label === 0 ? "dark" : "bright", ...(i % 3 === 0 ? ["third"] : [])],
+    })),
+  )
+  const files = each(8, (label, i) => `train/${label}-${i}.png`)
+  const lines = (all: readonly object[]): string => all.map((row) => `${JSON.stringify(row)}\n`).join("")
+  const data = write("several", {
+    ...files,
+    ...each(2, (label, i) => `validation/${label}-${i}.png`),
+    "train/metadata.jsonl": lines(rows),
+    "validation/metadata.jsonl": lines(rows.filter(({ file_name: name }) => /-[01]\.png/.test(name))),
+  })
+  const { header, labels, run } = await trained(data, "--label-column", "objects")
+  expect(labels).toEqual(["bright", "dark", "third"])
+  expect(header).toMatch(/classes +bright 16, dark 8, third 9/)
+  expect(header).toMatch(/AP \d+\.\d\d %/)
+  const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
+  expect(config.problem_type).toBe("multi_label_classification")
+  expect(config.vitrine.recipe).toMatchObject({ task: "multi-label", threshold: 0.5, best: "ap" })
+
+  const evaluation = await vitrine(["eval", "--model", run, "--json"])
+  const figures = JSON.parse(evaluation.stdout)
+  expect(figures).toMatchObject({ split: "val", examples: 6, labels })
+  expect(figures.classes.map(({ positives }: { positives: number }) => positives)).toEqual([4, 2, 3])
+  expect((await vitrine(["eval", "--model", run])).stdout).toMatch(/^AP .+ \(mean of the labels; .+ from 50 % on/)
+
+  const { stdout } = await vitrine(["predict", join(data, "train/2-0.png"), "--model", run, "--json", "--logits"])
+  const [{ top, logits }] = JSON.parse(stdout).results
+  for (const { index, probability } of top) expect(probability).toBeCloseTo(1 / (1 + Math.exp(-logits[index])), 6)
+
+  const out = join(folder, "exported")
+  expect((await vitrine(["export", run, "--to", "hf", "--out", out])).code).toBe(0)
+  expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8")).problem_type).toBe("multi_label_classification")
+
+  const refusal = await vitrine([
+    "train",
+    "--data",
+    data,
+    "--task",
+    "classify",
+    "--label-column",
+    "objects",
+    "--out",
+    `${out}-no`,
+  ])
+  expect(refusal.code).toBe(1)
+  expect(refusal.stderr).toContain("its images may have several labels, and task classify learns one class")
+})

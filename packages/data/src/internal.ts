@@ -2,6 +2,7 @@
 export type { BatchJob } from "./batch.ts"
 export { imageHeader } from "./header.ts"
 export { parseIdx } from "./idx.ts"
+export { renumberLabelSets } from "./label-sets.ts"
 export { parseLabels } from "./lines/labels.ts"
 export { type BatchMaker, checkBatch, checkOrder, loaderOf, localBatchMaker } from "./loader.ts"
 export { outlines } from "./outlines.ts"

@@ -22,6 +22,11 @@ export function labelsAt({ starts, classes }: LabelSets, example: number): Uint3
   return classes.subarray(starts[example], starts[example + 1])
 }
 
+/** The same sets with other numbers for the classes. */
+export function renumberLabelSets({ starts, classes }: LabelSets, numbers: readonly number[]): LabelSets {
+  return { starts, classes: classes.map((label) => at(numbers, label)) }
+}
+
 /** The label sets of some examples. */
 export function pickLabelSets(sets: LabelSets, examples: ArrayLike<number>): LabelSets {
   return labelSets(Array.from(examples, (example) => [...labelsAt(sets, example)]))

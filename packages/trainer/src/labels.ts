@@ -5,8 +5,8 @@ export interface LabelEvaluation {
   readonly examples: number
   /** Mean loss of an example. */
   readonly loss: number
-  /** The mean of the classes' average precisions; null if no class has a positive example. */
-  readonly macroAp: number | null
+  /** The mean of the classes' average precisions (macro AP); null if no class has a positive example. */
+  readonly ap: number | null
   /** The average precision of all classes' scores in one list; null without positive examples. */
   readonly microAp: number | null
   /** The mean of the classes' F1 at the threshold, over the classes with positive examples; null without those. */
@@ -110,8 +110,11 @@ export function labelTally(classes: number, threshold: number): LabelTally {
       })
       const figures = counts.map((each, c): LabelFigures => {
         const { positives } = each
-        const ap = averagePrecision(logitsOf[c] ?? [], targetsOf[c] ?? [])
-        return { positives, averagePrecision: ap, f1: positives === 0 ? null : f1Of(each) }
+        return {
+          positives,
+          averagePrecision: averagePrecision(logitsOf[c] ?? [], targetsOf[c] ?? []),
+          f1: positives === 0 ? null : f1Of(each),
+        }
       })
       const sum = (key: keyof Counts): number => counts.reduce((total, each) => total + each[key], 0)
       const all: Counts = {
@@ -123,7 +126,7 @@ export function labelTally(classes: number, threshold: number): LabelTally {
       return {
         examples,
         loss: loss / examples,
-        macroAp: meanOf(figures.flatMap(({ averagePrecision: ap }) => ap ?? [])),
+        ap: meanOf(figures.flatMap(({ averagePrecision: ap }) => ap ?? [])),
         microAp,
         macroF1: meanOf(figures.flatMap(({ f1 }) => f1 ?? [])),
         microF1: microAp === null ? null : f1Of(all),

@@ -27,7 +27,8 @@ export type { DetectionEvaluation, DetrConfig, Faults, QueryDetections } from "@
 export { type PullOptions, type PullProgress, type PullResult, pull } from "@vitrine/hub/node"
 export type { BiTConfig } from "@vitrine/resnet"
 export type { SearchOptions, Seq2SeqConfig, TextEvaluation } from "@vitrine/seq2seq"
-export type { Evaluation, TrainEvent, TrainingOptions } from "@vitrine/trainer"
+export type { Evaluation, LabelEvaluation, TrainingOptions } from "@vitrine/trainer"
+export type { ClassifierEvaluation, TrainEvent } from "./tasks/classify/events.ts"
 
 export {
   type ExportedFiles,
@@ -64,7 +65,14 @@ export type { ClassMatch } from "./tasks/classify/classes.ts"
 export { exportFiles, onnxFile } from "./tasks/classify/export.ts"
 export { hyperRule } from "./tasks/classify/hyper-rule.ts"
 export { type Model, type Prediction, topPredictions } from "./tasks/classify/model.ts"
-export { type EvaluateOptions, evaluate, type ModelEvaluation } from "./tasks/classify/node/evaluate.ts"
+export {
+  type EvaluateOptions,
+  evaluate,
+  evaluateAny,
+  evaluateLabels,
+  type ModelEvaluation,
+  type ModelLabelEvaluation,
+} from "./tasks/classify/node/evaluate.ts"
 export { type LoadOptions, load } from "./tasks/classify/node/load.ts"
 export {
   type Probe,

@@ -27,7 +27,8 @@ export {
 } from "@vitrine/data"
 export type { DetrConfig, QueryDetections } from "@vitrine/detection"
 export type { BiTConfig } from "@vitrine/resnet"
-export type { Evaluation, TrainEvent, TrainingOptions } from "@vitrine/trainer"
+export type { Evaluation, LabelEvaluation, TrainingOptions } from "@vitrine/trainer"
+export type { ClassifierEvaluation, TrainEvent } from "./tasks/classify/events.ts"
 
 export type { ExportedFiles, ExportFormat, ExportPrecision, ExportTarget } from "./export.ts"
 export type { RunSetup } from "./setup.ts"

@@ -6,7 +6,7 @@ import { findCheckpoint, readModelFolder } from "@vitrine/checkpoint/node"
 import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { bestNames, evaluate, type Evaluation, load, type Recipe, train } from "../src/node.ts"
+import { evaluate, type Evaluation, load, type Recipe, train } from "../src/node.ts"
 import { recipe as short } from "./losses.ts"
 import { classes, collect, type Event, writePictures } from "./pictures.ts"
 
@@ -51,7 +51,7 @@ test("trains on a folder of images, and leaves a folder that loads", async () =>
   )
 
   const measured = await evaluate(out, { backend: "onnx" })
-  const reported = events.filter((event) => event.type === "evaluation").map(({ top1 }) => top1)
+  const reported = events.flatMap((event) => (event.type === "evaluation" && "top1" in event ? [event.top1] : []))
   expect(measured).toMatchObject({ data, split: "val", labels: classes, top1: Math.max(...reported) })
 })
 
@@ -375,16 +375,23 @@ test("publishes the checkpoint that is the best by the recipe's figure, or the l
   const published = async (best: NonNullable<Recipe["best"]>): Promise<number | undefined> => {
     const out = join(place, `best-${best}`)
     const events = await collect(train({ ...options, data, out, recipe: { ...recipe, evaluateEvery: 1, best } }))
-    const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event] : []))
-    const by = { top1: (e: Evaluation) => e.top1, loss: (e: Evaluation) => -e.loss, last: () => 0 }
-    const figure = best === "mean-per-class" ? (e: Evaluation) => e.meanPerClass : by[best]
+    const evaluations = events.flatMap((event) => (event.type === "evaluation" && "top1" in event ? [event] : []))
+    const by: Readonly<Record<string, (e: Evaluation) => number>> = {
+      top1: (e) => e.top1,
+      loss: (e) => -e.loss,
+      "mean-per-class": (e) => e.meanPerClass,
+    }
+    const figure = by[best] ?? (() => 0)
     const most = Math.max(...evaluations.map(figure))
     const ties = evaluations.filter((e) => figure(e) === most)
     const chosen = best === "last" ? evaluations.at(-1) : ties.reduce((a, b) => (b.loss <= a.loss ? b : a))
     expect(await evaluate(out, { backend: "onnx" })).toMatchObject({ loss: chosen?.loss, top1: chosen?.top1 })
     return chosen?.step
   }
-  for (const best of bestNames) await published(best)
+  for (const best of ["top1", "loss", "mean-per-class", "last"] as const) await published(best)
+  await expect(published("ap")).rejects.toThrow(
+    'best must be one of top1, loss, mean-per-class, last for these labels, got "ap"',
+  )
   const run = join(place, "best-loss")
   const last = await findCheckpoint(run, "last")
   expect((await evaluate(last.path, { backend: "onnx" })).loss).toBe(

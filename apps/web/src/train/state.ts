@@ -162,7 +162,10 @@ function apply(before: Progress, update: TrainUpdate): Progress {
       return { ...before, step, learningRate, imagesPerSecond, eta, losses: [...before.losses, [step, loss]] }
     }
     case "evaluation":
-      return { ...before, accuracies: [...before.accuracies, [update.step, update.top1]] }
+      return {
+        ...before,
+        accuracies: [...before.accuracies, [update.step, "top1" in update ? update.top1 : (update.ap ?? 0)]],
+      }
     case "samples":
       return { ...before, samples: update.samples, heldOut: update.heldOut }
     case "checkpoint":

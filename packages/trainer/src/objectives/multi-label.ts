@@ -53,7 +53,7 @@ export function measureLabels(model: ImageModel, threshold: number): Measure<Bat
         result,
       }
     },
-    score: ({ macroAp }) => macroAp ?? 0,
+    score: ({ ap }) => ap ?? 0,
     loss: ({ loss }) => loss,
   }
 }

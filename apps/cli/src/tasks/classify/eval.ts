@@ -1,5 +1,6 @@
-import { evaluate as evaluateClassifier, type ModelEvaluation } from "vitrine"
+import { evaluateAny, type ModelEvaluation, type ModelLabelEvaluation } from "vitrine"
 import { create } from "../../backends.ts"
+import { UsageError } from "../../errors.ts"
 import type { EvalValues } from "../../flags/eval.ts"
 import { columnFlags } from "../../flags/columns.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
@@ -10,6 +11,7 @@ import { colors, errorColors, note, print } from "../../output.ts"
 import { notePassedOver } from "../../show/passed-over.ts"
 import { count, percent, printable, short, table } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
+import { labelFigures, labelsHeadline, labelsReport, labelsTable } from "./labels-report.ts"
 import { classTable, confusionTable, headline, perClass } from "./report.ts"
 
 const flags = {
@@ -31,31 +33,45 @@ async function evaluate(path: string, values: EvalValues & Values<typeof flags>)
   try {
     const columns = { fileColumn, labelColumns: values.labelColumn }
     const options = { ...columns, classes, byPosition, split, realLabels, batchSize, backend, ...overridesOf(values) }
-    const results: ModelEvaluation[] = []
+    const results: (ModelEvaluation | ModelLabelEvaluation)[] = []
     for (const each of data) {
-      const result = await evaluateClassifier(path, { ...options, data: each })
+      const result = await evaluateAny(path, { ...options, data: each })
       if (result.match === "position" && byPosition !== true) note(matchedByPosition(result))
       notePassedOver(result)
       results.push(result)
     }
+    const several = results.filter((result) => "ap" in result)
+    const single = results.filter((result) => "top1" in result)
+    if (several.length > 0 && single.length > 0)
+      throw new UsageError("--data: some images have one label and some several: measure them one after the other")
     const [only] = results
-    if (only !== undefined && results.length === 1) {
-      if (json) print(JSON.stringify({ model, backend: backend.name, ...only, classes: perClass(only) }))
-      else showOne(only)
-    } else if (json) print(JSON.stringify({ model, backend: backend.name, results, mean: means(results) }))
-    else print(report(results))
+    const named = { model, backend: backend.name }
+    if (only !== undefined && results.length === 1) showOne(only, json === true ? named : undefined)
+    else if (several.length > 0) print(json ? JSON.stringify({ ...named, results: several }) : labelsReport(several))
+    else if (json) print(JSON.stringify({ ...named, results: single, mean: means(single) }))
+    else print(report(single))
   } finally {
     await backend.close()
   }
 }
 
 /** Warns that classes have no names in common. */
-function matchedByPosition({ data, labels }: ModelEvaluation): string {
+function matchedByPosition({ data, labels }: Pick<ModelEvaluation, "data" | "labels">): string {
   const text = `${printable(data)}: its classes and the model's have no names in common: taken in their order, the first as ${printable(labels[0] ?? "")}`
   return errorColors.yellow(text)
 }
 
-function showOne(result: ModelEvaluation): void {
+/** Shows one evaluation; as JSON beside the fields of `named`, where there are some. */
+function showOne(result: ModelEvaluation | ModelLabelEvaluation, named: object | undefined): void {
+  if ("ap" in result) {
+    if (named) print(JSON.stringify({ ...named, ...result, classes: labelFigures(result) }))
+    else print(`${labelsHeadline(result)}\n\n${labelsTable(result)}`)
+    return
+  }
+  if (named) {
+    print(JSON.stringify({ ...named, ...result, classes: perClass(result) }))
+    return
+  }
   print(headline(result))
   if (result.real)
     print(`${percent(result.real.top1, 2)} right by the reassessed labels of ${count(result.real.examples)} images`)

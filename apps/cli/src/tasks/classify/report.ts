@@ -26,7 +26,7 @@ export function perClass({ labels, confusion, confusionCells }: ModelEvaluation)
   }))
 }
 
-const splitLabels = { train: "training", val: "validation", test: "test" } as const
+export const splitLabels = { train: "training", val: "validation", test: "test" } as const
 
 /** Accuracy and loss in a line. */
 export function headline(result: ModelEvaluation): string {

@@ -2,22 +2,26 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount } from "@vitrine/core"
-import { type Evaluation, isHead, parameterGroups } from "@vitrine/trainer"
-import type { ResolvedRecipe, SetupEvent } from "vitrine"
+import { isHead, parameterGroups } from "@vitrine/trainer"
+import type { ClassifierEvaluation, ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
 import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { passedOverText } from "../../show/passed-over.ts"
 import { bestAndLast, type Ending, lastScore } from "../../show/result.ts"
 import { count, percent, printable, short } from "../../show/text.ts"
 
-export const texts: RunTexts<SetupEvent, Evaluation> = {
+export const texts: RunTexts<SetupEvent, ClassifierEvaluation> = {
   header,
-  evaluation: ({ top1, loss, examples, split }) => ({
-    score: top1,
-    text: `${percent(top1, 2)} right`,
-    detail: `loss ${short(loss)} on ${count(examples)} ${split ?? "validation"} images`,
-  }),
+  evaluation(event) {
+    const { loss, examples, split } = event
+    const detail = `loss ${short(loss)} on ${count(examples)} ${split ?? "validation"} images`
+    if ("top1" in event) return { score: event.top1, text: `${percent(event.top1, 2)} right`, detail }
+    const { ap, microF1 } = event
+    return { score: ap ?? 0, text: `AP ${share(ap)}`, detail: `F1 ${share(microF1)}, ${detail}` }
+  },
 }
+
+const share = (value: number | null): string => (value === null ? "–" : percent(value, 2))
 
 function header(run: string, event: SetupEvent): string {
   const { recipe, from: origin, teacher, passedOver, dataNotes } = event

@@ -7,6 +7,7 @@ import { type ClassifyValues, flags } from "./train-flags.ts"
 
 const objectives: Readonly<Record<ObjectiveName, string>> = {
   classify: "classes of images",
+  "multi-label": "several labels of an image, each by a probability of its own",
   "masked-patch": "colours of masked patches, without labels",
 }
 

@@ -1,17 +1,42 @@
-import { rowNames } from "@vitrine/core"
-import type { Evaluation } from "@vitrine/trainer"
+import { hasRow, rowNames, VitrineError } from "@vitrine/core"
+import type { Evaluation, LabelEvaluation } from "@vitrine/trainer"
 
 /**
- * The figure of an evaluation by which the published checkpoint is chosen; more is better, and null is for the last checkpoint.
+ * The figures of an evaluation by which the published checkpoint is chosen; more is better, and null is for the last checkpoint.
  * Among equal figures the lowest loss decides, then the later step.
  */
-export const bestScores = {
+const classScores = {
   top1: ({ top1 }: Evaluation): number => top1,
   loss: ({ loss }: Evaluation): number => -loss,
   "mean-per-class": ({ meanPerClass }: Evaluation): number => meanPerClass,
   last: (): null => null,
 }
 
-export type BestName = keyof typeof bestScores
+/** The same of images with several labels. */
+const labelScores = {
+  ap: ({ ap }: LabelEvaluation): number => ap ?? 0,
+  loss: ({ loss }: LabelEvaluation): number => -loss,
+  last: (): null => null,
+}
 
-export const bestNames: readonly BestName[] = rowNames(bestScores)
+export type BestName = keyof typeof classScores | keyof typeof labelScores
+
+export const bestNames: readonly BestName[] = [...new Set([...rowNames(classScores), ...rowNames(labelScores)])]
+
+/** @throws VitrineError (config) for a figure that only images with several labels have. */
+export function classScore(best: BestName): (evaluation: Evaluation) => number | null {
+  return figureOf(classScores, best)
+}
+
+/** @throws VitrineError (config) for a figure that only images with one label have. */
+export function labelScore(best: BestName): (evaluation: LabelEvaluation) => number | null {
+  return figureOf(labelScores, best)
+}
+
+function figureOf<T extends object>(figures: T, best: BestName): T[keyof T] {
+  if (hasRow(figures, best)) return figures[best]
+  throw new VitrineError(
+    "config",
+    `recipe: best must be one of ${rowNames(figures).join(", ")} for these labels, got "${best}"`,
+  )
+}

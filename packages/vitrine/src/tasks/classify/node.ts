@@ -1,5 +1,5 @@
 import type { Task } from "../task.ts"
-import { evaluate } from "./node/evaluate.ts"
+import { evaluateAny as evaluate } from "./node/evaluate.ts"
 import { exportClassifier } from "./node/export.ts"
 import { load } from "./node/load.ts"
 import { train } from "./node/train.ts"

@@ -21,8 +21,13 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   readonly augment?: readonly Transform[]
   /** Transforms of it after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
-  /** The objective: the classes of images, or without labels the colours of masked patches. */
+  /**
+   * The objective: the class of an image (`classify`), several labels of an image (`multi-label`), or without labels the colours of
+   * masked patches (`masked-patch`). By default the data decide between the first two.
+   */
   readonly task?: ObjectiveName
+  /** Of several labels: the least probability of a predicted label, for F1; 0.5 by default. */
+  readonly threshold?: number
   /** How the model learns from a teacher (`distillFrom` of `train`). */
   readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
@@ -39,7 +44,10 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   readonly std?: readonly number[]
   /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
   readonly evaluateEvery?: number
-  /** The figure on the validation images by which the published checkpoint is chosen, or `last`; `top1` by default. */
+  /**
+   * The figure on the validation images by which the published checkpoint is chosen, or `last`; by default `top1`, and `ap` for
+   * several labels.
+   */
   readonly best?: BestName
 }
 
@@ -71,6 +79,7 @@ export interface ResolvedRecipe {
   readonly augment: readonly Transform[]
   readonly augmentNormalized: readonly Transform[]
   readonly task: ObjectiveName
+  readonly threshold: number
   readonly distillation: Distillation | null
   readonly labelSmoothing: number
   readonly mix: Mix | null

@@ -6,7 +6,8 @@ import { type Distillation, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
 import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
-import { learnsClasses } from "./objectives.ts"
+import { classScore, labelScore } from "./best.ts"
+import { learnsClasses, learnsSeveralLabels } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
 import type { Recipe, DataFacts, ResolvedRecipe, ModelFields, RecipeRule } from "./recipe-type.ts"
 
@@ -43,25 +44,33 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   if (recipe.steps !== undefined && recipe.epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
   const steps = recipe.steps ?? stepsOf(recipe.epochs ?? 10, batches, recipe.accumulate)
+  const { task = "classify", augmentNormalized = [] } = recipe
+  const several = learnsSeveralLabels(task)
   const training = inField("recipe", "", () =>
     trainingOptions({
       emaWarmup: typeof recipe.ema === "number",
       classWeightTotal: recipe.mix === undefined ? "labels" : "examples",
+      ...(several && { loss: "binary" as const }),
       ...optionsIn(recipe),
       steps,
       seed,
     }),
   )
-  const { task = "classify", augmentNormalized = [] } = recipe
+  if (several && training.loss !== "binary")
+    throw new VitrineError("config", `recipe: loss must be binary for several labels, got "${training.loss}"`)
   const distillation = recipe.distillation === undefined ? null : { ...deit, ...recipe.distillation }
   if (distillation !== null && !learnsClasses(task))
     throw new VitrineError("config", `recipe: task ${task} learns no classes, and distillation teaches classes`)
+  if (distillation !== null && several)
+    throw new VitrineError("config", "recipe: distillation teaches one class, and the images may have several labels")
   const facts = learnsClasses(task) ? data : { ...data, classes: 0 }
   const config = inField("recipe", "model", () => modelConfig(modelFor(recipe), facts))
   // Crops have the size of the model's input, even if the recipe names another.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
+  const best = recipe.best ?? (several ? "ap" : "top1")
+  void (several ? labelScore(best) : classScore(best))
   const { recipes: rules } = familyOf(config)
   const mean = perChannel("mean", recipe.mean ?? data.mean, config)
   const std = perChannel("std", recipe.std ?? data.std, config)
@@ -81,6 +90,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     augment,
     augmentNormalized,
     task,
+    threshold: recipe.threshold ?? 0.5,
     distillation,
     labelSmoothing: recipe.labelSmoothing ?? 0,
     mix: recipe.mix ?? null,
@@ -91,7 +101,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     mean,
     std,
     evaluateEvery: recipe.evaluateEvery ?? Math.max(perEpoch, Math.ceil(steps / 10)),
-    best: recipe.best ?? "top1",
+    best,
     training,
   }
 }

@@ -39,6 +39,7 @@ const olderDefaults = {
   init: "fan",
   augmentNormalized: [],
   task: "classify",
+  threshold: 0.5,
   distillation: null,
   labelSmoothing: 0,
   mix: null,

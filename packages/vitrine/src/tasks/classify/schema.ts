@@ -29,6 +29,7 @@ import type { RunRecord } from "./record-type.ts"
 const classifyFields: Fields = {
   init: { kind: "choice", of: initSchemes },
   task: { kind: "choice", of: objectiveNames },
+  threshold: { kind: "number", above: 0, below: 1 },
   labelSmoothing: { kind: "number", from: 0, to: 1 },
   dropLast: { kind: "boolean" },
   interpolation: { kind: "choice", of: interpolations },

@@ -1,11 +1,12 @@
 import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Dataset, SplitNames } from "@vitrine/data"
-import type { Evaluation, Teacher } from "@vitrine/trainer"
+import type { Teacher } from "@vitrine/trainer"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
+import type { ClassifierEvaluation } from "./events.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
-import { learnsClasses, type ObjectiveName } from "./objectives.ts"
+import { defaultObjective, learnsClasses, learnsSeveralLabels, type ObjectiveName } from "./objectives.ts"
 import type { Recipe, RecipeRule, ResolvedRecipe } from "./recipe-type.ts"
 import { recipeFor, resolveRecipe } from "./recipe.ts"
 import type { RunRecord } from "./record-type.ts"
@@ -118,7 +119,7 @@ export async function prepareClassifier<Source>(
   record: RunRecord | undefined,
   options: ClassifierOptions<Source>,
   platform: ClassifierPlatform<Source>,
-): Promise<PreparedTask<TaskSetup<SetupEvent>, Evaluation>> {
+): Promise<PreparedTask<TaskSetup<SetupEvent>, ClassifierEvaluation>> {
   const { seed = 0, classes, perClass, fileColumn, labelColumns } = record ?? options
   const testValidates = record?.testValidates ?? false
   const { task = "classify" }: { readonly task?: ObjectiveName } = record?.recipe ?? Object(options.recipe)
@@ -149,7 +150,11 @@ export async function prepareClassifier<Source>(
   const described =
     record && typeof resumed?.config === "object"
       ? resumed.config
-      : await toTimmConfig(recipe.config, { preprocessing: preprocessingOf(recipe), labels })
+      : await toTimmConfig(recipe.config, {
+          preprocessing: preprocessingOf(recipe),
+          labels,
+          problemType: learnsSeveralLabels(recipe.task) ? "multi_label_classification" : null,
+        })
   await writeRecord(backend, record?.engines ?? [], (engines) => {
     const vitrine: RunRecord = record
       ? { ...record, engines }
@@ -208,9 +213,7 @@ export async function prepareClassifier<Source>(
 
 /** @throws VitrineError (config) for data that a classifier cannot learn from. */
 function checkClasses({ classes, labelSets }: Dataset, name: string): void {
-  if (labelSets !== undefined)
-    throw new VitrineError("config", `${name}: its images have several labels, which are not trained on yet`)
-  if (classes.length < 2)
+  if (labelSets === undefined && classes.length < 2)
     throw new VitrineError(
       "config",
       `${name}: all its images are of one class, ${JSON.stringify(classes[0] ?? "")}: a classifier needs two or more, each in a folder of its own`,
@@ -218,9 +221,9 @@ function checkClasses({ classes, labelSets }: Dataset, name: string): void {
 }
 
 /** Examples of each class. */
-function countsOf({ classes, labels }: Dataset): number[] {
+function countsOf({ classes, labels, labelSets }: Dataset): number[] {
   const counts = classes.map(() => 0)
-  for (const label of labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
+  for (const label of labelSets?.classes ?? labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
   return counts
 }
 
@@ -251,6 +254,21 @@ function checkSameClasses(learned: readonly string[] | null, classNames: readonl
   )
 }
 
+/**
+ * A recipe with the objective that the labels decide.
+ * @throws VitrineError (config) for a recipe that learns one class of images with several labels.
+ */
+function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
+  const several = labelSets !== undefined
+  const { task = defaultObjective(several) } = recipe
+  if (several && learnsClasses(task) && !learnsSeveralLabels(task))
+    throw new VitrineError(
+      "config",
+      `${name}: its images may have several labels, and task ${task} learns one class: leave it out, or say multi-label (--task multi-label)`,
+    )
+  return { ...recipe, task }
+}
+
 /** How a run gets its recipe, for which the model that it starts from has to be open. */
 interface RecipePlan {
   /** What the recipe says of that model. */
@@ -269,7 +287,7 @@ async function newPlan(
   teacher: string | undefined,
 ): Promise<RecipePlan> {
   const facts = await factsOf(dataset)
-  const rules = recipeFor(rule, facts)
+  const rules = withObjective(recipeFor(rule, facts), dataset)
   // A test split chooses no model, unless the recipe says that it does.
   const isTested = validation === undefined && test !== undefined
   const draft = isTested && rules.best === undefined ? { ...rules, best: "last" as const } : rules

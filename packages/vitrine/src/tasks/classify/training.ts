@@ -8,20 +8,32 @@ import {
   type Parameter,
   VitrineError,
 } from "@vitrine/core"
-import { type Dataset, type Loader, type LoaderOptions, meanStd, normalize, type Transform } from "@vitrine/data"
+import {
+  type Batch,
+  type Dataset,
+  type Loader,
+  type LoaderOptions,
+  meanStd,
+  normalize,
+  type Transform,
+} from "@vitrine/data"
 import {
   classificationObjective,
   distillationObjective,
+  type Evaluation,
+  type LabelEvaluation,
   maskedPatchObjective,
+  multiLabelObjective,
   type Objective,
   type Teacher,
-  type TrainEvent,
+  type TrainInputs,
   trainingLoop,
 } from "@vitrine/trainer"
 import { trainingOrder } from "../../order.ts"
 import type { TrainingPlace } from "../../run.ts"
 import { channelsOf, evaluationTransforms, fit } from "./preprocessing.ts"
-import { bestScores } from "./best.ts"
+import type { ClassifierEvaluation, TrainEvent } from "./events.ts"
+import { classScore, labelScore } from "./best.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
 
@@ -97,14 +109,13 @@ export function trainOn({
       }))
   const model = imageModel(config)
   const unset = model.parameters.filter(({ name }) => initial?.[name] === undefined)
-  const objective = builders[recipe.task](model, recipe, teacher)
+  const train = loops[recipe.task](model, recipe, teacher)
   const drawn = initialValues(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
-  return trainingLoop({
+  return train({
     ...place,
     backend,
     parameters: model.parameters,
     initial: { ...drawn, ...initial },
-    objective: { ...objective, measure: { ...objective.measure, score: bestScores[recipe.best] } },
     options: training,
     batches,
     evaluation,
@@ -122,17 +133,44 @@ function initialValues(
   return familyOf(config).initialize(parameters, config, init, key)
 }
 
-type ObjectiveBuilder = (model: ImageModel, recipe: ResolvedRecipe, teacher: Teacher | undefined) => Objective
+/** The training loop of an objective. */
+type Loop<E extends ClassifierEvaluation> = (
+  inputs: Omit<TrainInputs, "objective">,
+) => AsyncGenerator<TrainEvent<E>, void, void>
 
-const builders: Readonly<Record<ObjectiveName, ObjectiveBuilder>> = {
-  classify(model, { config, distillation, training }, teacher) {
-    const { loss, classWeights, classWeightTotal } = training
-    if (distillation === null) return classificationObjective(model, loss, classWeights, classWeightTotal)
-    if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
-    const student = attentionConfig(config, "distillation")
-    return distillationObjective(student, loss, classWeights, distillation, teacher, classWeightTotal)
-  },
-  "masked-patch": (_, recipe) => maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe),
+/** @param score the figure by which the published checkpoint is chosen. */
+function loopOf<E extends ClassifierEvaluation>(
+  objective: Objective<Batch, E>,
+  score: (evaluation: E) => number | null,
+): Loop<E> {
+  const { measure } = objective
+  return (inputs) => trainingLoop<Batch, E>({ ...inputs, objective: { ...objective, measure: { ...measure, score } } })
+}
+
+type LoopBuilder = (
+  model: ImageModel,
+  recipe: ResolvedRecipe,
+  teacher: Teacher | undefined,
+) => Loop<Evaluation> | Loop<LabelEvaluation>
+
+const loops: Readonly<Record<ObjectiveName, LoopBuilder>> = {
+  classify: (model, recipe, teacher) => loopOf(objectiveOfClasses(model, recipe, teacher), classScore(recipe.best)),
+  "multi-label": (model, { training, threshold, best }) =>
+    loopOf(multiLabelObjective(model, training.classWeights, threshold), labelScore(best)),
+  "masked-patch": (_, recipe) =>
+    loopOf(maskedPatchObjective(attentionConfig(recipe.config, "masked-patch"), recipe), classScore(recipe.best)),
+}
+
+function objectiveOfClasses(
+  model: ImageModel,
+  { config, distillation, training }: ResolvedRecipe,
+  teacher: Teacher | undefined,
+): Objective {
+  const { loss, classWeights, classWeightTotal } = training
+  if (distillation === null) return classificationObjective(model, loss, classWeights, classWeightTotal)
+  if (teacher === undefined) throw new VitrineError("config", "the recipe distils, which needs a teacher")
+  const student = attentionConfig(config, "distillation")
+  return distillationObjective(student, loss, classWeights, distillation, teacher, classWeightTotal)
 }
 
 /** The classes of a model that a recipe trains on these data; none where it learns no classes. */

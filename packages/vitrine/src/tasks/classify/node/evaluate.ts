@@ -1,13 +1,26 @@
-import { applyOverrides, hintsOf, imageModel, type Overrides, scoringOf, splitOverrides } from "@vitrine/checkpoint"
+import {
+  applyOverrides,
+  hintsOf,
+  imageModel,
+  type ModelConfig,
+  type Overrides,
+  type Scoring,
+  scoringOf,
+  splitOverrides,
+} from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
-import type { Dataset, Split } from "@vitrine/data"
+import type { Batch, Dataset, Split } from "@vitrine/data"
+import { renumberLabelSets } from "@vitrine/data/internal"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
   type Evaluation,
   evaluateBatches,
   evaluationGraph,
+  type LabelEvaluation,
+  type Measure,
   measureClasses,
+  measureLabels,
   type RealAccuracy,
   realAccuracy,
 } from "@vitrine/trainer"
@@ -17,6 +30,7 @@ import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
 import { type ColumnChoice, dataChoiceOf } from "../data-choice.ts"
 import { evaluationTransforms } from "../preprocessing.ts"
+import type { RunRecord } from "../record-type.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
@@ -39,26 +53,87 @@ export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice 
   readonly batchSize?: number | undefined
 }
 
-export interface ModelEvaluation extends Evaluation {
+/** What is measured, whatever the figures. */
+interface EvaluationFacts {
   readonly data: string
   readonly split: Split
-  /** Names of the classes, in the order of the confusion matrix. */
+  /** Names of the model's classes, in their order. */
   readonly labels: readonly string[]
   /** How the classes of the data match the model's. */
   readonly match: ClassMatch
-  /** Accuracy by the reassessed labels; null without them. */
-  readonly real: RealAccuracy | null
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
 }
 
+export interface ModelEvaluation extends Evaluation, EvaluationFacts {
+  /** Accuracy by the reassessed labels; null without them. */
+  readonly real: RealAccuracy | null
+}
+
+/** The figures of images that may have several labels. */
+export interface ModelLabelEvaluation extends LabelEvaluation, EvaluationFacts {}
+
 /**
  * Measures a classifier on labelled images. Classes of the data match the model's by name. They match by position if the names of
  * one side say nothing (the model has none, or they are numbers), or if `byPosition` is true.
- * @throws VitrineError (file, config, backend)
+ * @throws VitrineError (file, config, backend); config for images that may have several labels: `evaluateLabels` measures those.
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
-  const { data, split, classes, byPosition, realLabels, batchSize = 64, fileColumn, labelColumns, ...others } = options
+  return withSubject(path, options, async (subject) => {
+    if (subject.dataset.labelSets !== undefined)
+      throw new VitrineError("config", `${subject.facts.data}: its images may have several labels: use evaluateLabels`)
+    return measureOneLabel(subject, options.realLabels)
+  })
+}
+
+/**
+ * Measures a model on images that may have several labels, by average precision and F1. All else is as in `evaluate`.
+ * @throws VitrineError (file, config, backend); config for images with one label each.
+ */
+export async function evaluateLabels(path: string, options: EvaluateOptions = {}): Promise<ModelLabelEvaluation> {
+  return withSubject(path, options, async (subject) => {
+    if (subject.dataset.labelSets === undefined)
+      throw new VitrineError("config", `${subject.facts.data}: its images have one label each: use evaluate`)
+    return measureSeveralLabels(subject)
+  })
+}
+
+/** Measures a model as `evaluate` or `evaluateLabels`, as the data say. */
+export async function evaluateAny(
+  path: string,
+  options: EvaluateOptions = {},
+): Promise<ModelEvaluation | ModelLabelEvaluation> {
+  return withSubject(
+    path,
+    options,
+    async (subject): Promise<ModelEvaluation | ModelLabelEvaluation> =>
+      subject.dataset.labelSets === undefined
+        ? measureOneLabel(subject, options.realLabels)
+        : measureSeveralLabels(subject),
+  )
+}
+
+/** A model and the data that it is measured on. */
+interface Subject {
+  readonly config: ModelConfig
+  readonly record: RunRecord | null
+  readonly scoring: Scoring
+  readonly dataset: Dataset
+  readonly facts: EvaluationFacts
+  /** Runs the model on all images, and gives the figures. */
+  run<E extends object>(measure: Measure<Batch, E>, onOutputs?: OnOutputs): Promise<E>
+}
+
+type OnOutputs = (logits: Float32Array, weights: Float32Array) => void
+
+/** Opens a model and data for some work, and closes them afterwards. */
+async function withSubject<T>(
+  path: string,
+  options: EvaluateOptions,
+  work: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const { data, split, classes, byPosition, batchSize = 64, fileColumn, labelColumns, ...rest } = options
+  const { realLabels, ...others } = rest
   const [overrides, choice] = splitOverrides(others)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closers: (() => Promise<void>)[] = [folder.weights.close]
@@ -88,36 +163,58 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const complete = await openDataset(source)
     if (complete.close) closers.push(complete.close)
     const selected = subset(complete, { classes: classes ?? (data === undefined ? record?.classes : undefined) })
+    if (selected.labelSets !== undefined && realLabels !== undefined)
+      throw new VitrineError("config", `${name}: its images may have several labels already, without realLabels`)
     const { modelClasses, match, labels } = matchClasses(selected, folder.labels, config.classes, byPosition)
     const dataset: Dataset = {
       ...selected,
       classes: labels,
       labels: selected.labels.map((label) => modelClasses[label] ?? -1),
+      ...(selected.labelSets && { labelSets: renumberLabelSets(selected.labelSets, modelClasses) }),
     }
     const { backend, close } = await openBackend(choice)
     closers.push(close)
-    const constants = await constantsOf(folder, backend, config)
-    const measure = measureClasses(
-      imageModel(config),
-      record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy"),
-    )
-    const evaluator = programs(backend, evaluationGraph(measure), { constants })
-    closers.push(evaluator.dispose)
-    const transforms = evaluationTransforms(preprocessing, config)
-    const real = realLabels === undefined ? null : await readRealLabels(realLabels, dataset, config.classes)
-    const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
-    const predictions: number[] = []
-    const figures = await evaluateBatches(evaluator, loader, measure, undefined, ({ logits }, { weights }) => {
-      const values = logits?.data ?? []
-      checkFinite(values)
-      for (const [row, weight] of weights.entries())
-        if (weight > 0) predictions.push(largest(values.slice(row * config.classes, (row + 1) * config.classes)))
+    return await work({
+      config,
+      record,
+      scoring,
+      dataset,
+      facts: { data: name, split: part, labels, match, passedOver },
+      async run(measure, onOutputs = () => {}) {
+        const constants = await constantsOf(folder, backend, config)
+        const evaluator = programs(backend, evaluationGraph(measure), { constants })
+        closers.push(evaluator.dispose)
+        const transforms = evaluationTransforms(preprocessing, config)
+        const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
+        return evaluateBatches(evaluator, loader, measure, undefined, ({ logits }, { weights }) => {
+          const values = Float32Array.from(logits?.data ?? [])
+          checkFinite(values)
+          onOutputs(values, weights)
+        })
+      },
     })
-    const accuracy = real && realAccuracy(Int32Array.from(predictions), real)
-    return { data: name, split: part, labels, match, ...figures, real: accuracy, passedOver }
   } finally {
     for (const close of closers.reverse()) await close()
   }
+}
+
+async function measureOneLabel(
+  { config, record, scoring, dataset, facts, run }: Subject,
+  realLabels: string | undefined,
+): Promise<ModelEvaluation> {
+  const loss = record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy")
+  const real = realLabels === undefined ? null : await readRealLabels(realLabels, dataset, config.classes)
+  const predictions: number[] = []
+  const figures = await run(measureClasses(imageModel(config), loss), (values, weights) => {
+    for (const [row, weight] of weights.entries())
+      if (weight > 0) predictions.push(largest(values.slice(row * config.classes, (row + 1) * config.classes)))
+  })
+  return { ...facts, ...figures, real: real && realAccuracy(Int32Array.from(predictions), real) }
+}
+
+async function measureSeveralLabels({ config, record, facts, run }: Subject): Promise<ModelLabelEvaluation> {
+  const figures = await run(measureLabels(imageModel(config), record?.recipe.threshold ?? 0.5))
+  return { ...facts, ...figures }
 }
 
 /** The index of the largest number; of equal ones the first. */

@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { familyOf, imageModel, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
-import { learnsClasses } from "../objectives.ts"
+import { learnsClasses, learnsSeveralLabels } from "../objectives.ts"
 import { recordOf } from "../record.ts"
 
 /** An evaluation of a run, and what the run had spent until then. */
@@ -69,7 +69,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     )
   const { recipe, data, seed, from = null } = record
   const { config, training, batchSize, task } = recipe
-  if (!learnsClasses(task))
+  if (!learnsClasses(task) || learnsSeveralLabels(task))
     throw new VitrineError("config", `${path}: the run learns ${task}, so it has no accuracy that could be compared`)
   if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
     throw new VitrineError("config", `${file}: batchSize must be a positive integer, got ${JSON.stringify(batchSize)}`)

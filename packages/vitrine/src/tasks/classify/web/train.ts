@@ -1,11 +1,11 @@
 import { VitrineError } from "@vitrine/core"
 import { createLoader, type Dataset, shapes } from "@vitrine/data"
-import type { TrainEvent } from "@vitrine/trainer"
 import { runTask } from "../../../run.ts"
 import { locateModel, type ModelSource } from "../../../web/files.ts"
 import { memoryRun, type PageRunOptions } from "../../../web/run.ts"
 import type { Recipe, RecipeRule } from "../recipe-type.ts"
 import { recordOf } from "../record.ts"
+import type { TrainEvent } from "../events.ts"
 import { type ClassifierPlatform, prepareClassifier, type SetupEvent } from "../train.ts"
 import { openModelAt } from "./load.ts"
 
