@@ -1,7 +1,17 @@
 import { join } from "node:path"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { expect, test } from "vitest"
-import { type RunSetup, type TrainEvent, train, trainDetector, trainReader, VitrineError } from "vitrine"
+import {
+  type ClassifierEvaluation,
+  type RunSetup,
+  type SetupEvent,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+  trainDetector,
+  trainReader,
+  VitrineError,
+} from "vitrine"
 import { type ResumeOptions, type Train, trainTo } from "../dist/training.js"
 import { temporaryFolder, tinyData } from "./vitrine.ts"
 
@@ -47,7 +57,7 @@ async function compared<O extends ResumeOptions, S extends RunSetup, E extends o
 }
 
 test("a classifier goes on with a new device where one is lost", () =>
-  compared("classifier", train, {
+  compared<TrainOptions, SetupEvent, ClassifierEvaluation>("classifier", train, {
     data,
     workers: 0,
     recipe: { ...small, model: { ...model, depth: 1, patchSize: [4, 4] } },

@@ -83,7 +83,7 @@ export const faults: readonly (readonly [recipe: object, message: string])[] = [
   [{ cropMode: "edge" }, 'recipe: cropMode must be one of center, squash, border, got "edge"'],
   [{ interpolation: "cubic" }, "recipe: interpolation must be one of nearest, box"],
   [{ steps: "10" }, 'recipe: steps must be a positive integer, got "10"'],
-  [{ task: "detect" }, 'recipe: task must be one of classify, masked-patch, got "detect"'],
+  [{ task: "detect" }, 'recipe: task must be one of classify, multi-label, masked-patch, got "detect"'],
 ]
 
 export const goodDetection = {

@@ -25,7 +25,9 @@ export const expectedLosses: readonly number[] = [
   2.302585175019238, 2.302050351956922, 2.2897311446555895, 2.3140898570868575, 2.291724800631462,
 ]
 
-export async function losses(events: AsyncIterable<TrainEvent<object> | { readonly type: "setup" }>): Promise<number[]> {
+export async function losses(
+  events: AsyncIterable<TrainEvent<object> | { readonly type: "setup" }>,
+): Promise<number[]> {
   const all: number[] = []
   for await (const event of events) if (event.type === "step") all.push(event.loss)
   return all

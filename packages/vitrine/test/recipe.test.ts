@@ -30,6 +30,7 @@ describe("fills in what is left open", () => {
     expect(training).toMatchObject({ steps: 150, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
     expect(rest).toEqual({
       task: "classify",
+      threshold: 0.5,
       best: "top1",
       distillation: null,
       init: "fan",
