@@ -79,6 +79,15 @@ export const labelFiles = (): Uint8Array[] => [
   text('{"file": "a.png", "text": "abc"}\n{"file": "b.png", "text": "ü"}\n'),
 ]
 
+/** Tables with commas, semicolons, tabs, quotes and line breaks in them, and as lines of JSON. */
+export const tables = (): Uint8Array[] => [
+  text('file_name,label,text\na.png,cat,"x, ""y"""\nb.png,dog,"two\nlines"\n'),
+  text("file_name;label\na.png;cat\n"),
+  text("file_name\tlabel\r\na.png\tcat\r\n"),
+  text('{"file_name": "a.png", "label": ["cat", "dog"]}\n{"file_name": "b.png"}\n'),
+  text("\n".repeat(5000)),
+]
+
 /** JSON in 5,000 lists, which once ended in an overflow of the stack. */
 export const deepJson = (): Uint8Array => text(`{"step": ${"[".repeat(5000)}${"]".repeat(5000)}}`)
 

@@ -32,6 +32,9 @@ function tarEntry(name: string): Uint8Array {
 const files: readonly (readonly [target: string, of: string, n: number, make: (n: number) => Uint8Array])[] = [
   ["labels", "lines", 200_000, (n) => text("a.png\tb\n".repeat(n))],
   ["labels", "empty lines", 2_000_000, (n) => text("\n".repeat(n))],
+  ["table", "rows", 100_000, (n) => text(`a,b\n${"1,2\n".repeat(n)}`)],
+  ["table", "columns", 4_000, (n) => text(`${names(n).join()}\n${"1,".repeat(n - 1)}1\n`)],
+  ["table", "lines of JSON", 100_000, (n) => text('{"a":1}\n'.repeat(n))],
   ["coco", "images", 50_000, (n) => coco(list(n, image), "[]", list(1, category))],
   ["coco", "annotations", 50_000, (n) => coco(list(1, image), list(n, annotation), list(1, category))],
   ["coco", "categories", 50_000, (n) => coco(list(1, image), "[]", list(n, category))],

@@ -14,7 +14,7 @@ import {
   readSafetensors,
 } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
-import { openTree, parseIdx, parseLabels } from "@vitrine/data/internal/node"
+import { openTree, parseIdx, parseLabels, parseTable } from "@vitrine/data/internal/node"
 import { decodeImage } from "@vitrine/data/node"
 import { parseCoco, parseVoc } from "@vitrine/detection"
 import { parseHubName } from "@vitrine/hub"
@@ -127,6 +127,12 @@ export const targets: readonly Target[] = [
     covers: ["data/lines/labels"],
     corpus: corpus.labelFiles,
     parse: (bytes) => parseLabels(utf8(bytes), bytes[0] === 0x7b ? "labels.jsonl" : "labels.tsv"),
+  },
+  {
+    name: "table",
+    covers: ["data/node/tables/parse"],
+    corpus: corpus.tables,
+    parse: (bytes) => parseTable(bytes, bytes[0] === 0x7b ? "table.jsonl" : "table.csv"),
   },
   {
     name: "coco",

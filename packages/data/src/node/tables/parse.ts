@@ -121,7 +121,8 @@ function checked(table: Table, limits: typeof tableLimits): Table {
   const { name, columns, rows } = table
   if (rows.length > limits.rows) throw tooManyRows(name, limits)
   if (columns.length > limits.columns) throw tooManyColumns(name, limits)
-  const twice = columns.find((column, i) => columns.indexOf(column) < i)
+  const names = new Set<string>()
+  const twice = columns.find((column) => names.size === names.add(column).size)
   if (twice !== undefined) throw new VitrineError("file", `${name}: has two columns "${twice}"`)
   return table
 }
