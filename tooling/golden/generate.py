@@ -18,6 +18,7 @@ GENERATORS = {
     "bit_folder": (),
     "hybrid": ("hybrid-",),
     "rotary": ("rotary-",),
+    "dinov3": ("dinov3-huggingface",),
     "resnet": ("resnet-",),
     "detr": ("detr-",),
     "detr_huggingface": ("huggingface-detr",),

@@ -28,12 +28,21 @@ const clip = {
   image_std: [0.26862954, 0.26130258, 0.27577711],
 }
 
+const dinov3 = {
+  do_center_crop: false,
+  size: 224,
+  resample: 2,
+  image_mean: [0.485, 0.456, 0.406],
+  image_std: [0.229, 0.224, 0.225],
+}
+
 /** By their names without the ending `ImageProcessor`, or `FeatureExtractor` in old files. */
 const processors: ReadonlyMap<string, Processor> = new Map([
   ["ViT", { squares: true, defaults: vit }],
   ["DeiT", { squares: true, defaults: deit }],
   ["Bit", { squares: false, defaults: clip }],
   ["CLIP", { squares: false, defaults: clip }],
+  ["DINOv3ViT", { squares: true, defaults: dinov3 }],
 ])
 
 const nameSchema = object({ image_processor_type: v.nullish(text), feature_extractor_type: v.nullish(text) })

@@ -80,7 +80,6 @@ const paths = pathsOf({
   registers: "model_args.num_reg_tokens",
   normAfterPool: "model_args.use_fc_norm",
   mapPool: "model_args.attn_pool_num_heads",
-  "positions.temperature": "model_args.rope_temperature",
 })
 
 /** Missing arguments are the architecture's. */

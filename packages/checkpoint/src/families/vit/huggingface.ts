@@ -9,6 +9,7 @@ import { configError, inFile, shown } from "../../errors.ts"
 import type { Json } from "../../json.ts"
 import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts"
 import type { HuggingFaceFormat, HuggingFaceModel, HuggingFaceType } from "../formats.ts"
+import { beyondDinov3, dinov3Sources, dinov3Tensors, dinov3Type, isDinov3, readDinov3, writeDinov3 } from "./dinov3.ts"
 import { vitSources } from "./huggingface-names.ts"
 import { beyond, tensors, write } from "./to-huggingface.ts"
 
@@ -38,9 +39,26 @@ const types: ReadonlyMap<string, HuggingFaceType> = new Map<string, HuggingFaceT
   ],
   ["dinov2", { classes: "Dinov2", ...dino }],
   ["dinov2_with_registers", { classes: "Dinov2WithRegisters", ...dino }],
+  [
+    dinov3Type,
+    {
+      classes: "DINOv3ViT",
+      heads: ["Model", "Backbone"],
+      preprocessor: ([height, width]) => ({ image_processor_type: "DINOv3ViTImageProcessor", size: { height, width } }),
+    },
+  ],
 ])
 
-export const huggingFace: HuggingFaceFormat<ViTConfig> = { types, read, write, beyond, sources: vitSources, tensors }
+export const huggingFace: HuggingFaceFormat<ViTConfig> = {
+  types,
+  read: (json, architecture, classes, file) =>
+    json.model_type === dinov3Type ? readDinov3(json, file) : read(json, architecture, classes, file),
+  write: (config) => (isDinov3(config) ? writeDinov3(config) : write(config)),
+  beyond: (config) => (isDinov3(config) ? beyondDinov3(config) : beyond(config)),
+  sources: (header, config, modelType) =>
+    modelType === dinov3Type ? dinov3Sources(header, config) : vitSources(header, config, modelType),
+  tensors: (config, weights) => (isDinov3(config) ? dinov3Tensors(config, weights) : tensors(config, weights)),
+}
 
 const schema = object({
   model_type: oneOf(["vit", "deit", "dinov2", "dinov2_with_registers"]),

@@ -23,7 +23,7 @@ export const vit: Family<ViTConfig> = {
   recognises: {
     architecture: /^(vit|deit|deit3|flexivit|eva|test_vit)/,
     architectures: `one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224"`,
-    modelTypes: ["vit", "deit", "dinov2", "dinov2_with_registers"],
+    modelTypes: ["vit", "deit", "dinov2", "dinov2_with_registers", "dinov3_vit"],
     tensor: /(^|\.)(patch_embed\.proj\.weight|embedding\/kernel)$/,
     variant: (name) => name.includes("/"),
     fields: [],

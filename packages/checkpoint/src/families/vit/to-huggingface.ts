@@ -2,7 +2,7 @@
  * Vision Transformers as transformers loads them, strictly: the fields of `config.json` and the tensors under the names in
  * which its models are published.
  */
-import { prefixTokens, tokenCount, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
+import { prefixTokens, rotaryPositions, tokenCount, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import { huggingFaceName } from "../../activations.ts"
 import type { Json } from "../../json.ts"
 import { sum, weightOf } from "../../sources.ts"
@@ -86,6 +86,10 @@ export function beyond(config: ViTConfig): string[] {
     "averages over the tokens before the patches": pool === "token+average" && config.poolPrefix,
     "features of both the class token and the average": pool === "token+average" && classes === 0,
     [`a hidden layer of ${preLogits?.dim} before the logits`]: preLogits !== null,
+    "rotary positions": rotaryPositions(config) !== null,
+    "no bias of keys beside other biases": config.qkvBias && !config.keyBias,
+    "a matrix for each projection or gate": config.splitQkv || config.splitGate,
+    "norms inside of its layers": config.attentionNorm || config.mlpNorm,
     "a norm before the blocks": config.embeddingNorm,
     "normed queries and keys": config.qkNorm,
     "no final norm": !config.finalNorm,
