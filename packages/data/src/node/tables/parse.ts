@@ -122,7 +122,9 @@ function checked(table: Table, limits: typeof tableLimits): Table {
   if (rows.length > limits.rows) throw tooManyRows(name, limits)
   if (columns.length > limits.columns) throw tooManyColumns(name, limits)
   const names = new Set<string>()
-  const twice = columns.find((column) => names.size === names.add(column).size)
-  if (twice !== undefined) throw new VitrineError("file", `${name}: has two columns "${twice}"`)
+  for (const column of columns) {
+    if (names.has(column)) throw new VitrineError("file", `${name}: has two columns "${column}"`)
+    names.add(column)
+  }
   return table
 }
