@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { zipSync } from "fflate"
 import sharp from "sharp"
 import { expect, test } from "vitest"
 import { temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
@@ -83,6 +84,32 @@ test("a Hugging Face image folder with metadata", async () => {
   const { header, labels } = await trained(data)
   expect(labels).toEqual(["0", "1", "2"])
   expect(header).toMatch(/12 images to train on, 6 to test, 3 classes/)
+})
+
+test("a MedMNIST .npz, and a .zip", async () => {
+  const files = each(4, (label, i) => `set/c${label}/${i}.png`)
+  const archive = join(folder, "set.zip")
+  writeFileSync(
+    archive,
+    zipSync(
+      Object.fromEntries(Object.entries(files).map(([path, label]) => [path, pictures[label] ?? new Uint8Array()])),
+    ),
+  )
+  expect((await trained(archive)).labels).toEqual(["c0", "c1", "c2"])
+  const array = (shape: readonly number[], value: (i: number) => number): Uint8Array => {
+    const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`.padEnd(117)
+    const data = Uint8Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => value(i))
+    return Buffer.concat([Buffer.from(`\x93NUMPY\x01\x00\x76\x00${header}\n`, "latin1"), data])
+  }
+  const split = (name: string, count: number): Record<string, Uint8Array> => ({
+    [`${name}_images.npy`]: array([count, 8, 8], (i) => 80 * (Math.floor(i / 64) % 3)),
+    [`${name}_labels.npy`]: array([count, 1], (i) => i % 3),
+  })
+  const npz = join(folder, "medmnist.npz")
+  writeFileSync(npz, zipSync({ ...split("train", 12), ...split("val", 6), ...split("test", 6) }))
+  const { header, labels } = await trained(npz)
+  expect(labels).toEqual(["0", "1", "2"])
+  expect(header).toMatch(/12 images to train on, 6 to validate, 6 to test, 3 classes/)
 })
 
 test("two columns that could be the labels are an error, and a flag says which is meant", async () => {

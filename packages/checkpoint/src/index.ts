@@ -1,5 +1,12 @@
 export { bestCheckpoint, type CheckpointScore } from "./best.ts"
-export { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, toFloat32 } from "./dtype.ts"
+export {
+  bytesPerElement,
+  type FileFacts,
+  type StorageArray,
+  type StorageDType,
+  type StoredTensor,
+  toFloat32,
+} from "@vitrine/archive"
 export {
   type DetectorHints,
   type DetectorPreprocessing,
@@ -45,10 +52,9 @@ export { applyOverrides, hintsOf, type Overrides, splitOverrides } from "./overr
 export { type PositionMethod, type PositionResize, resizePositions } from "./positions.ts"
 export { type ProblemType, problemTypes, readProblemType, type Scoring, scoringOf } from "./problem-type.ts"
 export type { Preprocessing } from "./preprocessing.ts"
-export { type NpyHeader, parseNpyHeader, readNpy } from "./npy.ts"
-export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "./npz.ts"
+export { type NpyHeader, parseNpyHeader, readNpy } from "@vitrine/archive/npz"
+export { type ArrayInfo, type NpzArchive, openNpzArchive, readNpz } from "@vitrine/archive/npz"
 export {
-  type FileFacts,
   headerLength,
   parseHeader,
   readSafetensors,
@@ -58,7 +64,7 @@ export {
   writeSafetensors,
 } from "./safetensors.ts"
 export * as schemas from "./schema.ts"
-export { type ByteSource, memorySource } from "./source.ts"
+export { type ByteSource, memorySource } from "@vitrine/archive"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"
 export type { ModelFiles } from "./model-files.ts"
 export { isHuggingFace, openGoogleModel, openModel, type OpenModel } from "./model.ts"

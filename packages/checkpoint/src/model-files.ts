@@ -1,4 +1,4 @@
-import type { ByteSource } from "./source.ts"
+import type { ByteSource } from "@vitrine/archive"
 
 /** The files of a model folder, on a disk, in a page or at an address. */
 export interface ModelFiles {

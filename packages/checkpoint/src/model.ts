@@ -7,7 +7,7 @@ import { families, familyOfArchitecture, recognisedFamily } from "./families/ind
 import { isObject, type Json } from "./json.ts"
 import type { ModelFiles } from "./model-files.ts"
 import { openShards, parseShardIndex, shardIndex } from "./shards.ts"
-import type { ByteSource } from "./source.ts"
+import type { ByteSource } from "@vitrine/archive"
 import { checkTask } from "./task.ts"
 import { fromTimmConfig, timmSources } from "./timm.ts"
 import { timmArchitecture } from "./timm-names.ts"
@@ -154,7 +154,7 @@ function familyOfWeights({ tensors }: Pick<Weights, "tensors">): Family {
  * @throws VitrineError (file, config)
  */
 export async function openGoogleModel(source: ByteSource, hints: ModelHints = {}): Promise<OpenModel> {
-  const { openNpzArchive } = await import("./npz.ts")
+  const { openNpzArchive } = await import("@vitrine/archive/npz")
   const weights = await openNpzArchive(source)
   const { formats, label } = familyOfWeights(weights)
   if (hints.architecture !== undefined)

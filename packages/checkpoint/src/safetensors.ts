@@ -10,7 +10,8 @@ import {
   type StoredTensor,
   storageDTypes,
   viewBytes,
-} from "./dtype.ts"
+  type FileFacts,
+} from "@vitrine/archive"
 import { fileError, shown } from "./errors.ts"
 import { foreignFile } from "./foreign.ts"
 import { isObject, type JsonLimits, parseJson } from "./json.ts"
@@ -34,13 +35,6 @@ export interface SafetensorsHeader {
 export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, StoredTensor>
-}
-
-export interface FileFacts {
-  /** Bytes of the whole file. */
-  readonly fileSize: number
-  /** What errors call the file. */
-  readonly name: string
 }
 
 /** The format's own limit on the header, 100 MB, and what JSON of that schema can need. */

@@ -1,4 +1,4 @@
-import { numbers, type StoredTensor } from "./dtype.ts"
+import { numbers, type StoredTensor } from "@vitrine/archive"
 
 /** Statistics of the finite values of a tensor; null where there are none. */
 export interface ValueStatistics {

@@ -1,4 +1,4 @@
-import type { StorageDType } from "./dtype.ts"
+import type { StorageDType } from "@vitrine/archive"
 import { fileError, shown } from "./errors.ts"
 import type { TensorInfo } from "./safetensors.ts"
 

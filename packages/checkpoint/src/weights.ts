@@ -1,8 +1,8 @@
 /** Weights in files, and the tensors that make a model's parameters. */
-import { type StorageDType, type StoredTensor, toFloat32, viewBytes } from "./dtype.ts"
+import { type StorageDType, type StoredTensor, toFloat32, viewBytes } from "@vitrine/archive"
 import { fileError, shown } from "./errors.ts"
 import { headerLength, headerOffset, parseHeader, type TensorInfo } from "./safetensors.ts"
-import type { ByteSource } from "./source.ts"
+import type { ByteSource } from "@vitrine/archive"
 
 export interface WeightTensor {
   readonly name: string

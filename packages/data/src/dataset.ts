@@ -21,7 +21,14 @@ export interface Dataset {
 }
 
 /** How to open a data set, as plain data that can be cloned to a worker thread. */
-export type DatasetSource = ShapesSource | PixelsSource | IdxSource | FilesSource | PackedSource | SubsetSource
+export type DatasetSource =
+  | ShapesSource
+  | PixelsSource
+  | IdxSource
+  | NpzSource
+  | FilesSource
+  | PackedSource
+  | SubsetSource
 
 /** The built-in drawings (see `shapes`). */
 export interface ShapesSource {
@@ -55,6 +62,16 @@ export interface IdxSource {
   readonly classes?: readonly string[]
 }
 
+/** Two arrays of an .npz file: images, and their labels. */
+export interface NpzSource {
+  readonly kind: "npz"
+  readonly path: string
+  /** The names of the arrays. */
+  readonly images: string
+  readonly labels: string
+  readonly classes: readonly string[]
+}
+
 /** Image files on disk. */
 export interface FilesSource {
   readonly kind: "files"
@@ -80,6 +97,14 @@ export interface PackedSource {
   readonly labels: Int32Array
   readonly labelSets?: LabelSets
   readonly skipped: number
+  /** How a zip holds each file; `offsets` are then those of the headers before them. */
+  readonly zip?: {
+    readonly compressedSizes: Float64Array
+    /** 1 where the file is deflated. */
+    readonly deflated: Uint8Array
+    /** CRC-32. */
+    readonly checksums: Uint32Array
+  }
 }
 
 /** Some examples of another source, by their places there. */

@@ -4,6 +4,7 @@ export type {
   DatasetSource,
   FilesSource,
   IdxSource,
+  NpzSource,
   PackedSource,
   PixelsSource,
   ShapesSource,

@@ -58,19 +58,19 @@ const detectionFacts = { examples: 100, classes: 3, imageSize: [64, 64], objects
 export const targets: readonly Target[] = [
   {
     name: "safetensors",
-    covers: ["checkpoint/safetensors", "checkpoint/dtype"],
+    covers: ["checkpoint/safetensors", "archive/dtype"],
     corpus: () => corpus.goldenFiles(/\.safetensors$/),
     parse: (bytes) => readSafetensors(bytes, "file"),
   },
   {
     name: "npy",
-    covers: ["checkpoint/npy"],
+    covers: ["archive/npy"],
     corpus: () => corpus.corpusFiles("npy"),
     parse: (bytes) => readNpy(bytes, "file"),
   },
   {
     name: "npz",
-    covers: ["checkpoint/npz", "checkpoint/zip"],
+    covers: ["archive/npz", "archive/zip"],
     corpus: () => corpus.goldenFiles(/\.npz$/),
     parse: (bytes) => readNpz(bytes, "file"),
   },
@@ -160,6 +160,28 @@ export const targets: readonly Target[] = [
       const path = fileOf(bytes[0] === 0x1f ? "set.tar.gz" : "set.tar", bytes)
       const tree = await openTree(path, () => true)
       await tree.close?.()
+    },
+  },
+  {
+    name: "zip",
+    covers: ["archive/zip", "data/node/archive"],
+    corpus: corpus.zipFiles,
+    parse: async (bytes) => {
+      const tree = await openTree(fileOf("set.zip", bytes), () => true)
+      try {
+        for (const name of tree.names) await tree.read(name, 2 ** 20)
+      } finally {
+        await tree.close()
+      }
+    },
+  },
+  {
+    name: "table",
+    covers: ["data/node/tables/parse"],
+    corpus: corpus.tables,
+    parse: (bytes) => {
+      parseTable(bytes, "table.csv")
+      parseTable(bytes, "table.jsonl")
     },
   },
   {

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises"
 import { join } from "node:path"
-import type { StoredTensor } from "../dtype.ts"
+import type { StoredTensor } from "@vitrine/archive"
 import { fileError, shown } from "../errors.ts"
 import { isObject, toJson } from "../json.ts"
 import { writeSafetensors } from "../safetensors.ts"

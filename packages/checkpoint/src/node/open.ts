@@ -1,13 +1,13 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
-import { bytesPerElement, type StoredTensor } from "../dtype.ts"
-import { isNpy } from "../npy.ts"
-import { type NpzArchive, openNpyArray, openNpzArchive } from "../npz.ts"
-import type { ByteSource } from "../source.ts"
+import { bytesPerElement, type StoredTensor } from "@vitrine/archive"
+import { isNpy } from "@vitrine/archive/npz"
+import { type NpzArchive, openNpyArray, openNpzArchive } from "@vitrine/archive/npz"
+import type { ByteSource } from "@vitrine/archive"
 import { type ValueStatistics, valueStatistics } from "../statistics.ts"
 import { openShards, parseShardIndex, shardIndex } from "../shards.ts"
 import { openSafetensorsSource, type SafetensorsWeights, type Weights } from "../weights.ts"
-import { isZip } from "../zip.ts"
+import { isZip } from "@vitrine/archive/npz"
 import { explaining, openForReading, readBytes, readJson } from "./files.ts"
 
 /** An open safetensors file. Only the header has been read. */

@@ -1,13 +1,14 @@
 import { createReadStream } from "node:fs"
 import type { FileHandle } from "node:fs/promises"
 import { createGunzip } from "node:zlib"
+import { readZipFile, type ZipFile, zipFiles } from "@vitrine/archive/npz"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
 import { decodeImage } from "./decode.ts"
-import { openFile } from "./open-file.ts"
+import { fileSource, openFile } from "./open-file.ts"
 import { type ByteReader, readTar } from "./tar.ts"
 
 /** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
@@ -20,14 +21,16 @@ const page = 2 ** 24
 
 /** Whether a path is named like an archive that `readArchive` reads. */
 export function isArchivePath(path: string): boolean {
-  return /\.(tar|tar\.gz|tgz)$/i.test(path)
+  return /\.(tar|tar\.gz|tgz|zip)$/i.test(path)
 }
 
-/** A file of an archive: its path there, its size, and the offset of its bytes. */
+/** A file of an archive: its path there, its size, and the offset of its bytes, or of its header in a zip. */
 export interface PackedFile {
   readonly name: string
   readonly size: number
   readonly offset: number
+  /** How a zip holds it. */
+  readonly zip?: Pick<ZipFile, "deflated" | "crc" | "compressedSize">
 }
 
 /** The files of an archive: in the archive itself, or packed in pages of memory. */
@@ -44,6 +47,7 @@ export interface Packed {
  * files whose names `keeps` accepts.
  */
 export async function readArchive(path: string, keeps: (name: string) => boolean = () => false): Promise<Packed> {
+  if (/\.zip$/i.test(path)) return readZip(path)
   const files: PackedFile[] = []
   if (/\.tar$/i.test(path)) {
     const { file, size } = await openFile(path)
@@ -83,6 +87,22 @@ export async function readArchive(path: string, keeps: (name: string) => boolean
   }
 }
 
+async function readZip(path: string): Promise<Packed> {
+  const { file, size } = await openFile(path)
+  try {
+    const listed = await zipFiles(fileSource(file, size, path))
+    const files = listed.map(({ name, size, header: offset, deflated, crc, compressedSize }) => ({
+      name,
+      size,
+      offset,
+      zip: { deflated, crc, compressedSize },
+    }))
+    return { path, files, links: 0 }
+  } finally {
+    await file.close()
+  }
+}
+
 /** Some files of an archive as images of a data set. */
 export function packedSource(
   { path, pages }: Packed,
@@ -97,12 +117,19 @@ export function packedSource(
     names: files.map(({ name }) => name),
     offsets: Float64Array.from(files, ({ offset }) => offset),
     sizes: Float64Array.from(files, ({ size }) => size),
+    ...(files.some(({ zip }) => zip !== undefined) && {
+      zip: {
+        compressedSizes: Float64Array.from(files, ({ zip }) => zip?.compressedSize ?? 0),
+        deflated: Uint8Array.from(files, ({ zip }) => (zip?.deflated === true ? 1 : 0)),
+        checksums: Uint32Array.from(files, ({ zip }) => zip?.crc ?? 0),
+      },
+    }),
   }
 }
 
 /** Opens images inside an archive as a data set; they are decoded when they are read. */
 export async function openPacked(source: PackedSource): Promise<Dataset> {
-  const { name, classes, path, names, offsets, sizes, labels, labelSets } = source
+  const { name, classes, path, names, offsets, sizes, zip, labels, labelSets } = source
   const { read, close } = await openArchive(source)
   const describe = (index: number): string => `${path}: ${names[index]}`
   return {
@@ -121,7 +148,19 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
           "file",
           `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
         )
-      return decodeImage(await read(at(offsets, index), size, describe(index)), describe(index))
+      const file = {
+        name: at(names, index),
+        size,
+        offset: at(offsets, index),
+        ...(zip && {
+          zip: {
+            compressedSize: at(zip.compressedSizes, index),
+            deflated: zip.deflated[index] === 1,
+            crc: at(zip.checksums, index),
+          },
+        }),
+      }
+      return decodeImage(await read(file), describe(index))
     },
     close,
   }
@@ -129,23 +168,27 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
 
 /** Reads bytes of an archive, from its pages of memory where it has some. */
 export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages">): Promise<{
-  read(offset: number, size: number, name: string): Promise<Uint8Array>
+  read(file: PackedFile): Promise<Uint8Array>
   close(): Promise<void>
 }> {
-  const file = pages === undefined ? (await openFile(path)).file : undefined
+  if (pages !== undefined)
+    return {
+      async read({ offset, size }) {
+        const bytes = Buffer.allocUnsafe(size)
+        copyFrom(pages, offset, bytes)
+        return bytes
+      },
+      close: async () => {},
+    }
+  const { file, size: total } = await openFile(path)
+  const source = fileSource(file, total, path)
   return {
-    async read(offset, size, name) {
-      const bytes = Buffer.allocUnsafe(size)
-      if (pages !== undefined) copyFrom(pages, offset, bytes)
-      else if (file !== undefined) {
-        const { bytesRead } = await file.read(bytes, 0, size, offset)
-        if (bytesRead < size) throw new VitrineError("file", `${name}: the archive is truncated`)
-      }
-      return bytes
+    async read({ name, offset, size, zip }) {
+      if (zip !== undefined) return readZipFile(source, { name, size, header: offset, ...zip })
+      if (offset + size > total) throw new VitrineError("file", `${path}: ${name}: the archive is truncated`)
+      return source.read(offset, offset + size)
     },
-    async close() {
-      await file?.close()
-    },
+    close: () => file.close(),
   }
 }
 

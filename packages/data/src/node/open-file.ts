@@ -1,5 +1,6 @@
 import { constants } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
+import type { ByteSource } from "@vitrine/archive"
 import { VitrineError } from "@vitrine/core"
 import { unreadable } from "./unreadable.ts"
 
@@ -53,5 +54,23 @@ export async function readFileWithin(path: string, most: number, label: string =
     throw unreadable(label, error)
   } finally {
     await file.close()
+  }
+}
+
+/** An open file as bytes that are read by their place. */
+export function fileSource(file: FileHandle, size: number, name: string): ByteSource {
+  return {
+    name,
+    size,
+    async read(begin, end) {
+      const bytes = new Uint8Array(end - begin)
+      let done = 0
+      while (done < bytes.length) {
+        const { bytesRead } = await file.read(bytes, done, bytes.length - done, begin + done)
+        if (bytesRead === 0) throw new VitrineError("file", `${name}: is truncated`)
+        done += bytesRead
+      }
+      return bytes
+    },
   }
 }

@@ -6,6 +6,7 @@ import { pick } from "../subset.ts"
 import { openPacked } from "./archive.ts"
 import { openFiles } from "./files.ts"
 import { openIdx } from "./idx.ts"
+import { openNpz } from "./npz.ts"
 
 /**
  * Opens a data set from a source, such as `resolveData` finds.
@@ -19,6 +20,8 @@ export async function openDataset(source: DatasetSource): Promise<Dataset> {
       return pixels(source)
     case "idx":
       return openIdx(source)
+    case "npz":
+      return openNpz(source)
     case "files":
       return openFiles(source)
     case "packed":

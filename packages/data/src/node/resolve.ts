@@ -3,13 +3,15 @@ import { basename, dirname, join, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import { numberedClasses } from "../classes.ts"
-import type { DatasetSource, IdxSource, SubsetSource } from "../dataset.ts"
+import type { DatasetSource, IdxSource } from "../dataset.ts"
 import { isHiddenPath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
-import { checkFraction, heldOut, type Split, type SplitNames } from "../splits.ts"
+import { checkFraction, type Split, type SplitNames } from "../splits.ts"
 import { isArchivePath } from "./archive.ts"
 import { specialLines } from "./files.ts"
+import { divide } from "./divide.ts"
 import { readIdx } from "./idx.ts"
+import { resolveNpz } from "./npz.ts"
 import { readFileWithin } from "./open-file.ts"
 import type { ResolvedData } from "./resolved.ts"
 import { type ColumnOptions, hasLabelColumn } from "./tables/columns.ts"
@@ -26,7 +28,8 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions {}
  * - a folder of images, a folder for each class, with or without folders for splits around them (see `folderLayout`),
  * - a folder of images with a table of their labels: Hugging Face's metadata.csv or metadata.jsonl, which wins over class folders, or
  *   where there are no class folders another .csv, .tsv or .jsonl; or such a table itself,
- * - a .tar, .tar.gz or .tgz of such a folder.
+ * - a .tar, .tar.gz, .tgz or .zip of such a folder,
+ * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
  * @throws VitrineError naming the path and what was expected
  */
 export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
@@ -45,11 +48,12 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     }
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
+  if (info.isFile() && /\.npz$/i.test(path)) return resolveNpz(path, options)
   const isTable = info.isFile() && isTablePath(path)
   if (!info.isDirectory() && !isTable && !isArchivePath(path))
     throw new VitrineError(
       "file",
-      `${pathOrName}: is neither a folder nor a .tar, .tar.gz or .tgz archive nor a .csv, .tsv or .jsonl table`,
+      `${pathOrName}: is neither a folder nor a .tar, .tar.gz, .tgz or .zip archive nor an .npz nor a .csv, .tsv or .jsonl table`,
     )
   const tree = await openTree(isTable ? dirname(path) : path, isTablePath)
   try {
@@ -173,22 +177,3 @@ async function findIdx(
 }
 
 type IdxPair = Pick<IdxSource, "images" | "labels">
-
-/** Holds a share of each class out of a source to validate on. */
-function divide(
-  source: DatasetSource,
-  labels: ArrayLike<number>,
-  classes: readonly string[],
-  share: number,
-  seed: number,
-): Pick<ResolvedData, "train" | "val"> {
-  const out = heldOut(labels, classes, share, seed)
-  if (out.size === 0) return { train: source, val: null }
-  const part = (isOut: boolean): SubsetSource => ({
-    kind: "subset",
-    of: source,
-    examples: Uint32Array.from(Array.from(labels, (_, i) => i).filter((i) => out.has(i) === isOut)),
-    classes,
-  })
-  return { train: part(false), val: part(true) }
-}

@@ -26,7 +26,7 @@ export interface FileTree {
 export type TreeLabels = Pick<FilesSource, "classes" | "labels" | "labelSets" | "skipped">
 
 /**
- * Opens a folder, or a .tar, .tar.gz or .tgz of one.
+ * Opens a folder, or a .tar, .tar.gz, .tgz or .zip of one.
  * @param keeps whether a file that is no image will be read: of a gzipped archive, others are not kept
  * @throws VitrineError for what is neither, and for a broken archive
  */
@@ -35,7 +35,7 @@ export async function openTree(path: string, keeps: (name: string) => boolean): 
   if (info === undefined) throw new VitrineError("file", `${path}: no such file or folder`)
   if (info.isDirectory()) return folderTree(resolve(path))
   if (isArchivePath(path)) return archiveTree(resolve(path), keeps)
-  throw new VitrineError("file", `${path}: is neither a folder nor a .tar, .tar.gz or .tgz archive`)
+  throw new VitrineError("file", `${path}: is neither a folder nor a .tar, .tar.gz, .tgz or .zip archive`)
 }
 
 async function folderTree(path: string): Promise<FileTree> {
@@ -69,9 +69,10 @@ async function archiveTree(path: string, keeps: (name: string) => boolean): Prom
     names: [...files.keys()],
     special: [],
     async read(name, most) {
-      const { offset, size } = find(name)
+      const file = find(name)
+      const { size } = file
       if (size > most) throw new VitrineError("file", `${path}: ${name}: is ${size} bytes; up to ${most} are read`)
-      return read(offset, size, `${path}: ${name}`)
+      return read(file)
     },
     images: (names, title, labels = unlabelled(path, names.length)) =>
       packedSource(packed, names.map(find), { name: title, ...labels, skipped: labels.skipped + packed.links }),

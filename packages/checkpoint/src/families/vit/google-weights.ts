@@ -14,7 +14,7 @@ import {
   vitParameters,
 } from "@vitrine/core"
 import type { ModelHints, WeightsModel } from "../../description.ts"
-import type { StorageDType } from "../../dtype.ts"
+import type { StorageDType } from "@vitrine/archive"
 import { configError, fileError, inFile, shown } from "../../errors.ts"
 import { groupsOf } from "../../groups.ts"
 import { type ShapedSource, sizeAt, sourceTensors, weightOf } from "../../sources.ts"

@@ -4,7 +4,7 @@
  */
 import { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, viewBytes } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
-import type { FileFacts } from "./safetensors.ts"
+import type { FileFacts } from "./source.ts"
 
 export interface NpyHeader {
   readonly dtype: StorageDType

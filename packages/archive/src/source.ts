@@ -11,3 +11,11 @@ export interface ByteSource {
 export function memorySource(bytes: Uint8Array, name: string): ByteSource {
   return { name, size: bytes.length, read: async (begin, end) => bytes.subarray(begin, end) }
 }
+
+/** A file of which the beginning is read. */
+export interface FileFacts {
+  /** Bytes of the whole file. */
+  readonly fileSize: number
+  /** What errors call the file. */
+  readonly name: string
+}

@@ -1,6 +1,7 @@
 /**
- * Zip archives read as hostile: PKWARE's APPNOTE 6.3, stored and deflated entries, zip64. Every byte of the file
- * belongs to one entry or to the directory. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+ * Zip archives read as hostile: PKWARE's APPNOTE 6.3, stored and deflated entries, zip64. Of an archive of weights
+ * (`readZipDirectory`) every byte belongs to one entry or to the directory. An archive of any files (`zipFiles`) may have
+ * comments, folders and other bytes between its entries, as people's tools write them. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 import { Inflate } from "fflate"
 import { fileError, shown } from "./errors.ts"
@@ -253,6 +254,149 @@ function checkDescriptor(bytes: Uint8Array, room: number, entry: DirectoryHeader
         view.getBigUint64(at + 12, true) === BigInt(entry.size)
       : view.getUint32(at + 4, true) === entry.compressedSize && view.getUint32(at + 8, true) === entry.size)
   if (!agrees) throw fileError(file, `entry ${shown(entry.name)} has another size or checksum after its content`)
+}
+
+/** A file of an archive of any files. */
+export interface ZipFile {
+  readonly name: string
+  readonly deflated: boolean
+  readonly crc: number
+  readonly compressedSize: number
+  /** Bytes of the content. */
+  readonly size: number
+  /** Where the header before the content begins in the archive. */
+  readonly header: number
+}
+
+const fileLimits = { entries: 10_000_000, directory: 2 ** 30, comment: 65_535 }
+
+/**
+ * Lists the files of an archive by its directory alone, so that each can be read by random access.
+ * @throws VitrineError (file) for archives that are broken or in several parts, for files that are encrypted or compressed by other
+ *   methods, and for names that lead out of the archive
+ */
+export async function zipFiles(source: ByteSource): Promise<ZipFile[]> {
+  const { name: file, size } = source
+  const tailSize = Math.min(size, fileLimits.comment + 98)
+  const tail = await source.read(size - tailSize, size)
+  const end = endRecord(tail)
+  if (end === undefined) throw fileError(file, "is no zip archive, or is truncated: it has no directory at its end")
+  const { begin, length, entries, place, isSplit } = directoryIn(tail, end, size - tailSize, file)
+  if (isSplit) throw fileError(file, "is one of several parts of a zip archive")
+  if (entries > fileLimits.entries || length > fileLimits.directory)
+    throw fileError(file, `its zip directory claims ${entries} entries in ${length} bytes, over the limit`)
+  // Bytes before the archive, such as a program that unpacks it, are not counted in its offsets.
+  const shift = place - (begin + length)
+  if (shift < 0) throw fileError(file, `its zip directory ends at byte ${begin + length}, but should at ${place}`)
+  const bytes = await source.read(place - length, place)
+  return listedFiles(bytes, entries, file).map((each) => ({ ...each, header: each.header + shift }))
+}
+
+/** Where the end record begins in the last bytes of an archive: its comment reaches to the end. */
+function endRecord(tail: Uint8Array): number | undefined {
+  const view = viewOf(tail)
+  for (let at = tail.length - 22; at >= 0; at--)
+    if (view.getUint32(at, true) === signatures.end && at + 22 + view.getUint16(at + 20, true) === tail.length)
+      return at
+  return undefined
+}
+
+function directoryIn(
+  tail: Uint8Array,
+  end: number,
+  offset: number,
+  file: string,
+): Directory & { readonly length: number; readonly place: number; readonly isSplit: boolean } {
+  const view = viewOf(tail)
+  const short = {
+    entries: view.getUint16(end + 10, true),
+    length: view.getUint32(end + 12, true),
+    begin: view.getUint32(end + 16, true),
+    place: offset + end,
+    end: offset + end,
+    isSplit: view.getUint16(end + 4, true) !== view.getUint16(end + 6, true),
+  }
+  if (end < 76 || view.getUint32(end - 20, true) !== signatures64.locator) return short
+  const record = end - 76
+  if (view.getUint32(record, true) !== signatures64.end) throw fileError(file, "has a broken zip64 directory")
+  const long = (at: number): number => toNumber(view, record + at, file)
+  const place = offset + record
+  return { entries: long(32), length: long(40), begin: long(48), place, end: place, isSplit: false }
+}
+
+function listedFiles(bytes: Uint8Array, entries: number, file: string): ZipFile[] {
+  const broken = (): never => {
+    throw fileError(file, "has a broken zip directory")
+  }
+  const view = viewOf(bytes)
+  const files = new Map<string, ZipFile>()
+  let at = 0
+  for (let i = 0; i < entries; i++) {
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== signatures.central) broken()
+    const nameEnd = at + 46 + view.getUint16(at + 28, true)
+    const extraEnd = nameEnd + view.getUint16(at + 30, true)
+    const next = extraEnd + view.getUint16(at + 32, true)
+    if (next > bytes.length) broken()
+    const name = fileName(bytes.subarray(at + 46, nameEnd), file)
+    const fail = (fault: string): never => {
+      throw fileError(file, `entry ${shown(name)} ${fault}`)
+    }
+    const flags = view.getUint16(at + 8, true)
+    const method = view.getUint16(at + 10, true)
+    const long = zip64Field(bytes.subarray(nameEnd, extraEnd), () => fail("has a broken zip64 field"))
+    const field = (value: number): number => (value === in64 ? long() : value)
+    const size = field(view.getUint32(at + 24, true))
+    const compressedSize = field(view.getUint32(at + 20, true))
+    const header = field(view.getUint32(at + 42, true))
+    const crc = view.getUint32(at + 16, true)
+    at = next
+    if (name.endsWith("/") || name === "") continue
+    if (flags & flagBits.encrypted) fail("is encrypted")
+    if (method !== 0 && method !== 8) fail(`is compressed by method ${method}; known are 0 (stored) and 8 (deflated)`)
+    if (method === 0 ? size !== compressedSize : size > maxRatio * compressedSize)
+      fail(`claims to unpack from ${compressedSize} bytes to ${size}`)
+    if (files.has(name)) fail("stands twice in the archive")
+    files.set(name, { name, deflated: method === 8, crc, compressedSize, size, header })
+  }
+  return [...files.values()]
+}
+
+/** The upper half of code page 437, in which names are that are not in UTF-8. */
+const codePage =
+  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ "
+
+function fileName(raw: Uint8Array, file: string): string {
+  let name: string
+  try {
+    name = new TextDecoder("utf-8", { fatal: true }).decode(raw)
+  } catch {
+    name = Array.from(raw, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : (codePage[byte - 0x80] ?? ""))).join("")
+  }
+  const plain = name.replaceAll("\\", "/")
+  if (plain.startsWith("/") || /^[a-zA-Z]:/.test(plain) || plain.split("/").includes("..") || plain.includes("\0"))
+    throw fileError(file, `has an entry with a name that leads out of it: ${shown(name)}`)
+  const isFolder = plain.endsWith("/")
+  const path = plain
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/")
+  return isFolder ? `${path}/` : path
+}
+
+/**
+ * The content of a file that `zipFiles` lists, checked by its CRC-32.
+ * @throws VitrineError (file)
+ */
+export async function readZipFile(source: ByteSource, { header, ...entry }: ZipFile): Promise<Uint8Array> {
+  const fail = (fault: string): never => {
+    throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
+  }
+  if (header + 30 > source.size) fail("lies beyond the end of the archive")
+  const head = viewOf(await source.read(header, header + 30))
+  if (head.getUint32(0, true) !== signatures.local) fail("has no header where the directory says")
+  const begin = header + 30 + head.getUint16(26, true) + head.getUint16(28, true)
+  if (begin + entry.compressedSize > source.size) fail("is truncated")
+  return readZipEntry(source, { ...entry, begin })
 }
 
 /**
