@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import { writeSafetensors } from "@vitrine/checkpoint"
 import { vitConfig, vitParameters } from "@vitrine/core"
+import { zipSync } from "fflate"
 import sharp from "sharp"
 
 const golden = fileURLToPath(new URL("../../golden/files/", import.meta.url))
