@@ -106,7 +106,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: "google-npz",
-    covers: ["checkpoint/families/vit/google-weights", "checkpoint/npz", "checkpoint/zip"],
+    covers: ["checkpoint/families/vit/google-weights", "archive/npz", "archive/zip"],
     corpus: () => corpus.goldenFiles(/(google|big-vision|bit)-[a-z]*\.npz$/),
     parse: (bytes) => openGoogleModel(memorySource(bytes, "file")),
   },
