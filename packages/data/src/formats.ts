@@ -1,11 +1,11 @@
 /** Names of image files that are decoded. */
-const decoded = /\.(jpe?g|png|webp|gif)$/i
+const decoded = /\.(jpe?g|png|webp|gif|tiff?|bmp|avif)$/i
 
 /** The formats that are decoded, for messages. */
-export const decodedFormats = "JPEG, PNG, WebP or GIF"
+export const decodedFormats = "JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF"
 
 /** Names of images in formats that are not decoded. */
-const others = /\.(hei[cf]|avif|tiff?|bmp|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
+const others = /\.(hei[cf]|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
 
 /** Whether a path is of a system's own: hidden, macOS' or Synology's. */
 export function isHiddenPath(path: string): boolean {
@@ -40,5 +40,6 @@ export function passedOverLines(files: Iterable<readonly [kind: string, path: st
 /** The kind of a file by the end of its name. */
 export function fileKind(path: string): string {
   if (path.endsWith("/")) return "empty folders"
-  return `${/\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase() ?? "other"} files`
+  const extension = /\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase()
+  return `${extension ?? "other"} files${isOtherImagePath(path) ? " (convert them to JPEG or PNG)" : ""}`
 }

@@ -1,12 +1,14 @@
+import { isTiff, tiffFacts } from "./tiff.ts"
+
 /** The header of an image file, which is read before anything is decoded. */
 export interface ImageHeader {
-  readonly format: "JPEG" | "PNG" | "WebP" | "GIF"
+  readonly format: "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "BMP" | "AVIF"
   /** In pixels, as stored: before an EXIF orientation. 0 where the header is broken or missing. */
   readonly width: number
   readonly height: number
 }
 
-/** Reads the header of a JPEG, PNG, WebP or GIF; undefined for other formats. */
+/** Reads the header of an image that is decoded; undefined for other formats. */
 export function imageHeader(bytes: Uint8Array): ImageHeader | undefined {
   const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to))
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -19,7 +21,61 @@ export function imageHeader(bytes: Uint8Array): ImageHeader | undefined {
   if (["GIF87a", "GIF89a"].includes(text(0, 6)))
     return header("GIF", 10, () => [view.getUint16(6, true), view.getUint16(8, true)])
   if (text(0, 4) === "RIFF" && text(8, 12) === "WEBP") return header("WebP", 30, () => webpSize(view, text(12, 16)))
+  if (isTiff(bytes)) {
+    const facts = tiffFacts(bytes)
+    return { format: "TIFF", width: facts?.width ?? 0, height: facts?.height ?? 0 }
+  }
+  if (text(0, 2) === "BM" && bytes.length >= 18 && view.getUint32(14, true) >= 40)
+    return header("BMP", 54, () => [Math.abs(view.getInt32(18, true)), Math.abs(view.getInt32(22, true))])
+  if (brandsOf(bytes).some((brand) => brand === "avif" || brand === "avis"))
+    return header("AVIF", 32, () => avifSize(bytes))
   return undefined
+}
+
+/** What a file of another format is, and how to go on; undefined for what is no known image. */
+export function otherFormat(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 12))
+  const brands = brandsOf(bytes)
+  if (brands.some((brand) => /^(hei[cxms]|hev[cxms]|mif1|msf1)$/.test(brand))) return "HEIC"
+  if (brands.includes("crx ")) return "camera's raw"
+  const format = otherFormats.find(([magic]) => start.startsWith(magic))
+  return format?.[1]
+}
+
+/** The first bytes of formats that are not decoded. */
+const otherFormats: readonly (readonly [magic: string, name: string])[] = [
+  ["\0\0\0\x0cjP  ", "JPEG 2000"],
+  ["\xff\x4f\xff\x51", "JPEG 2000"],
+  ["\xff\x0a", "JPEG XL"],
+  ["\0\0\0\x0cJXL ", "JPEG XL"],
+  ["8BPS", "Photoshop"],
+  ["\0\0\x01\0", "icon"],
+  ["P5", "PNM"],
+  ["P6", "PNM"],
+  ["%PDF", "PDF"],
+  ["<svg", "SVG"],
+  ["<?xml", "SVG"],
+]
+
+/** The brands of a file in boxes (ISO 14496-12), such as an AVIF or a HEIC. */
+function brandsOf(bytes: Uint8Array): string[] {
+  const text = String.fromCharCode(...bytes.subarray(0, 96))
+  if (text.slice(4, 8) !== "ftyp") return []
+  const size = Math.min(96, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0))
+  const list = text.slice(8, 12) + text.slice(16, size)
+  return list.match(/[^]{4}/g) ?? []
+}
+
+/** The greatest of the sizes (`ispe`) in the first boxes. */
+function avifSize(bytes: Uint8Array): readonly [number, number] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let size: readonly [number, number] = [0, 0]
+  for (let at = 0; at + 16 <= Math.min(bytes.length, 4096); at++) {
+    if (view.getUint32(at) !== 0x69737065) continue
+    const next = [view.getUint32(at + 8), view.getUint32(at + 12)] as const
+    if (next[0] * next[1] > size[0] * size[1]) size = next
+  }
+  return size
 }
 
 /** Components that the frame header of a JPEG announces; 0 without one. */

@@ -15,6 +15,18 @@ describe("decodes to Pillow's bytes", () => {
   })
 })
 
+describe("decodes TIFF and BMP to Pillow's bytes, and AVIF within a stated difference", () => {
+  const cases = golden<Record<string, Stored & { most: number }>>("decode-node.json")
+  test.each(Object.entries(cases))("%s", async (name, stored) => {
+    const expected = imageOf(stored)
+    const image = await decodeImage(goldenPath(name))
+    expect([image.height, image.width, image.channels]).toEqual([expected.height, expected.width, 3])
+    const { length, most } = difference(expected.data, image.data)
+    expect(length).toBe(expected.data.length)
+    expect(most).toBeLessThanOrEqual(stored.most)
+  })
+})
+
 describe("refuses in one line that names the file", () => {
   const jpeg = readFileSync(goldenPath("420.jpg"))
   const png = readFileSync(goldenPath("rgb.png"))
@@ -23,8 +35,22 @@ describe("refuses in one line that names the file", () => {
   claimed.writeUInt32BE(200_000, 20)
   test.each([
     ["empty.jpg", Buffer.alloc(0), /is empty/],
-    ["text.png", Buffer.from("not an image"), /is not a JPEG, PNG, WebP or GIF image/],
-    ["drawing.svg", Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"), /is not a JPEG/],
+    ["text.png", Buffer.from("not an image"), /is not a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image/],
+    ["drawing.svg", Buffer.from("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"), /is a SVG image/],
+    [
+      "phone.jpg",
+      Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+      /is a HEIC image, which is not decoded; convert it to JPEG or PNG/,
+    ],
+    ["lake.jp2", Buffer.from("\0\0\0\x0cjP  \r\n"), /is a JPEG 2000 image/],
+    ["half.tif", readFileSync(goldenPath("tiff_lzw.tif")).subarray(0, 300), /broken TIFF image/],
+    ["half.bmp", readFileSync(goldenPath("rgb.bmp")).subarray(0, 300), /half\.bmp: broken BMP image \(truncated\)/],
+    [
+      "palette.bmp",
+      readFileSync(goldenPath("palette.bmp")).subarray(0, 70),
+      /broken BMP image \(ends inside its palette\)/,
+    ],
+    ["half.avif", readFileSync(goldenPath("444.avif")).subarray(0, 300), /broken AVIF image/],
     ["half.jpg", jpeg.subarray(0, jpeg.length >> 1), /broken JPEG image/],
     ["start.jpg", jpeg.subarray(0, 4), /broken JPEG image/],
     ["half.png", png.subarray(0, png.length >> 1), /broken PNG image/],

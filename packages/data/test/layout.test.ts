@@ -112,12 +112,12 @@ test("without labels, images of a flat folder are taken, in all splits", () => {
 test("files that are passed over are named by kind, and a class of nothing else is refused", () => {
   const paths = [...numbered("ant", 3), ...numbered("bee", 3), "bee/a.jp2", "bee/b.jp2", "loose.jpg", "bee/.x"]
   expect(folderLayout(paths, "set").passedOver).toEqual([
-    "2 .jp2 files, such as bee/a.jp2",
+    "2 .jp2 files (convert them to JPEG or PNG), such as bee/a.jp2",
     "1 images outside of the class folders, such as loose.jpg",
   ])
   expect(() => folderLayout([...paths, "empty/"], "set")).toThrow(/the class folder "empty" has no image/)
   expect(() => folderLayout([...paths, "cat/1.heic"], "set")).toThrow(
-    /the class folder "cat" has no image that can be read .*4 files are passed over: .*1 \.heic files, such as cat\/1\.heic/,
+    /the class folder "cat" has no image that can be read .*4 files are passed over: .*1 \.heic files \(convert.*\), such as cat\/1\.heic/,
   )
 })
 

@@ -61,8 +61,15 @@ export async function images(): Promise<Uint8Array[]> {
   const image = sharp(pixels, { raw: { width: 9, height: 7, channels: 3 } })
   const gray = image.clone().toColourspace("b-w")
   const files = [image.clone().png(), image.clone().jpeg(), image.clone().webp(), image.clone().gif()]
-  const formats = [gray.clone().png(), image.clone().png({ palette: true }), image.clone().jpeg({ progressive: true })]
-  return Promise.all([...files, ...formats].map((each) => each.toBuffer()))
+  const large = [image.clone().tiff({ compression: "lzw" }), image.clone().avif()]
+  const formats = [
+    ...large,
+    gray.clone().png(),
+    image.clone().png({ palette: true }),
+    image.clone().jpeg({ progressive: true }),
+  ]
+  const bmp = readFileSync(new URL("../../../packages/data/test/golden/files/run-lengths.bmp", import.meta.url))
+  return [bmp, ...(await Promise.all([...files, ...formats].map((each) => each.toBuffer())))]
 }
 
 /** IDX files of labels and of images. */

@@ -148,7 +148,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: "image",
-    covers: ["data/header", "data/node/decode"],
+    covers: ["data/header", "data/bmp", "data/tiff", "data/node/decode"],
     corpus: corpus.images,
     parse: (bytes) => decodeImage(bytes, "file"),
   },

@@ -107,7 +107,7 @@ function deviceLines(device: BackendReport["device"]): string[] {
 async function sharpReport(): Promise<{ works: boolean; detail: string }> {
   try {
     const { default: sharp } = await import("sharp")
-    return { works: true, detail: `${sharp.versions.sharp}: JPEG, PNG, WebP and GIF` }
+    return { works: true, detail: `${sharp.versions.sharp}: JPEG, PNG, WebP, GIF, TIFF, BMP and AVIF` }
   } catch (error) {
     const [why] = messageOf(error).trim().split("\n")
     return { works: false, detail: `cannot be loaded (${why}): npm install sharp` }

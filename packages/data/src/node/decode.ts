@@ -1,8 +1,11 @@
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
+import { decodeBmp } from "../bmp.ts"
 import { decodeGif } from "../gif.ts"
 import { imageHeader, jpegComponents } from "../header.ts"
+import { tiffFacts } from "../tiff.ts"
+import { notDecoded } from "../not-decoded.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
 import { toThree } from "../transforms/geometry.ts"
@@ -10,10 +13,10 @@ import { messageOf } from "../message.ts"
 import { readFileWithin } from "./open-file.ts"
 
 /**
- * Decodes a JPEG, PNG, WebP or GIF (its first frame) to RGB, [height, width, 3], with the bytes that Pillow's
- * `convert("RGB")` gives: grey is repeated, palettes are looked up, alpha is dropped, CMYK is multiplied out, colour
+ * Decodes a JPEG, PNG, WebP, GIF (its first frame), TIFF (its first page), BMP or AVIF to RGB, [height, width, 3], with the bytes
+ * that Pillow's `convert("RGB")` gives: grey is repeated, palettes are looked up, alpha is dropped, CMYK is multiplied out, colour
  * profiles are ignored. Of 16 bits the high byte is kept. An EXIF orientation is applied, but not in a WebP, where
- * browsers do not agree.
+ * browsers do not agree. An AVIF whose colours have half the resolution differs where they change fast.
  * @param input a path, or the bytes of a file
  * @param name the image's name in errors; default: the path
  * @throws VitrineError for what is missing, too large, broken, truncated or of another format
@@ -25,12 +28,17 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   if (bytes.length === 0) throw new VitrineError("file", `${label}: is empty`)
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
-  if (format === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
+  if (format === undefined) throw notDecoded(bytes, label)
+  if (format === "BMP") return decodeNamed(bytes, label)
+  const tiff = format === "TIFF" ? tiffFacts(bytes) : undefined
+  if (tiff?.isRaw === true) throw notDecoded(bytes, label, "camera's raw")
+  if (tiff?.photometric === 6 && tiff.compression !== 7)
+    throw new VitrineError("file", `${label}: is a TIFF in YCbCr without JPEG, which is not decoded; save it in RGB`)
   const sharp = format === "GIF" ? null : await loadSharp()
   try {
     if (sharp === null) return decodeGif(bytes)
     const input = sharp(bytes, { limitInputPixels: decodeLimits.pixels, failOn: "error", ignoreIcc: true })
-    if (format === "JPEG" && jpegComponents(bytes) === 4) return await decodeCmyk(input)
+    if ((format === "JPEG" && jpegComponents(bytes) === 4) || tiff?.photometric === 5) return await decodeCmyk(input)
     const upright = format === "WebP" ? input : input.autoOrient()
     const { data, info } = await upright.removeAlpha().raw().toBuffer({ resolveWithObject: true })
     return rgbImage(data, info)
@@ -39,6 +47,15 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
     if (/pixel limit/i.test(fault))
       throw new VitrineError("file", `${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
     throw new VitrineError("file", `${label}: broken ${format} image (${fault})`, { cause: error })
+  }
+}
+
+function decodeNamed(bytes: Uint8Array, label: string): Image {
+  try {
+    return decodeBmp(bytes)
+  } catch (error) {
+    if (!VitrineError.isInstance(error)) throw error
+    throw new VitrineError(error.kind, `${label}: ${error.message}`)
   }
 }
 

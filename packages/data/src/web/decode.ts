@@ -4,6 +4,7 @@ import { imageHeader } from "../header.ts"
 import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
+import { notDecoded } from "../not-decoded.ts"
 import { messageOf } from "../message.ts"
 import { readPixels } from "./pixels.ts"
 
@@ -17,7 +18,7 @@ const options: ImageBitmapOptions = {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP or GIF (its first frame) with the browser to RGB, [height, width, 3], by the rules of the
+ * Decodes a JPEG, PNG, WebP, GIF (its first frame), BMP or AVIF with the browser to RGB, [height, width, 3], by the rules of the
  * `decodeImage` for Node: grey is repeated, alpha is dropped and not blended, colour profiles are ignored, of 16 bits
  * the high byte is kept, an EXIF orientation is applied (but not in a WebP). In Chromium the bytes are Node's.
  * Elements, canvases and bitmaps have the pixels that the browser made of their file. Works in workers.
@@ -37,7 +38,8 @@ export async function decodeImage(input: ImageSource, name?: string): Promise<Im
     throw new VitrineError("file", `${label}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`)
   const bytes = await bytesOf(input, label)
   const header = imageHeader(bytes)
-  if (header === undefined) throw new VitrineError("file", `${label}: is not a JPEG, PNG, WebP or GIF image`)
+  if (header === undefined) throw notDecoded(bytes, label)
+  if (header.format === "TIFF") throw notDecoded(bytes, label, "TIFF")
   if (header.width * header.height > decodeLimits.pixels) throw tooManyPixels(label)
   if (header.format === "WebP") ignoreExif(bytes)
   if (header.format === "GIF")

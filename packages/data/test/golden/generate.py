@@ -165,6 +165,81 @@ def decode_cases():
     (FILES / "decode.json").write_text(json.dumps(expected))
 
 
+def more_decode_cases():
+    """Formats that browsers do not decode, or not to the same bytes."""
+    import struct
+
+    seeded = np.random.default_rng(11)
+    expected = {}
+
+    def keep(name, reference=None, most=0):
+        rgb = reference if reference is not None else array(Image.open(FILES / name).convert("RGB"))
+        expected[name] = {"height": rgb.shape[0], "width": rgb.shape[1], "most": most, "data": text(np.ascontiguousarray(rgb).tobytes())}
+
+    def save(name, im, most=0, reference=None, **options):
+        im.save(FILES / name, **options)
+        keep(name, reference, most)
+
+    rgb = picture(13, 21, 3, smooth=True)
+    im = image(rgb)
+    for compression in ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]:
+        save(f"{compression}.tif", im, compression=None if compression == "raw" else compression)
+    save("grey.tif", im.convert("L"))
+    save("bilevel.tif", im.convert("1"), compression="group4")
+    save("palette.tif", im.quantize(16))
+    save("rgba.tif", image(np.concatenate([rgb, (np.arange(13 * 21).reshape(13, 21, 1) % 256).astype(np.uint8)], -1)))
+    save("cmyk.tif", im.convert("CMYK"))
+    save("pages.tif", im, save_all=True, append_images=[im.transpose(Image.Transpose.ROTATE_90)])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    save("orientation-6.tif", im, exif=turned)
+    # Pillow's convert clips 16 bits of grey at 255. The high byte is what it keeps of 16 bits of RGB.
+    save("grey-16.tif", Image.fromarray(rgb[..., 0].astype(np.uint16) * 256 + 199), reference=np.repeat(rgb[..., :1], 3, -1))
+    # Pillow writes no 16-bit RGB: made by hand, in the other byte order.
+    wide = (rgb.astype(np.uint16) * 256 + 77).astype(">u2").tobytes()
+    fields = [(256, 4, 21), (257, 4, 13), (258, 3, None), (259, 3, 1), (262, 3, 2), (273, 4, 8), (277, 3, 3), (278, 4, 13), (279, 4, len(wide))]
+    table = 8 + len(wide)
+    bits = table + 2 + 12 * len(fields) + 4
+    directory = struct.pack(">H", len(fields))
+    for tag, kind, value in fields:
+        directory += struct.pack(">HHI", tag, kind, 3 if value is None else 1)
+        directory += struct.pack(">I", bits) if value is None else struct.pack(">I", value) if kind == 4 else struct.pack(">HH", value, 0)
+    data = b"MM\0*" + struct.pack(">I", table) + wide + directory + struct.pack(">I", 0) + struct.pack(">HHH", 16, 16, 16)
+    (FILES / "rgb-16.tif").write_bytes(data)
+    keep("rgb-16.tif")
+    assert np.array_equal(array(Image.open(FILES / "rgb-16.tif").convert("RGB")), rgb)
+
+    for mode in ["1", "L", "RGB", "RGBA"]:
+        save(f"{mode.lower()}.bmp", im.convert(mode))
+    save("palette.bmp", im.quantize(16))
+
+    def rows(a):
+        return b"".join(row.tobytes() + b"\0" * (-row.nbytes % 4) for row in a)
+
+    def bmp(name, body, width, height, bits, compression=0, masks=b"", palette=b""):
+        begin = 54 + len(masks) + len(palette)
+        head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(body), 2835, 2835, len(palette) // 4, 0)
+        file = b"BM" + struct.pack("<IHHI", begin + len(body), 0, 0, begin)
+        (FILES / name).write_bytes(file + head + masks + palette + body)
+        keep(name)
+
+    small = seeded.integers(0, 256, (5, 7, 3), np.uint8)
+    r, g, b = (small[..., i].astype("<u2") for i in range(3))
+    bmp("top-down.bmp", rows(small[..., ::-1].copy()), 7, -5, 24)
+    bmp("rgb-555.bmp", rows((r >> 3 << 10 | g >> 3 << 5 | b >> 3)[::-1]), 7, 5, 16)
+    bmp("rgb-565.bmp", rows((r >> 3 << 11 | g >> 2 << 5 | b >> 3)[::-1]), 7, 5, 16, 3, struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    colours = seeded.integers(0, 256, 64, np.uint8).tobytes()
+    nibbles = seeded.integers(0, 16, (5, 8), np.uint8)
+    bmp("four-bits.bmp", rows(nibbles[::-1, ::2] << 4 | nibbles[::-1, 1::2]), 7, 5, 4, palette=colours)
+    runs = b"".join(bytes([3, row[0], 0, 3]) + row[3:6].tobytes() + b"\0" + bytes([1, row[6], 0, 0]) for row in nibbles[::-1]) + b"\0\1"
+    bmp("run-lengths.bmp", runs, 7, 5, 8, 1, palette=colours)
+
+    save("444.avif", im, quality=90, subsampling="4:4:4", most=1)
+    save("420.avif", im, quality=90, most=40)
+    save("grey.avif", im.convert("L"), quality=90, most=1)
+    (FILES / "decode-node.json").write_text(json.dumps(expected))
+
+
 def enhance_cases():
     """Single operations of RandAugment."""
     rgb = picture(19, 23, 3, smooth=True)
@@ -193,4 +268,5 @@ def enhance_cases():
 resize_cases()
 large_resize_cases()
 decode_cases()
+more_decode_cases()
 enhance_cases()

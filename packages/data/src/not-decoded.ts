@@ -1,0 +1,17 @@
+import { VitrineError } from "@vitrine/core"
+import { decodedFormats } from "./formats.ts"
+import { otherFormat } from "./header.ts"
+
+/** The error of an image in a format that is not decoded. */
+export function notDecoded(
+  bytes: Uint8Array,
+  label: string,
+  format: string | undefined = otherFormat(bytes),
+): VitrineError {
+  return new VitrineError(
+    "file",
+    format === undefined
+      ? `${label}: is not a ${decodedFormats} image`
+      : `${label}: is a ${format} image, which is not decoded; convert it to JPEG or PNG`,
+  )
+}
