@@ -27,6 +27,21 @@ export interface SavedRun {
   readonly path: string
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: unknown }>
   readonly trainingTensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: unknown }>
+  /** The state that it was saved with. */
+  readonly state?: unknown
+}
+
+/** The state of a checkpoint that was saved before the evaluation of its step, which failed. */
+const evaluationDue = { evaluation: "due" } as const
+
+/** Whether a run that goes on from a checkpoint evaluates it first. */
+export function isEvaluationDue({ state }: SavedRun): boolean {
+  return (
+    typeof state === "object" &&
+    state !== null &&
+    "evaluation" in state &&
+    state.evaluation === evaluationDue.evaluation
+  )
 }
 
 /**
@@ -40,7 +55,7 @@ export async function save(
   state: State,
   slots: Slots,
   parameters: readonly Parameter[],
-  { step, score, loss }: { readonly step: number; readonly score: number | null; readonly loss: number | null },
+  { step, score, loss, isDue = false }: SaveFacts,
 ): Promise<{ readonly path: string }> {
   const saved = async (name: string, shape: readonly number[]): Promise<SavedTensor> => {
     const data = await state.read(name)
@@ -58,7 +73,15 @@ export async function save(
     tensors.push([name, { dtype: "F32", shape: parameter.shape, data: float32(published.data) }])
     if (published === parameter && parameter.dtype === "F32") trainingTensors.delete(name)
   }
-  return store.saveCheckpoint({ step, score, loss, tensors, trainingTensors, state: null })
+  return store.saveCheckpoint({ step, score, loss, tensors, trainingTensors, state: isDue ? evaluationDue : null })
+}
+
+interface SaveFacts {
+  readonly step: number
+  readonly score: number | null
+  readonly loss: number | null
+  /** Whether the step's evaluation is due, but failed. */
+  readonly isDue?: boolean
 }
 
 function float32(data: HostData): Float32Array {

@@ -72,7 +72,7 @@ export function stepper<B extends Sized>(backend: Backend, options: StepperOptio
         const batchKey = stepKey(key, step * accumulate + i)
         parts.push({ batch, prepared: await objective.prepare(batch, batchKey, batches), key: batchKey })
       }
-      const total = Float32Array.of(parts.reduce((sum, { prepared }) => sum + prepared.total, 0))
+      const total = Float32Array.of(parts.reduce((sum, { prepared }) => sum + prepared.total, 0) || 1)
       const scalars = updateInputs(options, step - skipped, learningRate)
       let loss = 0
       for (const { batch, prepared, key } of parts) {

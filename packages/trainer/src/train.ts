@@ -9,9 +9,9 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { type RunStore, restoreTensors, type SavedRun, save } from "./checkpoint.ts"
+import { isEvaluationDue, type RunStore, restoreTensors, type SavedRun, save } from "./checkpoint.ts"
 import { evaluateBatches } from "./evaluate.ts"
-import type { StepEvent, TrainEvent } from "./events.ts"
+import type { EvaluationEvent, StepEvent, TrainEvent } from "./events.ts"
 import { parameterGroups } from "./groups.ts"
 import type { Evaluation } from "./metrics.ts"
 import type { Objective, Sized } from "./objectives/objective.ts"
@@ -120,6 +120,39 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     const speed = pace()
     let saved = step
     let ended = next === undefined
+    const current = state
+    /** The evaluation after a step; undefined where the run is stopped while the data are stuck. */
+    const measured = async (pass: () => Promise<AsyncIterable<B>>): Promise<E | undefined> => {
+      const run = async (): Promise<E> =>
+        evaluateBatches(evaluator, untilStuck(await pass(), signal), objective.measure, current)
+      return speed.aside(run).catch((error: unknown) => {
+        if (error !== stuck) throw error
+        return undefined
+      })
+    }
+    const written = (evaluation: E): EvaluationEvent<E> => {
+      const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
+      const split = inputs.evaluatesTest === true ? ({ split: "test" } as const) : {}
+      store?.appendMetrics({ type: "evaluation", step, ...split, ...Object.fromEntries(figures) })
+      return { type: "evaluation", step, ...split, ...evaluation }
+    }
+    const scores = (evaluation: E): { readonly score: number | null; readonly loss: number | null } => ({
+      score: objective.measure.score(evaluation),
+      loss: objective.measure.loss?.(evaluation) ?? null,
+    })
+    if (resume && inputs.evaluation && isEvaluationDue(resume)) {
+      const evaluation = await measured(inputs.evaluation)
+      if (evaluation === undefined) ended = true
+      else {
+        yield written(evaluation)
+        if (store) {
+          const { path } = await speed.aside(() =>
+            save(store, current, slots, published, { step, ...scores(evaluation) }),
+          )
+          yield { type: "checkpoint", step, path }
+        }
+      }
+    }
     while (!ended) {
       const micro = next ?? (await arrive())
       next = undefined
@@ -157,26 +190,20 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       let score: number | null = null
       let loss: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
-        const pass = inputs.evaluation
-        const measure = async (): Promise<E> =>
-          evaluateBatches(evaluator, untilStuck(await pass(), signal), objective.measure, state)
-        const evaluation = await speed.aside(measure).catch((error: unknown) => {
-          if (error !== stuck) throw error
+        // An evaluation that fails does not cost the steps before it: the resumed run evaluates first.
+        const unevaluated = { step, score, loss, isDue: true }
+        const evaluation = await measured(inputs.evaluation).catch(async (error: unknown) => {
+          if (store) await save(store, current, slots, published, unevaluated).catch(() => {})
+          throw error
         })
         if (evaluation === undefined) {
-          // The resumed run takes the steps since the last checkpoint again, and evaluates then.
-          step = saved
+          if (store) yield { type: "checkpoint", ...(await save(store, current, slots, published, unevaluated)), step }
           break
         }
-        const figures = Object.entries(evaluation).filter(([, value]) => typeof value === "number")
-        const split = inputs.evaluatesTest === true ? ({ split: "test" } as const) : {}
-        store?.appendMetrics({ type: "evaluation", step, ...split, ...Object.fromEntries(figures) })
-        score = objective.measure.score(evaluation)
-        loss = objective.measure.loss?.(evaluation) ?? null
-        yield { type: "evaluation", step, ...split, ...evaluation }
+        ;({ score, loss } = scores(evaluation))
+        yield written(evaluation)
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
-        const current = state
         const { path } = await speed.aside(() => save(store, current, slots, published, { step, score, loss }))
         saved = step
         yield { type: "checkpoint", step, path }

@@ -59,16 +59,24 @@ function source(
 }
 
 /** Keeps checkpoints in memory as they would be read back from a file. */
-function memory(): RunStore & { saved: Map<number, SavedRun>; metrics: { step: number }[] } {
+function memory(): RunStore & {
+  saved: Map<number, SavedRun>
+  scores: Map<number, number | null>
+  metrics: { step: number }[]
+} {
   const saved = new Map<number, SavedRun>()
+  const scores = new Map<number, number | null>()
   const metrics: { step: number }[] = []
   return {
     saved,
+    scores,
     metrics,
     appendMetrics: (event) => void metrics.push(event),
-    saveCheckpoint: async ({ step, tensors, trainingTensors }) => {
+    saveCheckpoint: async ({ step, tensors, trainingTensors, state, score }) => {
+      scores.set(step, score)
       saved.set(step, {
         step,
+        state,
         path: `step-${step}`,
         tensors: new Map(tensors),
         trainingTensors: new Map(trainingTensors),
@@ -155,7 +163,31 @@ describe("train", () => {
     }
   })
 
-  test("ends though no batch to evaluate on comes, at the last checkpoint", async () => {
+  test("an evaluation that fails costs no step, and the resumed run evaluates first", async () => {
+    const validation = async (): Promise<AsyncIterable<Batch>> =>
+      (async function* () {
+        yield makeBatch(100)
+      })()
+    const evaluated = { evaluateEvery: 3, checkpointEvery: 4, evaluation: validation }
+    const whole = memory()
+    await all(trainingLoop(inputs({ store: whole, ...evaluated })))
+    const parts = memory()
+    const failing = async (): Promise<AsyncIterable<Batch>> => {
+      if (parts.metrics.length > 5) throw new Error("the disk is gone")
+      return validation()
+    }
+    await expect(all(trainingLoop(inputs({ store: parts, ...evaluated, evaluation: failing })))).rejects.toThrow("gone")
+    // Step 6 is kept, though its checkpoint was due at step 8 alone.
+    expect([...parts.saved.keys()]).toEqual([4, 6])
+    const events = await all(trainingLoop(inputs({ store: parts, ...evaluated, resume: parts.saved.get(6) })))
+    expect(events.slice(0, 4).map(({ type }) => type)).toEqual(["start", "evaluation", "checkpoint", "step"])
+    expect(parts.metrics.map(({ step }) => step)).toEqual(whole.metrics.map(({ step }) => step))
+    expect(parts.metrics.filter((event) => "top1" in event)).toEqual(whole.metrics.filter((event) => "top1" in event))
+    expect(bytes(parts.saved.get(8))).toEqual(bytes(whole.saved.get(8)))
+    expect([parts.scores.get(6), parts.scores.get(8)]).toEqual([expect.any(Number), whole.scores.get(8)])
+  })
+
+  test("ends though no batch to evaluate on comes, and leaves the evaluation to the resumed run", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
     try {
       const store = memory()
@@ -169,8 +201,9 @@ describe("train", () => {
       }
       const fields = { store, signal: stop.signal, checkpointEvery: 2, evaluation, evaluateEvery: 3 }
       const events = await all(trainingLoop(inputs(fields)))
-      expect(events.at(-1)).toMatchObject({ type: "end", step: 2, finished: false })
-      expect([...store.saved.keys()]).toEqual([2])
+      expect(events.at(-1)).toMatchObject({ type: "end", step: 3, finished: false })
+      expect([...store.saved.keys()]).toEqual([2, 3])
+      expect(store.saved.get(3)?.state).toEqual({ evaluation: "due" })
     } finally {
       vi.useRealTimers()
     }

@@ -33,10 +33,12 @@ async function collect(
   for await (const batch of batches) {
     const values = Float32Array.from(await vectors(batch))
     const width = values.length / batch.size
-    // Rows that pad a short batch have weight 0 and come last.
-    const count = batch.weights.reduce((n, weight) => n + (weight > 0 ? 1 : 0), 0)
-    rows.push(values.subarray(0, count * width))
-    labels.push(...batch.labels.subarray(0, count))
+    // Rows that pad a short batch, and those of broken images, have weight 0.
+    for (const [row, weight] of batch.weights.entries()) {
+      if (weight === 0) continue
+      rows.push(values.subarray(row * width, (row + 1) * width))
+      labels.push(...batch.labels.subarray(row, row + 1))
+    }
   }
   const values = new Float32Array(rows.reduce((n, { length }) => n + length, 0))
   let at = 0
