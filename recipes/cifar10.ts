@@ -12,6 +12,7 @@ export default defineRecipe({
   init: "fan",
   steps: 4000,
   batchSize: 64,
+  dropLast: true,
   augment: [padCrop(4), flip()],
   labelSmoothing: 0.1,
   optimizer: { name: "adamw", betas: [0.9, 0.95] },

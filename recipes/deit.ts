@@ -12,6 +12,7 @@ export default defineRecipe({
   distillation: { kind: "hard", alpha: 0.5 },
   epochs: 300,
   batchSize: 64,
+  dropLast: true,
   accumulate: 16,
   augment: [randomResizedCrop(224), flip(), randAugment(2, 9)],
   augmentNormalized: [randomErasing(0.25)],

@@ -11,6 +11,7 @@ export default defineRecipe({
   init: "fan",
   steps: 4600,
   batchSize: 64,
+  dropLast: true,
   augment: [flip()],
   optimizer: { name: "adamw", betas: [0.9, 0.95] },
   learningRate: 2e-3,

@@ -12,6 +12,7 @@ export default defineRecipe({
   model: { imageSize: [384, 384] },
   steps: 10_000,
   batchSize: 64,
+  dropLast: true,
   accumulate: 8,
   augment: [randomResizedCrop(384, { scale: [0.05, 1], interpolation: "bilinear" }), flip()],
   optimizer: { name: "sgd", momentum: 0.9 },

@@ -6,6 +6,7 @@ import { defineRecipe, flip } from "vitrine"
 export default defineRecipe({
   epochs: 20,
   batchSize: 64,
+  dropLast: true,
   augment: [flip()],
   labelSmoothing: 0.1,
   optimizer: { name: "adamw", betas: [0.9, 0.999] },

@@ -19,6 +19,7 @@ export default defineRecipe({
   init: "timm",
   steps: 1500,
   batchSize: 64,
+  dropLast: true,
   labelSmoothing: 0.1,
   optimizer: { name: "adamw", betas: [0.9, 0.95] },
   learningRate: 2e-3,

@@ -12,6 +12,7 @@ export default defineRecipe({
   init: "timm",
   steps: 3000,
   batchSize: 64,
+  dropLast: true,
   labelSmoothing: 0.1,
   optimizer: { name: "adamw", betas: [0.9, 0.95] },
   learningRate: 2e-3,

@@ -23,6 +23,7 @@ export default defineRecipe({
   },
   epochs: 32,
   batchSize: 64,
+  dropLast: true,
   augment: [padCrop(4), flip()],
   optimizer: { name: "adam", betas: [0.9, 0.999] },
   learningRate: 2.5e-4,

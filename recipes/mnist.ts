@@ -11,6 +11,7 @@ export default defineRecipe({
   init: "fan",
   steps: 9000,
   batchSize: 64,
+  dropLast: true,
   augment: [padCrop(2)],
   labelSmoothing: 0.1,
   optimizer: { name: "adamw", betas: [0.9, 0.95] },

@@ -12,6 +12,7 @@ export default defineRecipe({
   init: "paper",
   epochs: 90,
   batchSize: 64,
+  dropLast: true,
   accumulate: 64,
   augment: [randomResizedCrop(224, { scale: [0.05, 1], interpolation: "bilinear" }), flip()],
   labelSmoothing: 0.1,

@@ -10,6 +10,7 @@ export default defineRecipe({
   init: "fan",
   steps: 1200,
   batchSize: 64,
+  dropLast: true,
   optimizer: { name: "adamw", betas: [0.9, 0.95] },
   learningRate: 2e-3,
   schedule: { decay: "cosine", warmup: 0.1, final: 0 },

@@ -7,6 +7,7 @@ import { flip, padCrop, type Recipe } from "vitrine"
 export const budget = (side: number): Recipe => ({
   steps: 2000,
   batchSize: 64,
+  dropLast: true,
   augment: side < 32 ? [flip()] : [padCrop(4), flip()],
   schedule: { decay: "cosine", warmup: 0.1, final: 0 },
   weightDecay: 0.05,

@@ -14,7 +14,7 @@ import type { TrainPart } from "./tasks/task.ts"
 /** What a run is resumed with. */
 export type ResumeOptions = Pick<
   TrainOptions,
-  "data" | "workers" | "keepLast" | "checkpointEvery" | "resume" | "takeOver" | "out" | "backend" | "signal"
+  "data" | "workers" | "strict" | "keepLast" | "checkpointEvery" | "resume" | "takeOver" | "out" | "backend" | "signal"
 >
 
 /** Trains a model of one task, or resumes a run. Every task resumes by the same options. */
@@ -57,9 +57,9 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
       const run = { data, out, seed, valFraction, keepLast, checkpointEvery }
       return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
-    async resume(flags: TrainValues & { readonly workers?: number }, resume) {
-      const { takeOver, data, workers, keepLast, checkpointEvery } = flags
-      return trainAndShow({ resume, takeOver, data, workers, keepLast, checkpointEvery }, resume, flags)
+    async resume(flags: TrainValues & { readonly workers?: number; readonly strict?: true }, resume) {
+      const { takeOver, data, workers, strict, keepLast, checkpointEvery } = flags
+      return trainAndShow({ resume, takeOver, data, workers, strict, keepLast, checkpointEvery }, resume, flags)
     },
   }
 }
@@ -84,14 +84,14 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
   const interrupted = interruption(report.stopping)
   currentIo().whenReaderLeaves(interrupted.stop)
   const { signal } = interrupted
-  const { data, workers, keepLast, checkpointEvery, resume = options.out } = options
+  const { data, workers, strict, keepLast, checkpointEvery, resume = options.out } = options
   let next: O | ResumeOptions = { ...options, signal }
   try {
     for (;;) {
       const { finished, lost } = await trainOnce(train, next, flags, report)
       if (lost === undefined) return finished
       note(`vitrine: ${printable(lost.message)}: that is done now`)
-      next = { data, workers, keepLast, checkpointEvery, signal, resume }
+      next = { data, workers, strict, keepLast, checkpointEvery, signal, resume }
     }
   } finally {
     report.close()

@@ -121,6 +121,27 @@ test("two columns that could be the labels are an error, and a flag says which i
   expect((await trained(data, "--label-column", "label")).labels).toEqual(["0", "1", "2"])
 })
 
+test("a folder of phone photos: turned, of mixed sizes, one HEIC, one broken, and a .DS_Store", async () => {
+  const photo = (label: number, width: number, height: number): Promise<Buffer> =>
+    sharp({ create: { width, height, channels: 3, background: { r: 70 * label, g: 60, b: 90 } } })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer()
+  const files: Record<string, Buffer | string> = { ".DS_Store": "x", "c0/.DS_Store": "x", "c1/IMG_9.HEIC": "x" }
+  for (const label of [0, 1])
+    for (let i = 0; i < 6; i++) files[`c${label}/IMG_${i}.jpg`] = await photo(label, 40 + 8 * i, 32)
+  files["c0/IMG_7.jpg"] = (await photo(0, 40, 30)).subarray(0, 200)
+  const data = write("phone", files)
+  const { header, labels } = await trained(data)
+  expect(labels).toEqual(["c0", "c1"])
+  expect(header).toMatch(/passed over 1 \.heic files \(convert them to JPEG or PNG\), such as c1\/IMG_9\.HEIC/)
+  expect(header.match(/IMG_7\.jpg: broken JPEG image/g)).toHaveLength(1)
+  // Turned photos are higher than wide, and half of them at least 56 pixels high.
+  expect(header).toMatch(/\d\d×32×3/)
+  const strict = await vitrine(["train", "--data", data, "--strict", "--out", join(folder, "strict"), ...tinyModel])
+  expect([strict.code, strict.stderr]).toEqual([1, expect.stringContaining("IMG_7.jpg: broken JPEG image")])
+})
+
 test("a folder of one class is refused", async () => {
   const data = write("one", { "cat/1.png": 0, "cat/2.png": 1 })
   const { code, stderr } = await vitrine(["train", "--data", data, "--out", join(folder, "no")])

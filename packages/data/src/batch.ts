@@ -1,5 +1,6 @@
 import { foldKey, type Key, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import { at } from "./at.ts"
+import { type BrokenExample, BrokenImageError, firstImage, readOrBroken } from "./broken.ts"
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
 import { labelsAt } from "./label-sets.ts"
@@ -16,13 +17,15 @@ export interface Batch {
   readonly labels: Int32Array
   /** One-hot, or 1 for each of several labels, after label smoothing and mixing, [size, classes]; zeros for padding. */
   readonly targets: Float32Array
-  /** 1, or 0 for the rows that pad a short last batch, [size]. */
+  /** 1, or 0 for the rows that pad a short last batch and those of broken images, [size]. */
   readonly weights: Float32Array
   /** Rows, padding included: always the batch size. */
   readonly size: number
   readonly epoch: number
   /** Place in the epoch. */
   readonly index: number
+  /** Its broken images. Their rows have weight 0, as those that pad it. */
+  readonly broken?: readonly BrokenExample[]
 }
 
 /** How batches are made, as plain data. */
@@ -57,8 +60,14 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     const targets = new Float32Array(batchSize * classes)
     const weights = new Float32Array(batchSize)
     const epochKey = augmentationKey(plan.seed, epoch)
+    const broken: (BrokenExample & { readonly row: number })[] = []
     let row = 0
-    for await (const [example, source] of readAhead(examples, (each) => dataset.read(each))) {
+    for await (const [example, source] of readAhead(examples, (each) => readOrBroken(dataset, each))) {
+      if (source instanceof BrokenImageError) {
+        broken.push({ example, message: source.message, row })
+        row++
+        continue
+      }
       const key = foldKey(epochKey, index * batchSize + row)
       const image = transformed(dataset, example, steps, source, key)
       if (image.height !== shape[0] || image.width !== shape[1] || image.channels !== shape[2])
@@ -78,6 +87,11 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     }
     if (mix !== null) {
       const n = examples.length
+      // The partner of a broken image is mixed with itself.
+      for (const { row } of broken) {
+        copyRow(images, n - 1 - row, row, size)
+        copyRow(targets, n - 1 - row, row, classes)
+      }
       mixBatch(
         images.subarray(0, n * size),
         targets.subarray(0, n * classes),
@@ -85,18 +99,32 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
         mix,
         randomStream(foldKey(epochKey, "mix", index)),
       )
+      for (const { row } of broken) targets.fill(0, row * classes, (row + 1) * classes)
     }
-    return { images, labels, targets, weights, size: batchSize, epoch, index }
+    return {
+      images,
+      labels,
+      targets,
+      weights,
+      size: batchSize,
+      epoch,
+      index,
+      ...(broken.length > 0 && { broken: broken.map(({ example, message }) => ({ example, message })) }),
+    }
   }
 }
 
-/** [height, width, channels] that an example has after the transforms. */
+function copyRow(values: Float32Array, from: number, to: number, width: number): void {
+  values.copyWithin(to * width, from * width, (from + 1) * width)
+}
+
+/** [height, width, channels] that images have after the transforms. */
 export async function transformedShape(
   dataset: Dataset,
   transforms: readonly Transform[],
-  example: number,
 ): Promise<readonly [number, number, number]> {
-  const image = transformed(dataset, example, pipeline(transforms), await dataset.read(example), [0, 0])
+  const [example, source] = await firstImage(dataset)
+  const image = transformed(dataset, example, pipeline(transforms), source, [0, 0])
   return [image.height, image.width, image.channels]
 }
 

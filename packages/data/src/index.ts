@@ -1,4 +1,5 @@
 export type { Batch } from "./batch.ts"
+export type { BrokenExample, BrokenOptions } from "./broken.ts"
 export type {
   Dataset,
   DatasetSource,
@@ -24,7 +25,7 @@ export { type Interpolation, interpolations } from "./resize/coefficients.ts"
 export { cropImage, resizeImage, type Window } from "./resize/resize.ts"
 export { drawShape, shapes } from "./shapes.ts"
 export { type Split, type SplitNames, type SplitOptions } from "./splits.ts"
-export { meanStd } from "./stats.ts"
+export { meanStd, usualSize } from "./stats.ts"
 export { type Selection, subset } from "./subset.ts"
 export { applyTransforms, type TransformedImage } from "./transforms/apply.ts"
 export { type CropMode, cropModeNames, cropModes } from "./transforms/crop-modes.ts"

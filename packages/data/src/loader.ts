@@ -1,4 +1,5 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { type BrokenOptions, brokenCounter } from "./broken.ts"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker, transformedShape } from "./batch.ts"
 import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
@@ -20,7 +21,7 @@ export interface OrderOptions {
   readonly epochs?: number
 }
 
-export interface LoaderOptions extends OrderOptions {
+export interface LoaderOptions extends OrderOptions, BrokenOptions {
   /** Default: none, so that numbers are bytes / 255. */
   readonly transforms?: readonly Transform[]
   /** Label smoothing; default 0. */
@@ -48,12 +49,14 @@ export interface Loader<B extends object = Batch> extends AsyncIterable<B> {
 export async function createLoader(options: LoaderOptions & { readonly dataset: Dataset }): Promise<Loader> {
   const { dataset } = options
   const plan = await planOf(dataset, options)
-  return loaderOf(
-    dataset,
-    options,
-    plan.shape,
-    localBatchMaker(batchMaker(dataset, plan), async () => {}),
-  )
+  const maker = localBatchMaker(batchMaker(dataset, plan), async () => {})
+  return loaderOf(dataset, options, plan.shape, maker, brokenIn(dataset, options))
+}
+
+/** Counts the broken images of batches. */
+export function brokenIn(dataset: Dataset, options: BrokenOptions): (batch: Batch) => void {
+  const count = brokenCounter(dataset, options)
+  return ({ broken = [] }) => count(broken)
 }
 
 /** Makes batches in this thread, one ahead, while it would have to wait otherwise. */
@@ -75,7 +78,7 @@ export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<
   expect(smoothing >= 0 && smoothing <= 1, `smoothing must be in [0, 1], got ${smoothing}`)
   if (mix !== undefined) checkMix(mix)
   checkTransforms(transforms)
-  const shape = await transformedShape(dataset, transforms, 0)
+  const shape = await transformedShape(dataset, transforms)
   checkBatch(batchSize, shape)
   return { transforms, batchSize, seed, smoothing, mix: mix ?? null, shape }
 }
@@ -109,12 +112,16 @@ function expect(holds: boolean, message: string): void {
 /** The facts of a data set that its order depends on. */
 export type Examples = Pick<Dataset, "name" | "classes" | "length">
 
-/** A loader over `maker`, which it closes. */
+/**
+ * A loader over `maker`, which it closes.
+ * @param check is called with each batch before it is handed on
+ */
 export function loaderOf<B extends object>(
   dataset: Examples,
   options: OrderOptions,
   shape: readonly [number, number, number],
   maker: BatchMaker<B>,
+  check: (batch: B) => void = () => {},
 ): Loader<B> {
   const batchesPerEpoch = batchCount(dataset, options)
   const jobs = jobsOf(dataset.length, batchesPerEpoch, options)
@@ -143,6 +150,7 @@ export function loaderOf<B extends object>(
     const begun = performance.now()
     try {
       const value = await pending.shift()
+      if (value !== undefined) check(value)
       if (value === undefined) await close()
       else fill()
       return value === undefined ? { done: true, value } : { done: false, value }

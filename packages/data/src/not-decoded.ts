@@ -1,4 +1,4 @@
-import { VitrineError } from "@vitrine/core"
+import { BrokenImageError } from "./broken.ts"
 import { decodedFormats } from "./formats.ts"
 import { otherFormat } from "./header.ts"
 
@@ -7,9 +7,8 @@ export function notDecoded(
   bytes: Uint8Array,
   label: string,
   format: string | undefined = otherFormat(bytes),
-): VitrineError {
-  return new VitrineError(
-    "file",
+): BrokenImageError {
+  return new BrokenImageError(
     format === undefined
       ? `${label}: is not a ${decodedFormats} image`
       : `${label}: is a ${format} image, which is not decoded; convert it to JPEG or PNG`,

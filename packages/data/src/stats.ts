@@ -1,14 +1,18 @@
 import { VitrineError } from "@vitrine/core"
+import { at } from "./at.ts"
+import { BrokenImageError, firstImage, readOrBroken } from "./broken.ts"
 import type { Dataset } from "./dataset.ts"
 import { histogram } from "./histogram.ts"
 
-/** Mean and standard deviation of each channel, in [0, 1], over the pixels of the first `n` images. */
+/** Mean and standard deviation of each channel, in [0, 1], over the pixels of the first `n` images but broken ones. */
 export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: number[]; std: number[] }> {
   if (!(n >= 1)) throw new VitrineError("config", `meanStd needs at least one image, got ${n}`)
   // Counts of byte values are exact, whatever the order.
   const counts = Array.from({ length: dataset.channels }, () => new Float64Array(256))
   for (let index = 0; index < Math.min(n, dataset.length); index++) {
-    const { data, channels } = await dataset.read(index)
+    const image = await readOrBroken(dataset, index)
+    if (image instanceof BrokenImageError) continue
+    const { data, channels } = image
     for (const [c, bins] of counts.entries())
       for (const [value, count] of histogram(data, c, channels).entries()) bins[value] = (bins[value] ?? 0) + count
   }
@@ -19,4 +23,29 @@ export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: num
     return { mean, std: Math.sqrt(variance) }
   })
   return { mean: moments.map(({ mean }) => mean), std: moments.map(({ std }) => std) }
+}
+
+/** The middle height and the middle width of so many images, which lie evenly in the data; broken ones do not count. */
+export async function usualSize(dataset: Dataset, count: number): Promise<readonly [height: number, width: number]> {
+  const heights: number[] = []
+  const widths: number[] = []
+  const step = Math.max(1, dataset.length / count)
+  for (let place = 0; place < dataset.length; place += step) {
+    const image = await readOrBroken(dataset, Math.floor(place))
+    if (image instanceof BrokenImageError) continue
+    heights.push(image.height)
+    widths.push(image.width)
+  }
+  if (heights.length === 0) {
+    const [, { height, width }] = await firstImage(dataset)
+    return [height, width]
+  }
+  return [median(heights), median(widths)]
+}
+
+function median(values: readonly number[]): number {
+  return at(
+    [...values].sort((a, b) => a - b),
+    Math.floor(values.length / 2),
+  )
 }

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
-import { createLoader, openDataset, resolveData } from "../src/node.ts"
+import type { Batch, BrokenExample, LoaderOptions } from "../src/index.ts"
+import { createLoader, meanStd, openDataset, resolveData } from "../src/node.ts"
 import { goldenPath } from "./golden.ts"
 
 const jpeg = await readFile(goldenPath("420.jpg"))
@@ -108,10 +109,10 @@ test("links in a tar are not followed, links in a folder are, but not in circles
   expect((await openDataset((await resolveData(folder)).train)).length).toBe(4)
 })
 
-test("a broken image is named by the loader", async () => {
+test("a broken image of an archive is named by the loader", async () => {
   const path = await saved("half.tar", tar(entriesOf({ "a/1.png": png, "b/2.png": png.subarray(0, 400) })))
   const { train } = await resolveData(path, { valFraction: 0 })
-  const loader = await createLoader({ source: train, batchSize: 2, epochs: 1 })
+  const loader = await createLoader({ source: train, batchSize: 2, epochs: 1, strict: true })
   const iterate = async (): Promise<void> => {
     for await (const _ of loader);
   }
@@ -148,5 +149,65 @@ describe("hostile archives give one line that names them", () => {
     await expect(resolveData("/nowhere/set")).rejects.toThrow("/nowhere/set: no such file or folder")
     await expect(resolveData(goldenPath("rgb.png"))).rejects.toThrow(/neither a folder nor a .tar/)
     await expect(resolveData(await temporary())).rejects.toThrow(/holds no JPEG/)
+  })
+})
+
+describe("a broken image", () => {
+  /** Ten good images and some that are cut. */
+  async function withBroken(count: number, good = 10): Promise<string> {
+    const root = await temporary()
+    await mkdir(join(root, "a"))
+    await mkdir(join(root, "b"))
+    for (let i = 0; i < good; i++) await writeFile(join(root, i % 2 === 0 ? "a" : "b", `${i}.png`), png)
+    for (let i = 0; i < count; i++) await writeFile(join(root, "a", `9${i}-cut.png`), png.subarray(0, 300))
+    return root
+  }
+  const open = async (root: string, options: Partial<LoaderOptions> = {}): Promise<Batch[]> => {
+    const { train } = await resolveData(root, { valFraction: 0 })
+    const batches: Batch[] = []
+    const loader = await createLoader({ source: train, batchSize: 4, epochs: 1, ...options })
+    for await (const batch of loader) batches.push(batch)
+    return batches
+  }
+
+  test("keeps its place with weight 0, and is named once", async () => {
+    const root = await withBroken(1)
+    const messages: string[] = []
+    const onBroken = ({ message }: BrokenExample): void => void messages.push(message)
+    const batches = await open(root, { epochs: 2, onBroken })
+    expect(batches.flatMap(({ weights }) => [...weights])).toEqual(
+      [1, 2].flatMap(() => [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0]),
+    )
+    expect(messages).toEqual([expect.stringMatching(/a\/90-cut\.png: broken PNG image/)])
+    const [, second] = batches
+    expect([...(second?.targets.subarray(2, 4) ?? [])]).toEqual([0, 0])
+    expect(second?.broken?.map(({ example }) => example)).toEqual([5])
+  })
+
+  test("leaves its partner in a mixed batch as it is", async () => {
+    const root = await withBroken(1, 3)
+    const [batch] = await open(root, { mix: { mixup: 0.4 } })
+    expect([...(batch?.targets ?? [])].reduce((a, b) => a + b)).toBeCloseTo(3)
+    expect([...(batch?.weights ?? [])]).toEqual([1, 1, 0, 1])
+    expect(batch?.targets.subarray(2, 4).every((target) => target === 0 || target > 0.99)).toBe(true)
+  })
+
+  test("does not count in mean and standard deviation, even as the first", async () => {
+    const root = await withBroken(1)
+    await writeFile(join(root, "a", "0.png"), png.subarray(0, 100))
+    const dataset = await openDataset((await resolveData(root, { valFraction: 0 })).train)
+    const whole = await openDataset((await resolveData(await withBroken(0), { valFraction: 0 })).train)
+    const [{ mean }, expected] = [await meanStd(dataset), await meanStd(whole)]
+    for (const [c, value] of expected.mean.entries()) expect(mean[c]).toBeCloseTo(value, 12)
+    expect((await open(root)).length).toBe(3)
+  })
+
+  test("ends the loading at once where that is asked for, and where there are too many", async () => {
+    await expect(open(await withBroken(1), { strict: true })).rejects.toThrow(/90-cut\.png: broken PNG/)
+    expect((await open(await withBroken(9))).length).toBe(5)
+    await expect(open(await withBroken(10))).rejects.toThrow(/10 of 20 images cannot be read, such as .*mend or remove/)
+    const none = await withBroken(2, 0)
+    await writeFile(join(none, "b", "1.png"), Buffer.alloc(0))
+    await expect(open(none)).rejects.toThrow(/broken PNG|is empty/)
   })
 })

@@ -209,10 +209,10 @@ describe("worker threads, in the built package", () => {
       import { createLoader } from "@vitrine/data/node"
       const paths = ["test/golden/files/rgb.png", "test/golden/generate.py"]
       const source = { kind: "files", name: "bad", classes: ["a"], paths, labels: new Int32Array(2), skipped: 0 }
-      const loader = await createLoader({ source, batchSize: 1, workers: 2 })
+      const loader = await createLoader({ source, batchSize: 1, workers: 2, strict: true })
       let count = 0
       try { for await (const _ of loader) count++ } catch (error) { console.log(count, error.name, error.message) }`
-    expect(await node(code)).toBe("1 VitrineError test/golden/generate.py: is not a JPEG, PNG, WebP or GIF image")
+    expect(await node(code)).toMatch(/^1 VitrineError test\/golden\/generate\.py: is not a JPEG, PNG, .* image$/)
   })
 
   test("an abandoned loader does not keep the process alive", async () => {

@@ -62,10 +62,20 @@ export interface EndEvent {
   readonly seconds: number
 }
 
+/** An image that cannot be read. It keeps its place in the order of the data, with weight 0. */
+export interface BrokenImageEvent {
+  readonly type: "broken"
+  /** Updates taken when that was found. */
+  readonly step: number
+  /** Names the image, and its fault. */
+  readonly message: string
+}
+
 /** The events of a training. */
 export type TrainEvent<E extends object = Evaluation> =
   | StartEvent
   | StepEvent
   | EvaluationEvent<E>
   | CheckpointEvent
+  | BrokenImageEvent
   | EndEvent

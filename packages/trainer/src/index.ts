@@ -1,6 +1,14 @@
 export { type RunStore, restoreTensors, type SavedRun, type SavedTensor } from "./checkpoint.ts"
 export { evaluateBatches } from "./evaluate.ts"
-export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TrainEvent } from "./events.ts"
+export type {
+  BrokenImageEvent,
+  CheckpointEvent,
+  EndEvent,
+  EvaluationEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+} from "./events.ts"
 export {
   type DecayMode,
   decayModeNames,

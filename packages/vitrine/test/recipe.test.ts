@@ -27,7 +27,7 @@ describe("fills in what is left open", () => {
       mlpDim: 384,
     })
     // 15 batches of 64 an epoch, ten epochs.
-    expect(training).toMatchObject({ steps: 150, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
+    expect(training).toMatchObject({ steps: 160, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
     expect(rest).toEqual({
       task: "classify",
       threshold: 0.5,
@@ -39,7 +39,7 @@ describe("fills in what is left open", () => {
       augmentNormalized: [],
       labelSmoothing: 0,
       mix: null,
-      dropLast: true,
+      dropLast: false,
       interpolation: "bicubic",
       cropPct: 1,
       cropMode: "center",
@@ -100,14 +100,15 @@ describe("fills in what is left open", () => {
     expect(steps({ epochs: 2, batchSize: 100, accumulate: 5 })).toBe(4)
     // Whole passes: no update is cut off at the end of each.
     expect(steps({ epochs: 10, batchSize: 100, accumulate: 4 })).toBe(25)
-    expect(steps({ epochs: 2, batchSize: 300, dropLast: false })).toBe(8)
+    expect(steps({ epochs: 2, batchSize: 300 })).toBe(8)
+    expect(steps({ epochs: 2, batchSize: 300, dropLast: true })).toBe(6)
     expect(steps({ epochs: 0.5, batchSize: 100 })).toBe(5)
     expect(steps({ steps: 3 })).toBe(3)
   })
 
   test("long runs are evaluated ten times, short ones every epoch", () => {
     expect(resolveRecipe({ steps: 1000 }, small, 0).evaluateEvery).toBe(100)
-    expect(resolveRecipe({ steps: 10 }, small, 0).evaluateEvery).toBe(15)
+    expect(resolveRecipe({ steps: 10 }, small, 0).evaluateEvery).toBe(16)
     expect(resolveRecipe({ steps: 10, evaluateEvery: 3 }, small, 0).evaluateEvery).toBe(3)
   })
 })
@@ -135,7 +136,7 @@ describe("refuses in one line that says what to change", () => {
     ["half a batch", { batchSize: 1.5 }, "recipe: batchSize must be a positive integer, got 1.5"],
     [
       "batches larger than the data",
-      { batchSize: 1001 },
+      { batchSize: 1001, dropLast: true },
       "recipe: batchSize: a batch of 1001 needs more than the 1000 training images",
     ],
     [

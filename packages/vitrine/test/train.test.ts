@@ -72,6 +72,29 @@ test("a test folder is measured under its own name, and chooses no model", async
   await expect(evaluate(out, { backend: "onnx", split: "val" })).rejects.toThrow(/no validation images.*: train, test/)
 })
 
+test("a broken image is named once, does not count, and a changed folder is refused at resume", async () => {
+  const folder = join(place, "cut")
+  await cp(data, folder, { recursive: true })
+  const cut = join(folder, "circle", "0.png")
+  await writeFile(cut, (await readFile(cut)).subarray(0, 60))
+  const run = { ...options, data: folder, valFraction: 0 }
+  await expect(collect(train({ ...run, strict: true }))).rejects.toThrow(/circle\/0\.png: broken PNG image/)
+  const whole = await collect(train({ ...run, recipe: { ...recipe, steps: 8 } }))
+  const broken = whole.filter(({ type }) => type === "broken")
+  expect(broken).toEqual([
+    { type: "broken", step: expect.any(Number), message: expect.stringContaining("0.png: broken PNG image") },
+  ])
+  const out = join(place, "cut-run")
+  for await (const event of train({ ...run, out, checkpointEvery: 2 }))
+    if (event.type === "step" && event.step === 3) break
+  const rest = await collect(train({ resume: out, workers: 0, backend: "onnx" }))
+  expect(stepsOf(rest)).toEqual(stepsOf(await collect(train(run))).slice(2))
+  await rename(join(folder, "circle", "3.png"), join(folder, "circle", "4.png"))
+  await expect(collect(train({ resume: out, workers: 0, backend: "onnx" }))).rejects.toThrow(
+    /its images are no longer those of the run, which began with 60 files of [\d,]+ bytes; now there are/,
+  )
+})
+
 test("masked patches are learned from a flat folder", async () => {
   const flat = join(place, "flat")
   await cp(join(data, "circle"), flat, { recursive: true })
@@ -161,7 +184,7 @@ test("refuses in one line", async () => {
     [{ resume: place }, "holds no run"],
     [{ resume: foreign }, "does not say how it was trained"],
     [
-      { data, recipe: { batchSize: 100 } },
+      { data, recipe: { batchSize: 100, dropLast: true } },
       "batchSize: a batch of 100 needs more than the 54 training images; lower it (--batch-size)",
     ],
     [{ data, recipe: { ...recipe, learningRate: 1e30, clip: null } }, "the loss is"],

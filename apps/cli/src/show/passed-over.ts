@@ -1,15 +1,16 @@
 import { errorColors, note } from "../output.ts"
 import { printable } from "./text.ts"
 
-/** Says which files of data were passed over, if any. */
-export function notePassedOver({
-  data,
-  passedOver,
-}: {
+/** Says which files of data were passed over, and which images are broken, if any. */
+export function notePassedOver({ data, passedOver, broken = [] }: DataFaults): void {
+  for (const message of broken) note(errorColors.yellow(`passed over ${printable(message)}`))
+  if (passedOver.length > 0) note(errorColors.yellow(`${printable(data)}: ${passedOverText(passedOver)}`))
+}
+
+interface DataFaults {
   readonly data: string
   readonly passedOver: readonly string[]
-}): void {
-  if (passedOver.length > 0) note(errorColors.yellow(`${printable(data)}: ${passedOverText(passedOver)}`))
+  readonly broken?: readonly string[]
 }
 
 /** Lines for each kind of files that were passed over, in one. */

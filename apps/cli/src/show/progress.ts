@@ -97,6 +97,9 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           )
           break
         }
+        case "broken":
+          say(yellow(`  passed over ${printable(event.message)}`))
+          break
         case "checkpoint":
           break
         case "end":

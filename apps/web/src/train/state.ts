@@ -168,6 +168,7 @@ function apply(before: Progress, update: TrainUpdate): Progress {
       }
     case "samples":
       return { ...before, samples: update.samples, heldOut: update.heldOut }
+    case "broken":
     case "checkpoint":
       return before
     case "unsaved":

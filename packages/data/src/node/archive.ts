@@ -4,6 +4,7 @@ import { createGunzip } from "node:zlib"
 import { readZipFile, type ZipFile, zipFiles } from "@vitrine/archive/npz"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
+import { BrokenImageError } from "../broken.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
@@ -144,8 +145,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     async read(index) {
       const size = at(sizes, index)
       if (size > decodeLimits.fileBytes)
-        throw new VitrineError(
-          "file",
+        throw new BrokenImageError(
           `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
         )
       const file = {
@@ -160,7 +160,11 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
           },
         }),
       }
-      return decodeImage(await read(file), describe(index))
+      const bytes = await read(file).catch((error: unknown) => {
+        // What the archive's bytes say, other than a disk that fails.
+        throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
+      })
+      return decodeImage(bytes, describe(index))
     },
     close,
   }

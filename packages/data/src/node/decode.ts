@@ -1,6 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import type sharpModule from "sharp"
 import type { Sharp } from "sharp"
+import { BrokenImageError } from "../broken.ts"
 import { decodeBmp } from "../bmp.ts"
 import { decodeGif } from "../gif.ts"
 import { imageHeader, jpegComponents } from "../header.ts"
@@ -25,7 +26,7 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   const label = name ?? (typeof input === "string" ? input : "image")
   const bytes = typeof input === "string" ? await readFileWithin(input, decodeLimits.fileBytes, label) : input
   const format = imageHeader(bytes)?.format
-  if (bytes.length === 0) throw new VitrineError("file", `${label}: is empty`)
+  if (bytes.length === 0) throw new BrokenImageError(`${label}: is empty`)
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
   if (format === undefined) throw notDecoded(bytes, label)
@@ -33,7 +34,7 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   const tiff = format === "TIFF" ? tiffFacts(bytes) : undefined
   if (tiff?.isRaw === true) throw notDecoded(bytes, label, "camera's raw")
   if (tiff?.photometric === 6 && tiff.compression !== 7)
-    throw new VitrineError("file", `${label}: is a TIFF in YCbCr without JPEG, which is not decoded; save it in RGB`)
+    throw new BrokenImageError(`${label}: is a TIFF in YCbCr without JPEG, which is not decoded; save it in RGB`)
   const sharp = format === "GIF" ? null : await loadSharp()
   try {
     if (sharp === null) return decodeGif(bytes)
@@ -45,8 +46,8 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
   } catch (error) {
     const [fault = ""] = messageOf(error).split("\n")
     if (/pixel limit/i.test(fault))
-      throw new VitrineError("file", `${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
-    throw new VitrineError("file", `${label}: broken ${format} image (${fault})`, { cause: error })
+      throw new BrokenImageError(`${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
+    throw new BrokenImageError(`${label}: broken ${format} image (${fault})`, { cause: error })
   }
 }
 
@@ -55,7 +56,7 @@ function decodeNamed(bytes: Uint8Array, label: string): Image {
     return decodeBmp(bytes)
   } catch (error) {
     if (!VitrineError.isInstance(error)) throw error
-    throw new VitrineError(error.kind, `${label}: ${error.message}`)
+    throw new BrokenImageError(`${label}: ${error.message}`)
   }
 }
 

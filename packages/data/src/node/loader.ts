@@ -1,7 +1,8 @@
 import { VitrineError } from "@vitrine/core"
 import { type Batch, batchMaker } from "../batch.ts"
+import { firstImage } from "../broken.ts"
 import type { Dataset, DatasetSource } from "../dataset.ts"
-import { type Loader, type LoaderOptions, loaderOf, localBatchMaker, planOf } from "../loader.ts"
+import { brokenIn, type Loader, type LoaderOptions, loaderOf, localBatchMaker, planOf } from "../loader.ts"
 import { cached, pixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import { workerPool } from "./pool.ts"
@@ -34,12 +35,12 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
     const plan = await planOf(dataset, options)
     const { source } = dataset
     const decodes = readsFiles(source)
-    const cache = decodes ? pixelCache(dataset, await dataset.read(0)) : undefined
+    const cache = decodes ? pixelCache(dataset, (await firstImage(dataset))[1]) : undefined
     const maker =
       workers === 0 || source === undefined || import.meta.url.endsWith(".ts")
         ? localBatchMaker(batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan), close)
         : workerPool<Batch>(workerUrl, { source, plan, cache } satisfies WorkerInput, workers, close)
-    return loaderOf(dataset, options, plan.shape, maker)
+    return loaderOf(dataset, options, plan.shape, maker, brokenIn(dataset, options))
   } catch (error) {
     await close()
     throw error

@@ -22,6 +22,7 @@ interface StoredCheckpoint extends CheckpointScore {
   readonly path: string
   readonly model: Uint8Array<ArrayBuffer>
   readonly training: Uint8Array<ArrayBuffer>
+  readonly state: unknown
 }
 
 /**
@@ -46,20 +47,21 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
     appendMetrics(event) {
       metrics.push({ step: event.step, line: `${JSON.stringify(event)}\n` })
     },
-    async saveCheckpoint({ step, score, loss, tensors, trainingTensors }) {
+    async saveCheckpoint({ step, score, loss, tensors, trainingTensors, state }) {
       const path = `checkpoints/step-${String(step).padStart(8, "0")}`
       const model = concatenate(writeSafetensors(tensors, { format: "pt" }))
-      newest = { step, score, loss, path, model, training: concatenate(writeSafetensors(trainingTensors)) }
+      newest = { step, score, loss, path, model, training: concatenate(writeSafetensors(trainingTensors)), state }
       best = bestCheckpoint(best === undefined ? [newest] : [best, newest])
       return { path }
     },
     resume() {
       if (newest === undefined) return null
-      const { step, path, model, training } = newest
+      const { step, path, model, training, state } = newest
       metrics = metrics.filter((event) => event.step <= step)
       return {
         step,
         path,
+        state,
         tensors: readSafetensors(model, `${path}/model.safetensors`).tensors,
         trainingTensors: readSafetensors(training, `${path}/training.safetensors`).tensors,
       }
@@ -70,10 +72,10 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
       if (newest === undefined) return files
       files["model.safetensors"] = (best ?? newest).model
       files["metrics.jsonl"] = text(metrics.map(({ line }) => line).join(""))
-      for (const { step, score, loss, path, model, training } of new Set([best ?? newest, newest])) {
+      for (const { step, score, loss, path, model, training, state } of new Set([best ?? newest, newest])) {
         files[`${path}/model.safetensors`] = model
         files[`${path}/training.safetensors`] = training
-        files[`${path}/state.json`] = text(`${JSON.stringify({ step, score, loss, state: null })}\n`)
+        files[`${path}/state.json`] = text(`${JSON.stringify({ step, score, loss, state })}\n`)
       }
       return files
     },
@@ -97,7 +99,8 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
     const { [file]: state, [`${path}/model.safetensors`]: model, [`${path}/training.safetensors`]: training } = files
     // A checkpoint without all three files was being written, or deleted.
     if (path === undefined || state === undefined || model === undefined || training === undefined) return []
-    const { step, score, loss }: { step?: unknown; score?: unknown; loss?: unknown } = Object(parseJson(state, file))
+    const json: { step?: unknown; score?: unknown; loss?: unknown; state?: unknown } = Object(parseJson(state, file))
+    const { step, score, loss } = json
     if (typeof step !== "number") throw new VitrineError("file", `${file}: has no step`)
     const copy = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)
     return [
@@ -108,6 +111,7 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
         path,
         model: copy(model),
         training: copy(training),
+        state: json.state ?? null,
       },
     ]
   })

@@ -39,6 +39,7 @@ export const flags = {
     help: "which checkpoint is published: the best on the validation images by this, or the last; default: top1",
     choices: bestNames,
   },
+  strict: { group: run, help: "end at the first image that cannot be read", resumable: true },
   fileColumn: { group: run, ...columnFlags.fileColumn },
   labelColumn: { group: run, ...columnFlags.labelColumn },
   model: {

@@ -32,7 +32,7 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
   readonly mix?: Mix
-  /** Whether an epoch leaves out its short last batch; true by default. */
+  /** Whether an epoch leaves out its short last batch; false by default. */
   readonly dropLast?: boolean
   readonly interpolation?: Preprocessing["interpolation"]
   /** The share of the image that evaluation keeps; 1 by default. */
@@ -65,7 +65,7 @@ export interface DataFacts {
   readonly examples: number
   readonly classes: number
   readonly channels: number
-  /** Height and width of the first image. */
+  /** The middle height and the middle width of many images. */
   readonly imageSize: readonly [number, number]
   readonly mean: readonly number[]
   readonly std: readonly number[]

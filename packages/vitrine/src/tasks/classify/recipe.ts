@@ -33,7 +33,7 @@ const smallSide = 96
 export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
   checkRecipe(recipe)
   const batchSize = recipe.batchSize ?? Math.min(64, data.examples)
-  const dropLast = recipe.dropLast ?? true
+  const dropLast = recipe.dropLast ?? false
   if (dropLast && data.examples < batchSize)
     throw new VitrineError(
       "config",

@@ -82,6 +82,8 @@ export type StoredRecord = Omit<Partial<RunRecord>, "data" | "seed" | "recipe"> 
       Pick<RunRecord["recipe"], "config" | "batchSize" | "augment" | "mean" | "std" | "evaluateEvery" | "training">
   }
 
+const count = { kind: "number", integer: true, from: 0 } as const
+
 const recordSchema = lenient("a record", {
   ...entriesOf(originFields),
   from: v.optional(schemas.text),
@@ -90,6 +92,11 @@ const recordSchema = lenient("a record", {
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
   fileColumn: v.optional(schemas.text),
   labelColumns: v.optional(schemas.listOf(schemas.text)),
+  listing: v.optional(
+    lenient("a listing", {
+      ...entriesOf({ files: count, bytes: count, digest: { kind: "text" } }),
+    }),
+  ),
   testValidates: v.optional(fieldSchema({ kind: "boolean" })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),

@@ -6,6 +6,7 @@ import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import type { ClassifierEvaluation } from "./events.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
+import type { Listing } from "./listing.ts"
 import { defaultObjective, learnsClasses, learnsSeveralLabels, type ObjectiveName } from "./objectives.ts"
 import type { Recipe, RecipeRule, ResolvedRecipe } from "./recipe-type.ts"
 import { recipeFor, resolveRecipe } from "./recipe.ts"
@@ -27,6 +28,8 @@ export interface ClassifierOptions<Source> {
   readonly fileColumn?: string | undefined
   /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
   readonly labelColumns?: readonly string[] | undefined
+  /** Whether the first broken image ends the run; by default its row has weight 0. */
+  readonly strict?: boolean | undefined
 }
 
 /** What decides which examples a run sees. */
@@ -53,6 +56,8 @@ export interface TrainingData {
   readonly passedOver: readonly string[]
   /** How the labels were found, and what is odd about them. */
   readonly notes?: readonly string[]
+  /** What the data consist of. */
+  readonly listing?: Listing | null
 }
 
 /** A model that a run starts from. */
@@ -141,6 +146,7 @@ export async function prepareClassifier<Source>(
   const recipe = plan.resolve(start)
   const classNames = classesOf(recipe, dataset)
   if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
+  if (record?.listing !== undefined) checkSameFiles(record.listing, data)
   platform.checkRecipe?.(recipe)
   const weights = start && (await startFrom(start.model, recipe.config, classNames, start.name))
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
@@ -169,6 +175,7 @@ export async function prepareClassifier<Source>(
           ...(teacher && { teacher: teacher.origin }),
           ...selection,
           testValidates,
+          ...(data.listing && { listing: data.listing }),
         }
     return { ...described, vitrine: { ...vitrine, model: recipe.config } }
   })
@@ -198,6 +205,7 @@ export async function prepareClassifier<Source>(
     events: (place) =>
       trainOn({
         ...place,
+        strict: options.strict ?? false,
         dataset,
         validation,
         test,
@@ -267,6 +275,17 @@ function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
       `${name}: its images may have several labels, and task ${task} learns one class: leave it out, or say multi-label (--task multi-label)`,
     )
   return { ...recipe, task }
+}
+
+/** @throws VitrineError (config) for data whose files are not those that a run began with. */
+function checkSameFiles(begun: Listing, { name, listing }: TrainingData): void {
+  if (!listing || listing.digest === begun.digest) return
+  const facts = ({ files, bytes }: Listing): string =>
+    `${files.toLocaleString("en")} files of ${bytes.toLocaleString("en")} bytes`
+  throw new VitrineError(
+    "config",
+    `${name}: its images are no longer those of the run, which began with ${facts(begun)}; now there are ${facts(listing)}: restore them, or start a new run from its weights (--from)`,
+  )
 }
 
 /** How a run gets its recipe, for which the model that it starts from has to be open. */

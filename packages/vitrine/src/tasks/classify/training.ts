@@ -10,12 +10,14 @@ import {
 } from "@vitrine/core"
 import {
   type Batch,
+  type BrokenExample,
   type Dataset,
   type Loader,
   type LoaderOptions,
   meanStd,
   normalize,
   type Transform,
+  usualSize,
 } from "@vitrine/data"
 import {
   classificationObjective,
@@ -37,14 +39,17 @@ import { classScore, labelScore } from "./best.ts"
 import { learnsClasses, type ObjectiveName } from "./objectives.ts"
 import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
 
+/** Images whose sizes are looked at. */
+const sizedImages = 100
+
 /** The facts of data that decide what a recipe leaves open. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
-  const { width, height } = await dataset.read(0)
+  const imageSize = await usualSize(dataset, sizedImages)
   const { mean, std: deviations } = await meanStd(dataset)
   // A channel that varies by less than half a step of 8 bits is constant: its values are only shifted.
   const std = deviations.map((deviation) => (deviation < 1 / 510 ? 1 : deviation))
   const { length: examples, channels, classes } = dataset
-  return { examples, channels, classes: classes.length, imageSize: [height, width], mean, std }
+  return { examples, channels, classes: classes.length, imageSize, mean, std }
 }
 
 /** The preparation of images for a model that this recipe trains. */
@@ -63,6 +68,8 @@ export function preprocessingOf({
 export type OpenLoader = (dataset: Dataset, options: LoaderOptions) => Promise<Loader>
 
 export interface TrainingRun extends TrainingPlace {
+  /** Whether the first broken image ends the run. */
+  readonly strict: boolean
   readonly dataset: Dataset
   readonly validation: Dataset | undefined
   /** Measured where there is no validation set; it chooses no checkpoint. */
@@ -78,7 +85,8 @@ export interface TrainingRun extends TrainingPlace {
 }
 
 /** Trains a classifier by a recipe on open data sets. */
-export function trainOn({
+export async function* trainOn({
+  strict,
   dataset,
   validation,
   test,
@@ -91,8 +99,18 @@ export function trainOn({
 }: TrainingRun): AsyncGenerator<TrainEvent, void, void> {
   const { config, training, evaluateEvery, batchSize, dropLast, mix, labelSmoothing: smoothing } = recipe
   const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
+  const told = new Set<string>()
+  const broken: string[] = []
+  const reading = {
+    strict,
+    onBroken: ({ message }: BrokenExample): void => {
+      if (!told.has(message)) broken.push(message)
+      told.add(message)
+    },
+  }
   const batches = (consumed: number): Promise<Loader> =>
     openLoader(dataset, {
+      ...reading,
       ...trainingOrder(order, consumed),
       transforms: trainingTransforms(recipe),
       smoothing,
@@ -103,6 +121,7 @@ export function trainOn({
     measured &&
     ((): Promise<Loader> =>
       openLoader(measured, {
+        ...reading,
         transforms: evaluationTransforms(preprocessingOf(recipe), config),
         batchSize,
         epochs: 1,
@@ -111,7 +130,7 @@ export function trainOn({
   const unset = model.parameters.filter(({ name }) => initial?.[name] === undefined)
   const train = loops[recipe.task](model, recipe, teacher)
   const drawn = initialValues(recipe, unset, foldKey(keyFromSeed(training.seed), "init"))
-  return train({
+  const events = train({
     ...place,
     backend,
     parameters: model.parameters,
@@ -122,6 +141,10 @@ export function trainOn({
     evaluatesTest: validation === undefined,
     evaluateEvery,
   })
+  for await (const event of events) {
+    for (const message of broken.splice(0)) yield { type: "broken", step: event.step, message }
+    yield event
+  }
 }
 
 /** Starting values of parameters, drawn by the recipe's scheme. */

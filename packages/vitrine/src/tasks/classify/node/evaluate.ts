@@ -10,7 +10,7 @@ import {
 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
-import type { Batch, Dataset, Split } from "@vitrine/data"
+import type { Batch, BrokenExample, Dataset, Split } from "@vitrine/data"
 import { renumberLabelSets } from "@vitrine/data/internal"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
@@ -63,6 +63,8 @@ interface EvaluationFacts {
   readonly match: ClassMatch
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
+  /** Images that cannot be read, each with its fault. They are not measured. */
+  readonly broken: readonly string[]
 }
 
 export interface ModelEvaluation extends Evaluation, EvaluationFacts {
@@ -124,7 +126,8 @@ interface Subject {
   run<E extends object>(measure: Measure<Batch, E>, onOutputs?: OnOutputs): Promise<E>
 }
 
-type OnOutputs = (logits: Float32Array, weights: Float32Array) => void
+/** @param first the place of the first row among the examples */
+type OnOutputs = (logits: Float32Array, weights: Float32Array, first: number) => void
 
 /** Opens a model and data for some work, and closes them afterwards. */
 async function withSubject<T>(
@@ -174,22 +177,24 @@ async function withSubject<T>(
     }
     const { backend, close } = await openBackend(choice)
     closers.push(close)
+    const broken: string[] = []
+    const onBroken = ({ message }: BrokenExample): void => void broken.push(message)
     return await work({
       config,
       record,
       scoring,
       dataset,
-      facts: { data: name, split: part, labels, match, passedOver },
+      facts: { data: name, split: part, labels, match, passedOver, broken },
       async run(measure, onOutputs = () => {}) {
         const constants = await constantsOf(folder, backend, config)
         const evaluator = programs(backend, evaluationGraph(measure), { constants })
         closers.push(evaluator.dispose)
         const transforms = evaluationTransforms(preprocessing, config)
-        const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0 })
-        return evaluateBatches(evaluator, loader, measure, undefined, ({ logits }, { weights }) => {
+        const loader = await createLoader({ dataset, transforms, batchSize, epochs: 1, workers: 0, onBroken })
+        return evaluateBatches(evaluator, loader, measure, undefined, ({ logits }, { weights, index }) => {
           const values = Float32Array.from(logits?.data ?? [])
           checkFinite(values)
-          onOutputs(values, weights)
+          onOutputs(values, weights, index * batchSize)
         })
       },
     })
@@ -204,12 +209,14 @@ async function measureOneLabel(
 ): Promise<ModelEvaluation> {
   const loss = record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy")
   const real = realLabels === undefined ? null : await readRealLabels(realLabels, dataset, config.classes)
-  const predictions: number[] = []
-  const figures = await run(measureClasses(imageModel(config), loss), (values, weights) => {
+  // Of broken images there is none.
+  const predictions = new Int32Array(dataset.length).fill(-1)
+  const figures = await run(measureClasses(imageModel(config), loss), (values, weights, first) => {
     for (const [row, weight] of weights.entries())
-      if (weight > 0) predictions.push(largest(values.slice(row * config.classes, (row + 1) * config.classes)))
+      if (weight > 0) predictions[first + row] = largest(values.slice(row * config.classes, (row + 1) * config.classes))
   })
-  return { ...facts, ...figures, real: real && realAccuracy(Int32Array.from(predictions), real) }
+  const labels = real?.map((labels, image) => (predictions[image] === -1 ? [] : labels))
+  return { ...facts, ...figures, real: labels ? realAccuracy(predictions, labels) : null }
 }
 
 async function measureSeveralLabels({ config, record, facts, run }: Subject): Promise<ModelLabelEvaluation> {

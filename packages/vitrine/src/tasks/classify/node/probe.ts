@@ -9,7 +9,7 @@ import {
 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, ops, type Programs, programs, type Scope, type Tensor, VitrineError } from "@vitrine/core"
-import { type Dataset, type DatasetSource, normalize, type Transform } from "@vitrine/data"
+import { type BrokenExample, type Dataset, type DatasetSource, normalize, type Transform } from "@vitrine/data"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
   type Features,
@@ -97,6 +97,8 @@ export interface Probe {
   readonly results: readonly ProbeResult[]
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
+  /** Images that cannot be read, each with its fault. They are left out. */
+  readonly broken: readonly string[]
 }
 
 /**
@@ -145,8 +147,10 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     })
     closers.push(program.dispose)
 
+    const broken = new Set<string>()
+    const onBroken = ({ message }: BrokenExample): void => void broken.add(message)
     const features = async (dataset: Dataset, transforms: readonly Transform[], run?: Programs): Promise<Features> => {
-      const plan = { transforms, batchSize, epochs: 1 }
+      const plan = { transforms, batchSize, epochs: 1, onBroken }
       const { source } = dataset
       const loader = await createLoader(source === undefined ? { ...plan, dataset } : { ...plan, source, workers })
       return run === undefined ? pixelFeatures(loader) : probeFeatures(run, loader)
@@ -187,6 +191,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
       width,
       results,
       passedOver: resolved.passedOver,
+      broken: [...broken],
     }
   } finally {
     for (const close of closers.reverse()) await close()

@@ -4,7 +4,7 @@ import { imageModel } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { parameterCount, VitrineError } from "@vitrine/core"
 import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
-import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
+import { createLoader, dataListing, openDataset, resolveData, subset } from "@vitrine/data/node"
 import { locate } from "../../../node/hub.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
@@ -41,6 +41,8 @@ export interface TrainOptions extends RunOptions {
   readonly fileColumn?: string | undefined
   /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
   readonly labelColumns?: readonly string[] | undefined
+  /** Whether the first broken image ends the run; by default it is named, and its row has weight 0. */
+  readonly strict?: boolean | undefined
 }
 
 /**
@@ -77,7 +79,8 @@ function platformOf(
     async openData({ classes, perClass, ...choice }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-      const { train, val, test, splitNames, passedOver, notes } = await resolveData(name, choice)
+      const resolved = await resolveData(name, choice)
+      const { train, val, test, splitNames, passedOver, notes } = resolved
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
         closeLater(dataset.close)
@@ -93,6 +96,7 @@ function platformOf(
         splitNames,
         passedOver,
         notes,
+        listing: await dataListing(resolved, resolve(name)),
       }
     },
     async openStart(name, hints) {

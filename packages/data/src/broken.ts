@@ -1,0 +1,74 @@
+import { VitrineError } from "@vitrine/core"
+import type { Dataset } from "./dataset.ts"
+import type { Image } from "./image.ts"
+
+/** The error of an image whose bytes cannot be decoded, wherever and whenever that is tried. */
+export class BrokenImageError extends VitrineError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("file", message, options)
+  }
+}
+
+/** An example whose image is broken. */
+export interface BrokenExample {
+  readonly example: number
+  /** Names the image, and its fault. */
+  readonly message: string
+}
+
+/** Reads an image. The error of a broken one is a result. */
+export async function readOrBroken(dataset: Dataset, example: number): Promise<Image | BrokenImageError> {
+  try {
+    return await dataset.read(example)
+  } catch (error) {
+    if (error instanceof BrokenImageError) return error
+    throw error
+  }
+}
+
+/**
+ * The first image of a data set that is not broken, with its place.
+ * @throws VitrineError (file) that of the first image where all are broken
+ */
+export async function firstImage(dataset: Dataset): Promise<readonly [example: number, image: Image]> {
+  let first: BrokenImageError | undefined
+  for (let example = 0; example < dataset.length; example++) {
+    const image = await readOrBroken(dataset, example)
+    if (!(image instanceof BrokenImageError)) return [example, image]
+    first ??= image
+  }
+  throw first ?? new VitrineError("file", `${dataset.name}: has no images`)
+}
+
+/** What happens to broken images. */
+export interface BrokenOptions {
+  /** Whether the first one is an error; default false. */
+  readonly strict?: boolean | undefined
+  /** Called once for each. */
+  readonly onBroken?: ((broken: BrokenExample) => void) | undefined
+}
+
+/** More broken images than this share of all, and at least so many, are an error. */
+const mostBroken = { share: 0.01, count: 10 }
+
+/** Counts the broken images of a data set. The function throws a VitrineError (file) where they are too many. */
+export function brokenCounter(
+  { name, length }: Pick<Dataset, "name" | "length">,
+  { strict = false, onBroken }: BrokenOptions,
+): (broken: readonly BrokenExample[]) => void {
+  const counted = new Set<number>()
+  return (broken) => {
+    for (const each of broken) {
+      if (strict) throw new VitrineError("file", each.message)
+      if (counted.has(each.example)) continue
+      counted.add(each.example)
+      onBroken?.(each)
+      const { size } = counted
+      if (size === length || (size >= mostBroken.count && size > mostBroken.share * length))
+        throw new VitrineError(
+          "file",
+          `${name}: ${size} of ${length} images cannot be read, such as ${each.message}: mend or remove them`,
+        )
+    }
+  }
+}

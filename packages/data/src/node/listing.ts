@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto"
+import { stat } from "node:fs/promises"
+import { relative } from "node:path"
+import { at } from "../at.ts"
+import type { DatasetSource } from "../dataset.ts"
+import type { ResolvedData } from "./resolved.ts"
+import { unreadable } from "./unreadable.ts"
+
+/** What data consist of, to tell later whether they are still the same. */
+export interface Listing {
+  /** Files that are read. */
+  readonly files: number
+  /** Bytes of all of them. */
+  readonly bytes: number
+  /** SHA-256 of their paths in the data and their sizes, by path. */
+  readonly digest: string
+}
+
+/**
+ * Lists the files that data are read from; null for data that are made as they are read.
+ * @param root where the data lie; paths are taken from there, so that data may move
+ * @throws VitrineError (file) for a file that is no longer there
+ */
+export async function dataListing({ train, val, test }: ResolvedData, root: string): Promise<Listing | null> {
+  const sizes = new Map<string, number>()
+  for (const source of [train, val, test]) if (source !== null) await addFiles(source, root, sizes)
+  if (sizes.size === 0) return null
+  const hash = createHash("sha256")
+  let bytes = 0
+  for (const [path, size] of [...sizes].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${path}\0${size}\n`)
+    bytes += size
+  }
+  return { files: sizes.size, bytes, digest: hash.digest("hex") }
+}
+
+/** Calls to the system that wait at a time. */
+const atOnce = 64
+
+async function addFiles(source: DatasetSource, root: string, sizes: Map<string, number>): Promise<void> {
+  const add = async (path: string): Promise<void> => {
+    const { size } = await stat(path).catch((error: unknown) => {
+      throw unreadable(path, error)
+    })
+    sizes.set(relative(root, path).replaceAll("\\", "/"), size)
+  }
+  switch (source.kind) {
+    case "subset":
+      return addFiles(source.of, root, sizes)
+    case "idx":
+      await add(source.images)
+      return add(source.labels)
+    case "npz":
+      return add(source.path)
+    case "packed":
+      for (const [i, name] of source.names.entries()) sizes.set(name, at(source.sizes, i))
+      return
+    case "files":
+      for (let i = 0; i < source.paths.length; i += atOnce)
+        await Promise.all(source.paths.slice(i, i + atOnce).map(add))
+      return
+    case "shapes":
+    case "pixels":
+  }
+}
