@@ -45,7 +45,7 @@ describe("fills in what is left open", () => {
       cropMode: "center",
       mean: small.mean,
       std: small.std,
-      evaluateEvery: 15,
+      evaluateEvery: 16,
     })
   })
 

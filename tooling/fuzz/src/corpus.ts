@@ -130,12 +130,6 @@ export async function zipFiles(): Promise<Uint8Array[]> {
   return [zipSync(files, { level: 0 }), zipSync(files)]
 }
 
-/** Tables of labels. */
-export const tables = (): Uint8Array[] => [
-  text('file,label\n"a, b.png",x\n2.png,"y|z"\n'),
-  text('{"file_name":"1.png","label":3}\n{"file_name":"2.png","label":[1,2]}\n'),
-]
-
 /** Tar archives of a folder of classes, plain and gzipped. */
 export async function tarFiles(): Promise<Uint8Array[]> {
   const [png = new Uint8Array()] = await images()

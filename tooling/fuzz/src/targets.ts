@@ -176,15 +176,6 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    name: "table",
-    covers: ["data/node/tables/parse"],
-    corpus: corpus.tables,
-    parse: (bytes) => {
-      parseTable(bytes, "table.csv")
-      parseTable(bytes, "table.jsonl")
-    },
-  },
-  {
     name: "hub-name",
     covers: ["hub/name"],
     corpus: corpus.hubNames,
