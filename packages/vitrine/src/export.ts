@@ -1,8 +1,8 @@
-/** The forms that models are exported in, whatever their task. */
+/** The formats in which models are exported, for all tasks. */
 import { type Overrides, splitOverrides } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 
-/** The library whose form a model is written in: timm, Hugging Face's transformers, or an ONNX runtime. */
+/** The library that the exported files are for: timm, Hugging Face's transformers, or an ONNX runtime. */
 export const exportTargets = ["timm", "hf", "onnx"] as const
 export type ExportTarget = (typeof exportTargets)[number]
 
@@ -12,21 +12,21 @@ export const exportTypes = ["float32", "float16"] as const
 export const quantizedTypes = ["int8"] as const
 
 /**
- * The type of the weights. `int8` is dynamic quantization, for Vision Transformers in ONNX alone: their linear layers multiply
- * integers.
+ * The type of the weights. `int8` is dynamic quantization, in which linear layers multiply integers. Only Vision
+ * Transformers in ONNX can have it.
  */
 export type ExportPrecision = (typeof exportTypes)[number] | (typeof quantizedTypes)[number]
 
 export interface ExportFormat {
   readonly to: ExportTarget
   /**
-   * `float32` by default. ONNX takes several: each becomes a file by the name that transformers.js looks for. Layer norms and
-   * softmax stay float32 in float16.
+   * `float32` by default. ONNX accepts several types. Each becomes a file with the name that transformers.js expects.
+   * In float16, layer norms and softmax stay in float32.
    */
   readonly precision?: ExportPrecision | readonly ExportPrecision[] | undefined
 }
 
-/** The precisions of an export, each once. */
+/** The precisions of an export, without duplicates. */
 export function precisionsOf({ precision = [] }: Pick<ExportFormat, "precision">): readonly ExportPrecision[] {
   const list = typeof precision === "string" ? [precision] : precision
   const known: readonly string[] = [...exportTypes, ...quantizedTypes]
@@ -37,15 +37,16 @@ export function precisionsOf({ precision = [] }: Pick<ExportFormat, "precision">
 }
 
 export interface ExportedFiles {
-  /** The files of the folder by their path, each in pieces. */
+  /** The files of the folder by their paths. Each is in pieces. */
   readonly files: ReadonlyMap<string, readonly Uint8Array[]>
-  /** What the other library lacks or does otherwise, a line each. */
+  /** What the other library lacks or does differently, a line each. */
   readonly notes: readonly string[]
 }
 
 /**
- * Refuses overrides that models of a task do not take, for the export would ignore them.
- * @param name names the model in the error, and `owner` the models of the task.
+ * Refuses overrides that models of a task do not accept, since the export would ignore them.
+ * @param name the model's name in the error
+ * @param owner words for the models of the task
  * @throws VitrineError (config)
  */
 export function refuseOverrides(

@@ -1,4 +1,4 @@
-/** Schemas of valibot, made from tables of fields. */
+/** Makes schemas of valibot from tables of fields. */
 import { schemas } from "@vitrine/checkpoint"
 import { accepts, expectation, type Field, type Fields } from "@vitrine/core"
 import { distance } from "fastest-levenshtein"
@@ -10,11 +10,11 @@ export type Entries = Readonly<Record<string, Schema>>
 /** Makes the schema of an object from its entries: `strict` for recipes, `lenient` for records. */
 export type ObjectSchema = (noun: string, entries: Entries) => Schema
 
-/** Refuses other fields: in a recipe they are mistakes. */
+/** A schema that refuses other fields, since they are mistakes in a recipe. */
 export const strict: ObjectSchema = (noun, entries) =>
   v.pipe(v.unknown(), v.check(isObject, "an object"), onlyFields(noun, Object.keys(entries)), v.object({ ...entries }))
 
-/** Refuses the fields of an object that are not among those named, and suggests the nearest name. */
+/** Refuses the fields of an object that are not among `names`, and suggests the most similar name. */
 export function onlyFields(noun: string, names: readonly string[]): v.RawCheckAction<unknown> {
   return v.rawCheck(({ dataset: { value: input }, addIssue }) => {
     const other = Object.entries(Object(input)).find(([key]) => !names.includes(key))
@@ -39,10 +39,10 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
-/** Leaves other fields alone: in a record they are of another version. */
+/** A schema that ignores other fields, since another version may have written them in a record. */
 export const lenient: ObjectSchema = (_, entries) => schemas.object(entries)
 
-/** The schema of a field. Parts of lists and tuples are checked one by one, so that an error names their place. */
+/** The schema of a field. The parts of lists and tuples are checked one by one, so that an error names their place. */
 export function fieldSchema(field: Field): Schema {
   switch (field.kind) {
     case "tuple": {
@@ -57,7 +57,7 @@ export function fieldSchema(field: Field): Schema {
   }
 }
 
-/** The entries of an object that has these fields. */
+/** The entries of an object with these fields. */
 export function entriesOf(fields: Fields): Entries {
   return mapEntries(fields, (field) => (field.optional ? v.optional(fieldSchema(field)) : fieldSchema(field)))
 }
@@ -73,8 +73,8 @@ function mapEntries(fields: Fields, schemaOf: (field: Field) => Schema): Entries
 
 /**
  * The schema of an object whose field `tag` names a row of a table.
- * @param noun a row in words, such as "transform".
- * @param rows the other entries of each row.
+ * @param noun words for a row, such as "transform"
+ * @param rows the other entries of each row
  */
 export function taggedSchema(
   object: ObjectSchema,
@@ -90,7 +90,7 @@ export function taggedSchema(
   return v.lazy((input) => schemaByName.get(fieldOf(input, tag)) ?? tagAlone)
 }
 
-/** A field of data of any kind. */
+/** A field of data of any type. */
 export function fieldOf(data: unknown, name: string): unknown {
   return typeof data === "object" && data !== null
     ? new Map<string, unknown>(Object.entries(data)).get(name)

@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
-/** @throws VitrineError (config) for outputs of a model that are not all finite numbers. */
+/** @throws VitrineError (config) if not all outputs of a model are finite numbers */
 export function checkFinite(outputs: ArrayLike<number>): void {
   for (let i = 0; i < outputs.length; i++)
     if (!Number.isFinite(outputs[i]))

@@ -8,12 +8,13 @@ export interface FoldedGraph {
   readonly constants: Readonly<Record<string, Float32Array>>
 }
 
-/** Ops that only move values. They stay in the graph, for engines compute them when they load a model. */
+/** Ops that only move values. They stay in the graph, since engines compute them when they load a model. */
 const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose", "slice", "concat", "broadcastTo"])
 
 /**
- * Computes once, in float64, what depends on constant states alone, such as standardised kernels. A running model then does not
- * compute it, nor does float16, in which the variances of small weights vanish.
+ * Computes once, in float64, the values that depend only on constant states, such as standardised kernels. So a running
+ * model need not compute them. And float16 does not compute them either: in it the variances of small weights would
+ * become 0.
  */
 export function foldConstants(source: Graph, constants: FoldedGraph["constants"]): FoldedGraph {
   const names = foldedValues(source, constants)
@@ -34,7 +35,7 @@ export function foldConstants(source: Graph, constants: FoldedGraph["constants"]
 
 /** The values that follow from constant states and that other nodes read, with a name for each. */
 function foldedValues(source: Graph, constants: FoldedGraph["constants"]): Map<ValueId, string> {
-  /** Values that follow from constants, each with one of those constants. */
+  /** The values that follow from constants. Each is listed with one of those constants. */
   const origins = new Map<ValueId, string | undefined>()
   const computed = new Set<ValueId>()
   const names = new Map<ValueId, string>()
@@ -42,7 +43,7 @@ function foldedValues(source: Graph, constants: FoldedGraph["constants"]): Map<V
     const origin = origins.get(value)
     if (computed.has(value) && origin !== undefined) names.set(value, `${origin}.folded.${value}`)
   }
-  /** Whether a value is as long as the batch, which is open. */
+  /** Whether a dimension of the value is the batch size, which is unknown. */
   const open = (value: ValueId): boolean => typeOf(source, value).shape.some((size) => typeof size !== "number")
   for (const { op, attributes, inputs, outputs } of source.nodes) {
     const name = op === "state" ? attributes.name : undefined

@@ -1,10 +1,10 @@
 import { VitrineError } from "@vitrine/core"
 
 /**
- * Makes something from a field, so that errors name the field.
- * @param where names the recipe or the file in errors.
- * @param path names the field; "" for the whole.
- * @throws VitrineError of the same kind, whose message begins with the place.
+ * Runs `make` for a field, so that errors name the field.
+ * @param where the recipe or the file in errors
+ * @param path the field, or "" for the whole
+ * @throws VitrineError of the same kind, whose message begins with the place
  */
 export function inField<T>(where: string, path: string, make: () => T): T {
   try {

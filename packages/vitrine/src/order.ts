@@ -1,15 +1,15 @@
 import type { OrderOptions } from "@vitrine/data"
 
-/** What decides the order of training data. */
+/** The options that determine the order of training data. */
 export interface Shuffled {
   readonly examples: number
   readonly batchSize: number
   readonly seed: number
-  /** Whether each pass leaves out examples that fill no batch; true by default. */
+  /** Whether each pass leaves out the examples that do not fill a batch; true by default. */
   readonly dropLast?: boolean
 }
 
-/** Shuffled passes over the data, after the first `consumed` batches. */
+/** Shuffled passes over the data, from batch `consumed` on. */
 export function trainingOrder(
   { examples, batchSize, seed, dropLast = true }: Shuffled,
   consumed: number,
@@ -19,7 +19,10 @@ export function trainingOrder(
   return { batchSize, seed, shuffle: true, dropLast, start }
 }
 
-/** The updates of passes over the data: enough that no pass is cut short, but for rounding. `accumulate` batches make one. */
+/**
+ * The number of updates in passes over the data. It is rounded so that no pass is cut short. An update takes
+ * `accumulate` batches.
+ */
 export function stepsOf(epochs: number, batches: number, accumulate = 1): number {
   return Math.max(1, Math.ceil((epochs * batches) / accumulate - 1e-9))
 }

@@ -1,15 +1,18 @@
-/** The facts that every run folder stores in `config.json`, so that the run can go on alone. */
+/** Facts that every run folder stores in `config.json`. They are enough to resume the run. */
 export type RunOrigin = {
   /** The name of built-in data, or an absolute path. */
   readonly data: string
   readonly seed: number
   readonly valFraction: number
   readonly checkpointEvery: number
-  /** Each engine that computed the run, in turn: its name, version, threads and processor. Other engines give other bytes. */
+  /**
+   * Each engine that computed the run, in turn: its name, version, threads and processor. Other engines give other
+   * bytes.
+   */
   readonly engines: readonly string[]
 }
 
-/** The origin in a record that was checked. Defaults stand for fields that it lacks. */
+/** The origin from a checked record. Missing fields get defaults. */
 export function originOf(
   {
     data,
@@ -23,7 +26,7 @@ export function originOf(
   return { data, seed, valFraction, checkpointEvery: checkpointEvery ?? evaluateEvery, engines }
 }
 
-/** The names of the classes, or of the characters, in a `config.json`; none where it has no list of them. */
+/** The names of the classes, or of the characters, in a `config.json`. The list is empty if there is none. */
 export function labelNames(json: unknown): readonly string[] {
   if (typeof json !== "object" || json === null || !("label_names" in json)) return []
   const { label_names: labels } = json

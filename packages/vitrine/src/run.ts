@@ -2,41 +2,41 @@ import type { Backend } from "@vitrine/core"
 import type { RunStore, SavedRun, TrainEvent } from "@vitrine/trainer"
 import type { PlaceSetup } from "./setup.ts"
 
-/** What a run left behind that now goes on. */
+/** The stored parts of a run that is now resumed. */
 export interface ResumedRun {
-  /** `config.json` as it stands. */
+  /** The content of `config.json`. */
   readonly config: unknown
-  /** The newest sound checkpoint; undefined for a run that ended before its first one. */
+  /** The newest undamaged checkpoint, or undefined if the run ended before its first one. */
   readonly checkpoint: SavedRun | undefined
-  /** What is wrong with checkpoints that were passed over. */
+  /** The faults of damaged checkpoints, a line each. */
   readonly damaged: readonly string[]
 }
 
-/** Where a run is kept: a folder on a disk, or a page's memory. */
+/** The place where a run is stored: a folder on disk, or the memory of a page. */
 export interface RunPlace {
   /** Undefined for a new run. */
   readonly resumed: ResumedRun | undefined
-  /** The run folder; null without one. */
+  /** The path of the run folder, or null if there is none. */
   path(): string | null
-  /** Where events and checkpoints go; undefined for a run that is not kept. */
+  /** The store for events and checkpoints, or undefined if the run is not stored. */
   store(): RunStore | undefined
   openBackend(): Promise<{ readonly backend: Backend; close(): Promise<void> }>
-  /** Writes `config.json` of a new run, or adds an engine to that of one that goes on: see `OpenRun`. */
+  /** Writes the `config.json` of a new run, or adds an engine to that of a resumed run: see `OpenRun`. */
   writeRecord: OpenRun["writeRecord"]
   /** Removes a new run. */
   discard(): Promise<void>
   close(): Promise<void>
 }
 
-/** What a task prepares itself with. */
+/** The functions with which a task prepares itself. */
 export interface OpenRun {
   readonly resumed: ResumedRun | undefined
-  /** Closes something at the end of the run; what is added last is closed first. */
+  /** Closes something at the end of the run, in the reverse order of the calls. */
   closeLater(close: (() => Promise<void>) | undefined): void
-  /** Opens the backend of the run, which is closed with it unless the caller owns it. */
+  /** Opens the backend of the run. It is closed with the run, unless the caller owns it. */
   openBackend(): Promise<Backend>
   /**
-   * Makes the run folder, or notes in a resumed one that another engine goes on.
+   * Makes the run folder, or records a new engine in a resumed one.
    * @param engines the engines that have computed the run so far
    * @param config makes `config.json`, which names the engines
    */
@@ -47,7 +47,7 @@ export interface OpenRun {
   ): Promise<void>
 }
 
-/** Where training writes, where it starts, and what ends it. */
+/** The store of a training, its starting point, and the signal that ends it. */
 export interface TrainingPlace {
   readonly store: RunStore | undefined
   readonly resume: SavedRun | undefined
@@ -61,8 +61,8 @@ export interface PreparedTask<Setup, Evaluation extends object> {
 }
 
 /**
- * Trains any task, from the options to the end: lets the task prepare itself, yields the setup and the events of training,
- * and closes everything. A new run without a step is removed.
+ * Trains any task from its options to its end. It lets the task prepare itself, yields the setup and the events of
+ * training, and closes everything. A new run without a step is removed.
  */
 export async function* runTask<Setup extends object, Evaluation extends object>(
   openPlace: () => Promise<RunPlace>,

@@ -3,22 +3,22 @@ import type { TrainingOptions } from "@vitrine/trainer"
 /** The first event of any run. */
 export interface RunSetup {
   readonly type: "setup"
-  /** The run folder; null without one. */
+  /** The path of the run folder, or null if there is none. */
   readonly run: string | null
-  /** The step after which a run goes on; null for a new run. */
+  /** The step after which the run continues, or null for a new run. */
   readonly resumed: number | null
-  /** What is wrong with checkpoints that were passed over. */
+  /** The faults of damaged checkpoints, a line each. */
   readonly damaged: readonly string[]
   readonly data: string
-  /** Images, or lines, to train on. */
+  /** The number of images, or lines, for training. */
   readonly examples: number
-  /** Images, or lines, to validate on. */
+  /** The number of images, or lines, for validation. */
   readonly validation: number
   readonly recipe: { readonly training: TrainingOptions }
 }
 
-/** The fields of a setup event that depend on the run's place. */
+/** The fields of a setup event that depend on the place of the run. */
 export type PlaceSetup = Pick<RunSetup, "type" | "run" | "resumed" | "damaged">
 
-/** The fields of a setup event that its task fills in. */
+/** The fields of a setup event that the task provides. */
 export type TaskSetup<Setup extends RunSetup> = Omit<Setup, keyof PlaceSetup>

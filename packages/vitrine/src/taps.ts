@@ -7,12 +7,12 @@ export interface TapShape {
   readonly shape: readonly number[]
 }
 
-/** A model as a function of its scope. Only the taps of its scope are used. */
+/** A model as a function of its scope. Only the taps matter, not the result. */
 type Forward = (scope: Scope) => unknown
 
 /**
- * The graph of a model that computes taps and nothing else.
- * @throws VitrineError (config) for a name that the model does not have.
+ * The graph of a model that computes only these taps.
+ * @throws VitrineError (config) for a name that the model does not have
  */
 export function tapGraph(names: readonly string[], forward: Forward): Graph {
   const taps = tapsOf(names, forward)
@@ -25,7 +25,7 @@ export function tapGraph(names: readonly string[], forward: Forward): Graph {
   return graph({ outputs: Object.fromEntries(taps) })
 }
 
-/** All taps of a model in the order of the computation, with their shapes for one example. */
+/** All taps of a model in the order of computation, with their shapes for one example. */
 export function tapShapes(forward: Forward): TapShape[] {
   const taps = tapsOf("all", forward)
   return Array.from(taps, ([name, { shape }]) => ({ name, shape: shape.map((dim) => bindDim(dim, 1)) }))

@@ -12,7 +12,7 @@ import {
   taggedSchema,
 } from "./fields-schema.ts"
 
-/** The entries of TrainingOptions. All of them may be left out. */
+/** The entries of TrainingOptions. All are optional. */
 export function trainingEntries(object: ObjectSchema): Entries {
   const rows = Object.fromEntries(Object.entries(optimizers).map(([name, { fields }]) => [name, entriesOf(fields)]))
   return {
@@ -25,8 +25,8 @@ export function trainingEntries(object: ObjectSchema): Entries {
 const optionNames: readonly string[] = [...Object.keys(trainingFields), "optimizer", "schedule"]
 
 /**
- * The options of training that a recipe has.
- * @throws VitrineError (config) for a seed, which a run has and not its recipe.
+ * The training options in a recipe.
+ * @throws VitrineError (config) for a seed, which is an option of a run
  */
 export function optionsIn(recipe: Partial<TrainingOptions>): Partial<TrainingOptions> {
   if (recipe.seed !== undefined)
@@ -38,7 +38,7 @@ export function optionsIn(recipe: Partial<TrainingOptions>): Partial<TrainingOpt
 
 const positiveInteger = { kind: "number", integer: true, from: 1 } as const
 
-/** Fields of the recipes of all tasks beside TrainingOptions. */
+/** Fields of all recipes besides TrainingOptions. */
 export const recipeFields: Fields = {
   epochs: { kind: "number", above: 0, to: 1e6 },
   batchSize: positiveInteger,
@@ -47,7 +47,7 @@ export const recipeFields: Fields = {
   std: { kind: "list", of: { kind: "number", above: 0 } },
 }
 
-/** Fields that the records of all tasks hold. */
+/** Fields of all records. */
 export const originFields: Fields = {
   data: { kind: "text" },
   seed: { kind: "number", integer: true, from: 0 },
@@ -56,7 +56,7 @@ export const originFields: Fields = {
   engines: { kind: "list", of: { kind: "text" }, optional: true },
 }
 
-/** Fields that the recipes in records of all tasks hold. */
+/** Fields of the recipes in all records. */
 export const resolvedFields: Fields = {
   batchSize: positiveInteger,
   evaluateEvery: { kind: "number", above: 0 },
@@ -64,7 +64,7 @@ export const resolvedFields: Fields = {
   std: { kind: "list", of: { kind: "number", above: 0 } },
 }
 
-/** A list of steps from an image to a model's input. */
+/** A list of transforms from an image to a model's input. */
 export function transformsSchema(object: ObjectSchema): Schema {
   const rows = Object.fromEntries(rowNames(transformFields).map((op) => [op, entriesOf(transformFields[op])]))
   return v.array(taggedSchema(object, "op", "transform", rows), "a list")

@@ -3,12 +3,15 @@ import { dimAt, fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 
 /**
- * Which channels of a head make a pair: channel i and the one half a head after it (`halves`, timm's `rotate_half`), or
+ * The pairs of channels in a head: channel i and the channel half a head later (`halves`, timm's `rotate_half`), or
  * channels 2 i and 2 i + 1 (`neighbours`).
  */
 export const channelPairs = ["halves", "neighbours"] as const
 
-/** The angles by which tokens turn, of each pair of channels: `[tokens, headDim / 2]` or `[heads, tokens, headDim / 2]`. */
+/**
+ * The rotation of tokens: an angle for each pair of channels, `[tokens, headDim / 2]` or `[heads, tokens, headDim /
+ * 2]`, as its cosine and sine.
+ */
 export interface Turn {
   readonly cos: Tensor
   readonly sin: Tensor
@@ -16,8 +19,8 @@ export interface Turn {
 }
 
 /**
- * Turns each pair of channels by its angle (RoFormer, Su et al., 2021): queries or keys `[batch, heads, tokens, headDim]` → the
- * same shape.
+ * Rotates each pair of channels by its angle (RoFormer, Su et al., 2021): queries or keys `[batch, heads, tokens,
+ * headDim]` → the same shape.
  */
 export function rotate(x: Tensor, { cos, sin, pairs }: Turn): Tensor {
   const [batch, heads, tokens] = [dimAt(x.shape, 0), fixed(x.shape, 1), fixed(x.shape, 2)]

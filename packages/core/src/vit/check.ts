@@ -18,7 +18,7 @@ import { cutSize } from "./geometry.ts"
 
 const maxTokens = 1 << 20
 
-/** @throws VitrineError (config) for a model that cannot exist. */
+/** @throws VitrineError (config) for an impossible configuration */
 export function checkConfig(config: ViTConfig): void {
   const fail = (message: string): never => {
     throw new VitrineError("config", message)

@@ -1,16 +1,16 @@
 import type { RotaryPositions, StemConfig, ViTConfig } from "./config.ts"
 
-/** Channels of a stem's features after one of its stages, by default the last. */
+/** The number of channels after a stage of a stem, by default the last. */
 export function stemWidth({ width, depths }: StemConfig, stage: number = depths.length - 1): number {
   return stage < 0 ? width : 4 * width * 2 ** stage
 }
 
-/** The stride of a stem. Height and width are divided by it, and rounded up. */
+/** The stride of a stem. The features' height and width are the image's divided by it, rounded up. */
 export function stemStride({ depths }: StemConfig): number {
   return 4 * 2 ** Math.max(depths.length - 1, 0)
 }
 
-/** Height and width of the image, or of the stem's features, which is cut into patches. */
+/** Height and width of the input of the patches: the image, or the stem's features. */
 export function cutSize({
   imageSize: [height, width],
   stem,
@@ -19,7 +19,7 @@ export function cutSize({
   return [Math.ceil(height / stride), Math.ceil(width / stride)]
 }
 
-/** Channels of the image, or of the stem's features, which is cut into patches. */
+/** The number of channels of the input of the patches: the image, or the stem's features. */
 export function cutChannels({ channels, stem }: Pick<ViTConfig, "channels" | "stem">): number {
   return stem === null ? channels : stemWidth(stem)
 }
@@ -31,7 +31,7 @@ export function firstConvolution({ stem }: Pick<ViTConfig, "stem">): string {
   return stem.depths.length === 0 ? "patch_embed.backbone.conv" : "patch_embed.backbone.stem.conv"
 }
 
-/** Patches down and across. */
+/** The number of patches down and across. */
 export function patchGrid(
   config: Pick<ViTConfig, "imageSize" | "patchSize" | "stem">,
 ): readonly [rows: number, columns: number] {
@@ -40,15 +40,15 @@ export function patchGrid(
 }
 
 /**
- * Height and width in pixels of a patch's part of the image. A hybrid's patches are computed from more than that: the result
- * is the distance between two neighbours.
+ * Height and width in pixels of a patch. For a hybrid they are the distance between two neighbouring patches, since
+ * each patch depends on a larger part of the image.
  */
 export function patchPixels(config: ViTConfig): readonly [height: number, width: number] {
   const [rows, columns] = patchGrid(config)
   return [config.imageSize[0] / rows, config.imageSize[1] / columns]
 }
 
-/** Tokens before the patches: class token, distillation token and registers, in this order. */
+/** The number of tokens before the patches: class token, distillation token and registers, in this order. */
 export function prefixTokens({
   classToken,
   distillationToken,
@@ -57,23 +57,23 @@ export function prefixTokens({
   return Number(classToken) + Number(distillationToken) + registers
 }
 
-/** Length of the sequence in the blocks: the patches and the tokens before them. */
+/** The number of tokens in the blocks: the patches and the tokens before them. */
 export function tokenCount(config: ViTConfig): number {
   const [rows, columns] = patchGrid(config)
   return prefixTokens(config) + rows * columns
 }
 
-/** Rows of the table of positions that come before those of the patches. */
+/** The number of rows in the table of positions before those of the patches. */
 export function prefixPositionCount(config: ViTConfig): number {
   return config.prefixPositions ? prefixTokens(config) : 0
 }
 
-/** The rotary positions of a model; null in one with others. */
+/** The rotary positions of a model, or null if its positions are of another kind. */
 export function rotaryPositions({ positions }: Pick<ViTConfig, "positions">): RotaryPositions | null {
   return typeof positions === "object" ? positions : null
 }
 
-/** The table of positions that is added to the tokens, `pos_embed`: learned, computed, or null for none. */
+/** The kind of the table `pos_embed`, which is added to the tokens: learned, computed, or null for no table. */
 export function positionTable({ positions }: Pick<ViTConfig, "positions">): "learned" | "sincos2d" | null {
   if (typeof positions === "object") return positions.table ? "learned" : null
   return positions === "none" ? null : positions

@@ -4,25 +4,25 @@ import type { ViTConfig } from "./config.ts"
 import { cutChannels, patchGrid, prefixPositionCount, rotaryPositions } from "./geometry.ts"
 
 /**
- * How parameters start.
- * - `paper`: as google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0, 0.02²),
- *   MLP biases N(0, 1e-6²), class token and head 0.
- * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token and
- *   registers N(0, 1e-6²).
- * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0. It is worth some
- *   points for small models from scratch on small data.
+ * The initialisation of parameters.
+ * - `paper`: as in google-research/vision_transformer: Xavier-uniform matrices, LeCun-normal patches, positions N(0,
+ *   0.02²), MLP biases N(0, 1e-6²), class token and head 0.
+ * - `timm`: matrices N(0, 0.02²), patches and their biases uniform in ±1/√fan-in, positions N(0, 0.02²), class token
+ *   and registers N(0, 1e-6²).
+ * - `fan`: matrices and patches N(0, 1/fan-in), positions N(0, 0.5²), class token N(0, 1e-6²), head 0. It gives some
+ *   points more for small models from scratch on small data.
  *
- * In a hybrid's stem `timm` draws kernels from N(0, 2/fan-out), the others from N(0, 1/fan-in). The last norm of each
- * block starts at 0 there, so that the block is its shortcut, as in both codes.
+ * The kernels of a hybrid's stem are N(0, 2/fan-out) in `timm`, and N(0, 1/fan-in) in the other schemes. The last norm
+ * of each of the stem's blocks starts at 0, so that the block starts as its shortcut, as in Google's code and timm.
  *
- * In all schemes distillation tokens start from N(0, 0.02²), learned queries from N(0, 1/dim). Normal distributions of
- * `timm` and `fan` are cut at ±2, as `trunc_normal_` does.
+ * In all schemes distillation tokens are N(0, 0.02²) and learned queries N(0, 1/dim). The normal distributions of
+ * `timm` and `fan` are cut at ±2, as in `trunc_normal_`.
  */
 export const initSchemes = ["paper", "timm", "fan"] as const
 
 export type InitScheme = (typeof initSchemes)[number]
 
-/** The starting values of parameters by name. They depend on the scheme, the key and each parameter's name alone. */
+/** The starting values of parameters by name. A value depends only on the scheme, the key and the parameter's name. */
 export function initializeViT(
   parameters: readonly Parameter[],
   config: ViTConfig,
@@ -48,25 +48,25 @@ export function initializeViT(
 /** A normal distribution with mean 0, a uniform one in ±bound, or one number. */
 type Distribution = { readonly std: number } | { readonly bound: number } | { readonly value: number }
 
-/** How many numbers an output is computed from, and how many outputs read an input, of a matrix or of kernels. */
+/** For a matrix or kernels: the number of inputs of an output, and the number of outputs that read an input. */
 interface Fans {
   readonly inputs: number
   readonly outputs: number
 }
 
-/** The distributions of a scheme. The roles that are not here start alike in all schemes. */
+/** The distributions of a scheme. Other roles start in the same way in all schemes. */
 interface Scheme {
-  /** `matrices` in one parameter have an equal share of its outputs each. */
+  /** `matrices` is the number of matrices in the parameter. Each has an equal share of its outputs. */
   readonly linear: (fans: Fans, matrices: number) => Distribution
   readonly convolution: (fans: Fans) => Distribution
   readonly patch: (fans: Fans) => Distribution
   readonly head: Distribution
-  /** The bias of the patches, each computed from `inputs` numbers. */
+  /** The bias of the patches. Each patch is computed from `inputs` numbers. */
   readonly patchBias: (inputs: number) => Distribution
   readonly mlpBias: Distribution
   readonly classToken: Distribution
   readonly positions: Distribution
-  /** Where normal distributions are cut, on both sides. */
+  /** The bound at which normal distributions are cut on both sides. */
   readonly cut: number
 }
 
@@ -146,7 +146,7 @@ function distribution({ name, shape, role }: Parameter, config: ViTConfig, schem
   }
 }
 
-/** Draws from a distribution; from a normal one again and again until a value lies within ±`cut`. */
+/** Draws from a distribution. A normal value beyond ±`cut` is drawn again. */
 function sampler(distribution: Distribution, random: RandomStream, cut: number): () => number {
   if ("value" in distribution) return () => distribution.value
   if ("bound" in distribution) return () => distribution.bound * (2 * random.uniform() - 1)
@@ -158,15 +158,15 @@ function sampler(distribution: Distribution, random: RandomStream, cut: number):
   }
 }
 
-/** How many matrices lie in one parameter. Each has a share of its outputs. */
+/** The number of matrices in one parameter. Each has an equal share of the outputs. */
 function matricesIn(name: string, { gatedMlp }: ViTConfig): number {
   if (name.endsWith("qkv.weight")) return 3
   return name.endsWith(".kv.weight") || (gatedMlp && /^blocks\..*\.fc1\.weight$/.test(name)) ? 2 : 1
 }
 
 /**
- * The 2-D sine-cosine table of big_vision, `[tokens, dim]`. A quarter of the width each holds sin x, cos x, sin y and cos y,
- * with frequencies 1 / 10000^(i / (dim/4 − 1)). The tokens before the patches have zeros.
+ * The 2-D sine-cosine table of big_vision, `[tokens, dim]`. Four quarters of the width hold sin x, cos x, sin y and cos
+ * y, with frequencies 1 / 10000^(i / (dim/4 − 1)). The tokens before the patches have zeros.
  */
 function sincosPositions(config: ViTConfig, out: Float32Array): void {
   const [rows, columns] = patchGrid(config)
@@ -184,8 +184,8 @@ function sincosPositions(config: ViTConfig, out: Float32Array): void {
 }
 
 /**
- * The starting frequencies of RoPE-Mixed, `[2, depth, heads, headDim / 2]`: those of fixed rotary positions along two axes at
- * right angles, which lie in a random direction for each block and head (`init_random_2d_freqs` of timm).
+ * The starting frequencies of RoPE-Mixed, `[2, depth, heads, headDim / 2]`. They are fixed rotary frequencies along two
+ * perpendicular axes, which have a random direction for each block and head (`init_random_2d_freqs` of timm).
  */
 function drawFrequencies(config: ViTConfig, random: RandomStream, out: Float32Array): void {
   const { depth, dim, heads } = config

@@ -1,5 +1,6 @@
-// Letters of the paper: H, W and C are the height, width and channels of an image, P is the size of a patch, N the number of
-// patches, D the width of the tokens, L the number of blocks. Parameters have timm's names, so that its weights fit as they are.
+// Letters of the paper: H, W and C are the height, width and channels of an image, P is the size of a patch, N the
+// number of patches, D the width of the tokens, L the number of blocks. Parameters have timm's names, so its weights
+// load without a mapping.
 import { latentAttention, selfAttention } from "../nn/attention.ts"
 import { activate, preLogitsActivations } from "../nn/activations.ts"
 import type { Turn } from "../nn/rotary.ts"
@@ -26,17 +27,17 @@ export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
 
 const halfway = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
 
-/** The outputs of a Vision Transformer's heads: logits, or features in a model without classes. */
+/** The outputs of a Vision Transformer's heads: logits, or features if the model has no classes. */
 export interface ViTHeads {
   /** `[batch, classes]` */
   readonly logits: Tensor
-  /** The logits of the distillation token, `[batch, classes]`; null in a model without that token. */
+  /** The logits of the distillation token, `[batch, classes]`, or null if the model has no such token. */
   readonly distilled: Tensor | null
 }
 
 /**
- * The Vision Transformer with the outputs of each head. DeiT trains the class token's head on the labels and the
- * distillation token's on the teacher's predictions. It evaluates by the mean of the two, which `vit` gives.
+ * The Vision Transformer with the outputs of each head. DeiT trains the class token's head on the labels, and the
+ * distillation token's head on the teacher's predictions. Its evaluation uses the mean of the two, which `vit` returns.
  */
 export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): ViTHeads {
   const x = vitEncoder(scope, patchEmbedding(scope.at("patch_embed"), images, config), config)
@@ -62,7 +63,7 @@ export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Te
   return x
 }
 
-/** The tokens of the patches after the encoder, normed: `[batch, tokens, D]` → `[batch, N, D]`. */
+/** Selects the tokens of the patches after the encoder, and norms them: `[batch, tokens, D]` → `[batch, N, D]`. */
 export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const patches = slice(x, 1, prefixTokens(config), fixed(x.shape, 1))
   if (!config.finalNorm) return patches
@@ -114,8 +115,8 @@ function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, turn: Turn | undefined): Tensor {
   const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, keyBias, splitQkv, projBias } = config
   const residual = (name: string, index: 1 | 2, branch: Tensor): Tensor => {
-    const kept = layerScale(scope, index, scope.dropout(`${name}.drop`, branch, dropout), config)
-    return scope.dropout(`${name}.drop_path`, kept, dropPath, [dimAt(x.shape, 0), 1, 1])
+    const scaledBranch = layerScale(scope, index, scope.dropout(`${name}.drop`, branch, dropout), config)
+    return scope.dropout(`${name}.drop_path`, scaledBranch, dropPath, [dimAt(x.shape, 0), 1, 1])
   }
   const attention = {
     heads,
@@ -134,13 +135,13 @@ function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, tur
   return scope.tap("residual2", add(y, residual("mlp", 2, mlp(scope.at("mlp"), b, config)))) // eq. 3
 }
 
-/** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for it. */
+/** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for the factors. */
 function layerScale(scope: Scope, index: 1 | 2, x: Tensor, config: ViTConfig): Tensor {
   const name = rotaryPositions(config) === null ? `ls${index}.gamma` : `gamma_${index}`
   return config.layerScale === null ? x : mul(x, scope.param(name, [config.dim], "layerScale"))
 }
 
-/** Two linear layers with a nonlinearity between: `[…, D]` → the same shape. */
+/** Two linear layers with an activation between them: `[…, D]` → the same shape. */
 function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const { activation, dropout, gatedMlp, mlpDim, mlpNorm, projBias: bias, layerNormEpsilon } = config
   const inner = (name: string, width: number): Tensor => scope.tap(name, linear(scope.at(name), x, width, { bias }))
@@ -157,8 +158,8 @@ function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 }
 
 /**
- * The normed inputs of the head and of the distillation token's head: `[batch, tokens, D]` → `[batch, D]` each. The tap
- * `pooled` of a model with both is their mean, as timm's features are.
+ * The normed inputs of the head and of the distillation token's head: `[batch, tokens, D]` → `[batch, D]` each. If a
+ * model has both, the tap `pooled` is their mean, which equals timm's features.
  */
 function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Tensor | null] {
   const { dim, distillationToken, finalNorm, layerNormEpsilon, normAfterPool, poolPrefix } = config
@@ -178,7 +179,7 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Ten
     }
   }
   if (normAfterPool) return [scope.tap("pooled", norm("fc_norm", pick(x))), null]
-  // LayerNorm works token by token, so only the tokens that are read need it.
+  // LayerNorm acts on each token alone, so only the tokens that are read need it.
   const onlyTokens = config.pool === "token" && !scope.taps("norm")
   const y = scope.tap("norm", norm("norm", onlyTokens ? slice(x, 1, 0, distillationToken ? 2 : 1) : x))
   if (!distillationToken) return [scope.tap("pooled", pick(y)), null]
@@ -187,17 +188,20 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Ten
   return [pooled, distilled]
 }
 
-/** timm's `AttentionPoolLatent`: attention of a learned query, then an MLP with a shortcut: `[batch, tokens, D]` → `[batch, D]`. */
+/**
+ * timm's `AttentionPoolLatent`: the attention of a learned query, followed by an MLP with a shortcut: `[batch, tokens,
+ * D]` → `[batch, D]`.
+ */
 function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const { gatedMlp, heads, mlpDim } = config
-  const own = config.mapPool ?? { heads, mlpDim: gatedMlp ? 2 * mlpDim : mlpDim }
-  const y = latentAttention(scope, x, own.heads)
+  const poolSizes = config.mapPool ?? { heads, mlpDim: gatedMlp ? 2 * mlpDim : mlpDim }
+  const y = latentAttention(scope, x, poolSizes.heads)
   const plain = {
     ...config,
     gatedMlp: false,
     splitGate: false,
     mlpNorm: false,
-    mlpDim: own.mlpDim,
+    mlpDim: poolSizes.mlpDim,
     projBias: true,
     dropout: 0,
   }
@@ -210,7 +214,7 @@ function preLogits(scope: Scope, x: Tensor, { preLogits }: ViTConfig): Tensor {
   return scope.tap("output", preLogitsActivations[preLogits.activation](hidden))
 }
 
-/** Stochastic depth (Huang et al., 2016): the rate grows linearly from 0 at the first block. */
+/** Stochastic depth (Huang et al., 2016). The rate grows linearly from 0 at the first block. */
 function dropPathRate({ depth, stochasticDepth }: ViTConfig, index: number): number {
   return depth === 1 ? 0 : (stochasticDepth * index) / (depth - 1)
 }

@@ -4,7 +4,7 @@ import { input, state } from "../tensor/ops.ts"
 import type { ViTConfig } from "./config.ts"
 import { vit } from "./model.ts"
 
-/** Every parameter of a model, in the order in which the model uses them. */
+/** All parameters of a model, in the order in which the model uses them. */
 export function vitParameters(config: ViTConfig): Parameter[] {
   const parameters = new Map<string, Parameter>()
   const param = (parameter: Parameter): ReturnType<typeof state> => {
@@ -22,7 +22,7 @@ export function vitModel(config: ViTConfig): ImageModel {
   return { imageSize, channels, classes, parameters: vitParameters(config), forward }
 }
 
-/** How many numbers a model learns, without fixed tables and frozen values. */
+/** The count of numbers that a model learns. Fixed tables and frozen values do not count. */
 export function parameterCount(parameters: readonly Parameter[]): number {
   return parameters
     .filter(({ role }) => role !== "fixedPositions" && role !== "frozen")

@@ -6,8 +6,9 @@ import type { RotaryPositions, ViTConfig } from "./config.ts"
 import { patchGrid, prefixTokens, rotaryPositions } from "./geometry.ts"
 
 /**
- * The turns of queries and keys by rotary positions, for each block; null in a model without them. Tokens before the patches
- * do not turn. Tables are computed in float64 and stored in float32. Learned frequencies turn each block and head differently.
+ * The rotations of queries and keys for each block, or null in a model without rotary positions. Tokens before the
+ * patches are not rotated. Tables are computed in float64 and stored in float32. With learned frequencies each block
+ * and head has other rotations.
  */
 export function rotaryTurns(scope: Scope, config: ViTConfig): ((block: number) => Turn) | null {
   const rotary = rotaryPositions(config)
@@ -42,7 +43,7 @@ export function rotaryTurns(scope: Scope, config: ViTConfig): ((block: number) =
 
 type Place = readonly [first: number, second: number]
 
-/** The coordinates of each token, in the order of `axes`. Those of tokens before the patches are 0. */
+/** The coordinates of each token, in the order of `axes`. Tokens before the patches have 0. */
 function coordinates(config: ViTConfig, { axes, centres, offset, reference }: RotaryPositions): readonly Place[] {
   const [rows, columns] = patchGrid(config)
   const along = (size: number, referenceSize: number | undefined): readonly number[] =>
@@ -55,7 +56,10 @@ function coordinates(config: ViTConfig, { axes, centres, offset, reference }: Ro
   return [...Array.from({ length: prefixTokens(config) }, (): Place => [0, 0]), ...patches]
 }
 
-/** The angles of a step of 1 along an axis: a quarter of a head's width each, the same for both axes. */
+/**
+ * The angles of one step along an axis. There is one for each quarter of a head's width, and both axes have the same
+ * angles.
+ */
 function fixedFrequencies({ dim, heads }: ViTConfig, { centres, temperature }: RotaryPositions): readonly number[] {
   const count = dim / heads / 4
   return Array.from({ length: count }, (_, i) => (centres ? 2 * Math.PI : 1) / temperature ** (i / count))

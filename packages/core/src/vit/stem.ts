@@ -1,5 +1,5 @@
-// The first layers of a ResNet. A hybrid cuts their features into patches (Dosovitskiy et al., 2021, section 3.1), as in
-// models_resnet.py of google-research/vision_transformer. Parameters have timm's names.
+// The first layers of a ResNet. A hybrid cuts their features into patches (Dosovitskiy et al., 2021, section 3.1), as
+// in models_resnet.py of google-research/vision_transformer. Parameters have timm's names.
 import { type Deviation, maxPoolSame, standardizedConv } from "../nn/convolution.ts"
 import { groupNorm } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
@@ -10,13 +10,15 @@ import type { Tensor } from "../tensor/tensor.ts"
 import type { StemConfig } from "./config.ts"
 import { stemWidth } from "./geometry.ts"
 
-/** The ε of standardised kernels and of group norms, in which Google's code and timm's differ. */
+/** The ε of standardised kernels and of group norms. Google's code and timm have different ones. */
 const numerics: Readonly<Record<StemConfig["numerics"], { kernels: Deviation; groupNorm: number }>> = {
   google: { kernels: { epsilon: 1e-5, outside: true }, groupNorm: 1e-6 },
   timm: { kernels: { epsilon: 1e-8, outside: false }, groupNorm: 1e-5 },
 }
 
-/** Images `[batch, H, W, C]` → features `[batch, rows, columns, channels]`, by the sizes of `stemStride` and `stemWidth`. */
+/**
+ * Images `[batch, H, W, C]` → features `[batch, rows, columns, channels]`. `stemStride` and `stemWidth` give the sizes.
+ */
 export function stemFeatures(scope: Scope, images: Tensor, stem: StemConfig): Tensor {
   const { width, depths } = stem
   // timm has no name for a root without stages.
@@ -31,7 +33,7 @@ export function stemFeatures(scope: Scope, images: Tensor, stem: StemConfig): Te
   return y
 }
 
-/** A bottleneck whose norms follow the convolutions, and whose 3×3 convolution has the stride (ResNet v1.5). */
+/** A bottleneck in which norms follow the convolutions, and the 3×3 convolution has the stride (ResNet v1.5). */
 function bottleneck(scope: Scope, x: Tensor, width: number, stride: number, stem: StemConfig): Tensor {
   const projects = stride > 1 || fixed(x.shape, 3) !== width
   const down = scope.at("downsample")

@@ -3,7 +3,7 @@ import { hasRow, rowNames } from "../tables.ts"
 import { checkConfig } from "./check.ts"
 import type { ViTConfig } from "./config.ts"
 
-/** Sizes by name: the paper's B, L and H; DeiT's Ti and S; g and G of "Scaling Vision Transformers". */
+/** Sizes by their names: B, L and H of the paper, Ti and S of DeiT, g and G of "Scaling Vision Transformers". */
 const sizes = {
   Ti: { dim: 192, depth: 12, heads: 3, mlpDim: 768 },
   S: { dim: 384, depth: 12, heads: 6, mlpDim: 1536 },
@@ -52,9 +52,9 @@ const defaults: ViTConfig = {
 }
 
 /**
- * A checked configuration. Missing fields are those of ViT-B/16 at 224². As in timm, a model that pools by average or by a
- * learned query has no class token by default, and one that pools by average norms after the pool.
- * @throws VitrineError (config) for a model that cannot exist.
+ * Checks a configuration. Missing fields are those of ViT-B/16 at 224². As in timm, a model that pools by average or by
+ * a learned query has no class token by default, and a model that pools by average norms after the pool.
+ * @throws VitrineError (config) for an impossible configuration
  */
 export function vitConfig(fields: Partial<ViTConfig> = {}): ViTConfig {
   const { pool = defaults.pool, finalNorm } = fields
@@ -64,7 +64,7 @@ export function vitConfig(fields: Partial<ViTConfig> = {}): ViTConfig {
   return config
 }
 
-/** The stems and patches of the published hybrids, by their names without the size: `R50+B/16` is `R50/16`. */
+/** The stems and patches of the published hybrids, by names without the size: `R50+B/16` is `R50/16`. */
 const hybrids = {
   "R/16": { depths: [], patch: 8 },
   "R26/32": { depths: [2, 2, 2, 2], patch: 1 },
@@ -73,9 +73,9 @@ const hybrids = {
 } as const
 
 /**
- * A published variant by its usual name, such as `vitVariant("B/16")`, `vitVariant("Ti/4", { imageSize: [32, 32] })` or, for
- * a hybrid with timm's ε, `vitVariant("R26+S/32")`.
- * @throws VitrineError (config) for a name that is neither SIZE/PATCH nor a hybrid's.
+ * A published variant by its usual name, such as `vitVariant("B/16")` or `vitVariant("Ti/4", { imageSize: [32, 32] })`.
+ * `vitVariant("R26+S/32")` is a hybrid with timm's ε.
+ * @throws VitrineError (config) for a name that is neither SIZE/PATCH nor that of a hybrid
  */
 export function vitVariant(name: string, fields: Partial<ViTConfig> = {}): ViTConfig {
   const [, resnet, size, patch] = /^(?:(R\d*)\+)?(?:ViT-)?([A-Za-z]+)\/(\d{1,4})$/.exec(name) ?? []

@@ -1,26 +1,32 @@
 import { type Backend, VitrineError } from "@vitrine/core"
 
-/** The types that a backend may compute in. */
+/** The types in which a backend may compute. */
 export const backendPrecisions = ["float32", "bfloat16", "float16"] as const
 
 export interface BackendOptions {
-  /** Threads of the engine; as many as there are cores by default. */
+  /** The number of threads of the engine; by default the number of cores. */
   readonly threads?: number
-  /** Whether the engine runs in a worker, so that this thread stays responsive while it computes; true by default. */
+  /** Whether the engine runs in a worker, so that this thread stays responsive; true by default. */
   readonly worker?: boolean
   /**
-   * float32 by default. On node-gpu and node-cpu, bfloat16 is the type of the factors of matrix products. On webgpu, float16 is
-   * the type in which activations are stored; training then needs `lossScaling`.
+   * float32 by default. On node-gpu and node-cpu, bfloat16 is the type of the factors of matrix products. On webgpu,
+   * float16 is the type in which activations are stored, and training needs `lossScaling`.
    */
   readonly precision?: (typeof backendPrecisions)[number]
-  /** Whether a GPU that the CPU emulates is accepted. By default it is for a backend by name, and is not for `auto`. */
+  /**
+   * Whether an emulated GPU, which computes on the CPU, is accepted. By default it is accepted if the backend is named,
+   * and not for `auto`.
+   */
   readonly software?: boolean
 }
 
-/** Makes a backend, or fails with a VitrineError (backend) that says why it is not available. */
+/**
+ * Makes a backend.
+ * @throws VitrineError (backend) that says why the backend is not available
+ */
 export type BackendFactory = (options: BackendOptions) => Promise<Backend>
 
-/** The backends of this package by name; a program may add others. */
+/** The backends of this package by name. A program may add others. */
 export const backends: Readonly<Record<string, BackendFactory>> = {
   onnx: async (options) => (await import("@vitrine/backend-onnx/node")).onnxBackend(options),
   "onnx-web": async (options) => (await import("@vitrine/backend-onnx/web")).onnxBackend(options),
@@ -32,22 +38,22 @@ export const backends: Readonly<Record<string, BackendFactory>> = {
   reference: async () => (await import("@vitrine/backend-reference")).referenceBackend(),
 }
 
-/** The order in which `auto` tries them. */
+/** The backends that `auto` tries, in this order. */
 const preferred: readonly string[] = ["webgpu", "onnx", "onnx-web"]
 
-/** Whether a backend reads constants from their file itself; others take their values. */
+/** Whether a backend reads constants from their file. Other backends need the values. */
 export const readsFiles = ({ name }: Backend): boolean => name === "onnx" || name === "onnx-web"
 
 export interface ChosenBackend {
   readonly backend: Backend
-  /** The backends that `auto` prefers but that are not available, and why. */
+  /** The backends that `auto` prefers but that are not available, with the reasons. */
   readonly passedOver: readonly { readonly name: string; readonly reason: string }[]
 }
 
 /**
- * Makes the backend of a name. `auto` takes the first one available of webgpu (on a real GPU), onnx (native) and onnx-web
- * (WebAssembly).
- * @throws VitrineError (backend) that says what was tried and why it failed.
+ * Makes the backend with a name. `auto` is the first available one of webgpu (on a real GPU), onnx (native) and
+ * onnx-web (WebAssembly).
+ * @throws VitrineError (backend) that says what was tried and why it failed
  */
 export async function chooseBackend(
   name: string = "auto",
@@ -73,17 +79,17 @@ export async function chooseBackend(
   throw new VitrineError("backend", `no backend could be loaded; ${reasons}`)
 }
 
-/** The backend that `chooseBackend` takes. */
+/** Makes the backend that `chooseBackend` chooses. */
 export async function createBackend(...choice: Parameters<typeof chooseBackend>): Promise<Backend> {
   return (await chooseBackend(...choice)).backend
 }
 
 export interface BackendChoice extends BackendOptions {
-  /** A backend's name, or an open backend, which stays open; `auto` by default. */
+  /** The name of a backend, or an open backend, which stays open; `auto` by default. */
   readonly backend?: string | Backend | undefined
 }
 
-/** The backend of a choice. `close` closes it only if it was made here. */
+/** Opens the backend of a choice. `close` closes it only if it was opened here. */
 export async function openBackend({
   backend: choice,
   ...options

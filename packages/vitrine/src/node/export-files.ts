@@ -4,33 +4,35 @@ import { runOfCheckpoint, writeFileAtomic, writeModelFolder } from "@vitrine/che
 import type { ExportedFiles, ExportFormat } from "../export.ts"
 
 export interface ExportOptions extends ExportFormat, Overrides {
-  /** The folder to write, or for ONNX a file that ends in `.onnx`; `NAME-TO` in the working directory by default. */
+  /**
+   * The folder to write, or for ONNX a file that ends in `.onnx`. The default is `NAME-TO` in the working directory.
+   */
   readonly out?: string | undefined
-  /** Whether a file, or a folder with an export, may be replaced. */
+  /** Whether to replace an existing file, or a folder with an export. */
   readonly force?: boolean | undefined
   /** For a detector's weights without a `config.json`: whether the backbone's last stage is dilated (DC5). */
   readonly dilated?: boolean | undefined
 }
 
 export interface ExportResult {
-  /** The absolute path of the folder or the `.onnx` file that was written. */
+  /** The absolute path of the folder or of the `.onnx` file. */
   readonly path: string
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
-  /** What the other library lacks or does otherwise, a line each. */
+  /** What the other library lacks or does differently, a line each. */
   readonly notes: readonly string[]
 }
 
 /** A model to export. */
 export interface ExportSource {
-  /** Where its files lie on this machine. */
+  /** The path of its files on this machine. */
   readonly path: string
-  /** The path, or the hub's name, that the user gave. */
+  /** The path or the hub's name that the user gave. */
   readonly name: string
 }
 
 const byteLength = (chunks: readonly Uint8Array[]): number => chunks.reduce((total, { length }) => total + length, 0)
 
-/** @throws VitrineError (file) for a folder that cannot be written, or that holds other files. */
+/** @throws VitrineError (file) for a folder that cannot be written, or that contains other files */
 export async function writeFolder(
   out: string,
   { files, notes }: ExportedFiles,
@@ -40,7 +42,7 @@ export async function writeFolder(
   return { path: out, files: Array.from(files, ([path, chunks]) => ({ path, bytes: byteLength(chunks) })), notes }
 }
 
-/** @throws VitrineError (file) for a file that cannot be written, or that stands there already. */
+/** @throws VitrineError (file) for a file that cannot be written, or that exists */
 export async function writeOnnx(
   out: string,
   chunks: readonly Uint8Array[],
@@ -51,7 +53,7 @@ export async function writeOnnx(
   return { path: out, files: [{ path: basename(out), bytes: byteLength(chunks) }], notes }
 }
 
-/** What an export is called: the last part of a path without its ending, or of the hub's name without its revision. */
+/** The name of an export: the last part of a path without its extension, or of the hub's name without its revision. */
 export function exportName({ name }: ExportSource): string {
   const path = name.startsWith("hf:") ? name.replace(/@[^@]*$/, "") : resolve(name)
   const run = runOfCheckpoint(path)

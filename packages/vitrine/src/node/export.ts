@@ -4,14 +4,15 @@ import { locate } from "./hub.ts"
 import { taskOf } from "./task-of.ts"
 
 /**
- * Writes a model, of anything that `load`, `loadDetector` or `loadReader` takes, in the form in which timm, Hugging Face's
- * transformers, or onnxruntime and transformers.js load it, whole or not at all. `exportFiles` says what is written. A
- * detector becomes one ONNX file (`detectorOnnx`), a model that reads a folder with two (`readerOnnx`).
+ * Writes a model in the format of timm, of Hugging Face's transformers, or of onnxruntime and transformers.js. The
+ * source can be anything that `load`, `loadDetector` or `loadReader` accepts. The model is written whole or not at all.
+ * `exportFiles` describes the files. A detector becomes one ONNX file (`detectorOnnx`), a model that reads becomes a
+ * folder with two (`readerOnnx`).
  *
  *     await exportModel("runs/flowers", { to: "onnx", precision: ["float32", "int8"], out: "public/flowers" })
  *
- * @throws VitrineError (file, config) for what cannot be read or written, what stands there already, and a model that the
- *   other library does not have.
+ * @throws VitrineError (file, config) for files that cannot be read or written or that exist, and for a model that the
+ *   other library does not have
  */
 export async function exportModel(name: string, options: ExportOptions): Promise<ExportResult> {
   const { path } = await locate(name)

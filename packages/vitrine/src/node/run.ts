@@ -4,15 +4,15 @@ import type { Backend } from "@vitrine/core"
 import type { RunPlace } from "../run.ts"
 import { openBackend } from "./backends.ts"
 
-/** Where a run is written and what computes it, for any task. */
+/** The place and the backend of a run, for all tasks. */
 export interface RunOptions {
-  /** The run folder to make; without one nothing is written. */
+  /** The folder of the new run. Without it nothing is written. */
   readonly out?: string | undefined
-  /** The run folder to go on with, by the data and the recipe that its `config.json` names. */
+  /** The folder of the run to continue. Its `config.json` names the data and the recipe. */
   readonly resume?: string | undefined
-  /** Resumes a run that another process may still write. That process ends at its next write. */
+  /** Whether to resume a run that another process may still write. That process then ends at its next write. */
   readonly takeOver?: boolean | undefined
-  /** A backend's name, or an open backend, which stays open; `auto` by default. */
+  /** The name of a backend, or an open backend, which stays open; `auto` by default. */
   readonly backend?: string | Backend | undefined
   /** Decides initialisation, order, augmentation and dropout; 0 by default. */
   readonly seed?: number | undefined
@@ -23,15 +23,15 @@ export interface RunOptions {
    * by default.
    */
   readonly valFraction?: number | undefined
-  /** How many of the newest checkpoints are kept beside the best one. */
+  /** The number of newest checkpoints to keep, besides the best one. */
   readonly keepLast?: number | undefined
-  /** Steps between checkpoints; with each evaluation by default. */
+  /** The number of steps between checkpoints. By default each evaluation has one. */
   readonly checkpointEvery?: number | undefined
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** The run folder that the options name. */
+/** Opens the run folder that the options name. */
 export async function runFolder({ out, resume, takeOver, backend, threads, keepLast }: RunOptions): Promise<RunPlace> {
   const folderOptions = keepLast === undefined ? {} : { keepLast }
   const resumed = resume === undefined ? undefined : await resumeRun(resume, { ...folderOptions, takeOver })

@@ -4,8 +4,8 @@ import { VitrineError } from "@vitrine/core"
 import { locate } from "./hub.ts"
 
 /**
- * The task of a model, of anything that `load`, `loadDetector` or `loadReader` takes. Where its files do not tell, or cannot
- * be read, it is `classify`: loading then says what is wrong.
+ * The task of a model, from anything that `load`, `loadDetector` or `loadReader` accepts. If its files do not determine
+ * the task or cannot be read, it is `classify`, and loading then reports the fault.
  */
 export async function taskOf(model: string): Promise<TaskName> {
   const { path } = await locate(model)

@@ -16,11 +16,11 @@ import type { ImageInput } from "../web/image.ts"
 /** A loaded model of any task. */
 export interface LoadedModel<Image> {
   readonly backend: Backend
-  /** The names that `inspect` takes, in the order of the computation, with the shapes of the values. */
+  /** The names that `inspect` accepts, in the order of computation, with the shapes of the values. */
   taps(): TapShape[]
-  /** Intermediate values of an image by the names of their taps; each has a first dimension of 1. */
+  /** Intermediate values of an image by the names of their taps. The first dimension of each is 1. */
   inspect(image: Image, taps: readonly string[]): Promise<Readonly<Record<string, HostTensor>>>
-  /** Releases the programs, and the backend if it was made for this model. */
+  /** Releases the programs, and the backend if it was opened for this model. */
   close(): Promise<void>
 }
 
@@ -32,29 +32,29 @@ export interface TaskTrainOptions extends RunOptions {
 }
 
 /**
- * A task in Node. The folder of a task exports one from its `node.ts`, `tasks/node.ts` has a row for it, and `task.ts` of
- * `@vitrine/checkpoint` recognises the files of its models.
+ * A task in Node. The `node.ts` in the folder of each task exports one, `tasks/node.ts` has a row for it, and `task.ts`
+ * of `@vitrine/checkpoint` recognises the files of its models.
  */
 export interface Task {
-  /** Trains a model and yields what happens; the first event is the setup. */
+  /** Trains a model, and yields events. The first event is the setup. */
   train(options: TaskTrainOptions): AsyncGenerator<RunSetup | TrainEvent<object>, void, void>
-  /** Measures a model, by default on the data that it was trained on. */
+  /** Measures a model. The default data are those of its training. */
   evaluate(path: string, options?: NodeBackendChoice): Promise<{ readonly data: string; readonly split: string }>
   load(path: string, options?: NodeBackendChoice): Promise<LoadedModel<NodeImageInput>>
-  /** Writes a model as files of other libraries. */
+  /** Writes a model as files for other libraries. */
   exportModel(source: ExportSource, options: ExportOptions): Promise<ExportResult>
-  /** Completes a recipe from facts of the data. */
+  /** Completes a recipe with facts of the data. */
   resolveRecipe(recipe: object, data: object, seed: number): { readonly training: TrainingOptions }
   /**
-   * The record of a run in its `config.json`; null for other models.
-   * @param file names the file in errors.
+   * The record of a run in its `config.json`, or null for other models.
+   * @param file the file's name in errors
    */
   recordOf(json: unknown, file: string): RunOrigin | null
 }
 
-/** A task in a page: its folder exports one from its `web.ts`, and `tasks/web.ts` has a row for it. */
+/** A task in a page. The `web.ts` in the folder of the task exports one, and `tasks/web.ts` has a row for it. */
 export interface PageTask {
   load(source: ModelSource, options?: BackendChoice): Promise<LoadedModel<ImageInput>>
-  /** A model as files of other libraries. */
+  /** A model as files for other libraries. */
   exportModel(location: ModelLocation, options: ExportFormat & Overrides): Promise<ExportedFiles>
 }

@@ -4,13 +4,13 @@ import { type Backend, VitrineError } from "@vitrine/core"
 /** The backend of a page, and the options of `onnx-web`. */
 export interface BackendChoice extends OnnxWebOptions {
   /**
-   * `webgpu`, `onnx-web` (WebAssembly), `reference` (float64, slow), or an open backend, which stays open. `auto`, the default, is
-   * webgpu where the page has a GPU, and onnx-web elsewhere.
+   * `webgpu`, `onnx-web` (WebAssembly), `reference` (float64, slow), or an open backend, which stays open. The default
+   * `auto` means webgpu if the page has a GPU, and onnx-web otherwise.
    */
   readonly backend?: string | Backend | undefined
 }
 
-/** Each is fetched when it is needed. */
+/** The backends by name. Each is fetched when it is needed. */
 const factories: Readonly<Record<string, (options: OnnxWebOptions) => Promise<Backend>>> = {
   auto: async (options) => {
     const { webgpuBackend } = await import("@vitrine/backend-webgpu")
@@ -29,8 +29,8 @@ async function onnxWeb(options: OnnxWebOptions): Promise<Backend> {
 }
 
 /**
- * Opens a backend by its name, for several models or runs to share.
- * @throws VitrineError (backend) for an unknown name, and for a backend that this browser cannot run.
+ * Opens a backend by its name, so that several models or runs can share it.
+ * @throws VitrineError (backend) for an unknown name, and for a backend that this browser cannot run
  */
 export async function createBackend(name = "auto", options: OnnxWebOptions = {}): Promise<Backend> {
   const factory = Object.hasOwn(factories, name) ? factories[name] : undefined
@@ -40,7 +40,7 @@ export async function createBackend(name = "auto", options: OnnxWebOptions = {})
 }
 
 /**
- * The backend of a choice. `close` closes it only if it was made here.
+ * Opens the backend of a choice. `close` closes it only if it was opened here.
  * @throws VitrineError (backend)
  */
 export async function openBackend({

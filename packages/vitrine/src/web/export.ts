@@ -8,20 +8,22 @@ import { taskAt } from "./task-of.ts"
 export interface ExportOptions extends ExportFormat, Overrides {}
 
 export interface ExportResult {
-  /** The files of the folder by their path. */
+  /** The files of the folder by their paths. */
   readonly files: Readonly<Record<string, Blob>>
-  /** What the other library lacks or does otherwise, a line each. */
+  /** What the other library lacks or does differently, a line each. */
   readonly notes: readonly string[]
 }
 
 /**
- * A model, of anything that `load` or `loadDetector` takes, in the form in which timm, Hugging Face's transformers, or
- * onnxruntime and transformers.js load it. `exportFiles` says what the files are; a detector becomes one ONNX file.
+ * A model in the format of timm, of Hugging Face's transformers, or of onnxruntime and transformers.js. The source can
+ * be anything that `load` or `loadDetector` accepts. `exportFiles` describes the files. A detector becomes one ONNX
+ * file.
  *
  *     const { files } = await exportModel(store.files(), { to: "onnx" })
  *     link.href = URL.createObjectURL(files["onnx/model.onnx"])
  *
- * @throws VitrineError (file, config) for what cannot be read, and a model that the other library does not have.
+ * @throws VitrineError (file, config) for files that cannot be read, and for a model that the other library does not
+ *   have
  */
 export async function exportModel(source: ModelSource, options: ExportOptions): Promise<ExportResult> {
   const location = await locateModel(source)

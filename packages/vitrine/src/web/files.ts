@@ -3,8 +3,9 @@ import { VitrineError } from "@vitrine/core"
 import { hubAddress, isHubName, parseHubName } from "@vitrine/hub"
 
 /**
- * The address of a model folder or of an .npz file, or `hf:owner/name` for a folder of the Hugging Face hub's; files, such
- * as those of a dropped folder; files by their path; or one .npz or .safetensors file, or its bytes.
+ * The source of a model: the address of a model folder or of an .npz file; `hf:owner/name` for a folder of the Hugging
+ * Face hub; files, such as those of a dropped folder; files by their paths; or one .npz or .safetensors file or its
+ * bytes.
  */
 export type ModelSource =
   | string
@@ -14,11 +15,11 @@ export type ModelSource =
   | Blob
   | Uint8Array
 
-/** The most bytes that are downloaded: a page holds a file in one piece of memory. */
+/** The greatest number of bytes that are downloaded, since a page holds a file in one piece of memory. */
 const mostWeights = 2 ** 31
 const mostConfig = 2 ** 24
 
-/** Where a model's files are: a folder, which may hold weights alone, or an .npz file of Google's. `name` is for errors. */
+/** The files of a model: a folder, which may contain only weights, or an .npz file of Google. `name` is for errors. */
 export type ModelLocation =
   | { readonly kind: "folder"; readonly name: string; readonly folder: ModelFiles; readonly weightsFile?: string }
   | { readonly kind: "npz"; readonly name: string; npz(): Promise<ByteSource> }
@@ -26,9 +27,9 @@ export type ModelLocation =
 type FileContent = Blob | Uint8Array
 
 /**
- * Locates the model of a source. Among files it is the folder with the `config.json` that is nested least, or else the only
- * .npz or .safetensors file.
- * @throws VitrineError (file) for files without a model.
+ * Finds the model of a source. Among files it is the folder of the least nested `config.json`, or else the only .npz or
+ * .safetensors file.
+ * @throws VitrineError (file) for files without a model
  */
 export async function locateModel(source: ModelSource): Promise<ModelLocation> {
   if (typeof source === "string" && isHubName(source)) return remoteModel(hubAddress(parseHubName(source)))
@@ -73,7 +74,7 @@ function bareWeights(files: ReadonlyMap<string, FileContent>, path: string): Mod
   return { ...folderOf(files, folder), weightsFile: path.slice(folder.length) }
 }
 
-/** Whether a file begins as zip archives do; .npz files are such. */
+/** Whether a file begins as a zip archive does. .npz files are zip archives. */
 async function isZip(file: FileContent): Promise<boolean> {
   const [first, second] = file instanceof Blob ? new Uint8Array(await file.slice(0, 2).arrayBuffer()) : file
   return first === 0x50 && second === 0x4b
@@ -102,7 +103,7 @@ function folderOf(
   return { kind: "folder", name, folder }
 }
 
-/** Reads parts of a blob, so that the file need not fit into memory. */
+/** Reads parts of a blob, so that the whole file need not fit into memory. */
 function sourceOf(file: FileContent, name: string, most: number = Number.POSITIVE_INFINITY): ByteSource {
   const size = file instanceof Blob ? file.size : file.byteLength
   if (size > most) throw tooLarge(name, size, most)
@@ -119,7 +120,7 @@ async function readBlob(blob: Blob, path: string): Promise<Uint8Array> {
   }
 }
 
-/** The model at the address of its folder, of a file in that, or of an .npz file. */
+/** The model at an address: of its folder, of a file in the folder, or of an .npz file. */
 function remoteModel(source: string | URL): ModelLocation {
   const base = parseAddress(source)
   const name = shortened(base.href)
@@ -158,8 +159,9 @@ function parseAddress(source: string | URL): URL {
 }
 
 /**
- * Downloads a file. The size that a server claims may end a download early; it reserves at most `firstBytes` of memory.
- * @throws VitrineError (file) for what cannot be fetched, or has more than `most` bytes.
+ * Downloads a file. If the size that the server claims is too large, the download ends early. Before data arrive, at
+ * most `firstBytes` of memory are reserved.
+ * @throws VitrineError (file) for a file that cannot be fetched, or has more than `most` bytes
  */
 export async function fetchBytes(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await fetchOptional(address, most)
@@ -168,7 +170,7 @@ export async function fetchBytes(address: string | URL, most: number): Promise<U
   return bytes
 }
 
-/** The same; undefined where there is no such file. */
+/** Downloads a file as `fetchBytes` does, or returns undefined if there is no such file. */
 async function fetchOptional(address: string | URL, most: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const name = shortened(String(address))
   let response: Response
@@ -188,7 +190,7 @@ async function fetchOptional(address: string | URL, most: number): Promise<Uint8
     await body.cancel()
     throw tooLarge(name, claimed, most)
   }
-  // The claimed size is trusted only after a good part has arrived.
+  // The claimed size is trusted only after a large part has arrived.
   let bytes = new Uint8Array(Math.min(claimed, firstBytes))
   let length = 0
   const reader = body.getReader()

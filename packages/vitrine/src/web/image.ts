@@ -5,7 +5,7 @@ import { fetchBytes } from "./files.ts"
 /** A file or its bytes, an element, a bitmap, pixels, or an address. */
 export type ImageInput = ImageSource | Image | string | URL
 
-/** @throws VitrineError (file) for what cannot be fetched or is no image. */
+/** @throws VitrineError (file) for an image that cannot be fetched or decoded */
 export async function decode(image: ImageInput): Promise<Image> {
   if (typeof image === "string" || image instanceof URL)
     return decodeImage(await fetchBytes(image, decodeLimits.fileBytes), String(image).slice(0, 200))

@@ -6,13 +6,13 @@ import type { RunStore, SavedRun } from "@vitrine/trainer"
 export interface MemoryStore extends RunStore {
   /** Replaces `config.json`. */
   writeConfig(config: object): void
-  /** `config.json`; null before a run has begun. */
+  /** The content of `config.json`, or null before a run has begun. */
   readonly config: unknown
-  /** The newest checkpoint, after dropping the metrics of later steps; null if there is none. */
+  /** The newest checkpoint, or null. Metrics of later steps are dropped. */
   resume(): SavedRun | null
   /**
-   * The files of the run by their path, which share the store's memory. `load` takes them, and so does `vitrine train --resume` once
-   * they lie on a disk. The model is the best one, or else the newest.
+   * The files of the run by their paths. They share the store's memory. `load` accepts them, and `vitrine train
+   * --resume` does once they are on disk. The model is the best one, or else the newest.
    */
   files(): Record<string, Uint8Array<ArrayBuffer>>
 }
@@ -27,9 +27,8 @@ interface StoredCheckpoint extends CheckpointScore {
 
 /**
  * Keeps a training run in memory, in a page or for a test.
- * @param files a run to go on with: the files of a run folder by their path in it, as `files` gives them or as they lie
- *   on a disk.
- * @throws VitrineError (file) for a folder that holds no run, or whose files are broken.
+ * @param files a run to continue: the files of a run folder by their paths within it, from `files` or from a disk
+ * @throws VitrineError (file) for a folder without a run, or with broken files
  */
 export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): MemoryStore {
   const opened = files === undefined ? undefined : openRun(files)
@@ -84,7 +83,7 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
 
 interface OpenedRun {
   readonly config: object
-  /** By step. */
+  /** The checkpoints in the order of their steps. */
   readonly checkpoints: readonly StoredCheckpoint[]
   readonly metrics: { readonly step: number; readonly line: string }[]
 }
@@ -97,7 +96,7 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
   const checkpoints = Object.keys(files).flatMap((file): StoredCheckpoint[] => {
     const [, path] = /^(checkpoints\/step-\d+)\/state\.json$/.exec(file) ?? []
     const { [file]: state, [`${path}/model.safetensors`]: model, [`${path}/training.safetensors`]: training } = files
-    // A checkpoint without all three files was being written, or deleted.
+    // A checkpoint without all three files was not yet complete, or partly deleted.
     if (path === undefined || state === undefined || model === undefined || training === undefined) return []
     const json: { step?: unknown; score?: unknown; loss?: unknown; state?: unknown } = Object(parseJson(state, file))
     const { step, score, loss } = json
@@ -122,7 +121,7 @@ function openRun(files: Readonly<Record<string, Uint8Array>>): OpenedRun {
   }
 }
 
-/** Events by line. Lines that a kill has cut short are left out. */
+/** The events, one for each line. Lines that a kill has cut are left out. */
 function metricsOf(file: Uint8Array | undefined): { step: number; line: string }[] {
   const lines = file === undefined ? [] : new TextDecoder().decode(file).split("\n")
   return lines.flatMap((line) => {
@@ -139,7 +138,7 @@ const numberOrNull = (value: unknown): number | null => (typeof value === "numbe
 
 const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content)
 
-/** The chunks of a file in one piece. */
+/** Joins the chunks of a file. */
 function concatenate(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
   let position = 0

@@ -4,13 +4,13 @@ import { type BackendChoice, openBackend } from "./backend.ts"
 import type { MemoryStore } from "./memory-store.ts"
 
 export interface PageRunOptions extends BackendChoice {
-  /** Keeps the run; without one there is nothing to load afterwards. */
+  /** The store of the run. Without it the result cannot be loaded afterwards. */
   readonly store?: MemoryStore | undefined
-  /** Go on from the newest checkpoint in the store, by the recipe and the seed of its record. */
+  /** Whether to continue from the newest checkpoint in the store, with the recipe and the seed of its record. */
   readonly resume?: boolean | undefined
   /** Decides initialisation, order, augmentation and dropout; 0 by default. */
   readonly seed?: number | undefined
-  /** Steps between checkpoints; with each evaluation by default. */
+  /** The number of steps between checkpoints. By default each evaluation has one. */
   readonly checkpointEvery?: number | undefined
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined

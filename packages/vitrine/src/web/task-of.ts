@@ -2,8 +2,9 @@ import { taskOfFiles, type TaskName } from "@vitrine/checkpoint"
 import { locateModel, type ModelLocation, type ModelSource } from "./files.ts"
 
 /**
- * The task of a model, of anything that `load` or `loadDetector` takes; `classify` where its files do not tell.
- * @throws VitrineError (file) for files without a model, and what cannot be fetched.
+ * The task of a model, from anything that `load` or `loadDetector` accepts. It is `classify` if the files do not
+ * determine it.
+ * @throws VitrineError (file) for files without a model, and for files that cannot be fetched
  */
 export async function taskOf(source: ModelSource): Promise<TaskName> {
   return taskAt(await locateModel(source))

@@ -2,8 +2,8 @@ import { hasRow, rowNames, VitrineError } from "@vitrine/core"
 import type { Evaluation, LabelEvaluation } from "@vitrine/trainer"
 
 /**
- * The figures of an evaluation by which the published checkpoint is chosen; more is better, and null is for the last checkpoint.
- * Among equal figures the lowest loss decides, then the later step.
+ * The scores by which the published checkpoint can be chosen, for images with one label. Greater is better. Null means the
+ * last checkpoint. Of equal scores the lowest loss decides, then the later step.
  */
 const classScores = {
   top1: ({ top1 }: Evaluation): number => top1,
@@ -12,7 +12,7 @@ const classScores = {
   last: (): null => null,
 }
 
-/** The same of images with several labels. */
+/** The scores for images that may have several labels. */
 const labelScores = {
   ap: ({ ap }: LabelEvaluation): number => ap ?? 0,
   loss: ({ loss }: LabelEvaluation): number => -loss,
@@ -23,12 +23,12 @@ export type BestName = keyof typeof classScores | keyof typeof labelScores
 
 export const bestNames: readonly BestName[] = [...new Set([...rowNames(classScores), ...rowNames(labelScores)])]
 
-/** @throws VitrineError (config) for a figure that only images with several labels have. */
+/** @throws VitrineError (config) for a score that only images with several labels have */
 export function classScore(best: BestName): (evaluation: Evaluation) => number | null {
   return figureOf(classScores, best)
 }
 
-/** @throws VitrineError (config) for a figure that only images with one label have. */
+/** @throws VitrineError (config) for a score that only images with one label have */
 export function labelScore(best: BestName): (evaluation: LabelEvaluation) => number | null {
   return figureOf(labelScores, best)
 }

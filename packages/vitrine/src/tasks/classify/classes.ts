@@ -1,25 +1,25 @@
 import { VitrineError } from "@vitrine/core"
 
-/** How classes of data match a model's: by name, or by their order. */
+/** The way in which classes of data match a model's: by name, or by their order. */
 export type ClassMatch = "name" | "position"
 
 export interface MatchedClasses {
-  /** The number of the model's class, for each class of the data. */
+  /** For each class of the data, the index of the model's class. */
   readonly modelClasses: readonly number[]
   readonly match: ClassMatch
-  /** Names of the model's classes; the data's where the model has none. */
+  /** The names of the model's classes, or of the data's if the model has none. */
   readonly labels: readonly string[]
 }
 
-/** A name that only numbers a class: `7`, `LABEL_7` of transformers, or one of WordNet's, whose order is ImageNet's. */
+/** A name that only numbers a class: `7`, `LABEL_7` of transformers, or an id of WordNet, whose order is ImageNet's. */
 const numbering = /^(LABEL_)?\d+$|^n\d{8}$/
 
 /**
- * Matches the classes of data with a model's by name. They match by position only if the names of one side say nothing (the model
- * has none, or they are numbers), or if `byPosition` is true.
- * @param labels the names of the model's classes, if it has any.
- * @param count the number of the model's classes.
- * @throws VitrineError (config) for classes that the model does not have.
+ * Matches the classes of data with a model's by name. They match by position only if the names of one side are
+ * meaningless (the model has none, or they are numbers), or if `byPosition` is true.
+ * @param labels the names of the model's classes, if it has any
+ * @param count the number of the model's classes
+ * @throws VitrineError (config) for classes that the model does not have
  */
 export function matchClasses(
   { name, classes }: { readonly name: string; readonly classes: readonly string[] },

@@ -4,7 +4,10 @@ import type { RunRecord } from "./record-type.ts"
 /** The columns of a table that are read. */
 export type ColumnChoice = Pick<ResolveOptions, "fileColumn" | "labelColumns">
 
-/** How data are read that a model is measured on: as its run did its own data, and without a run as a new one would. */
+/**
+ * The options for reading evaluation data. If the data are those of the model's run, the options are the run's.
+ * Otherwise they are those of a new run.
+ */
 export function dataChoiceOf(
   record: RunRecord | null,
   data: string | undefined,

@@ -26,11 +26,11 @@ import { foldConstants } from "../../fold.ts"
 import type { WholeModel } from "./whole-model.ts"
 
 /**
- * A model as a folder that other libraries load:
+ * A model as a folder that other libraries can load:
  * - `timm`: `timm.create_model("local-dir:FOLDER")`; `config.json`, `model.safetensors`.
- * - `hf`: `AutoModelForImageClassification.from_pretrained(FOLDER)` of transformers; with `preprocessor_config.json`.
+ * - `hf`: `AutoModelForImageClassification.from_pretrained(FOLDER)` of transformers; also `preprocessor_config.json`.
  * - `onnx`: onnxruntime, and transformers.js through `env.localModelPath`; `onnx/model.onnx` with the same JSON files.
- * @throws VitrineError (config) for a model that they do not have, or that float16 cannot hold.
+ * @throws VitrineError (config) for a model that these libraries do not have, or that float16 cannot hold
  */
 export async function exportFiles(model: WholeModel, { to, precision }: ExportFormat): Promise<ExportedFiles> {
   const [dtype = "float32", ...others] = precisionsOf({ precision })
@@ -38,7 +38,7 @@ export async function exportFiles(model: WholeModel, { to, precision }: ExportFo
   return { ...exported, notes: [...nonFinite(model), ...exported.notes] }
 }
 
-/** A note on weights that are not finite; none where all are. */
+/** A note on weights that are not finite. The list is empty if all are finite. */
 export function nonFinite({ weights }: Pick<WholeModel, "weights">): readonly string[] {
   const names = Object.keys(weights).filter((name) => weights[name]?.some((value) => !Number.isFinite(value)))
   const [first, ...others] = names
@@ -85,7 +85,7 @@ function folder(
   tensors: readonly (readonly [string, StoredTensor])[],
   json: Readonly<Record<string, object>>,
 ): Map<string, readonly Uint8Array[]> {
-  // transformers refuses files without the entry "format".
+  // transformers refuses a file without the entry "format".
   return new Map([...jsonFiles(json), ["model.safetensors", writeSafetensors(tensors, { format: "pt" })]])
 }
 
@@ -95,7 +95,7 @@ function jsonFiles(json: Readonly<Record<string, object>>): [path: string, chunk
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** By the names and suffixes of transformers.js. */
+/** The names and suffixes of transformers.js. */
 const variants: Readonly<Record<ExportPrecision, { readonly dtype: string; readonly file: string }>> = {
   float32: { dtype: "fp32", file: "model.onnx" },
   float16: { dtype: "fp16", file: "model_fp16.onnx" },
@@ -129,13 +129,14 @@ async function onnxFiles(
 }
 
 /**
- * A model as one ONNX file, in pieces, with an open batch. Its input is `pixel_values` `[batch, channels, height, width]`.
- * - A model with classes gives `logits` `[batch, classes]`.
- * - A model without classes gives `pooler_output` `[batch, width]`. If it has tokens and its last norm stands before the pooling,
- *   it also gives `last_hidden_state` `[batch, tokens, dim]`.
+ * A model as one ONNX file, in pieces, with an open batch. Its input is `pixel_values` `[batch, channels, height,
+ * width]`.
+ * - A model with classes outputs `logits` `[batch, classes]`.
+ * - A model without classes outputs `pooler_output` `[batch, width]`. If it has tokens and its last norm stands before
+ *   the pooling, it also outputs `last_hidden_state` `[batch, tokens, dim]`.
  *
  * The labels and the preprocessing are in `metadata_props`.
- * @throws VitrineError (config) for weights that float16 cannot hold, or that take more than 2 GiB, and for a ResNet in int8.
+ * @throws VitrineError (config) for weights that float16 cannot hold, or of more than 2 GiB, and for a ResNet in int8
  */
 export function onnxFile(model: WholeModel, precision: ExportPrecision = "float32"): readonly Uint8Array[] {
   const { chunks, external } = encodeOnnx(model, precision, variants[precision].file)
@@ -177,7 +178,7 @@ const convert: Readonly<Record<ExportPrecision, (model: OnnxModel) => OnnxModel>
   int8: quantizeLinear,
 }
 
-/** The graph of the file, from images as PyTorch and transformers.js lay them out. */
+/** The graph of the file. Its images have the layout of PyTorch and transformers.js. */
 function exportGraph(config: ModelConfig): Graph {
   const taps: Record<string, Tensor> = {}
   const tokens = config.classes === 0 && attentionOf(config) !== null

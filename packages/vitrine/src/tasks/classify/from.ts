@@ -15,7 +15,7 @@ import { type ViTConfig, VitrineError } from "@vitrine/core"
 import type { BiTConfig } from "@vitrine/resnet"
 import { isHead } from "@vitrine/trainer"
 import type { DataFacts, Recipe } from "./recipe-type.ts"
-/** Fields of a model that a run may change. */
+/** Fields in which a run may differ from its starting model. */
 const changeable: readonly string[] = [
   "family",
   "imageSize",
@@ -32,10 +32,10 @@ function hasClasses({ config, labels }: ModelDescription, classes: readonly stri
 }
 
 /**
- * Completes a recipe for a run that starts from a model: the model decides what the recipe leaves open of the model and its input. For
- * other classes the head becomes a single linear layer, as in the paper (section 3.2).
- * @param path names the model in errors.
- * @throws VitrineError (config) for a recipe of another model.
+ * Completes a recipe for a run that starts from a model. The model provides the missing fields of the recipe's model
+ * and input. If the classes are others, the head becomes a single linear layer, as in the paper (section 3.2).
+ * @param path the model's name in errors
+ * @throws VitrineError (config) for a recipe of another model
  */
 export function recipeFrom(recipe: Recipe, from: ModelDescription, classes: readonly string[], path: string): Recipe {
   const { config, preprocessing } = applyOverrides(from, {}, path)
@@ -65,7 +65,7 @@ export function hintsFrom(model: Recipe["model"]): ModelHints {
   return { imageSize, heads, activation, layerNormEpsilon, groups, ...(pool !== "token+average" && { pool }) }
 }
 
-/** @throws VitrineError (config) for fields in which the model at `path` differs. */
+/** @throws VitrineError (config) for fields that differ from the model at `path` */
 function checkSame(fields: object, config: ModelConfig, path: string): void {
   const modelFields: Readonly<Record<string, unknown>> = { ...config }
   for (const [field, value] of Object.entries(fields)) {
@@ -83,7 +83,7 @@ function checkSame(fields: object, config: ModelConfig, path: string): void {
   }
 }
 
-/** The fields that a variant's name decides. */
+/** The fields that a variant's name determines. */
 function variantShape(family: Family, name: string, imageSize: readonly [number, number]): Partial<ModelConfig> {
   const { variant, variantFields } = family.recipes
   return Object.fromEntries(
@@ -91,29 +91,30 @@ function variantShape(family: Family, name: string, imageSize: readonly [number,
   )
 }
 
-/** The fields that make the head, as text. */
+/** The fields of the head as text. */
 function headOf(config: ModelConfig): string {
   const { linearHead } = familyOf(config).recipes
   return JSON.stringify(Object.entries(config).filter(([field]) => Object.hasOwn(linearHead, field)))
 }
 
-/** The facts of data after their images are converted to the model's channels, grey or colour. */
+/** The facts of data after the images are converted to the model's channels, grey or colour. */
 export function factsFor(facts: DataFacts, { channels }: ModelConfig): DataFacts {
   return channels === 1 || channels === 3 ? { ...facts, channels } : facts
 }
 
-/** What a run starts from. */
+/** The weights from which a run starts. */
 export interface StartingWeights {
   /** Values of parameters, by name. */
   readonly initial: Record<string, Float32Array>
-  /** Whether the head starts at 0, because it has other classes. */
+  /** Whether the head starts at 0 because the classes are others. */
   readonly newHead: boolean
 }
 
 /**
- * The starting weights of a model of `config`: those of another model, with positions resized, and for other classes a head of zeros.
- * @param path names the other model in errors.
- * @throws VitrineError (config) for another kind of model.
+ * The starting weights of a model with the configuration `config`: those of another model with resized positions. If
+ * the classes are others, the head is zeros.
+ * @param path the other model's name in errors
+ * @throws VitrineError (config) for another kind of model
  */
 export async function startFrom(
   model: OpenModel,

@@ -2,17 +2,17 @@ import { flip, randomCrop } from "@vitrine/data"
 import type { Recipe } from "./recipe-type.ts"
 
 /**
- * BiT-HyperRule: a recipe that fine-tunes a pre-trained ResNet on any data, by their number and size alone. From "Big Transfer (BiT):
- * General Visual Representation Learning", Kolesnikov et al., 2020, section 3.3, with the numbers of `bit_hyperrule.py` in
- * google-research/big_transfer.
- * - Images of fewer than 96² pixels are resized to 160² and cropped to 128², larger ones to 512² and 480². They are mirrored, which
- *   does not suit images that mean something else in a mirror.
- * - Fewer than 20,000 images take 500 steps of 512, fewer than 500,000 take 10,000, and more take 20,000. All but the first have
- *   mixup of 0.1.
- * - The optimizer is SGD with momentum 0.9, without weight decay. Its rate is 0.003 for a batch of 512; after a linear warm-up it
- *   falls tenfold three times.
- * @param examples the number of training images.
- * @param imageSize height and width of the images in pixels.
+ * BiT-HyperRule: a recipe for fine-tuning a pre-trained ResNet on any data. It depends only on the number and the size
+ * of the images. From "Big Transfer (BiT): General Visual Representation Learning", Kolesnikov et al., 2020, section
+ * 3.3, with the numbers of `bit_hyperrule.py` in google-research/big_transfer.
+ * - Images of fewer than 96² pixels are resized to 160² and cropped to 128², larger ones to 512² and 480². They are
+ *   mirrored, so the rule is wrong for images whose meaning a mirror changes.
+ * - Fewer than 20,000 images get 500 steps of 512, fewer than 500,000 get 10,000, and more get 20,000. The two longer
+ *   schedules have mixup of 0.1.
+ * - The optimizer is SGD with momentum 0.9 and without weight decay. Its rate is 0.003 for a batch of 512. After a
+ *   linear warm-up it falls three times, to a tenth each time.
+ * @param examples the number of training images
+ * @param imageSize height and width of the images in pixels
  */
 export function hyperRule(examples: number, [height, width]: readonly [number, number]): Recipe {
   const [resized, cropped] = height * width < 96 * 96 ? [160, 128] : [512, 480]

@@ -25,52 +25,52 @@ import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
 
 /** A class and its score. */
 export interface Prediction {
-  /** The number of the class. */
+  /** The index of the class. */
   readonly index: number
   readonly label: string
   /**
-   * Its share of all classes (softmax). Of a model whose `problemType` is "multi_label_classification", and of one output, each
-   * class has a probability of its own (sigmoid). With "regression" it is the output itself.
+   * The softmax over all classes. It is the sigmoid of the class's logit if the model has one output, or if its
+   * `problemType` is "multi_label_classification". It is the output itself if the `problemType` is "regression".
    */
   readonly probability: number
 }
 
-/** A trained classifier. `Input` is what the platform can make an image of. */
+/** A trained classifier. `Input` is the platform's type of an image. */
 export interface Model<Input> {
-  /** The configuration, whose `family` tells a Vision Transformer from a ResNet. */
+  /** The configuration. Its `family` distinguishes Vision Transformers from ResNets. */
   readonly config: ModelConfig
   /** A name for each class. */
   readonly labels: readonly string[]
-  /** What the outputs are, where the model's files say it. */
+  /** The meaning of the outputs, or null if the model's files do not tell it. */
   readonly problemType: ProblemType | null
   readonly preprocessing: Preprocessing
-  /** What its files leave open or Vitrine assumes of them, a line each. */
+  /** Facts that the files leave open or that Vitrine assumes, a line each. */
   readonly notes: readonly string[]
   readonly backend: Backend
-  /** The `top` most probable classes (5 by default), the most probable first. */
+  /** The `top` most probable classes (5 by default), most probable first. */
   predict(image: Input, options?: { readonly top?: number }): Promise<Prediction[]>
   /** The logits of each image, `[classes]`, computed as one batch. */
   logits(images: readonly Input[]): Promise<Float32Array[]>
-  /** The pooled features of an image, `[dim]`: the head's input. */
+  /** The pooled features of an image, `[dim]`, which are the head's input. */
   embed(image: Input): Promise<Float32Array>
   /** The pooled features of each image, computed as one batch. */
   features(images: readonly Input[]): Promise<Float32Array[]>
   /**
-   * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`; each has a
-   * first dimension of 1.
-   * @throws VitrineError (config) for a name that the model does not have.
+   * Intermediate values by the names of the model's taps, such as `patch_embed.patches` or `blocks.0.attn.weights`. The
+   * first dimension of each is 1.
+   * @throws VitrineError (config) for a name that the model does not have
    */
   inspect(image: Input, taps: readonly string[]): Promise<Record<string, HostTensor>>
-  /** The names that `inspect` takes, in the order of the computation, with the shapes of the values. */
+  /** The names that `inspect` accepts, in the order of computation, with the shapes of the values. */
   taps(): TapShape[]
   /**
    * Weights by their names in timm, such as `patch_embed.proj.weight` or `pos_embed`.
-   * @throws VitrineError (config) for a name that the model does not have.
+   * @throws VitrineError (config) for a name that the model does not have
    */
   parameters(names: readonly string[]): Promise<Record<string, HostTensor>>
-  /** An image as the model sees it, resized and cropped, but not normalised. */
+  /** An image as the model gets it, resized and cropped, but not normalised. */
   view(image: Input): Promise<Image>
-  /** Releases the programs, and the backend if it was made for this model. */
+  /** Releases the programs, and the backend if it was opened for this model. */
   close(): Promise<void>
 }
 
@@ -163,7 +163,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
   }
 }
 
-/** Names the file of an image in errors. */
+/** Adds the file of an image to errors. */
 function naming<T>(image: unknown, make: () => T): T {
   try {
     return make()
@@ -174,8 +174,8 @@ function naming<T>(image: unknown, make: () => T): T {
 }
 
 /**
- * The classes with the highest scores, by their logits.
- * @param problemType what the outputs are, as transformers' `problem_type`.
+ * The classes with the highest scores, highest first.
+ * @param problemType the meaning of the logits, as in transformers' `problem_type`
  */
 export function topPredictions(
   logits: Float32Array,
@@ -200,7 +200,7 @@ const scorings: Readonly<Record<Scoring, (logits: Float32Array) => Iterable<numb
   none: (logits) => logits,
 }
 
-/** Reads weights back from the backend. */
+/** Reads weights from the backend. */
 async function readParameters(
   names: readonly string[],
   { config, backend, constants }: Pick<ModelParts<never>, "config" | "backend" | "constants">,

@@ -6,5 +6,5 @@ import { train } from "./node/train.ts"
 import { resolveRecipe } from "./recipe.ts"
 import { recordOf } from "./record.ts"
 
-/** Images and their classes; or without labels the pre-training of such a model. */
+/** The classes of images, or pre-training without labels. */
 export const classify: Task = { train, evaluate, load, exportModel: exportClassifier, resolveRecipe, recordOf }

@@ -2,7 +2,10 @@ import type { ModelConfig, Preprocessing } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
 import { centerCrop, cropModes, grayscale, normalize, resize, type Transform, toRgb } from "@vitrine/data"
 
-/** The steps that make an input of any image, as timm's evaluation transforms or Hugging Face's processors do. */
+/**
+ * The transforms from any image to the model's input. They are those of timm's evaluation or of Hugging Face's
+ * processors.
+ */
 export function evaluationTransforms(
   preprocessing: Preprocessing,
   { channels }: Pick<ModelConfig, "channels">,
@@ -13,8 +16,8 @@ export function evaluationTransforms(
 }
 
 /**
- * To the model's number of channels.
- * @throws VitrineError (config) for other than 1 or 3.
+ * A transform to the model's number of channels.
+ * @throws VitrineError (config) for a number other than 1 or 3
  */
 export function channelsOf(channels: number): Transform {
   if (channels !== 1 && channels !== 3)
@@ -26,7 +29,8 @@ export function channelsOf(channels: number): Transform {
 }
 
 /**
- * To the model's size, as timm's `crop_mode` or Hugging Face's processor says. An image of that size may stay as it is.
+ * Transforms to the model's size, by timm's `crop_mode` or by Hugging Face's processor. An image that has this size may
+ * stay as it is.
  */
 export function fit(preprocessing: Preprocessing): Transform[] {
   const { size, interpolation, cropPct, cropMode, mean, resize: target, crop = size } = preprocessing

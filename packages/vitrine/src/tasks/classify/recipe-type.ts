@@ -5,30 +5,32 @@ import { type Distillation, type TrainingOptions } from "@vitrine/trainer"
 import { type BestName } from "./best.ts"
 import { type ObjectiveName } from "./objectives.ts"
 
-/** How a classifier is trained, apart from the data. It is plain data, and each run stores it. */
+/** The training of a classifier, without the data. It is plain data, and each run stores it. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">> {
   /** A variant such as `Ti/16` or `R50x1`, fields of a configuration, or both. The data decide the other fields. */
   readonly model?: string | ModelFields
-  /** How parameters are drawn. `fan`, the default, suits small models on small data. A ResNet has `timm` alone. */
+  /**
+   * The initialisation of parameters. `fan`, the default, suits small models on small data. ResNets have only `timm`.
+   */
   readonly init?: InitScheme
-  /** Updates of the run. Give `steps` or `epochs`. */
+  /** The number of updates. Give either `steps` or `epochs`. */
   readonly steps?: number
-  /** Passes over the data; 10 by default. */
+  /** The number of passes over the data; 10 by default. */
   readonly epochs?: number
-  /** Examples of a batch; an update takes `accumulate` batches. */
+  /** The number of examples in a batch. An update takes `accumulate` batches. */
   readonly batchSize?: number
   /** Transforms of each training image between decoding and normalisation. */
   readonly augment?: readonly Transform[]
-  /** Transforms of it after normalisation, such as random erasing. */
+  /** Transforms of each training image after normalisation, such as random erasing. */
   readonly augmentNormalized?: readonly Transform[]
   /**
-   * The objective: the class of an image (`classify`), several labels of an image (`multi-label`), or without labels the colours of
-   * masked patches (`masked-patch`). By default the data decide between the first two.
+   * The objective: the class of an image (`classify`), several labels of an image (`multi-label`), or the colours of
+   * masked patches, which need no labels (`masked-patch`). By default the data decide between the first two.
    */
   readonly task?: ObjectiveName
-  /** Of several labels: the least probability of a predicted label, for F1; 0.5 by default. */
+  /** For several labels and F1, the least probability of a predicted label; 0.5 by default. */
   readonly threshold?: number
-  /** How the model learns from a teacher (`distillFrom` of `train`). */
+  /** Options of learning from a teacher (`distillFrom` of `train`). */
   readonly distillation?: Partial<Distillation>
   readonly labelSmoothing?: number
   readonly mix?: Mix
@@ -42,25 +44,27 @@ export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">>
   /** Mean and standard deviation of each channel, or one number for all; by default those of the first 10,000 training images. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
-  /** Steps between evaluations and checkpoints; by default one epoch, and at least a tenth of the run. */
+  /**
+   * The number of steps between evaluations and checkpoints. The default is one epoch, but at least a tenth of the run.
+   */
   readonly evaluateEvery?: number
   /**
-   * The figure on the validation images by which the published checkpoint is chosen, or `last`; by default `top1`, and `ap` for
-   * several labels.
+   * The score on the validation images by which the published checkpoint is chosen, or `last`. The default is `top1`, or
+   * `ap` for several labels.
    */
   readonly best?: BestName
 }
 
 /**
- * Fields of a configuration, and the name of a variant that they change. The family follows from `family`, from the variant,
- * or from fields that only one family has, such as `widths`; otherwise the model is a Vision Transformer.
+ * Fields of a configuration, and the name of a variant that they change. The family follows from `family`, from the
+ * variant, or from fields that only one family has, such as `widths`. Otherwise the model is a Vision Transformer.
  */
 export type ModelFields = Partial<ModelConfig> & { readonly variant?: string }
 
 /** A recipe that depends on the data. */
 export type RecipeRule = (data: DataFacts) => Recipe
 
-/** The facts of data that decide what a recipe leaves open. */
+/** The facts of data from which the missing fields of a recipe follow. */
 export interface DataFacts {
   readonly examples: number
   readonly classes: number

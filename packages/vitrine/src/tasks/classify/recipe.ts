@@ -11,24 +11,24 @@ import { learnsClasses, learnsSeveralLabels } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
 import type { Recipe, DataFacts, ResolvedRecipe, ModelFields, RecipeRule } from "./recipe-type.ts"
 
-/** The recipe for these data; without one, an empty recipe. */
+/** The recipe for these data. Without a rule it is empty. */
 export function recipeFor(rule: Recipe | RecipeRule = {}, data: DataFacts): Recipe {
   const recipe = typeof rule === "function" ? rule(data) : rule
   checkRecipe(recipe)
   return recipe
 }
 
-/** Returns a recipe, or a rule for data, as it is. TypeScript then checks it. */
+/** Returns a recipe, or a rule for data, unchanged. TypeScript checks its type. */
 export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
 }
 
-/** Images up to this side keep their size; larger ones are resized to 224. */
+/** Images up to this side keep their size. Larger ones are resized to 224. */
 const smallSide = 96
 
 /**
- * Completes a recipe from the data and from defaults.
- * @throws VitrineError (config) for a field that is unknown or makes no sense.
+ * Completes a recipe with facts of the data and with defaults.
+ * @throws VitrineError (config) for a field that is unknown or has no possible value
  */
 export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
   checkRecipe(recipe)
@@ -65,7 +65,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
     throw new VitrineError("config", "recipe: distillation teaches one class, and the images may have several labels")
   const facts = learnsClasses(task) ? data : { ...data, classes: 0 }
   const config = inField("recipe", "model", () => modelConfig(modelFor(recipe), facts))
-  // Crops have the size of the model's input, even if the recipe names another.
+  // Crops have the size of the model's input, even if the recipe names another size.
   const augment = (recipe.augment ?? []).map((step) =>
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
@@ -106,7 +106,7 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   }
 }
 
-/** A value for each channel; one number stands for all. */
+/** Gives each channel a value. One number counts for all channels. */
 function perChannel(field: string, values: readonly number[], { channels }: ModelConfig): readonly number[] {
   if (values.length === channels) return values
   if (values.length !== 1)
@@ -126,10 +126,10 @@ function oneOf<T extends string>(field: string, value: T, allowed: readonly T[])
   return value
 }
 
-/** DeiT's defaults. */
+/** The defaults of DeiT. */
 const deit: Distillation = { kind: "hard", alpha: 0.5, tau: 1 }
 
-/** The model of a recipe; by distillation it has a distillation token. */
+/** The model of a recipe. With distillation it has a distillation token. */
 function modelFor({ model = {}, distillation }: Recipe): string | ModelFields {
   if (distillation === undefined) return model
   return { distillationToken: true, ...(typeof model === "string" ? { variant: model } : model) }

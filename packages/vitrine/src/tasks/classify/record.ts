@@ -7,9 +7,9 @@ import { checkRecord } from "./schema.ts"
 import type { RunRecord } from "./record-type.ts"
 
 /**
- * The record in a `config.json`; null for a model that Vitrine has not trained.
- * @param file names the file in errors.
- * @throws VitrineError (config) for a record that makes no sense.
+ * The record in a `config.json`, or null for a model that Vitrine has not trained.
+ * @param file the file's name in errors
+ * @throws VitrineError (config) for an invalid record
  */
 export function recordOf(json: unknown, file = "config.json"): RunRecord | null {
   const record: unknown = taskRecord(json, "classify")
@@ -35,7 +35,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   }
 }
 
-/** What older versions did, which wrote no such fields. */
+/** The behaviour of older versions, whose records lack these fields. */
 const olderDefaults = {
   init: "fan",
   augmentNormalized: [],

@@ -46,7 +46,7 @@ const withoutVariant = v.pipe(
   }),
 )
 
-/** The name of a variant, or fields of a configuration, by the schema of their family. */
+/** The name of a variant, or the fields of a configuration, by the schema of their family. */
 const modelSchema: Schema = v.lazy((model) => {
   if (typeof model === "string") return schemas.text
   const variant = fieldOf(model, "variant")
@@ -70,12 +70,12 @@ const recipeSchema = strict("a recipe", {
   mix: v.optional(mixSchema(strict)),
 })
 
-/** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkRecipe(recipe: unknown): asserts recipe is Recipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 
-/** A record as a file has it: older versions wrote fewer fields of the recipe. */
+/** A record in a file. Older versions wrote fewer fields of the recipe. */
 export type StoredRecord = Omit<Partial<RunRecord>, "data" | "seed" | "recipe"> &
   Pick<RunRecord, "data" | "seed"> & {
     readonly recipe: Partial<RunRecord["recipe"]> &
@@ -100,7 +100,7 @@ const recordSchema = lenient("a record", {
   testValidates: v.optional(fieldSchema({ kind: "boolean" })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),
-    // Runs by older versions could have any share.
+    // Runs of older versions could have any share.
     ...partialEntries({ ...classifyFields, cropPct: { kind: "number", above: 0 } }),
     config: schemas.object({}),
     augment: transformsSchema(lenient),
@@ -111,7 +111,7 @@ const recordSchema = lenient("a record", {
   }),
 })
 
-/** @throws VitrineError (config) with the path of the first field that a record cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkRecord(record: unknown, file: string): asserts record is StoredRecord {
   schemas.parse(recordSchema, record, file, "vitrine")
 }

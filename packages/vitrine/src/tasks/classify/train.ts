@@ -13,97 +13,101 @@ import { recipeFor, resolveRecipe } from "./recipe.ts"
 import type { RunRecord } from "./record-type.ts"
 import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from "./training.ts"
 
-/** The options of training a classifier that Node and pages share. */
+/** Options for training a classifier, which Node and pages share. */
 export interface ClassifierOptions<Source> {
-  /** The data and the model decide what it leaves open. Not needed to resume. */
+  /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
-  /** The model whose weights the run starts from. */
+  /** The model from which the run starts. */
   readonly from?: Source | undefined
   readonly seed?: number | undefined
   readonly valFraction?: number | undefined
   readonly checkpointEvery?: number | undefined
   readonly classes?: readonly string[] | undefined
   readonly perClass?: number | undefined
-  /** The column of a table with the images' paths; by default one with a usual name. */
+  /** The column of a table with the images' paths; by default a column with a usual name. */
   readonly fileColumn?: string | undefined
-  /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
+  /** The column of the table with the labels, or several columns with 0 and 1; by default a column with a usual name. */
   readonly labelColumns?: readonly string[] | undefined
   /** Whether the first broken image ends the run; by default its row has weight 0. */
   readonly strict?: boolean | undefined
 }
 
-/** What decides which examples a run sees. */
+/** The options that decide which examples a run uses. */
 export interface DataChoice
   extends Pick<RunRecord, "seed" | "classes" | "perClass" | "testValidates" | "fileColumn" | "labelColumns"> {
-  /** By default a tenth where the data have neither a validation nor a test set. */
+  /** By default a tenth if the data have neither a validation nor a test set, otherwise none. */
   readonly valFraction: number | undefined
   /** Whether images need no class. */
   readonly unlabelled: boolean
 }
 
 export interface TrainingData {
-  /** The data's name in the setup event. */
+  /** The name of the data in the setup event. */
   readonly name: string
-  /** The data's name in the record, by which a resumed run finds them again. */
+  /** The name of the data in the record. A resumed run finds them again by this name. */
   readonly origin: string
   readonly train: Dataset
   readonly validation: Dataset | undefined
-  /** Images that choose no model. */
+  /** Images of the test split. The choice of a checkpoint does not depend on them. */
   readonly test?: Dataset | undefined
-  /** What the splits are called in the data. */
+  /** The names of the splits in the data. */
   readonly splitNames?: SplitNames
   /** Files that are passed over, a line for each kind. */
   readonly passedOver: readonly string[]
-  /** How the labels were found, and what is odd about them. */
+  /** Notes on the source of the labels and on odd labels. */
   readonly notes?: readonly string[]
   /** What the data consist of. */
   readonly listing?: Listing | null
 }
 
-/** A model that a run starts from. */
+/** A model from which a run starts. */
 export interface StartingModel {
-  /** Its name in the setup event and in errors. */
+  /** The name of the model in the setup event and in errors. */
   readonly name: string
-  /** Its name in the record; undefined where it cannot be found again. */
+  /** The name of the model in the record, or undefined if it cannot be found again. */
   readonly origin: string | undefined
   readonly model: OpenModel
 }
 
-/** How a platform opens what a run of a classifier needs. `Source` is what names a model there. */
+/**
+ * The functions with which a platform opens the inputs of a classifier's run. `Source` is the platform's type of a
+ * model's name.
+ */
 export interface ClassifierPlatform<Source> {
   /** @throws VitrineError (file, config) */
   openData(choice: DataChoice): Promise<TrainingData>
   /** @throws VitrineError (file, config) */
   openStart(source: Source | string, hints: ModelHints): Promise<StartingModel>
   readonly openLoader: OpenLoader
-  /** The name of the teacher by distillation. */
+  /** The name of the teacher for distillation. */
   readonly teacher?: string | undefined
   openTeacher?(
     recipe: ResolvedRecipe,
     classNames: readonly string[],
     backend: Backend,
   ): Promise<{ readonly origin: string; readonly teach: Teacher } | undefined>
-  /** @throws VitrineError (config) for a model that this machine cannot train. */
+  /** @throws VitrineError (config) for a model that this machine cannot train */
   checkRecipe?(recipe: ResolvedRecipe): void
 }
 
-/** The first event of a run: what is about to be trained. */
+/** The first event of a run. It describes the training. */
 export interface SetupEvent extends RunSetup {
   readonly classes: readonly string[]
   /** Training images of each class. */
   readonly classCounts: readonly number[]
-  /** Images of a test split. They are measured during the run only where there are none to validate, and choose no model. */
+  /** Images of the test split. A run evaluates them only if there are no validation images, and chooses no checkpoint by them. */
   readonly test: number
-  /** What the splits are called in the data; a split that was held out has no name. */
+  /** The names of the splits in the data. A split that Vitrine held out has no name. */
   readonly splitNames: SplitNames
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
-  /** How the labels of the data were found, and what is odd about them. */
+  /** Notes on the source of the labels and on odd labels. */
   readonly dataNotes: readonly string[]
   readonly recipe: ResolvedRecipe
   /**
-   * The model that the run starts from: its name, whether it gets a new head for other classes, what its files leave open or
-   * Vitrine assumes of them, and the size of its images if positions are resized from that. Null for a run that starts at random.
+   * The model from which the run starts. The event has its name, whether it gets a new head for other classes, notes on
+   * facts that its files leave open, and the image size of its positions if they are resized. Null for a run that starts
+   * with random parameters.
    */
   readonly from: {
     readonly model: string
@@ -111,12 +115,12 @@ export interface SetupEvent extends RunSetup {
     readonly notes: readonly string[]
     readonly positionsFrom: readonly [number, number] | null
   } | null
-  /** The name of the teacher by distillation. */
+  /** The name of the teacher for distillation. */
   readonly teacher: string | null
 }
 
 /**
- * Prepares the training of a classifier: a Vision Transformer, or a ResNet of BiT's.
+ * Prepares the training of a classifier: a Vision Transformer or a BiT ResNet.
  * @param record that of a resumed run
  */
 export async function prepareClassifier<Source>(
@@ -140,7 +144,7 @@ export async function prepareClassifier<Source>(
   const { train: dataset, validation, test } = data
   if (learnsClasses(task)) checkClasses(dataset, data.name)
   const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
-  // A checkpoint holds all that a run needs.
+  // A checkpoint contains everything that a resumed run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
   const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
   const recipe = plan.resolve(start)
@@ -219,7 +223,7 @@ export async function prepareClassifier<Source>(
   }
 }
 
-/** @throws VitrineError (config) for data that a classifier cannot learn from. */
+/** @throws VitrineError (config) for data from which a classifier cannot learn */
 function checkClasses({ classes, labelSets }: Dataset, name: string): void {
   if (labelSets === undefined && classes.length < 2)
     throw new VitrineError(
@@ -228,25 +232,25 @@ function checkClasses({ classes, labelSets }: Dataset, name: string): void {
     )
 }
 
-/** Examples of each class. */
+/** The number of examples of each class. */
 function countsOf({ classes, labels, labelSets }: Dataset): number[] {
   const counts = classes.map(() => 0)
   for (const label of labelSets?.classes ?? labels) if (label < counts.length) counts[label] = (counts[label] ?? 0) + 1
   return counts
 }
 
-/** The size of images whose learned positions are resized to another; null if they stay as they are. */
+/** The image size of the source model if its learned positions are resized for the new model, otherwise null. */
 function positionsFrom(from: ModelConfig, to: ModelConfig): readonly [number, number] | null {
   return attentionOf(to) !== null && from.imageSize.join() !== to.imageSize.join() ? from.imageSize : null
 }
 
-/** The class names in a `config.json`; null where it has none. */
+/** The class names in a `config.json`, or null if it has none. */
 function labelNames(config: unknown): readonly string[] | null {
   const { label_names: names }: { readonly label_names?: unknown } = Object(config)
   return Array.isArray(names) ? names.map(String) : null
 }
 
-/** @throws VitrineError (config) for data whose classes are not those that a run learned so far. */
+/** @throws VitrineError (config) for data whose classes differ from those that a run has learned */
 function checkSameClasses(learned: readonly string[] | null, classNames: readonly string[], data: string): void {
   if (learned === null || classNames.length === 0) return
   const missing = learned.filter((name) => !classNames.includes(name))
@@ -263,8 +267,8 @@ function checkSameClasses(learned: readonly string[] | null, classNames: readonl
 }
 
 /**
- * A recipe with the objective that the labels decide.
- * @throws VitrineError (config) for a recipe that learns one class of images with several labels.
+ * Adds the objective to a recipe, as the labels of the data require.
+ * @throws VitrineError (config) for a recipe that learns one class, with data whose images may have several labels
  */
 function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
   const several = labelSets !== undefined
@@ -288,9 +292,9 @@ function checkSameFiles(begun: Listing, { name, listing }: TrainingData): void {
   )
 }
 
-/** How a run gets its recipe, for which the model that it starts from has to be open. */
+/** The way to a run's recipe. A run that starts from a model must open that model first. */
 interface RecipePlan {
-  /** What the recipe says of that model. */
+  /** The hints in the recipe about that model. */
   readonly hints: ModelHints
   resolve(start: StartingModel | undefined): ResolvedRecipe
 }
@@ -307,7 +311,7 @@ async function newPlan(
 ): Promise<RecipePlan> {
   const facts = await factsOf(dataset)
   const rules = withObjective(recipeFor(rule, facts), dataset)
-  // A test split chooses no model, unless the recipe says that it does.
+  // A test split chooses no checkpoint, unless the recipe asks for it.
   const isTested = validation === undefined && test !== undefined
   const draft = isTested && rules.best === undefined ? { ...rules, best: "last" as const } : rules
   const recipe = teacher === undefined ? draft : { distillation: {}, ...draft }

@@ -42,17 +42,17 @@ import type { DataFacts, Recipe, ResolvedRecipe } from "./recipe-type.ts"
 /** Images whose sizes are looked at. */
 const sizedImages = 100
 
-/** The facts of data that decide what a recipe leaves open. */
+/** The facts of data from which the missing fields of a recipe follow. */
 export async function factsOf(dataset: Dataset): Promise<DataFacts> {
   const imageSize = await usualSize(dataset, sizedImages)
   const { mean, std: deviations } = await meanStd(dataset)
-  // A channel that varies by less than half a step of 8 bits is constant: its values are only shifted.
+  // A channel that varies by less than half a step of 8 bits counts as constant: its values are only shifted.
   const std = deviations.map((deviation) => (deviation < 1 / 510 ? 1 : deviation))
   const { length: examples, channels, classes } = dataset
   return { examples, channels, classes: classes.length, imageSize, mean, std }
 }
 
-/** The preparation of images for a model that this recipe trains. */
+/** The preparation of images for a model of this recipe. */
 export function preprocessingOf({
   config,
   interpolation,
@@ -72,19 +72,19 @@ export interface TrainingRun extends TrainingPlace {
   readonly strict: boolean
   readonly dataset: Dataset
   readonly validation: Dataset | undefined
-  /** Measured where there is no validation set; it chooses no checkpoint. */
+  /** The test set. It is evaluated if there is no validation set, but does not choose a checkpoint. */
   readonly test: Dataset | undefined
   readonly recipe: ResolvedRecipe
   readonly backend: Backend
   readonly openLoader: OpenLoader
-  /** Starting values of parameters; the recipe's scheme draws the others. */
+  /** Starting values of parameters. The recipe's scheme draws the others. */
   readonly initial: Readonly<Record<string, Float32Array>> | undefined
-  /** The teacher of a recipe that distils. */
+  /** The teacher, if the recipe distils. */
   readonly teacher: Teacher | undefined
   readonly checkpointEvery: number
 }
 
-/** Trains a classifier by a recipe on open data sets. */
+/** Trains a classifier with a recipe on open data sets. */
 export async function* trainOn({
   strict,
   dataset,
@@ -196,7 +196,7 @@ function objectiveOfClasses(
   return distillationObjective(student, loss, classWeights, distillation, teacher, classWeightTotal)
 }
 
-/** The classes of a model that a recipe trains on these data; none where it learns no classes. */
+/** The classes of a model that a recipe trains on these data. The list is empty if the recipe learns no classes. */
 export function classesOf({ task = "classify" }: Pick<Recipe, "task">, { classes }: Dataset): readonly string[] {
   return learnsClasses(task) ? classes : []
 }

@@ -7,14 +7,14 @@ import {
   resizeWeights,
 } from "@vitrine/checkpoint"
 
-/** A classifier with its weights in memory, by timm's names. */
+/** A classifier with its weights in memory, under timm's names. */
 export interface WholeModel extends ModelDescription {
   readonly weights: Readonly<Record<string, Float32Array>>
 }
 
 /**
- * Reads the weights of an open classifier, and changes it by overrides.
- * @param name names the model in errors.
+ * Reads the weights of an open classifier, and applies overrides.
+ * @param name the model's name in errors
  * @throws VitrineError (file, config)
  */
 export async function wholeModel(model: OpenModel, overrides: Overrides, name: string): Promise<WholeModel> {

@@ -30,41 +30,44 @@ import { exportedSize } from "./export.ts"
 import type { DetectionRecord } from "./record-type.ts"
 import { detectionRecordOf } from "./record.ts"
 
-/** A trained detector. `Input` is what the platform can make an image of. */
+/** A trained detector. `Input` is the platform's type of an image. */
 export interface Detector<Input> {
   readonly config: DetrConfig
   /** A name for each class. */
   readonly labels: readonly string[]
   readonly preprocessing: DetectorPreprocessing
-  /** What its files leave open or Vitrine assumes of them, a line each. */
+  /** Facts that the files leave open or that Vitrine assumes, a line each. */
   readonly notes: readonly string[]
   readonly backend: Backend
-  /** How Vitrine trained it; null for other models. */
+  /** The record of its training, or null if Vitrine has not trained it. */
   readonly record: DetectionRecord | null
-  /** The objects in an image with a score above `threshold` (0.5 by default), best first, with boxes in its pixels. */
+  /**
+   * The objects in an image with a score above `threshold` (0.5 by default), best first. Boxes are in the image's
+   * pixels.
+   */
   detect(image: Input, options?: { readonly threshold?: number }): Promise<QueryDetections>
   /**
    * Intermediate values of an image by the names of the model's taps, such as
-   * `transformer.decoder.layers.0.multihead_attn.weights`; each has a first dimension of 1.
-   * @throws VitrineError (config) for a name that the model does not have.
+   * `transformer.decoder.layers.0.multihead_attn.weights`. The first dimension of each is 1.
+   * @throws VitrineError (config) for a name that the model does not have
    */
   inspect(image: Input, taps: readonly string[]): Promise<DetectorInspection>
-  /** The names that `inspect` takes, in the order of the computation, with the shapes for an image of the usual size. */
+  /** The names that `inspect` accepts, in the order of computation, with the shapes for an image of the usual size. */
   taps(): TapShape[]
-  /** Releases the programs, and the backend if it was made for this model. */
+  /** Releases the programs, and the backend if it was opened for this model. */
   close(): Promise<void>
 }
 
-/** Intermediate values of a detector, and how the image lies in them. */
+/** Intermediate values of a detector, and the place of the image in them. */
 export interface DetectorInspection {
   readonly taps: Readonly<Record<string, HostTensor>>
   /** Height and width to which the image was resized. */
   readonly size: Size
-  /** The same with the padding at the right and below. */
+  /** Height and width with the padding at the right and below. */
   readonly canvas: Size
   /** Rows and columns of the features, which cover the canvas. */
   readonly grid: { readonly rows: number; readonly columns: number }
-  /** Rows and columns of the features, from the upper left, that cover some of the image. */
+  /** The number of rows and columns of the features, from the upper left, that cover some of the image. */
   readonly within: { readonly rows: number; readonly columns: number }
 }
 
@@ -84,7 +87,10 @@ export interface DetectorParts<Input> extends WholeDetector {
   readonly close: () => Promise<void>
 }
 
-/** Programs of the sizes used last stay compiled: one, and up to four while their weights take no more bytes than this. */
+/**
+ * The programs of the most recent sizes stay compiled: one, or up to four if their weights need no more bytes than
+ * this.
+ */
 const mostProgramBytes = 2 ** 28
 
 export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Input> {
@@ -96,7 +102,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
   const programFor = async (query: DetectorQuery): Promise<Program> => {
     const key = JSON.stringify(query)
     const program = programs.get(key) ?? backend.compile(detectorGraph(config, query), { batch: 1, constants: values })
-    // The program used last stands last.
+    // The most recent program stands last.
     programs.delete(key)
     programs.set(key, program)
     for (const [oldest, unused] of programs) {
@@ -111,7 +117,7 @@ export function createDetector<Input>(parts: DetectorParts<Input>): Detector<Inp
     taps: DetectorQuery["taps"],
   ): Promise<Pick<DetectorInspection, "taps" | "size" | "canvas">> => {
     const { data, size } = preparedImage(image, preprocessing, detrChannels(config))
-    // Where the backbone takes images of one size alone, others are padded.
+    // If the backbone accepts only one image size, other images are padded.
     const canvas = backboneImageSize(config.backbone) ?? padSize ?? size
     if (size[0] > canvas[0] || size[1] > canvas[1])
       throw new VitrineError(
@@ -180,11 +186,11 @@ function preparedSize({ shortest, within, resize }: DetectorPreprocessing, size:
   return [Math.trunc(size[0] * scale), Math.trunc(size[1] * scale)]
 }
 
-/** What a program computes, and of images of which size. */
+/** The outputs of a program and the size of its images. */
 interface DetectorQuery {
   readonly canvas: Size
   readonly padded: boolean
-  /** Null for the outputs of the last layer. */
+  /** The taps to compute, or null for the outputs of the last layer. */
   readonly taps: readonly string[] | null
 }
 
@@ -205,7 +211,10 @@ function forward(scope: Scope, config: DetrConfig, { canvas, padded }: Omit<Dete
   return detr(scope, images, config, padded ? padding : undefined)
 }
 
-/** Puts an image `[height, width, channels]` into the upper left of a larger canvas, with the padding of its features. */
+/**
+ * Puts an image `[height, width, channels]` into the upper left of a larger canvas, and computes the padding of its
+ * features.
+ */
 function padToCanvas(
   data: Float32Array,
   [height, width]: Size,
@@ -225,8 +234,8 @@ function padToCanvas(
 
 /**
  * Reads the weights of an open detector.
- * @param name names the model in errors.
- * @throws VitrineError (file, config) for a model that contradicts a hint.
+ * @param name the model's name in errors
+ * @throws VitrineError (file, config) for a model that contradicts a hint
  */
 export async function wholeDetector(open: OpenDetector, name: string, hints: DetectorHints): Promise<WholeDetector> {
   const { config, preprocessing, notes, json, weights, sources } = open

@@ -16,9 +16,10 @@ export interface DetectorToExport {
 /**
  * A detector as one ONNX file, in pieces, for images of one size without padding. Its names are those of transformers:
  * `pixel_values` `[batch, channels, height, width]` → `logits` `[batch, queries, classes + 1]` and `pred_boxes`
- * `[batch, queries, 4]`, which are cx, cy, w, h as shares of the image. Labels and preprocessing are in `metadata_props`.
- * @param imageSize height and width, or both in one; `exportedSize` by default.
- * @throws VitrineError (config) for int8, for weights that float16 cannot hold, or that take more than 2 GiB.
+ * `[batch, queries, 4]`, which are cx, cy, w, h as shares of the image. Labels and preprocessing are in
+ * `metadata_props`.
+ * @param imageSize height and width, or one number for both; `exportedSize` by default
+ * @throws VitrineError (config) for int8, and for weights that float16 cannot hold or of more than 2 GiB
  */
 export function detectorOnnx(
   { config, labels, preprocessing, values }: DetectorToExport,
@@ -41,7 +42,10 @@ export function detectorOnnx(
   return encodeModelChunks(model, { metadata })
 }
 
-/** The usual size of a detector's images: the only one that its backbone takes, the run's, or 3 high and 4 wide. */
+/**
+ * The usual size of a detector's images: the only one that its backbone accepts, or that of its run, or an aspect ratio
+ * of 3 to 4.
+ */
 export function exportedSize({ backbone }: DetrConfig, preprocessing: DetectorPreprocessing): Size {
   const { shortest, within, resize, padSize } = preprocessing
   const only = backboneImageSize(backbone)

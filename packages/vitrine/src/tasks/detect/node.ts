@@ -6,7 +6,7 @@ import { trainDetector } from "./node/train.ts"
 import { resolveDetectionRecipe } from "./recipe.ts"
 import { detectionRecordOf } from "./record.ts"
 
-/** Objects in images, by their boxes and classes. */
+/** Objects in images, with their boxes and classes. */
 export const detect: Task = {
   train: trainDetector,
   evaluate: evaluateDetector,

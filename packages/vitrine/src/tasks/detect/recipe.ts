@@ -8,12 +8,13 @@ import { optionsIn } from "../../training-schema.ts"
 import { checkDetectionRecipe } from "./schema.ts"
 import type { DetectionRecipe, ResolvedDetectionRecipe, DetectionFacts } from "./recipe-type.ts"
 
-/** Images up to this side keep their size; larger ones are resized to it. */
+/** Images up to this side keep their size. Larger ones are resized to it. */
 const largestSide = 160
 
 /**
- * Completes a recipe from the data and from defaults, which are those of a small detector that starts at random.
- * @throws VitrineError (config) for a field that is unknown or makes no sense.
+ * Completes a recipe with facts of the data and with defaults, which are those of a small detector that starts at
+ * random.
+ * @throws VitrineError (config) for a field that is unknown or has no possible value
  */
 export function resolveDetectionRecipe(
   recipe: DetectionRecipe,
@@ -60,7 +61,10 @@ export function resolveDetectionRecipe(
 
 const defaultSteps = 4500
 
-/** DETR's schedule. Its rate falls late, because a detector learns for long after it predicts more than average boxes. */
+/**
+ * DETR's schedule. Its rate falls late, since a detector predicts average boxes for a while and learns for long after
+ * that.
+ */
 export const detectionSchedule: Schedule = { decay: "step", warmup: 0.02, final: 0.1, drop: 0.85 }
 
 const trainingDefaults: Partial<TrainingOptions> = {
@@ -70,7 +74,10 @@ const trainingDefaults: Partial<TrainingOptions> = {
   schedule: detectionSchedule,
 }
 
-/** Features every 8 pixels. Norms stand after the sums, as in DETR; with norms before them, small detectors predict average boxes. */
+/**
+ * Features every 8 pixels. Norms stand after the sums, as in DETR. With norms before them, small detectors predict
+ * average boxes.
+ */
 const smallModel: Partial<DetrConfig> = {
   backbone: {
     kind: "resnet",
@@ -84,7 +91,7 @@ const smallModel: Partial<DetrConfig> = {
   dropout: 0,
 }
 
-/** The size of the first image in whole cells of 8 pixels, scaled down if a side is longer than `largestSide`. */
+/** The size of the first image in whole cells of 8 pixels. It is reduced if a side is longer than `largestSide`. */
 function fittedSize([height, width]: readonly [number, number]): readonly [number, number] {
   const factor = Math.min(1, largestSide / Math.max(height, width))
   const side = (length: number): number => Math.max(8, 8 * Math.round((length * factor) / 8))

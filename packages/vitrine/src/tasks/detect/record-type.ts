@@ -1,7 +1,10 @@
 import { type RunOrigin } from "../../origin.ts"
 import type { ResolvedDetectionRecipe } from "./recipe-type.ts"
 
-/** What the run folder of a detector stores in `config.json`, so that it can be used and the run can go on alone. */
+/**
+ * The data that a detector's run folder stores in `config.json`. They are enough to use the detector and to resume the
+ * run.
+ */
 export interface DetectionRecord extends RunOrigin {
   readonly task: "detect"
   readonly format?: "coco" | "voc"

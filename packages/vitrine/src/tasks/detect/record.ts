@@ -7,7 +7,7 @@ import { originOf } from "../../origin.ts"
 import { checkDetectionRecord } from "./schema.ts"
 import type { DetectionRecord } from "./record-type.ts"
 
-/** `config.json` of a detector's run: the model and its record. */
+/** The `config.json` of a detector's run: the model and its record. */
 export function detectionConfig(record: DetectionRecord, labels: readonly string[]): object {
   const { config: detector, imageSize, mean, std } = record.recipe
   const vitrine = { detector, imageSize, mean, std, ...record }
@@ -15,9 +15,9 @@ export function detectionConfig(record: DetectionRecord, labels: readonly string
 }
 
 /**
- * The record in a `config.json`; null for a detector that Vitrine has not trained.
- * @param file names the file in errors.
- * @throws VitrineError (config) for a record that makes no sense.
+ * The record in a `config.json`, or null for a detector that Vitrine has not trained.
+ * @param file the file's name in errors
+ * @throws VitrineError (config) for an invalid record
  */
 export function detectionRecordOf(json: unknown, file: string): DetectionRecord | null {
   const record: unknown = taskRecord(json, "detect")

@@ -17,13 +17,13 @@ import {
 import { originFields, recipeFields, resolvedFields, trainingEntries } from "../../training-schema.ts"
 import type { DetectionRecipe } from "./recipe-type.ts"
 import type { DetectionRecord } from "./record-type.ts"
-/** Options of training that detectors do not have. */
+/** Training options that detectors do not have. */
 const absentOptions = ["loss", "classWeights", "layerDecay", "ema", "emaWarmup"] as const
 
 const side = { kind: "number", integer: true, from: 1, to: 16384 } as const
 const imageFields: Fields = { imageSize: { kind: "tuple", of: [side, side] } }
 
-/** The entries of a DetrConfig. All of them may be left out. */
+/** The entries of a DetrConfig. All are optional. */
 function modelEntries(object: ObjectSchema): Entries {
   const backbone = taggedSchema(object, "kind", "backbone", {
     resnet: { config: object("a ResNet", partialEntries(resnetFields)) },
@@ -32,7 +32,7 @@ function modelEntries(object: ObjectSchema): Entries {
   return { ...partialEntries(detrFields), backbone: v.optional(backbone) }
 }
 
-/** A list of steps of augmentation. */
+/** A list of augmentation steps. */
 function augmentSchema(object: ObjectSchema): Schema {
   const steps: Schema = v.lazy(() => v.array(step, "a list"))
   const rows = rowNames(detectionTransforms).map((op) => {
@@ -56,12 +56,12 @@ const recipeSchema = ((): Schema => {
   })
 })()
 
-/** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkDetectionRecipe(recipe: unknown): asserts recipe is DetectionRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 
-/** A record as a file has it: older versions wrote no `losses`. */
+/** A record in a file. Older versions wrote no `losses`. */
 export type StoredDetectionRecord = Omit<Partial<DetectionRecord>, "data" | "seed" | "recipe"> &
   Pick<DetectionRecord, "data" | "seed" | "recipe">
 
@@ -77,7 +77,7 @@ const recordSchema = lenient("a record", {
   }),
 })
 
-/** @throws VitrineError (config) with the path of the first field that a record cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkDetectionRecord(record: unknown, file: string): asserts record is StoredDetectionRecord {
   schemas.parse(recordSchema, record, file, "vitrine")
 }

@@ -4,7 +4,7 @@ import type { PageTask } from "../task.ts"
 import { detectorOnnx } from "./export.ts"
 import { loadDetector, readDetector } from "./web/load.ts"
 
-/** Objects in images, by their boxes and classes. */
+/** Objects in images, with their boxes and classes. */
 export const detect: PageTask = {
   async load(source, options) {
     const detector = await loadDetector(source, options)

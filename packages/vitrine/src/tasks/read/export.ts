@@ -12,21 +12,23 @@ export interface ReaderToExport {
 }
 
 /**
- * A model that reads as a folder of ONNX files, by the names that Optimum has for a vision encoder and a text decoder:
+ * A model that reads as a folder of ONNX files. The names are those of Optimum for a vision encoder and a text decoder:
  * - `onnx/encoder_model.onnx`: `pixel_values` `[batch, channels, height, width]` and `encoder_attention_mask`, int32
- *   `[batch, patches]`, 1 where a patch shows something of the line → `last_hidden_state` `[batch, patches, dim]`.
- * - `onnx/decoder_model.onnx`: `input_ids`, int32 `[batch, length]`, `encoder_hidden_states` and `encoder_attention_mask` →
- *   `logits` `[batch, length, vocabulary]`. No token sees later ones, so anything may stand after the tokens so far.
+ *   `[batch, patches]`, 1 for a patch with some of the line → `last_hidden_state` `[batch, patches, dim]`.
+ * - `onnx/decoder_model.onnx`: `input_ids`, int32 `[batch, length]`, `encoder_hidden_states` and
+ *   `encoder_attention_mask` → `logits` `[batch, length, vocabulary]`. No token attends to later ones, so any tokens
+ *   may follow those so far.
  * - `config.json`: the characters, and the tokens that begin and end a text.
- * - `preprocessor_config.json`: how lines are prepared.
- * @throws VitrineError (config) for int8, for weights or a vocabulary that float16 cannot hold, or more than 2 GiB of weights.
+ * - `preprocessor_config.json`: the preparation of lines.
+ * @throws VitrineError (config) for int8, for weights or a vocabulary that float16 cannot hold, or for more than 2 GiB
+ *   of weights
  */
 export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = "float32"): ExportedFiles {
   if (precision === "int8")
     throw new VitrineError("config", "a model that reads is exported in float32 or float16: int8 is for classifiers")
   const { preparation, alphabet, values } = reader
   const { config, mean, std } = preparation
-  // Token numbers are compared, and float16 holds integers up to 2048 exactly.
+  // The model compares token numbers, and float16 holds integers exactly only up to 2048.
   if (precision === "float16" && config.vocabulary > 2048)
     throw new VitrineError("config", `float16 counts to 2048, but the vocabulary has ${config.vocabulary} tokens`)
   const { imageSize, patchSize, channels } = imageSource(config)

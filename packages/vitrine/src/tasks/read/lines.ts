@@ -13,14 +13,14 @@ import {
 } from "@vitrine/seq2seq"
 import type { ReadingFacts } from "./recipe-type.ts"
 
-/** How lines are prepared for a reader. */
+/** The options for preparing a reader's lines. */
 export interface LinePreparation {
   readonly config: Seq2SeqConfig
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-/** Lines as a reader takes them. */
+/** Lines as the input of a reader. */
 export interface PreparedLines {
   /** [size, height, width, channels] */
   readonly source: Float32Array
@@ -28,7 +28,7 @@ export interface PreparedLines {
   readonly padding: Uint8Array
 }
 
-/** Room for `size` lines, all of them padding. */
+/** Memory for `size` lines. All of it is padding. */
 export function roomFor(config: Seq2SeqConfig, size: number): PreparedLines {
   const { imageSize, channels } = imageSource(config)
   return {
@@ -37,15 +37,15 @@ export function roomFor(config: Seq2SeqConfig, size: number): PreparedLines {
   }
 }
 
-/** @throws VitrineError (config) for a model of tokens. */
+/** @throws VitrineError (config) for a model that reads tokens */
 export function imageSource({ source }: Seq2SeqConfig): ImageSourceConfig {
   if (source.kind !== "image") throw new VitrineError("config", "the model reads tokens, not images")
   return source
 }
 
 /**
- * Puts an image at the left of a row. It is scaled to the model's height; one that is then too wide is squeezed to the model's
- * width. The rest of the row is 0, and patches that lie wholly in the rest are padding.
+ * Puts an image at the left of a row. The image is scaled to the model's height. If it is then too wide, it is squeezed
+ * to the model's width. The remaining columns are 0, and patches that lie wholly in them are padding.
  */
 export function placeLine(
   image: Image,
@@ -68,13 +68,13 @@ export function placeLine(
   for (let patch = 0; patch < patches; patch++) lines.padding[row * patches + patch] = patch % columns < covered ? 0 : 1
 }
 
-/** A prepared line as a picture, and how its patches lie. */
+/** A prepared line as a picture, and the place of its patches. */
 export interface LineView {
   /** The line at the model's height, without the columns of patches that are padding. */
   readonly view: Image
   /** Rows and columns of all patches. */
   readonly grid: { readonly rows: number; readonly columns: number }
-  /** Rows and columns of the patches, from the left, that cover `view`. */
+  /** The number of rows and columns of patches, from the left, that cover `view`. */
   readonly within: { readonly rows: number; readonly columns: number }
 }
 
@@ -102,7 +102,7 @@ export function lineView({ source, padding }: PreparedLines, { config, mean, std
   }
 }
 
-/** A function that makes batches of lines and their texts. */
+/** A function that makes batches from lines and their texts. */
 export function lineBatches(
   lines: LineSet,
   { encode }: Alphabet,
@@ -129,8 +129,8 @@ export function lineBatches(
 }
 
 /**
- * The lines that a reader can learn or be measured on. `skipped` names the others: their texts are too long for it, or have
- * characters that are not in its alphabet.
+ * The lines on which a reader can be trained or measured. `skipped` names the others: their texts are too long for the
+ * reader, or have characters that are not in its alphabet.
  */
 export function readableLines(
   lines: LineSet,
@@ -169,12 +169,12 @@ export function readableLines(
   }
 }
 
-/** How many lines are read for the facts of a data set. */
+/** The number of lines that are read for the facts of a data set. */
 const sampleSize = 200
-/** The height that lines of several sizes are scaled to, and the greatest width that is then chosen. */
+/** The height to which lines of different heights are scaled, and the greatest width of the result. */
 const [usualHeight, greatestWidth] = [32, 2048]
 
-/** The facts of lines that decide what a recipe leaves open. */
+/** The facts of lines from which the missing fields of a recipe follow. */
 export async function readingFacts(lines: LineSet): Promise<ReadingFacts> {
   const texts = lines.drawn ? [] : Array.from({ length: lines.length }, (_, i) => lines.text(i))
   const characters = lines.drawn?.characters ?? charactersOf(texts)

@@ -4,39 +4,41 @@ import { type TrainingOptions } from "@vitrine/trainer"
 /** The fields of a reader that a recipe can hold. */
 export interface ReaderFields extends Partial<TransformerConfig> {
   /**
-   * [height, width] of the model's input, into which lines are scaled. The height is the data's by default, or 32 for lines of several
-   * heights; the width is their greatest width.
+   * [height, width] of the model's input, to which lines are scaled. By default the height is the data's, or 32 if the
+   * heights differ. The width is the greatest width of the scaled lines.
    */
   readonly imageSize?: readonly [number, number]
-  /** [height, width]; by default strips of 4 columns as high as the image. */
+  /** [height, width]. The default is strips of 4 columns that are as high as the image. */
   readonly patchSize?: readonly [number, number]
   /** 1 for grey, the default, or 3. */
   readonly channels?: 1 | 3
-  /** The most characters of a text; by default those of the longest training text. */
+  /** The greatest number of characters in a text. The default is that of the longest training text. */
   readonly length?: number
-  /** Whether the matrix before the softmax is the table of embeddings; true by default. */
+  /** Whether the table of embeddings is also the matrix before the softmax; true by default. */
   readonly tied?: boolean
 }
 
 type Training = Omit<TrainingOptions, "steps" | "seed" | "loss" | "classWeights" | "layerDecay">
 
-/** How a reader is trained, apart from the data. It is plain data, and each run stores it. */
+/** The training of a reader, without the data. It is plain data, and each run stores it. */
 export interface ReadingRecipe extends Partial<Training> {
   readonly task: "read"
   readonly model?: ReaderFields
-  /** How many characters a row has, for data of which rows are made; from 1 to 5 by default. */
+  /**
+   * The least and the greatest number of characters in a row, for data from which rows are made; 1 and 5 by default.
+   */
   readonly characters?: readonly [least: number, most: number]
-  /** Updates of the run. Give `steps` or `epochs`. */
+  /** The number of updates. Give either `steps` or `epochs`. */
   readonly steps?: number
-  /** Passes over the data. */
+  /** The number of passes over the data. */
   readonly epochs?: number
-  /** Lines of a batch; an update takes `accumulate` batches. */
+  /** The number of lines in a batch. An update takes `accumulate` batches. */
   readonly batchSize?: number
   readonly labelSmoothing?: number
   /** Mean and standard deviation of each channel; by default those of some training images. */
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
-  /** Steps between evaluations and checkpoints; by default a tenth of the run. */
+  /** The number of steps between evaluations and checkpoints. The default is a tenth of the run. */
   readonly evaluateEvery?: number
 }
 
@@ -53,7 +55,7 @@ export interface ResolvedReadingRecipe {
   readonly training: TrainingOptions
 }
 
-/** The facts of data that decide what a recipe leaves open. */
+/** The facts of data from which the missing fields of a recipe follow. */
 export interface ReadingFacts {
   readonly examples: number
   readonly alphabet: Alphabet

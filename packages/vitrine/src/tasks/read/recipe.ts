@@ -7,12 +7,12 @@ import { optionsIn } from "../../training-schema.ts"
 import { checkReadingRecipe } from "./schema.ts"
 import type { ReaderFields, ReadingRecipe, ResolvedReadingRecipe, ReadingFacts } from "./recipe-type.ts"
 
-/** Returns a recipe as it is. TypeScript then checks it. */
+/** Returns a recipe unchanged. TypeScript checks its type. */
 export function defineReadingRecipe(recipe: ReadingRecipe): ReadingRecipe {
   return recipe
 }
 
-/** This model reads a row of up to five digits after some minutes on two cores. */
+/** A model that reads a row of up to five digits after some minutes of training on two cores. */
 const smallModel = {
   dim: 64,
   heads: 4,
@@ -35,8 +35,8 @@ const trainingDefaults = {
 const defaultSteps = 3000
 
 /**
- * Completes a recipe from the data and from defaults.
- * @throws VitrineError (config) for a field that is unknown or makes no sense.
+ * Completes a recipe with facts of the data and with defaults.
+ * @throws VitrineError (config) for a field that is unknown or has no possible value
  */
 export function resolveReadingRecipe(recipe: ReadingRecipe, data: ReadingFacts, seed: number): ResolvedReadingRecipe {
   checkReadingRecipe(recipe)

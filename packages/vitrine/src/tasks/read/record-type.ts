@@ -1,7 +1,9 @@
 import { type RunOrigin } from "../../origin.ts"
 import type { ResolvedReadingRecipe } from "./recipe-type.ts"
 
-/** What the run folder of a reader stores in `config.json`, so that it can be used and the run can go on alone. */
+/**
+ * The data that a reader's run folder stores in `config.json`. They are enough to use the reader and to resume the run.
+ */
 export interface ReadingRecord extends RunOrigin {
   readonly task: "read"
   readonly recipe: ResolvedReadingRecipe

@@ -7,15 +7,15 @@ import { labelNames, originOf } from "../../origin.ts"
 import { checkReadingRecord } from "./schema.ts"
 import type { ReadingRecord } from "./record-type.ts"
 
-/** `config.json` of a reader's run; the characters are its alphabet. */
+/** The `config.json` of a reader's run. The characters are its alphabet. */
 export function readingConfig(record: ReadingRecord, { characters }: Alphabet): object {
   return { architecture: "transformer", num_classes: characters.length, label_names: characters, vitrine: record }
 }
 
 /**
- * The record and the alphabet in a `config.json`; null for other models.
- * @param file names the file in errors.
- * @throws VitrineError (config) for a record that makes no sense.
+ * The record and the alphabet in a `config.json`, or null for other models.
+ * @param file the file's name in errors
+ * @throws VitrineError (config) for an invalid record
  */
 export function readingRecordOf(
   json: unknown,

@@ -16,7 +16,7 @@ import {
 import { originFields, recipeFields, resolvedFields, trainingEntries } from "../../training-schema.ts"
 import type { ReadingRecipe } from "./recipe-type.ts"
 import type { ReadingRecord } from "./record-type.ts"
-/** Options of training that readers do not have. */
+/** Training options that readers do not have. */
 const absentOptions = ["seed", "loss", "classWeights", "layerDecay"] as const
 
 const count = { kind: "number", integer: true, from: 1, to: 256 } as const
@@ -48,12 +48,12 @@ const recipeSchema = ((): Schema => {
   })
 })()
 
-/** @throws VitrineError (config) with the path of the first field that a recipe cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkReadingRecipe(recipe: unknown): asserts recipe is ReadingRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }
 
-/** The entries of a Seq2SeqConfig. Those with defaults may be left out. */
+/** The entries of a Seq2SeqConfig. Those with defaults are optional. */
 function modelEntries(object: ObjectSchema): Entries {
   const { tokens, image } = sourceFields
   const source = taggedSchema(object, "kind", "source", { tokens: entriesOf(tokens), image: entriesOf(image) })
@@ -65,7 +65,7 @@ function modelEntries(object: ObjectSchema): Entries {
   }
 }
 
-/** A record as a file has it: the fields of RunOrigin that have defaults may be missing. */
+/** A record in a file. The fields of RunOrigin with defaults may be missing. */
 export type StoredReadingRecord = Partial<ReadingRecord> & Pick<ReadingRecord, "data" | "seed" | "recipe">
 
 const recordSchema = lenient("a record", {
@@ -77,7 +77,7 @@ const recordSchema = lenient("a record", {
   }),
 })
 
-/** @throws VitrineError (config) with the path of the first field that a record cannot hold. */
+/** @throws VitrineError (config) with the path of the first invalid field */
 export function checkReadingRecord(record: unknown, file: string): asserts record is StoredReadingRecord {
   schemas.parse(recordSchema, record, file, "vitrine")
 }

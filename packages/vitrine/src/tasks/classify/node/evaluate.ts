@@ -38,28 +38,30 @@ import { readRealLabels } from "./real.ts"
 export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice {
   /** A path or `shapes`; the training data by default. */
   readonly data?: string | undefined
-  /** By default `val`, or `test` where there are no images to validate. */
+  /** `val` by default, or `test` if there are no images for validation. */
   readonly split?: Split | undefined
-  /** Names of the classes to measure on; all by default, and on the training data those of the run. */
+  /**
+   * The names of the classes to evaluate. By default they are all classes, or on the training data those of the run.
+   */
   readonly classes?: readonly string[] | undefined
-  /** Match the data's classes with the model's by their order, whatever their names. */
+  /** Whether to match the data's classes with the model's by their order, whatever their names. */
   readonly byPosition?: boolean | undefined
   /**
-   * A file with ImageNet's reassessed labels, `real.json`: a list of the classes of each image, in the order of the images' file
-   * names.
+   * A file with ImageNet's reassessed labels, `real.json`: a list with the classes of each image, in the order of the
+   * images' file names.
    */
   readonly realLabels?: string | undefined
-  /** 64 by default; it does not change the result. */
+  /** The number of images in a batch; 64 by default. It does not change the result. */
   readonly batchSize?: number | undefined
 }
 
-/** What is measured, whatever the figures. */
+/** Facts of an evaluation, besides its measures. */
 interface EvaluationFacts {
   readonly data: string
   readonly split: Split
-  /** Names of the model's classes, in their order. */
+  /** The names of the model's classes, in the order of the logits. */
   readonly labels: readonly string[]
-  /** How the classes of the data match the model's. */
+  /** The way in which the classes of the data match the model's. */
   readonly match: ClassMatch
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
@@ -68,17 +70,19 @@ interface EvaluationFacts {
 }
 
 export interface ModelEvaluation extends Evaluation, EvaluationFacts {
-  /** Accuracy by the reassessed labels; null without them. */
+  /** The accuracy by the reassessed labels, or null without such labels. */
   readonly real: RealAccuracy | null
 }
 
-/** The figures of images that may have several labels. */
+/** The measures of a model on images that may have several labels. */
 export interface ModelLabelEvaluation extends LabelEvaluation, EvaluationFacts {}
 
 /**
- * Measures a classifier on labelled images. Classes of the data match the model's by name. They match by position if the names of
- * one side say nothing (the model has none, or they are numbers), or if `byPosition` is true.
- * @throws VitrineError (file, config, backend); config for images that may have several labels: `evaluateLabels` measures those.
+ * Measures a classifier on images with one label each. Classes of the data match the model's by name. They match by
+ * position if the names of one side are meaningless (the model has none, or they are numbers), or if `byPosition` is
+ * true.
+ * @throws VitrineError (file, config, backend); of kind config also for images that may have several labels, which
+ *   `evaluateLabels` measures
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
   return withSubject(path, options, async (subject) => {
@@ -89,8 +93,8 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
 }
 
 /**
- * Measures a model on images that may have several labels, by average precision and F1. All else is as in `evaluate`.
- * @throws VitrineError (file, config, backend); config for images with one label each.
+ * Measures a model on images that may have several labels, by average precision and F1. Classes match as in `evaluate`.
+ * @throws VitrineError (file, config, backend); of kind config also for images with one label each
  */
 export async function evaluateLabels(path: string, options: EvaluateOptions = {}): Promise<ModelLabelEvaluation> {
   return withSubject(path, options, async (subject) => {
@@ -100,7 +104,7 @@ export async function evaluateLabels(path: string, options: EvaluateOptions = {}
   })
 }
 
-/** Measures a model as `evaluate` or `evaluateLabels`, as the data say. */
+/** Measures a model as `evaluate` does, or as `evaluateLabels` if images of the data may have several labels. */
 export async function evaluateAny(
   path: string,
   options: EvaluateOptions = {},
@@ -115,14 +119,14 @@ export async function evaluateAny(
   )
 }
 
-/** A model and the data that it is measured on. */
+/** A model, and the data on which it is measured. */
 interface Subject {
   readonly config: ModelConfig
   readonly record: RunRecord | null
   readonly scoring: Scoring
   readonly dataset: Dataset
   readonly facts: EvaluationFacts
-  /** Runs the model on all images, and gives the figures. */
+  /** Runs the model on all images, and returns the measures. */
   run<E extends object>(measure: Measure<Batch, E>, onOutputs?: OnOutputs): Promise<E>
 }
 
@@ -224,7 +228,7 @@ async function measureSeveralLabels({ config, record, facts, run }: Subject): Pr
   return { ...facts, ...figures }
 }
 
-/** The index of the largest number; of equal ones the first. */
+/** The index of the largest number. Of equal numbers the first counts. */
 function largest(values: Iterable<number>): number {
   let [index, most, position] = [0, Number.NEGATIVE_INFINITY, 0]
   for (const value of values) {

@@ -18,17 +18,17 @@ import { createModel, type Model } from "../model.ts"
 export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**
- * Loads a classifier:
- * - from a run folder, or a folder of timm or Hugging Face: `config.json`, `model.safetensors` and, of Hugging Face's,
+ * Loads a classifier from one of:
+ * - a run folder, or a folder of timm or Hugging Face, with `config.json`, `model.safetensors` and, from Hugging Face,
  *   `preprocessor_config.json`;
- * - from an .npz file of Google's vision_transformer, big_vision or big_transfer;
- * - from the Hugging Face hub by name, `hf:owner/name` or `hf:owner/name@revision`, as `pull` fetches it.
+ * - an .npz file of Google's vision_transformer, big_vision or big_transfer;
+ * - a name on the Hugging Face hub, `hf:owner/name` or `hf:owner/name@revision`, which `pull` fetches.
  *
  *     const model = await load("runs/shapes")
  *     console.log(await model.predict("photo.jpg"))
  *
- * With `imageSize` it takes images of another size. Other overrides change how images are prepared.
- * @throws VitrineError (file, config or backend): one line that names the file and the fault.
+ * With `imageSize` the model accepts images of another size. Other overrides change the preparation of images.
+ * @throws VitrineError (file, config or backend): one line that names the file and the fault
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const [overrides, choice] = splitOverrides(options)
@@ -44,8 +44,9 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Mod
 }
 
 /**
- * The weights of a folder's model at the image size of `config`. A backend that maps files gets float32 weights as slices of
- * their file, several where several tensors make one weight; all others are read and converted.
+ * The weights of a folder's model at the image size of `config`. A backend that maps files gets float32 weights as
+ * slices of their file. A weight that consists of several tensors becomes several slices. All other weights are read
+ * and converted.
  */
 export async function constantsOf(
   { config: stored, positionMethod, weights, sources }: ModelFolder,
@@ -54,7 +55,7 @@ export async function constantsOf(
 ): Promise<NonNullable<CompileOptions["constants"]>> {
   const read = parameterReader(weights, sources)
   const tensors = new Map(weights.tensors.map((tensor) => [tensor.name, tensor]))
-  // Engines refuse files outside of the model's folder, where the links of Hugging Face's cache lead.
+  // Engines refuse files outside the model's folder. The links of Hugging Face's cache lead there.
   const paths = new Map<string, Promise<string>>()
   const realPath = (file: string): Promise<string> => {
     const path = paths.get(file) ?? realpath(file)

@@ -33,37 +33,43 @@ import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
 
 /**
- * How features become classes:
- * - `least-squares`: regularised least squares onto −1 and 1, the paper's few-shot classifier. Parts of the training images choose
- *   its penalty.
- * - `logistic`: logistic regression. Parts of the training images choose its penalty.
- * - `knn`: the weighted vote of the k nearest by cosine, DINO's.
- * - `nearest`: the class of the nearest by cosine.
- * - `pixels`: the class of the nearest by cosine of the pixels themselves, which a model has to beat.
+ * The classifiers on features:
+ * - `least-squares`: regularised least squares with targets −1 and 1, the paper's few-shot classifier. Its penalty is
+ *   chosen on parts of the training images.
+ * - `logistic`: logistic regression. Its penalty is chosen on parts of the training images.
+ * - `knn`: the weighted vote of the k nearest examples by cosine, as in DINO.
+ * - `nearest`: the class of the nearest example by cosine.
+ * - `pixels`: the class of the nearest example by the cosine of the pixels. A useful model must beat it.
  */
 export const probeMethods = ["least-squares", "logistic", "knn", "nearest", "pixels"] as const
 export type ProbeMethod = (typeof probeMethods)[number]
 
 export interface ProbeOptions extends Overrides, ColumnChoice {
-  /** A path or `shapes`. Classifiers learn from the training set, and are measured on the validation set if there is one. */
+  /**
+   * A path or `shapes`. Classifiers learn from the training set. They are measured on the validation set if there is
+   * one.
+   */
   readonly data?: string | undefined
-  /** Other data to measure on: their validation set, or all of them if they have none. */
+  /** Other data for the measurement: their validation set, or all of them if they have none. */
   readonly test?: string | undefined
-  /** Names of the classes; all by default. */
+  /** The names of the classes; all by default. */
   readonly classes?: readonly string[] | undefined
-  /** Training images of each class, a number for each experiment; by default one experiment with all images. */
+  /**
+   * The number of training images of each class, for each experiment. By default there is one experiment with all
+   * images.
+   */
   readonly shots?: readonly number[] | undefined
-  /** How many times images are drawn for a number of shots, with seeds 0, 1, …; 3 by default. */
+  /** The number of draws of training images for each number of shots, with seeds 0, 1, …; 3 by default. */
   readonly seeds?: number | undefined
-  /** All by default. */
+  /** All methods by default. */
   readonly methods?: readonly ProbeMethod[] | undefined
-  /** Neighbours that vote; 20 by default. */
+  /** The number of neighbours that vote; 20 by default. */
   readonly k?: number | undefined
   /** The temperature of the votes; 0.07 by default. */
   readonly temperature?: number | undefined
-  /** 64 by default; it does not change the result. */
+  /** The number of images in a batch; 64 by default. It does not change the result. */
   readonly batchSize?: number | undefined
-  /** Threads that prepare images; 1 by default. */
+  /** The number of threads that prepare images; 1 by default. */
   readonly workers?: number | undefined
   /** A backend's name, or an open backend, which stays open; `auto` by default. */
   readonly backend?: string | Backend | undefined
@@ -75,24 +81,24 @@ export interface ProbeOptions extends Overrides, ColumnChoice {
 
 export interface ProbeResult {
   readonly method: ProbeMethod
-  /** Training images of each class; null for all. */
+  /** The number of training images of each class, or null for all. */
   readonly shots: number | null
-  /** Mean over the seeds. */
+  /** The mean accuracy over the seeds. */
   readonly accuracy: number
-  /** By seed. */
+  /** The accuracy for each seed. */
   readonly accuracies: readonly number[]
-  /** The penalties of linear classifiers, by seed. */
+  /** The penalty of the linear classifier for each seed. */
   readonly l2?: readonly number[]
 }
 
 export interface Probe {
   readonly data: string
   readonly classes: readonly string[]
-  /** Training images, of which shots are drawn. */
+  /** The number of training images, from which shots are drawn. */
   readonly examples: number
-  /** Images to measure on. */
+  /** The number of images for the measurement. */
   readonly test: number
-  /** Width of the features. */
+  /** The width of the features. */
   readonly width: number
   readonly results: readonly ProbeResult[]
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
@@ -102,8 +108,8 @@ export interface Probe {
 }
 
 /**
- * Measures how well a model's frozen features separate the classes of data. Classifiers on the features learn in closed form or look
- * examples up; the model itself is not trained.
+ * Measures how well a model's frozen features separate the classes of data. The classifiers on the features are fitted
+ * in closed form or by comparing examples. The model itself is not trained.
  *
  *     const { results } = await probe("vit_tiny", { data: "flowers", shots: [5, 10] })
  *
@@ -198,7 +204,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
   }
 }
 
-/** Methods that share their features. */
+/** An experiment of methods that share their features. */
 interface Experiment {
   readonly methods: readonly ProbeMethod[]
   readonly read: (dataset: Dataset) => Promise<Features>
@@ -243,14 +249,14 @@ function summary(method: ProbeMethod, shots: number | null, outcomes: readonly O
   return { method, shots, accuracy, accuracies, ...(l2.length > 0 && { l2 }) }
 }
 
-/** The validation set of test data, or all of data that have none. */
+/** The validation set of test data, or all of the data if they have none. */
 async function testSourceOf(path: string): Promise<DatasetSource> {
   const { val, test, splitNames } = await resolveData(path)
   const part = val !== null && splitNames.val === undefined ? null : val
   return part ?? test ?? (await resolveData(path, { valFraction: 0 })).train
 }
 
-/** Images of the model's size, in [0, 1]. */
+/** Transforms to images of the model's size, in [0, 1]. */
 function pixelTransforms(preprocessing: Preprocessing, { channels }: ModelConfig): Transform[] {
   return [channelsOf(channels), ...fit(preprocessing), normalize(0, 1)]
 }

@@ -3,14 +3,14 @@ import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
 import { deepest, isDeepJson, readFileWithin } from "@vitrine/data/internal/node"
 
-/** Sorts numbered images by their numbers. */
+/** Sorts the names of images by the numbers in them. */
 const byNumber = new Intl.Collator("en", { numeric: true })
 const largestFile = 2 ** 26
 
 /**
- * Reads the labels of https://github.com/google-research/reassessed-imagenet, a list of classes for each image in the order of the
- * images' file names, and puts them into the order of the data.
- * @throws VitrineError (file) that names the file and what is wrong with it.
+ * Reads the labels of https://github.com/google-research/reassessed-imagenet, a list of classes for each image in the
+ * order of the images' file names, and sorts them in the order of the data.
+ * @throws VitrineError (file) with the file and the fault
  */
 export async function readRealLabels(
   path: string,

@@ -5,23 +5,23 @@ import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
 import { learnsClasses, learnsSeveralLabels } from "../objectives.ts"
 import { recordOf } from "../record.ts"
 
-/** An evaluation of a run, and what the run had spent until then. */
+/** An evaluation of a run, and the cost of the training before it. */
 export interface RunEvaluation {
   readonly step: number
-  /** Training images so far, with repetitions. */
+  /** The number of training images before the evaluation, with repetitions. */
   readonly images: number
-  /** Operations of training so far. */
+  /** The operations of training before the evaluation. */
   readonly flops: number
-  /** On the validation images. */
+  /** The loss on the validation images. */
   readonly loss: number
   readonly top1: number
 }
 
 /** The state of a run, finished or not. */
 export interface RunSummary {
-  /** The path that `readRun` took. */
+  /** The path given to `readRun`. */
   readonly run: string
-  /** The kind of model as the ViT paper calls it: `ViT`, `hybrid` or `BiT`. */
+  /** The kind of model in the ViT paper's words: `ViT`, `hybrid` or `BiT`. */
   readonly family: string
   readonly config: ModelConfig
   readonly parameters: number
@@ -31,27 +31,27 @@ export interface RunSummary {
   readonly data: string
   readonly seed: number
   readonly learningRate: number
-  /** The model that it started from, whose own training is not counted; null for none. */
+  /** The model from which the run started, or null. Its own training does not count. */
   readonly from: string | null
-  /** Steps so far. */
+  /** The number of steps so far. */
   readonly step: number
-  /** Steps of the whole run. */
+  /** The number of steps of the whole run. */
   readonly steps: number
   readonly imagesPerStep: number
   /** Operations of the steps so far: forward and backward, 3 times the forward pass. */
   readonly trainingFlops: number
-  /** Seconds of the steps so far at the run's median pace; null before the first step. */
+  /** Seconds of the steps so far at the run's median pace, or null before the first step. */
   readonly seconds: number | null
   readonly evaluations: readonly RunEvaluation[]
-  /** The evaluation with the highest accuracy; null before the first. */
+  /** The evaluation with the highest accuracy, or null before the first one. */
   readonly best: RunEvaluation | null
   readonly last: RunEvaluation | null
 }
 
 /**
- * Summarises a run of `train`: its accuracy on validation images beside what its training cost, as figure 5 and table 2 of the
- * ViT paper compare models. It does not read the weights, and the run may be in progress.
- * @throws VitrineError (file, config) for a folder that is no run, or a run that learns no classes.
+ * Summarises a run of `train`: its accuracy on validation images and the cost of its training, as figure 5 and table 2
+ * of the ViT paper compare models. It does not read the weights, and the run may be in progress.
+ * @throws VitrineError (file, config) for a folder that is no run, or a run that learns no classes
  */
 export async function readRun(path: string): Promise<RunSummary> {
   const file = join(path, "config.json")

@@ -6,19 +6,19 @@ import { locate } from "../../../node/hub.ts"
 import type { ResolvedRecipe } from "../recipe-type.ts"
 import { constantsOf } from "./load.ts"
 
-/** A teacher by distillation. */
+/** An open teacher for distillation. */
 export interface OpenTeacher {
-  /** Its absolute path or its name on the hub, by which a resumed run finds it again. */
+  /** Its absolute path or its name on the hub. A resumed run finds it again by this name. */
   readonly origin: string
   readonly teach: Teacher
   close(): Promise<void>
 }
 
 /**
- * Opens a teacher for a student of `recipe`. It sees the student's images at their size, to which its positions are resized, and
- * normalised by its own mean and standard deviation.
- * @param classes the student's classes, whose order the teacher's logits take.
- * @throws VitrineError (config) for a model of other classes or channels, or of patches that do not fit the images.
+ * Opens a teacher for a student of `recipe`. The teacher gets the student's images at the same size, to which its
+ * positions are resized. The images are normalised with the teacher's mean and standard deviation.
+ * @param classes the student's classes; the teacher's logits are put into their order
+ * @throws VitrineError (config) for a model with other classes or channels, or with patches that do not fit the images
  */
 export async function openTeacher(
   model: string,
@@ -59,7 +59,7 @@ export async function openTeacher(
   }
 }
 
-/** The teacher's class for each of the student's: by name, or by position for a teacher without names. */
+/** For each of the student's classes the teacher's class: by name, or by position if the teacher has no names. */
 function classOrder(
   model: string,
   labels: readonly string[] | null,

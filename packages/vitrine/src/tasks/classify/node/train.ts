@@ -16,26 +16,26 @@ import { type ClassifierPlatform, prepareClassifier, type SetupEvent } from "../
 import { openTeacher } from "./teacher.ts"
 
 export interface TrainOptions extends RunOptions {
-  /** A path or `shapes`, as `resolveData` takes it. Not needed to resume, unless the data have moved. */
+  /** A path or `shapes`: see `resolveData`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined
-  /** The data and the model decide what it leaves open. Not needed to resume. */
+  /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
   /**
-   * The model whose weights the run starts from, as `load` takes it. It also decides what the recipe leaves open of the model
-   * and its input. Positions are resized to another `imageSize` as the model's origin does. For other classes the head is a
-   * single linear layer that starts at 0.
+   * The model from which the run starts, in any form that `load` accepts. It also provides the missing fields of the
+   * recipe's model and input. For another `imageSize`, positions are resized in the way of the model's origin. If the
+   * classes are others, the head is a single linear layer that starts at 0.
    */
   readonly from?: string | undefined
   /**
-   * The teacher by distillation, as `load` takes it. It must have the data's classes, and patches that fit the student's images,
-   * for it sees the same images.
+   * The teacher for distillation, in any form that `load` accepts. It must have the data's classes, and patches that
+   * fit the student's images, since it gets the same images.
    */
   readonly distillFrom?: string | undefined
-  /** Threads that prepare data; 1 by default. They do not change the result. */
+  /** The number of threads that prepare data; 1 by default. It does not change the result. */
   readonly workers?: number | undefined
-  /** Names of the classes to train and validate on; all of the data's by default. */
+  /** The names of the classes for training and validation; all of the data's by default. */
   readonly classes?: readonly string[] | undefined
-  /** Training images of each class, drawn by the seed; all by default. */
+  /** The number of training images of each class, drawn by the seed; all by default. */
   readonly perClass?: number | undefined
   /** The column of a table with the images' paths; by default one with a usual name. */
   readonly fileColumn?: string | undefined
@@ -46,12 +46,12 @@ export interface TrainOptions extends RunOptions {
 }
 
 /**
- * Trains a Vision Transformer, or a ResNet of BiT's, on images from disk and yields what happens.
+ * Trains a Vision Transformer or a BiT ResNet on images from disk, and yields events.
  *
  *     for await (const event of train({ data: "shapes", out: "runs/shapes" }))
- *       if (event.type === "step") console.log(event.step, event.loss)
+ *     if (event.type === "step") console.log(event.step, event.loss)
  *
- * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
+ * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss
  */
 export function train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
   return runTask(
@@ -88,7 +88,7 @@ function platformOf(
       }
       return {
         name,
-        // An absolute path can be resumed from anywhere.
+        // A run can be resumed from any folder if the path is absolute.
         origin: name === "shapes" ? name : resolve(name),
         train: await open(train, { classes, perClass, seed: choice.seed }),
         validation: val === null ? undefined : await open(val, { classes }),
@@ -123,7 +123,7 @@ function platformOf(
   }
 }
 
-/** Refuses a model whose parameters, gradients and two moments alone do not fit into this machine's memory. */
+/** Refuses a model if its parameters, gradients and two moments alone exceed this machine's memory. */
 function checkMemory({ config }: ResolvedRecipe): void {
   const count = parameterCount(imageModel(config).parameters)
   const needed = 4 * count * Float32Array.BYTES_PER_ELEMENT

@@ -16,19 +16,19 @@ import { type WholeModel, wholeModel } from "../whole-model.ts"
 export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**
- * Loads a classifier in a page. The source is an address (of this site, or of one that allows it by CORS), a name on the Hugging
- * Face hub (`hf:owner/name`), or files. It holds
- * - a folder of Vitrine or timm with `config.json` and `model.safetensors`, or one of Hugging Face's with
+ * Loads a classifier in a page. The source is an address (of this site, or of one that allows it by CORS), a name on
+ * the Hugging Face hub (`hf:owner/name`), or files. It contains one of:
+ * - a folder of Vitrine or timm with `config.json` and `model.safetensors`, or a folder of Hugging Face that also has
  *   `preprocessor_config.json`;
- * - or weights alone: an .npz file of Google's vision_transformer, big_vision or big_transfer, or a .safetensors file in timm's
- *   names, which may need `heads`.
+ * - weights alone: an .npz file of Google's vision_transformer, big_vision or big_transfer, or a .safetensors file with
+ *   timm's names, which may need `heads`.
  *
  *     const model = await load("/models/shapes/")
  *     console.log(await model.predict(document.querySelector("img")))
  *
- * With `imageSize` it takes images of another size. Other overrides change how images are prepared.
- * @throws VitrineError (file, config or backend): one line that names the file and the fault. Files of more than 2 GiB are not
- *   downloaded.
+ * With `imageSize` the model accepts images of another size. Other overrides change the preparation of images.
+ * @throws VitrineError (file, config or backend): one line that names the file and the fault. Files of more than 2 GiB
+ *   are not downloaded
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model<ImageInput>> {
   const [overrides, choice] = splitOverrides(options)
@@ -38,7 +38,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   return createModel({ config, preprocessing, labels, problemType, notes, constants, backend, decode, close })
 }
 
-/** A classifier with its weights in memory, changed by overrides. */
+/** Reads a classifier with its weights into memory, and applies overrides. */
 export async function readModel(location: ModelLocation, overrides: Overrides): Promise<WholeModel> {
   const name = location.kind === "npz" ? location.name : location.folder.nameOf("config.json")
   return wholeModel(await openModelAt(location, hintsOf(overrides)), overrides, name)

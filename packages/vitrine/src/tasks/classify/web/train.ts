@@ -14,24 +14,25 @@ export interface TrainOptions extends PageRunOptions {
   readonly data:
     | "shapes"
     | { readonly train: Dataset; readonly validation?: Dataset | undefined; readonly test?: Dataset | undefined }
-  /** The data and the model decide what it leaves open. Not needed to resume. */
+  /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
   /**
-   * The model whose weights the run starts from, as `load` takes it. It also decides what the recipe leaves open of the model
-   * and its input. For other classes the head is a single linear layer that starts at 0. Not needed to resume.
+   * The model from which the run starts, in any form that `load` accepts. It also provides the missing fields of the
+   * recipe's model and input. If the classes are others, the head is a single linear layer that starts at 0. A resumed
+   * run does not need it.
    */
   readonly from?: ModelSource | undefined
 }
 
 /**
- * Trains a Vision Transformer, or a ResNet of BiT's, in a page and yields what happens. Data are prepared in this thread.
+ * Trains a Vision Transformer or a BiT ResNet in a page, and yields events. This thread prepares the data.
  *
  *     const store = memoryStore()
  *     for await (const event of train({ data: "shapes", recipe: { steps: 200 }, store }))
- *       if (event.type === "step") console.log(event.step, event.loss)
+ *     if (event.type === "step") console.log(event.step, event.loss)
  *     const model = await load(store.files())
  *
- * @throws VitrineError: one line that says what is wrong with the data, the recipe or the loss.
+ * @throws VitrineError: one line that says what is wrong with the data, the recipe or the loss
  */
 export function train(options: TrainOptions): AsyncGenerator<SetupEvent | TrainEvent, void, void> {
   const { data, recipe: _, from: __, signal, ...runOptions } = options
@@ -61,7 +62,7 @@ function platformOf(data: TrainOptions["data"]): ClassifierPlatform<ModelSource>
   }
 }
 
-/** As many as in Node. */
+/** The built-in drawings, as many as in Node. */
 function drawings(seed: number): { readonly train: Dataset; readonly validation: Dataset; readonly test?: undefined } {
   return {
     train: shapes({ split: "train", size: 50_000, seed }),

@@ -11,27 +11,27 @@ export interface EvaluateDetectorOptions extends LoadDetectorOptions {
   /** A path or `scenes`; the training data by default. */
   readonly data?: string | undefined
   readonly format?: AnnotationFormat | undefined
-  /** `val` by default, or `test` for data without validation images. */
+  /** `val` by default, or `test` if the data have no validation images. */
   readonly split?: "train" | "val" | "test" | undefined
-  /** 16 by default; it does not change the result. */
+  /** The number of images in a batch; 16 by default. It does not change the result. */
   readonly batchSize?: number | undefined
-  /** Threads that prepare images; 1 by default. */
+  /** The number of threads that prepare images; 1 by default. */
   readonly workers?: number | undefined
 }
 
 export interface DetectorEvaluation extends Omit<DetectionEvaluation, "classes"> {
   readonly data: string
   readonly split: "train" | "val" | "test"
-  /** AP of each of the model's classes; -1 for a class that the data do not have. */
+  /** The AP of each class of the model, or -1 for a class that the data do not have. */
   readonly classes: readonly { readonly label: string; readonly ap: number }[]
   readonly faults: Faults
 }
 
-/** The most pixels of a batch: large images make smaller batches. */
+/** The greatest number of pixels in a batch. Larger images make smaller batches. */
 const batchPixels = 2 ** 22
 
 /**
- * Measures a detector on annotated images by COCO's figures. Classes of the data and of the model match by name.
+ * Measures a detector on annotated images with COCO's measures. Classes of the data and of the model match by name.
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluateDetector(

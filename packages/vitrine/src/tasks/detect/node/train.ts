@@ -33,35 +33,35 @@ import { checkDetectionRecipe } from "../schema.ts"
 import { readDetector } from "./load.ts"
 
 export interface TrainDetectorOptions extends RunOptions {
-  /** A path or `scenes`, as `resolveDetection` takes it. Not needed to resume, unless the data have moved. */
+  /** A path or `scenes`: see `resolveDetection`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined
-  /** Which annotations to read of data that have both. */
+  /** The annotations to read if the data have both kinds. */
   readonly format?: AnnotationFormat | undefined
-  /** The data and the starting detector decide what it leaves open. Not needed to resume. */
+  /** The recipe. The data and the starting detector provide its missing fields. A resumed run does not need it. */
   readonly recipe?: DetectionRecipe | undefined
-  /** The detector whose weights the run starts from. It has the same parameters, but may have other classes. */
+  /** The detector from which the run starts. It has the same parameters, but may have other classes. */
   readonly from?: string | undefined
-  /** Threads that prepare data; 1 by default. They do not change the result. */
+  /** The number of threads that prepare data; 1 by default. It does not change the result. */
   readonly workers?: number | undefined
 }
 
-/** The first event of a run: what is about to be trained. */
+/** The first event of a run. It describes the training. */
 export interface DetectionSetupEvent extends RunSetup {
   readonly classes: readonly string[]
-  /** What was passed over in the annotation files. */
+  /** The faults in the annotation files. */
   readonly faults: Faults
   readonly recipe: ResolvedDetectionRecipe
-  /** The detector that the run starts from; null for a run that starts at random, or that goes on. */
+  /** The detector from which the run starts, or null for a run that starts at random or is resumed. */
   readonly from: string | null
 }
 
 /**
- * Trains a detector on annotated images and yields what happens. Evaluations are COCO's AP on the validation images.
+ * Trains a detector on annotated images, and yields events. Evaluations are COCO's AP on the validation images.
  *
  *     for await (const event of trainDetector({ data: "scenes", out: "runs/scenes" }))
- *       if (event.type === "evaluation") console.log(event.step, event.ap50)
+ *     if (event.type === "evaluation") console.log(event.step, event.ap50)
  *
- * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
+ * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss
  */
 export function trainDetector(
   options: TrainDetectorOptions,
@@ -168,7 +168,7 @@ async function prepareDetector(
   }
 }
 
-/** A recipe whose model and input are those of a starting detector where it leaves them open. The data decide the classes. */
+/** Adds the model and input of a starting detector to a recipe that lacks them. The data decide the classes. */
 function startedRecipe(
   recipe: DetectionRecipe | undefined,
   start: Awaited<ReturnType<typeof readDetector>> | undefined,
@@ -189,7 +189,7 @@ async function factsOf(dataset: DetectionDataset, source: DetectionSource): Prom
 
 const mostSceneObjects = 6
 
-/** The weights of a starting detector for parameters of the same size; the others are drawn. */
+/** The weights of a starting detector for parameters with the same shapes. The others are drawn. */
 function initialValues(
   { config, training }: ResolvedDetectionRecipe,
   weights: Readonly<Record<string, Float32Array>> = {},

@@ -6,13 +6,14 @@ import { decode, type ImageInput } from "../../../web/image.ts"
 import { createDetector, type Detector, type WholeDetector, wholeDetector } from "../detector.ts"
 
 /**
- * Loads a detector in a page: a run folder of `vitrine train --task detect`, a folder of Hugging Face's DETR, or the
- * safetensors file of facebookresearch's. The source is an address, a name on the Hugging Face hub (`hf:owner/name`), or files.
+ * Loads a detector in a page: a run folder of `vitrine train --task detect`, a folder of Hugging Face's DETR, or a
+ * safetensors file of facebookresearch's DETR. The source is an address, a name on the Hugging Face hub
+ * (`hf:owner/name`), or files.
  *
  *     const detector = await loadDetector("/models/scenes/")
  *     console.log(await detector.detect(document.querySelector("img")))
  *
- * @throws VitrineError (file, config or backend): one line that names the file and the fault.
+ * @throws VitrineError (file, config or backend): one line that names the file and the fault
  */
 export async function loadDetector(source: ModelSource, options: BackendChoice = {}): Promise<Detector<ImageInput>> {
   const model = await readDetector(await locateModel(source))
@@ -20,7 +21,7 @@ export async function loadDetector(source: ModelSource, options: BackendChoice =
   return createDetector({ ...model, backend, decode, close })
 }
 
-/** A detector with its weights in memory. */
+/** Reads a detector with its weights into memory. */
 export async function readDetector(location: ModelLocation, hints: DetectorHints = {}): Promise<WholeDetector> {
   if (location.kind === "npz")
     throw new VitrineError("file", `${location.name}: holds no detector: those are .safetensors`)

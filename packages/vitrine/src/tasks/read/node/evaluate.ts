@@ -9,31 +9,31 @@ export interface EvaluateReaderOptions extends LoadReaderOptions, SearchOptions 
   readonly data?: string | undefined
   /** `val` by default. */
   readonly split?: "train" | "val" | undefined
-  /** 64 by default; it does not change the result. */
+  /** The number of lines in a batch; 64 by default. It does not change the result. */
   readonly batchSize?: number | undefined
 }
 
 export interface ReaderEvaluation {
   readonly data: string
   readonly split: "train" | "val"
-  /** Lines. */
+  /** The number of lines. */
   readonly examples: number
-  /** Share of the lines that are read exactly. */
+  /** The share of the lines that are read exactly. */
   readonly exact: number
-  /** 1 less the share of characters to change, add and remove (Levenshtein's distance). */
+  /** 1 minus the share of characters to change, add and remove (Levenshtein's distance). */
   readonly characters: number
-  /** Lines that were passed over, each with its reason. */
+  /** Lines that were not read, each with the reason. */
   readonly skipped: readonly string[]
   /** The first lines that are not read exactly. */
   readonly mistakes: readonly { readonly line: string; readonly text: string; readonly read: string }[]
 }
 
 const mostMistakes = 20
-/** The most lines that are read: a training set of drawn rows has no end. */
+/** The greatest number of lines that are read. A training set of generated rows has no end. */
 const mostLines = 20_000
 
 /**
- * Measures a model that reads, by decoding each line.
+ * Measures a model that reads by decoding each line.
  * @throws VitrineError (file, config, backend)
  */
 export async function evaluateReader(path: string, options: EvaluateReaderOptions = {}): Promise<ReaderEvaluation> {
@@ -78,9 +78,9 @@ export async function evaluateReader(path: string, options: EvaluateReaderOption
   }
 }
 
-/** The least number of single changes, additions and removals that turn one text into the other. */
+/** The least number of changes, additions and removals that turn one text into the other. */
 function editDistance(a: readonly string[], b: readonly string[]): number {
-  // distances[j] is that of the first i characters of a and the first j of b.
+  // distances[j] is the distance of the first i characters of a and the first j of b.
   let distances = [0, ...b.map((_, j) => j + 1)]
   for (const [i, left] of a.entries()) {
     let [diagonal = 0] = distances

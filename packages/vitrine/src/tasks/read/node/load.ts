@@ -27,9 +27,9 @@ export interface Reading {
   readonly text: string
   /** The probability of the whole text and its end. */
   readonly probability: number
-  /** The probability of each character after those before it. */
+  /** The probability of each character, given those before it. */
   readonly characters: readonly { readonly character: string; readonly probability: number }[]
-  /** False for a text that was cut off at the most characters that the model reads. */
+  /** False for a text that was cut at the greatest length of the model. */
   readonly ended: boolean
 }
 
@@ -39,22 +39,22 @@ export interface Reader {
   readonly characters: readonly string[]
   readonly backend: Backend
   readonly record: ReadingRecord
-  /** The readings of each image, the likeliest first: one, or up to `beams`. */
+  /** The readings of each image, most probable first: one, or up to `beams`. */
   read(images: readonly ImageInput[], options?: SearchOptions): Promise<Reading[][]>
   /**
-   * Intermediate values of an image and its likeliest reading by the names of the model's taps, such as
-   * `decoder.layers.0.multihead_attn.weights`. The decoder's input is the token that begins a text and those of the reading. Each
-   * value has a first dimension of 1.
-   * @throws VitrineError (config) for a name that the model does not have.
+   * Intermediate values of an image and its most probable reading, by the names of the model's taps, such as
+   * `decoder.layers.0.multihead_attn.weights`. The decoder's input is the token that begins a text, followed by those
+   * of the reading. The first dimension of each value is 1.
+   * @throws VitrineError (config) for a name that the model does not have
    */
   inspect(image: ImageInput, taps: readonly string[]): Promise<ReadingInspection>
-  /** The names that `inspect` takes, in the order of the computation, with the shapes for the longest reading. */
+  /** The names that `inspect` accepts, in the order of computation, with the shapes for the longest reading. */
   taps(): TapShape[]
-  /** Releases the programs, and the backend if it was made for this model. */
+  /** Releases the programs, and the backend if it was opened for this model. */
   close(): Promise<void>
 }
 
-/** Intermediate values of a reader, its reading, and the line as the model sees it. */
+/** Intermediate values of a reader, its reading, and the line as the model gets it. */
 export interface ReadingInspection extends LineView {
   readonly taps: Readonly<Record<string, HostTensor>>
   readonly reading: Reading
@@ -137,7 +137,7 @@ export interface ReaderFolder {
   readonly values: Readonly<Record<string, Float32Array>>
 }
 
-/** @throws VitrineError (file, config) for a folder that is missing or broken, or of another kind of model. */
+/** @throws VitrineError (file, config) for a folder that is missing or broken, or contains another kind of model */
 export async function readReader(path: string): Promise<ReaderFolder> {
   const isFolder = await stat(path).then(
     (stats) => stats.isDirectory(),

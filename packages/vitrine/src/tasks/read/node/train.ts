@@ -24,28 +24,28 @@ import type { ReadingRecord } from "../record-type.ts"
 import { readingConfig, readingRecordOf } from "../record.ts"
 
 export interface TrainReaderOptions extends RunOptions {
-  /** A path, as `resolveLines` takes it. Not needed to resume, unless the data have moved. */
+  /** A path: see `resolveLines`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined
-  /** The data decide what it leaves open. Not needed to resume. */
+  /** The recipe. The data provide its missing fields. A resumed run does not need it. */
   readonly recipe?: ReadingRecipe | undefined
 }
 
-/** The first event of a run: what is about to be trained. */
+/** The first event of a run. It describes the training. */
 export interface ReadingSetupEvent extends RunSetup {
   readonly characters: readonly string[]
-  /** Lines that were passed over, each with its reason. */
+  /** Lines that were skipped, each with the reason. */
   readonly skipped: readonly string[]
   readonly recipe: ResolvedReadingRecipe
 }
 
 /**
- * Trains a model that reads lines of text and yields what happens. Evaluations give the share of validation lines that are read
- * exactly.
+ * Trains a model that reads lines of text, and yields events. Evaluations give the share of validation lines that are
+ * read exactly.
  *
  *     for await (const event of trainReader({ data: "mnist", out: "runs/rows" }))
- *       if (event.type === "evaluation") console.log(event.step, event.exact)
+ *     if (event.type === "evaluation") console.log(event.step, event.exact)
  *
- * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss.
+ * @throws VitrineError: one line that says what is wrong with the data, the recipe, the folder or the loss
  */
 export function trainReader(
   options: TrainReaderOptions,
