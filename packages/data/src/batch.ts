@@ -9,26 +9,29 @@ import { readAhead } from "./read-ahead.ts"
 import { type Pipeline, pipeline } from "./transforms/apply.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
-/** Examples of one step of training. The arrays belong to the receiver of the batch. */
+/** The examples of one training step. The receiver of the batch owns the arrays. */
 export interface Batch {
   /** [size, height, width, channels]. */
   readonly images: Float32Array
-  /** The class of each row, [size]; 0 for padding, and -1 where images may have several labels. */
+  /** The class of each row, [size]. It is 0 for padding, and -1 if images may have several labels. */
   readonly labels: Int32Array
-  /** One-hot, or 1 for each of several labels, after label smoothing and mixing, [size, classes]; zeros for padding. */
+  /**
+   * The targets after label smoothing and mixing, [size, classes]: one-hot, or 1 for each of several labels. They are
+   * zeros for padding.
+   */
   readonly targets: Float32Array
   /** 1, or 0 for the rows that pad a short last batch and those of broken images, [size]. */
   readonly weights: Float32Array
-  /** Rows, padding included: always the batch size. */
+  /** The number of rows, with padding: always the batch size. */
   readonly size: number
   readonly epoch: number
-  /** Place in the epoch. */
+  /** The index of the batch in its epoch. */
   readonly index: number
   /** Its broken images. Their rows have weight 0, as those that pad it. */
   readonly broken?: readonly BrokenExample[]
 }
 
-/** How batches are made, as plain data. */
+/** The options for making batches, as plain data. */
 export interface BatchPlan {
   readonly transforms: readonly Transform[]
   readonly batchSize: number
@@ -39,15 +42,15 @@ export interface BatchPlan {
   readonly shape: readonly [number, number, number]
 }
 
-/** The examples of a batch, and its place. */
+/** The examples of a batch, and the batch's place in the order. */
 export interface BatchJob {
   readonly epoch: number
   readonly index: number
-  /** At most `batchSize`. */
+  /** The indices of the examples, at most `batchSize`. */
   readonly examples: Uint32Array
 }
 
-/** A function that makes the batches of a plan; a batch depends on the plan and the job alone. */
+/** Makes a function that makes the batches of a plan. A batch depends only on the plan and the job. */
 export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) => Promise<Batch> {
   const steps = pipeline(plan.transforms)
   const { batchSize, smoothing, mix, shape } = plan

@@ -1,18 +1,19 @@
 import { VitrineError } from "@vitrine/core"
 import { byCodePoint } from "./code-points.ts"
 
-/** More classes than this that no image has are a mistake in the labels. */
+/** If more classes than this have no image, the labels must be wrong. */
 const mostGaps = 100_000
 
-/** Labels of data as classes. */
+/** Classes that were derived from labels. */
 export interface NamedClasses {
   readonly classes: readonly string[]
-  /** Notes for whoever reads the data, such as numbers that no image has. */
+  /** Notes for the user, such as numbers that no image has. */
   readonly notes: readonly string[]
 }
 
 /**
- * The classes of labels that are texts: whole numbers from 0 on keep their places, others are sorted as torchvision sorts folders.
+ * Derives classes from labels as texts. Whole numbers from 0 on are indices of classes. Other labels are sorted as
+ * torchvision sorts folders.
  * @throws VitrineError (file) for numbers that are no classes
  */
 export function classesOfLabels(labels: Iterable<string>, name: string): NamedClasses {
@@ -25,7 +26,7 @@ export function classesOfLabels(labels: Iterable<string>, name: string): NamedCl
   return { classes: distinct.sort(byCodePoint), notes: [] }
 }
 
-/** The classes "0", "1", … up to the greatest of some numbers, and a note of those between that are missing. */
+/** The classes "0", "1", … up to the greatest number, and a note of the missing ones. */
 export function numberedClasses(numbers: Iterable<number>, name: string): NamedClasses {
   const present = new Set(numbers)
   let greatest = -1

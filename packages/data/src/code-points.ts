@@ -1,4 +1,4 @@
-/** Order of strings by code point, as Python's; JavaScript's own differs beyond the basic plane. */
+/** Compares strings by code points, as Python does. JavaScript's own order differs beyond the basic plane. */
 export function byCodePoint(a: string, b: string): number {
   const n = Math.min(a.length, b.length)
   for (let i = 0; i < n; i++) {

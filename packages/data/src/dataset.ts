@@ -1,26 +1,26 @@
 import type { Image } from "./image.ts"
 import type { LabelSets } from "./label-sets.ts"
 
-/** Labelled images, read one by one. */
+/** Labelled images that are read one by one. */
 export interface Dataset {
   readonly name: string
   readonly classes: readonly string[]
-  /** Number of examples. */
+  /** The number of examples. */
   readonly length: number
   readonly channels: 1 | 3
   /** The class of each example, [length]. */
   readonly labels: Int32Array
-  /** Of data whose images may have several labels. `labels` is then -1 throughout. */
+  /** The labels of images that may have several. Then `labels` is -1 for all. */
   readonly labelSets?: LabelSets
-  /** How to open the same data in another thread; absent for a data set that only this thread can read. */
+  /** The data from which another thread can open the same data set. Absent if only this thread can read it. */
   readonly source?: DatasetSource
-  /** The name of example `index` in errors: a file's name where there is one. */
+  /** The name of example `index` in errors: the file's name if there is a file. */
   describe(index: number): string
   read(index: number): Promise<Image>
   close?(): Promise<void>
 }
 
-/** How to open a data set, as plain data that can be cloned to a worker thread. */
+/** The data from which a data set can be opened. They are plain, so that they can be cloned to a worker thread. */
 export type DatasetSource =
   | ShapesSource
   | PixelsSource
@@ -30,16 +30,16 @@ export type DatasetSource =
   | PackedSource
   | SubsetSource
 
-/** The built-in drawings (see `shapes`). */
+/** The built-in drawings: see `shapes`. */
 export interface ShapesSource {
   readonly kind: "shapes"
   readonly split: "train" | "val"
-  /** Number of examples. */
+  /** The number of examples. */
   readonly size: number
   readonly seed?: number
 }
 
-/** Images of one size, in memory. Backed by a SharedArrayBuffer, threads share it without a copy. */
+/** Images of one size in memory. If a SharedArrayBuffer holds them, threads share them without copying. */
 export interface PixelsSource {
   readonly kind: "pixels"
   readonly name: string
@@ -53,12 +53,12 @@ export interface PixelsSource {
   readonly labelSets?: LabelSets
 }
 
-/** A pair of IDX files, as MNIST's, plain or gzipped. */
+/** A pair of IDX files as in MNIST, plain or gzipped. */
 export interface IdxSource {
   readonly kind: "idx"
   readonly images: string
   readonly labels: string
-  /** Without it: "0", "1", … up to the greatest label. */
+  /** The names of the classes. By default they are "0", "1", … up to the greatest label. */
   readonly classes?: readonly string[]
 }
 
@@ -80,11 +80,11 @@ export interface FilesSource {
   readonly paths: readonly string[]
   readonly labels: Int32Array
   readonly labelSets?: LabelSets
-  /** Files that were passed over: hidden, of another kind, or outside a class folder. */
+  /** The number of files that were passed over: hidden, of another kind, or outside a class folder. */
   readonly skipped: number
 }
 
-/** Image files inside one archive, by offset in the file, or in `pages` of memory that follow each other. */
+/** Image files in an archive, by their offsets in the file, or in consecutive `pages` of memory. */
 export interface PackedSource {
   readonly kind: "packed"
   readonly name: string
@@ -107,11 +107,11 @@ export interface PackedSource {
   }
 }
 
-/** Some examples of another source, by their places there. */
+/** Some examples of another source, by their indices in it. */
 export interface SubsetSource {
   readonly kind: "subset"
   readonly of: DatasetSource
   readonly examples: Uint32Array
-  /** Names of the classes that are left. */
+  /** The names of the remaining classes. */
   readonly classes: readonly string[]
 }

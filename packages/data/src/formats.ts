@@ -1,13 +1,13 @@
-/** Names of image files that are decoded. */
+/** The names of image files in formats that are decoded. */
 const decoded = /\.(jpe?g|png|webp|gif|tiff?|bmp|avif)$/i
 
-/** The formats that are decoded, for messages. */
+/** The formats that are decoded, as words for messages. */
 export const decodedFormats = "JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF"
 
-/** Names of images in formats that are not decoded. */
+/** The names of image files in other formats. */
 const others = /\.(hei[cf]|jp2|j2k|jpx|jxl|svg|ico|psd|dng|cr2|nef|arw|raw|pgm|ppm|tga)$/i
 
-/** Whether a path is of a system's own: hidden, macOS' or Synology's. */
+/** Whether a path belongs to the system: hidden, or of macOS or Synology. */
 export function isHiddenPath(path: string): boolean {
   return path.split("/").some(isHiddenName)
 }
@@ -16,17 +16,17 @@ export function isHiddenName(name: string): boolean {
   return name.startsWith(".") || name === "__MACOSX" || name === "@eaDir"
 }
 
-/** Whether a path looks like an image that we decode, and is not hidden. */
+/** Whether a path has the name of an image that is decoded, and is not hidden. */
 export function isImagePath(path: string): boolean {
   return decoded.test(path) && !isHiddenPath(path)
 }
 
-/** Whether a path looks like an image in a format that we do not decode. */
+/** Whether a path has the name of an image in a format that is not decoded. */
 export function isOtherImagePath(path: string): boolean {
   return others.test(path)
 }
 
-/** Why files are passed over: the number of each kind, and an example. */
+/** A line for each kind of passed-over files, with their number and an example. */
 export function passedOverLines(files: Iterable<readonly [kind: string, path: string]>): string[] {
   const kinds = new Map<string, { readonly example: string; count: number }>()
   for (const [kind, path] of files) {
@@ -37,7 +37,7 @@ export function passedOverLines(files: Iterable<readonly [kind: string, path: st
   return Array.from(kinds, ([kind, { example, count }]) => `${count} ${kind}, such as ${example}`)
 }
 
-/** The kind of a file by the end of its name. */
+/** The kind of a file by its extension. */
 export function fileKind(path: string): string {
   if (path.endsWith("/")) return "empty folders"
   const extension = /\.[a-z0-9]{1,10}$/i.exec(path)?.[0].toLowerCase()

@@ -1,9 +1,9 @@
 import { isTiff, tiffFacts } from "./tiff.ts"
 
-/** The header of an image file, which is read before anything is decoded. */
+/** The header of an image file. It is read before anything is decoded. */
 export interface ImageHeader {
   readonly format: "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "BMP" | "AVIF"
-  /** In pixels, as stored: before an EXIF orientation. 0 where the header is broken or missing. */
+  /** The width in pixels as stored, before an EXIF orientation. It is 0 if the header is broken or missing. */
   readonly width: number
   readonly height: number
 }
@@ -78,7 +78,7 @@ function avifSize(bytes: Uint8Array): readonly [number, number] {
   return size
 }
 
-/** Components that the frame header of a JPEG announces; 0 without one. */
+/** The number of components in the frame header of a JPEG, or 0 without such a header. */
 export function jpegComponents(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const frame = jpegFrame(view)
@@ -90,7 +90,7 @@ function jpegSize(view: DataView): readonly [number, number] {
   return frame === undefined ? [0, 0] : [view.getUint16(frame + 7), view.getUint16(frame + 5)]
 }
 
-/** Where the frame header of a JPEG begins. It follows segments that are skipped by their length. */
+/** The offset of a JPEG's frame header. It stands after segments that are skipped by their lengths. */
 function jpegFrame(view: DataView): number | undefined {
   for (let at = 2; at + 9 < view.byteLength; ) {
     if (view.getUint8(at) !== 0xff) return undefined

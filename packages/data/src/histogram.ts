@@ -1,6 +1,6 @@
 import { byteAt } from "./at.ts"
 
-/** How often each byte stands at the places `first`, `first + stride`, …: [256]. */
+/** The counts of each byte value at the places `first`, `first + stride`, …: [256]. */
 export function histogram(data: Uint8Array, first: number, stride: number): Float64Array {
   const counts = new Float64Array(256)
   for (let i = first; i < data.length; i += stride) {

@@ -1,19 +1,19 @@
 import { VitrineError } from "@vitrine/core"
 
-/** The header of an IDX file of bytes (the format of the MNIST files, by Yann LeCun), as the file has it. */
+/** The header of an IDX file of bytes (the format of the MNIST files, by Yann LeCun). */
 export interface IdxHeader {
-  /** Extent of each axis; the first counts the examples. */
+  /** The length of each axis. The first is the number of examples. */
   readonly dims: readonly number[]
-  /** Bytes before the data. */
+  /** The number of bytes before the data. */
   readonly offset: number
-  /** Bytes of header and data together. */
+  /** The number of bytes of header and data. */
   readonly size: number
 }
 
 /**
  * Reads and checks the header of an IDX file of unsigned bytes.
  * @param head at least the first 20 bytes, or the whole of a shorter file
- * @throws VitrineError naming the file and the fault
+ * @throws VitrineError with the file and the fault
  */
 export function idxHeader(head: Uint8Array, name: string): IdxHeader {
   const fail = (fault: string): never => {
@@ -36,7 +36,7 @@ export function idxHeader(head: Uint8Array, name: string): IdxHeader {
 }
 
 /**
- * The shape and the bytes of an IDX file, without a copy.
+ * The shape and the bytes of an IDX file, without copying.
  * @throws VitrineError unless the file is exactly as long as its header says
  */
 export function parseIdx(bytes: Uint8Array, name: string): { readonly dims: readonly number[]; data: Uint8Array } {

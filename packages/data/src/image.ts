@@ -4,7 +4,7 @@ import { VitrineError } from "@vitrine/core"
 export interface Image {
   readonly width: number
   readonly height: number
-  /** Grey, RGB, or RGB with alpha (not premultiplied). */
+  /** Grey, RGB, or RGB with alpha that is not premultiplied. */
   readonly channels: 1 | 3 | 4
   /** [height, width, channels], 0 … 255. */
   readonly data: Uint8Array
@@ -15,7 +15,7 @@ export function blank(width: number, height: number, channels: 1 | 3 | 4): Image
   return { width, height, channels, data: new Uint8Array(width * height * channels) }
 }
 
-/** @throws VitrineError (shape) where the sizes and the data of an image disagree. */
+/** @throws VitrineError (shape) if the sizes and the data of an image disagree */
 export function checkImage(image: Image): void {
   const { width, height, channels, data } = image
   const sizes = [width, height].every((n) => Number.isSafeInteger(n) && n > 0)

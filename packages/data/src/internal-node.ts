@@ -1,4 +1,4 @@
-/** For Vitrine's own packages: unstable, any release may change it. */
+/** For Vitrine's packages only. It may change in any release. */
 export * from "./internal.ts"
 export { cached, type PixelCache, pixelCache } from "./node/cache.ts"
 export { openFile, readFileWithin } from "./node/open-file.ts"

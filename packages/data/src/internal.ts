@@ -1,4 +1,4 @@
-/** For Vitrine's own packages: unstable, any release may change it. */
+/** For Vitrine's packages only. It may change in any release. */
 export type { BatchJob } from "./batch.ts"
 export { imageHeader } from "./header.ts"
 export { parseIdx } from "./idx.ts"

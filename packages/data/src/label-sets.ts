@@ -1,11 +1,11 @@
 import { at } from "./at.ts"
 
 /**
- * The labels of images that may have any number of them: those of example i are `classes` from place `starts[i]` up to place
- * `starts[i + 1]`.
+ * The labels of images that may have any number of them. Those of example i are the items of `classes` from `starts[i]`
+ * up to `starts[i + 1]`.
  */
 export interface LabelSets {
-  /** [examples + 1], from 0 on, ascending. */
+  /** [examples + 1], ascending from 0. */
   readonly starts: Uint32Array
   readonly classes: Uint32Array
 }
@@ -27,7 +27,7 @@ export function renumberLabelSets({ starts, classes }: LabelSets, numbers: reado
   return { starts, classes: classes.map((label) => at(numbers, label)) }
 }
 
-/** The label sets of some examples. */
+/** Selects the label sets of some examples. */
 export function pickLabelSets(sets: LabelSets, examples: ArrayLike<number>): LabelSets {
   return labelSets(Array.from(examples, (example) => [...labelsAt(sets, example)]))
 }

@@ -12,18 +12,18 @@ import {
   usualSplitNames,
 } from "./splits.ts"
 
-/** The images of each split, as positions in a list of paths. */
+/** The images of each split, as indices in a list of paths. */
 export interface FolderLayout {
   readonly classes: readonly string[]
   readonly train: FolderSplit
   readonly val: FolderSplit | null
-  /** Images of a test folder. They are no validation set: they must not choose a model. */
+  /** The images of a test folder. They must not choose a model, so they are no validation set. */
   readonly test: FolderSplit | null
   /** The folders of the splits. */
   readonly folders: SplitNames
-  /** Paths passed over: hidden, not an image, or outside a class folder. */
+  /** The number of paths that were passed over: hidden, not an image, or outside a class folder. */
   readonly skipped: number
-  /** Why, a line for each kind with its number and an example. Hidden files have none. */
+  /** A line for each kind of passed-over paths, with the number and an example. Hidden files have no line. */
   readonly passedOver: readonly string[]
 }
 
@@ -34,18 +34,22 @@ export interface FolderSplit {
 }
 
 export interface FolderOptions extends SplitOptions {
-  /** Whether images need no class: where some are in no class folder, all are taken, as one class without a name. */
+  /**
+   * Whether images need no class. Then, if some images are in no class folder, all images form one class without a
+   * name.
+   */
   readonly unlabelled?: boolean | undefined
 }
 
 /**
- * Finds classes and splits in the paths of an image folder (or archive): `class/…/image` or `train/class/…/image` with folders for
- * validation and test beside it, by their usual names, under any number of enclosing folders. Classes are sorted by name and
- * examples by folder and name, as torchvision's ImageFolder does. Without a folder for validation or test, `valFraction` of each
- * class, at least one image, is held out to validate; which ones, `seed` and the class's name alone decide.
- * @param paths relative, with "/" between the parts. A folder without files has "/" at its end.
- * @throws VitrineError when no class has an image, all images of a class are of formats that are not decoded, or a split has a
- *   class that the training set lacks
+ * Finds classes and splits in the paths of an image folder or archive. The paths are `class/…/image`, or
+ * `train/class/…/image` with folders for validation and test beside `train`, which have usual names. Any number of
+ * folders may enclose these. Classes are sorted by name, and examples by folder and name, as torchvision's ImageFolder
+ * sorts them. If there is no folder for validation or test, `valFraction` of each class, at least one image, is held
+ * out for validation. The selection depends only on `seed` and the class's name.
+ * @param paths relative paths with "/" between the parts; a folder without files ends with "/"
+ * @throws VitrineError if no class has an image, if all images of a class have formats that are not decoded, or if a
+ *   split has a class that the training set lacks
  */
 export function folderLayout(paths: readonly string[], name: string, options: FolderOptions = {}): FolderLayout {
   const { valFraction, seed = 0, unlabelled = false, testValidates = false } = options
@@ -88,7 +92,7 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
       .map((entry) => ({ ...entry, label: labels.get(classOf(entry)) ?? -1, folder: entry.folders.join("/") }))
       .sort((a, b) => a.label - b.label || byCodePoint(a.folder, b.folder) || byCodePoint(a.file, b.file))
   const lists = { train: examples("train"), val: examples("val"), test: examples("test") }
-  // A test folder of nothing but other names has no labels, such as test/unknown.
+  // If no image of a test folder has a known class, as in test/unknown, the images have no labels.
   if (lists.test.every(({ label }) => label < 0)) lists.test = []
   for (const split of ["val", "test"] as const) {
     const stranger = lists[split].find(({ label }) => label < 0)
@@ -138,29 +142,29 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
 }
 
 /**
- * The outermost folders that are splits by their names. A class may be called train, if its images lie beside those of other
- * classes.
+ * Finds the outermost folders whose names are those of splits. A class may be called train if its images lie beside
+ * those of other classes.
  */
 function splitFolders(entries: readonly Entry[], testValidates: boolean): SplitNames | "no train" {
   const outer = [...new Set(entries.filter(({ folders }) => folders.length > 0).map(outermost))].sort(byCodePoint)
   const named = (split: Split): string | undefined =>
     usualSplitNames[split].flatMap((name) => outer.filter((folder) => folder.toLowerCase() === name))[0]
   const [train, test, val = testValidates ? test : undefined] = [named("train"), named("test"), named("val")]
-  const found: SplitNames = {
+  const splitNames: SplitNames = {
     ...(train !== undefined && { train }),
     ...(val !== undefined && { val }),
     ...(test !== undefined && !testValidates && { test }),
   }
   if (train === undefined) {
     const isAlone = outer.every((folder) => splitOf(folder) !== undefined)
-    if (!isAlone) return found
+    if (!isAlone) return splitNames
     return outer.length > 1 ? "no train" : {}
   }
   const isClass = entries.some(({ folders }) => folders.length === 1 && folders[0] === train)
-  return isClass && outer.length > 1 && val === undefined && test === undefined ? {} : found
+  return isClass && outer.length > 1 && val === undefined && test === undefined ? {} : splitNames
 }
 
-/** What a path that is passed over holds. */
+/** Words for the kind of a path that is passed over. */
 function kindOf(path: string, enclosing: number, parts: SplitNames): string {
   if (!isImagePath(path)) return fileKind(path)
   const [outer = "", ...rest] = path.split("/").slice(enclosing)
@@ -173,7 +177,7 @@ function kindOf(path: string, enclosing: number, parts: SplitNames): string {
     : `images of the folder "${outer}" beside the splits`
 }
 
-/** A class folder all of whose images are of other formats, or that is empty. */
+/** A class folder that is empty, or whose images all have formats that are not decoded. */
 function lostClass(
   others: readonly string[],
   enclosing: number,
@@ -189,7 +193,7 @@ function lostClass(
   return folders.find((folder) => !classes.includes(folder) && (train !== undefined || splitOf(folder) === undefined))
 }
 
-/** An image by its position in the list, the folders around it, from the outermost on, and its file's name. */
+/** An image: its index in the list, the folders around it (outermost first), and the name of its file. */
 interface Entry {
   readonly item: number
   readonly folders: readonly string[]
@@ -209,7 +213,7 @@ const outermost = ({ folders: [folder = ""] }: Entry): string => folder
 
 const withoutFolder = (entry: Entry): Entry => ({ ...entry, folders: entry.folders.slice(1) })
 
-/** Entries without the folders that enclose all of them. The last folder above the files is a class, and stays. */
+/** Removes the folders that enclose all entries. The last folder above the files is a class, and stays. */
 function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
   const [first] = entries
   if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))

@@ -6,46 +6,46 @@ import { checkMix, type Mix } from "./mix.ts"
 import { checkTransforms } from "./transforms/fields.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
-/** Which examples come when. */
+/** The options of the order of examples. */
 export interface OrderOptions {
   readonly batchSize: number
-  /** Decides order, augmentation and mixing; default 0. */
+  /** Determines order, augmentation and mixing; 0 by default. */
   readonly seed?: number
-  /** A new order in each epoch; default false. */
+  /** Whether each epoch has a new order; false by default. */
   readonly shuffle?: boolean
-  /** Leaves out a short last batch, instead of padding it with rows of weight 0; default false. */
+  /** Whether to leave out a short last batch. Otherwise it is padded with rows of weight 0. False by default. */
   readonly dropLast?: boolean
-  /** Where to begin; default epoch 0, batch 0. */
+  /** The first batch; epoch 0, batch 0 by default. */
   readonly start?: { readonly epoch: number; readonly batch: number }
-  /** The epoch to end before; default: never. */
+  /** The number of the epoch before which the loader ends. By default it never ends. */
   readonly epochs?: number
 }
 
 export interface LoaderOptions extends OrderOptions, BrokenOptions {
-  /** Default: none, so that numbers are bytes / 255. */
+  /** The transforms. By default there are none, and numbers are bytes / 255. */
   readonly transforms?: readonly Transform[]
-  /** Label smoothing; default 0. */
+  /** The amount of label smoothing; 0 by default. */
   readonly smoothing?: number
   readonly mix?: Mix
 }
 
 /**
- * Batches, made ahead of their use. Iterate once; `close` when it was not to the end. Two loaders with the same options
- * give the same bytes, however many threads they use and wherever they start.
+ * Batches that are made before they are needed. Iterate once, and call `close` if you stop early. Two loaders with the
+ * same options give the same bytes, whatever their numbers of threads and their starts.
  */
 export interface Loader<B extends object = Batch> extends AsyncIterable<B> {
-  /** [height, width, channels] of every image. */
+  /** The shape [height, width, channels] of every image. */
   readonly shape: readonly [number, number, number]
   readonly classes: readonly string[]
-  /** Examples in the data set. */
+  /** The number of examples in the data set. */
   readonly examples: number
   readonly batchesPerEpoch: number
-  /** Milliseconds that the consumer has waited for batches so far. */
+  /** Milliseconds in which the consumer waited for batches. */
   readonly waitedMs: number
   close(): Promise<void>
 }
 
-/** Loads batches in this thread. The entry `./node` has a `createLoader` with worker threads. */
+/** Loads batches in this thread. The entry `./node` has a `createLoader` that uses worker threads. */
 export async function createLoader(options: LoaderOptions & { readonly dataset: Dataset }): Promise<Loader> {
   const { dataset } = options
   const plan = await planOf(dataset, options)
@@ -59,19 +59,19 @@ export function brokenIn(dataset: Dataset, options: BrokenOptions): (batch: Batc
   return ({ broken = [] }) => count(broken)
 }
 
-/** Makes batches in this thread, one ahead, while it would have to wait otherwise. */
+/** Makes batches in this thread. While the thread would otherwise wait, it makes one batch ahead. */
 export function localBatchMaker<B>(make: (job: BatchJob) => Promise<B>, close: () => Promise<void>): BatchMaker<B> {
   return { make: idle(make), ahead: 1, close }
 }
 
-/** Makes batches, up to `ahead` of them at a time. */
+/** Makes batches, at most `ahead` of them at a time. */
 export interface BatchMaker<B = Batch> {
   make(job: BatchJob): Promise<B>
   readonly ahead: number
   close(): Promise<void>
 }
 
-/** Checks the options, and reads one image to learn the shape. */
+/** Checks the options, and reads one image to find its shape. */
 export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<BatchPlan> {
   const { transforms = [], batchSize, seed = 0, smoothing = 0, mix } = options
   checkOrder(dataset, options)
@@ -83,7 +83,7 @@ export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<
   return { transforms, batchSize, seed, smoothing, mix: mix ?? null, shape }
 }
 
-/** Throws a VitrineError for an order that makes no sense, or leaves no batch. */
+/** @throws VitrineError for an impossible order, or one without a batch */
 export function checkOrder(dataset: Examples, options: OrderOptions): void {
   const { batchSize, seed = 0, start, epochs = Infinity } = options
   const whole = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
@@ -99,7 +99,7 @@ export function checkOrder(dataset: Examples, options: OrderOptions): void {
     )
 }
 
-/** Throws a VitrineError for a batch that takes over 4 GiB. */
+/** @throws VitrineError for a batch of more than 4 GiB */
 export function checkBatch(batchSize: number, shape: readonly [number, number, number]): void {
   const numbers = batchSize * shape[0] * shape[1] * shape[2]
   expect(numbers <= 2 ** 30, `a batch of ${batchSize} images of ${shape.join("×")} takes over 4 GiB`)
@@ -109,7 +109,7 @@ function expect(holds: boolean, message: string): void {
   if (!holds) throw new VitrineError("config", `loader: ${message}`)
 }
 
-/** The facts of a data set that its order depends on. */
+/** The facts of a data set that determine its order. */
 export type Examples = Pick<Dataset, "name" | "classes" | "length">
 
 /**
@@ -135,7 +135,7 @@ export function loaderOf<B extends object>(
       const job = jobs.next()
       if (job.done) return
       const batch = maker.make(job.value)
-      batch.catch(() => {}) // An error is reported when its batch is asked for.
+      batch.catch(() => {}) // The error is reported when the batch is requested.
       pending.push(batch)
     }
   }
@@ -163,7 +163,7 @@ export function loaderOf<B extends object>(
   }
   let last: Promise<unknown> = Promise.resolve()
   const iterator: AsyncIterator<B, undefined> = {
-    // One after the other, also for a consumer that asks for several at once.
+    // Requests are answered one after the other, even if the consumer sends several at once.
     next() {
       const result = last.then(advance)
       last = result.catch(() => {})
@@ -204,7 +204,7 @@ function* jobsOf(length: number, batches: number, options: OrderOptions): Genera
   }
 }
 
-/** The same function, but each call waits until its caller's thread has nothing else to do. */
+/** Delays each call until the thread has nothing else to do. */
 function idle<A, R>(call: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
   const scheduler = globalThis as { setImmediate?: (run: () => void) => unknown }
   const wait = scheduler.setImmediate ?? ((run: () => void) => setTimeout(run, 0))

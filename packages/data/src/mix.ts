@@ -1,15 +1,15 @@
 import { checkFields, type Field, type RandomStream } from "@vitrine/core"
 import { floatAt } from "./at.ts"
 
-/** Mixing the images of a batch, as timm's `Mixup` does in its "batch" mode. */
+/** Options for mixing the images of a batch, as timm's `Mixup` does in its "batch" mode. */
 export interface Mix {
-  /** α of mixup's Beta distribution (Zhang et al., 2017); 0 or absent: none. */
+  /** α of mixup's Beta distribution (Zhang et al., 2017). Without it, or with 0, there is no mixup. */
   readonly mixup?: number
-  /** α of CutMix's Beta distribution (Yun et al., 2019); 0 or absent: none. */
+  /** α of CutMix's Beta distribution (Yun et al., 2019). Without it, or with 0, there is no CutMix. */
   readonly cutmix?: number
-  /** How often a batch is mixed at all; default 1. */
+  /** The probability that a batch is mixed; 1 by default. */
   readonly p?: number
-  /** How often it is CutMix where both are on; default 0.5. */
+  /** The probability of CutMix if both are on; 0.5 by default. */
   readonly switchP?: number
 }
 
@@ -20,13 +20,13 @@ export const mixFields: Readonly<Record<keyof Mix, Field>> = {
   switchP: { kind: "number", from: 0, to: 1, optional: true },
 }
 
-/** @throws VitrineError (config) for a mix that makes no sense. */
+/** @throws VitrineError (config) for impossible options */
 export function checkMix(mix: Mix): void {
   checkFields(mixFields, mix, "mix.")
 }
 
 /**
- * Mixes row i of a batch with row n − 1 − i, in place: images and targets alike, with one λ for the batch.
+ * Mixes row i of a batch with row n − 1 − i in place. Images and targets are mixed with the same λ for the whole batch.
  * @param images [n, height, width, channels]
  * @param targets [n, classes]
  * @returns λ, the share of row i in the result; 1 if nothing was mixed
@@ -75,7 +75,7 @@ function blendRows(rows: Float32Array, n: number, size: number, lambda: number):
     }
 }
 
-/** A stretch of about `length` around a uniform place, cut at the ends. */
+/** A stretch of about `length` around a random place, cut at the ends. */
 function interval(extent: number, length: number, random: RandomStream): [number, number] {
   const center = random.integer(extent)
   const half = Math.floor(length / 2)

@@ -1,4 +1,4 @@
-/** The ten shapes, by class. */
+/** The names of the ten shapes. The index is the class. */
 export const shapeNames: readonly string[] = [
   "arrow",
   "circle",
@@ -15,7 +15,7 @@ export const shapeNames: readonly string[] = [
 const disc = (u: number, v: number, r: number): number => Math.sqrt(u * u + v * v) - r
 const box = (u: number, v: number, w: number, h: number): number => Math.max(Math.abs(u) - w, Math.abs(v) - h)
 
-/** Distance to the intersection of half-planes, each with its unit normal and its distance from the centre. */
+/** The distance to the intersection of half-planes, each with its unit normal and its distance from the centre. */
 const polygon =
   (planes: readonly (readonly [number, number, number])[]) =>
   (u: number, v: number): number => {
@@ -37,23 +37,23 @@ const head = polygon([
   [-Math.SQRT1_2, -Math.SQRT1_2, 0.45],
 ])
 
-/** By class: the signed distance, in units of the radius, from a point to the outline; negative inside. */
+/** For each class the signed distance from a point to the outline, in units of the radius. It is negative inside. */
 export const outlines: readonly ((u: number, v: number) => number)[] = [
-  // arrow: a head and a shaft
+  // arrow: a head and a shaft.
   (u, v) => Math.min(head(u, v), box(u - 0.55, v, 0.45, 0.2)),
   (u, v) => disc(u, v, 0.86),
-  // crescent: a disc without another
+  // crescent: a disc minus another disc.
   (u, v) => Math.max(disc(u, v, 0.95), -disc(u - 0.5, v, 0.75)),
-  // cross: two bars
+  // cross: two bars.
   (u, v) => Math.min(box(u, v, 0.95, 0.27), box(u, v, 0.27, 0.95)),
   (u, v) => Math.max(disc(u, v + 0.4, 1), -(v + 0.4)),
-  // heart: a square on its corner, and a disc on each of its upper sides
+  // heart: a square on its corner, with a disc on each of its upper sides.
   (u, v) =>
     Math.min((Math.abs(u) + Math.abs(v - 0.15) - 0.66) * Math.SQRT1_2, disc(Math.abs(u) - 0.33, v + 0.18, 0.467)),
-  // ring: the places near a circle
+  // ring: the points near a circle.
   (u, v) => Math.abs(disc(u, v, 0.72)) - 0.2,
   (u, v) => box(u, v, 0.72, 0.72),
-  // star: inside all of five lines but one
+  // star: the points inside at least four of five lines.
   (u, v) => {
     let first = -9
     let next = -9

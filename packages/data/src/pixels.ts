@@ -2,8 +2,8 @@ import { VitrineError } from "@vitrine/core"
 import type { Dataset, PixelsSource } from "./dataset.ts"
 
 /**
- * A data set of images in memory, all of one size.
- * @throws VitrineError when counts or labels do not fit.
+ * A data set of images of one size in memory.
+ * @throws VitrineError if counts or labels do not fit
  */
 export function pixels(source: Omit<PixelsSource, "kind">): Dataset {
   const { name, classes, height, width, channels, pixels: data, labels, labelSets } = source
@@ -27,7 +27,7 @@ export function pixels(source: Omit<PixelsSource, "kind">): Dataset {
   }
 }
 
-/** @throws VitrineError (file) for a label of no class. */
+/** @throws VitrineError (file) for a label without a class */
 export function checkLabels(name: string, labels: ArrayLike<number>, classes: number): void {
   const example = Array.from(labels).findIndex((label) => !(label >= 0 && label < classes))
   if (example >= 0)

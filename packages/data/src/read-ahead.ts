@@ -1,7 +1,7 @@
-/** Enough to keep decoding threads busy while this one transforms. */
+/** The number of reads that keep decoding threads busy while this thread transforms. */
 const ahead = 3
 
-/** Reads examples in turn. While the caller uses one, the next ones are read. */
+/** Reads examples in order. While the caller uses one, the next ones are already being read. */
 export async function* readAhead<T>(
   examples: Iterable<number>,
   read: (example: number) => Promise<T>,
@@ -9,7 +9,7 @@ export async function* readAhead<T>(
   const reads: { readonly example: number; readonly value: Promise<T> }[] = []
   for (const example of examples) {
     const value = read(example)
-    value.catch(() => {}) // An error is reported when its row is reached.
+    value.catch(() => {}) // The error is reported when the loop reaches the row.
     reads.push({ example, value })
     if (reads.length <= ahead) continue
     const first = reads.shift()

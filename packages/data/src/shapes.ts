@@ -6,12 +6,13 @@ import { outlines, shapeNames } from "./outlines.ts"
 const side = 32
 
 /**
- * Procedural drawings, [32, 32, 3]: one of ten shapes, light on a dark texture, at a random place, size and angle (up to
- * 17°), in random colours, with noise. Hue says nothing about the class. An example depends on seed, split and index
- * alone, so the data are endless, need no files, and the training and the validation set never meet.
+ * Random drawings, [32, 32, 3]: one of ten shapes, light on a dark texture, at a random place, size and angle (up to
+ * 17°), in random colours, with noise. The hue does not depend on the class. An example depends only on seed, split and
+ * index. So there are as many data as one likes, they need no files, and the training and the validation set share no
+ * image.
  *
- * Logistic regression on the pixels of 10,000 drawings gets 39 % of others right, a ViT of four blocks of width 64 on
- * patches of 4×4 gets 98 % after 1,000 steps of 64 drawings, and 99 % after 2,000.
+ * Logistic regression on the pixels of 10,000 drawings is right for 39 % of others. A ViT of four blocks of width 64 on
+ * patches of 4×4 is right for 98 % after 1,000 steps of 64 drawings, and for 99 % after 2,000.
  * @throws VitrineError unless `size` is a positive integer
  */
 export function shapes({ split, size, seed = 0 }: Omit<ShapesSource, "kind">): Dataset {
@@ -31,7 +32,7 @@ export function shapes({ split, size, seed = 0 }: Omit<ShapesSource, "kind">): D
   }
 }
 
-/** Draws one shape, [32, 32, 3]; `key` decides everything but the class. */
+/** Draws one shape, [32, 32, 3]. `key` determines everything except the class. */
 export function drawShape(label: number, key: Key): Image {
   const inside = outlines[label]
   if (inside === undefined)
@@ -53,14 +54,14 @@ export function drawShape(label: number, key: Key): Image {
   const second = nearby(back, within, 25)
   const shade = nearby(front, within, 30)
 
-  // The background goes within two near colours in waves: a gradient, stripes, or stripes across stripes.
+  // The background varies between two similar colours in waves: a gradient, stripes, or crossing stripes.
   const angle = within(0, 2 * Math.PI)
   const frequency = within(0.1, 1.1)
   const along = waves(Math.cos(angle) * frequency, Math.sin(angle) * frequency, within(0, 2 * Math.PI))
   const across = random() & 1 ? waves(-Math.sin(angle) * frequency, Math.cos(angle) * frequency, 0) : undefined
 
   const scale = within(2, 8) / 128
-  // Nothing of a shape lies farther out than this.
+  // The square of the largest distance from the centre to a point of a shape.
   const reach = (1.3 * radius + 1) ** 2
 
   const data = new Uint8Array(side * side * 3)
@@ -75,7 +76,7 @@ export function drawShape(label: number, key: Key): Image {
       let g = back[1] + t * (second[1] - back[1])
       let b = back[2] + t * (second[2] - back[2])
       if (dx * dx + dy * dy < reach) {
-        // The shape's own coordinates: its radius is 1, its distance is negative inside.
+        // The shape's coordinates. Its radius is 1, and the distance is negative inside.
         const u = cos * dx + sin * dy
         const v = cos * dy - sin * dx + lean * u
         const cover = 0.5 - inside(u, v) * radius
@@ -87,7 +88,7 @@ export function drawShape(label: number, key: Key): Image {
           b += a * (front[2] + light * (shade[2] - front[2]) - b)
         }
       }
-      // Four bytes of one word make three nearly normal numbers.
+      // Four bytes of a word give three nearly normal numbers.
       const word = random()
       const n1 = (word >>> 8) & 255
       const n2 = (word >>> 16) & 255
@@ -117,7 +118,7 @@ const nearby = (c: Colour, within: Within, reach: number): Colour => [
 
 const contrast = (a: Colour, b: Colour): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-/** sin(wx x + wy y + phase), with coordinates from the middle, by tables for x and for y. */
+/** sin(wx x + wy y + phase), with coordinates from the centre. It uses tables for x and for y. */
 function waves(wx: number, wy: number, phase: number): (x: number, y: number) => number {
   const columns = Float64Array.from({ length: 2 * side }, (_, i) => {
     const at = wx * ((i >> 1) - side / 2)
@@ -131,11 +132,13 @@ function waves(wx: number, wy: number, phase: number): (x: number, y: number) =>
     (columns[2 * x] as number) * (rows[2 * y + 1] as number) + (columns[2 * x + 1] as number) * (rows[2 * y] as number)
 }
 
-/** Quick 32-bit numbers for the pixels' noise: xorshift128 (Marsaglia, 2003), started by the counter-based generator. */
+/**
+ * Fast 32-bit numbers for the noise of pixels: xorshift128 (Marsaglia, 2003), seeded by the counter-based generator.
+ */
 function bits(key: Key): () => number {
   const [first, second] = threefry(key, 0, 0)
   const [third, fourth] = threefry(key, 0, 1)
-  // Signed words are small integers to the engine, unsigned ones are not.
+  // Engines treat signed words as small integers, but not unsigned ones.
   let [a, b, c, d] = [first | 0, second | 0, third | 0, fourth | 0]
   return () => {
     let t = a ^ (a << 11)

@@ -1,10 +1,10 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { at } from "./at.ts"
 
-/** A part of data: to train on, to choose models by, to measure the chosen one. */
+/** A part of data: for training, for choosing models, or for measuring the chosen model. */
 export type Split = "train" | "val" | "test"
 
-/** The usual names of splits, in lower case. Those that come first are taken first. */
+/** The usual names of splits in lower case. Earlier names take precedence. */
 export const usualSplitNames: Readonly<Record<Split, readonly string[]>> = {
   train: ["train", "training", "training_set"],
   val: ["val", "valid", "validation", "dev"],
@@ -13,22 +13,28 @@ export const usualSplitNames: Readonly<Record<Split, readonly string[]>> = {
 
 export const splits: readonly Split[] = ["train", "val", "test"]
 
-/** The split that a name of any case stands for. */
+/** The split that a name means, in any case of letters. */
 export function splitOf(name: string): Split | undefined {
   const lower = name.trim().toLowerCase()
   return splits.find((split) => usualSplitNames[split].includes(lower))
 }
 
-/** What splits are called in data, such as the names of their folders. A split that was held out has no name. */
+/** The names of splits in the data, such as those of their folders. A split that was held out has no name. */
 export type SplitNames = Readonly<Partial<Record<Split, string>>>
 
-/** How data without splits of their own are divided. */
+/** The division of data that have no splits. */
 export interface SplitOptions {
-  /** Share of each class to hold out of the training set to validate on. By default 0.1 where there is no other split, else 0. */
+  /**
+   * The share of each class of the training set to hold out for validation. The default is 0.1 if there is no other
+   * split, else 0.
+   */
   readonly valFraction?: number | undefined
-  /** Decides which examples those are; default 0. */
+  /** Determines which examples are held out; 0 by default. */
   readonly seed?: number | undefined
-  /** Whether a test split validates where there is no validation split, as older versions had it; default false. */
+  /**
+   * Whether a test split is used for validation if there is no validation split, as in older versions; false by
+   * default.
+   */
   readonly testValidates?: boolean | undefined
 }
 
@@ -39,8 +45,8 @@ export function checkFraction(valFraction: number | undefined): void {
 }
 
 /**
- * The places that are held out of a list of labels: of each class a share, at least one place where there are two. The seed and the
- * class's name alone decide which.
+ * The indices in a list of labels that are held out: a share of each class, at least one if it has two. The selection
+ * depends only on the seed and the class's name.
  */
 export function heldOut(
   labels: ArrayLike<number>,

@@ -7,7 +7,7 @@ import { histogram } from "./histogram.ts"
 /** Mean and standard deviation of each channel, in [0, 1], over the pixels of the first `n` images but broken ones. */
 export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: number[]; std: number[] }> {
   if (!(n >= 1)) throw new VitrineError("config", `meanStd needs at least one image, got ${n}`)
-  // Counts of byte values are exact, whatever the order.
+  // Counts of byte values are exact in any order.
   const counts = Array.from({ length: dataset.channels }, () => new Float64Array(256))
   for (let index = 0; index < Math.min(n, dataset.length); index++) {
     const image = await readOrBroken(dataset, index)

@@ -5,18 +5,18 @@ import { pickLabelSets } from "./label-sets.ts"
 
 /** Some of the examples of a data set. */
 export interface Selection {
-  /** Names of the classes to keep, in any order; all by default. They keep the order that they have in the data. */
+  /** The names of the classes to keep, in any order; all by default. The classes keep the data's order. */
   readonly classes?: readonly string[] | undefined
-  /** Examples to keep of each class, drawn at random; all by default. */
+  /** The number of examples to keep of each class, drawn at random; all by default. */
   readonly perClass?: number | undefined
-  /** Which ones; 0 by default. */
+  /** Determines which examples are drawn; 0 by default. */
   readonly seed?: number | undefined
 }
 
 /**
- * The examples of some classes, or a few of each class, as a data set with labels from 0 on. Which examples
- * are drawn, the seed and the class's name alone decide; they stay in the order of the data.
- * @throws VitrineError (config) for a class that the data do not have, or that has fewer than `perClass` examples.
+ * The examples of some classes, or a few of each class, as a data set with labels from 0 on. The selection depends only
+ * on the seed and the class's name. Examples keep the data's order.
+ * @throws VitrineError (config) for a class that the data do not have, or that has fewer than `perClass` examples
  */
 export function subset(dataset: Dataset, { classes, perClass, seed = 0 }: Selection): Dataset {
   const names = classes === undefined ? dataset.classes : keptClasses(dataset, classes)
@@ -56,7 +56,7 @@ function some(dataset: Dataset, all: readonly number[], name: string, count: num
   return Array.from(order.subarray(0, count), (place) => at(all, place))
 }
 
-/** The examples at some places, of some classes. */
+/** The examples at these indices, with these classes. */
 export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly string[]): Dataset {
   const places = dataset.classes.map((name) => classes.indexOf(name))
   const exampleAt = (index: number): number => at(examples, index)

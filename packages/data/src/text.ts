@@ -1,17 +1,23 @@
-/** How deep JSON and XML may be nested. What is read goes 5 deep; parsers and printers that call themselves fail far deeper. */
+/**
+ * The greatest depth of nested JSON and XML. Useful files have a depth of 5. Recursive parsers and printers fail only
+ * at a far greater depth.
+ */
 export const deepest = 64
 
-/** The lines of a text, one after the other, without their ends. A list of all would take far more memory than the text. */
+/**
+ * The lines of a text without their ends, one after the other. A list of all lines would need far more memory than the
+ * text.
+ */
 export function* textLines(text: string): Generator<string, void, void> {
   for (let start = 0; start <= text.length; ) {
-    const found = text.indexOf("\n", start)
-    const end = found < 0 ? text.length : found
-    yield text.slice(start, found > start && text.charCodeAt(end - 1) === 0x0d ? end - 1 : end)
+    const lineEnd = text.indexOf("\n", start)
+    const end = lineEnd < 0 ? text.length : lineEnd
+    yield text.slice(start, lineEnd > start && text.charCodeAt(end - 1) === 0x0d ? end - 1 : end)
     start = end + 1
   }
 }
 
-/** Whether JSON is nested more than `deepest` deep; by its brackets alone, before it is parsed. */
+/** Whether JSON is nested more than `deepest` deep. It counts brackets, before the JSON is parsed. */
 export function isDeepJson(text: string): boolean {
   let depth = 0
   let inString = false

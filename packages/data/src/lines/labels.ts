@@ -7,16 +7,17 @@ export interface LineLabel {
   readonly text: string
 }
 
-/** The greatest number of characters in a text, and of lines in a file, empty ones among them. */
+/** The greatest number of characters in a text, and of lines in a file. Empty lines count. */
 export const labelLimits: { readonly characters: number; readonly lines: number } = {
   characters: 256,
   lines: 10_000_000,
 }
 
 /**
- * Reads `labels.tsv`, a file and its text with a tab between them on each line (a first line `file⇥text` is a header), or
- * `labels.jsonl`, on each line an object with `file` and `text`. Texts are composed (NFC), and without spaces around them.
- * @throws VitrineError (file) that names the line and what was expected.
+ * Reads `labels.tsv` or `labels.jsonl`. Each line of `labels.tsv` has a file, a tab and the file's text. A first line
+ * `file⇥text` is a header. Each line of `labels.jsonl` is an object with `file` and `text`. Texts are composed (NFC)
+ * and trimmed.
+ * @throws VitrineError (file) with the line and what was expected
  */
 export function parseLabels(text: string, name: string, mostLines: number = labelLimits.lines): LineLabel[] {
   const json = name.endsWith(".jsonl")

@@ -1,20 +1,20 @@
 import type { Image } from "../image.ts"
 
-/** Images of lines of text, read one by one. */
+/** Images of lines of text, which are read one by one. */
 export interface LineSet {
   readonly name: string
-  /** Number of lines. */
+  /** The number of lines. */
   readonly length: number
   readonly channels: 1 | 3
-  /** The greatest [height, width] of an image, where it is known. */
+  /** The greatest [height, width] of an image, if it is known. */
   readonly largest?: readonly [height: number, width: number]
-  /** For texts that are drawn at random: their characters, and the length of the longest. */
+  /** For random texts: their characters, and the length of the longest text. */
   readonly drawn?: { readonly characters: readonly string[]; readonly longest: number }
   /** The text of line `index`. */
   text(index: number): string
-  /** The name of line `index` in errors: a file's name where there is one. */
+  /** The name of line `index` in errors: the file's name if there is a file. */
   describe(index: number): string
-  /** The image of line `index`. Images need not be of one size. */
+  /** The image of line `index`. Images may have different sizes. */
   read(index: number): Promise<Image>
   close?(): Promise<void>
 }

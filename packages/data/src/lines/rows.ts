@@ -5,23 +5,23 @@ import { blank } from "../image.ts"
 import type { LineSet } from "./lines.ts"
 
 export interface RowOptions {
-  /** Rows. */
+  /** The number of rows. */
   readonly size: number
   /** The least and the greatest number of characters in a row. */
   readonly characters: readonly [least: number, most: number]
   readonly seed?: number
 }
 
-/** The least and the greatest gap of neighbours, in pixels. Below 0 their images overlap. */
+/** The least and the greatest gap between neighbours, in pixels. With a negative gap their images overlap. */
 const spacing = [-4, 6] as const
-/** The greatest number of pixels by which an image stands above or below the line. */
+/** The greatest distance in pixels of an image from the line, above or below. */
 const rise = 2
 
 /**
- * Rows of characters side by side, made of a data set's images, such as MNIST's digits. The images are of one size and light
- * on black, and each stands at a random distance and height. A row depends on the seed and its index alone. Its text is made
- * of the names of the classes, which must be one character each.
- * @throws VitrineError (config) for numbers that make no rows, and for classes that are no characters.
+ * Rows of characters, made from images of a data set such as MNIST's digits. The images have one size and are light on
+ * black. Distances and heights are random. A row depends only on the seed and its index. The text of a row consists of
+ * the names of the classes, which must be one character each.
+ * @throws VitrineError (config) for impossible numbers, and for classes that are no characters
  */
 export async function characterRows(
   dataset: Dataset,

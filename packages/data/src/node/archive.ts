@@ -12,15 +12,15 @@ import { decodeImage } from "./decode.ts"
 import { fileSource, openFile } from "./open-file.ts"
 import { type ByteReader, readTar } from "./tar.ts"
 
-/** Images of a .tar.gz are kept in memory, packed as they are, up to this many bytes in all. */
+/** The greatest number of bytes of a .tar.gz's images in memory. They stay compressed as files. */
 export const mostPackedBytes: number = 2 ** 30
-/** Entries of a .tar.gz. The layout of a million takes about 1 GiB. */
+/** The greatest number of entries of a .tar.gz. The layout of a million needs about 1 GiB. */
 const mostPackedEntries = 1e6
-/** Unpacking stops when an archive grows by more than this factor: images hardly compress. */
+/** Unpacking stops if an archive grows by more than this factor, since images hardly compress. */
 const greatestGrowth = 100
 const page = 2 ** 24
 
-/** Whether a path is named like an archive that `readArchive` reads. */
+/** Whether a path has the name of an archive that `readArchive` reads. */
 export function isArchivePath(path: string): boolean {
   return /\.(tar|tar\.gz|tgz|zip)$/i.test(path)
 }
@@ -34,18 +34,18 @@ export interface PackedFile {
   readonly zip?: Pick<ZipFile, "deflated" | "crc" | "compressedSize">
 }
 
-/** The files of an archive: in the archive itself, or packed in pages of memory. */
+/** The files of an archive: in the archive itself, or in pages of memory. */
 export interface Packed {
   readonly path: string
   readonly files: readonly PackedFile[]
   readonly pages?: readonly Uint8Array[]
-  /** The number of links and devices, which were passed over. */
+  /** The number of links and devices that were passed over. */
   readonly links: number
 }
 
 /**
- * Lists a .tar, which is then read in place, or a .tar.gz or .tgz. Of these, images are read into memory once, and so are the
- * files whose names `keeps` accepts.
+ * Lists a .tar, whose files are then read in place, or a .tar.gz or .tgz. The images of the latter are read into memory
+ * once, and also the files whose names `keeps` accepts.
  */
 export async function readArchive(path: string, keeps: (name: string) => boolean = () => false): Promise<Packed> {
   if (/\.zip$/i.test(path)) return readZip(path)
@@ -128,7 +128,7 @@ export function packedSource(
   }
 }
 
-/** Opens images inside an archive as a data set; they are decoded when they are read. */
+/** Opens images in an archive as a data set. They are decoded when they are read. */
 export async function openPacked(source: PackedSource): Promise<Dataset> {
   const { name, classes, path, names, offsets, sizes, zip, labels, labelSets } = source
   const { read, close } = await openArchive(source)
@@ -170,7 +170,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
   }
 }
 
-/** Reads bytes of an archive, from its pages of memory where it has some. */
+/** Opens an archive for reading bytes. They come from its pages of memory if it has some. */
 export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages">): Promise<{
   read(file: PackedFile): Promise<Uint8Array>
   close(): Promise<void>
@@ -196,7 +196,7 @@ export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages"
   }
 }
 
-/** Appends to pages that threads can share. Each page but the last is full. */
+/** Appends to pages that threads can share. All pages except the last are full. */
 function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; length(): number } {
   let length = 0
   return {

@@ -1,19 +1,22 @@
 import type { Dataset } from "../dataset.ts"
 import type { Image } from "../image.ts"
 
-/** Decoded images that threads share: decoding a small file takes far longer than copying its pixels. */
+/** Decoded images that threads share. To decode a small file takes far longer than to copy its pixels. */
 export interface PixelCache {
   readonly height: number
   readonly width: number
   /** [length, height, width, 3]. */
   readonly pixels: Uint8Array
-  /** 1 where an image is there, [length]. */
+  /** 1 for an image in the cache, [length]. */
   readonly filled: Uint8Array
 }
 
 const mostBytes = 2 ** 28
 
-/** An empty cache for the images of a data set that are as large as `first`; undefined if they take over 256 MiB. */
+/**
+ * An empty cache for those images of a data set that are as large as `first`, or undefined if they would need over 256
+ * MiB.
+ */
 export function pixelCache(dataset: Dataset, { height, width }: Image): PixelCache | undefined {
   const bytes = dataset.length * height * width * 3
   if (bytes > mostBytes) return undefined
@@ -21,7 +24,7 @@ export function pixelCache(dataset: Dataset, { height, width }: Image): PixelCac
   return { height, width, pixels: shared(bytes), filled: shared(dataset.length) }
 }
 
-/** The same data set; an image of the cache's size is decoded once. */
+/** A data set with a cache. Images of the cache's size are decoded only once. */
 export function cached(dataset: Dataset, { height, width, pixels, filled }: PixelCache): Dataset {
   const size = height * width * 3
   return {

@@ -19,8 +19,8 @@ import { readFileWithin } from "./open-file.ts"
  * profiles are ignored. Of 16 bits the high byte is kept. An EXIF orientation is applied, but not in a WebP, where
  * browsers do not agree. An AVIF whose colours have half the resolution differs where they change fast.
  * @param input a path, or the bytes of a file
- * @param name the image's name in errors; default: the path
- * @throws VitrineError for what is missing, too large, broken, truncated or of another format
+ * @param name the image's name in errors; the path by default
+ * @throws VitrineError for a file that is missing, too large, broken, truncated or of another format
  */
 export async function decodeImage(input: string | Uint8Array, name?: string): Promise<Image> {
   const label = name ?? (typeof input === "string" ? input : "image")
@@ -66,7 +66,7 @@ interface Raw {
   readonly channels: number
 }
 
-/** Bytes of sharp's as RGB; it gives grey images one channel. */
+/** Converts sharp's bytes to RGB. sharp gives grey images one channel. */
 function rgbImage(data: Uint8Array, { width, height, channels }: Raw): Image {
   return channels === 3
     ? { width, height, channels, data }
@@ -99,7 +99,7 @@ function loadSharp(): Promise<typeof sharpModule> {
   loading ??= import("sharp").then(
     ({ default: sharp }) => {
       sharp.cache(false)
-      // Images are decoded side by side; threads within one would only get in each other's way.
+      // Images are decoded in parallel, so threads within one image would only slow this down.
       sharp.concurrency(1)
       return sharp
     },

@@ -6,7 +6,7 @@ import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } fr
 import { decodeImage } from "./decode.ts"
 import { unreadable } from "./unreadable.ts"
 
-/** Opens image files as a data set; they are decoded when they are read. */
+/** Opens image files as a data set. They are decoded when they are read. */
 export function openFiles(source: FilesSource): Dataset {
   const { name, classes, paths, labels, labelSets } = source
   const describe = (index: number): string => paths[index] ?? `${name}, image ${index}`
@@ -24,9 +24,10 @@ export function openFiles(source: FilesSource): Dataset {
 }
 
 /**
- * Every file under a folder, by relative path with "/" between its parts, and every folder without files, with "/" at its end. Links
- * are followed, each linked folder once. `special` are pipes, devices and links to nothing, which must not be opened.
- * @throws VitrineError when a folder cannot be read, or holds more than ten million files
+ * Lists every file under a folder, as a relative path with "/" between its parts, and every folder without files, with
+ * "/" at its end. Links are followed, but each linked folder only once. `special` lists pipes, devices and broken
+ * links, which must not be opened.
+ * @throws VitrineError if a folder cannot be read, or contains more than ten million files
  */
 export async function listFiles(folder: string): Promise<{ readonly files: string[]; readonly special: string[] }> {
   const files: string[] = []
@@ -53,7 +54,7 @@ export async function listFiles(folder: string): Promise<{ readonly files: strin
         }
       }
       if (isFolder) {
-        // A hidden folder counts once, for all that is in it.
+        // A hidden folder counts as one, whatever it contains.
         if (isHiddenName(entry.name)) files.push(relativePath)
         else await walk(inner, relativePath)
       } else (isFile ? files : special).push(relativePath)
@@ -65,8 +66,8 @@ export async function listFiles(folder: string): Promise<{ readonly files: strin
 }
 
 /**
- * The images in a folder and below, sorted, and what else is there, a line for each kind.
- * @throws VitrineError when a folder cannot be read
+ * The images in a folder and below, sorted, and a line for each kind of other files.
+ * @throws VitrineError if a folder cannot be read
  */
 export async function listImages(
   folder: string,
@@ -79,7 +80,7 @@ export async function listImages(
   }
 }
 
-/** Says how many files are none that can be read. */
+/** A line with the number of files that are not regular, or no line. */
 export function specialLines(special: readonly string[]): string[] {
   return passedOverLines(special.map((path) => ["that are no regular files", path] as const))
 }

@@ -9,15 +9,15 @@ import { checkLabels, pixels } from "../pixels.ts"
 import { messageOf } from "../message.ts"
 import { openFile, readFileWithin } from "./open-file.ts"
 
-/** The largest IDX file that is read into memory, unpacked. */
+/** The greatest size of an unpacked IDX file in bytes. */
 const maxBytes = 2 ** 31
-/** deflate cannot make more than this many bytes of one. */
+/** The greatest ratio of deflate: a byte cannot become more bytes than this. */
 const greatestRatio = 1032
 const gunzipAsync = promisify(gunzip)
 
 /**
- * Reads an IDX file, gzipped if its name ends in .gz, into memory that threads can share.
- * @throws VitrineError naming the file; nothing is allocated for sizes that the file cannot have
+ * Reads an IDX file into memory that threads can share. The file is gzipped if its name ends in .gz.
+ * @throws VitrineError with the file; no memory is allocated for sizes that the file cannot have
  */
 export async function readIdx(path: string): Promise<{ dims: readonly number[]; data: Uint8Array }> {
   const { file, size: stored } = await openFile(path)

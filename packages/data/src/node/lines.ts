@@ -12,35 +12,36 @@ import { resolveData } from "./resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
 export interface ResolveLinesOptions {
-  /** Share of the lines that is held out where the data have no validation set; 0.1 by default. */
+  /** The share of the lines that is held out if the data have no validation set; 0.1 by default. */
   readonly valFraction?: number
   readonly seed?: number
-  /** Of rows that are made of characters: how many each has; from 1 to 5 by default. */
+  /** The least and the greatest number of characters in a row that is made of images; 1 and 5 by default. */
   readonly characters?: readonly [least: number, most: number]
 }
 
 export interface ResolvedLines {
   readonly train: LineSet
   readonly val: LineSet | null
-  /** The lines that were passed over, each with its reason. */
+  /** The lines that were passed over, each with the reason. */
   readonly skipped: readonly string[]
   close(): Promise<void>
 }
 
-/** Rows of an epoch of training, and of the validation set. */
+/** The number of rows in an epoch of training, and in the validation set. */
 const rowCounts = { train: 1_000_000, val: 2_000 } as const
 const isLabels = (name: string): boolean => /(^|\/)labels\.(tsv|jsonl)$/.test(name)
 const mostLabelBytes = 256 * 2 ** 20
 
 /**
  * Opens images of lines:
- * - a folder (or archive) with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val` (`valid`,
- *   `validation`, `test`). The paths in such a file begin where it lies.
- * - anything that `resolveData` takes whose classes are characters, such as MNIST's files. Rows are made of these images,
- *   those to validate on of validation images alone.
+ * - a folder or archive with `labels.tsv` or `labels.jsonl`, or with one in `train` and one in `val` (`valid`,
+ *   `validation`, `test`). The paths in such a file are relative to its folder.
+ * - any data for `resolveData` whose classes are characters, such as MNIST's files. Rows are made of these images.
+ *   Validation rows consist only of validation images.
  *
- * `skipped` names the lines that are passed over: without a text or an image, with a text that is too long, or named twice.
- * @throws VitrineError naming the path and what was expected.
+ * `skipped` names the lines that are passed over: without a text or an image, with a text that is too long, or named
+ * twice.
+ * @throws VitrineError with the path and what was expected
  */
 export async function resolveLines(path: string, options: ResolveLinesOptions = {}): Promise<ResolvedLines> {
   const { valFraction = 0.1, seed = 0, characters = [1, 5] } = options
@@ -67,7 +68,7 @@ export async function resolveLines(path: string, options: ResolveLinesOptions = 
   }
 }
 
-/** A folder or an archive with labels in it. */
+/** Opens a folder or an archive that contains labels. */
 async function labelled(path: string): Promise<FileTree | undefined> {
   const info = await stat(resolve(path)).catch(() => undefined)
   if (info === undefined) return undefined

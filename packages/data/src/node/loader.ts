@@ -9,17 +9,17 @@ import { workerPool } from "./pool.ts"
 import type { WorkerInput } from "./worker.ts"
 
 export interface NodeLoaderOptions extends LoaderOptions {
-  /** Which data to load: a source, or a data set that is open already (which stays open). */
+  /** The data to load: a source, or an open data set, which stays open. */
   readonly source?: DatasetSource
   readonly dataset?: Dataset
-  /** Threads that make batches; 0: this thread. Default 1. The batches do not depend on it. */
+  /** The number of threads that make batches, or 0 for this thread; 1 by default. Batches do not depend on it. */
   readonly workers?: number
 }
 
 /**
- * Loads batches in worker threads. Where the package runs from its TypeScript sources, which a worker of Node 20 cannot
- * load, this thread makes them.
- * @throws VitrineError for options that make no sense, and for data that cannot be opened
+ * Loads batches in worker threads. If the package runs from its TypeScript sources, this thread makes them, since a
+ * worker of Node 20 cannot run TypeScript.
+ * @throws VitrineError for impossible options, and for data that cannot be opened
  */
 export async function createLoader(options: NodeLoaderOptions): Promise<Loader> {
   const { workers = 1 } = options

@@ -4,16 +4,15 @@ import type { ByteSource } from "@vitrine/archive"
 import { VitrineError } from "@vitrine/core"
 import { unreadable } from "./unreadable.ts"
 
-/** A file that is open for reading, with its size. */
+/** An open file and its size. */
 export interface OpenFile {
   readonly file: FileHandle
   readonly size: number
 }
 
 /**
- * Opens a regular file. Pipes and devices are refused: they could be waited for without end, and a thread that waits for one can
- * not be ended.
- * @param label what errors call the file
+ * Opens a regular file. Pipes and devices are refused, since reading from one could block a thread for ever.
+ * @param label the file's name in errors
  * @throws VitrineError (file)
  */
 export async function openFile(path: string, label: string = path): Promise<OpenFile> {
@@ -34,7 +33,7 @@ export async function openFile(path: string, label: string = path): Promise<Open
 }
 
 /**
- * The bytes of a regular file.
+ * Reads the bytes of a regular file.
  * @throws VitrineError (file) for a file of more than `most` bytes
  */
 export async function readFileWithin(path: string, most: number, label: string = path): Promise<Uint8Array> {

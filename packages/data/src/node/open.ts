@@ -9,8 +9,8 @@ import { openIdx } from "./idx.ts"
 import { openNpz } from "./npz.ts"
 
 /**
- * Opens a data set from a source, such as `resolveData` finds.
- * @throws VitrineError (file, config) for files that cannot be read, and for a source of an unknown kind.
+ * Opens a data set from a source, such as one from `resolveData`.
+ * @throws VitrineError (file, config) for unreadable files, and for a source of an unknown kind
  */
 export async function openDataset(source: DatasetSource): Promise<Dataset> {
   switch (source.kind) {

@@ -13,9 +13,9 @@ type Answer<B> =
   | { readonly id: number; readonly error: { readonly kind: ErrorKind; readonly message: string } }
 
 /**
- * Worker threads that make batches; each job goes to the one with the fewest.
- * @param script the module that each runs, which calls `serveBatches`
- * @param input its `workerData`
+ * Worker threads that make batches. Each job goes to the thread with the fewest jobs.
+ * @param script the module that each thread runs; it calls `serveBatches`
+ * @param input the thread's `workerData`
  */
 export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): BatchMaker<B> {
   const threads = Array.from({ length: size }, () => thread<B>(script, input))
@@ -29,19 +29,19 @@ export function workerPool<B>(script: URL, input: unknown, size: number, close: 
   }
 }
 
-/** Milliseconds that a thread has to end in, once it is told to. */
+/** Milliseconds in which a thread must end after the request. */
 const patience = 2000
 
 interface Thread<B> {
   make(job: BatchJob): Promise<B>
-  /** Jobs not answered yet. */
+  /** The number of unanswered jobs. */
   load(): number
   close(): Promise<void>
 }
 
 /**
- * A worker with the flags of this process, but for those that Node refuses for workers though they inherit them: the flags of
- * V8 and of the process, such as `--max-old-space-size`, hold for all threads already.
+ * Starts a worker with the flags of this process. Node refuses some flags for workers, such as `--max-old-space-size`.
+ * They are left out: they already apply to all threads.
  */
 function startWorker(script: URL, workerData: unknown): Worker {
   const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"))
@@ -65,12 +65,12 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
     for (const { reject } of waiting.values()) reject(failure)
     waiting.clear()
   }
-  // An idle thread does not keep the process alive, a busy one does.
+  // A busy thread keeps the process alive, an idle one does not.
   worker.unref()
   worker.on("message", (answer: Answer<B>) => {
     const call = waiting.get(answer.id)
     waiting.delete(answer.id)
-    // A thread that is being ended holds the process until it has ended.
+    // The process waits for a thread that is ending.
     if (waiting.size === 0 && !closing) worker.unref()
     if ("batch" in answer) call?.resolve(answer.batch)
     else call?.reject(new VitrineError(answer.error.kind, answer.error.message))
@@ -99,8 +99,8 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
 }
 
 /**
- * Gives up a thread that a system call blocks, such as one that reads from a network disk that is gone. Node waits for it at
- * the end of the process, so that end is then by SIGTERM.
+ * Abandons a thread that a system call blocks, such as one that reads from a lost network disk. Node would wait for it
+ * at the end of the process, so the process then ends by SIGTERM.
  */
 function leaveBehind(worker: Worker, ended: Promise<number>): void {
   worker.unref()
@@ -113,14 +113,14 @@ function leaveBehind(worker: Worker, ended: Promise<number>): void {
 }
 
 /**
- * Answers, in a thread of `workerPool`, one job after the other.
- * @param buffers the memory of a batch, which the pool's thread takes over
+ * Answers jobs in a thread of `workerPool`, one after the other.
+ * @param buffers the memory of a batch, which is transferred to the pool's thread
  */
 export function serveBatches<B>(
   maker: Promise<(job: BatchJob) => Promise<B>>,
   buffers: (batch: B) => readonly ArrayBufferView[],
 ): void {
-  maker.catch(() => {}) // Each question reports it.
+  maker.catch(() => {}) // Every answer reports the error.
   const answer = async ({ id, job }: Question): Promise<void> => {
     try {
       const batch = await (await maker)(job)

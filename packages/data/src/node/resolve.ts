@@ -23,14 +23,15 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions {}
 
 /**
  * Finds the training, the validation and the test set of a path or a name:
- * - `shapes`: the built-in drawings, 50,000 and 2,000 of them,
- * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one a line,
- * - a folder of images, a folder for each class, with or without folders for splits around them (see `folderLayout`),
- * - a folder of images with a table of their labels: Hugging Face's metadata.csv or metadata.jsonl, which wins over class folders, or
- *   where there are no class folders another .csv, .tsv or .jsonl; or such a table itself,
+ * - `shapes`: the built-in drawings, 50,000 and 2,000 of them;
+ * - a folder with MNIST's four IDX files, plain or gzipped; a file classes.txt may name the classes, one on each line;
+ * - a folder of images with a folder for each class, with or without folders for splits around them (see
+ *   `folderLayout`);
+ * - a folder of images with a table of labels: Hugging Face's metadata.csv or metadata.jsonl, which takes precedence
+ *   over class folders, or another .csv, .tsv or .jsonl if there are no class folders; or such a table itself;
  * - a .tar, .tar.gz, .tgz or .zip of such a folder,
  * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
- * @throws VitrineError naming the path and what was expected
+ * @throws VitrineError with the path and what was expected
  */
 export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
   const { seed = 0, valFraction } = options
@@ -65,7 +66,7 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
   }
 }
 
-/** Labels by a table where there is one that holds them, else by folders. */
+/** Finds labels in a table if there is one with labels, and otherwise in folders. */
 async function resolveImages(tree: FileTree, name: string, options: ResolveOptions): Promise<ResolvedData> {
   const { unlabelled = false, fileColumn, labelColumns } = options
   if (unlabelled) return resolveFolders(tree, name, options)
@@ -127,7 +128,7 @@ function resolveFolders(tree: FileTree, name: string, options: ResolveOptions): 
   }
 }
 
-/** MNIST's files, by the names that its descendants use too; undefined where there are none. */
+/** Finds MNIST's files by their names, which its descendants also use. Returns undefined if there are none. */
 async function findIdx(
   folder: string,
   files: readonly string[],

@@ -5,11 +5,11 @@ import type { SplitNames } from "../splits.ts"
 export interface ResolvedData {
   readonly train: DatasetSource
   readonly val: DatasetSource | null
-  /** Images to measure a model on once it is chosen. They are no validation set. */
+  /** Images for measuring the final model. They are no validation set. */
   readonly test: DatasetSource | null
   readonly splitNames: SplitNames
-  /** Files that are passed over, a line for each kind with its number and an example. */
+  /** A line for each kind of passed-over files, with the number and an example. */
   readonly passedOver: readonly string[]
-  /** How the labels were found, and what is odd about them. */
+  /** Facts about the labels: how they were found, and oddities. */
   readonly notes: readonly string[]
 }

@@ -2,31 +2,31 @@ import { VitrineError } from "@vitrine/core"
 
 /** The bytes of a tar archive, in order. */
 export interface ByteReader {
-  /** The next `n` bytes, fewer at the end; valid until the next call. */
+  /** The next `n` bytes, or fewer at the end. They are valid until the next call. */
   read(n: number): Promise<Uint8Array>
-  /** Passes over `n` bytes; whether they were there. */
+  /** Skips `n` bytes. Returns false if there are fewer. */
   skip(n: number): Promise<boolean>
 }
 
 export interface TarFile {
   readonly name: string
   readonly size: number
-  /** Where its bytes begin in the unpacked archive. */
+  /** The offset of the file's bytes in the unpacked archive. */
   readonly offset: number
 }
 
 const block = 512
-/** Entries of any kind that are read. */
+/** The greatest number of entries of any kind. */
 export const mostEntries = 2e6
-/** Folders around a file. */
+/** The greatest number of folders around a file. */
 const deepestPath = 255
 const longestName = 2 ** 16
 
 /**
- * Reads a tar archive (ustar, GNU and pax names). Calls `visit` for each regular file, which may read its `size` bytes and tells
- * whether it did. Links, devices and folders are passed over: nothing is ever followed or written.
- * @returns how many entries were links or devices
- * @throws VitrineError for what is no tar archive, is truncated, or has names that lead out of it
+ * Reads a tar archive (ustar, GNU and pax names). It calls `visit` for each regular file. `visit` may read the file's
+ * `size` bytes, and returns whether it has. Links, devices and folders are passed over: nothing is followed or written.
+ * @returns the number of entries that were links or devices
+ * @throws VitrineError if the file is no tar archive, is truncated, or has names that lead out of it
  */
 export async function readTar(
   reader: ByteReader,
@@ -87,7 +87,7 @@ export async function readTar(
   }
 }
 
-/** The path without "./"; undefined if it is absolute, climbs, or is too deep. */
+/** The path without "./", or undefined if it is absolute, climbs, or is too deep. */
 function clean(name: string): string | undefined {
   if (name.startsWith("/") || /^[a-z]:/i.test(name) || name.length > longestName) return undefined
   const parts = name.replaceAll("\\", "/").split("/")
@@ -96,13 +96,13 @@ function clean(name: string): string | undefined {
 }
 
 function checksumHolds(header: Uint8Array): boolean {
-  // The field of the sum itself counts as spaces.
+  // The bytes of the checksum's own field count as spaces.
   let sum = 8 * 32
   for (let i = 0; i < header.length; i++) if (i < 148 || i >= 156) sum += header[i] ?? 0
   return sum === number(header, 148, 8)
 }
 
-/** Octal digits, or big-endian bytes after 0x80. */
+/** Parses octal digits, or big-endian bytes after 0x80. */
 function number(header: Uint8Array, at: number, length: number): number {
   const field = header.subarray(at, at + length)
   const [first = 0] = field
@@ -120,7 +120,7 @@ function text(bytes: Uint8Array): string {
   return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
-/** Records "length key=value\n" of a pax header. */
+/** Parses the records "length key=value\n" of a pax header. */
 function paxRecords(data: Uint8Array): Map<string, string> {
   const records = new Map<string, string>()
   for (let at = 0; at < data.length; ) {

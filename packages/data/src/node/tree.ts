@@ -6,29 +6,29 @@ import { isArchivePath, openArchive, type PackedFile, packedSource, readArchive 
 import { listFiles } from "./files.ts"
 import { readFileWithin } from "./open-file.ts"
 
-/** The files of a folder or of an archive, by relative paths with "/" between the parts. */
+/** The files of a folder or an archive, as relative paths with "/" between the parts. */
 export interface FileTree {
   readonly path: string
   readonly names: readonly string[]
-  /** Pipes, devices and links to nothing, which must not be opened; links and devices of an archive are only counted. */
+  /** Pipes, devices and broken links, which must not be opened. Links and devices of an archive are only counted. */
   readonly special: readonly string[]
   /**
-   * The bytes of a file of `names`.
-   * @throws VitrineError for one that has more than `most`
+   * Reads the bytes of a file of `names`.
+   * @throws VitrineError for a file of more than `most` bytes
    */
   read(name: string, most: number): Promise<Uint8Array>
-  /** Some files of `names` as images, in this order: of one class, unless labels are given. */
+  /** Makes some files of `names` into images, in this order. Without labels they have one class. */
   images(names: readonly string[], title: string, labels?: TreeLabels): FilesSource | PackedSource
   close(): Promise<void>
 }
 
-/** The classes of images, and what was passed over beside them. */
+/** The classes of images, and the number of files that were passed over. */
 export type TreeLabels = Pick<FilesSource, "classes" | "labels" | "labelSets" | "skipped">
 
 /**
  * Opens a folder, or a .tar, .tar.gz, .tgz or .zip of one.
- * @param keeps whether a file that is no image will be read: of a gzipped archive, others are not kept
- * @throws VitrineError for what is neither, and for a broken archive
+ * @param keeps whether a file that is no image will be read; a gzipped archive does not keep others
+ * @throws VitrineError for another kind of path, and for a broken archive
  */
 export async function openTree(path: string, keeps: (name: string) => boolean): Promise<FileTree> {
   const info = await stat(path).catch(() => undefined)

@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { messageOf } from "../message.ts"
 
-/** A failed system call on a path, in words without Node's code and call. */
+/** The error of a failed system call on a path, without Node's code and call. */
 export function unreadable(path: string, error: unknown): VitrineError {
   const reason = messageOf(error)
     .replace(/^[A-Z0-9]+: /, "")

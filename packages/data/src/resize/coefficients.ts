@@ -2,25 +2,25 @@ import { rowNames } from "@vitrine/core"
 
 /** The fixed-point weights of one axis. */
 export interface Coefficients {
-  /** Source pixels that an output pixel may use. */
+  /** The greatest number of source pixels for an output pixel. */
   readonly taps: number
-  /** First source pixel and number of source pixels, for each output pixel: [size, 2]. */
+  /** For each output pixel the first source pixel and the number of source pixels: [size, 2]. */
   readonly bounds: Int32Array
-  /** Weights times 2^22, [size, taps]; zero beyond the number of source pixels. */
+  /** Weights times 2^22, [size, taps]. Unused weights are zero. */
   readonly weights: Int32Array
 }
 
-/** Bits behind the point: 8 for the result, 2 for overshoot, the rest of 32 for the weights. */
+/** The number of bits after the point: 8 of the 32 bits are for the result, 2 for overshoot. */
 export const precisionBits: number = 32 - 8 - 2
 
-/** Pillow's two constants are of single precision. */
+/** Pillow has these two constants in single precision. */
 const hamming = [Math.fround(0.54), Math.fround(0.46)] as const
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI))
 
 /**
- * The antialiased filters of Pillow's `Image.resize`. Each reaches `support` pixels from its middle, or more where the image
- * is reduced. A row is all that a new filter needs: types and checks follow from this table.
+ * The antialiased filters of Pillow's `Image.resize`. Each reaches `support` pixels from its centre, or more if the
+ * image is reduced. To add a filter, add a row. Types and checks follow from this table.
  */
 export const filters = {
   box: { support: 0.5, weight: (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0) },
@@ -47,14 +47,14 @@ export const filters = {
   lanczos: { support: 3, weight: (x: number): number => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 }
 
-/** The filters of Pillow's `Image.resize`. All but `nearest` are antialiased. */
+/** The filters of Pillow's `Image.resize`. All except `nearest` are antialiased. */
 export type Interpolation = "nearest" | keyof typeof filters
 
 export const interpolations: readonly Interpolation[] = ["nearest", ...rowNames(filters)]
 
 /**
- * The weights that bring `inSize` pixels to `outSize`, as Pillow computes them (`src/libImaging/Resample.c`), for the
- * output pixels `first` … `first + count − 1` only.
+ * The weights for resizing `inSize` pixels to `outSize`, as Pillow computes them (`src/libImaging/Resample.c`), for the
+ * output pixels `first` … `first + count − 1`.
  */
 export function coefficients(
   inSize: number,

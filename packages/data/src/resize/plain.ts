@@ -3,7 +3,9 @@ import { type Coefficients, precisionBits } from "./coefficients.ts"
 
 /** The two passes of a resize on bytes. */
 export interface Passes {
-  /** [rows, inWidth, channels] → [rows, outWidth, channels]; column 0 of `source` is `firstColumn` of the image. */
+  /**
+   * [rows, inWidth, channels] → [rows, outWidth, channels]. Column 0 of `source` is column `firstColumn` of the image.
+   */
   horizontal(
     source: Uint8Array,
     rows: number,
@@ -12,7 +14,7 @@ export interface Passes {
     channels: number,
     weights: Coefficients,
   ): Uint8Array
-  /** [inRows, width, channels] → [outRows, width, channels]; row 0 of `source` is `firstRow` of the image. */
+  /** [inRows, width, channels] → [outRows, width, channels]. Row 0 of `source` is row `firstRow` of the image. */
   vertical(source: Uint8Array, firstRow: number, rowBytes: number, weights: Coefficients): Uint8Array
 }
 
@@ -22,7 +24,7 @@ const clip = (sum: number): number => {
   return value < 0 ? 0 : value > 255 ? 255 : value
 }
 
-/** The passes in plain TypeScript: the reference, and the fallback where WebAssembly SIMD does not run. */
+/** The passes in plain TypeScript: the reference, and the fallback if WebAssembly SIMD does not run. */
 export const plainPasses: Passes = {
   horizontal(source, rows, firstColumn, inWidth, channels, coefficients) {
     const columns = windows(coefficients)
@@ -45,7 +47,7 @@ export const plainPasses: Passes = {
   },
 }
 
-/** The source pixels of one output pixel: where they begin, and a weight for each. */
+/** The source pixels of one output pixel: the first one, and a weight for each. */
 interface SourceWindow {
   readonly start: number
   readonly weights: Int32Array
@@ -58,7 +60,7 @@ function windows({ taps, bounds, weights }: Coefficients): SourceWindow[] {
   })
 }
 
-/** The byte that bytes at a distance of `stride` make together. */
+/** The weighted sum, as a byte, of bytes at a distance of `stride`. */
 function weightedSum(source: Uint8Array, start: number, stride: number, weights: Int32Array): number {
   let sum = half
   let place = start

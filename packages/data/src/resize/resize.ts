@@ -14,11 +14,11 @@ export interface Window {
 }
 
 /**
- * An image at another size, with the bytes of Pillow's `Image.resize(size, filter)`: antialiased (but for `nearest`), in
- * fixed-point arithmetic, RGBA weighted by alpha. As in Pillow 13 columns come before rows, unless the height shrinks by
- * more than twice as many pixels as the width; earlier versions of Pillow have no such exception.
- * @param window the part of the result to compute, with the same bytes as by cropping afterwards
- * @throws VitrineError when a size is not a positive integer
+ * Resizes an image, with the bytes of Pillow's `Image.resize(size, filter)`: antialiased (except `nearest`), in
+ * fixed-point arithmetic, RGBA weighted by alpha. As in Pillow 13, columns come before rows, unless the height shrinks
+ * by more than twice as many pixels as the width. Earlier versions of Pillow have no such exception.
+ * @param window the part of the result to compute; its bytes equal those of a later crop
+ * @throws VitrineError if a size is not a positive integer
  */
 export function resizeImage(
   image: Image,
@@ -44,7 +44,7 @@ export function resizeImage(
   return filtered(image, width, height, interpolation, window, passes)
 }
 
-/** The part of an image within a window. Places outside of the image become `fill`, a byte a channel, or 0. */
+/** The part of the image within a window. Places outside the image become `fill`, one byte for each channel, or 0. */
 export function cropImage(image: Image, { x, y, width, height }: Window, fill?: readonly number[]): Image {
   const { channels, data } = image
   if (x === 0 && y === 0 && width === image.width && height === image.height) return image
@@ -97,7 +97,7 @@ function filtered(
   return { width: window.width, height: window.height, channels, data }
 }
 
-/** The first and the end of the source pixels that some weights reach. */
+/** The first source pixel that some weights use, and the end of these pixels. */
 function reach({ bounds }: Coefficients): [number, number] {
   const [first = 0] = bounds
   const [lastStart = 0, lastCount = 0] = bounds.subarray(-2)
@@ -118,7 +118,7 @@ function nearest(image: Image, width: number, height: number, window: Window): I
   return { width: window.width, height: window.height, channels, data: out }
 }
 
-// The position is a running sum, not a product, so that rounding errors are Pillow's too.
+// The position is a running sum, not a product, so that its rounding errors equal Pillow's.
 function nearestIndices(inSize: number, outSize: number, first: number, count: number): Int32Array {
   const step = inSize / outSize
   const out = new Int32Array(count)

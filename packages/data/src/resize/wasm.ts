@@ -29,15 +29,15 @@ interface Exports {
   ): void
 }
 
-/** Sizes or starts of source, target, bounds and weights in memory. */
+/** The sizes or the starts of source, target, bounds and weights in memory. */
 type Regions = readonly [source: number, target: number, bounds: number, weights: number]
 
-/** The memory below belongs to the module. */
+/** The first byte that is free. The module owns the memory below. */
 const firstRegion = 1024
 
 let passes: Passes | undefined
 
-/** The passes in WebAssembly SIMD; in plain TypeScript where an engine lacks it. */
+/** The passes in WebAssembly SIMD, or in plain TypeScript if the engine lacks it. */
 export function wasmPasses(): Passes {
   passes ??= compile() ?? plainPasses
   return passes
@@ -54,7 +54,7 @@ function compile(): Passes | undefined {
 }
 
 function fromExports({ memory, horizontal, horizontalGray, vertical }: Exports): Passes {
-  // Regions start on multiples of 16. Vectors read and write some bytes past the ends of their data.
+  // Regions start at multiples of 16. Vectors read and write some bytes beyond the ends of their data.
   const layout = ([a, b, c, d]: Regions): Regions => {
     const room = (size: number): number => (size + 63) & ~15
     const second = firstRegion + room(a)
@@ -109,7 +109,10 @@ function starts({ bounds }: Coefficients, first: number): Int32Array {
   return bounds.filter((_, i) => i % 2 === 0).map((start) => start - first)
 }
 
-/** Weights as low and high parts of 16 bits, `group` low ones before the `group` high ones, filled up with zeros. */
+/**
+ * Divides weights into low and high parts of 16 bits. Each `group` of low parts stands before its `group` of high
+ * parts. The end is filled with zeros.
+ */
 function splitWeights({ taps, weights, bounds }: Coefficients, group: number): Int16Array {
   const groups = Math.ceil(taps / group)
   const out = new Int16Array((bounds.length / 2) * groups * group * 2)

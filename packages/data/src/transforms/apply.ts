@@ -6,15 +6,17 @@ import { augmented } from "./randaugment.ts"
 import { checkTransforms } from "./fields.ts"
 import type { CenterCrop, RandomErasing, Resize, Size, Transform } from "./transforms.ts"
 
-/** Transforms that were checked and prepared for many images. */
+/** Checked transforms that are prepared for many images. */
 export interface Pipeline {
-  /** Bytes after the transforms before `normalize`. */
+  /** The bytes after the transforms before `normalize`. */
   image(image: Image, key: Key): Image
-  /** The other transforms, from those bytes to numbers, [height, width, channels], at `offset` in `out`. */
+  /**
+   * Applies the other transforms to these bytes. It writes numbers, [height, width, channels], at `offset` in `out`.
+   */
   numbers(image: Image, key: Key, out: Float32Array, offset: number): void
 }
 
-/** A model's input, [height, width, channels], and its shape. */
+/** A model's input, [height, width, channels], with its shape. */
 export interface TransformedImage {
   readonly data: Float32Array
   readonly shape: readonly [number, number, number]
@@ -22,8 +24,8 @@ export interface TransformedImage {
 
 /**
  * Applies transforms to one image. Without `normalize` the result is x / 255.
- * @param key decides all that is random; the same key gives the same numbers
- * @throws VitrineError for transforms that make no sense, or do not fit the image
+ * @param key determines everything random: equal keys give equal numbers
+ * @throws VitrineError for impossible transforms, or ones that do not fit the image
  */
 export function applyTransforms(image: Image, transforms: readonly Transform[], key: Key = [0, 0]): TransformedImage {
   const steps = pipeline(transforms)
@@ -40,7 +42,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
   const byteSteps = normalize === undefined ? transforms : transforms.slice(0, transforms.indexOf(normalize))
   const erasing = transforms.flatMap((step, at) => (step.op === "randomErasing" ? [{ step, at }] : []))
   const { mean, std } = normalize ?? { mean: [0], std: [1] }
-  // One mean stands for all channels.
+  // One mean counts for all channels.
   const tableOf = (c: number): Float32Array => normalizeTable(mean[c % mean.length] ?? 0, std[c % std.length] ?? 1)
   const [red, green, blue] = [tableOf(0), tableOf(1), tableOf(2)]
 
@@ -75,7 +77,7 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
 
 const randomOf = (key: Key, at: number): RandomStream => randomStream(foldKey(key, at))
 
-/** The image resized, and cropped if there is a crop: only the part that the crop shows is computed. */
+/** The resized image. If a crop follows, only the visible part is computed. */
 function resized(image: Image, step: Resize, crop?: CenterCrop): Image {
   const [height, width] = resizedSize(image.height, image.width, step)
   if (crop === undefined) return resizeImage(image, width, height, step.interpolation)
@@ -131,7 +133,7 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
       return toGray(image)
     case "toRgb":
       return toThree(image)
-    // These work on numbers.
+    // These steps work on numbers.
     case "normalize":
     case "randomErasing":
       return image
@@ -141,13 +143,15 @@ function applyStep(image: Image, step: Transform, key: Key, at: number): Image {
 const contains = (height: number, width: number, window: Window): boolean =>
   window.x >= 0 && window.y >= 0 && window.x + window.width <= width && window.y + window.height <= height
 
-/** (x / 255 − mean) / std of each byte x, by float32 operations in the order of torchvision's ToTensor and Normalize. */
+/**
+ * (x / 255 − mean) / std of each byte x, with float32 operations in the order of torchvision's ToTensor and Normalize.
+ */
 function normalizeTable(mean: number, std: number): Float32Array {
   const { fround } = Math
   return Float32Array.from({ length: 256 }, (_, x) => fround(fround(fround(x / 255) - fround(mean)) / fround(std)))
 }
 
-/** timm's RandomErasing in its constant mode: one rectangle, ten tries to fit it. */
+/** timm's RandomErasing in its constant mode: one rectangle, with ten attempts to fit it. */
 function erase(
   data: Float32Array,
   [height, width]: Size,

@@ -3,9 +3,9 @@ import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 import { toGray } from "./geometry.ts"
 
-// Operations on bytes with the results of Pillow's ImageOps and ImageEnhance. Greys are images of one channel.
+// Operations on bytes with the results of Pillow's ImageOps and ImageEnhance. A grey image has one channel.
 
-/** Stretches each channel from its least to its greatest value. */
+/** Stretches each channel so that its least value becomes 0 and its greatest 255. */
 export function autoContrast(image: Image): Image {
   return lookedUp(image, (counts) => {
     const low = counts.findIndex((count) => count > 0)
@@ -48,31 +48,31 @@ export function solarize(image: Image, threshold: number): Image {
   return lookedUp(image, () => (x) => (x < threshold ? x : 255 - x))
 }
 
-/** Adds to the values of the darker half. */
+/** Adds an amount to the values of the darker half. */
 export function solarizeAdd(image: Image, amount: number): Image {
   return lookedUp(image, () => (x) => (x < 128 ? x + amount : x))
 }
 
-/** 0: grey, 1: unchanged, more: more colour. */
+/** Changes the colours. 0 gives grey, 1 no change, more gives stronger colours. */
 export function adjustColor(image: Image, factor: number): Image {
   if (image.channels === 1) return image
   const gray = toGray(image).data
   return blended(image, factor, (i) => byteAt(gray, Math.trunc(i / image.channels)))
 }
 
-/** 0: the mean grey, 1: unchanged. */
+/** Changes the contrast. 0 gives the mean grey, 1 no change. */
 export function adjustContrast(image: Image, factor: number): Image {
   const gray = toGray(image).data
   const mean = Math.trunc(gray.reduce((sum, value) => sum + value, 0) / gray.length + 0.5)
   return blended(image, factor, () => mean)
 }
 
-/** 0: black, 1: unchanged. */
+/** Changes the brightness. 0 gives black, 1 no change. */
 export function adjustBrightness(image: Image, factor: number): Image {
   return blended(image, factor, () => 0)
 }
 
-/** 0: smooth, 1: unchanged, more: sharper. */
+/** Changes the sharpness. 0 gives a smooth image, 1 no change, more a sharper one. */
 export function adjustSharpness(image: Image, factor: number): Image {
   const { width, height, channels, data } = image
   const smooth = data.slice()
@@ -88,8 +88,8 @@ export function adjustSharpness(image: Image, factor: number): Image {
 }
 
 /**
- * The image seen through x' = a x + b y + c, y' = d x + e y + f, from the target's pixel centres to the source's, with
- * bilinear interpolation; grey 128 where the source ends.
+ * An affine transform, x' = a x + b y + c, y' = d x + e y + f, from the target's pixel centres to the source's, with
+ * bilinear interpolation. Places outside the source are grey 128.
  */
 export function affine(
   image: Image,
@@ -119,7 +119,7 @@ export function affine(
   return { width, height, channels, data: out }
 }
 
-/** Each channel through a table, which `valueOf` makes of the channel's histogram. */
+/** Maps each channel through a table, which `valueOf` makes from the channel's histogram. */
 function lookedUp(image: Image, valueOf: (counts: Float64Array) => (x: number) => number): Image {
   const { channels, data } = image
   const out = new Uint8Array(data.length)

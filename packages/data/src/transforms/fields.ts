@@ -31,7 +31,7 @@ const ratios = {
   ],
 } as const
 
-/** The fields of each step. Checks, and the schemas of recipes, follow from this table. */
+/** The fields of each transform. Checks, and the schemas of recipes, follow from this table. */
 export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } = {
   resize: {
     size: { kind: "either", of: [side, size] },
@@ -61,8 +61,8 @@ export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } =
 export const transformOps: readonly Transform["op"][] = rowNames(transformFields)
 
 /**
- * Checks steps one by one, and that they can follow each other.
- * @throws VitrineError (config) that names the first step that makes no sense.
+ * Checks transforms one by one, and their order.
+ * @throws VitrineError (config) with the first impossible transform
  */
 export function checkTransforms(transforms: readonly Transform[]): void {
   let normalized = false
@@ -86,7 +86,7 @@ export function checkTransforms(transforms: readonly Transform[]): void {
   }
 }
 
-/** Why the fields of a step do not go together, if they do not. */
+/** The reason why the fields of a transform contradict each other, or undefined. */
 function faultOf(step: Transform): string | undefined {
   switch (step.op) {
     case "resize":

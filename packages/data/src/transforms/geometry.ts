@@ -4,7 +4,7 @@ import type { Image } from "../image.ts"
 import { cropImage, type Window } from "../resize/resize.ts"
 import type { RandomResizedCrop, Resize, Size } from "./transforms.ts"
 
-/** Rounds halves to even, as Python's `round`. */
+/** Rounds to the nearest integer, halves to even, as Python's `round` does. */
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x)
   const rest = x - floor
@@ -12,7 +12,7 @@ export function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
-/** [height, width] after `resize`: the rounding of torchvision, and by `fit` of timm. */
+/** [height, width] after `resize`. It is rounded as in torchvision, or with `fit` as in timm. */
 export function resizedSize(height: number, width: number, { size, fit }: Pick<Resize, "size" | "fit">): Size {
   if (typeof size !== "number") {
     if (fit === undefined) return size
@@ -23,7 +23,7 @@ export function resizedSize(height: number, width: number, { size, fit }: Pick<R
   return [size, Math.max(1, Math.trunc((size * width) / height))]
 }
 
-/** The window of `centerCrop` in an image of this size. It leaves an image that is too small. */
+/** The window of `centerCrop` in an image of this size. It extends beyond an image that is too small. */
 export function centerWindow(
   imageHeight: number,
   imageWidth: number,
@@ -37,7 +37,10 @@ export function centerWindow(
   return { x: offset(imageWidth, width), y: offset(imageHeight, height), width, height }
 }
 
-/** Draws the window of `randomResizedCrop`: up to ten tries, then the largest centred window of an allowed aspect. */
+/**
+ * Draws the window of `randomResizedCrop`: up to ten attempts, then the largest centred window with an allowed aspect
+ * ratio.
+ */
 export function randomWindow(height: number, width: number, step: RandomResizedCrop, random: RandomStream): Window {
   const { scale, ratio } = step
   const within = (low: number, high: number): number => low + (high - low) * random.uniform()
@@ -55,20 +58,20 @@ export function randomWindow(height: number, width: number, step: RandomResizedC
   return { x: Math.floor((width - w) / 2), y: Math.floor((height - h) / 2), width: w, height: h }
 }
 
-/** The image moved by a random number of pixels each way. */
+/** Moves an image by a random number of pixels in both directions. */
 export function shifted(image: Image, pad: number, random: RandomStream): Image {
   const x = random.integer(2 * pad + 1) - pad
   const y = random.integer(2 * pad + 1) - pad
   return cropImage(image, { x, y, width: image.width, height: image.height })
 }
 
-/** Left and right exchanged. */
+/** Mirrors an image left to right. */
 export function mirrored(image: Image): Image {
   const { width, channels } = image
   const data = image.data.slice()
   const stride = width * channels
   for (let begin = 0; begin < data.length; begin += stride) data.subarray(begin, begin + stride).reverse()
-  // The channels of each pixel stand in reverse now.
+  // The channels of each pixel are now in reverse order.
   for (let first = 0; first < data.length; first += channels)
     for (let a = first, b = first + channels - 1; a < b; a++, b--) {
       const byte = byteAt(data, a)
@@ -78,7 +81,7 @@ export function mirrored(image: Image): Image {
   return { ...image, data }
 }
 
-/** One channel by Pillow's `convert("L")`: (19595 R + 38470 G + 7471 B + 2^15) / 2^16. */
+/** One channel, with Pillow's `convert("L")`: (19595 R + 38470 G + 7471 B + 2^15) / 2^16. */
 export function toGray(image: Image): Image {
   const { width, height, channels, data } = image
   if (channels === 1) return image
@@ -89,7 +92,7 @@ export function toGray(image: Image): Image {
   return { width, height, channels: 1, data: out }
 }
 
-/** Three channels: grey repeated, alpha dropped. */
+/** Three channels: a grey channel is repeated, alpha is dropped. */
 export function toThree(image: Image): Image {
   const { width, height, channels, data } = image
   if (channels === 3) return image

@@ -16,7 +16,7 @@ import {
 } from "./enhance.ts"
 import { toThree } from "./geometry.ts"
 
-/** An operation at a strength from 0 to 1; `sign` is −1 or 1. */
+/** An operation with a strength from 0 to 1. `sign` is −1 or 1. */
 type Operation = (image: Image, strength: number, sign: number) => Image
 
 const shear = (image: Image, x: number, y: number): Image => affine(image, [1, x, 0, y, 1, 0])
@@ -49,7 +49,7 @@ const operations: readonly Operation[] = [
   (image, strength, sign) => move(image, 0, sign * strength * 0.45),
 ]
 
-/** Applies `n` operations, drawn with replacement. Each is left out half of the time, as by timm. */
+/** Applies `n` operations, drawn with replacement. Each is left out with probability one half, as in timm. */
 export function augmented(image: Image, n: number, magnitude: number, random: RandomStream): Image {
   let current = image.channels === 4 ? toThree(image) : image
   for (let i = 0; i < n; i++) {

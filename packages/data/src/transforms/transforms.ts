@@ -1,8 +1,9 @@
 import type { Interpolation } from "../resize/coefficients.ts"
 
 /**
- * One step from an image to a model's input, as plain data that can be cloned to a worker thread and kept with a run. Steps
- * before `normalize` work on bytes, steps after it on its floats. `fields.ts` has the table of the fields of all steps.
+ * One step from an image to a model's input. It is plain data, so that it can be cloned to a worker thread and stored
+ * with a run. Steps before `normalize` work on bytes, steps after it on floats. `fields.ts` has the table of the fields
+ * of all steps.
  */
 export type Transform =
   | Resize
@@ -22,11 +23,13 @@ export type Size = readonly [number, number]
 
 export interface Resize {
   readonly op: "resize"
-  /** A number: the shortest side, the other in proportion and rounded down. A pair: exactly this. */
+  /**
+   * A number is the shortest side; the other side keeps the proportion and is rounded down. A pair is the exact size.
+   */
   readonly size: number | Size
   /**
-   * How the image keeps its proportion with a pair: at the smallest size that covers the pair, or at the largest that the
-   * pair contains, rounded as by timm's ResizeKeepRatio. By default it does not.
+   * With a pair: whether the image keeps its proportion, at the smallest size that covers the pair or at the largest
+   * that the pair contains. Sizes are rounded as in timm's ResizeKeepRatio. By default the proportion changes.
    */
   readonly fit?: "cover" | "contain"
   readonly interpolation: Interpolation
@@ -35,9 +38,9 @@ export interface Resize {
 export interface CenterCrop {
   readonly op: "centerCrop"
   readonly size: Size
-  /** A byte a channel for places outside of the image; 0 by default. */
+  /** A byte for each channel, for places outside the image; 0 by default. */
   readonly fill?: readonly number[]
-  /** How an offset of half a pixel is rounded; to even by default. */
+  /** The rounding of an offset of half a pixel; to even by default. */
   readonly rounding?: "down"
   /** In place of the middle: the upper left part, or the whole of an image that must have the size already. */
   readonly place?: "corner" | "whole"
@@ -54,7 +57,7 @@ export interface RandomResizedCrop {
 export interface RandomCrop {
   readonly op: "randomCrop"
   readonly size: Size
-  /** The factor by which the image is first made larger than the crop, both sides, whatever their ratio. */
+  /** The size to which both sides are first resized, as a multiple of the crop. The proportion may change. */
   readonly scale: number
   readonly interpolation: Interpolation
 }
@@ -75,8 +78,8 @@ export interface RandomErasing {
 const square = (size: number | Size): Size => (typeof size === "number" ? [size, size] : size)
 
 /**
- * Resizes to a shortest side, or to [height, width]: exactly, or by `fit` in proportion; with the bytes of Pillow's
- * `Image.resize`.
+ * Resizes to a shortest side, or to [height, width]: exactly, or with `fit` in proportion. The bytes are those of
+ * Pillow's `Image.resize`.
  */
 export function resize(
   size: number | Size,
@@ -98,8 +101,8 @@ export function centerCrop(
 }
 
 /**
- * A part of random area (`scale`, a fraction of the image) and aspect (`ratio`, width to height), resized: the augmentation
- * of Inception (Szegedy et al., 2014), as torchvision draws it.
+ * Crops a part with random area (`scale`, a fraction of the image) and aspect ratio (`ratio`, width to height), and
+ * resizes it: the augmentation of Inception (Szegedy et al., 2014), as torchvision draws it.
  */
 export function randomResizedCrop(
   size: number | Size,
@@ -109,7 +112,9 @@ export function randomResizedCrop(
   return { op: "randomResizedCrop", size: square(size), scale, ratio, interpolation }
 }
 
-/** Squashes the image to `scale` times a size, 1 or more, and takes a part of that size at a random place. */
+/**
+ * Resizes both sides of the image to `scale` times a size, 1 or more, and crops a part of that size at a random place.
+ */
 export function randomCrop(
   size: number | Size,
   options: { scale?: number; interpolation?: Interpolation } = {},
@@ -118,7 +123,7 @@ export function randomCrop(
   return { op: "randomCrop", size: square(size), scale, interpolation }
 }
 
-/** Moves the image by up to `pad` pixels each way. Places outside of the image become 0. */
+/** Moves the image by up to `pad` pixels in both directions. Places outside the image become 0. */
 export function padCrop(pad: number): Transform {
   return { op: "padCrop", pad }
 }
@@ -128,27 +133,29 @@ export function flip(p = 0.5): Transform {
   return { op: "flip", p }
 }
 
-/** `n` random operations of one `magnitude` from 0 to 10 (Cubuk et al., "RandAugment", 2019), as timm's `rand-m9-n2`. */
+/**
+ * `n` random operations with one `magnitude` from 0 to 10 (Cubuk et al., "RandAugment", 2019), as timm's `rand-m9-n2`.
+ */
 export function randAugment(n = 2, magnitude = 9): Transform {
   return { op: "randAugment", n, magnitude }
 }
 
-/** One channel from three, with Pillow's weights (ITU-R 601-2). */
+/** Makes one channel from three, with Pillow's weights (ITU-R 601-2). */
 export function grayscale(): Transform {
   return { op: "grayscale" }
 }
 
-/** Three channels from one, or from four by dropping alpha. */
+/** Makes three channels from one, or drops alpha. */
 export function toRgb(): Transform {
   return { op: "toRgb" }
 }
 
-/** (x / 255 − mean) / std, by channel; one number stands for all channels. */
+/** (x / 255 − mean) / std for each channel. One number counts for all channels. */
 export function normalize(mean: readonly number[] | number, std: readonly number[] | number): Transform {
   return { op: "normalize", mean: [mean].flat(), std: [std].flat() }
 }
 
-/** Sets a random rectangle to 0, the mean, with probability `p` (Zhong et al., 2017). Goes after `normalize`. */
+/** Sets a random rectangle to 0, the mean, with probability `p` (Zhong et al., 2017). It must follow `normalize`. */
 export function randomErasing(
   p = 0.25,
   options: { scale?: readonly [number, number]; ratio?: readonly [number, number] } = {},
@@ -157,7 +164,7 @@ export function randomErasing(
   return { op: "randomErasing", p, scale, ratio }
 }
 
-/** The steps of timm before evaluation: shortest side floor(size / cropPct), centre crop, normalise. */
+/** timm's transforms for evaluation: shortest side floor(size / cropPct), centre crop, normalise. */
 export function evaluationTransform(
   size: number,
   options: { cropPct?: number; interpolation?: Interpolation; mean?: readonly number[]; std?: readonly number[] } = {},

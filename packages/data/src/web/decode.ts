@@ -52,7 +52,7 @@ export async function decodeImage(input: ImageSource, name?: string): Promise<Im
   return pixelsOf(blob, label, `broken ${header.format} image`)
 }
 
-/** A copy of the bytes. */
+/** Copies the bytes. */
 async function bytesOf(input: Blob | ArrayBuffer | Uint8Array, label: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!(input instanceof Blob)) return new Uint8Array(input instanceof ArrayBuffer ? input.slice(0) : input)
   try {
@@ -62,7 +62,7 @@ async function bytesOf(input: Blob | ArrayBuffer | Uint8Array, label: string): P
   }
 }
 
-/** Clears the flag that announces EXIF data in a WebP. Some browsers turn such an image by it, and some do not. */
+/** Clears the flag that announces EXIF data in a WebP. Some browsers rotate such an image, and some do not. */
 function ignoreExif(bytes: Uint8Array): void {
   const isExtended = bytes.length > 20 && String.fromCharCode(...bytes.subarray(12, 16)) === "VP8X"
   if (isExtended) bytes[20] = byteAt(bytes, 20) & ~0x08

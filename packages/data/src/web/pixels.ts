@@ -2,22 +2,22 @@ import { VitrineError } from "@vitrine/core"
 import { byteAt } from "../at.ts"
 import type { Image } from "../image.ts"
 
-/** Side of the squares in which pixels are read. Every canvas and texture can be so large. */
+/** The side of the squares in which pixels are read. Every canvas and texture can have this size. */
 const tile = 2048
 
 /** Reads a rectangle of a bitmap as RGBA into the beginning of `into`. */
 type Reader = (x: number, y: number, width: number, height: number, into: Uint8Array) => void
 
-/** The colours of a bitmap that was made with `premultiplyAlpha: "none"`, without its alpha. */
+/** The colours of a bitmap without its alpha. The bitmap must be made with `premultiplyAlpha: "none"`. */
 export function readPixels(bitmap: ImageBitmap, label: string): Image {
   const image = { width: bitmap.width, height: bitmap.height, channels: 3 as const }
   const data = new Uint8Array(image.width * image.height * 3)
-  // A 2-D canvas multiplies colours by alpha, which loses bits. It reads opaque images, and WebGL reads the others.
+  // A 2-D canvas multiplies colours by alpha, which loses bits. So it reads opaque images, and WebGL reads the others.
   if (!copy(canvasReader(bitmap, label), image, data, true)) copy(textureReader(bitmap, label), image, data, false)
   return { ...image, data }
 }
 
-/** Copies tile by tile. Where pixels must be opaque, it stops at a transparent one and gives false. */
+/** Copies an image tile by tile. If pixels must be opaque, it stops at a transparent one and returns false. */
 function copy(read: Reader, { width, height }: Omit<Image, "data">, data: Uint8Array, mustBeOpaque: boolean): boolean {
   const rgba = new Uint8Array(Math.min(tile, width) * Math.min(tile, height) * 4)
   for (let top = 0; top < height; top += tile)
@@ -52,7 +52,7 @@ function canvasReader(bitmap: ImageBitmap, label: string): Reader {
 let shared: WebGL2RenderingContext | null = null
 
 function textureReader(bitmap: ImageBitmap, label: string): Reader {
-  // One context for all images: browsers allow few, and give them back late.
+  // All images share one context: browsers allow few contexts, and release them late.
   if (shared === null || shared.isContextLost()) shared = new OffscreenCanvas(1, 1).getContext("webgl2")
   const gl = shared
   if (gl === null)

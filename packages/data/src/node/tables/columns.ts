@@ -2,18 +2,18 @@ import { VitrineError } from "@vitrine/core"
 import { splitOf } from "../../splits.ts"
 import { type Cell, isMetadataPath, type Table } from "./parse.ts"
 
-/** The names of columns that a user gives. */
+/** The columns that a user names. */
 export interface ColumnOptions {
-  /** The column with the images' paths, or names without extension. */
+  /** The column with the paths of images, or with names without extension. */
   readonly fileColumn?: string | undefined
   /** The column with the labels, or several columns of 0 and 1. */
   readonly labelColumns?: readonly string[] | undefined
 }
 
-/** The places of a table's columns. */
+/** The indices of a table's columns. */
 export interface Columns {
   readonly file: number
-  /** One column of labels, or several of 0 and 1, whose names are the classes. */
+  /** One column of labels, or several columns of 0 and 1, whose names are the classes. */
   readonly labels: readonly [number, ...number[]]
   readonly split: number | undefined
 }
@@ -31,7 +31,7 @@ const labelNames = new Set(
 )
 const splitColumns = new Set(["split", "subset", "partition", "set", "usage"])
 
-/** The names of columns in lower case, with "_" for spaces and hyphens. */
+/** A column's name in lower case, with "_" in place of spaces and hyphens. */
 const plain = (name: string): string =>
   name
     .trim()
@@ -40,7 +40,7 @@ const plain = (name: string): string =>
 
 /**
  * Finds the columns of a table by their usual names.
- * @throws VitrineError (config) where there is none, or where there are two candidates
+ * @throws VitrineError (config) if there is none, or if there are two candidates
  */
 export function columnsOf(table: Table, options: ColumnOptions): Columns {
   const file = fileColumn(table, options)
@@ -48,7 +48,7 @@ export function columnsOf(table: Table, options: ColumnOptions): Columns {
   return { file, split, labels: labelColumns(table, options, [file, split]) }
 }
 
-/** Whether a table has a column of labels by its name. */
+/** Whether the name of one of a table's columns means labels. */
 export function hasLabelColumn({ columns }: Table): boolean {
   return columns.some((name) => labelNames.has(plain(name)))
 }
@@ -98,7 +98,7 @@ function labelColumns(
   )
 }
 
-/** A column of splits, whose values are all the names of some. */
+/** A column whose values are all names of splits. */
 function splitColumn({ columns, rows }: Table): number | undefined {
   const column = columns.findIndex(
     (name, i) =>
@@ -116,7 +116,7 @@ export function isEmpty(cell: Cell): boolean {
   return cell === undefined || cell === null || cell === ""
 }
 
-/** The number in a cell; NaN for other values. */
+/** The number in a cell, or NaN for other values. */
 export function numberOf(cell: Cell): number {
   if (typeof cell === "boolean") return cell ? 1 : 0
   if (typeof cell === "number") return cell

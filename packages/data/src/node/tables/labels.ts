@@ -7,14 +7,14 @@ import type { Cell, Table } from "./parse.ts"
 
 /** The labels of some rows of a table. */
 export interface RowLabels extends NamedClasses {
-  /** The class of each row; -1 for a row without a label, and throughout where rows may have several. */
+  /** The class of each row. It is -1 for a row without a label, and for all rows if rows may have several labels. */
   readonly labels: Int32Array
   readonly labelSets?: LabelSets
 }
 
 /**
- * Reads labels: a class for each row, or several where a cell holds a list, or several columns hold 0 and 1.
- * @param rows places in the table
+ * Reads labels: a class for each row; or several, if cells contain lists, or several columns contain 0 and 1.
+ * @param rows indices of rows
  * @throws VitrineError (file)
  */
 export function rowLabels(table: Table, columns: Columns, rows: readonly number[]): RowLabels {
@@ -36,7 +36,7 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
   return { ...named, labels: Int32Array.from(texts, (text) => places.get(text) ?? -1) }
 }
 
-/** Columns whose rows all have exactly one 1 are classes. */
+/** Columns are classes if each row has exactly one 1. */
 function binaryLabels({ columns }: Table, places: readonly number[], cells: readonly (readonly Cell[])[]): RowLabels {
   const classes = places.map((place) => at(columns, place))
   const sets = cells.map((row) => places.flatMap((place, label) => (numberOf(row[place]) === 1 ? [label] : [])))
@@ -63,7 +63,7 @@ function several(
   return { labels: new Int32Array(lists.length).fill(-1), labelSets: labelSets(sets) }
 }
 
-/** The text of a label: a whole number as such, though a table has it as 3.0. */
+/** The text of a label. A whole number is written as one, even if the table has 3.0. */
 function textOf(cell: Cell): string {
   if (isEmpty(cell)) return ""
   return String(cell)
@@ -73,7 +73,7 @@ function textOf(cell: Cell): string {
 
 const plural = /^(labels|tags|classes|categories|targets|annotations)$/i
 
-/** The lists in the cells of a column; undefined where it holds single labels. */
+/** The lists in the cells of a column, or undefined if it contains single labels. */
 function listsOf(cells: readonly Cell[], column: string): readonly (readonly string[])[] | undefined {
   if (cells.some(Array.isArray))
     return cells.map((cell) => (Array.isArray(cell) ? cell.map(textOf) : filled([textOf(cell)])))
@@ -87,7 +87,7 @@ function listsOf(cells: readonly Cell[], column: string): readonly (readonly str
 
 const filled = (list: readonly string[]): string[] => list.filter((text) => text !== "")
 
-/** A list of JSON or of Python in a cell. */
+/** Parses a list of JSON or Python in a cell. */
 function bracketed(text: string): string[] {
   const inside = /^\[(.*)\]$/.exec(text)?.[1]
   if (inside === undefined) return filled([text])
@@ -95,7 +95,7 @@ function bracketed(text: string): string[] {
   return filled(items.map((item) => textOf(item.trim().replace(/^(["'])(.*)\1$/, "$2"))))
 }
 
-/** @throws VitrineError (file) where a file has two labels. */
+/** @throws VitrineError (file) if a file has two labels */
 export function refuseTwice(table: string, file: string, earlier: string, later: string): void {
   if (earlier !== later)
     throw new VitrineError("file", `${table}: ${file} stands in it twice, with the labels "${earlier}" and "${later}"`)

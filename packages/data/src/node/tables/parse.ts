@@ -3,36 +3,36 @@ import { VitrineError } from "@vitrine/core"
 import { messageOf } from "../../message.ts"
 import { deepest, isDeepJson, textLines } from "../../text.ts"
 
-/** A value of a table: text, or of a JSON line any value. */
+/** A value in a table: text, or any JSON value in a file of JSON lines. */
 export type Cell = unknown
 
 export interface Table {
-  /** What errors call the file. */
+  /** The file's name in errors. */
   readonly name: string
   readonly columns: readonly string[]
-  /** The cells of each row, by the order of the columns; undefined where a JSON line lacks a column. */
+  /** The cells of each row, in the order of the columns. A cell is undefined if its JSON line lacks the column. */
   readonly rows: readonly (readonly Cell[])[]
 }
 
 /** Larger tables are refused before they are read. */
 export const mostTableBytes: number = 256 * 2 ** 20
 
-/** The most rows and columns of a table. Empty lines count as rows of JSON lines. */
+/** The limits of a table. In JSON lines, empty lines count as rows. */
 export const tableLimits: { readonly rows: number; readonly columns: number } = { rows: 4_000_000, columns: 10_000 }
 
-/** Whether a path is named like a table. */
+/** Whether a path has the name of a table. */
 export function isTablePath(path: string): boolean {
   return /\.(csv|tsv|jsonl)$/i.test(path)
 }
 
-/** Whether a path is named like a table of Hugging Face's image folders. */
+/** Whether a path has the name of a table in Hugging Face's image folders. */
 export function isMetadataPath(path: string): boolean {
   return /(^|\/)metadata\.(csv|jsonl)$/.test(path)
 }
 
 /**
  * Reads a table: CSV with commas, semicolons or tabs, TSV, or JSON lines.
- * @throws VitrineError (file) that names the file and the line
+ * @throws VitrineError (file) with the file and the line
  */
 export function parseTable(bytes: Uint8Array, name: string, limits: typeof tableLimits = tableLimits): Table {
   const text = textOf(bytes, name)
@@ -68,7 +68,7 @@ function parseCsv(text: string, name: string, limits: typeof tableLimits): Table
   }
 }
 
-/** The one of the usual delimiters that the header has most of, outside of quotes. */
+/** The usual delimiter that occurs most often in the header, outside quotes. */
 function delimiterOf(text: string, name: string): string {
   const [header = ""] = text
     .slice(0, 2 ** 20)

@@ -14,7 +14,7 @@ import { type ImageRow, tableRows } from "./rows.ts"
 
 export type TableOptions = ColumnOptions & SplitOptions
 
-/** The tables of Hugging Face's image folders: one for all images, or one beside those of each split. */
+/** The tables of Hugging Face's image folders: one for all images, or one for each split. */
 export function metadataTables(tree: FileTree): string[] {
   const tables = tree.names.filter((name) => isMetadataPath(name) && !isHiddenPath(name))
   const twice = tables.find((name) => name.endsWith(".csv") && tables.includes(name.replace(/csv$/, "jsonl")))
@@ -23,17 +23,20 @@ export function metadataTables(tree: FileTree): string[] {
   return tables
 }
 
-/** Tables at the top of a tree: the only one, or one for each split by their names. Undefined where it is unclear. */
+/**
+ * The tables at the top of a tree: the only one, or one for each split by their names. Undefined if the choice is
+ * unclear.
+ */
 export function topTables(tree: FileTree): string[] | undefined {
   const tables = tree.names.filter((name) => isTablePath(name) && !name.includes("/") && !isHiddenPath(name))
   const ofSplit = (split: Split): string[] => tables.filter((name) => splitOf(name.replace(/\.\w+$/, "")) === split)
-  // The first one says which columns there are.
+  // The first table determines the columns.
   if (ofSplit("train").length > 0) return splits.flatMap(ofSplit)
   return tables.length === 1 ? tables : undefined
 }
 
 /**
- * Images and labels by tables.
+ * Finds images and labels with tables.
  * @throws VitrineError (file, config)
  */
 export async function resolveTables(
@@ -43,16 +46,16 @@ export async function resolveTables(
   options: TableOptions,
 ): Promise<ResolvedData> {
   const { valFraction, seed = 0, testValidates = false } = options
-  const { table, columns, rows: found, others } = await tableRows(tree, names, options)
+  const { table, columns, rows: foundRows, others } = await tableRows(tree, names, options)
   const read = rowLabels(
     table,
     columns,
-    found.map(({ row }) => row),
+    foundRows.map(({ row }) => row),
   )
   const { classes, labelSets } = read
   const passed = [...others]
   const files = new Map<string, string>()
-  const examples = found.flatMap((image, place): Example[] => {
+  const examples = foundRows.flatMap((image, place): Example[] => {
     const label = at(read.labels, place)
     const text = columns.labels.map((column) => String(at(table.rows, image.row)[column])).join()
     if (labelSets === undefined && label < 0) {
@@ -73,7 +76,7 @@ export async function resolveTables(
       (example) => (testValidates && example.split === "test" ? "val" : (example.split ?? "train")) === split,
     )
   const lists = { train: ofSplit("train"), val: ofSplit("val"), test: ofSplit("test") }
-  // A table of a test set alone, or of a validation set, is all that there is.
+  // If all rows belong to one split, such as the test set, that split is used as the whole data.
   const [only, ...more] = splits.filter((split) => lists[split].length > 0)
   if (only === undefined) {
     const lines = passedOverLines(passed)
@@ -148,7 +151,7 @@ export async function resolveTables(
 }
 
 interface Example extends ImageRow {
-  /** Its place among the rows whose image is there. */
+  /** Its index among the rows whose images exist. */
   readonly place: number
   readonly label: number
 }

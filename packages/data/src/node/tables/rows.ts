@@ -7,30 +7,32 @@ import type { FileTree } from "../tree.ts"
 import { type ColumnOptions, type Columns, columnsOf, isEmpty } from "./columns.ts"
 import { type Cell, mostTableBytes, parseTable, type Table } from "./parse.ts"
 
-/** A row whose image is there. */
+/** A row whose image exists. */
 export interface ImageRow {
-  /** Its place in the table. */
+  /** The index of the row in the table. */
   readonly row: number
-  /** The name of its image in the tree. */
+  /** The name of the row's image in the tree. */
   readonly file: string
   readonly split: Split | undefined
-  /** What the split is called. */
+  /** The name of the split. */
   readonly splitName: string | undefined
 }
 
-/** The rows of one table, or of one for each split. */
+/** The rows of one table, or of one table for each split. */
 export interface TableRows {
   readonly table: Table
   readonly columns: Columns
   readonly rows: readonly ImageRow[]
-  /** Rows that are passed over, by kind: what errors and lines show of each. */
+  /** Rows that are passed over: a kind and an example of each. */
   readonly others: readonly (readonly [kind: string, example: string])[]
 }
 
 /**
- * Reads tables and finds the images of their rows. A path begins where its table lies; a name may lack its extension or folder.
- * @param names the tables, which have the columns of the first
- * @throws VitrineError (file, config) for paths that lead out of the tree, names that several images have, and unclear columns
+ * Reads tables, and finds the images of their rows. A path is relative to its table's folder. A name may lack its
+ * extension or folder.
+ * @param names the tables; all have the columns of the first
+ * @throws VitrineError (file, config) for paths that lead out of the tree, names that several images have, and unclear
+ *   columns
  */
 export async function tableRows(tree: FileTree, names: readonly string[], options: ColumnOptions): Promise<TableRows> {
   const tables: (readonly [name: string, table: Table])[] = []
@@ -55,8 +57,9 @@ export async function tableRows(tree: FileTree, names: readonly string[], option
         continue
       }
       const path = pathIn(tree.path, folder, String(cell), name)
-      const given = columns.split === undefined ? undefined : splitNameOf(String(at(cells, row)[columns.split] ?? ""))
-      const splitName = given ?? ownSplit ?? splitNameIn(path)
+      const nameInRow =
+        columns.split === undefined ? undefined : splitNameOf(String(at(cells, row)[columns.split] ?? ""))
+      const splitName = nameInRow ?? ownSplit ?? splitNameIn(path)
       const split = splitName === undefined ? undefined : splitOf(splitName)
       const files = find(path, folder === "" ? path : path.slice(folder.length + 1), split)
       const [file] = files
@@ -75,14 +78,17 @@ export async function tableRows(tree: FileTree, names: readonly string[], option
 
 const splitNameOf = (name: string): string | undefined => (splitOf(name) === undefined ? undefined : name)
 
-/** The folder of a path that is a split by its name. */
+/** The folder of a path whose name is that of a split. */
 const splitNameIn = (path: string): string | undefined =>
   path
     .split("/")
     .slice(0, -1)
     .find((folder) => splitOf(folder) !== undefined)
 
-/** The path in the tree that a row means. @throws VitrineError (file) for one that leads out of it */
+/**
+ * The path in the tree that a row names.
+ * @throws VitrineError (file) for a path that leads out of the tree
+ */
 function pathIn(root: string, folder: string, text: string, table: string): string {
   const plain = text.trim().replaceAll("\\", "/")
   const inside = plain.startsWith(`${root}/`) ? plain.slice(root.length + 1) : undefined
