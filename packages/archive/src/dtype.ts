@@ -1,6 +1,6 @@
 import { hasRow, rowNames } from "@vitrine/core"
 
-/** The number types of a safetensors file that Vitrine reads and writes. */
+/** The number types of safetensors files that Vitrine reads and writes. */
 export type StorageDType =
   | "U64"
   | "I64"
@@ -17,8 +17,9 @@ export type StorageDType =
   | "BOOL"
 
 /**
- * One tensor as it lies in a file. `data` is a view of its elements in row-major order: the array type of the same
- * name, BigInt arrays for I64 and U64, the raw bits as Uint16Array for F16 and BF16, 0 and 1 as Uint8Array for BOOL.
+ * One tensor of a file. `data` is a view of its elements in row-major order. The array has the type of the same name,
+ * with these exceptions: I64 and U64 have BigInt arrays, F16 and BF16 have their bits as Uint16Array, BOOL has 0 and 1
+ * as Uint8Array.
  */
 export interface StoredTensor {
   readonly dtype: StorageDType
@@ -43,7 +44,7 @@ interface StorageType {
   view(buffer: ArrayBufferLike, byteOffset: number, length: number): StorageArray
 }
 
-/** In the order in which the official library stores tensors: the widest first, then by its enum. */
+/** The types in the official library's order of tensors: the widest first, then by its enum. */
 export const storageTypes: Readonly<Record<StorageDType, StorageType>> = {
   U64: { bytes: 8, view: (b, o, n) => new BigUint64Array(b, o, n) },
   I64: { bytes: 8, view: (b, o, n) => new BigInt64Array(b, o, n) },
@@ -66,22 +67,25 @@ export function isStorageDType(name: unknown): name is StorageDType {
   return hasRow(storageTypes, name)
 }
 
-/** Bytes of one element. */
+/** The number of bytes of one element. */
 export function bytesPerElement(dtype: StorageDType): number {
   return storageTypes[dtype].bytes
 }
 
-/** The elements of little-endian `bytes`. They are copied only if their address does not fit the type. */
+/** The elements of little-endian `bytes`. They are copied only if their address is not aligned for the type. */
 export function viewBytes(dtype: StorageDType, bytes: Uint8Array): StorageArray {
   const { bytes: size, view } = storageTypes[dtype]
-  // Not `slice`, which for a Buffer of Node is no copy.
+  // `slice` of Node's Buffer does not copy.
   const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return view(aligned.buffer, aligned.byteOffset, aligned.byteLength / size)
 }
 
 type Numbers = Exclude<StorageArray, BigInt64Array | BigUint64Array>
 
-/** The values as JavaScript numbers, exact for all types but I64 and U64 beyond 2^53. May be `data` itself. */
+/**
+ * The values as JavaScript numbers. They are exact, except for I64 and U64 beyond 2^53. The result may be `data`
+ * itself.
+ */
 export function numbers({ dtype, data }: StoredTensor): Numbers {
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float64Array.from(data, Number)
   if (dtype === "BF16") return bfloat16ToFloat32(data)
@@ -89,7 +93,7 @@ export function numbers({ dtype, data }: StoredTensor): Numbers {
   return data
 }
 
-/** The values as float32, rounded to nearest where they do not fit. For F32 this is `data` itself, not a copy. */
+/** The values as float32, rounded to nearest if necessary. For F32 the result is `data` itself. */
 export function toFloat32(tensor: StoredTensor): Float32Array {
   const values = numbers(tensor)
   return values instanceof Float32Array ? values : Float32Array.from(values)
@@ -101,7 +105,7 @@ function bfloat16ToFloat32(bits: Numbers): Float32Array {
   return new Float32Array(words.buffer)
 }
 
-/** IEEE 754 binary16, subnormals, infinities and NaN payloads included. */
+/** Converts IEEE 754 binary16, with subnormals, infinities and NaN payloads. */
 function float16ToFloat32(bits: Numbers): Float32Array {
   const words = new Uint32Array(bits.length)
   const values = new Float32Array(words.buffer)

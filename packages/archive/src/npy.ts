@@ -1,6 +1,6 @@
 /**
- * The .npy format of NumPy: `\x93NUMPY`, two bytes of version, the length of the header, the header as the text of a
- * Python dict, then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ * NumPy's .npy format: `\x93NUMPY`, two bytes of version, the length of the header, the header as the text of a Python
+ * dict, then the elements. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { bytesPerElement, type StorageArray, type StorageDType, type StoredTensor, viewBytes } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
@@ -9,22 +9,25 @@ import type { FileFacts } from "./source.ts"
 export interface NpyHeader {
   readonly dtype: StorageDType
   readonly shape: readonly number[]
-  /** The first index runs fastest. */
+  /** Whether the first index varies fastest. */
   readonly fortranOrder: boolean
   readonly bigEndian: boolean
-  /** Where the elements begin; they end with the file. */
+  /** The offset of the elements, which end with the file. */
   readonly begin: number
 }
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
-/** NumPy's own limit on the header that it reads. */
+/** NumPy's limit on the header. */
 const maxHeader = 10_000
 const maxRank = 32
 
-/** The header of a file that is read ends within so many bytes. */
+/** The greatest number of bytes up to the end of the header. */
 export const npyHeadBytes: number = 12 + maxHeader
 
-/** By kind and bytes of an element, NumPy's text after the byte order. JAX writes bfloat16 as two opaque bytes. */
+/**
+ * The types by NumPy's text after the byte order: kind and bytes of an element. JAX writes bfloat16 as two opaque
+ * bytes.
+ */
 const dtypes: ReadonlyMap<string, StorageDType> = new Map([
   ["f8", "F64"],
   ["f4", "F32"],
@@ -41,14 +44,15 @@ const dtypes: ReadonlyMap<string, StorageDType> = new Map([
   ["b1", "BOOL"],
 ])
 
-/** Whether a file begins like a .npy file. */
+/** Whether a file begins as a .npy file does. */
 export function isNpy(bytes: Uint8Array): boolean {
   return magic.every((byte, i) => bytes[i] === byte)
 }
 
 /**
- * Reads and checks the header of a .npy file: an array of numbers whose size is that of the bytes that follow.
- * @param bytes the beginning of the file, at least `npyHeadBytes` or all of it.
+ * Reads and checks the header of a .npy file. The size of its array of numbers must equal that of the bytes after the
+ * header.
+ * @param bytes the beginning of the file, at least `npyHeadBytes` or all of it
  * @throws VitrineError (file)
  */
 export function parseNpyHeader(bytes: Uint8Array, { fileSize, name: file }: FileFacts): NpyHeader {
@@ -84,7 +88,7 @@ function elementType(descr: string, file: string): { dtype: StorageDType; bigEnd
   if (dtype === undefined || descr.length !== 1 + kind.length)
     throw fileError(file, `has the dtype ${shown(descr)}; known are ${[...dtypes.keys()].join(", ")} after <, > or |`)
   const single = bytesPerElement(dtype) === 1
-  // bfloat16 is `|V2` or, by some versions of ml_dtypes, `<V2`.
+  // bfloat16 is `|V2`, or in some versions of ml_dtypes `<V2`.
   if (order === "|" ? !single && dtype !== "BF16" : order === ">" && dtype === "BF16")
     throw fileError(file, `has the dtype ${shown(descr)}, whose byte order is not known`)
   return { dtype, bigEndian: order === ">" && !single }
@@ -126,7 +130,7 @@ function parseDict(text: string, file: string): Fields {
       fields.fortranOrder = (take(/^(True|False)\b */) ?? fail("True or False")).startsWith("True")
     } else if (key === "shape") {
       once("shape")
-      // The L is Python 2's.
+      // Python 2 writes the L.
       const tuple = take(/^\((\d+L?, *)*(\d+L?)? *\) */) ?? fail("a tuple of sizes")
       fields.shape = (tuple.match(/\d+/g) ?? []).map(Number)
       if (fields.shape.length > maxRank || !fields.shape.every(Number.isSafeInteger))
@@ -141,8 +145,8 @@ function parseDict(text: string, file: string): Fields {
 }
 
 /**
- * The elements in row-major order and in this machine's types.
- * @param bytes from `header.begin` to the end of the file. They may be changed, and be the result's memory.
+ * The elements in row-major order and in this machine's byte order.
+ * @param bytes from `header.begin` to the end of the file; they may be changed, and may become the memory of the result
  */
 export function decodeNpy({ dtype, shape, fortranOrder, bigEndian }: NpyHeader, bytes: Uint8Array): StoredTensor {
   const elements = bigEndian ? withSwappedBytes(bytes, bytesPerElement(dtype)) : bytes
@@ -157,7 +161,7 @@ function withSwappedBytes(bytes: Uint8Array, size: number): Uint8Array {
   return out
 }
 
-/** The elements of an array in Fortran's order, in C's order. */
+/** Converts the elements of an array from Fortran's order to C's. */
 function rowMajor(data: StorageArray, shape: readonly number[]): StorageArray {
   const axes: Axis[] = []
   let stride = 1
@@ -181,14 +185,14 @@ function rowMajor(data: StorageArray, shape: readonly number[]): StorageArray {
 
 interface Axis {
   readonly size: number
-  /** Elements from one place along the axis to the next. */
+  /** The distance between neighbouring places along the axis, in elements. */
   readonly stride: number
 }
 
 /**
- * Reads a whole .npy file. The elements are a view of `bytes` where their order and address allow it.
- * @param name what errors call the file.
- * @throws VitrineError (file) for what is no array of numbers; pickled objects are never executed.
+ * Reads a whole .npy file. The elements are a view of `bytes` if their order and address allow it.
+ * @param name the file's name in errors
+ * @throws VitrineError (file) for a file without an array of numbers; pickled objects are never executed
  */
 export function readNpy(bytes: Uint8Array, name: string): StoredTensor {
   const header = parseNpyHeader(bytes, { fileSize: bytes.length, name })

@@ -1,4 +1,4 @@
-/** .npz: a zip archive of .npy files, one a tensor, as `numpy.savez` and `numpy.savez_compressed` write it. */
+/** .npz: a zip archive of .npy files, one for each tensor, as `numpy.savez` and `numpy.savez_compressed` write it. */
 import { bytesPerElement, type StorageDType, type StoredTensor } from "./dtype.ts"
 import { fileError, shown } from "./errors.ts"
 import { decodeNpy, npyHeadBytes, parseNpyHeader, readNpy } from "./npy.ts"
@@ -9,13 +9,13 @@ export interface ArrayInfo {
   readonly name: string
   readonly dtype: StorageDType
   readonly shape: readonly number[]
-  /** Bytes of the elements in memory. */
+  /** The size of the elements in memory, in bytes. */
   readonly bytes: number
 }
 
 /** An archive. Only headers have been read. */
 export interface NpzArchive {
-  /** In the order of the archive's directory. */
+  /** The arrays in the order of the archive's directory. */
   readonly tensors: readonly ArrayInfo[]
   /** Reads one tensor. */
   read(name: string): Promise<StoredTensor>
@@ -55,7 +55,7 @@ export async function openNpzArchive(source: ByteSource): Promise<NpzArchive> {
 
 const place = (file: string, entry: string): string => `${file}: entry ${shown(entry)}`
 
-/** One .npy file as an archive of one tensor. */
+/** One .npy file as an archive with one tensor. */
 export async function openNpyArray(source: ByteSource, tensor: string): Promise<NpzArchive> {
   const header = parseNpyHeader(await source.read(0, Math.min(source.size, npyHeadBytes)), {
     fileSize: source.size,
@@ -73,10 +73,10 @@ export async function openNpyArray(source: ByteSource, tensor: string): Promise<
 }
 
 /**
- * Reads a whole .npz file. Tensors are views of `bytes` where they are stored, little-endian, in row-major order and
- * aligned.
- * @param name what errors call the file.
- * @throws VitrineError (file) for archives that are broken or hostile, and for entries that are no arrays of numbers.
+ * Reads a whole .npz file. Tensors that are stored uncompressed, little-endian, in row-major order and aligned are
+ * views of `bytes`.
+ * @param name the file's name in errors
+ * @throws VitrineError (file) for archives that are broken or hostile, and for entries that are no arrays of numbers
  */
 export async function readNpz(bytes: Uint8Array, name: string): Promise<Map<string, StoredTensor>> {
   const { tensors, read } = await openNpzArchive(memorySource(bytes, name))

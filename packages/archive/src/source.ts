@@ -1,10 +1,10 @@
-/** Bytes of which only those asked for have to be in memory: a file, or what has been read already. */
+/** Bytes that are read in parts: a file, or bytes in memory. */
 export interface ByteSource {
-  /** What errors call it; of a file in Node, its path. */
+  /** The name in errors. For a file in Node it is the path. */
   readonly name: string
-  /** Bytes in all. */
+  /** The total number of bytes. */
   readonly size: number
-  /** The bytes from `begin` up to `end`, both within the size. */
+  /** Reads the bytes from `begin` to `end`. */
   read(begin: number, end: number): Promise<Uint8Array>
 }
 

@@ -12,25 +12,28 @@ export interface ZipEntry {
   readonly deflated: boolean
   readonly crc: number
   readonly compressedSize: number
-  /** Bytes of the content. */
+  /** The size of the content in bytes, after inflation. */
   readonly size: number
-  /** Where the content begins in the file, compressed if it is. */
+  /** The position of the content in the file. The content may be compressed there. */
   readonly begin: number
 }
 
 const signatures = { local: 0x04034b50, descriptor: 0x08074b50, central: 0x02014b50, end: 0x06054b50 }
 const signatures64 = { end: 0x06064b50, locator: 0x07064b50 }
-/** Values of fields of 32 and of 16 bits whose number stands in zip64's field. */
+/** The values of a field with 32 and with 16 bits that mean: the number is in the zip64 field. */
 const in64 = 0xffffffff
 const in64Short = 0xffff
 const flagBits = { encrypted: 0x2041, level: 0x6, descriptor: 0x8, utf8: 0x800 }
 const limits = { entries: 10_000, directory: 1 << 24 }
-/** Deflate cannot do better: 258 bytes for two bits. */
+/** The highest compression ratio of deflate: 258 bytes in two bits. */
 const maxRatio = 1032
-/** The most bytes that all deflated entries may inflate to. Real weights compress by a tenth, bombs a thousandfold. */
+/**
+ * The most bytes that all deflated entries together may inflate to. Real weights shrink by about a tenth; a zip bomb
+ * shrinks a thousandfold.
+ */
 const inflatedLimit = (fileSize: number): number => 2 ** 26 + 100 * fileSize
 
-/** Whether a file begins like a zip archive, with entries or empty. */
+/** Whether a file begins with the signature of a zip archive, which may be empty. */
 export function isZip(bytes: Uint8Array): boolean {
   if (bytes.length < 4) return false
   const signature = viewOf(bytes).getUint32(0, true)
@@ -39,7 +42,7 @@ export function isZip(bytes: Uint8Array): boolean {
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** An entry in the directory. */
+/** An entry of the directory. */
 interface DirectoryHeader extends ZipEntry {
   readonly rawName: Uint8Array
   readonly flags: number
@@ -47,9 +50,9 @@ interface DirectoryHeader extends ZipEntry {
 }
 
 /**
- * Lists an archive. The directory is checked against the headers of the entries.
- * @throws VitrineError (file) for archives that are broken, encrypted, contradict themselves or would inflate to
- *   far more than they are, and for names that are no plain relative paths or occur twice.
+ * Lists the entries of an archive, and checks that the directory agrees with the header of each entry.
+ * @throws VitrineError (file) for an archive that is broken, encrypted or inconsistent, or that would inflate to far
+ *   more than its size, and for names that are not plain relative paths or occur twice.
  */
 export async function readZipDirectory(source: ByteSource): Promise<ZipEntry[]> {
   const { name: file } = source
@@ -189,7 +192,7 @@ function entryName(raw: Uint8Array, flags: number, file: string): string {
   return name
 }
 
-/** A function that gives the numbers of the zip64 field one after the other. */
+/** A function that returns the numbers in the zip64 field one by one. */
 function zip64Field(extra: Uint8Array, broken: () => never): () => number {
   const view = viewOf(extra)
   let at = 0
@@ -212,7 +215,10 @@ function zip64Field(extra: Uint8Array, broken: () => never): () => number {
   }
 }
 
-/** Checks the header before the content, which must end before `next`. Returns where the content begins. */
+/**
+ * Checks the header before the content of an entry, and that the content ends before `next`. Returns the position of
+ * the content.
+ */
 async function checkLocalHeader(source: ByteSource, entry: DirectoryHeader, next: number): Promise<number> {
   const fail = (fault: string): never => {
     throw fileError(source.name, `entry ${shown(entry.name)} ${fault}`)
@@ -233,7 +239,7 @@ async function checkLocalHeader(source: ByteSource, entry: DirectoryHeader, next
   const size = field(head.getUint32(22, true))
   const compressedSize = field(head.getUint32(18, true))
   const crc = head.getUint32(14, true)
-  // An archive that was written as a stream has zeros here and the numbers after the content.
+  // An archive that was written as a stream has zeros here. Its numbers follow the content.
   const later = (entry.flags & flagBits.descriptor) !== 0
   const agrees = (local: number, central: number): boolean => local === central || (later && local === 0)
   if (!agrees(size, entry.size) || !agrees(compressedSize, entry.compressedSize) || !agrees(crc, entry.crc))
@@ -241,7 +247,10 @@ async function checkLocalHeader(source: ByteSource, entry: DirectoryHeader, next
   return begin
 }
 
-/** Checks the CRC and the sizes that stand after a content whose header lacks them, with or without signature, in 32 or 64 bits. */
+/**
+ * Checks the CRC and sizes after the content of an entry whose header has none. They have 32 or 64 bits, with or
+ * without a signature.
+ */
 function checkDescriptor(bytes: Uint8Array, room: number, entry: DirectoryHeader, file: string): void {
   const view = viewOf(bytes)
   const signed = room === 16 || room === 24
@@ -400,7 +409,7 @@ export async function readZipFile(source: ByteSource, { header, ...entry }: ZipF
 }
 
 /**
- * The content of an entry, checked by its CRC-32. It may be memory of the source.
+ * The content of an entry, checked by its CRC-32. The bytes may share memory with the source.
  * @throws VitrineError (file)
  */
 export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Array> {
@@ -413,11 +422,11 @@ export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise
   return bytes
 }
 
-/** At most `length` bytes from the beginning of an entry, not checked by the CRC. */
+/** The first bytes of an entry, at most `length`. The CRC is not checked. */
 export async function readZipEntryHead(source: ByteSource, entry: ZipEntry, length: number): Promise<Uint8Array> {
   const size = Math.min(length, entry.size)
   if (!entry.deflated) return source.read(entry.begin, entry.begin + size)
-  // A stored block of deflate, of up to 64 KiB, is inflated only when all of it is there.
+  // Deflate's stored blocks have up to 64 KiB, and are inflated only when they are complete.
   const raw = await source.read(entry.begin, entry.begin + Math.min(entry.compressedSize, 2 * size + (1 << 17)))
   return inflate(
     raw,
@@ -429,10 +438,13 @@ export async function readZipEntryHead(source: ByteSource, entry: ZipEntry, leng
   )
 }
 
-/** Bytes that are inflated at a time. A bomb makes at most a thousand times as many before it is stopped. */
+/**
+ * The number of bytes that are inflated at a time. A zip bomb makes at most a thousand times as many before it is
+ * stopped.
+ */
 const step = 1 << 13
 
-/** @param head whether `size` bytes are enough, and more may follow. */
+/** @param head whether the first `size` bytes are enough, even if more follow. */
 function inflate(raw: Uint8Array, size: number, fail: (fault: string) => never, head = false): Uint8Array {
   const out = allocate(size, fail)
   let done = 0
@@ -464,7 +476,7 @@ function allocate(size: number, fail: (fault: string) => never): Uint8Array {
   }
 }
 
-/** For each byte its CRC, and then that with one to seven zero bytes behind it. */
+/** For each byte its CRC, then the CRC of the byte with one to seven zero bytes after it. */
 const crcTables: Int32Array = new Int32Array(8 * 256)
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte
@@ -474,7 +486,7 @@ for (let byte = 0; byte < 256; byte++) {
   }
 }
 
-/** The CRC of eight bytes at a time ("slicing-by-8"), in half the time of one by one. */
+/** The CRC of eight bytes at a time ("slicing-by-8"), in half the time of byte by byte. */
 function crc32(bytes: Uint8Array): number {
   const entry = (zeros: number, byte: number): number => crcTables[256 * zeros + (byte & 0xff)] as number
   const byte = (at: number): number => bytes[at] as number

@@ -1,14 +1,14 @@
-/** How good a checkpoint is. */
+/** The measures by which checkpoints are compared. */
 export interface CheckpointScore {
-  /** The figure of an evaluation, more being better; null where nothing was measured. */
+  /** The score of an evaluation, or null if nothing was measured. Greater is better. */
   readonly score: number | null
-  /** The loss on validation data, less being better; null where it is not known. */
+  /** The loss on validation data, or null if it is unknown. Smaller is better. */
   readonly loss: number | null
 }
 
 /**
- * The best checkpoint of those that were measured, in the order of their steps: the highest score; of equal scores the lowest
- * loss, and of equal losses the later step. Where a loss is not known, the earlier one of equal scores stays.
+ * The best checkpoint of those that were measured, in the order of their steps. The highest score wins; of equal scores
+ * the lowest loss, and of equal losses the later step. If a loss is unknown, the earlier one of equal scores wins.
  */
 export function bestCheckpoint<C extends CheckpointScore>(checkpoints: readonly C[]): C | undefined {
   let best: C | undefined

@@ -5,41 +5,46 @@ import type { ProblemType } from "./problem-type.ts"
 import type { Preprocessing } from "./preprocessing.ts"
 import type { WeightSources } from "./weights.ts"
 
-/** What the files of a model say of it. */
+/** The facts in the files of a model. */
 export interface ModelDescription<C extends ModelConfig = ModelConfig> {
   readonly config: C
   readonly preprocessing: Preprocessing
-  /** Names of the classes, in the order of the logits; null where the files do not name them. */
+  /** The names of the classes, in the order of the logits, or null if the files have none. */
   readonly labels: readonly string[] | null
-  /** How the library that the model comes from resizes position embeddings. */
+  /** The way in which the model's library resizes position embeddings. */
   readonly positionMethod: PositionMethod
-  /** What the outputs are, where the files say it. */
+  /** The meaning of the outputs. Absent or null if the files do not tell it. */
   readonly problemType?: ProblemType | null | undefined
-  /** What a user of the model should know: what was left out or assumed, a line each. */
+  /** Notes for users of the model about parts that were left out or assumed, a line each. */
   readonly notes?: readonly string[]
 }
 
-/** A model of weights without a `config.json`. */
+/** A model whose weights have no `config.json`. */
 export interface WeightsModel<C extends ModelConfig = ModelConfig> extends ModelDescription<C> {
   readonly sources: WeightSources
 }
 
-/** What weights without a `config.json` may not tell of their model. */
+/** Facts that weights without a `config.json` may leave open. */
 export interface ModelHints {
-  /** The model's name in timm, such as "deit3_small_patch16_224": its computation, where names of tensors can be several models'. */
+  /**
+   * The model's name in timm, such as "deit3_small_patch16_224". It decides between models with the same tensor names.
+   */
   readonly architecture?: string | undefined
-  /** Attention heads. */
+  /** The number of attention heads. */
   readonly heads?: number | undefined
   readonly activation?: Activation | undefined
   /** ε of the LayerNorms. */
   readonly layerNormEpsilon?: number | undefined
-  /** What the head reads, in a model that has a class token. */
+  /** The input of the head, in a model with a class token. */
   readonly pool?: "token" | "average" | "map" | undefined
-  /** Groups of the group norms of a ResNet. */
+  /** The number of groups of a ResNet's group norms. */
   readonly groups?: number | undefined
-  /** Of the images' values, where the files' preprocessing does not fit their model. */
+  /** The mean and standard deviation of images, if the preprocessing in the files does not fit the model. */
   readonly mean?: readonly number[] | undefined
   readonly std?: readonly number[] | undefined
-  /** Height and width in pixels, where the files' preprocessing has another size than their model, or where the patches do not lie in a square or have no positions. */
+  /**
+   * Height and width in pixels, if the preprocessing in the files has another size than the model, or if the patches form
+   * no square or have no positions.
+   */
   readonly imageSize?: readonly [height: number, width: number] | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * Detectors: DETR as Vitrine's runs, facebookresearch/detr and Hugging Face's transformers name its weights.
+ * Detectors: DETR with the weight names of Vitrine's runs, of facebookresearch/detr and of Hugging Face's transformers.
  * https://github.com/facebookresearch/detr
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/detr
  */
@@ -22,43 +22,45 @@ import { isTaskConfig, otherDetector } from "./task.ts"
 import { checkTensors } from "./tensors.ts"
 import type { Weights, WeightSources } from "./weights.ts"
 
-/** How a detector's images are prepared: resized, normalised, and padded with zeros at the right and below. */
+/** The preparation of a detector's images: they are resized, normalised, and padded with zeros at the right and below. */
 export interface DetectorPreprocessing {
-  /** The length of the resized shorter side. It is less where the image would not fit into `within`. */
+  /** The length of the resized shorter side. It is smaller if the image would not fit into `within`. */
   readonly shortest: number
-  /** The largest height and width. */
+  /** The greatest height and width. */
   readonly within: readonly [height: number, width: number]
   /**
-   * In place of `shortest` and `within`: to the largest size within [height, width], larger than the image or not (`fit`); to
-   * exactly [height, width]; or not at all (null).
+   * The size after resizing, which replaces `shortest` and `within`. `fit` is the largest size within [height, width],
+   * even if it enlarges the image. `exact` is [height, width] itself. With null, images are not resized.
    */
   readonly resize?: { readonly to: "fit" | "exact"; readonly size: readonly [height: number, width: number] } | null
-  /** Bilinear by default. */
+  /** The default is bilinear. */
   readonly interpolation?: Interpolation
-  /** The size that every image is padded to. By default images are padded where the model takes one size alone. */
+  /** The size to which every image is padded. By default images are padded only if the model accepts only one size. */
   readonly padSize?: readonly [height: number, width: number]
-  /** A value a channel, of pixels in [0, 1]. */
+  /** A value for each channel, for pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-/** A detector. Only headers of its weights have been read; `parameterReader(weights, sources)` reads its parameters. */
+/**
+ * A detector. Only the headers of its weights have been read. `parameterReader(weights, sources)` reads its parameters.
+ */
 export interface OpenDetector {
   readonly config: DetrConfig
-  /** Names of the classes, in the order of the logits; null where the files do not name them. */
+  /** The names of the classes, in the order of the logits, or null if the files have none. */
   readonly labels: readonly string[] | null
   readonly preprocessing: DetectorPreprocessing
   readonly weights: Weights
   readonly sources: WeightSources
-  /** The parsed `config.json`; null without one. */
+  /** The parsed `config.json`, or null if there is none. */
   readonly json: unknown
-  /** What a user of the model should know: what was left out or assumed, a line each. */
+  /** Notes for users of the model about parts that were left out or assumed, a line each. */
   readonly notes: readonly string[]
 }
 
-/** What weights without a `config.json` do not tell. */
+/** Facts that weights without a `config.json` leave open. */
 export interface DetectorHints {
-  /** Attention heads; 8 by default. */
+  /** The number of attention heads; 8 by default. */
   readonly heads?: number | undefined
   /** Whether the backbone's last stage is dilated (DC5); false by default. */
   readonly dilated?: boolean | undefined
@@ -75,11 +77,11 @@ const fileSchema = object({
 
 /**
  * Opens the detector of a folder:
- * - a run of Vitrine's,
- * - Hugging Face's `DetrForObjectDetection`, with ResNets of timm or of transformers,
- * - weights of facebookresearch's without a `config.json`. The configuration follows from them.
- * @throws VitrineError (file, config) for files that are missing or broken, and for models that are no DETR, or one with
- *   features that Vitrine does not have.
+ * - a run of Vitrine;
+ * - Hugging Face's `DetrForObjectDetection`, with ResNets of timm or of transformers;
+ * - weights of facebookresearch's DETR without a `config.json`. The configuration follows from them.
+ * @throws VitrineError (file, config) for files that are missing or broken, and for models that are no DETR, or a DETR
+ *   with features that Vitrine does not have
  */
 export async function openDetector(
   files: ModelFiles,
@@ -118,7 +120,7 @@ export async function openDetector(
   }
 }
 
-/** Opens weights of facebookresearch's. */
+/** Opens weights of facebookresearch's DETR. */
 async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: DetectorHints): Promise<OpenDetector> {
   const { weights, name } = await openWeights(files, weightsFile)
   const renamed = publishedNames(weights, name)
@@ -140,13 +142,13 @@ async function openWeightsAlone(files: ModelFiles, weightsFile: string, hints: D
   return { config, labels: null, preprocessing, ...sourcesOf(renamed, weights, config, name), json: null, notes }
 }
 
-/** The published models' preprocessing. */
+/** The preprocessing of the published models. */
 const published: DetectorPreprocessing = { shortest: 800, within: [1333, 1333], mean: imageNetMean, std: imageNetStd }
 
-/** Weights under facebookresearch's names. */
+/** Weights with facebookresearch's names. */
 interface Renamed {
   readonly shapes: ReadonlyMap<string, readonly number[]>
-  /** The tensors of the file that make a parameter, in their order. */
+  /** The tensors of the file for each parameter, in order. */
   readonly from: ReadonlyMap<string, readonly string[]>
 }
 
@@ -154,7 +156,7 @@ function publishedNames({ tensors }: Pick<Weights, "tensors">, file: string): Re
   const shapes = new Map<string, readonly number[]>()
   const from = new Map<string, string[]>()
   for (const { name, shape } of tensors) {
-    // The count of batches that a norm has seen. Nothing reads it.
+    // This tensor counts batches of a norm. Nothing reads it.
     if (name.endsWith(".num_batches_tracked")) continue
     const { parameter, part, parts } = publishedName(name)
     const sources = from.get(parameter) ?? new Array<string>(parts).fill("")
@@ -174,7 +176,7 @@ function publishedNames({ tensors }: Pick<Weights, "tensors">, file: string): Re
 
 interface PublishedName {
   readonly parameter: string
-  /** Which of `parts` equal parts along the first axis. */
+  /** The index of the part, of `parts` equal ones along the first axis. */
   readonly part: number
   readonly parts: number
 }
@@ -186,7 +188,7 @@ const inHead: readonly (readonly [RegExp, string])[] = [
   [/^class_labels_classifier\./, "class_embed."],
   [/^bbox_predictor\./, "bbox_embed."],
 ]
-/** Names in a layer. Norms are numbered in the order of the computation. */
+/** Names within a layer. Norms are numbered in the order of computation. */
 const inLayer: readonly (readonly [RegExp, string])[] = [
   [/^encoder_attn\./, "multihead_attn."],
   [/\.o_proj\./, ".out_proj."],
@@ -195,7 +197,7 @@ const inLayer: readonly (readonly [RegExp, string])[] = [
   [/^encoder_attn_layer_norm\./, "norm2."],
 ]
 
-/** facebookresearch's name of a tensor that transformers 4 or 5 wrote. Other names stay. */
+/** facebookresearch's name of a tensor in files of transformers 4 or 5. Other names are returned unchanged. */
 function publishedName(name: string): PublishedName {
   const whole = (parameter: string): PublishedName => ({ parameter, part: 0, parts: 1 })
   const [, inBackbone] = /^model\.backbone\.(?:conv_encoder\.)?model\.(.*)$/.exec(name) ?? []
@@ -210,7 +212,7 @@ function publishedName(name: string): PublishedName {
   return { parameter: `${at}${attention}.in_proj_${leaf}`, part: "qkv".indexOf(letter), parts: 3 }
 }
 
-/** torchvision's name of a tensor of a ResNet of transformers. timm's names are torchvision's. */
+/** torchvision's name of a tensor in a ResNet of transformers. timm's names equal torchvision's. */
 function torchvisionName(name: string): string {
   const leaf = (kind: string, index: string): string => (kind === "convolution" ? `conv${index}` : `bn${index}`)
   return name
@@ -227,7 +229,7 @@ function torchvisionName(name: string): string {
     )
 }
 
-/** The sources of all parameters, whose shapes are checked. */
+/** The sources of all parameters. Their shapes are checked. */
 function sourcesOf(
   { shapes, from }: Renamed,
   weights: Weights,
@@ -245,7 +247,7 @@ function sourcesOf(
   return { weights, sources: new Map(parameters.map(({ name }) => [name, { from: from.get(name) ?? [] }])) }
 }
 
-/** The fields of a detector with a ResNet that follow from names and shapes. */
+/** The fields of a detector with a ResNet that follow from the names and shapes of tensors. */
 function fromShapes(shapes: Renamed["shapes"], dilated: boolean, file: string): Partial<DetrConfig> {
   const axis = (name: string, at: number): number => {
     const size = shapes.get(name)?.[at]
@@ -330,14 +332,14 @@ const imageSize = v.pipe(
 
 const runSchema = object({ vitrine: object({ detector: detectorSchema, imageSize }) })
 
-/** A backbone with defaults for the fields that the file lacks. */
+/** Adds defaults to a backbone from a file. */
 function fullBackbone(backbone: v.InferOutput<typeof backboneSchema>): DetrConfig["backbone"] {
   return backbone.kind === "resnet"
     ? { kind: "resnet", config: resnetConfig(backbone.config) }
     : { kind: "vit", config: vitConfig(backbone.config) }
 }
 
-/** The model of a run of Vitrine's, whose `config.json` has the configuration under `vitrine.detector`. */
+/** The model of a Vitrine run. Its `config.json` has the configuration under `vitrine.detector`. */
 function vitrineModel(json: Json, file: string): Pick<OpenDetector, "config" | "labels" | "preprocessing"> {
   const { detector, imageSize: within, ...record } = parse(runSchema, json, file).vitrine
   const config = inFile(file, () => detrConfig({ ...detector, backbone: fullBackbone(detector.backbone) }), {
@@ -374,7 +376,7 @@ const huggingFaceSchema = object({
   auxiliary_loss: v.nullish(flag, false),
 })
 
-/** The model that Hugging Face's `config.json` describes, on the backbone that the weights tell. */
+/** The model that Hugging Face's `config.json` describes, with the backbone that follows from the weights. */
 function huggingFaceModel(json: Json, shapes: Renamed["shapes"], file: string, weightsFile: string): DetrConfig {
   const fields = parse(huggingFaceSchema, json, file)
   const backbone = fields.backbone_config
@@ -429,10 +431,10 @@ const preprocessorSchema = object({
   image_std: v.nullish(v.unknown(), [...imageNetStd]),
 })
 
-/** transformers' image processors whose computation is that of DETR's. */
+/** Image processors of transformers that compute the same as DETR's. */
 const processors = /^(Detr|ConditionalDetr|DeformableDetr)(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/
 
-/** A `preprocessor_config.json` of `DetrImageProcessor`, of any version. */
+/** Reads a `preprocessor_config.json` of `DetrImageProcessor`, of any version. */
 function readPreprocessor(json: unknown, file: string): DetectorPreprocessing {
   const fields = parse(preprocessorSchema, isObject(json) ? withoutNulls(json) : json, file)
   const field = fields.image_processor_type == null ? "feature_extractor_type" : "image_processor_type"
@@ -464,7 +466,7 @@ const edges = object({ shortest_edge: pixels, longest_edge: pixels })
 const bounds = object({ max_height: pixels, max_width: pixels })
 const sides = object({ height: pixels, width: pixels })
 
-/** How images are resized by `size`, which is a count, [height, width], or an object of one of three forms. */
+/** The resizing that `size` describes. It is a count, [height, width], or an object of one of three forms. */
 function sizesOf(
   { size, max_size }: Json,
   file: string,

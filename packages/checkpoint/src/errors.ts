@@ -9,9 +9,9 @@ export function configError(file: string, fault: string, cause?: unknown): Vitri
 }
 
 /**
- * Makes something whose errors know nothing of a file.
- * @param paths where the file has a field, by the first word of the error; "" stands for all other words.
- * @throws VitrineError (config) with the file before what was wrong.
+ * Runs `make`, whose errors do not name the file, and adds the file to its errors.
+ * @param paths the paths of fields in the file, by the first word of the error; "" is for all other words
+ * @throws VitrineError (config) that begins with the file
  */
 export function inFile<T>(file: string, make: () => T, paths: Readonly<Record<string, string>> = {}): T {
   try {

@@ -1,9 +1,9 @@
-/** How to make safetensors of a pickle, which is never read here, in a line of Python. */
+/** A line of Python that converts a pickle to safetensors. Pickles are never read here. */
 export function conversion(from: string, to = "model.safetensors"): string {
   return `convert it once: python -c "import torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() for k, v in torch.load('${from}', map_location='cpu', weights_only=True).items()}, '${to}')"`
 }
 
-/** What other files begin with that often stand in a model's place. */
+/** The first bytes of files that often stand in the place of a model. */
 const beginnings: readonly (readonly [beginning: RegExp, what: string])[] = [
   [
     /^version (?=$|https:\/\/git-lfs)/,
@@ -15,8 +15,8 @@ const beginnings: readonly (readonly [beginning: RegExp, what: string])[] = [
 ]
 
 /**
- * What a file is in place of the one that its name promises; undefined where its first bytes do not tell.
- * @param bytes the first 8 bytes or more.
+ * Words for the actual kind of a file, or undefined if its first bytes do not show it.
+ * @param bytes the first 8 bytes or more
  */
 export function foreignFile(bytes: Uint8Array): string | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 64))

@@ -1,10 +1,10 @@
 import { configError } from "./errors.ts"
 
 /**
- * The groups of a model's group norms. Weights without a `config.json` do not tell them: without a hint they are 32, as in all
- * published models.
- * @param widths channels of the norms.
- * @throws VitrineError (config) if there is no hint and they cannot be 32.
+ * The number of groups of a model's group norms. Weights without a `config.json` do not determine it. Without a hint it
+ * is 32, as in all published models.
+ * @param widths the channels of the norms
+ * @throws VitrineError (config) if there is no hint and 32 is impossible
  */
 export function groupsOf(hint: number | undefined, widths: readonly number[], file: string): number {
   if (hint !== undefined) return hint

@@ -1,6 +1,6 @@
 import type { Preprocessing } from "./preprocessing.ts"
 
-/** Interpolations in the order of Pillow's numbers, which a `preprocessor_config.json` has for them. */
+/** Interpolations in the order of Pillow's numbers. A `preprocessor_config.json` has these numbers. */
 export const pillowFilters: readonly Preprocessing["interpolation"][] = [
   "nearest",
   "lanczos",

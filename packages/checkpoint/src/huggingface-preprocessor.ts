@@ -1,5 +1,5 @@
 /**
- * The `preprocessor_config.json` of Hugging Face's models, in all of its ages:
+ * The `preprocessor_config.json` of Hugging Face's models, of all versions:
  * https://github.com/huggingface/transformers/blob/main/src/transformers/image_processing_backends.py
  */
 import * as v from "valibot"
@@ -13,7 +13,7 @@ import { flag, number, object, pair, parse, perChannel, type Schema, text } from
 type Pair = readonly [height: number, width: number]
 
 interface Processor {
-  /** Whether a number as `size` means both sides; otherwise it is the shorter side. */
+  /** Whether a number as `size` means both sides. Otherwise it is the shorter side. */
   readonly squares: boolean
   /** The values of fields that a file lacks. */
   readonly defaults: Json
@@ -36,7 +36,7 @@ const dinov3 = {
   image_std: [0.229, 0.224, 0.225],
 }
 
-/** By their names without the ending `ImageProcessor`, or `FeatureExtractor` in old files. */
+/** The processors by their names without the ending `ImageProcessor`, or `FeatureExtractor` in old files. */
 const processors: ReadonlyMap<string, Processor> = new Map([
   ["ViT", { squares: true, defaults: vit }],
   ["DeiT", { squares: true, defaults: deit }],
@@ -61,14 +61,14 @@ const schema = object({
   image_std: v.nullish(v.unknown()),
 })
 
-/** The fields of a file, with the processor's defaults for what is missing or null. */
+/** The fields of a file. The processor's defaults replace missing and null ones. */
 type Fields = v.InferOutput<typeof schema>
 
 /**
- * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize and of the processors'
- * centre crop.
- * @param anySize whether the model takes images of other sizes than its own, as transformers runs DINOv2.
- * @throws VitrineError (config) for a preprocessor that makes images of another size, or that Vitrine cannot follow.
+ * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize and of the processors' centre
+ * crop.
+ * @param anySize whether the model accepts images of other sizes, as DINOv2 does in transformers
+ * @throws VitrineError (config) for a preprocessor that makes images of another size, or that Vitrine cannot follow
  */
 export function fromPreprocessor(json: unknown, config: ModelConfig, file: string, anySize = false): Preprocessing {
   const { squares, defaults } = processorOf(json, file)
@@ -89,7 +89,7 @@ export function fromPreprocessor(json: unknown, config: ModelConfig, file: strin
   }
 }
 
-/** A processor's fields as transformers 5 takes them: a step that is null is none, and other nulls are defaults. */
+/** Replaces null fields of a processor as transformers 5 does: a step becomes false, other fields get their defaults. */
 export function withoutNulls(json: Json): Json {
   const values = Object.entries(json).map(([field, value]) => [
     field,
@@ -108,7 +108,7 @@ function processorOf(json: unknown, file: string): Processor {
   throw configError(file, `${field} is ${shown(name)}: Vitrine has the image processors of ${names}`)
 }
 
-/** Does not change images of the model's size. */
+/** The geometry that does not change images of the model's size. */
 const squash = { cropPct: 1, cropMode: "squash" } as const
 
 function geometry(
@@ -119,7 +119,7 @@ function geometry(
   file: string,
 ): Pick<Preprocessing, "size" | "cropPct" | "cropMode" | "resize" | "crop"> {
   const takes = `the model takes ${modelSize.join("×")}`
-  /** Checks that the model takes images of a size. */
+  /** Checks that the model accepts images of a size. */
   const accepted = (field: string, size: Pair): Pair => {
     if (anySize || size.join() === modelSize.join()) return size
     const uncropped = !fields.do_center_crop && fields.crop_size != null ? " (do_center_crop is false)" : ""
@@ -142,7 +142,7 @@ function geometry(
   return { size: accepted("size", target), ...squash }
 }
 
-/** A shortest side, or exactly [height, width]. */
+/** A shortest side, or the exact [height, width]. */
 function resizeTarget(size: unknown, squares: boolean, file: string): number | Pair {
   const shortest = isObject(size) ? size.shortest_edge : squares || Array.isArray(size) ? undefined : size
   if (shortest == null) return sides("size", size, file)

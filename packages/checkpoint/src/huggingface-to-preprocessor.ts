@@ -6,7 +6,7 @@ import type { Preprocessing } from "./preprocessing.ts"
 
 /**
  * The `preprocessor_config.json` that prepares images in the same way.
- * @throws VitrineError (config) where no processor of transformers does.
+ * @throws VitrineError (config) if no processor of transformers can
  */
 export function toPreprocessor(
   preprocessing: Preprocessing,
@@ -55,9 +55,9 @@ export function toPreprocessor(
 }
 
 interface Steps {
-  /** The shorter side, exactly [height, width], or nothing. */
+  /** The shorter side, the exact [height, width], or null for no resizing. */
   readonly resize: number | readonly [height: number, width: number] | null
-  /** How a crop is rounded that begins between two pixels: down, or to the even one. */
+  /** The rounding of a crop that begins between two pixels: down, or to the even one. */
   readonly crop?: "down" | "even"
 }
 

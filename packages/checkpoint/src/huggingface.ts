@@ -1,5 +1,5 @@
 /**
- * Model folders as Hugging Face's transformers writes and reads them: `config.json` with a `model_type`,
+ * Model folders in the format of Hugging Face's transformers: `config.json` with a `model_type`,
  * `preprocessor_config.json` and `model.safetensors`.
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models
  */
@@ -31,14 +31,14 @@ const fileSchema = object({
 })
 
 /**
- * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2, DINOv2 with registers or BiT. Models without a
- * head give the normed class token; their poolers are left out. Missing fields have the defaults of transformers 5. DINOv2 and
- * BiT take images of the preprocessor's size; positions of DINOv2 are resized to it.
- * @param preprocessorJson null without such a file. Images are then prepared as those of the published models.
- * @param file names `config.json` in errors. Errors of the preprocessor name a file in the same folder.
- * @param options `outputs` of the head in the weights, where they are known: names of another number of classes are left out.
- *   `hints` settle what the preprocessor says otherwise than the model.
- * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
+ * Reads the `config.json` and `preprocessor_config.json` of a ViT, DeiT, DINOv2, DINOv2 with registers or BiT. Models
+ * without a head output the normed class token, and their poolers are ignored. Missing fields have the defaults of
+ * transformers 5. DINOv2 and BiT accept images of the preprocessor's size, to which DINOv2's positions are resized.
+ * @param preprocessorJson null if there is no such file; images are then prepared as those of the published models
+ * @param file the name of `config.json` in errors; errors of the preprocessor name a file in the same folder
+ * @param options `outputs` is the number of the head's outputs in the weights, if it is known; names of another number of
+ *   classes are ignored. `hints` decide if the preprocessor contradicts the model.
+ * @throws VitrineError (config) for an impossible model, or one with features that Vitrine does not have
  */
 export async function fromHuggingFace(
   json: unknown,
@@ -93,7 +93,7 @@ export async function fromHuggingFace(
   }
 }
 
-/** Of images that patches do not cover, the convolution leaves the lower and right edges out. */
+/** Drops the lower and right edges of images that patches do not cover, as the convolution does. */
 function droppingEdges(preprocessing: Preprocessing, patchSize: readonly [number, number]): Preprocessing {
   const { size } = preprocessing
   const [height, width] = size
@@ -107,12 +107,12 @@ function familyOfType(type: string): Family | undefined {
   return recognisedFamily(({ modelTypes }) => modelTypes.includes(type))
 }
 
-/** Outputs of the head. As in transformers, `id2label` goes before `num_labels`. */
+/** The number of the head's outputs. As in transformers, `id2label` takes precedence over `num_labels`. */
 function classCount({ id2label, num_labels }: v.InferOutput<typeof fileSchema>): number {
   return id2label == null ? (num_labels ?? 2) : Object.keys(id2label).length
 }
 
-/** @throws VitrineError (config) for a family that Vitrine does not write for transformers. */
+/** @throws VitrineError (config) for a family that Vitrine does not write for transformers */
 async function formatOf(config: ModelConfig): Promise<HuggingFaceFormat> {
   const { formats, label } = familyOf(config)
   const format = await formats.huggingFace?.()
@@ -121,7 +121,7 @@ async function formatOf(config: ModelConfig): Promise<HuggingFaceFormat> {
   return format
 }
 
-/** Two JSON files, and notes on what they cannot say, a line each. */
+/** Two JSON files, and notes about what they cannot express, a line each. */
 export interface HuggingFaceFiles {
   readonly config: Json
   readonly preprocessor: Json
@@ -129,8 +129,8 @@ export interface HuggingFaceFiles {
 }
 
 /**
- * The files that stand beside the weights, for `transformers` and for transformers.js.
- * @throws VitrineError (config) for preprocessing that no image processor of transformers does.
+ * The JSON files beside the weights, for transformers and transformers.js.
+ * @throws VitrineError (config) for preprocessing that no image processor of transformers can do
  */
 export async function toHuggingFace({
   config,
@@ -155,17 +155,17 @@ export async function toHuggingFace({
   }
 }
 
-/** The properties of a model that no class of transformers has, or that none has together with the model's others. */
+/** The properties of a model that no class of transformers has, or that none combines. */
 export async function beyondHuggingFace(config: ModelConfig): Promise<string[]> {
   return (await formatOf(config)).beyond(config)
 }
 
 /**
- * A model's parameters under transformers' names. Some are views of `weights`. Parameters that the class of transformers has and
- * the model lacks get neutral values: positions and biases of 0, factors of 1. Parameters that the model has and the class
- * lacks go into others: LayerScale into the matrix before it, positions of registers into the registers.
- * @param weights by timm's names.
- * @throws VitrineError (config) for a model that no class of transformers is.
+ * A model's parameters with transformers' names. Some are views of `weights`. Parameters that the class of transformers
+ * has and the model lacks get neutral values: positions and biases of 0, factors of 1. Parameters that only the model
+ * has go into others: LayerScale into the matrix before it, positions of registers into the registers.
+ * @param weights by timm's names
+ * @throws VitrineError (config) for a model that no class of transformers can be
  */
 export async function huggingFaceTensors(
   config: ModelConfig,
@@ -181,18 +181,18 @@ export async function huggingFaceTensors(
   return format.tensors(config, weights)
 }
 
-/** Outputs of the head in a file; undefined where there is none. */
+/** The number of the head's outputs in a file, or undefined if there is no head. */
 export function headOutputs({ tensors }: TensorNames): number | undefined {
   return tensors.find(({ name, shape }) => /^classifier\.(1\.)?weight$/.test(name) && shape.length === 2)?.shape[0]
 }
 
-/** Tensors that a file may also hold. Features and logits do not depend on them. */
+/** Tensors that a file may also contain. Features and logits do not depend on them. */
 const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
 
 /**
- * The tensors that make a model's parameters, in a file of Hugging Face's. The file must hold no others.
- * @param modelType the `model_type` of `config.json`, which names of tensors may begin with.
- * @throws VitrineError (file) that names missing, misshapen and unexpected tensors as the file does.
+ * The tensors for a model's parameters in a Hugging Face file. The file must contain no others.
+ * @param modelType the `model_type` of `config.json`, with which names of tensors may begin
+ * @throws VitrineError (file) with the missing, misshapen and unexpected tensors, by their names in the file
  */
 export async function huggingFaceSources(
   header: TensorNames,

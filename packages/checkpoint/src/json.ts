@@ -1,22 +1,22 @@
 import { fileError, shown } from "./errors.ts"
 import { foreignFile } from "./foreign.ts"
 
-/** An object of a JSON file, of which nothing is known. */
+/** An object of a JSON file before any check. */
 export type Json = Readonly<Record<string, unknown>>
 
 export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 export interface JsonLimits {
-  /** Most bytes that are looked at. */
+  /** The greatest number of bytes that are read. */
   readonly bytes: number
-  /** Deepest nesting: `{"a":[1]}` is 2 deep. */
+  /** The greatest depth of nesting: `{"a":[1]}` has depth 2. */
   readonly depth: number
-  /** Most values, with objects and arrays. They take far more memory than their text. */
+  /** The greatest number of values. Objects and arrays count too. They need far more memory than their text. */
   readonly values: number
 }
 
-/** Limits of the small JSON files of a model or run folder. */
+/** The limits for small JSON files of a model or run folder. */
 export const jsonFile: JsonLimits = { bytes: 16 * 2 ** 20, depth: 64, values: 1_000_000 }
 
 const quote = 0x22
@@ -25,11 +25,11 @@ const comma = 0x2c
 const colon = 0x3a
 
 /**
- * Parses JSON that may be hostile. Its size, depth and number of values are checked before it is built. A key that occurs
- * twice in an object is an error; `JSON.parse` accepts it.
- * @param file names the file in errors.
- * @param what names the part of the file, such as "header".
- * @param limits by default those of a small file: 16 MiB, 64 deep, a million values.
+ * Parses JSON that may be hostile. It checks the size, the depth and the number of values before it builds any. A key
+ * that occurs twice in an object is an error, although `JSON.parse` accepts it.
+ * @param file the file's name in errors
+ * @param what the part of the file in errors, such as "header"
+ * @param limits by default those of a small file: 16 MiB, 64 deep, a million values
  * @throws VitrineError (file)
  */
 export function parseJson(bytes: Uint8Array, file: string, what = "text", limits: JsonLimits = jsonFile): unknown {
@@ -56,8 +56,8 @@ export function parseJson(bytes: Uint8Array, file: string, what = "text", limits
 }
 
 /**
- * Plain data as JSON that `parseJson` reads as the same data. A number that is not finite is an error; JSON would turn it
- * into null.
+ * Converts plain data to JSON from which `parseJson` reads the same data. A number that is not finite is an error,
+ * since JSON would make it null.
  * @throws VitrineError (file)
  */
 export function toJson(value: unknown, file: string, what: string, indent = 0): Uint8Array {
@@ -75,7 +75,7 @@ export function toJson(value: unknown, file: string, what: string, indent = 0): 
   return bytes
 }
 
-/** Depth and number of values, from the punctuation outside of strings. */
+/** Checks the depth and the number of values. It counts the punctuation outside strings. */
 function checkSize(bytes: Uint8Array, file: string, what: string, limits: JsonLimits): void {
   let depth = 0
   let values = 1
@@ -95,7 +95,7 @@ function checkSize(bytes: Uint8Array, file: string, what: string, limits: JsonLi
   }
 }
 
-/** The first key that an object of `text`, which is valid JSON, holds twice. */
+/** The first key that occurs twice in an object of `text`, which must be valid JSON. */
 function duplicateKey(text: string): string | undefined {
   const open: (Set<string> | null)[] = []
   for (let i = 0; i < text.length; i++) {

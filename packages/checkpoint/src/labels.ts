@@ -1,16 +1,16 @@
 import { configError, shown } from "./errors.ts"
 
-/** Names of classes, in the order of the logits; null where they do not fit, of which the notes tell. */
+/** The names of classes, in the order of the logits, or null if they do not fit. Then the notes say so. */
 export interface ClassNames {
   readonly labels: readonly string[] | null
   readonly notes: readonly string[]
 }
 
 /**
- * The names of classes: a list, or an object by index. Names may be numbers. Classes that the object leaves out are called by
- * their index. Names of another number of classes are left out.
- * @param field the path of the names in the file.
- * @throws VitrineError (config) for what holds no names.
+ * Reads the names of classes: a list, or an object by index. Names may be numbers. Classes that the object leaves out
+ * are named by their index. If the number of classes differs, the names are ignored.
+ * @param field the path of the names in the file
+ * @throws VitrineError (config) for a value without names
  */
 export function classNames(field: string, names: unknown, classes: number, file: string): ClassNames {
   if (typeof names !== "object" || names === null)

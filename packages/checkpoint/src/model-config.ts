@@ -1,7 +1,7 @@
 import type { ViTConfig } from "@vitrine/core"
 import type { BiTConfig } from "@vitrine/resnet"
 
-/** The configuration of an image classifier. Its `family` says which. */
+/** The configuration of an image classifier. `family` says of which family. */
 export type ModelConfig = ViTConfig | BiTConfig
 
 export type FamilyName = ModelConfig["family"]

@@ -1,4 +1,4 @@
-/** Opens models from folders on disk, files in a page and addresses. */
+/** Opens models from folders on disk, from files in a page and from addresses. */
 import type { ModelDescription, ModelHints } from "./description.ts"
 import { configError, fileError, shown } from "./errors.ts"
 import { conversion } from "./foreign.ts"
@@ -13,23 +13,25 @@ import { fromTimmConfig, timmSources } from "./timm.ts"
 import { timmArchitecture } from "./timm-names.ts"
 import { openSafetensorsSource, type Weights, type WeightSources } from "./weights.ts"
 
-/** A model. Only headers of its weights have been read; `parameterReader(weights, sources)` reads its parameters. */
+/**
+ * A model. Only the headers of its weights have been read. `parameterReader(weights, sources)` reads its parameters.
+ */
 export interface OpenModel extends ModelDescription {
   readonly weights: Weights
-  /** The tensors of `weights` that make each parameter. */
+  /** The tensors of `weights` for each parameter. */
   readonly sources: WeightSources
-  /** `config.json` as it stands; null where there is none. */
+  /** The content of `config.json`, or null if there is none. */
   readonly json: unknown
 }
 
 /**
- * Opens the model of a folder with `config.json` and `model.safetensors`, or the files that
+ * Opens the model of a folder with `config.json` and `model.safetensors`, or with the files that
  * `model.safetensors.index.json` names. A `config.json` with a `model_type` is read as Hugging Face's, with
- * `preprocessor_config.json` if there is one; without any, weights under timm's names are read by `readStateDict`. All
- * tensors of the model are in the weights, with the right shapes.
- * @param hints what weights without a `config.json` do not tell. Other models ignore them.
- * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
- *   does not have, and weights of another model.
+ * `preprocessor_config.json` if there is one. Without a `config.json`, weights with timm's names are read by
+ * `readStateDict`. All tensors of the model must be in the weights with the right shapes.
+ * @param hints facts that weights without a `config.json` leave open; other models ignore them
+ * @throws VitrineError (file, config) for files that are missing or broken, models that are impossible or that Vitrine
+ *   does not have, and weights of another model
  */
 export async function openModel(
   files: ModelFiles,
@@ -57,12 +59,12 @@ export async function openModel(
   return { ...description, weights, sources: timmSources(weights, description.config, name), json }
 }
 
-/** Whether a `config.json` describes a model of transformers rather than one of timm's. */
+/** Whether a `config.json` describes a model of transformers. Otherwise it is one of timm. */
 export function isHuggingFace(json: unknown): json is Json {
   return isObject(json) && typeof json.architecture !== "string" && json.model_type !== undefined
 }
 
-/** @throws VitrineError (config) for a hint of another architecture than the file's. */
+/** @throws VitrineError (config) for a hint that contradicts the file's architecture */
 function checkArchitecture({ architecture }: ModelHints, json: unknown, file: string): void {
   if (architecture === undefined) return
   const named = isObject(json) && typeof json.architecture === "string" ? json.architecture : undefined
@@ -98,7 +100,7 @@ async function openStateDict(files: ModelFiles, weightsFile: string, hints: Mode
   return { ...format.read(weights, name, hints), weights, json: null }
 }
 
-/** The weights of a folder in one file or in shards. */
+/** Opens the weights of a folder, which are in one file or in shards. */
 export async function openWeights(files: ModelFiles, file: string): Promise<{ weights: Weights; name: string }> {
   const source = file === shardIndex ? undefined : await files.open(file)
   if (source !== undefined) return { weights: await openSafetensorsSource(source), name: files.nameOf(file) }
@@ -118,7 +120,7 @@ export async function openWeights(files: ModelFiles, file: string): Promise<{ we
   return { weights, name: files.nameOf(shardIndex) }
 }
 
-/** Names of weights that PyTorch has pickled. */
+/** The names of pickled weights in PyTorch. */
 const pickles = [
   "pytorch_model.bin",
   "pytorch_model.bin.index.json",
@@ -128,7 +130,7 @@ const pickles = [
   "model.ckpt",
 ]
 
-/** @throws VitrineError (file) for a folder whose weights are a pickle. */
+/** @throws VitrineError (file) for a folder whose weights are a pickle */
 async function refusePickle(files: ModelFiles): Promise<void> {
   for (const name of pickles)
     if ((await files.open(name)) !== undefined)
@@ -140,17 +142,20 @@ async function refusePickle(files: ModelFiles): Promise<void> {
       )
 }
 
-/** The first patches or the first convolution under the names of transformers. */
+/** The names of the patch embedding or of the first convolution in transformers. */
 const transformersNames =
   /(^|\.)(embeddings\.patch_embeddings\.projection|embeddings\.patch_embedding|embedder\.convolution)\.weight$/
 
-/** The family that a tensor's name tells; the first of the table where none does, whose reader says what is missing. */
+/**
+ * The family that follows from a tensor's name. By default it is the first of the table, whose reader then says what is
+ * missing.
+ */
 function familyOfWeights({ tensors }: Pick<Weights, "tensors">): Family {
   return recognisedFamily(({ tensor }) => tensors.some(({ name }) => tensor.test(name))) ?? families.vit
 }
 
 /**
- * Opens a Vision Transformer or a BiT of Google's, the bytes of an .npz file.
+ * Opens a Vision Transformer or a BiT of Google from the bytes of an .npz file.
  * @throws VitrineError (file, config)
  */
 export async function openGoogleModel(source: ByteSource, hints: ModelHints = {}): Promise<OpenModel> {

@@ -5,7 +5,7 @@ import { cropMode, cropPct, interpolation, type Preprocessing, standardDeviation
 import { object, pair, parse, perChannel } from "./schema.ts"
 
 /**
- * Settings in place of those of a model's files. Hints are for weights without a `config.json`; other files must agree
+ * Settings that replace those of a model's files. Hints are for weights without a `config.json`. Other files must agree
  * with them.
  */
 export interface Overrides extends Omit<ModelHints, "imageSize"> {
@@ -14,7 +14,7 @@ export interface Overrides extends Omit<ModelHints, "imageSize"> {
   readonly interpolation?: Preprocessing["interpolation"] | undefined
   readonly cropPct?: number | undefined
   readonly cropMode?: Preprocessing["cropMode"] | undefined
-  /** A value a channel, or one for all. */
+  /** A value for each channel, or one for all. */
   readonly mean?: readonly number[] | undefined
   readonly std?: readonly number[] | undefined
 }
@@ -26,7 +26,7 @@ export function hintsOf(overrides: Overrides): ModelHints {
   return { architecture, heads, activation, layerNormEpsilon, pool, groups, imageSize: size, mean, std }
 }
 
-/** Overrides apart from the options that stand beside them. */
+/** Separates overrides from other options. */
 export function splitOverrides<T extends Overrides>(
   options: T,
 ): [overrides: Overrides, others: Omit<T, keyof Overrides>] {
@@ -50,9 +50,9 @@ export function splitOverrides<T extends Overrides>(
 }
 
 /**
- * The model at another image size and with other settings. `resizeWeights` makes its weights.
- * @param file names the model in errors.
- * @throws VitrineError (config) for settings that make no sense, or that the model cannot have.
+ * The model with another image size and other settings. `resizeWeights` makes its weights.
+ * @param file the model's name in errors
+ * @throws VitrineError (config) for settings that are invalid or that the model cannot have
  */
 export function applyOverrides(description: ModelDescription, overrides: Overrides, file: string): ModelDescription {
   const { preprocessing } = description
@@ -86,7 +86,7 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
   })
   const changed = { ...parse(schema, fields, file), size: imageSize }
   const { resize, crop } = preprocessing
-  // Hugging Face's geometry is for one size. `cropPct` and `cropMode` say what is nearest to it at another.
+  // Hugging Face's geometry is for one size. For another size, `cropPct` and `cropMode` are the nearest equivalent.
   const sameSize = resize !== undefined && imageSize.join() === preprocessing.size.join()
   const sameCrop = overrides.cropPct === undefined && overrides.cropMode === undefined
   return {

@@ -1,16 +1,18 @@
 import { VitrineError } from "@vitrine/core"
 
 /**
- * How position embeddings are resized to another grid, by the library of the model:
- * - `timm`: bicubic (a = -0.5) with antialias, edges left out of the average; `resample_abs_pos_embed` of timm.
- * - `huggingface`: bicubic (a = -0.75) without antialias, edges repeated; `interpolate_pos_encoding` of transformers.
- * - `google`: linear between aligned corners; `scipy.ndimage.zoom` of order 1, as google-research/vision_transformer.
+ * The methods of resizing position embeddings, by the model's library:
+ * - `timm`: bicubic (a = -0.5) with antialias, without the cells beyond the edges; `resample_abs_pos_embed` of timm.
+ * - `huggingface`: bicubic (a = -0.75) without antialias, with repeated edges; `interpolate_pos_encoding` of
+ *   transformers.
+ * - `google`: linear between aligned corners; `scipy.ndimage.zoom` of order 1, as in
+ *   google-research/vision_transformer.
  * - `bilinear`: linear between the centres of cells, without antialias.
  */
 export type PositionMethod = "timm" | "huggingface" | "google" | "bilinear"
 
 export interface PositionResize {
-  /** Rows before the grid's, such as a class token's. They are not resized. */
+  /** The number of rows before the grid's, such as a class token's. They are not resized. */
   readonly prefixTokens: number
   readonly dim: number
   readonly from: readonly [rows: number, columns: number]
@@ -19,9 +21,9 @@ export interface PositionResize {
 }
 
 /**
- * Position embeddings, [prefixTokens + rows · columns, dim], at another grid, row-major as the first. Sums are in
+ * Resizes position embeddings, [prefixTokens + rows · columns, dim], to another grid. Both are row-major. Sums are in
  * float64.
- * @throws VitrineError (shape) for a table of another length.
+ * @throws VitrineError (shape) for a table of another length
  */
 export function resizePositions(table: Float32Array, options: PositionResize): Float32Array {
   const { prefixTokens, dim, from, to, method } = options
@@ -43,7 +45,7 @@ export function resizePositions(table: Float32Array, options: PositionResize): F
   return out
 }
 
-/** The cells of the source that make one place of the result, and their shares. */
+/** The source cells of one place in the result, and their shares. */
 type Shares = readonly (readonly [cell: number, share: number])[]
 
 /** [outer, size, inner] to [outer, places, inner]. */
@@ -74,7 +76,7 @@ function cubic(x: number, a: number): number {
   return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0
 }
 
-/** Linear between the two cells around `at`. */
+/** Linear interpolation between the two cells around `at`. */
 function linear(at: number, size: number): Shares {
   const low = clamp(Math.floor(at), size)
   const share = at - low
@@ -89,7 +91,7 @@ function linear(at: number, size: number): Shares {
 const places = (count: number, shares: (place: number) => Shares): Shares[] =>
   Array.from({ length: count }, (_, place) => shares(place))
 
-/** The shares of every place along one axis, from a size to another. */
+/** The shares of every place along one axis, from one size to another. */
 const axes: Readonly<Record<PositionMethod, (from: number, to: number) => Shares[]>> = {
   timm: (from, to) => {
     const scale = from / to

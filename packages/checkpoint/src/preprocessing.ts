@@ -2,31 +2,31 @@ import { type CropMode, cropModeNames, type Interpolation, interpolations } from
 import * as v from "valibot"
 import { number, oneOf, perChannel, type Schema } from "./schema.ts"
 
-/** How an image file becomes the model's input. */
+/** The steps from an image file to the model's input. */
 export interface Preprocessing {
   /** Height and width of the model's input, in pixels. */
   readonly size: readonly [height: number, width: number]
   readonly interpolation: Interpolation
-  /** The share of the resized image's sides that the crop keeps. The image is resized to `size / cropPct` before. */
+  /** The share of the resized image's sides that the crop keeps. Before, the image is resized to `size / cropPct`. */
   readonly cropPct: number
   readonly cropMode: CropMode
   /**
-   * Hugging Face's geometry, in place of `cropPct` and `cropMode`. The image is resized to a length of its shorter side, or to
-   * [height, width], or not at all (null). Then the middle is cut out. Where the middle lies between two pixels, the crop begins
-   * at the upper left one; timm's crop begins at the even one.
+   * Hugging Face's geometry. It replaces `cropPct` and `cropMode`. The image is resized to a length of its shorter
+   * side, or to [height, width], or not at all (null). Then the centre is cropped. If the centre lies between two
+   * pixels, the crop begins at the upper left one. timm's crop begins at the even one.
    */
   readonly resize?: number | readonly [height: number, width: number] | null
   /**
-   * With `resize`: the size of the crop, whose lower and right edges are dropped where it is larger than the input. Null for
-   * images that must have the input's size already.
+   * The size of the crop after `resize`. If it is larger than the input, the lower and right edges are dropped. Null means
+   * that images must already have the input's size.
    */
   readonly crop?: readonly [height: number, width: number] | null
-  /** A value a channel, of pixels in [0, 1]. */
+  /** A value for each channel, for pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
-/** The values of ImageNet's training images, of pixels in [0, 1]. */
+/** The mean of ImageNet's training images, for pixels in [0, 1]. */
 export const imageNetMean: readonly number[] = [0.485, 0.456, 0.406]
 export const imageNetStd: readonly number[] = [0.229, 0.224, 0.225]
 

@@ -1,4 +1,4 @@
-/** What a classifier's outputs are, as `problem_type` of a `config.json` says it. */
+/** The meaning of a classifier's outputs: the `problem_type` in a `config.json`. */
 import * as v from "valibot"
 import { configError } from "./errors.ts"
 import { isObject } from "./json.ts"
@@ -7,10 +7,10 @@ import { oneOf, parse } from "./schema.ts"
 export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const
 export type ProblemType = (typeof problemTypes)[number]
 
-/** How outputs become scores: probabilities that sum to 1, a probability for each, or the outputs themselves. */
+/** How scores follow from outputs: probabilities that sum to 1, a separate probability for each, or no change. */
 export type Scoring = "softmax" | "sigmoid" | "none"
 
-/** The rule of transformers' pipeline for image classification. */
+/** The scoring of a model, by the rule of transformers' pipeline for image classification. */
 export function scoringOf(problemType: ProblemType | null | undefined, classes: number): Scoring {
   if (problemType === "regression") return "none"
   return problemType === "multi_label_classification" || classes === 1 ? "sigmoid" : "softmax"
@@ -19,8 +19,8 @@ export function scoringOf(problemType: ProblemType | null | undefined, classes: 
 const schema = v.nullish(oneOf(problemTypes))
 
 /**
- * The problem type that a `config.json` names at its top level; null for none.
- * @throws VitrineError (config) for another name, and for one output among which there is nothing to choose.
+ * The problem type in a `config.json`, or null if it has none.
+ * @throws VitrineError (config) for an unknown type, and for single labels if the model has only one output
  */
 export function readProblemType(json: unknown, classes: number, file: string): ProblemType | null {
   const type = parse(schema, isObject(json) ? json.problem_type : null, file, "problem_type") ?? null

@@ -1,7 +1,7 @@
 /**
- * The safetensors format: the length of the header as a little-endian u64, the header as JSON
- * `{"__metadata__": {…}, NAME: {"dtype", "shape", "data_offsets": [begin, end]}}`, then the bytes of the tensors,
- * without holes. https://github.com/huggingface/safetensors#format
+ * The safetensors format: the length of the header as a little-endian u64, the header as JSON `{"__metadata__": {…},
+ * NAME: {"dtype", "shape", "data_offsets": [begin, end]}}`, then the bytes of the tensors without gaps.
+ * https://github.com/huggingface/safetensors#format
  */
 import {
   bytesPerElement,
@@ -20,15 +20,15 @@ export interface TensorInfo {
   readonly name: string
   readonly dtype: StorageDType
   readonly shape: readonly number[]
-  /** First byte in the file, counted from its start. */
+  /** The offset of the first byte in the file. */
   readonly begin: number
-  /** The byte after the last. */
+  /** The offset after the last byte. */
   readonly end: number
 }
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
-  /** In the order of their bytes in the file. */
+  /** The tensors in the order of their bytes in the file. */
   readonly tensors: readonly TensorInfo[]
 }
 
@@ -37,18 +37,18 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, StoredTensor>
 }
 
-/** The format's own limit on the header, 100 MB, and what JSON of that schema can need. */
+/** The format's limit on the header, 100 MB, and limits on its JSON. */
 const headerLimits: JsonLimits = { bytes: 100_000_000, depth: 3, values: 1_000_000 }
 const maxRank = 32
 
 /** The entry of the header that is no tensor. */
 const metadataKey = "__metadata__"
 
-/** Bytes before the header. */
+/** The number of bytes before the header. */
 export const headerOffset = 8
 
 /**
- * Length of the header from the first eight bytes of a file, checked against the file's size.
+ * The length of the header, from the first eight bytes of a file. It is checked against the file's size.
  * @throws VitrineError (file)
  */
 export function headerLength(bytes: Uint8Array, { fileSize, name }: FileFacts): number {
@@ -69,10 +69,10 @@ export function headerLength(bytes: Uint8Array, { fileSize, name }: FileFacts): 
 }
 
 /**
- * Reads and checks the header of a safetensors file: every tensor has a known dtype, a size that follows from its
- * shape, and bytes of its own that fill the file without hole or overlap.
- * @param bytes the beginning of the file, at least up to the end of the header.
- * @throws VitrineError (file) that names the file, the tensor and the fault.
+ * Reads and checks the header of a safetensors file. Every tensor must have a known dtype and a size that follows from
+ * its shape. The tensors' bytes must fill the file without gaps or overlaps.
+ * @param bytes the beginning of the file, at least up to the end of the header
+ * @throws VitrineError (file) with the file, the tensor and the fault
  */
 export function parseHeader(bytes: Uint8Array, facts: FileFacts): SafetensorsHeader {
   const { fileSize, name: file } = facts
@@ -137,8 +137,9 @@ const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
   isObject(value) && Object.values(value).every((text) => typeof text === "string")
 
 /**
- * Reads a whole safetensors file. The tensors are views of `bytes`, copied only where their address is not aligned.
- * @param name what errors call the file.
+ * Reads a whole safetensors file. The tensors are views of `bytes`. They are copied only if their address is not
+ * aligned.
+ * @param name the file's name in errors
  * @throws VitrineError (file)
  */
 export function readSafetensors(bytes: Uint8Array, name: string): Safetensors {
@@ -155,10 +156,10 @@ export function readSafetensors(bytes: Uint8Array, name: string): Safetensors {
 }
 
 /**
- * The file in chunks: the header, then the memory of the tensors, which is not copied. The bytes are those of the official
- * library: the widest dtype first, then by name, the header padded to eight bytes.
- * @param tensors a Map, or `Object.entries` of a record.
- * @throws VitrineError (file) for a name that occurs twice and for data that does not fit its shape.
+ * The file in chunks: the header, then the memory of the tensors, which is not copied. The bytes equal those of the
+ * official library: the widest dtype first, then by name, the header padded to eight bytes.
+ * @param tensors a Map, or `Object.entries` of a record
+ * @throws VitrineError (file) for a name that occurs twice, and for data that do not fit their shape
  */
 export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: StoredTensor]>,

@@ -1,18 +1,18 @@
 /**
- * Schemas of JSON files: the pieces that they are built of, and one line for what does not fit.
- * A schema's message is the noun that an error needs: "text" becomes `architecture must be text, got 5`.
+ * Schemas of JSON files: their parts, and an error of one line for data that do not fit. A schema's message is the noun
+ * in the error: "text" becomes `architecture must be text, got 5`.
  */
 import * as v from "valibot"
 import { configError, shown } from "./errors.ts"
 import { isObject } from "./json.ts"
 
-/** What checks data from outside, and gives them their type. */
+/** A check of data from outside that gives them a type. */
 export type Schema<T> = v.GenericSchema<unknown, T>
 
 export const text: Schema<string> = v.string("text")
 export const flag: Schema<boolean> = v.boolean("true or false")
 export const number: Schema<number> = v.pipe(v.number("a number"), v.finite("a number"))
-/** A number of pixels, or of anything else that is counted and may be 0. */
+/** A number of pixels or of other countable things, which may be 0. */
 export const count: Schema<number> = v.pipe(v.number("a number"), v.safeInteger("a count"), v.minValue(0, "a count"))
 
 const isCount = (value: unknown): value is number => v.is(count, value)
@@ -26,7 +26,7 @@ export const pair: Schema<readonly [height: number, width: number]> = v.pipe(
   v.transform((sides): readonly [number, number] => (typeof sides === "number" ? [sides, sides] : sides)),
 )
 
-/** A number a channel; a list of one number stands for all channels. */
+/** A number for each channel. A list of one number counts for all channels. */
 export function perChannel(channels: number): Schema<readonly number[]> {
   return v.pipe(
     v.custom<readonly number[]>(
@@ -38,23 +38,23 @@ export function perChannel(channels: number): Schema<readonly number[]> {
   )
 }
 
-/** @param bounds the smallest and the largest integer. */
+/** @param bounds the least and the greatest integer */
 export function integer([least, most]: readonly [least: number, most: number]): Schema<number> {
   const noun = `an integer from ${least} to ${most}`
   return v.pipe(v.number("a number"), v.integer(noun), v.minValue(least, noun), v.maxValue(most, noun))
 }
 
-/** @param range of each side. */
+/** @param range the bounds of each side */
 export function sides(range: readonly [least: number, most: number]): Schema<readonly [height: number, width: number]> {
   return v.strictTuple([integer(range), integer(range)], "[height, width]")
 }
 
-/** One of a table's names. */
+/** One of the names in a table. */
 export function oneOf<const N extends string>(names: readonly N[]): Schema<N> {
   return v.picklist(names, `one of ${names.join(", ")}`)
 }
 
-/** The value of a row, by the row's name. */
+/** The value of a row, found by the row's name. */
 export function rowOf<T extends {}>(table: ReadonlyMap<string, T>): Schema<T> {
   const noun = `one of ${[...table.keys()].join(", ")}`
   return v.pipe(
@@ -73,29 +73,29 @@ export function listOf<T>(item: Schema<T>): Schema<T[]> {
   return v.array(item, "a list")
 }
 
-/** An object whose other fields are left alone. */
+/** An object that may have other fields too. */
 export function object<E extends v.ObjectEntries>(entries: E): Schema<v.InferOutput<v.LooseObjectSchema<E, string>>> {
   return v.pipe(v.unknown(), anObject, withRequired(entries), v.looseObject(entries))
 }
 
 /**
  * An object without other fields.
- * @param noun what the object is, as in `vitrine.model.depht is not a field of a model`.
+ * @param noun words for the object, as in `vitrine.model.depht is not a field of a model`
  */
 export function only<E extends v.ObjectEntries>(
   noun: string,
   entries: E,
 ): Schema<v.InferOutput<v.StrictObjectSchema<E, string>>> {
-  // Without a prototype, so that `toString` is no field.
+  // The object has no prototype, so that `toString` is no field.
   const fields: E = Object.assign(Object.create(null), entries)
   const strict = v.strictObject(fields, `is not a field of ${noun}`)
   return v.pipe(v.unknown(), anObject, withRequired(entries), strict)
 }
 
-/** Names that valibot passes over, since objects of JavaScript inherit them. */
+/** Names that valibot ignores, since JavaScript objects inherit them. */
 const inherited = ["__proto__", "constructor", "prototype"]
 
-/** No list, which has fields too, and nothing that would be passed over. */
+/** Refuses lists, which have fields too, and objects with ignored fields. */
 const anObject = v.rawCheck<unknown>(({ dataset: { value }, addIssue }) => {
   if (!isObject(value)) addIssue({ message: "an object" })
   else if (inherited.some((name) => Object.hasOwn(value, name)))
@@ -104,7 +104,7 @@ const anObject = v.rawCheck<unknown>(({ dataset: { value }, addIssue }) => {
 
 const optional: readonly string[] = ["exact_optional", "nullish", "optional"]
 
-/** Gives missing fields the value undefined, so that their own schemas say what they must be. */
+/** Gives missing fields the value undefined, so that their schemas report them. */
 function withRequired(entries: v.ObjectEntries): v.TransformAction<unknown, unknown> {
   const required = Object.keys(entries).filter((name) => !optional.includes(entries[name]?.type ?? ""))
   const missing = Object.fromEntries(required.map((name) => [name, undefined]))
@@ -112,10 +112,10 @@ function withRequired(entries: v.ObjectEntries): v.TransformAction<unknown, unkn
 }
 
 /**
- * Plain data that fits a schema.
- * @param where names the file, or the thing, in errors.
- * @param at the path of `data` in the file.
- * @throws VitrineError (config) of one line: the path of the first field that does not fit, what it must be and what it is.
+ * Checks plain data with a schema.
+ * @param where the file or thing in errors
+ * @param at the path of `data` in the file
+ * @throws VitrineError (config) of one line: the path of the first invalid field, what it must be and what it is
  */
 export function parse<T>(schema: Schema<T>, data: unknown, where: string, at = ""): T {
   const result = v.safeParse(schema, data, { abortEarly: true, abortPipeEarly: true })
@@ -132,7 +132,7 @@ function fault(issue: v.BaseIssue<unknown>, at: string): string {
     : `${path} must be ${issue.message}, got ${shown(issue.input)}`
 }
 
-/** `model_args.channels[1]` */
+/** A path such as `model_args.channels[1]`. */
 function pathOf({ path }: v.BaseIssue<unknown>, at: string): string {
   let whole = at
   for (const { key } of path ?? []) {

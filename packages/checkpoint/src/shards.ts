@@ -1,5 +1,5 @@
 /**
- * Weights in several files, as transformers writes large models. `model.safetensors.index.json` says which file holds each
+ * Weights in several files, as transformers writes large models. `model.safetensors.index.json` lists the file of each
  * tensor. https://huggingface.co/docs/safetensors/metadata_parsing
  */
 import { fileError, shown } from "./errors.ts"
@@ -12,9 +12,9 @@ export const shardIndex = "model.safetensors.index.json"
 const mostShards = 1000
 
 /**
- * The files of an index, each with the names of its tensors.
- * @param file names the index in errors.
- * @throws VitrineError (file) for an index of another form, and for files that do not lie beside it.
+ * The files of an index, with the names of their tensors.
+ * @param file the index in errors
+ * @throws VitrineError (file) for an index in another format, and for files that are not beside it
  */
 export function parseShardIndex(json: unknown, file: string): ReadonlyMap<string, readonly string[]> {
   const map = isObject(json) ? json.weight_map : undefined
@@ -34,8 +34,8 @@ export function parseShardIndex(json: unknown, file: string): ReadonlyMap<string
 
 /**
  * Opens all files of an index as one.
- * @param open gives the weights of a file, and what errors call it.
- * @throws VitrineError (file) for files that do not hold exactly what the index says.
+ * @param open opens the weights of a file, and returns its name for errors
+ * @throws VitrineError (file) for files whose tensors are not exactly those of the index
  */
 export async function openShards(
   shards: ReadonlyMap<string, readonly string[]>,

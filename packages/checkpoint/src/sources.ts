@@ -10,7 +10,7 @@ export interface ShapedSource extends ParameterSource {
   readonly shapes: readonly (readonly number[])[]
 }
 
-/** The tensors that sources are made of, each once. */
+/** The distinct tensors of sources. */
 export function sourceTensors(
   sources: Iterable<readonly [string, ShapedSource]>,
 ): { name: string; shape: readonly number[] }[] {
@@ -23,25 +23,25 @@ export function sourceTensors(
   return Array.from(tensors, ([name, shape]) => ({ name, shape }))
 }
 
-/** A weight by its name, which must be there. */
+/** The weight with this name, which must exist. */
 export function weightOf(weights: Readonly<Record<string, Float32Array>>, name: string): Float32Array {
   const values = weights[name]
   if (values === undefined) throw new Error(`there are no weights of ${name}`)
   return values
 }
 
-/** The values of `a`, each with the value of `b` at its place added. */
+/** Adds two arrays element by element. */
 export function sum(a: Float32Array, b: Float32Array): Float32Array {
   return a.map((value, i) => value + (b[i] as number))
 }
 
-/** A tensor that a parameter is made of. */
+/** A tensor that is a part of a parameter, and must exist. */
 export function partOf(values: Float32Array | undefined): Float32Array {
   if (values === undefined) throw new Error("a tensor of the parameter is missing")
   return values
 }
 
-/** The size of a tensor along an axis that it has. */
+/** The size of a tensor along an axis that must exist. */
 export function sizeAt(shape: readonly number[], axis: number): number {
   const size = shape[axis]
   if (size === undefined) throw new Error(`[${shape.join(", ")}] has no axis ${axis}`)

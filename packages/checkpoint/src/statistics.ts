@@ -5,9 +5,9 @@ export interface ValueStatistics {
   readonly min: number | null
   readonly max: number | null
   readonly mean: number | null
-  /** Standard deviation of the population: divided by the count, not by one less. */
+  /** The standard deviation of the population: the divisor is the count, not one less. */
   readonly std: number | null
-  /** How many values are NaN or infinite. The other statistics leave them out. */
+  /** The number of values that are NaN or infinite. The other statistics ignore them. */
   readonly nonFinite: number
 }
 

@@ -1,4 +1,4 @@
-/** The tasks that models are trained for, and how the files of a model tell its task. */
+/** The tasks of models, and the task that the files of a model belong to. */
 import * as v from "valibot"
 import { configError, shown } from "./errors.ts"
 import { isObject, type Json } from "./json.ts"
@@ -14,12 +14,12 @@ export const taskNames = ["classify", "detect", "read"] as const
 export type TaskName = (typeof taskNames)[number]
 
 interface TaskSigns {
-  /** What its models do, and what uses them, as errors say it. */
+  /** The work of the task's models and the functions that load them, as phrases for errors. */
   readonly does: string
   readonly uses: string
-  /** Recognises a `config.json` of other libraries. */
+  /** Recognises a `config.json` of another library. */
   readonly config?: (json: Json) => boolean
-  /** The name of a tensor that only its models have. */
+  /** The name of a tensor that only models of this task have. */
   readonly tensor?: string
 }
 
@@ -34,10 +34,10 @@ const signs: Readonly<Record<TaskName, TaskSigns>> = {
   read: { does: "reads lines of text", uses: "vitrine predict and eval (loadReader)" },
 }
 
-/** The `vitrine` field of a `config.json`, which a run of Vitrine's writes. */
+/** The `vitrine` field of a `config.json`, which training with Vitrine writes. */
 const recordIn = (json: unknown): Json => (isObject(json) && isObject(json.vitrine) ? json.vitrine : {})
 
-/** What is said of detectors that are not read; null for another `config.json`. */
+/** An error sentence if the `config.json` is of a detector that Vitrine does not read, otherwise null. */
 export function otherDetector(json: unknown): string | null {
   const { model_type: type, architectures: [architecture] = [] } = v.is(classSchema, json) ? json : {}
   const reads = `of detectors Vitrine reads DETR alone (model_type "detr", DetrForObjectDetection)`
@@ -49,7 +49,7 @@ export function otherDetector(json: unknown): string | null {
   return detects ? `model_type is ${shown(type)}: ${reads}` : null
 }
 
-/** The task that a `config.json` names, or that its other fields tell; `classify` without any sign. */
+/** The task of a `config.json`: the one it names, otherwise the one its fields show, otherwise `classify`. */
 export function taskOfConfig(json: unknown): TaskName {
   const { task } = recordIn(json)
   const named = taskNames.find((name) => name === task)
@@ -57,12 +57,12 @@ export function taskOfConfig(json: unknown): TaskName {
   return named ?? recognised ?? "classify"
 }
 
-/** Whether a `config.json` is of a task. */
+/** Whether a `config.json` belongs to a model of a task. */
 export function isTaskConfig(json: unknown, task: TaskName): boolean {
   return taskOfConfig(json) === task
 }
 
-/** The task of a model by its `config.json`, or without one by the names of its tensors. */
+/** The task of a model, from its `config.json` or, if there is none, from the names of its tensors. */
 export async function taskOfFiles(files: ModelFiles, weightsFile = "model.safetensors"): Promise<TaskName> {
   const json = await files.json("config.json")
   if (json !== undefined) return taskOfConfig(json)
@@ -73,9 +73,9 @@ export async function taskOfFiles(files: ModelFiles, weightsFile = "model.safete
 }
 
 /**
- * Refuses the model of another task.
- * @param file names the `config.json` in the error.
- * @throws VitrineError (config) that says what the model is for.
+ * Throws if a model is for another task.
+ * @param file the name of the `config.json` in errors.
+ * @throws VitrineError (config) that says what the model does and which function loads it.
  */
 export function checkTask(json: unknown, expected: TaskName, file: string): void {
   const { task } = recordIn(json)
@@ -87,7 +87,7 @@ export function checkTask(json: unknown, expected: TaskName, file: string): void
   if (!isTaskConfig(json, expected)) throw configError(file, `its model ${does}: use ${uses}`)
 }
 
-/** The record that a run of a task has left in its `config.json`; null for a file without one. */
+/** The training record in the `config.json` of a run of this task, or null if there is none. */
 export function taskRecord(json: unknown, task: TaskName): Json | null {
   const record = recordIn(json)
   return isTaskConfig(json, task) && Object.keys(record).length > 0 ? record : null

@@ -2,15 +2,15 @@ import type { StorageDType } from "@vitrine/archive"
 import { fileError, shown } from "./errors.ts"
 import type { TensorInfo } from "./safetensors.ts"
 
-/** The dtypes of weights. */
+/** The dtypes that weights can have. */
 const fractional: readonly StorageDType[] = ["F32", "F16", "BF16", "F64"]
 
-/** The most faults of a kind that an error names. It counts the others. */
+/** The number of faults of one kind that an error names. It only counts the rest. */
 const mostNames = 3
 
 /**
- * Checks that a file holds exactly the tensors that a model needs, by name and shape, in numbers that can be weights.
- * @throws VitrineError (file): one line with the missing, misshapen and unexpected tensors.
+ * Checks that a file holds exactly the tensors of a model, with their names and shapes and with a floating-point dtype.
+ * @throws VitrineError (file) with the missing, misshapen and unexpected tensors on one line.
  */
 export function checkTensors(
   header: { readonly tensors: readonly (Pick<TensorInfo, "name" | "shape"> & { readonly dtype?: StorageDType })[] },
@@ -35,7 +35,7 @@ export function checkTensors(
   if (faults !== "") throw fileError(file, `does not hold the model's tensors; ${faults}`)
 }
 
-/** A sentence of lists of names by what is wrong with them; empty if nothing is. */
+/** Lists of names under the kind of their fault, in one line. The line is empty if all lists are. */
 export function faultsOf(faults: Readonly<Record<string, readonly string[]>>): string {
   return Object.entries(faults)
     .filter(([, list]) => list.length > 0)

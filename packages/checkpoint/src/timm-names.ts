@@ -1,4 +1,4 @@
-/** Names of architectures that timm has replaced, as in its `register_model_deprecations`. */
+/** Names of architectures that timm has replaced, from its `register_model_deprecations`. */
 const oldNames: ReadonlyMap<string, string> = new Map([
   ...[
     "vit_tiny_patch16_224",
@@ -43,7 +43,9 @@ const oldNames: ReadonlyMap<string, string> = new Map([
   ["resnetv2_152x2_bit_teacher_384", "resnetv2_152x2_bit"],
 ])
 
-/** timm's present name of an architecture, from one that may be old or have the tag of its weights. */
+/**
+ * The present name in timm of an architecture. The given name may be an old one, or end with the tag of its weights.
+ */
 export function timmArchitecture(name: string): string {
   const [architecture = ""] = name.split(".")
   return oldNames.get(architecture) ?? architecture

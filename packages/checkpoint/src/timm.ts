@@ -1,5 +1,5 @@
 /**
- * The `config.json` of a model folder as timm writes and reads it:
+ * The `config.json` of a model folder, in timm's format:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/_hub.py
  */
 import { VitrineError } from "@vitrine/core"
@@ -28,7 +28,7 @@ import { checkTensors } from "./tensors.ts"
 import { timmArchitecture } from "./timm-names.ts"
 import type { WeightSources } from "./weights.ts"
 
-/** A `config.json` that timm reads. What only Vitrine knows stands under `vitrine`. */
+/** A `config.json` that timm reads. Fields that only Vitrine reads are under `vitrine`. */
 export interface TimmConfig {
   readonly architecture: string
   readonly num_classes: number
@@ -43,16 +43,16 @@ export interface TimmConfig {
 
 export interface TimmExtra {
   readonly preprocessing: Preprocessing
-  /** Names of the classes, in the order of the logits. */
+  /** The names of the classes, in the order of the logits. */
   readonly labels?: readonly string[] | null | undefined
   readonly problemType?: ProblemType | null | undefined
-  /** Plain JSON data that the file keeps for Vitrine, such as recipe, data and seed. */
+  /** JSON data of Vitrine, such as the recipe, the data set and the seed. */
   readonly vitrine?: Json | undefined
 }
 
 /**
- * The `config.json` of a model. `timm.create_model(architecture, num_classes=num_classes, **model_args)` builds the same
- * model, but for what `beyondTimm` names. `timm.create_model("local-dir:FOLDER")` does so by itself.
+ * The `config.json` of a model. `timm.create_model(architecture, num_classes=num_classes, **model_args)` builds the
+ * same model, except for the properties that `beyondTimm` lists. So does `timm.create_model("local-dir:FOLDER")`.
  */
 export async function toTimmConfig(config: ModelConfig, extra: TimmExtra): Promise<TimmConfig> {
   const { preprocessing, labels, problemType, vitrine } = extra
@@ -84,13 +84,16 @@ export async function toTimmConfig(config: ModelConfig, extra: TimmExtra): Promi
   }
 }
 
-/** The properties of a model that timm's class of its family cannot be given: it loads or computes it otherwise. */
+/**
+ * The properties of a model that timm's arguments cannot express. Without them timm cannot load the weights, or
+ * computes other values.
+ */
 export async function beyondTimm(config: ModelConfig): Promise<string[]> {
   return (await familyOf(config).formats.timm()).beyond(config)
 }
 
 /**
- * The `config.json` of a model for timm, and notes on what it cannot say, a line each.
+ * The `config.json` of a model for timm, and notes about properties that it cannot express, one line each.
  * @throws VitrineError (config) for a model that timm does not have.
  */
 export async function toTimm({
@@ -109,7 +112,9 @@ export async function toTimm({
   return { config: json, notes: [...fitted.notes, ...near.notes] }
 }
 
-/** Preprocessing with Hugging Face's geometry, in timm's terms as far as there are any. */
+/**
+ * Converts preprocessing with Hugging Face's geometry to timm's fields, with a note for each difference that remains.
+ */
 function timmPreprocessing({ resize, ...plain }: Preprocessing): {
   readonly preprocessing: Preprocessing
   readonly notes: readonly string[]
@@ -148,18 +153,18 @@ const pretrainedSchema = object({
 })
 
 /**
- * Reads a `config.json` of timm's or of Vitrine's. Missing fields have timm's defaults. Rates that matter in training
- * alone and that a configuration has no place for are left out: `drop_rate`, `patch_drop_rate`, and a `pos_drop_rate` other
- * than `proj_drop_rate`. The models take images of the file's size: `dynamic_img_size` has no effect.
- * @param hints settle what the file's preprocessing says otherwise than its model.
- * @param file names the file in errors.
- * @throws VitrineError (config) for a model that cannot exist, or one with features that Vitrine does not have.
+ * Reads a `config.json` of timm or Vitrine. Missing fields have timm's defaults. Dropout rates that a configuration has no
+ * field for are ignored: `drop_rate`, `patch_drop_rate`, and a `pos_drop_rate` other than `proj_drop_rate`. The model
+ * takes images of the size in the file; `dynamic_img_size` has no effect.
+ * @param hints decide if the preprocessing in the file contradicts the model
+ * @param file the name of the file in errors
+ * @throws VitrineError (config) for an impossible model, or one with features that Vitrine does not have
  */
 export async function fromTimmConfig(json: unknown, file: string, hints: ModelHints = {}): Promise<ModelDescription> {
   if (!isObject(json)) throw configError(file, `must hold an object, got ${shown(json)}`)
   if (json.architecture === undefined)
     throw configError(file, `has no "architecture": it does not describe a timm model`)
-  // In its older form the file is a `pretrained_cfg` itself.
+  // In the older format the whole file is a `pretrained_cfg`.
   const at = json.pretrained_cfg === undefined ? "" : "pretrained_cfg"
   const { num_classes, model_args, vitrine, architecture: tagged } = parse(fileSchema, json, file)
   const pretrained = parse(pretrainedSchema, at === "" ? json : json.pretrained_cfg, file, at)
@@ -185,7 +190,7 @@ export async function fromTimmConfig(json: unknown, file: string, hints: ModelHi
   }
 }
 
-/** The model of Vitrine's own part of the file. It must agree with timm's fields in all that these can say. */
+/** The configuration under `vitrine.model`. Where timm's fields describe the same property, both must agree. */
 function vitrineModel(
   model: unknown,
   timms: ModelConfig,
@@ -198,7 +203,7 @@ function vitrineModel(
   const config = checkedConfig(family, { ...timms, ...parse(family.schema, model, file, at) }, at, file)
   const { architecture, model_args } = format.write(config)
   const { classes, channels, imageSize } = config
-  // A ResNet's size is no argument of it.
+  // timm's arguments of a ResNet do not include the image size.
   const pretrained = { input_size: [channels, ...imageSize] as const }
   const expected: Json = {
     ...format.read({ architecture, num_classes: classes, model_args, pretrained, at: "" }, file),
@@ -256,7 +261,7 @@ function readPreprocessing(
   }
 }
 
-/** A number a channel. Of three numbers for another number of channels timm takes the mean, as its `adapt_to_chs`. */
+/** A number for each channel. If there are three numbers but not three channels, it is their mean, as in timm's `adapt_to_chs`. */
 const averaged = (channels: number): Schema<readonly number[]> =>
   v.pipe(
     v.unknown(),
@@ -267,9 +272,9 @@ const numbers = v.array(v.pipe(v.number(), v.finite()))
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value) / values.length
 
 /**
- * The tensors that make a model's parameters, in a file under the names of Vitrine and timm: each is one tensor. All may have
- * the prefix of a wrapper, such as `module.`.
- * @throws VitrineError (file) for missing, misshapen and unexpected tensors.
+ * The tensor of each parameter in a file with timm's names, which are also Vitrine's. All names may have the prefix of a
+ * wrapper, such as `module.`.
+ * @throws VitrineError (file) for missing, misshapen and unexpected tensors
  */
 export function timmSources(header: TensorNames, config: ModelConfig, file: string): WeightSources {
   const { parameters } = imageModel(config)
@@ -279,7 +284,7 @@ export function timmSources(header: TensorNames, config: ModelConfig, file: stri
   return new Map(parameters.map(({ name }) => [name, { from: [prefix + name] }]))
 }
 
-/** What names begin with in weights of a wrapped model, such as `module.` and `_orig_mod.`. */
+/** The prefix of all names in the weights of a wrapped model, such as `module.` or `_orig_mod.`. */
 function wrapperOf({ tensors }: TensorNames, layer: string): string {
   const name = `${layer}.weight`
   const wrapped = tensors.find((tensor) => tensor.name === name || tensor.name.endsWith(`.${name}`))

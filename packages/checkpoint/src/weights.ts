@@ -1,4 +1,4 @@
-/** Weights in files, and the tensors that make a model's parameters. */
+/** Weights in files, and the tensors that parameters are read from. */
 import { type StorageDType, type StoredTensor, toFloat32, viewBytes } from "@vitrine/archive"
 import { fileError, shown } from "./errors.ts"
 import { headerLength, headerOffset, parseHeader, type TensorInfo } from "./safetensors.ts"
@@ -8,36 +8,36 @@ export interface WeightTensor {
   readonly name: string
   readonly dtype: StorageDType
   readonly shape: readonly number[]
-  /** Where its bytes lie, if they are row-major and uncompressed. */
+  /** The position of its bytes in the file, if they are row-major and uncompressed. */
   readonly place?: { readonly file: string; readonly begin: number; readonly end: number }
 }
 
-/** Open weights. Only headers have been read. */
+/** The weights of an open file. Only headers are in memory. */
 export interface Weights {
   readonly tensors: readonly WeightTensor[]
   /** Reads one tensor. */
   read(name: string): Promise<StoredTensor>
 }
 
-/** The tensors that make a parameter. */
+/** The tensors that a parameter is read from. */
 export interface ParameterSource {
-  /** Their names in the file. */
+  /** The names of the tensors in the file. */
   readonly from: readonly string[]
-  /** Makes the parameter's values. Without it the tensors are concatenated along their first axis. */
+  /** Computes the parameter from the tensors. The default concatenates them along the first axis. */
   readonly make?: (parts: readonly Float32Array[]) => Float32Array
 }
 
-/** The sources of all parameters of a model. Parameters of the same tensors stand next to each other. */
+/** The source of each parameter of a model. Parameters from the same tensors are neighbours. */
 export type WeightSources = ReadonlyMap<string, ParameterSource>
 
-/** Open weights of a safetensors file. */
+/** The weights of an open safetensors file. */
 export interface SafetensorsWeights extends Weights {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: readonly (TensorInfo & WeightTensor)[]
 }
 
 /**
- * Reads the header of a safetensors file alone.
+ * Reads only the header of a safetensors file.
  * @throws VitrineError (file)
  */
 export async function openSafetensorsSource(source: ByteSource): Promise<SafetensorsWeights> {
@@ -59,8 +59,8 @@ export async function openSafetensorsSource(source: ByteSource): Promise<Safeten
 }
 
 /**
- * Reads the parameters of a model by their names, in float32. The tensors of the last parameter stay in memory, so that a
- * tensor with several parameters is read once if these are read in the order of `sources`.
+ * A function that reads a parameter of a model by its name, in float32. The tensors of the previous parameter stay in
+ * memory. So a tensor that several parameters share is read once if they are read in the order of `sources`.
  */
 export function parameterReader(
   weights: Pick<Weights, "read">,
@@ -78,7 +78,7 @@ export function parameterReader(
   }
 }
 
-/** The values of tensors one after the other. One tensor's values are not copied. */
+/** Concatenates the values of tensors. A single tensor is not copied. */
 function concatenated(parts: readonly Float32Array[]): Float32Array {
   const [only, ...others] = parts
   if (only !== undefined && others.length === 0) return only

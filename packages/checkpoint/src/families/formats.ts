@@ -1,4 +1,4 @@
-/** How other libraries store a family of models. */
+/** The formats of model families in other libraries. */
 import type { ModelHints, WeightsModel } from "../description.ts"
 import type { Json } from "../json.ts"
 import type { ModelConfig } from "../model-config.ts"
@@ -8,11 +8,11 @@ import type { Weights } from "../weights.ts"
 
 /** The fields of timm's `config.json` that describe the model. */
 export interface TimmFields {
-  /** Without the tag of its weights. */
+  /** The name of the architecture without the tag of its weights. */
   readonly architecture: string
   readonly num_classes?: number | null | undefined
   readonly model_args: Json
-  /** The path of `pretrained`: "pretrained_cfg", or "" in the older form, where its fields are the file's. */
+  /** The path of `pretrained`: "pretrained_cfg". In the older form it is "", since its fields are those of the file. */
   readonly at: string
   readonly pretrained: {
     readonly input_size?: readonly [channels: number, height: number, width: number] | undefined
@@ -22,7 +22,7 @@ export interface TimmFields {
   }
 }
 
-/** A model in timm's fields. */
+/** A model as the fields of timm's `config.json`. */
 export interface TimmModel {
   readonly architecture: string
   readonly num_features: number
@@ -35,7 +35,7 @@ export interface TimmModel {
   }
 }
 
-/** A model that is close to another, and how it differs from it, a line each. */
+/** A model that is similar to another, and the differences, a line each. */
 export interface NearModel<C> {
   readonly config: C
   readonly notes: readonly string[]
@@ -43,22 +43,22 @@ export interface NearModel<C> {
 
 /** https://github.com/huggingface/pytorch-image-models */
 export interface TimmFormat<C extends ModelConfig = ModelConfig> {
-  /** Whether timm has an architecture of this name that Vitrine reads. */
+  /** Whether timm has an architecture with this name that Vitrine can read. */
   has(name: string): boolean
-  /** @throws VitrineError (config) for a model that cannot exist, or that has features which Vitrine does not have. */
+  /** @throws VitrineError (config) for an impossible model, or one with features that Vitrine does not have */
   read(fields: TimmFields, file: string): C
   write(config: C): TimmModel
-  /** The properties of a model that timm cannot be given: it loads or computes it otherwise. */
+  /** The properties of a model that timm cannot have. timm would load or compute them in another way. */
   beyond(config: C): string[]
-  /** The model with the ε that timm computes it with. */
+  /** The model with timm's ε. */
   nearest(config: C): NearModel<C>
 }
 
 /** A `model_type` of transformers. */
 export interface HuggingFaceType {
-  /** What the names of its classes begin with. */
+  /** The prefix of the names of its classes. */
   readonly classes: string
-  /** What these names end with. Classes without a head give features. */
+  /** The suffixes of these names. Classes without a head output features. */
   readonly heads: readonly string[]
   /** The preprocessor of a folder without a `preprocessor_config.json`. */
   preprocessor(imageSize: readonly [height: number, width: number]): Json
@@ -67,12 +67,12 @@ export interface HuggingFaceType {
 export interface HuggingFaceModel<C extends ModelConfig = ModelConfig> {
   readonly config: C
   /**
-   * Which images the model takes: those of the configuration's size, or of any size, with positions resized to it; or
-   * those of the preprocessor's size, which becomes the configuration's.
+   * The images that the model accepts: those of the configuration's size; or those of any size, to which positions are
+   * resized; or those of the preprocessor's size, which becomes the configuration's.
    */
   readonly takes: "its size" | "any size" | "the preprocessor's size"
   readonly positionMethod: PositionMethod
-  /** The size of patches that leave out the edges of images which they do not cover. */
+  /** The patch size, if patches ignore the edges of an image that they do not cover. */
   readonly patchSize?: readonly [height: number, width: number]
 }
 
@@ -80,18 +80,20 @@ export interface HuggingFaceModel<C extends ModelConfig = ModelConfig> {
 export interface HuggingFaceFormat<C extends ModelConfig = ModelConfig> {
   readonly types: ReadonlyMap<string, HuggingFaceType>
   /**
-   * @param architecture the name of the class.
-   * @param classes outputs of the head; 0 for a model without one.
-   * @throws VitrineError (config) as `TimmFormat.read`.
+   * @param architecture the name of the class
+   * @param classes the number of the head's outputs; 0 for a model without a head
+   * @throws VitrineError (config) as `TimmFormat.read` does
    */
   read(json: Json, architecture: string, classes: number, file: string): HuggingFaceModel<C>
-  /** The fields of a `config.json` that make the same model, and what they cannot say, a line each. */
+  /**
+   * The fields of a `config.json` that describe the same model, and notes about what they cannot express, a line each.
+   */
   write(config: C): { readonly fields: Json; readonly notes: readonly string[] }
-  /** The properties of a model that no class of transformers has, or none together with its others. */
+  /** The properties of a model that no class of transformers has, or that none combines. */
   beyond(config: C): string[]
-  /** The tensors of a file that make each parameter. */
+  /** The tensors of a file for each parameter. */
   sources(header: TensorNames, config: C, modelType: string): Iterable<readonly [string, ShapedSource]>
-  /** The tensors of a file, from parameters by timm's names. */
+  /** The tensors of a file, made from parameters with timm's names. */
   tensors(config: C, weights: Readonly<Record<string, Float32Array>>): readonly HuggingFaceTensor[]
 }
 
@@ -103,6 +105,6 @@ export interface HuggingFaceTensor {
 
 /** Weights from whose names and shapes the configuration follows. */
 export interface WeightsFormat<C extends ModelConfig = ModelConfig> {
-  /** @throws VitrineError (file, config) for weights of another model, and for what must be said and is not. */
+  /** @throws VitrineError (file, config) for weights of another model, and for missing hints */
   read(weights: Pick<Weights, "tensors">, file: string, hints: ModelHints): WeightsModel<C>
 }

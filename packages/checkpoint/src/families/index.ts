@@ -1,4 +1,4 @@
-/** The table of families. A new one is a line of `ModelConfig`, a row here and a folder beside. */
+/** The table of families. To add a family, add a line to `ModelConfig`, a row here and a folder. */
 import { hasRow, type ImageModel, rowNames, type ViTConfig, VitrineError } from "@vitrine/core"
 import { configError, inFile, shown } from "../errors.ts"
 import { isObject } from "../json.ts"
@@ -17,31 +17,32 @@ const rows: readonly Family[] = Object.values(families)
 
 /**
  * The family of a configuration.
- * @throws VitrineError (config) for a configuration that names none.
+ * @throws VitrineError (config) for a configuration without a known family
  */
 export function familyOf({ family }: Pick<ModelConfig, "family">): Family {
   if (hasRow(families, family)) return families[family]
   throw new VitrineError("config", `family must be one of ${rowNames(families).join(", ")}, got ${shown(family)}`)
 }
 
-/** The first family that is recognised; undefined where none is. */
+/** The first family that the test recognises, or undefined. */
 export function recognisedFamily(test: (recognises: Recognition) => boolean): Family | undefined {
   return rows.find(({ recognises }) => test(recognises))
 }
 
-/** A list over all families. */
+/** Joins lists of all families. */
 export function fromFamilies<T>(list: (recognises: Recognition) => readonly T[]): T[] {
   return rows.flatMap(({ recognises }) => list(recognises))
 }
 
-/** The family of timm's architecture; undefined for one that Vitrine does not read. */
+/** The family of a timm architecture, or undefined if Vitrine cannot read it. */
 export function familyOfArchitecture(architecture: string): Family | undefined {
   return recognisedFamily((each) => each.architecture.test(architecture))
 }
 
 /**
- * The family of a recipe's model, by its `family`, its variant, or its fields; a Vision Transformer where nothing tells.
- * @param variant its name, where the recipe has one.
+ * The family of a recipe's model, from its `family`, its variant or its fields. By default it is the Vision
+ * Transformer.
+ * @param variant the variant's name, if the recipe has one
  */
 export function familyOfRecipe(variant: string | undefined, fields: object): Family {
   const { family } = { family: undefined, ...fields }
@@ -52,20 +53,20 @@ export function familyOfRecipe(variant: string | undefined, fields: object): Fam
   return candidates.find((each) => names.every((name) => each.fields.includes(name))) ?? candidates[0] ?? families.vit
 }
 
-/** The model of a configuration. */
+/** The model with this configuration. */
 export function imageModel(config: ModelConfig): ImageModel {
   return familyOf(config).model(config)
 }
 
-/** The configuration of a model whose blocks attend from every token to every token; null for any other model. */
+/** The configuration of a model whose blocks attend from every token to every token, or null for another model. */
 export function attentionOf(config: ModelConfig): ViTConfig | null {
   return familyOf(config).attention(config)
 }
 
 /**
- * The same for whatever needs such a model.
- * @param what needs it; the error begins with it.
- * @throws VitrineError (config) for any other model.
+ * The same configuration, or an error.
+ * @param what the thing that needs attention; the error begins with it
+ * @throws VitrineError (config) for another model
  */
 export function attentionConfig(config: ModelConfig, what: string): ViTConfig {
   const attentive = attentionOf(config)
@@ -74,11 +75,11 @@ export function attentionConfig(config: ModelConfig, what: string): ViTConfig {
 }
 
 /**
- * A configuration as a `config.json` of Vitrine's holds it. Files of older versions have no `family`: their `architecture`
- * tells it.
- * @param at the configuration's path in the file.
- * @param json the whole file.
- * @throws VitrineError (config) with the path of what does not fit.
+ * Reads a configuration in a Vitrine `config.json`. Files of older versions have no `family`. It follows from their
+ * `architecture`.
+ * @param at the path of the configuration in the file
+ * @param json the whole file
+ * @throws VitrineError (config) with the path of the invalid field
  */
 export function storedConfig(stored: unknown, at: string, json: unknown, file: string): ModelConfig {
   const { family = "" } = isObject(stored) ? stored : {}
@@ -89,16 +90,16 @@ export function storedConfig(stored: unknown, at: string, json: unknown, file: s
   return checkedConfig(row, parse(row.schema, stored, file, at), at, file)
 }
 
-/** The configuration of fields that fit the schema, with the path in the file before what cannot be. */
+/** Makes a configuration from fields that fit the schema. Errors name the path in the file. */
 export function checkedConfig(family: Family, fields: Partial<ModelConfig>, at: string, file: string): ModelConfig {
   const paths = Object.fromEntries(family.fields.map((field) => [field, `${at}.${field}`]))
   return inFile(file, () => family.config(fields), { "": at, ...paths })
 }
 
 /**
- * The weights that a model needs at another image size than theirs. Learned positions are resized, fixed ones computed
- * anew; a model without positions needs none.
- * @param read reads a tensor of the weights, where one has to be resized.
+ * The weights that change for another image size. Learned positions are resized, fixed ones are computed again. A model
+ * without positions needs no changes.
+ * @param read reads a tensor of the weights that has to be resized
  */
 export async function resizeWeights(
   from: ModelConfig,

@@ -8,7 +8,7 @@ import { explaining, isSystemError, readJson, writeFolderAtomic, writeNewFile } 
 import type { CheckpointScore } from "../best.ts"
 import { openSafetensors } from "./open.ts"
 
-/** Names of the files in the folder of a checkpoint. */
+/** The names of the files in a checkpoint's folder. */
 const files = { model: "model.safetensors", training: "training.safetensors", state: "state.json" } as const
 
 export interface CheckpointInfo extends CheckpointScore {
@@ -16,9 +16,9 @@ export interface CheckpointInfo extends CheckpointScore {
   readonly path: string
 }
 
-/** All that training needs to go on as if it had never stopped. */
+/** The data with which a training continues as if it had never stopped. */
 export interface Checkpoint extends CheckpointInfo {
-  /** The model's parameters, by timm's names. */
+  /** The model's parameters by timm's names. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Slots of the optimizer, moving averages, accumulators. */
   readonly trainingTensors: ReadonlyMap<string, StoredTensor>
@@ -27,11 +27,14 @@ export interface Checkpoint extends CheckpointInfo {
 }
 
 export interface NewCheckpoint {
-  /** Steps that have been taken. */
+  /** The number of steps so far. */
   readonly step: number
-  /** How good the model is: higher is better, so a loss needs its sign changed. A number that is not finite is unknown. */
+  /**
+   * The score of the model. Higher is better, so a loss needs the opposite sign. A number that is not finite means
+   * unknown.
+   */
   readonly score?: number | null | undefined
-  /** The loss on validation data, which decides among equal scores; not finite counts as unknown. */
+  /** The loss on validation data, which decides between equal scores. A number that is not finite means unknown. */
   readonly loss?: number | null | undefined
   readonly tensors: Iterable<readonly [name: string, tensor: StoredTensor]>
   readonly trainingTensors: Iterable<readonly [name: string, tensor: StoredTensor]>
@@ -44,12 +47,12 @@ export const isCheckpoint = (name: string): boolean => /^step-\d{8,}$/.test(name
 
 const folderName = (step: number): string => `step-${String(step).padStart(8, "0")}`
 
-/** Path of the model in a checkpoint. */
+/** The path of the model in a checkpoint. */
 export const modelOf = ({ path }: CheckpointInfo): string => join(path, files.model)
 
 /**
  * Writes a checkpoint into `folder`, whole or not at all. It replaces one of the same step.
- * @param beforeRename throws where this process must not write any more
+ * @param beforeRename throws if this process must not write any more
  */
 export async function writeCheckpoint(
   folder: string,
@@ -61,7 +64,7 @@ export async function writeCheckpoint(
   const [score, loss] = [finite(checkpoint.score), finite(checkpoint.loss)]
   const json = toJson({ step, score, loss, state: state ?? null }, folder, "state")
   const path = join(folder, folderName(step))
-  // transformers refuses files without the entry "format".
+  // transformers refuses a file without the entry "format".
   const model = writeSafetensors(tensors, { format: "pt" })
   const training = writeSafetensors(trainingTensors)
   await writeFolderAtomic(path, async (temp) => {
@@ -75,7 +78,7 @@ export async function writeCheckpoint(
 
 const finite = (x: number | null | undefined): number | null => (Number.isFinite(x) ? (x ?? null) : null)
 
-/** The whole checkpoints in `folder` by step, and the errors of the others. */
+/** The complete checkpoints in `folder` by step, and the errors of the others. */
 export async function listCheckpoints(folder: string): Promise<{ checkpoints: CheckpointInfo[]; errors: Error[] }> {
   const names = await explaining(folder, "read", () =>
     readdir(folder).catch((error) => {
@@ -98,7 +101,7 @@ export async function listCheckpoints(folder: string): Promise<{ checkpoints: Ch
   return { checkpoints: checkpoints.sort((a, b) => a.step - b.step), errors }
 }
 
-/** Reads a checkpoint's state and checks that its files are whole. */
+/** Reads a checkpoint's state, and checks that its files are complete. */
 async function inspect(path: string, step: number): Promise<{ info: CheckpointInfo; state: unknown }> {
   const file = join(path, files.state)
   const json = await readJson(file)

@@ -7,9 +7,9 @@ import { VitrineError } from "@vitrine/core"
 import { fileError } from "../errors.ts"
 import { jsonFile, parseJson } from "../json.ts"
 
-/** How names of unfinished files and folders begin. The owner of a folder may delete them. */
+/** The prefix of unfinished files and folders. The owner of a folder may delete them. */
 export const temporary = ".vitrine-tmp-"
-/** How the name of a folder begins that a new one is about to replace. The rest is the new one's name. */
+/** The prefix of a folder that a new one is about to replace. The new one's name follows. */
 const oldPrefix = ".vitrine-old-"
 
 const meanings: Readonly<Record<string, string>> = {
@@ -35,13 +35,13 @@ export function isSystemError(error: unknown, ...codes: string[]): error is Node
   return codes.length === 0 || codes.includes(error.code)
 }
 
-/** A VitrineError of one line for a failed system call; any other error is returned. */
+/** Converts a failed system call to a VitrineError of one line. Other errors are returned unchanged. */
 export function explain(path: string, doing: string, error: unknown): unknown {
   if (VitrineError.isInstance(error) || !isSystemError(error)) return error
   return fileError(path, `cannot ${doing}: ${meanings[error.code ?? ""] ?? error.message}`, error)
 }
 
-/** Runs an action and turns its system errors into VitrineErrors. */
+/** Runs an action, and converts its system errors to VitrineErrors. */
 export async function explaining<T>(path: string, doing: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
@@ -50,7 +50,7 @@ export async function explaining<T>(path: string, doing: string, action: () => P
   }
 }
 
-/** Opens an existing file. Folders are refused, and pipes and devices, which could block for ever. */
+/** Opens an existing file. It refuses folders, and also pipes and devices, which could block for ever. */
 export async function openForReading(path: string): Promise<{ handle: FileHandle; size: number }> {
   return explaining(path, "read", async () => {
     const facts = await stat(path)
@@ -66,10 +66,10 @@ export async function openForReading(path: string): Promise<{ handle: FileHandle
   })
 }
 
-/** The most bytes that Node 20 reads at a time. */
+/** The greatest number of bytes that Node 20 reads at a time. */
 const largestPiece = 2 ** 32
 
-/** Exactly `length` bytes from `position`, in new memory. */
+/** Reads exactly `length` bytes from `position` into new memory. */
 export async function readBytes(
   handle: FileHandle,
   path: string,
@@ -88,7 +88,7 @@ export async function readBytes(
 }
 
 /**
- * A JSON file of at most 16 MiB.
+ * Reads a JSON file of at most 16 MiB.
  * @throws VitrineError (file)
  */
 export async function readJson(path: string): Promise<unknown> {
@@ -103,8 +103,8 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 /**
- * Makes a folder and its missing parents. The recursive mkdir of Node 20.20 tries for ever if a parent exists but answers
- * ENOENT, as /proc does.
+ * Makes a folder and its missing parents. The recursive mkdir of Node 20.20 loops for ever if a parent exists but
+ * answers ENOENT, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   const make = async (): Promise<void> => {
@@ -119,18 +119,18 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
-/** The space of process numbers: the machine, and on Linux the namespace in it. */
+/** The space of process numbers: the machine, and on Linux the namespace within it. */
 export function processSpace(): string {
   let space = hostname()
   try {
     space += readlinkSync("/proc/self/ns/pid")
   } catch {
-    // Other systems have one space.
+    // Other systems have only one space.
   }
   return createHash("sha256").update(space).digest("hex").slice(0, 8)
 }
 
-/** The prefix of unfinished names of this machine. The process and a random part follow. */
+/** The prefix of unfinished names on this machine. The process number and a random part follow. */
 const temporaryHere = `${temporary}${processSpace()}-`
 
 /** A path in `folder` for an unfinished file or folder. */
@@ -138,7 +138,7 @@ export function temporaryPath(folder: string): string {
   return join(folder, `${temporaryHere}${process.pid}-${randomBytes(6).toString("hex")}`)
 }
 
-/** Deletes unfinished files and folders of processes of this machine that have ended. */
+/** Deletes unfinished files and folders of ended processes of this machine. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(temporaryHere)) continue
@@ -173,7 +173,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes a new file and waits until it is on the disk. Fails if the file exists. */
+/** Writes a new file, and waits until it is on disk. It fails if the file exists. */
 export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const handle = await open(path, "wx")
   try {
@@ -188,7 +188,7 @@ export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): 
   }
 }
 
-/** The content of a file: text, written as UTF-8, or bytes in one or several chunks. */
+/** The content of a file: text, which is written as UTF-8, or bytes in one or several chunks. */
 export type Content = string | Uint8Array | Iterable<Uint8Array>
 
 export const asChunks = (content: Content): Iterable<Uint8Array> =>
@@ -199,11 +199,11 @@ export const asChunks = (content: Content): Iterable<Uint8Array> =>
       : content
 
 /**
- * Writes a file. At any moment, even after a power failure, the path has either its old content or all of the new content.
- * A failure leaves nothing behind.
- * @param beforeRename throws where the new content must not take the place of the old any more
- * @throws VitrineError (file), such as for a full disk, a folder that cannot be written, or a file that exists if
- *   `replace` is false.
+ * Writes a file. At any moment, even after a power failure, the path has either its old content or all of the new
+ * content. A failure leaves nothing behind.
+ * @param beforeRename throws if the new content must not replace the old any more
+ * @throws VitrineError (file), such as for a full disk, a folder that cannot be written, or an existing file if
+ *   `replace` is false
  */
 export async function writeFileAtomic(
   path: string,
@@ -228,8 +228,8 @@ export async function writeFileAtomic(
 }
 
 /**
- * Writes a folder. At any moment the path has either its old content or all files that `fill` writes. If a kill leaves the old
- * folder under another name, `recoverFolder` of the parent puts it back.
+ * Writes a folder. At any moment the path has either its old content or all files that `fill` writes. If a kill leaves
+ * the old folder under another name, `recoverFolder` of the parent restores it.
  * @throws VitrineError (file)
  */
 export async function writeFolderAtomic(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
@@ -256,7 +256,7 @@ export async function writeFolderAtomic(path: string, fill: (folder: string) => 
   })
 }
 
-/** @throws VitrineError (file) for a path that exists. */
+/** @throws VitrineError (file) for a path that exists */
 async function refuseExisting(path: string): Promise<void> {
   const facts = await explaining(path, "write", () =>
     stat(path).catch((error) => {
@@ -266,7 +266,7 @@ async function refuseExisting(path: string): Promise<void> {
   if (facts !== undefined) throw fileError(path, "exists already: choose another name, or replace it (--force)")
 }
 
-/** Deletes a folder. At any moment it is either whole or gone. */
+/** Deletes a folder. At any moment it is either complete or gone. */
 export async function removeFolderAtomic(path: string): Promise<void> {
   await explaining(path, "delete", async () => {
     const temp = temporaryPath(dirname(resolve(path)))
@@ -276,8 +276,8 @@ export async function removeFolderAtomic(path: string): Promise<void> {
 }
 
 /**
- * Removes what a killed process left in `folder`. Only its owner may call this.
- * @param isRestored whether a folder of that name, which was about to be replaced, comes back
+ * Removes the remains of a killed process in `folder`. Only the folder's owner may call this.
+ * @param isRestored whether to restore a folder with this name that was about to be replaced
  */
 export async function recoverFolder(folder: string, isRestored: (name: string) => boolean): Promise<void> {
   await explaining(folder, "clean up", async () => {
@@ -285,7 +285,8 @@ export async function recoverFolder(folder: string, isRestored: (name: string) =
       if (!isTemporary(name)) continue
       const [path, original] = [join(folder, name), name.slice(oldPrefix.length)]
       if (name.startsWith(oldPrefix) && isRestored(original) && (await lstat(path)).isDirectory())
-        // A non-empty target means that the new folder took its place: the old one goes.
+        // If the target is not empty, the new folder has already taken the old one's place. Then the old one is
+        // deleted.
         await rename(path, join(folder, original)).catch((error) => {
           if (!isSystemError(error, "ENOTEMPTY", "EEXIST", "EPERM", "ENOTDIR")) throw error
         })

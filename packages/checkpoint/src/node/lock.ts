@@ -11,20 +11,20 @@ import { explain, explaining, isSystemError, processSpace, temporary, temporaryP
 interface Holder {
   readonly pid: number
   readonly host: string
-  /** The process numbers that `pid` is one of: those of a machine, or of a container on it. Old locks have none. */
+  /** The space of process numbers to which `pid` belongs: a machine, or a container on it. Old locks have none. */
   readonly space?: string
-  /** When the process began, where the system tells it: later the pid may be another process's. */
+  /** The time when the process began, if the system provides it. The number of an ended process may be used again. */
   readonly started: string | null
   readonly token: string
-  /** After so many seconds without a sign of life the lock is free for other machines. Old locks have none. */
+  /** Seconds without a sign of life after which other machines may take the lock. Old locks have none. */
   readonly lease?: number
 }
 
 export interface Lock {
   /**
-   * Checks that this process still has the lock: after a sleep of the machine another one may have taken it over. It is a sign
-   * of life too.
-   * @param age milliseconds that the last check may be old; 0 by default
+   * Checks that this process still has the lock. Another one may have taken it while the machine slept. The check is
+   * also a sign of life.
+   * @param age the greatest age of the last check in milliseconds for which no new check is made; 0 by default
    * @throws VitrineError (file)
    */
   check(age?: number): void
@@ -32,17 +32,18 @@ export interface Lock {
 }
 
 export interface LockOptions {
-  /** Takes the lock of a process that may live, which then ends at its next write. */
+  /** Whether to take the lock of a process that may be alive. That process then ends at its next write. */
   readonly takeOver?: boolean | undefined
-  /** Seconds; ten minutes by default. */
+  /** The lease in seconds; ten minutes by default. */
   readonly lease?: number
 }
 
 /**
- * Takes the lock file at `path`, so that one process at a time writes a run. A lock is taken over from a dead process of this
- * machine, and from a process elsewhere that has given no sign of life for the time of its lease. Signs of life are writes to
- * the lock file, so that their times are by the clock of the file system, as is the time that they are compared with.
- * @throws VitrineError (file) that names the process which has the lock.
+ * Takes the lock file at `path`, so that only one process at a time writes a run. A lock is taken over from a dead
+ * process of this machine, and from a process elsewhere that has given no sign of life for the time of its lease. Signs
+ * of life are writes to the lock file. Their times come from the clock of the file system, and so does the time to
+ * which they are compared.
+ * @throws VitrineError (file) with the process that has the lock
  */
 export async function lock(path: string, { takeOver = false, lease = 600 }: LockOptions = {}): Promise<Lock> {
   const token = randomBytes(8).toString("hex")
@@ -87,11 +88,11 @@ function sign(fd: number, text: string): void {
   }
 }
 
-/** A lock that this process has, and a timer that gives signs of life. */
+/** A lock of this process, and a timer that gives signs of life. */
 function heldLock(path: string, token: string, lease: number): Lock {
   let seen = Number.NEGATIVE_INFINITY
   const beat = (): void => {
-    // What is open stays the same file, whoever takes its place.
+    // An open file stays the same, even if another file takes its name.
     const fd = openSync(path, "r+")
     try {
       const text = readFileSync(fd, "utf8")
@@ -106,7 +107,7 @@ function heldLock(path: string, token: string, lease: number): Lock {
       try {
         beat()
       } catch {
-        // The next check says it.
+        // The next check reports it.
       }
     },
     (1000 * lease) / 20,
@@ -131,8 +132,8 @@ function heldLock(path: string, token: string, lease: number): Lock {
 }
 
 /**
- * Deletes the lock of a dead process, under a second lock. Without that, two processes could each see the dead one's lock, and
- * the slower one would delete the lock that the faster one has just taken.
+ * Deletes the lock of a dead process, under a second lock. Without the second lock, two processes could see the dead
+ * one's lock, and the slower one would delete the lock that the faster one has just taken.
  */
 async function removeStale(
   temp: string,
@@ -154,11 +155,11 @@ async function removeStale(
   }
 }
 
-/** Puts the written lock file in its place in one step; false if there is one already. */
+/** Renames the finished lock file to its path in one step. Returns false if there is one already. */
 async function claim(temp: string, path: string): Promise<boolean> {
   try {
     await link(temp, path).catch(async (error) => {
-      // File systems without hard links, such as exFAT.
+      // For file systems without hard links, such as exFAT.
       if (!isSystemError(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error
       await copyFile(temp, path, constants.COPYFILE_EXCL)
     })
@@ -188,7 +189,7 @@ const takenError = (path: string, holder: Holder | undefined): Error =>
       : `process ${holder.pid} on ${JSON.stringify(holder.host)} has taken over this run; this one ends`,
   )
 
-/** The holder of a lock; "none" without a lock file, "broken" if the file names no process. */
+/** The holder of a lock, "none" without a lock file, or "broken" if the file names no process. */
 async function read(path: string): Promise<Holder | "none" | "broken"> {
   try {
     return holderIn(await readFile(path, "utf8")) ?? "broken"
@@ -207,7 +208,7 @@ function holderIn(text: string): Holder | undefined {
   }
 }
 
-/** Whether a process is of this machine, and its number of this container's. */
+/** Whether a process runs on this machine and in this container. */
 const isHere = ({ host, space }: Holder): boolean =>
   space === undefined ? host === hostname() : space === processSpace()
 
@@ -217,7 +218,7 @@ const isHolder = (holder: unknown): holder is Holder =>
 async function isAlive(holder: Holder | "broken"): Promise<boolean> {
   if (holder === "broken") return false
   const { pid, started } = holder
-  // Nothing can be known about a process elsewhere.
+  // The state of a process elsewhere is unknown.
   if (!isHere(holder)) return true
   try {
     process.kill(pid, 0)
@@ -228,12 +229,12 @@ async function isAlive(holder: Holder | "broken"): Promise<boolean> {
   return typeof started !== "string" || now === null || now === started
 }
 
-/** The boot and the clock tick at which a process began (Linux), else null. */
+/** The boot and the clock tick at which a process began (Linux), or null. */
 async function startOf(pid: number): Promise<string | null> {
   try {
     const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()
     const stat = await readFile(`/proc/${pid}/stat`, "utf8")
-    // The name of the command, in parentheses, may itself hold spaces and parentheses.
+    // The name of the command, in parentheses, may itself contain spaces and parentheses.
     const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
     return ticks === undefined ? null : `${boot}:${ticks}`
   } catch {

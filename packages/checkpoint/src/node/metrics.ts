@@ -10,18 +10,18 @@ export interface MetricsEvent {
   readonly [key: string]: unknown
 }
 
-/** Largest `metrics.jsonl` that is read: a million steps take about 200 MB. */
+/** The greatest size of a `metrics.jsonl`. A million steps need about 200 MB. */
 const maxBytes = 2 ** 28
 const maxLines = 4_000_000
 
 export interface MetricsLog {
   append(event: MetricsEvent): void
-  /** Waits until all lines are on the disk. */
+  /** Waits until all lines are on disk. */
   sync(): void
   close(): void
 }
 
-/** Opens a file of lines for appending; each line is written whole or not at all. */
+/** Opens a file of lines for appending. Each line is written whole or not at all. */
 export function openMetrics(path: string): MetricsLog {
   const calling = <T>(action: () => T): T => {
     try {
@@ -40,7 +40,7 @@ export function openMetrics(path: string): MetricsLog {
         try {
           for (let done = 0; done < line.length; ) done += writeSync(fd, line, done)
         } catch (error) {
-          // On a full disk a part of the line may have been written; the next line must not follow it.
+          // On a full disk a part of the line may have been written. The next line must not follow it.
           ftruncateSync(fd, size)
           throw error
         }
@@ -55,8 +55,8 @@ const isStep = (step: unknown): step is number => typeof step === "number" && Nu
 const isEvent = (event: unknown): event is MetricsEvent => isObject(event) && isStep(event.step)
 
 /**
- * The events of a `metrics.jsonl`, oldest first; none if there is no such file or folder. A last line that a kill cut off is
- * left out.
+ * The events of a `metrics.jsonl`, oldest first. There are none if the file or folder does not exist. A last line that
+ * a kill has cut is ignored.
  * @throws VitrineError (file)
  */
 export async function readMetrics(path: string, most: number = maxLines): Promise<MetricsEvent[]> {
@@ -65,14 +65,15 @@ export async function readMetrics(path: string, most: number = maxLines): Promis
 }
 
 /**
- * Drops the events after `step`, and a last line that is not whole. Atomic. A file with nothing to drop is not written.
- * @throws VitrineError (file) for a broken line before the last event that stays.
+ * Drops the events after `step`, and an incomplete last line. It is atomic. A file with nothing to drop is not written.
+ * @throws VitrineError (file) for a broken line before the last event that stays
  */
 export async function truncateMetrics(path: string, step: number): Promise<void> {
   const { lines, rest } = await readLines(path)
   const stays = ({ event }: Line): boolean => event !== undefined && event.step <= step
   const first = lines.filter(stays)
-  // After a power failure the end may hold anything, but lines that were synced with a checkpoint must be there.
+  // After a power failure the end of the file may contain anything. But the lines that were synced with a checkpoint
+  // must exist.
   const fault = lines.findIndex(({ event }) => event === undefined)
   if (fault >= 0 && fault < lines.findLastIndex(stays)) refuse(path, lines, fault)
   if (rest !== "" || first.length < lines.length)
@@ -88,7 +89,7 @@ function refuse(path: string, lines: readonly Line[], index: number): never {
   throw fileError(path, `line ${index + 1} is not an event with a step: ${shown(lines[index]?.text)}`)
 }
 
-/** The lines, and the rest of the file after the last of them. */
+/** The lines, and the text after the last line break. */
 async function readLines(path: string, most = maxLines): Promise<{ lines: readonly Line[]; rest: string }> {
   const lines: Line[] = []
   let rest: string | undefined

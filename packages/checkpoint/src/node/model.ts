@@ -13,20 +13,20 @@ import { explaining, readJson } from "./files.ts"
 import { openFile, weightsFormat } from "./open.ts"
 import { runOfCheckpoint } from "./run-checkpoints.ts"
 
-/** A model of a run folder, of a folder that timm or Hugging Face publishes, or of an .npz file of Google's. */
+/** A model from a run folder, a folder of timm or Hugging Face, or an .npz file of Google. */
 export interface ModelFolder extends OpenModel {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string
-  /** Its files are open until `close`. */
+  /** The weights. Their files are open until `close`. */
   readonly weights: Weights & { close(): Promise<void> }
 }
 
 /**
- * Opens the model at a path, as `openModel` does. The path is a folder, its `config.json`, a checkpoint of a run, or any
- * safetensors file; any other file must be an .npz file of Google's.
- * @param hints what weights without a `config.json` do not tell.
- * @throws VitrineError (file, config) for files that are missing or broken, models that cannot exist or that Vitrine
- *   does not have, and weights of another model.
+ * Opens the model at a path, as `openModel` does. The path is a folder, its `config.json`, a checkpoint of a run, or a
+ * safetensors file. Any other file must be an .npz file of Google.
+ * @param hints facts that weights without a `config.json` leave open
+ * @throws VitrineError (file, config) for files that are missing or broken, models that are impossible or that Vitrine
+ *   does not have, and weights of another model
  */
 export async function readModelFolder(path: string, hints: ModelHints = {}): Promise<ModelFolder> {
   return inFolder(path, async ({ files, weightsFile, open }) =>
@@ -34,17 +34,17 @@ export async function readModelFolder(path: string, hints: ModelHints = {}): Pro
   )
 }
 
-/** A detector of a run folder, of a folder of Hugging Face's, or of weights of facebookresearch's. */
+/** A detector from a run folder, a folder of Hugging Face, or weights of facebookresearch's DETR. */
 export interface DetectorFolder extends OpenDetector {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string
-  /** Its files are open until `close`. */
+  /** The weights. Their files are open until `close`. */
   readonly weights: Weights & { close(): Promise<void> }
 }
 
 /**
- * Opens the detector at a path, as `openDetector` does. The path is a folder, its `config.json`, or any safetensors file.
- * @throws VitrineError (file, config) for files that are missing or broken, models that are no DETR, and pickles.
+ * Opens the detector at a path, as `openDetector` does. The path is a folder, its `config.json`, or a safetensors file.
+ * @throws VitrineError (file, config) for files that are missing or broken, models that are no DETR, and pickles
  */
 export async function readDetectorFolder(path: string, hints: DetectorHints = {}): Promise<DetectorFolder> {
   return inFolder(path, async ({ files, weightsFile }) => {
@@ -55,8 +55,9 @@ export async function readDetectorFolder(path: string, hints: DetectorHints = {}
 }
 
 /**
- * The task of the model at a path, by its `config.json` or else its tensors; `classify` where neither tells.
- * @throws VitrineError (file) for what cannot be read.
+ * The task of the model at a path, from its `config.json` or else its tensors. If neither determines it, the task is
+ * `classify`.
+ * @throws VitrineError (file) for an unreadable path
  */
 export async function taskOfPath(path: string): Promise<TaskName> {
   const { files, weightsFile, close } = await openPath(path)
@@ -68,11 +69,11 @@ export async function taskOfPath(path: string): Promise<TaskName> {
 }
 
 interface OpenPath {
-  /** The files of the folder; null for a file that belongs to none. */
+  /** The files of the folder, or null for a file that belongs to no folder. */
   readonly files: ModelFiles | null
   /** The file of weights that the path names. */
   readonly weightsFile: string | undefined
-  /** Absolute: the folder, or the file that belongs to none. */
+  /** The absolute path of the folder, or of a file that belongs to no folder. */
   readonly path: string
   readonly open: Open
   /** Closes all files that were opened. */
@@ -106,7 +107,7 @@ async function openPath(path: string): Promise<OpenPath> {
   }
 }
 
-/** Opens the model at a path, whose files stay open until its weights are closed. */
+/** Opens the model at a path. Its files stay open until its weights are closed. */
 async function inFolder<M extends { readonly weights: Weights }>(
   path: string,
   read: (place: OpenPath) => Promise<M>,
@@ -133,7 +134,7 @@ async function openNpz(path: string, open: Open, hints: ModelHints): Promise<Ope
 
 function filesOf(folder: string, open: Open): ModelFiles {
   const nameOf = (file: string): string => join(folder, file)
-  // A checkpoint is described by the `config.json` of its run.
+  // The `config.json` of its run describes a checkpoint.
   const run = runOfCheckpoint(folder)
   const jsonName = (file: string): string =>
     run !== undefined && file === "config.json" ? join(run, file) : nameOf(file)
@@ -145,7 +146,7 @@ function filesOf(folder: string, open: Open): ModelFiles {
   }
 }
 
-/** Whether a file exists. A link to nothing does not. */
+/** Whether a file exists. A broken link does not count. */
 async function exists(file: string): Promise<boolean> {
   const facts = await explaining(file, "read", () =>
     stat(file).catch((error: NodeJS.ErrnoException) => {

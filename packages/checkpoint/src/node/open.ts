@@ -12,9 +12,9 @@ import { explaining, openForReading, readBytes, readJson } from "./files.ts"
 
 /** An open safetensors file. Only the header has been read. */
 export interface SafetensorsFile extends SafetensorsWeights {
-  /** Absolute. A tensor's bytes lie there from its `begin` to its `end`. */
+  /** The absolute path. A tensor's bytes in the file are those from its `begin` to its `end`. */
   readonly path: string
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   readonly size: number
   /** Reads one tensor into new memory. */
   read(name: string): Promise<StoredTensor>
@@ -39,9 +39,9 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 
 /** An open .npz or .npy file. Only headers have been read. */
 export interface NpzFile extends NpzArchive {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   readonly size: number
   close(): Promise<void>
 }
@@ -55,7 +55,7 @@ export async function openNpz(path: string): Promise<NpzFile> {
   return { ...weights, ...file }
 }
 
-/** Opens an .npy file as an archive of one tensor, which has the file's name. */
+/** Opens an .npy file as an archive with one tensor, named like the file. */
 async function openNpy(path: string): Promise<NpzFile> {
   const { weights, ...file } = await openWith(path, (source) => openNpyArray(source, basename(path, ".npy")))
   return { ...weights, ...file }
@@ -75,7 +75,7 @@ async function openWith<W>(
   }
 }
 
-/** Opens a file whose parts are read into new memory. */
+/** Opens a file. Its parts are read into new memory. */
 export async function openFile(path: string): Promise<ByteSource & { close(): Promise<void> }> {
   const { handle, size } = await openForReading(path)
   const read = (begin: number, end: number): Promise<Uint8Array> =>
@@ -83,7 +83,7 @@ export async function openFile(path: string): Promise<ByteSource & { close(): Pr
   return { name: path, size, read, close: () => handle.close() }
 }
 
-/** The formats of weights. The first bytes of a file tell its format. */
+/** The formats of weights. The first bytes of a file show its format. */
 export type WeightsFormat = "safetensors" | "npz" | "npy"
 
 export async function weightsFormat(path: string): Promise<WeightsFormat> {
@@ -106,18 +106,18 @@ export interface TensorDescription extends ValueStatistics {
 export interface WeightsDescription {
   readonly file: string
   readonly format: WeightsFormat
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   readonly size: number
   readonly metadata: Readonly<Record<string, string>>
-  /** Numbers in all tensors together. */
+  /** The count of the numbers in all tensors. */
   readonly parameters: number
   readonly tensors: readonly TensorDescription[]
 }
 
 /**
- * Describes a file of safetensors, .npz or .npy, whatever its name, or all weights of a folder: names, dtypes, shapes, sizes and
- * statistics of the values. One tensor at a time is in memory.
- * @param path of the file, of a folder, or of its `model.safetensors.index.json`.
+ * Describes a file of safetensors, .npz or .npy, whatever its name, or all weights of a folder: names, dtypes, shapes,
+ * sizes and statistics of the values. Only one tensor at a time is in memory.
+ * @param path the path of the file, of a folder, or of its `model.safetensors.index.json`
  * @throws VitrineError (file)
  */
 export async function describeWeights(path: string): Promise<WeightsDescription> {
@@ -139,7 +139,7 @@ export async function describeWeights(path: string): Promise<WeightsDescription>
   }
 }
 
-/** The file of weights in a folder, or the index of several files; any other path is returned. */
+/** The file of weights in a folder, or the index of several files. Other paths are returned unchanged. */
 async function weightsOf(path: string): Promise<string> {
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return path
   const index = join(path, shardIndex)

@@ -6,23 +6,26 @@ import { type CheckpointInfo, listCheckpoints } from "./checkpoint.ts"
 const checkpointsOf = async (run: string): Promise<readonly CheckpointInfo[]> =>
   (await listCheckpoints(join(run, "checkpoints"))).checkpoints
 
-/** The run that a folder is a checkpoint of; undefined for other folders. */
+/** The run to which a checkpoint's folder belongs, or undefined for other folders. */
 export function runOfCheckpoint(folder: string): string | undefined {
   const path = resolve(folder)
   const isCheckpoint = /^step-\d{8,}$/.test(basename(path)) && basename(dirname(path)) === "checkpoints"
   return isCheckpoint ? dirname(dirname(path)) : undefined
 }
 
-/** The checkpoint whose model a run publishes: the best, or where nothing was measured the newest; null if there is none. */
+/**
+ * The checkpoint whose model a run publishes: the best one, or the newest if nothing was measured. Null if there is
+ * none.
+ */
 export async function publishedCheckpoint(run: string): Promise<CheckpointInfo | null> {
   const checkpoints = await checkpointsOf(run)
   return bestCheckpoint(checkpoints) ?? checkpoints.at(-1) ?? null
 }
 
 /**
- * A checkpoint of a run, whose path is one of a model: the newest (`last`), the one whose model the run publishes (`best`), or that
- * of a step.
- * @throws VitrineError (file) that names the steps there are.
+ * Finds a checkpoint of a run: the newest (`last`), the one whose model the run publishes (`best`), or that of a step.
+ * The checkpoint's path is that of a model.
+ * @throws VitrineError (file) with the existing steps
  */
 export async function findCheckpoint(run: string, which: "last" | "best" | number): Promise<CheckpointInfo> {
   const checkpoints = await checkpointsOf(run)

@@ -45,9 +45,9 @@ const names = {
 } as const
 
 export interface RunOptions {
-  /** How many of the newest checkpoints are kept beside the best one; 2 by default. */
+  /** The number of newest checkpoints to keep, besides the best one; 2 by default. */
   readonly keepLast?: number | undefined
-  /** Resumes a run that another process may still write. That process ends at its next write. */
+  /** Whether to resume a run that another process may still write. That process then ends at its next write. */
   readonly takeOver?: boolean | undefined
 }
 
@@ -59,19 +59,20 @@ export interface RunFolder {
   /** Replaces `config.json`. */
   writeConfig(config: object): Promise<void>
   /**
-   * Adds a line to `metrics.jsonl`. Events of a step must be added before the checkpoint of that step is saved, for a resumed
-   * run keeps the events up to its checkpoint and writes the later ones again.
+   * Adds a line to `metrics.jsonl`. The events of a step must be added before the step's checkpoint is saved: a resumed
+   * run keeps the events up to its checkpoint, and writes the later ones again.
    */
   appendMetrics(event: MetricsEvent): void
   /**
-   * Saves a checkpoint, whole or not at all. Then publishes the best model, or else the last, as `model.safetensors` and
-   * deletes the checkpoints that are neither best nor among the last. The tensors must not change until it is done.
-   * @throws VitrineError (file), such as for a full disk. The earlier checkpoints do not change then.
+   * Saves a checkpoint, whole or not at all. Then it publishes the best model, or else the last one, as
+   * `model.safetensors`, and deletes the checkpoints that are neither the best nor among the last. The tensors must not
+   * change until it is done.
+   * @throws VitrineError (file), such as for a full disk; earlier checkpoints then stay as they are
    */
   saveCheckpoint(checkpoint: NewCheckpoint): Promise<CheckpointInfo>
   /** Releases the lock. */
   close(): Promise<void>
-  /** Closes a run that failed, and removes its folder if it holds no checkpoint and no metrics. */
+  /** Closes a failed run, and removes its folder if it has no checkpoint and no metrics. */
   discard(): Promise<void>
 }
 
@@ -79,16 +80,16 @@ export interface ResumedRun {
   readonly run: RunFolder
   /** The parsed `config.json`. */
   readonly config: unknown
-  /** The checkpoint to go on from; null if the run has none and starts anew. */
+  /** The checkpoint from which the run continues, or null if it starts again. */
   readonly checkpoint: Checkpoint | null
-  /** The errors of checkpoints with a broken file, which are passed over. */
+  /** The errors of broken checkpoints, which are passed over. */
   readonly damaged: readonly Error[]
 }
 
 /**
  * Begins a run in a folder that is empty or does not exist.
- * @param config the content of `config.json`, as from `toTimmConfig`.
- * @throws VitrineError (file) if the folder holds anything.
+ * @param config the content of `config.json`, such as from `toTimmConfig`
+ * @throws VitrineError (file) if the folder is not empty
  */
 export async function createRun(path: string, config: object, options: RunOptions = {}): Promise<RunFolder> {
   checkOptions(path, options)
@@ -96,7 +97,7 @@ export async function createRun(path: string, config: object, options: RunOption
   await refuseUsed(path)
   const runLock = await lock(join(path, names.lock))
   try {
-    // Another process may have begun a run before the lock was taken.
+    // Another process may have begun a run before this one took the lock.
     await refuseUsed(path)
     await recoverFolder(path, () => false)
     await explaining(path, "create the run", () => makeFolder(join(path, names.checkpoints)))
@@ -110,8 +111,9 @@ export async function createRun(path: string, config: object, options: RunOption
 }
 
 /**
- * Opens a run to go on with it: removes what a kill left, reads the newest whole checkpoint and drops the metrics after it.
- * @throws VitrineError (file) if there is no run, or another process writes it.
+ * Opens a run to continue it. It removes the remains of a killed process, reads the newest complete checkpoint, and
+ * drops the metrics after it.
+ * @throws VitrineError (file) if there is no run, or another process writes it
  */
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<ResumedRun> {
   checkOptions(path, options)
@@ -136,7 +138,7 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
 }
 
 /**
- * The newest whole checkpoint of a run, which another process may write; null if there is none.
+ * The newest complete checkpoint of a run, or null if there is none. Another process may be writing the run.
  * @throws VitrineError (file)
  */
 export async function latestCheckpoint(path: string): Promise<CheckpointInfo | null> {
@@ -191,7 +193,7 @@ function openRun(
       try {
         runLock.check()
       } catch {
-        // The folder is another process's, or gone.
+        // The folder belongs to another process, or is gone.
         return close()
       }
       const begun: readonly string[] = [names.checkpoints, names.config, names.lock]
@@ -213,7 +215,7 @@ function checkOptions(path: string, { keepLast = 2 }: RunOptions): void {
     throw fileError(path, `keepLast must be an integer of 1 or more, got ${shown(keepLast)}`)
 }
 
-/** Links or copies the best model, or else the last, to `model.safetensors` of the folder. */
+/** Links or copies the best model, or else the last one, to `model.safetensors` of the folder. */
 async function publish(path: string, checkpoints: readonly CheckpointInfo[], runLock: Lock): Promise<void> {
   const source = bestCheckpoint(checkpoints) ?? checkpoints.at(-1)
   if (source === undefined) return
@@ -228,13 +230,13 @@ async function publish(path: string, checkpoints: readonly CheckpointInfo[], run
       runLock.check()
       await rename(temp, target)
     } finally {
-      // Renaming a link over another link to the same file does nothing and leaves both.
+      // To rename a link over another link to the same file does nothing and leaves both.
       await rm(temp, { force: true })
     }
   })
 }
 
-/** Refuses a folder with any file but those that a killed `createRun` leaves. */
+/** Refuses a folder with any files except those that a killed `createRun` leaves. */
 async function refuseUsed(path: string): Promise<void> {
   const isOurs = async (name: string): Promise<boolean> =>
     name === names.lock ||

@@ -3,14 +3,14 @@ import { dirname, join, resolve } from "node:path"
 import { fileError, shown } from "../errors.ts"
 import { explaining, isSystemError, makeFolder, writeFolderAtomic, writeNewFile } from "./files.ts"
 
-/** The files of an exported model. A folder with others is not replaced. */
+/** The files of an exported model. A folder with other files is not replaced. */
 const modelFile = /^(config\.json|preprocessor_config\.json|model\.safetensors|onnx(\/model[\w.]*)?)$/
 
 /**
  * Writes the files of a model into a folder, whole or not at all.
- * @param files their content in pieces, by their path in the folder.
- * @param replace whether a folder with an exported model and nothing else may be replaced.
- * @throws VitrineError (file) for a folder that is not empty and may not be replaced, or cannot be written.
+ * @param files the contents in pieces, by their paths in the folder
+ * @param replace whether a folder with only an exported model may be replaced
+ * @throws VitrineError (file) for a folder that is not empty and may not be replaced, or that cannot be written
  */
 export async function writeModelFolder(
   path: string,

@@ -1,5 +1,5 @@
 /**
- * BiT's ResNets as transformers reads and writes them:
+ * BiT's ResNets in the format of transformers:
  * https://github.com/huggingface/transformers/tree/main/src/transformers/models/bit
  */
 import type { Parameter } from "@vitrine/core"
@@ -12,7 +12,7 @@ import { weightOf } from "../../sources.ts"
 import type { HuggingFaceFormat } from "../formats.ts"
 import { roundedMiddles, roundedWidth } from "./widths.ts"
 
-/** transformers' own ε, which a `config.json` cannot change. */
+/** transformers' ε. A `config.json` cannot change them. */
 const epsilons = { groupNormEpsilon: 1e-5, weightEpsilon: 1e-8 } as const
 
 export const huggingFace: HuggingFaceFormat<BiTConfig> = {
@@ -31,7 +31,7 @@ export const huggingFace: HuggingFaceFormat<BiTConfig> = {
       },
     ],
   ]),
-  // transformers takes images of the size that the preprocessor makes.
+  // transformers accepts images of the size that the preprocessor makes.
   read: (json, _, classes, file) => ({
     config: read(json, classes, file),
     takes: "the preprocessor's size",
@@ -56,7 +56,7 @@ export const huggingFace: HuggingFaceFormat<BiTConfig> = {
       notes: weightEpsilon === epsilons.weightEpsilon ? [] : [note],
     }
   },
-  // A model with another ε of weight standardisation gives almost the same logits, which `write` notes.
+  // Another ε of weight standardisation gives almost the same logits. `write` adds a note about it.
   beyond({ widths, middles, groupNormEpsilon }) {
     const features: string[] = []
     const rounded = widths.every((width) => roundedWidth(width) === width)
@@ -134,7 +134,7 @@ function read(json: Json, classes: number, file: string): BiTConfig {
   return inFile(file, () => bitConfig(config), paths)
 }
 
-/** A parameter in transformers' files. The head is a matrix there. */
+/** A parameter in transformers' files. There the head is a matrix. */
 function target(
   { name, shape }: Parameter,
   prefix: string,

@@ -34,7 +34,7 @@ export const bit: Family<BiTConfig> = {
     variantFields: ["stemWidth", "widths", "depths"],
     linearHead: {},
     variant: bitVariant,
-    // Weights are standardised with timm's ε, so that timm loads the run.
+    // Weights are standardised with timm's ε, so that timm can load the run.
     config: (values, variant) => {
       const withEpsilon = { weightEpsilon: 1e-8, ...values }
       return variant === undefined ? bitConfig(withEpsilon) : bitVariant(variant, withEpsilon)

@@ -1,5 +1,5 @@
 /**
- * BiT's ResNets in the `config.json` of timm:
+ * BiT's ResNets in timm's `config.json`:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/resnetv2.py
  */
 import { type BiTConfig, bitConfig } from "@vitrine/resnet"
@@ -11,13 +11,13 @@ import { roundedMiddles, roundedWidth } from "./widths.ts"
 
 interface Architecture {
   readonly name: string
-  /** Blocks of each stage. */
+  /** The number of blocks of each stage. */
   readonly depths: readonly number[]
   /** The factor of all widths. */
   readonly factor: number
 }
 
-/** timm knows these by the name alone. */
+/** timm defines these models by their names alone. */
 const architectures: readonly Architecture[] = [
   { name: "resnetv2_50x1_bit", depths: [3, 4, 6, 3], factor: 1 },
   { name: "resnetv2_50x3_bit", depths: [3, 4, 6, 3], factor: 3 },
@@ -29,7 +29,7 @@ const architectures: readonly Architecture[] = [
 const base: Architecture = { name: "resnetv2_50x1_bit", depths: [], factor: 1 }
 const channels: readonly number[] = [256, 512, 1024, 2048]
 const stemChannels = 64
-/** timm's ε, which a `config.json` cannot change. */
+/** timm's ε. A `config.json` cannot change them. */
 const epsilons = { groupNormEpsilon: 1e-5, weightEpsilon: 1e-8 } as const
 const groups = 32
 
@@ -79,11 +79,14 @@ export const timm: TimmFormat<BiTConfig> = {
 const begins = (list: readonly number[], numbers: readonly number[]): boolean =>
   numbers.every((each, i) => each === list[i])
 
-/** Whether widths are these channels times a factor. */
+/** Whether widths equal these channels times a factor. */
 const scaled = (list: readonly number[], factor: number, widths: readonly number[]): boolean =>
   list.map((each) => each * factor).join() === widths.join()
 
-/** Arguments that Vitrine accepts at the value that changes nothing, or at any value if they change the training alone. */
+/**
+ * Arguments that Vitrine accepts only with the value that changes nothing, or with any value if they affect only
+ * training.
+ */
 const neutral: Readonly<Record<string, readonly unknown[] | "any">> = {
   drop_rate: "any",
   drop_path_rate: "any",
@@ -114,7 +117,7 @@ const model_args = {
 }
 const argsSchema = object(model_args)
 
-/** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
+/** The paths of a configuration's fields in a `config.json`. "" is for all other fields. */
 const paths = {
   channels: "model_args.in_chans",
   classes: "num_classes",

@@ -1,6 +1,6 @@
 /**
- * The ResNets of Big Transfer without a `config.json`: in the .npz files of google-research/big_transfer, whose kernels are
- * `[height, width, in, out]`, and under timm's names. https://github.com/google-research/big_transfer
+ * The ResNets of Big Transfer without a `config.json`: in the .npz files of google-research/big_transfer, whose kernels
+ * are `[height, width, in, out]`, and with timm's names. https://github.com/google-research/big_transfer
  */
 import type { Parameter } from "@vitrine/core"
 import { type BiTConfig, bitConfig, bitParameters } from "@vitrine/resnet"
@@ -18,11 +18,11 @@ const googleRoot = "resnet/root_block/standardized_conv2d/kernel"
 const timmRoot = "stem.conv.weight"
 
 /**
- * Reads weights as a ResNet of BiT's. Channels, widths, blocks and classes follow from names and shapes. ε of weight
- * standardisation is 1e-10 under Google's names and 1e-8 under timm's. Images are prepared as Google's or timm's code does by
- * default. `notes` says what was assumed.
- * @param hints the size of images, 224² by default, and the groups of the group norms, 32 by default.
- * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other.
+ * Reads weights as a BiT ResNet. Channels, widths, blocks and classes follow from names and shapes. ε of weight
+ * standardisation is 1e-10 with Google's names and 1e-8 with timm's. Images are prepared as in the defaults of Google's
+ * code or timm. `notes` lists the assumptions.
+ * @param hints the size of images, 224² by default, and the groups of the group norms, 32 by default
+ * @throws VitrineError (file, config) for weights of another model, or tensors that do not fit each other
  */
 export function readBiTWeights(
   { tensors }: Pick<Weights, "tensors">,
@@ -89,7 +89,7 @@ export function readBiTWeights(
   }
 }
 
-/** @throws VitrineError (config) for weights that are not of timm's model of a name. */
+/** @throws VitrineError (config) if the weights are not those of the timm model with this name */
 function checkArchitecture({ depths, widths }: BiTConfig, name: string, file: string): void {
   const model = timm.read({ architecture: timmArchitecture(name), model_args: {}, pretrained: {}, at: "" }, name)
   if (depths.join() === model.depths.join() && widths.join() === model.widths.join()) return
@@ -127,7 +127,7 @@ function origin({ name, shape }: Parameter, google: boolean): ParameterSource {
   return { from: [googleName(name)], make }
 }
 
-/** The name in Google's files of a parameter by timm's: `stages.0.blocks.1.conv2.weight` is `resnet/block1/unit02/b/…`. */
+/** Google's name of a parameter, from timm's: `stages.0.blocks.1.conv2.weight` is `resnet/block1/unit02/b/…`. */
 function googleName(name: string): string {
   const leaf = name.endsWith("weight") ? "gamma" : "beta"
   if (name === timmRoot) return googleRoot

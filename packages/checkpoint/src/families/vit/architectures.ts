@@ -1,6 +1,6 @@
 import type { Activation } from "@vitrine/core"
 
-/** Arguments of timm's constructor of a Vision Transformer, by timm's names. */
+/** Arguments of timm's constructor of a Vision Transformer, under timm's names. */
 export interface TimmArgs {
   readonly patch_size: number
   readonly embed_dim: number
@@ -19,13 +19,13 @@ export interface TimmArgs {
   readonly final_norm?: false
   readonly fc_norm?: false
   readonly act_layer?: Activation
-  /** The packed SwiGLU. timm takes a class here, which a JSON file cannot hold. */
+  /** The packed SwiGLU. In timm the argument is a class, which a JSON file cannot hold. */
   readonly mlp_layer?: "swiglu"
-  /** ε of the LayerNorm, which timm takes as a function; 1e-6 by default. */
+  /** ε of the LayerNorm; 1e-6 by default. In timm the argument is a function. */
   readonly norm_epsilon?: number
-  /** Whether it is a `VisionTransformerDistilled`. */
+  /** Whether the class is `VisionTransformerDistilled`. */
   readonly distilled?: true
-  /** Blocks of each stage of a hybrid's ResNet, which timm takes as a module. */
+  /** The number of blocks of each stage of a hybrid's ResNet. In timm the argument is a module. */
   readonly stem_depths?: readonly number[]
 }
 
@@ -64,7 +64,7 @@ const map = { class_token: false, global_pool: "map" } as const
 const tanh = { act_layer: "gelu_tanh" } as const
 const clip = { pre_norm: true, norm_epsilon: 1e-5 } as const
 const quick = { ...clip, act_layer: "quick_gelu" } as const
-/** Registers, LayerScale and the norm after the pool: Ross Wightman's own recipes. */
+/** Registers, LayerScale and the norm after the pool, as in Ross Wightman's recipes. */
 const reg = (reg_tokens: number) =>
   ({ class_token: false, no_embed_class: true, reg_tokens, global_pool: "avg", init_values: 1e-5 }) as const
 const deit3 = { no_embed_class: true, init_values: 1e-6 } as const
@@ -85,7 +85,7 @@ const so150m2Reg = {
 const distilled = { distilled: true } as const
 const hybrid = (...stem_depths: readonly number[]) => ({ patch_size: 1, stem_depths }) as const
 
-/** Names of architectures that differ only in the patch size, which is part of the name. */
+/** The names of architectures that differ only in the patch size, which is part of the name. */
 const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [test, "test_vit"],
   [tiny, "vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224"],
@@ -203,7 +203,10 @@ const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [{ ...size(96, 9, 3, 2), ...map, reg_tokens: 1, pool_include_prefix: true, ...dino }, "test_vit3"],
 ]
 
-/** The architectures of timm 1.0.31 that are plain pre-norm Vision Transformers, or hybrids of one and a ResNet. */
+/**
+ * The architectures of timm 1.0.31 that are plain pre-norm Vision Transformers, or hybrids of such a model and a
+ * ResNet.
+ */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
   sizesAndNames.flatMap(([args, names]) =>
     names.split(" ").map((name) => {

@@ -2,8 +2,8 @@ import { patchGrid, type ViTConfig } from "@vitrine/core"
 import { partOf, type ShapedSource, sum } from "../../sources.ts"
 
 /**
- * The class token, or the positions of the patches, from DINOv2's tensors. The first row of its table of positions is the class
- * token's, which is added to the token here; the other rows are the patches'.
+ * The class token, or the positions of the patches, from DINOv2's tensors. The first row of its table of positions
+ * belongs to the class token, and is added to the token here. The other rows belong to the patches.
  */
 export function classPosition(
   parameter: "cls_token" | "pos_embed",

@@ -1,4 +1,4 @@
-/** Arguments of timm's constructor of an `Eva`, by timm's names, with timm's defaults. */
+/** Arguments of timm's constructor of `Eva`, with timm's names and defaults. */
 export interface EvaArgs {
   readonly img_size?: number | undefined
   readonly patch_size: number
@@ -13,7 +13,7 @@ export interface EvaArgs {
   readonly swiglu_align_to: number
   readonly scale_mlp: boolean
   readonly scale_attn_inner: boolean
-  /** The attention of `eva` has no bias of keys. */
+  /** The kind of attention. In `eva`, keys have no bias. */
   readonly attn_type: "eva" | "rope"
   readonly init_values?: number | undefined
   readonly class_token: boolean
@@ -34,7 +34,7 @@ export interface EvaArgs {
   readonly attn_pool_num_heads?: number | undefined
   readonly attn_pool_mlp_ratio?: number | undefined
   readonly dynamic_img_size: boolean
-  /** ε of the LayerNorm, which timm takes as a function. */
+  /** ε of the LayerNorm. In timm the argument is a function. */
   readonly norm_epsilon: number
 }
 
@@ -139,7 +139,7 @@ const lingbot = { ...dinov3, global_pool: "token" } as const
 const plus = { ...dinov3, ...gated(8) } as const
 const hugePlus = { ...size(1280, 32, 20), ...plus } as const
 
-/** Names of architectures. The patch size is part of a name, and for some the image size. */
+/** The names of architectures. Names contain the patch size, and some contain the image size. */
 const argsAndNames: readonly (readonly [Differences, names: string])[] = [
   [giant, "eva_giant_patch14_224 eva_giant_patch14_336 eva_giant_patch14_560"],
   [{ ...giant, global_pool: "token" }, "eva_giant_patch14_clip_224"],
@@ -202,12 +202,12 @@ const argsAndNames: readonly (readonly [Differences, names: string])[] = [
   ],
 ]
 
-/** The architectures of timm 1.0.31 that are built by `Eva`, but for those that `EvaArgs` cannot say. */
+/** The architectures of timm 1.0.31 that `Eva` builds, except those that `EvaArgs` cannot express. */
 export const evaArchitectures: ReadonlyMap<string, EvaArgs> = new Map(
   argsAndNames.flatMap(([args, names]) =>
     names.split(" ").map((name) => {
       const patch_size = Number(/_patch(\d+)_/.exec(name)?.[1] ?? 16)
-      // EVA-02's take images of the size in their name.
+      // Models of EVA-02 accept images of the size in their name.
       const img_size = name.startsWith("eva02") ? { img_size: Number(/\d+$/.exec(name)?.[0]) } : {}
       return [name, { ...defaults, patch_size, ...img_size, ...args }] as const
     }),

@@ -18,7 +18,7 @@ import { readEva } from "./eva.ts"
 
 type Find = (name: string) => readonly number[] | undefined
 
-/** Names that no other class of timm's Vision Transformers has. */
+/** Names of tensors that only `Eva` has, among timm's classes of Vision Transformers. */
 const evaNames = [
   "rope.freqs",
   "blocks.0.attn.q_bias",
@@ -27,18 +27,18 @@ const evaNames = [
   "blocks.0.mlp.norm.weight",
 ] as const
 
-/** Whether weights are of timm's `Eva`, by a name in timm or by names of tensors. */
+/** Whether weights belong to timm's `Eva`, by the model's name in timm or by the names of tensors. */
 export function isEvaWeights(find: Find, { architecture }: ModelHints): boolean {
   if (architecture !== undefined) return evaArchitectures.has(timmArchitecture(architecture))
-  // DeiT III's repository has the same names of LayerScale's factors. Its models have positions and no registers.
+  // DeiT III's repository has the same names for LayerScale's factors. But its models have positions, and no registers.
   const scaled = find("blocks.0.gamma_1") !== undefined && (!find("pos_embed") || find("reg_token") !== undefined)
   return scaled || evaNames.some((name) => find(name) !== undefined)
 }
 
 /**
- * Reads weights of timm's `Eva`. Nothing in them tells how rotary positions turn: that comes from the model's name in timm
- * (`hints.architecture`), whose sizes may be others, or else from the published models of the same names and shapes.
- * @throws VitrineError (file, config) where these differ, and where there are none.
+ * Reads weights of timm's `Eva`. They do not determine the kind of rotary positions. It comes from the model's name in
+ * timm (`hints.architecture`), whose sizes may differ, or else from the published models with the same names and shapes.
+ * @throws VitrineError (file, config) if these models differ, and if there are none
  */
 export function readEvaWeights(
   { tensors }: TensorNames,
@@ -70,7 +70,7 @@ export function readEvaWeights(
   }
 }
 
-/** The model in timm, by its name, or by names and shapes. */
+/** Finds the model in timm by its name, or by the names and shapes of tensors. */
 function baseOf(find: Find, hints: ModelHints, file: string): readonly [name: string, config: ViTConfig] {
   const { architecture } = hints
   const read = (name: string): ViTConfig => {
@@ -86,27 +86,27 @@ function baseOf(find: Find, hints: ModelHints, file: string): readonly [name: st
   const [first, ...others] = same
   if (first === undefined)
     throw configError(file, `has the names of timm's Eva, but the sizes of none of its models: ${advice}`)
-  // A head that reads a token and one that reads an average have the same shapes.
+  // A head has the same shapes whether it reads a token or an average.
   const other = others.find(([, config]) => computation(config, hints) !== computation(first[1], hints))
   if (other === undefined) return first
   throw configError(file, `may be ${first[0]} or ${other[0]}, by the names and shapes of its tensors: ${advice}`)
 }
 
-/** The side of the images of timm's pretrained weights, for models without a table of positions that would tell it. */
+/** The image size of timm's pretrained weights, for models that have no table of positions to determine it. */
 function usualSide(name: string): number {
   if (name.includes("_dinov3")) return 256
   return name.endsWith("_lingbot") ? 512 : Number(/_(\d+)$/.exec(name)?.[1] ?? 224)
 }
 
-/** The fields that decide what a model computes from the same tensors. */
+/** The fields that change the result of a model but not its tensors. */
 function computation(config: ViTConfig, hints: ModelHints): string {
   const { imageSize: _, layerScale: __, ...fields } = config
   return JSON.stringify({ ...fields, ...(hints.pool !== undefined && { pool: hints.pool }) })
 }
 
 /**
- * Whether weights have the sizes and names of a model. The shapes of the head, of the patches' layer and of a table of positions
- * may be others. All blocks are alike.
+ * Whether weights have the sizes and names of a model. The head, the patch embedding and the table of positions may have
+ * other shapes. All blocks have the same shapes.
  */
 function hasParameters(find: Find, config: ViTConfig): boolean {
   const free = /^(head\.|pos_embed$|rope\.freqs$|patch_embed\.proj\.weight$)/
@@ -129,7 +129,7 @@ function hasParameters(find: Find, config: ViTConfig): boolean {
   )
 }
 
-/** The model with the sizes of its tensors. */
+/** The model, with its sizes from the shapes of tensors. */
 function sized(find: Find, base: ViTConfig, name: string, hints: ModelHints, file: string): Partial<ViTConfig> {
   const size = (tensor: string, rank: number, axis: number): number => {
     const shape = find(tensor)
@@ -161,7 +161,7 @@ function sized(find: Find, base: ViTConfig, name: string, hints: ModelHints, fil
   return { ...shaped, imageSize: imageSizeOf(find, shaped, hints, file) }
 }
 
-/** The size of a table of positions; without one that of a hint, or the model's. */
+/** The image size, from the table of positions, or else from a hint or the published model. */
 function imageSizeOf(
   find: Find,
   config: ViTConfig,
@@ -170,7 +170,7 @@ function imageSizeOf(
 ): readonly [height: number, width: number] {
   const table = find("pos_embed")
   const [height, width] = config.patchSize
-  // A published size may be no multiple of other patches.
+  // With another patch size, the published size may not be a multiple of it.
   const whole = (side: number, cell: number): number => Math.max(1, Math.floor(side / cell)) * cell
   if (table === undefined) return imageSize ?? [whole(config.imageSize[0], height), whole(config.imageSize[1], width)]
   const rows = table.length === 3 ? sizeAt(table, 1) : 0
@@ -187,7 +187,7 @@ function imageSizeOf(
 const clipMean = [0.48145466, 0.4578275, 0.40821073]
 const clipStd = [0.26862954, 0.26130258, 0.27577711]
 
-/** The mean and deviation of timm's models of this kind. */
+/** The mean and standard deviation for timm's models of this kind. */
 function statistics(name: string, channels: number): { mean: readonly number[]; std: readonly number[] } {
   const half = Array.from({ length: channels }, () => 0.5)
   if (channels !== 3 || /_(pe|rope_reg\d)_/.test(name)) return { mean: half, std: half }

@@ -1,5 +1,5 @@
 /**
- * Models of timm's `Eva` in its `config.json`: EVA, EVA-02, RoPE-ViT, Perception Encoder, DINOv3.
+ * Models of timm's `Eva` in timm's `config.json`: EVA, EVA-02, RoPE-ViT, Perception Encoder, DINOv3.
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/eva.py
  */
 import { positionTable, rotaryPositions, type ViTConfig, vitConfig } from "@vitrine/core"
@@ -55,7 +55,7 @@ const model_args = {
 const argsSchema = object(model_args)
 const pretrainedSchema = object({ global_pool: model_args.global_pool })
 
-/** Arguments that change the training alone and that a ViTConfig has no place for. */
+/** Arguments that affect only training and have no field in a ViTConfig. */
 const ignored: readonly string[] = [
   "drop_rate",
   "patch_drop_rate",
@@ -65,7 +65,7 @@ const ignored: readonly string[] = [
   "rope_rescale_coords",
 ]
 
-/** Arguments that Vitrine takes at the value that changes nothing, and what else they would be. */
+/** Arguments that Vitrine accepts only with the value that changes nothing, and the feature that other values mean. */
 const neutral = {
   use_post_norm: [[false], "norms behind the layers of a block"],
   num_kv_heads: [[], "groups of queries with one key"],
@@ -82,7 +82,7 @@ const paths = pathsOf({
   mapPool: "model_args.attn_pool_num_heads",
 })
 
-/** Missing arguments are the architecture's. */
+/** Reads a model. Missing arguments are those of the architecture. */
 export function readEva(
   { architecture, num_classes, model_args: json, pretrained, at }: TimmFields,
   file: string,
@@ -112,7 +112,7 @@ export function readEva(
     )
   const side = row.img_size ?? 224
   const positions = readPositions(args, row)
-  // A model of any size is run at the size of its preprocessing, if no table of positions has another.
+  // A model for any image size runs at the size of its preprocessing, unless its table of positions has another size.
   const runSize = dynamic && positionTable({ positions }) === null ? sidesOf(inputSize) : undefined
   const given = fixed_input_size === true && row.img_size === undefined ? inputSize : []
   const fields = {
@@ -129,7 +129,7 @@ export function readEva(
     classToken: args.class_token ?? row.class_token,
     registers: args.num_reg_tokens ?? row.num_reg_tokens,
     pool: pool === "avg" ? "average" : pool,
-    // The pool of timm's `Eva` reads all tokens.
+    // The pooling in timm's `Eva` reads all tokens.
     poolPrefix: pool === "map",
     mapPool:
       pool === "map"
@@ -182,7 +182,7 @@ function readPositions(args: Args, row: EvaArgs): ViTConfig["positions"] {
   }
 }
 
-/** Whether timm builds a model by `Eva`, as it does where `VisionTransformer` has not what the model has. */
+/** Whether timm builds a model with `Eva`: if the model has features that timm's `VisionTransformer` lacks. */
 export function isEva(config: ViTConfig): boolean {
   const { attentionNorm, keyBias, mapPool, mlpNorm, splitGate, splitQkv } = config
   const layers = !keyBias || splitQkv || splitGate || attentionNorm || mlpNorm
@@ -253,7 +253,7 @@ export function writeEva(config: ViTConfig): TimmModel {
 
 type Architecture = readonly [name: string, args: EvaArgs]
 
-/** Architectures that can become the model: arguments cannot take back a LayerScale or a reference grid, nor say ε. */
+/** Architectures that arguments can change to the model. Arguments cannot remove a LayerScale or a reference grid, or set ε. */
 function possibleArchitectures(config: ViTConfig): readonly Architecture[] {
   const reference = rotaryPositions(config)?.reference ?? null
   return [...evaArchitectures].filter(
@@ -264,7 +264,7 @@ function possibleArchitectures(config: ViTConfig): readonly Architecture[] {
   )
 }
 
-/** The architecture with the most in common. `model_args` say what differs. */
+/** The most similar architecture. `model_args` hold the differences. */
 function nearestArchitecture(config: ViTConfig): Architecture {
   const rotary = rotaryPositions(config)
   const points = ([, args]: Architecture): number =>
@@ -280,7 +280,7 @@ function nearestArchitecture(config: ViTConfig): Architecture {
       args.swiglu_mlp === config.gatedMlp,
     ].filter((same) => same).length
   const possible = possibleArchitectures(config)
-  // One of a model that timm cannot be given only names it.
+  // If timm cannot express the model, the architecture is only a name for it.
   const [first, ...others] = possible.length > 0 ? possible : [...evaArchitectures]
   if (first === undefined) throw new Error("there are no architectures")
   return others.reduce((best, each) => (points(each) > points(best) ? each : best), first)
@@ -291,7 +291,7 @@ function readPositionKind({ use_rot_pos_emb, rope_type }: EvaArgs): string {
   return { cat: "fixed", mixed: "learned", dinov3: "dinov3" }[rope_type]
 }
 
-/** The properties of a model that timm's `Eva` cannot be given. */
+/** The properties of a model that timm's `Eva` cannot have. */
 export function beyondEva(config: ViTConfig): string[] {
   const { activation, gatedMlp, layerNormEpsilon, pool, positions, preLogits, stem } = config
   const prefix = config.classToken || config.registers > 0

@@ -1,6 +1,7 @@
 /**
- * Vision Transformers in the .npz files of google-research/vision_transformer and of google-research/big_vision. Their kernels
- * are transposed. Query, key and value are tensors of `[D, heads, D / heads]` each. Blocks may be stacked in one tensor.
+ * Vision Transformers in the .npz files of google-research/vision_transformer and google-research/big_vision. Their
+ * kernels are transposed. Query, key and value are separate tensors, `[D, heads, D / heads]` each. Blocks may be
+ * stacked in one tensor.
  * https://github.com/google-research/vision_transformer, https://github.com/google-research/big_vision
  */
 import {
@@ -21,29 +22,29 @@ import { type ShapedSource, sizeAt, sourceTensors, weightOf } from "../../source
 import { checkTensors } from "../../tensors.ts"
 import type { Weights, WeightTensor } from "../../weights.ts"
 
-/** Prefixes of names: of a training's state. */
+/** The prefixes of names in a training's state. */
 const states = ["", "params/", "opt/target/"]
-/** The prefix of the image tower, where there is a text tower too. */
+/** The prefix of the image tower if there is also a text tower. */
 const tower = "img/"
-/** Names of the positions: before Linen, in big_vision until 2022, and since then. */
+/** The names of the positions: before Linen, in big_vision until 2022, and since then. */
 const tables = ["Transformer/posembed_input/pos_embedding", "Transformer/pos_embedding", "pos_embedding"] as const
 
-/** Names of a block's modules: in the released files, and with Linen's numbers. */
+/** The names of a block's modules: in the released files, and with Linen's numbers. */
 const released = { attention: "MultiHeadDotProductAttention_1", norm2: "LayerNorm_2", mlp: "MlpBlock_3" }
 const linen: typeof released = { attention: "MultiHeadDotProductAttention_0", norm2: "LayerNorm_1", mlp: "MlpBlock_0" }
 
 const floats: readonly StorageDType[] = ["F64", "F32", "BF16", "F16"]
 
-/** The layout of a file. Names are without the prefix. */
+/** The layout of a file. Names have no prefix. */
 interface Layout {
   readonly prefix: string
   readonly modules: typeof released
-  /** Whether all blocks are stacked along a first axis, as by `scan`. */
+  /** Whether all blocks are stacked along a first axis, as `scan` does. */
   readonly stacked: boolean
   readonly table: (typeof tables)[number] | undefined
-  /** The prefix of the names of a head that pools by attention; undefined for another head. */
+  /** The prefix of the names of a head that pools by attention, or undefined for another head. */
   readonly map: "MAPHead_0/" | "" | undefined
-  /** The rank of arrays of a hybrid's group norms: [1, 1, 1, channels] before Linen, [channels] since then. */
+  /** The rank of a hybrid's group norm arrays: [1, 1, 1, channels] before Linen, [channels] since then. */
   readonly groupNormRank: number
 }
 
@@ -51,15 +52,16 @@ interface Layout {
 const root = "conv_root/kernel"
 
 /**
- * Reads an archive as a Vision Transformer of Google's. The configuration follows from names and shapes:
+ * Reads an archive as a Vision Transformer of Google. The configuration follows from names and shapes:
  * - The head pools by attention if there is a probe, and by average if there is no class token.
- * - The grid of patches is a square wherever it can be one.
+ * - The grid of patches is a square if possible.
  * - The activation is GELU in its tanh approximation, as in Flax, and ε is 10⁻⁶.
- * - Without positions in the file, the model has big_vision's sine-cosine positions, at 224² by default. `notes` says so.
+ * - If the file has no positions, the model has big_vision's sine-cosine positions, at 224² by default. `notes` says
+ *   so.
  *
- * A text tower is left out.
- * @param hints the size of images, where the file does not tell it, and the groups of a hybrid's group norms.
- * @throws VitrineError (file, config) for an archive of another model, or with tensors that do not fit each other.
+ * A text tower is ignored.
+ * @param hints the size of images, if the file does not determine it, and the groups of a hybrid's group norms
+ * @throws VitrineError (file, config) for an archive of another model, or with tensors that do not fit each other
  */
 export function readGoogleWeights(
   { tensors }: Pick<Weights, "tensors">,
@@ -96,7 +98,7 @@ export function readGoogleWeights(
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** The tensors of the image tower, and the number of the other weights of the file. */
+/** The tensors of the image tower, and the number of other weights in the file. */
 function imageTower(
   tensors: readonly WeightTensor[],
   file: string,
@@ -108,7 +110,7 @@ function imageTower(
     throw fileError(file, `holds no Vision Transformer of Google's: "embedding/kernel" is missing`)
   const state = prefix.endsWith(tower) ? prefix.slice(0, -tower.length) : prefix
   const image = tensors.filter(({ name }) => name.startsWith(prefix))
-  // Tensors without the state's prefix are the optimizer's.
+  // Tensors without the state's prefix belong to the optimizer.
   const others = tensors.filter(({ name }) => name.startsWith(state)).length - image.length
   const other = image.find(({ dtype }) => !floats.includes(dtype))
   if (other) throw fileError(file, `tensor ${shown(other.name)} is ${other.dtype}; weights are ${floats.join(", ")}`)
@@ -138,7 +140,7 @@ function configOf(
   { imageSize, groups }: ModelHints,
   file: string,
 ): ViTConfig {
-  /** A size along an axis of a tensor that must be there. */
+  /** The size of an axis of a tensor that must exist. */
   const size = (name: string, rank: number, axis: number): number => {
     const shape = shapes.get(name)
     if (shape === undefined)
@@ -159,7 +161,7 @@ function configOf(
   // The released files always have a table.
   if (table === undefined && modules === released) size(tables[0], 3, 1)
   const rows = table === undefined ? 0 : size(table, 3, 1)
-  // big_vision adds positions to the patches alone. It tells files of older versions by the number of rows, as here.
+  // big_vision adds positions only to the patches. It recognises older files by the number of rows, as this code does.
   const prefixPositions =
     classToken && table !== undefined && (table !== "pos_embedding" || (!isSquare(rows) && isSquare(rows - 1)))
   const fields: Partial<ViTConfig> = {
@@ -202,7 +204,7 @@ function stemOf(shapes: Shapes, width: number, groups: number | undefined, file:
 
 const isSquare = (count: number): boolean => Number.isInteger(Math.sqrt(count))
 
-/** Height and width of images with so many patches: a square wherever it can be one, as in Google's code. */
+/** Height and width of images with this number of patches: a square if possible, as in Google's code. */
 function gridSize(
   patches: number,
   patch: readonly [number, number],
@@ -220,7 +222,7 @@ function gridSize(
   )
 }
 
-/** The tensors of the file that make a parameter. */
+/** The tensors of the file for a parameter. */
 function origin(
   parameter: Parameter,
   config: ViTConfig,
@@ -236,7 +238,10 @@ function origin(
   const [rows = 0, inputs = 0] = shape
   const heading = [heads, dim / heads]
 
-  /** Tensors of one shape, each a matrix of so many columns that is transposed. With 1 column nothing is transposed. */
+  /**
+   * Tensors of one shape. Each is a matrix with `columns` columns, which is transposed. With 1 column nothing is
+   * transposed.
+   */
   const from = (names: readonly string[], sourceShape: readonly number[], columns = 1, channels = 1): ShapedSource => {
     const [sources, at] = [
       names.map((each) => prefix + block + each),
@@ -322,7 +327,7 @@ function origin(
   }
 }
 
-/** Google's name of a layer of the stem, from timm's: `stages.0.blocks.1.norm2` is `block1/unit2/gn2`. */
+/** Google's name of a stem layer, from timm's: `stages.0.blocks.1.norm2` is `block1/unit2/gn2`. */
 function stemModule(layer: string): readonly [module: string, isNorm: boolean] {
   const [, stage, block, part = ""] = /^stages\.(\d+)\.blocks\.(\d+)\.(.*)$/.exec(layer) ?? []
   const [name = layer] = (part || layer).split(".").slice(-1)
@@ -333,15 +338,18 @@ function stemModule(layer: string): readonly [module: string, isNorm: boolean] {
 }
 
 interface Transposition {
-  /** The index of the block in a stack of `depth` blocks; undefined without a stack. */
+  /** The index of the block in a stack of `depth` blocks, or undefined without a stack. */
   readonly at: number | undefined
   readonly depth: number
   readonly columns: number
-  /** Each row of the result is a matrix of so many columns, which is transposed too: [P, P, C, D] → [D, P, P, C] → [D, C, P, P]. */
+  /**
+   * Each row of the result is a matrix with this number of columns, which is transposed too: [P, P, C, D] → [D, P, P,
+   * C] → [D, C, P, P].
+   */
   readonly channels: number
 }
 
-/** The transposed matrices one after the other. */
+/** The transposed matrices, one after the other. */
 function transposed(parts: readonly Float32Array[], { at, depth, columns, channels }: Transposition): Float32Array {
   const matrices = parts.map((part) =>
     at === undefined ? part : part.subarray((at * part.length) / depth, ((at + 1) * part.length) / depth),

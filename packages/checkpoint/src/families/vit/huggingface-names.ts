@@ -1,9 +1,9 @@
-/** Names of a Vision Transformer's tensors in transformers. */
+/** The names of a Vision Transformer's tensors in transformers. */
 import { type ViTConfig, vitParameters } from "@vitrine/core"
 import { type ShapedSource, sourceTensors, type TensorNames } from "../../sources.ts"
 import { classPosition } from "./class-position.ts"
 
-/** Names outside of the blocks, without the prefix of the model. */
+/** Names outside the blocks, without the model's prefix. */
 const outside: Readonly<Record<string, string>> = {
   cls_token: "embeddings.cls_token",
   dist_token: "embeddings.distillation_token",
@@ -35,7 +35,7 @@ const dinoBlock: BlockNames = {
 }
 const swigluBlock: BlockNames = { ...dinoBlock, "mlp.fc1": ["mlp.weights_in"], "mlp.fc2": ["mlp.weights_out"] }
 
-/** The names of transformers 5 in memory, which the file of a bare `state_dict` has. */
+/** The names of transformers 5 in memory. The file of a bare `state_dict` has them. */
 const inMemory = {
   "attn.qkv": ["attention.q_proj", "attention.k_proj", "attention.v_proj"],
   "attn.proj": ["attention.o_proj"],
@@ -47,21 +47,21 @@ const running = {
 } satisfies Record<string, BlockNames>
 
 interface Naming {
-  /** The prefix of the model's names: "vit.", or nothing for a bare model. */
+  /** The prefix of the model's names: "vit.", or "" for a bare model. */
   readonly prefix: string
   /** The prefix of a block's names, before its number. */
   readonly blocks: string
   readonly block: BlockNames
 }
 
-/** The names under which transformers publishes a model. */
+/** The names with which transformers publishes a model. */
 const published = ({ layerScale, gatedMlp }: ViTConfig, prefix: string): Naming => ({
   prefix,
   blocks: "encoder.layer",
   block: layerScale === null ? vitBlock : gatedMlp ? swigluBlock : dinoBlock,
 })
 
-/** The tensors of a file that hold a parameter: equal parts of it along the first axis. */
+/** The tensors of a file for a parameter: equal parts of it along the first axis. */
 export function huggingFaceTargets(
   parameter: string,
   shape: readonly number[],
@@ -80,7 +80,7 @@ function namingOf({ tensors }: TensorNames, config: ViTConfig, modelType: string
   return { ...naming, block: gatedMlp ? running.swiglu : running.dino }
 }
 
-/** The tensors of a file that make a parameter. */
+/** The tensors of a file for a parameter. */
 function huggingFaceSource(
   parameter: string,
   shape: readonly number[],
@@ -90,7 +90,7 @@ function huggingFaceSource(
   const { distillationToken, prefixPositions } = config
   if (!prefixPositions && (parameter === "cls_token" || parameter === "pos_embed"))
     return classPosition(parameter, config, `${prefix}${outside.cls_token}`, `${prefix}${outside.pos_embed}`)
-  // DeiT's second token is a register where no head reads it.
+  // DeiT's second token is a register if no head reads it.
   if (parameter === "reg_token")
     return {
       from: [`${prefix}embeddings.${prefixPositions ? "distillation_token" : "register_tokens"}`],
@@ -109,7 +109,7 @@ function huggingFaceSource(
   return { from, shapes: from.map(() => [rows / from.length, ...others]) }
 }
 
-/** The tensors of a file that make each parameter. */
+/** The tensors of a file for each parameter. */
 export function vitSources(header: TensorNames, config: ViTConfig, modelType: string): [string, ShapedSource][] {
   const naming = namingOf(header, config, modelType)
   return vitParameters(config).map(({ name, shape }) => [name, huggingFaceSource(name, shape, config, naming)])

@@ -1,6 +1,7 @@
 /**
  * Vision Transformers in the `config.json` of transformers:
- * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2, dinov2_with_registers
+ * https://github.com/huggingface/transformers/tree/main/src/transformers/models/vit, deit, dinov2,
+ * dinov2_with_registers
  */
 import { type ViTConfig, vitConfig } from "@vitrine/core"
 import * as v from "valibot"
@@ -13,7 +14,9 @@ import { beyondDinov3, dinov3Sources, dinov3Tensors, dinov3Type, isDinov3, readD
 import { vitSources } from "./huggingface-names.ts"
 import { beyond, tensors, write } from "./to-huggingface.ts"
 
-/** The published models' preprocessor: a share of 0.875 of the image, normalised by the statistics of ImageNet. */
+/**
+ * The preprocessor of the published models: a share of 0.875 of the image, normalised with the statistics of ImageNet.
+ */
 const cropped = (type: string, size: (sides: number[]) => unknown) => (imageSize: readonly [number, number]) => ({
   image_processor_type: type,
   size: size(imageSize.map((side) => Math.round(side / 0.875))),
@@ -133,7 +136,7 @@ function read(json: Json, architecture: string, classes: number, file: string): 
   const { head_dim: headDim } = fields
   if (headDim != null && headDim !== dim / heads)
     throw configError(file, `head_dim is ${shown(headDim)}: Vitrine has heads of hidden_size / num_attention_heads`)
-  // Only DINOv2 with registers resizes its positions with antialias, as timm does.
+  // DINOv2 with registers resizes its positions with antialias, as timm does. The others do not.
   const positionMethod = type === "dinov2_with_registers" ? "timm" : "huggingface"
   return {
     config,
@@ -161,7 +164,8 @@ function dinov2(fields: Fields, classifies: boolean): Partial<ViTConfig> {
   const side = registers ? 16 : 14
   return {
     patchSize: fields.patch_size ?? [side, side],
-    // Two thirds of the width, up to a multiple of 8, so that three matrices weigh what two did.
+    // Two thirds of the width, rounded up to a multiple of 8. So the three matrices have about as many weights as the
+    // two of a plain MLP.
     mlpDim: gatedMlp ? 8 * Math.ceil(Math.trunc((hidden * 2) / 3) / 8) : hidden,
     gatedMlp,
     ...(gatedMlp && { activation: "silu" }),
@@ -170,7 +174,7 @@ function dinov2(fields: Fields, classifies: boolean): Partial<ViTConfig> {
     layerNormEpsilon: fields.layer_norm_eps ?? 1e-6,
     pool: classifies ? "token+average" : "token",
     registers: registers ? fields.num_register_tokens : 0,
-    // The class token's position is added to it as it is read: registers have none.
+    // The class token's position is added to the token when it is read. Registers have no positions.
     prefixPositions: !registers,
   }
 }

@@ -86,7 +86,7 @@ function describe(config: ViTConfig): ModelWords {
   }
 }
 
-/** Small images get a small model: 6 layers of width 96 over patches of 4×4. Others get Ti/16. */
+/** Small images get a small model: 6 layers of width 96 with patches of 4×4. Others get Ti/16. */
 function recipeConfig(values: Partial<ViTConfig>, variant: string | undefined, small: boolean): ViTConfig {
   if (variant !== undefined) return vitVariant(variant, values)
   if (!small) return vitVariant("Ti/16", values)

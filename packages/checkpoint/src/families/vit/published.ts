@@ -1,12 +1,12 @@
 /**
- * timm's models by what names and shapes of tensors tell of them. Some kinds of models share all names: their weights alone do
- * not tell which they are.
+ * Finds timm's models by the names and shapes of tensors. Some kinds of models share all names. Then the weights alone
+ * do not determine the model.
  */
 import { prefixTokens, type ViTConfig } from "@vitrine/core"
 import { architectures } from "./architectures.ts"
 import { timm } from "./timm.ts"
 
-/** What the names of tensors tell of a model, whatever its size. */
+/** The facts of a model that follow from the names of tensors, whatever its size. */
 export interface Structure
   extends Pick<
     ViTConfig,
@@ -28,7 +28,7 @@ export interface Structure
   readonly layerScale: boolean
 }
 
-/** The sizes that timm's models of a name share. */
+/** The sizes by which timm's models with the same names differ. */
 export type Sizes = Pick<ViTConfig, "patchSize" | "stem" | "dim" | "depth" | "mlpDim" | "registers">
 
 type StructureFields = Omit<Structure, "stem" | "registers" | "layerScale"> &
@@ -45,7 +45,7 @@ export function structureOf(config: StructureFields): Structure {
     finalNorm,
     normAfterPool,
     positions,
-    // Without tokens before the patches, both values are the same model.
+    // If there are no tokens before the patches, both values describe the same model.
     prefixPositions: config.prefixPositions || prefixTokens(config) === 0,
     embeddingNorm,
     qkvBias,
@@ -57,7 +57,7 @@ export function structureOf(config: StructureFields): Structure {
   }
 }
 
-/** The configuration of timm's model of this name. */
+/** The configuration of the timm model with this name. */
 export function timmModel(name: string): ViTConfig {
   return timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
 }
@@ -65,7 +65,7 @@ export function timmModel(name: string): ViTConfig {
 let all: ReadonlyMap<string, { readonly config: ViTConfig; readonly structure: string }> | undefined
 
 /**
- * timm's models with the same names of tensors, of any size. Where none has them, a class token's head may also read an
+ * timm's models with the same tensor names, of any size. If there are none, a class token's head may also read an
  * average, or features without a norm.
  */
 export function sameNames(structure: Structure): ReadonlyMap<string, ViTConfig> {
@@ -86,22 +86,22 @@ function modelsOf(structure: Structure): ReadonlyMap<string, ViTConfig> {
   return new Map(models.map(([name, { config }]) => [name, config]))
 }
 
-/** Those of them that have these sizes. */
+/** The models that have these sizes. */
 export function sameSizes(models: ReadonlyMap<string, ViTConfig>, sizes: Sizes): ReadonlyMap<string, ViTConfig> {
   const text = ({ patchSize, stem, dim, depth, mlpDim, registers }: Sizes): string =>
     JSON.stringify([patchSize, stem, dim, depth, mlpDim, registers])
   return new Map([...models].filter(([, config]) => text(config) === text(sizes)))
 }
 
-/** A kind of timm's models under names that plain Vision Transformers have too. */
+/** A kind of timm models whose names of tensors plain Vision Transformers also have. */
 interface OtherKind {
-  /** One of them. */
+  /** The name of one of these models. */
   readonly name: string
   readonly has: string
   readonly structure: Partial<Structure>
 }
 
-/** None of these has a tensor that tells it from a plain Vision Transformer. */
+/** None of these has a tensor that distinguishes it from a plain Vision Transformer. */
 const otherKinds: readonly OtherKind[] = [
   { name: "vit_base_patch16_rope_224", has: "rotary positions", structure: { positions: "none" } },
   {
@@ -121,7 +121,7 @@ const otherKinds: readonly OtherKind[] = [
   },
 ]
 
-/** The kind of model, among those that are no plain Vision Transformers, whose tensors have the same names. */
+/** The kind of models, other than plain Vision Transformers, whose tensors have the same names; or undefined. */
 export function otherKind(structure: Structure): Omit<OtherKind, "structure"> | undefined {
   const values = new Map<string, unknown>(Object.entries(structure))
   return otherKinds.find((kind) =>

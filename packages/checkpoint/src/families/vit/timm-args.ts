@@ -1,4 +1,4 @@
-/** What the readers of timm's `model_args` share. */
+/** The common parts of the readers of timm's `model_args`. */
 import { configError, shown } from "../../errors.ts"
 import type { Json } from "../../json.ts"
 
@@ -8,7 +8,7 @@ export function sidesOf([height, width]: readonly number[]): readonly [number, n
   return height === undefined || width === undefined ? undefined : [height, width]
 }
 
-/** The paths of a configuration's fields in a `config.json`; "" stands for all others. */
+/** The paths of a configuration's fields in a `config.json`. "" is for all other fields. */
 export function pathsOf(others: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return {
     imageSize: "model_args.img_size",
@@ -29,17 +29,17 @@ export function pathsOf(others: Readonly<Record<string, string>>): Readonly<Reco
   }
 }
 
-/** Arguments that Vitrine takes at the value that changes nothing, and what else they would be. */
+/** Arguments that Vitrine accepts only with the value that changes nothing, and the feature that other values mean. */
 export type NeutralArgs = Readonly<Record<string, readonly [accepted: readonly unknown[], feature: string]>>
 
 export interface TimmArguments {
   readonly known: object
-  /** Arguments that change the training alone. */
+  /** Arguments that affect only training. */
   readonly ignored: readonly string[]
   readonly neutral: NeutralArgs
 }
 
-/** @throws VitrineError (config) for arguments that Vitrine does not know, or that make another model than its own. */
+/** @throws VitrineError (config) for unknown arguments, and for arguments that mean a feature that Vitrine lacks */
 export function refuseFeatures(args: Json, { known, ignored, neutral }: TimmArguments, file: string): void {
   for (const [key, value] of Object.entries(args)) {
     if (value === null || Object.hasOwn(known, key) || ignored.includes(key)) continue

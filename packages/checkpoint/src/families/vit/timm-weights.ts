@@ -1,4 +1,4 @@
-/** Weights under timm's names without a `config.json`. The model follows from names and shapes. */
+/** Weights with timm's names without a `config.json`. The model follows from names and shapes. */
 import {
   firstConvolution,
   type Parameter,
@@ -23,7 +23,7 @@ import { otherKind, sameNames, sameSizes, type Structure, structureOf, timmModel
 
 const marker = "patch_embed.proj.weight"
 
-/** Other names than timm's: of DeiT III's factors of LayerScale, and of DINOv2's registers and gated MLP. */
+/** Alternatives to timm's names: those of DeiT III's LayerScale factors, and of DINOv2's registers and gated MLP. */
 const aliases: readonly ((name: string) => string)[] = [
   (name) => name.replace(/\.ls([12])\.gamma$/, ".gamma_$1"),
   (name) => name.replace(/^reg_token$/, "register_tokens"),
@@ -34,20 +34,20 @@ const aliases: readonly ((name: string) => string)[] = [
 const rotary = /(^|\.)rope(_embed)?\.|\.freqs_(cos|sin)$/
 
 /**
- * Reads weights as a Vision Transformer under timm's names. Names may share a prefix, such as `module.`, and may be those of
- * DeiT III or of DINOv2's repository (https://github.com/facebookresearch/dinov2).
+ * Reads weights as a Vision Transformer with timm's names. Names may share a prefix, such as `module.`, and may be
+ * those of DeiT III or of DINOv2's repository (https://github.com/facebookresearch/dinov2).
  *
- * Fields that shapes do not tell come from `hints`, or else from timm's models whose tensors have the same names. Those of
- * the same sizes are asked first. Where they differ, the weights are refused:
- * - The number of heads must come from a hint or from models of the same sizes.
- * - Where no model of timm's has the same names, the activation is GELU, or SiLU in gated MLPs, and ε is 10⁻⁶.
- * - The grid of patches is a square wherever it can be one, unless the class token makes another grid likely.
- * - `hints.architecture` names the model in timm. Its structure must be that of the weights; its sizes may differ.
+ * Fields that shapes do not determine come from `hints`, or else from timm's models whose tensors have the same names.
+ * Models with the same sizes come first. If they differ, the weights are refused:
+ * - The number of heads must come from a hint or from models with the same sizes.
+ * - If no timm model has the same names, the activation is GELU, or SiLU in gated MLPs, and ε is 10⁻⁶.
+ * - The grid of patches is a square if possible, unless the class token makes another grid likely.
+ * - `hints.architecture` names the model in timm. Its structure must be that of the weights. Its sizes may differ.
  *
- * Images are prepared as timm does by default: those of DeiT and DINOv2 with ImageNet's mean and deviation, others with 0.5.
- * `notes` says what was assumed.
- * @throws VitrineError (file, config) for weights of another model, for weights that may be of several models, and for
- *   fields that nothing tells.
+ * Images are prepared with timm's defaults: those of DeiT and DINOv2 with ImageNet's mean and deviation, others with
+ * 0.5. `notes` lists the assumptions.
+ * @throws VitrineError (file, config) for weights of another model, for weights that may belong to several models, and
+ *   for fields that nothing determines
  */
 export function readStateDict(
   { tensors }: Pick<Weights, "tensors">,
@@ -67,7 +67,8 @@ export function readStateDict(
     const names = [name, ...aliases.map((alias) => alias(name))]
     return prefix + (names.find((each) => shapes.has(prefix + each)) ?? name)
   }
-  // DINOv2 learns a token for masked patches. Features do not depend on it. Other models' have another shape.
+  // DINOv2 learns a token for masked patches, on which features do not depend. In other models this tensor has another
+  // shape.
   const mask = shapes.get(`${prefix}mask_token`)?.length === 2 ? `${prefix}mask_token` : undefined
   const dinov2 = mask !== undefined || shapes.has(`${prefix}register_tokens`)
   const { config, notes } = configOf({ find: (name) => shapes.get(nameInFile(name)), nameInFile, file, hints, dinov2 })
@@ -93,7 +94,7 @@ export function readStateDict(
       std,
     },
     labels: null,
-    // DINOv2 resizes its positions with antialias only if it has registers.
+    // Only with registers does DINOv2 resize its positions with antialias.
     positionMethod: dinov2 && config.registers === 0 ? "huggingface" : "timm",
     notes,
     sources,
@@ -115,7 +116,7 @@ interface Evidence {
 function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly notes: readonly string[] } {
   const { find, nameInFile, file, hints, dinov2 } = evidence
   const has = (name: string): boolean => find(name) !== undefined
-  /** A size along an axis of a tensor that must be there. */
+  /** The size of an axis of a tensor that must exist. */
   const size = (name: string, rank: number, axis: number): number => {
     const shape = find(name)
     if (shape === undefined)
@@ -165,7 +166,7 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   const stride = stem === null ? 1 : stemStride(stem)
   const { rows, prefix } = {
     rows: has("pos_embed") ? size("pos_embed", 3, 1) : undefined,
-    // DINOv2's registers have no positions, but the class token has one.
+    // DINOv2's registers have no positions, but its class token has one.
     prefix: dinov2 && structure.registers > 0 ? 1 : prefixTokens(structure),
   }
   const grid = gridOf({
@@ -235,7 +236,7 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   }
 }
 
-/** What names tell of weights must be what timm's model of the name has. Its head may be another. */
+/** The structure of the weights must be that of the timm model with this name. The head may differ. */
 function checkStructure(told: Structure, factors: string, base: ViTConfig, architecture: string, file: string): void {
   const expected = new Map<string, unknown>(Object.entries(structureOf(base)))
   const ofHead = ["pool", "normAfterPool", ...(base.classToken ? ["finalNorm"] : [])]
@@ -250,8 +251,8 @@ function checkStructure(told: Structure, factors: string, base: ViTConfig, archi
 }
 
 /**
- * @param factors the name of the first factors of LayerScale; "" without any.
- * @throws VitrineError (config) for weights that may be of a model that Vitrine does not compute.
+ * @param factors the name of the first factors of LayerScale; "" if there are none
+ * @throws VitrineError (config) for weights that may belong to a model that Vitrine does not support
  */
 function refuseOtherKinds(
   told: Structure,
@@ -277,7 +278,7 @@ function refuseOtherKinds(
     )
 }
 
-/** The ResNet before the patches, with timm's ε; null for none. */
+/** The ResNet before the patches, with timm's ε, or null. */
 function stemOf(find: Find, groups: number | undefined, file: string): StemConfig | null {
   const backbone = "patch_embed.backbone"
   const [width] = find(`${backbone}.stem.conv.weight`) ?? find(`${backbone}.conv.weight`) ?? []
@@ -294,21 +295,26 @@ function stemOf(find: Find, groups: number | undefined, file: string): StemConfi
 }
 
 interface Positions {
-  /** Rows of the table; undefined without one. */
+  /** The number of rows of the table, or undefined without a table. */
   readonly rows: number | undefined
-  /** Tokens before the patches that may have rows. */
+  /** The number of tokens before the patches that may have rows. */
   readonly prefix: number
   /** Height and width of a patch in pixels. */
   readonly cell: readonly [height: number, width: number]
   readonly imageSize: ModelHints["imageSize"]
-  /** Whether these tokens have rows, where that is certain. */
+  /** Whether these tokens have rows, if this is certain. */
   readonly prefixPositions: boolean | undefined
-  /** Whether timm has a model of the same names and sizes whose tokens before the patches have rows, or have none. */
+  /**
+   * Whether timm has a model with the same names and sizes whose tokens before the patches have rows (or have none).
+   */
   readonly isPublished: (prefixPositions: boolean) => boolean
   readonly file: string
 }
 
-/** The image size of a table of positions, and whether the tokens before the patches have positions in it. */
+/**
+ * The image size that follows from a table of positions, and whether the tokens before the patches have positions in
+ * it.
+ */
 function gridOf(positions: Positions): Pick<ViTConfig, "imageSize" | "prefixPositions"> {
   const { rows, prefix, cell, imageSize, isPublished, file } = positions
   if (rows === undefined) return { imageSize: imageSize ?? [224, 224], prefixPositions: true }
@@ -321,7 +327,8 @@ function gridOf(positions: Positions): Pick<ViTConfig, "imageSize" | "prefixPosi
   const said = places.find(({ patches }) => patches === hinted)
   if (said !== undefined && imageSize !== undefined)
     return { imageSize: squareOf(said.patches, cell) ?? imageSize, prefixPositions: said.prefixPositions }
-  // A square without rows for the tokens may be a grid of nearly equal sides with them: 5 × 5 is 4 × 6 and a class token.
+  // A square number of rows without the tokens' rows may be a nearly square grid with them: 5 × 5 is 4 × 6 and a class
+  // token.
   const likely = places.filter(
     ({ patches, prefixPositions }) => isSquare(patches) || (prefixPositions && isNearlySquare(patches)),
   )
@@ -345,17 +352,17 @@ function squareOf(patches: number, cell: readonly [number, number]): readonly [n
   return isSquare(patches) ? [side * cell[0], side * cell[1]] : undefined
 }
 
-/** Whether patches can lie in a grid with one side at most twice as long as the other. */
+/** Whether patches can form a grid with one side at most twice as long as the other. */
 function isNearlySquare(patches: number): boolean {
   for (let side = Math.floor(Math.sqrt(patches)); 2 * side * side >= patches && side > 0; side--)
     if (patches % side === 0) return true
   return false
 }
 
-/** Fields that no shape tells. */
+/** Fields that no shape determines. */
 type UntoldField = "heads" | "activation" | "layerNormEpsilon" | "poolPrefix"
 
-/** The value that all models have; undefined if they differ, or if there are none. */
+/** The value that all models share, or undefined if they differ, or if there are no models. */
 function commonValue<K extends UntoldField>(
   field: K,
   models: ReadonlyMap<string, ViTConfig>,
@@ -364,7 +371,7 @@ function commonValue<K extends UntoldField>(
   return others.length === 0 ? first : undefined
 }
 
-/** The models' different values in words; empty if they agree. */
+/** The models' different values in words. Empty if they agree. */
 function differences(field: UntoldField, models: ReadonlyMap<string, ViTConfig>): string {
   const byValue = new Map(Array.from(models, ([name, config]) => [config[field], name]))
   if (byValue.size < 2) return ""

@@ -1,5 +1,5 @@
 /**
- * Vision Transformers in the `config.json` of timm:
+ * Vision Transformers in timm's `config.json`:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py
  */
 import { firstConvolution, type StemConfig, type ViTConfig, vitConfig } from "@vitrine/core"
@@ -57,7 +57,7 @@ function writePlain(config: ViTConfig): TimmModel {
       class_token: config.classToken,
       global_pool: poolNames[config.pool],
       fc_norm: config.normAfterPool,
-      // A fixed table lies in the weights like a learned one.
+      // A fixed table is stored in the weights like a learned one.
       pos_embed: config.positions === "none" ? "none" : "learn",
       act_layer: config.activation,
       ...Object.fromEntries(rest.map(([key, value]) => [key, value])),
@@ -73,13 +73,13 @@ function writePlain(config: ViTConfig): TimmModel {
   }
 }
 
-/** timm's ε of layer norms, which a `config.json` can hardly change. */
+/** timm's ε of layer norms. A `config.json` can hardly change it. */
 const timmEpsilon = 1e-6
 
 const otherNorms = (timms: number, models: number): string =>
   `timm norms with ε = ${timms}, this model with ${models}: logits differ a little`
 
-/** Arguments that are written where they differ from the architecture's, and their defaults in timm. */
+/** Arguments that are written if they differ from the architecture's, and their defaults in timm. */
 function optional(config: ViTConfig): readonly (readonly [key: string, value: unknown, otherwise: unknown])[] {
   return [
     ["reg_tokens", config.registers, 0],
@@ -88,7 +88,7 @@ function optional(config: ViTConfig): readonly (readonly [key: string, value: un
     ["qkv_bias", config.qkvBias, true],
     ["proj_bias", config.projBias, true],
     ["qk_norm", config.qkNorm, false],
-    // To timm, 0 is no LayerScale. The values that factors start from play no part once they are trained.
+    // In timm 0 means no LayerScale. The starting values of trained factors do not matter.
     ["init_values", config.layerScale === null ? 0 : config.layerScale || 1e-5, 0],
     ["pool_include_prefix", config.poolPrefix, false],
     ["final_norm", config.finalNorm, true],
@@ -115,7 +115,7 @@ function beyond(config: ViTConfig): string[] {
   return features
 }
 
-/** timm takes the integer part of `dim · ratio`, which the rounding of the quotient must not push below. */
+/** timm takes the integer part of `dim · ratio`. The rounded quotient must not make it too small. */
 function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number {
   const hidden = gatedMlp ? 2 * mlpDim : mlpDim
   const ratio = hidden / dim
@@ -126,17 +126,17 @@ type Architecture = readonly [name: string, args: TimmArgs]
 
 const all: readonly Architecture[] = [...architectures]
 
-/** The stem of every hybrid of timm's, but for its blocks. */
+/** The stem of every timm hybrid, without its blocks. */
 const stemSize = { width: 64, depths: [], groups: 32, numerics: "timm" } as const
 
-/** Whether timm has this stem, but for its ε, under a name. */
+/** Whether timm has this stem under a name. ε may differ. */
 function sameStem({ stem_depths }: TimmArgs, { width, groups, depths }: StemConfig): boolean {
   return width === stemSize.width && groups === stemSize.groups && `${stem_depths}` === `${depths}`
 }
 
 /**
- * The architecture with the most in common. `model_args` say what differs, but for what only a name can tell timm: in
- * that the two must agree if they can.
+ * The most similar architecture. `model_args` hold the differences. Properties that only a name gives should be the
+ * same.
  */
 function nearestArchitecture(config: ViTConfig): Architecture {
   const { stem } = config
@@ -200,7 +200,7 @@ const model_args = {
 const argsSchema = object(model_args)
 const pretrainedSchema = object({ global_pool: model_args.global_pool })
 
-/** Arguments that change the training alone and that a ViTConfig has no place for. */
+/** Arguments that affect only training and have no place in a ViTConfig. */
 const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init"]
 
 const neutral: NeutralArgs = {
@@ -218,7 +218,7 @@ const neutral: NeutralArgs = {
 
 const paths = pathsOf({ registers: "model_args.reg_tokens", normAfterPool: "model_args.fc_norm" })
 
-/** Missing arguments are the architecture's, or timm's defaults. timm drops arguments that are None. */
+/** Missing arguments are those of the architecture, or timm's defaults. timm drops arguments that are None. */
 function readTimm(fields: TimmFields, file: string): ViTConfig {
   return evaArchitectures.has(fields.architecture) ? readEva(fields, file) : readPlain(fields, file)
 }

@@ -1,6 +1,6 @@
 /**
- * Vision Transformers as transformers loads them, strictly: the fields of `config.json` and the tensors under the names in
- * which its models are published.
+ * Vision Transformers in the format that transformers loads with all checks: the fields of `config.json`, and the
+ * tensors with the names of the published models.
  */
 import { prefixTokens, rotaryPositions, tokenCount, type ViTConfig, vitConfig, vitParameters } from "@vitrine/core"
 import { huggingFaceName } from "../../activations.ts"
@@ -11,7 +11,7 @@ import { huggingFaceTargets } from "./huggingface-names.ts"
 
 type ModelType = "vit" | "deit" | "dinov2" | "dinov2_with_registers"
 
-/** What the names of their classes begin with. */
+/** The prefix of their classes' names. */
 const classNames: Readonly<Record<ModelType, string>> = {
   vit: "ViT",
   deit: "DeiT",
@@ -19,18 +19,18 @@ const classNames: Readonly<Record<ModelType, string>> = {
   dinov2_with_registers: "Dinov2WithRegisters",
 }
 
-/** The `model_type` with most of a model's features. */
+/** The `model_type` that has most of a model's features. */
 function modelType({ classes, distillationToken, gatedMlp, layerScale, pool, registers }: ViTConfig): ModelType {
   if (distillationToken) return "deit"
   const dino = gatedMlp || pool === "token+average" || (layerScale !== null && classes === 0)
-  // DeiT's second token is a register where no head reads it.
+  // DeiT's second token is a register if no head reads it.
   if (registers > 0) return dino || registers > 1 ? "dinov2_with_registers" : "deit"
   return dino ? "dinov2" : "vit"
 }
 
 const isDino = (type: ModelType): boolean => type === "dinov2" || type === "dinov2_with_registers"
 
-/** The fields of a `config.json` that make the same model, and what they cannot say. */
+/** The fields of a `config.json` that describe the same model, and notes about what they cannot express. */
 export function write(config: ViTConfig): { readonly fields: Json; readonly notes: readonly string[] } {
   const { classes, imageSize, patchSize } = config
   const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
@@ -50,7 +50,7 @@ export function write(config: ViTConfig): { readonly fields: Json; readonly note
       ? {
           mlp_ratio: mlpRatio(config) ?? config.mlpDim / config.dim,
           use_swiglu_ffn: config.gatedMlp,
-          // transformers refuses integers here, and 1 is the default.
+          // transformers refuses integers here. The default is 1.
           ...(Number.isInteger(config.layerScale ?? 1) ? {} : { layerscale_value: config.layerScale }),
           drop_path_rate: config.stochasticDepth,
           ...(config.registers > 0 && { num_register_tokens: config.registers }),
@@ -66,16 +66,16 @@ export function write(config: ViTConfig): { readonly fields: Json; readonly note
   return { fields, notes: classes === 0 && !isDino(type) ? [note] : [] }
 }
 
-/** The whole number that DINOv2's MLPs are wider than its tokens; undefined where there is none. */
+/** The whole number by which DINOv2's MLPs are wider than its tokens, or undefined if there is none. */
 function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number | undefined {
-  // Of gated MLPs, two thirds of that width, up to a multiple of 8.
+  // A gated MLP has two thirds of that width, rounded up to a multiple of 8.
   const width = (ratio: number): number =>
     gatedMlp ? 8 * Math.ceil(Math.trunc((dim * ratio * 2) / 3) / 8) : dim * ratio
   const near = Math.floor(((gatedMlp ? 1.5 : 1) * mlpDim) / dim)
   return [near, near - 1, near + 1].find((ratio) => ratio > 0 && width(ratio) === mlpDim)
 }
 
-/** The properties of a model that no class of transformers has, or none together with its others. */
+/** The properties of a model that no class of transformers has, or that none combines. */
 export function beyond(config: ViTConfig): string[] {
   const type = modelType(config)
   const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
@@ -107,7 +107,7 @@ export function beyond(config: ViTConfig): string[] {
 
 type Weights = Readonly<Record<string, Float32Array>>
 
-/** A model's parameters under the names of its class in transformers. */
+/** The parameters of a model with the names of its class in transformers. */
 export function tensors(config: ViTConfig, weights: Weights): readonly HuggingFaceTensor[] {
   const prefix = (type: string): string => (config.classes > 0 ? `${type}.` : "")
   const type = modelType(config)
@@ -123,7 +123,7 @@ export function tensors(config: ViTConfig, weights: Weights): readonly HuggingFa
     const neutral = (): Float32Array =>
       new Float32Array(shape.reduce((n, size) => n * size, 1)).fill(role === "layerScale" ? 1 : 0)
     const values = changed[name] ?? weights[source] ?? neutral()
-    // DINOv2's registers have no positions, DeiT's second token has one.
+    // DINOv2's registers have no positions, but DeiT's second token has one.
     const naming = name === "reg_token" && isDino(type) ? { ...target, prefixPositions: false } : target
     const parts = huggingFaceTargets(name, shape, naming, prefix(type))
     const length = values.length / parts.length
@@ -137,14 +137,14 @@ export function tensors(config: ViTConfig, weights: Weights): readonly HuggingFa
   return isDino(type) ? [...all, mask] : all
 }
 
-/** The model as its class in transformers has it. */
+/** The model as its class in transformers defines it. */
 function targetOf(config: ViTConfig, type: ModelType): ViTConfig {
   const { layerScale, pool, classes } = config
   return vitConfig({
     ...config,
     positions: "learned",
     prefixPositions: true,
-    // LayerNorm is taken token by token: of the class token it is the same before the pooling and after.
+    // LayerNorm acts on each token alone. For the class token it gives the same before and after the pooling.
     normAfterPool: false,
     projBias: true,
     layerScale: isDino(type) ? (layerScale ?? 1) : null,
@@ -152,7 +152,9 @@ function targetOf(config: ViTConfig, type: ModelType): ViTConfig {
   })
 }
 
-/** Tokens and positions: one of each token for ViT and DeiT, of the class token and the patches for DINOv2. */
+/**
+ * Tokens and positions. For ViT and DeiT each token has a position, for DINOv2 only the class token and the patches.
+ */
 function embeddings(config: ViTConfig, type: ModelType, weights: Weights): Weights {
   const { dim, positions, registers } = config
   const prefix = prefixTokens(config)
@@ -166,7 +168,7 @@ function embeddings(config: ViTConfig, type: ModelType, weights: Weights): Weigh
   return { pos_embed: patches, reg_token: tokens }
 }
 
-/** LayerScale where the class has none: in the layers before it. */
+/** If the class has no LayerScale, its factors go into the layers before it. */
 function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
   if (config.layerScale === null || target.layerScale !== null) return {}
   const parameters: Record<string, Float32Array> = {}
@@ -184,7 +186,7 @@ function scaled(config: ViTConfig, target: ViTConfig, weights: Weights): Weights
   return parameters
 }
 
-/** A matrix, or a list, whose rows are multiplied by a factor each. */
+/** Multiplies each row of a matrix or list by a factor. */
 function scaledRows(values: Float32Array, factors: Float32Array): Float32Array {
   const scaled = values.slice()
   const length = values.length / factors.length
@@ -195,7 +197,7 @@ function scaledRows(values: Float32Array, factors: Float32Array): Float32Array {
   return scaled
 }
 
-/** DINOv2's head reads the average over the patches too: here with factors of 0. */
+/** DINOv2's head also reads the average over the patches. Its weights for it are 0. */
 function head(config: ViTConfig, target: ViTConfig, weights: Weights): Weights {
   if (config.pool === target.pool) return {}
   const { classes, dim } = config
