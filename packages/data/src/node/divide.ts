@@ -2,7 +2,7 @@ import type { DatasetSource, SubsetSource } from "../dataset.ts"
 import { heldOut } from "../splits.ts"
 import type { ResolvedData } from "./resolved.ts"
 
-/** Holds a share of each class out of a source to validate on. */
+/** Holds out a share of each class of a source for validation. */
 export function divide(
   source: DatasetSource,
   labels: ArrayLike<number>,
