@@ -8,7 +8,7 @@ import { expectFault, temporaryFolder, tinyData, tinyModel, vitrine, vitrineProc
 const folder = temporaryFolder()
 const data = tinyData(join(folder, "tiny"))
 const at = (name: string): string => join(folder, name)
-const steps = 200
+const steps = 100
 const args = [
   "train",
   "--data",

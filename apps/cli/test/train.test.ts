@@ -342,7 +342,7 @@ describe("recipes", () => {
       /recipe: lerningRate is not a field of a recipe; did you mean learningRate\?/,
     ],
     ["that is no object", "list.json", "[1]", /list\.json: holds no recipe/],
-    ["that is no JSON", "text.json", "lr = 1", /text\.json: cannot be read as JSON/],
+    ["that is no JSON", "text.json", "lr = 1", /text\.json: its text is not JSON/],
   ])("%s is refused", async (_, name, text, fault) => {
     writeFileSync(at(name), text)
     expectFault(await vitrine(["train", "--data", data, "--recipe", at(name), "--out", at("never")]), fault)

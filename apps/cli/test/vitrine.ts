@@ -110,11 +110,12 @@ export function vitrineProcess(
   { cwd, env, watch }: ProcessOptions = {},
 ): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    // What the test runner tells its own processes would change how the command behaves.
-    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, ...own } = process.env
+    // What the test runner tells its own processes would change how the command behaves. NODE_OPTIONS stay: bytes are
+    // compared with those of this process, and so must be computed by as many threads.
+    const { NODE_OPTIONS: options = "", VITEST: _, NODE_ENV: __, ...own } = process.env
     const child = spawn(process.execPath, [bin, ...args], {
       cwd,
-      env: { ...own, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tellPeak)}`, ...env },
+      env: { ...own, NODE_OPTIONS: `${options} --import=data:text/javascript,${encodeURIComponent(tellPeak)}`, ...env },
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     })
     let peak = ""

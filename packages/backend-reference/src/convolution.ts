@@ -8,17 +8,21 @@ type Window = Ops["conv2d"]
 const dims = ({ shape }: TensorType<number>): Dims => fourDims(shape)
 const zeros = ({ shape }: TensorType<number>): Float64Array => new Float64Array(elementCount(shape))
 
-/** Calls `visit` for every product of a convolution, with the flat positions in x, weight and y. */
-function eachProduct(
+/**
+ * Calls `visit` for the products of each pixel under the kernel with one output. It gives the flat positions in x, weight
+ * and y of the first input channel. The next channel is one further in x and `step` further in weight.
+ */
+function eachPixel(
   x: Dims,
   weight: Dims,
   y: Dims,
   { strides, padding }: Window,
-  visit: (x: number, w: number, y: number) => void,
+  visit: (x: number, w: number, y: number, inputs: number, step: number) => void,
 ): void {
   const [batch, height, width, inputs] = x
   const [outputs, , kernelHeight, kernelWidth] = weight
   const [, rows, columns] = y
+  const step = kernelHeight * kernelWidth
   for (let n = 0; n < batch; n++)
     for (let i = 0; i < rows; i++)
       for (let j = 0; j < columns; j++)
@@ -27,35 +31,36 @@ function eachProduct(
             const row = i * strides[0] + a - padding[0]
             const column = j * strides[1] + b - padding[2]
             if (row < 0 || row >= height || column < 0 || column >= width) continue
+            const pixel = ((n * height + row) * width + column) * inputs
+            const output = ((n * rows + i) * columns + j) * outputs
             for (let o = 0; o < outputs; o++)
-              for (let c = 0; c < inputs; c++)
-                visit(
-                  ((n * height + row) * width + column) * inputs + c,
-                  ((o * inputs + c) * kernelHeight + a) * kernelWidth + b,
-                  ((n * rows + i) * columns + j) * outputs + o,
-                )
+              visit(pixel, o * inputs * step + a * kernelWidth + b, output + o, inputs, step)
           }
 }
 
 export const convolutionKernels: Kernels<Float64Array> = {
   conv2d: ([x, weight], { attributes }, [y], [xType, weightType]) => {
     const out = zeros(y)
-    eachProduct(dims(xType), dims(weightType), dims(y), attributes, (i, w, o) => {
-      out[o] = at(out, o) + at(x, i) * at(weight, w)
+    eachPixel(dims(xType), dims(weightType), dims(y), attributes, (i, w, o, inputs, step) => {
+      let sum = at(out, o)
+      for (let c = 0; c < inputs; c++) sum += at(x, i + c) * at(weight, w + c * step)
+      out[o] = sum
     })
     return [out]
   },
   conv2dInputGrad: ([dy, weight], { attributes }, [x], [yType, weightType]) => {
     const out = zeros(x)
-    eachProduct(dims(x), dims(weightType), dims(yType), attributes, (i, w, o) => {
-      out[i] = at(out, i) + at(dy, o) * at(weight, w)
+    eachPixel(dims(x), dims(weightType), dims(yType), attributes, (i, w, o, inputs, step) => {
+      const slope = at(dy, o)
+      for (let c = 0; c < inputs; c++) out[i + c] = at(out, i + c) + slope * at(weight, w + c * step)
     })
     return [out]
   },
   conv2dWeightGrad: ([dy, x], { attributes }, [weight], [yType, xType]) => {
     const out = zeros(weight)
-    eachProduct(dims(xType), dims(weight), dims(yType), attributes, (i, w, o) => {
-      out[w] = at(out, w) + at(dy, o) * at(x, i)
+    eachPixel(dims(xType), dims(weight), dims(yType), attributes, (i, w, o, inputs, step) => {
+      const slope = at(dy, o)
+      for (let c = 0; c < inputs; c++) out[w + c * step] = at(out, w + c * step) + slope * at(x, i + c)
     })
     return [out]
   },

@@ -46,6 +46,9 @@ const recipe: DetectionRecipe = {
 const options = { recipe, seed: 4, workers: 0, backend: "onnx" }
 let place: string
 let data: string
+/** A whole run, which several tests begin with. */
+let whole: string
+let wholeEvents: readonly Event[]
 
 /** Twelve scenes as files with COCO's annotations, one of which has no area. */
 beforeAll(async () => {
@@ -73,6 +76,8 @@ beforeAll(async () => {
   }))
   const categories = drawn.classes.map((name, id) => ({ id, name }))
   await writeFile(data, JSON.stringify({ images, annotations, categories }))
+  whole = join(place, "whole")
+  wholeEvents = await collect(trainDetector({ ...options, data, out: whole }))
 })
 afterAll(() => rm(place, { recursive: true, force: true }))
 
@@ -90,8 +95,7 @@ async function collect(events: AsyncIterable<Event>, until: (event: Event) => vo
 test("trains on annotated images, and leaves a folder that detects and is measured as it was", {
   timeout: 180_000,
 }, async () => {
-  const out = join(place, "run")
-  const events = await collect(trainDetector({ ...options, data, out }))
+  const [out, events] = [whole, wholeEvents]
   const stretch = ["step", "step", "evaluation", "checkpoint"]
   expect(events.map(({ type }) => type)).toEqual(["setup", "start", ...stretch, ...stretch, "end"])
   const classes = ["circle", "cross", "square", "triangle"]
@@ -130,8 +134,6 @@ test("trains on annotated images, and leaves a folder that detects and is measur
 test("goes on after an end with the same losses and bytes", { timeout: 180_000 }, async () => {
   const losses = (events: readonly Event[]): number[] =>
     events.flatMap((event) => (event.type === "step" ? [event.loss] : []))
-  const whole = join(place, "whole")
-  const expected = losses(await collect(trainDetector({ ...options, data, out: whole })))
   const stopped = join(place, "stopped")
   const aborting = new AbortController()
   const first = await collect(
@@ -144,18 +146,17 @@ test("goes on after an end with the same losses and bytes", { timeout: 180_000 }
   const second = await collect(trainDetector({ resume: stopped, workers: 0, backend: "onnx" }))
   expect(second[0]).toMatchObject({ resumed: 2, examples: 8 })
   expect(second.flatMap((event) => (event.type === "checkpoint" ? [event.step] : []))).toEqual([3, 4])
-  expect([...losses(first), ...losses(second)]).toEqual(expected)
+  expect([...losses(first), ...losses(second)]).toEqual(losses(wholeEvents))
   const bytes = (run: string): Promise<Buffer> => readFile(join(run, "checkpoints/step-00000004/model.safetensors"))
   expect(await bytes(stopped)).toEqual(await bytes(whole))
 })
 
 test("a run starts from another's weights, but for the head of other classes", async () => {
   const out = join(place, "next")
-  const from = join(place, "whole")
   const none = { ...recipe, steps: 1, learningRate: 0 }
-  await collect(trainDetector({ ...options, recipe: none, data: "scenes", from, out, signal: AbortSignal.abort() }))
+  await collect(trainDetector({ ...options, recipe: none, data, from: whole, out, signal: AbortSignal.abort() }))
   const read = async (run: string): Promise<Buffer> => readFile(join(run, "model.safetensors"))
-  expect((await read(out)).equals(await read(from))).toBe(true)
+  expect((await read(out)).equals(await read(whole))).toBe(true)
 })
 
 test.each([

@@ -40,7 +40,8 @@ afterAll(() => rm(place, { recursive: true }))
 describe.each(models.map(({ name, ...rest }) => [name, rest] as const))("%s as timm saves it", (name, model) => {
   const { cases, untold } = model
   test.each(cases.map((one) => [one.name, one] as const))("gives timm's logits: %s", async (grid, { imageSize }) => {
-    for (const backend of ["onnx", "reference"])
+    // The reference backend computes at the model's own size alone. At others the positions are compared by themselves.
+    for (const backend of grid === "own" ? ["onnx", "reference"] : ["onnx"])
       expect(await error(await load(folderOf(name), { backend, imageSize }), `${name}.${grid}`), backend).toBeLessThan(
         1,
       )

@@ -3,16 +3,27 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { onnxBackend } from "@vitrine/backend-onnx/node"
 import { referenceBackend } from "@vitrine/backend-reference"
-import { expect, test } from "vitest"
+import type { Backend } from "@vitrine/core"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { load as loadInNode, train as trainInNode } from "../src/node.ts"
 import { load, memoryStore, train } from "../src/web.ts"
 import { data, expectedLosses, float32Error, losses, recipe } from "./losses.ts"
 
 // The entry for pages, as far as it needs no page.
 
+let backend: Backend
+/** A whole run. */
+const whole = memoryStore()
+
+beforeAll(async () => {
+  backend = await onnxBackend({ worker: false })
+  await losses(train({ data, recipe, seed: 4, store: whole, backend }))
+})
+afterAll(() => backend.close())
+
 test("losses in float64", async () => {
-  const backend = referenceBackend()
-  expect(float32Error(await losses(train({ data, recipe, seed: 4, backend })), expectedLosses)).toBeLessThan(1e-6)
+  const reference = train({ data, recipe, seed: 4, backend: referenceBackend() })
+  expect(float32Error(await losses(reference), expectedLosses)).toBeLessThan(1e-6)
 })
 
 test("a checkpoint of one backend goes on under another", async () => {
@@ -24,9 +35,7 @@ test("a checkpoint of one backend goes on under another", async () => {
       begun.push(event.loss)
       if (event.step === 3) aborting.abort()
     }
-  const backend = await onnxBackend({ worker: false })
   const rest = await losses(train({ data, store, resume: true, backend }))
-  await backend.close()
   expect(rest.length).toBe(2)
   expect(float32Error([...begun, ...rest], expectedLosses)).toBeLessThan(1)
   const steps = new TextDecoder().decode(store.files()["metrics.jsonl"]).trim().split("\n")
@@ -36,12 +45,10 @@ test("a checkpoint of one backend goes on under another", async () => {
 })
 
 test("an interrupted run ends with the bytes of an uninterrupted one", async () => {
-  const whole = memoryStore()
-  await losses(train({ data, recipe, seed: 4, store: whole, backend: "reference" }))
   const parts = memoryStore()
-  for await (const event of train({ data, recipe, seed: 4, store: parts, checkpointEvery: 2, backend: "reference" }))
+  for await (const event of train({ data, recipe, seed: 4, store: parts, checkpointEvery: 2, backend }))
     if (event.type === "step" && event.step === 3) break
-  await losses(train({ data, store: parts, resume: true, backend: "reference" }))
+  await losses(train({ data, store: parts, resume: true, backend }))
   const last = "checkpoints/step-00000005/model.safetensors"
   expect(parts.files()[last]).toEqual(whole.files()[last])
   expect(parts.resume()?.step).toBe(5)
@@ -49,13 +56,12 @@ test("an interrupted run ends with the bytes of an uninterrupted one", async () 
 
 test("a store that holds a run is not used for another", async () => {
   const store = memoryStore()
-  await losses(train({ data, recipe: { ...recipe, steps: 1 }, seed: 4, store, backend: "reference" }))
-  const again = losses(train({ data, recipe, seed: 5, store, backend: "reference" }))
+  await losses(train({ data, recipe: { ...recipe, steps: 1 }, seed: 4, store, backend }))
+  const again = losses(train({ data, recipe, seed: 5, store, backend }))
   await expect(again).rejects.toThrow(/the store holds a run already: go on with it \(resume\)/)
 })
 
 test("a run in memory is a run folder when it is written down", async () => {
-  const backend = await onnxBackend({ worker: false })
   const store = memoryStore()
   const aborting = new AbortController()
   for await (const event of train({
@@ -82,7 +88,6 @@ test("a run in memory is a run folder when it is written down", async () => {
   const image = await data.validation.read(0)
   const [page, node] = [await load(store.files(), { backend }), await loadInNode(folder, { backend })]
   expect(await page.logits([image])).toEqual(await node.logits([image]))
-  await backend.close()
   expect(page.labels).toEqual(data.train.classes)
 })
 
@@ -91,17 +96,15 @@ test("resuming needs a run", async () => {
 })
 
 test("a run that was put away goes on from its files", async () => {
-  const whole = memoryStore()
-  await losses(train({ data, recipe, seed: 4, store: whole, backend: "reference" }))
   const begun = memoryStore()
-  for await (const event of train({ data, recipe, seed: 4, store: begun, checkpointEvery: 2, backend: "reference" }))
+  for await (const event of train({ data, recipe, seed: 4, store: begun, checkpointEvery: 2, backend }))
     if (event.type === "step" && event.step === 3) break
   const files = begun.files()
   // As a page that is closed while it writes leaves it.
   files["checkpoints/step-00000004/model.safetensors"] = new Uint8Array(8)
   const opened = memoryStore({ ...files, "metrics.jsonl": files["metrics.jsonl"]?.slice(0, -9) ?? new Uint8Array() })
   expect(opened.resume()?.step).toBe(2)
-  await losses(train({ data, store: opened, resume: true, backend: "reference" }))
+  await losses(train({ data, store: opened, resume: true, backend }))
   const last = "checkpoints/step-00000005/training.safetensors"
   expect(opened.files()[last]).toEqual(whole.files()[last])
   expect(opened.files()["metrics.jsonl"]?.length).toBeGreaterThan(0)
@@ -110,16 +113,14 @@ test("a run that was put away goes on from its files", async () => {
 })
 
 test("a run starts from the weights of another, whose head stays for the same classes", async () => {
-  const first = memoryStore()
-  await losses(train({ data, recipe, seed: 4, store: first, backend: "reference" }))
-  const { ["model.safetensors"]: weights, ["config.json"]: config } = first.files()
+  const { ["model.safetensors"]: weights, ["config.json"]: config } = whole.files()
   const from = { "config.json": config as Uint8Array, "model.safetensors": weights as Uint8Array }
   const second = memoryStore()
   const still = { steps: 1, batchSize: 16, learningRate: 0 }
-  for await (const event of train({ data, from, recipe: still, store: second, backend: "reference" }))
+  for await (const event of train({ data, from, recipe: still, store: second, backend }))
     if (event.type === "setup") expect(event.from).toMatchObject({ newHead: false })
   expect(second.files()["model.safetensors"]).toEqual(weights)
   const other = { ...data.train, classes: data.train.classes.map((name) => `${name}s`) }
-  for await (const event of train({ data: { train: other }, from, recipe: still, backend: "reference" }))
+  for await (const event of train({ data: { train: other }, from, recipe: still, backend }))
     if (event.type === "setup") expect(event.from).toMatchObject({ newHead: true })
 })

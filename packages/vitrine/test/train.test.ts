@@ -19,19 +19,23 @@ const recipe: Recipe = {
 const options = { recipe, seed: 4, workers: 0, backend: "onnx" }
 let data: string
 let place: string
+/** A whole run, which several tests begin with. */
+let source: string
+let sourceEvents: readonly Event[]
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), "vitrine-"))
   data = join(place, "pictures")
   await writePictures(data)
+  source = join(place, "source")
+  sourceEvents = await collect(train({ ...options, data, out: source }))
 })
 
 const stepsOf = (events: readonly Event[]): (readonly [number, number])[] =>
   events.flatMap((event) => (event.type === "step" ? [[event.step, event.loss] as const] : []))
 
 test("trains on a folder of images, and leaves a folder that loads", async () => {
-  const out = join(place, "run")
-  const events = await collect(train({ ...options, data, out }))
+  const [out, events] = [source, sourceEvents]
   const stretch = ["step", "step", "step", "evaluation", "checkpoint"]
   expect(events.map(({ type }) => type)).toEqual(["setup", "start", ...stretch, ...stretch, "end"])
   expect(events[0]).toMatchObject({ run: out, resumed: null, damaged: [], data, classes, examples: 54, validation: 6 })
@@ -155,9 +159,7 @@ test("goes on after an end and after a kill, with the same bytes", async () => {
 })
 
 test("what has been trained to its end is only told so", async () => {
-  const out = join(place, "done")
-  await collect(train({ ...options, data, out }))
-  const again = await collect(train({ resume: out, workers: 0, backend: "onnx" }))
+  const again = await collect(train({ resume: source, workers: 0, backend: "onnx" }))
   expect(again.map(({ type }) => type)).toEqual(["setup", "start", "end"])
 })
 
@@ -241,8 +243,6 @@ const weightsOf = async (run: string): Promise<Map<string, Float32Array>> => {
 }
 
 test("starts from another model at a larger size, and with other classes", async () => {
-  const source = join(place, "source")
-  await collect(train({ ...options, data, out: source }))
   const stored = await weightsOf(source)
 
   // A learning rate of 0 shows what a run starts from.
@@ -276,9 +276,9 @@ test("starts from another model at a larger size, and with other classes", async
 })
 
 test("a run from another model learns, and is resumed without it, or before the first checkpoint with it", async () => {
-  const source = join(place, "origin")
-  await collect(train({ ...options, data, out: source }))
-  const run = { ...options, data, from: source, recipe: { batchSize: 16, steps: 4, evaluateEvery: 2 } }
+  const origin = join(place, "origin")
+  await cp(source, origin, { recursive: true })
+  const run = { ...options, data, from: origin, recipe: { batchSize: 16, steps: 4, evaluateEvery: 2 } }
   const whole = stepsOf(await collect(train({ ...run, out: join(place, "from-whole") })))
   expect(whole).toHaveLength(4)
   expect(whole).not.toEqual(stepsOf(await collect(train({ ...run, from: undefined, recipe: { ...recipe, steps: 4 } }))))
@@ -286,12 +286,12 @@ test("a run from another model learns, and is resumed without it, or before the 
   const early = join(place, "from-early")
   for await (const event of train({ ...run, out: early })) if (event.type === "step" && event.step === 1) break
   const again = await collect(train({ resume: early, workers: 0, backend: "onnx" }))
-  expect(again[0]).toMatchObject({ resumed: 0, from: { model: source } })
+  expect(again[0]).toMatchObject({ resumed: 0, from: { model: origin } })
   expect(stepsOf(again)).toEqual(whole)
 
   const late = join(place, "from-late")
   for await (const event of train({ ...run, out: late })) if (event.type === "step" && event.step === 3) break
-  await rename(source, `${source}-moved`)
+  await rename(origin, `${origin}-moved`)
   const rest = await collect(train({ resume: late, workers: 0, backend: "onnx" }))
   expect(rest[0]).toMatchObject({ resumed: 2, from: null })
   expect(stepsOf(rest)).toEqual(whole.slice(2))
@@ -362,16 +362,16 @@ test("trains on some classes, and a few images of each, and is resumed and evalu
 })
 
 test("a new head starts at 0 as a single layer, and learns alone where the backbone is frozen", async () => {
-  const source = join(place, "hidden")
+  const hiddenRun = join(place, "hidden")
   const hidden = {
     ...recipe,
     model: { ...(recipe.model as object), preLogits: { dim: 8, activation: "tanh" } },
   } as const
-  await collect(train({ ...options, data, out: source, recipe: hidden }))
-  const stored = await weightsOf(source)
+  await collect(train({ ...options, data, out: hiddenRun, recipe: hidden }))
+  const stored = await weightsOf(hiddenRun)
   const out = join(place, "frozen")
   const probe: Recipe = { batchSize: 16, steps: 3, optimizer: { name: "sgd", momentum: 0.9 }, freeze: ["backbone"] }
-  const run = { ...options, data: await twoClasses(), from: source, out }
+  const run = { ...options, data: await twoClasses(), from: hiddenRun, out }
   const [setup] = await collect(train({ ...run, recipe: { ...probe, init: "timm" } }))
   expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { classes: 2, preLogits: null } } })
   const actual = await weightsOf(out)
@@ -384,8 +384,6 @@ test("a new head starts at 0 as a single layer, and learns alone where the backb
 })
 
 test("classes of other names get a new head, though they are as many", async () => {
-  const source = join(place, "named")
-  await collect(train({ ...options, data, out: source }))
   const renamed = join(place, "renamed")
   for (const name of classes) await cp(join(data, name), join(renamed, `my-${name}`), { recursive: true })
   const short = { batchSize: 16, steps: 1 }
