@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { scenes } from "@vitrine/detection"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
 import { detectionSchedule } from "vitrine"
 import { overrideTraining } from "../dist/recipes/overrides.js"
+import { writeScenes } from "./pictures.ts"
 import { expectFault, golden, temporaryFolder, vitrine, withoutNumbers } from "./vitrine.ts"
 
 const place = temporaryFolder()
@@ -13,24 +13,9 @@ const run = join(place, "run")
 const small =
   "--image-size 32 --dim 16 --num-heads 2 --mlp-dim 16 --queries 5 --encoder-depth 1 --decoder-depth 1 --batch-size 4 --steps 2 --threads 1 --workers 0 --backend onnx"
 
-/** Eight scenes with Pascal VOC's annotations, one box of which has no area, and a detector of two steps. */
+/** A detector of two steps. */
 beforeAll(async () => {
-  const drawn = scenes({ split: "train", size: 8, imageSize: [32, 32] })
-  mkdirSync(data)
-  for (let i = 0; i < drawn.length; i++) {
-    const { data: pixels, ...raw } = await drawn.read(i)
-    await sharp(pixels, { raw })
-      .png()
-      .toFile(join(data, `${i}.png`))
-    const { boxes, labels } = drawn.objects(i)
-    const objects = Array.from(labels, (label, n) => {
-      const [x0, y0, x1, y1] = boxes.subarray(4 * n, 4 * n + 4)
-      const box = `<xmin>${x0}</xmin><ymin>${y0}</ymin><xmax>${i === 0 && n === 0 ? x0 : x1}</xmax><ymax>${y1}</ymax>`
-      return `<object><name>${drawn.classes[label]}</name><bndbox>${box}</bndbox></object>`
-    })
-    const size = "<size><width>32</width><height>32</height></size>"
-    writeFileSync(join(data, `${i}.xml`), `<annotation>${size}${objects.join("")}</annotation>`)
-  }
+  await writeScenes(data)
   const { code, stdout, stderr } = await vitrine(
     ["train", "--task", "detect", "--data", data, ...small.split(" "), "-o", run],
     {},

@@ -13,6 +13,7 @@ import {
   VitrineError,
 } from "vitrine"
 import { type ResumeOptions, type Train, trainTo } from "../dist/training.js"
+import { writeLines, writeScenes } from "./pictures.ts"
 import { temporaryFolder, tinyData } from "./vitrine.ts"
 
 const folder = temporaryFolder()
@@ -63,12 +64,21 @@ test("a classifier goes on with a new device where one is lost", () =>
     recipe: { ...small, model: { ...model, depth: 1, patchSize: [4, 4] } },
   }))
 
-test("so does a detector", () =>
-  compared("detector", trainDetector, {
-    data: "scenes",
+test("so does a detector", async () => {
+  const scenes = join(folder, "scenes")
+  await writeScenes(scenes)
+  await compared("detector", trainDetector, {
+    data: scenes,
     workers: 0,
     recipe: { ...small, imageSize: [32, 32], model: { ...model, ...layers, queries: 5 } },
-  }))
+  })
+})
 
-test("so does a reader", () =>
-  compared("reader", trainReader, { data, recipe: { ...small, task: "read", model: { ...model, ...layers } } }))
+test("so does a reader", async () => {
+  const lines = join(folder, "lines")
+  await writeLines(lines)
+  await compared("reader", trainReader, {
+    data: lines,
+    recipe: { ...small, task: "read", model: { ...model, ...layers } },
+  })
+})

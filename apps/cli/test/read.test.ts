@@ -2,31 +2,21 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import sharp from "sharp"
 import { beforeAll, describe, expect, test } from "vitest"
+import { linePicture, writeLines } from "./pictures.ts"
 import { expectFault, golden, temporaryFolder, vitrine, vitrineProcess, withoutNumbers } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const data = join(folder, "lines")
-mkdirSync(data)
-const texts = ["0", "1", "01", "10", "12", "2"]
 const tiny = "--dim 16 --heads 2 --mlp-dim 16 --depth 1 --batch-size 8 --lr 0.01 --threads 1 --val-fraction 0.2".split(
   " ",
 )
 const run = join(folder, "run")
 const row = join(folder, "row.png")
 
-/** For each character a square as bright as it says. */
-function picture(text: string): [Uint8Array, { raw: { width: number; height: number; channels: 1 } }] {
-  const width = 8 * text.length
-  const pixels = Uint8Array.from({ length: 8 * width }, (_, i) => 40 + 80 * Number(text[Math.floor((i % width) / 8)]))
-  return [pixels, { raw: { width, height: 8, channels: 1 } }]
-}
-
 describe.sequential("reading", () => {
   beforeAll(async () => {
-    const labels = Array.from({ length: 30 }, (_, i) => ({ file: `${i}.png`, text: texts[i % texts.length] as string }))
-    for (const { file, text } of labels) await sharp(...picture(text)).toFile(join(data, file))
-    writeFileSync(join(data, "labels.tsv"), labels.map(({ file, text }) => `${file}\t${text}\n`).join(""))
-    await sharp(...picture("01")).toFile(row)
+    await writeLines(data)
+    await sharp(...linePicture("01")).toFile(row)
   })
 
   test("is trained by one command, and goes on after an interruption to the same bytes", {

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { findAddon } from "@vitrine/backend-node-gpu"
 import { transformWithOxc } from "vite"
-import { afterAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { swiftShaderEnvironment } from "../../browser/swiftshader.mjs"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
@@ -22,38 +22,52 @@ const documents = [{ name: "the root", folder: root, home: join(root, "packages/
 const tensorFlow = findAddon("node-cpu")
 const driver = swiftShaderEnvironment()
 
-for (const { name, folder, home } of documents)
-  test(`the example of ${name} compiles and runs`, { timeout: 120_000 }, async ({ skip }) => {
+/** The example of a README, below its package, so that its imports resolve to the built files, as a user's do. */
+const examples = documents.map(({ name, folder, home }) => ({
+  name,
+  source: /```ts\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"))?.[1] ?? "",
+  file: join(home, "dist/.readme", `${name.replace(" ", "-")}.mts`),
+}))
+
+const settings = {
+  extends: join(root, "tsconfig.base.json"),
+  files: examples.map(({ file }) => file),
+  compilerOptions: {
+    composite: false,
+    isolatedDeclarations: false,
+    declaration: false,
+    declarationMap: false,
+    noEmit: true,
+    customConditions: [],
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  },
+}
+
+beforeAll(() => {
+  for (const { file, source } of examples) {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, source)
+  }
+})
+afterAll(() => {
+  for (const { file } of examples) rmSync(dirname(file), { recursive: true, force: true })
+})
+
+test("the examples compile", () => {
+  writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify(settings))
+  execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", cwd], { encoding: "utf8" })
+})
+
+for (const { name, source, file } of examples)
+  test(`the example of ${name} runs`, { timeout: 120_000 }, async ({ skip }) => {
     if (name === "backend-node-gpu" && typeof tensorFlow === "string") skip(tensorFlow)
     if (name === "backend-webgpu" && driver === undefined) skip("no SwiftShader: install Chromium, which brings it")
-    const source = /```ts\n(.*?)```/s.exec(readFileSync(join(folder, "README.md"), "utf8"))?.[1] ?? ""
     expect(source.trim().split("\n").length).toBeGreaterThan(3)
-    // The example lies below the package, so that its imports resolve to the built files, as a user's do.
-    const place = join(home, "dist/.readme")
-    mkdirSync(place, { recursive: true })
-    try {
-      const file = join(place, "example.mts")
-      writeFileSync(file, source)
-      const settings = { extends: join(root, "tsconfig.base.json"), include: ["example.mts"] }
-      const compilerOptions = {
-        composite: false,
-        isolatedDeclarations: false,
-        declaration: false,
-        declarationMap: false,
-        noEmit: true,
-        customConditions: [],
-        types: ["node"],
-        typeRoots: [join(root, "node_modules/@types")],
-      }
-      writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ ...settings, compilerOptions }))
-      execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", place], { encoding: "utf8" })
-      const { code } = await transformWithOxc(source, file)
-      writeFileSync(join(place, "example.mjs"), code)
-      // Without the network, examples must not try to fetch anything.
-      const env = { ...process.env, ...driver, HF_HUB_OFFLINE: "1" }
-      const options = { cwd, env, encoding: "utf8" } as const
-      expect(execFileSync(process.execPath, [join(place, "example.mjs")], options)).not.toBe("")
-    } finally {
-      rmSync(place, { recursive: true, force: true })
-    }
+    const { code } = await transformWithOxc(source, file)
+    const program = file.replace(/mts$/, "mjs")
+    writeFileSync(program, code)
+    // Without the network, examples must not try to fetch anything.
+    const env = { ...process.env, ...driver, HF_HUB_OFFLINE: "1" }
+    expect(execFileSync(process.execPath, [program], { cwd, env, encoding: "utf8" })).not.toBe("")
   })
