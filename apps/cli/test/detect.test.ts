@@ -126,7 +126,7 @@ describe("what cannot be is an error of one line", () => {
     [["train", "--task", "detect", "--data", "/nowhere"], /\/nowhere: no such file or folder/, 1],
     [["train", "--resume", run, "--queries", "9"], /--queries cannot change a run that is resumed/, 2],
     [["eval", "--model", run, "--split", "test"], /has no test images/, 1],
-    [["eval", "--model", golden, "--split", "test"], /--split test is for detectors/, 2],
+    [["eval", "--model", golden, "--split", "test"], /does not say what it was trained on: name the data/, 1],
   ] as const)("%j", async (args, fault, exit) => {
     expectFault(await vitrine(args), fault, exit)
   })
