@@ -1,4 +1,4 @@
-import { keyFromSeed, vitConfig, vitVariant } from "@vitrine/core"
+import { axialPositions, keyFromSeed, tokenCount, vitConfig, vitVariant } from "@vitrine/core"
 import { bitConfig, bitVariant } from "@vitrine/resnet"
 import { describe, expect, test } from "vitest"
 import {
@@ -64,6 +64,16 @@ test("attention is what a Vision Transformer has", () => {
   expect(() => attentionConfig(bit, "the figure distance")).toThrow(
     /^the figure distance is for Vision Transformers, and the model is a ResNet$/,
   )
+})
+
+test("rotary positions need no weights at another image size, but for a table beside them", async () => {
+  const read = (): Float32Array => new Float32Array(tokenCount(beside) * beside.dim)
+  const rotary = vitConfig({ ...vit, positions: axialPositions })
+  expect(await resizeWeights(rotary, vitConfig({ ...rotary, imageSize: [32, 64] }), read)).toEqual({})
+  const beside = vitConfig({ ...vit, positions: { ...axialPositions, table: true } })
+  const larger = vitConfig({ ...beside, imageSize: [32, 64] })
+  const { pos_embed } = await resizeWeights(beside, larger, read)
+  expect(pos_embed).toHaveLength(tokenCount(larger) * larger.dim)
 })
 
 test("weights of one family are none for another", async () => {

@@ -62,6 +62,7 @@ export * as ops from "./tensor/index.ts"
 export { type Dim, dimAt, fixed, type Shape } from "./tensor/shape.ts"
 export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"
 export {
+  axialPositions,
   pools,
   positionKinds,
   type RotaryPositions,

@@ -104,7 +104,18 @@ test("the golden files are those that the README lists", () => {
   const resnets = ["basic", "bottleneck", "dilated"].map((name) => `resnet-${name}`)
   const detectors = ["dilated", "losses", "post", "pre", "training"].map((name) => `detr-${name}`)
   const detection = ["assignment", "average-precision", "boxes", ...detectors]
-  const others = ["family", "flops", "interpret", "labels", "losses", "probe", "resolution", "threefry", "variants"]
+  const others = [
+    "family",
+    "flops",
+    "interpret",
+    "labels",
+    "losses",
+    "probe",
+    "processors",
+    "resolution",
+    "threefry",
+    "variants",
+  ]
   const models = [
     ...bigVisions,
     ...bits,

@@ -49,6 +49,19 @@ export interface RotaryPositions {
   readonly table: boolean
 }
 
+/** The rotary positions of RoPE-Axial (Heo et al., 2024), for models that are trained from scratch. */
+export const axialPositions: RotaryPositions = {
+  kind: "rotary",
+  pairs: "neighbours",
+  axes: "xy",
+  centres: false,
+  offset: 0,
+  reference: null,
+  frequencies: "fixed",
+  temperature: 100,
+  table: false,
+}
+
 /**
  * The code that defines ε in a hybrid's ResNet. Google's code divides kernels by √variance + 1e-5 and has 1e-6 in its
  * norms. timm divides kernels by √(variance + 1e-8) and has 1e-5 in its norms.

@@ -1,3 +1,4 @@
+import { axialPositions } from "@vitrine/core"
 import { checkRecipe, type ModelFields, type Recipe, type RecipeRule } from "vitrine"
 import { defined, overrideTraining } from "../../recipes/overrides.ts"
 import type { ClassifyValues } from "./train-flags.ts"
@@ -34,8 +35,8 @@ const isEmpty = (fields: object): boolean => Object.keys(fields).length === 0
 
 function overrideModel(model: Recipe["model"], flags: ClassifyValues): ModelFields | undefined {
   const fields = typeof model === "string" ? { variant: model } : (model ?? {})
-  const { imageSize, patchSize, dim, depth, heads, mlpDim, pool, positions, activation, dropout, stochasticDepth } =
-    flags
+  const { imageSize, patchSize, dim, depth, heads, mlpDim, pool, activation, dropout, stochasticDepth } = flags
+  const positions = flags.positions === "rotary" ? axialPositions : flags.positions
   const { widths, depths, stemWidth, groups } = flags
   const transformer = { imageSize, patchSize, dim, depth, heads, mlpDim, pool, positions, activation, dropout }
   const resnet = { stochasticDepth, widths, depths, stemWidth, groups }

@@ -73,7 +73,7 @@ export const flags = {
     help: "what the head reads: avg, token or map",
     parse: poolValue,
   },
-  positions: { group: model, value: "<how>", help: "position embedding", choices: positionKinds },
+  positions: { group: model, value: "<how>", help: "positions", choices: [...positionKinds, "rotary"] },
   stochasticDepth: { group: model, value: "<rate>", help: "at the last block; default: 0", parse: fractionValue },
   init: {
     group: model,

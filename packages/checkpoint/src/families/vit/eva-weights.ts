@@ -85,7 +85,10 @@ function baseOf(find: Find, hints: ModelHints, file: string): readonly [name: st
   const advice = "say which it is (--arch NAME, its name in timm), or give its config.json"
   const [first, ...others] = same
   if (first === undefined)
-    throw configError(file, `has the names of timm's Eva, but the sizes of none of its models: ${advice}`)
+    throw configError(
+      file,
+      `may be one of timm's models with rotary positions (Eva) by its names, but has the sizes of none: ${advice}`,
+    )
   // A head has the same shapes whether it reads a token or an average.
   const other = others.find(([, config]) => computation(config, hints) !== computation(first[1], hints))
   if (other === undefined) return first
