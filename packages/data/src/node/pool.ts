@@ -31,6 +31,8 @@ export function workerPool<B>(script: URL, input: unknown, size: number, close: 
 
 /** Milliseconds in which a thread must end after the request. */
 const patience = 2000
+/** Milliseconds that the end of the process waits for such a thread. */
+const lastPatience = 30_000
 
 interface Thread<B> {
   make(job: BatchJob): Promise<B>
@@ -100,16 +102,25 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
 
 /**
  * Abandons a thread that a system call blocks, such as one that reads from a lost network disk. Node would wait for it
- * at the end of the process, so the process then ends by SIGTERM.
+ * at the end of the process. The process waits for half a minute, since the thread may only be slow, and then ends by
+ * SIGTERM. An end by force before that is by SIGTERM too.
  */
 function leaveBehind(worker: Worker, ended: Promise<number>): void {
-  worker.unref()
-  const end = (): void => {
+  let isLost = false
+  const timer = setTimeout(() => {
+    isLost = true
+    worker.unref()
+  }, lastPatience)
+  const end = (code: number): void => {
+    if (code === 0 && !isLost) return
     process.removeAllListeners("SIGTERM")
     process.kill(process.pid, "SIGTERM")
   }
   process.once("exit", end)
-  void ended.then(() => process.off("exit", end))
+  void ended.finally(() => {
+    clearTimeout(timer)
+    process.off("exit", end)
+  })
 }
 
 /**
