@@ -2,7 +2,7 @@ import { escapeControls, foldKey, keyFromSeed, randomStream, VitrineError } from
 import { mutate } from "./mutate.ts"
 import type { Target } from "./targets.ts"
 
-/** The greatest time and memory for an input. */
+/** The greatest time of the processor and memory for an input. */
 export const bounds = { milliseconds: 1000, mebibytes: 300 } as const
 
 /** An input that was neither read nor refused correctly. */
@@ -33,7 +33,7 @@ export interface FuzzReport {
 
 /**
  * Feeds a parser with mutations of its corpus. Each must be read, or refused with a `VitrineError` of one line without
- * control characters, within a second and 300 MiB.
+ * control characters, within a second of the processor and 300 MiB.
  */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const { seed, start = 0, count, milliseconds = Number.POSITIVE_INFINITY } = options
@@ -49,9 +49,10 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     const random = randomStream(foldKey(keyFromSeed(seed), target.name, index))
     const bytes = mutate(corpus[random.integer(corpus.length)] ?? new Uint8Array(), corpus, random)
     const memory = peak()
-    const begin = performance.now()
+    const begin = process.cpuUsage()
     const result = await outcome(target, bytes)
-    const took = performance.now() - begin
+    const { user, system } = process.cpuUsage(begin)
+    const took = (user + system) / 1000
     const fault =
       result instanceof Error || typeof result === "string"
         ? faultOf(result)
