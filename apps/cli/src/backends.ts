@@ -11,7 +11,7 @@ import {
   chooseBackend,
 } from "vitrine"
 
-/** The library's backends, and TensorFlow.js on the devices that it has in Node. */
+/** The library's backends, and TensorFlow.js on its devices in Node. */
 export const backends: Readonly<Record<string, BackendFactory>> = {
   ...libraryBackends,
   "onnx-cuda": async (options) => {
@@ -26,7 +26,7 @@ export const backends: Readonly<Record<string, BackendFactory>> = {
   "tfjs-cpu": tensorflow("cpu"),
 }
 
-/** @throws VitrineError (backend) that says what was tried. */
+/** @throws VitrineError (backend) that says what was tried */
 export async function choose(name: string, options: BackendOptions): Promise<ChosenBackend> {
   if (options.precision === "bfloat16" && !name.startsWith("node-"))
     throw new VitrineError("backend", `--precision bfloat16 needs --backend node-cpu or node-gpu, not ${name}`)
@@ -54,7 +54,7 @@ function tensorflow(device: "wasm" | "cpu"): BackendFactory {
   return async ({ threads }) => {
     try {
       const tf = await import("@tensorflow/tfjs-core")
-      // Without this it advertises another of its packages on the standard error.
+      // Otherwise TensorFlow.js advertises another of its packages on standard error.
       tf.enableProdMode()
       if (device === "cpu") await import("@tensorflow/tfjs-backend-cpu")
       else {

@@ -1,7 +1,7 @@
 import type { Command } from "commander"
 import { addFlags, type Flags, type FlagValues, type Values } from "./flags/flag.ts"
 
-/** Each argument as Commander writes it, such as `<image...>`, with its help. */
+/** Each argument in Commander's notation, such as `<image...>`, with its help. */
 type Arguments = readonly (readonly [syntax: string, help: string])[]
 
 type ArgumentValues<A extends Arguments> = {
@@ -14,29 +14,29 @@ type Example = readonly [command: string, result: string]
 export interface CommandDefinition {
   readonly arguments?: Arguments
   readonly flags: Flags
-  /** Flags that some tasks alone accept. */
+  /** Flags that only some tasks accept. */
   readonly taskFlags?: Flags
-  /** The headings that stand first in the help, in their order. */
+  /** The first headings of the help, in their order. */
   readonly groups?: readonly string[]
   readonly examples: readonly Example[]
-  /** What the help says after the examples. */
+  /** The text of the help after the examples. */
   readonly notes?: () => string
   /**
-   * Gives the exit code, or nothing for 0.
-   * @param names the flags of the command line
+   * Runs the command. It returns the exit code, or nothing for 0.
+   * @param names the flags on the command line
    */
   run(values: readonly unknown[], flags: FlagValues, names: readonly string[]): Run
 }
 
 type Run = Promise<number | void>
 
-/** A command in the list of commands. Its definition is loaded when the command is named. */
+/** An entry in the list of commands. The definition of a command is loaded when the command line names it. */
 export interface CommandEntry {
   readonly description: string
   load(): Promise<CommandDefinition>
 }
 
-/** As `CommandDefinition`. The arguments and flags give the types of what `run` takes. */
+/** A `CommandDefinition` whose arguments and flags give the types of the parameters of `run`. */
 interface TypedDefinition<A extends Arguments, F extends Flags>
   extends Omit<CommandDefinition, "arguments" | "flags" | "run"> {
   readonly arguments?: A
@@ -50,7 +50,7 @@ export function defineCommand<const A extends Arguments, const F extends Flags>(
   return definition
 }
 
-/** Adds arguments, flags, help and action to a command of Commander. */
+/** Adds arguments, flags, help and action to a Commander command. */
 export function fillCommand(
   command: Command,
   { arguments: parameters = [], flags, taskFlags = {}, groups = [], examples, notes, run }: CommandDefinition,

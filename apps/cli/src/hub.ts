@@ -6,14 +6,14 @@ import { bytes, duration, percent, printable } from "./show/text.ts"
 
 /** A model on this machine. */
 export interface LocalModel {
-  /** As the library takes it: a path, or the name of a model of the hub with its commit. */
+  /** The model's name for the library: a path, or the name of a hub model with its commit. */
   readonly name: string
   readonly path: string
 }
 
 /**
- * Finds a model on this machine. A model of the hub, `hf:owner/name`, is fetched first.
- * @param checkpoint which one of a run; by default the model that it publishes
+ * Finds a model on this machine. A hub model, `hf:owner/name`, is fetched first.
+ * @param checkpoint the checkpoint of a run; by default the model that the run publishes
  */
 export async function localModel(model: string, checkpoint?: "last" | "best" | number): Promise<LocalModel> {
   if (checkpoint !== undefined) {
@@ -24,7 +24,7 @@ export async function localModel(model: string, checkpoint?: "last" | "best" | n
   return model.startsWith("hf:") ? fetchModel(model) : { name: model, path: model }
 }
 
-/** Fetches a model of the hub, and shows how far it is. */
+/** Fetches a hub model, and shows the progress. */
 export async function fetchModel(name: string): Promise<LocalModel & { commit: string; fetched: number }> {
   const { pull } = await import("vitrine")
   const line = statusLine()
@@ -41,7 +41,7 @@ export async function fetchModel(name: string): Promise<LocalModel & { commit: s
 
 const cells = 20
 
-/** Shows a download: a line that it begins, then a status line. */
+/** Shows a download: one line at the beginning, then a status line. */
 function downloadLine(model: string, update: (text: string) => void): (progress: PullProgress) => void {
   const { green, dim, bold } = errorColors
   let first: { readonly at: number; readonly bytes: number } | undefined

@@ -9,8 +9,8 @@ import { complain } from "./errors.ts"
 import { notePassedOver } from "./show/passed-over.ts"
 
 /**
- * Files as they were named. A folder stands for the images in it and below, sorted.
- * @throws VitrineError (file) for a folder without images.
+ * The files that the arguments name. A folder means the images in it and below, sorted.
+ * @throws VitrineError (file) for a folder without images
  */
 export async function imageFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = []
@@ -34,16 +34,16 @@ export interface DecodedImage {
 }
 
 const batchSize = 16
-/** Large images make smaller batches. */
+/** The greatest number of pixels in a batch. */
 const batchPixels = 48e6
-/** Files that are decoded while the command waits for one: fewer where they are large. */
+/** The number of files that are decoded while the command waits for one. If files are large, it is smaller. */
 const ahead = 3
-/** The most pixels of an image. */
+/** The greatest number of pixels in an image. */
 const mostPixels = 100e6
-/** The header of nearly every image lies within so many bytes. */
+/** The number of bytes that contain the header of nearly every image. */
 const headerBytes = 2 ** 16
 
-/** Decodes files in batches for a model. A file that cannot be read is complained about and left out. */
+/** Decodes files in batches for a model. A file that cannot be read is reported and left out. */
 export async function* decodeBatches(files: readonly string[]): AsyncGenerator<readonly DecodedImage[]> {
   let batch: DecodedImage[] = []
   let pixels = 0
@@ -65,8 +65,8 @@ export async function* decodeBatches(files: readonly string[]): AsyncGenerator<r
 }
 
 /**
- * Each file with its image, which may still be decoding. The next files are decoded meanwhile, as many as have the pixels of a
- * batch together.
+ * Each file with its image, which may still be decoding. Meanwhile the next files are decoded, until they have as many
+ * pixels as a batch.
  */
 export async function* decodedAhead(
   files: readonly string[],
@@ -88,7 +88,7 @@ export async function* decodedAhead(
   for (const next of queue) yield [next.file, next]
 }
 
-/** The pixels that a file's header announces. Where it is not to be found, as many as an image may have. */
+/** The number of pixels in a file's header. If there is none, it is the greatest number that an image may have. */
 async function pixelsOf(path: string): Promise<number> {
   const opened = await openFile(path).catch(() => undefined)
   if (opened === undefined) return 0
@@ -102,7 +102,7 @@ async function pixelsOf(path: string): Promise<number> {
   }
 }
 
-/** Each file of a batch with what a model gives for its image. */
+/** Each file of a batch with the model's answer for its image. */
 export function* withAnswers<T>(
   batch: readonly DecodedImage[],
   answers: Iterable<T>,

@@ -1,8 +1,8 @@
 import { currentIo } from "./output.ts"
 
 /**
- * Turns the first SIGINT (Ctrl-C), SIGTERM or SIGHUP into an AbortSignal. A second SIGINT ends the process at once. SIGTERM and
- * SIGHUP, which schedulers and closing terminals repeat, never do.
+ * Makes the first SIGINT (Ctrl-C), SIGTERM or SIGHUP into an AbortSignal. A second SIGINT ends the process at once. A
+ * second SIGTERM or SIGHUP does not, since schedulers and closing terminals repeat them.
  */
 export interface Interruption {
   readonly signal: AbortSignal

@@ -3,8 +3,8 @@ import { type Io, withIo } from "./output.ts"
 import { program } from "./program.ts"
 
 /**
- * Runs a command line and gives the exit code.
- * @param io the streams of this process by default
+ * Runs a command line, and returns the exit code.
+ * @param io the streams; those of this process by default
  */
 export async function main(words: readonly string[], io?: Io): Promise<number> {
   return withIo(io, async () => {

@@ -16,7 +16,7 @@ export async function withModel<T>(
   flags: ModelValues,
   use: (model: Model<ImageInput>) => Promise<T>,
 ): Promise<T> {
-  // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
+  // The engine runs in this thread: the command has nothing else to do meanwhile, and a worker takes time to start.
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const model = await load(path, { backend, ...overridesOf(flags) })
@@ -31,7 +31,7 @@ export async function withModel<T>(
   }
 }
 
-/** Writes what the library assumed of a model. */
+/** Writes the facts that the library assumed about a model. */
 export function showNotes(model: string, notes: readonly string[]): void {
   for (const line of notes) note(errorColors.dim(`${printable(model)}: ${printable(line)}`))
 }

@@ -11,19 +11,19 @@ export interface Output {
   readonly columns?: number
 }
 
-/** Where a command writes, and how it ends early. */
+/** The streams of a command, and the way to end it early. */
 export interface Io {
   readonly stdout: Output
   readonly stderr: Output
   /** Ends the process at once. */
   exit(code: number): void
-  /** Sets what happens once nobody reads the standard output any more, as in `vitrine … | head`. */
+  /** Sets the action for the case that nobody reads the standard output any more, as in `vitrine … | head`. */
   whenReaderLeaves(action: () => void): void
 }
 
 let leave = (code: number): void => process.exit(code)
 
-/** The streams of this process. It ends once nobody reads its output, unless a command says otherwise. */
+/** The streams of this process. It ends when nobody reads its output, unless a command sets another action. */
 const processIo: Io = {
   stdout: process.stdout,
   stderr: process.stderr,
@@ -31,7 +31,7 @@ const processIo: Io = {
   whenReaderLeaves: (action) => void (leave = action),
 }
 
-/** Called once the standard output has no reader any more, or cannot be written. */
+/** Called when the standard output has no reader any more, or cannot be written. */
 export function onReaderLeft(code: number): void {
   leave(code)
 }
@@ -41,12 +41,12 @@ const storage = new AsyncLocalStorage<Io>()
 /** The streams of the running command. */
 export const currentIo = (): Io => storage.getStore() ?? processIo
 
-/** Runs a command with other streams than those of this process. */
+/** Runs a command with these streams in place of the process's. */
 export function withIo<T>(io: Io | undefined, run: () => Promise<T>): Promise<T> {
   return io === undefined ? run() : storage.run(io, run)
 }
 
-/** Whether a stream shows colours: a terminal does, unless NO_COLOR is set (https://no-color.org). */
+/** Whether a stream shows colours. A terminal does, unless NO_COLOR is set (https://no-color.org). */
 export function isColorful({ isTTY = false }: Output): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env
   if (NO_COLOR) return false
@@ -83,7 +83,7 @@ export const colors: Colors = colorsOf("stdout")
 /** Colours of the standard error. */
 export const errorColors: Colors = colorsOf("stderr")
 
-/** How the user reaches this command again: through npx where npm ran it. */
+/** The name by which the user calls this command: with npx if npm runs it. */
 export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
 
 /** Line breaks, and the colours that this command writes. */
@@ -91,8 +91,8 @@ export const self: string = process.env.npm_command === undefined ? "vitrine" : 
 const layout = /(\n|\x1b\[(?:\d{1,2}|38;2;[\d;]+)m)/
 
 /**
- * Text without control characters, but for those of the command itself. Text of files and names is escaped before, by
- * `printable`, since it may hold colours. JSON stays the same value: the escapes are JSON's.
+ * Removes control characters from a text, except the command's own. Text from files and names is escaped earlier, by
+ * `printable`, since it may contain colours. JSON keeps its value, since the escapes are JSON's.
  */
 function safe(text: string): string {
   const parts = text.split(layout)
@@ -104,18 +104,18 @@ export function print(text: string): void {
   currentIo().stdout.write(`${safe(text)}\n`)
 }
 
-/** Writes a line that is no result, such as progress or a hint. */
+/** Writes a line that is not part of the result, such as progress or a hint. */
 export function note(text: string): void {
   currentIo().stderr.write(`${safe(text)}\n`)
 }
 
-/** A line of a terminal that is written again and again. */
+/** A line of a terminal that is overwritten. */
 export interface StatusLine {
   update(text: string): void
   clear(): void
 }
 
-/** A status line on the standard error. It shows nothing where that is no terminal. */
+/** A status line on standard error. It shows nothing if standard error is no terminal. */
 export function statusLine(): StatusLine {
   const { stderr } = currentIo()
   const live = stderr.isTTY === true && process.env.TERM !== "dumb"
@@ -133,7 +133,7 @@ export function statusLine(): StatusLine {
   }
 }
 
-/** Cuts text to a width. Colours take none. */
+/** Cuts a text to a width. Colours have no width. */
 function fit(text: string, width: number): string {
   let room = width
   let end = 0

@@ -4,7 +4,7 @@ import { onReaderLeft } from "./output.ts"
 
 let faulty = false
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A terminal that was closed answers EIO.
+  // A closed terminal answers EIO.
   if (error.code === "EPIPE" || (error.code === "EIO" && process.stdout.isTTY)) return onReaderLeft(0)
   if (!faulty) exitCodeOf(outputFault(error))
   faulty = true

@@ -7,7 +7,7 @@ import { currentIo } from "./output.ts"
 
 const exitCodes = "\nExit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."
 
-/** The command line. Only commands that are named in `words` are loaded, so that each starts fast. */
+/** The command line. It loads only commands that `words` names, so that each command starts fast. */
 export async function program(words: readonly string[]): Promise<{ cli: Command; exitCode: () => number }> {
   const { version }: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
   const { stdout, stderr } = currentIo()

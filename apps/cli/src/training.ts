@@ -11,18 +11,18 @@ import { type Ending, showResult } from "./show/result.ts"
 import { printable } from "./show/text.ts"
 import type { TrainPart } from "./tasks/task.ts"
 
-/** What a run is resumed with. */
+/** The options of resuming a run. */
 export type ResumeOptions = Pick<
   TrainOptions,
   "data" | "workers" | "strict" | "keepLast" | "checkpointEvery" | "resume" | "takeOver" | "out" | "backend" | "signal"
 >
 
-/** Trains a model of one task, or resumes a run. Every task resumes by the same options. */
+/** Trains a model of one task, or resumes a run. The options of resuming are the same for all tasks. */
 export type Train<O, S, E extends object> = (options: O | ResumeOptions) => AsyncIterable<S | TrainEvent<E>>
 
-/** How the command trains models of one task. */
+/** The training of models of one task. */
 interface Training<V extends TrainValues, O, S, E extends object> extends Pick<TrainPart, "objectives" | "flags"> {
-  /** The value of `--data` that stands for built-in data. */
+  /** The value of `--data` that means built-in data. */
   readonly builtIn?: string
   options(flags: V, recipe: object | RecipeRule): O | Promise<O>
   readonly train: Train<O, S, E>
@@ -30,7 +30,7 @@ interface Training<V extends TrainValues, O, S, E extends object> extends Pick<T
   readonly ending: Ending
 }
 
-/** Makes a task's part of `vitrine train`. */
+/** Makes the part of `vitrine train` for a task. */
 export function defineTraining<V extends TrainValues, O extends ResumeOptions, S extends RunSetup, E extends object>({
   builtIn,
   options,
@@ -71,9 +71,9 @@ export function freeFolder(path: string): string {
 }
 
 /**
- * Trains, saves and reports, until the end or a signal. After the loss of a device it goes on from the last checkpoint, on a
- * new device.
- * @returns whether all steps were taken.
+ * Trains, saves and reports, until the end or a signal. After the loss of a device it continues from the last
+ * checkpoint on a new device.
+ * @returns whether all steps are done
  */
 export async function trainTo<O extends ResumeOptions, S extends RunSetup, E extends object>(
   train: Train<O, S, E>,
@@ -99,7 +99,9 @@ export async function trainTo<O extends ResumeOptions, S extends RunSetup, E ext
   }
 }
 
-/** Trains on one backend, until the end or a signal. The loss of the device is a result once a step was taken. */
+/**
+ * Trains on one backend, until the end or a signal. If the device is lost after the first step, the loss is returned.
+ */
 async function trainOnce<O extends ResumeOptions, S extends RunSetup, E extends object>(
   train: Train<O, S, E>,
   options: O | ResumeOptions,
@@ -130,7 +132,7 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): vo
     throw new VitrineError("config", `${run}: its recipe has no lossScaling, which --precision float16 needs`)
 }
 
-/** Each event as a line of JSON. */
+/** Writes each event as a line of JSON. */
 function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),

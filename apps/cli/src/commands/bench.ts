@@ -51,13 +51,13 @@ export const bench = defineCommand({
 
 interface Measurement {
   readonly what: "train" | "infer"
-  /** Milliseconds of the first step, which compiles, and the median of the others. */
+  /** Milliseconds of the first step, which compiles, and the median of the later ones. */
   readonly firstMs: number
   readonly medianMs: number
   readonly imagesPerSecond: number
-  /** The most memory of the process so far. */
+  /** The greatest memory of the process so far. */
   readonly peakBytes: number
-  /** The kernels of the last step, the longest first. */
+  /** The kernels of the last step, slowest first. */
   readonly kernels?: readonly KernelRuns[]
 }
 
@@ -68,7 +68,7 @@ interface KernelRuns {
   readonly milliseconds: number
 }
 
-/** Steps that run before those that are measured. */
+/** The number of steps before the measured ones. */
 const warmup = 2
 
 /** Measures training steps and inference of a model on random data. */
@@ -211,7 +211,7 @@ function median(values: readonly number[]): number {
 
 let pool: Float32Array | undefined
 
-/** A batch of noise. The noise is drawn once, so that drawing it is not measured. */
+/** A batch of noise. The noise is drawn only once, so that the measurement does not include it. */
 function randomBatch({ imageSize: [height, width], channels, classes }: ImageModel, size: number): Batch {
   if (pool?.length !== size * height * width * channels) {
     const random = randomStream(keyFromSeed(0))

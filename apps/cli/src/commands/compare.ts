@@ -65,7 +65,7 @@ const drawn = ({ run, family, data, evaluations }: RunSummary): Parameters<typeo
   evaluations,
 })
 
-/** A row for each run. Data that differ have a column. */
+/** A table with a row for each run. If the data differ, they have a column. */
 function report(runs: readonly RunSummary[]): string {
   const many = new Set(runs.map(({ data }) => data)).size > 1
   const head = [

@@ -37,7 +37,7 @@ export const demo = defineCommand({
   run: (_, values) => showDemo(values),
 })
 
-/** Trains, evaluates and predicts on built-in data. Gives the exit code. */
+/** Trains, evaluates and predicts on built-in data. Returns the exit code. */
 async function showDemo(flags: DemoValues): Promise<number> {
   const { bold, cyan, dim } = colors
   const run = flags.out ?? freeFolder(join("runs", "demo"))
@@ -92,7 +92,7 @@ async function showDemo(flags: DemoValues): Promise<number> {
   return 0
 }
 
-/** The predictions of a model for the first validation images. */
+/** A model's predictions for the first validation images. */
 async function predictions(run: string, backend: Backend, seed: number): Promise<PredictedImage[]> {
   const { val } = await resolveData("shapes", { seed })
   if (val === null) throw new Error("the drawings have no validation images")

@@ -11,11 +11,11 @@ import { bytes, printable } from "../show/text.ts"
 interface BackendReport {
   readonly name: string
   readonly works: boolean
-  /** What it runs on, or why it does not run. */
+  /** The device that it runs on, or the reason why it does not run. */
   readonly detail: string
-  /** Seconds from nothing to the first result. */
+  /** Seconds from the start to the first result. */
   readonly seconds?: number
-  /** The report of its device, if it has one. */
+  /** The report of its device, if the backend has one. */
   readonly device?: object
 }
 
@@ -25,7 +25,7 @@ export const doctor = defineCommand({
   run: (_, { json }) => report(json === true),
 })
 
-/** Says what this machine can run on, and what is missing. */
+/** Reports on which backends this machine can run, and what is missing. */
 async function report(json: boolean): Promise<void> {
   const reports: BackendReport[] = []
   for (const [name, factory] of Object.entries(backends)) reports.push(await examine(name, factory))
@@ -61,7 +61,7 @@ async function report(json: boolean): Promise<void> {
   print(`  ${sign(machine.images.works)} sharp     ${printable(machine.images.detail)}`)
 }
 
-/** Starts a backend and lets it add two numbers. */
+/** Starts a backend and adds two numbers on it. */
 async function examine(name: string, factory: BackendFactory): Promise<BackendReport> {
   const begun = performance.now()
   try {
@@ -83,7 +83,7 @@ async function examine(name: string, factory: BackendFactory): Promise<BackendRe
   }
 }
 
-/** What `auto` takes, and what it passes over. */
+/** The backend that `auto` chooses, and those that it passes over. */
 async function automatic(): Promise<{ auto: string | null; passedOver: ChosenBackend["passedOver"] }> {
   try {
     const { backend, passedOver } = await choose("auto", { worker: false })

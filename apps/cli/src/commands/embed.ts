@@ -34,13 +34,13 @@ export const embed = defineCommand({
   run: ([images], values) => computeFeatures(images, values),
 })
 
-/** The features of each image that could be read. */
+/** The features of the images that could be read. */
 interface Features {
   readonly files: string[]
   readonly rows: Float32Array[]
 }
 
-/** Computes the features of images. Gives the exit code, 1 if an image could not be read. */
+/** Computes the features of images. Returns the exit code, 1 if an image could not be read. */
 async function computeFeatures(images: readonly string[], values: Values<typeof flags>): Promise<number> {
   const { out } = values
   const encode = out === undefined ? undefined : formats[extname(out)]
@@ -85,7 +85,7 @@ function matrix(rows: readonly Float32Array[]): [shape: [number, number], data: 
   return [[rows.length, width], data]
 }
 
-/** NumPy's format, version 1.0: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+/** Encodes NumPy's format, version 1.0: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 function npy(shape: readonly number[], data: Float32Array): Uint8Array[] {
   const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`
   const before = 10

@@ -45,7 +45,7 @@ export async function inspect(): Promise<CommandDefinition> {
       checkUsage(paths, values)
       const { path } = await localModel(model, values.checkpoint)
       const part = parts.of(tasks[await taskOf(path)], names)
-      // In this thread: there is nothing else to do while it computes, and a worker takes time to start.
+      // The engine runs in this thread: the command has nothing else to do meanwhile, and a worker takes time to start.
       const backend = await create(values.backend, { worker: false, ...engineOptions(values) })
       try {
         const subject = await part.open(path, backend, values)
@@ -83,7 +83,7 @@ function checkUsage(paths: readonly string[], { tap, listTaps, figure, out }: In
   if (figure !== undefined) throw new UsageError("--tap gives values, not a --figure")
 }
 
-/** A model to look into, the images to show it, and the flags. */
+/** A model to inspect, the images, and the flags. */
 interface Inspection {
   readonly model: string
   readonly backend: string
@@ -134,7 +134,7 @@ async function showValues(
   return results.length === files.length ? 0 : 1
 }
 
-/** Typed arrays as JSON's arrays. */
+/** Replaces typed arrays by JSON arrays. */
 const asArrays = (_: string, value: unknown): unknown => (isTyped(value) ? Array.from(value) : value)
 
 const isTyped = (value: unknown): value is ArrayBufferView & Iterable<unknown> =>
@@ -151,7 +151,7 @@ function statistics(file: string, taps: Taps): string {
   return [printable(file), colors.bold(titles), ...lines].join("\n")
 }
 
-/** A tap's values for all images, along their first dimension. */
+/** Joins the values of a tap for all images along their first dimension. */
 function stack(name: string, results: readonly TapValues[]): { dtype: "F32"; shape: number[]; data: Float32Array } {
   const tensors = results.flatMap(({ file, taps: { [name]: tensor } }) => (tensor ? [{ file, ...tensor }] : []))
   const [first] = tensors

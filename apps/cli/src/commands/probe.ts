@@ -95,7 +95,9 @@ async function measure(values: Values<typeof flags>): Promise<void> {
   }
 }
 
-/** A row for each data set and number of shots, a column for each method, and the mean over the data sets. */
+/**
+ * A table with a row for each data set and number of shots, a column for each method, and the mean over the data sets.
+ */
 function report(probes: readonly Probe[]): string {
   const { bold } = colors
   const results = probes.flatMap(({ data, results }) => results.map((result) => ({ data, ...result })))

@@ -42,7 +42,7 @@ async function plan(name: AddonName, { json }: SetupValues): Promise<void> {
   const folder = setupFolder(name)
   const total = downloads.reduce((sum, { size }) => sum + size, 0)
   if (json) {
-    // What else an address holds may open a private index.
+    // The other parts of an address may hold the password of a private index.
     const files = downloads.map(({ url, ...file }) => ({ ...file, url: new URL(url).origin + new URL(url).pathname }))
     return print(JSON.stringify({ name, folder, downloads: files, totalBytes: total, peakBytes }))
   }

@@ -73,7 +73,10 @@ export async function train(): Promise<CommandDefinition> {
   })
 }
 
-/** Says the value of `--task` that a flag is for, or the values that it is not for if it is for several. */
+/**
+ * Names the value of `--task` that a flag belongs to. If it belongs to several, it names the values that it does not
+ * belong to.
+ */
 function refusal({ part }: TrainRow, acceptors: readonly TrainRow[]): string {
   const [only, ...others] = acceptors.flatMap((row) => Object.keys(row.part.objectives))
   return others.length === 0
@@ -85,7 +88,7 @@ interface TrainRow {
   readonly part: TrainPart
 }
 
-/** The value of `--task` that a recipe is for. Rules make recipes of image classifiers. */
+/** The value of `--task` for a recipe. Rules make recipes of image classifiers. */
 function taskOfRecipe(recipe: object | RecipeRule): string {
   return "task" in recipe ? String(recipe.task) : "classify"
 }

@@ -1,7 +1,7 @@
 import type { Flags } from "./flag.ts"
 import { namesValue } from "./values.ts"
 
-/** The flags that name columns of a table of labels. */
+/** The flags that name the columns of a table of labels. */
 export const columnFlags = {
   fileColumn: {
     value: "<name>",

@@ -2,21 +2,24 @@ import { type Command, Option } from "commander"
 
 /** A flag as plain data. Its key in a table is its name: `batchSize` is `--batch-size`. */
 export interface Flag {
-  /** The value in the help, such as `<n>`. A flag without one is a switch. One that ends in `...>` takes several words. */
+  /**
+   * The value in the help, such as `<n>`. A flag without a value is a switch. A value that ends in `...>` consists of
+   * several words.
+   */
   readonly value?: string
-  /** Another name, such as `-o`. */
+  /** A short name, such as `-o`. */
   readonly alias?: string
   readonly help: string
-  /** The heading above it in the help. */
+  /** The flag's heading in the help. */
   readonly group?: string
   readonly choices?: readonly string[]
   readonly default?: unknown
   readonly required?: true
-  /** Whether it may be given to a run that is resumed. */
+  /** Whether the flag is allowed with `--resume`. */
   readonly resumable?: true
   /**
-   * Makes the flag's value from a word of the command line.
-   * @param before the value so far, where the flag is given again
+   * Converts a word of the command line to the flag's value.
+   * @param before the value so far if the flag is repeated
    * @throws InvalidArgumentError
    */
   parse?(text: string, before?: unknown): unknown
@@ -36,7 +39,7 @@ type Value<F> = F extends { readonly parse: (text: string, ...rest: never[]) => 
 
 type Certain = { readonly required: true } | { readonly default: unknown }
 
-/** The values of flags by name. One is missing where a flag is neither given nor required and has no default. */
+/** The values of flags by name. A flag that is absent, not required and without default has no value. */
 export type Values<F extends Flags> = {
   readonly [N in keyof F as F[N] extends Certain ? N : never]: Value<F[N]>
 } & { readonly [N in keyof F as F[N] extends Certain ? never : N]?: Value<F[N]> }
@@ -44,7 +47,7 @@ export type Values<F extends Flags> = {
 /** The values of any flags. */
 export type FlagValues = Readonly<Record<string, unknown>>
 
-/** A flag's name as it is written on the command line. */
+/** The name of a flag on the command line. */
 export const flagName = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 

@@ -31,7 +31,7 @@ export const inspectFlags = {
 
 export type InspectValues = Values<typeof inspectFlags>
 
-/** Flags of several tasks that choose whose attention is shown. */
+/** Flags of several tasks that choose the attention to show. */
 export const attentionFlags = {
   block: {
     value: "<i>",

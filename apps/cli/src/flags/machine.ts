@@ -5,7 +5,7 @@ import { integerValue } from "./values.ts"
 
 const group = "Machine:"
 
-/** What a command computes on. */
+/** The backend of a command. */
 export const machineFlags = {
   backend: {
     group,

@@ -4,7 +4,7 @@ import { checkpointValue } from "./values.ts"
 export const modelHelp =
   "a run folder, one of timm's or Hugging Face's, a .safetensors or .npz file, or hf:owner/name[@revision]"
 
-/** Which checkpoint of a run's is used. */
+/** The checkpoint of a run to use. */
 export const checkpointFlag = {
   checkpoint: {
     value: "<which>",
@@ -19,5 +19,5 @@ export const modelFlag = {
   ...checkpointFlag,
 } as const satisfies Flags
 
-/** The form of what a command prints. */
+/** The format of a command's output. */
 export const jsonFlag = { json: { help: "one JSON document" } } as const satisfies Flags

@@ -28,7 +28,7 @@ export const unitValue: Parser<number> = numberValue((n) => n >= 0 && n <= 1, "a
 /** In (0, 1]. */
 export const shareValue: Parser<number> = numberValue((n) => n > 0 && n <= 1, "a number above 0, up to 1")
 
-/** A step, or a word for a checkpoint. */
+/** A step, or a word that means a checkpoint. */
 export const checkpointValue: Parser<"last" | "best" | number> = (text) => {
   if (text === "last" || text === "best") return text
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give last, best, or the step of a checkpoint.")
@@ -42,7 +42,7 @@ export const sizeValue: Parser<readonly [number, number]> = (text) => {
   return [Number(height), Number(width)]
 }
 
-/** `5`, or the least and the most as in `1-5`. */
+/** A number such as `5`, or the least and the greatest one as in `1-5`. */
 export const rangeValue: Parser<readonly [number, number]> = (text) => {
   const [, least, most = least] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(text) ?? []
   if (least === undefined || Number(most) < Number(least))
@@ -62,10 +62,10 @@ export const numbersValue: Parser<readonly number[]> = perChannel(Number.isFinit
 
 export const positivesValue: Parser<readonly number[]> = perChannel((n) => n > 0 && n < Infinity, "a number above 0")
 
-/** Whole numbers of 1 or more between commas. */
+/** Whole numbers of 1 or more, separated by commas. */
 export const countsValue: Parser<readonly number[]> = (text) => text.split(",").map(integerValue(1))
 
-/** Names between commas. */
+/** Names, separated by commas. */
 export const namesValue: Parser<readonly string[]> = (text) => {
   const names = text.split(",").map((name) => name.trim())
   if (names.includes("")) throw new InvalidArgumentError("Give names with commas between them.")
@@ -74,7 +74,7 @@ export const namesValue: Parser<readonly string[]> = (text) => {
 
 type Pool = Exclude<(typeof pools)[number], "token+average">
 
-/** What a head reads, in timm's spelling or the library's. */
+/** The input of a head, in timm's spelling or the library's. */
 export const poolValue: Parser<Pool> = (text) => {
   const pool = text === "avg" ? "average" : pools.find((each) => each === text)
   if (pool === undefined || pool === "token+average") throw new InvalidArgumentError("Give avg, token or map.")
@@ -84,13 +84,13 @@ export const poolValue: Parser<Pool> = (text) => {
 /** A positive number, or `off`. */
 export const positiveOrOff: Parser<number | "off"> = (text) => (text === "off" ? text : positiveValue(text))
 
-/** Names between commas. More are added where the flag is given again. */
+/** Names, separated by commas. A repeated flag adds more. */
 export const moreNamesValue = (text: string, before: readonly string[] = []): readonly string[] => [
   ...before,
   ...namesValue(text),
 ]
 
-/** As `moreNamesValue`, each one of `choices`. */
+/** The same as `moreNamesValue`, but each name must be one of `choices`. */
 export function choicesValue<T extends string>(
   choices: readonly T[],
 ): (text: string, before?: readonly T[]) => readonly T[] {

@@ -7,19 +7,19 @@ import { checkRecipe, type RecipeRule, VitrineError } from "vitrine"
 import { messageOf } from "../errors.ts"
 
 /**
- * Loads a recipe from a file, or a built-in one by name. A rule, which makes a recipe from facts of the data, is checked when it
- * does.
- * @throws VitrineError (file) that names the file and the fault.
+ * Loads a recipe from a file, or a built-in one by name. A rule, which makes a recipe from facts of the data, is
+ * checked when it runs.
+ * @throws VitrineError (file) with the file and the fault
  */
 export async function loadRecipe(nameOrFile: string): Promise<object | RecipeRule> {
   const file = find(nameOrFile)
   const recipe = extname(file) === ".json" ? await readJson(file) : await runModule(file)
   if (typeof recipe === "function")
     return (data) => {
-      const made: unknown = recipe(data)
-      if (!isObject(made)) throw new VitrineError("file", `${file}: its function gives no recipe`)
-      checkRecipe(made)
-      return made
+      const result: unknown = recipe(data)
+      if (!isObject(result)) throw new VitrineError("file", `${file}: its function gives no recipe`)
+      checkRecipe(result)
+      return result
     }
   if (!isObject(recipe))
     throw new VitrineError("file", `${file}: holds no recipe; a module has one as its default export`)
@@ -37,7 +37,7 @@ const recipeNames = (): string[] =>
     .filter((file) => file.endsWith(".ts"))
     .map((file) => basename(file, ".ts"))
 
-/** The built-in recipes, each with the first line of its header. */
+/** The built-in recipes, with the first line of each header. */
 export function builtInRecipes(): { readonly name: string; readonly title: string }[] {
   return recipeNames().map((name) => {
     const [title = ""] = readFileSync(join(folder, `${name}.ts`), "utf8").split("\n", 1)
@@ -58,7 +58,7 @@ function find(nameOrFile: string): string {
   )
 }
 
-/** Runs a module, in which `import … from "vitrine"` gives this library wherever the file lies. */
+/** Runs a module. In it, `import … from "vitrine"` means this library, wherever the file lies. */
 async function runModule(file: string): Promise<unknown> {
   const { createJiti } = await import("jiti")
   const jiti = createJiti(import.meta.url, { virtualModules: { vitrine }, fsCache: false, moduleCache: false })

@@ -9,7 +9,7 @@ export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
 
-/** The fields that recipes of all tasks have. */
+/** The fields of all recipes. */
 type TrainingFields = Pick<
   Recipe,
   | "steps"
@@ -27,14 +27,14 @@ type TrainingFields = Pick<
   | "evaluateEvery"
 >
 
-/** The flags that override them. */
+/** The flags that override these fields. */
 type TrainingValues = EngineValues &
   Pick<TrainValues, "steps" | "epochs" | "batchSize" | "accumulate" | "lr" | "schedule" | "warmup" | "optimizer"> &
   Pick<TrainValues, "weightDecay" | "clip" | "gradCheckpointing" | "freeze" | "evalEvery">
 
 /**
- * A recipe of any task, overridden by flags.
- * @param schedule what a flag changes a part of
+ * Overrides the fields of a recipe with flags, for any task.
+ * @param schedule the schedule that flags change in part
  */
 export function overrideTraining<R extends TrainingFields>(
   recipe: R,
@@ -53,7 +53,7 @@ export function overrideTraining<R extends TrainingFields>(
       weightDecay: flags.weightDecay,
       clip: flags.clip === "off" ? null : flags.clip,
       gradCheckpointing: flags.gradCheckpointing,
-      // Gradients that are stored in float16 vanish unless they are scaled.
+      // Gradients in float16 vanish unless the loss is scaled.
       lossScaling: flags.precision === "float16" ? true : undefined,
       freeze: flags.freeze,
       evaluateEvery: flags.evalEvery,
@@ -69,7 +69,7 @@ function overrideSchedule(
 ): Schedule | undefined {
   if (decay === undefined && warmup === undefined) return undefined
   const schedule = { ...defaultSchedule, ...recipe, ...defined({ warmup }) }
-  // `final` means something else for each decay.
+  // `final` has another meaning for each decay.
   return decay === undefined || decay === schedule.decay
     ? schedule
     : { ...schedule, decay, final: decay === "step" ? 0.1 : 0 }
@@ -77,7 +77,7 @@ function overrideSchedule(
 
 const defaultSchedule = { decay: "cosine", warmup: 0.1, final: 0 } as const
 
-/** The optimizer that a flag names. It keeps the recipe's settings if the recipe has the same one. */
+/** The optimizer of a flag. It keeps the recipe's settings if the recipe has the same optimizer. */
 function overrideOptimizer(
   recipe: OptimizerOptions | undefined,
   { optimizer: spelling }: TrainingValues,

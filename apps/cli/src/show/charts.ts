@@ -3,7 +3,7 @@ import { plot } from "simple-ascii-chart"
 import { colors, currentIo } from "../output.ts"
 import { count, short } from "./text.ts"
 
-/** The curves as characters: loss, and the score where it was measured more than once. */
+/** The curves as characters: the loss, and the score if it was measured more than once. */
 export function charts({ steps, measure, evaluations, split }: Curve): string {
   const width = Math.max(30, Math.min(72, (currentIo().stdout.columns ?? 80) - 14))
   const loss = smoothCurve(

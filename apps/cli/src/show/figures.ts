@@ -19,7 +19,7 @@ import type { StatusLine } from "../output.ts"
 export interface FigureFlags {
   readonly block?: number
   readonly head?: number
-  /** Whose attention it is; a number for an object query of a detector, or a character of a reader. */
+  /** The token whose attention is drawn. A number is an object query of a detector, or a character of a reader. */
   readonly query?: Query | number
   readonly theme: ThemeName
 }
@@ -27,7 +27,7 @@ export interface FigureFlags {
 /** A figure that can be written to a file. */
 export interface DrawnFigure {
   readonly figure: FigureName
-  /** The name of its file, without an ending. */
+  /** The name of its file, without the extension. */
   readonly file: string
   /** What it shows, in one line. */
   readonly shows: string
@@ -35,7 +35,7 @@ export interface DrawnFigure {
   readonly svg: () => string
 }
 
-/** A figure that cannot be drawn, and why. */
+/** A figure that cannot be drawn, with the reason. */
 interface OmittedFigure {
   readonly figure: FigureName
   readonly reason: string
@@ -43,9 +43,9 @@ interface OmittedFigure {
 
 export interface FiguresOptions {
   readonly images: readonly { readonly file: string; readonly image: Image }[]
-  /** The figures to draw. If there are none, the usual ones of the model. */
+  /** The figures to draw. An empty list means the usual ones of the model. */
   readonly names: readonly FigureName[]
-  /** Whether a figure that cannot be drawn is an error. Otherwise it is omitted. */
+  /** Whether a figure that cannot be drawn is an error. Otherwise it is left out. */
   readonly strict: boolean
   readonly status: StatusLine
 }
@@ -57,10 +57,10 @@ export type FigureDrawers<Subject> = {
   readonly [Name in FigureName]?: (subject: Subject) => AsyncIterable<DrawnFigure>
 }
 
-/** The most images of a figure. */
+/** The greatest number of images in a figure. */
 export const mostImages = 12
 
-/** The name of a figure's file, with a number where there are several. */
+/** The name of a figure's file, with a number if there are several. */
 export const numbered = (figure: FigureName, index: number, count: number): string =>
   count === 1 ? figure : `${figure}-${index + 1}`
 
@@ -71,8 +71,8 @@ export const canDraw = (figure: FigureName, abilities: readonly FigureNeed[]): b
   (figureNeeds.get(figure) ?? []).every((need) => need === "images" || need === "run" || abilities.includes(need))
 
 /**
- * The figures to draw of those that a model has: those that are named, or else those of the images, or else those of the model
- * and its run.
+ * The figures to draw, of those that a model has: the named ones; or else those of images, if there are images; or else
+ * those of the model and its run.
  */
 export function chosenFigures(
   available: readonly FigureName[],
@@ -82,13 +82,13 @@ export function chosenFigures(
   return available.filter((figure) => !needs(figure, images.length > 0 ? "run" : "images"))
 }
 
-/** Whether some figures are drawn of images, and there are images. */
+/** Whether some of the figures need images, and there are images. */
 export const usesImages = (figures: readonly FigureName[], { images }: FiguresOptions): boolean =>
   images.length > 0 && figures.some((figure) => needs(figure, "images"))
 
 /**
  * Draws figures one by one.
- * @param model what messages call the model
+ * @param model words for the model in messages
  */
 export async function* drawFigures<Subject>(
   figures: readonly FigureName[],
@@ -100,8 +100,11 @@ export async function* drawFigures<Subject>(
   const drawerOf = (figure: FigureName): ((subject: Subject) => AsyncIterable<DrawnFigure>) => {
     const { [figure]: draw } = drawers
     if (draw === undefined) {
-      const known = figureNames.filter((name) => drawers[name] !== undefined)
-      throw new VitrineError("config", `the figure ${figure} is not of a ${model}, which has ${known.join(" and ")}`)
+      const figuresOfModel = figureNames.filter((name) => drawers[name] !== undefined)
+      throw new VitrineError(
+        "config",
+        `the figure ${figure} is not of a ${model}, which has ${figuresOfModel.join(" and ")}`,
+      )
     }
     if (images.length === 0 && needs(figure, "images"))
       throw new VitrineError("config", `the figure ${figure} needs images: name some after the model`)
@@ -141,8 +144,8 @@ export async function* drawCurve({ path, flags: { theme } }: RunSubject): AsyncG
 }
 
 /**
- * Checks numbers of blocks, heads or queries.
- * @param counts each number with how many the model has
+ * Checks the numbers of blocks, heads or queries.
+ * @param counts each number, with the count in the model
  * @throws VitrineError (config)
  */
 export function checkNumbers(
@@ -154,7 +157,7 @@ export function checkNumbers(
       throw new VitrineError("config", `the ${model} has no ${what} ${n}: there are ${count}, from 0`)
 }
 
-/** @throws VitrineError (config) where there is no value of that name */
+/** @throws VitrineError (config) if there is no value with this name */
 export function entryOf<T>(values: Readonly<Record<string, T>>, name: string): T {
   const value = values[name]
   if (value === undefined) throw new VitrineError("config", `the model has no ${name}`)

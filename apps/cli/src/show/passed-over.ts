@@ -13,7 +13,7 @@ interface DataFaults {
   readonly broken?: readonly string[]
 }
 
-/** Lines for each kind of files that were passed over, in one. */
+/** Joins the lines for each kind of passed-over files to one text. */
 export function passedOverText(passedOver: readonly string[]): string {
   return `passed over ${passedOver.map(printable).join("; ")}`
 }

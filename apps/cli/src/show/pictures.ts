@@ -3,14 +3,14 @@ import type { Image } from "vitrine"
 import { colors, currentIo } from "../output.ts"
 import { percent, printable } from "./text.ts"
 
-/** Predictions as text: the first eight with their pictures where colours can be shown, or else a list of all. */
+/** Predictions as text: the first eight with their pictures if colours can be shown, or else a list of all. */
 export function picturesInText(predictions: readonly PredictedImage[], pictures: boolean): string {
   return pictures
     ? pictureRows(predictions.slice(0, 8))
     : predictions.map((each) => `  ${captionLines(each).join(" ")}`).join("\n")
 }
 
-/** A mark with the predicted class, and the true class in brackets where it is another. */
+/** A mark and the predicted class. If the true class is another, it follows in brackets. */
 function captionLines({ label, predicted, probability }: PredictedImage): string[] {
   const right = label === predicted
   return [
@@ -19,7 +19,7 @@ function captionLines({ label, predicted, probability }: PredictedImage): string
   ]
 }
 
-/** As many pictures beside each other as the terminal holds, each over its caption. */
+/** Rows of as many pictures as fit into the terminal, each above its caption. */
 function pictureRows(predictions: readonly PredictedImage[]): string {
   const { green, red } = colors
   const side = Math.max(...predictions.map(({ image }) => image.width))
@@ -39,7 +39,7 @@ function pictureRows(predictions: readonly PredictedImage[]): string {
   return lines.join("\n")
 }
 
-/** Lines of half blocks. Each character shows two pixels, one above the other. */
+/** An image as lines of half blocks. Each character shows two pixels, one above the other. */
 function halfBlocks({ width, height, channels, data }: Image): string[] {
   const color = (x: number, y: number): string => {
     const at = (Math.min(y, height - 1) * width + x) * channels

@@ -11,35 +11,35 @@ import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
 import { count, duration, percent, printable, short } from "./text.ts"
 
-/** The loss that is shown is the mean of so many last steps. */
+/** The number of last steps whose mean loss is shown. */
 const meanSteps = 50
 
-/** Shows how a run goes. */
+/** Shows the progress of a run. */
 export interface Reporter<S, E extends object> {
   event(event: S | TrainEvent<E>, passedOver: ChosenBackend["passedOver"]): void
-  /** Says that the run ends after this step. */
+  /** Reports that the run ends after this step. */
   stopping(): void
   close(): void
 }
 
 const { bold, dim, green, yellow, cyan } = errorColors
 
-/** What the texts of a run say of one task. */
+/** The texts of a run that depend on its task. */
 export interface RunTexts<S, E extends object> {
   header(run: string, event: S): string
   evaluation(event: EvaluationEvent<E>): EvaluationText
 }
 
 export interface EvaluationText {
-  /** By which evaluations are compared. */
+  /** The score by which evaluations are compared. */
   readonly score: number
   readonly text: string
   readonly detail?: string
 }
 
 /**
- * Shows a header, a status line and a line for each evaluation. Where the standard error is no terminal, ten lines stand for
- * the status line.
+ * Shows a header, a status line and a line for each evaluation. If standard error is no terminal, ten lines replace the
+ * status line.
  */
 export function reporter<S extends RunSetup, E extends object>(run: string, texts: RunTexts<S, E>): Reporter<S, E> {
   const line = statusLine()
@@ -155,7 +155,7 @@ export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
   ]
 }
 
-/** The data of a run, where they are images with classes. */
+/** The data of a run, if they are images with classes. */
 export function imagesLine({ data, examples, validation, classes, ...rest }: RunSetup & ImagesFacts): string {
   const { test = 0, splitNames: names } = rest
   const folder = (split: Split): string => {
@@ -177,10 +177,10 @@ interface ImagesFacts {
   readonly splitNames?: SplitNames
 }
 
-/** Shares of fewer examples are known to no better than ten points. */
+/** With fewer examples, shares are uncertain by more than ten points. */
 const fewest = 100
 
-/** Warns where the validation examples are too few to tell one model from another. */
+/** Warns if there are too few validation examples to distinguish models. */
 export function fewValidation({ validation, resumed }: RunSetup, what: string, ...advice: readonly string[]): string[] {
   if (validation === 0 || validation >= fewest) return []
   const points = Math.round(196 * Math.sqrt(0.25 / validation))
@@ -189,7 +189,7 @@ export function fewValidation({ validation, resumed }: RunSetup, what: string, .
   return [field("", yellow(`${text}${remedy}`))]
 }
 
-/** The length, optimizer and schedule of a run, and more. */
+/** The length, optimizer and schedule of a run, and further parts. */
 export function trainingLine(
   { steps, accumulate, optimizer, learningRate, schedule, ema }: TrainingOptions,
   batchSize: number,

@@ -7,17 +7,17 @@ import { count, percent, printable } from "./text.ts"
 
 const { bold, cyan, dim } = colors
 
-/** What is said at the end of a run. */
+/** The texts at the end of a run. */
 export interface Ending {
-  /** The result in a line. */
+  /** The result as one line. */
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
-  /** How `model.safetensors` is read. */
+  /** The way to use `model.safetensors`. */
   readonly model: string
   /** Commands that use the model. */
   next(run: string): readonly string[] | Promise<readonly string[]>
 }
 
-/** Draws the curve of a run that has ended, and shows its result, its files and commands that use it. */
+/** Draws the curve of a finished run, and shows its result, its files and commands that use it. */
 export async function showResult(run: string, { summary, model, next }: Ending): Promise<void> {
   const { curve, metrics } = await drawCurve(run)
   print(`\n${charts(curve)}`)
@@ -37,7 +37,7 @@ export async function drawCurve(
   return { curve, metrics }
 }
 
-/** The best and the last score of a run; undefined where nothing was measured. */
+/** The best and the last score of a run, or undefined if nothing was measured. */
 export function bestAndLast({ evaluations }: Curve, what: string): string | undefined {
   const [best, last] = [bestOf(evaluations), evaluations.at(-1)]
   if (best === undefined || last === undefined) return undefined
@@ -47,7 +47,7 @@ export function bestAndLast({ evaluations }: Curve, what: string): string | unde
     : `${what}: best ${at(best)}, last ${at(last)}.`
 }
 
-/** Which model `model.safetensors` holds, and how it is read. */
+/** The model in `model.safetensors`, and the way to use it. */
 export async function modelLine(run: string, model: string): Promise<string> {
   const published = await publishedCheckpoint(run)
   if (published === null) return model
@@ -55,7 +55,7 @@ export async function modelLine(run: string, model: string): Promise<string> {
   return `the ${score === null ? "last" : "best"} model, of step ${count(step)}, ${model}`
 }
 
-/** The last score of a run; undefined where nothing was measured. */
+/** The last score of a run, or undefined if nothing was measured. */
 export function lastScore({ evaluations }: Curve, what: string): string | undefined {
   const last = evaluations.at(-1)
   return last && `${what}: ${bold(percent(last.score, 2))} at step ${count(last.step)}, the last.`

@@ -1,10 +1,12 @@
 import { escapeControls } from "@vitrine/core/errors"
 
-/** Numbers as people read them. */
+/** Formats a count with commas. */
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US")
 export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`
 
-/** Four significant digits, without a tail of zeros; powers of ten for what is tiny or huge. */
+/**
+ * Formats a number with four significant digits, without zeros at the end. Tiny and huge numbers have powers of ten.
+ */
 export function short(n: number): string {
   if (n === 0 || !Number.isFinite(n)) return String(n)
   const size = Math.abs(n)
@@ -29,14 +31,14 @@ export function bytes(n: number): string {
   return `${Number((n / 1000 ** power).toPrecision(3))} ${units[power]}`
 }
 
-/** Three significant digits with the prefix of a power of a thousand, as in 6.95 M. */
+/** Formats a number with three significant digits and the prefix of a power of a thousand, as in 6.95 M. */
 export function metric(n: number): string {
   const prefixes = ["", "k", "M", "G", "T", "P", "E", "Z"]
   const power = n < 1 ? 0 : Math.min(prefixes.length - 1, Math.floor(Math.log10(n) / 3 + 1e-12))
   return `${Number((n / 1000 ** power).toPrecision(3))} ${prefixes[power]}`.trimEnd()
 }
 
-/** Columns by their longest cell; numbers to the right. */
+/** Columns as wide as their longest cell. The columns in `right` are aligned at the right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = []
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
@@ -50,5 +52,5 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
     .join("\n")
 }
 
-/** Text from files, with nothing that could drive a terminal. */
+/** Escapes the control characters of a text from a file, so that it cannot drive a terminal. */
 export const printable = escapeControls

@@ -12,20 +12,20 @@ interface Row<P> {
 /** The parts of a command, one for each task. */
 export interface Parts<P> {
   readonly rows: readonly Row<P>[]
-  /** The flags that some tasks alone accept. */
+  /** The flags that only some tasks accept. */
   readonly flags: Flags
   /**
    * The part of a task.
-   * @param names the flags of the command line
-   * @param refusal says why a flag is refused
-   * @throws UsageError for a flag that other tasks accept and this one does not
+   * @param names the flags on the command line
+   * @param refusal gives the reason for refusing a flag
+   * @throws UsageError for a flag that only other tasks accept
    */
   of(task: TaskCommands, names: readonly string[], refusal?: Refusal<P>): P
 }
 
 type Refusal<P> = (row: Row<P>, acceptors: readonly Row<P>[]) => string
 
-/** Loads a command's part of every task. */
+/** Loads the part of a command for every task. */
 export async function partsOf<P extends { readonly flags: Flags }>(
   load: (task: TaskCommands) => Promise<P>,
 ): Promise<Parts<P>> {
@@ -51,7 +51,7 @@ function foreignToModel({ task }: Row<unknown>, acceptors: readonly Row<unknown>
   return `is for ${acceptors.map((row) => row.task.models).join(" and ")}, and the model is ${task.model}`
 }
 
-/** Joins tables. Tasks that accept the same flag share its declaration. */
+/** Joins tables of flags. Tasks that accept the same flag share its declaration. */
 function merge(tables: readonly Flags[]): Flags {
   const flags: Record<string, Flags[string]> = {}
   for (const [name, flag] of tables.flatMap((table) => Object.entries(table))) {

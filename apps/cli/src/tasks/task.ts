@@ -4,9 +4,9 @@ import type { Flags, FlagValues } from "../flags/flag.ts"
 import type { Figures, FiguresOptions } from "../show/figures.ts"
 import type { ExportOptions, ImageInput, RecipeRule } from "vitrine"
 
-/** What the commands do with models of one task. A command loads the part that it needs. */
+/** The parts of the commands for models of one task. Each command loads its part when it needs it. */
 export interface TaskCommands {
-  /** One model and several models in messages, such as "a detector" and "detectors". */
+  /** Words for one model and for several in messages, such as "a detector" and "detectors". */
   readonly model: string
   readonly models: string
   train(): Promise<TrainPart>
@@ -14,50 +14,50 @@ export interface TaskCommands {
   predict(): Promise<PredictPart>
   inspect(): Promise<InspectPart>
   export(): Promise<ExportPart>
-  /** Commands for models of this task alone. */
+  /** Commands that exist only for models of this task. */
   readonly commands?: Readonly<Record<string, CommandEntry>>
 }
 
 interface Part {
-  /** The flags that the command accepts for the task, beside those for all tasks. */
+  /** The flags that the command accepts for the task, besides those for all tasks. */
   readonly flags: Flags
 }
 
 export interface TrainPart extends Part {
-  /** The values of `--task` that train such a model, each with what it learns. */
+  /** The values of `--task` for such a model, and what each learns. */
   readonly objectives: Readonly<Record<string, string>>
-  /** Trains into a new folder. Gives the exit code. */
+  /** Trains in a new folder. Returns the exit code. */
   begin(flags: FlagValues, recipe: object | RecipeRule, folder: string): Promise<number>
-  /** Resumes a run. Gives the exit code. */
+  /** Resumes a run. Returns the exit code. */
   resume(flags: FlagValues, folder: string): Promise<number>
 }
 
 export interface EvalPart extends Part {
-  /** Measures a model on one data set or several. */
+  /** Measures a model on one or several data sets. */
   evaluate(path: string, flags: FlagValues): Promise<void>
 }
 
 export interface PredictPart extends Part {
-  /** Says what images show. Gives the exit code, 1 if an image could not be read. */
+  /** Predicts for images. Returns the exit code, 1 if an image could not be read. */
   predict(path: string, images: readonly string[], flags: FlagValues): Promise<number>
 }
 
 export interface InspectPart extends Part {
-  /** Loads a model to look into. */
+  /** Loads a model to inspect. */
   open(path: string, backend: Backend, flags: FlagValues): Promise<Subject>
 }
 
 export interface ExportPart extends Part {
-  /** The options of the export by the task's flags. */
+  /** The export options from the task's flags. */
   options(flags: FlagValues): Partial<ExportOptions>
 }
 
-/** A model to look into. */
+/** A model to inspect. */
 export interface Subject {
-  /** What the library assumed of it. */
+  /** The facts that the library assumed about the model. */
   readonly notes: readonly string[]
   taps(): readonly { readonly name: string; readonly shape: readonly number[] }[]
-  /** Intermediate values, each with a first dimension of 1. */
+  /** Intermediate values. The first dimension of each is 1. */
   inspect(image: ImageInput, taps: readonly string[]): Promise<Readonly<Record<string, HostTensor>>>
   figures(options: FiguresOptions): Figures
   close(): Promise<void>

@@ -47,7 +47,7 @@ export interface PullResult {
  * the cache lacks are fetched. An interrupted download continues where it ended. Every file is checked against the
  * hub's checksum. `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE` have their usual meaning.
  *
- * const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+ *     const { path } = await pull("hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
  *
  * @throws VitrineError (config, file) for an invalid name; for a model that does not exist, is gated or has only
  *   pickles; for a hub that cannot be reached if the cache lacks the model; for a full disk and a wrong checksum

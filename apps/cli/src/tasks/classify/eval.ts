@@ -55,7 +55,7 @@ async function evaluate(path: string, values: EvalValues & Values<typeof flags>)
   }
 }
 
-/** Warns that classes have no names in common. */
+/** Warns that the classes have no names in common. */
 function matchedByPosition({ data, labels }: Pick<ModelEvaluation, "data" | "labels">): string {
   const text = `${printable(data)}: its classes and the model's have no names in common: taken in their order, the first as ${printable(labels[0] ?? "")}`
   return errorColors.yellow(text)
@@ -81,14 +81,14 @@ function showOne(result: ModelEvaluation | ModelLabelEvaluation, named: object |
 
 const figures = ["top1", "top5", "meanPerClass"] as const
 
-/** The mean of each figure over the data sets. */
+/** The mean of each measure over the data sets. */
 function means(results: readonly ModelEvaluation[]): Record<(typeof figures)[number], number> {
   const mean = (figure: (typeof figures)[number]): number =>
     results.reduce((sum, result) => sum + result[figure], 0) / results.length
   return { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") }
 }
 
-/** A row for each data set, and one for their mean. */
+/** A table with a row for each data set, and a row for their mean. */
 function report(results: readonly ModelEvaluation[]): string {
   const shares = (result: Record<(typeof figures)[number], number>): string[] =>
     figures.map((figure) => percent(result[figure], 2))

@@ -51,19 +51,19 @@ import {
 interface ClassifierOptions extends FiguresOptions {
   readonly path: string
   readonly model: Model<ImageInput>
-  /** `data`: the images of the confusion matrix. */
+  /** `data` names the images of the confusion matrix. */
   readonly flags: FigureFlags & { readonly data?: string }
 }
 
-/** A classifier with what its figures are drawn from. */
+/** A classifier with the data of its figures. */
 interface Subject extends ClassifierOptions {
-  /** Undefined where no figure is of images. */
+  /** The features of the images, or undefined if no figure needs images. */
   readonly features: FeatureObservation | undefined
-  /** Undefined for a model without attention, too. */
+  /** The attention to the images, or undefined if no figure needs images or the model has no attention. */
   readonly attention: AttentionObservation | undefined
 }
 
-/** What a model's figures are drawn from besides its images and its run. */
+/** The abilities of a model that figures need. */
 const abilitiesOf = (config: ModelConfig): readonly FigureNeed[] =>
   familyOf(config).attention(config) === null ? [] : ["attention", "patches"]
 
@@ -193,7 +193,7 @@ async function* drawAttention(subject: Subject): AsyncGenerator<DrawnFigure> {
   }
 }
 
-/** The maps of a block or a head, or the one of both. */
+/** The maps of all heads in a block, of one head in all blocks, or of one head in one block. */
 function someMaps(
   { heads, mean }: PictureAttention,
   block: number | undefined,
@@ -276,7 +276,7 @@ async function* drawConfusion({ path, model, flags: { data: source, theme } }: S
 const queryName = (query: Query): string =>
   query === "class" ? "the class token" : query === "mean" ? "the average patch" : `patch ${query.row},${query.column}`
 
-/** The place where a map is largest. */
+/** The place of a map's largest value. */
 function strongest({ grid, values }: AttentionMap): Place {
   const at = values.indexOf(values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY))
   return { row: Math.floor(at / grid.columns), column: at % grid.columns }

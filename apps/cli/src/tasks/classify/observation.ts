@@ -13,24 +13,24 @@ import type { Image, ImageInput, Model } from "vitrine"
 import { entryOf, type FiguresOptions, mostImages } from "../../show/figures.ts"
 import { percent, printable } from "../../show/text.ts"
 
-/** An image as the model sees it. */
+/** An image as the model gets it. */
 interface Picture extends AttentionPicture {
-  /** Of its file. */
+  /** The name of the image's file. */
   readonly name: string
 }
 
-/** The features of images, place by place. */
+/** The features of images at each place. */
 export interface FeatureObservation {
   readonly grid: Grid
   readonly pictures: readonly Picture[]
-  /** Of each picture, `[1, tokens, dim]`. */
+  /** The features of each picture, `[1, tokens, dim]`. */
   readonly features: readonly HostTensor[]
 }
 
 /** The attention of a model to images, and their features. */
 export interface AttentionObservation extends FeatureObservation {
   readonly pictures: readonly (Picture & PictureAttention)[]
-  /** Mean attention distances in pixels, `[depth][heads]`, over all images. */
+  /** The mean attention distances in pixels, `[depth][heads]`, over all images. */
   readonly distances: readonly Float64Array[]
   readonly query: Query
 }
@@ -43,7 +43,7 @@ export interface PictureAttention {
   readonly rollout: AttentionMap
 }
 
-/** What attention is read by. */
+/** The sizes that are needed to interpret attention. */
 export interface AttentionLayout {
   readonly grid: Grid
   /** Height and width of a patch in pixels. */
@@ -54,7 +54,7 @@ export interface AttentionLayout {
 
 type ClassifierOptions = Pick<FiguresOptions, "images" | "status"> & { readonly model: Model<ImageInput> }
 
-/** The features that the head averages, for a model whose tap `norm` is `[1, rows, columns, dim]`. */
+/** The features that the head averages, of a model whose tap `norm` is `[1, rows, columns, dim]`. */
 export async function observeFeatures({ model, images, status }: ClassifierOptions): Promise<FeatureObservation> {
   const pictures: Picture[] = []
   const features: HostTensor[] = []
@@ -71,8 +71,8 @@ export async function observeFeatures({ model, images, status }: ClassifierOptio
 }
 
 /**
- * The attention of all blocks to all images; maps are kept of the first 12.
- * @param block whose features are kept; the last by default
+ * The attention of all blocks to all images. Maps are kept for the first 12 images.
+ * @param block the block whose features are kept; the last by default
  */
 export async function observeAttention(
   { model, images, status }: ClassifierOptions,
@@ -106,7 +106,7 @@ export async function observeAttention(
   return { grid, pictures, distances, features, query }
 }
 
-/** An image as the model sees it, with the name of its file and the predicted class as its caption. */
+/** An image as the model gets it. The caption has the name of its file and the predicted class. */
 async function pictureOf(model: Model<ImageInput>, file: string, image: Image): Promise<Picture> {
   const [best] = model.config.classes > 0 ? await model.predict(image, { top: 1 }) : []
   const name = basename(file)

@@ -17,7 +17,7 @@ const flags = {
 
 export const predictPart: PredictPart = { flags, predict }
 
-/** Says what images show. Gives the exit code, 1 if an image could not be read. */
+/** Predicts the classes of images. Returns the exit code, 1 if an image could not be read. */
 async function predict(
   path: string,
   images: readonly string[],

@@ -45,7 +45,7 @@ export const detect = defineCommand({
   run: ([model, paths], values) => findObjects(model, paths, values),
 })
 
-/** An object in an image, with its corners in pixels. */
+/** An object in an image. Its corners are in pixels. */
 interface DetectedObject {
   readonly label: string
   readonly class: number
@@ -53,7 +53,7 @@ interface DetectedObject {
   readonly box: readonly [number, number, number, number]
 }
 
-/** Finds objects in images. Gives the exit code, 1 if an image could not be read. */
+/** Detects objects in images. Returns the exit code, 1 if an image could not be read. */
 async function findObjects(
   model: string,
   paths: readonly string[],
@@ -117,7 +117,7 @@ function lines(file: string, objects: readonly DetectedObject[]): string {
   return [bold(printable(file)), dim(head), ...rest].join("\n")
 }
 
-/** The name of each file's picture. Names are numbered where several files have the same. */
+/** The name of each file's picture. If several files have the same name, numbers are added. */
 function pictureNames(files: readonly string[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   const used = new Set<string>()

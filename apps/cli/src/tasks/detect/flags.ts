@@ -1,7 +1,7 @@
 import { annotationFormats } from "@vitrine/detection/node"
 import type { Flags } from "../../flags/flag.ts"
 
-/** Which annotations of the data are read. */
+/** The annotations to read. */
 export const annotationFlags = {
   annotations: {
     group: "Detection (--task detect):",
@@ -11,7 +11,7 @@ export const annotationFlags = {
   },
 } as const satisfies Flags
 
-/** What weights without a `config.json` do not tell, by facebookresearch's name. */
+/** A setting that weights without a `config.json` do not determine, under facebookresearch's name. */
 export const dilationFlags = {
   dilation: { help: "of a detector's weights without a config.json: DC5, whose last stage is dilated" },
 } as const satisfies Flags

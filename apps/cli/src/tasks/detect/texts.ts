@@ -38,13 +38,13 @@ function describeDetector(config: DetrConfig, imageSize: readonly [number, numbe
   )
 }
 
-/** The first five faults of annotation files, and how many there are beyond. */
+/** The first five faults of annotation files, and the number of further ones. */
 export function faultLines({ count: all, lines }: Faults): string[] {
   const first = lines.slice(0, 5).map(printable)
   return all > first.length ? [...first, `and ${count(all - first.length)} more`] : first
 }
 
-/** The average precision of a detector, in one line. */
+/** The average precision of a detector as one line. */
 export function precisionLine({ ap, ap50, ap75, examples }: PrecisionSummary): string {
   const value = (x: number): string => (x < 0 ? "none" : x.toFixed(3))
   return `AP ${value(ap)}, AP50 ${value(ap50)}, AP75 ${value(ap75)} on ${count(examples)} images`
@@ -54,7 +54,7 @@ type PrecisionSummary = Pick<DetectionEvaluation, "ap" | "ap50" | "ap75" | "exam
 
 type Measure = Exclude<keyof AveragePrecision, "classes">
 
-/** COCO's measures in the order of its own tools, with their names. */
+/** COCO's measures in the order of COCO's tools, with their names. */
 const measures: readonly (readonly [name: string, measure: Measure])[] = [
   ["AP, overlaps 0.50 … 0.95", "ap"],
   ["AP50", "ap50"],

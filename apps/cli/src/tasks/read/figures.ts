@@ -40,7 +40,7 @@ export function readerFigures(subject: Subject): Figures {
   return drawFigures(chosenFigures(["attention", "curve"], subject), drawers, subject, "reader", subject)
 }
 
-/** The attention of the decoder to a line, for each character or the one that a flag names. */
+/** The attention of the decoder to a line, for each character, or for the character that a flag names. */
 async function drawAttention(
   reader: Reader,
   { block: layer, head, query, theme }: FigureFlags,

@@ -11,7 +11,7 @@ import { searchFlags } from "./flags.ts"
 
 export const predictPart: PredictPart = { flags: searchFlags, predict }
 
-/** Reads the text in images. Gives the exit code, 1 if an image could not be read. */
+/** Reads the text in images. Returns the exit code, 1 if an image could not be read. */
 async function predict(
   path: string,
   images: readonly string[],
@@ -43,7 +43,7 @@ async function predict(
   }
 }
 
-/** The likeliest reading of a file, and the others below it. */
+/** The most probable reading of a file, and the others below it. */
 function readingLines(file: string, readings: readonly Reading[]): string {
   const { bold, dim } = colors
   const lines = readings.map(({ text, probability, ended }, i) => {
