@@ -10,7 +10,10 @@ interface PathHeaders {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The headers that a host has to send, from the file that static hosts read. A path gets those of all parts it is in. */
+/**
+ * The headers that a host must send, from the file that static hosts read. A path gets the headers of every pattern
+ * that matches it.
+ */
 const parts: readonly PathHeaders[] = readFileSync(new URL("public/_headers", import.meta.url), "utf8")
   .split(/\n(?=\/)/)
   .map((part) => {
@@ -22,7 +25,7 @@ const parts: readonly PathHeaders[] = readFileSync(new URL("public/_headers", im
 /** In development, vite itself puts styles and scripts into the page. */
 const { "Content-Security-Policy": _, ...relaxed } = parts[0]?.headers ?? {}
 
-/** Sends the headers with the built site, as hosts do. */
+/** Sends the headers with the built site, as static hosts do. */
 const hostHeaders: Plugin = {
   name: "vitrine:headers",
   configurePreviewServer(server) {

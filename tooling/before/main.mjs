@@ -15,7 +15,7 @@ const chosen = tests.filter(({ folder }) => values.only === undefined || folder 
 const place = mkdtempSync(join(tmpdir(), "vitrine-before-"))
 const git = (...args) => execFileSync("git", ["-C", root, ...args], { stdio: ["ignore", "ignore", "inherit"] })
 
-/** The results of the tests of a file by a part of their names: how many passed, and how many did not. */
+/** The numbers of passed and of other tests in a file, for each part of a name. */
 function run({ folder, file }, name) {
   const own = existsSync(join(place, folder, "vitest.config.ts"))
   const config = own ? [] : ["--config", "../../vitest.config.ts", "--root", "."]

@@ -12,7 +12,7 @@ from cases import chosen
 from common import FILES, nchw, write
 from huggingface import redraw
 
-# The fields of transformers' configuration, and the same of timm's Eva.
+# The fields of transformers' configuration, and the equal arguments of timm's Eva.
 SIZE = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, patch_size=4)
 CASES = {
     "": (
@@ -24,7 +24,7 @@ CASES = {
         ("vit_small_plus_patch16_dinov3", dict(mlp_ratio=5 / 3 + 1e-9, num_reg_tokens=1)),
     ),
 }
-# Height and width of the images: not those of the configuration, for coordinates follow from the images.
+# Height and width of the images. They differ from the configuration's, since coordinates follow from the images.
 IMAGES = (12, 20)
 
 NAMES = {

@@ -74,10 +74,10 @@ def generate() -> None:
                 if pixels.shape[-1] != 3:
                     pixels = np.moveaxis(pixels, 0, -1)
                 if pixels.size > 20_000:
-                    # The default of 800 pixels.
+                    # The default is 800 pixels.
                     continue
                 values = torch.from_numpy(np.ascontiguousarray(pixels)).float()
-                # Most fields change nothing.
+                # Most fields have no effect.
                 content = (tuple(values.shape), values.numpy().tobytes())
                 case["key"] = keys.setdefault(content, f"{name}.{index}")
                 tensors[case["key"]] = values

@@ -7,7 +7,7 @@ export function storedValue(name: string): string | null {
   }
 }
 
-/** Keeps a choice for the next visit, where the browser does; null takes it back. */
+/** Stores a choice for the next visit, if the browser allows it. Null deletes the choice. */
 export function storeValue(name: string, value: string | null): void {
   try {
     if (value === null) localStorage.removeItem(name)

@@ -8,15 +8,15 @@ export function escaped(text: string): string {
   return text.replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
-/** A VitrineError of one line: `file: fault`. */
+/** A VitrineError with one line: `file: fault`. */
 export function fileError(file: string, fault: string, cause?: unknown): VitrineError {
   return new VitrineError("file", escaped(`${file}: ${fault}`), cause === undefined ? {} : { cause })
 }
 
-/** A value from a file for a message: text in quotes, and at most 100 characters. */
+/** A value from a file in a message: text is quoted and cut to 100 characters. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 99)}…` : value)
-  // JSON has no word for 1e999.
+  // JSON has no notation for 1e999.
   const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value))
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }

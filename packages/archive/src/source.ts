@@ -12,10 +12,10 @@ export function memorySource(bytes: Uint8Array, name: string): ByteSource {
   return { name, size: bytes.length, read: async (begin, end) => bytes.subarray(begin, end) }
 }
 
-/** A file of which the beginning is read. */
+/** The size and the name of a file whose beginning is read. */
 export interface FileFacts {
-  /** Bytes of the whole file. */
+  /** The size of the whole file in bytes. */
   readonly fileSize: number
-  /** What errors call the file. */
+  /** The file's name in errors. */
   readonly name: string
 }

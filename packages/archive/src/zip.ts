@@ -1,7 +1,8 @@
 /**
- * Zip archives read as hostile: PKWARE's APPNOTE 6.3, stored and deflated entries, zip64. Of an archive of weights
- * (`readZipDirectory`) every byte belongs to one entry or to the directory. An archive of any files (`zipFiles`) may have
- * comments, folders and other bytes between its entries, as people's tools write them. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+ * Zip archives from untrusted sources: PKWARE's APPNOTE 6.3, with stored and deflated entries and zip64. In an archive
+ * of weights (`readZipDirectory`) every byte must belong to an entry or to the directory. An archive of any files
+ * (`zipFiles`) may have comments, folders and other bytes between its entries, as usual tools write them.
+ * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 import { Inflate } from "fflate"
 import { fileError, shown } from "./errors.ts"
@@ -265,24 +266,24 @@ function checkDescriptor(bytes: Uint8Array, room: number, entry: DirectoryHeader
   if (!agrees) throw fileError(file, `entry ${shown(entry.name)} has another size or checksum after its content`)
 }
 
-/** A file of an archive of any files. */
+/** A file in an archive of any files. */
 export interface ZipFile {
   readonly name: string
   readonly deflated: boolean
   readonly crc: number
   readonly compressedSize: number
-  /** Bytes of the content. */
+  /** The size of the content in bytes. */
   readonly size: number
-  /** Where the header before the content begins in the archive. */
+  /** The offset of the header before the content. */
   readonly header: number
 }
 
 const fileLimits = { entries: 10_000_000, directory: 2 ** 30, comment: 65_535 }
 
 /**
- * Lists the files of an archive by its directory alone, so that each can be read by random access.
- * @throws VitrineError (file) for archives that are broken or in several parts, for files that are encrypted or compressed by other
- *   methods, and for names that lead out of the archive
+ * Lists the files of an archive. It reads only the directory, so that each file can then be read by random access.
+ * @throws VitrineError (file) for archives that are broken or in several parts, for files that are encrypted or
+ *   compressed by other methods, and for names that lead out of the archive
  */
 export async function zipFiles(source: ByteSource): Promise<ZipFile[]> {
   const { name: file, size } = source
@@ -294,14 +295,14 @@ export async function zipFiles(source: ByteSource): Promise<ZipFile[]> {
   if (isSplit) throw fileError(file, "is one of several parts of a zip archive")
   if (entries > fileLimits.entries || length > fileLimits.directory)
     throw fileError(file, `its zip directory claims ${entries} entries in ${length} bytes, over the limit`)
-  // Bytes before the archive, such as a program that unpacks it, are not counted in its offsets.
+  // The archive's offsets do not count bytes before it, such as a program that unpacks it.
   const shift = place - (begin + length)
   if (shift < 0) throw fileError(file, `its zip directory ends at byte ${begin + length}, but should at ${place}`)
   const bytes = await source.read(place - length, place)
   return listedFiles(bytes, entries, file).map((each) => ({ ...each, header: each.header + shift }))
 }
 
-/** Where the end record begins in the last bytes of an archive: its comment reaches to the end. */
+/** The position of the end record in the last bytes of an archive. A comment may follow the record up to the end. */
 function endRecord(tail: Uint8Array): number | undefined {
   const view = viewOf(tail)
   for (let at = tail.length - 22; at >= 0; at--)
@@ -370,7 +371,7 @@ function listedFiles(bytes: Uint8Array, entries: number, file: string): ZipFile[
   return [...files.values()]
 }
 
-/** The upper half of code page 437, in which names are that are not in UTF-8. */
+/** The upper half of code page 437. Names that are not in UTF-8 use it. */
 const codePage =
   "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ "
 

@@ -121,7 +121,7 @@ function copyRow(values: Float32Array, from: number, to: number, width: number):
   values.copyWithin(to * width, from * width, (from + 1) * width)
 }
 
-/** [height, width, channels] that images have after the transforms. */
+/** The shape [height, width, channels] of images after the transforms. */
 export async function transformedShape(
   dataset: Dataset,
   transforms: readonly Transform[],

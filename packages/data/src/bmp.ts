@@ -117,7 +117,10 @@ function indexRows(bytes: Uint8Array, { width, height, bits, compression, begin 
   return indices
 }
 
-/** Run lengths: a count and an index, or 0 and an escape: 0 ends a row, 1 the image, 2 moves on, others count literal indices. */
+/**
+ * Decodes run lengths: a count and an index, or 0 and an escape. Escape 0 ends a row, 1 the image, 2 moves the
+ * position; other values count literal indices.
+ */
 function readRuns(bytes: Uint8Array, indices: Uint8Array, width: number, height: number, bits: number): void {
   let [x, y, place] = [0, 0, 0]
   const put = (index: number): void => {
@@ -146,7 +149,7 @@ function readRuns(bytes: Uint8Array, indices: Uint8Array, width: number, height:
   if (y < height) throw broken("truncated")
 }
 
-/** Reads a channel of some bits as 8 bits: 31 of 5 bits becomes 255. */
+/** Scales a channel to 8 bits: 31 of 5 bits becomes 255. */
 function channelOf(mask: number): (pixel: number) => number {
   if (mask === 0) return () => 0
   const shift = 31 - Math.clz32(mask & -mask)

@@ -12,11 +12,11 @@ export class BrokenImageError extends VitrineError {
 /** An example whose image is broken. */
 export interface BrokenExample {
   readonly example: number
-  /** Names the image, and its fault. */
+  /** The name of the image and its fault. */
   readonly message: string
 }
 
-/** Reads an image. The error of a broken one is a result. */
+/** Reads an image. If the image is broken, the result is its error. */
 export async function readOrBroken(dataset: Dataset, example: number): Promise<Image | BrokenImageError> {
   try {
     return await dataset.read(example)
@@ -27,8 +27,8 @@ export async function readOrBroken(dataset: Dataset, example: number): Promise<I
 }
 
 /**
- * The first image of a data set that is not broken, with its place.
- * @throws VitrineError (file) that of the first image where all are broken
+ * The first image of a data set that is not broken, and its index.
+ * @throws VitrineError (file) the error of the first image if all are broken
  */
 export async function firstImage(dataset: Dataset): Promise<readonly [example: number, image: Image]> {
   let first: BrokenImageError | undefined
@@ -40,18 +40,18 @@ export async function firstImage(dataset: Dataset): Promise<readonly [example: n
   throw first ?? new VitrineError("file", `${dataset.name}: has no images`)
 }
 
-/** What happens to broken images. */
+/** The treatment of broken images. */
 export interface BrokenOptions {
-  /** Whether the first one is an error; default false. */
+  /** Whether the first broken image is an error; false by default. */
   readonly strict?: boolean | undefined
-  /** Called once for each. */
+  /** Called once for each broken image. */
   readonly onBroken?: ((broken: BrokenExample) => void) | undefined
 }
 
-/** More broken images than this share of all, and at least so many, are an error. */
+/** Broken images are an error if they are more than this share of all and at least this many. */
 const mostBroken = { share: 0.01, count: 10 }
 
-/** Counts the broken images of a data set. The function throws a VitrineError (file) where they are too many. */
+/** Counts the broken images of a data set. The function throws a VitrineError (file) if there are too many. */
 export function brokenCounter(
   { name, length }: Pick<Dataset, "name" | "length">,
   { strict = false, onBroken }: BrokenOptions,

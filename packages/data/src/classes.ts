@@ -14,7 +14,7 @@ export interface NamedClasses {
 /**
  * Derives classes from labels as texts. Whole numbers from 0 on are indices of classes. Other labels are sorted as
  * torchvision sorts folders.
- * @throws VitrineError (file) for numbers that are no classes
+ * @throws VitrineError (file) for numbers that cannot be classes
  */
 export function classesOfLabels(labels: Iterable<string>, name: string): NamedClasses {
   const distinct = [...new Set(labels)]

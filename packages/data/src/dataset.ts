@@ -97,12 +97,12 @@ export interface PackedSource {
   readonly labels: Int32Array
   readonly labelSets?: LabelSets
   readonly skipped: number
-  /** How a zip holds each file; `offsets` are then those of the headers before them. */
+  /** How each file is stored in a zip. `offsets` are then those of the headers. */
   readonly zip?: {
     readonly compressedSizes: Float64Array
-    /** 1 where the file is deflated. */
+    /** 1 if the file is deflated. */
     readonly deflated: Uint8Array
-    /** CRC-32. */
+    /** The CRC-32 of each file. */
     readonly checksums: Uint32Array
   }
 }

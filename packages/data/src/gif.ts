@@ -124,7 +124,7 @@ interface Reader {
   skip(count: number): void
   byte(): number
   word(): number
-  /** The bytes of blocks up to an empty one. */
+  /** The bytes of blocks, up to an empty block. */
   blocks(): Uint8Array
 }
 

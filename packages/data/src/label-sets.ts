@@ -22,7 +22,7 @@ export function labelsAt({ starts, classes }: LabelSets, example: number): Uint3
   return classes.subarray(starts[example], starts[example + 1])
 }
 
-/** The same sets with other numbers for the classes. */
+/** The same sets with other indices of the classes. */
 export function renumberLabelSets({ starts, classes }: LabelSets, numbers: readonly number[]): LabelSets {
   return { starts, classes: classes.map((label) => at(numbers, label)) }
 }

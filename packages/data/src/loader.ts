@@ -113,8 +113,8 @@ function expect(holds: boolean, message: string): void {
 export type Examples = Pick<Dataset, "name" | "classes" | "length">
 
 /**
- * A loader over `maker`, which it closes.
- * @param check is called with each batch before it is handed on
+ * Makes a loader from `maker`, which the loader closes.
+ * @param check called with each batch before the consumer gets it
  */
 export function loaderOf<B extends object>(
   dataset: Examples,

@@ -25,7 +25,7 @@ export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: num
   return { mean: moments.map(({ mean }) => mean), std: moments.map(({ std }) => std) }
 }
 
-/** The middle height and the middle width of so many images, which lie evenly in the data; broken ones do not count. */
+/** The median height and the median width of images at even distances in the data. Broken images do not count. */
 export async function usualSize(dataset: Dataset, count: number): Promise<readonly [height: number, width: number]> {
   const heights: number[] = []
   const widths: number[] = []

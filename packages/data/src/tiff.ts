@@ -12,7 +12,7 @@ export interface TiffFacts {
 
 const tags = { width: 256, height: 257, compression: 259, photometric: 262, dngVersion: 50_706 }
 
-/** Whether a file begins like a TIFF, or a BigTIFF. */
+/** Whether a file begins as a TIFF or BigTIFF does. */
 export function isTiff(bytes: Uint8Array): boolean {
   const [a, b, c, d] = bytes
   const [first, second] = a === 0x49 ? [c, d] : [d, c]
@@ -22,7 +22,7 @@ export function isTiff(bytes: Uint8Array): boolean {
 /**
  * Reads the first directory of a TIFF: https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
  * @param bytes the whole file, or its beginning
- * @returns undefined where the directory is broken, or beyond the bytes
+ * @returns undefined if the directory is broken or lies beyond the bytes
  */
 export function tiffFacts(bytes: Uint8Array): TiffFacts | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

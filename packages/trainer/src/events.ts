@@ -43,7 +43,7 @@ export interface StepEvent {
 export type EvaluationEvent<E extends object = Evaluation> = E & {
   readonly type: "evaluation"
   readonly step: number
-  /** Present where the data are a test split, which chooses no checkpoint. */
+  /** Present if the data are a test split, by which no checkpoint is chosen. */
   readonly split?: "test"
 }
 
@@ -62,12 +62,12 @@ export interface EndEvent {
   readonly seconds: number
 }
 
-/** An image that cannot be read. It keeps its place in the order of the data, with weight 0. */
+/** An image that cannot be read. It keeps its position in the order of the data, with weight 0. */
 export interface BrokenImageEvent {
   readonly type: "broken"
-  /** Updates taken when that was found. */
+  /** The number of updates before the image was read. */
   readonly step: number
-  /** Names the image, and its fault. */
+  /** The name of the image and its fault. */
   readonly message: string
 }
 

@@ -115,13 +115,13 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       backend: backend.name,
       device: backend.device,
     }
-    // Compiling is no part of the pace of steps.
+    // The time for compiling does not count for the pace of steps.
     if (next) await stepping.compile(next[0].size)
     const speed = pace()
     let saved = step
     let ended = next === undefined
     const current = state
-    /** The evaluation after a step; undefined where the run is stopped while the data are stuck. */
+    /** The evaluation after a step, or undefined if the run is stopped while it waits for data. */
     const measured = async (pass: () => Promise<AsyncIterable<B>>): Promise<E | undefined> => {
       const run = async (): Promise<E> =>
         evaluateBatches(evaluator, untilStuck(await pass(), signal), objective.measure, current)
@@ -157,7 +157,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       const micro = next ?? (await arrive())
       next = undefined
       if (micro === undefined) {
-        // The run is stopped while the data are stuck.
+        // The run was stopped while it waited for data.
         if (store && step > saved) {
           const { path } = await save(store, state, slots, published, { step, score: null, loss: null })
           yield { type: "checkpoint", step, path }
@@ -190,7 +190,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       let score: number | null = null
       let loss: number | null = null
       if (inputs.evaluation && due(inputs.evaluateEvery)) {
-        // An evaluation that fails does not cost the steps before it: the resumed run evaluates first.
+        // If the evaluation fails, the steps before it are saved. The resumed run then begins with the evaluation.
         const unevaluated = { step, score, loss, isDue: true }
         const evaluation = await measured(inputs.evaluation).catch(async (error: unknown) => {
           if (store) await save(store, current, slots, published, unevaluated).catch(() => {})
@@ -248,10 +248,13 @@ async function take<B>(batches: AsyncIterator<B>, count: number): Promise<readon
   return [first, ...rest]
 }
 
-/** Milliseconds that a batch has to come in, once the run is stopped. */
+/** The time in milliseconds for which a stopped run still waits for a batch. */
 const patience = 2000
 
-/** What comes, or undefined where nothing comes for two seconds after a signal: data may be stuck, as on a network disk. */
+/**
+ * The value of a promise, or undefined if there is none two seconds after the signal. Data may be stuck, such as on a
+ * network disk.
+ */
 async function unlessStuck<T>(coming: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
   if (signal === undefined) return coming
   let timer: ReturnType<typeof setTimeout> | undefined

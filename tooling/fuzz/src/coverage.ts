@@ -10,7 +10,7 @@ export interface Coverage {
   readonly missed: readonly string[]
 }
 
-/** Counts the blocks that run while `action` does. Code that ran before it counts as well. */
+/** Counts the blocks that run during `action`. Code that ran earlier counts too. */
 export async function covering(files: readonly string[], action: () => Promise<void>): Promise<Coverage> {
   const session = new Session()
   session.connect()
@@ -36,7 +36,7 @@ interface Range {
   readonly count: number
 }
 
-/** The built file of a name such as `checkpoint/node/metrics`. */
+/** The built file for a name such as `checkpoint/node/metrics`. */
 const isOf = (url: string, file: string): boolean => {
   const [name = "", ...path] = file.split("/")
   return url.includes(`/${name}/dist/${path.join("/")}`)
@@ -49,7 +49,7 @@ function coverageOf(scripts: readonly Script[], files: readonly string[]): Cover
     if (!url.startsWith("file:") || !files.some((file) => isOf(url, file))) continue
     const source = readFileSync(fileURLToPath(url), "utf8")
     const counts = new Uint8Array(source.length).fill(1)
-    // Inner blocks come after those that they are in.
+    // Inner blocks follow the blocks that contain them.
     for (const { startOffset, endOffset, count } of functions.flatMap(({ ranges }) => ranges))
       counts.fill(count > 0 ? 1 : 0, startOffset, endOffset)
     all += counts.length

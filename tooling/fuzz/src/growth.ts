@@ -15,7 +15,7 @@ const vocHead = "<annotation><filename>a.png</filename><size><width>9</width><he
 const vocObject =
   "<object><name>c</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object>"
 
-/** An entry of a tar without bytes. */
+/** An entry of a tar archive without content. */
 function tarEntry(name: string): Uint8Array {
   const header = Buffer.alloc(512)
   header.write(name, 0)
@@ -28,7 +28,7 @@ function tarEntry(name: string): Uint8Array {
   return header
 }
 
-/** Files of n entries, by parser and by what there are n of. */
+/** Files with n entries, by the parser and the kind of entry. */
 const files: readonly (readonly [target: string, of: string, n: number, make: (n: number) => Uint8Array])[] = [
   ["labels", "lines", 200_000, (n) => text("a.png\tb\n".repeat(n))],
   ["labels", "empty lines", 2_000_000, (n) => text("\n".repeat(n))],
@@ -64,7 +64,7 @@ function tensors(n: number): Uint8Array {
   return Buffer.concat([...writeSafetensors(named)])
 }
 
-/** The least milliseconds of the processor in three tries. */
+/** The smallest processor time of three tries, in milliseconds. */
 async function time(parse: (bytes: Uint8Array) => unknown, bytes: Uint8Array): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let tries = 0; tries < 3; tries++) {

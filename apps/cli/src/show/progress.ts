@@ -119,7 +119,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
   }
 }
 
-/** What a recipe has that rarely is what somebody wants. */
+/** Warnings about settings of a recipe that are rarely useful. */
 function doubts(training: TrainingOptions): string[] {
   const { schedule, steps, ema, learningRate } = training
   const warmup = warmupSteps(schedule, steps)

@@ -18,7 +18,7 @@ export function aimAt(id: string): void {
     ;({ height } = content.getBoundingClientRect())
   }
   const onScroll = (): void => {
-    // A change of height moves the step too. Then the observer aims again.
+    // A change of the page's height moves the step too. Then the observer aims again.
     const isSameHeight = content.getBoundingClientRect().height === height
     if (isSameHeight && Math.abs(target.getBoundingClientRect().top - top) > slack) release()
   }
@@ -32,7 +32,7 @@ export function aimAt(id: string): void {
   addEventListener("scroll", onScroll, { passive: true })
 }
 
-/** Aims at the step that the address names, now and whenever the address changes. Gives a function that ends this. */
+/** Scrolls to the step in the address, now and whenever the address changes. Returns a function that ends this. */
 export function followAddress(): () => void {
   const follow = (): void => aimAt(location.hash.slice(1))
   follow()

@@ -102,7 +102,7 @@ async function build(name: AddonName, folder: string, files: SetupFiles, options
 
 const downloadsOf = (folder: string): string => join(dirname(folder), "downloads")
 
-/** Removes what setups left that were killed while they built. */
+/** Removes the remains of setups that were killed during the build. */
 async function removeLeftovers(folder: string): Promise<void> {
   const [parent, start] = [dirname(folder), `${basename(folder)}.`]
   for (const name of await readdir(parent)) {

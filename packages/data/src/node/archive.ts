@@ -161,7 +161,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
         }),
       }
       const bytes = await read(file).catch((error: unknown) => {
-        // What the archive's bytes say, other than a disk that fails.
+        // Errors about the bytes of the archive, but not those of a failing disk.
         throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
       })
       return decodeImage(bytes, describe(index))

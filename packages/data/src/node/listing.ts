@@ -8,18 +8,18 @@ import { unreadable } from "./unreadable.ts"
 
 /** What data consist of, to tell later whether they are still the same. */
 export interface Listing {
-  /** Files that are read. */
+  /** The number of files. */
   readonly files: number
-  /** Bytes of all of them. */
+  /** The size of all files in bytes. */
   readonly bytes: number
-  /** SHA-256 of their paths in the data and their sizes, by path. */
+  /** The SHA-256 of all paths and sizes, sorted by path. */
   readonly digest: string
 }
 
 /**
- * Lists the files that data are read from; null for data that are made as they are read.
- * @param root where the data lie; paths are taken from there, so that data may move
- * @throws VitrineError (file) for a file that is no longer there
+ * Lists the files of a data set, or returns null for data without files.
+ * @param root the folder of the data; paths are relative to it, so that data may move
+ * @throws VitrineError (file) for a file that no longer exists
  */
 export async function dataListing({ train, val, test }: ResolvedData, root: string): Promise<Listing | null> {
   const sizes = new Map<string, number>()
@@ -34,7 +34,7 @@ export async function dataListing({ train, val, test }: ResolvedData, root: stri
   return { files: sizes.size, bytes, digest: hash.digest("hex") }
 }
 
-/** Calls to the system that wait at a time. */
+/** The greatest number of system calls that wait at a time. */
 const atOnce = 64
 
 async function addFiles(source: DatasetSource, root: string, sizes: Map<string, number>): Promise<void> {

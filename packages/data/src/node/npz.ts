@@ -118,14 +118,17 @@ function namedArrays(arrays: readonly ArrayInfo[]): Partial<Record<Split, NamedA
 }
 
 interface Labels {
-  /** The class of each image; empty where each may have several. */
+  /** The class of each image. Empty if images may have several. */
   readonly numbers: readonly number[]
-  /** The number of classes, where labels are rows of 0 and 1. */
+  /** The number of classes, if labels are rows of 0 and 1. */
   readonly columns?: number
   readonly sets?: LabelSets
 }
 
-/** Labels of the shape [images] or [images, 1], or a 0 or 1 for each class. Rows with exactly one 1 are classes. */
+/**
+ * Reads labels of shape [images] or [images, 1], or with a 0 or 1 for each class. They are classes if each row has
+ * exactly one 1.
+ */
 function labelsIn(tensor: StoredTensor, name: string): Labels {
   const { shape } = tensor
   const [count = 0, columns = 1] = shape

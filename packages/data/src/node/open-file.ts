@@ -56,7 +56,7 @@ export async function readFileWithin(path: string, most: number, label: string =
   }
 }
 
-/** An open file as bytes that are read by their place. */
+/** Makes an open file a source of bytes at any position. */
 export function fileSource(file: FileHandle, size: number, name: string): ByteSource {
   return {
     name,

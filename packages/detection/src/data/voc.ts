@@ -58,7 +58,7 @@ function parseRoot(text: string, fail: (message: string) => never): XmlElement |
   }
 }
 
-/** Whether XML is nested too deep, by its tags alone. The parser calls itself for each level. */
+/** Whether XML is nested too deep. It counts tags, before the recursive parser runs. */
 function isDeepXml(text: string): boolean {
   let depth = 0
   for (const [, slash, closed] of text.matchAll(/<(\/?)[^<>!?/][^<>]*?(\/?)>/g)) {

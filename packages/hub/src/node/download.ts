@@ -101,7 +101,10 @@ async function attempt({ file, url, requests, onBytes }: Download, partial: stri
   }
 }
 
-/** Opens a partial file, or makes it. A link in its place is removed: writing through it would change a file elsewhere. */
+/**
+ * Opens or creates a partial file. It removes a link in the file's place, since writing through the link would change
+ * another file.
+ */
 async function openPartial(path: string): Promise<FileHandle> {
   if (await isLink(path)) await rm(path)
   return open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0))
@@ -136,7 +139,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
     done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten
 }
 
-/** The size of a file; 0 where there is none, or a link. */
+/** The size of a file. It is 0 for a link, or if there is no file. */
 export async function sizeOf(path: string): Promise<number> {
   const stats = await lstat(path).catch(() => undefined)
   return stats?.isFile() === true ? stats.size : 0

@@ -172,7 +172,7 @@ async function checkSpace(folder: string, needed: number): Promise<void> {
 
 /**
  * Makes folders below the folder of a model.
- * @throws VitrineError (file) for a link in the place of one: what is written through it would land elsewhere
+ * @throws VitrineError (file) for a link in the place of a folder, through which files would be written elsewhere
  */
 async function makeFolders(folder: string, ...paths: string[]): Promise<void> {
   for (const path of paths) {

@@ -38,7 +38,7 @@ export async function hubSettings(env: NodeJS.ProcessEnv = process.env): Promise
   return { endpoint, authorization, offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? "") }
 }
 
-/** User and password of an address, as a header. */
+/** The user and password of an address, as a header. */
 function loginOf({ username, password }: URL): string | undefined {
   if (username === "" && password === "") return undefined
   const pair = [username, password].map((part) => unescape(part)).join(":")

@@ -20,7 +20,7 @@ export interface Curve {
   /** The field that the scores come from. */
   readonly measure: Measure
   readonly evaluations: readonly CurveEvaluation[]
-  /** Present where the evaluations are of test data, which chose no model. */
+  /** Present if the evaluations are of test data, by which no checkpoint is chosen. */
   readonly split?: "test"
 }
 
@@ -50,8 +50,8 @@ export function learningCurve(metrics: Iterable<object>): Curve {
 }
 
 /**
- * The evaluation with the highest score, or undefined if there is none. Of equal scores it is the one with the lowest loss, and
- * of equal losses the latest. Without losses it is the first.
+ * The evaluation with the highest score, or undefined if there is none. Of equal scores the lowest loss decides, and of
+ * equal losses the latest evaluation. Without losses the first evaluation is chosen.
  */
 export function bestOf(evaluations: readonly CurveEvaluation[]): CurveEvaluation | undefined {
   return evaluations.reduce<CurveEvaluation | undefined>(

@@ -56,7 +56,9 @@ export interface Measure<B extends Sized = Batch, E extends object = Evaluation>
   readonly outputs: (scope: Scope) => Readonly<Record<string, Tensor>>
   /** Begins a pass over the data. */
   readonly pass: () => Pass<B, E>
-  /** The figure by which checkpoints are compared. Greater is better. If it is null, the last checkpoint is published. */
+  /**
+   * The score by which checkpoints are compared. Greater is better. If it is null, the last checkpoint is published.
+   */
   readonly score: (evaluation: E) => number | null
   /** The figure that decides between checkpoints with equal scores. Smaller is better. */
   readonly loss?: (evaluation: E) => number

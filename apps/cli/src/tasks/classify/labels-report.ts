@@ -7,12 +7,12 @@ const share = (value: number | null): string => (value === null ? "–" : percen
 
 type NamedFigures = LabelEvaluation["classes"][number] & { readonly label: string }
 
-/** The figures of each label, with its name. */
+/** The measures of each label, with the label's name. */
 export function labelFigures({ labels, classes }: ModelLabelEvaluation): readonly NamedFigures[] {
   return classes.map((figures, i) => ({ label: labels[i] ?? String(i), ...figures }))
 }
 
-/** Average precision, F1 and loss in a line, and the labels that the means leave out. */
+/** A line with average precision, F1 and loss, and the labels that the means leave out. */
 export function labelsHeadline(result: ModelLabelEvaluation): string {
   const { ap, microAp, macroF1, microF1, threshold, loss, examples, data, split } = result
   const missing = labelFigures(result).filter(({ positives }) => positives === 0)

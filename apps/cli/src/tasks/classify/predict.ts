@@ -40,7 +40,7 @@ async function predict(
   })
 }
 
-/** @param plain whether the scores are no probabilities. */
+/** @param plain whether the scores are outputs and not probabilities */
 function lines(file: string, predictions: readonly Prediction[], plain: boolean): string {
   const { bold, dim } = colors
   const rows = predictions.map(({ label, probability }, i) => {

@@ -107,7 +107,7 @@ export function readDinov3(json: Json, file: string): HuggingFaceModel<ViTConfig
   return { config, takes: "the preprocessor's size", positionMethod: "timm" }
 }
 
-/** Whether a model's positions are DINOv3's. */
+/** Whether a model's positions are those of DINOv3. */
 export function isDinov3(config: ViTConfig): boolean {
   return rotaryPositions(config)?.centres === true
 }
@@ -145,7 +145,7 @@ export function writeDinov3(config: ViTConfig): { readonly fields: Json; readonl
   return { fields, notes: [] }
 }
 
-/** The properties of a model that transformers' DINOv3 has not. */
+/** The properties of a model that DINOv3 in transformers lacks. */
 export function beyondDinov3(config: ViTConfig): string[] {
   const { activation, classes, pool, positions } = config
   const rotary = typeof positions === "object" ? positions : undefined
@@ -179,7 +179,7 @@ const outside: Readonly<Record<string, string>> = {
 const projections = ["attention.q_proj", "attention.k_proj", "attention.v_proj"] as const
 const gates = ["mlp.gate_proj", "mlp.up_proj"] as const
 
-/** Layers of a block; of several, each has an equal part of the parameter. */
+/** The layers of a block for a parameter. If there are several, each has an equal part of it. */
 const layers: Readonly<Record<string, readonly string[]>> = {
   norm1: ["norm1"],
   "attn.qkv": projections,
@@ -194,7 +194,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   "mlp.fc2": ["mlp.down_proj"],
 }
 
-/** Parameters of a block that are no layer's weight or bias. */
+/** The parameters of a block other than weights and biases of layers. */
 const vectors: Readonly<Record<string, string>> = {
   "attn.q_bias": "attention.q_proj.bias",
   "attn.v_bias": "attention.v_proj.bias",
@@ -202,7 +202,7 @@ const vectors: Readonly<Record<string, string>> = {
   gamma_2: "layer_scale2.lambda1",
 }
 
-/** The tensors that make a parameter. */
+/** The tensors for a parameter. */
 function sourceOf(
   name: string,
   shape: readonly number[],
@@ -224,7 +224,7 @@ function sourceOf(
   }
 }
 
-/** The tensors of a file that make each parameter. Blocks have a longer name in memory than in files. */
+/** The tensors of a file for each parameter. Names of blocks are longer in memory than in files. */
 export function dinov3Sources({ tensors }: TensorNames, config: ViTConfig): [string, ShapedSource][] {
   const blocks = tensors.some(({ name }) => name.startsWith("model.layer.")) ? "model.layer" : "layer"
   return vitParameters(config).map(({ name, shape }) => [name, sourceOf(name, shape, config, blocks)])

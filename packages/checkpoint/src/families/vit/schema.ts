@@ -40,7 +40,7 @@ const rotary = only("rotary positions", {
   table: flag,
 })
 
-/** A word, or rotary positions. */
+/** The name of a kind of positions, or an object for rotary positions. */
 const positions: Schema<ViTConfig["positions"]> = lazy((value) => (isObject(value) ? rotary : oneOf(positionKinds)))
 
 const mapPool = only("a pool", { heads: integer(vitRanges.heads), mlpDim: integer(vitRanges.mlpDim) })

@@ -104,12 +104,12 @@ export function readStateDict(
 type Find = (name: string) => readonly number[] | undefined
 
 interface Evidence {
-  /** The shape of a tensor by timm's name. */
+  /** The shape of a tensor with this name in timm. */
   readonly find: Find
   readonly nameInFile: (name: string) => string
   readonly file: string
   readonly hints: ModelHints
-  /** Whether the names are those of DINOv2's repository. */
+  /** Whether the names come from DINOv2's repository. */
   readonly dinov2: boolean
 }
 
@@ -262,7 +262,7 @@ function refuseOtherKinds(
 ): void {
   const [name = "a plain Vision Transformer"] = models.keys()
   const advice = "say which it is (--arch NAME, its name in timm), or give its config.json"
-  // DeiT III's repository has the names of timm's Eva, the class of its rotary models.
+  // DeiT III's repository uses names of timm's Eva, the class of timm's rotary models.
   if (factors.endsWith("gamma_1") && models.size > 0 && !told.prefixPositions)
     throw configError(
       file,
@@ -299,7 +299,7 @@ interface Positions {
   readonly rows: number | undefined
   /** The number of tokens before the patches that may have rows. */
   readonly prefix: number
-  /** Height and width of a patch in pixels. */
+  /** The height and width of a patch in pixels. */
   readonly cell: readonly [height: number, width: number]
   readonly imageSize: ModelHints["imageSize"]
   /** Whether these tokens have rows, if this is certain. */

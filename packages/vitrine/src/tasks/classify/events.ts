@@ -1,7 +1,7 @@
 import type { Evaluation, LabelEvaluation, TrainEvent as TrainerEvent } from "@vitrine/trainer"
 
-/** What an evaluation of a classifier gives: `Evaluation` of images with one label, `LabelEvaluation` of several. */
+/** The evaluation of a classifier: `Evaluation` for images with one label, `LabelEvaluation` for several labels. */
 export type ClassifierEvaluation = Evaluation | LabelEvaluation
 
-/** The events of a training; by default those of a classifier. */
+/** The events of a training. By default they are those of a classifier. */
 export type TrainEvent<E extends object = ClassifierEvaluation> = TrainerEvent<E>

@@ -1,4 +1,4 @@
-/** What data consist of, as `dataListing` of `@vitrine/data/node` gives it. */
+/** A summary of the files of a data set, from `dataListing` of `@vitrine/data/node`. */
 export interface Listing {
   readonly files: number
   readonly bytes: number

@@ -69,7 +69,7 @@ export interface DataFacts {
   readonly examples: number
   readonly classes: number
   readonly channels: number
-  /** The middle height and the middle width of many images. */
+  /** The median height and the median width of many images. */
   readonly imageSize: readonly [number, number]
   readonly mean: readonly number[]
   readonly std: readonly number[]

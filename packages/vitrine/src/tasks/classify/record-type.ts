@@ -12,10 +12,10 @@ export type RunRecord = RunOrigin & {
   readonly classes?: readonly string[]
   /** The number of training images of each class. Absent for all. */
   readonly perClass?: number
-  /** The column of a table with the images, and those with the labels; absent where they have their usual names. */
+  /** The columns of a table with the images and with the labels. Absent if they have usual names. */
   readonly fileColumn?: string
   readonly labelColumns?: readonly string[]
-  /** What the data consist of; absent for data that are made as they are read, and in runs of older versions. */
+  /** A summary of the data's files. Absent for data without files, and in runs of older versions. */
   readonly listing?: Listing
   /** Whether a test split is used for validation if there is no validation split, as in runs of older versions. */
   readonly testValidates: boolean

@@ -281,7 +281,7 @@ function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
   return { ...recipe, task }
 }
 
-/** @throws VitrineError (config) for data whose files are not those that a run began with. */
+/** @throws VitrineError (config) for data whose files differ from those at the beginning of the run */
 function checkSameFiles(begun: Listing, { name, listing }: TrainingData): void {
   if (!listing || listing.digest === begun.digest) return
   const facts = ({ files, bytes }: Listing): string =>

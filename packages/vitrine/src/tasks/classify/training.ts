@@ -161,7 +161,7 @@ type Loop<E extends ClassifierEvaluation> = (
   inputs: Omit<TrainInputs, "objective">,
 ) => AsyncGenerator<TrainEvent<E>, void, void>
 
-/** @param score the figure by which the published checkpoint is chosen. */
+/** @param score the score by which the published checkpoint is chosen */
 function loopOf<E extends ClassifierEvaluation>(
   objective: Objective<Batch, E>,
   score: (evaluation: E) => number | null,

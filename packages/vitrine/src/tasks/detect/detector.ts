@@ -177,7 +177,7 @@ export function preparedImage(
   return { data, size }
 }
 
-/** The size that an image is resized to. */
+/** The size to which an image is resized. */
 function preparedSize({ shortest, within, resize }: DetectorPreprocessing, size: Size): Size {
   if (resize === undefined) return shortestSize(size, shortest, within)
   if (resize === null) return size

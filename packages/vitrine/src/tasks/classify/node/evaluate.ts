@@ -130,10 +130,10 @@ interface Subject {
   run<E extends object>(measure: Measure<Batch, E>, onOutputs?: OnOutputs): Promise<E>
 }
 
-/** @param first the place of the first row among the examples */
+/** @param first the index of the first row among the examples */
 type OnOutputs = (logits: Float32Array, weights: Float32Array, first: number) => void
 
-/** Opens a model and data for some work, and closes them afterwards. */
+/** Opens a model and data for `work`, and closes them afterwards. */
 async function withSubject<T>(
   path: string,
   options: EvaluateOptions,
@@ -213,7 +213,7 @@ async function measureOneLabel(
 ): Promise<ModelEvaluation> {
   const loss = record?.recipe.training.loss ?? (scoring === "sigmoid" ? "binary" : "cross-entropy")
   const real = realLabels === undefined ? null : await readRealLabels(realLabels, dataset, config.classes)
-  // Of broken images there is none.
+  // Broken images have no prediction.
   const predictions = new Int32Array(dataset.length).fill(-1)
   const figures = await run(measureClasses(imageModel(config), loss), (values, weights, first) => {
     for (const [row, weight] of weights.entries())

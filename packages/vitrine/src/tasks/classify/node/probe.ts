@@ -103,7 +103,7 @@ export interface Probe {
   readonly results: readonly ProbeResult[]
   /** Files of the data that are passed over, a line for each kind with its number and an example. */
   readonly passedOver: readonly string[]
-  /** Images that cannot be read, each with its fault. They are left out. */
+  /** The images that cannot be read, each with its fault. They are left out. */
   readonly broken: readonly string[]
 }
 
