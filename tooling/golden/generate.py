@@ -37,6 +37,7 @@ GENERATORS = {
     "flops": (),
     "matching": (),
     "average_precision": (),
+    "towers": ("towers-",),
     "threefry": (),
 }
 

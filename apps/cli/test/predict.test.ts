@@ -123,6 +123,31 @@ describe("predict", () => {
   })
 })
 
+test("an image that the model cannot take is named", async () => {
+  const thin = join(temporaryFolder(), "thin.png")
+  // 2,000 pixels wide and 1 high: its shorter side cannot become 53.
+  const bytes =
+    "iVBORw0KGgoAAAANSUhEUgAAB9AAAAABCAIAAAAJn6IqAAAAIklEQVR4nO3BoQEAAAgDII32Zf8/0yOsQE+2AAAAAACAnwOVrQA9xQhOOAAAAABJRU5ErkJggg=="
+  writeFileSync(thin, Buffer.from(bytes, "base64"))
+  expectFault(
+    await vitrine(["predict", "--model", golden, files[0] ?? "", thin]),
+    /thin\.png: resize: width must be an integer from 1 to 65535/,
+  )
+})
+
+test("--arch says which of several models bare weights are", async () => {
+  const models = join(golden, "..")
+  const file = join(temporaryFolder(), "bare.safetensors")
+  copyFileSync(join(models, "family-deit3", "model.safetensors"), file)
+  const predict = (...more: string[]): ReturnType<typeof vitrine> =>
+    vitrine(["predict", "--model", file, files[0] ?? "", "--num-heads", "3", "--json", ...more])
+  expectFault(await predict(), /has 9 positions, which can be grids of patches in two ways: .* \(--arch NAME/)
+  expect((await predict("--arch", "deit3_small_patch16_224")).stderr).toMatch(
+    /taken for deit3_small_patch16_224 with 3 heads/,
+  )
+  expectFault(await predict("--arch", "vit_none"), /"vit_none" \(--arch\) is none of timm's models that Vitrine reads/)
+})
+
 describe("embed", () => {
   const folder = temporaryFolder()
 

@@ -43,6 +43,7 @@ const processors: ReadonlyMap<string, Processor> = new Map([
   ["Bit", { squares: false, defaults: clip }],
   ["CLIP", { squares: false, defaults: clip }],
   ["DINOv3ViT", { squares: true, defaults: dinov3 }],
+  ["Siglip", { squares: true, defaults: { ...vit, resample: 3 } }],
 ])
 
 const nameSchema = object({ image_processor_type: v.nullish(text), feature_extractor_type: v.nullish(text) })

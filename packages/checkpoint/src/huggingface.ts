@@ -63,15 +63,23 @@ export async function fromHuggingFace(
   const classNamesOfType = names.heads.map((head) => names.classes + head)
   const architecture = parse(oneOf(classNamesOfType), first, file, "architectures[0]")
   const classes = architecture.startsWith(classifier) ? (outputs ?? classCount(fields)) : 0
-  const { config, takes, positionMethod, patchSize } = format.read(fields, architecture, classes, file)
+  const {
+    config,
+    takes,
+    positionMethod,
+    patchSize,
+    notes = [],
+    ...nominal
+  } = format.read(fields, architecture, classes, file)
   const preprocessorFile = file.replace(/config\.json(?=[^/\\]*$)/, "preprocessor_config.json")
   const { imageSize, mean, std } = hints
-  const said = preprocessorJson ?? names.preprocessor(config.imageSize)
+  const taken = nominal.imageSize ?? config.imageSize
+  const said = preprocessorJson ?? names.preprocessor(taken)
   const preprocessor = isObject(said)
     ? { ...said, ...(mean && { image_mean: mean }), ...(std && { image_std: std }) }
     : said
   const anySize = takes !== "its size" || imageSize !== undefined
-  const prepared = fromPreprocessor(preprocessor, config, preprocessorFile, anySize)
+  const prepared = fromPreprocessor(preprocessor, { ...config, imageSize: taken }, preprocessorFile, anySize)
   const preprocessing = patchSize === undefined ? prepared : droppingEdges(prepared, patchSize)
   const { id2label } = fields
   const problemType = readProblemType(json, classes, file)
@@ -84,6 +92,7 @@ export async function fromHuggingFace(
     positionMethod,
     ...(problemType !== null && { problemType }),
     notes: [
+      ...notes,
       ...(preprocessorJson === null
         ? ["has no preprocessor_config.json: images are prepared as its kind of models mostly has them"]
         : []),
@@ -187,7 +196,7 @@ export function headOutputs({ tensors }: TensorNames): number | undefined {
 }
 
 /** Tensors that a file may also contain. Features and logits do not depend on them. */
-const unused = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
+const unusedTensors = /^(\w+\.)?(pooler\.dense\.(weight|bias)|embeddings\.mask_token|decoder\.0\.(weight|bias))$/
 
 /**
  * The tensors for a model's parameters in a Hugging Face file. The file must contain no others.
@@ -202,6 +211,10 @@ export async function huggingFaceSources(
 ): Promise<WeightSources> {
   const format = await formatOf(config)
   const sources = new Map(format.sources(header, config, modelType))
-  checkTensors({ tensors: header.tensors.filter(({ name }) => !unused.test(name)) }, sourceTensors(sources), file)
+  const needed = sourceTensors(sources)
+  const names = new Set(needed.map(({ name }) => name))
+  const { unused = unusedTensors } = format.types.get(modelType) ?? {}
+  const tensors = header.tensors.filter(({ name }) => names.has(name) || !unused.test(name))
+  checkTensors({ tensors }, needed, file)
   return sources
 }

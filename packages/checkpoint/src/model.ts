@@ -56,7 +56,7 @@ export async function openModel(
   }
   const description = await fromTimmConfig(json, configFile, hints)
   const { weights, name } = await openWeights(files, weightsFile)
-  return { ...description, weights, sources: timmSources(weights, description.config, name), json }
+  return { ...description, weights, sources: await timmSources(weights, description.config, name), json }
 }
 
 /** Whether a `config.json` describes a model of transformers. Otherwise it is one of timm. */

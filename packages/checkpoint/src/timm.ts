@@ -23,7 +23,7 @@ import {
 } from "./preprocessing.ts"
 import { type ProblemType, readProblemType } from "./problem-type.ts"
 import { count, flag, number, object, parse, perChannel, type Schema, text } from "./schema.ts"
-import type { TensorNames } from "./sources.ts"
+import { type ShapedSource, sourceTensors, type TensorNames } from "./sources.ts"
 import { checkTensors } from "./tensors.ts"
 import { timmArchitecture } from "./timm-names.ts"
 import type { WeightSources } from "./weights.ts"
@@ -155,7 +155,7 @@ const pretrainedSchema = object({
 /**
  * Reads a `config.json` of timm or Vitrine. Missing fields have timm's defaults. Dropout rates that a configuration has no
  * field for are ignored: `drop_rate`, `patch_drop_rate`, and a `pos_drop_rate` other than `proj_drop_rate`. The model
- * takes images of the size in the file; `dynamic_img_size` has no effect.
+ * takes images of the size in the file, also with `dynamic_img_size`.
  * @param hints decide if the preprocessing in the file contradicts the model
  * @param file the name of the file in errors
  * @throws VitrineError (config) for an impossible model, or one with features that Vitrine does not have
@@ -182,7 +182,12 @@ export async function fromTimmConfig(json: unknown, file: string, hints: ModelHi
   const problemType = readProblemType(json, config.classes, file)
   return {
     config,
-    preprocessing: readPreprocessing(pretrained, at, config, file, hints),
+    preprocessing: readPreprocessing(
+      { pretrained, at, dynamic: model_args.dynamic_img_size === true },
+      config,
+      file,
+      hints,
+    ),
     labels: named?.labels ?? null,
     positionMethod: "timm",
     ...(problemType !== null && { problemType }),
@@ -218,13 +223,12 @@ function vitrineModel(
 }
 
 function readPreprocessing(
-  pretrained: Json,
-  at: string,
+  { pretrained, at, dynamic }: { readonly pretrained: Json; readonly at: string; readonly dynamic: boolean },
   config: ModelConfig,
   file: string,
   hints: ModelHints,
 ): Preprocessing {
-  const { imageSize, channels } = config
+  const { channels } = config
   const said = { ...pretrained, ...(hints.mean && { mean: hints.mean }), ...(hints.std && { std: hints.std }) }
   const cfg = parse(
     object({
@@ -240,6 +244,9 @@ function readPreprocessing(
     at,
   )
   const [, ...size] = cfg.input_size ?? []
+  const [, height, width] = cfg.input_size ?? []
+  const sized = dynamic && height !== undefined && width !== undefined
+  const imageSize = sized ? ([height, width] as const) : config.imageSize
   if (
     hints.imageSize === undefined &&
     cfg.input_size !== undefined &&
@@ -276,12 +283,19 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
  * wrapper, such as `module.`.
  * @throws VitrineError (file) for missing, misshapen and unexpected tensors
  */
-export function timmSources(header: TensorNames, config: ModelConfig, file: string): WeightSources {
+export async function timmSources(header: TensorNames, config: ModelConfig, file: string): Promise<WeightSources> {
   const { parameters } = imageModel(config)
+  const format = await familyOf(config).formats.timm()
+  const shapes = new Map(header.tensors.map(({ name, shape }) => [name, shape]))
   const prefix = wrapperOf(header, familyOf(config).firstConvolution(config))
-  const named = parameters.map(({ name, shape }) => ({ name: prefix + name, shape }))
-  checkTensors(header, named, file)
-  return new Map(parameters.map(({ name }) => [name, { from: [prefix + name] }]))
+  const sources = new Map(
+    parameters.map(({ name, shape }): [string, ShapedSource] => {
+      const resized = format.resized?.(name, shapes.get(prefix + name) ?? [], config)
+      return [name, { shapes: [shape], ...resized, from: [prefix + name] }]
+    }),
+  )
+  checkTensors(header, sourceTensors(sources), file)
+  return new Map(Array.from(sources, ([name, { from, make }]) => [name, { from, ...(make && { make }) }]))
 }
 
 /** The prefix of all names in the weights of a wrapped model, such as `module.` or `_orig_mod.`. */

@@ -109,3 +109,17 @@ test("each model that Vitrine has is read by its name in timm", async () => {
         expect(await reading(() => fromWeights(model, hints)), name).toMatchObject(computation(expected))
     }
 })
+
+test("timm's old names of architectures are its present ones", async () => {
+  for (const [old, present] of [
+    ["vit_base_patch16_224_in21k", "vit_base_patch16_224"],
+    ["vit_small_patch8_224_dino", "vit_small_patch8_224"],
+    ["vit_huge_patch14_224_clip_laion2b", "vit_huge_patch14_clip_224"],
+    ["deit3_base_patch16_384_in21ft1k", "deit3_base_patch16_384"],
+    ["vit_base_resnet50_384", "vit_base_r50_s16_384"],
+    ["resnetv2_152x2_bit_teacher_384", "resnetv2_152x2_bit"],
+  ] as const)
+    expect((await fromTimmConfig({ architecture: old }, "c")).config, old).toEqual(
+      (await fromTimmConfig({ architecture: present }, "c")).config,
+    )
+})

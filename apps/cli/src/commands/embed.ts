@@ -8,6 +8,7 @@ import { machineFlags } from "../flags/machine.ts"
 import { modelFlag } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
 import { localModel } from "../hub.ts"
+import { answersOf } from "../answers.ts"
 import { decodeBatches, imageFiles, withAnswers } from "../images.ts"
 import { withModel } from "../model.ts"
 import { note, print } from "../output.ts"
@@ -51,7 +52,7 @@ async function computeFeatures(images: readonly string[], values: Values<typeof 
   const features: Features = { files: [], rows: [] }
   await withModel(path, values, async (model) => {
     for await (const batch of decodeBatches(files)) {
-      const rows = await model.features(batch.map(({ image }) => image))
+      const rows = await answersOf(batch, (images) => model.features(images))
       for (const [file, row] of withAnswers(batch, rows)) {
         features.files.push(file)
         if (encode === undefined) print(jsonLine(file, row))

@@ -50,6 +50,12 @@ export interface TimmFormat<C extends ModelConfig = ModelConfig> {
   write(config: C): TimmModel
   /** The properties of a model that timm cannot have. timm would load or compute them in another way. */
   beyond(config: C): string[]
+  /**
+   * How timm makes a parameter of a tensor of another shape as it loads it, such as positions of another grid; undefined
+   * where it does not.
+   * @param shape of the tensor.
+   */
+  resized?(name: string, shape: readonly number[], config: C): ShapedSource | undefined
   /** The model with timm's ε. */
   nearest(config: C): NearModel<C>
 }
@@ -62,6 +68,8 @@ export interface HuggingFaceType {
   readonly heads: readonly string[]
   /** The preprocessor of a folder without a `preprocessor_config.json`. */
   preprocessor(imageSize: readonly [height: number, width: number]): Json
+  /** Tensors that a file may also hold, such as those of a decoder. Features and logits do not depend on them. */
+  readonly unused?: RegExp
 }
 
 export interface HuggingFaceModel<C extends ModelConfig = ModelConfig> {
@@ -72,6 +80,10 @@ export interface HuggingFaceModel<C extends ModelConfig = ModelConfig> {
    */
   readonly takes: "its size" | "any size" | "the preprocessor's size"
   readonly positionMethod: PositionMethod
+  /** The size of images, where it is more than the configuration's, whose patches do not cover them. */
+  readonly imageSize?: readonly [height: number, width: number]
+  /** What features are, and what is left out, a line each. */
+  readonly notes?: readonly string[]
   /** The patch size, if patches ignore the edges of an image that they do not cover. */
   readonly patchSize?: readonly [height: number, width: number]
 }

@@ -3,6 +3,7 @@ import type { Flags, Values } from "../../flags/flag.ts"
 import { overrideFlags } from "../../flags/overrides.ts"
 import type { PredictValues } from "../../flags/predict.ts"
 import { integerValue } from "../../flags/values.ts"
+import { answersOf } from "../../answers.ts"
 import { decodeBatches, imageFiles, withAnswers } from "../../images.ts"
 import { withModel } from "../../model.ts"
 import { colors, print } from "../../output.ts"
@@ -28,7 +29,7 @@ async function predict(
   return withModel(path, values, async (model) => {
     const results: { file: string; top: Prediction[]; logits?: number[] }[] = []
     for await (const batch of decodeBatches(files)) {
-      const rows = await model.logits(batch.map(({ image }) => image))
+      const rows = await answersOf(batch, (images) => model.logits(images))
       for (const [file, logits] of withAnswers(batch, rows)) {
         const predictions = topPredictions(logits, model.labels, top, model.problemType)
         results.push({ file, top: predictions, ...(withLogits ? { logits: [...logits] } : {}) })

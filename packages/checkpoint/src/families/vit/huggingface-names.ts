@@ -73,7 +73,9 @@ export function huggingFaceTargets(
 
 function namingOf({ tensors }: TensorNames, config: ViTConfig, modelType: string): Naming {
   const { layerScale, gatedMlp } = config
-  const prefix = tensors.some(({ name }) => name.startsWith("embeddings.")) ? "" : `${modelType}.`
+  const prefix = tensors.some(({ name }) => name.startsWith("embeddings."))
+    ? ""
+    : `${modelType === "vit_mae" ? "vit" : modelType}.`
   const naming = published(config, prefix)
   if (!tensors.some(({ name }) => name.includes(".attention.q_proj."))) return naming
   if (layerScale === null) return { prefix, blocks: "layers", block: running.vit }

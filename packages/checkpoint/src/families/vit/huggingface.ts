@@ -12,6 +12,7 @@ import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts
 import type { HuggingFaceFormat, HuggingFaceModel, HuggingFaceType } from "../formats.ts"
 import { beyondDinov3, dinov3Sources, dinov3Tensors, dinov3Type, isDinov3, readDinov3, writeDinov3 } from "./dinov3.ts"
 import { vitSources } from "./huggingface-names.ts"
+import { isTower, readTower, towerSources, towerTypes } from "./towers.ts"
 import { beyond, tensors, write } from "./to-huggingface.ts"
 
 /**
@@ -50,21 +51,40 @@ const types: ReadonlyMap<string, HuggingFaceType> = new Map<string, HuggingFaceT
       preprocessor: ([height, width]) => ({ image_processor_type: "DINOv3ViTImageProcessor", size: { height, width } }),
     },
   ],
+  [
+    "vit_mae",
+    {
+      classes: "ViTMAE",
+      heads: ["ForPreTraining", "Model"],
+      preprocessor: ([height, width]) => ({
+        size: { height, width },
+        image_mean: [0.485, 0.456, 0.406],
+        image_std: [0.229, 0.224, 0.225],
+      }),
+      unused: /^decoder\./,
+    },
+  ],
+  ...towerTypes,
 ])
 
 export const huggingFace: HuggingFaceFormat<ViTConfig> = {
   types,
-  read: (json, architecture, classes, file) =>
-    json.model_type === dinov3Type ? readDinov3(json, file) : read(json, architecture, classes, file),
+  read(json, architecture, classes, file) {
+    const type = String(json.model_type)
+    if (type === dinov3Type) return readDinov3(json, file)
+    return isTower(type) ? readTower(json, type, classes, file) : read(json, architecture, classes, file)
+  },
   write: (config) => (isDinov3(config) ? writeDinov3(config) : write(config)),
   beyond: (config) => (isDinov3(config) ? beyondDinov3(config) : beyond(config)),
-  sources: (header, config, modelType) =>
-    modelType === dinov3Type ? dinov3Sources(header, config) : vitSources(header, config, modelType),
+  sources(header, config, type) {
+    if (type === dinov3Type) return dinov3Sources(header, config)
+    return isTower(type) ? towerSources(header, config) : vitSources(header, config, type)
+  },
   tensors: (config, weights) => (isDinov3(config) ? dinov3Tensors(config, weights) : tensors(config, weights)),
 }
 
 const schema = object({
-  model_type: oneOf(["vit", "deit", "dinov2", "dinov2_with_registers"]),
+  model_type: oneOf(["vit", "deit", "dinov2", "dinov2_with_registers", "vit_mae"]),
   image_size: v.nullish(pair, 224),
   patch_size: v.nullish(pair),
   num_channels: v.nullish(number, 3),
@@ -138,8 +158,11 @@ function read(json: Json, architecture: string, classes: number, file: string): 
     throw configError(file, `head_dim is ${shown(headDim)}: Vitrine has heads of hidden_size / num_attention_heads`)
   // DINOv2 with registers resizes its positions with antialias, as timm does. The others do not.
   const positionMethod = type === "dinov2_with_registers" ? "timm" : "huggingface"
+  const unmasked = type === "vit_mae" ? ", of images without masked patches" : ""
+  const notes = classes > 0 ? [] : [`has no classes: its features are the class token after the last norm${unmasked}`]
   return {
     config,
+    notes,
     takes: isDino ? "any size" : "its size",
     positionMethod,
     ...(isDino && { patchSize: config.patchSize }),

@@ -2,11 +2,20 @@
  * Vision Transformers in timm's `config.json`:
  * https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py
  */
-import { firstConvolution, type StemConfig, type ViTConfig, vitConfig } from "@vitrine/core"
+import {
+  firstConvolution,
+  patchGrid,
+  prefixPositionCount,
+  type StemConfig,
+  type ViTConfig,
+  vitConfig,
+} from "@vitrine/core"
 import * as v from "valibot"
 import { timmActivations } from "../../activations.ts"
 import { configError, inFile } from "../../errors.ts"
 import type { Json } from "../../json.ts"
+import { resizePositions } from "../../positions.ts"
+import { partOf } from "../../sources.ts"
 import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts"
 import type { TimmFields, TimmFormat, TimmModel } from "../formats.ts"
 import { architectures, type TimmArgs } from "./architectures.ts"
@@ -19,6 +28,19 @@ export const timm: TimmFormat<ViTConfig> = {
   read: readTimm,
   write: (config) => (isEva(config) ? writeEva(config) : writePlain(config)),
   beyond: (config) => (isEva(config) ? beyondEva(config) : beyond(config)),
+  resized(name, [, rows = 0], config) {
+    if (name !== "pos_embed" || config.positions !== "learned") return undefined
+    const { dim } = config
+    const prefixTokens = prefixPositionCount(config)
+    const to = patchGrid(config)
+    const side = Math.sqrt(rows - prefixTokens)
+    if (rows === prefixTokens + to[0] * to[1] || !Number.isInteger(side) || side < 1) return undefined
+    return {
+      from: [name],
+      shapes: [[1, rows, dim]],
+      make: ([table]) => resizePositions(partOf(table), { prefixTokens, dim, from: [side, side], to, method: "timm" }),
+    }
+  },
   nearest(config) {
     const notes: string[] = []
     const { stem, layerNormEpsilon } = config
@@ -232,7 +254,8 @@ function readPlain(
   refuseFeatures(json, { known: model_args, ignored, neutral }, file)
   const args = parse(argsSchema, json, file, "model_args")
   const { input_size, num_classes: trained } = pretrained
-  const fixed = pretrained.fixed_input_size === true
+  // A dynamic model has positions for its own size, which are resized to that of its images.
+  const fixed = pretrained.fixed_input_size === true && args.dynamic_img_size !== true
   const [channels = 3, ...inputSize] = input_size ?? []
   const pool = args.global_pool ?? row.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
   const dim = args.embed_dim ?? row.embed_dim

@@ -22,6 +22,7 @@ import {
 import { type Graph, graph, ops, rootScope, type Tensor, VitrineError } from "@vitrine/core"
 import { float16Bits } from "@vitrine/core/backend"
 import { type ExportedFiles, type ExportFormat, type ExportPrecision, precisionsOf } from "../../export.ts"
+import { nonFinite } from "../../finite.ts"
 import { foldConstants } from "../../fold.ts"
 import type { WholeModel } from "./whole-model.ts"
 
@@ -35,16 +36,7 @@ import type { WholeModel } from "./whole-model.ts"
 export async function exportFiles(model: WholeModel, { to, precision }: ExportFormat): Promise<ExportedFiles> {
   const [dtype = "float32", ...others] = precisionsOf({ precision })
   const exported = await filesOf(model, to, [dtype, ...others])
-  return { ...exported, notes: [...nonFinite(model), ...exported.notes] }
-}
-
-/** A note on weights that are not finite. The list is empty if all are finite. */
-export function nonFinite({ weights }: Pick<WholeModel, "weights">): readonly string[] {
-  const names = Object.keys(weights).filter((name) => weights[name]?.some((value) => !Number.isFinite(value)))
-  const [first, ...others] = names
-  if (first === undefined) return []
-  const rest = others.length > 0 ? ` and ${others.length} more tensors` : ""
-  return [`"${first}"${rest} hold NaN or Inf, which the export keeps`]
+  return { ...exported, notes: [...nonFinite(model.weights), ...exported.notes] }
 }
 
 async function filesOf(
@@ -156,7 +148,7 @@ function encodeOnnx(
       "config",
       `int8 is for the linear layers of Vision Transformers: export a ${label} in float16`,
     )
-  const [fault] = precision === "int8" ? nonFinite({ weights }) : []
+  const [fault] = precision === "int8" ? nonFinite(weights) : []
   if (fault !== undefined)
     throw new VitrineError("config", `int8 has no NaN and no Inf, and ${fault.replace(", which the export keeps", "")}`)
   const folded = foldConstants(exportGraph(config), weights)

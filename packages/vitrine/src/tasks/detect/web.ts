@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { precisionsOf, refuseOverrides } from "../../export.ts"
+import { nonFinite } from "../../finite.ts"
 import type { PageTask } from "../task.ts"
 import { detectorOnnx } from "./export.ts"
 import { loadDetector, readDetector } from "./web/load.ts"
@@ -18,6 +19,9 @@ export const detect: PageTask = {
     refuseOverrides(name, overrides, "of a detector", ["imageSize", "heads"])
     const { imageSize, heads } = overrides
     const detector = await readDetector(location, { heads })
-    return { files: new Map([["model.onnx", detectorOnnx(detector, imageSize, single)]]), notes: detector.notes }
+    return {
+      files: new Map([["model.onnx", detectorOnnx(detector, imageSize, single)]]),
+      notes: [...nonFinite(detector.values), ...detector.notes],
+    }
   },
 }

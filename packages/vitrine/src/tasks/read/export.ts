@@ -1,6 +1,7 @@
 import { encodeModelChunks, mostInline, toFloat16, toOnnx, valueBytes } from "@vitrine/backend-onnx"
 import { type Graph, graph, ops, rootScope, VitrineError } from "@vitrine/core"
 import { type Alphabet, encodeSource, predictAll, type Seq2SeqConfig, sourceLength } from "@vitrine/seq2seq"
+import { nonFinite } from "../../finite.ts"
 import type { ExportedFiles, ExportPrecision } from "../../export.ts"
 import { imageSource, type LinePreparation } from "./lines.ts"
 
@@ -68,6 +69,7 @@ export function readerOnnx(reader: ReaderToExport, precision: ExportPrecision = 
       [`onnx/decoder_model${suffix}.onnx`, file(decoderGraph(config))],
     ]),
     notes: [
+      ...nonFinite(values),
       `lines are scaled to a height of ${imageSize[0]}, and stand at the left of ${imageSize[1]} columns; 0 after normalising is padding`,
       `token 0 ends a text, 1 begins it, and 2 is the first of label_names`,
     ],

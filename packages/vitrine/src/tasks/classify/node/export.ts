@@ -11,7 +11,8 @@ import {
   writeOnnx,
 } from "../../../node/export-files.ts"
 import { precisionsOf } from "../../../export.ts"
-import { exportFiles, nonFinite, onnxFile } from "../export.ts"
+import { nonFinite } from "../../../finite.ts"
+import { exportFiles, onnxFile } from "../export.ts"
 import { type WholeModel, wholeModel } from "../whole-model.ts"
 
 /** @throws VitrineError (file, config) */
@@ -27,7 +28,7 @@ export async function exportClassifier(source: ExportSource, options: ExportOpti
       "config",
       `${out}: one file holds one precision, not ${[single, ...others].join(", ")}; name a folder`,
     )
-  return writeOnnx(out, onnxFile(model, single), nonFinite(model), force)
+  return writeOnnx(out, onnxFile(model, single), nonFinite(model.weights), force)
 }
 
 async function readModel({ path, name }: ExportSource, overrides: Overrides): Promise<WholeModel> {

@@ -8,6 +8,7 @@ import {
   type ExportSource,
   writeOnnx,
 } from "../../../node/export-files.ts"
+import { nonFinite } from "../../../finite.ts"
 import { detectorOnnx } from "../export.ts"
 import { readDetector } from "./load.ts"
 
@@ -24,5 +25,10 @@ export async function exportDetector(source: ExportSource, options: ExportOption
     throw new VitrineError("config", `${out}: a detector becomes one file that ends in .onnx, of one precision`)
   refuseOverrides(source.name, options, "of a detector", ["imageSize", "heads"])
   const detector = await readDetector(source.path, { heads, dilated })
-  return writeOnnx(out, detectorOnnx(detector, imageSize, single), detector.notes, force)
+  return writeOnnx(
+    out,
+    detectorOnnx(detector, imageSize, single),
+    [...nonFinite(detector.values), ...detector.notes],
+    force,
+  )
 }
