@@ -1,6 +1,7 @@
 /** For Vitrine's packages only. It may change in any release. */
 export type { BatchJob } from "./batch.ts"
 export { imageHeader } from "./header.ts"
+export { isOtherImagePath } from "./formats.ts"
 export { parseIdx } from "./idx.ts"
 export { renumberLabelSets } from "./label-sets.ts"
 export { parseLabels } from "./lines/labels.ts"

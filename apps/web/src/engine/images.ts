@@ -10,6 +10,7 @@ import {
   resize,
   toRgb,
 } from "@vitrine/data"
+import { isOtherImagePath } from "@vitrine/data/internal"
 import { decodeImage } from "@vitrine/data/web"
 import { elementAt, valueIn } from "../checked.ts"
 import { type Entry, unpack } from "./archive.ts"
@@ -56,7 +57,8 @@ export async function readImages(
   side: number,
   onProgress: (done: number, all: number) => void,
 ): Promise<ReadPictures> {
-  const images = [...(await unpack(entries))].filter(([path]) => isImagePath(path))
+  const all = [...(await unpack(entries))]
+  const images = all.filter(([path]) => isImagePath(path))
   checkSize(images.length, side)
   const faults: string[] = []
   const readable: { readonly path: string; readonly square: Uint8Array }[] = []
@@ -75,10 +77,11 @@ export async function readImages(
     entries,
     images.map(([path]) => path),
   )
-  const { classes, train, val, test } = folderLayout(
-    readable.map(({ path }) => path),
-    name,
-  )
+  const others = all.flatMap(([path]) => (isOtherImagePath(path) ? [path] : []))
+  for (const path of others) faults.push(`${path}: is in a format that is not decoded; convert it to JPEG or PNG`)
+  // A class all of whose images are of such formats is refused.
+  const paths = [...readable.map(({ path }) => path), ...others]
+  const { classes, train, val, test } = folderLayout(paths, name)
   if (classes.length < 2)
     throw new VitrineError(
       "file",
