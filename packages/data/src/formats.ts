@@ -23,7 +23,7 @@ export function isImagePath(path: string): boolean {
 
 /** Whether a path has the name of an image in a format that is not decoded. */
 export function isOtherImagePath(path: string): boolean {
-  return others.test(path)
+  return others.test(path) && !isHiddenPath(path)
 }
 
 /** A line for each kind of passed-over files, with their number and an example. */
