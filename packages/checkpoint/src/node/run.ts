@@ -93,6 +93,7 @@ export interface ResumedRun {
  */
 export async function createRun(path: string, config: object, options: RunOptions = {}): Promise<RunFolder> {
   checkOptions(path, options)
+  refusePromise(join(path, names.config), config)
   await explaining(path, "create the run", () => makeFolder(resolve(path)))
   await refuseUsed(path)
   const runLock = await lock(join(path, names.lock))
@@ -166,7 +167,7 @@ function openRun(
     },
     async writeConfig(config) {
       const file = join(path, names.config)
-      if (config instanceof Promise) throw fileError(file, "its content is a promise: await it, such as toTimmConfig's")
+      refusePromise(file, config)
       await writeFileAtomic(file, toJson(config, file, "text", 2), { beforeRename: () => runLock.check() })
     },
     appendMetrics(event) {
@@ -208,6 +209,10 @@ function openRun(
         .catch(() => {})
     },
   }
+}
+
+function refusePromise(file: string, config: unknown): void {
+  if (config instanceof Promise) throw fileError(file, "its content is a promise: await it, such as toTimmConfig's")
 }
 
 function checkOptions(path: string, { keepLast = 2 }: RunOptions): void {
