@@ -8,7 +8,7 @@ export interface ImageHeader {
   readonly height: number
 }
 
-/** Reads the header of an image that is decoded; undefined for other formats. */
+/** Reads the header of an image. Returns undefined for formats that are not decoded. */
 export function imageHeader(bytes: Uint8Array): ImageHeader | undefined {
   const text = (from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to))
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -32,7 +32,7 @@ export function imageHeader(bytes: Uint8Array): ImageHeader | undefined {
   return undefined
 }
 
-/** What a file of another format is, and how to go on; undefined for what is no known image. */
+/** Names the format of an image that is not decoded, and a remedy. Undefined for files of unknown formats. */
 export function otherFormat(bytes: Uint8Array): string | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, 12))
   const brands = brandsOf(bytes)
@@ -57,7 +57,7 @@ const otherFormats: readonly (readonly [magic: string, name: string])[] = [
   ["<?xml", "SVG"],
 ]
 
-/** The brands of a file in boxes (ISO 14496-12), such as an AVIF or a HEIC. */
+/** The brands of a file that consists of boxes (ISO 14496-12), such as an AVIF or a HEIC. */
 function brandsOf(bytes: Uint8Array): string[] {
   const text = String.fromCharCode(...bytes.subarray(0, 96))
   if (text.slice(4, 8) !== "ftyp") return []
@@ -66,7 +66,7 @@ function brandsOf(bytes: Uint8Array): string[] {
   return list.match(/[^]{4}/g) ?? []
 }
 
-/** The greatest of the sizes (`ispe`) in the first boxes. */
+/** The greatest image size (`ispe`) in the first boxes. */
 function avifSize(bytes: Uint8Array): readonly [number, number] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let size: readonly [number, number] = [0, 0]

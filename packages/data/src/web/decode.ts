@@ -18,13 +18,13 @@ const options: ImageBitmapOptions = {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, GIF (its first frame), BMP or AVIF with the browser to RGB, [height, width, 3], by the rules of the
- * `decodeImage` for Node: grey is repeated, alpha is dropped and not blended, colour profiles are ignored, of 16 bits
- * the high byte is kept, an EXIF orientation is applied (but not in a WebP). In Chromium the bytes are Node's.
- * Elements, canvases and bitmaps have the pixels that the browser made of their file. Works in workers.
- * @param name the image's name in errors; default: a File's name
- * @throws VitrineError (file) for what is too large, broken, truncated, of another format or not readable, and for
- *   transparent pixels in a browser without WebGL 2, which has no other way to their colours
+ * Decodes a JPEG, PNG, WebP, GIF (its first frame), BMP or AVIF with the browser to RGB, [height, width, 3]. The rules
+ * are those of `decodeImage` for Node: grey is repeated, alpha is dropped and not blended, colour profiles are ignored,
+ * of 16 bits the high byte is kept, an EXIF orientation is applied (except in a WebP). In Chromium the bytes equal
+ * Node's. Elements, canvases and bitmaps have the pixels that the browser made from their files. It works in workers.
+ * @param name the image's name in errors; a File's name by default
+ * @throws VitrineError (file) for an image that is too large, broken, truncated, unreadable or of another format, and
+ *   for transparent pixels in a browser without WebGL 2, which cannot read their colours in another way
  */
 export async function decodeImage(input: ImageSource, name?: string): Promise<Image> {
   if (input instanceof ImageData) return dropAlpha(input)
