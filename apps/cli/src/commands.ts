@@ -33,6 +33,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: "Compare runs: accuracy, parameters, and operations of the model and of its training.",
     load: async () => (await import("./commands/compare.ts")).compare,
   },
+  runs: {
+    description: "List runs with their scores and sizes, and remove checkpoints that are not needed.",
+    load: async () => (await import("./commands/runs.ts")).runs,
+  },
   inspect: {
     description: "Look inside a model: draw what it has learned and where it looks, or give the values of any step.",
     load: async () => (await import("./commands/inspect.ts")).inspect(),

@@ -2,13 +2,12 @@ import { type ImageInput, load, type Model } from "vitrine"
 import { create } from "./backends.ts"
 import type { Values } from "./flags/flag.ts"
 import { engineOptions, type MachineValues } from "./flags/machine.ts"
-import type { modelFlag } from "./flags/model.ts"
 import { type overrideFlags, overridesOf } from "./flags/overrides.ts"
 import { errorColors, note } from "./output.ts"
 import { printable } from "./show/text.ts"
 
 /** The flags of commands that use an image classifier. */
-export type ModelValues = Values<typeof modelFlag & typeof overrideFlags> & MachineValues
+export type ModelValues = Values<typeof overrideFlags> & MachineValues & { readonly model: string }
 
 /** Loads an image classifier from a path, uses it and closes it. */
 export async function withModel<T>(

@@ -38,14 +38,38 @@ export async function program(words: readonly string[]): Promise<{ cli: Command;
     )
   for (const [name, { description, load }] of Object.entries(commands)) {
     const command = cli.command(name).description(description)
-    command.configureOutput({ outputError: (text) => complain(usage(text, name)) })
+    command.configureOutput({ outputError: (text) => complain(usage(text, command)) })
     if (words.includes(name)) fillCommand(command, await load(), (code) => (exitCode = code))
   }
   return { cli, exitCode: () => exitCode }
 }
 
-/** Commander's message as one line. */
-function usage(text: string, command?: string): string {
+/** Names of flags in other programs, and what they are called here. */
+const otherNames: Readonly<Record<string, string>> = {
+  "--learning-rate": "--lr",
+  "--batch": "--batch-size",
+  "--bs": "--batch-size",
+  "--device": "--backend",
+  "--gpu": "--backend",
+  "--dataset": "--data",
+  "--data-dir": "--data",
+  "--output": "--out",
+  "--output-dir": "--out",
+  "--pretrained": "--from",
+  "--weights": "--from",
+  "--num-workers": "--workers",
+  "--wd": "--weight-decay",
+  "--img-size": "--image-size",
+  "--smoothing": "--label-smoothing",
+  "--ckpt": "--checkpoint",
+}
+
+/** Commander's message as one line. It says what an option of other programs is called here, if the command has it. */
+function usage(text: string, command?: Command): string {
   const message = text.trim().replace(/^error: /, "")
-  return withHelp(message.replaceAll(/\s*\n\s*/g, " "), command)
+  const [, option = ""] = /^unknown option '(--[^'=]+)/.exec(message) ?? []
+  const name = Object.hasOwn(otherNames, option) ? otherNames[option] : undefined
+  const has = command?.options.some(({ long }) => long === name) === true
+  const better = has ? `${message.replace(/\s*\(Did you mean [^)]*\)$/, "")} (it is called ${name} here)` : message
+  return withHelp(better.replaceAll(/\s*\n\s*/g, " "), command?.name())
 }

@@ -14,7 +14,18 @@ import type { TrainPart } from "./tasks/task.ts"
 /** The options of resuming a run. */
 export type ResumeOptions = Pick<
   TrainOptions,
-  "data" | "workers" | "strict" | "keepLast" | "checkpointEvery" | "resume" | "takeOver" | "out" | "backend" | "signal"
+  | "data"
+  | "workers"
+  | "strict"
+  | "keepLast"
+  | "checkpointEvery"
+  | "steps"
+  | "epochs"
+  | "resume"
+  | "takeOver"
+  | "out"
+  | "backend"
+  | "signal"
 >
 
 /** Trains a model of one task, or resumes a run. The options of resuming are the same for all tasks. */
@@ -58,8 +69,10 @@ export function defineTraining<V extends TrainValues, O extends ResumeOptions, S
       return trainAndShow({ ...(await options(flags, recipe)), ...run }, out, flags)
     },
     async resume(flags: TrainValues & { readonly workers?: number; readonly strict?: true }, resume) {
-      const { takeOver, data, workers, strict, keepLast, checkpointEvery } = flags
-      return trainAndShow({ resume, takeOver, data, workers, strict, keepLast, checkpointEvery }, resume, flags)
+      const { takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs } = flags
+      if (steps !== undefined && epochs !== undefined) throw new UsageError("give --steps or --epochs, not both")
+      const run = { resume, takeOver, data, workers, strict, keepLast, checkpointEvery, steps, epochs }
+      return trainAndShow(run, resume, flags)
     },
   }
 }

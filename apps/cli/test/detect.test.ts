@@ -65,7 +65,7 @@ test("detect tells and draws what it finds, and survives an image that cannot be
   const args = ["--threshold", "0", "--backend", "onnx", "-o", pictures, "--json"]
   const { code, stdout, stderr } = await vitrine(["detect", run, join(data, "1.png"), broken, ...args])
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^vitrine: .*broken\.png: is not a JPEG, PNG, WebP or GIF image\n$/)
+  expect(stderr).toMatch(/^vitrine: .*broken\.png: is not a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image\n$/)
   const { results } = JSON.parse(stdout)
   expect(results).toHaveLength(1)
   expect(results[0]).toMatchObject({ width: 32, height: 32, picture: join(pictures, "1.png") })

@@ -350,6 +350,38 @@ describe("recipes", () => {
   })
 })
 
+test("runs are listed with their scores and sizes, and lose the checkpoints that they do not need", async () => {
+  const runs = at("many")
+  const flags = [
+    "--data",
+    data,
+    "--steps",
+    "6",
+    "--eval-every",
+    "2",
+    "--keep-last",
+    "3",
+    "--best",
+    "last",
+    ...tinyModel,
+  ]
+  expect((await vitrine(["train", ...flags, "--out", join(runs, "a")])).code).toBe(0)
+  mkdirSync(join(runs, "other"))
+  const list = async (...more: string[]): Promise<{ run: string; steps: number; published: number; bytes: number }[]> =>
+    JSON.parse((await vitrine(["runs", runs, "--json", ...more])).stdout).runs
+  const [before, ...rest] = await list()
+  expect(rest).toEqual([])
+  expect(before).toMatchObject({ run: join(runs, "a"), task: "classify", steps: 6, published: 6 })
+  expect(before).toMatchObject({ score: { name: "accuracy", value: expect.any(Number) } })
+  const [after] = await list("--prune")
+  expect(readdirSync(join(runs, "a", "checkpoints"))).toEqual(["step-00000006"])
+  expect(after?.bytes).toBeLessThan(0.6 * (before?.bytes ?? 0))
+  expect((await vitrine(["runs", runs])).stdout).toMatch(
+    /run +task +best +steps +published +size\n.*many\/a +classify +accuracy/,
+  )
+  expectFault(await vitrine(["runs", at("nowhere")]), /nowhere: cannot be read/)
+})
+
 test("the header names classes, what learns, and what a recipe has that rarely is meant", async () => {
   const tiny = ["--data", data, "--steps", "2", ...tinyModel]
   const header = async (name: string, ...flags: string[]): Promise<string> =>
@@ -372,6 +404,29 @@ test("the header names classes, what learns, and what a recipe has that rarely i
     /--lr cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights \(--from .*plain\)/,
     2,
   )
+})
+
+test("few images get shifts, flips and CutMix unless flags say otherwise; mean, std and augmentation are flags", async () => {
+  const small = ["--data", data, "--steps", "1", "--threads", "1", "--workers", "0"]
+  const recipe = async (name: string, ...flags: string[]): Promise<Record<string, unknown>> => {
+    const { code, stderr } = await vitrine(["train", ...small, ...flags, "--out", at(name)])
+    expect(`${code} ${stderr}`).toMatch(/^0 /)
+    return JSON.parse(readFileSync(join(at(name), "config.json"), "utf8")).vitrine.recipe
+  }
+  expect(await recipe("few")).toMatchObject({
+    augment: [{ op: "padCrop", pad: 1 }, { op: "flip" }],
+    mix: { cutmix: 1 },
+    labelSmoothing: 0.1,
+  })
+  const flags = ["--augment", "pad-crop=2,rand-augment", "--mean", "0.4", "--std", "0.2", "--cutmix", "0"]
+  expect(await recipe("flags", ...flags)).toMatchObject({
+    augment: [{ op: "padCrop", pad: 2 }, { op: "randAugment" }],
+    mix: { cutmix: 0 },
+    mean: [0.4],
+    std: [0.2],
+  })
+  expect(await recipe("plain-images", "--augment", "off", ...tinyModel)).toMatchObject({ augment: [], mix: null })
+  expectFault(await vitrine(["train", ...small, "--augment", "twist"]), /Give off, or some of flip, pad-crop/, 2)
 })
 
 test("the demo trains, evaluates, predicts and says what to do next", async () => {

@@ -11,6 +11,7 @@ export {
   type WeightsDescription,
 } from "./node/open.ts"
 export { createRun, latestCheckpoint, type ResumedRun, type RunFolder, type RunOptions, resumeRun } from "./node/run.ts"
+export { pruneRun } from "./node/prune.ts"
 export { findCheckpoint, publishedCheckpoint, runOfCheckpoint } from "./node/run-checkpoints.ts"
 export { type DetectorFolder, type ModelFolder, readDetectorFolder, readModelFolder, taskOfPath } from "./node/model.ts"
 export { writeModelFolder } from "./node/write-model.ts"

@@ -10,6 +10,13 @@ export type RunOrigin = {
    * bytes.
    */
   readonly engines: readonly string[]
+  /** Each change of the run's length: the step at which it was made, and the steps that there were to be before. */
+  readonly extensions?: readonly Extension[]
+}
+
+export interface Extension {
+  readonly step: number
+  readonly steps: number
 }
 
 /** The origin from a checked record. Missing fields get defaults. */
@@ -20,10 +27,18 @@ export function originOf(
     valFraction = 0.1,
     checkpointEvery,
     engines = [],
+    extensions,
   }: Partial<RunOrigin> & Pick<RunOrigin, "data" | "seed">,
   evaluateEvery: number,
 ): RunOrigin {
-  return { data, seed, valFraction, checkpointEvery: checkpointEvery ?? evaluateEvery, engines }
+  return {
+    data,
+    seed,
+    valFraction,
+    checkpointEvery: checkpointEvery ?? evaluateEvery,
+    engines,
+    ...(extensions && { extensions }),
+  }
 }
 
 /** The names of the classes, or of the characters, in a `config.json`. The list is empty if there is none. */

@@ -39,11 +39,13 @@ export interface OpenRun {
    * Makes the run folder, or records a new engine in a resumed one.
    * @param engines the engines that have computed the run so far
    * @param config makes `config.json`, which names the engines
+   * @param changed whether the record of a resumed run has changed otherwise
    */
   writeRecord(
     backend: Backend,
     engines: readonly string[],
     config: (engines: readonly string[]) => object,
+    changed?: boolean,
   ): Promise<void>
 }
 

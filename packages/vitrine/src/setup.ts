@@ -1,4 +1,5 @@
 import type { TrainingOptions } from "@vitrine/trainer"
+import type { Extension } from "./origin.ts"
 
 /** The first event of any run. */
 export interface RunSetup {
@@ -15,6 +16,8 @@ export interface RunSetup {
   /** The number of images, or lines, for validation. */
   readonly validation: number
   readonly recipe: { readonly training: TrainingOptions }
+  /** Changes of the run's length. Such a run is not one that was trained at once. */
+  readonly extensions?: readonly Extension[] | undefined
 }
 
 /** The fields of a setup event that depend on the place of the run. */

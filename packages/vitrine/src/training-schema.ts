@@ -54,6 +54,7 @@ export const originFields: Fields = {
   valFraction: { kind: "number", from: 0, below: 1, optional: true },
   checkpointEvery: { kind: "number", above: 0, optional: true },
   engines: { kind: "list", of: { kind: "text" }, optional: true },
+  extensions: { kind: "list", of: { kind: "record", of: { kind: "number", integer: true, from: 0 } }, optional: true },
 }
 
 /** Fields of the recipes in all records. */

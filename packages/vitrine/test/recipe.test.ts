@@ -1,4 +1,5 @@
 import { attentionConfig } from "@vitrine/checkpoint"
+import { patchGrid } from "@vitrine/core"
 import { describe, expect, test } from "vitest"
 import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
 import type { DataFacts } from "../src/tasks/classify/recipe-type.ts"
@@ -15,7 +16,7 @@ const large: DataFacts = { ...small, imageSize: [480, 640] }
 
 describe("fills in what is left open", () => {
   test("small images get a small model at their own size", () => {
-    const { config, training, ...rest } = resolveRecipe({}, small, 7)
+    const { config, training, ...rest } = resolveRecipe({}, { ...small, examples: 5000 }, 7)
     expect(config).toMatchObject({
       imageSize: [32, 32],
       patchSize: [4, 4],
@@ -26,8 +27,8 @@ describe("fills in what is left open", () => {
       heads: 3,
       mlpDim: 384,
     })
-    // 15 batches of 64 an epoch, ten epochs.
-    expect(training).toMatchObject({ steps: 160, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
+    // 79 batches of up to 64 an epoch, ten epochs.
+    expect(training).toMatchObject({ steps: 790, seed: 7, accumulate: 1, optimizer: { name: "adamw" } })
     expect(rest).toEqual({
       task: "classify",
       threshold: 0.5,
@@ -45,8 +46,50 @@ describe("fills in what is left open", () => {
       cropMode: "center",
       mean: small.mean,
       std: small.std,
-      evaluateEvery: 16,
+      evaluateEvery: 79,
     })
+  })
+
+  test("few small images get a small hybrid, changed images and enough steps, unless the recipe has a model", () => {
+    const { config, training, batchSize, augment, mix, labelSmoothing } = resolveRecipe(
+      {},
+      { ...small, examples: 27 },
+      0,
+    )
+    expect(config).toMatchObject({
+      imageSize: [32, 32],
+      patchSize: [1, 1],
+      stem: { width: 16, depths: [1] },
+      dim: 64,
+      depth: 4,
+    })
+    expect(attentionConfig(config, "this").pool).toBe("average")
+    expect(augment).toMatchObject([{ op: "padCrop", pad: 4 }, { op: "flip" }])
+    expect([batchSize, mix, labelSmoothing]).toEqual([27, { cutmix: 1 }, 0.1])
+    expect(training).toMatchObject({ steps: 1500, classWeightTotal: "examples", learningRate: 2e-3 })
+    expect(resolveRecipe({ steps: 7, augment: [] }, small, 0)).toMatchObject({ training: { steps: 7 }, augment: [] })
+    expect(resolveRecipe({ epochs: 2 }, small, 0).training.steps).toBe(32)
+    const own = resolveRecipe({ model: { dim: 96 } }, { ...small, examples: 27 }, 0)
+    expect(own).toMatchObject({ augment: [], mix: null, labelSmoothing: 0, training: { steps: 100 } })
+  })
+
+  test.each<[size: readonly [number, number], examples: number, imageSize: readonly [number, number], tokens: number]>([
+    [[37, 37], 6000, [36, 36], 81],
+    [[89, 89], 6000, [88, 88], 121],
+    [[60, 90], 6000, [64, 88], 88],
+    [[96, 96], 6000, [96, 96], 144],
+    [[16, 16], 6000, [16, 16], 64],
+    [[8, 8], 6000, [8, 8], 64],
+    [[37, 37], 90, [37, 37], 100],
+    [[89, 89], 90, [88, 88], 121],
+    [[60, 90], 90, [64, 88], 88],
+    [[28, 28], 90, [28, 28], 49],
+    [[16, 16], 90, [16, 16], 64],
+  ])("images of %j, %d of them, are seen at %j as %d tokens", (size, examples, imageSize, tokens) => {
+    const config = attentionConfig(resolveRecipe({}, { ...small, imageSize: size, examples }, 0).config, "this")
+    expect(config.imageSize).toEqual(imageSize)
+    const [rows, columns] = patchGrid(config)
+    expect(rows * columns).toBe(tokens)
   })
 
   test("one mean stands for all channels, and crops are of the model's size", () => {

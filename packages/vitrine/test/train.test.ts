@@ -6,7 +6,8 @@ import { findCheckpoint, readModelFolder } from "@vitrine/checkpoint/node"
 import { goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
-import { evaluate, type Evaluation, load, type Recipe, train } from "../src/node.ts"
+import { evaluate, type EvaluateOptions, type Evaluation, load, type Recipe, train } from "../src/node.ts"
+import { learningRate as rateOf, type TrainingOptions } from "@vitrine/trainer"
 import { recipe as short } from "./losses.ts"
 import { classes, collect, type Event, writePictures } from "./pictures.ts"
 
@@ -418,4 +419,39 @@ test("publishes the checkpoint that is the best by the recipe's figure, or the l
   expect((await evaluate(last.path, { backend: "onnx" })).loss).toBe(
     (await evaluate(join(place, "best-last"), { backend: "onnx" })).loss,
   )
+})
+
+test("measures all of another folder, and the parts that it is asked for", async () => {
+  const run = join(place, "run")
+  const copy = join(place, "elsewhere")
+  await cp(data, copy, { recursive: true })
+  const measured = async (options: EvaluateOptions): Promise<unknown> => {
+    const { split, examples } = await evaluate(run, { backend: "onnx", ...options })
+    return [split, examples]
+  }
+  expect(await measured({ data: copy })).toEqual(["all", 60])
+  expect(await measured({ data: copy, split: "val" })).toEqual(["val", 6])
+  expect(await measured({ data })).toEqual(["val", 6])
+  expect(await measured({ split: "train" })).toEqual(["train", 54])
+  expect(await measured({ split: "all" })).toEqual(["all", 60])
+})
+
+test("a run that is resumed can get more steps: the schedule is computed anew, and the record lists both lengths", async () => {
+  const out = join(place, "longer")
+  await collect(train({ ...options, data, out }))
+  const events = await collect(train({ resume: out, steps: 9, workers: 0, backend: "onnx" }))
+  expect(events[0]).toMatchObject({ resumed: 6, extensions: [{ step: 6, steps: 6 }] })
+  expect(events.at(-1)).toMatchObject({ step: 9, finished: true })
+  const rates = events.flatMap((event) => (event.type === "step" ? [event.learningRate] : []))
+  const { learningRate, schedule } = (await collect(train({ resume: out, workers: 0, backend: "onnx" })))
+    .flatMap((event) => (event.type === "setup" ? [event.recipe.training] : []))
+    .at(0) as TrainingOptions
+  expect(rates).toEqual([6, 7, 8].map((step) => rateOf(learningRate, schedule, step, 9)))
+  const { vitrine } = JSON.parse(await readFile(join(out, "config.json"), "utf8"))
+  expect(vitrine).toMatchObject({ recipe: { training: { steps: 9 } }, extensions: [{ step: 6, steps: 6 }] })
+  const again = (length: object): Promise<unknown> =>
+    collect(train({ resume: out, workers: 0, backend: "onnx", ...length }))
+  await expect(again({ steps: 9 })).resolves.toHaveLength(3)
+  await expect(again({ epochs: 1 })).rejects.toThrow("the run has taken 9 steps, so that it cannot have 4 in all")
+  await expect(collect(train({ ...options, data, steps: 3 }))).rejects.toThrow("are said by its recipe")
 })

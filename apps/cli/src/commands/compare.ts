@@ -1,11 +1,11 @@
 import { basename, extname } from "node:path"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
 import { comparisonFigure } from "@vitrine/interpret"
-import { readRun, type RunSummary } from "vitrine"
+import { readRun, type RunSummary, VitrineError } from "vitrine"
 import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import type { Flags, Values } from "../flags/flag.ts"
-import { colors, note, print } from "../output.ts"
+import { colors, errorColors, note, print } from "../output.ts"
 import { familyOf } from "@vitrine/checkpoint"
 import { count, duration, metric, percent, printable, table } from "../show/text.ts"
 
@@ -40,7 +40,18 @@ async function compareRuns(paths: readonly string[], { out, theme, json }: Value
   if (ending !== undefined && ending !== ".svg" && ending !== ".png")
     throw new UsageError(`--out ${out}: the name must end in .svg or .png`)
   const runs: RunSummary[] = []
-  for (const path of new Set(paths)) runs.push(await readRun(path))
+  const refusals: VitrineError[] = []
+  for (const path of new Set(paths))
+    try {
+      runs.push(await readRun(path))
+    } catch (error) {
+      // Runs of other tasks have no accuracy. What is no run at all is a mistake.
+      if (!VitrineError.isInstance(error) || error.kind !== "config") throw error
+      refusals.push(error)
+    }
+  const [refusal] = refusals
+  if (runs.length === 0 && refusal !== undefined) throw refusal
+  for (const { message } of refusals) note(errorColors.yellow(`passed over ${printable(message)}`))
   const svg = out === undefined ? "" : comparisonFigure(runs.map(drawn), { theme })
   if (out !== undefined) await writeFileAtomic(out, ending === ".svg" ? `${svg}\n` : [await png(svg)])
   if (json) {

@@ -5,7 +5,7 @@ import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { machineFlags } from "../flags/machine.ts"
-import { modelFlag } from "../flags/model.ts"
+import { modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
 import { localModel } from "../hub.ts"
 import { answersOf } from "../answers.ts"
@@ -26,13 +26,19 @@ const flags = {
 } as const satisfies Flags
 
 export const embed = defineCommand({
-  arguments: [["<image...>", "image files, or folders of them"]],
+  arguments: [
+    ["[model]", modelHelp],
+    ["[image...]", "image files, or folders of them"],
+  ],
   flags,
   examples: [
-    ["vitrine embed --model runs/flowers-1 photos --out features.npy", "[images, width], in float32"],
+    ["vitrine embed runs/flowers-1 photos --out features.npy", "[images, width], in float32"],
     ["vitrine embed --model runs/flowers-1 tulip.jpg", '{"file":"tulip.jpg","features":[…]}'],
   ],
-  run: ([images], values) => computeFeatures(images, values),
+  run([first, rest], values) {
+    const { model, others } = modelAndOthers([first, ...rest], values.model, "image")
+    return computeFeatures(others, { ...values, model })
+  },
 })
 
 /** The features of the images that could be read. */
@@ -42,7 +48,10 @@ interface Features {
 }
 
 /** Computes the features of images. Returns the exit code, 1 if an image could not be read. */
-async function computeFeatures(images: readonly string[], values: Values<typeof flags>): Promise<number> {
+async function computeFeatures(
+  images: readonly string[],
+  values: Values<typeof flags> & { readonly model: string },
+): Promise<number> {
   const { out } = values
   const encode = out === undefined ? undefined : formats[extname(out)]
   if (out !== undefined && encode === undefined)

@@ -2,7 +2,7 @@ import { exportModel, type ExportPrecision, exportTargets, exportTypes, quantize
 import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import type { Flags } from "../flags/flag.ts"
-import { checkpointFlag, jsonFlag, modelHelp } from "../flags/model.ts"
+import { jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { choicesValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
 import { colors, note, print } from "../output.ts"
@@ -29,14 +29,14 @@ const flags = {
   },
   quantize: { value: "<name>", help: "of onnx: linear layers in integers", choices: quantizedTypes },
   force: { help: "replace an export that is there" },
-  ...checkpointFlag,
+  ...modelFlag,
   ...jsonFlag,
 } as const satisfies Flags
 
 export async function exportCommand(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.export())
   return defineCommand({
-    arguments: [["<model>", modelHelp]],
+    arguments: [["[model]", modelHelp]],
     flags,
     taskFlags: parts.flags,
     examples: [
@@ -48,7 +48,8 @@ export async function exportCommand(): Promise<CommandDefinition> {
       ["vitrine export runs/mnist-1 --to onnx", "of a model that reads: encoder_model.onnx, decoder_model.onnx"],
       ["vitrine export ViT-B_16.npz --to onnx --dtype float32,float16 --quantize int8", "three files"],
     ],
-    async run([model], values, names) {
+    async run([first], values, names) {
+      const { model } = modelAndOthers([first], values.model)
       const { to, out, dtype = [], quantize, force, json, checkpoint } = values
       if (quantize !== undefined && to !== "onnx")
         throw new UsageError(`--quantize ${quantize}: only ONNX files hold quantized models; give --to onnx`)

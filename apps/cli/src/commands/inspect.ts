@@ -9,7 +9,7 @@ import { type CommandDefinition, defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type InspectValues, inspectFlags } from "../flags/inspect.ts"
 import { engineOptions } from "../flags/machine.ts"
-import { modelHelp } from "../flags/model.ts"
+import { modelAndOthers, modelHelp } from "../flags/model.ts"
 import { makeFolder } from "../folder.ts"
 import { localModel } from "../hub.ts"
 import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
@@ -25,7 +25,7 @@ export async function inspect(): Promise<CommandDefinition> {
   const parts = await partsOf((task) => task.inspect())
   return defineCommand({
     arguments: [
-      ["<model>", modelHelp],
+      ["[model]", modelHelp],
       ["[image...]", "image files, or folders of them; without, what the model and its run show by themselves"],
     ],
     flags: inspectFlags,
@@ -41,7 +41,8 @@ export async function inspect(): Promise<CommandDefinition> {
       ["vitrine inspect runs/flowers-1 photos --tap blocks.0,blocks.1 -o taps.safetensors", ""],
     ],
     notes: figureList,
-    async run([model, paths], values, names) {
+    async run([first, rest], values, names) {
+      const { model, others: paths } = modelAndOthers([first, ...rest], values.model, "")
       checkUsage(paths, values)
       const { path } = await localModel(model, values.checkpoint)
       const part = parts.of(tasks[await taskOf(path)], names)

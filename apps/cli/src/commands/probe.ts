@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts"
 import { columnFlags } from "../flags/columns.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { engineOptions, machineFlags } from "../flags/machine.ts"
-import { jsonFlag, modelFlag } from "../flags/model.ts"
+import { jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags, overridesOf } from "../flags/overrides.ts"
 import { choicesValue, countsValue, integerValue, namesValue, positiveValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
@@ -47,6 +47,7 @@ Methods:
 `
 
 export const probe = defineCommand({
+  arguments: [["[model]", modelHelp]],
   flags,
   examples: [
     ["vitrine probe --model vit_tiny --data flowers --shots 5,10", "as the paper's few-shot figures"],
@@ -54,11 +55,14 @@ export const probe = defineCommand({
     ["vitrine probe --model runs/a-1 --data b --methods knn --k 10", "all training images"],
   ],
   notes: () => methods,
-  run: (_, values) => measure(values),
+  run([first], values) {
+    const { model } = modelAndOthers([first], values.model)
+    return measure({ ...values, model })
+  },
 })
 
 /** Measures a model's frozen features on one or several data sets. */
-async function measure(values: Values<typeof flags>): Promise<void> {
+async function measure(values: Values<typeof flags> & { readonly model: string }): Promise<void> {
   const { data = [undefined], model, json } = values
   const { path } = await localModel(model, values.checkpoint)
   const backend = await create(values.backend, { worker: false, ...engineOptions(values) })

@@ -12,12 +12,12 @@ export const evalFlags = {
   },
   split: {
     value: "<name>",
-    help: "which part of the data; default: val, or test where there is none",
-    choices: ["val", "train", "test"],
+    help: "which part of the data; default: val, or test where there is none; of another folder without splits: all",
+    choices: ["val", "train", "test", "all"],
   },
   batchSize: { value: "<n>", help: "images at a time", parse: integerValue(1), default: 64 },
   ...jsonFlag,
   ...machineFlags,
 } as const satisfies Flags
 
-export type EvalValues = Values<typeof evalFlags>
+export type EvalValues = Values<typeof evalFlags> & { readonly model: string }

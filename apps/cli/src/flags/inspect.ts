@@ -1,7 +1,7 @@
 import { figureNames } from "@vitrine/interpret"
 import type { Flags, Values } from "./flag.ts"
 import { machineFlags } from "./machine.ts"
-import { checkpointFlag } from "./model.ts"
+import { modelFlag } from "./model.ts"
 import { choicesValue, integerValue, moreNamesValue, queryValue } from "./values.ts"
 
 /** The flags of `inspect` that every task accepts. */
@@ -25,7 +25,7 @@ export const inspectFlags = {
     parse: moreNamesValue,
   },
   json: { help: "one JSON document; with --tap, all values" },
-  ...checkpointFlag,
+  ...modelFlag,
   ...machineFlags,
 } as const satisfies Flags
 

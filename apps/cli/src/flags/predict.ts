@@ -5,4 +5,4 @@ import { jsonFlag, modelFlag } from "./model.ts"
 /** The flags of `predict` that every task accepts. */
 export const predictFlags = { ...modelFlag, ...jsonFlag, ...machineFlags } as const satisfies Flags
 
-export type PredictValues = Values<typeof predictFlags>
+export type PredictValues = Values<typeof predictFlags> & { readonly model: string }

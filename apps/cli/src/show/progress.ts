@@ -9,7 +9,7 @@ import {
 } from "@vitrine/trainer"
 import type { ChosenBackend, RunSetup, TrainEvent } from "vitrine"
 import { currentIo, errorColors, note, self, statusLine } from "../output.ts"
-import { count, duration, percent, printable, short } from "./text.ts"
+import { count, duration, percent, printable, quoted, short } from "./text.ts"
 
 /** The number of last steps whose mean loss is shown. */
 const meanSteps = 50
@@ -107,7 +107,7 @@ export function reporter<S extends RunSetup, E extends object>(run: string, text
           if (event.finished) note(dim(`  ${duration(event.seconds)} for ${count(event.step)} steps`))
           else
             note(
-              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${printable(run)}`)}`,
+              `${yellow("Stopped")} after step ${count(event.step)} and saved. Go on with:\n  ${cyan(`${self} train --resume ${quoted(printable(run))}`)}`,
             )
       }
     },
@@ -148,10 +148,16 @@ function learningLine({ parameters, frozen }: StartEvent, names: readonly string
 export const field = (name: string, text: string): string => `  ${dim(name.padEnd(8))} ${text}`
 
 /** Names the run, and the checkpoints that could not be read. */
-export function opening(run: string, { resumed, damaged }: RunSetup): string[] {
+export function opening(run: string, { resumed, damaged, extensions = [], recipe }: RunSetup): string[] {
+  const lengths = extensions.map(({ steps }) => steps)
+  const changes = extensions.map(
+    ({ step, steps }, i) =>
+      `at step ${count(step)} the run of ${count(steps)} steps became one of ${count(lengths[i + 1] ?? recipe.training.steps)}; its schedule is computed anew, so it is no run that was trained at once`,
+  )
   return [
     bold(`${resumed === null ? "Training" : `Resuming at step ${count(resumed)}:`} ${printable(run)}`),
     ...damaged.map((message) => yellow(`  passed over a checkpoint: ${printable(message)}`)),
+    ...changes.map((text) => yellow(`  ${text}`)),
   ]
 }
 

@@ -3,7 +3,7 @@ import { type MetricsEvent, publishedCheckpoint, readMetrics, writeFileAtomic } 
 import { bestOf, type Curve, curveFigure, learningCurve, type CurveEvaluation } from "@vitrine/interpret"
 import { colors, print, self } from "../output.ts"
 import { charts } from "./charts.ts"
-import { count, percent, printable } from "./text.ts"
+import { count, percent, printable, quoted } from "./text.ts"
 
 const { bold, cyan, dim } = colors
 
@@ -13,8 +13,14 @@ export interface Ending {
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
   /** The way to use `model.safetensors`. */
   readonly model: string
-  /** Commands that use the model. */
-  next(run: string): readonly string[] | Promise<readonly string[]>
+  /** Commands that use the model; `run` is quoted for a shell where that is needed. */
+  next(run: string, result: RunResult): readonly string[] | Promise<readonly string[]>
+}
+
+export interface RunResult {
+  readonly path: string
+  readonly curve: Curve
+  readonly metrics: readonly MetricsEvent[]
 }
 
 /** Draws the curve of a finished run, and shows its result, its files and commands that use it. */
@@ -23,7 +29,7 @@ export async function showResult(run: string, { summary, model, next }: Ending):
   print(`\n${charts(curve)}`)
   print(`${summary(curve, metrics)}\n`)
   print(fileList(run, await modelLine(run, model)))
-  const commands = await next(run)
+  const commands = await next(quoted(run), { path: run, curve, metrics })
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${printable(command)}`)}`)].join("\n"))
 }
 

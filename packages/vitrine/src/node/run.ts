@@ -1,11 +1,12 @@
 import { cpus } from "node:os"
 import { createRun, resumeRun, type RunFolder } from "@vitrine/checkpoint/node"
 import type { Backend } from "@vitrine/core"
+import { checkNewLength, type NewLength } from "../extension.ts"
 import type { RunPlace } from "../run.ts"
 import { openBackend } from "./backends.ts"
 
 /** The place and the backend of a run, for all tasks. */
-export interface RunOptions {
+export interface RunOptions extends NewLength {
   /** The folder of the new run. Without it nothing is written. */
   readonly out?: string | undefined
   /** The folder of the run to continue. Its `config.json` names the data and the recipe. */
@@ -32,7 +33,16 @@ export interface RunOptions {
 }
 
 /** Opens the run folder that the options name. */
-export async function runFolder({ out, resume, takeOver, backend, threads, keepLast }: RunOptions): Promise<RunPlace> {
+export async function runFolder({
+  out,
+  resume,
+  takeOver,
+  backend,
+  threads,
+  keepLast,
+  ...length
+}: RunOptions): Promise<RunPlace> {
+  checkNewLength(length, resume !== undefined)
   const folderOptions = keepLast === undefined ? {} : { keepLast }
   const resumed = resume === undefined ? undefined : await resumeRun(resume, { ...folderOptions, takeOver })
   let run: RunFolder | undefined = resumed?.run
@@ -45,11 +55,14 @@ export async function runFolder({ out, resume, takeOver, backend, threads, keepL
     path: () => run?.path ?? null,
     store: () => run,
     openBackend: () => openBackend({ backend, ...(threads !== undefined && { threads }) }),
-    async writeRecord({ device }, engines, config) {
+    async writeRecord({ device }, engines, config, changed = false) {
       const engine = `${device}, ${cpus()[0]?.model ?? process.arch}`
       if (run === undefined) {
         if (out !== undefined) run = await createRun(out, config([engine]), folderOptions)
-      } else if (engines.at(-1) !== engine) await run.writeConfig(config([...engines, engine]))
+        return
+      }
+      const known = engines.at(-1) === engine
+      if (changed || !known) await run.writeConfig(config(known ? engines : [...engines, engine]))
     },
     discard: async () => run?.discard(),
     close: async () => run?.close(),

@@ -28,8 +28,8 @@ export async function memoryRun({ store, resume = false, ...options }: PageRunOp
     path: () => null,
     store: () => store,
     openBackend: () => openBackend(options),
-    async writeRecord({ device }, engines, config) {
-      if (!resume) store?.writeConfig(config([...engines, device]))
+    async writeRecord({ device }, engines, config, changed = false) {
+      if (!resume || changed) store?.writeConfig(config([...engines, device]))
     },
     discard: async () => {},
     close: async () => {},

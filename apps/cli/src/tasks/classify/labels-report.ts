@@ -18,7 +18,7 @@ export function labelsHeadline(result: ModelLabelEvaluation): string {
   const missing = labelFigures(result).filter(({ positives }) => positives === 0)
   const names = missing.slice(0, 10).map(({ label }) => printable(label))
   return [
-    `${colors.bold(`AP ${share(ap)}`)} (mean of the labels; ${share(microAp)} of all in one list), F1 ${share(macroF1)} (${share(microF1)}) from ${percent(threshold, 0)} on; loss ${short(loss)} on ${count(examples)} ${splitLabels[split]} images of ${printable(data)}`,
+    `${colors.bold(`AP ${share(ap)}`)} (mean of the labels; ${share(microAp)} of all in one list), F1 ${share(macroF1)} (${share(microF1)}) from ${percent(threshold, 0)} on; loss ${short(loss)} on ${count(examples)} ${splitLabels[split]}images of ${printable(data)}`,
     ...(missing.length === 0
       ? []
       : [`left out of the means, for no image has them: ${names.join(", ")}${missing.length > 10 ? ", …" : ""}`]),

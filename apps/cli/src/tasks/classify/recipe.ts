@@ -15,7 +15,7 @@ export function overrideRecipe(recipe: object | RecipeRule, flags: ClassifyValue
 }
 
 function override({ model, ...recipe }: Recipe, flags: ClassifyValues): Recipe {
-  const { mixup, cutmix, init, ema, layerDecay, labelSmoothing, best } = flags
+  const { mixup, cutmix, init, ema, layerDecay, labelSmoothing, best, augment, mean, std } = flags
   const mix = defined({ mixup, cutmix })
   const distillation = defined({
     kind: flags.distillation,
@@ -24,7 +24,7 @@ function override({ model, ...recipe }: Recipe, flags: ClassifyValues): Recipe {
   })
   return {
     ...overrideTraining(recipe, flags),
-    ...defined({ model: overrideModel(model, flags), init, ema, layerDecay, labelSmoothing, best }),
+    ...defined({ model: overrideModel(model, flags), init, ema, layerDecay, labelSmoothing, best, augment, mean, std }),
     ...(flags.task === undefined ? {} : { task: flags.task }),
     ...(isEmpty(mix) ? {} : { mix: { ...recipe.mix, ...mix } }),
     ...(isEmpty(distillation) ? {} : { distillation: { ...recipe.distillation, ...distillation } }),

@@ -26,14 +26,14 @@ export function perClass({ labels, confusion, confusionCells }: ModelEvaluation)
   }))
 }
 
-export const splitLabels = { train: "training", val: "validation", test: "test" } as const
+export const splitLabels = { train: "training ", val: "validation ", test: "test ", all: "" } as const
 
 /** Accuracy and loss in a line. */
 export function headline(result: ModelEvaluation): string {
   const { examples, top1, top5, meanPerClass, loss, data, split, labels } = result
   const { bold } = colors
   const five = labels.length > 5 ? `, ${percent(top5, 2)} among the first five` : ""
-  const images = `${count(examples)} ${splitLabels[split]} images of ${printable(data)}`
+  const images = `${count(examples)} ${splitLabels[split]}images of ${printable(data)}`
   return `${bold(percent(top1, 2))} right${five}, ${percent(meanPerClass, 2)} mean per class; loss ${short(loss)} on ${images}`
 }
 

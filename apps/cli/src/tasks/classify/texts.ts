@@ -8,7 +8,7 @@ import { errorColors } from "../../output.ts"
 import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
 import { passedOverText } from "../../show/passed-over.ts"
 import { bestAndLast, type Ending, lastScore } from "../../show/result.ts"
-import { count, percent, printable, short } from "../../show/text.ts"
+import { count, percent, printable, quoted, short } from "../../show/text.ts"
 
 export const texts: RunTexts<SetupEvent, ClassifierEvaluation> = {
   header,
@@ -112,14 +112,31 @@ export const ending: Ending = {
       ? (lastScore(curve, "Accuracy on the test images") ?? "")
       : (bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy."),
   model: "as timm loads it (with config.json)",
-  next: async (run) =>
-    (await hasClasses(run))
-      ? [`eval --model ${run}`, `predict --model ${run} IMAGE …`]
-      : [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`],
+  async next(run, { path, curve, metrics }) {
+    const config = JSON.parse(await readFile(join(path, "config.json"), "utf8"))
+    // A model that learned from masked patches tells no classes apart.
+    if (config.num_classes === 0) return [`train --from ${run} --data FOLDER`, `probe --model ${run} --data FOLDER`]
+    const data = quoted(String(config.vitrine?.data))
+    const isFew = config.vitrine?.from === undefined && data !== "shapes" && examplesOf(config.vitrine, metrics) < 5000
+    return [
+      ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
+      `predict --model ${run} IMAGE …`,
+      `inspect ${run} IMAGE …`,
+      ...(isFew ? [`train --data ${data} --from ${published}`, `probe --model ${published} --data ${data}`] : []),
+    ]
+  },
 }
 
-/** Whether a model tells classes apart. One that learned from masked patches does not. */
-async function hasClasses(run: string): Promise<boolean> {
-  const config: { num_classes?: number } = JSON.parse(await readFile(join(run, "config.json"), "utf8"))
-  return config.num_classes !== 0
+/** A small model that was trained on many images. It serves few images better than what they teach alone. */
+const published = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+
+/** How many images a run has trained on, by its steps and passes. */
+function examplesOf(
+  { recipe }: { readonly recipe: ResolvedRecipe },
+  metrics: readonly { readonly step: number; readonly [field: string]: unknown }[],
+): number {
+  const last = metrics.findLast(({ type, epoch }) => type === "step" && typeof epoch === "number")
+  return last === undefined
+    ? Number.NaN
+    : (last.step * recipe.batchSize * recipe.training.accumulate) / Number(last.epoch)
 }

@@ -1,6 +1,7 @@
 import { initSchemes, positionKinds } from "@vitrine/core"
 import { distillationNames } from "@vitrine/trainer"
 import { bestNames, type Recipe } from "vitrine"
+import { augmentationNames, augmentationValue } from "./augmentations.ts"
 import { columnFlags } from "../../flags/columns.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { groups, modelFlags, type TrainValues } from "../../flags/train.ts"
@@ -109,6 +110,12 @@ export const flags = {
     value: "<x>",
     help: "temperature of soft distillation; default: 1",
     parse: positiveValue,
+  },
+  augment: {
+    group: training,
+    value: "<a,b,…>",
+    help: `how training images are changed: off, or ${augmentationNames.join(", ")}; pad-crop=2 moves them by up to 2 pixels`,
+    parse: augmentationValue,
   },
   mixup: { group: training, value: "<alpha>", help: "default: 0", parse: nonNegativeValue },
   cutmix: { group: training, value: "<alpha>", help: "default: 0", parse: nonNegativeValue },

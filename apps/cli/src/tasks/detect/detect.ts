@@ -7,13 +7,14 @@ import { create } from "../../backends.ts"
 import { defineCommand } from "../../command.ts"
 import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions, machineFlags } from "../../flags/machine.ts"
-import { checkpointFlag, jsonFlag } from "../../flags/model.ts"
+import { jsonFlag, modelAndOthers, modelFlag } from "../../flags/model.ts"
 import { integerValue, unitValue } from "../../flags/values.ts"
 import { makeFolder } from "../../folder.ts"
 import { localModel } from "../../hub.ts"
 import { decodeBatches, imageFiles } from "../../images.ts"
 import { showNotes } from "../../model.ts"
 import { colors, note, print } from "../../output.ts"
+import { noteHardlyLearned } from "../../show/learned.ts"
 import { count, percent, printable, table } from "../../show/text.ts"
 import { dilationFlags } from "./flags.ts"
 
@@ -26,15 +27,15 @@ const flags = {
     parse: integerValue(1),
   },
   out: { alias: "-o", value: "<folder>", help: "draw boxes on the images, as PNG files in this folder" },
-  ...checkpointFlag,
+  ...modelFlag,
   ...jsonFlag,
   ...machineFlags,
 } as const satisfies Flags
 
 export const detect = defineCommand({
   arguments: [
-    ["<model>", "a run folder of train --task detect, or a DETR of Hugging Face's or facebookresearch's"],
-    ["<image...>", "image files, or folders of them"],
+    ["[model]", "a run folder of train --task detect, or a DETR of Hugging Face's or facebookresearch's"],
+    ["[image...]", "image files, or folders of them"],
   ],
   flags,
   examples: [
@@ -42,7 +43,10 @@ export const detect = defineCommand({
     ["vitrine detect runs/scenes-1 photos -o pictures --threshold 0.7", "pictures/*.png with boxes drawn"],
     ["vitrine detect runs/scenes-1 photo.jpg --json", '{"results":[{"file":…,"objects":[{"label":…'],
   ],
-  run: ([model, paths], values) => findObjects(model, paths, values),
+  run([first, rest], values) {
+    const { model, others } = modelAndOthers([first, ...rest], values.model, "image")
+    return findObjects(model, others, values)
+  },
 })
 
 /** An object in an image. Its corners are in pixels. */
@@ -81,6 +85,7 @@ async function findObjects(
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, threshold, results }))
       else if (out !== undefined && results.length > 0)
         note(`${printable(out)}: ${count(results.length)} ${results.length === 1 ? "picture" : "pictures"}`)
+      await noteHardlyLearned(path)
       return results.length === files.length ? 0 : 1
     } finally {
       await detector.close()

@@ -1,3 +1,4 @@
+import { UsageError } from "../../errors.ts"
 import { evaluateDetector } from "vitrine"
 import { create } from "../../backends.ts"
 import type { EvalValues } from "../../flags/eval.ts"
@@ -12,6 +13,7 @@ export const evalPart: EvalPart = { flags: annotationFlags, evaluate }
 
 async function evaluate(path: string, flags: EvalValues & Values<typeof annotationFlags>): Promise<void> {
   const { model, data = [undefined], split, batchSize, annotations: format, json } = flags
+  if (split === "all") throw new UsageError("--split all is for image classifiers")
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     const results = []

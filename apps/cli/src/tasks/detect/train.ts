@@ -15,7 +15,7 @@ import { defineTraining } from "../../training.ts"
 import { annotationFlags } from "./flags.ts"
 import { precisionLine, texts } from "./texts.ts"
 
-const { from, imageSize, heads, dim, mlpDim, dropout, workers } = modelFlags
+const { from, imageSize, heads, dim, mlpDim, dropout, workers, mean, std } = modelFlags
 const group = "Detection (--task detect):"
 
 const flags = {
@@ -26,6 +26,8 @@ const flags = {
   mlpDim,
   dropout,
   workers,
+  mean,
+  std,
   ...annotationFlags,
   queries: {
     group,
@@ -47,7 +49,11 @@ const ending: Ending = {
     return precisionLine({ ap: value("ap"), ap50: value("ap50"), ap75: value("ap75"), examples: value("examples") })
   },
   model: "with config.json",
-  next: (run) => [`eval --model ${run}`, `detect ${run} IMAGE … -o pictures`],
+  next: (run, { curve }) => [
+    ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
+    `detect ${run} IMAGE … -o pictures`,
+    `inspect ${run} IMAGE …`,
+  ],
 }
 
 export const trainPart = defineTraining({
@@ -71,11 +77,11 @@ export const trainPart = defineTraining({
 })
 
 function overrideRecipe({ model, ...recipe }: DetectionRecipe, flags: DetectValues): DetectionRecipe {
-  const { heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth, imageSize } = flags
+  const { heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth, imageSize, mean, std } = flags
   const fields = defined({ heads, dim, mlpDim, dropout, queries, encoderDepth, decoderDepth })
   return {
     ...overrideTraining(recipe, flags, recipe.schedule ?? detectionSchedule),
-    ...defined({ imageSize }),
+    ...defined({ imageSize, mean, std }),
     ...(model === undefined && Object.keys(fields).length === 0 ? {} : { model: { ...model, ...fields } }),
   }
 }

@@ -13,7 +13,7 @@ export const evalPart: EvalPart = { flags: searchFlags, evaluate }
 
 async function evaluate(path: string, flags: EvalValues & Values<typeof searchFlags>): Promise<void> {
   const { data = [undefined], split = "val", batchSize, beams, lengthPenalty, json, model } = flags
-  if (split === "test") throw new UsageError("--split test is for detectors")
+  if (split === "test" || split === "all") throw new UsageError(`--split ${split} is not for models that read`)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     for (const each of data) {

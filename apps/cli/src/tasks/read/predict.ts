@@ -5,6 +5,7 @@ import { engineOptions } from "../../flags/machine.ts"
 import type { PredictValues } from "../../flags/predict.ts"
 import { decodeBatches, imageFiles, withAnswers } from "../../images.ts"
 import { colors, print } from "../../output.ts"
+import { noteHardlyLearned } from "../../show/learned.ts"
 import { percent, printable } from "../../show/text.ts"
 import type { PredictPart } from "../task.ts"
 import { searchFlags } from "./flags.ts"
@@ -34,6 +35,7 @@ async function predict(
         }
       }
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, results }))
+      await noteHardlyLearned(path)
       return results.length === files.length ? 0 : 1
     } finally {
       await reader.close()

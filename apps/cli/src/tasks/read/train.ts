@@ -59,7 +59,11 @@ const ending: Ending = {
   summary: (curve) =>
     bestAndLast(curve, "Validation lines read exactly") ?? "No validation lines, so nothing is measured.",
   model: "by torch.nn.Transformer's names",
-  next: (run) => [`eval --model ${run}`, `predict --model ${run} LINE.png …`],
+  next: (run, { curve }) => [
+    ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
+    `predict --model ${run} LINE.png …`,
+    `inspect ${run} LINE.png …`,
+  ],
 }
 
 export const trainPart = defineTraining({

@@ -4,6 +4,7 @@ import { normalize } from "@vitrine/data"
 import { checkTransforms } from "@vitrine/data/internal"
 import { type Distillation, trainingOptions } from "@vitrine/trainer"
 import { inField } from "../../in-field.ts"
+import { fewImagesRecipe, leastSteps, patches, smallSide } from "./few-images.ts"
 import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
 import { classScore, labelScore } from "./best.ts"
@@ -23,15 +24,13 @@ export function defineRecipe<R extends Recipe | RecipeRule>(recipe: R): R {
   return recipe
 }
 
-/** Images up to this side keep their size. Larger ones are resized to 224. */
-const smallSide = 96
-
 /**
  * Completes a recipe with facts of the data and with defaults.
  * @throws VitrineError (config) for a field that is unknown or has no possible value
  */
-export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
-  checkRecipe(recipe)
+export function resolveRecipe(incomplete: Recipe, data: DataFacts, seed: number): ResolvedRecipe {
+  checkRecipe(incomplete)
+  const recipe = fewImagesRecipe(incomplete, data)
   const batchSize = recipe.batchSize ?? Math.min(64, data.examples)
   const dropLast = recipe.dropLast ?? false
   if (dropLast && data.examples < batchSize)
@@ -43,13 +42,13 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   const perEpoch = Math.max(1, Math.floor(batches / (recipe.accumulate ?? 1)))
   if (recipe.steps !== undefined && recipe.epochs !== undefined)
     throw new VitrineError("config", "recipe: give steps or epochs, not both")
-  const steps = recipe.steps ?? stepsOf(recipe.epochs ?? 10, batches, recipe.accumulate)
+  const steps = stepsFor(recipe, batches, leastSteps(incomplete, data))
   const { task = "classify", augmentNormalized = [] } = recipe
   const several = learnsSeveralLabels(task)
   const training = inField("recipe", "", () =>
     trainingOptions({
       emaWarmup: typeof recipe.ema === "number",
-      classWeightTotal: recipe.mix === undefined ? "labels" : "examples",
+      classWeightTotal: recipe.mix?.mixup || recipe.mix?.cutmix ? "examples" : "labels",
       ...(several && { loss: "binary" as const }),
       ...optionsIn(recipe),
       steps,
@@ -106,6 +105,11 @@ export function resolveRecipe(recipe: Recipe, data: DataFacts, seed: number): Re
   }
 }
 
+function stepsFor({ steps, epochs, accumulate }: Recipe, batches: number, least: number): number {
+  if (steps !== undefined) return steps
+  return epochs === undefined ? Math.max(least, stepsOf(10, batches, accumulate)) : stepsOf(epochs, batches, accumulate)
+}
+
 /** Gives each channel a value. One number counts for all channels. */
 function perChannel(field: string, values: readonly number[], { channels }: ModelConfig): readonly number[] {
   if (values.length === channels) return values
@@ -139,14 +143,17 @@ function modelConfig(model: string | ModelFields, data: DataFacts): ModelConfig 
   const { variant: name, ...fields } = typeof model === "string" ? { variant: model } : model
   const [height, width] = data.imageSize
   const small = Math.max(height, width) <= smallSide
-  const imageSize = fields.imageSize ?? (small ? data.imageSize : ([224, 224] as const))
-  const config = { channels: data.channels, classes: data.classes, ...fields, imageSize }
+  const family = familyOfRecipe(name, fields)
+  const hasGrid = ["imageSize", "patchSize", "stem"].some((field) => Object.hasOwn(fields, field))
+  const fits = small && name === undefined && !hasGrid && family.fields.includes("patchSize")
+  const fitted = fits ? patches(data.imageSize) : {}
+  const imageSize = small ? data.imageSize : ([224, 224] as const)
+  const config = { imageSize, channels: data.channels, classes: data.classes, ...fitted, ...fields }
   if (config.channels !== data.channels || config.classes !== data.classes)
     throw new VitrineError(
       "config",
       `the model has ${config.channels} channels and ${config.classes} classes, the data ${data.channels} and ${data.classes}`,
     )
-  const family = familyOfRecipe(name, fields)
   const other = Object.keys(config).find((field) => !family.fields.includes(field))
   if (other !== undefined) throw new VitrineError("config", `a ${family.label} has no "${other}"`)
   return family.recipes.config(config, name, small)

@@ -2,6 +2,7 @@ import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmC
 import { type Backend, VitrineError } from "@vitrine/core"
 import type { Dataset, SplitNames } from "@vitrine/data"
 import type { Teacher } from "@vitrine/trainer"
+import { type NewLength, withLength } from "../../extension.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import type { ClassifierEvaluation } from "./events.ts"
@@ -14,7 +15,7 @@ import type { RunRecord } from "./record-type.ts"
 import { classesOf, factsOf, type OpenLoader, preprocessingOf, trainOn } from "./training.ts"
 
 /** Options for training a classifier, which Node and pages share. */
-export interface ClassifierOptions<Source> {
+export interface ClassifierOptions<Source> extends NewLength {
   /** The recipe. The data and the model provide its missing fields. A resumed run does not need it. */
   readonly recipe?: Recipe | RecipeRule | undefined
   /** The model from which the run starts. */
@@ -121,17 +122,17 @@ export interface SetupEvent extends RunSetup {
 
 /**
  * Prepares the training of a classifier: a Vision Transformer or a BiT ResNet.
- * @param record that of a resumed run
+ * @param stored the record of a resumed run
  */
 export async function prepareClassifier<Source>(
   { openBackend, writeRecord, resumed }: OpenRun,
-  record: RunRecord | undefined,
+  stored: RunRecord | undefined,
   options: ClassifierOptions<Source>,
   platform: ClassifierPlatform<Source>,
 ): Promise<PreparedTask<TaskSetup<SetupEvent>, ClassifierEvaluation>> {
-  const { seed = 0, classes, perClass, fileColumn, labelColumns } = record ?? options
-  const testValidates = record?.testValidates ?? false
-  const { task = "classify" }: { readonly task?: ObjectiveName } = record?.recipe ?? Object(options.recipe)
+  const { seed = 0, classes, perClass, fileColumn, labelColumns } = stored ?? options
+  const testValidates = stored?.testValidates ?? false
+  const { task = "classify" }: { readonly task?: ObjectiveName } = stored?.recipe ?? Object(options.recipe)
   const selection = {
     ...(classes && { classes }),
     ...(perClass !== undefined && { perClass }),
@@ -139,10 +140,11 @@ export async function prepareClassifier<Source>(
     ...(labelColumns && { labelColumns }),
   }
   const unlabelled = !testValidates && !learnsClasses(task)
-  const share = (record ?? options).valFraction
+  const share = (stored ?? options).valFraction
   const data = await platform.openData({ seed, valFraction: share, unlabelled, testValidates, ...selection })
   const { train: dataset, validation, test } = data
   if (learnsClasses(task)) checkClasses(dataset, data.name)
+  const record = stored && withLength(stored, options, passOf(stored.recipe, dataset), resumed?.checkpoint?.step ?? 0)
   const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
   // A checkpoint contains everything that a resumed run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
@@ -165,24 +167,29 @@ export async function prepareClassifier<Source>(
           labels,
           problemType: learnsSeveralLabels(recipe.task) ? "multi_label_classification" : null,
         })
-  await writeRecord(backend, record?.engines ?? [], (engines) => {
-    const vitrine: RunRecord = record
-      ? { ...record, engines }
-      : {
-          data: data.origin,
-          seed,
-          valFraction: share ?? (test === undefined ? 0.1 : 0),
-          checkpointEvery,
-          recipe,
-          engines,
-          ...(start?.origin !== undefined && { from: start.origin }),
-          ...(teacher && { teacher: teacher.origin }),
-          ...selection,
-          testValidates,
-          ...(data.listing && { listing: data.listing }),
-        }
-    return { ...described, vitrine: { ...vitrine, model: recipe.config } }
-  })
+  await writeRecord(
+    backend,
+    record?.engines ?? [],
+    (engines) => {
+      const vitrine: RunRecord = record
+        ? { ...record, engines }
+        : {
+            data: data.origin,
+            seed,
+            valFraction: share ?? (test === undefined ? 0.1 : 0),
+            checkpointEvery,
+            recipe,
+            engines,
+            ...(start?.origin !== undefined && { from: start.origin }),
+            ...(teacher && { teacher: teacher.origin }),
+            ...selection,
+            testValidates,
+            ...(data.listing && { listing: data.listing }),
+          }
+      return { ...described, vitrine: { ...vitrine, model: recipe.config } }
+    },
+    record !== stored,
+  )
   return {
     setup: {
       data: data.name,
@@ -195,6 +202,7 @@ export async function prepareClassifier<Source>(
       splitNames: data.splitNames ?? {},
       classCounts: countsOf(dataset),
       recipe,
+      extensions: record?.extensions,
       from:
         start && weights
           ? {
@@ -230,6 +238,11 @@ function checkClasses({ classes, labelSets }: Dataset, name: string): void {
       "config",
       `${name}: all its images are of one class, ${JSON.stringify(classes[0] ?? "")}: a classifier needs two or more, each in a folder of its own`,
     )
+}
+
+/** The batches of a pass over the training data. */
+function passOf({ batchSize, dropLast }: ResolvedRecipe, { length }: Dataset): number {
+  return dropLast ? Math.floor(length / batchSize) : Math.ceil(length / batchSize)
 }
 
 /** The number of examples of each class. */

@@ -10,7 +10,7 @@ import {
 } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
-import type { Batch, BrokenExample, Dataset, Split } from "@vitrine/data"
+import { type Batch, type BrokenExample, type Dataset, type Split, splits } from "@vitrine/data"
 import { renumberLabelSets } from "@vitrine/data/internal"
 import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
 import {
@@ -28,7 +28,7 @@ import { checkFinite } from "../../../finite.ts"
 import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
-import { type ColumnChoice, dataChoiceOf } from "../data-choice.ts"
+import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
 import { evaluationTransforms } from "../preprocessing.ts"
 import type { RunRecord } from "../record-type.ts"
 import { recordOf } from "../record.ts"
@@ -38,8 +38,11 @@ import { readRealLabels } from "./real.ts"
 export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice {
   /** A path or `shapes`; the training data by default. */
   readonly data?: string | undefined
-  /** `val` by default, or `test` if there are no images for validation. */
-  readonly split?: Split | undefined
+  /**
+   * `val` by default, or `test` if there are no images for validation. Other data than the run's that have no splits are
+   * measured as a whole: `all`.
+   */
+  readonly split?: Split | "all" | undefined
   /**
    * The names of the classes to evaluate. By default they are all classes, or on the training data those of the run.
    */
@@ -58,7 +61,7 @@ export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice 
 /** Facts of an evaluation, besides its measures. */
 interface EvaluationFacts {
   readonly data: string
-  readonly split: Split
+  readonly split: Split | "all"
   /** The names of the model's classes, in the order of the logits. */
   readonly labels: readonly string[]
   /** The way in which the classes of the data match the model's. */
@@ -140,8 +143,8 @@ async function withSubject<T>(
   work: (subject: Subject) => Promise<T>,
 ): Promise<T> {
   const { data, split, classes, byPosition, batchSize = 64, fileColumn, labelColumns, ...rest } = options
-  const { realLabels, ...others } = rest
-  const [overrides, choice] = splitOverrides(others)
+  const { realLabels, ...overriding } = rest
+  const [overrides, engine] = splitOverrides(overriding)
   const folder = await readModelFolder((await locate(path)).path, hintsOf(overrides))
   const closers: (() => Promise<void>)[] = [folder.weights.close]
   try {
@@ -154,21 +157,23 @@ async function withSubject<T>(
     const name = data ?? record?.data
     if (name === undefined)
       throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
-    const { passedOver, ...resolved } = await resolveData(
-      name,
-      dataChoiceOf(record, data, { fileColumn, labelColumns }),
-    )
-    const part = split ?? (resolved.val === null && resolved.test !== null ? "test" : "val")
-    const source = resolved[part]
-    if (source === null) {
-      const others = (["train", "val", "test"] as const).filter((name) => resolved[name] !== null)
+    const choice = dataChoiceOf(record, data, { fileColumn, labelColumns })
+    const whole = split === "all" || (split === undefined && !isRunData(record, data))
+    const { passedOver, ...resolved } = await resolveData(name, whole ? { ...choice, valFraction: 0 } : choice)
+    const part = split ?? (resolved.val !== null ? "val" : resolved.test !== null ? "test" : whole ? "all" : "val")
+    const sources = part === "all" ? splits.flatMap((each) => resolved[each] ?? []) : [resolved[part] ?? []].flat()
+    const [source, ...others] = sources
+    if (source === undefined) {
+      const names = splits.filter((each) => resolved[each] !== null)
       throw new VitrineError(
         "config",
-        `${name}: has no ${part === "val" ? "validation" : part} images; evaluate another split: ${others.join(", ")}`,
+        `${name}: has no ${part === "val" ? "validation" : part} images; evaluate another split: ${names.join(", ")}`,
       )
     }
-    const complete = await openDataset(source)
-    if (complete.close) closers.push(complete.close)
+    const datasets: [Dataset, ...Dataset[]] = [await openDataset(source)]
+    for (const other of others) datasets.push(await openDataset(other))
+    for (const each of datasets) if (each.close) closers.push(each.close)
+    const complete = concatenate(datasets)
     const selected = subset(complete, { classes: classes ?? (data === undefined ? record?.classes : undefined) })
     if (selected.labelSets !== undefined && realLabels !== undefined)
       throw new VitrineError("config", `${name}: its images may have several labels already, without realLabels`)
@@ -179,7 +184,7 @@ async function withSubject<T>(
       labels: selected.labels.map((label) => modelClasses[label] ?? -1),
       ...(selected.labelSets && { labelSets: renumberLabelSets(selected.labelSets, modelClasses) }),
     }
-    const { backend, close } = await openBackend(choice)
+    const { backend, close } = await openBackend(engine)
     closers.push(close)
     const broken: string[] = []
     const onBroken = ({ message }: BrokenExample): void => void broken.push(message)
@@ -226,6 +231,41 @@ async function measureOneLabel(
 async function measureSeveralLabels({ config, record, facts, run }: Subject): Promise<ModelLabelEvaluation> {
   const figures = await run(measureLabels(imageModel(config), record?.recipe.threshold ?? 0.5))
   return { ...facts, ...figures }
+}
+
+/** The splits of the same data one after another. */
+function concatenate(datasets: readonly [Dataset, ...Dataset[]]): Dataset {
+  const [first, ...rest] = datasets
+  if (rest.length === 0) return first
+  if (datasets.some(({ labelSets }) => labelSets !== undefined))
+    throw new VitrineError(
+      "config",
+      `${first.name}: images with several labels are measured a split at a time (--split)`,
+    )
+  const at = (index: number): readonly [Dataset, number] => {
+    let begin = 0
+    for (const dataset of datasets) {
+      if (index < begin + dataset.length) return [dataset, index - begin]
+      begin += dataset.length
+    }
+    throw new VitrineError("config", `there is no image ${index} among ${begin}`)
+  }
+  const { name, classes, channels } = first
+  return {
+    name,
+    classes,
+    channels,
+    length: datasets.reduce((sum, { length }) => sum + length, 0),
+    labels: Int32Array.from(datasets.flatMap(({ labels }) => [...labels])),
+    describe(index) {
+      const [dataset, place] = at(index)
+      return dataset.describe(place)
+    },
+    async read(index) {
+      const [dataset, place] = at(index)
+      return dataset.read(place)
+    },
+  }
 }
 
 /** The index of the largest number. Of equal numbers the first counts. */

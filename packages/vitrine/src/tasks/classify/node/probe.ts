@@ -27,7 +27,7 @@ import {
 import { openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { tapGraph, tapShapes } from "../../../taps.ts"
-import { type ColumnChoice, dataChoiceOf } from "../data-choice.ts"
+import { type ColumnChoice, dataChoiceOf } from "./data-choice.ts"
 import { channelsOf, evaluationTransforms, fit } from "../preprocessing.ts"
 import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"

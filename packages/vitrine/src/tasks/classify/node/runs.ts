@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { familyOf, imageModel, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
+import { bestCheckpoint, familyOf, imageModel, isTaskConfig, type ModelConfig } from "@vitrine/checkpoint"
 import { readJson, readMetrics } from "@vitrine/checkpoint/node"
 import { forwardFlops, parameterCount, VitrineError } from "@vitrine/core"
 import { learnsClasses, learnsSeveralLabels } from "../objectives.ts"
@@ -43,7 +43,7 @@ export interface RunSummary {
   /** Seconds of the steps so far at the run's median pace, or null before the first step. */
   readonly seconds: number | null
   readonly evaluations: readonly RunEvaluation[]
-  /** The evaluation with the highest accuracy, or null before the first one. */
+  /** The evaluation with the highest accuracy and among equal ones the lowest loss, or null before the first one. */
   readonly best: RunEvaluation | null
   readonly last: RunEvaluation | null
 }
@@ -106,7 +106,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     trainingFlops: flops,
     seconds: pace === null ? null : images / pace,
     evaluations,
-    best: evaluations.reduce<RunEvaluation | null>((a, b) => (a === null || b.top1 > a.top1 ? b : a), null),
+    best: bestOf(evaluations),
     last: evaluations.at(-1) ?? null,
   }
 }
@@ -116,4 +116,9 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 function median(values: readonly number[]): number | null {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[sorted.length >> 1] ?? null
+}
+
+function bestOf(evaluations: readonly RunEvaluation[]): RunEvaluation | null {
+  const scored = evaluations.map((evaluation) => ({ evaluation, score: evaluation.top1, loss: evaluation.loss }))
+  return bestCheckpoint(scored)?.evaluation ?? null
 }

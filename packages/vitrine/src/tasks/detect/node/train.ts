@@ -20,6 +20,7 @@ import {
   resolveDetection,
 } from "@vitrine/detection/node"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
+import { withLength } from "../../../extension.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { trainingOrder } from "../../../order.ts"
 import { labelNames } from "../../../origin.ts"
@@ -77,12 +78,12 @@ async function prepareDetector(
   { resumed, closeLater, openBackend, writeRecord }: OpenRun,
   options: TrainDetectorOptions,
 ): Promise<PreparedTask<TaskSetup<DetectionSetupEvent>, DetectionEvaluation>> {
-  const record = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
-  if (record === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
-  const data = options.data ?? record?.data
+  const stored = resumed && detectionRecordOf(resumed.config, `${options.resume}/config.json`)
+  if (stored === null) throw new VitrineError("file", `${options.resume}: is no run of a detector`)
+  const data = options.data ?? stored?.data
   if (data === undefined) throw new VitrineError("config", "training a detector needs data: a path, or scenes")
   if (options.recipe) checkDetectionRecipe(options.recipe)
-  const { seed = 0, valFraction = 0.1, format } = record ?? options
+  const { seed = 0, valFraction = 0.1, format } = stored ?? options
   const {
     train: source,
     val,
@@ -93,7 +94,7 @@ async function prepareDetector(
     format,
     valFraction,
     seed,
-    imageSize: record?.recipe.imageSize ?? options.recipe?.imageSize,
+    imageSize: stored?.recipe.imageSize ?? options.recipe?.imageSize,
   })
   if (source === null) throw new VitrineError("file", `${data}: has no training images`)
   const open = async (source: DetectionSource): Promise<DetectionDataset> => {
@@ -102,6 +103,8 @@ async function prepareDetector(
     return dataset
   }
   const dataset = await open(source)
+  const batches = Math.floor(dataset.length / (stored?.recipe.batchSize ?? 1))
+  const record = stored && withLength(stored, options, batches, resumed?.checkpoint?.step ?? 0)
   const validationSource = val ?? test
   const validation = validationSource && { source: validationSource, dataset: await open(validationSource) }
   if (resumed && labelNames(resumed.config).join("\n") !== classes.join("\n"))
@@ -111,18 +114,23 @@ async function prepareDetector(
     record?.recipe ?? resolveDetectionRecipe(startedRecipe(options.recipe, start), await factsOf(dataset, source), seed)
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? recipe.evaluateEvery
   const backend = await openBackend()
-  await writeRecord(backend, record?.engines ?? [], (engines) => {
-    const origin: Omit<DetectionRecord, "engines"> = record ?? {
-      task: "detect",
-      data: data === "scenes" ? data : resolve(data),
-      ...(format === undefined ? {} : { format }),
-      seed,
-      valFraction,
-      checkpointEvery,
-      recipe,
-    }
-    return detectionConfig({ ...origin, engines }, classes)
-  })
+  await writeRecord(
+    backend,
+    record?.engines ?? [],
+    (engines) => {
+      const origin: Omit<DetectionRecord, "engines"> = record ?? {
+        task: "detect",
+        data: data === "scenes" ? data : resolve(data),
+        ...(format === undefined ? {} : { format }),
+        seed,
+        valFraction,
+        checkpointEvery,
+        recipe,
+      }
+      return detectionConfig({ ...origin, engines }, classes)
+    },
+    record !== stored,
+  )
   const { config, imageSize, batchSize, augment, mean, std, training, losses, evaluateEvery } = recipe
   const loading = { workers: options.workers ?? 1, imageSize, mean, std }
   const order = { examples: dataset.length, batchSize, seed: training.seed }
@@ -135,6 +143,7 @@ async function prepareDetector(
       validation: validation?.dataset.length ?? 0,
       faults,
       recipe,
+      extensions: record?.extensions,
       from: options.from ?? null,
     },
     events: (place) =>

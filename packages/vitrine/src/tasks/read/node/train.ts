@@ -12,6 +12,7 @@ import {
   textObjective,
 } from "@vitrine/seq2seq"
 import { type TrainEvent, trainingLoop } from "@vitrine/trainer"
+import { withLength } from "../../../extension.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { trainingOrder } from "../../../order.ts"
 import { type OpenRun, type PreparedTask, runTask } from "../../../run.ts"
@@ -64,32 +65,39 @@ async function prepareReader(
   const { resume = "" } = options
   const stored = resumed && readingRecordOf(resumed.config, join(resume, "config.json"))
   if (stored === null) throw new VitrineError("file", `${resume}: is no run of a model that reads`)
-  const record = stored?.record
-  const data = options.data ?? record?.data
+  const data = options.data ?? stored?.record.data
   if (data === undefined) throw new VitrineError("config", "training a model to read needs data: a path")
   if (options.recipe) checkReadingRecipe(options.recipe)
-  const { seed = 0, valFraction = 0.1, recipe: { characters } = {} } = record ?? options
+  const { seed = 0, valFraction = 0.1, recipe: { characters } = {} } = stored?.record ?? options
   const lines = await resolveLines(data, { valFraction, seed, ...(characters && { characters }) })
   closeLater(lines.close)
-  const { recipe, alphabet } = stored
-    ? { recipe: stored.record.recipe, alphabet: stored.alphabet }
-    : await newRecipe(options.recipe, lines.train, seed)
+  const batches = Math.floor(lines.train.length / (stored?.record.recipe.batchSize ?? 1))
+  const record = stored && withLength(stored.record, options, batches, resumed?.checkpoint?.step ?? 0)
+  const { recipe, alphabet } =
+    stored && record
+      ? { recipe: record.recipe, alphabet: stored.alphabet }
+      : await newRecipe(options.recipe, lines.train, seed)
   const { config, batchSize, training, labelSmoothing, evaluateEvery } = recipe
   const train = readableLines(lines.train, alphabet, config)
   const validation = lines.val && readableLines(lines.val, alphabet, config)
   const checkpointEvery = options.checkpointEvery ?? record?.checkpointEvery ?? evaluateEvery
   const backend = await openBackend()
-  await writeRecord(backend, record?.engines ?? [], (engines) => {
-    const origin: Omit<ReadingRecord, "engines"> = record ?? {
-      task: "read",
-      data: resolve(data),
-      seed,
-      valFraction,
-      checkpointEvery,
-      recipe,
-    }
-    return readingConfig({ ...origin, engines }, alphabet)
-  })
+  await writeRecord(
+    backend,
+    record?.engines ?? [],
+    (engines) => {
+      const origin: Omit<ReadingRecord, "engines"> = record ?? {
+        task: "read",
+        data: resolve(data),
+        seed,
+        valFraction,
+        checkpointEvery,
+        recipe,
+      }
+      return readingConfig({ ...origin, engines }, alphabet)
+    },
+    record !== stored?.record,
+  )
   const { imageSize, channels } = imageSource(config)
   const shape = [...imageSize, channels] as const
   checkBatch(batchSize, shape)
@@ -109,6 +117,7 @@ async function prepareReader(
       validation: validation?.lines.length ?? 0,
       skipped: [...lines.skipped, ...train.skipped, ...(validation?.skipped ?? [])],
       recipe,
+      extensions: record?.extensions,
     },
     events: (place) =>
       trainingLoop<TextBatch, TextEvaluation>({
