@@ -85,7 +85,7 @@ async function findObjects(
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, threshold, results }))
       else if (out !== undefined && results.length > 0)
         note(`${printable(out)}: ${count(results.length)} ${results.length === 1 ? "picture" : "pictures"}`)
-      await noteHardlyLearned(path)
+      if (!json) await noteHardlyLearned(path)
       return results.length === files.length ? 0 : 1
     } finally {
       await detector.close()

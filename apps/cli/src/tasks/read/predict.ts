@@ -35,7 +35,7 @@ async function predict(
         }
       }
       if (json && results.length > 0) print(JSON.stringify({ model, backend: backend.name, results }))
-      await noteHardlyLearned(path)
+      if (!json) await noteHardlyLearned(path)
       return results.length === files.length ? 0 : 1
     } finally {
       await reader.close()
