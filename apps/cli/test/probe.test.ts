@@ -24,7 +24,15 @@ describe("probe", () => {
     const { data: found } = await json("probe", "--model", run, "--shots", "2,4", "--seeds", "2", "--threads", "1")
     expect(found).toHaveLength(1)
     const [{ results, ...facts }] = found
-    expect(facts).toEqual({ data, classes: ["0", "1", "2"], examples: 96, test: 30, width: 16, passedOver: [], broken: [] })
+    expect(facts).toEqual({
+      data,
+      classes: ["0", "1", "2"],
+      examples: 96,
+      test: 30,
+      width: 16,
+      passedOver: [],
+      broken: [],
+    })
     expect(results.map(({ shots, method }: { shots: number; method: string }) => `${shots} ${method}`)).toEqual(
       [2, 4].flatMap((shots) =>
         ["least-squares", "logistic", "knn", "nearest", "pixels"].map((method) => `${shots} ${method}`),
