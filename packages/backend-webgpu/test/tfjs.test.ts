@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type WebGpuBackend, webgpuBackend } from "../src/node.ts"
 import { plainBackend, runTensors } from "../src/tfjs.ts"
 import { agreement } from "./agreement.ts"
-import { plainSkips } from "./skips.ts"
+import { inexactSines, plainSkips } from "./skips.ts"
 import { hasSwiftShader, noSwiftShader, swiftShaderDevice } from "./swiftshader.ts"
 
 let device: Promise<GPUDevice> | undefined
@@ -15,7 +15,10 @@ async function shared(): Promise<WebGpuBackend> {
 }
 
 if (hasSwiftShader)
-  conformance("tfjs on our device", async () => plainBackend(tf, await shared()), { skip: plainSkips, subset: "smoke" })
+  conformance("tfjs on our device", async () => plainBackend(tf, await shared()), {
+    skip: { ...plainSkips, ...inexactSines },
+    subset: "smoke",
+  })
 else describe.skip(`tfjs on our device (${noSwiftShader})`, () => {})
 
 if (hasSwiftShader) agreement("compiled and plain", shared, (compiled) => plainBackend(tf, compiled as WebGpuBackend))

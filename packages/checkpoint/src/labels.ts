@@ -26,6 +26,8 @@ export function classNames(field: string, names: unknown, classes: number, file:
   }
   const fits = Array.isArray(names) ? names.length === classes : entries.every(([key]) => Number(key) < classes)
   if (fits) return { labels: all, notes: [] }
-  const note = `${field} names ${entries.length} classes, but the model has ${classes}: they are called by their numbers`
+  const stray = entries.find(([key]) => Number(key) >= classes)
+  const fault = entries.length === classes && stray ? `a class ${stray[0]}` : `${entries.length} classes`
+  const note = `${field} names ${fault}, but the model has ${classes}: they are called by their numbers`
   return { labels: null, notes: [note] }
 }

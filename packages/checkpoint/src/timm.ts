@@ -229,7 +229,8 @@ function readPreprocessing(
   hints: ModelHints,
 ): Preprocessing {
   const { channels } = config
-  const said = { ...pretrained, ...(hints.mean && { mean: hints.mean }), ...(hints.std && { std: hints.std }) }
+  // Numbers that the caller gives take the place of the file's afterwards.
+  const said = { ...pretrained, ...(hints.mean && { mean: null }), ...(hints.std && { std: null }) }
   const cfg = parse(
     object({
       input_size: v.optional(inputSize),

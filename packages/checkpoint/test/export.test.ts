@@ -73,7 +73,8 @@ describe("Hugging Face's form", () => {
     const config = JSON.parse(JSON.stringify(written.config))
     const again = await fromHuggingFace(config, written.preprocessor, "config.json")
     const names = description.config.classes === 3 ? ["LABEL_0", "LABEL_1", "LABEL_2"] : null
-    expect(again).toEqual({ ...description, notes: [], labels: description.labels ?? names })
+    const notes = description.config.classes === 0 ? [expect.stringMatching(/^has no classes: its features are /)] : []
+    expect(again).toEqual({ ...description, notes, labels: description.labels ?? names })
     for (const field of ["architectures", "model_type", "image_size", "patch_size", "mlp_ratio", "use_swiglu_ffn"])
       expect(config[field], field).toEqual((json as Record<string, unknown>)[field])
     const found = await huggingFaceSources({ tensors: made }, again.config, config.model_type, "model.safetensors")

@@ -41,7 +41,7 @@ test("evaluate and train take one; a run says which commit it began with, and is
   const controller = new AbortController()
   for await (const event of train({ data: "shapes", from: "hf:owner/tiny", recipe, out, signal: controller.signal }))
     if (event.type === "setup") {
-      expect(event.from).toEqual({ model: "hf:owner/tiny", newHead: true, notes: [] })
+      expect(event.from).toEqual({ model: "hf:owner/tiny", newHead: true, notes: [], positionsFrom: null })
       break
     }
   const { vitrine } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
