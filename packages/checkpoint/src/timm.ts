@@ -229,8 +229,14 @@ function readPreprocessing(
   hints: ModelHints,
 ): Preprocessing {
   const { channels } = config
-  // Numbers that the caller gives take the place of the file's afterwards.
-  const said = { ...pretrained, ...(hints.mean && { mean: null }), ...(hints.std && { std: null }) }
+  // Numbers of the caller that do not fit are refused under their own name, by the overrides.
+  const fits = (values: readonly number[]): boolean => values.length === 1 || values.length === channels
+  const isPositive = (value: number): boolean => value > 0
+  const said = {
+    ...pretrained,
+    ...(hints.mean && { mean: fits(hints.mean) ? hints.mean : null }),
+    ...(hints.std && { std: fits(hints.std) && hints.std.every(isPositive) ? hints.std : null }),
+  }
   const cfg = parse(
     object({
       input_size: v.optional(inputSize),

@@ -422,7 +422,7 @@ test("publishes the checkpoint that is the best by the recipe's figure, or the l
 })
 
 test("measures all of another folder, and the parts that it is asked for", async () => {
-  const run = join(place, "run")
+  const run = join(place, "best-last")
   const copy = join(place, "elsewhere")
   await cp(data, copy, { recursive: true })
   const measured = async (options: EvaluateOptions): Promise<unknown> => {

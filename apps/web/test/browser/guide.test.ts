@@ -163,7 +163,7 @@ test("goes on teaching the label that it began with, whatever the model says by 
 test("tells what is wrong with a file, and goes on", async () => {
   const input = page.locator("#data input[type=file]")
   await input.setInputFiles({ name: "cat.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a picture") })
-  const alert = page.getByRole("alert").filter({ hasText: "cat.jpg: is not a JPEG, PNG, WebP or GIF image" })
+  const alert = page.getByRole("alert").filter({ hasText: "cat.jpg: is not a JPEG, PNG, WebP, GIF" })
   await alert.waitFor()
   // The reader is at the last figure.
   const isInSight = (element: Element): boolean => {

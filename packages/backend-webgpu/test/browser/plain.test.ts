@@ -4,7 +4,7 @@ import { trainingParity } from "@vitrine/parity"
 import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
 import { plainBackend } from "../../src/tfjs.ts"
 import { agreement } from "../agreement.ts"
-import { plainSkips } from "../skips.ts"
+import { inexactSines, plainSkips } from "../skips.ts"
 import { runsOf } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
@@ -14,6 +14,6 @@ async function compiled(): Promise<WebGpuBackend> {
 }
 const plain = async () => plainBackend(tf, await compiled())
 
-conformance("tfjs on our device in a page", plain, { skip: plainSkips })
+conformance("tfjs on our device in a page", plain, { skip: { ...plainSkips, ...inexactSines } })
 agreement("compiled and plain in a page", compiled, plain)
 trainingParity("tfjs on our device in a page", plain, runsOf("training-adamw", "training-sgd-clip"))

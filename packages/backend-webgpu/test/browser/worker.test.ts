@@ -1,7 +1,7 @@
 import { conformance } from "@vitrine/conformance"
 import type { Backend } from "@vitrine/core"
 import { trainingParity } from "@vitrine/parity"
-import { plainSkips } from "../skips.ts"
+import { inexactSines, plainSkips } from "../skips.ts"
 import { runsOf } from "./golden.ts"
 import { remoteBackend } from "./remote.ts"
 
@@ -15,5 +15,8 @@ const skip = { "constants from a file": "a page has no files" }
 
 // The whole suite runs with these kernels in Node, and in the page with those for adapters that compute on the CPU.
 conformance("webgpu in a worker of a page", compiled, { skip, subset: "smoke" })
-conformance("tfjs on our device in a worker of a page", plain, { skip: plainSkips, subset: "smoke" })
+conformance("tfjs on our device in a worker of a page", plain, {
+  skip: { ...plainSkips, ...inexactSines },
+  subset: "smoke",
+})
 trainingParity("WebGPU in a worker of a page", compiled, runsOf("training-adamw"))

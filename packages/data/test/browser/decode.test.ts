@@ -99,8 +99,12 @@ describe("refuses in one line that names the file", () => {
   }
   test.each<[string, () => Promise<Uint8Array>, RegExp]>([
     ["empty.jpg", async () => new Uint8Array(), /is empty/],
-    ["text.png", async () => new TextEncoder().encode("not an image"), /is not a JPEG, PNG, WebP or GIF image/],
-    ["drawing.svg", async () => new TextEncoder().encode("<svg width='9' height='9'/>"), /is not a JPEG/],
+    [
+      "text.png",
+      async () => new TextEncoder().encode("not an image"),
+      /is not a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image/,
+    ],
+    ["drawing.svg", async () => new TextEncoder().encode("<svg width='9' height='9'/>"), /is a SVG image/],
     ["half.jpg", () => half("420.jpg"), /broken JPEG image/],
     ["start.jpg", async () => (await bytes("420.jpg")).subarray(0, 4), /broken JPEG image/],
     ["half.png", () => half("rgb.png"), /broken PNG image/],

@@ -115,7 +115,7 @@ describe("refuses in one line", () => {
     [
       "a broken image",
       async () => (await loaded(await files())).predict(new File(["no image"], "cat.png")),
-      /cat\.png: is not a JPEG, PNG, WebP or GIF image/,
+      /cat\.png: is not a JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF image/,
     ],
     [
       "an image that is not there",
