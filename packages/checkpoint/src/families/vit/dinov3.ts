@@ -10,6 +10,7 @@ import type { Json } from "../../json.ts"
 import { flag, number, object, pair, parse, rowOf } from "../../schema.ts"
 import { type ShapedSource, type TensorNames, weightOf } from "../../sources.ts"
 import type { HuggingFaceModel, HuggingFaceTensor } from "../formats.ts"
+import { sharedPaths } from "./huggingface-paths.ts"
 
 export const dinov3Type = "dinov3_vit"
 
@@ -37,18 +38,8 @@ const schema = object({
 })
 
 const paths = {
-  imageSize: "image_size",
-  patchSize: "patch_size",
-  patches: "patch_size",
-  channels: "num_channels",
-  dim: "hidden_size",
-  depth: "num_hidden_layers",
-  heads: "num_attention_heads",
-  mlpDim: "intermediate_size",
-  registers: "num_register_tokens",
+  ...sharedPaths,
   attentionDropout: "attention_dropout",
-  stochasticDepth: "drop_path_rate",
-  layerNormEpsilon: "layer_norm_eps",
 }
 
 /** The model takes images of any size: coordinates of patches follow from it. Positions do not move in training. */

@@ -12,6 +12,7 @@ import { flag, number, object, oneOf, pair, parse, rowOf } from "../../schema.ts
 import type { HuggingFaceFormat, HuggingFaceModel, HuggingFaceType } from "../formats.ts"
 import { beyondDinov3, dinov3Sources, dinov3Tensors, dinov3Type, isDinov3, readDinov3, writeDinov3 } from "./dinov3.ts"
 import { vitSources } from "./huggingface-names.ts"
+import { sharedPaths } from "./huggingface-paths.ts"
 import { isTower, readTower, towerSources, towerTypes } from "./towers.ts"
 import { beyond, tensors, write } from "./to-huggingface.ts"
 
@@ -109,20 +110,10 @@ type Fields = v.InferOutput<typeof schema>
 
 /** The paths of a configuration's fields in a `config.json`. */
 const paths = {
-  imageSize: "image_size",
-  patchSize: "patch_size",
-  patches: "patch_size",
-  channels: "num_channels",
-  dim: "hidden_size",
-  depth: "num_hidden_layers",
-  heads: "num_attention_heads",
-  mlpDim: "intermediate_size",
+  ...sharedPaths,
   classes: "num_labels",
-  registers: "num_register_tokens",
   dropout: "hidden_dropout_prob",
   attentionDropout: "attention_probs_dropout_prob",
-  stochasticDepth: "drop_path_rate",
-  layerNormEpsilon: "layer_norm_eps",
 }
 
 function read(json: Json, architecture: string, classes: number, file: string): HuggingFaceModel<ViTConfig> {

@@ -23,6 +23,11 @@ export type BestName = keyof typeof classScores | keyof typeof labelScores
 
 export const bestNames: readonly BestName[] = [...new Set([...rowNames(classScores), ...rowNames(labelScores)])]
 
+/** @throws VitrineError (config) for a score that images with so many labels do not have */
+export function checkBest(best: BestName, severalLabels: boolean): void {
+  figureOf<object>(severalLabels ? labelScores : classScores, best)
+}
+
 /** @throws VitrineError (config) for a score that only images with several labels have */
 export function classScore(best: BestName): (evaluation: Evaluation) => number | null {
   return figureOf(classScores, best)

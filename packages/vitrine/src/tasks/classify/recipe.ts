@@ -7,7 +7,7 @@ import { inField } from "../../in-field.ts"
 import { fewImagesRecipe, leastSteps, patches, smallSide } from "./few-images.ts"
 import { stepsOf } from "../../order.ts"
 import { optionsIn } from "../../training-schema.ts"
-import { classScore, labelScore } from "./best.ts"
+import { checkBest } from "./best.ts"
 import { learnsClasses, learnsSeveralLabels } from "./objectives.ts"
 import { checkRecipe } from "./schema.ts"
 import type { Recipe, DataFacts, ResolvedRecipe, ModelFields, RecipeRule } from "./recipe-type.ts"
@@ -69,7 +69,7 @@ export function resolveRecipe(incomplete: Recipe, data: DataFacts, seed: number)
     step.op === "randomResizedCrop" || step.op === "randomCrop" ? { ...step, size: config.imageSize } : step,
   )
   const best = recipe.best ?? (several ? "ap" : "top1")
-  void (several ? labelScore(best) : classScore(best))
+  checkBest(best, several)
   const { recipes: rules } = familyOf(config)
   const mean = perChannel("mean", recipe.mean ?? data.mean, config)
   const std = perChannel("std", recipe.std ?? data.std, config)
