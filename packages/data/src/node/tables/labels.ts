@@ -25,7 +25,7 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
   const lists = listsOf(column, table.columns[first] ?? "")
   if (lists !== undefined) {
     const named = classesOfLabels(lists.flat(), table.name)
-    return { ...named, ...several(lists, named.classes) }
+    return { ...named, ...several(lists, named.classes), notes: [...named.notes, ...noLabels(lists)] }
   }
   const texts = column.map(textOf)
   const named = classesOfLabels(
@@ -50,8 +50,14 @@ function binaryLabels({ columns }: Table, places: readonly number[], cells: read
     classes,
     labels: new Int32Array(sets.length).fill(-1),
     labelSets: labelSets(sets),
-    notes: [],
+    notes: noLabels(sets),
   }
+}
+
+/** A note on images without labels, which are learned as images that show none of them. */
+function noLabels(lists: readonly (readonly unknown[])[]): readonly string[] {
+  const count = lists.filter(({ length }) => length === 0).length
+  return count === 0 ? [] : [`${count} of ${lists.length} images have no label: they are taken to show none`]
 }
 
 function several(

@@ -29,6 +29,7 @@ import { type BackendChoice, openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
 import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
+import { learnsSeveralLabels } from "../objectives.ts"
 import { evaluationTransforms } from "../preprocessing.ts"
 import type { RunRecord } from "../record-type.ts"
 import { recordOf } from "../record.ts"
@@ -107,19 +108,19 @@ export async function evaluateLabels(path: string, options: EvaluateOptions = {}
   })
 }
 
-/** Measures a model as `evaluate` does, or as `evaluateLabels` if images of the data may have several labels. */
+/**
+ * Measures a model as `evaluate` does, or as `evaluateLabels` if images of the data may have several labels, or if the model's run
+ * learned several.
+ */
 export async function evaluateAny(
   path: string,
   options: EvaluateOptions = {},
 ): Promise<ModelEvaluation | ModelLabelEvaluation> {
-  return withSubject(
-    path,
-    options,
-    async (subject): Promise<ModelEvaluation | ModelLabelEvaluation> =>
-      subject.dataset.labelSets === undefined
-        ? measureOneLabel(subject, options.realLabels)
-        : measureSeveralLabels(subject),
-  )
+  return withSubject(path, options, async (subject): Promise<ModelEvaluation | ModelLabelEvaluation> => {
+    const { dataset, record } = subject
+    const several = dataset.labelSets !== undefined || (record !== null && learnsSeveralLabels(record.recipe.task))
+    return several ? measureSeveralLabels(subject) : measureOneLabel(subject, options.realLabels)
+  })
 }
 
 /** A model, and the data on which it is measured. */
