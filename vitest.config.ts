@@ -10,6 +10,8 @@ export default defineConfig({
     exclude: ["test/browser/**"],
     setupFiles: [fileURLToPath(new URL("vitest.setup.ts", import.meta.url))],
     testTimeout: 60_000,
+    // Runs that several tests share are trained in hooks.
+    hookTimeout: 180_000,
     pool: "forks",
     // Files of a package share a process, with what it has loaded and compiled.
     isolate: false,

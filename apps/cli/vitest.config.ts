@@ -7,6 +7,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     setupFiles: [fileURLToPath(new URL("../../vitest.setup.ts", import.meta.url))],
     testTimeout: 60_000,
+    // Runs that several tests share are trained in hooks.
+    hookTimeout: 180_000,
     pool: "forks",
     isolate: false,
     server: { deps: { external: [/\/dist\//] } },
