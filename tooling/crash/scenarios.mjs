@@ -7,8 +7,9 @@ import { goldenPath } from "@vitrine/golden"
 import { zipSync } from "fflate"
 import { hub, pythonIndex } from "./servers.mjs"
 
-const model = ["--dim", "16", "--heads", "2", "--mlp-dim", "16"]
-const saving = ["--checkpoint-every", "1", "--keep-last", "1", "--threads", "1"]
+const model = ["--dim", "8", "--heads", "1", "--mlp-dim", "8"]
+// Engines and data threads take most of a small training's time, and write nothing.
+const saving = ["--checkpoint-every", "1", "--keep-last", "1", "--backend", "reference", "--workers", "0"]
 const length = ["--batch-size", "4", "--steps", "4", "--eval-every", "2", "--val-fraction", "0.2"]
 
 /**
@@ -98,7 +99,7 @@ async function setupPlace(place) {
  * `outcome` must be what it is without a fault. `open` makes what the command needs, and gives its environment.
  */
 export const scenarios = [
-  training("classify", ["--data", "classes", "--patch-size", "4", "--depth", "1"]),
+  training("classify", ["--data", "classes", "--patch-size", "8", "--depth", "1"]),
   training(
     "detect",
     "--task detect --data boxes --image-size 32 --queries 3 --encoder-depth 1 --decoder-depth 1".split(" "),

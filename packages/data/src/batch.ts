@@ -65,7 +65,7 @@ export function batchMaker(dataset: Dataset, plan: BatchPlan): (job: BatchJob) =
     const epochKey = augmentationKey(plan.seed, epoch)
     const broken: (BrokenExample & { readonly row: number })[] = []
     let row = 0
-    for await (const [example, source] of readAhead(examples, (each) => readOrBroken(dataset, each))) {
+    for await (const [example, source] of readAhead(examples, (each, admit) => readOrBroken(dataset, each, admit))) {
       if (source instanceof BrokenImageError) {
         broken.push({ example, message: source.message, row })
         row++

@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { at, byteAt } from "./at.ts"
+import { byteAt } from "./at.ts"
 import type { Image } from "./image.ts"
 import { decodeLimits } from "./limits.ts"
 
@@ -28,23 +28,19 @@ const compressions = { none: 0, rle8: 1, rle4: 2, masks: 3 } as const
  */
 export function decodeBmp(bytes: Uint8Array): Image {
   const header = bmpHeader(bytes)
-  const { width, height, isTopDown, bits } = header
-  const data = new Uint8Array(width * height * 3)
-  const isIndexed = bits <= 8
-  const indices = isIndexed ? indexRows(bytes, header) : undefined
+  const { width, height, isTopDown, bits, begin } = header
+  if (bits <= 8) return { width, height, channels: 3, data: indexedPixels(bytes, header) }
   const stride = Math.ceil((width * bits) / 32) * 4
-  if (indices === undefined && header.begin + stride * height > bytes.length) throw broken("truncated")
-  const scales = header.masks.map((mask) => channelOf(mask))
+  if (begin + stride * height > bytes.length) throw broken("truncated")
+  const data = new Uint8Array(width * height * 3)
+  const [red, green, blue] = header.masks.map((mask) => channelOf(mask))
+  if (red === undefined || green === undefined || blue === undefined) throw broken("has no masks")
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let y = 0; y < height; y++) {
-    const row = isTopDown ? y : height - 1 - y
+    const row = begin + (isTopDown ? y : height - 1 - y) * stride
     let out = y * width * 3
     for (let x = 0; x < width; x++, out += 3) {
-      if (indices !== undefined) {
-        data.set(header.palette[at(indices, row * width + x)] ?? black, out)
-        continue
-      }
-      const place = header.begin + row * stride + (x * bits) / 8
+      const place = row + (x * bits) / 8
       if (bits === 24) {
         data[out] = byteAt(bytes, place + 2)
         data[out + 1] = byteAt(bytes, place + 1)
@@ -52,13 +48,13 @@ export function decodeBmp(bytes: Uint8Array): Image {
         continue
       }
       const pixel = bits === 16 ? view.getUint16(place, true) : view.getUint32(place, true)
-      for (const [channel, scale] of scales.entries()) data[out + channel] = scale(pixel)
+      data[out] = red(pixel)
+      data[out + 1] = green(pixel)
+      data[out + 2] = blue(pixel)
     }
   }
   return { width, height, channels: 3, data }
 }
-
-const black = [0, 0, 0] as const
 
 const broken = (fault: string): VitrineError => new VitrineError("file", `broken BMP image (${fault})`)
 
@@ -99,40 +95,64 @@ function bmpHeader(bytes: Uint8Array): BmpHeader {
   return { width, height, isTopDown: signedHeight < 0, bits, compression, begin, palette, masks }
 }
 
-/** The palette's indices, row by row as stored. */
-function indexRows(bytes: Uint8Array, { width, height, bits, compression, begin }: BmpHeader): Uint8Array {
-  const indices = new Uint8Array(width * height)
-  if (compression !== compressions.none) {
-    readRuns(bytes.subarray(begin), indices, width, height, bits)
-    return indices
-  }
+/** Gives the pixel in a column of a row as stored the colour with an index. Pixels outside the image are left out. */
+type Put = (x: number, row: number, index: number) => void
+
+/** RGB of an image with a palette. */
+function indexedPixels(bytes: Uint8Array, header: BmpHeader): Uint8Array {
+  const { width, height, isTopDown, bits, compression, begin, palette } = header
+  const isRuns = compression !== compressions.none
   const stride = Math.ceil((width * bits) / 32) * 4
-  if (begin + stride * height > bytes.length) throw broken("truncated")
+  if (!isRuns && begin + stride * height > bytes.length) throw broken("truncated")
+  if (isRuns && width * height > Math.max(mostSkipped, bytes.length * pixelsPerByte))
+    throw broken(`${width}×${height} pixels in ${bytes.length} bytes`)
+  const colours = new Uint8Array(256 * 3)
+  colours.set(palette.flat())
+  const data = new Uint8Array(width * height * 3)
+  const put: Put = (x, row, index) => {
+    if (x >= width || row >= height) return
+    const out = ((isTopDown ? row : height - 1 - row) * width + x) * 3
+    data[out] = byteAt(colours, 3 * index)
+    data[out + 1] = byteAt(colours, 3 * index + 1)
+    data[out + 2] = byteAt(colours, 3 * index + 2)
+  }
+  if (isRuns) {
+    // Pixels that no run covers have the first colour.
+    if (palette[0]?.some((value) => value > 0) === true)
+      for (let row = 0; row < height; row++) for (let x = 0; x < width; x++) put(x, row, 0)
+    readRuns(bytes.subarray(begin), header, put)
+    return data
+  }
   const perByte = 8 / bits
-  for (let y = 0, out = 0; y < height; y++)
-    for (let x = 0; x < width; x++, out++) {
-      const byte = byteAt(bytes, begin + y * stride + Math.floor(x / perByte))
-      indices[out] = (byte >> (8 - bits - (x % perByte) * bits)) & (2 ** bits - 1)
+  for (let row = 0; row < height; row++)
+    for (let x = 0; x < width; x++) {
+      const byte = byteAt(bytes, begin + row * stride + Math.floor(x / perByte))
+      put(x, row, (byte >> (8 - bits - (x % perByte) * bits)) & (2 ** bits - 1))
     }
-  return indices
+  return data
 }
+
+/** The most pixels that a byte of run lengths can cover: 255 in two bytes. */
+const pixelsPerByte = 127.5
+
+/** The most pixels of an image whose run lengths may leave most of it out. */
+const mostSkipped = 2 ** 24
 
 /**
  * Decodes run lengths: a count and an index, or 0 and an escape. Escape 0 ends a row, 1 the image, 2 moves the
  * position; other values count literal indices.
  */
-function readRuns(bytes: Uint8Array, indices: Uint8Array, width: number, height: number, bits: number): void {
+function readRuns(bytes: Uint8Array, { width, height, bits }: BmpHeader, put: Put): void {
   let [x, y, place] = [0, 0, 0]
-  const put = (index: number): void => {
-    if (x < width && y < height) indices[y * width + x] = index
-    x++
-  }
   const indexIn = (byte: number, i: number): number => (bits === 8 ? byte : i % 2 === 0 ? byte >> 4 : byte & 15)
   while (place + 1 < bytes.length && y < height) {
     const [count, value] = [byteAt(bytes, place), byteAt(bytes, place + 1)]
     place += 2
-    if (count > 0) for (let i = 0; i < count; i++) put(indexIn(value, i))
-    else if (value === 0) [x, y] = [0, y + 1]
+    if (count > 0) {
+      const covered = Math.min(count, width - x)
+      for (let i = 0; i < covered; i++) put(x + i, y, indexIn(value, i))
+      x += count
+    } else if (value === 0) [x, y] = [0, y + 1]
     else if (value === 1) return
     else if (value === 2) {
       if (place + 2 > bytes.length) throw broken("truncated")
@@ -142,7 +162,7 @@ function readRuns(bytes: Uint8Array, indices: Uint8Array, width: number, height:
     } else {
       const length = Math.ceil((value * bits) / 8)
       if (place + length > bytes.length) throw broken("truncated")
-      for (let i = 0; i < value; i++) put(indexIn(byteAt(bytes, place + Math.floor((i * bits) / 8)), i))
+      for (let i = 0; i < value; i++) put(x++, y, indexIn(byteAt(bytes, place + Math.floor((i * bits) / 8)), i))
       place += length + (length % 2)
     }
   }

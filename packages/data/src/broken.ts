@@ -1,6 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "./dataset.ts"
 import type { Image } from "./image.ts"
+import type { Admit } from "./read-ahead.ts"
 
 /** The error of an image whose bytes cannot be decoded, wherever and whenever that is tried. */
 export class BrokenImageError extends VitrineError {
@@ -17,9 +18,13 @@ export interface BrokenExample {
 }
 
 /** Reads an image. If the image is broken, the result is its error. */
-export async function readOrBroken(dataset: Dataset, example: number): Promise<Image | BrokenImageError> {
+export async function readOrBroken(
+  dataset: Dataset,
+  example: number,
+  admit?: Admit,
+): Promise<Image | BrokenImageError> {
   try {
-    return await dataset.read(example)
+    return await dataset.read(example, admit)
   } catch (error) {
     if (error instanceof BrokenImageError) return error
     throw error

@@ -1,5 +1,6 @@
 import type { Image } from "./image.ts"
 import type { LabelSets } from "./label-sets.ts"
+import type { Admit } from "./read-ahead.ts"
 
 /** Labelled images that are read one by one. */
 export interface Dataset {
@@ -16,7 +17,8 @@ export interface Dataset {
   readonly source?: DatasetSource
   /** The name of example `index` in errors: the file's name if there is a file. */
   describe(index: number): string
-  read(index: number): Promise<Image>
+  /** Reads an image. `admit` is called before one is decoded that may be large. */
+  read(index: number, admit?: Admit): Promise<Image>
   close?(): Promise<void>
 }
 

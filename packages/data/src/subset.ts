@@ -69,6 +69,6 @@ export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly 
     ...(labelSets && { labelSets: pickLabelSets(labelSets, examples) }),
     ...(of === undefined ? {} : { source: { kind: "subset", of, examples, classes } }),
     describe: (index) => dataset.describe(exampleAt(index)),
-    read: (index) => dataset.read(exampleAt(index)),
+    read: (index, admit) => dataset.read(exampleAt(index), admit),
   }
 }

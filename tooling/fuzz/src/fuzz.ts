@@ -1,4 +1,5 @@
 import { escapeControls, foldKey, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
+import { corpusFiles } from "./corpus.ts"
 import { mutate } from "./mutate.ts"
 import type { Target } from "./targets.ts"
 
@@ -38,28 +39,28 @@ export interface FuzzReport {
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const { seed, start = 0, count, milliseconds = Number.POSITIVE_INFINITY } = options
   // `slice` and `fill` of Node's buffers differ from those of other byte arrays.
-  const corpus = (await target.corpus()).map((bytes) => Uint8Array.from(bytes))
+  const corpus = [...(await target.corpus()), ...corpusFiles(target.name)].map((bytes) => Uint8Array.from(bytes))
   const faults: Fault[] = []
   const counts = { read: 0, refused: 0 }
   // The first inputs make parsers load their libraries, which should not count.
   for (const bytes of corpus) await outcome(target, bytes)
   const end = performance.now() + milliseconds
   let index = start
+  let before = usage()
   for (; index < start + count && performance.now() < end; index++) {
     const random = randomStream(foldKey(keyFromSeed(seed), target.name, index))
     const bytes = mutate(corpus[random.integer(corpus.length)] ?? new Uint8Array(), corpus, random)
-    const memory = peak()
-    const begin = process.cpuUsage()
     const result = await outcome(target, bytes)
-    const { user, system } = process.cpuUsage(begin)
-    const took = (user + system) / 1000
+    const after = usage()
+    const [took, memory] = [after.milliseconds - before.milliseconds, after.mebibytes - before.mebibytes]
+    before = after
     const fault =
       result instanceof Error || typeof result === "string"
         ? faultOf(result)
         : took > bounds.milliseconds
           ? `took ${took.toFixed(0)} ms`
-          : peak() - memory > bounds.mebibytes
-            ? `took ${(peak() - memory).toFixed(0)} MiB`
+          : memory > bounds.mebibytes
+            ? `took ${memory.toFixed(0)} MiB`
             : null
     if (result === null) counts.read++
     else counts.refused++
@@ -68,8 +69,11 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   return { inputs: index - start, ...counts, faults }
 }
 
-/** The greatest memory of the process so far, in MiB. */
-const peak = (): number => process.resourceUsage().maxRSS / 1024
+/** The time of the processor and the greatest memory so far. One call, since it takes as long as many a small input. */
+function usage(): { milliseconds: number; mebibytes: number } {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+  return { milliseconds: (userCPUTime + systemCPUTime) / 1000, mebibytes: maxRSS / 1024 }
+}
 
 /** Null if an input is read, otherwise the thrown error. */
 async function outcome(target: Target, bytes: Uint8Array): Promise<unknown> {

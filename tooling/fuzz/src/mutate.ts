@@ -33,11 +33,12 @@ const values: readonly unknown[] = [
 ]
 
 /**
- * A changed copy of a file. It has one to eight changes of bytes. A file of JSON has changes of values just as often.
+ * A changed copy of a file. It has one to eight changes of bytes. JSON, and the header of
+ * a safetensors file, has changes of values just as often.
  */
 export function mutate(bytes: Uint8Array, others: readonly Uint8Array[], random: RandomStream): Uint8Array {
   if (random.integer(2) === 0) {
-    const changed = mutateJson(bytes, random)
+    const changed = mutateJson(bytes, random) ?? mutateHeader(bytes, random)
     if (changed !== null) return changed
   }
   let result: Uint8Array = bytes.slice()
@@ -49,55 +50,62 @@ type Change = (bytes: Uint8Array, random: RandomStream, others: readonly Uint8Ar
 
 const changes: readonly Change[] = [
   // Change a bit, a byte, or a run of one byte.
-  (bytes, { integer }) => {
-    const at = integer(bytes.length)
-    return bytes.with(at, (bytes[at] ?? 0) ^ (1 << integer(8)))
+  (bytes, random) => {
+    const at = place(bytes, random)
+    return bytes.with(at, (bytes[at] ?? 0) ^ (1 << random.integer(8)))
   },
-  (bytes, { integer }) => bytes.with(integer(bytes.length), integer(256)),
-  (bytes, { integer }) => {
-    const start = integer(bytes.length)
-    return bytes.slice().fill(integer(256), start, start + 1 + integer(16))
+  (bytes, random) => bytes.with(place(bytes, random), random.integer(256)),
+  (bytes, random) => {
+    const start = place(bytes, random)
+    return bytes.slice().fill(random.integer(256), start, start + 1 + random.integer(16))
   },
   // Change a binary number, which may be a length, in either byte order.
-  (bytes, { integer }) => {
+  (bytes, random) => {
     const copy = bytes.slice()
     const view = new DataView(copy.buffer)
-    const value = integers[integer(integers.length)] ?? 0
-    const [at, little] = [integer(bytes.length), integer(2) === 0]
+    const value = integers[random.integer(integers.length)] ?? 0
+    const [at, little] = [place(bytes, random), random.integer(2) === 0]
     if (at + 4 <= bytes.length) view.setUint32(at, value, little)
     else copy[at] = value
     return copy
   },
   // Change a number in text, such as a size in the header of an image or archive.
-  (bytes, { integer }) => {
-    const text = new TextDecoder("latin1").decode(bytes)
-    const numbers = Array.from(text.matchAll(/\d+/g)).slice(0, 1000)
-    const number = numbers[integer(Math.max(1, numbers.length))]
-    if (number === undefined) return bytes
-    const replacement = ["0", "1", "-1", "9007199254740993", "1e999", "00", `${number[0]}0`, ""][integer(8)]
-    return latin1(text.slice(0, number.index) + replacement + text.slice(number.index + number[0].length))
+  (bytes, random) => {
+    let start = place(bytes, random)
+    while (start < bytes.length && !isDigit(bytes[start])) start++
+    let end = start
+    while (end < bytes.length && isDigit(bytes[end])) end++
+    if (start === end) return bytes
+    const replacement = ["0", "1", "-1", "9007199254740993", "1e999", "00", "0", ""][random.integer(8)] ?? ""
+    return concatenated(bytes.subarray(0, start), Buffer.from(replacement), bytes.subarray(end))
   },
   // Remove, insert or repeat bytes, or take them from another file.
-  (bytes, { integer }) => bytes.slice(0, integer(bytes.length + 1)),
-  (bytes, { integer }) => {
-    const at = integer(bytes.length)
-    return concatenated(bytes.subarray(0, at), bytes.subarray(at + 1 + integer(32)))
+  (bytes, random) => bytes.slice(0, random.integer(bytes.length + 1)),
+  (bytes, random) => {
+    const at = place(bytes, random)
+    return concatenated(bytes.subarray(0, at), bytes.subarray(at + 1 + random.integer(32)))
   },
-  (bytes, { integer }) => {
-    const [at, length] = [integer(bytes.length), 1 + integer(64)]
+  (bytes, random) => {
+    const [at, length] = [place(bytes, random), 1 + random.integer(64)]
     const part = bytes.subarray(at, at + length)
-    return concatenated(
-      bytes.subarray(0, at),
-      ...Array.from({ length: 1 + integer(50) }, () => part),
-      bytes.subarray(at),
-    )
+    const parts = Array.from({ length: 1 + random.integer(50) }, () => part)
+    return concatenated(bytes.subarray(0, at), ...parts, bytes.subarray(at))
   },
-  (bytes, { integer }, others) => {
-    const donor = others[integer(others.length)] ?? bytes
-    const at = integer(donor.length)
-    return concatenated(bytes.subarray(0, integer(bytes.length)), donor.subarray(at, at + integer(256)))
+  (bytes, random, others) => {
+    const donor = others[random.integer(others.length)] ?? bytes
+    const at = place(donor, random)
+    return concatenated(bytes.subarray(0, place(bytes, random)), donor.subarray(at, at + random.integer(256)))
   },
 ]
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
+
+/** An index anywhere, or as often in the first or the last 2 KiB, which hold the headers and directories of files. */
+function place({ length }: Uint8Array, { integer }: RandomStream): number {
+  const near = Math.min(length, 2048)
+  const index = [() => integer(length), () => integer(near), () => length - 1 - integer(near)][integer(3)]
+  return Math.max(0, index?.() ?? 0)
+}
 
 function change(bytes: Uint8Array, others: readonly Uint8Array[], random: RandomStream): Uint8Array {
   if (bytes.length === 0) return Uint8Array.of(random.integer(256))
@@ -139,6 +147,17 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
   return new TextEncoder().encode(JSON.stringify(root) ?? "")
 }
 
+/** Changes values of the header of a safetensors file, whose length stands before it. Returns null for other files. */
+function mutateHeader(bytes: Uint8Array, random: RandomStream): Uint8Array | null {
+  if (bytes[8] !== 0x7b) return null
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+  const header = mutateJson(bytes.subarray(8, 8 + length), random)
+  if (header === null) return null
+  const start = new Uint8Array(8)
+  new DataView(start.buffer).setUint32(0, header.length, true)
+  return concatenated(start, header, bytes.subarray(8 + length))
+}
+
 type Parent = Record<string, unknown>
 
 /** The places of all values within a value, as parents and keys. */
@@ -160,8 +179,6 @@ function nested(depth: number, value: unknown): unknown {
   for (let i = 0; i < depth; i++) result = [result]
   return result
 }
-
-const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 function concatenated(...parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))

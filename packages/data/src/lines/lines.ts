@@ -1,4 +1,5 @@
 import type { Image } from "../image.ts"
+import type { Admit } from "../read-ahead.ts"
 
 /** Images of lines of text, which are read one by one. */
 export interface LineSet {
@@ -14,7 +15,7 @@ export interface LineSet {
   text(index: number): string
   /** The name of line `index` in errors: the file's name if there is a file. */
   describe(index: number): string
-  /** The image of line `index`. Images may have different sizes. */
-  read(index: number): Promise<Image>
+  /** The image of line `index`. Images may have different sizes. `admit` is called before one is decoded. */
+  read(index: number, admit?: Admit): Promise<Image>
   close?(): Promise<void>
 }

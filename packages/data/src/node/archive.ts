@@ -8,7 +8,7 @@ import { BrokenImageError } from "../broken.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
-import { decodeImage } from "./decode.ts"
+import { decodeAdmitted } from "./decode.ts"
 import { fileSource, openFile } from "./open-file.ts"
 import { type ByteReader, readTar } from "./tar.ts"
 
@@ -142,7 +142,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     ...(labelSets && { labelSets }),
     source,
     describe,
-    async read(index) {
+    async read(index, admit) {
       const size = at(sizes, index)
       if (size > decodeLimits.fileBytes)
         throw new BrokenImageError(
@@ -164,7 +164,7 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
         // Errors about the bytes of the archive, but not those of a failing disk.
         throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
       })
-      return decodeImage(bytes, describe(index))
+      return decodeAdmitted(bytes, describe(index), admit)
     },
     close,
   }

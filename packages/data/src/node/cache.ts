@@ -29,10 +29,10 @@ export function cached(dataset: Dataset, { height, width, pixels, filled }: Pixe
   const size = height * width * 3
   return {
     ...dataset,
-    async read(index) {
+    async read(index, admit) {
       const stored = pixels.subarray(index * size, (index + 1) * size)
       if (Atomics.load(filled, index) === 1) return { height, width, channels: 3, data: stored }
-      const image = await dataset.read(index)
+      const image = await dataset.read(index, admit)
       if (image.height === height && image.width === width && image.channels === 3) {
         stored.set(image.data)
         Atomics.store(filled, index, 1)

@@ -11,6 +11,7 @@ import type { Image } from "../image.ts"
 import { decodeLimits } from "../limits.ts"
 import { toThree } from "../transforms/geometry.ts"
 import { messageOf } from "../message.ts"
+import type { Admit } from "../read-ahead.ts"
 import { readFileWithin } from "./open-file.ts"
 
 /**
@@ -23,13 +24,19 @@ import { readFileWithin } from "./open-file.ts"
  * @throws VitrineError for a file that is missing, too large, broken, truncated or of another format
  */
 export async function decodeImage(input: string | Uint8Array, name?: string): Promise<Image> {
-  const label = name ?? (typeof input === "string" ? input : "image")
+  return decodeAdmitted(input, name ?? (typeof input === "string" ? input : "image"))
+}
+
+/** Decodes an image as `decodeImage`, when `admit` allows as many pixels as its header says. */
+export async function decodeAdmitted(input: string | Uint8Array, label: string, admit?: Admit): Promise<Image> {
   const bytes = typeof input === "string" ? await readFileWithin(input, decodeLimits.fileBytes, label) : input
-  const format = imageHeader(bytes)?.format
+  const { format, width, height } = imageHeader(bytes) ?? { width: 0, height: 0 }
   if (bytes.length === 0) throw new BrokenImageError(`${label}: is empty`)
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
   if (format === undefined) throw notDecoded(bytes, label)
+  if (format === "TIFF" && width * height > decodeLimits.pixels) throw tooManyPixels(label)
+  await admit?.(width * height || decodeLimits.pixels)
   if (format === "BMP") return decodeNamed(bytes, label)
   const tiff = format === "TIFF" ? tiffFacts(bytes) : undefined
   if (tiff?.isRaw === true) throw notDecoded(bytes, label, "camera's raw")
@@ -45,11 +52,13 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
     return rgbImage(data, info)
   } catch (error) {
     const [fault = ""] = messageOf(error).split("\n")
-    if (/pixel limit/i.test(fault))
-      throw new BrokenImageError(`${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
+    if (/pixel limit/i.test(fault)) throw tooManyPixels(label)
     throw new BrokenImageError(`${label}: broken ${format} image (${fault})`, { cause: error })
   }
 }
+
+const tooManyPixels = (label: string): BrokenImageError =>
+  new BrokenImageError(`${label}: has more than ${decodeLimits.pixels / 1e6} million pixels`)
 
 function decodeNamed(bytes: Uint8Array, label: string): Image {
   try {

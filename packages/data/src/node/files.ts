@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, FilesSource } from "../dataset.ts"
 import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } from "../formats.ts"
-import { decodeImage } from "./decode.ts"
+import { decodeAdmitted } from "./decode.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set. They are decoded when they are read. */
@@ -19,7 +19,7 @@ export function openFiles(source: FilesSource): Dataset {
     ...(labelSets && { labelSets }),
     source,
     describe,
-    read: (index) => decodeImage(describe(index)),
+    read: (index, admit) => decodeAdmitted(describe(index), describe(index), admit),
   }
 }
 

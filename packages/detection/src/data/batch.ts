@@ -69,7 +69,7 @@ export function detectionBatchMaker(
     const targets: Target[] = []
     const epochKey = foldKey(keyFromSeed(seed), "augment", epoch)
     let row = 0
-    for await (const [example, read] of readAhead(examples, (each) => dataset.read(each))) {
+    for await (const [example, read] of readAhead(examples, (each, admit) => dataset.read(each, admit))) {
       const key = foldKey(epochKey, index * batchSize + row)
       const { image, objects } = transformExample({ image: read, objects: dataset.objects(example) }, transforms, key)
       if (image.height > height || image.width > width)

@@ -1,3 +1,4 @@
+import type { Admit } from "@vitrine/data/internal"
 import type { FilesSource, Image, PackedSource, Size } from "@vitrine/data"
 import type { Objects } from "./objects.ts"
 
@@ -12,8 +13,8 @@ export interface DetectionDataset {
   /** The name of image `index` in errors: the file's name if there is a file. */
   describe(index: number): string
   objects(index: number): Objects
-  /** [height, width, 3]. */
-  read(index: number): Promise<Image>
+  /** [height, width, 3]. `admit` is called before an image is decoded that may be large. */
+  read(index: number, admit?: Admit): Promise<Image>
   close?(): Promise<void>
 }
 

@@ -29,8 +29,8 @@ function annotatedDataset(source: AnnotatedSource, images: Dataset): DetectionDa
     source,
     describe: images.describe,
     objects: (index) => entryOf(objects, index, name),
-    async read(index) {
-      const image = await images.read(index)
+    async read(index, admit) {
+      const image = await images.read(index, admit)
       const [height, width] = entryOf(sizes, index, name)
       if (image.height !== height || image.width !== width)
         throw new VitrineError(

@@ -19,6 +19,7 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import { applyTransforms, type Image } from "@vitrine/data"
+import { type Admit, readAhead } from "@vitrine/data/internal"
 import { checkFinite } from "../../finite.ts"
 import { evaluationTransforms } from "./preprocessing.ts"
 import { type TapShape, tapGraph, tapShapes } from "../../taps.ts"
@@ -82,7 +83,7 @@ export interface ModelParts<Input> {
   readonly notes?: readonly string[] | undefined
   readonly constants: NonNullable<CompileOptions["constants"]>
   readonly backend: Backend
-  readonly decode: (image: Input) => Promise<Image>
+  readonly decode: (image: Input, admit?: Admit) => Promise<Image>
   readonly close: () => Promise<void>
 }
 
@@ -99,14 +100,13 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     imageModel(config).forward(scope, ops.input("images", ["batch", ...config.imageSize, config.channels]))
 
   const batchOf = async (images: readonly Input[]): Promise<Float32Array> => {
-    const rows = await Promise.all(
-      images.map(async (image) => {
-        const pixels = await decode(image)
-        return naming(image, () => applyTransforms(pixels, transforms))
-      }),
-    )
     const batch = new Float32Array(images.length * imageLength)
-    for (const [i, { data }] of rows.entries()) batch.set(data, i * imageLength)
+    let row = 0
+    for await (const [image, pixels] of readAhead(images, decode)) {
+      const { data } = naming(image, () => applyTransforms(pixels, transforms))
+      batch.set(data, row * imageLength)
+      row++
+    }
     return batch
   }
   const run = async (images: readonly Input[], taps: readonly string[]): Promise<Record<string, HostTensor>> => {

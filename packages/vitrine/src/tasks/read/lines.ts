@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { applyTransforms, grayscale, type Image, type LineSet, normalize, resizeImage, toRgb } from "@vitrine/data"
-import type { BatchJob } from "@vitrine/data/internal"
+import { type BatchJob, readAhead } from "@vitrine/data/internal"
 import {
   type Alphabet,
   alphabet,
@@ -115,14 +115,13 @@ export function lineBatches(
     const prepared = roomFor(config, batchSize)
     const targets = new Int32Array(batchSize * length).fill(end)
     const weights = new Float32Array(batchSize * length)
-    const batch = await Promise.all(
-      Array.from(examples, async (example) => ({ image: await lines.read(example), text: lines.text(example) })),
-    )
-    for (const [row, { image, text }] of batch.entries()) {
+    let row = 0
+    for await (const [example, image] of readAhead(examples, (each, admit) => lines.read(each, admit))) {
       placeLine(image, preparation, prepared, row)
-      const tokens = encode(text)
+      const tokens = encode(lines.text(example))
       targets.set(tokens, row * length)
       weights.fill(1, row * length, row * length + tokens.length + 1)
+      row++
     }
     return { ...prepared, targets, weights, size: batchSize }
   }
@@ -164,7 +163,7 @@ export function readableLines(
       length: indices.length,
       text: (index) => lines.text(at(index)),
       describe: (index) => lines.describe(at(index)),
-      read: (index) => lines.read(at(index)),
+      read: (index, admit) => lines.read(at(index), admit),
     },
   }
 }
@@ -180,15 +179,10 @@ export async function readingFacts(lines: LineSet): Promise<ReadingFacts> {
   const characters = lines.drawn?.characters ?? charactersOf(texts)
   const longest = lines.drawn?.longest ?? texts.reduce((most, text) => Math.max(most, graphemes(text).length), 0)
   const step = Math.max(1, Math.floor(lines.length / sampleSize))
-  const images: Image[] = []
-  for (let i = 0; i < lines.length && images.length < sampleSize; i += step) images.push(await lines.read(i))
-  const widest = Math.max(...images.map(({ width, height }) => width / height))
-  const imageSize: readonly [number, number] = lines.largest ?? [
-    usualHeight,
-    Math.min(greatestWidth, Math.ceil(widest * usualHeight)),
-  ]
-  let [sum, squares, count] = [0, 0, 0]
-  for (const image of images) {
+  const sample = Array.from({ length: Math.min(sampleSize, Math.ceil(lines.length / step)) }, (_, i) => i * step)
+  let [widest, sum, squares, count] = [0, 0, 0, 0]
+  for await (const [, image] of readAhead(sample, (each, admit) => lines.read(each, admit))) {
+    widest = Math.max(widest, image.width / image.height)
     const { data } = applyTransforms(image, [grayscale()])
     for (const value of data) {
       sum += value
@@ -196,6 +190,10 @@ export async function readingFacts(lines: LineSet): Promise<ReadingFacts> {
     }
     count += data.length
   }
+  const imageSize: readonly [number, number] = lines.largest ?? [
+    usualHeight,
+    Math.min(greatestWidth, Math.ceil(widest * usualHeight)),
+  ]
   const mean = sum / count
   const std = Math.max(1 / 255, Math.sqrt(squares / count - mean * mean))
   return { examples: lines.length, alphabet: alphabet(characters), longest, imageSize, mean: [mean], std: [std] }

@@ -1,4 +1,6 @@
 import { VitrineError } from "@vitrine/core"
+import type { Image } from "@vitrine/data"
+import { readAhead } from "@vitrine/data/internal"
 import { resolveLines } from "@vitrine/data/node"
 import { alphabet, graphemes, type SearchOptions } from "@vitrine/seq2seq"
 import { readableLines } from "../lines.ts"
@@ -9,7 +11,7 @@ export interface EvaluateReaderOptions extends LoadReaderOptions, SearchOptions 
   readonly data?: string | undefined
   /** `val` by default. */
   readonly split?: "train" | "val" | undefined
-  /** The number of lines in a batch; 64 by default. It does not change the result. */
+  /** The number of lines in a batch; 64 by default, fewer if they are large. It does not change the result. */
   readonly batchSize?: number | undefined
 }
 
@@ -31,6 +33,8 @@ export interface ReaderEvaluation {
 const mostMistakes = 20
 /** The greatest number of lines that are read. A training set of generated rows has no end. */
 const mostLines = 20_000
+/** The greatest number of pixels of the images in a batch, before the last of them. */
+const batchPixels = 48e6
 
 /**
  * Measures a model that reads by decoding each line.
@@ -52,10 +56,8 @@ export async function evaluateReader(path: string, options: EvaluateReaderOption
     if (total === 0) throw new VitrineError("file", `${name}: has no line that the model could read; ${skipped[0]}`)
     let [exact, edits, characters] = [0, 0, 0]
     const mistakes: ReaderEvaluation["mistakes"][number][] = []
-    for (let from = 0; from < total; from += batchSize) {
-      const size = Math.min(batchSize, total - from)
-      const images = await Promise.all(Array.from({ length: size }, (_, i) => lines.read(from + i)))
-      for (const [i, [best]] of (await reader.read(images, { beams, lengthPenalty })).entries()) {
+    const measure = async (batch: readonly Image[], from: number): Promise<void> => {
+      for (const [i, [best]] of (await reader.read(batch, { beams, lengthPenalty })).entries()) {
         const text = lines.text(from + i)
         const read = best?.text ?? ""
         characters += graphemes(text).length
@@ -63,6 +65,17 @@ export async function evaluateReader(path: string, options: EvaluateReaderOption
         if (read === text) exact++
         else if (mistakes.length < mostMistakes) mistakes.push({ line: lines.describe(from + i), text, read })
       }
+    }
+    let batch: Image[] = []
+    let pixels = 0
+    const indices = Array.from({ length: total }, (_, i) => i)
+    for await (const [line, image] of readAhead(indices, (each, admit) => lines.read(each, admit))) {
+      batch.push(image)
+      pixels += image.width * image.height
+      if (batch.length < batchSize && pixels < batchPixels && line + 1 < total) continue
+      await measure(batch, line + 1 - batch.length)
+      batch = []
+      pixels = 0
     }
     return {
       data: name,
