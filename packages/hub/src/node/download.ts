@@ -25,8 +25,6 @@ export interface Download {
 
 /**
  * Downloads a file, and checks it against the hub's checksum. It continues where an earlier download ended.
- * `downloadFileToCacheDir` of @huggingface/hub (2.17) cannot be used: it starts again after each interruption, checks
- * nothing, reports no progress and writes to the standard output.
  *
  * Two processes may download the same file. They write the same bytes to the same places of one partial file, and each
  * checks the whole file.

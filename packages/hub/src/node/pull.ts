@@ -3,6 +3,8 @@ import { dirname, join, relative } from "node:path"
 import { explaining, writeFileAtomic } from "@vitrine/checkpoint/node"
 import { VitrineError } from "@vitrine/core"
 import { type HubName, hubAddress, parseHubName } from "../name.ts"
+import { commitHash, commitOf, listedFiles } from "./api.ts"
+import { modelFolder } from "./cache.ts"
 import { download, isLink, sizeOf } from "./download.ts"
 import { type ModelFiles, modelFiles, type RemoteFile, remoteFile } from "./listing.ts"
 import { Passing, type Requests, requests } from "./requests.ts"
@@ -55,9 +57,7 @@ export interface PullResult {
 export async function pull(text: string, { onProgress, signal }: PullOptions = {}): Promise<PullResult> {
   const name = parseHubName(text)
   const settings = await hubSettings()
-  const { getHFHubCachePath, getRepoFolderName } = await import("@huggingface/hub")
-  const cache = getHFHubCachePath()
-  const folder = join(cache, getRepoFolderName({ type: "model", name: name.repo }))
+  const folder = modelFolder(name.repo)
 
   const isCommit = commitHash.test(name.revision)
   if (isCommit || settings.offline) {
@@ -85,8 +85,6 @@ export async function pull(text: string, { onProgress, signal }: PullOptions = {
   return { ...locate(folder, name, commit, model), fetched, unreached: null }
 }
 
-const commitHash = /^[0-9a-f]{40}$/
-
 /** The commit of a revision, and its files. */
 interface Listing {
   readonly commit: string
@@ -94,24 +92,13 @@ interface Listing {
 }
 
 async function listFiles({ repo, revision }: HubName, { endpoint }: HubSettings, { api }: Requests): Promise<Listing> {
-  const hub = await import("@huggingface/hub")
-  const common = { hubUrl: endpoint, fetch: api }
-  try {
-    const { sha } = await hub.modelInfo({ ...common, name: repo, revision, additionalFields: ["sha"] })
-    if (typeof sha !== "string" || !commitHash.test(sha))
-      throw new VitrineError("file", `${endpoint}: names no commit for hf:${repo}`)
-    const files: RemoteFile[] = []
-    for await (const entry of hub.listFiles({ ...common, repo: { type: "model", name: repo }, revision: sha })) {
-      const file = remoteFile(entry, endpoint)
-      if (file !== null) files.push(file)
-    }
-    return { commit: sha, files }
-  } catch (error) {
-    if (VitrineError.isInstance(error) || !(error instanceof Error) || error.name === "AbortError") throw error
-    throw new VitrineError("file", `${endpoint}: does not answer as the Hugging Face hub does (${error.message})`, {
-      cause: error,
-    })
+  const commit = await commitOf(endpoint, repo, revision, api)
+  const files: RemoteFile[] = []
+  for await (const entry of listedFiles(endpoint, repo, commit, api)) {
+    const file = remoteFile(entry, endpoint)
+    if (file !== null) files.push(file)
   }
+  return { commit, files }
 }
 
 interface Fetching {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { unescape } from "node:querystring"
 import { VitrineError } from "@vitrine/core"
+import { huggingFaceHome } from "./cache.ts"
 
 /** The address of the hub and the user's token. The environment variables are those of Python's `huggingface_hub`. */
 export interface HubSettings {
@@ -46,7 +46,6 @@ function loginOf({ username, password }: URL): string | undefined {
 }
 
 async function storedToken(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface")
-  const text = await readFile(env.HF_TOKEN_PATH ?? join(home, "token"), "utf8").catch(() => "")
+  const text = await readFile(env.HF_TOKEN_PATH ?? join(huggingFaceHome(env), "token"), "utf8").catch(() => "")
   return text.trim() || undefined
 }

@@ -1,0 +1,56 @@
+import { VitrineError } from "@vitrine/core"
+import type { ListedFile } from "./listing.ts"
+
+/**
+ * The commit of a revision, by the hub's `/api/models/NAME/revision/REVISION`.
+ * @param fetchJson throws for an answer without success
+ * @throws VitrineError (file) for an answer that names no commit
+ */
+export async function commitOf(
+  endpoint: string,
+  repo: string,
+  revision: string,
+  fetchJson: typeof fetch,
+): Promise<string> {
+  const url = `${endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}?expand=sha`
+  const answer = await json(endpoint, await fetchJson(url))
+  const sha = typeof answer === "object" && answer !== null && "sha" in answer ? answer.sha : undefined
+  if (typeof sha !== "string" || !commitHash.test(sha))
+    throw new VitrineError("file", `${endpoint}: names no commit for hf:${repo}`)
+  return sha
+}
+
+export const commitHash: RegExp = /^[0-9a-f]{40}$/
+
+/**
+ * The files at the root of a repository, unchecked, by the pages of `/api/models/NAME/tree/COMMIT`.
+ * @param fetchJson throws for an answer without success
+ * @throws VitrineError (file) for a page that is no list
+ */
+export async function* listedFiles(
+  endpoint: string,
+  repo: string,
+  commit: string,
+  fetchJson: typeof fetch,
+): AsyncGenerator<ListedFile> {
+  let url: string | undefined = `${endpoint}/api/models/${repo}/tree/${commit}?recursive=false`
+  while (url !== undefined) {
+    const response: Response = await fetchJson(url)
+    const page = await json(endpoint, response)
+    if (!Array.isArray(page)) throw otherAnswer(endpoint, "a page of files is no list")
+    for (const entry of page) if (typeof entry === "object" && entry !== null) yield entry
+    url = /<(https?:\/\/[^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1]
+  }
+}
+
+async function json(endpoint: string, response: Response): Promise<unknown> {
+  const text = await response.text()
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw otherAnswer(endpoint, "no JSON", error)
+  }
+}
+
+const otherAnswer = (endpoint: string, why: string, cause?: unknown): VitrineError =>
+  new VitrineError("file", `${endpoint}: does not answer as the Hugging Face hub does (${why})`, { cause })
