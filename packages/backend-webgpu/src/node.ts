@@ -32,7 +32,7 @@ const entries = new Map<string, GPU>()
 /** Opens a device for `webgpuBackend` and for other libraries. The caller destroys it. */
 export async function nodeDevice(options: Omit<WebGpuNodeOptions, "device"> = {}): Promise<GPUDevice> {
   const flags = [...(options.dawn ?? ["enable-dawn-features=disable_workgroup_init"])]
-  if (!flags.some((flag) => flag.startsWith("backend="))) needVulkan()
+  if (!flags.some((flag) => flag.startsWith("backend="))) await needVulkan()
   const { create, globals } = await load()
   for (const [name, value] of Object.entries(globals))
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
@@ -53,18 +53,20 @@ async function load(): Promise<typeof dawn> {
 }
 
 /**
- * Checks for Vulkan's loader, through which Dawn finds GPUs on Linux. Without it Dawn would write to standard error.
+ * Checks for Vulkan's loader, through which Dawn finds GPUs on Linux. Without it Dawn would write to standard error. A
+ * missing package is named before a missing loader.
  */
-function needVulkan(): void {
+async function needVulkan(): Promise<void> {
   if (process.platform !== "linux") return
   try {
     process.dlopen({ exports: {} }, "libvulkan.so.1")
   } catch (error) {
     // Node cannot load the library as an addon, but the message tells whether the file exists.
-    if (/cannot open shared object file/.test(messageOf(error)))
-      throw new VitrineError(
-        "backend",
-        "webgpu: no Vulkan here (libvulkan.so.1): apt install libvulkan1 and a GPU's driver",
-      )
+    if (!/cannot open shared object file/.test(messageOf(error))) return
+    await load()
+    throw new VitrineError(
+      "backend",
+      "webgpu: no Vulkan here (libvulkan.so.1): apt install libvulkan1 and a GPU's driver",
+    )
   }
 }

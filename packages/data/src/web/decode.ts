@@ -8,8 +8,15 @@ import { notDecoded } from "../not-decoded.ts"
 import { messageOf } from "../message.ts"
 import { readPixels } from "./pixels.ts"
 
+/** What `createImageBitmap` takes. It is never where the types of the DOM are missing, as in a program for Node. */
+type BitmapSource = typeof globalThis extends {
+  createImageBitmap: (image: infer Source, ...rest: never[]) => unknown
+}
+  ? Source
+  : never
+
 /** A file, its bytes, or a source of pixels in a page: ImageData, a bitmap, an `<img>`, `<canvas>` or `<video>`. */
-export type ImageSource = ImageBitmapSource | ArrayBuffer | Uint8Array
+export type ImageSource = BitmapSource | ArrayBuffer | Uint8Array
 
 const options: ImageBitmapOptions = {
   imageOrientation: "from-image",
@@ -68,7 +75,7 @@ function ignoreExif(bytes: Uint8Array): void {
   if (isExtended) bytes[20] = byteAt(bytes, 20) & ~0x08
 }
 
-async function pixelsOf(source: ImageBitmapSource, label: string, fault: string): Promise<Image> {
+async function pixelsOf(source: BitmapSource, label: string, fault: string): Promise<Image> {
   let bitmap: ImageBitmap | undefined
   try {
     bitmap = await createImageBitmap(source, options)
