@@ -83,8 +83,16 @@ export const colors: Colors = colorsOf("stdout")
 /** Colours of the standard error. */
 export const errorColors: Colors = colorsOf("stderr")
 
-/** The name by which the user calls this command: with npx if npm runs it. */
-export const self: string = process.env.npm_command === undefined ? "vitrine" : "npx vitrine"
+/**
+ * The name by which the user calls this command: with npx if npm runs it, and by the package's name if npx has fetched
+ * it for this call alone.
+ */
+export const self: string =
+  process.env.npm_command === undefined
+    ? "vitrine"
+    : /[\\/]_npx[\\/]/.test(import.meta.url)
+      ? "npx @vitrine/cli"
+      : "npx vitrine"
 
 /** Line breaks, and the colours that this command writes. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are written with them

@@ -1,0 +1,142 @@
+import { execFile, execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { build } from "vite"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { faults, openTarball, toolFaults } from "../src/faults.mjs"
+import { pack, stage } from "../src/pack.mjs"
+import { root } from "../src/packages.mjs"
+import { startRegistry } from "../src/registry.mjs"
+
+const run = promisify(execFile)
+const folder = mkdtempSync(join(tmpdir(), "vitrine-release-"))
+const app = join(folder, "app")
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let packed: Awaited<ReturnType<typeof pack>>
+let versions: Map<string, string>
+let registry: Awaited<ReturnType<typeof startRegistry>>
+/** The environment of a user, who has not got this workspace, and whom npm tells what it does not need to. */
+const env = (): NodeJS.ProcessEnv => {
+  const outer = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|INIT_CWD|PNPM)/i.test(name))
+  return {
+    ...Object.fromEntries(outer),
+    npm_config_registry: registry.url,
+    npm_config_audit: "false",
+    npm_config_fund: "false",
+    npm_config_update_notifier: "false",
+    ONNXRUNTIME_NODE_INSTALL: "skip",
+    NO_COLOR: "1",
+  }
+}
+const node = async (...args: readonly string[]): Promise<string> =>
+  (await run(process.execPath, args, { cwd: app, env: env() })).stdout
+
+beforeAll(async () => {
+  stage(join(folder, "workspace"))
+  packed = await pack(join(folder, "workspace"), join(folder, "tarballs"))
+  versions = new Map(packed.map(({ name, version }) => [name, version]))
+  registry = await startRegistry(join(folder, "registry"))
+  for (const { tarball } of packed) await registry.publish(tarball)
+  mkdirSync(app)
+  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", version: "1.0.0", type: "module" }))
+  await run("npm", ["install", "vitrine", "@vitrine/recipes", "@vitrine/cli"], { cwd: app, env: env() })
+})
+afterAll(() => registry.close())
+
+test("the packages have one version, one note and no faults", async () => {
+  expect(new Set(versions.values()).size).toBe(1)
+  const wrong: string[] = []
+  for (const { name, folder: at, tarball } of packed)
+    for (const line of [...faults(openTarball(tarball), at, versions), ...(await toolFaults(tarball))])
+      wrong.push(`${name}: ${line}`)
+  expect(wrong).toEqual([])
+})
+
+test("a broken package is named with its fault", () => {
+  const { folder: at, tarball } = packed.find(({ name }) => name === "@vitrine/archive") ?? packed[0]!
+  const whole = openTarball(tarball)
+  const { manifest } = whole
+  const { repository: _repository, ...unplaced } = manifest
+  const of = (changed: object, paths = whole.paths): string[] =>
+    faults({ ...whole, manifest: { ...manifest, ...changed }, paths }, at, versions)
+  expect(of({})).toEqual([])
+  expect(
+    of(
+      {},
+      whole.paths.filter((path) => path !== "dist/index.js"),
+    ),
+  ).toEqual([
+    "./dist/index.js is named by exports or bin, and is not in the package",
+    "src/index.ts is not built: dist has no file of it",
+  ])
+  expect(of({ dependencies: { ...manifest.dependencies, "@vitrine/golden": "0.0.0" } })).toEqual([
+    "dependencies.@vitrine/golden is private: it is not published",
+  ])
+  expect(of({ exports: { ...manifest.exports, "./zip": "./dist/zap.js" } })).toEqual([
+    "./dist/zap.js is named by exports or bin, and is not in the package",
+  ])
+  expect(faults({ ...whole, manifest: unplaced }, at, versions)).toHaveLength(2)
+  expect(of({ dependencies: { fflate: "^7.0.0" } })).toEqual([
+    "dependencies.fflate is ^7.0.0, and what is tested is 0.8.3",
+  ])
+  expect(of({ dependencies: { fflate: "0.8.3" } })).toEqual(["dependencies.fflate must be a caret range, not 0.8.3"])
+  expect(of({ dependencies: { "@vitrine/core": "^0.0.1" } })[0]).toMatch(/must be exactly/)
+})
+
+const program = `
+import { load, train } from "vitrine"
+import shapes from "@vitrine/recipes/shapes"
+
+for await (const event of train({ data: "shapes", recipe: { ...shapes, steps: 3 }, out: "runs/first" }))
+  if (event.type === "step") console.log("step", event.step)
+const model = await load("runs/first")
+console.log("classes", model.labels.length)
+await model.close()
+`
+
+test("vitrine runs in Node as it was installed", async () => {
+  writeFileSync(join(app, "program.mjs"), program)
+  expect(await node("program.mjs")).toMatch(/step 3\nclasses \d+\n$/)
+})
+
+const page = `
+import { load } from "vitrine"
+
+const model = await load("model")
+const [best] = await model.predict(document.querySelector("img")!)
+document.body.append(String(best?.label))
+`
+
+test.each([
+  { where: "Node", source: program, options: { module: "nodenext", types: ["node"], lib: ["es2023"] } },
+  {
+    where: "a page",
+    source: page,
+    options: { module: "esnext", moduleResolution: "bundler", customConditions: ["browser"], types: [] },
+  },
+])("its types hold in $where, without skipLibCheck", async ({ where, source, options }) => {
+  const name = where.replace(" ", "-")
+  writeFileSync(join(app, `${name}.ts`), source)
+  const compilerOptions = { target: "es2022", strict: true, noEmit: true, ...options }
+  writeFileSync(join(app, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, files: [`${name}.ts`] }))
+  execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", `tsconfig.${name}.json`], { cwd: app, encoding: "utf8" })
+})
+
+test("a page that classifies is built by Vite", async () => {
+  writeFileSync(join(app, "index.html"), '<script type="module" src="page.js"></script>')
+  writeFileSync(
+    join(app, "page.js"),
+    'import { load } from "vitrine"\nglobalThis.answer = (await load("model")).predict',
+  )
+  const output = await build({ root: app, logLevel: "error", build: { write: false, target: "es2022" } })
+  expect([output].flat().flatMap((part) => ("output" in part ? part.output : [])).length).toBeGreaterThan(1)
+})
+
+test("the command trains and predicts as it was installed", async () => {
+  const command = join(app, "node_modules/.bin/vitrine")
+  await node(command, "train", "--data", "shapes", "--steps", "3", "--out", "runs/second")
+  expect(await node(command, "runs", "--json")).toContain("second")
+})
