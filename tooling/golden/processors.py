@@ -1,4 +1,4 @@
-"""processors: the image processors of ViT, DeiT, DINOv2 and DETR in transformers (Pillow backend), each field changed by itself.
+"""processors: the image processors of ViT, DeiT, DINOv2 and DETR in transformers (Pillow backend) and of DINOv3 (torchvision), each field changed by itself.
 
 files/processors.json          the files as JSON, the fields that processors have, and for each case the shape of its pixels or its fault
 files/processors.safetensors   the pixels, [height, width, 3]
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 from transformers import BitImageProcessorPil, DeiTImageProcessorPil, DetrImageProcessorPil, ViTImageProcessorPil
+from transformers.models.dinov3_vit.image_processing_dinov3_vit import DINOv3ViTImageProcessor
 from transformers.processing_utils import ImagesKwargs
 
 from common import FILES, write
@@ -23,6 +24,8 @@ PROCESSORS = {
     "vit": (ViTImageProcessorPil, dict(size=dict(height=SIDE, width=SIDE))),
     "deit": (DeiTImageProcessorPil, dict(size=dict(height=28, width=28), crop_size=dict(height=SIDE, width=SIDE))),
     "dinov2": (BitImageProcessorPil, dict(size=dict(shortest_edge=28), crop_size=dict(height=SIDE, width=SIDE))),
+    "dinov3": (DINOv3ViTImageProcessor, dict(size=dict(height=SIDE, width=SIDE))),
+    "dinov3-crop": (DINOv3ViTImageProcessor, dict(size=dict(height=29, width=35), do_center_crop=True, crop_size=dict(height=SIDE, width=30))),
     "detr": (DetrImageProcessorPil, dict(size=dict(shortest_edge=SIDE, longest_edge=40))),
 }
 VALUES = {

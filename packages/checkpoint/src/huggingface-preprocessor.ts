@@ -15,6 +15,8 @@ type Pair = readonly [height: number, width: number]
 interface Processor {
   /** Whether a number as `size` means both sides. Otherwise it is the shorter side. */
   readonly squares: boolean
+  /** Whether images are resized as numbers (`precision` of `Preprocessing`), after rescaling. */
+  readonly float?: true
   /** The values of fields that a file lacks. */
   readonly defaults: Json
 }
@@ -42,7 +44,7 @@ const processors: ReadonlyMap<string, Processor> = new Map([
   ["DeiT", { squares: true, defaults: deit }],
   ["Bit", { squares: false, defaults: clip }],
   ["CLIP", { squares: false, defaults: clip }],
-  ["DINOv3ViT", { squares: true, defaults: dinov3 }],
+  ["DINOv3ViT", { squares: true, float: true, defaults: dinov3 }],
   ["Siglip", { squares: true, defaults: { ...vit, resample: 3 } }],
 ])
 
@@ -66,13 +68,13 @@ const schema = object({
 type Fields = v.InferOutput<typeof schema>
 
 /**
- * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize and of the processors' centre
- * crop.
+ * Reads a `preprocessor_config.json` for a model. The geometry is that of Pillow's resize, or for DINOv3 of
+ * torchvision's, and of the processors' centre crop.
  * @param anySize whether the model accepts images of other sizes, as DINOv2 does in transformers
  * @throws VitrineError (config) for a preprocessor that makes images of another size, or that Vitrine cannot follow
  */
 export function fromPreprocessor(json: unknown, config: ModelConfig, file: string, anySize = false): Preprocessing {
-  const { squares, defaults } = processorOf(json, file)
+  const { squares, float = false, defaults } = processorOf(json, file)
   const values = Object.entries(withoutNulls(parse(object({}), json, file)))
   const fields = parse(schema, { ...defaults, ...Object.fromEntries(values) }, file)
   if (fields.do_pad) throw configError(file, "do_pad is true: Vitrine does not pad images")
@@ -83,11 +85,22 @@ export function fromPreprocessor(json: unknown, config: ModelConfig, file: strin
       file,
       `resample must be ${pillowFilters.map((name, i) => `${i} (${name})`).join(", ")}, got ${shown(resample)}`,
     )
+  const shape = geometry(fields, squares, config.imageSize, anySize, file)
+  if (float) refuseBytes(fields, interpolation, file)
   return {
     interpolation,
-    ...geometry(fields, squares, config.imageSize, anySize, file),
+    ...shape,
+    ...(float && { resize: shape.resize === undefined ? shape.size : shape.resize, precision: "float" }),
     ...normalization(fields, config.channels, file),
   }
+}
+
+/** @throws VitrineError (config) for steps that torchvision takes on bytes, or that it does not have for numbers */
+function refuseBytes({ do_rescale, do_resize }: Fields, filter: Preprocessing["interpolation"], file: string): void {
+  if (!do_rescale)
+    throw configError(file, "do_rescale is false: Vitrine has DINOv3's images as numbers alone, rescaled")
+  if (do_resize && (filter === "box" || filter === "hamming"))
+    throw configError(file, `resample is ${pillowFilters.indexOf(filter)} (${filter}), which torchvision does not have`)
 }
 
 /** Replaces null fields of a processor as transformers 5 does: a step becomes false, other fields get their defaults. */

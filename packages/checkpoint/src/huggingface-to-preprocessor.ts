@@ -12,7 +12,7 @@ export function toPreprocessor(
   preprocessing: Preprocessing,
   { channels }: Pick<ModelConfig, "channels">,
 ): { readonly preprocessor: Json; readonly notes: readonly string[] } {
-  const { size, interpolation, mean, std } = preprocessing
+  const { size, interpolation, mean, std, precision } = preprocessing
   const [height, width] = size
   const steps = geometry(preprocessing)
   const cropped = steps.crop !== undefined
@@ -35,11 +35,7 @@ export function toPreprocessor(
   if (channels === 1) notes.push("the model takes grey images: transformers' pipelines make coloured ones")
   return {
     preprocessor: {
-      image_processor_type: !cropped
-        ? "ViTImageProcessor"
-        : typeof steps.resize === "number"
-          ? "BitImageProcessor"
-          : "DeiTImageProcessor",
+      image_processor_type: processorFor(precision, cropped, steps.resize),
       do_convert_rgb: channels === 3,
       ...sizes,
       do_center_crop: cropped,
@@ -54,6 +50,12 @@ export function toPreprocessor(
   }
 }
 
+function processorFor(precision: Preprocessing["precision"], cropped: boolean, resize: Steps["resize"]): string {
+  if (precision === "float") return "DINOv3ViTImageProcessor"
+  if (!cropped) return "ViTImageProcessor"
+  return typeof resize === "number" ? "BitImageProcessor" : "DeiTImageProcessor"
+}
+
 interface Steps {
   /** The shorter side, the exact [height, width], or null for no resizing. */
   readonly resize: number | readonly [height: number, width: number] | null
@@ -62,7 +64,7 @@ interface Steps {
 }
 
 function geometry({ size, cropPct, cropMode, resize }: Preprocessing): Steps {
-  if (resize !== undefined) return { resize, crop: "down" }
+  if (resize !== undefined) return String(resize) === String(size) ? { resize } : { resize, crop: "down" }
   const [height, width] = size
   const scaled = [Math.floor(height / cropPct), Math.floor(width / cropPct)] as const
   if (cropMode === "squash") {

@@ -84,8 +84,8 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
     mean: perChannel(channels),
     std: standardDeviations(channels),
   })
-  const changed = { ...parse(schema, fields, file), size: imageSize }
-  const { resize, crop } = preprocessing
+  const { resize, crop, precision } = preprocessing
+  const changed = { ...parse(schema, fields, file), ...(precision && { precision }), size: imageSize }
   // Hugging Face's geometry is for one size. For another size, `cropPct` and `cropMode` are the nearest equivalent.
   const sameSize = resize !== undefined && imageSize.join() === preprocessing.size.join()
   const sameCrop = overrides.cropPct === undefined && overrides.cropMode === undefined

@@ -21,6 +21,11 @@ export interface Preprocessing {
    * that images must already have the input's size.
    */
   readonly crop?: readonly [height: number, width: number] | null
+  /**
+   * "float": images are resized as numbers, as transformers does for DINOv3. Absent: they are resized in whole bytes, as
+   * by Pillow.
+   */
+  readonly precision?: "float"
   /** A value for each channel, for pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]

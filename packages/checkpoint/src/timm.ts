@@ -115,24 +115,26 @@ export async function toTimm({
 /**
  * Converts preprocessing with Hugging Face's geometry to timm's fields, with a note for each difference that remains.
  */
-function timmPreprocessing({ resize, ...plain }: Preprocessing): {
+function timmPreprocessing({ resize, precision, ...plain }: Preprocessing): {
   readonly preprocessing: Preprocessing
   readonly notes: readonly string[]
 } {
   const { size } = plain
-  if (resize === undefined) return { preprocessing: plain, notes: [] }
+  const rounded = precision === "float" ? ["timm resizes images in whole bytes, this model as numbers"] : []
+  if (resize === undefined) return { preprocessing: plain, notes: rounded }
   if (resize === null) return { preprocessing: plain, notes: ["timm resizes images, which this model only crops"] }
   const target = typeof resize === "number" ? ([resize, resize] as const) : resize
   const scaled = (share: number): string => size.map((side) => Math.floor(side / share)).join("×")
   const cropPct = [plain.cropPct, size[0] / (target[0] + 0.5)].find((share) => scaled(share) === target.join("×"))
   if (cropPct === undefined) {
     const sides = typeof resize === "number" ? `a shorter side of ${resize}` : resize.join("×")
-    return { preprocessing: plain, notes: [`timm resizes images to ${scaled(plain.cropPct)}, this model to ${sides}`] }
+    const other = `timm resizes images to ${scaled(plain.cropPct)}, this model to ${sides}`
+    return { preprocessing: plain, notes: [other, ...rounded] }
   }
   const note =
     "where the middle of an image lies between two pixels, timm begins its crop at the even one and this model at the upper left one"
   const odd = typeof resize === "number" || [resize[0] - size[0], resize[1] - size[1]].some((rest) => rest % 4 === 3)
-  return { preprocessing: { ...plain, cropPct }, notes: odd ? [note] : [] }
+  return { preprocessing: { ...plain, cropPct }, notes: odd ? [note, ...rounded] : rounded }
 }
 
 const fileSchema = object({

@@ -152,6 +152,12 @@ describe("Hugging Face's form", () => {
     ],
     ["Hugging Face's", { resize: 9 }, { size: { shortest_edge: 9 }, crop_size: { height: 8, width: 8 } }, 0],
     ["Hugging Face's squashed", { resize: [9, 12] }, { size: { height: 9, width: 12 } }, 0],
+    [
+      "resized as numbers",
+      { resize: [8, 8], precision: "float" },
+      { image_processor_type: "DINOv3ViTImageProcessor", size: { height: 8, width: 8 }, do_center_crop: false },
+      0,
+    ],
     ["not resized", { resize: null }, { do_resize: false, do_center_crop: true }, 0],
     [
       "filtered",
@@ -166,6 +172,7 @@ describe("Hugging Face's form", () => {
     expect(made.notes).toHaveLength(notes)
     const { preprocessing } = await fromHuggingFace(made.config, made.preprocessor, "config.json")
     expect(preprocessing).toMatchObject({ mean: squash.mean, std: squash.std, size: [8, 8] })
+    expect(preprocessing.precision).toBe(fields.precision)
     if (fields.resize !== undefined) expect(preprocessing.resize).toEqual(fields.resize)
   })
 
@@ -196,6 +203,7 @@ describe("timm's form", () => {
     expect((await toTimm(model({ stem, imageSize: [32, 32], patchSize: [1, 1] }, { size: [32, 32] }))).notes).toEqual([
       "timm's stem has other ε than Google's: logits differ a little",
     ])
+    expect((await toTimm(model({}, { resize: [8, 8], precision: "float" }))).notes).toMatchObject([/whole bytes/])
     expect((await toTimm(model({}, { resize: null }))).notes).toMatchObject([/only crops/])
     expect((await toTimm(model({}, { resize: [9, 12] }))).notes).toMatchObject([
       /timm resizes images to .*, this model to 9×12/,

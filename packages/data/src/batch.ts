@@ -2,7 +2,7 @@ import { foldKey, type Key, keyFromSeed, randomStream, VitrineError } from "@vit
 import { at } from "./at.ts"
 import { type BrokenExample, BrokenImageError, firstImage, readOrBroken } from "./broken.ts"
 import type { Dataset } from "./dataset.ts"
-import type { Image } from "./image.ts"
+import type { FloatImage, Image } from "./image.ts"
 import { labelsAt } from "./label-sets.ts"
 import { type Mix, mixBatch } from "./mix.ts"
 import { readAhead } from "./read-ahead.ts"
@@ -131,7 +131,7 @@ export async function transformedShape(
   return [image.height, image.width, image.channels]
 }
 
-function transformed(dataset: Dataset, example: number, steps: Pipeline, image: Image, key: Key): Image {
+function transformed(dataset: Dataset, example: number, steps: Pipeline, image: Image, key: Key): Image | FloatImage {
   try {
     return steps.image(image, key)
   } catch (error) {

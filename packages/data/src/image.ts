@@ -10,6 +10,12 @@ export interface Image {
   readonly data: Uint8Array
 }
 
+/** An image whose values are no whole bytes. */
+export interface FloatImage extends Omit<Image, "data"> {
+  /** [height, width, channels], mostly 0 … 255. */
+  readonly data: Float32Array
+}
+
 /** An image of zeros. */
 export function blank(width: number, height: number, channels: 1 | 3 | 4): Image {
   return { width, height, channels, data: new Uint8Array(width * height * channels) }

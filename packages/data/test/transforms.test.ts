@@ -259,3 +259,22 @@ describe("mixing a batch", () => {
     expect(variance).toBeCloseTo(1 / (4 * (2 * 0.4 + 1)), 2)
   })
 })
+
+describe("a resize to numbers", () => {
+  const row: Image = { width: 3, height: 1, channels: 1, data: Uint8Array.of(0, 100, 255) }
+  const numbers = (...steps: Transform[]): number[] =>
+    Array.from(applyTransforms(row, steps).data, (x) => Math.round(255e4 * x) / 1e4)
+
+  test("keeps the fractions of bytes, which the usual one rounds", () => {
+    // Windows of 1.5 pixels around 0.75 and 2.25, as torchvision's antialias takes them.
+    expect(numbers(resize([1, 2], { interpolation: "bilinear", precision: "float" }))).toEqual([37.5, 196.875])
+    expect(numbers(resize([1, 2], { interpolation: "bilinear" }))).toEqual([38, 197])
+  })
+
+  test("is followed by crops, whose odd half pixel goes to the upper left", () => {
+    const step = resize([1, 3], { precision: "float" })
+    expect(numbers(step, centerCrop([1, 2], { rounding: "zero" }))).toEqual([0, 100])
+    expect(numbers(step, centerCrop([1, 4], { rounding: "zero" }))).toEqual([0, 100, 255, 0])
+    expect(() => numbers(step, resize(2))).toThrow('must come before a resize with precision "float"')
+  })
+})

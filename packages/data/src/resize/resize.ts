@@ -1,6 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import { byteAt } from "../at.ts"
-import { checkImage, type Image } from "../image.ts"
+import { checkImage, type FloatImage, type Image } from "../image.ts"
 import { type Coefficients, coefficients, type Interpolation } from "./coefficients.ts"
 import type { Passes } from "./plain.ts"
 import { wasmPasses } from "./wasm.ts"
@@ -45,19 +45,41 @@ export function resizeImage(
 }
 
 /** The part of the image within a window. Places outside the image become `fill`, one byte for each channel, or 0. */
-export function cropImage(image: Image, { x, y, width, height }: Window, fill?: readonly number[]): Image {
+export function cropImage(image: Image, window: Window, fill?: readonly number[]): Image {
+  if (isWhole(image, window)) return image
+  const { width, height } = window
+  const data = new Uint8Array(width * height * image.channels)
+  copyWindow(image, window, data, fill)
+  return { ...image, width, height, data }
+}
+
+/** `cropImage` for numbers. */
+export function cropNumbers(image: FloatImage, window: Window, fill?: readonly number[]): FloatImage {
+  if (isWhole(image, window)) return image
+  const { width, height } = window
+  const data = new Float32Array(width * height * image.channels)
+  copyWindow(image, window, data, fill)
+  return { ...image, width, height, data }
+}
+
+const isWhole = (image: Image | FloatImage, { x, y, width, height }: Window): boolean =>
+  x === 0 && y === 0 && width === image.width && height === image.height
+
+function copyWindow(
+  image: Image | FloatImage,
+  { x, y, width, height }: Window,
+  out: Uint8Array | Float32Array,
+  fill: readonly number[] | undefined,
+): void {
   const { channels, data } = image
-  if (x === 0 && y === 0 && width === image.width && height === image.height) return image
-  const out = new Uint8Array(width * height * channels)
   for (const [c, value] of fill?.entries() ?? []) for (let i = c; i < out.length; i += channels) out[i] = value
   const left = Math.max(0, x)
   const right = Math.min(image.width, x + width)
-  if (left >= right) return { width, height, channels, data: out }
+  if (left >= right) return
   for (let row = Math.max(0, -y); row < Math.min(height, image.height - y); row++) {
     const start = (y + row) * image.width
     out.set(data.subarray((start + left) * channels, (start + right) * channels), (row * width + left - x) * channels)
   }
-  return { width, height, channels, data: out }
 }
 
 function filtered(

@@ -1,6 +1,7 @@
 import { foldKey, type Key, type RandomStream, randomStream, VitrineError } from "@vitrine/core"
-import type { Image } from "../image.ts"
-import { cropImage, resizeImage, type Window } from "../resize/resize.ts"
+import type { FloatImage, Image } from "../image.ts"
+import { resizeToNumbers } from "../resize/numbers.ts"
+import { cropImage, cropNumbers, resizeImage, type Window } from "../resize/resize.ts"
 import { centerWindow, mirrored, randomWindow, resizedSize, shifted, toGray, toThree } from "./geometry.ts"
 import { augmented } from "./randaugment.ts"
 import { checkTransforms } from "./fields.ts"
@@ -8,12 +9,12 @@ import type { CenterCrop, RandomErasing, Resize, Size, Transform } from "./trans
 
 /** Checked transforms that are prepared for many images. */
 export interface Pipeline {
-  /** The bytes after the transforms before `normalize`. */
-  image(image: Image, key: Key): Image
+  /** The image after the transforms before `normalize`. */
+  image(image: Image, key: Key): Image | FloatImage
   /**
-   * Applies the other transforms to these bytes. It writes numbers, [height, width, channels], at `offset` in `out`.
+   * Applies the other transforms to this image. It writes numbers, [height, width, channels], at `offset` in `out`.
    */
-  numbers(image: Image, key: Key, out: Float32Array, offset: number): void
+  numbers(image: Image | FloatImage, key: Key, out: Float32Array, offset: number): void
 }
 
 /** A model's input, [height, width, channels], with its shape. */
@@ -29,20 +30,24 @@ export interface TransformedImage {
  */
 export function applyTransforms(image: Image, transforms: readonly Transform[], key: Key = [0, 0]): TransformedImage {
   const steps = pipeline(transforms)
-  const bytes = steps.image(image, key)
-  const data = new Float32Array(bytes.data.length)
-  steps.numbers(bytes, key, data, 0)
-  return { data, shape: [bytes.height, bytes.width, bytes.channels] }
+  const pixels = steps.image(image, key)
+  const data = new Float32Array(pixels.data.length)
+  steps.numbers(pixels, key, data, 0)
+  return { data, shape: [pixels.height, pixels.width, pixels.channels] }
 }
 
 /** Checks transforms and prepares them for many images. */
 export function pipeline(transforms: readonly Transform[]): Pipeline {
   checkTransforms(transforms)
   const normalize = transforms.find((step) => step.op === "normalize")
-  const byteSteps = normalize === undefined ? transforms : transforms.slice(0, transforms.indexOf(normalize))
+  const imageSteps = normalize === undefined ? transforms : transforms.slice(0, transforms.indexOf(normalize))
+  const float = imageSteps.find((step) => step.op === "resize" && step.precision === "float")
+  const byteSteps = float === undefined ? imageSteps : imageSteps.slice(0, imageSteps.indexOf(float))
   const erasing = transforms.flatMap((step, at) => (step.op === "randomErasing" ? [{ step, at }] : []))
   const { mean, std } = normalize ?? { mean: [0], std: [1] }
   // One mean counts for all channels.
+  const normalized = (value: number, c: number): number =>
+    (value / 255 - (mean[c % mean.length] ?? 0)) / (std[c % std.length] ?? 1)
   const tableOf = (c: number): Float32Array => normalizeTable(mean[c % mean.length] ?? 0, std[c % std.length] ?? 1)
   const [red, green, blue] = [tableOf(0), tableOf(1), tableOf(2)]
 
@@ -54,7 +59,10 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
   })
 
   return {
-    image: (image, key) => stages.reduce((current, stage) => stage(current, key), image),
+    image(image, key) {
+      const bytes = stages.reduce((current, stage) => stage(current, key), image)
+      return float?.op === "resize" ? resizedToNumbers(bytes, float, imageSteps.slice(byteSteps.length + 1)) : bytes
+    },
     numbers({ width, height, channels, data }, key, out, offset) {
       if (channels === 4) throw new VitrineError("shape", "an image with alpha is no model's input; add toRgb()")
       if (mean.length !== 1 && mean.length !== channels)
@@ -62,7 +70,9 @@ export function pipeline(transforms: readonly Transform[]): Pipeline {
       const end = offset + data.length
       if (end > out.length)
         throw new VitrineError("shape", `${height}×${width}×${channels} numbers do not fit in ${out.length - offset}`)
-      if (channels === 1) for (let i = 0, o = offset; o < end; i++, o++) out[o] = red[data[i] as number] as number
+      if (data instanceof Float32Array)
+        for (const [i, value] of data.entries()) out[offset + i] = normalized(value, i % channels)
+      else if (channels === 1) for (let i = 0, o = offset; o < end; i++, o++) out[o] = red[data[i] as number] as number
       else
         for (let i = 0, o = offset; o < end; i += 3, o += 3) {
           out[o] = red[data[i] as number] as number
@@ -87,6 +97,16 @@ function resized(image: Image, step: Resize, crop?: CenterCrop): Image {
     : cropped(resizeImage(image, width, height, step.interpolation), crop)
 }
 
+/** The image as numbers, resized and then cropped. */
+function resizedToNumbers(image: Image, step: Resize, crops: readonly Transform[]): FloatImage {
+  const [height, width] = resizedSize(image.height, image.width, step)
+  const whole = resizeToNumbers(image, width, height, step.interpolation)
+  return crops.reduce(
+    (part, crop) => (crop.op === "centerCrop" ? cropNumbers(part, cropWindow(part, crop), crop.fill) : part),
+    whole,
+  )
+}
+
 function windowOf(height: number, width: number, { size, rounding, place }: CenterCrop): Window {
   if (place === "whole" && (size[0] !== height || size[1] !== width))
     throw new VitrineError(
@@ -98,11 +118,14 @@ function windowOf(height: number, width: number, { size, rounding, place }: Cent
 }
 
 function cropped(image: Image, crop: CenterCrop): Image {
+  return cropImage(image, cropWindow(image, crop), crop.fill)
+}
+
+function cropWindow({ width, height, channels }: Omit<Image, "data">, crop: CenterCrop): Window {
   const { fill } = crop
-  const { width, height, channels } = image
   if (fill !== undefined && fill.length !== channels)
     throw new VitrineError("shape", `centerCrop fills ${fill.length} channels, the image has ${channels}`)
-  return cropImage(image, windowOf(height, width, crop), fill)
+  return windowOf(height, width, crop)
 }
 
 function applyStep(image: Image, step: Transform, key: Key, at: number): Image {

@@ -37,11 +37,12 @@ export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } =
     size: { kind: "either", of: [side, size] },
     fit: { kind: "choice", of: ["cover", "contain"], optional: true },
     interpolation,
+    precision: { kind: "choice", of: ["float"], optional: true },
   },
   centerCrop: {
     size,
     fill: { ...bytes, optional: true },
-    rounding: { kind: "choice", of: ["down"], optional: true },
+    rounding: { kind: "choice", of: ["down", "zero"], optional: true },
     place: { kind: "choice", of: ["corner", "whole"], optional: true },
   },
   randomResizedCrop: { size, scale: areas, ratio: ratios, interpolation },
@@ -66,6 +67,7 @@ export const transformOps: readonly Transform["op"][] = rowNames(transformFields
  */
 export function checkTransforms(transforms: readonly Transform[]): void {
   let normalized = false
+  let numbers = false
   for (const [at, step] of transforms.entries()) {
     if (typeof step !== "object" || step === null || !hasRow(transformFields, step.op))
       throw new VitrineError(
@@ -82,6 +84,9 @@ export function checkTransforms(transforms: readonly Transform[]): void {
     if (step.op === "normalize" && normalized) fail("normalises twice")
     if (step.op === "randomErasing" && !normalized) fail("must come after normalize")
     if (step.op !== "normalize" && step.op !== "randomErasing" && normalized) fail("must come before normalize")
+    if (numbers && !["centerCrop", "normalize", "randomErasing"].includes(step.op))
+      fail('must come before a resize with precision "float"')
+    numbers ||= step.op === "resize" && step.precision === "float"
     normalized ||= step.op === "normalize"
   }
 }

@@ -28,10 +28,11 @@ export function centerWindow(
   imageHeight: number,
   imageWidth: number,
   [height, width]: Size,
-  rounding: "even" | "down" = "even",
+  rounding: "even" | "down" | "zero" = "even",
 ): Window {
   const offset = (extent: number, crop: number): number => {
     if (rounding === "down") return Math.floor((extent - crop) / 2)
+    if (rounding === "zero") return Math.trunc((extent - crop) / 2)
     return crop > extent ? -Math.floor((crop - extent) / 2) : roundHalfEven((extent - crop) / 2)
   }
   return { x: offset(imageWidth, width), y: offset(imageHeight, height), width, height }

@@ -33,6 +33,11 @@ export interface Resize {
    */
   readonly fit?: "cover" | "contain"
   readonly interpolation: Interpolation
+  /**
+   * "float" keeps the numbers, as torchvision's resize of float tensors does. By default they are rounded to bytes, as by
+   * Pillow.
+   */
+  readonly precision?: "float"
 }
 
 export interface CenterCrop {
@@ -40,8 +45,8 @@ export interface CenterCrop {
   readonly size: Size
   /** A byte for each channel, for places outside the image; 0 by default. */
   readonly fill?: readonly number[]
-  /** The rounding of an offset of half a pixel; to even by default. */
-  readonly rounding?: "down"
+  /** The rounding of an offset of half a pixel: down, or towards zero. It is to even by default. */
+  readonly rounding?: "down" | "zero"
   /** In place of the middle: the upper left part, or the whole of an image that must have the size already. */
   readonly place?: "corner" | "whole"
 }
@@ -79,23 +84,24 @@ const square = (size: number | Size): Size => (typeof size === "number" ? [size,
 
 /**
  * Resizes to a shortest side, or to [height, width]: exactly, or with `fit` in proportion. The bytes are those of
- * Pillow's `Image.resize`.
+ * Pillow's `Image.resize`. With `precision` "float" they are torchvision's numbers, and only crops and `normalize` may
+ * follow.
  */
 export function resize(
   size: number | Size,
-  options: { interpolation?: Interpolation; fit?: "cover" | "contain" } = {},
+  options: { interpolation?: Interpolation; fit?: "cover" | "contain"; precision?: "float" } = {},
 ): Transform {
   return { op: "resize", size, ...options, interpolation: options.interpolation ?? "bicubic" }
 }
 
 /**
  * The middle of the image. Places outside of the image become `fill`, by default 0. An offset of half a pixel is rounded to
- * even, as by torchvision's CenterCrop, or by `rounding` down, as by Hugging Face's processors. `place` takes another part
+ * even, as by torchvision's CenterCrop, or by `rounding` down or towards zero, as by Hugging Face's processors. `place` takes another part
  * than the middle.
  */
 export function centerCrop(
   size: number | Size,
-  options: { fill?: readonly number[]; rounding?: "down"; place?: "corner" | "whole" } = {},
+  options: { fill?: readonly number[]; rounding?: "down" | "zero"; place?: "corner" | "whole" } = {},
 ): Transform {
   return { op: "centerCrop", size: square(size), ...options }
 }

@@ -57,12 +57,15 @@ export function readDinov3(json: Json, file: string): HuggingFaceModel<ViTConfig
     throw configError(file, "query_bias, key_bias and value_bias: Vitrine has all, all but the keys', or none")
   if (!(fields.rope_theta > 0)) throw configError(file, `rope_theta must be above 0, got ${fields.rope_theta}`)
   if (projBias !== mlp_bias) throw configError(file, "proj_bias and mlp_bias: Vitrine has both or none")
+  const { image_size: imageSize, patch_size: patchSize } = fields
+  // The convolution leaves out the edges that no whole patch covers.
+  const covered = imageSize.map((side, axis) => side - (side % (patchSize[axis] ?? 1)))
   const config = inFile(
     file,
     () =>
       vitConfig({
-        imageSize: fields.image_size,
-        patchSize: fields.patch_size,
+        imageSize: [covered[0] ?? 0, covered[1] ?? 0],
+        patchSize,
         channels: fields.num_channels,
         dim: fields.hidden_size,
         depth: fields.num_hidden_layers,
@@ -95,7 +98,16 @@ export function readDinov3(json: Json, file: string): HuggingFaceModel<ViTConfig
       }),
     paths,
   )
-  return { config, takes: "the preprocessor's size", positionMethod: "timm" }
+  return {
+    config,
+    takes: "the preprocessor's size",
+    positionMethod: "timm",
+    imageSize,
+    patchSize,
+    notes: [
+      "in training, transformers moves the coordinates of patches at random (pos_embed_rescale); Vitrine does not",
+    ],
+  }
 }
 
 /** Whether a model's positions are those of DINOv3. */

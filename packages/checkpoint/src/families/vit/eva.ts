@@ -110,6 +110,11 @@ export function readEva(
       file,
       "model_args.use_fc_norm and use_post_transformer_norm: Vitrine has one norm after the blocks",
     )
+  if (gatedMlp && pool === "map")
+    throw configError(
+      file,
+      "model_args.swiglu_mlp: Vitrine does not have it beside a pool by attention, whose MLP has gelu",
+    )
   const side = row.img_size ?? 224
   const positions = readPositions(args, row)
   // A model for any image size runs at the size of its preprocessing, unless its table of positions has another size.
@@ -302,6 +307,7 @@ export function beyondEva(config: ViTConfig): string[] {
     "a head that reads the class token beside the average": pool === "token+average",
     "an average over the tokens before the patches": pool === "average" && config.poolPrefix && prefix,
     "a learned query that leaves out the tokens before the patches": pool === "map" && !config.poolPrefix && prefix,
+    "a learned query beside gated MLPs": pool === "map" && gatedMlp,
     "layers without biases": !config.projBias,
     [`MLPs with ${activation}`]: activation !== (gatedMlp ? "silu" : "gelu"),
     "one matrix for both layers of a gated MLP that is normed": gatedMlp && config.mlpNorm && !config.splitGate,

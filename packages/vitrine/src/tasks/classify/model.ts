@@ -153,7 +153,7 @@ export function createModel<Input>(parts: ModelParts<Input>): Model<Input> {
     async view(image) {
       const { data, shape } = applyTransforms(await decode(image), transforms.slice(0, -1))
       const [height, width, channels] = shape
-      const pixels = Uint8Array.from(data, (x) => Math.round(255 * x))
+      const pixels = Uint8Array.from(data, (x) => Math.min(255, Math.max(0, Math.round(255 * x))))
       return { width, height, channels: channels === 1 ? 1 : 3, data: pixels }
     },
     close: async () => {

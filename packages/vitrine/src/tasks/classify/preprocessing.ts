@@ -33,12 +33,12 @@ export function channelsOf(channels: number): Transform {
  * stay as it is.
  */
 export function fit(preprocessing: Preprocessing): Transform[] {
-  const { size, interpolation, cropPct, cropMode, mean, resize: target, crop = size } = preprocessing
+  const { size, interpolation, cropPct, cropMode, mean, resize: target, crop = size, precision } = preprocessing
   if (crop === null) return [centerCrop(size, { place: "whole" })]
   if (target !== undefined) {
-    const resized = target === null ? [] : [resize(target, { interpolation })]
+    const resized = target === null ? [] : [resize(target, { interpolation, ...(precision && { precision }) })]
     const part = crop.join() === size.join() ? [] : [centerCrop(size, { place: "corner" })]
-    return [...resized, centerCrop(crop, { rounding: "down" }), ...part]
+    return [...resized, centerCrop(crop, { rounding: precision === "float" ? "zero" : "down" }), ...part]
   }
   const [height, width] = size
   const scaled = [Math.floor(height / cropPct), Math.floor(width / cropPct)] as const
