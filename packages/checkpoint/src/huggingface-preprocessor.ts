@@ -15,7 +15,7 @@ type Pair = readonly [height: number, width: number]
 interface Processor {
   /** Whether a number as `size` means both sides. Otherwise it is the shorter side. */
   readonly squares: boolean
-  /** Whether images are resized as numbers (`precision` of `Preprocessing`), after rescaling. */
+  /** Whether images are resized as numbers (`resizePrecision` of `Preprocessing`), after rescaling. */
   readonly float?: true
   /** The values of fields that a file lacks. */
   readonly defaults: Json
@@ -90,7 +90,7 @@ export function fromPreprocessor(json: unknown, config: ModelConfig, file: strin
   return {
     interpolation,
     ...shape,
-    ...(float && { resize: shape.resize === undefined ? shape.size : shape.resize, precision: "float" }),
+    ...(float && { resize: shape.resize === undefined ? shape.size : shape.resize, resizePrecision: "float" }),
     ...normalization(fields, config.channels, file),
   }
 }

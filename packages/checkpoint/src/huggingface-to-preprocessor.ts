@@ -12,7 +12,7 @@ export function toPreprocessor(
   preprocessing: Preprocessing,
   { channels }: Pick<ModelConfig, "channels">,
 ): { readonly preprocessor: Json; readonly notes: readonly string[] } {
-  const { size, interpolation, mean, std, precision } = preprocessing
+  const { size, interpolation, mean, std, resizePrecision } = preprocessing
   const [height, width] = size
   const steps = geometry(preprocessing)
   const cropped = steps.crop !== undefined
@@ -35,7 +35,7 @@ export function toPreprocessor(
   if (channels === 1) notes.push("the model takes grey images: transformers' pipelines make coloured ones")
   return {
     preprocessor: {
-      image_processor_type: processorFor(precision, cropped, steps.resize),
+      image_processor_type: processorFor(resizePrecision, cropped, steps.resize),
       do_convert_rgb: channels === 3,
       ...sizes,
       do_center_crop: cropped,
@@ -50,7 +50,7 @@ export function toPreprocessor(
   }
 }
 
-function processorFor(precision: Preprocessing["precision"], cropped: boolean, resize: Steps["resize"]): string {
+function processorFor(precision: Preprocessing["resizePrecision"], cropped: boolean, resize: Steps["resize"]): string {
   if (precision === "float") return "DINOv3ViTImageProcessor"
   if (!cropped) return "ViTImageProcessor"
   return typeof resize === "number" ? "BitImageProcessor" : "DeiTImageProcessor"

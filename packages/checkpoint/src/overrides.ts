@@ -84,8 +84,8 @@ export function applyOverrides(description: ModelDescription, overrides: Overrid
     mean: perChannel(channels),
     std: standardDeviations(channels),
   })
-  const { resize, crop, precision } = preprocessing
-  const changed = { ...parse(schema, fields, file), ...(precision && { precision }), size: imageSize }
+  const { resize, crop, resizePrecision } = preprocessing
+  const changed = { ...parse(schema, fields, file), ...(resizePrecision && { resizePrecision }), size: imageSize }
   // Hugging Face's geometry is for one size. For another size, `cropPct` and `cropMode` are the nearest equivalent.
   const sameSize = resize !== undefined && imageSize.join() === preprocessing.size.join()
   const sameCrop = overrides.cropPct === undefined && overrides.cropMode === undefined

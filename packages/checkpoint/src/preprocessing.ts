@@ -25,7 +25,7 @@ export interface Preprocessing {
    * "float": images are resized as numbers, as transformers does for DINOv3. Absent: they are resized in whole bytes, as
    * by Pillow.
    */
-  readonly precision?: "float"
+  readonly resizePrecision?: "float"
   /** A value for each channel, for pixels in [0, 1]. */
   readonly mean: readonly number[]
   readonly std: readonly number[]

@@ -115,12 +115,12 @@ export async function toTimm({
 /**
  * Converts preprocessing with Hugging Face's geometry to timm's fields, with a note for each difference that remains.
  */
-function timmPreprocessing({ resize, precision, ...plain }: Preprocessing): {
+function timmPreprocessing({ resize, resizePrecision, ...plain }: Preprocessing): {
   readonly preprocessing: Preprocessing
   readonly notes: readonly string[]
 } {
   const { size } = plain
-  const rounded = precision === "float" ? ["timm resizes images in whole bytes, this model as numbers"] : []
+  const rounded = resizePrecision === "float" ? ["timm resizes images in whole bytes, this model as numbers"] : []
   if (resize === undefined) return { preprocessing: plain, notes: rounded }
   if (resize === null) return { preprocessing: plain, notes: ["timm resizes images, which this model only crops"] }
   const target = typeof resize === "number" ? ([resize, resize] as const) : resize

@@ -154,7 +154,7 @@ describe("Hugging Face's form", () => {
     ["Hugging Face's squashed", { resize: [9, 12] }, { size: { height: 9, width: 12 } }, 0],
     [
       "resized as numbers",
-      { resize: [8, 8], precision: "float" },
+      { resize: [8, 8], resizePrecision: "float" },
       { image_processor_type: "DINOv3ViTImageProcessor", size: { height: 8, width: 8 }, do_center_crop: false },
       0,
     ],
@@ -172,7 +172,7 @@ describe("Hugging Face's form", () => {
     expect(made.notes).toHaveLength(notes)
     const { preprocessing } = await fromHuggingFace(made.config, made.preprocessor, "config.json")
     expect(preprocessing).toMatchObject({ mean: squash.mean, std: squash.std, size: [8, 8] })
-    expect(preprocessing.precision).toBe(fields.precision)
+    expect(preprocessing.resizePrecision).toBe(fields.resizePrecision)
     if (fields.resize !== undefined) expect(preprocessing.resize).toEqual(fields.resize)
   })
 
@@ -203,7 +203,7 @@ describe("timm's form", () => {
     expect((await toTimm(model({ stem, imageSize: [32, 32], patchSize: [1, 1] }, { size: [32, 32] }))).notes).toEqual([
       "timm's stem has other ε than Google's: logits differ a little",
     ])
-    expect((await toTimm(model({}, { resize: [8, 8], precision: "float" }))).notes).toMatchObject([/whole bytes/])
+    expect((await toTimm(model({}, { resize: [8, 8], resizePrecision: "float" }))).notes).toMatchObject([/whole bytes/])
     expect((await toTimm(model({}, { resize: null }))).notes).toMatchObject([/only crops/])
     expect((await toTimm(model({}, { resize: [9, 12] }))).notes).toMatchObject([
       /timm resizes images to .*, this model to 9×12/,

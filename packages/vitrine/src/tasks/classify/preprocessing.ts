@@ -33,7 +33,16 @@ export function channelsOf(channels: number): Transform {
  * stay as it is.
  */
 export function fit(preprocessing: Preprocessing): Transform[] {
-  const { size, interpolation, cropPct, cropMode, mean, resize: target, crop = size, precision } = preprocessing
+  const {
+    size,
+    interpolation,
+    cropPct,
+    cropMode,
+    mean,
+    resize: target,
+    crop = size,
+    resizePrecision: precision,
+  } = preprocessing
   if (crop === null) return [centerCrop(size, { place: "whole" })]
   if (target !== undefined) {
     const resized = target === null ? [] : [resize(target, { interpolation, ...(precision && { precision }) })]
