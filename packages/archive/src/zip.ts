@@ -278,7 +278,7 @@ export interface ZipFile {
   readonly header: number
 }
 
-const fileLimits = { entries: 10_000_000, directory: 2 ** 30, comment: 65_535 }
+const fileLimits = { entries: 2_000_000, directory: 2 ** 28, comment: 65_535 }
 
 /**
  * Lists the files of an archive. It reads only the directory, so that each file can then be read by random access.

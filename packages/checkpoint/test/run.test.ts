@@ -289,6 +289,17 @@ describe("the lock", () => {
     expect(readdirSync(path).filter((name) => name.startsWith("."))).toEqual([])
   })
 
+  test.runIf(process.platform !== "win32").each([
+    ["a pipe", (file: string) => void execFileSync("mkfifo", [file])],
+    ["a file of 100 kB", (file: string) => writeFileSync(file, " ".repeat(100_000))],
+  ])("in whose place there is %s is taken over", async (_, plant) => {
+    const path = fresh()
+    await withRun(path, async () => {})
+    plant(join(path, "run.lock"))
+    await (await resumeRun(path)).run.close()
+    expect(existsSync(join(path, "run.lock"))).toBe(false)
+  })
+
   const minutesAgo = (path: string, minutes: number): void => {
     const time = new Date(Date.now() - 60_000 * minutes)
     utimesSync(path, time, time)

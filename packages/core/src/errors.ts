@@ -33,16 +33,25 @@ export function escapeControls(text: string): string {
   return text.replace(controls, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
+/** The greatest length of a message. Longer ones repeat a name or a value of a file. */
+const longestMessage = 2000
+
+/** Leaves out the middle of a long message. Its end says what to do. */
+const shortened = (message: string): string =>
+  message.length <= longestMessage
+    ? message
+    : `${message.slice(0, longestMessage / 2)} … ${message.slice(3 - longestMessage / 2)}`
+
 /**
  * An error that Vitrine throws on purpose. Its message is one line that says what was wrong, where, and what to do, so that a
- * command can print it without a stack. Control characters in it are escaped.
+ * command can print it without a stack. Control characters in it are escaped, and it has 2,000 characters at most.
  */
 export class VitrineError extends Error {
   override readonly name = "VitrineError"
   readonly kind: ErrorKind
 
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
-    super(escapeControls(message), options)
+    super(shortened(escapeControls(message)), options)
     this.kind = kind
     Object.defineProperty(this, marker, { value: true })
   }

@@ -54,7 +54,9 @@ export interface FolderOptions extends SplitOptions {
 export function folderLayout(paths: readonly string[], name: string, options: FolderOptions = {}): FolderLayout {
   const { valFraction, seed = 0, unlabelled = false, testValidates = false } = options
   checkFraction(valFraction)
-  const images = paths.flatMap((path, item): Entry[] => (isImagePath(path) ? [{ item, ...splitPath(path) }] : []))
+  const images: Entry[] = []
+  const split = pathSplitter()
+  for (const [item, path] of paths.entries()) if (isImagePath(path)) images.push({ item, ...split(path) })
   if (images.length === 0) throw new VitrineError("file", `${name}: holds no ${decodedFormats} image`)
   const inner = withoutEnclosing(images)
   const parts = splitFolders(inner, testValidates)
@@ -67,7 +69,7 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
     unlabelled &&
     inner.some(({ folders }) => folders.length === 0 || (parts.train !== undefined && folders.length === 1))
   const inside = (folder: string | undefined): Entry[] =>
-    folder === undefined ? [] : inner.filter(({ folders }) => folders[0] === folder).map(withoutFolder)
+    folder === undefined ? [] : withoutFolders(inner.filter(({ folders }) => folders[0] === folder))
   const splitFolderNames = new Set(Object.values(parts))
   const entries: Record<Split, readonly Entry[]> = {
     train: (parts.train === undefined
@@ -84,13 +86,13 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
         ? `${name}: its images are not in class folders, such as ${name}/cat/1.jpg`
         : `${name}: the images under ${parts.train} are not in class folders, such as ${parts.train}/cat/1.jpg`,
     )
-  const classOf = isFlat ? () => "" : outermost
-  const classes = [...new Set(entries.train.map(classOf))].sort(byCodePoint)
+  const outermostClass = ([folder = ""]: readonly string[]): string => (isFlat ? "" : folder)
+  const classes = [...new Set(entries.train.map(({ folders }) => outermostClass(folders)))].sort(byCodePoint)
   const labels = new Map(classes.map((label, i) => [label, i]))
   const examples = (split: Split): readonly Example[] =>
     entries[split]
-      .map((entry) => ({ ...entry, label: labels.get(classOf(entry)) ?? -1, folder: entry.folders.join("/") }))
-      .sort((a, b) => a.label - b.label || byCodePoint(a.folder, b.folder) || byCodePoint(a.file, b.file))
+      .map(({ item, folders, file }) => ({ item, folders, file, label: labels.get(outermostClass(folders)) ?? -1 }))
+      .sort((a, b) => a.label - b.label || byFolder(a.folders, b.folders) || byCodePoint(a.file, b.file))
   const lists = { train: examples("train"), val: examples("val"), test: examples("test") }
   // If no image of a test folder has a known class, as in test/unknown, the images have no labels.
   if (lists.test.every(({ label }) => label < 0)) lists.test = []
@@ -204,19 +206,38 @@ interface Example extends Entry {
   readonly label: number
 }
 
-function splitPath(path: string): Pick<Entry, "folders" | "file"> {
-  const parts = path.split("/")
-  return { folders: parts.slice(0, -1), file: parts.at(-1) ?? "" }
+/** Splits paths into folders and file. Files of one folder share its list, since there may be a million of them. */
+function pathSplitter(): (path: string) => Pick<Entry, "folders" | "file"> {
+  const lists = new Map<string, readonly string[]>()
+  return (path) => {
+    const end = path.lastIndexOf("/")
+    const folder = path.slice(0, Math.max(0, end))
+    const folders = lists.get(folder) ?? (end < 0 ? [] : folder.split("/"))
+    lists.set(folder, folders)
+    return { folders, file: path.slice(end + 1) }
+  }
 }
 
 const outermost = ({ folders: [folder = ""] }: Entry): string => folder
 
-const withoutFolder = (entry: Entry): Entry => ({ ...entry, folders: entry.folders.slice(1) })
+function byFolder(a: readonly string[], b: readonly string[]): number {
+  return a === b ? 0 : byCodePoint(a.join("/"), b.join("/"))
+}
+
+/** Removes the outermost folder of entries. Entries of one folder still share its list. */
+function withoutFolders(entries: readonly Entry[]): Entry[] {
+  const lists = new Map<readonly string[], readonly string[]>()
+  return entries.map(({ item, folders, file }) => {
+    const inner = lists.get(folders) ?? folders.slice(1)
+    lists.set(folders, inner)
+    return { item, folders: inner, file }
+  })
+}
 
 /** Removes the folders that enclose all entries. The last folder above the files is a class, and stays. */
 function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
   const [first] = entries
   if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
     return entries
-  return withoutEnclosing(entries.map(withoutFolder))
+  return withoutEnclosing(withoutFolders(entries))
 }

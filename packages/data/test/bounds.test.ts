@@ -70,6 +70,9 @@ describe("at its bound, what is read", () => {
     expect(await readTar(emptyEntries(names), "a.tar", visit, 3)).toBe(0)
     expect(found).toEqual(names)
     await expect(readTar(emptyEntries(names), "a.tar", visit, 2)).rejects.toThrow("a.tar: holds more than 2 entries")
+    const long = "a".repeat(150)
+    await expect(readTar(emptyEntries([long, "b"]), "a.tar", visit, 2)).resolves.toBe(0)
+    await expect(readTar(emptyEntries([long, long]), "a.tar", visit, 2)).rejects.toThrow("more than 256 characters")
     const path = `${"a/".repeat(127)}b`
     await expect(readTar(emptyEntries([path]), "a.tar", visit)).resolves.toBe(0)
   })

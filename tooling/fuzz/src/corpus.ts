@@ -149,6 +149,21 @@ export async function tarFiles(): Promise<Uint8Array[]> {
   return [tar, gzipSync(tar)]
 }
 
+/** Arrays of images and labels as MedMNIST has them, stored and deflated. */
+export function imageArrays(): Uint8Array[] {
+  const npy = (shape: string, bytes: number): Uint8Array => {
+    const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117) + "\n"
+    return Buffer.concat([Buffer.from("\x93NUMPY\x01\x00v\x00", "latin1"), Buffer.from(header), Buffer.alloc(bytes, 1)])
+  }
+  const arrays = {
+    "train_images.npy": npy("4, 3, 3", 36),
+    "train_labels.npy": npy("4, 1", 4),
+    "val_images.npy": npy("2, 3, 3", 18),
+    "val_labels.npy": npy("2, 1", 2),
+  }
+  return [zipSync(arrays, { level: 0 }), zipSync(arrays)]
+}
+
 /** Names of models on the hub. */
 export const hubNames = (): Uint8Array[] => [text("hf:owner/name"), text("hf:owner/name@main"), text("hf:o/n/a.npz")]
 

@@ -147,6 +147,36 @@ function mutateJson(bytes: Uint8Array, random: RandomStream): Uint8Array | null 
   return new TextEncoder().encode(JSON.stringify(root) ?? "")
 }
 
+/** Copies of a file of JSON, or of JSON lines, each with one of its first values replaced by `depth` lists. */
+export function deepened(bytes: Uint8Array, depth: number): Uint8Array[] {
+  const text = new TextDecoder().decode(bytes)
+  const [line = ""] = text.split("\n", 1)
+  const json = [text, line].find((each) => !isDeepJson(each) && isJson(each))
+  if (json === undefined) return []
+  const copies: Uint8Array[] = []
+  const count = Math.min(40, placesOf(JSON.parse(json)).length)
+  for (let i = 0; i < count; i++) {
+    const root: unknown = JSON.parse(json)
+    const [parent, key] = placesOf(root)[i] ?? []
+    if (parent === undefined || key === undefined) break
+    parent[key] = mark
+    const copy = JSON.stringify(root).replace(`"${mark}"`, "[".repeat(depth) + "]".repeat(depth))
+    copies.push(new TextEncoder().encode(copy + text.slice(json.length)))
+  }
+  return copies
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const mark = "a value"
+
 /** Changes values of the header of a safetensors file, whose length stands before it. Returns null for other files. */
 function mutateHeader(bytes: Uint8Array, random: RandomStream): Uint8Array | null {
   if (bytes[8] !== 0x7b) return null

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
@@ -15,15 +15,24 @@ import {
 } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { openTree, parseIdx, parseLabels, parseTable } from "@vitrine/data/internal/node"
-import { decodeImage } from "@vitrine/data/node"
+import { decodeImage, resolveData } from "@vitrine/data/node"
 import { parseCoco, parseVoc } from "@vitrine/detection"
 import { parseHubName } from "@vitrine/hub"
-import { type DetectionRecipe, type Recipe, readRun, resolveDetectionRecipe, resolveRecipe } from "vitrine"
+import {
+  checkReadingRecipe,
+  type DetectionRecipe,
+  type Recipe,
+  readRun,
+  resolveDetectionRecipe,
+  resolveRecipe,
+} from "vitrine"
 import * as corpus from "./corpus.ts"
 
 /** A parser, and files that it can read. */
 export interface Target {
   readonly name: string
+  /** How many times as many inputs it gets. Fast parsers get more. The sum over all parsers is 100. */
+  readonly share: number
   /** The source files whose branches the inputs should reach. */
   readonly covers: readonly string[]
   corpus(): Uint8Array[] | Promise<Uint8Array[]>
@@ -32,6 +41,8 @@ export interface Target {
 
 const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const folder = mkdtempSync(join(tmpdir(), "vitrine-fuzz-"))
+mkdirSync(join(folder, "table"))
+for (const name of ["a.png", "b.png"]) writeFileSync(join(folder, "table", name), "")
 
 /** Writes the bytes to a file. The next call overwrites it. */
 function fileOf(name: string, bytes: Uint8Array): string {
@@ -48,6 +59,20 @@ const folderOf = (json: Uint8Array | undefined, weights: Uint8Array | undefined)
   open: async (file) => (file === "model.safetensors" && weights ? memorySource(weights, file) : undefined),
 })
 
+const shardedConfig = parseJson(corpus.goldenFile("huggingface-dinov2-swiglu/config.json"), "config.json")
+
+/** A model folder whose weights are in two files, with this index. */
+const shardedFolder = (index: Uint8Array): Parameters<typeof openModel>[0] => ({
+  name: "folder",
+  nameOf: (file) => `folder/${file}`,
+  json: async (file) =>
+    file === "config.json" ? shardedConfig : /index/.test(file) ? parseJson(index, file) : undefined,
+  open: async (file) =>
+    /^model-0000[12]/.test(file)
+      ? memorySource(corpus.goldenFile(`huggingface-dinov2-swiglu/${file}`), file)
+      : undefined,
+})
+
 const vitFolder = parseJson(corpus.goldenFile("huggingface-vit/config.json"), "config.json")
 const detectorWeights = corpus.goldenFile("huggingface-detr/model.safetensors")
 const ignore = (): void => {}
@@ -58,102 +83,119 @@ const detectionFacts = { examples: 100, classes: 3, imageSize: [64, 64], objects
 export const targets: readonly Target[] = [
   {
     name: "safetensors",
+    share: 1,
     covers: ["checkpoint/safetensors", "archive/dtype"],
     corpus: () => corpus.goldenFiles(/\.safetensors$/),
     parse: (bytes) => readSafetensors(bytes, "file"),
   },
   {
     name: "npy",
+    share: 9,
     covers: ["archive/npy"],
     corpus: () => [],
     parse: (bytes) => readNpy(bytes, "file"),
   },
   {
     name: "npz",
+    share: 1,
     covers: ["archive/npz", "archive/zip"],
     corpus: () => corpus.goldenFiles(/\.npz$/),
     parse: (bytes) => readNpz(bytes, "file"),
   },
   {
     name: "json",
+    share: 4,
     covers: ["checkpoint/json"],
     corpus: () => corpus.goldenFiles(/config\.json$/),
     parse: (bytes) => parseJson(bytes, "file"),
   },
   {
     name: "timm-config",
+    share: 3,
     covers: ["checkpoint/timm"],
     corpus: () => corpus.goldenFiles(/(family-.*|folder-tiny|bit-folder)[/\\]config\.json$/),
     parse: (bytes) => fromTimmConfig(parseJson(bytes, "file"), "file"),
   },
   {
     name: "huggingface-config",
+    share: 3,
     covers: ["checkpoint/huggingface"],
     corpus: () => corpus.goldenFiles(/huggingface[^/\\]*[/\\]config\.json$/),
     parse: (bytes) => fromHuggingFace(parseJson(bytes, "file"), null, "file"),
   },
   {
     name: "preprocessor-config",
+    share: 4,
     covers: ["checkpoint/huggingface-preprocessor"],
     corpus: () => [corpus.goldenFile("huggingface-vit/preprocessor_config.json")],
     parse: (bytes) => fromHuggingFace(vitFolder, parseJson(bytes, "file"), "file"),
   },
   {
     name: "state-dict",
+    share: 1,
     covers: ["checkpoint/families/vit/timm-weights", "checkpoint/weights"],
     corpus: corpus.stateDicts,
     parse: (bytes) => openModel(folderOf(undefined, bytes), "model.safetensors", { heads: 2 }),
   },
   {
     name: "google-npz",
+    share: 1,
     covers: ["checkpoint/families/vit/google-weights", "archive/npz", "archive/zip"],
     corpus: () => corpus.goldenFiles(/(google|big-vision|bit)-[a-z]*\.npz$/),
     parse: (bytes) => openGoogleModel(memorySource(bytes, "file")),
   },
   {
     name: "detector-config",
+    share: 1,
     covers: ["checkpoint/detr"],
     corpus: () => [corpus.goldenFile("huggingface-detr/config.json")],
     parse: (bytes) => openDetector(folderOf(bytes, detectorWeights), "model.safetensors"),
   },
   {
     name: "idx",
+    share: 10,
     covers: ["data/idx"],
     corpus: corpus.idxFiles,
     parse: (bytes) => parseIdx(bytes, "file"),
   },
   {
     name: "labels",
+    share: 5,
     covers: ["data/lines/labels"],
     corpus: corpus.labelFiles,
     parse: (bytes) => parseLabels(utf8(bytes), bytes[0] === 0x7b ? "labels.jsonl" : "labels.tsv"),
   },
   {
     name: "table",
+    share: 3,
     covers: ["data/node/tables/parse"],
     corpus: corpus.tables,
     parse: (bytes) => parseTable(bytes, bytes[0] === 0x7b ? "table.jsonl" : "table.csv"),
   },
   {
     name: "coco",
+    share: 8,
     covers: ["detection/data/coco", "detection/data/annotations"],
     corpus: corpus.cocoFiles,
     parse: (bytes) => parseCoco(utf8(bytes), "file", ignore),
   },
   {
     name: "voc",
+    share: 4,
     covers: ["detection/data/voc"],
     corpus: corpus.vocFiles,
     parse: (bytes) => parseVoc(utf8(bytes), "file", ignore),
   },
   {
     name: "image",
+    share: 1,
     covers: ["data/header", "data/bmp", "data/tiff", "data/node/decode"],
     corpus: corpus.images,
     parse: (bytes) => decodeImage(bytes, "file"),
   },
   {
     name: "tar",
+    share: 1,
     covers: ["data/node/tar", "data/node/archive"],
     corpus: corpus.tarFiles,
     parse: async (bytes) => {
@@ -164,6 +206,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: "zip",
+    share: 1,
     covers: ["archive/zip", "data/node/archive"],
     corpus: corpus.zipFiles,
     parse: async (bytes) => {
@@ -177,30 +220,35 @@ export const targets: readonly Target[] = [
   },
   {
     name: "hub-name",
+    share: 11,
     covers: ["hub/name"],
     corpus: corpus.hubNames,
     parse: (bytes) => parseHubName(utf8(bytes)),
   },
   {
     name: "recipe",
+    share: 8,
     covers: ["vitrine/tasks/classify/recipe"],
     corpus: corpus.recipes,
     parse: (bytes) => resolveRecipe(parseJson(bytes, "file") as Recipe, dataFacts, 0),
   },
   {
     name: "detection-recipe",
+    share: 8,
     covers: ["vitrine/tasks/detect/recipe"],
     corpus: corpus.recipes,
     parse: (bytes) => resolveDetectionRecipe(parseJson(bytes, "file") as DetectionRecipe, detectionFacts, 0),
   },
   {
     name: "metrics",
+    share: 1,
     covers: ["checkpoint/node/metrics"],
     corpus: corpus.metricsFiles,
     parse: (bytes) => readMetrics(fileOf("metrics.jsonl", bytes)),
   },
   {
     name: "run",
+    share: 1,
     covers: ["vitrine/tasks/classify/node/runs", "vitrine/tasks/classify/record"],
     corpus: corpus.runRecords,
     parse: (bytes) => {
@@ -208,5 +256,44 @@ export const targets: readonly Target[] = [
       fileOf("metrics.jsonl", corpus.metricsFile())
       return readRun(folder)
     },
+  },
+  {
+    name: "tower-config",
+    share: 1,
+    covers: ["checkpoint/towers", "checkpoint/huggingface"],
+    corpus: () => corpus.goldenFiles(/(towers|dinov3)[^/\\]*[/\\]config\.json$/),
+    parse: (bytes) => fromHuggingFace(parseJson(bytes, "file"), null, "file"),
+  },
+  {
+    name: "shard-index",
+    share: 1,
+    covers: ["checkpoint/shards"],
+    corpus: () => corpus.goldenFiles(/swiglu[/\\][^/\\]*index\.json$/),
+    parse: (bytes) => openModel(shardedFolder(bytes), "model.safetensors"),
+  },
+  {
+    name: "reading-recipe",
+    share: 6,
+    covers: ["vitrine/tasks/read/schema", "vitrine/fields-schema"],
+    corpus: corpus.recipes,
+    parse: (bytes) => checkReadingRecipe(parseJson(bytes, "file")),
+  },
+  {
+    name: "table-folder",
+    share: 1,
+    covers: ["data/node/tables/rows", "data/node/resolve"],
+    corpus: corpus.tables,
+    parse: (bytes) => {
+      const path = join(folder, "table", bytes[0] === 0x7b ? "table.jsonl" : "table.csv")
+      writeFileSync(path, bytes)
+      return resolveData(path)
+    },
+  },
+  {
+    name: "npz-images",
+    share: 1,
+    covers: ["data/node/npz"],
+    corpus: corpus.imageArrays,
+    parse: (bytes) => resolveData(fileOf("images.npz", bytes)),
   },
 ]

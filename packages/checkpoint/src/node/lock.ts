@@ -189,9 +189,14 @@ const takenError = (path: string, holder: Holder | undefined): Error =>
       : `process ${holder.pid} on ${JSON.stringify(holder.host)} has taken over this run; this one ends`,
   )
 
+const longestLock = 2 ** 16
+
 /** The holder of a lock, "none" without a lock file, or "broken" if the file names no process. */
 async function read(path: string): Promise<Holder | "none" | "broken"> {
   try {
+    const facts = await stat(path)
+    // A pipe in its place would be waited for without end.
+    if (!facts.isFile() || facts.size > longestLock) return "broken"
     return holderIn(await readFile(path, "utf8")) ?? "broken"
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return "none"

@@ -14,8 +14,8 @@ import { type ByteReader, readTar } from "./tar.ts"
 
 /** The greatest number of bytes of a .tar.gz's images in memory. They stay compressed as files. */
 export const mostPackedBytes: number = 2 ** 30
-/** The greatest number of entries of a .tar.gz. The layout of a million needs about 1 GiB. */
-const mostPackedEntries = 1e6
+/** The greatest number of entries of a .tar.gz. Their layout needs about 200 MiB, whatever the size of the file. */
+export const mostPackedEntries = 250_000
 /** Unpacking stops if an archive grows by more than this factor, since images hardly compress. */
 const greatestGrowth = 100
 const page = 2 ** 24

@@ -18,6 +18,8 @@ export interface TarFile {
 const block = 512
 /** The greatest number of entries of any kind. */
 export const mostEntries = 2e6
+/** The greatest mean length of names. */
+const longestMean = 128
 /** The greatest number of folders around a file. */
 const deepestPath = 255
 const longestName = 2 ** 16
@@ -40,6 +42,7 @@ export async function readTar(
   let offset = 0
   let entries = 0
   let passed = 0
+  let characters = 0
   let longName: string | undefined
   let longSize: number | undefined
   for (;;) {
@@ -79,6 +82,8 @@ export async function readTar(
     longSize = undefined
     if (name === undefined)
       return fail(`has an entry with a name that leads out of it or too deep: ${JSON.stringify(short)}`)
+    characters += name.length
+    if (characters > most * longestMean) fail(`holds names of more than ${most * longestMean} characters in all`)
     const isFile = type === "0" || type === "\0" || type === "7"
     if (!isFile && type !== "5" && type !== "g") passed++
     const taken = isFile && (await visit({ name, size, offset }))

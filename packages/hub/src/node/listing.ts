@@ -1,4 +1,4 @@
-import { VitrineError } from "@vitrine/core"
+import { showValue, VitrineError } from "@vitrine/core"
 import { type HubName, plainFile } from "../name.ts"
 
 /** A file in the hub's listing of a repository. */
@@ -28,7 +28,7 @@ export function remoteFile({ type, path, size, oid, lfs }: ListedFile, endpoint:
   const hex = lfs?.oid ?? oid
   const digits = lfs ? 64 : 40
   if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0)
-    throw new VitrineError("file", `${endpoint}: lists ${path} with a size of ${JSON.stringify(bytes)}`)
+    throw new VitrineError("file", `${endpoint}: lists ${path} with a size of ${showValue(bytes)}`)
   if (typeof hex !== "string" || hex.length !== digits || !/^[0-9a-f]+$/.test(hex))
     throw new VitrineError("file", `${endpoint}: lists ${path} with a checksum that is no ${digits} hexadecimal digits`)
   return { path, size: bytes, hash: { algorithm: lfs ? "sha256" : "git", hex } }
