@@ -33,6 +33,7 @@ GENERATORS = {
     "probe": (),
     "processors": (),
     "objectives": (),
+    "parquet": (),
     "variants": (),
     "flops": (),
     "matching": (),

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { goldenPath } from "@vitrine/golden"
 import { zipSync } from "fflate"
 import sharp from "sharp"
 import { expect, test } from "vitest"
@@ -207,4 +208,19 @@ test("images with several labels: training, figures, sigmoids and what exports s
   ])
   expect(refusal.code).toBe(1)
   expect(refusal.stderr).toContain("its images may have several labels, and task classify learns one class")
+})
+
+test("a folder of the hub in Parquet: its splits, its classes, and an order that is said and stored", async () => {
+  const data = join(folder, "hub")
+  cpSync(goldenPath("parquet/hub"), data, { recursive: true })
+  const { header, labels, run } = await trained(data, "--order", "windowed:4x2")
+  expect(labels).toEqual(["cat", "dog", "owl"])
+  expect(header).toMatch(/18 images to train on, 6 to validate \(validation\), 3 classes/)
+  expect(header).toMatch(/images and labels by Parquet \(image; label\)/)
+  expect(header).toMatch(/order: windowed:4x2/)
+  expect(JSON.parse(readFileSync(join(run, "config.json"), "utf8")).vitrine.order).toBe("windowed:4x2")
+  const { stderr } = await vitrine(["train", "--data", data, "--order", "random", ...tinyModel])
+  expect(stderr).toMatch(/an order is exact, windowed, or windowed:ROWSxBLOCKS, such as windowed:256x16, not "random"/)
+  const { stdout } = await vitrine(["eval", "--model", run, "--data", goldenPath("parquet/zstd.parquet"), "--json"])
+  expect(JSON.parse(stdout)).toMatchObject({ split: "all", examples: 24 })
 })

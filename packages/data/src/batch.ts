@@ -48,6 +48,8 @@ export interface BatchJob {
   readonly index: number
   /** The indices of the examples, at most `batchSize`. */
   readonly examples: Uint32Array
+  /** Examples of later batches that can be read in advance. */
+  readonly soon?: Uint32Array
 }
 
 /** Makes a function that makes the batches of a plan. A batch depends only on the plan and the job. */

@@ -1,5 +1,6 @@
 import type { Image } from "./image.ts"
 import type { LabelSets } from "./label-sets.ts"
+import type { Order } from "./order.ts"
 import type { Admit } from "./read-ahead.ts"
 
 /** Labelled images that are read one by one. */
@@ -15,10 +16,20 @@ export interface Dataset {
   readonly labelSets?: LabelSets
   /** The data from which another thread can open the same data set. Absent if only this thread can read it. */
   readonly source?: DatasetSource
+  /** The order in which shuffled epochs read the examples; exact by default. */
+  readonly order?: Order
   /** The name of example `index` in errors: the file's name if there is a file. */
   describe(index: number): string
   /** Reads an image. `admit` is called before one is decoded that may be large. */
   read(index: number, admit?: Admit): Promise<Image>
+  /**
+   * The bytes of an example's image file. Data have it whose bytes are read a block at a time: one thread reads them for
+   * all threads that decode.
+   * @throws BrokenImageError for an image that is missing
+   */
+  bytes?(index: number): Promise<Uint8Array>
+  /** Reads the blocks of some examples in advance. */
+  prefetch?(examples: Uint32Array): void
   close?(): Promise<void>
 }
 
@@ -30,6 +41,7 @@ export type DatasetSource =
   | NpzSource
   | FilesSource
   | PackedSource
+  | ParquetSource
   | SubsetSource
 
 /** The built-in drawings: see `shapes`. */
@@ -107,6 +119,32 @@ export interface PackedSource {
     /** The CRC-32 of each file. */
     readonly checksums: Uint32Array
   }
+}
+
+/** Images in Parquet files. */
+export interface ParquetSource {
+  readonly kind: "parquet"
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly files: readonly ParquetPart[]
+  /** The path of the column with the bytes of images, whose parts are separated by ".". */
+  readonly column: string
+  /** The row of each example, counted through all files. */
+  readonly rows: Uint32Array
+  readonly labels: Int32Array
+  readonly labelSets?: LabelSets
+  /** The place of each row's image in its file, or in `pages`. Absent if images are read a block of rows at a time. */
+  readonly index?: { readonly offsets: Float64Array; readonly sizes: Float64Array }
+  /** The images in memory, in pages of one size that threads share. */
+  readonly pages?: readonly Uint8Array[]
+  readonly order: Order
+}
+
+/** A Parquet file, and the number of its rows. */
+export interface ParquetPart {
+  readonly path: string
+  readonly rows: number
+  readonly bytes: number
 }
 
 /** Some examples of another source, by their indices in it. */

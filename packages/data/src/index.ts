@@ -7,6 +7,8 @@ export type {
   IdxSource,
   NpzSource,
   PackedSource,
+  ParquetPart,
+  ParquetSource,
   PixelsSource,
   ShapesSource,
   SubsetSource,
@@ -14,11 +16,13 @@ export type {
 export type { Image } from "./image.ts"
 export { decodedFormats, isImagePath } from "./formats.ts"
 export { type FolderLayout, folderLayout, type FolderOptions, type FolderSplit } from "./layout.ts"
+export { inOrder } from "./in-order.ts"
 export type { LabelSets } from "./label-sets.ts"
 export { createLoader, type Loader, type LoaderOptions, type OrderOptions } from "./loader.ts"
 export type { LineSet } from "./lines/lines.ts"
 export { characterRows, type RowOptions } from "./lines/rows.ts"
 export { type Mix, mixFields } from "./mix.ts"
+export { type Order, type OrderChoice, orderText, parseOrder, type WindowedOrder } from "./order.ts"
 export { shapeNames } from "./outlines.ts"
 export { pixels } from "./pixels.ts"
 export { type Interpolation, interpolations } from "./resize/coefficients.ts"

@@ -1,8 +1,9 @@
-import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
+import { keyFromSeed, VitrineError } from "@vitrine/core"
 import { type BrokenOptions, brokenCounter } from "./broken.ts"
 import { type Batch, type BatchJob, type BatchPlan, batchMaker, transformedShape } from "./batch.ts"
 import type { Dataset } from "./dataset.ts"
 import { checkMix, type Mix } from "./mix.ts"
+import { epochOrder, type Order } from "./order.ts"
 import { checkTransforms } from "./transforms/fields.ts"
 import type { Transform } from "./transforms/transforms.ts"
 
@@ -13,6 +14,8 @@ export interface OrderOptions {
   readonly seed?: number
   /** Whether each epoch has a new order; false by default. */
   readonly shuffle?: boolean
+  /** The order of shuffled epochs; the data's by default, which is exact for most. */
+  readonly order?: Order | undefined
   /** Whether to leave out a short last batch. Otherwise it is padded with rows of weight 0. False by default. */
   readonly dropLast?: boolean
   /** The first batch; epoch 0, batch 0 by default. */
@@ -49,8 +52,16 @@ export interface Loader<B extends object = Batch> extends AsyncIterable<B> {
 export async function createLoader(options: LoaderOptions & { readonly dataset: Dataset }): Promise<Loader> {
   const { dataset } = options
   const plan = await planOf(dataset, options)
-  const maker = localBatchMaker(batchMaker(dataset, plan), async () => {})
+  const maker = localBatchMaker(readingAhead(dataset, batchMaker(dataset, plan)), async () => {})
   return loaderOf(dataset, options, plan.shape, maker, brokenIn(dataset, options))
+}
+
+/** Makes batches while the data read in advance what the next ones need. */
+export function readingAhead<B>(dataset: Dataset, make: (job: BatchJob) => Promise<B>): (job: BatchJob) => Promise<B> {
+  return (job) => {
+    if (job.soon !== undefined && job.soon.length > 0) dataset.prefetch?.(job.soon)
+    return make(job)
+  }
 }
 
 /** Counts the broken images of batches. */
@@ -65,8 +76,8 @@ export function localBatchMaker<B>(make: (job: BatchJob) => Promise<B>, close: (
 }
 
 /** Makes batches, at most `ahead` of them at a time. */
-export interface BatchMaker<B = Batch> {
-  make(job: BatchJob): Promise<B>
+export interface BatchMaker<B = Batch, J extends BatchJob = BatchJob> {
+  make(job: J): Promise<B>
   readonly ahead: number
   close(): Promise<void>
 }
@@ -110,7 +121,7 @@ function expect(holds: boolean, message: string): void {
 }
 
 /** The facts of a data set that determine its order. */
-export type Examples = Pick<Dataset, "name" | "classes" | "length">
+export type Examples = Pick<Dataset, "name" | "classes" | "length" | "order">
 
 /**
  * Makes a loader from `maker`, which the loader closes.
@@ -124,7 +135,7 @@ export function loaderOf<B extends object>(
   check: (batch: B) => void = () => {},
 ): Loader<B> {
   const batchesPerEpoch = batchCount(dataset, options)
-  const jobs = jobsOf(dataset.length, batchesPerEpoch, options)
+  const jobs = jobsOf(dataset, batchesPerEpoch, options)
   const pending: Promise<B>[] = []
   let waitedMs = 0
   let closed = false
@@ -191,15 +202,20 @@ function batchCount(dataset: Examples, { batchSize, dropLast = false }: OrderOpt
   return dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize)
 }
 
-function* jobsOf(length: number, batches: number, options: OrderOptions): Generator<BatchJob, undefined> {
+function* jobsOf(
+  { length, order: natural = "exact" }: Examples,
+  batches: number,
+  options: OrderOptions,
+): Generator<BatchJob, undefined> {
   const { batchSize, seed = 0, shuffle = false, start = { epoch: 0, batch: 0 }, epochs = Infinity } = options
+  const { order = natural } = options
   for (let epoch = start.epoch; epoch < epochs; epoch++) {
-    const order = shuffle ? permutation(foldKey(keyFromSeed(seed), "order", epoch), length) : undefined
+    const shuffled = shuffle ? epochOrder(keyFromSeed(seed), epoch, length, order) : undefined
     for (let index = epoch === start.epoch ? start.batch : 0; index < batches; index++) {
       const from = index * batchSize
       const to = Math.min(length, from + batchSize)
-      const examples = order?.slice(from, to) ?? Uint32Array.from({ length: to - from }, (_, i) => from + i)
-      yield { epoch, index, examples }
+      const examples = shuffled?.examples.slice(from, to) ?? Uint32Array.from({ length: to - from }, (_, i) => from + i)
+      yield { epoch, index, examples, ...(shuffled && { soon: shuffled.soon(from, to).slice() }) }
     }
   }
 }

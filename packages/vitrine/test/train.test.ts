@@ -455,3 +455,15 @@ test("a run that is resumed can get more steps: the schedule is computed anew, a
   await expect(again({ epochs: 1 })).rejects.toThrow("the run has taken 9 steps, so that it cannot have 4 in all")
   await expect(collect(train({ ...options, data, steps: 3 }))).rejects.toThrow("are said by its recipe")
 })
+
+test("a run on compressed Parquet is resumed to the same bytes", async () => {
+  const zstd = { ...options, data: goldenPath("parquet/zstd.parquet"), order: "windowed:3x2" }
+  const whole = join(place, "parquet")
+  const events = await collect(train({ ...zstd, out: whole }))
+  const half = join(place, "parquet-half")
+  for await (const event of train({ ...zstd, out: half, checkpointEvery: 2 }))
+    if (event.type === "step" && event.step === 3) break
+  const rest = await collect(train({ resume: half, workers: 0, backend: "onnx" }))
+  expect(stepsOf(rest)).toEqual(stepsOf(events).slice(2))
+  expect(JSON.parse(await readFile(join(half, "config.json"), "utf8")).vitrine.order).toBe("windowed:3x2")
+})

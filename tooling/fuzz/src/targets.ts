@@ -15,7 +15,7 @@ import {
 } from "@vitrine/checkpoint"
 import { readMetrics } from "@vitrine/checkpoint/node"
 import { openTree, parseIdx, parseLabels, parseTable } from "@vitrine/data/internal/node"
-import { decodeImage, resolveData } from "@vitrine/data/node"
+import { decodeImage, openDataset, resolveData } from "@vitrine/data/node"
 import { parseCoco, parseVoc } from "@vitrine/detection"
 import { parseHubName } from "@vitrine/hub"
 import {
@@ -171,6 +171,20 @@ export const targets: readonly Target[] = [
     covers: ["data/node/tables/parse"],
     corpus: corpus.tables,
     parse: (bytes) => parseTable(bytes, bytes[0] === 0x7b ? "table.jsonl" : "table.csv"),
+  },
+  {
+    name: "parquet",
+    covers: ["data/parquet", "data/node/parquet"],
+    corpus: () => corpus.goldenFiles(/parquet[/\\][^/\\]*\.parquet$/),
+    parse: async (bytes) => {
+      const { train } = await resolveData(fileOf("set.parquet", bytes), { valFraction: 0 })
+      const dataset = await openDataset(train)
+      try {
+        for (let i = 0; i < Math.min(dataset.length, 1000); i++) await dataset.bytes?.(i)
+      } finally {
+        await dataset.close?.()
+      }
+    },
   },
   {
     name: "coco",

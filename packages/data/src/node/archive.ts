@@ -197,7 +197,7 @@ export async function openArchive({ path, pages }: Pick<Packed, "path" | "pages"
 }
 
 /** Appends to pages that threads can share. All pages except the last are full. */
-function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; length(): number } {
+export function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; length(): number } {
   let length = 0
   return {
     append(bytes) {
@@ -214,7 +214,7 @@ function pagedMemory(pages: Uint8Array[]): { append(bytes: Uint8Array): void; le
   }
 }
 
-function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array): void {
+export function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint8Array): void {
   for (let done = 0; done < out.length; ) {
     const start = (offset + done) % page
     const part = at(pages, Math.floor((offset + done) / page)).subarray(start, start + out.length - done)

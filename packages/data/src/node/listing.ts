@@ -55,6 +55,9 @@ async function addFiles(source: DatasetSource, root: string, sizes: Map<string, 
     case "packed":
       for (const [i, name] of source.names.entries()) sizes.set(name, at(source.sizes, i))
       return
+    case "parquet":
+      for (const { path } of source.files) await add(path)
+      return
     case "files":
       for (let i = 0; i < source.paths.length; i += atOnce)
         await Promise.all(source.paths.slice(i, i + atOnce).map(add))

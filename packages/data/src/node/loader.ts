@@ -1,12 +1,21 @@
 import { VitrineError } from "@vitrine/core"
 import { type Batch, batchMaker } from "../batch.ts"
-import { firstImage } from "../broken.ts"
+import { BrokenImageError, firstImage } from "../broken.ts"
 import type { Dataset, DatasetSource } from "../dataset.ts"
-import { brokenIn, type Loader, type LoaderOptions, loaderOf, localBatchMaker, planOf } from "../loader.ts"
-import { cached, pixelCache } from "./cache.ts"
+import {
+  type BatchMaker,
+  brokenIn,
+  type Loader,
+  type LoaderOptions,
+  loaderOf,
+  localBatchMaker,
+  planOf,
+  readingAhead,
+} from "../loader.ts"
+import { cached, type PixelCache, pixelCache } from "./cache.ts"
 import { openDataset } from "./open.ts"
 import { workerPool } from "./pool.ts"
-import type { WorkerInput } from "./worker.ts"
+import type { FedJob, WorkerInput } from "./worker.ts"
 
 export interface NodeLoaderOptions extends LoaderOptions {
   /** The data to load: a source, or an open data set, which stays open. */
@@ -38,8 +47,15 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
     const cache = decodes ? pixelCache(dataset, (await firstImage(dataset))[1]) : undefined
     const maker =
       workers === 0 || source === undefined || import.meta.url.endsWith(".ts")
-        ? localBatchMaker(batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan), close)
-        : workerPool<Batch>(workerUrl, { source, plan, cache } satisfies WorkerInput, workers, close)
+        ? localBatchMaker(
+            readingAhead(dataset, batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan)),
+            close,
+          )
+        : feeding(
+            dataset,
+            cache,
+            workerPool<Batch, FedJob>(workerUrl, { source, plan, cache } satisfies WorkerInput, workers, close),
+          )
     return loaderOf(dataset, options, plan.shape, maker, brokenIn(dataset, options))
   } catch (error) {
     await close()
@@ -49,5 +65,33 @@ export async function createLoader(options: NodeLoaderOptions): Promise<Loader> 
 
 const workerUrl = new URL("./worker.js", import.meta.url)
 
+/**
+ * Reads the bytes of images in this thread if the data have blocks, so that each block is read once for all threads.
+ * Images in the cache need no bytes.
+ */
+function feeding(dataset: Dataset, cache: PixelCache | undefined, pool: BatchMaker<Batch, FedJob>): BatchMaker {
+  const { bytes } = dataset
+  if (bytes === undefined) return pool
+  const read = async (example: number): Promise<Uint8Array | string> => {
+    if (cache !== undefined && Atomics.load(cache.filled, example) === 1) return ""
+    try {
+      // The image is a part of its block, which would be copied to the thread with it.
+      return (await bytes(example)).slice()
+    } catch (error) {
+      if (error instanceof BrokenImageError) return error.message
+      throw error
+    }
+  }
+  return {
+    ...pool,
+    make: readingAhead(dataset, async (job) => {
+      const encoded = await Promise.all(Array.from(job.examples, read))
+      return pool.make({ ...job, encoded })
+    }),
+  }
+}
+
 const readsFiles = (source: DatasetSource | undefined): boolean =>
-  source?.kind === "subset" ? readsFiles(source.of) : source?.kind === "files" || source?.kind === "packed"
+  source?.kind === "subset"
+    ? readsFiles(source.of)
+    : source?.kind === "files" || source?.kind === "packed" || source?.kind === "parquet"

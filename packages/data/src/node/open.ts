@@ -7,6 +7,7 @@ import { openPacked } from "./archive.ts"
 import { openFiles } from "./files.ts"
 import { openIdx } from "./idx.ts"
 import { openNpz } from "./npz.ts"
+import { openParquet } from "./parquet/open.ts"
 
 /**
  * Opens a data set from a source, such as one from `resolveData`.
@@ -26,6 +27,8 @@ export async function openDataset(source: DatasetSource): Promise<Dataset> {
       return openFiles(source)
     case "packed":
       return openPacked(source)
+    case "parquet":
+      return openParquet(source)
     case "subset":
       return pick(await openDataset(source.of), source.examples, source.classes)
     default:

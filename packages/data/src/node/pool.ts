@@ -3,9 +3,9 @@ import { type ErrorKind, VitrineError } from "@vitrine/core"
 import type { BatchJob } from "../batch.ts"
 import type { BatchMaker } from "../loader.ts"
 
-interface Question {
+interface Question<J> {
   readonly id: number
-  readonly job: BatchJob
+  readonly job: J
 }
 
 type Answer<B> =
@@ -17,8 +17,13 @@ type Answer<B> =
  * @param script the module that each thread runs; it calls `serveBatches`
  * @param input the thread's `workerData`
  */
-export function workerPool<B>(script: URL, input: unknown, size: number, close: () => Promise<void>): BatchMaker<B> {
-  const threads = Array.from({ length: size }, () => thread<B>(script, input))
+export function workerPool<B, J extends BatchJob = BatchJob>(
+  script: URL,
+  input: unknown,
+  size: number,
+  close: () => Promise<void>,
+): BatchMaker<B, J> {
+  const threads = Array.from({ length: size }, () => thread<B, J>(script, input))
   return {
     make: (job) => threads.reduce((least, thread) => (thread.load() < least.load() ? thread : least)).make(job),
     ahead: size + 1,
@@ -34,8 +39,8 @@ const patience = 2000
 /** Milliseconds that the end of the process waits for such a thread. */
 const lastPatience = 30_000
 
-interface Thread<B> {
-  make(job: BatchJob): Promise<B>
+interface Thread<B, J> {
+  make(job: J): Promise<B>
   /** The number of unanswered jobs. */
   load(): number
   close(): Promise<void>
@@ -56,7 +61,7 @@ function startWorker(script: URL, workerData: unknown): Worker {
   }
 }
 
-function thread<B>(script: URL, workerData: unknown): Thread<B> {
+function thread<B, J>(script: URL, workerData: unknown): Thread<B, J> {
   const worker = startWorker(script, workerData)
   const waiting = new Map<number, { resolve(batch: B): void; reject(error: unknown): void }>()
   let jobs = 0
@@ -86,7 +91,7 @@ function thread<B>(script: URL, workerData: unknown): Thread<B> {
         const id = jobs++
         waiting.set(id, { resolve, reject })
         worker.ref()
-        worker.postMessage({ id, job } satisfies Question)
+        worker.postMessage({ id, job } satisfies Question<J>)
       }),
     load: () => waiting.size,
     close: async () => {
@@ -127,12 +132,12 @@ function leaveBehind(worker: Worker, ended: Promise<number>): void {
  * Answers jobs in a thread of `workerPool`, one after the other.
  * @param buffers the memory of a batch, which is transferred to the pool's thread
  */
-export function serveBatches<B>(
-  maker: Promise<(job: BatchJob) => Promise<B>>,
+export function serveBatches<B, J extends BatchJob = BatchJob>(
+  maker: Promise<(job: J) => Promise<B>>,
   buffers: (batch: B) => readonly ArrayBufferView[],
 ): void {
   maker.catch(() => {}) // Every answer reports the error.
-  const answer = async ({ id, job }: Question): Promise<void> => {
+  const answer = async ({ id, job }: Question<J>): Promise<void> => {
     try {
       const batch = await (await maker)(job)
       const transfer = buffers(batch).flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : []))
@@ -144,7 +149,7 @@ export function serveBatches<B>(
     }
   }
   let last: Promise<void> = Promise.resolve()
-  parentPort?.on("message", (question: Question) => {
+  parentPort?.on("message", (question: Question<J>) => {
     last = last.then(() => answer(question))
   })
 }

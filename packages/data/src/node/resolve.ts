@@ -4,7 +4,7 @@ import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import { numberedClasses } from "../classes.ts"
 import type { DatasetSource, IdxSource } from "../dataset.ts"
-import { isHiddenPath } from "../formats.ts"
+import { isHiddenPath, isImagePath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
 import { checkFraction, type Split, type SplitNames } from "../splits.ts"
 import { isArchivePath } from "./archive.ts"
@@ -12,6 +12,7 @@ import { specialLines } from "./files.ts"
 import { divide } from "./divide.ts"
 import { readIdx } from "./idx.ts"
 import { resolveNpz } from "./npz.ts"
+import { isParquetPath, parquetNames, type ParquetOptions, resolveParquet } from "./parquet/resolve.ts"
 import { readFileWithin } from "./open-file.ts"
 import type { ResolvedData } from "./resolved.ts"
 import { type ColumnOptions, hasLabelColumn } from "./tables/columns.ts"
@@ -19,7 +20,7 @@ import { isTablePath, mostTableBytes, parseTable } from "./tables/parse.ts"
 import { metadataTables, resolveTables, topTables } from "./tables/resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
-export interface ResolveOptions extends FolderOptions, ColumnOptions {}
+export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOptions {}
 
 /**
  * Finds the training, the validation and the test set of a path or a name:
@@ -30,6 +31,7 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions {}
  * - a folder of images with a table of labels: Hugging Face's metadata.csv or metadata.jsonl, which takes precedence
  *   over class folders, or another .csv, .tsv or .jsonl if there are no class folders; or such a table itself;
  * - a .tar, .tar.gz, .tgz or .zip of such a folder,
+ * - a .parquet file, or a folder of them, with images as bytes or as paths;
  * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
  * @throws VitrineError with the path and what was expected
  */
@@ -50,17 +52,22 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
   if (info.isFile() && /\.npz$/i.test(path)) return resolveNpz(path, options)
+  if (info.isFile() && isParquetPath(path)) return resolveParquet(dirname(path), [basename(path)], pathOrName, options)
   const isTable = info.isFile() && isTablePath(path)
   if (!info.isDirectory() && !isTable && !isArchivePath(path))
     throw new VitrineError(
       "file",
-      `${pathOrName}: is neither a folder nor a .tar, .tar.gz, .tgz or .zip archive nor an .npz nor a .csv, .tsv or .jsonl table`,
+      `${pathOrName}: is neither a folder nor a .tar, .tar.gz, .tgz or .zip archive nor an .npz nor a .parquet nor a .csv, .tsv or .jsonl table`,
     )
   const tree = await openTree(isTable ? dirname(path) : path, isTablePath)
   try {
     if (isTable) return await resolveTables(tree, [basename(path)], pathOrName, options)
     const idx = info.isDirectory() ? await findIdx(path, tree.names, options) : undefined
-    return idx ?? (await resolveImages(tree, pathOrName, options))
+    if (idx !== undefined) return idx
+    const parquet = info.isDirectory() && !tree.names.some(isImagePath) ? parquetNames(tree.names) : []
+    return parquet.length > 0
+      ? await resolveParquet(path, parquet, pathOrName, options)
+      : await resolveImages(tree, pathOrName, options)
   } finally {
     await tree.close()
   }

@@ -1,7 +1,10 @@
 import { workerData } from "node:worker_threads"
-import { type Batch, type BatchPlan, batchMaker } from "../batch.ts"
-import type { DatasetSource } from "../dataset.ts"
+import { at } from "../at.ts"
+import { type Batch, type BatchJob, type BatchPlan, batchMaker } from "../batch.ts"
+import { BrokenImageError } from "../broken.ts"
+import type { Dataset, DatasetSource } from "../dataset.ts"
 import { cached, type PixelCache } from "./cache.ts"
+import { decodeAdmitted } from "./decode.ts"
 import { openDataset } from "./open.ts"
 import { serveBatches } from "./pool.ts"
 
@@ -12,8 +15,25 @@ export interface WorkerInput {
   readonly cache: PixelCache | undefined
 }
 
+/** A job with the bytes of its images, or the faults of those that are broken. */
+export type FedJob = BatchJob & { readonly encoded?: readonly (Uint8Array | string)[] }
+
 const { source, plan, cache }: WorkerInput = workerData
-const maker = openDataset(source).then((dataset) =>
-  batchMaker(cache === undefined ? dataset : cached(dataset, cache), plan),
-)
-serveBatches<Batch>(maker, ({ images, labels, targets, weights }) => [images, labels, targets, weights])
+const maker = openDataset(source).then((dataset) => {
+  let images = new Map<number, Uint8Array | string>()
+  const fed: Dataset = {
+    ...dataset,
+    async read(example, admit) {
+      const image = images.get(example)
+      if (image === undefined) return dataset.read(example, admit)
+      if (typeof image === "string") throw new BrokenImageError(image)
+      return decodeAdmitted(image, dataset.describe(example), admit)
+    },
+  }
+  const make = batchMaker(cache === undefined ? fed : cached(fed, cache), plan)
+  return ({ encoded, ...job }: FedJob): Promise<Batch> => {
+    images = new Map(encoded?.map((image, row) => [at(job.examples, row), image]))
+    return make(job)
+  }
+})
+serveBatches<Batch, FedJob>(maker, ({ images, labels, targets, weights }) => [images, labels, targets, weights])

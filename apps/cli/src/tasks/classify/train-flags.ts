@@ -43,6 +43,16 @@ export const flags = {
   strict: { group: run, help: "end at the first image that cannot be read", resumable: true },
   fileColumn: { group: run, ...columnFlags.fileColumn },
   labelColumn: { group: run, ...columnFlags.labelColumn },
+  split: {
+    group: run,
+    value: "<name>",
+    help: "of Parquet files: the split to train on, if it is not called train",
+  },
+  order: {
+    group: run,
+    value: "<order>",
+    help: "of shuffled epochs: exact, windowed or windowed:ROWSxBLOCKS; default: exact, windowed where images are compressed together",
+  },
   model: {
     group: model,
     value: "<variant>",

@@ -19,7 +19,7 @@ export const trainPart = defineTraining({
   texts,
   ending,
   async options(values: ClassifyValues, recipe): Promise<TrainOptions> {
-    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn, strict } = values
+    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn, split, order, strict } = values
     return {
       from: from === undefined ? undefined : (await localModel(from)).name,
       distillFrom: distillFrom === undefined ? undefined : (await localModel(distillFrom)).name,
@@ -27,6 +27,8 @@ export const trainPart = defineTraining({
       classes,
       perClass,
       fileColumn,
+      trainSplit: split,
+      order,
       strict,
       labelColumns: labelColumn,
       recipe: overrideRecipe(recipe, values),

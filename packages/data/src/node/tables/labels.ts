@@ -36,6 +36,26 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
   return { ...named, labels: Int32Array.from(texts, (text) => places.get(text) ?? -1) }
 }
 
+/**
+ * Reads labels whose classes are given in order: a class for each row, or several if cells are lists.
+ * @param rows indices of rows
+ */
+export function classLabels(
+  table: Table,
+  columns: Columns,
+  rows: readonly number[],
+  classes: readonly string[],
+): RowLabels {
+  const [first] = columns.labels
+  const cells = rows.map((row) => at(table.rows, row)[first])
+  if (cells.some(Array.isArray)) {
+    const lists = cells.map((cell) => (Array.isArray(cell) ? filled(cell.map(textOf)) : filled([textOf(cell)])))
+    return { classes, ...several(lists, classes), notes: noLabels(lists) }
+  }
+  const places = new Map(classes.map((name, i) => [name, i]))
+  return { classes, labels: Int32Array.from(cells, (cell) => places.get(String(cell)) ?? -1), notes: [] }
+}
+
 /** Columns are classes if each row has exactly one 1. */
 function binaryLabels({ columns }: Table, places: readonly number[], cells: readonly (readonly Cell[])[]): RowLabels {
   const classes = places.map((place) => at(columns, place))

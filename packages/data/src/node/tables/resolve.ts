@@ -4,13 +4,14 @@ import { at } from "../../at.ts"
 import type { DatasetSource } from "../../dataset.ts"
 import { isHiddenPath, passedOverLines } from "../../formats.ts"
 import { pickLabelSets } from "../../label-sets.ts"
-import { heldOut, type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
+import { type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
 import type { ResolvedData } from "../resolved.ts"
 import type { FileTree } from "../tree.ts"
 import type { ColumnOptions } from "./columns.ts"
 import { refuseTwice, rowLabels } from "./labels.ts"
 import { isMetadataPath, isTablePath } from "./parse.ts"
-import { type ImageRow, tableRows } from "./rows.ts"
+import { type ImageRow, type TableReader, tableRows } from "./rows.ts"
+import { splitExamples, splitNamesOf } from "./split-examples.ts"
 
 export type TableOptions = ColumnOptions & SplitOptions
 
@@ -37,6 +38,7 @@ export function topTables(tree: FileTree): string[] | undefined {
 
 /**
  * Finds images and labels with tables.
+ * @param readTable reads a table of the tree; by default CSV, TSV or JSON lines
  * @throws VitrineError (file, config)
  */
 export async function resolveTables(
@@ -44,9 +46,9 @@ export async function resolveTables(
   names: readonly string[],
   title: string,
   options: TableOptions,
+  readTable?: TableReader,
 ): Promise<ResolvedData> {
-  const { valFraction, seed = 0, testValidates = false } = options
-  const { table, columns, rows: foundRows, others } = await tableRows(tree, names, options)
+  const { table, columns, rows: foundRows, others } = await tableRows(tree, names, options, readTable)
   const read = rowLabels(
     table,
     columns,
@@ -71,39 +73,11 @@ export async function resolveTables(
     files.set(image.file, text)
     return [{ ...image, place, label }]
   })
-  const ofSplit = (split: Split): Example[] =>
-    examples.filter(
-      (example) => (testValidates && example.split === "test" ? "val" : (example.split ?? "train")) === split,
-    )
-  const lists = { train: ofSplit("train"), val: ofSplit("val"), test: ofSplit("test") }
-  // If all rows belong to one split, such as the test set, that split is used as the whole data.
-  const [only, ...more] = splits.filter((split) => lists[split].length > 0)
-  if (only === undefined) {
+  const facts = { classes, several: labelSets !== undefined, title, table: table.name }
+  const lists = splitExamples(examples, facts, options, () => {
     const lines = passedOverLines(passed)
-    throw new VitrineError(
-      "file",
-      `${title}: ${table.name} names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`,
-    )
-  }
-  if (only !== "train" && more.length === 0) [lists.train, lists[only]] = [lists[only], []]
-  if (lists.train.length === 0) throw new VitrineError("file", `${title}: ${table.name} has no row of the split train`)
-  const isNumbered = classes.every((name, i) => name === String(i))
-  if (labelSets === undefined && !isNumbered) {
-    const known = new Set(lists.train.map(({ label }) => label))
-    const stranger = [...lists.val, ...lists.test].find(({ label }) => !known.has(label))
-    if (stranger !== undefined)
-      throw new VitrineError(
-        "file",
-        `${title}: the ${stranger.split === "val" ? "validation" : "test"} images have a class "${classes[stranger.label]}" that the training images lack`,
-      )
-  }
-  if (lists.val.length === 0) {
-    const [labels, names] =
-      labelSets === undefined ? [lists.train.map(({ label }) => label), classes] : [lists.train.map(() => 0), [""]]
-    const out = heldOut(labels, names, valFraction ?? (lists.test.length > 0 ? 0 : 0.1), seed)
-    lists.val = lists.train.filter((_, place) => out.has(place))
-    lists.train = lists.train.filter((_, place) => !out.has(place))
-  }
+    return `names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`
+  })
   const unnamed = tree.names.filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
   const source = (split: Split): DatasetSource =>
     tree.images(
@@ -127,12 +101,7 @@ export async function resolveTables(
     train: source("train"),
     val: lists.val.length > 0 ? source("val") : null,
     test: lists.test.length > 0 ? source("test") : null,
-    splitNames: Object.fromEntries(
-      splits.flatMap((split) => {
-        const name = lists[split].find((example) => example.split === split)?.splitName
-        return name === undefined ? [] : [[split, name]]
-      }),
-    ),
+    splitNames: splitNamesOf(lists),
     passedOver: passedOverLines([
       ...passed,
       ...unnamed.map(

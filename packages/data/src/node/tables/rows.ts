@@ -27,6 +27,9 @@ export interface TableRows {
   readonly others: readonly (readonly [kind: string, example: string])[]
 }
 
+/** Reads a table of a tree by its name. */
+export type TableReader = (name: string) => Promise<Table>
+
 /**
  * Reads tables, and finds the images of their rows. A path is relative to its table's folder. A name may lack its
  * extension or folder.
@@ -34,9 +37,14 @@ export interface TableRows {
  * @throws VitrineError (file, config) for paths that lead out of the tree, names that several images have, and unclear
  *   columns
  */
-export async function tableRows(tree: FileTree, names: readonly string[], options: ColumnOptions): Promise<TableRows> {
+export async function tableRows(
+  tree: FileTree,
+  names: readonly string[],
+  options: ColumnOptions,
+  readTable: TableReader = async (name) => parseTable(await tree.read(name, mostTableBytes), name),
+): Promise<TableRows> {
   const tables: (readonly [name: string, table: Table])[] = []
-  for (const name of names) tables.push([name, parseTable(await tree.read(name, mostTableBytes), name)])
+  for (const name of names) tables.push([name, await readTable(name)])
   const [first] = tables
   if (first === undefined) throw new Error("there is no table to read")
   const [, table] = first

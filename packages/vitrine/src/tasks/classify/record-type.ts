@@ -15,6 +15,10 @@ export type RunRecord = RunOrigin & {
   /** The columns of a table with the images and with the labels. Absent if they have usual names. */
   readonly fileColumn?: string
   readonly labelColumns?: readonly string[]
+  /** The name of the split for training. Absent if it is the usual one. */
+  readonly trainSplit?: string
+  /** The order of shuffled epochs, as `parseOrder` of `@vitrine/data` reads it. Absent if it is exact, as in older runs. */
+  readonly order?: string
   /** A summary of the data's files. Absent for data without files, and in runs of older versions. */
   readonly listing?: Listing
   /** Whether a test split is used for validation if there is no validation split, as in runs of older versions. */

@@ -15,7 +15,8 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   const record: unknown = taskRecord(json, "classify")
   if (fieldOf(record, "recipe") === undefined) return null
   checkRecord(record, file)
-  const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, listing, testValidates = true } = record
+  const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, trainSplit, order, listing } = record
+  const { testValidates = true } = record
   return {
     ...originOf(record, recipe.evaluateEvery),
     recipe: {
@@ -30,6 +31,8 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
     ...(perClass !== undefined && { perClass }),
     ...(fileColumn !== undefined && { fileColumn }),
     ...(labelColumns !== undefined && { labelColumns }),
+    ...(trainSplit !== undefined && { trainSplit }),
+    ...(order !== undefined && { order }),
     ...(listing !== undefined && { listing }),
     testValidates,
   }

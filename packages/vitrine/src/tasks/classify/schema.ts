@@ -92,6 +92,8 @@ const recordSchema = lenient("a record", {
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
   fileColumn: v.optional(schemas.text),
   labelColumns: v.optional(schemas.listOf(schemas.text)),
+  trainSplit: v.optional(schemas.text),
+  order: v.optional(schemas.text),
   listing: v.optional(
     lenient("a listing", {
       ...entriesOf({ files: count, bytes: count, digest: { kind: "text" } }),

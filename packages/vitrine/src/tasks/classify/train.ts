@@ -1,6 +1,6 @@
 import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
-import type { Dataset, SplitNames } from "@vitrine/data"
+import { type Dataset, orderText, type SplitNames } from "@vitrine/data"
 import type { Teacher } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
@@ -29,13 +29,20 @@ export interface ClassifierOptions<Source> extends NewLength {
   readonly fileColumn?: string | undefined
   /** The column of the table with the labels, or several columns with 0 and 1; by default a column with a usual name. */
   readonly labelColumns?: readonly string[] | undefined
+  /** The name of the split for training, if it is not the usual one. */
+  readonly trainSplit?: string | undefined
+  /** The order of shuffled epochs: `exact`, `windowed` or `windowed:ROWSxBLOCKS`; by default what suits the data. */
+  readonly order?: string | undefined
   /** Whether the first broken image ends the run; by default its row has weight 0. */
   readonly strict?: boolean | undefined
 }
 
 /** The options that decide which examples a run uses. */
 export interface DataChoice
-  extends Pick<RunRecord, "seed" | "classes" | "perClass" | "testValidates" | "fileColumn" | "labelColumns"> {
+  extends Pick<
+    RunRecord,
+    "seed" | "classes" | "perClass" | "testValidates" | "fileColumn" | "labelColumns" | "trainSplit" | "order"
+  > {
   /** By default a tenth if the data have neither a validation nor a test set, otherwise none. */
   readonly valFraction: number | undefined
   /** Whether images need no class. */
@@ -130,7 +137,7 @@ export async function prepareClassifier<Source>(
   options: ClassifierOptions<Source>,
   platform: ClassifierPlatform<Source>,
 ): Promise<PreparedTask<TaskSetup<SetupEvent>, ClassifierEvaluation>> {
-  const { seed = 0, classes, perClass, fileColumn, labelColumns } = stored ?? options
+  const { seed = 0, classes, perClass, fileColumn, labelColumns, trainSplit, order } = stored ?? options
   const testValidates = stored?.testValidates ?? false
   const { task = "classify" }: { readonly task?: ObjectiveName } = stored?.recipe ?? Object(options.recipe)
   const selection = {
@@ -138,6 +145,8 @@ export async function prepareClassifier<Source>(
     ...(perClass !== undefined && { perClass }),
     ...(fileColumn !== undefined && { fileColumn }),
     ...(labelColumns && { labelColumns }),
+    ...(trainSplit !== undefined && { trainSplit }),
+    ...(order !== undefined && { order }),
   }
   const unlabelled = !testValidates && !learnsClasses(task)
   const share = (stored ?? options).valFraction
@@ -183,6 +192,7 @@ export async function prepareClassifier<Source>(
             ...(start?.origin !== undefined && { from: start.origin }),
             ...(teacher && { teacher: teacher.origin }),
             ...selection,
+            ...(dataset.order !== undefined && { order: orderText(dataset.order) }),
             testValidates,
             ...(data.listing && { listing: data.listing }),
           }

@@ -21,8 +21,8 @@ export function dataChoiceOf(
 ): ResolveOptions {
   const columns = { fileColumn: fileColumn ?? record?.fileColumn, labelColumns: labelColumns ?? record?.labelColumns }
   if (record === null) return { fileColumn, labelColumns }
-  const { seed, valFraction, testValidates } = record
+  const { seed, valFraction, testValidates, trainSplit } = record
   return isRunData(record, data)
-    ? { seed, valFraction, testValidates, ...columns }
+    ? { seed, valFraction, testValidates, trainSplit, ...columns }
     : { seed, testValidates, fileColumn, labelColumns }
 }

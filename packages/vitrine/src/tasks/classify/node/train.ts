@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { imageModel } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { parameterCount, VitrineError } from "@vitrine/core"
-import type { Dataset, DatasetSource, Selection } from "@vitrine/data"
+import { type Dataset, type DatasetSource, inOrder, parseOrder, type Selection } from "@vitrine/data"
 import { createLoader, dataListing, openDataset, resolveData, subset } from "@vitrine/data/node"
 import { locate } from "../../../node/hub.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
@@ -41,6 +41,10 @@ export interface TrainOptions extends RunOptions {
   readonly fileColumn?: string | undefined
   /** Its column with the labels, or several with 0 and 1; by default one with a usual name. */
   readonly labelColumns?: readonly string[] | undefined
+  /** The name of the split for training, if it is not the usual one. */
+  readonly trainSplit?: string | undefined
+  /** The order of shuffled epochs: `exact`, `windowed` or `windowed:ROWSxBLOCKS`; by default what suits the data. */
+  readonly order?: string | undefined
   /** Whether the first broken image ends the run; by default it is named, and its row has weight 0. */
   readonly strict?: boolean | undefined
 }
@@ -76,15 +80,16 @@ function platformOf(
 ): ClassifierPlatform<string> {
   const teacher = record ? record.teacher : options.distillFrom
   return {
-    async openData({ classes, perClass, ...choice }) {
+    async openData({ classes, perClass, order: orderName, ...choice }) {
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
-      const resolved = await resolveData(name, choice)
+      const order = orderName === undefined ? undefined : parseOrder(orderName)
+      const resolved = await resolveData(name, { ...choice, order })
       const { train, val, test, splitNames, passedOver, notes } = resolved
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
         closeLater(dataset.close)
-        return subset(dataset, selection)
+        return subset(inOrder(dataset, order), selection)
       }
       return {
         name,
@@ -108,7 +113,7 @@ function platformOf(
     openLoader: (dataset, plan) =>
       dataset.source === undefined
         ? createLoader({ ...plan, dataset })
-        : createLoader({ ...plan, source: dataset.source, workers: options.workers ?? 1 }),
+        : createLoader({ ...plan, source: dataset.source, order: dataset.order, workers: options.workers ?? 1 }),
     teacher,
     async openTeacher(recipe, classNames, backend) {
       if (teacher === undefined) {

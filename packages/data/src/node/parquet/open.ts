@@ -1,0 +1,111 @@
+import { VitrineError } from "@vitrine/core"
+import { at } from "../../at.ts"
+import { BrokenImageError } from "../../broken.ts"
+import type { Dataset, ParquetPart, ParquetSource } from "../../dataset.ts"
+import { decodeLimits } from "../../limits.ts"
+import { openParquetFile } from "../../parquet/file.ts"
+import { copyFrom } from "../archive.ts"
+import { decodeAdmitted } from "../decode.ts"
+import { fileSource, openFile } from "../open-file.ts"
+import { placeOf, startsOf } from "./places.ts"
+import { portionReader, type PortionReader } from "./portions.ts"
+
+/**
+ * Opens images in Parquet files as a data set. Files are opened when their first image is read.
+ * @throws VitrineError (file)
+ */
+export function openParquet(source: ParquetSource): Dataset {
+  const { name, classes, files, rows, labels, labelSets, index, pages, order } = source
+  const starts = startsOf(files)
+  const reading = index !== undefined || pages !== undefined ? undefined : portionReader(source.column, order)
+  const opened = new Map<number, Promise<Opened>>()
+  const open = (place: number): Promise<Opened> => {
+    const known = opened.get(place)
+    if (known !== undefined) return known
+    const file = openPart(at(files, place), reading)
+    file.catch(() => {}) // The error is reported when an image is read.
+    opened.set(place, file)
+    return file
+  }
+  const describe = (example: number): string => {
+    const [place, row] = placeOf(starts, at(rows, example))
+    return `${at(files, place).path}, row ${row}`
+  }
+  const bytes = async (example: number): Promise<Uint8Array> => {
+    const row = at(rows, example)
+    const [place, inFile] = placeOf(starts, row)
+    const size = index?.sizes[row]
+    if (size !== undefined && size > decodeLimits.fileBytes)
+      throw new BrokenImageError(
+        `${describe(example)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
+      )
+    if (size === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
+    const offset = index?.offsets[row] ?? 0
+    if (pages !== undefined) {
+      const image = Buffer.allocUnsafe(size ?? 0)
+      copyFrom(pages, offset, image)
+      return image
+    }
+    const file = await open(place)
+    if (size !== undefined) return file.read(offset, offset + size)
+    const image = await file.image(inFile)
+    if (image === null || image.length === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
+    return image
+  }
+  return {
+    name,
+    classes,
+    length: rows.length,
+    channels: 3,
+    labels,
+    ...(labelSets && { labelSets }),
+    source,
+    order,
+    describe,
+    read: async (example, admit) => decodeAdmitted(await bytes(example), describe(example), admit),
+    ...(reading && {
+      bytes,
+      prefetch(examples: Uint32Array) {
+        for (const example of examples) {
+          const [place, row] = placeOf(starts, at(rows, example))
+          void open(place).then(
+            (file) => file.prefetch(row),
+            () => {},
+          )
+        }
+      },
+    }),
+    async close() {
+      for (const file of opened.values())
+        await file.then(
+          ({ close }) => close(),
+          () => {},
+        )
+    },
+  }
+}
+
+interface Opened {
+  read(begin: number, end: number): Promise<Uint8Array>
+  /** The image of a row, or null if it has none. */
+  image(row: number): Promise<Uint8Array | null>
+  /** Reads the portion of a row in advance. */
+  prefetch(row: number): void
+  close(): Promise<void>
+}
+
+async function openPart({ path, bytes }: ParquetPart, reading: PortionReader | undefined): Promise<Opened> {
+  const { file, size } = await openFile(path)
+  const close = (): Promise<void> => file.close()
+  try {
+    if (size !== bytes)
+      throw new VitrineError("file", `${path}: is ${size} bytes, but was ${bytes} when its images were listed`)
+    const source = fileSource(file, size, path)
+    const read = (begin: number, end: number): Promise<Uint8Array> => source.read(begin, end)
+    if (reading === undefined) return { read, image: async () => null, prefetch: () => {}, close }
+    return { read, ...reading(await openParquetFile(source), true), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
