@@ -174,6 +174,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: "parquet",
+    share: 1,
     covers: ["data/parquet", "data/node/parquet"],
     corpus: () => corpus.goldenFiles(/parquet[/\\][^/\\]*\.parquet$/),
     parse: async (bytes) => {
@@ -234,7 +235,7 @@ export const targets: readonly Target[] = [
   },
   {
     name: "hub-name",
-    share: 11,
+    share: 10,
     covers: ["hub/name"],
     corpus: corpus.hubNames,
     parse: (bytes) => parseHubName(utf8(bytes)),
