@@ -6,17 +6,22 @@ import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { crc32, deflateSync } from "node:zlib"
 import { scenarios } from "./scenarios.mjs"
+import { straceFaults } from "./strace.mjs"
 
 const bin = join(dirname(createRequire(import.meta.url).resolve("@vitrine/cli/package.json")), "bin/vitrine.js")
 const shim = pathToFileURL(new URL("faults.mjs", import.meta.url).pathname).href
 
 export const kinds = ["kill before", "kill after", "ENOSPC", "EIO"]
 
-/** Runs the command, or another script, with the shim. Returns its exit code or signal, and its output. */
-function run(script, args, env, cwd) {
+/**
+ * Runs the command, or another script, with the shim. Returns its exit code or signal, and its output.
+ * @param prefix a program that runs it, with its arguments
+ */
+function run(script, args, env, cwd, prefix = []) {
   const { NODE_OPTIONS: _, VITEST: __, ...own } = process.env
+  const [program, ...words] = [...prefix, process.execPath, "--import", shim, script, ...args]
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", shim, script, ...args], {
+    const child = spawn(program, words, {
       cwd,
       env: { ...own, NO_COLOR: "1", ...env },
       stdio: ["ignore", "ignore", "pipe"],
@@ -63,18 +68,13 @@ function makeData(place) {
  * Runs a command with one fault, then the command that continues, and checks the results of both.
  * @returns the fault in words, or null if all is right
  */
-async function trial(scenario, place, opened, expected, at, fault) {
+async function trial(scenario, place, opened, expected, fault) {
   const folder = mkdtempSync(join(place, "trial-"))
   try {
     const out = join(folder, "out")
     const { script = bin } = scenario
     const env = opened.env(out)
-    const first = await run(
-      script,
-      scenario.command(out, opened),
-      { ...env, CRASH_AT: String(at), CRASH_FAULT: fault },
-      place,
-    )
+    const first = await run(script, scenario.command(out, opened), { ...env, ...fault.env }, place, fault.prefix)
     const lines = first.stderr
       .trim()
       .split("\n")
@@ -93,23 +93,29 @@ async function trial(scenario, place, opened, expected, at, fault) {
   }
 }
 
-/** A list of `count` trials, spread over all operations and kinds of faults. */
-function spread(operations, count) {
-  const all = operations * kinds.length
-  const step = Math.max(1, all / count)
-  const places = Array.from({ length: Math.min(count, all) }, (_, i) => Math.floor(i * step))
-  return places.map((place) => ({
-    at: 1 + Math.floor(place / kinds.length),
-    fault: kinds[(place + Math.floor(place / kinds.length)) % kinds.length],
-  }))
+/** The faults of the shim: each kind at each operation. */
+function shimFaults(operations) {
+  return Array.from({ length: operations * kinds.length }, (_, place) => {
+    const at = 1 + Math.floor(place / kinds.length)
+    // Another kind comes first at each operation, so that a part of all has every kind.
+    const kind = kinds[(place + at - 1) % kinds.length]
+    return { text: `${kind} at operation ${at} of ${operations}`, env: { CRASH_AT: String(at), CRASH_FAULT: kind } }
+  })
+}
+
+/** `count` of all faults, spread evenly. */
+function spread(all, count) {
+  const step = Math.max(1, all.length / count)
+  return Array.from({ length: Math.min(count, all.length) }, (_, i) => all[Math.floor(i * step)])
 }
 
 /**
  * Runs trials of a scenario.
- * @param {{ name: string, count: number, onTrial?: (text: string) => void }} options
+ * @param {{ name: string, count: number, strace?: boolean, onTrial?: (text: string) => void }} options `strace` puts
+ *   the faults at system calls
  * @returns {Promise<{ operations: number, trials: number, faults: string[] }>}
  */
-export async function crash({ name, count, onTrial = () => {} }) {
+export async function crash({ name, count, strace = false, onTrial = () => {} }) {
   const scenario = scenarios.find((each) => each.name === name)
   const place = mkdtempSync(join(tmpdir(), "vitrine-crash-"))
   const opened = (await scenario.open?.(place)) ?? { env: () => ({}), close() {} }
@@ -123,14 +129,18 @@ export async function crash({ name, count, onTrial = () => {} }) {
     if (code !== 0) throw new Error(`${name} fails by itself: ${stderr}`)
     const operations = Number(readFileSync(counter, "utf8"))
     const expected = scenario.outcome(whole)
-    const trials = spread(operations, count)
+    const again = join(place, "again")
+    const traced = ({ prefix, env }) =>
+      run(script, scenario.command(again, opened), { ...opened.env(again), ...env }, place, prefix)
+    const all = strace ? await straceFaults(traced) : shimFaults(operations)
+    const trials = spread(all, count)
     const faults = []
-    for (const { at, fault } of trials) {
-      const wrong = await trial(scenario, place, opened, expected, at, fault)
-      onTrial(`${name}: ${fault} at operation ${at} of ${operations}: ${wrong ?? "as it should be"}`)
-      if (wrong !== null) faults.push(`${fault} at operation ${at} of ${operations}: ${wrong}`)
+    for (const fault of trials) {
+      const wrong = await trial(scenario, place, opened, expected, fault)
+      onTrial(`${name}: ${fault.text}: ${wrong ?? "as it should be"}`)
+      if (wrong !== null) faults.push(`${fault.text}: ${wrong}`)
     }
-    return { operations, trials: trials.length, faults }
+    return { operations: strace ? all.length / 2 : operations, trials: trials.length, faults }
   } finally {
     opened.close()
     rmSync(place, { recursive: true, force: true })

@@ -1,7 +1,8 @@
 import { escapeControls, foldKey, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import { corpusFiles } from "./corpus.ts"
+import { digestOf } from "./digest.ts"
 import { mutate } from "./mutate.ts"
-import type { Target } from "./targets.ts"
+import { folder, type Target } from "./targets.ts"
 
 /** The greatest time of the processor and memory for an input. */
 export const bounds = { milliseconds: 1000, mebibytes: 300 } as const
@@ -38,8 +39,7 @@ export interface FuzzReport {
  */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const { seed, start = 0, count, milliseconds = Number.POSITIVE_INFINITY } = options
-  // `slice` and `fill` of Node's buffers differ from those of other byte arrays.
-  const corpus = [...(await target.corpus()), ...corpusFiles(target.name)].map((bytes) => Uint8Array.from(bytes))
+  const corpus = await corpusOf(target)
   const faults: Fault[] = []
   const counts = { read: 0, refused: 0 }
   // The first inputs make parsers load their libraries, which should not count.
@@ -48,8 +48,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   let index = start
   let before = usage()
   for (; index < start + count && performance.now() < end; index++) {
-    const random = randomStream(foldKey(keyFromSeed(seed), target.name, index))
-    const bytes = mutate(corpus[random.integer(corpus.length)] ?? new Uint8Array(), corpus, random)
+    const bytes = inputAt(target, corpus, seed, index)
     const result = await outcome(target, bytes)
     const after = usage()
     const [took, memory] = [after.milliseconds - before.milliseconds, after.mebibytes - before.mebibytes]
@@ -67,6 +66,38 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     if (fault !== null) faults.push({ target: target.name, index, fault, bytes })
   }
   return { inputs: index - start, ...counts, faults }
+}
+
+/** The valid files of a parser, and those that once failed. */
+async function corpusOf(target: Target): Promise<Uint8Array[]> {
+  // `slice` and `fill` of Node's buffers differ from those of other byte arrays.
+  return [...(await target.corpus()), ...corpusFiles(target.name)].map((bytes) => Uint8Array.from(bytes))
+}
+
+function inputAt({ name }: Target, corpus: readonly Uint8Array[], seed: number, index: number): Uint8Array {
+  const random = randomStream(foldKey(keyFromSeed(seed), name, index))
+  return mutate(corpus[random.integer(corpus.length)] ?? new Uint8Array(), corpus, random)
+}
+
+/**
+ * What a parser reads of its corpus and of mutations of it, as digests by the index of the input; null for those that it
+ * refuses. The corpus has negative indices. Two versions that read the same have the same digests.
+ */
+export async function digests(
+  target: Target,
+  { seed, start = 0, count }: FuzzOptions,
+): Promise<Record<number, string | null>> {
+  const corpus = await corpusOf(target)
+  const all: Record<number, string | null> = {}
+  const put = async (index: number, bytes: Uint8Array): Promise<void> => {
+    all[index] = await Promise.resolve(bytes)
+      .then(target.parse)
+      .then((value) => digestOf(value, folder))
+      .catch(() => null)
+  }
+  for (const [i, bytes] of corpus.entries()) await put(-1 - i, bytes)
+  for (let index = start; index < start + count; index++) await put(index, inputAt(target, corpus, seed, index))
+  return all
 }
 
 /** The time of the processor and the greatest memory so far. One call, since it takes as long as many a small input. */

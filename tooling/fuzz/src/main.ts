@@ -1,10 +1,11 @@
 // Fuzzes every parser: node tooling/fuzz/dist/main.js [--seed N] [--count N] [--start N] [--target NAME] [--keep FOLDER]
-// [--coverage]. Each parser gets its share of `count` inputs: 100,000 make ten million in all.
-import { mkdirSync, writeFileSync } from "node:fs"
+// [--coverage] [--record FILE | --against FILE]. Each parser gets its share of `count` inputs: 100,000 make ten million in all. `record` writes digests of
+// what is read, `against` compares them with those of another version.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { covering } from "./coverage.ts"
-import { type FuzzReport, fuzz } from "./fuzz.ts"
+import { digests, type FuzzReport, fuzz } from "./fuzz.ts"
 import { targets } from "./targets.ts"
 
 const { values } = parseArgs({
@@ -15,9 +16,46 @@ const { values } = parseArgs({
     target: { type: "string", multiple: true },
     keep: { type: "string" },
     coverage: { type: "boolean", default: false },
+    record: { type: "string" },
+    against: { type: "string" },
   },
 })
 const selected = targets.filter(({ name }) => values.target === undefined || values.target.includes(name))
+
+type Digests = Record<string, Record<number, string | null>>
+
+/** Compares what two versions read. Returns the number of inputs that they read differently. */
+function compare(before: Digests, now: Digests): number {
+  let different = 0
+  for (const [name, parser] of Object.entries(now)) {
+    const pairs = Object.entries(before[name] ?? {}).map(
+      ([index, old]) => [old, parser[Number(index)] ?? null] as const,
+    )
+    const valid = pairs.filter(([old]) => old !== null)
+    const refused = valid.filter(([, digest]) => digest === null).length
+    const others = valid.filter(([old, digest]) => digest !== null && digest !== old).length
+    different += others
+    console.log(
+      `${name.padEnd(20)} ${pairs.length} inputs, ${valid.length} read before: ${valid.length - refused - others} to the same, ${others} to others, ${refused} now refused`,
+    )
+  }
+  return different
+}
+
+if (values.record !== undefined || values.against !== undefined) {
+  const all: Digests = {}
+  for (const target of selected)
+    all[target.name] = await digests(target, {
+      seed: Number(values.seed),
+      start: Number(values.start),
+      count: Number(values.count),
+    })
+  if (values.record !== undefined) writeFileSync(values.record, JSON.stringify(all))
+  const before: Digests | undefined =
+    values.against === undefined ? undefined : JSON.parse(readFileSync(values.against, "utf8"))
+  process.exit(before !== undefined && compare(before, all) > 0 ? 1 : 0)
+}
+
 let [inputs, faults] = [0, 0]
 for (const target of selected) {
   const begin = performance.now()

@@ -40,7 +40,7 @@ export interface Target {
 }
 
 const utf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
-const folder = mkdtempSync(join(tmpdir(), "vitrine-fuzz-"))
+export const folder: string = mkdtempSync(join(tmpdir(), "vitrine-fuzz-"))
 mkdirSync(join(folder, "table"))
 for (const name of ["a.png", "b.png"]) writeFileSync(join(folder, "table", name), "")
 
