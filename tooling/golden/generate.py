@@ -34,6 +34,7 @@ GENERATORS = {
     "processors": (),
     "objectives": (),
     "parquet": (),
+    "shards": (),
     "variants": (),
     "flops": (),
     "matching": (),

@@ -42,6 +42,7 @@ export type DatasetSource =
   | FilesSource
   | PackedSource
   | ParquetSource
+  | ShardsSource
   | SubsetSource
 
 /** The built-in drawings: see `shapes`. */
@@ -145,6 +146,23 @@ export interface ParquetPart {
   readonly path: string
   readonly rows: number
   readonly bytes: number
+}
+
+/** Images in tar shards, such as those of WebDataset, by their places. */
+export interface ShardsSource {
+  readonly kind: "shards"
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly paths: readonly string[]
+  /** The sizes of the shards. */
+  readonly bytes: readonly number[]
+  /** The shard of each image. */
+  readonly shards: Uint32Array
+  readonly names: readonly string[]
+  readonly offsets: Float64Array
+  readonly sizes: Float64Array
+  readonly labels: Int32Array
+  readonly labelSets?: LabelSets
 }
 
 /** Some examples of another source, by their indices in it. */

@@ -11,6 +11,7 @@ export type {
   ParquetSource,
   PixelsSource,
   ShapesSource,
+  ShardsSource,
   SubsetSource,
 } from "./dataset.ts"
 export type { Image } from "./image.ts"

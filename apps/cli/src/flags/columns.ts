@@ -5,7 +5,7 @@ import { namesValue } from "./values.ts"
 export const columnFlags = {
   fileColumn: {
     value: "<name>",
-    help: "of a table or a Parquet file: the column with the images; default: file, image, path, id …",
+    help: "of a table, Parquet or WebDataset: the column with the images; default: file, image, path, id …",
   },
   labelColumn: {
     value: "<a,b,…>",

@@ -223,7 +223,8 @@ export function copyFrom(pages: readonly Uint8Array[], offset: number, out: Uint
   }
 }
 
-function fileReader(file: FileHandle, size: number): ByteReader {
+/** Reads a file from its beginning on. */
+export function fileReader(file: FileHandle, size: number): ByteReader {
   const buffer = Buffer.allocUnsafe(2 ** 20)
   let start = 0 // Where the bytes in `buffer` begin in the file.
   let filled = 0

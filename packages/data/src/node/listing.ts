@@ -55,6 +55,9 @@ async function addFiles(source: DatasetSource, root: string, sizes: Map<string, 
     case "packed":
       for (const [i, name] of source.names.entries()) sizes.set(name, at(source.sizes, i))
       return
+    case "shards":
+      for (const path of source.paths) await add(path)
+      return
     case "parquet":
       for (const { path } of source.files) await add(path)
       return

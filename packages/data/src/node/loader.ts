@@ -91,7 +91,8 @@ function feeding(dataset: Dataset, cache: PixelCache | undefined, pool: BatchMak
   }
 }
 
+/** The kinds of sources whose images are decoded. */
+const filesKinds = new Set<DatasetSource["kind"]>(["files", "packed", "parquet", "shards"])
+
 const readsFiles = (source: DatasetSource | undefined): boolean =>
-  source?.kind === "subset"
-    ? readsFiles(source.of)
-    : source?.kind === "files" || source?.kind === "packed" || source?.kind === "parquet"
+  source?.kind === "subset" ? readsFiles(source.of) : source !== undefined && filesKinds.has(source.kind)

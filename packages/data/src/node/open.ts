@@ -8,6 +8,7 @@ import { openFiles } from "./files.ts"
 import { openIdx } from "./idx.ts"
 import { openNpz } from "./npz.ts"
 import { openParquet } from "./parquet/open.ts"
+import { openShards } from "./shards/open.ts"
 
 /**
  * Opens a data set from a source, such as one from `resolveData`.
@@ -29,6 +30,8 @@ export async function openDataset(source: DatasetSource): Promise<Dataset> {
       return openPacked(source)
     case "parquet":
       return openParquet(source)
+    case "shards":
+      return openShards(source)
     case "subset":
       return pick(await openDataset(source.of), source.examples, source.classes)
     default:

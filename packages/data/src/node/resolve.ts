@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, dirname, join, relative, resolve } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../at.ts"
 import { numberedClasses } from "../classes.ts"
+import { byCodePoint } from "../code-points.ts"
 import type { DatasetSource, IdxSource } from "../dataset.ts"
 import { isHiddenPath, isImagePath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
@@ -12,6 +13,8 @@ import { specialLines } from "./files.ts"
 import { divide } from "./divide.ts"
 import { readIdx } from "./idx.ts"
 import { resolveNpz } from "./npz.ts"
+import { bracePattern } from "./braces.ts"
+import { areSamples, resolveShards } from "./shards/resolve.ts"
 import { isParquetPath, parquetNames, type ParquetOptions, resolveParquet } from "./parquet/resolve.ts"
 import { readFileWithin } from "./open-file.ts"
 import type { ResolvedData } from "./resolved.ts"
@@ -31,6 +34,7 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOpt
  * - a folder of images with a table of labels: Hugging Face's metadata.csv or metadata.jsonl, which takes precedence
  *   over class folders, or another .csv, .tsv or .jsonl if there are no class folders; or such a table itself;
  * - a .tar, .tar.gz, .tgz or .zip of such a folder,
+ * - a .tar of WebDataset's samples, a folder of them, or a pattern with braces, as `train-{000..009}.tar`;
  * - a .parquet file, or a folder of them, with images as bytes or as paths;
  * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
  * @throws VitrineError with the path and what was expected
@@ -49,6 +53,8 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
       passedOver: [],
       notes: [],
     }
+  const files = info === undefined ? bracePattern(pathOrName) : undefined
+  if (files !== undefined) return resolvePattern(files, pathOrName, options)
   if (info === undefined)
     throw new VitrineError("file", `${pathOrName}: no such file or folder, and the only built-in data set is "shapes"`)
   if (info.isFile() && /\.npz$/i.test(path)) return resolveNpz(path, options)
@@ -64,6 +70,9 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
     if (isTable) return await resolveTables(tree, [basename(path)], pathOrName, options)
     const idx = info.isDirectory() ? await findIdx(path, tree.names, options) : undefined
     if (idx !== undefined) return idx
+    const tars = shardNames(tree, info.isDirectory())
+    if (tars !== undefined)
+      return await resolveShards(info.isDirectory() ? path : dirname(path), tars, pathOrName, options)
     const parquet = info.isDirectory() && !tree.names.some(isImagePath) ? parquetNames(tree.names) : []
     return parquet.length > 0
       ? await resolveParquet(path, parquet, pathOrName, options)
@@ -71,6 +80,24 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
   } finally {
     await tree.close()
   }
+}
+
+/** The shards of a folder that holds nothing else, or a tar file of samples. */
+function shardNames({ names, path }: FileTree, isFolder: boolean): readonly string[] | undefined {
+  if (!isFolder) return /\.tar$/i.test(path) && areSamples(names) ? [basename(path)] : undefined
+  const visible = names.filter((name) => !isHiddenPath(name))
+  const tars = visible.filter((name) => /\.tar$/i.test(name)).sort(byCodePoint)
+  return tars.length > 0 && !visible.some(isImagePath) ? tars : undefined
+}
+
+/** Resolves the files of a pattern with braces: Parquet, or shards of WebDataset. */
+async function resolvePattern(files: readonly string[], title: string, options: ResolveOptions): Promise<ResolvedData> {
+  const paths = files.map((file) => resolve(file))
+  const folder = dirname(at(paths, 0))
+  const names = paths.map((path) => relative(folder, path).replaceAll("\\", "/"))
+  return names.every(isParquetPath)
+    ? resolveParquet(folder, names, title, options)
+    : resolveShards(folder, names, title, options)
 }
 
 /** Finds labels in a table if there is one with labels, and otherwise in folders. */

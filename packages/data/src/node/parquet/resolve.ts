@@ -15,13 +15,13 @@ import { type Split, splitOf, type SplitOptions } from "../../splits.ts"
 import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import { fileSource, openFile } from "../open-file.ts"
 import type { ResolvedData } from "../resolved.ts"
+import { namedShards, splitNamed } from "../shard-names.ts"
 import { type ColumnOptions, columnsOf, isEmpty } from "../tables/columns.ts"
 import { classLabels, rowLabels } from "../tables/labels.ts"
 import { type Cell, mostTableBytes, type Table } from "../tables/parse.ts"
 import { resolveTables } from "../tables/resolve.ts"
 import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
 import { openTree } from "../tree.ts"
-import { parquetFiles } from "./names.ts"
 import { placeOf, startsOf } from "./places.ts"
 import { portionBytes } from "./portions.ts"
 
@@ -43,7 +43,7 @@ export async function resolveParquet(
   title: string,
   options: ParquetOptions,
 ): Promise<ResolvedData> {
-  const parts = parquetFiles(names, title)
+  const parts = namedShards(names, title)
   const files: OpenPart[] = []
   const closers: (() => Promise<void>)[] = []
   try {
@@ -200,7 +200,7 @@ async function resolveBytes(
     }
     const cell = columns.split === undefined ? undefined : at(table.rows, row)[columns.split]
     const name = isEmpty(cell) ? at(parts, placeOf(starts, row)[0]).split : String(cell)
-    const split = splitNamed(name, options)
+    const split = splitNamed(name, options.trainSplit)
     if (split === "other") {
       passed.push([`rows of the split "${name}"`, `row ${row}`])
       return []
@@ -250,15 +250,6 @@ interface Example extends SplitExample {
   readonly row: number
   /** Its index among the rows with images. */
   readonly place: number
-}
-
-/** The split that a name means. Other names mean none, and their rows are passed over. */
-function splitNamed(name: string | undefined, { trainSplit }: ParquetOptions): Split | "other" | undefined {
-  if (name === undefined) return undefined
-  if (trainSplit === undefined) return splitOf(name) ?? "other"
-  if (name === trainSplit) return "train"
-  const split = splitOf(name)
-  return split === undefined || split === "train" ? "other" : split
 }
 
 /** A file and its split. */

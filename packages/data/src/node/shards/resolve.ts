@@ -1,0 +1,149 @@
+import { basename, join } from "node:path"
+import { VitrineError } from "@vitrine/core"
+import { at } from "../../at.ts"
+import { decodedFormats, fileKind, passedOverLines } from "../../formats.ts"
+import { pickLabelSets } from "../../label-sets.ts"
+import type { Split } from "../../splits.ts"
+import type { ShardsSource } from "../../dataset.ts"
+import type { ResolvedData } from "../resolved.ts"
+import { namedShards, splitNamed } from "../shard-names.ts"
+import { columnsOf, isEmpty } from "../tables/columns.ts"
+import { rowLabels } from "../tables/labels.ts"
+import type { Table } from "../tables/parse.ts"
+import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
+import type { ParquetOptions } from "../parquet/resolve.ts"
+import { readShard, type Sample, type SampleImage, sampleName } from "./samples.ts"
+
+/** Whether names in a tar file are those of WebDataset: a `.cls`, or texts beside images that are in no class folders. */
+export function areSamples(names: readonly string[]): boolean {
+  const extensions = names.map((name) => sampleName(name)[1])
+  return extensions.includes("cls") || (names.every((name) => !name.includes("/")) && extensions.includes("json"))
+}
+
+/**
+ * Finds images and labels in tar shards of WebDataset.
+ * @param folder the folder of the shards
+ * @throws VitrineError (file, config)
+ */
+export async function resolveShards(
+  folder: string,
+  names: readonly string[],
+  title: string,
+  options: ParquetOptions,
+): Promise<ResolvedData> {
+  const parts = namedShards(names, title)
+  const paths = parts.map(({ name }) => join(folder, name))
+  const bytes: number[] = []
+  const samples: (Sample & { readonly shard: number })[] = []
+  const passed: (readonly [kind: string, example: string])[] = []
+  for (const [shard, path] of paths.entries()) {
+    const read = await readShard(path)
+    bytes.push(read.bytes)
+    for (const sample of read.samples) samples.push({ ...sample, shard })
+    for (const other of read.others) passed.push([fileKind(other), other])
+  }
+  const extensions = imageExtensions(samples, title, options.fileColumn)
+  const rows = samples.flatMap((sample): Row[] => {
+    const image = sample.images.find(({ extension }) => extensions.includes(extension))
+    if (image !== undefined) return [{ ...sample, image }]
+    passed.push(["samples without an image", sample.key])
+    return []
+  })
+  const [first = ""] = names
+  const table = tableOf(basename(first), rows)
+  const columns = columnsOf(table, { fileColumn: imageField, labelColumns: options.labelColumns ?? labelField(table) })
+  const read = rowLabels(table, columns, [...rows.keys()])
+  const { classes, labelSets } = read
+  const examples = rows.flatMap((row, place): Example[] => {
+    const label = at(read.labels, place)
+    if (labelSets === undefined && label < 0) {
+      passed.push(["samples without a label", row.key])
+      return []
+    }
+    const cell = columns.split === undefined ? undefined : at(table.rows, place)[columns.split]
+    const name = isEmpty(cell) ? at(parts, row.shard).split : String(cell)
+    const split = splitNamed(name, options.trainSplit)
+    if (split === "other") {
+      passed.push([`samples of the split "${name}"`, row.key])
+      return []
+    }
+    return [{ ...row, place, label, split, splitName: split && name }]
+  })
+  const facts = { classes, several: labelSets !== undefined, title, table: table.name }
+  const lists = splitExamples(examples, facts, options, () => "has no image with a label")
+  const source = (split: Split): ShardsSource => ({
+    kind: "shards",
+    name: `${basename(title)} ${split}`,
+    classes,
+    paths,
+    bytes,
+    shards: Uint32Array.from(lists[split], ({ shard }) => shard),
+    names: lists[split].map(({ image }) => image.name),
+    offsets: Float64Array.from(lists[split], ({ image }) => image.offset),
+    sizes: Float64Array.from(lists[split], ({ image }) => image.size),
+    labels: Int32Array.from(lists[split], ({ label }) => label),
+    ...(labelSets && {
+      labelSets: pickLabelSets(
+        labelSets,
+        lists[split].map(({ place }) => place),
+      ),
+    }),
+  })
+  const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
+  return {
+    train: source("train"),
+    val: lists.val.length > 0 ? source("val") : null,
+    test: lists.test.length > 0 ? source("test") : null,
+    splitNames: splitNamesOf(lists),
+    passedOver: passedOverLines(passed),
+    notes: [
+      `images and labels by ${paths.length === 1 ? "a shard" : `${paths.length} shards`} of WebDataset (.${extensions.join(", .")}; ${labelNames.slice(0, 4).join(", ")})`,
+      ...read.notes,
+    ],
+  }
+}
+
+interface Row extends Sample {
+  readonly shard: number
+  readonly image: SampleImage
+}
+
+interface Example extends SplitExample, Row {
+  readonly place: number
+}
+
+/**
+ * The extensions of the images that are learned: all, if no sample has two images.
+ * @throws VitrineError (config) if samples have several
+ */
+function imageExtensions(samples: readonly Sample[], title: string, named: string | undefined): readonly string[] {
+  const all = [...new Set(samples.flatMap(({ images }) => images.map(({ extension }) => extension)))]
+  if (all.length === 0) throw new VitrineError("file", `${title}: holds no ${decodedFormats} image`)
+  const listed = all.map((extension) => `".${extension}"`).join(" and ")
+  if (named !== undefined) {
+    const extension = named.replace(/^\./, "").toLowerCase()
+    if (all.includes(extension)) return [extension]
+    throw new VitrineError("config", `${title}: has no images .${extension} (--file-column); they end with ${listed}`)
+  }
+  if (samples.every(({ images }) => images.length <= 1)) return all
+  throw new VitrineError(
+    "config",
+    `${title}: its samples have several images, with the endings ${listed}: say which is learned (fileColumn, --file-column)`,
+  )
+}
+
+/** The column of a sample's image. A JSON field may have any other name. */
+const imageField = "the image of the sample"
+
+function tableOf(name: string, rows: readonly Row[]): Table {
+  const fields = [...new Set(rows.flatMap(({ fields }) => [...fields.keys()]))]
+  return {
+    name,
+    columns: [imageField, ...fields],
+    rows: rows.map((row) => [row.image.name, ...fields.map((field) => row.fields.get(field))]),
+  }
+}
+
+/** WebDataset's usual file of a class. */
+const labelField = ({ columns }: Table): readonly string[] | undefined =>
+  columns.includes("cls") ? ["cls"] : undefined
