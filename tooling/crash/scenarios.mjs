@@ -9,7 +9,7 @@ import { hub, pythonIndex } from "./servers.mjs"
 
 const model = ["--dim", "8", "--heads", "1", "--mlp-dim", "8"]
 // Engines and data threads take most of a small training's time, and write nothing.
-const saving = ["--checkpoint-every", "1", "--keep-last", "1", "--backend", "reference", "--workers", "0"]
+const saving = ["--checkpoint-every", "1", "--keep-last", "1", "--backend", "reference"]
 const length = ["--batch-size", "4", "--steps", "4", "--eval-every", "2", "--val-fraction", "0.2"]
 
 /**
@@ -42,10 +42,10 @@ function folderOutcome(folder) {
 }
 
 /** A training of one task. After a fault it is resumed, or it starts again if nothing was written. */
-const training = (name, args) => ({
+const training = (name, args, workers = ["--workers", "0"]) => ({
   name: `train ${name}`,
-  command: (out) => ["train", ...args, ...model, ...length, ...saving, "--out", out],
-  again: (out, isThere) => (isThere("config.json") ? ["train", "--resume", out, ...saving] : null),
+  command: (out) => ["train", ...args, ...model, ...length, ...saving, ...workers, "--out", out],
+  again: (out, isThere) => (isThere("config.json") ? ["train", "--resume", out, ...saving, ...workers] : null),
   outcome: runOutcome,
 })
 
@@ -104,7 +104,7 @@ export const scenarios = [
     "detect",
     "--task detect --data boxes --image-size 32 --queries 3 --encoder-depth 1 --decoder-depth 1".split(" "),
   ),
-  training("read", ["--task", "read", "--data", "lines", "--depth", "1"]),
+  training("read", ["--task", "read", "--data", "lines", "--depth", "1"], []),
   {
     name: "export",
     command: (out) => ["export", goldenPath("vit-folder-tiny"), "--to", "onnx", "-o", out, "--force"],

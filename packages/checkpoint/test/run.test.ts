@@ -130,6 +130,17 @@ describe("a run", () => {
     await expect(findCheckpoint(folder, "last")).rejects.toThrow("has no checkpoints: name the folder of a run")
   })
 
+  test("loses what a process left that ended before it removed older checkpoints, where the number is given", async () => {
+    const path = fresh()
+    const run = await createRun(path, {}, { keepLast: 3 })
+    for (const [index, score] of [0.9, 0.5, 0.7].entries()) await run.saveCheckpoint(checkpoint(index + 1, score))
+    await run.close()
+    await (await resumeRun(path)).run.close()
+    expect(steps(path)).toHaveLength(3)
+    await (await resumeRun(path, { keepLast: 1 })).run.close()
+    expect(steps(path)).toEqual(["step-00000001", "step-00000003"])
+  })
+
   test("takes no state that would not be the same when it is read", async () => {
     await withRun(fresh(), async (run) => {
       const of = (state: unknown): Promise<string> => fault(run.saveCheckpoint({ ...checkpoint(1), state }))

@@ -113,7 +113,7 @@ export async function createRun(path: string, config: object, options: RunOption
 
 /**
  * Opens a run to continue it. It removes the remains of a killed process, reads the newest complete checkpoint, and
- * drops the metrics after it.
+ * drops the metrics after it. If `keepLast` is given, it removes the checkpoints that a save would remove.
  * @throws VitrineError (file) if there is no run, or another process writes it
  */
 export async function resumeRun(path: string, options: RunOptions = {}): Promise<ResumedRun> {
@@ -131,7 +131,9 @@ export async function resumeRun(path: string, options: RunOptions = {}): Promise
     const checkpoint = newest === undefined ? null : await readCheckpoint(newest)
     await truncateMetrics(join(path, names.metrics), checkpoint?.step ?? -1)
     await publish(path, checkpoints, runLock)
-    return { run: openRun(path, checkpoints, runLock, options), config, checkpoint, damaged }
+    // A kill or a full disk may have ended the last process between its checkpoint and the removal of older ones.
+    const kept = options.keepLast === undefined ? checkpoints : await keptOf(checkpoints, options.keepLast, runLock)
+    return { run: openRun(path, kept, runLock, options), config, checkpoint, damaged }
   } catch (error) {
     await runLock.release()
     throw error
@@ -180,13 +182,7 @@ function openRun(
       const saved = await writeCheckpoint(join(path, names.checkpoints), checkpoint, () => runLock.check())
       checkpoints = [...checkpoints.filter(({ step }) => step !== saved.step), saved].sort((a, b) => a.step - b.step)
       await publish(path, checkpoints, runLock)
-      const keep = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
-      for (const each of checkpoints)
-        if (!keep.has(each)) {
-          runLock.check()
-          await removeFolderAtomic(each.path)
-        }
-      checkpoints = checkpoints.filter((each) => keep.has(each))
+      checkpoints = await keptOf(checkpoints, keepLast, runLock, saved)
       return saved
     },
     close,
@@ -209,6 +205,22 @@ function openRun(
         .catch(() => {})
     },
   }
+}
+
+/** Removes the checkpoints that are neither the best nor among the last, nor `saved`. Returns the others. */
+async function keptOf(
+  checkpoints: readonly CheckpointInfo[],
+  keepLast: number,
+  runLock: Lock,
+  saved?: CheckpointInfo,
+): Promise<readonly CheckpointInfo[]> {
+  const keep = new Set([...checkpoints.slice(-keepLast), bestCheckpoint(checkpoints), saved])
+  for (const each of checkpoints)
+    if (!keep.has(each)) {
+      runLock.check()
+      await removeFolderAtomic(each.path)
+    }
+  return checkpoints.filter((each) => keep.has(each))
 }
 
 function refusePromise(file: string, config: unknown): void {
