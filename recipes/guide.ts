@@ -22,4 +22,5 @@ export default defineRecipe({
   mean: [0.5, 0.5, 0.5],
   std: [0.5, 0.5, 0.5],
   evaluateEvery: 500,
+  best: "top1",
 })

@@ -32,4 +32,5 @@ export default defineRecipe({
   clip: null,
   mean: [0.5],
   std: [0.5],
+  best: "top1",
 })

@@ -21,4 +21,5 @@ export default defineRecipe({
   schedule: { decay: "cosine", warmup: 0.1, final: 0 },
   weightDecay: 0.05,
   clip: 1,
+  best: "top1",
 })

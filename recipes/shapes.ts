@@ -17,4 +17,5 @@ export default defineRecipe({
   weightDecay: 0.05,
   clip: 1,
   evaluateEvery: 200,
+  best: "top1",
 })

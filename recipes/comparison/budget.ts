@@ -13,4 +13,5 @@ export const budget = (side: number): Recipe => ({
   weightDecay: 0.05,
   clip: 1,
   evaluateEvery: 250,
+  best: "top1",
 })

@@ -390,6 +390,7 @@ test("the header names classes, what learns, and what a recipe has that rarely i
   expect(plain).toMatch(/classes +0 32, 1 32, 2 32\n/)
   expect(plain).toMatch(/learns +[\d,]+ parameters; [\d,]+ do not change: patch_embed, blocks\n/)
   expect(plain).not.toMatch(/warm-up of|average of the parameters|head is frozen/)
+  expect(plain).toContain("starts at random")
   const doubtful = await header("doubtful", "--warmup", "4", "--freeze", "head", "--lr", "0.01")
   expect(doubtful).toContain("the warm-up of 4 steps is longer than the run of 2: the rate ends at 0.005, still rising")
   expect(doubtful).toContain("the head is frozen, but it is new: the model will not learn to tell the classes apart")
@@ -399,11 +400,28 @@ test("the header names classes, what learns, and what a recipe has that rarely i
   )
   const resized = await header("resized", "--from", at("plain"), "--image-size", "12")
   expect(resized).toContain("positions resized from images of 8×8 to 12×12")
+  expect(resized).not.toContain("starts at random")
   expectFault(
     await vitrine(["train", "--resume", at("plain"), "--lr", "1"]),
     /--lr cannot change a run that is resumed: it goes on by its own recipe; a new run can start from its weights \(--from .*plain\)/,
     2,
   )
+})
+
+test("--model takes timm's names, and starts at random; a trained model is --from", async () => {
+  const train = ["train", "--data", data, "--steps", "1", "--threads", "1", "--workers", "0"]
+  const named = ["--model", "test_vit3", "--depth", "1", "--image-size", "16", "--out", at("timm-name")]
+  const { code, stderr, stdout } = await vitrine([...train, ...named])
+  expect(`${code} ${stderr}`).toMatch(/^0 /)
+  expect(stderr).toContain("starts at random")
+  expect(stdout).toContain("as timm loads it")
+  const { vitrine: record } = JSON.parse(readFileSync(at("timm-name/config.json"), "utf8"))
+  expect(record.model).toMatchObject({ dim: 96, heads: 3, depth: 1, registers: 1, pool: "map", imageSize: [16, 16] })
+  expect(record.model).toMatchObject({ channels: 1, classes: 3, poolPrefix: true })
+  const trained = ["--model", at("timm-name"), "--out", at("not-from")]
+  expectFault(await vitrine([...train, ...trained]), /is a trained model.*start from its weights with --from/, 2)
+  const unknown = ["--model", "vit_tinny_patch16_224", "--out", at("not-timm")]
+  expectFault(await vitrine([...train, ...unknown]), /no variant "vit_tinny_patch16_224".*or a name of timm's/)
 })
 
 test("few images get shifts, flips and CutMix unless flags say otherwise; mean, std and augmentation are flags", async () => {

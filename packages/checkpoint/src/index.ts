@@ -82,6 +82,7 @@ export {
   fromTimmConfig,
   type TimmConfig,
   type TimmExtra,
+  timmModel,
   timmSources,
   toTimm,
   toTimmConfig,

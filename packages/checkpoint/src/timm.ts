@@ -85,6 +85,19 @@ export async function toTimmConfig(config: ModelConfig, extra: TimmExtra): Promi
 }
 
 /**
+ * The configuration of timm's model of this name, with the image size in its name, or undefined if Vitrine has no such model.
+ * A tag of weights, as in `vit_tiny_patch16_224.augreg_in21k`, is passed over.
+ */
+export async function timmModel(name: string): Promise<ModelConfig | undefined> {
+  const architecture = timmArchitecture(name)
+  const format = await familyOfArchitecture(architecture)?.formats.timm()
+  if (!format?.has(architecture)) return undefined
+  const side = Number(/_(\d{2,4})$/.exec(architecture)?.[1] ?? 224)
+  const pretrained = { input_size: [3, side, side], fixed_input_size: true } as const
+  return format.read({ architecture, model_args: {}, pretrained, at: "" }, name)
+}
+
+/**
  * The properties of a model that timm's arguments cannot express. Without them timm cannot load the weights, or
  * computes other values.
  */

@@ -125,7 +125,7 @@ describe("variant", () => {
   for (const name of ["", "B", "B16", "X/16", "B/0x10", "B/", "/16", "b/16", "B/16 ", "B/99999", "constructor/16"])
     it(`does not know "${name}"`, () => {
       expect(() => vitVariant(name)).toThrow(
-        `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of Ti, S, B, L, H, g, G`,
+        `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of Ti, S, B, L, H, g, G, or a name of timm's, as in "vit_tiny_patch16_224"`,
       )
     })
 })

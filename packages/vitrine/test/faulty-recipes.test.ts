@@ -70,6 +70,18 @@ describe("a recipe with one change resolves or says in one line what is wrong", 
     expectOneLine(plain, basename(file) === "mnist-rows.ts" ? read : classify, checks)
   })
 
+  test.each(names)("%s states what its result relies on, so that later defaults do not change it", async (file) => {
+    const { default: recipe } = await import(`${folder}${file}`)
+    const fields = Object.keys(typeof recipe === "function" ? recipe(facts) : recipe)
+    const training = ["batchSize", "optimizer", "learningRate", "schedule", "weightDecay", "clip"]
+    expect(fields).toEqual(expect.arrayContaining(training))
+    expect(fields.includes("steps") !== fields.includes("epochs")).toBe(true)
+    const text = readFileSync(`${folder}${file}`, "utf8")
+    if (file === "mnist-rows.ts") return
+    expect(fields).toContain("dropLast")
+    if (/accuracy/i.test(text)) expect(fields).toEqual(expect.arrayContaining(["init", "best"]))
+  })
+
   test.each([
     ["everything that classifiers can be told", goodClassification, classify],
     ["detection", goodDetection, detect],

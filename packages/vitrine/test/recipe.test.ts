@@ -1,4 +1,4 @@
-import { attentionConfig } from "@vitrine/checkpoint"
+import { attentionConfig, beyondTimm } from "@vitrine/checkpoint"
 import { patchGrid } from "@vitrine/core"
 import { describe, expect, test } from "vitest"
 import { defineRecipe, flip, type ModelFields, randomResizedCrop, type Recipe, resolveRecipe } from "../src/node.ts"
@@ -59,7 +59,7 @@ describe("fills in what is left open", () => {
     expect(config).toMatchObject({
       imageSize: [32, 32],
       patchSize: [1, 1],
-      stem: { width: 16, depths: [1] },
+      stem: { width: 64, depths: [] },
       dim: 64,
       depth: 4,
     })
@@ -85,12 +85,17 @@ describe("fills in what is left open", () => {
     [[60, 90], 90, [64, 88], 88],
     [[28, 28], 90, [28, 28], 49],
     [[16, 16], 90, [16, 16], 64],
-  ])("images of %j, %d of them, are seen at %j as %d tokens", (size, examples, imageSize, tokens) => {
-    const config = attentionConfig(resolveRecipe({}, { ...small, imageSize: size, examples }, 0).config, "this")
-    expect(config.imageSize).toEqual(imageSize)
-    const [rows, columns] = patchGrid(config)
-    expect(rows * columns).toBe(tokens)
-  })
+    [[375, 500], 90, [96, 96], 144],
+  ])(
+    "images of %j, %d of them, are seen at %j as %d tokens, by a model of timm's",
+    async (size, examples, imageSize, tokens) => {
+      const config = attentionConfig(resolveRecipe({}, { ...small, imageSize: size, examples }, 0).config, "this")
+      expect(config.imageSize).toEqual(imageSize)
+      const [rows, columns] = patchGrid(config)
+      expect(rows * columns).toBe(tokens)
+      expect(await beyondTimm(config)).toEqual([])
+    },
+  )
 
   test("one mean stands for all channels, and crops are of the model's size", () => {
     const augment = [randomResizedCrop(224)]
@@ -109,8 +114,21 @@ describe("fills in what is left open", () => {
     expect(resolveRecipe({ task: "masked-patch" }, small, 0).config.classes).toBe(0)
   })
 
-  test("large images get ViT-Ti/16 at 224", () => {
-    const { config } = resolveRecipe({}, large, 0)
+  test("few photos get the small model at 96 pixels, and crops of many sizes", () => {
+    const { config, augment, training } = resolveRecipe({}, large, 0)
+    expect(config).toMatchObject({ imageSize: [96, 96], patchSize: [2, 2], dim: 64 })
+    expect(augment).toMatchObject([{ op: "randomResizedCrop", size: [96, 96] }, { op: "flip" }])
+    expect(training.steps).toBe(1500)
+  })
+
+  test("few images of several labels get the small model, without mixed images", () => {
+    const { config, mix, labelSmoothing, training } = resolveRecipe({ task: "multi-label" }, small, 0)
+    expect(config).toMatchObject({ dim: 64, patchSize: [1, 1] })
+    expect([mix, labelSmoothing, training.loss]).toEqual([null, 0, "binary"])
+  })
+
+  test("many large images get ViT-Ti/16 at 224", () => {
+    const { config } = resolveRecipe({}, { ...large, examples: 5000 }, 0)
     expect(config).toMatchObject({
       imageSize: [224, 224],
       patchSize: [16, 16],

@@ -76,7 +76,7 @@ async function showDemo(flags: DemoValues): Promise<number> {
     await backend.close()
   }
   print(
-    fileList(run, await modelLine(run, ending.model), [
+    fileList(run, await modelLine(run, await ending.model(run)), [
       ["predictions.png", "held-out images and what the model says they are"],
       ["images/", "some of them, as files"],
     ]),

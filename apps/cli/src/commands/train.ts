@@ -73,9 +73,10 @@ export async function train(): Promise<CommandDefinition> {
   })
 }
 
-const fewImages = `Fewer than 5,000 images of up to 96 pixels, without a model of your own (--model, --dim …), get what serves few images:
-a small Transformer behind the first layers of a ResNet, images shifted and mirrored, CutMix, smoothing 0.1, a rate of
-0.002, and at least 1,500 steps. Where neither --steps nor --epochs is given, every run has at least 100 steps.
+const fewImages = `Fewer than 5,000 images, without a model of your own (--model, --dim …), get what serves few images: a small Vision
+Transformer behind the first convolution of a ResNet, images of at most 96 pixels, moved or cropped and mirrored, CutMix,
+smoothing 0.1, a rate of 0.002, and at least 1,500 steps. Where neither --steps nor --epochs is given, every run has at
+least 100 steps.
 `
 
 /**

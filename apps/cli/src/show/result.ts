@@ -11,8 +11,8 @@ const { bold, cyan, dim } = colors
 export interface Ending {
   /** The result as one line. */
   summary(curve: Curve, metrics: readonly MetricsEvent[]): string
-  /** The way to use `model.safetensors`. */
-  readonly model: string
+  /** The way to use `model.safetensors` of a run. */
+  model(run: string): string | Promise<string>
   /** Commands that use the model; `run` is quoted for a shell where that is needed. */
   next(run: string, result: RunResult): readonly string[] | Promise<readonly string[]>
 }
@@ -28,7 +28,7 @@ export async function showResult(run: string, { summary, model, next }: Ending):
   const { curve, metrics } = await drawCurve(run)
   print(`\n${charts(curve)}`)
   print(`${summary(curve, metrics)}\n`)
-  print(fileList(run, await modelLine(run, model)))
+  print(fileList(run, await modelLine(run, await model(run))))
   const commands = await next(quoted(run), { path: run, curve, metrics })
   print(["\nNext:", ...commands.map((command) => `  ${cyan(`${self} ${printable(command)}`)}`)].join("\n"))
 }

@@ -81,7 +81,10 @@ export function vitVariant(name: string, fields: Partial<ViTConfig> = {}): ViTCo
   const [, resnet, size, patch] = /^(?:(R\d*)\+)?(?:ViT-)?([A-Za-z]+)\/(\d{1,4})$/.exec(name) ?? []
   if (!hasRow(sizes, size)) {
     const names = rowNames(sizes).join(", ")
-    throw new VitrineError("config", `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of ${names}`)
+    throw new VitrineError(
+      "config",
+      `no variant "${name}": write SIZE/PATCH, as in "B/16", with a size of ${names}, or a name of timm's, as in "vit_tiny_patch16_224"`,
+    )
   }
   const shape = sizes[size]
   if (resnet === undefined) return vitConfig({ ...shape, patchSize: [Number(patch), Number(patch)], ...fields })

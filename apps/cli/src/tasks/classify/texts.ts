@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
+import { beyondTimm, familyOf, imageModel, type ModelConfig } from "@vitrine/checkpoint"
 import { parameterCount } from "@vitrine/core"
 import { isHead, parameterGroups } from "@vitrine/trainer"
 import type { ClassifierEvaluation, ResolvedRecipe, SetupEvent } from "vitrine"
@@ -28,6 +28,7 @@ function header(run: string, event: SetupEvent): string {
   return [
     ...opening(run, event),
     field("model", describeModel(recipe.config)),
+    ...(origin === null && event.resumed === null ? [field("", "starts at random: it has learned nothing yet")] : []),
     ...(origin ? [field("from", `${printable(origin.model)}${origin.newHead ? ", with a new head" : ""}`)] : []),
     ...(origin?.positionsFrom
       ? [
@@ -111,7 +112,13 @@ export const ending: Ending = {
     curve.split === "test"
       ? (lastScore(curve, "Accuracy on the test images") ?? "")
       : (bestAndLast(curve, "Accuracy on the validation images") ?? "No validation images, so no accuracy."),
-  model: "as timm loads it (with config.json)",
+  async model(run) {
+    const { vitrine } = JSON.parse(await readFile(join(run, "config.json"), "utf8"))
+    const features = await beyondTimm(vitrine.model)
+    return features.length === 0
+      ? "as timm loads it (with config.json)"
+      : `with config.json; timm does not have ${features.join(" and ")}`
+  },
   async next(run, { path, curve, metrics }) {
     const config = JSON.parse(await readFile(join(path, "config.json"), "utf8"))
     // A model that learned from masked patches tells no classes apart.

@@ -56,7 +56,7 @@ export const flags = {
   model: {
     group: model,
     value: "<variant>",
-    help: "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; a hybrid, such as R+Ti/16; or a ResNet: R50x1, R101x3, R50x0.5, …",
+    help: "SIZE/PATCH, such as Ti/16: Ti, S, B, L, H, g, G; a hybrid, such as R+Ti/16; or a ResNet: R50x1, R101x3, R50x0.5, …; or timm's name, such as vit_tiny_patch16_224. It starts at random; a trained model is --from",
   },
   widths: {
     group: model,

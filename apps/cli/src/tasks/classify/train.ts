@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs"
 import { type ObjectiveName, train as trainClassifier, type TrainOptions } from "vitrine"
+import { UsageError } from "../../errors.ts"
 import { localModel } from "../../hub.ts"
 import { defineTraining } from "../../training.ts"
 import { overrideRecipe } from "./recipe.ts"
@@ -19,7 +21,12 @@ export const trainPart = defineTraining({
   texts,
   ending,
   async options(values: ClassifyValues, recipe): Promise<TrainOptions> {
-    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn, split, order, strict } = values
+    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn, split, order, strict, model } =
+      values
+    if (model !== undefined && (model.startsWith("hf:") || existsSync(model)))
+      throw new UsageError(
+        `--model ${model}: is a trained model, and train's --model is an architecture, such as Ti/16: start from its weights with --from ${model}`,
+      )
     return {
       from: from === undefined ? undefined : (await localModel(from)).name,
       distillFrom: distillFrom === undefined ? undefined : (await localModel(distillFrom)).name,

@@ -48,7 +48,7 @@ const ending: Ending = {
     const value = (name: string): number => (typeof last[name] === "number" ? last[name] : -1)
     return precisionLine({ ap: value("ap"), ap50: value("ap50"), ap75: value("ap75"), examples: value("examples") })
   },
-  model: "with config.json",
+  model: () => "with config.json",
   next: (run, { curve }) => [
     ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
     `detect ${run} IMAGE … -o pictures`,

@@ -58,7 +58,7 @@ const texts: RunTexts<ReadingSetupEvent, TextEvaluation> = {
 const ending: Ending = {
   summary: (curve) =>
     bestAndLast(curve, "Validation lines read exactly") ?? "No validation lines, so nothing is measured.",
-  model: "by torch.nn.Transformer's names",
+  model: () => "by torch.nn.Transformer's names",
   next: (run, { curve }) => [
     ...(curve.evaluations.length > 0 ? [`eval --model ${run}`] : []),
     `predict --model ${run} LINE.png …`,

@@ -7,7 +7,10 @@ import { type ObjectiveName } from "./objectives.ts"
 
 /** The training of a classifier, without the data. It is plain data, and each run stores it. */
 export interface Recipe extends Partial<Omit<TrainingOptions, "steps" | "seed">> {
-  /** A variant such as `Ti/16` or `R50x1`, fields of a configuration, or both. The data decide the other fields. */
+  /**
+   * A variant such as `Ti/16` or `R50x1`, or timm's name of a model such as `vit_tiny_patch16_224`, fields of a
+   * configuration, or both. The data decide the other fields.
+   */
   readonly model?: string | ModelFields
   /**
    * The initialisation of parameters. `fan`, the default, suits small models on small data. ResNets have only `timm`.

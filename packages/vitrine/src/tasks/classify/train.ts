@@ -1,4 +1,11 @@
-import { attentionOf, type ModelConfig, type ModelHints, type OpenModel, toTimmConfig } from "@vitrine/checkpoint"
+import {
+  attentionOf,
+  type ModelConfig,
+  type ModelHints,
+  type OpenModel,
+  timmModel,
+  toTimmConfig,
+} from "@vitrine/checkpoint"
 import { type Backend, VitrineError } from "@vitrine/core"
 import { type Dataset, orderText, type SplitNames } from "@vitrine/data"
 import type { Teacher } from "@vitrine/trainer"
@@ -304,6 +311,16 @@ function withObjective(recipe: Recipe, { name, labelSets }: Dataset): Recipe {
   return { ...recipe, task }
 }
 
+/** Replaces a name of timm's by the fields of that model. The data decide its channels and classes. */
+async function withArchitecture(recipe: Recipe): Promise<Recipe> {
+  const { model = {} } = recipe
+  const { variant, ...fields } = typeof model === "string" ? { variant: model } : model
+  const timms = variant === undefined ? undefined : await timmModel(variant)
+  if (timms === undefined) return recipe
+  const { channels: _, classes: __, ...architecture } = timms
+  return { ...recipe, model: { ...architecture, ...fields } }
+}
+
 /** @throws VitrineError (config) for data whose files differ from those at the beginning of the run */
 function checkSameFiles(begun: Listing, { name, listing }: TrainingData): void {
   if (!listing || listing.digest === begun.digest) return
@@ -333,7 +350,7 @@ async function newPlan(
   teacher: string | undefined,
 ): Promise<RecipePlan> {
   const facts = await factsOf(dataset)
-  const rules = withObjective(recipeFor(rule, facts), dataset)
+  const rules = await withArchitecture(withObjective(recipeFor(rule, facts), dataset))
   // A test split chooses no checkpoint, unless the recipe asks for it.
   const isTested = validation === undefined && test !== undefined
   const draft = isTested && rules.best === undefined ? { ...rules, best: "last" as const } : rules
