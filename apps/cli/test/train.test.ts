@@ -432,18 +432,24 @@ test("few images get shifts, flips and CutMix unless flags say otherwise; mean, 
     return JSON.parse(readFileSync(join(at(name), "config.json"), "utf8")).vitrine.recipe
   }
   expect(await recipe("few")).toMatchObject({
+    best: "last",
     augment: [{ op: "padCrop", pad: 1 }, { op: "flip" }],
     mix: { cutmix: 1 },
     labelSmoothing: 0.1,
   })
   const flags = ["--augment", "pad-crop=2,rand-augment", "--mean", "0.4", "--std", "0.2", "--cutmix", "0"]
-  expect(await recipe("flags", ...flags)).toMatchObject({
+  expect(await recipe("flags", ...flags, "--best", "loss")).toMatchObject({
+    best: "loss",
     augment: [{ op: "padCrop", pad: 2 }, { op: "randAugment" }],
     mix: { cutmix: 0 },
     mean: [0.4],
     std: [0.2],
   })
-  expect(await recipe("plain-images", "--augment", "off", ...tinyModel)).toMatchObject({ augment: [], mix: null })
+  expect(await recipe("plain-images", "--augment", "off", ...tinyModel)).toMatchObject({
+    augment: [],
+    mix: null,
+    best: "top1",
+  })
   expectFault(await vitrine(["train", ...small, "--augment", "twist"]), /Give off, or some of flip, pad-crop/, 2)
 })
 

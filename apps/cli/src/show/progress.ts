@@ -186,9 +186,11 @@ interface ImagesFacts {
 /** With fewer examples, shares are uncertain by more than ten points. */
 const fewest = 100
 
+export const isFewValidation = (examples: number): boolean => examples > 0 && examples < fewest
+
 /** Warns if there are too few validation examples to distinguish models. */
 export function fewValidation({ validation, resumed }: RunSetup, what: string, ...advice: readonly string[]): string[] {
-  if (validation === 0 || validation >= fewest) return []
+  if (!isFewValidation(validation)) return []
   const points = Math.round(196 * Math.sqrt(0.25 / validation))
   const remedy = resumed === null ? `: ${["hold out more (--val-fraction)", ...advice].join(", or ")}` : ""
   const text = `${validation} validation ${what} tell accuracy to ±${points} points, too few to tell which model is the best`

@@ -5,7 +5,15 @@ import { parameterCount } from "@vitrine/core"
 import { isHead, parameterGroups } from "@vitrine/trainer"
 import type { ClassifierEvaluation, ResolvedRecipe, SetupEvent } from "vitrine"
 import { errorColors } from "../../output.ts"
-import { fewValidation, field, imagesLine, opening, type RunTexts, trainingLine } from "../../show/progress.ts"
+import {
+  fewValidation,
+  field,
+  isFewValidation,
+  imagesLine,
+  opening,
+  type RunTexts,
+  trainingLine,
+} from "../../show/progress.ts"
 import { passedOverText } from "../../show/passed-over.ts"
 import { bestAndLast, type Ending, lastScore } from "../../show/result.ts"
 import { count, percent, printable, quoted, short } from "../../show/text.ts"
@@ -43,6 +51,7 @@ function header(run: string, event: SetupEvent): string {
     ...(teacher === null ? [] : [field("teacher", printable(teacher))]),
     imagesLine(event),
     ...(recipe.best === "last" ? [] : fewValidation(event, "images", "publish the last model (--best last)")),
+    ...(recipe.best === "last" ? lastOfFew(event) : []),
     ...(event.validation === 0 && event.test > 0 && recipe.best === "last"
       ? [field("", "test images choose no model: the last one is published (else: --val-fraction, --best)")]
       : []),
@@ -51,6 +60,13 @@ function header(run: string, event: SetupEvent): string {
     ...(passedOver.length === 0 ? [] : [field("", errorColors.yellow(passedOverText(passedOver)))]),
     field("recipe", describeRecipe(recipe)),
   ].join("\n")
+}
+
+/** Says that few validation images choose no model. */
+function lastOfFew({ validation, resumed }: SetupEvent): string[] {
+  if (!isFewValidation(validation) || resumed !== null) return []
+  const text = `${count(validation)} validation images are too few to tell which model is the best: the last one is published (else: --best, or more by --val-fraction)`
+  return [field("", text)]
 }
 
 /** The most classes that are named. */

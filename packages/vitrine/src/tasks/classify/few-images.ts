@@ -39,6 +39,17 @@ export function fewImagesRecipe(recipe: Recipe, data: DataFacts): Recipe {
   }
 }
 
+/** Fewer validation images than these do not tell which of a run's checkpoints is the best. */
+const fewestValidation = 100
+
+/**
+ * The default of `best` for few images: with few validation images the last checkpoint, which is better than the luckiest. Undefined
+ * leaves the choice to other defaults.
+ */
+export function fewImagesBest(recipe: Recipe, data: DataFacts, validation: number): "last" | undefined {
+  return isFew(recipe, data) && validation < fewestValidation ? "last" : undefined
+}
+
 function isFew({ model, task = "classify", distillation }: Recipe, data: DataFacts): boolean {
   return model === undefined && learnsClasses(task) && distillation === undefined && data.examples < few
 }

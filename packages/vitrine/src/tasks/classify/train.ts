@@ -13,6 +13,7 @@ import { type NewLength, withLength } from "../../extension.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import type { ClassifierEvaluation } from "./events.ts"
+import { fewImagesBest } from "./few-images.ts"
 import { factsFor, hintsFrom, recipeFrom, startFrom } from "./from.ts"
 import type { Listing } from "./listing.ts"
 import { defaultObjective, learnsClasses, learnsSeveralLabels, type ObjectiveName } from "./objectives.ts"
@@ -358,7 +359,8 @@ async function newPlan(
   return {
     hints: hintsFrom(draft.model),
     resolve(start) {
-      if (start === undefined) return resolveRecipe(recipe, facts, seed)
+      const best = recipe.best ?? fewImagesBest(recipe, facts, validation?.length ?? 0)
+      if (start === undefined) return resolveRecipe({ ...recipe, ...(best && { best }) }, facts, seed)
       const { model, name } = start
       const complete = recipeFrom(recipe, model, classesOf(recipe, dataset), name)
       return resolveRecipe(complete, factsFor(facts, model.config), seed)
