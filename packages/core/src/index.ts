@@ -69,6 +69,7 @@ export {
   rotaryAxes,
   rotaryFrequencies,
   type StemConfig,
+  normKinds,
   stemNumerics,
   stemRanges,
   type ViTConfig,

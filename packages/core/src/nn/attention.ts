@@ -17,7 +17,7 @@ import {
 import { dimAt, fixed, sameShape, showShape } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import { hasRow } from "../tables.ts"
-import { layerNorm, linear } from "./layers.ts"
+import { linear, norms } from "./layers.ts"
 import { rotate, type Turn } from "./rotary.ts"
 import type { Scope } from "./scope.ts"
 
@@ -31,22 +31,24 @@ export interface AttentionOptions {
   readonly keyBias?: boolean
   /** Whether queries, keys and values have a matrix each; false by default. */
   readonly splitQkv?: boolean
-  /** ε of a LayerNorm of the joined heads before the projection at the end; without it they are not normed. */
+  /** The kind of the norms; "layer" by default. */
+  readonly norm?: keyof typeof norms
+  /** ε of a norm of the joined heads before the projection at the end; without it they are not normed. */
   readonly normEpsilon?: number | undefined
   /** Turns queries and keys, normed or not. */
   readonly turn?: Turn | undefined
   /** Whether the projection at the end has a bias; true by default. */
   readonly projBias?: boolean
-  /** ε of the LayerNorm of queries and keys over each head's width. Without it there is no such norm. */
+  /** ε of the norm of queries and keys over each head's width. Without it there is no such norm. */
   readonly qkNormEpsilon?: number | undefined
 }
 
 /** Multi-head self-attention (appendix A of the ViT paper): x `[batch, tokens, dim]` → the same shape. */
 export function selfAttention(scope: Scope, x: Tensor, options: AttentionOptions): Tensor {
-  const { heads, weightDropout, projBias = true, qkNormEpsilon, normEpsilon, turn } = options
+  const { heads, weightDropout, projBias = true, norm = "layer", qkNormEpsilon, normEpsilon, turn } = options
   const dim = fixed(x.shape, 2)
   const prepared = (name: string, t: Tensor): Tensor => {
-    const normed = qkNormEpsilon === undefined ? t : layerNorm(scope.at(`${name}_norm`), t, qkNormEpsilon)
+    const normed = qkNormEpsilon === undefined ? t : norms[norm](scope.at(`${name}_norm`), t, qkNormEpsilon)
     return turn === undefined ? normed : rotate(normed, turn)
   }
   const [q, k, v] = queriesKeysValues(scope, x, options) // each [batch, tokens, dim]
@@ -55,7 +57,7 @@ export function selfAttention(scope: Scope, x: Tensor, options: AttentionOptions
   const value = scope.tap("v", perHead(v, heads))
   const context = scope.tap("context", attend(scope, query, key, value, weightDropout))
   const joined = joinHeads(context)
-  const normed = normEpsilon === undefined ? joined : layerNorm(scope.at("norm"), joined, normEpsilon)
+  const normed = normEpsilon === undefined ? joined : norms[norm](scope.at("norm"), joined, normEpsilon)
   return scope.tap("proj", linear(scope.at("proj"), normed, dim, { bias: projBias }))
 }
 

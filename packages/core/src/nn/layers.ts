@@ -1,5 +1,6 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
+import { add, broadcastTo, div, mean, mul, reshape, sqrt } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
@@ -27,6 +28,16 @@ export function layerNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
   const dim = fixed(x.shape, -1)
   return fused.layerNorm(x, scope.param("weight", [dim], "scale"), scope.param("bias", [dim], "bias"), epsilon).y
 }
+
+/** RMSNorm over the last axis (Zhang and Sennrich, 2019): x divided by its root mean square, and scaled. */
+export function rmsNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
+  const dim = fixed(x.shape, -1)
+  const square = mean(mul(x, x), [-1], true)
+  return mul(div(x, sqrt(add(square, epsilon))), scope.param("weight", [dim], "scale"))
+}
+
+/** The norms of tokens. */
+export const norms = { layer: layerNorm, rms: rmsNorm } as const
 
 /**
  * Group norm (Wu and He, 2018) of images: x `[batch, height, width, channels]` → the same shape.

@@ -4,6 +4,7 @@ import { activationNames, preLogitsActivations } from "../nn/activations.ts"
 import { rowNames } from "../tables.ts"
 import { channelPairs } from "../nn/rotary.ts"
 import {
+  normKinds,
   pools,
   positionKinds,
   rotaryAxes,
@@ -89,6 +90,7 @@ export function checkConfig(config: ViTConfig): void {
     if (config.dim % mapPool.heads !== 0)
       fail(`mapPool.heads must divide dim, but ${mapPool.heads} heads do not divide a width of ${config.dim}`)
   }
+  oneOf("norm", config.norm, normKinds)
   oneOf("activation", config.activation, activationNames)
   oneOf("family", config.family, ["vit"])
   for (const field of vitFlags) oneOf(field, config[field], [true, false])

@@ -68,6 +68,9 @@ export const axialPositions: RotaryPositions = {
  */
 export const stemNumerics = ["google", "timm"] as const
 
+/** The norms of tokens: LayerNorm, or RMSNorm (Zhang and Sennrich, 2019), which has no mean and no bias. */
+export const normKinds = ["layer", "rms"] as const
+
 /**
  * The first layers of a ResNet before the patches, as in the paper's hybrids. They are a 7×7 convolution and a max pool
  * with stride 2 each, followed by stages of bottlenecks. Every stage after the first has stride 2.
@@ -148,7 +151,15 @@ export interface ViTConfig {
    * positions are added.
    */
   readonly prefixPositions: boolean
-  /** Whether a LayerNorm stands before the blocks. Then the patches have no bias (CLIP, Radford et al., 2021). */
+  /** The kind of all norms of tokens. */
+  readonly norm: (typeof normKinds)[number]
+  /** Whether embedded patches are normed before positions are added (AIMv2, Fini et al., 2024). */
+  readonly patchNorm: boolean
+  /**
+   * Whether the norms of a block stand behind its layers, within the branches (Swin Transformer V2, Liu et al., 2022).
+   */
+  readonly postNorm: boolean
+  /** Whether a norm stands before the blocks. Then the patches have no bias (CLIP, Radford et al., 2021). */
   readonly embeddingNorm: boolean
   /** Whether the projections to queries, keys and values have biases. */
   readonly qkvBias: boolean
@@ -195,6 +206,8 @@ export const vitFlags = [
   "finalNorm",
   "normAfterPool",
   "prefixPositions",
+  "patchNorm",
+  "postNorm",
   "embeddingNorm",
   "qkvBias",
   "keyBias",

@@ -4,7 +4,7 @@
 import { latentAttention, selfAttention } from "../nn/attention.ts"
 import { activate, preLogitsActivations } from "../nn/activations.ts"
 import type { Turn } from "../nn/rotary.ts"
-import { layerNorm, linear } from "../nn/layers.ts"
+import { linear, norms } from "../nn/layers.ts"
 import type { Scope } from "../nn/scope.ts"
 import { linear as project, softmax } from "../tensor/fused.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, transpose } from "../tensor/ops.ts"
@@ -24,6 +24,10 @@ export function vit(scope: Scope, images: Tensor, config: ViTConfig): Tensor {
   if (scope.taps("probabilities")) scope.tap("probabilities", softmax(logits))
   return logits
 }
+
+/** The norm of tokens with the names of `scope`. */
+const normed = (scope: Scope, x: Tensor, { norm, layerNormEpsilon }: ViTConfig): Tensor =>
+  norms[norm](scope, x, layerNormEpsilon)
 
 const halfway = (a: Tensor, b: Tensor): Tensor => mul(add(a, b), 0.5)
 
@@ -53,7 +57,7 @@ export function vitHeads(scope: Scope, images: Tensor, config: ViTConfig): ViTHe
 /** The encoder: embedded patches `[batch, N, D]` (eq. 1) → all tokens after the last block, `[batch, tokens, D]`. */
 export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
   let x = scope.dropout("pos_drop", embedTokens(scope, patches, config), config.dropout) // [batch, tokens, D]
-  if (config.embeddingNorm) x = layerNorm(scope.at("norm_pre"), x, config.layerNormEpsilon)
+  if (config.embeddingNorm) x = normed(scope.at("norm_pre"), x, config)
   x = scope.tap("tokens", x)
   const turns = rotaryTurns(scope, config)
   for (let i = 0; i < config.depth; i++) {
@@ -67,8 +71,9 @@ export function vitEncoder(scope: Scope, patches: Tensor, config: ViTConfig): Te
 export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const patches = slice(x, 1, prefixTokens(config), fixed(x.shape, 1))
   if (!config.finalNorm) return patches
-  return layerNorm(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config.layerNormEpsilon)
+  return normed(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config)
 }
+
 
 type PatchConfig = Pick<ViTConfig, "imageSize" | "patchSize" | "channels" | "dim" | "embeddingNorm" | "stem">
 
@@ -90,8 +95,9 @@ export function patchEmbedding(scope: Scope, images: Tensor, config: PatchConfig
 }
 
 /** Adds positions, and puts the learned tokens before the patches: `[batch, N, D]` → `[batch, tokens, D]`. */
-function embedTokens(scope: Scope, patches: Tensor, config: ViTConfig): Tensor {
+function embedTokens(scope: Scope, embedded: Tensor, config: ViTConfig): Tensor {
   const { dim, registers } = config
+  const patches = config.patchNorm ? normed(scope.at("patch_embed.norm"), embedded, config) : embedded
   const prefix: Tensor[] = []
   if (config.classToken) prefix.push(scope.tap("class_token", scope.param("cls_token", [1, 1, dim], "classToken")))
   if (config.distillationToken)
@@ -111,9 +117,9 @@ function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   return add(x, scope.tap("positions", scope.param("pos_embed", [1, fixed(x.shape, 1), config.dim], role)))
 }
 
-/** One pre-norm block: `[batch, tokens, D]` → the same shape. */
+/** One block: `[batch, tokens, D]` → the same shape. */
 function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, turn: Turn | undefined): Tensor {
-  const { heads, dropout, attentionDropout, layerNormEpsilon, qkvBias, keyBias, splitQkv, projBias } = config
+  const { heads, dropout, attentionDropout, layerNormEpsilon, norm, qkvBias, keyBias, splitQkv, projBias } = config
   const residual = (name: string, index: 1 | 2, branch: Tensor): Tensor => {
     const scaledBranch = layerScale(scope, index, scope.dropout(`${name}.drop`, branch, dropout), config)
     return scope.dropout(`${name}.drop_path`, scaledBranch, dropPath, [dimAt(x.shape, 0), 1, 1])
@@ -125,14 +131,21 @@ function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, tur
     keyBias,
     splitQkv,
     projBias,
+    norm,
     qkNormEpsilon: config.qkNorm ? layerNormEpsilon : undefined,
     normEpsilon: config.attentionNorm ? layerNormEpsilon : undefined,
     turn,
   }
-  const a = scope.tap("norm1", layerNorm(scope.at("norm1"), x, layerNormEpsilon))
-  const y = scope.tap("residual1", add(x, residual("attn", 1, selfAttention(scope.at("attn"), a, attention)))) // eq. 2
-  const b = scope.tap("norm2", layerNorm(scope.at("norm2"), y, layerNormEpsilon))
-  return scope.tap("residual2", add(y, residual("mlp", 2, mlp(scope.at("mlp"), b, config)))) // eq. 3
+  /** A layer with its norm, which stands before or behind it. */
+  const branch = (index: 1 | 2, t: Tensor, layer: (t: Tensor) => Tensor): Tensor => {
+    const name = `norm${index}`
+    const norm = (u: Tensor): Tensor => scope.tap(name, normed(scope.at(name), u, config))
+    return config.postNorm ? norm(layer(t)) : layer(norm(t))
+  }
+  const attend = (t: Tensor): Tensor => selfAttention(scope.at("attn"), t, attention)
+  const y = scope.tap("residual1", add(x, residual("attn", 1, branch(1, x, attend)))) // eq. 2
+  const forward = (t: Tensor): Tensor => mlp(scope.at("mlp"), t, config)
+  return scope.tap("residual2", add(y, residual("mlp", 2, branch(2, y, forward)))) // eq. 3
 }
 
 /** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for the factors. */
@@ -143,7 +156,7 @@ function layerScale(scope: Scope, index: 1 | 2, x: Tensor, config: ViTConfig): T
 
 /** Two linear layers with an activation between them: `[…, D]` → the same shape. */
 function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const { activation, dropout, gatedMlp, mlpDim, mlpNorm, projBias: bias, layerNormEpsilon } = config
+  const { activation, dropout, gatedMlp, mlpDim, mlpNorm, projBias: bias } = config
   const inner = (name: string, width: number): Tensor => scope.tap(name, linear(scope.at(name), x, width, { bias }))
   const [gate, value] = config.splitGate
     ? [inner("fc1_g", mlpDim), inner("fc1_x", mlpDim)]
@@ -153,8 +166,8 @@ function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
   const active = activate(gate, activation)
   const hidden = scope.tap("hidden", value === undefined ? active : mul(active, value)) // […, mlpDim]
   const dropped = scope.dropout("drop1", hidden, dropout)
-  const normed = mlpNorm ? layerNorm(scope.at("norm"), dropped, layerNormEpsilon) : dropped
-  return scope.tap("output", linear(scope.at("fc2"), normed, config.dim, { bias }))
+  const inside = mlpNorm ? normed(scope.at("norm"), dropped, config) : dropped
+  return scope.tap("output", linear(scope.at("fc2"), inside, config.dim, { bias }))
 }
 
 /**
@@ -162,10 +175,10 @@ function mlp(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
  * model has both, the tap `pooled` is their mean, which equals timm's features.
  */
 function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Tensor | null] {
-  const { dim, distillationToken, finalNorm, layerNormEpsilon, normAfterPool, poolPrefix } = config
+  const { dim, distillationToken, finalNorm, normAfterPool, poolPrefix } = config
   const token = (t: Tensor, index: number): Tensor => reshape(slice(t, 1, index, index + 1), [dimAt(t.shape, 0), dim])
   const image = (t: Tensor): Tensor => slice(t, 1, poolPrefix ? 0 : prefixTokens(config), fixed(t.shape, 1))
-  const norm = (name: string, t: Tensor): Tensor => (finalNorm ? layerNorm(scope.at(name), t, layerNormEpsilon) : t)
+  const norm = (name: string, t: Tensor): Tensor => (finalNorm ? normed(scope.at(name), t, config) : t)
   const pick = (t: Tensor): Tensor => {
     switch (config.pool) {
       case "token":
@@ -205,7 +218,7 @@ function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
     projBias: true,
     dropout: 0,
   }
-  return add(y, mlp(scope.at("mlp"), layerNorm(scope.at("norm"), y, config.layerNormEpsilon), plain))
+  return add(y, mlp(scope.at("mlp"), normed(scope.at("norm"), y, config), plain))
 }
 
 function preLogits(scope: Scope, x: Tensor, { preLogits }: ViTConfig): Tensor {

@@ -19,8 +19,16 @@ export interface TimmArgs {
   readonly final_norm?: false
   readonly fc_norm?: false
   readonly act_layer?: Activation
-  /** The packed SwiGLU. In timm the argument is a class, which a JSON file cannot hold. */
-  readonly mlp_layer?: "swiglu"
+  /** SwiGLU, packed or with two matrices. In timm the argument is a class, which a JSON file cannot hold. */
+  readonly mlp_layer?: "swiglu" | "split swiglu"
+  readonly scale_attn_norm?: true
+  readonly scale_mlp_norm?: true
+  /** The norm of tokens; "layernorm" by default. */
+  readonly norm_layer?: "rmsnorm"
+  /** Whether there is an `embed_norm_layer`. In timm the argument is a class. */
+  readonly patch_norm?: true
+  /** Whether `block_fn` is `ResPostBlock`. */
+  readonly post_norm?: true
   /** ε of the LayerNorm; 1e-6 by default. In timm the argument is a function. */
   readonly norm_epsilon?: number
   /** Whether the class is `VisionTransformerDistilled`. */
@@ -83,6 +91,18 @@ const so150m2Reg = {
   init_values: 1e-5,
 } as const
 const distilled = { distilled: true } as const
+const beit3 = { global_pool: "avg", scale_attn_norm: true, scale_mlp_norm: true, norm_epsilon: 1e-5 } as const
+const aimv2 = {
+  mlp_ratio: 2.75,
+  ...gap,
+  qkv_bias: false,
+  proj_bias: false,
+  act_layer: "silu",
+  mlp_layer: "split swiglu",
+  norm_layer: "rmsnorm",
+  patch_norm: true,
+  norm_epsilon: 1e-5,
+} as const
 const hybrid = (...stem_depths: readonly number[]) => ({ patch_size: 1, stem_depths }) as const
 
 /** The names of architectures that differ only in the patch size, which is part of the name. */
@@ -199,13 +219,28 @@ const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [{ ...base, ...hybrid(3, 4, 9) }, "vit_base_r50_s16_224 vit_base_r50_s16_384"],
   [{ ...large, ...hybrid(3, 4, 6, 3) }, "vit_large_r50_s32_224 vit_large_r50_s32_384"],
 
+  [{ ...size(1024, 24, 8), ...aimv2 }, "aimv2_large_patch14_224 aimv2_large_patch14_336 aimv2_large_patch14_448"],
+  [{ ...size(1536, 24, 12), ...aimv2 }, "aimv2_huge_patch14_224 aimv2_huge_patch14_336 aimv2_huge_patch14_448"],
+  [{ ...size(2048, 24, 16), ...aimv2 }, "aimv2_1b_patch14_224 aimv2_1b_patch14_336 aimv2_1b_patch14_448"],
+  [{ ...size(3072, 24, 24), ...aimv2 }, "aimv2_3b_patch14_224 aimv2_3b_patch14_336 aimv2_3b_patch14_448"],
+  [{ ...base, ...beit3 }, "beit3_base_patch16_224"],
+  [{ ...large, ...beit3 }, "beit3_large_patch16_224"],
+  [{ ...giant, ...beit3 }, "beit3_giant_patch14_224 beit3_giant_patch14_336"],
+  [
+    { ...base, class_token: false, global_pool: "avg", qkv_bias: false, post_norm: true },
+    "vit_base_patch16_rpn_224",
+  ],
+
+  [
+    { ...size(96, 9, 3, 3), class_token: false, reg_tokens: 1, global_pool: "avg", norm_layer: "rmsnorm", ...dino },
+    "test_vit4",
+  ],
   [{ ...test, depth: 8, class_token: false, reg_tokens: 1, global_pool: "avg", ...dino }, "test_vit2"],
   [{ ...size(96, 9, 3, 2), ...map, reg_tokens: 1, pool_include_prefix: true, ...dino }, "test_vit3"],
 ]
 
 /**
- * The architectures of timm 1.0.31 that are plain pre-norm Vision Transformers, or hybrids of such a model and a
- * ResNet.
+ * The architectures of timm 1.0.31 that are plain Vision Transformers, or hybrids of such a model and a ResNet.
  */
 export const architectures: ReadonlyMap<string, TimmArgs> = new Map(
   sizesAndNames.flatMap(([args, names]) =>

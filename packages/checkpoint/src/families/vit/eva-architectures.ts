@@ -27,6 +27,7 @@ export interface EvaArgs {
   readonly rope_temperature: number
   readonly rope_rotate_half: boolean
   readonly ref_feat_shape?: readonly [rows: number, columns: number] | undefined
+  readonly use_post_norm: boolean
   readonly use_pre_transformer_norm: boolean
   readonly use_post_transformer_norm?: boolean | undefined
   readonly use_fc_norm?: boolean | undefined
@@ -62,6 +63,7 @@ const defaults: EvaArgs = {
   rope_grid_indexing: "ij",
   rope_temperature: 10000,
   rope_rotate_half: false,
+  use_post_norm: false,
   use_pre_transformer_norm: false,
   dynamic_img_size: false,
   norm_epsilon: 1e-6,
@@ -76,6 +78,8 @@ const small = size(384, 12, 6)
 const base = size(768, 12, 12)
 const large = size(1024, 24, 16)
 const giant = { ...size(1408, 40, 16), mlp_ratio: 6144 / 1408 }
+
+const enormous = { ...size(1792, 64, 16), mlp_ratio: 15360 / 1792 }
 
 const reference = (side: number): Differences => ({ ref_feat_shape: [side, side] })
 const eva02 = { mlp_ratio: (4 * 2) / 3, swiglu_mlp: true, use_rot_pos_emb: true, ...reference(16) } as const
@@ -149,6 +153,7 @@ const argsAndNames: readonly (readonly [Differences, names: string])[] = [
   [{ ...large, ...normed }, "eva02_large_patch14_224 eva02_large_patch14_448"],
   [{ ...base, ...clip }, "eva02_base_patch16_clip_224"],
   [{ ...large, ...clip }, "eva02_large_patch14_clip_224 eva02_large_patch14_clip_336"],
+  [{ ...enormous, use_post_norm: true, global_pool: "token" }, "eva02_enormous_patch14_clip_224"],
 
   [{ ...size(512, 12, 8), ...registers(1) }, "vit_medium_patch16_rope_reg1_gap_256"],
   [{ ...size(512, 20, 8), ...registers(1), ...unbiased }, "vit_mediumd_patch16_rope_reg1_gap_256"],

@@ -41,6 +41,7 @@ const model_args = {
   rope_temperature: v.nullish(number),
   rope_rotate_half: v.nullish(flag),
   ref_feat_shape: v.nullish(pair),
+  use_post_norm: v.nullish(flag),
   use_pre_transformer_norm: v.nullish(flag),
   use_post_transformer_norm: v.nullish(flag),
   use_fc_norm: v.nullish(flag),
@@ -67,7 +68,6 @@ const ignored: readonly string[] = [
 
 /** Arguments that Vitrine accepts only with the value that changes nothing, and the feature that other values mean. */
 const neutral = {
-  use_post_norm: [[false], "norms behind the layers of a block"],
   num_kv_heads: [[], "groups of queries with one key"],
   attn_only_layer_scale: [[false], "LayerScale of the attention alone"],
   rope_mrope_section: [[], "MRoPE"],
@@ -117,6 +117,7 @@ export function readEva(
     )
   const side = row.img_size ?? 224
   const positions = readPositions(args, row)
+  const postNorm = args.use_post_norm ?? row.use_post_norm
   // A model for any image size runs at the size of its preprocessing, unless its table of positions has another size.
   const runSize = dynamic && positionTable({ positions }) === null ? sidesOf(inputSize) : undefined
   const given = fixed_input_size === true && row.img_size === undefined ? inputSize : []
@@ -147,6 +148,7 @@ export function readEva(
     normAfterPool: fcNorm,
     positions,
     prefixPositions: !(args.no_embed_class ?? row.no_embed_class),
+    postNorm,
     embeddingNorm: args.use_pre_transformer_norm ?? row.use_pre_transformer_norm,
     qkvBias: args.qkv_bias ?? row.qkv_bias,
     keyBias: (args.attn_type ?? row.attn_type) === "rope",
@@ -154,7 +156,8 @@ export function readEva(
     attentionNorm: args.scale_attn_inner ?? row.scale_attn_inner,
     mlpNorm,
     qkNorm: args.qk_norm ?? row.qk_norm,
-    layerScale: args.init_values ?? row.init_values ?? null,
+    // Behind the layers, timm's argument is where the norms' factors start.
+    layerScale: postNorm ? null : (args.init_values ?? row.init_values ?? null),
     activation: gatedMlp ? "silu" : "gelu",
     dropout: args.proj_drop_rate ?? 0,
     attentionDropout: args.attn_drop_rate ?? 0,
@@ -189,9 +192,10 @@ function readPositions(args: Args, row: EvaArgs): ViTConfig["positions"] {
 
 /** Whether timm builds a model with `Eva`: if the model has features that timm's `VisionTransformer` lacks. */
 export function isEva(config: ViTConfig): boolean {
-  const { attentionNorm, keyBias, mapPool, mlpNorm, splitGate, splitQkv } = config
-  const layers = !keyBias || splitQkv || splitGate || attentionNorm || mlpNorm
-  return layers || mapPool !== null || rotaryPositions(config) !== null
+  const { keyBias, mapPool, norm, patchNorm, splitGate, splitQkv } = config
+  // AIMv2's gates are of timm's VisionTransformer.
+  const gates = splitGate && norm === "layer" && !patchNorm
+  return !keyBias || splitQkv || gates || mapPool !== null || rotaryPositions(config) !== null
 }
 
 export function writeEva(config: ViTConfig): TimmModel {
@@ -218,6 +222,7 @@ export function writeEva(config: ViTConfig): TimmModel {
     no_embed_class: !config.prefixPositions,
     use_abs_pos_emb: positionTable(config) !== null,
     use_rot_pos_emb: rotary !== null,
+    use_post_norm: config.postNorm,
     use_pre_transformer_norm: config.embeddingNorm,
     ...(config.layerScale !== null && { init_values: config.layerScale }),
     ...(rotary !== null && {
@@ -302,6 +307,9 @@ export function beyondEva(config: ViTConfig): string[] {
   const prefix = config.classToken || config.registers > 0
   const features = {
     "a stem": stem !== null,
+    "norms by the root mean square": config.norm === "rms",
+    "a norm of the patches": config.patchNorm,
+    "norms behind the layers beside LayerScale": config.postNorm && config.layerScale !== null,
     "a distillation token": config.distillationToken,
     [`a hidden layer of ${preLogits?.dim} before the logits`]: preLogits !== null,
     "a head that reads the class token beside the average": pool === "token+average",

@@ -18,6 +18,12 @@ export interface Structure
     | "normAfterPool"
     | "positions"
     | "prefixPositions"
+    | "norm"
+    | "patchNorm"
+    | "postNorm"
+    | "attentionNorm"
+    | "mlpNorm"
+    | "splitGate"
     | "embeddingNorm"
     | "qkvBias"
     | "projBias"
@@ -37,6 +43,7 @@ type StructureFields = Omit<Structure, "stem" | "registers" | "layerScale"> &
 export function structureOf(config: StructureFields): Structure {
   const { gatedMlp, classToken, distillationToken, pool, finalNorm, normAfterPool } = config
   const { positions, embeddingNorm, qkvBias, projBias, qkNorm, stem, registers, layerScale } = config
+  const { norm, patchNorm, postNorm, attentionNorm, mlpNorm, splitGate } = config
   return {
     gatedMlp,
     classToken,
@@ -47,6 +54,12 @@ export function structureOf(config: StructureFields): Structure {
     positions,
     // If there are no tokens before the patches, both values describe the same model.
     prefixPositions: config.prefixPositions || prefixTokens(config) === 0,
+    norm,
+    patchNorm,
+    postNorm,
+    attentionNorm,
+    mlpNorm,
+    splitGate,
     embeddingNorm,
     qkvBias,
     projBias,

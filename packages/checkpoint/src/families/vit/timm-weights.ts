@@ -133,7 +133,8 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
   let depth = 0
   while (has(`blocks.${depth}.norm1.weight`)) depth++
   const mlpDim = size("blocks.0.mlp.fc2.weight", 2, 1)
-  const gatedMlp = size("blocks.0.mlp.fc1.weight", 2, 0) === 2 * mlpDim
+  const splitGate = has("blocks.0.mlp.fc1_g.weight")
+  const gatedMlp = splitGate || size("blocks.0.mlp.fc1.weight", 2, 0) === 2 * mlpDim
   const classToken = has("cls_token")
   const normAfterPool = has("fc_norm.weight")
   const wideHead = has("head.weight") && size("head.weight", 2, 1) === 2 * dim
@@ -150,6 +151,13 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
     ...sizes,
     channels: size(stem === null ? marker : `${firstConvolution({ stem })}.weight`, 4, 1),
     gatedMlp,
+    splitGate,
+    norm: has("blocks.0.norm1.bias") ? "layer" : "rms",
+    patchNorm: has("patch_embed.norm.weight"),
+    // No name tells where the norms of a block stand.
+    postNorm: base?.postNorm ?? false,
+    attentionNorm: has("blocks.0.attn.norm.weight"),
+    mlpNorm: has("blocks.0.mlp.norm.weight"),
     classToken,
     distillationToken: has("dist_token"),
     pool,

@@ -106,6 +106,8 @@ function optional(config: ViTConfig): readonly (readonly [key: string, value: un
   return [
     ["reg_tokens", config.registers, 0],
     ["no_embed_class", !config.prefixPositions, false],
+    ["scale_attn_norm", config.attentionNorm, false],
+    ["scale_mlp_norm", config.mlpNorm, false],
     ["pre_norm", config.embeddingNorm, false],
     ["qkv_bias", config.qkvBias, true],
     ["proj_bias", config.projBias, true],
@@ -127,19 +129,48 @@ function beyond(config: ViTConfig): string[] {
   if (stem?.numerics === "google") features.push("Google's ε in its stem")
   if (stem !== null && distillationToken) features.push("a distillation token behind a stem")
   if (stem !== null && gatedMlp) features.push("gated MLPs behind a stem")
+  if (config.postNorm && config.layerScale !== null) features.push("norms behind the layers beside LayerScale")
   if (preLogits !== null) features.push(`a hidden layer of ${preLogits.dim} before the logits`)
   if (config.pool === "token+average") features.push("a head that reads the class token beside the average")
   if (distillationToken && gatedMlp) features.push("gated MLPs beside a distillation token")
   if (distillationToken && (registers > 0 || !config.prefixPositions || positions === "none"))
     features.push("a distillation token beside registers, or without a position")
-  if (epsilon !== 1e-6 && (epsilon !== 1e-5 || gatedMlp || distillationToken || stem !== null))
-    features.push(`layer norms with ε = ${epsilon}`)
+  if (stem !== null && (config.norm === "rms" || config.postNorm || config.patchNorm))
+    features.push("other norms behind a stem")
+  if (stem !== null && epsilon !== 1e-6) features.push(`layer norms with ε = ${epsilon}`)
+  const isNamed = stem !== null || all.some(([, args]) => hasKind(args, config))
+  if (features.length === 0 && !isNamed) features.push(kindOf(config))
   return features
 }
 
+/** Whether a model has the properties that only an architecture's name gives, in models without a stem. */
+function hasKind(
+  { distilled = false, mlp_layer, norm_epsilon = 1e-6, norm_layer, patch_norm = false, post_norm = false, stem_depths }: TimmArgs,
+  config: ViTConfig,
+): boolean {
+  const gates = config.splitGate ? "split swiglu" : config.gatedMlp ? "swiglu" : undefined
+  return (
+    stem_depths === undefined &&
+    distilled === config.distillationToken &&
+    mlp_layer === gates &&
+    norm_epsilon === config.layerNormEpsilon &&
+    norm_layer === (config.norm === "rms" ? "rmsnorm" : undefined) &&
+    patch_norm === config.patchNorm &&
+    post_norm === config.postNorm
+  )
+}
+
+const kindOf = ({ gatedMlp, layerNormEpsilon, norm, patchNorm, postNorm }: ViTConfig): string =>
+  [
+    `${norm === "rms" ? "RMS norms" : "layer norms"} with ε = ${layerNormEpsilon}`,
+    ...(patchNorm ? ["normed patches"] : []),
+    ...(postNorm ? ["norms behind the layers"] : []),
+    ...(gatedMlp ? ["gated MLPs"] : []),
+  ].join(" beside ")
+
 /** timm takes the integer part of `dim · ratio`. The rounded quotient must not make it too small. */
-function mlpRatio({ dim, mlpDim, gatedMlp }: ViTConfig): number {
-  const hidden = gatedMlp ? 2 * mlpDim : mlpDim
+function mlpRatio({ dim, mlpDim, gatedMlp, splitGate }: ViTConfig): number {
+  const hidden = gatedMlp && !splitGate ? 2 * mlpDim : mlpDim
   const ratio = hidden / dim
   return Math.trunc(dim * ratio) === hidden ? ratio : (hidden + 0.5) / dim
 }
@@ -167,13 +198,10 @@ function nearestArchitecture(config: ViTConfig): Architecture {
     const same = hybrids.filter(([, args]) => sameStem(args, stem))
     return first([...same.filter(([, { embed_dim }]) => embed_dim === config.dim), ...same, ...hybrids])
   }
-  const candidates = all.filter(
-    ([, { distilled = false, mlp_layer, norm_epsilon = 1e-6, stem_depths }]) =>
-      stem_depths === undefined &&
-      distilled === config.distillationToken &&
-      (distilled || (mlp_layer === "swiglu") === config.gatedMlp) &&
-      (distilled || config.gatedMlp || norm_epsilon === (config.layerNormEpsilon === 1e-5 ? 1e-5 : 1e-6)),
-  )
+  const same = all.filter(([, args]) => hasKind(args, config))
+  // If timm cannot express the model, the architecture is only a name for it.
+  const distilled = all.filter(([, args]) => (args.distilled ?? false) === config.distillationToken)
+  const candidates = same.length > 0 ? same : distilled.filter(([, args]) => args.stem_depths === undefined)
   const closest = candidates.filter(
     ([, args]) =>
       args.embed_dim === config.dim &&
@@ -207,6 +235,9 @@ const model_args = {
   class_token: v.nullish(flag),
   pos_embed: v.nullish(oneOf(["learn", "none", ""])),
   no_embed_class: v.nullish(flag),
+  scale_attn_norm: v.nullish(flag),
+  scale_mlp_norm: v.nullish(flag),
+  norm_layer: v.nullish(oneOf(["layernorm", "rmsnorm"])),
   reg_tokens: v.nullish(number),
   pre_norm: v.nullish(flag),
   final_norm: v.nullish(flag),
@@ -226,13 +257,10 @@ const pretrainedSchema = object({ global_pool: model_args.global_pool })
 const ignored: readonly string[] = ["drop_rate", "patch_drop_rate", "weight_init", "fix_init"]
 
 const neutral: NeutralArgs = {
-  scale_attn_norm: [[false], "a norm inside of the attention"],
-  scale_mlp_norm: [[false], "a norm inside of the MLP"],
   dynamic_img_pad: [[false], "padding of images"],
   use_naflex: [[false], "NaFlex"],
   embed_layer: [[], "another patch embedding"],
   embed_norm_layer: [[], "a norm after the patch embedding"],
-  norm_layer: [["layernorm"], "another norm"],
   block_fn: [[], "another block"],
   mlp_layer: [["mlp"], "another MLP"],
   attn_layer: [["attn", ""], "another attention"],
@@ -259,13 +287,16 @@ function readPlain(
   const [channels = 3, ...inputSize] = input_size ?? []
   const pool = args.global_pool ?? row.global_pool ?? parse(pretrainedSchema, pretrained, file, at).global_pool
   const dim = args.embed_dim ?? row.embed_dim
-  const gatedMlp = (json.mlp_layer ?? row.mlp_layer) === "swiglu"
+  // The one MLP that a file can name, "mlp", has no gate.
+  const gates = json.mlp_layer == null ? row.mlp_layer : undefined
+  const packed = gates === "swiglu"
   const hidden = Math.trunc(dim * (args.mlp_ratio ?? row.mlp_ratio ?? 4))
-  if (gatedMlp && hidden % 2 !== 0)
+  if (packed && hidden % 2 !== 0)
     throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
   const distillationToken = row.distilled === true
   const finalNorm = args.final_norm ?? row.final_norm ?? true
   const side = row.img_size ?? 224
+  const postNorm = row.post_norm ?? false
   const fields = {
     imageSize: args.img_size ?? sidesOf(fixed && row.img_size === undefined ? inputSize : []) ?? [side, side],
     patchSize: args.patch_size ?? [row.patch_size, row.patch_size],
@@ -274,8 +305,9 @@ function readPlain(
     dim,
     depth: args.depth ?? row.depth,
     heads: args.num_heads ?? row.num_heads,
-    mlpDim: gatedMlp ? hidden / 2 : hidden,
-    gatedMlp,
+    mlpDim: packed ? hidden / 2 : hidden,
+    gatedMlp: gates !== undefined,
+    splitGate: gates === "split swiglu",
     classes: args.num_classes ?? num_classes ?? trained ?? 1000,
     classToken: args.class_token ?? row.class_token ?? true,
     distillationToken,
@@ -286,17 +318,23 @@ function readPlain(
     normAfterPool: finalNorm && (args.fc_norm ?? row.fc_norm ?? pool === "avg"),
     positions: (args.pos_embed ?? "learn") === "learn" || distillationToken ? "learned" : "none",
     prefixPositions: !(args.no_embed_class ?? row.no_embed_class ?? false),
+    norm: (args.norm_layer ?? row.norm_layer) === "rmsnorm" ? "rms" : "layer",
+    patchNorm: row.patch_norm ?? false,
+    postNorm,
+    attentionNorm: args.scale_attn_norm ?? row.scale_attn_norm ?? false,
+    mlpNorm: args.scale_mlp_norm ?? row.scale_mlp_norm ?? false,
     embeddingNorm: args.pre_norm ?? row.pre_norm ?? false,
     qkvBias: args.qkv_bias ?? row.qkv_bias ?? true,
     projBias: args.proj_bias ?? true,
     qkNorm: args.qk_norm ?? false,
-    layerScale: (args.init_values ?? row.init_values ?? 0) || null,
+    // Behind the layers, timm's argument is where the norms' factors start.
+    layerScale: postNorm ? null : (args.init_values ?? row.init_values ?? 0) || null,
     activation: args.act_layer ?? row.act_layer ?? "gelu",
     preLogits: null,
     dropout: args.proj_drop_rate ?? 0,
     attentionDropout: args.attn_drop_rate ?? 0,
     stochasticDepth: args.drop_path_rate ?? 0,
-    layerNormEpsilon: json.norm_layer == null ? (row.norm_epsilon ?? 1e-6) : 1e-6,
+    layerNormEpsilon: args.norm_layer == null ? (row.norm_epsilon ?? 1e-6) : 1e-6,
   } as const
   return inFile(file, () => vitConfig(fields), paths)
 }
