@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import torch
-from timm.layers import GluMlp, LayerScale
+from timm.layers import GluMlp, LayerScale, RmsNorm, SwiGLU
+from timm.models.vision_transformer import ResPostBlock
 from safetensors.torch import save_file
 
 FILES = Path(__file__).parent / "files"
@@ -62,8 +63,17 @@ def stem_of(embed) -> dict | None:
 def vitrine_config(model) -> dict:
     """The fields of Vitrine's ViTConfig for a timm VisionTransformer."""
     block = model.blocks[0]
-    is_norm = lambda module: isinstance(module, torch.nn.LayerNorm)
-    return {
+    is_norm = lambda module: isinstance(module, (torch.nn.LayerNorm, RmsNorm))
+    # Fields that few models have. They are left out where they have their defaults.
+    rare = {
+        "norm": ("rms" if isinstance(block.norm1, RmsNorm) else "layer", "layer"),
+        "patchNorm": (is_norm(getattr(model.patch_embed, "norm", None)), False),
+        "postNorm": (isinstance(block, ResPostBlock), False),
+        "attentionNorm": (is_norm(block.attn.norm), False),
+        "mlpNorm": (is_norm(block.mlp.norm), False),
+        "splitGate": (isinstance(block.mlp, SwiGLU), False),
+    }
+    return {field: value for field, (value, default) in rare.items() if value != default} | {
         "imageSize": list(model.patch_embed.img_size),
         "patchSize": list(model.patch_embed.patch_size),
         "stem": stem_of(model.patch_embed),
@@ -72,7 +82,7 @@ def vitrine_config(model) -> dict:
         "depth": len(model.blocks),
         "heads": block.attn.num_heads,
         "mlpDim": block.mlp.fc2.in_features,
-        "gatedMlp": isinstance(block.mlp, GluMlp),
+        "gatedMlp": isinstance(block.mlp, (GluMlp, SwiGLU)),
         "classes": model.num_classes,
         "classToken": model.cls_token is not None,
         "distillationToken": hasattr(model, "dist_token"),
@@ -87,7 +97,7 @@ def vitrine_config(model) -> dict:
         "qkvBias": block.attn.qkv.bias is not None,
         "projBias": block.attn.proj.bias is not None,
         "qkNorm": is_norm(block.attn.q_norm),
-        "layerScale": block.ls1.init_values if isinstance(block.ls1, LayerScale) else None,
+        "layerScale": block.ls1.init_values if isinstance(getattr(block, "ls1", None), LayerScale) else None,
         "activation": ACTIVATIONS[type(block.mlp.act).__name__],
         "preLogits": None,
         "dropout": 0,

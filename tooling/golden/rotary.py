@@ -18,6 +18,7 @@ CASES = {
     "eva02": ("eva02_small_patch14_224", dict(img_size=(15, 10), patch_size=5, embed_dim=16, depth=2, num_heads=2, num_classes=5, ref_feat_shape=(4, 3))),
     "eva02-norms": ("eva02_base_patch16_clip_224", dict(img_size=(8, 12), patch_size=4, embed_dim=24, depth=2, num_heads=3, num_classes=4)),
     "eva-giant": ("eva_giant_patch14_224", dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, mlp_ratio=3, num_classes=3)),
+    "eva-post-norm": ("eva02_enormous_patch14_clip_224", dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, mlp_ratio=3, num_classes=3)),
     "core": ("vit_pe_core_base_patch16_224", dict(img_size=(12, 20), patch_size=4, embed_dim=16, depth=2, num_heads=2, num_classes=4, attn_pool_num_heads=4, attn_pool_mlp_ratio=2.0)),
     "spatial": ("vit_pe_spatial_gigantic_patch14_448", dict(img_size=(12, 8), patch_size=4, embed_dim=12, depth=2, num_heads=1, mlp_ratio=35 / 6, num_classes=0)),
     "axial": ("vit_small_patch16_rope_224", dict(img_size=(6, 9), patch_size=3, embed_dim=16, depth=2, num_heads=2, num_classes=5, in_chans=1)),
@@ -89,7 +90,8 @@ def eva_config(model) -> dict:
     biases = [attn.q_proj.bias, attn.k_proj.bias] if split else [attn.q_bias, None] if hasattr(attn, "q_bias") else [attn.qkv.bias] * 2
     gated = isinstance(mlp, (GluMlp, SwiGLU))
     pool = model.attn_pool
-    return {
+    post = {"postNorm": True} if isinstance(block, eva.EvaBlockPostNorm) else {}
+    return post | {
         "imageSize": list(model.patch_embed.img_size),
         "patchSize": list(model.patch_embed.patch_size),
         "stem": None,
@@ -119,7 +121,7 @@ def eva_config(model) -> dict:
         "mlpNorm": is_norm(mlp.norm),
         "projBias": True,
         "qkNorm": is_norm(attn.q_norm),
-        "layerScale": block.init_values,
+        "layerScale": getattr(block, "init_values", None) if not post else None,
         "activation": "silu" if gated else "gelu",
         "preLogits": None,
         "dropout": 0,

@@ -4,7 +4,7 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import ResPostBlock, VisionTransformer
 
 from cases import chosen
 from common import nchw, redraw, timm_config, vitrine_config, write
@@ -36,6 +36,10 @@ CASES = {
     "clip-qkv": dict(architecture="vit_base_patch16_clip_224", img_size=(8, 4), patch_size=4, embed_dim=12, depth=2, num_heads=1, num_classes=4, qkv_bias=False, global_pool="avg", fc_norm=False),
     "swiglu": dict(architecture="vit_giant_patch14_dinov2", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=2, mlp_ratio=4, num_classes=0, reg_tokens=2),
     "swiglu-map": dict(architecture="vit_giant_patch14_dinov2", img_size=8, patch_size=4, embed_dim=12, depth=1, num_heads=2, mlp_ratio=3, num_classes=4, global_pool="map"),
+    "rms": dict(architecture="test_vit4", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=4, qk_norm=True),
+    "aimv2": dict(architecture="aimv2_large_patch14_224", img_size=(12, 8), patch_size=4, embed_dim=16, depth=2, num_heads=2, num_classes=5),
+    "beit3": dict(architecture="beit3_base_patch16_224", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=4),
+    "post-norm": dict(architecture="vit_base_patch16_rpn_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3),
     "distilled": dict(architecture="deit_tiny_distilled_patch16_224", img_size=8, patch_size=4, embed_dim=18, depth=2, num_classes=5),
     "distilled-features": dict(architecture="deit_tiny_distilled_patch16_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_classes=0),
     "token-average": dict(architecture="token_average", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=5, reg_tokens=2, init_values=0.1),
@@ -111,7 +115,7 @@ def hooked(model, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor
 
 @torch.no_grad()
 def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    taps = {"patch_embed": seen["patch_embed"], "tokens": seen["blocks.0<"]}
+    taps = {"patch_embed": seen["patch_embed.norm<"].flatten(1, -2), "tokens": seen["blocks.0<"]}
     for i, block in enumerate(model.blocks):
         at = f"blocks.{i}"
         x = seen[f"{at}<"]
@@ -123,9 +127,10 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         scores = q @ k.transpose(-2, -1) / (dim // heads) ** 0.5
         attention = scores.softmax(-1)
         context = attention @ v
-        torch.testing.assert_close(context.transpose(1, 2).flatten(2), seen[f"{at}.attn.proj<"], rtol=1e-12, atol=1e-12)
-        mid = x + seen[f"{at}.ls1"]
-        torch.testing.assert_close(mid, seen[f"{at}.norm2<"], rtol=0, atol=0)
+        torch.testing.assert_close(context.transpose(1, 2).flatten(2), seen[f"{at}.attn.norm<"], rtol=1e-12, atol=1e-12)
+        post = isinstance(block, ResPostBlock)
+        mid = x + seen[f"{at}.norm1" if post else f"{at}.ls1"]
+        torch.testing.assert_close(mid, seen[f"{at}.mlp<" if post else f"{at}.norm2<"], rtol=0, atol=0)
         taps |= {
             f"{at}.norm1": seen[f"{at}.norm1"],
             f"{at}.q": q,
@@ -141,7 +146,7 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             f"{at}.mlp": seen[f"{at}.mlp"],
             at: seen[at],
         }
-    if isinstance(model.norm, torch.nn.LayerNorm):
+    if not isinstance(model.norm, torch.nn.Identity):
         taps["norm"] = seen["norm"]
     if hasattr(model, "dist_token"):
         taps["pooled"] = taps["features"] = seen["norm"][:, :2].mean(1)

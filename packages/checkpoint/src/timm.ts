@@ -125,6 +125,15 @@ export async function toTimm({
   return { config: json, notes: [...fitted.notes, ...near.notes] }
 }
 
+/** What Vitrine lacks of timm's other models in these modules. */
+const otherParts: readonly (readonly [names: RegExp, reason: string])[] = [
+  [/^vit_d(pwee|wee|little)_/, "its attention is differential"],
+  [/_xp_224$|^vit_pwee_|_18x2_/, "its blocks have layers side by side"],
+  [/_resnet\d+d_|_mci_/, "its patches come from a network of another kind"],
+  [/_sapiens2$/, "its queries share keys, and it norms by the root mean square"],
+  [/^resnetv2_/, "it is no ResNet of BiT's"],
+]
+
 /**
  * Converts preprocessing with Hugging Face's geometry to timm's fields, with a note for each difference that remains.
  */
@@ -188,7 +197,9 @@ export async function fromTimmConfig(json: unknown, file: string, hints: ModelHi
   const format = await family?.formats.timm()
   if (family === undefined || !format?.has(architecture)) {
     const models = fromFamilies((each) => [each.architectures]).join(", nor ")
-    throw configError(file, `architecture ${shown(json.architecture)} is not ${models}`)
+    const [, reason] = otherParts.find(([names]) => names.test(architecture)) ?? []
+    const because = reason === undefined ? "" : `: ${reason}`
+    throw configError(file, `architecture ${shown(json.architecture)} is not ${models}${because}`)
   }
   const timms = format.read({ architecture, num_classes, model_args, pretrained, at }, file)
   const config = vitrineModel(vitrine.model, timms, family, format, file)

@@ -68,8 +68,8 @@ describe("arguments of timm's Eva", () => {
     [{ rope_type: "mrope" }, 'model_args.rope_type must be one of cat, mixed, dinov3, got "mrope"'],
     [{ num_kv_heads: 2 }, "model_args.num_kv_heads is 2: Vitrine does not have groups of queries with one key"],
     [
-      { use_post_norm: true },
-      "model_args.use_post_norm is true: Vitrine does not have norms behind the layers of a block",
+      { swiglu_mlp: true, global_pool: "map" },
+      "model_args.swiglu_mlp: Vitrine does not have it beside a pool by attention, whose MLP has gelu",
     ],
     [{ norm_layer: "rmsnorm" }, 'model_args.norm_layer is "rmsnorm": Vitrine does not have another norm'],
     [{ reg_tokens: 2 }, "model_args.reg_tokens is not known to Vitrine"],

@@ -280,7 +280,8 @@ describe("impossible and unknown models", async () => {
     [timm({ init_values: "1" }), /model_args\.init_values must be a number, got "1"/],
     [timm({ reg_tokens: -1 }), /registers must be an integer from 0 to 1024, got -1/],
     [timm({ qkv_bias: 0 }), /model_args\.qkv_bias must be true or false, got 0/],
-    [timm({ scale_attn_norm: true }), /does not have a norm inside of the attention/],
+    [timm({ scale_attn_norm: 1 }), /model_args\.scale_attn_norm must be true or false, got 1/],
+    [timm({ embed_norm_layer: "rmsnorm" }), /does not have a norm after the patch embedding/],
     [timm({ norm_epsilon: 1e-5 }), /model_args\.norm_epsilon is not known/],
     [timm({ distilled: true }), /model_args\.distilled is not known/],
     [
@@ -291,7 +292,7 @@ describe("impossible and unknown models", async () => {
       timm({ global_pool: "avg" }, { architecture: "deit_tiny_distilled_patch16_224" }),
       /a distillation token needs pool "token", the final norm before it and linear heads/,
     ],
-    [timm({ norm_layer: "rmsnorm" }), /does not have another norm/],
+    [timm({ norm_layer: "simplenorm" }), /norm_layer must be one of layernorm, rmsnorm, got "simplenorm"/],
     [timm({ mlp_layer: "swiglu" }), /does not have another MLP/],
     [timm({ toString: 1 }), /model_args\.toString is not known/],
     [timm({ proj_drop_rate: 1 }), /dropout must be in \[0, 1\), got 1/],

@@ -43,7 +43,7 @@ export {
   selfAttention,
 } from "./nn/attention.ts"
 export { channelPairs } from "./nn/rotary.ts"
-export { groupNorm, layerNorm, linear, type LinearOptions } from "./nn/layers.ts"
+export { groupNorm, layerNorm, linear, type LinearOptions, norms } from "./nn/layers.ts"
 export { type Deviation, maxPoolSame, standardizedConv, type StandardizedConvOptions } from "./nn/convolution.ts"
 export { type Parameter, type Role, rootScope, type Scope, type ScopeOptions } from "./nn/scope.ts"
 export { type Programs, programs } from "./backend/programs.ts"
@@ -69,7 +69,6 @@ export {
   rotaryAxes,
   rotaryFrequencies,
   type StemConfig,
-  normKinds,
   stemNumerics,
   stemRanges,
   type ViTConfig,

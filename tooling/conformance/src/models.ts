@@ -117,6 +117,15 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
     poolPrefix: true,
     mapPool: { heads: 4, mlpDim: 24 },
   }),
+  "norms by the root mean square, behind the layers and of the patches, within the attention and the MLP": vitConfig({
+    ...small,
+    norm: "rms",
+    patchNorm: true,
+    postNorm: true,
+    attentionNorm: true,
+    mlpNorm: true,
+    qkNorm: true,
+  }),
   "learned rotary positions": vitConfig({ ...small, imageSize: [8, 12], positions: mixed }),
   "one patch, one head, no positions, no head": vitConfig({
     ...small,

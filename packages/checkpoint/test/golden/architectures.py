@@ -12,11 +12,11 @@ from pathlib import Path
 
 import timm
 import torch
-from timm.layers import GluMlp, HybridEmbed, LayerNorm, Mlp
+from timm.layers import GluMlp, HybridEmbed, LayerNorm, Mlp, RmsNorm, SwiGLU
 from timm.models._hub import save_for_hf
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.resnetv2 import ResNetV2
-from timm.models.vision_transformer import Attention, Block, VisionTransformer
+from timm.models.vision_transformer import Attention, Block, ResPostBlock, VisionTransformer
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tooling" / "golden"))
 from common import ACTIVATIONS, vitrine_config
@@ -28,16 +28,13 @@ files = Path(__file__).parent / "files"
 def beyond(model):
     """Why a model is not a plain Vision Transformer as Vitrine builds them; None if it is one."""
     block = model.blocks[0]
-    parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, Block)]
-    if type(block) is Block:
-        parts += [(block.attn, Attention), (block.mlp, (Mlp, GluMlp)), (block.norm1, LayerNorm)]
-        parts += [(norm, torch.nn.Identity) for norm in (block.attn.norm, block.mlp.norm)]
+    parts = [(model, (VisionTransformer, VisionTransformerDistilled)), (block, (Block, ResPostBlock))]
+    if type(block) in (Block, ResPostBlock):
+        parts += [(block.attn, Attention), (block.mlp, (Mlp, GluMlp, SwiGLU)), (block.norm1, (LayerNorm, RmsNorm))]
         embed = model.patch_embed
         if isinstance(embed, HybridEmbed):
             named = [name for name, _ in embed.backbone.named_children()]
             parts += [] if named == ["conv", "norm", "pool"] else [(embed.backbone, ResNetV2)]
-        else:
-            parts += [(embed.norm, torch.nn.Identity)]
     for part, kinds in parts:
         if type(part) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
             return type(part).__name__
@@ -104,6 +101,7 @@ def main():
         {"reg_tokens": 0, "init_values": None, "qk_norm": False, "pre_norm": False, "final_norm": True},
         {"reg_tokens": 3, "init_values": 0.1, "qk_norm": True, "pre_norm": True, "qkv_bias": False, "act_layer": "silu"},
         {"proj_bias": False, "global_pool": "map", "pool_include_prefix": True, "fc_norm": True, "act_layer": "swish"},
+        {"scale_attn_norm": True, "scale_mlp_norm": True, "norm_layer": "rmsnorm", "pre_norm": True, "qk_norm": True},
         {"final_norm": False, "no_embed_class": True, "init_values": 0, "global_pool": "avg", "act_layer": "quick_gelu"},
     ]
     built = [("vit_tiny_patch16_384", model_args) for model_args in changes]

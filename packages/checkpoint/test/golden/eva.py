@@ -11,7 +11,7 @@ from pathlib import Path
 
 import timm
 from timm.layers import LayerNorm
-from timm.models.eva import EvaBlock
+from timm.models.eva import EvaBlock, EvaBlockPostNorm
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tooling" / "golden"))
 from rotary import eva_config
@@ -23,7 +23,8 @@ files = Path(__file__).parent / "files"
 def beyond(model):
     """Why a model is not one as Vitrine builds them; None if it is one."""
     block = model.blocks[0]
-    return next((type(part).__name__ for part, kind in ((block, EvaBlock), (block.norm1, LayerNorm)) if type(part) is not kind), None)
+    kinds = ((block, (EvaBlock, EvaBlockPostNorm)), (block.norm1, (LayerNorm,)))
+    return next((type(part).__name__ for part, allowed in kinds if type(part) not in allowed), None)
 
 
 def structure(model):
@@ -46,6 +47,7 @@ def case(architecture, model, model_args):
 changes = [
     ("eva02_tiny_patch14_224", {"img_size": [28, 42], "embed_dim": 24, "depth": 2, "num_heads": 2, "scale_attn_inner": True, "qk_norm": True}),
     ("eva02_small_patch14_336", {"use_rot_pos_emb": False, "swiglu_align_to": 8, "qkv_bias": False, "num_classes": 7}),
+    ("eva02_tiny_patch14_224", {"embed_dim": 24, "depth": 2, "num_heads": 2, "use_post_norm": True, "init_values": 0.1}),
     ("eva_giant_patch14_224", {"embed_dim": 48, "depth": 2, "num_heads": 3, "use_rot_pos_emb": True, "rope_grid_indexing": "xy", "init_values": 0.1, "no_embed_class": True}),
     ("vit_pe_core_base_patch16_224", {"global_pool": "avg", "ref_feat_shape": [3, 4], "attn_pool_num_heads": 4, "num_reg_tokens": 2}),
     ("vit_pe_core_small_patch16_384", {"attn_pool_num_heads": 3, "attn_pool_mlp_ratio": 2.6, "in_chans": 1, "class_token": False}),

@@ -1,6 +1,6 @@
 import { VitrineError } from "../errors.ts"
 import * as fused from "../tensor/fused.ts"
-import { add, broadcastTo, div, mean, mul, reshape, sqrt } from "../tensor/ops.ts"
+import { add, div, mean, mul, sqrt } from "../tensor/ops.ts"
 import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
@@ -36,8 +36,10 @@ export function rmsNorm(scope: Scope, x: Tensor, epsilon: number): Tensor {
   return mul(div(x, sqrt(add(square, epsilon))), scope.param("weight", [dim], "scale"))
 }
 
+type Norm = (scope: Scope, x: Tensor, epsilon: number) => Tensor
+
 /** The norms of tokens. */
-export const norms = { layer: layerNorm, rms: rmsNorm } as const
+export const norms: Readonly<Record<"layer" | "rms", Norm>> = { layer: layerNorm, rms: rmsNorm }
 
 /**
  * Group norm (Wu and He, 2018) of images: x `[batch, height, width, channels]` → the same shape.

@@ -2,9 +2,9 @@ import { VitrineError } from "../errors.ts"
 import { showValue } from "../fields.ts"
 import { activationNames, preLogitsActivations } from "../nn/activations.ts"
 import { rowNames } from "../tables.ts"
+import { norms } from "../nn/layers.ts"
 import { channelPairs } from "../nn/rotary.ts"
 import {
-  normKinds,
   pools,
   positionKinds,
   rotaryAxes,
@@ -90,7 +90,7 @@ export function checkConfig(config: ViTConfig): void {
     if (config.dim % mapPool.heads !== 0)
       fail(`mapPool.heads must divide dim, but ${mapPool.heads} heads do not divide a width of ${config.dim}`)
   }
-  oneOf("norm", config.norm, normKinds)
+  oneOf("norm", config.norm, rowNames(norms))
   oneOf("activation", config.activation, activationNames)
   oneOf("family", config.family, ["vit"])
   for (const field of vitFlags) oneOf(field, config[field], [true, false])

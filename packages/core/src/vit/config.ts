@@ -1,4 +1,5 @@
 import type { Activation, PreLogitsActivation } from "../nn/activations.ts"
+import type { norms } from "../nn/layers.ts"
 import type { channelPairs } from "../nn/rotary.ts"
 
 /**
@@ -67,9 +68,6 @@ export const axialPositions: RotaryPositions = {
  * norms. timm divides kernels by √(variance + 1e-8) and has 1e-5 in its norms.
  */
 export const stemNumerics = ["google", "timm"] as const
-
-/** The norms of tokens: LayerNorm, or RMSNorm (Zhang and Sennrich, 2019), which has no mean and no bias. */
-export const normKinds = ["layer", "rms"] as const
 
 /**
  * The first layers of a ResNet before the patches, as in the paper's hybrids. They are a 7×7 convolution and a max pool
@@ -152,7 +150,7 @@ export interface ViTConfig {
    */
   readonly prefixPositions: boolean
   /** The kind of all norms of tokens. */
-  readonly norm: (typeof normKinds)[number]
+  readonly norm: keyof typeof norms
   /** Whether embedded patches are normed before positions are added (AIMv2, Fini et al., 2024). */
   readonly patchNorm: boolean
   /**

@@ -74,7 +74,6 @@ export function patchFeatures(scope: Scope, x: Tensor, config: ViTConfig): Tenso
   return normed(scope.at(config.normAfterPool ? "fc_norm" : "norm"), patches, config)
 }
 
-
 type PatchConfig = Pick<ViTConfig, "imageSize" | "patchSize" | "channels" | "dim" | "embeddingNorm" | "stem">
 
 /** Cuts images, or a hybrid's features, into patches and embeds each patch: `[batch, H, W, C]` → `[batch, N, D]`. */

@@ -13,6 +13,7 @@ export interface TimmArgs {
   readonly no_embed_class?: true
   readonly pre_norm?: true
   readonly qkv_bias?: false
+  readonly proj_bias?: false
   readonly init_values?: number
   readonly global_pool?: "avg" | "map"
   readonly pool_include_prefix?: true
@@ -93,7 +94,6 @@ const so150m2Reg = {
 const distilled = { distilled: true } as const
 const beit3 = { global_pool: "avg", scale_attn_norm: true, scale_mlp_norm: true, norm_epsilon: 1e-5 } as const
 const aimv2 = {
-  mlp_ratio: 2.75,
   ...gap,
   qkv_bias: false,
   proj_bias: false,
@@ -219,17 +219,14 @@ const sizesAndNames: readonly (readonly [Size, names: string])[] = [
   [{ ...base, ...hybrid(3, 4, 9) }, "vit_base_r50_s16_224 vit_base_r50_s16_384"],
   [{ ...large, ...hybrid(3, 4, 6, 3) }, "vit_large_r50_s32_224 vit_large_r50_s32_384"],
 
-  [{ ...size(1024, 24, 8), ...aimv2 }, "aimv2_large_patch14_224 aimv2_large_patch14_336 aimv2_large_patch14_448"],
-  [{ ...size(1536, 24, 12), ...aimv2 }, "aimv2_huge_patch14_224 aimv2_huge_patch14_336 aimv2_huge_patch14_448"],
-  [{ ...size(2048, 24, 16), ...aimv2 }, "aimv2_1b_patch14_224 aimv2_1b_patch14_336 aimv2_1b_patch14_448"],
-  [{ ...size(3072, 24, 24), ...aimv2 }, "aimv2_3b_patch14_224 aimv2_3b_patch14_336 aimv2_3b_patch14_448"],
+  [{ ...size(1024, 24, 8, 2.75), ...aimv2 }, "aimv2_large_patch14_224 aimv2_large_patch14_336 aimv2_large_patch14_448"],
+  [{ ...size(1536, 24, 12, 2.6667), ...aimv2 }, "aimv2_huge_patch14_224 aimv2_huge_patch14_336 aimv2_huge_patch14_448"],
+  [{ ...size(2048, 24, 16, 2.75), ...aimv2 }, "aimv2_1b_patch14_224 aimv2_1b_patch14_336 aimv2_1b_patch14_448"],
+  [{ ...size(3072, 24, 24, 2.6667), ...aimv2 }, "aimv2_3b_patch14_224 aimv2_3b_patch14_336 aimv2_3b_patch14_448"],
   [{ ...base, ...beit3 }, "beit3_base_patch16_224"],
   [{ ...large, ...beit3 }, "beit3_large_patch16_224"],
   [{ ...giant, ...beit3 }, "beit3_giant_patch14_224 beit3_giant_patch14_336"],
-  [
-    { ...base, class_token: false, global_pool: "avg", qkv_bias: false, post_norm: true },
-    "vit_base_patch16_rpn_224",
-  ],
+  [{ ...base, class_token: false, global_pool: "avg", qkv_bias: false, post_norm: true }, "vit_base_patch16_rpn_224"],
 
   [
     { ...size(96, 9, 3, 3), class_token: false, reg_tokens: 1, global_pool: "avg", norm_layer: "rmsnorm", ...dino },

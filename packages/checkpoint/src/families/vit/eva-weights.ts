@@ -33,7 +33,8 @@ export function isEvaWeights(find: Find, { architecture }: ModelHints): boolean 
   // DeiT III's repository has the same names for LayerScale's factors. But its models have positions, and no registers.
   const scaled = find("blocks.0.gamma_1") !== undefined && (!find("pos_embed") || find("reg_token") !== undefined)
   // AIMv2 has the same gates, but norms without biases.
-  const names = find("blocks.0.norm1.bias") === undefined ? evaNames.filter((name) => !name.includes(".mlp.")) : evaNames
+  const names =
+    find("blocks.0.norm1.bias") === undefined ? evaNames.filter((name) => !name.includes(".mlp.")) : evaNames
   return scaled || names.some((name) => find(name) !== undefined)
 }
 

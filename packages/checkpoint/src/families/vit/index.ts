@@ -21,7 +21,7 @@ import { fields, schema } from "./schema.ts"
 export const vit: Family<ViTConfig> = {
   label: "Vision Transformer",
   recognises: {
-    architecture: /^(vit|deit|deit3|flexivit|eva|test_vit)/,
+    architecture: /^(vit|deit|deit3|flexivit|eva|beit3|aimv2|test_vit)/,
     architectures: `one of timm's plain or hybrid Vision Transformers, such as "vit_base_patch16_224"`,
     modelTypes: [
       "vit",

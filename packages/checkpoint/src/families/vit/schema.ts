@@ -1,8 +1,8 @@
 import {
   activationNames,
   channelPairs,
+  norms,
   pools,
-  normKinds,
   positionKinds,
   preLogitsActivations,
   rotaryAxes,
@@ -68,7 +68,7 @@ const entries = {
   normAfterPool: field(flag),
   positions: field(positions),
   prefixPositions: field(flag),
-  norm: field(oneOf(normKinds)),
+  norm: field(oneOf(rowNames(norms))),
   patchNorm: field(flag),
   postNorm: field(flag),
   embeddingNorm: field(flag),

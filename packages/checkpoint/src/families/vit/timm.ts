@@ -145,18 +145,18 @@ function beyond(config: ViTConfig): string[] {
 
 /** Whether a model has the properties that only an architecture's name gives, in models without a stem. */
 function hasKind(
-  { distilled = false, mlp_layer, norm_epsilon = 1e-6, norm_layer, patch_norm = false, post_norm = false, stem_depths }: TimmArgs,
+  { distilled, mlp_layer, norm_epsilon = 1e-6, norm_layer, patch_norm, post_norm, stem_depths }: TimmArgs,
   config: ViTConfig,
 ): boolean {
   const gates = config.splitGate ? "split swiglu" : config.gatedMlp ? "swiglu" : undefined
   return (
     stem_depths === undefined &&
-    distilled === config.distillationToken &&
+    (distilled ?? false) === config.distillationToken &&
     mlp_layer === gates &&
     norm_epsilon === config.layerNormEpsilon &&
     norm_layer === (config.norm === "rms" ? "rmsnorm" : undefined) &&
-    patch_norm === config.patchNorm &&
-    post_norm === config.postNorm
+    (patch_norm ?? false) === config.patchNorm &&
+    (post_norm ?? false) === config.postNorm
   )
 }
 
@@ -325,7 +325,7 @@ function readPlain(
     mlpNorm: args.scale_mlp_norm ?? row.scale_mlp_norm ?? false,
     embeddingNorm: args.pre_norm ?? row.pre_norm ?? false,
     qkvBias: args.qkv_bias ?? row.qkv_bias ?? true,
-    projBias: args.proj_bias ?? true,
+    projBias: args.proj_bias ?? row.proj_bias ?? true,
     qkNorm: args.qk_norm ?? false,
     // Behind the layers, timm's argument is where the norms' factors start.
     layerScale: postNorm ? null : (args.init_values ?? row.init_values ?? 0) || null,
