@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { crc32, gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
-import { golden, idx, processRefused, refused, temporaryFolder, tinyData, vitrine } from "./vitrine.ts"
+import { golden, idx, processRefused, refused, temporaryFolder, tinyData, tinyModel, vitrine } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const image = join(golden, "grey.png")
@@ -132,7 +132,7 @@ describe("images", () => {
     for (const label of ["a", "b"]) mkdirSync(join(data, label), { recursive: true })
     copyFileSync(path, join(data, "a", name))
     copyFileSync(image, join(data, "b", "grey.png"))
-    const flags = ["--strict", "--batch-size", "1", "--val-fraction", "0", "--json"]
+    const flags = [...tinyModel, "--image-size", "8", "--strict", "--batch-size", "1", "--val-fraction", "0", "--json"]
     const { code, stderr } = await vitrine(["train", "--data", data, "--out", join(folder, `run-${name}`), ...flags])
     expect(stderr).toMatch(new RegExp(`^vitrine: .*${name}: [^\n]*\n$`))
     expect(stderr).not.toContain("unexpected error")

@@ -145,12 +145,14 @@ export function expectFault({ code, stdout, stderr }: Result, fault: RegExp, exi
 
 const withJson = (command: readonly string[]): string[] => [...command, ...(command[0] === "train" ? ["--json"] : [])]
 
-/** One line about the file, soon, with little memory, and nothing else. */
+/** One line about the file, after little work, with little memory, and nothing else. */
 export async function refused(command: readonly string[], fault: RegExp): Promise<void> {
-  const begun = performance.now()
+  const before = process.cpuUsage()
   const result = await vitrine(withJson(command))
   expectFault(result, fault)
-  expect(performance.now() - begun).toBeLessThan(5000)
+  // The time of the processor, which other programs do not lengthen.
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1e6).toBeLessThan(5)
   expect(result.peak).toBeLessThan(200)
 }
 
@@ -159,7 +161,7 @@ export async function processRefused(command: readonly string[], fault: RegExp):
   const begun = performance.now()
   const result = await vitrineProcess(withJson(command))
   expectFault(result, fault)
-  expect(performance.now() - begun).toBeLessThan(5000)
+  expect(performance.now() - begun).toBeLessThan(20_000)
   expect(result.peak).toBeLessThan(300)
 }
 

@@ -78,9 +78,9 @@ function launch(gpu: boolean): Promise<Browser> {
       "--disable-quic",
       "--disable-background-networking",
       "--disable-component-update",
-      // SwiftShader takes seconds to compile what writes zeros to workgroups' memory.
+      // SwiftShader takes seconds to compile what writes zeros to workgroups' memory, and the checks of indexes.
       ...(gpu
-        ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init"]
+        ? ["--enable-unsafe-webgpu", "--enable-dawn-features=disable_workgroup_init,disable_robustness"]
         : ["--disable-features=WebGPU", "--use-fake-device-for-media-stream"]),
     ],
   })
