@@ -28,6 +28,8 @@ export interface Dataset {
    * @throws BrokenImageError for an image that is missing
    */
   bytes?(index: number): Promise<Uint8Array>
+  /** The number of examples, from the first on, that are cheap to look at. All by default. */
+  readonly reach?: number
   /** Reads the blocks of some examples in advance. */
   prefetch?(examples: Uint32Array): void
   close?(): Promise<void>
@@ -143,7 +145,10 @@ export interface ParquetSource {
 
 /** A Parquet file, and the number of its rows. */
 export interface ParquetPart {
+  /** The path, or the address on a server. */
   readonly path: string
+  /** The header `Authorization` for the host of an address. */
+  readonly authorization?: string | undefined
   readonly rows: number
   readonly bytes: number
 }

@@ -9,7 +9,8 @@ export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: num
   if (!(n >= 1)) throw new VitrineError("config", `meanStd needs at least one image, got ${n}`)
   // Counts of byte values are exact in any order.
   const counts = Array.from({ length: dataset.channels }, () => new Float64Array(256))
-  for (let index = 0; index < Math.min(n, dataset.length); index++) {
+  const { length, reach = length } = dataset
+  for (let index = 0; index < Math.min(n, length, reach); index++) {
     const image = await readOrBroken(dataset, index)
     if (image instanceof BrokenImageError) continue
     const { data, channels } = image
@@ -29,8 +30,10 @@ export async function meanStd(dataset: Dataset, n = 10_000): Promise<{ mean: num
 export async function usualSize(dataset: Dataset, count: number): Promise<readonly [height: number, width: number]> {
   const heights: number[] = []
   const widths: number[] = []
-  const step = Math.max(1, dataset.length / count)
-  for (let place = 0; place < dataset.length; place += step) {
+  const { reach = dataset.length } = dataset
+  const looked = Math.min(dataset.length, reach)
+  const step = Math.max(1, looked / count)
+  for (let place = 0; place < looked; place += step) {
     const image = await readOrBroken(dataset, Math.floor(place))
     if (image instanceof BrokenImageError) continue
     heights.push(image.height)

@@ -60,7 +60,7 @@ function some(dataset: Dataset, all: readonly number[], name: string, count: num
 export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly string[]): Dataset {
   const places = dataset.classes.map((name) => classes.indexOf(name))
   const exampleAt = (index: number): number => at(examples, index)
-  const { source: of, labelSets, bytes, prefetch } = dataset
+  const { source: of, labelSets, bytes, prefetch, reach } = dataset
   return {
     ...dataset,
     classes,
@@ -70,6 +70,7 @@ export function pick(dataset: Dataset, examples: Uint32Array, classes: readonly 
     ...(of === undefined ? {} : { source: { kind: "subset", of, examples, classes } }),
     describe: (index) => dataset.describe(exampleAt(index)),
     read: (index, admit) => dataset.read(exampleAt(index), admit),
+    ...(reach !== undefined && { reach: Math.max(1, examples.filter((example) => example < reach).length) }),
     ...(bytes && { bytes: (index) => bytes(exampleAt(index)) }),
     ...(prefetch && { prefetch: (some) => prefetch(some.map(exampleAt)) }),
   }

@@ -8,7 +8,7 @@ export const evalFlags = {
   ...modelFlag,
   data: {
     value: "<path...>",
-    help: 'images: a folder, an archive, IDX files, or "shapes"; default: what the run was trained on',
+    help: 'images: a folder, an archive, Parquet, hf:datasets/owner/name, IDX files, or "shapes"; default: what the run was trained on',
   },
   split: {
     value: "<name>",

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises"
 import { relative } from "node:path"
 import { at } from "../at.ts"
 import type { DatasetSource } from "../dataset.ts"
+import { isAddress } from "../remote.ts"
 import type { ResolvedData } from "./resolved.ts"
 import { unreadable } from "./unreadable.ts"
 
@@ -59,7 +60,9 @@ async function addFiles(source: DatasetSource, root: string, sizes: Map<string, 
       for (const path of source.paths) await add(path)
       return
     case "parquet":
-      for (const { path } of source.files) await add(path)
+      for (const { path, bytes } of source.files)
+        if (isAddress(path)) sizes.set(new URL(path).pathname, bytes)
+        else await add(path)
       return
     case "files":
       for (let i = 0; i < source.paths.length; i += atOnce)

@@ -7,6 +7,7 @@ import { byCodePoint } from "../code-points.ts"
 import type { DatasetSource, IdxSource } from "../dataset.ts"
 import { isHiddenPath, isImagePath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
+import { isAddress, plainAddress } from "../remote.ts"
 import { checkFraction, type Split, type SplitNames } from "../splits.ts"
 import { isArchivePath } from "./archive.ts"
 import { specialLines } from "./files.ts"
@@ -15,7 +16,13 @@ import { readIdx } from "./idx.ts"
 import { resolveNpz } from "./npz.ts"
 import { bracePattern } from "./braces.ts"
 import { areSamples, resolveShards } from "./shards/resolve.ts"
-import { isParquetPath, parquetNames, type ParquetOptions, resolveParquet } from "./parquet/resolve.ts"
+import {
+  isParquetPath,
+  parquetNames,
+  type ParquetOptions,
+  resolveParquet,
+  resolveRemoteParquet,
+} from "./parquet/resolve.ts"
 import { readFileWithin } from "./open-file.ts"
 import type { ResolvedData } from "./resolved.ts"
 import { type ColumnOptions, hasLabelColumn } from "./tables/columns.ts"
@@ -35,6 +42,7 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOpt
  *   over class folders, or another .csv, .tsv or .jsonl if there are no class folders; or such a table itself;
  * - a .tar, .tar.gz, .tgz or .zip of such a folder,
  * - a .tar of WebDataset's samples, a folder of them, or a pattern with braces, as `train-{000..009}.tar`;
+ * - the address of a .parquet file on a server, which is read by ranges;
  * - a .parquet file, or a folder of them, with images as bytes or as paths;
  * - an .npz with x_train and y_train, or MedMNIST's train_images and train_labels.
  * @throws VitrineError with the path and what was expected
@@ -42,6 +50,7 @@ export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOpt
 export async function resolveData(pathOrName: string, options: ResolveOptions = {}): Promise<ResolvedData> {
   const { seed = 0, valFraction } = options
   checkFraction(valFraction)
+  if (isAddress(pathOrName)) return resolveAddress(pathOrName, options)
   const path = resolve(pathOrName)
   const info = await stat(path).catch(() => undefined)
   if (pathOrName === "shapes" && !info?.isDirectory())
@@ -88,6 +97,17 @@ function shardNames({ names, path }: FileTree, isFolder: boolean): readonly stri
   const visible = names.filter((name) => !isHiddenPath(name))
   const tars = visible.filter((name) => /\.tar$/i.test(name)).sort(byCodePoint)
   return tars.length > 0 && !visible.some(isImagePath) ? tars : undefined
+}
+
+/** Resolves the address of a Parquet file, or a pattern of addresses. */
+function resolveAddress(address: string, options: ResolveOptions): Promise<ResolvedData> {
+  const urls = bracePattern(address) ?? [address]
+  const title = plainAddress(address)
+  const broken = urls.find((url) => !URL.canParse(url) || !isParquetPath(new URL(url).pathname))
+  if (broken !== undefined)
+    throw new VitrineError("config", `${title}: of addresses, those of .parquet files are read; download others`)
+  const parts = urls.map((url) => ({ url, name: basename(new URL(url).pathname) }))
+  return resolveRemoteParquet(parts, title, options)
 }
 
 /** Resolves the files of a pattern with braces: Parquet, or shards of WebDataset. */

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import type { ListedFile } from "./listing.ts"
 
 /**
- * The commit of a revision, by the hub's `/api/models/NAME/revision/REVISION`.
+ * The commit of a revision, by the hub's `/api/models/NAME/revision/REVISION`, or `/api/datasets/…` for a data set.
  * @param fetchJson throws for an answer without success
  * @throws VitrineError (file) for an answer that names no commit
  */
@@ -12,7 +12,7 @@ export async function commitOf(
   revision: string,
   fetchJson: typeof fetch,
 ): Promise<string> {
-  const url = `${endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}?expand=sha`
+  const url = `${endpoint}/api/${apiPath(repo)}/revision/${encodeURIComponent(revision)}?expand=sha`
   const answer = await json(endpoint, await fetchJson(url))
   const sha = typeof answer === "object" && answer !== null && "sha" in answer ? answer.sha : undefined
   if (typeof sha !== "string" || !commitHash.test(sha))
@@ -20,10 +20,16 @@ export async function commitOf(
   return sha
 }
 
+/** The name of a data set begins with datasets/ everywhere, that of a model does not in addresses of files. */
+const apiPath = (repo: string): string => (isDatasetRepo(repo) ? repo : `models/${repo}`)
+
+export const isDatasetRepo = (repo: string): boolean => repo.startsWith("datasets/")
+
 export const commitHash: RegExp = /^[0-9a-f]{40}$/
 
 /**
- * The files at the root of a repository, unchecked, by the pages of `/api/models/NAME/tree/COMMIT`.
+ * The files of a repository, unchecked, by the pages of `/api/models/NAME/tree/COMMIT`.
+ * @param recursive whether files in folders are listed
  * @param fetchJson throws for an answer without success
  * @throws VitrineError (file) for a page that is no list
  */
@@ -32,8 +38,9 @@ export async function* listedFiles(
   repo: string,
   commit: string,
   fetchJson: typeof fetch,
+  recursive = false,
 ): AsyncGenerator<ListedFile> {
-  let url: string | undefined = `${endpoint}/api/models/${repo}/tree/${commit}?recursive=false`
+  let url: string | undefined = `${endpoint}/api/${apiPath(repo)}/tree/${commit}?recursive=${recursive}`
   while (url !== undefined) {
     const response: Response = await fetchJson(url)
     const page = await json(endpoint, response)

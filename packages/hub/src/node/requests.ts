@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 import type { HubName } from "../name.ts"
+import { isDatasetRepo } from "./api.ts"
 import type { HubSettings } from "./settings.ts"
 
 /** Milliseconds without data after which a server counts as unreachable. */
@@ -138,18 +139,19 @@ function refusal({ repo, revision }: HubName, endpoint: string, hasToken: boolea
   const { status, headers } = response
   const code = headers.get("X-Error-Code")
   const model = `hf:${repo}`
+  const kind = isDatasetRepo(repo) ? "data set" : "model"
   const login = hasToken ? "the token that was sent does not open it" : "set HF_TOKEN to a token that may read it"
   if (code === "GatedRepo")
     return new VitrineError("file", `${model}: is gated: accept its terms at ${endpoint}/${repo}; ${login}`)
   if (code === "RevisionNotFound") return new VitrineError("file", `${model}: has no revision "${revision}"`)
   // The hub answers that a model does not exist if it is private.
   if (status === 404 || code === "RepoNotFound")
-    return new VitrineError("file", `${model}: ${endpoint} has no such model, or it is private: ${login}`)
+    return new VitrineError("file", `${model}: ${endpoint} has no such ${kind}, or it is private: ${login}`)
   if (status === 401 || status === 403)
     return new VitrineError("file", `${model}: ${endpoint} does not give it (status ${status}): ${login}`)
   if (status === 416) return new NoSuchRange("file", `${model}: ${endpoint} has fewer bytes than it lists (status 416)`)
   if (status === 429)
     return new Passing("file", `${endpoint}: takes no more requests for now (status 429); try again later`)
-  const kind = status >= 500 ? Passing : VitrineError
-  return new kind("file", `${model}: ${endpoint} answers with status ${status}`)
+  const Fault = status >= 500 ? Passing : VitrineError
+  return new Fault("file", `${model}: ${endpoint} answers with status ${status}`)
 }

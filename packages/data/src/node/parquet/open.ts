@@ -4,6 +4,7 @@ import { BrokenImageError } from "../../broken.ts"
 import type { Dataset, ParquetPart, ParquetSource } from "../../dataset.ts"
 import { decodeLimits } from "../../limits.ts"
 import { openParquetFile } from "../../parquet/file.ts"
+import { isAddress, plainAddress, remoteSource } from "../../remote.ts"
 import { copyFrom } from "../archive.ts"
 import { decodeAdmitted } from "../decode.ts"
 import { fileSource, openFile } from "../open-file.ts"
@@ -29,7 +30,8 @@ export function openParquet(source: ParquetSource): Dataset {
   }
   const describe = (example: number): string => {
     const [place, row] = placeOf(starts, at(rows, example))
-    return `${at(files, place).path}, row ${row}`
+    const { path } = at(files, place)
+    return `${isAddress(path) ? plainAddress(path) : path}, row ${row}`
   }
   const bytes = async (example: number): Promise<Uint8Array> => {
     const row = at(rows, example)
@@ -62,6 +64,7 @@ export function openParquet(source: ParquetSource): Dataset {
     source,
     order,
     describe,
+    ...(files.some(({ path }) => isAddress(path)) && order !== "exact" && { reach: order.rows * order.blocks }),
     read: async (example, admit) => decodeAdmitted(await bytes(example), describe(example), admit),
     ...(reading && {
       bytes,
@@ -94,7 +97,18 @@ interface Opened {
   close(): Promise<void>
 }
 
-async function openPart({ path, bytes }: ParquetPart, reading: PortionReader | undefined): Promise<Opened> {
+async function openPart(
+  { path, bytes, authorization }: ParquetPart,
+  reading: PortionReader | undefined,
+): Promise<Opened> {
+  if (isAddress(path) && reading !== undefined) {
+    const remote = await remoteSource({ url: path, bytes, authorization })
+    return {
+      read: remote.read,
+      ...reading(await openParquetFile(remote), false),
+      close: async () => {},
+    }
+  }
   const { file, size } = await openFile(path)
   const close = (): Promise<void> => file.close()
   try {

@@ -5,7 +5,7 @@ import { columnPortions, type Portion } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
 
 /** The bytes of images that are read together. Small portions make the blocks of an order small. */
-export const portionBytes: number = 2 ** 20
+export const portionBytes: { readonly disk: number; readonly server: number } = { disk: 2 ** 20, server: 2 ** 22 }
 /** Portions that are read and decompressed at a time. */
 const atOnce = 2
 /** Portions that are kept at least. */
@@ -58,7 +58,13 @@ export function portionReader(path: string, order: Order): PortionReader {
         return guarded(file.source.name, () => {
           throw new Error(`a row group has no column ${path}`)
         })
-      entry.portions ??= columnPortions(file, entry.group, column, portionBytes, cheap)
+      entry.portions ??= columnPortions(
+        file,
+        entry.group,
+        column,
+        cheap ? portionBytes.disk : portionBytes.server,
+        cheap,
+      )
       const portions = await entry.portions
       const index = last(portions.length, (i) => at(portions, i).firstRow <= row)
       const portion = at(portions, index)

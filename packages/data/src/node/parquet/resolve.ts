@@ -11,6 +11,7 @@ import { type ImageColumn, imageColumn, type TableColumn, tableColumns } from ".
 import { openParquetFile, type ParquetFile } from "../../parquet/file.ts"
 import { columnPortions } from "../../parquet/pages.ts"
 import { columnValues, portionImages } from "../../parquet/values.ts"
+import { isAddress, type RemoteFile, remoteSource } from "../../remote.ts"
 import { type Split, splitOf, type SplitOptions } from "../../splits.ts"
 import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import { fileSource, openFile } from "../open-file.ts"
@@ -33,12 +34,11 @@ export interface ParquetOptions extends ColumnOptions, SplitOptions {
 }
 
 /**
- * Finds images and labels in a Parquet file, or in all those of a folder.
- * @param path a file or a folder
+ * Finds images and labels in some Parquet files of a folder.
  * @throws VitrineError (file, config)
  */
 export async function resolveParquet(
-  path: string,
+  folder: string,
   names: readonly string[],
   title: string,
   options: ParquetOptions,
@@ -48,23 +48,70 @@ export async function resolveParquet(
   const closers: (() => Promise<void>)[] = []
   try {
     for (const { name, split } of parts) {
-      const place = join(path, name)
-      const { file, size } = await openFile(place)
+      const path = join(folder, name)
+      const { file, size } = await openFile(path)
       closers.push(() => file.close())
-      files.push({ path: place, split, file: await openParquetFile(fileSource(file, size, place)) })
+      files.push({ path, split, file: await openParquetFile(fileSource(file, size, path)) })
     }
-    const [first] = files
-    if (first === undefined) throw new VitrineError("file", `${title}: holds no Parquet file`)
-    const images = imageColumn(first.file, options.fileColumn)
-    if (images?.kind !== "bytes" || (await holdsNoBytes(files, images)))
-      return await resolvePaths(path, parts, files, images, title, options)
+    const images = columnOfImages(files, title, options)
+    if (images?.kind !== "bytes" || holdsNoBytes(files, images))
+      return await resolvePaths(folder, parts, files, images, title, options)
     return await resolveBytes(files, images, title, options)
   } finally {
     for (const close of closers) await close()
   }
 }
 
-interface OpenPart {
+/** A Parquet file on a server: its address, and a name that may say its split. */
+export interface RemotePart extends RemoteFile {
+  readonly name: string
+}
+
+/**
+ * Finds images and labels in Parquet files on servers. Of images only the footers and the columns of labels are read.
+ * @throws VitrineError (file, config)
+ */
+export async function resolveRemoteParquet(
+  parts: readonly RemotePart[],
+  title: string,
+  options: ParquetOptions,
+): Promise<ResolvedData> {
+  const splits = namedShards(
+    parts.map(({ name }) => name),
+    title,
+  )
+  const files = await severally(parts, async (part, i): Promise<OpenPart> => {
+    const { split } = at(splits, i)
+    const { url: path, authorization } = part
+    return { path, authorization, split, file: await openParquetFile(await remoteSource(part)) }
+  })
+  const images = columnOfImages(files, title, options)
+  if (images?.kind === "bytes" && !holdsNoBytes(files, images)) return resolveBytes(files, images, title, options)
+  throw new VitrineError("file", `${title}: holds paths of images and not the images, which are read from a disk alone`)
+}
+
+function columnOfImages(
+  files: readonly OpenPart[],
+  title: string,
+  { fileColumn }: ColumnOptions,
+): ImageColumn | undefined {
+  const [first] = files
+  if (first === undefined) throw new VitrineError("file", `${title}: holds no Parquet file`)
+  return imageColumn(first.file, fileColumn)
+}
+
+/** Requests that run at a time. */
+const atOnce = 8
+
+/** Runs a task for each item, some at a time, and returns the results in order. */
+async function severally<T, R>(items: readonly T[], task: (item: T, index: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let i = 0; i < items.length; i += atOnce)
+    results.push(...(await Promise.all(items.slice(i, i + atOnce).map((item, k) => task(item, i + k)))))
+  return results
+}
+
+interface OpenPart extends Pick<ParquetPart, "authorization"> {
   readonly path: string
   readonly file: ParquetFile
   /** The name of the split, if the file's name says one. */
@@ -74,7 +121,7 @@ interface OpenPart {
 type BytesColumn = Extract<ImageColumn, { kind: "bytes" }>
 
 /** Whether a struct of bytes and path has paths alone. */
-async function holdsNoBytes(files: readonly OpenPart[], { path, paths }: BytesColumn): Promise<boolean> {
+function holdsNoBytes(files: readonly OpenPart[], { path, paths }: BytesColumn): boolean {
   if (paths === undefined) return false
   return files.every(({ file }) =>
     file.groups.every(({ rows, columns }) => columns.get(path)?.nulls === rows && columns.has(paths)),
@@ -139,12 +186,11 @@ async function tableOf(
         "file",
         `${file.source.name}: its column ${column.name} has ${at(bytes, i)} bytes; up to ${mostTableBytes} are read`,
       )
-    const cells: Cell[] = []
-    for (const group of file.groups) {
+    const cells = await severally(file.groups, async (group) => {
       const part = group.columns.get(column.path)
-      if (part !== undefined) for (const cell of await columnValues(file, group, part)) cells.push(cell)
-    }
-    values.push(cells.map(namedCell(column, file.source.name)))
+      return part === undefined ? [] : columnValues(file, group, part)
+    })
+    values.push(cells.flat().map(namedCell(column, file.source.name)))
     read.push(column)
   }
   const rows = Array.from({ length: file.rows }, (_, row) => values.map((column) => column[row]))
@@ -217,7 +263,12 @@ async function resolveBytes(
     kind: "parquet",
     name: `${basename(title)} ${split}`,
     classes,
-    files: parts.map(({ path, rows, bytes }) => ({ path, rows, bytes })),
+    files: parts.map(({ path, rows, bytes, authorization }) => ({
+      path,
+      rows,
+      bytes,
+      ...(authorization !== undefined && { authorization }),
+    })),
     column: images.path,
     rows: Uint32Array.from(lists[split], ({ row }) => row),
     labels: Int32Array.from(lists[split], ({ label }) => label),
@@ -271,8 +322,8 @@ async function wholeTable(
   const parts: PlacedPart[] = []
   let columns: readonly string[] | undefined
   let name = ""
-  for (const { file, path, split } of files) {
-    const table = await tableOf(file, basename(path), undefined, {
+  for (const { file, path, split, authorization } of files) {
+    const table = await tableOf(file, basename(file.source.name), undefined, {
       ...options,
       labelColumns: options.labelColumns ?? labelledColumn(file, images),
     })
@@ -281,7 +332,7 @@ async function wholeTable(
     if (!file.groups.every(({ columns }) => columns.has(images.path)))
       throw new VitrineError("file", `${path}: has no column ${images.path}, as ${name} has`)
     const places = columns.map((column) => table.columns.indexOf(column))
-    parts.push({ path, rows: file.rows, bytes: file.source.size, split })
+    parts.push({ path, rows: file.rows, bytes: file.source.size, split, authorization })
     for (const row of table.rows) rows.push([undefined, ...places.map((place) => row[place])])
   }
   const [first] = files
@@ -322,7 +373,9 @@ interface FileIndex {
 async function byteIndex(files: readonly OpenPart[], { path, levels }: BytesColumn): Promise<FileIndex> {
   const total = files.reduce((sum, { file }) => sum + file.rows, 0)
   const shared = (): Float64Array => new Float64Array(new SharedArrayBuffer(8 * total))
-  const all = files.every(({ file }) => file.groups.every(({ columns }) => isPlainColumn(columns.get(path))))
+  // Of files on servers only what is used is read.
+  const isLocal = !files.some(isRemote)
+  const all = isLocal && files.every(({ file }) => file.groups.every(({ columns }) => isPlainColumn(columns.get(path))))
   const [offsets, sizes] = all ? [shared(), shared()] : [new Float64Array(), new Float64Array()]
   const missing = new Set<number>()
   let isIndexed = all
@@ -333,8 +386,8 @@ async function byteIndex(files: readonly OpenPart[], { path, levels }: BytesColu
       const column = group.columns.get(path)
       if (column === undefined) continue
       if (isIndexed) isIndexed = await indexGroup(file, group, column, levels, part)
-      if (!isIndexed && column.nulls !== 0)
-        for (const portion of await columnPortions(file, group, column, portionBytes, true))
+      if (!isIndexed && isLocal && column.nulls !== 0)
+        for (const portion of await columnPortions(file, group, column, portionBytes.disk, true))
           for (const [row, image] of (await portionImages(file, column, portion)).entries())
             if (image === null) missing.add(start + portion.firstRow + row)
     }
@@ -343,6 +396,8 @@ async function byteIndex(files: readonly OpenPart[], { path, levels }: BytesColu
   if (isIndexed) for (const [row, size] of sizes.entries()) if (size === 0) missing.add(row)
   return { index: isIndexed ? { offsets, sizes } : undefined, missing }
 }
+
+const isRemote = ({ path }: Pick<OpenPart, "path">): boolean => isAddress(path)
 
 const isPlainColumn = (column: Parameters<typeof isPlain>[0] | undefined): boolean =>
   column !== undefined && isPlain(column)
@@ -358,7 +413,11 @@ async function contentOf(
   const columns = files.flatMap(({ file }) => file.groups.flatMap(({ columns }) => columns.get(path) ?? []))
   const total = columns.reduce((sum, { unpacked }) => sum + unpacked, 0)
   const rows = files.reduce((sum, { file }) => sum + file.rows, 0)
-  const usual = windowOf(total / Math.max(1, rows), Math.max(...columns.map(({ unpacked }) => unpacked)))
+  const remote = files.some(isRemote)
+  const largest = columns.reduce((most, { unpacked }) => Math.max(most, unpacked), 0)
+  const isDivided = !remote || columns.every((column) => column.index !== undefined)
+  const portion = isDivided ? portionBytes[remote ? "server" : "disk"] : largest
+  const usual = windowOf(total / Math.max(1, rows), largest, portion)
   const windowed = typeof order === "object" ? order : usual
   if (index !== undefined)
     return order === undefined || order === "exact"
@@ -373,7 +432,8 @@ async function contentOf(
     return { ...(await inMemory(files, path, rows)), order: "exact", note: "order: exact, with all images in memory" }
   }
   const [{ codec } = { codec: "" }] = columns
-  const kind = codec === "UNCOMPRESSED" ? "in a dictionary" : `compressed (${codec.toLowerCase()})`
+  const packed = codec === "UNCOMPRESSED" ? "in a dictionary" : `compressed (${codec.toLowerCase()})`
+  const kind = remote ? "on a server" : packed
   return {
     order: windowed,
     note: `order: ${orderText(windowed)}, since the images are ${kind}: ${windowed.blocks} blocks of ${windowed.rows} rows at a time are mixed`,
@@ -383,8 +443,8 @@ async function contentOf(
 const [leastWindow, mostWindow] = [2 ** 23, 2 ** 26]
 
 /** A window of the bytes of a row group, within bounds, in blocks of a portion. */
-function windowOf(bytesOfRow: number, group: number): WindowedOrder {
-  const rows = Math.max(1, Math.round(portionBytes / Math.max(1, bytesOfRow)))
+function windowOf(bytesOfRow: number, group: number, portion: number): WindowedOrder {
+  const rows = Math.max(1, Math.round(portion / Math.max(1, bytesOfRow)))
   const window = Math.min(mostWindow, Math.max(leastWindow, group))
   return { rows, blocks: Math.max(2, Math.round(window / (rows * Math.max(1, bytesOfRow)))) }
 }
@@ -395,6 +455,7 @@ async function inMemory(
   path: string,
   rows: number,
 ): Promise<Required<Pick<ParquetSource, "index" | "pages">>> {
+  const remote = files.some(isRemote)
   const pages: Uint8Array[] = []
   const memory = pagedMemory(pages)
   const index = {
@@ -406,7 +467,7 @@ async function inMemory(
     for (const group of file.groups) {
       const column = group.columns.get(path)
       if (column === undefined) continue
-      for (const portion of await columnPortions(file, group, column, portionBytes, true))
+      for (const portion of await columnPortions(file, group, column, portionBytes.disk, !remote))
         for (const image of await portionImages(file, column, portion)) {
           index.offsets[row] = memory.length()
           index.sizes[row++] = image?.length ?? 0

@@ -12,7 +12,7 @@ import { readModelFolder } from "@vitrine/checkpoint/node"
 import { programs, VitrineError } from "@vitrine/core"
 import { type Batch, type BrokenExample, type Dataset, type Split, splits } from "@vitrine/data"
 import { renumberLabelSets } from "@vitrine/data/internal"
-import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
+import { createLoader, openDataset, subset } from "@vitrine/data/node"
 import {
   type Evaluation,
   evaluateBatches,
@@ -26,6 +26,7 @@ import {
 } from "@vitrine/trainer"
 import { checkFinite } from "../../../finite.ts"
 import { type BackendChoice, openBackend } from "../../../node/backends.ts"
+import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { type ClassMatch, matchClasses } from "../classes.ts"
 import { type ColumnChoice, dataChoiceOf, isRunData } from "./data-choice.ts"
@@ -160,7 +161,8 @@ async function withSubject<T>(
       throw new VitrineError("config", `${path}: does not say what it was trained on: name the data (data, --data)`)
     const choice = dataChoiceOf(record, data, { fileColumn, labelColumns })
     const whole = split === "all" || (split === undefined && !isRunData(record, data))
-    const { passedOver, ...resolved } = await resolveData(name, whole ? { ...choice, valFraction: 0 } : choice)
+    const choices = whole ? { ...choice, valFraction: 0 } : choice
+    const { passedOver, ...resolved } = (await locateData(name, choices)).resolved
     const part = split ?? (resolved.val !== null ? "val" : resolved.test !== null ? "test" : whole ? "all" : "val")
     const sources = part === "all" ? splits.flatMap((each) => resolved[each] ?? []) : [resolved[part] ?? []].flat()
     const [source, ...others] = sources

@@ -10,7 +10,7 @@ import {
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { type Backend, ops, type Programs, programs, type Scope, type Tensor, VitrineError } from "@vitrine/core"
 import { type BrokenExample, type Dataset, type DatasetSource, normalize, type Transform } from "@vitrine/data"
-import { createLoader, openDataset, resolveData, subset } from "@vitrine/data/node"
+import { createLoader, openDataset, subset } from "@vitrine/data/node"
 import {
   type Features,
   fitByValidation,
@@ -25,6 +25,7 @@ import {
   probeFeatures,
 } from "@vitrine/trainer"
 import { openBackend } from "../../../node/backends.ts"
+import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { tapGraph, tapShapes } from "../../../taps.ts"
 import { type ColumnChoice, dataChoiceOf } from "./data-choice.ts"
@@ -126,7 +127,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const record = recordOf(folder.json)
     const name = options.data ?? record?.data
     if (name === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
-    const resolved = await resolveData(name, dataChoiceOf(record, options.data, options))
+    const { resolved } = await locateData(name, dataChoiceOf(record, options.data, options))
     const testSource = options.test === undefined ? (resolved.val ?? resolved.test) : await testSourceOf(options.test)
     if (testSource === null) throw new VitrineError("config", `${name}: has no images to measure on; name test data`)
     const open = async (source: DatasetSource): Promise<Dataset> => {
@@ -251,9 +252,9 @@ function summary(method: ProbeMethod, shots: number | null, outcomes: readonly O
 
 /** The validation set of test data, or all of the data if they have none. */
 async function testSourceOf(path: string): Promise<DatasetSource> {
-  const { val, test, splitNames } = await resolveData(path)
+  const { val, test, splitNames } = (await locateData(path, {})).resolved
   const part = val !== null && splitNames.val === undefined ? null : val
-  return part ?? test ?? (await resolveData(path, { valFraction: 0 })).train
+  return part ?? test ?? (await locateData(path, { valFraction: 0 })).resolved.train
 }
 
 /** Transforms to images of the model's size, in [0, 1]. */

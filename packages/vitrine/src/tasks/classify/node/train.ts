@@ -4,7 +4,8 @@ import { imageModel } from "@vitrine/checkpoint"
 import { readModelFolder } from "@vitrine/checkpoint/node"
 import { parameterCount, VitrineError } from "@vitrine/core"
 import { type Dataset, type DatasetSource, inOrder, parseOrder, type Selection } from "@vitrine/data"
-import { createLoader, dataListing, openDataset, resolveData, subset } from "@vitrine/data/node"
+import { createLoader, dataListing, openDataset, subset } from "@vitrine/data/node"
+import { locateData } from "../../../node/data.ts"
 import { locate } from "../../../node/hub.ts"
 import { runFolder, type RunOptions } from "../../../node/run.ts"
 import { type OpenRun, runTask } from "../../../run.ts"
@@ -84,7 +85,7 @@ function platformOf(
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
       const order = orderName === undefined ? undefined : parseOrder(orderName)
-      const resolved = await resolveData(name, { ...choice, order })
+      const { resolved, origin } = await locateData(name, { ...choice, order })
       const { train, val, test, splitNames, passedOver, notes } = resolved
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
@@ -93,8 +94,7 @@ function platformOf(
       }
       return {
         name,
-        // A run can be resumed from any folder if the path is absolute.
-        origin: name === "shapes" ? name : resolve(name),
+        origin,
         train: await open(train, { classes, perClass, seed: choice.seed }),
         validation: val === null ? undefined : await open(val, { classes }),
         test: test === null ? undefined : await open(test, { classes }),

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { createServer } from "node:http"
+import { join } from "node:path"
+import { goldenPath } from "@vitrine/golden"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import { temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
+
+const folder = temporaryFolder()
+const root = goldenPath("parquet/hub")
+const commit = "0123456789abcdef0123456789abcdef01234567"
+const paths = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".parquet"))
+
+/** A hub of one data set, owner/animals, whose files are read by ranges. */
+const hub = createServer(({ url = "", headers }, response) => {
+  const path = decodeURIComponent(url.split("?")[0] ?? "")
+  const api = "/api/datasets/owner/animals"
+  if (path.startsWith(`${api}/revision/`)) return response.end(JSON.stringify({ sha: commit }))
+  if (path.startsWith(`${api}/tree/`))
+    return response.end(
+      JSON.stringify(paths.map((path) => ({ type: "file", path, size: statSync(join(root, path)).size }))),
+    )
+  const bytes = readFileSync(join(root, path.replace(`/datasets/owner/animals/resolve/${commit}/`, "")))
+  const [from = 0, to = 0] = (/^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "")?.slice(1) ?? []).map(Number)
+  const part = bytes.subarray(from, to + 1)
+  return response
+    .writeHead(206, { "Content-Range": `bytes ${from}-${from + part.length - 1}/${bytes.length}` })
+    .end(part)
+})
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve))
+  const address = hub.address()
+  vi.stubEnv("HF_ENDPOINT", `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`)
+  vi.stubEnv("HF_HUB_OFFLINE", "")
+})
+afterAll(() => {
+  vi.unstubAllEnvs()
+  hub.close()
+  hub.closeAllConnections()
+})
+
+test("a data set of the hub is streamed, and the run knows its commit", async () => {
+  const out = join(folder, "animals")
+  const train = ["train", "--data", "hf:datasets/owner/animals", "--steps", "2", "--out", out, ...tinyModel]
+  const { code, stderr } = await vitrine(train)
+  expect(`${code} ${stderr}`).toMatch(/^0 /)
+  expect(stderr).toMatch(/18 images to train on, 6 to validate \(validation\), 3 classes/)
+  expect(stderr).toContain(`commit ${commit} of the hub`)
+  expect(stderr).toMatch(/order: windowed:\d+x2, since the images are on a server/)
+  const { data, order } = JSON.parse(readFileSync(join(out, "config.json"), "utf8")).vitrine
+  expect([data, order]).toEqual([`hf:datasets/owner/animals@${commit}`, expect.stringMatching(/^windowed:\d+x2$/)])
+  const { stdout } = await vitrine(["eval", "--model", out, "--json"])
+  expect(JSON.parse(stdout)).toMatchObject({ split: "val", examples: 6 })
+})

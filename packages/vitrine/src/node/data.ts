@@ -1,0 +1,36 @@
+import { resolve } from "node:path"
+import {
+  isAddress,
+  plainAddress,
+  type ResolvedData,
+  type ResolveOptions,
+  resolveData,
+  resolveRemoteParquet,
+} from "@vitrine/data/node"
+import { isDatasetName } from "@vitrine/hub"
+import { hubDataset } from "@vitrine/hub/node"
+
+/** Data, and a name by which a run finds them again from any folder. */
+export interface LocatedData {
+  readonly resolved: ResolvedData
+  /** An absolute path, a built-in name, an address without secrets, or `hf:datasets/owner/name@commit`. */
+  readonly origin: string
+}
+
+/**
+ * Finds the splits of data: a path, a built-in name, an address of Parquet, or a data set of the Hugging Face hub.
+ * @throws VitrineError (file, config)
+ */
+export async function locateData(name: string, options: ResolveOptions): Promise<LocatedData> {
+  if (isDatasetName(name)) {
+    const dataset = await hubDataset(name)
+    const title = dataset.name
+    const resolved = await resolveRemoteParquet(dataset.files, title, options)
+    return {
+      resolved: { ...resolved, notes: [`commit ${dataset.commit} of the hub`, ...resolved.notes] },
+      origin: title,
+    }
+  }
+  const resolved = await resolveData(name, options)
+  return { resolved, origin: isAddress(name) ? plainAddress(name) : name === "shapes" ? name : resolve(name) }
+}
