@@ -101,5 +101,8 @@ function taskOfRecipe(recipe: object | RecipeRule): string {
 
 /** The name of a run on data. */
 function nameOf(data: string): string {
-  return basename(data).replace(/\.(tar|tar\.gz|tgz|zip|npz|json|csv|tsv|jsonl)$/, "") || "run"
+  // An address may hold secrets behind its path, a name of the hub a commit, and a pattern has braces.
+  const plain = data.replace(/^(https?:[^?#]*).*$/i, "$1").replace(/^(hf:[^@]*)@.*$/, "$1")
+  const name = basename(plain).replace(/\.(tar|tar\.gz|tgz|zip|npz|json|csv|tsv|jsonl|parquet)$/, "")
+  return name.replaceAll(/[-_]?\{[^}]*\}/g, "") || "run"
 }

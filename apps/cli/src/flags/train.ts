@@ -27,7 +27,7 @@ export const trainFlags = {
   data: {
     group: run,
     value: "<path>",
-    help: 'a folder with a folder of images for each class or a table of labels, a .zip or .tar of one, a table, an .npz, IDX files, or "shapes"',
+    help: 'a folder with a folder of images for each class or a table of labels, a .zip or .tar of one, a table, Parquet, WebDataset, hf:datasets/owner/name, an .npz, IDX files, or "shapes"',
     resumable: true,
   },
   recipe: { group: run, value: "<name>", help: "a built-in recipe, or a .ts, .js or .json file; flags override it" },

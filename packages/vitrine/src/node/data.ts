@@ -13,6 +13,8 @@ import { hubDataset } from "@vitrine/hub/node"
 /** Data, and a name by which a run finds them again from any folder. */
 export interface LocatedData {
   readonly resolved: ResolvedData
+  /** The name for messages: as it was given, without the secrets of an address. */
+  readonly shown: string
   /** An absolute path, a built-in name, an address without secrets, or `hf:datasets/owner/name@commit`. */
   readonly origin: string
 }
@@ -26,11 +28,10 @@ export async function locateData(name: string, options: ResolveOptions): Promise
     const dataset = await hubDataset(name)
     const title = dataset.name
     const resolved = await resolveRemoteParquet(dataset.files, title, options)
-    return {
-      resolved: { ...resolved, notes: [`commit ${dataset.commit} of the hub`, ...resolved.notes] },
-      origin: title,
-    }
+    const notes = [`commit ${dataset.commit} of the hub`, ...resolved.notes]
+    return { shown: name, origin: title, resolved: { ...resolved, notes } }
   }
   const resolved = await resolveData(name, options)
-  return { resolved, origin: isAddress(name) ? plainAddress(name) : name === "shapes" ? name : resolve(name) }
+  if (isAddress(name)) return { resolved, shown: plainAddress(name), origin: plainAddress(name) }
+  return { resolved, shown: name, origin: name === "shapes" ? name : resolve(name) }
 }

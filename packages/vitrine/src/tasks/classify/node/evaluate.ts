@@ -162,7 +162,8 @@ async function withSubject<T>(
     const choice = dataChoiceOf(record, data, { fileColumn, labelColumns })
     const whole = split === "all" || (split === undefined && !isRunData(record, data))
     const choices = whole ? { ...choice, valFraction: 0 } : choice
-    const { passedOver, ...resolved } = (await locateData(name, choices)).resolved
+    const located = await locateData(name, choices)
+    const { passedOver, ...resolved } = located.resolved
     const part = split ?? (resolved.val !== null ? "val" : resolved.test !== null ? "test" : whole ? "all" : "val")
     const sources = part === "all" ? splits.flatMap((each) => resolved[each] ?? []) : [resolved[part] ?? []].flat()
     const [source, ...others] = sources
@@ -196,7 +197,7 @@ async function withSubject<T>(
       record,
       scoring,
       dataset,
-      facts: { data: name, split: part, labels, match, passedOver, broken },
+      facts: { data: located.shown, split: part, labels, match, passedOver, broken },
       async run(measure, onOutputs = () => {}) {
         const constants = await constantsOf(folder, backend, config)
         const evaluator = programs(backend, evaluationGraph(measure), { constants })

@@ -127,7 +127,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     const record = recordOf(folder.json)
     const name = options.data ?? record?.data
     if (name === undefined) throw new VitrineError("config", "probe needs data: a path, or shapes")
-    const { resolved } = await locateData(name, dataChoiceOf(record, options.data, options))
+    const { resolved, shown } = await locateData(name, dataChoiceOf(record, options.data, options))
     const testSource = options.test === undefined ? (resolved.val ?? resolved.test) : await testSourceOf(options.test)
     if (testSource === null) throw new VitrineError("config", `${name}: has no images to measure on; name test data`)
     const open = async (source: DatasetSource): Promise<Dataset> => {
@@ -191,7 +191,7 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<P
     }
     const { shape: [, width = 0] = [] } = tapShapes(forward).find(({ name }) => name === "pooled") ?? {}
     return {
-      data: name,
+      data: shown,
       classes: train.classes,
       examples: train.length,
       test: test.length,

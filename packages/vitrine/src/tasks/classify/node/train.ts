@@ -85,7 +85,7 @@ function platformOf(
       const name = options.data ?? record?.data
       if (name === undefined) throw new VitrineError("config", "train needs data: a path, or shapes")
       const order = orderName === undefined ? undefined : parseOrder(orderName)
-      const { resolved, origin } = await locateData(name, { ...choice, order })
+      const { resolved, shown, origin } = await locateData(name, { ...choice, order })
       const { train, val, test, splitNames, passedOver, notes } = resolved
       const open = async (source: DatasetSource, selection: Selection): Promise<Dataset> => {
         const dataset = await openDataset(source)
@@ -93,7 +93,7 @@ function platformOf(
         return subset(inOrder(dataset, order), selection)
       }
       return {
-        name,
+        name: shown,
         origin,
         train: await open(train, { classes, perClass, seed: choice.seed }),
         validation: val === null ? undefined : await open(val, { classes }),
