@@ -49,6 +49,8 @@ export async function firstImage(dataset: Dataset): Promise<readonly [example: n
 export interface BrokenOptions {
   /** Whether the first broken image is an error; false by default. */
   readonly strict?: boolean | undefined
+  /** Examples that are known to be broken. They count, and are not reported again. */
+  readonly knownBroken?: readonly number[] | undefined
   /** Called once for each broken image. */
   readonly onBroken?: ((broken: BrokenExample) => void) | undefined
 }
@@ -59,9 +61,9 @@ const mostBroken = { share: 0.01, count: 10 }
 /** Counts the broken images of a data set. The function throws a VitrineError (file) if there are too many. */
 export function brokenCounter(
   { name, length }: Pick<Dataset, "name" | "length">,
-  { strict = false, onBroken }: BrokenOptions,
+  { strict = false, knownBroken = [], onBroken }: BrokenOptions,
 ): (broken: readonly BrokenExample[]) => void {
-  const counted = new Set<number>()
+  const counted = new Set(knownBroken)
   return (broken) => {
     for (const each of broken) {
       if (strict) throw new VitrineError("file", each.message)

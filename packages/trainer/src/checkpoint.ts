@@ -55,7 +55,7 @@ export async function save(
   state: State,
   slots: Slots,
   parameters: readonly Parameter[],
-  { step, score, loss, isDue = false }: SaveFacts,
+  { step, score, loss, isDue = false, more = {} }: SaveFacts,
 ): Promise<{ readonly path: string }> {
   const saved = async (name: string, shape: readonly number[]): Promise<SavedTensor> => {
     const data = await state.read(name)
@@ -73,15 +73,19 @@ export async function save(
     tensors.push([name, { dtype: "F32", shape: parameter.shape, data: float32(published.data) }])
     if (published === parameter && parameter.dtype === "F32") trainingTensors.delete(name)
   }
-  return store.saveCheckpoint({ step, score, loss, tensors, trainingTensors, state: isDue ? evaluationDue : null })
+  const fields = { ...(isDue && evaluationDue), ...more }
+  const stored = Object.keys(fields).length === 0 ? null : fields
+  return store.saveCheckpoint({ step, score, loss, tensors, trainingTensors, state: stored })
 }
 
-interface SaveFacts {
+export interface SaveFacts {
   readonly step: number
   readonly score: number | null
   readonly loss: number | null
   /** Whether the step's evaluation is due, but failed. */
   readonly isDue?: boolean
+  /** Further fields of the checkpoint's state. */
+  readonly more?: Readonly<Record<string, unknown>> | undefined
 }
 
 function float32(data: HostData): Float32Array {

@@ -9,7 +9,7 @@ import {
   VitrineError,
 } from "@vitrine/core"
 import type { Batch } from "@vitrine/data"
-import { isEvaluationDue, type RunStore, restoreTensors, type SavedRun, save } from "./checkpoint.ts"
+import { isEvaluationDue, type RunStore, restoreTensors, type SavedRun, type SaveFacts, save } from "./checkpoint.ts"
 import { evaluateBatches } from "./evaluate.ts"
 import type { EvaluationEvent, StepEvent, TrainEvent } from "./events.ts"
 import { parameterGroups } from "./groups.ts"
@@ -58,6 +58,8 @@ export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluat
   readonly resume?: SavedRun | undefined
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined
+  /** Further fields of the state of each checkpoint, as plain data. */
+  readonly checkpointState?: (() => Readonly<Record<string, unknown>>) | undefined
 }
 
 /**
@@ -121,6 +123,8 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
     let saved = step
     let ended = next === undefined
     const current = state
+    const keep = (store: RunStore, facts: SaveFacts): Promise<{ readonly path: string }> =>
+      save(store, current, slots, published, { ...facts, more: inputs.checkpointState?.() })
     /** The evaluation after a step, or undefined if the run is stopped while it waits for data. */
     const measured = async (pass: () => Promise<AsyncIterable<B>>): Promise<E | undefined> => {
       const run = async (): Promise<E> =>
@@ -147,7 +151,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         yield written(evaluation)
         if (store) {
           const { path } = await speed.aside(() =>
-            save(store, current, slots, published, { step, ...scores(evaluation) }),
+            keep(store, { step, ...scores(evaluation) }),
           )
           yield { type: "checkpoint", step, path }
         }
@@ -159,7 +163,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       if (micro === undefined) {
         // The run was stopped while it waited for data.
         if (store && step > saved) {
-          const { path } = await save(store, state, slots, published, { step, score: null, loss: null })
+          const { path } = await keep(store, { step, score: null, loss: null })
           yield { type: "checkpoint", step, path }
         }
         break
@@ -193,18 +197,18 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
         // If the evaluation fails, the steps before it are saved. The resumed run then begins with the evaluation.
         const unevaluated = { step, score, loss, isDue: true }
         const evaluation = await measured(inputs.evaluation).catch(async (error: unknown) => {
-          if (store) await save(store, current, slots, published, unevaluated).catch(() => {})
+          if (store) await keep(store, unevaluated).catch(() => {})
           throw error
         })
         if (evaluation === undefined) {
-          if (store) yield { type: "checkpoint", ...(await save(store, current, slots, published, unevaluated)), step }
+          if (store) yield { type: "checkpoint", ...(await keep(store, unevaluated)), step }
           break
         }
         ;({ score, loss } = scores(evaluation))
         yield written(evaluation)
       }
       if (store && (ended || due(inputs.checkpointEvery))) {
-        const { path } = await speed.aside(() => save(store, current, slots, published, { step, score, loss }))
+        const { path } = await speed.aside(() => keep(store, { step, score, loss }))
         saved = step
         yield { type: "checkpoint", step, path }
       }

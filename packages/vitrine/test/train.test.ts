@@ -100,6 +100,21 @@ test("a broken image is named once, does not count, and a changed folder is refu
   )
 })
 
+test("broken images are counted over the whole run, before and after a resume", async () => {
+  const folder = join(place, "cuts")
+  await cp(data, folder, { recursive: true })
+  for (const name of ["circle", "square"])
+    for (const file of (await readdir(join(folder, name))).slice(0, 5))
+      await writeFile(join(folder, name, file), new Uint8Array(60))
+  const out = join(place, "cuts-run")
+  const once = { ...recipe, batchSize: 4, steps: 15 }
+  for await (const event of train({ ...options, data: folder, valFraction: 0, recipe: once, out, checkpointEvery: 1 }))
+    if (event.type === "checkpoint" && event.step === 8) break
+  await expect(collect(train({ resume: out, workers: 0, backend: "onnx" }))).rejects.toThrow(
+    /10 of 60 images cannot be read/,
+  )
+})
+
 test("masked patches are learned from a flat folder", async () => {
   const flat = join(place, "flat")
   await cp(join(data, "circle"), flat, { recursive: true })

@@ -101,6 +101,8 @@ export async function* trainOn({
   const order = { examples: dataset.length, batchSize, seed: training.seed, dropLast }
   const told = new Set<string>()
   const broken: string[] = []
+  // The limit on broken images is one for the whole run.
+  const brokenExamples = [...brokenExamplesOf(place.resume?.state)]
   const reading = {
     strict,
     onBroken: ({ message }: BrokenExample): void => {
@@ -110,7 +112,12 @@ export async function* trainOn({
   }
   const batches = (consumed: number): Promise<Loader> =>
     openLoader(dataset, {
-      ...reading,
+      strict,
+      knownBroken: brokenExamples.slice(),
+      onBroken: (each) => {
+        brokenExamples.push(each.example)
+        reading.onBroken(each)
+      },
       ...trainingOrder(order, consumed),
       transforms: trainingTransforms(recipe),
       smoothing,
@@ -140,11 +147,18 @@ export async function* trainOn({
     evaluation,
     evaluatesTest: validation === undefined,
     evaluateEvery,
+    checkpointState: () => (brokenExamples.length === 0 ? {} : { broken: brokenExamples }),
   })
   for await (const event of events) {
     for (const message of broken.splice(0)) yield { type: "broken", step: event.step, message }
     yield event
   }
+}
+
+/** The training examples that a checkpoint's state says to be broken. */
+function brokenExamplesOf(state: unknown): readonly number[] {
+  const { broken }: { readonly broken?: unknown } = Object(state)
+  return Array.isArray(broken) ? broken.filter((each) => Number.isSafeInteger(each)) : []
 }
 
 /** Starting values of parameters, drawn by the recipe's scheme. */
