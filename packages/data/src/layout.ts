@@ -43,8 +43,8 @@ export interface FolderOptions extends SplitOptions {
 
 /**
  * Finds classes and splits in the paths of an image folder or archive. The paths are `class/…/image`, or
- * `train/class/…/image` with folders for validation and test beside `train`, which have usual names. Any number of
- * folders may enclose these. Classes are sorted by name, and examples by folder and name, as torchvision's ImageFolder
+ * `train/class/…/image` with folders for validation and test beside `train`, which have usual names, or
+ * `class/train/…/image`. Any number of folders may enclose these. Classes are sorted by name, and examples by folder and name, as torchvision's ImageFolder
  * sorts them. If there is no folder for validation or test, `valFraction` of each class, at least one image, is held
  * out for validation. The selection depends only on `seed` and the class's name.
  * @param paths relative paths with "/" between the parts; a folder without files ends with "/"
@@ -58,7 +58,7 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
   const split = pathSplitter()
   for (const [item, path] of paths.entries()) if (isImagePath(path)) images.push({ item, ...split(path) })
   if (images.length === 0) throw new VitrineError("file", `${name}: holds no ${decodedFormats} image`)
-  const inner = withoutEnclosing(images)
+  const inner = withSplitsOutside(withoutEnclosing(images))
   const parts = splitFolders(inner, testValidates)
   if (parts === "no train")
     throw new VitrineError(
@@ -129,8 +129,10 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
       "file",
       `${name}: the class folder "${lost}" has no image that can be read (${decodedFormats.replace(" or ", " and ")} are read): convert its images, or remove the folder; ${others.length} files are passed over: ${passedOver.join("; ")}`,
     )
+  const only = images[0]?.folders.slice(0, enclosing).find((folder) => splitOf(folder) !== undefined)
+  const named: SplitNames = parts.train === undefined && only !== undefined ? { train: only } : parts
   const folders = Object.fromEntries(
-    splits.flatMap((split) => (lists[split].length > 0 && parts[split] !== undefined ? [[split, parts[split]]] : [])),
+    splits.flatMap((split) => (lists[split].length > 0 && named[split] !== undefined ? [[split, named[split]]] : [])),
   )
   return {
     classes: isFlat ? [] : classes,
@@ -231,6 +233,20 @@ function withoutFolders(entries: readonly Entry[]): Entry[] {
     const inner = lists.get(folders) ?? folders.slice(1)
     lists.set(folders, inner)
     return { item, folders: inner, file }
+  })
+}
+
+/** Turns `class/train/image` into `train/class/image` if all images lie so, in two splits or more. */
+function withSplitsOutside(entries: readonly Entry[]): readonly Entry[] {
+  const inside = new Set(entries.map(({ folders: [, split = ""] }) => splitOf(split)))
+  if (inside.size < 2 || inside.has(undefined) || !inside.has("train")) return entries
+  const lists = new Map<readonly string[], readonly string[]>()
+  return entries.map((entry) => {
+    const { folders } = entry
+    const [label = "", split = "", ...rest] = folders
+    const turned = lists.get(folders) ?? [split, label, ...rest]
+    lists.set(folders, turned)
+    return { ...entry, folders: turned }
   })
 }
 

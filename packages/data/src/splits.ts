@@ -6,9 +6,19 @@ export type Split = "train" | "val" | "test"
 
 /** The usual names of splits in lower case. Earlier names take precedence. */
 export const usualSplitNames: Readonly<Record<Split, readonly string[]>> = {
-  train: ["train", "training", "training_set"],
-  val: ["val", "valid", "validation", "dev"],
-  test: ["test", "testing", "test_set", "eval"],
+  train: ["train", "training", "training_set", "train_set", "train_images", "training_images"],
+  val: [
+    "val",
+    "valid",
+    "validation",
+    "dev",
+    "val_set",
+    "validation_set",
+    "val_images",
+    "valid_images",
+    "validation_images",
+  ],
+  test: ["test", "testing", "test_set", "eval", "testing_set", "test_images", "testing_images"],
 }
 
 export const splits: readonly Split[] = ["train", "val", "test"]

@@ -61,6 +61,7 @@ test.each([
   ["Training", "Testing"],
   ["training_set", "test_set"],
   ["TRAIN", "eval"],
+  ["train_images", "Test_Images"],
 ])("%s and %s are splits and no classes, beside other folders too", (train, other) => {
   const paths = [...numbered(`${train}/a`, 20), ...numbered(`${train}/b`, 20), ...numbered(`${other}/a`, 1)]
   const layout = folderLayout([...paths, "notes/c/1.jpg", "@eaDir/x/1.jpg"], "set")
@@ -79,6 +80,15 @@ test("with a test folder, images are held out to validate only if that is asked 
   }
   expect(sizes({ valFraction: 0.2 })).toEqual([16, 4, 3])
   expect(sizes({ testValidates: true })).toEqual([20, 3, undefined])
+})
+
+test("splits inside of class folders are splits; a folder of one split says its name", () => {
+  const parts = ["cat", "dog"].flatMap((name) => [...numbered(`${name}/train`, 3), ...numbered(`${name}/Valid`, 1)])
+  const { classes, train, val, folders } = folderLayout(parts, "set")
+  expect([classes, train.items.length, val?.items.length]).toEqual([["cat", "dog"], 6, 2])
+  expect(folders).toEqual({ train: "train", val: "Valid" })
+  expect([...train.labels]).toEqual([0, 0, 0, 1, 1, 1])
+  expect(folderLayout([...numbered("test/a", 2), ...numbered("test/b", 2)], "set").folders).toEqual({ train: "test" })
 })
 
 test("a split beside class folders is no class, and splits without train are refused", () => {

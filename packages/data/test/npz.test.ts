@@ -69,6 +69,18 @@ test("a validation set, colours, labels of 64 bits with gaps, and other arrays t
   expect(splitNames).toEqual({ train: "train", val: "val" })
 })
 
+test.each([
+  ["fractions from 0 to 1", npy([1, 1, 3], Buffer.from(Float32Array.of(0, 1 / 255, 1).buffer), "<f4"), [0, 1, 255]],
+  ["fractions of 64 bits", npy([1, 1, 3], Buffer.from(Float64Array.of(0, 0.5, 1).buffer), "<f8"), [0, 128, 255]],
+  ["whole numbers of 64 bits", npy([1, 1, 3], Buffer.from(BigInt64Array.of(0n, 1n, 255n).buffer), "<i8"), [0, 1, 255]],
+  ["whole numbers as floats", npy([1, 1, 3], Buffer.from(Float32Array.of(0, 1, 200).buffer), "<f4"), [0, 1, 200]],
+])("images of %s become bytes, and it is said", async (_, array, expected) => {
+  const { train, notes } = await resolveData(await saved({ x_train: array, y_train: labels(0) }), { valFraction: 0 })
+  const { data } = await (await openDataset(train)).read(0)
+  expect([...data]).toEqual(expected)
+  expect(notes).toEqual([expect.stringMatching(/^x_train: its [FI]\d+ numbers are read as bytes$/)])
+})
+
 test("rows of 0 and 1 are several labels, or classes where each has exactly one 1", async () => {
   const several = await saved({ x_train: images(3), y_train: npy([3, 2], Uint8Array.of(1, 1, 0, 0, 0, 1)) })
   const dataset = await openDataset((await resolveData(several, { valFraction: 0 })).train)
@@ -81,10 +93,16 @@ test.each<[string, Record<string, Buffer>, RegExp]>([
   ["other names", { a: images(1), b: labels(0) }, /has no arrays x_train and y_train.*its arrays are a, b/],
   ["other counts", { x_train: images(2), y_train: labels(0) }, /x_train has 2 images, y_train has 1 labels/],
   [
-    "images of float32",
-    { x_train: npy([1, 1, 1], Buffer.alloc(4), "<f4"), y_train: labels(0) },
-    /images are bytes \(uint8\).*not F32/,
+    "fractions above 1",
+    { x_train: npy([1, 1, 1], Buffer.from(Float32Array.of(1.5).buffer), "<f4"), y_train: labels(0) },
+    /x_train: images are bytes \(uint8\), whole numbers from 0 to 255 or fractions from 0 to 1, not numbers from 1.5 to 1.5/,
   ],
+  [
+    "images of 16 bits",
+    { x_train: npy([1, 1, 1], Buffer.from(Uint16Array.of(256).buffer), "<u2"), y_train: labels(0) },
+    /not numbers from 256 to 256: convert them/,
+  ],
+  ["channels before rows", { x_train: npy([1, 3, 2, 2], bytes(12)), y_train: labels(0) }, /not 1×3×2×2/],
   [
     "labels with fractions",
     { x_train: images(1), y_train: npy([1], Buffer.from(Float32Array.of(0.5).buffer), "<f4") },

@@ -138,6 +138,33 @@ test.each([
   expect(val && (await openDataset(val)).labelSets?.starts.length).toBe(2)
 })
 
+test("a column of yes and no divides, such as fastai's is_valid", async () => {
+  const root = await folder(numbered("", 4), {
+    "labels.csv": "fname,labels,is_valid\n0.png,a b,False\n1.png,c,False\n2.png,c,True\n3.png,a b,True\n",
+  })
+  const data = await resolveData(root)
+  const { train, val } = await contents(data)
+  expect([train, val]).toEqual([
+    ["0.png a b", "1.png c"],
+    ["2.png c", "3.png a b"],
+  ])
+  expect(data.notes).toContain('a cell such as "a b" is one label; | ; or , divide several')
+})
+
+test.each([
+  ["of −1 and 1", "1,-1\n1.png,1,1\n", []],
+  ["with empty cells", "1,\n1.png,1,1\n", ["1 empty cells in the columns of labels are taken as 0"]],
+  ["of true and false", "true,false\n1.png,True,TRUE\n", []],
+])("columns %s are several labels", async (_, rows, notes) => {
+  const root = await folder(numbered("", 2), { "labels.csv": `file,Bald,Male\n0.png,${rows}` })
+  const data = await resolveData(root, whole)
+  expect((await openDataset(data.train)).labelSets).toEqual({
+    starts: Uint32Array.of(0, 1, 3),
+    classes: Uint32Array.of(0, 0, 1),
+  })
+  expect(data.notes.slice(1)).toEqual(notes)
+})
+
 test("columns of 0 and 1 with exactly one 1 in each row are classes", async () => {
   const root = await folder(numbered("", 2), { "m.csv": "file,a,b\n0.png,0,1\n1.png,1,0\n" })
   const data = await resolveData(root, whole)

@@ -150,9 +150,7 @@ export async function* trainingLoop<B extends Sized = Batch, E extends object = 
       else {
         yield written(evaluation)
         if (store) {
-          const { path } = await speed.aside(() =>
-            keep(store, { step, ...scores(evaluation) }),
-          )
+          const { path } = await speed.aside(() => keep(store, { step, ...scores(evaluation) }))
           yield { type: "checkpoint", step, path }
         }
       }

@@ -87,13 +87,19 @@ export async function resolveNpz(path: string, options: SplitOptions): Promise<R
       splits.flatMap((split) => (named[split] === undefined ? [] : [[split, named[split].name]])),
     )
     const used = new Set(splits.flatMap((split) => [named[split]?.images.name, named[split]?.labels.name]))
+    const converted = splits.flatMap((split) => {
+      const { images } = named[split] ?? {}
+      return images === undefined || images.dtype === "U8"
+        ? []
+        : [`${images.name}: its ${images.dtype} numbers are read as bytes`]
+    })
     const others = archive.tensors.filter(({ name }) => !used.has(name))
     return {
       ...divided,
       test: test === undefined || test === val ? null : source(test),
       splitNames,
       passedOver: others.length === 0 ? [] : [`${others.length} arrays, such as ${others[0]?.name}`],
-      notes,
+      notes: [...notes, ...converted],
     }
   })
 }
@@ -159,16 +165,10 @@ export function openNpz({ path, images, labels, classes }: NpzSource): Promise<D
   return withArchive(path, async (archive) => {
     const info = archive.tensors.find(({ name }) => name === images)
     const [count = 0, height = 0, width = 0, channels = 1] = info?.shape ?? []
-    if (
-      info === undefined ||
-      info.shape.length < 3 ||
-      info.shape.length > 4 ||
-      (channels !== 1 && channels !== 3) ||
-      info.dtype !== "U8"
-    )
+    if (info === undefined || info.shape.length < 3 || info.shape.length > 4 || (channels !== 1 && channels !== 3))
       throw new VitrineError(
         "file",
-        `${path}: ${images}: images are bytes (uint8) of the shape count×height×width or …×1 or …×3, not ${info?.dtype} of ${info?.shape.join("×")}`,
+        `${path}: ${images}: images have the shape count×height×width or …×1 or …×3, not ${info?.shape.join("×")}`,
       )
     if (info.bytes > mostBytes)
       throw new VitrineError("file", `${path}: ${images}: has ${info.bytes} bytes; up to ${mostBytes} are read`)
@@ -176,8 +176,8 @@ export function openNpz({ path, images, labels, classes }: NpzSource): Promise<D
     const rows = sets === undefined ? numbered.length : sets.starts.length - 1
     if (rows !== count)
       throw new VitrineError("file", `${path}: ${images} has ${count} images, ${labels} has ${rows} labels`)
-    const data = new Uint8Array(new SharedArrayBuffer(info.bytes))
-    data.set(numbers(await archive.read(images)))
+    const data = new Uint8Array(new SharedArrayBuffer(count * height * width * channels))
+    fillBytes(data, await archive.read(images), `${path}: ${images}`)
     const shared = new Int32Array(new SharedArrayBuffer(4 * count))
     for (let i = 0; i < count; i++) shared[i] = sets === undefined ? at(numbered, i) : -1
     return pixels({
@@ -191,6 +191,29 @@ export function openNpz({ path, images, labels, classes }: NpzSource): Promise<D
       ...(sets && { labelSets: sets }),
     })
   })
+}
+
+/**
+ * Writes images as bytes. Whole numbers from 0 to 255 are bytes already. Fractions from 0 to 1 are rounded to them.
+ * @throws VitrineError (file) for other numbers
+ */
+function fillBytes(data: Uint8Array, tensor: StoredTensor, name: string): void {
+  const values = numbers(tensor)
+  if (tensor.dtype === "U8") return data.set(values)
+  let [least, most, whole] = [Infinity, -Infinity, true]
+  for (const value of values) {
+    if (!Number.isFinite(value)) throw new VitrineError("file", `${name}: images hold finite numbers, not ${value}`)
+    least = Math.min(least, value)
+    most = Math.max(most, value)
+    whole &&= Number.isInteger(value)
+  }
+  const isFraction = /^(F|BF)/.test(tensor.dtype) && most <= 1
+  if (least < 0 || (!isFraction && (!whole || most > 255)))
+    throw new VitrineError(
+      "file",
+      `${name}: images are bytes (uint8), whole numbers from 0 to 255 or fractions from 0 to 1, not numbers from ${least} to ${most}: convert them`,
+    )
+  for (const [i, value] of values.entries()) data[i] = isFraction ? Math.round(255 * value) : value
 }
 
 async function withArchive<T>(path: string, use: (archive: NpzArchive) => Promise<T>): Promise<T> {

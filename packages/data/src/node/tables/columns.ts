@@ -19,7 +19,7 @@ export interface Columns {
 }
 
 const fileNames = new Set(
-  "file_name filename file image img path filepath file_path image_path img_path image_name img_name image_file image_filename".split(
+  "file_name filename file image img path filepath file_path image_path img_path image_name img_name image_file image_filename fname".split(
     " ",
   ),
 )
@@ -98,17 +98,40 @@ function labelColumns(
   )
 }
 
-/** A column whose values are all names of splits. */
-function splitColumn({ columns, rows }: Table): number | undefined {
-  const column = columns.findIndex(
-    (name, i) =>
-      splitColumns.has(plain(name)) && rows.every((row) => isEmpty(row[i]) || splitOf(String(row[i])) !== undefined),
+/** A column whose values are all names of splits, or one such as `is_valid`, whose values are yes and no. */
+function splitColumn(table: Table): number | undefined {
+  const { columns, rows } = table
+  const column = columns.findIndex((name, i) =>
+    splitOfYes(name) === undefined
+      ? splitColumns.has(plain(name)) && rows.every((row) => isEmpty(row[i]) || splitOf(String(row[i])) !== undefined)
+      : isBinary(table, i),
   )
   return column < 0 ? undefined : column
 }
 
+/** The split that yes means in a column such as `is_valid`. */
+function splitOfYes(column: string): string | undefined {
+  const [, name = ""] = /^is_(.+)$/.exec(plain(column)) ?? []
+  return splitOf(name) === undefined ? undefined : name
+}
+
+/** The name of the split in a row, or undefined if the row says none. */
+export function splitNameInRow({ columns }: Table, { split }: Columns, row: readonly Cell[]): string | undefined {
+  if (split === undefined) return undefined
+  const yes = splitOfYes(columns[split] ?? "")
+  const cell = row[split]
+  const no = yes !== undefined && splitOf(yes) === "train" ? "test" : "train"
+  const name = yes === undefined ? String(cell ?? "") : numberOf(cell) === 1 ? yes : no
+  return splitOf(name) === undefined ? undefined : name
+}
+
+/** A column of 0 and 1, in which a cell may be empty, or of −1 and 1 (CelebA). */
 function isBinary({ rows }: Table, column: number): boolean {
-  return rows.every((row) => isEmpty(row[column]) || numberOf(row[column]) === 0 || numberOf(row[column]) === 1)
+  const numbers = rows.map((row) => (isEmpty(row[column]) ? undefined : numberOf(row[column])))
+  return (
+    numbers.every((each) => each === undefined || each === 0 || each === 1) ||
+    numbers.every((each) => each === -1 || each === 1)
+  )
 }
 
 /** Whether a cell has no value. */
@@ -120,6 +143,7 @@ export function isEmpty(cell: Cell): boolean {
 export function numberOf(cell: Cell): number {
   if (typeof cell === "boolean") return cell ? 1 : 0
   if (typeof cell === "number") return cell
+  if (typeof cell === "string" && /^(true|false)$/i.test(cell)) return cell.toLowerCase() === "true" ? 1 : 0
   return typeof cell === "string" && /^-?\d+(\.\d+)?$/.test(cell) ? Number(cell) : Number.NaN
 }
 

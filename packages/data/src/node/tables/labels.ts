@@ -33,7 +33,14 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
     table.name,
   )
   const places = new Map(named.classes.map((name, i) => [name, i]))
-  return { ...named, labels: Int32Array.from(texts, (text) => places.get(text) ?? -1) }
+  const spaced = plural.test(table.columns[first] ?? "") ? texts.find((text) => /\S\s+\S/.test(text)) : undefined
+  const notes =
+    spaced === undefined ? [] : [`a cell such as ${JSON.stringify(spaced)} is one label; | ; or , divide several`]
+  return {
+    ...named,
+    labels: Int32Array.from(texts, (text) => places.get(text) ?? -1),
+    notes: [...named.notes, ...notes],
+  }
 }
 
 /**
@@ -70,8 +77,13 @@ function binaryLabels({ columns }: Table, places: readonly number[], cells: read
     classes,
     labels: new Int32Array(sets.length).fill(-1),
     labelSets: labelSets(sets),
-    notes: noLabels(sets),
+    notes: [...noLabels(sets), ...emptyCells(places, cells)],
   }
+}
+
+function emptyCells(places: readonly number[], cells: readonly (readonly Cell[])[]): readonly string[] {
+  const count = cells.reduce((sum, row) => sum + places.filter((place) => isEmpty(row[place])).length, 0)
+  return count === 0 ? [] : [`${count} empty cells in the columns of labels are taken as 0`]
 }
 
 /** A note on images without labels, which are learned as images that show none of them. */

@@ -44,7 +44,7 @@ function textOf(bytes: Uint8Array, name: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch {
-    throw new VitrineError("file", `${name}: is not UTF-8`)
+    throw new VitrineError("file", `${name}: is not UTF-8: save it as UTF-8`)
   }
 }
 

@@ -4,7 +4,7 @@ import { at } from "../../at.ts"
 import { fileKind, isHiddenPath, isImagePath } from "../../formats.ts"
 import { type Split, splitOf } from "../../splits.ts"
 import type { FileTree } from "../tree.ts"
-import { type ColumnOptions, type Columns, columnsOf, isEmpty } from "./columns.ts"
+import { type ColumnOptions, type Columns, columnsOf, isEmpty, splitNameInRow } from "./columns.ts"
 import { type Cell, mostTableBytes, parseTable, type Table } from "./parse.ts"
 
 /** A row whose image exists. */
@@ -65,8 +65,7 @@ export async function tableRows(
         continue
       }
       const path = pathIn(tree.path, folder, String(cell), name)
-      const nameInRow =
-        columns.split === undefined ? undefined : splitNameOf(String(at(cells, row)[columns.split] ?? ""))
+      const nameInRow = splitNameInRow(table, columns, at(cells, row))
       const splitName = nameInRow ?? ownSplit ?? splitNameIn(path)
       const split = splitName === undefined ? undefined : splitOf(splitName)
       const files = find(path, folder === "" ? path : path.slice(folder.length + 1), split)
