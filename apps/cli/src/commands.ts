@@ -29,6 +29,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       "Measure how well a model's frozen features tell classes, by classifiers that learn without training it.",
     load: async () => (await import("./commands/probe.ts")).probe,
   },
+  data: {
+    description: "Write images and labels as shards of Parquet or WebDataset, which train faster.",
+    load: async () => (await import("./commands/data.ts")).data,
+  },
   compare: {
     description: "Compare runs: accuracy, parameters, and operations of the model and of its training.",
     load: async () => (await import("./commands/compare.ts")).compare,

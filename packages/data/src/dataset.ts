@@ -23,14 +23,16 @@ export interface Dataset {
   /** Reads an image. `admit` is called before one is decoded that may be large. */
   read(index: number, admit?: Admit): Promise<Image>
   /**
-   * The bytes of an example's image file. Data have it whose bytes are read a block at a time: one thread reads them for
-   * all threads that decode.
+   * The bytes of an example's image file, for data that consist of such files.
    * @throws BrokenImageError for an image that is missing
    */
   bytes?(index: number): Promise<Uint8Array>
   /** The number of examples, from the first on, that are cheap to look at. All by default. */
   readonly reach?: number
-  /** Reads the blocks of some examples in advance. */
+  /**
+   * Reads the blocks of some examples in advance. Data have it whose bytes are read a block at a time: one thread reads
+   * them for all threads that decode.
+   */
   prefetch?(examples: Uint32Array): void
   close?(): Promise<void>
 }

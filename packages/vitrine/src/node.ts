@@ -49,6 +49,7 @@ export {
   chooseBackend,
   createBackend,
 } from "./node/backends.ts"
+export { type LocatedData, locateData } from "./node/data.ts"
 export type { ExportOptions, ExportResult, ExportSource } from "./node/export-files.ts"
 export { exportModel } from "./node/export.ts"
 export type { ImageInput } from "./node/image.ts"

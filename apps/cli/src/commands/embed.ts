@@ -1,6 +1,7 @@
 import { extname } from "node:path"
 import { writeSafetensors } from "@vitrine/checkpoint"
 import { writeFileAtomic } from "@vitrine/checkpoint/node"
+import { featuresParquet } from "@vitrine/data/node"
 import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
@@ -19,7 +20,7 @@ const flags = {
   out: {
     alias: "-o",
     value: "<file>",
-    help: "write a .safetensors, .npy or .jsonl file; default: JSON lines on the standard output",
+    help: "write a .safetensors, .npy, .parquet or .jsonl file; default: JSON lines on the standard output",
   },
   ...overrideFlags,
   ...machineFlags,
@@ -84,6 +85,7 @@ const formats: Readonly<Record<string, (features: Features) => Iterable<Uint8Arr
     return writeSafetensors([["features", { dtype: "F32", shape, data }]], { files: JSON.stringify(files) })
   },
   ".npy": ({ rows }) => npy(...matrix(rows)),
+  ".parquet": ({ files, rows }) => [featuresParquet(files, rows)],
   ".jsonl": ({ files, rows }) => files.map((file, i) => `${jsonLine(file, rows[i] ?? [])}\n`).join(""),
 }
 

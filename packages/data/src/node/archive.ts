@@ -133,6 +133,29 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
   const { name, classes, path, names, offsets, sizes, zip, labels, labelSets } = source
   const { read, close } = await openArchive(source)
   const describe = (index: number): string => `${path}: ${names[index]}`
+  const bytes = async (index: number): Promise<Uint8Array> => {
+    const size = at(sizes, index)
+    if (size > decodeLimits.fileBytes)
+      throw new BrokenImageError(
+        `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
+      )
+    const file = {
+      name: at(names, index),
+      size,
+      offset: at(offsets, index),
+      ...(zip && {
+        zip: {
+          compressedSize: at(zip.compressedSizes, index),
+          deflated: zip.deflated[index] === 1,
+          crc: at(zip.checksums, index),
+        },
+      }),
+    }
+    return read(file).catch((error: unknown) => {
+      // Errors about the bytes of the archive, but not those of a failing disk.
+      throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
+    })
+  }
   return {
     name,
     classes,
@@ -142,30 +165,8 @@ export async function openPacked(source: PackedSource): Promise<Dataset> {
     ...(labelSets && { labelSets }),
     source,
     describe,
-    async read(index, admit) {
-      const size = at(sizes, index)
-      if (size > decodeLimits.fileBytes)
-        throw new BrokenImageError(
-          `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
-        )
-      const file = {
-        name: at(names, index),
-        size,
-        offset: at(offsets, index),
-        ...(zip && {
-          zip: {
-            compressedSize: at(zip.compressedSizes, index),
-            deflated: zip.deflated[index] === 1,
-            crc: at(zip.checksums, index),
-          },
-        }),
-      }
-      const bytes = await read(file).catch((error: unknown) => {
-        // Errors about the bytes of the archive, but not those of a failing disk.
-        throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
-      })
-      return decodeAdmitted(bytes, describe(index), admit)
-    },
+    bytes,
+    read: async (index, admit) => decodeAdmitted(await bytes(index), describe(index), admit),
     close,
   }
 }

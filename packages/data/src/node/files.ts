@@ -3,7 +3,9 @@ import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset, FilesSource } from "../dataset.ts"
 import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } from "../formats.ts"
+import { decodeLimits } from "../limits.ts"
 import { decodeAdmitted } from "./decode.ts"
+import { readFileWithin } from "./open-file.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set. They are decoded when they are read. */
@@ -19,6 +21,7 @@ export function openFiles(source: FilesSource): Dataset {
     ...(labelSets && { labelSets }),
     source,
     describe,
+    bytes: (index) => readFileWithin(describe(index), decodeLimits.fileBytes),
     read: (index, admit) => decodeAdmitted(describe(index), describe(index), admit),
   }
 }

@@ -70,8 +70,8 @@ const workerUrl = new URL("./worker.js", import.meta.url)
  * Images in the cache need no bytes.
  */
 function feeding(dataset: Dataset, cache: PixelCache | undefined, pool: BatchMaker<Batch, FedJob>): BatchMaker {
-  const { bytes } = dataset
-  if (bytes === undefined) return pool
+  const { bytes, prefetch } = dataset
+  if (bytes === undefined || prefetch === undefined) return pool
   const read = async (example: number): Promise<Uint8Array | string> => {
     if (cache !== undefined && Atomics.load(cache.filled, example) === 1) return ""
     try {

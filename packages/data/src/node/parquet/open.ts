@@ -66,8 +66,8 @@ export function openParquet(source: ParquetSource): Dataset {
     describe,
     ...(files.some(({ path }) => isAddress(path)) && order !== "exact" && { reach: order.rows * order.blocks }),
     read: async (example, admit) => decodeAdmitted(await bytes(example), describe(example), admit),
+    bytes,
     ...(reading && {
-      bytes,
       prefetch(examples: Uint32Array) {
         for (const example of examples) {
           const [place, row] = placeOf(starts, at(rows, example))

@@ -29,6 +29,16 @@ export function openShards(source: ShardsSource): Dataset {
     return shard
   }
   const describe = (index: number): string => `${paths[at(shards, index)]}: ${names[index]}`
+  const bytes = async (index: number): Promise<Uint8Array> => {
+    const size = at(sizes, index)
+    if (size > decodeLimits.fileBytes)
+      throw new BrokenImageError(
+        `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
+      )
+    const offset = at(offsets, index)
+    const shard = await shardOf(at(shards, index))
+    return shard.read(offset, offset + size)
+  }
   return {
     name,
     classes,
@@ -38,16 +48,8 @@ export function openShards(source: ShardsSource): Dataset {
     ...(labelSets && { labelSets }),
     source,
     describe,
-    async read(index, admit) {
-      const size = at(sizes, index)
-      if (size > decodeLimits.fileBytes)
-        throw new BrokenImageError(
-          `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
-        )
-      const offset = at(offsets, index)
-      const shard = await shardOf(at(shards, index))
-      return decodeAdmitted(await shard.read(offset, offset + size), describe(index), admit)
-    },
+    bytes,
+    read: async (index, admit) => decodeAdmitted(await bytes(index), describe(index), admit),
     async close() {
       for (const shard of opened.values())
         await shard.then(

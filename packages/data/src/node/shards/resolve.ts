@@ -144,6 +144,9 @@ function tableOf(name: string, rows: readonly Row[]): Table {
   }
 }
 
-/** WebDataset's usual file of a class. */
-const labelField = ({ columns }: Table): readonly string[] | undefined =>
-  columns.includes("cls") ? ["cls"] : undefined
+/** WebDataset's usual file of a class, or the name of the class beside it. */
+function labelField({ columns, rows }: Table): readonly string[] | undefined {
+  if (!columns.includes("cls")) return undefined
+  const label = columns.indexOf("label")
+  return label >= 0 && rows.every((row) => typeof row[label] === "string") ? ["label"] : ["cls"]
+}
