@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { VitrineError } from "@vitrine/core"
-import { decodedFormats } from "@vitrine/data"
+import { decodedFormats, splits } from "@vitrine/data"
 import { imageHeader, openFile } from "@vitrine/data/internal/node"
-import { decodeImage, listImages } from "@vitrine/data/node"
-import type { Image } from "vitrine"
+import { decodeImage, listImages, openDataset } from "@vitrine/data/node"
+import { type Image, locateData } from "vitrine"
 import { complain } from "./errors.ts"
 import { notePassedOver } from "./show/passed-over.ts"
 
@@ -28,6 +28,52 @@ export async function imageFiles(paths: readonly string[]): Promise<string[]> {
   return files
 }
 
+/** The images that arguments name, which are decoded one by one. */
+export interface OpenImages {
+  readonly names: readonly string[]
+  decode(name: string): Promise<Image>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the images that the arguments name: files, folders, and data such as Parquet, WebDataset's shards or a data set
+ * of the hub, whose images are named by file and row.
+ * @throws VitrineError (file, config)
+ */
+export async function openImages(paths: readonly string[]): Promise<OpenImages> {
+  const names: string[] = []
+  const rows = new Map<string, () => Promise<Image>>()
+  const closers: (() => Promise<void>)[] = []
+  for (const path of paths) {
+    if (!isData(path)) {
+      names.push(...(await imageFiles([path])))
+      continue
+    }
+    const { resolved } = await locateData(path, { unlabelled: true, valFraction: 0 })
+    notePassedOver({ data: path, passedOver: resolved.passedOver })
+    for (const split of splits) {
+      const source = resolved[split]
+      if (source === null) continue
+      const dataset = await openDataset(source)
+      if (dataset.close) closers.push(dataset.close)
+      for (let i = 0; i < dataset.length; i++) {
+        const name = dataset.describe(i)
+        names.push(name)
+        rows.set(name, () => dataset.read(i))
+      }
+    }
+  }
+  return {
+    names,
+    decode: (name) => rows.get(name)?.() ?? decodeImage(name),
+    async close() {
+      for (const close of closers) await close()
+    },
+  }
+}
+
+const isData = (path: string): boolean => /^hf:datasets\/|^https?:\/\/|\.(parquet|tar)$/i.test(path)
+
 export interface DecodedImage {
   readonly file: string
   readonly image: Image
@@ -44,10 +90,13 @@ const mostPixels = 100e6
 const headerBytes = 2 ** 16
 
 /** Decodes files in batches for a model. A file that cannot be read is reported and left out. */
-export async function* decodeBatches(files: readonly string[]): AsyncGenerator<readonly DecodedImage[]> {
+export async function* decodeBatches(
+  files: readonly string[],
+  decode?: (file: string) => Promise<Image>,
+): AsyncGenerator<readonly DecodedImage[]> {
   let batch: DecodedImage[] = []
   let pixels = 0
-  for await (const [file, decoding] of decodedAhead(files)) {
+  for await (const [file, decoding] of decodedAhead(files, batchPixels, decode)) {
     try {
       const image = await decoding.value
       batch.push({ file, image })

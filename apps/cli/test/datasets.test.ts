@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import { goldenPath } from "@vitrine/golden"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
-import { temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
+import { golden, temporaryFolder, tinyModel, vitrine } from "./vitrine.ts"
 
 const folder = temporaryFolder()
 const root = goldenPath("parquet/hub")
@@ -51,4 +51,35 @@ test("a data set of the hub is streamed, and the run knows its commit", async ()
   expect([data, order]).toEqual([`hf:datasets/owner/animals@${commit}`, expect.stringMatching(/^windowed:\d+x2$/)])
   const { stdout } = await vitrine(["eval", "--model", out, "--json"])
   expect(JSON.parse(stdout)).toMatchObject({ split: "val", examples: 6 })
+})
+
+test("rows of Parquet are predicted and embedded, into Parquet", async () => {
+  const rows = goldenPath("parquet/zstd.parquet")
+  const out = join(folder, "predictions.parquet")
+  expect((await vitrine(["predict", golden, rows, "--top", "2", "--out", out])).code).toBe(0)
+  expect(readFileSync(out).subarray(-4).toString()).toBe("PAR1")
+  const { stdout } = await vitrine(["embed", golden, rows])
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect([lines.length, lines[3].file, lines[3].features.length]).toEqual([24, `${rows}, row 3`, 48])
+  const files = await vitrine(["embed", golden, goldenPath("parquet/folder/cat/3.png")])
+  expect(lines[3].features).toEqual(JSON.parse(files.stdout).features)
+})
+
+test("a folder is packed into shards, from which the same run is trained", async () => {
+  const data = goldenPath("parquet/folder")
+  const shards = join(folder, "packed")
+  const { code, stderr, stdout } = await vitrine(["data", "pack", data, "--to", "parquet", "--out", shards])
+  expect(`${code} ${stderr}`).toMatch(/^0 .*21 train, 3 val images in 2 files/s)
+  expect(stdout.trim().split("\n")).toHaveLength(2)
+  const lossesOf = async (name: string): Promise<unknown[]> => {
+    const out = join(folder, `run-${name}`)
+    await vitrine(["train", "--data", name === "folder" ? data : shards, "--steps", "2", "--out", out, ...tinyModel])
+    const lines = readFileSync(join(out, "metrics.jsonl"), "utf8").trim().split("\n")
+    return lines.map((line) => JSON.parse(line)).flatMap(({ type, loss }) => (type === "step" ? [loss] : []))
+  }
+  expect(await lossesOf("packed")).toEqual(await lossesOf("folder"))
+  expect((await vitrine(["data", "unpack", data])).stderr).toMatch(/data unpack: the only action is pack/)
 })

@@ -6,7 +6,7 @@ export { type ResolvedLines, type ResolveLinesOptions, resolveLines } from "./no
 export { dataListing, type Listing } from "./node/listing.ts"
 export { createLoader, type NodeLoaderOptions } from "./node/loader.ts"
 export { openDataset } from "./node/open.ts"
-export { featuresParquet } from "./node/pack/features.ts"
+export { featuresParquet, type ImagePredictions, predictionsParquet } from "./node/pack/features.ts"
 export { packData, type PackFormat, packFormats, type PackOptions, type PackResult } from "./node/pack/pack.ts"
 export { type RemotePart, resolveRemoteParquet } from "./node/parquet/resolve.ts"
 export { isAddress, plainAddress } from "./remote.ts"

@@ -10,7 +10,7 @@ import { modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
 import { localModel } from "../hub.ts"
 import { answersOf } from "../answers.ts"
-import { decodeBatches, imageFiles, withAnswers } from "../images.ts"
+import { decodeBatches, openImages, withAnswers } from "../images.ts"
 import { withModel } from "../model.ts"
 import { note, print } from "../output.ts"
 import { count, printable } from "../show/text.ts"
@@ -29,7 +29,7 @@ const flags = {
 export const embed = defineCommand({
   arguments: [
     ["[model]", modelHelp],
-    ["[image...]", "image files, or folders of them"],
+    ["[image...]", "image files, folders of them, or data such as Parquet"],
   ],
   flags,
   examples: [
@@ -57,11 +57,11 @@ async function computeFeatures(
   const encode = out === undefined ? undefined : formats[extname(out)]
   if (out !== undefined && encode === undefined)
     throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
-  const files = await imageFiles(images)
+  const { names: files, decode, close } = await openImages(images)
   const { path } = await localModel(values.model, values.checkpoint)
   const features: Features = { files: [], rows: [] }
   await withModel(path, values, async (model) => {
-    for await (const batch of decodeBatches(files)) {
+    for await (const batch of decodeBatches(files, decode)) {
       const rows = await answersOf(batch, (images) => model.features(images))
       for (const [file, row] of withAnswers(batch, rows)) {
         features.files.push(file)
@@ -69,7 +69,7 @@ async function computeFeatures(
         else features.rows.push(row)
       }
     }
-  })
+  }).finally(close)
   if (out !== undefined && encode !== undefined && features.rows.length > 0) {
     await writeFileAtomic(out, encode(features))
     note(`${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`)

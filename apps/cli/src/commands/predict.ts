@@ -11,7 +11,7 @@ export async function predict(): Promise<CommandDefinition> {
   return defineCommand({
     arguments: [
       ["[model]", modelHelp],
-      ["[image...]", "image files, or folders of them"],
+      ["[image...]", "image files, folders of them, or data such as Parquet"],
     ],
     flags: predictFlags,
     taskFlags: parts.flags,

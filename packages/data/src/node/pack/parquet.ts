@@ -1,7 +1,7 @@
 import { fileWriter, ParquetWriter } from "hyparquet-writer"
 import type { ShardWriter } from "./shard-writer.ts"
 
-type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number]
+export type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number]
 
 /** The bytes of images of a row group. */
 const groupBytes = 2 ** 25
@@ -68,11 +68,16 @@ const imageSchema: readonly SchemaElement[] = [
   },
 ]
 
-/** The schema of a list of single values. */
-export function listSchema(name: string, type: "INT64" | "FLOAT"): SchemaElement[] {
+/** The schema of a list of numbers or texts. */
+export function listSchema(name: string, type: "INT64" | "FLOAT" | "BYTE_ARRAY"): SchemaElement[] {
   return [
     { name, num_children: 1, repetition_type: "OPTIONAL", converted_type: "LIST", logical_type: { type: "LIST" } },
     { name: "list", num_children: 1, repetition_type: "REPEATED" },
-    { name: "element", type, repetition_type: "OPTIONAL" },
+    {
+      name: "element",
+      type,
+      repetition_type: "OPTIONAL",
+      ...(type === "BYTE_ARRAY" && { converted_type: "UTF8" as const }),
+    },
   ]
 }

@@ -17,8 +17,8 @@ import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import { fileSource, openFile } from "../open-file.ts"
 import type { ResolvedData } from "../resolved.ts"
 import { namedShards, splitNamed } from "../shard-names.ts"
-import { type ColumnOptions, columnsOf, isEmpty } from "../tables/columns.ts"
-import { classLabels, rowLabels } from "../tables/labels.ts"
+import { type ColumnOptions, columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
+import { classLabels, noClasses, rowLabels } from "../tables/labels.ts"
 import { type Cell, mostTableBytes, type Table } from "../tables/parse.ts"
 import { resolveTables } from "../tables/resolve.ts"
 import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
@@ -29,6 +29,8 @@ import { portionBytes } from "./portions.ts"
 export interface ParquetOptions extends ColumnOptions, SplitOptions {
   /** The order of shuffled epochs; by default exact where images are read by their place, else windowed. */
   readonly order?: OrderChoice | undefined
+  /** Whether images need no class. Then all form one class without a name. */
+  readonly unlabelled?: boolean | undefined
   /** The name of the split for training, if it is not the usual one. */
   readonly trainSplit?: string | undefined
 }
@@ -220,11 +222,10 @@ async function resolveBytes(
   title: string,
   options: ParquetOptions,
 ): Promise<ResolvedData> {
-  const { table, classNames, parts } = await wholeTable(files, images, options)
-  const columns = columnsOf(table, {
-    fileColumn: images.column,
-    labelColumns: options.labelColumns ?? (classNames && [classNames.column]),
-  })
+  const { unlabelled = false } = options
+  const { table, classNames, parts } = await wholeTable(files, images, unlabelled ? { labelColumns: [] } : options)
+  const labelColumns = options.labelColumns ?? (classNames && [classNames.column])
+  const columns = unlabelled ? unlabelledColumns(table) : columnsOf(table, { fileColumn: images.column, labelColumns })
   const index = await byteIndex(files, images)
   const passed: (readonly [kind: string, example: string])[] = []
   const present = Uint32Array.from(table.rows.keys()).filter((row) => {
@@ -232,13 +233,15 @@ async function resolveBytes(
     if (!isThere) passed.push([`rows of ${table.name} without an image`, `row ${row}`])
     return isThere
   })
-  const read =
-    classNames === undefined
-      ? rowLabels(table, columns, [...present])
-      : classLabels(table, columns, [...present], classNames.names)
+  const places = [...present]
+  const read = unlabelled
+    ? noClasses(places.length)
+    : classNames === undefined
+      ? rowLabels(table, columns, places)
+      : classLabels(table, columns, places, classNames.names)
   const { classes, labelSets } = read
   const starts = startsOf(parts)
-  const examples = [...present].flatMap((row, place): Example[] => {
+  const examples = places.flatMap((row, place): Example[] => {
     const label = at(read.labels, place)
     if (labelSets === undefined && label < 0) {
       passed.push([`rows of ${table.name} without a label`, `row ${row}`])
@@ -282,6 +285,7 @@ async function resolveBytes(
     order,
   })
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
+  const labelled = unlabelled ? "images" : "images and labels"
   return {
     train: source("train"),
     val: lists.val.length > 0 ? source("val") : null,
@@ -289,7 +293,7 @@ async function resolveBytes(
     splitNames: splitNamesOf(lists),
     passedOver: passedOverLines(passed),
     notes: [
-      `images and labels by Parquet (${images.column}; ${labelNames.slice(0, 4).join(", ")})`,
+      `${labelled} by Parquet (${[images.column, ...(unlabelled ? [] : [labelNames.slice(0, 4).join(", ")])].join("; ")})`,
       ...read.notes,
       note,
     ],

@@ -7,8 +7,8 @@ import type { Split } from "../../splits.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { ResolvedData } from "../resolved.ts"
 import { namedShards, splitNamed } from "../shard-names.ts"
-import { columnsOf, isEmpty } from "../tables/columns.ts"
-import { rowLabels } from "../tables/labels.ts"
+import { columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
+import { noClasses, rowLabels } from "../tables/labels.ts"
 import type { Table } from "../tables/parse.ts"
 import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
 import type { ParquetOptions } from "../parquet/resolve.ts"
@@ -51,8 +51,9 @@ export async function resolveShards(
   })
   const [first = ""] = names
   const table = tableOf(basename(first), rows)
-  const columns = columnsOf(table, { fileColumn: imageField, labelColumns: options.labelColumns ?? labelField(table) })
-  const read = rowLabels(table, columns, [...rows.keys()])
+  const { unlabelled = false, labelColumns = labelField(table) } = options
+  const columns = unlabelled ? unlabelledColumns(table) : columnsOf(table, { fileColumn: imageField, labelColumns })
+  const read = unlabelled ? noClasses(rows.length) : rowLabels(table, columns, [...rows.keys()])
   const { classes, labelSets } = read
   const examples = rows.flatMap((row, place): Example[] => {
     const label = at(read.labels, place)

@@ -48,6 +48,11 @@ export function columnsOf(table: Table, options: ColumnOptions): Columns {
   return { file, split, labels: labelColumns(table, options, [file, split]) }
 }
 
+/** The columns of a table whose labels do not matter: its first column, and the one of splits. */
+export function unlabelledColumns(table: Table): Columns {
+  return { file: 0, labels: [0], split: splitColumn(table) }
+}
+
 /** Whether the name of one of a table's columns means labels. */
 export function hasLabelColumn({ columns }: Table): boolean {
   return columns.some((name) => labelNames.has(plain(name)))

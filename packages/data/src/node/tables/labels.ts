@@ -43,6 +43,9 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
   }
 }
 
+/** Rows of one class without a name. */
+export const noClasses = (rows: number): RowLabels => ({ classes: [], labels: new Int32Array(rows), notes: [] })
+
 /**
  * Reads labels whose classes are given in order: a class for each row, or several if cells are lists.
  * @param rows indices of rows
