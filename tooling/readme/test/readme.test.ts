@@ -54,6 +54,21 @@ afterAll(() => {
   for (const { file } of examples) rmSync(dirname(file), { recursive: true, force: true })
 })
 
+test.each(examples.filter(({ name }) => name !== "the root"))(
+  "the install line of $name names all that its example imports",
+  ({ name, source }) => {
+    const folder = join(root, "packages", name)
+    const [, line = ""] =
+      /```sh\n(?:\S+=\S+ )?npm install ([^\n]*)\n```/.exec(readFileSync(join(folder, "README.md"), "utf8")) ?? []
+    const imports = Array.from(
+      source.matchAll(/(?:from|import) "((?:@[^/"]+\/)?[^/"]+)/g),
+      ([, imported = ""]) => imported,
+    )
+    const packages = imports.filter((imported) => !imported.startsWith("node:"))
+    expect(line.split(" ")).toEqual(expect.arrayContaining(packages))
+  },
+)
+
 test("the examples compile", () => {
   writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify(settings))
   execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", cwd], { encoding: "utf8" })

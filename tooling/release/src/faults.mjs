@@ -48,6 +48,9 @@ function* fileFaults(manifest, paths, read) {
     const exists = (path) => path.startsWith(start) && (end === undefined ? path === start : path.endsWith(end))
     if (!paths.some(exists)) yield `${target} is named by exports or bin, and is not in the package`
   }
+  for (const entry of manifest.files ?? [])
+    if (!/[!*]/.test(entry) && !paths.some((path) => `${path}/`.startsWith(`${entry}/`)))
+      yield `files names ${entry}, which is not in the package`
   for (const path of paths) {
     if (/(^|\/)(test|\.tsbuildinfo|node_modules)(\/|$)/.test(path)) yield `${path} does not belong in the package`
     if (/^src\/.*\.ts$/.test(path) && !files.has(path.replace(/^src\/(.*)\.ts$/, "dist/$1.js")))

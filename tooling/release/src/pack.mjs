@@ -13,9 +13,12 @@ const tool = (name) => join(root, "node_modules", name)
  */
 export function stage(to) {
   const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root })
-  const needed =
-    /^(packages\/[^/]+\/(src|[^/]+$)|apps\/cli\/(src|bin|[^/]+$)|tooling\/[^/]+\/package\.json$|apps\/[^/]+\/package\.json$|recipes|\.changeset|[^/]+$)/
-  for (const file of files.toString().split("\0")) if (needed.test(file) && existsSync(join(root, file))) copy(file, to)
+  const folders = publicPackages().map(({ folder }) => `${folder}/`)
+  for (const file of files.toString().split("\0")) {
+    const isPublic = folders.some((folder) => file.startsWith(folder) && !file.startsWith(`${folder}test/`))
+    const isNeeded = isPublic || /(^|\/)package\.json$|^\.changeset\/|^[^/]+$/.test(file)
+    if (isNeeded && existsSync(join(root, file))) copy(file, to)
+  }
   for (const { folder } of publicPackages()) if (existsSync(join(root, folder, "dist"))) copy(join(folder, "dist"), to)
   symlinkSync(join(root, "node_modules"), join(to, "node_modules"))
   if (readdirSync(join(root, ".changeset")).some((file) => /^(?!README).*\.md$/.test(file)))

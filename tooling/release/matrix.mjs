@@ -1,0 +1,206 @@
+// Installs the packages from a registry of its own and uses them in every way that the documents promise: each package
+// alone by its README, runtimes, package managers, bundlers, versions of TypeScript. Prints a table; ends with 1 if a
+// row fails.
+//
+//     npm run test:release [-- WORD …]      only rows whose name holds one of the words
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { transformWithOxc } from "vite"
+import { swiftShaderEnvironment } from "../browser/swiftshader.mjs"
+import { pack, stage } from "./src/pack.mjs"
+import { root } from "./src/packages.mjs"
+import { firstExample } from "./src/readme.mjs"
+import { startRegistry } from "./src/registry.mjs"
+
+const exec = promisify(execFile)
+const base = mkdtempSync(join(tmpdir(), "vitrine-matrix-"))
+process.on("exit", () => rmSync(base, { recursive: true, force: true }))
+
+stage(join(base, "workspace"))
+const packed = await pack(join(base, "workspace"), join(base, "tarballs"))
+const registry = await startRegistry(join(base, "registry"))
+for (const { tarball } of packed) await registry.publish(tarball)
+
+const outer = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|PNPM|INIT_CWD)/i.test(name))
+const env = {
+  ...swiftShaderEnvironment(),
+  ...Object.fromEntries(outer),
+  npm_config_registry: registry.url,
+  npm_config_audit: "false",
+  npm_config_fund: "false",
+  YARN_NPM_REGISTRY_SERVER: registry.url,
+  YARN_UNSAFE_HTTP_WHITELIST: "127.0.0.1",
+  YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
+  YARN_ENABLE_TELEMETRY: "0",
+  NEXT_TELEMETRY_DISABLED: "1",
+  ONNXRUNTIME_NODE_INSTALL: "skip",
+  HF_HUB_OFFLINE: "1",
+  NO_COLOR: "1",
+}
+
+/** A folder of an app, in which programs run. */
+function app(name) {
+  const folder = join(base, name)
+  mkdirSync(folder)
+  const write = (file, text) => writeFileSync(join(folder, file), text)
+  write("package.json", JSON.stringify({ name: "app", version: "1.0.0", private: true, type: "module" }))
+  const run = async (program, ...args) => {
+    const { stdout } = await exec(program, args, { cwd: folder, env, maxBuffer: 2 ** 26, timeout: 600_000 })
+    return stdout
+  }
+  return { folder, write, run, npx: (...args) => run("npx", "-y", ...args) }
+}
+
+const program = `
+import { load, train } from "vitrine"
+
+const recipe = { steps: 2, batchSize: 8, model: { dim: 16, depth: 1, heads: 2, mlpDim: 32 } }
+for await (const event of train({ data: "shapes", recipe, out: "runs/first" }))
+  if (event.type === "step") console.log("step", event.step)
+const model = await load("runs/first")
+console.log("classes", model.labels.length)
+await model.close()
+`
+const printed = (text) => {
+  if (!text.endsWith("step 2\nclasses 10\n")) throw new Error(`printed ${JSON.stringify(text)}`)
+}
+
+const page = `
+import { load } from "vitrine"
+
+globalThis.answer = load("model", { backend: "reference" }).catch((error) => error.message)
+`
+const html = '<!doctype html><div id="root"></div><script type="module" src="./page.js"></script>'
+
+async function withVitrine(name) {
+  const at = app(name)
+  at.write("program.mjs", program)
+  await at.run("npm", "install", "vitrine")
+  return at
+}
+
+async function types(at, source, typescript, options) {
+  at.write("types.ts", source)
+  const compilerOptions = { target: "es2022", strict: true, noEmit: true, skipLibCheck: false, ...options }
+  at.write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["types.ts"] }))
+  await at.npx("-p", `typescript@${typescript}`, "tsc", "-p", ".")
+}
+
+const node = { module: "nodenext", lib: ["es2023"], types: ["node"] }
+const browser = { module: "esnext", moduleResolution: "bundler", customConditions: ["browser"], types: [] }
+
+const rows = new Map()
+for (const { name, folder } of packed) {
+  const { packages, source } = firstExample(folder)
+  if (packages.length === 0) continue
+  rows.set(`alone ${name}`, async (at) => {
+    await at.run("npm", "install", ...packages)
+    at.write("example.mjs", (await transformWithOxc(source, "example.mts")).code)
+    copyFileSync(join(root, "tooling/golden/files/vit-folder-tiny/exact-rgb.png"), join(at.folder, "photo.png"))
+    const text = await at.run(process.execPath, "example.mjs")
+    if (text === "") throw new Error("prints nothing")
+  })
+}
+for (const version of [20, 22, 24, 26])
+  rows.set(`node ${version}`, async (at) => printed(await at.npx("-p", `node@${version}`, "node", "program.mjs")))
+rows.set("deno", async (at) => printed(await at.npx("deno@2", "run", "-A", "program.mjs")))
+rows.set("bun", async (at) => printed(await at.npx("bun@1", "program.mjs")))
+for (const version of ["5.7", "5.9", "6", "7"]) {
+  rows.set(`typescript ${version} node`, async (at) => {
+    await at.run("npm", "install", "@types/node@20")
+    await types(at, program, version, node)
+  })
+  rows.set(`typescript ${version} page`, (at) =>
+    types(at, page.replace("globalThis.answer = ", "void "), version, browser),
+  )
+}
+rows.set("pnpm", async (at) => {
+  at.write("program.mjs", program)
+  await at.npx("pnpm@12", "add", "vitrine")
+  printed(await at.run(process.execPath, "program.mjs"))
+})
+rows.set("yarn pnp", async (at) => {
+  at.write("program.mjs", program)
+  at.write("yarn.lock", "")
+  await at.npx("-p", "@yarnpkg/cli-dist@4", "yarn", "add", "vitrine")
+  printed(await at.npx("-p", "@yarnpkg/cli-dist@4", "yarn", "node", "program.mjs"))
+})
+rows.set("bun install", async (at) => {
+  at.write("program.mjs", program)
+  await at.npx("bun@1", "add", "vitrine", "--registry", registry.url)
+  printed(await at.run(process.execPath, "program.mjs"))
+})
+rows.set("vite", async (at) => {
+  at.write("index.html", html)
+  at.write("page.js", page)
+  await at.npx("-p", "vite@8", "vite", "build", "--target", "es2022")
+})
+rows.set("webpack", async (at) => {
+  at.write("page.js", page)
+  await at.run("npm", "install", "webpack@5", "webpack-cli@6")
+  await at.npx("webpack", "--mode", "production", "--entry", "./page.js", "--output-path", "dist")
+})
+rows.set("esbuild", async (at) => {
+  at.write("page.js", page)
+  await at.npx(
+    "esbuild@0.28",
+    "page.js",
+    "--bundle",
+    "--format=esm",
+    "--splitting",
+    "--outdir=dist",
+    "--external:node:*",
+  )
+})
+rows.set("next", async (at) => {
+  at.write("next.config.mjs", 'export default { serverExternalPackages: ["vitrine", "onnxruntime-node", "sharp"] }\n')
+  mkdirSync(join(at.folder, "app"))
+  at.write(
+    "app/layout.js",
+    "export default function Layout({ children }) { return <html><body>{children}</body></html> }\n",
+  )
+  at.write(
+    "app/page.js",
+    `"use client"\n${page.replace("globalThis", "if (typeof window !== 'undefined') globalThis")}\nexport default function Page() { return <p>page</p> }\n`,
+  )
+  mkdirSync(join(at.folder, "app/classes"))
+  at.write(
+    "app/classes/route.js",
+    'import { backends } from "vitrine"\n\nexport const GET = () => Response.json(Object.keys(backends))\n',
+  )
+  await at.run("npm", "install", "next@16", "react@19", "react-dom@19")
+  await at.npx("next", "build")
+})
+rows.set("two versions of core", async (at) => {
+  at.write(
+    "two.mjs",
+    'import { ops } from "@vitrine/core"\nimport { ops as others } from "other-core"\nconst x = ops.input("x", [2])\ntry { console.log(others.add(x, x).shape) } catch (error) { console.log(error.message) }\n',
+  )
+  await at.run("npm", "install", "@vitrine/core", "other-core@npm:@vitrine/core")
+  console.log(`  ${(await at.run(process.execPath, "two.mjs")).trim()}`)
+})
+
+const needsVitrine = /^(node|deno$|bun$|typescript|vite$|webpack|esbuild|next)/
+const words = process.argv.slice(2)
+const results = []
+for (const [name, check] of rows) {
+  if (words.length > 0 && !words.some((word) => name.includes(word))) continue
+  const began = Date.now()
+  let fault = ""
+  try {
+    const folder = name.replaceAll(/[^a-z0-9]+/g, "-")
+    await check(needsVitrine.test(name) ? await withVitrine(folder) : app(folder))
+  } catch (error) {
+    fault = `${error.stdout ?? ""}${error.stderr ?? ""}${error.message}`.trim()
+  }
+  const seconds = ((Date.now() - began) / 1000).toFixed(1)
+  console.log(`${fault === "" ? "✓" : "✗"} ${name} (${seconds} s)`)
+  if (fault !== "") console.log(fault.slice(0, 3000).replaceAll(/^/gm, "    "))
+  results.push(fault === "")
+}
+console.log(`${results.filter(Boolean).length} of ${results.length} rows hold`)
+registry.close()
+process.exitCode = results.every(Boolean) ? 0 : 1
