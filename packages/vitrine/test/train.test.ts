@@ -1,9 +1,9 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { imageModel, parseHeader, toFloat32 } from "@vitrine/checkpoint"
+import { imageModel, parseHeader, toFloat32, writeSafetensors } from "@vitrine/checkpoint"
 import { findCheckpoint, readModelFolder } from "@vitrine/checkpoint/node"
-import { goldenPath } from "@vitrine/golden"
+import { golden, goldenPath } from "@vitrine/golden"
 import sharp from "sharp"
 import { beforeAll, expect, test } from "vitest"
 import { evaluate, type EvaluateOptions, type Evaluation, load, type Recipe, train } from "../src/node.ts"
@@ -481,4 +481,25 @@ test("a run on compressed Parquet is resumed to the same bytes", async () => {
   const rest = await collect(train({ resume: half, workers: 0, backend: "onnx" }))
   expect(stepsOf(rest)).toEqual(stepsOf(events).slice(2))
   expect(JSON.parse(await readFile(join(half, "config.json"), "utf8")).vitrine.order).toBe("windowed:3x2")
+})
+
+test("a run starts from bare rotary weights where their name in timm is said, and is resumed so", async () => {
+  const { tensors } = golden("rotary-dinov3")
+  const from = join(place, "rotary.safetensors")
+  const weights = Object.entries(tensors).flatMap(([key, { shape, data }]) =>
+    key.startsWith("param.")
+      ? [[key.slice(6), { dtype: "F32", shape: [...shape], data: Float32Array.from(data) }] as const]
+      : [],
+  )
+  await writeFile(from, Buffer.concat(writeSafetensors(weights)))
+  const out = join(place, "from-rotary")
+  const small = { batchSize: 8, steps: 2, model: { heads: 2, imageSize: [12, 20] } } as const
+  const run = { ...options, data, from, recipe: small }
+  await expect(collect(train(run))).rejects.toThrow(/say which it is \(--arch NAME/)
+  await expect(collect(train({ ...run, from: undefined, architecture: "vit_x" }))).rejects.toThrow(/\(--from\)/)
+  const architecture = "vit_small_patch16_dinov3"
+  for await (const event of train({ ...run, architecture, out })) if (event.type === "setup") break
+  const [setup, ...rest] = await collect(train({ resume: out, workers: 0, backend: "onnx" }))
+  expect(setup).toMatchObject({ from: { model: from }, recipe: { config: { positions: { centres: true } } } })
+  expect(rest.at(-1)).toMatchObject({ type: "end", finished: true })
 })

@@ -40,6 +40,8 @@ export type ModelOrigin =
 export interface ModelOptions {
   /** The number of attention heads, which weights do not determine. */
   readonly heads?: number
+  /** The name of the model in timm, if several models have the same names of tensors. */
+  readonly architecture?: string
   /** The side of the pictures in pixels. Position embeddings are resized to it. */
   readonly side?: number
 }
@@ -245,9 +247,10 @@ function filterPicture(weights: ArrayLike<number>, channels: number): Uint8Array
 
 /** @throws VitrineError (config) for a model without attention; the model is closed again */
 async function openModel(files: ModelFiles["files"], options: ModelOptions): Promise<OpenModel> {
-  const { heads, side } = options
+  const { architecture, heads, side } = options
   const model = await load(Object.fromEntries(files), {
     backend: await sharedBackend(),
+    architecture,
     ...(heads === undefined ? {} : { heads }),
     ...(side === undefined ? {} : { imageSize: side }),
   })

@@ -28,6 +28,8 @@ export interface TrainSetup {
   readonly seed: number
   /** Files of a model from which the training starts. */
   readonly from?: readonly Entry[]
+  /** The name of that model in timm, if its files do not tell it. */
+  readonly architecture?: string
 }
 
 /** A message about a run for the page. */
@@ -112,7 +114,7 @@ interface Run {
   readonly data: PictureSet | "shapes"
 }
 
-type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from">
+type StartOptions = Pick<TrainOptions, "recipe" | "seed" | "resume" | "from" | "architecture">
 
 export function createTraining(): Training {
   /** The reader's pictures that were read last, for each kind of data. */
@@ -179,7 +181,7 @@ export function createTraining(): Training {
       pictures.make = await readExamples(examples, side)
       return summaryOfData(pictures.make, [])
     },
-    start: ({ name, data: kind, recipe, seed, from }, listener) =>
+    start: ({ name, data: kind, recipe, seed, from, architecture }, listener) =>
       alone(name, async () => {
         const data = kind === "shapes" ? kind : pictures[kind]
         if (data === undefined)
@@ -188,7 +190,11 @@ export function createTraining(): Training {
         if (data !== "shapes")
           for (const [path, bytes] of Object.entries(filesOf(data))) await folder.write(path, bytes)
         const model = from === undefined ? {} : { from: Object.fromEntries(await unpack(from)) }
-        await runToEnd({ folder, paths: [], memory: memoryStore(), data }, { recipe, seed, ...model }, listener)
+        await runToEnd(
+          { folder, paths: [], memory: memoryStore(), data },
+          { recipe, seed, architecture, ...model },
+          listener,
+        )
       }),
     resume: (name, listener) =>
       alone(name, async () => {

@@ -84,6 +84,7 @@ function Options({ slot }: { readonly slot: Slot }): JSX.Element {
   const t = strings.value.inspect
   const side = useSignal("")
   const heads = useSignal("")
+  const architecture = useSignal("")
   const field = (name: string, value: typeof side, most: number): JSX.Element => (
     <label class="field">
       {name}
@@ -104,6 +105,16 @@ function Options({ slot }: { readonly slot: Slot }): JSX.Element {
       <div class="fields">
         {field(t.side, side, 2048)}
         {field(t.headCount, heads, 64)}
+        <label class="field">
+          {t.architecture}
+          <input
+            type="text"
+            value={architecture.value}
+            onChange={(event) => {
+              architecture.value = event.currentTarget.value.trim()
+            }}
+          />
+        </label>
       </div>
       <button
         type="button"
@@ -111,6 +122,7 @@ function Options({ slot }: { readonly slot: Slot }): JSX.Element {
           void state.openModel(slot, state.lastChoice.value[slot], {
             ...(side.value === "" ? {} : { side: Number(side.value) }),
             ...(heads.value === "" ? {} : { heads: Number(heads.value) }),
+            ...(architecture.value === "" ? {} : { architecture: architecture.value }),
           })
         }
       >

@@ -9,6 +9,7 @@ export const inspect = {
   options: "Another resolution, or heads",
   side: "Side of the pictures in pixels",
   headCount: "Heads, where the files do not say",
+  architecture: "Model's name in timm, where the files do not say",
   reopen: "Open again",
   second: "Compare with a second model",
   noSecond: "Without the second",

@@ -11,6 +11,7 @@ export const inspect: Texts["inspect"] = {
   options: "別の解像度、ヘッドの数",
   side: "絵の一辺（ピクセル）",
   headCount: "ヘッドの数（ファイルにないとき）",
+  architecture: "timm でのモデルの名前（ファイルにないとき）",
   reopen: "開き直す",
   second: "もうひとつのモデルと比べる",
   noSecond: "比べるのをやめる",

@@ -11,6 +11,7 @@ export const inspect: Texts["inspect"] = {
   options: "다른 해상도, 헤드 수",
   side: "그림 한 변(픽셀)",
   headCount: "헤드 수(파일에 없을 때)",
+  architecture: "timm에서의 모델 이름(파일에 없을 때)",
   reopen: "다시 열기",
   second: "다른 모델과 비교하기",
   noSecond: "비교 그만하기",

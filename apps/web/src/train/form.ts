@@ -21,6 +21,8 @@ export const name: Signal<string> = signal("shapes")
 export const from: Signal<readonly Entry[]> = signal([])
 /** The number of attention heads of that model, or 0 if its files contain it. */
 export const heads: Signal<number> = signal(0)
+/** The name of that model in timm, or "" if its files tell the model. */
+export const architecture: Signal<string> = signal("")
 
 export function chooseKind(next: DataKind): void {
   kind.value = next
@@ -47,6 +49,7 @@ export async function setup(): Promise<TrainSetup> {
     recipe: recipeOf(model, choice, side.value),
     seed: seed.value,
     ...(from.value.length === 0 ? {} : { from: from.value }),
+    ...(from.value.length === 0 || architecture.value === "" ? {} : { architecture: architecture.value }),
   }
 }
 

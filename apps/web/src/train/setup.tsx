@@ -12,7 +12,7 @@ import * as state from "./state.ts"
 /** The choices before a run starts. */
 export function Setup(): JSX.Element {
   const t = strings.value.train
-  const { kind, size, side, augment, name, from, heads } = form
+  const { kind, size, side, augment, name, from, heads, architecture } = form
   const busy = state.phase.value === "preparing" || state.phase.value === "running"
   const pictures = state.pictures.value
   const number = (
@@ -130,11 +130,22 @@ export function Setup(): JSX.Element {
                     onClick={() => {
                       from.value = []
                       heads.value = 0
+                      architecture.value = ""
                     }}
                   >
                     {t.notFrom}
                   </button>
                 </p>
+                <label class="field">
+                  {strings.value.inspect.architecture}
+                  <input
+                    type="text"
+                    value={architecture.value}
+                    onChange={(event) => {
+                      architecture.value = event.currentTarget.value.trim()
+                    }}
+                  />
+                </label>
                 <label class="field">
                   {strings.value.inspect.headCount}
                   <input

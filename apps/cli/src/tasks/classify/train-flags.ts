@@ -22,6 +22,11 @@ const { run, model, training } = groups
 /** The flags of `train` that image classifiers accept. */
 export const flags = {
   ...modelFlags,
+  arch: {
+    group: run,
+    value: "<name>",
+    help: "timm's name of --from's model, where several have the same names of tensors",
+  },
   classes: {
     group: run,
     value: "<a,b,…>",

@@ -21,14 +21,15 @@ export const trainPart = defineTraining({
   texts,
   ending,
   async options(values: ClassifyValues, recipe): Promise<TrainOptions> {
-    const { from, distillFrom, workers, classes, perClass, fileColumn, labelColumn, split, order, strict, model } =
-      values
+    const { from, arch: architecture, distillFrom, workers, classes, perClass, fileColumn, labelColumn } = values
+    const { split, order, strict, model } = values
     if (model !== undefined && (model.startsWith("hf:") || existsSync(model)))
       throw new UsageError(
         `--model ${model}: is a trained model, and train's --model is an architecture, such as Ti/16: start from its weights with --from ${model}`,
       )
     return {
       from: from === undefined ? undefined : (await localModel(from)).name,
+      architecture,
       distillFrom: distillFrom === undefined ? undefined : (await localModel(distillFrom)).name,
       workers,
       classes,

@@ -6,6 +6,8 @@ export type RunRecord = RunOrigin & {
   readonly recipe: ResolvedRecipe
   /** The model from which the run starts: its absolute path, or `hf:owner/name@commit`. */
   readonly from?: string
+  /** The name in timm of that model, if its weights alone do not tell it. */
+  readonly architecture?: string
   /** The teacher for distillation: its path or name, as in `from`. */
   readonly teacher?: string
   /** The classes of the run. Absent if they are all of the data's. */

@@ -16,7 +16,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   if (fieldOf(record, "recipe") === undefined) return null
   checkRecord(record, file)
   const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, trainSplit, order, listing } = record
-  const { testValidates = true } = record
+  const { architecture, testValidates = true } = record
   return {
     ...originOf(record, recipe.evaluateEvery),
     recipe: {
@@ -26,6 +26,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
       training: inField(file, "vitrine.recipe.training", () => trainingOptions(recipe.training)),
     },
     ...(from !== undefined && { from }),
+    ...(architecture !== undefined && { architecture }),
     ...(teacher !== undefined && { teacher }),
     ...(classes !== undefined && { classes }),
     ...(perClass !== undefined && { perClass }),

@@ -87,6 +87,7 @@ const count = { kind: "number", integer: true, from: 0 } as const
 const recordSchema = lenient("a record", {
   ...entriesOf(originFields),
   from: v.optional(schemas.text),
+  architecture: v.optional(schemas.text),
   teacher: v.optional(schemas.text),
   classes: v.optional(schemas.listOf(schemas.text)),
   perClass: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),

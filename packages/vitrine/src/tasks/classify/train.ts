@@ -28,6 +28,8 @@ export interface ClassifierOptions<Source> extends NewLength {
   readonly recipe?: Recipe | RecipeRule | undefined
   /** The model from which the run starts. */
   readonly from?: Source | undefined
+  /** The name in timm of that model, if several models have the same names of tensors. */
+  readonly architecture?: string | undefined
   readonly seed?: number | undefined
   readonly valFraction?: number | undefined
   readonly checkpointEvery?: number | undefined
@@ -165,7 +167,13 @@ export async function prepareClassifier<Source>(
   const plan = record ? storedPlan(record.recipe) : await newPlan(options.recipe, data, seed, platform.teacher)
   // A checkpoint contains everything that a resumed run needs.
   const source = resumed?.checkpoint ? undefined : record ? record.from : options.from
-  const start = source === undefined ? undefined : await platform.openStart(source, plan.hints)
+  const { architecture } = record ?? options
+  if (architecture !== undefined && source === undefined && resumed === undefined)
+    throw new VitrineError(
+      "config",
+      `architecture (--arch) ${architecture} names a model to start from: say which (--from)`,
+    )
+  const start = source === undefined ? undefined : await platform.openStart(source, { ...plan.hints, architecture })
   const recipe = plan.resolve(start)
   const classNames = classesOf(recipe, dataset)
   if (resumed) checkSameClasses(labelNames(resumed.config), classNames, data.name)
@@ -198,6 +206,7 @@ export async function prepareClassifier<Source>(
             recipe,
             engines,
             ...(start?.origin !== undefined && { from: start.origin }),
+            ...(architecture !== undefined && { architecture }),
             ...(teacher && { teacher: teacher.origin }),
             ...selection,
             ...(dataset.order !== undefined && { order: orderText(dataset.order) }),
