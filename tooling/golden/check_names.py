@@ -118,10 +118,13 @@ class Vitrine:
     def __init__(self, backend: str):
         self.process = subprocess.Popen(["node", str(NODE), backend], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, path: Path, image: Path, options: dict) -> dict:
-        self.process.stdin.write(json.dumps({"path": str(path), "image": str(image), "options": options}) + "\n")
+    def send(self, request: dict) -> dict:
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
+
+    def ask(self, path: Path, image: Path, options: dict) -> dict:
+        return self.send({"path": str(path), "image": str(image), "options": options})
 
 
 def verdict(expected: list[float], rounding: float, answer: dict) -> tuple[str, object]:

@@ -213,3 +213,22 @@ test("any shapes at all are read or refused", () => {
     { numRuns: 500 },
   )
 })
+
+test.each([
+  ["rope_embed.periods", "Meta's own DINOv3"],
+  ["storage_tokens", "Meta's own DINOv3"],
+  ["visual.transformer.resblocks.0.ln_1.weight", "CLIP of OpenAI and OpenCLIP and Meta's own Perception Encoder"],
+])("weights with %s are called by their repository", (tensor, models) => {
+  const config = vitConfig({ imageSize: [8, 8], patchSize: [4, 4], dim: 8, depth: 1, heads: 2, mlpDim: 16 })
+  const parameters = vitParameters(config).map(({ name, shape }) => ({ name, shape }))
+  expect(errorOf(() => readStateDict(header([...parameters, { name: tensor, shape: [8] }]), "w", { heads: 2 }))).toBe(
+    `w: has "${tensor}", a name of ${models}: take timm's or transformers' copy of the model`,
+  )
+})
+
+test("a tensor without values is passed over", () => {
+  const config = vitConfig({ imageSize: [8, 8], patchSize: [4, 4], dim: 8, depth: 1, heads: 2, mlpDim: 16 })
+  const parameters = vitParameters(config).map(({ name, shape }) => ({ name, shape }))
+  const empty = { name: "register_tokens_of_none", shape: [1, 0, 8] }
+  expect(readStateDict(header([...parameters, empty]), "w", { heads: 2 }).config).toEqual(config)
+})

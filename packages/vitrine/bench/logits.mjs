@@ -1,18 +1,26 @@
-// Logits of many models in one process: reads lines of JSON, {path, image, options}, and answers each with a line,
-// {logits} or {error}. tooling/golden/check_names.py uses it.
+// Logits and exports of many models in one process: reads lines of JSON, {path, image, options} or {path, to}, where
+// `to` are options of exportModel, and answers each with a line: {logits}, {notes} or {error, kind}.
+// tooling/golden/check_names.py and check_exports.py use it.
 import { createInterface } from "node:readline"
-import { load } from "vitrine"
+import { exportModel, load } from "vitrine"
+
+async function logitsOf({ path, image, options }) {
+  const model = await load(path, { backend: process.argv[2] ?? "onnx", ...options })
+  const [row] = model.config.classes === 0 ? await model.features([image]) : await model.logits([image])
+  await model.close()
+  return { logits: [...row] }
+}
+
+async function exported({ path, to }) {
+  const { notes } = await exportModel(path, to)
+  return { notes }
+}
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { path, image, options } = JSON.parse(line)
-  let answer
-  try {
-    const model = await load(path, { backend: process.argv[2] ?? "onnx", ...options })
-    const rows = model.config.classes === 0 ? await model.features([image]) : await model.logits([image])
-    answer = { logits: [...rows[0]], config: model.config }
-    await model.close()
-  } catch (error) {
-    answer = { error: error.message, kind: error.kind ?? error.stack }
-  }
+  const request = JSON.parse(line)
+  const answer = await (request.to === undefined ? logitsOf(request) : exported(request)).catch((error) => ({
+    error: error.message,
+    kind: error.kind ?? error.stack,
+  }))
   console.log(JSON.stringify(answer))
 }

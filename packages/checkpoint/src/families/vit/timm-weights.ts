@@ -30,6 +30,12 @@ const aliases: readonly ((name: string) => string)[] = [
   (name) => name.replace(".mlp.fc1.", ".mlp.w12.").replace(".mlp.fc2.", ".mlp.w3."),
 ]
 
+/** Tensors with names of other repositories, whose models timm and transformers have under names of their own. */
+const otherRepositories: readonly (readonly [tensor: RegExp, models: string])[] = [
+  [/(^|\.)(rope_embed\.periods|storage_tokens)$|\.qkv\.bias_mask$/, "Meta's own DINOv3"],
+  [/(^|\.)transformer\.resblocks\.\d+\./, "CLIP of OpenAI and OpenCLIP and Meta's own Perception Encoder"],
+]
+
 /** A tensor of rotary positions. */
 const rotary = /(^|\.)rope(_embed)?\.|\.freqs_(cos|sin)$/
 
@@ -57,6 +63,11 @@ export function readStateDict(
   const prefix = tensors.find(({ name }) => name.endsWith(marker))?.name.slice(0, -marker.length) ?? ""
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]))
   if (isEvaWeights((name) => shapes.get(prefix + name), hints)) return readEvaWeights({ tensors }, prefix, file, hints)
+  for (const [names, models] of otherRepositories) {
+    const tensor = tensors.find(({ name }) => names.test(name))
+    if (tensor !== undefined)
+      throw fileError(file, `has ${shown(tensor.name)}, a name of ${models}: take timm's or transformers' copy of the model`)
+  }
   const turning = tensors.find(({ name }) => rotary.test(name))
   if (turning !== undefined)
     throw configError(
