@@ -66,7 +66,10 @@ export function readStateDict(
   for (const [names, models] of otherRepositories) {
     const tensor = tensors.find(({ name }) => names.test(name))
     if (tensor !== undefined)
-      throw fileError(file, `has ${shown(tensor.name)}, a name of ${models}: take timm's or transformers' copy of the model`)
+      throw fileError(
+        file,
+        `has ${shown(tensor.name)}, a name of ${models}: take timm's or transformers' copy of the model`,
+      )
   }
   const turning = tensors.find(({ name }) => rotary.test(name))
   if (turning !== undefined)

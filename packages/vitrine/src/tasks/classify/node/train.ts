@@ -27,6 +27,8 @@ export interface TrainOptions extends RunOptions {
    * classes are others, the head is a single linear layer that starts at 0.
    */
   readonly from?: string | undefined
+  /** The name in timm of that model, if several models have the same names of tensors. */
+  readonly architecture?: string | undefined
   /**
    * The teacher for distillation, in any form that `load` accepts. It must have the data's classes, and patches that
    * fit the student's images, since it gets the same images.

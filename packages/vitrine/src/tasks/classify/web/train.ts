@@ -22,6 +22,8 @@ export interface TrainOptions extends PageRunOptions {
    * run does not need it.
    */
   readonly from?: ModelSource | undefined
+  /** The name in timm of that model, if several models have the same names of tensors. */
+  readonly architecture?: string | undefined
 }
 
 /**
