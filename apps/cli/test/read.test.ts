@@ -57,6 +57,14 @@ describe.sequential("reading", () => {
     expect(found.characters).toBeLessThanOrEqual(1)
   })
 
+  test.each(["test", "all"])("is not measured on the split %s, which no lines have", async (split) => {
+    expectFault(
+      await vitrine(["eval", "--model", run, "--split", split]),
+      new RegExp(`--split ${split} is not for models that read, whose data has train and val; use one of these`),
+      2,
+    )
+  })
+
   test("is looked into: where it looks for each character", async () => {
     const out = join(folder, "figures")
     const drawn = await vitrine(["inspect", run, row, "-o", out, "--format", "json", "--json"])

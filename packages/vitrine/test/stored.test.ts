@@ -116,3 +116,10 @@ describe.each(Object.entries(kinds))("a stored run of %s", (name, { data, train,
     }
   })
 })
+
+test("a model that reads is measured on the splits that lines have", async () => {
+  const options = JSON.parse('{ "split": "test" }')
+  await expect(evaluateReader(stored("read"), { ...options, backend })).rejects.toThrow(
+    'split must be train or val for a model that reads, got "test"',
+  )
+})

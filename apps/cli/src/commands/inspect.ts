@@ -78,10 +78,10 @@ function figureList(): string {
 function checkUsage(paths: readonly string[], { tap, listTaps, figure, out }: InspectValues): void {
   if (listTaps && (tap !== undefined || paths.length > 0)) throw new UsageError("--list-taps takes a model alone")
   if (tap === undefined) return
-  if (paths.length === 0) throw new UsageError("--tap needs an image to compute its values of")
+  if (paths.length === 0) throw new UsageError("--tap needs an image, of which it gives values")
   if (out !== undefined && extname(out) !== ".safetensors")
     throw new UsageError(`--out ${out}: with --tap the name must end in .safetensors`)
-  if (figure !== undefined) throw new UsageError("--tap gives values, not a --figure")
+  if (figure !== undefined) throw new UsageError("--tap and --figure exclude each other: give one of them")
 }
 
 /** A model to inspect, the images, and the flags. */

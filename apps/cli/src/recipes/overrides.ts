@@ -87,13 +87,16 @@ function overrideOptimizer(
 }
 
 /**
- * The fields of a recipe for one task, unchecked.
- * @throws VitrineError (config) for a rule, which makes recipes of classifiers
+ * The fields of a recipe for one task. Their values are not checked.
+ * @throws VitrineError (config) for a rule: rules make recipes of classifiers alone
  * @throws UsageError for a recipe of another task
  */
 export function recipeFields(recipe: object | RecipeRule, task: string, name = "the recipe"): object {
   if (typeof recipe === "function")
-    throw new VitrineError("config", `${name}: makes recipes of classifiers, not for --task ${task}`)
+    throw new VitrineError(
+      "config",
+      `${name}: is a rule, and rules make recipes of classifiers alone; give --task ${task} a recipe`,
+    )
   const { task: recipeTask = task, ...fields }: { readonly task?: unknown } = recipe
   if (recipeTask !== task) throw new UsageError(`the recipe is for --task ${recipeTask}, not for --task ${task}`)
   return fields

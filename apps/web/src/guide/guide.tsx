@@ -200,7 +200,7 @@ function Rail({ at }: { readonly at: StepId }): JSX.Element {
   )
 }
 
-/** Scrolls a box, and nothing around it, until one of its elements is in sight. */
+/** Scrolls a box until one of its elements is in sight. Nothing around the box scrolls. */
 function keepInside(box: Element, element: Element): void {
   const [outer, inner] = [box.getBoundingClientRect(), element.getBoundingClientRect()]
   const over = Math.max(0, inner.bottom - outer.bottom) + Math.min(0, inner.top - outer.top)
@@ -217,7 +217,7 @@ function RailLink({ id, at, onFollow }: RailLinkProps): JSX.Element {
   return (
     <a
       href={`#${id}`}
-      // A link to the address that is already there changes nothing, but the reader may have scrolled away from the step.
+      // The browser does nothing for a link to the current address, but the reader may have scrolled away from the step.
       onClick={() => {
         onFollow()
         aimAt(id)

@@ -54,7 +54,7 @@ export interface AttentionLayout {
 
 type ClassifierOptions = Pick<FiguresOptions, "images" | "status"> & { readonly model: Model<ImageInput> }
 
-/** The features that the head averages, of a model whose tap `norm` is `[1, rows, columns, dim]`. */
+/** The features that the head averages. The tap `norm` of such a model is `[1, rows, columns, dim]`. */
 export async function observeFeatures({ model, images, status }: ClassifierOptions): Promise<FeatureObservation> {
   const pictures: Picture[] = []
   const features: HostTensor[] = []

@@ -62,7 +62,7 @@ function header(run: string, event: SetupEvent): string {
   ].join("\n")
 }
 
-/** Says that few validation images choose no model. */
+/** Says that the validation images are too few to choose the best model. */
 function lastOfFew({ validation, resumed }: SetupEvent): string[] {
   if (!isFewValidation(validation) || resumed !== null) return []
   const text = `${count(validation)} validation images are too few to tell which model is the best: the last one is published (else: --best, or more by --val-fraction)`
@@ -72,7 +72,7 @@ function lastOfFew({ validation, resumed }: SetupEvent): string[] {
 /** The most classes that are named. */
 const mostNamed = 20
 
-/** The classes with their numbers of training images; of many, the first and the range of the numbers. */
+/** The classes with their numbers of training images. Of many classes: the first ones, and the range of the numbers. */
 function classesLine({ classes, classCounts }: SetupEvent): string[] {
   const rows = classes.map((label, i) => ({ label: printable(label), images: classCounts[i] ?? 0 }))
   if (rows.length === 0) return []
@@ -86,7 +86,7 @@ function classesLine({ classes, classCounts }: SetupEvent): string[] {
   return [field("classes", `${names.join(", ")}${rest}`)]
 }
 
-/** Whether a head that has learned nothing stays as it is. */
+/** Whether the head is new and frozen, so that it never learns. */
 function isHeadFrozen({ recipe: { config, training }, from, resumed }: SetupEvent): boolean {
   if (resumed !== null || (from !== null && !from.newHead)) return false
   const groups = parameterGroups(imageModel(config).parameters, training)
@@ -150,10 +150,10 @@ export const ending: Ending = {
   },
 }
 
-/** A small model that was trained on many images. It serves few images better than what they teach alone. */
+/** A small model that was trained on many images. With few images, a run that starts from it is more accurate. */
 const published = "hf:timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
-/** How many images a run has trained on, by its steps and passes. */
+/** The number of training images of a run: the images of all its steps, divided by its passes over the data. */
 function examplesOf(
   { recipe }: { readonly recipe: ResolvedRecipe },
   metrics: readonly { readonly step: number; readonly [field: string]: unknown }[],

@@ -13,7 +13,8 @@ export const evalPart: EvalPart = { flags: searchFlags, evaluate }
 
 async function evaluate(path: string, flags: EvalValues & Values<typeof searchFlags>): Promise<void> {
   const { data = [undefined], split = "val", batchSize, beams, lengthPenalty, json, model } = flags
-  if (split === "test" || split === "all") throw new UsageError(`--split ${split} is not for models that read`)
+  if (split === "test" || split === "all")
+    throw new UsageError(`--split ${split} is not for models that read, whose data has train and val; use one of these`)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
     for (const each of data) {

@@ -1,4 +1,4 @@
-import { VitrineError } from "@vitrine/core"
+import { showValue, VitrineError } from "@vitrine/core"
 import type { Image } from "@vitrine/data"
 import { readAhead } from "@vitrine/data/internal"
 import { resolveLines } from "@vitrine/data/node"
@@ -30,6 +30,7 @@ export interface ReaderEvaluation {
   readonly mistakes: readonly { readonly line: string; readonly text: string; readonly read: string }[]
 }
 
+const splits: readonly string[] = ["train", "val"]
 const mostMistakes = 20
 /** The greatest number of lines that are read. A training set of generated rows has no end. */
 const mostLines = 20_000
@@ -42,6 +43,11 @@ const batchPixels = 48e6
  */
 export async function evaluateReader(path: string, options: EvaluateReaderOptions = {}): Promise<ReaderEvaluation> {
   const { data, split = "val", batchSize = 64, beams, lengthPenalty, ...loading } = options
+  if (!splits.includes(split))
+    throw new VitrineError(
+      "config",
+      `split must be ${splits.join(" or ")} for a model that reads, got ${showValue(split)}`,
+    )
   const reader = await loadReader(path, loading)
   const closers = [reader.close]
   try {
