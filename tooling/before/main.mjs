@@ -33,7 +33,7 @@ function run(place, { folder, file }, name) {
 function runList({ base, build, tests }) {
   const place = mkdtempSync(join(tmpdir(), "vitrine-before-"))
   let [failing, all] = [0, 0]
-  git("worktree", "add", "--detach", place, base)
+  git("worktree", "add", "--quiet", "--detach", place, base)
   try {
     execFileSync("npm", ["run", "--silent", "setup"], { cwd: place, stdio: "ignore" })
     if (build)

@@ -18,18 +18,47 @@ export function* textLines(text: string): Generator<string, void, void> {
 }
 
 /** Whether JSON is nested more than `deepest` deep. It counts brackets, before the JSON is parsed. */
-export function isDeepJson(text: string): boolean {
+export const isDeepJson = (text: string): boolean => jsonFault(text) === faults.deep
+
+/** The number of lists and objects, and of commas, in the JSON of a file. */
+export interface JsonCount {
+  lists: number
+  commas: number
+}
+
+/** The greatest numbers of a file. Beyond these the values would need gigabytes, and Node would end without a word. */
+const mostJson: JsonCount = { lists: 10_000_000, commas: 100_000_000 }
+
+const faults = {
+  deep: `is nested more than ${deepest} deep`,
+  lists: `holds more than ${mostJson.lists / 1e6} million lists and objects`,
+  commas: `holds more than ${mostJson.commas / 1e6} million values`,
+} as const
+
+/**
+ * What keeps JSON from being parsed, or undefined. It counts brackets and commas outside of texts.
+ * @param count the counts of earlier lines of the same file, to which those of this one are added
+ */
+export function jsonFault(
+  text: string,
+  count: JsonCount = { lists: 0, commas: 0 },
+  most: JsonCount = mostJson,
+): string | undefined {
   let depth = 0
   let inString = false
+  let { lists, commas } = count
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
     if (inString) {
       if (c === 0x5c) i++
       else if (c === 0x22) inString = false
     } else if (c === 0x22) inString = true
+    else if (c === 0x2c) commas++
     else if (c === 0x7b || c === 0x5b) {
-      if (++depth > deepest) return true
+      lists++
+      if (++depth > deepest) return faults.deep
     } else if (c === 0x7d || c === 0x5d) depth--
   }
-  return false
+  Object.assign(count, { lists, commas })
+  return lists > most.lists ? faults.lists : commas > most.commas ? faults.commas : undefined
 }

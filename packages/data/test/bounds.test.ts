@@ -2,7 +2,7 @@ import { writeFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { isDeepJson, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
+import { isDeepJson, jsonFault, parseLabels, readFileWithin, textLines } from "../src/internal-node.ts"
 import { parseTable } from "../src/node/tables/parse.ts"
 import { type ByteReader, readTar } from "../src/node/tar.ts"
 
@@ -49,6 +49,16 @@ describe("at its bound, what is read", () => {
     expect(parseLabels(nested(63), "labels.jsonl")).toEqual([{ file: "a", text: "b" }])
     for (const depth of [64, 5000]) expect(() => parseLabels(nested(depth), "labels.jsonl")).toThrow(/:1: is nested/)
     expect(isDeepJson(JSON.stringify({ text: "[".repeat(100), quote: '"['.repeat(100) }))).toBe(false)
+  })
+
+  test("are lists and values of JSON, over all lines of a file", () => {
+    const most = { lists: 4, commas: 3 }
+    const count = { lists: 0, commas: 0 }
+    expect(jsonFault('{"a":[1,2],"b":",[[["}', count, most)).toBeUndefined()
+    expect(count).toEqual({ lists: 2, commas: 2 })
+    expect(jsonFault("[[]]", count, most)).toBeUndefined()
+    expect(jsonFault("[]", count, most)).toBe("holds more than 10 million lists and objects")
+    expect(jsonFault("[1,2,3]", { lists: 0, commas: 2 }, most)).toBe("holds more than 100 million values")
   })
 
   test("are rows and columns of a table", () => {

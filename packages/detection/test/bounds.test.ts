@@ -14,7 +14,7 @@ test("JSON and XML are read 64 levels deep", () => {
     )
   expect(parseCoco(nested(61), "a.json", ignore).images[0]?.objects.labels).toHaveLength(1)
   for (const depth of [62, 5000])
-    expect(() => parseCoco(nested(depth), "a.json", ignore)).toThrow("a.json: is not JSON of at most 64 levels")
+    expect(() => parseCoco(nested(depth), "a.json", ignore)).toThrow("a.json: is nested more than 64 deep")
   expect(parseVoc(xml(63), "a.xml", ignore).objects).toHaveLength(1)
   for (const depth of [64, 5000])
     expect(() => parseVoc(xml(depth), "a.xml", ignore)).toThrow("a.xml: is not XML of at most 64 levels")

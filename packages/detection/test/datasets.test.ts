@@ -173,7 +173,7 @@ describe("COCO", () => {
       }),
       'two categories are called "a"',
     ],
-    ["deep lists", "[".repeat(200_000), "is not JSON"],
+    ["deep lists", "[".repeat(200_000), "is nested more than 64 deep"],
     [
       "no usable image",
       coco(["x.png"], []),

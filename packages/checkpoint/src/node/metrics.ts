@@ -1,4 +1,4 @@
-import { isDeepJson, textLines } from "@vitrine/data/internal"
+import { type JsonCount, jsonFault, textLines } from "@vitrine/data/internal"
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { fileError, shown } from "../errors.ts"
 import { isObject } from "../json.ts"
@@ -92,18 +92,19 @@ function refuse(path: string, lines: readonly Line[], index: number): never {
 /** The lines, and the text after the last line break. */
 async function readLines(path: string, most = maxLines): Promise<{ lines: readonly Line[]; rest: string }> {
   const lines: Line[] = []
+  const count = { lists: 0, commas: 0 }
   let rest: string | undefined
   for (const text of textLines(await readText(path))) {
-    if (rest !== undefined) lines.push({ text: rest, event: eventOf(rest) })
+    if (rest !== undefined) lines.push({ text: rest, event: eventOf(rest, count) })
     if (lines.length > most) throw fileError(path, `has more than ${most} lines`)
     rest = text
   }
   return { lines, rest: rest ?? "" }
 }
 
-function eventOf(line: string): MetricsEvent | undefined {
+function eventOf(line: string, count: JsonCount): MetricsEvent | undefined {
   try {
-    if (isDeepJson(line)) return undefined
+    if (jsonFault(line, count) !== undefined) return undefined
     const event: unknown = JSON.parse(line)
     return isEvent(event) ? event : undefined
   } catch {

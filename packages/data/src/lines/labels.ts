@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { deepest, isDeepJson, textLines } from "../text.ts"
+import { jsonFault, textLines } from "../text.ts"
 
 /** The file of a line's image, and the line's text. */
 export interface LineLabel {
@@ -41,7 +41,8 @@ function fromTabs(line: string, place: string): [file: string, text: string] {
 }
 
 function fromJson(line: string, place: string): [file: string, text: string] {
-  if (isDeepJson(line)) throw new VitrineError("file", `${place}: is nested more than ${deepest} deep`)
+  const fault = jsonFault(line)
+  if (fault !== undefined) throw new VitrineError("file", `${place}: ${fault}`)
   let value: unknown
   try {
     value = JSON.parse(line)

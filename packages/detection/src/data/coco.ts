@@ -1,5 +1,5 @@
 import { VitrineError } from "@vitrine/core"
-import { deepest, isDeepJson } from "@vitrine/data/internal"
+import { jsonFault } from "@vitrine/data/internal"
 import { type AnnotatedImage, isSize, type RawObject, validObjects } from "./annotations.ts"
 
 /** The content of a COCO annotation file: its categories in order of rising id, and its images in order. */
@@ -59,7 +59,8 @@ export function parseCoco(text: string, name: string, fault: (line: string) => v
 }
 
 function parseJson(text: string, fail: (message: string) => never): Fields {
-  if (isDeepJson(text)) return fail(`is not JSON of at most ${deepest} levels`)
+  const fault = jsonFault(text)
+  if (fault !== undefined) return fail(fault)
   let document: unknown
   try {
     document = JSON.parse(text)

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync"
 import { VitrineError } from "@vitrine/core"
 import { messageOf } from "../../message.ts"
-import { deepest, isDeepJson, textLines } from "../../text.ts"
+import { jsonFault, textLines } from "../../text.ts"
 
 /** A value in a table: text, or any JSON value in a file of JSON lines. */
 export type Cell = unknown
@@ -84,6 +84,7 @@ function delimiterOf(text: string, name: string): string {
 function parseJsonLines(text: string, name: string, limits: typeof tableLimits): Table {
   const places = new Map<string, number>()
   const rows: Cell[][] = []
+  const count = { lists: 0, commas: 0 }
   let number = 0
   for (const line of textLines(text)) {
     if (++number > limits.rows + 1) throw tooManyRows(name, limits)
@@ -92,7 +93,8 @@ function parseJsonLines(text: string, name: string, limits: typeof tableLimits):
       throw new VitrineError("file", `${name}: line ${number} is no JSON object`)
     }
     let record: unknown
-    if (isDeepJson(line)) throw new VitrineError("file", `${name}: line ${number} is nested more than ${deepest} deep`)
+    const fault = jsonFault(line, count)
+    if (fault !== undefined) throw new VitrineError("file", `${name}: line ${number} ${fault}`)
     try {
       record = JSON.parse(line)
     } catch {

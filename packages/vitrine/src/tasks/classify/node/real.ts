@@ -1,7 +1,7 @@
 import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type { Dataset } from "@vitrine/data"
-import { deepest, isDeepJson, readFileWithin } from "@vitrine/data/internal/node"
+import { jsonFault, readFileWithin } from "@vitrine/data/internal/node"
 
 /** Sorts the names of images by the numbers in them. */
 const byNumber = new Intl.Collator("en", { numeric: true })
@@ -40,7 +40,8 @@ export async function readRealLabels(
 }
 
 function parse(text: string, fail: (fault: string, cause?: unknown) => never): unknown {
-  if (isDeepJson(text)) return fail(`is not JSON of at most ${deepest} levels`)
+  const fault = jsonFault(text)
+  if (fault !== undefined) return fail(fault)
   try {
     return JSON.parse(text)
   } catch (error) {
