@@ -45,5 +45,8 @@ export function originOf(
 export function labelNames(json: unknown): readonly string[] {
   if (typeof json !== "object" || json === null || !("label_names" in json)) return []
   const { label_names: labels } = json
-  return Array.isArray(labels) ? labels.map(String) : []
+  // An object may have a `toString` of its own, which need be no function.
+  return Array.isArray(labels)
+    ? labels.map((label) => (typeof label === "object" ? JSON.stringify(label) : String(label)))
+    : []
 }

@@ -10,7 +10,7 @@ export const bounds = { milliseconds: 1000, mebibytes: 300 } as const
 /** An input that was neither read nor refused correctly. */
 export interface Fault {
   readonly target: string
-  /** The index of the input in the sequence of its seed. */
+  /** The index of the input in the sequence of its seed; negative for a file of the corpus. */
   readonly index: number
   readonly fault: string
   readonly bytes: Uint8Array
@@ -42,8 +42,11 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   const corpus = await corpusOf(target)
   const faults: Fault[] = []
   const counts = { read: 0, refused: 0 }
-  // The first inputs make parsers load their libraries, which should not count.
-  for (const bytes of corpus) await outcome(target, bytes)
+  // They also make parsers load their libraries, which should not count.
+  for (const [i, bytes] of corpus.entries()) {
+    const fault = faultOf(await outcome(target, bytes))
+    if (fault !== null) faults.push({ target: target.name, index: -1 - i, fault, bytes })
+  }
   const end = performance.now() + milliseconds
   let index = start
   let before = usage()
@@ -54,13 +57,12 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     const [took, memory] = [after.milliseconds - before.milliseconds, after.mebibytes - before.mebibytes]
     before = after
     const fault =
-      result instanceof Error || typeof result === "string"
-        ? faultOf(result)
-        : took > bounds.milliseconds
-          ? `took ${took.toFixed(0)} ms`
-          : memory > bounds.mebibytes
-            ? `took ${memory.toFixed(0)} MiB`
-            : null
+      faultOf(result) ??
+      (took > bounds.milliseconds
+        ? `took ${took.toFixed(0)} ms`
+        : memory > bounds.mebibytes
+          ? `took ${memory.toFixed(0)} MiB`
+          : null)
     if (result === null) counts.read++
     else counts.refused++
     if (fault !== null) faults.push({ target: target.name, index, fault, bytes })
@@ -116,8 +118,9 @@ async function outcome(target: Target, bytes: Uint8Array): Promise<unknown> {
   }
 }
 
-/** The fault of an error in words, or null for a `VitrineError` of one line. */
+/** The fault of an error in words, or null for a `VitrineError` of one line, and where there is no error. */
 function faultOf(error: unknown): string | null {
+  if (error === null) return null
   if (!VitrineError.isInstance(error)) return `threw ${String((error as Error).stack ?? error).slice(0, 600)}`
   if (escapeControls(error.message) !== error.message)
     return `has control characters in its message: ${JSON.stringify(error.message)}`

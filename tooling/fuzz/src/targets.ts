@@ -68,7 +68,7 @@ const shardedFolder = (index: Uint8Array): Parameters<typeof openModel>[0] => ({
   json: async (file) =>
     file === "config.json" ? shardedConfig : /index/.test(file) ? parseJson(index, file) : undefined,
   open: async (file) =>
-    /^model-0000[12]/.test(file)
+    /^model-0000[12]-of-00002\.safetensors$/.test(file)
       ? memorySource(corpus.goldenFile(`huggingface-dinov2-swiglu/${file}`), file)
       : undefined,
 })

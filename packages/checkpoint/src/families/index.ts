@@ -83,8 +83,8 @@ export function attentionConfig(config: ModelConfig, what: string): ViTConfig {
  */
 export function storedConfig(stored: unknown, at: string, json: unknown, file: string): ModelConfig {
   const { family = "" } = isObject(stored) ? stored : {}
-  const { architecture = "" } = isObject(json) ? json : {}
-  const row = hasRow(families, family) ? families[family] : familyOfArchitecture(String(architecture))
+  const architecture = isObject(json) && typeof json.architecture === "string" ? json.architecture : ""
+  const row = hasRow(families, family) ? families[family] : familyOfArchitecture(architecture)
   if (row === undefined)
     throw configError(file, `${at}.family must be one of ${rowNames(families).join(", ")}, got ${shown(family)}`)
   return checkedConfig(row, parse(row.schema, stored, file, at), at, file)

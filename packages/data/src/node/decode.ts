@@ -35,7 +35,8 @@ export async function decodeAdmitted(input: string | Uint8Array, label: string, 
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
   if (format === undefined) throw notDecoded(bytes, label)
-  if (format === "TIFF" && width * height > decodeLimits.pixels) throw tooManyPixels(label)
+  // A GIF is as large as its first frame.
+  if (format !== "GIF" && width * height > decodeLimits.pixels) throw tooManyPixels(label)
   await admit?.(width * height || decodeLimits.pixels)
   if (format === "BMP") return decodeNamed(bytes, label)
   const tiff = format === "TIFF" ? tiffFacts(bytes) : undefined

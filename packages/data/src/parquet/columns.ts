@@ -112,7 +112,10 @@ function typeOf(feature: unknown): unknown {
 /** The names of a ClassLabel, which may stand in a list. */
 function classNamesOf(feature: unknown): readonly string[] | undefined {
   const { feature: inner, names }: { readonly feature?: unknown; readonly names?: unknown } = Object(feature)
-  if (typeOf(feature) === "ClassLabel") return Array.isArray(names) ? names.map(String) : undefined
+  if (typeOf(feature) === "ClassLabel")
+    return Array.isArray(names)
+      ? names.map((name: unknown) => (typeof name === "object" ? JSON.stringify(name) : String(name)))
+      : undefined
   const [item = inner]: readonly unknown[] = Array.isArray(feature) ? feature : []
   return item === undefined ? undefined : classNamesOf(item)
 }

@@ -17,7 +17,7 @@ import { mostPackedBytes, pagedMemory } from "../archive.ts"
 import { fileSource, openFile } from "../open-file.ts"
 import type { ResolvedData } from "../resolved.ts"
 import { namedShards, splitNamed } from "../shard-names.ts"
-import { type ColumnOptions, columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
+import { cellText, type ColumnOptions, columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
 import { classLabels, noClasses, rowLabels } from "../tables/labels.ts"
 import { type Cell, mostTableBytes, type Table } from "../tables/parse.ts"
 import { resolveTables } from "../tables/resolve.ts"
@@ -209,7 +209,7 @@ function namedCell({ name, classNames }: TableColumn, file: string): (cell: Cell
     if (text === undefined)
       throw new VitrineError(
         "file",
-        `${file}: the column ${name} has the class ${String(cell)}, but only ${classNames.length} names`,
+        `${file}: the column ${name} has the class ${cellText(cell)}, but only ${classNames.length} names`,
       )
     return text
   }
@@ -248,7 +248,7 @@ async function resolveBytes(
       return []
     }
     const cell = columns.split === undefined ? undefined : at(table.rows, row)[columns.split]
-    const name = isEmpty(cell) ? at(parts, placeOf(starts, row)[0]).split : String(cell)
+    const name = isEmpty(cell) ? at(parts, placeOf(starts, row)[0]).split : cellText(cell)
     const split = splitNamed(name, options.trainSplit)
     if (split === "other") {
       passed.push([`rows of the split "${name}"`, `row ${row}`])

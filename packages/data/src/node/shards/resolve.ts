@@ -7,7 +7,7 @@ import type { Split } from "../../splits.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { ResolvedData } from "../resolved.ts"
 import { namedShards, splitNamed } from "../shard-names.ts"
-import { columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
+import { cellText, columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
 import { noClasses, rowLabels } from "../tables/labels.ts"
 import type { Table } from "../tables/parse.ts"
 import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
@@ -62,7 +62,7 @@ export async function resolveShards(
       return []
     }
     const cell = columns.split === undefined ? undefined : at(table.rows, place)[columns.split]
-    const name = isEmpty(cell) ? at(parts, row.shard).split : String(cell)
+    const name = isEmpty(cell) ? at(parts, row.shard).split : cellText(cell)
     const split = splitNamed(name, options.trainSplit)
     if (split === "other") {
       passed.push([`samples of the split "${name}"`, row.key])

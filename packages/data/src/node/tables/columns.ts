@@ -108,7 +108,7 @@ function splitColumn(table: Table): number | undefined {
   const { columns, rows } = table
   const column = columns.findIndex((name, i) =>
     splitOfYes(name) === undefined
-      ? splitColumns.has(plain(name)) && rows.every((row) => isEmpty(row[i]) || splitOf(String(row[i])) !== undefined)
+      ? splitColumns.has(plain(name)) && rows.every((row) => isEmpty(row[i]) || splitOf(cellText(row[i])) !== undefined)
       : isBinary(table, i),
   )
   return column < 0 ? undefined : column
@@ -142,6 +142,12 @@ function isBinary({ rows }: Table, column: number): boolean {
 /** Whether a cell has no value. */
 export function isEmpty(cell: Cell): boolean {
   return cell === undefined || cell === null || cell === ""
+}
+
+/** The text of a cell; JSON for an object, whose own `toString` may be anything. */
+export function cellText(cell: Cell): string {
+  if (Array.isArray(cell)) return cell.map(cellText).join()
+  return typeof cell === "object" ? JSON.stringify(cell) : String(cell)
 }
 
 /** The number in a cell, or NaN for other values. */

@@ -2,7 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { classesOfLabels, type NamedClasses } from "../../classes.ts"
 import { type LabelSets, labelSets } from "../../label-sets.ts"
-import { type Columns, isEmpty, numberOf } from "./columns.ts"
+import { cellText, type Columns, isEmpty, numberOf } from "./columns.ts"
 import type { Cell, Table } from "./parse.ts"
 
 /** The labels of some rows of a table. */
@@ -63,7 +63,7 @@ export function classLabels(
     return { classes, ...several(lists, classes), notes: noLabels(lists) }
   }
   const places = new Map(classes.map((name, i) => [name, i]))
-  return { classes, labels: Int32Array.from(cells, (cell) => places.get(String(cell)) ?? -1), notes: [] }
+  return { classes, labels: Int32Array.from(cells, (cell) => places.get(cellText(cell)) ?? -1), notes: [] }
 }
 
 /** Columns are classes if each row has exactly one 1. */
@@ -107,7 +107,7 @@ function several(
 /** The text of a label. A whole number is written as one, even if the table has 3.0. */
 function textOf(cell: Cell): string {
   if (isEmpty(cell)) return ""
-  return String(cell)
+  return cellText(cell)
     .trim()
     .replace(/^(\d+)\.0+$/, "$1")
 }

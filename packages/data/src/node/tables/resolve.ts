@@ -7,7 +7,7 @@ import { pickLabelSets } from "../../label-sets.ts"
 import { type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
 import type { ResolvedData } from "../resolved.ts"
 import type { FileTree } from "../tree.ts"
-import type { ColumnOptions } from "./columns.ts"
+import { cellText, type ColumnOptions } from "./columns.ts"
 import { refuseTwice, rowLabels } from "./labels.ts"
 import { isMetadataPath, isTablePath } from "./parse.ts"
 import { type ImageRow, type TableReader, tableRows } from "./rows.ts"
@@ -59,7 +59,7 @@ export async function resolveTables(
   const files = new Map<string, string>()
   const examples = foundRows.flatMap((image, place): Example[] => {
     const label = at(read.labels, place)
-    const text = columns.labels.map((column) => String(at(table.rows, image.row)[column])).join()
+    const text = columns.labels.map((column) => cellText(at(table.rows, image.row)[column])).join()
     if (labelSets === undefined && label < 0) {
       passed.push([`rows of ${table.name} without a label`, image.file])
       return []

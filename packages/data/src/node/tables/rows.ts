@@ -4,7 +4,7 @@ import { at } from "../../at.ts"
 import { fileKind, isHiddenPath, isImagePath } from "../../formats.ts"
 import { type Split, splitOf } from "../../splits.ts"
 import type { FileTree } from "../tree.ts"
-import { type ColumnOptions, type Columns, columnsOf, isEmpty, splitNameInRow } from "./columns.ts"
+import { cellText, type ColumnOptions, type Columns, columnsOf, isEmpty, splitNameInRow } from "./columns.ts"
 import { type Cell, mostTableBytes, parseTable, type Table } from "./parse.ts"
 
 /** A row whose image exists. */
@@ -64,17 +64,17 @@ export async function tableRows(
         others.push([`rows of ${name} without an image`, `row ${row + 1}`])
         continue
       }
-      const path = pathIn(tree.path, folder, String(cell), name)
+      const path = pathIn(tree.path, folder, cellText(cell), name)
       const nameInRow = splitNameInRow(table, columns, at(cells, row))
       const splitName = nameInRow ?? ownSplit ?? splitNameIn(path)
       const split = splitName === undefined ? undefined : splitOf(splitName)
       const files = find(path, folder === "" ? path : path.slice(folder.length + 1), split)
       const [file] = files
-      if (file === undefined) others.push([`rows of ${name} whose image is not there`, String(cell)])
+      if (file === undefined) others.push([`rows of ${name} whose image is not there`, cellText(cell)])
       else if (files.length > 1)
         throw new VitrineError(
           "file",
-          `${name}: "${String(cell)}" could be ${files.slice(0, 2).join(" or ")}: give its path`,
+          `${name}: "${cellText(cell)}" could be ${files.slice(0, 2).join(" or ")}: give its path`,
         )
       else if (!isImagePath(file)) others.push([fileKind(file), file])
       else rows.push({ row, file, split, splitName })

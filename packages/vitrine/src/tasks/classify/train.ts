@@ -10,6 +10,7 @@ import { type Backend, VitrineError } from "@vitrine/core"
 import { type Dataset, orderText, type SplitNames } from "@vitrine/data"
 import type { Teacher } from "@vitrine/trainer"
 import { type NewLength, withLength } from "../../extension.ts"
+import { labelNames } from "../../origin.ts"
 import type { OpenRun, PreparedTask } from "../../run.ts"
 import type { RunSetup, TaskSetup } from "../../setup.ts"
 import type { ClassifierEvaluation } from "./events.ts"
@@ -284,15 +285,9 @@ function positionsFrom(from: ModelConfig, to: ModelConfig): readonly [number, nu
   return attentionOf(to) !== null && from.imageSize.join() !== to.imageSize.join() ? from.imageSize : null
 }
 
-/** The class names in a `config.json`, or null if it has none. */
-function labelNames(config: unknown): readonly string[] | null {
-  const { label_names: names }: { readonly label_names?: unknown } = Object(config)
-  return Array.isArray(names) ? names.map(String) : null
-}
-
 /** @throws VitrineError (config) for data whose classes differ from those that a run has learned */
-function checkSameClasses(learned: readonly string[] | null, classNames: readonly string[], data: string): void {
-  if (learned === null || classNames.length === 0) return
+function checkSameClasses(learned: readonly string[], classNames: readonly string[], data: string): void {
+  if (learned.length === 0 || classNames.length === 0) return
   const missing = learned.filter((name) => !classNames.includes(name))
   const added = classNames.filter((name) => !learned.includes(name))
   if (missing.length === 0 && added.length === 0) return
