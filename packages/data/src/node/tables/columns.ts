@@ -126,7 +126,7 @@ export function splitNameInRow({ columns }: Table, { split }: Columns, row: read
   const yes = splitOfYes(columns[split] ?? "")
   const cell = row[split]
   const no = yes !== undefined && splitOf(yes) === "train" ? "test" : "train"
-  const name = yes === undefined ? String(cell ?? "") : numberOf(cell) === 1 ? yes : no
+  const name = yes === undefined ? cellText(cell ?? "") : numberOf(cell) === 1 ? yes : no
   return splitOf(name) === undefined ? undefined : name
 }
 
