@@ -44,15 +44,15 @@ def sources(part: str, work: Path):
     """Folders with an input, the outputs of the library that made them, and their name."""
     for module, names in TIMM.items():
         for name in names.split():
-            # DINOv3's own models have no head in transformers.
-            for classes in (5, 0) if re.search("dinov[23]|_tiny_patch16_384", name) else (5,):
+            # In transformers, the towers of CLIP and SigLIP and DINOv3 have no head.
+            for classes in (5, 0) if re.search("dinov[23]|_clip_|siglip|_tiny_patch16_384", name) else (5,):
                 if not re.search(part, name):
                     continue
                 args = narrow(name, module) | {"num_classes": classes}
                 if "global_pool" not in args and "dinov3" in name and classes == 0:
                     args |= {"global_pool": "token"}
-                if "dinov2" in name:
-                    args |= {"img_size": [42, 42]}
+                if re.search("dinov2|_clip_|siglip", name):
+                    args |= {"img_size": args["img_size"][:1] * 2}
                 model = build(name, args, torch.Generator().manual_seed(len(name)))
                 size = model.pretrained_cfg["input_size"]
                 pixels = np.random.default_rng(1).integers(0, 256, (*size[1:], 3), dtype=np.uint8)
@@ -73,7 +73,7 @@ def by_transformers(folder: Path, x: torch.Tensor, features: bool) -> torch.Tens
     result = model.eval()(x)
     if not features:
         return result.logits
-    return result.pooler_output.flatten(1) if kind.__name__ == "BitModel" else result.last_hidden_state[:, 0]
+    return result.pooler_output.flatten(1) if kind.__name__ in ("BitModel", "CLIPVisionModel", "SiglipVisionModel") else result.last_hidden_state[:, 0]
 
 
 def shares(found: np.ndarray, expected: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { readSafetensors } from "@vitrine/checkpoint"
 import { goldenPath } from "@vitrine/golden"
 import { afterAll, describe, expect, test } from "vitest"
 import { exportModel, load } from "vitrine"
@@ -64,3 +65,19 @@ describe.each(names)("%s of transformers", (name) => {
     ).toBeLessThan(1)
   })
 })
+
+test.each(["clip-vision", "siglip-vision"])(
+  "%s is written for transformers with the tensors that it came with",
+  async (name) => {
+    const folder = goldenPath(`towers-${name}`)
+    const out = join(place, `${name}-hf`)
+    await exportModel(folder, { to: "hf", out })
+    const tensorsOf = (path: string): ReadonlyMap<string, unknown> =>
+      readSafetensors(new Uint8Array(readFileSync(join(path, "model.safetensors"))), path).tensors
+    const [before, after] = [tensorsOf(folder), tensorsOf(out)]
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort())
+    for (const [tensor, values] of before) expect(after.get(tensor), tensor).toEqual(values)
+    const configOf = (path: string): object => JSON.parse(readFileSync(join(path, "config.json"), "utf8"))
+    expect(configOf(folder)).toMatchObject(configOf(out))
+  },
+)

@@ -13,6 +13,7 @@ import type { HuggingFaceFormat, HuggingFaceModel, HuggingFaceType } from "../fo
 import { beyondDinov3, dinov3Sources, dinov3Tensors, dinov3Type, isDinov3, readDinov3, writeDinov3 } from "./dinov3.ts"
 import { vitSources } from "./huggingface-names.ts"
 import { sharedPaths } from "./huggingface-paths.ts"
+import { beyondTower, isTowerConfig, towerTensors, writeTower } from "./to-towers.ts"
 import { isTower, readTower, towerSources, towerTypes } from "./towers.ts"
 import { beyond, tensors, write } from "./to-huggingface.ts"
 
@@ -75,13 +76,20 @@ export const huggingFace: HuggingFaceFormat<ViTConfig> = {
     if (type === dinov3Type) return readDinov3(json, file)
     return isTower(type) ? readTower(json, type, classes, file) : read(json, architecture, classes, file)
   },
-  write: (config) => (isDinov3(config) ? writeDinov3(config) : write(config)),
-  beyond: (config) => (isDinov3(config) ? beyondDinov3(config) : beyond(config)),
+  write: (config) => writerOf(config).write(config),
+  beyond: (config) => writerOf(config).beyond(config),
   sources(header, config, type) {
     if (type === dinov3Type) return dinov3Sources(header, config)
     return isTower(type) ? towerSources(header, config) : vitSources(header, config, type)
   },
-  tensors: (config, weights) => (isDinov3(config) ? dinov3Tensors(config, weights) : tensors(config, weights)),
+  tensors: (config, weights) => writerOf(config).tensors(config, weights),
+}
+
+/** What writes a model for the class of transformers that is closest to it. */
+function writerOf(config: ViTConfig): Pick<HuggingFaceFormat<ViTConfig>, "write" | "beyond" | "tensors"> {
+  if (isDinov3(config)) return { write: writeDinov3, beyond: beyondDinov3, tensors: dinov3Tensors }
+  if (isTowerConfig(config)) return { write: writeTower, beyond: beyondTower, tensors: towerTensors }
+  return { write, beyond, tensors }
 }
 
 const schema = object({

@@ -166,7 +166,8 @@ export function towerSources({ tensors }: TensorNames, config: ViTConfig): [stri
   return vitParameters(config).map(({ name, shape }) => [name, towerSource(name, shape, config.dim, prefix)])
 }
 
-function towerSource(parameter: string, shape: readonly number[], dim: number, prefix: string): ShapedSource {
+/** The tensors of a parameter. `prefix` stands before their names. */
+export function towerSource(parameter: string, shape: readonly number[], dim: number, prefix: string): ShapedSource {
   const whole = (name: string, fileShape = shape): ShapedSource => ({ from: [`${prefix}${name}`], shapes: [fileShape] })
   if (parameter === "cls_token") return whole("embeddings.class_embedding", [dim])
   if (parameter === "pos_embed") return whole("embeddings.position_embedding.weight", shape.slice(1))
