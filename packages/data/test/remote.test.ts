@@ -177,7 +177,7 @@ it("shards have the splits of their names, and the order is said", async () => {
   const { train, val, notes } = await resolveRemoteParquet(parts, "set", {})
   const [training, validation] = [await openDataset(train), val && (await openDataset(val))]
   expect([training.classes, training.length, validation?.length]).toEqual([["cat", "dog", "owl"], 18, 6])
-  expect(notes.at(-1)).toMatch(/^order: windowed:\d+x2, since the images are on a server: /)
+  expect(notes.at(-1)).toMatch(/^order: windowed:\d+x\d+, since the images are on a server: /)
   expect(await training.read(17)).toMatchObject({ height: 8, width: 8 })
   await expect(resolveData(`${host}/photos.zip`)).rejects.toThrow(
     "of addresses, those of .parquet files are read; download others",

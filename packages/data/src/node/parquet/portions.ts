@@ -8,8 +8,8 @@ import { portionImages } from "../../parquet/values.ts"
 export const portionBytes: { readonly disk: number; readonly server: number } = { disk: 2 ** 20, server: 2 ** 22 }
 /** Portions that are read and decompressed at a time. */
 const atOnce = 2
-/** Portions that are kept at least. */
-const fewest = 8
+/** Portions that are kept at least, and bytes of them that are kept at most. */
+const [fewest, mostBytes] = [8, 2 ** 28]
 
 type Images = readonly (Uint8Array | null)[]
 
@@ -24,26 +24,27 @@ export type PortionReader = (
  * @param path the column with the images
  */
 export function portionReader(path: string, order: Order): PortionReader {
-  const kept = new Map<string, { readonly rows: number; readonly images: Promise<Images> }>()
-  const mostRows = order === "exact" ? 0 : 2 * order.rows * order.blocks
+  const kept = new Map<string, { readonly bytes: number; readonly images: Promise<Images> }>()
+  // A block begins and ends within a portion, so that a window of blocks may need twice as many.
+  const most = order === "exact" ? fewest : Math.max(fewest, 4 * order.blocks + 4)
   const gate = limited(atOnce)
-  let rows = 0
+  let bytes = 0
   let files = 0
-  const load = (key: string, portion: Portion, read: () => Promise<Images>): Promise<Images> => {
+  const load = (key: string, size: number, read: () => Promise<Images>): Promise<Images> => {
     const earlier = kept.get(key)
     kept.delete(key)
-    const entry = earlier ?? { rows: portion.rows, images: gate(read) }
+    const entry = earlier ?? { bytes: size, images: gate(read) }
     kept.set(key, entry)
     if (earlier !== undefined) return entry.images
-    rows += portion.rows
+    bytes += size
     entry.images.catch(() => {
       // A read that failed, as of a network, may be tried again.
-      if (kept.get(key) === entry && kept.delete(key)) rows -= portion.rows
+      if (kept.get(key) === entry && kept.delete(key)) bytes -= size
     })
-    for (const [oldest, { rows: count }] of kept) {
-      if (rows <= mostRows || kept.size <= fewest) break
+    for (const [oldest, { bytes: freed }] of kept) {
+      if (kept.size <= 2 || (kept.size <= most && bytes <= mostBytes)) break
       kept.delete(oldest)
-      rows -= count
+      bytes -= freed
     }
     return entry.images
   }
@@ -68,7 +69,9 @@ export function portionReader(path: string, order: Order): PortionReader {
       const portions = await entry.portions
       const index = last(portions.length, (i) => at(portions, i).firstRow <= row)
       const portion = at(portions, index)
-      const images = load(`${number} ${place} ${index}`, portion, () => portionImages(file, column, portion))
+      const growth = column.unpacked / Math.max(1, column.end - column.begin)
+      const size = (portion.end - portion.begin) * growth
+      const images = load(`${number} ${place} ${index}`, size, () => portionImages(file, column, portion))
       return [images, row - portion.firstRow]
     }
     return {

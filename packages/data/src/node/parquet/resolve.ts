@@ -419,9 +419,8 @@ async function contentOf(
   const rows = files.reduce((sum, { file }) => sum + file.rows, 0)
   const remote = files.some(isRemote)
   const largest = columns.reduce((most, { unpacked }) => Math.max(most, unpacked), 0)
-  const isDivided = !remote || columns.every((column) => column.index !== undefined)
-  const portion = isDivided ? portionBytes[remote ? "server" : "disk"] : largest
-  const usual = windowOf(total / Math.max(1, rows), largest, portion)
+  const bytesOfRow = Math.max(1, total / Math.max(1, rows))
+  const usual = windowOf(bytesOfRow, largest, await portionRows(files, path, bytesOfRow, largest))
   const windowed = typeof order === "object" ? order : usual
   if (index !== undefined)
     return order === undefined || order === "exact"
@@ -444,13 +443,36 @@ async function contentOf(
   }
 }
 
-const [leastWindow, mostWindow] = [2 ** 23, 2 ** 26]
+const [leastWindow, mostWindow] = [2 ** 24, 2 ** 25]
 
-/** A window of the bytes of a row group, within bounds, in blocks of a portion. */
-function windowOf(bytesOfRow: number, group: number, portion: number): WindowedOrder {
-  const rows = Math.max(1, Math.round(portion / Math.max(1, bytesOfRow)))
-  const window = Math.min(mostWindow, Math.max(leastWindow, group))
-  return { rows, blocks: Math.max(2, Math.round(window / (rows * Math.max(1, bytesOfRow)))) }
+/** A window of the bytes of half a row group, within bounds, in blocks of a portion. */
+function windowOf(bytesOfRow: number, group: number, rows: number): WindowedOrder {
+  const window = Math.min(mostWindow, Math.max(leastWindow, group / 2))
+  return { rows, blocks: Math.max(2, Math.round(window / (rows * bytesOfRow))) }
+}
+
+/** The most rows of a portion, by the first row group of each file. */
+async function portionRows(
+  files: readonly OpenPart[],
+  path: string,
+  bytesOfRow: number,
+  largest: number,
+): Promise<number> {
+  if (files.some(isRemote)) {
+    const isDivided = files.every(({ file }) =>
+      file.groups.every(({ columns }) => columns.get(path)?.index !== undefined),
+    )
+    return Math.max(1, Math.round((isDivided ? portionBytes.server : largest) / bytesOfRow))
+  }
+  let most = 1
+  for (const { file } of files) {
+    const [group] = file.groups
+    const column = group?.columns.get(path)
+    if (group === undefined || column === undefined) continue
+    for (const { rows } of await columnPortions(file, group, column, portionBytes.disk, true))
+      most = Math.max(most, rows)
+  }
+  return most
 }
 
 /** Reads all images into memory that threads share. */
