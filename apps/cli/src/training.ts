@@ -146,7 +146,7 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): vo
 }
 
 /** Writes each event as a line of JSON. */
-function jsonReporter(run: string): Reporter<object, object> {
+export function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
     stopping: () => note(`vitrine: stopping after this step; resume with: vitrine train --resume ${printable(run)}`),

@@ -69,6 +69,17 @@ describe("compare", () => {
     expect(first.best.top1).toBe(Math.max(...measured.map(({ top1 }) => top1)))
   })
 
+  test("images count the short last batch of each epoch as it is", async () => {
+    const run = join(folder, "short")
+    const recipe = join(folder, "short.json")
+    writeFileSync(recipe, JSON.stringify({ model: models.vit, steps: 5, batchSize: 60 }))
+    const flags = ["--data", data, "--recipe", recipe, "--threads", "1", "--workers", "0", "--out", run]
+    expect((await vitrine(["train", ...flags])).code).toBe(0)
+    const { runs: found } = JSON.parse((await vitrine(["compare", run, "--json"])).stdout)
+    // Of 96 images: 60 and 36, twice, and 60.
+    expect(found[0]).toMatchObject({ step: 5, images: 252, trainingFlops: 3 * 252 * found[0].forwardFlops })
+  })
+
   test("prints a table and draws a plot", async () => {
     const out = join(folder, "plot.svg")
     const { code, stdout, stderr } = await vitrine(["compare", ...runs, "-o", out])

@@ -158,6 +158,7 @@ describe("embed", () => {
       .split("\n")
       .map((line) => JSON.parse(line))
     expect(lines.map(({ file }) => file)).toEqual(files)
+    expect(JSON.parse((await run("--json")).stdout)).toEqual({ model: golden, backend: "onnx", results: lines })
     const width = lines[0].features.length
     expect(width).toBe(48)
     const [safetensors, npy] = [join(folder, "f.safetensors"), join(folder, "f.npy")]

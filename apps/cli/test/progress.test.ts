@@ -4,6 +4,7 @@ import { expect, test } from "vitest"
 import { withIo } from "../dist/output.js"
 import { noteHardlyLearned } from "../dist/show/learned.js"
 import { reporter } from "../dist/show/progress.js"
+import { bytes, count, duration, metric, percent, short } from "../dist/show/text.js"
 import { temporaryFolder } from "./vitrine.ts"
 
 /** What is written to the standard error. */
@@ -40,4 +41,12 @@ test("a run that has hardly learned says so, by its best evaluation", async () =
   metrics(0.01, 0.4)
   expect(await written(() => noteHardlyLearned(run))).toBe("")
   expect(await written(() => noteHardlyLearned(join(run, "nothing")))).toBe("")
+})
+
+test("numbers are written to the digits that are shown, with their unit", () => {
+  expect([count(1234567), count(0.6), percent(0.98765), percent(0.5, 0)]).toEqual(["1,234,567", "1", "98.8 %", "50 %"])
+  expect([short(0), short(12345.67), short(0.00012345), short(1234567)]).toEqual(["0", "12350", "1.23e-4", "1.23e6"])
+  expect([bytes(0), bytes(999), bytes(1500), bytes(2_345_678_901)]).toEqual(["0 B", "999 B", "1.5 KB", "2.35 GB"])
+  expect([metric(950), metric(6_950_000), metric(1000)]).toEqual(["950", "6.95 M", "1 k"])
+  expect([duration(59.6), duration(61), duration(3661)]).toEqual(["1:00", "1:01", "1:01:01"])
 })

@@ -465,6 +465,27 @@ test("the demo trains, evaluates, predicts and says what to do next", async () =
   expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 1072 })
 })
 
+test("the demo as lines of JSON: the events, and the result", async () => {
+  const { stdout, stderr } = await vitrine([
+    "demo",
+    "--steps",
+    "1",
+    "--out",
+    at("demo-json"),
+    "--json",
+    "--threads",
+    "1",
+  ])
+  const lines = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(lines.at(0)).toMatchObject({ type: "setup", data: "shapes" })
+  expect(lines.at(-1)).toMatchObject({ type: "result", run: at("demo-json"), top1: expect.any(Number) })
+  expect(lines.at(-1).predictions).toHaveLength(24)
+  expect(stderr).toBe("")
+})
+
 test("weights are timm's, by name", () => {
   const names = [...readSafetensors(model(at("onnx")), "model.safetensors").tensors.keys()]
   expect(names).toEqual(expect.arrayContaining(["cls_token", "pos_embed", "blocks.0.attn.qkv.weight", "head.bias"]))

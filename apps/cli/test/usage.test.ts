@@ -49,7 +49,9 @@ describe("help", () => {
       expect(title).toMatch(/\.$/)
       const name = file.replace(".ts", "")
       expect(stdout).toContain(`  ${name.padEnd("fashion-mnist-crops".length)}  ${title}\n`)
-      expect(readme).toContain(`| [\`${name}\`](../../recipes/${file}) | ${title} |`)
+      expect(readme).toContain(
+        `| [\`${name}\`](https://github.com/vitrine-js/vitrine/blob/main/recipes/${file}) | ${title} |`,
+      )
     }
   })
 
@@ -195,5 +197,22 @@ test("bench measures training and inference", async () => {
   for (const { medianMs, imagesPerSecond, peakBytes } of measured) {
     expect(imagesPerSecond).toBeCloseTo(2000 / medianMs, 6)
     expect(peakBytes).toBeGreaterThan(5e7)
+  }
+})
+
+test("each test that docs/figures.md names is there", () => {
+  const root = new URL("../../../", import.meta.url)
+  const rows = readFileSync(new URL("docs/figures.md", root), "utf8").split("\n").slice(6)
+  expect(rows.length).toBeGreaterThan(40)
+  for (const row of rows.filter((line) => line.startsWith("|"))) {
+    const cell = row.split("|").at(-2) ?? ""
+    let folder = ""
+    const texts = [...cell.matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, file = ""]) => {
+      const path = file.includes("/") ? file : `${folder}/${file}`
+      folder = path.slice(0, path.lastIndexOf("/"))
+      return readFileSync(new URL(path.startsWith("cli/") ? `apps/${path}` : `packages/${path}`, root), "utf8")
+    })
+    expect(texts.length, row).toBeGreaterThan(0)
+    for (const [, name = ""] of cell.matchAll(/"([^"]+)"/g)) expect(texts.join(), row).toContain(name)
   }
 })

@@ -95,7 +95,7 @@ function report(runs: readonly RunSummary[]): string {
     familyOf(run.config).describe(run.config).short,
     count(run.parameters),
     metric(run.forwardFlops),
-    count(run.step * run.imagesPerStep),
+    count(run.images),
     metric(run.trainingFlops),
     run.step < run.steps ? `${count(run.step)} of ${count(run.steps)}` : count(run.step),
     run.best === null ? "–" : percent(run.best.top1, 2),

@@ -20,10 +20,11 @@ import { overrideRecipe } from "../tasks/classify/recipe.ts"
 import { printable } from "../show/text.ts"
 import { confusionTable, headline } from "../tasks/classify/report.ts"
 import { ending, texts } from "../tasks/classify/texts.ts"
-import { freeFolder, trainTo } from "../training.ts"
+import { freeFolder, jsonReporter, trainTo } from "../training.ts"
 
 const flags = {
   out: { alias: "-o", value: "<folder>", help: "the run folder; default: runs/demo-<n>" },
+  json: { help: "events as lines of JSON, as train's, and the result as the last line" },
   steps: { value: "<n>", help: "a shorter or longer run", parse: integerValue(1) },
   ...machineFlags,
   seed: { value: "<n>", help: "decides everything random", parse: integerValue(0), default: 0 },
@@ -43,30 +44,37 @@ async function showDemo(flags: DemoValues): Promise<number> {
   const run = flags.out ?? freeFolder(join("runs", "demo"))
   const pictures = join(run, "images")
   const recipe = overrideRecipe(await loadRecipe("shapes"), flags)
-  note(
-    bold(
-      "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
-    ),
-  )
+  if (!flags.json)
+    note(
+      bold(
+        "Vitrine trains a Vision Transformer to tell ten drawn shapes apart, whatever their place, size, turn and colour.\n",
+      ),
+    )
   const finished = await trainTo(
     train,
     { data: "shapes", recipe, out: run, seed: flags.seed },
     flags,
-    reporter(run, texts),
+    flags.json ? jsonReporter(run) : reporter(run, texts),
   )
   if (!finished) return 130
-  print(`\n${charts((await drawCurve(run)).curve)}`)
+  const { curve } = await drawCurve(run)
+  if (!flags.json) print(`\n${charts(curve)}`)
 
   const backend = await create(flags.backend, engineOptions(flags))
   try {
     const result = await evaluate(run, { backend })
-    print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)
+    if (!flags.json) print(`${bold("Evaluation")}: ${headline(result)}\n\n${confusionTable(result)}\n`)
     const examples = await predictions(run, backend, flags.seed)
     const sheet = await toPng(predictionsFigure(examples), { scale: 1 })
     await writeFileAtomic(join(run, "predictions.png"), [sheet])
     await makeFolder(pictures)
     for (const [i, { image, label }] of examples.slice(0, 8).entries())
       await writeFileAtomic(join(pictures, `${i + 1}-${label}.png`), [encodePng(image)])
+    if (flags.json) {
+      const predicted = examples.map(({ label, predicted, probability }) => ({ label, predicted, probability }))
+      print(JSON.stringify({ type: "result", run, ...result, predictions: predicted }))
+      return 0
+    }
     const wrong = examples.filter(({ label, predicted }) => label !== predicted).length
     print(
       `${bold("Predictions")} for ${examples.length} held-out images, ${wrong === 0 ? "all right" : `${wrong} wrong`}:\n`,

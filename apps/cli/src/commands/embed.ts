@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { type Flags, type Values } from "../flags/flag.ts"
 import { machineFlags } from "../flags/machine.ts"
-import { modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
+import { jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.ts"
 import { overrideFlags } from "../flags/overrides.ts"
 import { localModel } from "../hub.ts"
 import { answersOf } from "../answers.ts"
@@ -22,6 +22,7 @@ const flags = {
     value: "<file>",
     help: "write a .safetensors, .npy, .parquet or .jsonl file; default: JSON lines on the standard output",
   },
+  ...jsonFlag,
   ...overrideFlags,
   ...machineFlags,
 } as const satisfies Flags
@@ -53,26 +54,41 @@ async function computeFeatures(
   images: readonly string[],
   values: Values<typeof flags> & { readonly model: string },
 ): Promise<number> {
-  const { out } = values
+  const { out, json } = values
   const encode = out === undefined ? undefined : formats[extname(out)]
   if (out !== undefined && encode === undefined)
     throw new UsageError(`--out ${out}: the name must end in ${Object.keys(formats).join(", ")}`)
   const { names: files, decode, close } = await openImages(images)
   const { path } = await localModel(values.model, values.checkpoint)
   const features: Features = { files: [], rows: [] }
+  let backend = ""
   await withModel(path, values, async (model) => {
+    backend = model.backend.name
     for await (const batch of decodeBatches(files, decode)) {
       const rows = await answersOf(batch, (images) => model.features(images))
       for (const [file, row] of withAnswers(batch, rows)) {
         features.files.push(file)
-        if (encode === undefined) print(jsonLine(file, row))
+        if (encode === undefined && !json) print(jsonLine(file, row))
         else features.rows.push(row)
       }
     }
   }).finally(close)
   if (out !== undefined && encode !== undefined && features.rows.length > 0) {
     await writeFileAtomic(out, encode(features))
-    note(`${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`)
+    if (!json)
+      note(
+        `${printable(out)}: ${count(features.rows.length)} images × ${count(features.rows[0]?.length ?? 0)} features`,
+      )
+  }
+  if (json && features.rows.length > 0) {
+    const results = features.files.map((file, i) => ({ file, features: [...(features.rows[i] ?? [])] }))
+    print(
+      JSON.stringify({
+        model: values.model,
+        backend,
+        ...(out === undefined ? { results } : { out, files: features.files }),
+      }),
+    )
   }
   return features.files.length === files.length ? 0 : 1
 }

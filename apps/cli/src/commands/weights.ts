@@ -1,16 +1,19 @@
 import { describeWeights } from "@vitrine/checkpoint/node"
 import { defineCommand } from "../command.ts"
-import { jsonFlag } from "../flags/model.ts"
+import { UsageError } from "../errors.ts"
+import { jsonFlag, modelAndOthers, modelFlag } from "../flags/model.ts"
 import { localModel } from "../hub.ts"
 import { colors, print } from "../output.ts"
 import { bytes, count, printable, short, table } from "../show/text.ts"
 
 export const weights = defineCommand({
-  arguments: [["<file>", "a .safetensors, .npz or .npy file, a folder with safetensors, or hf:owner/name"]],
-  flags: jsonFlag,
+  arguments: [["[file]", "a .safetensors, .npz or .npy file, a folder with safetensors, or hf:owner/name"]],
+  flags: { ...modelFlag, ...jsonFlag },
   examples: [["vitrine weights runs/flowers-1/model.safetensors", ""]],
-  async run([file], { json }) {
-    const { path } = await localModel(file)
+  async run([file], { json, model: named, checkpoint }) {
+    if (file === undefined && named === undefined) throw new UsageError("missing required argument 'file'")
+    const { model } = modelAndOthers([file], named)
+    const { path } = await localModel(model, checkpoint)
     const description = await describeWeights(path)
     if (json) print(JSON.stringify(description))
     else show(description)

@@ -17,12 +17,11 @@ async function evaluate(path: string, flags: EvalValues & Values<typeof searchFl
     throw new UsageError(`--split ${split} is not for models that read, whose data has train and val; use one of these`)
   const backend = await create(flags.backend, { worker: false, ...engineOptions(flags) })
   try {
+    const results = []
     for (const each of data) {
       const result = await evaluateReader(path, { data: each, split, batchSize, beams, lengthPenalty, backend })
-      if (json) {
-        print(JSON.stringify({ model, backend: backend.name, ...result }))
-        continue
-      }
+      results.push(result)
+      if (json) continue
       const { exact, characters, examples, mistakes, skipped } = result
       const lines = `${count(examples)} ${split === "val" ? "validation" : "training"} lines of ${printable(result.data)}`
       print(
@@ -36,6 +35,8 @@ async function evaluate(path: string, flags: EvalValues & Values<typeof searchFl
         print(["", colors.bold(head), ...rest].join("\n"))
       }
     }
+    if (json)
+      print(JSON.stringify({ model, backend: backend.name, ...(results.length === 1 ? results[0] : { results }) }))
   } finally {
     await backend.close()
   }

@@ -23,6 +23,8 @@ export type RunRecord = RunOrigin & {
   readonly order?: string
   /** A summary of the data's files. Absent for data without files, and in runs of older versions. */
   readonly listing?: Listing
+  /** The number of training images. Absent in runs of older versions. */
+  readonly examples?: number
   /** Whether a test split is used for validation if there is no validation split, as in runs of older versions. */
   readonly testValidates: boolean
 }

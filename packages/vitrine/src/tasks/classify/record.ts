@@ -15,7 +15,8 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
   const record: unknown = taskRecord(json, "classify")
   if (fieldOf(record, "recipe") === undefined) return null
   checkRecord(record, file)
-  const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, trainSplit, order, listing } = record
+  const { recipe, from, teacher, classes, perClass, fileColumn, labelColumns, trainSplit, order, listing, examples } =
+    record
   const { architecture, testValidates = true } = record
   return {
     ...originOf(record, recipe.evaluateEvery),
@@ -35,6 +36,7 @@ export function recordOf(json: unknown, file = "config.json"): RunRecord | null 
     ...(trainSplit !== undefined && { trainSplit }),
     ...(order !== undefined && { order }),
     ...(listing !== undefined && { listing }),
+    ...(examples !== undefined && { examples }),
     testValidates,
   }
 }

@@ -100,6 +100,7 @@ const recordSchema = lenient("a record", {
       ...entriesOf({ files: count, bytes: count, digest: { kind: "text" } }),
     }),
   ),
+  examples: v.optional(fieldSchema({ kind: "number", integer: true, from: 1 })),
   testValidates: v.optional(fieldSchema({ kind: "boolean" })),
   recipe: lenient("a recipe", {
     ...entriesOf(resolvedFields),

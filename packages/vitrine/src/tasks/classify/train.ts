@@ -211,6 +211,7 @@ export async function prepareClassifier<Source>(
             ...(teacher && { teacher: teacher.origin }),
             ...selection,
             ...(dataset.order !== undefined && { order: orderText(dataset.order) }),
+            examples: dataset.length,
             testValidates,
             ...(data.listing && { listing: data.listing }),
           }

@@ -37,7 +37,10 @@ export interface RunSummary {
   readonly step: number
   /** The number of steps of the whole run. */
   readonly steps: number
+  /** The number of images of a step whose batches are whole. */
   readonly imagesPerStep: number
+  /** The number of images in the steps so far. The last batch of an epoch may be short. */
+  readonly images: number
   /** Operations of the steps so far: forward and backward, 3 times the forward pass. */
   readonly trainingFlops: number
   /** Seconds of the steps so far at the run's median pace, or null before the first step. */
@@ -67,8 +70,8 @@ export async function readRun(path: string): Promise<RunSummary> {
       "file",
       `${file}: does not say how the model was trained; name a run folder of vitrine train`,
     )
-  const { recipe, data, seed, from = null } = record
-  const { config, training, batchSize, task } = recipe
+  const { recipe, data, seed, from = null, examples } = record
+  const { config, training, batchSize, task, dropLast } = recipe
   if (!learnsClasses(task) || learnsSeveralLabels(task))
     throw new VitrineError("config", `${path}: the run learns ${task}, so it has no accuracy that could be compared`)
   if (!(Number.isSafeInteger(batchSize) && batchSize >= 1))
@@ -76,8 +79,12 @@ export async function readRun(path: string): Promise<RunSummary> {
   const model = imageModel(config)
   const forward = forwardFlops(model)
   const imagesPerStep = batchSize * training.accumulate
+  const perEpoch = dropLast || examples === undefined ? Infinity : Math.ceil(examples / batchSize)
   const costUntil = (step: number): { readonly images: number; readonly flops: number } => {
-    const images = step * imagesPerStep
+    const batches = step * training.accumulate
+    const rest = batchSize * (perEpoch === Infinity ? batches : batches % perEpoch)
+    const images =
+      examples === undefined || perEpoch === Infinity ? rest : Math.floor(batches / perEpoch) * examples + rest
     return { images, flops: 3 * forward * images }
   }
   const metrics = await readMetrics(join(path, "metrics.jsonl"))
@@ -103,6 +110,7 @@ export async function readRun(path: string): Promise<RunSummary> {
     step,
     steps: training.steps,
     imagesPerStep,
+    images,
     trainingFlops: flops,
     seconds: pace === null ? null : images / pace,
     evaluations,
