@@ -10,7 +10,7 @@ import {
   toOnnx,
   withExternalData,
 } from "@vitrine/backend-onnx"
-import { graph, type Graph, ops, rootScope, type ViTConfig, vit, vitConfig, vitParameters } from "@vitrine/core"
+import { graph, type Graph, norms, ops, rootScope, type ViTConfig, vit, vitConfig, vitParameters } from "@vitrine/core"
 import { type Golden, golden, goldenNames } from "@vitrine/golden"
 import { InferenceSession, Tensor } from "onnxruntime-node"
 import { afterAll, describe, expect, it } from "vitest"
@@ -31,7 +31,7 @@ function exported({ json, tensors }: Golden): OnnxModel {
       name.startsWith("param.") ? [[name.slice("param.".length), data as Float32Array]] : [],
     ),
   )
-  return toOnnx(vitGraph(json.config), { portable: true, constants })
+  return toOnnx(vitGraph(vitConfig(json.config)), { portable: true, constants })
 }
 
 async function run(model: OnnxModel | string, { images }: Golden["tensors"], batch: number): Promise<Float32Array> {
@@ -97,7 +97,9 @@ describe("an exported model", () => {
     for (const { op, inputs } of half.nodes)
       if (op === "Gemm") for (const input of inputs) expect(typeOf(half, input)).not.toBe("float32")
     const quantized = quantizeLinear(plain)
-    const matrices = vitParameters(file.json.config).filter(({ role }) => role === "linear" || role === "head")
+    const matrices = vitParameters(vitConfig(file.json.config)).filter(
+      ({ role }) => role === "linear" || role === "head",
+    )
     const products = quantized.nodes.filter(({ op }) => op === "MatMulInteger")
     expect(new Set(products.map(({ inputs }) => inputs[1]))).toEqual(
       new Set(matrices.map(({ name }) => `${name} int8`)),
@@ -110,6 +112,22 @@ describe("an exported model", () => {
       if (op === "LayerNormalization" || op === "Softmax")
         for (const input of inputs) expect(typeOf(half, input), `${op}(${input})`).toBe("float32")
     expect([...half.inputs, ...half.outputs].map(({ dtype }) => dtype)).toEqual(["float32", "float32"])
+  })
+
+  it("sums squares that exceed float16, as group norm and RMSNorm do", async () => {
+    const images = ops.input("images", ["batch", 12, 12, 4])
+    const one = ops.constant(new Float32Array(4).fill(1), [4])
+    const grouped = ops.groupNorm(images, one, ops.constant(new Float32Array(4), [4]), 2, 1e-6).y
+    const root = norms.rms(rootScope(), images, 1e-6)
+    const logits = ops.concat([grouped, root], 3)
+    const plain = toOnnx(graph({ outputs: { logits } }), {
+      portable: true,
+      constants: { weight: Float32Array.of(1, 1, 1, 1) },
+    })
+    const data = Float32Array.from({ length: 12 * 12 * 4 }, (_, i) => 400 * Math.sin(i * i))
+    const input = { images: { shape: [1, 12, 12, 4], data } } as unknown as Golden["tensors"]
+    const exact = await run(plain, input, 1)
+    expect(apart(await run(toFloat16(plain), input, 1), exact)).toBeLessThan(0.005)
   })
 
   it("has quantized weights of seven bits and a scale for each output", () => {

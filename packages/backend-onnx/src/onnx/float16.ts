@@ -16,6 +16,8 @@ const sensitive: ReadonlySet<string> = new Set([
   "Sqrt",
   "Where",
 ])
+/** Operators that work element by element or move values, which stay in float32 before a sum and behind it. */
+const besideSums: ReadonlySet<string> = new Set(["Add", "Sub", "Mul", "Div", "Reshape", "Transpose", "Expand"])
 /** Operators whose outputs are integers or bools. */
 const otherOutputs: ReadonlySet<string> = new Set(["Shape", "Greater", "Less"])
 
@@ -24,15 +26,18 @@ type Precision = "float32" | "float16" | "other"
 
 /**
  * Converts a model to float16: it stores weights and computes in float16. LayerNorm, softmax, sums, inputs and outputs
- * stay in float32.
+ * stay in float32, and so do group norm and RMSNorm, whose sums of squares can exceed float16.
  * @throws VitrineError (backend) if weights are not in memory; (config) for a weight above 65504, which float16 cannot
  *   hold.
  */
 export function toFloat16(model: OnnxModel): OnnxModel {
-  const read16 = new Set(model.nodes.flatMap(({ op, inputs }) => (sensitive.has(op) ? [] : inputs)))
+  const wide = wideNodes(model.nodes)
+  const inputsOf = (isWide: boolean): ReadonlySet<string> =>
+    new Set(model.nodes.flatMap((node) => (wide.has(node) === isWide ? node.inputs : [])))
+  const [read16, read32] = [inputsOf(false), inputsOf(true)]
   const precision = new Map<string, Precision>()
   const initializers = model.initializers.map((each) => {
-    const narrow = each.dtype === "float32" && read16.has(each.name) ? halved(each) : each
+    const narrow = each.dtype === "float32" && read16.has(each.name) && !read32.has(each.name) ? halved(each) : each
     precision.set(each.name, narrow.dtype === "float32" || narrow.dtype === "float16" ? narrow.dtype : "other")
     return narrow
   })
@@ -51,7 +56,7 @@ export function toFloat16(model: OnnxModel): OnnxModel {
     return converted
   }
   for (const node of model.nodes) {
-    const computes = sensitive.has(node.op) ? "float32" : "float16"
+    const computes = wide.has(node) ? "float32" : "float16"
     const ofIntegers = node.op !== "Where" && precision.get(node.inputs[0] ?? "") === "other"
     const gives: Precision =
       node.op === "Cast" ? castPrecision(node) : otherOutputs.has(node.op) || ofIntegers ? "other" : computes
@@ -68,6 +73,21 @@ export function toFloat16(model: OnnxModel): OnnxModel {
     }
   }
   return { ...model, nodes, initializers }
+}
+
+/** The nodes that compute in float32. */
+function wideNodes(nodes: readonly OnnxNode[]): ReadonlySet<OnnxNode> {
+  const summed = new Set(nodes.flatMap(({ op, inputs }) => (op === "ReduceSum" ? inputs.slice(0, 1) : [])))
+  const sums = new Set<string>()
+  const wide = new Set<OnnxNode>()
+  for (const node of nodes) {
+    const { op, inputs, outputs } = node
+    const ofSums = op === "ReduceSum" || inputs.some((name) => sums.has(name))
+    const beside = besideSums.has(op) && (ofSums || outputs.some((name) => summed.has(name)))
+    if (sensitive.has(op) || beside) wide.add(node)
+    if (beside || (ofSums && sensitive.has(op))) for (const name of outputs) sums.add(name)
+  }
+  return wide
 }
 
 const cast = (input: string, output: string, to: "float32" | "float16"): OnnxNode => ({
