@@ -11,6 +11,8 @@ export default defineConfig({
     hookTimeout: 180_000,
     pool: "forks",
     isolate: false,
+    // The longest suite: when all others have ended, both cores are left to it.
+    maxWorkers: 2,
     server: { deps: { external: [/\/dist\//] } },
   },
 })
