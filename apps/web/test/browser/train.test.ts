@@ -30,7 +30,7 @@ const { steps, accuracy, right } =
 
 test(`learns the drawings to ${accuracy} % and more, across a reload`, { timeout: 600_000 }, async () => {
   await train(page, { Steps: steps })
-  await expect.poll(() => stepOf(page), { timeout: 120_000 }).toBeGreaterThan(25)
+  await expect.poll(() => stepOf(page), { timeout: 300_000 }).toBeGreaterThan(25)
   await page.reload()
   await page.getByRole("button", { name: "Go on: shapes" }).click()
   await phase(page, "running")
