@@ -72,6 +72,8 @@ test("a folder is packed into shards, from which the same run is trained", async
   const data = goldenPath("parquet/folder")
   const shards = join(folder, "packed")
   const { code, stderr, stdout } = await vitrine(["data", "pack", data, "--to", "parquet", "--out", shards])
+  const described = await vitrine(["data", "pack", data, "--to", "wds", "--out", join(folder, "tars"), "--json"])
+  expect(JSON.parse(described.stdout)).toMatchObject({ out: join(folder, "tars"), broken: [] })
   expect(`${code} ${stderr}`).toMatch(/^0 .*21 train, 3 val images in 2 files/s)
   expect(stdout.trim().split("\n")).toHaveLength(2)
   const lossesOf = async (name: string): Promise<unknown[]> => {

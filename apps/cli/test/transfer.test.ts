@@ -71,7 +71,7 @@ test("learns masked patches without labels, and goes on from them", async () => 
   ])
   expect(code).toBe(0)
   expect(stderr).toMatch(/masked-patch[^]*% right/)
-  expect(stdout).toMatch(/Next:\n +vitrine train --from /)
+  expect(stdout).toMatch(/Next:\n +(npx )?vitrine train --from /)
   const { setup } = await train("tuned", "--from", at("masked"), "--steps", "2", "--batch-size", "8")
   expect(setup).toMatchObject({ from: { newHead: true }, recipe: { config: { classes: 3 } } })
   expectFault(await vitrine(["eval", "--model", at("masked")]), /the model has no classes to evaluate/)

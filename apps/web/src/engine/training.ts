@@ -71,6 +71,8 @@ export interface DataSummary {
   readonly validation: number
   /** A line for each picture that cannot be read. */
   readonly faults: readonly string[]
+  /** A line for each kind of files that are not used. */
+  readonly passedOver: readonly string[]
 }
 
 type Listener = (updates: readonly TrainUpdate[]) => void
@@ -172,14 +174,14 @@ export function createTraining(): Training {
       const turn = {}
       lastReading = turn
       delete pictures.folder
-      const { pictures: folder, faults } = await readImages(entries, side, onProgress)
+      const { pictures: folder, faults, passedOver } = await readImages(entries, side, onProgress)
       if (lastReading === turn) pictures.folder = folder
-      return summaryOfData(folder, faults)
+      return summaryOfData(folder, faults, passedOver)
     },
     async readExamples(examples, side) {
       delete pictures.make
       pictures.make = await readExamples(examples, side)
-      return summaryOfData(pictures.make, [])
+      return summaryOfData(pictures.make, [], [])
     },
     start: ({ name, data: kind, recipe, seed, from, architecture }, listener) =>
       alone(name, async () => {
@@ -263,12 +265,17 @@ function checkpointReader(store: MemoryStore): (name: string) => Float32Array {
   }
 }
 
-const summaryOfData = ({ name, classes, train, val, test }: PictureSet, faults: readonly string[]): DataSummary => ({
+const summaryOfData = (
+  { name, classes, train, val, test }: PictureSet,
+  faults: readonly string[],
+  passedOver: readonly string[],
+): DataSummary => ({
   name,
   classes,
   train: train.labels.length,
   validation: (val ?? test)?.labels.length ?? 0,
   faults,
+  passedOver,
 })
 
 /** The files of the one run among dropped files, by their paths within the run folder. */

@@ -11,6 +11,8 @@ export const train = {
   reading: (done: number, all: number): string => `Reading ${done} of ${all} pictures …`,
   readData: (name: string, train: number, validation: number, classes: number): string =>
     `${name}: ${train} pictures to learn from, ${validation} to test on, ${classes} classes.`,
+  passedOver: (kinds: string): string =>
+    `Not used: ${kinds}. Here a class is a folder of pictures; the command reads tables, arrays and Parquet too.`,
   unreadable: (n: number, first: string): string =>
     n === 1
       ? `One picture cannot be read and is left out: ${first}.`

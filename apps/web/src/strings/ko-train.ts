@@ -13,6 +13,8 @@ export const train: Texts["train"] = {
   reading: (done, all) => `그림 ${all}장 가운데 ${done}장을 읽었습니다 …`,
   readData: (name, train, validation, classes) =>
     `${name}: 배울 그림 ${train}장, 시험할 그림 ${validation}장, 클래스 ${classes}개.`,
+  passedOver: (kinds) =>
+    `쓰지 않는 파일: ${kinds}. 여기서는 폴더가 클래스입니다. 표와 배열, Parquet은 명령이 읽습니다.`,
   unreadable: (n, first) => `읽을 수 없는 그림 ${n}장은 뺐습니다. 그 첫째: ${first}.`,
   className: "클래스 이름",
   addClass: "클래스 더하기",

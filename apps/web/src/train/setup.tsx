@@ -68,7 +68,8 @@ export function Setup(): JSX.Element {
             {pictures === null ? null : (
               <p role="status">
                 {t.readData(pictures.name, pictures.train, pictures.validation, pictures.classes.length)}{" "}
-                {pictures.faults.length === 0 ? null : t.unreadable(pictures.faults.length, pictures.faults[0] ?? "")}
+                {pictures.faults.length === 0 ? null : t.unreadable(pictures.faults.length, pictures.faults[0] ?? "")}{" "}
+                {pictures.passedOver.length === 0 ? null : t.passedOver(pictures.passedOver.join("; "))}
               </p>
             )}
           </DropZone>

@@ -193,10 +193,14 @@ test("takes the classes from the folders, and nothing else for a class", async (
   await page.getByText("loose: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
 })
 
-test("leaves out a picture that cannot be read, and says which", async () => {
-  await chooseZip(page, "torn.zip", (path) => `torn/${path}`, { "torn/box/torn.jpg": Buffer.from("no picture") })
+test("leaves out a picture that cannot be read and files that are none, and says which", async () => {
+  await chooseZip(page, "torn.zip", (path) => `torn/${path}`, {
+    "torn/box/torn.jpg": Buffer.from("no picture"),
+    "torn/labels.csv": Buffer.from("file,label"),
+  })
   await page.getByText("torn: 22 pictures to learn from, 2 to test on, 2 classes.").waitFor()
   await page.getByText("One picture cannot be read and is left out: torn/box/torn.jpg: is not a JPEG").waitFor()
+  await page.getByText("Not used: 1 .csv files, such as torn/labels.csv.").waitFor()
 })
 
 test("keeps the reader's choices while another room is visited", async () => {
