@@ -3,9 +3,11 @@ import { describe, expect, test } from "vitest"
 import { type GoldenTensor, golden, goldenNames, goldenPath, readTensors } from "../src/index.ts"
 
 const vits = [
+  "aimv2",
   "average",
   "average-class-token",
   "average-norm-first",
+  "beit3",
   "clip",
   "clip-qkv",
   "deit3",
@@ -18,11 +20,13 @@ const vits = [
   "no-positions",
   "no-positions-average",
   "one-patch",
+  "post-norm",
   "qk-norm",
   "qk-norm-prefix",
   "rectangle",
   "registers",
   "registers-positions",
+  "rms",
   "swiglu",
   "swiglu-map",
   "token",
@@ -55,6 +59,7 @@ const rotaries = [
   "dinov3-gated",
   "dinov3-token",
   "eva-giant",
+  "eva-post-norm",
   "eva02",
   "eva02-norms",
   "mixed",
@@ -219,7 +224,9 @@ describe.each(vits)("%s", (name) => {
         const gamma = tensors[`param.blocks.${block}.${scale}.gamma`]?.data
         return Float64Array.from(tap(name).data, (x, i) => x * (gamma?.[i % config.dim] ?? 1))
       }
-      const [attended, added] = [scaled(".proj", "ls1"), scaled(".mlp", "ls2")]
+      const [attended, added] = config.postNorm
+        ? [scaled(".norm1", "ls1"), scaled(".norm2", "ls2")]
+        : [scaled(".proj", "ls1"), scaled(".mlp", "ls2")]
       const after = before.data.map((x, i) => x + (attended[i] as number) + (added[i] as number))
       expectClose(tap("").data, after, 1e-13)
     }
