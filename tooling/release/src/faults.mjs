@@ -59,7 +59,10 @@ function* fileFaults(manifest, paths, read) {
   for (const path of ["README.md", "CHANGELOG.md"])
     for (const [, link] of (files.has(path) ? read(path) : "").matchAll(/\]\(([^)#][^)]*)\)/g))
       if (!link.startsWith("https:")) yield `${path}: the link ${link} is relative, so npm's page breaks it`
-      else if (link.startsWith(`${home}/`) && !existsSync(join(root, link.replace(/^.*?\/(blob|tree)\/main\//, ""))))
+      else if (
+        link.startsWith(`${home}/`) &&
+        !existsSync(join(root, link.replace(/^.*?\/(blob|tree)\/main\/|#.*$/g, "")))
+      )
         yield `${path}: the link ${link} leads nowhere`
 }
 
@@ -80,9 +83,9 @@ function* dependencyFaults(manifest, versions, installed) {
         else if (range !== versions.get(name)) yield `${at} must be exactly ${versions.get(name)}, not ${range}`
         continue
       }
-      const form = isPeer ? /^(\^|>=)\d/ : /^\^\d/
+      const form = isPeer ? /^(\^|>=)\d/ : /^[\^~]\d/
       if (semver.validRange(range) === null || !form.test(range)) {
-        yield `${at} must be a ${isPeer ? "caret range or a lower bound" : "caret range"}, not ${range}`
+        yield `${at} must be a ${isPeer ? "caret range or a lower bound" : "caret or tilde range"}, not ${range}`
         continue
       }
       const version = installed(name)
