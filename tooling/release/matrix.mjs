@@ -35,6 +35,8 @@ const env = {
   YARN_UNSAFE_HTTP_WHITELIST: "127.0.0.1",
   YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
   YARN_ENABLE_TELEMETRY: "0",
+  YARN_GLOBAL_FOLDER: join(base, "yarn"),
+  YARN_NPM_MINIMAL_AGE_GATE: "0",
   NEXT_TELEMETRY_DISABLED: "1",
   ONNXRUNTIME_NODE_INSTALL: "skip",
   HF_HUB_OFFLINE: "1",
@@ -118,8 +120,10 @@ for (const version of ["5.7", "5.9", "6", "7"]) {
   )
 }
 rows.set("pnpm", async (at) => {
+  // pnpm asks of every package with a build script whether it may run. protobufjs' only prints.
+  at.write("pnpm-workspace.yaml", "allowBuilds:\n  protobufjs: false\n")
   at.write("program.mjs", program)
-  await at.npx("pnpm@12", "add", "vitrine")
+  await at.npx("pnpm@12", "add", "vitrine", "--registry", registry.url, "--config.minimumReleaseAge=0")
   printed(await at.run(process.execPath, "program.mjs"))
 })
 rows.set("yarn pnp", async (at) => {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto"
-import { readlinkSync } from "node:fs"
+import { fsyncSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
@@ -158,12 +158,22 @@ function isAlive(pid: number): boolean {
 
 export const isTemporary = (name: string): boolean => name.startsWith(temporary) || name.startsWith(oldPrefix)
 
+/** Waits until a file is on disk. The file handles of Yarn's Plug'n'Play have no `sync`. */
+async function syncHandle(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync()
+  } catch (error) {
+    if (isSystemError(error)) throw error
+    fsyncSync(handle.fd)
+  }
+}
+
 /** Syncs a folder, so that its names survive a power failure. */
 async function syncFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, "r")
     try {
-      await handle.sync()
+      await syncHandle(handle)
     } finally {
       await handle.close()
     }
@@ -182,7 +192,7 @@ export async function writeNewFile(path: string, chunks: Iterable<Uint8Array>): 
         const { bytesWritten } = await handle.write(chunk, done, Math.min(chunk.byteLength - done, 2 ** 30))
         done += bytesWritten
       }
-    await handle.sync()
+    await syncHandle(handle)
   } finally {
     await handle.close()
   }

@@ -79,10 +79,11 @@ async function isOver(holder: Holder | "broken", path: string, now: number): Pro
   return facts === undefined || now - facts.mtimeMs > 1000 * holder.lease
 }
 
-/** Moves the time of a lock file. A disk that refuses says so at the next file. */
+/** Moves the time of a lock file. A disk that refuses says so at the next file. Deno writes texts, but not bytes, at the end. */
 function sign(fd: number, text: string): void {
+  const bytes = Buffer.from(text)
   try {
-    writeSync(fd, text, 0)
+    writeSync(fd, bytes, 0, bytes.length, 0)
   } catch (error) {
     if (!isSystemError(error)) throw error
   }
