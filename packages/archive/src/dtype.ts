@@ -27,6 +27,7 @@ export interface StoredTensor {
   readonly data: StorageArray
 }
 
+/** The typed arrays that hold the elements of a file. float16 and bfloat16 are held as their bits. */
 export type StorageArray =
   | Float64Array
   | Float32Array
@@ -61,8 +62,10 @@ export const storageTypes: Readonly<Record<StorageDType, StorageType>> = {
   BOOL: { bytes: 1, view: (b, o, n) => new Uint8Array(b, o, n) },
 }
 
+/** The names of the element types that files may have. */
 export const storageDTypes: readonly StorageDType[] = rowNames(storageTypes)
 
+/** Whether a name is one of `storageDTypes`. */
 export function isStorageDType(name: unknown): name is StorageDType {
   return hasRow(storageTypes, name)
 }

@@ -6,6 +6,7 @@ import { bytesPerElement, type StorageArray, type StorageDType, type StoredTenso
 import { fileError, shown } from "./errors.ts"
 import type { FileFacts } from "./source.ts"
 
+/** What the header of an `.npy` file says. */
 export interface NpyHeader {
   readonly dtype: StorageDType
   readonly shape: readonly number[]

@@ -5,6 +5,7 @@ import { decodeNpy, npyHeadBytes, parseNpyHeader, readNpy } from "./npy.ts"
 import { type ByteSource, memorySource } from "./source.ts"
 import { readZipDirectory, readZipEntry, readZipEntryHead } from "./zip.ts"
 
+/** What an `.npz` archive says of one of its arrays, before the elements are read. */
 export interface ArrayInfo {
   readonly name: string
   readonly dtype: StorageDType

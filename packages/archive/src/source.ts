@@ -8,6 +8,7 @@ export interface ByteSource {
   read(begin: number, end: number): Promise<Uint8Array>
 }
 
+/** Bytes in memory as a source for readers. `name` is the file's name in errors. */
 export function memorySource(bytes: Uint8Array, name: string): ByteSource {
   return { name, size: bytes.length, read: async (begin, end) => bytes.subarray(begin, end) }
 }

@@ -4,6 +4,7 @@ import type { MatMulPrecision } from "./kernel.ts"
 import { compile, type TensorFlowProgram } from "./program.ts"
 import { createSlots } from "./state.ts"
 
+/** Options of the backend on TensorFlow's library. */
 export interface NodeGpuOptions {
   /**
    * The precision of the factors of matrix products; `float32` by default. Sums and all other values are in float32.
@@ -11,6 +12,7 @@ export interface NodeGpuOptions {
   readonly precision?: MatMulPrecision | undefined
 }
 
+/** The backend on TensorFlow's library. Its programs also take and give tensors of tfjs-node. */
 export interface TensorFlowBackend extends Backend {
   compile(graph: Graph, options?: CompileOptions): Promise<TensorFlowProgram>
 }

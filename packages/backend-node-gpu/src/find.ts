@@ -4,6 +4,7 @@ import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import envPaths from "env-paths"
 
+/** The addons by their device: CUDA or the processor. */
 export type AddonName = "node-gpu" | "node-cpu"
 
 /** The npm package of each addon. */

@@ -29,6 +29,7 @@ export interface NodeBackend<T extends NodeTensor> {
   createOutputTensor(info: TensorInfo): T
 }
 
+/** A compiled graph that also takes and gives tensors of tfjs-node. */
 export interface TensorFlowProgram extends Program {
   /**
    * `run` for tensors of the tfjs-node that loaded the addon. Inputs are read in place. Outputs are new tensors, and

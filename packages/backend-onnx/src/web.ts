@@ -4,6 +4,7 @@ import { engineBackend } from "./engine/backend.ts"
 import { encodeModel, isFileSlice } from "./onnx/encode.ts"
 import type { Initializer, OnnxModel } from "./onnx/model.ts"
 
+/** Options of the WebAssembly backend. */
 export interface OnnxWebOptions {
   /**
    * The number of threads; by default that of the machine, at most four. Node, and pages that are not cross-origin

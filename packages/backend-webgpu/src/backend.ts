@@ -7,6 +7,7 @@ import { createTuner, type TuningStore } from "./run/tune.ts"
 import { sideBySide } from "./run/subgroups.ts"
 import { GpuState } from "./run/state.ts"
 
+/** Which device computes. */
 export interface DeviceOptions {
   /** A device to share with another library. The caller closes it. */
   readonly device?: GPUDevice
@@ -96,6 +97,7 @@ export interface DeviceReport {
   readonly kernels: Readonly<Record<"storage" | "reductions" | "tiles", string>>
 }
 
+/** The WebGPU backend, with its device. */
 export interface WebGpuBackend extends Backend {
   readonly report: DeviceReport
   /** The device. Other libraries may share it. */

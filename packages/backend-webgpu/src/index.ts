@@ -5,6 +5,7 @@ import { deviceBackend, type DeviceOptions, openDevice, type WebGpuBackend } fro
 export type { DeviceOptions, DeviceReport, WebGpuBackend } from "./backend.ts"
 export type { KernelTime, Profiler } from "./run/gpu.ts"
 
+/** Options of the WebGPU backend in a page. */
 export type WebGpuOptions = DeviceOptions
 
 /**

@@ -7,6 +7,7 @@ import { messageOf } from "./run/gpu.ts"
 export type { DeviceReport, WebGpuBackend } from "./backend.ts"
 export type { KernelTime, Profiler } from "./run/gpu.ts"
 
+/** Options of the WebGPU backend in Node, which runs on Dawn. */
 export interface WebGpuNodeOptions extends DeviceOptions {
   /**
    * Options of Dawn, such as `backend=vulkan` or `backend=null`. By default the memory of workgroups is not set to zero

@@ -63,6 +63,7 @@ export {
   type TensorInfo,
   writeSafetensors,
 } from "./safetensors.ts"
+/** Checks of data from files, which give them a type. */
 export * as schemas from "./schema.ts"
 export { type ByteSource, memorySource } from "@vitrine/archive"
 export { type ValueStatistics, valueStatistics } from "./statistics.ts"

@@ -7,6 +7,7 @@ export type Json = Readonly<Record<string, unknown>>
 export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** The bounds of JSON from a file. */
 export interface JsonLimits {
   /** The greatest number of bytes that are read. */
   readonly bytes: number

@@ -11,6 +11,7 @@ import { VitrineError } from "@vitrine/core"
  */
 export type PositionMethod = "timm" | "huggingface" | "google" | "bilinear"
 
+/** A resize of position embeddings, `[prefixTokens + rows · columns, dim]`, from one grid to another. */
 export interface PositionResize {
   /** The number of rows before the grid's, such as a class token's. They are not resized. */
   readonly prefixTokens: number

@@ -4,7 +4,9 @@ import { configError } from "./errors.ts"
 import { isObject } from "./json.ts"
 import { oneOf, parse } from "./schema.ts"
 
+/** The meanings of outputs by their names in transformers: softmax, a sigmoid for each label, or numbers. */
 export const problemTypes = ["single_label_classification", "multi_label_classification", "regression"] as const
+/** The meaning of a classifier's outputs. */
 export type ProblemType = (typeof problemTypes)[number]
 
 /** How scores follow from outputs: probabilities that sum to 1, a separate probability for each, or no change. */

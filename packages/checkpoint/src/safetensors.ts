@@ -16,6 +16,7 @@ import { fileError, shown } from "./errors.ts"
 import { foreignFile } from "./foreign.ts"
 import { isObject, type JsonLimits, parseJson } from "./json.ts"
 
+/** A tensor in the header of a safetensors file. */
 export interface TensorInfo {
   readonly name: string
   readonly dtype: StorageDType
@@ -26,12 +27,14 @@ export interface TensorInfo {
   readonly end: number
 }
 
+/** The header of a safetensors file: metadata, and where each tensor lies. */
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>
   /** The tensors in the order of their bytes in the file. */
   readonly tensors: readonly TensorInfo[]
 }
 
+/** A parsed safetensors file. */
 export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, StoredTensor>

@@ -11,6 +11,10 @@ export interface ValueStatistics {
   readonly nonFinite: number
 }
 
+/**
+ * The least, the greatest, the mean and the standard deviation of a tensor's values, and the count of those that are
+ * not finite.
+ */
 export function valueStatistics(tensor: StoredTensor): ValueStatistics {
   const values = numbers(tensor)
   let min = Infinity

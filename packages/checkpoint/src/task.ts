@@ -10,7 +10,9 @@ const classSchema = v.looseObject({
   architectures: v.optional(v.array(v.string())),
 })
 
+/** The tasks: classes of images, objects in images, lines of text. */
 export const taskNames = ["classify", "detect", "read"] as const
+/** The names of the tasks. */
 export type TaskName = (typeof taskNames)[number]
 
 interface TaskSigns {

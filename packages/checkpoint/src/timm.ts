@@ -41,6 +41,7 @@ export interface TimmConfig {
   readonly vitrine: { readonly model: ModelConfig; readonly [key: string]: unknown }
 }
 
+/** What a timm model folder holds besides the configuration and the weights. */
 export interface TimmExtra {
   readonly preprocessing: Preprocessing
   /** The names of the classes, in the order of the logits. */

@@ -4,6 +4,7 @@ import { fileError, shown } from "./errors.ts"
 import { headerLength, headerOffset, parseHeader, type TensorInfo } from "./safetensors.ts"
 import type { ByteSource } from "@vitrine/archive"
 
+/** A tensor in a file of weights, before its values are read. */
 export interface WeightTensor {
   readonly name: string
   readonly dtype: StorageDType

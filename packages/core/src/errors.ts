@@ -4,6 +4,7 @@
  */
 const marker = Symbol.for("vitrine.error")
 
+/** What is wrong when a `VitrineError` is thrown. */
 export type ErrorKind =
   /** Shapes or dtypes that do not fit an operation. */
   | "shape"

@@ -36,6 +36,7 @@ export interface NumberField {
   readonly below?: number
 }
 
+/** The fields of an object of options by name. */
 export type Fields = Readonly<Record<string, Field>>
 
 /** The type of the values that a field holds. */

@@ -58,6 +58,7 @@ export {
   threefry,
 } from "./random.ts"
 export { hasRow, rowNames } from "./tables.ts"
+/** The ops of tensors. Each checks its shapes and makes a node of a graph. */
 export * as ops from "./tensor/index.ts"
 export { type Dim, dimAt, fixed, type Shape } from "./tensor/shape.ts"
 export type { DType, Tensor, TensorType } from "./tensor/tensor.ts"

@@ -83,6 +83,7 @@ export interface RandomStream {
   integer(n: number): number
 }
 
+/** A stream of random numbers. They depend on the key alone. */
 export function randomStream(key: Key): RandomStream {
   const block = new Uint32Array(32)
   let counter = 0

@@ -27,12 +27,14 @@ export interface FolderLayout {
   readonly passedOver: readonly string[]
 }
 
+/** The part of a folder that a split holds, as indices of its items. */
 export interface FolderSplit {
   readonly items: readonly number[]
   /** The class of each item. */
   readonly labels: Int32Array
 }
 
+/** How a folder of images is read. */
 export interface FolderOptions extends SplitOptions {
   /**
    * Whether images need no class. Then, if some images are in no class folder, all images form one class without a

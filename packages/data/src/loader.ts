@@ -24,6 +24,7 @@ export interface OrderOptions {
   readonly epochs?: number
 }
 
+/** Options of a loader of batches. */
 export interface LoaderOptions extends OrderOptions, BrokenOptions {
   /** The transforms. By default there are none, and numbers are bytes / 255. */
   readonly transforms?: readonly Transform[]
@@ -94,7 +95,10 @@ export async function planOf(dataset: Dataset, options: LoaderOptions): Promise<
   return { transforms, batchSize, seed, smoothing, mix: mix ?? null, shape }
 }
 
-/** @throws VitrineError for an impossible order, or one without a batch */
+/**
+ * Refuses an order of examples that the data do not allow.
+ * @throws VitrineError for an impossible order, or one without a batch
+ */
 export function checkOrder(dataset: Examples, options: OrderOptions): void {
   const { batchSize, seed = 0, start, epochs = Infinity } = options
   const whole = (n: number, least: number): boolean => Number.isSafeInteger(n) && n >= least
@@ -110,7 +114,10 @@ export function checkOrder(dataset: Examples, options: OrderOptions): void {
     )
 }
 
-/** @throws VitrineError for a batch of more than 4 GiB */
+/**
+ * Refuses a batch that is too large. `shape` is that of one image, `[height, width, channels]`.
+ * @throws VitrineError for a batch of more than 4 GiB
+ */
 export function checkBatch(batchSize: number, shape: readonly [number, number, number]): void {
   const numbers = batchSize * shape[0] * shape[1] * shape[2]
   expect(numbers <= 2 ** 30, `a batch of ${batchSize} images of ${shape.join("×")} takes over 4 GiB`)

@@ -13,6 +13,7 @@ export interface Mix {
   readonly switchP?: number
 }
 
+/** The fields of `Mix` with their bounds. */
 export const mixFields: Readonly<Record<keyof Mix, Field>> = {
   mixup: { kind: "number", from: 0, to: 100, optional: true },
   cutmix: { kind: "number", from: 0, to: 100, optional: true },

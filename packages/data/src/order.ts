@@ -10,6 +10,7 @@ import { foldKey, type Key, permutation, VitrineError } from "@vitrine/core"
  */
 export type Order = "exact" | WindowedOrder
 
+/** An order that shuffles blocks of neighbours within a window, for data that are read in sequence. */
 export interface WindowedOrder {
   /** The examples of a block. */
   readonly rows: number

@@ -21,6 +21,7 @@ export const usualSplitNames: Readonly<Record<Split, readonly string[]>> = {
   test: ["test", "testing", "test_set", "eval", "testing_set", "test_images", "testing_images"],
 }
 
+/** The splits of data. */
 export const splits: readonly Split[] = ["train", "val", "test"]
 
 /** The split that a name means, in any case of letters. */

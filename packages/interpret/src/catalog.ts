@@ -90,6 +90,7 @@ export const figureTable = [
   },
 ] as const
 
+/** The names of the figures. */
 export type FigureName = (typeof figureTable)[number]["name"]
 
 /**
@@ -98,6 +99,7 @@ export type FigureName = (typeof figureTable)[number]["name"]
  */
 export type FigureNeed = "images" | "run" | "attention" | "patches"
 
+/** All figures, in the order of the help. */
 export const figureNames: readonly FigureName[] = figureTable.map(({ name }) => name)
 
 /** The needs of each figure. */

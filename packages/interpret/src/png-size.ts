@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
+/** Options of turning an SVG into a PNG. */
 export interface PngOptions {
   /** The number of pixels of the PNG for one unit of the SVG, 2 by default. */
   readonly scale?: number

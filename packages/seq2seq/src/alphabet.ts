@@ -17,7 +17,10 @@ export interface Alphabet {
   decode(tokens: Iterable<number>): string
 }
 
-/** @throws VitrineError (config) if a character is not exactly one grapheme, or occurs twice */
+/**
+ * The tokens of these characters, behind the two for the end and the start.
+ * @throws VitrineError (config) if a character is not exactly one grapheme, or occurs twice
+ */
 export function alphabet(characters: readonly string[]): Alphabet {
   const tokens = new Map<string, number>()
   for (const character of characters) {

@@ -3,8 +3,10 @@ import { checkFields, type Field, hasRow, showValue, VitrineError } from "@vitri
 /** The activations of `torch.nn.Transformer`. */
 export const transformerActivations = ["relu", "gelu"] as const
 
+/** The names of the activations that torch's Transformer has. */
 export type TransformerActivation = (typeof transformerActivations)[number]
 
+/** Whether a name is an activation of torch's Transformer. */
 export function isTransformerActivation(name: unknown): name is TransformerActivation {
   return transformerActivations.some((activation) => activation === name)
 }

@@ -96,7 +96,10 @@ function checkSize(name: string, size: number, expected: number): void {
   if (size !== expected) throw new VitrineError("shape", `decode: ${name} must have ${expected} values, got ${size}`)
 }
 
-/** @throws VitrineError (shape) for numbers outside the vocabulary */
+/**
+ * Refuses tokens outside of the vocabulary.
+ * @throws VitrineError (shape) for numbers outside the vocabulary
+ */
 export function checkTokens(tokens: ArrayLike<number>, vocabulary: number): void {
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i] ?? Number.NaN

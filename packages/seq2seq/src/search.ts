@@ -13,6 +13,7 @@ export interface NextToken {
   readonly parents: Int32Array | null
 }
 
+/** Options of the search for the most probable text. */
 export interface SearchOptions {
   /** The number of hypotheses kept for each example; 1 for greedy decoding. */
   readonly beams?: number | undefined

@@ -18,6 +18,7 @@ export function memoryKeys(scope: Scope, memory: Tensor, config: Seq2SeqConfig):
   return { keys: projections.map(({ k }) => k), values: projections.map(({ v }) => v) }
 }
 
+/** The inputs of one step of decoding. */
 export interface StepInputs {
   /** The last token of each hypothesis, int32 `[batch · beams]`. The hypotheses of an example are adjacent. */
   readonly tokens: Tensor

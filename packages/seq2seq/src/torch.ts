@@ -6,6 +6,7 @@ import { transformerParameters } from "./parameters.ts"
 export type TorchHints = Pick<TransformerConfig, "heads"> &
   Partial<Pick<TransformerConfig, "activation" | "normFirst" | "dropout" | "layerNormEpsilon">>
 
+/** A Transformer whose parameters have torch's names. */
 export interface TorchTransformer {
   readonly config: TransformerConfig
   /** The name in the state dict of every parameter. */

@@ -1,6 +1,7 @@
 import { type HostData, type Parameter, type State, VitrineError } from "@vitrine/core"
 import { emaName, type Slots } from "./programs.ts"
 
+/** A tensor in a checkpoint. */
 export interface SavedTensor {
   readonly dtype: "F32" | "F64"
   readonly shape: readonly number[]

@@ -1,5 +1,6 @@
 import type { Evaluation } from "./metrics.ts"
 
+/** The run begins or continues. */
 export interface StartEvent {
   readonly type: "start"
   /** Updates so far: 0, or more if the run was resumed. */
@@ -14,6 +15,7 @@ export interface StartEvent {
   readonly device: string
 }
 
+/** An update was made. */
 export interface StepEvent {
   readonly type: "step"
   /** Updates so far, with this one. */
@@ -47,12 +49,14 @@ export type EvaluationEvent<E extends object = Evaluation> = E & {
   readonly split?: "test"
 }
 
+/** A checkpoint was written. */
 export interface CheckpointEvent {
   readonly type: "checkpoint"
   readonly step: number
   readonly path: string
 }
 
+/** The run has ended. */
 export interface EndEvent {
   readonly type: "end"
   readonly step: number

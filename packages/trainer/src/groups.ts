@@ -10,8 +10,10 @@ export const decayModes = {
   all: (): boolean => true,
 }
 
+/** The names of the rules by which parameters decay. */
 export type DecayMode = keyof typeof decayModes
 
+/** The rules by which parameters decay: matrices alone, or all. */
 export const decayModeNames: readonly DecayMode[] = rowNames(decayModes)
 
 /** Names that `freeze` accepts besides names of parameters. Each function selects its parameters. */

@@ -44,6 +44,7 @@ export {
   spelledOptimizer,
   spellingOf,
 } from "./optimizer.ts"
+/** All optimizers by their names. */
 export * as optimizers from "./optimizers/index.ts"
 export type { Optimizer, OptimizerKind } from "./optimizers/optimizer.ts"
 export { trainingFields, type TrainingOptions, trainingOptions } from "./options.ts"

@@ -73,7 +73,10 @@ export interface LabelTally {
   result(): LabelEvaluation
 }
 
-/** @throws VitrineError (config) for a threshold that is not between 0 and 1. */
+/**
+ * Collects probabilities and targets of images with several labels, for average precision and F1.
+ * @throws VitrineError (config) for a threshold that is not between 0 and 1
+ */
 export function labelTally(classes: number, threshold: number): LabelTally {
   if (!(threshold > 0 && threshold < 1))
     throw new VitrineError("config", `threshold: must be a number above 0 and below 1, got ${threshold}`)

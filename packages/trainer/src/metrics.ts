@@ -17,6 +17,7 @@ export interface Evaluation {
   readonly confusionCells?: readonly ConfusionCell[]
 }
 
+/** A cell of a sparse confusion matrix. */
 export type ConfusionCell = readonly [trueClass: number, predictedClass: number, count: number]
 
 /** The greatest number of classes whose confusion is a whole matrix. */
@@ -29,6 +30,7 @@ export interface Tally {
   result(): Evaluation
 }
 
+/** Collects logits and targets of images with one label, for loss, accuracy and confusion. */
 export function tally(classes: number): Tally {
   /** Counts by `true class · classes + predicted class`. A matrix of many classes would not fit into memory. */
   const counts = new Map<number, number>()
@@ -82,6 +84,7 @@ function rankOf(scores: Float64Array, label: number): number {
   )
 }
 
+/** The accuracy by labels that several people gave, of which an image may have several. */
 export interface RealAccuracy {
   /** Images with at least one label. */
   readonly examples: number

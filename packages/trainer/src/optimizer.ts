@@ -2,6 +2,7 @@ import { checkFields, type Fields, type FieldValues, rowNames, showValue, Vitrin
 import * as optimizers from "./optimizers/index.ts"
 import type { Optimizer } from "./optimizers/optimizer.ts"
 
+/** The names of the optimizers. */
 export type OptimizerName = keyof typeof optimizers
 
 /** An optimizer by its name, with its settings. Names and defaults are PyTorch's. */
@@ -9,6 +10,7 @@ export type OptimizerOptions = {
   readonly [N in OptimizerName]: { readonly name: N } & FieldValues<(typeof optimizers)[N]["fields"]>
 }[OptimizerName]
 
+/** All optimizers. */
 export const optimizerNames: readonly OptimizerName[] = rowNames(optimizers).toSorted()
 
 interface AnyOptimizerKind {
@@ -44,6 +46,7 @@ const spellings: ReadonlyMap<string, OptimizerOptions> = new Map(
 
 const isSpelling = (name: string): name is OptimizerSpelling => spellings.has(name)
 
+/** The names of optimizers on the command line, such as `momentum`, each with its options. */
 export const optimizerSpellings: readonly OptimizerSpelling[] = [...spellings.keys()].filter(isSpelling).toSorted()
 
 /**

@@ -17,6 +17,7 @@ import { lossScale, lossScaleSlots, unlessOverflowed, unscale } from "./loss-sca
 import type { Measure, Objective } from "./objectives/objective.ts"
 import type { Optimizer } from "./optimizers/optimizer.ts"
 
+/** What a training step is made of. */
 export interface StepOptions {
   readonly objective: Pick<Objective, "rows">
   readonly groups: readonly ParameterGroup[]
@@ -36,6 +37,7 @@ export interface StepOptions {
 /** The name of a slot that belongs to a parameter. */
 export const slotName = (slot: string, parameter: string): string => `${slot}:${parameter}`
 const accumulator = (parameter: string): string => slotName("gradient", parameter)
+/** The name of the slot that holds the moving average of a parameter. */
 export const emaName = (parameter: string): string => slotName("ema", parameter)
 
 /** State slots by name. */

@@ -31,8 +31,10 @@ export const decays = {
 
 const towards = ({ final }: Schedule, share: number): number => final + (1 - final) * share
 
+/** The names of the decays of the learning rate. */
 export type Decay = keyof typeof decays
 
+/** All decays of the learning rate. */
 export const decayNames: readonly Decay[] = rowNames(decays)
 
 /** How the learning rate changes over a run. */
@@ -58,6 +60,7 @@ const stepsOrFraction = {
   ],
 } as const
 
+/** The fields of `Schedule` with their bounds. */
 export const scheduleFields: Readonly<Record<keyof Schedule, Field>> = {
   decay: { kind: "choice", of: decayNames },
   warmup: stepsOrFraction,

@@ -31,6 +31,7 @@ export interface BatchSource<B extends Sized = Batch> extends AsyncIterable<B> {
   close(): Promise<void>
 }
 
+/** What the loop needs to train a model. */
 export interface TrainInputs<B extends Sized = Batch, E extends object = Evaluation> {
   readonly backend: Backend
   /** The model's parameters. They are published. Parameters that the objective adds are only kept in checkpoints. */

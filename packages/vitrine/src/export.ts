@@ -4,6 +4,7 @@ import { VitrineError } from "@vitrine/core"
 
 /** The library that the exported files are for: timm, Hugging Face's transformers, or an ONNX runtime. */
 export const exportTargets = ["timm", "hf", "onnx"] as const
+/** The libraries for which models are written. */
 export type ExportTarget = (typeof exportTargets)[number]
 
 /** Types of weights that are not quantized. */
@@ -17,6 +18,7 @@ export const quantizedTypes = ["int8"] as const
  */
 export type ExportPrecision = (typeof exportTypes)[number] | (typeof quantizedTypes)[number]
 
+/** The library and the number type for which a model is written. */
 export interface ExportFormat {
   readonly to: ExportTarget
   /**
@@ -36,6 +38,7 @@ export function precisionsOf({ precision = [] }: Pick<ExportFormat, "precision">
   return [...new Set(list)]
 }
 
+/** An exported model in memory. */
 export interface ExportedFiles {
   /** The files of the folder by their paths. Each is in pieces. */
   readonly files: ReadonlyMap<string, readonly Uint8Array[]>

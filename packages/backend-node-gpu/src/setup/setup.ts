@@ -15,10 +15,12 @@ import { unpack } from "./unpack.ts"
 const run = promisify(execFile)
 const require = createRequire(import.meta.url)
 
+/** How far the build of an addon is: a download in bytes, or the step that begins. */
 export type SetupProgress =
   | { readonly type: "download"; readonly file: string; readonly done: number; readonly total: number }
   | { readonly type: "step"; readonly step: "check" | "unpack" | "sources" | "compile" | "test" }
 
+/** Options of the build of an addon. */
 export interface SetupOptions {
   /** Whether to build even if an addon is installed. */
   readonly force?: boolean

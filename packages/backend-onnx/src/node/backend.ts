@@ -8,6 +8,7 @@ import { type NativeOptions, nativeEngine } from "./engine.ts"
 
 export { cudaProvider, type OnnxAvailability, onnxAvailability } from "./load.ts"
 
+/** Options of the native backend in Node. */
 export interface OnnxBackendOptions extends NativeOptions {
   /**
    * Whether to run in a worker thread, so that this thread stays free. Inputs are then copied. True by default. If the

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import type * as Ort from "onnxruntime-common"
 
+/** Whether onnxruntime-node can be used here, and if not, the reason. */
 export interface OnnxAvailability {
   readonly available: boolean
   /** The version of onnxruntime-node, if it is installed. */

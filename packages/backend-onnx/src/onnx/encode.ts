@@ -24,6 +24,7 @@ export function isFileSlice(data: Initializer["data"]): data is FileSlice {
   return "path" in data
 }
 
+/** Options of writing an ONNX file. */
 export interface EncodeOptions {
   /** Entries of the file's `metadata_props`. */
   readonly metadata?: Readonly<Record<string, string>>

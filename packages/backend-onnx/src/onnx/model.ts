@@ -10,6 +10,7 @@ export interface OnnxBody {
   readonly outputs: readonly OnnxValue[]
 }
 
+/** An operator in an ONNX graph. */
 export interface OnnxNode {
   readonly op: string
   /** The empty string for standard operators, or the domain of those that ONNX Runtime adds. */
@@ -54,6 +55,7 @@ export function renameValues(node: OnnxNode, rename: (name: string) => string): 
 /** ONNX's numbers for element types. */
 export const elementTypes = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const
 
+/** An input or output of an ONNX graph. */
 export interface OnnxValue {
   readonly name: string
   /** The shape. Only its first dimension may be an open batch. */
@@ -61,6 +63,7 @@ export interface OnnxValue {
   readonly dtype: DType
 }
 
+/** A constant of an ONNX graph. */
 export interface Initializer {
   readonly name: string
   readonly shape: readonly number[]

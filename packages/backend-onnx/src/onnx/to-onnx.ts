@@ -27,6 +27,7 @@ import {
   renameValues,
 } from "./model.ts"
 
+/** Options of turning a graph into an ONNX model. */
 export interface OnnxOptions extends CompileOptions {
   /** Whether to use only standard operators of version 17, for any engine and for files. False by default. */
   readonly portable?: boolean

@@ -109,6 +109,7 @@ export interface HuggingFaceFormat<C extends ModelConfig = ModelConfig> {
   tensors(config: C, weights: Readonly<Record<string, Float32Array>>): readonly HuggingFaceTensor[]
 }
 
+/** A parameter under its name in transformers, float32 in row-major order. */
 export interface HuggingFaceTensor {
   readonly name: string
   readonly shape: readonly number[]

@@ -11,6 +11,7 @@ import { vit } from "./vit/index.ts"
 
 type Families = { readonly [F in FamilyName]: Family<Extract<ModelConfig, { readonly family: F }>> }
 
+/** The families of image classifiers by name. */
 export const families: Families = { vit, bit }
 
 const rows: readonly Family[] = Object.values(families)

@@ -11,6 +11,7 @@ import { openSafetensors } from "./open.ts"
 /** The names of the files in a checkpoint's folder. */
 const files = { model: "model.safetensors", training: "training.safetensors", state: "state.json" } as const
 
+/** A checkpoint of a run: its step, folder and score. */
 export interface CheckpointInfo extends CheckpointScore {
   readonly step: number
   readonly path: string
@@ -26,6 +27,7 @@ export interface Checkpoint extends CheckpointInfo {
   readonly state: unknown
 }
 
+/** What is known of a model that becomes a checkpoint. */
 export interface NewCheckpoint {
   /** The number of steps so far. */
   readonly step: number

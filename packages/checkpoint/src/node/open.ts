@@ -96,6 +96,7 @@ export async function weightsFormat(path: string): Promise<WeightsFormat> {
   }
 }
 
+/** A tensor of a file: its name, type, shape, size and the statistics of its values. */
 export interface TensorDescription extends ValueStatistics {
   readonly name: string
   readonly dtype: string
@@ -103,6 +104,7 @@ export interface TensorDescription extends ValueStatistics {
   readonly bytes: number
 }
 
+/** What a file of weights holds. */
 export interface WeightsDescription {
   readonly file: string
   readonly format: WeightsFormat

@@ -44,6 +44,7 @@ const names = {
   lock: "run.lock",
 } as const
 
+/** How a run folder is kept. */
 export interface RunOptions {
   /** The number of newest checkpoints to keep, besides the best one; 2 by default. */
   readonly keepLast?: number | undefined
@@ -76,6 +77,7 @@ export interface RunFolder {
   discard(): Promise<void>
 }
 
+/** A run folder that was opened to continue. */
 export interface ResumedRun {
   readonly run: RunFolder
   /** The parsed `config.json`. */

@@ -7,6 +7,7 @@ import type { TensorType } from "../tensor/tensor.ts"
  */
 export type HostData = Float32Array | Float64Array | Int32Array | Uint8Array
 
+/** A tensor in the memory of the host, in row-major order. */
 export interface HostTensor {
   readonly data: HostData
   readonly shape: readonly number[]
@@ -20,6 +21,7 @@ export interface FileSlice {
   readonly length: number
 }
 
+/** Options of compiling a graph. */
 export interface CompileOptions {
   /** The size of the batch dimension, if the graph has one. */
   readonly batch?: number
@@ -42,6 +44,7 @@ export interface Backend {
   close(): Promise<void>
 }
 
+/** A graph that a backend has compiled. */
 export interface Program {
   /**
    * Runs the graph once. Every input needs as many values as its shape holds. `state` must have a slot for every state
@@ -52,6 +55,7 @@ export interface Program {
   dispose(): Promise<void>
 }
 
+/** Slots of values that live on a backend: parameters, moments, accumulators. */
 export interface State {
   readonly slots: Readonly<Record<string, TensorType>>
   /** A copy of a slot's values. */

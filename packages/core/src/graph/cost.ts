@@ -5,6 +5,7 @@ import { type Graph, type GraphNode, lastUses, typeOf, type ValueId } from "./gr
 /** Bytes of one element as stored. */
 export const bytesOf: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bfloat16: 2, int32: 4, bool: 1 }
 
+/** What a run of a graph costs. */
 export interface GraphCost {
   /** Multiplications and additions of matrix products and convolutions: 2 for each multiply-accumulate. */
   readonly flops: number

@@ -50,6 +50,7 @@ export function typeOf<D extends Dim>(g: Graph<D>, value: ValueId): TensorType<D
   return type
 }
 
+/** The tensors that a graph computes: outputs by name, and the next values of state slots. */
 export interface GraphOutputs {
   readonly outputs?: Readonly<Record<string, Tensor>>
   readonly updates?: Readonly<Record<string, Tensor>>

@@ -20,8 +20,10 @@ export const activations = {
   silu: (x: Tensor): Tensor => mul(x, sigmoid(x)),
 }
 
+/** The names of the activations. */
 export type Activation = keyof typeof activations
 
+/** All activations. A configuration, a recipe and the command accept these names. */
 export const activationNames: readonly Activation[] = rowNames(activations)
 
 /** Applies an activation to each element. */
@@ -38,4 +40,5 @@ export const preLogitsActivations = {
   relu: (x: Tensor): Tensor => relu(x),
 }
 
+/** The names of the activations of a hidden layer before the logits. */
 export type PreLogitsActivation = keyof typeof preLogitsActivations

@@ -21,6 +21,7 @@ import { linear, norms } from "./layers.ts"
 import { rotate, type Turn } from "./rotary.ts"
 import type { Scope } from "./scope.ts"
 
+/** Options of self-attention over `[batch, tokens, dim]`. */
 export interface AttentionOptions {
   readonly heads: number
   /** Rate of dropout on the attention weights. */
@@ -106,6 +107,7 @@ export interface AttentionMasks {
   readonly attentionMask?: Tensor | undefined
 }
 
+/** Options of attention from some tokens to others. */
 export interface MultiHeadOptions extends AttentionMasks {
   readonly heads: number
   /** Rate of dropout on the attention weights. */

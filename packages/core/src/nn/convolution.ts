@@ -11,6 +11,7 @@ export interface Deviation {
   readonly outside: boolean
 }
 
+/** Options of a convolution whose kernels have mean 0 and variance 1. */
 export interface StandardizedConvOptions {
   readonly outputs: number
   /** Height and width of the kernels. */

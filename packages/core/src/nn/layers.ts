@@ -5,6 +5,7 @@ import { fixed } from "../tensor/shape.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Role, Scope } from "./scope.ts"
 
+/** Options of a linear layer. */
 export interface LinearOptions {
   /** The role of the matrix; "linear" by default. */
   readonly role?: Role

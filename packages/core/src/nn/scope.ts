@@ -34,6 +34,7 @@ export type Role =
   /** A statistic or factor of a frozen batch norm, which is never trained. */
   | "frozen"
 
+/** A parameter of a model: its name, shape and role. */
 export interface Parameter {
   /** The full name, as in timm. */
   readonly name: string
@@ -60,6 +61,7 @@ export interface Scope {
   dropout(name: string, t: Tensor, rate: number, maskShape?: Shape): Tensor
 }
 
+/** Options of the outermost scope. */
 export interface ScopeOptions {
   /** Gives the tensor of a parameter, by default the state slot of its name. */
   readonly param?: (parameter: Parameter) => Tensor

@@ -15,6 +15,7 @@ export interface BatchMultiple {
   readonly times: number
 }
 
+/** A dimension as a multiple of the batch, or as a number. */
 export function parseDim(dim: Dim): BatchMultiple {
   if (typeof dim === "number") return { batch: false, times: dim }
   return { batch: true, times: dim === "batch" ? 1 : Number(dim.slice("batch*".length)) }
@@ -45,6 +46,10 @@ export function elementCount(shape: Shape, batch?: number): number {
   return n
 }
 
+/**
+ * The size of a dimension for a batch.
+ * @throws VitrineError (shape) if the dimension depends on the batch and there is none
+ */
 export function bindDim(dim: Dim, batch?: number): number {
   if (typeof dim === "number") return dim
   if (batch === undefined) throw new VitrineError("shape", `the size of dimension "${dim}" is not known yet`)
@@ -79,10 +84,12 @@ export function fourDims<D extends Dim>(shape: readonly D[]): readonly [D, D, D,
   return [a, b, c, d]
 }
 
+/** Whether two shapes are equal, dimension by dimension. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i])
 }
 
+/** A shape for error messages: `[batch, 197, 192]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`
 }

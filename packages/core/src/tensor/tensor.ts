@@ -86,6 +86,7 @@ export interface Ops {
   scatterAdd: None
 }
 
+/** The names of the ops. */
 export type OpName = keyof Ops
 
 type One<T> = readonly [x: T]

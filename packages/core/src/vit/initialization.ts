@@ -20,6 +20,7 @@ import { cutChannels, patchGrid, prefixPositionCount, rotaryPositions } from "./
  */
 export const initSchemes = ["paper", "timm", "fan"] as const
 
+/** The names of the schemes by which parameters start. */
 export type InitScheme = (typeof initSchemes)[number]
 
 /** The starting values of parameters by name. A value depends only on the scheme, the key and the parameter's name. */

@@ -4,6 +4,7 @@ import type { Dataset } from "../dataset.ts"
 import { blank } from "../image.ts"
 import type { LineSet } from "./lines.ts"
 
+/** Options of rows that are made of single characters. */
 export interface RowOptions {
   /** The number of rows. */
   readonly size: number

@@ -11,6 +11,7 @@ import { openDataset } from "./open.ts"
 import { resolveData } from "./resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
+/** How lines of text are found. */
 export interface ResolveLinesOptions {
   /** The share of the lines that is held out if the data have no validation set; 0.1 by default. */
   readonly valFraction?: number
@@ -19,6 +20,7 @@ export interface ResolveLinesOptions {
   readonly characters?: readonly [least: number, most: number]
 }
 
+/** The lines of text that a path holds. `close` releases their files. */
 export interface ResolvedLines {
   readonly train: LineSet
   readonly val: LineSet | null

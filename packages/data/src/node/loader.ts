@@ -17,6 +17,7 @@ import { openDataset } from "./open.ts"
 import { workerPool } from "./pool.ts"
 import type { FedJob, WorkerInput } from "./worker.ts"
 
+/** Options of a loader in Node, which makes batches in worker threads. */
 export interface NodeLoaderOptions extends LoaderOptions {
   /** The data to load: a source, or an open data set, which stays open. */
   readonly source?: DatasetSource

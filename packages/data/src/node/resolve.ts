@@ -30,6 +30,7 @@ import { isTablePath, mostTableBytes, parseTable } from "./tables/parse.ts"
 import { metadataTables, resolveTables, topTables } from "./tables/resolve.ts"
 import { type FileTree, openTree } from "./tree.ts"
 
+/** How a path becomes data sets. */
 export interface ResolveOptions extends FolderOptions, ColumnOptions, ParquetOptions {}
 
 /**

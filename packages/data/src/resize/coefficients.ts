@@ -50,6 +50,7 @@ export const filters = {
 /** The filters of Pillow's `Image.resize`. All except `nearest` are antialiased. */
 export type Interpolation = "nearest" | keyof typeof filters
 
+/** The interpolations of `resize`, with Pillow's filters. */
 export const interpolations: readonly Interpolation[] = ["nearest", ...rowNames(filters)]
 
 /**

@@ -32,6 +32,8 @@ export const cropModes = {
   },
 }
 
+/** The names of the crop modes. */
 export type CropMode = keyof typeof cropModes
 
+/** How an image of another shape gets the model's shape, by timm's names. */
 export const cropModeNames: readonly CropMode[] = rowNames(cropModes)

@@ -59,6 +59,7 @@ export const transformFields: { readonly [O in Transform["op"]]: FieldsOf<O> } =
   randomErasing: { p: probability, scale: areas, ratio: ratios },
 }
 
+/** The names of the transforms in recipes. */
 export const transformOps: readonly Transform["op"][] = rowNames(transformFields)
 
 /**

@@ -21,6 +21,7 @@ export type Transform =
 /** [height, width]. */
 export type Size = readonly [number, number]
 
+/** Resizes with Pillow's bytes. */
 export interface Resize {
   readonly op: "resize"
   /**
@@ -40,6 +41,7 @@ export interface Resize {
   readonly precision?: "float"
 }
 
+/** Cuts the middle out of an image, and pads where the image is smaller. */
 export interface CenterCrop {
   readonly op: "centerCrop"
   readonly size: Size
@@ -51,6 +53,7 @@ export interface CenterCrop {
   readonly place?: "corner" | "whole"
 }
 
+/** Cuts a random part of random size and proportion and resizes it, as torchvision does. */
 export interface RandomResizedCrop {
   readonly op: "randomResizedCrop"
   readonly size: Size
@@ -59,6 +62,7 @@ export interface RandomResizedCrop {
   readonly interpolation: Interpolation
 }
 
+/** Resizes an image somewhat larger than the crop and cuts at a random place. */
 export interface RandomCrop {
   readonly op: "randomCrop"
   readonly size: Size
@@ -67,12 +71,14 @@ export interface RandomCrop {
   readonly interpolation: Interpolation
 }
 
+/** Turns bytes into numbers: (byte / 255 − mean) / std for each channel. */
 export interface Normalize {
   readonly op: "normalize"
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }
 
+/** Replaces a random rectangle by noise, with probability p (Zhong et al., 2020). */
 export interface RandomErasing {
   readonly op: "randomErasing"
   readonly p: number

@@ -5,6 +5,7 @@ import { type DetectionBatch, detectionBatchMaker, type DetectionPlan } from "./
 import type { DetectionDataset } from "./dataset.ts"
 import { type DetectionTransform, detectionEvaluation } from "./transforms.ts"
 
+/** Options of a loader of images with boxes. */
 export interface DetectionLoaderOptions extends OrderOptions {
   /** The size [height, width] to which images are padded. */
   readonly imageSize: Size

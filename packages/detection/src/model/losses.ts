@@ -13,6 +13,7 @@ export interface DetectionLossOptions {
   readonly auxiliary: boolean
 }
 
+/** The weights of the losses in DETR. */
 export const detectionLossDefaults: DetectionLossOptions = {
   noObjectWeight: 0.1,
   boxWeight: 5,
@@ -40,6 +41,7 @@ export interface TargetTensors {
   readonly boxWeights: Tensor
 }
 
+/** The losses of a batch as tensors. */
 export interface DetectionLosses {
   /** The weighted sum of the parts over all layers with a loss: `[batch]`. Its sum is the batch's loss. */
   readonly total: Tensor

@@ -10,6 +10,7 @@ import { type DetectionLossOptions, detectionLossDefaults, detectionLosses, targ
 import { featurePadding } from "./positions.ts"
 import { type MatchingCosts, matchedTargets, matchingDefaults } from "./targets.ts"
 
+/** Options of the objective of detectors. */
 export interface DetectionObjectiveOptions {
   /** Height and width of the batches' images with their padding. */
   readonly imageSize: readonly [number, number]

@@ -12,6 +12,7 @@ export interface MatchingCosts {
   readonly overlapCost: number
 }
 
+/** The weights of the costs of matching in DETR. */
 export const matchingDefaults: MatchingCosts = { classCost: 1, boxCost: 5, overlapCost: 2 }
 
 /** The kind and bounds of each weight. */

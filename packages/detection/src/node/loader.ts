@@ -7,6 +7,7 @@ import type { DetectionSource } from "../data/dataset.ts"
 import { type DetectionLoaderOptions, detectionPlan } from "../data/loader.ts"
 import { openCached } from "./open.ts"
 
+/** Options of a loader of images with boxes in Node, which makes batches in worker threads. */
 export interface NodeDetectionLoaderOptions extends DetectionLoaderOptions {
   readonly source: DetectionSource
   /** The number of threads that make batches, or 0 for this thread; 1 by default. Batches do not depend on it. */

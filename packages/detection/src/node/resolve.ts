@@ -12,8 +12,10 @@ import { parseVoc, type VocImage } from "../data/voc.ts"
 
 /** The formats of annotations. */
 export const annotationFormats = ["coco", "voc"] as const
+/** The formats of annotations. */
 export type AnnotationFormat = (typeof annotationFormats)[number]
 
+/** How a path becomes data with boxes. */
 export interface ResolveDetectionOptions {
   /** The format of the annotations. By default it is COCO's if there are such files, else Pascal VOC's. */
   readonly format?: AnnotationFormat | undefined
@@ -25,6 +27,7 @@ export interface ResolveDetectionOptions {
   readonly imageSize?: readonly [number, number] | undefined
 }
 
+/** The data with boxes that a path holds. A split that it lacks is null. */
 export interface ResolvedDetection {
   readonly classes: readonly string[]
   readonly train: DetectionSource | null

@@ -22,6 +22,7 @@ export interface PullProgress {
   readonly total: number
 }
 
+/** Options of fetching a model. */
 export interface PullOptions {
   readonly onProgress?: (progress: PullProgress) => void
   readonly signal?: AbortSignal

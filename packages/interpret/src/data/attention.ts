@@ -8,11 +8,13 @@ import { addScaled, dot, shapeOf, sum } from "./tensors.ts"
  */
 export type Query = "class" | "mean" | Place
 
+/** The attention from one query to the patches of an image. */
 export interface AttentionMap extends PatchMap {
   /** The attention to each token before the patches. Together with `values` it sums to 1. */
   readonly prefix: Float32Array
 }
 
+/** Who looks, in which image. */
 export interface AttentionMapOptions {
   readonly grid: Grid
   /** The class token by default, or `"mean"` in models without tokens before the patches. */

@@ -1,5 +1,6 @@
 import { VitrineError } from "@vitrine/core"
 
+/** The confusion matrix of a classifier. */
 export interface Confusion {
   readonly labels: readonly string[]
   /** Numbers of images, `[true class][predicted class]`. */

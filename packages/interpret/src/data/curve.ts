@@ -65,6 +65,7 @@ const isTieBreak = ({ loss }: CurveEvaluation, { loss: other }: CurveEvaluation)
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value)
 
+/** A point of a learning curve. */
 export type Point = readonly [x: number, y: number]
 
 /** A moving average with a triangular weight, at no more than `count` points. */

@@ -3,11 +3,13 @@ import { checkIndex, type Grid, type Place, patchIndex, prefixTokens } from "./g
 import { principalComponents } from "./pca.ts"
 import { cosine, shapeOf, unit } from "./tensors.ts"
 
+/** A patch of one of several images. */
 export interface PatchOfImage extends Place {
   /** The index of the image over all batches, from 0. */
   readonly image: number
 }
 
+/** A patch and how similar it is to the one that was asked about. */
 export interface Neighbor extends PatchOfImage {
   /** The cosine of the two patches' features, −1 to 1. */
   readonly similarity: number
@@ -43,6 +45,7 @@ export function nearestPatches(
   return neighbors.sort((a, b) => b.similarity - a.similarity).slice(0, count)
 }
 
+/** The first three principal components of patch features as colours. */
 export interface FeatureColors {
   readonly grid: Grid
   readonly images: number

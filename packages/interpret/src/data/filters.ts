@@ -2,6 +2,7 @@ import type { HostTensor } from "@vitrine/core"
 import { principalComponents } from "./pca.ts"
 import { shapeOf } from "./tensors.ts"
 
+/** The principal components of a patch embedding's filters. */
 export interface FilterComponents {
   readonly count: number
   readonly height: number

@@ -2,6 +2,7 @@ import { VitrineError } from "@vitrine/core"
 import { EigenvalueDecomposition, Matrix } from "ml-matrix"
 import { dot } from "./tensors.ts"
 
+/** Principal components of samples, `[samples, dims]`. */
 export interface PrincipalComponents {
   /** The mean of the samples, `[dims]`. */
   readonly mean: Float64Array

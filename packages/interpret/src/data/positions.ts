@@ -2,6 +2,7 @@ import { type HostTensor, VitrineError } from "@vitrine/core"
 import { type Grid, prefixTokens } from "./grid.ts"
 import { cosine, shapeOf, unit } from "./tensors.ts"
 
+/** How similar the positions of patches are to each other. */
 export interface PositionSimilarity {
   readonly grid: Grid
   /** Cosine similarities from −1 to 1, `[patches, patches]`. Row i compares patch i with all patches. */

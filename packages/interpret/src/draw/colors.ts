@@ -3,6 +3,7 @@ import { interpolateInferno, interpolateSinebow, interpolateViridis, schemeTable
 
 // Every colour of the figures, and the colours of values on the site.
 
+/** The names of the themes. */
 export type ThemeName = "light" | "dark"
 
 /** Colours of everything except the data. */
@@ -50,6 +51,7 @@ export type Color = readonly [red: number, green: number, blue: number]
 
 /** The colour maps of the papers' figures. They are the same in both themes. */
 export const viridis: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpolateViridis(i / 255)))
+/** Matplotlib's colour map inferno, from 0 to 1. */
 export const inferno: ColorMap = /* @__PURE__ */ lazyMap((i) => bytesOf(interpolateInferno(i / 255)))
 
 /** What the colours of a matrix mean: a sign and a magnitude, a share of 1, or the brightness of a channel. */

@@ -45,6 +45,7 @@ export function fitted(content: string, width: number, size = 12): string {
   return letters.length <= room ? content : `${letters.slice(0, room - 1).join("")}…`
 }
 
+/** How a figure looks. */
 export interface FigureStyle {
   /** `light` by default. */
   readonly theme?: ThemeName | undefined

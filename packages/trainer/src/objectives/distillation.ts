@@ -25,6 +25,7 @@ interface DistillationKind {
   losses(logits: Tensor, targets: Tensor, classes: number, tau: number): Tensor
 }
 
+/** The kinds of distillation. */
 export type DistillationName = "hard" | "soft"
 
 const kinds: Readonly<Record<DistillationName, DistillationKind>> = {
@@ -32,6 +33,7 @@ const kinds: Readonly<Record<DistillationName, DistillationKind>> = {
   soft: { targets: softened, losses: divergence },
 }
 
+/** The kinds of distillation: the teacher's first guess, or its probabilities. */
 export const distillationNames: readonly DistillationName[] = rowNames(kinds)
 
 /** How a student learns from a teacher. Names and defaults are DeiT's. */
@@ -44,6 +46,7 @@ export interface Distillation {
   readonly tau: number
 }
 
+/** The fields of `Distillation` with their bounds. */
 export const distillationFields: Readonly<Record<keyof Distillation, Field>> = {
   kind: { kind: "choice", of: distillationNames },
   alpha: { kind: "number", from: 0, to: 1 },
@@ -125,7 +128,10 @@ function softened(logits: ArrayLike<number>, classes: number, tau: number): Floa
   return out
 }
 
-/** @throws VitrineError (config) */
+/**
+ * Checks the options of distillation.
+ * @throws VitrineError (config)
+ */
 export function checkDistillation(distillation: Distillation): void {
   checkFields(distillationFields, distillation, "distillation.")
 }

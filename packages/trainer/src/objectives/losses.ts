@@ -22,8 +22,10 @@ export const losses = {
   },
 }
 
+/** The names of the losses. */
 export type Loss = keyof typeof losses
 
+/** All losses of classifiers. */
 export const lossNames: readonly Loss[] = rowNames(losses)
 
 /** The loss of each row, `[batch]`. */

@@ -7,6 +7,7 @@ export interface Sized {
   readonly size: number
 }
 
+/** Values for the inputs of a graph by name. */
 export type Inputs = Readonly<Record<string, HostData>>
 
 /**
@@ -36,6 +37,7 @@ export interface Objective<B extends Sized = Batch, E extends object = Evaluatio
   readonly measure: Measure<B, E>
 }
 
+/** The losses of a batch as tensors. */
 export interface Rows {
   /** The losses, `[rows]`. */
   readonly losses: Tensor
@@ -45,6 +47,7 @@ export interface Rows {
   readonly hostValues?: Readonly<Record<string, Tensor>>
 }
 
+/** A batch as inputs of a graph. */
 export interface Prepared {
   readonly inputs: Inputs
   /** The sum of the weights of all rows. */
@@ -64,6 +67,7 @@ export interface Measure<B extends Sized = Batch, E extends object = Evaluation>
   readonly loss?: (evaluation: E) => number
 }
 
+/** A pass over validation data that collects figures. */
 export interface Pass<B extends Sized = Batch, E extends object = Evaluation> {
   /** Adds a batch. `run` computes the outputs from inputs, and may be called several times. */
   add(batch: B, run: (inputs: Inputs) => Promise<Readonly<Record<string, HostTensor>>>): Promise<void>

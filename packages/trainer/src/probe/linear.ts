@@ -68,6 +68,7 @@ export function standardized(
 /** Fits one classifier for each strength of the L2 penalty. */
 export type Fit = (train: Features, classes: number, l2s: readonly number[]) => LinearClassifier[]
 
+/** A linear classifier and the penalty with which it was fitted. */
 export interface ChosenFit {
   readonly classifier: LinearClassifier
   readonly l2: number

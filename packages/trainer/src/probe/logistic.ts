@@ -3,6 +3,7 @@ import { type LinearClassifier, moments, standardized } from "./linear.ts"
 import { minimize } from "./minimize.ts"
 import { addScaled, at } from "./vectors.ts"
 
+/** The penalties among which logistic regression chooses. */
 export const logisticPenalties: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1]
 
 /**

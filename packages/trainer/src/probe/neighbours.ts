@@ -1,6 +1,7 @@
 import { type Backend, graph, type HostData, ops } from "@vitrine/core"
 import type { Features } from "./features.ts"
 
+/** Options of the vote of nearest neighbours. */
 export interface NeighbourOptions {
   /** The number of neighbours that vote; 20 by default. If there are fewer examples, all vote. */
   readonly k?: number | undefined

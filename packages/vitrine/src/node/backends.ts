@@ -3,6 +3,7 @@ import { type Backend, VitrineError } from "@vitrine/core"
 /** The types in which a backend may compute. */
 export const backendPrecisions = ["float32", "bfloat16", "float16"] as const
 
+/** Options of a backend that is opened by name. */
 export interface BackendOptions {
   /** The number of threads of the engine; by default the number of cores. */
   readonly threads?: number
@@ -44,6 +45,7 @@ const preferred: readonly string[] = ["webgpu", "onnx", "onnx-web"]
 /** Whether a backend reads constants from their file. Other backends need the values. */
 export const readsFiles = ({ name }: Backend): boolean => name === "onnx" || name === "onnx-web"
 
+/** An open backend, and why others were not taken. */
 export interface ChosenBackend {
   readonly backend: Backend
   /** The backends that `auto` prefers but that are not available, with the reasons. */
@@ -84,6 +86,7 @@ export async function createBackend(...choice: Parameters<typeof chooseBackend>)
   return (await chooseBackend(...choice)).backend
 }
 
+/** The backend that computes. */
 export interface BackendChoice extends BackendOptions {
   /** The name of a backend, or an open backend, which stays open; `auto` by default. */
   readonly backend?: string | Backend | undefined

@@ -3,6 +3,7 @@ import type { Overrides } from "@vitrine/checkpoint"
 import { runOfCheckpoint, writeFileAtomic, writeModelFolder } from "@vitrine/checkpoint/node"
 import type { ExportedFiles, ExportFormat } from "../export.ts"
 
+/** Options of writing a model for another library. */
 export interface ExportOptions extends ExportFormat, Overrides {
   /**
    * The folder to write, or for ONNX a file that ends in `.onnx`. The default is `NAME-TO` in the working directory.
@@ -14,6 +15,7 @@ export interface ExportOptions extends ExportFormat, Overrides {
   readonly dilated?: boolean | undefined
 }
 
+/** What was written. */
 export interface ExportResult {
   /** The absolute path of the folder or of the `.onnx` file. */
   readonly path: string

@@ -24,6 +24,7 @@ export interface LoadedModel<Image> {
   close(): Promise<void>
 }
 
+/** Options of training for any task. */
 export interface TaskTrainOptions extends RunOptions {
   /** Not needed to resume. */
   readonly data?: string | undefined

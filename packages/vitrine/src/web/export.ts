@@ -5,8 +5,10 @@ import { tasks } from "../tasks/web.ts"
 import { locateModel, type ModelSource } from "./files.ts"
 import { taskAt } from "./task-of.ts"
 
+/** Options of exporting a model in a page. */
 export interface ExportOptions extends ExportFormat, Overrides {}
 
+/** An exported model as blobs. */
 export interface ExportResult {
   /** The files of the folder by their paths. */
   readonly files: Readonly<Record<string, Blob>>

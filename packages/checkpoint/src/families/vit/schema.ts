@@ -91,4 +91,5 @@ const entries = {
 
 export const fields: readonly string[] = Object.keys(entries)
 
+/** The check of a stored `ViTConfig`. Fields that a file lacks get the behaviour before they existed. */
 export const schema: Schema<Partial<ViTConfig>> = only("a model", entries)

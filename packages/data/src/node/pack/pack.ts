@@ -16,8 +16,10 @@ import { tarShard } from "./tar.ts"
 
 /** The formats of shards. */
 export const packFormats = ["parquet", "wds"] as const
+/** The formats of shards. */
 export type PackFormat = (typeof packFormats)[number]
 
+/** Options of writing data as shards. */
 export interface PackOptions {
   readonly to: PackFormat
   /** The folder of the shards. It must not exist, or be empty. */

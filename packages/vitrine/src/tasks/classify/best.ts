@@ -19,8 +19,10 @@ const labelScores = {
   last: (): null => null,
 }
 
+/** The names of the scores that choose the published checkpoint. */
 export type BestName = keyof typeof classScores | keyof typeof labelScores
 
+/** The scores that choose the published checkpoint, of one label and of several. */
 export const bestNames: readonly BestName[] = [...new Set([...rowNames(classScores), ...rowNames(labelScores)])]
 
 /** @throws VitrineError (config) for a score that images with so many labels do not have */

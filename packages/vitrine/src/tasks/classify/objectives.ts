@@ -1,5 +1,6 @@
 /** The objectives of a classifier, by the field `task` of its recipe. */
 export const objectiveNames = ["classify", "multi-label", "masked-patch"] as const
+/** The names of the objectives of classifiers. */
 export type ObjectiveName = (typeof objectiveNames)[number]
 
 /** The number of labels for each image that an objective learns. */

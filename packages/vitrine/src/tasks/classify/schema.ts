@@ -70,7 +70,10 @@ const recipeSchema = strict("a recipe", {
   mix: v.optional(mixSchema(strict)),
 })
 
-/** @throws VitrineError (config) with the path of the first invalid field */
+/**
+ * Checks the recipe of a classifier.
+ * @throws VitrineError (config) with the path of the first invalid field
+ */
 export function checkRecipe(recipe: unknown): asserts recipe is Recipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }

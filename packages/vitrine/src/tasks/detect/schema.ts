@@ -56,7 +56,10 @@ const recipeSchema = ((): Schema => {
   })
 })()
 
-/** @throws VitrineError (config) with the path of the first invalid field */
+/**
+ * Checks the recipe of a detector.
+ * @throws VitrineError (config) with the path of the first invalid field
+ */
 export function checkDetectionRecipe(recipe: unknown): asserts recipe is DetectionRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }

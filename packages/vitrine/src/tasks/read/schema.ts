@@ -48,7 +48,10 @@ const recipeSchema = ((): Schema => {
   })
 })()
 
-/** @throws VitrineError (config) with the path of the first invalid field */
+/**
+ * Checks the recipe of a model that reads.
+ * @throws VitrineError (config) with the path of the first invalid field
+ */
 export function checkReadingRecipe(recipe: unknown): asserts recipe is ReadingRecipe {
   schemas.parse(recipeSchema, recipe, "recipe")
 }

@@ -37,6 +37,7 @@ import { recordOf } from "../record.ts"
 import { constantsOf } from "./load.ts"
 import { readRealLabels } from "./real.ts"
 
+/** Options of measuring a classifier. */
 export interface EvaluateOptions extends BackendChoice, Overrides, ColumnChoice {
   /** A path or `shapes`; the training data by default. */
   readonly data?: string | undefined
@@ -74,6 +75,7 @@ interface EvaluationFacts {
   readonly broken: readonly string[]
 }
 
+/** The figures of a classifier of one label, and what was measured. */
 export interface ModelEvaluation extends Evaluation, EvaluationFacts {
   /** The accuracy by the reassessed labels, or null without such labels. */
   readonly real: RealAccuracy | null

@@ -15,6 +15,7 @@ import { locate } from "../../../node/hub.ts"
 import { decode, type ImageInput } from "../../../node/image.ts"
 import { createModel, type Model } from "../model.ts"
 
+/** Options of loading a classifier. They override what its files say. */
 export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**

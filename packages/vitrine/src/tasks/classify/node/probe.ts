@@ -43,8 +43,10 @@ import { constantsOf } from "./load.ts"
  * - `pixels`: the class of the nearest example by the cosine of the pixels. A useful model must beat it.
  */
 export const probeMethods = ["least-squares", "logistic", "knn", "nearest", "pixels"] as const
+/** The names of the classifiers of a probe. */
 export type ProbeMethod = (typeof probeMethods)[number]
 
+/** Options of a probe. */
 export interface ProbeOptions extends Overrides, ColumnChoice {
   /**
    * A path or `shapes`. Classifiers learn from the training set. They are measured on the validation set if there is
@@ -80,6 +82,7 @@ export interface ProbeOptions extends Overrides, ColumnChoice {
   readonly worker?: boolean
 }
 
+/** The accuracy of one classifier on frozen features. */
 export interface ProbeResult {
   readonly method: ProbeMethod
   /** The number of training images of each class, or null for all. */
@@ -92,6 +95,7 @@ export interface ProbeResult {
   readonly l2?: readonly number[]
 }
 
+/** How well frozen features tell the classes of some data. */
 export interface Probe {
   readonly data: string
   readonly classes: readonly string[]

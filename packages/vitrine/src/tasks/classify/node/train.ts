@@ -16,6 +16,7 @@ import type { TrainEvent } from "../events.ts"
 import { type ClassifierPlatform, prepareClassifier, type SetupEvent } from "../train.ts"
 import { openTeacher } from "./teacher.ts"
 
+/** Options of training a classifier in Node. */
 export interface TrainOptions extends RunOptions {
   /** A path or `shapes`: see `resolveData`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined

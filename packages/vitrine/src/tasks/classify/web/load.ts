@@ -13,6 +13,7 @@ import { decode, type ImageInput } from "../../../web/image.ts"
 import { createModel, type Model } from "../model.ts"
 import { type WholeModel, wholeModel } from "../whole-model.ts"
 
+/** Options of loading a classifier in a page. They override what its files say. */
 export interface LoadOptions extends BackendChoice, Overrides {}
 
 /**

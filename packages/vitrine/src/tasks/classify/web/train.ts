@@ -9,6 +9,7 @@ import type { TrainEvent } from "../events.ts"
 import { type ClassifierPlatform, prepareClassifier, type SetupEvent } from "../train.ts"
 import { openModelAt } from "./load.ts"
 
+/** Options of training a classifier in a page. */
 export interface TrainOptions extends PageRunOptions {
   /** `shapes`, the built-in drawings, or data sets, which stay open. */
   readonly data:

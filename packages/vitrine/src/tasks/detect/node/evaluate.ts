@@ -7,6 +7,7 @@ import { openBackend } from "../../../node/backends.ts"
 import { locate } from "../../../node/hub.ts"
 import { type LoadDetectorOptions, readDetector } from "./load.ts"
 
+/** Options of measuring a detector. */
 export interface EvaluateDetectorOptions extends LoadDetectorOptions {
   /** A path or `scenes`; the training data by default. */
   readonly data?: string | undefined
@@ -19,6 +20,7 @@ export interface EvaluateDetectorOptions extends LoadDetectorOptions {
   readonly workers?: number | undefined
 }
 
+/** The figures of a detector by COCO's rules, and what was measured. */
 export interface DetectorEvaluation extends Omit<DetectionEvaluation, "classes"> {
   readonly data: string
   readonly split: "train" | "val" | "test"

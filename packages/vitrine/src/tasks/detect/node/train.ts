@@ -33,6 +33,7 @@ import { detectionConfig, detectionRecordOf } from "../record.ts"
 import { checkDetectionRecipe } from "../schema.ts"
 import { readDetector } from "./load.ts"
 
+/** Options of training a detector in Node. */
 export interface TrainDetectorOptions extends RunOptions {
   /** A path or `scenes`: see `resolveDetection`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined

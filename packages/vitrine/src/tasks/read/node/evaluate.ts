@@ -6,6 +6,7 @@ import { alphabet, graphemes, type SearchOptions } from "@vitrine/seq2seq"
 import { readableLines } from "../lines.ts"
 import { type LoadReaderOptions, loadReader } from "./load.ts"
 
+/** Options of measuring a model that reads. */
 export interface EvaluateReaderOptions extends LoadReaderOptions, SearchOptions {
   /** A path; the training data by default. */
   readonly data?: string | undefined
@@ -15,6 +16,7 @@ export interface EvaluateReaderOptions extends LoadReaderOptions, SearchOptions 
   readonly batchSize?: number | undefined
 }
 
+/** The figures of a model that reads, and what was measured. */
 export interface ReaderEvaluation {
   readonly data: string
   readonly split: "train" | "val"

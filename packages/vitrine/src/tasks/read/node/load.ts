@@ -60,6 +60,7 @@ export interface ReadingInspection extends LineView {
   readonly reading: Reading
 }
 
+/** Options of loading a model that reads. */
 export interface LoadReaderOptions extends BackendChoice {}
 
 /**

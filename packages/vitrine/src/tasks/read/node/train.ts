@@ -24,6 +24,7 @@ import { checkReadingRecipe } from "../schema.ts"
 import type { ReadingRecord } from "../record-type.ts"
 import { readingConfig, readingRecordOf } from "../record.ts"
 
+/** Options of training a model that reads in Node. */
 export interface TrainReaderOptions extends RunOptions {
   /** A path: see `resolveLines`. A resumed run needs it only if the data have moved. */
   readonly data?: string | undefined
