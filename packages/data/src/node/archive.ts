@@ -8,7 +8,7 @@ import { BrokenImageError } from "../broken.ts"
 import type { Dataset, PackedSource } from "../dataset.ts"
 import { isImagePath } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
-import { decodeAdmitted } from "./decode.ts"
+import { encodedImages } from "./encoded.ts"
 import { fileSource, openFile } from "./open-file.ts"
 import { type ByteReader, readTar } from "./tar.ts"
 
@@ -130,45 +130,33 @@ export function packedSource(
 
 /** Opens images in an archive as a data set. They are decoded when they are read. */
 export async function openPacked(source: PackedSource): Promise<Dataset> {
-  const { name, classes, path, names, offsets, sizes, zip, labels, labelSets } = source
+  const { path, names, offsets, sizes, zip } = source
   const { read, close } = await openArchive(source)
-  const describe = (index: number): string => `${path}: ${names[index]}`
-  const bytes = async (index: number): Promise<Uint8Array> => {
-    const size = at(sizes, index)
-    if (size > decodeLimits.fileBytes)
-      throw new BrokenImageError(
-        `${describe(index)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
-      )
-    const file = {
-      name: at(names, index),
-      size,
-      offset: at(offsets, index),
-      ...(zip && {
-        zip: {
-          compressedSize: at(zip.compressedSizes, index),
-          deflated: zip.deflated[index] === 1,
-          crc: at(zip.checksums, index),
-        },
-      }),
-    }
-    return read(file).catch((error: unknown) => {
-      // Errors about the bytes of the archive, but not those of a failing disk.
-      throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
-    })
-  }
-  return {
-    name,
-    classes,
-    length: names.length,
-    channels: 3,
-    labels,
-    ...(labelSets && { labelSets }),
+  return encodedImages({
     source,
-    describe,
-    bytes,
-    read: async (index, admit) => decodeAdmitted(await bytes(index), describe(index), admit),
+    length: names.length,
+    describe: (index) => `${path}: ${names[index]}`,
+    sizeOf: (index) => at(sizes, index),
+    async bytes(index) {
+      const file = {
+        name: at(names, index),
+        size: at(sizes, index),
+        offset: at(offsets, index),
+        ...(zip && {
+          zip: {
+            compressedSize: at(zip.compressedSizes, index),
+            deflated: zip.deflated[index] === 1,
+            crc: at(zip.checksums, index),
+          },
+        }),
+      }
+      return read(file).catch((error: unknown) => {
+        // Errors about the bytes of the archive, but not those of a failing disk.
+        throw VitrineError.isInstance(error) ? new BrokenImageError(error.message, { cause: error }) : error
+      })
+    },
     close,
-  }
+  })
 }
 
 /** Opens an archive for reading bytes. They come from its pages of memory if it has some. */

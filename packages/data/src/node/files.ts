@@ -4,26 +4,20 @@ import { VitrineError } from "@vitrine/core"
 import type { Dataset, FilesSource } from "../dataset.ts"
 import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
-import { decodeAdmitted } from "./decode.ts"
+import { encodedImages } from "./encoded.ts"
 import { readFileWithin } from "./open-file.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set. They are decoded when they are read. */
 export function openFiles(source: FilesSource): Dataset {
-  const { name, classes, paths, labels, labelSets } = source
+  const { name, paths } = source
   const describe = (index: number): string => paths[index] ?? `${name}, image ${index}`
-  return {
-    name,
-    classes,
-    length: paths.length,
-    channels: 3,
-    labels,
-    ...(labelSets && { labelSets }),
+  return encodedImages({
     source,
+    length: paths.length,
     describe,
     bytes: (index) => readFileWithin(describe(index), decodeLimits.fileBytes),
-    read: (index, admit) => decodeAdmitted(describe(index), describe(index), admit),
-  }
+  })
 }
 
 /**

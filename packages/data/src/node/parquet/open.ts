@@ -2,12 +2,12 @@ import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { BrokenImageError } from "../../broken.ts"
 import type { Dataset, ParquetPart, ParquetSource } from "../../dataset.ts"
-import { decodeLimits } from "../../limits.ts"
 import { openParquetFile } from "../../parquet/file.ts"
 import { isAddress, plainAddress, remoteSource } from "../../remote.ts"
 import { copyFrom } from "../archive.ts"
-import { decodeAdmitted } from "../decode.ts"
+import { encodedImages } from "../encoded.ts"
 import { fileSource, openFile } from "../open-file.ts"
+import { openOnce } from "../open-once.ts"
 import { placeOf, startsOf } from "./places.ts"
 import { portionReader, type PortionReader } from "./portions.ts"
 
@@ -16,76 +16,53 @@ import { portionReader, type PortionReader } from "./portions.ts"
  * @throws VitrineError (file)
  */
 export function openParquet(source: ParquetSource): Dataset {
-  const { name, classes, files, rows, labels, labelSets, index, pages, order } = source
+  const { files, rows, index, pages, order } = source
   const starts = startsOf(files)
   const reading = index !== undefined || pages !== undefined ? undefined : portionReader(source.column, order)
-  const opened = new Map<number, Promise<Opened>>()
-  const open = (place: number): Promise<Opened> => {
-    const known = opened.get(place)
-    if (known !== undefined) return known
-    const file = openPart(at(files, place), reading)
-    file.catch(() => {}) // The error is reported when an image is read.
-    opened.set(place, file)
-    return file
-  }
+  const { file: part, close } = openOnce((number) => openPart(at(files, number), reading))
   const describe = (example: number): string => {
     const [place, row] = placeOf(starts, at(rows, example))
     const { path } = at(files, place)
     return `${isAddress(path) ? plainAddress(path) : path}, row ${row}`
   }
-  const bytes = async (example: number): Promise<Uint8Array> => {
-    const row = at(rows, example)
-    const [place, inFile] = placeOf(starts, row)
-    const size = index?.sizes[row]
-    if (size !== undefined && size > decodeLimits.fileBytes)
-      throw new BrokenImageError(
-        `${describe(example)}: is ${size} bytes; images up to ${decodeLimits.fileBytes} are read`,
-      )
-    if (size === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
-    const offset = index?.offsets[row] ?? 0
-    if (pages !== undefined) {
-      const image = Buffer.allocUnsafe(size ?? 0)
-      copyFrom(pages, offset, image)
-      return image
-    }
-    const file = await open(place)
-    if (size !== undefined) return file.read(offset, offset + size)
-    const image = await file.image(inFile)
-    if (image === null || image.length === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
-    return image
-  }
-  return {
-    name,
-    classes,
-    length: rows.length,
-    channels: 3,
-    labels,
-    ...(labelSets && { labelSets }),
+  const sizeOf = (example: number): number | undefined => index?.sizes[at(rows, example)]
+  return encodedImages({
     source,
+    length: rows.length,
     order,
     describe,
     ...(files.some(({ path }) => isAddress(path)) && order !== "exact" && { reach: order.rows * order.blocks }),
-    read: async (example, admit) => decodeAdmitted(await bytes(example), describe(example), admit),
-    bytes,
+    sizeOf,
+    async bytes(example) {
+      const row = at(rows, example)
+      const [place, inFile] = placeOf(starts, row)
+      const size = sizeOf(example)
+      if (size === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
+      const offset = index?.offsets[row] ?? 0
+      if (pages !== undefined) {
+        const image = Buffer.allocUnsafe(size ?? 0)
+        copyFrom(pages, offset, image)
+        return image
+      }
+      const file = await part(place)
+      if (size !== undefined) return file.read(offset, offset + size)
+      const image = await file.image(inFile)
+      if (image === null || image.length === 0) throw new BrokenImageError(`${describe(example)}: has no image`)
+      return image
+    },
     ...(reading && {
       prefetch(examples: Uint32Array) {
         for (const example of examples) {
           const [place, row] = placeOf(starts, at(rows, example))
-          void open(place).then(
+          void part(place).then(
             (file) => file.prefetch(row),
             () => {},
           )
         }
       },
     }),
-    async close() {
-      for (const file of opened.values())
-        await file.then(
-          ({ close }) => close(),
-          () => {},
-        )
-    },
-  }
+    close,
+  })
 }
 
 interface Opened {
