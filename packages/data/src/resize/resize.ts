@@ -46,18 +46,24 @@ export function resizeImage(
 
 /** The part of the image within a window. Places outside the image become `fill`, one byte for each channel, or 0. */
 export function cropImage(image: Image, window: Window, fill?: readonly number[]): Image {
-  if (isWhole(image, window)) return image
-  const { width, height } = window
-  const data = new Uint8Array(width * height * image.channels)
-  copyWindow(image, window, data, fill)
-  return { ...image, width, height, data }
+  return cropped(image, window, Uint8Array, fill)
 }
 
 /** `cropImage` for numbers. */
 export function cropNumbers(image: FloatImage, window: Window, fill?: readonly number[]): FloatImage {
+  return cropped(image, window, Float32Array, fill)
+}
+
+/** @param Data makes an array of zeros */
+function cropped<I extends Image | FloatImage>(
+  image: I,
+  window: Window,
+  Data: new (length: number) => I["data"],
+  fill: readonly number[] | undefined,
+): I {
   if (isWhole(image, window)) return image
   const { width, height } = window
-  const data = new Float32Array(width * height * image.channels)
+  const data = new Data(width * height * image.channels)
   copyWindow(image, window, data, fill)
   return { ...image, width, height, data }
 }
