@@ -43,8 +43,11 @@ describe("a Parquet file is read as the folder of the same images", () => {
     expect(await pixels(dataset)).toEqual(asFolder)
   })
 
-  it("of numbers as labels, as polars and `datasets` write them", async () => {
-    const { dataset } = await open("polars.parquet")
+  it.each([
+    ["numbers as labels, as polars and `datasets` write them", "polars.parquet"],
+    ["paths beside it", "paths.parquet"],
+  ])("of %s", async (_, name) => {
+    const { dataset } = await open(name)
     expect([dataset.classes, [...dataset.labels]]).toEqual([["0", "1", "2"], labels])
     expect(await pixels(dataset)).toEqual(asFolder)
   })
@@ -53,12 +56,6 @@ describe("a Parquet file is read as the folder of the same images", () => {
     const { dataset, notes } = await open("bytes.parquet")
     expect([dataset.classes, [...dataset.labels]]).toEqual([classes, labels])
     expect(notes[0]).toBe("images and labels by Parquet (picture; species)")
-    expect(await pixels(dataset)).toEqual(asFolder)
-  })
-
-  it("of paths beside it", async () => {
-    const { dataset } = await open("paths.parquet")
-    expect([dataset.classes, [...dataset.labels]]).toEqual([["0", "1", "2"], labels])
     expect(await pixels(dataset)).toEqual(asFolder)
   })
 })
