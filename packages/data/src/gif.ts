@@ -1,3 +1,4 @@
+import { concatenated } from "./concatenated.ts"
 import { decodeLimits } from "./limits.ts"
 import type { Image } from "./image.ts"
 
@@ -148,13 +149,7 @@ function readerOf(bytes: Uint8Array): Reader {
     blocks() {
       const parts: Uint8Array[] = []
       for (let size = byte(); size > 0; size = byte()) parts.push(take(size))
-      const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-      let place = 0
-      for (const part of parts) {
-        all.set(part, place)
-        place += part.length
-      }
-      return all
+      return concatenated(parts)
     },
   }
 }

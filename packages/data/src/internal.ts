@@ -1,5 +1,6 @@
 /** For Vitrine's packages only. It may change in any release. */
 export type { BatchJob } from "./batch.ts"
+export { concatenated } from "./concatenated.ts"
 export { imageHeader } from "./header.ts"
 export { isOtherImagePath } from "./formats.ts"
 export { parseIdx } from "./idx.ts"

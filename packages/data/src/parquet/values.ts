@@ -3,6 +3,7 @@ import type { DecodedArray, SchemaTree } from "hyparquet"
 import { readColumn } from "hyparquet/src/column.js"
 import { DEFAULT_PARSERS } from "hyparquet/src/convert.js"
 import { compressors } from "hyparquet-compressors"
+import { concatenated } from "../concatenated.ts"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
 import { pagesIn, type Portion, type Read } from "./pages.ts"
 
@@ -51,7 +52,7 @@ async function portionValues(
     const read: Read = async (from, to) => part.subarray(from - range.begin, to - range.begin)
     await pagesIn(read, name, column, range)
   }
-  const bytes = joined(parts)
+  const bytes = concatenated(parts)
   return guarded(name, () => {
     const schemaPath = schemaPathOf(schema, metadata.path_in_schema)
     const { data } = readColumn(
@@ -101,14 +102,4 @@ function elementOf(path: readonly SchemaTree[]): SchemaTree["element"] {
   const last = path.at(-1)
   if (last === undefined) throw new Error("its schema is empty")
   return last.element
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

@@ -1,5 +1,6 @@
 import { bestCheckpoint, type CheckpointScore, parseJson, readSafetensors, writeSafetensors } from "@vitrine/checkpoint"
 import { VitrineError } from "@vitrine/core"
+import { concatenated } from "@vitrine/data/internal"
 import type { RunStore, SavedRun } from "@vitrine/trainer"
 
 /** A run folder in memory, with the newest checkpoint and the best one. */
@@ -48,8 +49,8 @@ export function memoryStore(files?: Readonly<Record<string, Uint8Array>>): Memor
     },
     async saveCheckpoint({ step, score, loss, tensors, trainingTensors, state }) {
       const path = `checkpoints/step-${String(step).padStart(8, "0")}`
-      const model = concatenate(writeSafetensors(tensors, { format: "pt" }))
-      newest = { step, score, loss, path, model, training: concatenate(writeSafetensors(trainingTensors)), state }
+      const model = concatenated(writeSafetensors(tensors, { format: "pt" }))
+      newest = { step, score, loss, path, model, training: concatenated(writeSafetensors(trainingTensors)), state }
       best = bestCheckpoint(best === undefined ? [newest] : [best, newest])
       return { path }
     },
@@ -137,14 +138,3 @@ function metricsOf(file: Uint8Array | undefined): { step: number; line: string }
 const numberOrNull = (value: unknown): number | null => (typeof value === "number" ? value : null)
 
 const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content)
-
-/** Joins the chunks of a file. */
-function concatenate(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0))
-  let position = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, position)
-    position += chunk.length
-  }
-  return bytes
-}
