@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { stat } from "node:fs/promises"
 import { relative } from "node:path"
 import { at } from "../at.ts"
+import { mapConcurrently } from "../concurrent.ts"
 import type { DatasetSource } from "../dataset.ts"
 import { isAddress } from "../remote.ts"
 import type { ResolvedData } from "./resolved.ts"
@@ -65,8 +66,7 @@ async function addFiles(source: DatasetSource, root: string, sizes: Map<string, 
         else await add(path)
       return
     case "files":
-      for (let i = 0; i < source.paths.length; i += atOnce)
-        await Promise.all(source.paths.slice(i, i + atOnce).map(add))
+      await mapConcurrently(source.paths, atOnce, add)
       return
     case "shapes":
     case "pixels":

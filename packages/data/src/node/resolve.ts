@@ -16,13 +16,9 @@ import { readIdx } from "./idx.ts"
 import { resolveNpz } from "./npz.ts"
 import { bracePattern } from "./braces.ts"
 import { areSamples, resolveShards } from "./shards/resolve.ts"
-import {
-  isParquetPath,
-  parquetNames,
-  type ParquetOptions,
-  resolveParquet,
-  resolveRemoteParquet,
-} from "./parquet/resolve.ts"
+import { isParquetPath, parquetNames } from "./parquet/names.ts"
+import type { ParquetOptions } from "./parquet/options.ts"
+import { resolveParquet, resolveRemoteParquet } from "./parquet/resolve.ts"
 import { readFileWithin } from "./open-file.ts"
 import type { ResolvedData } from "./resolved.ts"
 import { type ColumnOptions, hasLabelColumn } from "./tables/columns.ts"

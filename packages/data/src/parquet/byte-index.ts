@@ -1,4 +1,5 @@
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js"
+import { mapConcurrently } from "../concurrent.ts"
 import { brokenParquet, guarded, type ParquetColumn, type ParquetFile, type ParquetGroup } from "./file.ts"
 import { columnPages, type Page } from "./pages.ts"
 
@@ -40,10 +41,7 @@ export async function indexGroup(
     return { page, row: row - page.values }
   })
   const isSmall = column.unpacked / Math.max(1, group.rows) <= smallValue
-  for (let i = 0; i < places.length; i += atOnce)
-    await Promise.all(
-      places.slice(i, i + atOnce).map(({ page, row }) => indexPage(file, column, page, row, levels, isSmall, index)),
-    )
+  await mapConcurrently(places, atOnce, ({ page, row }) => indexPage(file, column, page, row, levels, isSmall, index))
   return true
 }
 

@@ -137,7 +137,7 @@ export async function columnPortions(
   if (first === undefined) return [{ ...whole, dictionary: undefined }]
   const dictionary = first.begin > column.begin ? { begin: column.begin, end: first.begin } : undefined
   const portions: Portion[] = []
-  const growth = column.unpacked / Math.max(1, column.end - column.begin)
+  const growth = growthOf(column)
   for (const [i, { row, begin }] of starts.entries()) {
     const next = starts[i + 1]
     const page = { rows: (next?.row ?? group.rows) - row, end: next?.begin ?? column.end }
@@ -149,6 +149,9 @@ export async function columnPortions(
   }
   return portions
 }
+
+/** The factor by which the bytes of a column grow when they are decompressed. */
+export const growthOf = ({ unpacked, begin, end }: ParquetColumn): number => unpacked / Math.max(1, end - begin)
 
 /** The first row of a data page, counted in its group, and the page's place. */
 interface PageStart {

@@ -1,8 +1,9 @@
 import { at } from "../../at.ts"
 import type { Order } from "../../order.ts"
 import { guarded, type ParquetFile, type ParquetGroup } from "../../parquet/file.ts"
-import { columnPortions, type Portion } from "../../parquet/pages.ts"
+import { columnPortions, growthOf, type Portion } from "../../parquet/pages.ts"
 import { portionImages } from "../../parquet/values.ts"
+import { lastIndex } from "./places.ts"
 
 /** The bytes of images that are read together. Small portions make the blocks of an order small. */
 export const portionBytes: { readonly disk: number; readonly server: number } = { disk: 2 ** 20, server: 2 ** 22 }
@@ -52,7 +53,7 @@ export function portionReader(path: string, order: Order): PortionReader {
     const number = files++
     const groups = file.groups.map((group): OpenGroup => ({ group, portions: undefined }))
     const find = async (row: number): Promise<readonly [images: Promise<Images>, place: number]> => {
-      const place = last(groups.length, (i) => at(groups, i).group.firstRow <= row)
+      const place = lastIndex(groups.length, (i) => at(groups, i).group.firstRow <= row)
       const entry = at(groups, place)
       const column = entry.group.columns.get(path)
       if (column === undefined)
@@ -67,10 +68,9 @@ export function portionReader(path: string, order: Order): PortionReader {
         cheap,
       )
       const portions = await entry.portions
-      const index = last(portions.length, (i) => at(portions, i).firstRow <= row)
+      const index = lastIndex(portions.length, (i) => at(portions, i).firstRow <= row)
       const portion = at(portions, index)
-      const growth = column.unpacked / Math.max(1, column.end - column.begin)
-      const size = (portion.end - portion.begin) * growth
+      const size = (portion.end - portion.begin) * growthOf(column)
       const images = load(`${number} ${place} ${index}`, size, () => portionImages(file, column, portion))
       return [images, row - portion.firstRow]
     }
@@ -109,15 +109,4 @@ interface OpenGroup {
   readonly group: ParquetGroup
   /** The portions of its images, once they were asked for. */
   portions: Promise<Portion[]> | undefined
-}
-
-/** The last index for which a condition holds that holds for all before it; 0 if it never holds. */
-function last(count: number, holds: (index: number) => boolean): number {
-  let [low, high] = [0, count - 1]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (holds(middle)) low = middle
-    else high = middle - 1
-  }
-  return low
 }

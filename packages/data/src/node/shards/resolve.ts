@@ -11,7 +11,7 @@ import { cellText, columnsOf, isEmpty, unlabelledColumns } from "../tables/colum
 import { noClasses, rowLabels } from "../tables/labels.ts"
 import type { Table } from "../tables/parse.ts"
 import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
-import type { ParquetOptions } from "../parquet/resolve.ts"
+import type { ParquetOptions } from "../parquet/options.ts"
 import { readShard, type Sample, type SampleImage, sampleName } from "./samples.ts"
 
 /** Whether names in a tar file are those of WebDataset: a `.cls`, or texts beside images that are in no class folders. */
