@@ -3,13 +3,13 @@ import { byCodePoint } from "./code-points.ts"
 import { decodedFormats, fileKind, isHiddenPath, isImagePath, isOtherImagePath, passedOverLines } from "./formats.ts"
 import {
   checkFraction,
-  heldOut,
   type Split,
   type SplitNames,
   type SplitOptions,
   splitOf,
   splits,
   usualSplitNames,
+  withValidation,
 } from "./splits.ts"
 
 /** The images of each split, as indices in a list of paths. */
@@ -95,28 +95,18 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
     entries[split]
       .map(({ item, folders, file }) => ({ item, folders, file, label: labels.get(outermostClass(folders)) ?? -1 }))
       .sort((a, b) => a.label - b.label || byFolder(a.folders, b.folders) || byCodePoint(a.file, b.file))
-  const lists = { train: examples("train"), val: examples("val"), test: examples("test") }
+  const labelled = { train: examples("train"), val: examples("val"), test: examples("test") }
   // If no image of a test folder has a known class, as in test/unknown, the images have no labels.
-  if (lists.test.every(({ label }) => label < 0)) lists.test = []
+  if (labelled.test.every(({ label }) => label < 0)) labelled.test = []
   for (const split of ["val", "test"] as const) {
-    const stranger = lists[split].find(({ label }) => label < 0)
+    const stranger = labelled[split].find(({ label }) => label < 0)
     if (stranger)
       throw new VitrineError(
         "file",
         `${name}: the ${split === "val" ? "validation" : "test"} images have a class "${outermost(stranger)}" that the training images lack`,
       )
   }
-  if (lists.val.length === 0) {
-    const share = valFraction ?? (lists.test.length > 0 ? 0 : 0.1)
-    const out = heldOut(
-      lists.train.map(({ label }) => label),
-      classes,
-      share,
-      seed,
-    )
-    lists.val = lists.train.filter((_, place) => out.has(place))
-    lists.train = lists.train.filter((_, place) => !out.has(place))
-  }
+  const lists = withValidation(labelled, ({ label }) => label, classes, { valFraction, seed })
   const part = (list: readonly Example[]): FolderSplit => ({
     items: list.map(({ item }) => item),
     labels: Int32Array.from(list, ({ label }) => label),

@@ -56,6 +56,23 @@ export function checkFraction(valFraction: number | undefined): void {
 }
 
 /**
+ * Holds out a share of the examples for training if there are none for validation.
+ * @param labelOf the index of an example's class
+ */
+export function withValidation<E>(
+  lists: Readonly<Record<Split, readonly E[]>>,
+  labelOf: (example: E) => number,
+  classes: readonly string[],
+  { valFraction, seed = 0 }: SplitOptions,
+): Readonly<Record<Split, readonly E[]>> {
+  const { train, val, test } = lists
+  if (val.length > 0) return lists
+  const out = heldOut(train.map(labelOf), classes, valFraction ?? (test.length > 0 ? 0 : 0.1), seed)
+  const part = (isOut: boolean): E[] => train.filter((_, place) => out.has(place) === isOut)
+  return { train: part(false), val: part(true), test }
+}
+
+/**
  * The indices in a list of labels that are held out: a share of each class, at least one if it has two. The selection
  * depends only on the seed and the class's name.
  */

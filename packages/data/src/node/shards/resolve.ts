@@ -2,15 +2,14 @@ import { basename, join } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { decodedFormats, fileKind, passedOverLines } from "../../formats.ts"
-import { pickLabelSets } from "../../label-sets.ts"
-import type { Split } from "../../splits.ts"
 import type { ShardsSource } from "../../dataset.ts"
 import type { ResolvedData } from "../resolved.ts"
-import { namedShards, splitNamed } from "../shard-names.ts"
-import { cellText, columnsOf, isEmpty, unlabelledColumns } from "../tables/columns.ts"
-import { noClasses, rowLabels } from "../tables/labels.ts"
+import { labelledRows } from "../labelled-rows.ts"
+import { namedShards } from "../shard-names.ts"
+import { columnsOf, splitNameInRow, unlabelledColumns } from "../tables/columns.ts"
+import { noClasses, rowLabels, sourceLabels } from "../tables/labels.ts"
 import type { Table } from "../tables/parse.ts"
-import { type SplitExample, splitExamples, splitNamesOf } from "../tables/split-examples.ts"
+import { splitExamples, splitSources } from "../tables/split-examples.ts"
 import type { ParquetOptions } from "../parquet/options.ts"
 import { readShard, type Sample, type SampleImage, sampleName } from "./samples.ts"
 
@@ -55,47 +54,30 @@ export async function resolveShards(
   const columns = unlabelled ? unlabelledColumns(table) : columnsOf(table, { fileColumn: imageField, labelColumns })
   const read = unlabelled ? noClasses(rows.length) : rowLabels(table, columns, [...rows.keys()])
   const { classes, labelSets } = read
-  const examples = rows.flatMap((row, place): Example[] => {
-    const label = at(read.labels, place)
-    if (labelSets === undefined && label < 0) {
-      passed.push(["samples without a label", row.key])
-      return []
-    }
-    const cell = columns.split === undefined ? undefined : at(table.rows, place)[columns.split]
-    const name = isEmpty(cell) ? at(parts, row.shard).split : cellText(cell)
-    const split = splitNamed(name, options.trainSplit)
-    if (split === "other") {
-      passed.push([`samples of the split "${name}"`, row.key])
-      return []
-    }
-    return [{ ...row, place, label, split, splitName: split && name }]
+  const examples = labelledRows(rows, read, {
+    splitNameOf: ({ shard }, row) => splitNameInRow(table, columns, at(table.rows, row)) ?? at(parts, shard).split,
+    training: options.trainSplit,
+    kinds: { unlabelled: "samples without a label", ofSplit: "samples of the split" },
+    passOver: (kind, { key }) => passed.push([kind, key]),
   })
   const facts = { classes, several: labelSets !== undefined, title, table: table.name }
   const lists = splitExamples(examples, facts, options, () => "has no image with a label")
-  const source = (split: Split): ShardsSource => ({
-    kind: "shards",
-    name: `${basename(title)} ${split}`,
-    classes,
-    paths,
-    bytes,
-    shards: Uint32Array.from(lists[split], ({ shard }) => shard),
-    names: lists[split].map(({ image }) => image.name),
-    offsets: Float64Array.from(lists[split], ({ image }) => image.offset),
-    sizes: Float64Array.from(lists[split], ({ image }) => image.size),
-    labels: Int32Array.from(lists[split], ({ label }) => label),
-    ...(labelSets && {
-      labelSets: pickLabelSets(
-        labelSets,
-        lists[split].map(({ place }) => place),
-      ),
-    }),
-  })
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
   return {
-    train: source("train"),
-    val: lists.val.length > 0 ? source("val") : null,
-    test: lists.test.length > 0 ? source("test") : null,
-    splitNames: splitNamesOf(lists),
+    ...splitSources(
+      lists,
+      (examples, split): ShardsSource => ({
+        kind: "shards",
+        name: `${basename(title)} ${split}`,
+        ...sourceLabels(examples, read),
+        paths,
+        bytes,
+        shards: Uint32Array.from(examples, ({ shard }) => shard),
+        names: examples.map(({ image }) => image.name),
+        offsets: Float64Array.from(examples, ({ image }) => image.offset),
+        sizes: Float64Array.from(examples, ({ image }) => image.size),
+      }),
+    ),
     passedOver: passedOverLines(passed),
     notes: [
       `images and labels by ${paths.length === 1 ? "a shard" : `${paths.length} shards`} of WebDataset (.${extensions.join(", .")}; ${labelNames.slice(0, 4).join(", ")})`,
@@ -107,10 +89,6 @@ export async function resolveShards(
 interface Row extends Sample {
   readonly shard: number
   readonly image: SampleImage
-}
-
-interface Example extends SplitExample, Row {
-  readonly place: number
 }
 
 /**

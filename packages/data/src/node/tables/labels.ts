@@ -1,7 +1,7 @@
 import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
 import { classesOfLabels, type NamedClasses } from "../../classes.ts"
-import { type LabelSets, labelSets } from "../../label-sets.ts"
+import { type LabelSets, labelSets, pickLabelSets } from "../../label-sets.ts"
 import { cellText, type Columns, isEmpty, numberOf } from "./columns.ts"
 import type { Cell, Table } from "./parse.ts"
 
@@ -40,6 +40,19 @@ export function rowLabels(table: Table, columns: Columns, rows: readonly number[
     ...named,
     labels: Int32Array.from(texts, (text) => places.get(text) ?? -1),
     notes: [...named.notes, ...notes],
+  }
+}
+
+/** The classes and the labels of some rows, as a source has them. `place` is the index of a row in `labels`. */
+export function sourceLabels(
+  rows: readonly { readonly place: number }[],
+  { classes, labels, labelSets }: RowLabels,
+): Pick<RowLabels, "classes" | "labels" | "labelSets"> {
+  const places = rows.map(({ place }) => place)
+  return {
+    classes,
+    labels: Int32Array.from(places, (place) => at(labels, place)),
+    ...(labelSets && { labelSets: pickLabelSets(labelSets, places) }),
   }
 }
 

@@ -1,17 +1,15 @@
 import { basename } from "node:path"
 import { VitrineError } from "@vitrine/core"
 import { at } from "../../at.ts"
-import type { DatasetSource } from "../../dataset.ts"
 import { isHiddenPath, passedOverLines } from "../../formats.ts"
-import { pickLabelSets } from "../../label-sets.ts"
 import { type Split, splitOf, type SplitOptions, splits } from "../../splits.ts"
 import type { ResolvedData } from "../resolved.ts"
 import type { FileTree } from "../tree.ts"
 import { cellText, type ColumnOptions } from "./columns.ts"
-import { refuseTwice, rowLabels } from "./labels.ts"
+import { refuseTwice, rowLabels, sourceLabels } from "./labels.ts"
 import { isMetadataPath, isTablePath } from "./parse.ts"
 import { type ImageRow, type TableReader, tableRows } from "./rows.ts"
-import { splitExamples, splitNamesOf } from "./split-examples.ts"
+import { splitExamples, splitSources } from "./split-examples.ts"
 
 export type TableOptions = ColumnOptions & SplitOptions
 
@@ -79,29 +77,16 @@ export async function resolveTables(
     return `names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`
   })
   const unnamed = tree.names.filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
-  const source = (split: Split): DatasetSource =>
-    tree.images(
-      lists[split].map(({ file }) => file),
-      `${basename(tree.path)} ${split}`,
-      {
-        classes,
-        labels: Int32Array.from(lists[split], ({ label }) => label),
-        ...(labelSets && {
-          labelSets: pickLabelSets(
-            labelSets,
-            lists[split].map(({ place }) => place),
-          ),
-        }),
-        skipped: passed.length + unnamed.length,
-      },
-    )
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
   const described = labelNames.length > 4 ? `${labelNames.slice(0, 3).join(", ")}, …` : labelNames.join(", ")
   return {
-    train: source("train"),
-    val: lists.val.length > 0 ? source("val") : null,
-    test: lists.test.length > 0 ? source("test") : null,
-    splitNames: splitNamesOf(lists),
+    ...splitSources(lists, (images, split) =>
+      tree.images(
+        images.map(({ file }) => file),
+        `${basename(tree.path)} ${split}`,
+        { ...sourceLabels(images, read), skipped: passed.length + unnamed.length },
+      ),
+    ),
     passedOver: passedOverLines([
       ...passed,
       ...unnamed.map(

@@ -1,5 +1,7 @@
 import { VitrineError } from "@vitrine/core"
-import { heldOut, type Split, type SplitNames, type SplitOptions, splits } from "../../splits.ts"
+import type { DatasetSource } from "../../dataset.ts"
+import { type Split, type SplitNames, type SplitOptions, splits, withValidation } from "../../splits.ts"
+import type { ResolvedData } from "../resolved.ts"
 
 /** A row with its class and the split that its table says. */
 export interface SplitExample {
@@ -26,9 +28,10 @@ interface RowFacts {
 export function splitExamples<E extends SplitExample>(
   examples: readonly E[],
   { classes, several, title, table }: RowFacts,
-  { valFraction, seed = 0, testValidates = false }: SplitOptions,
+  options: SplitOptions,
   empty: () => string,
-): Record<Split, readonly E[]> {
+): Readonly<Record<Split, readonly E[]>> {
+  const { testValidates = false } = options
   const ofSplit = (split: Split): E[] =>
     examples.filter(
       (example) => (testValidates && example.split === "test" ? "val" : (example.split ?? "train")) === split,
@@ -49,19 +52,27 @@ export function splitExamples<E extends SplitExample>(
         `${title}: the ${stranger.split === "val" ? "validation" : "test"} images have a class "${classes[stranger.label]}" that the training images lack`,
       )
   }
-  if (lists.val.length === 0) {
-    const [labels, names] = several
-      ? [lists.train.map(() => 0), [""]]
-      : [lists.train.map(({ label }) => label), classes]
-    const out = heldOut(labels, names, valFraction ?? (lists.test.length > 0 ? 0 : 0.1), seed)
-    lists.val = lists.train.filter((_, place) => out.has(place))
-    lists.train = lists.train.filter((_, place) => !out.has(place))
+  return several
+    ? withValidation(lists, () => 0, [""], options)
+    : withValidation(lists, ({ label }) => label, classes, options)
+}
+
+/** The data of the splits of rows. */
+export function splitSources<E extends SplitExample>(
+  lists: Readonly<Record<Split, readonly E[]>>,
+  source: (examples: readonly E[], split: Split) => DatasetSource,
+): Pick<ResolvedData, "train" | "val" | "test" | "splitNames"> {
+  const { train, val, test } = lists
+  return {
+    train: source(train, "train"),
+    val: val.length > 0 ? source(val, "val") : null,
+    test: test.length > 0 ? source(test, "test") : null,
+    splitNames: splitNamesOf(lists),
   }
-  return lists
 }
 
 /** The names of the splits in the data. */
-export function splitNamesOf(lists: Readonly<Record<Split, readonly SplitExample[]>>): SplitNames {
+function splitNamesOf(lists: Readonly<Record<Split, readonly SplitExample[]>>): SplitNames {
   return Object.fromEntries(
     splits.flatMap((split) => {
       const name = lists[split].find((example) => example.split === split)?.splitName
