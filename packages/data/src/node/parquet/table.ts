@@ -6,8 +6,7 @@ import type { ParquetPart } from "../../dataset.ts"
 import { type ImageColumn, type TableColumn, tableColumns } from "../../parquet/columns.ts"
 import type { ParquetFile } from "../../parquet/file.ts"
 import { columnValues } from "../../parquet/values.ts"
-import { splitOf } from "../../splits.ts"
-import { cellText, type ColumnOptions, isEmpty } from "../tables/columns.ts"
+import { cellText, type ColumnOptions, hasSplitName, isEmpty } from "../tables/columns.ts"
 import { type Cell, mostTableBytes, type Table } from "../tables/parse.ts"
 import { type BytesColumn, type OpenPart, partsAtOnce } from "./part.ts"
 
@@ -21,10 +20,10 @@ export async function tableOf(
   const all = tableColumns(file).filter((column) => column.name !== images?.name)
   const classLabel = labelColumns === undefined ? all.filter(({ classNames }) => classNames !== undefined) : []
   const isNeeded = ({ name, classNames }: TableColumn): boolean =>
-    labelColumns?.includes(name) ?? (classLabel.length === 0 || classNames !== undefined || splitOf(name) !== undefined)
+    labelColumns?.includes(name) ?? (classLabel.length === 0 || classNames !== undefined)
   const columns = [
     ...(images ? [{ ...images, classNames: undefined }] : []),
-    ...all.filter((column) => isNeeded(column) || /^(split|subset|partition|set|usage)$/i.test(column.name)),
+    ...all.filter((column) => isNeeded(column) || hasSplitName(column.name)),
   ]
   const bytes = columns.map(({ path }) =>
     file.groups.reduce((sum, group) => sum + (group.columns.get(path)?.unpacked ?? 0), 0),
@@ -32,9 +31,10 @@ export async function tableOf(
   const values: Cell[][] = []
   const read: TableColumn[] = []
   for (const [i, column] of columns.entries()) {
+    const isLong = at(bytes, i) > mostTableBytes
     // A long text is no label. A column that was named is read, or refused.
-    if (at(bytes, i) > mostTableBytes && labelColumns?.includes(column.name) !== true && i > 0) continue
-    if (at(bytes, i) > mostTableBytes)
+    if (isLong && column.name !== images?.name && labelColumns?.includes(column.name) !== true) continue
+    if (isLong)
       throw new VitrineError(
         "file",
         `${file.source.name}: its column ${column.name} has ${at(bytes, i)} bytes; up to ${mostTableBytes} are read`,

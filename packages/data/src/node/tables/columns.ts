@@ -103,13 +103,20 @@ function labelColumns(
   )
 }
 
+/** Whether a column's name is that of a column of splits. */
+export function hasSplitName(column: string): boolean {
+  return splitColumns.has(plain(column)) || splitOfYes(column) !== undefined
+}
+
 /** A column whose values are all names of splits, or one such as `is_valid`, whose values are yes and no. */
 function splitColumn(table: Table): number | undefined {
   const { columns, rows } = table
-  const column = columns.findIndex((name, i) =>
-    splitOfYes(name) === undefined
-      ? splitColumns.has(plain(name)) && rows.every((row) => isEmpty(row[i]) || splitOf(cellText(row[i])) !== undefined)
-      : isBinary(table, i),
+  const column = columns.findIndex(
+    (name, i) =>
+      hasSplitName(name) &&
+      (splitOfYes(name) === undefined
+        ? rows.every((row) => isEmpty(row[i]) || splitOf(cellText(row[i])) !== undefined)
+        : isBinary(table, i)),
   )
   return column < 0 ? undefined : column
 }
