@@ -163,6 +163,13 @@ describe("the model", () => {
       "blocks.1.mlp.drop_path": 0.3,
     })
   })
+  it("drops what a layer gives before a norm behind it, as timm does", () => {
+    const key = ops.input("key", [2], "int32")
+    const dropping = vitConfig({ ...config, postNorm: true, dropout: 0.1 })
+    const { tokens, "blocks.0.norm1": norm1, "blocks.0.residual1": sum } = trace(dropping, { key, taps: "all" }).taps
+    if (!tokens || !norm1 || !sum) throw new Error("a tap is missing")
+    expect(listing(sum)).toBe(listing(ops.add(tokens, norm1)))
+  })
   it("lets stochastic depth grow linearly from 0", () => {
     const deep = vitConfig({ ...config, depth: 5, stochasticDepth: 0.2 })
     const key = ops.input("key", [2], "int32")

@@ -119,10 +119,6 @@ function addPositions(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
 /** One block: `[batch, tokens, D]` → the same shape. */
 function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, turn: Turn | undefined): Tensor {
   const { heads, dropout, attentionDropout, layerNormEpsilon, norm, qkvBias, keyBias, splitQkv, projBias } = config
-  const residual = (name: string, index: 1 | 2, branch: Tensor): Tensor => {
-    const scaledBranch = layerScale(scope, index, scope.dropout(`${name}.drop`, branch, dropout), config)
-    return scope.dropout(`${name}.drop_path`, scaledBranch, dropPath, [dimAt(x.shape, 0), 1, 1])
-  }
   const attention = {
     heads,
     weightDropout: attentionDropout,
@@ -135,16 +131,17 @@ function block(scope: Scope, x: Tensor, config: ViTConfig, dropPath: number, tur
     normEpsilon: config.attentionNorm ? layerNormEpsilon : undefined,
     turn,
   }
-  /** A layer with its norm, which stands before or behind it. */
-  const branch = (index: 1 | 2, t: Tensor, layer: (t: Tensor) => Tensor): Tensor => {
-    const name = `norm${index}`
-    const norm = (u: Tensor): Tensor => scope.tap(name, normed(scope.at(name), u, config))
-    return config.postNorm ? norm(layer(t)) : layer(norm(t))
+  /** A branch: a layer and its norm, which stands before or behind it. */
+  const branch = (name: "attn" | "mlp", index: 1 | 2, t: Tensor, layer: (u: Tensor) => Tensor): Tensor => {
+    const norm = (u: Tensor): Tensor => scope.tap(`norm${index}`, normed(scope.at(`norm${index}`), u, config))
+    const dropped = (u: Tensor): Tensor => scope.dropout(`${name}.drop`, layer(u), dropout)
+    const scaled = layerScale(scope, index, config.postNorm ? norm(dropped(t)) : dropped(norm(t)), config)
+    return scope.dropout(`${name}.drop_path`, scaled, dropPath, [dimAt(x.shape, 0), 1, 1])
   }
   const attend = (t: Tensor): Tensor => selfAttention(scope.at("attn"), t, attention)
-  const y = scope.tap("residual1", add(x, residual("attn", 1, branch(1, x, attend)))) // eq. 2
+  const y = scope.tap("residual1", add(x, branch("attn", 1, x, attend))) // eq. 2
   const forward = (t: Tensor): Tensor => mlp(scope.at("mlp"), t, config)
-  return scope.tap("residual2", add(y, residual("mlp", 2, branch(2, y, forward)))) // eq. 3
+  return scope.tap("residual2", add(y, branch("mlp", 2, y, forward))) // eq. 3
 }
 
 /** Scales each channel by a learned factor (LayerScale). timm's rotary models have another name for the factors. */
