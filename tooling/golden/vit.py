@@ -38,6 +38,7 @@ CASES = {
     "swiglu-map": dict(architecture="vit_giant_patch14_dinov2", img_size=8, patch_size=4, embed_dim=12, depth=1, num_heads=2, mlp_ratio=3, num_classes=4, global_pool="map"),
     "rms": dict(architecture="test_vit4", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=4, qk_norm=True),
     "aimv2": dict(architecture="aimv2_large_patch14_224", img_size=(12, 8), patch_size=4, embed_dim=16, depth=2, num_heads=2, num_classes=5),
+    "aimv2-map": dict(architecture="aimv2_large_patch14_224", img_size=8, patch_size=4, embed_dim=12, depth=1, num_heads=2, mlp_ratio=3, num_classes=4, global_pool="map"),
     "beit3": dict(architecture="beit3_base_patch16_224", img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=3, num_classes=4),
     "post-norm": dict(architecture="vit_base_patch16_rpn_224", img_size=(8, 12), patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=3),
     "distilled": dict(architecture="deit_tiny_distilled_patch16_224", img_size=8, patch_size=4, embed_dim=18, depth=2, num_classes=5),

@@ -4,6 +4,7 @@ import { type GoldenTensor, golden, goldenNames, goldenPath, readTensors } from 
 
 const vits = [
   "aimv2",
+  "aimv2-map",
   "average",
   "average-class-token",
   "average-norm-first",

@@ -202,8 +202,9 @@ function pool(scope: Scope, x: Tensor, config: ViTConfig): readonly [Tensor, Ten
  * D]` → `[batch, D]`.
  */
 function attentionPool(scope: Scope, x: Tensor, config: ViTConfig): Tensor {
-  const { gatedMlp, heads, mlpDim } = config
-  const poolSizes = config.mapPool ?? { heads, mlpDim: gatedMlp ? 2 * mlpDim : mlpDim }
+  const { gatedMlp, heads, mlpDim, splitGate } = config
+  // In timm it is as wide as the first matrix of the blocks' MLPs.
+  const poolSizes = config.mapPool ?? { heads, mlpDim: gatedMlp && !splitGate ? 2 * mlpDim : mlpDim }
   const y = latentAttention(scope, x, poolSizes.heads)
   const plain = {
     ...config,

@@ -200,9 +200,9 @@ export function isEva(config: ViTConfig): boolean {
 
 export function writeEva(config: ViTConfig): TimmModel {
   const [architecture, row] = nearestArchitecture(config)
-  const { dim, gatedMlp, mapPool, mlpDim, normAfterPool, patchSize, splitGate } = config
+  const { dim, gatedMlp, mlpDim, normAfterPool, patchSize, splitGate } = config
   const rotary = rotaryPositions(config)
-  const pool = mapPool ?? { heads: config.heads, mlpDim: gatedMlp ? 2 * mlpDim : mlpDim }
+  const pool = config.mapPool ?? { heads: config.heads, mlpDim }
   const ratio = (hidden: number): number => {
     const quotient = hidden / dim
     return Math.trunc(dim * quotient) === hidden ? quotient : (hidden + 0.5) / dim
