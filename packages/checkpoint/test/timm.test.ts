@@ -293,6 +293,10 @@ describe("impossible and unknown models", async () => {
       /a distillation token needs pool "token", the final norm before it and linear heads/,
     ],
     [timm({ norm_layer: "simplenorm" }), /norm_layer must be one of layernorm, rmsnorm, got "simplenorm"/],
+    [
+      timm({ norm_layer: "rmsnorm" }, { architecture: "aimv2_large_patch14_224" }),
+      /model_args\.norm_layer: Vitrine norms patches as tokens, aimv2_large_patch14_224 by its own norm/,
+    ],
     [timm({ mlp_layer: "swiglu" }), /does not have another MLP/],
     [timm({ toString: 1 }), /model_args\.toString is not known/],
     [timm({ proj_drop_rate: 1 }), /dropout must be in \[0, 1\), got 1/],

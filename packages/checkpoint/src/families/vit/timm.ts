@@ -296,6 +296,8 @@ function readPlain(
   const hidden = Math.trunc(dim * (args.mlp_ratio ?? row.mlp_ratio ?? 4))
   if (packed && hidden % 2 !== 0)
     throw configError(file, `model_args.mlp_ratio makes ${hidden} of ${dim}, but a gated MLP needs an even number`)
+  if (row.patch_norm && args.norm_layer != null)
+    throw configError(file, `model_args.norm_layer: Vitrine norms patches as tokens, ${architecture} by its own norm`)
   const distillationToken = row.distilled === true
   const finalNorm = args.final_norm ?? row.final_norm ?? true
   const side = row.img_size ?? 224
