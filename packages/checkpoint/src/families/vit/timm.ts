@@ -42,23 +42,16 @@ export const timm: TimmFormat<ViTConfig> = {
     }
   },
   nearest(config) {
-    const notes: string[] = []
     const { stem, layerNormEpsilon } = config
-    if (isEva(config)) {
-      const norms = [layerNormEpsilon, 1e-6, 1e-5]
-      const near = norms
-        .map((each) => ({ ...config, layerNormEpsilon: each }))
-        .find((each) => beyondEva(each).length === 0)
-      if (near === undefined || near.layerNormEpsilon === layerNormEpsilon) return { config, notes }
-      return { config: near, notes: [otherNorms(near.layerNormEpsilon, layerNormEpsilon)] }
-    }
+    const notes =
+      stem?.numerics === "google" ? ["timm's stem has other ε than Google's: logits differ a little"] : []
     const fitted: ViTConfig = { ...config, stem: stem === null ? null : { ...stem, numerics: "timm" } }
-    if (stem?.numerics === "google") notes.push("timm's stem has other ε than Google's: logits differ a little")
-    if (beyond(fitted).length === 0) return { config: fitted, notes }
-    const epsilons = [timmEpsilon, 1e-5].map((each) => ({ ...fitted, layerNormEpsilon: each }))
-    const near = epsilons.find((each) => beyond(each).length === 0)
-    if (near !== undefined) notes.push(otherNorms(near.layerNormEpsilon, layerNormEpsilon))
-    return { config: near ?? fitted, notes }
+    const near = [layerNormEpsilon, 1e-6, 1e-5]
+      .map((each) => ({ ...fitted, layerNormEpsilon: each }))
+      .find((each) => timm.beyond(each).length === 0)
+    if (near === undefined) return { config: fitted, notes }
+    const note = `timm norms with ε = ${near.layerNormEpsilon}, this model with ${layerNormEpsilon}: logits differ a little`
+    return { config: near, notes: near.layerNormEpsilon === layerNormEpsilon ? notes : [...notes, note] }
   },
 }
 
@@ -97,12 +90,6 @@ function writePlain(config: ViTConfig): TimmModel {
     },
   }
 }
-
-/** timm's ε of layer norms. A `config.json` can hardly change it. */
-const timmEpsilon = 1e-6
-
-const otherNorms = (timms: number, models: number): string =>
-  `timm norms with ε = ${timms}, this model with ${models}: logits differ a little`
 
 /** Arguments that are written if they differ from the architecture's, and their defaults in timm. */
 function optional(config: ViTConfig): readonly (readonly [key: string, value: unknown, otherwise: unknown])[] {
