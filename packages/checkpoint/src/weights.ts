@@ -80,7 +80,7 @@ export function parameterReader(
 }
 
 /** Concatenates the values of tensors. A single tensor is not copied. */
-function concatenated(parts: readonly Float32Array[]): Float32Array {
+export function concatenated(parts: readonly Float32Array[]): Float32Array {
   const [only, ...others] = parts
   if (only !== undefined && others.length === 0) return only
   const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0))

@@ -3,6 +3,7 @@ import { type ViTConfig, vitParameters } from "@vitrine/core"
 import { huggingFaceName } from "../../activations.ts"
 import type { Json } from "../../json.ts"
 import { weightOf } from "../../sources.ts"
+import { concatenated } from "../../weights.ts"
 import type { HuggingFaceTensor } from "../formats.ts"
 import { towerSource } from "./towers.ts"
 
@@ -71,15 +72,5 @@ export function towerTensors(
       parts.set(tensor, part)
     }
   }
-  return Array.from(parts, ([name, { shape, values }]) => ({ name, shape, data: joined(values) }))
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
+  return Array.from(parts, ([name, { shape, values }]) => ({ name, shape, data: concatenated(values) }))
 }
