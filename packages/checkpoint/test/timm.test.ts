@@ -17,6 +17,8 @@ import {
 import fc from "fast-check"
 import { afterAll, describe, expect, test } from "vitest"
 import { architectures } from "../src/families/vit/architectures.ts"
+import { evaArchitectures } from "../src/families/vit/eva-architectures.ts"
+import { timm as format } from "../src/families/vit/timm.ts"
 import {
   imageModel,
   attentionConfig,
@@ -228,6 +230,17 @@ describe("toTimmConfig", () => {
     ],
   ])("of %j leaves out %j", async (fields, expected) => {
     expect(await beyondTimm(vitConfig(fields))).toEqual(expected)
+  })
+
+  test.each([1e-12, 1e-5, 1e-6])("of a model with ε = %f is that of timm's nearest model", (layerNormEpsilon) => {
+    for (const name of [...architectures.keys(), ...evaArchitectures.keys()]) {
+      const published = format.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
+      const config = { ...published, layerNormEpsilon }
+      const near = format.nearest(config).config
+      if (format.beyond(near).length > 0) continue
+      const pretrained = { fixed_input_size: true }
+      expect(format.read({ ...format.write(config), pretrained, at: "" }, name), name).toEqual(near)
+    }
   })
 
   test("takes the name of the published model", async () => {

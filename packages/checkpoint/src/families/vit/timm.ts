@@ -26,7 +26,11 @@ import { type NeutralArgs, pathsOf, poolNames, refuseFeatures, sidesOf } from ".
 export const timm: TimmFormat<ViTConfig> = {
   has: (name) => architectures.has(name) || evaArchitectures.has(name),
   read: readTimm,
-  write: (config) => (isEva(config) ? writeEva(config) : writePlain(config)),
+  write(config) {
+    // An architecture's name gives ε, and beside it the kind of the norms.
+    const near = timm.nearest(config).config
+    return isEva(near) ? writeEva(near) : writePlain(near)
+  },
   beyond: (config) => (isEva(config) ? beyondEva(config) : beyond(config)),
   resized(name, [, rows = 0], config) {
     if (name !== "pos_embed" || config.positions !== "learned") return undefined
