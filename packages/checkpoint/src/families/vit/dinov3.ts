@@ -10,7 +10,7 @@ import type { Json } from "../../json.ts"
 import { flag, number, object, pair, parse, rowOf } from "../../schema.ts"
 import { type ShapedSource, type TensorNames, weightOf } from "../../sources.ts"
 import type { HuggingFaceModel, HuggingFaceTensor } from "../formats.ts"
-import { sharedPaths } from "./huggingface-paths.ts"
+import { coveredSize, sharedFields, sharedPaths } from "./huggingface-fields.ts"
 
 export const dinov3Type = "dinov3_vit"
 
@@ -58,13 +58,11 @@ export function readDinov3(json: Json, file: string): HuggingFaceModel<ViTConfig
   if (!(fields.rope_theta > 0)) throw configError(file, `rope_theta must be above 0, got ${fields.rope_theta}`)
   if (projBias !== mlp_bias) throw configError(file, "proj_bias and mlp_bias: Vitrine has both or none")
   const { image_size: imageSize, patch_size: patchSize } = fields
-  // The convolution leaves out the edges that no whole patch covers.
-  const covered = imageSize.map((side, axis) => side - (side % (patchSize[axis] ?? 1)))
   const config = inFile(
     file,
     () =>
       vitConfig({
-        imageSize: [covered[0] ?? 0, covered[1] ?? 0],
+        imageSize: coveredSize(imageSize, patchSize),
         patchSize,
         channels: fields.num_channels,
         dim: fields.hidden_size,
@@ -116,21 +114,12 @@ export function isDinov3(config: ViTConfig): boolean {
 }
 
 export function writeDinov3(config: ViTConfig): { readonly fields: Json; readonly notes: readonly string[] } {
-  const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
-    height === width ? height : [height, width]
   const theta = rotaryPositions(config)?.temperature ?? 100
   const scale = config.layerScale ?? 1
   const fields = {
     architectures: ["DINOv3ViTModel"],
     model_type: dinov3Type,
-    image_size: same(config.imageSize),
-    patch_size: same(config.patchSize),
-    num_channels: config.channels,
-    hidden_size: config.dim,
-    intermediate_size: config.mlpDim,
-    num_hidden_layers: config.depth,
-    num_attention_heads: config.heads,
-    hidden_act: huggingFaceName(config.activation),
+    ...sharedFields(config),
     attention_dropout: config.attentionDropout,
     layer_norm_eps: config.layerNormEpsilon,
     query_bias: config.qkvBias,

@@ -47,8 +47,7 @@ export const timm: TimmFormat<ViTConfig> = {
   },
   nearest(config) {
     const { stem, layerNormEpsilon } = config
-    const notes =
-      stem?.numerics === "google" ? ["timm's stem has other ε than Google's: logits differ a little"] : []
+    const notes = stem?.numerics === "google" ? ["timm's stem has other ε than Google's: logits differ a little"] : []
     const fitted: ViTConfig = { ...config, stem: stem === null ? null : { ...stem, numerics: "timm" } }
     const near = [layerNormEpsilon, 1e-6, 1e-5]
       .map((each) => ({ ...fitted, layerNormEpsilon: each }))

@@ -7,6 +7,7 @@ import { huggingFaceName } from "../../activations.ts"
 import type { Json } from "../../json.ts"
 import { sum, weightOf } from "../../sources.ts"
 import type { HuggingFaceTensor } from "../formats.ts"
+import { sharedFields } from "./huggingface-fields.ts"
 import { huggingFaceTargets } from "./huggingface-names.ts"
 
 type ModelType = "vit" | "deit" | "dinov2" | "dinov2_with_registers"
@@ -32,20 +33,14 @@ const isDino = (type: ModelType): boolean => type === "dinov2" || type === "dino
 
 /** The fields of a `config.json` that describe the same model, and notes about what they cannot express. */
 export function write(config: ViTConfig): { readonly fields: Json; readonly notes: readonly string[] } {
-  const { classes, imageSize, patchSize } = config
-  const same = ([height, width]: readonly [number, number]): number | readonly number[] =>
-    height === width ? height : [height, width]
+  const { classes } = config
+  const { intermediate_size, hidden_act, ...size } = sharedFields(config)
   const type = modelType(config)
   const architecture = `${classNames[type]}${classes > 0 ? "ForImageClassification" : "Model"}`
   const fields = {
     architectures: [config.distillationToken ? `${architecture}WithTeacher` : architecture],
     model_type: type,
-    image_size: same(imageSize),
-    patch_size: same(patchSize),
-    num_channels: config.channels,
-    hidden_size: config.dim,
-    num_hidden_layers: config.depth,
-    num_attention_heads: config.heads,
+    ...size,
     ...(isDino(type)
       ? {
           mlp_ratio: mlpRatio(config) ?? config.mlpDim / config.dim,
@@ -55,8 +50,8 @@ export function write(config: ViTConfig): { readonly fields: Json; readonly note
           drop_path_rate: config.stochasticDepth,
           ...(config.registers > 0 && { num_register_tokens: config.registers }),
         }
-      : { intermediate_size: config.mlpDim }),
-    hidden_act: huggingFaceName(config.activation),
+      : { intermediate_size }),
+    hidden_act,
     layer_norm_eps: config.layerNormEpsilon,
     qkv_bias: config.qkvBias,
     hidden_dropout_prob: config.dropout,

@@ -5,6 +5,7 @@ import type { Json } from "../../json.ts"
 import { weightOf } from "../../sources.ts"
 import { concatenated } from "../../weights.ts"
 import type { HuggingFaceTensor } from "../formats.ts"
+import { sharedFields } from "./huggingface-fields.ts"
 import { towerSource } from "./towers.ts"
 
 /** Whether CLIP or SigLIP is the class of transformers that is closest to a model. */
@@ -18,14 +19,7 @@ export function writeTower(config: ViTConfig): { readonly fields: Json; readonly
   const fields = {
     architectures: [clip ? "CLIPVisionModel" : "SiglipVisionModel"],
     model_type: clip ? "clip_vision_model" : "siglip_vision_model",
-    image_size: config.imageSize[0],
-    patch_size: config.patchSize[0],
-    num_channels: config.channels,
-    hidden_size: config.dim,
-    intermediate_size: config.mlpDim,
-    num_hidden_layers: config.depth,
-    num_attention_heads: config.heads,
-    hidden_act: huggingFaceName(config.activation),
+    ...sharedFields(config),
     layer_norm_eps: config.layerNormEpsilon,
     attention_dropout: config.attentionDropout,
   }

@@ -10,6 +10,7 @@ import type { Json } from "../../json.ts"
 import { flag, number, object, pair, parse, rowOf } from "../../schema.ts"
 import { partOf, type ShapedSource, type TensorNames } from "../../sources.ts"
 import type { HuggingFaceModel, HuggingFaceType } from "../formats.ts"
+import { coveredSize, sharedPaths } from "./huggingface-fields.ts"
 
 interface Tower {
   /** What distinguishes the model from a plain Vision Transformer, and the defaults of transformers. */
@@ -97,13 +98,11 @@ export function readTower(json: Json, type: string, classes: number, file: strin
     throw configError(file, `${path("vision_use_head")} is false: its features are no single list of numbers`)
   const { image_size: imageSize, hidden_act: activation = "gelu" } = fields
   const patchSize = fields.patch_size ?? [defaults.patch_size, defaults.patch_size]
-  const [height, width] = imageSize
-  const covered = [height - (height % patchSize[0]), width - (width % patchSize[1])] as const
   const config = inFile(
     file,
     () =>
       vitConfig({
-        imageSize: covered,
+        imageSize: coveredSize(imageSize, patchSize),
         patchSize,
         channels: fields.num_channels,
         dim: fields.hidden_size,
@@ -119,16 +118,8 @@ export function readTower(json: Json, type: string, classes: number, file: strin
         ...(classes > 0 && classifier),
       }),
     {
-      imageSize: path("image_size"),
-      patchSize: path("patch_size"),
-      patches: path("patch_size"),
-      channels: path("num_channels"),
-      dim: path("hidden_size"),
-      depth: path("num_hidden_layers"),
-      heads: path("num_attention_heads"),
-      mlpDim: path("intermediate_size"),
+      ...Object.fromEntries(Object.entries(sharedPaths).map(([name, field]) => [name, path(field)])),
       classes: "num_labels",
-      layerNormEpsilon: path("layer_norm_eps"),
     },
   )
   return {
