@@ -10,6 +10,7 @@ import type { Json } from "../../json.ts"
 import { flag, number, object, pair, parse, rowOf } from "../../schema.ts"
 import { type ShapedSource, type TensorNames, weightOf } from "../../sources.ts"
 import type { HuggingFaceModel, HuggingFaceTensor } from "../formats.ts"
+import { presentFeatures } from "./features.ts"
 import { coveredSize, sharedFields, sharedPaths } from "./huggingface-fields.ts"
 
 export const dinov3Type = "dinov3_vit"
@@ -161,7 +162,7 @@ export function beyondDinov3(config: ViTConfig): string[] {
     [`the activation ${activation}`]: huggingFaceName(activation) === undefined,
     dropout: config.dropout > 0,
   }
-  return Object.entries(features).flatMap(([name, has]) => (has ? [name] : []))
+  return presentFeatures(features)
 }
 
 const outside: Readonly<Record<string, string>> = {

@@ -9,6 +9,7 @@ import type { Json } from "../../json.ts"
 import { flag, number, object, oneOf, pair, parse } from "../../schema.ts"
 import type { TimmFields, TimmModel } from "../formats.ts"
 import { type EvaArgs, evaArchitectures } from "./eva-architectures.ts"
+import { presentFeatures } from "./features.ts"
 import { pathsOf, poolNames, refuseFeatures, sidesOf } from "./timm-args.ts"
 
 const model_args = {
@@ -322,5 +323,5 @@ export function beyondEva(config: ViTConfig): string[] {
     "LayerScale without rotary positions": config.layerScale !== null && typeof positions !== "object",
     [`layer norms with ε = ${layerNormEpsilon}`]: possibleArchitectures(config).length === 0,
   }
-  return Object.entries(features).flatMap(([name, has]) => (has ? [name] : []))
+  return presentFeatures(features)
 }

@@ -71,7 +71,7 @@ export function structureOf(config: StructureFields): Structure {
 }
 
 /** The configuration of the timm model with this name. */
-export function timmModel(name: string): ViTConfig {
+export function publishedModel(name: string): ViTConfig {
   return timm.read({ architecture: name, model_args: {}, pretrained: {}, at: "" }, name)
 }
 
@@ -90,7 +90,7 @@ export function sameNames(structure: Structure): ReadonlyMap<string, ViTConfig> 
 function modelsOf(structure: Structure): ReadonlyMap<string, ViTConfig> {
   all ??= new Map(
     Array.from(architectures.keys(), (name) => {
-      const config = timmModel(name)
+      const config = publishedModel(name)
       return [name, { config, structure: JSON.stringify(structureOf(config)) }]
     }),
   )

@@ -19,7 +19,7 @@ import { timmArchitecture } from "../../timm-names.ts"
 import type { Weights } from "../../weights.ts"
 import { classPosition } from "./class-position.ts"
 import { isEvaWeights, readEvaWeights } from "./eva-weights.ts"
-import { otherKind, sameNames, sameSizes, type Structure, structureOf, timmModel } from "./published.ts"
+import { otherKind, publishedModel, sameNames, sameSizes, type Structure, structureOf } from "./published.ts"
 
 const marker = "patch_embed.proj.weight"
 
@@ -140,7 +140,7 @@ function configOf(evidence: Evidence): { readonly config: ViTConfig; readonly no
     return sizeAt(shape, axis)
   }
   const { architecture } = hints
-  const base = architecture === undefined ? undefined : timmModel(timmArchitecture(architecture))
+  const base = architecture === undefined ? undefined : publishedModel(timmArchitecture(architecture))
   const dim = size(marker, 4, 0)
   const patchSize = [size(marker, 4, 2), size(marker, 4, 3)] as const
   const stem = stemOf(find, hints.groups, file)

@@ -7,6 +7,7 @@ import { huggingFaceName } from "../../activations.ts"
 import type { Json } from "../../json.ts"
 import { sum, weightOf } from "../../sources.ts"
 import type { HuggingFaceTensor } from "../formats.ts"
+import { presentFeatures } from "./features.ts"
 import { sharedFields } from "./huggingface-fields.ts"
 import { huggingFaceTargets } from "./huggingface-names.ts"
 
@@ -75,7 +76,7 @@ export function beyond(config: ViTConfig): string[] {
   const type = modelType(config)
   const { activation, classes, dim, distillationToken, gatedMlp, imageSize, mlpDim, pool, preLogits, registers } =
     config
-  const features: Readonly<Record<string, boolean>> = {
+  const features = {
     "a ResNet before the patches": config.stem !== null,
     [`pooling "${pool}"`]: pool !== "token" && pool !== "token+average",
     "averages over the tokens before the patches": pool === "token+average" && config.poolPrefix,
@@ -100,7 +101,7 @@ export function beyond(config: ViTConfig): string[] {
     [`MLPs of ${mlpDim}, which DINOv2's are not for a width of ${dim}`]: isDino(type) && mlpRatio(config) === undefined,
     [`images of ${imageSize.join("×")}, where DINOv2's are square`]: isDino(type) && imageSize[0] !== imageSize[1],
   }
-  return Object.keys(features).filter((name) => features[name])
+  return presentFeatures(features)
 }
 
 type Weights = Readonly<Record<string, Float32Array>>

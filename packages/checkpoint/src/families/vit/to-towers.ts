@@ -5,6 +5,7 @@ import type { Json } from "../../json.ts"
 import { weightOf } from "../../sources.ts"
 import { concatenated } from "../../weights.ts"
 import type { HuggingFaceTensor } from "../formats.ts"
+import { presentFeatures } from "./features.ts"
 import { sharedFields } from "./huggingface-fields.ts"
 import { towerSource } from "./towers.ts"
 
@@ -48,7 +49,7 @@ export function beyondTower(config: ViTConfig): string[] {
     [`the activation ${activation}`]: huggingFaceName(activation) === undefined,
     dropout: config.dropout > 0 || config.stochasticDepth > 0,
   }
-  return Object.entries(features).flatMap(([name, has]) => (has ? [name] : []))
+  return presentFeatures(features)
 }
 
 export function towerTensors(
