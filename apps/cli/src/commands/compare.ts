@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts"
 import type { Flags, Values } from "../flags/flag.ts"
 import { colors, errorColors, note, print } from "../output.ts"
 import { familyOf } from "@vitrine/checkpoint"
-import { count, duration, metric, percent, printable, table } from "../show/text.ts"
+import { count, duration, metric, percent, printable, titledTable } from "../show/text.ts"
 
 const flags = {
   out: { alias: "-o", value: "<file>", help: "draw accuracy against training compute: a .svg or .png file" },
@@ -104,6 +104,5 @@ function report(runs: readonly RunSummary[]): string {
   ])
   const titles = [...head, "best", "last", "time"]
   const right = titles.flatMap((title, i) => (["run", "data", "model"].includes(title) ? [] : [i]))
-  const [first = "", ...lines] = table([titles, ...rows], right).split("\n")
-  return [colors.bold(first), ...lines].join("\n")
+  return titledTable(titles, rows, right)
 }

@@ -16,7 +16,7 @@ import { type DecodedImage, decodeBatches, imageFiles } from "../images.ts"
 import { showNotes } from "../model.ts"
 import { colors, note, print, statusLine } from "../output.ts"
 import type { DrawnFigure } from "../show/figures.ts"
-import { count, printable, short, table } from "../show/text.ts"
+import { count, printable, short, table, titledTable } from "../show/text.ts"
 import { tasks } from "../tasks/index.ts"
 import { partsOf } from "../tasks/parts.ts"
 import type { Subject } from "../tasks/task.ts"
@@ -147,9 +147,8 @@ function statistics(file: string, taps: Taps): string {
     const value = (n: number | null): string => (n === null ? "–" : short(n))
     return [name, shapeText(shape), ...[min, max, mean, std].map(value), nonFinite === 0 ? "" : count(nonFinite)]
   })
-  const head = ["tap", "shape", "min", "max", "mean", "std", "non-finite"]
-  const [titles = "", ...lines] = table([head, ...rows], [2, 3, 4, 5, 6]).split("\n")
-  return [printable(file), colors.bold(titles), ...lines].join("\n")
+  const titles = ["tap", "shape", "min", "max", "mean", "std", "non-finite"]
+  return `${printable(file)}\n${titledTable(titles, rows, [2, 3, 4, 5, 6])}`
 }
 
 /** Joins the values of a tap for all images along their first dimension. */

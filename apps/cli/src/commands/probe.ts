@@ -8,9 +8,9 @@ import { jsonFlag, modelAndOthers, modelFlag, modelHelp } from "../flags/model.t
 import { overrideFlags, overridesOf } from "../flags/overrides.ts"
 import { choicesValue, countsValue, integerValue, namesValue, positiveValue } from "../flags/values.ts"
 import { localModel } from "../hub.ts"
-import { colors, note, print } from "../output.ts"
+import { note, print } from "../output.ts"
 import { notePassedOver } from "../show/passed-over.ts"
-import { count, percent, printable, table } from "../show/text.ts"
+import { count, percent, printable, titledTable } from "../show/text.ts"
 
 const flags = {
   ...modelFlag,
@@ -103,7 +103,6 @@ async function measure(values: Values<typeof flags> & { readonly model: string }
  * A table with a row for each data set and number of shots, a column for each method, and the mean over the data sets.
  */
 function report(probes: readonly Probe[]): string {
-  const { bold } = colors
   const results = probes.flatMap(({ data, results }) => results.map((result) => ({ data, ...result })))
   const methods = [...new Set(results.map(({ method }) => method))]
   const shots = [...new Set(results.map(({ shots }) => shots))]
@@ -127,8 +126,7 @@ function report(probes: readonly Probe[]): string {
   })
   const titles = methods.map((method) => method.replace("-", " "))
   const right = methods.map((_, i) => i + 2)
-  const [head = "", ...lines] = table([["data", "images", ...titles], ...rows], right).split("\n")
-  return [bold(head), ...lines].join("\n")
+  return titledTable(["data", "images", ...titles], rows, right)
 }
 
 const mean = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0) / all.length

@@ -6,8 +6,8 @@ import { taskOf, VitrineError } from "vitrine"
 import { defineCommand } from "../command.ts"
 import type { Flags, Values } from "../flags/flag.ts"
 import { jsonFlag } from "../flags/model.ts"
-import { colors, note, print } from "../output.ts"
-import { bytes, count, percent, printable, table } from "../show/text.ts"
+import { note, print } from "../output.ts"
+import { bytes, count, percent, printable, titledTable } from "../show/text.ts"
 
 const flags = {
   prune: { help: "remove the checkpoints but the best and the newest of each run" },
@@ -59,11 +59,7 @@ async function listRuns(folder = "runs", { prune, json }: Values<typeof flags>):
     published === null ? "–" : count(published),
     bytes(size),
   ])
-  const [head = "", ...lines] = table(
-    [["run", "task", "best", "steps", "published", "size"], ...rows],
-    [3, 4, 5],
-  ).split("\n")
-  print([colors.bold(head), ...lines].join("\n"))
+  print(titledTable(["run", "task", "best", "steps", "published", "size"], rows, [3, 4, 5]))
 }
 
 /** Whether a folder is a run: it has a `config.json` and checkpoints. */

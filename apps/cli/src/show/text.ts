@@ -1,4 +1,5 @@
 import { escapeControls } from "@vitrine/core/errors"
+import { colors } from "../output.ts"
 
 /** Formats a count with commas. */
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US")
@@ -54,6 +55,16 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
         .trimEnd(),
     )
     .join("\n")
+}
+
+/** A table whose first row has titles, in bold. */
+export function titledTable(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  right?: readonly number[],
+): string {
+  const [first = "", ...lines] = table([titles, ...rows], right).split("\n")
+  return [colors.bold(first), ...lines].join("\n")
 }
 
 /** Escapes the control characters of a text from a file, so that it cannot drive a terminal. */

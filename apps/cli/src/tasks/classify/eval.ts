@@ -7,9 +7,9 @@ import type { Flags, Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { overrideFlags, overridesOf } from "../../flags/overrides.ts"
 import { namesValue } from "../../flags/values.ts"
-import { colors, errorColors, note, print } from "../../output.ts"
+import { errorColors, note, print } from "../../output.ts"
 import { notePassedOver } from "../../show/passed-over.ts"
-import { count, percent, printable, short, table } from "../../show/text.ts"
+import { count, percent, printable, short, titledTable } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
 import { labelFigures, labelsHeadline, labelsReport, labelsTable } from "./labels-report.ts"
 import { classTable, confusionTable, headline, perClass } from "./report.ts"
@@ -99,9 +99,5 @@ function report(results: readonly ModelEvaluation[]): string {
     short(result.loss),
   ])
   const titles = ["data", "images", "top 1", "top 5", "mean per class", "loss"]
-  const [head = "", ...lines] = table(
-    [titles, ...rows, ["mean", "", ...shares(means(results)), ""]],
-    [1, 2, 3, 4, 5],
-  ).split("\n")
-  return [colors.bold(head), ...lines].join("\n")
+  return titledTable(titles, [...rows, ["mean", "", ...shares(means(results)), ""]], [1, 2, 3, 4, 5])
 }

@@ -1,6 +1,6 @@
 import type { LabelEvaluation, ModelLabelEvaluation } from "vitrine"
 import { colors } from "../../output.ts"
-import { count, percent, printable, short, table } from "../../show/text.ts"
+import { count, percent, printable, short, titledTable } from "../../show/text.ts"
 import { splitLabels } from "./report.ts"
 
 const share = (value: number | null): string => (value === null ? "–" : percent(value, 2))
@@ -32,7 +32,7 @@ export function labelsTable(result: ModelLabelEvaluation): string {
     share(f1),
     count(positives),
   ])
-  return withBoldHead(table([["label", "AP", "F1", "images"], ...rows], [1, 2, 3]))
+  return titledTable(["label", "AP", "F1", "images"], rows, [1, 2, 3])
 }
 
 /** A row for each data set. */
@@ -44,10 +44,5 @@ export function labelsReport(results: readonly ModelLabelEvaluation[]): string {
     short(loss),
   ])
   const titles = ["data", "images", "AP", "micro AP", "F1", "micro F1", "loss"]
-  return withBoldHead(table([titles, ...rows], [1, 2, 3, 4, 5, 6]))
-}
-
-function withBoldHead(text: string): string {
-  const [head = "", ...lines] = text.split("\n")
-  return [colors.bold(head), ...lines].join("\n")
+  return titledTable(titles, rows, [1, 2, 3, 4, 5, 6])
 }

@@ -1,6 +1,6 @@
 import type { ModelEvaluation } from "vitrine"
 import { colors } from "../../output.ts"
-import { count, percent, printable, short, table } from "../../show/text.ts"
+import { count, percent, printable, short, titledTable } from "../../show/text.ts"
 
 interface ClassResult {
   readonly label: string
@@ -43,8 +43,7 @@ export function classTable(classes: readonly ClassResult[]): string {
     accuracy === null ? "–" : percent(accuracy),
     count(examples),
   ])
-  const [head = "", ...lines] = table([["class", "accuracy", "images"], ...rows], [1, 2]).split("\n")
-  return [colors.bold(head), ...lines].join("\n")
+  return titledTable(["class", "accuracy", "images"], rows, [1, 2])
 }
 
 /** A row for each true class, a column for each predicted one. */

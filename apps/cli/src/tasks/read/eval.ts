@@ -5,7 +5,7 @@ import type { EvalValues } from "../../flags/eval.ts"
 import type { Values } from "../../flags/flag.ts"
 import { engineOptions } from "../../flags/machine.ts"
 import { colors, errorColors, note, print } from "../../output.ts"
-import { count, percent, printable, table } from "../../show/text.ts"
+import { count, percent, printable, titledTable } from "../../show/text.ts"
 import type { EvalPart } from "../task.ts"
 import { searchFlags } from "./flags.ts"
 
@@ -31,8 +31,7 @@ async function evaluate(path: string, flags: EvalValues & Values<typeof searchFl
       if (skipped.length > 5) note(errorColors.dim(`passed over ${count(skipped.length - 5)} more`))
       if (mistakes.length > 0) {
         const rows = mistakes.map(({ line, text, read }) => [printable(text), printable(read), printable(line)])
-        const [head = "", ...rest] = table([["text", "read", "line"], ...rows], []).split("\n")
-        print(["", colors.bold(head), ...rest].join("\n"))
+        print(`\n${titledTable(["text", "read", "line"], rows)}`)
       }
     }
     if (json)
