@@ -5,10 +5,10 @@ import { UsageError } from "./errors.ts"
 import { type EngineValues, engineOptions, type MachineValues } from "./flags/machine.ts"
 import type { TrainValues } from "./flags/train.ts"
 import { interruption } from "./interruption.ts"
-import { currentIo, note, print } from "./output.ts"
+import { currentIo, note, print, self } from "./output.ts"
 import { type Reporter, reporter, type RunTexts } from "./show/progress.ts"
 import { type Ending, showResult } from "./show/result.ts"
-import { printable } from "./show/text.ts"
+import { printable, quoted } from "./show/text.ts"
 import type { TrainPart } from "./tasks/task.ts"
 
 /** The options of resuming a run. */
@@ -149,7 +149,8 @@ function checkScaled({ run, recipe }: RunSetup, { precision }: EngineValues): vo
 export function jsonReporter(run: string): Reporter<object, object> {
   return {
     event: (event) => print(JSON.stringify(event)),
-    stopping: () => note(`vitrine: stopping after this step; resume with: vitrine train --resume ${printable(run)}`),
+    stopping: () =>
+      note(`vitrine: stopping after this step; resume with: ${self} train --resume ${quoted(printable(run))}`),
     close: () => {},
   }
 }

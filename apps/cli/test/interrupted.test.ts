@@ -77,7 +77,7 @@ async function interrupt(run: string, anywhere: boolean): Promise<NodeJS.Signals
 test.each([["SIGINT"], ["SIGTERM", "SIGHUP", "SIGTERM", "SIGHUP", "SIGINT"]] as const)(
   "%s saves, says how to resume and ends with 130, whatever follows",
   async (name, ...more) => {
-    const run = at(name)
+    const run = at(`ended by ${name}`)
     let sent = false
     const result = await vitrineProcess([...args, "--out", run, "--json"], {
       watch: (child, stdout) => {
@@ -87,7 +87,7 @@ test.each([["SIGINT"], ["SIGTERM", "SIGHUP", "SIGTERM", "SIGHUP", "SIGINT"]] as 
       },
     })
     expect(result.code).toBe(130)
-    expect(result.stderr).toContain(`vitrine train --resume ${run}`)
+    expect(result.stderr).toContain(`vitrine train --resume '${run}'`)
     const events = result.stdout
       .trimEnd()
       .split("\n")

@@ -454,15 +454,17 @@ test("few images get shifts, flips and CutMix unless flags say otherwise; mean, 
 })
 
 test("the demo trains, evaluates, predicts and says what to do next", async () => {
-  const { code, stdout, stderr } = await vitrine(["demo", "--steps", "4", "--out", "demo", "--threads", "1"], {
+  const { code, stdout, stderr } = await vitrine(["demo", "--steps", "4", "--out", "the demo", "--threads", "1"], {
     cwd: folder,
   })
   expect(`${code} ${stderr}`).toMatch(/^0 /)
   expect(stdout).toMatch(/Evaluation: .*% right[^]*true class[^]*Predictions[^]*Next:/)
+  expect(stdout).toContain("predict --model 'the demo' IMAGE")
+  expect(stdout).toContain("inspect 'the demo' 'the demo/images'")
   for (const file of ["model.safetensors", "curve.svg", "metrics.jsonl", "predictions.png", "images"])
-    expect(existsSync(at(`demo/${file}`))).toBe(true)
+    expect(existsSync(at(`the demo/${file}`))).toBe(true)
   const { default: sharp } = await import("sharp")
-  expect(await sharp(at("demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 1072 })
+  expect(await sharp(at("the demo/predictions.png")).metadata()).toMatchObject({ format: "png", width: 1072 })
 })
 
 test("the demo as lines of JSON: the events, and the result", async () => {
