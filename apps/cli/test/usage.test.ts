@@ -200,6 +200,13 @@ test("bench measures training and inference", async () => {
   }
 })
 
+test("bench takes timm's names, as its message about unknown models says", async () => {
+  const size = "--image-size 32 --batch-size 1 --steps 1 --threads 1 --infer --json".split(" ")
+  const of = async (model: string): Promise<number> =>
+    JSON.parse((await vitrine(["bench", "--model", model, ...size])).stdout).parameters
+  expect(await of("vit_tiny_patch16_224")).toBe(await of("Ti/16"))
+})
+
 test("each test that docs/figures.md names is there", () => {
   const root = new URL("../../../", import.meta.url)
   const rows = readFileSync(new URL("docs/figures.md", root), "utf8").split("\n").slice(6)

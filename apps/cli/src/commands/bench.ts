@@ -11,7 +11,7 @@ import {
 } from "@vitrine/core"
 import type { KernelTime, Profiler } from "@vitrine/backend-webgpu"
 import type { Batch } from "@vitrine/data"
-import { familyOfRecipe } from "@vitrine/checkpoint"
+import { familyOf, familyOfRecipe, timmModel } from "@vitrine/checkpoint"
 import { classificationObjective, trainingLoop, trainingOptions } from "@vitrine/trainer"
 import { create } from "../backends.ts"
 import { defineCommand } from "../command.ts"
@@ -25,7 +25,7 @@ import { bytes, count, short } from "../show/text.ts"
 const flags = {
   model: {
     value: "<variant>",
-    help: "SIZE/PATCH, such as Ti/16 or R+Ti/16, or a ResNet such as R50x1",
+    help: "SIZE/PATCH, such as Ti/16 or R+Ti/16, a ResNet such as R50x1, or timm's name, such as vit_tiny_patch16_224",
     default: "Ti/16",
   },
   imageSize: { value: "<n>", help: "side of the images", parse: integerValue(1), default: 224 },
@@ -73,7 +73,7 @@ const warmup = 2
 
 /** Measures training steps and inference of a model on random data. */
 async function measureModel(flags: BenchValues): Promise<void> {
-  const subject = modelOf(flags)
+  const subject = await modelOf(flags)
   const both = !flags.train && !flags.infer
   let last: readonly KernelTime[] | undefined
   const backend = flags.profile
@@ -132,10 +132,14 @@ interface BenchModel {
   readonly initial: Readonly<Record<string, Float32Array>>
 }
 
-function modelOf({ model: name, imageSize: side }: BenchValues): BenchModel {
+async function modelOf({ model: name, imageSize: side }: BenchValues): Promise<BenchModel> {
   const fields = { imageSize: [side, side] as const }
-  const family = familyOfRecipe(name, fields)
-  const config = family.recipes.variant(name, fields)
+  const timms = await timmModel(name)
+  const family = timms === undefined ? familyOfRecipe(name, fields) : familyOf(timms)
+  const { variant, config: configOf } = family.recipes
+  // Models of timm without a head have no classes, and a training step needs some.
+  const config =
+    timms === undefined ? variant(name, fields) : configOf({ ...timms, classes: 1000, ...fields }, undefined, false)
   const model = family.model(config)
   return { model, initial: family.initialize(model.parameters, config, "timm", keyFromSeed(0)) }
 }
