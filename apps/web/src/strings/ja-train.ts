@@ -14,7 +14,7 @@ export const train: Texts["train"] = {
   readData: (name, train, validation, classes) =>
     `${name}：学ぶ絵 ${train} 枚、試す絵 ${validation} 枚、${classes} クラス。`,
   passedOver: (kinds) =>
-    `使わないファイル：${kinds}。ここではフォルダーがクラスになります。表・配列・Parquet はコマンドが読みます。`,
+    `使わないファイル：${kinds}。ここではフォルダがクラスになります。表・配列・Parquet はコマンドが読みます。`,
   unreadable: (n, first) => `読めない絵 ${n} 枚を除きました。最初のもの：${first}。`,
   className: "クラスの名前",
   addClass: "クラスを加える",

@@ -54,16 +54,18 @@ export function Setup(): JSX.Element {
         </div>
         {kind.value === "shapes" ? <p class="hint">{t.shapesHint}</p> : null}
         {kind.value === "folder" ? (
-          <DropZone
-            buttons={[
-              { text: t.chooseFolder, folder: true },
-              { text: t.chooseZip, accept: ".zip" },
-            ]}
-            onFiles={(entries) => void state.readFolder(entries, side.value)}
-          >
-            <p class="hint">
-              {t.folderHint} {t.dropHere}
-            </p>
+          <>
+            <DropZone
+              buttons={[
+                { text: t.chooseFolder, folder: true },
+                { text: t.chooseZip, accept: ".zip" },
+              ]}
+              onFiles={(entries) => void state.readFolder(entries, side.value)}
+            >
+              <p class="hint">
+                {t.folderHint} {t.dropHere}
+              </p>
+            </DropZone>
             {state.readProgress.value === null ? null : <p role="status">{t.reading(...state.readProgress.value)}</p>}
             {pictures === null ? null : (
               <p role="status">
@@ -72,7 +74,7 @@ export function Setup(): JSX.Element {
                 {pictures.passedOver.length === 0 ? null : t.passedOver(pictures.passedOver.join("; "))}
               </p>
             )}
-          </DropZone>
+          </>
         ) : null}
         {kind.value === "make" ? <Make /> : null}
       </fieldset>

@@ -63,7 +63,7 @@ test("a finger that scrolls over a figure chooses nothing, and one that taps doe
   const { x, y } = await middleOf(15)
   expect(before).not.toBe(15)
   await drag((share) => [{ x, y: y - 150 * share }])
-  await expect.poll(scrollTop, { timeout: 3000 }).toBeGreaterThan(top + 50)
+  await expect.poll(scrollTop).toBeGreaterThan(top + 50)
   expect(await markedPatch()).toBe(before)
   const place = await middleOf(10)
   await page.touchscreen.tap(place.x, place.y)

@@ -92,7 +92,7 @@ function describe(config: ViTConfig): ModelWords {
     kind: stem === null ? "ViT" : "hybrid",
     noun: stem === null ? "Vision Transformer without a ResNet before it" : "Vision Transformer",
     short: `${stem === null ? "" : `ResNet ${stages || "root"}, `}ViT ${depth}×${dim} /${patch}`,
-    structure: `ViT${stem === null ? "" : ` behind a ResNet of ${stages || "no"} blocks`}, depth ${depth}, width ${dim}, heads ${heads}`,
+    structure: `ViT${stem === null ? "" : ` behind ${stages ? `a ResNet of ${stages} blocks` : "the first convolution of a ResNet"}`}, depth ${depth}, width ${dim}, heads ${heads}`,
     input: `in patches of ${sides}: ${tokenCount(config)} tokens`,
   }
 }
