@@ -202,7 +202,9 @@ globals.GPUQueue.prototype.submit = function (...args) {
 
   test("saves and ends when the reader of its events leaves", async () => {
     const out = at("left")
-    const { code } = await vitrineProcess(["train", ...args, "--steps", "5000", "--out", out, "--json"], {
+    // Without an evaluation, the only checkpoint is the one of the end.
+    const long = ["--data", data, "--steps", "5000", "--eval-every", "5000", ...tinyModel]
+    const { code } = await vitrineProcess(["train", ...long, "--out", out, "--json"], {
       watch: (child, stdout) => void (stdout.includes('"type":"step"') && child.stdout?.destroy()),
     })
     expect(code).toBe(130)
