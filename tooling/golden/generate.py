@@ -17,7 +17,7 @@ GENERATORS = {
     "bit": ("bit-",),
     "bit_folder": (),
     "hybrid": ("hybrid-",),
-    "rotary": ("rotary-",),
+    "rotary": ("rotary-", "large-rotary-"),
     "dinov3": ("dinov3-huggingface",),
     "resnet": ("resnet-",),
     "detr": ("detr-",),

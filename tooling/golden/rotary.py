@@ -1,6 +1,7 @@
-"""rotary-*: outputs and gradients of small timm Eva models, with rotary positions of every kind and the layers of EVA."""
+"""rotary-*, large-rotary-*: outputs and gradients of small timm Eva models, with rotary positions of every kind and the layers of EVA."""
 
 import inspect
+import re
 import types
 
 import timm
@@ -29,6 +30,14 @@ CASES = {
     "dinov3": ("vit_small_patch16_dinov3", dict(img_size=(12, 20), patch_size=4, embed_dim=16, depth=2, num_heads=2, num_classes=4)),
     "dinov3-token": ("vit_base_patch16_lingbot", dict(img_size=(15, 9), patch_size=3, embed_dim=24, depth=2, num_heads=3, num_classes=0)),
     "dinov3-gated": ("vit_huge_plus_patch16_dinov3_qkvb", dict(img_size=8, patch_size=4, embed_dim=12, depth=2, num_heads=1, mlp_ratio=2.5, num_classes=3)),
+}
+
+# Models of 1,024 patches, whose coordinates and angles are those of large images. Their files have one image and no values of single layers.
+LARGE = dict(img_size=32, patch_size=1, embed_dim=16, depth=1, num_heads=1, mlp_ratio=1, num_classes=5, in_chans=1)
+LARGE_CASES = {
+    "core": ("vit_pe_core_base_patch16_224", LARGE | dict(attn_pool_num_heads=2, attn_pool_mlp_ratio=1.0)),
+    "mixed": ("vit_small_patch16_rope_mixed_224", LARGE),
+    "dinov3": ("vit_small_patch16_dinov3", LARGE),
 }
 
 
@@ -148,22 +157,27 @@ def taps_of(model, seen: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {f"tap.{name}": tap.double() for name, tap in taps.items()}
 
 
-def make(name: str, case: tuple[str, dict], seed: int) -> None:
+def make(name: str, case: tuple[str, dict], seed: int, large: bool = False) -> None:
     architecture, args = case
     generator = torch.Generator().manual_seed(seed)
     single = build(architecture, args, double=False)
     redraw(single, generator)
     config = eva_config(single)
-    tensors = inputs_of(single, config["imageSize"], config["channels"], config["classes"] or config["dim"], generator)
+    tensors = inputs_of(single, config["imageSize"], config["channels"], config["classes"] or config["dim"], generator, **({"batch": 1} if large else {}))
     with torch.no_grad():
         tensors["logits_f32"] = single(nchw(tensors["images"]))
     model = build(architecture, args, double=True)
     model.load_state_dict(single.state_dict(), strict=True)
     results, loss, seen = outputs_of(model, tensors)
-    tensors |= results | taps_of(model, seen)
-    write(f"rotary-{name}", {"timm": timm_config(single), "config": config, "seed": seed, "loss": loss}, tensors)
+    taps = taps_of(model, seen)
+    if large:
+        taps = {tap: value for tap, value in taps.items() if re.fullmatch(r"tap\.blocks\.\d+|tap\.features", tap)}
+    tensors |= results | taps
+    write(name, {"timm": timm_config(single), "config": config, "seed": seed, "loss": loss}, tensors)
 
 
 def generate() -> None:
     for name, case, seed in chosen("rotary-", CASES):
-        make(name, case, seed)
+        make(f"rotary-{name}", case, seed)
+    for name, case, seed in chosen("large-rotary-", LARGE_CASES):
+        make(f"large-rotary-{name}", case, seed, large=True)

@@ -65,10 +65,10 @@ def build(architecture: str = "vit_tiny_patch16_224", **args):
     return TokenAverage(**args) if architecture == "token_average" else timm.create_model(architecture, **args)
 
 
-def soft_targets(classes: int, generator: torch.Generator) -> torch.Tensor:
+def soft_targets(batch: int, classes: int, generator: torch.Generator) -> torch.Tensor:
     """A mix of two labels for each image, smoothed: [batch, classes]."""
-    first, second = torch.randint(0, classes, (2, BATCH), generator=generator)
-    share = torch.rand(BATCH, 1, generator=generator)
+    first, second = torch.randint(0, classes, (2, batch), generator=generator)
+    share = torch.rand(batch, 1, generator=generator)
     mixed = share * F.one_hot(first, classes) + (1 - share) * F.one_hot(second, classes)
     return mixed * (1 - SMOOTHING) + SMOOTHING / classes
 
@@ -78,11 +78,11 @@ def loss_of(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) 
     return (weights * each).sum() / weights.sum()
 
 
-def inputs_of(model, size, channels: int, outputs: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+def inputs_of(model, size, channels: int, outputs: int, generator: torch.Generator, batch: int = BATCH) -> dict[str, torch.Tensor]:
     """The parameters of a model, and random images, targets and weights for it."""
-    images = torch.randn(BATCH, *size, channels, generator=generator)
-    targets = soft_targets(outputs, generator)
-    weights = 0.5 + torch.rand(BATCH, generator=generator)
+    images = torch.randn(batch, *size, channels, generator=generator)
+    targets = soft_targets(batch, outputs, generator)
+    weights = 0.5 + torch.rand(batch, generator=generator)
     tensors = {f"param.{k}": v.detach().clone() for k, v in model.named_parameters()}
     return tensors | {"images": images, "targets": targets, "weights": weights}
 

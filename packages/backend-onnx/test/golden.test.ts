@@ -14,7 +14,7 @@ import {
 import { apart, golden, goldenNames, tensor } from "@vitrine/golden"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
-const models = [...goldenNames("vit-"), ...goldenNames("hybrid-")].filter((name) => "logits" in golden(name).tensors)
+const models = ["vit-", "hybrid-", "rotary-"].flatMap(goldenNames).filter((name) => "logits" in golden(name).tensors)
 /** One model of each way in which something is summed over a batch: heads, pools, tokens, gates and convolutions. */
 const slicedModels = ["vit-token", "vit-average", "vit-map-prefix", "vit-distilled", "vit-swiglu", "hybrid-stages"]
 

@@ -1,5 +1,5 @@
-import { golden } from "@vitrine/golden"
-import { trainingParity } from "@vitrine/parity"
+import { golden, goldenNames } from "@vitrine/golden"
+import { modelParity, trainingParity } from "@vitrine/parity"
 import { describe } from "vitest"
 import { hasSwiftShader, noSwiftShader, swiftShader } from "./swiftshader.ts"
 
@@ -12,5 +12,9 @@ const names = [
 ]
 const runs = Object.fromEntries(names.map((name) => [name, async () => golden(name)]))
 
-if (hasSwiftShader) trainingParity("WebGPU on SwiftShader", () => swiftShader(), runs)
-else describe.skip(`training on webgpu (${noSwiftShader})`, () => {})
+const models = Object.fromEntries(goldenNames("large-").map((name) => [name, async () => golden(name)]))
+
+if (hasSwiftShader) {
+  trainingParity("WebGPU on SwiftShader", () => swiftShader(), runs)
+  modelParity("WebGPU on SwiftShader", () => swiftShader(), models)
+} else describe.skip(`training on webgpu (${noSwiftShader})`, () => {})

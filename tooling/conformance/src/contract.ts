@@ -22,7 +22,6 @@ import { expectClose, type Tolerance } from "./compare.ts"
 import { drawFrom } from "./draw.ts"
 import {
   configs,
-  largeConfigs,
   imagesOf,
   lossOf,
   randomImages,
@@ -410,7 +409,7 @@ const randomness: Readonly<Record<string, Test>> = {
 }
 
 function vitTests(): Record<string, Test> {
-  const entries = Object.entries({ ...configs, ...largeConfigs }).flatMap(([name, config]): [string, Test][] => {
+  const entries = Object.entries(configs).flatMap(([name, config]): [string, Test][] => {
     const parameters = randomParameters(vitParameters(config), config)
     const slots = Object.fromEntries(vitParameters(config).map(({ name, shape }) => [name, float(...shape)]))
     const compare = async ({ backend, tolerance }: Subject, g: Graph, inputs: Inputs): Promise<void> => {
@@ -426,14 +425,15 @@ function vitTests(): Record<string, Test> {
       )
       expectClose(results[0] as Results, results[1] as Results, tolerance)
     }
-    const isLarge = Object.hasOwn(largeConfigs, name)
-    const batch = isLarge ? 1 : modelBatch
-    const images = randomImages(config, batch)
-    const forward = (subject: Subject): Promise<void> =>
-      compare(subject, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), batch), { images })
-    if (isLarge) return [[`ViT, ${name}: forward`, forward]]
+    const images = randomImages(config, modelBatch)
     return [
-      [`ViT, ${name}: forward`, forward],
+      [
+        `ViT, ${name}: forward`,
+        (subject) =>
+          compare(subject, bindBatch(graph({ outputs: { y: trace(config, imagesOf(config)).logits } }), modelBatch), {
+            images,
+          }),
+      ],
       [
         `ViT, ${name}: every tap`,
         (subject) => {

@@ -137,14 +137,6 @@ export const configs: Readonly<Record<string, ViTConfig>> = {
   }),
 }
 
-const large = { ...small, imageSize: [32, 32], patchSize: [1, 1], dim: 8, depth: 1, heads: 1, mlpDim: 8 } as const
-
-/** Models with 1,024 patches. Their coordinates and angles are those of large images. */
-export const largeConfigs: Readonly<Record<string, ViTConfig>> = {
-  "1,024 patches, rotary positions": vitConfig({ ...large, positions: { ...rotary, temperature: 10000 } }),
-  "1,024 patches, learned rotary positions": vitConfig({ ...large, positions: mixed }),
-}
-
 /** Random parameters. None is 0, not even in the head and the biases, since a zero would hide an error. */
 export function randomParameters(
   parameters: readonly Parameter[],

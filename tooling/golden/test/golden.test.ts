@@ -68,6 +68,7 @@ const rotaries = [
   "registers",
   "spatial",
 ].map((name) => `rotary-${name}`)
+const large = ["core", "dinov3", "mixed"].map((name) => `large-rotary-${name}`)
 const bits = ["features", "odd", "square", "variants", "wide"].map((name) => `bit-${name}`)
 const hybrids = ["average", "features", "google", "root", "stages", "variants"].map((name) => `hybrid-${name}`)
 
@@ -127,6 +128,7 @@ test("the golden files are those that the README lists", () => {
     ...bits,
     ...googles,
     ...hybrids,
+    ...large,
     ...resnets,
     ...rotaries,
     ...seq2seqs,

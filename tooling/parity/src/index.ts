@@ -11,6 +11,8 @@ import {
 } from "@vitrine/trainer"
 import { describe, expect, test } from "vitest"
 
+export { modelParity, type ModelParityOptions } from "./models.ts"
+
 interface TrainingCase {
   readonly config: ViTConfig
   readonly steps: number

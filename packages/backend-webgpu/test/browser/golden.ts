@@ -19,11 +19,17 @@ async function golden(name: string): Promise<Golden> {
   return { json: JSON.parse(text), tensors: parseTensors(decoded, name) }
 }
 
-const allNames = Object.keys(import.meta.glob("../../../../tooling/golden/files/training-*.json")).map((path) =>
-  path.slice(path.lastIndexOf("/") + 1, -".json".length),
+const namesOf = (files: Record<string, unknown>): string[] =>
+  Object.keys(files).map((path) => path.slice(path.lastIndexOf("/") + 1, -".json".length))
+
+/** The names of all golden trainings. */
+export const trainings: readonly string[] = namesOf(
+  import.meta.glob("../../../../tooling/golden/files/training-*.json"),
 )
 
-/** Golden trainings by name: all of them, or those of these names. */
-export function runsOf(...names: string[]): Record<string, () => Promise<Golden>> {
-  return Object.fromEntries((names.length === 0 ? allNames : names).map((name) => [name, () => golden(name)]))
-}
+/** The names of golden models with 1,024 patches. */
+export const largeModels: readonly string[] = namesOf(import.meta.glob("../../../../tooling/golden/files/large-*.json"))
+
+/** Golden files of these names. */
+export const goldens = (...names: readonly string[]): Record<string, () => Promise<Golden>> =>
+  Object.fromEntries(names.map((name) => [name, () => golden(name)]))

@@ -5,7 +5,7 @@ import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
 import { plainBackend } from "../../src/tfjs.ts"
 import { agreement } from "../agreement.ts"
 import { inexactSines, plainSkips } from "../skips.ts"
-import { runsOf } from "./golden.ts"
+import { goldens } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
 async function compiled(): Promise<WebGpuBackend> {
@@ -16,4 +16,4 @@ const plain = async () => plainBackend(tf, await compiled())
 
 conformance("tfjs on our device in a page", plain, { skip: { ...plainSkips, ...inexactSines }, subset: "smoke" })
 agreement("compiled and plain in a page", compiled, plain)
-trainingParity("tfjs on our device in a page", plain, runsOf("training-adamw", "training-sgd-clip"))
+trainingParity("tfjs on our device in a page", plain, goldens("training-adamw", "training-sgd-clip"))

@@ -1,6 +1,6 @@
-import { trainingParity } from "@vitrine/parity"
+import { modelParity, trainingParity } from "@vitrine/parity"
 import { type WebGpuBackend, webgpuBackend } from "../../src/index.ts"
-import { runsOf } from "./golden.ts"
+import { goldens, largeModels, trainings } from "./golden.ts"
 
 let first: WebGpuBackend | undefined
 /** Backends on one device, so that each kernel is compiled once. */
@@ -9,4 +9,5 @@ async function backend(): Promise<WebGpuBackend> {
   return webgpuBackend({ device: first.gpu })
 }
 
-trainingParity("WebGPU in a page", backend, runsOf())
+trainingParity("WebGPU in a page", backend, goldens(...trainings))
+modelParity("WebGPU in a page", backend, goldens(...largeModels))

@@ -2,7 +2,7 @@ import { conformance } from "@vitrine/conformance"
 import type { Backend } from "@vitrine/core"
 import { trainingParity } from "@vitrine/parity"
 import { inexactSines, plainSkips } from "../skips.ts"
-import { runsOf } from "./golden.ts"
+import { goldens } from "./golden.ts"
 import { remoteBackend } from "./remote.ts"
 
 const inWorker = (name: "compiled" | "plain") => (): Promise<Backend> =>
@@ -19,4 +19,4 @@ conformance("tfjs on our device in a worker of a page", plain, {
   skip: { ...plainSkips, ...inexactSines },
   subset: "smoke",
 })
-trainingParity("WebGPU in a worker of a page", compiled, runsOf("training-adamw"))
+trainingParity("WebGPU in a worker of a page", compiled, goldens("training-adamw"))
