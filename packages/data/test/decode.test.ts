@@ -27,6 +27,16 @@ describe("decodes TIFF and BMP to Pillow's bytes, and AVIF within a stated diffe
   })
 })
 
+test("a small image has the same bytes after broken ones", async () => {
+  for (const name of ["420.jpg", "rgb.png"]) {
+    const bytes = readFileSync(goldenPath(name))
+    const { data } = await decodeImage(bytes)
+    for (let size = 20; size < bytes.length - 20; size += 60)
+      await expect(decodeImage(bytes.subarray(0, size)), name).rejects.toThrow(/broken/)
+    expect(Buffer.compare((await decodeImage(bytes)).data, data)).toBe(0)
+  }
+})
+
 describe("refuses in one line that names the file", () => {
   const jpeg = readFileSync(goldenPath("420.jpg"))
   const png = readFileSync(goldenPath("rgb.png"))

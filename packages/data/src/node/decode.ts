@@ -13,6 +13,7 @@ import { toThree } from "../transforms/geometry.ts"
 import { messageOf } from "../message.ts"
 import type { Admit } from "../read-ahead.ts"
 import { readFileWithin } from "./open-file.ts"
+import { decodeSmall } from "./small-images.ts"
 
 /**
  * Decodes a JPEG, PNG, WebP, GIF (its first frame), TIFF (its first page), BMP or AVIF to RGB, [height, width, 3], with the bytes
@@ -30,14 +31,17 @@ export async function decodeImage(input: string | Uint8Array, name?: string): Pr
 /** Decodes an image as `decodeImage`, when `admit` allows as many pixels as its header says. */
 export async function decodeAdmitted(input: string | Uint8Array, label: string, admit?: Admit): Promise<Image> {
   const bytes = typeof input === "string" ? await readFileWithin(input, decodeLimits.fileBytes, label) : input
-  const { format, width, height } = imageHeader(bytes) ?? { width: 0, height: 0 }
+  const header = imageHeader(bytes)
   if (bytes.length === 0) throw new BrokenImageError(`${label}: is empty`)
   if (bytes.length > decodeLimits.fileBytes)
     throw new VitrineError("file", `${label}: is ${bytes.length} bytes; up to ${decodeLimits.fileBytes} are read`)
-  if (format === undefined) throw notDecoded(bytes, label)
+  if (header === undefined) throw notDecoded(bytes, label)
+  const { format, width, height } = header
   // A GIF is as large as its first frame.
   if (format !== "GIF" && width * height > decodeLimits.pixels) throw tooManyPixels(label)
   await admit?.(width * height || decodeLimits.pixels)
+  const small = await decodeSmall(bytes, header)
+  if (small !== undefined) return small
   if (format === "BMP") return decodeNamed(bytes, label)
   const tiff = format === "TIFF" ? tiffFacts(bytes) : undefined
   if (tiff?.isRaw === true) throw notDecoded(bytes, label, "camera's raw")

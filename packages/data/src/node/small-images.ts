@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import type { Image } from "../image.ts"
+import { jpegComponents, type ImageHeader } from "../header.ts"
+
+/** Images with more pixels, and files with more bytes, are not small. */
+const most = { pixels: 2 ** 14, bytes: 2 ** 16 }
+
+/**
+ * Decodes a small JPEG or PNG in this thread, to the bytes that sharp gives. sharp takes 0.3 ms to begin with an image,
+ * which is ten times what the image itself takes.
+ * @returns undefined for another image, and for one with a fault: sharp decides about both
+ */
+export async function decodeSmall(
+  bytes: Uint8Array,
+  { format, width, height }: ImageHeader,
+): Promise<Image | undefined> {
+  if (width * height > most.pixels || width * height === 0 || bytes.length > most.bytes) return undefined
+  if (format === "PNG") return decodePng(bytes)
+  if (format !== "JPEG" || ![1, 3].includes(jpegComponents(bytes)) || hasExif(bytes)) return undefined
+  const data = decodeJpeg(bytes, width, height)
+  return data && { width, height, channels: 3, data }
+}
+
+const includesText = (bytes: Uint8Array, text: string): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text, 0, "latin1")
+
+/** Whether an image may have an orientation. */
+const hasExif = (bytes: Uint8Array): boolean => includesText(bytes, "Exif\0")
+
+let loading: Promise<typeof import("@cwasm/lodepng")> | undefined
+
+async function decodePng(bytes: Uint8Array): Promise<Image | undefined> {
+  if (includesText(bytes, "eXIf")) return undefined
+  loading ??= import("@cwasm/lodepng")
+  try {
+    const { decode } = await loading
+    const { width, height, data: rgba } = decode(bytes)
+    const data = new Uint8Array(width * height * 3)
+    for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+      data[to] = rgba[from] ?? 0
+      data[to + 1] = rgba[from + 1] ?? 0
+      data[to + 2] = rgba[from + 2] ?? 0
+    }
+    return { width, height, channels: 3, data }
+  } catch {
+    return undefined
+  }
+}
+
+type DecodeJpeg = (bytes: Uint8Array, width: number, height: number) => Uint8Array | undefined
+
+let jpegModule: WebAssembly.Module | null | undefined
+let jpeg: DecodeJpeg | undefined
+
+/** Compiles libjpeg-turbo. A bundle of a program may lack its file; then sharp decodes all images. */
+function compileJpeg(): WebAssembly.Module | null {
+  try {
+    const path = createRequire(import.meta.url).resolve("@cwasm/jpeg-turbo/jpeg-turbo.wasm")
+    return new WebAssembly.Module(readFileSync(path))
+  } catch {
+    return null
+  }
+}
+
+/** The RGB of a JPEG, or undefined if it has a fault. */
+function decodeJpeg(bytes: Uint8Array, width: number, height: number): Uint8Array | undefined {
+  if (jpegModule === undefined) jpegModule = compileJpeg()
+  if (jpegModule === null) return undefined
+  jpeg ??= jpegDecoder(jpegModule)
+  let data: Uint8Array | undefined
+  try {
+    data = jpeg(bytes, width, height)
+  } catch {
+    // libjpeg left by `longjmp`.
+  }
+  // After a fault, the stack of the instance may be anywhere.
+  if (data === undefined) jpeg = undefined
+  return data
+}
+
+/** `TJPF_RGB` of libjpeg-turbo: three bytes a pixel. */
+const rgb = 0
+
+/** An instance of libjpeg-turbo with memory for one small image. */
+function jpegDecoder(module: WebAssembly.Module): DecodeJpeg {
+  const leave = (): never => {
+    throw new Error("left")
+  }
+  const { exports } = new WebAssembly.Instance(module, {
+    env: { setjmp: () => 0, longjmp: leave },
+    wasi_snapshot_preview1: {
+      environ_sizes_get: () => 0,
+      environ_get: leave,
+      proc_exit: leave,
+      fd_close: leave,
+      fd_seek: leave,
+      fd_write: leave,
+    },
+  })
+  const { memory } = exports
+  const call = (name: string, ...args: number[]): number => {
+    const called = exports[name]
+    if (typeof called !== "function") throw new Error(`libjpeg-turbo has no ${name}`)
+    return Number(called(...args))
+  }
+  const decompressor = call("tjInitDecompress")
+  const source = call("malloc", most.bytes)
+  const target = call("malloc", most.pixels * 3)
+  const facts = call("malloc", 16)
+  if (!(memory instanceof WebAssembly.Memory) || [decompressor, source, target, facts].includes(0)) leave()
+  const view = (offset: number, length: number): Uint8Array =>
+    memory instanceof WebAssembly.Memory ? new Uint8Array(memory.buffer, offset, length) : new Uint8Array()
+  return (bytes, width, height) => {
+    view(source, bytes.length).set(bytes)
+    const header = [facts, facts + 4, facts + 8, facts + 12]
+    if (call("tjDecompressHeader3", decompressor, source, bytes.length, ...header) !== 0) return undefined
+    const size = new DataView(view(facts, 8).slice().buffer)
+    if (size.getUint32(0, true) !== width || size.getUint32(4, true) !== height) return undefined
+    const status = call("tjDecompress2", decompressor, source, bytes.length, target, width, width * 3, height, rgb, 0)
+    return status === 0 ? view(target, width * height * 3).slice() : undefined
+  }
+}
