@@ -96,11 +96,21 @@ export interface FilesSource {
   readonly kind: "files"
   readonly name: string
   readonly classes: readonly string[]
-  readonly paths: readonly string[]
+  readonly paths: readonly string[] | SharedPaths
   readonly labels: Int32Array
   readonly labelSets?: LabelSets
   /** The number of files that were passed over: hidden, of another kind, or outside a class folder. */
   readonly skipped: number
+}
+
+/** The paths of files in buffers that threads share. As strings, each thread would have a copy of them. */
+export interface SharedPaths {
+  /** The folder from which the paths start. */
+  readonly folder: string
+  /** The paths in UTF-8, with "/" between their parts. Each stands behind its length, which has two bytes. */
+  readonly pages: readonly Uint8Array[]
+  /** The place of each path, counted through the pages, which have one size. */
+  readonly starts: Uint32Array
 }
 
 /** Image files in an archive, by their offsets in the file, or in consecutive `pages` of memory. */

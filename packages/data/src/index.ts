@@ -11,12 +11,14 @@ export type {
   ParquetSource,
   PixelsSource,
   ShapesSource,
+  SharedPaths,
   ShardsSource,
   SubsetSource,
 } from "./dataset.ts"
 export type { Image } from "./image.ts"
 export { decodedFormats, isImagePath } from "./formats.ts"
 export { type FolderLayout, folderLayout, type FolderOptions, type FolderSplit } from "./layout.ts"
+export type { NameList } from "./names.ts"
 export { inOrder } from "./in-order.ts"
 export type { LabelSets } from "./label-sets.ts"
 export { createLoader, type Loader, type LoaderOptions, type OrderOptions } from "./loader.ts"

@@ -1,15 +1,19 @@
 import { VitrineError } from "@vitrine/core"
+import { at } from "./at.ts"
 import { byCodePoint } from "./code-points.ts"
 import { decodedFormats, fileKind, isHiddenPath, isImagePath, isOtherImagePath, passedOverLines } from "./formats.ts"
+import { grouped } from "./grouped.ts"
+import type { NameList } from "./names.ts"
 import {
   checkFraction,
+  heldOut,
   type Split,
   type SplitNames,
   type SplitOptions,
   splitOf,
   splits,
   usualSplitNames,
-  withValidation,
+  validationShare,
 } from "./splits.ts"
 
 /** The images of each split, as indices in a list of paths. */
@@ -29,7 +33,7 @@ export interface FolderLayout {
 
 /** The part of a folder that a split holds, as indices of its items. */
 export interface FolderSplit {
-  readonly items: readonly number[]
+  readonly items: Uint32Array
   /** The class of each item. */
   readonly labels: Int32Array
 }
@@ -53,14 +57,13 @@ export interface FolderOptions extends SplitOptions {
  * @throws VitrineError if no class has an image, if all images of a class have formats that are not decoded, or if a
  *   split has a class that the training set lacks
  */
-export function folderLayout(paths: readonly string[], name: string, options: FolderOptions = {}): FolderLayout {
+export function folderLayout(paths: NameList, name: string, options: FolderOptions = {}): FolderLayout {
   const { valFraction, seed = 0, unlabelled = false, testValidates = false } = options
   checkFraction(valFraction)
-  const images: Entry[] = []
-  const split = pathSplitter()
-  for (const [item, path] of paths.entries()) if (isImagePath(path)) images.push({ item, ...split(path) })
-  if (images.length === 0) throw new VitrineError("file", `${name}: holds no ${decodedFormats} image`)
-  const inner = withSplitsOutside(withoutEnclosing(images))
+  const groups = groupsOf(paths)
+  const [first] = groups
+  if (first === undefined) throw new VitrineError("file", `${name}: holds no ${decodedFormats} image`)
+  const inner = withSplitsOutside(withoutEnclosing(groups))
   const parts = splitFolders(inner, testValidates)
   if (parts === "no train")
     throw new VitrineError(
@@ -70,16 +73,17 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
   const isFlat =
     unlabelled &&
     inner.some(({ folders }) => folders.length === 0 || (parts.train !== undefined && folders.length === 1))
-  const inside = (folder: string | undefined): Entry[] =>
+  const inside = (folder: string | undefined): Group[] =>
     folder === undefined ? [] : withoutFolders(inner.filter(({ folders }) => folders[0] === folder))
   const splitFolderNames = new Set(Object.values(parts))
-  const entries: Record<Split, readonly Entry[]> = {
+  const isLabelled = ({ folders }: Group): boolean => isFlat || folders.length > 0
+  const entries: Record<Split, readonly Group[]> = {
     train: (parts.train === undefined
       ? inner.filter(({ folders: [outer = ""] }) => !splitFolderNames.has(outer))
       : inside(parts.train)
-    ).filter(({ folders }) => isFlat || folders.length > 0),
-    val: inside(parts.val).filter(({ folders }) => isFlat || folders.length > 0),
-    test: inside(parts.test).filter(({ folders }) => isFlat || folders.length > 0),
+    ).filter(isLabelled),
+    val: inside(parts.val).filter(isLabelled),
+    test: inside(parts.test).filter(isLabelled),
   }
   if (entries.train.length === 0)
     throw new VitrineError(
@@ -91,29 +95,44 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
   const outermostClass = ([folder = ""]: readonly string[]): string => (isFlat ? "" : folder)
   const classes = [...new Set(entries.train.map(({ folders }) => outermostClass(folders)))].sort(byCodePoint)
   const labels = new Map(classes.map((label, i) => [label, i]))
-  const examples = (split: Split): readonly Example[] =>
+  const labelled = (split: Split): readonly LabelledGroup[] =>
     entries[split]
-      .map(({ item, folders, file }) => ({ item, folders, file, label: labels.get(outermostClass(folders)) ?? -1 }))
-      .sort((a, b) => a.label - b.label || byFolder(a.folders, b.folders) || byCodePoint(a.file, b.file))
-  const labelled = { train: examples("train"), val: examples("val"), test: examples("test") }
+      .map((group) => ({ ...group, label: labels.get(outermostClass(group.folders)) ?? -1 }))
+      .sort((a, b) => a.label - b.label || byCodePoint(a.folders.join("/"), b.folders.join("/")))
+  const ofSplit = { train: labelled("train"), val: labelled("val"), test: labelled("test") }
   // If no image of a test folder has a known class, as in test/unknown, the images have no labels.
-  if (labelled.test.every(({ label }) => label < 0)) labelled.test = []
+  if (ofSplit.test.every(({ label }) => label < 0)) ofSplit.test = []
   for (const split of ["val", "test"] as const) {
-    const stranger = labelled[split].find(({ label }) => label < 0)
+    const stranger = ofSplit[split].find(({ label }) => label < 0)
     if (stranger)
       throw new VitrineError(
         "file",
         `${name}: the ${split === "val" ? "validation" : "test"} images have a class "${outermost(stranger)}" that the training images lack`,
       )
   }
-  const lists = withValidation(labelled, ({ label }) => label, classes, { valFraction, seed })
-  const part = (list: readonly Example[]): FolderSplit => ({
-    items: list.map(({ item }) => item),
-    labels: Int32Array.from(list, ({ label }) => label),
-  })
-  const used = new Set(splits.flatMap((split) => lists[split].map(({ item }) => item)))
-  const others = paths.filter((path, item) => !used.has(item) && !isHiddenPath(path))
-  const enclosing = (images[0]?.folders.length ?? 0) - (inner[0]?.folders.length ?? 0)
+  const all = { train: splitOfGroups(ofSplit.train, paths), val: splitOfGroups(ofSplit.val, paths) }
+  const test = splitOfGroups(ofSplit.test, paths)
+  const share = all.val.items.length > 0 ? 0 : validationShare({ valFraction }, test.items.length)
+  const out = heldOut(all.train.labels, classes, share, seed)
+  const lists: Readonly<Record<Split, FolderSplit>> =
+    out.size === 0
+      ? { ...all, test }
+      : {
+          train: partOf(all.train, (place) => !out.has(place)),
+          val: partOf(all.train, (place) => out.has(place)),
+          test,
+        }
+  const isUsed = new Uint8Array(paths.length)
+  for (const split of splits) for (const item of lists[split].items) isUsed[item] = 1
+  const others: string[] = []
+  let skipped = 0
+  for (const [item, used] of isUsed.entries()) {
+    if (used === 1) continue
+    skipped++
+    const path = paths.at(item) ?? ""
+    if (!isHiddenPath(path)) others.push(path)
+  }
+  const enclosing = first.folders.length - (inner[0]?.folders.length ?? 0)
   const passedOver = passedOverLines(others.map((path) => [kindOf(path, enclosing, parts), path] as const))
   const lost = isFlat ? undefined : lostClass(others, enclosing, parts.train, classes)
   if (lost !== undefined)
@@ -121,18 +140,20 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
       "file",
       `${name}: the class folder "${lost}" has no image that can be read (${decodedFormats.replace(" or ", " and ")} are read): convert its images, or remove the folder; ${others.length} files are passed over: ${passedOver.join("; ")}`,
     )
-  const only = images[0]?.folders.slice(0, enclosing).find((folder) => splitOf(folder) !== undefined)
+  const only = first.folders.slice(0, enclosing).find((folder) => splitOf(folder) !== undefined)
   const named: SplitNames = parts.train === undefined && only !== undefined ? { train: only } : parts
   const folders = Object.fromEntries(
-    splits.flatMap((split) => (lists[split].length > 0 && named[split] !== undefined ? [[split, named[split]]] : [])),
+    splits.flatMap((split) =>
+      lists[split].items.length > 0 && named[split] !== undefined ? [[split, named[split]]] : [],
+    ),
   )
   return {
     classes: isFlat ? [] : classes,
-    train: part(lists.train),
-    val: lists.val.length > 0 ? part(lists.val) : null,
-    test: lists.test.length > 0 ? part(lists.test) : null,
+    train: lists.train,
+    val: lists.val.items.length > 0 ? lists.val : null,
+    test: lists.test.items.length > 0 ? lists.test : null,
     folders,
-    skipped: paths.length - used.size,
+    skipped,
     passedOver,
   }
 }
@@ -141,7 +162,7 @@ export function folderLayout(paths: readonly string[], name: string, options: Fo
  * Finds the outermost folders whose names are those of splits. A class may be called train if its images lie beside
  * those of other classes.
  */
-function splitFolders(entries: readonly Entry[], testValidates: boolean): SplitNames | "no train" {
+function splitFolders(entries: readonly Group[], testValidates: boolean): SplitNames | "no train" {
   const outer = [...new Set(entries.filter(({ folders }) => folders.length > 0).map(outermost))].sort(byCodePoint)
   const named = (split: Split): string | undefined =>
     usualSplitNames[split].flatMap((name) => outer.filter((folder) => folder.toLowerCase() === name))[0]
@@ -189,63 +210,77 @@ function lostClass(
   return folders.find((folder) => !classes.includes(folder) && (train !== undefined || splitOf(folder) === undefined))
 }
 
-/** An image: its index in the list, the folders around it (outermost first), and the name of its file. */
-interface Entry {
-  readonly item: number
+/** The images of a folder: the folders around them (outermost first), and their indices in the list of paths. */
+interface Group {
   readonly folders: readonly string[]
-  readonly file: string
+  readonly items: Uint32Array
 }
 
-interface Example extends Entry {
+interface LabelledGroup extends Group {
   readonly label: number
 }
 
-/** Splits paths into folders and file. Files of one folder share its list, since there may be a million of them. */
-function pathSplitter(): (path: string) => Pick<Entry, "folders" | "file"> {
-  const lists = new Map<string, readonly string[]>()
-  return (path) => {
-    const end = path.lastIndexOf("/")
-    const folder = path.slice(0, Math.max(0, end))
-    const folders = lists.get(folder) ?? (end < 0 ? [] : folder.split("/"))
-    lists.set(folder, folders)
-    return { folders, file: path.slice(end + 1) }
+/** Divides the images among paths by their folders. */
+function groupsOf(paths: NameList): Group[] {
+  const folders = new Map<string, number>()
+  const folderOf = new Int32Array(paths.length).fill(-1)
+  let item = 0
+  for (const path of paths) {
+    if (isImagePath(path)) {
+      const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")))
+      const index = folders.get(folder) ?? folders.size
+      folders.set(folder, index)
+      folderOf[item] = index
+    }
+    item++
   }
+  const items = grouped(folderOf, folders.size)
+  return Array.from(folders, ([folder, index]) => ({
+    folders: folder === "" ? [] : folder.split("/"),
+    items: at(items, index),
+  }))
 }
 
-const outermost = ({ folders: [folder = ""] }: Entry): string => folder
-
-function byFolder(a: readonly string[], b: readonly string[]): number {
-  return a === b ? 0 : byCodePoint(a.join("/"), b.join("/"))
+/** The images of groups, sorted by name within each group. */
+function splitOfGroups(groups: readonly LabelledGroup[], paths: NameList): FolderSplit {
+  const length = groups.reduce((sum, group) => sum + group.items.length, 0)
+  const [items, labels] = [new Uint32Array(length), new Int32Array(length)]
+  let place = 0
+  for (const group of groups) {
+    labels.fill(group.label, place, place + group.items.length)
+    const sorted = Array.from(group.items, (item) => ({ item, path: paths.at(item) ?? "" })).sort((a, b) =>
+      byCodePoint(a.path, b.path),
+    )
+    for (const { item } of sorted) items[place++] = item
+  }
+  return { items, labels }
 }
 
-/** Removes the outermost folder of entries. Entries of one folder still share its list. */
-function withoutFolders(entries: readonly Entry[]): Entry[] {
-  const lists = new Map<readonly string[], readonly string[]>()
-  return entries.map(({ item, folders, file }) => {
-    const inner = lists.get(folders) ?? folders.slice(1)
-    lists.set(folders, inner)
-    return { item, folders: inner, file }
-  })
+function partOf({ items, labels }: FolderSplit, isIn: (place: number) => boolean): FolderSplit {
+  return { items: items.filter((_, place) => isIn(place)), labels: labels.filter((_, place) => isIn(place)) }
+}
+
+const outermost = ({ folders: [folder = ""] }: Group): string => folder
+
+/** Removes the outermost folder of groups. */
+function withoutFolders(groups: readonly Group[]): Group[] {
+  return groups.map(({ folders, items }) => ({ folders: folders.slice(1), items }))
 }
 
 /** Turns `class/train/image` into `train/class/image` if all images lie so, in two splits or more. */
-function withSplitsOutside(entries: readonly Entry[]): readonly Entry[] {
-  const inside = new Set(entries.map(({ folders: [, split = ""] }) => splitOf(split)))
-  if (inside.size < 2 || inside.has(undefined) || !inside.has("train")) return entries
-  const lists = new Map<readonly string[], readonly string[]>()
-  return entries.map((entry) => {
-    const { folders } = entry
-    const [label = "", split = "", ...rest] = folders
-    const turned = lists.get(folders) ?? [split, label, ...rest]
-    lists.set(folders, turned)
-    return { ...entry, folders: turned }
-  })
+function withSplitsOutside(groups: readonly Group[]): readonly Group[] {
+  const inside = new Set(groups.map(({ folders: [, split = ""] }) => splitOf(split)))
+  if (inside.size < 2 || inside.has(undefined) || !inside.has("train")) return groups
+  return groups.map(({ folders: [label = "", split = "", ...rest], items }) => ({
+    folders: [split, label, ...rest],
+    items,
+  }))
 }
 
-/** Removes the folders that enclose all entries. The last folder above the files is a class, and stays. */
-function withoutEnclosing(entries: readonly Entry[]): readonly Entry[] {
-  const [first] = entries
-  if (first === undefined || !entries.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
-    return entries
-  return withoutEnclosing(withoutFolders(entries))
+/** Removes the folders that enclose all images. The last folder above the files is a class, and stays. */
+function withoutEnclosing(groups: readonly Group[]): readonly Group[] {
+  const [first] = groups
+  if (first === undefined || !groups.every(({ folders }) => folders.length > 1 && folders[0] === first.folders[0]))
+    return groups
+  return withoutEnclosing(withoutFolders(groups))
 }

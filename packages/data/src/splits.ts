@@ -1,5 +1,6 @@
 import { foldKey, keyFromSeed, permutation, VitrineError } from "@vitrine/core"
 import { at } from "./at.ts"
+import { grouped } from "./grouped.ts"
 
 /** A part of data: for training, for choosing models, or for measuring the chosen model. */
 export type Split = "train" | "val" | "test"
@@ -63,14 +64,18 @@ export function withValidation<E>(
   lists: Readonly<Record<Split, readonly E[]>>,
   labelOf: (example: E) => number,
   classes: readonly string[],
-  { valFraction, seed = 0 }: SplitOptions,
+  options: SplitOptions,
 ): Readonly<Record<Split, readonly E[]>> {
   const { train, val, test } = lists
   if (val.length > 0) return lists
-  const out = heldOut(train.map(labelOf), classes, valFraction ?? (test.length > 0 ? 0 : 0.1), seed)
+  const out = heldOut(Int32Array.from(train, labelOf), classes, validationShare(options, test.length), options.seed)
   const part = (isOut: boolean): E[] => train.filter((_, place) => out.has(place) === isOut)
   return { train: part(false), val: part(true), test }
 }
+
+/** The share of the examples for training that is held out if there are none for validation. */
+export const validationShare = ({ valFraction }: SplitOptions, testExamples: number): number =>
+  valFraction ?? (testExamples > 0 ? 0 : 0.1)
 
 /**
  * The indices in a list of labels that are held out: a share of each class, at least one if it has two. The selection
@@ -80,16 +85,14 @@ export function heldOut(
   labels: ArrayLike<number>,
   classes: readonly string[],
   valFraction: number,
-  seed: number,
+  seed = 0,
 ): ReadonlySet<number> {
-  if (valFraction === 0) return new Set()
-  const members = classes.map((): number[] => [])
-  for (let place = 0; place < labels.length; place++) members[at(labels, place)]?.push(place)
-  return new Set(
-    members.flatMap((places, label) => {
-      const count = places.length < 2 ? 0 : Math.max(1, Math.round(places.length * valFraction))
-      const order = permutation(foldKey(keyFromSeed(seed), "split", at(classes, label)), places.length)
-      return Array.from(order.subarray(0, count), (place) => at(places, place))
-    }),
-  )
+  const out = new Set<number>()
+  if (valFraction === 0) return out
+  for (const [label, places] of grouped(labels, classes.length).entries()) {
+    const count = places.length < 2 ? 0 : Math.max(1, Math.round(places.length * valFraction))
+    const order = permutation(foldKey(keyFromSeed(seed), "split", at(classes, label)), places.length)
+    for (const place of order.subarray(0, count)) out.add(at(places, place))
+  }
+  return out
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { folderLayout } from "../src/index.ts"
 
 const numbered = (folder: string, n: number): string[] => Array.from({ length: n }, (_, i) => `${folder}/${i}.jpg`)
-const names = (paths: string[], items: readonly number[]): string[] => items.map((item) => paths[item] as string)
+const names = (paths: string[], items: Iterable<number>): string[] => Array.from(items, (item) => paths[item] as string)
 
 test("classes are sorted by name, examples by folder and name, as torchvision does", () => {
   const paths = ["b/2.png", "a/x/1.JPG", "a/9.jpg", "B/1.gif", "b/10.webp", "é/1.jpg", "a/.hidden.jpg", "a/notes.txt"]

@@ -1,3 +1,5 @@
+import { absolutePaths } from "@vitrine/data/internal/node"
+import { absolutePaths } from "@vitrine/data/internal/node"
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -18,7 +20,7 @@ const boxes = (source: DetectionSource | null): number[][] => annotated(source).
 
 function pathsOf(source: DetectionSource | null): readonly string[] {
   const { images } = annotated(source)
-  return images.kind === "files" ? images.paths : images.names
+  return images.kind === "files" ? [...absolutePaths(images)] : images.names
 }
 
 describe("COCO", () => {

@@ -5,13 +5,16 @@ import type { Dataset, FilesSource } from "../dataset.ts"
 import { fileKind, isHiddenName, isHiddenPath, isImagePath, passedOverLines } from "../formats.ts"
 import { decodeLimits } from "../limits.ts"
 import { encodedImages } from "./encoded.ts"
+import { mapped, type NameList } from "../names.ts"
 import { readFileWithin } from "./open-file.ts"
+import { type PathList, pathList, pathWriter } from "./shared-paths.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** Opens image files as a data set. They are decoded when they are read. */
 export function openFiles(source: FilesSource): Dataset {
-  const { name, paths } = source
-  const describe = (index: number): string => paths[index] ?? `${name}, image ${index}`
+  const { name } = source
+  const paths = absolutePaths(source)
+  const describe = (index: number): string => paths.at(index) ?? `${name}, image ${index}`
   return encodedImages({
     source,
     length: paths.length,
@@ -20,27 +23,48 @@ export function openFiles(source: FilesSource): Dataset {
   })
 }
 
+/** The paths of image files. */
+export function absolutePaths({ paths }: FilesSource): NameList {
+  if (!("pages" in paths)) return paths
+  return mapped(pathList(paths.pages, paths.starts), (path) => join(paths.folder, path))
+}
+
+/** The files under a folder. */
+export interface ListedFiles {
+  /** Relative paths with "/" between their parts. Folders without files have "/" at their end. */
+  readonly names: PathList
+  /** Those of `names` that are no images. */
+  readonly others: readonly string[]
+  /** Pipes, devices and broken links, which must not be opened. */
+  readonly special: readonly string[]
+}
+
 /**
- * Lists every file under a folder, as a relative path with "/" between its parts, and every folder without files, with
- * "/" at its end. Links are followed, but each linked folder only once. `special` lists pipes, devices and broken
- * links, which must not be opened.
+ * Lists every file under a folder, and every folder without files. Links are followed, but each linked folder only
+ * once.
  * @throws VitrineError if a folder cannot be read, or contains more than ten million files
  */
-export async function listFiles(folder: string): Promise<{ readonly files: string[]; readonly special: string[] }> {
-  const files: string[] = []
+export async function listFiles(folder: string): Promise<ListedFiles> {
+  const names = pathWriter()
+  const others: string[] = []
   const special: string[] = []
   const linked = new Set<string>()
+  const add = (path: string): void => {
+    if (names.count === 1e7) throw new VitrineError("file", `${folder}: holds more than ten million files`)
+    names.add(path)
+    if (!isImagePath(path)) others.push(path)
+  }
   const walk = async (path: string, relative: string): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
       throw unreadable(path, error)
     })
-    if (entries.every(({ name }) => isHiddenName(name)) && relative !== "") files.push(`${relative}/`)
+    if (entries.every(({ name }) => isHiddenName(name)) && relative !== "") add(`${relative}/`)
     for (const entry of entries) {
-      const inner = join(path, entry.name)
       const relativePath = relative === "" ? entry.name : `${relative}/${entry.name}`
       let isFolder = entry.isDirectory()
       let isFile = entry.isFile()
       if (entry.isSymbolicLink()) {
+        const inner = join(path, entry.name)
         const target = await stat(inner).catch(() => undefined)
         isFolder = target?.isDirectory() ?? false
         isFile = target?.isFile() ?? false
@@ -50,16 +74,14 @@ export async function listFiles(folder: string): Promise<{ readonly files: strin
           linked.add(real)
         }
       }
-      if (isFolder) {
-        // A hidden folder counts as one, whatever it contains.
-        if (isHiddenName(entry.name)) files.push(relativePath)
-        else await walk(inner, relativePath)
-      } else (isFile ? files : special).push(relativePath)
-      if (files.length > 1e7) throw new VitrineError("file", `${folder}: holds more than ten million files`)
+      // A hidden folder counts as one, whatever it contains.
+      if (isFolder && !isHiddenName(entry.name)) await walk(join(path, entry.name), relativePath)
+      else if (isFolder || isFile) add(relativePath)
+      else special.push(relativePath)
     }
   }
   await walk(folder, "")
-  return { files, special }
+  return { names: names.list(), others, special }
 }
 
 /**
@@ -69,11 +91,11 @@ export async function listFiles(folder: string): Promise<{ readonly files: strin
 export async function listImages(
   folder: string,
 ): Promise<{ readonly images: string[]; readonly passedOver: readonly string[] }> {
-  const { files, special } = await listFiles(folder)
-  const others = files.filter((file) => !isImagePath(file) && !isHiddenPath(file))
+  const { names, others, special } = await listFiles(folder)
+  const visible = others.filter((file) => !isHiddenPath(file))
   return {
-    images: files.filter(isImagePath).sort(),
-    passedOver: [...passedOverLines(others.map((path) => [fileKind(path), path] as const)), ...specialLines(special)],
+    images: [...names].filter(isImagePath).sort(),
+    passedOver: [...passedOverLines(visible.map((path) => [fileKind(path), path] as const)), ...specialLines(special)],
   }
 }
 

@@ -78,13 +78,13 @@ async function labelled(path: string): Promise<FileTree | undefined> {
     if (info.isDirectory()) throw error
     return undefined
   })
-  if (tree?.names.some(isLabels)) return tree
+  if (tree?.others.some(isLabels)) return tree
   await tree?.close()
   return undefined
 }
 
 async function linesOf(tree: FileTree, path: string, valFraction: number, seed: number): Promise<ResolvedLines> {
-  const files = tree.names.filter(isLabels)
+  const files = tree.others.filter(isLabels)
   const part = (pattern: RegExp): string | undefined => files.find((name) => pattern.test(name))
   const trainFile = part(/^(train\/)?labels\./)
   if (trainFile === undefined)

@@ -5,7 +5,7 @@ import { at } from "../at.ts"
 import { numberedClasses } from "../classes.ts"
 import { byCodePoint } from "../code-points.ts"
 import type { DatasetSource, IdxSource } from "../dataset.ts"
-import { isHiddenPath, isImagePath } from "../formats.ts"
+import { isHiddenPath } from "../formats.ts"
 import { type FolderOptions, folderLayout, type FolderSplit } from "../layout.ts"
 import { isAddress, plainAddress } from "../remote.ts"
 import { checkFraction, type Split, type SplitNames } from "../splits.ts"
@@ -74,12 +74,12 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
   const tree = await openTree(isTable ? dirname(path) : path, isTablePath)
   try {
     if (isTable) return await resolveTables(tree, [basename(path)], pathOrName, options)
-    const idx = info.isDirectory() ? await findIdx(path, tree.names, options) : undefined
+    const idx = info.isDirectory() ? await findIdx(path, tree.others, options) : undefined
     if (idx !== undefined) return idx
     const tars = shardNames(tree, info.isDirectory())
     if (tars !== undefined)
       return await resolveShards(info.isDirectory() ? path : dirname(path), tars, pathOrName, options)
-    const parquet = info.isDirectory() && !tree.names.some(isImagePath) ? parquetNames(tree.names) : []
+    const parquet = info.isDirectory() && !hasImages(tree) ? parquetNames(tree.others) : []
     return parquet.length > 0
       ? await resolveParquet(path, parquet, pathOrName, options)
       : await resolveImages(tree, pathOrName, options)
@@ -89,12 +89,15 @@ export async function resolveData(pathOrName: string, options: ResolveOptions = 
 }
 
 /** The shards of a folder that holds nothing else, or a tar file of samples. */
-function shardNames({ names, path }: FileTree, isFolder: boolean): readonly string[] | undefined {
-  if (!isFolder) return /\.tar$/i.test(path) && areSamples(names) ? [basename(path)] : undefined
-  const visible = names.filter((name) => !isHiddenPath(name))
-  const tars = visible.filter((name) => /\.tar$/i.test(name)).sort(byCodePoint)
-  return tars.length > 0 && !visible.some(isImagePath) ? tars : undefined
+function shardNames(tree: FileTree, isFolder: boolean): readonly string[] | undefined {
+  const { names, others, path } = tree
+  if (!isFolder) return /\.tar$/i.test(path) && areSamples([...names]) ? [basename(path)] : undefined
+  if (hasImages(tree)) return undefined
+  const tars = others.filter((name) => /\.tar$/i.test(name) && !isHiddenPath(name)).sort(byCodePoint)
+  return tars.length > 0 ? tars : undefined
 }
+
+const hasImages = ({ names, others }: FileTree): boolean => names.length > others.length
 
 /** Resolves the address of a Parquet file, or a pattern of addresses. */
 function resolveAddress(address: string, options: ResolveOptions): Promise<ResolvedData> {
@@ -136,7 +139,7 @@ async function resolveImages(tree: FileTree, name: string, options: ResolveOptio
   const classes = folders instanceof VitrineError ? 0 : classCount(folders.train)
   if (tables !== undefined && tables.length > 0 && classes < 2) return resolveTables(tree, tables, name, options)
   if (folders instanceof VitrineError) {
-    const others = tree.names.filter((file) => isTablePath(file) && !isHiddenPath(file))
+    const others = tree.others.filter((file) => isTablePath(file) && !isHiddenPath(file))
     if (others.length === 0) throw folders
     throw new VitrineError(
       folders.kind,
@@ -163,11 +166,7 @@ function resolveFolders(tree: FileTree, name: string, options: ResolveOptions): 
   const layout = folderLayout(names, name, options)
   const { classes, folders: splitNames } = layout
   const source = ({ items, labels }: FolderSplit, split: Split): DatasetSource =>
-    tree.images(
-      items.map((item) => at(names, item)),
-      `${basename(path)} ${split}`,
-      { classes, labels, skipped: layout.skipped },
-    )
+    tree.imagesAt(items, `${basename(path)} ${split}`, { classes, labels, skipped: layout.skipped })
   const { train, val, test } = layout
   return {
     train: source(train, "train"),

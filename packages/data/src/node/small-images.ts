@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import type * as lodepng from "@cwasm/lodepng"
 import type { Image } from "../image.ts"
 import { jpegComponents, type ImageHeader } from "../header.ts"
 
@@ -28,7 +29,7 @@ const includesText = (bytes: Uint8Array, text: string): boolean =>
 /** Whether an image may have an orientation. */
 const hasExif = (bytes: Uint8Array): boolean => includesText(bytes, "Exif\0")
 
-let loading: Promise<typeof import("@cwasm/lodepng")> | undefined
+let loading: Promise<typeof lodepng> | undefined
 
 async function decodePng(bytes: Uint8Array): Promise<Image | undefined> {
   if (includesText(bytes, "eXIf")) return undefined

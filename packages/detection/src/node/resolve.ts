@@ -81,7 +81,7 @@ export async function resolveDetection(
   try {
     const isSelected = (name: string): boolean =>
       single === undefined ? isCoco(name) : name === single || name === `annotations/${single}`
-    const json = tree.names.filter((name) => isVisible(name) && isSelected(name))
+    const json = tree.others.filter((name) => isVisible(name) && isSelected(name))
     const faults = faultList()
     const set =
       format === "voc" || (format === undefined && json.length === 0)
@@ -148,7 +148,7 @@ async function cocoSet(tree: FileTree, json: readonly string[], faults: FaultLis
 }
 
 async function vocSet(tree: FileTree, faults: FaultList): Promise<AnnotatedSet> {
-  const xml = tree.names.filter((name) => isVisible(name) && /\.xml$/i.test(name))
+  const xml = tree.others.filter((name) => isVisible(name) && /\.xml$/i.test(name))
   if (xml.length === 0)
     throw new VitrineError("file", `${tree.path}: holds neither COCO annotations (JSON) nor Pascal VOC's (XML)`)
   const splits = await vocSplits(tree, xml, faults)
@@ -195,7 +195,7 @@ async function vocSplits(
   xml: readonly string[],
   faults: FaultList,
 ): Promise<ReadonlyMap<string, ReadonlySet<Split>> | undefined> {
-  const lists = tree.names.flatMap((name) => {
+  const lists = tree.others.flatMap((name) => {
     const [, root = "", list] = setFile.exec(name) ?? []
     return hasRow(vocLists, list) ? [{ name, root, list }] : []
   })
@@ -284,8 +284,8 @@ interface ImageFinder {
   byStem(stem: string, folder: string): ImageName
 }
 
-function imageFinder(names: readonly string[]): ImageFinder {
-  const images = names.filter(isImagePath)
+function imageFinder(names: Iterable<string>): ImageFinder {
+  const images = [...names].filter(isImagePath)
   const paths = new Set(images)
   const byName = new Map<string, string[]>()
   const stems = new Map<string, string[]>()

@@ -15,7 +15,7 @@ export type TableOptions = ColumnOptions & SplitOptions
 
 /** The tables of Hugging Face's image folders: one for all images, or one for each split. */
 export function metadataTables(tree: FileTree): string[] {
-  const tables = tree.names.filter((name) => isMetadataPath(name) && !isHiddenPath(name))
+  const tables = tree.others.filter((name) => isMetadataPath(name) && !isHiddenPath(name))
   const twice = tables.find((name) => name.endsWith(".csv") && tables.includes(name.replace(/csv$/, "jsonl")))
   if (twice !== undefined)
     throw new VitrineError("file", `${tree.path}: has both ${twice} and ${twice.replace(/csv$/, "jsonl")}: remove one`)
@@ -27,7 +27,7 @@ export function metadataTables(tree: FileTree): string[] {
  * unclear.
  */
 export function topTables(tree: FileTree): string[] | undefined {
-  const tables = tree.names.filter((name) => isTablePath(name) && !name.includes("/") && !isHiddenPath(name))
+  const tables = tree.others.filter((name) => isTablePath(name) && !name.includes("/") && !isHiddenPath(name))
   const ofSplit = (split: Split): string[] => tables.filter((name) => splitOf(name.replace(/\.\w+$/, "")) === split)
   // The first table determines the columns.
   if (ofSplit("train").length > 0) return splits.flatMap(ofSplit)
@@ -76,7 +76,7 @@ export async function resolveTables(
     const lines = passedOverLines(passed)
     return `names no image that can be read${lines.length > 0 ? `: ${lines.join("; ")}` : ""}`
   })
-  const unnamed = tree.names.filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
+  const unnamed = [...tree.names].filter((name) => !files.has(name) && !names.includes(name) && !isHiddenPath(name))
   const labelNames = columns.labels.map((column) => table.columns[column] ?? "")
   const described = labelNames.length > 4 ? `${labelNames.slice(0, 3).join(", ")}, …` : labelNames.join(", ")
   return {

@@ -111,7 +111,7 @@ function pathIn(root: string, folder: string, text: string, table: string): stri
 
 /** Finds images by their path, by the end of their path, or without their extension. */
 function imageFinder(
-  names: readonly string[],
+  names: Iterable<string>,
 ): (path: string, ending: string, split: Split | undefined) => readonly string[] {
   const all = new Set(names)
   let byStem: Map<string, string[]> | undefined
@@ -132,7 +132,7 @@ function imageFinder(
 
 const withoutExtension = (path: string): string => path.replace(/\.[^./]+$/, "")
 
-function stems(names: readonly string[]): Map<string, string[]> {
+function stems(names: Iterable<string>): Map<string, string[]> {
   const map = new Map<string, string[]>()
   for (const name of names) {
     if (isHiddenPath(name) || name.endsWith("/")) continue
