@@ -1,5 +1,4 @@
 import { absolutePaths } from "@vitrine/data/internal/node"
-import { absolutePaths } from "@vitrine/data/internal/node"
 import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
