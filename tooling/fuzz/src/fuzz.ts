@@ -1,5 +1,6 @@
 import { escapeControls, foldKey, keyFromSeed, randomStream, VitrineError } from "@vitrine/core"
 import { corpusFiles } from "./corpus.ts"
+import { type Cost, costOf } from "./cost.ts"
 import { digestOf } from "./digest.ts"
 import { mutate } from "./mutate.ts"
 import { folder, type Target } from "./targets.ts"
@@ -31,6 +32,8 @@ export interface FuzzReport {
   readonly read: number
   readonly refused: number
   readonly faults: readonly Fault[]
+  /** The greatest of all inputs. */
+  readonly worst: Cost
 }
 
 /**
@@ -47,27 +50,20 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     const fault = faultOf(await outcome(target, bytes))
     if (fault !== null) faults.push({ target: target.name, index: -1 - i, fault, bytes })
   }
+  const worst = { milliseconds: 0, mebibytes: 0 }
   const end = performance.now() + milliseconds
   let index = start
-  let before = usage()
   for (; index < start + count && performance.now() < end; index++) {
     const bytes = inputAt(target, corpus, seed, index)
-    const result = await outcome(target, bytes)
-    const after = usage()
-    const [took, memory] = [after.milliseconds - before.milliseconds, after.mebibytes - before.mebibytes]
-    before = after
-    const fault =
-      faultOf(result) ??
-      (took > bounds.milliseconds
-        ? `took ${took.toFixed(0)} ms`
-        : memory > bounds.mebibytes
-          ? `took ${memory.toFixed(0)} MiB`
-          : null)
+    const { result, ...cost } = await costOf(() => outcome(target, bytes))
+    worst.milliseconds = Math.max(worst.milliseconds, cost.milliseconds)
+    worst.mebibytes = Math.max(worst.mebibytes, cost.mebibytes)
+    const fault = faultOf(result) ?? (excessOf(cost) && excessOf(await costOf(() => outcome(target, bytes))))
     if (result === null) counts.read++
     else counts.refused++
     if (fault !== null) faults.push({ target: target.name, index, fault, bytes })
   }
-  return { inputs: index - start, ...counts, faults }
+  return { inputs: index - start, ...counts, faults, worst }
 }
 
 /** The valid files of a parser, and those that once failed. */
@@ -102,10 +98,10 @@ export async function digests(
   return all
 }
 
-/** The time of the processor and the greatest memory so far. One call, since it takes as long as many a small input. */
-function usage(): { milliseconds: number; mebibytes: number } {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
-  return { milliseconds: (userCPUTime + systemCPUTime) / 1000, mebibytes: maxRSS / 1024 }
+/** What is over the bounds, in words. A fault shows it twice, since garbage of inputs before may count once. */
+function excessOf({ milliseconds, mebibytes }: Cost): string | null {
+  if (milliseconds > bounds.milliseconds) return `took ${milliseconds.toFixed(0)} ms`
+  return mebibytes > bounds.mebibytes ? `took ${mebibytes.toFixed(0)} MiB` : null
 }
 
 /** Null if an input is read, otherwise the thrown error. */

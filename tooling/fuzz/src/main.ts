@@ -60,7 +60,13 @@ let [inputs, faults] = [0, 0]
 for (const target of selected) {
   const begin = performance.now()
   const options = { seed: Number(values.seed), start: Number(values.start), count: target.share * Number(values.count) }
-  let report: FuzzReport = { inputs: 0, read: 0, refused: 0, faults: [] }
+  let report: FuzzReport = {
+    inputs: 0,
+    read: 0,
+    refused: 0,
+    faults: [],
+    worst: { milliseconds: 0, mebibytes: 0 },
+  }
   const inputsOf = async (): Promise<void> => {
     report = await fuzz(target, options)
   }
@@ -71,9 +77,11 @@ for (const target of selected) {
   } else await inputsOf()
   inputs += report.inputs
   faults += report.faults.length
-  const rate = (report.inputs / ((performance.now() - begin) / 1000)).toFixed(0)
+  const seconds = (performance.now() - begin) / 1000
+  const { milliseconds, mebibytes } = report.worst
+  const worst = `at most ${milliseconds.toFixed(0)} ms and ${mebibytes.toFixed(0)} MiB`
   console.log(
-    `${target.name.padEnd(20)} ${report.inputs} inputs, ${report.read} read, ${report.refused} refused, ${report.faults.length} faults, ${rate} a second${covered}`,
+    `${target.name.padEnd(20)} ${report.inputs} inputs, ${report.read} read, ${report.refused} refused, ${report.faults.length} faults in ${seconds.toFixed(0)} s, ${worst}${covered}`,
   )
   for (const { index, fault } of report.faults.slice(0, 5)) console.log(`  input ${index} ${fault}`)
   if (values.keep === undefined) continue
